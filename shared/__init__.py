@@ -1,0 +1,1 @@
+"""The trading system, in the order the data flows: market, features, votes, prediction, decision, orders."""

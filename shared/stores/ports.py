@@ -1,0 +1,108 @@
+"""Ports of the stores: documents under compare-and-set, and a bucket of objects with generations."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeAlias
+
+Json: TypeAlias = Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A stored document. `version` changes with every write and is only compared for equality."""
+
+    path: str
+    data: Mapping[str, Json]
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """One write of an atomic batch.
+
+    `create` fails with `AlreadyExists` where the document is there; `replace` fails with `Conflict` unless the
+    stored version is `version`; `put` overwrites whatever is there; `delete` takes it away, if it is there.
+    """
+
+    kind: Literal["create", "replace", "put", "delete"]
+    path: str
+    data: Mapping[str, Json] | None = None
+    version: str | None = None
+
+
+class DocumentStore(Protocol):
+    """Documents of JSON values at paths `collection/name`. Every write carries a random `writer` nonce, so that a
+    write whose answer was lost and that is reported as a conflict is recognised as our own success.
+    """
+
+    reads: int
+    writes: int
+
+    def get(self, path: str) -> Document | None:
+        """The document, or None."""
+        ...
+
+    def create(self, path: str, data: Mapping[str, Json]) -> Document:
+        """Write a new document. Exactly one of many concurrent callers succeeds; the others get `AlreadyExists`."""
+        ...
+
+    def replace(self, document: Document, data: Mapping[str, Json]) -> Document:
+        """Compare-and-set: write `data` if nobody wrote since `document` was read, else raise `Conflict`."""
+        ...
+
+    def commit(self, writes: Sequence[Write]) -> Mapping[str, Document]:
+        """All writes or none; the documents as they are stored now, by path (a deleted one is absent)."""
+        ...
+
+    def query(
+        self,
+        collection: str,
+        *,
+        field: str | None = None,
+        op: Literal["==", ">=", "<"] = "==",
+        value: Json = None,
+        descending: bool = False,
+        limit: int = 100,
+    ) -> list[Document]:
+        """Documents of a collection, filtered and ordered by one field, or ordered by path where none is given."""
+        ...
+
+    def close(self) -> None:
+        """Release files and connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blob:
+    """An object with its generation; `generation` changes with every write."""
+
+    key: str
+    data: bytes
+    generation: int
+
+
+class Bucket(Protocol):
+    """Objects by key, with generation preconditions."""
+
+    def get(self, key: str) -> Blob | None:
+        """The object, or None."""
+        ...
+
+    def generation(self, key: str) -> int | None:
+        """Only its generation, or None: what a warm instance asks each tick."""
+        ...
+
+    def put(self, key: str, data: bytes, *, if_generation: int | None = None) -> int:
+        """Write it and return its new generation.
+
+        `if_generation=0`: only where it does not exist; another number: only where that one is stored; else `Conflict`.
+        """
+        ...
+
+    def delete(self, key: str) -> None:
+        """Take it away, if it is there."""
+        ...
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """All keys with a prefix, sorted."""
+        ...
