@@ -1,1 +1,1 @@
-"""."""
+"""Entry points: parse the request, call one verb, answer."""

@@ -1,4 +1,4 @@
-"""Typed settings, read once: `bot.yaml` beside this file, then a profile, then the environment (`BOT_`, `__` between levels)."""
+"""Typed settings, read once: `bot.yaml` beside this file, then a profile, then the environment (`BOT_`, `__` for levels)."""
 
 import difflib
 import hashlib
@@ -110,6 +110,7 @@ class RiskSettings:
     price_z: Positive
     volume_z: Positive
     max_latency_ms: Positive
+    exit_on_opposite: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +119,7 @@ class ExecutionSettings:
 
     entry_attempts: Count
     poll_seconds: Positive
+    crossing_rate: Share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +194,7 @@ def load(
     defaults: Path = DEFAULTS,
 ) -> Settings:
     """Read defaults, then the profile, then `environ`, then `overrides` (nested mappings). Raises `BadSettings`."""
-    told: dict[str, Any] = yaml.load(defaults.read_text(encoding="utf-8"), Loader=_YAML_LOADER)
+    told: dict[str, Any] = yaml.load(defaults.read_text(encoding="utf-8"), Loader=_YAML_LOADER)  # noqa: S506 - safe, in C
     profiles = told.pop("profiles", {})
     name = profile or environ.get("BOT_PROFILE") or None
     if name is not None:

@@ -328,8 +328,9 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fill:
-    """A part of an order that was executed."""
+    """A part of an order that was executed. `sequence` counts the account's fills from 1, so that each is told once."""
 
+    sequence: int
     order_id: int
     purpose: Purpose
     side: Side
@@ -488,6 +489,7 @@ class Account:
     losing_streak: int = 0
     cooldown_until: int = 0
     halted: bool = False
+    drawdown_halted: bool = False
     position: Position | None = None
     plan: PositionPlan | None = None
     entry_resting: bool = False

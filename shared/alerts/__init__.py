@@ -1,1 +1,5 @@
-"""."""
+"""What happened, told to a person: `compose` is pure, sinks deliver."""
+
+from shared.alerts.compose import Known, compose, failure
+
+__all__ = ["Known", "compose", "failure"]

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from shared.candle_files import CandleFile
 from shared.types import Candles, Market, Timeframe
 
 
@@ -31,4 +32,28 @@ class WindowStore(Protocol):
 
     def save(self, candles: Candles) -> None:
         """Replace the window of `candles.timeframe`."""
+        ...
+
+
+class HistoryFeed(Protocol):
+    """Where whole candle files come from, for the archive."""
+
+    def candle_file(self, file: CandleFile) -> tuple[Candles, bool]:
+        """The final candles of one file, and whether its period is over. Raises `NotThere`, `Unavailable`, `BadData`."""
+        ...
+
+
+class Archive(Protocol):
+    """Candles by the exchange's own files, for learning and replay. What is complete is never fetched again."""
+
+    def complete(self, timeframe: Timeframe) -> frozenset[str]:
+        """The names of the files that are stored whole and final."""
+        ...
+
+    def write(self, file: CandleFile, candles: Candles, *, complete: bool) -> None:
+        """Replace one file; `complete` says that its period is over and everything in it final."""
+        ...
+
+    def read(self, timeframe: Timeframe, start_ms: int, end_ms: int) -> Candles:
+        """The stored candles that opened in [start_ms, end_ms)."""
         ...

@@ -33,6 +33,10 @@ class Write:
 class DocumentStore(Protocol):
     """Documents of JSON values at paths `collection/name`. Every write carries a random `writer` nonce, so that a
     write whose answer was lost and that is reported as a conflict is recognised as our own success.
+
+    Data is what every store can keep, or `BadData` names the field: texts, whole numbers of 64 bits, finite floats, flags,
+    null, mappings and lists, but no list directly inside a list (Firestore refuses it); at most 900 KiB a document, and a
+    batch of 500 writes, each to another document. `reads` and `writes` count documents; a query counts one at the least.
     """
 
     reads: int
@@ -64,7 +68,11 @@ class DocumentStore(Protocol):
         descending: bool = False,
         limit: int = 100,
     ) -> list[Document]:
-        """Documents of a collection, filtered and ordered by one field, or ordered by path where none is given."""
+        """Documents of a collection, filtered and ordered by one field, or ordered by path where none is given.
+
+        The value is a text, a whole number or (for `==`) a flag, and finds values of its own type only. Without a value
+        the field only orders. Documents that lack the field, or hold null, a list or a mapping in it, are not found.
+        """
         ...
 
     def close(self) -> None:

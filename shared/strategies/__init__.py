@@ -1,1 +1,63 @@
-"""."""
+"""Features -> Votes: six strategies, a column each, and what they say together. Pure and deterministic, row by row.
+
+A strategy reads one row of features and nothing else, so a vote depends on exactly what its features depend on. A row on
+which a strategy's features are not warm gets no vote from it; nothing ever stands in for a missing vote.
+"""
+
+import numpy as np
+
+from shared.strategies import (
+    adx_trend,
+    atr_based,
+    donchian_channel,
+    fibonacci_retracement,
+    mochipoy_alert,
+    multi_timeframe,
+)
+from shared.strategies.ballot import Ballot, silent
+from shared.strategies.consensus import agree
+from shared.strategy_settings import Consensus, Strategies
+from shared.types import Features, Votes
+
+__all__ = ["NAMES", "vote"]
+
+NAMES = (
+    "atr_based",
+    "mochipoy_alert",
+    "multi_timeframe",
+    "fibonacci_retracement",
+    "donchian_channel",
+    "adx_trend",
+)
+
+
+def vote(features: Features, strategies: Strategies, consensus: Consensus) -> Votes:
+    """Ask all six and weigh their answers: sides and confidences (n, 6) in the order of `NAMES`.
+
+    A strategy of weight 0 is out: it keeps its column and says nothing.
+    """
+    ballots = _ballots(features, strategies)
+    weights = [float(getattr(strategies, name).weight) for name in NAMES]
+    side, strength = agree(ballots, weights, consensus)
+    return Votes(
+        as_of=features.as_of,
+        names=NAMES,
+        sides=np.stack([ballot.sides for ballot in ballots], axis=1),
+        confidences=np.stack([ballot.confidences for ballot in ballots], axis=1),
+        consensus=side,
+        strength=strength,
+    )
+
+
+def _ballots(features: Features, strategies: Strategies) -> list[Ballot]:
+    out = silent(len(features.as_of))
+    return [
+        atr_based.vote(features, strategies.atr_based) if strategies.atr_based.weight else out,
+        mochipoy_alert.vote(features, strategies.mochipoy_alert) if strategies.mochipoy_alert.weight else out,
+        multi_timeframe.vote(features, strategies.multi_timeframe) if strategies.multi_timeframe.weight else out,
+        fibonacci_retracement.vote(features, strategies.fibonacci_retracement)
+        if strategies.fibonacci_retracement.weight
+        else out,
+        donchian_channel.vote(features, strategies.donchian_channel) if strategies.donchian_channel.weight else out,
+        adx_trend.vote(features, strategies.adx_trend) if strategies.adx_trend.weight else out,
+    ]

@@ -1,0 +1,147 @@
+"""The tick as a function: `POST /` runs one trading cycle, `GET /` tells how the bot is and trades nothing."""
+
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+# functions-framework puts only this file's folder on the path; the packages live at the repository's root.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import functions_framework
+import msgspec
+from flask import Request, Response
+
+from functions import wiring
+from shared.cycle import Ports, TickRequest, run_tick
+from shared.errors import BotError, UserError
+from shared.logs import log
+from shared.settings import Settings
+from shared.stores.state import BotDocuments
+
+SCHEDULE_HEADER = "X-CloudScheduler-ScheduleTime"
+STALE_AFTER_INTERVALS = 3
+
+
+@functions_framework.http
+def tick(request: Request) -> Response:
+    """Run a tick, or say how the last one went."""
+    try:
+        settings, ports = _wired()
+        if request.method == "GET":
+            return _health(settings, ports)
+        return _run(request, settings, ports)
+    except UserError as error:
+        log("tick.refused", severity="CRITICAL", error=str(error), remedy=error.remedy)
+        return _answer({"status": "failed", "error": str(error), "remedy": error.remedy}, 503)
+    except ValueError as error:
+        return _answer({"status": "failed", "error": str(error)}, 400)
+    except BotError as error:
+        # Nothing was saved, so the scheduler may send the same tick again.
+        log("tick.failed", severity="CRITICAL", error=str(error))
+        return _answer({"status": "failed", "error": str(error)}, 503)
+
+
+def _run(request: Request, settings: Settings, ports: Ports) -> Response:
+    if request.method != "POST":
+        return _answer({"error": f"the method was {request.method}; POST runs a tick, GET tells how the bot is"}, 405)
+    text = request.get_data(as_text=True).strip()
+    try:
+        body = msgspec.json.decode(text) if text else {}
+    except msgspec.DecodeError as error:
+        raise ValueError(f"the body was not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise ValueError("the body was not a JSON object")  # noqa: TRY004 - answered as 400, like every other bad body
+    asked = _asked(request.headers.get(SCHEDULE_HEADER) or body.get("scheduled_at"), settings, ports)
+    if body.get("dry_run"):
+        ports = wiring.ports(settings, wiring.environment(), dry_run=True)
+    told = msgspec.to_builtins(run_tick(ports, settings, asked))
+    log("tick.done", severity="INFO", **_line(told))
+    return _answer(told, 200)
+
+
+@cache
+def _wired() -> tuple[Settings, Ports]:
+    """Settings and adapters, made by the first request and kept by the warm instance: caches, nothing else."""
+    settings = wiring.settings_from(wiring.environment())
+    return settings, wiring.ports(settings, wiring.environment())
+
+
+def _asked(text: object, settings: Settings, ports: Ports) -> TickRequest:
+    """Name the tick by its schedule time; none, or one too far ahead, is a tick by hand."""
+    received_at = ports.clock.now_ms()
+    if text is None:
+        return TickRequest(tick=f"manual-{_name(received_at)}", scheduled_at=received_at, received_at=received_at)
+    try:
+        scheduled = datetime.fromisoformat(str(text))
+    except ValueError as error:
+        raise ValueError(f"the schedule time was {text!r}; it must be RFC 3339, like 2026-02-01T00:03:00Z") from error
+    if scheduled.tzinfo is None:
+        raise ValueError(f"the schedule time was {text!r}; it must carry its offset, like 2026-02-01T00:03:00Z")
+    scheduled_at = int(scheduled.timestamp() * 1000)
+    if scheduled_at - received_at > settings.tick.manual_ahead_seconds * 1000:
+        return TickRequest(tick=f"manual-{_name(received_at)}", scheduled_at=received_at, received_at=received_at)
+    return TickRequest(tick=_name(scheduled_at), scheduled_at=scheduled_at, received_at=received_at)
+
+
+def _name(at: int) -> str:
+    return datetime.fromtimestamp(at / 1000, tz=UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3] + "Z"
+
+
+def _health(settings: Settings, ports: Ports) -> Response:
+    stored = BotDocuments(ports.documents, settings.id).peek()
+    state = (stored.data["state"] or {}) if stored is not None else {}
+    last = state.get("last_finished_at", 0)
+    age = (ports.clock.now_ms() - last) / 1000 if last else None
+    fresh = age is not None and age <= STALE_AFTER_INTERVALS * settings.tick.interval_seconds
+    told = {
+        "healthy": fresh,
+        "last_tick": state.get("last_tick") or None,
+        "last_tick_age_seconds": age,
+        "model": state.get("model"),
+        "mode": settings.mode,
+        "stage": settings.stage,
+        "settings_hash": settings.hash,
+    }
+    return _answer(told, 200 if fresh else 503)
+
+
+def _line(report: dict[str, Any]) -> dict[str, Any]:
+    """The one structured log line of a tick: everything a person greps for, nothing that is long."""
+    decision = report["decision"] or {}
+    return {
+        "tick": report["tick"],
+        "status": report["status"],
+        "reason": report["reason"],
+        "detail": report["detail"],
+        "action": decision.get("action"),
+        "decision_reason": decision.get("reason"),
+        "side": decision.get("side"),
+        "lots": decision.get("lots"),
+        "orders": [f"{order['what']}:{order['intent']['purpose']}:{order['outcome']}" for order in report["orders"]],
+        "fills": len(report["fills"]),
+        "trades": len(report["trades"]),
+        "equity_jpy": report["equity_jpy"],
+        "model": report["model"],
+        "total_ms": report["timings_ms"].get("total"),
+        **report["counts"],
+    }
+
+
+def _answer(told: dict[str, Any], status: int) -> Response:
+    return Response(msgspec.json.encode(told), status=status, mimetype="application/json")
+
+
+def _stop_soon(number: int, frame: Any) -> None:
+    """SIGTERM: begin nothing new, then let the server end as it would have."""
+    wiring.STOPPING.set()
+    if callable(_before):
+        _before(number, frame)
+
+
+_before: Any = None
+if threading.current_thread() is threading.main_thread():
+    _before = signal.signal(signal.SIGTERM, _stop_soon)

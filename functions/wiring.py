@@ -1,0 +1,167 @@
+"""The only file that names concrete adapters: settings and environment in, `Ports` out."""
+
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from shared import settings as configuration
+from shared.alerts.ports import AlertSink
+from shared.champion import Champions
+from shared.clock import Clock, SystemClock
+from shared.cycle import Ports
+from shared.ensemble.signing import public_keys
+from shared.errors import BadSettings
+from shared.execution.paper import PaperExchange
+from shared.logs import log
+from shared.settings import Settings
+from shared.stores.bundles import BundleRegistry
+from shared.stores.candles import CandleWindows
+from shared.stores.ports import Blob, Bucket, DocumentStore
+from shared.stores.state import PaperDocument
+from shared.types import Level
+
+STOPPING = threading.Event()
+"""Set by SIGTERM: the order in flight is finished, nothing new is begun."""
+
+
+def environment() -> Mapping[str, str]:
+    """The process's environment, read in this one place."""
+    return os.environ
+
+
+def settings_from(environ: Mapping[str, str], **more: Any) -> Settings:
+    """Typed settings, and the rule that no tick in the cloud runs on an in-memory disk. Raises `BadSettings`."""
+    settings = configuration.load(environ, **more)
+    if settings.mode == "live":
+        raise BadSettings("BOT_MODE was live; live orders are not part of this version", remedy="set BOT_MODE=paper")
+    if environ.get("K_SERVICE"):
+        for name, url in (("BOT_STATE", settings.state), ("BOT_BUCKET", settings.bucket)):
+            if urlsplit(url).scheme in {"sqlite", "file", "memory"}:
+                raise BadSettings(
+                    f"{name} was {url!r} on Cloud Run, whose disk is memory",
+                    remedy=f"set {name} to a store that outlives the instance",
+                )
+        if settings.alerts == "inline":
+            raise BadSettings("BOT_ALERTS was 'inline' on Cloud Run", remedy="set BOT_ALERTS to a topic")
+    return settings
+
+
+def documents_for(settings: Settings) -> DocumentStore:
+    """The document store that `BOT_STATE` names."""
+    scheme, rest = _scheme(settings.state, "BOT_STATE", ("sqlite", "memory"))
+    if scheme == "memory":
+        from shared.stores.memory import MemoryDocuments
+
+        return MemoryDocuments()
+    from shared.stores.sqlite import SqliteDocuments
+
+    return SqliteDocuments(Path(rest))
+
+
+def bucket_for(settings: Settings) -> Bucket:
+    """The bucket that `BOT_BUCKET` names."""
+    scheme, rest = _scheme(settings.bucket, "BOT_BUCKET", ("file", "memory"))
+    if scheme == "memory":
+        from shared.stores.memory import MemoryBucket
+
+        return MemoryBucket()
+    from shared.stores.folder import FolderBucket
+
+    return FolderBucket(Path(rest))
+
+
+def clock_for(settings: Settings) -> Clock:
+    """The machine's clock, or the stepped one of a sandbox."""
+    if settings.clock == "system":
+        return SystemClock()
+    from shared.sandbox.clock import SteppedClock
+
+    return SteppedClock(settings.clock)
+
+
+def sink_for(settings: Settings, environ: Mapping[str, str]) -> AlertSink:
+    """Discord where a webhook is set, the log otherwise."""
+    everywhere = environ.get("DISCORD_WEBHOOK_URL", "")
+    webhooks = {level: environ.get(f"DISCORD_WEBHOOK_{level.name}", "") or everywhere for level in Level}
+    if settings.alerts == "log" or not any(webhooks.values()):
+        from shared.alerts.discord import LogSink
+
+        return LogSink(log)
+    from shared.alerts.discord import DiscordSink
+
+    return DiscordSink({level: url for level, url in webhooks.items() if url}, settings)
+
+
+def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = False) -> Ports:
+    """All ports of a tick. A dry run works on copies: it reads what is stored and writes nothing."""
+    from shared.market.bitbank import BitbankFeed
+
+    clock, bucket, documents = clock_for(settings), bucket_for(settings), documents_for(settings)
+    sink = sink_for(settings, environ)
+    if dry_run:
+        from shared.alerts.discord import LogSink
+
+        documents, bucket, sink = _copied(documents, settings), _Unwritten(bucket), LogSink(log)
+    feed = BitbankFeed(settings, clock, CandleWindows(bucket))
+    return Ports(
+        clock=clock,
+        documents=documents,
+        feed=feed,
+        exchange=PaperExchange(PaperDocument(documents, settings.id), feed.minutes, settings),
+        champions=Champions(BundleRegistry(bucket), public_keys(settings)),
+        sink=sink,
+        stopping=STOPPING.is_set,
+    )
+
+
+def _scheme(url: str, name: str, known: tuple[str, ...]) -> tuple[str, str]:
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in known:
+        raise BadSettings(
+            f"{name} was {url!r}",
+            remedy=f"begin it with one of: {', '.join(f'{kind}://' for kind in known)}",
+        )
+    return scheme, rest
+
+
+def _copied(documents: DocumentStore, settings: Settings) -> DocumentStore:
+    from shared.stores.memory import MemoryDocuments
+
+    copy = MemoryDocuments()
+    for path in (f"bots/{settings.id}", f"paper/{settings.id}", "control/current"):
+        stored = documents.get(path)
+        if stored is not None:
+            data = dict(stored.data)
+            if "lease" in data:
+                data["lease"] = {**data["lease"], "expires_at": 0}
+            copy.create(path, data)
+    return copy
+
+
+class _Unwritten:
+    """A bucket for a dry run: reads what is stored, keeps what is written to itself."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+        self._written: dict[str, Blob] = {}
+
+    def get(self, key: str) -> Blob | None:
+        return self._written.get(key) or self._bucket.get(key)
+
+    def generation(self, key: str) -> int | None:
+        blob = self._written.get(key)
+        return blob.generation if blob is not None else self._bucket.generation(key)
+
+    def put(self, key: str, data: bytes, *, if_generation: int | None = None) -> int:
+        generation = (if_generation or self.generation(key) or 0) + 1
+        self._written[key] = Blob(key=key, data=data, generation=generation)
+        return generation
+
+    def delete(self, key: str) -> None:
+        self._written.pop(key, None)
+
+    def keys(self, prefix: str = "") -> list[str]:
+        return sorted({*self._bucket.keys(prefix), *(key for key in self._written if key.startswith(prefix))})

@@ -1,0 +1,188 @@
+"""The command line: `scripts/bot COMMAND`. Commands live in `scripts/commands` and are imported only when asked for."""
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Mapping, MutableMapping, Sequence
+from pathlib import Path
+
+import click
+
+from shared.errors import BotError, UserError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+TRY, RUN, LOOK, ACT, WORK = "Try it", "Run it", "Look", "Act", "Work on it"
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "demo": (TRY, "Watch the whole bot trade on a bitbank of its own: no account, no keys."),
+    "paper": (TRY, "Trade on paper against the real market, every few minutes."),
+    "sandbox": (TRY, "Run a local bitbank: its REST protocol, any candles, any faults."),
+    "collect": (RUN, "Fetch candles into the archive that training reads."),
+    "train": (RUN, "Train the three learners and sign the bundle that a tick loads."),
+    "tick": (RUN, "Run one tick by hand, in this process."),
+    "serve": (RUN, "Serve a function over HTTP, as the cloud does."),
+    "status": (LOOK, "Say what the bot holds, when it last ticked, and who stopped it."),
+    "doctor": (LOOK, "Check settings, store, exchange, model and clock."),
+    "halt": (ACT, "Stop opening positions; what is held stays protected."),
+    "resume": (ACT, "Take a halt back."),
+    "check": (WORK, "Lint, types, import contracts and tests: what CI runs."),
+    "test": (WORK, "Run the tests, with coverage and its floor."),
+    "lock": (WORK, "Pin every requirement again, with hashes."),
+}
+"""Each command with its section and its line in `--help`; nothing of theirs is imported to print it."""
+
+WITHOUT_ENV_FILE = frozenset({"check", "test", "lock"})
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """All names, in the order of `COMMANDS`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import `scripts.commands.<name>` and take its `command`."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"scripts.commands.{cmd_name.replace('-', '_')}").command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; a misspelt one is answered with the nearest name."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(COMMANDS)}."
+            raise click.UsageError(f"No such command {args[0]!r}. {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """Write the table by section."""
+        for section in (TRY, RUN, LOOK, ACT, WORK):
+            with formatter.section(section):
+                formatter.write_dl([(name, line) for name, (where, line) in COMMANDS.items() if where == section])
+
+
+def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if not value or ctx.resilient_parsing:
+        return
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    click.echo(f"crypto-bot {project['version']}")
+    ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show the traceback of an unexpected error.")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Say it.")
+def cli(*, debug: bool) -> None:
+    """Trade BTC/JPY on bitbank automatically, in serverless functions or on this machine.
+
+    Begin with `scripts/bot demo`. Every command answers with JSON where --json is given.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 our failure, 2 the user's mistake, 130 interrupted."""
+    args = list(sys.argv[1:] if arguments is None else arguments)
+    debug = _take_debug(args)
+    try:
+        if not WITHOUT_ENV_FILE.intersection(args[:1]):
+            read_env_files(os.environ)
+        code = cli.main(args, prog_name="scripts/bot", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return 130
+    except Exception as error:
+        if debug:
+            raise
+        return _say(error)
+
+
+def _take_debug(args: list[str]) -> bool:
+    """Take `--debug` out wherever it was written, up to a `--`."""
+    end = args.index("--") if "--" in args else len(args)
+    if "--debug" not in args[:end]:
+        return False
+    args.remove("--debug")
+    return True
+
+
+def _say(error: Exception) -> int:
+    """One sentence on stderr, and the exit code."""
+    if isinstance(error, click.UsageError):
+        where = f" ({error.ctx.command_path} --help explains)" if error.ctx else ""
+        click.echo(f"error: {_sentence(error.format_message())}{where}", err=True)
+        return 2
+    if isinstance(error, click.ClickException):
+        click.echo(f"error: {_sentence(error.format_message())}", err=True)
+        return 1
+    if isinstance(error, BotError):
+        click.echo(f"error: {error}", err=True)
+        if isinstance(error, UserError) and error.remedy:
+            click.echo(f"remedy: {error.remedy}", err=True)
+        return 2 if isinstance(error, UserError) else 1
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    click.echo(
+        f"error: something unexpected happened ({_sentence(what)}); run it again with --debug for the traceback", err=True
+    )
+    return 1
+
+
+def _sentence(text: str) -> str:
+    """The text on one line."""
+    return " ".join(text.split())
+
+
+def read_env_files(environ: MutableMapping[str, str]) -> None:
+    """Read `.env` of the current folder, then of the data folder, for local use. What is set already stays."""
+    here = Path.cwd() / ".env"
+    if here.is_file():
+        _add(environ, here)
+    home = Path(environ.get("BOT_HOME") or "~/.crypto-bot").expanduser() / ".env"
+    if home.is_file():
+        _add(environ, home)
+
+
+def _add(environ: MutableMapping[str, str], path: Path) -> None:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} could not be read: {error}", remedy="make it a readable UTF-8 text or take it away") from error
+    for name, value in parse_env(text, str(path)).items():
+        environ.setdefault(name, value)
+
+
+def parse_env(text: str, where: str) -> dict[str, str]:
+    """The `NAME=value` lines of a text; `export`, quotes, blank lines and `#` comments are understood.
+
+    Nothing is expanded. Raises `UserError` naming the line that is none of these.
+    """
+    found: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        plain = line.strip().removeprefix("export ").strip()
+        if not plain or plain.startswith("#"):
+            continue
+        name, equals, value = plain.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise UserError(f"line {number} of {where} is not NAME=value", remedy="write NAME=value, or begin it with #")
+        found[name.strip()] = _unquoted(value.strip())
+    return found
+
+
+def _unquoted(value: str) -> str:
+    if value[:1] in {"'", '"'} and (end := value.find(value[0], 1)) > 0:
+        return value[1:end]
+    return value.split(" #", 1)[0].rstrip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""One module a command, each with a `command`; `scripts.cli` imports one when it runs."""

@@ -1,0 +1,194 @@
+"""Check everything that a tick will need, and say what is missing."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import click
+
+from functions import wiring
+from scripts.console import duration, emit, json_option, utc, yen
+from scripts.here import Here, opened
+from shared import features, risk
+from shared.errors import BotError, UserError
+from shared.reasons import Reason
+from shared.stores.ports import Write
+from shared.types import Level, Market, Timeframe
+
+PROBE = "doctor/probe"
+
+
+class Verdict(StrEnum):
+    """How a check came out: a note is worth knowing and stops nothing."""
+
+    OK = "ok"
+    NOTE = "note"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was checked."""
+
+    name: str
+    verdict: Verdict
+    said: str
+    remedy: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@click.command()
+@json_option
+@click.pass_context
+def command(context: click.Context, *, as_json: bool) -> None:
+    """Check settings, store, exchange, model and clock, and say what capital each stage needs.
+
+    Places no order and leaves nothing behind. Exit code 0 where every check passed or is only a note, 1 otherwise.
+    """
+    with opened() as here:
+        checks = list(examine(here))
+    bad = [check.name for check in checks if check.verdict is Verdict.BAD]
+    lines = [line for check in checks for line in _lines(check)]
+    lines.append(f"not ready: {', '.join(bad)}" if bad else "ready: a tick has what it needs")
+    emit({"ready": not bad, "checks": checks}, "\n".join(lines), as_json=as_json)
+    context.exit(1 if bad else 0)
+
+
+def examine(here: Here) -> Iterator[Check]:
+    """All checks, in the order in which a tick would meet them."""
+    settings = here.settings
+    profile = f", profile {settings.profile}" if settings.profile else ""
+    said = f"{settings.mode} mode, stage {settings.stage}, {settings.account}, {settings.sides}{profile}, hash {settings.hash}"
+    yield Check(name="settings", verdict=Verdict.OK, said=said)
+    yield guarded("state", lambda: _state(here))
+    yield guarded("bucket", lambda: _bucket(here))
+    yield guarded("model", lambda: _model(here))
+    yield _alerts(here)
+    try:
+        market = _market(here)
+    except BotError as error:
+        yield Check(
+            name="exchange", verdict=Verdict.BAD, said=str(error), remedy="check the network and BOT_EXCHANGE__PUBLIC_URL"
+        )
+        return
+    yield _exchange(market)
+    yield _clock(here, market)
+    yield _data(here, market)
+    yield guarded("capital", lambda: _capital(here, market))
+
+
+def guarded(name: str, check: Callable[[], Check]) -> Check:
+    """Run a check; an error that this project names is its verdict."""
+    try:
+        return check()
+    except BotError as error:
+        remedy = error.remedy if isinstance(error, UserError) else ""
+        return Check(name=name, verdict=Verdict.BAD, said=str(error), remedy=remedy)
+
+
+def _state(here: Here) -> Check:
+    documents = here.bot.documents
+    documents.commit([Write(kind="put", path=PROBE, data={"at": here.clock.now_ms()})])
+    documents.commit([Write(kind="delete", path=PROBE)])
+    return Check(name="state", verdict=Verdict.OK, said=f"{here.settings.state} can be read and written")
+
+
+def _bucket(here: Here) -> Check:
+    bucket = wiring.bucket_for(here.settings)
+    bucket.put(PROBE, b"probe")
+    bucket.delete(PROBE)
+    return Check(name="bucket", verdict=Verdict.OK, said=f"{here.settings.bucket} can be read and written")
+
+
+def _model(here: Here) -> Check:
+    champion = wiring.ports(here.settings, here.environ, dry_run=True).champions.serving()
+    if champion.bundle is None:
+        found = champion.issues[0].context.get("found", "")
+        said = f"none that may serve ({found}): what is held is managed, nothing is entered"
+        return Check(name="model", verdict=Verdict.BAD, said=said, remedy="scripts/bot collect, then scripts/bot train")
+    if champion.issues:
+        said = f"{champion.bundle.version} serves, because a newer one failed: {champion.issues[0].context.get('found', '')}"
+        return Check(name="model", verdict=Verdict.NOTE, said=said, remedy="scripts/bot train")
+    return Check(name="model", verdict=Verdict.OK, said=f"{champion.bundle.version}, signature and golden rows are right")
+
+
+def _alerts(here: Here) -> Check:
+    names = ["DISCORD_WEBHOOK_URL", *(f"DISCORD_WEBHOOK_{level.name}" for level in Level)]
+    set_here = [name for name in names if here.environ.get(name)]
+    if here.settings.alerts == "log" or not set_here:
+        said = "are only logged"
+        return Check(name="alerts", verdict=Verdict.NOTE, said=said, remedy="set DISCORD_WEBHOOK_URL to hear of them")
+    return Check(name="alerts", verdict=Verdict.OK, said=f"go to Discord ({', '.join(set_here)}); nothing was sent now")
+
+
+def _market(here: Here) -> Market:
+    return wiring.ports(here.settings, here.environ, dry_run=True).feed.fetch(here.clock.now_ms())
+
+
+def _exchange(market: Market) -> Check:
+    rules = market.rules
+    wrong = [issue for issue in market.issues if issue.reason is not Reason.CLOCK_SKEW and issue.forbids_entry]
+    fees = f"maker {float(rules.maker_fee_rate):.3%}, taker {float(rules.taker_fee_rate):.3%}"
+    spread = f", spread {market.book.spread_rate:.3%}" if market.book is not None else ""
+    said = f"answers in {market.latency_ms:.0f} ms: {rules.status}, circuit break {rules.circuit_break_mode}, {fees}{spread}"
+    if market.book is None or wrong:
+        told = "; ".join(f"{issue.reason} {' '.join(issue.context.values())}".strip() for issue in wrong)
+        return Check(name="exchange", verdict=Verdict.NOTE, said=f"{said}; entries are forbidden now: {told or 'no book'}")
+    return Check(name="exchange", verdict=Verdict.OK, said=said)
+
+
+def _clock(here: Here, market: Market) -> Check:
+    skew = market.clock_skew_ms
+    allowed = here.settings.market.max_clock_skew_ms
+    if skew is None:
+        return Check(name="clock", verdict=Verdict.NOTE, said="the exchange's answers carried no usable time to compare with")
+    data = {"ahead_ms": skew}
+    if abs(skew) > allowed:
+        said = f"differs from the exchange's by {skew / 1000:+.1f} s; {allowed / 1000:g} s are allowed"
+        remedy = "let this machine keep its time (timedatectl set-ntp true)"
+        return Check(name="clock", verdict=Verdict.BAD, said=said, remedy=remedy, data=data)
+    return Check(
+        name="clock", verdict=Verdict.OK, said=f"{utc(market.as_of)}, as the exchange's to its header's second", data=data
+    )
+
+
+def _data(here: Here, market: Market) -> Check:
+    counts = {str(timeframe): len(candles) for timeframe, candles in market.candles.items()}
+    least = {"15m": here.settings.market.min_history_15m, "4h": here.settings.market.min_history_4h}
+    short = [name for name, needed in least.items() if counts.get(name, 0) < needed]
+    said = ", ".join(f"{count} closed {name} candles" for name, count in counts.items())
+    if short:
+        return Check(
+            name="candles",
+            verdict=Verdict.BAD,
+            said=f"{said}: too few to decide on",
+            remedy="wait, or see `exchange`",
+            data=counts,
+        )
+    newest = int(market.candles[Timeframe.M15].closed_at[-1])
+    age = duration(max(0, market.as_of - newest) / 1000)
+    return Check(name="candles", verdict=Verdict.OK, said=f"{said}; the newest closed {age} ago", data=counts)
+
+
+def _capital(here: Here, market: Market) -> Check:
+    columns = features.compute(market.candles)
+    price, atr = columns.column("close")[-1:], columns.column("atr_14")[-1:]
+    if not len(price) or not math.isfinite(atr[0]):
+        return Check(name="capital", verdict=Verdict.NOTE, said="the smallest capital cannot be told from so few candles")
+    needed = risk.smallest_capital(price=int(price[0]), atr_jpy=float(atr[0]), rules=market.rules, settings=here.settings)
+    has, mine = here.settings.capital_jpy, needed.get(here.settings.stage)
+    stages = ", ".join(f"{yen(least)} at stage {stage}" for stage, least in needed.items())
+    said = f"one order needs {stages}; BOT_CAPITAL_JPY is {yen(has)}"
+    if mine is None or mine > has:
+        remedy = "raise BOT_CAPITAL_JPY, or choose a stage that may use more of it"
+        return Check(name="capital", verdict=Verdict.BAD, said=said, remedy=remedy, data=needed)
+    return Check(name="capital", verdict=Verdict.OK, said=said, data=needed)
+
+
+def _lines(check: Check) -> list[str]:
+    lines = [f"{check.verdict:<5} {check.name:<9} {check.said}"]
+    if check.remedy and check.verdict is not Verdict.OK:
+        lines.append(f"{'':<15} remedy: {check.remedy}")
+    return lines

@@ -1,0 +1,147 @@
+"""Pin every requirement, with hashes: `infra/requirements/*.in` -> the requirements files that are installed.
+
+All files come from one resolution, so that a package has one version everywhere. uv resolves for every
+platform and every Python from 3.11 on (`--universal`): one file serves Linux, macOS and the cloud.
+"""
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from scripts.console import emit, json_option
+from shared.errors import BotError, UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = Path("infra/requirements")
+EVERYTHING = "tests.in"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A requirements file, its source, and another file that it includes instead of repeating it."""
+
+    path: Path
+    source: str
+    includes: Path | None = None
+
+
+PRODUCT = Path("requirements.txt")
+TARGETS = (
+    Target(path=PRODUCT, source="product.in"),
+    Target(path=Path("tests/requirements.txt"), source=EVERYTHING, includes=PRODUCT),
+    Target(path=Path("functions/tick/requirements.txt"), source="tick.in"),
+)
+
+
+@click.command()
+@click.option("--upgrade", is_flag=True, help="Take the newest versions of everything.")
+@click.option("--upgrade-package", "packages", multiple=True, metavar="NAME", help="Take the newest version of one package.")
+@click.option("--check", is_flag=True, help="Write nothing; fail where the files are not what their sources say.")
+@json_option
+def command(*, upgrade: bool, packages: tuple[str, ...], check: bool, as_json: bool) -> None:
+    """Pin every requirement again, with hashes.
+
+    Versions stay as they are pinned unless a source or an option asks for another one.
+    """
+    wanted = ["--upgrade"] if upgrade else [word for name in packages for word in ("--upgrade-package", name)]
+    texts = resolve(ROOT, wanted)
+    changed = [str(path) for path, text in texts.items() if _read(ROOT / path) != text]
+    if check and changed:
+        raise UserError(
+            f"{' and '.join(changed)} differ from their sources", remedy="run `scripts/bot lock` and commit the result"
+        )
+    for path in changed:
+        (ROOT / path).write_text(texts[Path(path)], encoding="utf-8")
+    pins = {str(path): len(blocks(text)) for path, text in texts.items()}
+    lines = [f"{path}: {count} packages{', changed' if path in changed else ''}" for path, count in pins.items()]
+    emit({"packages": pins, "changed": changed}, "\n".join(lines), as_json=as_json)
+
+
+def resolve(root: Path, wanted: Sequence[str]) -> dict[Path, str]:
+    """The texts of all requirements files, from one resolution of everything.
+
+    Args:
+        root: The checkout.
+        wanted: Options of uv that ask for newer versions; without them the pins in `root` are kept.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        everything = Path(folder) / "everything.txt"
+        known = "".join(_read(root / target.path) for target in TARGETS)
+        everything.write_text(assemble("", blocks(known)), encoding="utf-8")
+        _compile(root, EVERYTHING, everything, wanted)
+        made: dict[Path, dict[str, str]] = {}
+        for target in TARGETS:
+            out = Path(folder) / "out.txt"
+            out.unlink(missing_ok=True)
+            _compile(root, target.source, out, ["--constraint", str(everything)])
+            made[target.path] = blocks(_read(out))
+    return {
+        target.path: assemble(header(target), without(made[target.path], made[target.includes] if target.includes else {}))
+        for target in TARGETS
+    }
+
+
+def _compile(root: Path, source: str, out: Path, options: Sequence[str]) -> None:
+    uv = shutil.which("uv")
+    if uv is None:
+        raise UserError(
+            "uv resolves the requirements, and it is not here", remedy="install it with `python3 -m pip install uv`"
+        )
+    fixed = ["--universal", "--python-version", "3.11", "--fork-strategy", "fewest", "--generate-hashes"]
+    quiet = ["--no-emit-index-url", "--no-header", "--quiet"]
+    ran = subprocess.run(
+        [uv, "pip", "compile", *fixed, *quiet, *options, "--output-file", str(out), source],
+        cwd=root / SOURCES,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if ran.returncode:
+        raise BotError(f"uv could not resolve {source}: {' '.join(ran.stderr.split())}")
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def blocks(text: str) -> dict[str, str]:
+    """The pins of a requirements file: the line `name==version ; marker` -> its hashes and where it comes from."""
+    found: dict[str, str] = {}
+    first = None
+    for line in text.splitlines():
+        if re.match(r"[A-Za-z0-9]", line):
+            first = line.removesuffix("\\").strip()
+            found[first] = ""
+        elif first is not None and line.startswith(" ") and not line.strip().startswith("#   -c "):
+            found[first] += f"{line}\n"
+    return found
+
+
+def without(pins: dict[str, str], included: dict[str, str]) -> dict[str, str]:
+    """The pins that `included` lacks. Raises `BotError` where both pin a package differently."""
+    names = {_name(pin) for pin in included}
+    for pin in pins:
+        if pin not in included and _name(pin) in names:
+            raise BotError(f"{pin!r} is pinned differently in an included file; both must come from one resolution")
+    return {pin: rest for pin, rest in pins.items() if pin not in included}
+
+
+def _name(pin: str) -> str:
+    return re.split(r"[=\[; ]", pin, maxsplit=1)[0]
+
+
+def header(target: Target) -> str:
+    """The first lines of a requirements file: who made it, and what it includes."""
+    made = f"# Made by `scripts/bot lock` from {SOURCES / target.source}; change that file, not this one.\n"
+    return made + (f"-r {Path('..') / target.includes}\n" if target.includes else "")
+
+
+def assemble(head: str, pins: dict[str, str]) -> str:
+    """The text of a requirements file."""
+    return head + "".join(f"{pin} \\\n{rest}" for pin, rest in pins.items())

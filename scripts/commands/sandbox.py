@@ -1,0 +1,177 @@
+"""Run a local bitbank: its REST protocol on loopback, any candles, any faults."""
+
+import json
+import signal
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+import click
+
+from scripts.console import json_option, jst, utc
+from shared.clock import SystemClock
+from shared.errors import UserError
+from shared.sandbox.faults import Fault, Faults, fault_from
+from shared.sandbox.generate import MINUTES_A_DAY, Planted, generate
+from shared.sandbox.market import SandboxMarket
+from shared.sandbox.server import PAIR, RunningServer, Sandbox, serve
+from shared.sandbox.time_source import MachineTime, Policy, SteppedTime, TimeSource
+
+DAY_MS = MINUTES_A_DAY * 60_000
+SHARE_BEFORE_THE_START = 0.75
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65_535), default=8700, show_default=True, help="0 takes any free port.")
+@click.option("--candles", type=click.Path(path_type=Path), help="Serve a CSV or Parquet of candles (1m, 15m or 4h).")
+@click.option(
+    "--edge", "edge_bp", type=float, default=0.0, show_default=True, metavar="BP", help="Plant a drift per 15 minutes."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True, help="Which generated market or expansion.")
+@click.option(
+    "--days", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Generated history before the start."
+)
+@click.option(
+    "--ahead", type=click.FloatRange(min=0.1), default=30.0, show_default=True, help="Generated days after the start."
+)
+@click.option("--from", "start", metavar="ISO", help="Where its clock starts (UTC).  [default: now; 3/4 of a file]")
+@click.option("--clock", "clock_name", type=click.Choice(["real", "stepped"]), default="real", show_default=True)
+@click.option(
+    "--policy", type=click.Choice(["auto", "driver"]), default="auto", show_default=True, help="Who moves a stepped clock."
+)
+@click.option("--speed", type=click.FloatRange(0.1, 10_000), default=1.0, show_default=True, help="How fast a real clock runs.")
+@click.option("--spread", type=click.FloatRange(0, 0.2), default=0.0001, show_default=True, help="Of the price.")
+@click.option("--fault", "faults", multiple=True, metavar="NAME", help="A fault, or its JSON object; may be repeated.")
+@json_option
+def command(
+    *,
+    port: int,
+    candles: Path | None,
+    edge_bp: float,
+    seed: int,
+    days: float,
+    ahead: float,
+    start: str | None,
+    clock_name: Literal["real", "stepped"],
+    policy: Policy,
+    speed: float,
+    spread: float,
+    faults: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Run a local bitbank: its public REST protocol on loopback, with any candles and any faults.
+
+    Without --candles it makes a market from --seed, with a planted pattern where --edge is not 0. Faults can also be switched
+    while it runs: POST /_sandbox/faults; GET tells which there are. Ctrl-C ends it. With --json, one line is printed
+    when it is ready: {"url": ..., "now_ms": ...}.
+    """
+    wanted = Faults(*(_fault(text) for text in faults), seed=seed)
+    starts_at = None if start is None else _instant(start)
+    if candles is None:
+        starts_at = SystemClock().now_ms() if starts_at is None else starts_at
+        market = _generated(starts_at, days=days, ahead=ahead, seed=seed, edge_bp=edge_bp)
+    else:
+        market = SandboxMarket.from_file(candles, seed=seed)
+        starts_at = _part_of(market) if starts_at is None else starts_at
+    if not market.starts_at <= starts_at < market.ends_at:
+        raise UserError(
+            f"its clock was to start at {utc(starts_at)}, outside its candles",
+            remedy=f"start between {utc(market.starts_at)} and {utc(market.ends_at)} with --from",
+        )
+    clock = _clock(clock_name, starts_at, policy=policy, speed=speed)
+    sandbox = Sandbox(market, clock, faults=wanted, spread_rate=spread)
+    with serve(sandbox, port=port) as running:
+        if as_json:
+            click.echo(json.dumps({"url": running.url, "now_ms": clock.now_ms(), **_facts(sandbox)}))
+        else:
+            moved = clock_name == "stepped" or start is not None or candles is not None or speed != 1.0
+            click.echo(_welcome(sandbox, running, moved=moved))
+        _wait_for_the_end()
+    if not as_json:
+        click.echo(f"\nThe sandbox ended after {sum(sandbox.requests().values())} requests.")
+
+
+def _generated(starts_at: int, *, days: float, ahead: float, seed: int, edge_bp: float) -> SandboxMarket:
+    minutes = generate(start_ms=starts_at - round(days * DAY_MS), days=days + ahead, seed=seed, edge_bp=edge_bp)
+    return SandboxMarket.from_minutes(minutes, source=f"{Planted(edge_bp=edge_bp).sentence} Seed {seed}.")
+
+
+def _part_of(market: SandboxMarket) -> int:
+    at = market.starts_at + int((market.ends_at - market.starts_at) * SHARE_BEFORE_THE_START)
+    return at - at % 60_000
+
+
+def _clock(name: str, starts_at: int, *, policy: Policy, speed: float) -> TimeSource:
+    if name == "stepped":
+        return SteppedTime(starts_at, policy=policy)
+    return MachineTime(offset_ms=starts_at - SystemClock().now_ms(), speed=speed)
+
+
+def _fault(text: str) -> Fault:
+    if not text.lstrip().startswith("{"):
+        return fault_from({"name": text})
+    try:
+        told = json.loads(text)
+    except ValueError as error:
+        raise UserError(
+            f"the fault {text!r} is no JSON object", remedy='write it like {"name": "slow", "seconds": 2}'
+        ) from error
+    return fault_from(told)
+
+
+def _instant(text: str) -> int:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UserError(f"--from was {text!r}", remedy="write it like 2026-01-31 or 2026-01-31T09:00:00+09:00") from error
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _facts(sandbox: Sandbox) -> dict[str, Any]:
+    market = sandbox.market
+    return {
+        "market": market.source,
+        "starts_at": market.starts_at,
+        "ends_at": market.ends_at,
+        "clock": sandbox.clock.name,
+        "faults": [fault["name"] for fault in sandbox.faults.told()["active"]],
+    }
+
+
+def _welcome(sandbox: Sandbox, running: RunningServer, *, moved: bool) -> str:
+    now_ms, market = sandbox.clock.now_ms(), sandbox.market
+    names = ", ".join(_facts(sandbox)["faults"]) or "none (GET /_sandbox/faults lists them)"
+    day = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%d")
+    lines = [
+        market.source,
+        f"Candles from {utc(market.starts_at)} to {utc(market.ends_at)}; its {sandbox.clock.name} clock shows {utc(now_ms)} "
+        f"({jst(now_ms)}).",
+        f"Faults: {names}.",
+        "",
+        f"  curl {running.url}/{PAIR}/ticker",
+        f"  curl {running.url}/{PAIR}/candlestick/15min/{day}",
+        "",
+        "Point the bot at it:",
+        f"  export BOT_EXCHANGE__PUBLIC_URL={running.url}",
+        f"  export BOT_EXCHANGE__PRIVATE_URL={running.url}/v1",
+        *([f"  export BOT_CLOCK={running.url}"] if moved else []),
+        "",
+        "Ctrl-C ends it.",
+    ]
+    return "\n".join(lines)
+
+
+def _wait_for_the_end() -> None:
+    ended = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        ended.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        ended.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,92 @@
+"""What the bot holds, when it last ticked, and who stopped it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+import msgspec
+
+from scripts.console import duration, emit, json_option, jst
+from scripts.here import opened
+from scripts.words import holdings_lines, model_line
+from shared.settings import Settings
+from shared.state import State
+from shared.types import TickReport
+
+STALE_AFTER_INTERVALS = 3
+
+
+@click.command()
+@json_option
+@click.pass_context
+def command(context: click.Context, *, as_json: bool) -> None:
+    """Say what the bot holds, when it last ticked, and who stopped it.
+
+    Reads only. Exit code 0 where the last tick is fresh, 1 where it is too old or there never was one.
+    """
+    with opened() as here:
+        now_ms = here.clock.now_ms()
+        stored = here.bot.peek()
+        state = State.stored((stored.data["state"] if stored else None) or {}, here.settings)
+        lease = stored.data["lease"] if stored else {"expires_at": 0}
+        told = here.bot.last_report()
+        control = dict(here.bot.control())
+        settings = here.settings
+    report = msgspec.convert(told, TickReport) if told is not None else None
+    age = (now_ms - state.last_finished_at) / 1000 if state.last_finished_at else None
+    fresh = age is not None and age <= STALE_AFTER_INTERVALS * settings.tick.interval_seconds
+    data = {
+        "bot": settings.id,
+        "mode": settings.mode,
+        "stage": settings.stage,
+        "profile": settings.profile,
+        "settings_hash": settings.hash,
+        "fresh": fresh,
+        "last_tick_age_seconds": age,
+        "ticking_now": lease["expires_at"] > now_ms,
+        "halted": bool(control.get("halt")),
+        "drawdown_halted_at": state.halted_at or None,
+        "control": control,
+        "state": state,
+        "last_report": report,
+    }
+    lines = [*_head(settings, report, age, fresh=fresh), *_halts(control, state)]
+    lines += [*holdings_lines(report), model_line(state.model), *_decision(report)] if report is not None else []
+    emit(data, "\n".join(lines), as_json=as_json)
+    context.exit(0 if fresh else 1)
+
+
+def _head(settings: Settings, report: TickReport | None, age: float | None, *, fresh: bool) -> list[str]:
+    profile = f", profile {settings.profile}" if settings.profile else ""
+    lines = [f"bot       {settings.id}: {settings.mode} mode, stage {settings.stage}{profile}, settings {settings.hash}"]
+    if report is None or age is None:
+        return [*lines, f"tick      none was ever run with the state in {settings.state}"]
+    ago = (
+        f"{duration(age)} ago"
+        if fresh
+        else f"{duration(age)} ago: TOO OLD, one was due every {settings.tick.interval_seconds} s"
+    )
+    lines.append(f"tick      {report.tick} {report.status}, {jst(report.finished_at)}, {ago}")
+    if report.detail:
+        lines.append(f"because   {report.reason}: {report.detail}")
+    return lines
+
+
+def _halts(control: Mapping[str, Any], state: State) -> list[str]:
+    lines = []
+    if control.get("halt"):
+        lines.append(
+            f"HALTED    by {control['who']} at {jst(control['at'])}: {control['why']}; `scripts/bot resume` takes it back"
+        )
+    if state.halted_at:
+        lines.append(f"HALTED    by the drawdown limit at {jst(state.halted_at)}; `scripts/bot resume` takes it back")
+    if not lines and control.get("resumed_at"):
+        lines.append(f"resumed   by {control['who']} at {jst(control['resumed_at'])}: {control['why']}")
+    return lines
+
+
+def _decision(report: TickReport) -> list[str]:
+    if report.decision is None:
+        return []
+    told = report.decision
+    return [f"decision  {told.action}: {told.reason}, on the candle that closed at {jst(told.as_of)}"]

@@ -1,0 +1,68 @@
+"""Run the tests: all of them with coverage and its floor, or the few that are named."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from scripts.console import emit, json_option
+
+ROOT = Path(__file__).resolve().parents[2]
+COVERAGE = Path("coverage")
+WORKERS = 4
+
+
+@click.command()
+@click.argument("paths", nargs=-1)
+@click.option("-k", "expression", metavar="EXPRESSION", help="Only tests whose names match, as pytest's -k.")
+@click.option("--full", is_flag=True, help="The sizes that the issues name; takes many minutes.")
+@json_option
+@click.pass_context
+def command(context: click.Context, *, paths: tuple[str, ...], expression: str | None, full: bool, as_json: bool) -> None:
+    """Run the tests, with coverage and its floor.
+
+    With PATHS or -k only those tests run, without coverage. The line before pytest's own last one names what was
+    skipped and why; BOT_REQUIRE=emulators,gcloud,browser turns a skip of such a kind into a failure.
+    """
+    code = run_tests(pytest_arguments(paths, expression, full=full), to_stderr=as_json)
+    if as_json:
+        report = str(ROOT / COVERAGE / "coverage.json") if not (paths or expression) else None
+        emit({"exit_code": code, "coverage": report}, "", as_json=True)
+    context.exit(code)
+
+
+def pytest_arguments(paths: Sequence[str], expression: str | None, *, full: bool) -> list[str]:
+    """What pytest is called with; a run of everything measures coverage and holds it against the floor."""
+    words = [str(Path(path).absolute()) for path in paths]
+    if expression:
+        words += ["-k", expression]
+    if full:
+        words.append("--full")
+    if not paths and not expression:
+        words += ["--cov", "--cov-report=", f"--cov-report=html:{COVERAGE / 'html'}"]
+        words += [f"--cov-report=json:{COVERAGE / 'coverage.json'}", f"--floor={COVERAGE / 'coverage.json'}"]
+    return words
+
+
+def run_tests(words: Sequence[str], *, to_stderr: bool = False) -> int:
+    """Run pytest on a few cores in an environment free of the bot's settings; return its exit code."""
+    workers = min(WORKERS, os.cpu_count() or 1)
+    command_line = [sys.executable, "-m", "pytest", "-p", "tests.plugins.closing", f"--numprocesses={workers}"]
+    ran = subprocess.run(
+        [*command_line, "--dist=worksteal", *words],
+        cwd=ROOT,
+        env=neutral(os.environ),
+        stdout=sys.stderr if to_stderr else None,
+        check=False,
+    )
+    return ran.returncode
+
+
+def neutral(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the settings, keys and webhooks of this machine's owner."""
+    ours = ("BOT_", "BITBANK_", "DISCORD_")
+    kept = {name: value for name, value in environ.items() if not name.startswith(ours) or name in {"BOT_REQUIRE", "BOT_VENV"}}
+    return {**kept, "PYTHONPATH": str(ROOT)}

@@ -1,0 +1,105 @@
+"""Run one tick by hand, in this process, with the same cycle that the function runs."""
+
+import signal
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from functions import wiring
+from scripts.console import emit, json_option, jst
+from scripts.here import Here, opened
+from scripts.words import holdings_lines, model_line
+from shared.cycle import TickRequest, run_tick
+from shared.errors import UserError
+from shared.types import OrderRecord, TickReport, TickStatus
+
+NOT_WELL = frozenset({TickStatus.DEGRADED, TickStatus.FAILED})
+
+
+@click.command()
+@click.option("--at", metavar="TIME", help="The schedule time that names the tick, like 2026-02-01T00:03:00Z; none: by hand.")
+@click.option("--dry-run", is_flag=True, help="Work on copies: claim nothing, write nothing, send nothing.")
+@json_option
+@click.pass_context
+def command(context: click.Context, *, at: str | None, dry_run: bool, as_json: bool) -> None:
+    """Run one tick by hand, in this process.
+
+    It claims the tick and takes the lease like any other, so it is safe beside a scheduled one. Exit code 1 where the
+    tick was degraded.
+    """
+    with opened() as here:
+        request = asked(at, here)
+        ports = wiring.ports(here.settings, here.environ, dry_run=dry_run)
+        _stop_politely()
+        try:
+            report = run_tick(ports, here.settings, request)
+        finally:
+            ports.documents.close()
+    emit(report, "\n".join(lines(report, dry_run=dry_run)), as_json=as_json)
+    context.exit(1 if report.status in NOT_WELL else 0)
+
+
+def asked(at: str | None, here: Here) -> TickRequest:
+    """Name the tick: by its schedule time where one is given, by hand otherwise. Raises `UserError` for a bad time."""
+    now_ms = here.clock.now_ms()
+    if at is None:
+        return TickRequest(tick=f"manual-{_name(now_ms)}", scheduled_at=now_ms, received_at=now_ms)
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError as error:
+        raise UserError(f"--at was {at!r}, which is not a time", remedy="write it like 2026-02-01T00:03:00Z") from error
+    if moment.tzinfo is None:
+        raise UserError(f"--at was {at!r}, without its offset", remedy="write it like 2026-02-01T00:03:00Z or with +09:00")
+    scheduled_at = int(moment.timestamp() * 1000)
+    if scheduled_at - now_ms > here.settings.tick.manual_ahead_seconds * 1000:
+        raise UserError(f"--at was {at!r}, which is still to come", remedy="leave --at out to run a tick now")
+    return TickRequest(tick=_name(scheduled_at), scheduled_at=scheduled_at, received_at=now_ms)
+
+
+def _name(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, tz=UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3] + "Z"
+
+
+def _stop_politely() -> None:
+    """The first Ctrl-C or SIGTERM lets the tick finish what is in flight; the second ends it at once."""
+
+    def stop(number: int, _frame: Any) -> None:
+        wiring.STOPPING.set()
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        click.echo("finishing what is in flight; once more ends it at once", err=True)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+
+
+def lines(report: TickReport, *, dry_run: bool) -> list[str]:
+    """A report as a person reads it."""
+    told = [f"tick {report.tick} {report.status}{' (dry run)' if dry_run else ''}, {jst(report.finished_at)}"]
+    if report.detail:
+        told.append(f"because   {report.reason}: {report.detail}")
+    if report.decision is not None:
+        decision = report.decision
+        side = f" {decision.side}, {decision.lots} lots" if decision.side is not None and decision.lots else ""
+        told.append(f"decision  {decision.action}{side}: {decision.reason}{_context(decision.context)}")
+    told += [
+        f"issue     {issue.reason}{' (no entries)' if issue.forbids_entry else ''}{_context(issue.context)}"
+        for issue in report.issues
+    ]
+    told += [f"order     {_order(record)}" for record in report.orders]
+    told += holdings_lines(report)
+    told.append(model_line(report.model))
+    took = {**report.timings_ms}
+    told.append(f"took      {took.get('total', 0):.0f} ms, {', '.join(f'{n} {what}' for what, n in report.counts.items())}")
+    return told
+
+
+def _order(record: OrderRecord) -> str:
+    intent = record.intent
+    price = intent.price or intent.trigger_price
+    at = f" at ¥{price:,}" if price else ""
+    return f"{record.what} {intent.purpose} {intent.side} {intent.lots} lots{at}: {record.outcome}{_context(record.context)}"
+
+
+def _context(context: Any) -> str:
+    return f" ({', '.join(f'{key}={value}' for key, value in context.items())})" if context else ""

@@ -1,0 +1,88 @@
+"""The demo's past: collected over HTTP from the sandbox into an archive, learned from, promoted."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from functions import wiring
+from models.keys import signing_key
+from models.train import train
+from scripts.commands.train import commit
+from scripts.console import Progress, progress
+from scripts.demo.plan import DemoPlan
+from scripts.report import TrainingNote
+from shared.candle_files import files_between
+from shared.errors import UserError
+from shared.market.bitbank import BitbankFeed
+from shared.market.collect import collect
+from shared.settings import Settings
+from shared.stores.bundles import BundleRegistry
+from shared.stores.candles import CandleArchive, CandleWindows
+from shared.stores.folder import FolderBucket
+from shared.types import Candles, Timeframe
+
+LEARNED_FROM = (Timeframe.M15, Timeframe.H4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What came of the training: the bundle's version, its period, and whether it may enter."""
+
+    version: str | None
+    note: TrainingNote
+    may_enter: bool = False
+
+
+def collected(settings: Settings, folder: Path, start_at: int, end_at: int) -> dict[Timeframe, Candles]:
+    """Fetch [start_at, end_at) through the feed into an archive in `folder`; what is there is not asked for again.
+
+    The archive is apart from the bot's own bucket: its ticks must find nothing but what they fetched themselves.
+    """
+    bucket = FolderBucket(folder)
+    feed = BitbankFeed(settings, wiring.clock_for(settings), CandleWindows(bucket))
+    archive = CandleArchive(bucket)
+    total = sum(len(files_between(timeframe, start_at, end_at)) for timeframe in LEARNED_FROM)
+    with progress("history", total) as bar:
+        for timeframe in LEARNED_FROM:
+            bar.describe(f"{timeframe} candles")
+            collect(feed, archive, timeframe, start_at, end_at, lambda _done, _of: bar.advance())
+    feed.close()
+    return {timeframe: archive.read(timeframe, start_at, end_at) for timeframe in LEARNED_FROM}
+
+
+def learn(settings: Settings, plan: DemoPlan, candles: dict[Timeframe, Candles]) -> Learned:
+    """Train on the plan's period and let the bundle serve. Too little to learn from is a note, not an error."""
+    with progress("training", 100) as bar:
+        try:
+            training = train(
+                candles,
+                settings,
+                as_of=plan.training_end_at,
+                seed=settings.learning.seed,
+                commit=commit(os.environ),
+                signing_key=signing_key(settings, {}),
+                on_progress=_Steps(bar),
+            )
+        except UserError as error:
+            return Learned(version=None, note=TrainingNote(missing=str(error)))
+    manifest = training.manifest
+    note = TrainingNote(start_at=manifest.training.from_at, end_at=manifest.validation.label_end_at)
+    if not manifest.verdict.may_serve:
+        return Learned(version=None, note=TrainingNote(missing="the trained model failed its checks"))
+    registry = BundleRegistry(wiring.bucket_for(settings))
+    registry.publish(training.version, training.files)
+    registry.promote(training.version)
+    return Learned(version=training.version, note=note, may_enter=manifest.verdict.may_enter)
+
+
+class _Steps:
+    """Turns the trainer's share of work done into advances of a bar of 100."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._told = 0
+
+    def __call__(self, text: str, share: float) -> None:
+        self._bar.describe(text)
+        self._bar.advance(round(100 * share) - self._told)
+        self._told = round(100 * share)

@@ -1,0 +1,85 @@
+"""What a demo came to, for people and as JSON."""
+
+from pathlib import Path
+from typing import Any
+
+from scripts.console import duration, yen
+from scripts.demo.run import Ran
+from scripts.report import first_line
+from scripts.report.figures import compute
+from scripts.report.story import stories, why_nothing
+from scripts.report.words import percent, reason_words
+from shared.types import Action
+
+
+def told(ran: Ran, *, target: Path, seconds: float, home: Path | None) -> dict[str, Any]:
+    """The summary as JSON values."""
+    figures = compute(ran.reports, ran.header.start_equity_jpy)
+    decided = stories(ran.reports)
+    return {
+        "first_line": first_line(ran.header),
+        "report": str(target) if ran.reports else None,
+        "home": None if home is None else str(home),
+        "start_at": ran.plan.start_at,
+        "end_at": ran.plan.end_at,
+        "training": ran.header.training,
+        "model": ran.header.model,
+        "profile": ran.header.profile,
+        "settings_hash": ran.header.settings_hash,
+        "start_equity_jpy": figures.start_equity_jpy,
+        "end_equity_jpy": figures.end_equity_jpy,
+        "profit_jpy": figures.profit_jpy,
+        "fees_jpy": figures.fees_jpy,
+        "interest_jpy": figures.interest_jpy,
+        "slippage_jpy": figures.slippage_jpy,
+        "max_drawdown": figures.max_drawdown,
+        "buy_and_hold": figures.buy_and_hold,
+        "round_trips": figures.round_trips,
+        "wins": figures.wins,
+        "stops": sum(trade.reason == "exit_stop" for report in ran.reports for trade in report.trades),
+        "decisions_with_orders": len(decided),
+        "entries_decided": sum(story.decision.action is Action.ENTER for story in decided),
+        "ticks": dict(figures.ticks),
+        "reasons": {row.reason.value: {"candles": row.candles, "ticks": row.ticks} for row in why_nothing(ran.reports)},
+        "interrupted": ran.interrupted,
+        "failure": None if ran.failure is None else str(ran.failure),
+        "seconds": {
+            "total": round(seconds, 1),
+            "preparing": round(ran.preparing_seconds, 1),
+            "ticking": round(ran.ticking_seconds, 1),
+        },
+        "ms_per_tick": round(ran.ms_per_tick, 1),
+    }
+
+
+def lines(ran: Ran, *, target: Path, seconds: float, home: Path | None) -> list[str]:
+    """The summary for people."""
+    figures = compute(ran.reports, ran.header.start_equity_jpy)
+    written = ["", first_line(ran.header), ""]
+    if ran.header.stopped_early:
+        written += [ran.header.stopped_early, ""]
+    if not ran.reports:
+        return [*written, "No tick was done, so there is no report."]
+    hold = "unknown" if figures.buy_and_hold is None else percent(figures.buy_and_hold, sign=True)
+    written += [
+        f"equity       {yen(figures.start_equity_jpy)} -> {yen(figures.end_equity_jpy)} "
+        f"({percent(figures.profit_rate, sign=True)}); buy and hold {hold}",
+        f"round trips  {figures.round_trips}, {figures.wins} won; max drawdown {percent(figures.max_drawdown)}",
+        f"costs        fees {yen(figures.fees_jpy)}, interest {yen(figures.interest_jpy)}, "
+        f"slippage {yen(figures.slippage_jpy)}",
+        f"ticks        {len(ran.reports):,d} ({', '.join(f'{count:,d} {status}' for status, count in figures.ticks.items())})",
+    ]
+    written += _why(ran)
+    written += [
+        f"took         {duration(seconds)}: {duration(ran.preparing_seconds)} to prepare, "
+        f"{duration(ran.ticking_seconds)} to tick, {ran.ms_per_tick:.0f} ms each",
+        *([f"kept         {home}"] if home is not None else []),
+        f"report       {target.as_uri()}",
+    ]
+    return written
+
+
+def _why(ran: Ran) -> list[str]:
+    """The three most frequent reasons why a candle led to no entry."""
+    rows = [row for row in why_nothing(ran.reports) if row.candles and row.reason != "nothing_new"][:3]
+    return [f"{'why not' if row is rows[0] else '':<12} {row.candles:,d} candles: {reason_words(row.reason)}" for row in rows]

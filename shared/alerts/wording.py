@@ -1,0 +1,83 @@
+"""Numbers, instants and reasons as people read them."""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+
+from shared.jst import jst_text, utc_text
+from shared.money import btc_from_lots
+from shared.reasons import Reason
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.+-]+")
+_MOST_FACTS = 6
+_LONGEST_FACT = 200
+
+
+def key(*parts: object) -> str:
+    """An alert's key: parts joined by colons, safe as a document's name."""
+    return ":".join(_UNSAFE.sub("-", str(part)) or "-" for part in parts)
+
+
+def when(at: int) -> str:
+    """`2026-01-31 23:59:00 JST (14:59:00 UTC)`."""
+    return f"{jst_text(at)} ({utc_text(at)[11:19]} UTC)"
+
+
+def yen(amount: Decimal | int) -> str:
+    """`1,234 yen`; cents of a yen are told where the amount is small."""
+    exact = Decimal(amount)
+    whole = abs(exact) >= 100 or exact == int(exact)  # noqa: PLR2004 - below 100 yen a hundredth matters
+    return f"{exact:,.0f} yen" if whole else f"{exact:,.2f} yen"
+
+
+def btc(lots: int) -> str:
+    """`0.0123 BTC`."""
+    return f"{btc_from_lots(lots):f} BTC"
+
+
+def lasted(milliseconds: int) -> str:
+    """`2 h 05 min`."""
+    minutes = milliseconds // 60_000
+    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"  # noqa: PLR2004 - an hour
+
+
+def facts(context: Mapping[str, str]) -> dict[str, str]:
+    """The first few facts of a context, each shortened."""
+    told = list(context.items())[:_MOST_FACTS]
+    return {
+        name.replace("_", " "): text if len(text) <= _LONGEST_FACT else text[: _LONGEST_FACT - 1] + "…" for name, text in told
+    }
+
+
+def reason_text(reason: Reason) -> str:
+    """Why, as the end of a sentence."""
+    return _REASONS.get(reason, reason.value.replace("_", " "))
+
+
+_REASONS: Mapping[Reason, str] = {
+    Reason.EXIT_STOP: "the stop was reached",
+    Reason.EXIT_TARGET: "the target was reached",
+    Reason.EXIT_TIME: "its time was over",
+    Reason.EXIT_OPPOSITE: "the signal turned to the other side",
+    Reason.EXIT_UNPROTECTED: "its stop could not be placed",
+    Reason.EXIT_FLATTEN: "a person asked for it",
+    Reason.DATA_STALE: "the newest candle is too old",
+    Reason.DATA_MISSING: "candles are missing",
+    Reason.DATA_BROKEN: "candles break their own rules",
+    Reason.DATA_HOLE: "there is a hole near the last candle",
+    Reason.MODEL_MISSING: "there is no model",
+    Reason.MODEL_INVALID: "the model failed its checks",
+    Reason.MODEL_MISMATCH: "the model does not fit these settings",
+    Reason.EXCHANGE_BUSY: "the exchange is busy",
+    Reason.EXCHANGE_HALTED: "the exchange has halted trading",
+    Reason.CIRCUIT_BREAK: "the exchange's circuit breaker is on",
+    Reason.CLOCK_SKEW: "this machine's clock differs from the exchange's",
+    Reason.SPREAD_CRITICAL: "the spread is too wide",
+    Reason.PRICE_JUMP: "the price jumped",
+    Reason.VOLUME_SPIKE: "the volume is extraordinary",
+    Reason.LATENCY_HIGH: "the exchange answers slowly",
+    Reason.BOOK_CROSSED: "the order book is crossed",
+    Reason.STEP_FAILED: "a step failed",
+    Reason.REJECTED_BY_EXCHANGE: "the exchange said no",
+    Reason.MARGIN_INSUFFICIENT: "the margin does not suffice",
+}

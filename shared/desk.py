@@ -1,0 +1,118 @@
+"""The order desk of one tick: intent first, then the request, then its outcome; never the same request twice."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import msgspec
+
+from shared.clock import Clock
+from shared.execution import plan as planning
+from shared.execution.ports import Exchange
+from shared.reasons import Reason
+from shared.settings import Settings
+from shared.stores.ports import Document
+from shared.stores.state import BotDocuments
+from shared.types import (
+    Accepted,
+    Book,
+    OrderIntent,
+    OrderRecord,
+    Outcome,
+    PairRules,
+    PositionPlan,
+    Rejected,
+)
+
+
+class Desk:
+    """Sends what was planned, and keeps what was sent: `records` for the report, `intents` for the save."""
+
+    def __init__(
+        self,
+        *,
+        exchange: Exchange,
+        bot: BotDocuments,
+        clock: Clock,
+        settings: Settings,
+        received_at: int,
+        stopping: Callable[[], bool],
+    ) -> None:
+        """Work for one tick that was received at `received_at`."""
+        self._exchange, self._bot, self._clock, self._settings = exchange, bot, clock, settings
+        self._received_at, self._stopping = received_at, stopping
+        self._started = time.monotonic()
+        self.records: list[OrderRecord] = []
+        self.intents: list[Document] = []
+        self.blocked_by_unknown = False
+
+    def carry_out(
+        self,
+        steps: Sequence[planning.Step],
+        *,
+        book: Book | None = None,
+        rules: PairRules | None = None,
+        plan: PositionPlan | None = None,
+    ) -> str | None:
+        """Send the steps in order; the id of the opening intent that reached the exchange, if any did.
+
+        `plan` belongs to an opening order: it is written down with the intent, so that a crash cannot lose it.
+        """
+        opened = None
+        for step in steps:
+            if isinstance(step, planning.Cancel):
+                self._cancel(step)
+            elif self._place(step.intent, book=book, rules=rules, plan=plan) and step.intent.opens:
+                opened = step.intent.id
+        return opened
+
+    def _place(
+        self,
+        intent: OrderIntent,
+        *,
+        book: Book | None,
+        rules: PairRules | None,
+        plan: PositionPlan | None,
+    ) -> bool:
+        refused = self._refused(intent)
+        if refused is not None:
+            self.records.append(OrderRecord(what="place", intent=intent, outcome="denied", reason=refused))
+            return False
+        now = self._clock.now_ms()
+        kept = replace(plan, entry_intent=intent.id) if plan is not None and intent.opens else None
+        written = self._bot.write_intent(
+            intent.id,
+            {"intent": msgspec.to_builtins(intent), "plan": msgspec.to_builtins(kept) if kept is not None else None, "at": now},
+        )
+        self.intents.append(written)
+        outcome = self._exchange.submit(intent, book=book, rules=rules, now_ms=now)
+        record = _record("place", intent, outcome)
+        self.records.append(record)
+        self.intents[-1] = self._bot.record_outcome(written, msgspec.to_builtins(record))
+        return not isinstance(outcome, Rejected)
+
+    def _refused(self, intent: OrderIntent) -> Reason | None:
+        """Only an order that opens can be refused here; what protects always goes out."""
+        if not intent.opens:
+            return None
+        if self._stopping():
+            return Reason.SHUTTING_DOWN
+        waited_seconds = max(time.monotonic() - self._started, (self._clock.now_ms() - self._received_at) / 1000)
+        if waited_seconds > self._settings.tick.no_new_order_after_seconds:
+            return Reason.DEADLINE_NEAR
+        if self.blocked_by_unknown or any(record.outcome == "unknown" for record in self.records):
+            return Reason.OUTCOME_UNKNOWN
+        return None
+
+    def _cancel(self, step: planning.Cancel) -> None:
+        outcome = self._exchange.cancel(step.order, now_ms=self._clock.now_ms())
+        record = _record("cancel", step.order.intent, outcome)
+        self.records.append(replace(record, order_id=step.order.order_id, reason=step.reason))
+
+
+def _record(what: str, intent: OrderIntent, outcome: Outcome) -> OrderRecord:
+    if isinstance(outcome, Accepted):
+        return OrderRecord(what=what, intent=intent, outcome="accepted", order_id=outcome.order.order_id)
+    if isinstance(outcome, Rejected):
+        return OrderRecord(what=what, intent=intent, outcome="rejected", reason=outcome.reason, context=outcome.context)
+    return OrderRecord(what=what, intent=intent, outcome="unknown", reason=Reason.OUTCOME_UNKNOWN, context=outcome.context)

@@ -1,0 +1,143 @@
+"""What a model bundle says of itself: `manifest.json`, typed. It holds the hash of every file, so signing it signs all."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+from shared.errors import BadBundle
+from shared.types import Barriers
+
+SCHEMA = 1
+CLASSES = ("lower", "neither", "upper")
+MANIFEST, SIGNATURE, MODEL = "manifest.json", "manifest.sig", "model.npz"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEntry:
+    """One file of the bundle."""
+
+    sha256: str
+    size: int
+
+    @classmethod
+    def of(cls, data: bytes) -> "FileEntry":
+        """The entry that describes `data`."""
+        return cls(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """Probabilities are softmax(slope x score + offsets). `slope` is 1 / temperature; 0 leaves the base rate alone."""
+
+    slope: float
+    offsets: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One learner in the vote.
+
+    Its scores are `base` + the sum of its trees (link `softmax`), or the logarithm of its trees' mean
+    probability (link `mean`).
+    """
+
+    name: str
+    weight: float
+    link: Literal["softmax", "mean"]
+    base: tuple[float, float, float]
+    trees: int
+    calibration: Calibration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A stretch of rows: the first and last row's instant, and when the last label was known."""
+
+    from_at: int
+    to_at: int
+    label_end_at: int
+    rows: int
+    effective_rows: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One line of the verdict."""
+
+    name: str
+    value: float
+    threshold: float
+    passed: bool
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether the bundle may serve (predicts sanely) and whether it may enter (its edge is proven)."""
+
+    may_serve: bool
+    may_enter: bool
+    checks: tuple[Check, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Golden:
+    """Rows with the probabilities that any machine must give for them, to 1e-6."""
+
+    rows: tuple[tuple[float, ...], ...]
+    probabilities: tuple[tuple[float, float, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """Everything about a bundle. Instants are ms UTC; no wall clock is in it."""
+
+    schema: int
+    version: str
+    files: dict[str, FileEntry]
+    features: tuple[str, ...]
+    feature_code: str
+    classes: tuple[str, ...]
+    members: tuple[Member, ...]
+    calibration: Calibration
+    barriers: Barriers
+    training: Interval
+    calibrating: Interval
+    validation: Interval
+    as_of: int
+    data_hash: str
+    trials: dict[str, int]
+    metrics: dict[str, dict[str, float]]
+    libraries: dict[str, str]
+    settings_hash: str
+    commit: str
+    seed: int
+    parent: str | None
+    golden: Golden
+    verdict: Verdict
+    dtype: str = "float32"
+    notes: tuple[str, ...] = field(default=())
+
+
+def encode(manifest: Manifest) -> bytes:
+    """Canonical JSON: sorted keys, floats in their shortest exact form, no NaN."""
+    return (json.dumps(msgspec.to_builtins(manifest), sort_keys=True, indent=1, allow_nan=False) + "\n").encode()
+
+
+def decode(data: bytes) -> Manifest:
+    """Read a manifest. Raises `BadBundle` for an old schema before anything else is looked at."""
+    try:
+        schema = msgspec.json.decode(data, type=_Schema).schema
+        if schema != SCHEMA:
+            raise BadBundle(f"parse: manifest.json has schema {schema}, this code reads schema {SCHEMA}")
+        return msgspec.json.decode(data, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadBundle(f"parse: manifest.json is malformed ({error})") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Schema:
+    schema: int

@@ -1,0 +1,145 @@
+"""The paper exchange: the pure account as a stored document, settled from the 1m candles since the last look."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from shared.errors import AlreadyExists, BadData, Conflict, Unavailable
+from shared.execution import account as accounts
+from shared.execution.account import PaperAccount
+from shared.execution.ports import PaperStore
+from shared.reasons import Reason
+from shared.settings import Settings
+from shared.types import Book, Candles, Holdings, Order, OrderIntent, Outcome, PairRules, Rejected, Unknown
+
+ATTEMPTS = 5
+SCHEMA = 1
+
+
+def told(account: PaperAccount) -> dict[str, Any]:
+    """The account as JSON values; amounts as texts, so that no digit is lost."""
+    data: dict[str, Any] = msgspec.to_builtins(account)
+    return {"schema": SCHEMA, **data}
+
+
+def read(data: Mapping[str, Any]) -> PaperAccount:
+    """The account of a stored document. Raises `BadData` where it is damaged."""
+    if data.get("schema") != SCHEMA:
+        raise BadData(f"the paper account document has schema {data.get('schema')!r}; this version reads {SCHEMA}")
+    try:
+        account = msgspec.convert(dict(data), PaperAccount)
+    except msgspec.ValidationError as error:
+        raise BadData(f"the paper account document is damaged: {error}") from error
+    if not account.cash_jpy.is_finite():
+        raise BadData(f"the paper account document is damaged: its cash is {account.cash_jpy}")
+    if any(entry.lots <= 0 or entry.price <= 0 for held in account.positions for entry in held.entries):
+        raise BadData("the paper account document is damaged: a position has an entry without size or price")
+    if any(not held.entries for held in account.positions):
+        raise BadData("the paper account document is damaged: a position has no entries")
+    if any(not 0 < order.remaining_lots <= order.intent.lots for order in account.orders):
+        raise BadData("the paper account document is damaged: an order's remaining size is not within its size")
+    return account
+
+
+class PaperExchange:
+    """`execution.ports.Exchange` without an exchange.
+
+    Every look settles the account first. Whoever loses a compare-and-set reads again and does the same work again: settling
+    is deterministic and a known intent id is answered as before, so nothing happens twice.
+    """
+
+    def __init__(self, store: PaperStore, minutes: Callable[[int, int], Candles], settings: Settings) -> None:
+        """Keep the account in `store`; `minutes(start_ms, end_ms)` gives the 1m candles that opened in between."""
+        self._store = store
+        self._minutes = minutes
+        self._settings = settings
+
+    def reconcile(self, now_ms: int) -> Holdings:
+        """Settle from the final 1m candles and say what is held.
+
+        Raises `Unavailable` where they cannot be read (the account stays as it was) and `BadData` for a damaged document.
+        An idle account asks for no candles and is not written.
+        """
+        until = accounts.full_minute(now_ms - int(self._settings.tick.settle_seconds * 1000))
+        candles: Candles | None = None
+        for _ in range(ATTEMPTS):
+            account, token = self._load(now_ms)
+            if account.idle or until <= account.settled_until:
+                moved = replace(account, settled_until=max(until, account.settled_until)) if account.idle else account
+                return self._told(moved, now_ms)
+            if candles is None or not len(candles) or int(candles.opened_at[0]) > account.settled_until:
+                candles = self._minutes(account.settled_until, until)
+            settled = accounts.settled(account, candles, until)
+            if settled == account or self._saved(settled, token):
+                return self._told(settled, now_ms)
+        raise Conflict(f"the paper account was written by others {ATTEMPTS} times while it was settled")
+
+    def holdings(self, now_ms: int) -> Holdings:
+        """The account as it is stored, not settled any further."""
+        return self._told(self._load(now_ms)[0], now_ms)
+
+    def submit(self, intent: OrderIntent, *, book: Book | None, rules: PairRules | None = None, now_ms: int) -> Outcome:
+        """Place one order. Without `rules` the account's own newest fees and no suspensions are taken."""
+        return self._changed(
+            now_ms,
+            lambda account: accounts.placed(account, intent, book=book, now_ms=now_ms, rules=rules or _rules(account)),
+        )
+
+    def cancel(self, order: Order, *, now_ms: int) -> Outcome:
+        """Cancel one order: its life ends at `now_ms`; the path before that still counts."""
+        return self._changed(now_ms, lambda account: accounts.canceled(account, order, now_ms=now_ms))
+
+    def next_look_at(self, now_ms: int) -> int | None:
+        """Never: a paper entry carries its bracket and its end, so waiting inside the tick would change nothing."""
+        del now_ms
+        return None
+
+    def _changed(self, now_ms: int, change: Callable[[PaperAccount], tuple[PaperAccount, Outcome]]) -> Outcome:
+        try:
+            for _ in range(ATTEMPTS):
+                account, token = self._load(now_ms)
+                after, outcome = change(account)
+                if after is account or self._saved(after, token):
+                    return outcome
+        except Unavailable as error:
+            return Unknown(context={"why": str(error)})
+        return Rejected(
+            reason=Reason.REJECTED_BY_EXCHANGE,
+            context={"why": "the paper account was written by others again and again; nothing was changed"},
+        )
+
+    def _load(self, now_ms: int) -> tuple[PaperAccount, object | None]:
+        """The stored account. One at rest follows the settings; a first one is opened with the capital."""
+        stored = self._store.load()
+        paper, kind = self._settings, self._settings.account
+        if stored is None:
+            terms = accounts.terms(paper, PairRules())
+            return accounts.opened(Decimal(paper.capital_jpy), now_ms, kind=kind, terms=terms), None
+        account = read(stored[0])
+        if account.idle:
+            account = replace(account, kind=kind, terms=accounts.terms(paper, _rules(account)))
+        return account, stored[1]
+
+    def _saved(self, account: PaperAccount, token: object | None) -> bool:
+        try:
+            self._store.save(told(account), token)
+        except (Conflict, AlreadyExists):
+            return False
+        return True
+
+    def _told(self, account: PaperAccount, now_ms: int) -> Holdings:
+        return accounts.holdings(account, account.last_price, now_ms)
+
+
+def _rules(account: PaperAccount) -> PairRules:
+    held = account.terms
+    return PairRules(
+        maker_fee_rate=held.maker_fee_rate,
+        taker_fee_rate=held.taker_fee_rate,
+        long_interest_rate_day=held.long_interest_rate_day,
+        short_interest_rate_day=held.short_interest_rate_day,
+        margin_ratio=held.margin_ratio,
+    )

@@ -1,0 +1,252 @@
+"""Place and cancel orders on the paper account, with bitbank's own refusals. Pure.
+
+An action acts on the account as it is settled; the path between `settled_until` and now is walked later. So a cancel
+ends an order's life at that instant, and what the path did before still counts once it is known.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from shared.execution.fills import crossing_book, ended, reaches
+from shared.execution.ledger import (
+    Execution,
+    PaperAccount,
+    available_jpy,
+    closing,
+    full_minute,
+    opening,
+    with_order,
+)
+from shared.money import ZERO, jpy, notional_jpy
+from shared.path import book_at
+from shared.reasons import Reason
+from shared.types import (
+    Accepted,
+    Book,
+    Order,
+    OrderIntent,
+    OrderKind,
+    Outcome,
+    PairRules,
+    Rejected,
+    Side,
+)
+
+MAX_ORDERS = 30
+CONTINUOUS = "NONE"
+
+
+def placed(
+    account: PaperAccount,
+    intent: OrderIntent,
+    *,
+    book: Book | None,
+    now_ms: int,
+    rules: PairRules,
+) -> tuple[PaperAccount, Outcome]:
+    """Place one order: the account after it, and the exchange's answer. A refusal leaves the account as it was.
+
+    What crosses trades at once against `book` (the path's last price where None), whole, as taker. An id that the account
+    knows is answered as it was the first time.
+    """
+    known = _known(account, intent)
+    if known is not None:
+        return account, known
+    book = book or _last_book(account, now_ms)
+    refusal = _refusal(account, intent, book, now_ms, rules)
+    if refusal is not None:
+        return account, refusal
+    account = replace(account, terms=account.terms.following(rules))
+    if account.idle:
+        account = replace(account, settled_until=max(account.settled_until, full_minute(now_ms)))
+    account, order = with_order(account, intent, now_ms)
+    if book is None or not (intent.kind is OrderKind.MARKET or _crosses(intent, book)):
+        return account, Accepted(order=order)
+    first = account.next_fill_sequence
+    account = _crossed(replace(account, last_price=int(book.mid)), order, book, now_ms)
+    done = next((held for held in account.ended if held.order_id == order.order_id), order)
+    return account, Accepted(order=done, fills=tuple(fill for fill in account.fills if fill.sequence >= first))
+
+
+def canceled(account: PaperAccount, order: Order, *, now_ms: int) -> tuple[PaperAccount, Outcome]:
+    """Cancel one order: its life ends now. One that has ended already is told as it ended."""
+    for held in account.ended:
+        if held.order_id == order.order_id:
+            return account, Accepted(order=held)
+    for held in account.orders:
+        if held.order_id == order.order_id:
+            if ended(held, now_ms):
+                return account, Accepted(order=held)
+            stopped = replace(held, intent=replace(held.intent, expires_at=now_ms))
+            orders = tuple(stopped if other is held else other for other in account.orders)
+            return replace(account, orders=orders), Accepted(order=stopped)
+    return account, _rejected(Reason.REJECTED_BY_EXCHANGE, code="50009", order_id=str(order.order_id))
+
+
+def _known(account: PaperAccount, intent: OrderIntent) -> Accepted | None:
+    for order in (*account.orders, *account.ended):
+        if order.intent.id == intent.id:
+            return Accepted(order=order, fills=tuple(fill for fill in account.fills if fill.order_id == order.order_id))
+    return None
+
+
+def _last_book(account: PaperAccount, now_ms: int) -> Book | None:
+    if account.last_price is None:
+        return None
+    return book_at(account.last_price, spread_rate=float(account.terms.costs.spread_rate), as_of=now_ms)
+
+
+def _crosses(intent: OrderIntent, book: Book) -> bool:
+    if intent.kind is not OrderKind.LIMIT or intent.price is None:
+        return False
+    return intent.price >= book.ask if intent.buys else intent.price <= book.bid
+
+
+def _crossed(account: PaperAccount, order: Order, book: Book, now_ms: int) -> PaperAccount:
+    """Trade at once: at the touch and the slippage beyond it, but a limit never beyond its own price."""
+    intent = order.intent
+    price, slippage_jpy = crossing_book(book, buys=intent.buys, lots=intent.lots, costs=account.terms.costs)
+    if intent.price is not None:
+        price = min(price, intent.price) if intent.buys else max(price, intent.price)
+        slippage_jpy = jpy(notional_jpy(abs(price - book.mid), intent.lots))
+    done = Execution(at=now_ms, price=price, lots=intent.lots, maker=False, slippage_jpy=slippage_jpy)
+    if not intent.opens:
+        return closing(account, order, done)
+    return opening(account, order, done)
+
+
+# refusals, in the order in which they are asked
+
+
+def _refusal(
+    account: PaperAccount,
+    intent: OrderIntent,
+    book: Book | None,
+    now_ms: int,
+    rules: PairRules,
+) -> Rejected | None:
+    for check in _CHECKS:
+        refusal = check(account, intent, book, now_ms, rules)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def _rejected(reason: Reason, **context: str) -> Rejected:
+    return Rejected(reason=reason, context=context)
+
+
+def _no(code: str, **context: str) -> Rejected:
+    return _rejected(Reason.REJECTED_BY_EXCHANGE, code=code, **context)
+
+
+def _malformed(account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules) -> Rejected | None:
+    del book, now_ms, rules
+    wanted = {OrderKind.LIMIT: intent.price, OrderKind.STOP: intent.trigger_price, OrderKind.MARKET: 1}[intent.kind]
+    if wanted is None or wanted <= 0:
+        return _no("30012", why=f"a {intent.kind} order needs a positive price")
+    if intent.kind is OrderKind.STOP and intent.opens:
+        return _no("40200", why="a stop only closes")
+    if intent.post_only and intent.kind is not OrderKind.LIMIT:
+        return _no("40114", why="only a limit can be post-only")
+    if account.kind == "spot" and intent.side is Side.SHORT:
+        return _no("40164", why="a spot account cannot go short")
+    return None
+
+
+def _size(account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules) -> Rejected | None:
+    del book, now_ms
+    most = rules.max_limit_lots if intent.kind is OrderKind.LIMIT else rules.max_market_lots
+    if intent.lots > most:
+        return _no("60003", lots=str(intent.lots), most=str(most))
+    smallest = rules.min_lots if intent.opens else min(rules.min_lots, account.lots(intent.side))
+    if intent.lots < max(1, smallest):
+        return _no("60004", lots=str(intent.lots), least=str(rules.min_lots))
+    return None
+
+
+def _suspended(account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules) -> Rejected | None:
+    del account, book, now_ms
+    if not rules.enabled:
+        return _no("70001", why="trading is suspended")
+    if intent.kind is OrderKind.MARKET and not (rules.market_orders and rules.circuit_break_mode == CONTINUOUS):
+        return _no("70020", mode=rules.circuit_break_mode)
+    if intent.kind is OrderKind.STOP and not (rules.stop_orders and rules.circuit_break_mode == CONTINUOUS):
+        return _no("70009", why="stop orders are suspended", mode=rules.circuit_break_mode)
+    opens = rules.long_opens if intent.side is Side.LONG else rules.short_opens
+    if intent.opens and not opens:
+        return _no("50078", side=intent.side)
+    return None
+
+
+def _too_many(account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules) -> Rejected | None:
+    del intent, book, rules
+    live = [order for order in account.orders if not ended(order, now_ms)]
+    return _no("60011", live=str(len(live))) if len(live) >= MAX_ORDERS else None
+
+
+def _unaffordable(
+    account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules
+) -> Rejected | None:
+    if not intent.opens:
+        return None
+    mark = book.mid if book is not None else account.last_price
+    price = intent.price or (None if book is None else book.ask if intent.buys else book.bid)
+    if price is None:
+        return None
+    needed = notional_jpy(price, intent.lots)
+    if account.kind == "spot":
+        fee_rate = rules.maker_fee_rate if intent.post_only else rules.taker_fee_rate
+        needed += jpy(needed * max(ZERO, fee_rate))
+    free = available_jpy(replace(account, terms=account.terms.following(rules)), mark, now_ms)
+    if needed > free:
+        code = "60001" if account.kind == "spot" else "50061"
+        return _rejected(Reason.MARGIN_INSUFFICIENT, code=code, needed=str(needed), available=str(free))
+    return None
+
+
+def _exceeds(account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules) -> Rejected | None:
+    """Whether a close is larger than the position, with what other closes hold of it.
+
+    Margin: a full stop and a full target live together, a second full stop is taken, and a market close must be free of
+    both (all observed; the rule itself is not documented). Spot: every resting sale locks its coins.
+    """
+    del book, rules
+    if intent.opens:
+        return None
+    live = [
+        order
+        for order in account.orders
+        if not order.intent.opens and order.intent.side is intent.side and not ended(order, now_ms)
+    ]
+    stops = sum(order.remaining_lots for order in live if order.intent.kind is OrderKind.STOP)
+    limits = sum(order.remaining_lots for order in live if order.intent.kind is OrderKind.LIMIT)
+    if account.kind == "spot":
+        locked = stops + limits
+    elif intent.kind is OrderKind.STOP:
+        locked = 0
+    else:
+        locked = limits if intent.kind is OrderKind.LIMIT and intent.post_only else max(stops, limits)
+    held = account.lots(intent.side)
+    if intent.lots + locked > held:
+        code = "60001" if account.kind == "spot" else "50062"
+        return _no(code, lots=str(intent.lots), held=str(held), locked=str(locked))
+    return None
+
+
+def _priced(account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules) -> Rejected | None:
+    """Post-only that would trade (bitbank takes and then cancels it), a trigger that is passed, no price to trade at."""
+    del account, now_ms
+    if book is None:
+        why = "nobody knows a price to trade at"
+        return _rejected(Reason.DATA_MISSING, why=why) if intent.kind is OrderKind.MARKET else None
+    if intent.post_only and _crosses(intent, book) and rules.circuit_break_mode == CONTINUOUS:
+        touch = book.ask if intent.buys else book.bid
+        return _rejected(Reason.POST_ONLY_WOULD_CROSS, price=str(intent.price), touch=str(touch), exchange="canceled")
+    if intent.kind is OrderKind.STOP and reaches(intent, int(book.mid)):
+        return _no("60018", trigger=str(intent.trigger_price), bid=str(book.bid), ask=str(book.ask))
+    return None
+
+
+_Check = Callable[[PaperAccount, OrderIntent, Book | None, int, PairRules], Rejected | None]
+_CHECKS: tuple[_Check, ...] = (_malformed, _suspended, _size, _too_many, _exceeds, _unaffordable, _priced)

@@ -1,0 +1,143 @@
+"""Walk the path: settle the paper account from the closed 1m candles since it was last settled. Pure.
+
+Settling in one go equals settling in any pieces that end at full minutes, so a tick may come late, die, or never come.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from shared.execution.fills import (
+    PathPoint,
+    crossing_at,
+    ended,
+    lives,
+    points,
+    reaches,
+    stop_base,
+    stop_within,
+    trades_through,
+    volume_lots,
+)
+from shared.execution.ledger import MINUTE_MS, Execution, PaperAccount, closing, executed, without
+from shared.types import Candles, Order, OrderKind
+
+FIRST_CHUNK = 64
+CHUNK_GROWTH = 4
+
+
+def settled(account: PaperAccount, minutes: Candles, until_ms: int) -> PaperAccount:
+    """The account after the path up to `until_ms`, a full minute.
+
+    `minutes` may begin earlier and may have holes; candles before `settled_until` or not closed by `until_ms` are passed
+    over. While something rests or is held, `settled_until` follows the candles that are there: what the path has not told
+    is not settled. With nothing at stake only `settled_until` moves.
+    """
+    if until_ms <= account.settled_until:
+        return account
+    row = int(np.searchsorted(minutes.opened_at, account.settled_until, side="left"))
+    stop = int(np.searchsorted(minutes.opened_at, until_ms - MINUTE_MS, side="right"))
+    while not account.idle and row < stop:
+        due = _next_due(account, minutes, row, stop)
+        if due < stop:
+            account = _walked(account, minutes, due)
+        row = min(due, stop - 1) + 1
+        opened_at = int(minutes.opened_at[row - 1])
+        account = replace(account, settled_until=opened_at + MINUTE_MS, last_price=int(minutes.close[row - 1]))
+    return replace(account, settled_until=until_ms) if account.idle else account
+
+
+def _next_due(account: PaperAccount, minutes: Candles, row: int, stop: int) -> int:
+    """The first row from `row` at which a resting order can trade or end; `stop` where there is none."""
+    falls_to, rises_to, end = -1.0, np.inf, stop
+    for order in account.orders:
+        intent = order.intent
+        if intent.kind is OrderKind.STOP and intent.trigger_price is not None:
+            if intent.buys:
+                rises_to = min(rises_to, float(intent.trigger_price))
+            else:
+                falls_to = max(falls_to, float(intent.trigger_price))
+        elif intent.price is not None:
+            if intent.buys:
+                falls_to = max(falls_to, float(intent.price - 1))
+            else:
+                rises_to = min(rises_to, float(intent.price + 1))
+        if intent.expires_at is not None:
+            end = min(end, int(np.searchsorted(minutes.opened_at, intent.expires_at - MINUTE_MS, side="right")))
+    end = max(row, end)
+    size = FIRST_CHUNK
+    while row < end:
+        after = min(row + size, end)
+        hits = np.flatnonzero((minutes.low[row:after] <= falls_to) | (minutes.high[row:after] >= rises_to))
+        if len(hits):
+            return row + int(hits[0])
+        row, size = after, size * CHUNK_GROWTH
+    return end
+
+
+def _walked(account: PaperAccount, minutes: Candles, row: int) -> PaperAccount:
+    """One candle: at each of its points entries first, then stops, then targets."""
+    path = points(minutes, row)
+    budget = volume_lots(float(minutes.volume[row]), account.terms.costs.volume_share)
+    before: PathPoint | None = None
+    for index, point in enumerate(path):
+        newest = account.next_order_id
+        account, budget = _entered(account, point, budget)
+        account = _stopped(account, point, before, newborn_from=newest)
+        account, budget = _taken(account, path[index:], budget)
+        before = point
+    closed_at = int(minutes.opened_at[row]) + MINUTE_MS
+    return without(account, [order for order in account.orders if ended(order, closed_at - 1)])
+
+
+def _entered(account: PaperAccount, point: PathPoint, budget: int) -> tuple[PaperAccount, int]:
+    for order in account.orders:
+        lots = min(order.remaining_lots, budget)
+        if order.intent.opens and lots and lives(order, point.at) and trades_through(order.intent, point.price):
+            account = executed(account, order, point, lots)
+            budget -= lots
+    return account, budget
+
+
+def _stopped(account: PaperAccount, point: PathPoint, before: PathPoint | None, *, newborn_from: int) -> PaperAccount:
+    """Fire what the point reaches. An order numbered `newborn_from` or later was born at this point, and is live in it."""
+    for order in account.orders:
+        intent = order.intent
+        if intent.kind is not OrderKind.STOP or not reaches(intent, point.price):
+            continue
+        lots = min(order.remaining_lots, account.lots(intent.side))
+        if not lots or not (order.order_id >= newborn_from or lives(order, point.at)):
+            continue
+        crossing = crossing_at(stop_base(intent, point, before), buys=intent.buys, lots=lots, costs=account.terms.costs)
+        done = Execution(at=point.at, price=crossing.price, lots=lots, maker=False, slippage_jpy=crossing.slippage_jpy)
+        account = closing(account, _now(account, order), done)
+    return account
+
+
+def _taken(account: PaperAccount, rest: tuple[PathPoint, ...], budget: int) -> tuple[PaperAccount, int]:
+    """Fill resting closes at the first point of `rest`, unless a stop on their side is reached later in the candle."""
+    point = rest[0]
+    for order in account.orders:
+        intent = order.intent
+        if intent.opens or intent.kind is not OrderKind.LIMIT or not trades_through(intent, point.price):
+            continue
+        lots = min(_now(account, order).remaining_lots, account.lots(intent.side), budget)
+        if not lots or not lives(order, point.at) or _stop_wins(account, order, rest):
+            continue
+        account = executed(account, _now(account, order), point, lots)
+        budget -= lots
+    return account, budget
+
+
+def _stop_wins(account: PaperAccount, order: Order, rest: tuple[PathPoint, ...]) -> bool:
+    return any(
+        other.intent.kind is OrderKind.STOP
+        and other.intent.side is order.intent.side
+        and stop_within(other.intent, [point for point in rest if lives(other, point.at)])
+        for other in account.orders
+    )
+
+
+def _now(account: PaperAccount, order: Order) -> Order:
+    """The order as it is after the fills of this point; one that has ended meanwhile has nothing left."""
+    return next((held for held in account.orders if held.order_id == order.order_id), replace(order, remaining_lots=0))

@@ -1,0 +1,104 @@
+"""What a tick leaves behind besides its state: report, trades, the day's equity, settled intents, the outbox."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from shared import alerts as alerting
+from shared import risk
+from shared.alerts.ports import AlertSink
+from shared.errors import BotError
+from shared.settings import Settings
+from shared.stores.ports import Document, DocumentStore, Write
+from shared.stores.state import BotDocuments
+from shared.types import Alert, Holdings, TickReport
+
+
+def report(draft: TickReport, *, holdings: Holdings | None, trades_seen: int, fills_seen: int) -> TickReport:
+    """The report with what is held, and with the trades and fills that no report has told yet."""
+    if holdings is None:
+        return draft
+    return replace(
+        draft,
+        fills=tuple(fill for fill in holdings.fills if fill.sequence > fills_seen),
+        trades=tuple(trade for trade in holdings.trades if trade.sequence > trades_seen),
+        positions=holdings.positions,
+        resting=holdings.orders,
+        equity_jpy=holdings.equity_jpy,
+        cash_jpy=holdings.cash_jpy,
+        mark_price=holdings.mark_price,
+    )
+
+
+def fresh_alerts(
+    told: TickReport,
+    documents: DocumentStore,
+    settings: Settings,
+    *,
+    before: alerting.Known,
+    after: alerting.Known,
+) -> list[Alert]:
+    """What a person should know of this tick and was not told in this window already."""
+    composed = alerting.compose(told, settings=settings, before=before, after=after)
+    fresh = [alert for alert in composed if documents.get(f"alerts/{alert.key}") is None]
+    return fresh[: settings.discord.max_per_tick]
+
+
+def outbox(alert: Alert, settings: Settings) -> Write:
+    """An alert that waits for its delivery."""
+    data = {"bot": settings.id, "status": "waiting", "alert": msgspec.to_builtins(alert)}
+    return Write(kind="put", path=f"alerts/{alert.key}", data=data)
+
+
+def settled_intents(intents: Sequence[Document], *, of_this_tick: Sequence[Document]) -> list[Write]:
+    """Close the intents whose outcome is known now. One of this tick whose outcome is not stays open, and blocks entries."""
+    writes = []
+    for intent in intents:
+        outcome = (intent.data.get("outcome") or {}).get("outcome", "unknown")
+        if outcome == "unknown" and intent in of_this_tick:
+            continue
+        writes.append(Write(kind="put", path=intent.path, data={**intent.data, "status": "settled"}))
+    return writes
+
+
+def trades(told: TickReport) -> list[Write]:
+    """The trades that were closed since the last tick, each under its own number."""
+    return [
+        Write(
+            kind="put",
+            path=f"trades/{told.bot}~{trade.sequence:08d}",
+            data={"bot": told.bot, **msgspec.to_builtins(trade)},
+        )
+        for trade in told.trades
+    ]
+
+
+def day(told: TickReport, documents: DocumentStore, *, candle_at: int) -> list[Write]:
+    """The JST day's equity, once a candle, so that a month's report reads a month's documents."""
+    if told.equity_jpy is None:
+        return []
+    date = risk.jst_date(told.scheduled_at)
+    path = f"days/{told.bot}~{date}"
+    stored = documents.get(path)
+    data: dict[str, Any] = dict(stored.data) if stored is not None else {"bot": told.bot, "date": date, "equity": {}}
+    equity: dict[str, str] = data["equity"]
+    data["equity"] = equity | {str(candle_at): str(told.equity_jpy)}
+    return [Write(kind="put", path=path, data=data)]
+
+
+def deliver(waiting: Sequence[Document], *, bot: BotDocuments, sink: AlertSink, now_ms: int, seconds_left: float) -> None:
+    """Deliver what waits and mark it. A failure here loses nothing: the next tick finds it waiting."""
+    if not waiting:
+        return
+    with suppress(BotError):
+        alerts = [msgspec.convert(item.data["alert"], Alert) for item in waiting]
+        sent = sink.send(alerts, within_ms=max(0, int(seconds_left * 1000)))
+        bot.mark_sent([item for item, alert in zip(waiting, alerts, strict=True) if alert.key in sent], now_ms=now_ms)
+
+
+def as_stored(write: Write) -> Document:
+    """A document as a batch has just stored it."""
+    return Document(path=write.path, data=write.data or {}, version="")

@@ -1,0 +1,156 @@
+"""Candles as arrays: their rules, coarser ones from finer ones, and joining. Pure, except that `read_file` reads a file."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.errors import BadData
+from shared.types import BoolArray, Candles, FloatArray, IntArray, Timeframe
+
+COLUMNS = ("timestamp", "open", "high", "low", "close", "volume")
+VOLUME_UNITS = 1e8
+"""Sums of volumes are rounded to the eight places that a bitcoin has, so that adding floats leaves no dust."""
+
+
+class BadCandles(BadData):
+    """Candles break a rule. `row` counts from 0."""
+
+    def __init__(self, rule: str, *, row: int) -> None:
+        """Say which `rule` was broken and in which `row` first."""
+        super().__init__(f"candle row {row}: {rule}")
+        self.rule = rule
+        self.row = row
+
+
+def empty(timeframe: Timeframe) -> Candles:
+    """No candles."""
+    none = np.empty(0)
+    return Candles(
+        timeframe=timeframe, opened_at=np.empty(0, np.int64), open=none, high=none, low=none, close=none, volume=none
+    )
+
+
+def from_rows(timeframe: Timeframe, rows: Iterable[Sequence[float]]) -> Candles:
+    """Candles from rows (opened_at, open, high, low, close, volume), checked. Raises `BadCandles`."""
+    table = np.array([tuple(row) for row in rows], dtype=np.float64).reshape(-1, len(COLUMNS))
+    return from_table(timeframe, table)
+
+
+def from_table(timeframe: Timeframe, table: FloatArray) -> Candles:
+    """Candles from a float64 matrix (n, 6) in the order of `COLUMNS`, checked. Raises `BadCandles`."""
+    _first(~np.isfinite(table[:, 0]) | (table[:, 0] != np.floor(table[:, 0])), "the timestamp must be a whole number")
+    columns = np.ascontiguousarray(table.T)
+    return checked(
+        Candles(
+            timeframe=timeframe,
+            opened_at=columns[0].astype(np.int64),
+            open=columns[1],
+            high=columns[2],
+            low=columns[3],
+            close=columns[4],
+            volume=columns[5],
+        )
+    )
+
+
+def checked(candles: Candles) -> Candles:
+    """The same candles, where they keep every rule; holes are allowed. Raises `BadCandles` for the first row that does not.
+
+    The rules: arrays of equal length; opened on the grid of the timeframe, ascending, none twice (so every spacing is
+    a multiple of the timeframe); prices finite, whole, positive yen; high >= open, close >= low; volume finite, >= 0.
+    """
+    at = candles.opened_at
+    prices = np.array([candles.open, candles.high, candles.low, candles.close])
+    if prices.shape != (4, len(at)) or candles.volume.shape != at.shape:
+        raise BadCandles("the columns must be equally long", row=0)
+    highest, lowest = prices.max(axis=0), prices.min(axis=0)
+    _first(at % candles.timeframe.ms > 0, f"a {candles.timeframe} candle must open on the grid of {candles.timeframe}")
+    steps = np.diff(at, prepend=at[:1] - 1)
+    _first(steps == 0, "the timestamp stands there twice")
+    _first(steps < 0, "timestamps must ascend")
+    _first(~np.isfinite(prices).all(axis=0), "prices must be finite numbers")
+    _first(lowest <= 0, "prices must be positive")
+    _first((prices != np.floor(prices)).any(axis=0), "prices must be whole yen")
+    _first(candles.high < highest, "high must be the highest of the four prices")
+    _first(candles.low > lowest, "low must be the lowest of the four prices")
+    _first(~(np.isfinite(candles.volume) & (candles.volume >= 0)), "volume must be a finite number, zero or more")
+    return candles
+
+
+def aggregate(candles: Candles, timeframe: Timeframe, *, until: int | None = None) -> Candles:
+    """Coarser candles: one exists where at least one finer one does.
+
+    A coarse candle counts only when it has closed by `until`, the instant up to which the finer ones are complete.
+    The default is the close of the last of them, so an unfinished candle at the end is dropped; where the finer
+    candles end early because of a hole, say how far they are known.
+
+    Raises:
+        BadData: `timeframe` is not a multiple of the candles' own.
+    """
+    if timeframe.ms % candles.timeframe.ms:
+        raise BadData(f"{candles.timeframe} candles cannot be put together to {timeframe} ones")
+    if not len(candles):
+        return empty(timeframe)
+    opened_at, firsts = np.unique(candles.opened_at // timeframe.ms * timeframe.ms, return_index=True)
+    lasts = np.append(firsts[1:], len(candles)) - 1
+    coarse = Candles(
+        timeframe=timeframe,
+        opened_at=opened_at,
+        open=candles.open[firsts],
+        high=np.maximum.reduceat(candles.high, firsts),
+        low=np.minimum.reduceat(candles.low, firsts),
+        close=candles.close[lasts],
+        volume=np.rint(np.add.reduceat(candles.volume, firsts) * VOLUME_UNITS) / VOLUME_UNITS,
+    )
+    return coarse.closed_by(int(candles.closed_at[-1]) if until is None else until)
+
+
+def merged(old: Candles, new: Candles) -> Candles:
+    """Both together, ascending. Where both have a candle, the new one wins."""
+    if old.timeframe is not new.timeframe:
+        raise BadData(f"{old.timeframe} and {new.timeframe} candles cannot be joined")
+    at = np.concatenate([new.opened_at, old.opened_at])
+    opened_at, rows = np.unique(at, return_index=True)  # the first of equal ones: the new one
+
+    def pick(ours: FloatArray, theirs: FloatArray) -> FloatArray:
+        return np.concatenate([theirs, ours])[rows]
+
+    return Candles(
+        timeframe=old.timeframe,
+        opened_at=opened_at,
+        open=pick(old.open, new.open),
+        high=pick(old.high, new.high),
+        low=pick(old.low, new.low),
+        close=pick(old.close, new.close),
+        volume=pick(old.volume, new.volume),
+    )
+
+
+def between(candles: Candles, start_ms: int, end_ms: int) -> Candles:
+    """The candles that opened in [start_ms, end_ms)."""
+    low, high = np.searchsorted(candles.opened_at, [start_ms, end_ms])
+    return candles.rows(int(low), int(high))
+
+
+def differing(old: Candles, new: Candles) -> IntArray:
+    """When the candles opened that stand in both but not with the same values."""
+    at, ours, theirs = np.intersect1d(old.opened_at, new.opened_at, assume_unique=True, return_indices=True)
+    unequal = np.zeros(len(at), dtype=np.bool_)
+    for name in COLUMNS[1:]:
+        unequal |= getattr(old, name)[ours] != getattr(new, name)[theirs]
+    changed: NDArray[np.int64] = at[unequal]
+    return changed
+
+
+def read_file(path: Path | str) -> Candles:
+    """Candles of a .csv, .csv.gz or .parquet file of a person's. Raises `UserError` with one sentence and the remedy."""
+    from shared.market.user_file import read
+
+    return read(Path(path))
+
+
+def _first(broken: BoolArray, rule: str) -> None:
+    if broken.any():
+        raise BadCandles(rule, row=int(np.argmax(broken)))

@@ -1,0 +1,62 @@
+"""What is wrong with candles, as values. Pure. Flat candles without volume are normal: nobody traded."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from shared.reasons import Reason
+from shared.settings import Settings
+from shared.types import Candles, Issue, Timeframe
+
+
+def newest_final(timeframe: Timeframe, now_ms: int, settle_seconds: float) -> int:
+    """When the newest candle opened that is final at `now_ms`: closed at least `settle_seconds` ago."""
+    return (now_ms - int(settle_seconds * 1000)) // timeframe.ms * timeframe.ms - timeframe.ms
+
+
+def inspect(candles: Mapping[Timeframe, Candles], as_of: int, settings: Settings) -> tuple[Issue, ...]:
+    """What `candles` lack at `as_of`: nothing there, the last one stale, a hole near the end.
+
+    A short history is no issue here: rows that are not warm say so themselves, and `enough_history` tells.
+    """
+    issues: list[Issue] = []
+    for timeframe, have in candles.items():
+        if not len(have):
+            issues.append(_issue(Reason.DATA_MISSING, timeframe, forbids=True, what="candles"))
+            continue
+        due = newest_final(timeframe, as_of, settings.tick.settle_seconds)
+        last = int(have.opened_at[-1])
+        if last < due:
+            late = (due - last) // timeframe.ms
+            issues.append(
+                _issue(Reason.DATA_STALE, timeframe, forbids=True, what="candles", last_at=str(last), missing=str(late))
+            )
+        holes = _holes(have, settings)
+        if holes:
+            forbids = holes > settings.market.max_hole_candles
+            issues.append(_issue(Reason.DATA_HOLE, timeframe, forbids=forbids, what="candles", missing=str(holes)))
+    return tuple(issues)
+
+
+def enough_history(candles: Mapping[Timeframe, Candles], settings: Settings) -> bool:
+    """Whether both timeframes have the candles that an entry needs at least."""
+    wanted = {Timeframe.M15: settings.market.min_history_15m, Timeframe.H4: settings.market.min_history_4h}
+    return all(timeframe in candles and len(candles[timeframe]) >= count for timeframe, count in wanted.items())
+
+
+def _holes(candles: Candles, settings: Settings) -> int:
+    """How many candles are missing in the stretch that ends with the last one.
+
+    The stretch is `hole_lookback_15m` quarters of an hour long, and two candles of a coarser timeframe at the least.
+    """
+    step = candles.timeframe.ms
+    slots = max(2, settings.market.hole_lookback_15m * Timeframe.M15.ms // step)
+    begin = int(candles.opened_at[-1]) - (slots - 1) * step
+    if begin <= int(candles.opened_at[0]):  # a history that begins inside the stretch has no hole before its beginning
+        slots = (int(candles.opened_at[-1]) - int(candles.opened_at[0])) // step + 1
+    present = int(np.count_nonzero(candles.opened_at >= begin))
+    return slots - present
+
+
+def _issue(reason: Reason, timeframe: Timeframe, *, forbids: bool, **context: str) -> Issue:
+    return Issue(reason=reason, forbids_entry=forbids, context={"timeframe": timeframe.value, **context})

@@ -1,0 +1,119 @@
+"""From candles to a decision. Pure: tick and replay both call it, so a rule is never written twice.
+
+    candles -> features -> votes -> prediction      arrays, one row a 15m candle: `stages`
+                                  -> signal         one row of them, as scalars: `signal_at`
+                                  -> decision       the scalar rules: `risk.decide`
+
+A tick runs the array stages on its window and takes the last row; a replay runs them once over years and takes the
+rows where something can happen.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from shared import ensemble, features, risk, strategies
+from shared.ensemble.bundle import Bundle
+from shared.settings import Settings
+from shared.types import (
+    Account,
+    Candles,
+    Decision,
+    Features,
+    Issue,
+    Market,
+    Prediction,
+    Side,
+    Signal,
+    Timeframe,
+    Vote,
+    Votes,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stages:
+    """The array stages over the same rows. `prediction` is None where there is no valid model."""
+
+    features: Features
+    votes: Votes
+    prediction: Prediction | None
+
+
+def stages(candles: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings) -> Stages:
+    """Run features, votes and prediction over all rows of the 15m candles."""
+    computed = features.compute(candles)
+    votes = strategies.vote(computed, settings.strategies, settings.consensus)
+    prediction = None if bundle is None else ensemble.predict(computed, votes, bundle)
+    return Stages(features=computed, votes=votes, prediction=prediction)
+
+
+def signal_at(done: Stages, row: int, *, candles_before: Mapping[Timeframe, int], settings: Settings) -> Signal:
+    """Row `row` of the stages as scalars.
+
+    `candles_before` counts the candles of each timeframe that are known at that row, for `min_history`.
+    """
+    value = {name: float(done.features.column(name)[row]) for name in ("close", "atr_14", "price_z", "volume_z")}
+    consensus = int(done.votes.consensus[row])
+    enough = (
+        candles_before[Timeframe.M15] >= settings.market.min_history_15m
+        and candles_before[Timeframe.H4] >= settings.market.min_history_4h
+    )
+    lower = neither = upper = None
+    if done.prediction is not None and consensus:
+        three = [float(share) for share in done.prediction.probabilities[row]]
+        if all(math.isfinite(share) for share in three):
+            lower, neither, upper = three
+        else:
+            enough = False
+    return Signal(
+        as_of=int(done.features.as_of[row]),
+        close=int(value["close"]),
+        atr_jpy=value["atr_14"] if math.isfinite(value["atr_14"]) else 0.0,
+        side=None if consensus == 0 else Side.LONG if consensus > 0 else Side.SHORT,
+        strength=float(done.votes.strength[row]),
+        votes=tuple(
+            Vote(strategy=name, side=int(done.votes.sides[row, column]), confidence=float(done.votes.confidences[row, column]))
+            for column, name in enumerate(done.votes.names)
+        ),
+        p_lower=lower,
+        p_neither=neither,
+        p_upper=upper,
+        barriers=done.prediction.barriers if done.prediction is not None else None,
+        model=done.prediction.model if done.prediction is not None else None,
+        price_z=value["price_z"] if math.isfinite(value["price_z"]) else 0.0,
+        volume_z=value["volume_z"] if math.isfinite(value["volume_z"]) else 0.0,
+        warm=enough and math.isfinite(value["atr_14"]),
+    )
+
+
+def last_signal(market: Market, *, bundle: Bundle | None, settings: Settings) -> Signal | None:
+    """The signal of the last closed 15m candle, or None where there is no candle at all."""
+    window = {frame: candles.tail(settings.market.window_candles) for frame, candles in market.candles.items()}
+    if not len(window[Timeframe.M15]):
+        return None
+    done = stages(window, bundle=bundle, settings=settings)
+    counts = {frame: len(candles) for frame, candles in window.items()}
+    return signal_at(done, len(window[Timeframe.M15]) - 1, candles_before=counts, settings=settings)
+
+
+def decide(
+    signal: Signal,
+    *,
+    market: Market,
+    account: Account,
+    now_ms: int,
+    settings: Settings,
+) -> tuple[Decision, tuple[Issue, ...]]:
+    """The scalar rules on one signal: the decision, and everything that is wrong with market and data."""
+    issues: Sequence[Issue] = (*market.issues, *risk.anomalies(market=market, signal=signal, settings=settings))
+    decision = risk.decide(
+        signal=signal,
+        account=account,
+        issues=issues,
+        rules=market.rules,
+        book=market.book,
+        now_ms=now_ms,
+        settings=settings,
+    )
+    return decision, tuple(issues)

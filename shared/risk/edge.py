@@ -1,0 +1,141 @@
+"""What a trade is worth: from the model's probabilities to the expected value at our own stop and target. Pure.
+
+The model says which of two *symmetric* barriers, k ATR away, is touched first; our stop and target may lie elsewhere. A
+Brownian motion with drift connects them. With lambda = 2 mu / sigma^2 its scale function is exp(-lambda x), so
+
+    P(+a before -b) = (1 - exp(-lambda b)) / (1 - exp(-lambda (a + b)))          and b / (a + b) at lambda = 0,
+
+and for a = b = k this is a logistic function: lambda = logit(q) / k with q = p_upper / (p_upper + p_lower).
+Source: Karatzas and Shreve, *Brownian Motion and Stochastic Calculus*, 2nd ed., section 5.5 (exit probabilities from the scale
+function).
+
+A trade that touches neither barrier is closed by time; its mean before costs is taken as zero.
+"""
+
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+
+from shared.settings import Settings
+from shared.types import Book, PairRules, Side, Signal, Timeframe
+
+SMALLEST = 1e-6
+"""Probabilities arrive rounded to this; nothing is believed to be nearer to 0 or 1."""
+DAY_MS = 86_400_000
+DIGITS = 9
+"""Edge and Kelly share are rounded so that no processor's last bit decides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """Costs as shares of the price: one number for each way in or out."""
+
+    entry: float
+    target: float
+    crossing: float
+    interest: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """Expected values a trade as shares of the price.
+
+    `net = gross - cost`. `p_target`, `p_stop`, `p_time` add up to 1; `win`, `loss`, `idle` are what each leaves after costs
+    (`loss` and `idle` as they come: negative).
+    """
+
+    gross: float
+    cost: float
+    net: float
+    p_target: float
+    p_stop: float
+    p_time: float
+    win: float
+    loss: float
+    idle: float
+
+
+def touches_target_first(q: float, *, barrier: float, target: float, stop: float) -> float:
+    """The probability that +target is touched before -stop, all three distances in ATR.
+
+    `q`: that of +barrier before -barrier. Exact for a Brownian motion with constant drift.
+    """
+    q = min(1.0 - SMALLEST, max(SMALLEST, q))
+    drift = math.log(q / (1.0 - q)) / barrier
+    if abs(drift) * (target + stop) < SMALLEST:
+        return stop / (target + stop)
+    if drift > 0:
+        return math.expm1(-drift * stop) / math.expm1(-drift * (target + stop))
+    return math.exp(drift * target) * math.expm1(drift * stop) / math.expm1(drift * (target + stop))
+
+
+def rates(*, rules: PairRules, side: Side, book: Book | None, settings: Settings) -> Rates:
+    """What entry and exits cost: fees and interest by the exchange's rules, spread from the book, slippage from settings."""
+    spread = book.spread_rate if book is not None else settings.paper.spread_rate
+    crossing = float(rules.taker_fee_rate) + settings.paper.slippage_rate + max(0.0, spread) / 2
+    maker = float(rules.maker_fee_rate)
+    if settings.account == "spot":
+        return Rates(entry=maker, target=crossing, crossing=crossing, interest=0.0)
+    day = rules.long_interest_rate_day if side is Side.LONG else rules.short_interest_rate_day
+    return Rates(entry=maker, target=maker, crossing=crossing, interest=float(day) * days(settings))
+
+
+def days(settings: Settings) -> int:
+    """How many days of interest the longest holding starts."""
+    return settings.risk.max_hold_candles * Timeframe.M15.ms // DAY_MS + 1
+
+
+def believable(signal: Signal) -> bool:
+    """Whether the three probabilities are probabilities."""
+    three = (signal.p_lower, signal.p_neither, signal.p_upper)
+    if any(p is None or not math.isfinite(p) or p < 0 or p > 1 for p in three):
+        return False
+    return abs(sum(p for p in three if p is not None) - 1.0) < 1e-3  # noqa: PLR2004 - three roundings to 1e-6 and room
+
+
+def expected(*, signal: Signal, side: Side, rules: PairRules, book: Book | None, settings: Settings) -> Edge:
+    """The edge of entering `side` on this signal, whose probabilities and barriers must be there and believable."""
+    lower, upper, barriers = signal.p_lower, signal.p_upper, signal.barriers
+    if lower is None or upper is None or barriers is None:
+        raise AssertionError("the rules before this one deny a signal without probabilities or barriers")
+    with_us, against = (upper, lower) if side is Side.LONG else (lower, upper)
+    touch = with_us + against
+    target, stop = settings.risk.target_atr, settings.risk.stop_atr
+    q = with_us / touch if touch > 0 else 0.5
+    first = touches_target_first(q, barrier=barriers.atr_multiple, target=target, stop=stop)
+    p_target, p_stop = touch * first, touch * (1.0 - first)
+    p_time = max(0.0, 1.0 - touch)
+    atr = signal.atr_jpy / signal.close
+    pays = rates(rules=rules, side=side, book=book, settings=settings)
+    always = pays.entry + pays.interest
+    gross = p_target * target * atr - p_stop * stop * atr
+    cost = always + p_target * pays.target + (p_stop + p_time) * pays.crossing
+    return Edge(
+        gross=round(gross, DIGITS),
+        cost=round(cost, DIGITS),
+        net=round(gross - cost, DIGITS),
+        p_target=p_target,
+        p_stop=p_stop,
+        p_time=p_time,
+        win=target * atr - always - pays.target,
+        loss=-stop * atr - always - pays.crossing,
+        idle=-always - pays.crossing,
+    )
+
+
+def kelly_share(edge: Edge, *, fraction: float, cap: float) -> Decimal:
+    """The share of the capital to put at risk at the stop: `fraction` of the Kelly optimum, at most `cap`.
+
+    The optimum maximises E log(1 + f r) over the three outcomes r (Kelly, 1956), found by halving the interval where the
+    derivative changes its sign; f is in units of the price, so that f x |loss| is what the stop costs. For two outcomes this
+    is the familiar (b p - q) / b.
+    """
+    outcomes = ((edge.p_target, edge.win), (edge.p_stop, edge.loss), (edge.p_time, edge.idle))
+    if sum(p * r for p, r in outcomes) <= 0 or edge.loss >= 0:
+        return Decimal(0)
+    low, high = 0.0, 1.0 / -edge.loss
+    for _ in range(80):
+        middle = (low + high) / 2
+        slope = sum(p * r / (1.0 + middle * r) for p, r in outcomes if p > 0)
+        low, high = (middle, high) if slope > 0 else (low, middle)
+    return Decimal(repr(round(min(cap, fraction * low * -edge.loss), DIGITS)))

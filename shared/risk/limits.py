@@ -1,0 +1,86 @@
+"""What the limits remember between ticks: equity's peak, the day's start, the losing streak, the cool-down. Pure.
+
+Every update may be done twice: trades are counted by their sequence, equity only raises the peak or begins a day.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from shared.money import ZERO
+from shared.settings import Settings
+from shared.types import Trade
+
+JST = timedelta(hours=9)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def jst_date(at: int) -> str:
+    """The accounting day of an instant: the date in Japan, a fixed nine hours ahead of UTC."""
+    return (EPOCH + JST + timedelta(milliseconds=at)).date().isoformat()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """`position_net_jpy` adds up the parts of a position that is closed piece by piece: it wins or loses as a whole."""
+
+    equity_peak_jpy: Decimal
+    day: str
+    day_start_equity_jpy: Decimal
+    losing_streak: int = 0
+    cooldown_until: int = 0
+    last_trade_sequence: int = 0
+    position_net_jpy: Decimal = ZERO
+
+    @classmethod
+    def first(cls, *, equity_jpy: Decimal, now_ms: int) -> "Limits":
+        """The limits of an account that is seen for the first time."""
+        return cls(equity_peak_jpy=equity_jpy, day=jst_date(now_ms), day_start_equity_jpy=equity_jpy)
+
+    def after_trades(self, trades: Sequence[Trade], now_ms: int, settings: Settings) -> "Limits":
+        """Count the trades that are new: `max_losses` positions lost in a row begin a cool-down, and the count anew.
+
+        The cool-down runs from the close of the last of them, however late a tick learns of it. Trades that claim to have
+        closed after `now_ms` wait for their time.
+        """
+        limits = self
+        for trade in sorted(trades, key=lambda done: done.sequence):
+            if trade.sequence > limits.last_trade_sequence and trade.closed_at <= now_ms:
+                limits = limits._after(trade, settings)
+        return limits
+
+    def _after(self, trade: Trade, settings: Settings) -> "Limits":
+        net = self.position_net_jpy + trade.net_jpy
+        counted = replace(self, last_trade_sequence=trade.sequence, position_net_jpy=net)
+        if not trade.ends_position:
+            return counted
+        streak = self.losing_streak + 1 if net < 0 else 0
+        cooldown_until = self.cooldown_until
+        if streak >= settings.risk.max_losses:
+            streak = 0
+            cooldown_until = max(cooldown_until, trade.closed_at + int(settings.risk.cooldown_seconds * 1000))
+        return replace(counted, losing_streak=streak, cooldown_until=cooldown_until, position_net_jpy=ZERO)
+
+    def after_equity(self, equity_jpy: Decimal, now_ms: int) -> "Limits":
+        """Raise the peak; on the first look of a JST day, take the equity as the day's start."""
+        peak, day = max(self.equity_peak_jpy, equity_jpy), jst_date(now_ms)
+        if day > self.day:
+            return replace(self, equity_peak_jpy=peak, day=day, day_start_equity_jpy=equity_jpy)
+        return self if peak == self.equity_peak_jpy else replace(self, equity_peak_jpy=peak)
+
+    def restarted(self, equity_jpy: Decimal, now_ms: int) -> "Limits":
+        """After a person resumed: peak and day begin at the present equity; trades that were counted stay counted."""
+        fresh = Limits.first(equity_jpy=equity_jpy, now_ms=now_ms)
+        return replace(fresh, last_trade_sequence=self.last_trade_sequence, position_net_jpy=self.position_net_jpy)
+
+    def drawdown(self, equity_jpy: Decimal) -> Decimal:
+        """How far the equity lies below its peak, as a share of the peak; never negative."""
+        return fall(self.equity_peak_jpy, equity_jpy)
+
+
+def fall(start_jpy: Decimal, now_jpy: Decimal) -> Decimal:
+    """The loss since `start_jpy` as a share of it; 1 where the start was nothing already."""
+    if start_jpy <= 0:
+        return Decimal(1)
+    return max(ZERO, (start_jpy - now_jpy) / start_jpy)

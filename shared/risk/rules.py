@@ -1,0 +1,276 @@
+"""The decision: one table of rules, asked in order; the first that answers decides. Pure.
+
+What is held comes first: a position must be able to end while entries are halted. Then what halts a person's money, then what
+the market and the data forbid, then the signal itself, and last what it is worth and how much of it.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from shared.money import rate
+from shared.reasons import Reason
+from shared.risk import edge as edges
+from shared.risk import sizing
+from shared.risk.limits import fall
+from shared.settings import Settings
+from shared.types import Account, Action, Book, Decision, Issue, PairRules, Side, Signal, Timeframe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """All that the rules may look at."""
+
+    signal: Signal
+    account: Account
+    issues: Sequence[Issue]
+    rules: PairRules
+    book: Book | None
+    now_ms: int
+    settings: Settings
+
+    @property
+    def entry_price(self) -> int | None:
+        """The touch at which a post-only entry on the signal's side would rest."""
+        if self.book is None or self.signal.side is None:
+            return None
+        return self.book.bid if self.signal.side is Side.LONG else self.book.ask
+
+
+def decide(
+    *,
+    signal: Signal,
+    account: Account,
+    issues: Sequence[Issue],
+    rules: PairRules,
+    book: Book | None,
+    now_ms: int,
+    settings: Settings,
+) -> Decision:
+    """Enter, exit, hold or deny, and why. `issues` are those of market, data and model together."""
+    case = Case(signal=signal, account=account, issues=issues, rules=rules, book=book, now_ms=now_ms, settings=settings)
+    for rule in RULES:
+        decision = rule(case)
+        if decision is not None:
+            return decision
+    return _worth(case)
+
+
+def _decision(case: Case, action: Action, reason: Reason, **context: object) -> Decision:
+    told = {name: str(value) for name, value in context.items()}
+    return Decision(action=action, as_of=case.signal.as_of, reason=reason, side=case.signal.side, context=told)
+
+
+def _deny(case: Case, reason: Reason, **context: object) -> Decision:
+    return _decision(case, Action.DENY, reason, **context)
+
+
+# what is held
+
+
+def _position(case: Case) -> Decision | None:
+    held, plan = case.account.position, case.account.plan
+    if held is None:
+        return None
+    reason, action = Reason.POSITION_OPEN, Action.HOLD
+    if plan is not None and case.now_ms >= plan.exit_by:
+        reason, action = Reason.EXIT_TIME, Action.EXIT
+    elif case.settings.risk.exit_on_opposite and case.signal.side not in {None, held.side}:
+        reason, action = Reason.EXIT_OPPOSITE, Action.EXIT
+    return Decision(
+        action=action,
+        as_of=case.signal.as_of,
+        reason=reason,
+        side=held.side,
+        lots=held.lots,
+        stop_price=0 if plan is None else plan.stop_price,
+        target_price=0 if plan is None else plan.target_price,
+        exit_by=None if plan is None else plan.exit_by,
+    )
+
+
+def _resting(case: Case) -> Decision | None:
+    return _decision(case, Action.HOLD, Reason.ENTRY_RESTING) if case.account.entry_resting else None
+
+
+# halts
+
+
+def _halted(case: Case) -> Decision | None:
+    return _deny(case, Reason.HALTED_BY_PERSON) if case.account.halted else None
+
+
+def _drawdown(case: Case) -> Decision | None:
+    account, limit = case.account, rate(case.settings.risk.max_drawdown)
+    share = fall(account.equity_peak_jpy, account.equity_jpy)
+    if account.drawdown_halted or share >= limit:
+        return _deny(case, Reason.LIMIT_DRAWDOWN, drawdown=_share(share), limit=limit, peak_jpy=account.equity_peak_jpy)
+    return None
+
+
+def _daily_loss(case: Case) -> Decision | None:
+    account, limit = case.account, rate(case.settings.risk.daily_loss)
+    share = fall(account.day_start_equity_jpy, account.equity_jpy)
+    if share >= limit:
+        return _deny(case, Reason.LIMIT_DAILY_LOSS, loss=_share(share), limit=limit)
+    return None
+
+
+def _cooldown(case: Case) -> Decision | None:
+    until = case.account.cooldown_until
+    return _deny(case, Reason.LIMIT_COOLDOWN, until=until) if case.now_ms < until else None
+
+
+# market, data, signal
+
+
+def _warming(case: Case) -> Decision | None:
+    return None if case.signal.warm else _deny(case, Reason.WARMING_UP)
+
+
+def _forbidden(case: Case) -> Decision | None:
+    """The first issue that forbids entries is the reason; the context names them all."""
+    critical = [issue for issue in case.issues if issue.forbids_entry]
+    if not critical:
+        return None
+    first = critical[0]
+    return Decision(
+        action=Action.DENY,
+        as_of=case.signal.as_of,
+        reason=first.reason,
+        side=case.signal.side,
+        context={**first.context, "issues": ",".join(issue.reason for issue in case.issues)},
+    )
+
+
+def _consensus(case: Case) -> Decision | None:
+    return _deny(case, Reason.NO_CONSENSUS) if case.signal.side is None else None
+
+
+def _side(case: Case) -> Decision | None:
+    settings, side = case.settings, case.signal.side
+    if side is Side.SHORT and settings.sides != "both":
+        return _deny(case, Reason.SIDE_NOT_ALLOWED, why=f"sides is {settings.sides}")
+    if side is Side.SHORT and settings.account == "spot":
+        return _deny(case, Reason.SIDE_NOT_ALLOWED, why="account is spot")
+    opens = case.rules.long_opens if side is Side.LONG else case.rules.short_opens
+    return None if opens else _deny(case, Reason.SIDE_NOT_ALLOWED, why="the exchange has suspended opening this side")
+
+
+def _model(case: Case) -> Decision | None:
+    signal = case.signal
+    if signal.p_lower is None or signal.p_neither is None or signal.p_upper is None:
+        return _deny(case, Reason.MODEL_MISSING)
+    if signal.barriers is None or not (math.isfinite(signal.barriers.atr_multiple) and signal.barriers.atr_multiple > 0):
+        return _deny(case, Reason.MODEL_MISMATCH, why="the model does not say which barriers its probabilities are for")
+    if not edges.believable(signal):
+        told = (signal.p_lower, signal.p_neither, signal.p_upper)
+        return _deny(case, Reason.MODEL_INVALID, why="these are not probabilities", told=told)
+    return None
+
+
+def _expired(case: Case) -> Decision | None:
+    age_ms = case.now_ms - case.signal.as_of
+    if age_ms > case.settings.tick.decision_valid_seconds * 1000:
+        return _deny(case, Reason.DECISION_EXPIRED, age_seconds=age_ms // 1000)
+    return None
+
+
+def _attempts(case: Case) -> Decision | None:
+    used, most = case.account.attempts_used, case.settings.execution.entry_attempts
+    return _deny(case, Reason.ATTEMPTS_USED, used=used, most=most) if used >= most else None
+
+
+def _priced(case: Case) -> Decision | None:
+    """Edge and size need a price, a range, and a stop above zero."""
+    signal, price = case.signal, case.entry_price
+    if price is None:
+        return _deny(case, Reason.DATA_MISSING, what="book")
+    if not (math.isfinite(signal.atr_jpy) and signal.atr_jpy > 0 and signal.close > 0):
+        return _deny(case, Reason.DATA_BROKEN, atr_jpy=signal.atr_jpy, close=signal.close)
+    reach = signal.atr_jpy * max(case.settings.risk.stop_atr, case.settings.risk.target_atr)
+    if reach >= price - 1:
+        return _deny(case, Reason.DATA_BROKEN, atr_jpy=signal.atr_jpy, why="the stop or the target would lie at zero or below")
+    return None
+
+
+Rule = Callable[[Case], Decision | None]
+
+RULES: tuple[Rule, ...] = (
+    _position,  #    POSITION_OPEN, or an exit: EXIT_TIME, EXIT_OPPOSITE
+    _halted,  #      HALTED_BY_PERSON
+    _drawdown,  #    LIMIT_DRAWDOWN
+    _daily_loss,  #  LIMIT_DAILY_LOSS
+    _cooldown,  #    LIMIT_COOLDOWN
+    _resting,  #     ENTRY_RESTING
+    _warming,  #     WARMING_UP
+    _forbidden,  #   any issue that forbids entries
+    _consensus,  #   NO_CONSENSUS
+    _side,  #        SIDE_NOT_ALLOWED
+    _model,  #       MODEL_MISSING, MODEL_MISMATCH, MODEL_INVALID
+    _expired,  #     DECISION_EXPIRED
+    _attempts,  #    ATTEMPTS_USED
+    _priced,  #      DATA_MISSING, DATA_BROKEN
+)
+"""Asked in this order; `_worth` (EDGE_BELOW_COST, SIZE_KELLY_ZERO, SIZE_BELOW_MINIMUM, MARGIN_INSUFFICIENT, OK) comes last."""
+
+
+def _worth(case: Case) -> Decision:
+    """Edge, then size, then the order."""
+    signal, settings, side, price = case.signal, case.settings, case.signal.side, case.entry_price
+    if side is None or price is None:
+        raise AssertionError("the rules before this one deny a signal without side and a market without book")
+    risk = settings.risk
+    edge = edges.expected(signal=signal, side=side, rules=case.rules, book=case.book, settings=settings)
+    facts: dict[str, object] = {"edge": f"{edge.net:.6f}", "cost": f"{edge.cost:.6f}", "p_target": f"{edge.p_target:.6f}"}
+    if edge.net < risk.min_edge_rate:
+        return _valued(case, edge, Reason.EDGE_BELOW_COST, {**facts, "min_edge": risk.min_edge_rate})
+    kelly: Decimal | None = None
+    if risk.kelly_fraction > 0:
+        kelly = edges.kelly_share(edge, fraction=risk.kelly_fraction, cap=risk.kelly_cap)
+        facts["kelly"] = kelly
+        if kelly <= 0:
+            return _valued(case, edge, Reason.SIZE_KELLY_ZERO, facts)
+    where = sizing.prices(side=side, entry=price, atr_jpy=signal.atr_jpy, settings=settings)
+    size = sizing.size(
+        side=side,
+        where=where,
+        kelly=kelly,
+        account=case.account,
+        rules=case.rules,
+        book=case.book,
+        settings=settings,
+    )
+    facts |= {"bound_by": size.bound_by, **{f"lots_{name}": lots for name, lots in size.limits.items()}}
+    if size.reason is not Reason.OK:
+        return _valued(case, edge, size.reason, {**facts, "least": case.rules.min_lots})
+    return Decision(
+        action=Action.ENTER,
+        as_of=signal.as_of,
+        reason=Reason.OK,
+        side=side,
+        lots=size.lots,
+        stop_price=where.stop,
+        target_price=where.target,
+        exit_by=signal.as_of + risk.max_hold_candles * Timeframe.M15.ms,
+        edge_rate=edge.net,
+        cost_rate=edge.cost,
+        context={name: str(value) for name, value in facts.items()},
+    )
+
+
+def _valued(case: Case, edge: edges.Edge, reason: Reason, facts: Mapping[str, object]) -> Decision:
+    return Decision(
+        action=Action.DENY,
+        as_of=case.signal.as_of,
+        reason=reason,
+        side=case.signal.side,
+        edge_rate=edge.net,
+        cost_rate=edge.cost,
+        context={name: str(value) for name, value in facts.items()},
+    )
+
+
+def _share(value: Decimal) -> str:
+    return f"{value:.6f}"

@@ -1,0 +1,122 @@
+"""How much: whole lots under every limit, rounded down, never up to the exchange's minimum. Pure, exact."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
+
+from shared.money import LOT_BTC, ZERO, jpy, rate
+from shared.reasons import Reason
+from shared.risk.edge import days
+from shared.settings import Settings
+from shared.types import Account, Book, PairRules, Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """Where a trade begins and ends, in whole yen."""
+
+    entry: int
+    stop: int
+    target: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How many lots, and which limit said so. `reason` is OK only where an order may follow."""
+
+    lots: int
+    bound_by: str
+    reason: Reason
+    limits: Mapping[str, int]
+
+
+def prices(*, side: Side, entry: int, atr_jpy: float, settings: Settings) -> Prices:
+    """Stop and target around the entry price, each rounded to the worse side: further to lose, further to win."""
+    atr = rate(atr_jpy)
+    stop = entry - side.sign * atr * rate(settings.risk.stop_atr)
+    target = entry + side.sign * atr * rate(settings.risk.target_atr)
+    down, up = (stop, target) if side is Side.LONG else (target, stop)
+    low = int(down.to_integral_value(rounding=ROUND_FLOOR))
+    high = int(up.to_integral_value(rounding=ROUND_CEILING))
+    return Prices(entry=entry, stop=low, target=high) if side is Side.LONG else Prices(entry=entry, stop=high, target=low)
+
+
+def capital_in_use(account: Account, settings: Settings) -> Decimal:
+    """min(capital, equity) x the stage's share: what sizing may work with."""
+    return jpy(max(ZERO, min(account.capital_jpy, account.equity_jpy)) * rate(settings.stages[settings.stage]))
+
+
+def loss_per_lot(*, side: Side, where: Prices, rules: PairRules, book: Book | None, settings: Settings) -> Decimal:
+    """What one lot loses when its stop fires, in yen, unrounded: distance, both fees, half spread, slippage, interest."""
+    spread = rate(book.spread_rate) if book is not None else rate(settings.paper.spread_rate)
+    leaving = rules.taker_fee_rate + rate(settings.paper.slippage_rate) + max(ZERO, spread) / 2
+    day = rules.long_interest_rate_day if side is Side.LONG else rules.short_interest_rate_day
+    interest = ZERO if settings.account == "spot" else day * days(settings)
+    distance = Decimal(abs(where.entry - where.stop))
+    return (distance + where.stop * leaving + where.entry * (max(ZERO, rules.maker_fee_rate) + interest)) * LOT_BTC
+
+
+def leverage(settings: Settings) -> Decimal:
+    """The most the position may be, as a multiple of the capital in use: never more than the money itself on spot."""
+    most = rate(settings.risk.max_leverage)
+    return min(Decimal(1), most) if settings.account == "spot" else most
+
+
+def size(
+    *,
+    side: Side,
+    where: Prices,
+    kelly: Decimal | None,
+    account: Account,
+    rules: PairRules,
+    book: Book | None,
+    settings: Settings,
+) -> Size:
+    """The largest order under all limits. `kelly`: the share of the capital that Kelly puts at risk; None where it is off.
+
+    `MARGIN_INSUFFICIENT` where only the exchange's available balance is too small, `SIZE_BELOW_MINIMUM` for all others.
+    """
+    capital = capital_in_use(account, settings)
+    loss = loss_per_lot(side=side, where=where, rules=rules, book=book, settings=settings)
+    lot = where.entry * LOT_BTC
+    fee = max(ZERO, rules.maker_fee_rate) if settings.account == "spot" else ZERO
+    limits = {
+        "risk_per_trade": _floor(capital * rate(settings.risk.risk_per_trade), loss),
+        "max_leverage": _floor(capital * leverage(settings), lot),
+        "exchange_maximum": min(rules.max_limit_lots, rules.max_market_lots),
+    }
+    if kelly is not None:
+        limits["kelly"] = _floor(capital * kelly, loss)
+    own = min(limits.values())
+    limits["available"] = _floor(max(ZERO, account.available_jpy), lot * (1 + fee))
+    bound_by = min(limits, key=lambda name: limits[name])
+    lots = limits[bound_by]
+    if lots >= max(1, rules.min_lots):
+        return Size(lots=lots, bound_by=bound_by, reason=Reason.OK, limits=limits)
+    reason = Reason.MARGIN_INSUFFICIENT if own >= max(1, rules.min_lots) else Reason.SIZE_BELOW_MINIMUM
+    return Size(lots=0, bound_by=bound_by, reason=reason, limits=limits)
+
+
+def smallest_capital(*, price: int, atr_jpy: float, rules: PairRules, settings: Settings) -> dict[str, int]:
+    """For each stage the smallest `capital_jpy`, in whole yen, that can place the exchange's minimum (Kelly aside).
+
+    At `price` and `atr_jpy`, for a long, with the paper spread; a stage with no share of the capital is left out.
+    """
+    where = prices(side=Side.LONG, entry=price, atr_jpy=atr_jpy, settings=settings)
+    loss = loss_per_lot(side=Side.LONG, where=where, rules=rules, book=None, settings=settings)
+    least = max(1, rules.min_lots)
+    fee = max(ZERO, rules.maker_fee_rate) if settings.account == "spot" else ZERO
+    at_risk = Decimal("Infinity")
+    if settings.risk.risk_per_trade > 0:
+        at_risk = least * loss / rate(settings.risk.risk_per_trade)
+    needed = max(at_risk, least * price * LOT_BTC / leverage(settings))
+    spent = least * price * LOT_BTC * (1 + fee)
+    found = {}
+    for stage, share in settings.stages.items():
+        if share > 0 and needed.is_finite():
+            found[stage] = int(max(needed / rate(share), spent).to_integral_value(rounding=ROUND_CEILING))
+    return found
+
+
+def _floor(amount: Decimal, per_lot: Decimal) -> int:
+    return int((amount / per_lot).to_integral_value(rounding=ROUND_DOWN)) if per_lot > 0 else 0

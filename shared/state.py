@@ -1,0 +1,97 @@
+"""What a bot remembers from tick to tick: only what the exchange does not know. No growing lists."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from shared.errors import BadData
+from shared.reasons import TRANSIENT, Reason
+from shared.risk.limits import Limits
+from shared.settings import Settings
+from shared.types import Action, Decision, Holdings, PositionPlan, Signal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandleProgress:
+    """How far the newest candle's signal has been used: `closed` once nothing more may come of it."""
+
+    as_of: int = 0
+    attempts_used: int = 0
+    closed: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """The state of one bot. `halted_at` is the drawdown halt that only a person lifts."""
+
+    mode: str
+    stage: str
+    limits: Limits | None = None
+    plan: PositionPlan | None = None
+    signal: Signal | None = None
+    candle: CandleProgress = CandleProgress()
+    halted_at: int = 0
+    last_fill_sequence: int = 0
+    last_tick: str = ""
+    last_scheduled_at: int = 0
+    last_finished_at: int = 0
+    model: str | None = None
+    profile: str | None = None
+    settings_hash: str = ""
+    holds: bool = False
+
+    @classmethod
+    def stored(cls, data: Mapping[str, Any], settings: Settings) -> "State":
+        """Read a stored state; an empty one is the very first. Raises `BadData` where it is damaged or of another mode."""
+        if not data:
+            return cls(mode=settings.mode, stage=settings.stage)
+        try:
+            state = msgspec.convert(data, cls)
+        except msgspec.ValidationError as error:
+            raise BadData(f"the stored state of bot {settings.id!r} is damaged: {error}") from error
+        if state.mode != settings.mode and state.holds:
+            raise BadData(
+                f"the stored state of bot {settings.id!r} holds a {state.mode} position; BOT_MODE is {settings.mode}: "
+                "close it in its own mode first, or use another BOT_ID",
+            )
+        return replace(state, mode=settings.mode, stage=settings.stage)
+
+    def after_candle(self, signal: Signal) -> "State":
+        """A new candle was read: its signal is computed once and kept for the ticks that may try again."""
+        if self.candle.as_of == signal.as_of:
+            return self
+        return replace(self, signal=signal, candle=CandleProgress(as_of=signal.as_of, attempts_used=0, closed=False))
+
+    def after_decision(self, decision: Decision, *, attempted: bool, plan: PositionPlan | None) -> "State":
+        """A decision was made on the present candle and, where `attempted`, an entry was placed.
+
+        A final denial closes the candle; a transient one, and an entry that may be tried again, leave it open.
+        """
+        again = decision.action is Action.DENY and decision.reason in TRANSIENT
+        resting = decision.reason is Reason.ENTRY_RESTING
+        candle = replace(
+            self.candle,
+            attempts_used=self.candle.attempts_used + attempted,
+            closed=self.candle.closed or not (again or attempted or resting),
+        )
+        return replace(self, candle=candle, plan=plan if attempted else self.plan)
+
+    def after_holdings(self, holdings: Holdings) -> "State":
+        """What is held was read: a plan without position or entry ends, and a candle that led to a fill is used up."""
+        holds = bool(holdings.positions)
+        entry_rests = any(order.intent.opens for order in holdings.orders)
+        filled = holds or (self.plan is not None and any(fill.at > self.plan.as_of for fill in holdings.fills))
+        candle = replace(self.candle, closed=True) if filled else self.candle
+        return replace(self, holds=holds, candle=candle, plan=self.plan if holds or entry_rests else None)
+
+    @property
+    def retries(self) -> bool:
+        """Whether the newest candle's signal may still lead to an entry."""
+        return self.signal is not None and not self.candle.closed
+
+    def told(self) -> dict[str, Any]:
+        """As JSON values."""
+        data: dict[str, Any] = msgspec.to_builtins(self)
+        return data

@@ -1,0 +1,226 @@
+"""The bot's documents: claims of ticks, the lease, people's control, intents, the outbox, and the one atomic save.
+
+    ticks/{bot}~{time}   claim -> report            intents/{bot}~{id}    an order before it is sent, and what became of it
+    bots/{bot}           lease and state in one     alerts/{key}          the outbox: waiting -> sent
+    control/current      written by people only     days/{bot}~{date}     equity once a candle, counts
+    paper/{bot}          the paper account          trades/{bot}~{n}      closed trades
+    audit/{time}~{n}     who did what
+
+Lease and state share a document, so that saving the state *is* the fencing check: whoever lost the lease meanwhile
+finds another version and gets `LeaseLost`.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from shared.errors import AlreadyExists, Conflict, LeaseLost
+from shared.stores.ports import Document, DocumentStore, Write
+
+CONTROL = "control/current"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Who may work on a tick: `document` for the one winner, `report` of a finished one, neither while it is worked on."""
+
+    document: Document | None = None
+    report: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to act for an account until `expires_at`. `fence` grows with every lease taken."""
+
+    document: Document
+    holder: str
+    fence: int
+    expires_at: int
+
+    @property
+    def state(self) -> Mapping[str, Any]:
+        """The stored state; empty at the very first tick."""
+        stored: Mapping[str, Any] = self.document.data.get("state") or {}
+        return stored
+
+
+class BotDocuments:
+    """What one bot keeps in a document store."""
+
+    def __init__(self, documents: DocumentStore, bot: str) -> None:
+        """Work on the documents of `bot`."""
+        self.documents = documents
+        self.bot = bot
+
+    def tick_path(self, tick: str) -> str:
+        """Where a tick's claim and report are."""
+        return f"ticks/{self.bot}~{tick}"
+
+    def claim(self, tick: str, *, now_ms: int, lease_ms: int) -> Claim:
+        """Claim a tick. One caller wins; a claim without a report whose time ran out may be taken over."""
+        path = self.tick_path(tick)
+        claimed = {
+            "bot": self.bot,
+            "tick": tick,
+            "claimed_at": now_ms,
+            "expires_at": now_ms + lease_ms,
+            "holder": secrets.token_hex(8),
+            "report": None,
+        }
+        try:
+            return Claim(document=self.documents.create(path, claimed))
+        except AlreadyExists:
+            stored = self.documents.get(path)
+        if stored is None:  # deleted in between: the deleter gave it up, so somebody may try again later
+            return Claim()
+        if stored.data["report"] is not None:
+            return Claim(report=stored.data["report"])
+        if stored.data["expires_at"] > now_ms:
+            return Claim()
+        try:
+            return Claim(document=self.documents.replace(stored, claimed))
+        except Conflict:
+            return Claim()
+
+    def give_up_claim(self, claim: Document) -> None:
+        """Take back a claim on which nothing was done, so that a redelivery may have it."""
+        self.documents.commit([Write(kind="delete", path=claim.path)])
+
+    def take_lease(self, *, now_ms: int, lease_ms: int) -> Lease | None:
+        """Take the account's lease, or None while a live tick holds it."""
+        path = f"bots/{self.bot}"
+        stored = self.documents.get(path)
+        held = stored.data["lease"] if stored is not None else {"fence": 0, "expires_at": 0}
+        if held["expires_at"] > now_ms:
+            return None
+        holder, fence, expires_at = secrets.token_hex(8), int(held["fence"]) + 1, now_ms + lease_ms
+        lease = {"holder": holder, "fence": fence, "expires_at": expires_at}
+        try:
+            if stored is None:
+                document = self.documents.create(path, {"bot": self.bot, "lease": lease, "state": None})
+            else:
+                document = self.documents.replace(stored, {**stored.data, "lease": lease})
+        except (AlreadyExists, Conflict):
+            return None
+        return Lease(document=document, holder=holder, fence=fence, expires_at=expires_at)
+
+    def peek(self) -> Document | None:
+        """Lease and state as they are stored, for people who look."""
+        return self.documents.get(f"bots/{self.bot}")
+
+    def control(self) -> Mapping[str, Any]:
+        """What people have ordered; empty where nobody ever did."""
+        stored = self.documents.get(CONTROL)
+        return stored.data if stored is not None else {}
+
+    def set_control(self, changes: Mapping[str, Any], *, who: str, why: str, now_ms: int) -> Mapping[str, Any]:
+        """Change the control document and write the audit record beside it, both or neither."""
+        stored = self.documents.get(CONTROL)
+        data = {**(stored.data if stored else {}), **changes, "who": who, "why": why, "at": now_ms}
+        control = (
+            Write(kind="create", path=CONTROL, data=data)
+            if stored is None
+            else Write(kind="replace", path=CONTROL, data=data, version=stored.version)
+        )
+        record = {"at": now_ms, "who": who, "why": why, "what": dict(changes)}
+        self.documents.commit([control, Write(kind="create", path=f"audit/{now_ms}~{secrets.token_hex(3)}", data=record)])
+        return data
+
+    def write_intent(self, name: str, data: Mapping[str, Any]) -> Document:
+        """Write an order down before it is sent. Raises `AlreadyExists` where it was written before."""
+        return self.documents.create(f"intents/{self.bot}~{name}", {"bot": self.bot, "status": "open", **data})
+
+    def record_outcome(self, intent: Document, outcome: Mapping[str, Any]) -> Document:
+        """Record what the exchange answered. The intent stays open until the state that knows of it is saved."""
+        return self.documents.replace(intent, {**intent.data, "outcome": dict(outcome)})
+
+    def open_intents(self) -> list[Document]:
+        """Intents of orders that no saved state knows of: a tick died between writing them and saving."""
+        found = self.documents.query("intents", field="status", value="open")
+        return [document for document in found if document.data["bot"] == self.bot]
+
+    def waiting_alerts(self) -> list[Document]:
+        """The outbox."""
+        found = self.documents.query("alerts", field="status", value="waiting")
+        return [document for document in found if document.data["bot"] == self.bot]
+
+    def save(
+        self,
+        lease: Lease,
+        *,
+        state: Mapping[str, Any],
+        claim: Document,
+        report: Mapping[str, Any],
+        more: Sequence[Write] = (),
+    ) -> None:
+        """Save state, report and everything else in one atomic batch, and release the lease. Raises `LeaseLost`."""
+        released = {"holder": None, "fence": lease.fence, "expires_at": 0}
+        writes = [
+            Write(
+                kind="replace",
+                path=lease.document.path,
+                data={**lease.document.data, "lease": released, "state": dict(state)},
+                version=lease.document.version,
+            ),
+            Write(kind="replace", path=claim.path, data={**claim.data, "report": dict(report)}, version=claim.version),
+            *more,
+        ]
+        try:
+            self.documents.commit(writes)
+        except (Conflict, AlreadyExists) as error:
+            raise LeaseLost(f"another tick wrote meanwhile ({error}); nothing of this tick was saved") from error
+
+    def release(self, lease: Lease) -> None:
+        """Give the lease back without saving anything, where it is still ours."""
+        released = {"holder": None, "fence": lease.fence, "expires_at": 0}
+        try:
+            self.documents.replace(lease.document, {**lease.document.data, "lease": released})
+        except Conflict:
+            return
+
+    def mark_sent(self, alerts: Sequence[Document], *, now_ms: int) -> None:
+        """Mark alerts as delivered."""
+        if alerts:
+            self.documents.commit(
+                [Write(kind="put", path=item.path, data={**item.data, "status": "sent", "sent_at": now_ms}) for item in alerts],
+            )
+
+    def reports(self, *, since_ms: int, limit: int = 10_000) -> list[Mapping[str, Any]]:
+        """Finished ticks' reports claimed since, oldest first."""
+        found = self.documents.query("ticks", field="claimed_at", op=">=", value=since_ms, limit=limit)
+        return [item.data["report"] for item in found if item.data["bot"] == self.bot and item.data["report"] is not None]
+
+    def last_report(self) -> Mapping[str, Any] | None:
+        """The newest finished tick's report."""
+        found = self.documents.query("ticks", field="claimed_at", op=">=", value=0, descending=True, limit=20)
+        for item in found:
+            if item.data["bot"] == self.bot and item.data["report"] is not None:
+                report: Mapping[str, Any] = item.data["report"]
+                return report
+        return None
+
+
+class PaperDocument:
+    """The paper account as one document under compare-and-set."""
+
+    def __init__(self, documents: DocumentStore, bot: str) -> None:
+        """Keep the account of `bot`."""
+        self._documents = documents
+        self._path = f"paper/{bot}"
+
+    def load(self) -> tuple[Mapping[str, Any], object] | None:
+        """The stored account and the token that `save` wants, or None before it was opened."""
+        stored = self._documents.get(self._path)
+        return None if stored is None else (stored.data, stored)
+
+    def save(self, data: Mapping[str, Any], token: object | None) -> object:
+        """Write the account; `token` is what `load` or the last `save` gave. Raises `Conflict`."""
+        if token is None:
+            try:
+                return self._documents.create(self._path, data)
+            except AlreadyExists as error:
+                raise Conflict(str(error)) from error
+        if not isinstance(token, Document):
+            raise TypeError(f"the token was {type(token).__name__}, not what load gave")
+        return replace(self._documents.replace(token, data), data=data)

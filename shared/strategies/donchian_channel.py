@@ -1,0 +1,46 @@
+"""The channel of the 20 candles before: with its break on volume, against its outer edge, and weakly against its halves."""
+
+import numpy as np
+
+from shared.strategies.ballot import Ballot, ballot, columns, share
+from shared.strategy_settings import DonchianChannel
+from shared.types import Features, FloatArray
+
+
+def vote(features: Features, settings: DonchianChannel) -> Ballot:
+    """A close beyond the channel follows the break if it goes far enough on volume, and says nothing otherwise.
+
+    A close inside it reverts: strongly in the outer zone, weakly in the weak zones, not at all between and in the middle.
+    """
+    close, top, bottom = columns(features, "close", "donchian_high_20", "donchian_low_20")
+    position, volume, atr_rate = columns(features, "channel_position", "volume_ratio", "atr_rate")
+    pushed = volume > settings.breakout_volume_ratio
+    up = pushed & (close > top * (1.0 + settings.breakout))
+    down = pushed & (close < bottom * (1.0 - settings.breakout))
+
+    to_edge = np.minimum(position, 1.0 - position)
+    inward = np.where(position < 1.0 - position, 1.0, -1.0)
+    edge = (to_edge >= 0.0) & (to_edge <= settings.reversal_zone)
+    weak, weak_depth = _weak(position, settings)
+    side = np.select([up, down, edge, weak != 0.0], [1.0, -1.0, inward, weak], 0.0)
+    lively = (atr_rate >= settings.calm_atr_rate) & (atr_rate <= settings.wild_atr_rate)
+    reversal = (
+        settings.reversal_base
+        + settings.reversal_gain * (1.0 - share(to_edge, settings.reversal_zone))
+        + settings.atr_bonus * lively
+        + settings.volume_bonus * share(volume - 1.0, 1.0)
+    )
+    confidence = np.select(
+        [up | down, edge],
+        [settings.breakout_confidence, reversal],
+        settings.weak_base + settings.weak_gain * weak_depth,
+    )
+    return ballot(side, confidence, least=settings.min_confidence, needs=(position, volume, atr_rate))
+
+
+def _weak(position: FloatArray, settings: DonchianChannel) -> tuple[FloatArray, FloatArray]:
+    """Side of the weak zones, and how deep the close is in them, 0 to 1."""
+    below, above = settings.weak_low - position, position - settings.weak_high
+    buys = (below >= 0.0) & (below <= settings.weak_span)
+    sells = (above >= 0.0) & (above <= settings.weak_span)
+    return buys.astype(np.float64) - sells, share(np.where(sells, above, below), settings.weak_span)

@@ -1,0 +1,67 @@
+"""After a swing, the close comes back to a Fibonacci level and turns there: enter in the direction of the swing."""
+
+import numpy as np
+
+from shared.strategies.ballot import Ballot, against, ballot, beyond, columns, share
+from shared.strategy_settings import FibonacciRetracement
+from shared.types import BoolArray, Features, FloatArray
+
+
+def vote(features: Features, settings: FibonacciRetracement) -> Ballot:
+    """Near a level of a swing that is high enough, RSI or a candle pattern must point in the swing's direction, none against.
+
+    Levels count back from the later extreme of the swing. Volume only adds confidence.
+    """
+    close, top, bottom, direction = columns(features, "close", "swing_high_20", "swing_low_20", "swing_direction_20")
+    rsi, volume = columns(features, "rsi_14", "volume_ratio_10")
+    height = top - bottom
+    back = np.where(direction > 0.0, top - close, close - bottom)
+    distance, strong = _nearest_level(back, height, settings)
+    near = (distance <= settings.tolerance * close) & (height > settings.min_swing_rate * close)
+
+    rsi_side = against(rsi, settings.rsi_low, settings.rsi_high)
+    candle_side = _pattern(features, settings)
+    confirmed = (rsi_side + candle_side) * direction > 0.0
+    side = np.where(near & confirmed, direction, 0.0)
+    rsi_reach = share(beyond(rsi, settings.rsi_low, settings.rsi_high), settings.rsi_span)
+    confidence = (
+        settings.base
+        + settings.rsi_gain * rsi_reach
+        + settings.candle_bonus * (candle_side != 0.0)
+        + settings.volume_bonus * (volume >= settings.volume_ratio)
+        + settings.strong_bonus * strong
+        + settings.proximity_bonus * (1.0 - share(distance / close, settings.tolerance))
+    )
+    needs = (*columns(features, "engulfing"), top, direction, rsi, volume)
+    return ballot(side, confidence, least=settings.min_confidence, needs=needs)
+
+
+def _nearest_level(back: FloatArray, height: FloatArray, settings: FibonacciRetracement) -> tuple[FloatArray, BoolArray]:
+    """Distance in yen to the nearest level, and whether that one is strong; `back` is the way back so far, in yen."""
+    nearest = np.full(len(back), np.inf)
+    strong = np.zeros(len(back), dtype=np.bool_)
+    for level in settings.levels:
+        distance = np.abs(back - level * height)
+        nearer = distance < nearest
+        nearest = np.where(nearer, distance, nearest)
+        strong = np.where(nearer, level >= settings.strong_level, strong)
+    return nearest, strong
+
+
+def _pattern(features: Features, settings: FibonacciRetracement) -> FloatArray:
+    """Hammer or shooting star, else pin bar, else engulfing: +1 bullish, -1 bearish, 0 none."""
+    body, upper, lower, engulfing = columns(features, "candle_body", "upper_wick", "lower_wick", "engulfing")
+    small = body < settings.hammer_body
+    long_wick = settings.pin_bar * body
+    return np.select(
+        [
+            small & (lower >= settings.hammer_wick),
+            small & (upper >= settings.hammer_wick),
+            (lower > long_wick) & (lower > upper),
+            (upper > long_wick) & (upper > lower),
+            engulfing > settings.engulfing,
+            engulfing < -settings.engulfing,
+        ],
+        [1.0, -1.0, 1.0, -1.0, 1.0, -1.0],
+        0.0,
+    )

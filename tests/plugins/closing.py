@@ -1,0 +1,146 @@
+"""How a run closes: the coverage floor of the pure stages, and one line that names what was skipped and why.
+
+A skip says what it lacked in the first word of its reason: `emulators: none found`. `BOT_REQUIRE=emulators,gcloud`
+turns skips of those kinds into failures, so that a machine which has the tools cannot lose the tests without a word.
+"""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+FLOOR_PERCENT = 90.0
+
+PURE: Mapping[str, tuple[str, ...]] = {
+    "features": ("shared/features/",),
+    "strategies": ("shared/strategies/",),
+    "ensemble": ("shared/ensemble/",),
+    "risk": ("shared/risk/",),
+    "execution": ("shared/execution/account.py", "shared/execution/fills.py", "shared/execution/plan.py"),
+    "pipeline": ("shared/pipeline.py", "shared/path.py", "shared/money.py", "shared/types.py"),
+    "alerts.compose": ("shared/alerts/compose.py",),
+}
+"""The pure stages and where they live, as prefixes of paths from the root."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Covered:
+    """The branches of one stage."""
+
+    stage: str
+    branches: int
+    covered: int
+
+    @property
+    def percent(self) -> float:
+        """Covered branches of all; a stage without any branch has nothing to miss."""
+        return 100.0 * self.covered / self.branches if self.branches else 100.0
+
+    @property
+    def enough(self) -> bool:
+        """Above the floor, not at it."""
+        return self.percent > FLOOR_PERCENT
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--floor", metavar="JSON", help="a coverage report to hold against the floor of the pure stages")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail"):
+        fail_where_required(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if report.skipped:
+        fail_where_required(report)
+    return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    path = session.config.getoption("--floor")
+    if path and not hasattr(session.config, "workerinput") and session.exitstatus == pytest.ExitCode.OK:
+        measured = read_coverage(Path(path))
+        if not measured or not all(stage.enough for stage in measured):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Generator[None, None, None]:
+    yield
+    path = config.getoption("--floor")
+    if path:
+        terminalreporter.section("branches covered in the pure stages")
+        for line in table(read_coverage(Path(path))):
+            terminalreporter.write_line(line)
+    reasons = [reason_of(report) for report in terminalreporter.stats.get("skipped", [])]
+    terminalreporter.write_line(skipped_line(reasons))
+
+
+def fail_where_required(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turn a skip into a failure where its kind is required."""
+    reason = reason_of(report)
+    if kind_of(reason) in required(os.environ):
+        report.outcome = "failed"
+        report.longrepr = f"skipped although BOT_REQUIRE names {kind_of(reason)}: {reason}"
+
+
+def required(environ: Mapping[str, str]) -> frozenset[str]:
+    """The kinds of tests that must not be skipped here."""
+    return frozenset(filter(None, (kind.strip() for kind in environ.get("BOT_REQUIRE", "").split(","))))
+
+
+def reason_of(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """Why a test was skipped, as its author wrote it."""
+    told = report.longrepr
+    return (told[2] if isinstance(told, tuple) else str(told)).removeprefix("Skipped: ")
+
+
+def kind_of(reason: str) -> str:
+    """The first word of a reason, up to its colon; empty where there is none."""
+    kind, colon, _ = reason.partition(":")
+    return kind.strip() if colon and kind.strip().isidentifier() else ""
+
+
+def skipped_line(reasons: list[str]) -> str:
+    """One line: how many tests were skipped, for each reason."""
+    if not reasons:
+        return "skipped: nothing"
+    return "skipped: " + "; ".join(f"{count} × {' '.join(reason.split())}" for reason, count in Counter(reasons).most_common())
+
+
+def read_coverage(report: Path) -> list[Covered]:
+    """The branches of each pure stage, from coverage's JSON report; nothing where there is no report."""
+    if not report.is_file():
+        return []
+    files = json.loads(report.read_text(encoding="utf-8"))["files"]
+    measured = []
+    for stage, prefixes in PURE.items():
+        mine = [told["summary"] for name, told in files.items() if name.startswith(prefixes)]
+        if mine:
+            branches, covered = sum(one["num_branches"] for one in mine), sum(one["covered_branches"] for one in mine)
+            measured.append(Covered(stage=stage, branches=branches, covered=covered))
+    return measured
+
+
+def table(measured: list[Covered]) -> list[str]:
+    """The stages with their numbers, and the verdict."""
+    if not measured:
+        return [f"no coverage was measured: the floor of {FLOOR_PERCENT:.0f} % cannot be checked"]
+    lines = []
+    for stage in measured:
+        verdict = "" if stage.enough else "  too low"
+        lines.append(f"{stage.stage:<16}{stage.covered:>6} of {stage.branches:<6}{stage.percent:6.1f} %{verdict}")
+    low = [stage.stage for stage in measured if not stage.enough]
+    verdict = f"below the floor: {', '.join(low)}" if low else "all above the floor"
+    return [*lines, f"floor: more than {FLOOR_PERCENT:.0f} %; {verdict}"]

@@ -1,0 +1,277 @@
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.errors import BadData, UserError
+from shared.market.candles import (
+    COLUMNS,
+    BadCandles,
+    aggregate,
+    between,
+    checked,
+    differing,
+    empty,
+    from_rows,
+    merged,
+    read_file,
+)
+from shared.types import Candles, Timeframe
+
+T0 = 1_514_937_600_000
+STEP = Timeframe.M15.ms
+HEADER = "timestamp,open,high,low,close,volume"
+GOOD = [(T0 + i * STEP, 100 + i, 120 + i, 90 + i, 110 + i, 0.5) for i in range(6)]
+
+
+def row(**changes: float) -> list[tuple[float, ...]]:
+    """Six good candles whose third one is changed."""
+    rows = [dict(zip(COLUMNS, values, strict=True)) for values in GOOD]
+    rows[2] |= changes
+    return [tuple(values.values()) for values in rows]
+
+
+def same(one: Candles, two: Candles) -> bool:
+    return one.timeframe is two.timeframe and all(
+        np.array_equal(getattr(one, name), getattr(two, name)) for name in ("opened_at", *COLUMNS[1:])
+    )
+
+
+@st.composite
+def series(draw: st.DrawFn, timeframe: Timeframe = Timeframe.M15, max_size: int = 40) -> Candles:
+    """Candles with holes, flat ones, single-yen ranges and extremes anywhere; volumes in whole lots."""
+    slots = sorted(draw(st.sets(st.integers(0, 60), min_size=1, max_size=max_size)))
+    rows = []
+    for slot in slots:
+        low = draw(st.integers(1, 20_000_000))
+        width = draw(st.sampled_from([0, 1, 2, 500, 90_000]))
+        inside = st.integers(low, low + width)
+        volume = draw(st.integers(0, 2_000_000)) / 10_000
+        rows.append((T0 + slot * timeframe.ms, draw(inside), low + width, low, draw(inside), volume))
+    return from_rows(timeframe, rows)
+
+
+def test_good_candles_pass_unchanged():
+    candles = from_rows(Timeframe.M15, GOOD)
+    assert len(candles) == 6
+    assert checked(candles) is candles
+    assert candles.opened_at.dtype == np.int64
+
+
+def test_holes_and_flat_candles_without_volume_are_good():
+    flat = (T0 + 9 * STEP, 110, 110, 110, 110, 0.0)
+    assert len(from_rows(Timeframe.M15, [*GOOD, flat])) == 7
+
+
+@pytest.mark.parametrize(
+    ("rows", "rule"),
+    [
+        (row(open=float("nan")), "finite"),
+        (row(high=float("inf")), "finite"),
+        (row(close=110.5), "whole yen"),
+        (row(low=0), "positive"),
+        (row(low=-5), "positive"),
+        (row(high=105), "high must be"),
+        (row(low=111), "low must be"),
+        (row(volume=-0.1), "volume"),
+        (row(volume=float("nan")), "volume"),
+        (row(timestamp=T0 + 2 * STEP + 1), "grid"),
+        (row(timestamp=T0 + STEP), "twice"),
+        (row(timestamp=T0), "ascend"),
+        (row(timestamp=float("nan")), "timestamp must be a whole number"),
+        (row(timestamp=T0 + 0.5), "timestamp must be a whole number"),
+    ],
+)
+def test_a_broken_rule_is_named_with_its_row(rows, rule):
+    with pytest.raises(BadCandles, match=rule) as caught:
+        from_rows(Timeframe.M15, rows)
+    assert caught.value.row == 2
+    assert "candle row 2" in str(caught.value)
+
+
+def test_columns_of_unequal_length_are_refused():
+    candles = from_rows(Timeframe.M15, GOOD)
+    broken = Candles(
+        timeframe=Timeframe.M15,
+        opened_at=candles.opened_at,
+        open=candles.open,
+        high=candles.high,
+        low=candles.low,
+        close=candles.close,
+        volume=candles.volume[:-1],
+    )
+    with pytest.raises(BadCandles, match="equally long"):
+        checked(broken)
+
+
+def test_a_coarser_candle_takes_the_first_open_the_extremes_the_last_close_and_the_sum():
+    rows = [(T0 + i * 60_000, 100 + i, 200 - i, 50 + i, 101 + i, 0.1) for i in range(15)]
+    (coarse,) = [aggregate(from_rows(Timeframe.M1, rows), Timeframe.M15)]
+    assert (coarse.opened_at[0], coarse.open[0], coarse.high[0], coarse.low[0], coarse.close[0]) == (T0, 100, 200, 50, 115)
+    assert coarse.volume[0] == 1.5
+
+
+def test_an_unfinished_coarser_candle_is_dropped_unless_its_end_was_reached():
+    rows = [(T0 + i * 60_000, 100, 100, 100, 100, 0.1) for i in range(29)]
+    minutes = from_rows(Timeframe.M1, rows)
+    assert len(aggregate(minutes, Timeframe.M15)) == 1
+    assert len(aggregate(minutes, Timeframe.M15, until=T0 + 2 * STEP - 1)) == 1
+    assert len(aggregate(minutes, Timeframe.M15, until=T0 + 2 * STEP)) == 2
+
+
+def test_one_finer_candle_is_enough_for_a_coarser_one():
+    minutes = from_rows(Timeframe.M1, [(T0 + 7 * 60_000, 100, 110, 90, 105, 1.0), (T0 + STEP, 1, 1, 1, 1, 0)])
+    coarse = aggregate(minutes, Timeframe.M15)
+    assert coarse.opened_at.tolist() == [T0]
+
+
+def test_candles_are_not_put_together_to_finer_ones():
+    with pytest.raises(BadData, match="cannot be put together"):
+        aggregate(from_rows(Timeframe.M15, GOOD), Timeframe.M1)
+    assert len(aggregate(empty(Timeframe.M1), Timeframe.H4)) == 0
+
+
+def test_where_both_have_a_candle_the_new_one_wins():
+    old = from_rows(Timeframe.M15, GOOD[:4])
+    new = from_rows(Timeframe.M15, [(T0 + 3 * STEP, 7, 8, 6, 7, 1.0), (T0 + 5 * STEP, 9, 9, 9, 9, 0.0)])
+    both = merged(old, new)
+    assert both.opened_at.tolist() == [T0 + i * STEP for i in (0, 1, 2, 3, 5)]
+    assert both.open.tolist() == [100, 101, 102, 7, 9]
+    assert differing(old, new).tolist() == [T0 + 3 * STEP]
+    assert between(both, T0 + STEP, T0 + 3 * STEP).open.tolist() == [101, 102]
+    with pytest.raises(BadData, match="cannot be joined"):
+        merged(old, empty(Timeframe.M1))
+
+
+@settings(max_examples=100, deadline=None)
+@given(series(), series())
+def test_merging_keeps_every_candle_once_and_prefers_the_new(old, new):
+    both = checked(merged(old, new))
+    assert set(both.opened_at) == set(old.opened_at) | set(new.opened_at)
+    assert len(differing(both, new)) == 0
+    assert same(merged(both, new), both)
+
+
+def write(path: Path, lines: list[str]) -> Path:
+    text = "\n".join(lines) + "\n"
+    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+    return path
+
+
+def lines(rows: list[tuple[float, ...]]) -> list[str]:
+    return [HEADER, *(",".join(f"{value:g}" if i else f"{int(value)}" for i, value in enumerate(values)) for values in rows)]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.parquet"])
+def test_a_file_is_read_back_as_it_was_written(tmp_path, name):
+    wanted = from_rows(Timeframe.M15, GOOD)
+    path = tmp_path / name
+    if name.endswith("parquet"):
+        columns = {"timestamp": wanted.opened_at, **{column: getattr(wanted, column) for column in COLUMNS[1:]}}
+        pq.write_table(pa.table(columns), path)
+    else:
+        write(path, lines(GOOD))
+    assert same(read_file(path), wanted)
+    assert same(read_file(str(path)), wanted)
+
+
+def test_the_order_of_the_columns_and_empty_lines_do_not_matter(tmp_path):
+    text = ["close,volume,timestamp,open,high,low", f"110,0.5,{T0},100,120,90", "", f"111,0.5,{T0 + STEP},100,120,90", ""]
+    candles = read_file(write(tmp_path / "a.csv", text))
+    assert candles.close.tolist() == [110, 111]
+
+
+def test_the_most_common_spacing_is_the_timeframe(tmp_path):
+    rows = [(T0 + i * Timeframe.H4.ms, 1, 1, 1, 1, 0) for i in (0, 1, 2, 9)]
+    assert read_file(write(tmp_path / "a.csv", lines(rows))).timeframe is Timeframe.H4
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (lines(row(open=float("nan"))), "line 4: prices must be finite"),
+        (lines(row(timestamp=T0 + STEP)), "line 4: the timestamp stands there twice"),
+        (lines(row(timestamp=T0)), "line 4: timestamps must ascend"),
+        (lines(row(high=105)), "line 4: high must be the highest"),
+        (["", *lines(GOOD)], "line 1: the columns are"),
+        (["time,open,high,low,close,volume", *lines(GOOD)[1:]], "line 1: the columns are"),
+        (lines(GOOD)[1:], "line 1: the columns are"),
+        ([HEADER], "holds no candles"),
+        (lines(GOOD)[:2], "too few candles"),
+        ([*lines(GOOD)[:3], f"{T0 + 2 * STEP},abc,1,1,1,0"], "line 4: 'abc' is no number"),
+        ([*lines(GOOD)[:3], "", f"{T0 + 2 * STEP},,1,1,1,0"], "line 5: '' is no number"),
+        ([*lines(GOOD)[:3], "", f"{T0 + 2 * STEP},5,4,4,4,0"], "line 5: high must be"),
+        ([*lines(GOOD)[:3], f"{T0 + 2 * STEP},1,1,1,1"], "line 4: 5 columns instead of 6"),
+        ([HEADER, *(line + ",1" for line in lines(GOOD)[1:])], "line 2: 7 columns instead of 6"),
+        ([HEADER, *(f"{T0 + i * 300_000},1,1,1,1,0" for i in range(4))], "5 minutes apart"),
+    ],
+)
+def test_a_broken_csv_gets_one_sentence_with_file_line_and_remedy(tmp_path, content, found):
+    path = write(tmp_path / "broken.csv", content)
+    with pytest.raises(UserError) as caught:
+        read_file(path)
+    assert str(path) in str(caught.value)
+    assert found in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.remedy
+
+
+def test_files_that_are_no_candle_files_get_one_sentence(tmp_path):
+    whole = gzip.compress("\n".join(lines(GOOD)).encode())
+    (tmp_path / "cut.csv.gz").write_bytes(whole[:-20])
+    (tmp_path / "noise.csv.gz").write_bytes(b"no gzip at all")
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 0xFF
+    (tmp_path / "flipped.csv.gz").write_bytes(flipped)
+    (tmp_path / "binary.csv").write_bytes(bytes(range(128, 256)))
+    (tmp_path / "empty.csv").write_bytes(b"")
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "a.txt").write_text("x")
+    (tmp_path / "cut.parquet").write_bytes(b"PAR1 and no more")
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "columns.parquet")
+    pq.write_table(pa.table({name: ["x", "y"] for name in COLUMNS}), tmp_path / "text.parquet")
+    twice = pa.table({name: [float(T0 if name == "timestamp" else 1)] * 3 for name in COLUMNS})
+    pq.write_table(twice, tmp_path / "twice.parquet")
+    wanted = {
+        "cut.csv.gz": "no whole gzip",
+        "noise.csv.gz": "no whole gzip",
+        "flipped.csv.gz": "no whole gzip",
+        "binary.csv": "is not text",
+        "empty.csv": "is empty",
+        "folder.csv": "is not a file",
+        "nothing.csv": "does not exist",
+        "a.txt": "is no candle file",
+        "cut.parquet": "no whole Parquet",
+        "columns.parquet": "the columns are",
+        "text.parquet": "does not hold numbers",
+        "twice.parquet": "too few candles",
+    }
+    for name, found in wanted.items():
+        with pytest.raises(UserError, match=found) as caught:
+            read_file(tmp_path / name)
+        assert name in str(caught.value)
+        assert caught.value.remedy
+
+
+def test_a_broken_parquet_row_is_named(tmp_path):
+    columns = dict(zip(COLUMNS, map(list, zip(*row(high=105), strict=True)), strict=True))
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    with pytest.raises(UserError, match=r"row 3: high must be"):
+        read_file(tmp_path / "a.parquet")
+
+
+DATA = Path(__file__).parents[4] / "shared" / "data"
+
+
+@pytest.mark.skipif(not (DATA / "bitbank_btcjpy_1m_2018.csv.gz").exists(), reason="the real candles are not beside the project")
+def test_real_minutes_aggregate_to_the_real_coarser_candles():
+    minutes = read_file(DATA / "bitbank_btcjpy_1m_2018.csv.gz")
+    for name, timeframe in (("15m", Timeframe.M15), ("4h", Timeframe.H4)):
+        coarse = read_file(DATA / f"bitbank_btcjpy_{name}_2018.csv.gz")
+        assert same(aggregate(minutes, timeframe), coarse)
+        assert len(coarse) > 1_000

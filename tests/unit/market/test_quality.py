@@ -1,0 +1,74 @@
+import pytest
+
+from shared import settings as configuration
+from shared.market.candles import empty, from_rows
+from shared.market.quality import enough_history, inspect, newest_final
+from shared.reasons import Reason
+from shared.types import Timeframe
+
+T0 = 1_769_904_000_000  # 2026-02-01 00:00 UTC
+SETTLED = 10_000
+SETTINGS = configuration.load({})
+
+
+def candles(timeframe: Timeframe, count: int, *, without: tuple[int, ...] = ()):
+    """Flat candles without volume that end at T0, counted back from the last one (0)."""
+    at = [T0 - (i + 1) * timeframe.ms for i in range(count) if i not in without]
+    return from_rows(timeframe, [(when, 100, 100, 100, 100, 0.0) for when in sorted(at)])
+
+
+def found(m15, h4, *, now: int = T0 + SETTLED):
+    return [
+        (issue.reason, issue.context["timeframe"], issue.forbids_entry)
+        for issue in inspect({Timeframe.M15: m15, Timeframe.H4: h4}, now, SETTINGS)
+    ]
+
+
+GOOD = candles(Timeframe.H4, 100)
+
+
+def test_whole_recent_flat_candles_are_good():
+    assert found(candles(Timeframe.M15, 400), GOOD) == []
+
+
+def test_a_candle_is_final_when_it_has_settled():
+    assert newest_final(Timeframe.M15, T0 + 9_999, 10) == T0 - 2 * Timeframe.M15.ms
+    assert newest_final(Timeframe.M15, T0 + 10_000, 10) == T0 - Timeframe.M15.ms
+
+
+def test_a_candle_that_is_due_and_not_there_makes_the_data_stale():
+    m15 = candles(Timeframe.M15, 400)
+    late = T0 + Timeframe.M15.ms + SETTLED
+    assert found(m15, GOOD, now=late - 1) == []
+    assert found(m15, GOOD, now=late) == [(Reason.DATA_STALE, "15m", True)]
+    assert (Reason.DATA_STALE, "4h", True) in found(m15, GOOD, now=T0 + Timeframe.H4.ms + SETTLED)
+
+
+def test_no_candles_at_all_are_missing_data():
+    assert found(empty(Timeframe.M15), GOOD) == [(Reason.DATA_MISSING, "15m", True)]
+
+
+@pytest.mark.parametrize(
+    ("without", "wanted"),
+    [
+        ((3,), [(Reason.DATA_HOLE, "15m", False)]),
+        ((3, 9), [(Reason.DATA_HOLE, "15m", True)]),
+        ((15,), [(Reason.DATA_HOLE, "15m", False)]),
+        ((16, 17, 18), []),
+    ],
+)
+def test_a_hole_near_the_end_is_reported_and_a_wide_one_forbids_entries(without, wanted):
+    assert found(candles(Timeframe.M15, 400, without=without), GOOD) == wanted
+
+
+def test_a_hole_right_before_the_last_4h_candle_is_reported():
+    holed = candles(Timeframe.H4, 100, without=(1,))
+    assert found(candles(Timeframe.M15, 400), holed) == [(Reason.DATA_HOLE, "4h", False)]
+
+
+def test_a_short_history_is_no_issue_but_not_enough():
+    short = candles(Timeframe.M15, 5)
+    assert found(short, GOOD) == []
+    assert not enough_history({Timeframe.M15: short, Timeframe.H4: GOOD}, SETTINGS)
+    assert not enough_history({Timeframe.M15: candles(Timeframe.M15, 400)}, SETTINGS)
+    assert enough_history({Timeframe.M15: candles(Timeframe.M15, 400), Timeframe.H4: GOOD}, SETTINGS)
