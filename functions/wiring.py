@@ -1,7 +1,6 @@
 """The only file that names concrete adapters: settings and environment in, `Ports` out."""
 
 import os
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,6 @@ from shared.stores.candles import CandleWindows
 from shared.stores.ports import Blob, Bucket, DocumentStore
 from shared.stores.state import PaperDocument
 from shared.types import Level
-
-STOPPING = threading.Event()
-"""Set by SIGTERM: the order in flight is finished, nothing new is begun."""
 
 
 def environment() -> Mapping[str, str]:
@@ -113,7 +109,6 @@ def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = Fal
         exchange=PaperExchange(PaperDocument(documents, settings.id), feed.minutes, settings),
         champions=Champions(BundleRegistry(bucket), public_keys(settings)),
         sink=sink,
-        stopping=STOPPING.is_set,
     )
 
 

@@ -45,7 +45,10 @@ def fit(scores: FloatArray, label: Int8Array, weight: FloatArray, *, base: Float
 def _newton(
     lean: FloatArray, label: Int8Array, weight: FloatArray, log_base: FloatArray, *, centre: float, slope: float | None
 ) -> tuple[float, FloatArray]:
-    """The best slope and offsets; with `slope` given only the offsets move."""
+    """The best slope and offsets; with `slope` given only the offsets move.
+
+    Sums go through `einsum`, not through a threaded BLAS, so that they do not depend on the number of cores.
+    """
     count = len(lean)
     mean = np.array([centre if slope is None else slope, 0.0, 0.0, 0.0])
     precision = np.diag([SLOPE_SPREAD[centre] ** -2, *[OFFSET_SPREAD**-2] * 3])
@@ -56,7 +59,7 @@ def _newton(
     design[:, [0, 1, 2], [1, 2, 3]] = 1.0
 
     def loss(theta: FloatArray) -> tuple[float, FloatArray]:
-        raised = log_base + design @ theta
+        raised = log_base + np.einsum("ncd,d->nc", design, theta)
         raised = raised - raised.max(axis=1, keepdims=True)
         log_p = raised - np.log(np.exp(raised).sum(axis=1, keepdims=True))
         off = theta - mean
@@ -68,7 +71,8 @@ def _newton(
     for _ in range(_STEPS):
         gradient = np.einsum("nc,ncd->d", weight[:, None] * (p - target), design) + precision @ (theta - mean)
         curvature = (p[:, :, None] * np.eye(3) - p[:, :, None] * p[:, None, :]) * weight[:, None, None]
-        hessian = np.einsum("ncd,nck,nke->de", design, curvature, design, optimize=True) + precision
+        bent = np.einsum("nck,nke->nce", curvature, design)
+        hessian = np.einsum("ncd,nce->de", design, bent) + precision
         step = np.zeros(4)
         step[free] = np.linalg.solve(hessian[free, free], gradient[free])
         scale = 1.0

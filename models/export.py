@@ -124,20 +124,10 @@ def forest_trees(model: Any) -> list[Tree]:
 
 def forest_bytes(model: Any) -> bytes:
     """A scikit-learn forest as plain arrays for audit: all that is needed to walk it again, without pickle."""
-    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in ("feature", "threshold", "left", "right", "value", "samples")}
-    for tree in (estimator.tree_ for estimator in model.estimators_):
-        arrays = (
-            tree.feature,
-            tree.threshold,
-            tree.children_left,
-            tree.children_right,
-            tree.value[:, 0, :],
-            tree.n_node_samples,
-        )
-        for name, array in zip(parts, arrays, strict=True):
-            parts[name].append(np.asarray(array))
-    sizes = np.array([len(array) for array in parts["left"]], dtype=np.int64)
-    return pack({"sizes": sizes, **{name: np.concatenate(arrays) for name, arrays in parts.items()}})
+    trees = [estimator.tree_ for estimator in model.estimators_]
+    names = ("feature", "threshold", "children_left", "children_right", "n_node_samples", "value")
+    parts = {name: np.concatenate([np.asarray(getattr(tree, name)) for tree in trees]) for name in names}
+    return pack({"node_counts": np.array([tree.node_count for tree in trees], dtype=np.int64), **parts})
 
 
 def flatten(trees: list[Tree], *, feature_count: int) -> Forest:

@@ -3,17 +3,17 @@
 import dataclasses
 import hashlib
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models import calibrate, evaluate, export, learners
 from models.card import card
 from models.dataset import DAY_MS, Dataset, Split, build, data_hash, split
+from models.members import NATIVE_FILES, Progress, differences, fit_all, member_of
 from models.verdict import judge
 from shared.ensemble import predict_rows
 from shared.ensemble.bundle import load
@@ -33,20 +33,16 @@ from shared.ensemble.manifest import (
     Verdict,
     encode,
 )
-from shared.ensemble.predict import Bundle, calibrated, logarithm, member_scores, softmax
+from shared.ensemble.predict import Bundle, calibrated, logarithm, member_scores
 from shared.ensemble.signing import public_of, sign
-from shared.errors import UserError
 from shared.features.catalogue import MODEL as MODEL_FEATURES
 from shared.settings import LearningSettings, Settings
 from shared.stores.bundles import code_hash
-from shared.types import Barriers, Candles, FloatArray, Timeframe
+from shared.types import Barriers, Candles, Timeframe
 
 CARD = "MODEL_CARD.md"
-NATIVE_FILES = {"lightgbm": "lightgbm.txt", "xgboost": "xgboost.ubj", "random_forest": "random_forest.npz"}
 GOLDEN_ROWS = 20
 WARM_UP_DAYS = 170  # 1,000 candles of 4h and some: what the tick's window holds
-_NOT_CALIBRATED = Calibration(slope=1.0, offsets=(0.0, 0.0, 0.0))
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,18 +53,6 @@ class Training:
     files: dict[str, bytes]
     manifest: Manifest
     metrics: dict[str, dict[str, float]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Learner:
-    """A fitted learner: its native probabilities, its file for audit, and its trees laid flat."""
-
-    name: str
-    native: Callable[[NDArray[np.float32]], FloatArray]
-    audit: bytes
-    trees: list[export.Tree]
-    link: Any
-    base: tuple[float, float, float]
 
 
 def train(
@@ -109,109 +93,35 @@ def train(
     dataset = build(known, learning, names)
     embargo_ms = learning.horizon_candles * Timeframe.M15.ms
     parts = split(dataset, held_out_share=learning.validation_share, embargo_ms=embargo_ms)
-    fitted = _fit(parts.training, learning, seed, tell)
+    fitted = fit_all(parts.training, learning, seed, tell)
     tell("export", 0.75)
     forest = export.flatten([tree for learner in fitted for tree in learner.trees], feature_count=len(names))
-    members = tuple(_member(learner, learning) for learner in fitted)
-    differences = _differences(fitted, members, forest, parts)
+    members = tuple(member_of(learner, learning) for learner in fitted)
+    found = differences(fitted, members, forest, parts)
     tell("calibration", 0.80)
     members, vote = _calibrate(members, forest, parts)
     tell("validation", 0.85)
     version = _version(known, settings, names=names, as_of=as_of, seed=seed, commit=commit, parent=parent)
-    nothing = Verdict(may_serve=False, may_enter=False)
-    draft = Manifest(
-        schema=SCHEMA,
+    draft = _draft(
+        settings,
+        parts,
         version=version,
-        files={},
         features=names,
-        feature_code=code_hash("shared.features"),
-        classes=CLASSES,
         members=members,
         calibration=vote,
-        barriers=Barriers(atr_multiple=learning.barrier_atr, horizon_candles=learning.horizon_candles),
-        training=_interval(parts.training),
-        calibrating=_interval(parts.calibration),
-        validation=_interval(parts.validation),
         as_of=as_of,
         data_hash=data_hash(known),
-        trials={"configurations": 1},
-        metrics={},
-        libraries=_libraries(),
-        settings_hash=settings.hash,
         commit=commit,
         seed=seed,
         parent=parent,
-        golden=Golden(rows=(), probabilities=()),
-        verdict=nothing,
     )
-    manifest = _judged(Bundle(version=version, manifest=draft, forest=forest), dataset, parts, differences)
+    manifest = _judged(Bundle(version=version, manifest=draft, forest=forest), dataset, parts, found)
     tell("signature", 0.95)
     audit = {NATIVE_FILES[learner.name]: learner.audit for learner in fitted}
     files = _signed(manifest, {MODEL: forest.to_bytes(), **audit}, signing_key)
     bundle = load(files, public_keys=(public_of(signing_key),), version=version, whole=True)
     tell("done", 1.0)
     return Training(version=version, files=files, manifest=bundle.manifest, metrics=bundle.manifest.metrics)
-
-
-def _fit(part: Dataset, learning: LearningSettings, seed: int, tell: Progress) -> list[_Learner]:
-    tell("LightGBM", 0.05)
-    lightgbm = learners.fit_lightgbm(part, learning, seed)
-    tell("XGBoost", 0.30)
-    xgboost = learners.fit_xgboost(part, learning, seed)
-    tell("random forest", 0.55)
-    forest = learners.fit_forest(part, learning, seed)
-    trees, base = export.xgboost_trees(xgboost)
-    return [
-        _Learner(
-            name="lightgbm",
-            native=lambda rows: np.asarray(lightgbm.predict(rows, num_threads=1), dtype=np.float64),
-            audit=lightgbm.model_to_string(num_iteration=-1).encode(),
-            trees=export.lightgbm_trees(lightgbm),
-            link="softmax",
-            base=(0.0, 0.0, 0.0),
-        ),
-        _Learner(
-            name="xgboost",
-            native=lambda rows: np.asarray(xgboost.inplace_predict(rows), dtype=np.float64),
-            audit=bytes(xgboost.save_raw("ubj")),
-            trees=trees,
-            link="softmax",
-            base=base,
-        ),
-        _Learner(
-            name="random_forest",
-            native=lambda rows: np.asarray(forest.predict_proba(rows), dtype=np.float64),
-            audit=export.forest_bytes(forest),
-            trees=export.forest_trees(forest),
-            link="mean",
-            base=(0.0, 0.0, 0.0),
-        ),
-    ]
-
-
-def _member(learner: _Learner, learning: LearningSettings) -> Member:
-    weights = {name: float(getattr(learning.weights, name)) for name in NATIVE_FILES}
-    total = sum(weights.values())
-    if total <= 0:
-        raise UserError("all learners have the weight 0", remedy="set learning.weights to shares above 0")
-    return Member(
-        name=learner.name,
-        weight=weights[learner.name] / total,
-        link=learner.link,
-        base=learner.base,
-        trees=len(learner.trees),
-        calibration=_NOT_CALIBRATED,
-    )
-
-
-def _differences(fitted: list[_Learner], members: tuple[Member, ...], forest: Forest, parts: Split) -> dict[str, float]:
-    """Exported against native probabilities before calibration, on every held-out row."""
-    rows = np.concatenate([parts.calibration.rows, parts.validation.rows])
-    scores = member_scores(rows, forest, members)
-    return {
-        learner.name: export.check_equal(learner.name, softmax(given), learner.native(rows))
-        for learner, given in zip(fitted, scores, strict=True)
-    }
 
 
 def _calibrate(members: tuple[Member, ...], forest: Forest, parts: Split) -> tuple[tuple[Member, ...], Calibration]:
@@ -228,7 +138,29 @@ def _calibrate(members: tuple[Member, ...], forest: Forest, parts: Split) -> tup
     return tuple(done), calibrate.fit(logarithm(vote), part.label, part.weight, base=base, centre=1.0)
 
 
-def _judged(bundle: Bundle, dataset: Dataset, parts: Split, differences: Mapping[str, float]) -> Manifest:
+def _draft(settings: Settings, parts: Split, **known: Any) -> Manifest:
+    """The manifest before anything was judged: no metrics, no golden rows, and the verdict is no."""
+    learning = settings.learning
+    return Manifest(
+        schema=SCHEMA,
+        files={},
+        feature_code=code_hash("shared.features"),
+        classes=CLASSES,
+        barriers=Barriers(atr_multiple=learning.barrier_atr, horizon_candles=learning.horizon_candles),
+        training=_interval(parts.training),
+        calibrating=_interval(parts.calibration),
+        validation=_interval(parts.validation),
+        trials={"configurations": 1},
+        metrics={},
+        libraries=_libraries(),
+        settings_hash=settings.hash,
+        golden=Golden(rows=(), probabilities=()),
+        verdict=Verdict(may_serve=False, may_enter=False),
+        **known,
+    )
+
+
+def _judged(bundle: Bundle, dataset: Dataset, parts: Split, found: Mapping[str, float]) -> Manifest:
     """The manifest with metrics, golden rows and verdict, all from the validation rows."""
     part, manifest = parts.validation, bundle.manifest
     block = max(96, 2 * manifest.barriers.horizon_candles)
@@ -237,7 +169,7 @@ def _judged(bundle: Bundle, dataset: Dataset, parts: Split, differences: Mapping
     for member, raw in zip(manifest.members, member_scores(part.rows, bundle.forest, manifest.members), strict=True):
         given = calibrated(raw, member.calibration)
         scores[member.name] = evaluate.metrics(given, part.label, block=block, seed=manifest.seed)
-        scores[member.name]["difference_from_native"] = differences[member.name]
+        scores[member.name]["difference_from_native"] = found[member.name]
     shares = np.bincount(part.label, minlength=len(CLASSES)) / len(part)
     scores["data"] = {
         "rows": float(len(dataset)),
@@ -250,7 +182,7 @@ def _judged(bundle: Bundle, dataset: Dataset, parts: Split, differences: Mapping
         rows=tuple(tuple(float(value) for value in row) for row in part.rows[chosen]),
         probabilities=tuple((float(row[0]), float(row[1]), float(row[2])) for row in vote[chosen]),
     )
-    verdict = judge(differences=differences, probabilities=vote, label=part.label, scores=scores["vote"])
+    verdict = judge(differences=found, probabilities=vote, label=part.label, scores=scores["vote"])
     return dataclasses.replace(manifest, metrics=scores, golden=golden, verdict=verdict)
 
 

@@ -3,8 +3,9 @@
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,8 +27,16 @@ class ChildDied(BotError):
 class Child:
     """A running process of ours. Ctrl-C at the terminal does not reach it: whoever started it ends it."""
 
-    def __init__(self, name: str, command: Sequence[str], *, environ: Mapping[str, str], log_path: Path) -> None:
-        """Start `command`; everything it says goes to `log_path`."""
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        environ: Mapping[str, str],
+        log_path: Path,
+        on_line: Callable[[str], None] | None = None,
+    ) -> None:
+        """Start `command`. What it says goes to `log_path`: directly, or line by line through `on_line`, which writes there."""
         self.name = name
         self.log_path = log_path
         log_path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,21 +44,36 @@ class Child:
             self._process = subprocess.Popen(
                 list(command),
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=log if on_line is None else subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 cwd=ROOT,
                 env=dict(environ),
                 start_new_session=True,
             )
+        self._reader = threading.Thread(target=self._read, args=(on_line,), daemon=True)
+        self._reader.start()
+
+    def _read(self, on_line: Callable[[str], None] | None) -> None:
+        if on_line is not None and self._process.stdout is not None:
+            with self._process.stdout as said:
+                for line in said:
+                    on_line(line.decode(errors="replace").rstrip())
 
     @property
     def pid(self) -> int:
         """Its process id."""
         return self._process.pid
 
+    def code(self) -> int | None:
+        """Its exit code once it has ended and everything it said was read, else None."""
+        if self._process.poll() is None:
+            return None
+        self._reader.join(timeout=1.0)
+        return self._process.returncode
+
     def check(self) -> None:
         """Raise `ChildDied` where it no longer runs."""
-        code = self._process.poll()
+        code = self.code()
         if code is not None:
             how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
             raise ChildDied(f"the {self.name} process {how}", last_lines=self.last_lines())
@@ -80,9 +104,12 @@ class Child:
             except subprocess.TimeoutExpired:
                 self._process.kill()
         self._process.wait()
+        self._reader.join(timeout=1.0)
 
 
-def tick_function(port: int, *, environ: Mapping[str, str], log_path: Path) -> Child:
+def tick_function(
+    port: int, *, environ: Mapping[str, str], log_path: Path, on_line: Callable[[str], None] | None = None
+) -> Child:
     """The tick under the real functions-framework on loopback, the same process that the cloud runs."""
     source = str(ROOT / "functions" / "tick" / "main.py")
     words = ["--source", source, "--target", "tick", "--host", "127.0.0.1", "--port", str(port)]
@@ -91,6 +118,7 @@ def tick_function(port: int, *, environ: Mapping[str, str], log_path: Path) -> C
         [sys.executable, "-m", "functions_framework", *words],
         environ={**environ, "PYTHONPATH": str(ROOT)},
         log_path=log_path,
+        on_line=on_line,
     )
 
 

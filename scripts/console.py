@@ -74,9 +74,11 @@ def yen(amount: Decimal | float) -> str:
 
 def duration(seconds: float) -> str:
     """A length of time for people: `0.4 s`, `2 min 5 s`, `3 h 20 min`, `4 d 2 h`."""
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
     if minutes < 60:
         return f"{minutes} min {rest} s"
     hours, minutes = divmod(minutes, 60)

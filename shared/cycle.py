@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TypeVar
 
@@ -52,7 +52,6 @@ class Ports:
     exchange: Exchange
     champions: Champions
     sink: AlertSink
-    stopping: Callable[[], bool] = field(default=lambda: False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +80,6 @@ class _Tick:
             clock=ports.clock,
             settings=settings,
             received_at=request.received_at,
-            stopping=ports.stopping,
         )
         self.started = time.monotonic()
         self.counted = (ports.documents.reads, ports.documents.writes, ports.feed.requests)
@@ -231,7 +229,9 @@ class _Tick:
             if (_some(self.holdings).settled_until or minute) < minute:
                 self.holdings = self.ports.exchange.reconcile(clock.now_ms())
                 self._account_for(self.holdings)
-        self.market = self.ports.feed.fetch(clock.now_ms())
+        self.market = self.ports.feed.fetch(
+            clock.now_ms(), deadline=self.started + self.settings.tick.no_new_order_after_seconds
+        )
         self.issues = self.market.issues
         if planning.uncovered(_some(self.holdings), now_ms=clock.now_ms()):
             # The stop was refused without a book: with one it is known whether its trigger is passed, and the way is a close.

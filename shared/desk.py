@@ -1,7 +1,7 @@
 """The order desk of one tick: intent first, then the request, then its outcome; never the same request twice."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import msgspec
@@ -36,11 +36,10 @@ class Desk:
         clock: Clock,
         settings: Settings,
         received_at: int,
-        stopping: Callable[[], bool],
     ) -> None:
         """Work for one tick that was received at `received_at`."""
         self._exchange, self._bot, self._clock, self._settings = exchange, bot, clock, settings
-        self._received_at, self._stopping = received_at, stopping
+        self._received_at = received_at
         self._started = time.monotonic()
         self.records: list[OrderRecord] = []
         self.intents: list[Document] = []
@@ -95,8 +94,6 @@ class Desk:
         """Only an order that opens can be refused here; what protects always goes out."""
         if not intent.opens:
             return None
-        if self._stopping():
-            return Reason.SHUTTING_DOWN
         waited_seconds = max(time.monotonic() - self._started, (self._clock.now_ms() - self._received_at) / 1000)
         if waited_seconds > self._settings.tick.no_new_order_after_seconds:
             return Reason.DEADLINE_NEAR

@@ -1,7 +1,7 @@
 """What a tick leaves behind besides its state: report, trades, the day's equity, settled intents, the outbox."""
 
+import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import msgspec
 from shared import alerts as alerting
 from shared import risk
 from shared.alerts.ports import AlertSink
-from shared.errors import BotError
+from shared.logs import log
 from shared.settings import Settings
 from shared.stores.ports import Document, DocumentStore, Write
 from shared.stores.state import BotDocuments
@@ -93,10 +93,13 @@ def deliver(waiting: Sequence[Document], *, bot: BotDocuments, sink: AlertSink, 
     """Deliver what waits and mark it. A failure here loses nothing: the next tick finds it waiting."""
     if not waiting:
         return
-    with suppress(BotError):
+    try:
         alerts = [msgspec.convert(item.data["alert"], Alert) for item in waiting]
-        sent = sink.send(alerts, within_ms=max(0, int(seconds_left * 1000)))
+        deadline = time.monotonic() + max(0.0, seconds_left)
+        sent = sink.send(alerts, deadline_ms=int(deadline * 1000))
         bot.mark_sent([item for item, alert in zip(waiting, alerts, strict=True) if alert.key in sent], now_ms=now_ms)
+    except Exception as error:  # noqa: BLE001 - the tick is saved; its answer must not depend on Discord
+        log("alerts.undelivered", severity="ERROR", waiting=len(waiting), error=f"{type(error).__name__}: {error}")
 
 
 def as_stored(write: Write) -> Document:

@@ -42,7 +42,7 @@ class _Secrets:
 
     def add(self, value: str) -> None:
         spellings = {value, quote(value, safe=""), value.replace("/", "\\/")}
-        path = urlsplit(value).path if "://" in value else ""
+        path = _path(value)
         if path.strip("/"):
             spellings |= {path, path.rpartition("/")[2]}  # a webhook's token, as HTTP libraries tell it: without the host
         with self._lock:
@@ -53,6 +53,13 @@ class _Secrets:
         for spelling in self._spellings:
             text = text.replace(spelling, MASK)
         return text
+
+
+def _path(value: str) -> str:
+    try:
+        return urlsplit(value).path if "://" in value else ""
+    except ValueError:  # brackets that are no address
+        return ""
 
 
 _SECRETS = _Secrets()

@@ -65,7 +65,6 @@ class Reason(StrEnum):
     STEP_FAILED = "step_failed"
     TICK_LATE = "tick_late"
     LEASE_HELD = "lease_held"
-    SHUTTING_DOWN = "shutting_down"
 
 
 TRANSIENT = frozenset(

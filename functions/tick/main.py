@@ -1,8 +1,6 @@
 """The tick as a function: `POST /` runs one trading cycle, `GET /` tells how the bot is and trades nothing."""
 
-import signal
 import sys
-import threading
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -133,15 +131,3 @@ def _line(report: dict[str, Any]) -> dict[str, Any]:
 
 def _answer(told: dict[str, Any], status: int) -> Response:
     return Response(msgspec.json.encode(told), status=status, mimetype="application/json")
-
-
-def _stop_soon(number: int, frame: Any) -> None:
-    """SIGTERM: begin nothing new, then let the server end as it would have."""
-    wiring.STOPPING.set()
-    if callable(_before):
-        _before(number, frame)
-
-
-_before: Any = None
-if threading.current_thread() is threading.main_thread():
-    _before = signal.signal(signal.SIGTERM, _stop_soon)

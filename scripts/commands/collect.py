@@ -1,7 +1,9 @@
 """Fill the archive of candles from the exchange: only what is missing, and resumable."""
 
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import ceil
 
 import click
 
@@ -44,22 +46,22 @@ def command(
     Files that are stored whole are not fetched again, so a run that was interrupted goes on where it stopped.
     """
     from functions.wiring import bucket_for, clock_for, environment, settings_from
+    from models.train import history_days
     from shared.market.bitbank import BitbankFeed
     from shared.stores.candles import CandleArchive, CandleWindows
 
     settings = settings_from(environment())
     clock, bucket = clock_for(settings), bucket_for(settings)
-    start, end = interval(clock.now_ms(), days=days, first=first, last=last, default_days=settings.learning.days)
+    start, end = interval(clock.now_ms(), days=days, first=first, last=last, default_days=ceil(history_days(settings.learning)))
     feed = BitbankFeed(settings, clock, CandleWindows(bucket))
     archive = CandleArchive(bucket)
     wanted = [Timeframe(name) for name in timeframes] or [Timeframe.M15, Timeframe.H4]
     total = sum(len(files_between(timeframe, start, end)) for timeframe in wanted)
     collected = []
-    with progress("candles", total) as bar:
+    with closing(feed), progress("candles", total) as bar:
         for timeframe in wanted:
             bar.describe(timeframe.value)
             collected.append(collect(feed, archive, timeframe, start, end, lambda _done, _of: bar.advance()))
-    feed.close()
     summary = Summary(start=utc(start), end=utc(end), requests=feed.requests, collected=tuple(collected))
     emit(summary, text_of(summary), as_json=as_json)
 

@@ -90,8 +90,8 @@ def command(
     finally:
         if not keep:
             shutil.rmtree(home, ignore_errors=True)
-    done = {"target": target, "seconds": time.monotonic() - began, "home": home if keep else None}
-    emit(summary.told(ran, **done), "\n".join(summary.lines(ran, **done)), as_json=as_json)
+    done = summary.Done(ran=ran, target=target, seconds=time.monotonic() - began, home=home if keep else None)
+    emit(summary.told(done), "\n".join(summary.lines(done)), as_json=as_json)
     if ran.failure is not None:
         raise ran.failure
     if ran.interrupted:

@@ -3,6 +3,8 @@
 import json
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -37,7 +39,14 @@ SHARE_BEFORE_THE_START = 0.75
     "--ahead", type=click.FloatRange(min=0.1), default=30.0, show_default=True, help="Generated days after the start."
 )
 @click.option("--from", "start", metavar="ISO", help="Where its clock starts (UTC).  [default: now; 3/4 of a file]")
-@click.option("--clock", "clock_name", type=click.Choice(["real", "stepped"]), default="real", show_default=True)
+@click.option(
+    "--clock",
+    "clock_name",
+    type=click.Choice(["real", "stepped"]),
+    default="real",
+    show_default=True,
+    help="This machine's time, or one that a driver steps.",
+)
 @click.option(
     "--policy", type=click.Choice(["auto", "driver"]), default="auto", show_default=True, help="Who moves a stepped clock."
 )
@@ -82,13 +91,13 @@ def command(
         )
     clock = _clock(clock_name, starts_at, policy=policy, speed=speed)
     sandbox = Sandbox(market, clock, faults=wanted, spread_rate=spread)
-    with serve(sandbox, port=port) as running:
+    with _until_told_to_end() as ended, serve(sandbox, port=port) as running:
         if as_json:
             click.echo(json.dumps({"url": running.url, "now_ms": clock.now_ms(), **_facts(sandbox)}))
         else:
             moved = clock_name == "stepped" or start is not None or candles is not None or speed != 1.0
             click.echo(_welcome(sandbox, running, moved=moved))
-        _wait_for_the_end()
+        ended.wait()
     if not as_json:
         click.echo(f"\nThe sandbox ended after {sum(sandbox.requests().values())} requests.")
 
@@ -144,10 +153,10 @@ def _welcome(sandbox: Sandbox, running: RunningServer, *, moved: bool) -> str:
     now_ms, market = sandbox.clock.now_ms(), sandbox.market
     names = ", ".join(_facts(sandbox)["faults"]) or "none (GET /_sandbox/faults lists them)"
     day = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%d")
+    span = f"Candles from {utc(market.starts_at)} to {utc(market.ends_at)}"
     lines = [
         market.source,
-        f"Candles from {utc(market.starts_at)} to {utc(market.ends_at)}; its {sandbox.clock.name} clock shows {utc(now_ms)} "
-        f"({jst(now_ms)}).",
+        f"{span}; its {sandbox.clock.name} clock shows {utc(now_ms)} ({jst(now_ms)}).",
         f"Faults: {names}.",
         "",
         f"  curl {running.url}/{PAIR}/ticker",
@@ -163,7 +172,9 @@ def _welcome(sandbox: Sandbox, running: RunningServer, *, moved: bool) -> str:
     return "\n".join(lines)
 
 
-def _wait_for_the_end() -> None:
+@contextmanager
+def _until_told_to_end() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set; it is there before anybody is told that the sandbox is ready."""
     ended = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -171,7 +182,7 @@ def _wait_for_the_end() -> None:
 
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        ended.wait()
+        yield ended
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -21,7 +21,7 @@ def functions() -> list[str]:
 
 @click.command()
 @click.argument("function", default="tick", type=click.Choice(functions()))
-@click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535), help="The port to listen on.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @json_option
 def command(*, function: str, port: int, host: str, as_json: bool) -> None:

@@ -1,6 +1,7 @@
 """One tick in words: what happened, for the live table and for plain lines."""
 
 from scripts.console import jst, yen
+from scripts.report.figures import mark_of
 from scripts.report.words import percent, reason_words
 from shared.money import btc_from_lots
 from shared.reasons import Reason
@@ -68,8 +69,14 @@ def position_words(report: TickReport) -> str:
     return f"{held.side} {btc_from_lots(held.lots)}"
 
 
+def price_words(report: TickReport) -> str:
+    """The price of a tick."""
+    mark = mark_of(report)
+    return "–" if mark is None else yen(mark)
+
+
 def line(report: TickReport) -> str:
     """One plain line of a tick: time, price, equity, position, decision."""
-    price = yen(report.mark_price) if report.mark_price is not None else "–"
+    price = price_words(report)
     equity = yen(report.equity_jpy) if report.equity_jpy is not None else "–"
     return f"{jst(report.scheduled_at)}  BTC {price}  equity {equity}  {position_words(report)}  {decision_words(report)}"

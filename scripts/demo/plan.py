@@ -90,7 +90,7 @@ def from_file(
     least = LEAST_TRAINING_DAYS * DAY_MS
     untrained = ""
     if start - first < least:
-        found = {"training_start_at": end + embargo_ms, "training_end_at": last}
+        found = {"training_start_at": end + embargo_ms, "training_end_at": last - Timeframe.M15.ms}
         if last - found["training_start_at"] < least:
             untrained = f"neither before nor after these days does {file.name} hold {LEAST_TRAINING_DAYS} days to learn from"
     return DemoPlan(

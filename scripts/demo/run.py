@@ -76,7 +76,7 @@ def environment_of(environ: Mapping[str, str], home: Path, profile: str | None) 
     return kept | ({"BOT_PROFILE": profile} if profile else {})
 
 
-def run(plan: DemoPlan, environ: Mapping[str, str], home: Path) -> Ran:
+def run(plan: DemoPlan, environ: dict[str, str], home: Path) -> Ran:
     """Do all of it. Ctrl-C and the death of a process end it early and are told in the result; children are ended."""
     settings = wiring.settings_from(environ)
     ran = Ran(plan=plan, header=_header(plan, settings, TrainingNote(missing="it was not trained")))
@@ -97,7 +97,7 @@ def run(plan: DemoPlan, environ: Mapping[str, str], home: Path) -> Ran:
     return ran
 
 
-def _prepared(plan: DemoPlan, environ: Mapping[str, str], home: Path, children: ExitStack) -> tuple[Exchange, Learned]:
+def _prepared(plan: DemoPlan, environ: dict[str, str], home: Path, children: ExitStack) -> tuple[Exchange, Learned]:
     """Train on the plan's own period; the sandbox that is left stands at the first schedule time."""
     if plan.trains_on_the_future:
         later = Exchange(plan, clock_at=plan.training_end_at, environ=environ, log_path=home / "logs" / "sandbox-training.log")
@@ -112,7 +112,7 @@ def _prepared(plan: DemoPlan, environ: Mapping[str, str], home: Path, children: 
     return exchange, learned
 
 
-def _learned(plan: DemoPlan, environ: Mapping[str, str], home: Path) -> Learned:
+def _learned(plan: DemoPlan, environ: dict[str, str], home: Path) -> Learned:
     if plan.untrained:
         return Learned(version=None, note=TrainingNote(missing=plan.untrained))
     settings = wiring.settings_from(environ)
@@ -120,7 +120,7 @@ def _learned(plan: DemoPlan, environ: Mapping[str, str], home: Path) -> Learned:
     return learn(settings, plan, candles)
 
 
-def _ticked(ran: Ran, *, environ: Mapping[str, str], exchange: Exchange, home: Path, children: ExitStack) -> None:
+def _ticked(ran: Ran, *, environ: dict[str, str], exchange: Exchange, home: Path, children: ExitStack) -> None:
     """Start the function and send it every schedule time of the period; nothing is skipped."""
     settings = wiring.settings_from(environ)
     plan, port = ran.plan, free_port()

@@ -3,17 +3,22 @@
 import sys
 import time
 from collections import Counter, deque
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import click
 
 from scripts.console import duration, jst, yen
-from scripts.demo.events import QUIET, decision_words, happened, line, position_words
+from scripts.demo.events import QUIET, decision_words, happened, line, position_words, price_words
 from scripts.report.words import percent, reason_words
 from shared.types import TickReport
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
 RECENT = 8
 EVENTS = 10
+FIXED_LINES = 17
+"""Of the live table: everything but the rows of its two tables."""
 PLAIN_EVERY_MS = 6 * 3_600_000
 
 
@@ -76,7 +81,9 @@ class LiveTable:
         self._recent: deque[TickReport] = deque(maxlen=RECENT)
         self._events: deque[tuple[int, str]] = deque(maxlen=EVENTS)
         self._reasons: Counter[str] = Counter()
-        self._live = Live(console=Console(stderr=True), refresh_per_second=8, get_renderable=self._drawn)
+        console = Console(stderr=True)
+        self._rows = max(2, (console.size.height - FIXED_LINES) // 2)
+        self._live = Live(console=console, refresh_per_second=8, get_renderable=self._drawn)
 
     def __enter__(self) -> Self:
         self._live.__enter__()
@@ -91,19 +98,22 @@ class LiveTable:
         self._last = report
         if self._start_equity is None and report.equity_jpy is not None:
             self._start_equity = float(report.equity_jpy)
-        decision = report.decision
-        if decision is None or decision.reason not in QUIET:
+        reason = report.reason if report.decision is None else report.decision.reason
+        if reason not in QUIET:
             self._recent.append(report)
-            if decision is not None:
-                self._reasons[reason_words(decision.reason)] += 1
+            self._reasons[reason_words(reason)] += 1
         self._events.extend((report.scheduled_at, told) for told in happened(report))
 
-    def _drawn(self) -> object:
+    def _drawn(self) -> "RenderableType":
         from rich.console import Group
         from rich.panel import Panel
         from rich.text import Text
 
-        parts = [Panel(Text(self._first_line), border_style="yellow"), self._headline(), self._decisions()]
+        parts: list[RenderableType] = [
+            Panel(Text(self._first_line), border_style="yellow"),
+            self._headline(),
+            self._decisions(),
+        ]
         if self._events:
             parts.append(self._happenings())
         if self._reasons:
@@ -111,7 +121,7 @@ class LiveTable:
             parts.append(Text(f"decisions so far: {told}", style="dim"))
         return Group(*parts)
 
-    def _headline(self) -> object:
+    def _headline(self) -> "RenderableType":
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
@@ -122,7 +132,7 @@ class LiveTable:
         last = self._last
         told = Text("waiting for the first tick")
         if last is not None:
-            price = yen(last.mark_price) if last.mark_price is not None else "–"
+            price = price_words(last)
             told = Text(f"{jst(last.scheduled_at)}   BTC {price}   ")
             if last.equity_jpy is not None and self._start_equity:
                 change = float(last.equity_jpy) / self._start_equity - 1
@@ -136,7 +146,7 @@ class LiveTable:
         outer.add_row(Text(f"{each}, {duration(elapsed)} so far" if each else "", style="dim"))
         return outer
 
-    def _decisions(self) -> object:
+    def _decisions(self) -> "RenderableType":
         from rich.box import SIMPLE_HEAD
         from rich.table import Table
 
@@ -144,23 +154,23 @@ class LiveTable:
         for name in ("time", "price", "equity", "position"):
             table.add_column(name, no_wrap=True, justify="right" if name in {"price", "equity"} else "left")
         table.add_column("decision and why", ratio=1, no_wrap=True)
-        for report in self._recent:
+        for report in list(self._recent)[-self._rows :]:
             table.add_row(
                 jst(report.scheduled_at)[5:16],
-                yen(report.mark_price) if report.mark_price is not None else "–",
+                price_words(report),
                 yen(report.equity_jpy) if report.equity_jpy is not None else "–",
                 position_words(report),
                 decision_words(report),
             )
         return table
 
-    def _happenings(self) -> object:
+    def _happenings(self) -> "RenderableType":
         from rich.box import SIMPLE_HEAD
         from rich.table import Table
 
         table = Table(box=SIMPLE_HEAD, expand=True, pad_edge=False)
         table.add_column("time", no_wrap=True)
         table.add_column("orders, fills and ends of trades", ratio=1, no_wrap=True)
-        for at, told in self._events:
+        for at, told in list(self._events)[-self._rows :]:
             table.add_row(jst(at)[5:16], told)
         return table

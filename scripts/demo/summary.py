@@ -1,5 +1,6 @@
 """What a demo came to, for people and as JSON."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,25 @@ from scripts.report.words import percent, reason_words
 from shared.types import Action
 
 
-def told(ran: Ran, *, target: Path, seconds: float, home: Path | None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A finished demo: where its report is, how long all of it took, and its folder where that was kept."""
+
+    ran: Ran
+    target: Path
+    seconds: float
+    home: Path | None
+
+
+def told(done: Done) -> dict[str, Any]:
     """The summary as JSON values."""
+    ran = done.ran
     figures = compute(ran.reports, ran.header.start_equity_jpy)
     decided = stories(ran.reports)
     return {
         "first_line": first_line(ran.header),
-        "report": str(target) if ran.reports else None,
-        "home": None if home is None else str(home),
+        "report": str(done.target) if ran.reports else None,
+        "home": None if done.home is None else str(done.home),
         "start_at": ran.plan.start_at,
         "end_at": ran.plan.end_at,
         "training": ran.header.training,
@@ -44,7 +56,7 @@ def told(ran: Ran, *, target: Path, seconds: float, home: Path | None) -> dict[s
         "interrupted": ran.interrupted,
         "failure": None if ran.failure is None else str(ran.failure),
         "seconds": {
-            "total": round(seconds, 1),
+            "total": round(done.seconds, 1),
             "preparing": round(ran.preparing_seconds, 1),
             "ticking": round(ran.ticking_seconds, 1),
         },
@@ -52,8 +64,9 @@ def told(ran: Ran, *, target: Path, seconds: float, home: Path | None) -> dict[s
     }
 
 
-def lines(ran: Ran, *, target: Path, seconds: float, home: Path | None) -> list[str]:
+def lines(done: Done) -> list[str]:
     """The summary for people."""
+    ran = done.ran
     figures = compute(ran.reports, ran.header.start_equity_jpy)
     written = ["", first_line(ran.header), ""]
     if ran.header.stopped_early:
@@ -62,19 +75,25 @@ def lines(ran: Ran, *, target: Path, seconds: float, home: Path | None) -> list[
         return [*written, "No tick was done, so there is no report."]
     hold = "unknown" if figures.buy_and_hold is None else percent(figures.buy_and_hold, sign=True)
     written += [
-        f"equity       {yen(figures.start_equity_jpy)} -> {yen(figures.end_equity_jpy)} "
-        f"({percent(figures.profit_rate, sign=True)}); buy and hold {hold}",
+        (
+            f"equity       {yen(figures.start_equity_jpy)} -> {yen(figures.end_equity_jpy)} "
+            f"({percent(figures.profit_rate, sign=True)}); buy and hold {hold}"
+        ),
         f"round trips  {figures.round_trips}, {figures.wins} won; max drawdown {percent(figures.max_drawdown)}",
-        f"costs        fees {yen(figures.fees_jpy)}, interest {yen(figures.interest_jpy)}, "
-        f"slippage {yen(figures.slippage_jpy)}",
+        (
+            f"costs        fees {yen(figures.fees_jpy)}, interest {yen(figures.interest_jpy)}, "
+            f"slippage {yen(figures.slippage_jpy)}"
+        ),
         f"ticks        {len(ran.reports):,d} ({', '.join(f'{count:,d} {status}' for status, count in figures.ticks.items())})",
     ]
     written += _why(ran)
     written += [
-        f"took         {duration(seconds)}: {duration(ran.preparing_seconds)} to prepare, "
-        f"{duration(ran.ticking_seconds)} to tick, {ran.ms_per_tick:.0f} ms each",
-        *([f"kept         {home}"] if home is not None else []),
-        f"report       {target.as_uri()}",
+        (
+            f"took         {duration(done.seconds)}: {duration(ran.preparing_seconds)} to prepare, "
+            f"{duration(ran.ticking_seconds)} to tick, {ran.ms_per_tick:.0f} ms each"
+        ),
+        *([f"kept         {done.home}"] if done.home is not None else []),
+        f"report       {done.target.as_uri()}",
     ]
     return written
 

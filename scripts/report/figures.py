@@ -72,10 +72,17 @@ def equity_curve(reports: Sequence[TickReport], start_equity_jpy: Decimal) -> li
                 at=report.scheduled_at,
                 equity_jpy=report.equity_jpy,
                 drawdown=float(1 - report.equity_jpy / peak) if peak > 0 else 0.0,
-                mark_price=report.mark_price,
+                mark_price=mark_of(report),
             ),
         )
     return points
+
+
+def mark_of(report: TickReport) -> Decimal | None:
+    """The price of a tick: what positions were valued at; with nothing held the last close, which is newer."""
+    if report.signal is not None and not report.positions:
+        return Decimal(report.signal.close)
+    return report.mark_price
 
 
 def compute(reports: Sequence[TickReport], start_equity_jpy: Decimal) -> Figures:

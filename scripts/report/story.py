@@ -61,6 +61,9 @@ class Story:
         return sum(fill.lots for fill in self.fills)
 
 
+DENIED = "denied"
+"""The outcome of an order that our own rules held back at the last moment: nothing was sent."""
+
 _LED_BY = {Action.ENTER: Purpose.ENTRY, Action.EXIT: Purpose.CLOSE}
 
 
@@ -104,9 +107,8 @@ def stories(reports: Sequence[TickReport]) -> list[Story]:
         decision = report.decision
         if decision is None or decision.action not in _LED_BY:
             continue
-        sent = [
-            record for record in report.orders if record.intent.purpose is _LED_BY[decision.action] and record.what != "cancel"
-        ]
+        purpose = _LED_BY[decision.action]
+        sent = [record for record in report.orders if record.intent.purpose is purpose and _was_sent(record)]
         if not sent:
             continue
         story = told.setdefault(
@@ -120,6 +122,10 @@ def stories(reports: Sequence[TickReport]) -> list[Story]:
     for story in told.values():
         _follow(story, fills, positions)
     return sorted(told.values(), key=lambda story: story.scheduled_at)
+
+
+def _was_sent(record: OrderRecord) -> bool:
+    return record.what != "cancel" and record.outcome != DENIED
 
 
 def _follow(story: Story, fills: Sequence[Fill], positions: Sequence[Episode]) -> None:
@@ -142,15 +148,13 @@ class WhyNot:
 
 
 def why_nothing(reports: Sequence[TickReport]) -> list[WhyNot]:
-    """Reasons of all ticks that entered nothing, the one of most candles first; without a decision the tick's own reason counts."""
+    """Reasons of all ticks that entered nothing, the one of most candles first; a tick without a decision has its own."""
     ticks: dict[Reason, int] = {}
     candles: dict[Reason, set[int]] = {}
     edges: dict[Reason, list[float]] = {}
     for report in reports:
         decision = report.decision
-        if decision is not None and decision.action is Action.ENTER:
-            continue
-        reason = report.reason if decision is None or decision.reason is Reason.OK else decision.reason
+        reason = _why_not(report)
         if reason is Reason.OK:
             continue
         ticks[reason] = ticks.get(reason, 0) + 1
@@ -168,3 +172,14 @@ def why_nothing(reports: Sequence[TickReport]) -> list[WhyNot]:
         for reason, count in ticks.items()
     ]
     return sorted(rows, key=lambda row: (-row.candles, -row.ticks, row.reason.value))
+
+
+def _why_not(report: TickReport) -> Reason:
+    """Why a tick sent no entry; OK where it sent one, or left a position."""
+    decision = report.decision
+    if decision is None:
+        return report.reason
+    if decision.action is Action.ENTER:
+        entries = [record for record in report.orders if record.intent.opens]
+        return entries[0].reason if entries and all(record.outcome == DENIED for record in entries) else Reason.OK
+    return decision.reason if decision.action is not Action.EXIT else Reason.OK

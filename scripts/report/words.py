@@ -60,7 +60,6 @@ _REASONS = {
     Reason.STEP_FAILED: "a step of the tick failed",
     Reason.TICK_LATE: "the tick came late and only protected",
     Reason.LEASE_HELD: "another tick was at work",
-    Reason.SHUTTING_DOWN: "the process was shutting down",
 }
 
 

@@ -97,8 +97,8 @@ class DiscordSink:
     ) -> None:
         """Send alerts of each level to its webhook. Raises `BadSettings` for an address that cannot be one."""
         for level, url in webhooks.items():
-            register_secrets(url)
             _check(level, url)
+            register_secrets(url)
         self._webhooks = dict(webhooks)
         self._discord = settings.discord
         self._post = post or post_by_requests

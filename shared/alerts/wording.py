@@ -15,7 +15,8 @@ _LONGEST_FACT = 200
 
 def key(*parts: object) -> str:
     """An alert's key: parts joined by colons, safe as a document's name."""
-    return ":".join(_UNSAFE.sub("-", str(part)) or "-" for part in parts)
+    joined = ":".join(_UNSAFE.sub("-", str(part)) or "-" for part in parts)
+    return f"-{joined}" if joined.startswith("__") else joined  # __names__ are Firestore's own
 
 
 def when(at: int) -> str:

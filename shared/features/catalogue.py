@@ -66,7 +66,7 @@ _FORMULAS: tuple[tuple[str, str, int, str], ...] = (
         "channel_position",
         "channels",
         21,
-        "0.5 + (close - middle) / width of the Donchian channel, at least 1 yen wide; breaks [0, 1]",
+        "0.5 + (close - middle) / width of the Donchian channel, at least 1 yen wide",
     ),
     ("swing_high_20", "swings", 20, "highest high of the last 20 candles; yen"),
     ("swing_low_20", "swings", 20, "lowest low of the last 20 candles; yen"),

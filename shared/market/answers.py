@@ -91,7 +91,9 @@ def rules_from(data: Mapping[str, Any], pair: str, *, margin: bool) -> PairRules
     for name, wanted in (("price_digits", 0), ("amount_digits", 4)):
         if _field(row, name, int, what) != wanted:
             raise BadData(f"{what}.{name} is {row[name]}; this bot counts in whole yen and 0.0001 BTC")
-    marginable = row.get("margin_current_individual_ratio") is not None
+    if "margin_current_individual_ratio" not in row:
+        raise BadData(f"{what}: the field margin_current_individual_ratio is missing")
+    marginable = row["margin_current_individual_ratio"] is not None
     flags = {name: _field(row, name, bool, what) for name in _FLAGS}
     fees = {kind: _decimal(row, f"{kind}_fee_rate_quote", what) for kind in ("maker", "taker")}
     if margin and marginable:

@@ -9,8 +9,11 @@ from shared.types import Candles, Market, Timeframe
 class MarketFeed(Protocol):
     """Where candles, book and pair rules come from."""
 
-    def fetch(self, now_ms: int) -> Market:
-        """All that is known at `now_ms`: final closed candles only, and what is wrong with them as `issues`."""
+    def fetch(self, now_ms: int, *, deadline: float | None = None) -> Market:
+        """All that is known at `now_ms`: final closed candles only, and what is wrong with them as `issues`.
+
+        No request is begun after `deadline` (of `time.monotonic`).
+        """
         ...
 
     def minutes(self, start_ms: int, end_ms: int) -> Candles:

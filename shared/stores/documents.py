@@ -238,9 +238,8 @@ def _plain_scalar(value: str | float | None, where: str) -> Json:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        if not _encodes(value):
-            raise BadData(f"{where} holds half a character (a lone surrogate); it must be text")
-        return str(value)
+        # half a character in what a server sent must not keep a tick from being saved
+        return str(value) if _encodes(value) else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, int):
         if value not in _INT64:
             raise BadData(f"{where} was {value}; whole numbers have at most 64 bits")

@@ -31,12 +31,16 @@ class Write:
 
 
 class DocumentStore(Protocol):
-    """Documents of JSON values at paths `collection/name`. Every write carries a random `writer` nonce, so that a
-    write whose answer was lost and that is reported as a conflict is recognised as our own success.
+    """Documents of JSON values at paths `collection/name`.
+
+    Every write carries a random `writer` nonce, so that a write whose answer was lost and that is reported as a conflict is
+    recognised as our own success.
 
     Data is what every store can keep, or `BadData` names the field: texts, whole numbers of 64 bits, finite floats, flags,
     null, mappings and lists, but no list directly inside a list (Firestore refuses it); at most 900 KiB a document, and a
-    batch of 500 writes, each to another document. `reads` and `writes` count documents; a query counts one at the least.
+    batch of 500 writes, each to another document. Half a character (a lone surrogate) in a text becomes U+FFFD.
+
+    `reads` and `writes` count documents; a query counts one read at the least.
     """
 
     reads: int

@@ -8,13 +8,13 @@ out. The writer's nonce doubles as the version: it is new with every write, also
 import json
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from shared.errors import BotError, StoreBroken
+from shared.stores.connections import Pool
 from shared.stores.documents import AnswerLost, Documents, Prepared, Query, collection_of
 from shared.stores.ports import Document, Json, Write
 
@@ -42,7 +42,7 @@ ON CONFLICT (path) DO UPDATE SET data = excluded.data, writer = excluded.writer
 class SqliteDocuments(Documents):
     """Documents in the file `path`, opened at first use; a missing folder is made.
 
-    A connection serves one call at a time and one process: after a fork the child opens its own. Every method raises
+    Threads and processes may share the file; a child of a fork opens its own connections. Every method raises
     `StoreBroken`, with the remedy, where the file is locked for longer than `busy_seconds`, damaged, foreign or not
     writable; nothing is ever deleted or repaired.
     """
@@ -52,7 +52,7 @@ class SqliteDocuments(Documents):
         super().__init__()
         self.path = Path(path).expanduser().absolute()
         self._busy_seconds = busy_seconds
-        self._pool = _Pool()
+        self._pool = Pool(self.path)
 
     def commit(self, writes: Sequence[Write]) -> Mapping[str, Document]:
         """All writes or none; on the disk when it returns."""
@@ -63,7 +63,7 @@ class SqliteDocuments(Documents):
 
     def close(self) -> None:
         """Close all connections; those in use close when their call ends. A later call opens the file again."""
-        pool, self._pool = self._own_pool(), _Pool()
+        pool, self._pool = self._pool, Pool(self.path)
         pool.close()
 
     def _get(self, path: str) -> Document | None:
@@ -116,19 +116,17 @@ class SqliteDocuments(Documents):
         with self._own_pool().lock:
             super()._count(reads=reads, writes=writes)
 
-    def _own_pool(self) -> "_Pool":
-        if self._pool.pid != os.getpid():
-            _INHERITED.append(self._pool)
-            self._pool = _Pool()
+    def _own_pool(self) -> Pool:
+        self._pool = self._pool.own()
         return self._pool
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         """A connection for one call. It goes back unless SQLite or the outside world broke the call."""
         pool = self._own_pool()
-        connection: sqlite3.Connection | None = None
+        connection = pool.take()
         try:
-            connection = pool.take(self.path) or self._open(pool)
+            connection = connection or self._open(pool)
             yield connection
         except BaseException as error:
             if connection is not None and isinstance(error, BotError) and not isinstance(error, AnswerLost):
@@ -136,25 +134,25 @@ class SqliteDocuments(Documents):
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
                 pool.give(connection)
-            elif connection is not None:
-                connection.close()
+            else:
+                pool.drop(connection)
             if isinstance(error, sqlite3.Error):
                 raise self._broken(error) from error
             raise
         pool.give(connection)
 
-    def _open(self, pool: "_Pool") -> sqlite3.Connection:
+    def _open(self, pool: Pool) -> sqlite3.Connection:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreBroken(
-                f"the folder {self.path.parent} cannot be made ({error.strerror})",
+                f"the folder of the database {self.path} cannot be made ({error.strerror})",
                 remedy=_REMEDIES[sqlite3.SQLITE_CANTOPEN],
             ) from error
         connection = self._connect()
         try:
             self._prepare(connection)
-            pool.opened(self.path)
+            pool.opened()
         except BaseException:
             connection.close()
             raise
@@ -170,7 +168,10 @@ class SqliteDocuments(Documents):
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """Look whose file it is before anything is changed in it, then make the table where the file is new."""
-        if not self._ours(connection):
+        connection.execute("BEGIN")  # one look at all of it: another process may be making the table just now
+        ours = self._ours(connection)
+        connection.execute("COMMIT")
+        if not ours:
             self._persistently(connection, "PRAGMA journal_mode = WAL")
             connection.execute("BEGIN IMMEDIATE")
             if not self._ours(connection):  # another process may have been first
@@ -241,61 +242,6 @@ _REMEDIES: Mapping[int, str] = {
 }
 
 
-class _Pool:
-    """The idle connections of one process."""
-
-    def __init__(self) -> None:
-        self.pid = os.getpid()
-        self.lock = threading.Lock()
-        self.indexed: set[str] = set()
-        self._idle: list[sqlite3.Connection] = []
-        self._file: tuple[int, int] | None = None
-        self._closed = False
-
-    def opened(self, path: Path) -> None:
-        """Remember which file it was."""
-        if self._file is None:
-            self._file = _identity(path)
-
-    def take(self, path: Path) -> sqlite3.Connection | None:
-        """An idle connection. Raises `StoreBroken` where the file behind the name is another one now."""
-        with self.lock:
-            if self._file is not None and self._file != _identity(path):
-                raise StoreBroken(
-                    f"the database {path} was removed or replaced while it was in use",
-                    remedy="put it back, or start the bot again to go on with what is there now",
-                )
-            return self._idle.pop() if self._idle else None
-
-    def give(self, connection: sqlite3.Connection) -> None:
-        """Take a connection back."""
-        with self.lock:
-            if not self._closed:
-                self._idle.append(connection)
-                return
-        connection.close()
-
-    def close(self) -> None:
-        """Close what is idle now, and later what comes back."""
-        with self.lock:
-            self._closed = True
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
-
-
-_INHERITED: list[_Pool] = []
-"""Pools of a parent process. SQLite forbids a child to use its parent's connections, and even to close them."""
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
 def _primary_code(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
 
@@ -334,7 +280,8 @@ def _select(query: Query) -> tuple[str, list[Json]]:
         value = _value(query.field)
         kinds = "'integer', 'real', 'text'" if query.value is None else _KINDS[type(query.value)]
         where += [f"{value} IS NOT NULL", f"json_type(data, '$.{query.field}') IN ({kinds})"]
-        order = [value, "path"]
+        if query.value is None or query.op != "==":  # SQLite would sort by a constant
+            order = [value, "path"]
         if query.value is not None:
             where.append(f"{value} {query.op} ?")
             values.append(query.value)

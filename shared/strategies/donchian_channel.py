@@ -12,8 +12,8 @@ def vote(features: Features, settings: DonchianChannel) -> Ballot:
 
     A close inside it reverts: strongly in the outer zone, weakly in the weak zones, not at all between and in the middle.
     """
-    close, top, bottom = columns(features, "close", "donchian_high_20", "donchian_low_20")
-    position, volume, atr_rate = columns(features, "channel_position", "volume_ratio", "atr_rate")
+    close, top, bottom = channel = columns(features, "close", "donchian_high_20", "donchian_low_20")
+    position, volume, atr_rate = now = columns(features, "channel_position", "volume_ratio", "atr_rate")
     pushed = volume > settings.breakout_volume_ratio
     up = pushed & (close > top * (1.0 + settings.breakout))
     down = pushed & (close < bottom * (1.0 - settings.breakout))
@@ -35,7 +35,7 @@ def vote(features: Features, settings: DonchianChannel) -> Ballot:
         [settings.breakout_confidence, reversal],
         settings.weak_base + settings.weak_gain * weak_depth,
     )
-    return ballot(side, confidence, least=settings.min_confidence, needs=(position, volume, atr_rate))
+    return ballot(side, confidence, least=settings.min_confidence, needs=channel + now)
 
 
 def _weak(position: FloatArray, settings: DonchianChannel) -> tuple[FloatArray, FloatArray]:

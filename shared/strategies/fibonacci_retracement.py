@@ -12,15 +12,16 @@ def vote(features: Features, settings: FibonacciRetracement) -> Ballot:
 
     Levels count back from the later extreme of the swing. Volume only adds confidence.
     """
-    close, top, bottom, direction = columns(features, "close", "swing_high_20", "swing_low_20", "swing_direction_20")
-    rsi, volume = columns(features, "rsi_14", "volume_ratio_10")
+    close, top, bottom, direction = swing = columns(features, "close", "swing_high_20", "swing_low_20", "swing_direction_20")
+    rsi, volume = turn = columns(features, "rsi_14", "volume_ratio_10")
+    shape = columns(features, "candle_body", "upper_wick", "lower_wick", "engulfing")
     height = top - bottom
     back = np.where(direction > 0.0, top - close, close - bottom)
     distance, strong = _nearest_level(back, height, settings)
     near = (distance <= settings.tolerance * close) & (height > settings.min_swing_rate * close)
 
     rsi_side = against(rsi, settings.rsi_low, settings.rsi_high)
-    candle_side = _pattern(features, settings)
+    candle_side = _pattern(*shape, settings=settings)
     confirmed = (rsi_side + candle_side) * direction > 0.0
     side = np.where(near & confirmed, direction, 0.0)
     rsi_reach = share(beyond(rsi, settings.rsi_low, settings.rsi_high), settings.rsi_span)
@@ -32,8 +33,7 @@ def vote(features: Features, settings: FibonacciRetracement) -> Ballot:
         + settings.strong_bonus * strong
         + settings.proximity_bonus * (1.0 - share(distance / close, settings.tolerance))
     )
-    needs = (*columns(features, "engulfing"), top, direction, rsi, volume)
-    return ballot(side, confidence, least=settings.min_confidence, needs=needs)
+    return ballot(side, confidence, least=settings.min_confidence, needs=swing + turn + shape)
 
 
 def _nearest_level(back: FloatArray, height: FloatArray, settings: FibonacciRetracement) -> tuple[FloatArray, BoolArray]:
@@ -48,9 +48,10 @@ def _nearest_level(back: FloatArray, height: FloatArray, settings: FibonacciRetr
     return nearest, strong
 
 
-def _pattern(features: Features, settings: FibonacciRetracement) -> FloatArray:
+def _pattern(
+    body: FloatArray, upper: FloatArray, lower: FloatArray, engulfing: FloatArray, *, settings: FibonacciRetracement
+) -> FloatArray:
     """Hammer or shooting star, else pin bar, else engulfing: +1 bullish, -1 bearish, 0 none."""
-    body, upper, lower, engulfing = columns(features, "candle_body", "upper_wick", "lower_wick", "engulfing")
     small = body < settings.hammer_body
     long_wick = settings.pin_bar * body
     return np.select(

@@ -1,7 +1,7 @@
 """The adapters under the contract suites. A new adapter joins by one more entry here.
 
 A case opens its store again and again: `open()` gives another view of the same data where the adapter can be shared
-(`persists`), and `open(lossy=n)` one that loses the answer of its next n batches after they were applied.
+(`LASTING`), and `open(lossy=n)` one that loses the answer of its next n batches after they were applied.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,6 @@ from shared.stores.sqlite import SqliteDocuments
 @dataclass
 class Case:
     open: Callable[..., Any]
-    persists: bool
     address: str = ""  # what another process opens
 
 
@@ -48,7 +47,7 @@ def _memory(path: Path, opened: list) -> Case:
         store.losses = lossy
         return store
 
-    return Case(open=open_, persists=False)
+    return Case(open=open_)
 
 
 def _sqlite(path: Path, opened: list) -> Case:
@@ -60,18 +59,28 @@ def _sqlite(path: Path, opened: list) -> Case:
         opened.append(store)
         return store
 
-    return Case(open=open_, persists=True, address=str(file))
+    return Case(open=open_, address=str(file))
 
 
 DOCUMENTS = {"memory": _memory, "sqlite": _sqlite}
+LASTING_DOCUMENTS = sorted(DOCUMENTS.keys() - {"memory"})
+
+
+def _documents_case(name, path):
+    opened: list[Any] = []
+    yield DOCUMENTS[name](path, opened)
+    for store in opened:
+        store.close()
 
 
 @pytest.fixture(params=sorted(DOCUMENTS))
 def documents_case(request, tmp_path):
-    opened: list[Any] = []
-    yield DOCUMENTS[request.param](tmp_path, opened)
-    for store in opened:
-        store.close()
+    yield from _documents_case(request.param, tmp_path)
+
+
+@pytest.fixture(params=LASTING_DOCUMENTS)
+def lasting_documents_case(request, tmp_path):
+    yield from _documents_case(request.param, tmp_path)
 
 
 @pytest.fixture
@@ -81,21 +90,24 @@ def documents(documents_case):
 
 def _memory_bucket(path: Path) -> Case:
     bucket = MemoryBucket()
-    return Case(open=lambda: bucket, persists=False)
+    return Case(open=lambda: bucket)
 
 
 def _folder_bucket(path: Path) -> Case:
-    return Case(open=lambda: FolderBucket(path / "deep" / "bucket"), persists=True, address=str(path / "deep" / "bucket"))
+    return Case(open=lambda: FolderBucket(path / "deep" / "bucket"), address=str(path / "deep" / "bucket"))
 
 
 BUCKETS = {"memory": _memory_bucket, "folder": _folder_bucket}
 
 
+LASTING_BUCKETS = sorted(BUCKETS.keys() - {"memory"})
+
+
 @pytest.fixture(params=sorted(BUCKETS))
-def bucket_case(request, tmp_path):
+def bucket(request, tmp_path):
+    return BUCKETS[request.param](tmp_path).open()
+
+
+@pytest.fixture(params=LASTING_BUCKETS)
+def lasting_bucket_case(request, tmp_path):
     return BUCKETS[request.param](tmp_path)
-
-
-@pytest.fixture
-def bucket(bucket_case):
-    return bucket_case.open()

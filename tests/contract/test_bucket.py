@@ -68,7 +68,24 @@ def test_keys_are_sorted_and_chosen_by_any_prefix(bucket):
     assert bucket.keys("b/") == []
 
 
-BAD_KEYS = ["", "/a", "a/", "a//b", "..", "a/../b", "./a", "a\\b", "a\x00", ".tmp/x", "a/.hidden", "\ud800", "x" * 256, "x/" * 600 + "x"]
+FORKS = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # told from 3.12 on; no thread runs then
+
+BAD_KEYS = [
+    "",
+    "/a",
+    "a/",
+    "a//b",
+    "..",
+    "a/../b",
+    "./a",
+    "a\\b",
+    "a\x00",
+    ".tmp/x",
+    "a/.hidden",
+    "\ud800",
+    "x" * 256,
+    "x/" * 600 + "x",
+]
 
 
 @pytest.mark.parametrize("key", BAD_KEYS)
@@ -131,14 +148,15 @@ def _in_a_process(path, races, times, start, results):
     results.put(won)
 
 
-def test_preconditions_hold_between_processes(bucket_case):
-    if not bucket_case.persists:
-        pytest.skip("memory: lives in one process")
-    bucket = bucket_case.open()
+@FORKS
+def test_preconditions_hold_between_processes(lasting_bucket_case):
+    bucket = lasting_bucket_case.open()
     bucket.put("counter", b"0")
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork")
     start, results = context.Event(), context.Queue()
-    processes = [context.Process(target=_in_a_process, args=(bucket_case.address, 40, 30, start, results)) for _ in range(4)]
+    processes = [
+        context.Process(target=_in_a_process, args=(lasting_bucket_case.address, 40, 20, start, results)) for _ in range(4)
+    ]
     for process in processes:
         process.start()
     start.set()
@@ -146,11 +164,9 @@ def test_preconditions_hold_between_processes(bucket_case):
     for process in processes:
         process.join()
     assert sorted(race for races in won for race in races) == list(range(40))
-    assert bucket.get("counter").data == b"120"
+    assert bucket.get("counter").data == b"80"
 
 
-def test_objects_are_there_when_the_bucket_is_opened_again(bucket_case):
-    if not bucket_case.persists:
-        pytest.skip("memory: forgets")
-    generation = bucket_case.open().put("a/b", b"kept")
-    assert bucket_case.open().get("a/b") == Blob(key="a/b", data=b"kept", generation=generation)
+def test_objects_are_there_when_the_bucket_is_opened_again(lasting_bucket_case):
+    generation = lasting_bucket_case.open().put("a/b", b"kept")
+    assert lasting_bucket_case.open().get("a/b") == Blob(key="a/b", data=b"kept", generation=generation)

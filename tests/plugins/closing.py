@@ -136,11 +136,11 @@ def read_coverage(report: Path) -> list[Covered]:
 def table(measured: list[Covered]) -> list[str]:
     """The stages with their numbers, and the verdict."""
     if not measured:
-        return [f"no coverage was measured: the floor of {FLOOR_PERCENT:.0f} % cannot be checked"]
+        return [f"FAILED: no coverage was measured: the floor of {FLOOR_PERCENT:.0f} % cannot be checked"]
     lines = []
     for stage in measured:
         verdict = "" if stage.enough else "  too low"
         lines.append(f"{stage.stage:<16}{stage.covered:>6} of {stage.branches:<6}{stage.percent:6.1f} %{verdict}")
     low = [stage.stage for stage in measured if not stage.enough]
-    verdict = f"below the floor: {', '.join(low)}" if low else "all above the floor"
-    return [*lines, f"floor: more than {FLOOR_PERCENT:.0f} %; {verdict}"]
+    floor = f"more than {FLOOR_PERCENT:.0f} % is the floor"
+    return [*lines, f"FAILED: {floor}; below it: {', '.join(low)}" if low else f"passed: {floor}; all are above it"]

@@ -4,6 +4,7 @@ import zipfile
 
 import numpy as np
 import pytest
+
 from shared.ensemble import load
 from shared.ensemble.arrays import pack
 from shared.ensemble.forest import from_bytes
@@ -139,7 +140,9 @@ def test_another_order_of_the_features_is_caught_by_the_golden_rows(files, versi
 def test_features_missing_doubled_or_of_other_code_are_refused(files, version):
     features = decode(files[MANIFEST]).features
     refused(signed(files, features=features[:-1]), version, "structure: a node asks for a feature|golden rows")
-    refused(signed(files, features=(*features[:-1], features[0])), version, "features: the manifest names no feature, or one twice")
+    refused(
+        signed(files, features=(*features[:-1], features[0])), version, "features: the manifest names no feature, or one twice"
+    )
     refused(signed(files, features=()), version, "features: the manifest names no feature")
     refused(files, version, "features: the bundle was trained with other feature code", feature_code="0" * 64)
 

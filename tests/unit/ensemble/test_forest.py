@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from models.export import Tree, flatten, rounded_down
 from shared.ensemble.arrays import pack
 from shared.ensemble.forest import LEAF_THRESHOLD, MAX_DEPTH, Forest, checked, from_bytes

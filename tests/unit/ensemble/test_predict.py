@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from shared import features as feature_stage
 from shared.ensemble import load, predict, predict_rows
 from shared.ensemble.manifest import Calibration
@@ -92,7 +93,7 @@ def test_a_missing_feature_is_named(bundle, computed):
     fewer = Features(
         as_of=computed.as_of, names=tuple(computed.names[index] for index in kept), values=computed.values[:, kept]
     )
-    with pytest.raises(BadBundle, match="features: .* wants rsi_14"):
+    with pytest.raises(BadBundle, match=r"features: .* wants rsi_14"):
         predict(fewer, votes_for(fewer, every_third(fewer)), bundle)
 
 
@@ -139,7 +140,7 @@ from shared.ensemble import load, predict_rows
 files = {{path.name: path.read_bytes() for path in Path({str(tmp_path)!r}).iterdir()}}
 bundle = load(files, public_keys=({public_of(SIGNING_KEY)!r},), version={training.version!r})
 rows = np.array(bundle.manifest.golden.rows, dtype=np.float32)
-heavy = sorted(set(sys.modules) & {{"lightgbm", "xgboost", "sklearn", "scipy", "pandas", "pyarrow", "joblib", "optuna", "pickle5"}})
+heavy = sorted(set(sys.modules) & {{"lightgbm", "xgboost", "sklearn", "scipy", "pandas", "pyarrow", "joblib", "optuna"}})
 print(json.dumps([heavy, predict_rows(rows, bundle).tolist()]))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

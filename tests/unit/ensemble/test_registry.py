@@ -2,6 +2,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from shared.ensemble import load
 from shared.ensemble.signing import public_of
 from shared.errors import AlreadyExists, BadBundle, Conflict, NotThere

@@ -1,4 +1,5 @@
 import pytest
+
 from shared.ensemble.signing import make_keys, public_key_path, public_keys, public_of, sign, verify
 from shared.errors import BadSettings
 from shared.settings import load
@@ -54,5 +55,5 @@ def test_a_key_file_that_is_no_text_is_named(tmp_path):
     settings = load({"BOT_HOME": str(tmp_path)})
     public_key_path(settings).parent.mkdir()
     public_key_path(settings).write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(BadSettings, match="bundle_public.key cannot be read"):
+    with pytest.raises(BadSettings, match=r"bundle_public\.key cannot be read"):
         public_keys(settings)

@@ -1,9 +1,11 @@
 """A small world: one-minute candles from rows, accounts without costs or with the default ones, orders by what they do."""
 
+import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,11 @@ T0 = 1_699_999_200_000
 MINUTE = 60_000
 
 
+@cache
+def _settings(overrides: str):
+    return configuration.load({}, overrides=json.loads(overrides))
+
+
 class World:
     """Builders that all execution tests share."""
 
@@ -28,7 +35,7 @@ class World:
     rules = PairRules()
 
     def settings(self, **overrides: Any):
-        return configuration.load({}, overrides=overrides)
+        return _settings(json.dumps(overrides))
 
     def free_settings(self):
         return self.settings(paper={"spread_rate": 0.0, "slippage_rate": 0.0, "volume_share": 1.0, "keep_trades": 1000})

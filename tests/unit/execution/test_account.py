@@ -72,14 +72,12 @@ def test_a_spot_round_trip_pays_coins_at_once_and_no_interest(world):
     # touch 4,999,999 x 0.9995 = 4,997,499.0005 -> 4,997,499; x 0.1 = 499,749.9; fee 0.12 % = 599.6999 (rounded half even)
     assert isinstance(outcome, Accepted)
     assert outcome.fills[0].fee_jpy == Decimal("599.6999")
-    assert sold.cash_jpy == Decimal("500100") + Decimal("499749.9") - Decimal("599.6999")
+    assert sold.cash_jpy == Decimal(500100) + Decimal("499749.9") - Decimal("599.6999")
     assert sold.idle
     assert sold.trades[0].interest_jpy == 0
 
 
-@pytest.mark.parametrize(
-    ("hours", "days"), [(0, 1), (1, 1), (23.999, 1), (24, 2), (25, 2), (48, 3), (71.9, 3)]
-)
+@pytest.mark.parametrize(("hours", "days"), [(0, 1), (1, 1), (23.999, 1), (24, 2), (25, 2), (48, 3), (71.9, 3)])
 def test_each_started_day_counts(hours, days):
     assert ledger.days_started(1000, 1000 + int(hours * HOUR)) == days
 
@@ -199,9 +197,7 @@ def test_a_market_order_needs_a_price_from_somewhere(world):
     assert isinstance(outcome, Accepted)
     assert outcome.fills[0].price == 999_999
     blind = world.account()
-    assert isinstance(
-        accounts.placed(blind, world.entry(990_000), book=None, now_ms=world.t0, rules=world.rules)[1], Accepted
-    )
+    assert isinstance(accounts.placed(blind, world.entry(990_000), book=None, now_ms=world.t0, rules=world.rules)[1], Accepted)
     market = world.entry(None, kind=OrderKind.MARKET, post_only=False)
     assert refusal(accounts.placed(blind, market, book=None, now_ms=world.t0, rules=world.rules)[1])[0] is Reason.DATA_MISSING
 
@@ -318,7 +314,7 @@ def play(world, seed, cuts):
     account = world.account(kind, free=rng.random() < 0.3)
     minutes = world.minutes(world.walk(rng, 40), holes=sorted(rng.sample(range(40), 3)))
     done = 0
-    limits = {side: 0 for side in Side}
+    limits = dict.fromkeys(Side, 0)
     for number in range(rng.randint(1, 6)):
         minute = rng.randint(done, 39)
         for cut in [*(rng.sample(range(done, minute + 1), min(3, minute + 1 - done)) if cuts else []), minute]:
@@ -367,7 +363,7 @@ def act(world, rng, account, price, now, number, limits):
 
 def test_settling_in_pieces_equals_settling_at_once_on_thousands_of_paths(world, check, full):
     counts = dict.fromkeys(("trades", "stops", "targets", "partial", "open", "entries"), 0)
-    for seed in range(20_000 if full else 2_000):
+    for seed in range(10_000 if full else 1_000):
         whole, _ = play(world, seed, cuts=False)
         pieces, _ = play(world, seed, cuts=True)
         assert whole == pieces, seed
@@ -378,11 +374,11 @@ def test_settling_in_pieces_equals_settling_at_once_on_thousands_of_paths(world,
         counts["partial"] += sum(not trade.ends_position for trade in whole.trades)
         counts["open"] += bool(whole.positions)
         counts["entries"] += sum(fill.purpose is Purpose.ENTRY for fill in whole.fills)
-    floors = {"trades": 800, "stops": 400, "targets": 80, "partial": 20, "open": 100, "entries": 1000}
+    floors = {"trades": 400, "stops": 200, "targets": 40, "partial": 10, "open": 50, "entries": 500}
     assert all(counts[name] >= floor for name, floor in floors.items()), counts
 
 
-@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**63))
 def test_any_seed_settles_alike_in_pieces(world, seed):
     assert play(world, seed, cuts=False) == play(world, seed, cuts=True)
@@ -391,7 +387,7 @@ def test_any_seed_settles_alike_in_pieces(world, seed):
 def test_minute_by_minute_the_skipping_walk_equals_the_plain_one(world):
     """`settled` jumps over candles where nothing can happen; candle by candle it has nothing to jump over."""
     walked = 0
-    for seed in range(300):
+    for seed in range(100):
         rng = random.Random(seed)
         minutes = world.minutes(world.walk(rng, 300, step=60))
         entry = 1_000_000 - rng.randint(1, 200)
@@ -403,13 +399,13 @@ def test_minute_by_minute_the_skipping_walk_equals_the_plain_one(world):
             single = accounts.settled(single, minutes, world.t0 + minute * world.minute)
         assert whole == single
         walked += len(whole.trades)
-    assert walked > 100
+    assert walked > 50
 
 
 def test_equity_moves_only_with_a_price_a_fill_or_a_cost(world):
     """Between two minutes without a fill the change is the position times the price, less a started day of interest."""
     quiet = fills = 0
-    for seed in range(150):
+    for seed in range(75):
         rng = random.Random(seed)
         rows = world.walk(rng, 60)
         minutes = world.minutes(rows)
@@ -425,9 +421,7 @@ def test_equity_moves_only_with_a_price_a_fill_or_a_cost(world):
             change = accounts.equity(after, mark, at) - accounts.equity(account, before_mark, at)
             new = after.fills[len(account.fills) :]
             if not new:
-                moved = sum(
-                    notional_jpy((mark - before_mark) * held.side.sign, held.lots) for held in account.positions
-                )
+                moved = sum(notional_jpy((mark - before_mark) * held.side.sign, held.lots) for held in account.positions)
                 assert change == moved
                 quiet += 1
             else:
@@ -438,8 +432,8 @@ def test_equity_moves_only_with_a_price_a_fill_or_a_cost(world):
                 assert abs(change) <= bound
                 fills += 1
             account = after
-    assert quiet > 5_000
-    assert fills > 150
+    assert quiet > 2_500
+    assert fills > 75
 
 
 def test_lists_stay_bounded(world):

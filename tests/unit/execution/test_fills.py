@@ -6,7 +6,17 @@ from decimal import Decimal
 import pytest
 
 from shared.execution import account as accounts
-from shared.execution.fills import Costs, PathPoint, crossing_at, crossing_book, half_spread, lives, stop_base, volume_lots
+from shared.execution.fills import (
+    Costs,
+    PathPoint,
+    crossing_at,
+    crossing_book,
+    half_spread,
+    lives,
+    stop_base,
+    trades_through,
+    volume_lots,
+)
 from shared.path import book_at
 from shared.reasons import Reason
 from shared.types import Book, Order, Side
@@ -223,3 +233,30 @@ def test_life_begins_after_the_placing_and_ends_with_the_end(world):
     order = Order(order_id=1, intent=world.entry(ENTRY, expires_at=20), placed_at=10, remaining_lots=1)
     assert [at for at in range(8, 24) if lives(order, at)] == list(range(11, 21))
     assert lives(replace(order, intent=replace(order.intent, expires_at=None)), 10**15)
+
+
+def test_a_touch_waits_for_the_point_that_goes_through(world):
+    account = world.resting(world.account(), world.entry(ENTRY), 1_010_000)
+    account = after(world, account, (ENTRY, 1_000_500, 999_000, ENTRY))  # opens at the limit, the low at second 40
+    assert [fill.at for fill in account.fills] == [world.t0 + world.minute + 40_000]
+    intent = world.entry(ENTRY)
+    assert [trades_through(intent, price) for price in (ENTRY + 1, ENTRY, ENTRY - 1)] == [False, False, True]
+
+
+def test_entries_and_targets_share_one_candles_volume(world):
+    first, second = (world.entry(ENTRY, 60, id=f"{number}.entry", target_price=TARGET) for number in range(2))
+    account = world.resting(world.resting(world.account(), first, 1_010_000), second, 1_010_000)
+    account = after(world, account, (1_010_000, TARGET + 5, 990_000, 1_000_000, 0.0100))
+    assert [(fill.purpose, fill.lots) for fill in account.fills] == [("entry", 60), ("entry", 40)]
+    account = accounts.settled(
+        account, world.minutes([(990_000, TARGET + 5, 990_000, TARGET, 0.0050)], first=2), world.t0 + 3 * world.minute
+    )
+    assert [(fill.purpose, fill.lots) for fill in account.fills[2:]] == [("entry", 20), ("target", 30)]
+
+
+def test_a_partly_filled_order_that_ends_at_an_open_may_fill_there(world):
+    intent = world.entry(ENTRY, expires_at=world.t0 + world.minute)
+    account = world.resting(world.account(), intent, 1_010_000)
+    rows = [(1_010_000, 1_010_000, 990_000, 1_010_000, 0.004), (999_000, 1_010_000, 999_000, 1_010_000, 0.003)]
+    account = accounts.settled(account, world.minutes(rows), world.t0 + 2 * world.minute)
+    assert [fill.lots for fill in account.fills] == [40, 30]

@@ -71,7 +71,7 @@ def _windows(market_of, *, count: int, rows: int, seed: int) -> dict[str, int]:
     fast, slow = candles[Timeframe.M15], candles[Timeframe.H4]
     whole, whole_votes = both(candles)
     seen = {"windows": 0, "values": 0, "consensus": 0} | dict.fromkeys(strategies.NAMES, 0)
-    first = int(np.searchsorted(fast.closed_at, slow.closed_at[WINDOW + 50]))
+    first = max(WINDOW, int(np.searchsorted(fast.closed_at, slow.closed_at[WINDOW + 50])))
     for end in np.random.default_rng(seed).integers(first, len(fast), count):
         row = int(end)
         instant = int(fast.closed_at[row])

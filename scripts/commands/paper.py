@@ -1,0 +1,192 @@
+"""Paper trading against the real market in real time: start, status, stop."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import click
+import msgspec
+
+from functions import wiring
+from scripts.children import ROOT, last_lines
+from scripts.console import emit, json_option, jst, utc
+from scripts.demo.events import decision_words
+from scripts.paper.logs import local_log
+from scripts.paper.place import Place
+from scripts.words import holdings_lines, model_line
+from shared.errors import BotError, UserError
+from shared.settings import Settings
+from shared.types import TickReport
+
+START_SECONDS = 20.0
+MINUTE_TICK = {
+    "BOT_TICK__NO_NEW_ORDER_AFTER_SECONDS": "35",
+    "BOT_TICK__ANSWER_BY_SECONDS": "45",
+    "BOT_TICK__LEASE_SECONDS": "55",
+}
+"""The times of a tick, made to fit into a minute; what the environment says already stays."""
+
+
+@click.group()
+def command() -> None:
+    """Trade on paper against the real market, every few minutes.
+
+    Prices are bitbank's public ones (or those of BOT_EXCHANGE__PUBLIC_URL); no account and no keys are needed.
+    """
+
+
+@command.command()
+@click.option("--interval", type=click.Choice(["60", "180"]), help="Seconds between ticks.  [default: tick.interval_seconds]")
+@click.option("--once", is_flag=True, help="Run one tick in the foreground and end.")
+@click.option("--foreground", is_flag=True, help="Stay in the foreground, for containers.")
+@json_option
+def start(*, interval: str | None, once: bool, foreground: bool, as_json: bool) -> None:
+    """Start trading on paper in the background, from whatever is there, also from nothing.
+
+    History is collected and a model is trained beside the ticks where there is none; until then nothing is entered.
+    """
+    environ = with_interval(os.environ, interval)
+    settings = _settings(environ)
+    place = Place.of(settings)
+    if once or foreground:
+        _run(settings, environ, place, once=once, as_json=as_json)
+        return
+    if (pid := place.pid()) is not None:
+        raise UserError(f"paper trading runs already (process {pid})", remedy="`scripts/bot paper stop` ends it")
+    pid = _background(environ, place)
+    told = {"running": True, "pid": pid, "interval_seconds": settings.tick.interval_seconds, "log": str(place.log_path)}
+    lines = [
+        f"Paper trading runs (process {pid}), a tick every {settings.tick.interval_seconds} s; its log is {place.log_path}.",
+        "`scripts/bot paper status` says how it is, `scripts/bot paper stop` ends it.",
+    ]
+    emit(told, "\n".join(lines), as_json=as_json)
+
+
+@command.command()
+@json_option
+@click.pass_context
+def status(context: click.Context, *, as_json: bool) -> None:
+    """Say whether it runs, and what the last tick did. Exit code 1 where it does not run."""
+    place = Place.of(_settings(dict(os.environ)))
+    pid, told = place.pid(), place.told()
+    emit({"running": pid is not None, **told, "pid": pid}, "\n".join(_lines(pid, told)), as_json=as_json)
+    context.exit(0 if pid is not None else 1)
+
+
+@command.command()
+@json_option
+def stop(*, as_json: bool) -> None:
+    """End it: the tick in flight is finished first."""
+    settings = _settings(dict(os.environ))
+    place = Place.of(settings)
+    pid = place.pid()
+    if not pid:
+        emit({"running": False, "stopped": False}, "Paper trading does not run.", as_json=as_json)
+        return
+    os.kill(pid, signal.SIGTERM)
+    patience = settings.tick.answer_by_seconds + 30.0
+    limit = time.monotonic() + patience
+    while place.pid() is not None:
+        if time.monotonic() > limit:
+            raise BotError(f"process {pid} has not ended within {patience:.0f} s; its log is {place.log_path}")
+        time.sleep(0.1)
+    emit({"running": False, "stopped": True, "pid": pid}, f"Paper trading has ended (process {pid}).", as_json=as_json)
+
+
+def with_interval(environ: Mapping[str, str], interval: str | None) -> dict[str, str]:
+    """The environment with another interval, and a tick that fits into it."""
+    if interval is None:
+        return dict(environ)
+    fitted = MINUTE_TICK if interval == "60" else {}
+    return {**fitted, **environ, "BOT_TICK__INTERVAL_SECONDS": interval}
+
+
+def _settings(environ: Mapping[str, str]) -> Settings:
+    settings = wiring.settings_from(environ)
+    for name, url in (("BOT_STATE", settings.state), ("BOT_BUCKET", settings.bucket)):
+        if url.startswith("memory:"):
+            raise UserError(f"{name} was {url!r}, which ends with each process", remedy=f"leave {name} out")
+    return settings
+
+
+def _run(settings: Settings, environ: dict[str, str], place: Place, *, once: bool, as_json: bool) -> None:
+    from scripts.paper.supervisor import Supervisor
+
+    def echo(text: str) -> None:
+        click.echo(text, err=True)
+
+    with place.held():
+        say = local_log(place.log_path, echo=echo)
+        supervisor = Supervisor(settings, environ, place, pid=os.getpid(), say=say)
+        report = supervisor.run(
+            once=once, tick_line=local_log(place.tick_log_path), learning_line=local_log(place.learning_log_path)
+        )
+    if once:
+        if report is None:
+            raise BotError(supervisor.progress.trouble or "no tick was done")
+        emit(report, "\n".join(_report_lines(report)), as_json=as_json)
+
+
+def _background(environ: Mapping[str, str], place: Place) -> int:
+    """Start the supervisor apart from this terminal, and wait until it holds its lock."""
+    words = [sys.executable, "-m", "scripts.cli", "paper", "start", "--foreground"]
+    try:
+        place.logs.mkdir(parents=True, exist_ok=True)
+        with place.crash_path.open("wb") as log:
+            process = subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=ROOT,
+                env={**environ, "PYTHONPATH": str(ROOT)},
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise UserError(
+            f"the folder {place.logs} cannot be written ({error.strerror})", remedy="make it writable, or set BOT_HOME"
+        ) from error
+    limit = time.monotonic() + START_SECONDS
+    while time.monotonic() < limit:
+        if process.poll() is not None:
+            said = "; ".join(last_lines(place.crash_path, 3)) or f"see {place.log_path}"
+            raise BotError(f"paper trading did not start: {said}")
+        if place.pid() == process.pid and place.told().get("pid") == process.pid:
+            return process.pid
+        time.sleep(0.05)
+    process.terminate()
+    raise BotError(f"paper trading did not start within {START_SECONDS:.0f} s; see {place.crash_path}")
+
+
+def _lines(pid: int | None, told: Mapping[str, Any]) -> list[str]:
+    lines = [f"running   process {pid}" if pid is not None else "running   no"]
+    if not told:
+        return [*lines, "tick      none was ever scheduled here"]
+    if pid is not None:
+        lines.append(f"since     {jst(told['started_at'])} ({utc(told['started_at'])}), every {told['interval_seconds']} s")
+        lines.append(f"doing     {told['doing']}")
+        if told.get("next_at"):
+            lines.append(f"next      {jst(told['next_at'])}")
+    lines.append(f"ticks     {told['ticks']} done, {told['skipped']} skipped because they were late")
+    if told.get("trouble"):
+        tries = f" ({told['failed_in_a_row']} in a row; every schedule time tries again)" if told["failed_in_a_row"] else ""
+        lines.append(f"TROUBLE   {told['trouble']}{tries}")
+    if told.get("learning"):
+        lines.append(f"learning  {told['learning']}")
+    if told.get("last_report"):
+        lines += _report_lines(msgspec.convert(told["last_report"], TickReport))
+    return lines
+
+
+def _report_lines(report: TickReport) -> list[str]:
+    detail = f": {report.detail}" if report.detail else ""
+    return [
+        f"last tick {jst(report.scheduled_at)} ({utc(report.scheduled_at)}), {report.status}{detail}",
+        *holdings_lines(report),
+        f"decision  {decision_words(report)}",
+        model_line(report.model),
+    ]

@@ -1,0 +1,114 @@
+"""Where a paper bot lives in the data folder: one lock, one status file, its logs."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from shared.errors import UserError
+from shared.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The paths of one bot's supervisor. The lock, not the number in the file, says whether it runs."""
+
+    folder: Path
+    logs: Path
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Place":
+        """The place of the bot that the settings name."""
+        home = settings.home_path
+        return cls(folder=home / "paper" / settings.id, logs=home / "logs")
+
+    @property
+    def lock_path(self) -> Path:
+        """Held for as long as the supervisor lives; names its process id."""
+        return self.folder / "supervisor.pid"
+
+    @property
+    def status_path(self) -> Path:
+        """What the supervisor last said of itself."""
+        return self.folder / "status.json"
+
+    @property
+    def log_path(self) -> Path:
+        """What the supervisor says, rotated."""
+        return self.logs / "paper.log"
+
+    @property
+    def tick_log_path(self) -> Path:
+        """What the tick's process says, rotated."""
+        return self.logs / "paper-tick.log"
+
+    @property
+    def learning_log_path(self) -> Path:
+        """What collecting and training say, rotated."""
+        return self.logs / "paper-learning.log"
+
+    @property
+    def crash_path(self) -> Path:
+        """What a background supervisor writes outside of its log: tracebacks."""
+        return self.logs / "paper-start.log"
+
+    def pid(self) -> int | None:
+        """The process id of the running supervisor, or None."""
+        try:
+            with self.lock_path.open("rb") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    text = file.read().strip()
+                    return int(text) if text.isdigit() else 0
+        except FileNotFoundError:
+            return None
+        return None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Be the one supervisor here. Raises `UserError` where another one is."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.logs.mkdir(parents=True, exist_ok=True)
+            lock = self.lock_path.open("ab+")
+        except OSError as error:
+            raise UserError(
+                f"the folder {self.folder} cannot be written ({error.strerror})", remedy="make it writable, or set BOT_HOME"
+            ) from error
+        with lock:
+            _lock(lock, self)
+            lock.truncate(0)
+            lock.write(str(os.getpid()).encode())
+            lock.flush()
+            yield
+            lock.truncate(0)
+
+    def tell(self, status: Mapping[str, Any]) -> None:
+        """Replace the status; readers see the old one or the new one, never a part."""
+        draft = self.status_path.with_suffix(f".{os.getpid()}")
+        draft.write_text(json.dumps(status), encoding="utf-8")
+        draft.replace(self.status_path)
+
+    def told(self) -> dict[str, Any]:
+        """The last status; empty where there is none."""
+        with suppress(OSError, ValueError):
+            told = json.loads(self.status_path.read_text(encoding="utf-8"))
+            if isinstance(told, dict):
+                return told
+        return {}
+
+
+def _lock(lock: IO[bytes], place: Place) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        pid = place.pid()
+        raise UserError(
+            f"paper trading runs already{f' (process {pid})' if pid else ''}",
+            remedy="look at it with `scripts/bot paper status`, or end it with `scripts/bot paper stop`",
+        ) from error

@@ -1,0 +1,131 @@
+"""The page in a real browser: what its script draws is there, in light and dark, and nothing is asked of any network."""
+
+import http.server
+import re
+import shutil
+import subprocess
+import threading
+
+import pytest
+
+from scripts.report import render
+from tests import made_reports as made
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+]
+DARK = ["--force-dark-mode", "--blink-settings=preferredColorScheme=0"]
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    if CHROMIUM is None:
+        pytest.skip("browser: chromium is not installed")
+    return CHROMIUM
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(render(made.reports(), header=made.header(), candles=made.candles()), encoding="utf-8")
+    return path
+
+
+def browse(chromium, profile, address, *flags):
+    ran = subprocess.run(
+        [chromium, *FLAGS, f"--user-data-dir={profile}", "--window-size=1360,1900", *flags, address],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return ran.stdout
+
+
+@pytest.fixture(scope="module")
+def drawn(chromium, page, tmp_path_factory):
+    return browse(chromium, tmp_path_factory.mktemp("profile"), page.as_uri(), "--dump-dom")
+
+
+def chart(dom, name):
+    return dom.split(f'id="{name}"')[1].split("</svg>")[0]
+
+
+def test_the_script_draws_the_equity_curve_with_its_drawdown(drawn):
+    assert '<html lang="en" data-drawn="yes">' in drawn
+    equity = chart(drawn, "equity-chart")
+    line = re.search(r'<polyline class="equity" points="([^"]+)"', equity)
+    assert len(line.group(1).split()) == made.TICKS
+    assert '<polygon class="drawdown"' in equity
+    assert "−0.27 %" in equity
+    assert "NaN" not in equity
+
+
+def test_the_script_draws_candles_entries_exits_stops_and_targets(drawn):
+    price = chart(drawn, "price-chart")
+    assert len(re.findall(r'<rect class="candle-(?:up|down)"', price)) == len(made.candles())
+    assert price.count('class="entry"') == 3
+    assert price.count('class="exit won"') == 1
+    assert price.count('class="exit lost"') == 1
+    assert price.count('class="stop"') == price.count('class="target"') == 3
+    assert "NaN" not in price
+
+
+def test_the_readouts_speak_of_the_last_tick_before_anybody_points(drawn):
+    last = made.reports()[-1]
+    readout = drawn.split('id="equity-readout"')[1].split("</output>")[0]
+    assert "2030-01-03 08:57 JST" in readout
+    assert f"equity {round(last.equity_jpy):,d}" in readout
+
+
+def test_the_axis_is_in_jst(drawn):
+    assert ">12:00</text>" in chart(drawn, "price-chart")
+    assert ">01-02</text>" in chart(drawn, "price-chart")
+
+
+def test_light_and_dark_are_different_pictures(chromium, page, tmp_path):
+    pictures = []
+    for name, flags in (("light", []), ("dark", DARK)):
+        target = tmp_path / f"{name}.png"
+        browse(chromium, tmp_path / name, page.as_uri(), f"--screenshot={target}", *flags)
+        pictures.append(target.read_bytes())
+    light, dark = pictures
+    assert light[:4] == dark[:4] == b"\x89PNG"
+    assert min(len(light), len(dark)) > 50_000
+    assert light != dark
+
+
+def test_the_browser_asks_the_server_for_the_page_and_nothing_else(chromium, page, tmp_path):
+    asked = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            body = page.read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}/report.html"
+        dom = browse(chromium, tmp_path, address, "--dump-dom")
+        server.shutdown()
+    assert 'data-drawn="yes"' in dom
+    assert asked == ["/report.html"]

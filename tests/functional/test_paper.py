@@ -1,0 +1,209 @@
+"""Paper trading in real time against a sandbox on the machine's clock: start, status, stop."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from scripts.children import ROOT
+from scripts.paper.logs import local_log
+from scripts.paper.place import Place
+from scripts.paper.supervisor import next_time
+from shared.clock import SystemClock
+from shared.errors import UserError
+from shared.sandbox.generate import generate
+from shared.sandbox.market import SandboxMarket
+from shared.sandbox.server import Sandbox, serve
+from shared.sandbox.time_source import MachineTime
+
+DAY_MS = 86_400_000
+PATIENCE_SECONDS = 60
+
+
+def environment(tmp_path, url=None, **more):
+    address = url or "http://127.0.0.1:9"
+    return {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "BOT_HOME": str(tmp_path / "home"),
+        "BOT_EXCHANGE__PUBLIC_URL": address,
+        "BOT_EXCHANGE__PRIVATE_URL": f"{address}/v1",
+        "BOT_LEARNING__DAYS": "20",
+        **more,
+    }
+
+
+def bot(environ, *words, timeout=PATIENCE_SECONDS):
+    return subprocess.run(
+        [sys.executable, "-m", "scripts.cli", "paper", *words],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def url():
+    now = SystemClock().now_ms()
+    minutes = generate(start_ms=now - 20 * DAY_MS, days=21, seed=4, edge_bp=0, maintenance=False)
+    with serve(Sandbox(SandboxMarket.from_minutes(minutes), MachineTime())) as running:
+        yield running.url
+
+
+def until(environ, wanted):
+    """The status, once `wanted` holds for it."""
+    limit = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        told = json.loads(bot(environ, "status", "--json").stdout)
+        if wanted(told):
+            return told
+        assert time.monotonic() < limit, told
+        time.sleep(0.5)
+
+
+FAST = {
+    "BOT_TICK__INTERVAL_SECONDS": "5",
+    "BOT_TICK__LEASE_SECONDS": "4",
+    "BOT_TICK__NO_NEW_ORDER_AFTER_SECONDS": "2",
+    "BOT_TICK__ANSWER_BY_SECONDS": "3",
+    "BOT_TICK__SETTLE_SECONDS": "0",
+}
+
+
+def test_start_status_and_stop_from_an_empty_folder(tmp_path, url):
+    environ = environment(tmp_path, url, **FAST)
+    started = bot(environ, "start", "--json")
+    assert started.returncode == 0, started.stderr
+    pid = json.loads(started.stdout)["pid"]
+    try:
+        told = until(environ, lambda told: told.get("ticks", 0) >= 2)
+        assert told["running"] is True
+        assert told["pid"] == pid
+        report = told["last_report"]
+        assert report["status"] == "done"
+        assert report["scheduled_at"] % 5_000 == 0
+        assert report["decision"]["reason"] in {"model_missing", "no_consensus", "nothing_new", "warming_up"}
+        again = bot(environ, "start")
+        assert again.returncode == 2
+        assert f"paper trading runs already (process {pid})" in again.stderr
+        shown = bot(environ, "status").stdout
+        assert f"running   process {pid}" in shown
+        assert "JST" in shown
+        assert "Z)" in shown
+    finally:
+        stopped = bot(environ, "stop", "--json")
+    assert json.loads(stopped.stdout) == {"running": False, "stopped": True, "pid": pid}
+    after = bot(environ, "status", "--json")
+    assert after.returncode == 1
+    assert json.loads(after.stdout)["doing"] == "ended"
+    log = (tmp_path / "home" / "logs" / "paper.log").read_text(encoding="utf-8")
+    assert "paper trading has ended" in log
+    assert " JST  " in log.splitlines()[0]
+    assert log.splitlines()[0][:4].isdigit()
+    assert processes_of(tmp_path) == []
+
+
+def processes_of(tmp_path):
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if str(tmp_path).encode() in entry.read_bytes() and int(entry.parent.name) != os.getpid():
+                found.append((entry.parent / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
+
+
+def test_a_tick_process_that_is_killed_is_started_again(tmp_path, url):
+    environ = environment(tmp_path, url, **FAST)
+    assert bot(environ, "start").returncode == 0
+    try:
+        first = until(environ, lambda told: told.get("ticks", 0) >= 1)
+        for entry in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                mine = str(tmp_path).encode() in entry.read_bytes()
+                if mine and "functions_framework" in (entry.parent / "cmdline").read_text():
+                    os.kill(int(entry.parent.name), 9)
+            except OSError:
+                continue
+        until(environ, lambda told: told["ticks"] >= first["ticks"] + 2)
+    finally:
+        bot(environ, "stop")
+    assert "the tick function process was ended by signal 9" in (tmp_path / "home/logs/paper.log").read_text(encoding="utf-8")
+
+
+def test_without_a_network_it_goes_on_trying_and_says_so(tmp_path):
+    environ = environment(tmp_path, **FAST, BOT_EXCHANGE__RETRY_BASE_SECONDS="0.01")
+    assert bot(environ, "start").returncode == 0
+    try:
+        told = until(environ, lambda told: told.get("failed_in_a_row", 0) >= 2)
+        assert told["trouble"]
+        assert "\n" not in told["trouble"]
+        learning = until(environ, lambda told: "failed" in told.get("learning", ""))["learning"]
+        assert "waiting to try collecting history again" in learning
+        assert "TROUBLE" in bot(environ, "status").stdout
+    finally:
+        assert bot(environ, "stop").returncode == 0
+
+
+def test_status_and_stop_where_nothing_runs(tmp_path):
+    environ = environment(tmp_path)
+    shown = bot(environ, "status")
+    assert shown.returncode == 1
+    assert "running   no" in shown.stdout
+    stopped = bot(environ, "stop")
+    assert stopped.returncode == 0
+    assert "Paper trading does not run." in stopped.stdout
+
+
+def test_a_malformed_setting_is_one_sentence(tmp_path):
+    ran = bot(environment(tmp_path, BOT_RISK__MAX_DRAWDOWN="much"), "start")
+    assert ran.returncode == 2
+    assert "risk.max_drawdown" in ran.stderr
+
+
+def test_a_minute_between_ticks_gets_times_that_fit_into_it():
+    from functions import wiring
+    from scripts.commands.paper import with_interval
+
+    settings = wiring.settings_from(with_interval({}, "60"))
+    assert settings.tick.interval_seconds == 60
+    assert settings.tick.no_new_order_after_seconds < settings.tick.answer_by_seconds < settings.tick.lease_seconds < 60
+    assert wiring.settings_from(with_interval({"BOT_TICK__LEASE_SECONDS": "50"}, "60")).tick.lease_seconds == 50
+
+
+def test_schedule_times_lie_on_the_grid_and_in_the_future():
+    assert next_time(1_000, 180_000) == 180_000
+    assert next_time(180_000, 180_000) == 360_000
+    assert next_time(359_999, 180_000) == 360_000
+
+
+def test_only_one_supervisor_holds_the_place(tmp_path):
+    place = Place(folder=tmp_path / "paper", logs=tmp_path / "logs")
+    assert place.pid() is None
+    with place.held():
+        assert place.pid() == os.getpid()
+        with pytest.raises(UserError, match="runs already"), place.held():
+            pass
+    assert place.pid() is None
+
+
+def test_a_log_rotates_and_carries_both_times(tmp_path):
+    say = local_log(tmp_path / "x.log", most_bytes=2_000)
+    for number in range(100):
+        say(f"line {number}")
+    files = sorted(path.name for path in tmp_path.iterdir())
+    assert files[0] == "x.log"
+    assert len(files) > 1
+    assert all(path.stat().st_size <= 2_000 for path in tmp_path.iterdir())
+    last = (tmp_path / "x.log").read_text(encoding="utf-8").splitlines()[-1]
+    utc, jst, name, *rest = last.split()
+    assert (name, rest) == ("JST", ["line", "99"])
+    assert (int(utc[11:13]) + 9) % 24 == int(jst[:2])

@@ -1,0 +1,161 @@
+"""The log: one JSON line, two times, no secret, never an exception."""
+
+import io
+import json
+import logging
+import threading
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared import logs
+from shared.clock import FixedClock
+from shared.errors import UserError
+from shared.jst import jst_day, jst_text, utc_text
+from shared.reasons import Reason
+
+AT = 1_893_509_999_007  # 2030-01-01T14:59:59.007Z
+
+
+@pytest.fixture
+def stream():
+    made = io.StringIO()
+    logs.configure(stream=made, clock=FixedClock(AT))
+    yield made
+    logs.configure()
+
+
+def lines(stream):
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_a_line_is_json_with_severity_message_and_both_times(stream):
+    logs.log("tick.done", severity="WARNING", orders=[1], reason=Reason.OK, price=Decimal("1.50"))
+    assert lines(stream) == [
+        {
+            "severity": "WARNING",
+            "message": "tick.done",
+            "at": "2030-01-01T14:59:59.007Z",
+            "at_jst": "2030-01-01 23:59:59 JST",
+            "orders": [1],
+            "reason": "ok",
+            "price": "1.50",
+        }
+    ]
+
+
+def test_japan_is_nine_hours_ahead_and_its_day_ends_at_15_utc():
+    assert (utc_text(AT + 993), jst_text(AT + 993)) == ("2030-01-01T15:00:00.000Z", "2030-01-02 00:00:00 JST")
+    assert (jst_day(AT), jst_day(AT + 993)) == ("2030-01-01", "2030-01-02")
+
+
+class Untellable:
+    def __repr__(self):
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (float("nan"), "nan"),
+        (float("inf"), "inf"),
+        (np.float64(1.5), 1.5),
+        (np.int64(3), 3),
+        (True, True),
+        (None, None),
+        ({1: (2, {"a": float("-inf")})}, {"1": [2, {"a": "-inf"}]}),
+        (Path("a/b"), "a/b"),
+        (ValueError("x"), "ValueError('x')"),
+        ("two\nlines \ud800 😀", "two\nlines ? 😀"),
+        (Untellable(), "<Untellable that raised RuntimeError>"),
+    ],
+)
+def test_whatever_a_value_is_the_line_is_one_line_of_json(stream, value, told):
+    logs.log("x", value=value)
+    assert lines(stream)[0]["value"] == told
+
+
+def test_a_value_that_contains_itself_ends(stream):
+    loop: dict = {}
+    loop["again"] = loop
+    logs.log("x", loop=loop)
+    assert len(lines(stream)) == 1
+
+
+def test_a_field_cannot_take_the_place_of_the_lines_own(stream):
+    logs.log("x", at=1, message="mine", at_jst=2)
+    told = lines(stream)[0]
+    assert (told["message"], told["at"]) == ("x", "2030-01-01T14:59:59.007Z")
+    assert (told["at_"], told["message_"], told["at_jst_"]) == (1, "mine", 2)
+
+
+def test_registered_secrets_are_masked_wherever_they_stand(stream):
+    secret, url = 'k"ey/1 2', "https://discord.com/api/webhooks/77/tok-en_of-hook"
+    logs.register_secrets(secret, url, "", "abc")
+    logs.log(
+        f"event {secret}",
+        plain=f"<{secret}>",
+        quoted="k%22ey%2F1%202",
+        deep=[{secret: (url,)}],
+        error=ConnectionError("Max retries exceeded with url: /api/webhooks/77/tok-en_of-hook?wait=true"),
+        token="tok-en_of-hook",
+        short="abc stays",
+    )
+    text = stream.getvalue()
+    for part in ("k%22ey", "ey/1 2", "tok-en_of-hook", "webhooks/77"):
+        assert part not in text
+    assert text.count(logs.MASK) == 7
+    assert lines(stream)[0]["short"] == "abc stays"
+
+
+def test_the_filter_masks_what_other_libraries_log(stream):
+    logs.register_secrets("library-secret-1")
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(logs.SecretFilter())
+    other = logging.getLogger("some.library")
+    other.addHandler(handler)
+    other.propagate = False
+    try:
+        int("library-secret-1")
+    except ValueError:
+        other.exception("asking %s", "http://x/library-secret-1")
+    other.removeHandler(handler)
+    text = stream.getvalue()
+    assert "library-secret-1" not in text
+    assert "asking http://x/***" in text
+    assert "ValueError: invalid literal for int() with base 10: '***'" in text
+
+
+def test_lines_go_to_a_file_too_which_is_rotated(tmp_path, stream):
+    path = tmp_path / "logs" / "bot.jsonl"
+    logs.configure(stream=stream, path=path, clock=FixedClock(AT), max_bytes=2_000, keep=2)
+    for number in range(60):
+        logs.log("tick.done", number=number)
+    assert sorted(file.name for file in path.parent.iterdir()) == ["bot.jsonl", "bot.jsonl.1", "bot.jsonl.2"]
+    assert all(file.stat().st_size <= 2_000 for file in path.parent.iterdir())
+    assert json.loads(path.read_text().splitlines()[-1])["number"] == 59
+    assert len(lines(stream)) == 60
+
+
+def test_a_log_file_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written") as caught:
+        logs.configure(path=tmp_path / "file" / "bot.jsonl")
+    assert caught.value.remedy
+
+
+def test_without_configuration_lines_go_to_standard_error_as_it_is_now(capsys):
+    logs.configure()
+    logs.log("x")
+    assert json.loads(capsys.readouterr().err)["message"] == "x"
+
+
+def test_threads_do_not_mix_their_lines(stream):
+    threads = [threading.Thread(target=lambda: [logs.log("x", text="y" * 200) for _ in range(50)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(lines(stream)) == 200
