@@ -118,7 +118,6 @@ class ExecutionSettings:
     """How entries are tried."""
 
     entry_attempts: Count
-    poll_seconds: Positive
     crossing_rate: Share
 
 

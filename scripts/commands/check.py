@@ -24,7 +24,25 @@ STEPS = {
     "imports": ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
 }
 
-QUICK = ["tests/unit", "-m", "not full and not slow"]
+SLOWER = (
+    "tests/unit/models",
+    "tests/unit/sandbox",
+    "tests/unit/alerts/test_embeds.py::test_no_message_ever_breaks_a_limit_and_no_alert_is_lost",
+    "tests/unit/ensemble/test_bundle.py",
+    "tests/unit/execution/test_account.py::test_minute_by_minute_the_skipping_walk_equals_the_plain_one",
+    "tests/unit/execution/test_account.py::test_settling_in_pieces_equals_settling_at_once_on_thousands_of_paths",
+    "tests/unit/features/test_parity.py",
+    "tests/unit/report/test_report.py::test_thinning_keeps_the_deepest_drawdown_and_both_ends",
+    "tests/unit/risk/test_decide.py::test_no_entry_ever_exceeds_a_limit",
+)
+"""What `--quick` leaves out: these take most of the unit tests' time."""
+
+QUICK = [
+    "tests/unit",
+    "-m",
+    "not full and not slow",
+    *(f"--deselect={test}" if "::" in test else f"--ignore={test}" for test in SLOWER),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

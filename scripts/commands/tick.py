@@ -62,12 +62,11 @@ def _name(at_ms: int) -> str:
 
 
 def _stop_politely() -> None:
-    """The first Ctrl-C or SIGTERM lets the tick finish what is in flight; the second ends it at once."""
+    """The first Ctrl-C or SIGTERM lets the tick come to its end; the second ends it at once, as a crash would."""
 
     def stop(number: int, _frame: Any) -> None:
-        wiring.STOPPING.set()
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-        click.echo("finishing what is in flight; once more ends it at once", err=True)
+        click.echo("the tick goes on to its end; once more ends it at once", err=True)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)

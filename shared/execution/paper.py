@@ -16,6 +16,9 @@ from shared.settings import Settings
 from shared.types import Book, Candles, Holdings, Order, OrderIntent, Outcome, PairRules, Rejected, Unknown
 
 ATTEMPTS = 5
+STORE_EVERY_MS = 3_600_000
+"""Where only time has passed, the account is written this often: walking an hour again costs less than a write a tick."""
+
 SCHEMA = 1
 
 
@@ -56,6 +59,8 @@ class PaperExchange:
         self._store = store
         self._minutes = minutes
         self._settings = settings
+        self._ahead: tuple[object, PaperAccount] | None = None
+        self._stored_until = 0
 
     def reconcile(self, now_ms: int) -> Holdings:
         """Settle from the final 1m candles and say what is held.
@@ -73,7 +78,7 @@ class PaperExchange:
             if candles is None or not len(candles) or int(candles.opened_at[0]) > account.settled_until:
                 candles = self._minutes(account.settled_until, until)
             settled = accounts.settled(account, candles, until)
-            if settled == account or self._saved(settled, token):
+            if settled == account or self._kept_in_mind(account, settled, token) or self._saved(settled, token):
                 return self._told(settled, now_ms)
         raise Conflict(f"the paper account was written by others {ATTEMPTS} times while it was settled")
 
@@ -91,11 +96,6 @@ class PaperExchange:
     def cancel(self, order: Order, *, now_ms: int) -> Outcome:
         """Cancel one order: its life ends at `now_ms`; the path before that still counts."""
         return self._changed(now_ms, lambda account: accounts.canceled(account, order, now_ms=now_ms))
-
-    def next_look_at(self, now_ms: int) -> int | None:
-        """Never: a paper entry carries its bracket and its end, so waiting inside the tick would change nothing."""
-        del now_ms
-        return None
 
     def _changed(self, now_ms: int, change: Callable[[PaperAccount], tuple[PaperAccount, Outcome]]) -> Outcome:
         try:
@@ -118,10 +118,26 @@ class PaperExchange:
         if stored is None:
             terms = accounts.terms(paper, PairRules())
             return accounts.opened(Decimal(paper.capital_jpy), now_ms, kind=kind, terms=terms), None
-        account = read(stored[0])
+        account = self._remembered(stored)
         if account.idle:
             account = replace(account, kind=kind, terms=accounts.terms(paper, _rules(account)))
         return account, stored[1]
+
+    def _remembered(self, stored: tuple[Mapping[str, Any], object]) -> PaperAccount:
+        """The stored account, walked as far as this instance has walked that very version already."""
+        if self._ahead is not None and self._ahead[0] == stored[1]:
+            return self._ahead[1]
+        self._ahead = None
+        return read(stored[0])
+
+    def _kept_in_mind(self, account: PaperAccount, settled: PaperAccount, token: object | None) -> bool:
+        """Whether only time has passed, and not for long: then nothing is written, and a crash loses nothing."""
+        idle = replace(settled, settled_until=account.settled_until, last_price=account.last_price)
+        stored = self._stored_until if self._ahead is not None else account.settled_until
+        if token is None or idle != account or settled.settled_until - stored >= STORE_EVERY_MS:
+            return False
+        self._ahead, self._stored_until = (token, settled), stored
+        return True
 
     def _saved(self, account: PaperAccount, token: object | None) -> bool:
         try:

@@ -28,10 +28,6 @@ class Exchange(Protocol):
         """Cancel one order; `Accepted` carries it as it ended."""
         ...
 
-    def next_look_at(self, now_ms: int) -> int | None:
-        """When a resting entry is worth looking at again inside this tick; None where waiting cannot help."""
-        ...
-
 
 class PaperStore(Protocol):
     """Where the paper account lives between ticks: one document under compare-and-set."""

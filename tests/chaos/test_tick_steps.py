@@ -15,7 +15,8 @@ import pytest
 from shared.cycle import Ports
 from shared.errors import StoreBroken, Unavailable
 from shared.stores.ports import DocumentStore
-from shared.types import Purpose, TickStatus
+from shared.stores.state import BotDocuments
+from shared.types import TickStatus
 from tests import world as worlds
 from tests.world import DAY, HISTORY_DAYS, INTERVAL, ROOT, START, World, world
 
@@ -140,7 +141,6 @@ def killed(scene: World, tmp_path: Path, kill: tuple[str, str, str, int], at: in
 @pytest.mark.parametrize("first", [0, 1], ids=["at an entry", "with a position"])
 def test_a_kill_at_any_point_of_a_tick_leaves_the_account_as_if_it_had_not_happened(first, tmp_path) -> None:
     counts: Counter[str] = Counter()
-    last = NOW + 8 * INTERVAL
     with world(tmp_path / "calm") as scene:
         scene.with_model()
         calm = [scene.tick(NOW + index * INTERVAL) for index in range(9)]
@@ -164,7 +164,6 @@ def test_a_kill_at_any_point_of_a_tick_leaves_the_account_as_if_it_had_not_happe
             assert covered == held, kill
             counts["accounts compared"] += 1
             got = account_of(scene)
-            assert got["settled_until"] == expected["settled_until"]
             filled = sum(position["entries"][0]["lots"] for position in got["positions"])
             allowed = {0, sum(position["entries"][0]["lots"] for position in expected["positions"])}
             assert filled in allowed or first == 0, kill
@@ -173,11 +172,14 @@ def test_a_kill_at_any_point_of_a_tick_leaves_the_account_as_if_it_had_not_happe
                 assert got["cash_jpy"] == expected["cash_jpy"], kill
     assert counts["kills"] >= 8, counts
     assert counts["accounts compared"] == len(KILLS)
-    assert last
 
 
 def account_of(scene: World) -> Any:
-    return scene.ports().documents.get("paper/default").data
+    """The stored account, less what only says how far it has been walked (a warm instance keeps that in mind)."""
+    told = dict(scene.ports().documents.get("paper/default").data)
+    for walked in ("settled_until", "last_price"):
+        told.pop(walked)
+    return told
 
 
 def all_reports(scene: World) -> list[worlds.TickReport]:
@@ -186,22 +188,18 @@ def all_reports(scene: World) -> list[worlds.TickReport]:
 
 
 def test_two_hundred_missed_ticks_end_where_two_hundred_idle_ones_do(tmp_path) -> None:
-    accounts = []
+    ended = []
     for which in ("every tick", "none of them"):
         with world(tmp_path / which, extra={"BOT_RISK__MAX_HOLD_CANDLES": "500"}) as scene:
             scene.with_model()
             ports = scene.ports()
             scene.tick(NOW, ports)
-            scene.tick(NOW + INTERVAL, ports)
-            bot = worlds.wiring
-            assert bot
-            from shared.stores.state import BotDocuments
-
+            assert scene.tick(NOW + INTERVAL, ports).positions
             BotDocuments(ports.documents, "default").set_control({"halt": True}, who="test", why="no new entries", now_ms=NOW)
             if which == "every tick":
                 for index in range(2, 202):
                     scene.tick(NOW + index * INTERVAL, ports)
             report = scene.tick(NOW + 202 * INTERVAL, ports)
-            accounts.append((account_of(scene), report.equity_jpy, [order.intent.purpose for order in report.resting]))
-    assert accounts[0] == accounts[1]
-    assert accounts[0][0]["trades"] or Purpose.STOP in accounts[0][2], "there was something to go wrong"
+            ended.append((report.equity_jpy, report.cash_jpy, report.positions, report.resting, account_of(scene)["trades"]))
+    assert ended[0] == ended[1]
+    assert ended[0][4] or ended[0][3], "there was something to go wrong"

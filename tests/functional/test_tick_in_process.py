@@ -29,14 +29,14 @@ def run(scene: World, count: int, *, start: int = NOW, ports=None) -> list:
 
 def test_two_days_of_ticks_enter_protect_and_close_by_every_way(home) -> None:
     with world(home) as scene:
-        reports = run(scene.with_model(), 960)
+        reports = run(scene.with_model(), 600)
     reasons = Counter(trade.reason for report in reports for trade in report.trades)
     entered = [report for report in reports if report.decision and report.decision.action is Action.ENTER]
     assert {report.status for report in reports} == {TickStatus.DONE}
-    assert len(entered) >= 8
+    assert len(entered) >= 5
     assert reasons[Reason.EXIT_TARGET] >= 2
     assert reasons[Reason.EXIT_STOP] >= 1
-    assert sum(len(report.fills) for report in reports) >= 12
+    assert sum(len(report.fills) for report in reports) >= 8
     held = [report for report in reports if report.positions]
     assert len(held) >= 200
     for report in held:
@@ -50,14 +50,14 @@ def test_two_days_of_ticks_enter_protect_and_close_by_every_way(home) -> None:
 
 def test_a_candle_leads_to_one_signal_and_at_most_two_entry_attempts(home) -> None:
     with world(home) as scene:
-        reports = run(scene.with_model(), 480)
+        reports = run(scene.with_model(), 300)
     attempts = Counter(
         report.decision.as_of
         for report in reports
         for order in report.orders
         if order.intent.opens and order.what == "place" and report.decision
     )
-    assert len(attempts) >= 3
+    assert len(attempts) >= 2
     assert max(attempts.values()) <= 2
 
 
@@ -113,31 +113,33 @@ def test_a_halt_forbids_entries_until_a_person_resumes(home) -> None:
         ports = scene.ports()
         bot = BotDocuments(ports.documents, "default")
         bot.set_control({"halt": True}, who="test", why="a look around", now_ms=NOW)
-        halted = run(scene, 240, ports=ports)
+        halted = run(scene, 40, ports=ports)
         assert {report.status for report in halted} == {TickStatus.HALTED}
         assert not [order for report in halted for order in report.orders]
-        at = NOW + 240 * INTERVAL
+        at = NOW + 40 * INTERVAL
         bot.set_control({"halt": False, "resumed_at": at}, who="test", why="go on", now_ms=at)
-        resumed = run(scene, 480, start=at, ports=ports)
-    assert sum(order.intent.opens for report in resumed for order in report.orders) >= 2
+        resumed = run(scene, 240, start=at, ports=ports)
+    assert sum(order.intent.opens for report in resumed for order in report.orders) >= 1
 
 
 def test_a_drawdown_halt_stays_until_a_person_resumes_and_then_counts_from_the_present_equity(home) -> None:
-    with world(home, extra={"BOT_RISK__MAX_DRAWDOWN": "0.001", "BOT_RISK__MIN_EDGE_RATE": "-1", "BOT_PROFILE": "loose"}) as scene:
+    with world(
+        home, extra={"BOT_RISK__MAX_DRAWDOWN": "0.001", "BOT_RISK__MIN_EDGE_RATE": "-1", "BOT_PROFILE": "loose"}
+    ) as scene:
         scene.with_model()
         ports = scene.ports()
-        reports = run(scene, 480, ports=ports)
+        reports = run(scene, 300, ports=ports)
         assert reports[-1].status is TickStatus.HALTED
         assert reports[-1].reason is Reason.LIMIT_DRAWDOWN
         bot = BotDocuments(ports.documents, "default")
-        at = NOW + 480 * INTERVAL
+        at = NOW + 300 * INTERVAL
         bot.set_control({"resumed_at": at}, who="test", why="seen", now_ms=at)
         assert scene.tick(at + INTERVAL, ports).status is TickStatus.DONE
 
 
 def test_without_a_model_nothing_is_entered_and_the_report_says_so(home) -> None:
     with world(home) as scene:
-        reports = run(scene, 100)
+        reports = run(scene, 30)
     reasons = {report.decision.reason for report in reports if report.decision}
     assert Reason.MODEL_MISSING in reasons | {issue.reason for report in reports for issue in report.issues}
     assert not [order for report in reports for order in report.orders]
@@ -145,13 +147,11 @@ def test_without_a_model_nothing_is_entered_and_the_report_says_so(home) -> None
 
 def test_a_quiet_tick_stays_inside_its_budget(home) -> None:
     with world(home) as scene:
-        reports = run(scene.with_model(), 200)
+        reports = run(scene.with_model(), 130)
     quiet = [
-        report
-        for report in reports[1:]
-        if not report.orders and not report.fills and not report.trades and not report.alerts
+        report for report in reports[1:] if not report.orders and not report.fills and not report.trades and not report.alerts
     ]
-    assert len(quiet) >= 100
+    assert len(quiet) >= 80
     assert max(report.counts["reads"] for report in quiet) <= 10
     assert max(report.counts["writes"] for report in quiet) <= 6
     without_candle = [report for report in quiet if report.scheduled_at % 900_000]

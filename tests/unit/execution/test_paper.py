@@ -276,11 +276,6 @@ def test_fees_follow_the_rules_of_the_newest_order(world, shelf):
     assert paper.holdings(world.t0 + 130_000).positions == ()
 
 
-def test_waiting_inside_a_tick_changes_nothing_on_paper(world, shelf):
-    paper, _ = exchange(world, shelf)
-    assert paper.next_look_at(world.t0) is None
-
-
 def test_a_short_is_held_and_closed_on_margin(world, shelf):
     paper, _ = exchange(world, shelf, [(1_000_000, 1_001_000, 1_000_000, 1_000_000), (1_000_000, 1_000_000, 985_000, 986_000)])
     intent = world.entry(1_000_100, side=Side.SHORT, stop_price=1_020_000, target_price=990_000, expires_at=world.t0 + 100_000)

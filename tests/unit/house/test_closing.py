@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scripts.commands.check import QUICK
+from scripts.commands.check import QUICK, SLOWER
 from scripts.commands.test import neutral, pytest_arguments
 from tests.plugins.closing import PURE, kind_of, read_coverage, skipped_line, table
 
@@ -37,3 +37,10 @@ def test_tests_run_without_the_settings_and_keys_of_this_machine() -> None:
     environ = {"PATH": "p", "BOT_STAGE": "live", "BITBANK_API_KEY": "k", "DISCORD_WEBHOOK_URL": "d", "BOT_REQUIRE": "gcloud"}
     kept = neutral(environ)
     assert kept == {"PATH": "p", "BOT_REQUIRE": "gcloud", "PYTHONPATH": str(ROOT)}
+
+
+def test_what_the_quick_check_leaves_out_exists() -> None:
+    for test in SLOWER:
+        path, _, name = test.partition("::")
+        assert (ROOT / path).exists()
+        assert not name or f"def {name}(" in (ROOT / path).read_text(encoding="utf-8")
