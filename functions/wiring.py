@@ -14,7 +14,7 @@ from shared.cycle import Ports
 from shared.ensemble.signing import public_keys
 from shared.errors import BadSettings
 from shared.execution.paper import PaperExchange
-from shared.logs import log
+from shared.logs import log, register_secrets
 from shared.settings import Settings
 from shared.stores.bundles import BundleRegistry
 from shared.stores.candles import CandleWindows
@@ -28,8 +28,12 @@ def environment() -> Mapping[str, str]:
     return os.environ
 
 
+SECRETS = ("BITBANK_API_KEY", "BITBANK_API_SECRET", "BOT_BUNDLE_SIGNING_KEY")
+
+
 def settings_from(environ: Mapping[str, str], **more: Any) -> Settings:
     """Typed settings, and the rule that no tick in the cloud runs on an in-memory disk. Raises `BadSettings`."""
+    register_secrets(*(environ[name] for name in SECRETS if environ.get(name)))
     settings = configuration.load(environ, **more)
     if settings.mode == "live":
         raise BadSettings("BOT_MODE was live; live orders are not part of this version", remedy="set BOT_MODE=paper")

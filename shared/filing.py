@@ -8,13 +8,16 @@ from typing import Any
 import msgspec
 
 from shared import alerts as alerting
-from shared import risk
 from shared.alerts.ports import AlertSink
+from shared.jst import jst_day
 from shared.logs import log
 from shared.settings import Settings
 from shared.stores.ports import Document, DocumentStore, Write
 from shared.stores.state import BotDocuments
 from shared.types import Alert, Holdings, TickReport
+
+GIVE_UP_MS = 86_400_000
+"""An alert that nobody took for a day is kept, but no longer sent with every tick."""
 
 
 def report(draft: TickReport, *, holdings: Holdings | None, trades_seen: int, fills_seen: int) -> TickReport:
@@ -43,8 +46,7 @@ def fresh_alerts(
 ) -> list[Alert]:
     """What a person should know of this tick and was not told in this window already."""
     composed = alerting.compose(told, settings=settings, before=before, after=after)
-    fresh = [alert for alert in composed if documents.get(f"alerts/{alert.key}") is None]
-    return fresh[: settings.discord.max_per_tick]
+    return [alert for alert in composed if documents.get(f"alerts/{alert.key}") is None]
 
 
 def outbox(alert: Alert, settings: Settings) -> Write:
@@ -80,7 +82,7 @@ def day(told: TickReport, documents: DocumentStore, *, candle_at: int) -> list[W
     """The JST day's equity, once a candle, so that a month's report reads a month's documents."""
     if told.equity_jpy is None:
         return []
-    date = risk.jst_date(told.scheduled_at)
+    date = jst_day(told.scheduled_at)
     path = f"days/{told.bot}~{date}"
     stored = documents.get(path)
     data: dict[str, Any] = dict(stored.data) if stored is not None else {"bot": told.bot, "date": date, "equity": {}}
@@ -97,7 +99,10 @@ def deliver(waiting: Sequence[Document], *, bot: BotDocuments, sink: AlertSink, 
         alerts = [msgspec.convert(item.data["alert"], Alert) for item in waiting]
         deadline = time.monotonic() + max(0.0, seconds_left)
         sent = sink.send(alerts, deadline_ms=int(deadline * 1000))
-        bot.mark_sent([item for item, alert in zip(waiting, alerts, strict=True) if alert.key in sent], now_ms=now_ms)
+        paired = list(zip(waiting, alerts, strict=True))
+        bot.mark([item for item, alert in paired if alert.key in sent], status="sent", now_ms=now_ms)
+        old = [item for item, alert in paired if alert.key not in sent and now_ms - alert.at > GIVE_UP_MS]
+        bot.mark(old, status="undelivered", now_ms=now_ms)
     except Exception as error:  # noqa: BLE001 - the tick is saved; its answer must not depend on Discord
         log("alerts.undelivered", severity="ERROR", waiting=len(waiting), error=f"{type(error).__name__}: {error}")
 

@@ -138,7 +138,6 @@ class DiscordSettings:
     timeout_seconds: Positive
     attempts: Count
     window_seconds: Positive
-    max_per_tick: Count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

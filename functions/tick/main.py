@@ -1,6 +1,7 @@
 """The tick as a function: `POST /` runs one trading cycle, `GET /` tells how the bot is and trades nothing."""
 
 import sys
+import time
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ import msgspec
 from flask import Request, Response
 
 from functions import wiring
+from shared.alerts import failure
 from shared.cycle import Ports, TickRequest, run_tick
 from shared.errors import BotError, UserError
 from shared.logs import log
@@ -32,15 +34,13 @@ def tick(request: Request) -> Response:
         if request.method == "GET":
             return _health(settings, ports)
         return _run(request, settings, ports)
-    except UserError as error:
-        log("tick.refused", severity="CRITICAL", error=str(error), remedy=error.remedy)
-        return _answer({"status": "failed", "error": str(error), "remedy": error.remedy}, 503)
     except ValueError as error:
         return _answer({"status": "failed", "error": str(error)}, 400)
     except BotError as error:
         # Nothing was saved, so the scheduler may send the same tick again.
-        log("tick.failed", severity="CRITICAL", error=str(error))
-        return _answer({"status": "failed", "error": str(error)}, 503)
+        remedy = error.remedy if isinstance(error, UserError) else ""
+        log("tick.failed", severity="CRITICAL", error=str(error), remedy=remedy)
+        return _answer({"status": "failed", "error": str(error), "remedy": remedy}, 503)
 
 
 def _run(request: Request, settings: Settings, ports: Ports) -> Response:
@@ -56,7 +56,14 @@ def _run(request: Request, settings: Settings, ports: Ports) -> Response:
     asked = _asked(request.headers.get(SCHEDULE_HEADER) or body.get("scheduled_at"), settings, ports)
     if body.get("dry_run"):
         ports = wiring.ports(settings, wiring.environment(), dry_run=True)
-    told = msgspec.to_builtins(run_tick(ports, settings, asked))
+    try:
+        told = msgspec.to_builtins(run_tick(ports, settings, asked))
+    except BotError as error:
+        # The outbox is as broken as the tick, so this one alert goes straight to the sink.
+        remedy = error.remedy if isinstance(error, UserError) else ""
+        alert = failure(bot=settings.id, at=ports.clock.now_ms(), found=str(error), remedy=remedy, settings=settings)
+        ports.sink.send([alert], deadline_ms=int((time.monotonic() + settings.discord.timeout_seconds) * 1000))
+        raise
     log("tick.done", severity="INFO", **_line(told))
     return _answer(told, 200)
 

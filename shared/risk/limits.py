@@ -5,20 +5,12 @@ Every update may be done twice: trades are counted by their sequence, equity onl
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from shared.jst import jst_day
 from shared.money import ZERO
 from shared.settings import Settings
 from shared.types import Trade
-
-JST = timedelta(hours=9)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def jst_date(at: int) -> str:
-    """The accounting day of an instant: the date in Japan, a fixed nine hours ahead of UTC."""
-    return (EPOCH + JST + timedelta(milliseconds=at)).date().isoformat()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +28,7 @@ class Limits:
     @classmethod
     def first(cls, *, equity_jpy: Decimal, now_ms: int) -> "Limits":
         """The limits of an account that is seen for the first time."""
-        return cls(equity_peak_jpy=equity_jpy, day=jst_date(now_ms), day_start_equity_jpy=equity_jpy)
+        return cls(equity_peak_jpy=equity_jpy, day=jst_day(now_ms), day_start_equity_jpy=equity_jpy)
 
     def after_trades(self, trades: Sequence[Trade], now_ms: int, settings: Settings) -> "Limits":
         """Count the trades that are new: `max_losses` positions lost in a row begin a cool-down, and the count anew.
@@ -64,7 +56,7 @@ class Limits:
 
     def after_equity(self, equity_jpy: Decimal, now_ms: int) -> "Limits":
         """Raise the peak; on the first look of a JST day, take the equity as the day's start."""
-        peak, day = max(self.equity_peak_jpy, equity_jpy), jst_date(now_ms)
+        peak, day = max(self.equity_peak_jpy, equity_jpy), jst_day(now_ms)
         if day > self.day:
             return replace(self, equity_peak_jpy=peak, day=day, day_start_equity_jpy=equity_jpy)
         return self if peak == self.equity_peak_jpy else replace(self, equity_peak_jpy=peak)

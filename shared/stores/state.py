@@ -179,11 +179,14 @@ class BotDocuments:
         except Conflict:
             return
 
-    def mark_sent(self, alerts: Sequence[Document], *, now_ms: int) -> None:
-        """Mark alerts as delivered."""
+    def mark(self, alerts: Sequence[Document], *, status: str, now_ms: int) -> None:
+        """Take alerts out of the outbox: `sent`, or `undelivered` where nobody took them for too long."""
         if alerts:
             self.documents.commit(
-                [Write(kind="put", path=item.path, data={**item.data, "status": "sent", "sent_at": now_ms}) for item in alerts],
+                [
+                    Write(kind="put", path=item.path, data={**item.data, "status": status, "marked_at": now_ms})
+                    for item in alerts
+                ],
             )
 
     def reports(self, *, since_ms: int, limit: int = 10_000) -> list[Mapping[str, Any]]:

@@ -3,8 +3,9 @@
 import random
 from decimal import Decimal
 
+from shared.jst import jst_day
 from shared.reasons import Reason
-from shared.risk import Limits, jst_date
+from shared.risk import Limits
 from shared.types import Side, Trade
 
 NOW = 1_700_000_000_000
@@ -34,9 +35,9 @@ def first():
 
 
 def test_the_accounting_day_is_japans():
-    assert jst_date(DAY_START) == "2023-11-15"
-    assert jst_date(DAY_START - 1) == "2023-11-14"
-    assert jst_date(0) == "1970-01-01"
+    assert jst_day(DAY_START) == "2023-11-15"
+    assert jst_day(DAY_START - 1) == "2023-11-14"
+    assert jst_day(0) == "1970-01-01"
 
 
 def test_losses_in_a_row_begin_a_cooldown_and_a_win_ends_the_row(desk):
