@@ -140,7 +140,8 @@ def tick_process(environ: Mapping[str, str], *, log: Path) -> Iterator[tuple[str
         "--port",
         str(port),
     ]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("BOT_", "COV"))}
+    # As a user's shell or an image starts it: with compiled code, without this machine's own settings.
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("BOT_", "COV", "PYTHONDONTWRITE"))}
     with log.open("ab") as output:
         process = subprocess.Popen(command, cwd=ROOT, env={**clean, **environ}, stdout=output, stderr=output)
         try:

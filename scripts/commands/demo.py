@@ -20,7 +20,8 @@ from scripts.report.words import JST
 from shared.errors import UserError
 from shared.types import Timeframe
 
-EDGE_BP = 6.0
+EDGE_BP = 10.0
+GENERATED_SEED, EXPANSION_SEED = 12, 7
 HISTORY_DAYS = 200.0
 
 
@@ -33,7 +34,9 @@ HISTORY_DAYS = 200.0
     metavar="BP",
     help=f"The planted drift; 0: none.  [default: {EDGE_BP:g}]",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True, help="Which generated market or expansion.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), help="Which generated market, or which expansion of a file.  [default: 12; 7]"
+)
 @click.option(
     "--candles", type=click.Path(path_type=Path), help="Real candles (15m or 1m, CSV or Parquet) in place of generated ones."
 )
@@ -59,7 +62,7 @@ def command(
     *,
     days: float,
     edge_bp: float | None,
-    seed: int,
+    seed: int | None,
     candles: Path | None,
     start: str | None,
     history_days: float,
@@ -81,6 +84,8 @@ def command(
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         environ = environment_of(os.environ, home, profile)
+        if seed is None:
+            seed = GENERATED_SEED if candles is None else EXPANSION_SEED
         plan = _plan(environ, days, EDGE_BP if edge_bp is None else edge_bp, seed, candles, start, history_days)
         target = _target(out, plan)
         click.echo(market_line(plan.market, start_at=plan.start_at, end_at=plan.end_at), err=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from scripts.console import emit, json_option
+from shared.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 COVERAGE = Path("coverage")
@@ -36,7 +37,7 @@ def command(context: click.Context, *, paths: tuple[str, ...], expression: str |
 
 def pytest_arguments(paths: Sequence[str], expression: str | None, *, full: bool) -> list[str]:
     """What pytest is called with; a run of everything measures coverage and holds it against the floor."""
-    words = [str(Path(path).absolute()) for path in paths]
+    words = [_found(path) for path in paths]
     if expression:
         words += ["-k", expression]
     if full:
@@ -45,6 +46,15 @@ def pytest_arguments(paths: Sequence[str], expression: str | None, *, full: bool
         words += ["--cov", "--cov-report=", f"--cov-report=html:{COVERAGE / 'html'}"]
         words += [f"--cov-report=json:{COVERAGE / 'coverage.json'}", f"--floor={COVERAGE / 'coverage.json'}"]
     return words
+
+
+def _found(path: str) -> str:
+    """A path of tests, with its `::name`, from the current folder or else from the root."""
+    file, separator, name = path.partition("::")
+    for folder in (Path.cwd(), ROOT):
+        if (folder / file).exists():
+            return f"{folder / file}{separator}{name}"
+    raise UserError(f"there are no tests at {path}", remedy="name a file or folder below tests/, or choose by name with -k")
 
 
 def run_tests(words: Sequence[str], *, to_stderr: bool = False) -> int:

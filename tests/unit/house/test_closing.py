@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from scripts.commands.check import QUICK, SLOWER
 from scripts.commands.test import neutral, pytest_arguments
+from shared.errors import UserError
 from tests.plugins.closing import PURE, kind_of, read_coverage, skipped_line, table
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -29,8 +32,17 @@ def test_a_run_of_everything_is_measured_and_a_run_of_a_part_is_not() -> None:
     assert "--cov" in everything
     assert "--full" in everything
     assert any(word.startswith("--floor=") for word in everything)
-    assert pytest_arguments(("tests/unit",), "stop", full=False) == [str(Path("tests/unit").absolute()), "-k", "stop"]
+    assert pytest_arguments(("tests/unit",), "stop", full=False) == [str(ROOT / "tests/unit"), "-k", "stop"]
     assert not [word for word in QUICK if "cov" in word]
+
+
+def test_paths_are_found_from_the_current_folder_and_from_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "test_mine.py").write_text("")
+    words = pytest_arguments(("test_mine.py::test_x", "tests/unit/house"), None, full=False)
+    assert words == [f"{tmp_path}/test_mine.py::test_x", str(ROOT / "tests/unit/house")]
+    with pytest.raises(UserError, match="no tests at nowhere"):
+        pytest_arguments(("nowhere",), None, full=False)
 
 
 def test_tests_run_without_the_settings_and_keys_of_this_machine() -> None:
