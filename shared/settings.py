@@ -18,7 +18,7 @@ from shared.strategy_settings import Consensus, Strategies
 
 DEFAULTS = Path(__file__).with_name("bot.yaml")
 PREFIX = "BOT_"
-NOT_SETTINGS = frozenset({"BOT_REQUIRE", "BOT_BUNDLE_SIGNING_KEY", "BOT_PROFILE"})
+NOT_SETTINGS = frozenset({"BOT_REQUIRE", "BOT_BUNDLE_SIGNING_KEY", "BOT_PROFILE", "BOT_VENV"})
 
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Positive = Annotated[float, msgspec.Meta(gt=0.0)]

@@ -49,9 +49,9 @@ def pytest_arguments(paths: Sequence[str], expression: str | None, *, full: bool
 
 
 def _found(path: str) -> str:
-    """A path of tests, with its `::name`, from the current folder or else from the root."""
+    """A path of tests, with its `::name`, from the root or else from the current folder."""
     file, separator, name = path.partition("::")
-    for folder in (Path.cwd(), ROOT):
+    for folder in (ROOT, Path.cwd()):
         if (folder / file).exists():
             return f"{folder / file}{separator}{name}"
     raise UserError(f"there are no tests at {path}", remedy="name a file or folder below tests/, or choose by name with -k")

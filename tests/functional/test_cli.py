@@ -76,7 +76,7 @@ def test_status_of_a_bot_that_never_ticked(environ: dict[str, str]) -> None:
     ran = bot(environ, "status")
     assert ran.returncode == 1
     assert "none was ever run" in ran.stdout
-    told = json.loads(bot(environ, "status", "--json").stdout)
+    told = json.loads(bot({**environ, "BOT_VENV": "elsewhere"}, "status", "--json").stdout)
     assert told["fresh"] is False
     assert told["last_report"] is None
 

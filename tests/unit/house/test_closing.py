@@ -36,7 +36,7 @@ def test_a_run_of_everything_is_measured_and_a_run_of_a_part_is_not() -> None:
     assert not [word for word in QUICK if "cov" in word]
 
 
-def test_paths_are_found_from_the_current_folder_and_from_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_are_found_from_the_root_and_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "test_mine.py").write_text("")
     words = pytest_arguments(("test_mine.py::test_x", "tests/unit/house"), None, full=False)
