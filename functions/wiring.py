@@ -2,25 +2,42 @@
 
 import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import msgspec
 
 from shared import settings as configuration
 from shared.alerts.ports import AlertSink
 from shared.champion import Champions
 from shared.clock import Clock, SystemClock
 from shared.cycle import Ports
+from shared.ensemble.manifest import Manifest
 from shared.ensemble.signing import public_keys
 from shared.errors import BadSettings
+from shared.execution.account import PaperAccount
 from shared.execution.paper import PaperExchange
 from shared.logs import log, register_secrets
 from shared.settings import Settings
+from shared.state import State
 from shared.stores.bundles import BundleRegistry
 from shared.stores.candles import CandleWindows
 from shared.stores.ports import Blob, Bucket, DocumentStore
-from shared.stores.state import PaperDocument
-from shared.types import Level
+from shared.stores.state import BotDocuments, PaperDocument
+from shared.types import Alert, Level, PositionPlan, TickReport
+
+
+@cache
+def prepare_types() -> None:
+    """Let msgspec read every type that is decoded, before there are threads that decode.
+
+    msgspec (0.22) builds what it knows of a dataclass on first use and without a lock: two threads that meet there end the
+    process with a segmentation fault (seen in one of ten starts under load, and in half of them when provoked).
+    """
+    for decoded in (Settings, State, TickReport, Alert, PositionPlan, PaperAccount, Manifest):
+        msgspec.json.Decoder(decoded)
 
 
 def environment() -> Mapping[str, str]:
@@ -137,6 +154,9 @@ def _copied(documents: DocumentStore, settings: Settings) -> DocumentStore:
             if "lease" in data:
                 data["lease"] = {**data["lease"], "expires_at": 0}
             copy.create(path, data)
+    for intent in BotDocuments(documents, settings.id).open_intents():
+        copy.create(intent.path, intent.data)
+    documents.close()
     return copy
 
 

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import TypeVar
 
 import msgspec
@@ -20,13 +19,11 @@ from shared.execution import plan as planning
 from shared.execution.ports import Exchange
 from shared.market.ports import MarketFeed
 from shared.reasons import Reason
-from shared.risk.limits import Limits
 from shared.settings import Settings
-from shared.state import State
+from shared.state import State, unsaved_plans
 from shared.stores.ports import Document, DocumentStore
 from shared.stores.state import BotDocuments, Lease
 from shared.types import (
-    Account,
     Action,
     Decision,
     Holdings,
@@ -90,6 +87,8 @@ class _Tick:
         self.decision: Decision | None = None
         self.issues: tuple[Issue, ...] = ()
         self.model: str | None = None
+        self.trusted = self.ordered = False
+        self.unsaved: list[PositionPlan] = []
         self.status, self.reason, self.detail = TickStatus.DONE, Reason.OK, ""
 
     def run(self) -> TickReport:
@@ -100,20 +99,22 @@ class _Tick:
             return replace(msgspec.convert(claim.report, TickReport), status=TickStatus.DUPLICATE)
         if claim.document is None:
             return self._busy("this tick is being worked on")
-        lease = self.bot.take_lease(now_ms=now, lease_ms=lease_ms)
-        if lease is None:
-            self.bot.give_up_claim(claim.document)
-            return self._busy("another tick holds the account")
+        lease: Lease | None = None
         try:
-            return self._work(lease, claim.document)
+            lease = self.bot.take_lease(now_ms=now, lease_ms=lease_ms)
+            if lease is not None:
+                return self._work(lease, claim.document)
         except LeaseLost as error:
             return self._busy(str(error))
-        except BotError:
-            # Nothing was saved: give the tick back, so that the same one may be sent again.
+        except Exception:
+            # Whatever it was, nothing was saved: give the tick back, so that the same one may be sent again.
             with suppress(BotError):
-                self.bot.release(lease)
+                if lease is not None:
+                    self.bot.release(lease)
                 self.bot.give_up_claim(claim.document)
             raise
+        self.bot.give_up_claim(claim.document)
+        return self._busy("another tick holds the account")
 
     def _work(self, lease: Lease, claim: Document) -> TickReport:
         with self._timed("load"):
@@ -125,12 +126,15 @@ class _Tick:
         if self.request.scheduled_at < self.before.last_scheduled_at:
             newest = self.before.last_scheduled_at
             self._ended(TickStatus.LATE, Reason.TICK_LATE, f"a tick scheduled at {newest} has finished before this one")
-        elif self.holdings is not None:
+        elif self.trusted:
             self._guarded("fetch", self._fetch)
             if self.market is not None:
+                self._guarded("signal", self._read_signal)
                 self._guarded("decide", self._decide)
             if self.decision is not None:
                 self._guarded("order", self._order)
+            if self.ordered:
+                self._guarded("cover", self._cover)
         with self._timed("save"):
             report, waiting = self._save(lease, claim)
         seconds_left = self.settings.tick.answer_by_seconds - (time.monotonic() - self.started)
@@ -158,51 +162,42 @@ class _Tick:
         self.open_intents = self.bot.open_intents()
 
     def _reconcile(self) -> None:
+        """Only an account that was read and booked whole is `trusted`: on anything less nothing is decided."""
         try:
+            self._recover_plans()
             self.holdings = self.ports.exchange.reconcile(self.ports.clock.now_ms())
-        except BotError as error:
+            self._account_for(self.holdings)
+            self.state = self.state.after_unsaved(self.unsaved)
+            self.trusted = True
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the account, what is held is still protected
             self._ended(TickStatus.DEGRADED, Reason.STEP_FAILED, f"reconcile: {_sentence(error)}")
-            # What is known without the path is still protected; nothing is decided on it.
-            with suppress(BotError):
-                self._protect_with(self.ports.exchange.holdings(self.ports.clock.now_ms()))
-            return
-        self._recover_plan()
-        self._account_for(self.holdings)
 
     def _account_for(self, holdings: Holdings) -> None:
         """Book closed trades and equity into the limits, what is held into the state. Doing it twice changes nothing."""
+        resumed_at = int(self.control.get("resumed_at", 0))
         now = self.ports.clock.now_ms()
-        limits = self.state.limits or Limits.first(equity_jpy=holdings.equity_jpy, now_ms=now)
-        halted_at = self.state.halted_at
-        if halted_at and int(self.control.get("resumed_at", 0)) > halted_at:
-            halted_at, limits = 0, limits.restarted(holdings.equity_jpy, now)
-        limits = limits.after_trades(holdings.trades, now, self.settings)
-        limits = limits.after_equity(holdings.equity_jpy, now)
-        if not halted_at and limits.drawdown(holdings.equity_jpy) >= self.settings.risk.max_drawdown:
-            halted_at = now
-        self.state = replace(self.state, limits=limits, halted_at=halted_at).after_holdings(holdings)
+        self.state = self.state.after_account(holdings, resumed_at=resumed_at, now_ms=now, settings=self.settings)
 
-    def _recover_plan(self) -> None:
-        """A tick that died after sending an entry left its intent open: its plan is taken from there."""
-        for intent in self.open_intents:
-            if self.state.plan is None and intent.data.get("plan"):
-                self.state = replace(self.state, plan=msgspec.convert(intent.data["plan"], PositionPlan))
+    def _recover_plans(self) -> None:
+        """A tick that died after sending an entry left its intent open: its plan is newer than the saved one."""
+        self.unsaved = unsaved_plans([intent.data for intent in self.open_intents])
+        if self.unsaved:
+            self.state = replace(self.state, plan=self.unsaved[-1])
 
     def _protect(self) -> None:
-        """What is held gets its stop, orphans go. Needs neither candles nor model, and cannot stop the tick."""
-        if self.holdings is None:
-            return
+        """What is held gets its stop, orphans go. Needs neither the path nor candles nor model, and cannot stop the tick."""
         try:
-            self._protect_with(self.holdings)
-        except BotError as error:
+            self._protect_with(self.holdings or self.ports.exchange.holdings(self.ports.clock.now_ms()), part="p")
+        except Exception as error:  # noqa: BLE001 - the report of a tick that could not protect must still be saved
             self._ended(TickStatus.DEGRADED, Reason.EXIT_UNPROTECTED, f"protect: {_sentence(error)}")
 
-    def _protect_with(self, holdings: Holdings, market: Market | None = None) -> None:
+    def _protect_with(self, holdings: Holdings, market: Market | None = None, *, part: str) -> None:
+        """Carry out what protection asks for. `part` names this call: an intent's id is never used twice in a tick."""
         steps = planning.protection(
             holdings,
             plan=self.state.plan,
             signal=self.state.signal,
-            tick=self._prefix("p" if market is None else "q"),
+            tick=self._prefix(part),
             now_ms=self.ports.clock.now_ms(),
             settings=self.settings,
             book=market.book if market is not None else None,
@@ -214,7 +209,12 @@ class _Tick:
                 book=market.book if market is not None else None,
                 rules=market.rules if market is not None else None,
             )
-            self.holdings = self.ports.exchange.holdings(self.ports.clock.now_ms())
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """After orders: what is held now, and what that means for limits and plan."""
+        self.holdings = self.ports.exchange.holdings(self.ports.clock.now_ms())
+        self._account_for(self.holdings)
 
     # the market and the decision
 
@@ -235,7 +235,7 @@ class _Tick:
         self.issues = self.market.issues
         if planning.uncovered(_some(self.holdings), now_ms=clock.now_ms()):
             # The stop was refused without a book: with one it is known whether its trigger is passed, and the way is a close.
-            self._protect_with(_some(self.holdings), self.market)
+            self._protect_with(_some(self.holdings), self.market, part="q")
 
     def _due(self, now: int) -> bool:
         """Whether this tick may order something: a candle has closed, an entry may be tried again, or a time exit is due."""
@@ -243,50 +243,44 @@ class _Tick:
         plan = self.state.plan
         return closed_at > self.state.candle.as_of or self.state.retries or (plan is not None and now >= plan.exit_by)
 
-    def _decide(self) -> None:
+    def _read_signal(self) -> None:
+        """Ask for the model, and read the signal of a new candle. If this breaks nothing is entered; what is held can end."""
+        fetched = _some(self.market)
+        broken = Issue(reason=Reason.STEP_FAILED, forbids_entry=True, context={"step": "signal"})
+        self.market = replace(fetched, issues=(*fetched.issues, broken))
         champion = self.ports.champions.serving()
         self.model = champion.bundle.version if champion.bundle is not None else None
-        fetched = _some(self.market)
-        self.market = market = replace(fetched, issues=(*fetched.issues, *champion.issues))
-        self.issues = market.issues
-        candles = market.candles[Timeframe.M15]
-        newest = int(candles.closed_at[-1]) if len(candles) else 0
-        if newest > self.state.candle.as_of:
+        market = replace(fetched, issues=(*fetched.issues, *champion.issues))
+        if self._newest(market) > self.state.candle.as_of:
             signal = pipeline.last_signal(market, bundle=champion.bundle, settings=self.settings)
-            self.state = self.state if signal is None else self.state.after_candle(signal)
+            if signal is not None:
+                self.state = self.state.after_candle(signal, unsaved=self.unsaved, fills=_some(self.holdings).fills)
+        self.market = market
+
+    @staticmethod
+    def _newest(market: Market) -> int:
+        candles = market.candles[Timeframe.M15]
+        return int(candles.closed_at[-1]) if len(candles) else 0
+
+    def _decide(self) -> None:
+        market = _some(self.market)
+        self.issues = market.issues
         if self.state.signal is None:
-            self.decision = Decision(action=Action.DENY, as_of=newest, reason=Reason.DATA_MISSING)
+            self.decision = Decision(action=Action.DENY, as_of=self._newest(market), reason=Reason.DATA_MISSING)
             return
+        halted = bool(self.control.get("halt"))
         decision, self.issues = pipeline.decide(
             self.state.signal,
             market=market,
-            account=self._account(),
+            account=self.state.account(_some(self.holdings), halted=halted, capital_jpy=self.settings.capital_jpy),
             now_ms=self.ports.clock.now_ms(),
             settings=self.settings,
         )
         if decision.action in {Action.ENTER, Action.DENY} and self.state.candle.closed:
             decision = Decision(action=Action.HOLD, as_of=decision.as_of, reason=Reason.NOTHING_NEW)
         self.decision = decision
-        if self.control.get("halt") or self.state.halted_at:
-            self._ended(TickStatus.HALTED, Reason.HALTED_BY_PERSON if self.control.get("halt") else Reason.LIMIT_DRAWDOWN, "")
-
-    def _account(self) -> Account:
-        holdings, limits = _some(self.holdings), _some(self.state.limits)
-        return Account(
-            equity_jpy=holdings.equity_jpy,
-            capital_jpy=Decimal(self.settings.capital_jpy),
-            available_jpy=holdings.available_jpy,
-            equity_peak_jpy=limits.equity_peak_jpy,
-            day_start_equity_jpy=limits.day_start_equity_jpy,
-            losing_streak=limits.losing_streak,
-            cooldown_until=limits.cooldown_until,
-            halted=bool(self.control.get("halt")),
-            drawdown_halted=bool(self.state.halted_at),
-            position=holdings.positions[0] if holdings.positions else None,
-            plan=self.state.plan,
-            entry_resting=any(order.intent.opens for order in holdings.orders),
-            attempts_used=self.state.candle.attempts_used,
-        )
+        if halted or self.state.halted_at:
+            self._ended(TickStatus.HALTED, Reason.HALTED_BY_PERSON if halted else Reason.LIMIT_DRAWDOWN, "")
 
     # orders
 
@@ -319,13 +313,17 @@ class _Tick:
         self.desk.blocked_by_unknown = any(
             (doc.data.get("outcome") or {}).get("outcome") == "unknown" for doc in self.open_intents
         )
+        self.ordered = bool(steps)
         opened = self.desk.carry_out(steps, book=market.book, rules=market.rules, plan=plan)
         if opened is not None and plan is not None:
             plan = replace(plan, entry_intent=opened)
         self.state = self.state.after_decision(decision, attempted=opened is not None, plan=plan)
-        if steps:
-            self.holdings = self.ports.exchange.holdings(self.ports.clock.now_ms())
-            self._account_for(self.holdings)
+
+    def _cover(self) -> None:
+        """See what the orders did. Where a close did not happen, what it had to make room for comes back at once."""
+        self._look_again()
+        if planning.bare(_some(self.holdings), now_ms=self.ports.clock.now_ms()):
+            self._protect_with(_some(self.holdings), self.market, part="r")
 
     def _prefix(self, part: str) -> str:
         """Deterministic, and another one when a tick is taken over: what the dead one wrote is never written again."""
@@ -356,8 +354,9 @@ class _Tick:
         fresh = filing.fresh_alerts(report, documents, settings, before=before, after=after)
         alerts = [filing.outbox(alert, settings) for alert in fresh]
         report = replace(report, alerts=tuple(write.path.removeprefix("alerts/") for write in alerts))
-        intents = [*self.open_intents, *self.desk.intents] if self.holdings is not None else []
-        writes = [*filing.settled_intents(intents, of_this_tick=self.desk.intents), *filing.trades(report), *alerts]
+        intents = [*self.open_intents, *self.desk.intents] if self.trusted else []
+        settled = filing.settled_intents(intents, of_this_tick=self.desk.intents, counted_until=self.state.candle.as_of)
+        writes = [*settled, *filing.trades(report), *alerts]
         if self.state.candle.as_of != self.before.candle.as_of:
             writes += filing.day(report, documents, candle_at=self.state.candle.as_of)
         # What this very batch writes (state, report, the rest) belongs to the count that it stores.

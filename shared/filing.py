@@ -46,7 +46,8 @@ def fresh_alerts(
 ) -> list[Alert]:
     """What a person should know of this tick and was not told in this window already."""
     composed = alerting.compose(told, settings=settings, before=before, after=after)
-    return [alert for alert in composed if documents.get(f"alerts/{alert.key}") is None]
+    once = {alert.key: alert for alert in reversed(composed)}
+    return [alert for alert in reversed(once.values()) if documents.get(f"alerts/{alert.key}") is None]
 
 
 def outbox(alert: Alert, settings: Settings) -> Write:
@@ -55,12 +56,17 @@ def outbox(alert: Alert, settings: Settings) -> Write:
     return Write(kind="put", path=f"alerts/{alert.key}", data=data)
 
 
-def settled_intents(intents: Sequence[Document], *, of_this_tick: Sequence[Document]) -> list[Write]:
-    """Close the intents whose outcome is known now. One of this tick whose outcome is not stays open, and blocks entries."""
+def settled_intents(intents: Sequence[Document], *, of_this_tick: Sequence[Document], counted_until: int) -> list[Write]:
+    """Close the intents whose outcome is known now and that the state has counted.
+
+    One of this tick whose outcome is not known stays open, and blocks entries; and so does an entry on a candle that the state
+    has not reached (`counted_until`): the tick that sent it died, and its attempt would be forgotten.
+    """
     writes = []
     for intent in intents:
         outcome = (intent.data.get("outcome") or {}).get("outcome", "unknown")
-        if outcome == "unknown" and intent in of_this_tick:
+        uncounted = (intent.data.get("plan") or {}).get("as_of", 0) > counted_until
+        if uncounted or (outcome == "unknown" and intent in of_this_tick):
             continue
         writes.append(Write(kind="put", path=intent.path, data={**intent.data, "status": "settled"}))
     return writes

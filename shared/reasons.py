@@ -78,6 +78,7 @@ TRANSIENT = frozenset(
         Reason.DATA_STALE,
         Reason.CLOCK_SKEW,
         Reason.DEADLINE_NEAR,
+        Reason.STEP_FAILED,
     },
 )
 """Denials that the following ticks may try again until `decision_valid_seconds` after the candle's close."""

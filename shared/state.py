@@ -1,7 +1,8 @@
 """What a bot remembers from tick to tick: only what the exchange does not know. No growing lists."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from shared.errors import BadData
 from shared.reasons import TRANSIENT, Reason
 from shared.risk.limits import Limits
 from shared.settings import Settings
-from shared.types import Action, Decision, Holdings, PositionPlan, Signal
+from shared.types import Account, Action, Decision, Fill, Holdings, PositionPlan, Purpose, Signal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +59,23 @@ class State:
             )
         return replace(state, mode=settings.mode, stage=settings.stage)
 
-    def after_candle(self, signal: Signal) -> "State":
-        """A new candle was read: its signal is computed once and kept for the ticks that may try again."""
+    def after_candle(self, signal: Signal, *, unsaved: Sequence[PositionPlan] = (), fills: Sequence[Fill] = ()) -> "State":
+        """A new candle was read: its signal is computed once and kept for the ticks that may try again.
+
+        `unsaved` are the plans of entries that ticks sent and died of: those of this candle were attempts on it, and one that
+        `fills` show to be filled has used it up.
+        """
         if self.candle.as_of == signal.as_of:
             return self
-        return replace(self, signal=signal, candle=CandleProgress(as_of=signal.as_of, attempts_used=0, closed=False))
+        sent = sum(plan.as_of == signal.as_of for plan in unsaved)
+        filled = any(fill.purpose is Purpose.ENTRY and fill.at > signal.as_of for fill in fills)
+        candle = CandleProgress(as_of=signal.as_of, attempts_used=sent, closed=bool(sent) and filled)
+        return replace(self, signal=signal, candle=candle)
+
+    def after_unsaved(self, plans: Sequence[PositionPlan]) -> "State":
+        """Entries on the present candle that ticks sent and died of were attempts too."""
+        used = self.candle.attempts_used + sum(plan.as_of == self.candle.as_of for plan in plans)
+        return replace(self, candle=replace(self.candle, attempts_used=used))
 
     def after_decision(self, decision: Decision, *, attempted: bool, plan: PositionPlan | None) -> "State":
         """A decision was made on the present candle and, where `attempted`, an entry was placed.
@@ -86,6 +99,40 @@ class State:
         candle = replace(self.candle, closed=True) if filled else self.candle
         return replace(self, holds=holds, candle=candle, plan=self.plan if holds or entry_rests else None)
 
+    def after_account(self, holdings: Holdings, *, resumed_at: int, now_ms: int, settings: Settings) -> "State":
+        """Book closed trades and equity into the limits, and what is held. Doing it twice changes nothing.
+
+        The drawdown halt begins here, and ends where a person resumed after it.
+        """
+        limits = self.limits or Limits.first(equity_jpy=holdings.equity_jpy, now_ms=now_ms)
+        halted_at = self.halted_at
+        if halted_at and resumed_at > halted_at:
+            halted_at, limits = 0, limits.restarted(holdings.equity_jpy, now_ms)
+        limits = limits.after_trades(holdings.trades, now_ms, settings).after_equity(holdings.equity_jpy, now_ms)
+        if not halted_at and limits.drawdown(holdings.equity_jpy) >= settings.risk.max_drawdown:
+            halted_at = now_ms
+        return replace(self, limits=limits, halted_at=halted_at).after_holdings(holdings)
+
+    def account(self, holdings: Holdings, *, halted: bool, capital_jpy: int) -> Account:
+        """What the risk rules want to know. `halted`: by a person."""
+        if self.limits is None:
+            raise AssertionError("the limits are there once an account was booked")
+        return Account(
+            equity_jpy=holdings.equity_jpy,
+            capital_jpy=Decimal(capital_jpy),
+            available_jpy=holdings.available_jpy,
+            equity_peak_jpy=self.limits.equity_peak_jpy,
+            day_start_equity_jpy=self.limits.day_start_equity_jpy,
+            losing_streak=self.limits.losing_streak,
+            cooldown_until=self.limits.cooldown_until,
+            halted=halted,
+            drawdown_halted=bool(self.halted_at),
+            position=holdings.positions[0] if holdings.positions else None,
+            plan=self.plan,
+            entry_resting=any(order.intent.opens for order in holdings.orders),
+            attempts_used=self.candle.attempts_used,
+        )
+
     @property
     def retries(self) -> bool:
         """Whether the newest candle's signal may still lead to an entry."""
@@ -95,3 +142,10 @@ class State:
         """As JSON values."""
         data: dict[str, Any] = msgspec.to_builtins(self)
         return data
+
+
+def unsaved_plans(intents: Sequence[Mapping[str, Any]]) -> list[PositionPlan]:
+    """The plans of entries that no saved state knows of, the newest last; those that were rejected led to nothing."""
+    sent = [intent for intent in sorted(intents, key=lambda intent: int(intent["at"])) if intent.get("plan")]
+    lost = [intent for intent in sent if (intent.get("outcome") or {}).get("outcome") != "rejected"]
+    return [msgspec.convert(intent["plan"], PositionPlan) for intent in lost]

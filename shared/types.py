@@ -152,6 +152,11 @@ class PairRules:
     status: str = "NORMAL"
     circuit_break_mode: str = "NONE"
 
+    @property
+    def suspended(self) -> bool:
+        """Whether the exchange takes no order at all."""
+        return not self.enabled or self.status == "HALT"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:

@@ -30,6 +30,7 @@ class Rule(StrEnum):
     """The invariants by name, in the order in which a broken one is told: causes before their consequences."""
 
     PLACED_ONCE = "an intent id makes one order"
+    LOST = "no accepted order vanishes"
     LIMITS = "an opening order fits size limits and money"
     ALIVE = "an order fills only during its life"
     SETTLED_ONCE = "no minute is walked twice"
@@ -48,7 +49,6 @@ class Rule(StrEnum):
     CASH = "cash follows from the fills"
     EQUITY = "equity is what cash, positions, fees and interest say"
     EQUITY_JUMP = "equity moves only with a price, a fill, interest or a fee"
-    LOST = "no accepted order vanishes"
 
 
 class Violation(NamedTuple):
@@ -272,7 +272,8 @@ class Walk:
         self.before, self.after, self.minutes, self.orders = before, after, minutes, orders
         self.fills: dict[int, list[Fill]] = defaultdict(list)
         for fill in new_fills(before, after):
-            self.fills[fill.at].append(fill)
+            if fill.order_id in orders:  # an unknown one is told by the audit
+                self.fills[fill.at].append(fill)
         self.lots = {side: before.lots(side) for side in Side}
         self.gone: set[int] = set()
         fresh = {order.order_id for order in before.orders}
@@ -313,17 +314,17 @@ class Walk:
             if fill.purpose is Purpose.ENTRY:
                 self.lots[fill.side] += fill.lots
         held = dict(self.lots)
-        fired = {fill.order_id for fill in fills if fill.purpose is Purpose.STOP}
         for fill in fills:
             yield from self._fill(fill, points, index)
             if fill.purpose is not Purpose.ENTRY:
                 self.lots[fill.side] -= fill.lots
+            if fill.purpose is Purpose.STOP:
+                self.gone.add(fill.order_id)
         for stop in self.stops:
             side, newborn = stop.intent.side, stop.placed_at == at and stop.order_id >= self.before.next_order_id
             due = stop.order_id not in self.gone and held[side] and reached(stop.intent, price)
-            if due and (newborn or alive(stop, at)) and stop.order_id not in fired and self.lots[side]:
+            if due and (newborn or alive(stop, at)) and self.lots[side]:
                 yield Violation(Rule.STOP_FIRED, f"{stop.intent.id} at {at}: {price} against {stop.intent.trigger_price}")
-        self.gone |= fired
         for side in Side:
             if held[side] and not self.lots[side]:  # the end of a position ends every order on its side
                 self.gone |= {stop.order_id for stop in self.stops if stop.intent.side is side}
@@ -345,7 +346,8 @@ class Walk:
             yield Violation(Rule.THROUGH, f"{intent.id}: {fill.price} for a limit of {intent.price}, the path at {price}")
         if not intent.opens:
             for stop in self.stops:
-                live = stop.intent.side is intent.side and stop.order_id not in self.gone
+                known = stop.placed_at <= at and stop.order_id not in self.gone  # not one that a later fill will bring
+                live = known and stop.intent.side is intent.side
                 if live and any(alive(stop, t) and reached(stop.intent, p) for t, p in points[index:]):
                     yield Violation(Rule.STOP_FIRST, f"{intent.id} filled at {at}; the candle reaches {stop.intent.id}")
 
@@ -375,32 +377,30 @@ def sizes(account: PaperAccount, intended: Mapping[Side, int]) -> Iterator[Viola
                 yield Violation(Rule.CLOSE_SIZE, f"{order.intent.id} closes {order.remaining_lots} of {held}")
 
 
-def affordable(before: PaperAccount, after: PaperAccount, intent: OrderIntent, rules: PairRules, at: int) -> Iterator[Violation]:
-    """An accepted opening order: its size, and what it needs beside what is held and reserved already."""
+def affordable(
+    before: PaperAccount, after: PaperAccount, intent: OrderIntent, rules: PairRules, mark: int, at: int
+) -> Iterator[Violation]:
+    """An accepted opening order: its size, and its need beside what is held and reserved already, judged before it costs."""
     most = rules.max_limit_lots if intent.kind is OrderKind.LIMIT else rules.max_market_lots
     if not rules.min_lots <= intent.lots <= most:
         yield Violation(Rule.LIMITS, f"{intent.lots} lots outside {rules.min_lots} to {most}")
-    resting = [order for order in after.orders if order.intent.opens]
-    reserved = sum(order.intent.price * order.remaining_lots for order in resting)
+    resting = [(order.intent.price or 0) * order.remaining_lots for order in after.orders if order.intent.opens]
     if after.kind == "spot":
-        fees = sum(
-            round(order.intent.price * order.remaining_lots * max(0, Fraction(rules.maker_fee_rate))) for order in resting
-        )
-        if reserved + fees > units(after.cash_jpy):
-            yield Violation(Rule.LIMITS, f"{reserved + fees} units reserved of {units(after.cash_jpy)} in cash")
-        return
-    held = sum(entry.price * entry.lots for position in after.positions for entry in position.entries)
-    # The order itself is judged before it costs anything: interest, fee and slippage of its own fill come after.
-    worth = units(accounts.equity(before, after.last_price, at)) / Fraction(rules.margin_ratio)
-    room = 2 * (after.terms.costs.slippage_rate + after.terms.costs.spread_rate) if not resting else 0
-    if reserved + held > worth * (1 + Fraction(room)) + 50_000:
-        yield Violation(Rule.LIMITS, f"{reserved + held} units of positions on {worth}")
+        fee = max(Fraction(0), Fraction(rules.maker_fee_rate))
+        needed, money = sum(resting) + sum(round(cost * fee) for cost in resting), Fraction(units(after.cash_jpy))
+    else:
+        held = sum(entry.price * entry.lots for position in after.positions for entry in position.entries)
+        needed = sum(resting) + held
+        money = units(accounts.equity(before, mark, at)) / Fraction(rules.margin_ratio)
+    if needed > money:
+        yield Violation(Rule.LIMITS, f"{intent.id}: {needed} units needed of {float(money)}")
 
 
 class Audit:
     """Follows one account from its opening, event by event, and raises `InvariantBroken` at the first that is wrong."""
 
-    def __init__(self, account: PaperAccount) -> None:
+    def __init__(self, account: PaperAccount, *, least_lots: int = 1) -> None:
+        self.least_lots = least_lots  # less than the exchange's minimum cannot be stopped: it is dust
         self.journal = Journal.of(account)
         self.orders: dict[int, Order] = {}
         self.accepted: dict[str, int] = {}
@@ -411,7 +411,15 @@ class Audit:
         self.counts: Counter[str] = Counter()
 
     def placed(
-        self, before: PaperAccount, after: PaperAccount, intent: OrderIntent, outcome: Outcome, *, rules: PairRules, now: int
+        self,
+        before: PaperAccount,
+        after: PaperAccount,
+        intent: OrderIntent,
+        outcome: Outcome,
+        *,
+        rules: PairRules,
+        mark: int,
+        now: int,
     ) -> None:
         found: list[Violation] = []
         if not isinstance(outcome, Accepted):
@@ -429,7 +437,7 @@ class Audit:
                 self.intended[intent.side] += intent.lots
                 if intent.stop_price is None:
                     self.excused.add(intent.side)
-                found += affordable(before, after, intent, rules, now)
+                found += affordable(before, after, intent, rules, mark, now)
         self._register(after)
         for fill in new_fills(before, after):
             if fill.at != now or fill.maker:
@@ -465,18 +473,17 @@ class Audit:
             elif side not in self.excused:
                 self.counts["covered"] += 1
                 bare = bare_lots(account, side, at)
-                if bare > 0:
+                if bare >= self.least_lots:
                     yield Violation(Rule.COVER, f"{bare} of {account.lots(side)} lots {side} have no stop")
 
-    def _after(
-        self, event: str, before: PaperAccount, after: PaperAccount, at: int, found: Iterable[Violation]
-    ) -> None:
+    def _after(self, event: str, before: PaperAccount, after: PaperAccount, at: int, found: Iterable[Violation]) -> None:
         self.counts["events"] += 1
         insist(event, chain(found, self._standing(before, after, at)))
         self.at = at
 
     def _standing(self, before: PaperAccount, after: PaperAccount, at: int) -> Iterator[Violation]:
         """All that must hold after any event."""
+        yield from self._lost(before, after)
         fills = new_fills(before, after)
         worth = self._worth(before)
         told = [done for done in after.trades if done.sequence >= before.next_trade_sequence]
@@ -498,24 +505,33 @@ class Audit:
         yield from wrong
         yield from books(after, self.journal, at)
         yield from self._jump(before, after, at, fills, worth)
-        yield from self._lost(before, after)
 
     def _filled(self, fill: Fill) -> Iterator[Violation]:
-        order = self.orders[fill.order_id]
+        order = self.orders.get(fill.order_id)
+        if order is None:
+            yield Violation(Rule.LOST, f"fill {fill.sequence} belongs to order {fill.order_id}, which nobody knows")
+            return
         self.filled[fill.order_id] += fill.lots
         self.counts[f"{self.journal.kind} {fill.side} {fill.purpose} fills"] += 1
         self.counts["partial fills"] += fill.purpose is Purpose.ENTRY and self.filled[fill.order_id] < order.intent.lots
         if self.filled[fill.order_id] > order.intent.lots:
             yield Violation(Rule.FILLED_ONCE, f"{order.intent.id}: {self.filled[fill.order_id]} of {order.intent.lots} lots")
-        family, _, part = order.intent.id.rpartition(".")
-        if part in {"stop", "target"} and family in self.accepted:
-            closed = sum(
-                lots for number, lots in self.filled.items() if self.orders[number].intent.id in {f"{family}.stop", f"{family}.target"}
-            )
-            if closed > self.filled[self.accepted[family]]:
-                yield Violation(Rule.FILLED_ONCE, f"{family}: its exits closed {closed} lots")
+        yield from self._bracket(order.intent)
         if units(fill.fee_jpy) != self.journal.fee(fill):
             yield Violation(Rule.FEE, f"{fill.fee_jpy} for {fill.lots} lots at {fill.price}")
+
+    def _bracket(self, intent: OrderIntent) -> Iterator[Violation]:
+        """Stop and target of an entry close together no more than it opened, where nothing else was held on its side."""
+        family, _, part = intent.id.rpartition(".")
+        opened = [number for number in self.filled if self.orders[number].intent.opens]
+        mine = [number for number in opened if self.orders[number].intent.side is intent.side]
+        if part not in {"stop", "target"} or [self.orders[number].intent.id for number in mine] != [family]:
+            return
+        exits = [number for number in self.filled if self.orders[number].intent.id in {f"{family}.stop", f"{family}.target"}]
+        closed, entered = sum(self.filled[number] for number in exits), self.filled[mine[0]]
+        self.counts["brackets"] += 1
+        if closed > entered:
+            yield Violation(Rule.FILLED_ONCE, f"stop and target of {family} closed {closed} of {entered} lots")
 
     def _worth(self, account: PaperAccount) -> tuple[int, int, int, dict[Side, int]]:
         journal, mark = self.journal, account.last_price

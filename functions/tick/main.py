@@ -1,7 +1,9 @@
 """The tick as a function: `POST /` runs one trading cycle, `GET /` tells how the bot is and trades nothing."""
 
 import sys
+import threading
 import time
+import traceback
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -30,7 +32,7 @@ STALE_AFTER_INTERVALS = 3
 def tick(request: Request) -> Response:
     """Run a tick, or say how the last one went."""
     try:
-        settings, ports = _wired()
+        settings, ports = _wired_once()
         if request.method == "GET":
             return _health(settings, ports)
         return _run(request, settings, ports)
@@ -58,12 +60,17 @@ def _run(request: Request, settings: Settings, ports: Ports) -> Response:
         ports = wiring.ports(settings, wiring.environment(), dry_run=True)
     try:
         told = msgspec.to_builtins(run_tick(ports, settings, asked))
-    except BotError as error:
+    except Exception as error:
         # The outbox is as broken as the tick, so this one alert goes straight to the sink.
-        remedy = error.remedy if isinstance(error, UserError) else ""
-        alert = failure(bot=settings.id, at=ports.clock.now_ms(), found=str(error), remedy=remedy, settings=settings)
+        named = error if isinstance(error, BotError) else BotError(f"{type(error).__name__}: {error}")
+        remedy = named.remedy if isinstance(named, UserError) else ""
+        alert = failure(bot=settings.id, at=ports.clock.now_ms(), found=str(named), remedy=remedy, settings=settings)
         ports.sink.send([alert], deadline_ms=int((time.monotonic() + settings.discord.timeout_seconds) * 1000))
-        raise
+        if named is error:
+            raise
+        # A surprise of ours is no bad request; where it happened belongs into the log.
+        log("tick.surprise", severity="ERROR", trace=traceback.format_exc())
+        raise named from error
     log("tick.done", severity="INFO", **_line(told))
     return _answer(told, 200)
 
@@ -73,6 +80,16 @@ def _wired() -> tuple[Settings, Ports]:
     """Settings and adapters, made by the first request and kept by the warm instance: caches, nothing else."""
     settings = wiring.settings_from(wiring.environment())
     return settings, wiring.ports(settings, wiring.environment())
+
+
+def _wired_once() -> tuple[Settings, Ports]:
+    """One thread wires, the others wait: see `wiring.prepare_types` for what happens otherwise."""
+    with _WIRING:
+        wiring.prepare_types()
+        return _wired()
+
+
+_WIRING = threading.Lock()
 
 
 def _asked(text: object, settings: Settings, ports: Ports) -> TickRequest:

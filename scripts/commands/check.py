@@ -29,6 +29,7 @@ SLOWER = (
     "tests/unit/sandbox",
     "tests/unit/alerts/test_embeds.py::test_no_message_ever_breaks_a_limit_and_no_alert_is_lost",
     "tests/unit/ensemble/test_bundle.py",
+    "tests/unit/ensemble/test_predict.py",
     "tests/unit/execution/test_account.py::test_minute_by_minute_the_skipping_walk_equals_the_plain_one",
     "tests/unit/execution/test_account.py::test_settling_in_pieces_equals_settling_at_once_on_thousands_of_paths",
     "tests/unit/features/test_parity.py",

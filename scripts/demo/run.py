@@ -1,8 +1,10 @@
 """The demo from beginning to end: sandbox, history, training, the tick's process, every schedule time, the report."""
 
+import signal
+import threading
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -133,13 +135,34 @@ def _ticked(ran: Ran, *, environ: dict[str, str], exchange: Exchange, home: Path
     times = range(plan.start_at, plan.end_at + 1, settings.tick.interval_seconds * 1000)
     began = time.monotonic()
     try:
-        with screen_for(first_line(ran.header), len(times)) as screen:
+        with screen_for(first_line(ran.header), len(times)) as screen, _ctrl_c_between_ticks() as look:
             for scheduled_at in times:
+                look()
                 ran.reports.append(_one(clock, scheduler, scheduled_at, (exchange.child, function)))
                 ran.ticking_seconds = time.monotonic() - began
                 screen.show(ran.reports[-1])
     finally:
         ran.candles = _shown(settings, home, plan, ran.reports)
+
+
+@contextmanager
+def _ctrl_c_between_ticks() -> Iterator[Callable[[], None]]:
+    """Ctrl-C and SIGTERM wait for the tick to end: raised inside a callback or a destructor, Python would lose them."""
+    asked = threading.Event()
+
+    def look() -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield look
+        return
+    before = {number: signal.signal(number, lambda *_: asked.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield look
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _one(clock: SteppedClock, scheduler: Scheduler, scheduled_at: int, children: tuple[Child, ...]) -> TickReport:
@@ -190,9 +213,9 @@ def _close(ran: Ran, settings: Settings) -> None:
         ran.header = replace(
             ran.header, end_at=max(reached, ran.plan.start_at + 1), stopped_early=f"{early} after {share:.2f} simulated days."
         )
-    signal = next((report.signal for report in reversed(ran.reports) if report.signal and report.signal.warm), None)
-    if signal is not None:
-        smallest = risk.smallest_capital(price=signal.close, atr_jpy=signal.atr_jpy, rules=PairRules(), settings=settings)
+    newest = next((report.signal for report in reversed(ran.reports) if report.signal and report.signal.warm), None)
+    if newest is not None:
+        smallest = risk.smallest_capital(price=newest.close, atr_jpy=newest.atr_jpy, rules=PairRules(), settings=settings)
         ran.header = replace(ran.header, smallest_capital_jpy=smallest)
     if ran.failure is not None:
         for told in ran.last_lines:

@@ -280,7 +280,9 @@ def _bracketed(account: PaperAccount, entry: OrderIntent, fill: Fill) -> PaperAc
 
 
 def _grown(account: PaperAccount, more: OrderIntent, at: int) -> PaperAccount:
-    resting = next((order for order in account.orders if order.intent.id == more.id and not ended(order, at)), None)
+    """Enlarge what rests already, unless it was cancelled later than this fill: its end would leave the new lots bare."""
+    mine = [order for order in account.orders if order.intent.id == more.id]
+    resting = next((order for order in mine if order.intent.expires_at is None), None)
     if resting is None:
         return with_order(account, more, at)[0]
     larger = replace(resting.intent, lots=resting.intent.lots + more.lots)

@@ -7,7 +7,7 @@ ends an order's life at that instant, and what the path did before still counts 
 from collections.abc import Callable
 from dataclasses import replace
 
-from shared.execution.fills import crossing_book, ended, reaches
+from shared.execution.fills import Crossing, crossing_book, ended, reaches
 from shared.execution.ledger import (
     Execution,
     PaperAccount,
@@ -105,14 +105,19 @@ def _crosses(intent: OrderIntent, book: Book) -> bool:
 def _crossed(account: PaperAccount, order: Order, book: Book, now_ms: int) -> PaperAccount:
     """Trade at once: at the touch and the slippage beyond it, but a limit never beyond its own price."""
     intent = order.intent
-    price, slippage_jpy = crossing_book(book, buys=intent.buys, lots=intent.lots, costs=account.terms.costs)
-    if intent.price is not None:
-        price = min(price, intent.price) if intent.buys else max(price, intent.price)
-        slippage_jpy = jpy(notional_jpy(abs(price - book.mid), intent.lots))
+    price, slippage_jpy = _at_once(account, intent, book)
     done = Execution(at=now_ms, price=price, lots=intent.lots, maker=False, slippage_jpy=slippage_jpy)
     if not intent.opens:
         return closing(account, order, done)
     return opening(account, order, done)
+
+
+def _at_once(account: PaperAccount, intent: OrderIntent, book: Book) -> Crossing:
+    crossing = crossing_book(book, buys=intent.buys, lots=intent.lots, costs=account.terms.costs)
+    if intent.price is None:
+        return crossing
+    price = (min if intent.buys else max)(crossing.price, intent.price)
+    return Crossing(price, jpy(notional_jpy(abs(price - book.mid), intent.lots)))
 
 
 # refusals, in the order in which they are asked
@@ -167,7 +172,7 @@ def _size(account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms:
 
 def _suspended(account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules) -> Rejected | None:
     del account, book, now_ms
-    if not rules.enabled:
+    if rules.suspended:
         return _no("70001", why="trading is suspended")
     if intent.kind is OrderKind.MARKET and not (rules.market_orders and rules.circuit_break_mode == CONTINUOUS):
         return _no("70020", mode=rules.circuit_break_mode)
@@ -191,12 +196,14 @@ def _unaffordable(
     if not intent.opens:
         return None
     mark = book.mid if book is not None else account.last_price
-    price = intent.price or (None if book is None else book.ask if intent.buys else book.bid)
+    price = intent.price
+    if book is not None and (intent.kind is OrderKind.MARKET or _crosses(intent, book)):
+        price = _at_once(account, intent, book).price  # what it costs, not what its limit or the touch says
     if price is None:
         return None
     needed = notional_jpy(price, intent.lots)
     if account.kind == "spot":
-        fee_rate = rules.maker_fee_rate if intent.post_only else rules.taker_fee_rate
+        fee_rate = rules.maker_fee_rate if intent.post_only else max(rules.maker_fee_rate, rules.taker_fee_rate)
         needed += jpy(needed * max(ZERO, fee_rate))
     free = available_jpy(replace(account, terms=account.terms.following(rules)), mark, now_ms)
     if needed > free:

@@ -86,6 +86,14 @@ def uncovered(holdings: Holdings, *, now_ms: int) -> tuple[Position, ...]:
     return tuple(held for held in holdings.positions if _covered(_closes(holdings, held.side, now_ms)) < held.lots)
 
 
+def bare(holdings: Holdings, *, now_ms: int) -> bool:
+    """Whether a position is uncovered and no order that closes it rests either."""
+    return any(
+        all(order.intent.purpose is not Purpose.CLOSE for order in _closes(holdings, held.side, now_ms))
+        for held in uncovered(holdings, now_ms=now_ms)
+    )
+
+
 def orders(
     decision: Decision,
     holdings: Holdings,
@@ -192,6 +200,10 @@ class _Draft:
         return self.rules is None or (self.rules.market_orders and self.rules.circuit_break_mode == "NONE")
 
     @property
+    def suspended(self) -> bool:
+        return self.rules is not None and self.rules.suspended
+
+    @property
     def mark(self) -> Decimal | None:
         return self.book.mid if self.book is not None else self.holdings.mark_price
 
@@ -227,7 +239,14 @@ def _guarded(draft: _Draft, position: Position, plan: PositionPlan | None, signa
     )
     if draft.mark is not None and reaches(stop, int(draft.mark)):
         return list(_closed(draft, position, Reason.EXIT_UNPROTECTED))
-    return [Place(intent=stop), *_target(draft, position, plan, closes)]
+    return [*_unlocked(draft, closes), Place(intent=stop), *_target(draft, position, plan, closes)]
+
+
+def _unlocked(draft: _Draft, closes: list[Order]) -> list[Step]:
+    """On spot a resting sale locks the coins that a stop needs: it goes first."""
+    if draft.settings.account != "spot":
+        return []
+    return [Cancel(order=order, reason=Reason.STOP_PLACED) for order in closes if order.intent.kind is OrderKind.LIMIT]
 
 
 def _surplus(closes: list[Order], lots: int) -> list[Step]:
@@ -271,7 +290,12 @@ def _stop_from(signal: Signal | None, position: Position, settings: Settings) ->
 
 
 def _closed(draft: _Draft, position: Position, reason: Reason) -> tuple[Step, ...]:
-    """Cancel all that holds the position's quantity or would grow it, then close all of it."""
+    """Cancel all that holds the position's quantity or would grow it, then close all of it.
+
+    Nothing where no order is taken at all, or no price is known: what rests stays, it is better than nothing.
+    """
+    if draft.suspended:
+        return ()
     mine = [order for order in draft.holdings.orders if order.intent.side is position.side]
     cancels = [Cancel(order=order, reason=reason) for order in mine if not ended(order, draft.now_ms)]
     if draft.market_allowed:

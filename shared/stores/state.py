@@ -12,6 +12,7 @@ finds another version and gets `LeaseLost`.
 
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -72,7 +73,7 @@ class BotDocuments:
             return Claim(document=self.documents.create(path, claimed))
         except AlreadyExists:
             stored = self.documents.get(path)
-        if stored is None:  # deleted in between: the deleter gave it up, so somebody may try again later
+        if stored is None:  # deleted in between, by its age or by a person
             return Claim()
         if stored.data["report"] is not None:
             return Claim(report=stored.data["report"])
@@ -84,8 +85,12 @@ class BotDocuments:
             return Claim()
 
     def give_up_claim(self, claim: Document) -> None:
-        """Take back a claim on which nothing was done, so that a redelivery may have it."""
-        self.documents.commit([Write(kind="delete", path=claim.path)])
+        """Let a claim of which nothing was saved run out now, so that a redelivery may have it.
+
+        Whoever took it over meanwhile, or saved a report after all, keeps it.
+        """
+        with suppress(Conflict):
+            self.documents.replace(claim, {**claim.data, "expires_at": 0})
 
     def take_lease(self, *, now_ms: int, lease_ms: int) -> Lease | None:
         """Take the account's lease, or None while a live tick holds it."""

@@ -181,6 +181,23 @@ def test_a_corrupt_database_and_a_locked_one_are_named_and_nothing_is_lost(tmp_p
         assert damaged.read_bytes().startswith(b"this is no database"), "nothing was overwritten"
 
 
+def test_a_surprise_inside_a_tick_is_no_bad_request_and_blocks_nothing(tmp_path) -> None:
+    with world(tmp_path / "home") as scene:
+        stored = SqliteDocuments(tmp_path / "home" / "state.sqlite")
+        with tick_process(scene.with_model().environ, log=tmp_path / "log") as (url, _):
+            assert post(url, NOW)[1]["status"] == "done"
+            good = stored.get("bots/default")
+            bad = stored.replace(good, {**good.data, "lease": {"fence": "three", "expires_at": 0}})
+            code, body = post(url, NOW + INTERVAL)
+            assert (code, body["status"]) == (503, "failed")
+            assert "ValueError" in body["error"]
+            stored.replace(bad, good.data)
+            scene.time.advance_to(NOW + INTERVAL)
+            assert post(url, NOW + INTERVAL)[1]["status"] == "done"
+        stored.close()
+    assert "Traceback" in (tmp_path / "log").read_text()
+
+
 def test_without_network_the_tick_is_degraded_and_says_so(tmp_path) -> None:
     with world(tmp_path / "home") as scene:
         clock, environ = scene.server.url, scene.with_model().environ
@@ -217,3 +234,29 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     for pid in (*map(int, children), process.pid):
         os.kill(pid, signal.SIGKILL)
     process.wait(5)
+
+
+def test_many_threads_may_send_the_very_first_requests(tmp_path) -> None:
+    """A race in msgspec's first use ended the process; a short switch interval provokes it in half of the starts."""
+    program = (
+        "import sys, threading\n"
+        "sys.setswitchinterval(1e-6)\n"
+        "from functions_framework import create_app\n"
+        "app = create_app('tick', 'functions/tick/main.py')\n"
+        "barrier = threading.Barrier(8)\n"
+        "codes = []\n"
+        "def ask():\n"
+        "    client = app.test_client()\n"
+        "    barrier.wait()\n"
+        "    codes.append(client.get('/').status_code)\n"
+        "threads = [threading.Thread(target=ask) for _ in range(8)]\n"
+        "[thread.start() for thread in threads]\n"
+        "[thread.join() for thread in threads]\n"
+        "assert codes == [503] * 8, codes\n"
+    )
+    environ = {**os.environ, "BOT_HOME": str(tmp_path / "home")}
+    starts = [
+        subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+        for _ in range(8)
+    ]
+    assert [done.returncode for done in starts] == [0] * 8, starts[-1].stderr[-2000:]

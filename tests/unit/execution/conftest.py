@@ -15,8 +15,8 @@ from shared import settings as configuration
 from shared.errors import Conflict
 from shared.execution import account as accounts
 from shared.execution.account import PaperAccount
-from shared.money import notional_jpy
-from shared.types import Book, Candles, Order, OrderIntent, OrderKind, PairRules, Purpose, Side, Timeframe
+from shared.types import Book, Candles, OrderIntent, OrderKind, PairRules, Purpose, Side, Timeframe
+from tests.invariants import Audit
 
 T0 = 1_699_999_200_000
 MINUTE = 60_000
@@ -136,6 +136,15 @@ class World:
         assert account.lots(side) == intent.lots
         return account
 
+    def audit(self, account: PaperAccount) -> Audit:
+        """The invariants, from an account on that nothing was filled yet."""
+        audit = Audit(account)
+        for order in account.orders:
+            audit.orders[order.order_id] = order
+            audit.accepted[order.intent.id] = order.order_id
+            audit.intended[order.intent.side] += order.intent.lots
+        return audit
+
     def walk(self, rng: random.Random, count: int, *, start: int = 1_000_000, step: int = 300) -> list[tuple[float, ...]]:
         """A believable random path: small moves, gaps, wicks, flat minutes without volume."""
         rows, price = [], start
@@ -186,23 +195,3 @@ class Shelf:
 @pytest.fixture
 def shelf() -> Shelf:
     return Shelf()
-
-
-def reconciles(account: PaperAccount, capital: int) -> None:
-    """Cash and position follow from the fills and trades alone. Lists must not have been cut."""
-    assert account.next_trade_sequence - 1 == len(account.trades)
-    expected = Decimal(capital) + sum(trade.net_jpy for trade in account.trades)
-    if account.kind == "spot":
-        expected -= sum(notional_jpy(e.price, e.lots) + e.fee_jpy for held in account.positions for e in held.entries)
-    assert account.cash_jpy == expected
-    for side in Side:
-        opened = sum(fill.lots for fill in account.fills if fill.side is side and fill.purpose is Purpose.ENTRY)
-        closed = sum(fill.lots for fill in account.fills if fill.side is side and fill.purpose is not Purpose.ENTRY)
-        assert account.lots(side) == opened - closed >= 0
-        closes: list[Order] = [o for o in account.orders if o.intent.side is side and not o.intent.opens]
-        assert all(order.remaining_lots <= account.lots(side) for order in closes)
-
-
-@pytest.fixture
-def check():
-    return reconciles

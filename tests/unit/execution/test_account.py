@@ -1,11 +1,12 @@
 """The paper account: costs by hand to the yen, what it refuses, what a cancel means, and properties over random paths."""
 
 import random
+from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from shared.execution import ledger
 from shared.money import notional_jpy
 from shared.reasons import Reason
 from shared.types import Accepted, OrderKind, PairRules, Purpose, Rejected, Side
+from tests.account_stories import Cuts, play
 
 HOUR = 3_600_000
 
@@ -167,6 +169,29 @@ def test_margin_reserves_what_rests_and_what_is_held(world):
     assert refusal(world.placed(spot, second, 1_000_010)[1]) == (Reason.MARGIN_INSUFFICIENT, "60001")
 
 
+@pytest.mark.parametrize("kind", ["margin", "spot"])
+def test_an_order_that_crosses_must_afford_what_it_costs_and_not_only_the_touch(world, kind):
+    account = world.account(kind, free=False, capital=1_000_000)
+    book = world.book(1_000_000)
+    rules = replace(PairRules(), margin_ratio=Decimal(1), taker_fee_rate=Decimal(0))
+    market = world.entry(None, 10_000, kind=OrderKind.MARKET, post_only=False)  # at the touch 1,000,001 yen
+    for lots, fits in ((9_994, True), (9_995, False)):  # at 1,000,502 yen with slippage
+        after, outcome = accounts.placed(account, replace(market, lots=lots), book=book, now_ms=world.t0, rules=rules)
+        assert isinstance(outcome, Accepted) is fits, outcome
+        assert after.cash_jpy >= 0
+    if kind == "margin":  # a short that crosses sells above its limit: the larger amount counts
+        short = world.entry(900_000, 10_001, side=Side.SHORT, post_only=False)
+        fees = replace(account, terms=replace(account.terms, costs=replace(account.terms.costs, slippage_rate=Decimal(0))))
+        assert refusal(accounts.placed(fees, short, book=book, now_ms=world.t0, rules=rules)[1])[1] == "50061"
+
+
+def test_a_resting_order_must_afford_the_dearer_of_both_fees(world):
+    account = world.account("spot", capital=100_000)
+    rules = replace(PairRules(), taker_fee_rate=Decimal(0), maker_fee_rate=Decimal("0.001"))
+    limit = world.entry(1_000_000, 1_000, post_only=False)
+    assert refusal(accounts.placed(account, limit, book=world.book(1_000_100), now_ms=world.t0, rules=rules)[1])[1] == "60001"
+
+
 def test_at_most_thirty_orders_live(world):
     account = world.account()
     for number in range(30):
@@ -275,6 +300,18 @@ def test_an_ended_entry_shows_until_the_path_to_its_end_is_known_and_an_ended_cl
     assert accounts.holdings(held, None, world.t0 + 61_000).orders == ()
 
 
+def test_a_fill_before_the_cancel_of_its_stop_brings_a_stop_that_outlives_the_cancel(world):
+    """The path up to a cancel is walked later: what it fills must not be covered by an order that is about to end."""
+    account = world.resting(world.account(free=False), world.entry(1_000_000, stop_price=900_000), 1_010_000)
+    account = settle(world, account, (1_001_000, 1_001_000, 999_000, 1_001_000, 0.002), first=0)
+    assert account.lots(Side.LONG) == 4
+    (stop,) = (order for order in account.orders if order.intent.kind is OrderKind.STOP)
+    account, _ = accounts.canceled(account, stop, now_ms=world.t0 + 115_000)
+    account = settle(world, account, (1_001_000, 1_001_000, 999_000, 1_001_000, 0.001))
+    assert account.lots(Side.LONG) == 6
+    assert [(order.intent.purpose, order.remaining_lots) for order in account.orders[1:]] == [("stop", 2)]
+
+
 def test_the_end_of_a_position_ends_every_order_on_its_side(world):
     held = world.held(entry=1_000_000, stop=950_000, target=1_100_000)
     for order in held.orders:
@@ -307,81 +344,60 @@ def test_an_order_on_a_long_idle_account_does_not_ask_for_the_idle_time(world):
     assert account.settled_until == later - 12_345
 
 
-def play(world, seed, cuts):
-    """One random story: entries, brackets, cancels and closes at random times; `cuts` settles between them in pieces."""
-    rng = random.Random(seed)
-    kind = rng.choice(["margin", "spot"])
-    account = world.account(kind, free=rng.random() < 0.3)
-    minutes = world.minutes(world.walk(rng, 40), holes=sorted(rng.sample(range(40), 3)))
-    done = 0
-    limits = dict.fromkeys(Side, 0)
-    for number in range(rng.randint(1, 6)):
-        minute = rng.randint(done, 39)
-        for cut in [*(rng.sample(range(done, minute + 1), min(3, minute + 1 - done)) if cuts else []), minute]:
-            account = accounts.settled(account, minutes, world.t0 + cut * world.minute)
-        if not cuts:  # keep both players' dice in step
-            rng.sample(range(done, minute + 1), min(3, minute + 1 - done))
-        done = minute
-        now = world.t0 + minute * world.minute + rng.randint(0, 59_999)
-        row = minutes.closed_by(now)
-        price = int(row.close[-1]) if len(row) else 1_000_000
-        account = act(world, rng, account, price, now, number, limits)
-        for side in Side:
-            assert account.lots(side) <= limits[side]
-    account = accounts.settled(account, minutes, world.t0 + 40 * world.minute)
-    return account, limits
+WAYS: tuple[Cuts, ...] = ("minutes", "pieces", "whole")
+STORIES = 400
+FLOORS = {  # what 1,000 stories must have exercised
+    "events": 40_000,
+    "covered": 3_000,
+    "protected": 500,
+    "refusals": 1_500,
+    "told again": 100,
+    "cancels": 700,
+    "partial fills": 300,
+    "parts": 60,
+    "brackets": 250,
+    "interest days": 2,
+    "open at the end": 120,
+    "placed stop": 25,
+    **{f"{held} entry fills": 150 for held in ("margin long", "margin short", "spot long")},
+    **{f"{held} exit_stop": 50 for held in ("margin long", "margin short", "spot long")},
+    **{f"{held} exit_time": 3 for held in ("margin long", "margin short", "spot long")},
+    **{f"margin {side} exit_target": 30 for side in Side},
+}
 
 
-def act(world, rng, account, price, now, number, limits):
-    side = rng.choice(list(Side)) if account.kind == "margin" else Side.LONG
-    choice = rng.random()
-    if choice < 0.6:
-        reach = rng.randint(100, 1500)
-        entry = price - side.sign * rng.randint(2, 300)
-        intent = world.entry(
-            entry,
-            rng.randint(1, 400),
-            side=side,
-            id=f"{number}.entry",
-            expires_at=now + rng.randint(10_000, 400_000),
-            stop_price=entry - side.sign * reach,
-            target_price=entry + side.sign * rng.randint(100, 1500),
-        )
-        limits[side] += intent.lots
-    elif choice < 0.75 and account.orders:
-        return accounts.canceled(account, rng.choice(account.orders), now_ms=now)[0]
-    elif choice < 0.9:
-        for order in account.orders:
-            if order.intent.side is side and not order.intent.opens:
-                account = accounts.canceled(account, order, now_ms=now)[0]
-        intent = world.close(max(1, account.lots(side)), side=side, id=f"{number}.close", reason=Reason.EXIT_TIME)
-    else:
-        lots = max(1, account.lots(side))
-        intent = world.stop(price - side.sign * rng.randint(-100, 500), lots, side=side, id=f"{number}.stop")
-    return world.placed(account, intent, price, now)[0]
+def exercised(counts, stories):
+    """Whether the stories did enough of everything to be worth their green."""
+    return {name: (counts[name], floor) for name, floor in FLOORS.items() if counts[name] < floor * stories / 1_000}
 
 
-def test_settling_in_pieces_equals_settling_at_once_on_thousands_of_paths(world, check, full):
-    counts = dict.fromkeys(("trades", "stops", "targets", "partial", "open", "entries"), 0)
-    for seed in range(10_000 if full else 1_000):
-        whole, _ = play(world, seed, cuts=False)
-        pieces, _ = play(world, seed, cuts=True)
-        assert whole == pieces, seed
-        check(whole, 10_000_000)
-        counts["trades"] += len(whole.trades)
-        counts["stops"] += sum(trade.reason is Reason.EXIT_STOP for trade in whole.trades)
-        counts["targets"] += sum(trade.reason is Reason.EXIT_TARGET for trade in whole.trades)
-        counts["partial"] += sum(not trade.ends_position for trade in whole.trades)
-        counts["open"] += bool(whole.positions)
-        counts["entries"] += sum(fill.purpose is Purpose.ENTRY for fill in whole.fills)
-    floors = {"trades": 400, "stops": 200, "targets": 40, "partial": 10, "open": 50, "entries": 500}
-    assert all(counts[name] >= floor for name, floor in floors.items()), counts
+def test_every_event_of_every_story_keeps_every_invariant_however_it_is_cut():
+    counts = Counter()
+    for seed in range(STORIES):
+        ends = {cuts: play(seed, cuts) for cuts in WAYS}
+        assert ends["minutes"][0] == ends["pieces"][0] == ends["whole"][0], seed
+        counts += ends["minutes"][1]
+    assert exercised(counts, STORIES) == {}
 
 
-@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seed=st.integers(0, 2**63))
-def test_any_seed_settles_alike_in_pieces(world, seed):
-    assert play(world, seed, cuts=False) == play(world, seed, cuts=True)
+@pytest.mark.full
+def test_a_thousand_settings_with_ten_random_markets_each_keep_every_invariant():
+    counts, settings = Counter(), set()
+    for number in range(10_000):
+        setting = 1_000_000 + number // 10
+        ends = [play(number, cuts, setting=setting) for cuts in ("minutes", "whole")]
+        assert ends[0][0] == ends[1][0], number
+        settings.add(setting)
+        counts += ends[0][1]
+    assert len(settings) == 1_000
+    assert exercised(counts, 10_000) == {}
+
+
+@hypothesis_settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**63), setting=st.integers(0, 2**63))
+def test_any_seed_settles_alike_in_pieces(seed, setting):
+    ends = [play(seed, cuts, setting=setting)[0] for cuts in WAYS]
+    assert ends[0] == ends[1] == ends[2]
 
 
 def test_minute_by_minute_the_skipping_walk_equals_the_plain_one(world):
@@ -395,8 +411,11 @@ def test_minute_by_minute_the_skipping_walk_equals_the_plain_one(world):
         account = world.resting(world.account(free=False), intent, 1_000_000)
         whole = accounts.settled(account, minutes, world.t0 + 300 * world.minute)
         single = account
+        audit = world.audit(account)
         for minute in range(301):
-            single = accounts.settled(single, minutes, world.t0 + minute * world.minute)
+            before, single = single, accounts.settled(single, minutes, world.t0 + minute * world.minute)
+            if seed % 3 == 0:
+                audit.settled(before, single, minutes)
         assert whole == single
         walked += len(whole.trades)
     assert walked > 50

@@ -85,10 +85,16 @@ def test_two_hundred_skipped_ticks_end_as_two_hundred_ticks(world, seed):
         shelf = _shelf()
         paper, _minutes = exchange(world, shelf, rows)
         entered(world, paper, 999_990, stop=999_000, target=1_001_000)
+        account = paper._load(world.t0)[0]
+        audit = world.audit(account)
         if index == 0:
             for tick in range(1, 200):
                 fresh, _minutes = exchange(world, shelf, rows)  # a new process each time
-                fresh.reconcile(world.t0 + tick * 180_000 + 2_000)
+                now = world.t0 + tick * 180_000 + 2_000
+                fresh.reconcile(now)
+                before, account = account, fresh._load(now)[0]
+                audit.settled(before, account, _minutes.candles)
+            assert audit.counts["events"] == 199
         ends.append(paper.reconcile(world.t0 + 200 * 180_000 + 12_000))
     assert ends[0] == ends[1]
     assert ends[0].settled_until == world.t0 + 200 * 180_000
@@ -123,14 +129,14 @@ def test_the_skipped_ticks_saw_trades(world):
 
 def test_dying_between_any_two_steps_changes_nothing(world):
     """Each step runs in a new process, some of them twice, some after a save that was lost."""
-    rng, died = random.Random(5), 0
+    rng, died, audited = random.Random(5), 0, 0
     for seed in range(20):
         rows = random_market(world, seed, 40)
         ends = []
         for crashes in (False, True):
-            shelf = _shelf()
+            shelf, account = _shelf(), None
             for tick in range(13):
-                paper, _ = exchange(world, shelf, rows)
+                paper, _minutes = exchange(world, shelf, rows)
                 now = world.t0 + tick * 180_000 + 11_000
                 if crashes and rng.random() < 0.3:
                     before = {"data": shelf.data, "version": shelf.version}
@@ -143,9 +149,15 @@ def test_dying_between_any_two_steps_changes_nothing(world):
                 if tick == 0:
                     for _ in range(2 if crashes else 1):
                         entered(world, paper, 999_950, stop=999_000, target=1_001_000)
+                    account = paper._load(now)[0]
+                    audit = world.audit(account)
+                before, account = account, paper._load(now)[0]
+                audit.settled(before, account, _minutes.candles)
+                audited += 1
             ends.append(paper.reconcile(now))
         assert ends[0] == ends[1]
     assert died > 30
+    assert audited == 20 * 2 * 13
 
 
 def test_a_lost_race_is_read_again_and_done_again(world, shelf):
