@@ -20,6 +20,7 @@ from shared.errors import BadSettings
 from shared.execution.account import PaperAccount
 from shared.execution.paper import PaperExchange
 from shared.logs import log, register_secrets
+from shared.market.bitbank import BitbankFeed
 from shared.settings import Settings
 from shared.state import State
 from shared.stores.bundles import BundleRegistry
@@ -99,6 +100,11 @@ def clock_for(settings: Settings) -> Clock:
     return SteppedClock(settings.clock)
 
 
+def feed_for(settings: Settings, clock: Clock, bucket: Bucket) -> BitbankFeed:
+    """Bitbank's public API, with its candle windows in `bucket`."""
+    return BitbankFeed(settings, clock, CandleWindows(bucket))
+
+
 def sink_for(settings: Settings, environ: Mapping[str, str]) -> AlertSink:
     """Discord where a webhook is set, the log otherwise."""
     everywhere = environ.get("DISCORD_WEBHOOK_URL", "")
@@ -114,15 +120,13 @@ def sink_for(settings: Settings, environ: Mapping[str, str]) -> AlertSink:
 
 def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = False) -> Ports:
     """All ports of a tick. A dry run works on copies: it reads what is stored and writes nothing."""
-    from shared.market.bitbank import BitbankFeed
-
     clock, bucket, documents = clock_for(settings), bucket_for(settings), documents_for(settings)
     sink = sink_for(settings, environ)
     if dry_run:
         from shared.alerts.discord import LogSink
 
         documents, bucket, sink = _copied(documents, settings), _Unwritten(bucket), LogSink(log)
-    feed = BitbankFeed(settings, clock, CandleWindows(bucket))
+    feed = feed_for(settings, clock, bucket)
     return Ports(
         clock=clock,
         documents=documents,

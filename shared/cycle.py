@@ -19,6 +19,7 @@ from shared.execution import plan as planning
 from shared.execution.ports import Exchange
 from shared.market.ports import MarketFeed
 from shared.reasons import Reason
+from shared.request import TickRequest
 from shared.settings import Settings
 from shared.state import State, unsaved_plans
 from shared.stores.ports import Document, DocumentStore
@@ -49,15 +50,6 @@ class Ports:
     exchange: Exchange
     champions: Champions
     sink: AlertSink
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TickRequest:
-    """Which tick is asked for. `tick` is the schedule time's name, or `manual-<received>`."""
-
-    tick: str
-    scheduled_at: int
-    received_at: int
 
 
 def run_tick(ports: Ports, settings: Settings, request: TickRequest) -> TickReport:

@@ -1,4 +1,7 @@
-"""The nouns, all frozen. Instants are integers: milliseconds since 1970 UTC, in names that end in `_at` or `as_of`."""
+"""The nouns, all frozen and all in one place, long as that is: stages know each other only through them.
+
+Instants are integers: milliseconds since 1970 UTC, in names that end in `_at` or `as_of`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

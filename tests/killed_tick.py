@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from functions import wiring
-from shared.cycle import Ports, TickRequest, run_tick
+from shared.cycle import Ports, run_tick
+from shared.request import TickRequest
 
 
 class Deadly:

@@ -18,12 +18,13 @@ import pytest
 from shared import settings as configuration
 from shared.champion import Champion
 from shared.clock import FixedClock
-from shared.cycle import Ports, TickRequest, run_tick
+from shared.cycle import Ports, run_tick
 from shared.errors import StoreBroken
 from shared.execution import account as accounts
 from shared.execution.paper import PaperExchange, read
 from shared.market.candles import aggregate
 from shared.path import book_at, price_at
+from shared.request import TickRequest
 from shared.settings import Settings
 from shared.stores.memory import MemoryDocuments
 from shared.stores.state import BotDocuments, PaperDocument

@@ -17,8 +17,9 @@ import requests
 from functions import wiring
 from models.keys import signing_key
 from models.train import Training, train
-from shared.cycle import Ports, TickRequest, run_tick
+from shared.cycle import Ports, run_tick
 from shared.market.candles import aggregate
+from shared.request import TickRequest
 from shared.sandbox.generate import generate
 from shared.sandbox.market import SandboxMarket
 from shared.sandbox.server import RunningServer, Sandbox, serve

@@ -4,7 +4,6 @@ import sys
 import threading
 import time
 import traceback
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,10 @@ from flask import Request, Response
 
 from functions import wiring
 from shared.alerts import failure
-from shared.cycle import Ports, TickRequest, run_tick
+from shared.cycle import Ports, run_tick
 from shared.errors import BotError, UserError
 from shared.logs import log
+from shared.request import TickRequest, schedule_time
 from shared.settings import Settings
 from shared.stores.state import BotDocuments
 
@@ -96,21 +96,11 @@ def _asked(text: object, settings: Settings, ports: Ports) -> TickRequest:
     """Name the tick by its schedule time; none, or one too far ahead, is a tick by hand."""
     received_at = ports.clock.now_ms()
     if text is None:
-        return TickRequest(tick=f"manual-{_name(received_at)}", scheduled_at=received_at, received_at=received_at)
-    try:
-        scheduled = datetime.fromisoformat(str(text))
-    except ValueError as error:
-        raise ValueError(f"the schedule time was {text!r}; it must be RFC 3339, like 2026-02-01T00:03:00Z") from error
-    if scheduled.tzinfo is None:
-        raise ValueError(f"the schedule time was {text!r}; it must carry its offset, like 2026-02-01T00:03:00Z")
-    scheduled_at = int(scheduled.timestamp() * 1000)
+        return TickRequest.by_hand(received_at)
+    scheduled_at = schedule_time(str(text))
     if scheduled_at - received_at > settings.tick.manual_ahead_seconds * 1000:
-        return TickRequest(tick=f"manual-{_name(received_at)}", scheduled_at=received_at, received_at=received_at)
-    return TickRequest(tick=_name(scheduled_at), scheduled_at=scheduled_at, received_at=received_at)
-
-
-def _name(at: int) -> str:
-    return datetime.fromtimestamp(at / 1000, tz=UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3] + "Z"
+        return TickRequest.by_hand(received_at)
+    return TickRequest.scheduled(scheduled_at, received_at=received_at)
 
 
 def _health(settings: Settings, ports: Ports) -> Response:

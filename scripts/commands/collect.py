@@ -45,15 +45,14 @@ def command(
 
     Files that are stored whole are not fetched again, so a run that was interrupted goes on where it stopped.
     """
-    from functions.wiring import bucket_for, clock_for, environment, settings_from
+    from functions.wiring import bucket_for, clock_for, environment, feed_for, settings_from
     from models.train import history_days
-    from shared.market.bitbank import BitbankFeed
-    from shared.stores.candles import CandleArchive, CandleWindows
+    from shared.stores.candles import CandleArchive
 
     settings = settings_from(environment())
     clock, bucket = clock_for(settings), bucket_for(settings)
     start, end = interval(clock.now_ms(), days=days, first=first, last=last, default_days=ceil(history_days(settings.learning)))
-    feed = BitbankFeed(settings, clock, CandleWindows(bucket))
+    feed = feed_for(settings, clock, bucket)
     archive = CandleArchive(bucket)
     wanted = [Timeframe(name) for name in timeframes] or [Timeframe.M15, Timeframe.H4]
     total = sum(len(files_between(timeframe, start, end)) for timeframe in wanted)

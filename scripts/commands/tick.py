@@ -1,7 +1,6 @@
 """Run one tick by hand, in this process, with the same cycle that the function runs."""
 
 import signal
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -10,8 +9,9 @@ from functions import wiring
 from scripts.console import emit, json_option, jst
 from scripts.here import Here, opened
 from scripts.words import holdings_lines, model_line
-from shared.cycle import TickRequest, run_tick
+from shared.cycle import run_tick
 from shared.errors import UserError
+from shared.request import TickRequest, schedule_time
 from shared.types import OrderRecord, TickReport, TickStatus
 
 NOT_WELL = frozenset({TickStatus.DEGRADED, TickStatus.FAILED})
@@ -44,21 +44,14 @@ def asked(at: str | None, here: Here) -> TickRequest:
     """Name the tick: by its schedule time where one is given, by hand otherwise. Raises `UserError` for a bad time."""
     now_ms = here.clock.now_ms()
     if at is None:
-        return TickRequest(tick=f"manual-{_name(now_ms)}", scheduled_at=now_ms, received_at=now_ms)
+        return TickRequest.by_hand(now_ms)
     try:
-        moment = datetime.fromisoformat(at)
+        scheduled_at = schedule_time(at)
     except ValueError as error:
-        raise UserError(f"--at was {at!r}, which is not a time", remedy="write it like 2026-02-01T00:03:00Z") from error
-    if moment.tzinfo is None:
-        raise UserError(f"--at was {at!r}, without its offset", remedy="write it like 2026-02-01T00:03:00Z or with +09:00")
-    scheduled_at = int(moment.timestamp() * 1000)
+        raise UserError(str(error), remedy="give --at such a time, or leave it out to run a tick now") from error
     if scheduled_at - now_ms > here.settings.tick.manual_ahead_seconds * 1000:
         raise UserError(f"--at was {at!r}, which is still to come", remedy="leave --at out to run a tick now")
-    return TickRequest(tick=_name(scheduled_at), scheduled_at=scheduled_at, received_at=now_ms)
-
-
-def _name(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, tz=UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3] + "Z"
+    return TickRequest.scheduled(scheduled_at, received_at=now_ms)
 
 
 def _stop_politely() -> None:

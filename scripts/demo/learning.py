@@ -1,7 +1,7 @@
 """The demo's past: collected over HTTP from the sandbox into an archive, learned from, promoted."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from functions import wiring
@@ -13,12 +13,10 @@ from scripts.demo.plan import DemoPlan
 from scripts.report import TrainingNote
 from shared.candle_files import files_between
 from shared.errors import UserError
-from shared.market.bitbank import BitbankFeed
 from shared.market.collect import collect
 from shared.settings import Settings
 from shared.stores.bundles import BundleRegistry
-from shared.stores.candles import CandleArchive, CandleWindows
-from shared.stores.folder import FolderBucket
+from shared.stores.candles import CandleArchive
 from shared.types import Candles, Timeframe
 
 LEARNED_FROM = (Timeframe.M15, Timeframe.H4)
@@ -38,8 +36,8 @@ def collected(settings: Settings, folder: Path, start_at: int, end_at: int) -> d
 
     The archive is apart from the bot's own bucket: its ticks must find nothing but what they fetched themselves.
     """
-    bucket = FolderBucket(folder)
-    feed = BitbankFeed(settings, wiring.clock_for(settings), CandleWindows(bucket))
+    bucket = wiring.bucket_for(replace(settings, bucket=f"file:///{folder}"))
+    feed = wiring.feed_for(settings, wiring.clock_for(settings), bucket)
     archive = CandleArchive(bucket)
     total = sum(len(files_between(timeframe, start_at, end_at)) for timeframe in LEARNED_FROM)
     with progress("history", total) as bar:

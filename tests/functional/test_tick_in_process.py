@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from functions import wiring
-from shared.cycle import TickRequest, run_tick
+from shared.cycle import run_tick
 from shared.reasons import Reason
+from shared.request import TickRequest
 from shared.stores.state import BotDocuments
 from shared.types import Action, Purpose, TickStatus
 from tests import world as worlds

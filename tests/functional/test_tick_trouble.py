@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.cycle import Ports, TickRequest, run_tick
+from shared.cycle import Ports, run_tick
 from shared.errors import StoreBroken, Unavailable
 from shared.reasons import Reason
+from shared.request import TickRequest
 from shared.stores.state import BotDocuments
 from shared.types import Action, Candles, OrderIntent, OrderKind, Purpose, Rejected, TickReport, TickStatus, Unknown
 from tests import world as worlds

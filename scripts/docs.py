@@ -1,0 +1,50 @@
+"""Pages of docs/ that are made from the code. `python -m scripts.docs` writes them; a test compares."""
+
+from pathlib import Path
+
+from shared.features import catalogue
+from shared.reasons import TRANSIENT, Reason
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+def features_page() -> str:
+    """Every feature with its formula, and which sets it belongs to."""
+    sets = {"model": catalogue.MODEL, "phase 19": catalogue.PHASE19, "phase 22": catalogue.PHASE22}
+    lines = [
+        "# Features",
+        "",
+        "One catalogue; made from `shared/features/catalogue.py`. A value is known at the close of its candle and never",
+        "back-filled; *needs* is how many candles it looks at. Columns that end in `_4h` come from the last 4h candle that",
+        "had closed by then.",
+        "",
+        "| feature | family | needs | formula | used by |",
+        "|---|---|---|---|---|",
+    ]
+    for name, _timeframe, family, needs, formula in catalogue.table():
+        users = ", ".join(label for label, names in sets.items() if name in names)
+        lines.append(f"| `{name}` | {family} | {needs} | {formula.replace('|', '&#124;')} | {users} |")
+    return "\n".join(lines) + "\n"
+
+
+def reasons_page() -> str:
+    """Every reason code, and whether the next ticks may try again."""
+    lines = [
+        "# Reasons",
+        "",
+        "Every refusal, exit and degradation is one of these, with key=value context; made from `shared/reasons.py`. After a",
+        "*transient* denial the following ticks try the same candle again until `tick.decision_valid_seconds` after its close.",
+        "",
+        "| reason | transient |",
+        "|---|---|",
+        *(f"| `{reason}` | {'yes' if reason in TRANSIENT else ''} |" for reason in Reason),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"features.md": features_page, "reasons.md": reasons_page}
+
+
+if __name__ == "__main__":
+    for file, page in PAGES.items():
+        (DOCS / file).write_text(page(), encoding="utf-8")
