@@ -31,7 +31,7 @@ SLOWER = (
     "tests/unit/ensemble/test_bundle.py",
     "tests/unit/ensemble/test_predict.py",
     "tests/unit/execution/test_account.py::test_minute_by_minute_the_skipping_walk_equals_the_plain_one",
-    "tests/unit/execution/test_account.py::test_settling_in_pieces_equals_settling_at_once_on_thousands_of_paths",
+    "tests/unit/execution/test_account.py::test_every_event_of_every_story_keeps_every_invariant_however_it_is_cut",
     "tests/unit/features/test_parity.py",
     "tests/unit/report/test_report.py::test_thinning_keeps_the_deepest_drawdown_and_both_ends",
     "tests/unit/risk/test_decide.py::test_no_entry_ever_exceeds_a_limit",

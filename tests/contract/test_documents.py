@@ -382,7 +382,7 @@ VALUES = st.one_of(
     st.integers(-(2**63), 2**63 - 1),
     st.integers(-3, 3),
     st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=4),
-    st.lists(st.integers(), max_size=1),
+    st.lists(st.integers(-(2**63), 2**63 - 1), max_size=1),
     st.floats(allow_nan=False, allow_infinity=False, width=16),
 )
 ASKED = st.one_of(st.integers(-3, 3), st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=2))
