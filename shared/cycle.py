@@ -389,6 +389,7 @@ class _Tick:
                 },
             ),
             holdings=self.holdings,
+            mid=self.market.book.mid if self.market is not None and self.market.book is not None else None,
             trades_seen=self.before.limits.last_trade_sequence if self.before.limits is not None else 0,
             fills_seen=self.before.last_fill_sequence,
         )

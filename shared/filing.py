@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -20,8 +21,18 @@ GIVE_UP_MS = 86_400_000
 """An alert that nobody took for a day is kept, but no longer sent with every tick."""
 
 
-def report(draft: TickReport, *, holdings: Holdings | None, trades_seen: int, fills_seen: int) -> TickReport:
-    """The report with what is held, and with the trades and fills that no report has told yet."""
+def report(
+    draft: TickReport,
+    *,
+    holdings: Holdings | None,
+    mid: Decimal | None,
+    trades_seen: int,
+    fills_seen: int,
+) -> TickReport:
+    """The report with what is held, and with the trades and fills that no report has told yet.
+
+    The mark is the one at which the equity was computed; where nothing is held, the middle of the book, where one was read.
+    """
     if holdings is None:
         return draft
     return replace(
@@ -32,7 +43,7 @@ def report(draft: TickReport, *, holdings: Holdings | None, trades_seen: int, fi
         resting=holdings.orders,
         equity_jpy=holdings.equity_jpy,
         cash_jpy=holdings.cash_jpy,
-        mark_price=holdings.mark_price,
+        mark_price=holdings.mark_price if holdings.positions else mid,
     )
 
 
@@ -52,7 +63,7 @@ def fresh_alerts(
 
 def outbox(alert: Alert, settings: Settings) -> Write:
     """An alert that waits for its delivery."""
-    data = {"bot": settings.id, "status": "waiting", "alert": msgspec.to_builtins(alert)}
+    data = {"bot": settings.id, "waiting_for": settings.id, "alert": msgspec.to_builtins(alert)}
     return Write(kind="put", path=f"alerts/{alert.key}", data=data)
 
 
@@ -68,7 +79,7 @@ def settled_intents(intents: Sequence[Document], *, of_this_tick: Sequence[Docum
         uncounted = (intent.data.get("plan") or {}).get("as_of", 0) > counted_until
         if uncounted or (outcome == "unknown" and intent in of_this_tick):
             continue
-        writes.append(Write(kind="put", path=intent.path, data={**intent.data, "status": "settled"}))
+        writes.append(Write(kind="put", path=intent.path, data={**intent.data, "open_for": None}))
     return writes
 
 
@@ -106,9 +117,9 @@ def deliver(waiting: Sequence[Document], *, bot: BotDocuments, sink: AlertSink, 
         deadline = time.monotonic() + max(0.0, seconds_left)
         sent = sink.send(alerts, deadline_ms=int(deadline * 1000))
         paired = list(zip(waiting, alerts, strict=True))
-        bot.mark([item for item, alert in paired if alert.key in sent], status="sent", now_ms=now_ms)
+        bot.mark([item for item, alert in paired if alert.key in sent], status="sent_at", now_ms=now_ms)
         old = [item for item, alert in paired if alert.key not in sent and now_ms - alert.at > GIVE_UP_MS]
-        bot.mark(old, status="undelivered", now_ms=now_ms)
+        bot.mark(old, status="given_up_at", now_ms=now_ms)
     except Exception as error:  # noqa: BLE001 - the tick is saved; its answer must not depend on Discord
         log("alerts.undelivered", severity="ERROR", waiting=len(waiting), error=f"{type(error).__name__}: {error}")
 

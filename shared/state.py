@@ -80,9 +80,11 @@ class State:
     def after_decision(self, decision: Decision, *, attempted: bool, plan: PositionPlan | None) -> "State":
         """A decision was made on the present candle and, where `attempted`, an entry was placed.
 
-        A final denial closes the candle; a transient one, and an entry that may be tried again, leave it open.
+        A final denial closes the candle; a transient one, an entry that could not be sent, and one that may be tried again
+        leave it open.
         """
-        again = decision.action is Action.DENY and decision.reason in TRANSIENT
+        unsent = decision.action is Action.ENTER and not attempted
+        again = unsent or (decision.action is Action.DENY and decision.reason in TRANSIENT)
         resting = decision.reason is Reason.ENTRY_RESTING
         candle = replace(
             self.candle,

@@ -134,7 +134,7 @@ class BotDocuments:
 
     def write_intent(self, name: str, data: Mapping[str, Any]) -> Document:
         """Write an order down before it is sent. Raises `AlreadyExists` where it was written before."""
-        return self.documents.create(f"intents/{self.bot}~{name}", {"bot": self.bot, "status": "open", **data})
+        return self.documents.create(f"intents/{self.bot}~{name}", {"bot": self.bot, "open_for": self.bot, **data})
 
     def record_outcome(self, intent: Document, outcome: Mapping[str, Any]) -> Document:
         """Record what the exchange answered. The intent stays open until the state that knows of it is saved."""
@@ -142,13 +142,11 @@ class BotDocuments:
 
     def open_intents(self) -> list[Document]:
         """Intents of orders that no saved state knows of: a tick died between writing them and saving."""
-        found = self.documents.query("intents", field="status", value="open")
-        return [document for document in found if document.data["bot"] == self.bot]
+        return self.documents.query("intents", field="open_for", value=self.bot)
 
     def waiting_alerts(self) -> list[Document]:
         """The outbox."""
-        found = self.documents.query("alerts", field="status", value="waiting")
-        return [document for document in found if document.data["bot"] == self.bot]
+        return self.documents.query("alerts", field="waiting_for", value=self.bot)
 
     def save(
         self,
@@ -185,13 +183,10 @@ class BotDocuments:
             return
 
     def mark(self, alerts: Sequence[Document], *, status: str, now_ms: int) -> None:
-        """Take alerts out of the outbox: `sent`, or `undelivered` where nobody took them for too long."""
+        """Take alerts out of the outbox: `sent_at`, or `given_up_at` where nobody took them for too long."""
         if alerts:
             self.documents.commit(
-                [
-                    Write(kind="put", path=item.path, data={**item.data, "status": status, "marked_at": now_ms})
-                    for item in alerts
-                ],
+                [Write(kind="put", path=item.path, data={**item.data, "waiting_for": None, status: now_ms}) for item in alerts],
             )
 
     def reports(self, *, since_ms: int, limit: int = 10_000) -> list[Mapping[str, Any]]:

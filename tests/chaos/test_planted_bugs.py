@@ -311,7 +311,7 @@ def the_desk_sends_everything_twice(patch: pytest.MonkeyPatch) -> None:
 
     def written(self: BotDocuments, name: str, data: Any) -> Any:
         path = f"intents/{self.bot}~{name}"
-        return self.documents.commit([Write(kind="put", path=path, data={"bot": self.bot, "status": "open", **data})])[path]
+        return self.documents.commit([Write(kind="put", path=path, data={"bot": self.bot, "open_for": self.bot, **data})])[path]
 
     def twice(self: Desk, intent: Any, **more: Any) -> bool:
         sent = place(self, intent, **more) and place(self, intent, **more)

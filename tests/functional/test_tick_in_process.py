@@ -212,7 +212,7 @@ def test_a_position_whose_state_was_lost_gets_its_plan_from_the_intent(home) -> 
         state = {**stored.data["state"], "plan": None}
         ports.documents.replace(stored, {**stored.data, "state": state})
         intent = ports.documents.query("intents")[0]
-        ports.documents.replace(intent, {**intent.data, "status": "open"})
+        ports.documents.replace(intent, {**intent.data, "open_for": "default"})
         report = scene.tick(NOW + 2 * INTERVAL, ports)
     assert report.plan is not None
     assert report.plan == msgspec.convert(msgspec.to_builtins(reports[-1].plan), type(report.plan))

@@ -104,7 +104,7 @@ def test_without_the_path_what_is_held_is_protected_and_nothing_is_decided_or_fo
     without_stops(ports)
     without_plan(ports)
     intent = ports.documents.query("intents")[0]
-    changed(ports, intent.path, status="open")
+    changed(ports, intent.path, open_for="default")
     blind = replace(ports, exchange=Changed(ports.exchange, reconcile=raising(Unavailable("no candles"))))
     report = scene.tick(NOW + 2 * INTERVAL, blind)
     assert (report.status, report.decision) == (TickStatus.DEGRADED, None)
@@ -167,7 +167,7 @@ def test_the_plan_of_the_newest_unsaved_entry_counts_more_than_the_saved_one(sce
     older = {**ports.documents.get("bots/default").data["state"]["plan"], "stop_price": 1, "exit_by": NOW}
     state = {**ports.documents.get("bots/default").data["state"], "plan": older}
     changed(ports, "bots/default", state=state)
-    changed(ports, ports.documents.query("intents")[0].path, status="open")
+    changed(ports, ports.documents.query("intents")[0].path, open_for="default")
     assert scene.tick(NOW + 2 * INTERVAL, ports).plan == before.plan
 
 
@@ -177,7 +177,7 @@ def forget(ports: Ports, report: TickReport) -> None:
     changed(ports, f"ticks/default~{report.tick}", report=None)
     for intent in ports.documents.query("intents"):
         if f"~{report.tick}." in intent.path:
-            changed(ports, intent.path, status="open")
+            changed(ports, intent.path, open_for="default")
 
 
 @pytest.mark.parametrize("damage", [{"resumed_at": "yesterday"}, {"resumed_at": None}])
@@ -304,10 +304,11 @@ def test_an_alert_that_nobody_took_for_a_day_waits_no_longer(scene) -> None:
     deaf = replace(ports, sink=Changed(ports.sink, send=lambda *_, **__: frozenset()))
     for key, at in (("old", NOW - DAY - 1), ("new", NOW - 1)):
         alert = {"key": f"default:{key}", "level": "info", "kind": "x", "title": "x", "at": at, "fields": {}}
-        ports.documents.create(f"alerts/default:{key}", {"bot": "default", "status": "waiting", "alert": alert})
+        ports.documents.create(f"alerts/default:{key}", {"bot": "default", "waiting_for": "default", "alert": alert})
     scene.tick(NOW, deaf)
-    assert ports.documents.get("alerts/default:old").data["status"] == "undelivered"
-    assert ports.documents.get("alerts/default:new").data["status"] == "waiting"
+    old, new = (ports.documents.get(f"alerts/default:{key}").data for key in ("old", "new"))
+    assert (old["waiting_for"], "given_up_at" in old) == (None, True)
+    assert new["waiting_for"] == "default"
 
 
 def test_on_spot_a_resting_sale_makes_room_for_the_stop(tmp_path) -> None:

@@ -132,3 +132,12 @@ def test_a_plan_lives_as_long_as_its_position() -> None:
     assert state.after_holdings(holdings(held=True)).plan == plan()
     assert state.after_holdings(holdings(held=True)).holds
     assert state.after_holdings(holdings()).plan is None
+
+
+def test_an_entry_that_could_not_be_sent_leaves_the_candle_open() -> None:
+    state = State(mode="paper", stage="paper").after_candle(signal())
+    entering = Decision(action=Action.ENTER, as_of=AT, reason=Reason.OK, side=Side.LONG)
+    after = state.after_decision(entering, attempted=False, plan=plan())
+    assert after.retries
+    assert after.candle.attempts_used == 0
+    assert after.plan is None
