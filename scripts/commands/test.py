@@ -58,8 +58,12 @@ def _found(path: str) -> str:
 
 
 def run_tests(words: Sequence[str], *, to_stderr: bool = False) -> int:
-    """Run pytest on a few cores in an environment free of the bot's settings; return its exit code."""
-    workers = min(WORKERS, os.cpu_count() or 1)
+    """Run pytest on a few cores in an environment free of the bot's settings; return its exit code.
+
+    Benchmarks that are named run alone, in one process: so they measure, and what they print is seen.
+    """
+    benchmarks = any(str(ROOT / "tests" / "bench") in word for word in words)
+    workers = 0 if benchmarks else min(WORKERS, os.cpu_count() or 1)
     command_line = [sys.executable, "-m", "pytest", "-p", "tests.plugins.closing", f"--numprocesses={workers}"]
     ran = subprocess.run(
         [*command_line, "--dist=worksteal", *words],

@@ -114,7 +114,7 @@ def test_the_filter_masks_what_other_libraries_log(stream):
     logs.register_secrets("library-secret-1")
     handler = logging.StreamHandler(stream)
     handler.addFilter(logs.SecretFilter())
-    other = logging.getLogger("some.library")
+    other = logging.getLogger("some.package")
     other.addHandler(handler)
     other.propagate = False
     try:
