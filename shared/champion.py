@@ -1,4 +1,4 @@
-"""The model that serves: cached by generation in a warm instance, the champion before it where the present one fails."""
+"""The model that serves: cached by version in a warm instance, the champion before it where the present one fails."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

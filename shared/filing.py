@@ -71,7 +71,8 @@ def settled_intents(intents: Sequence[Document], *, of_this_tick: Sequence[Docum
     """Close the intents whose outcome is known now and that the state has counted.
 
     One of this tick whose outcome is not known stays open, and blocks entries; and so does an entry on a candle that the state
-    has not reached (`counted_until`): the tick that sent it died, and its attempt would be forgotten.
+    has not reached (`counted_until`): the tick that sent it died, and its attempt would be forgotten. What an earlier tick left
+    unknown was settled by this tick's reconcile; on paper that is definitive.
     """
     writes = []
     for intent in intents:

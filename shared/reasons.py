@@ -11,7 +11,6 @@ class Reason(StrEnum):
     NO_CONSENSUS = "no_consensus"
     WARMING_UP = "warming_up"
     EDGE_BELOW_COST = "edge_below_cost"
-    EDGE_NOT_PROVEN = "edge_not_proven"
     SIDE_NOT_ALLOWED = "side_not_allowed"
     POSITION_OPEN = "position_open"
     ENTRY_RESTING = "entry_resting"

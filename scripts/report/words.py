@@ -13,7 +13,6 @@ _REASONS = {
     Reason.NO_CONSENSUS: "the six strategies did not agree on a side",
     Reason.WARMING_UP: "too few closed candles for the indicators",
     Reason.EDGE_BELOW_COST: "the model's expected profit did not cover fees, spread and slippage plus the required edge",
-    Reason.EDGE_NOT_PROVEN: "the model's edge was not proven",
     Reason.SIDE_NOT_ALLOWED: "the strategies agreed on a side that the settings do not allow",
     Reason.POSITION_OPEN: "a position was already open",
     Reason.ENTRY_RESTING: "an entry was already resting",

@@ -80,10 +80,6 @@ class BundleRegistry:
             raise BadBundle(f"pointer: {_CURRENT} is damaged")
         return Pointer(version=version, previous=previous, generation=blob.generation)
 
-    def current_generation(self) -> int | None:
-        """Only the pointer's generation: what a warm instance asks each tick."""
-        return self._bucket.generation(_CURRENT)
-
     def promote(self, version: str) -> Pointer:
         """Let `version` serve. One of many concurrent promotions wins.
 

@@ -1,7 +1,7 @@
 """The bot's documents: claims of ticks, the lease, people's control, intents, the outbox, and the one atomic save.
 
-    ticks/{bot}~{time}   claim -> report            intents/{bot}~{id}    an order before it is sent, and what became of it
-    bots/{bot}           lease and state in one     alerts/{key}          the outbox: waiting -> sent
+    ticks/{bot}~{time}   claim -> report            intents/{bot}~{id}    an order before it is sent, its outcome; `open_for`
+    bots/{bot}           lease and state in one     alerts/{key}          the outbox: `waiting_for` a bot until sent or given up
     control/current      written by people only     days/{bot}~{date}     equity once a candle, counts
     paper/{bot}          the paper account          trades/{bot}~{n}      closed trades
     audit/{time}~{n}     who did what
