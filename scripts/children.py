@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -105,6 +105,14 @@ class Child:
                 self._process.kill()
         self._process.wait()
         self._reader.join(timeout=1.0)
+
+
+def await_death(children: Iterable[Child], *, patience_seconds: float = 2.0) -> None:
+    """Return as soon as one of them has ended, or after a while: for whoever lost a connection and wants to know why."""
+    watched = tuple(children)
+    limit = time.monotonic() + patience_seconds
+    while time.monotonic() < limit and all(child.code() is None for child in watched):
+        time.sleep(0.02)
 
 
 def tick_function(

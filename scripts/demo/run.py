@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from functions import wiring
-from scripts.children import Child, ChildDied, free_port, tick_function
+from scripts.children import Child, ChildDied, await_death, free_port, tick_function
 from scripts.demo.exchange import Exchange
 from scripts.demo.learning import Learned, collected, learn
 from scripts.demo.plan import DAY_MS, DemoPlan
@@ -174,6 +174,8 @@ def _one(clock: SteppedClock, scheduler: Scheduler, scheduled_at: int, children:
         clock.advance_to(scheduled_at)
         return scheduler.tick(scheduled_at, alive=alive)
     except BotError as error:
+        # A killed process closes its connections a moment before the system says that it has ended.
+        await_death(children)
         alive()
         raise ChildDied(str(error), last_lines=children[-1].last_lines()) from error
 
