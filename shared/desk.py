@@ -14,11 +14,9 @@ from shared.settings import Settings
 from shared.stores.ports import Document
 from shared.stores.state import BotDocuments
 from shared.types import (
-    Accepted,
     Book,
     OrderIntent,
     OrderRecord,
-    Outcome,
     PairRules,
     PositionPlan,
     Rejected,
@@ -85,7 +83,7 @@ class Desk:
         )
         self.intents.append(written)
         outcome = self._exchange.submit(intent, book=book, rules=rules, now_ms=now)
-        record = _record("place", intent, outcome)
+        record = planning.recorded("place", intent, outcome)
         self.records.append(record)
         self.intents[-1] = self._bot.record_outcome(written, msgspec.to_builtins(record))
         return not isinstance(outcome, Rejected)
@@ -103,13 +101,5 @@ class Desk:
 
     def _cancel(self, step: planning.Cancel) -> None:
         outcome = self._exchange.cancel(step.order, now_ms=self._clock.now_ms())
-        record = _record("cancel", step.order.intent, outcome)
+        record = planning.recorded("cancel", step.order.intent, outcome)
         self.records.append(replace(record, order_id=step.order.order_id, reason=step.reason))
-
-
-def _record(what: str, intent: OrderIntent, outcome: Outcome) -> OrderRecord:
-    if isinstance(outcome, Accepted):
-        return OrderRecord(what=what, intent=intent, outcome="accepted", order_id=outcome.order.order_id)
-    if isinstance(outcome, Rejected):
-        return OrderRecord(what=what, intent=intent, outcome="rejected", reason=outcome.reason, context=outcome.context)
-    return OrderRecord(what=what, intent=intent, outcome="unknown", reason=Reason.OUTCOME_UNKNOWN, context=outcome.context)

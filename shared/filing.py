@@ -1,9 +1,7 @@
-"""What a tick leaves behind besides its state: report, trades, the day's equity, settled intents, the outbox."""
+"""What a tick leaves behind besides its state and its report: trades, the day's equity, settled intents, the outbox."""
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -15,36 +13,10 @@ from shared.logs import log
 from shared.settings import Settings
 from shared.stores.ports import Document, DocumentStore, Write
 from shared.stores.state import BotDocuments
-from shared.types import Alert, Holdings, TickReport
+from shared.types import Alert, TickReport
 
 GIVE_UP_MS = 86_400_000
 """An alert that nobody took for a day is kept, but no longer sent with every tick."""
-
-
-def report(
-    draft: TickReport,
-    *,
-    holdings: Holdings | None,
-    mid: Decimal | None,
-    trades_seen: int,
-    fills_seen: int,
-) -> TickReport:
-    """The report with what is held, and with the trades and fills that no report has told yet.
-
-    The mark is the one at which the equity was computed; where nothing is held, the middle of the book, where one was read.
-    """
-    if holdings is None:
-        return draft
-    return replace(
-        draft,
-        fills=tuple(fill for fill in holdings.fills if fill.sequence > fills_seen),
-        trades=tuple(trade for trade in holdings.trades if trade.sequence > trades_seen),
-        positions=holdings.positions,
-        resting=holdings.orders,
-        equity_jpy=holdings.equity_jpy,
-        cash_jpy=holdings.cash_jpy,
-        mark_price=holdings.mark_price if holdings.positions else mid,
-    )
 
 
 def fresh_alerts(

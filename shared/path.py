@@ -5,19 +5,27 @@
                       nearer the     extreme
                       open
 
-Paper exchange, sandbox and replay all take the path from here. On a tie of the extremes the low comes first.
+Paper exchange, sandbox and replay all take the path from here. On a tie of the extremes the low comes first. A replay that
+has nothing finer reads a longer candle in the same way, its four prices at the same shares of its length.
 """
 
 import numpy as np
 
 from shared.errors import BadData
-from shared.types import Book, Candles
+from shared.types import Book, Candles, Timeframe
 
 OFFSETS_MS = (0, 20_000, 40_000, 59_000)
 
 
+def offsets_ms(timeframe: Timeframe) -> tuple[int, int, int, int]:
+    """When the four prices of a candle are, in ms after it opened."""
+    longer = timeframe.ms // Timeframe.M1.ms
+    first, second, third, last = OFFSETS_MS
+    return first * longer, second * longer, third * longer, last * longer
+
+
 def four_prices(open_: float, high: float, low: float, close: float) -> tuple[int, int, int, int]:
-    """The prices of one 1m candle at `OFFSETS_MS`, in whole yen."""
+    """The prices of one candle of the path at its four instants, in whole yen."""
     if high - open_ < open_ - low:
         return int(open_), int(high), int(low), int(close)
     return int(open_), int(low), int(high), int(close)
@@ -29,7 +37,7 @@ def price_at(minutes: Candles, at: int) -> int:
     if row < 0:
         raise BadData(f"the path begins after {at}")
     since = at - int(minutes.opened_at[row])
-    point = max(index for index, offset in enumerate(OFFSETS_MS) if offset <= since)
+    point = max(index for index, offset in enumerate(offsets_ms(minutes.timeframe)) if offset <= since)
     return four_prices(minutes.open[row], minutes.high[row], minutes.low[row], minutes.close[row])[point]
 
 

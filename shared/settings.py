@@ -132,6 +132,35 @@ class PaperSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaySettings:
+    """What a replay assumes beside the paper settings. None: what the exchange states of the pair, one label horizon."""
+
+    maker_fee_rate: float | None
+    taker_fee_rate: float | None
+    embargo_candles: Annotated[int, msgspec.Meta(ge=0)] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestSettings:
+    """How a backtest is worked off in slices. Not one of these can change a result."""
+
+    slice_seconds: Positive
+    time_limit_seconds: Positive
+    lease_seconds: Positive
+    checkpoint_seconds: NotNegative
+    step_seconds: NotNegative
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudySettings:
+    """Where the runs of a study are worked on. Not one of these can change a result."""
+
+    jobs: Annotated[int, msgspec.Meta(ge=0)]
+    backend: Literal["loky", "threading", "dask", "ray"]
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DiscordSettings:
     """How alerts leave."""
 
@@ -167,6 +196,9 @@ class Settings:
     stages: dict[str, Share]
     execution: ExecutionSettings
     paper: PaperSettings
+    replay: ReplaySettings
+    backtest: BacktestSettings
+    study: StudySettings
     discord: DiscordSettings
     profile: str | None = None
 
@@ -179,7 +211,7 @@ class Settings:
     def hash(self) -> str:
         """Twelve hex digits that change when any setting changes that can change a decision (addresses cannot)."""
         told = msgspec.to_builtins(self)
-        for name in ("home", "state", "bucket", "clock", "exchange", "discord", "alerts"):
+        for name in ("home", "state", "bucket", "clock", "exchange", "discord", "alerts", "replay", "backtest", "study"):
             told.pop(name)
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 

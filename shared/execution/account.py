@@ -12,8 +12,9 @@ from shared.execution.ledger import (
     holdings,
     opened,
     terms,
+    without,
 )
-from shared.execution.placing import canceled, placed
+from shared.execution.placing import canceled, deferred, placed
 from shared.execution.settling import settled
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Terms",
     "available_jpy",
     "canceled",
+    "deferred",
     "equity",
     "full_minute",
     "holdings",
@@ -28,4 +30,5 @@ __all__ = [
     "placed",
     "settled",
     "terms",
+    "without",
 ]

@@ -17,7 +17,7 @@ from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Dec
 from typing import NamedTuple
 
 from shared.money import LOTS_PER_BTC, notional_jpy, rate
-from shared.path import OFFSETS_MS, four_prices
+from shared.path import four_prices, offsets_ms
 from shared.types import Book, Candles, Order, OrderIntent
 
 
@@ -46,7 +46,7 @@ class Crossing(NamedTuple):
 
 
 def points(minutes: Candles, row: int) -> tuple[PathPoint, ...]:
-    """The four points of one 1m candle."""
+    """The four points of one candle of the path."""
     opened_at = int(minutes.opened_at[row])
     prices = four_prices(
         float(minutes.open[row]),
@@ -56,7 +56,7 @@ def points(minutes: Candles, row: int) -> tuple[PathPoint, ...]:
     )
     return tuple(
         PathPoint(opened_at + offset, price, index == 0)
-        for index, (offset, price) in enumerate(zip(OFFSETS_MS, prices, strict=True))
+        for index, (offset, price) in enumerate(zip(offsets_ms(minutes.timeframe), prices, strict=True))
     )
 
 

@@ -28,6 +28,7 @@ from shared.types import (
     OrderKind,
     Outcome,
     PairRules,
+    Purpose,
     Rejected,
     Side,
 )
@@ -81,6 +82,15 @@ def canceled(account: PaperAccount, order: Order, *, now_ms: int) -> tuple[Paper
             orders = tuple(stopped if other is held else other for other in account.orders)
             return replace(account, orders=orders), Accepted(order=stopped)
     return account, _rejected(Reason.REJECTED_BY_EXCHANGE, code="50009", order_id=str(order.order_id))
+
+
+def deferred(account: PaperAccount, purpose: Purpose, *, until: int) -> PaperAccount:
+    """The account with its resting orders of one purpose in the market only after `until`."""
+    orders = tuple(
+        replace(order, placed_at=max(order.placed_at, until)) if order.intent.purpose is purpose else order
+        for order in account.orders
+    )
+    return replace(account, orders=orders)
 
 
 def _known(account: PaperAccount, intent: OrderIntent) -> Accepted | None:

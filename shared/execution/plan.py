@@ -14,6 +14,7 @@ from shared.money import rate
 from shared.reasons import Reason
 from shared.settings import Settings
 from shared.types import (
+    Accepted,
     Action,
     Book,
     Decision,
@@ -21,10 +22,13 @@ from shared.types import (
     Order,
     OrderIntent,
     OrderKind,
+    OrderRecord,
+    Outcome,
     PairRules,
     Position,
     PositionPlan,
     Purpose,
+    Rejected,
     Side,
     Signal,
 )
@@ -46,6 +50,15 @@ class Cancel:
 
 
 Step: TypeAlias = Place | Cancel
+
+
+def recorded(what: str, intent: OrderIntent, outcome: Outcome) -> OrderRecord:
+    """How a step came out, for the report."""
+    if isinstance(outcome, Accepted):
+        return OrderRecord(what=what, intent=intent, outcome="accepted", order_id=outcome.order.order_id)
+    if isinstance(outcome, Rejected):
+        return OrderRecord(what=what, intent=intent, outcome="rejected", reason=outcome.reason, context=outcome.context)
+    return OrderRecord(what=what, intent=intent, outcome="unknown", reason=Reason.OUTCOME_UNKNOWN, context=outcome.context)
 
 
 def protection(

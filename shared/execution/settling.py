@@ -1,6 +1,7 @@
 """Walk the path: settle the paper account from the closed 1m candles since it was last settled. Pure.
 
-Settling in one go equals settling in any pieces that end at full minutes, so a tick may come late, die, or never come.
+Settling in one go equals settling in any pieces that end at full minutes, so a tick may come late, die, or never come. A replay
+that has only longer candles settles from these; `minutes` are then candles of that length.
 """
 
 from dataclasses import replace
@@ -19,7 +20,7 @@ from shared.execution.fills import (
     trades_through,
     volume_lots,
 )
-from shared.execution.ledger import MINUTE_MS, Execution, PaperAccount, closing, executed, without
+from shared.execution.ledger import Execution, PaperAccount, closing, executed, without
 from shared.types import Candles, Order, OrderKind
 
 FIRST_CHUNK = 64
@@ -36,18 +37,18 @@ def settled(account: PaperAccount, minutes: Candles, until_ms: int) -> PaperAcco
     if until_ms <= account.settled_until:
         return account
     row = int(np.searchsorted(minutes.opened_at, account.settled_until, side="left"))
-    stop = int(np.searchsorted(minutes.opened_at, until_ms - MINUTE_MS, side="right"))
+    stop = int(np.searchsorted(minutes.opened_at, until_ms - minutes.timeframe.ms, side="right"))
     while not account.idle and row < stop:
-        due = _next_due(account, minutes, row, stop)
+        due = next_due(account, minutes, row, stop)
         if due < stop:
             account = _walked(account, minutes, due)
         row = min(due, stop - 1) + 1
         opened_at = int(minutes.opened_at[row - 1])
-        account = replace(account, settled_until=opened_at + MINUTE_MS, last_price=int(minutes.close[row - 1]))
+        account = replace(account, settled_until=opened_at + minutes.timeframe.ms, last_price=int(minutes.close[row - 1]))
     return replace(account, settled_until=until_ms) if account.idle else account
 
 
-def _next_due(account: PaperAccount, minutes: Candles, row: int, stop: int) -> int:
+def next_due(account: PaperAccount, minutes: Candles, row: int, stop: int) -> int:
     """The first row from `row` at which a resting order can trade or end; `stop` where there is none."""
     falls_to, rises_to, end = -1.0, np.inf, stop
     for order in account.orders:
@@ -63,7 +64,7 @@ def _next_due(account: PaperAccount, minutes: Candles, row: int, stop: int) -> i
             else:
                 rises_to = min(rises_to, float(intent.price + 1))
         if intent.expires_at is not None:
-            end = min(end, int(np.searchsorted(minutes.opened_at, intent.expires_at - MINUTE_MS, side="right")))
+            end = min(end, int(np.searchsorted(minutes.opened_at, intent.expires_at - minutes.timeframe.ms, side="right")))
     end = max(row, end)
     size = FIRST_CHUNK
     while row < end:
@@ -86,7 +87,7 @@ def _walked(account: PaperAccount, minutes: Candles, row: int) -> PaperAccount:
         account = _stopped(account, point, before, newborn_from=newest)
         account, budget = _taken(account, path[index:], budget)
         before = point
-    closed_at = int(minutes.opened_at[row]) + MINUTE_MS
+    closed_at = int(minutes.opened_at[row]) + minutes.timeframe.ms
     return without(account, [order for order in account.orders if ended(order, closed_at - 1)])
 
 

@@ -1,0 +1,6 @@
+"""The pipeline over history: the tick's own rules, run only where something can happen."""
+
+from shared.replay.engine import Replay, replay
+from shared.replay.types import Curve, Entered, Event, Halt, Inputs, Replayed, Schedule
+
+__all__ = ["Curve", "Entered", "Event", "Halt", "Inputs", "Replay", "Replayed", "Schedule", "replay"]

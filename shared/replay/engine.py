@@ -1,0 +1,425 @@
+"""From event to event through history, with the rules of the tick.
+
+A replay is the tick's own `Turn` on an account in memory. Between two turns that matter nothing is asked: arrays say which tick
+is the next at which anything can happen, and these alone are worked out:
+
+    flat        the next candle that may lead to an entry (`risk.screen`), after a halt, a cool-down or a lost day has ended
+    entering    every tick, until the entry is filled or given up
+    holding     the tick that learns of the next fill; the time exit; the first opposite consensus, where that ends a position
+
+The ticks in between would only have valued the account: their equity is computed in one go, and the limits (peak, day,
+drawdown) are told those values that can change them. `Inputs.every_tick` asks at every schedule time instead; both ways
+give the same.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from shared import risk
+from shared.errors import BadData
+from shared.execution import account as accounts
+from shared.execution import plan as planning
+from shared.execution.account import PaperAccount
+from shared.jst import jst_day
+from shared.market.quality import inspect
+from shared.money import rate
+from shared.reasons import Reason
+from shared.replay import valuation
+from shared.replay.grid import Grid, grid
+from shared.replay.hands import AccountInHand, Snapshot, snapshot
+from shared.replay.result import gathered
+from shared.replay.rows import Known
+from shared.replay.story import Story
+from shared.replay.types import Inputs, Replayed
+from shared.state import CandleProgress, State
+from shared.turn import Turn, told
+from shared.types import (
+    Holdings,
+    IntArray,
+    Market,
+    PairRules,
+    Purpose,
+    TickReport,
+    TickStatus,
+    Timeframe,
+)
+
+JST_MS = 9 * 3_600_000
+DAY_MS = 86_400_000
+
+
+class Replay:
+    """A replay that can stop anywhere and go on later, also in another process."""
+
+    def __init__(self, inputs: Inputs, *, checkpoint: Mapping[str, Any] | None = None) -> None:
+        """Begin, or go on from what `checkpoint()` told of a replay with equal inputs.
+
+        Raises:
+            BadData: inputs that do not belong together.
+        """
+        _check(inputs)
+        self._inputs = inputs
+        self._settings = inputs.settings
+        self._rules = rules_of(inputs)
+        self._path = inputs.candles[Timeframe.M15] if inputs.minutes is None else inputs.minutes
+        self._known = Known(inputs, self._rules)
+        self._settle_ms = int(self._settings.tick.settle_seconds * 1000)
+        coarse = inputs.minutes is None
+        self._grid: Grid = grid(
+            self._known.as_of,
+            start_at=inputs.start_at + -inputs.start_at % Timeframe.M15.ms if coarse else inputs.start_at,
+            end_at=inputs.end_at,
+            interval_ms=Timeframe.M15.ms if coarse else self._settings.tick.interval_seconds * 1000,
+            settle_ms=self._settle_ms,
+            schedule=inputs.schedule,
+        )
+        self._next = 0
+        self._state = State(mode=self._settings.mode, stage=self._settings.stage)
+        terms = accounts.terms(self._settings, self._rules)
+        account = accounts.opened(
+            Decimal(self._settings.capital_jpy), inputs.start_at, kind=self._settings.account, terms=terms
+        )
+        self._story = Story()
+        if checkpoint is not None:
+            self._next = int(checkpoint["next"])
+            self._state = msgspec.convert(checkpoint["state"], State)
+            account = msgspec.convert(checkpoint["account"], PaperAccount)
+            self._story = Story.told(checkpoint["story"])
+        self._hands = AccountInHand(account, path=self._path, settings=self._settings, rules=self._rules)
+        if checkpoint is not None:
+            self._hands.snapshots = msgspec.convert(checkpoint["snapshots"], list[Snapshot])
+        else:
+            self._hands.snapshots = [snapshot(account, 0)]
+
+    @property
+    def at(self) -> int:
+        """How far it has come, ms UTC."""
+        if self.done:
+            return self._inputs.end_at
+        return max(self._inputs.start_at, int(self._grid.received_at[self._next - 1]) if self._next else 0)
+
+    @property
+    def done(self) -> bool:
+        """Whether the end is reached."""
+        return self._next >= len(self._grid)
+
+    def advance(self, until_at: int | None = None) -> None:
+        """Go on to `until_at`, or to the end."""
+        limit = self._inputs.end_at if until_at is None else until_at
+        while not self.done and self._grid.received_at[self._next] <= limit:
+            index = self._next
+            self._visit(index)
+            self._next = self._following(index)
+        if self.done:
+            self._hands.settle(accounts.full_minute(self._inputs.end_at))
+            self._story.gather(self._hands.account)
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Everything that has happened so far, as JSON values."""
+        return {
+            "next": self._next,
+            "state": self._state.told(),
+            "account": msgspec.to_builtins(self._hands.account),
+            "story": self._story.as_values(),
+            "snapshots": msgspec.to_builtins(self._hands.snapshots),
+        }
+
+    def result(self) -> Replayed:
+        """What has happened by `at`."""
+        return gathered(
+            self._inputs,
+            rules=self._rules,
+            path=self._path,
+            known=self._known,
+            story=self._story,
+            snapshots=self._hands.snapshots,
+            terms=self._hands.account.terms,
+            until_at=self.at,
+        )
+
+    # one tick
+
+    def _visit(self, index: int) -> None:
+        """Work one tick out: the same turn, in the same order, as `cycle._Tick._work`."""
+        scheduled_at, received_at = int(self._grid.scheduled_at[index]), int(self._grid.received_at[index])
+        self._hands.arrive(received_at)
+        before = self._state
+        turn = Turn(
+            state=before,
+            hands=self._hands,
+            settings=self._settings,
+            prefix=lambda part: f"{scheduled_at}.0{part}",
+        )
+        turn.resumed_at = self._resumed_at(received_at)
+        turn.book(self._hands.reconcile(received_at))
+        turn.protect(_held(turn), part="p")
+        market: Market | None = None
+        status, reason = TickStatus.DONE, Reason.OK
+        if self._grid.late[index]:
+            status, reason = TickStatus.LATE, Reason.TICK_LATE
+        else:
+            turn.settle()
+            market, row = self._market()
+            turn.issues = market.issues
+            turn.protect_with(market)
+            fresh = row >= 0 and self._known.as_of[row] > turn.state.candle.as_of
+            if fresh:
+                turn.read(self._known.signal(row))
+            attempt = turn.state.candle.attempts_used + 1
+            halted = self._halted(received_at)
+            turn.decide(market, halted=halted)
+            if turn.state.signal is not None and (halted or turn.state.halted_at):
+                status, reason = TickStatus.HALTED, Reason.HALTED_BY_PERSON if halted else Reason.LIMIT_DRAWDOWN
+            turn.order(market, scheduled_at=scheduled_at)
+            if turn.ordered:
+                turn.cover(market)
+            self._story.decided(
+                row,
+                turn.decision,
+                turn.state.signal,
+                self._hands.records,
+                attempt=attempt,
+                now_ms=self._hands.now_ms(),
+            )
+        self._state = turn.state
+        self._story.visited(before, turn.state, self._hands)
+        if self._inputs.every_tick:
+            self._story.ticks.append(self._report(index, turn, market, before, (status, reason)))
+        last = max((fill.sequence for fill in _held(turn).fills), default=0)
+        self._state = replace(self._state, last_fill_sequence=max(before.last_fill_sequence, last))
+
+    def _market(self) -> tuple[Market, int]:
+        """What a tick at this instant knows, and the row of its newest candle."""
+        now = self._hands.now_ms()
+        candles, row = self._known.window(now - self._settle_ms)
+        issues = inspect(candles, now, self._settings)
+        return Market(as_of=now, candles=candles, book=self._hands.book(), rules=self._rules, issues=issues), row
+
+    def _halted(self, at: int) -> bool:
+        return any(halt.from_at <= at and (halt.until_at is None or at < halt.until_at) for halt in self._inputs.schedule.halts)
+
+    def _resumed_at(self, at: int) -> int:
+        return max((halt.until_at for halt in self._inputs.schedule.halts if halt.until_at and halt.until_at <= at), default=0)
+
+    def _report(
+        self, index: int, turn: Turn, market: Market | None, before: State, status: tuple[TickStatus, Reason]
+    ) -> TickReport:
+        settings = self._settings
+        scheduled_at = int(self._grid.scheduled_at[index])
+        draft = TickReport(
+            tick=str(scheduled_at),
+            bot=settings.id,
+            status=status[0],
+            scheduled_at=scheduled_at,
+            received_at=int(self._grid.received_at[index]),
+            finished_at=self._hands.now_ms(),
+            mode=settings.mode,
+            stage=settings.stage,
+            settings_hash=settings.hash,
+            reason=status[1],
+            profile=settings.profile,
+            decision=turn.decision,
+            signal=turn.state.signal if turn.decision is not None else None,
+            issues=turn.issues,
+            orders=tuple(self._hands.records),
+            plan=turn.state.plan,
+            model=self._known.model,
+        )
+        return told(
+            draft,
+            holdings=turn.holdings,
+            mid=market.book.mid if market is not None and market.book is not None else None,
+            trades_seen=before.limits.last_trade_sequence if before.limits is not None else 0,
+            fills_seen=before.last_fill_sequence,
+        )
+
+    # the next tick that matters
+
+    def _following(self, index: int) -> int:
+        """The next tick to work out after the one at `index`; what those in between would have booked is booked."""
+        account = self._hands.account
+        if self._inputs.every_tick or self._state.retries or not (account.idle or self._steady()):
+            return index + 1
+        following = self._next_chance(index) if account.idle else self._next_of_position(index)
+        following = max(index + 1, min(following, len(self._grid)))
+        if not account.idle and following > index + 1:
+            self._book_between(index, following)
+            self._catch_up(following - 1)
+        return following
+
+    def _steady(self) -> bool:
+        """Whether a tick without news would do nothing: one position, a stop for all of it, and a target where one can rest."""
+        account, plan = self._hands.account, self._state.plan
+        if len(account.positions) != 1 or plan is None or not self._state.candle.closed:
+            return False
+        if any(order.intent.opens or order.intent.expires_at is not None for order in account.orders):
+            return False
+        held = self._hands.holdings(self._hands.now_ms())
+        purposes = [order.intent.purpose for order in account.orders]
+        bracketed = Purpose.STOP in purposes and (account.kind == "spot" or Purpose.TARGET in purposes)
+        return bracketed and not planning.uncovered(held, now_ms=self._hands.now_ms())
+
+    def _next_chance(self, index: int) -> int:
+        """Flat: the tick of the next candle that may lead to an entry."""
+        row = int(self._grid.newest[index]) + 1
+        free_at, reason = self._free_at(index)
+        if free_at is None:
+            self._story.blocked(row, len(self._known.as_of), reason)
+            return len(self._grid)
+        if free_at > 0:
+            patience_ms = int(self._settings.tick.decision_valid_seconds * 1000)
+            free_row = int(np.searchsorted(self._known.as_of, free_at - patience_ms, side="left"))
+            self._story.blocked(row, int(np.searchsorted(self._known.as_of, free_at, side="left")), reason)
+            row = max(row, free_row)
+        chance = self._known.next_chance(row)
+        if chance is None:
+            return len(self._grid)
+        following = self._grid.first_from(int(self._known.as_of[chance]))
+        while following < len(self._grid) and self._grid.late[following]:
+            following += 1
+        return following
+
+    def _free_at(self, index: int) -> tuple[int | None, Reason]:
+        """Until when the limits deny whatever comes (0: they do not; None: to the end), while nothing is held."""
+        state, limits = self._state, self._state.limits
+        if limits is None:
+            return 0, Reason.OK
+        if state.halted_at:
+            ends = [halt.until_at for halt in self._inputs.schedule.halts if halt.until_at and halt.until_at > state.halted_at]
+            return min(ends, default=None), Reason.LIMIT_DRAWDOWN
+        now = int(self._grid.received_at[index])
+        equity = self._hands.account.cash_jpy
+        if limits.day == jst_day(now) and risk.fall(limits.day_start_equity_jpy, equity) >= rate(
+            self._settings.risk.daily_loss
+        ):
+            return (now + JST_MS) // DAY_MS * DAY_MS + DAY_MS - JST_MS, Reason.LIMIT_DAILY_LOSS
+        if limits.cooldown_until > now:
+            return limits.cooldown_until, Reason.LIMIT_COOLDOWN
+        return 0, Reason.OK
+
+    def _next_of_position(self, index: int) -> int:
+        """Holding: the tick that learns of the next fill, or at which a rule ends the position."""
+        account, plan, path = self._hands.account, self._state.plan, self._path
+        if plan is None:
+            return index + 1
+        following = self._grid.first_from(plan.exit_by - self._settle_ms)
+        due = self._hands.due_row()
+        if due < len(path):
+            closed_at = int(path.opened_at[due]) + path.timeframe.ms
+            following = min(following, self._grid.first_settling(closed_at, index))
+        if self._settings.risk.exit_on_opposite:
+            opposite = self._known.next_consensus(int(self._grid.newest[index]) + 1, -account.positions[0].side.sign)
+            if opposite is not None:
+                following = min(following, self._grid.first_from(int(self._known.as_of[opposite])))
+        if account.kind == "spot":
+            following = min(following, self._first_at_target(index, following, plan.target_price))
+        return following
+
+    def _first_at_target(self, index: int, stop: int, target_price: int) -> int:
+        """Spot: the first tick in (index, stop) whose touch may have reached the target."""
+        begin, size = index + 1, 64
+        while begin < stop:
+            end = min(begin + size, stop)
+            now = self._grid.received_at[begin:end]
+            now = np.where(self._grid.fresh[begin:end], np.maximum(now, now - now % 60_000 + self._settle_ms), now)
+            hit = np.flatnonzero(valuation.prices_at(self._path, now) >= target_price)
+            if len(hit):
+                return begin + int(hit[0])
+            begin, size = end, size * 4
+        return stop
+
+    # what the ticks in between would have booked
+
+    def _book_between(self, index: int, following: int) -> None:
+        """Tell the limits the equities between two worked-out ticks that can change them: peaks, days, a drawdown, a resume."""
+        grid_, limits = self._grid, self._state.limits
+        received = grid_.received_at[index + 1 : following]
+        first = (received - self._settle_ms) // 60_000 * 60_000
+        fresh = grid_.fresh[index + 1 : following]
+        final_at = np.maximum(received, received - received % 60_000 + self._settle_ms)
+        settled = np.stack([first, grid_.settled_at[index + 1 : following]], axis=1)
+        as_of = np.stack([received, final_at], axis=1)
+        there = np.stack([np.ones(len(fresh), dtype=np.bool_), fresh], axis=1)
+        settled, as_of = settled[there], as_of[there]
+        held = snapshot(self._hands.account, self._hands.account.settled_until)
+        marks = valuation.marks_at(self._path, settled, held)
+        equity = valuation.worth(held, marks, as_of, kind=self._hands.account.kind, terms=self._hands.account.terms)
+        if limits is None:
+            raise AssertionError("the limits are there once an account was booked")
+        keys = self._telling(equity, as_of, valuation.units(limits.equity_peak_jpy), int(grid_.received_at[index]))
+        holdings = self._hands.holdings(int(grid_.received_at[index]))
+        for key in keys:
+            before, now = self._state, int(as_of[key])
+            self._state = before.after_account(
+                replace(holdings, as_of=now, equity_jpy=Decimal(int(equity[key])).scaleb(-4)),
+                resumed_at=self._resumed_at(now),
+                now_ms=now,
+                settings=self._settings,
+            )
+            self._story.limits_moved(before, self._state)
+
+    def _telling(self, equity: IntArray, as_of: IntArray, peak: int, since: int) -> list[int]:
+        """Which of the equities the limits must hear, in order."""
+        if not len(equity):
+            return []
+        day = (as_of + JST_MS) // DAY_MS
+        new_day = np.flatnonzero(np.diff(day, prepend=(since + JST_MS) // DAY_MS) > 0)
+        keys = {int(np.argmax(equity)), *new_day.tolist()}
+        highest = np.maximum(np.maximum.accumulate(equity), peak)
+        fallen = np.flatnonzero((highest - equity) >= (self._settings.risk.max_drawdown - 1e-12) * highest)
+        for breach in fallen[:3].tolist():
+            keys |= {breach, int(np.argmax(equity[: breach + 1]))}
+        for halt in self._inputs.schedule.halts:
+            if halt.until_at is not None and since < halt.until_at <= as_of[-1]:
+                resumed = int(np.searchsorted(as_of, halt.until_at, side="left"))
+                keys |= {resumed, resumed + int(np.argmax(equity[resumed:]))}
+                fallen_after = fallen[fallen > resumed]
+                keys |= set(fallen_after[:3].tolist())
+        return sorted(keys)
+
+    def _catch_up(self, index: int) -> None:
+        """Take over what the tick at `index` would have known: the newest candle, of which nothing came while holding."""
+        row = int(self._grid.newest[index])
+        if row >= 0 and self._known.as_of[row] > self._state.candle.as_of:
+            candle = CandleProgress(as_of=int(self._known.as_of[row]), attempts_used=0, closed=True)
+            self._state = replace(self._state, signal=self._known.signal(row), candle=candle)
+
+
+def replay(inputs: Inputs) -> Replayed:
+    """Run from beginning to end."""
+    whole = Replay(inputs)
+    whole.advance()
+    return whole.result()
+
+
+def rules_of(inputs: Inputs) -> PairRules:
+    """The pair's rules with the fees that `settings.replay` puts in their place."""
+    rules, asked = inputs.rules, inputs.settings.replay
+    if asked.maker_fee_rate is not None:
+        rules = replace(rules, maker_fee_rate=rate(asked.maker_fee_rate))
+    if asked.taker_fee_rate is not None:
+        rules = replace(rules, taker_fee_rate=rate(asked.taker_fee_rate))
+    return rules
+
+
+def _check(inputs: Inputs) -> None:
+    candles = inputs.candles.get(Timeframe.M15)
+    if candles is None or Timeframe.H4 not in inputs.candles:
+        raise BadData("a replay needs 15m and 4h candles")
+    if not np.array_equal(inputs.stages.features.as_of, candles.closed_at):
+        raise BadData("the stages are not of these candles: compute them with pipeline.stages")
+    if inputs.start_at >= inputs.end_at:
+        raise BadData(f"a replay from {inputs.start_at} to {inputs.end_at} has no length")
+    if inputs.minutes is not None and inputs.minutes.timeframe is not Timeframe.M1:
+        raise BadData(f"minutes were {inputs.minutes.timeframe} candles")
+
+
+def _held(turn: Turn) -> Holdings:
+    if turn.holdings is None:
+        raise AssertionError("the account was booked before")
+    return turn.holdings

@@ -1,0 +1,77 @@
+"""When ticks ran: schedule times, when each was received, and which candle was the newest then. Pure arrays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from shared.replay.types import Schedule
+from shared.types import BoolArray, IntArray, Timeframe
+
+MINUTE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """Every tick in the order in which it was received, shape (n,) each.
+
+    Attributes:
+        scheduled_at: Its schedule time.
+        received_at: When it began.
+        late: A tick scheduled later had run before it: it protects and does nothing else.
+        newest: The row of the newest 15m candle that is known to the tick, -1 for none; a late tick reads none.
+        fresh: A candle has closed since the tick before: this one waits until the candle is final, and may order.
+        settled_at: Up to where the tick settles the account before it decides.
+    """
+
+    scheduled_at: IntArray
+    received_at: IntArray
+    late: BoolArray
+    newest: IntArray
+    fresh: BoolArray
+    settled_at: IntArray
+
+    def __len__(self) -> int:
+        """How many ticks."""
+        return len(self.received_at)
+
+    def first_from(self, at: int) -> int:
+        """The index of the first tick received at or after `at`."""
+        return int(np.searchsorted(self.received_at, at, side="left"))
+
+    def first_settling(self, at: int, after: int) -> int:
+        """The index of the first tick after index `after` that settles the account up to `at` or further."""
+        index = max(after + 1, self.first_from(at))
+        while index < len(self) and self.settled_at[index] < at:
+            index += 1
+        return index
+
+
+def grid(
+    closed_at: IntArray,
+    *,
+    start_at: int,
+    end_at: int,
+    interval_ms: int,
+    settle_ms: int,
+    schedule: Schedule,
+) -> Grid:
+    """All ticks of [start_at, end_at]. `closed_at`: of the 15m candles, ascending."""
+    scheduled = np.arange(start_at, end_at + 1, interval_ms, dtype=np.int64)
+    if schedule.missed:
+        scheduled = scheduled[~np.isin(scheduled, np.fromiter(schedule.missed, dtype=np.int64))]
+    received = scheduled.copy()
+    if schedule.received_at:
+        for at, came_at in schedule.received_at.items():
+            received[scheduled == at] = came_at
+        order = np.argsort(received, kind="stable")
+        scheduled, received = scheduled[order], received[order]
+    late = scheduled < np.maximum.accumulate(scheduled) if len(scheduled) else np.zeros(0, dtype=np.bool_)
+    seen = np.searchsorted(closed_at, received, side="right") - 1
+    newest = np.maximum.accumulate(np.where(late, -1, seen)) if len(seen) else seen
+    quarter = received - received % Timeframe.M15.ms
+    before = np.concatenate(([-1], newest[:-1]))[: len(newest)]
+    known_at = np.where(before >= 0, closed_at[np.maximum(before, 0)] if len(closed_at) else 0, 0)
+    fresh = (quarter > known_at) & ~late
+    minute = received - received % MINUTE_MS
+    settled = np.where(fresh, minute, (received - settle_ms) // MINUTE_MS * MINUTE_MS)
+    return Grid(scheduled_at=scheduled, received_at=received, late=late, newest=newest, fresh=fresh, settled_at=settled)

@@ -1,0 +1,192 @@
+"""The account of a replay: a value in memory that carries out what a turn plans. It reaches no exchange and no store.
+
+The rules are the paper account's own (`shared.execution.account`). A path of 1m candles is the resolution of record. On a path
+of 15m candles an entry, which is in the market for a minute and a half, cannot be resolved; the assumption there is pessimistic
+twice: it is filled only where the candle trades strictly through its limit, and then at what crossing costs at the candle's
+open (taker fee, half the spread, slippage), with a target that is not live before the candle ends.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from shared.errors import BadData
+from shared.execution import account as accounts
+from shared.execution.account import PaperAccount
+from shared.execution.fills import crossing_book, trades_through
+from shared.execution.plan import Cancel, Step, recorded
+from shared.execution.settling import next_due
+from shared.money import ZERO, notional_jpy
+from shared.path import book_at, price_at
+from shared.settings import Settings
+from shared.types import (
+    Accepted,
+    Book,
+    Candles,
+    Holdings,
+    OrderIntent,
+    OrderKind,
+    OrderRecord,
+    Outcome,
+    PairRules,
+    Position,
+    PositionPlan,
+    Purpose,
+    Timeframe,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What the account was from an instant on, until the next one. `last_price` is the mark as long as the path is silent."""
+
+    from_at: int
+    cash_units: int
+    positions: tuple[Position, ...]
+    last_price: int | None
+
+
+class AccountInHand:
+    """`turn.Hands` around one account and one path."""
+
+    def __init__(self, account: PaperAccount, *, path: Candles, settings: Settings, rules: PairRules) -> None:
+        """Take an account as it is; `path` are the candles that it is settled from."""
+        self.account = account
+        self.now = account.settled_until
+        self.received_at = self.now
+        self.records: list[OrderRecord] = []
+        self.snapshots: list[Snapshot] = []
+        self._path = path
+        self._settings = settings
+        self._settle_ms = int(settings.tick.settle_seconds * 1000)
+        self._rules = rules
+        self._coarse = path.timeframe is not Timeframe.M1
+
+    # the clock
+
+    def arrive(self, received_at: int) -> None:
+        """A tick begins."""
+        self.now = self.received_at = received_at
+        self.records = []
+
+    def now_ms(self) -> int:
+        """The present instant of the replay."""
+        return self.now
+
+    def sleep_until(self, at_ms: int) -> None:
+        """Time passes at once."""
+        self.now = max(self.now, at_ms)
+
+    # the account
+
+    def reconcile(self, now_ms: int) -> Holdings:
+        """Settle the account from the final candles of the path."""
+        self.settle(accounts.full_minute(now_ms - self._settle_ms))
+        return self.holdings(now_ms)
+
+    def settle(self, until: int) -> None:
+        """Walk the path up to `until`, taking a snapshot wherever something traded."""
+        account, path = self.account, self._path
+        if account.idle:
+            if until > account.settled_until:
+                self.account = replace(account, settled_until=until)
+            return
+        stop = int(np.searchsorted(path.opened_at, until - path.timeframe.ms, side="right"))
+        while not self.account.idle:
+            account = self.account
+            row = int(np.searchsorted(path.opened_at, account.settled_until, side="left"))
+            due = next_due(account, path, row, stop) if row < stop else stop
+            if due >= stop:
+                break
+            closed_at = int(path.opened_at[due]) + path.timeframe.ms
+            self.account = accounts.settled(account, path, closed_at)
+            self._snapped(account, closed_at)
+        self.account = accounts.settled(self.account, path, until)
+
+    def due_row(self) -> int:
+        """The first row of the path at which a resting order can trade or end; the path's length where there is none."""
+        row = int(np.searchsorted(self._path.opened_at, self.account.settled_until, side="left"))
+        return next_due(self.account, self._path, row, len(self._path))
+
+    def holdings(self, now_ms: int) -> Holdings:
+        """What is held now."""
+        return accounts.holdings(self.account, self.account.last_price, now_ms)
+
+    def book(self) -> Book | None:
+        """The book around the path's price at this instant, None before the path begins."""
+        try:
+            price = price_at(self._path, self.now)
+        except BadData:
+            return None
+        return book_at(price, spread_rate=self._settings.paper.spread_rate, as_of=self.now)
+
+    # orders
+
+    def carry_out(
+        self, steps: Sequence[Step], *, book: Book | None, rules: PairRules | None, plan: PositionPlan | None
+    ) -> str | None:
+        """Place and cancel in order, as the desk of a tick does; the id of the entry that was taken."""
+        del plan
+        opened = None
+        for step in steps:
+            before = self.account
+            if isinstance(step, Cancel):
+                self.account, outcome = accounts.canceled(before, step.order, now_ms=self.now)
+                record = recorded("cancel", step.order.intent, outcome)
+                self.records.append(replace(record, order_id=step.order.order_id, reason=step.reason))
+                continue
+            outcome = self._placed(step.intent, book, rules or self._rules)
+            self.records.append(recorded("place", step.intent, outcome))
+            self._snapped(before, self.now)
+            if step.intent.opens and isinstance(outcome, Accepted):
+                opened = step.intent.id
+        return opened
+
+    def _placed(self, intent: OrderIntent, book: Book | None, rules: PairRules) -> Outcome:
+        if self._coarse and intent.opens:
+            return self._placed_coarsely(intent, book, rules)
+        self.account, outcome = accounts.placed(self.account, intent, book=book, now_ms=self.now, rules=rules)
+        return outcome
+
+    def _placed_coarsely(self, intent: OrderIntent, book: Book | None, rules: PairRules) -> Outcome:
+        """An entry on a path of long candles: see the module's text."""
+        after, outcome = accounts.placed(self.account, intent, book=book, now_ms=self.now, rules=rules)
+        if not isinstance(outcome, Accepted):
+            return outcome
+        row = int(np.searchsorted(self._path.opened_at, self.now, side="right")) - 1
+        ends_at = int(self._path.opened_at[row]) + self._path.timeframe.ms
+        low, high = int(self._path.low[row]), int(self._path.high[row])
+        if self.now >= ends_at or not trades_through(intent, low if intent.buys else high):
+            self.account = accounts.without(after, (outcome.order,))
+            return outcome
+        crossing = replace(
+            intent, kind=OrderKind.MARKET, price=None, post_only=False, lots=self._affordable(intent, book, rules)
+        )
+        filled, taken = accounts.placed(self.account, crossing, book=book, now_ms=self.now, rules=rules)
+        self.account = accounts.deferred(filled, Purpose.TARGET, until=ends_at - 1)
+        return taken
+
+    def _affordable(self, intent: OrderIntent, book: Book | None, rules: PairRules) -> int:
+        """On spot an order that was sized at its limit is too large for its cash at what crossing costs."""
+        if self.account.kind == "margin" or intent.price is None or book is None:
+            return intent.lots
+        costs = self.account.terms.costs
+        price = crossing_book(book, buys=intent.buys, lots=intent.lots, costs=costs).price
+        free = accounts.available_jpy(self.account, price, self.now)
+        fits = free / (notional_jpy(price, 1) * (1 + max(ZERO, rules.taker_fee_rate)))
+        return max(1, min(intent.lots, int(fits)))
+
+    def _snapped(self, before: PaperAccount, at: int) -> None:
+        if self.account.next_fill_sequence != before.next_fill_sequence:
+            self.snapshots.append(snapshot(self.account, at))
+
+
+def snapshot(account: PaperAccount, from_at: int) -> Snapshot:
+    """The account's part that its value depends on."""
+    return Snapshot(
+        from_at=from_at,
+        cash_units=int(account.cash_jpy.scaleb(4)),
+        positions=account.positions,
+        last_price=account.last_price,
+    )

@@ -1,0 +1,101 @@
+"""From what happened to the result: the exact curve, why nothing was entered, and the counts."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import numpy as np
+
+from shared.execution.account import Terms
+from shared.reasons import Reason
+from shared.replay import valuation
+from shared.replay.hands import Snapshot
+from shared.replay.rows import Known
+from shared.replay.story import Story
+from shared.replay.types import Curve, Inputs, Replayed
+from shared.types import Candles, IntArray, PairRules, Purpose, Timeframe
+
+
+def gathered(
+    inputs: Inputs,
+    *,
+    rules: PairRules,
+    path: Candles,
+    known: Known,
+    story: Story,
+    snapshots: Sequence[Snapshot],
+    terms: Terms,
+    until_at: int,
+) -> Replayed:
+    """The result of what has happened by `until_at`."""
+    settings = inputs.settings
+    first, stop = np.searchsorted(known.as_of, (inputs.start_at, until_at), side="right").tolist()
+    instants = np.concatenate(([inputs.start_at], known.as_of[first:stop]))
+    if instants[-1] < until_at:
+        instants = np.concatenate((instants, [until_at]))
+    equity, close, lots = valuation.curve(snapshots, instants, path, kind=settings.account, terms=terms)
+    return Replayed(
+        start_at=inputs.start_at,
+        end_at=until_at,
+        resolution=inputs.resolution,
+        settings_hash=settings.hash,
+        profile=settings.profile,
+        model=known.model,
+        account=settings.account,
+        rules=rules,
+        start_equity_jpy=_yen(int(equity[0])),
+        end_equity_jpy=_yen(int(equity[-1])),
+        trades=tuple(story.trades),
+        fills=tuple(story.fills),
+        entries=tuple(story.entries),
+        curve=Curve(at=instants, equity_units=equity, close=close, lots=lots),
+        denials=_denials(known, story, lots[1 : 1 + stop - first], first, stop),
+        events=tuple(story.events),
+        counts=_counts(story, stop - first),
+        ticks=tuple(story.ticks),
+        notes=inputs.notes if inputs.resolution is Timeframe.M1 else (*inputs.notes, COARSE),
+    )
+
+
+COARSE = (
+    "From 15m candles alone: entries pay for crossing and fill only where the candle trades through the touch. "
+    "An approximation on the pessimistic side; with 1m candles the replay equals the bot."
+)
+
+
+def _yen(units: int) -> Decimal:
+    return Decimal(units).scaleb(-4)
+
+
+def _denials(known: Known, story: Story, lots: IntArray, first: int, stop: int) -> dict[Reason, int]:
+    """Why nothing was entered, a reason a candle: what a tick decided; else what was held or denied; else the screen's rule."""
+    reason = np.full(stop - first, "", dtype="U32")
+    for why, rows in known.denied:
+        reason[rows[first:stop]] = why.value
+    for begin, end, why in story.blocks:
+        reason[max(0, begin - first) : max(0, min(end, stop) - first)] = why.value
+    reason[lots != 0] = Reason.POSITION_OPEN.value
+    for row, why in story.reasons.items():
+        if first <= row < stop:
+            reason[row - first] = why.value
+    names, counts = np.unique(reason, return_counts=True)
+    found = {Reason(name): int(count) for name, count in zip(names.tolist(), counts.tolist(), strict=True) if name}
+    return {why: count for why, count in sorted(found.items(), key=lambda item: -item[1]) if why is not Reason.OK}
+
+
+def _counts(story: Story, candles: int) -> dict[str, int]:
+    entries = story.entries
+    closing = [fill for fill in story.fills if fill.purpose is not Purpose.ENTRY]
+    return {
+        "candles": candles,
+        "visits": story.visits,
+        "entries": len(entries),
+        "entries_filled": sum(entry.filled_lots > 0 for entry in entries),
+        "second_attempts": sum(entry.attempt > 1 for entry in entries),
+        "partial_entries": sum(0 < entry.filled_lots < entry.lots for entry in entries),
+        "fills": len(story.fills),
+        "positions": sum(trade.ends_position for trade in story.trades),
+        "partial_closes": sum(not trade.ends_position for trade in story.trades),
+        "stops": sum(fill.purpose is Purpose.STOP for fill in closing),
+        "targets": sum(fill.purpose is Purpose.TARGET for fill in closing),
+        "closes": sum(fill.purpose is Purpose.CLOSE for fill in closing),
+    }

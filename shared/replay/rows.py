@@ -1,0 +1,100 @@
+"""The 15m candles of a replay as rows: what each tells the rules, and where the next one is that matters."""
+
+from functools import cached_property
+
+import numpy as np
+
+from shared import pipeline
+from shared.reasons import Reason
+from shared.replay.types import Inputs
+from shared.risk.screen import Rows, screen
+from shared.types import BoolArray, Candles, IntArray, PairRules, Signal, Timeframe
+
+
+class Known:
+    """Rows of the array stages, read as scalars only where they are asked for."""
+
+    def __init__(self, inputs: Inputs, rules: PairRules) -> None:
+        """Look at the stages of `inputs` under the pair's `rules`."""
+        self._stages = inputs.stages
+        self._settings = inputs.settings
+        self._rules = rules
+        self._fast, self._slow = inputs.candles[Timeframe.M15], inputs.candles[Timeframe.H4]
+        self._slow_closed_at = self._slow.closed_at
+        self.as_of: IntArray = inputs.stages.features.as_of
+
+    @property
+    def model(self) -> str | None:
+        """The model that predicted, if one did."""
+        return self._stages.prediction.model if self._stages.prediction is not None else None
+
+    def signal(self, row: int) -> Signal:
+        """The signal of one candle."""
+        slow = int(np.searchsorted(self._slow_closed_at, self.as_of[row], side="right"))
+        counts = {Timeframe.M15: row + 1, Timeframe.H4: slow}
+        return pipeline.signal_at(self._stages, row, candles_before=counts, settings=self._settings)
+
+    def window(self, final_at: int) -> tuple[dict[Timeframe, Candles], int]:
+        """The last candles that had closed by `final_at`, as a tick sees them, and the row of the newest 15m one (-1: none)."""
+        most = self._settings.market.window_candles
+        fast = int(np.searchsorted(self.as_of, final_at, side="right"))
+        slow = int(np.searchsorted(self._slow_closed_at, final_at, side="right"))
+        candles = {
+            Timeframe.M15: self._fast.rows(max(0, fast - most), fast),
+            Timeframe.H4: self._slow.rows(max(0, slow - most), slow),
+        }
+        return candles, fast - 1
+
+    def next_chance(self, row: int) -> int | None:
+        """The first row from `row` on that may lead to an entry."""
+        return _next(self._chances, row)
+
+    def next_consensus(self, row: int, sign: int) -> int | None:
+        """The first row from `row` on whose consensus has this sign."""
+        return _next(self._longs if sign > 0 else self._shorts, row)
+
+    @property
+    def denied(self) -> list[tuple[Reason, BoolArray]]:
+        """For each row that cannot lead to an entry the first rule that says so."""
+        return self._screened[1]
+
+    @cached_property
+    def _screened(self) -> tuple[BoolArray, list[tuple[Reason, BoolArray]]]:
+        column = self._stages.features.column
+        fast, slow = self._settings.market.min_history_15m, self._settings.market.min_history_4h
+        atr = column("atr_14")
+        count = np.arange(1, len(self.as_of) + 1)
+        warm = np.isfinite(atr) & (count >= fast)
+        if len(self._slow) >= slow > 0:
+            warm &= self.as_of >= self._slow_closed_at[slow - 1]
+        elif slow > 0:
+            warm[:] = False
+        prediction = self._stages.prediction
+        rows = Rows(
+            close=column("close"),
+            atr_jpy=atr,
+            consensus=self._stages.votes.consensus,
+            probabilities=None if prediction is None else prediction.probabilities,
+            barriers=None if prediction is None else prediction.barriers,
+            warm=warm,
+            price_z=np.nan_to_num(column("price_z")),
+            volume_z=np.nan_to_num(column("volume_z")),
+        )
+        return screen(rows, rules=self._rules, settings=self._settings)
+
+    @cached_property
+    def _chances(self) -> IntArray:
+        return np.flatnonzero(self._screened[0])
+
+    @cached_property
+    def _longs(self) -> IntArray:
+        return np.flatnonzero(self._stages.votes.consensus > 0)
+
+    @cached_property
+    def _shorts(self) -> IntArray:
+        return np.flatnonzero(self._stages.votes.consensus < 0)
+
+
+def _next(rows: IntArray, row: int) -> int | None:
+    place = int(np.searchsorted(rows, row, side="left"))
+    return int(rows[place]) if place < len(rows) else None

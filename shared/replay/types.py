@@ -1,0 +1,168 @@
+"""What a replay takes and gives: frozen values only. No port to state, ledger or exchange is among them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from shared.money import LOTS_PER_BTC
+from shared.pipeline import Stages
+from shared.reasons import Reason
+from shared.settings import Settings
+from shared.types import (
+    Candles,
+    Fill,
+    FloatArray,
+    IntArray,
+    PairRules,
+    Side,
+    TickReport,
+    Timeframe,
+    Trade,
+)
+
+UNITS_PER_JPY = LOTS_PER_BTC
+"""Equity is counted in 0.0001 yen: a whole yen times a lot is a whole number of them, so that sums are exact."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halt:
+    """A person halted the bot at `from_at` and resumed it at `until_at` (None: not yet)."""
+
+    from_at: int
+    until_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """Which ticks there were. Without anything said: one every `tick.interval_seconds`, received at its schedule time.
+
+    Attributes:
+        missed: Schedule times at which no tick ran.
+        received_at: When a tick that came late was received, by its schedule time.
+        halts: When a person had halted the bot.
+    """
+
+    missed: frozenset[int] = frozenset()
+    received_at: Mapping[int, int] = field(default_factory=dict)
+    halts: tuple[Halt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """Everything that a replay depends on.
+
+    Attributes:
+        candles: 15m and 4h candles, with the history before `start_at` that the first decisions need.
+        minutes: The 1m candles of [start_at, end_at): the resolution of record. None: the 15m candles alone, the fast and
+            conservative approximation.
+        stages: The array stages over exactly `candles`; see `pipeline.stages`. Computed once, shared by many replays.
+        settings: All rules; `capital_jpy` is the money at the start, `paper` the spread, slippage and volume share.
+        rules: Fees, interest, minimum size and what the exchange allowed.
+        start_at: First schedule time, ms UTC.
+        end_at: No decision after this instant; what is held then is valued, not sold.
+        schedule: Ticks that were missed or late, and halts.
+        every_tick: Run the scalar rules at every schedule time and keep a report of each (slow; the proof of the fast way).
+        notes: What the reader of a result must know, shown on its face.
+    """
+
+    candles: Mapping[Timeframe, Candles]
+    stages: Stages
+    settings: Settings
+    start_at: int
+    end_at: int
+    minutes: Candles | None = None
+    rules: PairRules = field(default_factory=PairRules)
+    schedule: Schedule = field(default_factory=Schedule)
+    every_tick: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def resolution(self) -> Timeframe:
+        """The candles that the path is made of."""
+        return Timeframe.M15 if self.minutes is None else Timeframe.M1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entered:
+    """One entry order that was placed, why, and what came of it.
+
+    `agreeing` are the strategies that voted for its side, with their confidence. `attempt` counts from 1 a candle.
+    `filled_lots` is what the order got in its life.
+    """
+
+    intent: str
+    as_of: int
+    placed_at: int
+    side: Side
+    lots: int
+    price: int
+    stop_price: int
+    target_price: int
+    attempt: int
+    strength: float
+    edge_rate: float | None
+    agreeing: Mapping[str, float]
+    filled_lots: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened to the account's limits: a halt, a cool-down, an order that was refused, in words for people."""
+
+    at: int
+    reason: Reason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """The account at the close of every 15m candle of the period, and once at its start; shape (n,) each.
+
+    `equity_units` is exact, in 0.0001 yen. `close` is the last price by then, in yen; `lots` is what is held, negative for
+    a short.
+    """
+
+    at: IntArray
+    equity_units: IntArray
+    close: FloatArray
+    lots: IntArray
+
+    @property
+    def equity_jpy(self) -> FloatArray:
+        """Equity in yen, for statistics and pictures."""
+        equity: FloatArray = self.equity_units / UNITS_PER_JPY
+        return equity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """The result of a replay: everything that happened, nothing summed up yet (see `shared.performance`).
+
+    Attributes:
+        resolution: 1m (of record) or 15m (conservative approximation).
+        trades: Every closing fill as a trade, in order; `ends_position` marks the last part of a position.
+        denials: For how many 15m candles each reason decided that nothing was entered.
+        counts: candles, visits (ticks that were worked out), entries, second_attempts, partial_fills, stops, targets, …
+        ticks: With `every_tick`, one report a schedule time.
+        notes: What must be said on the result's face.
+    """
+
+    start_at: int
+    end_at: int
+    resolution: Timeframe
+    settings_hash: str
+    profile: str | None
+    model: str | None
+    account: str
+    rules: PairRules
+    start_equity_jpy: Decimal
+    end_equity_jpy: Decimal
+    trades: tuple[Trade, ...]
+    fills: tuple[Fill, ...]
+    entries: tuple[Entered, ...]
+    curve: Curve
+    denials: Mapping[Reason, int] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    ticks: tuple[TickReport, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,237 @@
+"""What a tick does with an account and a market, without its I/O: one sequence for the tick and for a replay.
+
+    book -> protect -> settle -> read -> decide -> order -> cover
+
+Whoever calls these steps says what a failure in one of them means; `Hands` says who carries the orders out.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Protocol, TypeVar
+
+from shared import pipeline
+from shared.execution import plan as planning
+from shared.reasons import Reason
+from shared.settings import Settings
+from shared.state import State
+from shared.types import (
+    Action,
+    Book,
+    Decision,
+    Holdings,
+    Issue,
+    Market,
+    PairRules,
+    PositionPlan,
+    Signal,
+    TickReport,
+    Timeframe,
+)
+
+T = TypeVar("T")
+MINUTE_MS = 60_000
+
+
+class Hands(Protocol):
+    """A clock, and an account that carries out what was planned."""
+
+    def now_ms(self) -> int:
+        """The present instant."""
+        ...
+
+    def sleep_until(self, at_ms: int) -> None:
+        """Let time pass."""
+        ...
+
+    def reconcile(self, now_ms: int) -> Holdings:
+        """Bring the account up to `now_ms` and say what is held."""
+        ...
+
+    def holdings(self, now_ms: int) -> Holdings:
+        """What is held as far as is known."""
+        ...
+
+    def carry_out(
+        self, steps: Sequence[planning.Step], *, book: Book | None, rules: PairRules | None, plan: PositionPlan | None
+    ) -> str | None:
+        """Send the steps in order; the id of the opening intent that reached the exchange, if any did."""
+        ...
+
+
+class Turn:
+    """The working memory of one tick's trading. `prefix` makes the ids of a part's intents; no part is used twice."""
+
+    def __init__(self, *, state: State, hands: Hands, settings: Settings, prefix: Callable[[str], str]) -> None:
+        """Begin from the state that the tick before left."""
+        self.state = state
+        self.settings = settings
+        self.holdings: Holdings | None = None
+        self.decision: Decision | None = None
+        self.issues: tuple[Issue, ...] = ()
+        self.resumed_at = 0
+        self.ordered = False
+        self._hands = hands
+        self._prefix = prefix
+
+    # what is held, and its protection
+
+    def book(self, holdings: Holdings) -> None:
+        """Book closed trades and equity into the limits, what is held into the state. Doing it twice changes nothing."""
+        self.holdings = holdings
+        now = self._hands.now_ms()
+        self.state = self.state.after_account(holdings, resumed_at=self.resumed_at, now_ms=now, settings=self.settings)
+
+    def look_again(self) -> None:
+        """After orders: what is held now, and what that means for limits and plan."""
+        self.book(self._hands.holdings(self._hands.now_ms()))
+
+    def protect(self, holdings: Holdings, market: Market | None = None, *, part: str) -> None:
+        """What is held gets its stop, orphans go. Needs neither the path nor candles nor model."""
+        book = market.book if market is not None else None
+        rules = market.rules if market is not None else None
+        steps = planning.protection(
+            holdings,
+            plan=self.state.plan,
+            signal=self.state.signal,
+            tick=self._prefix(part),
+            now_ms=self._hands.now_ms(),
+            settings=self.settings,
+            book=book,
+            rules=rules,
+        )
+        if steps:
+            self._hands.carry_out(steps, book=book, rules=rules, plan=None)
+            self.look_again()
+
+    def protect_with(self, market: Market) -> None:
+        """Where a stop was refused without a book: with one it is known whether its trigger is passed, and it is closed."""
+        if planning.uncovered(some(self.holdings), now_ms=self._hands.now_ms()):
+            self.protect(some(self.holdings), market, part="q")
+
+    # the market and the decision
+
+    def settle(self) -> None:
+        """Wait until a candle that has just closed is final, and bring the account up to the same instant."""
+        now = self._hands.now_ms()
+        if not self.due(now):
+            return
+        minute = now - now % MINUTE_MS
+        final_at = minute + int(self.settings.tick.settle_seconds * 1000)
+        if now < final_at:
+            self._hands.sleep_until(final_at)
+        if (some(self.holdings).settled_until or minute) < minute:
+            self.book(self._hands.reconcile(self._hands.now_ms()))
+
+    def due(self, now_ms: int) -> bool:
+        """Whether this tick may order something: a candle has closed, an entry may be tried again, or a time exit is due."""
+        closed_at = now_ms - now_ms % Timeframe.M15.ms
+        plan = self.state.plan
+        return closed_at > self.state.candle.as_of or self.state.retries or (plan is not None and now_ms >= plan.exit_by)
+
+    def read(self, signal: Signal, *, unsaved: Sequence[PositionPlan] = ()) -> None:
+        """Keep the signal of a new candle. `unsaved`: see `State.after_candle`."""
+        self.state = self.state.after_candle(signal, unsaved=unsaved, fills=some(self.holdings).fills)
+
+    def decide(self, market: Market, *, halted: bool) -> None:
+        """The scalar rules, once a candle; ticks after it only where it may be tried again. `halted`: by a person."""
+        self.issues = market.issues
+        if self.state.signal is None:
+            self.decision = Decision(action=Action.DENY, as_of=newest(market), reason=Reason.DATA_MISSING)
+            return
+        decision, self.issues = pipeline.decide(
+            self.state.signal,
+            market=market,
+            account=self.state.account(some(self.holdings), halted=halted, capital_jpy=self.settings.capital_jpy),
+            now_ms=self._hands.now_ms(),
+            settings=self.settings,
+        )
+        if decision.action in {Action.ENTER, Action.DENY} and self.state.candle.closed:
+            decision = Decision(action=Action.HOLD, as_of=decision.as_of, reason=Reason.NOTHING_NEW)
+        self.decision = decision
+
+    # orders
+
+    def order(self, market: Market, *, scheduled_at: int) -> None:
+        """Plan what the decision asks for and send it; an entry lives `no_new_order_after_seconds` from the schedule time."""
+        decision, holdings = some(self.decision), some(self.holdings)
+        now = self._hands.now_ms()
+        steps: tuple[planning.Step, ...]
+        if decision.action in {Action.ENTER, Action.EXIT}:
+            steps = planning.orders(
+                decision,
+                holdings,
+                book=market.book,
+                rules=market.rules,
+                tick=self._prefix("d"),
+                now_ms=now,
+                deadline_at=scheduled_at + int(self.settings.tick.no_new_order_after_seconds * 1000),
+                settings=self.settings,
+            )
+        else:
+            steps = planning.watched_target(
+                holdings,
+                plan=self.state.plan,
+                book=market.book,
+                rules=market.rules,
+                tick=self._prefix("d"),
+                now_ms=now,
+                settings=self.settings,
+            )
+        plan = _plan_of(decision)
+        self.ordered = bool(steps)
+        opened = self._hands.carry_out(steps, book=market.book, rules=market.rules, plan=plan)
+        if opened is not None and plan is not None:
+            plan = replace(plan, entry_intent=opened)
+        self.state = self.state.after_decision(decision, attempted=opened is not None, plan=plan)
+
+    def cover(self, market: Market) -> None:
+        """See what the orders did. Where a close did not happen, what it had to make room for comes back at once."""
+        self.look_again()
+        if planning.bare(some(self.holdings), now_ms=self._hands.now_ms()):
+            self.protect(some(self.holdings), market, part="r")
+
+
+def newest(market: Market) -> int:
+    """When the newest 15m candle closed; 0 where there is none."""
+    candles = market.candles[Timeframe.M15]
+    return int(candles.closed_at[-1]) if len(candles) else 0
+
+
+def told(draft: TickReport, *, holdings: Holdings | None, mid: Decimal | None, trades_seen: int, fills_seen: int) -> TickReport:
+    """The report with what is held, and with the trades and fills that no report has told yet.
+
+    The mark is the one at which the equity was computed; where nothing is held, the middle of the book, where one was read.
+    """
+    if holdings is None:
+        return draft
+    return replace(
+        draft,
+        fills=tuple(fill for fill in holdings.fills if fill.sequence > fills_seen),
+        trades=tuple(trade for trade in holdings.trades if trade.sequence > trades_seen),
+        positions=holdings.positions,
+        resting=holdings.orders,
+        equity_jpy=holdings.equity_jpy,
+        cash_jpy=holdings.cash_jpy,
+        mark_price=holdings.mark_price if holdings.positions else mid,
+    )
+
+
+def some(value: T | None) -> T:
+    """The value of a step that ran before."""
+    if value is None:
+        raise AssertionError("a step ran before the one that it needs")
+    return value
+
+
+def _plan_of(decision: Decision) -> PositionPlan | None:
+    if decision.action is not Action.ENTER or decision.side is None or decision.exit_by is None:
+        return None
+    return PositionPlan(
+        side=decision.side,
+        stop_price=decision.stop_price,
+        target_price=decision.target_price,
+        exit_by=decision.exit_by,
+        as_of=decision.as_of,
+        entry_intent="",
+    )
