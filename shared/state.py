@@ -1,13 +1,14 @@
 """What a bot remembers from tick to tick: only what the exchange does not know. No growing lists."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from shared.errors import BadData
+from shared.frozen import changed
 from shared.reasons import TRANSIENT, Reason
 from shared.risk.limits import Limits
 from shared.settings import Settings
@@ -57,7 +58,7 @@ class State:
                 f"the stored state of bot {settings.id!r} holds a {state.mode} position; BOT_MODE is {settings.mode}: "
                 "close it in its own mode first, or use another BOT_ID",
             )
-        return replace(state, mode=settings.mode, stage=settings.stage)
+        return changed(state, mode=settings.mode, stage=settings.stage)
 
     def after_candle(self, signal: Signal, *, unsaved: Sequence[PositionPlan] = (), fills: Sequence[Fill] = ()) -> "State":
         """A new candle was read: its signal is computed once and kept for the ticks that may try again.
@@ -70,12 +71,12 @@ class State:
         sent = sum(plan.as_of == signal.as_of for plan in unsaved)
         filled = any(fill.purpose is Purpose.ENTRY and fill.at > signal.as_of for fill in fills)
         candle = CandleProgress(as_of=signal.as_of, attempts_used=sent, closed=bool(sent) and filled)
-        return replace(self, signal=signal, candle=candle)
+        return changed(self, signal=signal, candle=candle)
 
     def after_unsaved(self, plans: Sequence[PositionPlan]) -> "State":
         """Entries on the present candle that ticks sent and died of were attempts too."""
         used = self.candle.attempts_used + sum(plan.as_of == self.candle.as_of for plan in plans)
-        return replace(self, candle=replace(self.candle, attempts_used=used))
+        return changed(self, candle=changed(self.candle, attempts_used=used))
 
     def after_decision(self, decision: Decision, *, attempted: bool, plan: PositionPlan | None) -> "State":
         """A decision was made on the present candle and, where `attempted`, an entry was placed.
@@ -86,20 +87,23 @@ class State:
         unsent = decision.action is Action.ENTER and not attempted
         again = unsent or (decision.action is Action.DENY and decision.reason in TRANSIENT)
         resting = decision.reason is Reason.ENTRY_RESTING
-        candle = replace(
+        candle = changed(
             self.candle,
             attempts_used=self.candle.attempts_used + attempted,
             closed=self.candle.closed or not (again or attempted or resting),
         )
-        return replace(self, candle=candle, plan=plan if attempted else self.plan)
+        return changed(self, candle=candle, plan=plan if attempted else self.plan)
 
     def after_holdings(self, holdings: Holdings) -> "State":
         """What is held was read: a plan without position or entry ends, and a candle that led to a fill is used up."""
         holds = bool(holdings.positions)
         entry_rests = any(order.intent.opens for order in holdings.orders)
-        filled = holds or (self.plan is not None and any(fill.at > self.plan.as_of for fill in holdings.fills))
-        candle = replace(self.candle, closed=True) if filled else self.candle
-        return replace(self, holds=holds, candle=candle, plan=self.plan if holds or entry_rests else None)
+        filled = holds or (self.plan is not None and any(fill.at > self.plan.as_of for fill in reversed(holdings.fills)))
+        candle = changed(self.candle, closed=True) if filled and not self.candle.closed else self.candle
+        plan = self.plan if holds or entry_rests else None
+        if holds == self.holds and candle is self.candle and plan is self.plan:
+            return self
+        return changed(self, holds=holds, candle=candle, plan=plan)
 
     def after_account(self, holdings: Holdings, *, resumed_at: int, now_ms: int, settings: Settings) -> "State":
         """Book closed trades and equity into the limits, and what is held. Doing it twice changes nothing.
@@ -113,7 +117,8 @@ class State:
         limits = limits.after_trades(holdings.trades, now_ms, settings).after_equity(holdings.equity_jpy, now_ms)
         if not halted_at and limits.drawdown(holdings.equity_jpy) >= settings.risk.max_drawdown:
             halted_at = now_ms
-        return replace(self, limits=limits, halted_at=halted_at).after_holdings(holdings)
+        same = limits is self.limits and halted_at == self.halted_at
+        return (self if same else changed(self, limits=limits, halted_at=halted_at)).after_holdings(holdings)
 
     def account(self, holdings: Holdings, *, halted: bool, capital_jpy: int) -> Account:
         """What the risk rules want to know. `halted`: by a person."""

@@ -31,7 +31,10 @@ class Timeframe(StrEnum):
     @property
     def ms(self) -> int:
         """Its length in milliseconds."""
-        return {"1m": 60_000, "15m": 900_000, "4h": 14_400_000}[self.value]
+        return _LENGTHS_MS[self]
+
+
+_LENGTHS_MS = {Timeframe.M1: 60_000, Timeframe.M15: 900_000, Timeframe.H4: 14_400_000}
 
 
 class Side(StrEnum):
@@ -224,12 +227,16 @@ class Barriers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """Calibrated probabilities (n, 3) in the order lower barrier first, neither, upper first; NaN where not asked."""
+    """Calibrated probabilities (n, 3) in the order lower barrier first, neither, upper first; NaN where there are none.
+
+    `unasked` (n,) marks the rows that could have been predicted, but that nobody asked for; None: every row was asked for.
+    """
 
     as_of: IntArray
     probabilities: FloatArray
     model: str
     barriers: Barriers
+    unasked: BoolArray | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

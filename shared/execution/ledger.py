@@ -5,11 +5,12 @@ interest, when it is closed. Spot: coins are paid at once. Entries are closed fi
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
 from shared.execution.fills import Costs, PathPoint, ended
+from shared.frozen import changed
 from shared.money import ZERO, jpy, notional_jpy, rate
 from shared.reasons import Reason
 from shared.settings import Settings
@@ -35,7 +36,7 @@ class Terms:
 
     def following(self, rules: PairRules) -> "Terms":
         """With the fees, interest and margin ratio that the exchange states now."""
-        return replace(
+        return changed(
             self,
             maker_fee_rate=rules.maker_fee_rate,
             taker_fee_rate=rules.taker_fee_rate,
@@ -143,11 +144,15 @@ def equity(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> Dec
 
 def available_jpy(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> Decimal:
     """For how many yen a new position may be opened, after what is held and what resting entries reserve."""
+    return _available(account, equity(account, mark, as_of))
+
+
+def _available(account: PaperAccount, worth: Decimal) -> Decimal:
     reserved = sum((_reserved(account, order) for order in account.orders if order.intent.opens), ZERO)
     if account.kind == "spot":
         return jpy(max(ZERO, account.cash_jpy - reserved))
     held = sum((notional_jpy(entry.price, entry.lots) for item in account.positions for entry in item.entries), ZERO)
-    return jpy(max(ZERO, equity(account, mark, as_of) / account.terms.margin_ratio - held - reserved))
+    return jpy(max(ZERO, worth / account.terms.margin_ratio - held - reserved))
 
 
 def _reserved(account: PaperAccount, order: Order) -> Decimal:
@@ -157,11 +162,12 @@ def _reserved(account: PaperAccount, order: Order) -> Decimal:
 
 def holdings(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> Holdings:
     """What a tick sees. A close that ended shows no longer; an entry does until the path up to its end is known."""
+    worth = equity(account, mark, as_of)
     return Holdings(
         as_of=as_of,
         cash_jpy=account.cash_jpy,
-        equity_jpy=equity(account, mark, as_of),
-        available_jpy=available_jpy(account, mark, as_of),
+        equity_jpy=worth,
+        available_jpy=_available(account, worth),
         mark_price=None if mark is None else Decimal(mark),
         positions=account.positions,
         orders=tuple(order for order in account.orders if order.intent.opens or not ended(order, as_of)),
@@ -177,14 +183,14 @@ def holdings(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> H
 def with_order(account: PaperAccount, intent: OrderIntent, at: int) -> tuple[PaperAccount, Order]:
     """The account with one more resting order."""
     order = Order(order_id=account.next_order_id, intent=intent, placed_at=at, remaining_lots=intent.lots)
-    return replace(account, orders=(*account.orders, order), next_order_id=order.order_id + 1), order
+    return changed(account, orders=(*account.orders, order), next_order_id=order.order_id + 1), order
 
 
 def updated(account: PaperAccount, order: Order) -> PaperAccount:
     """The account with one order changed; an order without remaining lots has ended."""
     if order.remaining_lots == 0:
         return without(account, (order,))
-    return replace(account, orders=tuple(order if old.order_id == order.order_id else old for old in account.orders))
+    return changed(account, orders=tuple(order if old.order_id == order.order_id else old for old in account.orders))
 
 
 def without(account: PaperAccount, orders: Iterable[Order]) -> PaperAccount:
@@ -192,7 +198,7 @@ def without(account: PaperAccount, orders: Iterable[Order]) -> PaperAccount:
     gone = {order.order_id: order for order in orders}
     if not gone:
         return account
-    return replace(
+    return changed(
         account,
         orders=tuple(order for order in account.orders if order.order_id not in gone),
         ended=(*account.ended, *gone.values())[-KEEP_ENDED:],
@@ -204,7 +210,7 @@ def without(account: PaperAccount, orders: Iterable[Order]) -> PaperAccount:
 
 def _with_fill(account: PaperAccount, fill: Fill) -> PaperAccount:
     fills = (*account.fills, fill)[-2 * account.terms.keep_trades :]
-    return replace(account, fills=fills, next_fill_sequence=fill.sequence + 1)
+    return changed(account, fills=fills, next_fill_sequence=fill.sequence + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,16 +246,16 @@ def opening(account: PaperAccount, order: Order, done: Execution) -> PaperAccoun
     entry = Entry(at=fill.at, price=fill.price, lots=fill.lots, fee_jpy=fill.fee_jpy)
     held = account.position(fill.side)
     grown = Position(side=fill.side, entries=(*(held.entries if held else ()), entry))
-    account = updated(account, replace(order, remaining_lots=order.remaining_lots - fill.lots))
+    account = updated(account, changed(order, remaining_lots=order.remaining_lots - fill.lots))
     account = _with_fill(_holding(account, grown), fill)
     if account.kind == "spot":
-        account = replace(account, cash_jpy=account.cash_jpy - notional_jpy(fill.price, fill.lots) - fill.fee_jpy)
+        account = changed(account, cash_jpy=account.cash_jpy - notional_jpy(fill.price, fill.lots) - fill.fee_jpy)
     return _bracketed(account, order.intent, fill)
 
 
 def _holding(account: PaperAccount, position: Position) -> PaperAccount:
     others = tuple(held for held in account.positions if held.side is not position.side)
-    return replace(account, positions=(*others, position) if position.entries else others)
+    return changed(account, positions=(*others, position) if position.entries else others)
 
 
 def _bracketed(account: PaperAccount, entry: OrderIntent, fill: Fill) -> PaperAccount:
@@ -285,8 +291,8 @@ def _grown(account: PaperAccount, more: OrderIntent, at: int) -> PaperAccount:
     resting = next((order for order in mine if order.intent.expires_at is None), None)
     if resting is None:
         return with_order(account, more, at)[0]
-    larger = replace(resting.intent, lots=resting.intent.lots + more.lots)
-    return updated(account, replace(resting, intent=larger, remaining_lots=resting.remaining_lots + more.lots))
+    larger = changed(resting.intent, lots=resting.intent.lots + more.lots)
+    return updated(account, changed(resting, intent=larger, remaining_lots=resting.remaining_lots + more.lots))
 
 
 def closing(account: PaperAccount, order: Order, done: Execution) -> PaperAccount:
@@ -297,11 +303,11 @@ def closing(account: PaperAccount, order: Order, done: Execution) -> PaperAccoun
         raise AssertionError("only what is held can be closed: placing and settling check it")
     taken, kept = _first_in(held.entries, fill.lots)
     trade = _trade(account, order, fill, taken, ends=not kept)
-    account = updated(account, replace(order, remaining_lots=order.remaining_lots - fill.lots))
+    account = updated(account, changed(order, remaining_lots=order.remaining_lots - fill.lots))
     cash = account.cash_jpy + trade.net_jpy
     if account.kind == "spot":
         cash += sum((notional_jpy(entry.price, entry.lots) + entry.fee_jpy for entry in taken), ZERO)
-    account = replace(
+    account = changed(
         _with_fill(_holding(account, Position(side=fill.side, entries=kept)), fill),
         cash_jpy=jpy(cash),
         trades=(*account.trades, trade)[-account.terms.keep_trades :],
@@ -319,9 +325,9 @@ def _first_in(entries: tuple[Entry, ...], lots: int) -> tuple[tuple[Entry, ...],
         lots -= part
         fee = entry.fee_jpy if part == entry.lots else jpy(entry.fee_jpy * part / entry.lots)
         if part:
-            taken.append(replace(entry, lots=part, fee_jpy=fee))
+            taken.append(changed(entry, lots=part, fee_jpy=fee))
         if part < entry.lots:
-            kept.append(replace(entry, lots=entry.lots - part, fee_jpy=entry.fee_jpy - fee if part else entry.fee_jpy))
+            kept.append(changed(entry, lots=entry.lots - part, fee_jpy=entry.fee_jpy - fee if part else entry.fee_jpy))
     return tuple(taken), tuple(kept)
 
 
@@ -352,8 +358,8 @@ def _freed(account: PaperAccount, side: Side) -> PaperAccount:
         return without(account, mine)
     for order in mine:
         if not order.intent.opens and order.remaining_lots > left:
-            smaller = replace(order.intent, lots=order.executed_lots + left)
-            account = updated(account, replace(order, intent=smaller, remaining_lots=left))
+            smaller = changed(order.intent, lots=order.executed_lots + left)
+            account = updated(account, changed(order, intent=smaller, remaining_lots=left))
     return account
 
 

@@ -5,7 +5,6 @@ ends an order's life at that instant, and what the path did before still counts 
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from shared.execution.fills import Crossing, crossing_book, ended, reaches
 from shared.execution.ledger import (
@@ -17,6 +16,7 @@ from shared.execution.ledger import (
     opening,
     with_order,
 )
+from shared.frozen import changed
 from shared.money import ZERO, jpy, notional_jpy
 from shared.path import book_at
 from shared.reasons import Reason
@@ -57,14 +57,14 @@ def placed(
     refusal = _refusal(account, intent, book, now_ms, rules)
     if refusal is not None:
         return account, refusal
-    account = replace(account, terms=account.terms.following(rules))
+    account = changed(account, terms=account.terms.following(rules))
     if account.idle:
-        account = replace(account, settled_until=max(account.settled_until, full_minute(now_ms)))
+        account = changed(account, settled_until=max(account.settled_until, full_minute(now_ms)))
     account, order = with_order(account, intent, now_ms)
     if book is None or not (intent.kind is OrderKind.MARKET or _crosses(intent, book)):
         return account, Accepted(order=order)
     first = account.next_fill_sequence
-    account = _crossed(replace(account, last_price=int(book.mid)), order, book, now_ms)
+    account = _crossed(changed(account, last_price=int(book.mid)), order, book, now_ms)
     done = next((held for held in account.ended if held.order_id == order.order_id), order)
     return account, Accepted(order=done, fills=tuple(fill for fill in account.fills if fill.sequence >= first))
 
@@ -78,19 +78,19 @@ def canceled(account: PaperAccount, order: Order, *, now_ms: int) -> tuple[Paper
         if held.order_id == order.order_id:
             if ended(held, now_ms):
                 return account, Accepted(order=held)
-            stopped = replace(held, intent=replace(held.intent, expires_at=now_ms))
+            stopped = changed(held, intent=changed(held.intent, expires_at=now_ms))
             orders = tuple(stopped if other is held else other for other in account.orders)
-            return replace(account, orders=orders), Accepted(order=stopped)
+            return changed(account, orders=orders), Accepted(order=stopped)
     return account, _rejected(Reason.REJECTED_BY_EXCHANGE, code="50009", order_id=str(order.order_id))
 
 
 def deferred(account: PaperAccount, purpose: Purpose, *, until: int) -> PaperAccount:
     """The account with its resting orders of one purpose in the market only after `until`."""
     orders = tuple(
-        replace(order, placed_at=max(order.placed_at, until)) if order.intent.purpose is purpose else order
+        changed(order, placed_at=max(order.placed_at, until)) if order.intent.purpose is purpose else order
         for order in account.orders
     )
-    return replace(account, orders=orders)
+    return changed(account, orders=orders)
 
 
 def _known(account: PaperAccount, intent: OrderIntent) -> Accepted | None:
@@ -215,7 +215,7 @@ def _unaffordable(
     if account.kind == "spot":
         fee_rate = rules.maker_fee_rate if intent.post_only else max(rules.maker_fee_rate, rules.taker_fee_rate)
         needed += jpy(needed * max(ZERO, fee_rate))
-    free = available_jpy(replace(account, terms=account.terms.following(rules)), mark, now_ms)
+    free = available_jpy(changed(account, terms=account.terms.following(rules)), mark, now_ms)
     if needed > free:
         code = "60001" if account.kind == "spot" else "50061"
         return _rejected(Reason.MARGIN_INSUFFICIENT, code=code, needed=str(needed), available=str(free))

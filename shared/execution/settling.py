@@ -4,8 +4,6 @@ Settling in one go equals settling in any pieces that end at full minutes, so a 
 that has only longer candles settles from these; `minutes` are then candles of that length.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from shared.execution.fills import (
@@ -21,6 +19,7 @@ from shared.execution.fills import (
     volume_lots,
 )
 from shared.execution.ledger import Execution, PaperAccount, closing, executed, without
+from shared.frozen import changed
 from shared.types import Candles, Order, OrderKind
 
 FIRST_CHUNK = 64
@@ -44,8 +43,8 @@ def settled(account: PaperAccount, minutes: Candles, until_ms: int) -> PaperAcco
             account = _walked(account, minutes, due)
         row = min(due, stop - 1) + 1
         opened_at = int(minutes.opened_at[row - 1])
-        account = replace(account, settled_until=opened_at + minutes.timeframe.ms, last_price=int(minutes.close[row - 1]))
-    return replace(account, settled_until=until_ms) if account.idle else account
+        account = changed(account, settled_until=opened_at + minutes.timeframe.ms, last_price=int(minutes.close[row - 1]))
+    return changed(account, settled_until=until_ms) if account.idle else account
 
 
 def next_due(account: PaperAccount, minutes: Candles, row: int, stop: int) -> int:
@@ -141,4 +140,4 @@ def _stop_wins(account: PaperAccount, order: Order, rest: tuple[PathPoint, ...])
 
 def _now(account: PaperAccount, order: Order) -> Order:
     """The order as it is after the fills of this point; one that has ended meanwhile has nothing left."""
-    return next((held for held in account.orders if held.order_id == order.order_id), replace(order, remaining_lots=0))
+    return next((held for held in account.orders if held.order_id == order.order_id), changed(order, remaining_lots=0))

@@ -25,9 +25,9 @@ from shared.errors import BadData
 from shared.execution import account as accounts
 from shared.execution import plan as planning
 from shared.execution.account import PaperAccount
-from shared.jst import jst_day
+from shared.jst import DAY_MS, JST_MS, jst_day, jst_day_begins
 from shared.market.quality import inspect
-from shared.money import rate
+from shared.money import ZERO, rate
 from shared.reasons import Reason
 from shared.replay import valuation
 from shared.replay.grid import Grid, grid
@@ -48,9 +48,6 @@ from shared.types import (
     TickStatus,
     Timeframe,
 )
-
-JST_MS = 9 * 3_600_000
-DAY_MS = 86_400_000
 
 
 class Replay:
@@ -79,11 +76,12 @@ class Replay:
             schedule=inputs.schedule,
         )
         self._next = 0
-        self._state = State(mode=self._settings.mode, stage=self._settings.stage)
+        past, capital_jpy = inputs.opening, Decimal(self._settings.capital_jpy)
+        limits = None if past is None else replace(past.limits, last_trade_sequence=0, position_net_jpy=ZERO)
+        self._state = State(mode=self._settings.mode, stage=self._settings.stage, limits=limits)
         terms = accounts.terms(self._settings, self._rules)
-        account = accounts.opened(
-            Decimal(self._settings.capital_jpy), inputs.start_at, kind=self._settings.account, terms=terms
-        )
+        cash_jpy = capital_jpy if past is None else past.cash_jpy
+        account = accounts.opened(cash_jpy, inputs.start_at, kind=self._settings.account, terms=terms)
         self._story = Story()
         if checkpoint is not None:
             self._next = int(checkpoint["next"])
@@ -297,7 +295,7 @@ class Replay:
         if limits.day == jst_day(now) and risk.fall(limits.day_start_equity_jpy, equity) >= rate(
             self._settings.risk.daily_loss
         ):
-            return (now + JST_MS) // DAY_MS * DAY_MS + DAY_MS - JST_MS, Reason.LIMIT_DAILY_LOSS
+            return jst_day_begins(now) + DAY_MS, Reason.LIMIT_DAILY_LOSS
         if limits.cooldown_until > now:
             return limits.cooldown_until, Reason.LIMIT_COOLDOWN
         return 0, Reason.OK

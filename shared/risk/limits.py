@@ -4,9 +4,10 @@ Every update may be done twice: trades are counted by their sequence, equity onl
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
+from shared.frozen import changed
 from shared.jst import jst_day
 from shared.money import ZERO
 from shared.settings import Settings
@@ -36,6 +37,8 @@ class Limits:
         The cool-down runs from the close of the last of them, however late a tick learns of it. Trades that claim to have
         closed after `now_ms` wait for their time.
         """
+        if not trades or trades[-1].sequence <= self.last_trade_sequence:
+            return self
         limits = self
         for trade in sorted(trades, key=lambda done: done.sequence):
             if trade.sequence > limits.last_trade_sequence and trade.closed_at <= now_ms:
@@ -44,7 +47,7 @@ class Limits:
 
     def _after(self, trade: Trade, settings: Settings) -> "Limits":
         net = self.position_net_jpy + trade.net_jpy
-        counted = replace(self, last_trade_sequence=trade.sequence, position_net_jpy=net)
+        counted = changed(self, last_trade_sequence=trade.sequence, position_net_jpy=net)
         if not trade.ends_position:
             return counted
         streak = self.losing_streak + 1 if net < 0 else 0
@@ -52,19 +55,19 @@ class Limits:
         if streak >= settings.risk.max_losses:
             streak = 0
             cooldown_until = max(cooldown_until, trade.closed_at + int(settings.risk.cooldown_seconds * 1000))
-        return replace(counted, losing_streak=streak, cooldown_until=cooldown_until, position_net_jpy=ZERO)
+        return changed(counted, losing_streak=streak, cooldown_until=cooldown_until, position_net_jpy=ZERO)
 
     def after_equity(self, equity_jpy: Decimal, now_ms: int) -> "Limits":
         """Raise the peak; on the first look of a JST day, take the equity as the day's start."""
         peak, day = max(self.equity_peak_jpy, equity_jpy), jst_day(now_ms)
         if day > self.day:
-            return replace(self, equity_peak_jpy=peak, day=day, day_start_equity_jpy=equity_jpy)
-        return self if peak == self.equity_peak_jpy else replace(self, equity_peak_jpy=peak)
+            return changed(self, equity_peak_jpy=peak, day=day, day_start_equity_jpy=equity_jpy)
+        return self if peak == self.equity_peak_jpy else changed(self, equity_peak_jpy=peak)
 
     def restarted(self, equity_jpy: Decimal, now_ms: int) -> "Limits":
         """After a person resumed: peak and day begin at the present equity; trades that were counted stay counted."""
         fresh = Limits.first(equity_jpy=equity_jpy, now_ms=now_ms)
-        return replace(fresh, last_trade_sequence=self.last_trade_sequence, position_net_jpy=self.position_net_jpy)
+        return changed(fresh, last_trade_sequence=self.last_trade_sequence, position_net_jpy=self.position_net_jpy)
 
     def drawdown(self, equity_jpy: Decimal) -> Decimal:
         """How far the equity lies below its peak, as a share of the peak; never negative."""
