@@ -88,6 +88,8 @@ class Turn:
 
     def protect(self, holdings: Holdings, market: Market | None = None, *, part: str) -> None:
         """What is held gets its stop, orphans go. Needs neither the path nor candles nor model."""
+        if not holdings.positions and not holdings.orders:
+            return
         book = market.book if market is not None else None
         rules = market.rules if market is not None else None
         steps = planning.protection(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,19 +22,20 @@ BoolArray: TypeAlias = NDArray[np.bool_]
 
 
 class Timeframe(StrEnum):
-    """The candles that the bot reads."""
+    """The candles that the bot reads. `ms` is a candle's length in milliseconds."""
 
-    M1 = "1m"
-    M15 = "15m"
-    H4 = "4h"
+    ms: int
 
-    @property
-    def ms(self) -> int:
-        """Its length in milliseconds."""
-        return _LENGTHS_MS[self]
+    M1 = "1m", 60_000
+    M15 = "15m", 900_000
+    H4 = "4h", 14_400_000
 
-
-_LENGTHS_MS = {Timeframe.M1: 60_000, Timeframe.M15: 900_000, Timeframe.H4: 14_400_000}
+    def __new__(cls, name: str, ms: int) -> Self:
+        """A member by its name, with its length."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.ms = ms
+        return member
 
 
 class Side(StrEnum):

@@ -4,6 +4,8 @@ Settling in one go equals settling in any pieces that end at full minutes, so a 
 that has only longer candles settles from these; `minutes` are then candles of that length.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from shared.execution.fills import (
@@ -26,12 +28,15 @@ FIRST_CHUNK = 64
 CHUNK_GROWTH = 4
 
 
-def settled(account: PaperAccount, minutes: Candles, until_ms: int) -> PaperAccount:
+def settled(
+    account: PaperAccount, minutes: Candles, until_ms: int, *, walked: Callable[[PaperAccount], None] | None = None
+) -> PaperAccount:
     """The account after the path up to `until_ms`, a full minute.
 
     `minutes` may begin earlier and may have holes; candles before `settled_until` or not closed by `until_ms` are passed
     over. While something rests or is held, `settled_until` follows the candles that are there: what the path has not told
-    is not settled. With nothing at stake only `settled_until` moves.
+    is not settled. With nothing at stake only `settled_until` moves. `walked` is shown the account after every candle in
+    which something may have traded.
     """
     if until_ms <= account.settled_until:
         return account
@@ -44,6 +49,8 @@ def settled(account: PaperAccount, minutes: Candles, until_ms: int) -> PaperAcco
         row = min(due, stop - 1) + 1
         opened_at = int(minutes.opened_at[row - 1])
         account = changed(account, settled_until=opened_at + minutes.timeframe.ms, last_price=int(minutes.close[row - 1]))
+        if walked is not None and due < stop:
+            walked(account)
     return changed(account, settled_until=until_ms) if account.idle else account
 
 

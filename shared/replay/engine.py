@@ -25,11 +25,13 @@ from shared.errors import BadData
 from shared.execution import account as accounts
 from shared.execution import plan as planning
 from shared.execution.account import PaperAccount
-from shared.jst import DAY_MS, JST_MS, jst_day, jst_day_begins
+from shared.frozen import changed
+from shared.jst import DAY_MS, jst_day, jst_day_begins
 from shared.market.quality import inspect
 from shared.money import ZERO, rate
 from shared.reasons import Reason
 from shared.replay import valuation
+from shared.replay.bookings import bookings
 from shared.replay.grid import Grid, grid
 from shared.replay.hands import AccountInHand, Snapshot, snapshot
 from shared.replay.result import gathered
@@ -75,6 +77,7 @@ class Replay:
             settle_ms=self._settle_ms,
             schedule=inputs.schedule,
         )
+        self._bookings = bookings(self._grid, self._path, settle_ms=self._settle_ms)
         self._next = 0
         past, capital_jpy = inputs.opening, Decimal(self._settings.capital_jpy)
         limits = None if past is None else replace(past.limits, last_trade_sequence=0, position_net_jpy=ZERO)
@@ -189,7 +192,7 @@ class Replay:
         if self._inputs.every_tick:
             self._story.ticks.append(self._report(index, turn, market, before, (status, reason)))
         last = max((fill.sequence for fill in _held(turn).fills), default=0)
-        self._state = replace(self._state, last_fill_sequence=max(before.last_fill_sequence, last))
+        self._state = changed(self._state, last_fill_sequence=max(before.last_fill_sequence, last))
 
     def _market(self) -> tuple[Market, int]:
         """What a tick at this instant knows, and the row of its newest candle."""
@@ -335,57 +338,59 @@ class Replay:
 
     def _book_between(self, index: int, following: int) -> None:
         """Tell the limits the equities between two worked-out ticks that can change them: peaks, days, a drawdown, a resume."""
-        grid_, limits = self._grid, self._state.limits
-        received = grid_.received_at[index + 1 : following]
-        first = (received - self._settle_ms) // 60_000 * 60_000
-        fresh = grid_.fresh[index + 1 : following]
-        final_at = np.maximum(received, received - received % 60_000 + self._settle_ms)
-        settled = np.stack([first, grid_.settled_at[index + 1 : following]], axis=1)
-        as_of = np.stack([received, final_at], axis=1)
-        there = np.stack([np.ones(len(fresh), dtype=np.bool_), fresh], axis=1)
-        settled, as_of = settled[there], as_of[there]
-        held = snapshot(self._hands.account, self._hands.account.settled_until)
-        marks = valuation.marks_at(self._path, settled, held)
-        equity = valuation.worth(held, marks, as_of, kind=self._hands.account.kind, terms=self._hands.account.terms)
-        if limits is None:
-            raise AssertionError("the limits are there once an account was booked")
-        keys = self._telling(equity, as_of, valuation.units(limits.equity_peak_jpy), int(grid_.received_at[index]))
-        holdings = self._hands.holdings(int(grid_.received_at[index]))
-        for key in keys:
-            before, now = self._state, int(as_of[key])
+        account, looks = self._hands.account, self._bookings
+        start, stop = int(looks.first[index + 1]), int(looks.first[following])
+        held = snapshot(account, account.settled_until)
+        equity = looks.equities(start, stop, held, kind=account.kind, terms=account.terms)
+        received = int(self._grid.received_at[index])
+        holdings = self._hands.holdings(received)
+        for key in self._telling(equity, start, since=received):
+            before, now = self._state, int(looks.as_of[start + key])
             self._state = before.after_account(
-                replace(holdings, as_of=now, equity_jpy=Decimal(int(equity[key])).scaleb(-4)),
+                changed(holdings, as_of=now, equity_jpy=Decimal(int(equity[key])).scaleb(-4)),
                 resumed_at=self._resumed_at(now),
                 now_ms=now,
                 settings=self._settings,
             )
             self._story.limits_moved(before, self._state)
 
-    def _telling(self, equity: IntArray, as_of: IntArray, peak: int, since: int) -> list[int]:
-        """Which of the equities the limits must hear, in order."""
-        if not len(equity):
-            return []
-        day = (as_of + JST_MS) // DAY_MS
-        new_day = np.flatnonzero(np.diff(day, prepend=(since + JST_MS) // DAY_MS) > 0)
-        keys = {int(np.argmax(equity)), *new_day.tolist()}
-        highest = np.maximum(np.maximum.accumulate(equity), peak)
-        fallen = np.flatnonzero((highest - equity) >= (self._settings.risk.max_drawdown - 1e-12) * highest)
-        for breach in fallen[:3].tolist():
-            keys |= {breach, int(np.argmax(equity[: breach + 1]))}
+    def _telling(self, equity: IntArray, start: int, *, since: int) -> list[int]:
+        """Which of the equities at the looks from `start` on the limits must hear, in order."""
+        limits = self._state.limits
+        if limits is None:
+            raise AssertionError("the limits are there once an account was booked")
+        best = int(np.argmax(equity))
+        keys = {best}
+        day = self._bookings.day[start - 1 : start + len(equity)]
+        if day[-1] != day[0]:
+            keys |= set(np.flatnonzero(np.diff(day)).tolist())
+        peak, limit = valuation.units(limits.equity_peak_jpy), self._settings.risk.max_drawdown - 1e-12
+        top = max(peak, int(equity[best]))
+        if (top - int(equity.min())) >= limit * top:
+            highest = np.maximum(np.maximum.accumulate(equity), peak)
+            for breach in np.flatnonzero((highest - equity) >= limit * highest)[:3].tolist():
+                keys |= {breach, int(np.argmax(equity[: breach + 1]))}
+        as_of = self._bookings.as_of[start : start + len(equity)]
         for halt in self._inputs.schedule.halts:
             if halt.until_at is not None and since < halt.until_at <= as_of[-1]:
-                resumed = int(np.searchsorted(as_of, halt.until_at, side="left"))
-                keys |= {resumed, resumed + int(np.argmax(equity[resumed:]))}
-                fallen_after = fallen[fallen > resumed]
-                keys |= set(fallen_after[:3].tolist())
+                keys |= self._telling_after(equity, int(np.searchsorted(as_of, halt.until_at, side="left")))
         return sorted(keys)
+
+    def _telling_after(self, equity: IntArray, resumed: int) -> set[int]:
+        """After a resume the peak begins anew."""
+        highest = np.maximum.accumulate(equity[resumed:])
+        fallen = np.flatnonzero((highest - equity[resumed:]) >= (self._settings.risk.max_drawdown - 1e-12) * highest)
+        keys = {resumed, resumed + int(np.argmax(equity[resumed:]))}
+        for breach in fallen[:3].tolist():
+            keys |= {resumed + breach, resumed + int(np.argmax(equity[resumed : resumed + breach + 1]))}
+        return keys
 
     def _catch_up(self, index: int) -> None:
         """Take over what the tick at `index` would have known: the newest candle, of which nothing came while holding."""
         row = int(self._grid.newest[index])
         if row >= 0 and self._known.as_of[row] > self._state.candle.as_of:
             candle = CandleProgress(as_of=int(self._known.as_of[row]), attempts_used=0, closed=True)
-            self._state = replace(self._state, signal=self._known.signal(row), candle=candle)
+            self._state = changed(self._state, signal=self._known.signal(row), candle=candle)
 
 
 def replay(inputs: Inputs) -> Replayed:

@@ -87,22 +87,15 @@ class AccountInHand:
 
     def settle(self, until: int) -> None:
         """Walk the path up to `until`, taking a snapshot wherever something traded."""
-        account, path = self.account, self._path
-        if account.idle:
-            if until > account.settled_until:
-                self.account = replace(account, settled_until=until)
-            return
-        stop = int(np.searchsorted(path.opened_at, until - path.timeframe.ms, side="right"))
-        while not self.account.idle:
-            account = self.account
-            row = int(np.searchsorted(path.opened_at, account.settled_until, side="left"))
-            due = next_due(account, path, row, stop) if row < stop else stop
-            if due >= stop:
-                break
-            closed_at = int(path.opened_at[due]) + path.timeframe.ms
-            self.account = accounts.settled(account, path, closed_at)
-            self._snapped(account, closed_at)
-        self.account = accounts.settled(self.account, path, until)
+        sequence = self.account.next_fill_sequence
+
+        def walked(account: PaperAccount) -> None:
+            nonlocal sequence
+            if account.next_fill_sequence != sequence:
+                sequence = account.next_fill_sequence
+                self.snapshots.append(snapshot(account, account.settled_until))
+
+        self.account = accounts.settled(self.account, self._path, until, walked=walked)
 
     def due_row(self) -> int:
         """The first row of the path at which a resting order can trade or end; the path's length where there is none."""

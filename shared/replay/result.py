@@ -68,18 +68,19 @@ def _yen(units: int) -> Decimal:
 
 def _denials(known: Known, story: Story, lots: IntArray, first: int, stop: int) -> dict[Reason, int]:
     """Why nothing was entered, a reason a candle: what a tick decided; else what was held or denied; else the screen's rule."""
-    reason = np.full(stop - first, "", dtype="U32")
+    codes = {why: code for code, why in enumerate(Reason)}
+    reason = np.full(stop - first, -1, dtype=np.int16)
     for why, rows in known.denied:
-        reason[rows[first:stop]] = why.value
+        reason[rows[first:stop]] = codes[why]
     for begin, end, why in story.blocks:
-        reason[max(0, begin - first) : max(0, min(end, stop) - first)] = why.value
-    reason[lots != 0] = Reason.POSITION_OPEN.value
+        reason[max(0, begin - first) : max(0, min(end, stop) - first)] = codes[why]
+    reason[lots != 0] = codes[Reason.POSITION_OPEN]
     for row, why in story.reasons.items():
         if first <= row < stop:
-            reason[row - first] = why.value
-    names, counts = np.unique(reason, return_counts=True)
-    found = {Reason(name): int(count) for name, count in zip(names.tolist(), counts.tolist(), strict=True) if name}
-    return {why: count for why, count in sorted(found.items(), key=lambda item: -item[1]) if why is not Reason.OK}
+            reason[row - first] = codes[why]
+    counts = np.bincount(reason[reason >= 0], minlength=len(codes)).tolist()
+    found = {why: counts[code] for why, code in codes.items() if counts[code] and why is not Reason.OK}
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
 def _counts(story: Story, candles: int) -> dict[str, int]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from shared.money import LOTS_PER_BTC
 from shared.pipeline import Stages
 from shared.reasons import Reason
+from shared.risk.limits import Limits
 from shared.settings import Settings
 from shared.types import (
     Candles,
@@ -48,6 +49,14 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What an account that has traded before begins with: cash and nothing else, and what its limits have counted."""
+
+    cash_jpy: Decimal
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
     """Everything that a replay depends on.
 
@@ -61,6 +70,7 @@ class Inputs:
         start_at: First schedule time, ms UTC.
         end_at: No decision after this instant; what is held then is valued, not sold.
         schedule: Ticks that were missed or late, and halts.
+        opening: The account's past, where it has one; None: a new one with `settings.capital_jpy`.
         every_tick: Run the scalar rules at every schedule time and keep a report of each (slow; the proof of the fast way).
         notes: What the reader of a result must know, shown on its face.
     """
@@ -73,6 +83,7 @@ class Inputs:
     minutes: Candles | None = None
     rules: PairRules = field(default_factory=PairRules)
     schedule: Schedule = field(default_factory=Schedule)
+    opening: Opening | None = None
     every_tick: bool = False
     notes: tuple[str, ...] = ()
 

@@ -130,12 +130,13 @@ def kelly_share(edge: Edge, *, fraction: float, cap: float) -> Decimal:
     derivative changes its sign; f is in units of the price, so that f x |loss| is what the stop costs. For two outcomes this
     is the familiar (b p - q) / b.
     """
-    outcomes = ((edge.p_target, edge.win), (edge.p_stop, edge.loss), (edge.p_time, edge.idle))
-    if sum(p * r for p, r in outcomes) <= 0 or edge.loss >= 0:
+    win, loss, idle = edge.win, edge.loss, edge.idle
+    wins, losses, idles = edge.p_target * win, edge.p_stop * loss, edge.p_time * idle
+    if wins + losses + idles <= 0 or loss >= 0:
         return Decimal(0)
-    low, high = 0.0, 1.0 / -edge.loss
+    low, high = 0.0, 1.0 / -loss
     for _ in range(80):
         middle = (low + high) / 2
-        slope = sum(p * r / (1.0 + middle * r) for p, r in outcomes if p > 0)
+        slope = wins / (1.0 + middle * win) + losses / (1.0 + middle * loss) + idles / (1.0 + middle * idle)
         low, high = (middle, high) if slope > 0 else (low, middle)
-    return Decimal(repr(round(min(cap, fraction * low * -edge.loss), DIGITS)))
+    return Decimal(repr(round(min(cap, fraction * low * -loss), DIGITS)))

@@ -1,0 +1,61 @@
+"""What ticks that are not worked out would have booked: an equity at each look at the account. Pure arrays, made once.
+
+A tick looks at the account when it begins and, where a candle has just closed, once more when that candle is final; so tick i
+has the looks `first[i]` to `first[i + 1]`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from shared.execution.account import Terms
+from shared.jst import DAY_MS, JST_MS
+from shared.replay.grid import MINUTE_MS, Grid
+from shared.replay.hands import Snapshot
+from shared.replay.valuation import worth
+from shared.types import Candles, IntArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bookings:
+    """All looks of all ticks, shape (m,), and where each tick's begin, shape (n + 1,).
+
+    `mark` is the last price of the path that is settled then, of a candle that closed at `marked_at`; `day` counts JST days.
+    """
+
+    first: IntArray
+    as_of: IntArray
+    mark: IntArray
+    marked_at: IntArray
+    day: IntArray
+
+    def equities(self, start: int, stop: int, held: Snapshot, *, kind: Literal["margin", "spot"], terms: Terms) -> IntArray:
+        """Equity in 0.0001 yen at the looks [start, stop), while the account is as in `held`."""
+        marks = self.mark[start:stop]
+        own = held.last_price
+        if own is not None and len(marks) and self.marked_at[start] <= held.from_at:
+            marks = np.where(self.marked_at[start:stop] <= held.from_at, own, marks)
+        return worth(held, marks, self.as_of[start:stop], kind=kind, terms=terms)
+
+
+def bookings(grid: Grid, path: Candles, *, settle_ms: int) -> Bookings:
+    """The looks of every tick of `grid` at an account on `path`."""
+    looks = 1 + grid.fresh
+    first = np.concatenate(([0], np.cumsum(looks)))
+    received = np.repeat(grid.received_at, looks)
+    second = np.zeros(len(received), dtype=np.bool_)
+    second[first[1:][grid.fresh] - 1] = True
+    minute = received - received % MINUTE_MS
+    as_of = np.where(second, np.maximum(received, minute + settle_ms), received)
+    settled = np.where(second, minute, (received - settle_ms) // MINUTE_MS * MINUTE_MS)
+    rows = np.searchsorted(path.opened_at, settled - path.timeframe.ms, side="right") - 1
+    there = rows >= 0
+    row = np.maximum(rows, 0)
+    return Bookings(
+        first=first,
+        as_of=as_of,
+        mark=np.where(there, path.close[row], 0).astype(np.int64) if len(path) else np.zeros(len(as_of), dtype=np.int64),
+        marked_at=np.where(there, path.opened_at[row] + path.timeframe.ms, -1) if len(path) else np.full(len(as_of), -1),
+        day=(as_of + JST_MS) // DAY_MS,
+    )
