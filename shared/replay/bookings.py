@@ -4,6 +4,7 @@ A tick looks at the account when it begins and, where a candle has just closed, 
 has the looks `first[i]` to `first[i + 1]`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,8 +14,12 @@ from shared.execution.account import Terms
 from shared.jst import DAY_MS, JST_MS
 from shared.replay.grid import MINUTE_MS, Grid
 from shared.replay.hands import Snapshot
+from shared.replay.types import Halt
 from shared.replay.valuation import worth
 from shared.types import Candles, IntArray
+
+SLACK = 1e-12
+"""A drawdown this near to its limit is put before the exact rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +42,48 @@ class Bookings:
         if own is not None and len(marks) and self.marked_at[start] <= held.from_at:
             marks = np.where(self.marked_at[start:stop] <= held.from_at, own, marks)
         return worth(held, marks, self.as_of[start:stop], kind=kind, terms=terms)
+
+
+def telling(
+    looks: Bookings,
+    equity: IntArray,
+    start: int,
+    *,
+    since: int,
+    peak: int,
+    max_drawdown: float,
+    halts: Sequence[Halt],
+) -> list[int]:
+    """Which of the equities at the looks from `start` on can change the limits, in order: the rules are told these only.
+
+    The highest; the first of each JST day; where the fall from the peak may reach `max_drawdown`, that one and the highest
+    before it; the first after a person resumed (later than `since`), after which the peak begins anew.
+    """
+    best = int(np.argmax(equity))
+    keys = {best}
+    day = looks.day[start - 1 : start + len(equity)]
+    if day[-1] != day[0]:
+        keys |= set(np.flatnonzero(np.diff(day)).tolist())
+    top = max(peak, int(equity[best]))
+    if (top - int(equity.min())) >= (max_drawdown - SLACK) * top:
+        keys |= _fallen(equity, peak, max_drawdown)
+    as_of = looks.as_of[start : start + len(equity)]
+    for halt in halts:
+        if halt.until_at is not None and since < halt.until_at <= as_of[-1]:
+            resumed = int(np.searchsorted(as_of, halt.until_at, side="left"))
+            after = equity[resumed:]
+            keys |= {resumed, resumed + int(np.argmax(after))}
+            keys |= {resumed + key for key in _fallen(after, int(after[0]), max_drawdown)}
+    return sorted(keys)
+
+
+def _fallen(equity: IntArray, peak: int, max_drawdown: float) -> set[int]:
+    """The first looks at which the drawdown may be reached (the rule itself decides), each with the peak before it."""
+    highest = np.maximum(np.maximum.accumulate(equity), peak)
+    keys: set[int] = set()
+    for breach in np.flatnonzero((highest - equity) >= (max_drawdown - SLACK) * highest)[:3].tolist():
+        keys |= {breach, int(np.argmax(equity[: breach + 1]))}
+    return keys
 
 
 def bookings(grid: Grid, path: Candles, *, settle_ms: int) -> Bookings:

@@ -20,18 +20,16 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from shared import risk
 from shared.errors import BadData
 from shared.execution import account as accounts
-from shared.execution import plan as planning
 from shared.execution.account import PaperAccount
 from shared.frozen import changed
-from shared.jst import DAY_MS, jst_day, jst_day_begins
 from shared.market.quality import inspect
 from shared.money import ZERO, rate
 from shared.reasons import Reason
 from shared.replay import valuation
-from shared.replay.bookings import bookings
+from shared.replay.ahead import Ahead
+from shared.replay.bookings import bookings, telling
 from shared.replay.grid import Grid, grid
 from shared.replay.hands import AccountInHand, Snapshot, snapshot
 from shared.replay.result import gathered
@@ -42,10 +40,8 @@ from shared.state import CandleProgress, State
 from shared.turn import Turn, told
 from shared.types import (
     Holdings,
-    IntArray,
     Market,
     PairRules,
-    Purpose,
     TickReport,
     TickStatus,
     Timeframe,
@@ -96,6 +92,7 @@ class Replay:
             self._hands.snapshots = msgspec.convert(checkpoint["snapshots"], list[Snapshot])
         else:
             self._hands.snapshots = [snapshot(account, 0)]
+        self._ahead = Ahead(inputs, grid=self._grid, known=self._known, path=self._path, story=self._story)
 
     @property
     def at(self) -> int:
@@ -115,7 +112,10 @@ class Replay:
         while not self.done and self._grid.received_at[self._next] <= limit:
             index = self._next
             self._visit(index)
-            self._next = self._following(index)
+            self._next = self._ahead.following(index, self._state, self._hands)
+            if not self._hands.account.idle and self._next > index + 1:
+                self._book_between(index, self._next)
+                self._catch_up(self._next - 1)
         if self.done:
             self._hands.settle(accounts.full_minute(self._inputs.end_at))
             self._story.gather(self._hands.account)
@@ -239,101 +239,6 @@ class Replay:
             fills_seen=before.last_fill_sequence,
         )
 
-    # the next tick that matters
-
-    def _following(self, index: int) -> int:
-        """The next tick to work out after the one at `index`; what those in between would have booked is booked."""
-        account = self._hands.account
-        if self._inputs.every_tick or self._state.retries or not (account.idle or self._steady()):
-            return index + 1
-        following = self._next_chance(index) if account.idle else self._next_of_position(index)
-        following = max(index + 1, min(following, len(self._grid)))
-        if not account.idle and following > index + 1:
-            self._book_between(index, following)
-            self._catch_up(following - 1)
-        return following
-
-    def _steady(self) -> bool:
-        """Whether a tick without news would do nothing: one position, a stop for all of it, and a target where one can rest."""
-        account, plan = self._hands.account, self._state.plan
-        if len(account.positions) != 1 or plan is None or not self._state.candle.closed:
-            return False
-        if any(order.intent.opens or order.intent.expires_at is not None for order in account.orders):
-            return False
-        held = self._hands.holdings(self._hands.now_ms())
-        purposes = [order.intent.purpose for order in account.orders]
-        bracketed = Purpose.STOP in purposes and (account.kind == "spot" or Purpose.TARGET in purposes)
-        return bracketed and not planning.uncovered(held, now_ms=self._hands.now_ms())
-
-    def _next_chance(self, index: int) -> int:
-        """Flat: the tick of the next candle that may lead to an entry."""
-        row = int(self._grid.newest[index]) + 1
-        free_at, reason = self._free_at(index)
-        if free_at is None:
-            self._story.blocked(row, len(self._known.as_of), reason)
-            return len(self._grid)
-        if free_at > 0:
-            patience_ms = int(self._settings.tick.decision_valid_seconds * 1000)
-            free_row = int(np.searchsorted(self._known.as_of, free_at - patience_ms, side="left"))
-            self._story.blocked(row, int(np.searchsorted(self._known.as_of, free_at, side="left")), reason)
-            row = max(row, free_row)
-        chance = self._known.next_chance(row)
-        if chance is None:
-            return len(self._grid)
-        following = self._grid.first_from(int(self._known.as_of[chance]))
-        while following < len(self._grid) and self._grid.late[following]:
-            following += 1
-        return following
-
-    def _free_at(self, index: int) -> tuple[int | None, Reason]:
-        """Until when the limits deny whatever comes (0: they do not; None: to the end), while nothing is held."""
-        state, limits = self._state, self._state.limits
-        if limits is None:
-            return 0, Reason.OK
-        if state.halted_at:
-            ends = [halt.until_at for halt in self._inputs.schedule.halts if halt.until_at and halt.until_at > state.halted_at]
-            return min(ends, default=None), Reason.LIMIT_DRAWDOWN
-        now = int(self._grid.received_at[index])
-        equity = self._hands.account.cash_jpy
-        if limits.day == jst_day(now) and risk.fall(limits.day_start_equity_jpy, equity) >= rate(
-            self._settings.risk.daily_loss
-        ):
-            return jst_day_begins(now) + DAY_MS, Reason.LIMIT_DAILY_LOSS
-        if limits.cooldown_until > now:
-            return limits.cooldown_until, Reason.LIMIT_COOLDOWN
-        return 0, Reason.OK
-
-    def _next_of_position(self, index: int) -> int:
-        """Holding: the tick that learns of the next fill, or at which a rule ends the position."""
-        account, plan, path = self._hands.account, self._state.plan, self._path
-        if plan is None:
-            return index + 1
-        following = self._grid.first_from(plan.exit_by - self._settle_ms)
-        due = self._hands.due_row()
-        if due < len(path):
-            closed_at = int(path.opened_at[due]) + path.timeframe.ms
-            following = min(following, self._grid.first_settling(closed_at, index))
-        if self._settings.risk.exit_on_opposite:
-            opposite = self._known.next_consensus(int(self._grid.newest[index]) + 1, -account.positions[0].side.sign)
-            if opposite is not None:
-                following = min(following, self._grid.first_from(int(self._known.as_of[opposite])))
-        if account.kind == "spot":
-            following = min(following, self._first_at_target(index, following, plan.target_price))
-        return following
-
-    def _first_at_target(self, index: int, stop: int, target_price: int) -> int:
-        """Spot: the first tick in (index, stop) whose touch may have reached the target."""
-        begin, size = index + 1, 64
-        while begin < stop:
-            end = min(begin + size, stop)
-            now = self._grid.received_at[begin:end]
-            now = np.where(self._grid.fresh[begin:end], np.maximum(now, now - now % 60_000 + self._settle_ms), now)
-            hit = np.flatnonzero(valuation.prices_at(self._path, now) >= target_price)
-            if len(hit):
-                return begin + int(hit[0])
-            begin, size = end, size * 4
-        return stop
-
     # what the ticks in between would have booked
 
     def _book_between(self, index: int, following: int) -> None:
@@ -344,7 +249,18 @@ class Replay:
         equity = looks.equities(start, stop, held, kind=account.kind, terms=account.terms)
         received = int(self._grid.received_at[index])
         holdings = self._hands.holdings(received)
-        for key in self._telling(equity, start, since=received):
+        if self._state.limits is None:
+            raise AssertionError("the limits are there once an account was booked")
+        keys = telling(
+            looks,
+            equity,
+            start,
+            since=received,
+            peak=valuation.units(self._state.limits.equity_peak_jpy),
+            max_drawdown=self._settings.risk.max_drawdown,
+            halts=self._inputs.schedule.halts,
+        )
+        for key in keys:
             before, now = self._state, int(looks.as_of[start + key])
             self._state = before.after_account(
                 changed(holdings, as_of=now, equity_jpy=Decimal(int(equity[key])).scaleb(-4)),
@@ -353,37 +269,6 @@ class Replay:
                 settings=self._settings,
             )
             self._story.limits_moved(before, self._state)
-
-    def _telling(self, equity: IntArray, start: int, *, since: int) -> list[int]:
-        """Which of the equities at the looks from `start` on the limits must hear, in order."""
-        limits = self._state.limits
-        if limits is None:
-            raise AssertionError("the limits are there once an account was booked")
-        best = int(np.argmax(equity))
-        keys = {best}
-        day = self._bookings.day[start - 1 : start + len(equity)]
-        if day[-1] != day[0]:
-            keys |= set(np.flatnonzero(np.diff(day)).tolist())
-        peak, limit = valuation.units(limits.equity_peak_jpy), self._settings.risk.max_drawdown - 1e-12
-        top = max(peak, int(equity[best]))
-        if (top - int(equity.min())) >= limit * top:
-            highest = np.maximum(np.maximum.accumulate(equity), peak)
-            for breach in np.flatnonzero((highest - equity) >= limit * highest)[:3].tolist():
-                keys |= {breach, int(np.argmax(equity[: breach + 1]))}
-        as_of = self._bookings.as_of[start : start + len(equity)]
-        for halt in self._inputs.schedule.halts:
-            if halt.until_at is not None and since < halt.until_at <= as_of[-1]:
-                keys |= self._telling_after(equity, int(np.searchsorted(as_of, halt.until_at, side="left")))
-        return sorted(keys)
-
-    def _telling_after(self, equity: IntArray, resumed: int) -> set[int]:
-        """After a resume the peak begins anew."""
-        highest = np.maximum.accumulate(equity[resumed:])
-        fallen = np.flatnonzero((highest - equity[resumed:]) >= (self._settings.risk.max_drawdown - 1e-12) * highest)
-        keys = {resumed, resumed + int(np.argmax(equity[resumed:]))}
-        for breach in fallen[:3].tolist():
-            keys |= {resumed + breach, resumed + int(np.argmax(equity[resumed : resumed + breach + 1]))}
-        return keys
 
     def _catch_up(self, index: int) -> None:
         """Take over what the tick at `index` would have known: the newest candle, of which nothing came while holding."""

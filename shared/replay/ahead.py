@@ -1,0 +1,116 @@
+"""Which tick is the next at which anything can happen: arrays are asked, no rule is decided here."""
+
+import numpy as np
+
+from shared import risk
+from shared.execution import plan as planning
+from shared.jst import DAY_MS, jst_day, jst_day_begins
+from shared.money import rate
+from shared.reasons import Reason
+from shared.replay import valuation
+from shared.replay.grid import Grid
+from shared.replay.hands import AccountInHand
+from shared.replay.rows import Known
+from shared.replay.story import Story
+from shared.replay.types import Inputs
+from shared.state import State
+from shared.types import Candles, Purpose
+
+
+class Ahead:
+    """Looks ahead from a tick that was worked out. `story` hears which candles a limit denied on the way."""
+
+    def __init__(self, inputs: Inputs, *, grid: Grid, known: Known, path: Candles, story: Story) -> None:
+        """Look over one replay's ticks, candles and path."""
+        self._inputs, self._settings = inputs, inputs.settings
+        self._grid, self._known, self._path, self._story = grid, known, path, story
+        self._settle_ms = int(inputs.settings.tick.settle_seconds * 1000)
+
+    def following(self, index: int, state: State, hands: AccountInHand) -> int:
+        """The index of the next tick to work out after the one at `index`; the number of ticks where there is none."""
+        idle = hands.account.idle
+        if self._inputs.every_tick or state.retries or not (idle or self._steady(state, hands)):
+            return index + 1
+        following = self._next_chance(index, state, hands) if idle else self._next_of_position(index, state, hands)
+        return max(index + 1, min(following, len(self._grid)))
+
+    def _steady(self, state: State, hands: AccountInHand) -> bool:
+        """Whether a tick without news would do nothing: one position, a stop for all of it, and a target where one can rest."""
+        account = hands.account
+        if len(account.positions) != 1 or state.plan is None or not state.candle.closed:
+            return False
+        if any(order.intent.opens or order.intent.expires_at is not None for order in account.orders):
+            return False
+        held = hands.holdings(hands.now_ms())
+        purposes = [order.intent.purpose for order in account.orders]
+        bracketed = Purpose.STOP in purposes and (account.kind == "spot" or Purpose.TARGET in purposes)
+        return bracketed and not planning.uncovered(held, now_ms=hands.now_ms())
+
+    def _next_chance(self, index: int, state: State, hands: AccountInHand) -> int:
+        """Flat: the tick of the next candle that may lead to an entry."""
+        row = int(self._grid.newest[index]) + 1
+        free_at, reason = self._free_at(index, state, hands)
+        if free_at is None:
+            self._story.blocked(row, len(self._known.as_of), reason)
+            return len(self._grid)
+        if free_at > 0:
+            patience_ms = int(self._settings.tick.decision_valid_seconds * 1000)
+            free_row = int(np.searchsorted(self._known.as_of, free_at - patience_ms, side="left"))
+            self._story.blocked(row, int(np.searchsorted(self._known.as_of, free_at, side="left")), reason)
+            row = max(row, free_row)
+        chance = self._known.next_chance(row)
+        if chance is None:
+            return len(self._grid)
+        following = self._grid.first_from(int(self._known.as_of[chance]))
+        while following < len(self._grid) and self._grid.late[following]:
+            following += 1
+        return following
+
+    def _free_at(self, index: int, state: State, hands: AccountInHand) -> tuple[int | None, Reason]:
+        """Until when the limits deny whatever comes (0: they do not; None: to the end), while nothing is held."""
+        limits = state.limits
+        if limits is None:
+            return 0, Reason.OK
+        if state.halted_at:
+            ends = [halt.until_at for halt in self._inputs.schedule.halts if halt.until_at and halt.until_at > state.halted_at]
+            return min(ends, default=None), Reason.LIMIT_DRAWDOWN
+        now = int(self._grid.received_at[index])
+        equity = hands.account.cash_jpy
+        if limits.day == jst_day(now) and risk.fall(limits.day_start_equity_jpy, equity) >= rate(
+            self._settings.risk.daily_loss
+        ):
+            return jst_day_begins(now) + DAY_MS, Reason.LIMIT_DAILY_LOSS
+        if limits.cooldown_until > now:
+            return limits.cooldown_until, Reason.LIMIT_COOLDOWN
+        return 0, Reason.OK
+
+    def _next_of_position(self, index: int, state: State, hands: AccountInHand) -> int:
+        """Holding: the tick that learns of the next fill, or at which a rule ends the position."""
+        account, plan, path = hands.account, state.plan, self._path
+        if plan is None:
+            return index + 1
+        following = self._grid.first_from(plan.exit_by - self._settle_ms)
+        due = hands.due_row()
+        if due < len(path):
+            closed_at = int(path.opened_at[due]) + path.timeframe.ms
+            following = min(following, self._grid.first_settling(closed_at, index))
+        if self._settings.risk.exit_on_opposite:
+            opposite = self._known.next_consensus(int(self._grid.newest[index]) + 1, -account.positions[0].side.sign)
+            if opposite is not None:
+                following = min(following, self._grid.first_from(int(self._known.as_of[opposite])))
+        if account.kind == "spot":
+            following = min(following, self._first_at_target(index, following, plan.target_price))
+        return following
+
+    def _first_at_target(self, index: int, stop: int, target_price: int) -> int:
+        """Spot: the first tick in (index, stop) whose touch may have reached the target."""
+        begin, size = index + 1, 64
+        while begin < stop:
+            end = min(begin + size, stop)
+            now = self._grid.received_at[begin:end]
+            now = np.where(self._grid.fresh[begin:end], np.maximum(now, now - now % 60_000 + self._settle_ms), now)
+            hit = np.flatnonzero(valuation.prices_at(self._path, now) >= target_price)
+            if len(hit):
+                return begin + int(hit[0])
+            begin, size = end, size * 4
+        return stop
