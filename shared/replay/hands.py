@@ -2,8 +2,9 @@
 
 The rules are the paper account's own (`shared.execution.account`). A path of 1m candles is the resolution of record. On a path
 of 15m candles an entry, which is in the market for a minute and a half, cannot be resolved; the assumption there is pessimistic
-twice: it is filled only where the candle trades strictly through its limit, and then at what crossing costs at the candle's
-open (taker fee, half the spread, slippage), with a target that is not live before the candle ends.
+three times: it is filled only where the candle trades strictly through its limit; for no more than our share of a minute and a
+half of the candle's volume; and at what crossing costs at the candle's open (taker fee, half the spread, slippage). Its stop is
+live in that candle, its target is not.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ import numpy as np
 from shared.errors import BadData
 from shared.execution import account as accounts
 from shared.execution.account import PaperAccount
-from shared.execution.fills import crossing_book, trades_through
+from shared.execution.fills import crossing_book, trades_through, volume_lots
 from shared.execution.plan import Cancel, Step, recorded
 from shared.execution.settling import next_due
 from shared.money import ZERO, notional_jpy
@@ -150,15 +151,20 @@ class AccountInHand:
         row = int(np.searchsorted(self._path.opened_at, self.now, side="right")) - 1
         ends_at = int(self._path.opened_at[row]) + self._path.timeframe.ms
         low, high = int(self._path.low[row]), int(self._path.high[row])
-        if self.now >= ends_at or not trades_through(intent, low if intent.buys else high):
+        lots = min(self._affordable(intent, book, rules), self._given(intent, row))
+        if self.now >= ends_at or lots < rules.min_lots or not trades_through(intent, low if intent.buys else high):
             self.account = accounts.without(after, (outcome.order,))
             return outcome
-        crossing = replace(
-            intent, kind=OrderKind.MARKET, price=None, post_only=False, lots=self._affordable(intent, book, rules)
-        )
+        crossing = replace(intent, kind=OrderKind.MARKET, price=None, post_only=False, lots=lots)
         filled, taken = accounts.placed(self.account, crossing, book=book, now_ms=self.now, rules=rules)
         self.account = accounts.deferred(filled, Purpose.TARGET, until=ends_at - 1)
         return taken
+
+    def _given(self, intent: OrderIntent, row: int) -> int:
+        """What the candle gives to an order that lives for a part of it: our share of that part of its volume."""
+        lives_ms = self._path.timeframe.ms if intent.expires_at is None else intent.expires_at - self.now
+        part = min(1.0, lives_ms / self._path.timeframe.ms)
+        return volume_lots(float(self._path.volume[row]) * part, self.account.terms.costs.volume_share)
 
     def _affordable(self, intent: OrderIntent, book: Book | None, rules: PairRules) -> int:
         """On spot an order that was sized at its limit is too large for its cash at what crossing costs."""
