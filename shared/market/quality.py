@@ -6,7 +6,7 @@ import numpy as np
 
 from shared.reasons import Reason
 from shared.settings import Settings
-from shared.types import Candles, Issue, Timeframe
+from shared.types import Candles, IntArray, Issue, Timeframe
 
 
 def newest_final(timeframe: Timeframe, now_ms: int, settle_seconds: float) -> int:
@@ -56,6 +56,18 @@ def _holes(candles: Candles, settings: Settings) -> int:
         slots = (int(candles.opened_at[-1]) - int(candles.opened_at[0])) // step + 1
     present = int(np.count_nonzero(candles.opened_at >= begin))
     return slots - present
+
+
+def holes_before(candles: Candles, settings: Settings) -> IntArray:
+    """`_holes` of every row at once, shape (n,): how many candles are missing in the stretch that ends with it."""
+    step = candles.timeframe.ms
+    slots = max(2, settings.market.hole_lookback_15m * Timeframe.M15.ms // step)
+    begin = candles.opened_at - (slots - 1) * step
+    first = candles.opened_at[:1]
+    expected = np.where(begin <= first, (candles.opened_at - first) // step + 1, slots)
+    present = np.arange(1, len(candles) + 1) - np.searchsorted(candles.opened_at, begin, side="left")
+    missing: IntArray = expected - present
+    return missing
 
 
 def _issue(reason: Reason, timeframe: Timeframe, *, forbids: bool, **context: str) -> Issue:

@@ -5,6 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from shared import pipeline
+from shared.market.quality import holes_before
 from shared.reasons import Reason
 from shared.replay.types import Inputs
 from shared.risk.screen import Rows, screen
@@ -69,6 +70,11 @@ class Known:
             warm &= self.as_of >= self._slow_closed_at[slow - 1]
         elif slow > 0:
             warm[:] = False
+        slow_row = np.searchsorted(self._slow_closed_at, self.as_of, side="right") - 1
+        most = self._settings.market.max_hole_candles
+        holes = holes_before(self._fast, self._settings) > most
+        if len(self._slow):
+            holes |= (slow_row >= 0) & (holes_before(self._slow, self._settings)[np.maximum(slow_row, 0)] > most)
         prediction = self._stages.prediction
         rows = Rows(
             close=column("close"),
@@ -77,6 +83,7 @@ class Known:
             probabilities=None if prediction is None else prediction.probabilities,
             barriers=None if prediction is None else prediction.barriers,
             warm=warm,
+            holes=holes,
             price_z=np.nan_to_num(column("price_z")),
             volume_z=np.nan_to_num(column("volume_z")),
         )

@@ -19,7 +19,10 @@ ROOM = 1e-8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """What the screen looks at, shape (n,) each; probabilities (n, 3) or None without a model."""
+    """What the screen looks at, shape (n,) each; probabilities (n, 3) or None without a model.
+
+    `holes`: too many candles are missing before the row.
+    """
 
     close: FloatArray
     atr_jpy: FloatArray
@@ -27,6 +30,7 @@ class Rows:
     probabilities: FloatArray | None
     barriers: Barriers | None
     warm: BoolArray
+    holes: BoolArray
     price_z: FloatArray
     volume_z: FloatArray
 
@@ -43,6 +47,7 @@ def screen(rows: Rows, *, rules: PairRules, settings: Settings) -> tuple[BoolArr
         why.append((reason, hit))
 
     denied(Reason.WARMING_UP, ~rows.warm)
+    denied(Reason.DATA_HOLE, rows.holes)
     denied(Reason.PRICE_JUMP, np.abs(rows.price_z) >= risk.price_z)
     denied(Reason.VOLUME_SPIKE, np.abs(rows.volume_z) >= risk.volume_z)
     denied(Reason.NO_CONSENSUS, rows.consensus == 0)

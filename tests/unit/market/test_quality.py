@@ -1,10 +1,11 @@
+import numpy as np
 import pytest
 
 from shared import settings as configuration
 from shared.market.candles import empty, from_rows
-from shared.market.quality import enough_history, inspect, newest_final
+from shared.market.quality import _holes, enough_history, holes_before, inspect, newest_final
 from shared.reasons import Reason
-from shared.types import Timeframe
+from shared.types import Candles, Timeframe
 
 T0 = 1_769_904_000_000  # 2026-02-01 00:00 UTC
 SETTLED = 10_000
@@ -72,3 +73,21 @@ def test_a_short_history_is_no_issue_but_not_enough():
     assert not enough_history({Timeframe.M15: short, Timeframe.H4: GOOD}, SETTINGS)
     assert not enough_history({Timeframe.M15: candles(Timeframe.M15, 400)}, SETTINGS)
     assert enough_history({Timeframe.M15: candles(Timeframe.M15, 400), Timeframe.H4: GOOD}, SETTINGS)
+
+
+def test_the_holes_before_every_row_at_once_are_those_that_a_tick_counts_at_each():
+    settings = configuration.load({})
+    draw = np.random.default_rng(3)
+    compared = holed = 0
+    for timeframe in (Timeframe.M15, Timeframe.H4):
+        kept = np.flatnonzero(draw.random(600) > 0.03)
+        opened_at = 1_700_006_400_000 + kept * timeframe.ms
+        flat = np.full(len(kept), 100.0)
+        candles = Candles(timeframe=timeframe, opened_at=opened_at, open=flat, high=flat, low=flat, close=flat, volume=flat)
+        every = holes_before(candles, settings)
+        for row in range(len(candles)):
+            assert every[row] == _holes(candles.rows(max(0, row - 99), row + 1), settings)
+            compared += 1
+            holed += every[row] > 0
+    assert compared > 1_000
+    assert holed > 100
