@@ -129,6 +129,15 @@ class BitbankFeed:
             found = merged(found, day)
         return between(found, start_ms, end_ms)
 
+    def rules(self, now_ms: int) -> PairRules:
+        """The pair's fees, interest and sizes of this hour, without status and mode. Raises `Unavailable`."""
+        self._rest.begin()
+        issues: list[Issue] = []
+        rules = self._hourly_rules(now_ms, issues)
+        if issues:
+            raise Unavailable(f"the pair's rules could not be read: {issues[0].context['detail']}")
+        return rules
+
     def candle_file(self, file: CandleFile) -> tuple[Candles, bool]:
         """The final candles of one file, and whether it will never change again because its period is over.
 

@@ -81,7 +81,7 @@ class Ahead:
         ):
             return jst_day_begins(now) + DAY_MS, Reason.LIMIT_DAILY_LOSS
         if limits.cooldown_until > now:
-            return limits.cooldown_until, Reason.LIMIT_COOLDOWN
+            return limits.cooldown_until - self._settle_ms, Reason.LIMIT_COOLDOWN  # a decision waits until its candle is final
         return 0, Reason.OK
 
     def _next_of_position(self, index: int, state: State, hands: AccountInHand) -> int:

@@ -141,7 +141,19 @@ class Replay:
             snapshots=self._hands.snapshots,
             terms=self._hands.account.terms,
             until_at=self.at,
+            halted=self._halted_rows(),
         )
+
+    def _halted_rows(self) -> list[tuple[int, int]]:
+        """The rows [from, to) whose first tick came while a person had halted the bot."""
+        newest, found = self._grid.newest, []
+        for halt in self._inputs.schedule.halts:
+            first = self._grid.first_from(halt.from_at)
+            stop = len(self._grid) if halt.until_at is None else self._grid.first_from(halt.until_at)
+            if stop > first:
+                seen = first > 0 and newest[first - 1] == newest[first]
+                found.append((int(newest[first]) + seen, int(newest[stop - 1]) + 1))
+        return found
 
     # one tick
 
@@ -229,7 +241,7 @@ class Replay:
             issues=turn.issues,
             orders=tuple(self._hands.records),
             plan=turn.state.plan,
-            model=self._known.model,
+            model=None if self._grid.late[index] else self._known.model,
         )
         return told(
             draft,

@@ -55,7 +55,7 @@ def grid(
     settle_ms: int,
     schedule: Schedule,
 ) -> Grid:
-    """All ticks of [start_at, end_at]. `closed_at`: of the 15m candles, ascending."""
+    """All ticks scheduled and received in [start_at, end_at]. `closed_at`: of the 15m candles, ascending."""
     scheduled = np.arange(start_at, end_at + 1, interval_ms, dtype=np.int64)
     if schedule.missed:
         scheduled = scheduled[~np.isin(scheduled, np.fromiter(schedule.missed, dtype=np.int64))]
@@ -64,6 +64,7 @@ def grid(
         for at, came_at in schedule.received_at.items():
             received[scheduled == at] = came_at
         order = np.argsort(received, kind="stable")
+        order = order[received[order] <= end_at]
         scheduled, received = scheduled[order], received[order]
     late = scheduled < np.maximum.accumulate(scheduled) if len(scheduled) else np.zeros(0, dtype=np.bool_)
     seen = np.searchsorted(closed_at, received, side="right") - 1

@@ -25,13 +25,15 @@ def gathered(
     snapshots: Sequence[Snapshot],
     terms: Terms,
     until_at: int,
+    halted: Sequence[tuple[int, int]] = (),
 ) -> Replayed:
-    """The result of what has happened by `until_at`."""
+    """The result of what has happened by `until_at`; a person had `halted` the bot on rows [from, to)."""
     settings = inputs.settings
     first, stop = np.searchsorted(known.as_of, (inputs.start_at, until_at), side="right").tolist()
     instants = np.concatenate(([inputs.start_at], known.as_of[first:stop]))
-    if instants[-1] < until_at:
-        instants = np.concatenate((instants, [until_at]))
+    last_at = max(until_at, story.fills[-1].at if story.fills else 0)  # a tick at the end trades when its candle is final
+    if instants[-1] < last_at:
+        instants = np.concatenate((instants, [last_at]))
     equity, close, lots = valuation.curve(snapshots, instants, path, kind=settings.account, terms=terms)
     return Replayed(
         start_at=inputs.start_at,
@@ -48,7 +50,7 @@ def gathered(
         fills=tuple(story.fills),
         entries=tuple(story.entries),
         curve=Curve(at=instants, equity_units=equity, close=close, lots=lots),
-        denials=_denials(known, story, lots[1 : 1 + stop - first], first, stop),
+        denials=_denials(known, story, lots[1 : 1 + stop - first], first, stop, halted),
         events=tuple(story.events),
         counts=_counts(story, stop - first),
         ticks=tuple(story.ticks),
@@ -66,13 +68,18 @@ def _yen(units: int) -> Decimal:
     return Decimal(units).scaleb(-4)
 
 
-def _denials(known: Known, story: Story, lots: IntArray, first: int, stop: int) -> dict[Reason, int]:
-    """Why nothing was entered, a reason a candle: what a tick decided; else what was held or denied; else the screen's rule."""
+def _denials(
+    known: Known, story: Story, lots: IntArray, first: int, stop: int, halted: Sequence[tuple[int, int]]
+) -> dict[Reason, int]:
+    """Why nothing was entered, a reason a candle: what a tick decided; else what was held or denied; else the screen's rule.
+
+    The screen knows nothing of holes in the data and of ticks that were missed: there it names the rule that comes after.
+    """
     codes = {why: code for code, why in enumerate(Reason)}
     reason = np.full(stop - first, -1, dtype=np.int16)
     for why, rows in known.denied:
         reason[rows[first:stop]] = codes[why]
-    for begin, end, why in story.blocks:
+    for begin, end, why in (*story.blocks, *((begin, end, Reason.HALTED_BY_PERSON) for begin, end in halted)):
         reason[max(0, begin - first) : max(0, min(end, stop) - first)] = codes[why]
     reason[lots != 0] = codes[Reason.POSITION_OPEN]
     for row, why in story.reasons.items():

@@ -1,0 +1,231 @@
+"""What the bot really did against a replay of the same ticks: every difference, its cause and its price."""
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+import click
+import msgspec
+
+from scripts.console import emit, json_option, jst, progress, yen
+from scripts.here import Here, opened
+from shared import ensemble
+from shared.candle_files import FIRST_FILE_AT, files_between
+from shared.ensemble.bundle import Bundle
+from shared.errors import BadBundle, UserError
+from shared.market.bitbank import BitbankFeed
+from shared.market.collect import collect
+from shared.parity import Comparison, Episode, Stretch, compare, schedule_from, stretch_of
+from shared.replay import Inputs, Replayed, Schedule, replay
+from shared.settings import Settings
+from shared.stores.bundles import BundleRegistry
+from shared.stores.candles import CandleArchive
+from shared.stores.ports import Bucket
+from shared.types import Candles, TickReport, Timeframe
+
+DIFFERENT = 3
+DAY_MS = 86_400_000
+LEAD_IN_DAYS = 1
+"""So many days before the period are read too, for what the limits had counted by then."""
+MOST_REPORTS = 200_000
+HISTORY_FACTOR = 1.2
+"""How much further back than a tick's window is looked, so that holes do not shorten it."""
+SHOWN_FACTS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parity:
+    """The answer.
+
+    Attributes:
+        bot: What it did against the replay of the ticks that it ran, when they ran.
+        on_time: That replay against one in which no tick was missed or late: what these cost. None where none was.
+        end_jpy: Equity at the end: of the bot, of the replay, with every tick in time, and from 15m candles alone.
+    """
+
+    bot_id: str
+    equal: bool
+    sentence: str
+    start_at: int
+    end_at: int
+    begins: str
+    model: str | None
+    settings_hash: str
+    bot: Comparison
+    on_time: Comparison | None
+    schedule: Schedule
+    end_jpy: dict[str, Decimal]
+
+
+@click.command()
+@click.option(
+    "--days", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True, help="How many days, back from now."
+)
+@json_option
+@click.pass_context
+def command(context: click.Context, *, days: float, as_json: bool) -> None:
+    """Compare what the bot did with a replay of the same ticks.
+
+    Reads the stored reports, the candles (the archive's; what it lacks is collected into it) and the model that served. Ticks
+    that were missed or late, and halts, are repeated; then it is said what the missed and the late ones cost. Exit code 0
+    where nothing differs, 3 where something does.
+    """
+    with opened() as here:
+        reports = _reports(here, days)
+        stretch = stretch_of(reports, since_at=here.clock.now_ms() - round(days * DAY_MS), settings=here.settings)
+        parity = compared(here, stretch)
+    emit(parity, "\n".join(lines(parity)), as_json=as_json)
+    context.exit(0 if parity.equal else DIFFERENT)
+
+
+def compared(here: Here, stretch: Stretch) -> Parity:
+    """Replay a stretch of the bot's life and compare."""
+    interval_ms = here.settings.tick.interval_seconds * 1000
+    schedule = schedule_from(stretch.reports, interval_ms)
+    inputs = _inputs(here, stretch, schedule)
+    unpunctual = bool(schedule.missed or schedule.received_at)
+    with progress("replay", 3) as bar:
+        lived = replay(inputs)
+        bar.advance()
+        punctual = (
+            replay(replace(inputs, schedule=replace(schedule, missed=frozenset(), received_at={}))) if unpunctual else lived
+        )
+        bar.advance()
+        coarse = replay(replace(inputs, minutes=None, every_tick=False))
+        bar.advance()
+    bot = compare(stretch.reports, lived.ticks, schedule=schedule)
+    return Parity(
+        bot_id=here.settings.id,
+        equal=bot.equal,
+        sentence=bot.sentence,
+        start_at=stretch.start_at,
+        end_at=stretch.end_at,
+        begins=_begins(stretch),
+        model=lived.model,
+        settings_hash=here.settings.hash,
+        bot=bot,
+        on_time=compare(lived.ticks, punctual.ticks) if unpunctual else None,
+        schedule=schedule,
+        end_jpy=_ends(stretch.reports, lived, punctual, coarse),
+    )
+
+
+def _reports(here: Here, days: float) -> list[TickReport]:
+    since_ms = here.clock.now_ms() - round((days + LEAD_IN_DAYS) * DAY_MS)
+    found = [msgspec.convert(told, TickReport) for told in here.bot.reports(since_ms=since_ms, limit=MOST_REPORTS)]
+    if not found:
+        raise UserError(
+            f"bot {here.settings.id!r} has no stored report of the last {days:g} days in {here.settings.state}",
+            remedy="let it tick first, give more --days, or name its BOT_ID and BOT_STATE",
+        )
+    return found
+
+
+def _inputs(here: Here, stretch: Stretch, schedule: Schedule) -> Inputs:
+    """What the bot knew: its candles and its model; settings and fees are those of today."""
+    from functions import wiring
+    from shared import pipeline
+
+    settings, bucket = here.settings, wiring.bucket_for(here.settings)
+    until = min(here.clock.now_ms(), max(report.finished_at for report in stretch.reports) + Timeframe.M15.ms)
+    with closing(wiring.feed_for(settings, here.clock, bucket)) as feed:
+        candles = _collected(feed, CandleArchive(bucket), settings, stretch.start_at, until)
+        rules = feed.rules(here.clock.now_ms())
+    minutes = candles.pop(Timeframe.M1)
+    return Inputs(
+        candles=candles,
+        minutes=minutes,
+        stages=pipeline.stages(candles, bundle=_bundle(bucket, settings, stretch), settings=settings),
+        # The bot paid what the exchange asked, whatever a backtest is told to assume.
+        settings=replace(settings, replay=replace(settings.replay, maker_fee_rate=None, taker_fee_rate=None)),
+        rules=rules,
+        start_at=stretch.start_at,
+        end_at=stretch.end_at,
+        schedule=schedule,
+        opening=stretch.opening,
+        every_tick=True,
+    )
+
+
+def _collected(
+    feed: BitbankFeed, archive: CandleArchive, settings: Settings, start_at: int, until: int
+) -> dict[Timeframe, Candles]:
+    """Candles with the history that the first tick looked at. What the archive lacks is collected into it."""
+    history = {frame: HISTORY_FACTOR * settings.market.window_candles * frame.ms for frame in Timeframe}
+    history[Timeframe.M1] = Timeframe.M15.ms
+    since = {frame: max(FIRST_FILE_AT, round(start_at - history[frame])) for frame in Timeframe}
+    total = sum(len(files_between(frame, since[frame], until)) for frame in Timeframe)
+    with progress("candles", total) as bar:
+        for frame in Timeframe:
+            bar.describe(frame.value)
+            collect(feed, archive, frame, since[frame], until, lambda _done, _of: bar.advance())
+    return {frame: archive.read(frame, since[frame], until) for frame in Timeframe}
+
+
+def _bundle(bucket: Bucket, settings: Settings, stretch: Stretch) -> Bundle | None:
+    """The model that served the most ticks; where another one did, that is a difference with its cause."""
+    from shared.ensemble.signing import public_keys
+
+    served = Counter(report.model for report in stretch.reports if report.model is not None).most_common(1)
+    if not served:
+        return None
+    version = served[0][0]
+    try:
+        return ensemble.load(BundleRegistry(bucket).files(version), public_keys=public_keys(settings), version=version)
+    except BadBundle as error:
+        raise UserError(
+            f"the model {version}, which served, does not load: {error}", remedy="put its bundle back into BOT_BUCKET"
+        ) from error
+
+
+def _begins(stretch: Stretch) -> str:
+    if stretch.opening is None:
+        return "with the bot's first tick"
+    since = jst(stretch.start_at - LEAD_IN_DAYS * DAY_MS)
+    return (
+        f"where the bot held nothing, with its {yen(stretch.opening.cash_jpy)}; "
+        f"peak, day and losing streak are those that its reports since {since} tell"
+    )
+
+
+def _ends(reports: Sequence[TickReport], lived: Replayed, punctual: Replayed, coarse: Replayed) -> dict[str, Decimal]:
+    told = [report.equity_jpy for report in reports if report.equity_jpy is not None]
+    last = [report.equity_jpy for report in lived.ticks if report.equity_jpy is not None]
+    in_time = [report.equity_jpy for report in punctual.ticks if report.equity_jpy is not None]
+    return {"bot": told[-1], "replay": last[-1], "in_time": in_time[-1], "from_15m": coarse.end_equity_jpy}
+
+
+# for people
+
+
+def lines(parity: Parity) -> list[str]:
+    """The answer as a person reads it."""
+    told = [
+        f"parity    bot {parity.bot_id}, {jst(parity.start_at)} to {jst(parity.end_at)}",
+        f"          {parity.sentence}",
+        f"begins    {parity.begins}",
+        f"replay    settings {parity.settings_hash}, model {parity.model or 'none'}, 1m candles, the same schedule",
+        *(_episode(episode) for episode in parity.bot.episodes),
+    ]
+    if parity.on_time is not None:
+        cost = -parity.on_time.gap_jpy
+        told.append(
+            f"in time   had no tick been missed or late, it would have ended at {yen(parity.end_jpy['in_time'])}: "
+            f"they {'cost' if cost >= 0 else 'brought'} {yen(abs(cost))}"
+        )
+        told += [_episode(episode) for episode in parity.on_time.episodes if episode.price_jpy]
+    coarse = parity.end_jpy["from_15m"] - parity.end_jpy["replay"]
+    told.append(
+        f"from 15m  a replay of the 15m candles alone ends at {yen(parity.end_jpy['from_15m'])}, {coarse:+,.0f} yen from it"
+    )
+    return told
+
+
+def _episode(episode: Episode) -> str:
+    """One cause and what follows from it."""
+    shown = "; ".join(f"{fact.what} {fact.bot} | {fact.replay}" for fact in episode.facts[:SHOWN_FACTS])
+    more = f" and {len(episode.facts) - SHOWN_FACTS} more" if len(episode.facts) > SHOWN_FACTS else ""
+    ticks = f"{episode.ticks} tick{'s' if episode.ticks > 1 else ''}"
+    return f"  {jst(episode.began_at)}  {episode.cause}, {episode.price_jpy:+,.2f} yen in {ticks}: {shown}{more}"

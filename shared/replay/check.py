@@ -1,0 +1,213 @@
+"""The machine's proof that nothing looks ahead, for one configuration: data, settings, model and rules as they are.
+
+At seeded instants ("cuts") the future is taken away in two ways, everything is computed again, and what was known before
+the cut must be the same, to the last bit:
+
+* *truncated*: the candles end at the cut. What reads the whole frame (its length, its mean, the next row, the rest of a
+  4h candle that is not closed, a model that is fitted on it) tells another story about the past.
+* *perturbed*: the candles go on, but wildly. Of the candle that begins at the cut only the open is kept, which a tick at
+  the cut has seen. So the decision made *at* the cut is compared too: a stop or a size that peeks moves with the future.
+
+  A column that does not change at all while all candles do reads something else than what it was given: that is told too.
+
+Half of the cuts lie on the candles that led to an entry, where a peek would pay.
+
+What neither way can see is a model that learned from the period before it was written to disk; its own manifest tells (see
+`replay.honesty`). A rule that listens to its candles and to a copy of its own as well would escape: the stages are pure, and
+the import contracts keep files, stores and clocks out of them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+
+from shared import pipeline
+from shared.ensemble.bundle import Bundle
+from shared.errors import UserError
+from shared.pipeline import Stages
+from shared.replay.differences import KINDS, Cut, Difference, deaf, of_replays, of_stages
+from shared.replay.engine import replay as replay_whole
+from shared.replay.honesty import refuse_training
+from shared.replay.types import Entered, Inputs, Replayed
+from shared.settings import Settings
+from shared.types import Candles, FloatArray, Timeframe
+
+__all__ = ["Checked", "Difference", "check"]
+
+MOST_DIFFERENCES = 50
+
+
+class Compute(Protocol):
+    """`pipeline.stages`, or something that must be as honest."""
+
+    def __call__(self, candles: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings) -> Stages:
+        """The array stages over exactly these candles."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What was compared, and what differed.
+
+    Attributes:
+        cuts: The instants, ms UTC, ascending.
+        compared: How many numbers of the stages and how many entries, fills, trades, events, points and ticks were compared.
+        differences: The first ones, at the earliest cuts; empty where nothing looks ahead.
+        refused: Why the model may not be asked about this period; empty where it may.
+        remedy: What to do about `refused`.
+        notes: What must stand on the result's face (see `refuse_training`).
+    """
+
+    cuts: tuple[int, ...]
+    compared: Mapping[str, int]
+    differences: tuple[Difference, ...] = ()
+    refused: str = ""
+    remedy: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing looked ahead and the model may be asked."""
+        return not self.differences and not self.refused
+
+    def lines(self) -> tuple[str, ...]:
+        """The verdict for people, a sentence a line."""
+        seen = ", ".join(f"{count:,} {kind}" for kind, count in self.compared.items() if count)
+        found = len(self.differences)
+        verdict = f"something looks ahead, {found} differences" if found else "nothing looks ahead"
+        refused = [f"{self.refused}; {self.remedy}"] if self.refused else []
+        first = f"compared {seen or 'nothing'} at {len(self.cuts)} cuts: {verdict}"
+        return (first, *(str(difference) for difference in self.differences), *refused, *self.notes)
+
+
+def check(
+    inputs: Inputs,
+    bundle: Bundle | None,
+    *,
+    cuts: int = 20,
+    seed: int = 7,
+    compute: Compute | None = None,
+    replay: Callable[[Inputs], Replayed] = replay_whole,
+    inside_training: bool = False,
+    on_progress: Callable[[float], None] | None = None,
+) -> Checked:
+    """Check one configuration for look-ahead. What it finds is told, not raised.
+
+    Args:
+        inputs: As for a replay, with stages that `compute` made. With `every_tick` each tick's decision is compared as well.
+        bundle: The model, as for `compute`; None where there is none.
+        cuts: How many instants; each costs two computations of the stages and two replays.
+        seed: Of the cuts and of the wild futures.
+        compute: What makes the stages. None: `pipeline.stages`, asking the model from `start_at` on.
+        replay: What makes the result.
+        inside_training: Allow the model's own training period, with a note.
+        on_progress: Told the share that is done.
+    """
+    tell = on_progress or (lambda _share: None)
+    tell(0.0)
+    computed = compute or partial(pipeline.stages, since=inputs.start_at)
+    whole = replay(inputs)
+    random = np.random.default_rng(seed)
+    chosen = _cuts(inputs, whole.entries, count=cuts, random=random)
+    compared = dict.fromkeys(KINDS, 0)
+    found: list[Difference] = []
+    for number, at in enumerate(chosen):
+        for cut, changed in (
+            (Cut(at, "truncated"), _truncated(inputs, at)),
+            (Cut(at, "perturbed"), _perturbed(inputs, at, random)),
+        ):
+            stages = computed(changed.candles, bundle=bundle, settings=inputs.settings)
+            found += of_stages(inputs.stages, stages, cut, compared)
+            if cut.way == "perturbed":
+                found += deaf(inputs.stages, stages, cut)
+            if np.array_equal(stages.features.as_of, changed.candles[Timeframe.M15].closed_at):
+                found += of_replays(whole, replay(replace(changed, stages=stages)), cut, compared)
+        tell((number + 1) / len(chosen))
+    refused, remedy, notes = _model(inputs, bundle, inside_training=inside_training)
+    return Checked(
+        cuts=chosen,
+        compared=compared,
+        differences=tuple(found[:MOST_DIFFERENCES]),
+        refused=refused,
+        remedy=remedy,
+        notes=notes,
+    )
+
+
+def _model(inputs: Inputs, bundle: Bundle | None, *, inside_training: bool) -> tuple[str, str, tuple[str, ...]]:
+    try:
+        notes = refuse_training(
+            start_at=inputs.start_at,
+            end_at=inputs.end_at,
+            manifest=None if bundle is None else bundle.manifest,
+            settings=inputs.settings,
+            inside_training=inside_training,
+        )
+    except UserError as error:
+        return str(error), error.remedy, ()
+    return "", "", notes
+
+
+def _cuts(inputs: Inputs, entries: tuple[Entered, ...], *, count: int, random: np.random.Generator) -> tuple[int, ...]:
+    """Closes of 15m candles within the period: half of those that led to an entry, the rest anywhere."""
+    closes = inputs.candles[Timeframe.M15].closed_at
+    closes = closes[(closes > inputs.start_at) & (closes < inputs.end_at)]
+    decided = np.intersect1d(np.array([entered.as_of for entered in entries], dtype=np.int64), closes)
+    some = random.choice(decided, min(len(decided), count // 2), replace=False)
+    others = np.setdiff1d(closes, some)
+    more = random.choice(others, min(len(others), count - len(some)), replace=False)
+    return tuple(sorted(int(at) for at in (*some, *more)))
+
+
+def _truncated(inputs: Inputs, at: int) -> Inputs:
+    """Nothing after the cut, and no decision from it on."""
+    return replace(
+        inputs,
+        candles={timeframe: part.closed_by(at) for timeframe, part in inputs.candles.items()},
+        minutes=None if inputs.minutes is None else inputs.minutes.closed_by(at),
+        end_at=at,
+    )
+
+
+def _perturbed(inputs: Inputs, at: int, random: np.random.Generator) -> Inputs:
+    return replace(
+        inputs,
+        candles={timeframe: wild(part, at, random) for timeframe, part in inputs.candles.items()},
+        minutes=None if inputs.minutes is None else wild(inputs.minutes, at, random),
+    )
+
+
+def wild(candles: Candles, at: int, random: np.random.Generator) -> Candles:
+    """The same candles with another future: from `at` on prices jump between a half and the double, volumes as well.
+
+    Every candle reaches far up and far down, and the first closes on the other side of its open than the real one did: whoever
+    looks at it sees another story. A candle that is open at the cut changes as a whole, but for the open of one that begins
+    right there. Every rule of candles is kept: whole positive yen, high and low around open and close.
+    """
+    first = len(candles.closed_by(at))
+    rows = len(candles) - first
+    if not rows:
+        return candles
+    start, real = float(candles.open[first]), float(candles.close[first])
+    factors = random.uniform(0.25, 1.0, (4, rows)) * np.array([[1.0], [1.0], [-1.0], [1.0]])
+    factors[[0, 3]] *= random.choice([-1.0, 1.0], (2, rows))
+    factors[3, 0] = abs(factors[3, 0]) * (-1.0 if real > start else 1.0)
+    prices = np.maximum(2.0, np.rint(start * np.exp2(factors)))
+    if int(candles.opened_at[first]) == at:
+        prices[0, 0] = start
+
+    def joined(column: FloatArray, after: FloatArray) -> FloatArray:
+        return np.concatenate([column[:first], after])
+
+    return Candles(
+        timeframe=candles.timeframe,
+        opened_at=candles.opened_at,
+        open=joined(candles.open, prices[0]),
+        high=joined(candles.high, prices.max(axis=0)),
+        low=joined(candles.low, prices.min(axis=0)),
+        close=joined(candles.close, prices[3]),
+        volume=joined(candles.volume, np.round(random.uniform(0.0, 20.0, rows), 4)),
+    )
