@@ -10,28 +10,10 @@ from scripts.report.story import Story, WhyNot
 from scripts.report.words import jst, percent, reason_words, utc, yen
 from shared.money import btc_from_lots
 from shared.reasons import Reason
+from shared.report.cells import Card, Text, basis_points, tone
 from shared.types import Action, Side, Vote
 
 NO_DECISION = frozenset({Reason.NOTHING_NEW})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
-    """One key figure: its name, value, a line below, and `good`, `bad` or an empty tone."""
-
-    name: str
-    value: str
-    note: str = ""
-    tone: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
-    """A cell: what it says, and what it says when pointed at."""
-
-    text: str
-    title: str = ""
-    tone: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,16 +42,6 @@ class ReasonRow:
     ticks: str
     best_edge: str
     share: float
-
-
-def tone(amount: Decimal | float) -> str:
-    """`good` for a gain, `bad` for a loss."""
-    return "good" if amount > 0 else "bad" if amount < 0 else ""
-
-
-def basis_points(fraction: float | None) -> str:
-    """A fraction in basis points, one place; a dash where there is none."""
-    return "–" if fraction is None else f"{fraction * 10_000:+.1f} bp"
 
 
 def cards(figures: Figures) -> list[Card]:

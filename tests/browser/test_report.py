@@ -1,38 +1,20 @@
 """The page in a real browser: what its script draws is there, in light and dark, and nothing is asked of any network."""
 
-import http.server
 import re
-import shutil
-import subprocess
-import threading
 
 import pytest
 
 from scripts.report import render
 from tests import made_reports as made
+from tests.chromium import CHROMIUM, DARK, browse, served
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-]
-DARK = ["--force-dark-mode", "--blink-settings=preferredColorScheme=0"]
 
-
-@pytest.fixture(scope="module")
-def chromium():
+@pytest.fixture(scope="module", autouse=True)
+def _chromium():
     if CHROMIUM is None:
         pytest.skip("browser: chromium is not installed")
-    return CHROMIUM
 
 
 @pytest.fixture(scope="module")
@@ -42,20 +24,11 @@ def page(tmp_path_factory):
     return path
 
 
-def browse(chromium, profile, address, *flags):
-    ran = subprocess.run(
-        [chromium, *FLAGS, f"--user-data-dir={profile}", "--window-size=1360,1900", *flags, address],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    return ran.stdout
-
-
 @pytest.fixture(scope="module")
-def drawn(chromium, page, tmp_path_factory):
-    return browse(chromium, tmp_path_factory.mktemp("profile"), page.as_uri(), "--dump-dom")
+def drawn(page, tmp_path_factory):
+    dom, said = browse(tmp_path_factory.mktemp("profile"), page.as_uri(), "--dump-dom")
+    assert said == []
+    return dom
 
 
 def chart(dom, name):
@@ -94,11 +67,11 @@ def test_the_axis_is_in_jst(drawn):
     assert ">01-02</text>" in chart(drawn, "price-chart")
 
 
-def test_light_and_dark_are_different_pictures(chromium, page, tmp_path):
+def test_light_and_dark_are_different_pictures(page, tmp_path):
     pictures = []
     for name, flags in (("light", []), ("dark", DARK)):
         target = tmp_path / f"{name}.png"
-        browse(chromium, tmp_path / name, page.as_uri(), f"--screenshot={target}", *flags)
+        browse(tmp_path / name, page.as_uri(), f"--screenshot={target}", *flags)
         pictures.append(target.read_bytes())
     light, dark = pictures
     assert light[:4] == dark[:4] == b"\x89PNG"
@@ -106,26 +79,8 @@ def test_light_and_dark_are_different_pictures(chromium, page, tmp_path):
     assert light != dark
 
 
-def test_the_browser_asks_the_server_for_the_page_and_nothing_else(chromium, page, tmp_path):
-    asked = []
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def do_GET(self):
-            asked.append(self.path)
-            body = page.read_bytes()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_address[1]}/report.html"
-        dom = browse(chromium, tmp_path, address, "--dump-dom")
-        server.shutdown()
+def test_the_browser_asks_the_server_for_the_page_and_nothing_else(page, tmp_path):
+    with served(page) as (address, asked):
+        dom, _said = browse(tmp_path, address, "--dump-dom")
     assert 'data-drawn="yes"' in dom
     assert asked == ["/report.html"]

@@ -1,0 +1,39 @@
+"""All files of a result at once."""
+
+from shared.performance import Performance
+from shared.replay.types import Replayed
+from shared.report.exports import equity_csv, result_json, trades_csv
+from shared.report.parquet import equity_parquet, trades_parquet
+from shared.report.positions import positions
+from shared.report.render import html, page
+from shared.settings import Settings
+from shared.types import Candles
+
+__all__ = ["files", "html"]
+
+
+def files(
+    replayed: Replayed,
+    performance: Performance,
+    *,
+    candles: Candles,
+    title: str = "",
+    settings: Settings | None = None,
+    parquet: bool = True,
+) -> dict[str, bytes]:
+    """Every file by its name; the arguments are those of `html`. The same result gives the same bytes.
+
+    Without `parquet` these two files are left out, and their library is not loaded.
+    """
+    held = positions(replayed)
+    shown = page(replayed, performance, held, candles=candles, title=title, settings=settings)
+    made = {
+        "report.html": shown.encode(),
+        "result.json": result_json(replayed, performance, title=title),
+        "trades.csv": trades_csv(held),
+        "equity.csv": equity_csv(replayed.curve, performance.hold),
+    }
+    if parquet:
+        made["trades.parquet"] = trades_parquet(held)
+        made["equity.parquet"] = equity_parquet(replayed.curve, performance.hold)
+    return made
