@@ -12,11 +12,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from shared import ensemble, features, risk, strategies
 from shared.ensemble.bundle import Bundle
+from shared.errors import BadData
 from shared.settings import Settings
 from shared.types import (
     Account,
+    BoolArray,
     Candles,
     Decision,
     Features,
@@ -40,18 +44,51 @@ class Stages:
     prediction: Prediction | None
 
 
-def stages(candles: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings) -> Stages:
-    """Run features, votes and prediction over all rows of the 15m candles."""
-    computed = features.compute(candles)
-    votes = strategies.vote(computed, settings.strategies, settings.consensus)
-    prediction = None if bundle is None else ensemble.predict(computed, votes, bundle)
-    return Stages(features=computed, votes=votes, prediction=prediction)
+def stages(
+    candles: Mapping[Timeframe, Candles],
+    *,
+    bundle: Bundle | None,
+    settings: Settings,
+    since: int | None = None,
+    computed: Features | None = None,
+) -> Stages:
+    """Run features, votes and prediction over all rows of the 15m candles.
+
+    Args:
+        candles: 15m and 4h candles.
+        bundle: The model; None leaves every row without a prediction.
+        settings: Strategies, consensus, and the sides on which an entry is allowed.
+        since: The first instant, ms UTC, at which anything will be decided: the model is asked only for rows that can
+            then lead to an entry. None asks it for every row with a consensus.
+        computed: The features of exactly these candles, where they are there already.
+    """
+    done = features.compute(candles) if computed is None else computed
+    votes = strategies.vote(done, settings.strategies, settings.consensus)
+    asked = None if since is None else _may_enter(votes, since, settings)
+    prediction = None if bundle is None else ensemble.predict(done, votes, bundle, asked=asked)
+    return Stages(features=done, votes=votes, prediction=prediction)
+
+
+def _may_enter(votes: Votes, since: int, settings: Settings) -> BoolArray:
+    """Rows on an allowed side, from the candle before the last one closed by `since`: the last may not be final then."""
+    asked = votes.consensus != 0 if _allows(Side.SHORT, settings) else votes.consensus > 0
+    asked[: max(0, int(np.searchsorted(votes.as_of, since, side="right")) - 2)] = False
+    return asked
+
+
+def _allows(side: Side, settings: Settings) -> bool:
+    """Whether the settings alone would let an entry on this side through (see `risk.rules`)."""
+    return side is Side.LONG or (settings.sides == "both" and settings.account != "spot")
 
 
 def signal_at(done: Stages, row: int, *, candles_before: Mapping[Timeframe, int], settings: Settings) -> Signal:
     """Row `row` of the stages as scalars.
 
     `candles_before` counts the candles of each timeframe that are known at that row, for `min_history`.
+
+    Raises:
+        BadData: The model was not asked for this row although it may lead to an entry: the stages were computed for other
+            settings or a later start.
     """
     value = {name: float(done.features.column(name)[row]) for name in ("close", "atr_14", "price_z", "volume_z")}
     consensus = int(done.votes.consensus[row])
@@ -64,8 +101,10 @@ def signal_at(done: Stages, row: int, *, candles_before: Mapping[Timeframe, int]
         three = [float(share) for share in done.prediction.probabilities[row]]
         if all(math.isfinite(share) for share in three):
             lower, neither, upper = three
-        else:
+        elif done.prediction.unasked is None or not done.prediction.unasked[row]:
             enough = False
+        elif _allows(Side.LONG if consensus > 0 else Side.SHORT, settings):
+            raise BadData(f"row {row} was not predicted: these stages are for other settings or a later start")
     return Signal(
         as_of=int(done.features.as_of[row]),
         close=int(value["close"]),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.ensemble import many
 from shared.ensemble.arrays import pack, unpack
 from shared.errors import BadBundle
 from shared.types import FloatArray
@@ -20,6 +21,8 @@ MAX_DEPTH = 64
 LEAF_THRESHOLD = np.finfo(np.float32).max  # no finite row is above it, so a leaf keeps the row
 _NAMES = ("feature", "threshold", "left", "value", "roots")
 _CELLS = 1 << 16  # rows x trees walked at once: the working set stays in the processor's cache
+MANY_ROWS = 400
+"""From here on it pays to ask all questions of all rows (see `many`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,15 @@ class Forest:
 
         A row's sum is the same float64 alone and among others: trees are always added in their order.
         """
+        if len(rows) >= MANY_ROWS and 0 < self.depth <= many.DEEPEST:
+            asked = many.questions(
+                feature=self.feature, threshold=self.threshold, left=self.left, roots=self.roots, depth=self.depth
+            )
+            return many.sums(rows, asked, self.value, spans)
+        return self.walked(rows, spans)
+
+    def walked(self, rows: NDArray[np.float32], spans: Sequence[tuple[int, int]]) -> list[FloatArray]:
+        """The same sums, row by row from the root down."""
         count = len(rows)
         totals = [np.empty((count, CLASS_COUNT)) for _ in spans]
         block = max(1, _CELLS // max(1, len(self.roots)))

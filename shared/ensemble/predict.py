@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from shared.ensemble.forest import Forest
 from shared.ensemble.manifest import CLASSES, Calibration, Manifest, Member
 from shared.errors import BadBundle, BadData
-from shared.types import Barriers, Features, FloatArray, Prediction, Votes
+from shared.types import Barriers, BoolArray, Features, FloatArray, Prediction, Votes
 
 PROBABILITY_DIGITS = 6
 SMALLEST_PROBABILITY = 1e-6  # of a forest's mean, so that its logarithm exists
@@ -35,36 +35,48 @@ class Bundle:
         return self.manifest.verdict.may_enter
 
 
-def predict(features: Features, votes: Votes, bundle: Bundle) -> Prediction:
-    """Predict the rows on which the strategies agree.
+def predict(features: Features, votes: Votes, bundle: Bundle, *, asked: BoolArray | None = None) -> Prediction:
+    """Predict the rows on which the strategies agree, or those of them that are `asked` for: the rest can lead to nothing.
 
     Args:
         features: n rows; the bundle's features are taken from it by name.
         votes: the same n rows.
         bundle: a loaded bundle.
+        asked: (n,) which rows may be needed; None asks for all. A row's probabilities do not depend on the others.
 
     Returns:
         Probabilities (n, 3), rounded to 1e-6 so that a threshold decides alike on every processor; NaN on rows
-        without a consensus or with a feature that is not warm.
+        not asked for, without a consensus or with a feature that is not warm.
 
     Raises:
         BadBundle: when the bundle wants a feature that is not there.
-        BadData: when features and votes are not of the same candles.
+        BadData: when features, votes and `asked` are not of the same candles.
     """
     if not np.array_equal(features.as_of, votes.as_of):
         raise BadData("features and votes are not of the same candles")
+    if asked is not None and asked.shape != features.as_of.shape:
+        raise BadData(f"{len(asked)} rows are marked, and there are {len(features.as_of)}")
     missing = [name for name in bundle.manifest.features if name not in features.names]
     if missing:
         raise BadBundle(f"features: the bundle {bundle.version} wants {', '.join(missing)}, which this code does not compute")
-    asked = np.flatnonzero(votes.consensus)
+    agreed = np.flatnonzero(votes.consensus)
     columns = np.array([features.names.index(name) for name in bundle.manifest.features])
     with np.errstate(over="ignore"):  # what does not fit into float32 is refused in the next line
-        rows = features.values[np.ix_(asked, columns)].astype(np.float32)
+        rows = features.values[np.ix_(agreed, columns)].astype(np.float32)
     finite = np.isfinite(rows).all(axis=1)
     probabilities = np.full((len(features.as_of), len(CLASSES)), np.nan)
-    probabilities[asked[finite]] = np.round(predict_rows(rows[finite], bundle), PROBABILITY_DIGITS)
+    unasked = None
+    if asked is not None:
+        unasked = np.zeros(len(features.as_of), dtype=np.bool_)
+        unasked[agreed[finite & ~asked[agreed]]] = True
+        finite &= asked[agreed]
+    probabilities[agreed[finite]] = np.round(predict_rows(rows[finite], bundle), PROBABILITY_DIGITS)
     return Prediction(
-        as_of=features.as_of, probabilities=probabilities, model=bundle.version, barriers=bundle.manifest.barriers
+        as_of=features.as_of,
+        probabilities=probabilities,
+        model=bundle.version,
+        barriers=bundle.manifest.barriers,
+        unasked=unasked,
     )
 
 

@@ -12,12 +12,18 @@ from shared.types import Candles, Features, FloatArray, IntArray, Timeframe
 __all__ = ["compute"]
 
 
+BLOCK_ROWS = 16_384
+"""Rows computed at once: with this many, what is worked on stays in the processor's cache."""
+REACH_ROWS = 1_000
+"""How many candles before a row can matter to it; so many are computed again at the head of each block, and thrown away."""
+
+
 def compute(candles: Mapping[Timeframe, Candles]) -> Features:
     """All features of the catalogue over closed candles, shape (n, len(ALL)), one row a 15m candle; NaN until warm.
 
     Rows are taken as they come: a hole between two candles is not filled. 4h columns show the last 4h candle that was
     closed at the row's close (at that very instant counts). Each value depends on at most its last 1,000 candles, with
-    the same float64 whatever came before them.
+    the same float64 whatever came before them; that is also why years can be computed block by block.
 
     Raises:
         BadData: Without 15m candles in the mapping. No 4h candles make the 4h columns NaN.
@@ -26,19 +32,34 @@ def compute(candles: Mapping[Timeframe, Candles]) -> Features:
     if fast is None:
         raise BadData("features need 15m candles, and there was no such timeframe")
     values = np.empty((len(ALL), len(fast)))
-    columns = _columns(fast, FAST)
-    slow = candles.get(Timeframe.H4)
-    slow_columns = {} if slow is None else _columns(slow, SLOW)
-    known = None if slow is None else _last_closed(slow, fast.closed_at)
-    for row, feature in zip(values, CATALOGUE, strict=True):
-        if feature.timeframe is Timeframe.M15:
-            row[:] = columns[feature.name]
-        elif known is None:
-            row.fill(np.nan)
-        else:
-            _align(slow_columns[feature.name.removesuffix("_4h")], known, into=row)
+    _fast(fast, into=values)
+    _slow(candles.get(Timeframe.H4), fast.closed_at, into=values)
     values.setflags(write=False)
     return Features(as_of=fast.closed_at, names=ALL, values=values.T)
+
+
+def _fast(candles: Candles, *, into: FloatArray) -> None:
+    """The columns of the 15m candles, block by block."""
+    for start in range(0, len(candles), BLOCK_ROWS):
+        stop = min(start + BLOCK_ROWS, len(candles))
+        first = max(0, start - REACH_ROWS)
+        columns = _columns(candles.rows(first, stop), FAST)
+        for row, feature in zip(into, CATALOGUE, strict=True):
+            if feature.timeframe is Timeframe.M15:
+                row[start:stop] = columns[feature.name][start - first :]
+
+
+def _slow(candles: Candles | None, instants: IntArray, *, into: FloatArray) -> None:
+    """The columns of the 4h candles as they were known at each instant; NaN without any."""
+    columns = {} if candles is None else _columns(candles, SLOW)
+    known = None if candles is None else _last_closed(candles, instants)
+    for row, feature in zip(into, CATALOGUE, strict=True):
+        if feature.timeframe is Timeframe.M15:
+            continue
+        if known is None:
+            row.fill(np.nan)
+        else:
+            _align(columns[feature.name.removesuffix("_4h")], known, into=row)
 
 
 def _columns(candles: Candles, families: tuple[Family, ...]) -> Columns:

@@ -18,11 +18,12 @@ from shared.features.recursion import (
     window_min,
     window_sum,
 )
-from shared.types import FloatArray
+from shared.types import FloatArray, Int8Array, IntArray
 
 UNUSUAL = 100.0
 """The largest z-score told: a move after a time without any is as unusual as can be, and still a number."""
 _SPREAD_FLOOR = 1e-6
+_INT8_LAGS = 127
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,9 +115,11 @@ def unusualness(values: FloatArray, width: int) -> FloatArray:
     variance = np.maximum(mean_square - mean * mean, 0.0)
     deviation = np.maximum(np.sqrt(variance), _SPREAD_FLOOR * np.sqrt(mean_square))
     apart = values - mean
-    score = np.where(apart > 0.0, UNUSUAL, np.where(apart < 0.0, -UNUSUAL, apart))
-    tellable = np.abs(apart) < UNUSUAL * deviation
-    return np.divide(apart, deviation, out=score, where=tellable)
+    with np.errstate(divide="ignore", invalid="ignore"):  # what cannot be told is replaced
+        score = apart / deviation
+    untold = np.flatnonzero(~(np.abs(apart) < UNUSUAL * deviation))
+    score[untold] = np.sign(apart[untold]) * UNUSUAL
+    return score
 
 
 def rci(close: FloatArray, lengths: Sequence[int]) -> dict[int, FloatArray]:
@@ -127,20 +130,26 @@ def rci(close: FloatArray, lengths: Sequence[int]) -> dict[int, FloatArray]:
     exact however long the series. Equal closes count as 0, which is Spearman's rho with average ranks and without the
     correction of the variance for ties.
     """
-    size = len(close)
-    gained, lost = np.zeros(size), np.zeros(size)
+    size, kind = len(close), np.int8 if max(lengths) <= _INT8_LAGS else np.int64
+    gained, lost = np.zeros(size, dtype=np.int32), np.zeros(size, dtype=np.int32)
     found = {length: np.full(size, np.nan) for length in lengths}
     for lag in range(1, min(max(lengths), size)):
-        weighed = lag * np.sign(close[lag:] - close[:-lag])
+        weighed = (_sign(close[lag:], close[:-lag]) * kind(lag)).astype(np.int32)
         gained[lag:] += weighed
         lost[: size - lag] += weighed
         length = lag + 1
         if length in found:
             step = gained.copy()
             step[length:] -= lost[: size - length]
-            total = np.cumsum(step)[length - 1 :]
+            total = np.cumsum(step, dtype=np.int64)[length - 1 :]
             found[length][length - 1 :] = 600.0 * total / (length * (length * length - 1))
     return found
+
+
+def _sign(later: FloatArray, earlier: FloatArray) -> Int8Array:
+    """Sign of the difference, counted in bytes: eight times as many fit into the processor's registers."""
+    sign: Int8Array = (later > earlier).view(np.int8) - (later < earlier).view(np.int8)
+    return sign
 
 
 def channel(high: FloatArray, low: FloatArray, width: int) -> tuple[FloatArray, FloatArray]:
@@ -155,26 +164,28 @@ def place_in(close: FloatArray, top: FloatArray, bottom: FloatArray) -> FloatArr
 
 def swing_direction(high: FloatArray, low: FloatArray, width: int) -> FloatArray:
     """+1 where the highest of the last `width` candles came after the lowest, -1 before, 0 where one candle is both."""
-    high_age = _age_of_extreme(high, width)
-    low_age = _age_of_extreme(-low, width)
-    return np.sign(low_age - high_age)
+    direction: FloatArray = np.full(len(high), np.nan)
+    top, bottom = window_max(high, width)[width - 1 :], window_min(low, width)[width - 1 :]
+    direction[width - 1 :] = np.sign(_lateness(high, top, width) - _lateness(low, bottom, width))
+    return direction
 
 
-def _age_of_extreme(values: FloatArray, width: int) -> FloatArray:
-    """How many rows ago the largest of the last `width` values was (the latest of equals)."""
-    top = window_max(values, width)
-    age = np.where(np.isnan(top), np.nan, 0.0)
-    for lag in range(min(width, len(values)) - 1, -1, -1):
-        hit = values[: len(values) - lag] == top[lag:]
-        age[lag:][hit] = lag
-    return age
+def _lateness(values: FloatArray, extreme: FloatArray, width: int) -> IntArray:
+    """How late in its window each extreme stands: `width` on the last row, 1 on the first (the latest of equals)."""
+    late_by = np.zeros(len(extreme), dtype=np.int64 if width > _INT8_LAGS else np.int8)
+    for lag in range(width if len(extreme) else 0):
+        hit = values[width - 1 - lag : len(values) - lag] == extreme
+        np.maximum(late_by, hit.view(np.int8) * late_by.dtype.type(width - lag), out=late_by)
+    return late_by.astype(np.int64)
 
 
 def crossing(lead: FloatArray) -> FloatArray:
     """+1 on the row where `lead` turns positive, -1 where it turns negative, else 0."""
-    earlier = before(lead, 1)
-    side = np.where((earlier <= 0.0) & (lead > 0.0), 1.0, np.where((earlier >= 0.0) & (lead < 0.0), -1.0, 0.0))
-    return np.where(np.isnan(earlier) | np.isnan(lead), np.nan, side)
+    side = np.full(len(lead), np.nan)
+    earlier, now = lead[:-1], lead[1:]
+    turned = ((earlier <= 0.0) & (now > 0.0)).view(np.int8) - ((earlier >= 0.0) & (now < 0.0)).view(np.int8)
+    side[1:] = np.where(np.isnan(earlier) | np.isnan(now), np.nan, turned)
+    return side
 
 
 def engulfing(opened: FloatArray, close: FloatArray) -> FloatArray:
@@ -187,4 +198,6 @@ def engulfing(opened: FloatArray, close: FloatArray) -> FloatArray:
     bullish = (body_before < 0.0) & (opened < close_before) & (close > opened_before)
     bearish = (body_before > 0.0) & (opened > close_before) & (close < opened_before)
     multiple = np.where(np.isnan(body_before), np.nan, 0.0)
-    return np.divide(body, np.abs(body_before), out=multiple, where=bullish | bearish)
+    rows = np.flatnonzero(bullish | bearish)
+    multiple[rows] = body[rows] / np.abs(body_before[rows])
+    return multiple

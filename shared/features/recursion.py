@@ -72,24 +72,28 @@ def window_sum(values: FloatArray, width: int) -> FloatArray:
 
 def window_max(values: FloatArray, width: int) -> FloatArray:
     """Largest of the last `width` rows, shape (n,); NaN for the first `width - 1`."""
-    size = len(values)
-    if size < width:
-        return np.full(size, np.nan)
-    block, span = values.copy(), 1
-    while span * 2 <= width:
-        block[span:] = np.maximum(block[span:], block[:-span])
-        span *= 2
-    rest = width - span
-    top = block.copy()
-    if rest:
-        top[rest:] = np.maximum(block[rest:], block[:-rest])
-    top[: width - 1] = np.nan
-    return top
+    return _window_extreme(values, width, np.maximum)
 
 
 def window_min(values: FloatArray, width: int) -> FloatArray:
     """Smallest of the last `width` rows, shape (n,); NaN for the first `width - 1`."""
-    return -window_max(-values, width)
+    return _window_extreme(values, width, np.minimum)
+
+
+def _window_extreme(values: FloatArray, width: int, further: np.ufunc) -> FloatArray:
+    size = len(values)
+    if size < width:
+        return np.full(size, np.nan)
+    block, span = values, 1
+    while span * 2 <= width:
+        wider = np.empty(size)
+        further(block[span:], block[:-span], out=wider[span:])
+        block, span = wider, span * 2
+    rest = width - span
+    extreme = np.empty(size)
+    further(block[width - 1 :], block[width - 1 - rest : size - rest], out=extreme[width - 1 :])
+    extreme[: width - 1] = np.nan
+    return extreme
 
 
 def before(values: FloatArray, rows: int) -> FloatArray:
@@ -110,8 +114,12 @@ def late(values: FloatArray, start: int, size: int) -> FloatArray:
 
 def quotient(above: FloatArray, below: FloatArray, *, of_nothing: float) -> FloatArray:
     """`above / below`, and `of_nothing` where `below` is 0: each caller says what 0/0 means. NaN stays NaN."""
-    answer = above * 0.0 + of_nothing
-    return np.divide(above, below, out=answer, where=below != 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):  # what is divided by 0 is replaced
+        answer = above / below
+    nothing = np.flatnonzero(below == 0.0)
+    if len(nothing):
+        answer[nothing] = above[nothing] * 0.0 + of_nothing
+    return answer
 
 
 def ema_lead(values: FloatArray, span: int) -> FloatArray:

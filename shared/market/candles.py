@@ -38,8 +38,8 @@ def from_rows(timeframe: Timeframe, rows: Iterable[Sequence[float]]) -> Candles:
     return from_table(timeframe, table)
 
 
-def from_table(timeframe: Timeframe, table: FloatArray) -> Candles:
-    """Candles from a float64 matrix (n, 6) in the order of `COLUMNS`, checked. Raises `BadCandles`."""
+def from_table(timeframe: Timeframe, table: FloatArray, *, spacing_ms: int | None = None) -> Candles:
+    """Candles from a float64 matrix (n, 6) in the order of `COLUMNS`, checked (see there). Raises `BadCandles`."""
     _first(~np.isfinite(table[:, 0]) | (table[:, 0] != np.floor(table[:, 0])), "the timestamp must be a whole number")
     columns = np.ascontiguousarray(table.T)
     return checked(
@@ -51,22 +51,24 @@ def from_table(timeframe: Timeframe, table: FloatArray) -> Candles:
             low=columns[3],
             close=columns[4],
             volume=columns[5],
-        )
+        ),
+        spacing_ms=spacing_ms,
     )
 
 
-def checked(candles: Candles) -> Candles:
+def checked(candles: Candles, *, spacing_ms: int | None = None) -> Candles:
     """The same candles, where they keep every rule; holes are allowed. Raises `BadCandles` for the first row that does not.
 
-    The rules: arrays of equal length; opened on the grid of the timeframe, ascending, none twice (so every spacing is
-    a multiple of the timeframe); prices finite, whole, positive yen; high >= open, close >= low; volume finite, >= 0.
+    The rules: arrays of equal length; opened on the grid of the timeframe (or of `spacing_ms`), ascending, none twice
+    (so every spacing is a multiple of it); prices finite, whole, positive yen; high >= open, close >= low; volume finite,
+    >= 0, as finely as it comes: other exchanges trade smaller parts of a bitcoin than bitbank does.
     """
-    at = candles.opened_at
+    at, grid_ms = candles.opened_at, spacing_ms or candles.timeframe.ms
     prices = np.array([candles.open, candles.high, candles.low, candles.close])
     if prices.shape != (4, len(at)) or candles.volume.shape != at.shape:
         raise BadCandles("the columns must be equally long", row=0)
     highest, lowest = prices.max(axis=0), prices.min(axis=0)
-    _first(at % candles.timeframe.ms > 0, f"a {candles.timeframe} candle must open on the grid of {candles.timeframe}")
+    _first(at % grid_ms > 0, f"a {_told(grid_ms)} candle must open on the grid of {_told(grid_ms)}")
     steps = np.diff(at, prepend=at[:1] - 1)
     _first(steps == 0, "the timestamp stands there twice")
     _first(steps < 0, "timestamps must ascend")
@@ -144,11 +146,21 @@ def differing(old: Candles, new: Candles) -> IntArray:
     return changed
 
 
-def read_file(path: Path | str) -> Candles:
-    """Candles of a .csv, .csv.gz or .parquet file of a person's. Raises `UserError` with one sentence and the remedy."""
+def read_file(path: Path | str, timeframe: Timeframe | None = None) -> Candles:
+    """Candles of a .csv, .csv.gz or .parquet file of a person's. Raises `UserError` with one sentence and the remedy.
+
+    Without a `timeframe` they come in the file's own where that is one of ours, else in the next coarser one (5m as 15m,
+    1h as 4h). With one, finer candles are put together; coarser ones are refused, because nothing is made up.
+    """
     from shared.market.user_file import read
 
-    return read(Path(path))
+    return read(Path(path), timeframe)
+
+
+def _told(spacing_ms: int) -> str:
+    """A spacing in the words of timeframes: 1m, 5m, 4h."""
+    minutes = spacing_ms / Timeframe.M1.ms
+    return f"{minutes:g}m" if minutes % 60 else f"{minutes / 60:g}h"
 
 
 def _first(broken: BoolArray, rule: str) -> None:

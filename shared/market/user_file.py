@@ -1,24 +1,38 @@
-"""A candle file that a person brings (.csv, .csv.gz, .parquet): whatever is wrong with it becomes a sentence and a remedy."""
+"""A candle file that a person brings (.csv, .csv.gz, .parquet): whatever is wrong with it becomes a sentence and a remedy.
+
+Six columns are wanted, by name and in any order. What exchanges and libraries commonly add beside them is ignored; a column
+that nobody knows is refused, because it may be the price that was meant.
+"""
 
 import gzip
 import io
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from shared.errors import UserError
-from shared.market.candles import COLUMNS, BadCandles, from_table
+from shared.market.candles import COLUMNS, BadCandles, aggregate, from_table
 from shared.types import Candles, FloatArray, IntArray, Timeframe
 
 HEADER = ",".join(COLUMNS)
+IGNORED = frozenset(
+    {
+        *("trades", "trade_count", "number_of_trades", "num_trades", "count"),
+        *("turnover", "amount", "quote_volume", "quote_asset_volume", "vwap"),
+        *("taker_buy_volume", "taker_buy_base_asset_volume", "taker_buy_quote_asset_volume", "taker_buy_quote_volume"),
+        *("date", "datetime", "close_time", "symbol", "pair", "exchange", "timeframe", "ignore", "__index_level_0__"),
+    }
+)
+"""Columns beside the six that are known and not needed."""
+_PIECE = 1 << 22  # characters read at once: the whole text would be held in four bytes a character
 _COLUMNS_REMEDY = f"the header must be {HEADER}, with timestamp the candle's open in milliseconds UTC"
 _ROW_REMEDY = "correct or delete that line; a missing candle is allowed, a guessed one is not"
 
 
-def read(path: Path) -> Candles:
-    """The file's candles, checked; their timeframe is the most common spacing. Raises `UserError`."""
+def read(path: Path, timeframe: Timeframe | None = None) -> Candles:
+    """The file's candles, checked; see `candles.read_file`. Their spacing is the most common one. Raises `UserError`."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes[-1:] == [".parquet"]:
         table, lines = _parquet_table(path), None
@@ -29,11 +43,19 @@ def read(path: Path) -> Candles:
         raise UserError(f"{path} is no candle file", remedy="give a .csv, .csv.gz or .parquet file")
     if not len(table):
         raise UserError(f"{path} holds no candles", remedy="give a file with at least two candles")
+    spacing_ms = _spacing_ms(path, table)
+    wanted = _timeframe(path, spacing_ms, timeframe)
     try:
-        return from_table(_timeframe(path, table), table)
+        if wanted.ms == spacing_ms:
+            return from_table(wanted, table)
+        fine = from_table(Timeframe.M1, table, spacing_ms=spacing_ms)
     except BadCandles as error:
         where = f"row {error.row + 1}" if lines is None else f"line {_line_of(lines, error.row)}"
         raise UserError(f"{path}, {where}: {error.rule}", remedy=_ROW_REMEDY) from error
+    coarse = aggregate(fine, wanted, until=int(fine.opened_at[-1]) + spacing_ms)
+    if not len(coarse):
+        raise UserError(f"{path} does not fill a single {wanted} candle", remedy="give a longer file")
+    return coarse
 
 
 def _bytes(path: Path) -> bytes:
@@ -63,30 +85,58 @@ def _text(path: Path) -> str:
 def _csv_table(path: Path, text: str) -> FloatArray:
     """The numbers, shape (n, 6), read at C speed; only a file that fails is looked at line by line."""
     header, _, body = text.partition("\n")
-    names = header.strip().lower().split(",")
+    names = [name.strip().strip('"') for name in header.strip().lower().split(",")]
     if not text.strip():
         raise UserError(f"{path} is empty", remedy=_COLUMNS_REMEDY)
-    if sorted(names) != sorted(COLUMNS):
-        raise UserError(f"{path}, line 1: the columns are {header.strip()[:80]!r}", remedy=_COLUMNS_REMEDY)
+    _check_names(f"{path}, line 1", names)
     if not body.strip():
         return np.empty((0, len(COLUMNS)))
+    used = [names.index(name) for name in COLUMNS]
     try:
-        table = np.loadtxt(io.StringIO(body), delimiter=",", dtype=np.float64, ndmin=2, comments=None)
+        parts = [
+            np.loadtxt(io.StringIO(piece), delimiter=",", dtype=np.float64, ndmin=2, comments=None, usecols=used)
+            for piece in _pieces(body)
+        ]
     except ValueError as error:
-        raise _bad_line(path, text) from error
-    if table.shape[1] != len(COLUMNS):
-        raise _bad_line(path, text)
-    return table[:, [names.index(name) for name in COLUMNS]]
+        raise _bad_line(path, text, names) from error
+    if body.count(",") != (len(names) - 1) * sum(map(len, parts)):  # cells beyond the last used column
+        raise _bad_line(path, text, names)
+    return np.concatenate(parts)
 
 
-def _bad_line(path: Path, text: str) -> UserError:
+def _check_names(where: str, names: Sequence[str]) -> None:
+    """All six, none twice, and beside them only what is known."""
+    unknown = [name for name in names if name not in COLUMNS and name not in IGNORED]
+    if not set(COLUMNS) <= set(names) or any(names.count(name) > 1 for name in COLUMNS):
+        raise UserError(f"{where}: the columns are {','.join(names)[:80]!r}", remedy=_COLUMNS_REMEDY)
+    if unknown:
+        raise UserError(
+            f"{where}: the column {unknown[0][:40]!r} is not known",
+            remedy=f"take it out; {_COLUMNS_REMEDY}",
+        )
+
+
+def _pieces(body: str) -> Iterator[str]:
+    """The text in pieces that end with a line, none of them blank."""
+    start = 0
+    while start < len(body):
+        end = body.find("\n", start + _PIECE) + 1 or len(body)
+        piece = body[start:end]
+        if piece.strip():
+            yield piece
+        start = end
+
+
+def _bad_line(path: Path, text: str, names: Sequence[str]) -> UserError:
     for number, line in enumerate(text.splitlines()[1:], start=2):
         cells = line.split(",")
         if not line.strip():
             continue
-        if len(cells) != len(COLUMNS):
-            return UserError(f"{path}, line {number}: {len(cells)} columns instead of {len(COLUMNS)}", remedy=_ROW_REMEDY)
-        for cell in cells:
+        if len(cells) != len(names):
+            return UserError(f"{path}, line {number}: {len(cells)} columns instead of {len(names)}", remedy=_ROW_REMEDY)
+        for name, cell in zip(names, cells, strict=True):
+            if name not in COLUMNS:
+                continue
             try:
                 float(cell)
             except ValueError:
@@ -108,8 +158,7 @@ def _parquet_table(path: Path) -> FloatArray:
         stored = pq.read_table(io.BytesIO(_bytes(path)))
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path} is no whole Parquet file (damaged or cut off)", remedy="fetch it again") from error
-    if not set(COLUMNS) <= set(stored.column_names):
-        raise UserError(f"{path}: the columns are {', '.join(stored.column_names)[:80]!r}", remedy=_COLUMNS_REMEDY)
+    _check_names(str(path), stored.column_names)
     return _numbers(path, [(name, stored.column(name)) for name in COLUMNS])
 
 
@@ -125,9 +174,8 @@ def _numbers(path: Path, columns: Sequence[tuple[str, object]]) -> FloatArray:
     return np.column_stack(numbers)
 
 
-def _timeframe(path: Path, table: FloatArray) -> Timeframe:
+def _spacing_ms(path: Path, table: FloatArray) -> int:
     """The most common spacing; broken timestamps are left to the checks, which name the line."""
-    known = {timeframe.ms: timeframe for timeframe in Timeframe}
     stamps = table[np.isfinite(table[:, 0]), 0]
     steps: IntArray = np.diff(stamps).astype(np.int64)
     steps = steps[steps > 0]
@@ -136,10 +184,17 @@ def _timeframe(path: Path, table: FloatArray) -> Timeframe:
             f"{path} has too few candles to tell their timeframe", remedy="give at least two candles in ascending order"
         )
     lengths, counts = np.unique(steps, return_counts=True)
-    usual = int(lengths[np.argmax(counts)])
-    if usual not in known:
-        raise UserError(
-            f"{path}: the candles are {usual / 60_000:g} minutes apart",
-            remedy=f"give candles of {', '.join(known.values())}; timestamps are milliseconds UTC",
-        )
-    return known[usual]
+    return int(lengths[np.argmax(counts)])
+
+
+def _timeframe(path: Path, spacing_ms: int, asked: Timeframe | None) -> Timeframe:
+    """The timeframe asked for, or the finest one of ours that candles `spacing_ms` apart can make."""
+    whole = spacing_ms % Timeframe.M1.ms == 0
+    makes = [timeframe for timeframe in Timeframe if whole and timeframe.ms % spacing_ms == 0]
+    if makes and asked in {None, *makes}:
+        return asked or makes[0]
+    minutes = f"{spacing_ms / Timeframe.M1.ms:g}"
+    raise UserError(
+        f"{path}: the candles are {minutes} minutes apart" + (f" and cannot be put together to {asked} ones" if asked else ""),
+        remedy=f"give candles of {f'{asked} or finer' if asked else ', '.join(Timeframe)}; timestamps are milliseconds UTC",
+    )

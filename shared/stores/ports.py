@@ -1,8 +1,10 @@
-"""Ports of the stores: documents under compare-and-set, and a bucket of objects with generations."""
+"""Ports of the stores: documents under compare-and-set, a bucket of objects with generations, and the log of trials."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
+
+from shared.trials import History, Trial
 
 Json: TypeAlias = Any
 
@@ -117,4 +119,16 @@ class Bucket(Protocol):
 
     def keys(self, prefix: str = "") -> list[str]:
         """All keys with a prefix, sorted."""
+        ...
+
+
+class Trials(Protocol):
+    """An append-only log of everything that was ever tried. Nothing in it is changed or taken away."""
+
+    def append(self, trial: Trial) -> bool:
+        """Write a trial down, once; False where the same one is there already. Raises `BadData`."""
+        ...
+
+    def all(self, kind: str | None = None) -> History:
+        """Every trial, or those of one kind, oldest first, and the names of damaged records."""
         ...

@@ -21,7 +21,7 @@ def vote(features: Features, settings: AdxTrend) -> Ballot:
     strong = strong_band & rising & crossed
     moderate = ~strong_band & ~weak_band & (wide >= settings.moderate_difference) & (volume > settings.volume_ratio)
     weak = weak_band & (wide >= settings.weak_difference)
-    side = np.where(strong | moderate | weak, np.sign(difference), 0.0)
+    side = difference * (strong | moderate | weak)
 
     di_part = settings.di_gain * share(wide, settings.di_span)
     floor = np.where(strong_band, settings.strong, settings.moderate)

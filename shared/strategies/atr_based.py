@@ -21,18 +21,15 @@ def vote(features: Features, settings: AtrBased) -> Ballot:
     bb_word = bb_side * (settings.bb_base + settings.bb_gain * bb_reach)
     rsi_word = rsi_side * (settings.rsi_base + settings.rsi_gain * rsi_reach)
 
+    both = bb_word + rsi_word
     stronger = np.where(np.abs(bb_word) > np.abs(rsi_word), bb_word, rsi_word)
-    stronger = np.where(bb_word + rsi_word == 0.0, 0.0, stronger)
-    word = np.select(
-        [bb_side * rsi_side > 0.0, bb_side * rsi_side < 0.0, (bb_side != 0.0) | (rsi_side != 0.0)],
-        [bb_word + rsi_word, settings.conflict_factor * stronger, settings.single_factor * (bb_word + rsi_word)],
-        _lean(position, rsi, settings),
-    )
-    factor = np.select(
-        [volatility < settings.volatility_low, volatility > settings.volatility_high],
-        [settings.low_volatility_factor, settings.high_volatility_factor],
-        1.0,
-    )
+    stronger = stronger * (both != 0.0)
+    product = bb_side * rsi_side
+    word = np.where((bb_side | rsi_side) != 0, settings.single_factor * both, _lean(position, rsi, settings))
+    word = np.where(product < 0, settings.conflict_factor * stronger, word)
+    word = np.where(product > 0, both, word)
+    factor = np.where(volatility > settings.volatility_high, settings.high_volatility_factor, 1.0)
+    factor[volatility < settings.volatility_low] = settings.low_volatility_factor
     return ballot(word, np.abs(word) * factor, least=settings.min_confidence, needs=needs)
 
 
@@ -41,4 +38,4 @@ def _lean(position: FloatArray, rsi: FloatArray, settings: AtrBased) -> FloatArr
     bb_deviation, rsi_deviation = 2.0 * position - 1.0, rsi / 50.0 - 1.0
     mean = 0.5 * (bb_deviation + rsi_deviation)
     clear = (bb_deviation * rsi_deviation > 0.0) & (np.abs(mean) > settings.weak_deviation)
-    return np.where(clear, -np.sign(mean) * (settings.weak_base + settings.weak_gain * np.abs(mean)), 0.0)
+    return clear * -np.sign(mean) * (settings.weak_base + settings.weak_gain * np.abs(mean))

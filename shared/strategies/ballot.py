@@ -20,19 +20,19 @@ def columns(features: Features, *names: str) -> tuple[FloatArray, ...]:
     return tuple(features.column(name) for name in names)
 
 
-def ballot(sides: FloatArray, confidences: FloatArray, *, least: float, needs: tuple[FloatArray, ...]) -> Ballot:
+def ballot(sides: FloatArray | Int8Array, confidences: FloatArray, *, least: float, needs: tuple[FloatArray, ...]) -> Ballot:
     """Close the ballot: a row says nothing where one of the columns it `needs` is not warm or the confidence is below `least`.
 
     `sides` and `confidences` may be anything on such rows, NaN included.
     """
     said = np.minimum(confidences, 1.0)
-    speaks: BoolArray = (said >= least) & (said > 0.0) & (sides != 0.0)
+    up, down = sides > 0.0, sides < 0.0
+    speaks: BoolArray = up | down
+    speaks &= said >= least
+    speaks &= said > 0.0
     for column in needs:
         speaks &= np.isfinite(column)
-    return Ballot(
-        sides=np.where(speaks, np.sign(sides), 0.0).astype(np.int8),
-        confidences=np.where(speaks, said, 0.0),
-    )
+    return Ballot(sides=difference(up & speaks, down & speaks), confidences=np.where(speaks, said, 0.0))
 
 
 def silent(rows: int) -> Ballot:
@@ -40,9 +40,16 @@ def silent(rows: int) -> Ballot:
     return Ballot(sides=np.zeros(rows, dtype=np.int8), confidences=np.zeros(rows))
 
 
-def against(values: FloatArray, low: float, high: float) -> FloatArray:
+def difference(up: BoolArray, down: BoolArray) -> Int8Array:
+    """+1 where only `up`, -1 where only `down`, else 0: signs as bytes, eight of them in the room of a float."""
+    sign: Int8Array = up.view(np.int8) - down.view(np.int8)
+    return sign
+
+
+def against(values: FloatArray, low: float, high: float) -> Int8Array:
     """Contrarian side: +1 at or below `low`, -1 at or above `high`, else 0."""
-    return np.where(values <= low, 1.0, np.where(values >= high, -1.0, 0.0))
+    buys = values <= low
+    return difference(buys, (values >= high) & ~buys)
 
 
 def beyond(values: FloatArray, low: float, high: float) -> FloatArray:

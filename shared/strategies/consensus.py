@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from shared.strategies.ballot import Ballot
+from shared.strategies.ballot import Ballot, difference
 from shared.strategy_settings import Consensus
 from shared.types import FloatArray, Int8Array
 
@@ -26,16 +26,19 @@ def agree(ballots: Sequence[Ballot], weights: Sequence[float], rules: Consensus)
     held = {sign: np.zeros(rows) for sign in (1, -1)}
     score = {sign: np.zeros(rows) for sign in (1, -1)}
     for ballot, weight in zip(ballots, weights, strict=True):
+        share = weight / total
+        weighed = share * ballot.confidences
         for sign in (1, -1):
             stands = ballot.sides == sign
-            held[sign] += weight / total * stands
-            score[sign] += weight / total * np.where(stands, ballot.confidences, 0.0)
+            held[sign] += share * stands
+            score[sign] += weighed * stands
     lead = score[1] - score[-1]
-    conflict = (held[1] > 0.0) & (held[-1] > 0.0) & (np.abs(lead) < rules.conflict_margin - _ROUNDING)
-    side = np.where(np.abs(lead) <= _ROUNDING, 0.0, np.sign(lead))
-    leading = np.where(lead > 0.0, held[1], held[-1])
-    strength = np.divide(np.where(lead > 0.0, score[1], score[-1]), leading, out=np.zeros(rows), where=leading > 0.0)
-    agreed = (
-        (side != 0.0) & ~conflict & (leading >= rules.agreement - _ROUNDING) & (strength >= rules.min_confidence - _ROUNDING)
-    )
-    return np.where(agreed, side, 0.0).astype(np.int8), np.where(agreed, np.minimum(strength, 1.0), 0.0)
+    apart, longs = np.abs(lead), lead > 0.0
+    leading = np.where(longs, held[1], held[-1])
+    with np.errstate(divide="ignore", invalid="ignore"):  # where nobody leads nothing is agreed
+        strength = np.where(longs, score[1], score[-1]) / leading
+    conflict = (apart < rules.conflict_margin - _ROUNDING) & (held[1] > 0.0) & (held[-1] > 0.0)
+    agreed = (apart > _ROUNDING) & ~conflict & (leading > 0.0)
+    agreed &= leading >= rules.agreement - _ROUNDING
+    agreed &= strength >= rules.min_confidence - _ROUNDING
+    return difference(agreed & longs, agreed & ~longs), np.where(agreed, np.minimum(strength, 1.0), 0.0)

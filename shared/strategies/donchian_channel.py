@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from shared.strategies.ballot import Ballot, ballot, columns, share
+from shared.strategies.ballot import Ballot, ballot, columns, difference, share
 from shared.strategy_settings import DonchianChannel
-from shared.types import Features, FloatArray
+from shared.types import Features, FloatArray, Int8Array
 
 
 def vote(features: Features, settings: DonchianChannel) -> Ballot:
@@ -19,10 +19,11 @@ def vote(features: Features, settings: DonchianChannel) -> Ballot:
     down = pushed & (close < bottom * (1.0 - settings.breakout))
 
     to_edge = np.minimum(position, 1.0 - position)
-    inward = np.where(position < 1.0 - position, 1.0, -1.0)
+    low_half = position < 1.0 - position
     edge = (to_edge >= 0.0) & (to_edge <= settings.reversal_zone)
     weak, weak_depth = _weak(position, settings)
-    side = np.select([up, down, edge, weak != 0.0], [1.0, -1.0, inward, weak], 0.0)
+    inside = np.where(edge, difference(low_half, ~low_half), weak)
+    side = np.where(up | down, difference(up, down & ~up), inside)
     lively = (atr_rate >= settings.calm_atr_rate) & (atr_rate <= settings.wild_atr_rate)
     reversal = (
         settings.reversal_base
@@ -30,17 +31,14 @@ def vote(features: Features, settings: DonchianChannel) -> Ballot:
         + settings.atr_bonus * lively
         + settings.volume_bonus * share(volume - 1.0, 1.0)
     )
-    confidence = np.select(
-        [up | down, edge],
-        [settings.breakout_confidence, reversal],
-        settings.weak_base + settings.weak_gain * weak_depth,
-    )
+    confidence = np.where(edge, reversal, settings.weak_base + settings.weak_gain * weak_depth)
+    confidence[up | down] = settings.breakout_confidence
     return ballot(side, confidence, least=settings.min_confidence, needs=channel + now)
 
 
-def _weak(position: FloatArray, settings: DonchianChannel) -> tuple[FloatArray, FloatArray]:
+def _weak(position: FloatArray, settings: DonchianChannel) -> tuple[Int8Array, FloatArray]:
     """Side of the weak zones, and how deep the close is in them, 0 to 1."""
     below, above = settings.weak_low - position, position - settings.weak_high
     buys = (below >= 0.0) & (below <= settings.weak_span)
     sells = (above >= 0.0) & (above <= settings.weak_span)
-    return buys.astype(np.float64) - sells, share(np.where(sells, above, below), settings.weak_span)
+    return difference(buys, sells), share(np.where(sells, above, below), settings.weak_span)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from shared.strategies.ballot import Ballot, against, ballot, beyond, columns, share
+from shared.strategies.ballot import Ballot, against, ballot, beyond, columns, difference, share
 from shared.strategy_settings import FibonacciRetracement
-from shared.types import BoolArray, Features, FloatArray
+from shared.types import BoolArray, Features, FloatArray, Int8Array
 
 
 def vote(features: Features, settings: FibonacciRetracement) -> Ballot:
@@ -23,7 +23,7 @@ def vote(features: Features, settings: FibonacciRetracement) -> Ballot:
     rsi_side = against(rsi, settings.rsi_low, settings.rsi_high)
     candle_side = _pattern(*shape, settings=settings)
     confirmed = (rsi_side + candle_side) * direction > 0.0
-    side = np.where(near & confirmed, direction, 0.0)
+    side = direction * (near & confirmed)
     rsi_reach = share(beyond(rsi, settings.rsi_low, settings.rsi_high), settings.rsi_span)
     confidence = (
         settings.base
@@ -43,26 +43,21 @@ def _nearest_level(back: FloatArray, height: FloatArray, settings: FibonacciRetr
     for level in settings.levels:
         distance = np.abs(back - level * height)
         nearer = distance < nearest
-        nearest = np.where(nearer, distance, nearest)
-        strong = np.where(nearer, level >= settings.strong_level, strong)
+        np.minimum(nearest, distance, out=nearest)
+        strong = strong | nearer if level >= settings.strong_level else strong & ~nearer
     return nearest, strong
 
 
 def _pattern(
     body: FloatArray, upper: FloatArray, lower: FloatArray, engulfing: FloatArray, *, settings: FibonacciRetracement
-) -> FloatArray:
+) -> Int8Array:
     """Hammer or shooting star, else pin bar, else engulfing: +1 bullish, -1 bearish, 0 none."""
     small = body < settings.hammer_body
     long_wick = settings.pin_bar * body
-    return np.select(
-        [
-            small & (lower >= settings.hammer_wick),
-            small & (upper >= settings.hammer_wick),
-            (lower > long_wick) & (lower > upper),
-            (upper > long_wick) & (upper > lower),
-            engulfing > settings.engulfing,
-            engulfing < -settings.engulfing,
-        ],
-        [1.0, -1.0, 1.0, -1.0, 1.0, -1.0],
-        0.0,
-    )
+    sign = difference(engulfing > settings.engulfing, engulfing < -settings.engulfing)
+    for bullish, bearish in (
+        ((lower > long_wick) & (lower > upper), (upper > long_wick) & (upper > lower)),
+        (small & (lower >= settings.hammer_wick), small & (upper >= settings.hammer_wick)),
+    ):
+        sign = np.where(bullish | bearish, difference(bullish, bearish & ~bullish), sign)
+    return sign

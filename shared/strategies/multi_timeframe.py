@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from shared.strategies.ballot import Ballot, against, ballot, columns
+from shared.strategies.ballot import Ballot, against, ballot, columns, difference
 from shared.strategy_settings import MultiTimeframe
-from shared.types import Features, FloatArray
+from shared.types import Features, FloatArray, Int8Array
 
-_TWO = 2.0
+_TWO = 2
 
 
 def vote(features: Features, settings: MultiTimeframe) -> Ballot:
@@ -19,15 +19,16 @@ def vote(features: Features, settings: MultiTimeframe) -> Ballot:
     change, side_4h, atr_rate = trend_columns = columns(features, "ema_50_change_16_4h", "close_to_ema_50_4h", "atr_rate_4h")
     cross, rsi, above, below = entry_columns = columns(features, "ema_20_cross", "rsi_14", "above_low_4", "below_high_4")
     trend = _trend(change, side_4h, atr_rate, settings)
-    recovered = (above >= settings.pullback).astype(np.float64) - (below <= -settings.pullback)
-    votes = cross + against(rsi, settings.rsi_low, settings.rsi_high) + recovered
-    entry = np.where(votes >= _TWO, 1.0, np.where(votes <= -_TWO, -1.0, 0.0))
+    crossed = difference(cross > 0.0, cross < 0.0)
+    recovered = difference(above >= settings.pullback, below <= -settings.pullback)
+    votes = crossed + against(rsi, settings.rsi_low, settings.rsi_high) + recovered
+    entry = difference(votes >= _TWO, votes <= -_TWO)
     score = settings.trend_weight * trend + settings.entry_weight * entry
     return ballot(score, np.abs(score), least=settings.min_confidence, needs=trend_columns + entry_columns)
 
 
-def _trend(change: FloatArray, side: FloatArray, atr_rate: FloatArray, settings: MultiTimeframe) -> FloatArray:
+def _trend(change: FloatArray, side: FloatArray, atr_rate: FloatArray, settings: MultiTimeframe) -> Int8Array:
     moves = atr_rate > settings.min_atr_rate
     up = moves & (change > settings.trend_change) & (side > 0.0)
     down = moves & (change < -settings.trend_change) & (side < 0.0)
-    return up.astype(np.float64) - down
+    return difference(up, down)

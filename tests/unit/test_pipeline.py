@@ -10,9 +10,10 @@ from functions import wiring
 from shared import pipeline
 from shared.ensemble import load
 from shared.ensemble.signing import public_of
+from shared.errors import BadData
 from shared.market.candles import aggregate
 from shared.reasons import Reason
-from shared.types import Account, Book, Market, PairRules, Timeframe
+from shared.types import Account, Book, Entry, Market, PairRules, Position, Side, Timeframe
 from tests import world
 
 AT = world.START + world.HISTORY_DAYS * world.DAY
@@ -94,3 +95,73 @@ def test_without_a_bundle_there_is_a_signal_but_never_an_entry(history, settings
         settings=settings,
     )
     assert decision.reason is Reason.MODEL_MISSING
+
+
+def decision_at(stages, row: int, *, settings, account: Account, history) -> pipeline.Decision:
+    as_of = int(stages.features.as_of[row])
+    counts = {frame: len(candles.closed_by(as_of)) for frame, candles in history.items()}
+    signal = pipeline.signal_at(stages, row, candles_before=counts, settings=settings)
+    book = Book(as_of=as_of, bid=signal.close - 50, ask=signal.close + 50)
+    return pipeline.decide(
+        signal, market=market_at(history, as_of, book), account=account, now_ms=as_of + 20_000, settings=settings
+    )[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "sides", "loose"),
+    [("margin", "long", False), ("margin", "both", True), ("spot", "long", True), ("margin", "long", True)],
+)
+def test_every_decision_is_the_same_when_only_rows_that_can_lead_to_an_entry_are_predicted(
+    history, bundle, kind, sides, loose
+) -> None:
+    environ = {**world.QUICK, "BOT_ACCOUNT": kind, "BOT_SIDES": sides, **({"BOT_PROFILE": "loose"} if loose else {})}
+    settings = wiring.settings_from(environ)
+    rows = len(history[Timeframe.M15])
+    whole = pipeline.stages(history, bundle=bundle, settings=settings)
+    since = int(whole.features.as_of[200]) + 60_000
+    part = pipeline.stages(history, bundle=bundle, settings=settings, since=since)
+    assert whole.prediction is not None
+    assert part.prediction is not None
+    assert part.prediction.unasked is not None
+    told = [np.isfinite(stages.prediction.probabilities[:, 0]) for stages in (whole, part)]
+    assert np.array_equal(told[0], told[1] | part.prediction.unasked)
+    held = replace(
+        account(), position=Position(side=Side.LONG, entries=(Entry(at=since, price=10_000_000, lots=10, fee_jpy=Decimal(0)),))
+    )
+    seen: dict[object, int] = {}
+    for row in range(199, rows):
+        for owner in (account(), held) if row % 50 == 0 else (account(),):
+            one = decision_at(whole, row, settings=settings, account=owner, history=history)
+            assert one == decision_at(part, row, settings=settings, account=owner, history=history)
+            seen[one.reason] = seen.get(one.reason, 0) + 1
+    assert sum(seen.values()) >= 5_000
+    assert seen[Reason.WARMING_UP] >= 10
+    assert seen[Reason.POSITION_OPEN] >= 80
+    if sides == "long":
+        assert seen[Reason.SIDE_NOT_ALLOWED] >= 500
+        assert part.prediction.unasked[201:].sum() >= 500
+    if loose:
+        assert seen[Reason.OK] >= 500
+
+
+def test_stages_for_a_later_start_or_one_side_refuse_a_decision_that_they_cannot_make(history, bundle, settings) -> None:
+    both = replace(settings, sides="both")
+    stages = pipeline.stages(history, bundle=bundle, settings=settings, since=AT)
+    assert stages.prediction is not None
+    assert stages.prediction.unasked is not None
+    counts = {Timeframe.M15: 1000, Timeframe.H4: 1000}
+    early = int(np.flatnonzero(stages.prediction.unasked & (stages.votes.consensus > 0))[0])
+    with pytest.raises(BadData, match="later start"):
+        pipeline.signal_at(stages, early, candles_before=counts, settings=settings)
+    short = int(np.flatnonzero(stages.prediction.unasked & (stages.votes.consensus < 0))[-1])
+    assert stages.features.as_of[short] > AT
+    assert pipeline.signal_at(stages, short, candles_before=counts, settings=settings).p_upper is None
+    with pytest.raises(BadData, match="other settings"):
+        pipeline.signal_at(stages, short, candles_before=counts, settings=both)
+
+
+def test_features_that_are_there_already_are_not_computed_again(history, bundle, settings) -> None:
+    whole = pipeline.stages(history, bundle=bundle, settings=settings)
+    again = pipeline.stages(history, bundle=bundle, settings=settings, computed=whole.features)
+    assert again.features is whole.features
+    assert np.array_equal(again.votes.strength, whole.votes.strength)

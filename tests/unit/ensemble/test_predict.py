@@ -157,3 +157,22 @@ def test_importing_the_stage_does_not_even_load_the_cryptography():
 
 def test_predict_rows_of_nothing_is_nothing(bundle):
     assert predict_rows(np.empty((0, len(bundle.manifest.features)), dtype=np.float32), bundle).shape == (0, 3)
+
+
+def test_rows_that_nobody_asks_for_are_marked_and_the_others_keep_their_numbers(bundle, computed):
+    votes = votes_for(computed, every_third(computed))
+    whole = predict(computed, votes, bundle)
+    asked = np.random.default_rng(4).random(len(computed.as_of)) < 0.5
+    part = predict(computed, votes, bundle, asked=asked)
+    told = np.isfinite(whole.probabilities).all(axis=1)
+    assert whole.unasked is None
+    assert part.unasked is not None
+    assert np.array_equal(part.unasked, told & ~asked)
+    assert np.array_equal(part.probabilities[asked], whole.probabilities[asked], equal_nan=True)
+    assert np.isnan(part.probabilities[~asked]).all()
+    assert min((told & asked).sum(), part.unasked.sum()) > 500
+
+
+def test_marks_of_other_rows_are_refused(bundle, computed):
+    with pytest.raises(BadData, match="rows are marked"):
+        predict(computed, votes_for(computed, every_third(computed)), bundle, asked=np.ones(3, dtype=bool))

@@ -152,3 +152,17 @@ def test_the_same_bits_come_out_whatever_vector_instructions_the_processor_has(m
         pytest.skip("numpy uses no optional instructions on this processor")
     candles = market_of(6000, 21)
     assert _digest(candles) == _digest(candles, NPY_DISABLE_CPU_FEATURES=" ".join(switchable))
+
+
+@pytest.mark.parametrize("block", [1, 97, 1000, 1999])
+def test_blocks_of_any_size_give_the_same_float64_as_one_block(market_of, monkeypatch, block: int) -> None:
+    candles = market_of(2_600, 17) if block > 1 else {frame: part.tail(60) for frame, part in market_of(2_600, 17).items()}
+    whole, whole_votes = both(candles)
+    assert len(whole.as_of) < features.BLOCK_ROWS
+    assert features.REACH_ROWS == WINDOW
+    monkeypatch.setattr(features, "BLOCK_ROWS", block)
+    monkeypatch.setattr(strategies, "BLOCK_ROWS", block)
+    part, votes = both(candles)
+    assert differing(part.values, whole.values) == []
+    assert same_votes(votes, slice(None), whole_votes, slice(None))
+    assert np.isfinite(part.values).sum() > 1_000

@@ -208,7 +208,20 @@ def test_the_most_common_spacing_is_the_timeframe(tmp_path):
         ([*lines(GOOD)[:3], "", f"{T0 + 2 * STEP},5,4,4,4,0"], "line 5: high must be"),
         ([*lines(GOOD)[:3], f"{T0 + 2 * STEP},1,1,1,1"], "line 4: 5 columns instead of 6"),
         ([HEADER, *(line + ",1" for line in lines(GOOD)[1:])], "line 2: 7 columns instead of 6"),
-        ([HEADER, *(f"{T0 + i * 300_000},1,1,1,1,0" for i in range(4))], "5 minutes apart"),
+        ([HEADER, *(f"{T0 + i * 420_000},1,1,1,1,0" for i in range(4))], "7 minutes apart"),
+        ([HEADER, *(f"{T0 + i * 90_000},1,1,1,1,0" for i in range(4))], "1.5 minutes apart"),
+        ([HEADER, *(f"{T0 + i * 8 * 3_600_000},1,1,1,1,0" for i in range(4))], "480 minutes apart"),
+        (
+            [HEADER, *(f"{T0 + i * 300_000 + (i == 2)},1,1,1,1,0" for i in range(9))],
+            "line 4: a 5m candle must open on the grid of 5m",
+        ),
+        ([HEADER, *(f"{T0 + i * 300_000 + (i == 2) * 60_000},1,1,1,1,0" for i in range(9))], "line 4: a 5m candle must open"),
+        ([HEADER, *(f"{T0 + i * 300_000},1,1,1,1,0" for i in range(2))], "does not fill a single 15m candle"),
+        ([HEADER + ",adj_close", *(line + ",1" for line in lines(GOOD)[1:])], "line 1: the column 'adj_close' is not known"),
+        ([HEADER + ",close", *(line + ",1" for line in lines(GOOD)[1:])], "line 1: the columns are"),
+        ([HEADER + ",trades", *(line + ",1" for line in lines(GOOD)[1:3]), lines(GOOD)[3]], "line 4: 6 columns instead of 7"),
+        ([HEADER + ",trades", lines(GOOD)[1] + ",1", lines(GOOD)[2] + ",1,1"], "line 3: 8 columns instead of 7"),
+        ([HEADER + ",trades", lines(GOOD)[1] + ",1", lines(GOOD)[2][:-3] + "x,1"], "is no number"),
     ],
 )
 def test_a_broken_csv_gets_one_sentence_with_file_line_and_remedy(tmp_path, content, found):
@@ -219,6 +232,69 @@ def test_a_broken_csv_gets_one_sentence_with_file_line_and_remedy(tmp_path, cont
     assert found in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.remedy
+
+
+def fine(count: int, minutes: int, *, missing: tuple[int, ...] = ()) -> list[str]:
+    """Lines of `count` candles `minutes` apart; the i-th opens at 100 + i and holds a volume of 0.00001."""
+    step = minutes * 60_000
+    return [f"{T0 + i * step},{100 + i},{110 + i},{90 + i},{101 + i},0.00001" for i in range(count) if i not in missing]
+
+
+def test_five_minute_candles_come_as_fifteen_minute_ones_and_an_hour_as_four(tmp_path):
+    path = write(tmp_path / "a.csv", [HEADER, *fine(10, 5, missing=(4,))])
+    for asked in (None, Timeframe.M15):
+        candles = read_file(path, asked)
+        assert candles.timeframe is Timeframe.M15
+        assert candles.opened_at.tolist() == [T0, T0 + STEP, T0 + 2 * STEP]
+        assert candles.open.tolist() == [100, 103, 106]
+        assert candles.high.tolist() == [112, 115, 118]
+        assert candles.low.tolist() == [90, 93, 96]
+        assert candles.close.tolist() == [103, 106, 109]
+        assert candles.volume.tolist() == [3e-5, 2e-5, 3e-5]
+    hours = write(tmp_path / "h.csv", [HEADER, *fine(8, 60)])
+    assert read_file(hours).timeframe is Timeframe.H4
+    assert len(read_file(hours)) == 2
+
+
+def test_minutes_come_as_they_are_or_put_together_as_asked(tmp_path):
+    path = write(tmp_path / "a.csv.gz", [HEADER, *fine(500, 1, missing=(17, 18))])
+    assert len(read_file(path)) == len(read_file(path, Timeframe.M1)) == 498
+    for timeframe, count in ((Timeframe.M15, 33), (Timeframe.H4, 2)):
+        given = read_file(path, timeframe)
+        assert same(given, aggregate(read_file(path), timeframe))
+        assert len(given) == count
+
+
+@pytest.mark.parametrize(
+    ("minutes", "asked"), [(15, Timeframe.M1), (5, Timeframe.M1), (240, Timeframe.M15), (10, Timeframe.M15)]
+)
+def test_finer_candles_than_the_files_are_never_made_up(tmp_path, minutes, asked):
+    path = write(tmp_path / "a.csv", [HEADER, *fine(40, minutes)])
+    with pytest.raises(UserError, match=f"{minutes} minutes apart and cannot be put together to {asked} ones") as caught:
+        read_file(path, asked)
+    assert f"{asked} or finer" in caught.value.remedy
+
+
+def test_columns_that_exchanges_add_are_ignored_whatever_stands_in_them(tmp_path):
+    wanted = from_rows(Timeframe.M15, GOOD)
+    header = f"symbol,{HEADER},trades"
+    path = write(tmp_path / "a.csv", [header, *(f"BTC/JPY,{line},,"[:-1] for line in lines(GOOD)[1:])])
+    assert same(read_file(path), wanted)
+    columns = {"timestamp": wanted.opened_at, **{column: getattr(wanted, column) for column in COLUMNS[1:]}}
+    pq.write_table(pa.table({**columns, "symbol": ["BTC/JPY"] * len(wanted)}), tmp_path / "a.parquet")
+    assert same(read_file(tmp_path / "a.parquet"), wanted)
+    pq.write_table(pa.table({**columns, "adj_close": wanted.close}), tmp_path / "b.parquet")
+    with pytest.raises(UserError, match="'adj_close' is not known"):
+        read_file(tmp_path / "b.parquet")
+
+
+def test_a_file_larger_than_one_piece_is_read_whole(tmp_path, monkeypatch):
+    text = [HEADER, *fine(50, 15), "", "", *fine(80, 15)[50:]]
+    whole = read_file(write(tmp_path / "a.csv", text))
+    for piece in (1, 40, 41, 100, 5_000):
+        monkeypatch.setattr("shared.market.user_file._PIECE", piece)
+        assert same(read_file(tmp_path / "a.csv"), whole)
+    assert len(whole) == 80
 
 
 def test_files_that_are_no_candle_files_get_one_sentence(tmp_path):
@@ -275,3 +351,12 @@ def test_real_minutes_aggregate_to_the_real_coarser_candles():
         coarse = read_file(DATA / f"bitbank_btcjpy_{name}_2018.csv.gz")
         assert same(aggregate(minutes, timeframe), coarse)
         assert len(coarse) > 1_000
+
+
+@pytest.mark.skipif(not (DATA / "gmo_btcjpy_1m_202401.csv.gz").exists(), reason="the real candles are not beside the project")
+def test_every_real_file_down_to_fifteen_minutes_is_usable_at_fifteen_minutes():
+    counts = {path.name: len(read_file(path, Timeframe.M15)) for path in DATA.glob("*.csv.gz") if "_4h_" not in path.name}
+    assert len(counts) >= 5
+    assert min(counts.values()) > 1_800
+    with pytest.raises(UserError, match="cannot be put together to 15m"):
+        read_file(next(DATA.glob("*_4h_*.csv.gz")), Timeframe.M15)
