@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -28,6 +28,9 @@ from shared.stores.candles import CandleWindows
 from shared.stores.ports import Blob, Bucket, DocumentStore
 from shared.stores.state import BotDocuments, PaperDocument
 from shared.types import Alert, Level, PositionPlan, TickReport
+
+if TYPE_CHECKING:
+    from shared.backtest.service import Place
 
 
 @cache
@@ -134,6 +137,24 @@ def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = Fal
         exchange=PaperExchange(PaperDocument(documents, settings.id), feed.minutes, settings),
         champions=Champions(BundleRegistry(bucket), public_keys(settings)),
         sink=sink,
+    )
+
+
+def backtest_place(settings: Settings, environ: Mapping[str, str]) -> "Place":
+    """Where backtests live; nothing of theirs is imported for a tick."""
+    from shared.backtest.service import Place
+    from shared.backtest.sources import ArchiveSource
+    from shared.stage_cache import StageCache
+
+    bucket = bucket_for(settings)
+    return Place(
+        documents=documents_for(settings),
+        bucket=bucket,
+        clock=clock_for(settings),
+        load=lambda **more: settings_from(environ, **more),
+        public_keys=public_keys(settings),
+        source=ArchiveSource(bucket),
+        stages=StageCache(bucket).stages,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,21 +21,20 @@ IntArray: TypeAlias = NDArray[np.int64]
 BoolArray: TypeAlias = NDArray[np.bool_]
 
 
+_LENGTHS_MS = {"1m": 60_000, "15m": 900_000, "4h": 14_400_000}
+
+
 class Timeframe(StrEnum):
-    """The candles that the bot reads. `ms` is a candle's length in milliseconds."""
+    """The candles that the bot reads."""
 
-    ms: int
+    M1 = "1m"
+    M15 = "15m"
+    H4 = "4h"
 
-    M1 = "1m", 60_000
-    M15 = "15m", 900_000
-    H4 = "4h", 14_400_000
-
-    def __new__(cls, name: str, ms: int) -> Self:
-        """A member by its name, with its length."""
-        member = str.__new__(cls, name)
-        member._value_ = name
-        member.ms = ms
-        return member
+    @property
+    def ms(self) -> int:
+        """Its length in milliseconds."""
+        return _LENGTHS_MS[self._value_]
 
 
 class Side(StrEnum):

@@ -36,6 +36,7 @@ TARGETS = (
     Target(path=PRODUCT, source="product.in"),
     Target(path=Path("tests/requirements.txt"), source=EVERYTHING, includes=PRODUCT),
     Target(path=Path("functions/tick/requirements.txt"), source="tick.in"),
+    Target(path=Path("functions/backtest/requirements.txt"), source="backtest.in"),
 )
 
 

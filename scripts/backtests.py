@@ -1,0 +1,67 @@
+"""A backtest's result as a person reads it in the terminal."""
+
+from collections.abc import Sequence
+
+from scripts.console import duration, yen
+from shared.backtest.outcome import Outcome, title_of, top_denials
+from shared.performance import Performance
+from shared.types import Timeframe
+
+DASH = "–"
+_RESOLUTIONS = {
+    Timeframe.M1: "1m candles, the resolution of record",
+    Timeframe.M15: "15m candles alone, the fast and conservative approximation",
+}
+
+
+def lines(outcome: Outcome, *, report: str, took_seconds: float) -> list[str]:
+    """The summary, a line each."""
+    replayed, performance = outcome.replayed, outcome.performance
+    rules = replayed.rules
+    fees = f"fees {_rate(float(rules.maker_fee_rate))} maker, {_rate(float(rules.taker_fee_rate))} taker"
+    profile = f", profile {replayed.profile}" if replayed.profile else ""
+    return [
+        f"{title_of(replayed)}{'' if outcome.complete else ' (INCOMPLETE)'}",
+        f"path         {_RESOLUTIONS[replayed.resolution]}",
+        f"rules        model {replayed.model or 'none'}, settings {replayed.settings_hash}{profile}, {fees}",
+        *_numbers(performance),
+        f"no entry     {', '.join(f'{reason} {count:,}' for reason, count in top_denials(replayed).items()) or 'never denied'}",
+        *(f"note         {note}" for note in replayed.notes),
+        f"report       {report}",
+        f"took         {duration(took_seconds)}",
+    ]
+
+
+def _numbers(performance: Performance) -> Sequence[str]:
+    returns, fall, hold = performance.returns, performance.drawdown, performance.hold
+    positions, costs, luck = performance.positions, performance.costs, performance.significance
+    money = f"{yen(performance.start_equity_jpy)} -> {yen(performance.end_equity_jpy)}"
+    longest = duration(fall.longest.length_ms / 1000) if fall.longest is not None else "never"
+    trials = f"{luck.trials} trial{'s' if luck.trials > 1 else ''}"
+    won = f"won {_chance(positions.win_rate)}, profit factor {_number(positions.profit_factor)}"
+    held = f"in the market {_chance(performance.exposure.held_share)} of the time"
+    paid = f"fees {yen(costs.fees_jpy)}, slippage {yen(costs.slippage_jpy)}, interest {yen(costs.interest_jpy)}"
+    return [
+        f"return       {_share(returns.total)}  {money}; buy and hold {_share(hold.returns.total)}",
+        f"drawdown     {_share(-fall.max_share)}  longest {longest}; buy and hold {_share(-hold.drawdown.max_share)}",
+        f"Sharpe       {_number(returns.sharpe)}  Sortino {_number(returns.sortino)}, Calmar {_number(fall.calmar)}",
+        f"luck         above zero with {_chance(luck.above_zero)}, deflated by {trials}: {_chance(luck.deflated)}",
+        f"trades       {positions.count:,}  {won}, {held}",
+        f"costs        {yen(costs.total_jpy)}  {paid}",
+    ]
+
+
+def _share(value: float | None) -> str:
+    return DASH if value is None else f"{100 * value:+.2f} %"
+
+
+def _chance(value: float | None) -> str:
+    return DASH if value is None else f"{100 * value:.0f} %"
+
+
+def _number(value: float | None) -> str:
+    return DASH if value is None else f"{value:.2f}"
+
+
+def _rate(value: float) -> str:
+    return f"{100 * value:g} %"

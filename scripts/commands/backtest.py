@@ -1,0 +1,274 @@
+"""Replay the bot over history: the tick's own rules, strict fills, all costs, and a report."""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from functions import wiring
+from scripts.backtests import lines
+from scripts.console import Progress, emit, json_option, progress
+from shared import pipeline
+from shared.backtest.job import BadJob, Job, parse
+from shared.backtest.outcome import Outcome, files_of, judged, stopped_note, summary_of, trial_of
+from shared.backtest.prepare import Prepared, bundle_of, prepare, settings_of
+from shared.backtest.service import Place
+from shared.backtest.sources import CandleSource, FileSource
+from shared.backtest.walk import steps
+from shared.errors import UserError
+from shared.jst import utc_text
+from shared.replay.engine import Replay
+from shared.settings import Settings
+from shared.stores.bundles import BundleRegistry
+from shared.stores.trials import TrialLog
+from shared.types import Timeframe
+
+if TYPE_CHECKING:
+    from shared.ensemble.bundle import Bundle
+
+DAY_MS = 86_400_000
+YEAR_MS = 365 * DAY_MS
+LEARNING_FRAMES = (Timeframe.M15, Timeframe.H4)
+OPTIONS = {
+    "start": "--from",
+    "end": "--to",
+    "timeframe": "--timeframe",
+    "capital_jpy": "--capital",
+    "maker_fee_rate": "--maker-fee",
+    "taker_fee_rate": "--taker-fee",
+    "slippage_rate": "--slippage",
+    "profile": "--profile",
+    "model": "--model",
+    "inside_training": "--inside-training",
+    "time_limit_seconds": "--time-limit",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What was asked beside the job itself."""
+
+    candles: Path | None
+    train_days: int | None
+    check: bool
+    parquet: bool
+    out: Path | None
+    as_json: bool
+
+
+@click.command()
+@click.option(
+    "--candles", type=click.Path(path_type=Path), help="A candle file (15m or 1m; CSV, Parquet) in place of the archive."
+)
+@click.option(
+    "--from", "start", metavar="TIME", help="First instant of the period.  [default: a year before --to, or what there is]"
+)
+@click.option("--to", "end", metavar="TIME", help="Its end.  [default: the last candle]")
+@click.option(
+    "--timeframe",
+    type=click.Choice(["15m", "1m"]),
+    help="15m: fast, conservative; 1m: the resolution of record.  [default: 15m]",
+)
+@click.option("--capital", "capital_jpy", type=int, metavar="JPY", help="The money at the start.  [default: 1000000]")
+@click.option("--maker-fee", "maker_fee_rate", type=float, metavar="RATE", help="As a fraction: 0.0012 is 0.12 %.")
+@click.option("--taker-fee", "taker_fee_rate", type=float, metavar="RATE", help="The same for what crosses the book.")
+@click.option(
+    "--slippage", "slippage_rate", type=float, metavar="RATE", help="Of what crosses, as a fraction.  [default: 0.0005]"
+)
+@click.option("--profile", metavar="NAME", help="A named overlay of settings, like seeds or loose.")
+@click.option(
+    "--set", "changes", multiple=True, metavar="NAME=VALUE", help="A setting, like risk.max_drawdown=0.1. Repeatable."
+)
+@click.option("--model", metavar="VERSION", help="A bundle's version, champion or none.  [default: champion]")
+@click.option(
+    "--train", "train_days", type=click.IntRange(1, 3_660), help="Train a model on so many days that end before --from."
+)
+@click.option("--inside-training", is_flag=True, help="Run although the model knows the period; the result says so.")
+@click.option("--check", is_flag=True, help="Also prove on this run that nothing looks ahead.")
+@click.option("--time-limit", "time_limit_seconds", type=float, metavar="SECONDS", help="Stop then, with what there is.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The folder of the result.  [default: the data folder's backtest-ID]"
+)
+@click.option("--parquet", is_flag=True, help="Write trades and equity as Parquet, too.")
+@json_option
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    *,
+    candles: Path | None,
+    changes: tuple[str, ...],
+    train_days: int | None,
+    check: bool,
+    parquet: bool,
+    out: Path | None,
+    as_json: bool,
+    **fields: Any,
+) -> None:
+    """Replay the bot over history.
+
+    The rules are the tick's own. Times are like 2026-02-01 or 2026-02-01T09:00:00+09:00, on a full quarter of an hour; without
+    an offset they are UTC. Every run counts in the trial log, which the deflated Sharpe ratio takes into account.
+    """
+    began = time.monotonic()
+    asked = Asked(candles=candles, train_days=train_days, check=check, parquet=parquet, out=out, as_json=as_json)
+    if train_days is not None and fields["model"] is not None:
+        raise UserError("--train and --model were both given", remedy="give one of them")
+    place = wiring.backtest_place(wiring.settings_from(os.environ), os.environ)
+    try:
+        if candles is not None:
+            place = replace(place, source=FileSource.opened(candles))
+        passed = _run(place, _fields(place.source, fields, changes), asked, began)
+    except BadJob as error:
+        option = OPTIONS.get(error.field) or f"--set {error.field.removeprefix('overrides.')}"
+        raise UserError(f"{option} {error.found}", remedy=error.remedy) from error
+    finally:
+        place.documents.close()
+    context.exit(0 if passed else 1)
+
+
+def _fields(source: CandleSource, given: Mapping[str, Any], changes: tuple[str, ...]) -> dict[str, Any]:
+    """The fields of a job: what was given, and the period that the candles allow where none was."""
+    fields = {name: value for name, value in given.items() if value is not None}
+    if changes:
+        fields["overrides"] = dict(_change(text) for text in changes)
+    if "start" in fields and "end" in fields:
+        return fields
+    extent = source.extent()
+    if extent is None:
+        raise UserError(f"{source.name} holds no 15m candles", remedy=f"{source.remedy}, or give a file with --candles")
+    end = fields.setdefault("end", utc_text(extent[1]))
+    if "start" not in fields:
+        # With a whole year, or else a third of what there is as history for the indicators.
+        end_at = parse({"start": "2017-02-14", "end": end}).end_at
+        wanted = max(end_at - YEAR_MS, extent[0] + (end_at - extent[0]) // 3)
+        fields["start"] = utc_text(wanted // DAY_MS * DAY_MS)
+    return fields
+
+
+def _change(text: str) -> tuple[str, Any]:
+    """`risk.max_drawdown=0.1` as a name and a value: JSON where it is one, else the text itself."""
+    import msgspec
+
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise UserError(f"--set was {text!r}", remedy="write it like risk.max_drawdown=0.1")
+    try:
+        return name.strip(), msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        return name.strip(), value
+
+
+def _run(place: Place, fields: dict[str, Any], asked: Asked, began: float) -> bool:
+    """Everything from the job to the answer; whether all that was asked for is well."""
+    job = parse(fields)
+    if asked.check:
+        # the check compares every feature; the cache keeps only those that are looked at later
+        place = replace(place, stages=pipeline.stages)
+    settings = settings_of(job, place.load)
+    with progress("backtest", 100) as bar:
+        bundle, notes = _model(place, job, settings, asked, bar)
+        bar.describe("features and votes")
+        prepared = prepare(job, settings=settings, source=place.source, bundle=bundle, notes=notes, stages=place.stages)
+        outcome = _replayed(place, job, prepared, settings, bar)
+        bar.describe("report")
+        trials = TrialLog(place.documents)
+        files = files_of(outcome, prepared, parquet=asked.parquet)
+        trials.append(trial_of(outcome, prepared, now_ms=place.clock.now_ms()))
+        checked = _checked(job, prepared, bar) if asked.check else None
+    folder = asked.out or settings.home_path / f"backtest-{prepared.fingerprint[:12]}"
+    _write(folder, files)
+    data = {
+        **summary_of(outcome),
+        "files": {name: str(folder / name) for name in files},
+        "took_seconds": round(time.monotonic() - began, 3),
+        **({} if checked is None else {"check": {"passed": checked.passed, "lines": checked.lines()}}),
+    }
+    told = lines(outcome, report=str(folder / "report.html"), took_seconds=time.monotonic() - began)
+    told += [] if checked is None else [f"check        {line}" for line in checked.lines()]
+    emit(data, "\n".join(told), as_json=asked.as_json)
+    return checked is None or checked.passed
+
+
+def _model(place: Place, job: Job, settings: Settings, asked: Asked, bar: Progress) -> tuple["Bundle | None", tuple[str, ...]]:
+    if asked.train_days is None:
+        return bundle_of(job, BundleRegistry(place.bucket), place.public_keys)
+    return _trained(place, job, settings, asked.train_days, bar)
+
+
+def _trained(place: Place, job: Job, settings: Settings, days: int, bar: Progress) -> tuple["Bundle", tuple[str, ...]]:
+    """A model that could have been trained before the period, from the same candles; stored, but it does not serve."""
+    from models.keys import signing_key
+    from models.train import history_days, train
+    from scripts.commands.train import commit
+    from shared import ensemble
+    from shared.ensemble.signing import public_of
+
+    learning = replace(settings.learning, days=days)
+    embargo = settings.replay.embargo_candles
+    embargo = learning.horizon_candles if embargo is None else embargo
+    as_of = job.start_at - embargo * Timeframe.M15.ms
+    first = as_of - round(history_days(learning) * DAY_MS)
+    known = {frame: place.source.read(frame, first, as_of).closed_by(as_of) for frame in LEARNING_FRAMES}
+    key = signing_key(settings, os.environ)
+    made = train(
+        known,
+        replace(settings, learning=learning),
+        as_of=as_of,
+        seed=learning.seed,
+        commit=commit(os.environ),
+        signing_key=key,
+        on_progress=lambda text, _share: bar.describe(f"training, {text}"),
+    )
+    BundleRegistry(place.bucket).publish(made.version, made.files)
+    bundle = ensemble.load(made.files, public_keys=(public_of(key),), version=made.version)
+    note = (
+        f"The model {made.version} was trained for this backtest on {days} days that end {embargo} candles before the period; "
+        f"it is stored and serves nobody (again without training: --model {made.version})."
+    )
+    return bundle, (note,)
+
+
+def _replayed(place: Place, job: Job, prepared: Prepared, settings: Settings, bar: Progress) -> Outcome:
+    """Replay within the time limit, and measure."""
+    bar.describe("replay")
+    limit, began, shown = job.time_limit_seconds, time.monotonic(), 0
+    replay = Replay(prepared.inputs)
+    for at in steps(replay, end_at=job.end_at, step_seconds=settings.backtest.step_seconds):
+        share = 100 * (at - job.start_at) // (job.end_at - job.start_at)
+        bar.advance(share - shown)
+        shown = share
+        if limit is not None and time.monotonic() - began > limit:
+            break
+    replayed = replay.result()
+    if not replay.done:
+        note = stopped_note(replay.at, job, f"the time limit of {limit:g} s ended the work")
+        replayed = replace(replayed, notes=(note, *replayed.notes))
+    return judged(replayed, prepared, TrialLog(place.documents).all(), complete=replay.done)
+
+
+def _checked(job: Job, prepared: Prepared, bar: Progress) -> Any:
+    """The truncation check on the very inputs of this run."""
+    from shared.replay.check import check
+
+    return check(
+        prepared.inputs,
+        prepared.bundle,
+        compute=partial(pipeline.stages, since=job.start_at),
+        inside_training=job.inside_training,
+        on_progress=lambda share: bar.describe(f"look-ahead check, {100 * share:.0f} %"),
+    )
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written ({error.strerror})", remedy="choose another folder with --out") from error
