@@ -203,8 +203,7 @@ class Replay:
         self._story.visited(before, turn.state, self._hands)
         if self._inputs.every_tick:
             self._story.ticks.append(self._report(index, turn, market, before, (status, reason)))
-        last = max((fill.sequence for fill in _held(turn).fills), default=0)
-        self._state = changed(self._state, last_fill_sequence=max(before.last_fill_sequence, last))
+        self._state = changed(self._state, last_fill_sequence=self._hands.account.next_fill_sequence - 1)
 
     def _market(self) -> tuple[Market, int]:
         """What a tick at this instant knows, and the row of its newest candle."""

@@ -71,6 +71,8 @@ class Story:
     def gather(self, account: PaperAccount) -> None:
         """Take over the fills and trades that are new."""
         told = self.fills[-1].sequence if self.fills else 0
+        if account.next_fill_sequence == told + 1:
+            return
         for fill in account.fills:
             if fill.sequence > told:
                 self.fills.append(fill)

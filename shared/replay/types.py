@@ -72,7 +72,7 @@ class Inputs:
         schedule: Ticks that were missed or late, and halts.
         opening: The account's past, where it has one; None: a new one with `settings.capital_jpy`.
         every_tick: Run the scalar rules at every schedule time and keep a report of each (slow; the proof of the fast way).
-        notes: What the reader of a result must know, shown on its face.
+        notes: What the reader of a result must know, shown on its face; see `loud`.
     """
 
     candles: Mapping[Timeframe, Candles]
@@ -177,3 +177,10 @@ class Replayed:
     counts: Mapping[str, int] = field(default_factory=dict)
     ticks: tuple[TickReport, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+def loud(note: str) -> bool:
+    """Whether a note warns, and does not only inform: it begins with a word in capitals, as in "INSIDE TRAINING: ..."."""
+    word = note.split(maxsplit=1)[0] if note.strip() else ""
+    letters = word.rstrip(":")
+    return len(letters) > 1 and letters.isalpha() and letters.isupper()

@@ -10,8 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from shared.performance import Performance
-from shared.replay.result import COARSE
-from shared.replay.types import Replayed
+from shared.replay.types import Replayed, loud
 from shared.report import assumptions, headline, tables, words
 from shared.report.positions import Held, positions
 from shared.report.series import drawn
@@ -62,7 +61,7 @@ def page(
         .get_template("page.html.j2")
         .render(
             title=escape(title),
-            notes=[(escape(note), note == COARSE) for note in sorted(replayed.notes, key=lambda note: note == COARSE)],
+            notes=[(escape(note), not loud(note)) for note in sorted(replayed.notes, key=lambda note: not loud(note))],
             replayed=replayed,
             performance=performance,
             resolution_words=assumptions.resolution_words(replayed.resolution),

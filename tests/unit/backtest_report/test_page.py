@@ -100,7 +100,7 @@ def test_the_headline_tells_the_result_beside_doing_nothing(read, replayed):
 
 
 def test_what_must_be_said_is_said_first_and_loudly(replayed):
-    note = "The model learned from 96 of these candles."
+    note = "INSIDE TRAINING: the model learned from 96 of these candles."
     page = page_of(replace(replayed, notes=(note,)))
     assert page.index(note) < page.index("<main>")
     assert '<aside class="notes"' in page
@@ -108,7 +108,7 @@ def test_what_must_be_said_is_said_first_and_loudly(replayed):
 
 
 def test_an_approximation_is_called_one(replayed):
-    alarm = "The model knows this period."
+    alarm = "INSIDE TRAINING: the model knows this period."
     page = page_of(replace(replayed, resolution=Timeframe.M15, notes=(COARSE, alarm)))
     assert f'<p class="">{alarm}</p><p class="mild">{COARSE}</p>' in page
     read = Page(page)

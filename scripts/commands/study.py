@@ -1,0 +1,261 @@
+"""Replay many settings on one or more periods at once, note every try, and say how much of the best one is luck."""
+
+import csv
+import io
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from functions import wiring
+from scripts.console import emit, json_option, progress
+from shared import study
+from shared.backtest.job import BadJob, Job, parse
+from shared.backtest.prepare import bundle_of, candles_of, honest_notes, rules_of
+from shared.backtest.service import Place
+from shared.backtest.sources import FileSource
+from shared.errors import UserError
+from shared.jst import utc_text
+from shared.settings import Settings
+from shared.stores.bundles import BundleRegistry
+from shared.stores.trials import TrialLog
+from shared.study.places import check_installed
+from shared.trials import History, settings_hash
+
+ARCHIVE = "archive"
+SHOWN = 20
+MANY_RUNS = 100_000
+OPTIONS = {
+    "start": "--from",
+    "end": "--to",
+    "timeframe": "--timeframe",
+    "profile": "--profile",
+    "model": "--model",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What was asked, beside the period and the model."""
+
+    vary: tuple[str, ...]
+    periods: int
+    sample: int | None
+    seed: int
+    profile: str | None
+    out: Path | None
+
+
+@click.command()
+@click.option("--candles", default=ARCHIVE, metavar="FILE", help="A candle file (15m or 1m), or archive.  [default: archive]")
+@click.option("--from", "start", required=True, metavar="TIME", help="First instant of the period.")
+@click.option("--to", "end", required=True, metavar="TIME", help="Its end.")
+@click.option("--periods", type=click.IntRange(1, 1_000), default=1, help="Cut it into so many, each a run.  [default: 1]")
+@click.option("--vary", multiple=True, metavar="NAME=VALUES", help="Like risk.stop_atr=2,3,4 or risk.stop_atr=2:4:0.5.")
+@click.option("--sample", type=click.IntRange(1), help="So many of the combinations, at random.  [default: all]")
+@click.option("--seed", type=click.IntRange(0), default=1, help="Of the sample.  [default: 1]")
+@click.option("--profile", metavar="NAME", help="A named overlay of settings, like seeds or loose.")
+@click.option("--model", metavar="VERSION", help="A bundle's version, champion or none.  [default: champion]")
+@click.option("--inside-training", is_flag=True, help="Run although the model knows the period; the result says so.")
+@click.option("--timeframe", type=click.Choice(["15m", "1m"]), help="15m: conservative; 1m: of record.  [default: 15m]")
+@click.option("--jobs", type=click.IntRange(0), help="How many at once; 0: one a core.  [default: study.jobs]")
+@click.option("--backend", type=click.Choice(["loky", "threading", "dask", "ray"]), help="[default: study.backend]")
+@click.option("--address", metavar="URL", help="Of the cluster, like tcp://127.0.0.1:8786.  [default: study.address]")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write all runs to this CSV file, too.")
+@json_option
+def command(
+    *,
+    candles: str,
+    jobs: int | None,
+    backend: Any,
+    address: str | None,
+    as_json: bool,
+    vary: tuple[str, ...],
+    periods: int,
+    sample: int | None,
+    seed: int,
+    out: Path | None,
+    **fields: Any,
+) -> None:
+    """Replay many settings or periods at once.
+
+    Each --vary adds a setting with its values; every combination runs on every period. All runs share the candles, their
+    features and, where they can, votes and predictions. Each run counts in the trial log, and the deflated Sharpe ratio takes
+    all of the log into account: the best of many tries looks good by luck alone.
+    """
+    asked = Asked(vary=vary, periods=periods, sample=sample, seed=seed, profile=fields["profile"], out=out)
+    settings = wiring.settings_from(os.environ)
+    workers = study.Workers(
+        jobs=settings.study.jobs if jobs is None else jobs,
+        backend=backend or settings.study.backend,
+        address=settings.study.address if address is None else address,
+    )
+    check_installed(workers)
+    points = _points(asked)
+    with _place(settings, candles) as place:
+        runs, judged, history, notes = _studied(place, _job(fields), points, asked, workers)
+    rows = [_row(number, one) for number, one in enumerate(judged, start=1)]
+    if out is not None:
+        _write_csv(out, rows)
+    emit(_data(rows, history, notes), _told(rows, runs, judged, history, notes), as_json=as_json)
+
+
+@contextmanager
+def _place(settings: Settings, candles: str) -> Iterator[Place]:
+    """Where candles, models and the trial log are; a wrong field of the job is told by its option."""
+    place = wiring.backtest_place(settings, os.environ)
+    try:
+        yield place if candles == ARCHIVE else replace(place, source=FileSource.opened(Path(candles)))
+    except BadJob as error:
+        raise UserError(f"{OPTIONS.get(error.field, error.field)} {error.found}", remedy=error.remedy) from error
+    finally:
+        place.documents.close()
+
+
+def _job(fields: Mapping[str, Any]) -> Job:
+    return parse({name: value for name, value in fields.items() if value is not None})
+
+
+def _points(asked: Asked) -> list[study.Point]:
+    vary = dict(study.varied(text) for text in asked.vary)
+    if len(vary) < len(asked.vary):
+        raise UserError("one setting was varied twice", remedy="give all of its values in one --vary")
+    total = 1
+    for values in vary.values():
+        total *= len(values)
+    if min(total, asked.sample or total) * asked.periods > MANY_RUNS:
+        raise UserError(f"{total * asked.periods:,} runs were asked for", remedy="take a part of them with --sample")
+    return study.grid(vary) if asked.sample is None else study.sample(vary, asked.sample, seed=asked.seed)
+
+
+def _studied(
+    place: Place, job: Job, points: Sequence[study.Point], asked: Asked, workers: study.Workers
+) -> tuple[Sequence[study.Run], list[study.Judged], History, tuple[str, ...]]:
+    """Prepare what the runs share, work on them, and write each into the trial log as it comes."""
+    spans = study.periods(job.start_at, job.end_at, asked.periods)
+    runs = study.runs(points, spans, load=place.load, profile=asked.profile, rules=rules_of)
+    settings = runs[0].settings
+    bundle, said = bundle_of(job, BundleRegistry(place.bucket), place.public_keys)
+    notes = (*honest_notes(job, bundle, settings), *said)
+    log = TrialLog(place.documents)
+    with progress("study", len(runs)) as bar:
+        bar.describe("features")
+        candles, minutes = candles_of(job, place.source, settings)
+        shared = study.given(candles, since=job.start_at, minutes=minutes, bundle=bundle, notes=notes)
+        hashes = study.data_hashes(shared, runs)
+
+        def note(outcome: study.Outcome) -> None:
+            data = hashes[outcome.run.period, outcome.run.settings.market.window_candles]
+            log.append(study.trial_of(outcome, data_hash=data, model=shared.model, now_ms=place.clock.now_ms()))
+            bar.advance()
+
+        bar.describe(f"{len(runs):,} runs")
+        outcomes = study.study(shared, runs, workers=workers, on_done=note)
+    history = log.all()
+    return runs, study.judged(outcomes, history), history, notes
+
+
+def _row(rank: int, judged: study.Judged) -> dict[str, Any]:
+    """One run for JSON and CSV."""
+    run, found = judged.outcome.run, judged.outcome.measured
+    return {
+        "rank": rank,
+        "run": run.number,
+        **{f"set:{name}": value for name, value in run.changed.items()},
+        "start": utc_text(run.period.start_at),
+        "end": utc_text(run.period.end_at),
+        "return": found.return_rate,
+        "buy_and_hold": found.hold_rate,
+        "max_drawdown": found.drawdown_rate,
+        "trades": found.trades,
+        "sharpe": found.sharpe,
+        "above_zero": judged.above_zero,
+        "deflated": judged.deflated,
+        "settings": settings_hash(run.settings, run.rules),
+    }
+
+
+def _data(rows: Sequence[Mapping[str, Any]], history: History, notes: Sequence[str]) -> dict[str, Any]:
+    return {"runs": rows, "trials": history.count, "damaged_trials": history.damaged, "notes": notes}
+
+
+def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    text = io.StringIO()
+    table = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    try:
+        path.write_text(text.getvalue(), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror})", remedy="choose another file with --out") from error
+
+
+def _told(
+    rows: Sequence[Mapping[str, Any]],
+    runs: Sequence[study.Run],
+    judged: Sequence[study.Judged],
+    history: History,
+    notes: Sequence[str],
+) -> str:
+    """The table of the best, and what must be known of it."""
+    spans = len({run.period for run in runs}) > 1
+    columns = [_aligned(column) for column in _columns(rows[:SHOWN], list(runs[0].changed), spans=spans)]
+    table = ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
+    lines = [f"… and {len(rows) - SHOWN:,} more (--out FILE or --json tells all)"] if len(rows) > SHOWN else []
+    lines += ["", *_warnings(judged, history), *notes]
+    return "\n".join([*table, *lines])
+
+
+def _aligned(column: Sequence[str]) -> list[str]:
+    """All as wide as the widest, to the right. No table of rich: it cuts columns off where no terminal tells its width."""
+    width = max(map(len, column))
+    return [cell.rjust(width) for cell in column]
+
+
+def _columns(rows: Sequence[Mapping[str, Any]], names: Sequence[str], *, spans: bool) -> Iterator[list[str]]:
+    """The columns of the table, each with its head."""
+    short = [name.rpartition(".")[2] for name in names]
+    yield ["", *(str(row["rank"]) for row in rows)]
+    for name, last in zip(names, short, strict=True):
+        yield [name if short.count(last) > 1 else last, *(str(row[f"set:{name}"]) for row in rows)]
+    if spans:
+        yield ["from", *(row["start"][:10] for row in rows)]
+    yield ["return", *(_percent(row["return"], sign=True) for row in rows)]
+    yield ["buy+hold", *(_percent(row["buy_and_hold"], sign=True) for row in rows)]
+    yield ["drawdown", *(_percent(row["max_drawdown"]) for row in rows)]
+    yield ["trades", *(f"{row['trades']:,}" for row in rows)]
+    yield ["Sharpe", *("-" if row["sharpe"] is None else f"{row['sharpe']:.2f}" for row in rows)]
+    yield ["above 0", *(_percent(row["above_zero"]) for row in rows)]
+    yield ["deflated", *(_percent(row["deflated"]) for row in rows)]
+
+
+def _warnings(judged: Sequence[study.Judged], history: History) -> list[str]:
+    """The honest numbers."""
+    best, many = judged[0], len(judged)
+    luck = (
+        ""
+        if best.luck.best_sharpe is None
+        else f", of which the best without any skill shows a Sharpe of {best.luck.best_sharpe:.2f}"
+    )
+    lines = [f"{many:,} run{'s' if many > 1 else ''}; the trial log holds {_count(history.count)}{luck}."]
+    if many > 1:
+        lines.append(
+            "The best of many is flattered: it was chosen for its luck as well. "
+            f"That the first one is better than luck has a probability of {_percent(best.deflated)}."
+        )
+    if history.damaged:
+        names = ", ".join(history.damaged[:3])
+        lines.append(f"{_count(len(history.damaged))} of the log cannot be read and count all the same: {names}")
+    return lines
+
+
+def _count(trials: int) -> str:
+    return f"{trials:,} trial{'s' if trials != 1 else ''}"
+
+
+def _percent(share: float | None, *, sign: bool = False) -> str:
+    return "-" if share is None else f"{100 * share:{'+' if sign else ''}.1f} %"
