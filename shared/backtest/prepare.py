@@ -115,16 +115,23 @@ def bundle_of(job: Job, registry: BundleRegistry, public_keys: tuple[str, ...]) 
         raise BadJob("model", f"was {job.model!r}: {error}", remedy=remedy) from error
 
 
+UNPROVEN = (
+    "The model's own checks did not prove an edge (it may serve, not enter): on paper and here it trades where its "
+    "expected value covers the costs."
+)
+
+
 def honest_notes(job: Job, bundle: Bundle | None, settings: Settings) -> tuple[str, ...]:
     """What must be said of asking this model about this period. Raises `BadJob` naming `start` where it learned from it."""
     try:
-        return refuse_training(
+        guarded = refuse_training(
             start_at=job.start_at,
             end_at=job.end_at,
             manifest=None if bundle is None else bundle.manifest,
             settings=settings,
             inside_training=job.inside_training,
         )
+        return guarded if bundle is None or bundle.may_enter else (*guarded, UNPROVEN)
     except UserError as error:
         raise BadJob("start", f"was {_told(job.start_at)}: {error}", remedy=error.remedy) from error
 

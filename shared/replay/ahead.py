@@ -48,16 +48,16 @@ class Ahead:
 
     def _next_chance(self, index: int, state: State, hands: AccountInHand) -> int:
         """Flat: the tick of the next candle that may lead to an entry."""
-        row = int(self._grid.newest[index]) + 1
-        free_at, reason = self._free_at(index, state, hands)
-        if free_at is None:
-            self._story.blocked(row, len(self._known.as_of), reason)
-            return len(self._grid)
-        if free_at > 0:
-            patience_ms = int(self._settings.tick.decision_valid_seconds * 1000)
-            free_row = int(np.searchsorted(self._known.as_of, free_at - patience_ms, side="left"))
-            self._story.blocked(row, int(np.searchsorted(self._known.as_of, free_at, side="left")), reason)
-            row = max(row, free_row)
+        row = blocked = int(self._grid.newest[index]) + 1
+        patience_ms = int(self._settings.tick.decision_valid_seconds * 1000)
+        for until, reason in self._denied_until(index, state, hands):
+            if until is None:
+                self._story.blocked(blocked, len(self._known.as_of), reason)
+                return len(self._grid)
+            free_row = int(np.searchsorted(self._known.as_of, until, side="left"))
+            self._story.blocked(blocked, free_row, reason)
+            blocked = max(blocked, free_row)
+            row = max(row, int(np.searchsorted(self._known.as_of, until - patience_ms, side="left")))
         chance = self._known.next_chance(row)
         if chance is None:
             return len(self._grid)
@@ -66,23 +66,21 @@ class Ahead:
             following += 1
         return following
 
-    def _free_at(self, index: int, state: State, hands: AccountInHand) -> tuple[int | None, Reason]:
-        """Until when the limits deny whatever comes (0: they do not; None: to the end), while nothing is held."""
+    def _denied_until(self, index: int, state: State, hands: AccountInHand) -> list[tuple[int | None, Reason]]:
+        """Until when each limit denies whatever comes (None: to the end) while nothing is held, in the order of the rules."""
         limits = state.limits
         if limits is None:
-            return 0, Reason.OK
+            return []
         if state.halted_at:
             ends = [halt.until_at for halt in self._inputs.schedule.halts if halt.until_at and halt.until_at > state.halted_at]
-            return min(ends, default=None), Reason.LIMIT_DRAWDOWN
-        now = int(self._grid.received_at[index])
-        equity = hands.account.cash_jpy
-        if limits.day == jst_day(now) and risk.fall(limits.day_start_equity_jpy, equity) >= rate(
-            self._settings.risk.daily_loss
-        ):
-            return jst_day_begins(now) + DAY_MS, Reason.LIMIT_DAILY_LOSS
-        if limits.cooldown_until > now:
-            return limits.cooldown_until - self._settle_ms, Reason.LIMIT_COOLDOWN  # a decision waits until its candle is final
-        return 0, Reason.OK
+            return [(min(ends, default=None), Reason.LIMIT_DRAWDOWN)]
+        now, denied = int(self._grid.received_at[index]), list[tuple[int | None, Reason]]()
+        lost = risk.fall(limits.day_start_equity_jpy, hands.account.cash_jpy)
+        if limits.day == jst_day(now) and lost >= rate(self._settings.risk.daily_loss):
+            denied.append((jst_day_begins(now) + DAY_MS, Reason.LIMIT_DAILY_LOSS))
+        if limits.cooldown_until > now:  # a decision waits until its candle is final
+            denied.append((limits.cooldown_until - self._settle_ms, Reason.LIMIT_COOLDOWN))
+        return denied
 
     def _next_of_position(self, index: int, state: State, hands: AccountInHand) -> int:
         """Holding: the tick that learns of the next fill, or at which a rule ends the position."""

@@ -10,7 +10,8 @@ the cut must be the same, to the last bit:
 
   A column that does not change at all while all candles do reads something else than what it was given: that is told too.
 
-Half of the cuts lie on the candles that led to an entry, where a peek would pay.
+Half of the cuts lie on the candles that led to an entry, where a peek would pay. Each is judged in a section of its own, from
+thirty days before it to two days after it, with all the history that the stages want: years cost little more than a month.
 
 What neither way can see is a model that learned from the period before it was written to disk; its own manifest tells (see
 `replay.honesty`). A rule that listens to its candles and to a copy of its own as well would escape: the stages are pure, and
@@ -38,6 +39,8 @@ from shared.types import Candles, FloatArray, Timeframe
 __all__ = ["Checked", "Difference", "check"]
 
 MOST_DIFFERENCES = 50
+BEFORE_MS, AFTER_MS = 30 * 86_400_000, 2 * 86_400_000
+"""How much of a period is replayed around a cut."""
 
 
 class Compute(Protocol):
@@ -99,32 +102,34 @@ def check(
     Args:
         inputs: As for a replay, with stages that `compute` made. With `every_tick` each tick's decision is compared as well.
         bundle: The model, as for `compute`; None where there is none.
-        cuts: How many instants; each costs two computations of the stages and two replays.
+        cuts: How many instants; each costs two computations of the stages and three short replays.
         seed: Of the cuts and of the wild futures.
-        compute: What makes the stages. None: `pipeline.stages`, asking the model from `start_at` on.
+        compute: What makes the stages. None: `pipeline.stages`, asking the model for its section only.
         replay: What makes the result.
         inside_training: Allow the model's own training period, with a note.
         on_progress: Told the share that is done.
     """
     tell = on_progress or (lambda _share: None)
     tell(0.0)
-    computed = compute or partial(pipeline.stages, since=inputs.start_at)
-    whole = replay(inputs)
     random = np.random.default_rng(seed)
-    chosen = _cuts(inputs, whole.entries, count=cuts, random=random)
+    chosen = _cuts(inputs, replay(inputs).entries, count=cuts, random=random)
     compared = dict.fromkeys(KINDS, 0)
     found: list[Difference] = []
     for number, at in enumerate(chosen):
+        section = _section(inputs, at)
+        computed = compute or partial(pipeline.stages, since=section.start_at)
+        whole = replay(section)
         for cut, changed in (
-            (Cut(at, "truncated"), _truncated(inputs, at)),
-            (Cut(at, "perturbed"), _perturbed(inputs, at, random)),
+            (Cut(at, "truncated"), _until(section, at)),
+            (Cut(at, "perturbed"), _perturbed(section, at, random)),
         ):
             stages = computed(changed.candles, bundle=bundle, settings=inputs.settings)
-            found += of_stages(inputs.stages, stages, cut, compared)
+            found += of_stages(section.stages, stages, cut, compared)
+            if not np.array_equal(stages.features.as_of, changed.candles[Timeframe.M15].closed_at):
+                continue  # told already: these are not the stages of the candles given
             if cut.way == "perturbed":
-                found += deaf(inputs.stages, stages, cut)
-            if np.array_equal(stages.features.as_of, changed.candles[Timeframe.M15].closed_at):
-                found += of_replays(whole, replay(replace(changed, stages=stages)), cut, compared)
+                found += deaf(section.stages, stages, cut)
+            found += of_replays(whole, replay(replace(changed, stages=stages)), cut, compared)
         tell((number + 1) / len(chosen))
     refused, remedy, notes = _model(inputs, bundle, inside_training=inside_training)
     return Checked(
@@ -162,8 +167,40 @@ def _cuts(inputs: Inputs, entries: tuple[Entered, ...], *, count: int, random: n
     return tuple(sorted(int(at) for at in (*some, *more)))
 
 
-def _truncated(inputs: Inputs, at: int) -> Inputs:
-    """Nothing after the cut, and no decision from it on."""
+def _section(inputs: Inputs, at: int) -> Inputs:
+    """The part of the period around a cut, its beginning in step with the period's own."""
+    start_at = inputs.start_at + max(0, at - BEFORE_MS - inputs.start_at) // Timeframe.M15.ms * Timeframe.M15.ms
+    known = min(inputs.end_at, at + AFTER_MS)
+    return replace(_until(inputs, known), start_at=start_at, stages=_first(inputs.stages, known))
+
+
+def _first(stages: Stages, known: int) -> Stages:
+    """The rows that are known at an instant."""
+    features, votes, prediction = stages.features, stages.votes, stages.prediction
+    rows = int(np.searchsorted(features.as_of, known, side="right"))
+    if prediction is not None:
+        prediction = replace(
+            prediction,
+            as_of=prediction.as_of[:rows],
+            probabilities=prediction.probabilities[:rows],
+            unasked=None if prediction.unasked is None else prediction.unasked[:rows],
+        )
+    return Stages(
+        features=replace(features, as_of=features.as_of[:rows], values=features.values[:rows]),
+        votes=replace(
+            votes,
+            as_of=votes.as_of[:rows],
+            sides=votes.sides[:rows],
+            confidences=votes.confidences[:rows],
+            consensus=votes.consensus[:rows],
+            strength=votes.strength[:rows],
+        ),
+        prediction=prediction,
+    )
+
+
+def _until(inputs: Inputs, at: int) -> Inputs:
+    """Nothing after an instant, and no decision."""
     return replace(
         inputs,
         candles={timeframe: part.closed_by(at) for timeframe, part in inputs.candles.items()},
