@@ -126,10 +126,16 @@ class Turn:
             self.book(self._hands.reconcile(self._hands.now_ms()))
 
     def due(self, now_ms: int) -> bool:
-        """Whether this tick may order something: a candle has closed, an entry may be tried again, or a time exit is due."""
+        """Whether this tick may order something, so that it must know the path up to its own minute.
+
+        A candle has closed, an entry may be tried again, a time exit is due, or a target is watched: whoever sells at a
+        target must know that the stop was not touched before.
+        """
         closed_at = now_ms - now_ms % Timeframe.M15.ms
         plan = self.state.plan
-        return closed_at > self.state.candle.as_of or self.state.retries or (plan is not None and now_ms >= plan.exit_by)
+        if closed_at > self.state.candle.as_of or self.state.retries or (plan is not None and now_ms >= plan.exit_by):
+            return True
+        return planning.watches(some(self.holdings), plan=plan, now_ms=now_ms)
 
     def read(self, signal: Signal, *, unsaved: Sequence[PositionPlan] = ()) -> None:
         """Keep the signal of a new candle. `unsaved`: see `State.after_candle`."""

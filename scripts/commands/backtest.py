@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -259,7 +258,6 @@ def _checked(job: Job, prepared: Prepared, bar: Progress) -> Any:
     return check(
         prepared.inputs,
         prepared.bundle,
-        compute=partial(pipeline.stages, since=job.start_at),
         inside_training=job.inside_training,
         on_progress=lambda share: bar.describe(f"look-ahead check, {100 * share:.0f} %"),
     )

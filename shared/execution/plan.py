@@ -178,6 +178,15 @@ def watched_target(
     return ()
 
 
+def watches(holdings: Holdings, *, plan: PositionPlan | None, now_ms: int) -> bool:
+    """Whether a position is held whose target does not rest, so that the tick looks for it (`watched_target`)."""
+    return plan is not None and any(
+        position.side is plan.side
+        and all(order.intent.purpose is not Purpose.TARGET for order in _closes(holdings, position.side, now_ms))
+        for position in holdings.positions
+    )
+
+
 class _Draft:
     """What all steps of one call share."""
 

@@ -20,10 +20,11 @@ from shared.types import Candles, Purpose
 class Ahead:
     """Looks ahead from a tick that was worked out. `story` hears which candles a limit denied on the way."""
 
-    def __init__(self, inputs: Inputs, *, grid: Grid, known: Known, path: Candles, story: Story) -> None:
-        """Look over one replay's ticks, candles and path."""
+    def __init__(self, inputs: Inputs, *, grid: Grid, holding: Grid, known: Known, path: Candles, story: Story) -> None:
+        """Look over one replay's ticks (`holding`: as they settle while a position is held), candles and path."""
         self._inputs, self._settings = inputs, inputs.settings
-        self._grid, self._known, self._path, self._story = grid, known, path, story
+        self._grid, self._holding = grid, holding
+        self._known, self._path, self._story = known, path, story
         self._settle_ms = int(inputs.settings.tick.settle_seconds * 1000)
 
     def following(self, index: int, state: State, hands: AccountInHand) -> int:
@@ -91,7 +92,7 @@ class Ahead:
         due = hands.due_row()
         if due < len(path):
             closed_at = int(path.opened_at[due]) + path.timeframe.ms
-            following = min(following, self._grid.first_settling(closed_at, index))
+            following = min(following, self._holding.first_settling(closed_at, index))
         if self._settings.risk.exit_on_opposite:
             opposite = self._known.next_consensus(int(self._grid.newest[index]) + 1, -account.positions[0].side.sign)
             if opposite is not None:
@@ -106,7 +107,7 @@ class Ahead:
         while begin < stop:
             end = min(begin + size, stop)
             now = self._grid.received_at[begin:end]
-            now = np.where(self._grid.fresh[begin:end], np.maximum(now, now - now % 60_000 + self._settle_ms), now)
+            now = np.where(self._holding.fresh[begin:end], np.maximum(now, now - now % 60_000 + self._settle_ms), now)
             hit = np.flatnonzero(valuation.prices_at(self._path, now) >= target_price)
             if len(hit):
                 return begin + int(hit[0])

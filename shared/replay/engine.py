@@ -30,7 +30,7 @@ from shared.reasons import Reason
 from shared.replay import valuation
 from shared.replay.ahead import Ahead
 from shared.replay.bookings import bookings, telling
-from shared.replay.grid import Grid, grid
+from shared.replay.grid import Grid, grid, watching
 from shared.replay.hands import AccountInHand, Snapshot, snapshot
 from shared.replay.result import gathered
 from shared.replay.rows import Known
@@ -73,7 +73,8 @@ class Replay:
             settle_ms=self._settle_ms,
             schedule=inputs.schedule,
         )
-        self._bookings = bookings(self._grid, self._path, settle_ms=self._settle_ms)
+        holding = watching(self._grid) if self._settings.account == "spot" else self._grid
+        self._bookings = bookings(holding, self._path, settle_ms=self._settle_ms)
         self._next = 0
         past, capital_jpy = inputs.opening, Decimal(self._settings.capital_jpy)
         limits = None if past is None else replace(past.limits, last_trade_sequence=0, position_net_jpy=ZERO)
@@ -92,7 +93,7 @@ class Replay:
             self._hands.snapshots = msgspec.convert(checkpoint["snapshots"], list[Snapshot])
         else:
             self._hands.snapshots = [snapshot(account, 0)]
-        self._ahead = Ahead(inputs, grid=self._grid, known=self._known, path=self._path, story=self._story)
+        self._ahead = Ahead(inputs, grid=self._grid, holding=holding, known=self._known, path=self._path, story=self._story)
 
     @property
     def at(self) -> int:
@@ -200,7 +201,7 @@ class Replay:
                 now_ms=self._hands.now_ms(),
             )
         self._state = turn.state
-        self._story.visited(before, turn.state, self._hands)
+        self._story.visited(before, turn.state, self._hands, self._settings)
         if self._inputs.every_tick:
             self._story.ticks.append(self._report(index, turn, market, before, (status, reason)))
         self._state = changed(self._state, last_fill_sequence=self._hands.account.next_fill_sequence - 1)
@@ -279,7 +280,7 @@ class Replay:
                 now_ms=now,
                 settings=self._settings,
             )
-            self._story.limits_moved(before, self._state)
+            self._story.limits_moved(before, self._state, self._settings)
 
     def _catch_up(self, index: int) -> None:
         """Take over what the tick at `index` would have known: the newest candle, of which nothing came while holding."""

@@ -49,9 +49,10 @@ class FirstTouch:
 def _folded(values: FloatArray, leaves: int, worst: np.ufunc, beyond: float) -> FloatArray:
     tree = np.full(2 * leaves, beyond)
     tree[leaves : leaves + len(values)] = values
-    width = leaves
+    width, used = leaves, len(values)
     while width > 1:
-        level = tree[width : 2 * width]
-        worst(level[::2], level[1::2], out=tree[width // 2 : width])
-        width //= 2
+        used += used & 1
+        level = tree[width : width + used]
+        width, used = width // 2, used // 2
+        worst(level[::2], level[1::2], out=tree[width : width + used])
     return tree

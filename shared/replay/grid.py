@@ -1,6 +1,6 @@
 """When ticks ran: schedule times, when each was received, and which candle was the newest then. Pure arrays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,7 +19,7 @@ class Grid:
         received_at: When it began.
         late: A tick scheduled later had run before it: it protects and does nothing else.
         newest: The row of the newest 15m candle that is known to the tick, -1 for none; a late tick reads none.
-        fresh: A candle has closed since the tick before: this one waits until the candle is final, and may order.
+        fresh: The tick may order something, because a candle has closed since the tick before: it waits until that is final.
         settled_at: Up to where the tick settles the account before it decides.
     """
 
@@ -44,6 +44,12 @@ class Grid:
         while index < len(self) and self.settled_at[index] < at:
             index += 1
         return index
+
+
+def watching(ticks: Grid) -> Grid:
+    """The same ticks while a target is watched: each settles the account up to its own minute (see `Turn.due`)."""
+    minute = ticks.received_at - ticks.received_at % MINUTE_MS
+    return replace(ticks, fresh=~ticks.late, settled_at=np.where(ticks.late, ticks.settled_at, minute))
 
 
 def grid(

@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 
 from shared.execution.account import PaperAccount
+from shared.jst import jst_text
 from shared.reasons import Reason
 from shared.replay.hands import AccountInHand
 from shared.replay.types import Entered, Event
+from shared.settings import Settings
 from shared.state import State
 from shared.types import Action, Decision, Fill, OrderRecord, Purpose, Side, Signal, TickReport, Trade
 
@@ -62,10 +64,10 @@ class Story:
                 self.orders[record.order_id] = len(self.entries)
                 self.entries.append(_entered(record, decision, signal, attempt=attempt, now_ms=now_ms))
 
-    def visited(self, before: State, after: State, hands: AccountInHand) -> None:
+    def visited(self, before: State, after: State, hands: AccountInHand, settings: Settings) -> None:
         """A tick was worked out."""
         self.visits += 1
-        self.limits_moved(before, after)
+        self.limits_moved(before, after, settings)
         self.gather(hands.account)
 
     def gather(self, account: PaperAccount) -> None:
@@ -83,7 +85,7 @@ class Story:
         told = self.trades[-1].sequence if self.trades else 0
         self.trades += [trade for trade in account.trades if trade.sequence > told]
 
-    def limits_moved(self, before: State, after: State) -> None:
+    def limits_moved(self, before: State, after: State, settings: Settings) -> None:
         """A halt or a cool-down may have begun."""
         if after.halted_at and not before.halted_at:
             self.events.append(Event(at=after.halted_at, reason=Reason.LIMIT_DRAWDOWN, detail="halted until a person resumes"))
