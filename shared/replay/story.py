@@ -91,9 +91,9 @@ class Story:
             self.events.append(Event(at=after.halted_at, reason=Reason.LIMIT_DRAWDOWN, detail="halted until a person resumes"))
         had = before.limits.cooldown_until if before.limits is not None else 0
         if after.limits is not None and after.limits.cooldown_until > had:
-            self.events.append(
-                Event(at=after.limits.cooldown_until, reason=Reason.LIMIT_COOLDOWN, detail="cool-down until then")
-            )
+            began_at = after.limits.cooldown_until - int(settings.risk.cooldown_seconds * 1000)
+            until = jst_text(after.limits.cooldown_until)
+            self.events.append(Event(at=began_at, reason=Reason.LIMIT_COOLDOWN, detail=f"cool-down until {until}"))
 
     def blocked(self, first: int, stop: int, reason: Reason) -> None:
         """While nothing was held, a limit denied whatever the candles of these rows said."""

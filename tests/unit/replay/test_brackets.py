@@ -217,7 +217,7 @@ def compared(seed: int) -> Counter[str]:
 
 def test_the_trades_the_prices_and_the_yen_are_those_of_the_paper_account(full: bool) -> None:
     counts: Counter[str] = Counter()
-    for seed in range(20_000 if full else 400):
+    for seed in range(4000 if full else 400):
         counts += compared(seed)
     floors = {f"{side} {end.name}": 30 for side in ("long", "short") for end in Exit} | {"own candle": 200}
     assert {name: counts[name] for name, floor in floors.items() if counts[name] < floor} == {}
