@@ -21,6 +21,9 @@ PURE: Mapping[str, tuple[str, ...]] = {
     "ensemble": ("shared/ensemble/",),
     "risk": ("shared/risk/",),
     "execution": ("shared/execution/account.py", "shared/execution/fills.py", "shared/execution/plan.py"),
+    "turn": ("shared/turn.py",),
+    "replay": ("shared/replay/",),
+    "performance": ("shared/performance/",),
     "pipeline": ("shared/pipeline.py", "shared/path.py", "shared/money.py", "shared/types.py"),
     "alerts.compose": ("shared/alerts/compose.py",),
 }
