@@ -9,8 +9,6 @@ Paper exchange, sandbox and replay all take the path from here. On a tie of the 
 has nothing finer reads a longer candle in the same way, its four prices at the same shares of its length.
 """
 
-import numpy as np
-
 from shared.errors import BadData
 from shared.types import Book, Candles, Timeframe
 
@@ -33,7 +31,7 @@ def four_prices(open_: float, high: float, low: float, close: float) -> tuple[in
 
 def price_at(minutes: Candles, at: int) -> int:
     """The last price of the path at or before `at`. Raises `BadData` where the path begins later."""
-    row = int(np.searchsorted(minutes.opened_at, at, side="right")) - 1
+    row = int(minutes.opened_at.searchsorted(at, side="right")) - 1
     if row < 0:
         raise BadData(f"the path begins after {at}")
     since = at - int(minutes.opened_at[row])

@@ -90,7 +90,8 @@ def signal_at(done: Stages, row: int, *, candles_before: Mapping[Timeframe, int]
         BadData: The model was not asked for this row although it may lead to an entry: the stages were computed for other
             settings or a later start.
     """
-    value = {name: float(done.features.column(name)[row]) for name in ("close", "atr_14", "price_z", "volume_z")}
+    names, features = done.features.names, done.features.values[row]
+    value = {name: float(features[names.index(name)]) for name in ("close", "atr_14", "price_z", "volume_z")}
     consensus = int(done.votes.consensus[row])
     enough = (
         candles_before[Timeframe.M15] >= settings.market.min_history_15m
@@ -98,7 +99,7 @@ def signal_at(done: Stages, row: int, *, candles_before: Mapping[Timeframe, int]
     )
     lower = neither = upper = None
     if done.prediction is not None and consensus:
-        three = [float(share) for share in done.prediction.probabilities[row]]
+        three: list[float] = done.prediction.probabilities[row].tolist()
         if all(math.isfinite(share) for share in three):
             lower, neither, upper = three
         elif done.prediction.unasked is None or not done.prediction.unasked[row]:
@@ -112,8 +113,10 @@ def signal_at(done: Stages, row: int, *, candles_before: Mapping[Timeframe, int]
         side=None if consensus == 0 else Side.LONG if consensus > 0 else Side.SHORT,
         strength=float(done.votes.strength[row]),
         votes=tuple(
-            Vote(strategy=name, side=int(done.votes.sides[row, column]), confidence=float(done.votes.confidences[row, column]))
-            for column, name in enumerate(done.votes.names)
+            Vote(strategy=name, side=side, confidence=confidence)
+            for name, side, confidence in zip(
+                done.votes.names, done.votes.sides[row].tolist(), done.votes.confidences[row].tolist(), strict=True
+            )
         ),
         p_lower=lower,
         p_neither=neither,

@@ -14,6 +14,9 @@ from shared.risk.limits import Limits
 from shared.settings import Settings
 from shared.types import Account, Action, Decision, Fill, Holdings, PositionPlan, Purpose, Signal
 
+RECENT = 8
+"""So many of the last fills are looked at: they come in order, but for those of one tick and the path just before it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandleProgress:
@@ -69,8 +72,8 @@ class State:
         if self.candle.as_of == signal.as_of:
             return self
         sent = sum(plan.as_of == signal.as_of for plan in unsaved)
-        filled = any(fill.purpose is Purpose.ENTRY and fill.at > signal.as_of for fill in fills)
-        candle = CandleProgress(as_of=signal.as_of, attempts_used=sent, closed=bool(sent) and filled)
+        filled = sent > 0 and any(fill.purpose is Purpose.ENTRY and fill.at > signal.as_of for fill in fills)
+        candle = CandleProgress(as_of=signal.as_of, attempts_used=sent, closed=filled)
         return changed(self, signal=signal, candle=candle)
 
     def after_unsaved(self, plans: Sequence[PositionPlan]) -> "State":
@@ -87,18 +90,17 @@ class State:
         unsent = decision.action is Action.ENTER and not attempted
         again = unsent or (decision.action is Action.DENY and decision.reason in TRANSIENT)
         resting = decision.reason is Reason.ENTRY_RESTING
-        candle = changed(
-            self.candle,
-            attempts_used=self.candle.attempts_used + attempted,
-            closed=self.candle.closed or not (again or attempted or resting),
-        )
+        closed = self.candle.closed or not (again or attempted or resting)
+        if not attempted and closed == self.candle.closed:
+            return self
+        candle = changed(self.candle, attempts_used=self.candle.attempts_used + attempted, closed=closed)
         return changed(self, candle=candle, plan=plan if attempted else self.plan)
 
     def after_holdings(self, holdings: Holdings) -> "State":
         """What is held was read: a plan without position or entry ends, and a candle that led to a fill is used up."""
         holds = bool(holdings.positions)
         entry_rests = any(order.intent.opens for order in holdings.orders)
-        filled = holds or (self.plan is not None and any(fill.at > self.plan.as_of for fill in reversed(holdings.fills)))
+        filled = holds or (self.plan is not None and any(fill.at > self.plan.as_of for fill in holdings.fills[-RECENT:]))
         candle = changed(self.candle, closed=True) if filled and not self.candle.closed else self.candle
         plan = self.plan if holds or entry_rests else None
         if holds == self.holds and candle is self.candle and plan is self.plan:

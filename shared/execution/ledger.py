@@ -36,6 +36,14 @@ class Terms:
 
     def following(self, rules: PairRules) -> "Terms":
         """With the fees, interest and margin ratio that the exchange states now."""
+        if (
+            self.maker_fee_rate == rules.maker_fee_rate
+            and self.taker_fee_rate == rules.taker_fee_rate
+            and self.long_interest_rate_day == rules.long_interest_rate_day
+            and self.short_interest_rate_day == rules.short_interest_rate_day
+            and self.margin_ratio == rules.margin_ratio
+        ):
+            return self
         return changed(
             self,
             maker_fee_rate=rules.maker_fee_rate,

@@ -40,8 +40,8 @@ def settled(
     """
     if until_ms <= account.settled_until:
         return account
-    row = int(np.searchsorted(minutes.opened_at, account.settled_until, side="left"))
-    stop = int(np.searchsorted(minutes.opened_at, until_ms - minutes.timeframe.ms, side="right"))
+    row = int(minutes.opened_at.searchsorted(account.settled_until, side="left"))
+    stop = int(minutes.opened_at.searchsorted(until_ms - minutes.timeframe.ms, side="right"))
     while not account.idle and row < stop:
         due = next_due(account, minutes, row, stop)
         if due < stop:
@@ -70,7 +70,7 @@ def next_due(account: PaperAccount, minutes: Candles, row: int, stop: int) -> in
             else:
                 rises_to = min(rises_to, float(intent.price + 1))
         if intent.expires_at is not None:
-            end = min(end, int(np.searchsorted(minutes.opened_at, intent.expires_at - minutes.timeframe.ms, side="right")))
+            end = min(end, int(minutes.opened_at.searchsorted(intent.expires_at - minutes.timeframe.ms, side="right")))
     end = max(row, end)
     size = FIRST_CHUNK
     while row < end:

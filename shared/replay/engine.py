@@ -88,7 +88,9 @@ class Replay:
             self._state = msgspec.convert(checkpoint["state"], State)
             account = msgspec.convert(checkpoint["account"], PaperAccount)
             self._story = Story.told(checkpoint["story"])
-        self._hands = AccountInHand(account, path=self._path, settings=self._settings, rules=self._rules)
+        self._hands = AccountInHand(
+            account, path=self._path, settings=self._settings, rules=self._rules, traded=self._story.gather
+        )
         if checkpoint is not None:
             self._hands.snapshots = msgspec.convert(checkpoint["snapshots"], list[Snapshot])
         else:
@@ -116,7 +118,7 @@ class Replay:
             self._next = self._ahead.following(index, self._state, self._hands)
             if not self._hands.account.idle and self._next > index + 1:
                 self._book_between(index, self._next)
-                self._catch_up(self._next - 1)
+                self._catch_up(self._next)
         if self.done:
             self._hands.settle(accounts.full_minute(self._inputs.end_at))
             self._story.gather(self._hands.account)
@@ -283,7 +285,9 @@ class Replay:
             self._story.limits_moved(before, self._state, self._settings)
 
     def _catch_up(self, index: int) -> None:
-        """Take over what the tick at `index` would have known: the newest candle, of which nothing came while holding."""
+        """Before the tick at `index`, which reads no new candle: take over the newest, of which nothing came while holding."""
+        if index >= len(self._grid) or self._grid.newest[index] != self._grid.newest[index - 1]:
+            return
         row = int(self._grid.newest[index])
         if row >= 0 and self._known.as_of[row] > self._state.candle.as_of:
             candle = CandleProgress(as_of=int(self._known.as_of[row]), attempts_used=0, closed=True)

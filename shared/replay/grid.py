@@ -36,7 +36,7 @@ class Grid:
 
     def first_from(self, at: int) -> int:
         """The index of the first tick received at or after `at`."""
-        return int(np.searchsorted(self.received_at, at, side="left"))
+        return int(self.received_at.searchsorted(at, side="left"))
 
     def first_settling(self, at: int, after: int) -> int:
         """The index of the first tick after index `after` that settles the account up to `at` or further."""

@@ -7,10 +7,8 @@ half of the candle's volume; and at what crossing costs at the candle's open (ta
 live in that candle, its target is not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from shared.errors import BadData
 from shared.execution import account as accounts
@@ -18,6 +16,7 @@ from shared.execution.account import PaperAccount
 from shared.execution.fills import crossing_book, trades_through, volume_lots
 from shared.execution.plan import Cancel, Step, recorded
 from shared.execution.settling import next_due
+from shared.frozen import changed
 from shared.money import ZERO, notional_jpy
 from shared.path import book_at, price_at
 from shared.settings import Settings
@@ -51,18 +50,31 @@ class Snapshot:
 class AccountInHand:
     """`turn.Hands` around one account and one path."""
 
-    def __init__(self, account: PaperAccount, *, path: Candles, settings: Settings, rules: PairRules) -> None:
-        """Take an account as it is; `path` are the candles that it is settled from."""
+    def __init__(
+        self,
+        account: PaperAccount,
+        *,
+        path: Candles,
+        settings: Settings,
+        rules: PairRules,
+        traded: Callable[[PaperAccount], None],
+    ) -> None:
+        """Take an account as it is; `path` are the candles that it is settled from.
+
+        `traded` is shown the account after every candle in which something traded: it keeps its last trades and fills only.
+        """
         self.account = account
         self.now = account.settled_until
         self.received_at = self.now
         self.records: list[OrderRecord] = []
         self.snapshots: list[Snapshot] = []
+        self._told: tuple[PaperAccount, Holdings] | None = None
         self._path = path
         self._settings = settings
         self._settle_ms = int(settings.tick.settle_seconds * 1000)
         self._rules = rules
         self._coarse = path.timeframe is not Timeframe.M1
+        self._traded = traded
 
     # the clock
 
@@ -95,17 +107,20 @@ class AccountInHand:
             if account.next_fill_sequence != sequence:
                 sequence = account.next_fill_sequence
                 self.snapshots.append(snapshot(account, account.settled_until))
+                self._traded(account)
 
         self.account = accounts.settled(self.account, self._path, until, walked=walked)
 
     def due_row(self) -> int:
         """The first row of the path at which a resting order can trade or end; the path's length where there is none."""
-        row = int(np.searchsorted(self._path.opened_at, self.account.settled_until, side="left"))
+        row = int(self._path.opened_at.searchsorted(self.account.settled_until, side="left"))
         return next_due(self.account, self._path, row, len(self._path))
 
     def holdings(self, now_ms: int) -> Holdings:
         """What is held now."""
-        return accounts.holdings(self.account, self.account.last_price, now_ms)
+        if self._told is None or self._told[0] is not self.account or self._told[1].as_of != now_ms:
+            self._told = self.account, accounts.holdings(self.account, self.account.last_price, now_ms)
+        return self._told[1]
 
     def book(self) -> Book | None:
         """The book around the path's price at this instant, None before the path begins."""
@@ -145,19 +160,20 @@ class AccountInHand:
 
     def _placed_coarsely(self, intent: OrderIntent, book: Book | None, rules: PairRules) -> Outcome:
         """An entry on a path of long candles: see the module's text."""
-        after, outcome = accounts.placed(self.account, intent, book=book, now_ms=self.now, rules=rules)
-        if not isinstance(outcome, Accepted):
-            return outcome
-        row = int(np.searchsorted(self._path.opened_at, self.now, side="right")) - 1
+        row = int(self._path.opened_at.searchsorted(self.now, side="right")) - 1
         ends_at = int(self._path.opened_at[row]) + self._path.timeframe.ms
         low, high = int(self._path.low[row]), int(self._path.high[row])
         lots = min(self._affordable(intent, book, rules), self._given(intent, row))
         if self.now >= ends_at or lots < rules.min_lots or not trades_through(intent, low if intent.buys else high):
-            self.account = accounts.without(after, (outcome.order,))
+            after, outcome = accounts.placed(self.account, intent, book=book, now_ms=self.now, rules=rules)
+            if isinstance(outcome, Accepted):
+                self.account = accounts.without(after, (outcome.order,))
             return outcome
         crossing = replace(intent, kind=OrderKind.MARKET, price=None, post_only=False, lots=lots)
         filled, taken = accounts.placed(self.account, crossing, book=book, now_ms=self.now, rules=rules)
-        self.account = accounts.deferred(filled, Purpose.TARGET, until=ends_at - 1)
+        filled = accounts.deferred(filled, Purpose.TARGET, until=ends_at - 1)
+        # However late in its candle it was placed, the whole candle is walked once it is known: its stop is live in the rest.
+        self.account = changed(filled, settled_until=min(filled.settled_until, int(self._path.opened_at[row])))
         return taken
 
     def _given(self, intent: OrderIntent, row: int) -> int:

@@ -31,15 +31,15 @@ class Known:
 
     def signal(self, row: int) -> Signal:
         """The signal of one candle."""
-        slow = int(np.searchsorted(self._slow_closed_at, self.as_of[row], side="right"))
+        slow = int(self._slow_closed_at.searchsorted(self.as_of[row], side="right"))
         counts = {Timeframe.M15: row + 1, Timeframe.H4: slow}
         return pipeline.signal_at(self._stages, row, candles_before=counts, settings=self._settings)
 
     def window(self, final_at: int) -> tuple[dict[Timeframe, Candles], int]:
         """The last candles that had closed by `final_at`, as a tick sees them, and the row of the newest 15m one (-1: none)."""
         most = self._settings.market.window_candles
-        fast = int(np.searchsorted(self.as_of, final_at, side="right"))
-        slow = int(np.searchsorted(self._slow_closed_at, final_at, side="right"))
+        fast = int(self.as_of.searchsorted(final_at, side="right"))
+        slow = int(self._slow_closed_at.searchsorted(final_at, side="right"))
         candles = {
             Timeframe.M15: self._fast.rows(max(0, fast - most), fast),
             Timeframe.H4: self._slow.rows(max(0, slow - most), slow),
@@ -103,5 +103,5 @@ class Known:
 
 
 def _next(rows: IntArray, row: int) -> int | None:
-    place = int(np.searchsorted(rows, row, side="left"))
+    place = int(rows.searchsorted(row, side="left"))
     return int(rows[place]) if place < len(rows) else None
