@@ -92,7 +92,7 @@ def minimum_track_record(
 ) -> float | None:
     """How many observations with the same moments show at `confidence` that the Sharpe exceeds `against`.
 
-    None where it does not exceed it: no length would show it.
+    None where it does not exceed it, or by so little that no finite length would show it.
     """
     if track.sharpe <= against:
         return None
@@ -101,7 +101,8 @@ def minimum_track_record(
     spread = variance_for_one(track, at_sharpe, autocorrelation=rho)
     if spread <= 0.0:
         return None
-    length = spread * (_NORMAL.inv_cdf(confidence) / (track.sharpe - against)) ** 2 + (1.0 if estimated else 0.0)
+    errors = _NORMAL.inv_cdf(confidence) / (track.sharpe - against)
+    length = spread * (errors * errors) + (1.0 if estimated else 0.0)  # a power would raise where a product is infinite
     return length if math.isfinite(length) else None
 
 
@@ -144,7 +145,11 @@ def deflated_sharpe(
 
 def minimum_backtest_years(trials: int, *, annual_sharpe: float) -> float | None:
     """How many years it takes lest the best of `trials` without skill shows `annual_sharpe`; None where that is not > 0."""
-    return (expected_maximum(trials) / annual_sharpe) ** 2 if annual_sharpe > 0.0 else None
+    if annual_sharpe <= 0.0:
+        return None
+    root = expected_maximum(trials) / annual_sharpe
+    years = root * root
+    return years if math.isfinite(years) else None
 
 
 def variance_of_trials(sharpes: Sequence[float]) -> float | None:

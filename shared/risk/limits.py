@@ -37,10 +37,9 @@ class Limits:
         The cool-down runs from the close of the last of them, however late a tick learns of it. Trades that claim to have
         closed after `now_ms` wait for their time.
         """
-        if not trades or trades[-1].sequence <= self.last_trade_sequence:
-            return self
+        fresh = [trade for trade in trades if trade.sequence > self.last_trade_sequence]
         limits = self
-        for trade in sorted(trades, key=lambda done: done.sequence):
+        for trade in sorted(fresh, key=lambda done: done.sequence):
             if trade.sequence > limits.last_trade_sequence and trade.closed_at <= now_ms:
                 limits = limits._after(trade, settings)
         return limits

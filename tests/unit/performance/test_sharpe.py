@@ -138,7 +138,7 @@ def test_deflating_never_makes_a_sharpe_more_probable(track, trials, variant):
 @given(track=tracks, variant=st.sampled_from(Variant))
 def test_a_track_record_of_the_minimum_length_has_just_the_confidence(track, variant):
     length = minimum_track_record(track, variant=variant)
-    if track.sharpe <= 0:
+    if track.sharpe <= 1e-150:
         assert length is None
         return
     sure = NormalDist().inv_cdf(0.95)
@@ -171,3 +171,9 @@ def test_no_trial_at_all_and_a_trial_without_a_number_are_refused():
         expected_maximum(0)
     with pytest.raises(BadData, match="finite"):
         variance_of_trials([1.0, math.nan])
+
+
+@pytest.mark.parametrize("ratio", [6.4e-308, 1e-200, 5e-324])
+def test_a_sharpe_that_is_next_to_nothing_has_no_minimum_length_instead_of_an_overflow(ratio):
+    assert minimum_track_record(Track(sharpe=ratio, observations=2)) is None
+    assert minimum_backtest_years(10, annual_sharpe=ratio) is None
