@@ -40,13 +40,13 @@ class ExchangeSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickSettings:
-    """The times of a tick."""
+    """The times of a tick. `settle_seconds` end before a minute's second price: a tick knows its account up to its price."""
 
     interval_seconds: Count
     no_new_order_after_seconds: Positive
     answer_by_seconds: Positive
     lease_seconds: Positive
-    settle_seconds: NotNegative
+    settle_seconds: Annotated[float, msgspec.Meta(ge=0.0, lt=20.0)]
     decision_valid_seconds: NotNegative
     manual_ahead_seconds: NotNegative
 
@@ -135,8 +135,8 @@ class PaperSettings:
 class ReplaySettings:
     """What a replay assumes beside the paper settings. None: what the exchange states of the pair, one label horizon."""
 
-    maker_fee_rate: float | None
-    taker_fee_rate: float | None
+    maker_fee_rate: Annotated[float, msgspec.Meta(ge=-0.01, le=0.05)] | None
+    taker_fee_rate: Annotated[float, msgspec.Meta(ge=-0.01, le=0.05)] | None
     embargo_candles: Annotated[int, msgspec.Meta(ge=0)] | None
 
 
@@ -155,7 +155,7 @@ class BacktestSettings:
 class StudySettings:
     """Where the runs of a study are worked on. Not one of these can change a result."""
 
-    jobs: Annotated[int, msgspec.Meta(ge=0)]
+    jobs: Annotated[int, msgspec.Meta(ge=0, le=256)]
     backend: Literal["loky", "threading", "dask", "ray"]
     address: str
 

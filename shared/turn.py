@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from shared import pipeline
 from shared.execution import plan as planning
+from shared.path import OFFSETS_MS
 from shared.reasons import Reason
 from shared.settings import Settings
 from shared.state import State
@@ -176,6 +177,8 @@ class Turn:
                 deadline_at=scheduled_at + int(self.settings.tick.no_new_order_after_seconds * 1000),
                 settings=self.settings,
             )
+        elif not self._knows_the_path(now):
+            steps = ()
         else:
             steps = planning.watched_target(
                 holdings,
@@ -192,6 +195,14 @@ class Turn:
         if opened is not None and plan is not None:
             plan = replace(plan, entry_intent=opened)
         self.state = self.state.after_decision(decision, attempted=opened is not None, plan=plan)
+
+    def _knows_the_path(self, now_ms: int) -> bool:
+        """Whether no point of the path lies between what is settled and now: one there may have touched the stop already.
+
+        So a tick that comes late in its minute leaves a watched target to the next one. A real exchange has no such gap.
+        """
+        settled_until = some(self.holdings).settled_until
+        return settled_until is None or now_ms - settled_until < OFFSETS_MS[1]
 
     def cover(self, market: Market) -> None:
         """See what the orders did. Where a close did not happen, what it had to make room for comes back at once."""

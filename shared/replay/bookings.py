@@ -95,7 +95,7 @@ def bookings(grid: Grid, path: Candles, *, settle_ms: int) -> Bookings:
     second[first[1:][grid.fresh] - 1] = True
     minute = received - received % MINUTE_MS
     as_of = np.where(second, np.maximum(received, minute + settle_ms), received)
-    settled = np.where(second, minute, (received - settle_ms) // MINUTE_MS * MINUTE_MS)
+    settled = np.maximum.accumulate(np.where(second, minute, (received - settle_ms) // MINUTE_MS * MINUTE_MS))
     rows = np.searchsorted(path.opened_at, settled - path.timeframe.ms, side="right") - 1
     there = rows >= 0
     row = np.maximum(rows, 0)

@@ -39,6 +39,7 @@ from shared.replay.types import Inputs, Replayed
 from shared.state import CandleProgress, State
 from shared.turn import Turn, told
 from shared.types import (
+    Candles,
     Holdings,
     Market,
     PairRules,
@@ -61,7 +62,7 @@ class Replay:
         self._inputs = inputs
         self._settings = inputs.settings
         self._rules = rules_of(inputs)
-        self._path = inputs.candles[Timeframe.M15] if inputs.minutes is None else inputs.minutes
+        self._path = _path_of(inputs)
         self._known = Known(inputs, self._rules)
         self._settle_ms = int(self._settings.tick.settle_seconds * 1000)
         coarse = inputs.minutes is None
@@ -321,6 +322,11 @@ def _check(inputs: Inputs) -> None:
         raise BadData(f"a replay from {inputs.start_at} to {inputs.end_at} has no length")
     if inputs.minutes is not None and inputs.minutes.timeframe is not Timeframe.M1:
         raise BadData(f"minutes were {inputs.minutes.timeframe} candles")
+
+
+def _path_of(inputs: Inputs) -> Candles:
+    """The candles that orders trade on. A 15m candle that ends after the period would tell an entry what comes after it."""
+    return inputs.candles[Timeframe.M15].closed_by(inputs.end_at) if inputs.minutes is None else inputs.minutes
 
 
 def _held(turn: Turn) -> Holdings:

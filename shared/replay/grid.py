@@ -67,8 +67,10 @@ def grid(
         scheduled = scheduled[~np.isin(scheduled, np.fromiter(schedule.missed, dtype=np.int64))]
     received = scheduled.copy()
     if schedule.received_at:
-        for at, came_at in schedule.received_at.items():
-            received[scheduled == at] = came_at
+        came = np.array(sorted(schedule.received_at.items()), dtype=np.int64)
+        place = np.searchsorted(scheduled, came[:, 0])
+        known = np.append(scheduled, -1)[place] == came[:, 0]
+        received[place[known]] = came[known, 1]
         order = np.argsort(received, kind="stable")
         order = order[received[order] <= end_at]
         scheduled, received = scheduled[order], received[order]

@@ -171,9 +171,10 @@ class AccountInHand:
             return outcome
         crossing = replace(intent, kind=OrderKind.MARKET, price=None, post_only=False, lots=lots)
         filled, taken = accounts.placed(self.account, crossing, book=book, now_ms=self.now, rules=rules)
-        filled = accounts.deferred(filled, Purpose.TARGET, until=ends_at - 1)
-        # However late in its candle it was placed, the whole candle is walked once it is known: its stop is live in the rest.
-        self.account = changed(filled, settled_until=min(filled.settled_until, int(self._path.opened_at[row])))
+        if isinstance(taken, Accepted):
+            # However late in its candle it came, the whole candle is walked once it is known: its stop is live in the rest.
+            filled = changed(filled, settled_until=min(filled.settled_until, int(self._path.opened_at[row])))
+            self.account = accounts.deferred(filled, Purpose.TARGET, until=ends_at - 1)
         return taken
 
     def _given(self, intent: OrderIntent, row: int) -> int:

@@ -93,8 +93,8 @@ def refuse_training(
         notes.append(_confession(manifest, seen, inside=inside, of=_candles(first, last)))
     if first < seen.from_at:
         notes.append(
-            f"The model {manifest.version} learned from later candles ({_span(seen)}) than some that are replayed here: "
-            "it knows how things went on, and nobody could have had it then."
+            f"HINDSIGHT: the model {manifest.version} learned from later candles ({_span(seen)}) than some that are replayed "
+            "here: it knows how things went on, and nobody could have had it then."
         )
     if seen.embargo_candles < seen.horizon_candles:
         notes.append(

@@ -12,7 +12,7 @@ from shared.replay.hands import Snapshot
 from shared.replay.rows import Known
 from shared.replay.story import Story
 from shared.replay.types import Curve, Inputs, Replayed
-from shared.types import Candles, IntArray, PairRules, Purpose, Timeframe
+from shared.types import Candles, FloatArray, IntArray, PairRules, Purpose, Timeframe
 
 
 def gathered(
@@ -35,6 +35,7 @@ def gathered(
     if instants[-1] < last_at:
         instants = np.concatenate((instants, [last_at]))
     equity, close, lots = valuation.curve(snapshots, instants, path, kind=settings.account, terms=terms)
+    close = np.where(close > 0.0, close, _closes_before(inputs.candles[Timeframe.M15], instants))
     return Replayed(
         start_at=inputs.start_at,
         end_at=until_at,
@@ -54,7 +55,7 @@ def gathered(
         events=tuple(story.events),
         counts=_counts(story, stop - first),
         ticks=tuple(story.ticks),
-        notes=inputs.notes if inputs.resolution is Timeframe.M1 else (*inputs.notes, COARSE),
+        notes=(*inputs.notes, *_assumed(inputs)),
     )
 
 
@@ -62,6 +63,25 @@ COARSE = (
     "From 15m candles alone: entries pay for crossing and fill only where the candle trades through the touch. "
     "An approximation on the pessimistic side; with 1m candles the replay equals the bot."
 )
+
+
+LEVERED = (
+    "With leverage above 1 the exchange closes a position by force when its margin is used up. That is not modelled: a gap may "
+    "end deeper here than there."
+)
+
+
+def _assumed(inputs: Inputs) -> tuple[str, ...]:
+    """What the reader must know of how this was replayed."""
+    levered = (LEVERED,) if inputs.settings.risk.max_leverage > 1.0 else ()
+    return levered if inputs.resolution is Timeframe.M1 else (*levered, COARSE)
+
+
+def _closes_before(quarters: Candles, instants: IntArray) -> FloatArray:
+    """The last 15m close by each instant, 0 where there is none: 1m candles of a period begin after its start."""
+    rows = quarters.closed_at.searchsorted(instants, side="right") - 1
+    closes: FloatArray = np.where(rows >= 0, quarters.close[np.maximum(rows, 0)], 0.0) if len(quarters) else np.zeros(len(rows))
+    return closes
 
 
 def _yen(units: int) -> Decimal:

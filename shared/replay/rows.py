@@ -84,8 +84,8 @@ class Known:
             barriers=None if prediction is None else prediction.barriers,
             warm=warm,
             holes=holes,
-            price_z=np.nan_to_num(column("price_z")),
-            volume_z=np.nan_to_num(column("volume_z")),
+            price_z=np.nan_to_num(column("price_z"), posinf=0.0, neginf=0.0),
+            volume_z=np.nan_to_num(column("volume_z"), posinf=0.0, neginf=0.0),
         )
         return screen(rows, rules=self._rules, settings=self._settings)
 

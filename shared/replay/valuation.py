@@ -80,7 +80,10 @@ def curve(
     kind: Literal["margin", "spot"],
     terms: Terms,
 ) -> tuple[IntArray, FloatArray, IntArray]:
-    """Equity in 0.0001 yen, the path's last price, and the lots held (negative: short) at each of `instants`, ascending."""
+    """Equity in 0.0001 yen, the path's last price (0: none yet), and the lots held (negative: short) at each of `instants`.
+
+    Instants ascend.
+    """
     begins = np.array([item.from_at for item in snapshots], dtype=np.int64)
     cuts = [*np.searchsorted(instants, begins, side="left").tolist(), len(instants)]
     equity = np.zeros(len(instants), dtype=np.int64)
@@ -95,5 +98,5 @@ def curve(
         equity[first:stop] = worth(snapshot, marks_at(path, part, snapshot), part, kind=kind, terms=terms)
         lots[first:stop] = sum(position.side.sign * position.lots for position in snapshot.positions)
     rows = np.searchsorted(path.opened_at, instants - path.timeframe.ms, side="right") - 1
-    close = path.close[np.maximum(rows, 0)] if len(path) else np.zeros(len(instants))
+    close = np.where(rows >= 0, path.close[np.maximum(rows, 0)], 0.0) if len(path) else np.zeros(len(instants))
     return equity, close, lots
