@@ -165,7 +165,7 @@ def _scheme(url: str, name: str, known: tuple[str, ...]) -> tuple[str, str]:
             f"{name} was {url!r}",
             remedy=f"begin it with one of: {', '.join(f'{kind}://' for kind in known)}",
         )
-    return scheme, rest
+    return scheme, f"/{rest.lstrip('/')}" if rest.startswith("/") else rest
 
 
 def _copied(documents: DocumentStore, settings: Settings) -> DocumentStore:

@@ -1,5 +1,11 @@
 """The command line: `scripts/bot COMMAND`. Commands live in `scripts/commands` and are imported only when asked for."""
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Ctrl-C while the rest is still imported ends the program as quietly as later.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import difflib
 import importlib
 import os
@@ -93,6 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = list(sys.argv[1:] if arguments is None else arguments)
     debug = _take_debug(args)
     try:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         if not WITHOUT_ENV_FILE.intersection(args[:1]):
             read_env_files(os.environ)
         code = cli.main(args, prog_name="scripts/bot", standalone_mode=False)

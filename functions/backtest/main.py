@@ -27,7 +27,7 @@ import msgspec
 from flask import Request, Response
 
 from functions import wiring
-from shared.backtest.job import BadJob, parse
+from shared.backtest.job import BadJob, is_id, parse
 from shared.backtest.service import Backtests, OtherJob, prepare_types
 from shared.errors import BotError, NotThere, UserError
 from shared.jst import utc_text
@@ -75,8 +75,8 @@ def _posted(body: dict[str, Any], backtests: Backtests) -> Response:
         return _answer(backtests.cancel(_named(body["cancel"], "cancel")), 200)
     later = body.pop("async", False)
     if not isinstance(later, bool):
-        raise BadJob("async", f"was {later!r}", remedy="give true or false")
-    job = parse({"id": _new_name(), **body})
+        raise BadJob("async", f"was {repr(later)[:80]}", remedy="give true or false")
+    job = parse({**body, "id": _new_name() if body.get("id") is None else body["id"]})
     stood = backtests.submit(job)
     if later or not stood["more"]:
         return _told(stood, 202 if stood["more"] else 200)
@@ -118,7 +118,7 @@ def _shown(request: Request, backtests: Backtests) -> Response:
 def _body(request: Request) -> dict[str, Any]:
     try:
         body = msgspec.json.decode(request.get_data() or b"{}")
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise BadJob("body", f"was not JSON: {error}", remedy="send a JSON object") from error
     if not isinstance(body, dict):
         raise BadJob("body", "was not a JSON object", remedy='send {"start": …, "end": …}, {"work": id} or {"cancel": id}')
@@ -130,7 +130,7 @@ def _pushed(message: object) -> dict[str, Any]:
     try:
         data = message["data"] if isinstance(message, dict) else None
         body = msgspec.json.decode(base64.b64decode(data, validate=True)) if isinstance(data, str) else None
-    except (KeyError, binascii.Error, ValueError, msgspec.DecodeError):
+    except (KeyError, binascii.Error, ValueError, msgspec.DecodeError, RecursionError):
         body = None
     if not isinstance(body, dict) or "work" not in body:
         raise BadJob("message", 'carried no {"work": id}', remedy="put base64 of that JSON into message.data")
@@ -140,12 +140,12 @@ def _pushed(message: object) -> dict[str, Any]:
 def _only(body: dict[str, Any], *known: str) -> None:
     for name in body:
         if name not in known:
-            raise BadJob(name, f"does not belong to a {known[0]} request", remedy="leave it out")
+            raise BadJob(name[:80], f"does not belong to a {known[0]} request", remedy="leave it out")
 
 
 def _named(name: object, field: str) -> str:
-    if not isinstance(name, str) or not name:
-        raise BadJob(field, f"was {name!r}", remedy="give the id of a job")
+    if not isinstance(name, str) or not is_id(name):
+        raise BadJob(field, f"was {repr(name)[:80]}", remedy="give the id of a job")
     return name
 
 

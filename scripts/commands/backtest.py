@@ -166,6 +166,8 @@ def _change(text: str) -> tuple[str, Any]:
 def _run(place: Place, fields: dict[str, Any], asked: Asked, began: float) -> bool:
     """Everything from the job to the answer; whether all that was asked for is well."""
     job = parse(fields)
+    if asked.out is not None:
+        _require_folder(asked.out)
     if asked.check:
         # the check compares every feature; the cache keeps only those that are looked at later
         place = replace(place, stages=pipeline.stages)
@@ -226,8 +228,10 @@ def _trained(place: Place, job: Job, settings: Settings, days: int, bar: Progres
     )
     BundleRegistry(place.bucket).publish(made.version, made.files)
     bundle = ensemble.load(made.files, public_keys=(public_of(key),), version=made.version)
+    known_days = (as_of - int(known[Timeframe.M15].opened_at[0])) / DAY_MS
+    told = f"{days} days" if known_days >= days else f"the {known_days:.0f} days ({days} were asked for) of candles"
     note = (
-        f"The model {made.version} was trained for this backtest on {days} days that end {embargo} candles before the period; "
+        f"The model {made.version} was trained for this backtest on {told} that end {embargo} candles before the period; "
         f"it is stored and serves nobody (again without training: --model {made.version})."
     )
     return bundle, (note,)
@@ -261,6 +265,14 @@ def _checked(job: Job, prepared: Prepared, bar: Progress) -> Any:
         inside_training=job.inside_training,
         on_progress=lambda share: bar.describe(f"look-ahead check, {100 * share:.0f} %"),
     )
+
+
+def _require_folder(folder: Path) -> None:
+    """Refuse a place where no folder can be, before anything is worked on or counted as a try."""
+    first = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not first.is_dir() or not os.access(first, os.W_OK | os.X_OK):
+        what = "is not a folder" if not first.is_dir() else "may not be written to"
+        raise UserError(f"--out was {str(folder)!r}: {first} {what}", remedy="choose another folder with --out")
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -1,5 +1,6 @@
 """What the bot really did against a replay of the same ticks: every difference, its cause and its price."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
@@ -72,6 +73,8 @@ def command(context: click.Context, *, days: float, as_json: bool) -> None:
     that were missed or late, and halts, are repeated; then it is said what the missed and the late ones cost. Exit code 0
     where nothing differs, 3 where something does.
     """
+    if not math.isfinite(days):
+        raise UserError(f"--days was {days}", remedy="give a number of days, like 7")
     with opened() as here:
         reports = _reports(here, days)
         stretch = stretch_of(reports, since_at=here.clock.now_ms() - round(days * DAY_MS), settings=here.settings)

@@ -27,7 +27,8 @@ def functions() -> list[str]:
 def command(*, function: str, port: int, host: str, as_json: bool) -> None:
     """Serve a function over HTTP, as the cloud does; `tick` unless told.
 
-    POST runs a tick, GET tells how the bot is. This process becomes the real functions-framework; Ctrl-C ends it.
+    tick: POST runs one, GET tells how the bot is. backtest: POST {"start": "2026-01-01", "end": "2026-02-01"} runs one, GET
+    tells what was run. This process becomes the real functions-framework; Ctrl-C ends it.
     """
     settings = wiring.settings_from(os.environ)
     require_free(host, port)

@@ -62,7 +62,7 @@ class Asked:
 @click.option("--model", metavar="VERSION", help="A bundle's version, champion or none.  [default: champion]")
 @click.option("--inside-training", is_flag=True, help="Run although the model knows the period; the result says so.")
 @click.option("--timeframe", type=click.Choice(["15m", "1m"]), help="15m: conservative; 1m: of record.  [default: 15m]")
-@click.option("--jobs", type=click.IntRange(0), help="How many at once; 0: one a core.  [default: study.jobs]")
+@click.option("--jobs", type=click.IntRange(0, 256), help="How many at once; 0: one a core.  [default: study.jobs]")
 @click.option("--backend", type=click.Choice(["loky", "threading", "dask", "ray"]), help="[default: study.backend]")
 @click.option("--address", metavar="URL", help="Of the cluster, like tcp://127.0.0.1:8786.  [default: study.address]")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write all runs to this CSV file, too.")

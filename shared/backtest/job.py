@@ -20,9 +20,19 @@ from shared.types import Timeframe
 DEFAULT_CAPITAL_JPY = 1_000_000
 MAX_CAPITAL_JPY = 10**12
 RESOLUTIONS = (Timeframe.M15, Timeframe.M1)
+LAST_AT = 4_102_444_800_000
+"""2100-01-01 00:00 UTC. No period ends later, so that every instant can be written down."""
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}")
 _ELSEWHERE = NOT_TRIED | {"mode"}
+_DEEPEST = 8
+_LARGEST = 2**63
+_LONGEST_NAME = 100
+
+
+def is_id(name: object) -> bool:
+    """Whether a job can be called so."""
+    return isinstance(name, str) and _ID.fullmatch(name) is not None
 
 
 class BadJob(UserError):
@@ -107,7 +117,7 @@ def parse(asked: object) -> Job:
         if name not in _FIELDS:
             near = difflib.get_close_matches(str(name), _FIELDS, n=1)
             known = f"did you mean {near[0]}?" if near else f"known are: {', '.join(_FIELDS)}"
-            raise BadJob(str(name), "is not a field of a backtest", remedy=known)
+            raise BadJob(str(name)[:80], "is not a field of a backtest", remedy=known)
     for name in ("start", "end"):
         if asked.get(name) is None:
             raise BadJob(name, "is missing", remedy=_INSTANT)
@@ -146,6 +156,8 @@ def instant(name: str, value: object) -> int:
         raise BadJob(name, f"was {value!r}, inside a 15m candle", remedy="give a full quarter of an hour")
     if at < FIRST_FILE_AT:
         raise BadJob(name, f"was {value!r}; bitbank's candles begin on 2017-02-14", remedy="give a later one")
+    if at > LAST_AT:
+        raise BadJob(name, f"was {value!r}, after 2100-01-01", remedy="give an earlier one")
     return at
 
 
@@ -196,10 +208,14 @@ def _overrides(name: str, value: object) -> dict[str, Any]:
     """Flatten nested or dotted setting names to dotted ones; which settings there are is checked where they are loaded."""
     if not isinstance(value, Mapping):
         raise BadJob(name, f"was {_shown(value)}", remedy='give settings by name, like {"risk.max_drawdown": 0.1}')
+    if name.count(".") >= _DEEPEST:
+        raise BadJob("overrides", "are nested too deeply", remedy="give setting names like risk.max_drawdown")
     flat: dict[str, Any] = {}
     for key, inner in value.items():
-        if not isinstance(key, str) or not key:
+        if not isinstance(key, str) or not key or len(key) > _LONGEST_NAME:
             raise BadJob(name, f"has the name {_shown(key)}", remedy="give setting names like risk.max_drawdown")
+        if isinstance(inner, int) and abs(inner) >= _LARGEST:
+            raise BadJob(f"{name}.{key}", f"was {_shown(inner)}", remedy="give a number that fits into 64 bits")
         if isinstance(inner, Mapping):
             flat.update({f"{key}.{rest}": deep for rest, deep in _overrides(f"{name}.{key}", inner).items()})
         else:
@@ -213,10 +229,11 @@ def _overrides(name: str, value: object) -> dict[str, Any]:
 def _check_override(key: str, others: Mapping[str, Any]) -> None:
     if any(other.startswith(f"{key}.") for other in others):
         raise BadJob(f"overrides.{key}", "is a value and a group of settings at once", remedy="give one of them")
-    fields_of = {"capital_jpy": "capital_jpy", "profile": "profile", "paper.slippage_rate": "slippage_rate"}
-    fields_of |= {f"replay.{side}_fee_rate": f"{side}_fee_rate" for side in ("maker", "taker")}
-    if key in fields_of:
-        raise BadJob(f"overrides.{key}", "has a field of its own", remedy=f"give {fields_of[key]} beside overrides")
+    if key in _OWN_FIELDS:
+        own, option = _OWN_FIELDS[key]
+        raise BadJob(
+            f"overrides.{key}", "has a field of its own", remedy=f"give {own} beside overrides ({option} on the command line)"
+        )
     if key.partition(".")[0] in _ELSEWHERE:
         raise BadJob(f"overrides.{key}", "changes nothing that a backtest decides", remedy="leave it out")
 
@@ -225,6 +242,13 @@ def _shown(value: object) -> str:
     return repr(value)[:80]
 
 
+_OWN_FIELDS = {
+    "capital_jpy": ("capital_jpy", "--capital"),
+    "profile": ("profile", "--profile"),
+    "paper.slippage_rate": ("slippage_rate", "--slippage"),
+    "replay.maker_fee_rate": ("maker_fee_rate", "--maker-fee"),
+    "replay.taker_fee_rate": ("taker_fee_rate", "--taker-fee"),
+}
 _FEE = "a fraction of the amount: 0.0012 is 0.12 %"
 _FIELDS: Mapping[str, tuple[str, Callable[[str, Any], Any]]] = {
     "id": ("id", _matching(_ID, "up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit")),

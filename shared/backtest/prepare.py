@@ -232,7 +232,7 @@ def prepare(
         start_at=job.start_at,
         end_at=job.end_at,
         every_tick=every_tick,
-        notes=(*honest, *notes, *_short_history(job, candles, settings)),
+        notes=(*honest, *notes, *_short_history(job, candles, settings), *_holes(job, candles[Timeframe.M15])),
     )
     version = None if bundle is None else bundle.version
     return Prepared(
@@ -253,6 +253,19 @@ def _short_history(job: Job, candles: Mapping[Timeframe, Candles], settings: Set
         return ()
     whole = settings.market.window_candles
     return (f"Short history before the start ({' and '.join(short)} candles of {whole:,}): the first decisions know less.",)
+
+
+def _holes(job: Job, quarters: Candles) -> tuple[str, ...]:
+    """A few candles are always missing (maintenance, nobody traded); many make another period of the one that was asked for."""
+    grid = Timeframe.M15.ms
+    inside = quarters.opened_at[(quarters.opened_at >= job.start_at) & (quarters.opened_at < job.end_at)]
+    asked = (job.end_at - job.start_at) // grid
+    missing = asked - len(inside)
+    if missing <= MAX_SILENT_SHARE * asked:
+        return ()
+    longest = int(np.diff(inside, prepend=job.start_at - grid, append=job.end_at).max()) - grid
+    told = f"{missing:,} of the {asked:,} 15m candles of the period are missing, the longest hole lasts"
+    return (f"Holes: {told} {longest / 3_600_000:g} hours: nothing is decided there, and what is held waits.",)
 
 
 @cache

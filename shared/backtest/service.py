@@ -215,17 +215,22 @@ class Backtests:
         return prepare(job, settings=settings, source=place.source, bundle=bundle, notes=notes, stages=place.stages)
 
     def _checkpoint(self, held: HeldJob, prepared: Prepared) -> Mapping[str, Any] | None:
-        """Where to go on; None to begin: there is none yet, or the inputs are others now (candles came, code changed)."""
+        """Where to go on; None to begin: there is none yet, it is damaged, or the inputs are others now (candles, code)."""
         key = held.data["checkpoint"]
         blob = self._place.bucket.get(key) if key else None
         if blob is None:
             return None
-        stored = msgspec.json.decode(zlib.decompress(blob.data))
-        if stored["fingerprint"] != prepared.fingerprint:
-            log("backtest.begun_again", severity="WARNING", id=held.data["job"]["id"], because="the inputs have changed")
+        because = "the inputs have changed"
+        try:
+            stored = msgspec.json.decode(zlib.decompress(blob.data))
+            fingerprint, checkpoint = stored["fingerprint"], stored["replay"]
+        except (zlib.error, msgspec.DecodeError, KeyError, TypeError) as error:
+            fingerprint, checkpoint, because = None, None, f"the checkpoint is damaged ({type(error).__name__})"
+        if fingerprint != prepared.fingerprint:
+            log("backtest.begun_again", severity="WARNING", id=held.data["job"]["id"], because=because)
             return None
-        checkpoint: Mapping[str, Any] = stored["replay"]
-        return checkpoint
+        found: Mapping[str, Any] = checkpoint
+        return found
 
     def _save_checkpoint(self, held: HeldJob, name: str, prepared: Prepared, replay: Replay, changes: Mapping[str, Any]) -> str:
         """Write a checkpoint, point to it, and take the one before away."""

@@ -141,7 +141,7 @@ def _remedy(seen: Learned, start_at: int) -> str:
     before = f", end by {_minute(seen.from_at)}" if _candle_by(start_at) < seen.from_at else ""
     return (
         f"begin at {_minute(seen.allowed_at)} or later{before}, take a model that was trained before the period, "
-        "or name the override (inside training), and the result will say so"
+        "or say --inside-training (in a job: inside_training), and the result will say so"
     )
 
 

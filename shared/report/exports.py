@@ -50,13 +50,13 @@ def trade_rows(held: Sequence[Held]) -> list[dict[str, Any]]:
             "gross_jpy": trade.gross_jpy,
             "fees_jpy": trade.fees_jpy,
             "interest_jpy": trade.interest_jpy,
-            "slippage_jpy": trade.slippage_jpy,
+            "slippage_jpy": slippage_jpy,
             "net_jpy": trade.net_jpy,
             "ends_position": trade.ends_position,
             "agreeing": " ".join(sorted(one.entered.agreeing)) if one.entered else "",
         }
         for one in held
-        for trade in one.trades
+        for trade, slippage_jpy in zip(one.trades, one.slippages_jpy, strict=True)
     ]
 
 

@@ -2,11 +2,11 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from operator import attrgetter
 
-from shared.money import ZERO
+from shared.money import ZERO, jpy
 from shared.reasons import Reason
 from shared.replay.types import Entered, Replayed
 from shared.types import Fill, Purpose, Side, Trade
@@ -22,6 +22,7 @@ class Held:
         closed_at: When it ended; None while it is open.
         exit_price: The mean closing price, weighted by size; None where nothing was closed yet.
         reason: Why it ended; None while it is open.
+        opening_slippage_jpy: Slippage of all fills that opened it.
     """
 
     number: int
@@ -34,6 +35,7 @@ class Held:
     reason: Reason | None
     trades: tuple[Trade, ...]
     entered: Entered | None
+    opening_slippage_jpy: Decimal = ZERO
 
     @property
     def gross_jpy(self) -> Decimal:
@@ -52,8 +54,19 @@ class Held:
 
     @property
     def slippage_jpy(self) -> Decimal:
-        """Slippage of what was closed; it is inside the prices already."""
-        return sum((trade.slippage_jpy for trade in self.trades), ZERO)
+        """Slippage of what was closed, opening and closing, like its fees; it is inside the prices already."""
+        return sum(self.slippages_jpy, ZERO)
+
+    @property
+    def slippages_jpy(self) -> tuple[Decimal, ...]:
+        """The same for each of its trades: of the closing fill, and by size of the fills that opened it."""
+        found, closed, told = [], 0, ZERO
+        for trade in self.trades:
+            closed += trade.lots
+            due = jpy(self.opening_slippage_jpy * closed / self.lots)
+            found.append(trade.slippage_jpy + due - told)
+            told = due
+        return tuple(found)
 
     @property
     def net_jpy(self) -> Decimal:
@@ -73,13 +86,20 @@ def positions(replayed: Replayed) -> list[Held]:
     for trade in replayed.trades:
         part.append(trade)
         if trade.ends_position:
-            found.append(_held(part, [], number=len(found) + 1, entered=_before(orders, placed, part[0].opened_at)))
-            told = bisect_right(filled, trade.closed_at)
+            until = bisect_right(filled, trade.closed_at)
+            one = _held(part, [], number=len(found) + 1, entered=_before(orders, placed, part[0].opened_at))
+            found.append(replace(one, opening_slippage_jpy=_slippage(opening[told:until])))
+            told = until
             part = []
     if part or told < len(opening):
         opened_at = part[0].opened_at if part else opening[told].at
-        found.append(_held(part, opening[told:], number=len(found) + 1, entered=_before(orders, placed, opened_at)))
+        one = _held(part, opening[told:], number=len(found) + 1, entered=_before(orders, placed, opened_at))
+        found.append(replace(one, opening_slippage_jpy=_slippage(opening[told:])))
     return found
+
+
+def _slippage(fills: Sequence[Fill]) -> Decimal:
+    return sum((fill.slippage_jpy for fill in fills), ZERO)
 
 
 def _before(orders: Sequence[Entered], placed: Sequence[int], opened_at: int) -> Entered | None:

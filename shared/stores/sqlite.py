@@ -262,7 +262,14 @@ def _write(connection: sqlite3.Connection, batch: Sequence[Prepared], writer: st
 
 def _document(row: tuple[str, str, str]) -> Document:
     path, text, version = row
-    return Document(path=path, data=json.loads(text), version=version)
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise StoreBroken(
+            f"the stored document {path} is not JSON any more ({error})",
+            remedy="restore a copy of the database, or delete that row of its table documents",
+        ) from error
+    return Document(path=path, data=data, version=version)
 
 
 def _value(field: str) -> str:

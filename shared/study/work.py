@@ -5,6 +5,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TypeAlias
@@ -48,7 +49,8 @@ def study(
     outcomes: dict[int, Outcome] = {}
     groups = _groups(runs)
     left = {key: len(members) for key, members in groups.items()}
-    with opened(workers or Workers(), shared) as place, closing(_results(place, runs, groups, work)) as results:
+    workers = _no_more_than(len(runs), workers or Workers())
+    with opened(workers, shared) as place, closing(_results(place, runs, groups, work)) as results:
         for number, result, code in results:
             if place.elsewhere and code != code_here():
                 raise Unavailable(
@@ -63,6 +65,11 @@ def study(
             if not left[key]:
                 place.source.forget(key)
     return [outcomes[number] for number in range(len(runs))]
+
+
+def _no_more_than(runs: int, workers: Workers) -> Workers:
+    """As many workers as there are runs at most: every further process would be started to do nothing."""
+    return replace(workers, jobs=min(workers.jobs, max(1, runs)))
 
 
 @cache

@@ -111,6 +111,15 @@ def test_a_model_is_trained_on_the_days_before_where_it_is_asked(tmp_path, capsy
     assert (again["end_equity_jpy"], again["model"]) == (trained["end_equity_jpy"], trained["model"])
 
 
+def test_a_model_that_was_asked_to_learn_from_more_than_there_is_says_what_it_had(tmp_path, capsys, monkeypatch) -> None:
+    for name in ("ROUNDS", "FOREST_TREES"):
+        monkeypatch.setenv(f"BOT_LEARNING__{name}", "6")
+    path = write_csv(tmp_path / "quarters.csv", aggregate(market(), Timeframe.M15))
+    trained = run(capsys, "--candles", path, *PERIOD, "--profile", "loose", "--train", "3000")
+    note = next(note for note in trained["notes"] if "was trained for this backtest" in note)
+    assert "on the 60 days (3000 were asked for) of candles that end 48 candles before the period" in note
+
+
 def test_the_check_compares_what_the_past_said_and_passes(home, capsys) -> None:
     told = run(capsys, *PERIOD, "--profile", "loose", "--check")
     assert told["check"]["passed"]
@@ -145,7 +154,8 @@ def test_a_time_limit_leaves_an_incomplete_result(home, capsys, monkeypatch) -> 
         (["--from", "2026-02-01", "--to", "2026-02-05"], "--from was 2026-02-01 00:00 UTC: the model"),
         ([*PERIOD, "--candles", "nowhere.csv"], "nowhere.csv does not exist"),
         (["--from", "2026-03-03", "--to", "2027-03-03"], "--to was 2027-03-03 00:00 UTC: the 15m candles of the archive end"),
-        ([*PERIOD, "--out", "/dev/null/x"], "cannot be written"),
+        ([*PERIOD, "--out", "/dev/null/x"], "--out was '/dev/null/x': /dev/null is not a folder"),
+        ([*PERIOD, "--set", "capital_jpy=5"], "--set capital_jpy has a field of its own"),
     ],
 )
 def test_a_persons_mistake_is_one_sentence_that_names_the_option(home, capsys, options, says) -> None:

@@ -133,6 +133,10 @@ def test_every_bad_field_is_named_with_what_would_be_right(tmp_path) -> None:
         ([1, 2], "body"),
         ({"message": {"data": "no base64"}}, "message"),
         ({"work": 5}, "work"),
+        ({"work": "../bots/default"}, "work"),
+        ({"cancel": "a/b"}, "cancel"),
+        ({**JOB, "end": "9999-12-31T23:45:00-14:00"}, "end"),
+        ({**JOB, "overrides": {"risk.max_losses": 2**63}}, "overrides.risk.max_losses"),
         ({"work": "x", "slice_seconds": -1}, "slice_seconds"),
         ({"cancel": "x", "why": "so"}, "why"),
     ]
@@ -143,7 +147,13 @@ def test_every_bad_field_is_named_with_what_would_be_right(tmp_path) -> None:
             assert answer["field"] == field, (body, answer)
             assert answer["error"].startswith(field)
             assert answer["remedy"]
-        assert requests.post(url, data="{", timeout=30).json()["field"] == "body"
+        for text in ("{", "[" * 100_000, '{"start": NaN}', "\u65e5"):
+            answer = requests.post(url, data=text.encode(), timeout=30)
+            assert (answer.status_code, answer.json()["field"]) == (400, "body"), text[:10]
+        for name in ("../x", "a/b", "\0", "x" * 5000, ""):
+            for ask in (requests.get, requests.delete):
+                answer = ask(url, params={"id": name}, timeout=30)
+                assert (answer.status_code, answer.json()["field"]) == (400, "id"), name[:10]
         assert requests.put(url, json={}, timeout=30).status_code == 405
         for code, answer in (
             post(url, {"work": "nobody"}),
@@ -215,6 +225,19 @@ def test_a_worker_killed_in_a_slice_is_replaced_after_its_lease_and_the_result_h
     assert [line["from_share"] for line in went_on] == [pytest.approx(at_kill["share"], abs=0.1)], "not from the beginning"
     assert went_on[0]["from_share"] >= 0.4
     assert result_files(home, done) == uninterrupted(tmp_path / "other", LONG)
+
+
+def test_a_job_whose_checkpoint_is_damaged_is_begun_again_and_ends_with_the_same_bytes(tmp_path) -> None:
+    home = tmp_path / "home"
+    backtests = backtests_in(home_at(home, **SLOW))
+    for name, damage in (("cut", lambda data: data[: len(data) // 2]), ("other", lambda _: b"no checkpoint")):
+        backtests.submit(parse({**LONG, "id": name}))
+        assert backtests.work(name, seconds=0.2)["more"]
+        (checkpoint,) = (home / "bucket" / "backtests" / name / "checkpoints").iterdir()
+        checkpoint.write_bytes(damage(checkpoint.read_bytes()))
+        done = backtests.work(name, seconds=300)
+        assert (done["status"], done["slices"]) == ("done", 2), done
+        assert result_files(home, done) == uninterrupted(tmp_path / f"other-{name}", LONG)
 
 
 def test_of_two_workers_at_once_one_holds_the_job(tmp_path) -> None:

@@ -21,7 +21,7 @@ from shared.stores.bundles import BundleRegistry
 from shared.stores.folder import FolderBucket
 from shared.stores.sqlite import SqliteDocuments
 from shared.stores.trials import TrialLog
-from shared.study import Workers
+from shared.study import Workers, places
 from shared.study.given import Folder, inputs, stages_key
 from shared.study.places import CLUSTERS
 from shared.trials import History, sharpes
@@ -66,6 +66,20 @@ def test_the_results_are_the_same_in_the_same_order_with_any_number_of_processes
     assert [outcome.run.number for outcome in told[0]] == list(range(len(runs))) == list(range(12))
     assert all(one == told[0] for one in told)
     assert len({outcome.measured for outcome in told[0]}) == 12
+
+
+def test_no_more_workers_are_started_than_there_are_runs(shared, monkeypatch):
+    asked: list[int] = []
+    opened = places._here
+
+    def watched(workers, given):
+        asked.append(workers.jobs)
+        return opened(workers, given)
+
+    monkeypatch.setattr(places, "_here", watched)
+    runs = made_runs({"risk.stop_atr": (2, 3)}, parts=1)
+    done = study.study(shared, runs, workers=Workers(jobs=100_000, backend="threading"), work=numbers_of)
+    assert (len(done), asked) == (2, [2])
 
 
 def test_every_run_gets_exactly_what_it_would_get_alone(shared):
@@ -280,6 +294,7 @@ def test_the_same_thing_tried_by_backtest_and_by_study_counts_once(home, tmp_pat
     [
         (["--vary", "risk.stop_at=1,2"], "unknown setting 'stop_at'"),
         (["--vary", "risk.stop_atr=-1"], "risk.stop_atr was -1"),
+        (["--vary", "replay.taker_fee_rate=0.5"], "replay.taker_fee_rate was 0.5"),
         (["--vary", "risk.stop_atr"], "--vary was"),
         (["--vary", "risk.stop_atr=1", "--vary", "risk.stop_atr=2"], "varied twice"),
         (["--vary", "learning.days=1,2"], "no backtest of a given model depends on learning"),

@@ -19,6 +19,13 @@ def text(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).isoformat()
 
 
+def nested(depth: int) -> dict:
+    inner: dict = {"a": 1}
+    for _ in range(depth):
+        inner = {"a": inner}
+    return inner
+
+
 def test_the_defaults_are_a_million_yen_on_15m_candles_with_the_champion() -> None:
     job = parse(PERIOD)
     assert job == Job(start_at=JANUARY, end_at=JANUARY + 31 * 86_400_000)
@@ -83,6 +90,7 @@ def test_nested_and_dotted_overrides_are_the_same_job() -> None:
         ({"start": "2026-13-01"}, "start"),
         ({"start": "2026-01-01T00:01:00Z"}, "start"),
         ({"start": "2016-01-01"}, "start"),
+        ({"end": "9999-12-31T23:45:00-14:00"}, "end"),
         ({"end": "2026-01-01"}, "end"),
         ({"end": ""}, "end"),
         ({"timeframe": "4h"}, "timeframe"),
@@ -97,6 +105,9 @@ def test_nested_and_dotted_overrides_are_the_same_job() -> None:
         ({"profile": ""}, "profile"),
         ({"overrides": [1]}, "overrides"),
         ({"overrides": {"": 1}}, "overrides"),
+        ({"overrides": {"x" * 101: 1}}, "overrides"),
+        ({"overrides": {"risk.max_losses": 2**63}}, "overrides.risk.max_losses"),
+        ({"overrides": nested(900)}, "overrides"),
         ({"overrides": {"replay": {"maker_fee_rate": 0.1}}}, "overrides.replay.maker_fee_rate"),
         ({"overrides": {"learning.days": 5}}, "overrides.learning.days"),
         ({"overrides": {"mode": "live"}}, "overrides.mode"),

@@ -64,6 +64,18 @@ def test_the_result_of_a_short_history_says_so(source) -> None:
     assert made.inputs.notes == ("Short history before the start (180 of 4h candles of 1,000): the first decisions know less.",)
 
 
+def test_the_result_of_a_period_with_holes_says_so_and_a_few_missing_candles_are_ordinary(quarters) -> None:
+    def notes(first: int, last: int) -> tuple[str, ...]:
+        holed = FileSource(name="the file", candles=without(quarters, first, last))
+        made = prepare(job(30, 35), settings=settings(), source=holed, bundle=None, notes=(), stages=pipeline.stages)
+        return tuple(note for note in made.inputs.notes if note.startswith("Holes"))
+
+    assert notes(30 * 96 + 10, 30 * 96 + 14) == ()
+    (said,) = notes(30 * 96 + 10, 32 * 96 + 10)
+    assert said.startswith("Holes: 192 of the 480 15m candles of the period are missing, the longest hole lasts 48 hours: ")
+    assert "lasts 24 hours" in notes(30 * 96, 31 * 96)[0], "also where it begins"
+
+
 @pytest.mark.parametrize(
     ("first", "last", "field", "says"),
     [

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -19,6 +20,7 @@ from shared.performance.hold import held_series
 from shared.report import files
 from shared.report.exports import TRADE_COLUMNS, equity_csv
 from shared.report.parquet import equity_parquet
+from shared.types import Purpose
 from tests.made_replays import made_candles, made_replay
 
 DAYS = 40
@@ -85,9 +87,24 @@ def test_the_trades_of_the_csv_are_those_of_the_replay(replayed, made):
         assert Decimal(row["entry_price"]) == jpy(trade.entry_price)
         assert int(row["exit_price"]) == trade.exit_price
         amounts = [Decimal(row[f"{name}_jpy"]) for name in ("gross", "fees", "interest", "slippage", "net")]
-        assert amounts == [trade.gross_jpy, trade.fees_jpy, trade.interest_jpy, trade.slippage_jpy, trade.net_jpy]
+        told = [trade.gross_jpy, trade.fees_jpy, trade.interest_jpy, amounts[3], trade.net_jpy]
+        assert amounts == told
+        assert amounts[3] >= trade.slippage_jpy, "with what the fills that opened it lost"
         assert row["ends_position"] == str(trade.ends_position).lower()
         assert row["agreeing"].split() == sorted(row["agreeing"].split())
+
+
+def test_the_slippage_of_all_trades_is_the_one_that_was_measured():
+    whole = made_replay(days=DAYS, trades=45, held_at_end=False)
+    # as from 15m candles alone, where every entry pays for crossing
+    crossing = [replace(fill, slippage_jpy=jpy(fill.lots)) if fill.purpose is Purpose.ENTRY else fill for fill in whole.fills]
+    whole = replace(whole, fills=tuple(crossing))
+    performance = measure(whole)
+    made = files(whole, performance, candles=made_candles(days=DAYS), title="a run", parquet=False)
+    rows = list(csv.DictReader(io.StringIO(made["trades.csv"].decode(), newline="")))
+    assert len(rows) >= 40
+    assert sum(Decimal(row["slippage_jpy"]) for row in rows) == performance.costs.slippage_jpy
+    assert performance.costs.slippage_jpy > sum(trade.slippage_jpy for trade in whole.trades)
 
 
 @pytest.mark.parametrize(("name", "column"), [("trades.csv", "opened_at"), ("trades.csv", "closed_at"), ("equity.csv", "at")])

@@ -387,3 +387,14 @@ def test_the_newest_of_many_documents_is_found_without_reading_them_all(store):
     for _ in range(20):
         assert store.query("ticks", field="at", op=">=", value=0, descending=True, limit=1)[0].data["at"] == 2999
     assert (time.perf_counter() - began) / 20 < 0.01
+
+
+def test_a_document_that_is_no_json_any_more_is_named_with_what_to_do(store, path):
+    store.create("trials/one", {"a": 1})
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("UPDATE documents SET data = '{\"a\":' WHERE path = 'trials/one'")
+        other.commit()
+    for ask in (lambda: store.get("trials/one"), lambda: store.query("trials")):
+        with pytest.raises(StoreBroken, match="trials/one is not JSON any more") as caught:
+            ask()
+        assert "restore a copy" in caught.value.remedy
