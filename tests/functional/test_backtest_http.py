@@ -306,7 +306,7 @@ def test_a_job_on_the_models_own_past_is_refused_unless_it_is_named(tmp_path) ->
     with backtest_process(environ, log=tmp_path / "log") as (url, _):
         code, refused = post(url, {**inside, "id": "past"})
         assert (code, refused["field"]) == (400, "start")
-        assert "inside training" in refused["remedy"]
+        assert "inside_training" in refused["remedy"]
         code, named = post(url, {**inside, "id": "named", "inside_training": True})
         assert code == 200
         assert named["result"]["summary"]["notes"][0].startswith("INSIDE TRAINING")
