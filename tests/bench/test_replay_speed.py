@@ -1,6 +1,6 @@
 """How fast a replay is, beside other engines on the same work. Reports; a timing never fails.
 
-scripts/bot test --full tests/bench/test_replay_speed.py -s
+scripts/bot test --full tests/bench/test_replay_speed.py
 """
 
 from collections import Counter

@@ -1,6 +1,6 @@
 """Cold start, warm tick and memory of the real function process with local stores. Reports; a timing never fails.
 
-scripts/bot test --full tests/bench/test_tick_start.py -s
+scripts/bot test --full tests/bench/test_tick_start.py
 """
 
 import os

@@ -3,7 +3,7 @@
 Reports; a timing never fails by itself. What must not happen is that the work a candle or a trade costs grows with their
 number: visits are counted for that, and times compared with each other, never with a clock.
 
-scripts/bot test --full tests/bench/test_vote_speed.py -s
+scripts/bot test --full tests/bench/test_vote_speed.py
 """
 
 import cProfile
