@@ -65,7 +65,6 @@ class AccountInHand:
         """
         self.account = account
         self.now = account.settled_until
-        self.received_at = self.now
         self.records: list[OrderRecord] = []
         self.snapshots: list[Snapshot] = []
         self._told: tuple[PaperAccount, Holdings] | None = None
@@ -80,7 +79,7 @@ class AccountInHand:
 
     def arrive(self, received_at: int) -> None:
         """A tick begins."""
-        self.now = self.received_at = received_at
+        self.now = received_at
         self.records = []
 
     def now_ms(self) -> int:

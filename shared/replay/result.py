@@ -93,7 +93,7 @@ def _denials(
 ) -> dict[Reason, int]:
     """Why nothing was entered, a reason a candle: what a tick decided; else what was held or denied; else the screen's rule.
 
-    The screen knows nothing of holes in the data and of ticks that were missed: there it names the rule that comes after.
+    The screen knows nothing of ticks that were missed or late: there it names the rule that comes after.
     """
     codes = {why: code for code, why in enumerate(Reason)}
     reason = np.full(stop - first, -1, dtype=np.int16)
