@@ -174,9 +174,10 @@ class _Tick:
     def _reconcile(self) -> None:
         """Only an account that was read and booked whole is `trusted`: on anything less nothing is decided."""
         try:
-            self.turn.resumed_at = int(self.control.get("resumed_at", 0))
+            # What protection needs comes first: a control document that makes no sense must not take it away.
             self._recover_plans()
             self.turn.holdings = self.ports.exchange.reconcile(self.ports.clock.now_ms())
+            self.turn.resumed_at = int(self.control.get("resumed_at", 0))
             self.turn.book(self.turn.holdings)
             self.turn.state = self.turn.state.after_unsaved(self.unsaved)
             self.trusted = True

@@ -193,6 +193,18 @@ def test_a_control_document_that_makes_no_sense_stops_entries_but_never_protecti
     assert ports.documents.get("bots/default").data["lease"]["expires_at"] == 0
 
 
+def test_a_control_document_that_makes_no_sense_does_not_hide_the_plan_of_an_entry_that_no_tick_saved(scene) -> None:
+    ports, before = entered(scene)
+    without_stops(ports)
+    state = ports.documents.get("bots/default").data["state"]
+    changed(ports, "bots/default", state={**state, "plan": None})
+    changed(ports, ports.documents.query("intents")[0].path, open_for="default")
+    ports.documents.create("control/current", {"resumed_at": "yesterday", "who": "somebody", "why": "by hand", "at": NOW})
+    report = scene.tick(NOW + 2 * INTERVAL, ports)
+    stops = [record.intent.trigger_price for record in report.orders if record.intent.purpose is Purpose.STOP]
+    assert stops == [before.plan.stop_price]
+
+
 def test_a_surprise_while_loading_gives_lease_and_claim_back(scene) -> None:
     ports, _ = entered(scene)
     changed(ports, "bots/default", state=["not", "a", "mapping"])
