@@ -198,11 +198,13 @@ def test_a_control_document_that_makes_no_sense_does_not_hide_the_plan_of_an_ent
     without_stops(ports)
     state = ports.documents.get("bots/default").data["state"]
     changed(ports, "bots/default", state={**state, "plan": None})
-    changed(ports, ports.documents.query("intents")[0].path, open_for="default")
+    intent = ports.documents.query("intents")[0]
+    own = before.plan.stop_price - 7  # not what the last range would give
+    changed(ports, intent.path, open_for="default", plan={**intent.data["plan"], "stop_price": own})
     ports.documents.create("control/current", {"resumed_at": "yesterday", "who": "somebody", "why": "by hand", "at": NOW})
     report = scene.tick(NOW + 2 * INTERVAL, ports)
     stops = [record.intent.trigger_price for record in report.orders if record.intent.purpose is Purpose.STOP]
-    assert stops == [before.plan.stop_price]
+    assert stops == [own]
 
 
 def test_a_surprise_while_loading_gives_lease_and_claim_back(scene) -> None:
