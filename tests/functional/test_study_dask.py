@@ -60,7 +60,16 @@ def cluster(tmp_path_factory):
         for process in reversed(processes):
             process.terminate()
         for process in processes:
-            process.wait(timeout=PATIENCE_SECONDS)
+            _ended(process)
+
+
+def _ended(process: subprocess.Popen[bytes]) -> None:
+    """Wait for its end. A worker whose scheduler went first may wait for it forever: the cluster is only borrowed, so kill it."""
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(timeout=PATIENCE_SECONDS)
 
 
 def made_runs():
