@@ -20,6 +20,12 @@ DEFAULTS = Path(__file__).with_name("bot.yaml")
 PREFIX = "BOT_"
 NOT_SETTINGS = frozenset({"BOT_REQUIRE", "BOT_BUNDLE_SIGNING_KEY", "BOT_PROFILE", "BOT_VENV"})
 
+NOT_HASHED = (
+    *("home", "state", "bucket", "clock", "exchange", "discord", "alerts"),
+    *("replay", "backtest", "study", "gate", "retrain"),
+)
+"""What cannot change a decision of a tick with a given model."""
+
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Positive = Annotated[float, msgspec.Meta(gt=0.0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0.0)]
@@ -75,11 +81,14 @@ class LearnerWeights:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearningSettings:
-    """Label, split, size and seed of the training."""
+    """Features, label, split, size and seed of the training."""
 
     days: Count
+    features: Literal["model", "phase19", "phase22"]
+    label: Literal["barriers", "next_candle"]
     barrier_atr: Positive
     horizon_candles: Count
+    move_rate: Positive
     validation_share: Share
     rounds: Count
     forest_trees: Count
@@ -87,12 +96,87 @@ class LearningSettings:
     learning_rate: Positive
     seed: int
     weights: LearnerWeights
+    weights_from: Literal["settings", "fitted"]
+    calibration: Literal["platt", "temperature"]
+    row_step: Count
+    volatility_head: bool
+    meta_head: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateSettings:
+    """What must be shown before a model may enter. Sources of the thresholds: docs/adr."""
+
+    history_days: Count
+    confidence: Annotated[float, msgspec.Meta(ge=0.5, lt=1.0)]
+    max_calibration_error: Share
+    max_opposite_share: Share
+    shuffles: Annotated[int, msgspec.Meta(ge=0)]
+    random_runs: Count
+    min_psr: Share
+    min_dsr: Share
+    max_pbo: Share
+    min_trades: Count
+    min_years: Positive
+    min_effective_rows: Count
+    champion_confidence: Annotated[float, msgspec.Meta(ge=0.5, lt=1.0)]
+    champion_calibration_slack: Share
+    max_month_share: Share
+    min_good_months: Share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrainSettings:
+    """The weekly retraining."""
+
+    every_days: Count
+    time_limit_seconds: Positive
+    lease_seconds: Positive
+    promote: bool
+    shadow_days: NotNegative
+    archive_days: Count
+    keep_versions: Count
+    jobs: Annotated[int, msgspec.Meta(ge=0, le=256)]
+    tune_every_days: NotNegative
+    tune_trials: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchSettings:
+    """What makes a serving model suspect, and whether a suspect model may still enter."""
+
+    max_age_days: Positive
+    overdue_days: Positive
+    least_rows: Count
+    least_spread: NotNegative
+    hit_rate_slack: Share
+    calibration_slack: Share
+    forbid_entries: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExposureSettings:
+    """The target policy: weight x capital instead of one entry with stop and target."""
+
+    volatility_target: Positive
+    band: Share
+    stop_rate: Annotated[float, msgspec.Meta(gt=0.0, lt=0.9)]
+    passive_seconds: NotNegative
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskSettings:
     """All limits."""
 
+    policy: Literal["barrier", "target"]
+    entry: Literal["value", "threshold"]
+    min_probability: Share
+    veto_below: Share
+    shrink_by_vote: bool
+    volatility_target: Annotated[float, msgspec.Meta(gt=0.0)] | None
+    volatility_reach: Annotated[float, msgspec.Meta(ge=1.0)]
+    overrule_model: str
+    exposure: ExposureSettings
     stop_atr: Positive
     target_atr: Positive
     max_hold_candles: Count
@@ -192,6 +276,9 @@ class Settings:
     strategies: Strategies
     consensus: Consensus
     learning: LearningSettings
+    gate: GateSettings
+    retrain: RetrainSettings
+    watch: WatchSettings
     risk: RiskSettings
     stages: dict[str, Share]
     execution: ExecutionSettings
@@ -211,7 +298,7 @@ class Settings:
     def hash(self) -> str:
         """Twelve hex digits that change when any setting changes that can change a decision (addresses cannot)."""
         told = msgspec.to_builtins(self)
-        for name in ("home", "state", "bucket", "clock", "exchange", "discord", "alerts", "replay", "backtest", "study"):
+        for name in NOT_HASHED:
             told.pop(name)
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 

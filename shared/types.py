@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -219,10 +219,17 @@ class Votes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Barriers:
-    """The label that a model was trained on: which of two barriers, `atr_multiple` x ATR(14) away, is touched first."""
+    """The label that a model was trained on, and so what its probabilities are about.
+
+    kind `barriers`: which of two levels, `atr_multiple` x ATR(14) away, is touched first within `horizon_candles`.
+    kind `next_candle`: whether the next close lies more than `move_rate` below or above this one (the seeds' label): no level
+    is touched, so that no expected value follows from it.
+    """
 
     atr_multiple: float
     horizon_candles: int
+    kind: Literal["barriers", "next_candle"] = "barriers"
+    move_rate: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +237,8 @@ class Prediction:
     """Calibrated probabilities (n, 3) in the order lower barrier first, neither, upper first; NaN where there are none.
 
     `unasked` (n,) marks the rows that could have been predicted, but that nobody asked for; None: every row was asked for.
+    `volatility` (n,) is the forecast of the realised volatility of the next 4 hours (root of the sum of squared 15m returns, a
+    rate), `p_vote` (n,) the probability that the consensus' own trade pays; NaN where there is none, None without that head.
     """
 
     as_of: IntArray
@@ -237,6 +246,8 @@ class Prediction:
     model: str
     barriers: Barriers
     unasked: BoolArray | None = None
+    volatility: FloatArray | None = None
+    p_vote: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,7 +261,12 @@ class Vote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
-    """One row of the array stages: all that the scalar rules need to know of candle `as_of`."""
+    """One row of the array stages: all that the scalar rules need to know of candle `as_of`.
+
+    `volatility` is the model's forecast for the next 4 hours and `volatility_past` what the last 4 hours had (both the root of
+    the sum of squared 15m returns). `p_vote`: that the consensus' own trade pays. `target_weight` in [-1, 1] is the exposure
+    that a strategy with a target wants, and `target_as_of` the close of the 4h candle that it rests on.
+    """
 
     as_of: int
     close: int
@@ -266,6 +282,11 @@ class Signal:
     price_z: float = 0.0
     volume_z: float = 0.0
     warm: bool = True
+    volatility: float | None = None
+    volatility_past: float | None = None
+    p_vote: float | None = None
+    target_weight: float | None = None
+    target_as_of: int | None = None
 
 
 class Action(StrEnum):

@@ -10,7 +10,7 @@ import msgspec
 from shared.errors import BadBundle
 from shared.types import Barriers
 
-SCHEMA = 1
+SCHEMA = 2
 CLASSES = ("lower", "neither", "upper")
 MANIFEST, SIGNATURE, MODEL = "manifest.json", "manifest.sig", "model.npz"
 
@@ -65,13 +65,21 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One line of the verdict."""
+    """One line of the verdict.
+
+    `group` tells what it decides: whether the bundle may serve, whether it may enter, whether it takes the champion's place;
+    a `note` decides nothing. `lower` and `upper` are the ends of the value's interval, where it has one. A value that could not
+    be found is None: such a check has not passed.
+    """
 
     name: str
-    value: float
+    value: float | None
     threshold: float
     passed: bool
     meaning: str
+    group: Literal["serve", "enter", "champion", "note"] = "serve"
+    lower: float | None = None
+    upper: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +89,55 @@ class Verdict:
     may_serve: bool
     may_enter: bool
     checks: tuple[Check, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """How a feature or a score (`score:upper`, `score:lower`) was distributed on the rows that the model was judged on.
+
+    `edges` are the inner edges of the bins, `shares` what fell into each (one more than edges). `psi_alarm` and `ks_alarm` are
+    the levels that windows of the model's own past reached one time in a hundred.
+    """
+
+    name: str
+    edges: tuple[float, ...]
+    shares: tuple[float, ...]
+    psi_alarm: float
+    ks_alarm: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """What the model showed where it was judged: live predictions are held against it."""
+
+    hit_rate: float
+    calibration_error: float
+    log_loss: float
+    spread: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolatilityHead:
+    """log of the realised volatility of the next 4 hours.
+
+    trees: `base` + the sum of its trees (class column 0 of their values). har: `har[0]` + `har[1:]` x log of the realised
+    volatilities of the last 4 hours, day and week. `serves` names the one that was better out of sample.
+    """
+
+    trees: int
+    base: float
+    har: tuple[float, float, float, float]
+    serves: Literal["trees", "har"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetaHead:
+    """Probability that the consensus' own trade pays after costs: 1 / (1 + exp(-(slope x (base + trees) + offset)))."""
+
+    trees: int
+    base: float
+    slope: float
+    offset: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +175,12 @@ class Manifest:
     parent: str | None
     golden: Golden
     verdict: Verdict
+    recipe: str = ""
+    policy: str = "barrier"
+    volatility: VolatilityHead | None = None
+    meta: MetaHead | None = None
+    references: tuple[Reference, ...] = ()
+    promise: Promise | None = None
     dtype: str = "float32"
     notes: tuple[str, ...] = field(default=())
 

@@ -64,7 +64,7 @@ def cluster(tmp_path_factory):
 
 
 def _ended(process: subprocess.Popen[bytes]) -> None:
-    """Wait for its end. A worker whose scheduler went first may wait for it forever: the cluster is only borrowed, so kill it."""
+    """Wait for its end. A worker whose scheduler went first may wait for it forever; it is only borrowed, so kill it."""
     try:
         process.wait(timeout=10)
     except subprocess.TimeoutExpired:

@@ -119,7 +119,7 @@ def test_an_old_schema_is_refused_before_its_fields_are_read(files, version):
     refused({**files, MANIFEST: told, SIGNATURE: sign(told, SIGNING_KEY)}, version, "parse: manifest.json has schema 0")
 
 
-@pytest.mark.parametrize("told", [b"{", b"[]", b'{"schema": 1}', b'{"schema": "1"}', b"\xff\xfe"])
+@pytest.mark.parametrize("told", [b"{", b"[]", b'{"schema": 2}', b'{"schema": "2"}', b"\xff\xfe"])
 def test_a_malformed_manifest_is_refused(files, version, told):
     refused({**files, MANIFEST: told, SIGNATURE: sign(told, SIGNING_KEY)}, version, "parse: manifest.json is malformed")
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from shared import settings as configuration
-from shared.ensemble.manifest import Calibration, Golden, Interval, Manifest, Verdict
+from shared.ensemble.manifest import SCHEMA, Calibration, Golden, Interval, Manifest, Verdict
 from shared.errors import UserError
 from shared.jst import utc_text
 from shared.replay.honesty import learned, refuse_training
@@ -29,7 +29,7 @@ def manifest(**parts: Interval) -> Manifest:
     days = {"training": (10, 20), "calibrating": (21, 22), "validation": (23, 25)}
     made = {name: part(T0 + first * DAY, T0 + last * DAY) for name, (first, last) in days.items()}
     return Manifest(
-        schema=1,
+        schema=SCHEMA,
         version="20260126T0000Z-abc-12345678",
         files={},
         features=("rsi_14",),

@@ -1,0 +1,114 @@
+"""What the gate is shown. Every array is in the order of time; nothing in it was seen by the model that it is about."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from shared.types import FloatArray, Int8Array, IntArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Out-of-sample predictions of one recipe or model, (n,) rows.
+
+    Attributes:
+        as_of: Instant of each decision.
+        end_at: When its label was known.
+        label: 0 lower, 1 neither, 2 upper.
+        weight: Uniqueness of the label among these rows; the sum is the number of independent ones.
+        probabilities: (n, 3) what the model said.
+        volatility_only: (n, 3) what a model said that was trained on the same rows and sees nothing but past volatility.
+        known_at: When the last label was known that the predicting model had learned from or was calibrated on.
+    """
+
+    as_of: IntArray
+    end_at: IntArray
+    label: Int8Array
+    weight: FloatArray
+    probabilities: FloatArray
+    volatility_only: FloatArray
+    known_at: IntArray
+
+    def __len__(self) -> int:
+        """How many rows."""
+        return len(self.as_of)
+
+    @property
+    def effective(self) -> float:
+        """How many independent labels they are worth."""
+        return float(self.weight.sum())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Money:
+    """What the out-of-sample predictions did after costs, by the rules of the tick.
+
+    Attributes:
+        day_at: (d,) begin of each JST day.
+        returns: (d,) net return of the equity on each day.
+        hold: (d,) what buying and holding returned.
+        closed_at: (t,) when each position was closed.
+        net_rates: (t,) what it brought after all costs, as a share of what was put in.
+        random: (r,) mean of `net_rates` of as many random entries with the same barriers, one value a draw.
+    """
+
+    day_at: IntArray
+    returns: FloatArray
+    hold: FloatArray
+    closed_at: IntArray
+    net_rates: FloatArray
+    random: FloatArray
+
+    @property
+    def years(self) -> float:
+        """How long it is."""
+        return len(self.day_at) / 365.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trials:
+    """What was tried before on such data, from the append-only log: this very try included.
+
+    `sharpes` (k,) are Sharpe ratios per day of the tries that had one. `matrix` (d, c): daily returns of the configurations
+    tried side by side on the same days, for the probability of overfitting; None where there was only one.
+    """
+
+    count: int
+    sharpes: FloatArray
+    matrix: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rival:
+    """The champion on rows that neither's training, label ends and embargo have touched: the same rows for both."""
+
+    version: str
+    source: Literal["folds", "shadow"]
+    challenger: Rows
+    champion: Rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Everything that the gate looks at.
+
+    Attributes:
+        rows: Out-of-sample predictions; None for a policy that asks no model for direction.
+        money: The replay of them; None where there was none.
+        trials: From the trial log.
+        rival: The champion beside it; None where nothing serves.
+        shuffled: Skills of refits on shuffled labels, judged on the true ones.
+        embargo_ms: What must lie between the last label known and a decision.
+        step_ms: Length of a row.
+        seed: Of all resampling.
+    """
+
+    rows: Rows | None
+    money: Money | None
+    trials: Trials
+    rival: Rival | None = None
+    shuffled: FloatArray = field(default_factory=lambda: np.zeros(0))
+    embargo_ms: int = 0
+    step_ms: int = 900_000
+    seed: int = 7

@@ -1,0 +1,59 @@
+"""What a walk-forward gives: folds, and the predictions of each on candles that it had not seen."""
+
+from dataclasses import dataclass
+
+from models.gate.types import Rows
+from shared.ensemble.manifest import Interval
+from shared.types import Barriers, Features, FloatArray, Prediction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fold:
+    """One retraining: what it learned from, and the decisions [from_at, to_at) that are its own."""
+
+    number: int
+    from_at: int
+    to_at: int
+    training: Interval
+    calibrating: Interval
+    trees: int
+    seconds: float
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walked:
+    """Out-of-sample predictions over all rows of the features: each from the newest model that there was then.
+
+    `probabilities` (n, 3), rounded to 1e-6, and `volatility`, `p_vote` (n,) are NaN on rows that no fold decides. `rows` are
+    those of them whose label is known, for the gate. `recipe` is the hash of everything that makes a model but its candles.
+    """
+
+    recipe: str
+    barriers: Barriers
+    folds: tuple[Fold, ...]
+    probabilities: FloatArray
+    rows: Rows
+    volatility: FloatArray | None = None
+    p_vote: FloatArray | None = None
+
+    @property
+    def start_at(self) -> int:
+        """The first decision."""
+        return self.folds[0].from_at
+
+    @property
+    def end_at(self) -> int:
+        """After the last."""
+        return self.folds[-1].to_at
+
+    def prediction(self, features: Features) -> Prediction:
+        """What the rules are told, row by row. `features`: those that were walked over."""
+        return Prediction(
+            as_of=features.as_of,
+            probabilities=self.probabilities,
+            model=f"walk-forward-{self.recipe}",
+            barriers=self.barriers,
+            volatility=self.volatility,
+            p_vote=self.p_vote,
+        )
