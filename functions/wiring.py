@@ -30,6 +30,8 @@ from shared.stores.state import BotDocuments, PaperDocument
 from shared.types import Alert, Level, PositionPlan, TickReport
 
 if TYPE_CHECKING:
+    from models.retrain import CandleHistory
+    from models.retrain import Place as RetrainPlace
     from shared.backtest.service import Place
 
 
@@ -158,6 +160,47 @@ def backtest_place(settings: Settings, environ: Mapping[str, str]) -> "Place":
     )
 
 
+def retrain_place(
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    history: "CandleHistory | None" = None,
+    fetch: bool = True,
+    dry_run: bool = False,
+) -> "RetrainPlace":
+    """Where retrainings take place; `history` stands in for the archive, into which `fetch` collects what is missing.
+
+    A dry run works on copies: it reads what is stored and writes nothing.
+    """
+    from models.commit import commit
+    from models.keys import signing_key
+    from models.retrain import ArchiveHistory
+    from models.retrain import Place as RetrainPlace
+    from shared.stores.candles import CandleArchive
+
+    clock, bucket, documents = clock_for(settings), bucket_for(settings), documents_for(settings)
+    sink = sink_for(settings, environ)
+    key = signing_key(settings, environ)
+    if dry_run:
+        from shared.alerts.discord import LogSink
+
+        documents, bucket, sink = _copied_to_learn(documents), _Unwritten(bucket), LogSink(log)
+    if history is None:
+        feed = feed_for(settings, clock, bucket) if fetch else None
+        history = ArchiveHistory(archive=CandleArchive(bucket), feed=feed)
+    return RetrainPlace(
+        settings=settings,
+        documents=documents,
+        bucket=bucket,
+        clock=clock,
+        history=history,
+        sink=sink,
+        signing_key=lambda: key,
+        public_keys=public_keys(settings),
+        commit=commit(environ),
+    )
+
+
 def _scheme(url: str, name: str, known: tuple[str, ...]) -> tuple[str, str]:
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in known:
@@ -181,6 +224,18 @@ def _copied(documents: DocumentStore, settings: Settings) -> DocumentStore:
             copy.create(path, data)
     for intent in BotDocuments(documents, settings.id).open_intents():
         copy.create(intent.path, intent.data)
+    documents.close()
+    return copy
+
+
+def _copied_to_learn(documents: DocumentStore) -> DocumentStore:
+    """What a training reads: the trial log and the record of the days. No claim: a dry run always runs."""
+    from shared.stores.memory import MemoryDocuments
+
+    copy = MemoryDocuments()
+    for collection in ("trials", "days"):
+        for stored in documents.query(collection, limit=1_000_000):
+            copy.create(stored.path, stored.data)
     documents.close()
     return copy
 

@@ -1,12 +1,15 @@
-"""Calibration on rows later than the training: one slope (1 / temperature) and an offset a class.
+"""Calibration on rows later than the training: one slope (1 / temperature) and, with `platt`, an offset a class.
 
     probabilities = softmax(log base + slope x (scores - log base) + offsets)
 
 `base` are the training's class shares. The fit maximises the log-likelihood, each row counted with its uniqueness,
 plus normal priors: the slope around 0 for a member (around 1 for the vote of members that are calibrated already) and
 the offsets around 0. So few independent labels, or scores without skill, leave little more than the base rate; a
-negative slope (scores that are wrong more often than right) becomes exactly 0. Temperature scaling: Guo et al. 2017.
+negative slope (scores that are wrong more often than right) becomes exactly 0. Temperature scaling: Guo et al. 2017, here
+around the base rate, so that a slope of 0 leaves that and not three equal shares.
 """
+
+from typing import Literal
 
 import numpy as np
 
@@ -20,7 +23,15 @@ OFFSET_SPREAD = 0.15
 _STEPS, _SMALL = 50, 1e-10
 
 
-def fit(scores: FloatArray, label: Int8Array, weight: FloatArray, *, base: FloatArray, centre: float) -> Calibration:
+def fit(
+    scores: FloatArray,
+    label: Int8Array,
+    weight: FloatArray,
+    *,
+    base: FloatArray,
+    centre: float,
+    kind: Literal["platt", "temperature"] = "platt",
+) -> Calibration:
     """Fit by Newton's method; the problem is convex.
 
     Args:
@@ -29,13 +40,15 @@ def fit(scores: FloatArray, label: Int8Array, weight: FloatArray, *, base: Float
         weight: (n,), summing to the number of independent labels.
         base: (3,) class shares of the training rows.
         centre: 0 for a member, 1 for the vote: where the slope goes without evidence.
+        kind: platt: slope and offsets; temperature: the slope alone.
     """
     log_base = np.log(np.maximum(base, 1e-3))
     lean = scores - log_base
-    slope, offsets = _newton(lean, label, weight, log_base, centre=centre, slope=None)
+    offset_moves = kind == "platt"
+    slope, offsets = _newton(lean, label, weight, log_base, centre=centre, slope=None, offset_moves=offset_moves)
     if not 0.0 <= slope <= MAX_SLOPE:
         fixed = float(np.clip(slope, 0.0, MAX_SLOPE))
-        slope, offsets = _newton(lean, label, weight, log_base, centre=centre, slope=fixed)
+        slope, offsets = _newton(lean, label, weight, log_base, centre=centre, slope=fixed, offset_moves=offset_moves)
     offsets = np.clip(offsets, -MAX_OFFSET, MAX_OFFSET)
     total = log_base * (1.0 - slope) + offsets
     total -= total.mean()
@@ -43,16 +56,23 @@ def fit(scores: FloatArray, label: Int8Array, weight: FloatArray, *, base: Float
 
 
 def _newton(
-    lean: FloatArray, label: Int8Array, weight: FloatArray, log_base: FloatArray, *, centre: float, slope: float | None
+    lean: FloatArray,
+    label: Int8Array,
+    weight: FloatArray,
+    log_base: FloatArray,
+    *,
+    centre: float,
+    slope: float | None,
+    offset_moves: bool,
 ) -> tuple[float, FloatArray]:
-    """The best slope and offsets; with `slope` given only the offsets move.
+    """The best slope and offsets; a `slope` that is given stays, and so do the offsets (0) unless `offset_moves`.
 
     Sums go through `einsum`, not through a threaded BLAS, so that they do not depend on the number of cores.
     """
     count = len(lean)
     mean = np.array([centre if slope is None else slope, 0.0, 0.0, 0.0])
     precision = np.diag([SLOPE_SPREAD[centre] ** -2, *[OFFSET_SPREAD**-2] * 3])
-    free = slice(0 if slope is None else 1, None)
+    free = slice(0 if slope is None else 1, None if offset_moves else 1)
     target = np.eye(3)[label]
     design = np.zeros((count, 3, 4))
     design[:, :, 0] = lean

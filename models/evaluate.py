@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.labels import LOWER, NEITHER, UPPER
+from models.statistics.blocks import ratio_interval
 from shared.types import FloatArray, Int8Array
 
-RESAMPLES = 2_000
 CONFIDENCE = 0.95
 BINS = 10
 
@@ -20,6 +20,11 @@ class Skill:
     lower: float
     upper: float
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Both ends."""
+        return self.lower, self.upper
+
 
 def log_losses(probabilities: FloatArray, label: Int8Array) -> FloatArray:
     """-log of what was given to the class that came, (n,), in nats."""
@@ -28,22 +33,47 @@ def log_losses(probabilities: FloatArray, label: Int8Array) -> FloatArray:
     return losses
 
 
-def constant(label: Int8Array) -> FloatArray:
-    """The best constant probabilities in hindsight, (n, 3): the shares among these very rows.
+def side_losses(probabilities: FloatArray, label: Int8Array) -> FloatArray:
+    """The same for the side alone, (n,): which barrier, given that one was touched; 0 on rows where none was."""
+    touch = probabilities[:, LOWER] + probabilities[:, UPPER]
+    p_upper = np.divide(probabilities[:, UPPER], touch, out=np.full(len(label), 0.5), where=touch > 0.0)
+    return np.where(label == NEITHER, 0.0, _binary_loss(p_upper, (label == UPPER).astype(np.float64)))
+
+
+def constant(label: Int8Array, weight: FloatArray | None = None) -> FloatArray:
+    """The best constant probabilities in hindsight, (n, 3): the (weighted) shares among these very rows.
 
     No forecast that could have been made beats it by being constant, so skill against it is never a lucky base rate.
     """
-    shares = np.bincount(label, minlength=3) / len(label)
-    return np.broadcast_to(shares, (len(label), 3))
+    counts = np.bincount(label, weights=weight, minlength=3)
+    return np.broadcast_to(counts / counts.sum(), (len(label), 3))
 
 
-def skill(probabilities: FloatArray, label: Int8Array, *, block: int, seed: int) -> Skill:
-    """Log-loss skill over the best constant."""
-    base = log_losses(constant(label), label)
-    return bootstrap(base - log_losses(probabilities, label), base, block=block, seed=seed)
+def skill(
+    probabilities: FloatArray,
+    label: Int8Array,
+    *,
+    block: int,
+    seed: int,
+    weight: FloatArray | None = None,
+    confidence: float = CONFIDENCE,
+) -> Skill:
+    """Log-loss skill over the best constant, each row counted by its `weight`."""
+    counted = np.ones(len(label)) if weight is None else weight
+    base = counted * log_losses(constant(label, weight), label)
+    gain = base - counted * log_losses(probabilities, label)
+    return bootstrap(gain, base, block=block, seed=seed, confidence=confidence)
 
 
-def direction_skill(probabilities: FloatArray, label: Int8Array, *, block: int, seed: int) -> Skill:
+def direction_skill(
+    probabilities: FloatArray,
+    label: Int8Array,
+    *,
+    block: int,
+    seed: int,
+    weight: FloatArray | None = None,
+    confidence: float = CONFIDENCE,
+) -> Skill:
     """The same for the side alone: which barrier, on rows where one was touched.
 
     Whether anything happens is a question about volatility, which is easy and earns nothing; only the side does.
@@ -51,12 +81,12 @@ def direction_skill(probabilities: FloatArray, label: Int8Array, *, block: int, 
     touched = label != NEITHER
     if len(np.unique(label[touched])) < 2:  # noqa: PLR2004 - both sides must have happened
         return Skill(value=0.0, lower=-1.0, upper=1.0)
+    counted = np.ones(len(label)) if weight is None else weight
     upper = (label == UPPER).astype(np.float64)
-    p_upper = probabilities[:, UPPER] / (probabilities[:, LOWER] + probabilities[:, UPPER])
-    share = float(upper[touched].mean())
-    base = np.where(touched, _binary_loss(np.full(len(label), share), upper), 0.0)
-    gain = base - np.where(touched, _binary_loss(p_upper, upper), 0.0)
-    return bootstrap(gain, base, block=block, seed=seed)
+    share = float(np.average(upper[touched], weights=counted[touched]))
+    base = counted * np.where(touched, _binary_loss(np.full(len(label), share), upper), 0.0)
+    gain = base - counted * side_losses(probabilities, label)
+    return bootstrap(gain, base, block=block, seed=seed, confidence=confidence)
 
 
 def _binary_loss(p: FloatArray, happened: FloatArray) -> FloatArray:
@@ -64,35 +94,53 @@ def _binary_loss(p: FloatArray, happened: FloatArray) -> FloatArray:
     return losses
 
 
-def bootstrap(gain: FloatArray, base: FloatArray, *, block: int, seed: int) -> Skill:
-    """sum(gain) / sum(base) with a moving-block bootstrap interval (Kunsch 1989).
+def bootstrap(gain: FloatArray, base: FloatArray, *, block: int, seed: int, confidence: float = CONFIDENCE) -> Skill:
+    """sum(gain) / sum(base) with the interval of `models.statistics.blocks`; from -1 to 1 where there are too few blocks.
 
     Args:
         gain: (n,) loss saved a row, in the order of time.
         base: (n,) loss of the baseline.
         block: rows in a block, longer than labels overlap.
         seed: of the resampling.
+        confidence: of the interval.
     """
-    count = len(gain)
-    block = min(block, count)
-    starts = np.random.default_rng(seed).integers(0, count - block + 1, size=(RESAMPLES, -(-count // block)))
-    sums = [np.concatenate([[0.0], np.cumsum(values)]) for values in (gain, base)]
-    over, under = (total[starts + block].sum(axis=1) - total[starts].sum(axis=1) for total in sums)
-    ratios = over / np.maximum(under, 1e-12)
-    tail = (1.0 - CONFIDENCE) / 2
-    lower, upper = np.quantile(ratios, [tail, 1.0 - tail])
-    return Skill(value=float(gain.sum() / max(float(base.sum()), 1e-12)), lower=float(lower), upper=float(upper))
+    found = ratio_interval(gain, base, block=block, seed=seed, confidence=confidence)
+    if not (np.isfinite(found.lower) and np.isfinite(found.upper)):
+        return Skill(value=found.value, lower=min(-1.0, found.value), upper=max(1.0, found.value))
+    return Skill(value=found.value, lower=found.lower, upper=found.upper)
 
 
-def calibration_error(probabilities: FloatArray, label: Int8Array) -> float:
+def calibration_error(probabilities: FloatArray, label: Int8Array, weight: FloatArray | None = None) -> float:
     """Expected calibration error, class by class in ten equal bins, mean of the three: |said - happened| weighted by rows."""
-    errors = []
+    errors = [np.abs(gaps).sum() / total for gaps, _, total in _bins(probabilities, label, weight)]
+    return float(np.mean(errors))
+
+
+def calibration_error_beyond_luck(probabilities: FloatArray, label: Int8Array, weight: FloatArray) -> float:
+    """The same, less what so few independent labels would show of a perfectly calibrated forecast.
+
+    In each bin sqrt(max(0, gap^2 - variance of the gap)), where `weight` counts independent labels: few of them make gaps in
+    any forecast. Sources: Ferro & Fricker, QJRMS 138, 2012 (the bias of binned reliability); Kumar, Liang & Ma, "Verified
+    Uncertainty Calibration", NeurIPS 2019 (the debiased estimate).
+    """
+    errors = [
+        np.sqrt(np.maximum(0.0, gaps**2 - variances)).sum() / total
+        for gaps, variances, total in _bins(probabilities, label, weight)
+    ]
+    return float(np.mean(errors))
+
+
+def _bins(probabilities: FloatArray, label: Int8Array, weight: FloatArray | None) -> list[tuple[FloatArray, FloatArray, float]]:
+    """For each class: by bin the sum of (said - happened) and its variance under perfect calibration; the sum of weights."""
+    counted = np.ones(len(label)) if weight is None else weight
+    found = []
     for class_index in range(3):
         said, happened = probabilities[:, class_index], (label == class_index).astype(np.float64)
         place = np.minimum((said * BINS).astype(np.int64), BINS - 1)
-        gaps = np.bincount(place, weights=said - happened, minlength=BINS)
-        errors.append(float(np.abs(gaps).sum()) / len(label))
-    return float(np.mean(errors))
+        gaps: FloatArray = np.bincount(place, weights=counted * (said - happened), minlength=BINS).astype(np.float64)
+        variances: FloatArray = np.bincount(place, weights=counted * said * (1.0 - said), minlength=BINS).astype(np.float64)
+        found.append((gaps, variances, float(counted.sum())))
+    return found
 
 
 def metrics(probabilities: FloatArray, label: Int8Array, *, block: int, seed: int) -> dict[str, float]:

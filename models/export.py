@@ -32,11 +32,11 @@ def rounded_down(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.where(nearest > thresholds, np.nextafter(nearest, np.float32(-np.inf)), nearest)
 
 
-def lightgbm_trees(booster: Any) -> list[Tree]:
-    """Trees of a multiclass LightGBM Booster, round by round, class by class."""
+def lightgbm_trees(booster: Any, *, classes: int = 3) -> list[Tree]:
+    """Trees of a LightGBM Booster, round by round, class by class; with one class all lie in class 0."""
     text = booster.model_to_string(num_iteration=-1)
     blocks = text.split("\nTree=")[1:]
-    return [_lightgbm_tree(_fields(block.split("\n\n")[0]), number % 3) for number, block in enumerate(blocks)]
+    return [_lightgbm_tree(_fields(block.split("\n\n")[0]), number % classes) for number, block in enumerate(blocks)]
 
 
 def _fields(block: str) -> dict[str, str]:

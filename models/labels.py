@@ -1,78 +1,204 @@
-"""The symmetric triple barrier: which of two levels, `atr_multiple` x ATR(14) from the close, is touched first.
+"""What happened after a candle: the label that is learned, when it was known, and what a trade on it would have brought.
 
-A row is decided at its candle's close. From the next candle on, until `horizon_candles` x the candle's length have
-passed, the high touching the upper level makes it `UPPER`, the low touching the lower level `LOWER`, and neither in
-time `NEITHER`. Where one candle touches both, nobody knows which came first: unless the candle already opened beyond
-a level, the row is `NEITHER`, so that neither side benefits from what cannot be known. Holes in the candles shorten
-what can be seen, never the horizon. Source: Lopez de Prado, Advances in Financial Machine Learning (2018), chapter 3.
+*barriers*: which of two levels, `atr_multiple` x ATR(14) from the close, is touched first. A row is decided at its candle's
+close. From the next candle on, until `horizon_candles` x the candle's length have passed, the high touching the upper level
+makes it `UPPER`, the low touching the lower level `LOWER`, and neither in time `NEITHER`. Where one candle touches both, nobody
+knows which came first: unless the candle already opened beyond a level, the row is `NEITHER`, so that neither side benefits
+from what cannot be known. Holes in the candles shorten what can be seen, never the horizon. Source: Lopez de Prado, Advances in
+Financial Machine Learning (2018), chapter 3.
+
+*next_candle*: whether the next close lies more than `move_rate` above (`UPPER`) or below (`LOWER`) this one. The seeds' label:
+a forecast of volatility in disguise, kept to show that it is refused.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from shared.types import Barriers, BoolArray, Candles, FloatArray, Int8Array, IntArray
+from shared.settings import LearningSettings, Settings
+from shared.types import Barriers, BoolArray, Candles, FloatArray, Int8Array, IntArray, PairRules
 
 LOWER, NEITHER, UPPER = 0, 1, 2
+DAY_MS = 86_400_000
+_BLOCK = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
     """One label a candle (n,).
 
-    `end_at` is the instant at which the label was known. `complete` is False where the horizon reaches beyond the
-    last candle, whatever was touched before: such rows are dropped, or early touches would be over-represented.
-    `ambiguous` marks rows whose first touching candle touched both levels.
+    Attributes:
+        value: `LOWER`, `NEITHER` or `UPPER`.
+        end_at: When it was known.
+        complete: False where the horizon reaches beyond the last candle, whatever was touched before: such rows are dropped,
+            or early touches would be over-represented.
+        ambiguous: The first touching candle touched both levels.
+        end_row: The candle in which it was decided; in time, the last one that closed by the horizon's end.
     """
 
     value: Int8Array
     end_at: IntArray
     complete: BoolArray
     ambiguous: BoolArray
+    end_row: IntArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeCosts:
+    """What a trade costs, as shares of the price.
+
+    `maker` for the entry and a target that is reached; `crossing` (taker fee, slippage, half the spread) for a stop and for an
+    end in time; the interest of each day that was begun.
+    """
+
+    maker: float
+    crossing: float
+    long_interest_day: float
+    short_interest_day: float
+
+
+def costs_of(settings: Settings, rules: PairRules | None = None) -> TradeCosts:
+    """Fees as replays assume them (`settings.replay`, else the exchange's `rules`); interest only on margin."""
+    rules = rules or PairRules()
+    given = settings.replay
+    maker = float(rules.maker_fee_rate) if given.maker_fee_rate is None else given.maker_fee_rate
+    taker = float(rules.taker_fee_rate) if given.taker_fee_rate is None else given.taker_fee_rate
+    borrowed = 0.0 if settings.account == "spot" else 1.0
+    return TradeCosts(
+        maker=maker,
+        crossing=taker + settings.paper.slippage_rate + settings.paper.spread_rate / 2,
+        long_interest_day=borrowed * float(rules.long_interest_rate_day),
+        short_interest_day=borrowed * float(rules.short_interest_rate_day),
+    )
+
+
+USUAL_COSTS = TradeCosts(maker=0.0, crossing=0.00155, long_interest_day=0.0004, short_interest_day=0.0004)
+"""Those of the default settings and of the exchange's usual rules, on margin."""
+
+
+def barriers_of(learning: LearningSettings) -> Barriers:
+    """The label that the settings ask for; every probability of a model is about it."""
+    if learning.label == "next_candle":
+        return Barriers(atr_multiple=learning.barrier_atr, horizon_candles=1, kind="next_candle", move_rate=learning.move_rate)
+    return Barriers(atr_multiple=learning.barrier_atr, horizon_candles=learning.horizon_candles)
 
 
 def label(candles: Candles, atr_jpy: FloatArray, barriers: Barriers) -> Labels:
     """Label every candle; `atr_jpy` (n,) is ATR(14) at its close. Rows with ATR NaN or 0 are not complete."""
+    usable = np.isfinite(atr_jpy) & (atr_jpy > 0)
+    if barriers.kind == "next_candle":
+        return _next_candle(candles, usable, barriers.move_rate)
+    return _first_touch(candles, np.where(usable, atr_jpy, 0.0) * barriers.atr_multiple, usable, barriers.horizon_candles)
+
+
+def _first_touch(candles: Candles, distance: FloatArray, usable: BoolArray, horizon: int) -> Labels:
     count = len(candles)
     closed_at = candles.closed_at
-    deadline = closed_at + barriers.horizon_candles * candles.timeframe.ms
-    usable = np.isfinite(atr_jpy) & (atr_jpy > 0)
-    distance = barriers.atr_multiple * np.where(usable, atr_jpy, 0.0)
+    deadline = closed_at + horizon * candles.timeframe.ms
     upper, lower = candles.close + distance, candles.close - distance
     value = np.full(count, NEITHER, dtype=np.int8)
     end_at = deadline.copy()
+    end_row = np.searchsorted(closed_at, deadline, side="right") - 1
     ambiguous = np.zeros(count, dtype=np.bool_)
-    is_open = usable.copy()
-    for step in range(1, min(barriers.horizon_candles, count - 1) + 1):
-        row = np.flatnonzero(is_open[: count - step])
-        row = row[closed_at[row + step] <= deadline[row]]
-        later = row + step
-        up, down = candles.high[later] >= upper[row], candles.low[later] <= lower[row]
-        both = up & down
-        opened_up = both & (candles.open[later] >= upper[row])
-        opened_down = both & (candles.open[later] <= lower[row])
-        ambiguous[row[both & ~opened_up & ~opened_down]] = True
-        value[row[(up & ~both) | opened_up]] = UPPER
-        value[row[(down & ~both) | opened_down]] = LOWER
-        touched = up | down
-        end_at[row[touched]] = closed_at[later[touched]]
-        is_open[row[touched]] = False
+    row, at = _touches(candles, upper, lower, end_row, usable)
+    up, down = candles.high[at] >= upper[row], candles.low[at] <= lower[row]
+    value[row], ambiguous[row] = _which(candles, at, up, down, upper[row], lower[row])
+    end_at[row], end_row[row] = closed_at[at], at
     complete = usable & (deadline <= closed_at[-1]) if count else usable
-    return Labels(value=value, end_at=end_at, complete=complete, ambiguous=ambiguous)
+    return Labels(value=value, end_at=end_at, complete=complete, ambiguous=ambiguous, end_row=end_row)
 
 
-def uniqueness(as_of: IntArray, end_at: IntArray, *, step_ms: int) -> FloatArray:
-    """Each label's mean share of the instants that it covers, (n,) in (0, 1].
+def _touches(
+    candles: Candles, upper: FloatArray, lower: FloatArray, end_row: IntArray, usable: BoolArray
+) -> tuple[IntArray, IntArray]:
+    """The usable rows that are touched by their `end_row`, and the candle of the first touch of each.
 
-    A label covers the steps of `step_ms` in (as_of, end_at]; a step covered by c labels counts 1/c for each. The sum
-    is the number of labels as independent ones would be counted. Source: the same book, chapter 4.
+    Eight candles are asked at once, by their extremes; of the eight that answer, the first is found by halving.
     """
-    if len(as_of) == 0:
-        return np.zeros(0)
-    first = (as_of - as_of[0]) // step_ms
-    last = np.maximum((end_at - as_of[0]) // step_ms, first + 1)
-    size = int(last.max()) + 1
-    concurrent = np.cumsum(np.bincount(first, minlength=size) - np.bincount(last, minlength=size))
-    inverse = np.concatenate([[0.0], np.cumsum(1.0 / np.maximum(concurrent, 1))])
-    mean: FloatArray = (inverse[last] - inverse[first]) / (last - first)
-    return mean
+    highs, lows = _ahead(candles.high, np.maximum), _ahead(candles.low, np.minimum)
+    row = np.flatnonzero(usable & (end_row > np.arange(len(end_row))))
+    at, top, bottom = row + 1, upper[row], lower[row]
+    parts = []
+    while len(row):
+        touched = (highs[-1][at] >= top) | (lows[-1][at] <= bottom)
+        parts.append((row[touched], at[touched]))
+        rest = ~touched & (end_row[row] >= at + _BLOCK)
+        row, at, top, bottom = row[rest], at[rest] + _BLOCK, top[rest], bottom[rest]
+    if not parts:
+        return row, row
+    row, at = (np.concatenate(each) for each in zip(*parts, strict=True))
+    top, bottom = upper[row], lower[row]
+    for power in range(len(highs) - 2, -1, -1):
+        earlier = (highs[power][at] >= top) | (lows[power][at] <= bottom)
+        at += np.where(earlier, 0, 1 << power)
+    known = at <= end_row[row]
+    return row[known], at[known]
+
+
+def _ahead(extreme: FloatArray, further: np.ufunc) -> list[FloatArray]:
+    """The extremes of the 1, 2, 4 and 8 candles from each row on (fewer at the end)."""
+    found = [extreme]
+    while (width := 1 << (len(found) - 1)) < _BLOCK:
+        wider = found[-1].copy()
+        further(wider[:-width], found[-1][width:], out=wider[:-width])
+        found.append(wider)
+    return found
+
+
+def _which(
+    candles: Candles, at: IntArray, up: BoolArray, down: BoolArray, upper: FloatArray, lower: FloatArray
+) -> tuple[Int8Array, BoolArray]:
+    """The labels of rows that were touched by the candles `at`, and whether nobody can know."""
+    both = up & down
+    opened_up, opened_down = both & (candles.open[at] >= upper), both & (candles.open[at] <= lower)
+    ambiguous = both & ~opened_up & ~opened_down
+    value = np.where((up & ~both) | opened_up, UPPER, np.where((down & ~both) | opened_down, LOWER, NEITHER))
+    return value.astype(np.int8), ambiguous
+
+
+def _next_candle(candles: Candles, usable: BoolArray, move_rate: float) -> Labels:
+    count, step_ms = len(candles), candles.timeframe.ms
+    value = np.full(count, NEITHER, dtype=np.int8)
+    complete = np.zeros(count, dtype=np.bool_)
+    end_row = np.arange(count, dtype=np.int64)
+    if count > 1:
+        complete[:-1] = usable[:-1] & (np.diff(candles.opened_at) == step_ms)
+        end_row[:-1] += complete[:-1]
+        move = candles.close[1:] / candles.close[:-1] - 1.0
+        value[:-1] = np.where(move > move_rate, UPPER, np.where(move < -move_rate, LOWER, NEITHER))
+    value[~complete] = NEITHER
+    return Labels(
+        value=value,
+        end_at=candles.closed_at + step_ms,
+        complete=complete,
+        ambiguous=np.zeros(count, dtype=np.bool_),
+        end_row=end_row,
+    )
+
+
+def results(
+    candles: Candles, atr_jpy: FloatArray, barriers: Barriers, labels: Labels, costs: TradeCosts
+) -> tuple[FloatArray, FloatArray]:
+    """What a long and a short entered at each close would have brought after costs, (n,) rates each; NaN if not complete.
+
+    Entered as maker at the close. A level that is reached fills the one side as maker at its price and stops the other,
+    which pays the crossing and, where the candle opened beyond the level, the gap. A candle that touches both stops both. What
+    touches neither in time (always, for `next_candle`) crosses at the label's last close.
+    """
+    close = candles.close
+    with np.errstate(invalid="ignore"):  # rows without ATR become NaN
+        distance = barriers.atr_multiple * atr_jpy
+    at, touched = labels.end_row, barriers.kind == "barriers"
+    up = touched & (labels.value == UPPER)
+    down = touched & (labels.value == LOWER)
+    days = (candles.closed_at[at] - candles.closed_at) // DAY_MS + 1
+    found = []
+    for sign, interest in ((1.0, costs.long_interest_day), (-1.0, costs.short_interest_day)):
+        won = up if sign > 0 else down
+        lost = (down if sign > 0 else up) | labels.ambiguous
+        level = close - sign * distance
+        beyond = np.minimum(candles.open[at], level) if sign > 0 else np.maximum(candles.open[at], level)
+        end = np.where(won, close + sign * distance, np.where(lost, beyond, candles.close[at]))
+        rate = sign * (end / close - 1.0) - costs.maker - np.where(won, costs.maker, costs.crossing) - interest * days
+        found.append(np.where(labels.complete, rate, np.nan))
+    return found[0], found[1]

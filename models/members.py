@@ -23,14 +23,19 @@ _NOT_CALIBRATED = Calibration(slope=1.0, offsets=(0.0, 0.0, 0.0))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learner:
-    """A fitted learner: its native probabilities, its file for audit, and its trees laid flat."""
+    """A fitted learner: its native probabilities, its file for audit (`write` makes it), and its trees."""
 
     name: str
     native: Callable[[NDArray[np.float32]], FloatArray]
-    audit: bytes
+    write: Callable[[], bytes]
     trees: list[export.Tree]
     link: Literal["softmax", "mean"]
     base: tuple[float, float, float]
+
+    @property
+    def audit(self) -> bytes:
+        """The learner's own file."""
+        return self.write()
 
 
 def fit_all(part: Dataset, learning: LearningSettings, seed: int, tell: Progress) -> list[Learner]:
@@ -46,7 +51,7 @@ def fit_all(part: Dataset, learning: LearningSettings, seed: int, tell: Progress
         Learner(
             name="lightgbm",
             native=lambda rows: np.asarray(lightgbm.predict(rows, num_threads=1), dtype=np.float64),
-            audit=lightgbm.model_to_string(num_iteration=-1).encode(),
+            write=lambda: lightgbm.model_to_string(num_iteration=-1).encode(),
             trees=export.lightgbm_trees(lightgbm),
             link="softmax",
             base=(0.0, 0.0, 0.0),
@@ -54,7 +59,7 @@ def fit_all(part: Dataset, learning: LearningSettings, seed: int, tell: Progress
         Learner(
             name="xgboost",
             native=lambda rows: np.asarray(xgboost.inplace_predict(rows), dtype=np.float64),
-            audit=bytes(xgboost.save_raw("ubj")),
+            write=lambda: bytes(xgboost.save_raw("ubj")),
             trees=trees,
             link="softmax",
             base=base,
@@ -62,7 +67,7 @@ def fit_all(part: Dataset, learning: LearningSettings, seed: int, tell: Progress
         Learner(
             name="random_forest",
             native=lambda rows: np.asarray(forest.predict_proba(rows), dtype=np.float64),
-            audit=export.forest_bytes(forest),
+            write=lambda: export.forest_bytes(forest),
             trees=export.forest_trees(forest),
             link="mean",
             base=(0.0, 0.0, 0.0),
@@ -70,15 +75,20 @@ def fit_all(part: Dataset, learning: LearningSettings, seed: int, tell: Progress
     ]
 
 
-def member_of(learner: Learner, learning: LearningSettings) -> Member:
-    """The learner's place in the vote, not calibrated yet. Raises `UserError` where all weights are 0."""
+def weights_of(learning: LearningSettings) -> dict[str, float]:
+    """Each learner's share of the vote by the settings, summing to 1. Raises `UserError` where all are 0."""
     weights = {name: float(getattr(learning.weights, name)) for name in NATIVE_FILES}
     total = sum(weights.values())
     if total <= 0:
         raise UserError("all learners have the weight 0", remedy="set learning.weights to shares above 0")
+    return {name: weight / total for name, weight in weights.items()}
+
+
+def member_of(learner: Learner, weight: float) -> Member:
+    """The learner's place in the vote, not calibrated yet."""
     return Member(
         name=learner.name,
-        weight=weights[learner.name] / total,
+        weight=weight,
         link=learner.link,
         base=learner.base,
         trees=len(learner.trees),
@@ -93,7 +103,7 @@ def differences(fitted: list[Learner], members: tuple[Member, ...], forest: Fore
         BadBundle: when one is above 1e-6.
     """
     rows = np.concatenate([parts.calibration.rows, parts.validation.rows])
-    scores = member_scores(rows, forest, members)
+    scores = member_scores(rows, forest.part(0, sum(member.trees for member in members)), members)
     return {
         learner.name: export.check_equal(learner.name, softmax(given), learner.native(rows))
         for learner, given in zip(fitted, scores, strict=True)

@@ -2,47 +2,34 @@
 
 import dataclasses
 import hashlib
-import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
-from models import calibrate, evaluate, export, learners
+from models import evaluate
 from models.card import card
-from models.dataset import DAY_MS, Dataset, Split, build, data_hash, split
-from models.members import NATIVE_FILES, Progress, differences, fit_all, member_of
-from models.verdict import judge
+from models.dataset import DAY_MS, Dataset, build, data_hash, names_of
+from models.drafts import draft, golden
+from models.gate import serve_checks, unproven
+from models.labels import costs_of
+from models.members import Progress
+from models.recipe import Fitted, fit, parts_of
+from models.references import promise, references
+from shared import features, strategies
 from shared.ensemble import predict_rows
 from shared.ensemble.bundle import load
-from shared.ensemble.forest import Forest
-from shared.ensemble.manifest import (
-    CLASSES,
-    MANIFEST,
-    MODEL,
-    SCHEMA,
-    SIGNATURE,
-    Calibration,
-    FileEntry,
-    Golden,
-    Interval,
-    Manifest,
-    Member,
-    Verdict,
-    encode,
-)
-from shared.ensemble.predict import Bundle, calibrated, logarithm, member_scores
+from shared.ensemble.manifest import CLASSES, MANIFEST, MODEL, SIGNATURE, Check, FileEntry, Manifest, Verdict, encode
+from shared.ensemble.predict import Bundle, calibrated, member_scores
 from shared.ensemble.signing import public_of, sign
-from shared.features.catalogue import MODEL as MODEL_FEATURES
 from shared.settings import LearningSettings, Settings
-from shared.stores.bundles import code_hash
-from shared.types import Barriers, Candles, Timeframe
+from shared.types import Candles, FloatArray, Timeframe
 
 CARD = "MODEL_CARD.md"
-GOLDEN_ROWS = 20
 WARM_UP_DAYS = 170  # 1,000 candles of 4h and some: what the tick's window holds
+Judge: TypeAlias = Callable[[Sequence[Check]], Verdict]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +52,8 @@ def train(
     signing_key: str,
     parent: str | None = None,
     on_progress: Progress | None = None,
-    names: tuple[str, ...] = MODEL_FEATURES,
+    names: tuple[str, ...] | None = None,
+    verdict: Verdict | Judge | None = None,
 ) -> Training:
     """Train, calibrate, export, judge and sign. The same arguments give the same bytes.
 
@@ -79,7 +67,9 @@ def train(
         signing_key: Ed25519 private key as hex.
         parent: the champion's version, for the record.
         on_progress: told what is done next and the share that is done.
-        names: features to learn from.
+        names: features to learn from; None: those that the settings ask for.
+        verdict: what the gate said of the recipe's walk-forward, or a function that is told this bundle's own checks and
+            says it. None: nobody was asked, so the bundle may not enter. Whether it may serve is always found here.
 
     Raises:
         UserError: too little history, or a learner's package is missing.
@@ -87,103 +77,83 @@ def train(
         BadBundle: the exported trees differ from the native libraries; such a bundle is never made.
     """
     tell = on_progress or (lambda _text, _share: None)
-    learning = settings.learning
     known = {timeframe: part.closed_by(as_of) for timeframe, part in candles.items()}
     tell("features and labels", 0.0)
-    dataset = build(known, learning, names)
-    embargo_ms = learning.horizon_candles * Timeframe.M15.ms
-    parts = split(dataset, held_out_share=learning.validation_share, embargo_ms=embargo_ms)
-    fitted = fit_all(parts.training, learning, seed, tell)
-    tell("export", 0.75)
-    forest = export.flatten([tree for learner in fitted for tree in learner.trees], feature_count=len(names))
-    members = tuple(member_of(learner, learning) for learner in fitted)
-    found = differences(fitted, members, forest, parts)
-    tell("calibration", 0.80)
-    members, vote = _calibrate(members, forest, parts)
+    names = names_of(settings.learning) if names is None else names
+    dataset = _dataset(known, settings, names)
+    fitted = fit(parts_of(dataset, settings), dataset, settings, seed=seed, tell=tell)
     tell("validation", 0.85)
-    version = _version(known, settings, names=names, as_of=as_of, seed=seed, commit=commit, parent=parent)
-    draft = _draft(
-        settings,
-        parts,
-        version=version,
-        features=names,
-        members=members,
-        calibration=vote,
-        as_of=as_of,
-        data_hash=data_hash(known),
-        commit=commit,
-        seed=seed,
-        parent=parent,
-    )
-    manifest = _judged(Bundle(version=version, manifest=draft, forest=forest), dataset, parts, found)
+    hashed = data_hash(known)
+    what = {"names": names, "as_of": as_of, "seed": seed, "parent": parent}
+    version = _version(known, settings, commit=commit, data_hash=hashed, what=what)
+    bundle = draft(fitted, settings, version=version, as_of=as_of, data_hash=hashed, commit=commit, seed=seed, parent=parent)
+    manifest = _judged(bundle, fitted, dataset, verdict)
     tell("signature", 0.95)
-    audit = {NATIVE_FILES[learner.name]: learner.audit for learner in fitted}
-    files = _signed(manifest, {MODEL: forest.to_bytes(), **audit}, signing_key)
-    bundle = load(files, public_keys=(public_of(signing_key),), version=version, whole=True)
+    files = _signed(manifest, {MODEL: fitted.forest.to_bytes(), **fitted.audit()}, signing_key)
+    loaded = load(files, public_keys=(public_of(signing_key),), version=version, whole=True)
     tell("done", 1.0)
-    return Training(version=version, files=files, manifest=bundle.manifest, metrics=bundle.manifest.metrics)
+    return Training(version=version, files=files, manifest=loaded.manifest, metrics=loaded.manifest.metrics)
 
 
-def _calibrate(members: tuple[Member, ...], forest: Forest, parts: Split) -> tuple[tuple[Member, ...], Calibration]:
-    part = parts.calibration
-    base = (
-        np.bincount(parts.training.label, weights=parts.training.weight, minlength=len(CLASSES)) / parts.training.weight.sum()
-    )
-    done = []
-    vote = np.zeros((len(part), len(CLASSES)))
-    for member, scores in zip(members, member_scores(part.rows, forest, members), strict=True):
-        calibration = calibrate.fit(scores, part.label, part.weight, base=base, centre=0.0)
-        done.append(dataclasses.replace(member, calibration=calibration))
-        vote += member.weight * calibrated(scores, calibration)
-    return tuple(done), calibrate.fit(logarithm(vote), part.label, part.weight, base=base, centre=1.0)
+def _dataset(known: Mapping[Timeframe, Candles], settings: Settings, names: tuple[str, ...]) -> Dataset:
+    """What there is to learn from, with votes where a head learns from them."""
+    if not settings.learning.meta_head:
+        return build(known, settings.learning, names, costs=costs_of(settings))
+    computed = features.compute(known)
+    votes = strategies.vote(computed, settings.strategies, settings.consensus)
+    return build(known, settings.learning, names, computed=computed, costs=costs_of(settings)).voted(votes)
 
 
-def _draft(settings: Settings, parts: Split, **known: Any) -> Manifest:
-    """The manifest before anything was judged: no metrics, no golden rows, and the verdict is no."""
-    learning = settings.learning
-    return Manifest(
-        schema=SCHEMA,
-        files={},
-        feature_code=code_hash("shared.features"),
-        classes=CLASSES,
-        barriers=Barriers(atr_multiple=learning.barrier_atr, horizon_candles=learning.horizon_candles),
-        training=_interval(parts.training),
-        calibrating=_interval(parts.calibration),
-        validation=_interval(parts.validation),
-        trials={"configurations": 1},
-        metrics={},
-        libraries=_libraries(),
-        settings_hash=settings.hash,
-        golden=Golden(rows=(), probabilities=()),
-        verdict=Verdict(may_serve=False, may_enter=False),
-        **known,
-    )
-
-
-def _judged(bundle: Bundle, dataset: Dataset, parts: Split, found: Mapping[str, float]) -> Manifest:
-    """The manifest with metrics, golden rows and verdict, all from the validation rows."""
-    part, manifest = parts.validation, bundle.manifest
-    block = max(96, 2 * manifest.barriers.horizon_candles)
+def _judged(bundle: Bundle, fitted: Fitted, dataset: Dataset, verdict: Verdict | Judge | None) -> Manifest:
+    """The manifest with metrics, promises, golden rows and verdict, all from the validation rows."""
+    part, found = fitted.parts.validation, fitted.differences()
     vote = predict_rows(part.rows, bundle)
+    checks = serve_checks(differences=found, probabilities=vote, label=part.label)
+    return dataclasses.replace(
+        bundle.manifest,
+        metrics=_metrics(bundle, fitted, dataset, vote, found),
+        golden=golden(bundle, part),
+        references=references(bundle, fitted.parts),
+        promise=promise(vote, part),
+        verdict=_verdict(checks, verdict),
+    )
+
+
+def _metrics(
+    bundle: Bundle, fitted: Fitted, dataset: Dataset, vote: FloatArray, found: Mapping[str, float]
+) -> dict[str, dict[str, float]]:
+    part, manifest = fitted.parts.validation, bundle.manifest
+    block = max(96, 2 * manifest.barriers.horizon_candles)
     scores = {"vote": evaluate.metrics(vote, part.label, block=block, seed=manifest.seed)}
-    for member, raw in zip(manifest.members, member_scores(part.rows, bundle.forest, manifest.members), strict=True):
+    forest = bundle.forest.part(*manifest.spans[0])
+    for member, raw in zip(manifest.members, member_scores(part.rows, forest, manifest.members), strict=True):
         given = calibrated(raw, member.calibration)
         scores[member.name] = evaluate.metrics(given, part.label, block=block, seed=manifest.seed)
         scores[member.name]["difference_from_native"] = found[member.name]
     shares = np.bincount(part.label, minlength=len(CLASSES)) / len(part)
     scores["data"] = {
         "rows": float(len(dataset)),
-        "effective_rows": float(dataset.weight.sum()),
+        "effective_rows": dataset.effective,
         "ambiguous_rows": float(dataset.ambiguous),
         **{f"validation_share_{name}": float(share) for name, share in zip(CLASSES, shares, strict=True)},
     }
-    chosen = np.unique(np.linspace(0, len(part) - 1, GOLDEN_ROWS).astype(np.int64))
-    golden = Golden(
-        rows=tuple(tuple(float(value) for value in row) for row in part.rows[chosen]),
-        probabilities=tuple((float(row[0]), float(row[1]), float(row[2])) for row in vote[chosen]),
+    return scores if fitted.heads is None else {**scores, **fitted.heads.metrics}
+
+
+def _verdict(checks: tuple[Check, ...], given: Verdict | Judge | None) -> Verdict:
+    """What was said of the recipe, under what was found on this very bundle."""
+    if given is None:
+        return unproven(checks)
+    if not isinstance(given, Verdict):
+        return given(checks)
+    sane = all(check.passed for check in checks)
+    return dataclasses.replace(
+        given,
+        may_serve=sane,
+        may_enter=sane and given.may_enter,
+        takes_over=sane and given.takes_over,
+        checks=(*checks, *(check for check in given.checks if check.group != "serve")),
     )
-    verdict = judge(differences=found, probabilities=vote, label=part.label, scores=scores["vote"])
-    return dataclasses.replace(manifest, metrics=scores, golden=golden, verdict=verdict)
 
 
 def _signed(manifest: Manifest, files: dict[str, bytes], signing_key: str) -> dict[str, bytes]:
@@ -193,30 +163,14 @@ def _signed(manifest: Manifest, files: dict[str, bytes], signing_key: str) -> di
     return {**everything, MANIFEST: told, SIGNATURE: sign(told, signing_key)}
 
 
-def _interval(part: Dataset) -> Interval:
-    return Interval(
-        from_at=int(part.as_of[0]),
-        to_at=int(part.as_of[-1]),
-        label_end_at=int(part.end_at.max()),
-        rows=len(part),
-        effective_rows=float(part.weight.sum()),
-    )
-
-
-def _version(known: Mapping[Timeframe, Candles], settings: Settings, *, commit: str, **what: Any) -> str:
+def _version(
+    known: Mapping[Timeframe, Candles], settings: Settings, *, commit: str, data_hash: str, what: Mapping[str, object]
+) -> str:
     """The end of the data, the commit, and eight digits for everything else that makes a difference."""
     end = datetime.fromtimestamp(int(known[Timeframe.M15].closed_at[-1]) / 1000, UTC).strftime("%Y%m%dT%H%MZ")
-    told = repr((settings.hash, data_hash(known), commit, sorted(what.items())))
+    told = repr((settings.hash, data_hash, commit, sorted(what.items())))
     short = "".join(letter for letter in commit[:12] if letter.isalnum()) or "unknown"
     return f"{end}-{short}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
-
-
-def _libraries() -> dict[str, str]:
-    names = {"numpy": "numpy", "lightgbm": "lightgbm", "xgboost": "xgboost", "scikit-learn": "sklearn"}
-    return {
-        "python": platform.python_version(),
-        **{name: str(learners.needed(module).__version__) for name, module in names.items()},
-    }
 
 
 def history_days(learning: LearningSettings) -> float:

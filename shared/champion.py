@@ -1,4 +1,7 @@
-"""The model that serves: cached by version in a warm instance, the champion before it where the present one fails."""
+"""The models of a tick: the champion, or the one before it where it fails, and the challenger beside it. Cached by version.
+
+A challenger decides nothing, so nothing that is wrong with it can disturb the champion.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,11 +11,12 @@ from shared import ensemble
 from shared.ensemble.bundle import Bundle
 from shared.errors import BadBundle
 from shared.reasons import Reason
+from shared.settings import Settings
 from shared.types import Issue
 
 
 class Pointer(Protocol):
-    """Which bundle serves, and which one did before."""
+    """Which bundle serves, which one did before, and which one runs beside it."""
 
     @property
     def version(self) -> str:
@@ -22,6 +26,16 @@ class Pointer(Protocol):
     @property
     def previous(self) -> str | None:
         """The one before it."""
+        ...
+
+    @property
+    def challenger(self) -> str | None:
+        """What predicts beside it, if anything does."""
+        ...
+
+    @property
+    def retrained_at(self) -> int | None:
+        """When a retraining last ended."""
         ...
 
 
@@ -39,10 +53,12 @@ class Registry(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Champion:
-    """The bundle to use, or None, and what is wrong."""
+    """The bundle to use, or None, its challenger, the pointer that names them, and what is wrong."""
 
     bundle: Bundle | None
     issues: tuple[Issue, ...] = ()
+    challenger: Bundle | None = None
+    pointer: Pointer | None = None
 
 
 class Champions:
@@ -53,30 +69,86 @@ class Champions:
         self._registry = registry
         self._public_keys = tuple(public_keys)
         self._loaded: dict[str, Bundle] = {}
+        self._refused: tuple[str, str] | None = None
 
     def serving(self) -> Champion:
-        """The champion; where it does not load, the one before it. Without either: no entries."""
+        """The champion, or where it does not load the one before it (without either: no entries), and the challenger."""
         pointer = self._registry.current()
         if pointer is None:
             return Champion(bundle=None, issues=(_issue(Reason.MODEL_MISSING, "no bundle was ever promoted", forbids=True),))
+        self._forget_all_but(pointer)
+        bundle, issues = self._champion(pointer)
+        challenger, wrong = self._challenger(pointer, beside=bundle)
+        return Champion(bundle=bundle, issues=(*issues, *wrong), challenger=challenger, pointer=pointer)
+
+    def _champion(self, pointer: Pointer) -> tuple[Bundle | None, tuple[Issue, ...]]:
         try:
-            return Champion(bundle=self._load(pointer.version))
+            return self._load(pointer.version), ()
         except BadBundle as error:
             wrong = str(error)
         if pointer.previous is None:
-            return Champion(bundle=None, issues=(_issue(Reason.MODEL_INVALID, wrong, forbids=True),))
+            return None, (_issue(Reason.MODEL_INVALID, wrong, forbids=True),)
         try:
             bundle = self._load(pointer.previous)
         except BadBundle as error:
             both = f"{wrong}; and the one before it: {error}"
-            return Champion(bundle=None, issues=(_issue(Reason.MODEL_INVALID, both, forbids=True),))
-        return Champion(bundle=bundle, issues=(_issue(Reason.MODEL_INVALID, wrong, forbids=False),))
+            return None, (_issue(Reason.MODEL_INVALID, both, forbids=True),)
+        return bundle, (_issue(Reason.MODEL_INVALID, wrong, forbids=False),)
+
+    def _challenger(self, pointer: Pointer, *, beside: Bundle | None) -> tuple[Bundle | None, tuple[Issue, ...]]:
+        """What fails is told in every tick and not read again until the pointer names another one."""
+        version = pointer.challenger
+        if version is None or (beside is not None and version == beside.version):
+            return None, ()
+        if self._refused is None or self._refused[0] != version:
+            try:
+                return self._load(version), ()
+            except BadBundle as error:
+                self._refused = version, str(error)
+            except Exception as error:  # noqa: BLE001 - the store may answer again: the next tick asks
+                return None, (_issue(Reason.CHALLENGER_INVALID, f"{type(error).__name__}: {error}", forbids=False),)
+        return None, (_issue(Reason.CHALLENGER_INVALID, self._refused[1], forbids=False),)
 
     def _load(self, version: str) -> Bundle:
         if version not in self._loaded:
-            bundle = ensemble.load(self._registry.files(version), public_keys=self._public_keys, version=version)
-            self._loaded = {**dict(list(self._loaded.items())[-1:]), version: bundle}
+            self._loaded[version] = ensemble.load(self._registry.files(version), public_keys=self._public_keys, version=version)
         return self._loaded[version]
+
+    def _forget_all_but(self, pointer: Pointer) -> None:
+        """A warm instance keeps what may serve, and no more."""
+        named = {pointer.version, pointer.previous, pointer.challenger}
+        self._loaded = {version: bundle for version, bundle in self._loaded.items() if version in named}
+
+
+def permission(bundle: Bundle | None, settings: Settings) -> tuple[Issue, ...]:
+    """What the gate's verdict means for entries. Exits and protection never ask.
+
+    In live mode a bundle whose edge is not proven, or was proven for another policy, forbids them. On paper it may trade: that
+    is how a record comes about, and nothing is said in every tick of what is meant so. A person may overrule by naming the
+    version in the settings; that is told in every report, in both modes, for as long as it stands there.
+    """
+    if bundle is None:
+        return ()
+    unproven = _unproven(bundle, settings)
+    if settings.risk.overrule_model == bundle.version:
+        found = (
+            f"risk.overrule_model lets {bundle.version} enter although {unproven}"
+            if unproven
+            else (f"risk.overrule_model names {bundle.version}, which is proven anyway")
+        )
+        return (_issue(Reason.MODEL_OVERRULED, found, forbids=False),)
+    if unproven is None or settings.mode != "live":
+        return ()
+    return (_issue(Reason.MODEL_NOT_PROVEN, f"{bundle.version} may not enter in live mode: {unproven}", forbids=True),)
+
+
+def _unproven(bundle: Bundle, settings: Settings) -> str | None:
+    if not bundle.may_enter:
+        failed = [check.name for check in bundle.manifest.verdict.checks if check.group == "enter" and not check.passed]
+        return f"the gate did not pass ({', '.join(failed) or 'it was never asked'})"
+    if bundle.manifest.policy != settings.risk.policy:
+        return f"it was proven for the policy {bundle.manifest.policy}, and the settings ask for {settings.risk.policy}"
+    return None
 
 
 def _issue(reason: Reason, found: str, *, forbids: bool) -> Issue:

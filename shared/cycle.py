@@ -1,16 +1,17 @@
 """One tick with all its I/O, in order, in one place. `_Tick._work` is the story; `docs/architecture.md` draws it."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 
-from shared import filing, pipeline
+from shared import features, filing, pipeline
 from shared.alerts import Known
 from shared.alerts.ports import AlertSink
-from shared.champion import Champions
+from shared.champion import Champion, Champions, permission
 from shared.clock import Clock
 from shared.desk import Desk
 from shared.errors import BotError, LeaseLost
@@ -26,6 +27,7 @@ from shared.stores.state import BotDocuments, Lease
 from shared.turn import Turn, newest, some, told
 from shared.types import (
     Book,
+    Features,
     Holdings,
     Issue,
     Market,
@@ -34,6 +36,7 @@ from shared.types import (
     TickReport,
     TickStatus,
 )
+from shared.watch.candle import watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +102,7 @@ class _Tick:
         self.model: str | None = None
         self.trusted = False
         self.unsaved: list[PositionPlan] = []
+        self.said: Mapping[str, Mapping[str, Any]] = {}
         self.status, self.reason, self.detail = TickStatus.DONE, Reason.OK, ""
 
     def run(self) -> TickReport:
@@ -215,12 +219,40 @@ class _Tick:
         self.market = replace(fetched, issues=(*fetched.issues, broken))
         champion = self.ports.champions.serving()
         self.model = champion.bundle.version if champion.bundle is not None else None
-        market = replace(fetched, issues=(*fetched.issues, *champion.issues))
-        if newest(market) > self.turn.state.candle.as_of:
-            signal = pipeline.last_signal(market, bundle=champion.bundle, settings=self.settings)
+        issues = (*fetched.issues, *champion.issues, *permission(champion.bundle, self.settings))
+        if newest(fetched) > self.turn.state.candle.as_of:
+            computed = None if champion.bundle is None else features.compute(pipeline.window(fetched, self.settings))
+            signal = pipeline.last_signal(fetched, bundle=champion.bundle, settings=self.settings, computed=computed)
             if signal is not None:
                 self.turn.read(signal, unsaved=self.unsaved)
-        self.market = market
+                with self._timed("watch"):
+                    self._watch(fetched, champion, computed, side=0 if signal.side is None else signal.side.sign)
+        doubts = (issue for issue in self.turn.state.doubts if issue.context.get("model", self.model) == self.model)
+        self.market = replace(fetched, issues=(*issues, *doubts))
+
+    def _watch(self, market: Market, champion: Champion, computed: Features | None, *, side: int) -> None:
+        """What speaks against the champion, and what both models say of the candle. A failure here disturbs no decision.
+
+        Except where a person wants no entries with a suspect model: one that cannot be watched is suspect.
+        """
+        doubts: tuple[Issue, ...] = ()
+        try:
+            if champion.bundle is not None and computed is not None:
+                found = watch(
+                    champion.bundle,
+                    champion.challenger,
+                    candles=pipeline.window(market, self.settings),
+                    computed=computed,
+                    side=side,
+                    pointer=champion.pointer,
+                    now_ms=self.ports.clock.now_ms(),
+                    settings=self.settings,
+                )
+                doubts, self.said = found.doubts, found.said
+        except Exception as error:  # noqa: BLE001 - whatever it is, the tick goes on, and says so
+            context = {"step": "watch", "found": _sentence(error)}
+            doubts = (Issue(reason=Reason.STEP_FAILED, forbids_entry=self.settings.watch.forbid_entries, context=context),)
+        self.turn.state = replace(self.turn.state, doubts=doubts)
 
     def _decide(self) -> None:
         halted = bool(self.control.get("halt"))
@@ -235,6 +267,8 @@ class _Tick:
             (doc.data.get("outcome") or {}).get("outcome") == "unknown" for doc in self.open_intents
         )
         self.turn.order(some(self.market), scheduled_at=self.request.scheduled_at)
+        if self.turn.gap_ms is not None:
+            self.timings["gap"] = float(self.turn.gap_ms)
 
     def _prefix(self, part: str) -> str:
         """Deterministic, and another one when a tick is taken over: what the dead one wrote is never written again."""
@@ -270,7 +304,7 @@ class _Tick:
         settled = filing.settled_intents(intents, of_this_tick=self.desk.intents, counted_until=turn.state.candle.as_of)
         writes = [*settled, *filing.trades(report), *alerts]
         if turn.state.candle.as_of != self.before.candle.as_of:
-            writes += filing.day(report, documents, candle_at=turn.state.candle.as_of)
+            writes += filing.day(report, documents, candle_at=turn.state.candle.as_of, said=self.said)
         # What this very batch writes (state, report, the rest) belongs to the count that it stores.
         report = replace(report, counts={**report.counts, "writes": report.counts["writes"] + 2 + len(writes)})
         self.bot.save(lease, state=turn.state.told(), claim=claim, report=msgspec.to_builtins(report), more=writes)
@@ -298,7 +332,7 @@ class _Tick:
                 profile=self.settings.profile,
                 decision=turn.decision,
                 signal=turn.state.signal if turn.decision is not None else None,
-                issues=turn.issues,
+                issues=self._issues(),
                 orders=tuple(self.desk.records),
                 plan=turn.state.plan,
                 model=self.model,
@@ -314,6 +348,15 @@ class _Tick:
             trades_seen=self.before.limits.last_trade_sequence if self.before.limits is not None else 0,
             fills_seen=self.before.last_fill_sequence,
         )
+
+    def _issues(self) -> tuple[Issue, ...]:
+        """What is wrong; and where a person's word lets the model enter, every report says so, whatever the tick came to."""
+        overruled = self.settings.risk.overrule_model
+        said = any(issue.reason is Reason.MODEL_OVERRULED for issue in self.turn.issues)
+        if said or not overruled or overruled != (self.model or self.before.model):
+            return self.turn.issues
+        found = f"risk.overrule_model lets {overruled} enter, whatever its gate said"
+        return (*self.turn.issues, Issue(reason=Reason.MODEL_OVERRULED, forbids_entry=False, context={"found": found}))
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """What a tick leaves behind besides its state and its report: trades, the day's equity, settled intents, the outbox."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -68,8 +68,13 @@ def trades(told: TickReport) -> list[Write]:
     ]
 
 
-def day(told: TickReport, documents: DocumentStore, *, candle_at: int) -> list[Write]:
-    """The JST day's equity, once a candle, so that a month's report reads a month's documents."""
+def day(
+    told: TickReport, documents: DocumentStore, *, candle_at: int, said: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[Write]:
+    """The JST day's equity, once a candle, so that a month's report reads a month's documents.
+
+    `said`: further facts of this candle, each under its own name (see `watch.shadow.entry`).
+    """
     if told.equity_jpy is None:
         return []
     date = jst_day(told.scheduled_at)
@@ -78,6 +83,8 @@ def day(told: TickReport, documents: DocumentStore, *, candle_at: int) -> list[W
     data: dict[str, Any] = dict(stored.data) if stored is not None else {"bot": told.bot, "date": date, "equity": {}}
     equity: dict[str, str] = data["equity"]
     data["equity"] = equity | {str(candle_at): str(told.equity_jpy)}
+    for name, facts in (said or {}).items():
+        data[name] = {**data.get(name, {}), **facts}
     return [Write(kind="put", path=path, data=data)]
 
 

@@ -5,7 +5,7 @@ through this module, which refuses NaN and infinity.
 """
 
 import math
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 from shared.errors import BadData
 
@@ -37,6 +37,13 @@ def price_yen(value: float | str | Decimal) -> int:
     if not math.isfinite(number) or number <= 0 or number != int(number):
         raise BadData(f"a price was {value!r}; it must be a positive whole number of yen")
     return int(number)
+
+
+def yen_beyond(price: Decimal, share: Decimal, *, above: bool) -> int:
+    """The whole price that lies `share` of it above or below `price`, rounded away from it; one yen at the least."""
+    if above:
+        return int((price * (1 + share)).to_integral_value(rounding=ROUND_CEILING))
+    return max(1, int((price * (1 - share)).to_integral_value(rounding=ROUND_FLOOR)))
 
 
 def notional_jpy(price: int | Decimal, lots: int) -> Decimal:

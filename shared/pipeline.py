@@ -24,11 +24,13 @@ from shared.types import (
     Candles,
     Decision,
     Features,
+    FloatArray,
     Issue,
     Market,
     Prediction,
     Side,
     Signal,
+    Targets,
     Timeframe,
     Vote,
     Votes,
@@ -37,11 +39,12 @@ from shared.types import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stages:
-    """The array stages over the same rows. `prediction` is None where there is no valid model."""
+    """The array stages over the same rows. `prediction` is None without a valid model, `targets` without the trend strategy."""
 
     features: Features
     votes: Votes
     prediction: Prediction | None
+    targets: Targets | None = None
 
 
 def stages(
@@ -66,11 +69,17 @@ def stages(
     votes = strategies.vote(done, settings.strategies, settings.consensus)
     asked = None if since is None else _may_enter(votes, since, settings)
     prediction = None if bundle is None else ensemble.predict(done, votes, bundle, asked=asked)
-    return Stages(features=done, votes=votes, prediction=prediction)
+    targets = strategies.targets(done, settings.strategies)
+    return Stages(features=done, votes=votes, prediction=prediction, targets=targets)
 
 
 def _may_enter(votes: Votes, since: int, settings: Settings) -> BoolArray:
-    """Rows on an allowed side, from the candle before the last one closed by `since`: the last may not be final then."""
+    """Rows on an allowed side, from the candle before the last one closed by `since`: the last may not be final then.
+
+    The target policy enters by no row's probabilities.
+    """
+    if settings.risk.policy == "target":
+        return np.zeros(len(votes.as_of), dtype=np.bool_)
     asked = votes.consensus != 0 if _allows(Side.SHORT, settings) else votes.consensus > 0
     asked[: max(0, int(np.searchsorted(votes.as_of, since, side="right")) - 2)] = False
     return asked
@@ -91,14 +100,14 @@ def signal_at(done: Stages, row: int, *, candles_before: Mapping[Timeframe, int]
             settings or a later start.
     """
     names, features = done.features.names, done.features.values[row]
-    value = {name: float(features[names.index(name)]) for name in ("close", "atr_14", "price_z", "volume_z")}
+    value = {name: float(features[names.index(name)]) for name in ("close", "atr_14", "price_z", "volume_z", "realised_16")}
     consensus = int(done.votes.consensus[row])
     enough = (
         candles_before[Timeframe.M15] >= settings.market.min_history_15m
         and candles_before[Timeframe.H4] >= settings.market.min_history_4h
     )
     lower = neither = upper = None
-    if done.prediction is not None and consensus:
+    if done.prediction is not None and consensus and settings.risk.policy == "barrier":
         three: list[float] = done.prediction.probabilities[row].tolist()
         if all(math.isfinite(share) for share in three):
             lower, neither, upper = three
@@ -106,8 +115,9 @@ def signal_at(done: Stages, row: int, *, candles_before: Mapping[Timeframe, int]
             enough = False
         elif _allows(Side.LONG if consensus > 0 else Side.SHORT, settings):
             raise BadData(f"row {row} was not predicted: these stages are for other settings or a later start")
+    as_of, targets = int(done.features.as_of[row]), done.targets
     return Signal(
-        as_of=int(done.features.as_of[row]),
+        as_of=as_of,
         close=int(value["close"]),
         atr_jpy=value["atr_14"] if math.isfinite(value["atr_14"]) else 0.0,
         side=None if consensus == 0 else Side.LONG if consensus > 0 else Side.SHORT,
@@ -126,17 +136,63 @@ def signal_at(done: Stages, row: int, *, candles_before: Mapping[Timeframe, int]
         price_z=value["price_z"] if math.isfinite(value["price_z"]) else 0.0,
         volume_z=value["volume_z"] if math.isfinite(value["volume_z"]) else 0.0,
         warm=enough and math.isfinite(value["atr_14"]),
+        volatility=None if done.prediction is None else _told(done.prediction.volatility, row),
+        volatility_past=value["realised_16"] if math.isfinite(value["realised_16"]) else None,
+        p_vote=None if done.prediction is None or settings.risk.policy == "target" else _told(done.prediction.p_vote, row),
+        target_weight=None if targets is None else _told(targets.weight, row),
+        target_as_of=None if targets is None else as_of - as_of % Timeframe.H4.ms,
+        target_volatility=None if targets is None else _told(targets.volatility, row),
     )
 
 
-def last_signal(market: Market, *, bundle: Bundle | None, settings: Settings) -> Signal | None:
-    """The signal of the last closed 15m candle, or None where there is no candle at all."""
-    window = {frame: candles.tail(settings.market.window_candles) for frame, candles in market.candles.items()}
-    if not len(window[Timeframe.M15]):
+def _told(column: FloatArray | None, row: int) -> float | None:
+    """One value of a head or a target, None where it said nothing."""
+    value = math.nan if column is None else float(column[row])
+    return value if math.isfinite(value) else None
+
+
+def window(market: Market, settings: Settings) -> Mapping[Timeframe, Candles]:
+    """The candles that a tick looks at."""
+    return {frame: candles.tail(settings.market.window_candles) for frame, candles in market.candles.items()}
+
+
+def last_signal(
+    market: Market, *, bundle: Bundle | None, settings: Settings, computed: Features | None = None
+) -> Signal | None:
+    """The signal of the last closed 15m candle, or None where there is no candle at all.
+
+    `computed`: the features of exactly this `window`, where they are there already.
+    """
+    seen = window(market, settings)
+    if not len(seen[Timeframe.M15]):
         return None
-    done = stages(window, bundle=bundle, settings=settings)
-    counts = {frame: len(candles) for frame, candles in window.items()}
-    return signal_at(done, len(window[Timeframe.M15]) - 1, candles_before=counts, settings=settings)
+    known = features.compute(seen) if computed is None else computed
+    last = Features(as_of=known.as_of[-1:], names=known.names, values=known.values[-1:])  # what comes after works row by row
+    done = stages(seen, bundle=bundle, settings=settings, computed=last)
+    counts = {frame: len(candles) for frame, candles in seen.items()}
+    return signal_at(done, 0, candles_before=counts, settings=settings)
+
+
+def scored(computed: Features, *, bundle: Bundle, rows: BoolArray) -> Prediction:
+    """What a model says of some rows (n,) whether or not the strategies agree there; NaN elsewhere, and where it is not warm.
+
+    No decision rests on it: it is how a model is watched, and how one that decides nothing is heard. Raises `BadBundle` where
+    the bundle wants a feature that is not there.
+    """
+    asked = np.flatnonzero(rows)
+    some = Features(as_of=computed.as_of[asked], names=computed.names, values=computed.values[asked])
+    everyone = Votes(
+        as_of=some.as_of,
+        names=(),
+        sides=np.empty((len(asked), 0), dtype=np.int8),
+        confidences=np.empty((len(asked), 0)),
+        consensus=np.ones(len(asked), dtype=np.int8),
+        strength=np.ones(len(asked)),
+    )
+    told = ensemble.predict(some, everyone, bundle)
+    probabilities = np.full((len(rows), told.probabilities.shape[1]), np.nan)
+    probabilities[asked] = told.probabilities
+    return Prediction(as_of=computed.as_of, probabilities=probabilities, model=bundle.version, barriers=bundle.barriers)
 
 
 def decide(

@@ -27,9 +27,9 @@ from shared.settings import Settings
 from shared.stores.arrays import ArrayStore
 from shared.stores.ports import Bucket
 from shared.strategies import NAMES
-from shared.types import Candles, Features, Prediction, Timeframe, Votes
+from shared.types import Candles, Features, Prediction, Targets, Timeframe, Votes
 
-KEPT = ("close", "atr_14", "price_z", "volume_z")
+KEPT = ("close", "atr_14", "price_z", "volume_z", "realised_16")
 """The features that are looked at after the stages; the others have done their work in votes and predictions."""
 PREFIX = "stages/"
 _CODE = ("shared.features", "shared.strategies", "shared.ensemble")
@@ -94,7 +94,7 @@ def reduced(done: Stages) -> Stages:
     values = np.ascontiguousarray(done.features.values.T[columns])
     values.setflags(write=False)
     features = Features(as_of=done.features.as_of, names=KEPT, values=values.T)
-    return Stages(features=features, votes=done.votes, prediction=done.prediction)
+    return Stages(features=features, votes=done.votes, prediction=done.prediction, targets=done.targets)
 
 
 def key_of(
@@ -105,9 +105,9 @@ def key_of(
     if bundle is not None:
         model = [bundle.version, hashlib.sha256(encode(bundle.manifest) + bundle.forest.to_bytes()).hexdigest()]
     told = [
-        *("stages 1", code, np.__version__, model),
+        *("stages 2", code, np.__version__, model),
         *(msgspec.to_builtins(settings.strategies), msgspec.to_builtins(settings.consensus)),
-        None if since is None else [since, settings.sides, settings.account],
+        None if since is None else [since, settings.sides, settings.account, settings.risk.policy],
     ]
     digest = hashlib.blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=24)
     for timeframe in (Timeframe.M15, Timeframe.H4):
@@ -148,6 +148,12 @@ def _packed(done: Stages) -> dict[str, NDArray[Any]]:
         packed |= {"rows": rows, "probabilities": prediction.probabilities[rows]}
         if prediction.unasked is not None:
             packed["unasked"] = prediction.unasked
+        if prediction.volatility is not None:
+            packed["volatility"] = prediction.volatility
+        if prediction.p_vote is not None:
+            packed["p_vote"] = prediction.p_vote
+    if done.targets is not None:
+        packed |= {"target_weight": done.targets.weight, "target_volatility": done.targets.volatility}
     return packed
 
 
@@ -165,6 +171,8 @@ def _unpacked(stored: Mapping[str, NDArray[Any]], candles: Candles, bundle: Bund
             model=bundle.version,
             barriers=bundle.barriers,
             unasked=stored.get("unasked"),
+            volatility=stored.get("volatility"),
+            p_vote=stored.get("p_vote"),
         )
     return Stages(
         features=Features(as_of=as_of, names=KEPT, values=stored["features"].T),
@@ -177,4 +185,7 @@ def _unpacked(stored: Mapping[str, NDArray[Any]], candles: Candles, bundle: Bund
             strength=stored["strength"],
         ),
         prediction=prediction,
+        targets=None
+        if "target_weight" not in stored
+        else Targets(as_of=as_of, weight=stored["target_weight"], volatility=stored["target_volatility"]),
     )

@@ -12,7 +12,7 @@ from shared.frozen import changed
 from shared.reasons import TRANSIENT, Reason
 from shared.risk.limits import Limits
 from shared.settings import Settings
-from shared.types import Account, Action, Decision, Fill, Holdings, PositionPlan, Purpose, Signal
+from shared.types import Account, Action, Decision, Fill, Goal, Holdings, Issue, PositionPlan, Purpose, Signal, Timeframe
 
 RECENT = 8
 """So many of the last fills are looked at: they come in order, but for those of one tick and the path just before it."""
@@ -29,12 +29,16 @@ class CandleProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """The state of one bot. `halted_at` is the drawdown halt that only a person lifts."""
+    """The state of one bot. `halted_at` is the drawdown halt that only a person lifts, `goal` what the target policy wants.
+
+    `doubts` are what the watch found against the model on the newest candle: every tick on that candle must know them.
+    """
 
     mode: str
     stage: str
     limits: Limits | None = None
     plan: PositionPlan | None = None
+    goal: Goal | None = None
     signal: Signal | None = None
     candle: CandleProgress = CandleProgress()
     halted_at: int = 0
@@ -46,6 +50,7 @@ class State:
     profile: str | None = None
     settings_hash: str = ""
     holds: bool = False
+    doubts: tuple[Issue, ...] = ()
 
     @classmethod
     def stored(cls, data: Mapping[str, Any], settings: Settings) -> "State":
@@ -85,10 +90,13 @@ class State:
         """A decision was made on the present candle and, where `attempted`, an entry was placed.
 
         A final denial closes the candle; a transient one, an entry that could not be sent, and one that may be tried again
-        leave it open.
+        leave it open. A goal is kept instead: the ticks after this one pursue it.
         """
         unsent = decision.action is Action.ENTER and not attempted
         again = unsent or (decision.action is Action.DENY and decision.reason in TRANSIENT)
+        if decision.goal is not None:
+            candle = changed(self.candle, attempts_used=self.candle.attempts_used + attempted, closed=True)
+            return changed(self, candle=candle, goal=decision.goal)
         resting = decision.reason is Reason.ENTRY_RESTING
         closed = self.candle.closed or not (again or attempted or resting)
         if not attempted and closed == self.candle.closed:
@@ -103,9 +111,33 @@ class State:
         filled = holds or (self.plan is not None and any(fill.at > self.plan.as_of for fill in holdings.fills[-RECENT:]))
         candle = changed(self.candle, closed=True) if filled and not self.candle.closed else self.candle
         plan = self.plan if holds or entry_rests else None
-        if holds == self.holds and candle is self.candle and plan is self.plan:
+        goal = self._goal_after(holdings)
+        if holds == self.holds and candle is self.candle and plan is self.plan and goal is self.goal:
             return self
-        return changed(self, holds=holds, candle=candle, plan=plan)
+        return changed(self, holds=holds, candle=candle, plan=plan, goal=goal)
+
+    def _goal_after(self, holdings: Holdings) -> Goal | None:
+        """What ended on the goal's side, by its stop or a person, is not wanted again before the next 4h close after that.
+
+        An entry that was still in the market then may have been filled: that is kept.
+        """
+        goal = self.goal
+        if goal is None or goal.lots == 0:
+            return goal
+        lost = [
+            trade.closed_at
+            for trade in holdings.trades[-RECENT:]
+            if trade.closed_at > goal.as_of and trade.side.sign * goal.lots > 0 and trade.reason is not Reason.EXIT_EXPOSURE
+        ]
+        if not lost:
+            return goal
+        slot, held = lost[-1] - lost[-1] % Timeframe.H4.ms, signed_lots(holdings)
+        same = (goal.lots, goal.as_of) == (held, max(goal.as_of, slot))
+        return goal if same else Goal(lots=held, as_of=max(goal.as_of, slot))
+
+    def pursues(self, holdings: Holdings) -> bool:
+        """Whether another position is wanted than is held."""
+        return self.goal is not None and self.goal.lots != signed_lots(holdings)
 
     def after_account(self, holdings: Holdings, *, resumed_at: int, now_ms: int, settings: Settings) -> "State":
         """Book closed trades and equity into the limits, and what is held. Doing it twice changes nothing.
@@ -138,6 +170,7 @@ class State:
             drawdown_halted=bool(self.halted_at),
             position=holdings.positions[0] if holdings.positions else None,
             plan=self.plan,
+            goal=self.goal,
             entry_resting=any(order.intent.opens for order in holdings.orders),
             attempts_used=self.candle.attempts_used,
         )
@@ -151,6 +184,11 @@ class State:
         """As JSON values."""
         data: dict[str, Any] = msgspec.to_builtins(self)
         return data
+
+
+def signed_lots(holdings: Holdings) -> int:
+    """What is held, negative for a short."""
+    return sum(held.side.sign * held.lots for held in holdings.positions)
 
 
 def unsaved_plans(intents: Sequence[Mapping[str, Any]]) -> list[PositionPlan]:

@@ -1,4 +1,4 @@
-"""Parameters of the six strategies. Defaults and their meaning live in `bot.yaml`; every field must be given there."""
+"""Parameters of the seven strategies. Defaults and their meaning live in `bot.yaml`; every field must be given there."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -144,8 +144,16 @@ class AdxTrend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trend:
+    """Slow trend of the 4h candles: momentum, crosses of averages and breakouts. The one strategy with a target exposure."""
+
+    weight: Share
+    min_confidence: Share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Strategies:
-    """The six, by name, in the order of the votes' columns. A weight of 0 takes a strategy out."""
+    """The seven, by name, in the order of the votes' columns. A weight of 0 takes a strategy out."""
 
     atr_based: AtrBased
     mochipoy_alert: MochipoyAlert
@@ -153,6 +161,7 @@ class Strategies:
     fibonacci_retracement: FibonacciRetracement
     donchian_channel: DonchianChannel
     adx_trend: AdxTrend
+    trend: Trend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

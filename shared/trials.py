@@ -34,10 +34,15 @@ NOT_TRIED = frozenset(
         "bundle_public_key",
         "profile",
         "learning",
+        "gate",
+        "retrain",
+        "watch",
     }
 )
 """Settings that no replay of a given model depends on."""
 ABOUT_AS_LONG = 1.25
+WALKED = "walk-forward-"
+"""Begins the name of the model where many models of one recipe decided, each on candles after its own."""
 
 Scalar: TypeAlias = str | int | float | bool | None
 
@@ -81,6 +86,17 @@ class Trial:
         return _digest(self.kind, self.tried)
 
     @property
+    def configuration(self) -> str:
+        """What counts as one thing that was tried.
+
+        A recipe that is retrained every week is one, however often its record is looked at again on later candles. Everything
+        else differs by its period and candles, too.
+        """
+        if self.model is not None and self.model.startswith(WALKED):
+            return _digest(self.settings_hash, self.model)
+        return self.tried
+
+    @property
     def years(self) -> float:
         """The length of its period in years of 365 days."""
         return (self.end_at - self.start_at) / YEAR_MS
@@ -117,7 +133,7 @@ def distinct(trials: Iterable[Trial]) -> tuple[Trial, ...]:
     """Each thing that was tried, once: the first record of it, in the order given."""
     first: dict[str, Trial] = {}
     for trial in trials:
-        first.setdefault(trial.tried, trial)
+        first.setdefault(trial.configuration, trial)
     return tuple(first.values())
 
 

@@ -61,7 +61,10 @@ class Hands(Protocol):
 
 
 class Turn:
-    """The working memory of one tick's trading. `prefix` makes the ids of a part's intents; no part is used twice."""
+    """The working memory of one tick's trading. `prefix` makes the ids of a part's intents; no part is used twice.
+
+    `gap_ms`: how long it took to shrink a position, in which a part of it may have had no stop.
+    """
 
     def __init__(self, *, state: State, hands: Hands, settings: Settings, prefix: Callable[[str], str]) -> None:
         """Begin from the state that the tick before left."""
@@ -72,6 +75,7 @@ class Turn:
         self.issues: tuple[Issue, ...] = ()
         self.resumed_at = 0
         self.ordered = False
+        self.gap_ms: int | None = None
         self._hands = hands
         self._prefix = prefix
 
@@ -129,12 +133,14 @@ class Turn:
     def due(self, now_ms: int) -> bool:
         """Whether this tick may order something, so that it must know the path up to its own minute.
 
-        A candle has closed, an entry may be tried again, a time exit is due, or a target is watched: whoever sells at a
-        target must know that the stop was not touched before.
+        A candle has closed, an entry may be tried again, a time exit is due, another position is wanted than is held, or a
+        target is watched: whoever sells at a target must know that the stop was not touched before.
         """
         closed_at = now_ms - now_ms % Timeframe.M15.ms
         plan = self.state.plan
         if closed_at > self.state.candle.as_of or self.state.retries or (plan is not None and now_ms >= plan.exit_by):
+            return True
+        if self.state.pursues(some(self.holdings)):
             return True
         return planning.watches(some(self.holdings), plan=plan, now_ms=now_ms)
 
@@ -155,7 +161,8 @@ class Turn:
             now_ms=self._hands.now_ms(),
             settings=self.settings,
         )
-        if decision.action in {Action.ENTER, Action.DENY} and self.state.candle.closed:
+        again = decision.goal is not None  # a goal is pursued by every tick, not once a candle
+        if decision.action in {Action.ENTER, Action.DENY} and self.state.candle.closed and not again:
             decision = Decision(action=Action.HOLD, as_of=decision.as_of, reason=Reason.NOTHING_NEW)
         self.decision = decision
 
@@ -166,7 +173,7 @@ class Turn:
         decision, holdings = some(self.decision), some(self.holdings)
         now = self._hands.now_ms()
         steps: tuple[planning.Step, ...]
-        if decision.action in {Action.ENTER, Action.EXIT}:
+        if decision.action in {Action.ENTER, Action.REDUCE, Action.EXIT}:
             steps = planning.orders(
                 decision,
                 holdings,
@@ -192,6 +199,8 @@ class Turn:
         plan = _plan_of(decision)
         self.ordered = bool(steps)
         opened = self._hands.carry_out(steps, book=market.book, rules=market.rules, plan=plan)
+        if decision.action is Action.REDUCE and steps:
+            self.gap_ms = self._hands.now_ms() - now
         if opened is not None and plan is not None:
             plan = replace(plan, entry_intent=opened)
         self.state = self.state.after_decision(decision, attempted=opened is not None, plan=plan)

@@ -218,6 +218,18 @@ class Votes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """The exposure that a strategy with a target wants on each row, shape (n,) each; NaN until it is warm.
+
+    `weight` lies in [-1, 1]; `volatility` is the strategy's own estimate of the past, as a share of the price a year.
+    """
+
+    as_of: IntArray
+    weight: FloatArray
+    volatility: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Barriers:
     """The label that a model was trained on, and so what its probabilities are about.
 
@@ -265,7 +277,8 @@ class Signal:
 
     `volatility` is the model's forecast for the next 4 hours and `volatility_past` what the last 4 hours had (both the root of
     the sum of squared 15m returns). `p_vote`: that the consensus' own trade pays. `target_weight` in [-1, 1] is the exposure
-    that a strategy with a target wants, and `target_as_of` the close of the 4h candle that it rests on.
+    that a strategy with a target wants, `target_volatility` its estimate of the price's volatility a year; both rest on
+    candles that were closed at `target_as_of`, the last 4h close.
     """
 
     as_of: int
@@ -287,12 +300,26 @@ class Signal:
     p_vote: float | None = None
     target_weight: float | None = None
     target_as_of: int | None = None
+    target_volatility: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """What the target policy wants to hold: `lots`, negative for a short, decided on the 4h close `as_of`.
+
+    `since`: the close of the 15m candle since which a larger position is wanted than is held; 0 where none is.
+    """
+
+    lots: int
+    as_of: int
+    since: int = 0
 
 
 class Action(StrEnum):
     """What a decision asks for."""
 
     ENTER = "enter"
+    REDUCE = "reduce"
     EXIT = "exit"
     HOLD = "hold"
     DENY = "deny"
@@ -300,7 +327,11 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What risk wants, and why. `reason` is OK only for an action that goes through."""
+    """What risk wants, and why. `reason` is OK only for an action that goes through.
+
+    `lots` are those of the order: what an ENTER adds, what a REDUCE closes. `goal` is what the target policy wants from now on;
+    `crosses`: an entry may take liquidity.
+    """
 
     action: Action
     as_of: int
@@ -312,6 +343,8 @@ class Decision:
     exit_by: int | None = None
     edge_rate: float | None = None
     cost_rate: float | None = None
+    goal: Goal | None = None
+    crosses: bool = False
     context: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -528,6 +561,7 @@ class Account:
     drawdown_halted: bool = False
     position: Position | None = None
     plan: PositionPlan | None = None
+    goal: Goal | None = None
     entry_resting: bool = False
     attempts_used: int = 0
 

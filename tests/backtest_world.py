@@ -42,7 +42,7 @@ def _made_home() -> Path:
     bucket = wiring.bucket_for(settings)
     made, registry = training(), BundleRegistry(bucket)
     registry.publish(made.version, made.files)
-    registry.promote(made.version)
+    registry.promote(made.version, at=1, why="a test", by="test")
     minutes = market()
     for timeframe in Timeframe:
         archive(bucket, minutes if timeframe is Timeframe.M1 else aggregate(minutes, timeframe))

@@ -180,6 +180,20 @@ def fitted_on_everything(known: Mapping[Timeframe, Candles], *, bundle: Bundle |
     return replace(done, prediction=predicted(done.features, done.votes, up))
 
 
+def seeing_head(known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings) -> Stages:
+    """A forecast of volatility that is what the next four hours will have."""
+    done = honest(known, bundle=bundle, settings=settings)
+    later = np.append(done.features.column("realised_16")[16:], np.full(16, np.nan))[: len(done.features.as_of)]
+    return replace(done, prediction=replace(done.prediction, volatility=later))
+
+
+def seeing_veto(known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings) -> Stages:
+    """A word on the vote that knows where the next candle goes."""
+    done = honest(known, bundle=bundle, settings=settings)
+    later = np.append(done.features.column("returns_1")[1:], np.nan)
+    return replace(done, prediction=replace(done.prediction, p_vote=np.where(later * done.votes.consensus > 0, 0.9, 0.1)))
+
+
 # callbacks that leak: a stop, a size or an exit that knows how the candles go on
 
 

@@ -37,3 +37,11 @@ def small_training(*, days: int = 60, seed: int = 3, edge_bp: float = 8.0) -> Tr
     return train(
         candles, small_settings(days), as_of=last_close(candles), seed=7, commit=COMMIT, signing_key=SIGNING_KEY, parent=None
     )
+
+
+@cache
+def headed_training() -> Training:
+    """With both heads."""
+    candles, settings = market(75, seed=3, edge_bp=8.0), small_settings(60)
+    settings = dataclasses.replace(settings, learning=dataclasses.replace(settings.learning, meta_head=True))
+    return train(candles, settings, as_of=last_close(candles), seed=7, commit=COMMIT, signing_key=SIGNING_KEY)

@@ -128,13 +128,41 @@ def stages_of(dice: random.Random, quarters: Candles) -> Stages:
     made = stages(quarters, sides=sides, atr_jpy=1.0)
     atr = np.maximum(2.0, quarters.close * rng.choice([0.001, 0.003, 0.008], rows) * (0.5 + rng.random(rows)))
     odd = rng.random((rows, 2)) < 0.01
-    values = np.stack([quarters.close, atr, np.where(odd[:, 0], 9.0, 0.0), np.where(odd[:, 1], 9.0, 0.0)], axis=1)
+    unknown = np.full(rows, np.nan)
+    values = np.stack([quarters.close, atr, np.where(odd[:, 0], 9.0, 0.0), np.where(odd[:, 1], 9.0, 0.0), unknown], axis=1)
     assert made.prediction is not None
     share = np.round(0.05 + 0.7 * rng.random(rows), 6)
     probabilities = np.stack([np.round(0.8 - share, 6), np.full(rows, 0.2), share], axis=1)
     probabilities[made.votes.consensus == 0] = np.nan
     prediction: Prediction = replace(made.prediction, probabilities=probabilities)
     return replace(made, features=replace(made.features, values=values), prediction=prediction)
+
+
+def headed(dice: random.Random, made: Stages, given: Settings) -> tuple[Stages, Settings]:
+    """What two heads say, or nothing, with settings that listen to them; sometimes the label of the next candle."""
+    rng = np.random.default_rng(dice.randrange(2**32))
+    rows = len(made.features.as_of)
+    assert made.prediction is not None
+    values = made.features.values.copy()
+    values[:, made.features.names.index("realised_16")] = np.where(rng.random(rows) < 0.05, np.nan, 0.02 * rng.random(rows))
+    told = np.round(0.001 + 0.02 * rng.random(rows), 8)
+    said = np.where(made.votes.consensus == 0, np.nan, np.round(rng.random(rows), 6))
+    prediction = replace(
+        made.prediction,
+        volatility=np.where(rng.random(rows) < 0.1, np.nan, told),
+        p_vote=np.where(rng.random(rows) < 0.02, np.nan, said),
+        barriers=replace(made.prediction.barriers, kind=dice.choice(["barriers", "barriers", "next_candle"]), move_rate=0.003),
+    )
+    risk = replace(
+        given.risk,
+        entry=dice.choice(["value", "threshold"]),
+        min_probability=dice.choice([0.0, 0.3, 0.5]),
+        volatility_reach=dice.choice([1.0, 1.5, 3.0]),
+        volatility_target=dice.choice([None, 0.3, 1.0]),
+        veto_below=dice.choice([0.0, 0.0, 0.3]),
+        shrink_by_vote=dice.random() < 0.3,
+    )
+    return replace(made, features=replace(made.features, values=values), prediction=prediction), replace(given, risk=risk)
 
 
 def schedule_of(dice: random.Random, *, start_at: int, end_at: int, interval_ms: int) -> Schedule:
@@ -156,10 +184,11 @@ class Story:
     """One random replay and all the ways in which it is played."""
 
     seed: int
+    heads: bool = False
 
     @property
     def inputs(self) -> Inputs:
-        return inputs_of(self.seed)
+        return inputs_of(self.seed, heads=self.heads)
 
     def told(self, *, every_tick: bool = True) -> Counter[str]:
         """Play it in all ways and audit it; what was exercised. Raises `InvariantBroken`."""
@@ -221,8 +250,8 @@ def has_holes(inputs: Inputs) -> bool:
 
 
 @cache
-def inputs_of(seed: int) -> Inputs:
-    """The inputs of a story; kept, because several tests play the same ones."""
+def inputs_of(seed: int, *, heads: bool = False) -> Inputs:
+    """The inputs of a story, with or without a model's two heads; kept, because several tests play the same ones."""
     dice = random.Random(seed)
     fine, calm = dice.random() < 0.7, dice.random() < 0.15
     days = dice.choice([0.2, 0.4, 0.8]) if fine else dice.choice([1.0, 3.0])
@@ -242,4 +271,6 @@ def inputs_of(seed: int) -> Inputs:
         "end_at": end_at,
         "schedule": schedule_of(dice, start_at=start_at, end_at=end_at, interval_ms=interval_ms if fine else QUARTER),
     }
+    if heads:
+        told["stages"], told["settings"] = headed(random.Random(f"heads of {seed}"), told["stages"], configured)
     return Inputs(**told)

@@ -81,8 +81,10 @@ def stages(quarters: Candles, *, sides: Mapping[int, Side], atr_jpy: float, p_wi
     return Stages(
         features=Features(
             as_of=as_of,
-            names=("close", "atr_14", "price_z", "volume_z"),
-            values=np.stack([quarters.close, np.full(rows, float(atr_jpy)), np.zeros(rows), np.zeros(rows)], axis=1),
+            names=("close", "atr_14", "price_z", "volume_z", "realised_16"),
+            values=np.stack(
+                [quarters.close, np.full(rows, float(atr_jpy)), np.zeros(rows), np.zeros(rows), np.full(rows, np.nan)], axis=1
+            ),
         ),
         votes=Votes(
             as_of=as_of,

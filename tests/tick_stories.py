@@ -109,7 +109,7 @@ class Script:
     def __init__(self, seed: int) -> None:
         self.seed, self.asked = seed, Counter[int]()
 
-    def __call__(self, market: Market, *, bundle: object, settings: Settings) -> Signal | None:
+    def __call__(self, market: Market, *, bundle: object, settings: Settings, computed: object = None) -> Signal | None:
         quarters = market.candles[Timeframe.M15]
         if not len(quarters):
             return None

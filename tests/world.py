@@ -93,7 +93,7 @@ class World:
         made = training(edge_bp, seed)
         registry = BundleRegistry(wiring.bucket_for(self.settings))
         registry.publish(made.version, made.files)
-        registry.promote(made.version)
+        registry.promote(made.version, at=START, why="a test", by="test")
         return self
 
     def tick(self, at: int, ports: Ports | None = None) -> TickReport:

@@ -1,1 +1,7 @@
 """The gate: a table of named checks that decides whether a model may serve, enter, and take the champion's place."""
+
+from models.gate.judge import judge, unproven
+from models.gate.serve import serve_checks
+from models.gate.words import in_words, table
+
+__all__ = ["in_words", "judge", "serve_checks", "table", "unproven"]

@@ -51,6 +51,8 @@ class Money:
         closed_at: (t,) when each position was closed.
         net_rates: (t,) what it brought after all costs, as a share of what was put in.
         random: (r,) mean of `net_rates` of as many random entries with the same barriers, one value a draw.
+        own: What `random` is compared with; None: the mean of `net_rates`. For a policy that holds a target exposure both are
+            mean daily returns: of its exposure, and of the same exposure moved in time.
     """
 
     day_at: IntArray
@@ -59,6 +61,7 @@ class Money:
     closed_at: IntArray
     net_rates: FloatArray
     random: FloatArray
+    own: float | None = None
 
     @property
     def years(self) -> float:
@@ -84,7 +87,7 @@ class Rival:
     """The champion on rows that neither's training, label ends and embargo have touched: the same rows for both."""
 
     version: str
-    source: Literal["folds", "shadow"]
+    source: Literal["folds", "shadow", "bundles"]
     challenger: Rows
     champion: Rows
 

@@ -1,1 +1,5 @@
-"""What a bundle says besides its vote: the volatility that comes, and whether the vote's own trade pays."""
+"""The heads beside the vote: a forecast of volatility, and whether the consensus' own trade pays."""
+
+from models.heads.fit import Heads, fit_heads
+
+__all__ = ["Heads", "fit_heads"]

@@ -135,7 +135,7 @@ def _fields(source: CandleSource, given: Mapping[str, Any], changes: tuple[str, 
     """The fields of a job: what was given, and the period that the candles allow where none was."""
     fields = {name: value for name, value in given.items() if value is not None}
     if changes:
-        fields["overrides"] = dict(_change(text) for text in changes)
+        fields["overrides"] = dict(change(text) for text in changes)
     if "start" in fields and "end" in fields:
         return fields
     extent = source.extent()
@@ -150,7 +150,7 @@ def _fields(source: CandleSource, given: Mapping[str, Any], changes: tuple[str, 
     return fields
 
 
-def _change(text: str) -> tuple[str, Any]:
+def change(text: str) -> tuple[str, Any]:
     """`risk.max_drawdown=0.1` as a name and a value: JSON where it is one, else the text itself."""
     import msgspec
 

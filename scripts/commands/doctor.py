@@ -12,6 +12,7 @@ from functions import wiring
 from scripts.console import duration, emit, json_option, utc, yen
 from scripts.here import Here, opened
 from shared import features, risk
+from shared.champion import permission
 from shared.errors import BotError, UserError
 from shared.reasons import Reason
 from shared.stores.ports import Write
@@ -108,9 +109,13 @@ def _model(here: Here) -> Check:
         found = champion.issues[0].context.get("found", "")
         said = f"none that may serve ({found}): what is held is managed, nothing is entered"
         return Check(name="model", verdict=Verdict.BAD, said=said, remedy="scripts/bot collect, then scripts/bot train")
-    if champion.issues:
-        said = f"{champion.bundle.version} serves, because a newer one failed: {champion.issues[0].context.get('found', '')}"
-        return Check(name="model", verdict=Verdict.NOTE, said=said, remedy="scripts/bot train")
+    issues = (*champion.issues, *permission(champion.bundle, here.settings))
+    if issues:
+        found = "; ".join(f"{issue.reason}: {issue.context.get('found', '')}" for issue in issues)
+        bad = any(issue.forbids_entry for issue in issues)
+        said = f"{champion.bundle.version} serves, but {found}"
+        remedy = "`scripts/bot models` lists what there is; scripts/bot train"
+        return Check(name="model", verdict=Verdict.BAD if bad else Verdict.NOTE, said=said, remedy=remedy)
     return Check(name="model", verdict=Verdict.OK, said=f"{champion.bundle.version}, signature and golden rows are right")
 
 

@@ -51,7 +51,7 @@ def command(context: click.Context, *, as_json: bool) -> None:
         "last_report": report,
     }
     lines = [*_head(settings, report, age, fresh=fresh), *_halts(control, state)]
-    lines += [*holdings_lines(report), model_line(state.model), *_decision(report)] if report is not None else []
+    lines += [*holdings_lines(report), model_line(state.model), *_about_the_model(report), *_decision(report)] if report else []
     emit(data, "\n".join(lines), as_json=as_json)
     context.exit(0 if fresh else 1)
 
@@ -83,6 +83,16 @@ def _halts(control: Mapping[str, Any], state: State) -> list[str]:
     if not lines and control.get("resumed_at"):
         lines.append(f"resumed   by {control['who']} at {jst(control['resumed_at'])}: {control['why']}")
     return lines
+
+
+def _about_the_model(report: TickReport) -> list[str]:
+    """What the last tick had to say of the model: overruled by a person, not proven, suspect."""
+    told = [issue for issue in report.issues if issue.reason.startswith(("model_", "retrain_", "challenger_"))]
+    return [
+        f"{'MODEL' if issue.forbids_entry else 'model':<9} {issue.reason}: "
+        + "; ".join(text if name == "found" else f"{name} {text}" for name, text in issue.context.items() if name != "model")
+        for issue in told
+    ]
 
 
 def _decision(report: TickReport) -> list[str]:

@@ -1,4 +1,4 @@
-"""Replay many settings on one or more periods at once, note every try, and say how much of the best one is luck."""
+"""Run a declared experiment, or replay many settings at once; note every try, and say how much of the best one is luck."""
 
 import csv
 import io
@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from functions import wiring
+from scripts import studies
 from scripts.console import emit, json_option, progress
 from shared import study
 from shared.backtest.job import BadJob, Job, parse
@@ -36,6 +38,16 @@ OPTIONS = {
     "profile": "--profile",
     "model": "--model",
 }
+WITHOUT_FILE = {
+    "vary": "--vary",
+    "periods": "--periods",
+    "sample": "--sample",
+    "model": "--model",
+    "inside_training": "--inside-training",
+    "backend": "--backend",
+    "address": "--address",
+}
+WITH_FILE = {"changes": "--set", "markdown": "--markdown"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +63,12 @@ class Asked:
 
 
 @click.command()
-@click.option("--candles", default=ARCHIVE, metavar="FILE", help="A candle file (15m or 1m), or archive.  [default: archive]")
-@click.option("--from", "start", required=True, metavar="TIME", help="First instant of the period.")
-@click.option("--to", "end", required=True, metavar="TIME", help="Its end.")
+@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--candles", metavar="FILE", help="A candle file (15m or 1m), or archive.  [default: the FILE's, else archive]")
+@click.option("--from", "start", metavar="TIME", help="First instant of the period.  [required without FILE]")
+@click.option("--to", "end", metavar="TIME", help="Its end.  [required without FILE]")
+@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="With FILE: a setting for all of its variants.")
+@click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="With FILE: write its tables to this, too.")
 @click.option("--periods", type=click.IntRange(1, 1_000), default=1, help="Cut it into so many, each a run.  [default: 1]")
 @click.option("--vary", multiple=True, metavar="NAME=VALUES", help="Like risk.stop_atr=2,3,4 or risk.stop_atr=2:4:0.5.")
 @click.option("--sample", type=click.IntRange(1), help="So many of the combinations, at random.  [default: all]")
@@ -65,11 +80,17 @@ class Asked:
 @click.option("--jobs", type=click.IntRange(0, 256), help="How many at once; 0: one a core.  [default: study.jobs]")
 @click.option("--backend", type=click.Choice(["loky", "threading", "dask", "ray"]), help="[default: study.backend]")
 @click.option("--address", metavar="URL", help="Of the cluster, like tcp://127.0.0.1:8786.  [default: study.address]")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write all runs to this CSV file, too.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write all runs to this CSV file, too; with FILE: its folder.")
 @json_option
+@click.pass_context
 def command(
+    context: click.Context,
+    /,
     *,
-    candles: str,
+    file: Path | None,
+    candles: str | None,
+    changes: tuple[str, ...],
+    markdown: Path | None,
     jobs: int | None,
     backend: Any,
     address: str | None,
@@ -81,12 +102,37 @@ def command(
     out: Path | None,
     **fields: Any,
 ) -> None:
-    """Replay many settings or periods at once.
+    """Run the experiment that FILE declares, or replay many settings or periods at once.
 
-    Each --vary adds a setting with its values; every combination runs on every period. All runs share the candles, their
-    features and, where they can, votes and predictions. Each run counts in the trial log, and the deflated Sharpe ratio takes
-    all of the log into account: the best of many tries looks good by luck alone.
+    FILE (YAML, see docs/studies) names a question, candles, settings and variants. Each variant is retrained on the schedule
+    that live would have had, replayed out of sample only, and judged by the gate; a page compares them.
+
+    Without FILE each --vary adds a setting with its values; every combination runs on every period. All runs share the
+    candles, their features and, where they can, votes and predictions. Each run counts in the trial log, and the deflated
+    Sharpe ratio takes all of the log into account: the best of many tries looks good by luck alone.
     """
+    if file is not None:
+        _refuse(context, WITHOUT_FILE, "is not for a study that a file declares")
+        taken = {name: fields[name] for name in ("start", "end", "profile", "timeframe")}
+        own_seed = seed if _given(context, "seed") else None
+        studies.study_file(
+            studies.Asked(
+                file=file,
+                candles=candles,
+                seed=own_seed,
+                changes=changes,
+                jobs=jobs,
+                out=out,
+                markdown=markdown,
+                as_json=as_json,
+                **taken,
+            )
+        )
+        return
+    _refuse(context, WITH_FILE, "is only for a study that a file declares")
+    for name in ("start", "end"):
+        if fields[name] is None:
+            raise click.MissingParameter(ctx=context, param_type="option", param_hint=f"'{OPTIONS[name]}'")
     asked = Asked(vary=vary, periods=periods, sample=sample, seed=seed, profile=fields["profile"], out=out)
     settings = wiring.settings_from(os.environ)
     workers = study.Workers(
@@ -96,12 +142,23 @@ def command(
     )
     check_installed(workers)
     points = _points(asked)
-    with _place(settings, candles) as place:
+    with _place(settings, candles or ARCHIVE) as place:
         runs, judged, history, notes = _studied(place, _job(fields), points, asked, workers)
     rows = [_row(number, one) for number, one in enumerate(judged, start=1)]
     if out is not None:
         _write_csv(out, rows)
     emit(_data(rows, history, notes), _told(rows, runs, judged, history, notes), as_json=as_json)
+
+
+def _given(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def _refuse(context: click.Context, names: Mapping[str, str], why: str) -> None:
+    """Refuse the first option of `names` that was given."""
+    for name, option in names.items():
+        if _given(context, name):
+            raise UserError(f"{option} {why}", remedy="scripts/bot study --help tells which option is for which")
 
 
 @contextmanager

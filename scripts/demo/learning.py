@@ -24,11 +24,10 @@ LEARNED_FROM = (Timeframe.M15, Timeframe.H4)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
-    """What came of the training: the bundle's version, its period, and whether it may enter."""
+    """What came of the training: the bundle's version and its period. The gate was not asked, so nothing is proven."""
 
     version: str | None
     note: TrainingNote
-    may_enter: bool = False
 
 
 def collected(settings: Settings, folder: Path, start_at: int, end_at: int) -> dict[Timeframe, Candles]:
@@ -49,7 +48,10 @@ def collected(settings: Settings, folder: Path, start_at: int, end_at: int) -> d
 
 
 def learn(settings: Settings, plan: DemoPlan, candles: dict[Timeframe, Candles]) -> Learned:
-    """Train on the plan's period and let the bundle serve. Too little to learn from is a note, not an error."""
+    """Train quickly on the plan's period, without the gate, and let the bundle serve.
+
+    Too little to learn from is a note, not an error.
+    """
     with progress("training", 100) as bar:
         try:
             training = train(
@@ -69,8 +71,8 @@ def learn(settings: Settings, plan: DemoPlan, candles: dict[Timeframe, Candles])
         return Learned(version=None, note=TrainingNote(missing="the trained model failed its checks"))
     registry = BundleRegistry(wiring.bucket_for(settings))
     registry.publish(training.version, training.files)
-    registry.promote(training.version)
-    return Learned(version=training.version, note=note, may_enter=manifest.verdict.may_enter)
+    registry.promote(training.version, at=plan.training_end_at, why="the demo trained it", by="demo")
+    return Learned(version=training.version, note=note)
 
 
 class _Steps:

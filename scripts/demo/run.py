@@ -192,6 +192,7 @@ def _shown(settings: Settings, home: Path, plan: DemoPlan, reports: list[TickRep
 
 def _header(plan: DemoPlan, settings: Settings, training: TrainingNote) -> ReportHeader:
     return ReportHeader(
+        overruled=settings.risk.overrule_model,
         market=plan.market,
         training=training,
         start_at=plan.start_at,

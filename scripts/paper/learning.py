@@ -18,12 +18,15 @@ USERS_MISTAKE = 2
 
 
 class Learning:
-    """Runs `bot collect`, then `bot train`, one after the other; tries again with growing pauses. Never blocks a tick."""
+    """Runs `bot collect`, then `bot train --quick`; tries again with growing pauses. Never blocks a tick.
+
+    A bot on paper needs a model that may serve, not a proof; the weekly retraining asks the gate.
+    """
 
     def __init__(self, settings: Settings, environ: Mapping[str, str], place: Place, *, on_line: Callable[[str], None]) -> None:
         """Nothing runs until `look` is called."""
         days = str(math.ceil(history_days(settings.learning)))
-        self._steps = (("collecting history", ["collect", "--days", days]), ("training", ["train"]))
+        self._steps = (("collecting history", ["collect", "--days", days]), ("training", ["train", "--quick"]))
         self._environ = {**environ, "PYTHONPATH": str(ROOT)}
         self._place = place
         self._on_line = on_line

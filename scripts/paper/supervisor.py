@@ -128,7 +128,7 @@ class Supervisor:
             before = self._learning.doing, self._learning.trouble
             self._learning.look()
             if self._learning.done:
-                self._say("a model was trained and serves from now on")
+                self._say("a model was trained quickly and serves from now on; the gate was not asked about it")
                 self._learning = None
             elif before != (self._learning.doing, self._learning.trouble):
                 self._say(self._learning.doing)

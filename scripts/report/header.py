@@ -34,7 +34,10 @@ class TrainingNote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportHeader:
-    """Everything the report says that the ticks do not know. Instants are ms UTC, the period is [`start_at`, `end_at`)."""
+    """Everything the report says that the ticks do not know. Instants are ms UTC, the period is [`start_at`, `end_at`).
+
+    `overruled` is the bundle that the settings let enter without proof.
+    """
 
     market: MarketSource
     training: TrainingNote
@@ -46,6 +49,7 @@ class ReportHeader:
     model: str | None = None
     smallest_capital_jpy: Mapping[str, int] = field(default_factory=dict)
     stopped_early: str = ""
+    overruled: str = ""
 
 
 def period(start_at: int, end_at: int) -> str:
@@ -75,7 +79,7 @@ def training_line(training: TrainingNote, *, start_at: int, end_at: int) -> str:
         return f"No model: {training.missing}."
     when = period(training.start_at, training.end_at)
     if training.end_at <= start_at:
-        return f"The model was trained on the period before it, {when}."
+        return f"The model was trained on the period before it, {when}; it was not asked by the gate, so nothing is proven."
     if training.start_at >= end_at:
         return (
             f"The model was trained on a LATER period, {when}, because too little lies before: "
@@ -87,4 +91,7 @@ def training_line(training: TrainingNote, *, start_at: int, end_at: int) -> str:
 def first_line(header: ReportHeader) -> str:
     """The first line of screen and report."""
     about = {"start_at": header.start_at, "end_at": header.end_at}
-    return f"{market_line(header.market, **about)} {training_line(header.training, **about)}"
+    told = f"{market_line(header.market, **about)} {training_line(header.training, **about)}"
+    if not header.overruled or header.overruled != header.model:
+        return told
+    return f"{told} A PERSON LETS THE MODEL {header.overruled} ENTER, whatever its gate said (risk.overrule_model)."

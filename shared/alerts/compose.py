@@ -30,6 +30,17 @@ MOST_SINGLE_EVENTS = 3
 """More fills or trades than this in one tick (it settled a day without ticks) are told together."""
 
 _MODEL = frozenset({Reason.MODEL_MISSING, Reason.MODEL_INVALID, Reason.MODEL_MISMATCH})
+_ABOUT_THE_MODEL: Mapping[Reason, tuple[str, str]] = {
+    Reason.MODEL_NOT_PROVEN: ("model_proof", "The edge of {model} is not proven"),
+    Reason.MODEL_OVERRULED: ("model_overruled", "A person lets {model} enter, whatever its gate said"),
+    Reason.MODEL_DRIFTED: ("model_drifted", "What {model} sees or says has drifted away from what it was judged on"),
+    Reason.MODEL_WORSE: ("model_worse", "{model} does worse than it promised, beyond bad luck"),
+    Reason.MODEL_STILL: ("model_still", "{model} stands still: it says nearly the same of every candle"),
+    Reason.MODEL_OLD: ("model_old", "{model} is too old"),
+    Reason.RETRAIN_OVERDUE: ("retrain_overdue", "No retraining has ended for too long"),
+    Reason.CHALLENGER_INVALID: ("challenger", "The challenger failed its checks and is not heard; {model} is not disturbed"),
+}
+"""What lasts until a person acts or the next retraining: its alert's kind and the beginning of its title."""
 _WARNED: Mapping[Reason, str] = {
     Reason.DATA_STALE: "data",
     Reason.DATA_MISSING: "data",
@@ -239,6 +250,15 @@ def _issues(report: TickReport, maker: _Maker) -> Iterator[Alert]:
         seen.add(issue.reason)
         if issue.reason in _MODEL:
             yield _model(issue, report, maker)
+        elif issue.reason in _ABOUT_THE_MODEL:
+            kind, title = _ABOUT_THE_MODEL[issue.reason]
+            end = "; nothing is entered." if issue.forbids_entry else "."
+            yield maker.daily(Level.WARNING, kind, title.format(model=report.model or "the model") + end, facts(issue.context))
+        elif issue.reason is Reason.STEP_FAILED and issue.context.get("step") == "watch":
+            end = "; nothing is entered." if issue.forbids_entry else "; decisions are not disturbed."
+            yield maker.lasting(
+                Level.WARNING, "model_unwatched", issue.reason, f"The model could not be watched{end}", facts(issue.context)
+            )
         elif issue.forbids_entry and issue.reason in _WARNED:
             title = f"No entries: {reason_text(issue.reason)}."
             yield maker.lasting(Level.WARNING, _WARNED[issue.reason], issue.reason, title, facts(issue.context))

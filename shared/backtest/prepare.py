@@ -19,6 +19,7 @@ from shared.errors import BadBundle, BadSettings, UserError
 from shared.jst import utc_text
 from shared.money import rate
 from shared.pipeline import Stages
+from shared.reasons import Reason
 from shared.replay.honesty import refuse_training
 from shared.replay.types import Inputs
 from shared.settings import Settings
@@ -106,6 +107,7 @@ def bundle_of(job: Job, registry: BundleRegistry, public_keys: tuple[str, ...]) 
         return champion.bundle, tuple(
             f"The present champion does not load ({issue.context.get('found', issue.reason)}): the one before it was asked."
             for issue in champion.issues
+            if issue.reason is Reason.MODEL_INVALID
         )
     try:
         return ensemble.load(registry.files(job.model), public_keys=public_keys, version=job.model), ()
@@ -121,6 +123,12 @@ UNPROVEN = (
 )
 
 
+UNWATCHED = (
+    "The settings forbid entries with a suspect model (watch.forbid_entries). A replay does not watch the model, so it enters "
+    "where a tick would perhaps not have."
+)
+
+
 def honest_notes(job: Job, bundle: Bundle | None, settings: Settings) -> tuple[str, ...]:
     """What must be said of asking this model about this period. Raises `BadJob` naming `start` where it learned from it."""
     try:
@@ -131,7 +139,8 @@ def honest_notes(job: Job, bundle: Bundle | None, settings: Settings) -> tuple[s
             settings=settings,
             inside_training=job.inside_training,
         )
-        return guarded if bundle is None or bundle.may_enter else (*guarded, UNPROVEN)
+        unproven = () if bundle is None or bundle.may_enter else (UNPROVEN,)
+        return (*guarded, *unproven, *((UNWATCHED,) if settings.watch.forbid_entries else ()))
     except UserError as error:
         raise BadJob("start", f"was {_told(job.start_at)}: {error}", remedy=error.remedy) from error
 

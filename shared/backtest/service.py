@@ -10,12 +10,11 @@ points.
 Nothing runs between two calls: the thread that keeps the lease alive ends with the call.
 """
 
-import threading
 import time
 import traceback
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,14 +35,13 @@ from shared.replay.hands import Snapshot
 from shared.replay.story import Story
 from shared.settings import Settings
 from shared.stores.bundles import BundleRegistry
-from shared.stores.jobs import FINAL, HeldJob, JobDocuments
+from shared.stores.jobs import FINAL, HeldJob, JobDocuments, kept_alive
 from shared.stores.ports import Bucket, Document, DocumentStore
 from shared.stores.trials import TrialLog
 from shared.trials import Trial
 
 KIND = "backtest"
 PROGRESS_SECONDS = 1.0
-_HEARTBEATS_A_LEASE = 3
 
 
 def prepare_types() -> None:
@@ -150,7 +148,7 @@ class Backtests:
             stored = self.status(name)
             return stored if stored["status"] in FINAL else {**stored, "busy": True}
         try:
-            with self._kept_alive(held):
+            with kept_alive(held, self._place.clock):
                 self._slice(held, name, seconds or self._settings.backtest.slice_seconds)
         except LeaseLost as error:
             log("backtest.lease_lost", severity="WARNING", id=name, error=str(error))
@@ -277,26 +275,6 @@ class Backtests:
     def _forget_checkpoints(self, name: str) -> None:
         for key in self._place.bucket.keys(f"{_folder(name)}checkpoints/"):
             self._place.bucket.delete(key)
-
-    @contextmanager
-    def _kept_alive(self, held: HeldJob) -> Iterator[None]:
-        """Renew the lease while the block works on something long; the thread has ended when the block has."""
-        over = threading.Event()
-        pause = self._settings.backtest.lease_seconds / _HEARTBEATS_A_LEASE
-
-        def beat() -> None:
-            while not over.wait(pause):
-                # A lost lease is found by the worker's own next write; a store that fails now may be well then.
-                with suppress(BotError):
-                    held.save({}, now_ms=self._now())
-
-        thread = threading.Thread(target=beat, name="backtest-lease", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
 
     def _now(self) -> int:
         return self._place.clock.now_ms()

@@ -2,6 +2,6 @@
 
 from shared.ensemble.bundle import Bundle, load
 from shared.ensemble.manifest import Manifest, Verdict
-from shared.ensemble.predict import predict, predict_rows
+from shared.ensemble.predict import predict, predict_rows, volatility_rows, vote_rows
 
-__all__ = ["Bundle", "Manifest", "Verdict", "load", "predict", "predict_rows"]
+__all__ = ["Bundle", "Manifest", "Verdict", "load", "predict", "predict_rows", "volatility_rows", "vote_rows"]

@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from shared.ensemble import forest as trees
-from shared.ensemble.manifest import CLASSES, MANIFEST, MODEL, SIGNATURE, FileEntry, Manifest, decode
-from shared.ensemble.predict import Bundle, predict_rows
+from shared.ensemble.manifest import CLASSES, MANIFEST, META_INPUTS, MODEL, SIGNATURE, FileEntry, Manifest, decode
+from shared.ensemble.predict import Bundle, predict_rows, volatility_rows, vote_rows
 from shared.ensemble.signing import verify
 from shared.errors import BadBundle
+from shared.types import FloatArray
 
 __all__ = ["Bundle", "Manifest", "load"]
 
 GOLDEN_TOLERANCE = 1e-6
 MAX_SLOPE = 10.0
+MAX_NUMBER = 1e3
 
 
 def load(
@@ -45,8 +47,9 @@ def load(
     manifest = decode(files[MANIFEST])
     _check_hashes(files, manifest, whole=whole)
     _check_manifest(manifest, version, feature_code)
-    tree_count = sum(member.trees for member in manifest.members)
-    forest = trees.from_bytes(files[MODEL], feature_count=len(manifest.features), tree_count=tree_count)
+    _check_heads(manifest)
+    forest = trees.from_bytes(files[MODEL], feature_count=manifest.input_count, tree_count=manifest.spans[-1][1])
+    _check_inputs(manifest, forest)
     bundle = Bundle(version=version, manifest=manifest, forest=forest)
     _check_golden(bundle)
     return bundle
@@ -90,19 +93,65 @@ def _check_manifest(manifest: Manifest, version: str, feature_code: str | None) 
         if not 0.0 <= calibration.slope <= MAX_SLOPE:
             raise BadBundle(f"structure: a calibration's slope is {calibration.slope}, expected 0..{MAX_SLOPE:g}")
     barriers = manifest.barriers
-    if not (barriers.atr_multiple > 0 and barriers.horizon_candles > 0):
+    reach = barriers.atr_multiple if barriers.kind == "barriers" else barriers.move_rate
+    if not (math.isfinite(reach) and reach > 0 and barriers.horizon_candles > 0):
         raise BadBundle("structure: the label's barriers are not positive")
+
+
+def _check_heads(manifest: Manifest) -> None:
+    """Numbers of the heads that no training gives."""
+    volatility, meta = manifest.volatility, manifest.meta
+    if volatility is not None:
+        if not all(math.isfinite(number) and abs(number) <= MAX_NUMBER for number in (volatility.base, *volatility.har)):
+            raise BadBundle(f"structure: base or slopes of the volatility head are not numbers within {MAX_NUMBER:g}")
+        if volatility.trees < 0 or (volatility.serves == "trees" and not volatility.trees):
+            raise BadBundle(f"structure: the volatility head serves by {volatility.serves} and has {volatility.trees} trees")
+    if meta is not None:
+        if not all(math.isfinite(number) and abs(number) <= MAX_NUMBER for number in (meta.base, meta.offset)):
+            raise BadBundle(f"structure: base or offset of the meta head are not numbers within {MAX_NUMBER:g}")
+        if not 0.0 <= meta.slope <= MAX_SLOPE:
+            raise BadBundle(f"structure: the meta head's slope is {meta.slope}, expected 0..{MAX_SLOPE:g}")
+        if meta.trees < 1:
+            raise BadBundle("structure: the meta head has no trees")
+
+
+def _check_inputs(manifest: Manifest, forest: trees.Forest) -> None:
+    """Only the meta head's trees may ask for what stands after the features."""
+    for what, (first, last) in zip(("members", "volatility head"), manifest.spans[:2], strict=True):
+        part = forest.part(first, last)
+        if (part.feature >= len(manifest.features)).any():
+            raise BadBundle(
+                f"structure: a tree of the {what} asks for {' or '.join(META_INPUTS)}, which only the meta head sees"
+            )
 
 
 def _check_golden(bundle: Bundle) -> None:
     golden = bundle.manifest.golden
-    width = len(bundle.manifest.features)
-    if not golden.rows or len(golden.rows) != len(golden.probabilities) or any(len(row) != width for row in golden.rows):
+    count, width = len(golden.rows), len(bundle.manifest.features)
+    if not count or count != len(golden.probabilities) or any(len(row) != width for row in golden.rows):
         raise BadBundle(f"golden rows: there are none, or not {width} values and 3 probabilities in each")
     with np.errstate(over="ignore"):  # what does not fit is refused in the next line
         rows = np.array(golden.rows).astype(np.float32)
     if not np.isfinite(rows).all():
         raise BadBundle("golden rows: a value is not finite in float32")
-    difference = float(np.abs(predict_rows(rows, bundle) - np.array(golden.probabilities)).max())
+    _check_promise("a probability", predict_rows(rows, bundle), np.array(golden.probabilities))
+    if bundle.manifest.volatility is not None:
+        if not count == len(golden.realised) == len(golden.volatility) or not min(map(min, golden.realised)) >= 0.0:
+            raise BadBundle(
+                "golden rows: there are none for the volatility head, or not three volatilities and two forecasts in each"
+            )
+        promised = np.array(golden.volatility)
+        if not promised.min() > 0.0:
+            raise BadBundle("golden rows: a forecast of volatility is not above zero")
+        found = volatility_rows(rows, np.array(golden.realised), bundle)
+        _check_promise("a forecast of volatility", found / promised, np.ones_like(promised))
+    if bundle.manifest.meta is not None:
+        if not count == len(golden.votes) == len(golden.p_vote):
+            raise BadBundle("golden rows: there are none for the meta head, or not side, strength and probability in each")
+        _check_promise("a vote's probability", vote_rows(rows, np.array(golden.votes), bundle), np.array(golden.p_vote))
+
+
+def _check_promise(what: str, found: FloatArray, promised: FloatArray) -> None:
+    difference = float(np.abs(found - promised).max())
     if not difference <= GOLDEN_TOLERANCE:
-        raise BadBundle(f"golden rows: a probability differs by {difference:.1e} from what was promised, more than 1e-6")
+        raise BadBundle(f"golden rows: {what} differs by {difference:.1e} from what was promised, more than 1e-6")

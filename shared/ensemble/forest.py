@@ -73,6 +73,19 @@ class Forest:
             node = self.left.take(node) + (seen > self.threshold.take(node))
         return node
 
+    def part(self, first: int, last: int) -> "Forest":
+        """The trees [first, last) alone, with the same sums; `depth` stays that of the whole, which reaches every leaf."""
+        start = int(self.roots[first]) if first < len(self.roots) else len(self.left)
+        stop = int(self.roots[last]) if last < len(self.roots) else len(self.left)
+        return Forest(
+            feature=self.feature[start:stop],
+            threshold=self.threshold[start:stop],
+            left=self.left[start:stop] - start,
+            value=self.value[start:stop],
+            roots=self.roots[first:last] - start,
+            depth=self.depth,
+        )
+
     def to_bytes(self) -> bytes:
         """The arrays as npz, byte-identical for equal trees."""
         return pack(

@@ -13,6 +13,10 @@ from shared.types import Barriers
 SCHEMA = 2
 CLASSES = ("lower", "neither", "upper")
 MANIFEST, SIGNATURE, MODEL = "manifest.json", "manifest.sig", "model.npz"
+HAR_INPUTS = ("realised_16", "realised_96", "realised_672")
+"""The features of the HAR regression, in the order of its slopes."""
+META_INPUTS = ("side", "strength")
+"""What the meta head's trees see after the features: the consensus as -1 or +1, and its strength in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +88,15 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Whether the bundle may serve (predicts sanely) and whether it may enter (its edge is proven)."""
+    """Whether the bundle may serve (predicts sanely) and whether it may enter (its edge is proven).
+
+    `takes_over`: it may serve and has shown that it is no worse than the champion, or there is none.
+    """
 
     may_serve: bool
     may_enter: bool
     checks: tuple[Check, ...] = ()
+    takes_over: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,10 +150,18 @@ class MetaHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Golden:
-    """Rows with the probabilities that any machine must give for them, to 1e-6."""
+    """Rows with the probabilities that any machine must give for them, to 1e-6.
+
+    For the heads, where there are any: `realised` are each row's `HAR_INPUTS`, `volatility` the forecasts by trees and by HAR
+    (to 1e-6 of themselves); `votes` are each row's `META_INPUTS`, `p_vote` is what the meta head says of them.
+    """
 
     rows: tuple[tuple[float, ...], ...]
     probabilities: tuple[tuple[float, float, float], ...]
+    realised: tuple[tuple[float, float, float], ...] = ()
+    volatility: tuple[tuple[float, float], ...] = ()
+    votes: tuple[tuple[float, float], ...] = ()
+    p_vote: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +199,19 @@ class Manifest:
     promise: Promise | None = None
     dtype: str = "float32"
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def input_count(self) -> int:
+        """How many columns the trees may ask for: the features, and what the meta head sees beside them."""
+        return len(self.features) + (len(META_INPUTS) if self.meta is not None else 0)
+
+    @property
+    def spans(self) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+        """Where the trees of the members, of the volatility head and of the meta head lie in the arrays: [first, last)."""
+        members = sum(member.trees for member in self.members)
+        volatility = members + (self.volatility.trees if self.volatility is not None else 0)
+        meta = volatility + (self.meta.trees if self.meta is not None else 0)
+        return (0, members), (members, volatility), (volatility, meta)
 
 
 def encode(manifest: Manifest) -> bytes:

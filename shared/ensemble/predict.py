@@ -1,4 +1,4 @@
-"""Features and votes -> calibrated probabilities. Pure, and the same number on every processor and batch size."""
+"""Features and votes -> calibrated probabilities, and what the heads say. Pure, the same on every processor and batch size."""
 
 import math
 from collections.abc import Callable
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.ensemble import heads
 from shared.ensemble.forest import Forest
-from shared.ensemble.manifest import CLASSES, Calibration, Manifest, Member
+from shared.ensemble.manifest import CLASSES, HAR_INPUTS, Calibration, Manifest, Member
 from shared.errors import BadBundle, BadData
-from shared.types import Barriers, BoolArray, Features, FloatArray, Prediction, Votes
+from shared.types import Barriers, BoolArray, Features, FloatArray, IntArray, Prediction, Votes
 
 PROBABILITY_DIGITS = 6
-SMALLEST_PROBABILITY = 1e-6  # of a forest's mean, so that its logarithm exists
+SMALLEST_PROBABILITY = 1e-7  # of a forest's mean, so that its logarithm exists; below what an export may differ
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,8 @@ def predict(features: Features, votes: Votes, bundle: Bundle, *, asked: BoolArra
 
     Returns:
         Probabilities (n, 3), rounded to 1e-6 so that a threshold decides alike on every processor; NaN on rows
-        not asked for, without a consensus or with a feature that is not warm.
+        not asked for, without a consensus or with a feature that is not warm. `p_vote` (n,) likewise. `volatility` (n,) is
+        there on every row whose inputs are warm: the size of what is held depends on it, whoever votes.
 
     Raises:
         BadBundle: when the bundle wants a feature that is not there.
@@ -56,13 +58,8 @@ def predict(features: Features, votes: Votes, bundle: Bundle, *, asked: BoolArra
         raise BadData("features and votes are not of the same candles")
     if asked is not None and asked.shape != features.as_of.shape:
         raise BadData(f"{len(asked)} rows are marked, and there are {len(features.as_of)}")
-    missing = [name for name in bundle.manifest.features if name not in features.names]
-    if missing:
-        raise BadBundle(f"features: the bundle {bundle.version} wants {', '.join(missing)}, which this code does not compute")
     agreed = np.flatnonzero(votes.consensus)
-    columns = np.array([features.names.index(name) for name in bundle.manifest.features])
-    with np.errstate(over="ignore"):  # what does not fit into float32 is refused in the next line
-        rows = features.values[np.ix_(agreed, columns)].astype(np.float32)
+    rows = _rows(features, bundle, agreed)
     finite = np.isfinite(rows).all(axis=1)
     probabilities = np.full((len(features.as_of), len(CLASSES)), np.nan)
     unasked = None
@@ -70,27 +67,89 @@ def predict(features: Features, votes: Votes, bundle: Bundle, *, asked: BoolArra
         unasked = np.zeros(len(features.as_of), dtype=np.bool_)
         unasked[agreed[finite & ~asked[agreed]]] = True
         finite &= asked[agreed]
-    probabilities[agreed[finite]] = np.round(predict_rows(rows[finite], bundle), PROBABILITY_DIGITS)
+    told = agreed[finite]
+    probabilities[told] = np.round(predict_rows(rows[finite], bundle), PROBABILITY_DIGITS)
+    p_vote = None
+    if bundle.manifest.meta is not None:
+        consensus = np.stack([votes.consensus[told], votes.strength[told]], axis=1)
+        p_vote = np.full(len(features.as_of), np.nan)
+        p_vote[told] = np.round(vote_rows(rows[finite], consensus, bundle), PROBABILITY_DIGITS)
     return Prediction(
         as_of=features.as_of,
         probabilities=probabilities,
         model=bundle.version,
         barriers=bundle.manifest.barriers,
         unasked=unasked,
+        volatility=_volatility(features, bundle),
+        p_vote=p_vote,
     )
+
+
+def _columns(features: Features, bundle: Bundle, names: tuple[str, ...]) -> list[FloatArray]:
+    """Columns by name, (n,) each. Raises `BadBundle` where one is not there."""
+    missing = [name for name in names if name not in features.names]
+    if missing:
+        raise BadBundle(f"features: the bundle {bundle.version} wants {', '.join(missing)}, which this code does not compute")
+    return [features.column(name) for name in names]
+
+
+def _rows(features: Features, bundle: Bundle, at: IntArray | slice) -> NDArray[np.float32]:
+    """The bundle's features as its trees see them, (m, k). What does not fit into float32 becomes infinite."""
+    columns = _columns(features, bundle, bundle.manifest.features)
+    with np.errstate(over="ignore"):  # no row with an infinite value is predicted
+        return np.stack([column[at].astype(np.float32) for column in columns], axis=1)
+
+
+def _volatility(features: Features, bundle: Bundle) -> FloatArray | None:
+    """The forecast of the head that serves on every row whose inputs are warm, (n,); None without that head."""
+    head = bundle.manifest.volatility
+    if head is None:
+        return None
+    if head.serves == "har":
+        realised = np.stack(_columns(features, bundle, HAR_INPUTS), axis=1)
+        finite = np.isfinite(realised).all(axis=1)
+        logarithm = heads.har_logarithm(realised[finite], head.har)
+    else:
+        rows = _rows(features, bundle, slice(None))
+        finite = np.isfinite(rows).all(axis=1)
+        logarithm = heads.tree_logarithm(rows[finite], bundle.forest.part(*bundle.manifest.spans[1]), head)
+    told = np.full(len(features.as_of), np.nan)
+    told[finite] = np.round(heads.from_logarithm(logarithm), heads.VOLATILITY_DIGITS)
+    return told
+
+
+def volatility_rows(rows: NDArray[np.float32], realised: FloatArray, bundle: Bundle) -> FloatArray:
+    """What trees and HAR forecast, (n, 2), not rounded; `realised` (n, 3) are `HAR_INPUTS`. The bundle must have the head."""
+    head = bundle.manifest.volatility
+    if head is None:
+        raise AssertionError("asked for a forecast of volatility that the bundle does not make")
+    by_trees = heads.tree_logarithm(rows, bundle.forest.part(*bundle.manifest.spans[1]), head)
+    by_har = heads.har_logarithm(realised, head.har)
+    return heads.from_logarithm(np.stack([by_trees, by_har], axis=1))
+
+
+def vote_rows(rows: NDArray[np.float32], votes: FloatArray, bundle: Bundle) -> FloatArray:
+    """What the meta head says, (n,), not rounded; `votes` (n, 2) are `META_INPUTS`. The bundle must have the head."""
+    head = bundle.manifest.meta
+    if head is None:
+        raise AssertionError("asked for a word on votes that the bundle does not have")
+    seen = np.concatenate([rows, votes.astype(np.float32)], axis=1)
+    scores = heads.vote_scores(seen, bundle.forest.part(*bundle.manifest.spans[2]), head)
+    return heads.vote_probability(scores, head)
 
 
 def predict_rows(rows: NDArray[np.float32], bundle: Bundle) -> FloatArray:
     """The calibrated vote on finite float32 rows (n, k): probabilities (n, 3), not rounded."""
     manifest = bundle.manifest
     vote = np.zeros((len(rows), len(CLASSES)))
-    for member, scores in zip(manifest.members, member_scores(rows, bundle.forest, manifest.members), strict=True):
+    forest = bundle.forest.part(*manifest.spans[0])
+    for member, scores in zip(manifest.members, member_scores(rows, forest, manifest.members), strict=True):
         vote += member.weight * calibrated(scores, member.calibration)
     return calibrated(logarithm(vote), manifest.calibration)
 
 
 def member_scores(rows: NDArray[np.float32], forest: Forest, members: tuple[Member, ...]) -> list[FloatArray]:
-    """Each member's scores (n, 3) before calibration."""
+    """Each member's scores (n, 3) before calibration. `forest` begins with the members' trees."""
     ends = np.cumsum([member.trees for member in members]).tolist()
     spans = [(end - member.trees, end) for end, member in zip(ends, members, strict=True)]
     return [

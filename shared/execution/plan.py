@@ -10,7 +10,8 @@ from itertools import count
 from typing import TypeAlias
 
 from shared.execution.fills import ended, reaches
-from shared.money import rate
+from shared.frozen import changed
+from shared.money import rate, yen_beyond
 from shared.reasons import Reason
 from shared.settings import Settings
 from shared.types import (
@@ -18,6 +19,7 @@ from shared.types import (
     Action,
     Book,
     Decision,
+    Entry,
     Holdings,
     Order,
     OrderIntent,
@@ -32,6 +34,9 @@ from shared.types import (
     Side,
     Signal,
 )
+
+MOST_STOPS = 3
+"""So many stops of a spot position may stand side by side before they are merged; the exchange allows six live orders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +126,10 @@ def orders(
     """What a decision asks for.
 
     ENTER: a post-only limit at the touch, in the market until `deadline_at`, carrying its stop and target; nothing where the
-    deadline has passed, no book is known, or something is held or rests already. EXIT: cancel what holds the position's
-    quantity, then close at market, or by a crossing limit while market orders are forbidden. HOLD and DENY: nothing.
+    deadline has passed, no book is known, or something is held or rests already. With a goal it also grows what is held on its
+    side; one that crosses is a limit beyond the other touch. REDUCE: close a part at market, the rest keeps a stop. EXIT:
+    cancel what holds the position's quantity, then close at market, or by a crossing limit while market orders are forbidden.
+    HOLD and DENY: nothing.
     """
     draft = _Draft(holdings=holdings, tick=tick, now_ms=now_ms, settings=settings, book=book, rules=rules)
     if decision.action is Action.EXIT:
@@ -132,9 +139,13 @@ def orders(
             if decision.side in {None, position.side}
             for step in _closed(draft, position, decision.reason)
         )
+    if decision.action is Action.REDUCE:
+        mine = [position for position in holdings.positions if position.side is decision.side]
+        return tuple(step for position in mine for step in _reduced(draft, position, decision))
     if decision.action is not Action.ENTER or decision.side is None or decision.lots <= 0:
         return ()
-    busy = holdings.positions or any(order.intent.opens for order in holdings.orders)
+    others = [held for held in holdings.positions if decision.goal is None or held.side is not decision.side]
+    busy = others or any(order.intent.opens for order in holdings.orders)
     if busy or book is None or now_ms >= deadline_at:
         return ()
     entry = OrderIntent(
@@ -143,13 +154,21 @@ def orders(
         side=decision.side,
         kind=OrderKind.LIMIT,
         lots=decision.lots,
-        price=book.bid if decision.side is Side.LONG else book.ask,
-        post_only=True,
+        price=_entry_price(decision.side, book, settings, crosses=decision.crosses),
+        post_only=not decision.crosses,
         expires_at=deadline_at,
         stop_price=decision.stop_price,
-        target_price=decision.target_price,
+        target_price=decision.target_price or None,
     )
     return (Place(intent=entry),)
+
+
+def _entry_price(side: Side, book: Book, settings: Settings, *, crosses: bool) -> int:
+    """The own touch; for an order that takes liquidity well beyond the other one, so that it is filled and still bounded."""
+    if not crosses:
+        return book.bid if side is Side.LONG else book.ask
+    share = rate(settings.execution.crossing_rate)
+    return yen_beyond(Decimal(book.ask if side is Side.LONG else book.bid), share, above=side is Side.LONG)
 
 
 def watched_target(
@@ -243,25 +262,96 @@ def _covered(closes: list[Order]) -> int:
 def _guarded(draft: _Draft, position: Position, plan: PositionPlan | None, signal: Signal | None) -> list[Step]:
     closes = _closes(draft.holdings, position.side, draft.now_ms)
     missing = position.lots - _covered(closes)
+    by_exposure = draft.settings.risk.policy == "target"
+    if missing <= 0 and by_exposure:
+        return _merged(draft, position, closes)
     if missing <= 0:
         surplus = _surplus(closes, position.lots)
         target = [] if surplus else _target(draft, position, plan, closes)
         return [*surplus, *target]
-    trigger = plan.stop_price if plan is not None else _stop_from(signal, position, draft.settings)
+    if by_exposure:
+        trigger: int | None = _disaster_price(position, draft.settings)
+    else:
+        trigger = plan.stop_price if plan is not None else _stop_from(signal, position, draft.settings)
     if trigger is None or trigger <= 0 or not draft.stops_allowed:
         return list(_closed(draft, position, Reason.EXIT_UNPROTECTED))
-    stop = OrderIntent(
+    stop = _stop(draft, position, missing, trigger)
+    if draft.mark is not None and reaches(stop, int(draft.mark)):
+        return list(_closed(draft, position, Reason.EXIT_UNPROTECTED))
+    return [*_unlocked(draft, closes), Place(intent=stop), *_target(draft, position, plan, closes)]
+
+
+def _stop(draft: _Draft, position: Position, lots: int, trigger: int) -> OrderIntent:
+    return OrderIntent(
         id=draft.next_id(Purpose.STOP),
         purpose=Purpose.STOP,
         side=position.side,
         kind=OrderKind.STOP,
-        lots=missing,
+        lots=lots,
         trigger_price=trigger,
         reason=Reason.STOP_PLACED,
     )
+
+
+def _disaster_price(position: Position, settings: Settings) -> int:
+    """The target policy's stop, `stop_rate` from the average price."""
+    return yen_beyond(position.average_price, rate(settings.risk.exposure.stop_rate), above=position.side is Side.SHORT)
+
+
+def _merged(draft: _Draft, position: Position, closes: list[Order]) -> list[Step]:
+    """Under the target policy one stop for all, where a growth has brought another: the new one first, then the old ones go.
+
+    Spot locks the coins under each stop, so that merging them leaves a gap: there `MOST_STOPS` may stand.
+    """
+    stops = [order for order in closes if order.intent.purpose is Purpose.STOP]
+    most = MOST_STOPS if draft.settings.account == "spot" else 1
+    rests = any(order.intent.opens for order in draft.holdings.orders)
+    if rests or len(stops) <= most or not draft.stops_allowed or draft.suspended:
+        return _surplus(closes, position.lots)
+    stop = _stop(draft, position, position.lots, _disaster_price(position, draft.settings))
     if draft.mark is not None and reaches(stop, int(draft.mark)):
-        return list(_closed(draft, position, Reason.EXIT_UNPROTECTED))
-    return [*_unlocked(draft, closes), Place(intent=stop), *_target(draft, position, plan, closes)]
+        return []
+    cancels = [Cancel(order=order, reason=Reason.ORPHAN_CANCELED) for order in stops]
+    return [*cancels, Place(intent=stop)] if draft.settings.account == "spot" else [Place(intent=stop), *cancels]
+
+
+def _reduced(draft: _Draft, position: Position, decision: Decision) -> tuple[Step, ...]:
+    """Close a part at market. Margin: the rest gets its stop before the old ones go, so that it is never without one.
+
+    On spot the stops lock the coins: they go, the part is sold, and the rest gets its stop, within one tick. What would be left
+    below the exchange's minimum is closed with it. Nothing while stops or market orders are forbidden: all keeps its stop.
+    """
+    left = position.lots - decision.lots
+    if left < (1 if draft.rules is None else max(1, draft.rules.min_lots)):
+        return _closed(draft, position, decision.reason)
+    if draft.suspended or not (draft.market_allowed and draft.stops_allowed):
+        return ()
+    stop = _stop(draft, position, left, _disaster_price(_last_in(position, left), draft.settings))
+    if draft.mark is not None and reaches(stop, int(draft.mark)):
+        return _closed(draft, position, Reason.EXIT_UNPROTECTED)
+    mine = [order for order in draft.holdings.orders if order.intent.side is position.side]
+    cancels = [Cancel(order=order, reason=decision.reason) for order in mine if not ended(order, draft.now_ms)]
+    close = OrderIntent(
+        id=draft.next_id(Purpose.CLOSE),
+        purpose=Purpose.CLOSE,
+        side=position.side,
+        kind=OrderKind.MARKET,
+        lots=decision.lots,
+        reason=decision.reason,
+    )
+    if draft.settings.account == "spot":
+        return (*cancels, Place(intent=close), Place(intent=stop))
+    return (Place(intent=stop), *cancels, Place(intent=close))
+
+
+def _last_in(position: Position, lots: int) -> Position:
+    """What is left of a position when all but `lots` of it is closed, first in first out."""
+    kept: list[Entry] = []
+    for entry in reversed(position.entries):
+        part = min(entry.lots, lots - sum(other.lots for other in kept))
+        if part:
+            kept.insert(0, changed(entry, lots=part))
+    return changed(position, entries=tuple(kept))
 
 
 def _unlocked(draft: _Draft, closes: list[Order]) -> list[Step]:

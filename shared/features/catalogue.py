@@ -54,6 +54,9 @@ _FORMULAS: tuple[tuple[str, str, int, str], ...] = (
         "(close - lower) / (upper - lower), bands at mean20 -/+ 2 population deviations; 0.5 if flat",
     ),
     ("zscore", "volatility", 20, "(close - mean20) / population deviation; 0 if flat"),
+    ("realised_16", "volatility", 17, "root of the sum of the squared returns of the last 16 candles, four hours"),
+    ("realised_96", "volatility", 97, "root of the sum of the squared returns of the last 96 candles, a day"),
+    ("realised_672", "volatility", 673, "root of the sum of the squared returns of the last 672 candles, a week"),
     ("adx_14", "direction", 28, "Wilder: DX = 100 * |+DI - -DI| / (+DI + -DI) smoothed over 14; DX is 0 without movement"),
     ("adx_change_1", "direction", 29, "adx_14 - adx_14 1 candle before"),
     ("plus_di_14", "direction", 15, "Wilder: 100 * upward movement / true range, each smoothed over 14; 0 without range"),
@@ -84,6 +87,8 @@ _FORMULAS: tuple[tuple[str, str, int, str], ...] = (
     ("upper_wick", "shape", 1, "(high - max(open, close)) / (high - low); 0 if flat"),
     ("lower_wick", "shape", 1, "(min(open, close) - low) / (high - low); 0 if flat"),
     ("engulfing", "shape", 2, "signed body / body of the candle before that it engulfs; 0 where it engulfs none"),
+    ("hour", "time", 1, "hour of the day at the close, UTC, with its fraction: 0 to 23.75"),
+    ("weekday", "time", 1, "day of the week at the close, UTC: 0 Monday to 6 Sunday"),
     ("price_z", "anomaly", 98, "(return - mean) / deviation of the 96 returns before it, within -100 and 100"),
     ("volume_z", "anomaly", 97, "(volume - mean) / deviation of the 96 volumes before it, within -100 and 100"),
 )
@@ -92,6 +97,32 @@ _SLOW_FORMULAS: tuple[tuple[str, str, int, str], ...] = (
     ("returns_1", "change", 2, "close / close 1 candle before - 1"),
     ("returns_6", "change", 7, "close / close 6 candles before - 1"),
     ("returns_42", "change", 43, "close / close 42 candles before - 1"),
+    ("returns_84", "change", 85, "close / close 84 candles before - 1"),
+    ("returns_168", "change", 169, "close / close 168 candles before - 1"),
+    ("returns_336", "change", 337, "close / close 336 candles before - 1"),
+    ("returns_540", "change", 541, "close / close 540 candles before - 1"),
+    ("mean_30_to_120", "trend", 120, "(mean30 - mean120) / close, exponential means of at most 1,000 closes"),
+    ("mean_60_to_300", "trend", 300, "(mean60 - mean300) / close, exponential means of at most 1,000 closes"),
+    ("mean_120_to_600", "trend", 600, "(mean120 - mean600) / close, exponential means of at most 1,000 closes"),
+    (
+        "breakout_60",
+        "channels",
+        61,
+        "side of the last close beyond the 60 candles before it, of at most 1,000 candles; 0: none",
+    ),
+    (
+        "breakout_120",
+        "channels",
+        121,
+        "side of the last close beyond the 120 candles before it, of at most 1,000 candles; 0: none",
+    ),
+    (
+        "breakout_330",
+        "channels",
+        331,
+        "side of the last close beyond the 330 candles before it, of at most 1,000 candles; 0: none",
+    ),
+    ("volatility_180", "volatility", 181, "a year's: root of 2,190 x exponential mean (180) of at most 999 squared returns"),
 )
 
 _SLOW = (
@@ -101,6 +132,9 @@ _SLOW = (
     *("atr_rate", "volatility_ratio", "bb_position"),
     *("adx_14", "di_difference"),
     *("channel_position", "volume_ratio"),
+    *("returns_84", "returns_168", "returns_336", "returns_540"),
+    *("mean_30_to_120", "mean_60_to_300", "mean_120_to_600"),
+    *("breakout_60", "breakout_120", "breakout_330", "volatility_180"),
 )
 
 
@@ -116,6 +150,8 @@ def _catalogue() -> tuple[Feature, ...]:
 
 CATALOGUE = _catalogue()
 ALL = tuple(feature.name for feature in CATALOGUE)
+OF_THE_CLOCK = frozenset(feature.name for feature in CATALOGUE if feature.family == "time")
+"""Columns that follow from a candle's instant alone, whatever its prices are."""
 
 PHASE19 = (
     *("close", "volume", "returns_1", "rsi_14", "macd", "macd_signal"),
@@ -133,8 +169,9 @@ MODEL = (
     *("returns_1", "returns_4", "returns_16", "returns_96"),
     *("close_to_ema_20", "close_to_ema_50", "macd_rate", "macd_signal_rate"),
     *("rsi_14", "rci_9", "rci_26", "rci_52"),
-    *("atr_rate", "volatility_ratio", "bb_position"),
+    *("atr_rate", "volatility_ratio", "bb_position", "realised_16", "realised_96"),
     *("adx_14", "di_difference", "channel_position", "volume_ratio"),
+    *("hour", "weekday"),
     *("returns_1_4h", "returns_6_4h", "close_to_ema_20_4h", "close_to_ema_50_4h", "macd_rate_4h"),
     *("rsi_14_4h", "rci_9_4h", "rci_26_4h", "atr_rate_4h", "bb_position_4h"),
     *("adx_14_4h", "di_difference_4h", "channel_position_4h"),

@@ -6,10 +6,15 @@ from typing import TypeAlias
 import numpy as np
 
 from shared.features import indicators
-from shared.features.recursion import before, ema_lead, late, quotient, window_max, window_min, window_sum
+from shared.features.recursion import before, ema_lead, late, mean_lead, quotient, window_max, window_min, window_sum
 from shared.types import Candles, FloatArray
 
 Columns: TypeAlias = dict[str, FloatArray]
+WINDOW = 1_000
+"""The candles of a timeframe that a tick knows: what remembers longer is defined on exactly these."""
+
+_HOUR_MS, _DAY_MS, _WEEK_DAYS = 3_600_000, 86_400_000, 7
+_THURSDAY = 3  # 1 January 1970 was one; Monday is 0
 
 
 def price(candles: Candles) -> Columns:
@@ -53,6 +58,24 @@ def trend(candles: Candles) -> Columns:
     }
 
 
+def slow_trend(candles: Candles) -> Columns:
+    """What the trend strategy looks at: changes over 14 to 90 days, crosses of averages, breakouts, volatility a year.
+
+    Each is defined on exactly the last 1,000 candles; 6 candles of 4 hours are a day.
+    """
+    close, high, low = candles.close, candles.high, candles.low
+    leads = {days: mean_lead(close, 6 * days, WINDOW) for days in (5, 10, 20, 50, 100)}
+    return {
+        **{f"returns_{6 * days}": indicators.returns(close, 6 * days) for days in (14, 28, 56, 90)},
+        **{
+            f"mean_{6 * fast}_to_{6 * slow}": (leads[slow] - leads[fast]) / close
+            for fast, slow in ((5, 20), (10, 50), (20, 100))
+        },
+        **{f"breakout_{6 * days}": indicators.breakout(high, low, close, 6 * days, WINDOW) for days in (10, 20, 55)},
+        "volatility_180": indicators.volatility_a_year(close, 180, WINDOW, candles_a_year=2190.0),
+    }
+
+
 def momentum(candles: Candles) -> Columns:
     """RSI and RCI."""
     ranks = indicators.rci(candles.close, (9, 14, 26, 52))
@@ -73,6 +96,11 @@ def volatility(candles: Candles) -> Columns:
         "bb_position": 0.5 + 0.25 * zscore,
         "zscore": zscore,
     }
+
+
+def realised(candles: Candles) -> Columns:
+    """Realised volatility: 16, 96 and 672 candles of 15 minutes are four hours, a day and a week."""
+    return {f"realised_{rows}": indicators.realised(candles.close, rows) for rows in (16, 96, 672)}
 
 
 def direction(candles: Candles) -> Columns:
@@ -132,6 +160,15 @@ def shape(candles: Candles) -> Columns:
     }
 
 
+def time(candles: Candles) -> Columns:
+    """Where the close lies in the day and in the week: how much moves depends on who is awake."""
+    closed_at = candles.closed_at
+    return {
+        "hour": closed_at % _DAY_MS / _HOUR_MS,
+        "weekday": ((closed_at // _DAY_MS + _THURSDAY) % _WEEK_DAYS).astype(np.float64),
+    }
+
+
 def anomaly(candles: Candles) -> Columns:
     """How unusual the last return and the last volume are against the 96 before them, a day."""
     moves = candles.close[1:] / candles.close[:-1] - 1.0
@@ -148,11 +185,13 @@ FAST: tuple[Family, ...] = (
     trend,
     momentum,
     volatility,
+    realised,
     direction,
     channels,
     swings,
     volume,
     shape,
+    time,
     anomaly,
 )
-SLOW: tuple[Family, ...] = (slow_change, trend, momentum, volatility, direction, channels, volume)
+SLOW: tuple[Family, ...] = (slow_change, slow_trend, trend, momentum, volatility, direction, channels, volume)

@@ -10,6 +10,7 @@ import numpy as np
 
 from shared.features.recursion import (
     before,
+    decayed_mean,
     ema_lead,
     late,
     quotient,
@@ -38,6 +39,21 @@ class Directional:
 def returns(close: FloatArray, rows: int) -> FloatArray:
     """Simple return over `rows` candles: `close[t] / close[t - rows] - 1`."""
     return close / before(close, rows) - 1.0
+
+
+def realised(close: FloatArray, rows: int) -> FloatArray:
+    """Root of the sum of the last `rows` squared simple returns of one candle, a rate; first value at row `rows`."""
+    moves = close[1:] / close[:-1] - 1.0
+    return late(np.sqrt(window_sum(moves * moves, rows)), 1, len(close))
+
+
+def volatility_a_year(close: FloatArray, span: int, reach: int, *, candles_a_year: float) -> FloatArray:
+    """Root of the exponential mean of the squared returns inside the last `reach` closes, times root of `candles_a_year`.
+
+    First value at row `span`. Mean return zero, as in RiskMetrics (J.P. Morgan, 1996).
+    """
+    moves = close[1:] / close[:-1] - 1.0
+    return late(np.sqrt(decayed_mean(moves * moves, span, reach - 1) * candles_a_year), 1, len(close))
 
 
 def true_range(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
@@ -155,6 +171,22 @@ def _sign(later: FloatArray, earlier: FloatArray) -> Int8Array:
 def channel(high: FloatArray, low: FloatArray, width: int) -> tuple[FloatArray, FloatArray]:
     """Donchian channel of the `width` candles before the present one, which is left out so that it can break out."""
     return before(window_max(high, width), 1), before(window_min(low, width), 1)
+
+
+def breakout(high: FloatArray, low: FloatArray, close: FloatArray, width: int, reach: int) -> FloatArray:
+    """The side of the last breakout of the last `reach` candles: +1, -1, or 0 where there was none; NaN on the first `width`.
+
+    A close beyond the highest high or the lowest low of the `width` candles before it breaks out. Only breakouts whose channel
+    lies inside those `reach` candles count.
+    """
+    size = len(close)
+    top, bottom = channel(high, low, width)
+    broke = np.where(close > top, 1.0, np.where(close < bottom, -1.0, 0.0))
+    rows = np.arange(size)
+    last = np.maximum.accumulate(np.where(broke != 0.0, rows, -1)) if size else rows
+    side = np.where((last >= 0) & (rows - last < reach - width), broke[last] if size else broke, 0.0)
+    side[:width] = np.nan
+    return side
 
 
 def place_in(close: FloatArray, top: FloatArray, bottom: FloatArray) -> FloatArray:

@@ -36,7 +36,11 @@ def decayed_sum(values: FloatArray, ratio: float) -> FloatArray:
 
     Rows before the first count as nothing.
     """
-    size, reach_wanted = len(values), taps(ratio)
+    return _decayed(values, ratio, taps(ratio))
+
+
+def _decayed(values: FloatArray, ratio: float, reach_wanted: int) -> FloatArray:
+    size = len(values)
     block = values.copy()
     total = np.zeros(size)
     width, factor = 1, ratio
@@ -139,6 +143,50 @@ def ema_lead(values: FloatArray, span: int) -> FloatArray:
     lead = ratio * decayed_sum(terms, ratio)
     lead[: span - 1] = np.nan
     return lead
+
+
+def mean_lead(values: FloatArray, span: int, reach: int) -> FloatArray:
+    """How far each value lies above the exponential mean of the last `reach` values, shape (n,); NaN on the first `span - 1`.
+
+    The mean weighs the value j rows before with r**j, r = (span - 1) / (span + 1), and divides by the weights that are there:
+    for spans whose memory is longer than the window, defined on exactly that window. With m values it is, in changes d,
+
+        lead(t) = (r * sum of r**k * d(t - k) over the m - 1 last changes - r**m * (v(t) - v(t - m + 1))) / (1 - r**m)
+
+    so that the lead of a market that stands still is exactly zero.
+    """
+    size = len(values)
+    if size < span:
+        return np.full(size, np.nan)
+    ratio = (span - 1.0) / (span + 1.0)
+    changes = np.zeros(size)
+    changes[1:] = values[1:] - values[:-1]
+    first = np.maximum(np.arange(size) - (reach - 1), 0)
+    faded = _powers(ratio, reach)[np.minimum(np.arange(size) + 1, reach)]
+    recent = ratio * _decayed(changes, ratio, reach - 1)
+    lead = (recent - faded * (values - values[first])) / (1.0 - faded)
+    lead[: span - 1] = np.nan
+    return lead
+
+
+def decayed_mean(values: FloatArray, span: int, reach: int) -> FloatArray:
+    """The exponential mean of the last `reach` values, weights as in `mean_lead`, shape (n,); NaN on the first `span - 1`."""
+    size = len(values)
+    if size < span:
+        return np.full(size, np.nan)
+    ratio = (span - 1.0) / (span + 1.0)
+    faded = _powers(ratio, reach)[np.minimum(np.arange(size) + 1, reach)]
+    mean = _decayed(values, ratio, reach) * (1.0 - ratio) / (1.0 - faded)
+    mean[: span - 1] = np.nan
+    return mean
+
+
+def _powers(ratio: float, most: int) -> FloatArray:
+    """`ratio**k` for k = 0 .. most, one multiplication after the other."""
+    steps = np.full(most + 1, ratio)
+    steps[0] = 1.0
+    powers: FloatArray = np.multiply.accumulate(steps)
+    return powers
 
 
 def _in_order(values: FloatArray) -> float:

@@ -14,7 +14,7 @@ from shared.replay.rows import Known
 from shared.replay.story import Story
 from shared.replay.types import Inputs
 from shared.state import State
-from shared.types import Candles, Purpose
+from shared.types import Candles, Holdings, Purpose
 
 
 class Ahead:
@@ -30,6 +30,8 @@ class Ahead:
     def following(self, index: int, state: State, hands: AccountInHand) -> int:
         """The index of the next tick to work out after the one at `index`; the number of ticks where there is none."""
         idle = hands.account.idle
+        if self._settings.risk.policy == "target" and not self._inputs.every_tick and not state.retries:
+            return max(index + 1, min(self._next_of_goal(index, state, hands), len(self._grid)))
         if self._inputs.every_tick or state.retries or not (idle or self._steady(state, hands)):
             return index + 1
         following = self._next_chance(index, state, hands) if idle else self._next_of_position(index, state, hands)
@@ -46,6 +48,38 @@ class Ahead:
         purposes = [order.intent.purpose for order in account.orders]
         bracketed = Purpose.STOP in purposes and (account.kind == "spot" or Purpose.TARGET in purposes)
         return bracketed and not planning.uncovered(held, now_ms=hands.now_ms())
+
+    def _next_of_goal(self, index: int, state: State, hands: AccountInHand) -> int:
+        """With a target: while it is pursued the very next tick; then that of the next 4h close that may change it.
+
+        A position is looked at after each 4h close; flat, after those on which at least the band is wanted. A tick that learns
+        of a fill comes before.
+        """
+        held, now = hands.holdings(hands.now_ms()), hands.now_ms()
+        goal = state.goal
+        if state.pursues(held) or (goal is not None and goal.since) or (goal is None and held.positions):
+            return index + 1
+        idle = hands.account.idle
+        if not idle and (len(held.positions) != 1 or not self._at_rest(state, hands, held, now)):
+            return index + 1
+        least = 0.0 if held.positions else self._settings.risk.exposure.band
+        after = 0 if goal is None else goal.as_of
+        row = self._known.next_target(int(self._grid.newest[index]) + 1, after=after, least=least)
+        following = len(self._grid) if row is None else self._grid.first_from(int(self._known.as_of[row]))
+        while following < len(self._grid) and self._grid.late[following]:
+            following += 1
+        due = len(self._path) if idle else hands.due_row()
+        if due < len(self._path):
+            closed_at = int(self._path.opened_at[due]) + self._path.timeframe.ms
+            following = min(following, self._grid.first_settling(closed_at, index))
+        return following
+
+    def _at_rest(self, state: State, hands: AccountInHand, held: Holdings, now_ms: int) -> bool:
+        """Whether no order of the account ends by itself, and protection has nothing to do."""
+        if any(order.intent.opens or order.intent.expires_at is not None for order in hands.account.orders):
+            return False
+        steps = planning.protection(held, plan=state.plan, signal=state.signal, tick="", now_ms=now_ms, settings=self._settings)
+        return not steps
 
     def _next_chance(self, index: int, state: State, hands: AccountInHand) -> int:
         """Flat: the tick of the next candle that may lead to an entry."""

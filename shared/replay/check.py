@@ -34,7 +34,7 @@ from shared.replay.engine import replay as replay_whole
 from shared.replay.honesty import refuse_training
 from shared.replay.types import Entered, Inputs, Replayed
 from shared.settings import Settings
-from shared.types import Candles, FloatArray, Timeframe
+from shared.types import Candles, FloatArray, Targets, Timeframe
 
 __all__ = ["Checked", "Difference", "check"]
 
@@ -176,7 +176,7 @@ def _section(inputs: Inputs, at: int) -> Inputs:
 
 def _first(stages: Stages, known: int) -> Stages:
     """The rows that are known at an instant."""
-    features, votes, prediction = stages.features, stages.votes, stages.prediction
+    features, votes, prediction, targets = stages.features, stages.votes, stages.prediction, stages.targets
     rows = int(np.searchsorted(features.as_of, known, side="right"))
     if prediction is not None:
         prediction = replace(
@@ -184,6 +184,8 @@ def _first(stages: Stages, known: int) -> Stages:
             as_of=prediction.as_of[:rows],
             probabilities=prediction.probabilities[:rows],
             unasked=None if prediction.unasked is None else prediction.unasked[:rows],
+            volatility=None if prediction.volatility is None else prediction.volatility[:rows],
+            p_vote=None if prediction.p_vote is None else prediction.p_vote[:rows],
         )
     return Stages(
         features=replace(features, as_of=features.as_of[:rows], values=features.values[:rows]),
@@ -196,6 +198,9 @@ def _first(stages: Stages, known: int) -> Stages:
             strength=votes.strength[:rows],
         ),
         prediction=prediction,
+        targets=None
+        if targets is None
+        else Targets(as_of=targets.as_of[:rows], weight=targets.weight[:rows], volatility=targets.volatility[:rows]),
     )
 
 

@@ -8,13 +8,14 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.features.catalogue import OF_THE_CLOCK
 from shared.jst import utc_text
 from shared.pipeline import Stages
 from shared.replay.types import Curve, Replayed
-from shared.types import BoolArray, IntArray, Purpose, Timeframe
+from shared.types import BoolArray, FloatArray, IntArray, Purpose, Timeframe
 
 Way: TypeAlias = Literal["truncated", "perturbed"]
-KINDS = ("features", "votes", "predictions", "entries", "fills", "trades", "events", "points", "ticks")
+KINDS = ("features", "votes", "predictions", "targets", "entries", "fills", "trades", "events", "points", "ticks")
 SECOND_POINT_MS = 20_000
 """After the open, the path's next price: what is decided before it has seen nothing of a candle but its open."""
 LEAST_ROWS_TO_LISTEN = 32
@@ -38,7 +39,7 @@ class Difference:
     """Something that the past said differently once its future was gone: the first of its `kind` and `name` at this cut.
 
     Attributes:
-        kind: feature, vote, consensus, prediction, entry, fill, trade, event, equity or tick.
+        kind: feature, vote, consensus, prediction, target, entry, fill, trade, event, equity or tick.
         name: Which feature, strategy, class or fields; `missing` or `extra` for an item that only one side has.
         row: Row of the 15m candles, or number of the entry, fill, trade, event, point of the curve or tick.
         at: The instant that it belongs to, ms UTC.
@@ -111,7 +112,8 @@ def deaf(whole: Stages, part: Stages, cut: Cut) -> Iterator[Difference]:
         ours, others = mine.values[first:], theirs.values[first:]
         speaks = (ours != ours[:1]).any(axis=0) & ~np.isnan(ours).all(axis=0)
         listens = _differs(ours, others).any(axis=0)
-        for column in np.flatnonzero(speaks & ~listens):
+        clocks = np.array([mine.kind == "feature" and name in OF_THE_CLOCK for name in mine.names], dtype=np.bool_)
+        for column in np.flatnonzero(speaks & ~listens & ~clocks):
             at = int(whole.features.as_of[first])
             told = ("what it is", "exactly that, whatever the candles are,")
             yield _difference(cut, mine.kind, mine.names[column], first, at, *told, len(ours))
@@ -154,9 +156,10 @@ def _asked(stages: Stages) -> BoolArray:
 
 
 def _tables(stages: Stages) -> tuple[Table, ...]:
-    features, votes, prediction = stages.features, stages.votes, stages.prediction
-    classes = () if prediction is None else ("p_lower", "p_neither", "p_upper")
-    shares = np.empty((len(features.as_of), 0)) if prediction is None else prediction.probabilities
+    features, votes = stages.features, stages.votes
+    classes, shares = _said(stages)
+    targets = stages.targets
+    wanted = np.empty((len(features.as_of), 0)) if targets is None else np.stack([targets.weight, targets.volatility], axis=1)
     return (
         Table("features", "feature", features.names, features.values),
         Table("votes", "vote", tuple(f"{name} side" for name in votes.names), votes.sides),
@@ -164,7 +167,18 @@ def _tables(stages: Stages) -> tuple[Table, ...]:
         Table("votes", "consensus", ("side",), votes.consensus[:, None]),
         Table("votes", "consensus", ("strength",), votes.strength[:, None]),
         Table("predictions", "prediction", classes, shares),
+        Table("targets", "target", () if targets is None else ("weight", "volatility"), wanted),
     )
+
+
+def _said(stages: Stages) -> tuple[tuple[str, ...], FloatArray]:
+    """What the model said, by name and as columns: the three classes, and the heads that it has."""
+    prediction = stages.prediction
+    if prediction is None:
+        return (), np.empty((len(stages.features.as_of), 0))
+    heads = {"volatility": prediction.volatility, "p_vote": prediction.p_vote}
+    beside = {name: column[:, None] for name, column in heads.items() if column is not None}
+    return ("p_lower", "p_neither", "p_upper", *beside), np.concatenate([prediction.probabilities, *beside.values()], axis=1)
 
 
 def _known(curve: Curve, cut: Cut) -> Table:

@@ -40,6 +40,7 @@ from shared.state import CandleProgress, State
 from shared.turn import Turn, told
 from shared.types import (
     Candles,
+    Goal,
     Holdings,
     Market,
     PairRules,
@@ -74,7 +75,8 @@ class Replay:
             settle_ms=self._settle_ms,
             schedule=inputs.schedule,
         )
-        holding = watching(self._grid) if self._settings.account == "spot" else self._grid
+        watches = self._settings.account == "spot" and self._settings.risk.policy == "barrier"
+        holding = watching(self._grid) if watches else self._grid
         self._bookings = bookings(holding, self._path, settle_ms=self._settle_ms)
         self._next = 0
         past, capital_jpy = inputs.opening, Decimal(self._settings.capital_jpy)
@@ -120,6 +122,8 @@ class Replay:
             if not self._hands.account.idle and self._next > index + 1:
                 self._book_between(index, self._next)
                 self._catch_up(self._next)
+            if self._next > index + 1:
+                self._keep_goal(self._next)
         if self.done:
             self._hands.settle(accounts.full_minute(self._inputs.end_at))
             self._story.gather(self._hands.account)
@@ -293,6 +297,13 @@ class Replay:
         if row >= 0 and self._known.as_of[row] > self._state.candle.as_of:
             candle = CandleProgress(as_of=int(self._known.as_of[row]), attempts_used=0, closed=True)
             self._state = changed(self._state, signal=self._known.signal(row), candle=candle)
+
+    def _keep_goal(self, index: int) -> None:
+        """Before the tick at `index`: the ticks left out found at each 4h close that what is held is what is wanted."""
+        goal = self._state.goal or Goal(lots=0, as_of=0)
+        slot = self._known.target_slot(int(self._grid.newest[index - 1]))
+        if slot > goal.as_of:
+            self._state = changed(self._state, goal=changed(goal, as_of=slot))
 
 
 def replay(inputs: Inputs) -> Replayed:

@@ -152,8 +152,10 @@ class AccountInHand:
         return opened
 
     def _placed(self, intent: OrderIntent, book: Book | None, rules: PairRules) -> Outcome:
-        if self._coarse and intent.opens:
+        if self._coarse and intent.opens and intent.post_only:
             return self._placed_coarsely(intent, book, rules)
+        if self._coarse and intent.opens:
+            return self._crossed_coarsely(intent, book, rules)
         self.account, outcome = accounts.placed(self.account, intent, book=book, now_ms=self.now, rules=rules)
         return outcome
 
@@ -169,11 +171,17 @@ class AccountInHand:
                 self.account = accounts.without(after, (outcome.order,))
             return outcome
         crossing = replace(intent, kind=OrderKind.MARKET, price=None, post_only=False, lots=lots)
-        filled, taken = accounts.placed(self.account, crossing, book=book, now_ms=self.now, rules=rules)
+        taken = self._crossed_coarsely(crossing, book, rules)
         if isinstance(taken, Accepted):
-            # However late in its candle it came, the whole candle is walked once it is known: its stop is live in the rest.
-            filled = changed(filled, settled_until=min(filled.settled_until, int(self._path.opened_at[row])))
-            self.account = accounts.deferred(filled, Purpose.TARGET, until=ends_at - 1)
+            self.account = accounts.deferred(self.account, Purpose.TARGET, until=ends_at - 1)
+        return taken
+
+    def _crossed_coarsely(self, intent: OrderIntent, book: Book | None, rules: PairRules) -> Outcome:
+        """An entry that crosses. However late in its candle, that is walked whole once it is known: the stop is live in it."""
+        row = int(self._path.opened_at.searchsorted(self.now, side="right")) - 1
+        filled, taken = accounts.placed(self.account, intent, book=book, now_ms=self.now, rules=rules)
+        if isinstance(taken, Accepted):
+            self.account = changed(filled, settled_until=min(filled.settled_until, int(self._path.opened_at[max(row, 0)])))
         return taken
 
     def _given(self, intent: OrderIntent, row: int) -> int:

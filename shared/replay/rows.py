@@ -8,7 +8,7 @@ from shared import pipeline
 from shared.market.quality import holes_before
 from shared.reasons import Reason
 from shared.replay.types import Inputs
-from shared.risk.screen import Rows, screen
+from shared.risk.screen import ROOM, Rows, exposure_shares, screen
 from shared.types import BoolArray, Candles, IntArray, PairRules, Signal, Timeframe
 
 
@@ -23,6 +23,7 @@ class Known:
         self._fast, self._slow = inputs.candles[Timeframe.M15], inputs.candles[Timeframe.H4]
         self._slow_closed_at = self._slow.closed_at
         self.as_of: IntArray = inputs.stages.features.as_of
+        self._wanted: dict[float, IntArray] = {}
 
     @property
     def model(self) -> str | None:
@@ -54,6 +55,37 @@ class Known:
         """The first row from `row` on whose consensus has this sign."""
         return _next(self._longs if sign > 0 else self._shorts, row)
 
+    def next_target(self, row: int, *, after: int, least: float) -> int | None:
+        """The first row from `row` on, with a 4h close later than `after`, that may want at least `least` of the capital."""
+        found = _next(self._wanting(least), row)
+        while found is not None and self.slots[found] <= after:
+            found = _next(self._wanting(least), int(self.slots.searchsorted(after, side="right")))
+        return found
+
+    def target_slot(self, row: int) -> int:
+        """The last 4h close of row `row` if it has a target; 0 otherwise."""
+        targets = self._stages.targets
+        if row < 0 or targets is None or not np.isfinite(targets.weight[row]):
+            return 0
+        return int(self.slots[row])
+
+    @cached_property
+    def slots(self) -> IntArray:
+        """The last 4h close by each row."""
+        slots: IntArray = self.as_of - self.as_of % Timeframe.H4.ms
+        return slots
+
+    def _wanting(self, least: float) -> IntArray:
+        """Rows with a target of at least `least`, with room for the last place of a float."""
+        if least not in self._wanted:
+            targets = self._stages.targets
+            if targets is None:
+                self._wanted[least] = np.zeros(0, dtype=np.int64)
+            else:
+                shares = exposure_shares(targets, settings=self._settings)
+                self._wanted[least] = np.flatnonzero(shares >= least - ROOM)
+        return self._wanted[least]
+
     @property
     def denied(self) -> list[tuple[Reason, BoolArray]]:
         """For each row that cannot lead to an entry the first rule that says so."""
@@ -61,6 +93,8 @@ class Known:
 
     @cached_property
     def _screened(self) -> tuple[BoolArray, list[tuple[Reason, BoolArray]]]:
+        if self._settings.risk.policy == "target":
+            return self._by_target()
         column = self._stages.features.column
         fast, slow = self._settings.market.min_history_15m, self._settings.market.min_history_4h
         atr = column("atr_14")
@@ -86,8 +120,17 @@ class Known:
             holes=holes,
             price_z=np.nan_to_num(column("price_z"), posinf=0.0, neginf=0.0),
             volume_z=np.nan_to_num(column("volume_z"), posinf=0.0, neginf=0.0),
+            volatility=None if prediction is None else prediction.volatility,
+            volatility_past=column("realised_16"),
+            p_vote=None if prediction is None else prediction.p_vote,
         )
         return screen(rows, rules=self._rules, settings=self._settings)
+
+    def _by_target(self) -> tuple[BoolArray, list[tuple[Reason, BoolArray]]]:
+        """Every row with a target may lead to an order; where none came of it, what is held was what is wanted."""
+        targets = self._stages.targets
+        told = np.zeros(len(self.as_of), dtype=np.bool_) if targets is None else np.isfinite(targets.weight)
+        return told, [(Reason.TARGET_UNKNOWN, ~told), (Reason.ON_TARGET, told)]
 
     @cached_property
     def _chances(self) -> IntArray:

@@ -15,6 +15,9 @@ from shared.settings import Settings
 from shared.state import State
 from shared.types import Action, Decision, Fill, OrderRecord, Purpose, Side, Signal, TickReport, Trade
 
+QUIET = frozenset({Reason.NOTHING_NEW, Reason.ON_TARGET, Reason.TARGET_UNKNOWN})
+"""What a tick says that found nothing to do; nothing is kept of it, so that a tick that is left out says the same."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Story:
@@ -53,7 +56,7 @@ class Story:
         """A tick decided on the candle of `row`, and sent `records`."""
         if decision is None:
             return
-        if decision.reason is Reason.NOTHING_NEW:
+        if decision.reason in QUIET:
             return
         if row not in self.reasons or decision.action is Action.ENTER:
             self.reasons[row] = decision.reason

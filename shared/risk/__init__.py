@@ -2,7 +2,7 @@
 
 from shared.risk.anomalies import anomalies
 from shared.risk.limits import Limits, fall
-from shared.risk.rules import decide
+from shared.risk.policies import decide
 from shared.risk.sizing import smallest_capital
 
 __all__ = ["Limits", "anomalies", "decide", "fall", "smallest_capital"]

@@ -10,6 +10,11 @@ Source: Karatzas and Shreve, *Brownian Motion and Stochastic Calculus*, 2nd ed.,
 function).
 
 A trade that touches neither barrier is closed by time; its mean before costs is taken as zero.
+
+Where the model forecasts volatility, stop and target widen and narrow together (`distance_factor`): ATR(14) and the realised
+volatility of the last four hours look back over the same candles, so that ATR x forecast / realised is the range that ATR
+would show if the forecast were already past. In that unit the barriers lie where the model's labels put them. The
+probabilities are about the unscaled ones all the same, so a trade must pay at both distances: `lower`.
 """
 
 import math
@@ -69,6 +74,17 @@ def touches_target_first(q: float, *, barrier: float, target: float, stop: float
     return math.exp(drift * target) * math.expm1(drift * stop) / math.expm1(drift * (target + stop))
 
 
+def distance_factor(signal: Signal, settings: Settings) -> float:
+    """By how much stop and target lie further away than ATR alone says: forecast / past volatility, within `volatility_reach`.
+
+    1 where either is unknown.
+    """
+    reach, past = settings.risk.volatility_reach, signal.volatility_past
+    if signal.volatility is None or past is None:
+        return 1.0
+    return min(reach, max(1.0 / reach, signal.volatility / past)) if past > 0 else reach
+
+
 def rates(*, rules: PairRules, side: Side, book: Book | None, settings: Settings) -> Rates:
     """What entry and exits cost: fees and interest by the exchange's rules, spread from the book, slippage from settings."""
     spread = book.spread_rate if book is not None else settings.paper.spread_rate
@@ -93,8 +109,13 @@ def believable(signal: Signal) -> bool:
     return abs(sum(p for p in three if p is not None) - 1.0) < 1e-3  # noqa: PLR2004 - three roundings to 1e-6 and room
 
 
-def expected(*, signal: Signal, side: Side, rules: PairRules, book: Book | None, settings: Settings) -> Edge:
-    """The edge of entering `side` on this signal, whose probabilities and barriers must be there and believable."""
+def expected(
+    *, signal: Signal, side: Side, rules: PairRules, book: Book | None, settings: Settings, factor: float = 1.0
+) -> Edge:
+    """The edge of entering `side` on this signal, whose probabilities and barriers must be there and believable.
+
+    `factor`: by how much stop and target, and with them the model's barriers, lie further away than ATR says.
+    """
     lower, upper, barriers = signal.p_lower, signal.p_upper, signal.barriers
     if lower is None or upper is None or barriers is None:
         raise AssertionError("the rules before this one deny a signal without probabilities or barriers")
@@ -105,7 +126,7 @@ def expected(*, signal: Signal, side: Side, rules: PairRules, book: Book | None,
     first = touches_target_first(q, barrier=barriers.atr_multiple, target=target, stop=stop)
     p_target, p_stop = touch * first, touch * (1.0 - first)
     p_time = max(0.0, 1.0 - touch)
-    atr = signal.atr_jpy / signal.close
+    atr = signal.atr_jpy / signal.close * factor
     pays = rates(rules=rules, side=side, book=book, settings=settings)
     always = pays.entry + pays.interest
     gross = p_target * target * atr - p_stop * stop * atr
@@ -121,6 +142,16 @@ def expected(*, signal: Signal, side: Side, rules: PairRules, book: Book | None,
         loss=-stop * atr - always - pays.crossing,
         idle=-always - pays.crossing,
     )
+
+
+def lower(*, signal: Signal, side: Side, rules: PairRules, book: Book | None, settings: Settings) -> tuple[Edge, Edge]:
+    """The edge at stop and target as ATR says and as the forecast moves them, the lower one first."""
+    plain = expected(signal=signal, side=side, rules=rules, book=book, settings=settings)
+    factor = distance_factor(signal, settings)
+    if factor == 1.0:
+        return plain, plain
+    moved = expected(signal=signal, side=side, rules=rules, book=book, settings=settings, factor=factor)
+    return (moved, plain) if moved.net < plain.net else (plain, moved)
 
 
 def kelly_share(edge: Edge, *, fraction: float, cap: float) -> Decimal:

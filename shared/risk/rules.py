@@ -162,12 +162,41 @@ def _model(case: Case) -> Decision | None:
     signal = case.signal
     if signal.p_lower is None or signal.p_neither is None or signal.p_upper is None:
         return _deny(case, Reason.MODEL_MISSING)
-    if signal.barriers is None or not (math.isfinite(signal.barriers.atr_multiple) and signal.barriers.atr_multiple > 0):
-        return _deny(case, Reason.MODEL_MISMATCH, why="the model does not say which barriers its probabilities are for")
+    strange = _strange_label(case)
+    if strange is not None:
+        return _deny(case, Reason.MODEL_MISMATCH, why=strange)
     if not edges.believable(signal):
         told = (signal.p_lower, signal.p_neither, signal.p_upper)
         return _deny(case, Reason.MODEL_INVALID, why="these are not probabilities", told=told)
+    if signal.volatility is not None and not (math.isfinite(signal.volatility) and signal.volatility > 0):
+        return _deny(case, Reason.MODEL_INVALID, why="this is not a volatility", told=signal.volatility)
     return None
+
+
+def _strange_label(case: Case) -> str | None:
+    """Why the model's label does not fit what the settings ask of it."""
+    barriers = case.signal.barriers
+    if barriers is None:
+        return "the model does not say which barriers its probabilities are for"
+    if barriers.kind == "next_candle":
+        if case.settings.risk.entry == "value":
+            return "the model forecasts the next candle, from which no expected value follows: risk.entry must be threshold"
+    elif not (math.isfinite(barriers.atr_multiple) and barriers.atr_multiple > 0):
+        return "the model does not say which barriers its probabilities are for"
+    return None
+
+
+def _vote(case: Case) -> Decision | None:
+    """The meta head may only say no."""
+    risk, told = case.settings.risk, case.signal.p_vote
+    if not (risk.veto_below > 0 or risk.shrink_by_vote):
+        return None
+    if told is None:
+        why = "the settings ask whether the vote's own trade pays, and the model has no word on that"
+        return _deny(case, Reason.MODEL_MISMATCH, why=why)
+    if not (math.isfinite(told) and 0.0 <= told <= 1.0):
+        return _deny(case, Reason.MODEL_INVALID, why="this is not a probability", told=told)
+    return _deny(case, Reason.VOTE_VETOED, p_vote=told, limit=risk.veto_below) if told < risk.veto_below else None
 
 
 def _expired(case: Case) -> Decision | None:
@@ -189,7 +218,8 @@ def _priced(case: Case) -> Decision | None:
         return _deny(case, Reason.DATA_MISSING, what="book")
     if not (math.isfinite(signal.atr_jpy) and signal.atr_jpy > 0 and signal.close > 0):
         return _deny(case, Reason.DATA_BROKEN, atr_jpy=signal.atr_jpy, close=signal.close)
-    reach = signal.atr_jpy * max(case.settings.risk.stop_atr, case.settings.risk.target_atr)
+    factor = max(1.0, edges.distance_factor(signal, case.settings))
+    reach = signal.atr_jpy * factor * max(case.settings.risk.stop_atr, case.settings.risk.target_atr)
     if reach >= price - 1:
         return _deny(case, Reason.DATA_BROKEN, atr_jpy=signal.atr_jpy, why="the stop or the target would lie at zero or below")
     return None
@@ -209,38 +239,54 @@ RULES: tuple[Rule, ...] = (
     _consensus,  #   NO_CONSENSUS
     _side,  #        SIDE_NOT_ALLOWED
     _model,  #       MODEL_MISSING, MODEL_MISMATCH, MODEL_INVALID
+    _vote,  #        VOTE_VETOED, MODEL_MISMATCH, MODEL_INVALID
     _expired,  #     DECISION_EXPIRED
     _attempts,  #    ATTEMPTS_USED
     _priced,  #      DATA_MISSING, DATA_BROKEN
 )
-"""Asked in this order; `_worth` (EDGE_BELOW_COST, SIZE_KELLY_ZERO, SIZE_BELOW_MINIMUM, MARGIN_INSUFFICIENT, OK) comes last."""
+"""Asked in this order; `_worth` comes last: EDGE_BELOW_COST or PROBABILITY_BELOW, SIZE_KELLY_ZERO, SIZE_BELOW_MINIMUM,
+MARGIN_INSUFFICIENT, OK.
+"""
+
+HALTS: tuple[Rule, ...] = (_halted, _drawdown, _daily_loss, _cooldown, _resting, _warming, _forbidden)
+"""Those of them that keep a position from being opened or grown under any policy."""
 
 
 def _worth(case: Case) -> Decision:
-    """Edge, then size, then the order."""
+    """Edge or probability, then size, then the order."""
     signal, settings, side, price = case.signal, case.settings, case.signal.side, case.entry_price
     if side is None or price is None:
         raise AssertionError("the rules before this one deny a signal without side and a market without book")
-    risk = settings.risk
-    edge = edges.expected(signal=signal, side=side, rules=case.rules, book=case.book, settings=settings)
-    facts: dict[str, object] = {"edge": f"{edge.net:.6f}", "cost": f"{edge.cost:.6f}", "p_target": f"{edge.p_target:.6f}"}
-    if edge.net < risk.min_edge_rate:
+    risk, factor = settings.risk, edges.distance_factor(signal, settings)
+    value = _value(case, side)
+    facts: dict[str, object] = {} if factor == 1.0 else {"distance": f"{factor:.6f}"}
+    if value is not None:
+        facts |= {"edge": f"{value[0].net:.6f}", "cost": f"{value[0].cost:.6f}", "p_target": f"{value[0].p_target:.6f}"}
+    edge = None if value is None else value[0]
+    if risk.entry == "threshold":
+        sure = signal.p_upper if side is Side.LONG else signal.p_lower
+        facts["probability"] = sure
+        if sure is None or sure < risk.min_probability:
+            return _valued(case, edge, Reason.PROBABILITY_BELOW, {**facts, "limit": risk.min_probability})
+    elif edge is None or edge.net < risk.min_edge_rate:
         return _valued(case, edge, Reason.EDGE_BELOW_COST, {**facts, "min_edge": risk.min_edge_rate})
     kelly: Decimal | None = None
-    if risk.kelly_fraction > 0:
-        kelly = edges.kelly_share(edge, fraction=risk.kelly_fraction, cap=risk.kelly_cap)
+    if value is not None and risk.kelly_fraction > 0:
+        kelly = min(edges.kelly_share(each, fraction=risk.kelly_fraction, cap=risk.kelly_cap) for each in value)
         facts["kelly"] = kelly
         if kelly <= 0:
             return _valued(case, edge, Reason.SIZE_KELLY_ZERO, facts)
-    where = sizing.prices(side=side, entry=price, atr_jpy=signal.atr_jpy, settings=settings)
+    where = sizing.prices(side=side, entry=price, atr_jpy=signal.atr_jpy, settings=settings, factor=factor)
     size = sizing.size(
         side=side,
-        where=where,
+        where=_reckoned(where, case, side),
         kelly=kelly,
         account=case.account,
         rules=case.rules,
         book=case.book,
         settings=settings,
+        volatility=signal.volatility if signal.volatility is not None else signal.volatility_past or None,
+        p_vote=signal.p_vote,
     )
     facts |= {"bound_by": size.bound_by, **{f"lots_{name}": lots for name, lots in size.limits.items()}}
     if size.reason is not Reason.OK:
@@ -254,20 +300,34 @@ def _worth(case: Case) -> Decision:
         stop_price=where.stop,
         target_price=where.target,
         exit_by=signal.as_of + risk.max_hold_candles * Timeframe.M15.ms,
-        edge_rate=edge.net,
-        cost_rate=edge.cost,
+        edge_rate=None if edge is None else edge.net,
+        cost_rate=None if edge is None else edge.cost,
         context={name: str(value) for name, value in facts.items()},
     )
 
 
-def _valued(case: Case, edge: edges.Edge, reason: Reason, facts: Mapping[str, object]) -> Decision:
+def _value(case: Case, side: Side) -> tuple[edges.Edge, edges.Edge] | None:
+    """The lower and the other edge; None where the model's label has no barriers that a trade could touch."""
+    barriers = case.signal.barriers
+    if barriers is None or barriers.kind != "barriers":
+        return None
+    return edges.lower(signal=case.signal, side=side, rules=case.rules, book=case.book, settings=case.settings)
+
+
+def _reckoned(where: sizing.Prices, case: Case, side: Side) -> sizing.Prices:
+    """The prices by which the loss is reckoned: a forecast that brings the stop nearer never makes the order larger."""
+    plain = sizing.prices(side=side, entry=where.entry, atr_jpy=case.signal.atr_jpy, settings=case.settings)
+    return plain if abs(plain.entry - plain.stop) > abs(where.entry - where.stop) else where
+
+
+def _valued(case: Case, edge: edges.Edge | None, reason: Reason, facts: Mapping[str, object]) -> Decision:
     return Decision(
         action=Action.DENY,
         as_of=case.signal.as_of,
         reason=reason,
         side=case.signal.side,
-        edge_rate=edge.net,
-        cost_rate=edge.cost,
+        edge_rate=None if edge is None else edge.net,
+        cost_rate=None if edge is None else edge.cost,
         context={name: str(value) for name, value in facts.items()},
     )
 

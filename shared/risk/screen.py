@@ -1,6 +1,7 @@
 """Which rows can lead to an entry at all: a necessary condition over arrays, so that a replay asks the rules only there. Pure.
 
-The scalar rules stay the only ones that decide: what passes here is asked of them, and what does not pass they would deny. The
+The scalar rules stay the only ones that decide: what passes here is asked of them, and what does not pass they would deny. A
+row without three finite probabilities passes: what is odd about it is theirs to name. The
 edge is computed with a little room (`ROOM`), because numpy's exponential may differ from Python's in the last place, and with
 the narrowest spread that a book of whole yen can have.
 """
@@ -12,7 +13,7 @@ import numpy as np
 from shared.reasons import Reason
 from shared.risk.edge import SMALLEST, days
 from shared.settings import Settings
-from shared.types import Barriers, BoolArray, FloatArray, Int8Array, IntArray, PairRules
+from shared.types import Barriers, BoolArray, FloatArray, Int8Array, IntArray, PairRules, Targets
 
 ROOM = 1e-8
 
@@ -21,7 +22,8 @@ ROOM = 1e-8
 class Rows:
     """What the screen looks at, shape (n,) each; probabilities (n, 3) or None without a model.
 
-    `holes`: too many candles are missing before the row.
+    `holes`: too many candles are missing before the row. `volatility`, `volatility_past` and `p_vote` as in a signal, NaN where
+    that has None; None without that head.
     """
 
     close: FloatArray
@@ -33,6 +35,9 @@ class Rows:
     holes: BoolArray
     price_z: FloatArray
     volume_z: FloatArray
+    volatility: FloatArray | None = None
+    volatility_past: FloatArray | None = None
+    p_vote: FloatArray | None = None
 
 
 def screen(rows: Rows, *, rules: PairRules, settings: Settings) -> tuple[BoolArray, list[tuple[Reason, BoolArray]]]:
@@ -55,13 +60,43 @@ def screen(rows: Rows, *, rules: PairRules, settings: Settings) -> tuple[BoolArr
     if rows.probabilities is None or rows.barriers is None:
         denied(Reason.MODEL_MISSING, np.ones(len(rows.close), dtype=np.bool_))
         return open_, why
+    told: BoolArray = np.asarray(np.isfinite(rows.probabilities).all(axis=1), dtype=np.bool_)
+    if rows.barriers.kind == "next_candle" and risk.entry == "value":
+        denied(Reason.MODEL_MISMATCH, told)
+    if risk.veto_below > 0 or risk.shrink_by_vote:
+        p_vote = np.full(len(rows.close), np.nan) if rows.p_vote is None else rows.p_vote
+        denied(Reason.MODEL_MISMATCH, told & np.isnan(p_vote))
+        denied(Reason.VOTE_VETOED, told & (p_vote < risk.veto_below))
+    if risk.entry == "threshold":
+        sure = np.where(rows.consensus > 0, rows.probabilities[:, 2], rows.probabilities[:, 0])
+        denied(Reason.PROBABILITY_BELOW, told & (sure < risk.min_probability))
+        return open_, why
     asked = np.flatnonzero(open_)
     bad = np.zeros(len(rows.close), dtype=np.bool_)
     net = net_edge_at_best(rows, asked, rules=rules, settings=settings)
     bad[asked] = ~(net >= risk.min_edge_rate - ROOM)
-    bad[asked[np.isnan(net)]] = False  # what is odd is the scalar rules' to name
+    bad[asked[np.isnan(net)]] = False
     denied(Reason.EDGE_BELOW_COST, bad)
     return open_, why
+
+
+def exposure_shares(targets: Targets, *, settings: Settings) -> FloatArray:
+    """The share of the capital that the target policy wants on each row, before its limits; NaN where unknown."""
+    both = settings.sides == "both" and settings.account == "margin"
+    weight = np.abs(targets.weight) if both else np.maximum(targets.weight, 0.0)
+    with np.errstate(all="ignore"):
+        scale = np.minimum(1.0, settings.risk.exposure.volatility_target / targets.volatility)
+    return weight * np.where(targets.volatility > 0, scale, np.where(np.isnan(targets.volatility), np.nan, 1.0))
+
+
+def distance_factors(volatility: FloatArray | None, past: FloatArray | None, *, settings: Settings) -> FloatArray | float:
+    """`edge.distance_factor` of every row, (n,); 1 where either is NaN, or for all where there is no such head."""
+    reach = settings.risk.volatility_reach
+    if volatility is None or past is None:
+        return 1.0
+    with np.errstate(all="ignore"):
+        factor = np.clip(volatility / past, 1.0 / reach, reach)
+    return np.where(np.isfinite(volatility) & np.isfinite(past), np.where(past > 0, factor, reach), 1.0)
 
 
 def _allowed(consensus: Int8Array, rules: PairRules, settings: Settings) -> BoolArray:
@@ -71,7 +106,7 @@ def _allowed(consensus: Int8Array, rules: PairRules, settings: Settings) -> Bool
 
 
 def net_edge_at_best(rows: Rows, asked: IntArray, *, rules: PairRules, settings: Settings) -> FloatArray:
-    """`edge.expected(...).net` of the rows `asked`, in arrays, at the narrowest spread that the book can have."""
+    """The net of `edge.lower` of the rows `asked`, in arrays, at the narrowest spread that the book can have."""
     if rows.probabilities is None or rows.barriers is None:
         raise AssertionError("without a model nothing has an edge")
     risk = settings.risk
@@ -98,6 +133,8 @@ def net_edge_at_best(rows: Rows, asked: IntArray, *, rules: PairRules, settings:
         long_day, short_day = float(rules.long_interest_rate_day), float(rules.short_interest_rate_day)
         interest = np.where(long, long_day, short_day) * days(settings)
     gross = (p_target * risk.target_atr - p_stop * risk.stop_atr) * atr
+    volatility, past = (None if column is None else column[asked] for column in (rows.volatility, rows.volatility_past))
+    gross = np.minimum(gross, gross * distance_factors(volatility, past, settings=settings))
     cost = maker + interest + p_target * at_target + (p_stop + p_time) * crossing
     net: FloatArray = gross - cost
     return net

@@ -10,6 +10,8 @@ from shared.risk.edge import days
 from shared.settings import Settings
 from shared.types import Account, Book, PairRules, Side
 
+FOUR_HOURS_A_YEAR = Decimal(365 * 6)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
@@ -30,9 +32,12 @@ class Size:
     limits: Mapping[str, int]
 
 
-def prices(*, side: Side, entry: int, atr_jpy: float, settings: Settings) -> Prices:
-    """Stop and target around the entry price, each rounded to the worse side: further to lose, further to win."""
-    atr = rate(atr_jpy)
+def prices(*, side: Side, entry: int, atr_jpy: float, settings: Settings, factor: float = 1.0) -> Prices:
+    """Stop and target around the entry price, each rounded to the worse side: further to lose, further to win.
+
+    `factor`: by how much both lie further away than ATR says (see `edge.distance_factor`).
+    """
+    atr = rate(atr_jpy) * rate(factor)
     stop = entry - side.sign * atr * rate(settings.risk.stop_atr)
     target = entry + side.sign * atr * rate(settings.risk.target_atr)
     down, up = (stop, target) if side is Side.LONG else (target, stop)
@@ -62,6 +67,16 @@ def leverage(settings: Settings) -> Decimal:
     return min(Decimal(1), most) if settings.account == "spot" else most
 
 
+def annual_volatility(volatility: float) -> Decimal:
+    """The volatility of four hours as that of a year: times the root of how many four hours it has."""
+    return rate(volatility) * FOUR_HOURS_A_YEAR.sqrt()
+
+
+def vote_share(p_vote: float | None) -> Decimal:
+    """How much of the size is left: 0 where the vote's own trade pays half the time or less, all where it always does."""
+    return ZERO if p_vote is None else min(Decimal(1), max(ZERO, 2 * rate(p_vote) - 1))
+
+
 def size(
     *,
     side: Side,
@@ -71,10 +86,24 @@ def size(
     rules: PairRules,
     book: Book | None,
     settings: Settings,
+    volatility: float | None = None,
+    p_vote: float | None = None,
 ) -> Size:
-    """The largest order under all limits. `kelly`: the share of the capital that Kelly puts at risk; None where it is off.
+    """The largest order under all limits.
 
-    `MARGIN_INSUFFICIENT` where only the exchange's available balance is too small, `SIZE_BELOW_MINIMUM` for all others.
+    Args:
+        side: Of the position.
+        where: Entry and the stop by which the loss is reckoned.
+        kelly: The share of the capital that Kelly puts at risk; None where it is off.
+        account: Capital, equity and what the exchange lets us use.
+        rules: Of the pair.
+        book: For the spread.
+        settings: All limits.
+        volatility: What the next four hours are expected to have, for `volatility_target`: without it that limit is zero.
+        p_vote: That the consensus' own trade pays, for `shrink_by_vote`: without it that limit is zero.
+
+    Returns:
+        `MARGIN_INSUFFICIENT` where only the exchange's available balance is too small, `SIZE_BELOW_MINIMUM` for all others.
     """
     capital = capital_in_use(account, settings)
     loss = loss_per_lot(side=side, where=where, rules=rules, book=book, settings=settings)
@@ -87,8 +116,15 @@ def size(
     }
     if kelly is not None:
         limits["kelly"] = _floor(capital * kelly, loss)
-    own = min(limits.values())
+    target = settings.risk.volatility_target
+    if target is not None:
+        share = ZERO if volatility is None else min(Decimal(1), rate(target) / annual_volatility(volatility))
+        limits["volatility_target"] = _floor(capital * share, lot)
+    left = vote_share(p_vote) if settings.risk.shrink_by_vote else Decimal(1)
+    own = _floor(min(limits.values()) * left, Decimal(1))
     limits["available"] = _floor(max(ZERO, account.available_jpy), lot * (1 + fee))
+    if settings.risk.shrink_by_vote:
+        limits["vote"] = _floor(min(limits.values()) * left, Decimal(1))
     bound_by = min(limits, key=lambda name: limits[name])
     lots = limits[bound_by]
     if lots >= max(1, rules.min_lots):

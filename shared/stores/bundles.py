@@ -1,34 +1,37 @@
 """The registry of model bundles in a bucket, and the pointer to the one that serves.
 
-`bundles/<version>/<file>` is immutable; manifest.sig is written last, so without it a bundle does not exist.
-`bundles/current.json` holds {"version", "previous"} and is moved by compare-and-set on its generation.
+    bundles/<version>/<file>           immutable; manifest.sig, the seal, is written last: without it a bundle does not exist
+    bundles/current.json               champion, challenger and history (see `pointer`), moved by compare-and-set
+    archive/bundles/<version>/<file>   bundles that nothing points to any more; nothing in it is ever taken away
+
+A bundle moves by copies: first all of it is in the archive, then its seal goes, then the rest. Whoever asks for a bundle finds
+it whole at every moment, in one place or the other, and a process that dies in between leaves what the next one finishes.
 """
 
 import hashlib
 import importlib.util
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from types import EllipsisType
 
 from shared.errors import AlreadyExists, BadBundle, Conflict, NotThere
+from shared.stores import pointer as pointers
+from shared.stores.pointer import Move, Pointer
 from shared.stores.ports import Bucket
+
+__all__ = ["SERVING", "BundleRegistry", "Move", "Pointer", "code_hash"]
 
 SERVING = ("manifest.json", "manifest.sig", "model.npz")
 _SEAL = "manifest.sig"
 _ROOT = "bundles/"
+_ARCHIVE = "archive/bundles/"
 _CURRENT = "bundles/current.json"
+_ATTEMPTS = 50
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pointer:
-    """Which bundle serves, which one served before, and the generation that a warm instance compares."""
-
-    version: str
-    previous: str | None
-    generation: int
 
 
 class BundleRegistry:
@@ -38,76 +41,193 @@ class BundleRegistry:
         """Use `bucket`; nothing is read or written yet."""
         self._bucket = bucket
 
+    # bundles
+
     def publish(self, version: str, files: Mapping[str, bytes]) -> None:
         """Store a bundle, sealing it last. Publishing the same bytes again changes nothing, so a killed run can be repeated.
 
         Raises:
             BadBundle: when the name is unusable or a file for serving is missing.
-            AlreadyExists: when other bytes are stored under this version.
+            AlreadyExists: when other bytes are stored under this version, here or in the archive.
         """
         missing = [name for name in SERVING if name not in files]
         if missing:
             raise BadBundle(f"files: {', '.join(missing)} is missing from bundle {version}")
-        for name in [*sorted(set(files) - {_SEAL}), _SEAL]:
+        sealed = self._bucket.get(_key(version, _SEAL, root=_ARCHIVE))
+        if sealed is not None and sealed.data != files[_SEAL]:
+            raise AlreadyExists(f"{version} is in the archive already, with other content")
+        for name in _sealed_last(files):
             self._put_once(_key(version, name), files[name])
 
     def versions(self) -> list[str]:
         """The versions that are complete, in the order of their names (which begin with the end of their data)."""
-        seals = [key.removeprefix(_ROOT) for key in self._bucket.keys(_ROOT) if key.endswith("/" + _SEAL)]
-        return sorted(seal.removesuffix("/" + _SEAL) for seal in seals)
+        return self._sealed(_ROOT)
+
+    def archived(self) -> list[str]:
+        """The versions that lie in the archive, whole."""
+        return self._sealed(_ARCHIVE)
 
     def files(self, version: str, *, audit: bool = False) -> dict[str, bytes]:
-        """The files that serving needs, or with `audit` all of them. Raises `BadBundle` for an unknown version."""
-        prefix = _key(version, "")
-        names = [key.removeprefix(prefix) for key in self._bucket.keys(prefix)] if audit else list(SERVING)
-        found = {name: blob.data for name in names if (blob := self._bucket.get(prefix + name)) is not None}
+        """The files that serving needs, or with `audit` all of them; from the archive where they are there alone.
+
+        Raises:
+            BadBundle: There is no such bundle.
+        """
+        found = self._files(version, _ROOT, audit=audit)
+        if any(name not in found for name in SERVING):  # not there, or on its way to the archive at this very moment
+            archived = self._files(version, _ARCHIVE, audit=audit)
+            found = archived if _SEAL in archived else found
         if _SEAL not in found:
             raise BadBundle(f"files: there is no complete bundle {version}")
         return found
 
+    # the pointer
+
     def current(self) -> Pointer | None:
         """The pointer, or None before the first promotion. Raises `BadBundle` when it is damaged."""
         blob = self._bucket.get(_CURRENT)
-        if blob is None:
-            return None
-        try:
-            told = json.loads(blob.data)
-            version, previous = told["version"], told["previous"]
-            usable = isinstance(version, str) and isinstance(previous, str | None)
-        except (ValueError, KeyError, TypeError):
-            usable = False
-        if not usable:
-            raise BadBundle(f"pointer: {_CURRENT} is damaged")
-        return Pointer(version=version, previous=previous, generation=blob.generation)
+        return None if blob is None else pointers.decode(blob.data, blob.generation)
 
-    def promote(self, version: str) -> Pointer:
-        """Let `version` serve. One of many concurrent promotions wins.
+    def promote(self, version: str, *, at: int, why: str, by: str, expect: str | EllipsisType | None = ...) -> Pointer:
+        """Let `version` serve, restored from the archive where it lies there. One of many concurrent promotions wins.
+
+        `expect` is the champion that the decision was made against (None: that there was none); not given, any is replaced.
+        What serves already is left as it is.
 
         Raises:
             BadBundle: when there is no such bundle, or it is not complete.
-            Conflict: when somebody moved the pointer in between.
+            Conflict: when somebody moved the pointer in between, or another champion than `expect` serves.
         """
-        self._check_complete(version)
+        self._make_ready(version)
         now = self.current()
         if now is not None and now.version == version:
             return now
-        previous = None if now is None else now.version
-        body = json.dumps({"version": version, "previous": previous}, sort_keys=True).encode()
-        generation = self._bucket.put(_CURRENT, body, if_generation=0 if now is None else now.generation)
-        return Pointer(version=version, previous=previous, generation=generation)
+        serves = None if now is None else now.version
+        if expect is not ... and expect != serves:
+            raise Conflict(
+                f"{serves or 'no bundle'} serves now, and not {expect or 'none'}, against which {version} was judged"
+            )
+        return self._moved(now, pointers.promoted(now, version, at=at, why=why, by=by))
 
-    def _check_complete(self, version: str) -> None:
-        found = self.files(version, audit=True)
+    def rollback(self, *, at: int, why: str, by: str) -> Pointer:
+        """Let what served before serve again; called twice it goes back twice.
+
+        Raises:
+            NotThere: Nothing served before.
+            BadBundle: What served before is not complete any more; the pointer stays.
+            Conflict: Somebody moved the pointer in between.
+        """
+        now = self.current()
+        after = pointers.rolled_back(now, at=at, why=why, by=by)
+        self._make_ready(after.version)
+        return self._moved(now, after)
+
+    def challenge(self, version: str, *, at: int, why: str, by: str) -> Pointer:
+        """Let `version` run beside the champion. What challenges already is left as it is.
+
+        Raises:
+            NotThere: There is no champion, or this is it.
+            BadBundle: There is no such bundle, or it is not complete.
+            Conflict: Somebody moved the pointer in between.
+        """
+        self._make_ready(version)
+        now = self.current()
+        if now is not None and now.challenger == version:
+            return now
+        return self._moved(now, pointers.challenged(now, version, at=at, why=why, by=by))
+
+    def withdraw(self, *, at: int, why: str, by: str) -> Pointer | None:
+        """Drop the challenger, if there is one. Raises `Conflict`."""
+        now = self.current()
+        return None if now is None else self._moved(now, pointers.withdrawn(now, at=at, why=why, by=by))
+
+    def retrained(self, *, at: int) -> Pointer | None:
+        """Note that a retraining ended, whatever it found; without a champion there is nothing that could age.
+
+        It depends on nothing that others move, so it is tried again where they do. Raises `Conflict` where that never ends.
+        """
+        for _ in range(_ATTEMPTS):
+            now = self.current()
+            if now is None:
+                return None
+            with suppress(Conflict):
+                return self._moved(now, replace(now, retrained_at=max(at, now.retrained_at or 0)))
+        raise Conflict("the pointer was moved again and again while the end of a retraining was to be noted")
+
+    # the archive
+
+    def archive(self, *, before_at: int, keep: int) -> list[str]:
+        """Move bundles whose data ended before `before_at` to the archive, and say which.
+
+        The newest `keep` stay, and what is champion, previous or challenger. What an earlier run left half moved is finished.
+        A bundle whose manifest cannot be read stays too: nobody knows how old it is.
+        """
+        stay = {*self.versions()[-keep:]} if keep else set()
+        moved = []
+        for version in self.versions():
+            as_of = None if version in stay | self._pointed() else self._as_of(version)
+            if as_of is not None and as_of < before_at:
+                self._put_away(version)
+                moved.append(version)
+        for version in set(self._begun()) - {*self.versions()}:
+            if version in self.archived():
+                self._take_away(version)
+        return moved
+
+    def _pointed(self) -> set[str]:
+        now = self.current()
+        return set() if now is None else {name for name in (now.version, now.previous, now.challenger) if name is not None}
+
+    def _as_of(self, version: str) -> int | None:
         try:
-            listed = json.loads(found["manifest.json"])["files"]
-            hashes = {str(name): str(entry["sha256"]) for name, entry in listed.items()}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BadBundle(f"parse: manifest.json of bundle {version} is malformed") from error
-        for name, expected in sorted(hashes.items()):
-            if name not in found:
-                raise BadBundle(f"files: {name} is missing from bundle {version}")
-            if hashlib.sha256(found[name]).hexdigest() != expected:
-                raise BadBundle(f"hashes: {name} of bundle {version} is not the file that was signed")
+            return int(json.loads(self.files(version)["manifest.json"])["as_of"])
+        except (BadBundle, ValueError, KeyError, TypeError):
+            return None
+
+    def _put_away(self, version: str) -> None:
+        files = self.files(version, audit=True)
+        for name in _sealed_last(files):
+            self._put_once(_key(version, name, root=_ARCHIVE), files[name])
+        if version not in self._pointed():
+            self._take_away(version)
+
+    def _take_away(self, version: str) -> None:
+        """The seal first: without it the rest is no bundle."""
+        self._bucket.delete(_key(version, _SEAL))
+        for key in self._bucket.keys(_key(version, "")):
+            self._bucket.delete(key)
+
+    def _make_ready(self, version: str) -> None:
+        """Check that a bundle is whole, and bring it back where only the archive has it."""
+        here = self._files(version, _ROOT, audit=True)
+        found = here if _SEAL in here else self.files(version, audit=True)
+        _check_complete(version, found)
+        if _SEAL not in here:
+            for name in _sealed_last(found):
+                self._put_once(_key(version, name), found[name])
+
+    # the bucket
+
+    def _moved(self, now: Pointer | None, after: Pointer) -> Pointer:
+        if after == now:
+            return now
+        generation = self._bucket.put(_CURRENT, pointers.encode(after), if_generation=0 if now is None else now.generation)
+        return replace(after, generation=generation)
+
+    def _sealed(self, root: str) -> list[str]:
+        seals = [key.removeprefix(root) for key in self._bucket.keys(root) if key.endswith("/" + _SEAL)]
+        return sorted(seal.removesuffix("/" + _SEAL) for seal in seals)
+
+    def _begun(self) -> list[str]:
+        """Every version of which anything is stored."""
+        return sorted({key.removeprefix(_ROOT).partition("/")[0] for key in self._bucket.keys(_ROOT) if key != _CURRENT})
+
+    def _files(self, version: str, root: str, *, audit: bool) -> dict[str, bytes]:
+        """What is there. The seal is read last and taken away first: with it, nothing of the rest was missed."""
+        prefix = _key(version, "", root=root)
+        names = [key.removeprefix(prefix) for key in self._bucket.keys(prefix)] if audit else SERVING
+        told = {name: self._bucket.get(prefix + name) for name in _sealed_last(names)}
+        return {name: blob.data for name, blob in told.items() if blob is not None}
 
     def _put_once(self, key: str, data: bytes) -> None:
         try:
@@ -118,10 +238,27 @@ class BundleRegistry:
                 raise AlreadyExists(f"{key} is stored already, with other content") from error
 
 
-def _key(version: str, name: str) -> str:
+def _sealed_last(files: Iterable[str]) -> list[str]:
+    return [*sorted(set(files) - {_SEAL}), _SEAL]
+
+
+def _check_complete(version: str, found: Mapping[str, bytes]) -> None:
+    try:
+        listed = json.loads(found["manifest.json"])["files"]
+        hashes = {str(name): str(entry["sha256"]) for name, entry in listed.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadBundle(f"parse: manifest.json of bundle {version} is malformed") from error
+    for name, expected in sorted(hashes.items()):
+        if name not in found:
+            raise BadBundle(f"files: {name} is missing from bundle {version}")
+        if hashlib.sha256(found[name]).hexdigest() != expected:
+            raise BadBundle(f"hashes: {name} of bundle {version} is not the file that was signed")
+
+
+def _key(version: str, name: str, *, root: str = _ROOT) -> str:
     if not _VERSION.fullmatch(version) or ".." in version:
         raise BadBundle(f"files: {version!r} is not a usable version name")
-    return f"{_ROOT}{version}/{name}"
+    return f"{root}{version}/{name}"
 
 
 def code_hash(package: str) -> str:

@@ -1,6 +1,7 @@
 """Long jobs as documents: what is asked, how far it has come, who works on it, and what came of it.
 
-    jobs/{id}    job, hash, status, lease, cancel, share, checkpoint, result, error
+    jobs/{id}              job, hash, status, lease, cancel, share, checkpoint, result, error     a backtest
+    retrains/{bot}~{week}  the same of a weekly retraining
 
 A job is worked on by whoever holds its lease. The lease lies in the same document as everything that the worker saves, so that
 saving *is* the fencing check: who was silent for too long finds another holder and gets `LeaseLost`.
@@ -11,27 +12,31 @@ saving *is* the fencing check: who was silent for too long finds another holder 
 
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from shared.errors import AlreadyExists, Conflict, LeaseLost, NotThere
+from shared.clock import Clock
+from shared.errors import AlreadyExists, BotError, Conflict, LeaseLost, NotThere
 from shared.stores.ports import Document, DocumentStore
 
 COLLECTION = "jobs"
 FINAL = frozenset({"done", "partial", "failed", "canceled"})
 _FREE = {"holder": None, "expires_at": 0}
+_HEARTBEATS_A_LEASE = 3
 
 
 class JobDocuments:
-    """The jobs of one document store."""
+    """The jobs of one collection in a document store."""
 
-    def __init__(self, documents: DocumentStore) -> None:
-        """Work on `documents`."""
+    def __init__(self, documents: DocumentStore, collection: str = COLLECTION) -> None:
+        """Work on the documents of `collection`."""
         self._documents = documents
+        self._collection = collection
 
     def find(self, name: str, *, kind: str, job_hash: str) -> Document | None:
         """The same job under this name, or None. Raises `Conflict` where the name stands for another job."""
-        stored = self._documents.get(_path(name))
+        stored = self._documents.get(self._path(name))
         if stored is not None and (stored.data["kind"], stored.data["job_hash"]) != (kind, job_hash):
             raise Conflict(f"the id {name} stands for another job")
         return stored
@@ -64,7 +69,7 @@ class JobDocuments:
             **(more or {}),
         }
         try:
-            return self._documents.create(_path(name), fresh)
+            return self._documents.create(self._path(name), fresh)
         except AlreadyExists:
             stored = self.find(name, kind=kind, job_hash=job_hash) or self.get(name)
         if stored.data["status"] != "failed":
@@ -76,14 +81,14 @@ class JobDocuments:
 
     def get(self, name: str) -> Document:
         """A job as it is stored. Raises `NotThere`."""
-        stored = self._documents.get(_path(name))
+        stored = self._documents.get(self._path(name))
         if stored is None:
             raise NotThere(f"there is no job {name}")
         return stored
 
     def recent(self, limit: int = 20) -> list[Document]:
         """The youngest jobs, youngest first."""
-        return self._documents.query(COLLECTION, field="created_at", op=">=", value=0, descending=True, limit=limit)
+        return self._documents.query(self._collection, field="created_at", op=">=", value=0, descending=True, limit=limit)
 
     def cancel(self, name: str, *, now_ms: int) -> Document:
         """Ask that a job be given up: at once where nobody works on it, else by its worker. Raises `NotThere`."""
@@ -114,6 +119,9 @@ class JobDocuments:
             return None
         return HeldJob(self._documents, document, lease_ms=lease_ms)
 
+    def _path(self, name: str) -> str:
+        return f"{self._collection}/{name}"
+
 
 class HeldJob:
     """A job under our lease. Its methods may be called from the worker and from the thread that keeps the lease alive."""
@@ -126,6 +134,11 @@ class HeldJob:
         self._lock = threading.Lock()
         self._holder: str = document.data["lease"]["holder"]
         self.fence: int = document.data["lease"]["fence"]
+
+    @property
+    def lease_seconds(self) -> float:
+        """For how long each write renews the lease."""
+        return self._lease_ms / 1000
 
     @property
     def data(self) -> Mapping[str, Any]:
@@ -165,5 +178,22 @@ class HeldJob:
                     return
 
 
-def _path(name: str) -> str:
-    return f"{COLLECTION}/{name}"
+@contextmanager
+def kept_alive(held: HeldJob, clock: Clock) -> Iterator[None]:
+    """Renew the lease while the block works on something long; the thread has ended when the block has."""
+    over = threading.Event()
+    pause = held.lease_seconds / _HEARTBEATS_A_LEASE
+
+    def beat() -> None:
+        while not over.wait(pause):
+            # A lost lease is found by the worker's own next write; a store that fails now may be well then.
+            with suppress(BotError):
+                held.save({}, now_ms=clock.now_ms())
+
+    thread = threading.Thread(target=beat, name="job-lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -132,6 +132,16 @@ class BotDocuments:
         self.documents.commit([control, Write(kind="create", path=f"audit/{now_ms}~{secrets.token_hex(3)}", data=record)])
         return data
 
+    def audit(self, what: Mapping[str, Any], *, who: str, why: str, now_ms: int) -> None:
+        """Write down what a person did that no control document tells."""
+        record = {"at": now_ms, "who": who, "why": why, "what": dict(what)}
+        self.documents.create(f"audit/{now_ms}~{secrets.token_hex(3)}", record)
+
+    def days(self, *, since: str, until: str) -> list[Mapping[str, Any]]:
+        """The documents of the JST days from `since` to `until` (both included, like 2026-01-31), oldest first."""
+        found = self.documents.query("days", field="date", op=">=", value=since, limit=10_000)
+        return [item.data for item in found if item.data["bot"] == self.bot and item.data["date"] <= until]
+
     def write_intent(self, name: str, data: Mapping[str, Any]) -> Document:
         """Write an order down before it is sent. Raises `AlreadyExists` where it was written before."""
         return self.documents.create(f"intents/{self.bot}~{name}", {"bot": self.bot, "open_for": self.bot, **data})

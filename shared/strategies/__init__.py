@@ -1,7 +1,8 @@
-"""Features -> Votes: six strategies, a column each, and what they say together. Pure and deterministic, row by row.
+"""Features -> Votes: seven strategies, a column each, and what they say together. Pure and deterministic, row by row.
 
 A strategy reads one row of features and nothing else, so a vote depends on exactly what its features depend on. A row on
-which a strategy's features are not warm gets no vote from it; nothing ever stands in for a missing vote.
+which a strategy's features are not warm gets no vote from it; nothing ever stands in for a missing vote. One of them, `trend`,
+also says how much to hold: `targets`.
 """
 
 import numpy as np
@@ -13,13 +14,14 @@ from shared.strategies import (
     fibonacci_retracement,
     mochipoy_alert,
     multi_timeframe,
+    trend,
 )
 from shared.strategies.ballot import Ballot, silent
 from shared.strategies.consensus import agree
 from shared.strategy_settings import Consensus, Strategies
-from shared.types import Features, Votes
+from shared.types import Features, Targets, Votes
 
-__all__ = ["NAMES", "vote"]
+__all__ = ["NAMES", "targets", "vote"]
 
 NAMES = (
     "atr_based",
@@ -28,6 +30,7 @@ NAMES = (
     "fibonacci_retracement",
     "donchian_channel",
     "adx_trend",
+    "trend",
 )
 
 
@@ -36,7 +39,7 @@ BLOCK_ROWS = 16_384
 
 
 def vote(features: Features, strategies: Strategies, consensus: Consensus) -> Votes:
-    """Ask all six and weigh their answers: sides and confidences (n, 6) in the order of `NAMES`.
+    """Ask all seven and weigh their answers: sides and confidences (n, 7) in the order of `NAMES`.
 
     A strategy of weight 0 is out: it keeps its column and says nothing.
     """
@@ -72,4 +75,10 @@ def _ballots(features: Features, strategies: Strategies) -> list[Ballot]:
         else out,
         donchian_channel.vote(features, strategies.donchian_channel) if strategies.donchian_channel.weight else out,
         adx_trend.vote(features, strategies.adx_trend) if strategies.adx_trend.weight else out,
+        trend.vote(features, strategies.trend) if strategies.trend.weight else out,
     ]
+
+
+def targets(features: Features, strategies: Strategies) -> Targets | None:
+    """The exposure that `trend` wants on each row; None where its weight is 0."""
+    return trend.targets(features, strategies.trend) if strategies.trend.weight else None

@@ -24,7 +24,7 @@ def test_where_the_champion_is_damaged_the_one_before_it_serves_and_the_report_s
         registry = BundleRegistry(worlds.wiring.bucket_for(scene.settings))
         other = worlds.training(seed=6)
         registry.publish(other.version, other.files)
-        registry.promote(other.version)
+        registry.promote(other.version, at=NOW, why="a test", by="test")
         damage(scene, other.version)
         report = scene.tick(NOW)
     assert report.model == worlds.training().version
@@ -58,5 +58,5 @@ def test_a_warm_instance_notices_a_promotion_within_one_tick(tmp_path) -> None:
         registry = BundleRegistry(worlds.wiring.bucket_for(scene.settings))
         other = worlds.training(seed=6)
         registry.publish(other.version, other.files)
-        registry.promote(other.version)
+        registry.promote(other.version, at=NOW, why="a test", by="test")
         assert scene.tick(NOW + INTERVAL, ports).model == other.version

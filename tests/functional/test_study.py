@@ -224,7 +224,7 @@ def home(trained, monkeypatch, tmp_path):
     home = tmp_path / "home"
     registry = BundleRegistry(FolderBucket(home / "bucket"))
     registry.publish(training.version, training.files)
-    registry.promote(training.version)
+    registry.promote(training.version, at=START_AT, why="a test", by="test")
     monkeypatch.setenv("BOT_BUNDLE_PUBLIC_KEY", public_of(SIGNING_KEY))
     write_csv(tmp_path / "c.csv", market(90, seed=3, edge_bp=8.0)[Timeframe.M15])
     return home

@@ -23,7 +23,14 @@ from tests.made_trainings import START_AT, market
 
 ROOT = Path(__file__).resolve().parents[2]
 DAYS = 60
-SMALL = {"BOT_LEARNING__ROUNDS": "4", "BOT_LEARNING__FOREST_TREES": "4", "BOT_LEARNING__MAX_DEPTH": "3"}
+SMALL = {
+    "BOT_LEARNING__ROUNDS": "4",
+    "BOT_LEARNING__FOREST_TREES": "4",
+    "BOT_LEARNING__MAX_DEPTH": "3",
+    "BOT_GATE__SHUFFLES": "0",
+    "BOT_RETRAIN__JOBS": "1",
+    "BOT_RETRAIN__TUNE_EVERY_DAYS": "0",
+}
 
 
 def write_csv(path: Path, candles: Candles) -> Path:
@@ -87,9 +94,36 @@ def test_the_same_command_in_another_folder_with_the_same_key_gives_the_same_byt
     assert registry.current() is None
     files = registry.files(told["version"], audit=True)
     assert files == registry_of(home).files(told["version"], audit=True)
-    assert len(files) == 7
-    for words in ("trained ", "judged ", "skill ", "side alone", "calibration ", "verdict ", "serves      no: published only"):
+    assert {"model.npz", "lightgbm.txt", "xgboost.ubj", "random_forest.npz", "recipe.json", "MODEL_CARD.md"} <= set(files)
+    for words in (
+        "The gate",
+        "may serve",
+        "may enter",
+        "verdict ",
+        "outcome     it was to be published only",
+        "serves      nothing",
+    ):
         assert words in done.stdout
+
+
+def test_quickly_trained_it_serves_on_paper_and_says_that_nothing_was_proven(tmp_path, csv):
+    done = bot_train(tmp_path, "--candles", csv, "--days", str(DAYS), "--quick")
+    assert done.returncode == 0, done.stderr
+    for words in (
+        "trained ",
+        "judged ",
+        "skill ",
+        "side alone",
+        "nobody asked the gate",
+        "proof       none",
+        "serves      from now on",
+    ):
+        assert words in done.stdout
+    registry = registry_of(tmp_path)
+    version = registry.current().version
+    card = registry.files(version, audit=True)["MODEL_CARD.md"].decode()
+    assert "**This model was not asked by the gate.**" in card
+    assert '"may_enter": false' in registry.files(version)["manifest.json"].decode()
 
 
 def test_candles_come_from_the_archive_are_cut_as_asked_and_the_bundle_before_is_the_parent(first):
@@ -100,20 +134,21 @@ def test_candles_come_from_the_archive_are_cut_as_asked_and_the_bundle_before_is
             inside = (candles.opened_at >= file.start) & (candles.opened_at < file.end)
             begin, last = inside.argmax(), len(inside) - inside[::-1].argmax()
             archive.write(file, candles.rows(int(begin), int(last)), complete=True)
-    done = bot_train(home, "--from", "2025-01-20", "--to", "2025-03-10T12:00:00Z", "--json")
+    done = bot_train(home, "--from", "2025-01-20", "--to", "2025-03-10T12:00:00Z", "--no-fetch", "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["version"].startswith("20250310T1200Z-")
     assert told["training"]["from_at"] >= START_AT + 18 * 86_400_000
     assert told["validation"]["label_end_at"] <= told["as_of"]
-    assert told["parent"] == before["version"] == registry_of(home).current().previous
+    assert told["parent"] == before["version"] == told["serves"] == registry_of(home).current().version
+    assert (told["outcome"], told["promoted"]) == ("kept", False)
 
 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
         (["--candles", "nowhere.csv"], "does not exist"),
-        (["--days", "5"], "the archive holds no 15m and no 4h candles"),
+        (["--days", "5", "--no-fetch"], "the archive holds no 15m and no 4h candles"),
         (["--days", "5", "--from", "2025-01-01"], "--days and --from were both given"),
         (["--from", "2025-01-01"], "without --to"),
         (["--from", "2025-01-02", "--to", "2025-01-02T05:00:00Z"], "shorter than a day"),
@@ -134,8 +169,8 @@ def test_too_little_history_and_coarse_candles_are_said(tmp_path, capsys, quarte
     short = write_csv(tmp_path / "short.csv", quarters.rows(0, 1_500))
     assert main(["train", "--candles", str(short)]) == 2
     told = capsys.readouterr().err
-    assert "usable rows" in told
-    assert "remedy: train on more days" in told
+    assert "too_few_rows" in told
+    assert "remedy: " in told
     coarse = write_csv(tmp_path / "coarse.csv", market(75, seed=3, edge_bp=8.0)[Timeframe.H4])
     assert main(["train", "--candles", str(coarse)]) == 2
     assert "holds 4h candles" in capsys.readouterr().err

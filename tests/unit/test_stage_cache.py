@@ -14,7 +14,7 @@ from shared.stage_cache import KEPT, StageCache, code_hash, key_of
 from shared.stores.folder import FolderBucket
 from shared.stores.memory import MemoryBucket
 from shared.types import Timeframe
-from tests.made_trainings import SIGNING_KEY, market, small_training
+from tests.made_trainings import SIGNING_KEY, headed_training, market, small_training
 
 SINCE = 1_735_689_600_000 + 40 * 86_400_000
 
@@ -50,19 +50,27 @@ def same(one: pipeline.Stages, other: pipeline.Stages) -> bool:
         if any(getattr(one.prediction, name) != getattr(other.prediction, name) for name in told):
             return False
         pairs.append((one.prediction.probabilities, other.prediction.probabilities))
-        if (one.prediction.unasked is None) != (other.prediction.unasked is None):
-            return False
-        if one.prediction.unasked is not None:
-            pairs.append((one.prediction.unasked, other.prediction.unasked))
+        for name in ("unasked", "volatility", "p_vote"):
+            columns = (getattr(one.prediction, name), getattr(other.prediction, name))
+            if (columns[0] is None) != (columns[1] is None):
+                return False
+            if columns[0] is not None:
+                pairs.append(columns)
     return all(
         a.shape == b.shape and a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in pairs
     ) and (one.features.names, one.votes.names) == (other.features.names, other.votes.names)
 
 
-@pytest.mark.parametrize("with_bundle", [True, False])
+@pytest.fixture(scope="module")
+def headed():
+    made = headed_training()
+    return load(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
+
+
+@pytest.mark.parametrize("which", ["bundle", "headed", None])
 @pytest.mark.parametrize("since", [None, SINCE])
-def test_what_is_found_equals_what_is_computed(tmp_path, settings, bundle, candles, since, with_bundle):
-    model = bundle if with_bundle else None
+def test_what_is_found_equals_what_is_computed(tmp_path, request, settings, candles, since, which):
+    model = None if which is None else request.getfixturevalue(which)
     cache = StageCache(FolderBucket(tmp_path / "bucket"))
     made = cache.stages(candles, bundle=model, settings=settings, since=since)
     assert not cache.found.hit
@@ -83,6 +91,8 @@ def test_what_is_found_equals_what_is_computed(tmp_path, settings, bundle, candl
         one = pipeline.signal_at(found, row, candles_before=counts, settings=settings)
         assert one == pipeline.signal_at(whole, row, candles_before=counts, settings=settings)
         signals += one.p_upper is not None
+        assert (one.volatility is None) == (model is None)
+        assert (one.p_vote is not None) == (one.p_upper is not None and which == "headed")
     assert signals >= 100 or model is None
 
 

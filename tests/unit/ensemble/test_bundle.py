@@ -1,29 +1,36 @@
 import dataclasses
 import io
+import math
 import zipfile
+from itertools import combinations
 
 import numpy as np
 import pytest
 
+from models.train import Training
+from shared.champion import Champions
 from shared.ensemble import load
 from shared.ensemble.arrays import pack
 from shared.ensemble.forest import from_bytes
 from shared.ensemble.manifest import MANIFEST, MODEL, SIGNATURE, FileEntry, Golden, decode, encode
 from shared.ensemble.signing import public_of, sign
 from shared.errors import BadBundle
-from tests.made_trainings import OTHER_KEY, SIGNING_KEY, small_training
+from shared.reasons import Reason
+from shared.stores.bundles import BundleRegistry
+from shared.stores.memory import MemoryBucket
+from tests.made_trainings import OTHER_KEY, SIGNING_KEY, headed_training, small_training
 
 KEYS = (public_of(SIGNING_KEY),)
 
 
 @pytest.fixture
 def files() -> dict[str, bytes]:
-    return dict(small_training().files)
+    return dict(headed_training().files)
 
 
 @pytest.fixture
 def version() -> str:
-    return small_training().version
+    return headed_training().version
 
 
 def signed(given: dict[str, bytes], **changes) -> dict[str, bytes]:
@@ -52,13 +59,16 @@ def test_a_bundle_that_was_just_made_loads_whole(files, version):
     bundle = load(files, public_keys=KEYS, version=version, whole=True)
     assert bundle.version == version
     assert bundle.barriers == bundle.manifest.barriers
-    assert set(bundle.manifest.files) == {"model.npz", "lightgbm.txt", "xgboost.ubj", "random_forest.npz", "MODEL_CARD.md"}
+    native = {"lightgbm.txt", "xgboost.ubj", "random_forest.npz", "volatility.txt", "meta.txt"}
+    assert native | {"model.npz"} <= set(bundle.manifest.files)
+    assert bundle.manifest.volatility is not None
+    assert bundle.manifest.meta is not None
 
 
 def test_a_tick_needs_three_of_its_files_only(files, version):
     few = {name: files[name] for name in (MANIFEST, SIGNATURE, MODEL)}
     assert load(few, public_keys=KEYS, version=version).version == version
-    refused(few, version, "files: MODEL_CARD.md, lightgbm.txt", whole=True)
+    refused(few, version, "files: MODEL_CARD.md, .*lightgbm.txt", whole=True)
 
 
 def test_either_key_is_accepted_while_keys_rotate(files, version):
@@ -92,9 +102,20 @@ def test_a_truncated_file_is_refused(files, version):
         refused({**files, name: b""}, version, says)
 
 
-def test_swapped_files_are_refused(files, version):
-    swapped = {**files, "lightgbm.txt": files["xgboost.ubj"], "xgboost.ubj": files["lightgbm.txt"]}
-    refused(swapped, version, "hashes: lightgbm.txt is not the file that was signed")
+def test_any_two_swapped_files_are_refused(files, version):
+    swaps = 0
+    for one, other in combinations(sorted(files), 2):
+        says = "signature" if {one, other} & {MANIFEST, SIGNATURE} else f"hashes: {one} is not the file that was signed"
+        refused({**files, one: files[other], other: files[one]}, version, says)
+        swaps += 1
+    assert swaps >= 36
+
+
+def test_files_of_another_bundle_with_a_right_signature_of_their_own_are_refused(files, version):
+    other = small_training().files
+    refused({**files, MODEL: other[MODEL]}, version, "hashes: model.npz is not the file that was signed")
+    refused({**files, MANIFEST: other[MANIFEST]}, version, "signature")
+    refused({**files, MANIFEST: other[MANIFEST], SIGNATURE: other[SIGNATURE]}, version, "hashes")
 
 
 def test_a_file_that_nobody_signed_is_refused(files, version):
@@ -173,6 +194,128 @@ def test_weights_slopes_classes_and_barriers_that_make_no_sense_are_refused(file
     refused(signed(files, members=fewer), version, "structure: the arrays of")
 
 
+def test_another_order_of_the_members_is_refused(files, version):
+    first, second, third = decode(files[MANIFEST]).members
+    refused(signed(files, members=(third, first, second)), version, "golden rows: a probability")
+    renamed = (second, first, third)
+    refused(signed(files, members=renamed), version, "golden rows: a probability")
+
+
+def heads_of(files: dict[str, bytes], **changes):
+    """The manifest's heads with some of their numbers replaced: `volatility_trees=3` sets `volatility.trees`."""
+    manifest = decode(files[MANIFEST])
+    heads = {"volatility": manifest.volatility, "meta": manifest.meta}
+    for name, value in changes.items():
+        head, _, what = name.partition("_")
+        heads[head] = dataclasses.replace(heads[head], **{what: value})
+    return signed(files, **heads)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"volatility_base": 1e6}, "structure: base or slopes of the volatility head"),
+        ({"volatility_har": (0.0, 1e9, 0.0, 0.0)}, "structure: base or slopes of the volatility head"),
+        ({"volatility_trees": -1}, "structure: the volatility head serves by"),
+        (
+            {"volatility_trees": 0, "volatility_serves": "trees"},
+            "structure: the volatility head serves by trees and has 0 trees",
+        ),
+        ({"meta_base": -1e4}, "structure: base or offset of the meta head"),
+        ({"meta_offset": 1e4}, "structure: base or offset of the meta head"),
+        ({"meta_slope": -0.1}, "structure: the meta head's slope"),
+        ({"meta_slope": 11.0}, "structure: the meta head's slope"),
+        ({"meta_trees": 0}, "structure: the meta head has no trees"),
+        ({"volatility_trees": 14, "meta_trees": 14}, "structure: the arrays of"),
+        (
+            {"volatility_trees": 16, "meta_trees": 14},
+            "structure: a tree of the volatility head asks for side or strength|golden rows",
+        ),
+        ({"volatility_base": -4.0}, "golden rows: a forecast of volatility differs"),
+        ({"volatility_har": (-2.0, 0.5, 0.2, 0.1)}, "golden rows: a forecast of volatility differs"),
+        ({"meta_slope": 0.9}, "golden rows: a vote's probability differs"),
+        ({"meta_offset": 0.3}, "golden rows: a vote's probability differs"),
+    ],
+)
+def test_a_forged_head_is_refused_even_when_signed(files, version, changes, says):
+    refused(heads_of(files, **changes), version, says)
+
+
+def test_numbers_of_a_head_that_are_no_numbers_cannot_even_be_written(files):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        heads_of(files, volatility_base=math.nan)
+
+
+def test_a_head_that_is_hidden_added_or_taken_from_its_golden_rows_is_refused(files, version):
+    manifest = decode(files[MANIFEST])
+    refused(signed(files, meta=None), version, "structure: the arrays of")
+    refused(signed(files, volatility=None), version, "structure: the arrays of")
+    golden = manifest.golden
+    for changes, head in (
+        ({"volatility": ()}, "volatility"),
+        ({"realised": golden.realised[:-1]}, "volatility"),
+        ({"realised": ((-0.01, 0.02, 0.03), *golden.realised[1:])}, "volatility"),
+        ({"p_vote": ()}, "meta"),
+        ({"votes": golden.votes[1:]}, "meta"),
+    ):
+        refused(
+            signed(files, golden=dataclasses.replace(golden, **changes)), version, f"golden rows: there are none for the {head}"
+        )
+    zero = ((0.0, 0.01), *golden.volatility[1:])
+    refused(
+        signed(files, golden=dataclasses.replace(golden, volatility=zero)), version, "golden rows: a forecast .* above zero"
+    )
+    more = tuple((one * (1 + 3e-6), other) for one, other in golden.volatility)
+    refused(
+        signed(files, golden=dataclasses.replace(golden, volatility=more)),
+        version,
+        "golden rows: a forecast of volatility differs",
+    )
+
+
+def test_only_the_meta_heads_trees_may_see_the_vote(files, version):
+    manifest = decode(files[MANIFEST])
+    width = len(manifest.features)
+    assert manifest.input_count == width + 2
+    for what, tree in (("members", 0), ("volatility head", manifest.spans[1][0])):
+        arrays = {name: array.copy() for name, array in arrays_of(files).items()}
+        arrays["feature"][int(arrays["roots"][tree])] = width + 1
+        refused(with_model(files, pack(arrays)), version, f"structure: a tree of the {what} asks for side or strength")
+
+
+def test_the_champion_before_it_keeps_serving_whatever_happened_to_the_bundle(files, version):
+    good = small_training()
+    spoiled = {
+        "hashes: model.npz": {**files, MODEL: files[MODEL][:-1]},
+        "signature: none": {**files, SIGNATURE: bytes(64)},
+        "structure: the meta head's slope": heads_of(files, meta_slope=-1.0),
+        "golden rows: a vote's": heads_of(files, meta_slope=0.9),
+        "parse: manifest.json has schema 1": {**files, **resigned(b'{"schema": 1}')},
+    }
+    for says, damaged in spoiled.items():
+        served = Champions(registry_with(good, version, files, damaged), KEYS).serving()
+        assert served.bundle is not None
+        assert served.bundle.version == good.version
+        assert [(issue.reason, issue.forbids_entry) for issue in served.issues] == [(Reason.MODEL_INVALID, False)]
+        assert says in served.issues[0].context["found"]
+
+
+def resigned(told: bytes) -> dict[str, bytes]:
+    return {MANIFEST: told, SIGNATURE: sign(told, SIGNING_KEY)}
+
+
+def registry_with(good: Training, version: str, files: dict[str, bytes], damaged: dict[str, bytes]) -> BundleRegistry:
+    """Two champions one after the other; then the bucket holds other bytes for the present one."""
+    bucket = MemoryBucket()
+    registry = BundleRegistry(bucket)
+    for at, (name, given) in enumerate(((good.version, good.files), (version, files))):
+        registry.publish(name, given)
+        registry.promote(name, at=at, why="a test", by="test")
+    for name, data in damaged.items():
+        bucket.put(f"bundles/{version}/{name}", data)
+    return registry
+
+
 def test_a_pickle_inside_the_arrays_is_never_opened(files, version):
     opened = []
 
@@ -220,9 +363,7 @@ def test_one_changed_leaf_is_caught_by_the_golden_rows(files, version):
 
 def test_the_arrays_in_the_file_are_small_and_plain(files):
     manifest = decode(files[MANIFEST])
-    forest = from_bytes(
-        files[MODEL], feature_count=len(manifest.features), tree_count=sum(member.trees for member in manifest.members)
-    )
+    forest = from_bytes(files[MODEL], feature_count=manifest.input_count, tree_count=manifest.spans[-1][1])
     assert forest.depth == 4
     with zipfile.ZipFile(io.BytesIO(files[MODEL])) as archive:
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}

@@ -85,3 +85,24 @@ def test_trees_of_one_leaf_and_trees_too_deep_for_a_byte_are_walked():
     for forest in (flat, deep):
         rows = rows_of(5, MANY_ROWS + 7)
         assert np.array_equal(forest.sums(rows, [(0, 3)])[0], forest.walked(rows, [(0, 3)])[0])
+
+
+@pytest.mark.parametrize("count", [1, MANY_ROWS - 1, MANY_ROWS, 3_000])
+def test_a_part_of_the_trees_adds_up_to_what_its_span_does_in_the_whole(count):
+    """The heads' trees may lie less deep than the members': their part keeps the whole's depth."""
+    shallow, deep = forest_of(6, trees=20, depth=1, coarse=True), forest_of(7, trees=30, depth=6, coarse=True)
+    forest = Forest(
+        feature=np.concatenate([shallow.feature, deep.feature]),
+        threshold=np.concatenate([shallow.threshold, deep.threshold]),
+        left=np.concatenate([shallow.left, deep.left + len(shallow.left)]),
+        value=np.concatenate([shallow.value, deep.value]),
+        roots=np.concatenate([shallow.roots, deep.roots + len(shallow.left)]),
+        depth=deep.depth,
+    )
+    rows, spans = rows_of(8, count), [(0, 20), (20, 50), (5, 31), (49, 50), (50, 50)]
+    for (first, last), whole in zip(spans, forest.walked(rows, spans), strict=True):
+        part = forest.part(first, last)
+        assert len(part.roots) == last - first
+        if last > first:
+            assert np.array_equal(part.sums(rows, [(0, last - first)])[0], whole)
+            assert np.array_equal(part.walked(rows, [(0, last - first)])[0], whole)

@@ -1,11 +1,10 @@
 import json
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from shared.ensemble import load
 from shared.ensemble.signing import public_of
-from shared.errors import AlreadyExists, BadBundle, Conflict, NotThere
+from shared.errors import AlreadyExists, BadBundle, NotThere
 from shared.stores.bundles import SERVING, BundleRegistry, code_hash
 from shared.stores.folder import FolderBucket
 from shared.stores.memory import MemoryBucket
@@ -22,6 +21,9 @@ def registry(bucket) -> BundleRegistry:
     return BundleRegistry(bucket)
 
 
+AT = {"at": 1, "why": "a test", "by": "test"}
+
+
 def made(name: str) -> dict[str, bytes]:
     """Files that are complete as far as the registry looks; whether they are a model is the loader's question."""
     import hashlib
@@ -34,7 +36,7 @@ def made(name: str) -> dict[str, bytes]:
 def test_a_bundle_goes_in_and_comes_out_and_loads(registry):
     training = small_training()
     registry.publish(training.version, training.files)
-    registry.promote(training.version)
+    registry.promote(training.version, **AT)
     pointer = registry.current()
     files = registry.files(pointer.version)
     assert set(files) == set(SERVING)
@@ -50,8 +52,8 @@ def test_before_the_first_promotion_nothing_serves(registry):
 def test_promotion_remembers_the_one_before_and_moves_the_generation(registry):
     for name in ("a", "b"):
         registry.publish(name, made(name))
-    first = registry.promote("a")
-    second = registry.promote("b")
+    first = registry.promote("a", **AT)
+    second = registry.promote("b", **AT)
     assert (first.version, first.previous) == ("a", None)
     assert (second.version, second.previous) == ("b", "a")
     assert second.generation != first.generation
@@ -60,7 +62,7 @@ def test_promotion_remembers_the_one_before_and_moves_the_generation(registry):
 
 def test_promoting_what_serves_already_changes_nothing(registry):
     registry.publish("a", made("a"))
-    assert registry.promote("a") == registry.promote("a")
+    assert registry.promote("a", **AT) == registry.promote("a", **AT)
 
 
 def test_publishing_again_is_allowed_only_with_the_same_bytes(registry):
@@ -76,7 +78,7 @@ def test_a_half_written_bundle_does_not_exist_and_cannot_be_promoted(bucket, reg
     for name in ("manifest.json", "model.npz"):
         bucket.put(f"bundles/a/{name}", files[name])
     assert registry.versions() == []
-    for attempt in (registry.promote, registry.files):
+    for attempt in (lambda name: registry.promote(name, **AT), registry.files):
         with pytest.raises(BadBundle, match="no complete bundle a"):
             attempt("a")
     registry.publish("a", files)
@@ -98,13 +100,13 @@ def test_a_listed_file_that_is_missing_or_changed_stops_the_promotion(bucket, re
     registry.publish("a", made("a"))
     bucket.put("bundles/a/model.npz", b"something else")
     with pytest.raises(BadBundle, match=r"hashes: model\.npz of bundle a"):
-        registry.promote("a")
+        registry.promote("a", **AT)
     bucket.delete("bundles/a/model.npz")
     with pytest.raises(BadBundle, match=r"files: model\.npz is missing"):
-        registry.promote("a")
+        registry.promote("a", **AT)
     bucket.put("bundles/a/manifest.json", b"{}")
     with pytest.raises(BadBundle, match="malformed"):
-        registry.promote("a")
+        registry.promote("a", **AT)
     assert registry.current() is None
 
 
@@ -125,25 +127,6 @@ def test_a_damaged_pointer_is_named(bucket, registry, body):
     bucket.put("bundles/current.json", body)
     with pytest.raises(BadBundle, match="pointer"):
         registry.current()
-
-
-def test_of_twenty_promotions_at_once_every_loser_is_told_and_none_is_lost(registry):
-    names = [f"v{number:02}" for number in range(20)]
-    for name in names:
-        registry.publish(name, made(name))
-
-    def attempt(name: str) -> str | None:
-        try:
-            return registry.promote(name).version
-        except Conflict:
-            return None
-
-    with ThreadPoolExecutor(20) as pool:
-        winners = [name for name in pool.map(attempt, names) if name]
-    assert winners
-    pointer = registry.current()
-    assert pointer.version in winners
-    assert pointer.previous in {None, *winners}
 
 
 def test_the_code_hash_is_of_sources_and_imports_nothing():

@@ -11,6 +11,7 @@ from shared.features import catalogue
 from shared.features.catalogue import ALL, CATALOGUE, MODEL, PHASE19, PHASE22
 from shared.features.families import FAST, SLOW
 from shared.settings import load
+from shared.strategies import trend
 from shared.types import Candles, Timeframe
 
 QUARTER, FOUR_HOURS = Timeframe.M15.ms, Timeframe.H4.ms
@@ -52,15 +53,15 @@ def test_the_table_for_the_documentation_has_one_formula_in_one_line_for_each_fe
 
 def test_each_feature_has_its_first_value_after_exactly_the_candles_it_says_it_needs(candles_of) -> None:
     random = np.random.default_rng(4)
-    close = (5e6 + np.cumsum(np.round(random.normal(0, 9e3, 400)))).tolist()
+    close = (5e6 + np.cumsum(np.round(random.normal(0, 9e3, 700)))).tolist()
     columns = {
         "open": [value - 50 for value in close],
         "high": [value + 400 for value in close],
         "low": [value - 300 for value in close],
-        "volume": random.lognormal(0, 1, 400).tolist(),
+        "volume": random.lognormal(0, 1, 700).tolist(),
     }
     fast = candles_of(close, **columns)
-    slow = candles_of(close, Timeframe.H4, start=fast.opened_at[0] - 400 * FOUR_HOURS, **columns)
+    slow = candles_of(close, Timeframe.H4, start=fast.opened_at[0] - 700 * FOUR_HOURS, **columns)
     found = features.compute({Timeframe.M15: fast})
     counted = 0
     for feature in CATALOGUE:
@@ -76,10 +77,17 @@ def test_each_feature_has_its_first_value_after_exactly_the_candles_it_says_it_n
     assert counted == len(ALL)
 
 
-def test_min_history_in_the_settings_is_enough_for_every_feature() -> None:
+def test_min_history_in_the_settings_is_enough_for_every_feature_but_those_of_the_har_forecast_and_the_slow_trend() -> None:
     market = load({}).market
-    assert max(feature.needs for feature in CATALOGUE if feature.timeframe is Timeframe.M15) <= market.min_history_15m
-    assert max(feature.needs for feature in CATALOGUE if feature.timeframe is Timeframe.H4) <= market.min_history_4h
+    fast = {feature.name: feature.needs for feature in CATALOGUE if feature.timeframe is Timeframe.M15}
+    assert fast.pop("realised_672") <= market.window_candles
+    assert "realised_672" not in {*MODEL, *PHASE19, *PHASE22}
+    assert max(fast.values()) <= market.min_history_15m
+    slow = {feature.name: feature.needs for feature in CATALOGUE if feature.timeframe is Timeframe.H4}
+    late = [slow.pop(name) for name in (*trend.SIGNALS[1:], trend.VOLATILITY)]
+    assert market.min_history_4h < max(late) <= market.window_candles
+    assert not {*trend.SIGNALS[1:], trend.VOLATILITY} & {*MODEL, *PHASE19, *PHASE22}
+    assert max(slow.values()) <= market.min_history_4h
 
 
 def test_a_4h_candle_counts_from_the_instant_of_its_close_and_not_before(candles_of) -> None:
@@ -145,6 +153,8 @@ def test_a_market_that_stands_still_has_neutral_values_and_no_warning(candles_of
             assert value == 5_000_000.0, name
         elif name == "volume_ratio_10":
             assert value == 1.0
+        elif name in {"hour", "weekday"}:
+            assert value >= 0.0, "time goes on"
         else:
             assert value == 0.0, name
 
@@ -190,6 +200,9 @@ def test_whatever_the_candles_are_values_are_finite_once_warm_and_stay_in_their_
         "volume_ratio_10": (0.0, 10.0 + 1e-9),
         "above_low_4": (0.0, np.inf),
         "below_high_4": (-1.0, 0.0),
+        **{f"realised_{rows}": (0.0, np.inf) for rows in (16, 96, 672)},
+        "hour": (0.0, 23.75),
+        "weekday": (0.0, 6.0),
     }
     for name, (low, high) in bounds.items():
         column = found.column(name)[~np.isnan(found.column(name))]

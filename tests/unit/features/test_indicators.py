@@ -226,3 +226,35 @@ def test_the_distance_to_the_extremes_of_four_candles(candles_of) -> None:
     found = features.compute({Timeframe.M15: candles})
     assert found.column("above_low_4")[3] == pytest.approx(99 / 80 - 1)
     assert found.column("below_high_4")[3] == pytest.approx(99 / 120 - 1)
+
+
+def test_realised_volatility_is_the_root_of_the_squared_returns_of_its_window_and_nothing_else(market, computed) -> None:
+    close = market[Timeframe.M15].close
+    moves = close[1:] / close[:-1] - 1
+    compared = 0
+    for rows in (16, 96, 672):
+        column = computed.column(f"realised_{rows}")
+        assert np.isnan(column[:rows]).all()
+        for row in range(rows, len(close), 97):
+            assert column[row] == pytest.approx(np.sqrt((moves[row - rows : row] ** 2).sum()), rel=1e-12, abs=1e-15)
+            compared += 1
+    assert compared > 150
+
+
+def test_a_wild_past_leaves_nothing_behind_once_it_is_out_of_the_window(candles_of) -> None:
+    wild = [100.0, 1e9, 3.0, 7e8] * 10
+    calm = [1_000_000.0 + row % 2 for row in range(800)]
+    after = features.compute({Timeframe.M15: candles_of(wild + calm)})
+    alone = features.compute({Timeframe.M15: candles_of(calm)})
+    for rows in (16, 96, 672):
+        one, other = after.column(f"realised_{rows}"), alone.column(f"realised_{rows}")
+        assert np.array_equal(one[len(wild) + rows :], other[rows:])
+        assert one[len(wild) + rows - 1] > 1.0
+
+
+def test_hour_and_weekday_are_those_of_the_close_in_utc(candles_of) -> None:
+    monday = 1_704_067_200_000
+    found = features.compute({Timeframe.M15: candles_of([1.0] * 800, start=monday)})
+    assert found.column("hour")[:5].tolist() == [0.25, 0.5, 0.75, 1.0, 1.25]
+    assert found.column("hour")[94:97].tolist() == [23.75, 0.0, 0.25]
+    assert found.column("weekday")[[0, 94, 95, 191, 670, 671]].tolist() == [0, 0, 1, 2, 6, 0]

@@ -3,10 +3,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from models.dataset import Dataset, build, data_hash, split
+from models.dataset import Dataset, build, data_hash, names_of, split
 from models.labels import UPPER
+from models.realised import realised_next
+from models.uniqueness import uniqueness
+from shared import features
 from shared.errors import BadData, UserError
-from shared.features.catalogue import MODEL
+from shared.features.catalogue import MODEL, PHASE19, PHASE22
 from shared.types import Timeframe
 from tests.made_trainings import market, small_settings
 
@@ -106,3 +109,94 @@ def test_the_data_hash_changes_with_one_yen(candles):
     changed = {**candles, Timeframe.M15: dataclasses.replace(quarters, close=close)}
     assert data_hash(changed) != data_hash(candles)
     assert data_hash(dict(candles)) == data_hash(candles)
+
+
+def test_the_whole_history_cut_by_time_equals_a_dataset_of_that_time(candles):
+    whole = build(candles, LEARNING, days=None, computed=features.compute(candles))
+    recent = build(candles, LEARNING)
+    assert len(whole) > len(recent) > 5_000
+    cut = whole.between(int(recent.as_of[0]), int(recent.as_of[-1]) + 1, known_by=2**62)
+    for each in dataclasses.fields(Dataset):
+        ours, theirs = getattr(cut, each.name), getattr(recent, each.name)
+        assert ours == theirs if isinstance(ours, tuple) else np.array_equal(ours, theirs, equal_nan=True), each.name
+
+
+def test_features_of_other_candles_are_refused(candles):
+    others = features.compute({timeframe: part.rows(0, -1) for timeframe, part in candles.items()})
+    with pytest.raises(BadData, match="other instants"):
+        build(candles, LEARNING, computed=others)
+
+
+def test_the_settings_choose_the_features_and_their_order(candles):
+    for chosen, expected in (("model", MODEL), ("phase19", PHASE19), ("phase22", PHASE22)):
+        learning = dataclasses.replace(LEARNING, features=chosen)
+        assert names_of(learning) == expected
+        assert build(candles, learning).names == expected
+
+
+def test_the_volatility_to_come_is_what_the_next_sixteen_candles_had(candles):
+    quarters = candles[Timeframe.M15]
+    found, close = realised_next(quarters), quarters.close
+    whole = 0
+    for row in range(0, len(quarters), 97):
+        coming = quarters.opened_at[row : row + 17]
+        if len(coming) < 17 or coming[-1] - coming[0] != 16 * STEP:
+            assert np.isnan(found[row])
+            continue
+        moves = close[row + 1 : row + 17] / close[row : row + 16] - 1.0
+        assert found[row] == pytest.approx(np.sqrt((moves**2).sum()), rel=1e-12)
+        whole += 1
+    assert whole > 60
+    assert np.isnan(found[-16:]).all()
+    holes = np.flatnonzero(np.diff(quarters.opened_at) != STEP)
+    assert len(holes) > 5
+    assert np.isnan(found[holes]).all()
+
+
+def test_past_and_coming_volatility_meet_without_overlap(dataset):
+    assert np.array_equal(dataset.volatility_known_at, dataset.as_of + 16 * STEP)
+    later = np.searchsorted(dataset.as_of, dataset.volatility_known_at)
+    there = np.flatnonzero(np.isfinite(dataset.volatility_next) & (later < len(dataset)))
+    there = there[dataset.as_of[later[there]] == dataset.volatility_known_at[there]]
+    assert len(there) > 4_000
+    assert dataset.volatility_past[later[there], 0] == pytest.approx(dataset.volatility_next[there], rel=1e-12)
+
+
+def test_a_cut_counts_uniqueness_among_its_own_rows(dataset):
+    cut = dataset.between(int(dataset.as_of[1_000]), int(dataset.as_of[3_000]), known_by=2**62)
+    assert np.array_equal(cut.weight, uniqueness(cut.as_of, cut.end_at, step_ms=STEP))
+    assert cut.effective > dataset.weight[1_000:3_000].sum()
+    nothing = dataset.between(0, 1, known_by=0)
+    assert (len(nothing), nothing.effective, nothing.rows.shape) == (0, 0.0, (0, len(MODEL)))
+
+
+def test_thinned_rows_stay_the_same_whatever_stands_before_them(dataset):
+    first, end = int(dataset.as_of[0]), int(dataset.as_of[-1]) + 1
+    for start in (first, first + STEP, first + 5 * STEP):
+        thin = dataset.between(start, end, known_by=2**62, row_step=3)
+        assert (thin.as_of // STEP % 3 == 0).all()
+        assert len(thin) == pytest.approx(len(dataset) / 3, abs=60)
+    assert thin.effective > dataset.effective * 0.8
+
+
+def test_the_results_of_trades_agree_with_the_labels(dataset):
+    distance = LEARNING.barrier_atr * dataset.atr_rate
+    won = dataset.label == UPPER
+    days = (dataset.end_at - dataset.as_of) // 86_400_000 + 1
+    assert won.sum() > 300
+    assert dataset.long_net[won] == pytest.approx((distance - 0.0004 * days)[won], abs=1e-12)
+    assert (dataset.short_net[won] <= (-distance - 0.00155 - 0.0004 * days)[won] + 1e-12).all()
+    assert (dataset.long_net + dataset.short_net < 0).all()
+
+
+def test_an_array_of_another_length_is_refused(dataset):
+    with pytest.raises(BadData, match="values of close"):
+        dataclasses.replace(dataset, close=dataset.close[1:])
+
+
+def test_the_label_of_the_settings_is_the_one_that_is_built(candles):
+    learning = dataclasses.replace(LEARNING, label="next_candle")
+    dataset = build(candles, learning)
+    assert np.array_equal(dataset.end_at, dataset.as_of + STEP)
+    assert np.bincount(dataset.label, minlength=3).min() > 100
+    assert np.array_equal(dataset.weight, np.ones(len(dataset)))

@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, log_loss, precision_recall_fscore_support
 
-from models.evaluate import bootstrap, calibration_error, constant, direction_skill, log_losses, metrics, skill
+from models.evaluate import (
+    bootstrap,
+    calibration_error,
+    calibration_error_beyond_luck,
+    constant,
+    direction_skill,
+    log_losses,
+    metrics,
+    skill,
+)
 
 SHARES = np.array([0.3, 0.4, 0.3])
 
@@ -84,9 +93,53 @@ def test_of_many_series_without_skill_few_have_a_lower_end_above_zero():
     assert opened <= 16
 
 
-def test_a_block_longer_than_the_series_is_the_series():
-    found = bootstrap(np.ones(10), np.full(10, 2.0), block=96, seed=1)
-    assert (found.value, found.lower, found.upper) == (0.5, 0.5, 0.5)
+@pytest.mark.parametrize("block", [6, 10, 96])
+def test_fewer_than_two_blocks_prove_nothing(block):
+    found = bootstrap(np.ones(10), np.full(10, 2.0), block=block, seed=1)
+    assert (found.value, found.lower, found.upper) == (0.5, -1.0, 1.0)
+
+
+def test_a_weight_counts_like_so_many_equal_rows():
+    rng = np.random.default_rng(9)
+    label = rng.choice(3, p=SHARES, size=300).astype(np.int8)
+    said = rng.dirichlet(np.ones(3) * 4, size=300)
+    twice, weight = np.repeat(np.arange(300), 2), np.full(300, 2.0)
+    asked = {"block": 20, "seed": 1}
+    for score in (skill, direction_skill):
+        assert score(said, label, weight=weight, **asked).value == pytest.approx(
+            score(said[twice], label[twice], **asked).value
+        )
+    assert calibration_error(said, label, weight) == pytest.approx(calibration_error(said[twice], label[twice]))
+    assert constant(label, weight)[0] == pytest.approx(constant(label)[0])
+
+
+def test_few_labels_make_a_calibrated_forecast_look_worse_than_it_is_and_luck_is_taken_off():
+    rng = np.random.default_rng(10)
+    plain, beyond = [], []
+    for _ in range(60):
+        said = rng.dirichlet([6.0, 8.0, 6.0], size=150)
+        label = (rng.random((150, 1)) > said.cumsum(axis=1)).sum(axis=1).astype(np.int8)
+        plain.append(calibration_error(said, label))
+        beyond.append(calibration_error_beyond_luck(said, label, np.ones(150)))
+    assert np.mean(plain) > 0.05
+    assert np.mean(beyond) < 0.6 * np.mean(plain)
+
+
+def test_an_error_that_is_no_luck_stays_whole():
+    rng = np.random.default_rng(11)
+    said = rng.dirichlet([6.0, 8.0, 6.0], size=20_000)
+    label = (rng.random((20_000, 1)) > said.cumsum(axis=1)).sum(axis=1).astype(np.int8)
+    wrong = 0.8 * said + 0.2 * np.array([1.0, 0.0, 0.0])
+    whole, beyond = calibration_error(wrong, label), calibration_error_beyond_luck(wrong, label, np.ones(20_000))
+    assert beyond == pytest.approx(whole, abs=0.005)
+    assert beyond > 0.05
+
+
+def test_labels_that_overlap_ten_times_are_a_tenth_of_the_evidence_for_a_gap():
+    said, label = np.full((400, 3), 1 / 3), np.repeat(np.random.default_rng(12).integers(0, 3, 40), 10).astype(np.int8)
+    alone = calibration_error_beyond_luck(said, label, np.ones(400))
+    overlapping = calibration_error_beyond_luck(said, label, np.full(400, 0.1))
+    assert overlapping < alone
 
 
 def test_calibration_error_of_a_known_table():

@@ -42,7 +42,7 @@ def edges(parts, trees) -> np.ndarray:
 def test_flat_trees_equal_the_native_library_on_every_row(parts, fitted, index):
     learner = fitted[index]
     forest = export.flatten(learner.trees, feature_count=len(MODEL))
-    member = member_of(learner, LEARNING)
+    member = member_of(learner, 1.0)
     rows = np.concatenate([parts.calibration.rows, parts.validation.rows, edges(parts, learner.trees)])
     (scores,) = member_scores(rows, forest, (member,))
     difference = np.abs(softmax(scores) - learner.native(rows)).max(axis=1)
@@ -65,7 +65,7 @@ def test_the_rows_on_the_thresholds_do_test_the_rounding(parts, fitted):
         )
         for tree in learner.trees
     ]
-    (scores,) = member_scores(rows, export.flatten(shifted, feature_count=len(MODEL)), (member_of(learner, LEARNING),))
+    (scores,) = member_scores(rows, export.flatten(shifted, feature_count=len(MODEL)), (member_of(learner, 1.0),))
     assert np.abs(softmax(scores) - learner.native(rows)).max() > 1e-6
 
 
@@ -90,7 +90,7 @@ def test_a_learner_that_finds_nothing_to_split_is_exported_as_a_constant(parts):
     )
     for learner in fit_all(flat, LEARNING, 7, lambda _text, _share: None):
         forest = export.flatten(learner.trees, feature_count=len(MODEL))
-        (scores,) = member_scores(flat.rows[:50], forest, (member_of(learner, LEARNING),))
+        (scores,) = member_scores(flat.rows[:50], forest, (member_of(learner, 1.0),))
         assert np.abs(softmax(scores) - learner.native(flat.rows[:50])).max() <= 1e-6
 
 

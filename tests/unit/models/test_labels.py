@@ -1,9 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.labels import LOWER, NEITHER, UPPER, label, uniqueness
+from models.labels import LOWER, NEITHER, UPPER, USUAL_COSTS, TradeCosts, barriers_of, costs_of, label, results
+from shared.settings import load
 from shared.types import Barriers, Candles, Timeframe
 
 STEP = Timeframe.M15.ms
@@ -126,16 +129,94 @@ def test_no_candles_give_no_labels():
     assert len(label(candles_of([]), np.empty(0), Barriers(atr_multiple=1.0, horizon_candles=3)).value) == 0
 
 
-def test_uniqueness_of_the_books_example():
-    """Advances in Financial Machine Learning, chapter 4.5: spans [0-2], [2-3], [4-5] give 5/6, 3/4, 1."""
-    starts, ends = np.array([0, 2, 4]) * STEP, np.array([3, 4, 6]) * STEP
-    assert uniqueness(starts, ends, step_ms=STEP) == pytest.approx([5 / 6, 3 / 4, 1.0], abs=1e-15)
+# what a trade would have brought
 
 
-def test_a_label_that_ends_in_the_next_candle_everywhere_is_unique():
-    starts = np.arange(50) * STEP
-    assert np.array_equal(uniqueness(starts, starts + STEP, step_ms=STEP), np.ones(50))
+COSTS = TradeCosts(maker=0.001, crossing=0.01, long_interest_day=0.0004, short_interest_day=0.0008)
 
 
-def test_no_labels_have_no_uniqueness():
-    assert len(uniqueness(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), step_ms=STEP)) == 0
+def brought(rows, *, atr=10.0, horizon=2, kind="barriers", holes=()):
+    """What a long and a short entered at the first close brought."""
+    candles = candles_of(rows, holes=holes)
+    barriers = Barriers(atr_multiple=1.0, horizon_candles=horizon, kind=kind, move_rate=0.05)
+    told = np.full(len(candles), atr)
+    labels = label(candles, told, barriers)
+    longs, shorts = results(candles, told, barriers, labels, COSTS)
+    assert np.array_equal(np.isnan(longs), ~labels.complete)
+    return longs[0], shorts[0]
+
+
+def test_a_touched_level_fills_one_side_as_maker_and_stops_the_other():
+    rows = [(100, 100, 100, 100), (101, 111, 101, 108), (108, 108, 108, 108)]
+    long, short = brought(rows)
+    assert long == pytest.approx(0.10 - 0.001 - 0.001 - 0.0004)
+    assert short == pytest.approx(-0.10 - 0.001 - 0.01 - 0.0008)
+    mirrored = [(200 - opened, 200 - low, 200 - high, 200 - close) for opened, high, low, close in rows]
+    long, short = brought(mirrored)
+    assert long == pytest.approx(-0.10 - 0.001 - 0.01 - 0.0004)
+    assert short == pytest.approx(0.10 - 0.001 - 0.001 - 0.0008)
+
+
+def test_a_gap_beyond_the_level_costs_the_stopped_side_and_gives_the_other_nothing():
+    long, short = brought([(100, 100, 100, 100), (130, 131, 120, 125), (125, 125, 125, 125)])
+    assert long == pytest.approx(0.10 - 0.002 - 0.0004)
+    assert short == pytest.approx(-0.30 - 0.011 - 0.0008)
+    long, short = brought([(100, 100, 100, 100), (70, 80, 69, 75), (75, 75, 75, 75)])
+    assert long == pytest.approx(-0.30 - 0.011 - 0.0004)
+    assert short == pytest.approx(0.10 - 0.002 - 0.0008)
+
+
+def test_where_nobody_knows_what_came_first_both_sides_are_stopped():
+    long, short = brought([(100, 100, 100, 100), (100, 111, 89, 100), (100, 100, 100, 100)])
+    assert long == pytest.approx(-0.10 - 0.011 - 0.0004)
+    assert short == pytest.approx(-0.10 - 0.011 - 0.0008)
+
+
+def test_what_touches_nothing_crosses_at_the_last_close_within_the_horizon():
+    rows = [(100, 100, 100, 100), (100, 104, 99, 103), (103, 106, 103, 105), (105, 109, 105, 109)]
+    long, short = brought(rows)
+    assert long == pytest.approx(0.05 - 0.011 - 0.0004)
+    assert short == pytest.approx(-0.05 - 0.011 - 0.0008)
+    assert brought(rows, holes={2})[0] == pytest.approx(0.03 - 0.011 - 0.0004)
+
+
+def test_every_day_that_was_begun_costs_interest():
+    rows = [(100, 100, 100, 100)] * 200
+    assert brought(rows, horizon=95)[0] == pytest.approx(-0.011 - 0.0004)
+    assert brought(rows, horizon=96)[0] == pytest.approx(-0.011 - 2 * 0.0004)
+
+
+def test_costs_come_from_the_settings_and_the_exchange():
+    settings = load({})
+    assert costs_of(settings) == USUAL_COSTS
+    spot = dataclasses.replace(settings, account="spot")
+    assert (costs_of(spot).long_interest_day, costs_of(spot).short_interest_day) == (0.0, 0.0)
+    dearer = load({}, profile="seeds")
+    assert costs_of(dearer).maker == 0.0012
+    assert costs_of(dearer).crossing == pytest.approx(0.0012 + 0.0005 + 0.00005)
+
+
+# the seeds' label
+
+
+def test_the_next_candle_decides_the_seeds_label():
+    rows = [(100, 100, 100, close) for close in (100, 106, 99, 100, 104, 104, 104)]
+    barriers = Barriers(atr_multiple=1.0, horizon_candles=1, kind="next_candle", move_rate=0.05)
+    labels = label(candles_of(rows, holes={3}), np.full(7, 10.0), barriers)
+    assert labels.value.tolist() == [UPPER, LOWER, NEITHER, NEITHER, NEITHER, NEITHER, NEITHER]
+    assert labels.complete.tolist() == [True, True, False, True, True, True, False]
+    assert (labels.end_at - candles_of(rows, holes={3}).closed_at).tolist() == [STEP] * 7
+    assert not labels.ambiguous.any()
+
+
+def test_the_seeds_label_trades_from_close_to_close():
+    long, short = brought([(100, 100, 100, 100), (100, 120, 80, 107)], kind="next_candle")
+    assert long == pytest.approx(0.07 - 0.011 - 0.0004)
+    assert short == pytest.approx(-0.07 - 0.011 - 0.0008)
+
+
+def test_the_barriers_of_a_label_follow_from_the_settings():
+    learning = load({}).learning
+    assert barriers_of(learning) == Barriers(atr_multiple=learning.barrier_atr, horizon_candles=learning.horizon_candles)
+    other = barriers_of(dataclasses.replace(learning, label="next_candle"))
+    assert (other.kind, other.horizon_candles, other.move_rate) == ("next_candle", 1, learning.move_rate)

@@ -19,6 +19,7 @@ from shared.performance.sharpe import (
     minimum_track_record,
     probabilistic_sharpe,
     standard_error,
+    variance_of_maximum,
     variance_of_trials,
 )
 
@@ -177,3 +178,22 @@ def test_no_trial_at_all_and_a_trial_without_a_number_are_refused():
 def test_a_sharpe_that_is_next_to_nothing_has_no_minimum_length_instead_of_an_overflow(ratio):
     assert minimum_track_record(Track(sharpe=ratio, observations=2)) is None
     assert minimum_backtest_years(10, annual_sharpe=ratio) is None
+
+
+@pytest.mark.parametrize(("trials", "expected"), [(1, 1.0), (2, 1 - 1 / math.pi), (10, 0.344344)])
+def test_the_best_of_many_scatters_less_than_one(trials, expected):
+    assert variance_of_maximum(trials) == pytest.approx(expected, abs=1e-6)
+    seen = np.random.default_rng(trials).standard_normal((20_000, trials)).max(axis=1).var()
+    assert variance_of_maximum(trials) == pytest.approx(seen, rel=0.04)
+
+
+def test_the_standard_error_of_a_maximum_is_surer_on_both_sides_of_the_hurdle():
+    for sharpe in (0.2, 0.9):
+        track = Track(sharpe=sharpe, observations=24)
+        asked = {"trials": 10, "trials_variance": 0.1, "variant": Variant.HYPOTHESISED}
+        one, best = deflated_sharpe(track, **asked), deflated_sharpe(track, **asked, of_maximum=True)
+        assert abs(best - 0.5) > abs(one - 0.5)
+    with pytest.raises(BadData, match="at least this one"):
+        variance_of_maximum(0)
+    certain = Track(sharpe=0.0, observations=10, autocorrelation=0.0)
+    assert deflated_sharpe(certain, trials=1, trials_variance=0.1, of_maximum=True) == pytest.approx(0.5)

@@ -20,7 +20,7 @@ from shared.path import book_at
 from shared.reasons import Reason
 from shared.replay.brackets import Brackets, BracketTrades, Exit, walk
 from shared.replay.crossings import at_base, at_book, rounded_share
-from shared.replay.first_touch import FirstTouch
+from shared.first_touch import FirstTouch
 from shared.types import Accepted, Candles, OrderIntent, OrderKind, PairRules, Purpose, Side, Timeframe
 from tests.account_stories import market, rules_of
 

@@ -68,6 +68,8 @@ def test_the_real_pipeline_with_a_real_model_raises_no_alarm_after_its_training(
         pytest.param(leaks.unshifted_4h, "feature rsi_14_4h", id="4 an unshifted higher timeframe"),
         pytest.param(leaks.centred_rolling, "feature close_to_ema_20", id="5 centred rolling"),
         pytest.param(leaks.fitted_on_everything, "prediction p_upper", id="6 a model fitted on the whole frame"),
+        pytest.param(leaks.seeing_head, "prediction volatility", id="a forecast that is the future"),
+        pytest.param(leaks.seeing_veto, "prediction p_vote", id="a veto that knows the next candle"),
         pytest.param(leaks.back_filled, "feature volume_ratio", id="back-filled values"),
         pytest.param(leaks.voter_who_waits, "vote atr_based side", id="a strategy that takes its vote back"),
         pytest.param(leaks.best_confidence, "consensus strength", id="confidence scaled to the best ever"),

@@ -74,6 +74,27 @@ def test_whatever_the_settings_and_the_market_every_promise_holds_in_every_way_o
     assert {name: counts[name] for name, floor in FLOORS.items() if counts[name] < floor * times} == {}, counts
 
 
+def test_with_a_forecast_and_a_word_on_the_vote_the_promises_hold_as_well(full) -> None:
+    counts: Counter[str] = Counter()
+    entered = moved = 0
+    for seed in range(200 if full else 24):
+        story = Story(seed, heads=True)
+        counts += story.told()
+        for entry in replay(story.inputs).entries:
+            entered += 1
+            moved += entry.stop_price != replayed_stop(story, entry)
+    assert min(entered, counts["margin long entries"], counts["pieces"]) >= 20, counts
+    assert moved >= 20, "the forecast moved stops"
+    assert counts["ticks skipped"] > 1_000
+
+
+def replayed_stop(story: Story, entry: Any) -> int:
+    """Where the stop would lie without a forecast."""
+    features = story.inputs.stages.features
+    atr = float(features.column("atr_14")[int(np.searchsorted(features.as_of, entry.as_of))])
+    return sizing.prices(side=entry.side, entry=entry.price, atr_jpy=atr, settings=story.inputs.settings).stop
+
+
 # the bugs, each one rule of ours replaced
 
 

@@ -75,7 +75,9 @@ def test_the_first_line_of_the_page_states_the_planted_pattern_and_its_size(page
     body = render(REPORTS, header=made.header()).split("<body>")[1]
     assert re.sub("<[^>]+>", "", body).strip().startswith("This market is generated (seed 7) with a planted")
     assert "6 bp of drift per 15m candle in trending regimes" in page.texts[1]
-    assert "The model was trained on the period before it, 2029-07-05 to 2030-01-01." in page.texts[1]
+    assert (
+        "The model was trained on the period before it, 2029-07-05 to 2030-01-01; it was not asked by the gate" in page.texts[1]
+    )
 
 
 def test_without_an_edge_the_first_line_says_that_nothing_is_planted():

@@ -48,10 +48,12 @@ def spoiled(desk):
         Reason.MODEL_MISSING: {"signal": replace(signal, p_upper=None)},
         Reason.MODEL_MISMATCH: {"signal": replace(signal, barriers=None)},
         Reason.MODEL_INVALID: {"signal": replace(signal, p_upper=0.9)},
+        Reason.VOTE_VETOED: {"signal": replace(signal, p_vote=0.49), "settings": desk.settings(risk={"veto_below": 0.5})},
         Reason.DECISION_EXPIRED: {"now_ms": desk.closed_at + 600_001},
         Reason.ATTEMPTS_USED: {"account": replace(account, attempts_used=2)},
         Reason.DATA_MISSING: {"book": None},
         Reason.DATA_BROKEN: {"signal": replace(signal, atr_jpy=0.0)},
+        Reason.PROBABILITY_BELOW: {"settings": desk.settings(risk={"entry": "threshold", "min_probability": 0.61})},
         Reason.EDGE_BELOW_COST: {"signal": replace(signal, p_lower=0.4, p_upper=0.4)},
         Reason.SIZE_KELLY_ZERO: {
             "signal": replace(signal, p_lower=0.4, p_upper=0.4),
@@ -85,8 +87,8 @@ def test_every_reason_is_reached_with_its_action(desk):
         assert decision.as_of == desk.closed_at
         assert (decision.lots > 0) is (decision.action is not Action.DENY and reason is not Reason.ENTRY_RESTING)
         reached += 1
-    assert reached == 24
-    assert len(RULES) == 14
+    assert reached == 26
+    assert len(RULES) == 15
 
 
 def test_earlier_rules_win_over_later_ones(desk):

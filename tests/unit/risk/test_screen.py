@@ -12,7 +12,7 @@ from shared.path import book_at
 from shared.reasons import Reason
 from shared.risk import anomalies, decide
 from shared.risk import edge as edges
-from shared.risk.screen import ROOM, Rows, net_edge_at_best, screen
+from shared.risk.screen import ROOM, Rows, distance_factors, net_edge_at_best, screen
 from shared.types import Action, Barriers, PairRules, Side
 
 CASES = 4_000
@@ -29,6 +29,11 @@ def _random_settings(desk, draw: random.Random):
             "min_edge_rate": draw.choice([-1.0, -0.001, 0.0, 0.0005, 0.002]),
             "max_hold_candles": draw.choice([4, 48, 200]),
             "kelly_fraction": 0.0,
+            "volatility_reach": draw.choice([1.0, 1.5, 3.0]),
+            "entry": draw.choice(["value", "value", "value", "threshold"]),
+            "min_probability": draw.choice([0.35, 0.5]),
+            "veto_below": draw.choice([0.0, 0.0, 0.4]),
+            "shrink_by_vote": draw.random() < 0.2,
         },
         paper={"spread_rate": draw.choice([0.0, 0.0001, 0.0004]), "slippage_rate": draw.choice([0.0, 0.0005])},
     )
@@ -48,7 +53,15 @@ def _case(desk, draw: random.Random, settings):
         p_lower=lower if asked else None,
         p_neither=neither if asked else None,
         p_upper=upper if asked else None,
-        barriers=Barriers(atr_multiple=draw.choice([1.0, 2.0, 4.0]), horizon_candles=48),
+        barriers=Barriers(
+            atr_multiple=draw.choice([1.0, 2.0, 4.0]),
+            horizon_candles=48,
+            kind="next_candle" if draw.random() < 0.1 else "barriers",
+            move_rate=0.003,
+        ),
+        volatility=draw.choice([None, draw.uniform(0.001, 0.05)]),
+        volatility_past=draw.choice([None, 0.0, draw.uniform(0.001, 0.05), draw.uniform(0.001, 0.05)]),
+        p_vote=draw.random() if draw.random() < 0.8 else None,
         warm=draw.random() > 0.05,
         price_z=draw.choice([0.0, 5.9, 6.0, -7.0]) if draw.random() < 0.1 else 0.0,
         volume_z=draw.choice([0.0, 7.9, 8.0]) if draw.random() < 0.1 else 0.0,
@@ -70,7 +83,14 @@ def _rows(signal) -> Rows:
         holes=np.array([False]),
         price_z=np.array([signal.price_z]),
         volume_z=np.array([signal.volume_z]),
+        volatility=_column(signal.volatility),
+        volatility_past=_column(signal.volatility_past),
+        p_vote=_column(signal.p_vote),
     )
+
+
+def _column(value: float | None) -> np.ndarray:
+    return np.array([np.nan if value is None else value])
 
 
 def test_what_the_screen_denies_the_rules_deny_for_the_same_reason(desk):
@@ -110,25 +130,30 @@ def test_what_the_screen_denies_the_rules_deny_for_the_same_reason(desk):
         Reason.VOLUME_SPIKE,
         Reason.NO_CONSENSUS,
         Reason.SIDE_NOT_ALLOWED,
+        Reason.MODEL_MISMATCH,
+        Reason.VOTE_VETOED,
+        Reason.PROBABILITY_BELOW,
         Reason.EDGE_BELOW_COST,
     ):
         assert seen[reason] > 20, reason
 
 
 def test_the_edge_in_arrays_is_never_below_the_edge_of_the_rules(desk):
-    draw, compared = random.Random(5), 0
+    draw, compared, moved = random.Random(5), 0, 0
     for case in range(2_000):
         if case % 20 == 0:
             settings = _random_settings(desk, draw)
         signal, rules, book = _case(desk, draw, settings)
         if signal.side is None or signal.p_upper is None:
             continue
-        told = edges.expected(signal=signal, side=signal.side, rules=rules, book=book, settings=settings).net
+        told = edges.lower(signal=signal, side=signal.side, rules=rules, book=book, settings=settings)[0].net
+        moved += told < edges.expected(signal=signal, side=signal.side, rules=rules, book=book, settings=settings).net
         best = float(net_edge_at_best(_rows(signal), np.array([0]), rules=rules, settings=settings)[0])
         assert best >= told - ROOM
         assert best == pytest.approx(told, abs=5 / signal.close + 1e-6)
         compared += 1
     assert compared > 1_000
+    assert moved > 100
 
 
 def test_rows_with_holes_before_them_and_rows_without_a_model_pass_nowhere(desk):
@@ -139,3 +164,25 @@ def test_rows_with_holes_before_them_and_rows_without_a_model_pass_nowhere(desk)
     passes, why = screen(replace(rows, probabilities=None), rules=desk.rules, settings=settings)
     assert passes.tolist() == [False]
     assert [reason for reason, denied in why if denied[0]] == [Reason.MODEL_MISSING]
+
+
+def test_the_factors_in_arrays_are_those_of_the_rules(desk):
+    draw, moved = random.Random(9), 0
+    for reach in (1.0, 1.5, 4.0):
+        given = desk.settings(risk={"volatility_reach": reach})
+        signals = [
+            replace(
+                desk.signal,
+                volatility=draw.choice([None, draw.uniform(0.001, 0.05)]),
+                volatility_past=draw.choice([None, 0.0, draw.uniform(0.001, 0.05)]),
+            )
+            for _ in range(500)
+        ]
+        columns = [
+            np.concatenate([_column(getattr(each, name)) for each in signals]) for name in ("volatility", "volatility_past")
+        ]
+        told = distance_factors(*columns, settings=given)
+        assert told.tolist() == [edges.distance_factor(each, given) for each in signals]
+        moved += int((told != 1.0).sum())
+    assert moved > 200
+    assert distance_factors(None, columns[1], settings=desk.settings()) == 1.0

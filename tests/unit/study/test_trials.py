@@ -27,6 +27,16 @@ def test_one_thing_tried_in_several_kinds_of_work_counts_once():
     assert History(trials=tuple(trials), damaged=("trials/x",)).count == 3
 
 
+def test_a_recipe_that_is_retrained_every_week_counts_once_and_another_recipe_again():
+    weekly = [trial(1, model="walk-forward-abc", data_hash=f"d{week}", start_at=week, recorded_at=week) for week in range(52)]
+    assert len({one.id for one in weekly}) == 52
+    assert distinct(weekly) == (weekly[0],)
+    others = [trial(1, model="walk-forward-abd"), trial(2, model="walk-forward-abc"), trial(1, model="20260101-abc")]
+    assert History(trials=(*weekly, *others)).count == 4
+    backtests = [trial(1, model="20260101-abc", start_at=start) for start in range(3)]
+    assert History(trials=tuple(backtests)).count == 3
+
+
 def test_sharpes_are_of_different_trials_that_have_one():
     assert sharpes([trial(1), trial(2, sharpe=None), trial(3), trial(1, kind="search")]) == (1.0, 3.0)
     assert sharpes([trial(4, sharpe=0.0)]) == (0.0,)

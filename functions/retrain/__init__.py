@@ -1,0 +1,1 @@
+"""Backtests as jobs, worked off in slices inside requests."""

@@ -1,0 +1,251 @@
+"""How often the gate's money checks open by mistake, and how often they open where there is an edge, on made-up records.
+
+    python -m models.gate.characteristics --count 2000 --seed 7
+
+Records have no edge or a stated one, are of several kinds, and are chosen as the best of a number of tries that the trial log
+counts. Every record is judged by `judge` itself, with money alone: tests of predictions and of overfitting are left out, which
+can only close the gate further.
+"""
+
+import argparse
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from models.gate.judge import judge
+from models.gate.types import Evidence, Money, Trials
+from models.statistics.proportion import clopper_pearson
+from shared.jst import DAY_MS, JST_MS
+from shared.settings import GateSettings, load
+from shared.types import FloatArray
+
+YEAR_DAYS = 365
+DAY_DEVIATION = 0.01
+TRADES_A_YEAR = 120
+RANDOM_DRAWS = 100
+TRIES = (1, 5, 20, 50)
+YEARS = (1, 2)
+SHARPES = (1.0, 2.0, 3.0)
+POWER_YEARS = (1, 2, 4)
+START_AT = 1_577_804_400_000  # 2020-01-01 in Japan
+_SHOCK, _MEMORY = 0.10, 0.85  # of the GARCH(1, 1)
+_RARE, _CRASH = 0.02, 6.0
+
+Draw = Callable[[np.random.Generator, int, int], FloatArray]
+
+
+def _normal(random: np.random.Generator, days: int, count: int) -> FloatArray:
+    return random.standard_normal((days, count))
+
+
+def _fat_tails(random: np.random.Generator, days: int, count: int) -> FloatArray:
+    return random.standard_t(4, (days, count)) / math.sqrt(2.0)
+
+
+def _garch(random: np.random.Generator, days: int, count: int) -> FloatArray:
+    """GARCH(1, 1) with Student-t(5) shocks: quiet and wild weeks (Bollerslev, J. Econometrics 31, 1986)."""
+    shocks = random.standard_t(5, (days, count)) / math.sqrt(5.0 / 3.0)
+    returns, variance = np.empty((days, count)), np.ones(count)
+    for day in range(days):
+        returns[day] = np.sqrt(variance) * shocks[day]
+        variance = (1.0 - _SHOCK - _MEMORY) + _SHOCK * returns[day] ** 2 + _MEMORY * variance
+    return returns
+
+
+def _crashes(random: np.random.Generator, days: int, count: int) -> FloatArray:
+    """Small gains, and one day in fifty a loss of many deviations: skewness about -2."""
+    crash = random.random((days, count)) < _RARE
+    returns = random.standard_normal((days, count)) - crash * _CRASH + _RARE * _CRASH
+    return returns / math.sqrt(1.0 + _RARE * (1.0 - _RARE) * _CRASH**2)
+
+
+def _jumps(random: np.random.Generator, days: int, count: int) -> FloatArray:
+    """The mirror image, like trend following: small losses, rare great gains."""
+    return -_crashes(random, days, count)
+
+
+def _idle(random: np.random.Generator, days: int, count: int) -> FloatArray:
+    """In the market for a third of the days, in stretches; nothing moves on the others."""
+    stretch = 6
+    held = random.random((-(-days // stretch), count)) < 1.0 / 3.0
+    return np.repeat(held, stretch, axis=0)[:days] * random.standard_normal((days, count)) * math.sqrt(3.0)
+
+
+def _sticky(random: np.random.Generator, days: int, count: int) -> FloatArray:
+    """Days that resemble the one before: autocorrelation 0.2, Normal."""
+    rho = 0.2
+    returns = random.standard_normal((days, count))
+    for day in range(1, days):
+        returns[day] = rho * returns[day - 1] + math.sqrt(1.0 - rho**2) * returns[day]
+    return returns
+
+
+KINDS: Mapping[str, Draw] = {
+    "normal": _normal,
+    "fat tails": _fat_tails,
+    "garch": _garch,
+    "crashes": _crashes,
+    "jumps": _jumps,
+    "idle": _idle,
+    "sticky": _sticky,
+}
+"""Each draws (days, count) returns with mean 0 and deviation 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """How many of `count` records passed: all money checks, and each of the two Sharpe checks by itself."""
+
+    what: tuple[str, ...]
+    count: int
+    opened: int
+    psr: int
+    dsr: int
+
+    @property
+    def upper(self) -> float:
+        """The upper end of the 95 % interval of the share that opens (Clopper & Pearson)."""
+        return clopper_pearson(self.opened, self.count)[1]
+
+
+def records(
+    kind: str,
+    *,
+    years: int,
+    annual_sharpe: float,
+    tries: int,
+    count: int,
+    gate: GateSettings,
+    seed: int,
+    counted: bool = True,
+) -> Opened:
+    """Judge `count` records, each the best of `tries`.
+
+    Args:
+        kind: One of `KINDS`.
+        years: Of each record.
+        annual_sharpe: The true one, after costs.
+        tries: How many records each is the best of, by Sharpe.
+        count: How many are judged.
+        gate: The thresholds.
+        seed: Of everything.
+        counted: Whether the trial log knows of the tries. Only to show what happens where it does not.
+    """
+    random = np.random.default_rng([seed, years, tries, sorted(KINDS).index(kind), round(10 * annual_sharpe)])
+    passed = {"opened": 0, "psr": 0, "dsr": 0}
+    for number in range(count):
+        drawn = KINDS[kind](random, YEAR_DAYS * years, tries) + annual_sharpe / math.sqrt(YEAR_DAYS)
+        sharpes = drawn.mean(axis=0) / drawn.std(axis=0, ddof=1)
+        best = drawn[:, int(sharpes.argmax())] * DAY_DEVIATION
+        trials = Trials(count=tries, sharpes=sharpes) if counted else Trials(count=1, sharpes=sharpes[:1])
+        evidence = Evidence(rows=None, money=_money(best, years, random), trials=trials, seed=number)
+        verdict = judge(evidence, gate, serve=())
+        passed["opened"] += verdict.may_enter
+        for check in verdict.checks:
+            if check.name in passed:
+                passed[check.name] += check.passed
+    return Opened(what=(kind, f"{years}", f"{annual_sharpe:g}", f"{tries}"), count=count, **passed)
+
+
+def _money(returns: FloatArray, years: int, random: np.random.Generator) -> Money:
+    """Positions that each cover some days, and as many by chance: the same results without their mean."""
+    days = len(returns)
+    closed = np.sort(random.choice(days - 1, TRADES_A_YEAR * years - 1, replace=False))
+    edges = np.concatenate([[0], closed + 1])
+    rates = np.add.reduceat(returns, edges)
+    chance = random.choice(rates - rates.mean(), (RANDOM_DRAWS, len(rates))).mean(axis=1)
+    day_at = START_AT + DAY_MS * np.arange(days, dtype=np.int64)
+    return Money(
+        day_at=day_at,
+        returns=returns,
+        hold=np.zeros(days),
+        closed_at=day_at[np.append(closed, days - 1)] + JST_MS,
+        net_rates=rates,
+        random=chance,
+    )
+
+
+def false_openings(*, count: int, gate: GateSettings, seed: int) -> list[Opened]:
+    """About `count` records without edge for each number of tries, shared among kinds and lengths; one entry a cell."""
+    cells = [(kind, years, tries) for kind in KINDS for years in YEARS for tries in TRIES]
+    each = -(-count * len(TRIES) // len(cells))
+    return [
+        records(kind, years=years, annual_sharpe=0.0, tries=tries, count=each, gate=gate, seed=seed)
+        for kind, years, tries in cells
+    ]
+
+
+def power(*, count: int, gate: GateSettings, seed: int) -> list[Opened]:
+    """`count` records for each stated edge and length, shared among the kinds; one try, counted as one."""
+    each = -(-count // len(KINDS))
+    found = []
+    for sharpe in SHARPES:
+        for years in POWER_YEARS:
+            cells = [
+                records(kind, years=years, annual_sharpe=sharpe, tries=1, count=each, gate=gate, seed=seed) for kind in KINDS
+            ]
+            found.append(summed((f"{sharpe:g}", f"{years}"), cells))
+    return found
+
+
+def summed(what: tuple[str, ...], cells: Sequence[Opened]) -> Opened:
+    """Several cells as one."""
+    return Opened(
+        what=what,
+        count=sum(cell.count for cell in cells),
+        opened=sum(cell.opened for cell in cells),
+        psr=sum(cell.psr for cell in cells),
+        dsr=sum(cell.dsr for cell in cells),
+    )
+
+
+def false_table(cells: Sequence[Opened]) -> str:
+    """Markdown: by kind, by number of tries, and all."""
+    rows = [summed((f"kind: {kind}",), [cell for cell in cells if cell.what[0] == kind]) for kind in KINDS]
+    rows += [summed((f"best of {tries}",), [cell for cell in cells if cell.what[3] == f"{tries}"]) for tries in TRIES]
+    rows.append(summed(("all",), cells))
+    lines = [
+        "| records without edge | number | opened | share | upper 95 % limit | PSR alone, blind to tries | DSR alone |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    return "\n".join(
+        lines
+        + [
+            f"| {row.what[0]} | {row.count} | {row.opened} | {row.opened / row.count:.2%} | {row.upper:.2%} "
+            f"| {row.psr / row.count:.1%} | {row.dsr / row.count:.1%} |"
+            for row in rows
+        ]
+    )
+
+
+def power_table(cells: Sequence[Opened]) -> str:
+    """Markdown: a row an edge, a column a length."""
+    lines = [
+        "| true annual Sharpe | " + " | ".join(f"{years} year{'s' * (years > 1)}" for years in POWER_YEARS) + " |",
+        "|---|" + "---|" * len(POWER_YEARS),
+    ]
+    for sharpe in SHARPES:
+        row = [cell for cell in cells if cell.what[0] == f"{sharpe:g}"]
+        lines.append(f"| {sharpe:g} | " + " | ".join(f"{cell.opened / cell.count:.0%}" for cell in row) + " |")
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description="False openings and power of the gate's money checks")
+    parser.add_argument(
+        "--count", type=int, default=2_000, help="records without edge for each number of tries, and of each edge and length"
+    )
+    parser.add_argument("--seed", type=int, default=7, help="of everything")
+    asked = parser.parse_args(arguments)
+    gate = load({"BOT_HOME": str(Path("~").expanduser())}).gate
+    false = false_table(false_openings(count=asked.count, gate=gate, seed=asked.seed))
+    sys.stdout.write(f"{false}\n\n{power_table(power(count=asked.count, gate=gate, seed=asked.seed))}\n")
+
+
+if __name__ == "__main__":
+    main()

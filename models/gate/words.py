@@ -1,0 +1,53 @@
+"""The verdict for people: one sentence, or a table of text."""
+
+from shared.ensemble.manifest import Check, Verdict
+
+PROVEN = "proven"
+"""The one check of a bundle that was made without asking the gate."""
+_COLUMNS = ("decides", "check", "value", "interval", "asked", "passed")
+_DECIDES = {"serve": "may serve", "enter": "may enter", "champion": "takes over", "note": "nothing"}
+
+
+def in_words(verdict: Verdict) -> str:
+    """The verdict in two sentences at most."""
+    failed = {group: _failed(verdict, group) for group in _DECIDES}
+    if not verdict.may_serve:
+        return f"It may not serve. Failed: {_names(failed['serve'])}."
+    if verdict.may_enter:
+        first = "It may serve and it may enter: its edge out of sample, after costs, is above zero with room for luck."
+    elif any(check.name == PROVEN for check in failed["enter"]):
+        first = "It may serve but not enter: it predicts sanely, and nobody asked the gate for a proof."
+    else:
+        first = f"It may serve but not enter: no edge is proven, which is the usual outcome. Failed: {_names(failed['enter'])}."
+    if failed["champion"]:
+        return f"{first} The champion stays. Failed: {_names(failed['champion'])}."
+    return first
+
+
+def table(verdict: Verdict) -> list[tuple[str, ...]]:
+    """A heading and a row a check, as text: what it decides, its name, value, interval, what was asked, whether it passed."""
+    return [_COLUMNS, *(_row(check) for check in verdict.checks)]
+
+
+def _row(check: Check) -> tuple[str, ...]:
+    interval = "" if check.lower is None or check.upper is None else f"{check.lower:.4g} .. {check.upper:.4g}"
+    value = "unknown" if check.value is None else f"{check.value:.4g}"
+    if check.group == "note":
+        return (_DECIDES["note"], check.name, value, interval, f"{check.meaning} ({check.threshold:.4g})", "")
+    kind, _, meaning = check.meaning.partition(": ")
+    return (
+        _DECIDES[check.group],
+        check.name,
+        value,
+        interval,
+        f"{kind} {check.threshold:.4g}: {meaning}",
+        "yes" if check.passed else "no",
+    )
+
+
+def _failed(verdict: Verdict, group: str) -> list[Check]:
+    return [check for check in verdict.checks if check.group == group and not check.passed]
+
+
+def _names(checks: list[Check]) -> str:
+    return ", ".join(check.name for check in checks) or "a check that is not listed"

@@ -1,0 +1,164 @@
+"""Replay what a recipe said out of sample, measure it, count it among all that was tried, and ask the gate."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from models.gate import judge
+from models.gate.types import Evidence, Rival, Trials
+from models.proof.money import money_of
+from models.walk_forward.types import Walked
+from shared.backtest.prepare import rules_of
+from shared.ensemble.manifest import Check, Verdict
+from shared.performance import Performance, measure
+from shared.performance.returns import YEAR_DAYS
+from shared.pipeline import Stages
+from shared.replay.engine import replay
+from shared.replay.types import Inputs, Replayed
+from shared.settings import Settings
+from shared.trials import History, Trial, data_hash, distinct, settings_hash, sharpes
+from shared.types import Candles, FloatArray, PairRules, Timeframe
+
+KIND = "walk-forward"
+YEAR_MS = YEAR_DAYS * 86_400_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is to be proven, and on what.
+
+    Attributes:
+        walked: Out-of-sample predictions, from `models.walk_forward`.
+        stages: Features and votes over exactly `candles`; a prediction in it is not looked at.
+        candles: 15m and 4h candles, with their history.
+        minutes: The 1m candles of the walked period; None: the conservative 15m approximation.
+        settings: All rules.
+        rules: Of the pair; None: the exchange's usual ones with the fees that the settings assume.
+        start_at: First decision that counts, ms UTC; None: the first fold's.
+        end_at: No decision after it; None: the last fold's end, or the last candle.
+        history: The trial log before this try.
+        serve: Checks on the bundle itself, where there is one.
+        rival: The champion on rows that neither has touched.
+        shuffled: Skills of refits on shuffled labels.
+        matrix: (days, configurations) daily returns of what was tried side by side with this, itself included.
+        notes: For the face of the result.
+        recorded_at: When this try was made, for the log.
+        changed: The settings that it is about, by their dotted names.
+    """
+
+    walked: Walked
+    stages: Stages
+    candles: Mapping[Timeframe, Candles]
+    settings: Settings
+    history: History
+    recorded_at: int
+    minutes: Candles | None = None
+    rules: PairRules | None = None
+    start_at: int | None = None
+    end_at: int | None = None
+    serve: Sequence[Check] = ()
+    rival: Rival | None = None
+    shuffled: FloatArray = field(default_factory=lambda: np.zeros(0))
+    matrix: FloatArray | None = None
+    notes: tuple[str, ...] = ()
+    changed: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What was found. `trial` belongs into the log; `trials` counts it already."""
+
+    inputs: Inputs
+    replayed: Replayed
+    performance: Performance
+    evidence: Evidence
+    verdict: Verdict
+    trial: Trial
+    trials: int
+
+
+def prove(asked: Asked) -> Proof:
+    """Replay, measure, count, judge. The same arguments give the same proof.
+
+    Raises:
+        BadData: Stages, candles and predictions do not belong together, or the period has no candle.
+    """
+    inputs = _inputs(asked)
+    replayed = replay(inputs)
+    alone = measure(replayed)
+    trial = _trial(asked, inputs, replayed, alone)
+    tried = distinct((trial, *asked.history.trials))
+    count = len(tried) + len(asked.history.damaged)
+    known = sharpes(tried, years=trial.years)
+    performance = alone if count == 1 else measure(replayed, trials=count, trial_sharpes=known)
+    evidence = Evidence(
+        rows=asked.walked.rows if asked.settings.risk.policy == "barrier" else None,
+        money=money_of(replayed, inputs, draws=asked.settings.gate.random_runs, seed=asked.settings.learning.seed),
+        trials=Trials(count=count, sharpes=np.array(known) / np.sqrt(YEAR_DAYS), matrix=asked.matrix),
+        rival=asked.rival,
+        shuffled=asked.shuffled,
+        embargo_ms=embargo_ms(asked.settings),
+        seed=asked.settings.learning.seed,
+    )
+    return Proof(
+        inputs=inputs,
+        replayed=replayed,
+        performance=performance,
+        evidence=evidence,
+        verdict=judge(evidence, asked.settings.gate, serve=asked.serve),
+        trial=trial,
+        trials=count,
+    )
+
+
+def embargo_ms(settings: Settings) -> int:
+    """What lies between the last label that a model knew and its first decision: as in the split of its training."""
+    candles = settings.replay.embargo_candles
+    return (settings.learning.horizon_candles if candles is None else candles) * Timeframe.M15.ms
+
+
+def _inputs(asked: Asked) -> Inputs:
+    walked, quarters = asked.walked, asked.candles[Timeframe.M15]
+    end_at = walked.end_at if asked.end_at is None else asked.end_at
+    last_at = int(quarters.closed_at[-1]) if len(quarters) else 0
+    return Inputs(
+        candles=asked.candles,
+        minutes=asked.minutes,
+        stages=replace(asked.stages, prediction=walked.prediction(asked.stages.features)),
+        settings=asked.settings,
+        rules=rules_of(asked.settings, asked.rules),
+        start_at=walked.start_at if asked.start_at is None else asked.start_at,
+        end_at=min(end_at, last_at),
+        notes=(_walked_note(walked), *asked.notes),
+    )
+
+
+def _walked_note(walked: Walked) -> str:
+    if not walked.folds:
+        return "No model was asked for direction: the policy follows its strategy, which learned nothing from candles."
+    return (
+        f"Walk-forward: {len(walked.folds)} models of recipe {walked.recipe} decided, each only on candles after everything "
+        "that it learned from."
+    )
+
+
+def _trial(asked: Asked, inputs: Inputs, replayed: Replayed, performance: Performance) -> Trial:
+    parts = [inputs.candles[frame] for frame in (Timeframe.M15, Timeframe.H4)]
+    parts += [] if inputs.minutes is None else [inputs.minutes]
+    return Trial(
+        kind=KIND,
+        settings_hash=settings_hash(asked.settings, inputs.rules),
+        data_hash=data_hash(parts),
+        start_at=inputs.start_at,
+        end_at=inputs.end_at,
+        model=replayed.model,
+        recorded_at=asked.recorded_at,
+        sharpe=performance.returns.sharpe,
+        changed=dict(asked.changed),
+        numbers={
+            "return_rate": performance.returns.total,
+            "max_drawdown": performance.drawdown.max_share,
+            "trades": float(performance.positions.count),
+        },
+    )

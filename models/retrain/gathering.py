@@ -1,0 +1,66 @@
+"""The candles of a retraining, and everything that is worked out of them once: features, votes, labelled rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from models.dataset import DAY_MS, Dataset, build
+from models.labels import costs_of
+from models.retrain.place import LEARNED_FROM, CandleHistory, Tell
+from models.train import WARM_UP_DAYS
+from shared import pipeline
+from shared.errors import UserError
+from shared.jst import utc_text
+from shared.pipeline import Stages
+from shared.settings import Settings
+from shared.trials import data_hash
+from shared.types import Candles, Timeframe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """Closed candles with nothing after the instant of the training, and sentences about what could not be had."""
+
+    candles: Mapping[Timeframe, Candles]
+    notes: tuple[str, ...]
+
+    @property
+    def hash(self) -> str:
+        """Sixteen hex digits of all candles."""
+        return data_hash([self.candles[timeframe] for timeframe in LEARNED_FROM])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learnable:
+    """Features and votes over all candles, and the labelled rows of the whole history."""
+
+    stages: Stages
+    dataset: Dataset
+
+
+def gather(history: CandleHistory, settings: Settings, *, as_of: int, tell: Tell) -> Gathered:
+    """Fetch what is missing, and read.
+
+    The history reaches back as far as the first fold of the walk-forward looks: the gate's days, the learning's, the warm-up.
+
+    Raises:
+        UserError: there are no candles at all.
+        Unavailable: the exchange did not answer; what was fetched is stored.
+    """
+    start_at = as_of - (settings.gate.history_days + settings.learning.days + WARM_UP_DAYS) * DAY_MS
+    notes = history.fetch(start_at, as_of, tell)
+    candles = {timeframe: history.read(timeframe, start_at, as_of).closed_by(as_of) for timeframe in LEARNED_FROM}
+    empty = [timeframe for timeframe, part in candles.items() if not len(part)]
+    if empty:
+        raise UserError(
+            f"{history.name} holds no {' and no '.join(empty)} candles between {utc_text(start_at)[:16]} and "
+            f"{utc_text(as_of)[:16]} UTC",
+            remedy="run `scripts/bot collect` first, or give a file with --candles",
+        )
+    return Gathered(candles=candles, notes=notes)
+
+
+def learnable(candles: Mapping[Timeframe, Candles], settings: Settings) -> Learnable:
+    """Features by the tick's own code, once; votes and labelled rows from them."""
+    stages = pipeline.stages(candles, bundle=None, settings=settings)
+    dataset = build(candles, settings.learning, days=None, computed=stages.features, costs=costs_of(settings))
+    return Learnable(stages=stages, dataset=dataset)

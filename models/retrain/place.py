@@ -1,0 +1,120 @@
+"""Where a retraining takes place: its stores, its clock, where candles come from, and who signs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from shared.alerts.ports import AlertSink
+from shared.backtest.sources import FileSource
+from shared.candle_files import files_between
+from shared.clock import Clock
+from shared.market.collect import collect
+from shared.market.ports import HistoryFeed
+from shared.settings import Settings
+from shared.stores.candles import CandleArchive
+from shared.stores.ports import Bucket, DocumentStore
+from shared.trials import data_hash
+from shared.types import Candles, Timeframe
+
+LEARNED_FROM = (Timeframe.M15, Timeframe.H4)
+Tell: TypeAlias = Callable[[str, float], None]
+
+
+class CandleHistory(Protocol):
+    """Closed candles, as far back as they are asked for and there are any."""
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """What tells it from others: of a file the hash of its candles; empty for the archive."""
+        ...
+
+    def fetch(self, start_at: int, end_at: int, tell: Tell) -> tuple[str, ...]:
+        """Make sure that what can be had is there; sentences about what could not be. Raises `Unavailable`."""
+        ...
+
+    def read(self, timeframe: Timeframe, start_at: int, end_at: int) -> Candles:
+        """The candles that opened in [start_at, end_at)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Ports and settings of a retraining.
+
+    `commit` is the code's, `signing_key` gives the Ed25519 private key as hex when it is needed, and `public_keys` are those
+    that a tick trusts.
+    """
+
+    settings: Settings
+    documents: DocumentStore
+    bucket: Bucket
+    clock: Clock
+    history: CandleHistory
+    sink: AlertSink
+    signing_key: Callable[[], str]
+    public_keys: tuple[str, ...]
+    commit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveHistory:
+    """The archive; with a feed, what it lacks is fetched first."""
+
+    archive: CandleArchive
+    feed: HistoryFeed | None = None
+    name: str = field(default="the archive", init=False)
+    identity: str = field(default="", init=False)
+
+    def fetch(self, start_at: int, end_at: int, tell: Tell) -> tuple[str, ...]:
+        """Fetch the files that are not stored whole; one that is stored is never asked for again."""
+        if self.feed is None:
+            return ()
+        sizes = [len(files_between(timeframe, start_at, end_at)) for timeframe in LEARNED_FROM]
+        notes, before, total = [], 0, max(1, sum(sizes))
+        for timeframe, size in zip(LEARNED_FROM, sizes, strict=True):
+
+            def told(done: int, _of: int, *, frame: Timeframe = timeframe, base: int = before) -> None:
+                tell(f"{frame} candles", (base + done) / total)
+
+            found = collect(self.feed, self.archive, timeframe, start_at, end_at, told)
+            if found.files_missing:
+                several = f"{len(found.files_missing)} files of {timeframe} candles, {found.files_missing[0]} the first"
+                notes.append(f"The exchange does not have {several}.")
+            if found.corrections:
+                notes.append(f"The exchange has corrected {found.corrections} candles of {timeframe}.")
+            before += size
+        return tuple(notes)
+
+    def read(self, timeframe: Timeframe, start_at: int, end_at: int) -> Candles:
+        """From the archive alone. Raises `StoreBroken` for a damaged file."""
+        return self.archive.read(timeframe, start_at, end_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileHistory:
+    """A person's file; 4h candles are made of it."""
+
+    source: FileSource
+
+    @property
+    def name(self) -> str:
+        """Its path."""
+        return self.source.name
+
+    @property
+    def identity(self) -> str:
+        """The hash of its candles."""
+        return data_hash([self.source.candles])
+
+    def fetch(self, start_at: int, end_at: int, tell: Tell) -> tuple[str, ...]:  # noqa: ARG002 - a file is there already
+        """Nothing to do."""
+        return ()
+
+    def read(self, timeframe: Timeframe, start_at: int, end_at: int) -> Candles:
+        """From the file."""
+        return self.source.read(timeframe, start_at, end_at)

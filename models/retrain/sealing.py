@@ -1,0 +1,81 @@
+"""A trained model and what the gate said of it become one signed bundle. The same arguments give the same bytes."""
+
+import dataclasses
+import hashlib
+
+import msgspec
+
+from models.card import FoldLine, Gated, card
+from models.pictures import pictures
+from models.retrain.proving import Judged
+from models.retrain.rivals import RECIPE, recipe_file
+from models.train import CARD, Training
+from models.walk_forward import Fold
+from shared.ensemble.bundle import load
+from shared.ensemble.manifest import MANIFEST, SIGNATURE, FileEntry, Manifest, Verdict, encode
+from shared.ensemble.signing import public_of, sign
+from shared.settings import Settings
+
+LEAST_BLOCK = 96
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """A bundle that is ready to be published."""
+
+    version: str
+    files: dict[str, bytes]
+    manifest: Manifest
+
+
+def sealed(outcome: Judged, settings: Settings, *, signing_key: str) -> Sealed:
+    """Put verdict, card and pictures into the bundle and sign it again.
+
+    The version gets six digits of the verdict: the same training under another trial log or champion is another bundle.
+
+    Args:
+        outcome: The training, the verdict, and what the gate was shown.
+        settings: Of the training; those of the learning lie in the bundle, so that its recipe can be walked again.
+        signing_key: Ed25519, hex.
+
+    Raises:
+        BadBundle: the bundle does not load, which would be a fault of ours; nothing of it is published.
+    """
+    training, verdict, proof = outcome.training, outcome.verdict, outcome.proof
+    block = max(LEAST_BLOCK, 2 * training.manifest.barriers.horizon_candles)
+    drawn = (
+        {}
+        if proof is None
+        else pictures(
+            rows=proof.evidence.rows,
+            money=proof.evidence.money,
+            checks=verdict.checks,
+            block=block,
+            seed=training.manifest.seed,
+        )
+    )
+    folds = () if outcome.walked is None else tuple(_line(fold) for fold in outcome.walked.folds)
+    gated = Gated(folds=folds, trials=1 if proof is None else proof.trials, pictures=tuple(drawn))
+    trials = {**training.manifest.trials, "on_record": gated.trials, "folds": len(folds)}
+    manifest = dataclasses.replace(
+        training.manifest, version=f"{training.version}-{_digest(verdict, trials)}", verdict=verdict, trials=trials
+    )
+    return _signed(training, manifest, {**drawn, RECIPE: recipe_file(settings), CARD: card(manifest, gated)}, signing_key)
+
+
+def _line(fold: Fold) -> FoldLine:
+    return FoldLine(number=fold.number, from_at=fold.from_at, to_at=fold.to_at, training=fold.training, trees=fold.trees)
+
+
+def _digest(verdict: Verdict, trials: dict[str, int]) -> str:
+    return hashlib.sha256(msgspec.json.encode([verdict, sorted(trials.items())])).hexdigest()[:6]
+
+
+def _signed(training: Training, manifest: Manifest, more: dict[str, bytes], signing_key: str) -> Sealed:
+    kept = {name: data for name, data in training.files.items() if name not in {MANIFEST, SIGNATURE, CARD}}
+    everything = {**kept, **more}
+    listed = {name: FileEntry.of(data) for name, data in sorted(everything.items())}
+    told = encode(dataclasses.replace(manifest, files=listed))
+    files = {**everything, MANIFEST: told, SIGNATURE: sign(told, signing_key)}
+    bundle = load(files, public_keys=(public_of(signing_key),), version=manifest.version, whole=True)
+    return Sealed(version=manifest.version, files=files, manifest=bundle.manifest)

@@ -1,0 +1,157 @@
+"""What a retraining tells people: the stored result, a readable summary, and one alert."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from models.gate import in_words
+from models.proof import Proof
+from models.retrain.proving import Judged
+from models.retrain.sealing import Sealed
+from models.retrain.serving import Served
+from models.walk_forward import Walked
+from shared.alerts.wording import key, when
+from shared.ensemble.manifest import Check, Verdict
+from shared.jst import utc_text
+from shared.types import Alert, Level
+
+KEPT_WEEKS = 4
+"""So many retrainings in a row that changed nothing are worth a warning."""
+_SHOWN = ("direction_skill", "positive_expectation", "dsr")
+_MOST_FAILED = 4
+
+
+def result_of(sealed: Sealed, served: Served, outcome: Judged, *, notes: Sequence[str], serves: str | None) -> dict[str, Any]:
+    """What is stored, answered and printed: everything that a person asks for, and small enough for a document."""
+    manifest = sealed.manifest
+    return {
+        "version": sealed.version,
+        "outcome": served.outcome,
+        "why": served.why,
+        "serves": serves,
+        "verdict": msgspec.to_builtins(manifest.verdict),
+        "in_words": in_words(manifest.verdict),
+        "metrics": dict(manifest.metrics),
+        "training": msgspec.to_builtins(manifest.training),
+        "calibration": msgspec.to_builtins(manifest.calibrating),
+        "validation": msgspec.to_builtins(manifest.validation),
+        "barriers": msgspec.to_builtins(manifest.barriers),
+        "recipe": manifest.recipe,
+        "commit": manifest.commit,
+        "seed": manifest.seed,
+        "as_of": manifest.as_of,
+        "parent": manifest.parent,
+        "trials": dict(manifest.trials),
+        "folds": _folds(outcome.walked),
+        "money": _money(outcome.proof),
+        "notes": list(notes),
+        "files": {name: len(data) for name, data in sorted(sealed.files.items())},
+    }
+
+
+def _folds(walked: Walked | None) -> dict[str, Any] | None:
+    if walked is None:
+        return None
+    return {"count": len(walked.folds), "from_at": walked.start_at, "to_at": walked.end_at}
+
+
+def _money(proof: Proof | None) -> dict[str, Any] | None:
+    if proof is None:
+        return None
+    performance = proof.performance
+    return {
+        "return_rate": performance.returns.total,
+        "sharpe": performance.returns.sharpe,
+        "max_drawdown": performance.drawdown.max_share,
+        "positions": performance.positions.count,
+        "hold_return_rate": performance.hold.returns.total,
+    }
+
+
+def lines_of(result: Mapping[str, Any]) -> list[str]:
+    """The result in a few lines."""
+    folds, money = result["folds"], result["money"]
+    told = [f"model       {result['version']}"]
+    if folds is not None:
+        told.append(
+            f"proof       {folds['count']} retrainings, out of sample from {_day(folds['from_at'])} to {_day(folds['to_at'])}"
+        )
+    if money is not None:
+        told.append(f"money       {_money_line(money)}")
+    return [
+        *told,
+        f"verdict     {result['in_words']}",
+        f"outcome     {result['why']}",
+        f"serves      {result['serves'] or 'nothing: no entries'}",
+        *(f"note        {note}" for note in result["notes"]),
+    ]
+
+
+def _money_line(money: Mapping[str, Any]) -> str:
+    sharpe = "unknown" if money["sharpe"] is None else f"{money['sharpe']:.2f}"
+    return (
+        f"{100 * money['return_rate']:+.1f} % after costs in {money['positions']} positions, Sharpe {sharpe}, worst fall "
+        f"{100 * money['max_drawdown']:.1f} %; buying and holding {100 * money['hold_return_rate']:+.1f} %"
+    )
+
+
+def _day(at: int) -> str:
+    return utc_text(at)[:10]
+
+
+def alert_of(bot: str, name: str, result: Mapping[str, Any], *, at: int, unchanged: int) -> Alert:
+    """One alert: info when all is well, a warning when nothing may serve or nothing has changed for weeks.
+
+    Args:
+        bot: Whose it is.
+        name: Of the retraining.
+        result: See `result_of`.
+        at: Now.
+        unchanged: How many retrainings in a row, this one included, have left the champion as it was.
+    """
+    bad = result["outcome"] == "refused" or unchanged >= KEPT_WEEKS
+    verdict = msgspec.convert(result["verdict"], Verdict)
+    told = {
+        "trained": f"{_day(result['training']['from_at'])} to {_day(result['as_of'])}, {result['training']['rows']:,} candles",
+        "verdict": result["in_words"],
+        **{check.name.replace("_", " "): _number(check) for check in _telling(verdict.checks)},
+        "serves now": result["serves"] or "nothing: no entries",
+        "time": when(at),
+    }
+    if unchanged >= KEPT_WEEKS:
+        told["unchanged"] = f"{unchanged} retrainings in a row have left the champion as it was"
+    title = f"Retrained: {result['version']} - {result['why']}."
+    return Alert(
+        key=key(bot, "retrained", name),
+        level=Level.WARNING if bad else Level.INFO,
+        kind="retrained",
+        title=title,
+        at=at,
+        fields=told,
+    )
+
+
+def failure_of(bot: str, name: str, found: str, remedy: str, *, at: int) -> Alert:
+    """The retraining stopped: bad data, or a fault. What serves goes on serving."""
+    told = {"what": found, "what to do": remedy, "meanwhile": "what serves goes on serving", "time": when(at)}
+    return Alert(
+        key=key(bot, "retrain_failed", name, at // 86_400_000),
+        level=Level.WARNING,
+        kind="retrain_failed",
+        title="The retraining stopped, and nothing was changed.",
+        at=at,
+        fields={name: text for name, text in told.items() if text},
+    )
+
+
+def _telling(checks: Sequence[Check]) -> list[Check]:
+    """The few numbers that matter: the named ones, else the first that failed."""
+    named = [check for check in checks if check.name in _SHOWN]
+    return named or [check for check in checks if not check.passed and check.group == "enter"][:_MOST_FAILED]
+
+
+def _number(check: Check) -> str:
+    value = "unknown" if check.value is None else f"{check.value:.3g}"
+    interval = "" if check.lower is None or check.upper is None else f" [{check.lower:.3g}, {check.upper:.3g}]"
+    return f"{value}{interval}: {'passed' if check.passed else 'failed'}"

@@ -1,0 +1,82 @@
+"""Folds that were worked already, in a bucket: a weekly retraining adds one, and reads the others.
+
+`folds/<key>.npz` holds plain arrays. What is damaged, or not what it should be, is worked again and written over.
+"""
+
+from dataclasses import asdict
+
+import numpy as np
+
+from models.walk_forward.fold import Done
+from shared.ensemble.arrays import pack, unpack
+from shared.ensemble.manifest import Interval
+from shared.errors import BadBundle
+from shared.stores.ports import Bucket
+from shared.types import FloatArray
+
+ROOT = "folds/"
+_ARRAYS = ("probabilities", "volatility_only", "volatility", "p_vote")
+_NAMES = (*_ARRAYS, "training", "calibrating", "numbers")
+_SUMS_TO_ONE = 1e-5
+
+
+def kept(cache: Bucket | None, key: str, *, rows: int) -> Done | None:
+    """The stored fold of so many rows, or None where there is none that can be used."""
+    blob = None if cache is None else cache.get(_path(key))
+    if blob is None:
+        return None
+    try:
+        found = unpack(blob.data, _NAMES, what=_path(key))
+        return _read(found, rows)
+    except (BadBundle, ValueError, TypeError, OverflowError):
+        return None
+
+
+def keep(cache: Bucket | None, key: str, done: Done) -> None:
+    """Store a fold under its key."""
+    if cache is None:
+        return
+    numbers = np.array([float(done.trees), float(done.known_at), done.seconds])
+    arrays = {name: getattr(done, name).astype("<f8") for name in _ARRAYS}
+    intervals = {name: _written(getattr(done, name)) for name in ("training", "calibrating")}
+    cache.put(_path(key), pack({**arrays, **intervals, "numbers": numbers.astype("<f8")}))
+
+
+def _path(key: str) -> str:
+    return f"{ROOT}{key}.npz"
+
+
+def _written(part: Interval) -> FloatArray:
+    return np.array(list(asdict(part).values()), dtype="<f8")
+
+
+def _read(found: dict[str, FloatArray], rows: int) -> Done:
+    """Raises `ValueError` where an array has another shape, or probabilities are none."""
+    shapes = {"probabilities": (rows, 3), "volatility_only": (rows, 3), "volatility": (rows,), "p_vote": (rows,)}
+    shapes |= {"training": (5,), "calibrating": (5,), "numbers": (3,)}
+    for name, shape in shapes.items():
+        if found[name].shape != shape or found[name].dtype != np.dtype("<f8"):
+            raise ValueError(f"{name} is {found[name].dtype} of {found[name].shape}")
+    for name in ("probabilities", "volatility_only"):
+        told = found[name][~np.isnan(found[name]).any(axis=1)]
+        if len(told) and (told.min() < 0.0 or np.abs(told.sum(axis=1) - 1.0).max() > _SUMS_TO_ONE):
+            raise ValueError(f"{name} are no probabilities")
+    trees, known_at, seconds = found["numbers"].tolist()
+    return Done(
+        probabilities=found["probabilities"],
+        volatility_only=found["volatility_only"],
+        volatility=found["volatility"],
+        p_vote=found["p_vote"],
+        training=_interval(found["training"]),
+        calibrating=_interval(found["calibrating"]),
+        trees=int(trees),
+        known_at=int(known_at),
+        seconds=seconds,
+    )
+
+
+def _interval(numbers: FloatArray) -> Interval:
+    from_at, to_at, label_end_at, rows, effective = numbers.tolist()
+    return Interval(
+        from_at=int(from_at), to_at=int(to_at), label_end_at=int(label_end_at), rows=int(rows), effective_rows=effective
+    )

@@ -1,0 +1,84 @@
+"""One fold: fit as a training at its instant would, and say what that bundle says of the rows that come after."""
+
+import hashlib
+import time
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from models.drafts import draft, interval
+from models.recipe import fit, parts_of
+from models.walk_forward.calm import volatility_only
+from models.walk_forward.plan import VOLATILITY, Task, finite_rows
+from shared.ensemble import predict
+from shared.ensemble.manifest import Interval
+from shared.ensemble.predict import PROBABILITY_DIGITS, predict_rows
+from shared.types import FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What a fold said of its m rows; NaN where it could say nothing. `p_vote` and `volatility` are NaN without that head."""
+
+    probabilities: FloatArray
+    volatility_only: FloatArray
+    volatility: FloatArray
+    p_vote: FloatArray
+    training: Interval
+    calibrating: Interval
+    trees: int
+    known_at: int
+    seconds: float
+
+
+def worked(task: Task) -> Done:
+    """Fit and predict. The numbers depend on nothing but the task."""
+    began = time.perf_counter()
+    parts = parts_of(task.known, task.settings)
+    fitted = fit(parts, task.known, task.settings, seed=task.seed, tell=lambda _text, _share: None)
+    bundle = draft(
+        fitted,
+        task.settings,
+        version=f"fold-{task.closed_at}",
+        as_of=task.closed_at,
+        data_hash="",
+        commit="",
+        seed=task.seed,
+        parent=None,
+    )
+    rows, warm = finite_rows(task.asked, parts.training.names)
+    probabilities = np.full((len(rows), 3), np.nan)
+    probabilities[warm] = np.round(predict_rows(rows[warm], bundle), PROBABILITY_DIGITS)
+    calm, known = finite_rows(task.asked, VOLATILITY)
+    beside = np.full((len(rows), 3), np.nan)
+    beside[known] = np.round(
+        volatility_only(parts, calm[known], VOLATILITY, task.settings.learning, seed=task.seed), PROBABILITY_DIGITS
+    )
+    said = predict(task.asked, task.votes, bundle)
+    nothing = np.full(len(rows), np.nan)
+    return Done(
+        probabilities=probabilities,
+        volatility_only=beside,
+        volatility=nothing if said.volatility is None else said.volatility,
+        p_vote=nothing if said.p_vote is None else said.p_vote,
+        training=interval(parts.training),
+        calibrating=interval(parts.calibration),
+        trees=len(fitted.forest.roots),
+        known_at=int(max(parts.training.end_at.max(), parts.calibration.end_at.max())),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def key_of(task: Task, recipe: str) -> str:
+    """The name of the fold's result: recipe, seed, and every number that it learns from or predicts."""
+    digest = hashlib.sha256(f"{recipe} {task.seed} {task.closed_at} {task.from_at} {task.to_at}".encode())
+    for source in (task.known, task.asked, task.votes):
+        for each in fields(source):
+            value = getattr(source, each.name)
+            if isinstance(value, np.ndarray):
+                plain = np.ascontiguousarray(value)
+                digest.update(f"{each.name} {plain.dtype.newbyteorder('<')} {plain.shape}".encode())
+                digest.update(plain.astype(plain.dtype.newbyteorder("<"), copy=False).tobytes())
+            else:
+                digest.update(repr(value).encode())
+    return digest.hexdigest()

@@ -1,0 +1,29 @@
+"""The walk of a policy that asks no model: nothing is learned or predicted, and money alone judges its replay."""
+
+import numpy as np
+
+from models.gate.types import Rows
+from models.labels import barriers_of
+from models.walk_forward.types import Walked
+from shared.settings import Settings
+from shared.types import Features
+
+
+def unasked(computed: Features, settings: Settings) -> Walked:
+    """No folds, and no prediction on any row."""
+    none, nothing = np.zeros(0, dtype=np.int64), np.zeros((0, 3))
+    return Walked(
+        recipe=f"none-{settings.risk.policy}",
+        barriers=barriers_of(settings.learning),
+        folds=(),
+        probabilities=np.full((len(computed.as_of), 3), np.nan),
+        rows=Rows(
+            as_of=none,
+            end_at=none,
+            label=none.astype(np.int8),
+            weight=np.zeros(0),
+            probabilities=nothing,
+            volatility_only=nothing,
+            known_at=none,
+        ),
+    )

@@ -1,0 +1,143 @@
+"""The models there are: which one serves, which one challenges it, and how both have come out."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from functions import wiring
+from scripts.console import duration, emit, json_option, jst
+from scripts.here import Here, opened
+from scripts.registry import Found, look, registry_of
+from shared import features
+from shared.jst import jst_day
+from shared.stores.bundles import Pointer
+from shared.stores.candles import CandleWindows
+from shared.types import Timeframe
+from shared.watch import shadow
+from shared.watch.scores import Score
+
+MOST_MOVES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One bundle as it is told. `age_seconds` is that of its data."""
+
+    version: str
+    role: str
+    verdict: str
+    policy: str | None
+    data_end_at: int | None
+    age_seconds: float | None
+    wrong: str
+
+
+@click.command()
+@json_option
+def command(*, as_json: bool) -> None:
+    """List the models: champion, challenger and the others, what the gate said of each, and how live predictions came out.
+
+    Reads only. The scores are of the candles that the ticks' window still holds, some ten days, where champion and challenger
+    (if there is one) both spoke; each counts by how independent its label is.
+    """
+    with opened() as here:
+        registry = registry_of(here)
+        pointer, now_ms = registry.current(), here.clock.now_ms()
+        found = [look(here, registry, version) for version in registry.versions()]
+        archived = registry.archived()
+        scores = live_scores(here, pointer, found, now_ms=now_ms)
+    rows = [_row(one, pointer, now_ms) for one in reversed(found)]
+    data = {"pointer": pointer, "models": rows, "archived": archived, "live": scores}
+    emit(data, "\n".join(_lines(pointer, rows, archived, scores, now_ms)), as_json=as_json)
+
+
+def live_scores(here: Here, pointer: Pointer | None, found: list[Found], *, now_ms: int) -> Mapping[str, Score]:
+    """How champion and challenger came out on the candles of the stored window that both spoke of."""
+    bundles = {one.version: one.bundle for one in found if one.bundle is not None}
+    named = [] if pointer is None else [name for name in (pointer.version, pointer.challenger) if name in bundles]
+    windows = CandleWindows(wiring.bucket_for(here.settings))
+    candles = {frame: windows.load(frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    known = {frame: part for frame, part in candles.items() if part is not None}
+    if not named or len(known) < len(candles):
+        return {}
+    quarters = known[Timeframe.M15]
+    days = here.bot.days(since=jst_day(int(quarters.closed_at[0])), until=jst_day(now_ms))
+    record = shadow.records(days)
+    atr_jpy = features.compute(known).column("atr_14")
+    questions = {name: bundles[name] for name in named}
+    barriers = {bundle.barriers for bundle in questions.values() if bundle is not None}
+    if len(barriers) == 1:
+        return shadow.scored(record, quarters, atr_jpy, barriers.pop(), versions=tuple(named))
+    return {
+        name: score
+        for name, bundle in questions.items()
+        if bundle is not None
+        for score in shadow.scored(record, quarters, atr_jpy, bundle.barriers, versions=(name,)).values()
+    }
+
+
+def _row(found: Found, pointer: Pointer | None, now_ms: int) -> Row:
+    roles = (
+        {} if pointer is None else {pointer.previous: "previous", pointer.challenger: "challenger", pointer.version: "champion"}
+    )
+    manifest = None if found.bundle is None else found.bundle.manifest
+    return Row(
+        version=found.version,
+        role=roles.get(found.version, ""),
+        verdict=found.verdict,
+        policy=None if manifest is None else manifest.policy,
+        data_end_at=None if manifest is None else manifest.as_of,
+        age_seconds=None if manifest is None else (now_ms - manifest.as_of) / 1000,
+        wrong=found.wrong,
+    )
+
+
+def _lines(
+    pointer: Pointer | None, rows: list[Row], archived: list[str], scores: Mapping[str, Score], now_ms: int
+) -> Iterator[str]:
+    if pointer is None:
+        yield "champion    none: nothing is entered; `scripts/bot train` makes one"
+    else:
+        since = f" since {jst(pointer.champion_since)}" if pointer.champion_since is not None else ""
+        yield f"champion    {pointer.version}{since}"
+        beside = f" since {jst(pointer.challenger_since)}" if pointer.challenger_since is not None else ""
+        yield f"challenger  {pointer.challenger or 'none'}{beside}"
+        ended = "never told" if pointer.retrained_at is None else f"{duration((now_ms - pointer.retrained_at) / 1000)} ago"
+        yield f"retraining  last ended: {ended}"
+    yield ""
+    yield from _table(rows)
+    if archived:
+        yield f"archived    {len(archived)}, the newest {archived[-1]}"
+    yield from _scores(scores)
+    yield from _history(pointer)
+
+
+def _table(rows: list[Row]) -> Iterator[str]:
+    width = max([len(row.version) for row in rows], default=7)
+    yield f"{'version':<{width}}  {'role':<10}  {'verdict':<13}  {'policy':<8}  data ended"
+    for row in rows:
+        ended = "" if row.age_seconds is None else f"{duration(row.age_seconds)} ago"
+        told = f"{row.version:<{width}}  {row.role:<10}  {row.verdict:<13}  {row.policy or '':<8}  {ended or row.wrong}"
+        yield told.rstrip()
+
+
+def _scores(scores: Mapping[str, Score]) -> Iterator[str]:
+    yield ""
+    if not scores:
+        yield "live        no candle that a model spoke of has its outcome yet"
+    for version, one in scores.items():
+        hit = "-" if one.hit_rate is None else f"{one.hit_rate:.3f}"
+        yield (
+            f"live        {version}: log loss {one.log_loss:.4f}, hit rate {hit}, calibration error "
+            f"{one.calibration_error:.3f} on {one.rows} candles worth {one.effective_rows:.1f} independent ones"
+        )
+
+
+def _history(pointer: Pointer | None) -> Iterator[str]:
+    moves: tuple[Any, ...] = () if pointer is None else pointer.history[-MOST_MOVES:]
+    if moves:
+        yield ""
+    for move in reversed(moves):
+        yield f"{jst(move.at)}  {move.what:<9}  {move.version} by {move.by}: {move.why}"

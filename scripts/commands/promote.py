@@ -1,0 +1,41 @@
+"""Let a model bundle serve."""
+
+import click
+
+from scripts.console import emit, json_option
+from scripts.here import opened, who_asks
+from scripts.registry import look, moved, pointer_lines, registry_of
+from shared.errors import UserError
+
+
+@click.command()
+@click.argument("version")
+@click.option("--reason", default="asked for", show_default=True, help="Why, for the history and the audit.")
+@click.option("--by", help="Who asks; the user of this machine unless told.")
+@json_option
+def command(*, version: str, reason: str, by: str | None, as_json: bool) -> None:
+    """Let the bundle VERSION serve; it comes back from the archive if it lies there.
+
+    It must load as a tick loads it, and its checks must let it serve. Whether it may enter is the gate's word: in live mode a
+    bundle without proof serves and enters nothing.
+    """
+    who = by or who_asks()
+    with opened() as here:
+        registry = registry_of(here)
+        found = look(here, registry, version)
+        if found.bundle is None:
+            known = ", ".join([*registry.versions(), *registry.archived()][-5:]) or "none yet: scripts/bot train"
+            raise UserError(f"{version} cannot serve: {found.wrong}", remedy=f"the newest there are: {known}")
+        if not found.bundle.manifest.verdict.may_serve:
+            raise UserError(
+                f"{version} may not serve: its own checks failed", remedy="`scripts/bot models` lists the bundles that may"
+            )
+        now_ms, before = here.clock.now_ms(), registry.current()
+        after = moved(lambda: registry.promote(version, at=now_ms, why=reason, by=who))
+        changed = before is None or before.version != version
+        if changed:
+            here.bot.audit({"promote": version}, who=who, why=reason, now_ms=now_ms)
+    head = f"{version} {'serves now' if changed else 'serves already: nothing was changed'}"
+    proof = [] if found.bundle.may_enter else ["proof     none: in live mode it enters nothing; on paper it trades"]
+    data = {"promoted": changed, "may_enter": found.bundle.may_enter, "pointer": after, "who": who, "why": reason}
+    emit(data, "\n".join([head, *pointer_lines(before, after), *proof]), as_json=as_json)

@@ -1,0 +1,35 @@
+"""Let the model serve that served before."""
+
+import click
+
+from scripts.console import emit, json_option
+from scripts.here import opened, who_asks
+from scripts.registry import look, moved, pointer_lines, registry_of
+from shared.errors import BadBundle, NotThere, UserError
+
+
+@click.command()
+@click.option("--reason", default="asked for", show_default=True, help="Why, for the history and the audit.")
+@click.option("--by", help="Who asks; the user of this machine unless told.")
+@json_option
+def command(*, reason: str, by: str | None, as_json: bool) -> None:
+    """Let the model serve that served before the present one. Asks nothing.
+
+    A second rollback goes one further back; `promote VERSION` undoes one. The next tick decides with the older model.
+    """
+    who = by or who_asks()
+    with opened() as here:
+        registry = registry_of(here)
+        now_ms, before = here.clock.now_ms(), registry.current()
+        try:
+            after = moved(lambda: registry.rollback(at=now_ms, why=reason, by=who))
+        except (NotThere, BadBundle) as error:
+            raise UserError(
+                f"nothing was rolled back: {error}",
+                remedy="`scripts/bot models` lists what there is; `scripts/bot promote VERSION` lets one serve",
+            ) from error
+        here.bot.audit({"rollback": after.version}, who=who, why=reason, now_ms=now_ms)
+        found = look(here, registry, after.version)
+    wrong = [f"WRONG     it does not load: {found.wrong}; nothing is entered until another one serves"] if found.wrong else []
+    data = {"pointer": after, "before": before.version if before else None, "loads": not found.wrong, "who": who, "why": reason}
+    emit(data, "\n".join([f"rolled back to {after.version}", *pointer_lines(before, after), *wrong]), as_json=as_json)

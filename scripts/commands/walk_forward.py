@@ -1,0 +1,242 @@
+"""Retrain on the schedule that live would have had, replay what the models said out of sample, and ask the gate."""
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from functions import wiring
+from scripts.console import Progress, emit, json_option, progress
+from shared.errors import UserError
+from shared.types import Timeframe
+
+if TYPE_CHECKING:
+    from models.bench.declared import DataSet
+    from scripts.walks import Run
+    from shared.backtest.service import Place
+    from shared.settings import Settings
+
+OPTIONS = {"candles": "--candles", "candles_4h": "--candles", "start": "--from", "end": "--to", "timeframe": "--timeframe"}
+SPENT_ON_FOLDS, SPENT_ON_SHUFFLES = 0.80, 0.10
+
+
+@click.command()
+@click.option(
+    "--candles",
+    "paths",
+    multiple=True,
+    metavar="FILE",
+    help="A candle file (15m or 1m; 4h ones beside it for a longer history), or archive. Repeatable.  [default: archive]",
+)
+@click.option("--from", "start", metavar="TIME", help="The first decision.  [default: when there is enough to learn from]")
+@click.option("--to", "end", metavar="TIME", help="No decision after it.  [default: the last candle]")
+@click.option("--every", type=click.IntRange(1, 366), help="Days between retrainings.  [default: retrain.every_days]")
+@click.option(
+    "--timeframe", type=click.Choice(["15m", "1m"]), default="15m", show_default=True, help="The resolution of the replay."
+)
+@click.option("--profile", metavar="NAME", help="A named overlay of settings, like trend or phase22.")
+@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="A setting, like learning.row_step=4. Repeatable.")
+@click.option("--jobs", type=click.IntRange(0, 256), help="Processes; 0: one a core.  [default: retrain.jobs]")
+@click.option("--no-cache", is_flag=True, help="Fit every fold, also those that the bucket holds already.")
+@click.option("--report", type=click.Path(path_type=Path), help="The report's folder.  [default: the data folder's walk-ID]")
+@json_option
+def command(
+    *,
+    paths: tuple[str, ...],
+    start: str | None,
+    end: str | None,
+    every: int | None,
+    timeframe: str,
+    profile: str | None,
+    changes: tuple[str, ...],
+    jobs: int | None,
+    no_cache: bool,
+    report: Path | None,
+    as_json: bool,
+) -> None:
+    """Walk forward: retrain as live would have done it, and trade only what no model had seen.
+
+    Every run counts in the trial log. Folds are kept in the bucket, so that a week later one more is fitted and no other.
+    Times are like 2026-02-01 or 2026-02-01T09:00:00+09:00, on a full quarter of an hour; without an offset they are UTC.
+    """
+    from models.bench.declared import BadStudy
+    from scripts.walks import data_of, lines_of
+    from shared.backtest.job import BadJob
+    from shared.stores.trials import TrialLog
+
+    began = time.monotonic()
+    place = wiring.backtest_place(wiring.settings_from(os.environ), os.environ)
+    try:
+        settings = _settings(place, profile, changes, every=every, jobs=jobs)
+        asked = _asked(paths, start, end)
+        with progress("walk-forward", 100) as bar:
+            run = walk(place, settings, asked, Timeframe(timeframe), bar, cached=not no_cache)
+            bar.describe("report")
+            folder = report or settings.home_path / f"walk-{run.proof.trial.id[:12]}"
+            files = _files(run)
+            _write(folder, files)
+            TrialLog(place.documents).append(run.proof.trial)
+    except BadStudy as error:
+        told = str(error).removeprefix(error.field).strip()
+        raise UserError(f"{OPTIONS.get(error.field, error.field)} {told}", remedy=error.remedy) from error
+    except BadJob as error:
+        raise UserError(f"{OPTIONS.get(error.field, error.field)} {error.found}", remedy=error.remedy) from error
+    finally:
+        place.documents.close()
+    took = time.monotonic() - began
+    emit(data_of(run, folder, files, took), "\n".join(lines_of(run, folder, took)), as_json=as_json)
+
+
+def _settings(
+    place: "Place", profile: str | None, changes: tuple[str, ...], *, every: int | None, jobs: int | None
+) -> "Settings":
+    from scripts.commands.backtest import change
+
+    overrides: dict[str, Any] = {}
+    told = dict(change(text) for text in changes)
+    told |= {name: value for name, value in {"retrain.every_days": every, "retrain.jobs": jobs}.items() if value is not None}
+    for name, value in told.items():
+        *groups, last = name.split(".")
+        level = overrides
+        for group in groups:
+            level = level.setdefault(group, {})
+        level[last] = value
+    return place.load(profile=profile, overrides=overrides)
+
+
+def _asked(paths: tuple[str, ...], start: str | None, end: str | None) -> "DataSet":
+    """The data set: one file or the archive, and at most one file of 4h candles beside it."""
+    from models.bench.declared import ARCHIVE, DataSet
+    from shared.backtest.job import instant
+    from shared.market.candles import read_file
+
+    slow = [path for path in paths if path != ARCHIVE and len(paths) > 1 and read_file(Path(path)).timeframe is Timeframe.H4]
+    fast = [path for path in paths if path not in slow] or ([ARCHIVE] if not paths else [])
+    if len(fast) != 1 or len(slow) > 1:
+        raise UserError(
+            f"--candles was given {len(fast)} times for decisions and {len(slow)} times for 4h history",
+            remedy="give one file of 15m or 1m candles (or archive), and at most one of 4h candles",
+        )
+    return DataSet(
+        name=Path(fast[0]).name,
+        candles=fast[0],
+        candles_4h=slow[0] if slow else None,
+        start_at=None if start is None else instant("start", start),
+        end_at=None if end is None else instant("end", end),
+    )
+
+
+def walk(place: "Place", settings: "Settings", asked: "DataSet", timeframe: Timeframe, bar: Progress, *, cached: bool) -> "Run":
+    """Load, walk, replay and judge; `place` is not written to but for folds."""
+    from models.bench.candles import load
+    from models.dataset import build
+    from models.labels import costs_of
+    from models.proof import Asked, prove
+    from models.walk_forward import shuffled_skills, unasked, walk_forward
+    from scripts.walks import Run
+    from shared import features, pipeline
+    from shared.backtest.prepare import rules_of
+    from shared.stores.trials import TrialLog
+
+    seconds: dict[str, float] = {}
+    tell = _Told(bar)
+    learns = settings.risk.policy == "barrier"
+    with _timed(seconds, "reading", tell, "candles", 0.0):
+        loaded = load(asked, archive=place.source, timeframe=timeframe, learning_days=settings.learning.days if learns else 0)
+    with _timed(seconds, "features", tell, "features", 0.0):
+        computed = features.compute(loaded.candles)
+        stages = pipeline.stages(loaded.candles, bundle=None, settings=settings, computed=computed)
+    walked, shuffled = unasked(computed, settings), None
+    if learns:
+        with _timed(seconds, "labels", tell, "labels", 0.0):
+            costs = costs_of(settings, rules_of(settings))
+            dataset = build(loaded.candles, settings.learning, days=None, computed=computed, costs=costs)
+        ends = {"first_at": loaded.start_at, "end_at": loaded.end_at, "jobs": settings.retrain.jobs}
+        seed = settings.learning.seed
+        with _timed(seconds, "folds", tell, "folds", 0.0):
+            walked = walk_forward(
+                dataset,
+                computed,
+                settings,
+                seed=seed,
+                cache=place.bucket if cached else None,
+                on_progress=tell.part(0.0, SPENT_ON_FOLDS),
+                **ends,
+            )
+        with _timed(seconds, "shuffles", tell, "shuffled labels", SPENT_ON_FOLDS):
+            part = tell.part(SPENT_ON_FOLDS, SPENT_ON_SHUFFLES)
+            shuffled = shuffled_skills(dataset, computed, settings, seed=seed, on_progress=part, **ends)
+    with _timed(seconds, "replay", tell, "replay and gate", SPENT_ON_FOLDS + SPENT_ON_SHUFFLES):
+        question = Asked(
+            walked=walked,
+            stages=stages,
+            candles=loaded.candles,
+            minutes=loaded.minutes,
+            settings=settings,
+            start_at=loaded.start_at,
+            end_at=loaded.end_at,
+            history=TrialLog(place.documents).all(),
+            recorded_at=place.clock.now_ms(),
+            notes=loaded.notes,
+        )
+        proof = prove(question if shuffled is None else replace(question, shuffled=shuffled))
+    return Run(loaded=loaded, walked=walked, proof=proof, settings=settings, seconds=seconds)
+
+
+class _Told:
+    """Progress of the whole from the progress of its parts."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._shown = 0
+
+    def __call__(self, text: str, share: float) -> None:
+        self._bar.describe(text)
+        now = max(self._shown, round(100 * share))
+        self._bar.advance(now - self._shown)
+        self._shown = now
+
+    def part(self, start: float, share: float) -> Any:
+        return lambda text, done: self(text, start + share * min(1.0, done))
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], name: str, tell: _Told, text: str, share: float) -> Iterator[None]:
+    tell(text, share)
+    began = time.perf_counter()
+    yield
+    seconds[name] = round(time.perf_counter() - began, 3)
+
+
+def _files(run: "Run") -> dict[str, bytes]:
+    """The report of the replay, and the verdict beside it."""
+    from scripts.console import to_json
+    from scripts.walks import walk_of
+    from shared.backtest.outcome import title_of
+    from shared.report import files
+
+    made = files(
+        run.proof.replayed,
+        run.proof.performance,
+        candles=run.loaded.candles[Timeframe.M15],
+        title=f"Walk-forward, {title_of(run.proof.replayed)}",
+        settings=run.settings,
+        parquet=False,
+    )
+    return {**made, "verdict.json": (to_json({**walk_of(run), "verdict": run.proof.verdict}) + "\n").encode()}
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be written ({error.strerror})", remedy="choose another folder with --report"
+        ) from error

@@ -1,0 +1,104 @@
+"""A walk-forward's result, as a person reads it in the terminal and as JSON."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.gate import in_words, table
+from scripts.backtests import DASH, lines
+from shared.backtest.outcome import Outcome, summary_of
+
+if TYPE_CHECKING:
+    from models.bench.candles import Loaded
+    from models.proof import Proof
+    from models.walk_forward import Walked
+    from shared.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What one walk gave, and the seconds that each part of it took."""
+
+    loaded: "Loaded"
+    walked: "Walked"
+    proof: "Proof"
+    settings: "Settings"
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def walk_of(run: Run) -> dict[str, Any]:
+    """What was fitted: the same for the same candles, settings and code."""
+    folds = run.walked.folds
+    return {
+        "recipe": run.walked.recipe,
+        "retrainings": len(folds),
+        "every_days": run.settings.retrain.every_days,
+        "trees": sum(fold.trees for fold in folds),
+        "rows_learned": sum(fold.training.rows + fold.calibrating.rows for fold in folds),
+        "rows_predicted": len(run.walked.rows),
+        "independent_rows_predicted": round(run.walked.rows.effective, 1),
+        "trials": run.proof.trials,
+    }
+
+
+def data_of(run: Run, folder: Path, files: Mapping[str, bytes], took: float) -> dict[str, Any]:
+    """Everything for `--json`: the replay, the models, the evidence, the verdict, and where the files are."""
+    outcome = Outcome(replayed=run.proof.replayed, performance=run.proof.performance, complete=True)
+    return {
+        **summary_of(outcome),
+        **walk_of(run),
+        "folds": run.walked.folds,
+        "folds_cached": sum(fold.cached for fold in run.walked.folds),
+        "random_entries": run.proof.evidence.money and run.proof.evidence.money.random,
+        "shuffled_skills": run.proof.evidence.shuffled,
+        "verdict": run.proof.verdict,
+        "seconds": run.seconds,
+        "files": {name: str(folder / name) for name in files},
+        "took_seconds": round(took, 3),
+    }
+
+
+def lines_of(run: Run, folder: Path, took: float) -> list[str]:
+    """The summary and the gate's table, a line each."""
+    walk, folds = walk_of(run), run.walked.folds
+    outcome = Outcome(replayed=run.proof.replayed, performance=run.proof.performance, complete=True)
+    told = lines(outcome, report=str(folder / "report.html"), took_seconds=took)
+    kept = sum(fold.cached for fold in folds)
+    spent = ", ".join(f"{name} {value:.1f}" for name, value in run.seconds.items())
+    predicted = f"{walk['rows_predicted']:,} rows predicted, worth {walk['independent_rows_predicted']:,.0f} independent ones"
+    recipe = f"{walk['retrainings']:,} models of recipe {walk['recipe']}, one every {walk['every_days']} days"
+    models = [
+        f"retrainings  {recipe}; {kept:,} were in the cache",
+        f"learned      {walk['trees']:,} trees from {walk['rows_learned']:,} rows; {predicted}",
+    ]
+    rows = table(run.proof.verdict)
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    checks = [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[5].ljust(6), row[4]]).rstrip()
+        for row in rows
+    ]
+    return [
+        *told[:-2],
+        *(models if folds else ["retrainings  none: this policy asks no model"]),
+        f"chance       {_chance(run) or DASH}",
+        f"verdict      {in_words(run.proof.verdict)}",
+        "",
+        *checks,
+        "",
+        *told[-2:],
+        f"seconds      {spent}",
+    ]
+
+
+def _chance(run: Run) -> str:
+    """What random entries with the same barriers brought."""
+    money = run.proof.evidence.money
+    if money is None or not len(money.random):
+        return ""
+    own = money.own if money.own is not None else float(money.net_rates.mean())
+    low, middle, high = 100 * np.quantile(money.random, [0.05, 0.5, 0.95])
+    what = "a day" if money.own is not None else "a trade"
+    return f"{100 * own:+.3f} % {what}; {len(money.random)} random draws {middle:+.3f} % ({low:+.3f} to {high:+.3f})"

@@ -1,0 +1,131 @@
+"""The page, the data and the Markdown of a study: the same result gives the same bytes, and text stays text."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from models.bench import draw, files, markdown, tables
+from models.bench.result import Estimate, finite
+from tests.made_results import VARIANTS, made_result
+
+HOSTILE = '</title><script>document.body.dataset.owned="yes"</script><img src=x>{{ 7 * 7 }} | a'
+
+
+@pytest.fixture(scope="module")
+def result():
+    return made_result(passed=("trend",))
+
+
+def test_the_same_result_gives_the_same_bytes(result):
+    again = made_result(passed=("trend",))
+    assert files(result, command="bot study x") == files(again, command="bot study x")
+    assert set(files(result)) == {"study.html", "study.json", "study.md"}
+
+
+def test_the_answer_names_what_may_enter(result):
+    assert tables.verdict(result) == (
+        "2 of 8 passed the gate and may enter: trend on bitbank 2018; trend on Binance x ECB 2023-25."
+    )
+    assert tables.verdict(made_result()) == "Nothing here may enter: none of the 8 tries passed the gate."
+    alone = made_result()
+    held = replace(alone.held[0], tried=alone.held[0].tried[:1])
+    assert tables.verdict(replace(alone, held=(held,))) == "It may not enter: it did not pass the gate."
+
+
+def test_every_variant_stands_in_every_table_with_what_it_failed(result):
+    for held in result.held:
+        money, learned, gate, denied = tables.all_of(held)
+        assert [row[0].text for row in money.rows] == [*VARIANTS, "buy and hold"]
+        assert [row[0].text for row in learned.rows] == list(VARIANTS[:3]), "trend asks no model"
+        assert [cell.text for cell in gate.head[2:]] == list(VARIANTS)
+        assert [row[0].text for row in denied.rows] == list(VARIANTS)
+        for row, tried in zip(money.rows, held.tried, strict=False):
+            assert row[-1].text == ("yes" if tried.variant == "trend" else "no")
+            assert row[-1].title == ("" if tried.variant == "trend" else "deflated_sharpe, calibration_error")
+        assert all(len(row) == len(money.head) for row in money.rows)
+
+
+def test_a_check_says_its_value_its_limit_and_whether_it_passed(result):
+    gate = tables.gate(result.held[0])
+    told = {row[0].text: [cell.text for cell in row[1:]] for row in gate.rows}
+    assert told["deflated sharpe"] == ["0.95", "0.31 ✗", "0.31 ✗", "0.31 ✗", "0.97 ✓"]
+    assert told["calibration error"][1] == "– ✗", "what is not known has not passed"
+    assert told["trials"] == ["a note", "12,345", "12,345", "12,345", "12,345"]
+    assert gate.rows[0][0].title == "above: log-loss skill"
+
+
+@pytest.mark.parametrize(
+    ("found", "text", "tone"),
+    [
+        (Estimate(value=0.01, low=0.001, high=0.02), "+1.00 % [+0.10, +2.00]", "good"),
+        (Estimate(value=-0.01, low=-0.02, high=-0.001), "-1.00 % [-2.00, -0.10]", "bad"),
+        (Estimate(value=0.01, low=-0.01, high=0.03), "+1.00 % [-1.00, +3.00]", ""),
+        (Estimate(value=0.01), "+1.00 %", ""),
+        (Estimate(), "–", ""),
+    ],
+)
+def test_an_interval_is_good_or_bad_only_where_it_leaves_zero_out(found, text, tone):
+    cell = tables.estimate(found)
+    assert (cell.text, cell.tone) == (text, tone)
+
+
+def test_text_from_outside_stays_text(result):
+    held = replace(result.held[0], name=HOSTILE)
+    hostile = replace(result, name=HOSTILE, question=HOSTILE, notes=(HOSTILE,), says={HOSTILE: HOSTILE}, held=(held,))
+    page = files(hostile)["study.html"].decode()
+    assert page.count("<script>") == 1
+    assert "<img" not in page
+    assert page.count("{{ 7 * 7 }}") >= 5
+    assert "http" not in re.sub(r"http-equiv", "", page)
+
+
+def test_the_data_is_json_without_anything_undefined(result):
+    told = json.loads(files(result)["study.json"])
+    assert told["verdict"] == tables.verdict(result)
+    assert told["held"][0]["tried"][3]["learned"] is None
+    assert len(told["held"][0]["tried"][0]["curve"]["own"]) == 240
+    assert finite({"a": [float("nan"), 1.0], "b": (float("inf"),)}) == {"a": [None, 1.0], "b": [None]}
+
+
+def test_the_markdown_says_what_the_page_says_and_no_place_of_this_machine(result):
+    text = markdown(result, command="scripts/bot study docs/studies/profiles.yaml")
+    assert "    scripts/bot study docs/studies/profiles.yaml\n" in text
+    assert "| trend | +39.1 % |" in text
+    assert "data `00112233aabbccdd`" in text
+    assert "**2 of 8 passed the gate" in text
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(rows) > 40
+    assert all(line.endswith("|") for line in rows)
+    assert "/tmp" not in text
+    assert "/home" not in text
+
+
+def test_a_cell_cannot_break_a_table_of_the_markdown(result):
+    tried = tuple(replace(one, variant=f"a|b {one.variant}") for one in result.held[0].tried)
+    text = markdown(replace(result, held=(replace(result.held[0], tried=tried),)))
+    row = next(line for line in text.splitlines() if "a\\|b default" in line)
+    assert len(re.split(r"(?<!\\)\|", row)) == len(tables.money(result.held[0]).head) + 2
+
+
+def test_the_picture_holds_every_line_and_all_of_it_inside():
+    held = made_result(days=2_000).held[0]
+    svg = str(draw.growth(held))
+    lines = re.findall(r'<polyline class="([\w-]+)" points="([^"]+)"', svg)
+    assert [name for name, _ in lines] == ["hold", "line-0", "line-1", "line-2", "line-3"]
+    for _, points in lines:
+        places = [tuple(map(float, point.split(","))) for point in points.split()]
+        assert 300 < len(places) <= draw.MOST_POINTS + 1
+        assert all(0 <= x <= draw.WIDTH and 0 <= y <= draw.HEIGHT for x, y in places)
+    assert "nan" not in svg
+
+
+def test_a_picture_without_days_or_movement_is_drawn_or_left_out():
+    held = made_result(days=1).held[0]
+    assert "polyline" in str(draw.growth(held))
+    first = held.tried[0]
+    flat = replace(first, curve=replace(first.curve, day_at=(), own=(), hold=()))
+    assert str(draw.growth(replace(held, tried=(flat,)))) == ""
+    assert str(draw.forest(Estimate(), [Estimate()])) == ""
+    assert "circle" in str(draw.forest(Estimate(value=0.0), [Estimate(value=0.0)]))
