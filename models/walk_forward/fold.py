@@ -15,6 +15,9 @@ from shared.ensemble.manifest import Interval
 from shared.ensemble.predict import PROBABILITY_DIGITS, predict_rows
 from shared.types import FloatArray
 
+OF_THE_META_HEAD = frozenset({"side", "strength", "long_net", "short_net"})
+"""What only the meta head learns from: without it, other rules of voting or other fees make the same fold."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
@@ -70,10 +73,13 @@ def worked(task: Task) -> Done:
 
 
 def key_of(task: Task, recipe: str) -> str:
-    """The name of the fold's result: recipe, seed, and every number that it learns from or predicts."""
+    """The name of the fold's result: recipe, seed, and every number that it learns from or predicts with."""
     digest = hashlib.sha256(f"{recipe} {task.seed} {task.closed_at} {task.from_at} {task.to_at}".encode())
-    for source in (task.known, task.asked, task.votes):
+    meta = task.settings.learning.meta_head
+    for source in (task.known, task.asked, *((task.votes,) if meta else ())):
         for each in fields(source):
+            if not meta and each.name in OF_THE_META_HEAD:
+                continue
             value = getattr(source, each.name)
             if isinstance(value, np.ndarray):
                 plain = np.ascontiguousarray(value)

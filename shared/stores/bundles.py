@@ -166,8 +166,7 @@ class BundleRegistry:
         moved = []
         for version in self.versions():
             as_of = None if version in stay | self._pointed() else self._as_of(version)
-            if as_of is not None and as_of < before_at:
-                self._put_away(version)
+            if as_of is not None and as_of < before_at and self._put_away(version):
                 moved.append(version)
         for version in set(self._begun()) - {*self.versions()}:
             if version in self.archived():
@@ -184,12 +183,15 @@ class BundleRegistry:
         except (BadBundle, ValueError, KeyError, TypeError):
             return None
 
-    def _put_away(self, version: str) -> None:
+    def _put_away(self, version: str) -> bool:
+        """Copy it, and take it away unless somebody points to it by now."""
         files = self.files(version, audit=True)
         for name in _sealed_last(files):
             self._put_once(_key(version, name, root=_ARCHIVE), files[name])
-        if version not in self._pointed():
-            self._take_away(version)
+        if version in self._pointed():
+            return False
+        self._take_away(version)
+        return True
 
     def _take_away(self, version: str) -> None:
         """The seal first: without it the rest is no bundle."""

@@ -114,6 +114,17 @@ def test_a_week_later_one_fold_is_new():
     assert [fold.cached for fold in after.folds] == [True, False]
 
 
+@pytest.mark.parametrize("meta", [False, True])
+def test_other_rules_of_voting_find_the_same_folds_unless_the_meta_head_learned_from_the_votes(meta):
+    bucket, settings = MemoryBucket(), quick_settings(meta_head=meta)
+    first = walked(settings=settings, back_days=5.0, cache=bucket)
+    milder = dataclasses.replace(settings, consensus=dataclasses.replace(settings.consensus, agreement=0.2))
+    again = walked(settings=milder, back_days=5.0, cache=bucket)
+    assert [fold.cached for fold in again.folds] == [not meta] * len(first.folds)
+    if not meta:
+        same(first, again)
+
+
 @pytest.mark.parametrize("damage", ["cut short", "flipped", "other shape", "no probabilities", "empty"])
 def test_a_damaged_fold_is_worked_again_and_replaced(damage):
     bucket = MemoryBucket()
