@@ -18,9 +18,12 @@ import numpy as np
 
 from models import calibrate, export, voting
 from models.dataset import DAY_MS, Dataset, Split, names_of, split
+from models.findings import refuse
 from models.heads import Heads, fit_heads
 from models.labels import barriers_of
+from models.leaks import inspect_split
 from models.members import NATIVE_FILES, Learner, Progress, differences, fit_all, member_of, weights_of
+from shared import outcomes
 from shared.ensemble.forest import Forest
 from shared.ensemble.manifest import CLASSES, META_INPUTS, Calibration, Member
 from shared.ensemble.predict import calibrated, logarithm, member_scores
@@ -85,14 +88,15 @@ def known_at(dataset: Dataset, settings: Settings, *, closed_at: int) -> Dataset
 
 
 def parts_of(known: Dataset, settings: Settings) -> Split:
-    """Training, calibration and validation, in the order of time. Raises `UserError` when one is too small."""
-    learning = settings.learning
-    return split(
-        known,
-        held_out_share=learning.validation_share,
-        embargo_ms=embargo_ms(settings),
-        row_step=learning.row_step,
-    )
+    """Training, calibration and validation, in the order of time.
+
+    Raises:
+        UserError: One is too small, or something of one part leaks into another: the leak is named.
+    """
+    learning, embargo = settings.learning, embargo_ms(settings)
+    parts = split(known, held_out_share=learning.validation_share, embargo_ms=embargo, row_step=learning.row_step)
+    refuse(inspect_split(parts, embargo_ms=embargo))
+    return parts
 
 
 def embargo_ms(settings: Settings) -> int:
@@ -184,6 +188,7 @@ def recipe_hash(settings: Settings, names: tuple[str, ...] | None = None) -> str
 def _code() -> str:
     """The hash of all code that a model depends on."""
     digest = hashlib.sha256((code_hash("shared.features") + code_hash("shared.ensemble")).encode())
+    digest.update(Path(outcomes.__file__).read_bytes())
     for name in _CODE:
         place = _MODELS / name
         for path in sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]:

@@ -6,22 +6,10 @@ A label covers the steps of `step_ms` in (as_of, end_at]. Source: Lopez de Prado
 
 import numpy as np
 
+from shared.outcomes import spans, uniqueness
 from shared.types import FloatArray, IntArray
 
-
-def uniqueness(as_of: IntArray, end_at: IntArray, *, step_ms: int) -> FloatArray:
-    """Each label's mean share of the instants that it covers, (n,) in (0, 1].
-
-    A step covered by c labels counts 1/c for each. The sum is the number of labels as independent ones would be counted.
-    """
-    if len(as_of) == 0:
-        return np.zeros(0)
-    first, last = _spans(as_of, end_at, step_ms)
-    size = int(last.max()) + 1
-    concurrent = np.cumsum(np.bincount(first, minlength=size) - np.bincount(last, minlength=size))
-    inverse = np.concatenate([[0.0], np.cumsum(1.0 / np.maximum(concurrent, 1))])
-    mean: FloatArray = (inverse[last] - inverse[first]) / (last - first)
-    return mean
+__all__ = ["effective_count", "sequential_bootstrap", "sequential_probabilities", "uniqueness"]
 
 
 def effective_count(as_of: IntArray, end_at: IntArray, *, step_ms: int) -> float:
@@ -34,7 +22,7 @@ def sequential_probabilities(as_of: IntArray, end_at: IntArray, drawn: IntArray,
 
     In proportion to the uniqueness that each would have among the drawn ones and itself: what overlaps little is preferred.
     """
-    first, last = _spans(as_of, end_at, step_ms)
+    first, last = spans(as_of, end_at, step_ms)
     size = int(last.max()) + 1 if len(last) else 1
     taken = np.cumsum(np.bincount(first[drawn], minlength=size) - np.bincount(last[drawn], minlength=size))
     return _shares(first, last, taken)
@@ -43,7 +31,7 @@ def sequential_probabilities(as_of: IntArray, end_at: IntArray, drawn: IntArray,
 def sequential_bootstrap(as_of: IntArray, end_at: IntArray, *, count: int, seed: int, step_ms: int) -> IntArray:
     """Draw `count` labels with replacement, (count,) positions, each by `sequential_probabilities` of those before it."""
     random = np.random.default_rng(seed)
-    first, last = _spans(as_of, end_at, step_ms)
+    first, last = spans(as_of, end_at, step_ms)
     taken = np.zeros(int(last.max()) + 1 if len(last) else 1, dtype=np.int64)
     drawn = np.empty(count, dtype=np.int64)
     for place, chance in enumerate(random.random(count)):
@@ -61,12 +49,3 @@ def _shares(first: IntArray, last: IntArray, taken: IntArray) -> FloatArray:
     mean = (inverse[last] - inverse[first]) / (last - first)
     shares: FloatArray = mean / mean.sum()
     return shares
-
-
-def _spans(as_of: IntArray, end_at: IntArray, step_ms: int) -> tuple[IntArray, IntArray]:
-    """The steps [first, last) that each label covers, counted from the earliest; one at the least."""
-    if not len(as_of):
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    start = int(as_of.min())
-    first = (as_of - start) // step_ms
-    return first, np.maximum((end_at - start) // step_ms, first + 1)

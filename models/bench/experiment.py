@@ -15,11 +15,13 @@ from models import dataset as rows
 from models.bench.candles import Loaded, load
 from models.bench.declared import BadStudy, Study, Variant
 from models.bench.result import Held, Result, Tried, curve, earned, learned
+from models.findings import refuse
 from models.gate import judge
-from models.gate.types import Rows, Trials
-from models.labels import costs_of
+from models.gate.types import Trials
+from models.labels import barriers_of, costs_of
+from models.leaks import inspect_dataset
 from models.proof import Asked, Proof, prove
-from models.walk_forward import shuffled_skills, walk_forward
+from models.walk_forward import shuffled_skills, unasked, walk_forward
 from models.walk_forward.types import Walked
 from shared import features, pipeline
 from shared.backtest.prepare import rules_of
@@ -31,7 +33,7 @@ from shared.settings import Settings
 from shared.stores.ports import Bucket
 from shared.stores.trials import TrialLog
 from shared.trials import History, Scalar, Trial, distinct, settings_hash, sharpes
-from shared.types import Barriers, Features, FloatArray
+from shared.types import Features, FloatArray
 
 KIND = "study"
 DEFAULT_VARIANT = Variant(name="default")
@@ -148,9 +150,12 @@ def _proven(case: _Case, loaded: Loaded, computed: Features, place: Place, study
     """Walk, replay, judge, and write the trial down."""
     settings, learns = case.settings, _learns(case.settings)
     try:
-        walked, shuffled = _walked(case, loaded, computed, place, tell) if learns else _unasked(computed, settings)
+        found = (
+            _walked(case, loaded, computed, place, tell) if learns else (unasked(computed, settings), np.zeros(0))
+        )
     except UserError as error:
         raise BadStudy(f"variants.{case.variant.name}", f"on {loaded.name}: {error}", remedy=error.remedy) from error
+    walked, shuffled = found
     tell("replay", 1.0 - SPENT_ON_REPLAY)
     proof = prove(
         Asked(
@@ -176,6 +181,7 @@ def _walked(case: _Case, loaded: Loaded, computed: Features, place: Place, tell:
     settings = case.settings
     costs = costs_of(settings, rules_of(settings))
     dataset = rows.build(loaded.candles, settings.learning, days=None, computed=computed, costs=costs)
+    refuse(inspect_dataset(dataset, loaded.candles, barriers=barriers_of(settings.learning)))
     ends = {"first_at": loaded.start_at, "end_at": loaded.end_at, "seed": case.seed, "jobs": place.jobs}
     walked = walk_forward(
         dataset,
@@ -192,28 +198,6 @@ def _walked(case: _Case, loaded: Loaded, computed: Features, place: Place, tell:
         dataset, computed, settings, on_progress=lambda text, share: tell(text, SPENT_ON_FOLDS + left * share), **ends
     )
     return walked, shuffled
-
-
-def _unasked(computed: Features, settings: Settings) -> tuple[Walked, FloatArray]:
-    """A policy that asks no model: nothing is predicted on any row."""
-    count = len(computed.as_of)
-    none, nothing = np.zeros(0, dtype=np.int64), np.zeros((0, 3))
-    walked = Walked(
-        recipe=f"none-{settings.risk.policy}",
-        barriers=Barriers(atr_multiple=settings.learning.barrier_atr, horizon_candles=settings.learning.horizon_candles),
-        folds=(),
-        probabilities=np.full((count, 3), np.nan),
-        rows=Rows(
-            as_of=none,
-            end_at=none,
-            label=none.astype(np.int8),
-            weight=np.zeros(0),
-            probabilities=nothing,
-            volatility_only=nothing,
-            known_at=none,
-        ),
-    )
-    return walked, np.zeros(0)
 
 
 def _changed(study: Study, case: _Case) -> dict[str, Scalar]:

@@ -13,6 +13,7 @@ from shared.performance.series import changes, day_edges, equity_of
 from shared.replay.brackets import Brackets
 from shared.replay.random_entries import Pace, random_entries
 from shared.replay.types import Curve, Inputs, Replayed
+from shared.risk.screen import distance_factors
 from shared.settings import Settings
 from shared.types import Candles, Features, FloatArray, Purpose, Side, Timeframe
 
@@ -93,7 +94,7 @@ def _brackets(inputs: Inputs) -> tuple[Candles, Brackets]:
     quarters, risk = inputs.candles[Timeframe.M15], inputs.settings.risk
     first = int(np.searchsorted(quarters.closed_at, inputs.start_at))
     last = int(np.searchsorted(quarters.closed_at, inputs.end_at, side="right"))
-    atr_jpy = _ranges(inputs.stages.features)[first:last]
+    atr_jpy = (_ranges(inputs.stages.features) * _factors(inputs))[first:last]
     candles = quarters.rows(first, last)
     return candles, Brackets(
         sides=np.zeros(len(candles), dtype=np.int8),
@@ -101,6 +102,13 @@ def _brackets(inputs: Inputs) -> tuple[Candles, Brackets]:
         target_distance=risk.target_atr * atr_jpy,
         max_hold_candles=risk.max_hold_candles,
     )
+
+
+def _factors(inputs: Inputs) -> FloatArray | float:
+    """How far the forecast of volatility moves the barriers of each candle."""
+    said = inputs.stages.prediction
+    past = inputs.stages.features.column("realised_16")
+    return distance_factors(None if said is None else said.volatility, past, settings=inputs.settings)
 
 
 def _ranges(features: Features) -> FloatArray:

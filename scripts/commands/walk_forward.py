@@ -135,7 +135,9 @@ def walk(place: "Place", settings: "Settings", asked: "DataSet", timeframe: Time
     """Load, walk, replay and judge; `place` is not written to but for folds."""
     from models.bench.candles import load
     from models.dataset import build
-    from models.labels import costs_of
+    from models.findings import refuse
+    from models.labels import barriers_of, costs_of
+    from models.leaks import inspect_dataset
     from models.proof import Asked, prove
     from models.walk_forward import shuffled_skills, unasked, walk_forward
     from scripts.walks import Run
@@ -156,6 +158,7 @@ def walk(place: "Place", settings: "Settings", asked: "DataSet", timeframe: Time
         with _timed(seconds, "labels", tell, "labels", 0.0):
             costs = costs_of(settings, rules_of(settings))
             dataset = build(loaded.candles, settings.learning, days=None, computed=computed, costs=costs)
+            refuse(inspect_dataset(dataset, loaded.candles, barriers=barriers_of(settings.learning)))
         ends = {"first_at": loaded.start_at, "end_at": loaded.end_at, "jobs": settings.retrain.jobs}
         seed = settings.learning.seed
         with _timed(seconds, "folds", tell, "folds", 0.0):

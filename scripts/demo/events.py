@@ -52,8 +52,8 @@ def decision_words(report: TickReport) -> str:
         return reason_words(report.reason)
     if decision.action is Action.ENTER:
         return f"enter {decision.side}{_edge(decision)}"
-    if decision.action is Action.EXIT:
-        return f"exit: {reason_words(decision.reason)}"
+    if decision.action in {Action.REDUCE, Action.EXIT}:
+        return f"{decision.action}: {reason_words(decision.reason)}"
     return f"{decision.reason.value.replace('_', ' ')}{_edge(decision)}"
 
 

@@ -64,7 +64,7 @@ class Story:
 DENIED = "denied"
 """The outcome of an order that our own rules held back at the last moment: nothing was sent."""
 
-_LED_BY = {Action.ENTER: Purpose.ENTRY, Action.EXIT: Purpose.CLOSE}
+_LED_BY = {Action.ENTER: Purpose.ENTRY, Action.REDUCE: Purpose.CLOSE, Action.EXIT: Purpose.CLOSE}
 
 
 def all_fills(reports: Iterable[TickReport]) -> list[Fill]:
@@ -182,4 +182,4 @@ def _why_not(report: TickReport) -> Reason:
     if decision.action is Action.ENTER:
         entries = [record for record in report.orders if record.intent.opens]
         return entries[0].reason if entries and all(record.outcome == DENIED for record in entries) else Reason.OK
-    return decision.reason if decision.action is not Action.EXIT else Reason.OK
+    return decision.reason if decision.action not in {Action.REDUCE, Action.EXIT} else Reason.OK

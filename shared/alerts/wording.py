@@ -60,6 +60,7 @@ _REASONS: Mapping[Reason, str] = {
     Reason.EXIT_TARGET: "the target was reached",
     Reason.EXIT_TIME: "its time was over",
     Reason.EXIT_OPPOSITE: "the signal turned to the other side",
+    Reason.EXIT_EXPOSURE: "less of it is wanted",
     Reason.EXIT_UNPROTECTED: "its stop could not be placed",
     Reason.EXIT_FLATTEN: "a person asked for it",
     Reason.DATA_STALE: "the newest candle is too old",

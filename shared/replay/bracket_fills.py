@@ -6,11 +6,11 @@ import numpy as np
 
 from shared.execution.fills import Costs
 from shared.execution.ledger import DAY_MS
+from shared.first_touch import FirstTouch
 from shared.money import LOTS_PER_BTC
 from shared.path import offsets_ms
 from shared.replay.bracket_types import Brackets, BracketTrades, Exit, Money
 from shared.replay.crossings import at_base, at_book, rounded_share
-from shared.first_touch import FirstTouch
 from shared.types import BoolArray, Candles, FloatArray, Int8Array, IntArray, PairRules
 
 

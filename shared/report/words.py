@@ -15,7 +15,7 @@ DASH = "–"
 _MANY_HOURS = 48
 _REASONS = {
     Reason.OK: "went through",
-    Reason.NO_CONSENSUS: "the six strategies did not agree on a side",
+    Reason.NO_CONSENSUS: "the strategies did not agree on a side",
     Reason.WARMING_UP: "too few closed candles for the indicators",
     Reason.EDGE_BELOW_COST: "the model's expected profit did not cover fees, spread and slippage plus the required edge",
     Reason.PROBABILITY_BELOW: "the model was not sure enough of the side",
@@ -26,6 +26,8 @@ _REASONS = {
     Reason.ATTEMPTS_USED: "all attempts at this candle's entry were used",
     Reason.DECISION_EXPIRED: "the candle's decision was too old to act on",
     Reason.NOTHING_NEW: "no new candle had closed since the last decision",
+    Reason.ON_TARGET: "what was held was what was wanted",
+    Reason.TARGET_UNKNOWN: "too few closed 4h candles for a target exposure",
     Reason.SIZE_BELOW_MINIMUM: "the size that risk allows is below the exchange's minimum",
     Reason.SIZE_KELLY_ZERO: "the Kelly share was zero",
     Reason.MARGIN_INSUFFICIENT: "too little margin was free",
@@ -62,6 +64,7 @@ _REASONS = {
     Reason.EXIT_TARGET: "target reached",
     Reason.EXIT_TIME: "time ran out",
     Reason.EXIT_OPPOSITE: "the strategies turned to the other side",
+    Reason.EXIT_EXPOSURE: "less of it was wanted",
     Reason.EXIT_UNPROTECTED: "closed because its stop could not be placed",
     Reason.EXIT_FLATTEN: "closed by a person",
     Reason.REJECTED_BY_EXCHANGE: "the exchange refused the order",

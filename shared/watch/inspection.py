@@ -12,11 +12,11 @@ import numpy as np
 
 from shared.ensemble.bundle import Bundle
 from shared.ensemble.manifest import Reference
+from shared.outcomes import LOWER, UPPER, label, uniqueness
 from shared.reasons import Reason
 from shared.settings import Settings
 from shared.types import BoolArray, Candles, Features, FloatArray, IntArray, Issue, Prediction
 from shared.watch.drift import binned, ks_of_shares, psi
-from shared.watch.outcome import LOWER, UPPER, independence, outcomes
 from shared.watch.scores import score
 
 EVERY = 8
@@ -163,13 +163,13 @@ def _worse(
     promise, watch = bundle.manifest.promise, settings.watch
     if promise is None:
         return
-    came = outcomes(candles, features.column("atr_14"), bundle.barriers)
-    live = came.mature & (features.as_of > bundle.manifest.as_of) & np.isfinite(prediction.probabilities).all(axis=1)
+    came = label(candles, features.column("atr_14"), bundle.barriers)
+    live = came.complete & (features.as_of > bundle.manifest.as_of) & np.isfinite(prediction.probabilities).all(axis=1)
     rows = np.flatnonzero(live)
     if len(rows) * EVERY < watch.least_rows:
         return
-    weight = independence(features.as_of[rows], came.end_at[rows], step_ms=candles.timeframe.ms)
-    shown = score(prediction.probabilities[rows], came.label[rows], weight)
+    weight = uniqueness(features.as_of[rows], came.end_at[rows], step_ms=candles.timeframe.ms)
+    shown = score(prediction.probabilities[rows], came.value[rows], weight)
     if shown is None:
         return
     lowest = promise.hit_rate - watch.hit_rate_slack - shown.hit_rate_luck(promise.hit_rate)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shared.outcomes import LOWER, NEITHER, UPPER
 from shared.types import FloatArray, Int8Array
-from shared.watch.outcome import LOWER, NEITHER, UPPER
 
 BINS = 10
 ONE_IN_A_HUNDRED = 2.326
@@ -41,7 +41,7 @@ class Score:
 
 
 def score(probabilities: FloatArray, label: Int8Array, weight: FloatArray) -> Score | None:
-    """Judge (n, 3) probabilities; `weight` (n,) is each label's independence. None without rows."""
+    """Judge (n, 3) probabilities; `weight` (n,) is each label's uniqueness. None without rows."""
     total = float(weight.sum())
     if total <= 0.0:
         return None

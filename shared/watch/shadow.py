@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from shared.errors import BadData
+from shared.outcomes import label, uniqueness
 from shared.types import Barriers, BoolArray, Candles, FloatArray, Int8Array, IntArray
-from shared.watch.outcome import independence, outcomes
 from shared.watch.scores import Score, score
 
 CLASSES = 3
@@ -38,7 +38,7 @@ class Shadow:
 class Matured:
     """Recorded candles whose outcome is known, (m,), on which all of the models asked about had spoken.
 
-    `label` 0 lower, 1 neither, 2 upper; `end_at` when it was known; `weight` its independence among these rows.
+    `label` 0 lower, 1 neither, 2 upper; `end_at` when it was known; `weight` its uniqueness among these rows.
     """
 
     as_of: IntArray
@@ -83,18 +83,18 @@ def matured(shadow: Shadow, candles: Candles, atr_jpy: FloatArray, barriers: Bar
         barriers: The label; both models must have the same one to be compared.
         versions: The models.
     """
-    came = outcomes(candles, atr_jpy, barriers)
+    came = label(candles, atr_jpy, barriers)
     row = np.searchsorted(candles.closed_at, shadow.as_of)
     inside = row < len(candles)
     inside[inside] = candles.closed_at[row[inside]] == shadow.as_of[inside]
-    inside[inside] = came.mature[row[inside]]
+    inside[inside] = came.complete[row[inside]]
     kept = np.flatnonzero(inside & shadow.both(*versions))
     row = row[kept]
     return Matured(
         as_of=shadow.as_of[kept],
         end_at=came.end_at[row],
-        label=came.label[row],
-        weight=independence(shadow.as_of[kept], came.end_at[row], step_ms=candles.timeframe.ms),
+        label=came.value[row],
+        weight=uniqueness(shadow.as_of[kept], came.end_at[row], step_ms=candles.timeframe.ms),
         said={
             version: shadow.said[version][kept] if version in shadow.said else np.empty((0, CLASSES)) for version in versions
         },

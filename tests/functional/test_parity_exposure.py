@@ -25,11 +25,13 @@ TREND = {
     "BOT_RISK__MAX_LATENCY_MS": "60000",
     "BOT_RISK__MAX_LOSSES": "100",
     "BOT_WATCH__LEAST_ROWS": "1000000",
+    "BOT_WATCH__MAX_AGE_DAYS": "10000",
+    "BOT_WATCH__OVERDUE_DAYS": "10000",
     "BOT_PAPER__VOLUME_SHARE": "0.02",
 }
 """Small steps, a near stop and thin volume, so that all of it happens soon.
 
-A busy machine's latency is not the market's, and what the watch says of a model that was trained on another market is not asked.
+A busy machine's latency is not the market's; what the watch says of a model of another market and time is not asked.
 """
 
 HOURS = parity_world.story(seed=27, start_at=parity_world.NEW_YEAR - 3 * DAY // 4, days=0.55, missed=5, late=6)
@@ -47,7 +49,8 @@ FLOORS = {
     "status halted": 5,
     "status late": 1,
 }
-FLOORS_OF_DAYS = {**FLOORS, "growths": 30, "reversals": 2, "crossing entries": 6, "exit_stop": 3, "settled ticks": 800}
+FLOORS_OF_DAYS = {"growths": 20, "resting entries": 20, "crossing entries": 5, "exit_stop": 3, "settled ticks": 800}
+"""These days hold the stops, the hours before the rest."""
 
 
 def counted(reports: list[TickReport]) -> Counter[str]:

@@ -15,12 +15,12 @@ from shared.errors import BadData
 from shared.execution import account as accounts
 from shared.execution.account import PaperAccount, Terms
 from shared.execution.fills import Costs, crossing_at, crossing_book
+from shared.first_touch import FirstTouch
 from shared.money import jpy, notional_jpy
 from shared.path import book_at
 from shared.reasons import Reason
 from shared.replay.brackets import Brackets, BracketTrades, Exit, walk
 from shared.replay.crossings import at_base, at_book, rounded_share
-from shared.first_touch import FirstTouch
 from shared.types import Accepted, Candles, OrderIntent, OrderKind, PairRules, Purpose, Side, Timeframe
 from tests.account_stories import market, rules_of
 

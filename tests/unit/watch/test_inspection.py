@@ -12,13 +12,13 @@ from shared.ensemble.bundle import Bundle
 from shared.ensemble.manifest import Promise
 from shared.ensemble.signing import public_of
 from shared.market.candles import aggregate
+from shared.outcomes import LOWER, NEITHER, UPPER, label
 from shared.reasons import Reason
 from shared.settings import Settings
 from shared.stores.pointer import Pointer
 from shared.types import Candles, Features, Prediction, Timeframe
 from shared.watch.candle import watch
 from shared.watch.inspection import EVERY, inspect, sampled
-from shared.watch.outcome import LOWER, NEITHER, UPPER, outcomes
 from tests import world
 
 DAY = 86_400_000
@@ -134,12 +134,12 @@ def test_a_score_that_drifts_is_an_alarm_by_itself():
 def forecast(right: float) -> Prediction:
     """Sure of the side that came, or of the other one, in this share of the rows; of nothing where nothing was touched."""
     candles, computed = window()
-    came = outcomes(candles[Timeframe.M15], computed.column("atr_14"), bundle().barriers)
+    came = label(candles[Timeframe.M15], computed.column("atr_14"), bundle().barriers)
     random = np.random.default_rng(8)
     told = np.full((len(computed.as_of), 3), np.nan)
     for row in np.flatnonzero(sampled(computed.as_of, step_ms=900_000)):
-        label = int(came.label[row])
-        sure = label if label == NEITHER or random.random() < right else UPPER + LOWER - label
+        happened = int(came.value[row])
+        sure = happened if happened == NEITHER or random.random() < right else UPPER + LOWER - happened
         told[row] = 0.1
         told[row, sure] = 0.8
     return replace(heard(computed), probabilities=told)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from shared.errors import BadData
+from shared.outcomes import UPPER, label
 from shared.types import Barriers, Candles, Timeframe
 from shared.watch import shadow
-from shared.watch.outcome import UPPER, outcomes
 
 T0, STEP = 1_767_225_600_000, 900_000
 BARRIERS = Barriers(atr_multiple=2.0, horizon_candles=4)
@@ -42,11 +42,11 @@ def documents(candles: Candles, said) -> list[dict]:
 
 def knowing(candles: Candles, atr_jpy: np.ndarray):
     """A champion that always says one third, and a challenger that knows what comes, from row 50 on."""
-    label = outcomes(candles, atr_jpy, BARRIERS).label
+    happened = label(candles, atr_jpy, BARRIERS).value
 
     def said(row: int) -> dict[str, np.ndarray]:
         sure = np.full(3, 0.05)
-        sure[label[row]] = 0.9
+        sure[happened[row]] = 0.9
         flat = {"champion": np.full(3, 1 / 3).round(6)}
         return flat | ({"challenger": sure} if row >= 50 else {"challenger": np.full(3, np.nan)})
 
@@ -86,7 +86,7 @@ def test_a_candle_whose_horizon_has_not_passed_is_not_scored_even_if_it_touched(
         known = shadow.matured(record, part, atr_jpy[:seen], BARRIERS, versions=("champion", "challenger"))
         assert len(known.as_of) == seen - 50 - 4
         assert (known.as_of + 4 * STEP <= part.closed_at[-1]).all()
-    assert (outcomes(candles, atr_jpy, BARRIERS).label == UPPER).sum() > 20
+    assert (label(candles, atr_jpy, BARRIERS).value == UPPER).sum() > 20
 
 
 def test_candles_that_are_gone_or_were_never_recorded_are_left_out():
