@@ -1,7 +1,7 @@
 """The weekly retraining as a service: claimed by ISO week, worked on under a lease, resumable at every step.
 
     retrains/{bot}~{week}     the claim (see `shared.stores.jobs`): what is pinned, how far it is, and the result
-    walk-forward/...          folds, cached by what they were made from
+    folds/...                 folds, cached by what they were made from
     bundles/...               the registry
 
 The instant of the training, its seed, the code and the champion that it is judged against are decided once and lie in the
