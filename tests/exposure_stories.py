@@ -7,7 +7,7 @@ hold is read from the reports of every tick, the fills and the path alone.
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
@@ -134,13 +134,18 @@ class Audit:
         yield from sorted(found, key=lambda violation: order.index(violation.rule))
         yield from wrong
 
-    def _reports(self) -> Iterator[Iterator[Violation]]:
+    def _reports(self) -> Iterator[Iterable[Violation]]:
         before: TickReport | None = None
+        known: TickReport | None = None
+        lost = False
         for report in self.done.ticks:
+            lost = lost or any(trade.reason is not Reason.EXIT_EXPOSURE for trade in report.trades)
             yield self._standing(report)
             if report.decision is not None:
                 yield self._decided(report, before)
-                yield self._once(report, before)
+                yield list(self._once(report, known, lost=lost))
+                if report.decision.goal is not None:
+                    known, lost = report, any(trade.reason is not Reason.EXIT_EXPOSURE for trade in report.trades)
             if before is not None:
                 yield self._walked(before, report)
             before = report
@@ -234,16 +239,17 @@ class Audit:
             if crosses != (waited >= self.exposure.passive_seconds * 1000):
                 yield Violation(Rule.PASSIVE, f"{'crossed' if crosses else 'rested'} after {waited} ms")
 
-    def _once(self, report: TickReport, before: TickReport | None) -> Iterator[Violation]:
-        """A goal of another size comes with another 4h close, or ends a growth at what is held; and it is worth the band."""
+    def _once(self, report: TickReport, before: TickReport | None, *, lost: bool) -> Iterator[Violation]:
+        """A goal of another size comes with another 4h close, or ends a growth at what is held; and it is worth the band.
+
+        `before` is the last report with a goal; `lost`: a position ended since, and not because less of it was wanted.
+        """
         decision, signal = report.decision, report.signal
         if decision is None or decision.goal is None or signal is None or report.equity_jpy is None:
             return
         goal, held = decision.goal, int(decision.context.get("held_lots", 0))
         old = before.decision.goal if before is not None and before.decision is not None else None
         if old is not None and old.as_of == goal.as_of and goal.lots != old.lots:
-            told = () if before is None else (*before.trades, *report.trades)
-            lost = any(trade.reason is not Reason.EXIT_EXPOSURE for trade in told)
             denied = decision.action is Action.DENY
             self.counts["growths that ended early"] += denied
             self.counts["growths that a stop ended"] += lost
