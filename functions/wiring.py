@@ -32,6 +32,7 @@ from shared.types import Alert, Level, PositionPlan, TickReport
 if TYPE_CHECKING:
     from models.retrain import CandleHistory
     from models.retrain import Place as RetrainPlace
+    from shared.backtest.forward import Tell, Walk
     from shared.backtest.service import Place
 
 
@@ -157,7 +158,15 @@ def backtest_place(settings: Settings, environ: Mapping[str, str]) -> "Place":
         public_keys=public_keys(settings),
         source=ArchiveSource(bucket),
         stages=StageCache(bucket).stages,
+        walks=_walk,
     )
+
+
+def _walk(*, end_at: int, bucket: Bucket, tell: "Tell") -> "Walk":
+    """The walk of a walk-forward job; what learns is imported when one comes."""
+    from models.proof.job import JobWalk
+
+    return JobWalk(end_at=end_at, bucket=bucket, tell=tell)
 
 
 def retrain_place(

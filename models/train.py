@@ -16,7 +16,7 @@ from models.drafts import draft, golden
 from models.gate import serve_checks, unproven
 from models.labels import costs_of
 from models.members import Progress
-from models.recipe import Fitted, fit, parts_of
+from models.recipe import Fitted, fit, parts_of, recipe_hash
 from models.references import promise, references
 from shared import features, strategies
 from shared.ensemble import predict_rows
@@ -84,7 +84,8 @@ def train(
     fitted = fit(parts_of(dataset, settings), dataset, settings, seed=seed, tell=tell)
     tell("validation", 0.85)
     hashed = data_hash(known)
-    what = {"names": names, "as_of": as_of, "seed": seed, "parent": parent}
+    recipe = recipe_hash(settings, names)
+    what = {"names": names, "as_of": as_of, "seed": seed, "parent": parent, "recipe": recipe}
     version = _version(known, settings, commit=commit, data_hash=hashed, what=what)
     bundle = draft(fitted, settings, version=version, as_of=as_of, data_hash=hashed, commit=commit, seed=seed, parent=parent)
     manifest = _judged(bundle, fitted, dataset, verdict)

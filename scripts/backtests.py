@@ -1,6 +1,7 @@
 """A backtest's result as a person reads it in the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from scripts.console import duration, yen
 from shared.backtest.outcome import Outcome, title_of, top_denials
@@ -26,9 +27,23 @@ def lines(outcome: Outcome, *, report: str, took_seconds: float) -> list[str]:
         f"rules        model {replayed.model or 'none'}, settings {replayed.settings_hash}{profile}, {fees}",
         *_numbers(performance),
         f"no entry     {', '.join(f'{reason} {count:,}' for reason, count in top_denials(replayed).items()) or 'never denied'}",
+        *([] if outcome.walk is None else fitted_lines(outcome.walk)),
         *(f"note         {note}" for note in replayed.notes),
         f"report       {report}",
         f"took         {duration(took_seconds)}",
+    ]
+
+
+def fitted_lines(walk: Mapping[str, Any], *, cached: int | None = None) -> list[str]:
+    """What a walk-forward fitted; `cached`: how much of it was there already."""
+    if not walk["retrainings"]:
+        return ["retrainings  none: this policy asks no model"]
+    recipe = f"{walk['retrainings']:,} models of recipe {walk['recipe']}, one every {walk['every_days']} days"
+    kept = "" if cached is None else f"; {cached:,} were in the cache"
+    predicted = f"{walk['rows_predicted']:,} rows predicted, worth {walk['independent_rows_predicted']:,.0f} independent ones"
+    return [
+        f"retrainings  {recipe}{kept}",
+        f"learned      {walk['trees']:,} trees from {walk['rows_learned']:,} rows; {predicted}",
     ]
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.gate import in_words, table
-from scripts.backtests import DASH, lines
+from models.proof.facts import fitted
+from scripts.backtests import DASH, fitted_lines, lines
 from shared.backtest.outcome import Outcome, summary_of
 
 if TYPE_CHECKING:
@@ -31,17 +32,7 @@ class Run:
 
 def walk_of(run: Run) -> dict[str, Any]:
     """What was fitted: the same for the same candles, settings and code."""
-    folds = run.walked.folds
-    return {
-        "recipe": run.walked.recipe,
-        "retrainings": len(folds),
-        "every_days": run.settings.retrain.every_days,
-        "trees": sum(fold.trees for fold in folds),
-        "rows_learned": sum(fold.training.rows + fold.calibrating.rows for fold in folds),
-        "rows_predicted": len(run.walked.rows),
-        "independent_rows_predicted": round(run.walked.rows.effective, 1),
-        "trials": run.proof.trials,
-    }
+    return {**fitted(run.walked, run.settings), "trials": run.proof.trials}
 
 
 def data_of(run: Run, folder: Path, files: Mapping[str, bytes], took: float) -> dict[str, Any]:
@@ -63,17 +54,10 @@ def data_of(run: Run, folder: Path, files: Mapping[str, bytes], took: float) -> 
 
 def lines_of(run: Run, folder: Path, took: float) -> list[str]:
     """The summary and the gate's table, a line each."""
-    walk, folds = walk_of(run), run.walked.folds
     outcome = Outcome(replayed=run.proof.replayed, performance=run.proof.performance, complete=True)
     told = lines(outcome, report=str(folder / "report.html"), took_seconds=took)
-    kept = sum(fold.cached for fold in folds)
+    kept = sum(fold.cached for fold in run.walked.folds)
     spent = ", ".join(f"{name} {value:.1f}" for name, value in run.seconds.items())
-    predicted = f"{walk['rows_predicted']:,} rows predicted, worth {walk['independent_rows_predicted']:,.0f} independent ones"
-    recipe = f"{walk['retrainings']:,} models of recipe {walk['recipe']}, one every {walk['every_days']} days"
-    models = [
-        f"retrainings  {recipe}; {kept:,} were in the cache",
-        f"learned      {walk['trees']:,} trees from {walk['rows_learned']:,} rows; {predicted}",
-    ]
     rows = table(run.proof.verdict)
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     checks = [
@@ -82,7 +66,7 @@ def lines_of(run: Run, folder: Path, took: float) -> list[str]:
     ]
     return [
         *told[:-2],
-        *(models if folds else ["retrainings  none: this policy asks no model"]),
+        *fitted_lines(walk_of(run), cached=kept),
         f"chance       {_chance(run) or DASH}",
         f"verdict      {in_words(run.proof.verdict)}",
         "",

@@ -10,9 +10,13 @@ from typing import Protocol
 from shared import ensemble
 from shared.ensemble.bundle import Bundle
 from shared.errors import BadBundle
+from shared.proven import differences
 from shared.reasons import Reason
 from shared.settings import Settings
 from shared.types import Issue
+
+MOST_NAMED = 3
+"""So many settings that differ are named; the others are counted."""
 
 
 class Pointer(Protocol):
@@ -123,32 +127,39 @@ class Champions:
 def permission(bundle: Bundle | None, settings: Settings) -> tuple[Issue, ...]:
     """What the gate's verdict means for entries. Exits and protection never ask.
 
-    In live mode a bundle whose edge is not proven, or was proven for another policy, forbids them. On paper it may trade: that
+    In live mode a bundle whose edge is not proven, or was proven with other settings, forbids them. On paper it may trade: that
     is how a record comes about, and nothing is said in every tick of what is meant so. A person may overrule by naming the
     version in the settings; that is told in every report, in both modes, for as long as it stands there.
     """
     if bundle is None:
         return ()
-    unproven = _unproven(bundle, settings)
+    why = unproven(bundle, settings)
     if settings.risk.overrule_model == bundle.version:
         found = (
-            f"risk.overrule_model lets {bundle.version} enter although {unproven}"
-            if unproven
+            f"risk.overrule_model lets {bundle.version} enter although {why}"
+            if why
             else (f"risk.overrule_model names {bundle.version}, which is proven anyway")
         )
         return (_issue(Reason.MODEL_OVERRULED, found, forbids=False),)
-    if unproven is None or settings.mode != "live":
+    if why is None or settings.mode != "live":
         return ()
-    return (_issue(Reason.MODEL_NOT_PROVEN, f"{bundle.version} may not enter in live mode: {unproven}", forbids=True),)
+    return (_issue(Reason.MODEL_NOT_PROVEN, f"{bundle.version} may not enter in live mode: {why}", forbids=True),)
 
 
-def _unproven(bundle: Bundle, settings: Settings) -> str | None:
+def unproven(bundle: Bundle, settings: Settings) -> str | None:
+    """Why the bundle's edge is not proven for exactly these settings; None where it is."""
     if not bundle.may_enter:
         failed = [check.name for check in bundle.manifest.verdict.checks if check.group == "enter" and not check.passed]
         return f"the gate did not pass ({', '.join(failed) or 'it was never asked'})"
     if bundle.manifest.policy != settings.risk.policy:
         return f"it was proven for the policy {bundle.manifest.policy}, and the settings ask for {settings.risk.policy}"
-    return None
+    if bundle.manifest.loosened:
+        return f"it passed a gate that was made easier ({'; '.join(bundle.manifest.loosened)})"
+    others = differences(bundle.manifest.proven, settings)
+    if not others:
+        return None
+    more = f", and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
+    return f"it was proven with other settings ({'; '.join(others[:MOST_NAMED])}{more})"
 
 
 def _issue(reason: Reason, found: str, *, forbids: bool) -> Issue:

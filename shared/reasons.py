@@ -94,3 +94,19 @@ TRANSIENT = frozenset(
     },
 )
 """Denials that the following ticks may try again until `decision_valid_seconds` after the candle's close."""
+
+OF_THE_WATCH = frozenset(
+    {
+        Reason.MODEL_OVERRULED,
+        Reason.MODEL_DRIFTED,
+        Reason.MODEL_WORSE,
+        Reason.MODEL_STILL,
+        Reason.MODEL_OLD,
+        Reason.RETRAIN_OVERDUE,
+        Reason.CHALLENGER_INVALID,
+    },
+)
+"""What a tick says of the model that serves and of the one beside it; a replay does not ask.
+
+Where one of them forbids an entry (`watch.forbid_entries`), that is a difference between the two.
+"""

@@ -41,7 +41,9 @@ NOT_TRIED = frozenset(
 )
 """Settings that no replay of a given model depends on."""
 ABOUT_AS_LONG = 1.25
-WALKED = "walk-forward-"
+WALK_FORWARD = "walk-forward"
+"""The kind of a trial whose models were retrained on the way."""
+WALKED = f"{WALK_FORWARD}-"
 """Begins the name of the model where many models of one recipe decided, each on candles after its own."""
 
 Scalar: TypeAlias = str | int | float | bool | None

@@ -17,10 +17,9 @@ from shared.pipeline import Stages
 from shared.replay.engine import replay
 from shared.replay.types import Inputs, Replayed
 from shared.settings import Settings
-from shared.trials import History, Trial, data_hash, distinct, settings_hash, sharpes
+from shared.trials import WALK_FORWARD, History, Trial, data_hash, distinct, settings_hash, sharpes
 from shared.types import Candles, FloatArray, PairRules, Timeframe
 
-KIND = "walk-forward"
 YEAR_MS = YEAR_DAYS * 86_400_000
 
 
@@ -85,7 +84,11 @@ def prove(asked: Asked) -> Proof:
         BadData: Stages, candles and predictions do not belong together, or the period has no candle.
     """
     inputs = _inputs(asked)
-    replayed = replay(inputs)
+    return concluded(asked, inputs, replay(inputs))
+
+
+def concluded(asked: Asked, inputs: Inputs, replayed: Replayed) -> Proof:
+    """Measure, count and judge a replay that is there already: `replayed` is what became of `inputs`."""
     alone = measure(replayed)
     trial = _trial(asked, inputs, replayed, alone)
     tried = distinct((trial, *asked.history.trials))
@@ -130,11 +133,12 @@ def _inputs(asked: Asked) -> Inputs:
         rules=rules_of(asked.settings, asked.rules),
         start_at=walked.start_at if asked.start_at is None else asked.start_at,
         end_at=min(end_at, last_at),
-        notes=(_walked_note(walked), *asked.notes),
+        notes=(walked_note(walked), *asked.notes),
     )
 
 
-def _walked_note(walked: Walked) -> str:
+def walked_note(walked: Walked) -> str:
+    """The sentence about the models on the face of a result."""
     if not walked.folds:
         return "No model was asked for direction: the policy follows its strategy, which learned nothing from candles."
     return (
@@ -143,16 +147,21 @@ def _walked_note(walked: Walked) -> str:
     )
 
 
+def named(model: str | None, settings: Settings) -> str | None:
+    """The recipe and its seed: a recipe does not hold the seed, and the luckiest of many seeds is the best of many tries."""
+    return model if model is None else f"{model}-{settings.learning.seed}"
+
+
 def _trial(asked: Asked, inputs: Inputs, replayed: Replayed, performance: Performance) -> Trial:
     parts = [inputs.candles[frame] for frame in (Timeframe.M15, Timeframe.H4)]
     parts += [] if inputs.minutes is None else [inputs.minutes]
     return Trial(
-        kind=KIND,
+        kind=WALK_FORWARD,
         settings_hash=settings_hash(asked.settings, inputs.rules),
         data_hash=data_hash(parts),
         start_at=inputs.start_at,
         end_at=inputs.end_at,
-        model=replayed.model,
+        model=named(replayed.model, asked.settings),
         recorded_at=asked.recorded_at,
         sharpe=performance.returns.sharpe,
         changed=dict(asked.changed),

@@ -6,6 +6,7 @@ import hashlib
 import msgspec
 
 from models.card import FoldLine, Gated, card
+from models.gate.shipped import loosened
 from models.pictures import pictures
 from models.retrain.proving import Judged
 from models.retrain.rivals import RECIPE, recipe_file
@@ -14,6 +15,7 @@ from models.walk_forward import Fold
 from shared.ensemble.bundle import load
 from shared.ensemble.manifest import MANIFEST, SIGNATURE, FileEntry, Manifest, Verdict, encode
 from shared.ensemble.signing import public_of, sign
+from shared.proven import terms
 from shared.settings import Settings
 
 LEAST_BLOCK = 96
@@ -31,7 +33,8 @@ class Sealed:
 def sealed(outcome: Judged, settings: Settings, *, signing_key: str) -> Sealed:
     """Put verdict, card and pictures into the bundle and sign it again.
 
-    The version gets six digits of the verdict: the same training under another trial log or champion is another bundle.
+    The version gets six digits of the verdict and of what it is about: the same training under another trial log, champion,
+    gate or costs is another bundle.
 
     Args:
         outcome: The training, the verdict, and what the gate was shown.
@@ -57,8 +60,17 @@ def sealed(outcome: Judged, settings: Settings, *, signing_key: str) -> Sealed:
     folds = () if outcome.walked is None else tuple(_line(fold) for fold in outcome.walked.folds)
     gated = Gated(folds=folds, trials=1 if proof is None else proof.trials, pictures=tuple(drawn))
     trials = {**training.manifest.trials, "on_record": gated.trials, "folds": len(folds)}
+    asked = terms(settings)
+    easier = loosened(settings.gate)
+    said = tuple(f"The gate was made easier than it is meant: {one}. Such a proof opens nothing." for one in easier)
     manifest = dataclasses.replace(
-        training.manifest, version=f"{training.version}-{_digest(verdict, trials)}", verdict=verdict, trials=trials
+        training.manifest,
+        version=f"{training.version}-{_digest(verdict, trials, asked)}",
+        verdict=verdict,
+        trials=trials,
+        proven={} if proof is None else asked,
+        loosened=easier,
+        notes=(*training.manifest.notes, *said),
     )
     return _signed(training, manifest, {**drawn, RECIPE: recipe_file(settings), CARD: card(manifest, gated)}, signing_key)
 
@@ -67,8 +79,8 @@ def _line(fold: Fold) -> FoldLine:
     return FoldLine(number=fold.number, from_at=fold.from_at, to_at=fold.to_at, training=fold.training, trees=fold.trees)
 
 
-def _digest(verdict: Verdict, trials: dict[str, int]) -> str:
-    return hashlib.sha256(msgspec.json.encode([verdict, sorted(trials.items())])).hexdigest()[:6]
+def _digest(verdict: Verdict, trials: dict[str, int], asked: dict[str, str]) -> str:
+    return hashlib.sha256(msgspec.json.encode([verdict, sorted(trials.items()), sorted(asked.items())])).hexdigest()[:6]
 
 
 def _signed(training: Training, manifest: Manifest, more: dict[str, bytes], signing_key: str) -> Sealed:

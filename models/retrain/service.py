@@ -11,6 +11,7 @@ half there.
 """
 
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -34,7 +35,7 @@ from models.retrain.sizes import Sizes
 from models.retrain.telling import alert_of, failure_of, result_of
 from shared import filing
 from shared.ensemble.bundle import Bundle
-from shared.errors import AlreadyExists, BadData, BotError, Conflict, LeaseLost, StoreBroken, Unavailable, UserError
+from shared.errors import AlreadyExists, BadBundle, BadData, BotError, Conflict, LeaseLost, StoreBroken, Unavailable, UserError
 from shared.jst import utc_text
 from shared.logs import log
 from shared.settings import Settings
@@ -233,8 +234,7 @@ class Retrains:
     def _bench(self, gathered: Gathered, rows: Learnable, settings: Settings, as_of: int, pin: Pinned) -> Bench:
         champion = None
         if pin.champion is not None:
-            files = self._registry.files(pin.champion, audit=True)
-            champion = Champion(version=pin.champion, files=files, public_keys=self._place.public_keys)
+            champion = Champion(version=pin.champion, files=self._files(pin.champion), public_keys=self._place.public_keys)
         return Bench(
             settings=sizes.with_sizes(settings, pin.sizes),
             candles=gathered.candles,
@@ -248,8 +248,20 @@ class Retrains:
             signing_key=self._place.signing_key(),
         )
 
+    def _files(self, version: str) -> Mapping[str, bytes]:
+        """A bundle's files; none where it is not whole: a champion that is damaged must not keep another from being trained."""
+        try:
+            return self._registry.files(version, audit=True)
+        except BadBundle:
+            return {}
+
     def _file(self, held: HeldJob, name: str, outcome: Judged, pin: Pinned, bench: Bench, gathered: Gathered) -> None:
-        """Sign, publish, let serve what may, and write everything down. Each of these can be done twice."""
+        """Sign, publish, let serve what may, and write everything down. Each of these can be done twice.
+
+        The trial first: what was looked at counts, whatever becomes of this run.
+        """
+        if outcome.proof is not None:
+            TrialLog(self._place.documents).append(outcome.proof.trial)
         bundle = sealed(outcome, bench.settings, signing_key=bench.signing_key)
         retrain, now = self._settings.retrain, self._now()
         served = serving.serve(
@@ -261,8 +273,6 @@ class Retrains:
             may_move=bool(held.data["job"]["promote"]),
             now_ms=now,
         )
-        if outcome.proof is not None:
-            TrialLog(self._place.documents).append(outcome.proof.trial)
         self._registry.archive(before_at=bench.as_of - retrain.archive_days * DAY_MS, keep=retrain.keep_versions)
         self._registry.retrained(at=now)
         pointer = self._registry.current()

@@ -82,7 +82,10 @@ def settle_challenger(
         return f"{challenger.version} goes on beside the champion."
     if not settings.promote:
         return f"{challenger.version} has been beside the champion for long enough; a person decides (retrain.promote is off)."
-    if before.champion is not None and (against := refuted(before.champion, challenger)) is not None:
+    against = _unjudged(challenger, before.champion_version)
+    if against is None and before.champion is not None:
+        against = refuted(before.champion, challenger)
+    if against is not None:
         registry.withdraw(at=now_ms, why=against, by=BY)
         return f"{challenger.version} does not take the champion's place: {against}."
     why = f"it passed the gate, and nothing in {settings.shadow_days:g} days beside the champion speaks against it"
@@ -91,6 +94,16 @@ def settle_challenger(
     except Conflict:
         return f"{challenger.version} stays a challenger: somebody else moved the pointer."
     return f"{challenger.version} serves now: {why}."
+
+
+def _unjudged(challenger: Bundle, champion: str) -> str | None:
+    """What the gate has not said of the challenger and this champion, whoever put it there; None where it said all."""
+    manifest = challenger.manifest
+    if not (manifest.verdict.may_serve and manifest.verdict.takes_over):
+        return "no gate said that it may take the champion's place"
+    if manifest.parent != champion:
+        return f"it was judged against {manifest.parent or 'nothing'}, and {champion} serves now"
+    return None
 
 
 def serve(

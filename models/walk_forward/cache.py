@@ -1,6 +1,7 @@
 """Folds that were worked already, in a bucket: a weekly retraining adds one, and reads the others.
 
-`folds/<key>.npz` holds plain arrays. What is damaged, or not what it should be, is worked again and written over.
+`folds/<key>.npz` holds plain arrays, and so does `shuffles/<key>.npz` of a refit on shuffled labels. What is damaged, or not
+what it should be, is worked again and written over.
 """
 
 from dataclasses import asdict
@@ -12,12 +13,14 @@ from shared.ensemble.arrays import pack, unpack
 from shared.ensemble.manifest import Interval
 from shared.errors import BadBundle
 from shared.stores.ports import Bucket
-from shared.types import FloatArray
+from shared.types import FloatArray, IntArray
 
 ROOT = "folds/"
+SHUFFLES = "shuffles/"
 _ARRAYS = ("probabilities", "volatility_only", "volatility", "p_vote")
 _NAMES = (*_ARRAYS, "training", "calibrating", "numbers")
 _SUMS_TO_ONE = 1e-5
+_UNUSABLE = (BadBundle, ValueError, TypeError, OverflowError)
 
 
 def kept(cache: Bucket | None, key: str, *, rows: int) -> Done | None:
@@ -28,7 +31,7 @@ def kept(cache: Bucket | None, key: str, *, rows: int) -> Done | None:
     try:
         found = unpack(blob.data, _NAMES, what=_path(key))
         return _read(found, rows)
-    except (BadBundle, ValueError, TypeError, OverflowError):
+    except _UNUSABLE:
         return None
 
 
@@ -40,6 +43,34 @@ def keep(cache: Bucket | None, key: str, done: Done) -> None:
     arrays = {name: getattr(done, name).astype("<f8") for name in _ARRAYS}
     intervals = {name: _written(getattr(done, name)) for name in ("training", "calibrating")}
     cache.put(_path(key), pack({**arrays, **intervals, "numbers": numbers.astype("<f8")}))
+
+
+def kept_shuffle(cache: Bucket | None, key: str) -> tuple[IntArray, FloatArray] | None:
+    """The stored instants (m,) and probabilities (m, 3) of a refit on shuffled labels, or None where none can be used."""
+    blob = None if cache is None else cache.get(f"{SHUFFLES}{key}.npz")
+    if blob is None:
+        return None
+    try:
+        found = unpack(blob.data, ("as_of", "probabilities"), what=key)
+        as_of, told = found["as_of"], found["probabilities"]
+        if as_of.dtype != np.dtype("<i8") or told.dtype != np.dtype("<f8") or told.shape != (len(as_of), 3):
+            return None
+        _refuse_others(told)
+    except _UNUSABLE:
+        return None
+    return as_of, told
+
+
+def keep_shuffle(cache: Bucket | None, key: str, made: tuple[IntArray, FloatArray]) -> None:
+    """Store what a refit on shuffled labels said under its key."""
+    if cache is not None:
+        cache.put(f"{SHUFFLES}{key}.npz", pack({"as_of": made[0].astype("<i8"), "probabilities": made[1].astype("<f8")}))
+
+
+def _refuse_others(told: FloatArray) -> None:
+    """Raises `ValueError` where the rows (m, 3) are no probabilities."""
+    if len(told) and not (told.min() >= 0.0 and np.abs(told.sum(axis=1) - 1.0).max() <= _SUMS_TO_ONE):
+        raise ValueError("no probabilities")
 
 
 def _path(key: str) -> str:
@@ -58,9 +89,7 @@ def _read(found: dict[str, FloatArray], rows: int) -> Done:
         if found[name].shape != shape or found[name].dtype != np.dtype("<f8"):
             raise ValueError(f"{name} is {found[name].dtype} of {found[name].shape}")
     for name in ("probabilities", "volatility_only"):
-        told = found[name][~np.isnan(found[name]).any(axis=1)]
-        if len(told) and (told.min() < 0.0 or np.abs(told.sum(axis=1) - 1.0).max() > _SUMS_TO_ONE):
-            raise ValueError(f"{name} are no probabilities")
+        _refuse_others(found[name][~np.isnan(found[name]).any(axis=1)])
     trees, known_at, seconds = found["numbers"].tolist()
     return Done(
         probabilities=found["probabilities"],

@@ -4,6 +4,7 @@ Where it still does, what it is asked about is told to it by another way than it
 split, a calibration or a baseline that looked ahead, a feature that carries the answer into the score.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,11 +13,14 @@ from models import evaluate
 from models.dataset import Dataset
 from models.drafts import draft
 from models.members import Progress
-from models.recipe import fit, parts_of
-from models.walk_forward.plan import Task, finite_rows, planned
+from models.recipe import fit, parts_of, recipe_hash
+from models.walk_forward.cache import keep_shuffle, kept_shuffle
+from models.walk_forward.fold import key_of
+from models.walk_forward.plan import Plan, Task, finite_rows, planned
 from models.walk_forward.walk import at_once
 from shared.ensemble.predict import predict_rows
 from shared.settings import Settings
+from shared.stores.ports import Bucket
 from shared.types import Features, FloatArray, IntArray
 
 FOLDS = 4
@@ -33,6 +37,7 @@ def shuffled_skills(
     seed: int,
     jobs: int = 0,
     folds: int = FOLDS,
+    cache: Bucket | None = None,
     on_progress: Progress | None = None,
 ) -> FloatArray:
     """Log-loss skills (`gate.shuffles`,) of refits on shuffled labels, judged on the true labels of what they decide.
@@ -48,21 +53,38 @@ def shuffled_skills(
         seed: Of fits and shuffles.
         jobs: Processes; 0: one a core.
         folds: On how many folds each shuffle is judged, at most.
+        cache: Where each refit is kept as soon as it is done; None: nowhere.
         on_progress: Told what is done next and the share that is done.
     """
     tell = on_progress or (lambda _text, _share: None)
+    tell("shuffled labels", 0.0)
     plan = planned(dataset, computed, settings, first_at=first_at, end_at=end_at, seed=seed)
     chosen = np.unique(np.linspace(0, len(plan) - 1, min(folds, len(plan))).round().astype(int)).tolist()
-    shuffles = settings.gate.shuffles
-    tasks = (replace(task, number=shuffle, seed=seed + shuffle) for shuffle in range(shuffles) for task in plan.tasks(chosen))
-    found: list[tuple[IntArray, FloatArray]] = []
-    count = shuffles * len(chosen)
-    tell("shuffled labels", 0.0)
-    for made in at_once(_shuffled, tasks, jobs=jobs, count=count):
-        found.append(made)
-        tell("shuffled labels", len(found) / count)
+    wanted = [(number, seed + shuffle) for shuffle in range(settings.gate.shuffles) for number in chosen]
+    keys = _keys(plan, wanted, recipe_hash(settings, dataset.names)) if cache is not None else [""] * len(wanted)
+    found = {place: made for place, key in enumerate(keys) if (made := kept_shuffle(cache, key)) is not None}
+    missing = [place for place in range(len(wanted)) if place not in found]
+    tell("shuffled labels", len(found) / max(1, len(wanted)))
+    tasks = _tasks(plan, [wanted[place] for place in missing])
+    for place, made in zip(missing, at_once(_shuffled, tasks, jobs=jobs, count=len(missing)), strict=True):
+        keep_shuffle(cache, keys[place], made)
+        found[place] = made
+        tell("shuffled labels", len(found) / len(wanted))
     each = len(chosen)
-    return np.array([_skill(plan.dataset, found[first : first + each]) for first in range(0, count, each)])
+    said = [found[place] for place in range(len(wanted))]
+    return np.array([_skill(plan.dataset, said[first : first + each]) for first in range(0, len(said), each)])
+
+
+def _tasks(plan: Plan, wanted: Sequence[tuple[int, int]]) -> Iterator[Task]:
+    """The folds with these numbers, each under its seed, cut when they are asked for."""
+    for number, seed in wanted:
+        for task in plan.tasks([number]):
+            yield replace(task, seed=seed)
+
+
+def _keys(plan: Plan, wanted: Sequence[tuple[int, int]], recipe: str) -> list[str]:
+    """The names of the refits' results: a fold's own, under another recipe."""
+    return [key_of(task, f"shuffled {recipe}") for task in _tasks(plan, wanted)]
 
 
 def _shuffled(task: Task) -> tuple[IntArray, FloatArray]:

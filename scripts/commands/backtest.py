@@ -13,6 +13,7 @@ from functions import wiring
 from scripts.backtests import lines
 from scripts.console import Progress, emit, json_option, progress
 from shared import pipeline
+from shared.backtest.forward import Walk, concluded, offered, prepare_walk
 from shared.backtest.job import BadJob, Job, parse
 from shared.backtest.outcome import Outcome, files_of, judged, stopped_note, summary_of, trial_of
 from shared.backtest.prepare import Prepared, bundle_of, prepare, settings_of
@@ -44,6 +45,8 @@ OPTIONS = {
     "profile": "--profile",
     "model": "--model",
     "inside_training": "--inside-training",
+    "walk_forward": "--walk-forward",
+    "every_days": "--every",
     "time_limit_seconds": "--time-limit",
 }
 
@@ -88,6 +91,14 @@ class Asked:
     "--train", "train_days", type=click.IntRange(1, 3_660), help="Train a model on so many days that end before --from."
 )
 @click.option("--inside-training", is_flag=True, help="Run although the model knows the period; the result says so.")
+@click.option(
+    "--walk-forward",
+    is_flag=True,
+    help="Retrain as live would have done it, and let each model decide what it had not seen; ask the gate.",
+)
+@click.option(
+    "--every", "every_days", type=int, metavar="DAYS", help="Days between its retrainings.  [default: retrain.every_days]"
+)
 @click.option("--check", is_flag=True, help="Also prove on this run that nothing looks ahead.")
 @click.option("--time-limit", "time_limit_seconds", type=float, metavar="SECONDS", help="Stop then, with what there is.")
 @click.option(
@@ -118,6 +129,9 @@ def command(
     asked = Asked(candles=candles, train_days=train_days, check=check, parquet=parquet, out=out, as_json=as_json)
     if train_days is not None and fields["model"] is not None:
         raise UserError("--train and --model were both given", remedy="give one of them")
+    if fields["walk_forward"] and (train_days is not None or check):
+        given = "--check" if train_days is None else "--train"
+        raise UserError(f"{given} and --walk-forward were both given", remedy="give one of them")
     place = wiring.backtest_place(wiring.settings_from(os.environ), os.environ)
     try:
         if candles is not None:
@@ -173,12 +187,12 @@ def _run(place: Place, fields: dict[str, Any], asked: Asked, began: float) -> bo
         place = replace(place, stages=pipeline.stages)
     settings = settings_of(job, place.load)
     with progress("backtest", 100) as bar:
-        bundle, notes = _model(place, job, settings, asked, bar)
-        bar.describe("features and votes")
-        prepared = prepare(job, settings=settings, source=place.source, bundle=bundle, notes=notes, stages=place.stages)
+        prepared, walk = _prepared(place, job, settings, asked, bar)
         outcome = _replayed(place, job, prepared, settings, bar)
         bar.describe("report")
         trials = TrialLog(place.documents)
+        if walk is not None:
+            outcome = concluded(outcome, prepared, walk, history=trials.all(), recorded_at=place.clock.now_ms())
         files = files_of(outcome, prepared, parquet=asked.parquet)
         trials.append(trial_of(outcome, prepared, now_ms=place.clock.now_ms()))
         checked = _checked(job, prepared, bar) if asked.check else None
@@ -194,6 +208,18 @@ def _run(place: Place, fields: dict[str, Any], asked: Asked, began: float) -> bo
     told += [] if checked is None else [f"check        {line}" for line in checked.lines()]
     emit(data, "\n".join(told), as_json=asked.as_json)
     return checked is None or checked.passed
+
+
+def _prepared(place: Place, job: Job, settings: Settings, asked: Asked, bar: Progress) -> tuple[Prepared, Walk | None]:
+    """The replay's inputs, and the walk that made their models where there is one."""
+    if job.walk_forward:
+        walk = offered(place.walks)(
+            end_at=job.end_at, bucket=place.bucket, tell=lambda doing, _share, _new: bar.describe(doing)
+        )
+        return prepare_walk(job, walk, settings=settings, source=place.source), walk
+    bundle, notes = _model(place, job, settings, asked, bar)
+    bar.describe("features and votes")
+    return prepare(job, settings=settings, source=place.source, bundle=bundle, notes=notes, stages=place.stages), None
 
 
 def _model(place: Place, job: Job, settings: Settings, asked: Asked, bar: Progress) -> tuple["Bundle | None", tuple[str, ...]]:

@@ -5,7 +5,9 @@ import click
 from scripts.console import emit, json_option
 from scripts.here import opened, who_asks
 from scripts.registry import look, moved, pointer_lines, registry_of
-from shared.errors import UserError
+from shared.champion import unproven
+from shared.errors import BadBundle, UserError
+from shared.stores.bundles import BundleRegistry, Pointer
 
 
 @click.command()
@@ -30,12 +32,21 @@ def command(*, version: str, reason: str, by: str | None, as_json: bool) -> None
             raise UserError(
                 f"{version} may not serve: its own checks failed", remedy="`scripts/bot models` lists the bundles that may"
             )
-        now_ms, before = here.clock.now_ms(), registry.current()
+        now_ms, before = here.clock.now_ms(), _before(registry)
         after = moved(lambda: registry.promote(version, at=now_ms, why=reason, by=who))
         changed = before is None or before.version != version
+        lacks = unproven(found.bundle, here.settings)
         if changed:
             here.bot.audit({"promote": version}, who=who, why=reason, now_ms=now_ms)
     head = f"{version} {'serves now' if changed else 'serves already: nothing was changed'}"
-    proof = [] if found.bundle.may_enter else ["proof     none: in live mode it enters nothing; on paper it trades"]
-    data = {"promoted": changed, "may_enter": found.bundle.may_enter, "pointer": after, "who": who, "why": reason}
+    proof = [] if lacks is None else [f"proof     none: in live mode it enters nothing ({lacks}); on paper it trades"]
+    data = {"promoted": changed, "may_enter": lacks is None, "pointer": after, "who": who, "why": reason}
     emit(data, "\n".join([head, *pointer_lines(before, after), *proof]), as_json=as_json)
+
+
+def _before(registry: BundleRegistry) -> Pointer | None:
+    """What served, as far as can be told: a damaged pointer is what this command mends."""
+    try:
+        return registry.current()
+    except BadBundle:
+        return None

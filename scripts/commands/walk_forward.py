@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from shared.settings import Settings
 
 OPTIONS = {"candles": "--candles", "candles_4h": "--candles", "start": "--from", "end": "--to", "timeframe": "--timeframe"}
-SPENT_ON_FOLDS, SPENT_ON_SHUFFLES = 0.80, 0.10
+SPENT_ON_LEARNING = 0.9
 
 
 @click.command()
@@ -132,17 +131,11 @@ def _asked(paths: tuple[str, ...], start: str | None, end: str | None) -> "DataS
 
 
 def walk(place: "Place", settings: "Settings", asked: "DataSet", timeframe: Timeframe, bar: Progress, *, cached: bool) -> "Run":
-    """Load, walk, replay and judge; `place` is not written to but for folds."""
+    """Load, walk, replay and judge; `place` is not written to but for fits."""
     from models.bench.candles import load
-    from models.dataset import build
-    from models.findings import refuse
-    from models.labels import barriers_of, costs_of
-    from models.leaks import inspect_dataset
     from models.proof import Asked, prove
-    from models.walk_forward import shuffled_skills, unasked, walk_forward
+    from models.proof.learn import learn
     from scripts.walks import Run
-    from shared import features, pipeline
-    from shared.backtest.prepare import rules_of
     from shared.stores.trials import TrialLog
 
     seconds: dict[str, float] = {}
@@ -150,45 +143,32 @@ def walk(place: "Place", settings: "Settings", asked: "DataSet", timeframe: Time
     learns = settings.risk.policy == "barrier"
     with _timed(seconds, "reading", tell, "candles", 0.0):
         loaded = load(asked, archive=place.source, timeframe=timeframe, learning_days=settings.learning.days if learns else 0)
-    with _timed(seconds, "features", tell, "features", 0.0):
-        computed = features.compute(loaded.candles)
-        stages = pipeline.stages(loaded.candles, bundle=None, settings=settings, computed=computed)
-    walked, shuffled = unasked(computed, settings), None
-    if learns:
-        with _timed(seconds, "labels", tell, "labels", 0.0):
-            costs = costs_of(settings, rules_of(settings))
-            dataset = build(loaded.candles, settings.learning, days=None, computed=computed, costs=costs)
-            refuse(inspect_dataset(dataset, loaded.candles, barriers=barriers_of(settings.learning)))
-        ends = {"first_at": loaded.start_at, "end_at": loaded.end_at, "jobs": settings.retrain.jobs}
-        seed = settings.learning.seed
-        with _timed(seconds, "folds", tell, "folds", 0.0):
-            walked = walk_forward(
-                dataset,
-                computed,
-                settings,
-                seed=seed,
-                cache=place.bucket if cached else None,
-                on_progress=tell.part(0.0, SPENT_ON_FOLDS),
-                **ends,
+    learned = learn(
+        loaded.candles,
+        settings,
+        start_at=loaded.start_at,
+        end_at=loaded.end_at,
+        cache=place.bucket if cached else None,
+        tell=tell.part(0.0, SPENT_ON_LEARNING),
+    )
+    seconds |= learned.seconds
+    with _timed(seconds, "replay", tell, "replay and gate", SPENT_ON_LEARNING):
+        proof = prove(
+            Asked(
+                walked=learned.walked,
+                stages=learned.stages,
+                candles=loaded.candles,
+                minutes=loaded.minutes,
+                settings=settings,
+                start_at=loaded.start_at,
+                end_at=loaded.end_at,
+                history=TrialLog(place.documents).all(),
+                recorded_at=place.clock.now_ms(),
+                shuffled=learned.shuffled,
+                notes=loaded.notes,
             )
-        with _timed(seconds, "shuffles", tell, "shuffled labels", SPENT_ON_FOLDS):
-            part = tell.part(SPENT_ON_FOLDS, SPENT_ON_SHUFFLES)
-            shuffled = shuffled_skills(dataset, computed, settings, seed=seed, on_progress=part, **ends)
-    with _timed(seconds, "replay", tell, "replay and gate", SPENT_ON_FOLDS + SPENT_ON_SHUFFLES):
-        question = Asked(
-            walked=walked,
-            stages=stages,
-            candles=loaded.candles,
-            minutes=loaded.minutes,
-            settings=settings,
-            start_at=loaded.start_at,
-            end_at=loaded.end_at,
-            history=TrialLog(place.documents).all(),
-            recorded_at=place.clock.now_ms(),
-            notes=loaded.notes,
         )
-        proof = prove(question if shuffled is None else replace(question, shuffled=shuffled))
-    return Run(loaded=loaded, walked=walked, proof=proof, settings=settings, seconds=seconds)
+    return Run(loaded=loaded, walked=learned.walked, proof=proof, settings=settings, seconds=seconds)
 
 
 class _Told:
@@ -205,7 +185,7 @@ class _Told:
         self._shown = now
 
     def part(self, start: float, share: float) -> Any:
-        return lambda text, done: self(text, start + share * min(1.0, done))
+        return lambda text, done, _new: self(text, start + share * min(1.0, done))
 
 
 @contextmanager

@@ -25,6 +25,8 @@ LAST_AT = 4_102_444_800_000
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}")
 _ELSEWHERE = NOT_TRIED | {"mode"}
+_OF_A_WALK = frozenset({"learning", "gate"})
+_LONGEST_SCHEDULE_DAYS = 366
 _DEEPEST = 8
 _LARGEST = 2**63
 _LONGEST_NAME = 100
@@ -60,8 +62,10 @@ class Job:
         slippage_rate: Of what crosses, as a fraction; None: what the settings say.
         profile: A named overlay of the settings; None: the bot's own.
         overrides: Settings by their dotted names (`risk.max_drawdown`).
-        model: `champion`, `none`, or a bundle's version.
+        model: `champion`, `none`, or a bundle's version; not looked at by a walk-forward.
         inside_training: Run although the model knows candles of the period; the result then says so.
+        walk_forward: Retrain on the schedule that live would have had, and let each model decide what it had not seen.
+        every_days: Between two retrainings of a walk-forward; None: what the settings say.
         time_limit_seconds: Work on it no longer than this, save what there is and say so; None: what the settings say.
     """
 
@@ -77,6 +81,8 @@ class Job:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     model: str = "champion"
     inside_training: bool = False
+    walk_forward: bool = False
+    every_days: int | None = None
     time_limit_seconds: float | None = None
 
     @property
@@ -94,6 +100,7 @@ class Job:
             "paper.slippage_rate": self.slippage_rate,
             "replay.maker_fee_rate": self.maker_fee_rate,
             "replay.taker_fee_rate": self.taker_fee_rate,
+            "retrain.every_days": self.every_days,
         }
         nested: dict[str, Any] = {}
         for name, value in {**self.overrides, **{name: value for name, value in named.items() if value is not None}}.items():
@@ -112,8 +119,6 @@ def parse(asked: object) -> Job:
             "job", f"was {_shown(asked)}", remedy='send a JSON object like {"start": "2026-01-01", "end": "2026-02-01"}'
         )
     for name in asked:
-        if name == "walk_forward":
-            raise BadJob("walk_forward", "is not offered by this version", remedy="leave it out; give start, end and a model")
         if name not in _FIELDS:
             near = difflib.get_close_matches(str(name), _FIELDS, n=1)
             known = f"did you mean {near[0]}?" if near else f"known are: {', '.join(_FIELDS)}"
@@ -125,15 +130,33 @@ def parse(asked: object) -> Job:
     job = Job(**told)
     if job.end_at <= job.start_at:
         raise BadJob("end", f"was {asked['end']!r}, not after the start {asked['start']!r}", remedy="give a later end")
+    for key in job.overrides:
+        _check_override(key, job)
+    _check_walk(job, asked)
     return job
+
+
+def _check_walk(job: Job, asked: Mapping[str, Any]) -> None:
+    """Refuse what a walk-forward takes no notice of, and what only it does."""
+    if not job.walk_forward:
+        if job.every_days is not None:
+            raise BadJob("every_days", "belongs to a walk-forward", remedy="give walk_forward: true beside it, or leave it out")
+        return
+    if asked.get("model") is not None:
+        found = f"was {_shown(asked['model'])} beside walk_forward, which fits models of its own"
+        raise BadJob("model", found, remedy="leave out one of the two")
+    if job.inside_training:
+        found = "was true beside walk_forward, whose models never decide inside their training"
+        raise BadJob("inside_training", found, remedy="leave it out")
 
 
 def told(job: Job) -> dict[str, Any]:
     """The job in the words in which it is asked for: `parse` of it is the job again."""
     names = {into: name for name, (into, _) in _FIELDS.items()}
     values = {names[item.name]: getattr(job, item.name) for item in fields(job)}
+    unasked = {"model", "inside_training"} if job.walk_forward else {"walk_forward"}
     return {
-        **{name: value for name, value in values.items() if value not in (None, "", {})},
+        **{name: value for name, value in values.items() if name not in unasked and value not in (None, "", {})},
         "start": _instant_text(job.start_at),
         "end": _instant_text(job.end_at),
         "timeframe": job.timeframe.value,
@@ -204,6 +227,12 @@ def _flag(name: str, value: object) -> bool:
     return value
 
 
+def _days(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LONGEST_SCHEDULE_DAYS:
+        raise BadJob(name, f"was {_shown(value)}", remedy=f"give whole days from 1 to {_LONGEST_SCHEDULE_DAYS}")
+    return value
+
+
 def _overrides(name: str, value: object) -> dict[str, Any]:
     """Flatten nested or dotted setting names to dotted ones; which settings there are is checked where they are loaded."""
     if not isinstance(value, Mapping):
@@ -220,21 +249,18 @@ def _overrides(name: str, value: object) -> dict[str, Any]:
             flat.update({f"{key}.{rest}": deep for rest, deep in _overrides(f"{name}.{key}", inner).items()})
         else:
             flat[key] = inner
-    if name == "overrides":
-        for key in flat:
-            _check_override(key, flat)
     return flat
 
 
-def _check_override(key: str, others: Mapping[str, Any]) -> None:
-    if any(other.startswith(f"{key}.") for other in others):
+def _check_override(key: str, job: Job) -> None:
+    if any(other.startswith(f"{key}.") for other in job.overrides):
         raise BadJob(f"overrides.{key}", "is a value and a group of settings at once", remedy="give one of them")
     if key in _OWN_FIELDS:
         own, option = _OWN_FIELDS[key]
         raise BadJob(
             f"overrides.{key}", "has a field of its own", remedy=f"give {own} beside overrides ({option} on the command line)"
         )
-    if key.partition(".")[0] in _ELSEWHERE:
+    if key.partition(".")[0] in _ELSEWHERE - (_OF_A_WALK if job.walk_forward else frozenset()):
         raise BadJob(f"overrides.{key}", "changes nothing that a backtest decides", remedy="leave it out")
 
 
@@ -248,6 +274,7 @@ _OWN_FIELDS = {
     "paper.slippage_rate": ("slippage_rate", "--slippage"),
     "replay.maker_fee_rate": ("maker_fee_rate", "--maker-fee"),
     "replay.taker_fee_rate": ("taker_fee_rate", "--taker-fee"),
+    "retrain.every_days": ("every_days", "--every"),
 }
 _FEE = "a fraction of the amount: 0.0012 is 0.12 %"
 _FIELDS: Mapping[str, tuple[str, Callable[[str, Any], Any]]] = {
@@ -263,5 +290,7 @@ _FIELDS: Mapping[str, tuple[str, Callable[[str, Any], Any]]] = {
     "overrides": ("overrides", _overrides),
     "model": ("model", _matching(_NAME, "champion, none, or the version of a bundle")),
     "inside_training": ("inside_training", _flag),
+    "walk_forward": ("walk_forward", _flag),
+    "every_days": ("every_days", _days),
     "time_limit_seconds": ("time_limit_seconds", _number(1.0, 86_400.0, "seconds, up to a day")),
 }

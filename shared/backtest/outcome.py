@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from shared.backtest.job import Job
 from shared.backtest.prepare import Prepared
 from shared.jst import utc_text
@@ -13,17 +15,20 @@ from shared.report import files as report_files
 from shared.trials import History, Trial, distinct, sharpes
 from shared.types import Timeframe
 
-KIND = "backtest"
 TOP_DENIALS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A measured replay. `complete` is False where a limit ended it before the end of the period."""
+    """A measured replay. `complete` is False where a limit ended it before the end of the period.
+
+    `walk`: what was fitted and what the gate said of it, where models were retrained on the way.
+    """
 
     replayed: Replayed
     performance: Performance
     complete: bool
+    walk: Mapping[str, Any] | None = None
 
 
 def stopped_note(at: int, job: Job, why: str) -> str:
@@ -52,12 +57,12 @@ def trial_of(outcome: Outcome, prepared: Prepared, *, now_ms: int) -> Trial:
 
 def _trial(replayed: Replayed, performance: Performance, prepared: Prepared, *, now_ms: int) -> Trial:
     return Trial(
-        kind=KIND,
+        kind=prepared.kind,
         settings_hash=prepared.settings_hash,
         data_hash=prepared.data_hash,
         start_at=replayed.start_at,
         end_at=replayed.end_at,
-        model=replayed.model,
+        model=prepared.named or replayed.model,
         recorded_at=now_ms,
         sharpe=performance.returns.sharpe,
         changed=prepared.changed,
@@ -77,14 +82,18 @@ def title_of(replayed: Replayed) -> str:
 
 def files_of(outcome: Outcome, prepared: Prepared, *, parquet: bool = True) -> dict[str, bytes]:
     """The files of the result by their names. The same inputs give the same bytes."""
-    return report_files(
+    walked = outcome.walk is not None
+    made = report_files(
         outcome.replayed,
         outcome.performance,
         candles=prepared.inputs.candles[Timeframe.M15],
-        title=title_of(outcome.replayed),
+        title=f"{'Walk-forward, ' if walked else ''}{title_of(outcome.replayed)}",
         settings=prepared.inputs.settings,
         parquet=parquet,
     )
+    if walked:
+        made["verdict.json"] = msgspec.json.format(msgspec.json.encode(outcome.walk), indent=2) + b"\n"
+    return made
 
 
 def summary_of(outcome: Outcome) -> dict[str, Any]:
@@ -124,6 +133,7 @@ def summary_of(outcome: Outcome) -> dict[str, Any]:
         "interest_jpy": str(performance.costs.interest_jpy),
         "denials": top_denials(replayed),
         "notes": list(replayed.notes),
+        **({} if outcome.walk is None else {"walk_forward": dict(outcome.walk)}),
     }
 
 

@@ -30,6 +30,7 @@ from shared.types import Candles, PairRules, Timeframe
 HISTORY_FACTOR = 2
 """How much further back than the window is looked for it, so that holes do not shorten it."""
 MAX_SILENT_SHARE = 0.01
+DAY_MS = 86_400_000
 _SHARED = Path(__file__).resolve().parents[1]
 _FRAMES = (Timeframe.M15, Timeframe.H4)
 
@@ -49,7 +50,8 @@ class Prepared:
     """A replay's inputs, and the hashes that tell whether two of them are the same.
 
     `fingerprint` covers everything that a result depends on: candles, settings, fees, period, model and code. `changed` are the
-    settings that the job was about.
+    settings that the job was about. `kind` is the kind of its trial, and `named` what the trial log calls the model, where that
+    is another name than the replay's.
     """
 
     inputs: Inputs
@@ -58,6 +60,8 @@ class Prepared:
     settings_hash: str
     fingerprint: str
     changed: Mapping[str, Scalar]
+    kind: str = "backtest"
+    named: str | None = None
 
 
 def settings_of(job: Job, load: Callable[..., Settings]) -> Settings:
@@ -161,10 +165,13 @@ def check_extent(job: Job, source: CandleSource) -> None:
 def candles_of(job: Job, source: CandleSource, settings: Settings) -> tuple[dict[Timeframe, Candles], Candles | None]:
     """15m and 4h candles with their history, and the 1m candles of the period where they are asked for.
 
+    The history of a walk-forward holds what its first retraining learns from.
+
     Raises:
         BadJob: naming `start`, `end` or `timeframe` where the source does not reach so far.
     """
-    candles = {frame: _with_history(job, source, frame, settings.market.window_candles) for frame in _FRAMES}
+    warm_at = job.start_at - (_learning_ms(settings) if job.walk_forward else 0)
+    candles = {frame: _with_history(job, source, frame, settings.market.window_candles, warm_at) for frame in _FRAMES}
     quarters = candles[Timeframe.M15]
     inside = quarters.closed_by(job.end_at)
     last_at = int(inside.closed_at[-1]) if len(inside) else 0
@@ -184,9 +191,20 @@ def candles_of(job: Job, source: CandleSource, settings: Settings) -> tuple[dict
     return candles, _minutes(job, source, quarters) if job.timeframe is Timeframe.M1 else None
 
 
-def _with_history(job: Job, source: CandleSource, frame: Timeframe, window: int) -> Candles:
-    found = source.read(frame, job.start_at - HISTORY_FACTOR * window * frame.ms, job.end_at).closed_by(job.end_at)
-    return found.rows(max(0, len(found.closed_by(job.start_at)) - window), None)
+def _learning_ms(settings: Settings) -> int:
+    """How long before the first decision the oldest row lies that the first retraining may learn from."""
+    if settings.risk.policy != "barrier":
+        return 0
+    return (
+        settings.learning.days + settings.retrain.every_days
+    ) * DAY_MS + settings.learning.horizon_candles * Timeframe.M15.ms
+
+
+def _with_history(job: Job, source: CandleSource, frame: Timeframe, window: int, warm_at: int) -> Candles:
+    """The candles up to the end, with a whole window before `warm_at`, where there is one."""
+    first_at = max(0, warm_at - HISTORY_FACTOR * window * frame.ms)
+    found = source.read(frame, first_at, job.end_at).closed_by(job.end_at)
+    return found.rows(max(0, len(found.closed_by(warm_at)) - window), None)
 
 
 def _minutes(job: Job, source: CandleSource, quarters: Candles) -> Candles:

@@ -3,6 +3,7 @@
     jobs/{id}                              the job and how far it has come (see `shared.stores.jobs`)
     backtests/{id}/checkpoints/{n}         where the next worker goes on
     backtests/{id}/{fence}/report.html …   the result
+    folds/…, shuffles/…                    every fit of a walk-forward, kept as soon as it is done (see `models.walk_forward`)
 
 A worker that dies loses what it did since its last checkpoint and nothing else: the next one goes on from there and comes to
 the same bytes. One that was only slow finds its lease taken and stops; what it wrote lies under its own fence, where nothing
@@ -20,6 +21,7 @@ from typing import Any
 
 import msgspec
 
+from shared.backtest import forward
 from shared.backtest.job import BadJob, Job, told
 from shared.backtest.outcome import files_of, judged, stopped_note, summary_of, trial_of
 from shared.backtest.prepare import Prepared, StageMaker, bundle_of, check_extent, honest_notes, prepare, settings_of
@@ -38,16 +40,22 @@ from shared.stores.bundles import BundleRegistry
 from shared.stores.jobs import FINAL, HeldJob, JobDocuments, kept_alive
 from shared.stores.ports import Bucket, Document, DocumentStore
 from shared.stores.trials import TrialLog
-from shared.trials import Trial
+from shared.trials import WALK_FORWARD, Trial
 
 KIND = "backtest"
 PROGRESS_SECONDS = 1.0
+WALKED_SHARE = 0.8
+"""Of a walk-forward job: what comes before its replay."""
 
 
 def prepare_types() -> None:
     """Let msgspec read every type that is decoded here, before there are threads that decode (see `functions.wiring`)."""
     for decoded in (Job, Story, list[Snapshot], Trial):
         msgspec.json.Decoder(decoded)
+
+
+class _LeftOff(Exception):
+    """Whoever works on a walk-forward leaves off before its replay; every fit that was done is kept."""
 
 
 class OtherJob(Conflict):
@@ -58,7 +66,8 @@ class OtherJob(Conflict):
 class Place:
     """Where backtests live: stores, clock, and where settings, keys and candles come from.
 
-    `load` is `settings.load` with its environment: it takes `profile` and `overrides`.
+    `load` is `settings.load` with its environment: it takes `profile` and `overrides`. Without `walks` no walk-forward is
+    offered here.
     """
 
     documents: DocumentStore
@@ -68,6 +77,7 @@ class Place:
     public_keys: tuple[str, ...]
     source: CandleSource
     stages: StageMaker
+    walks: forward.Walks | None = None
 
 
 class Backtests:
@@ -112,6 +122,10 @@ class Backtests:
     def _checked(self, job: Job) -> dict[str, Any]:
         """Everything that can be checked without reading the candles; the model that was found."""
         settings = settings_of(job, self._place.load)
+        if job.walk_forward:
+            forward.offered(self._place.walks)
+            check_extent(job, self._place.source)
+            return {"model": {"version": WALK_FORWARD, "notes": []}}
         bundle, notes = self._bundle(job)
         honest_notes(job, bundle, settings)
         check_extent(job, self._place.source)
@@ -180,7 +194,12 @@ class Backtests:
         job = msgspec.convert(held.data["job"], Job)
         settings = settings_of(job, self._place.load)
         limit_seconds = job.time_limit_seconds or self._settings.backtest.time_limit_seconds
-        prepared = self._prepared(held, job, settings)
+        walk = self._walk(held, job, began=began, seconds=seconds, limit_seconds=limit_seconds)
+        try:
+            prepared = self._prepared(held, job, settings, walk)
+        except _LeftOff:
+            worked = {"worked_ms": worked_ms + int((time.monotonic() - began) * 1000)}
+            return self._give_up(held, name) if held.canceled else held.release(worked, now_ms=self._now())
         replay = Replay(prepared.inputs, checkpoint=self._checkpoint(held, prepared))
         log("backtest.goes_on", id=name, fence=held.fence, from_share=_progress(job, replay.at)["share"])
         saved = noted = began
@@ -195,7 +214,7 @@ class Backtests:
                 break
             worked = {"worked_ms": worked_ms + int((now - began) * 1000)}
             if worked["worked_ms"] >= limit_seconds * 1000:
-                return self._finish(held, name, prepared, replay, job, {**worked, **_progress(job, at)}, limit_seconds)
+                return self._finish(held, prepared, replay, walk, {**worked, **_progress(job, at)}, limit_seconds)
             if now - began >= seconds:
                 key = self._save_checkpoint(held, name, prepared, replay, {**worked, **_progress(job, at)})
                 return held.release({"checkpoint": key}, now_ms=self._now())
@@ -203,11 +222,35 @@ class Backtests:
                 self._save_checkpoint(held, name, prepared, replay, {**worked, **_progress(job, at)})
                 saved = now
         worked = {"worked_ms": worked_ms + int((time.monotonic() - began) * 1000)}
-        return self._finish(held, name, prepared, replay, job, {**worked, **_progress(job, job.end_at)}, limit_seconds)
+        return self._finish(held, prepared, replay, walk, {**worked, **_progress(job, job.end_at)}, limit_seconds)
 
-    def _prepared(self, held: HeldJob, job: Job, settings: Settings) -> Prepared:
-        """The inputs, with the model that was found when the job was stored."""
+    def _walk(self, held: HeldJob, job: Job, *, began: float, seconds: float, limit_seconds: float) -> forward.Walk | None:
+        """The walk of a walk-forward, which leaves off between two fits: each slice keeps one at least."""
+        if not job.walk_forward:
+            return None
+        noted, worked_ms = began, int(held.data["worked_ms"])
+
+        def tell(doing: str, share: float, new: bool) -> None:
+            nonlocal noted
+            now = time.monotonic()
+            if now - noted >= PROGRESS_SECONDS:
+                told = max(held.data["share"], round(WALKED_SHARE * share, 6))
+                held.save({"share": told}, now_ms=self._now())
+                noted = now
+            if held.canceled or (new and now - began >= seconds):
+                log("backtest.leaves_off", id=job.id, before=doing, share=share)
+                raise _LeftOff
+            if new and worked_ms + (now - began) * 1000 >= limit_seconds * 1000:
+                found = f"was {limit_seconds:g}: the work was over before {doing}; every model that is fitted is kept"
+                raise BadJob("time_limit_seconds", found, remedy="send the job again, and it goes on from there")
+
+        return forward.offered(self._place.walks)(end_at=job.end_at, bucket=self._place.bucket, tell=tell)
+
+    def _prepared(self, held: HeldJob, job: Job, settings: Settings, walk: forward.Walk | None) -> Prepared:
+        """The inputs, with the model that was found when the job was stored, or with the models of the walk."""
         place, found = self._place, held.data["model"]
+        if walk is not None:
+            return forward.prepare_walk(job, walk, settings=settings, source=place.source)
         bundle, _ = self._bundle(replace(job, model=found["version"]))
         notes = tuple(found["notes"])
         return prepare(job, settings=settings, source=place.source, bundle=bundle, notes=notes, stages=place.stages)
@@ -244,29 +287,31 @@ class Backtests:
     def _finish(
         self,
         held: HeldJob,
-        name: str,
         prepared: Prepared,
         replay: Replay,
-        job: Job,
+        walk: forward.Walk | None,
         changes: Mapping[str, Any],
         limit_seconds: float,
     ) -> None:
         """Measure, write the files, note the trial, and end the job."""
-        replayed = replay.result()
+        job, replayed, now_ms = msgspec.convert(held.data["job"], Job), replay.result(), self._now()
         if not replay.done:
             why = f"its time limit of {limit_seconds:g} s ended the work"
             replayed = replace(replayed, notes=(stopped_note(replay.at, job, why), *replayed.notes))
         log_of_trials = TrialLog(self._place.documents)
-        outcome = judged(replayed, prepared, log_of_trials.all(), complete=replay.done)
+        history = log_of_trials.all()
+        outcome = judged(replayed, prepared, history, complete=replay.done)
+        if walk is not None:
+            outcome = forward.concluded(outcome, prepared, walk, history=history, recorded_at=now_ms)
         keys = {}
         for file, data in files_of(outcome, prepared).items():
-            keys[file] = f"{_folder(name)}{held.fence}/{file}"
+            keys[file] = f"{_folder(job.id)}{held.fence}/{file}"
             self._place.bucket.put(keys[file], data)
-        log_of_trials.append(trial_of(outcome, prepared, now_ms=self._now()))
+        log_of_trials.append(trial_of(outcome, prepared, now_ms=now_ms))
         result = {"summary": summary_of(outcome), "files": keys}
         status = "done" if outcome.complete else "partial"
-        held.finish(status, {**changes, "result": result, "checkpoint": None}, now_ms=self._now())
-        self._forget_checkpoints(name)
+        held.finish(status, {**changes, "result": result, "checkpoint": None}, now_ms=now_ms)
+        self._forget_checkpoints(job.id)
 
     def _give_up(self, held: HeldJob, name: str) -> None:
         held.finish("canceled", {"checkpoint": None}, now_ms=self._now())
@@ -302,7 +347,8 @@ def view(stored: Document) -> dict[str, Any]:
 
 
 def _progress(job: Job, at: int) -> dict[str, Any]:
-    return {"share": round((at - job.start_at) / (job.end_at - job.start_at), 6), "at": at}
+    share = (at - job.start_at) / (job.end_at - job.start_at)
+    return {"share": round(WALKED_SHARE + (1.0 - WALKED_SHARE) * share if job.walk_forward else share, 6), "at": at}
 
 
 def _folder(name: str) -> str:

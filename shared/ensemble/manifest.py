@@ -166,7 +166,11 @@ class Golden:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """Everything about a bundle. Instants are ms UTC; no wall clock is in it."""
+    """Everything about a bundle. Instants are ms UTC; no wall clock is in it.
+
+    `proven` is the configuration that the verdict is about (see `shared.proven`), empty where no gate was asked; `loosened` are
+    the gate's thresholds that were made easier than those of this project.
+    """
 
     schema: int
     version: str
@@ -199,6 +203,8 @@ class Manifest:
     promise: Promise | None = None
     dtype: str = "float32"
     notes: tuple[str, ...] = field(default=())
+    proven: dict[str, str] = field(default_factory=dict)
+    loosened: tuple[str, ...] = ()
 
     @property
     def input_count(self) -> int:

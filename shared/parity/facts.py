@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from shared.parity.comparison import Fact
+from shared.reasons import OF_THE_WATCH
 from shared.types import TickReport
 
 _APART = frozenset(
@@ -23,7 +25,8 @@ def facts_of(bot: TickReport, replay: TickReport) -> list[Fact]:
     """Every value in which the two differ.
 
     Apart from what names a run (fencing counters in ids of intents, numbers of orders, fills and trades), what it took (times,
-    counts) and what it told (alerts); equity and cash are compared as they move, see `compare`.
+    counts), what it told (alerts) and what it said of its model without forbidding anything; equity and cash are compared as
+    they move, see `compare`.
     """
     apart = _APART
     if bot.decision is None or replay.decision is None:  # a tick that only protects asks no model
@@ -33,9 +36,21 @@ def facts_of(bot: TickReport, replay: TickReport) -> list[Fact]:
 
 def _view(report: TickReport, apart: frozenset[str]) -> dict[str, Any]:
     """A report as JSON values, without what only names a run."""
-    told: dict[str, Any] = msgspec.to_builtins(report)
+    told: dict[str, Any] = msgspec.to_builtins(_unwatched(report))
     view: dict[str, Any] = _plain({name: value for name, value in told.items() if name not in apart})
     return view
+
+
+def _unwatched(report: TickReport) -> TickReport:
+    """The report without the doubts about its model: a replay does not run the watch (`shared.watch`)."""
+    kept = tuple(issue for issue in report.issues if issue.forbids_entry or issue.reason not in OF_THE_WATCH)
+    decision = report.decision
+    if decision is not None and "issues" in decision.context:
+        forbidding = {issue.reason for issue in kept}
+        names = decision.context["issues"].split(",")
+        said = ",".join(name for name in names if name not in OF_THE_WATCH or name in forbidding)
+        decision = replace(decision, context={**decision.context, "issues": said})
+    return replace(report, issues=kept, decision=decision)
 
 
 def _plain(value: Any) -> Any:

@@ -92,14 +92,19 @@ class BundleRegistry:
         """Let `version` serve, restored from the archive where it lies there. One of many concurrent promotions wins.
 
         `expect` is the champion that the decision was made against (None: that there was none); not given, any is replaced.
-        What serves already is left as it is.
+        What serves already is left as it is. A pointer that is damaged is written anew, where nothing is expected of it.
 
         Raises:
-            BadBundle: when there is no such bundle, or it is not complete.
+            BadBundle: when there is no such bundle, it is not complete, or the pointer against which it was judged is damaged.
             Conflict: when somebody moved the pointer in between, or another champion than `expect` serves.
         """
         self._make_ready(version)
-        now = self.current()
+        try:
+            now = self.current()
+        except BadBundle:
+            if expect is not ...:
+                raise
+            return self._written_anew(pointers.promoted(None, version, at=at, why=why, by=by))
         if now is not None and now.version == version:
             return now
         serves = None if now is None else now.version
@@ -215,6 +220,12 @@ class BundleRegistry:
             return now
         generation = self._bucket.put(_CURRENT, pointers.encode(after), if_generation=0 if now is None else now.generation)
         return replace(after, generation=generation)
+
+    def _written_anew(self, after: Pointer) -> Pointer:
+        """In the place of a damaged pointer, whose history is lost."""
+        damaged = self._bucket.get(_CURRENT)
+        generation = 0 if damaged is None else damaged.generation
+        return replace(after, generation=self._bucket.put(_CURRENT, pointers.encode(after), if_generation=generation))
 
     def _sealed(self, root: str) -> list[str]:
         seals = [key.removeprefix(root) for key in self._bucket.keys(root) if key.endswith("/" + _SEAL)]

@@ -66,7 +66,7 @@ def decode(data: bytes, generation: int) -> Pointer:
     try:
         return msgspec.convert({**json.loads(data), "generation": generation}, Pointer)
     except (ValueError, TypeError, msgspec.ValidationError) as error:
-        raise BadBundle("pointer: bundles/current.json is damaged") from error
+        raise BadBundle("pointer: bundles/current.json is damaged; `scripts/bot promote VERSION` writes it anew") from error
 
 
 def promoted(now: Pointer | None, version: str, *, at: int, why: str, by: str) -> Pointer:

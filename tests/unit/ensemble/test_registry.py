@@ -129,6 +129,15 @@ def test_a_damaged_pointer_is_named(bucket, registry, body):
         registry.current()
 
 
+def test_a_person_writes_a_damaged_pointer_anew_and_a_retraining_does_not(bucket, registry):
+    registry.publish("a", made("a"))
+    bucket.put("bundles/current.json", b"{")
+    with pytest.raises(BadBundle, match=r"pointer.*promote VERSION"):
+        registry.promote("a", at=1, why="x", by="retrain", expect=None)
+    assert registry.promote("a", at=1, why="x", by="me").version == "a"
+    assert registry.current().version == "a"
+
+
 def test_the_code_hash_is_of_sources_and_imports_nothing():
     assert code_hash("shared.features") == code_hash("shared.features")
     assert code_hash("shared.features") != code_hash("shared.ensemble")

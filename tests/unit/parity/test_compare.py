@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.parity import Cause, compare
-from shared.reasons import Reason
+from shared.reasons import OF_THE_WATCH, Reason
 from shared.types import Action, Issue, Purpose, TickReport, TickStatus
 from tests import made_reports
 
@@ -74,6 +74,20 @@ def test_what_only_names_a_run_is_not_compared() -> None:
         for report in REPORTS
     ]
     assert compare(numbered, REPORTS).equal
+
+
+def test_what_the_watch_says_of_the_model_is_no_difference_unless_it_forbids_an_entry() -> None:
+    def doubting(reason: Reason, *, forbids: bool) -> Change:
+        doubt = Issue(reason=reason, forbids_entry=forbids, context={"found": "x"})
+        named = {**REPORTS[WAITING].decision.context, "issues": f"{reason},data_hole"}
+        return lambda report: replace(report, issues=(*report.issues, doubt), decision=replace(report.decision, context=named))
+
+    without = changed(WAITING, decided(context={**REPORTS[WAITING].decision.context, "issues": "data_hole"}))
+    assert len(OF_THE_WATCH) > 5
+    for reason in OF_THE_WATCH:
+        assert compare(changed(WAITING, doubting(reason, forbids=False)), without).equal
+        assert not compare(changed(WAITING, doubting(reason, forbids=True)), without).equal
+    assert not compare(changed(WAITING, doubting(Reason.DATA_STALE, forbids=False)), without).equal
 
 
 def test_the_fencing_counter_and_the_spelling_of_a_tick_in_an_intents_id_do_not_count() -> None:

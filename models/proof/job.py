@@ -1,0 +1,85 @@
+"""The walk of a backtest job: what `shared.backtest.forward.Walk` asks for, made of real retrainings."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from models.proof.facts import fitted, folds, judged
+from models.proof.learn import Learned, Tell, learn
+from models.proof.prove import Asked, concluded, named, walked_note
+from shared.backtest.prepare import Prepared
+from shared.ensemble.bundle import Bundle
+from shared.errors import BadData
+from shared.pipeline import Stages
+from shared.replay.types import Replayed
+from shared.settings import Settings
+from shared.stage_cache import reduced
+from shared.stores.ports import Bucket
+from shared.trials import History
+from shared.types import Candles, Timeframe
+
+
+class JobWalk:
+    """One walk: asked for its stages first, then for what it learned, and for the verdict once the replay is over."""
+
+    def __init__(self, *, end_at: int, bucket: Bucket, tell: Tell) -> None:
+        """Keep fits in `bucket`; `tell` may raise to leave off. No decision is made after `end_at`."""
+        self._end_at = end_at
+        self._bucket = bucket
+        self._tell = tell
+        self._learned: Learned | None = None
+        self._settings: Settings | None = None
+
+    def stages(
+        self, candles: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings, since: int | None = None
+    ) -> Stages:
+        """The array stages with the prediction of each moment's newest model. Raises as `models.proof.learn.learn` does."""
+        if bundle is not None or since is None:
+            raise BadData("a walk-forward asks the models of its own, from a first decision on")
+        learned = learn(candles, settings, start_at=since, end_at=self._end_at, cache=self._bucket, tell=self._tell)
+        prediction = learned.walked.prediction(learned.stages.features)
+        stages = reduced(replace(learned.stages, prediction=prediction))
+        self._learned, self._settings = replace(learned, stages=stages), settings
+        return stages
+
+    @property
+    def named(self) -> str | None:
+        """What the trial log calls these models."""
+        said = self._known.stages.prediction
+        return None if said is None or self._settings is None else named(said.model, self._settings)
+
+    @property
+    def note(self) -> str:
+        """How many models decided, and on what."""
+        return walked_note(self._known.walked)
+
+    def facts(self) -> dict[str, Any]:
+        """What was fitted, retraining by retraining."""
+        settings = self._settings
+        if settings is None:
+            raise BadData("nothing was learned yet")
+        walked = self._known.walked
+        return {**fitted(walked, settings), "folds": folds(walked)}
+
+    def judged(self, prepared: Prepared, replayed: Replayed, *, history: History, recorded_at: int) -> dict[str, Any]:
+        """The gate's words and table on a replay that reached its end."""
+        learned, inputs = self._known, prepared.inputs
+        asked = Asked(
+            walked=learned.walked,
+            stages=inputs.stages,
+            candles=inputs.candles,
+            minutes=inputs.minutes,
+            settings=inputs.settings,
+            rules=inputs.rules,
+            history=history,
+            recorded_at=recorded_at,
+            shuffled=learned.shuffled,
+            changed=prepared.changed,
+        )
+        return judged(concluded(asked, inputs, replayed))
+
+    @property
+    def _known(self) -> Learned:
+        if self._learned is None:
+            raise BadData("nothing was learned yet")
+        return self._learned
