@@ -89,6 +89,12 @@ def test_what_the_watch_says_of_the_model_is_no_difference_unless_it_forbids_an_
         assert not compare(changed(WAITING, doubting(reason, forbids=True)), without).equal
     assert not compare(changed(WAITING, doubting(Reason.DATA_STALE, forbids=False)), without).equal
 
+    def otherwise(report: TickReport) -> TickReport:
+        return replace(doubting(Reason.MODEL_DRIFTED, forbids=False)(report), equity_jpy=report.equity_jpy + 7)
+
+    (difference, *_) = compare(changed(WAITING, otherwise), without).differences
+    assert difference.cause is Cause.UNKNOWN, "a doubt is no cause"
+
 
 def test_the_fencing_counter_and_the_spelling_of_a_tick_in_an_intents_id_do_not_count() -> None:
     def named(tick: str) -> Change:
