@@ -51,7 +51,8 @@ Features, in order: {features}.
 |---|---|---|---|---|---|---|
 {scores}
 
-Skill is 1 - log loss / log loss of the best constant probabilities in hindsight. Side alone asks only which level came
+Skill is 1 - log loss / log loss of the best constant probabilities in hindsight. Every row counts the same here; the gate
+counts each by how independent its label is, and so its numbers differ. Side alone asks only which level came
 first, on rows where one was touched: volatility is easy to forecast and earns nothing. Intervals come from a moving-block
 bootstrap with blocks longer than the labels overlap.
 

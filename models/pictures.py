@@ -89,10 +89,13 @@ def _wilson(share: float, count: float) -> tuple[float, float]:
 
 
 def skill_by_month(rows: Rows, *, block: int, seed: int) -> bytes:
-    """Log-loss skill of each JST month over the best constant of all months, with a block bootstrap interval."""
+    """Log-loss skill of each JST month over the best constant of all months, with a block bootstrap interval.
+
+    Rows count by their uniqueness, as in the gate's `skill`, of which the months are parts.
+    """
     months = _months(rows.as_of)
-    base = log_losses(constant(rows.label), rows.label)
-    gain = base - log_losses(rows.probabilities, rows.label)
+    base = rows.weight * log_losses(constant(rows.label, rows.weight), rows.label)
+    gain = base - rows.weight * log_losses(rows.probabilities, rows.label)
     found = []
     for month in np.unique(months):
         mine = months == month

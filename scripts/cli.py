@@ -26,7 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "paper": (TRY, "Trade on paper against the real market, every few minutes."),
     "sandbox": (TRY, "Run a local bitbank: its REST protocol, any candles, any faults."),
     "collect": (RUN, "Fetch candles into the archive that training reads."),
-    "train": (RUN, "Train the three learners and sign the bundle that a tick loads."),
+    "train": (RUN, "Train, walk forward, ask the gate, and let serve what may."),
     "backtest": (RUN, "Replay the bot over history: strict fills, all costs, one report."),
     "walk-forward": (RUN, "Retrain as live would have done, trade only what no model had seen, and ask the gate."),
     "study": (RUN, "Run a declared experiment, or replay many settings at once, and say how much is luck."),

@@ -58,7 +58,8 @@ def declared(asked: Asked) -> "Study":
     try:
         study = parse(asked.file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{asked.file} cannot be read ({error})", remedy="docs/studies holds examples") from error
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise UserError(f"{asked.file} cannot be read: {why}", remedy="docs/studies holds examples") from error
     except BadStudy as error:
         raise UserError(f"{asked.file}: {error}", remedy=error.remedy) from error
     if asked.candles is not None:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.gate import in_words, table
+from models.gate import in_words, table_lines
 from models.proof.facts import fitted
 from scripts.backtests import DASH, fitted_lines, lines
 from shared.backtest.outcome import Outcome, summary_of
+from shared.ensemble.manifest import Verdict
 
 if TYPE_CHECKING:
     from models.bench.candles import Loaded
@@ -58,23 +59,23 @@ def lines_of(run: Run, folder: Path, took: float) -> list[str]:
     told = lines(outcome, report=str(folder / "report.html"), took_seconds=took)
     kept = sum(fold.cached for fold in run.walked.folds)
     spent = ", ".join(f"{name} {value:.1f}" for name, value in run.seconds.items())
-    rows = table(run.proof.verdict)
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    checks = [
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[5].ljust(6), row[4]]).rstrip()
-        for row in rows
-    ]
     return [
-        *told[:-2],
+        *(_luck(run.proof.verdict) if line.startswith("luck ") else line for line in told[:-2]),
         *fitted_lines(walk_of(run), cached=kept),
         f"chance       {_chance(run) or DASH}",
         f"verdict      {in_words(run.proof.verdict)}",
         "",
-        *checks,
+        *table_lines(run.proof.verdict),
         "",
         *told[-2:],
         f"seconds      {spent}",
     ]
+
+
+def _luck(verdict: Verdict) -> str:
+    """The gate's own numbers: a plain replay's, which count every day in full, would stand beside them as others."""
+    found = {check.name: DASH if check.value is None else f"{100 * check.value:.1f} %" for check in verdict.checks}
+    return f"luck         above zero with {found.get('psr', DASH)}, deflated: {found.get('dsr', DASH)}; both as the gate counts"
 
 
 def _chance(run: Run) -> str:

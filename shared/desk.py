@@ -57,11 +57,17 @@ class Desk:
         """
         opened = None
         for step in steps:
+            if step.after is not None and not self._taken(step.after):
+                continue
             if isinstance(step, planning.Cancel):
                 self._cancel(step)
             elif self._place(step.intent, book=book, rules=rules, plan=plan) and step.intent.opens:
                 opened = step.intent.id
         return opened
+
+    def _taken(self, intent_id: str) -> bool:
+        """Whether the exchange said that it took this order."""
+        return any(record.outcome == "accepted" for record in self.records if record.intent.id == intent_id)
 
     def _place(
         self,

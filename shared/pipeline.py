@@ -90,10 +90,14 @@ def _allows(side: Side, settings: Settings) -> bool:
     return side is Side.LONG or (settings.sides == "both" and settings.account != "spot")
 
 
-def signal_at(done: Stages, row: int, *, candles_before: Mapping[Timeframe, int], settings: Settings) -> Signal:
+def signal_at(
+    done: Stages, row: int, *, candles_before: Mapping[Timeframe, int], slow_until: int, settings: Settings
+) -> Signal:
     """Row `row` of the stages as scalars.
 
-    `candles_before` counts the candles of each timeframe that are known at that row, for `min_history`.
+    `candles_before` counts the candles of each timeframe that are known at that row, for `min_history`; `slow_until` is when
+    the last 4h candle among them closed (0: none). Where that is not the one that is due, there is no target: what it would
+    say is four hours old.
 
     Raises:
         BadData: The model was not asked for this row although it may lead to an entry: the stages were computed for other
@@ -115,7 +119,9 @@ def signal_at(done: Stages, row: int, *, candles_before: Mapping[Timeframe, int]
             enough = False
         elif _allows(Side.LONG if consensus > 0 else Side.SHORT, settings):
             raise BadData(f"row {row} was not predicted: these stages are for other settings or a later start")
-    as_of, targets = int(done.features.as_of[row]), done.targets
+    as_of = int(done.features.as_of[row])
+    slot = as_of - as_of % Timeframe.H4.ms
+    targets = done.targets if slow_until == slot else None
     return Signal(
         as_of=as_of,
         close=int(value["close"]),
@@ -140,7 +146,7 @@ def signal_at(done: Stages, row: int, *, candles_before: Mapping[Timeframe, int]
         volatility_past=value["realised_16"] if math.isfinite(value["realised_16"]) else None,
         p_vote=None if done.prediction is None or settings.risk.policy == "target" else _told(done.prediction.p_vote, row),
         target_weight=None if targets is None else _told(targets.weight, row),
-        target_as_of=None if targets is None else as_of - as_of % Timeframe.H4.ms,
+        target_as_of=None if targets is None else slot,
         target_volatility=None if targets is None else _told(targets.volatility, row),
     )
 
@@ -170,7 +176,9 @@ def last_signal(
     last = Features(as_of=known.as_of[-1:], names=known.names, values=known.values[-1:])  # what comes after works row by row
     done = stages(seen, bundle=bundle, settings=settings, computed=last)
     counts = {frame: len(candles) for frame, candles in seen.items()}
-    return signal_at(done, 0, candles_before=counts, settings=settings)
+    closed = seen[Timeframe.H4].closed_by(int(last.as_of[0]))
+    slow_until = int(closed.closed_at[-1]) if len(closed) else 0
+    return signal_at(done, 0, candles_before=counts, slow_until=slow_until, settings=settings)
 
 
 def scored(computed: Features, *, bundle: Bundle, rows: BoolArray) -> Prediction:

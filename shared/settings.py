@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
@@ -390,8 +390,10 @@ def _lenient(value: Any, kind: Any, path: str) -> Any:
         return msgspec.convert(plain, kind, strict=not isinstance(value, _Text))
     except msgspec.ValidationError as error:
         name = path.removesuffix(".")
+        choices = [str(one) for one in get_args(kind)] if get_origin(kind) is Literal else []
+        wrong = f"choose one of {', '.join(choices)}" if choices else f"{str(error)[:1].lower()}{str(error)[1:]}"
         raise BadSettings(
-            f"the setting {name} was {value!r}: {str(error)[:1].lower()}{str(error)[1:]}",
+            f"the setting {name} was {value!r}: {wrong}",
             remedy=f"bot.yaml explains {name}; the environment calls it {PREFIX}{name.upper().replace('.', '__')}",
         ) from error
 

@@ -111,26 +111,30 @@ class State:
         filled = holds or (self.plan is not None and any(fill.at > self.plan.as_of for fill in holdings.fills[-RECENT:]))
         candle = changed(self.candle, closed=True) if filled and not self.candle.closed else self.candle
         plan = self.plan if holds or entry_rests else None
-        goal = self._goal_after(holdings)
-        if holds == self.holds and candle is self.candle and plan is self.plan and goal is self.goal:
+        if holds == self.holds and candle is self.candle and plan is self.plan:
             return self
-        return changed(self, holds=holds, candle=candle, plan=plan, goal=goal)
+        return changed(self, holds=holds, candle=candle, plan=plan)
+
+    def under_policy(self, holdings: Holdings, settings: Settings) -> "State":
+        """Only what the present policy knows is kept: a plan under the barriers, a goal under the target."""
+        target = settings.risk.policy == "target"
+        plan, goal = (None, self._goal_after(holdings)) if target else (self.plan, None)
+        return self if plan is self.plan and goal is self.goal else changed(self, plan=plan, goal=goal)
 
     def _goal_after(self, holdings: Holdings) -> Goal | None:
         """What ended on the goal's side, by its stop or a person, is not wanted again before the next 4h close after that.
 
-        An entry that was still in the market then may have been filled: that is kept.
+        Nor what ended while nothing is known to have been wanted: the tick that wanted it died before it could say so. An entry
+        that was still in the market then may have been filled: that is kept.
         """
-        goal = self.goal
-        if goal is None or goal.lots == 0:
-            return goal
+        goal = self.goal or Goal(lots=0, as_of=0)
         lost = [
             trade.closed_at
             for trade in holdings.trades[-RECENT:]
-            if trade.closed_at > goal.as_of and trade.side.sign * goal.lots > 0 and trade.reason is not Reason.EXIT_EXPOSURE
+            if trade.closed_at > goal.as_of and trade.side.sign * goal.lots >= 0 and trade.reason is not Reason.EXIT_EXPOSURE
         ]
         if not lost:
-            return goal
+            return self.goal
         slot, held = lost[-1] - lost[-1] % Timeframe.H4.ms, signed_lots(holdings)
         same = (goal.lots, goal.as_of) == (held, max(goal.as_of, slot))
         return goal if same else Goal(lots=held, as_of=max(goal.as_of, slot))
@@ -152,7 +156,8 @@ class State:
         if not halted_at and limits.drawdown(holdings.equity_jpy) >= settings.risk.max_drawdown:
             halted_at = now_ms
         same = limits is self.limits and halted_at == self.halted_at
-        return (self if same else changed(self, limits=limits, halted_at=halted_at)).after_holdings(holdings)
+        booked = self if same else changed(self, limits=limits, halted_at=halted_at)
+        return booked.after_holdings(holdings).under_policy(holdings, settings)
 
     def account(self, holdings: Holdings, *, halted: bool, capital_jpy: int) -> Account:
         """What the risk rules want to know. `halted`: by a person."""

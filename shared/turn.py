@@ -133,12 +133,14 @@ class Turn:
     def due(self, now_ms: int) -> bool:
         """Whether this tick may order something, so that it must know the path up to its own minute.
 
-        A candle has closed, an entry may be tried again, a time exit is due, another position is wanted than is held, or a
-        target is watched: whoever sells at a target must know that the stop was not touched before.
+        A candle has closed, an entry may be tried again, a time exit is due or nobody knows when it is, another position is
+        wanted than is held, or a target is watched: whoever sells at a target must know that the stop was not touched before.
         """
         closed_at = now_ms - now_ms % Timeframe.M15.ms
         plan = self.state.plan
         if closed_at > self.state.candle.as_of or self.state.retries or (plan is not None and now_ms >= plan.exit_by):
+            return True
+        if plan is None and some(self.holdings).positions and self.settings.risk.policy == "barrier":
             return True
         if self.state.pursues(some(self.holdings)):
             return True

@@ -34,7 +34,17 @@ def last_at(computed: Features) -> int:
 
 
 def walked(*, settings: Settings | None = None, back_days: float = 19.0, jobs: int = 1, **more: Any) -> Walked:
-    settings = settings or quick_settings()
+    if settings is None and jobs == 1 and not more:
+        return _plain(back_days)
+    return _made(settings or quick_settings(), back_days, jobs, **more)
+
+
+@cache
+def _plain(back_days: float) -> Walked:
+    return _made(quick_settings(), back_days, 1)
+
+
+def _made(settings: Settings, back_days: float, jobs: int, **more: Any) -> Walked:
     dataset, computed = rows(meta=settings.learning.meta_head)
     end_at = last_at(computed) + 1
     return walk_forward(

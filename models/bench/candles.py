@@ -115,7 +115,7 @@ def _read(path: str, name: str, timeframe: Timeframe | None = None) -> Candles:
     try:
         return read_file(Path(path), timeframe)
     except UserError as error:
-        raise BadStudy(name, f"cannot be used: {error}", remedy=error.remedy) from error
+        raise BadStudy(name, f"cannot be read: {error}", remedy=error.remedy) from error
 
 
 def _before(longer: Candles, made: Candles) -> tuple[Candles, tuple[str, ...]]:
@@ -142,9 +142,13 @@ def _period(asked: DataSet, extent: tuple[int, int], learning_days: int, name: s
     if asked.start_at is not None and asked.start_at <= first:
         found = f"was {_told(start_at)}: {name} begins at {_told(first)}, and before the start there must be something to learn"
         raise BadStudy("start", found, remedy=f"begin at {_told(earliest)} or later, or shorten learning.days")
+    if asked.start_at is None and end_at - start_at < DAY_MS:
+        found = f"cannot be chosen: with {learning_days} days to learn from before it, the first decision would be at "
+        remedy = "shorten learning.days, or give more candles"
+        raise BadStudy("start", f"{found}{_told(start_at)}, and {name} ends at {_told(end_at)}", remedy=remedy)
     if end_at - start_at < DAY_MS:
         found = f"leaves less than a day between {_told(start_at)} and {_told(end_at)} in {name}"
-        remedy = f"{learning_days} days to learn from come before the start: shorten learning.days, or give more candles"
+        remedy = "begin earlier, end later, or give more candles"
         raise BadStudy("start", found, remedy=remedy)
     return start_at, end_at
 

@@ -195,7 +195,12 @@ def _walked(case: _Case, loaded: Loaded, computed: Features, place: Place, tell:
         return walked, np.zeros(0)
     left = 1.0 - SPENT_ON_REPLAY - SPENT_ON_FOLDS
     shuffled = shuffled_skills(
-        dataset, computed, settings, on_progress=lambda text, share: tell(text, SPENT_ON_FOLDS + left * share), **ends
+        dataset,
+        computed,
+        settings,
+        cache=place.cache,
+        on_progress=lambda text, share: tell(text, SPENT_ON_FOLDS + left * share),
+        **ends,
     )
     return walked, shuffled
 

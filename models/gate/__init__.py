@@ -2,6 +2,6 @@
 
 from models.gate.judge import judge, unproven
 from models.gate.serve import serve_checks
-from models.gate.words import in_words, table
+from models.gate.words import in_words, table, table_lines
 
-__all__ = ["in_words", "judge", "serve_checks", "table", "unproven"]
+__all__ = ["in_words", "judge", "serve_checks", "table", "table_lines", "unproven"]

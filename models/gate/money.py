@@ -223,7 +223,7 @@ def money_notes(money: Money | None, trials: Trials) -> list[Check]:
         note(
             "max_drawdown",
             _drawdown(money.returns),
-            "deepest fall, beside that of buying and holding",
+            "deepest fall of daily values, beside that of buying and holding",
             beside=_drawdown(money.hold),
         ),
         note("dsr_of_equal_trials", alone, "the deflated Sharpe if all trials differed by estimation error alone"),

@@ -29,6 +29,16 @@ def table(verdict: Verdict) -> list[tuple[str, ...]]:
     return [_COLUMNS, *(_row(check) for check in verdict.checks)]
 
 
+def table_lines(verdict: Verdict) -> list[str]:
+    """The same in columns, what was asked last: it is long."""
+    rows = table(verdict)
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[5].ljust(6), row[4]]).rstrip()
+        for row in rows
+    ]
+
+
 def _row(check: Check) -> tuple[str, ...]:
     interval = "" if check.lower is None or check.upper is None else f"{check.lower:.4g} .. {check.upper:.4g}"
     value = "unknown" if check.value is None else f"{check.value:.4g}"

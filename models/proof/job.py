@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from models.gate import table
 from models.proof.facts import fitted, folds, judged
 from models.proof.learn import Learned, Tell, learn
 from models.proof.prove import Asked, concluded, named, walked_note
+from shared.backtest.forward import Judged
 from shared.backtest.prepare import Prepared
 from shared.ensemble.bundle import Bundle
 from shared.errors import BadData
@@ -61,7 +63,7 @@ class JobWalk:
         walked = self._known.walked
         return {**fitted(walked, settings), "folds": folds(walked)}
 
-    def judged(self, prepared: Prepared, replayed: Replayed, *, history: History, recorded_at: int) -> dict[str, Any]:
+    def judged(self, prepared: Prepared, replayed: Replayed, *, history: History, recorded_at: int) -> Judged:
         """The gate's words and table on a replay that reached its end."""
         learned, inputs = self._known, prepared.inputs
         asked = Asked(
@@ -76,7 +78,8 @@ class JobWalk:
             shuffled=learned.shuffled,
             changed=prepared.changed,
         )
-        return judged(concluded(asked, inputs, replayed))
+        proof = concluded(asked, inputs, replayed)
+        return Judged(told=judged(proof), checks=tuple(table(proof.verdict)))
 
     @property
     def _known(self) -> Learned:

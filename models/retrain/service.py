@@ -90,7 +90,7 @@ class Retrains:
         except LeaseLost as error:
             log("retrain.lease_lost", severity="WARNING", name=name, error=str(error))
             return {**view(self._jobs.get(name)), "busy": True}
-        except (Unavailable, StoreBroken):
+        except (Unavailable, StoreBroken, KeyboardInterrupt):  # who ended it by hand goes on at once, not after the lease
             with suppress(BotError):
                 held.release({}, now_ms=self._now())
             raise

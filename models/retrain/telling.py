@@ -154,4 +154,5 @@ def _telling(checks: Sequence[Check]) -> list[Check]:
 def _number(check: Check) -> str:
     value = "unknown" if check.value is None else f"{check.value:.3g}"
     interval = "" if check.lower is None or check.upper is None else f" [{check.lower:.3g}, {check.upper:.3g}]"
-    return f"{value}{interval}: {'passed' if check.passed else 'failed'}"
+    asked = f"{check.meaning.partition(': ')[0]} {check.threshold:.3g}"
+    return f"{value}{interval}, asked is {asked}: {'passed' if check.passed else 'failed'}"

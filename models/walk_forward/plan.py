@@ -109,7 +109,7 @@ def planned(dataset: Dataset, computed: Features, settings: Settings, *, first_a
         elif not kept:
             raise UserError(
                 f"the first retraining of the walk-forward cannot learn: {refusal}",
-                remedy="begin later, give candles that reach further back, or set learning.days lower",
+                remedy="begin later, give candles that reach further back, or change learning.days or learning.row_step",
             ) from refusal
         else:
             kept[-1] = replace(kept[-1], to_at=window.to_at)

@@ -12,7 +12,7 @@ from functions import wiring
 from scripts.console import duration, emit, json_option, utc, yen
 from scripts.here import Here, opened
 from shared import features, risk
-from shared.champion import permission
+from shared.champion import permission, unproven
 from shared.errors import BotError, UserError
 from shared.reasons import Reason
 from shared.stores.ports import Write
@@ -116,7 +116,15 @@ def _model(here: Here) -> Check:
         said = f"{champion.bundle.version} serves, but {found}"
         remedy = "`scripts/bot models` lists what there is; scripts/bot train"
         return Check(name="model", verdict=Verdict.BAD if bad else Verdict.NOTE, said=said, remedy=remedy)
-    return Check(name="model", verdict=Verdict.OK, said=f"{champion.bundle.version}, signature and golden rows are right")
+    said = f"{champion.bundle.version}, signature and golden rows are right"
+    if unproven(champion.bundle, here.settings):
+        said = f"{said}; its edge is not proven: it trades on paper and would enter nothing in live mode"
+    named = here.settings.risk.overrule_model
+    if named:
+        remedy = "`scripts/bot models` lists the versions; take BOT_RISK__OVERRULE_MODEL away, or name the one that serves"
+        said = f"{said}; risk.overrule_model names {named}, which does not serve"
+        return Check(name="model", verdict=Verdict.NOTE, said=said, remedy=remedy)
+    return Check(name="model", verdict=Verdict.OK, said=said)
 
 
 def _alerts(here: Here) -> Check:

@@ -115,7 +115,9 @@ def _lines(
 
 
 def _table(rows: list[Row]) -> Iterator[str]:
-    width = max([len(row.version) for row in rows], default=7)
+    if not rows:
+        return
+    width = max(len(row.version) for row in rows)
     yield f"{'version':<{width}}  {'role':<10}  {'verdict':<13}  {'policy':<8}  data ended"
     for row in rows:
         ended = "" if row.age_seconds is None else f"{duration(row.age_seconds)} ago"

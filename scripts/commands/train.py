@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["command", "commit"]
 
 DAY_MS = 86_400_000
+WHOLE = "give candles that are whole and reach far enough back: `scripts/bot collect`, or --candles"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,30 +129,28 @@ def _refuse(stands: Mapping[str, Any]) -> None:
     if wrong is not None:
         if wrong["ours"]:
             raise BotError(wrong["error"])
-        raise UserError(wrong["error"], remedy=wrong["remedy"] or "look at the candles: scripts/bot collect")
+        raise UserError(wrong["error"], remedy=wrong["remedy"] or WHOLE)
     if stands.get("busy"):
-        raise BotError(f"another process works on {stands['retraining']} ({stands['doing']}, {100 * stands['share']:.0f} %)")
+        raise BotError(
+            f"another process works on {stands['retraining']} ({stands['doing']}, {100 * stands['share']:.0f} %); "
+            "wait for it, or, if it was killed, try again in two minutes and this goes on from what was saved"
+        )
     if stands["more"]:
         raise BotError(f"it is not done yet: {stands['doing']}; the same command goes on from what was saved")
 
 
-def _report(stands: Mapping[str, Any], *, dry_run: bool) -> Any:
+def _report(stands: Mapping[str, Any], *, dry_run: bool) -> str:
     """The gate's table, and the summary under it."""
     import msgspec
-    from rich.console import Group
-    from rich.table import Table
 
-    from models.gate import table
+    from models.gate import table_lines
     from models.retrain.telling import lines_of
     from shared.ensemble.manifest import Verdict
 
-    heading, *rows = table(msgspec.convert(stands["result"]["verdict"], Verdict))
-    drawn = Table(*heading, title="The gate", title_justify="left", box=None, pad_edge=False)
-    for row in rows:
-        drawn.add_row(*row, style="red" if row[-1] == "no" else None)
+    checks = table_lines(msgspec.convert(stands["result"]["verdict"], Verdict))
     lines = lines_of(stands["result"])
     if dry_run:
         lines.append("dry run     nothing was written")
     if stands.get("already"):
         lines.append(f"note        {stands['retraining']} was done already; --as-of makes another one")
-    return Group(drawn, "", *lines)
+    return "\n".join([*checks, "", *lines])

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -198,20 +199,23 @@ def _timed(seconds: dict[str, float], name: str, tell: _Told, text: str, share: 
 
 def _files(run: "Run") -> dict[str, bytes]:
     """The report of the replay, and the verdict beside it."""
+    from models.gate import in_words, table
     from scripts.console import to_json
     from scripts.walks import walk_of
     from shared.backtest.outcome import title_of
     from shared.report import files
 
+    replayed, verdict = run.proof.replayed, run.proof.verdict
     made = files(
-        run.proof.replayed,
+        replace(replayed, notes=(*replayed.notes, f"The gate: {in_words(verdict)}")),
         run.proof.performance,
         candles=run.loaded.candles[Timeframe.M15],
         title=f"Walk-forward, {title_of(run.proof.replayed)}",
         settings=run.settings,
         parquet=False,
+        checks=table(verdict),
     )
-    return {**made, "verdict.json": (to_json({**walk_of(run), "verdict": run.proof.verdict}) + "\n").encode()}
+    return {**made, "verdict.json": (to_json({**walk_of(run), "verdict": verdict}) + "\n").encode()}
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -6,7 +6,7 @@ Learning lives above this package: whoever offers it (the function, the command)
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias
 
 from shared.backtest.job import BadJob, Job
@@ -25,6 +25,17 @@ from shared.types import Candles, Prediction, Timeframe
 
 Tell: TypeAlias = Callable[[str, float, bool], None]
 """Told what is done next, the share that is done, and whether anything new was kept since this call began. It may raise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What the gate said: `in_words`, `verdict` with its checks and `trials`, as values that fit a document.
+
+    `checks` are the same as a table of text, whose first row is its heading.
+    """
+
+    told: Mapping[str, Any]
+    checks: tuple[tuple[str, ...], ...]
 
 
 class Walk(Protocol):
@@ -50,8 +61,8 @@ class Walk(Protocol):
         """What was fitted, as values that fit a document: `recipe`, `retrainings`, `trees`, rows, `folds`."""
         ...
 
-    def judged(self, prepared: Prepared, replayed: Replayed, *, history: History, recorded_at: int) -> dict[str, Any]:
-        """`in_words`, `verdict` with its checks, and `trials`. `history` is the trial log before this try."""
+    def judged(self, prepared: Prepared, replayed: Replayed, *, history: History, recorded_at: int) -> Judged:
+        """The gate on a replay that reached its end. `history` is the trial log before this try."""
         ...
 
 
@@ -100,8 +111,9 @@ def concluded(outcome: Outcome, prepared: Prepared, walk: Walk, *, history: Hist
     if not outcome.complete:
         return replace(outcome, walk={**facts, "in_words": "Not judged: the replay did not reach its end.", "verdict": None})
     judged = walk.judged(prepared, outcome.replayed, history=history, recorded_at=recorded_at)
-    notes = (*outcome.replayed.notes, f"The gate: {judged['in_words']}")
-    return replace(outcome, replayed=replace(outcome.replayed, notes=notes), walk={**facts, **judged})
+    notes = (*outcome.replayed.notes, f"The gate: {judged.told['in_words']}")
+    replayed = replace(outcome.replayed, notes=notes)
+    return replace(outcome, replayed=replayed, walk={**facts, **judged.told}, checks=judged.checks)
 
 
 def _fingerprint(prepared: Prepared, prediction: Prediction | None) -> str:

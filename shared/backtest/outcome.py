@@ -22,13 +22,14 @@ TOP_DENIALS = 5
 class Outcome:
     """A measured replay. `complete` is False where a limit ended it before the end of the period.
 
-    `walk`: what was fitted and what the gate said of it, where models were retrained on the way.
+    `walk`: what was fitted and what the gate said of it, where models were retrained on the way; `checks`: its table as text.
     """
 
     replayed: Replayed
     performance: Performance
     complete: bool
     walk: Mapping[str, Any] | None = None
+    checks: tuple[tuple[str, ...], ...] = ()
 
 
 def stopped_note(at: int, job: Job, why: str) -> str:
@@ -90,6 +91,7 @@ def files_of(outcome: Outcome, prepared: Prepared, *, parquet: bool = True) -> d
         title=f"{'Walk-forward, ' if walked else ''}{title_of(outcome.replayed)}",
         settings=prepared.inputs.settings,
         parquet=parquet,
+        checks=outcome.checks,
     )
     if walked:
         made["verdict.json"] = msgspec.json.format(msgspec.json.encode(outcome.walk), indent=2) + b"\n"

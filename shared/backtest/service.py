@@ -57,6 +57,11 @@ def prepare_types() -> None:
 class _LeftOff(Exception):
     """Whoever works on a walk-forward leaves off before its replay; every fit that was done is kept."""
 
+    def __init__(self, share: float) -> None:
+        """So much of the job is done."""
+        super().__init__()
+        self.share = share
+
 
 class OtherJob(Conflict):
     """The id stands for another job."""
@@ -197,9 +202,9 @@ class Backtests:
         walk = self._walk(held, job, began=began, seconds=seconds, limit_seconds=limit_seconds)
         try:
             prepared = self._prepared(held, job, settings, walk)
-        except _LeftOff:
-            worked = {"worked_ms": worked_ms + int((time.monotonic() - began) * 1000)}
-            return self._give_up(held, name) if held.canceled else held.release(worked, now_ms=self._now())
+        except _LeftOff as left:
+            changes = {"worked_ms": worked_ms + int((time.monotonic() - began) * 1000), "share": left.share}
+            return self._give_up(held, name) if held.canceled else held.release(changes, now_ms=self._now())
         replay = Replay(prepared.inputs, checkpoint=self._checkpoint(held, prepared))
         log("backtest.goes_on", id=name, fence=held.fence, from_share=_progress(job, replay.at)["share"])
         saved = noted = began
@@ -232,14 +237,13 @@ class Backtests:
 
         def tell(doing: str, share: float, new: bool) -> None:
             nonlocal noted
-            now = time.monotonic()
+            now, done = time.monotonic(), max(held.data["share"], round(WALKED_SHARE * share, 6))
             if now - noted >= PROGRESS_SECONDS:
-                told = max(held.data["share"], round(WALKED_SHARE * share, 6))
-                held.save({"share": told}, now_ms=self._now())
+                held.save({"share": done}, now_ms=self._now())
                 noted = now
             if held.canceled or (new and now - began >= seconds):
-                log("backtest.leaves_off", id=job.id, before=doing, share=share)
-                raise _LeftOff
+                log("backtest.leaves_off", id=job.id, before=doing, share=done)
+                raise _LeftOff(done)
             if new and worked_ms + (now - began) * 1000 >= limit_seconds * 1000:
                 found = f"was {limit_seconds:g}: the work was over before {doing}; every model that is fitted is kept"
                 raise BadJob("time_limit_seconds", found, remedy="send the job again, and it goes on from there")

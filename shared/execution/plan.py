@@ -41,17 +41,19 @@ MOST_STOPS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Send this order."""
+    """Send this order; with `after` only where the order of that intent, earlier among the same steps, was taken."""
 
     intent: OrderIntent
+    after: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
-    """Cancel this order, because of `reason`."""
+    """Cancel this order, because of `reason`; `after` as in `Place`."""
 
     order: Order
     reason: Reason
+    after: str | None = None
 
 
 Step: TypeAlias = Place | Cancel
@@ -263,8 +265,10 @@ def _guarded(draft: _Draft, position: Position, plan: PositionPlan | None, signa
     closes = _closes(draft.holdings, position.side, draft.now_ms)
     missing = position.lots - _covered(closes)
     by_exposure = draft.settings.risk.policy == "target"
+    if by_exposure:
+        plan = None
     if missing <= 0 and by_exposure:
-        return _merged(draft, position, closes)
+        return [*_merged(draft, position, closes), *_targets_of_a_barrier(closes)]
     if missing <= 0:
         surplus = _surplus(closes, position.lots)
         target = [] if surplus else _target(draft, position, plan, closes)
@@ -301,7 +305,8 @@ def _disaster_price(position: Position, settings: Settings) -> int:
 def _merged(draft: _Draft, position: Position, closes: list[Order]) -> list[Step]:
     """Under the target policy one stop for all, where a growth has brought another: the new one first, then the old ones go.
 
-    Spot locks the coins under each stop, so that merging them leaves a gap: there `MOST_STOPS` may stand.
+    Where the new one is not taken the old ones stay. Spot locks the coins under each stop, so that merging them leaves a gap:
+    there `MOST_STOPS` may stand.
     """
     stops = [order for order in closes if order.intent.purpose is Purpose.STOP]
     most = MOST_STOPS if draft.settings.account == "spot" else 1
@@ -311,15 +316,22 @@ def _merged(draft: _Draft, position: Position, closes: list[Order]) -> list[Step
     stop = _stop(draft, position, position.lots, _disaster_price(position, draft.settings))
     if draft.mark is not None and reaches(stop, int(draft.mark)):
         return []
-    cancels = [Cancel(order=order, reason=Reason.ORPHAN_CANCELED) for order in stops]
-    return [*cancels, Place(intent=stop)] if draft.settings.account == "spot" else [Place(intent=stop), *cancels]
+    if draft.settings.account == "spot":
+        return [*(Cancel(order=order, reason=Reason.ORPHAN_CANCELED) for order in stops), Place(intent=stop)]
+    return [Place(intent=stop), *(Cancel(order=order, reason=Reason.ORPHAN_CANCELED, after=stop.id) for order in stops)]
+
+
+def _targets_of_a_barrier(closes: list[Order]) -> list[Step]:
+    """A position that was opened under the barriers keeps its stop under the target policy, and loses its target."""
+    return [Cancel(order=order, reason=Reason.ORPHAN_CANCELED) for order in closes if order.intent.purpose is Purpose.TARGET]
 
 
 def _reduced(draft: _Draft, position: Position, decision: Decision) -> tuple[Step, ...]:
     """Close a part at market. Margin: the rest gets its stop before the old ones go, so that it is never without one.
 
-    On spot the stops lock the coins: they go, the part is sold, and the rest gets its stop, within one tick. What would be left
-    below the exchange's minimum is closed with it. Nothing while stops or market orders are forbidden: all keeps its stop.
+    Where that is not taken nothing else happens. On spot the stops lock the coins: they go, the part is sold, and the rest gets
+    its stop, within one tick. What would be left below the exchange's minimum is closed with it. Nothing while stops or market
+    orders are forbidden: all keeps its stop.
     """
     left = position.lots - decision.lots
     if left < (1 if draft.rules is None else max(1, draft.rules.min_lots)):
@@ -330,7 +342,8 @@ def _reduced(draft: _Draft, position: Position, decision: Decision) -> tuple[Ste
     if draft.mark is not None and reaches(stop, int(draft.mark)):
         return _closed(draft, position, Reason.EXIT_UNPROTECTED)
     mine = [order for order in draft.holdings.orders if order.intent.side is position.side]
-    cancels = [Cancel(order=order, reason=decision.reason) for order in mine if not ended(order, draft.now_ms)]
+    first = None if draft.settings.account == "spot" else stop.id
+    cancels = [Cancel(order=order, reason=decision.reason, after=first) for order in mine if not ended(order, draft.now_ms)]
     close = OrderIntent(
         id=draft.next_id(Purpose.CLOSE),
         purpose=Purpose.CLOSE,
@@ -339,9 +352,9 @@ def _reduced(draft: _Draft, position: Position, decision: Decision) -> tuple[Ste
         lots=decision.lots,
         reason=decision.reason,
     )
-    if draft.settings.account == "spot":
+    if first is None:
         return (*cancels, Place(intent=close), Place(intent=stop))
-    return (Place(intent=stop), *cancels, Place(intent=close))
+    return (Place(intent=stop), *cancels, Place(intent=close, after=first))
 
 
 def _last_in(position: Position, lots: int) -> Position:

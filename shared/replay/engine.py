@@ -123,7 +123,7 @@ class Replay:
                 self._book_between(index, self._next)
                 self._catch_up(self._next)
             if self._next > index + 1:
-                self._keep_goal(self._next)
+                self._keep_goal(index, self._next)
         if self.done:
             self._hands.settle(accounts.full_minute(self._inputs.end_at))
             self._story.gather(self._hands.account)
@@ -298,10 +298,13 @@ class Replay:
             candle = CandleProgress(as_of=int(self._known.as_of[row]), attempts_used=0, closed=True)
             self._state = changed(self._state, signal=self._known.signal(row), candle=candle)
 
-    def _keep_goal(self, index: int) -> None:
-        """Before the tick at `index`: the ticks left out found at each 4h close that what is held is what is wanted."""
+    def _keep_goal(self, index: int, following: int) -> None:
+        """The ticks left out between the two found at each 4h close that what is held is what is wanted."""
+        if self._settings.risk.policy != "target":
+            return
         goal = self._state.goal or Goal(lots=0, as_of=0)
-        slot = self._known.target_slot(int(self._grid.newest[index - 1]))
+        left_out = slice(index + 1, following)
+        slot = self._known.target_slot(self._grid.newest[left_out][~self._grid.late[left_out]])
         if slot > goal.as_of:
             self._state = changed(self._state, goal=changed(goal, as_of=slot))
 

@@ -139,6 +139,8 @@ class AccountInHand:
         opened = None
         for step in steps:
             before = self.account
+            if step.after is not None and not self._taken(step.after):
+                continue
             if isinstance(step, Cancel):
                 self.account, outcome = accounts.canceled(before, step.order, now_ms=self.now)
                 record = recorded("cancel", step.order.intent, outcome)
@@ -150,6 +152,9 @@ class AccountInHand:
             if step.intent.opens and isinstance(outcome, Accepted):
                 opened = step.intent.id
         return opened
+
+    def _taken(self, intent_id: str) -> bool:
+        return any(record.outcome == "accepted" for record in self.records if record.intent.id == intent_id)
 
     def _placed(self, intent: OrderIntent, book: Book | None, rules: PairRules) -> Outcome:
         if self._coarse and intent.opens and intent.post_only:

@@ -34,7 +34,8 @@ class Known:
         """The signal of one candle."""
         slow = int(self._slow_closed_at.searchsorted(self.as_of[row], side="right"))
         counts = {Timeframe.M15: row + 1, Timeframe.H4: slow}
-        return pipeline.signal_at(self._stages, row, candles_before=counts, settings=self._settings)
+        slow_until = int(self._slow_closed_at[slow - 1]) if slow else 0
+        return pipeline.signal_at(self._stages, row, candles_before=counts, slow_until=slow_until, settings=self._settings)
 
     def window(self, final_at: int) -> tuple[dict[Timeframe, Candles], int]:
         """The last candles that had closed by `final_at`, as a tick sees them, and the row of the newest 15m one (-1: none)."""
@@ -62,12 +63,11 @@ class Known:
             found = _next(self._wanting(least), int(self.slots.searchsorted(after, side="right")))
         return found
 
-    def target_slot(self, row: int) -> int:
-        """The last 4h close of row `row` if it has a target; 0 otherwise."""
-        targets = self._stages.targets
-        if row < 0 or targets is None or not np.isfinite(targets.weight[row]):
-            return 0
-        return int(self.slots[row])
+    def target_slot(self, rows: IntArray) -> int:
+        """The last 4h close whose target is known at one of these rows (ascending); 0 where there is none."""
+        told = rows[rows >= 0]
+        told = told[self._has_target[told]]
+        return int(self.slots[told[-1]]) if len(told) else 0
 
     @cached_property
     def slots(self) -> IntArray:
@@ -75,15 +75,20 @@ class Known:
         slots: IntArray = self.as_of - self.as_of % Timeframe.H4.ms
         return slots
 
+    @cached_property
+    def _has_target(self) -> BoolArray:
+        """Whether a row has a target, told by the 4h candle that is due."""
+        targets = self._stages.targets
+        if targets is None or not len(self._slow):
+            return np.zeros(len(self.as_of), dtype=np.bool_)
+        return np.isin(self.slots, self._slow_closed_at) & np.isfinite(targets.weight)
+
     def _wanting(self, least: float) -> IntArray:
         """Rows with a target of at least `least`, with room for the last place of a float."""
         if least not in self._wanted:
-            targets = self._stages.targets
-            if targets is None:
-                self._wanted[least] = np.zeros(0, dtype=np.int64)
-            else:
-                shares = exposure_shares(targets, settings=self._settings)
-                self._wanted[least] = np.flatnonzero(shares >= least - ROOM)
+            targets, known = self._stages.targets, np.flatnonzero(self._has_target)
+            shares = np.zeros(0) if targets is None else exposure_shares(targets, settings=self._settings)[known]
+            self._wanted[least] = known[shares >= least - ROOM]
         return self._wanted[least]
 
     @property

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ def html(
     candles: Candles,
     title: str = "",
     settings: Settings | None = None,
+    checks: Sequence[tuple[str, ...]] = (),
 ) -> str:
     """The page as text: no network, light and dark; its tables can be read without its script.
 
@@ -40,8 +42,9 @@ def html(
         candles: 15m candles that hold the period; what lies outside of it is not shown.
         title: A name for the run; any text.
         settings: What the replay ran with, to name the rates and limits in words.
+        checks: What a gate found, as a table of text: the heading, then a row a check; its last cell is yes, no or empty.
     """
-    return page(replayed, performance, positions(replayed), candles=candles, title=title, settings=settings)
+    return page(replayed, performance, positions(replayed), candles=candles, title=title, settings=settings, checks=checks)
 
 
 def page(
@@ -52,6 +55,7 @@ def page(
     candles: Candles,
     title: str,
     settings: Settings | None,
+    checks: Sequence[tuple[str, ...]] = (),
 ) -> str:
     """As `html`, from positions that were put together already."""
     earned, luck = headline.verdict(performance)
@@ -74,6 +78,7 @@ def page(
             costs=tables.cost_rows(performance),
             attributions=tables.attributions(performance),
             positions=held,
+            checks=checks,
             statistics=statistics(performance),
             denials=tables.denials(replayed.denials),
             events=happened,

@@ -1,5 +1,7 @@
 """All files of a result at once."""
 
+from collections.abc import Sequence
+
 from shared.performance import Performance
 from shared.replay.types import Replayed
 from shared.report.exports import equity_csv, result_json, trades_csv
@@ -20,13 +22,14 @@ def files(
     title: str = "",
     settings: Settings | None = None,
     parquet: bool = True,
+    checks: Sequence[tuple[str, ...]] = (),
 ) -> dict[str, bytes]:
     """Every file by its name; the arguments are those of `html`. The same result gives the same bytes.
 
     Without `parquet` these two files are left out, and their library is not loaded.
     """
     held = positions(replayed)
-    shown = page(replayed, performance, held, candles=candles, title=title, settings=settings)
+    shown = page(replayed, performance, held, candles=candles, title=title, settings=settings, checks=checks)
     made = {
         "report.html": shown.encode(),
         "result.json": result_json(replayed, performance, title=title),

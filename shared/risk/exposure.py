@@ -42,6 +42,8 @@ def decide(
         return Decision(action=Action.HOLD, as_of=case.signal.as_of, reason=Reason.TARGET_UNKNOWN)
     if held and goal.lots * held <= 0:
         return _closing(case, goal, held, Action.EXIT, abs(held))
+    if 0 < abs(held) - abs(goal.lots) < case.rules.min_lots:
+        return _told(case, changed(goal, since=0), held, Action.HOLD, Reason.ON_TARGET)
     if abs(goal.lots) < abs(held):
         return _closing(case, goal, held, Action.REDUCE, abs(held) - abs(goal.lots))
     if abs(goal.lots) > abs(held):
@@ -84,7 +86,7 @@ def _wanted(case: Case, weight: float, volatility: float) -> int:
     capital = sizing.capital_in_use(case.account, case.settings)
     side, price = Side.LONG if allowed > 0 else Side.SHORT, case.signal.close
     share = rate(abs(allowed)) * volatility_scale(volatility, case.settings)
-    limits = _limits(case, side, price, capital)
+    limits = _limits(case, side, price, capital, paid=price)
     lots = min(_floor(capital * share, price * LOT_BTC), *limits.values())
     return side.sign * lots if lots >= max(1, case.rules.min_lots) else 0
 
@@ -106,11 +108,11 @@ def _beyond_band(case: Case, wanted: int, held: int) -> int:
     return wanted
 
 
-def _limits(case: Case, side: Side, price: int, capital: Decimal) -> dict[str, int]:
-    """The most lots that may be held, whatever is wanted."""
+def _limits(case: Case, side: Side, price: int, capital: Decimal, *, paid: int) -> dict[str, int]:
+    """The most lots that may be held at `price`, whatever is wanted; the loss at the stop is reckoned from `paid`."""
     rules, settings = case.rules, case.settings
-    stop = yen_beyond(Decimal(price), rate(settings.risk.exposure.stop_rate), above=side is Side.SHORT)
-    loss = loss_per_lot(price=price, stop=stop, rules=rules, book=case.book, settings=settings)
+    stop = yen_beyond(Decimal(paid), rate(settings.risk.exposure.stop_rate), above=side is Side.SHORT)
+    loss = loss_per_lot(price=paid, stop=stop, rules=rules, book=case.book, settings=settings)
     return {
         "max_leverage": _floor(capital * sizing.leverage(settings), price * LOT_BTC),
         "max_drawdown": _floor(capital * rate(settings.risk.max_drawdown), loss),
@@ -151,7 +153,9 @@ def _sized(case: Case, goal: Goal, held: int, side: Side, book: Book) -> Decisio
     capital = sizing.capital_in_use(case.account, settings)
     fee_rate = max(ZERO, case.rules.taker_fee_rate if crosses else case.rules.maker_fee_rate)
     paid = price * LOT_BTC * (1 + (fee_rate if settings.account == "spot" else ZERO))
-    limits = {name: most - have for name, most in _limits(case, side, price, capital).items()}
+    owned = case.account.position
+    dearest = price if owned is None else max(price, int(owned.average_price.to_integral_value(rounding=ROUND_CEILING)))
+    limits = {name: most - have for name, most in _limits(case, side, price, capital, paid=dearest).items()}
     limits["goal"] = abs(goal.lots) - have
     own = min(limits.values())
     limits["available"] = _floor(max(ZERO, case.account.available_jpy), paid)

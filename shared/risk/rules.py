@@ -74,7 +74,9 @@ def _position(case: Case) -> Decision | None:
     if held is None:
         return None
     reason, action = Reason.POSITION_OPEN, Action.HOLD
-    if plan is not None and case.now_ms >= plan.exit_by:
+    # Without a plan (lost, or opened under the other policy) it may be held as long as if it had been entered at its last fill.
+    held_until = held.entries[-1].at + case.settings.risk.max_hold_candles * Timeframe.M15.ms if plan is None else plan.exit_by
+    if case.now_ms >= held_until:
         reason, action = Reason.EXIT_TIME, Action.EXIT
     elif case.settings.risk.exit_on_opposite and case.signal.side not in {None, held.side}:
         reason, action = Reason.EXIT_OPPOSITE, Action.EXIT

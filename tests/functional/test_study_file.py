@@ -1,6 +1,7 @@
 """Studies that a file declares, whole: retrained, replayed, judged, counted, written down, and the same again."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -111,16 +112,28 @@ def test_a_study_is_run_counted_and_written_and_again_it_is_the_same_to_the_byte
 
 def test_the_gate_is_shown_what_was_tried_side_by_side_and_everything_in_the_log(candles):
     study = parse(STUDY).on(str(candles)).under(TINY)
-    log = TrialLog(MemoryDocuments())
-    first = run(study, place(log=log))
+    log, folds = TrialLog(MemoryDocuments()), MemoryBucket()
+    first = run(study, place(log=log, cache=folds))
     assert (first.trials, len(log.all().trials)) == (3, 3)
-    other = run(parse(STUDY.replace("stop_atr: 6", "stop_atr: 3")).on(str(candles)).under(TINY), place(log=log))
+    other = run(parse(STUDY.replace("stop_atr: 6", "stop_atr: 3")).on(str(candles)).under(TINY), place(log=log, cache=folds))
     assert other.trials == 4, "plain and slow were tried before"
     overfitting = [check for one in first.tried for check in one.verdict.checks if check.name == "no_overfitting"]
     assert len(overfitting) == 3
     alone = run(parse(STUDY.partition("  wide")[0]).on(str(candles)).under(TINY), place())
     (one,) = alone.tried
     assert one.earned.total == first.tried[0].earned.total, "what stands beside a variant changes nothing of it"
+
+
+@pytest.fixture(scope="module")
+def ran(candles):
+    """An example's result on generated candles, worked out once a module."""
+
+    @cache
+    def result(stem):
+        study = parse((EXAMPLES / f"{stem}.yaml").read_text(encoding="utf-8"))
+        return study, run(study.on(str(candles)).under(TINY), place())
+
+    return result
 
 
 @pytest.mark.parametrize(
@@ -130,17 +143,15 @@ def test_the_gate_is_shown_what_was_tried_side_by_side_and_everything_in_the_log
         for path in sorted(EXAMPLES.glob("*.yaml"))
     ],
 )
-def test_every_example_runs_on_generated_candles(path, candles):
-    study = parse(path.read_text(encoding="utf-8"))
-    result = run(study.on(str(candles)).under(TINY), place())
+def test_every_example_runs_on_generated_candles(path, ran):
+    study, result = ran(path.stem)
     assert [one.variant for one in result.tried] == [variant.name for variant in study.variants]
     assert all(one.verdict.checks for one in result.tried)
     assert result.hash != study.hash, "these are other candles"
 
 
-def test_the_profiles_of_the_original_are_refused_as_directional(candles):
-    study = parse((EXAMPLES / "original-label.yaml").read_text(encoding="utf-8"))
-    result = run(study.on(str(candles)).under(TINY), place())
+def test_the_profiles_of_the_original_are_refused_as_directional(ran):
+    _, result = ran("original-label")
     for one in result.tried[:3]:
         assert {"directional_not_volatility", "direction_skill"} & set(one.failed)
 

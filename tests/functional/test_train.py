@@ -96,7 +96,7 @@ def test_the_same_command_in_another_folder_with_the_same_key_gives_the_same_byt
     assert files == registry_of(home).files(told["version"], audit=True)
     assert {"model.npz", "lightgbm.txt", "xgboost.ubj", "random_forest.npz", "recipe.json", "MODEL_CARD.md"} <= set(files)
     for words in (
-        "The gate",
+        "decides    check",
         "may serve",
         "may enter",
         "verdict ",

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from scripts.cli import main
 from shared.stores.sqlite import SqliteDocuments
 from shared.stores.trials import TrialLog
+from shared.trials import distinct
 from shared.types import Timeframe
 from tests.functional.test_train import write_csv
 from tests.made_trainings import market
@@ -31,9 +33,26 @@ def csv(tmp_path_factory) -> Path:
 
 
 def bot_walk(home: Path, *options: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+    return bot(home, "walk-forward", "--jobs", "1", *options, **more)
+
+
+def bot(home: Path, *words: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
     environ = {**os.environ, **SMALL, "BOT_HOME": str(home), "PYTHONPATH": str(ROOT), **more}
-    command = [sys.executable, "-m", "scripts.cli", "walk-forward", "--jobs", "1", *map(str, options)]
+    command = [sys.executable, "-m", "scripts.cli", *map(str, words)]
     return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, capsys):
+    """A command in this process, in a fresh data folder: its exit code and what it said on stderr."""
+    for name, value in {**SMALL, "BOT_HOME": str(tmp_path / "home")}.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*words: str | Path) -> tuple[int, str]:
+        code = main([str(word) for word in words])
+        return code, capsys.readouterr().err
+
+    return run
 
 
 def trials_of(home: Path) -> list:
@@ -69,7 +88,9 @@ def test_it_says_what_was_fitted_what_it_brought_and_what_the_gate_says(first):
         assert Path(path).stat().st_size > 0
     verdict = json.loads((home / "report" / "verdict.json").read_text(encoding="utf-8"))
     assert verdict["verdict"] == told["verdict"]
-    assert "Walk-forward" in (home / "report" / "report.html").read_text(encoding="utf-8")
+    page = (home / "report" / "report.html").read_text(encoding="utf-8")
+    for words in ("Walk-forward", "The gate: It may serve but not enter", "What the gate found", "beats_random_entries"):
+        assert words in page, words
 
 
 def test_it_counts_itself_and_a_second_run_reads_every_fold(first, csv):
@@ -87,9 +108,50 @@ def test_it_counts_itself_and_a_second_run_reads_every_fold(first, csv):
         home, "--candles", csv, "--from", "2025-03-22", "--set", "risk.min_edge_rate=0.002", "--report", home / "other"
     )
     assert text.returncode == 0, text.stderr
-    for word in ("retrainings  4 models", "4 were in the cache", "chance", "buy and hold", "may enter", "2 trials"):
+    for word in ("retrainings  4 models", "4 were in the cache", "chance", "buy and hold", "may enter", "best of 2 trials"):
         assert word in text.stdout, word
     assert len(trials_of(home)) == 2
+
+
+def test_a_backtest_that_walks_forward_says_the_same_and_fits_nothing_again(first, csv, tmp_path):
+    home, told = first
+    kept = sorted(path.name for path in (home / "bucket" / "folds").iterdir())
+    before = len(distinct(trials_of(home)))
+    done = bot(
+        home, "backtest", "--walk-forward", "--candles", csv, "--from", "2025-03-22", "--out", tmp_path / "out", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    job = json.loads(done.stdout)
+    walk = job["walk_forward"]
+    assert sorted(path.name for path in (home / "bucket" / "folds").iterdir()) == kept
+    for name in ("return", "trades", "sharpe", "start", "end", "settings_hash", "model"):
+        assert job[name] == told[name], name
+    for name in ("recipe", "retrainings", "trees", "rows_learned", "rows_predicted", "every_days"):
+        assert walk[name] == told[name], name
+    money = {"effective_rows", "skill", "psr", "positive_expectation", "beats_random_entries"}
+    checks = [{one["name"]: one["value"] for one in each["verdict"]["checks"] if one["name"] in money} for each in (walk, told)]
+    assert checks[0] == checks[1]
+    assert len(checks[0]) == len(money)
+    assert len(distinct(trials_of(home))) == before, "one recipe and one set of rules are one try, however they were asked for"
+    assert (tmp_path / "out" / "verdict.json").stat().st_size > 0
+    text = bot(home, "backtest", "--walk-forward", "--candles", csv, "--from", "2025-03-22", "--out", tmp_path / "text")
+    for word in ("retrainings  4 models", "note         The gate: It may serve but not enter"):
+        assert word in text.stdout, text.stdout + text.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (["--walk-forward", "--model", "none"], "--model was 'none' beside walk_forward"),
+        (["--walk-forward", "--train", "30"], "--train and --walk-forward were both given"),
+        (["--walk-forward", "--check"], "--check and --walk-forward were both given"),
+        (["--walk-forward", "--every", "0"], "--every was 0"),
+        (["--every", "7"], "--every belongs to a walk-forward"),
+    ],
+)
+def test_what_a_walking_backtest_takes_no_notice_of_is_refused(here, csv, options, found):
+    code, told = here("backtest", "--candles", csv, "--from", "2025-03-22", *options)
+    assert (code, found in told) == (2, True), told
 
 
 @pytest.mark.parametrize(
@@ -102,15 +164,20 @@ def test_it_counts_itself_and_a_second_run_reads_every_fold(first, csv):
         (["--set", "learning.wings=2"], "wings"),
     ],
 )
-def test_a_mistake_is_one_sentence_with_a_remedy(tmp_path, csv, options, found):
-    done = bot_walk(tmp_path, "--candles", csv, *options)
-    assert done.returncode == 2, done.stderr
-    assert found in done.stderr
-    assert "remedy" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_mistake_is_one_sentence_with_a_remedy(here, csv, options, found):
+    code, told = here("walk-forward", "--jobs", "1", "--candles", csv, *options)
+    assert code == 2, told
+    assert found in told
+    assert "remedy: " in told
 
 
-def test_two_files_for_the_same_decisions_are_refused(tmp_path, csv):
-    done = bot_walk(tmp_path, "--candles", csv, "--candles", csv)
-    assert done.returncode == 2
-    assert "--candles was given 2 times" in done.stderr
+def test_two_files_for_the_same_decisions_are_refused(here, csv):
+    code, told = here("walk-forward", "--candles", csv, "--candles", csv)
+    assert (code, "--candles was given 2 times" in told) == (2, True), told
+
+
+def test_where_no_start_was_given_and_none_is_possible_the_sentence_names_the_days_and_no_option(here, csv):
+    code, told = here("walk-forward", "--candles", csv, "--set", "learning.days=90")
+    assert code == 2
+    assert "with 90 days to learn from before it, the first decision would be at" in told
+    assert "shorten learning.days, or give more candles" in told

@@ -59,7 +59,8 @@ def test_a_tick_and_a_replay_see_the_same_signal_on_every_sampled_row(history, b
         known = {frame: candles.closed_by(as_of) for frame, candles in history.items()}
         ticked = pipeline.last_signal(market_at(history, as_of), bundle=bundle, settings=settings)
         counts = {frame: min(len(candles), settings.market.window_candles) for frame, candles in known.items()}
-        replayed = pipeline.signal_at(whole, row, candles_before=counts, settings=settings)
+        until = int(known[Timeframe.H4].closed_at[-1])
+        replayed = pipeline.signal_at(whole, row, candles_before=counts, slow_until=until, settings=settings)
         assert ticked == replayed
         predicted += ticked is not None and ticked.p_upper is not None
     assert predicted >= 10
@@ -100,7 +101,8 @@ def test_without_a_bundle_there_is_a_signal_but_never_an_entry(history, settings
 def decision_at(stages, row: int, *, settings, account: Account, history) -> pipeline.Decision:
     as_of = int(stages.features.as_of[row])
     counts = {frame: len(candles.closed_by(as_of)) for frame, candles in history.items()}
-    signal = pipeline.signal_at(stages, row, candles_before=counts, settings=settings)
+    slow_until = as_of - as_of % Timeframe.H4.ms
+    signal = pipeline.signal_at(stages, row, candles_before=counts, slow_until=slow_until, settings=settings)
     book = Book(as_of=as_of, bid=signal.close - 50, ask=signal.close + 50)
     return pipeline.decide(
         signal, market=market_at(history, as_of, book), account=account, now_ms=as_of + 20_000, settings=settings
@@ -126,7 +128,7 @@ def test_every_decision_is_the_same_when_only_rows_that_can_lead_to_an_entry_are
     told = [np.isfinite(stages.prediction.probabilities[:, 0]) for stages in (whole, part)]
     assert np.array_equal(told[0], told[1] | part.prediction.unasked)
     held = replace(
-        account(), position=Position(side=Side.LONG, entries=(Entry(at=since, price=10_000_000, lots=10, fee_jpy=Decimal(0)),))
+        account(), position=Position(side=Side.LONG, entries=(Entry(at=2 * since, price=10_000_000, lots=10, fee_jpy=Decimal(0)),))
     )
     seen: dict[object, int] = {}
     for row in range(199, rows):
@@ -152,12 +154,12 @@ def test_stages_for_a_later_start_or_one_side_refuse_a_decision_that_they_cannot
     counts = {Timeframe.M15: 1000, Timeframe.H4: 1000}
     early = int(np.flatnonzero(stages.prediction.unasked & (stages.votes.consensus > 0))[0])
     with pytest.raises(BadData, match="later start"):
-        pipeline.signal_at(stages, early, candles_before=counts, settings=settings)
+        pipeline.signal_at(stages, early, candles_before=counts, slow_until=0, settings=settings)
     short = int(np.flatnonzero(stages.prediction.unasked & (stages.votes.consensus < 0))[-1])
     assert stages.features.as_of[short] > AT
-    assert pipeline.signal_at(stages, short, candles_before=counts, settings=settings).p_upper is None
+    assert pipeline.signal_at(stages, short, candles_before=counts, slow_until=0, settings=settings).p_upper is None
     with pytest.raises(BadData, match="other settings"):
-        pipeline.signal_at(stages, short, candles_before=counts, settings=both)
+        pipeline.signal_at(stages, short, candles_before=counts, slow_until=0, settings=both)
 
 
 def test_features_that_are_there_already_are_not_computed_again(history, bundle, settings) -> None:

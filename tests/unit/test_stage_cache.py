@@ -88,8 +88,8 @@ def test_what_is_found_equals_what_is_computed(tmp_path, request, settings, cand
     signals = 0
     counts = {Timeframe.M15: 1000, Timeframe.H4: 1000}
     for row in range(3_900, len(found.votes.as_of), 7):
-        one = pipeline.signal_at(found, row, candles_before=counts, settings=settings)
-        assert one == pipeline.signal_at(whole, row, candles_before=counts, settings=settings)
+        one = pipeline.signal_at(found, row, candles_before=counts, slow_until=0, settings=settings)
+        assert one == pipeline.signal_at(whole, row, candles_before=counts, slow_until=0, settings=settings)
         signals += one.p_upper is not None
         assert (one.volatility is None) == (model is None)
         assert (one.p_vote is not None) == (one.p_upper is not None and which == "headed")

@@ -117,7 +117,20 @@ def test_nested_and_dotted_overrides_are_the_same_job() -> None:
         ({"id": ".hidden"}, "id"),
         ({"id": "x" * 65}, "id"),
         ({"time_limit_seconds": 0}, "time_limit_seconds"),
-        ({"walk_forward": None}, "walk_forward"),
+        ({"walk_forward": {"folds": 4}}, "walk_forward"),
+        ({"walk_forward": 1}, "walk_forward"),
+        ({"every_days": 7}, "every_days"),
+        ({"walk_forward": False, "every_days": 7}, "every_days"),
+        ({"walk_forward": True, "every_days": 0}, "every_days"),
+        ({"walk_forward": True, "every_days": 367}, "every_days"),
+        ({"walk_forward": True, "every_days": True}, "every_days"),
+        ({"walk_forward": True, "model": "champion"}, "model"),
+        ({"walk_forward": True, "model": "none"}, "model"),
+        ({"walk_forward": True, "inside_training": True}, "inside_training"),
+        ({"walk_forward": True, "overrides": {"retrain.every_days": 3}}, "overrides.retrain.every_days"),
+        ({"walk_forward": True, "overrides": {"retrain.promote": False}}, "overrides.retrain.promote"),
+        ({"walk_forward": True, "overrides": {"study.jobs": 3}}, "overrides.study.jobs"),
+        ({"overrides": {"gate.shuffles": 3}}, "overrides.gate.shuffles"),
         ({"strat": "2026-01-01"}, "strat"),
     ],
 )
@@ -127,6 +140,21 @@ def test_a_bad_field_is_named_and_what_would_be_right_is_said(changed, field) ->
     assert caught.value.field == field
     assert str(caught.value) == f"{field} {caught.value.found}"
     assert caught.value.remedy
+
+
+@given(
+    every=st.none() | st.integers(1, 366),
+    overrides=st.dictionaries(st.sampled_from(["learning.days", "gate.shuffles", "risk.max_losses"]), st.integers(0, 400)),
+)
+def test_a_walk_forward_that_is_told_and_read_again_is_the_same(every, overrides) -> None:
+    job = parse({**PERIOD, "walk_forward": True, "every_days": every, "overrides": overrides, "model": None})
+    assert job.walk_forward
+    assert parse(told(job)) == job
+    assert "model" not in told(job)
+    assert job.nested_overrides.get("retrain") == (None if every is None else {"every_days": every})
+    plain = parse(PERIOD)
+    assert job.hash != plain.hash
+    assert "walk_forward" not in told(plain)
 
 
 def test_a_misspelt_field_is_answered_with_the_nearest() -> None:

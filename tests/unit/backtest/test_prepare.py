@@ -48,6 +48,16 @@ def without(candles: Candles, first: int, last: int) -> Candles:
     return replace(candles, **{name: getattr(candles, name)[keep] for name in names})
 
 
+def test_a_walk_forward_has_a_whole_window_before_the_first_row_that_it_may_learn_from(source) -> None:
+    asked = parse({"start": instant(30), "end": instant(35), "walk_forward": True, "every_days": 3})
+    learning = settings(overrides={"learning": {"days": 10}, "retrain": {"every_days": 3}})
+    known = candles_of(asked, source, learning)[0][Timeframe.M15]
+    learned_from = asked.start_at - (10 + 3) * DAY - learning.learning.horizon_candles * Timeframe.M15.ms
+    assert len(known.closed_by(learned_from)) == 1_000
+    following = settings(overrides={"learning": {"days": 10}, "risk": {"policy": "target"}})
+    assert len(candles_of(asked, source, following)[0][Timeframe.M15].closed_by(asked.start_at)) == 1_000, "nothing is learned"
+
+
 def test_a_whole_window_of_history_comes_before_the_start_also_across_holes(quarters) -> None:
     holed = FileSource(name="the file", candles=without(quarters, 2_000, 2_300))
     asked = job(30, 35)

@@ -173,7 +173,7 @@ def a_4h_close_is_skipped(patch: pytest.MonkeyPatch) -> None:
 
 
 def the_skipped_closes_are_forgotten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(engine.Replay, "_keep_goal", lambda self, index: None)
+    patch.setattr(engine.Replay, "_keep_goal", lambda self, index, following: None)
 
 
 def a_checkpoint_forgets_what_is_wanted(patch: pytest.MonkeyPatch) -> None:

@@ -81,7 +81,7 @@ def opened(found: list[Found]) -> int:
     return sum(one.verdict.may_enter for one in found)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.full)])
 def test_noise_stays_shut_and_a_planted_pattern_opens(seed):
     noise, planted = judged(seed, 0.0), judged(seed, PLANTED_BP)
     assert noise.folds >= 6

@@ -12,13 +12,15 @@ from models.pictures import pictures
 from models.retrain import rivals, serving, sizes
 from models.retrain.asked import Asked, BadField, parse, week_of
 from models.retrain.telling import KEPT_WEEKS, alert_of
-from shared.ensemble.manifest import Check
+from models.train import Training
+from shared.ensemble.manifest import MANIFEST, SIGNATURE, Check, encode
+from shared.ensemble.signing import public_of, sign
 from shared.errors import BadData
 from shared.settings import load
 from shared.stores.bundles import BundleRegistry
 from shared.stores.memory import MemoryBucket
 from shared.types import Level
-from tests.made_trainings import small_training
+from tests.made_trainings import SIGNING_KEY, small_training
 
 DAY = 86_400_000
 SETTINGS = load({"BOT_HOME": "/nowhere"})
@@ -39,12 +41,21 @@ def test_a_request_is_read_and_its_bad_field_named():
         assert caught.value.field == field
 
 
+def judged(made: Training, *, takes_over: bool, parent: str) -> Training:
+    """The same with what a gate said, signed again."""
+    verdict = replace(made.manifest.verdict, takes_over=takes_over)
+    manifest = replace(made.manifest, verdict=verdict, parent=parent)
+    body = encode(manifest)
+    return replace(made, manifest=manifest, files={**made.files, MANIFEST: body, SIGNATURE: sign(body, SIGNING_KEY)})
+
+
 class World:
     """A champion and a challenger in a registry."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, takes_over: bool = True, parent: str | None = None) -> None:
         self.registry = BundleRegistry(MemoryBucket())
-        self.old, self.new = small_training(), small_training(seed=4)
+        self.old = small_training()
+        self.new = judged(small_training(seed=4), takes_over=takes_over, parent=parent or self.old.version)
         for made in (self.old, self.new):
             self.registry.publish(made.version, made.files)
         self.registry.promote(self.old.version, at=1, why="first", by="test")
@@ -52,9 +63,6 @@ class World:
 
     def settle(self, *, after_days: float, against: str | None = None, promote: bool = True) -> str:
         retrain = replace(SETTINGS.retrain, promote=promote, shadow_days=7)
-        from shared.ensemble.signing import public_of
-        from tests.made_trainings import SIGNING_KEY
-
         return serving.settle_challenger(
             self.registry,
             serving.standing(self.registry, (public_of(SIGNING_KEY),)),
@@ -80,6 +88,15 @@ def test_a_challenger_that_the_record_speaks_against_goes_and_a_person_may_keep_
     assert "a person decides" in scene.settle(after_days=9, promote=False)
     assert scene.registry.current().challenger == scene.new.version
     assert "does not take" in scene.settle(after_days=9, against="it was worse")
+    assert (scene.registry.current().version, scene.registry.current().challenger) == (scene.old.version, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"), [({"takes_over": False}, "no gate said"), ({"parent": "another"}, "was judged against another")]
+)
+def test_a_challenger_that_was_not_judged_against_this_champion_never_takes_its_place(changes, why):
+    scene = World(**changes)
+    assert why in scene.settle(after_days=9)
     assert (scene.registry.current().version, scene.registry.current().challenger) == (scene.old.version, None)
 
 

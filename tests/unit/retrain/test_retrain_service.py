@@ -1,6 +1,7 @@
 """The weekly retraining in one process: claimed once, the same bytes, and only proven things move the pointer."""
 
 import json
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,14 +15,16 @@ from models.retrain import Asked, OtherRetrain, Retrains
 from models.retrain.pace import TimeIsUp
 from models.retrain.place import ArchiveHistory
 from shared import ensemble
-from shared.ensemble.manifest import CLASSES, Verdict
-from shared.ensemble.signing import public_keys
-from shared.errors import Unavailable
+from shared.ensemble.manifest import CLASSES, MANIFEST, SIGNATURE, Verdict, decode, encode
+from shared.ensemble.signing import public_keys, sign
+from shared.errors import StoreBroken, Unavailable
+from shared.proven import terms
 from shared.stores.bundles import BundleRegistry
 from shared.stores.candles import CandleArchive
 from shared.stores.trials import TrialLog
 from shared.types import Level, Timeframe
 from tests.retrain_world import DAY, NOW, bundle_bytes, home_at, place_in, retrained
+from tests.world import SIGNING_KEY
 
 WEEK = 7 * DAY
 
@@ -59,6 +62,9 @@ def test_the_first_bundle_is_gated_signed_published_and_serves(first):
     assert {"skill", "f1", "precision", "recall", "accuracy"} <= set(result["metrics"]["vote"])
     assert result["folds"]["count"] == manifest.trials["folds"] >= 4
     assert sum(result["files"].values()) < 4 * 2**20
+    assert manifest.proven == terms(wiring.settings_from(environ))
+    assert [one.split()[0] for one in manifest.loosened] == ["gate.history_days", "gate.shuffles"], "as this small world has it"
+    assert any("gate.shuffles" in note for note in manifest.notes)
 
 
 def test_the_card_tells_trials_folds_verdict_and_how_to_overrule_and_its_pictures_are_signed(first):
@@ -159,12 +165,61 @@ def test_a_challenger_runs_beside_the_champion_and_the_next_retraining_lets_it_s
     assert second["serves"] == champion == second["parent"]
     assert any(text.startswith(("fold 3 of", "fold 4 of")) for text in doing[:6]), doing[:6]
     registry = registry_of(environ)
-    if second["outcome"] != "challenges":  # by the numbers of this market; the rest is about what follows
-        registry.challenge(second["version"], at=NOW + WEEK, why="test", by="test")
+    better = no_worse(registry, second["version"])  # by the numbers of this market it is not; the rest is about what follows
+    registry.challenge(better, at=NOW + WEEK, why="test", by="test")
     third = retrained(environ, now=NOW + 2 * WEEK)["result"]
-    assert f"{second['version']} serves now" in " ".join(third["notes"])
-    assert third["parent"] == second["version"]
+    assert f"{better} serves now" in " ".join(third["notes"])
+    assert third["parent"] == better
     assert registry.current().previous == champion
+
+
+def no_worse(registry: BundleRegistry, version: str) -> str:
+    """A published copy of a bundle of which the gate said that it is no worse than the champion."""
+    files = registry.files(version, audit=True)
+    manifest = decode(files[MANIFEST])
+    verdict = replace(manifest.verdict, takes_over=True)
+    body = encode(replace(manifest, version=f"{version}-better", verdict=verdict))
+    registry.publish(f"{version}-better", {**files, MANIFEST: body, SIGNATURE: sign(body, SIGNING_KEY)})
+    return f"{version}-better"
+
+
+@pytest.mark.parametrize("damage", ["manifest.sig", "model.npz"])
+def test_a_champion_that_is_not_whole_keeps_no_other_from_being_trained(first, tmp_path, damage):
+    home, environ, told = first
+    shutil.copytree(home, tmp_path / "home")
+    environ = {**environ, "BOT_HOME": str(tmp_path / "home")}
+    registry, version = registry_of(environ), told["result"]["version"]
+    wiring.bucket_for(wiring.settings_from(environ)).delete(f"bundles/{version}/{damage}")
+    second = retrained(environ, now=NOW + WEEK)
+    assert second["status"] == "done"
+    assert "does not load" in " ".join(second["result"]["notes"])
+    assert registry.current().version == second["result"]["version"] != version
+
+
+def test_a_trial_is_on_record_before_anything_of_its_bundle_is_published(first, tmp_path):
+    """A worker that dies in between has looked at a result, and it counts whether anybody goes on or not."""
+
+    class Full:
+        def __init__(self, inner):
+            self._inner = inner
+
+        def put(self, key, data, **more):
+            if key.startswith("bundles/"):
+                raise StoreBroken("the bucket is full")
+            return self._inner.put(key, data, **more)
+
+        def __getattr__(self, name):
+            return getattr(self._inner, name)
+
+    environ = home_at(tmp_path / "home")
+    with pytest.raises(StoreBroken):
+        retrained(environ, bucket=Full(place_in(environ).bucket))
+    assert len(TrialLog(documents_of(environ)).all("walk-forward").trials) == 1
+    assert registry_of(environ).versions() == []
+    again = retrained(environ)
+    assert again["result"]["version"] == first[2]["result"]["version"]
+    assert bundle_bytes(tmp_path / "home") == bundle_bytes(first[0])
+    assert len(TrialLog(documents_of(environ)).all().trials) == 1
 
 
 def test_bad_data_stops_with_words_an_alert_and_nothing_trained(tmp_path):
@@ -190,6 +245,21 @@ def test_an_exchange_that_does_not_answer_leaves_the_claim_for_the_next_call(tmp
     claims = Retrains(place_in(environ)).recent()
     assert [(claim["status"], claim["more"]) for claim in claims] == [("waiting", True)]
     assert len(archive.read(Timeframe.M15, 0, NOW)) > 0
+
+
+def test_who_interrupts_a_training_by_hand_can_go_on_at_once(tmp_path):
+    environ = home_at(tmp_path / "home")
+
+    def interrupt(text, _share):
+        if "fold" in text:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Retrains(place_in(environ)).run(Asked(by_hand=True), on_progress=interrupt)
+    (stands,) = Retrains(place_in(environ)).recent()
+    assert stands["status"] == "waiting", "its lease is given back"
+    after = retrained(environ, asked=Asked(by_hand=True))
+    assert (after["status"], after["calls"]) == ("done", 2)
 
 
 def test_too_little_history_for_a_fold_serves_where_nothing_does_and_proves_nothing(tmp_path):

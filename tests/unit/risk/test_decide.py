@@ -118,9 +118,15 @@ def test_a_position_can_end_while_everything_else_is_halted(desk):
     assert (decision.action, decision.reason, decision.side, decision.lots) == (Action.EXIT, Reason.EXIT_TIME, Side.LONG, 5)
 
 
-def test_a_position_without_a_plan_is_held_and_its_stop_is_protections_business(desk):
-    decision = desk.decide(account=replace(desk.account, position=HELD))
-    assert (decision.action, decision.reason) == (Action.HOLD, Reason.POSITION_OPEN)
+def test_a_position_without_a_plan_is_held_for_the_time_of_one_and_its_stop_is_protections_business(desk):
+    most_ms = desk.settings().risk.max_hold_candles * 900_000
+    for age_ms, action, reason in (
+        (most_ms - 1, Action.HOLD, Reason.POSITION_OPEN),
+        (most_ms, Action.EXIT, Reason.EXIT_TIME),
+    ):
+        first, last = HELD.entries[0], replace(HELD.entries[0], at=desk.now - age_ms)
+        decision = desk.decide(account=replace(desk.account, position=replace(HELD, entries=(first, last))))
+        assert (decision.action, decision.reason) == (action, reason)
 
 
 def test_the_opposite_consensus_closes_only_where_it_is_asked_for(desk):

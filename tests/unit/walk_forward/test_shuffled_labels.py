@@ -4,6 +4,9 @@ import numpy as np
 
 from models import evaluate
 from models.walk_forward import shuffled_skills, walk_forward
+from models.walk_forward.cache import kept_shuffle
+from shared.ensemble.arrays import pack
+from shared.stores.memory import MemoryBucket
 from tests.made_walks import DAY_MS, SEED, last_at, quick_settings, rows
 
 
@@ -28,6 +31,37 @@ def test_shuffled_labels_leave_no_skill_where_the_true_ones_have_much():
     assert shuffled.shape == (2,)
     assert shuffled.max() < 0.02
     assert shuffled[0] != shuffled[1]
+
+
+def test_refits_that_are_kept_are_not_made_again_and_a_damaged_one_is():
+    dataset, computed = rows()
+    cache, told = MemoryBucket(), []
+
+    def skills(shuffles: int, bucket: MemoryBucket | None):
+        told.clear()
+        tell = lambda _text, share: told.append(share)  # noqa: E731
+        return shuffled_skills(
+            dataset, computed, settings_of(shuffles), folds=2, cache=bucket, on_progress=tell, **ends(computed)
+        )
+
+    one = skills(1, cache)
+    assert told == [0.0, 0.0, 0.5, 1.0]
+    np.testing.assert_array_equal(skills(1, cache), one)
+    assert told == [0.0, 1.0], "nothing was fitted"
+    both = skills(2, cache)
+    assert told == [0.0, 0.5, 0.75, 1.0], "one shuffle more"
+    assert both[0] == one[0]
+    np.testing.assert_array_equal(skills(2, None), both)
+    keys = cache.keys("shuffles/")
+    assert len(keys) == 4
+    whole = cache.get(keys[0]).data
+    as_of, probabilities = kept_shuffle(cache, keys[0].removeprefix("shuffles/").removesuffix(".npz"))
+    wrong = pack({"as_of": as_of, "probabilities": probabilities + 0.5})
+    for damaged in (whole[: len(whole) // 2], b"", wrong, pack({"as_of": as_of[:-1], "probabilities": probabilities})):
+        cache.put(keys[0], damaged)
+        np.testing.assert_array_equal(skills(2, cache), both)
+        assert told == [0.0, 0.75, 1.0], "the damaged one alone"
+        assert cache.get(keys[0]).data == whole
 
 
 def test_the_same_shuffle_gives_the_same_skill_and_none_gives_none():

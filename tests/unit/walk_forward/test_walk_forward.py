@@ -125,10 +125,19 @@ def test_other_rules_of_voting_find_the_same_folds_unless_the_meta_head_learned_
         same(first, again)
 
 
-@pytest.mark.parametrize("damage", ["cut short", "flipped", "other shape", "no probabilities", "empty"])
-def test_a_damaged_fold_is_worked_again_and_replaced(damage):
+@pytest.fixture(scope="module")
+def kept():
+    """Five days that were walked once: the walk, and its folds in a bucket."""
     bucket = MemoryBucket()
-    good = walked(back_days=5.0, cache=bucket)
+    return walked(back_days=5.0, cache=bucket), bucket
+
+
+@pytest.mark.parametrize("damage", ["cut short", "flipped", "other shape", "no probabilities", "empty"])
+def test_a_damaged_fold_is_worked_again_and_replaced(kept, damage):
+    good, whole = kept
+    bucket = MemoryBucket()
+    for key in whole.keys("folds/"):
+        bucket.put(key, whole.get(key).data)
     key = bucket.keys("folds/")[0]
     data = bucket.get(key).data
     bucket.put(key, spoilt(data, damage))
