@@ -3,8 +3,8 @@
 The PSI of a window depends on its length, and features of overlapping candles wander: the customary limits of 0.1 and 0.25
 would alarm always or never. So the alarm levels come from the model's own past, by doing there what the watch will do: a
 stretch as long as the judged one is the reference, and a window that comes after it is held against it. Few of these pairs are
-independent of each other, so the level reached one time in a hundred is that of Student's prediction interval of their
-logarithms, not the largest that happened to be seen.
+independent of each other, so the level reached one time in a hundred is that of Student's prediction interval, not
+the largest that happened to be seen.
 """
 
 import math
@@ -32,7 +32,6 @@ _AFTER_MS = (0, _WINDOW_MS)
 """How long after its reference a window begins."""
 _LEAST_FREEDOM = 3
 _LEAST_ROWS = 30
-_SMALLEST = 1e-6
 _WITHOUT_PAST = 10.0
 
 
@@ -78,7 +77,7 @@ def _reference(name: str, judged: FloatArray, past: _Past, span_ms: int) -> Refe
         name=name,
         edges=tuple(edges.tolist()),
         shares=tuple(shares.tolist()),
-        psi_alarm=_level(psi, independent),
+        psi_alarm=_level(np.sqrt(psi).tolist(), independent) ** 2,  # its root is nearly Normal, as that of a chi-square
         ks_alarm=min(1.0, _level(distance, independent)),
     )
 
@@ -128,15 +127,14 @@ def _between(past: _Past, at: int, length_ms: int, *, asked: bool) -> FloatArray
 def _level(reached: list[float], independent: int) -> float:
     """What is reached one time in a hundred, rounded so that no processor's last bit changes a bundle.
 
-    The upper end of a prediction interval of the logarithms (Student's t; Hahn & Meeker, Statistical Intervals, 1991), and
-    never below what was seen that often. Without any past nothing is alarming.
+    The upper end of a prediction interval (Student's t; Hahn & Meeker, Statistical Intervals, 1991), and never below what was
+    seen that often. Without any past nothing is alarming.
     """
     if not reached:
         return _WITHOUT_PAST
-    told = np.log(np.maximum(reached, _SMALLEST))
     freedom = max(_LEAST_FREEDOM, independent - 1)
     reach = student_quantile(ALARM, freedom) * math.sqrt(1.0 + 1.0 / (freedom + 1))
-    level = math.exp(float(told.mean()) + reach * float(told.std()))
+    level = float(np.mean(reached)) + reach * float(np.std(reached))
     return round(max(level, float(np.quantile(reached, ALARM))), 9)
 
 

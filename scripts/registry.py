@@ -59,7 +59,7 @@ def pointer_lines(before: Pointer | None, after: Pointer) -> list[str]:
     """What a move came to."""
     was = "nothing" if before is None else before.version
     return [
-        f"champion  {after.version} (before: {was}); a warm instance notices with its next tick",
-        f"previous  {after.previous or 'none'}",
-        f"rival     {after.challenger or 'none'}",
+        f"champion    {after.version} (before: {was}); a warm instance notices with its next tick",
+        f"previous    {after.previous or 'none'}",
+        f"challenger  {after.challenger or 'none'}",
     ]

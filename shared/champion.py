@@ -150,7 +150,7 @@ def unproven(bundle: Bundle, settings: Settings) -> str | None:
     """Why the bundle's edge is not proven for exactly these settings; None where it is."""
     if not bundle.may_enter:
         failed = [check.name for check in bundle.manifest.verdict.checks if check.group == "enter" and not check.passed]
-        return f"the gate did not pass ({', '.join(failed) or 'it was never asked'})"
+        return "the gate was never asked" if failed in ([], ["proven"]) else f"the gate did not pass it ({', '.join(failed)})"
     if bundle.manifest.policy != settings.risk.policy:
         return f"it was proven for the policy {bundle.manifest.policy}, and the settings ask for {settings.risk.policy}"
     if bundle.manifest.loosened:

@@ -162,7 +162,8 @@ class Audit:
         if decision.action in {Action.EXIT, Action.REDUCE}:
             yield from self._shrunk(report, held, goal)
             return
-        if held and (goal == 0 or goal * held < 0 or abs(goal) < abs(held)):
+        least = max(1, self.inputs.rules.min_lots)  # what the exchange takes of a position that goes on
+        if held and (goal == 0 or goal * held < 0 or abs(goal) <= abs(held) - least):
             yield Violation(Rule.CLOSED_FIRST, f"{decision.action} with {held} lots held and {goal} wanted")
         if decision.action is not Action.ENTER:
             return

@@ -250,7 +250,7 @@ def _tried(one: _Proven, matrix: FloatArray | None, history: History) -> Tried:
         recipe=None if one.walked is None else one.walked.recipe,
         settings_hash=settings_hash(settings, proof.inputs.rules),
         learned=None if one.walked is None else learned(one.walked, verdict),
-        earned=earned(proof, performance),
+        earned=earned(proof, performance, verdict),
         verdict=verdict,
         denials={reason.value: candles for reason, candles in ordered[:TOP_DENIALS]},
         curve=curve(evidence.money),

@@ -170,10 +170,11 @@ def _estimate(check: Check | None) -> Estimate:
     return Estimate() if check is None else Estimate(value=check.value, low=check.lower, high=check.upper)
 
 
-def earned(proof: Proof, performance: Performance) -> Earned:
-    """The money of a proof; `performance` is that of its replay, deflated by all trials."""
-    returns, hold, significance, money = performance.returns, performance.hold, performance.significance, proof.evidence.money
-    interval = significance.bootstrap.sharpe
+def earned(proof: Proof, performance: Performance, verdict: Verdict) -> Earned:
+    """The money of a proof; `performance` is that of its replay. What luck may explain is told as the gate counts it."""
+    returns, hold, money = performance.returns, performance.hold, proof.evidence.money
+    interval = performance.significance.bootstrap.sharpe
+    found = {check.name: check.value for check in verdict.checks}
     own, drawn = _against_random(money)
     costs, start = performance.costs, float(performance.start_equity_jpy)
     return Earned(
@@ -184,8 +185,8 @@ def earned(proof: Proof, performance: Performance) -> Earned:
             low=None if interval is None else interval.low,
             high=None if interval is None else interval.high,
         ),
-        above_zero=significance.above_zero,
-        deflated=significance.deflated,
+        above_zero=found.get("psr"),
+        deflated=found.get("dsr"),
         max_drawdown=performance.drawdown.max_share,
         trades=performance.positions.count,
         win_rate=performance.positions.win_rate,

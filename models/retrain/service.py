@@ -90,9 +90,8 @@ class Retrains:
         except LeaseLost as error:
             log("retrain.lease_lost", severity="WARNING", name=name, error=str(error))
             return {**view(self._jobs.get(name)), "busy": True}
-        except (Unavailable, StoreBroken, KeyboardInterrupt):  # who ended it by hand goes on at once, not after the lease
-            with suppress(BotError):
-                held.release({}, now_ms=self._now())
+        except (Unavailable, StoreBroken, KeyboardInterrupt) as error:  # who ended it by hand goes on at once, not later
+            self._wait(held, name, error)
             raise
         except Exception as error:  # noqa: BLE001 - a surprise must end the claim, or it is tried for ever
             self._fail(held, name, error)
@@ -282,6 +281,16 @@ class Retrains:
         count = 0 if served.outcome in CHANGES else before + 1
         self._outbox(held, alert_of(self._settings.id, name, result, at=now, unchanged=count))
         held.finish("done", {"result": result, "doing": "", "share": 1.0}, now_ms=self._now())
+
+    def _wait(self, held: HeldJob, name: str, error: BaseException) -> None:
+        """Leave the claim to the next call. A store that is broken (a damaged file) waits for a person, who is told."""
+        with suppress(BotError):
+            if isinstance(error, StoreBroken):
+                self._outbox(held, failure_of(self._settings.id, name, str(error), error.remedy, at=self._now()))
+        with suppress(BotError):
+            held.release({}, now_ms=self._now())
+        if isinstance(error, StoreBroken):
+            self._deliver()
 
     def _fail(self, held: HeldJob, name: str, error: Exception) -> None:
         named = error if isinstance(error, BotError) else BotError(f"{type(error).__name__}: {error}")

@@ -76,11 +76,11 @@ def command(
         asked = _asked(paths, start, end)
         with progress("walk-forward", 100) as bar:
             run = walk(place, settings, asked, Timeframe(timeframe), bar, cached=not no_cache)
+            TrialLog(place.documents).append(run.proof.trial)  # before anybody can read of it
             bar.describe("report")
             folder = report or settings.home_path / f"walk-{run.proof.trial.id[:12]}"
             files = _files(run)
             _write(folder, files)
-            TrialLog(place.documents).append(run.proof.trial)
     except BadStudy as error:
         told = str(error).removeprefix(error.field).strip()
         raise UserError(f"{OPTIONS.get(error.field, error.field)} {told}", remedy=error.remedy) from error

@@ -133,8 +133,17 @@ UNWATCHED = (
 )
 
 
+UNASKED = (
+    "This policy asks no model for the side or the size: one only has to be there, as in a tick, and what it has learned from "
+    "does not matter here."
+)
+
+
 def honest_notes(job: Job, bundle: Bundle | None, settings: Settings) -> tuple[str, ...]:
     """What must be said of asking this model about this period. Raises `BadJob` naming `start` where it learned from it."""
+    watched = (UNWATCHED,) if settings.watch.forbid_entries else ()
+    if bundle is not None and settings.risk.policy != "barrier":
+        return UNASKED, *watched
     try:
         guarded = refuse_training(
             start_at=job.start_at,
@@ -144,7 +153,7 @@ def honest_notes(job: Job, bundle: Bundle | None, settings: Settings) -> tuple[s
             inside_training=job.inside_training,
         )
         unproven = () if bundle is None or bundle.may_enter else (UNPROVEN,)
-        return (*guarded, *unproven, *((UNWATCHED,) if settings.watch.forbid_entries else ()))
+        return (*guarded, *unproven, *watched)
     except UserError as error:
         raise BadJob("start", f"was {_told(job.start_at)}: {error}", remedy=error.remedy) from error
 

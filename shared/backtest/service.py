@@ -307,11 +307,11 @@ class Backtests:
         outcome = judged(replayed, prepared, history, complete=replay.done)
         if walk is not None:
             outcome = forward.concluded(outcome, prepared, walk, history=history, recorded_at=now_ms)
+        log_of_trials.append(trial_of(outcome, prepared, now_ms=now_ms))  # before anybody can read of it
         keys = {}
         for file, data in files_of(outcome, prepared).items():
             keys[file] = f"{_folder(job.id)}{held.fence}/{file}"
             self._place.bucket.put(keys[file], data)
-        log_of_trials.append(trial_of(outcome, prepared, now_ms=now_ms))
         result = {"summary": summary_of(outcome), "files": keys}
         status = "done" if outcome.complete else "partial"
         held.finish(status, {**changes, "result": result, "checkpoint": None}, now_ms=now_ms)

@@ -48,7 +48,7 @@ def decide(
         return _closing(case, goal, held, Action.REDUCE, abs(held) - abs(goal.lots))
     if abs(goal.lots) > abs(held):
         return _grown(case, goal, held)
-    return _told(case, changed(goal, since=0), held, Action.HOLD, Reason.ON_TARGET)
+    return _told(case, changed(goal, since=0), held, Action.HOLD, Reason.ON_TARGET, **_wishes(case))
 
 
 def held_lots(account: Account) -> int:

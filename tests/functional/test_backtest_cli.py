@@ -96,6 +96,15 @@ def test_a_period_is_chosen_where_none_is_given(home, capsys, tmp_path) -> None:
     assert (archived["start"], archived["end"]) == (chosen["start"], chosen["end"])
 
 
+def test_a_policy_that_asks_no_model_is_not_refused_for_what_the_model_learned_from(home, capsys) -> None:
+    period = ["--from", "2026-02-10", "--to", "2026-02-14"]
+    assert main(["backtest", *period]) == 2
+    assert "what it learned from" in capsys.readouterr().err
+    told = run(capsys, *period, "--profile", "trend")
+    assert told["model"] is not None
+    assert any("asks no model for the side" in note for note in told["notes"])
+
+
 def test_a_model_is_trained_on_the_days_before_where_it_is_asked(tmp_path, capsys, monkeypatch) -> None:
     for name in ("ROUNDS", "FOREST_TREES"):
         monkeypatch.setenv(f"BOT_LEARNING__{name}", "6")

@@ -93,10 +93,16 @@ def test_a_challenger_is_heard_on_every_candle_and_changes_no_decision_and_no_bu
     )
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> list[TickReport]:
+    """What the champion alone decides in six ticks."""
+    with world(tmp_path_factory.mktemp("worlds") / "alone", extra=LOUD) as scene:
+        return ticks(scene.with_model(), 6)
+
+
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "missing", "unsigned"])
-def test_a_broken_challenger_is_told_and_the_champion_decides_as_without_it(tmp_path, damage) -> None:
-    with world(tmp_path / "alone", extra=LOUD) as scene:
-        alone = ticks(scene.with_model(), 6)
+def test_a_broken_challenger_is_told_and_the_champion_decides_as_without_it(tmp_path, undisturbed, damage) -> None:
+    alone = undisturbed
     with world(tmp_path / "beside", extra=LOUD) as scene:
         challenged(scene.with_model())
         bucket = worlds.wiring.bucket_for(scene.settings)

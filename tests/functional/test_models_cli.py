@@ -168,3 +168,15 @@ def test_the_status_says_that_a_person_overruled_the_gate(tmp_path, monkeypatch,
         examined = capsys.readouterr().out
     assert f"model     model_overruled: risk.overrule_model lets {first().version} enter although" in said
     assert "model_overruled" in examined
+
+
+def test_the_doctor_says_what_is_not_proven_and_that_an_overruled_version_does_not_serve(tmp_path, monkeypatch, capsys) -> None:
+    with world(tmp_path / "home", extra={"BOT_RISK__OVERRULE_MODEL": "another"}) as scene:
+        scene.with_model()
+        for name, value in scene.environ.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(tmp_path)
+        main(["doctor"])
+        examined = capsys.readouterr().out
+    assert "its edge is not proven: it trades on paper and would enter nothing in live mode" in examined
+    assert "risk.overrule_model names another, which does not serve" in examined

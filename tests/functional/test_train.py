@@ -170,7 +170,7 @@ def test_too_little_history_and_coarse_candles_are_said(tmp_path, capsys, quarte
     assert main(["train", "--candles", str(short)]) == 2
     told = capsys.readouterr().err
     assert "too_few_rows" in told
-    assert "remedy: " in told
+    assert "remedy: give candles that are whole and reach far enough back" in told
     coarse = write_csv(tmp_path / "coarse.csv", market(75, seed=3, edge_bp=8.0)[Timeframe.H4])
     assert main(["train", "--candles", str(coarse)]) == 2
     assert "holds 4h candles" in capsys.readouterr().err

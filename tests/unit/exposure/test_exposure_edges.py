@@ -5,23 +5,27 @@ import random
 from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 
 from shared import pipeline, risk
+from shared.clock import FixedClock
+from shared.desk import Desk
 from shared.execution import account as accounts
 from shared.execution import plan as planning
+from shared.execution.paper import PaperExchange
 from shared.market.candles import empty
 from shared.path import book_at
 from shared.reasons import Reason
-from shared.replay import Replay, replay
+from shared.replay import Replay, Schedule
 from shared.replay.hands import AccountInHand
 from shared.risk.limits import Limits
 from shared.settings import Settings, load
 from shared.state import State
+from shared.stores.memory import MemoryDocuments
+from shared.stores.state import BotDocuments, PaperDocument
 from shared.types import (
     Accepted,
     Account,
@@ -31,6 +35,7 @@ from shared.types import (
     Entry,
     Goal,
     Holdings,
+    Market,
     OrderIntent,
     OrderKind,
     PairRules,
@@ -96,6 +101,30 @@ def test_where_the_one_stop_for_all_is_refused_the_stops_that_it_would_replace_s
     assert [order.remaining_lots for order in hands.holdings(AT).orders] == [150]
 
 
+def test_the_desk_of_a_tick_sends_nothing_that_waits_for_an_order_which_was_not_taken() -> None:
+    documents, name = MemoryDocuments(), TREND.id
+    exchange = PaperExchange(PaperDocument(documents, name), lambda start, end: empty(Timeframe.M1), TREND)
+    desk = Desk(exchange=exchange, bot=BotDocuments(documents, name), clock=FixedClock(AT), settings=TREND, received_at=AT)
+    for number in (1, 2):
+        entry = OrderIntent(
+            id=f"before.{number}",
+            purpose=Purpose.ENTRY,
+            side=Side.LONG,
+            kind=OrderKind.LIMIT,
+            lots=5,
+            price=PRICE * 101 // 100,
+            stop_price=PRICE * 82 // 100,
+        )
+        exchange.submit(entry, book=BOOK, rules=PairRules(), now_ms=AT)
+    steps = planning.protection(
+        exchange.holdings(AT), plan=None, signal=None, tick="t", now_ms=AT, settings=TREND, book=BOOK, rules=PairRules()
+    )
+    assert len(steps) == 3
+    desk.carry_out(steps, book=BOOK, rules=PairRules(max_market_lots=7))
+    assert [record.outcome for record in desk.records] == ["rejected"]
+    assert sum(order.remaining_lots for order in exchange.holdings(AT).orders) == 10
+
+
 @pytest.mark.parametrize("side", list(Side))
 def test_where_the_stop_of_the_rest_is_refused_nothing_is_closed_and_nothing_is_left_bare(side) -> None:
     smaller = PairRules(max_market_lots=120)
@@ -129,7 +158,9 @@ def signal(weight: float | None = 1.0, *, at: int = AT) -> Signal:
     )
 
 
-def decided(state: State, held: Holdings, *, given: Signal, settings: Settings = TREND, rules: PairRules | None = None) -> Decision:
+def decided(
+    state: State, held: Holdings, *, given: Signal, settings: Settings = TREND, rules: PairRules | None = None
+) -> Decision:
     return risk.decide(
         signal=given,
         account=state.account(held, halted=False, capital_jpy=1_000_000),
@@ -221,12 +252,6 @@ def test_a_growth_at_a_better_price_keeps_the_loss_of_the_whole_within_the_drawd
 # candles that come late
 
 
-def market_without(history: dict[Timeframe, Candles], *, as_of: int, last_slow_at: int) -> Any:
-    known = {frame: candles.closed_by(as_of) for frame, candles in history.items()}
-    known[Timeframe.H4] = known[Timeframe.H4].closed_by(last_slow_at)
-    return known
-
-
 def flat(frame: Timeframe, count: int, *, until: int) -> Candles:
     opened_at = until - frame.ms * np.arange(count, 0, -1, dtype=np.int64)
     price = np.rint(PRICE * (1.0 + 0.0001 * np.arange(count)))
@@ -239,7 +264,7 @@ def test_nothing_is_wanted_anew_on_the_4h_candle_before_the_one_that_is_due() ->
     early = {**late, Timeframe.M15: whole[Timeframe.M15].rows(0, 399)}
     told = {}
     for name, candles in (("whole", whole), ("late", late), ("early", early)):
-        market = pipeline.Market(as_of=AT, candles=candles, book=BOOK, rules=PairRules(), issues=())
+        market = Market(as_of=AT, candles=candles, book=BOOK, rules=PairRules(), issues=())
         told[name] = pipeline.last_signal(market, bundle=None, settings=TREND)
     assert told["whole"].target_weight == 1.0
     assert (told["late"].target_weight, told["late"].target_volatility) == (None, None)
@@ -254,7 +279,7 @@ def test_nothing_is_wanted_anew_on_the_4h_candle_before_the_one_that_is_due() ->
 
 def test_a_newer_4h_candle_beside_older_15m_candles_is_not_looked_at() -> None:
     candles = {Timeframe.M15: flat(Timeframe.M15, 390, until=AT - QUARTER), Timeframe.H4: flat(Timeframe.H4, 1_000, until=AT)}
-    market = pipeline.Market(as_of=AT, candles=candles, book=BOOK, rules=PairRules(), issues=())
+    market = Market(as_of=AT, candles=candles, book=BOOK, rules=PairRules(), issues=())
     told = pipeline.last_signal(market, bundle=None, settings=TREND)
     assert told is not None
     assert (told.target_weight, told.target_as_of) == (1.0, AT - SLOT)
@@ -310,9 +335,7 @@ def test_whatever_policy_a_position_is_found_under_it_is_covered_at_every_tick_a
         dice = random.Random(seed)
         inputs = exposure_stories.inputs_of(seed)
         made = replay_stories.stages_of(dice, inputs.candles[Timeframe.M15])
-        inputs = replace(
-            inputs, stages=replace(made, targets=inputs.stages.targets), every_tick=True, schedule=replay_stories.Schedule()
-        )
+        inputs = replace(inputs, stages=replace(made, targets=inputs.stages.targets), every_tick=True, schedule=Schedule())
         least = max(1, inputs.rules.min_lots)
         checkpoint, since = None, 0
         cuts = sorted(dice.randrange(inputs.start_at, inputs.end_at) for _ in range(5))
@@ -361,16 +384,11 @@ def test_an_account_without_money_wants_nothing_and_gives_up_what_it_holds() -> 
     for equity in (Decimal("0.0000"), Decimal("-50000.0000")):
         for lots in (0, 300, -300):
             held = replace(holdings(lots), equity_jpy=equity, available_jpy=Decimal(0))
-            account: Account = booked(State(mode="paper", stage="paper"), held).account(held, halted=False, capital_jpy=1_000_000)
+            account: Account = booked(State(mode="paper", stage="paper"), held).account(
+                held, halted=False, capital_jpy=1_000_000
+            )
             told = risk.decide(
                 signal=signal(1.0), account=account, issues=(), rules=PairRules(), book=BOOK, now_ms=AT + 10_000, settings=TREND
             )
             assert told.action is (Action.EXIT if lots else Action.HOLD)
             assert told.goal == Goal(lots=0, as_of=AT, since=told.goal.since if told.goal else 0)
-
-
-def test_a_replay_of_a_crash_through_the_stop_to_nothing_goes_on_to_its_end() -> None:
-    inputs = exposure_stories.inputs_of(0)
-    risked = replace(inputs.settings.risk, max_leverage=2.0, max_drawdown=1.0, daily_loss=1.0)
-    whole = replay(replace(inputs, settings=replace(inputs.settings, account="margin", risk=risked)))
-    assert whole.end_at == inputs.end_at

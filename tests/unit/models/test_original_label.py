@@ -52,7 +52,7 @@ def judged(rows: Rows):
     return {check.name: check for check in judge(evidence, SETTINGS.gate, serve=()).checks}
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2, pytest.param(3, marks=pytest.mark.full)])
 def test_the_seeds_label_ranks_well_and_is_refused_as_volatility_in_disguise(seed):
     rows = learned("next_candle", seed=seed, edge_bp=0.0)
     for side in (0, 2):

@@ -128,3 +128,17 @@ def test_an_exposure_that_never_changes_is_as_good_at_any_time():
     replayed, inputs = exposed(np.full(120 * 96, 0.5), np.random.default_rng(1).standard_normal(120 * 96) * 1e-3)
     found = money_of(replayed, inputs, draws=20, seed=2)
     assert found.random == pytest.approx(np.full(20, found.own), rel=1e-3)
+
+
+def test_every_seed_of_a_recipe_that_was_tried_counts():
+    from dataclasses import replace
+
+    from models.proof.prove import named
+    from shared.settings import load
+    from shared.trials import History, Trial
+
+    usual = load({})
+    told = {"kind": "walk-forward", "settings_hash": "s", "data_hash": "d", "start_at": 0, "end_at": 1, "recorded_at": 0}
+    seeds = [replace(usual, learning=replace(usual.learning, seed=seed)) for seed in (1, 2, 3, 3)]
+    trials = [Trial(**told, model=named("walk-forward-abc", settings)) for settings in seeds]
+    assert History(trials=tuple(trials)).count == 3

@@ -194,6 +194,15 @@ def test_pictures_are_whole_svg_and_the_same_bytes_every_time():
     assert made[0]["gate.svg"].count(b"failed") == 1
 
 
+def test_the_months_count_rows_as_the_gate_does():
+    rows, _, _ = evidence()
+    plain = pictures(rows=rows, money=None, checks=(), block=96, seed=7)["skill_by_month.svg"]
+    wrong = rows.probabilities[np.arange(len(rows)), rows.label] < 1 / 3
+    assert 50 < wrong.sum() < len(rows) - 50
+    lighter = replace(rows, weight=np.where(wrong, rows.weight / 2, rows.weight))
+    assert pictures(rows=lighter, money=None, checks=(), block=96, seed=7)["skill_by_month.svg"] != plain
+
+
 def test_honest_probabilities_lie_on_the_line_and_what_there_is_not_is_not_drawn():
     rows, money, checks = evidence()
     from models.pictures import _points

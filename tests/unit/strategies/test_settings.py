@@ -23,6 +23,11 @@ def test_a_value_outside_its_bounds_is_refused_by_name(variable: str, value: str
         load({variable: value})
 
 
+def test_a_word_that_is_none_of_the_choices_is_answered_with_the_choices() -> None:
+    with pytest.raises(BadSettings, match=r"learning\.label was 'foo': choose one of barriers, next_candle"):
+        load({"BOT_LEARNING__LABEL": "foo"})
+
+
 def test_a_number_of_a_strategy_can_be_set_from_the_environment_and_changes_the_hash() -> None:
     changed = load({"BOT_STRATEGIES__ADX_TREND__STRONG": "30"})
     assert changed.strategies.adx_trend.strong == 30.0
