@@ -179,7 +179,7 @@ def retrain_place(
 ) -> "RetrainPlace":
     """Where retrainings take place; `history` stands in for the archive, into which `fetch` collects what is missing.
 
-    A dry run works on copies: it reads what is stored and writes nothing.
+    A dry run works on copies: it reads what is stored and writes nothing but its trial, for it shows a verdict.
     """
     from models.commit import commit
     from models.keys import signing_key
@@ -190,6 +190,7 @@ def retrain_place(
     clock, bucket, documents = clock_for(settings), bucket_for(settings), documents_for(settings)
     sink = sink_for(settings, environ)
     key = signing_key(settings, environ)
+    trials = documents if dry_run else None
     if dry_run:
         from shared.alerts.discord import LogSink
 
@@ -207,6 +208,7 @@ def retrain_place(
         signing_key=lambda: key,
         public_keys=public_keys(settings),
         commit=commit(environ),
+        trials=trials,
     )
 
 
@@ -238,14 +240,13 @@ def _copied(documents: DocumentStore, settings: Settings) -> DocumentStore:
 
 
 def _copied_to_learn(documents: DocumentStore) -> DocumentStore:
-    """What a training reads: the trial log and the record of the days. No claim: a dry run always runs."""
+    """What a training reads: the record of the days, and what was tried. No claim: a dry run always runs."""
     from shared.stores.memory import MemoryDocuments
 
     copy = MemoryDocuments()
     for collection in ("trials", "days"):
         for stored in documents.query(collection, limit=1_000_000):
             copy.create(stored.path, stored.data)
-    documents.close()
     return copy
 
 

@@ -2,7 +2,7 @@
 
     POST {}                                200 with version, metrics, the gate's table of checks and the verdict
     POST {"days": 180, "seed": 7}          the same with other days or another seed; a week is claimed once
-    POST {"dry_run": true}                 200; everything is worked out, nothing is written
+    POST {"dry_run": true}                 200; everything is worked out, and nothing is written but the trial
     GET                                    200: the last runs
 
 Who sends the request sends it again until it is answered with 200, which is what Cloud Scheduler does with anything else:

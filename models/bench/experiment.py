@@ -150,9 +150,7 @@ def _proven(case: _Case, loaded: Loaded, computed: Features, place: Place, study
     """Walk, replay, judge, and write the trial down."""
     settings, learns = case.settings, _learns(case.settings)
     try:
-        found = (
-            _walked(case, loaded, computed, place, tell) if learns else (unasked(computed, settings), np.zeros(0))
-        )
+        found = _walked(case, loaded, computed, place, tell) if learns else (unasked(computed, settings), np.zeros(0))
     except UserError as error:
         raise BadStudy(f"variants.{case.variant.name}", f"on {loaded.name}: {error}", remedy=error.remedy) from error
     walked, shuffled = found

@@ -35,7 +35,7 @@ class _Section:
 
 def html(result: Result) -> str:
     """The page as text: no network, light and dark; nothing but the button for them needs its script."""
-    notes = [*result.notes, *_said_by_all(result)]
+    notes = [*result.notes, *said_of_some(result)]
     written: str = (
         _environment()
         .get_template("study.html.j2")
@@ -52,9 +52,18 @@ def html(result: Result) -> str:
     return written
 
 
-def _said_by_all(result: Result) -> list[str]:
-    """What must be known of single data sets, each sentence once."""
-    return list(dict.fromkeys(note for held in result.held for note in held.notes))
+def said_of_some(result: Result) -> list[str]:
+    """What must be known of single data sets, each sentence once, and what is loud of single variants on them."""
+    of_data = [note for held in result.held for note in held.notes]
+    of_variants = [
+        f"{word} {held.name}, {one.variant}: {rest}"
+        for held in result.held
+        for one in held.tried
+        for note in one.notes
+        if loud(note) and note not in of_data
+        for word, _, rest in [note.partition(" ")]
+    ]
+    return list(dict.fromkeys([*of_data, *of_variants]))
 
 
 def _section(held: Held) -> _Section:

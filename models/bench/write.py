@@ -33,16 +33,12 @@ def data(result: Result) -> bytes:
 def markdown(result: Result, *, command: str = "") -> str:
     """The same tables as text; `command` is how it was made, where that is to be told."""
     lines = [f"# Study: {result.name}", "", result.question, "", f"**{tables.verdict(result)}**", ""]
-    lines += [*(f"> {note}\n" for note in (*result.notes, *_notes(result)))]
+    lines += [*(f"> {note}\n" for note in (*result.notes, *page.said_of_some(result)))]
     lines += _made(result, command)
     for held in result.held:
         lines += _section(held)
     lines += _declared(result)
     return "\n".join(lines).rstrip() + "\n"
-
-
-def _notes(result: Result) -> list[str]:
-    return list(dict.fromkeys(note for held in result.held for note in held.notes))
 
 
 def _made(result: Result, command: str) -> list[str]:

@@ -13,6 +13,7 @@ from shared.market.ports import HistoryFeed
 from shared.settings import Settings
 from shared.stores.candles import CandleArchive
 from shared.stores.ports import Bucket, DocumentStore
+from shared.stores.trials import TrialLog
 from shared.trials import data_hash
 from shared.types import Candles, Timeframe
 
@@ -47,7 +48,7 @@ class Place:
     """Ports and settings of a retraining.
 
     `commit` is the code's, `signing_key` gives the Ed25519 private key as hex when it is needed, and `public_keys` are those
-    that a tick trusts.
+    that a tick trusts. `trials` holds the trial log; None: `documents` does.
     """
 
     settings: Settings
@@ -59,6 +60,12 @@ class Place:
     signing_key: Callable[[], str]
     public_keys: tuple[str, ...]
     commit: str
+    trials: DocumentStore | None = None
+
+    @property
+    def log(self) -> TrialLog:
+        """Of all that was ever tried: a dry run writes nothing else, but a look at the verdict is a try."""
+        return TrialLog(self.documents if self.trials is None else self.trials)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,6 @@ from shared.settings import Settings
 from shared.stores.bundles import BundleRegistry
 from shared.stores.jobs import FINAL, HeldJob, JobDocuments, kept_alive
 from shared.stores.state import BotDocuments
-from shared.stores.trials import TrialLog
 from shared.types import Alert, Timeframe
 
 COLLECTION = "retrains"
@@ -192,7 +191,7 @@ class Retrains:
                     first_at=first_at,
                     as_of=as_of,
                     data_hash=data,
-                    log=TrialLog(self._place.documents),
+                    log=self._place.log,
                     recorded_at=recorded_at,
                     tell=tell,
                 )
@@ -241,7 +240,7 @@ class Retrains:
             as_of=as_of,
             bucket=self._place.bucket,
             champion=champion,
-            history=up_to(TrialLog(self._place.documents).all(), pin.trials_before),
+            history=up_to(self._place.log.all(), pin.trials_before),
             recorded_at=pin.trials_before,
             commit=pin.commit,
             signing_key=self._place.signing_key(),
@@ -260,7 +259,7 @@ class Retrains:
         The trial first: what was looked at counts, whatever becomes of this run.
         """
         if outcome.proof is not None:
-            TrialLog(self._place.documents).append(outcome.proof.trial)
+            self._place.log.append(outcome.proof.trial)
         bundle = sealed(outcome, bench.settings, signing_key=bench.signing_key)
         retrain, now = self._settings.retrain, self._now()
         served = serving.serve(

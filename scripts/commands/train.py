@@ -39,7 +39,7 @@ class Period:
 @click.option("--no-promote", is_flag=True, help="Publish the bundle, and let what serves go on serving.")
 @click.option("--no-fetch", is_flag=True, help="Use the candles that are in the archive; ask the exchange for none.")
 @click.option("--quick", is_flag=True, help="Ask no gate: train from what is there. Nothing is proven.")
-@click.option("--dry-run", is_flag=True, help="Work everything out, and write nothing.")
+@click.option("--dry-run", is_flag=True, help="Work everything out, and write nothing but the trial.")
 @json_option
 def command(
     *,
@@ -150,7 +150,7 @@ def _report(stands: Mapping[str, Any], *, dry_run: bool) -> str:
     checks = table_lines(msgspec.convert(stands["result"]["verdict"], Verdict))
     lines = lines_of(stands["result"])
     if dry_run:
-        lines.append("dry run     nothing was written")
+        lines.append("dry run     nothing was written but the trial: a look at the verdict counts as one")
     if stands.get("already"):
         lines.append(f"note        {stands['retraining']} was done already; --as-of makes another one")
     return "\n".join([*checks, "", *lines])

@@ -6,6 +6,7 @@ from decimal import Decimal
 import numpy as np
 
 from shared.execution.account import Terms
+from shared.jst import utc_text
 from shared.reasons import Reason
 from shared.replay import valuation
 from shared.replay.hands import Snapshot
@@ -55,7 +56,7 @@ def gathered(
         events=tuple(story.events),
         counts=_counts(story, stop - first),
         ticks=tuple(story.ticks),
-        notes=(*inputs.notes, *_assumed(inputs)),
+        notes=(*inputs.notes, *_halted_for_good(inputs, story), *_assumed(inputs)),
     )
 
 
@@ -69,6 +70,17 @@ LEVERED = (
     "With leverage above 1 the exchange closes a position by force when its margin is used up. That is not modelled: a gap may "
     "end deeper here than there."
 )
+
+
+def _halted_for_good(inputs: Inputs, story: Story) -> tuple[str, ...]:
+    """A drawdown halt that nobody took back: what comes after it is the record of an empty account."""
+    stopped = [event.at for event in story.events if event.reason is Reason.LIMIT_DRAWDOWN]
+    resumed = max((halt.until_at or 0 for halt in inputs.schedule.halts), default=0)
+    if not stopped or resumed > stopped[-1]:
+        return ()
+    day, limit = utc_text(stopped[-1])[:10], inputs.settings.risk.max_drawdown
+    stood = f"HALTED: the drawdown limit of {100 * limit:g} % stopped it on {day}, and here nobody resumes it:"
+    return (f"{stood} nothing is entered after that day.",)
 
 
 def _assumed(inputs: Inputs) -> tuple[str, ...]:

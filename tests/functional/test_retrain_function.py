@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
+from shared.stores.sqlite import SqliteDocuments
+from shared.stores.trials import TrialLog
 from tests.retrain_world import NOW, bundle_bytes, every_file, home_at, minutes, retrain_process
 from tests.world import world
 
@@ -21,19 +23,32 @@ def running(tmp_path_factory):
         )
         with retrain_process(environ, log=folder / "log") as url:
             requests.get(url, timeout=60)  # opens the store, which makes its file
-            dry_before = every_file(home)
+            dry_before = without_trials(home)
             dry = requests.post(url, json={"dry_run": True}, timeout=120)
-            dry_after = every_file(home)
+            dry_after, trials = without_trials(home), trials_of(home)
             with ThreadPoolExecutor(2) as pool:
                 both = list(pool.map(lambda _: requests.post(url, json={}, timeout=120), range(2)))
-            yield {"url": url, "home": home, "dry": dry, "dry_same": dry_before == dry_after, "both": both}
+            yield {"url": url, "home": home, "dry": dry, "dry_same": dry_before == dry_after, "trials": trials, "both": both}
 
 
-def test_a_dry_run_answers_everything_and_writes_nothing(running):
+def without_trials(home):
+    return {name: data for name, data in every_file(home).items() if not name.endswith(".sqlite")}
+
+
+def trials_of(home):
+    store = SqliteDocuments(home / "state.sqlite")
+    try:
+        return TrialLog(store).all()
+    finally:
+        store.close()
+
+
+def test_a_dry_run_answers_everything_and_writes_nothing_but_its_trial(running):
     told = running["dry"].json()
     assert (running["dry"].status_code, told["status"], told["dry_run"]) == (200, "done", True)
     assert told["result"]["version"]
     assert running["dry_same"]
+    assert running["trials"].count == 1, "a look at the verdict is a try"
 
 
 def test_two_at_once_have_one_winner_and_the_other_is_asked_to_come_again(running):

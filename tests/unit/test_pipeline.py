@@ -127,9 +127,8 @@ def test_every_decision_is_the_same_when_only_rows_that_can_lead_to_an_entry_are
     assert part.prediction.unasked is not None
     told = [np.isfinite(stages.prediction.probabilities[:, 0]) for stages in (whole, part)]
     assert np.array_equal(told[0], told[1] | part.prediction.unasked)
-    held = replace(
-        account(), position=Position(side=Side.LONG, entries=(Entry(at=2 * since, price=10_000_000, lots=10, fee_jpy=Decimal(0)),))
-    )
+    entry = Entry(at=2 * since, price=10_000_000, lots=10, fee_jpy=Decimal(0))
+    held = replace(account(), position=Position(side=Side.LONG, entries=(entry,)))
     seen: dict[object, int] = {}
     for row in range(199, rows):
         for owner in (account(), held) if row % 50 == 0 else (account(),):

@@ -30,7 +30,7 @@ from shared.types import (
 from tests.invariants import Violation, insist
 from tests.tick_stories import INTERVAL, T0, TICKS, Killed, ReportAudit, TickRule, TickStory, _some
 
-STORIES, FULL = 60, 3_000
+STORIES, FULL = 30, 1_500
 STOP_RATE, CROSSES = 0.002, 400.0
 
 
@@ -226,18 +226,18 @@ def test_whatever_befalls_the_ticks_every_promise_of_the_target_policy_holds(ful
         counts += TargetStory(seed).told()
     times = FULL // STORIES if full else 1
     floors = {
-        "died": 60,
-        "refused": 30,
-        "lost": 30,
-        "unheard": 30,
-        "killed before": 20,
-        "killed after": 20,
-        "covered after a fault": 60,
-        "enter ok": 300,
-        "growths": 40,
-        "reduce exit_exposure": 20,
-        "reversals": 20,
-        "stopped": 40,
-        "covered": 500,
+        "died": 16,
+        "refused": 9,
+        "lost": 8,
+        "unheard": 8,
+        "killed before": 6,
+        "killed after": 5,
+        "covered after a fault": 20,
+        "enter ok": 150,
+        "growths": 20,
+        "reduce exit_exposure": 10,
+        "reversals": 10,
+        "stopped": 20,
+        "covered": 250,
     }
     assert {name: counts[name] for name, floor in floors.items() if counts[name] < floor * times} == {}, counts

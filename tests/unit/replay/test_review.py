@@ -7,6 +7,7 @@ import numpy as np
 
 from shared.replay import Schedule, replay
 from shared.replay.grid import grid
+from shared.replay.types import Halt, loud
 from shared.types import Purpose, Timeframe
 from tests.replay_worlds import MINUTE, QUARTER, START, WITHOUT_COSTS, Row, inputs, settings
 
@@ -34,6 +35,21 @@ def test_on_15m_candles_a_long_wait_for_final_candles_takes_no_stop_out_of_the_e
     assert [fill.purpose for fill in done.fills] == [Purpose.ENTRY, Purpose.STOP]
     assert done.fills == slow.fills
     assert done.events == slow.events
+
+
+def test_a_halt_that_nobody_takes_back_is_said_loudly_and_one_that_somebody_did_is_not() -> None:
+    falls = (ABOVE, ABOVE + 1, 940_000, 960_000)
+    shy = settings(WITHOUT_COSTS, {"risk": {"max_drawdown": 0.0001}})
+    rows = [falls, *[CALM] * 7]
+
+    def said(configured, *halts: Halt) -> list[str]:
+        given = inputs(rows, timeframe=Timeframe.M15, configured=configured, schedule=Schedule(halts=halts))
+        return [note for note in replay(given).notes if loud(note)]
+
+    (note,) = said(shy)
+    assert note.startswith("HALTED: the drawdown limit of 0.01 % stopped it on 2026-01-01")
+    assert said(shy, Halt(from_at=START + 4 * QUARTER, until_at=START + 5 * QUARTER)) == []
+    assert said(settings(WITHOUT_COSTS)) == []
 
 
 def test_a_result_tells_every_fill_and_trade_however_few_the_account_keeps() -> None:
