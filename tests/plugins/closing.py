@@ -26,6 +26,8 @@ PURE: Mapping[str, tuple[str, ...]] = {
     "performance": ("shared/performance/",),
     "pipeline": ("shared/pipeline.py", "shared/path.py", "shared/money.py", "shared/types.py"),
     "alerts.compose": ("shared/alerts/compose.py",),
+    "watch": ("shared/watch/", "shared/outcomes.py"),
+    "gate": ("models/gate/", "models/statistics/"),
 }
 """The pure stages and where they live, as prefixes of paths from the root."""
 
