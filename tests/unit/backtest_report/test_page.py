@@ -206,7 +206,7 @@ def test_all_settings_that_decide_are_listed():
     assert told["general"]["capital_jpy"] == "1,000,000"
     assert told["replay"]["maker_fee_rate"] == "–"
     assert set(told["strategy weights"]) == {
-        "atr_based", "mochipoy_alert", "multi_timeframe", "fibonacci_retracement", "donchian_channel", "adx_trend",
+        "atr_based", "mochipoy_alert", "multi_timeframe", "fibonacci_retracement", "donchian_channel", "adx_trend", "trend",
     }  # fmt: skip
     assert setting_groups(None) == []
 
