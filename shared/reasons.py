@@ -87,13 +87,16 @@ TRANSIENT = frozenset(
         Reason.EXCHANGE_BUSY,
         Reason.EXCHANGE_HALTED,
         Reason.CIRCUIT_BREAK,
-        Reason.DATA_STALE,
         Reason.CLOCK_SKEW,
         Reason.DEADLINE_NEAR,
         Reason.STEP_FAILED,
     },
 )
-"""Denials that the following ticks may try again until `decision_valid_seconds` after the candle's close."""
+"""Denials that the following ticks may try again until `decision_valid_seconds` after the candle's close.
+
+Stale data is none of them: the signal that was read beside it rests on the old 4h candle, and would still do so when the new one
+is there.
+"""
 
 OF_THE_WATCH = frozenset(
     {

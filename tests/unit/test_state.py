@@ -93,6 +93,7 @@ def test_a_live_position_is_never_taken_over_by_paper(settings) -> None:
     [
         (Decision(action=Action.DENY, as_of=AT, reason=Reason.SPREAD_CRITICAL), False, True),
         (Decision(action=Action.DENY, as_of=AT, reason=Reason.EDGE_BELOW_COST), False, False),
+        (Decision(action=Action.DENY, as_of=AT, reason=Reason.DATA_STALE), False, False),
         (Decision(action=Action.ENTER, as_of=AT, reason=Reason.OK, side=Side.LONG), True, True),
         (Decision(action=Action.HOLD, as_of=AT, reason=Reason.ENTRY_RESTING), False, True),
         (Decision(action=Action.HOLD, as_of=AT, reason=Reason.NOTHING_NEW), False, False),
