@@ -94,8 +94,7 @@ TRANSIENT = frozenset(
 )
 """Denials that the following ticks may try again until `decision_valid_seconds` after the candle's close.
 
-Stale data is none of them: the signal that was read beside it rests on the old 4h candle, and would still do so when the new one
-is there.
+Stale data is none of them: the signal that was read beside it rests on the old 4h candle, also once the new one is there.
 """
 
 OF_THE_WATCH = frozenset(
