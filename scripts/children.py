@@ -1,5 +1,7 @@
 """Processes that a command starts and must end: each with a log file, and with its last words when it dies."""
 
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from scripts.lifeline import NO_MARK
 from shared.errors import BotError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,29 +28,38 @@ class ChildDied(BotError):
 
 
 class Child:
-    """A running process of ours. Ctrl-C at the terminal does not reach it: whoever started it ends it."""
+    """A running process group of ours. Ctrl-C at the terminal does not reach it: whoever started it ends it.
+
+    It hangs on a lifeline (`scripts/lifeline.py`), so that it ends by itself where whoever started it was killed.
+    """
 
     def __init__(
         self,
         name: str,
-        command: Sequence[str],
+        module: str,
+        words: Sequence[str],
         *,
         environ: Mapping[str, str],
         log_path: Path,
         on_line: Callable[[str], None] | None = None,
+        mark: Path | None = None,
     ) -> None:
-        """Start `command`. What it says goes to `log_path`: directly, or line by line through `on_line`, which writes there."""
+        """Run `module` with `words`.
+
+        What it says goes to `log_path`: directly, or line by line through `on_line`, which writes there.
+        `mark` is a file that is locked, and names the process group, for as long as any process of it lives.
+        """
         self.name = name
         self.log_path = log_path
         log_path.parent.mkdir(parents=True, exist_ok=True)
         with log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                list(command),
-                stdin=subprocess.DEVNULL,
+                [sys.executable, "-m", "scripts.lifeline", str(mark or NO_MARK), module, *words],
+                stdin=subprocess.PIPE,
                 stdout=log if on_line is None else subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 cwd=ROOT,
-                env=dict(environ),
+                env={**environ, "PYTHONPATH": str(ROOT)},
                 start_new_session=True,
             )
         self._reader = threading.Thread(target=self._read, args=(on_line,), daemon=True)
@@ -102,8 +114,10 @@ class Child:
             try:
                 self._process.wait(patience_seconds)
             except subprocess.TimeoutExpired:
-                self._process.kill()
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
         self._reader.join(timeout=1.0)
 
 
@@ -116,18 +130,17 @@ def await_death(children: Iterable[Child], *, patience_seconds: float = 2.0) -> 
 
 
 def tick_function(
-    port: int, *, environ: Mapping[str, str], log_path: Path, on_line: Callable[[str], None] | None = None
+    port: int,
+    *,
+    environ: Mapping[str, str],
+    log_path: Path,
+    on_line: Callable[[str], None] | None = None,
+    mark: Path | None = None,
 ) -> Child:
     """The tick under the real functions-framework on loopback, the same process that the cloud runs."""
     source = str(ROOT / "functions" / "tick" / "main.py")
     words = ["--source", source, "--target", "tick", "--host", "127.0.0.1", "--port", str(port)]
-    return Child(
-        "tick function",
-        [sys.executable, "-m", "functions_framework", *words],
-        environ={**environ, "PYTHONPATH": str(ROOT)},
-        log_path=log_path,
-        on_line=on_line,
-    )
+    return Child("tick function", "functions_framework", words, environ=environ, log_path=log_path, on_line=on_line, mark=mark)
 
 
 def free_port() -> int:

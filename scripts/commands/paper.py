@@ -57,6 +57,7 @@ def start(*, interval: str | None, once: bool, foreground: bool, as_json: bool) 
         return
     if (pid := place.pid()) is not None:
         raise UserError(f"paper trading runs already (process {pid})", remedy="`scripts/bot paper stop` ends it")
+    place.end_left()
     pid = _background(environ, place)
     told = {"running": True, "pid": pid, "interval_seconds": settings.tick.interval_seconds, "log": str(place.log_path)}
     lines = [
@@ -73,7 +74,9 @@ def status(context: click.Context, *, as_json: bool) -> None:
     """Say whether it runs, and what the last tick did. Exit code 1 where it does not run."""
     place = Place.of(_settings(dict(os.environ)))
     pid, told = place.pid(), place.told()
-    emit({"running": pid is not None, **told, "pid": pid}, "\n".join(_lines(pid, told)), as_json=as_json)
+    left = place.groups() if pid is None else {}
+    lines = [*_lines(pid, told), *(f"LEFT      {_left(name, group)}" for name, group in left.items())]
+    emit({"running": pid is not None, **told, "pid": pid, "left": left}, "\n".join(lines), as_json=as_json)
     context.exit(0 if pid is not None else 1)
 
 
@@ -85,7 +88,9 @@ def stop(*, as_json: bool) -> None:
     place = Place.of(settings)
     pid = place.pid()
     if not pid:
-        emit({"running": False, "stopped": False}, "Paper trading does not run.", as_json=as_json)
+        left = place.end_left()
+        lines = ["Paper trading does not run.", *(f"Ended {_left(name, group)}" for name, group in left.items())]
+        emit({"running": False, "stopped": False, "left": left}, "\n".join(lines), as_json=as_json)
         return
     os.kill(pid, signal.SIGTERM)
     patience = settings.tick.answer_by_seconds + 30.0
@@ -94,7 +99,12 @@ def stop(*, as_json: bool) -> None:
         if time.monotonic() > limit:
             raise BotError(f"process {pid} has not ended within {patience:.0f} s; its log is {place.log_path}")
         time.sleep(0.1)
-    emit({"running": False, "stopped": True, "pid": pid}, f"Paper trading has ended (process {pid}).", as_json=as_json)
+    left = place.end_left()
+    emit(
+        {"running": False, "stopped": True, "pid": pid, "left": left},
+        f"Paper trading has ended (process {pid}).",
+        as_json=as_json,
+    )
 
 
 def with_interval(environ: Mapping[str, str], interval: str | None) -> dict[str, str]:
@@ -162,6 +172,10 @@ def _background(environ: Mapping[str, str], place: Place) -> int:
     raise BotError(f"paper trading did not start within {START_SECONDS:.0f} s; see {place.crash_path}")
 
 
+def _left(name: str, group: int) -> str:
+    return f"the {name} process (group {group}) of a supervisor that was killed"
+
+
 def _lines(pid: int | None, told: Mapping[str, Any]) -> list[str]:
     lines = [f"running   process {pid}" if pid is not None else "running   no"]
     if not told:
@@ -171,7 +185,8 @@ def _lines(pid: int | None, told: Mapping[str, Any]) -> list[str]:
         lines.append(f"doing     {told['doing']}")
         if told.get("next_at"):
             lines.append(f"next      {jst(told['next_at'])}")
-    lines.append(f"ticks     {told['ticks']} done, {told['skipped']} skipped because they were late")
+    since = f" since {jst(told['counted_since'])}" if told.get("counted_since") else ""
+    lines.append(f"ticks     {told['ticks']} done{since}, {told['skipped']} skipped because they were late")
     if told.get("trouble"):
         tries = f" ({told['failed_in_a_row']} in a row; every schedule time tries again)" if told["failed_in_a_row"] else ""
         lines.append(f"TROUBLE   {told['trouble']}{tries}")

@@ -1,14 +1,13 @@
 """The demo's sandbox: `bot sandbox` as a process of its own, so that the tick has the other core."""
 
 import json
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scripts.children import ROOT, Child, ChildDied
+from scripts.children import Child, ChildDied
 from scripts.demo.plan import DemoPlan
 
 PATIENCE_SECONDS = 120.0
@@ -28,8 +27,9 @@ class Exchange:
             words += ["--edge", repr(plan.market.edge_bp), "--days", repr(plan.history_days), "--ahead", repr(plan.ahead_days)]
         self.child = Child(
             "sandbox",
-            [sys.executable, "-m", "scripts.cli", "sandbox", *words],
-            environ={**environ, "PYTHONPATH": str(ROOT)},
+            "scripts.cli",
+            ["sandbox", *words],
+            environ=environ,
             log_path=log_path,
         )
         try:

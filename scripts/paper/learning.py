@@ -1,13 +1,12 @@
 """A model for a bot that has none: history is collected and a model trained by processes beside the ticks."""
 
 import math
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from models.train import history_days
-from scripts.children import ROOT, Child
+from scripts.children import Child
 from scripts.paper.place import Place
 from shared.settings import Settings
 
@@ -27,7 +26,7 @@ class Learning:
         """Nothing runs until `look` is called."""
         days = str(math.ceil(history_days(settings.learning)))
         self._steps = (("collecting history", ["collect", "--days", days]), ("training", ["train", "--quick"]))
-        self._environ = {**environ, "PYTHONPATH": str(ROOT)}
+        self._environ = environ
         self._place = place
         self._on_line = on_line
         self._step = 0
@@ -61,10 +60,12 @@ class Learning:
             name, words = self._steps[self._step]
             self._child = Child(
                 name,
-                [sys.executable, "-m", "scripts.cli", *words],
+                "scripts.cli",
+                words,
                 environ=self._environ,
                 log_path=self._place.learning_log_path,
                 on_line=self._on_line,
+                mark=self._place.mark("learning"),
             )
 
     def stop(self) -> None:

@@ -1,15 +1,17 @@
-"""Where a paper bot lives in the data folder: one lock, one status file, its logs."""
+"""Where a paper bot lives in the data folder: its locks, one status file, its logs."""
 
 import fcntl
 import json
 import os
+import signal
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from shared.errors import UserError
+from shared.errors import BotError, UserError
 from shared.settings import Settings
 
 
@@ -56,18 +58,32 @@ class Place:
         """What a background supervisor writes outside of its log: tracebacks."""
         return self.logs / "paper-start.log"
 
+    def mark(self, process: str) -> Path:
+        """The file that is locked while a process group of the supervisor's lives; see `scripts/lifeline.py`."""
+        return self.folder / f"{process}.group"
+
     def pid(self) -> int | None:
         """The process id of the running supervisor, or None."""
-        try:
-            with self.lock_path.open("rb") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    text = file.read().strip()
-                    return int(text) if text.isdigit() else 0
-        except FileNotFoundError:
-            return None
-        return None
+        return _holder(self.lock_path)
+
+    def groups(self) -> dict[str, int]:
+        """The process groups that run for a supervisor, by name: also those that one who was killed has left."""
+        held = {path.stem: _holder(path) for path in sorted(self.folder.glob("*.group"))}
+        return {name: group for name, group in held.items() if group}
+
+    def end_left(self, *, patience_seconds: float = 10.0) -> dict[str, int]:
+        """End what a supervisor that was killed has left, and say what that was. Raises `BotError` where it does not end."""
+        left = self.groups()
+        limit = time.monotonic() + patience_seconds
+        for number, until in ((signal.SIGTERM, limit - patience_seconds / 2), (signal.SIGKILL, limit)):
+            for group in self.groups().values():
+                with suppress(ProcessLookupError):
+                    os.killpg(group, number)
+            while self.groups() and time.monotonic() < until:
+                time.sleep(0.05)
+        if still := self.groups():
+            raise BotError(f"process group {next(iter(still.values()))} does not end; see {self.log_path}")
+        return left
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -101,6 +117,20 @@ class Place:
             if isinstance(told, dict):
                 return told
         return {}
+
+
+def _holder(path: Path) -> int | None:
+    """The number in a file that somebody holds locked (0 before it was written), or None."""
+    try:
+        with path.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                text = file.read().strip()
+                return int(text) if text.isdigit() else 0
+    except FileNotFoundError:
+        return None
+    return None
 
 
 def _lock(lock: IO[bytes], place: Place) -> None:

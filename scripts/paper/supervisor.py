@@ -29,10 +29,14 @@ LONGEST_RESTART_SECONDS = 60.0
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
-    """What the status tells. Instants are ms UTC; `trouble` is one sentence, empty where all is well."""
+    """What the status tells. Instants are ms UTC; `trouble` is one sentence, empty where all is well.
+
+    Ticks are counted since `counted_since`, over every restart.
+    """
 
     pid: int
     started_at: int
+    counted_since: int
     interval_seconds: int
     doing: str = "starting"
     next_at: int | None = None
@@ -42,6 +46,19 @@ class Progress:
     trouble: str = ""
     learning: str = ""
     last_report: dict[str, Any] | None = None
+
+
+def _begun(before: Mapping[str, Any], *, pid: int, now_ms: int, settings: Settings) -> Progress:
+    """A new supervisor's progress: it counts on from where the one before it stopped."""
+    return Progress(
+        pid=pid,
+        started_at=now_ms,
+        counted_since=before.get("counted_since", before.get("started_at", now_ms)),
+        interval_seconds=settings.tick.interval_seconds,
+        ticks=before.get("ticks", 0),
+        skipped=before.get("skipped", 0),
+        last_report=before.get("last_report"),
+    )
 
 
 def next_time(now_ms: int, interval_ms: int) -> int:
@@ -67,7 +84,7 @@ class Supervisor:
         self._scheduler: Scheduler | None = None
         self._restart_seconds = FIRST_RESTART_SECONDS
         self._learning: Learning | None = None
-        self.progress = Progress(pid=pid, started_at=self._clock.now_ms(), interval_seconds=settings.tick.interval_seconds)
+        self.progress = _begun(place.told(), pid=pid, now_ms=self._clock.now_ms(), settings=settings)
 
     def run(self, *, once: bool, tick_line: Callable[[str], None], learning_line: Callable[[str], None]) -> TickReport | None:
         """Tick until told to stop, or once. The last report, where there was one."""
@@ -151,7 +168,13 @@ class Supervisor:
                 self._stopping.wait(self._restart_seconds)
                 self._restart_seconds = min(2 * self._restart_seconds, LONGEST_RESTART_SECONDS)
         port = free_port()
-        self._function = tick_function(port, environ=self._environ, log_path=self._place.tick_log_path, on_line=self._tick_line)
+        self._function = tick_function(
+            port,
+            environ=self._environ,
+            log_path=self._place.tick_log_path,
+            on_line=self._tick_line,
+            mark=self._place.mark("tick"),
+        )
         self._scheduler = Scheduler(port, attempts=2)
         self._function.wait_until_listening(port)
         return self._scheduler

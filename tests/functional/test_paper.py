@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -99,7 +100,7 @@ def test_start_status_and_stop_from_an_empty_folder(tmp_path, url):
         assert "Z)" in shown
     finally:
         stopped = bot(environ, "stop", "--json")
-    assert json.loads(stopped.stdout) == {"running": False, "stopped": True, "pid": pid}
+    assert json.loads(stopped.stdout) == {"running": False, "stopped": True, "pid": pid, "left": {}}
     after = bot(environ, "status", "--json")
     assert after.returncode == 1
     assert json.loads(after.stdout)["doing"] == "ended"
@@ -137,6 +138,58 @@ def test_a_tick_process_that_is_killed_is_started_again(tmp_path, url):
     finally:
         bot(environ, "stop")
     assert "the tick function process was ended by signal 9" in (tmp_path / "home/logs/paper.log").read_text(encoding="utf-8")
+
+
+def ended_within(tmp_path, seconds):
+    """What still runs when all of it has ended, or the time is over."""
+    limit = time.monotonic() + seconds
+    while processes_of(tmp_path) and time.monotonic() < limit:
+        time.sleep(0.1)
+    return processes_of(tmp_path)
+
+
+def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path, url, full):
+    environ = environment(tmp_path, url, **FAST)
+    for _ in range(20 if full else 2):
+        started = bot(environ, "start", "--json")
+        assert started.returncode == 0, started.stderr
+        until(environ, lambda told: told.get("ticks", 0) >= 1)
+        assert len(processes_of(tmp_path)) >= 3  # the supervisor, the tick's server and its worker, and what learns
+        os.kill(json.loads(started.stdout)["pid"], 9)
+        assert ended_within(tmp_path, 10) == []
+
+
+def test_what_a_killed_supervisor_left_is_named_and_ended(tmp_path, url):
+    environ = environment(tmp_path, url, **FAST)
+    pid = json.loads(bot(environ, "start", "--json").stdout)["pid"]
+    until(environ, lambda told: told.get("ticks", 0) >= 1)
+    group = int(next((tmp_path / "home" / "paper").glob("*/tick.group")).read_text(encoding="utf-8"))
+    os.killpg(group, signal.SIGSTOP)  # so that it cannot see that its supervisor is gone
+    os.kill(pid, 9)
+    ended_within(tmp_path, 1)
+    shown = bot(environ, "status")
+    assert shown.returncode == 1
+    assert "running   no" in shown.stdout
+    assert f"LEFT      the tick process (group {group}) of a supervisor that was killed" in shown.stdout
+    stopped = bot(environ, "stop")
+    assert stopped.returncode == 0
+    assert f"Ended the tick process (group {group})" in stopped.stdout
+    assert processes_of(tmp_path) == []
+
+
+def test_ticks_are_counted_over_a_restart(tmp_path, url):
+    environ = environment(tmp_path, url, **FAST)
+    assert bot(environ, "start").returncode == 0
+    first = until(environ, lambda told: told.get("ticks", 0) >= 1)
+    assert bot(environ, "stop").returncode == 0
+    before = json.loads(bot(environ, "status", "--json").stdout)["ticks"]
+    assert bot(environ, "start").returncode == 0
+    try:
+        told = until(environ, lambda told: told["running"] and told["ticks"] > before)
+        assert told["counted_since"] == first["started_at"] < told["started_at"]
+        assert "done since" in bot(environ, "status").stdout
+    finally:
+        assert bot(environ, "stop").returncode == 0
 
 
 def test_without_a_network_it_goes_on_trying_and_says_so(tmp_path):
