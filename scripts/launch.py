@@ -25,6 +25,9 @@ TESTS = "tests/requirements.txt"
 TESTING = frozenset({"check", "test"})
 TRAINING = frozenset({"check", "demo", "paper", "test", "train"})
 
+CLOSED = ("--require-hashes", "--no-deps")
+"""A requirements file is a closure: nothing is resolved, so no newer release of anything can change what is installed."""
+
 NO_NETWORK = re.compile(
     r"dns error|error sending request|NewConnectionError|NameResolutionError|name resolution|Connection refused|"
     r"ConnectTimeout|ReadTimeout|timed out|unreachable|Could not connect|ProxyError|tcp connect",
@@ -160,12 +163,12 @@ def install(root: Path, venv: Path, wanted: Sequence[str], uv: str | None, log: 
     python = str(python_of(venv))
     if uv is not None:
         say(f"installing {count} pinned packages with uv")
-        if run([uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", *files], log):
+        if run([uv, "pip", "install", "--quiet", "--python", python, *CLOSED, *files], log):
             return
     if not (run([python, "-I", "-c", "import pip"], log) or run([python, "-I", "-m", "ensurepip"], log)):
         raise failure("the packages could not be installed", log)
     say(f"installing {count} pinned packages with pip; this takes about a minute")
-    flags = ["--quiet", "--require-hashes", "--prefer-binary", "--no-compile", "--no-input", "--retries", "2"]
+    flags = ["--quiet", *CLOSED, "--prefer-binary", "--no-compile", "--no-input", "--retries", "2"]
     if not run([python, "-I", "-m", "pip", "--disable-pip-version-check", "install", *flags, *files], log):
         raise failure("the packages could not be installed", log)
 

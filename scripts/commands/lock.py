@@ -95,7 +95,8 @@ def _compile(root: Path, source: str, out: Path, options: Sequence[str]) -> None
         raise UserError(
             "uv resolves the requirements, and it is not here", remedy="install it with `python3 -m pip install uv`"
         )
-    fixed = ["--universal", "--python-version", "3.11", "--fork-strategy", "fewest", "--generate-hashes"]
+    # With the extras: to a pip that resolves, `coverage` does not pin the `coverage[toml]` that another package asks for.
+    fixed = ["--universal", "--python-version", "3.11", "--fork-strategy", "fewest", "--generate-hashes", "--no-strip-extras"]
     quiet = ["--no-emit-index-url", "--no-header", "--quiet"]
     ran = subprocess.run(
         [uv, "pip", "compile", *fixed, *quiet, *options, "--output-file", str(out), source],
@@ -126,12 +127,17 @@ def blocks(text: str) -> dict[str, str]:
 
 
 def without(pins: dict[str, str], included: dict[str, str]) -> dict[str, str]:
-    """The pins that `included` lacks. Raises `BotError` where both pin a package differently."""
+    """The pins that `included` lacks, also where it has them without an extra. Raises `BotError` where the versions differ."""
+    plain = {_plain(pin) for pin in included}
     names = {_name(pin) for pin in included}
     for pin in pins:
-        if pin not in included and _name(pin) in names:
+        if _plain(pin) not in plain and _name(pin) in names:
             raise BotError(f"{pin!r} is pinned differently in an included file; both must come from one resolution")
     return {pin: rest for pin, rest in pins.items() if pin not in included}
+
+
+def _plain(pin: str) -> str:
+    return re.sub(r"\[.*?\]", "", pin, count=1)
 
 
 def _name(pin: str) -> str:
