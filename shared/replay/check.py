@@ -8,7 +8,8 @@ the cut must be the same, to the last bit:
 * *perturbed*: the candles go on, but wildly. Of the candle that begins at the cut only the open is kept, which a tick at
   the cut has seen. So the decision made *at* the cut is compared too: a stop or a size that peeks moves with the future.
 
-  A column that does not change at all while all candles do reads something else than what it was given: that is told too.
+Beside the cuts, every row of the period is asked whether it knows the candle after it (`replay.peeks`), and once every candle
+is replaced by another: a column that does not change at all reads something else than what it was given.
 
 Half of the cuts lie on the candles that led to an entry, where a peek would pay. Each is judged in a section of its own, from
 thirty days before it to two days after it, with all the history that the stages want: years cost little more than a month.
@@ -31,14 +32,18 @@ from shared.errors import UserError
 from shared.pipeline import Stages
 from shared.replay.differences import KINDS, Cut, Difference, deaf, of_replays, of_stages
 from shared.replay.engine import replay as replay_whole
+from shared.replay.falsified import wild
 from shared.replay.honesty import refuse_training
+from shared.replay.peeks import MOST_ROWS, NOT_ASKED, Peeked, peeks
 from shared.replay.types import Entered, Inputs, Replayed
 from shared.settings import Settings
-from shared.types import Candles, FloatArray, Targets, Timeframe
+from shared.types import Candles, Targets, Timeframe
 
 __all__ = ["Checked", "Difference", "check"]
 
 MOST_DIFFERENCES = 50
+SHARE_OF_CUTS = 0.5
+"""Of the work, for whoever watches."""
 BEFORE_MS, AFTER_MS = 30 * 86_400_000, 2 * 86_400_000
 """How much of a period is replayed around a cut."""
 
@@ -59,6 +64,7 @@ class Checked:
         cuts: The instants, ms UTC, ascending.
         compared: How many numbers of the stages and how many entries, fills, trades, events, points and ticks were compared.
         differences: The first ones, at the earliest cuts; empty where nothing looks ahead.
+        peeked: What came of asking row by row.
         refused: Why the model may not be asked about this period; empty where it may.
         remedy: What to do about `refused`.
         notes: What must stand on the result's face (see `refuse_training`).
@@ -67,6 +73,7 @@ class Checked:
     cuts: tuple[int, ...]
     compared: Mapping[str, int]
     differences: tuple[Difference, ...] = ()
+    peeked: Peeked = NOT_ASKED
     refused: str = ""
     remedy: str = ""
     notes: tuple[str, ...] = ()
@@ -83,7 +90,8 @@ class Checked:
         verdict = f"something looks ahead, {found} differences" if found else "nothing looks ahead"
         refused = [f"{self.refused}; {self.remedy}"] if self.refused else []
         first = f"compared {seen or 'nothing'} at {len(self.cuts)} cuts: {verdict}"
-        return (first, *(str(difference) for difference in self.differences), *refused, *self.notes)
+        rows = [self.peeked.sentence] if self.peeked.rows else []
+        return (first, *rows, *(str(difference) for difference in self.differences), *refused, *self.notes)
 
 
 def check(
@@ -95,6 +103,7 @@ def check(
     compute: Compute | None = None,
     replay: Callable[[Inputs], Replayed] = replay_whole,
     inside_training: bool = False,
+    most_rows: int = MOST_ROWS,
     on_progress: Callable[[float], None] | None = None,
 ) -> Checked:
     """Check one configuration for look-ahead. What it finds is told, not raised.
@@ -107,6 +116,7 @@ def check(
         compute: What makes the stages. None: `pipeline.stages`, asking the model for its section only.
         replay: What makes the result.
         inside_training: Allow the model's own training period, with a note.
+        most_rows: How many rows are computed at the most to ask row by row; see `replay.peeks`.
         on_progress: Told the share that is done.
     """
     tell = on_progress or (lambda _share: None)
@@ -127,19 +137,42 @@ def check(
             found += of_stages(section.stages, stages, cut, compared)
             if not np.array_equal(stages.features.as_of, changed.candles[Timeframe.M15].closed_at):
                 continue  # told already: these are not the stages of the candles given
-            if cut.way == "perturbed":
-                found += deaf(section.stages, stages, cut)
             found += of_replays(whole, replay(replace(changed, stages=stages)), cut, compared)
-        tell((number + 1) / len(chosen))
+        tell(SHARE_OF_CUTS * (number + 1) / len(chosen))
+    found += _replaced(inputs, bundle, compute or partial(pipeline.stages, since=inputs.start_at), random)
+    peeked = peeks(
+        inputs.candles,
+        lambda market: (compute or pipeline.stages)(market, bundle=None, settings=inputs.settings),
+        start_at=inputs.start_at,
+        end_at=inputs.end_at,
+        random=random,
+        most_rows=most_rows,
+        on_progress=lambda share: tell(SHARE_OF_CUTS + (1.0 - SHARE_OF_CUTS) * share),
+    )
+    tell(1.0)
     refused, remedy, notes = _model(inputs, bundle, inside_training=inside_training)
     return Checked(
         cuts=chosen,
         compared=compared,
-        differences=tuple(found[:MOST_DIFFERENCES]),
+        differences=(*peeked.differences, *found)[:MOST_DIFFERENCES],
+        peeked=peeked,
         refused=refused,
         remedy=remedy,
         notes=notes,
     )
+
+
+def _replaced(inputs: Inputs, bundle: Bundle | None, compute: Compute, random: np.random.Generator) -> list[Difference]:
+    """Every candle is another: what does not change reads something else."""
+    whole = compute(inputs.candles, bundle=bundle, settings=inputs.settings)
+    candles = {timeframe: wild(part, _first_of(part), random) for timeframe, part in inputs.candles.items()}
+    other = compute(candles, bundle=bundle, settings=inputs.settings)
+    same_rows = np.array_equal(whole.features.as_of, other.features.as_of)
+    return list(deaf(whole, other)) if same_rows else []
+
+
+def _first_of(part: Candles) -> int:
+    return int(part.opened_at[0]) if len(part) else 0
 
 
 def _model(inputs: Inputs, bundle: Bundle | None, *, inside_training: bool) -> tuple[str, str, tuple[str, ...]]:
@@ -219,37 +252,4 @@ def _perturbed(inputs: Inputs, at: int, random: np.random.Generator) -> Inputs:
         inputs,
         candles={timeframe: wild(part, at, random) for timeframe, part in inputs.candles.items()},
         minutes=None if inputs.minutes is None else wild(inputs.minutes, at, random),
-    )
-
-
-def wild(candles: Candles, at: int, random: np.random.Generator) -> Candles:
-    """The same candles with another future: from `at` on prices jump between a half and the double, volumes as well.
-
-    Every candle reaches far up and far down, and the first closes on the other side of its open than the real one did: whoever
-    looks at it sees another story. A candle that is open at the cut changes as a whole, but for the open of one that begins
-    right there. Every rule of candles is kept: whole positive yen, high and low around open and close.
-    """
-    first = len(candles.closed_by(at))
-    rows = len(candles) - first
-    if not rows:
-        return candles
-    start, real = float(candles.open[first]), float(candles.close[first])
-    factors = random.uniform(0.25, 1.0, (4, rows)) * np.array([[1.0], [1.0], [-1.0], [1.0]])
-    factors[[0, 3]] *= random.choice([-1.0, 1.0], (2, rows))
-    factors[3, 0] = abs(factors[3, 0]) * (-1.0 if real > start else 1.0)
-    prices = np.maximum(2.0, np.rint(start * np.exp2(factors)))
-    if int(candles.opened_at[first]) == at:
-        prices[0, 0] = start
-
-    def joined(column: FloatArray, after: FloatArray) -> FloatArray:
-        return np.concatenate([column[:first], after])
-
-    return Candles(
-        timeframe=candles.timeframe,
-        opened_at=candles.opened_at,
-        open=joined(candles.open, prices[0]),
-        high=joined(candles.high, prices.max(axis=0)),
-        low=joined(candles.low, prices.min(axis=0)),
-        close=joined(candles.close, prices[3]),
-        volume=joined(candles.volume, np.round(random.uniform(0.0, 20.0, rows), 4)),
     )

@@ -12,9 +12,9 @@ from shared.features.catalogue import OF_THE_CLOCK
 from shared.jst import utc_text
 from shared.pipeline import Stages
 from shared.replay.types import Curve, Replayed
-from shared.types import BoolArray, FloatArray, IntArray, Purpose, Timeframe
+from shared.types import BoolArray, FloatArray, IntArray, Purpose
 
-Way: TypeAlias = Literal["truncated", "perturbed"]
+Way: TypeAlias = Literal["truncated", "perturbed", "replaced"]
 KINDS = ("features", "votes", "predictions", "targets", "entries", "fills", "trades", "events", "points", "ticks")
 SECOND_POINT_MS = 20_000
 """After the open, the path's next price: what is decided before it has seen nothing of a candle but its open."""
@@ -61,10 +61,22 @@ class Difference:
 
     def __str__(self) -> str:
         """One sentence for people."""
+        if self.way == "replaced":
+            return (
+                f"{self.kind} {self.name} did not change in any of {self.count} rows when every candle was replaced by "
+                "another: it reads something else than the candles"
+            )
         return (
             f"{self.kind} {self.name} at {utc_text(self.at)} (row {self.row}) is {self.whole}, but {self.without} with the "
             f"future after {utc_text(self.cut_at)} {self.way}; {self.count} of this kind"
         )
+
+
+class Column(NamedTuple):
+    """Which column: of what kind, and its name."""
+
+    kind: str
+    name: str
 
 
 class Table(NamedTuple):
@@ -98,25 +110,40 @@ def of_stages(whole: Stages, part: Stages, cut: Cut, compared: dict[str, int]) -
         yield from _columns(mine, ours, others, as_of, cut)
 
 
-def deaf(whole: Stages, part: Stages, cut: Cut) -> Iterator[Difference]:
-    """Columns that go on as if nothing had happened although every candle after the cut is another: they read something else.
-
-    The first four hours are left out, until which an honest 4h column may have nothing new to say.
-    """
-    first = int(np.searchsorted(whole.features.as_of, cut.at + Timeframe.H4.ms))
-    if len(whole.features.as_of) - first < LEAST_ROWS_TO_LISTEN:
-        return
+def in_rows(whole: Stages, part: Stages, rows: IntArray) -> Iterator[tuple[Column, list[int]]]:
+    """The columns that say another thing in some of the `rows`, and in which. Both have the same rows."""
     for mine, theirs in zip(_tables(whole), _tables(part), strict=True):
-        if mine.names != theirs.names:
+        if mine.names == theirs.names:
+            differs = _differs(mine.values[rows], theirs.values[rows])
+            for column in np.flatnonzero(differs.any(axis=0)):
+                yield Column(mine.kind, mine.names[column]), [int(row) for row in rows[differs[:, column]]]
+
+
+def deaf(whole: Stages, other: Stages) -> Iterator[Difference]:
+    """Columns that say in every row what they said before, although every candle is another: they read something else.
+
+    `other` are the stages of falsified candles over the same rows. A slow column moves with these too, for nothing of its
+    past is left.
+    """
+    at = int(whole.features.as_of[0]) if len(whole.features.as_of) else 0
+    for mine, theirs in zip(_tables(whole), _tables(other), strict=True):
+        if mine.names != theirs.names or len(mine.values) < LEAST_ROWS_TO_LISTEN:
             continue
-        ours, others = mine.values[first:], theirs.values[first:]
-        speaks = (ours != ours[:1]).any(axis=0) & ~np.isnan(ours).all(axis=0)
-        listens = _differs(ours, others).any(axis=0)
+        speaks = (mine.values != mine.values[:1]).any(axis=0) & ~np.isnan(mine.values).all(axis=0)
+        listens = _differs(mine.values, theirs.values).any(axis=0)
         clocks = np.array([mine.kind == "feature" and name in OF_THE_CLOCK for name in mine.names], dtype=np.bool_)
         for column in np.flatnonzero(speaks & ~listens & ~clocks):
-            at = int(whole.features.as_of[first])
-            told = ("what it is", "exactly that, whatever the candles are,")
-            yield _difference(cut, mine.kind, mine.names[column], first, at, *told, len(ours))
+            yield Difference(
+                kind=mine.kind,
+                name=mine.names[column],
+                row=0,
+                at=at,
+                whole="the same in every row",
+                without="the same",
+                count=len(mine.values),
+                cut_at=at,
+                way="replaced",
+            )
 
 
 def of_replays(whole: Replayed, part: Replayed, cut: Cut, compared: dict[str, int]) -> Iterator[Difference]:

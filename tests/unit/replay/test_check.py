@@ -8,7 +8,8 @@ import pytest
 
 from shared.market.candles import checked as checked_candles
 from shared.replay import replay
-from shared.replay.check import Checked, check, wild
+from shared.replay.check import Checked, check
+from shared.replay.falsified import wild
 from shared.replay.types import Inputs, Replayed
 from shared.types import Candles, Timeframe
 from tests import leaks
@@ -22,7 +23,7 @@ def told(*, fine: bool = False) -> Inputs:
 
 
 def run(replayed: Callable[[Inputs], Replayed] = replay, *, cuts: int = 4, fine: bool = False, **more) -> Checked:
-    return check(told(fine=fine), None, compute=leaks.honest, replay=replayed, cuts=cuts, **more)
+    return check(told(fine=fine), None, compute=leaks.honest, replay=replayed, cuts=cuts, **{"most_rows": 0, **more})
 
 
 def test_the_cuts_are_seeded_closes_of_the_period_and_half_of_them_led_to_entries() -> None:
@@ -43,17 +44,20 @@ def test_more_cuts_than_candles_are_all_candles() -> None:
 
 def test_progress_is_told_from_nothing_to_all() -> None:
     shares: list[float] = []
-    run(on_progress=shares.append)
-    assert shares == [0.0, 0.25, 0.5, 0.75, 1.0]
+    run(on_progress=shares.append, most_rows=100_000)
+    assert shares[:5] == [0.0, 0.125, 0.25, 0.375, 0.5]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
 
 
 def test_the_verdict_counts_what_was_compared() -> None:
-    result = run()
+    result = run(most_rows=10**9)
     assert result.passed
-    (line,) = result.lines()
+    line, rows = result.lines()
     assert "nothing looks ahead" in line
     assert "features" in line
     assert "at 4 cuts" in line
+    assert rows == "falsified the next candle after all 97 rows, and computed features and votes again"
 
 
 # wild futures
@@ -175,7 +179,7 @@ def test_only_the_first_differences_are_kept_and_each_says_how_many_there_are() 
     first = result.differences[0]
     assert "truncated" in str(first)
     assert first.name in str(first)
-    assert len(result.lines()) == 51
+    assert len(result.lines()) == 52
 
 
 def test_other_columns_than_before_are_a_difference() -> None:
