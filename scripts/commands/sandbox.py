@@ -78,6 +78,7 @@ def command(
     """
     wanted = Faults(*(_fault(text) for text in faults), seed=seed)
     starts_at = None if start is None else _instant(start)
+    of_this_machine = start is None and candles is None
     if candles is None:
         starts_at = SystemClock().now_ms() if starts_at is None else starts_at
         market = _generated(starts_at, days=days, ahead=ahead, seed=seed, edge_bp=edge_bp)
@@ -89,6 +90,8 @@ def command(
             f"its clock was to start at {utc(starts_at)}, outside its candles",
             remedy=f"start between {utc(market.starts_at)} and {utc(market.ends_at)} with --from",
         )
+    # Making a market takes seconds: a clock that shows this machine's time must not be behind it by as much.
+    starts_at = SystemClock().now_ms() if of_this_machine and clock_name == "real" else starts_at
     clock = _clock(clock_name, starts_at, policy=policy, speed=speed)
     sandbox = Sandbox(market, clock, faults=wanted, spread_rate=spread)
     with _until_told_to_end() as ended, serve(sandbox, port=port) as running:

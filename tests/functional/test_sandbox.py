@@ -207,3 +207,20 @@ def test_a_stepped_tick_s_requests_are_quick(sandbox: dict[str, Any]) -> None:
     # Really below 1 ms each; 40 ms is what Nagle and a delayed acknowledgement would cost.
     assert (time.perf_counter() - began) / 100 < 0.02
     clock.close()
+
+
+def test_a_real_clock_shows_this_machine_s_time_however_long_its_market_took_to_make() -> None:
+    process = Process("--json", "--port", "0", "--days", "60", "--ahead", "2")
+    try:
+        url = json.loads(process.first_line())["url"]
+        for _ in range(5):
+            before = time.time_ns() // 1_000_000
+            with urllib.request.urlopen(f"{url}/btc_jpy/ticker", timeout=20) as answer:
+                shown = json.load(answer)["data"]["timestamp"]
+            with urllib.request.urlopen(f"{url}/_sandbox/clock", timeout=20) as answer:
+                now = json.load(answer)["now_ms"]
+            after = time.time_ns() // 1_000_000
+            assert before - 20 <= now <= after + 20
+            assert shown <= after + 20
+    finally:
+        process.end()
