@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from shared.features import catalogue
-from shared.reasons import TRANSIENT, Reason
+from shared.reasons import DENIALS, Reason
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -28,16 +28,19 @@ def features_page() -> str:
 
 
 def reasons_page() -> str:
-    """Every reason code, and whether the next ticks may try again."""
+    """Every reason code, and what a denial for it leaves of its candle."""
     lines = [
         "# Reasons",
         "",
-        "Every refusal, exit and degradation is one of these, with key=value context; made from `shared/reasons.py`. After a",
-        "*transient* denial the following ticks try the same candle again until `tick.decision_valid_seconds` after its close.",
+        "Every refusal, exit and degradation is one of these, with key=value context; made from `shared/reasons.py`. *denies*",
+        "says what is left of the candle whose entry was denied for it. *transient*: the reason says nothing about the signal,",
+        "so the following ticks try the same candle again until `tick.decision_valid_seconds` after its close. *closing*:",
+        "nothing more comes of that candle; where both kinds stand against an entry, it is closed. Tick and replay know no",
+        "other table. Where nothing stands, the reason never denies an entry.",
         "",
-        "| reason | transient |",
+        "| reason | denies |",
         "|---|---|",
-        *(f"| `{reason}` | {'yes' if reason in TRANSIENT else ''} |" for reason in Reason),
+        *(f"| `{reason}` | {DENIALS.get(reason, '')} |" for reason in Reason),
     ]
     return "\n".join(lines) + "\n"
 

@@ -206,8 +206,11 @@ class _Tick:
     def _fetch(self) -> None:
         """Wait until a candle that has just closed is final, bring the account up to the same instant, read the market."""
         self.turn.settle()
+        now = self.ports.clock.now_ms()
         self.market = self.ports.feed.fetch(
-            self.ports.clock.now_ms(), deadline=self.started + self.settings.tick.no_new_order_after_seconds
+            now,
+            deadline=self.started + self.settings.tick.no_new_order_after_seconds,
+            may_enter=self.turn.due(now),
         )
         self.turn.issues = self.market.issues
         self.turn.protect_with(self.market)

@@ -1,5 +1,6 @@
 """Why something happened or did not: every refusal, exit and degradation is one of these, with key=value context."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -14,6 +15,7 @@ class Reason(StrEnum):
     PROBABILITY_BELOW = "probability_below"
     VOTE_VETOED = "vote_vetoed"
     SIDE_NOT_ALLOWED = "side_not_allowed"
+    SIDE_SUSPENDED = "side_suspended"
     POSITION_OPEN = "position_open"
     ENTRY_RESTING = "entry_resting"
     ATTEMPTS_USED = "attempts_used"
@@ -36,15 +38,23 @@ class Reason(StrEnum):
     VOLUME_SPIKE = "volume_spike"
     LATENCY_HIGH = "latency_high"
     BOOK_CROSSED = "book_crossed"
+    BOOK_FAR = "book_far"
     CIRCUIT_BREAK = "circuit_break"
     EXCHANGE_BUSY = "exchange_busy"
     EXCHANGE_HALTED = "exchange_halted"
     CLOCK_SKEW = "clock_skew"
-    # data
+    # candles
     DATA_STALE = "data_stale"
     DATA_MISSING = "data_missing"
     DATA_BROKEN = "data_broken"
     DATA_HOLE = "data_hole"
+    DATA_SPIKE = "data_spike"
+    # the rest of the market
+    BOOK_MISSING = "book_missing"
+    BOOK_STALE = "book_stale"
+    RULES_UNKNOWN = "rules_unknown"
+    STATUS_UNKNOWN = "status_unknown"
+    MODE_UNKNOWN = "mode_unknown"
     # model
     MODEL_MISSING = "model_missing"
     MODEL_INVALID = "model_invalid"
@@ -79,23 +89,93 @@ class Reason(StrEnum):
     LEASE_HELD = "lease_held"
 
 
-TRANSIENT = frozenset(
+class Denial(StrEnum):
+    """What a denial leaves of its candle.
+
+    `transient`: it says nothing about the signal, so the following ticks may try again until `decision_valid_seconds` after the
+    candle's close. `closing`: nothing more comes of the candle.
+    """
+
+    TRANSIENT = "transient"
+    CLOSING = "closing"
+
+
+DENIALS: Mapping[Reason, Denial] = {
+    # about the market of this moment, or about our sight of it
+    Reason.SPREAD_CRITICAL: Denial.TRANSIENT,
+    Reason.LATENCY_HIGH: Denial.TRANSIENT,
+    Reason.BOOK_CROSSED: Denial.TRANSIENT,
+    Reason.BOOK_FAR: Denial.TRANSIENT,
+    Reason.BOOK_MISSING: Denial.TRANSIENT,
+    Reason.BOOK_STALE: Denial.TRANSIENT,
+    Reason.RULES_UNKNOWN: Denial.TRANSIENT,
+    Reason.STATUS_UNKNOWN: Denial.TRANSIENT,
+    Reason.MODE_UNKNOWN: Denial.TRANSIENT,
+    Reason.CIRCUIT_BREAK: Denial.TRANSIENT,
+    Reason.EXCHANGE_BUSY: Denial.TRANSIENT,
+    Reason.EXCHANGE_HALTED: Denial.TRANSIENT,
+    Reason.SIDE_SUSPENDED: Denial.TRANSIENT,
+    Reason.CLOCK_SKEW: Denial.TRANSIENT,
+    Reason.DEADLINE_NEAR: Denial.TRANSIENT,
+    Reason.STEP_FAILED: Denial.TRANSIENT,
+    # about the candles that the signal was read from: a signal read beside stale ones rests on them, also once newer ones come
+    Reason.DATA_STALE: Denial.CLOSING,
+    Reason.DATA_MISSING: Denial.CLOSING,
+    Reason.DATA_BROKEN: Denial.CLOSING,
+    Reason.DATA_HOLE: Denial.CLOSING,
+    Reason.DATA_SPIKE: Denial.CLOSING,
+    Reason.PRICE_JUMP: Denial.CLOSING,
+    Reason.VOLUME_SPIKE: Denial.CLOSING,
+    Reason.WARMING_UP: Denial.CLOSING,
+    # about the signal and its worth
+    Reason.NO_CONSENSUS: Denial.CLOSING,
+    Reason.SIDE_NOT_ALLOWED: Denial.CLOSING,
+    Reason.VOTE_VETOED: Denial.CLOSING,
+    Reason.PROBABILITY_BELOW: Denial.CLOSING,
+    Reason.EDGE_BELOW_COST: Denial.CLOSING,
+    Reason.DECISION_EXPIRED: Denial.CLOSING,
+    Reason.ATTEMPTS_USED: Denial.CLOSING,
+    # about the account
+    Reason.SIZE_KELLY_ZERO: Denial.CLOSING,
+    Reason.SIZE_BELOW_MINIMUM: Denial.CLOSING,
+    Reason.MARGIN_INSUFFICIENT: Denial.CLOSING,
+    Reason.LIMIT_DRAWDOWN: Denial.CLOSING,
+    Reason.LIMIT_DAILY_LOSS: Denial.CLOSING,
+    Reason.LIMIT_COOLDOWN: Denial.CLOSING,
+    Reason.HALTED_BY_PERSON: Denial.CLOSING,
+    # about the model
+    Reason.MODEL_MISSING: Denial.CLOSING,
+    Reason.MODEL_INVALID: Denial.CLOSING,
+    Reason.MODEL_MISMATCH: Denial.CLOSING,
+    Reason.MODEL_NOT_PROVEN: Denial.CLOSING,
+    Reason.MODEL_DRIFTED: Denial.CLOSING,
+    Reason.MODEL_WORSE: Denial.CLOSING,
+    Reason.MODEL_STILL: Denial.CLOSING,
+    Reason.MODEL_OLD: Denial.CLOSING,
+    Reason.RETRAIN_OVERDUE: Denial.CLOSING,
+    Reason.CHALLENGER_INVALID: Denial.CLOSING,
+}
+"""Every reason that can keep an entry from being made, once. What is not here never denies.
+
+Where several stand against an entry, one that closes the candle is the reason: see `risk.rules`.
+"""
+
+TRANSIENT = frozenset(reason for reason, kind in DENIALS.items() if kind is Denial.TRANSIENT)
+"""Of `DENIALS`, those that the following ticks may try again."""
+
+UNREAD = frozenset(
     {
-        Reason.SPREAD_CRITICAL,
-        Reason.LATENCY_HIGH,
-        Reason.BOOK_CROSSED,
-        Reason.EXCHANGE_BUSY,
-        Reason.EXCHANGE_HALTED,
-        Reason.CIRCUIT_BREAK,
-        Reason.CLOCK_SKEW,
-        Reason.DEADLINE_NEAR,
-        Reason.STEP_FAILED,
+        Reason.DATA_STALE,
+        Reason.DATA_MISSING,
+        Reason.DATA_BROKEN,
+        Reason.BOOK_MISSING,
+        Reason.BOOK_STALE,
+        Reason.RULES_UNKNOWN,
+        Reason.STATUS_UNKNOWN,
+        Reason.MODE_UNKNOWN,
     },
 )
-"""Denials that the following ticks may try again until `decision_valid_seconds` after the candle's close.
-
-Stale data is none of them: the signal that was read beside it rests on the old 4h candle, also once the new one is there.
-"""
+"""A part of the market was not read, or not in time: where one of them forbids entries, the tick is degraded."""
 
 OF_THE_WATCH = frozenset(
     {

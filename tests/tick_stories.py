@@ -78,7 +78,7 @@ class ArrayFeed:
     def __init__(self, minutes: Candles) -> None:
         self.all, self.quarters, self.requests = minutes, aggregate(minutes, Timeframe.M15), 0
 
-    def fetch(self, now_ms: int, *, deadline: float | None = None) -> Market:
+    def fetch(self, now_ms: int, *, deadline: float | None = None, may_enter: bool = True) -> Market:
         self.requests += 1
         book = book_at(price_at(self.all, now_ms), spread_rate=0.0001, as_of=now_ms)
         return Market(as_of=now_ms, candles={Timeframe.M15: self.quarters.closed_by(now_ms)}, book=book, rules=PairRules())

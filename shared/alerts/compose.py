@@ -46,6 +46,12 @@ _WARNED: Mapping[Reason, str] = {
     Reason.DATA_MISSING: "data",
     Reason.DATA_BROKEN: "data",
     Reason.DATA_HOLE: "data",
+    Reason.DATA_SPIKE: "data",
+    Reason.BOOK_MISSING: "data",
+    Reason.BOOK_STALE: "data",
+    Reason.RULES_UNKNOWN: "data",
+    Reason.STATUS_UNKNOWN: "data",
+    Reason.MODE_UNKNOWN: "data",
     Reason.EXCHANGE_BUSY: "exchange",
     Reason.EXCHANGE_HALTED: "exchange",
     Reason.CIRCUIT_BREAK: "exchange",
@@ -55,6 +61,7 @@ _WARNED: Mapping[Reason, str] = {
     Reason.VOLUME_SPIKE: "anomaly",
     Reason.LATENCY_HIGH: "anomaly",
     Reason.BOOK_CROSSED: "anomaly",
+    Reason.BOOK_FAR: "anomaly",
 }
 _LOUDNESS = {Level.CRITICAL: 0, Level.WARNING: 1, Level.INFO: 2}
 

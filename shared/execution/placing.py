@@ -256,7 +256,7 @@ def _priced(account: PaperAccount, intent: OrderIntent, book: Book | None, now_m
     del account, now_ms
     if book is None:
         why = "nobody knows a price to trade at"
-        return _rejected(Reason.DATA_MISSING, why=why) if intent.kind is OrderKind.MARKET else None
+        return _rejected(Reason.BOOK_MISSING, why=why) if intent.kind is OrderKind.MARKET else None
     if intent.post_only and _crosses(intent, book) and rules.circuit_break_mode == CONTINUOUS:
         touch = book.ask if intent.buys else book.bid
         return _rejected(Reason.POST_ONLY_WOULD_CROSS, price=str(intent.price), touch=str(touch), exchange="canceled")

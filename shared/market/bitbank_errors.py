@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared.errors import BotError, NotThere, RateLimited, Unavailable
+from shared.errors import BadData, BotError, NotThere, RateLimited, Unavailable
 from shared.reasons import Reason
 
 
@@ -75,7 +75,7 @@ def error_of(what: str, *, code: int, http_status: int, retry_after_seconds: flo
 def worth_another_try(error: BotError) -> bool:
     """Whether the same reading may succeed in a moment."""
     match error:
-        case RateLimited() | BadEnvelope():
+        case RateLimited() | BadEnvelope() | BadData():
             return True
         case NoAnswer():
             return error.again

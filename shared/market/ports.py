@@ -9,10 +9,10 @@ from shared.types import Candles, Market, Timeframe
 class MarketFeed(Protocol):
     """Where candles, book and pair rules come from."""
 
-    def fetch(self, now_ms: int, *, deadline: float | None = None) -> Market:
+    def fetch(self, now_ms: int, *, deadline: float | None = None, may_enter: bool = True) -> Market:
         """All that is known at `now_ms`: final closed candles only, and what is wrong with them as `issues`.
 
-        No request is begun after `deadline` (of `time.monotonic`).
+        No request is begun after `deadline` (of `time.monotonic`). With `may_enter` the pair's rules are those of this moment.
         """
         ...
 

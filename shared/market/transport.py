@@ -8,10 +8,10 @@ import functools
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from shared.clock import Clock
-from shared.errors import BotError, RateLimited
+from shared.errors import BadData, BotError, RateLimited
 from shared.market.bitbank_errors import (
     HTTP_SERVER_ERROR,
     HTTP_TOO_MANY,
@@ -28,6 +28,8 @@ LONGEST_WAIT_SECONDS = 10.0
 """A longer Retry-After is not waited for: the next tick comes sooner than that pays off."""
 DATE_RESOLUTION_MS = 1000
 BAD_ANSWER_SHOWN = 60
+
+Parsed = TypeVar("Parsed")
 
 
 class Pace:
@@ -115,15 +117,25 @@ class PublicRest:
             self._exchange.session.close()
             self._exchange = None
 
-    def read(self, host: str, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """The `data` of one answer, read again with exponential back-off where that can help.
+    def read(
+        self,
+        host: str,
+        path: str,
+        parse: Callable[[dict[str, Any]], Parsed],
+        params: Mapping[str, str] | None = None,
+    ) -> Parsed:
+        """What `parse` makes of the `data` of one answer, read again with exponential back-off where that can help.
+
+        An answer that `parse` refuses is as good as none: it is read again like one that is not bitbank's JSON.
 
         Args:
             host: `public`, or `markets` for the unsigned part of the private host.
             path: As ccxt knows it, like `{pair}/depth`.
+            parse: Reads the data strictly; raises `BadData`.
             params: What stands in the braces.
 
         Raises:
+            BadData: what `parse` said of the last answer.
             NotThere: error 10000, such as a candle file that does not exist.
             RateLimited: still too many requests after all tries.
             Unavailable: no useful answer after all tries, or no time left for one.
@@ -131,13 +143,14 @@ class PublicRest:
         attempts = 1 if host in self._failed_hosts else self._settings.read_attempts
         for attempt in range(attempts):
             try:
-                return self._read_once(host, path, dict(params or {}))
+                return parse(self._read_once(host, path, dict(params or {})))
             except BotError as error:
                 if not worth_another_try(error):
                     raise
                 delay = self._delay(error, attempt)
                 if attempt + 1 == attempts or delay > LONGEST_WAIT_SECONDS or self._ends_within(delay):
-                    self._failed_hosts.add(host)
+                    if not isinstance(error, BadData):  # whoever answers badly still answers: other parts are tried as often
+                        self._failed_hosts.add(host)
                     raise
             self._sleep(delay)
         raise AssertionError("read_attempts is at least 1")

@@ -7,6 +7,7 @@ import numpy as np
 
 from shared.candle_files import FIRST_FILE_AT, CandleFile, file_of, files_between
 from shared.errors import BadData, BotError, NotThere
+from shared.market.answers import StaleAnswer
 from shared.market.bitbank_errors import reason_of
 from shared.market.candles import checked, differing, empty, merged
 from shared.market.ports import WindowStore
@@ -87,6 +88,14 @@ class Windows:
                 newest = file.end > due
                 issues = () if newest else (_failed(timeframe, file, error, forbids=False),)
                 work = replace(work, issues=work.issues + issues, files=work.files + 1)
+            except StaleAnswer as error:
+                # What was final in it is taken. Newer files are not, or a hole would stay: `inspect` says what lacks.
+                if error.candles is not None and len(error.candles):
+                    work = _joined(work, error.candles)
+                stale = _issue(
+                    Reason.DATA_STALE, timeframe, forbids=False, what="candle_file", file=file.name, detail=str(error)
+                )
+                return replace(work, issues=(*work.issues, stale), files=work.files + 1)
             except BotError as error:
                 return replace(work, issues=(*work.issues, _failed(timeframe, file, error, forbids=True)))
         return work

@@ -13,6 +13,8 @@ from shared.types import Book, Issue, Market, Signal
 def anomalies(*, market: Market, signal: Signal, settings: Settings) -> tuple[Issue, ...]:
     """All that is unusual, those that forbid entries first."""
     known = {issue.reason for issue in market.issues}
+    if known & {Reason.BOOK_STALE, Reason.BOOK_FAR}:
+        known.add(Reason.BOOK_MISSING)  # it is not missing: it was not believed
     found = [
         *_exchange(market),
         *_book(market.book, settings),
@@ -44,7 +46,7 @@ def _exchange(market: Market) -> Iterator[Issue]:
 def _book(book: Book | None, settings: Settings) -> Iterator[Issue]:
     risk = settings.risk
     if book is None:
-        yield _issue(Reason.DATA_MISSING, what="book")
+        yield _issue(Reason.BOOK_MISSING)
     elif book.crossed:
         yield _issue(Reason.BOOK_CROSSED, bid=book.bid, ask=book.ask)
     elif book.spread_rate >= risk.spread_critical:

@@ -140,9 +140,9 @@ def _grown(case: Case, goal: Goal, held: int) -> Decision:
     if case.signal.model is None:
         return _denied(goal, held, _told(case, goal, held, Action.DENY, Reason.MODEL_MISSING))
     if not (case.rules.long_opens if side is Side.LONG else case.rules.short_opens):
-        return _denied(goal, held, _told(case, goal, held, Action.DENY, Reason.SIDE_NOT_ALLOWED))
+        return _denied(goal, held, _told(case, goal, held, Action.DENY, Reason.SIDE_SUSPENDED))
     if case.book is None:
-        return _denied(goal, held, _told(case, goal, held, Action.DENY, Reason.DATA_MISSING, what="book"))
+        return _denied(goal, held, _told(case, goal, held, Action.DENY, Reason.BOOK_MISSING))
     return _sized(case, goal, held, side, case.book)
 
 
@@ -163,7 +163,8 @@ def _sized(case: Case, goal: Goal, held: int, side: Side, book: Book) -> Decisio
     lots, least = limits[bound_by], max(1, case.rules.min_lots)
     facts: dict[str, object] = {"bound_by": bound_by, **{f"lots_{name}": most for name, most in limits.items()}}
     if lots < least:
-        reason = Reason.MARGIN_INSUFFICIENT if own >= least else Reason.SIZE_BELOW_MINIMUM
+        small = Reason.SIZE_BELOW_MINIMUM if case.rules.status == "NORMAL" else Reason.EXCHANGE_BUSY  # its minimum is raised
+        reason = Reason.MARGIN_INSUFFICIENT if own >= least else small
         return _denied(goal, held, _told(case, goal, held, Action.DENY, reason, least=least, **facts))
     stop = _stop(case.account, side, lots, price, settings)
     loss = loss_per_lot(price=price, stop=stop, rules=case.rules, book=book, settings=settings) * (have + lots)

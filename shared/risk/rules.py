@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from shared.money import rate
-from shared.reasons import Reason
+from shared.reasons import TRANSIENT, Reason
 from shared.risk import edge as edges
 from shared.risk import sizing
 from shared.risk.limits import fall
@@ -132,11 +132,11 @@ def _warming(case: Case) -> Decision | None:
 
 
 def _forbidden(case: Case) -> Decision | None:
-    """The first issue that forbids entries is the reason; the context names them all."""
+    """The first issue that forbids entries is the reason, those that close the candle first; the context names them all."""
     critical = [issue for issue in case.issues if issue.forbids_entry]
     if not critical:
         return None
-    first = critical[0]
+    first = min(critical, key=lambda issue: issue.reason in TRANSIENT)
     return Decision(
         action=Action.DENY,
         as_of=case.signal.as_of,
@@ -157,7 +157,7 @@ def _side(case: Case) -> Decision | None:
     if side is Side.SHORT and settings.account == "spot":
         return _deny(case, Reason.SIDE_NOT_ALLOWED, why="account is spot")
     opens = case.rules.long_opens if side is Side.LONG else case.rules.short_opens
-    return None if opens else _deny(case, Reason.SIDE_NOT_ALLOWED, why="the exchange has suspended opening this side")
+    return None if opens else _deny(case, Reason.SIDE_SUSPENDED)
 
 
 def _model(case: Case) -> Decision | None:
@@ -217,7 +217,7 @@ def _priced(case: Case) -> Decision | None:
     """Edge and size need a price, a range, and a stop above zero."""
     signal, price = case.signal, case.entry_price
     if price is None:
-        return _deny(case, Reason.DATA_MISSING, what="book")
+        return _deny(case, Reason.BOOK_MISSING)
     if not (math.isfinite(signal.atr_jpy) and signal.atr_jpy > 0 and signal.close > 0):
         return _deny(case, Reason.DATA_BROKEN, atr_jpy=signal.atr_jpy, close=signal.close)
     factor = max(1.0, edges.distance_factor(signal, case.settings))
@@ -239,12 +239,12 @@ RULES: tuple[Rule, ...] = (
     _warming,  #     WARMING_UP
     _forbidden,  #   any issue that forbids entries
     _consensus,  #   NO_CONSENSUS
-    _side,  #        SIDE_NOT_ALLOWED
+    _side,  #        SIDE_NOT_ALLOWED, SIDE_SUSPENDED
     _model,  #       MODEL_MISSING, MODEL_MISMATCH, MODEL_INVALID
     _vote,  #        VOTE_VETOED, MODEL_MISMATCH, MODEL_INVALID
     _expired,  #     DECISION_EXPIRED
     _attempts,  #    ATTEMPTS_USED
-    _priced,  #      DATA_MISSING, DATA_BROKEN
+    _priced,  #      BOOK_MISSING, DATA_BROKEN
 )
 """Asked in this order; `_worth` comes last: EDGE_BELOW_COST or PROBABILITY_BELOW, SIZE_KELLY_ZERO, SIZE_BELOW_MINIMUM,
 MARGIN_INSUFFICIENT, OK.
@@ -292,7 +292,9 @@ def _worth(case: Case) -> Decision:
     )
     facts |= {"bound_by": size.bound_by, **{f"lots_{name}": lots for name, lots in size.limits.items()}}
     if size.reason is not Reason.OK:
-        return _valued(case, edge, size.reason, {**facts, "least": case.rules.min_lots})
+        # A busy exchange raises its minimum for a while, which says nothing about the signal.
+        raised = size.reason is Reason.SIZE_BELOW_MINIMUM and case.rules.status != "NORMAL"
+        return _valued(case, edge, Reason.EXCHANGE_BUSY if raised else size.reason, {**facts, "least": case.rules.min_lots})
     return Decision(
         action=Action.ENTER,
         as_of=signal.as_of,

@@ -31,8 +31,10 @@ class Fault:
         probability: Of firing on each request that it fits.
         from_ms: Sandbox time before which it sleeps; None: from the start.
         until_ms: Sandbox time from which it sleeps; None: for ever.
-        seconds: For `slow`, `stall`, `rate-limit-retry-after`, `clock-skew`: how many. None: the kind's own number.
-        rate: For `wide-spread`: the spread as a share of the price. None: the kind's own number.
+        seconds: For `slow`, `stall`, `rate-limit-retry-after`, `clock-skew`, `cached`, `future`: how many. None: the kind's own
+            number.
+        rate: For `wide-spread`: the spread as a share of the price; for `far-book`: the book's price as a share of it; for
+            `candle-spike`: the factor. None: the kind's own number.
         rows: For the candle faults: how many rows. None: the kind's own number.
         field: For `missing-field`: which one, anywhere in the answer. Empty: the first one of its data.
     """
@@ -90,6 +92,18 @@ class Faults:
             active = [{"id": number, **asdict(fault), "fired": self._fired[number]} for number, fault in self._active.items()]
             fired = dict(self._fired_by_name)
         return {"active": active, "fired": fired, "known": {name: kind.sentence for name, kind in KINDS.items()}}
+
+    def earlier_ms(self, *, endpoint: str, path: str, now_ms: int) -> int:
+        """How long ago the reply is to be made: as far back as any fault that fits asks for. It fires in `applied`."""
+        with self._lock:
+            return max(
+                (
+                    int((KINDS[fault.name].earlier_seconds if fault.seconds is None else fault.seconds) * 1000)
+                    for fault in self._active.values()
+                    if KINDS[fault.name].earlier_seconds and _fits(fault, endpoint=endpoint, path=path, now_ms=now_ms)
+                ),
+                default=0,
+            )
 
     def applied(self, reply: Reply, *, endpoint: str, path: str, now_ms: int) -> Reply:
         """`reply` with every fault that fires on it, in the order in which they were switched on."""

@@ -83,7 +83,8 @@ class Sandbox:
         if route is None or named.get("pair", PAIR) != PAIR:
             reply = _unknown(path)
         else:
-            reply = route.handler(self, Call(now_ms=now_ms, named=named, query=query, body=body, headers=headers or {}))
+            at = now_ms - self.faults.earlier_ms(endpoint=endpoint, path=path, now_ms=now_ms)
+            reply = route.handler(self, Call(now_ms=at, named=named, query=query, body=body, headers=headers or {}))
         return self.faults.applied(reply, endpoint=endpoint, path=path, now_ms=now_ms)
 
     def requests(self) -> dict[str, int]:

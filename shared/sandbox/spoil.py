@@ -49,11 +49,15 @@ Change: TypeAlias = Callable[[Reply, Wishes, int], Reply | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A kind of fault: one sentence, how it changes a reply, and the endpoints it concerns (empty: all)."""
+    """A kind of fault: one sentence, how it changes a reply, and the endpoints it concerns (empty: all).
+
+    `earlier_seconds`: the reply is the one of so long ago, before it is changed.
+    """
 
     sentence: str
     change: Change
     endpoints: frozenset[str] = frozenset()
+    earlier_seconds: float = 0.0
 
 
 def _html(status: int) -> Change:
@@ -105,6 +109,22 @@ def _clock_skew(reply: Reply, wishes: Wishes, _now: int) -> Reply:
     return replace(reply, date_offset_ms=reply.date_offset_ms + skew_ms)
 
 
+def _unchanged(reply: Reply, _wishes: Wishes, _now: int) -> Reply:
+    return reply
+
+
+def _of_the_future(reply: Reply, wishes: Wishes, _now: int) -> Reply | None:
+    told = reply.json()
+    if (
+        not isinstance(told, dict)
+        or not isinstance(told.get("data"), dict)
+        or not isinstance(told["data"].get("timestamp"), int)
+    ):
+        return None
+    told["data"]["timestamp"] += int(_or(wishes.seconds, 86_400.0) * 1000)
+    return reply.with_json(told)
+
+
 def _missing_field(reply: Reply, wishes: Wishes, _now: int) -> Reply | None:
     told = reply.json()
     if not isinstance(told, dict) or not isinstance(told.get("data"), dict) or not told["data"]:
@@ -132,7 +152,7 @@ def _candles(change: Callable[[list[Any], Wishes, int], list[Any] | None]) -> Ch
         try:
             file = told["data"]["candlestick"][0]
             rows = change(file["ohlcv"], wishes, now_ms)
-        except (TypeError, KeyError, IndexError):
+        except (TypeError, KeyError, IndexError, ValueError):
             return None
         if rows is None:
             return None
@@ -170,6 +190,20 @@ def _hole(rows: list[Any], wishes: Wishes, _now: int) -> list[Any] | None:
 def _stale(rows: list[Any], wishes: Wishes, _now: int) -> list[Any] | None:
     count = max(1, int(_or(wishes.rows, 4)))
     return rows[:-count] if len(rows) > count else None
+
+
+def _spike(rows: list[Any], wishes: Wishes, _now: int) -> list[Any] | None:
+    """The last row but some (`rows`, 2) has its high times the factor (`rate`, 10), or its low where that is below one."""
+    back = max(1, int(_or(wishes.rows, 2)))
+    if len(rows) <= back:
+        return None
+    open_, high, low, close, volume, at = rows[-back]
+    factor = _or(wishes.rate, 10.0)
+    if factor >= 1.0:
+        high = str(round(int(high) * factor))
+    else:
+        low = str(max(1, round(int(low) * factor)))
+    return [*rows[:-back], [open_, high, low, close, volume, at], *rows[len(rows) - back + 1 :]]
 
 
 def _today_missing(reply: Reply, _wishes: Wishes, now_ms: int) -> Reply | None:
@@ -214,6 +248,11 @@ def _wide(ask: int, bid: int, wishes: Wishes) -> tuple[int, int]:
     middle = (ask + bid) // 2
     half = max(1, round(middle * _or(wishes.rate, 0.01) / 2))
     return middle + half, middle - half
+
+
+def _far(ask: int, bid: int, wishes: Wishes) -> tuple[int, int]:
+    factor = _or(wishes.rate, 0.1)
+    return max(2, round(ask * factor)), max(1, round(bid * factor))
 
 
 def _crossed(ask: int, bid: int, _wishes: Wishes) -> tuple[int, int]:
@@ -308,8 +347,27 @@ KINDS: Mapping[str, Kind] = {
     "busy": Kind(sentence="Status BUSY and a raised minimum amount.", change=_status("BUSY", "0.01"), endpoints=STATUS),
     "halt": Kind(sentence="Status HALT.", change=_status("HALT", "0.0001"), endpoints=STATUS),
     "orders-stopped": Kind(sentence="The pair takes no orders.", change=_pair({"stop_order": True}), endpoints=PAIRS),
+    "market-stopped": Kind(
+        sentence="The pair takes no market orders.", change=_pair({"stop_market_order": True}), endpoints=PAIRS
+    ),
+    "pair-disabled": Kind(sentence="The pair is not enabled.", change=_pair({"is_enabled": False}), endpoints=PAIRS),
     "stops-stopped": Kind(sentence="The pair takes no stop orders.", change=_pair({"stop_stop_order": True}), endpoints=PAIRS),
     "wide-spread": Kind(sentence="A spread of 1 %, or the rate asked for.", change=_book(_wide), endpoints=BOOK),
+    "far-book": Kind(sentence="A book at a tenth of the price, or the share asked for.", change=_book(_far), endpoints=BOOK),
+    "cached": Kind(
+        sentence="The answer of 40 seconds ago, or of as many as asked for; only its own timestamp tells.",
+        change=_unchanged,
+        endpoints=CANDLES | BOOK | BREAK,
+        earlier_seconds=40.0,
+    ),
+    "future": Kind(
+        sentence="The answer's own timestamp is a day ahead, or as many seconds as asked for.", change=_of_the_future
+    ),
+    "candle-spike": Kind(
+        sentence="A recent candle with its high times ten, or its low where the factor asked for is below one.",
+        change=_candles(_spike),
+        endpoints=CANDLES,
+    ),
     "crossed-book": Kind(sentence="The best bid above the best ask.", change=_book(_crossed), endpoints=BOOK),
 }
 """Every fault by its name."""

@@ -109,6 +109,9 @@ class Exchange:
         self.status: dict[str, Any] = {"pair": "btc_jpy", "status": "NORMAL", "min_amount": "0.0001"}
         self.pair: dict[str, Any] = dict(PAIR)
         self.ahead_ms = 0
+        self.cached_ms = 0
+        self.stamp: Callable[[int, int], int] = lambda now, end: now
+        self.sequence = "1"
         self.date: Callable[[], str | None] = self.current_date
         self._faults: list[tuple[re.Pattern[str], Answer | Callable[[], Answer], list[int]]] = []
 
@@ -136,13 +139,16 @@ class Exchange:
                 return answer() if callable(answer) else answer
         now = self.clock.now_ms() + self.ahead_ms
         if path == PATHS["book"]:
-            return enveloped({"asks": [["10001000", "0.5"]], "bids": [["9999000", "0.7"]], "timestamp": now, "sequenceId": "1"})
+            return enveloped(
+                {"asks": [["10001000", "0.5"]], "bids": [["9999000", "0.7"]], "timestamp": now, "sequenceId": self.sequence}
+            )
         if path == PATHS["circuit_break_mode"]:
             return enveloped({"mode": self.mode, "timestamp": now})
         if path == PATHS["status"]:
             return enveloped({"statuses": [{"pair": "eth_jpy"}, self.status]})
         if path == PATHS["rules"]:
             return enveloped({"pairs": [{"name": "eth_jpy"}, self.pair]})
+        now -= self.cached_ms
         found = re.fullmatch(r"/btc_jpy/candlestick/(\w+)/(\d+)", path)
         return self.candles(found[1], found[2], now) if found else refused(10000, 404)
 
@@ -156,7 +162,8 @@ class Exchange:
         assert (file.name, file.start) == (name, start)
         rows = [self.candle(kind, at, now) for at in range(max(start, self.first_at), min(file.end, now + 1), timeframe.ms)]
         rows = [row for row in rows if (kind, row[5]) not in self.holes]
-        return enveloped({"candlestick": [{"type": kind, "ohlcv": rows}], "timestamp": now}) if rows else refused(10000, 404)
+        stamp = self.stamp(now, file.end)
+        return enveloped({"candlestick": [{"type": kind, "ohlcv": rows}], "timestamp": stamp}) if rows else refused(10000, 404)
 
     def candle(self, kind: str, at: int, now: int) -> list[Any]:
         """One candle; every fifth is flat without volume; the forming one will still change."""
@@ -230,11 +237,11 @@ class World:
         )
         return BitbankFeed(settings, self.clock, CandleWindows(self.bucket), jitter=lambda: 0.5, sleep=self.sleeps.append)
 
-    def at(self, now: int) -> Market:
+    def at(self, now: int, *, may_enter: bool = False) -> Market:
         """Move the clock and fetch."""
         self.clock._now_ms = now
         self.exchange.forget()
-        return self.feed.fetch(now)
+        return self.feed.fetch(now, may_enter=may_enter)
 
     def window(self, timeframe: Timeframe) -> Candles:
         stored = CandleWindows(self.bucket).load(timeframe)
@@ -391,7 +398,7 @@ def test_the_market_tells_book_rules_mode_and_status(at_noon):
     [
         ("VERY_BUSY", (Reason.EXCHANGE_BUSY, True)),
         ("HALT", (Reason.EXCHANGE_HALTED, True)),
-        ("ODD", (Reason.DATA_BROKEN, True)),
+        ("ODD", (Reason.STATUS_UNKNOWN, True)),
     ],
 )
 def test_a_status_that_is_not_normal_forbids_entries(at_noon, status, issue):
@@ -632,6 +639,14 @@ def test_a_window_with_impossible_candles_is_rebuilt_and_reported(at_noon):
 
 # Broken answers, each for each part of the market
 
+UNKNOWN = None
+"""Of the exchange itself nothing is known: the part that could not be read gives the reason."""
+REASONS = {
+    "book": Reason.BOOK_MISSING,
+    "circuit_break_mode": Reason.MODE_UNKNOWN,
+    "status": Reason.STATUS_UNKNOWN,
+    "rules": Reason.RULES_UNKNOWN,
+}
 BROKEN_200 = {
     "html": HTML,
     "empty": raw(b"", kind="application/json"),
@@ -646,22 +661,29 @@ BROKEN_200 = {
     "success-0": raw(b'{"success":0,"data":{}}', kind="application/json"),
 }
 OTHERWISE_BROKEN = {
-    "empty-data": (enveloped({}), Reason.DATA_BROKEN, 1),
+    "empty-data": (enveloped({}), UNKNOWN, 3),
+    "wrong-kinds": (
+        enveloped({"mode": 7, "statuses": {}, "pairs": "btc_jpy", "asks": 1, "bids": 1, "timestamp": "now"}),
+        UNKNOWN,
+        3,
+    ),
+    "nothing-in-it": (enveloped(dict.fromkeys(("mode", "statuses", "pairs", "asks", "bids", "timestamp"))), UNKNOWN, 3),
+    "another-pair": (enveloped({"statuses": [{"pair": "eth_jpy"}], "pairs": [{"name": "eth_jpy"}]}), UNKNOWN, 3),
     "429-json": (refused(10009, 429), Reason.EXCHANGE_BUSY, 3),
     "429-empty-json": (raw(b"{}", status=429, kind="application/json"), Reason.EXCHANGE_BUSY, 3),
     "429-text": (raw(b"Too Many Requests", status=429, kind="text/plain"), Reason.EXCHANGE_BUSY, 3),
     "200-10009": (refused(10009, 200), Reason.EXCHANGE_BUSY, 3),
     "503-busy": (refused(10008, 503), Reason.EXCHANGE_BUSY, 3),
-    "500-json": (refused(10001, 500), Reason.DATA_MISSING, 3),
-    "500-html": (raw(b"<html>", status=500), Reason.DATA_MISSING, 3),
-    "502-html": (raw(b"<html>", status=502), Reason.DATA_MISSING, 3),
-    "403-html": (raw(b"<html>", status=403), Reason.DATA_MISSING, 1),
+    "500-json": (refused(10001, 500), UNKNOWN, 3),
+    "500-html": (raw(b"<html>", status=500), UNKNOWN, 3),
+    "502-html": (raw(b"<html>", status=502), UNKNOWN, 3),
+    "403-html": (raw(b"<html>", status=403), UNKNOWN, 1),
     "maintenance": (refused(10007, 503), Reason.EXCHANGE_HALTED, 1),
-    "not-found": (refused(10000, 404), Reason.DATA_MISSING, 1),
-    "unknown-code": (refused(99999, 400), Reason.DATA_MISSING, 1),
-    "short-body": (enveloped({"mode": "NONE"}, X_Cut="1"), Reason.DATA_MISSING, 3),
+    "not-found": (refused(10000, 404), UNKNOWN, 1),
+    "unknown-code": (refused(99999, 400), UNKNOWN, 1),
+    "short-body": (enveloped({"mode": "NONE"}, X_Cut="1"), UNKNOWN, 3),
 }
-EVERY_BREAK = {name: (answer, Reason.DATA_BROKEN, 3) for name, answer in BROKEN_200.items()} | OTHERWISE_BROKEN
+EVERY_BREAK = {name: (answer, UNKNOWN, 3) for name, answer in BROKEN_200.items()} | OTHERWISE_BROKEN
 
 
 @pytest.mark.parametrize("name", EVERY_BREAK)
@@ -673,7 +695,7 @@ def test_a_broken_part_is_an_issue_and_the_rest_is_there(briefly, name):
         briefly.feed = briefly.new_feed()  # forgets the rules, so that they are read too
         briefly.exchange.fail(f"^{path}$", answer)
         market = briefly.at(NOW + 180_000)
-        assert reasons(market) == [(reason, True)], part
+        assert reasons(market) == [(reason or REASONS[part], True)], part
         assert market.issues[0].context["what"] == part
         assert "\n" not in market.issues[0].context["detail"]
         assert len(market.candles[Timeframe.M15]) == 40
@@ -697,7 +719,7 @@ def test_a_fault_that_passes_is_not_even_noticed(briefly, part):
 def test_every_field_of_an_answer_that_is_used_is_missed(briefly):
     wanted = {
         "book": ["asks", "bids", "timestamp"],
-        "circuit_break_mode": ["mode"],
+        "circuit_break_mode": ["mode", "timestamp"],
         "status": ["statuses"],
         "rules": ["pairs"],
     }
@@ -711,12 +733,12 @@ def test_every_field_of_an_answer_that_is_used_is_missed(briefly):
             del data[name]
             briefly.exchange.fail(f"^{PATHS[part]}$", enveloped(data))
             market = briefly.at(NOW + 180_000)
-            assert reasons(market) == [(Reason.DATA_BROKEN, True)]
+            assert reasons(market) == [(REASONS[part], True)]
             assert f"{name} is missing" in market.issues[0].context["detail"]
             briefly.exchange.heal()
             briefly.feed.close()
             tried += 1
-    assert tried == 6
+    assert tried == 7
 
 
 def test_rules_that_cannot_be_renewed_are_used_for_another_hour(briefly):
@@ -724,10 +746,10 @@ def test_rules_that_cannot_be_renewed_are_used_for_another_hour(briefly):
     briefly.at(NOW)
     briefly.exchange.fail(PATHS["rules"], HTML)
     market = briefly.at(NOW + 61 * MINUTE)
-    assert reasons(market) == [(Reason.DATA_BROKEN, False)]
+    assert reasons(market) == [(Reason.RULES_UNKNOWN, False)]
     assert market.rules.max_market_lots == 30_000
     market = briefly.at(NOW + 121 * MINUTE)
-    assert reasons(market) == [(Reason.DATA_BROKEN, True)]
+    assert reasons(market) == [(Reason.RULES_UNKNOWN, True)]
     assert market.rules.max_market_lots == 30_000
 
 
@@ -752,7 +774,7 @@ def test_nothing_sleeps_or_asks_past_the_deadline(briefly):
     briefly.exchange.fail(PATHS["circuit_break_mode"], HTML)
     market = briefly.feed.fetch(NOW, deadline=time.monotonic() + 0.6)
     assert briefly.sleeps == []  # the first back-off would take 0.75 s
-    assert (Reason.DATA_BROKEN, True) in reasons(market)
+    assert (Reason.MODE_UNKNOWN, True) in reasons(market)
     asked = len(briefly.exchange.asked)
     too_late = briefly.new_feed().fetch(NOW, deadline=time.monotonic() - 1)
     assert "no time was left" in too_late.issues[0].context["detail"]
@@ -774,7 +796,7 @@ def test_an_answer_that_takes_longer_than_the_deadline_is_cut_off(briefly):
     began = time.monotonic()
     market = briefly.feed.fetch(NOW + MINUTE, deadline=began + 0.5)
     assert time.monotonic() - began < 0.95
-    assert reasons(market) == [(Reason.DATA_MISSING, True)]
+    assert reasons(market) == [(Reason.BOOK_MISSING, True)]
     assert "did not answer in time" in market.issues[0].context["detail"]
 
 
@@ -799,13 +821,209 @@ def test_without_the_exchange_a_stored_window_is_still_told(briefly):
     market = feed.fetch(NOW + HOUR)
     assert len(market.candles[Timeframe.M15]) == 40
     assert market.book is None
-    assert {reason for reason, forbids in reasons(market) if forbids} == {Reason.DATA_MISSING, Reason.DATA_STALE}
+    found = {reason for reason, forbids in reasons(market) if forbids}
+    assert found == {*REASONS.values(), Reason.DATA_MISSING, Reason.DATA_STALE}
     assert market.clock_skew_ms is None
 
 
 def test_a_book_that_stood_still_is_stale(briefly):
     briefly.exchange.fail(PATHS["book"], enveloped({"asks": [["2", "1"]], "bids": [["1", "1"]], "timestamp": NOW - 61_000}))
-    assert reasons(briefly.at(NOW)) == [(Reason.DATA_STALE, True)]
+    assert reasons(briefly.at(NOW)) == [(Reason.BOOK_STALE, True)]
+
+
+# Answers of another time
+
+
+@pytest.mark.parametrize("cached_seconds", [11, 40, 600])
+@pytest.mark.parametrize(("close", "kinds"), [((2026, 2, 11, 12, 15), ["15min"]), ((2026, 2, 11, 16), ["15min", "4hour"])])
+def test_the_candle_of_a_cached_answer_is_not_taken_until_a_fresh_one_comes(at_noon, close, kinds, cached_seconds):
+    at_noon.at(NOW)
+    now = ms(*close) + 10_000
+    at_noon.at(now - 180_000)
+    at_noon.exchange.cached_ms = cached_seconds * 1000
+    market = at_noon.at(now)
+    assert (Reason.DATA_STALE, True) in reasons(market)
+    assert {reason for reason, _ in reasons(market)} == {Reason.DATA_STALE}
+    assert Counter(file.split("/")[0] for file in at_noon.exchange.candle_files()) == dict.fromkeys(kinds, 3)  # asked again
+    for kind, timeframe in (("15min", Timeframe.M15), ("4hour", Timeframe.H4)):
+        candles = market.candles[timeframe]
+        last = int(candles.opened_at[-1])
+        assert last + timeframe.ms < now - 10_000 or kind not in kinds
+        assert np.array_equal(table(candles.tail(20)), expected(kind, timeframe, last, 20, at_noon.exchange, now))
+    at_noon.exchange.cached_ms = 0
+    healed = at_noon.at(now + 180_000)
+    assert healed.issues == ()
+    assert int(healed.candles[Timeframe.M15].closed_at[-1]) == ms(*close)
+
+
+def test_an_answer_that_is_stale_once_is_only_asked_for_again(at_noon):
+    at_noon.at(NOW)
+    now = ms(2026, 2, 11, 12, 15, 10)
+    at_noon.exchange.fail("15min/", lambda: at_noon.exchange.candles("15min", "20260211", now - 40_000), times=2)
+    market = at_noon.at(now)
+    assert market.issues == ()
+    assert market.candles[Timeframe.M15].closed_at[-1] == ms(2026, 2, 11, 12, 15)
+    assert at_noon.exchange.candle_files() == ["15min/20260211"] * 3
+
+
+def test_a_stale_answer_at_the_roll_leaves_no_hole_behind():
+    with world(ms(2026, 2, 11, 23, 50)) as at:
+        at.at(ms(2026, 2, 11, 23, 50))
+        at.exchange.cached_ms = 40_000
+        market = at.at(ms(2026, 2, 12, 0, 0, 10))
+        assert (Reason.DATA_STALE, True) in reasons(market)
+        assert market.candles[Timeframe.M15].closed_at[-1] == ms(2026, 2, 11, 23, 45)
+        at.exchange.cached_ms = 0
+        at.exchange.fail("15min/20260211", lambda: at.exchange.candles("15min", "20260211", ms(2026, 2, 11, 23, 58)))
+        market = at.at(ms(2026, 2, 12, 0, 15, 10))  # today's file is whole, yesterday's is an old answer
+        assert market.candles[Timeframe.M15].closed_at[-1] == ms(2026, 2, 11, 23, 45)
+        assert (Reason.DATA_STALE, True) in reasons(market)
+        at.exchange.heal()
+        market = at.at(ms(2026, 2, 12, 0, 30, 10))
+        assert market.issues == ()
+        assert (np.diff(market.candles[Timeframe.M15].opened_at) == Timeframe.M15.ms).all()
+
+
+@pytest.mark.parametrize("before_ms", [1, 69, 341])
+def test_a_past_file_is_stamped_in_its_own_period_as_bitbank_does(before_ms):
+    """Its own examples say 23:59:59.931 and 23:59:59.659 for files of past days."""
+    with world(ms(2026, 2, 11, 23, 50)) as at:
+        at.exchange.stamp = lambda now, end: min(now, end - before_ms)
+        at.at(ms(2026, 2, 11, 23, 50))
+        market = at.at(ms(2026, 2, 12, 0, 0, 10))
+        assert market.issues == ()
+        assert market.candles[Timeframe.M15].closed_at[-1] == ms(2026, 2, 12)
+        assert market.candles[Timeframe.H4].closed_at[-1] == ms(2026, 2, 12)
+        minutes = at.feed.minutes(ms(2026, 2, 11), ms(2026, 2, 12))
+        assert len(minutes) == 1_440
+        archive = CandleArchive(at.bucket)
+        collect(at.feed, archive, Timeframe.M15, ms(2026, 2, 10), ms(2026, 2, 12))
+        assert archive.complete(Timeframe.M15) == {"20260210", "20260211"}
+
+
+@pytest.mark.parametrize("cached_seconds", [11, 40, 119])
+def test_a_minute_of_a_cached_answer_is_never_settled_from(at_noon, cached_seconds):
+    at_noon.clock._now_ms = ms(2026, 2, 11, 11, 58, 10)
+    at_noon.exchange.cached_ms = cached_seconds * 1000
+    with pytest.raises(Unavailable, match="before its last candle closed"):
+        at_noon.feed.minutes(ms(2026, 2, 11, 11), NOW)
+    assert at_noon.exchange.candle_files() == ["1min/20260211"] * 3
+    at_noon.exchange.cached_ms = 0
+    minutes = at_noon.feed.minutes(ms(2026, 2, 11, 11), NOW)
+    assert minutes.closed_at[-1] == ms(2026, 2, 11, 11, 58)
+
+
+def test_with_a_clock_that_is_ahead_the_minutes_end_with_the_exchanges_own(at_noon):
+    at_noon.clock._now_ms = ms(2026, 2, 11, 11, 58, 20)
+    at_noon.exchange.ahead_ms = -30_000  # for the exchange it is 11:57:50
+    minutes = at_noon.feed.minutes(ms(2026, 2, 11, 11), NOW)
+    assert minutes.closed_at[-1] == ms(2026, 2, 11, 11, 57)
+
+
+def test_a_cached_answer_of_yesterday_does_not_complete_an_archive():
+    with world(ms(2026, 2, 12, 0, 0, 20)) as at:
+        archive = CandleArchive(at.bucket)
+        at.exchange.cached_ms = 3_600_000
+        done = collect(at.feed, archive, Timeframe.M15, ms(2026, 2, 11), ms(2026, 2, 12))
+        assert (done.candles, archive.complete(Timeframe.M15)) == (92, frozenset())
+        at.exchange.cached_ms = 0
+        at.feed = at.new_feed()
+        done = collect(at.feed, archive, Timeframe.M15, ms(2026, 2, 11), ms(2026, 2, 12))
+        assert (done.candles, archive.complete(Timeframe.M15)) == (96, frozenset({"20260211"}))
+
+
+def test_an_older_answer_after_a_newer_one_takes_nothing_back(at_noon):
+    at_noon.at(NOW)
+    changed = ms(2026, 2, 11, 11)
+    before = at_noon.at(NOW + 15 * MINUTE)
+    at_noon.exchange.changed["15min", changed] = 5_000  # what the exchange had said before it corrected itself
+    at_noon.exchange.cached_ms = 16 * MINUTE
+    market = at_noon.at(NOW + 30 * MINUTE)
+    assert (Reason.DATA_STALE, True) in reasons(market)
+    assert (Reason.DATA_BROKEN, False) not in reasons(market)
+    assert np.array_equal(table(market.candles[Timeframe.M15]), table(before.candles[Timeframe.M15]))
+
+
+@pytest.mark.parametrize("seconds", [-3_600, -61, 3, 3_600, 86_400])
+def test_a_book_of_another_moment_is_not_there_at_all(briefly, seconds):
+    briefly.at(NOW)
+    book = {"asks": [["10001000", "1"]], "bids": [["9999000", "1"]], "timestamp": NOW + MINUTE + seconds * 1000}
+    briefly.exchange.fail(PATHS["book"], enveloped(book))
+    market = briefly.at(NOW + MINUTE)
+    assert reasons(market) == [(Reason.BOOK_STALE, True)]
+    assert market.book is None
+    assert briefly.exchange.asked.count(PATHS["book"]) == 3
+    briefly.exchange.heal()
+    briefly.exchange.fail(PATHS["book"], enveloped(book), times=2)
+    assert briefly.at(NOW + MINUTE).issues == ()
+
+
+@pytest.mark.parametrize("part", ["circuit_break_mode", "15min"])
+@pytest.mark.parametrize("seconds", [3, 86_400])
+def test_an_answer_of_the_future_is_refused_like_a_broken_one(briefly, part, seconds):
+    briefly.at(NOW)
+    later = NOW + 15 * MINUTE
+
+    def ahead() -> Answer:
+        status, headers, body = (
+            briefly.exchange.candles("15min", "20260211", later)
+            if part == "15min"
+            else enveloped({"mode": "NONE", "timestamp": later})
+        )
+        told = json.loads(body)
+        told["data"]["timestamp"] += seconds * 1000
+        return status, headers, json.dumps(told).encode()
+
+    briefly.exchange.fail(PATHS.get(part, part), ahead)
+    market = briefly.at(later)
+    assert (REASONS.get(part, Reason.DATA_BROKEN), True) in reasons(market)
+    assert any("ahead of the present" in issue.context.get("detail", "") for issue in market.issues)
+
+
+def test_a_book_whose_number_goes_back_is_refused_once_and_a_new_count_is_believed(briefly):
+    briefly.exchange.sequence = "900"
+    assert briefly.at(NOW).issues == ()
+    briefly.exchange.sequence = "899"
+    assert reasons(briefly.at(NOW + MINUTE)) == [(Reason.BOOK_STALE, True)]
+    assert briefly.at(NOW + 2 * MINUTE).issues == ()
+
+
+# The rules of this minute
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"is_enabled": False}, ("enabled", False)),
+        ({"stop_order": True}, ("enabled", False)),
+        ({"stop_stop_order": True}, ("stop_orders", False)),
+        ({"stop_market_order": True}, ("market_orders", False)),
+        ({"stop_buy_order": True}, ("long_opens", False)),
+        ({"market_max_amount": "2"}, ("max_market_lots", 20_000)),
+        ({"unit_amount": "0.0005"}, ("min_lots", 5)),
+    ],
+)
+def test_whoever_may_enter_knows_what_the_exchange_says_now(briefly, change, told):
+    name, value = told
+    before = briefly.at(NOW, may_enter=True)
+    assert getattr(before.rules, name) != value
+    briefly.exchange.pair |= change
+    quiet = briefly.at(NOW + 180_000)
+    assert getattr(quiet.rules, name) == getattr(before.rules, name)
+    assert PATHS["rules"] not in briefly.exchange.asked
+    market = briefly.at(NOW + 180_000, may_enter=True)
+    assert getattr(market.rules, name) == value
+    assert briefly.exchange.asked.count(PATHS["rules"]) == 1
+
+
+def test_rules_that_cannot_be_read_now_forbid_what_they_are_needed_for(briefly):
+    briefly.exchange.pair |= {"market_max_amount": "3"}
+    briefly.at(NOW, may_enter=True)
+    briefly.exchange.fail(PATHS["rules"], HTML)
+    assert briefly.at(NOW + 180_000).issues == ()
+    market = briefly.at(NOW + 180_000, may_enter=True)
+    assert reasons(market) == [(Reason.RULES_UNKNOWN, True)]
+    assert market.rules.max_market_lots == 30_000  # for what is held, the last known ones
 
 
 # Clocks
@@ -857,7 +1075,7 @@ def test_a_senseless_date_header_measures_nothing(briefly, date):
 def test_a_date_from_a_cache_measures_nothing(briefly):
     briefly.exchange.ahead_ms = -3_600_000
     briefly.exchange.fail(".*", lambda: enveloped({"mode": "NONE"}, Age="3600"))
-    briefly.feed._rest.read("public", "{pair}/circuit_break_info", {"pair": "btc_jpy"})
+    briefly.feed._rest.read("public", "{pair}/circuit_break_info", dict, {"pair": "btc_jpy"})
     assert briefly.feed._rest.skew.ms is None
 
 
@@ -896,7 +1114,7 @@ def test_minutes_that_cannot_be_had_are_an_error_and_never_a_hole(at_noon):
         at_noon.feed.minutes(ms(2026, 2, 9), NOW)
     at_noon.exchange.heal()
     at_noon.exchange.fail("1min/20260210", enveloped({}))
-    with pytest.raises(BadData, match="candlestick is missing"):
+    with pytest.raises(BadData, match="timestamp is missing"):
         at_noon.feed.minutes(ms(2026, 2, 9), NOW)
     at_noon.exchange.heal()
     assert len(at_noon.feed.minutes(ms(2026, 2, 9), ms(2026, 2, 10))) == 1_440

@@ -88,7 +88,7 @@ def test_a_quiet_tick_asks_three_questions_as_the_sandbox_counts_them(bot):
     bot.feed.fetch(NOW)
     bot.sandbox.forget_requests()
     before = bot.feed.requests
-    market = bot.feed.fetch(NOW + MINUTE)
+    market = bot.feed.fetch(NOW + MINUTE, may_enter=False)
     assert bot.sandbox.requests() == {"circuit_break_info": 1, "status": 1, "depth": 1}
     assert bot.feed.requests - before == 3
     assert market.book is not None
@@ -104,12 +104,12 @@ def test_minutes_are_the_sandboxs_own(bot):
     assert len(minutes) > 1_000
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", sorted(set(KINDS) - {"candle-spike"}))
 def test_no_fault_of_the_sandbox_puts_a_wrong_candle_into_the_window(bot, name):
     """Whatever is wrong: candles are true or absent, the fault is an issue or without effect, and afterwards all is well."""
     bot.feed.fetch(NOW)
     bot.move(NOW + 8 * MINUTE)  # a candle of both timeframes has closed
-    bot.sandbox.faults.add(Fault(name=name, seconds=0.6 if name in {"slow", "stall"} else None))
+    bot.sandbox.faults.add(Fault(name=name, seconds={"slow": 0.6, "stall": 0.6, "cached": 540.0}.get(name)))
     market = None
     with suppress(Unavailable):  # nothing at all could be had
         market = bot.fresh().fetch(bot.clock.now_ms())
@@ -119,7 +119,8 @@ def test_no_fault_of_the_sandbox_puts_a_wrong_candle_into_the_window(bot, name):
             rows = np.isin(candles.opened_at, wanted.opened_at)
             assert rows.all()
             assert len(differing(candles, wanted)) == 0
-        harmless = {"wide-spread", "crossed-book", "orders-stopped", "stops-stopped", "missing-field"}
+        harmless = {"wide-spread", "crossed-book", "far-book", "missing-field"}
+        harmless |= {"orders-stopped", "stops-stopped", "market-stopped", "pair-disabled"}
         assert market.issues or name in harmless
     assert bot.sandbox.faults.fired(name) > 0
     bot.sandbox.faults.clear()

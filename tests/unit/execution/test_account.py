@@ -215,7 +215,7 @@ def test_closes_may_not_exceed_the_position_but_a_second_full_stop_may_stand(wor
 def test_a_market_order_needs_a_price_from_somewhere(world):
     held = replace(world.held(entry=1_000_000, stop=None, target=None), last_price=None)
     after, outcome = accounts.placed(held, world.close(), book=None, now_ms=world.t0 + 61_000, rules=world.rules)
-    assert refusal(outcome)[0] is Reason.DATA_MISSING
+    assert refusal(outcome)[0] is Reason.BOOK_MISSING
     assert after is held
     priced = replace(held, last_price=1_000_000)
     _, outcome = accounts.placed(priced, world.close(), book=None, now_ms=world.t0 + 61_000, rules=world.rules)
@@ -224,7 +224,7 @@ def test_a_market_order_needs_a_price_from_somewhere(world):
     blind = world.account()
     assert isinstance(accounts.placed(blind, world.entry(990_000), book=None, now_ms=world.t0, rules=world.rules)[1], Accepted)
     market = world.entry(None, kind=OrderKind.MARKET, post_only=False)
-    assert refusal(accounts.placed(blind, market, book=None, now_ms=world.t0, rules=world.rules)[1])[0] is Reason.DATA_MISSING
+    assert refusal(accounts.placed(blind, market, book=None, now_ms=world.t0, rules=world.rules)[1])[0] is Reason.BOOK_MISSING
 
 
 def test_a_market_entry_fills_at_once_and_carries_its_bracket(world):

@@ -191,8 +191,6 @@ def test_what_halts_entries_halts_growing_until_the_next_4h_close_and_nothing_el
     [
         (Reason.MODEL_MISSING, {"given": signal(model=None)}),
         (Reason.WARMING_UP, {"given": signal(warm=False)}),
-        (Reason.SIDE_NOT_ALLOWED, {"rules": PairRules(long_opens=False)}),
-        (Reason.DATA_MISSING, {"book": None}),
         (Reason.DATA_HOLE, {"issues": (Issue(reason=Reason.DATA_HOLE, forbids_entry=True),)}),
         (Reason.MARGIN_INSUFFICIENT, {"who": account(available_jpy=Decimal(0))}),
     ],
@@ -202,9 +200,17 @@ def test_a_denial_that_will_not_pass_ends_the_growth(reason, more) -> None:
     assert (told.action, told.reason, told.goal) == (Action.DENY, reason, Goal(lots=0, as_of=AT))
 
 
-def test_a_denial_that_may_pass_leaves_the_goal_to_the_next_tick() -> None:
-    told = decided(issues=(Issue(reason=Reason.SPREAD_CRITICAL, forbids_entry=True),))
-    assert (told.action, told.reason) == (Action.DENY, Reason.SPREAD_CRITICAL)
+@pytest.mark.parametrize(
+    ("reason", "more"),
+    [
+        (Reason.SPREAD_CRITICAL, {"issues": (Issue(reason=Reason.SPREAD_CRITICAL, forbids_entry=True),)}),
+        (Reason.SIDE_SUSPENDED, {"rules": PairRules(long_opens=False)}),
+        (Reason.BOOK_MISSING, {"book": None}),
+    ],
+)
+def test_a_denial_that_may_pass_leaves_the_goal_to_the_next_tick(reason, more) -> None:
+    told = decided(**more)
+    assert (told.action, told.reason) == (Action.DENY, reason)
     assert told.goal == Goal(lots=1_000, as_of=AT, since=AT)
     waits = decided(who=account(entry_resting=True))
     assert (waits.action, waits.reason, waits.goal) == (Action.HOLD, Reason.ENTRY_RESTING, told.goal)

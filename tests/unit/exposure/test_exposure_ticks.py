@@ -216,7 +216,7 @@ class Silent:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
-    def fetch(self, now_ms: int, *, deadline: float | None = None) -> Market:
+    def fetch(self, now_ms: int, *, deadline: float | None = None, may_enter: bool = True) -> Market:
         raise Unavailable("the public host is silent")
 
 

@@ -25,7 +25,7 @@ def test_a_calm_market_has_none(desk):
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
-        ({"book": None}, (Reason.DATA_MISSING, True)),
+        ({"book": None}, (Reason.BOOK_MISSING, True)),
         ({"book": Book(as_of=0, bid=10, ask=10)}, (Reason.BOOK_CROSSED, True)),
         ({"book": book(29_998)}, None),
         ({"book": book(30_000)}, (Reason.SPREAD_WARNING, False)),

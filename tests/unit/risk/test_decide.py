@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from shared.money import LOT_BTC, notional_jpy
-from shared.reasons import Reason
+from shared.reasons import DENIALS, TRANSIENT, Reason
 from shared.risk import sizing
 from shared.risk.rules import RULES
 from shared.types import Action, Barriers, Book, Entry, Issue, PairRules, Position, PositionPlan, Side
@@ -45,13 +45,14 @@ def spoiled(desk):
         Reason.DATA_HOLE: {"issues": forbidden},
         Reason.NO_CONSENSUS: {"signal": replace(signal, side=None)},
         Reason.SIDE_NOT_ALLOWED: {"signal": desk.short()},
+        Reason.SIDE_SUSPENDED: {"rules": PairRules(long_opens=False)},
         Reason.MODEL_MISSING: {"signal": replace(signal, p_upper=None)},
         Reason.MODEL_MISMATCH: {"signal": replace(signal, barriers=None)},
         Reason.MODEL_INVALID: {"signal": replace(signal, p_upper=0.9)},
         Reason.VOTE_VETOED: {"signal": replace(signal, p_vote=0.49), "settings": desk.settings(risk={"veto_below": 0.5})},
         Reason.DECISION_EXPIRED: {"now_ms": desk.closed_at + 600_001},
         Reason.ATTEMPTS_USED: {"account": replace(account, attempts_used=2)},
-        Reason.DATA_MISSING: {"book": None},
+        Reason.BOOK_MISSING: {"book": None},
         Reason.DATA_BROKEN: {"signal": replace(signal, atr_jpy=0.0)},
         Reason.PROBABILITY_BELOW: {"settings": desk.settings(risk={"entry": "threshold", "min_probability": 0.61})},
         Reason.EDGE_BELOW_COST: {"signal": replace(signal, p_lower=0.4, p_upper=0.4)},
@@ -87,7 +88,7 @@ def test_every_reason_is_reached_with_its_action(desk):
         assert decision.as_of == desk.closed_at
         assert (decision.lots > 0) is (decision.action is not Action.DENY and reason is not Reason.ENTRY_RESTING)
         reached += 1
-    assert reached == 26
+    assert reached == 27
     assert len(RULES) == 15
 
 
@@ -161,13 +162,31 @@ def test_the_first_forbidding_issue_is_the_reason_and_all_are_told(desk):
     assert desk.decide(issues=warned).action is Action.ENTER
 
 
+def test_an_issue_that_closes_the_candle_is_the_reason_wherever_it_stands(desk):
+    """Both orders of every pair of one that may pass and one that will not."""
+    pairs = 0
+    for passing in TRANSIENT:
+        for final in set(DENIALS) - TRANSIENT:
+            both = [Issue(reason=reason, forbids_entry=True) for reason in (passing, final)]
+            assert desk.decide(issues=both).reason is final
+            assert desk.decide(issues=both[::-1]).reason is final
+            pairs += 1
+    assert pairs >= 300
+
+
+def test_a_minimum_that_a_busy_exchange_raised_may_pass(desk):
+    small = replace(desk.account, capital_jpy=Decimal(500))
+    assert desk.decide(account=small).reason is Reason.SIZE_BELOW_MINIMUM
+    assert desk.decide(account=small, rules=PairRules(status="BUSY")).reason is Reason.EXCHANGE_BUSY
+
+
 def test_sides_follow_settings_account_and_exchange(desk):
     both = desk.settings(sides="both")
     assert desk.decide(signal=desk.short(), settings=both).side is Side.SHORT
     shut = {"settings": both, "rules": PairRules(short_opens=False)}
-    assert desk.decide(signal=desk.short(), **shut).reason is Reason.SIDE_NOT_ALLOWED
+    assert desk.decide(signal=desk.short(), **shut).reason is Reason.SIDE_SUSPENDED
     assert desk.decide(**shut).action is Action.ENTER
-    assert desk.decide(rules=PairRules(long_opens=False)).reason is Reason.SIDE_NOT_ALLOWED
+    assert desk.decide(rules=PairRules(long_opens=False)).reason is Reason.SIDE_SUSPENDED
     spot = replace(desk.settings(account="spot"), sides="both")  # settings refuse this; the rule does not rely on it
     assert desk.decide(signal=desk.short(), settings=spot).reason is Reason.SIDE_NOT_ALLOWED
     assert desk.decide(settings=desk.settings(account="spot")).action is Action.ENTER
