@@ -245,6 +245,7 @@ class Story:
             coming = self.minutes.rows(int((self.minutes.opened_at < self.now).sum()), None).rows(0, 6)
             turns = coming.low if side is Side.LONG else coming.high
             entry = int(self.dice.choice(turns)) if len(turns) else entry
+        around = price if way < 0.15 else entry  # else a stop may lie beyond the market from the beginning
         most = int(accounts.available_jpy(self.account, price, self.now) * 10_000 / price)
         fitting = self.dice.randint(max(1, most // 20), max(1, most))
         held = self.account.lots(side)
@@ -259,8 +260,8 @@ class Story:
             price=None if kind is OrderKind.MARKET else entry,
             post_only=way >= 0.2,
             expires_at=self.now + self.dice.randint(10_000, 400_000),
-            stop_price=entry - side.sign * reach,
-            target_price=entry + side.sign * max(2, int(reach * farther)),
+            stop_price=around - side.sign * reach,
+            target_price=around + side.sign * max(2, int(reach * farther)),
         )
         if self.place(intent) and not held:
             self.plans[side] = PositionPlan(
@@ -298,5 +299,6 @@ def play(seed: int, cuts: Cuts = "minutes", *, setting: int | None = None) -> tu
     for trade in story.account.trades:
         counts[f"{story.kind} {trade.side} {trade.reason}"] += 1
         counts["parts"] += not trade.ends_position
+        counts["stopped where it entered"] += trade.reason is Reason.EXIT_STOP and trade.opened_at == trade.closed_at
     counts["open at the end"] += bool(story.account.positions)
     return story.account, counts

@@ -8,6 +8,7 @@ Paper exchange, sandbox and replay share these rules. Each errs on the expensive
 * A stop fires at the first point at or beyond its trigger and fills whole, as taker: at its trigger where the path ran
   through it, at the point where a candle opened beyond it (a gap), half the spread and the slippage worse than that.
 * Where stop and target lie in one candle, from the moment the position lives, the stop wins.
+* A stop that is born beyond the market (the entry itself traded there) fires at once, where the market is.
 * The stop is live in the entry's own segment: what carried the price through the entry may carry it on through the stop.
 """
 

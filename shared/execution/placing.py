@@ -66,7 +66,9 @@ def placed(
     first = account.next_fill_sequence
     account = _crossed(changed(account, last_price=int(book.mid)), order, book, now_ms)
     done = next((held for held in account.ended if held.order_id == order.order_id), order)
-    return account, Accepted(order=done, fills=tuple(fill for fill in account.fills if fill.sequence >= first))
+    return account, Accepted(
+        order=done, fills=tuple(fill for fill in account.fills if fill.sequence >= first and fill.order_id == order.order_id)
+    )
 
 
 def canceled(account: PaperAccount, order: Order, *, now_ms: int) -> tuple[PaperAccount, Outcome]:
@@ -119,7 +121,20 @@ def _crossed(account: PaperAccount, order: Order, book: Book, now_ms: int) -> Pa
     done = Execution(at=now_ms, price=price, lots=intent.lots, maker=False, slippage_jpy=slippage_jpy)
     if not intent.opens:
         return closing(account, order, done)
-    return opening(account, order, done)
+    return _fired(opening(account, order, done), intent, book, now_ms)
+
+
+def _fired(account: PaperAccount, entry: OrderIntent, book: Book, now_ms: int) -> PaperAccount:
+    """A stop that is born beyond the market fires at once, and never at its trigger: nobody trades there."""
+    for stop in account.orders:
+        intent = stop.intent
+        if intent.kind is not OrderKind.STOP or intent.side is not entry.side or not reaches(intent, int(book.mid)):
+            continue
+        lots = min(stop.remaining_lots, account.lots(intent.side))
+        price, slippage_jpy = crossing_book(book, buys=intent.buys, lots=lots, costs=account.terms.costs)
+        done = Execution(at=now_ms, price=price, lots=lots, maker=False, slippage_jpy=slippage_jpy)
+        account = closing(account, stop, done)
+    return account
 
 
 def _at_once(account: PaperAccount, intent: OrderIntent, book: Book) -> Crossing:

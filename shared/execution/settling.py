@@ -22,7 +22,7 @@ from shared.execution.fills import (
 )
 from shared.execution.ledger import Execution, PaperAccount, closing, executed, without
 from shared.frozen import changed
-from shared.types import Candles, Order, OrderKind
+from shared.types import Candles, Order, OrderIntent, OrderKind
 
 FIRST_CHUNK = 64
 CHUNK_GROWTH = 4
@@ -115,10 +115,19 @@ def _stopped(account: PaperAccount, point: PathPoint, before: PathPoint | None, 
         lots = min(order.remaining_lots, account.lots(intent.side))
         if not lots or not (order.order_id >= newborn_from or lives(order, point.at)):
             continue
-        crossing = crossing_at(stop_base(intent, point, before), buys=intent.buys, lots=lots, costs=account.terms.costs)
+        base = stop_base(intent, point, before)
+        if order.order_id >= newborn_from:
+            base = _no_better_than_its_entry(account, intent, base)
+        crossing = crossing_at(base, buys=intent.buys, lots=lots, costs=account.terms.costs)
         done = Execution(at=point.at, price=crossing.price, lots=lots, maker=False, slippage_jpy=crossing.slippage_jpy)
         account = closing(account, _now(account, order), done)
     return account
+
+
+def _no_better_than_its_entry(account: PaperAccount, stop: OrderIntent, base: int) -> int:
+    """Where the trigger lies beyond the entry that brought it, the market was past it from the beginning."""
+    entered = [order.intent.price for order in (*account.orders, *account.ended) if f"{order.intent.id}.stop" == stop.id]
+    return (max if stop.buys else min)([base, *(price for price in entered if price is not None)])
 
 
 def _taken(account: PaperAccount, rest: tuple[PathPoint, ...], budget: int) -> tuple[PaperAccount, int]:

@@ -106,8 +106,8 @@ def _next_open(signals: BoolArray | None, rows: IntArray, last: int) -> IntArray
 def _base_and_point(candles: Candles, entries: _Entries, ends: Int8Array, row: IntArray) -> tuple[IntArray, IntArray]:
     """The path's price at which an exit trades, and the candle's point where it does: `stop_base` for arrays.
 
-    Worked out for longs; a short is the long of the market turned upside down. In its own candle an entry lives only after
-    the first point, where it was made.
+    Worked out for longs; a short is the long of the market turned upside down. In its own candle a target lives only after
+    the first point, where the entry was made; a stop beyond that point fires right there.
     """
     sign = np.where(entries.long, 1.0, -1.0)
     opened, close = sign * candles.open[row], candles.close[row]
@@ -118,9 +118,8 @@ def _base_and_point(candles: Candles, entries: _Entries, ends: Int8Array, row: I
     stop, target = sign * entries.stop, sign * entries.target
     own, beyond = row == entries.row, opened <= stop
     second = np.where(bad_first, bad, good)
-    late = own & beyond & (second <= stop)
-    stop_base = np.where(late, np.minimum(opened, second), np.where(beyond & ~own, opened, stop))
-    stop_point = np.where(beyond & ~own, 0, np.where(late | bad_first, 1, 2))
+    stop_base = np.where(beyond, opened, stop)
+    stop_point = np.where(beyond, 0, np.where(bad_first, 1, 2))
     target_point = np.where(~own & (opened > target), 0, np.where(second > target, 1, 2))
     by_kind = [ends == Exit.STOP, ends == Exit.TARGET, ends == Exit.OPEN]
     base = np.select(by_kind, [sign * stop_base, entries.target, close], sign * opened)
@@ -165,8 +164,10 @@ def _trades(
 def _exit_price(entries: _Entries, ending: _Ending, costs: Costs) -> IntArray:
     sells = ~entries.long
     price = ending.base.copy()
-    for kinds, crossing in (((Exit.STOP,), at_base), ((Exit.SIGNAL, Exit.TIME), at_book)):
-        which = np.flatnonzero(np.isin(ending.ends, kinds))
+    at_the_entry = (ending.row == entries.row) & (ending.point == 0)
+    stopped = (ending.ends == Exit.STOP) & ~at_the_entry
+    at_the_open = np.isin(ending.ends, (Exit.SIGNAL, Exit.TIME)) | (ending.ends == Exit.STOP) & at_the_entry
+    for which, crossing in ((np.flatnonzero(stopped), at_base), (np.flatnonzero(at_the_open), at_book)):
         price[which] = crossing(ending.base[which], buys=sells[which], costs=costs)
     return price
 

@@ -5,7 +5,7 @@ that the fill rules of `shared.execution.fills` make of them, one position at a 
 
 * What the closed candle i decides trades at the open of candle i + 1, as taker: half the spread and the slippage worse.
 * The stop is live in the entry's own candle. It fires where the path reaches it, as taker: at the stop, or where a candle
-  opened beyond it. (An entry that itself opens beyond its stop leaves at the worst price by then.)
+  opened beyond it. An entry that itself opens beyond its stop leaves at once, at that open.
 * The target fills, as maker and at its own price, only where the path trades strictly through it.
 * Where stop and target lie in one candle, the stop wins.
 * An exit signal or the time limit trades at the next open, before anything else in that candle. A new entry may be decided

@@ -359,6 +359,7 @@ FLOORS = {  # what 1,000 stories must have exercised
     "interest days": 2,
     "open at the end": 120,
     "placed stop": 25,
+    "stopped where it entered": 20,
     **{f"{held} entry fills": 150 for held in ("margin long", "margin short", "spot long")},
     **{f"{held} exit_stop": 50 for held in ("margin long", "margin short", "spot long")},
     **{f"{held} exit_time": 3 for held in ("margin long", "margin short", "spot long")},

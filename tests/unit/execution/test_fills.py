@@ -19,7 +19,7 @@ from shared.execution.fills import (
 )
 from shared.path import book_at
 from shared.reasons import Reason
-from shared.types import Book, Order, Side
+from shared.types import Accepted, Book, Order, OrderKind, PairRules, Purpose, Side
 
 ENTRY, STOP, TARGET = 1_000_000, 950_000, 1_100_000
 
@@ -260,3 +260,32 @@ def test_a_partly_filled_order_that_ends_at_an_open_may_fill_there(world):
     rows = [(1_010_000, 1_010_000, 990_000, 1_010_000, 0.004), (999_000, 1_010_000, 999_000, 1_010_000, 0.003)]
     account = accounts.settled(account, world.minutes(rows), world.t0 + 2 * world.minute)
     assert [fill.lots for fill in account.fills] == [40, 30]
+
+
+@pytest.mark.parametrize(("kind", "side"), [("margin", Side.LONG), ("margin", Side.SHORT), ("spot", Side.LONG)])
+def test_a_stop_that_is_born_beyond_the_market_fires_at_once_and_never_better_than_it(world, side, kind):
+    """The market opened beyond the stop of an entry that crosses: it must not wait until the price has come back to it."""
+    sign = side.sign
+    stop = 1_000_000 + sign * 50_000
+    entry = world.entry(1_000_000 + sign * 90_000, side=side, stop_price=stop, target_price=1_000_000 + sign * 200_000)
+    entry = replace(entry, kind=OrderKind.MARKET, price=None, post_only=False)
+    account, outcome = accounts.placed(
+        world.account(kind=kind), entry, book=world.book(1_000_000), now_ms=world.t0, rules=PairRules()
+    )
+    assert isinstance(outcome, Accepted)
+    assert [fill.purpose for fill in outcome.fills] == [Purpose.ENTRY]
+    (trade,) = account.trades
+    assert trade.reason is Reason.EXIT_STOP
+    assert (trade.opened_at, trade.closed_at, account.positions, account.orders) == (world.t0, world.t0, (), ())
+    assert (trade.exit_price - 1_000_000) * sign < 0
+    assert trade.gross_jpy < 0
+
+
+def test_a_resting_entry_whose_stop_lies_beyond_its_own_price_is_never_stopped_with_a_profit(world):
+    account = world.resting(
+        world.account(), world.entry(900_000, stop_price=950_000, target_price=1_100_000), 1_000_000, world.t0
+    )
+    settled = accounts.settled(account, world.minutes([(960_000, 960_000, 800_000, 820_000)]), world.t0 + world.minute)
+    (trade,) = settled.trades
+    assert trade.reason is Reason.EXIT_STOP
+    assert trade.exit_price < trade.entry_price == 900_000

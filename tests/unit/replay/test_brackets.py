@@ -262,6 +262,21 @@ def test_a_probe_inside_the_candle_ends_strictly(probe: str, side: int) -> None:
     assert int(trades.exit_price[0]) == (price if side > 0 else 200 - price) - side * paid
 
 
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize("way", [(9_000, 9_600, 8_000, 8_500), (9_000, 9_900, 8_990, 9_800), (9_000, 9_400, 8_000, 9_300)])
+def test_an_entry_that_opens_beyond_its_own_stop_leaves_at_once_at_that_open(way: tuple[int, ...], side: int) -> None:
+    """Whether the price comes back to the stop or not: a stop beyond the market does not wait for it."""
+    turn = 20_000
+    rows = [row if side > 0 else (turn - row[0], turn - row[2], turn - row[1], turn - row[3]) for row in ((10_000,) * 4, way)]
+    stop = 9_500 if side > 0 else turn - 9_500
+    orders = Brackets(sides=sides_of(2, row0=side), stop_price=np.full(2, float(stop)), lots=10)
+    trades = walk(candles_of(*rows), orders, rules=NO_FEES, costs=FREE)
+    opened = rows[1][0]
+    assert [Exit(end) for end in trades.ends] == [Exit.STOP]
+    assert (int(trades.entry_price[0]), int(trades.exit_price[0])) == (opened + side, opened - side)
+    assert int(trades.exited_at[0]) == int(trades.entered_at[0])
+
+
 # what decides when
 
 
