@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scripts.console import duration, yen
+from scripts.console import duration, utc, yen
 from shared.backtest.outcome import Outcome, title_of, top_denials
 from shared.performance import Performance
+from shared.performance.positions import book_of
+from shared.performance.series import yen as yen_of
+from shared.replay.types import Replayed
 from shared.types import Timeframe
 
 DASH = "–"
@@ -32,6 +35,18 @@ def lines(outcome: Outcome, *, report: str, took_seconds: float) -> list[str]:
         f"report       {report}",
         f"took         {duration(took_seconds)}",
     ]
+
+
+def position_lines(replayed: Replayed) -> list[str]:
+    """Every closed position, a line each, with what it brought after all costs."""
+    told = []
+    for one in book_of(replayed).closed:
+        lots = sum(part.lots for part in one.parts)
+        held = duration((one.closed_at - one.opened_at) / 1000)
+        told.append(
+            f"{utc(one.opened_at)}  {one.side:<5} {lots:>6,} lots  {held:>11}  {one.reason:<16} {yen(yen_of(one.net_units))}"
+        )
+    return [f"position     {line}" for line in told] or ["position     none was closed"]
 
 
 def fitted_lines(walk: Mapping[str, Any], *, cached: int | None = None) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from functions import wiring
-from scripts.backtests import lines
+from scripts.backtests import lines, position_lines
 from scripts.console import Progress, emit, json_option, progress
 from shared import pipeline
 from shared.backtest.forward import Walk, concluded, offered, prepare_walk
@@ -60,6 +60,7 @@ class Asked:
     check: bool
     parquet: bool
     out: Path | None
+    verbose: bool
     as_json: bool
 
 
@@ -71,6 +72,7 @@ class Asked:
     "--from", "start", metavar="TIME", help="First instant of the period.  [default: a year before --to, or what there is]"
 )
 @click.option("--to", "end", metavar="TIME", help="Its end.  [default: the last candle]")
+@click.option("--days", type=click.IntRange(1, 36_600), help="So many days that end at --to, in place of --from.")
 @click.option(
     "--timeframe",
     type=click.Choice(["15m", "1m"]),
@@ -105,6 +107,7 @@ class Asked:
     "--out", type=click.Path(path_type=Path), help="The folder of the result.  [default: the data folder's backtest-ID]"
 )
 @click.option("--parquet", is_flag=True, help="Write trades and equity as Parquet, too.")
+@click.option("--verbose", is_flag=True, help="Also print every position.")
 @json_option
 @click.pass_context
 def command(
@@ -117,6 +120,7 @@ def command(
     check: bool,
     parquet: bool,
     out: Path | None,
+    verbose: bool,
     as_json: bool,
     **fields: Any,
 ) -> None:
@@ -126,7 +130,9 @@ def command(
     an offset they are UTC. Every run counts in the trial log, which the deflated Sharpe ratio takes into account.
     """
     began = time.monotonic()
-    asked = Asked(candles=candles, train_days=train_days, check=check, parquet=parquet, out=out, as_json=as_json)
+    asked = Asked(
+        candles=candles, train_days=train_days, check=check, parquet=parquet, out=out, verbose=verbose, as_json=as_json
+    )
     if train_days is not None and fields["model"] is not None:
         raise UserError("--train and --model were both given", remedy="give one of them")
     if fields["walk_forward"] and (train_days is not None or check):
@@ -148,6 +154,9 @@ def command(
 def _fields(source: CandleSource, given: Mapping[str, Any], changes: tuple[str, ...]) -> dict[str, Any]:
     """The fields of a job: what was given, and the period that the candles allow where none was."""
     fields = {name: value for name, value in given.items() if value is not None}
+    days = fields.pop("days", None)
+    if days is not None and "start" in fields:
+        raise UserError("--days and --from were both given", remedy="give one of them")
     if changes:
         fields["overrides"] = dict(change(text) for text in changes)
     if "start" in fields and "end" in fields:
@@ -159,8 +168,8 @@ def _fields(source: CandleSource, given: Mapping[str, Any], changes: tuple[str, 
     if "start" not in fields:
         # With a whole year, or else a third of what there is as history for the indicators.
         end_at = parse({"start": "2017-02-14", "end": end}).end_at
-        wanted = max(end_at - YEAR_MS, extent[0] + (end_at - extent[0]) // 3)
-        fields["start"] = utc_text(wanted // DAY_MS * DAY_MS)
+        wanted = max(end_at - YEAR_MS, extent[0] + (end_at - extent[0]) // 3) // DAY_MS * DAY_MS
+        fields["start"] = utc_text(wanted if days is None else end_at - days * DAY_MS)
     return fields
 
 
@@ -205,6 +214,7 @@ def _run(place: Place, fields: dict[str, Any], asked: Asked, began: float) -> bo
         **({} if checked is None else {"check": {"passed": checked.passed, "lines": checked.lines()}}),
     }
     told = lines(outcome, report=str(folder / "report.html"), took_seconds=time.monotonic() - began)
+    told += position_lines(outcome.replayed) if asked.verbose else []
     told += [] if checked is None else [f"check        {line}" for line in checked.lines()]
     emit(data, "\n".join(told), as_json=asked.as_json)
     return checked is None or checked.passed

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 OPTIONS = {"candles": "--candles", "candles_4h": "--candles", "start": "--from", "end": "--to", "timeframe": "--timeframe"}
 SPENT_ON_LEARNING = 0.9
+DAY_MS = 86_400_000
 
 
 @click.command()
@@ -35,6 +36,7 @@ SPENT_ON_LEARNING = 0.9
 )
 @click.option("--from", "start", metavar="TIME", help="The first decision.  [default: when there is enough to learn from]")
 @click.option("--to", "end", metavar="TIME", help="No decision after it.  [default: the last candle]")
+@click.option("--days", type=click.IntRange(1, 36_600), help="So many days that end at --to, in place of --from.")
 @click.option("--every", type=click.IntRange(1, 366), help="Days between retrainings.  [default: retrain.every_days]")
 @click.option(
     "--timeframe", type=click.Choice(["15m", "1m"]), default="15m", show_default=True, help="The resolution of the replay."
@@ -44,12 +46,14 @@ SPENT_ON_LEARNING = 0.9
 @click.option("--jobs", type=click.IntRange(0, 256), help="Processes; 0: one a core.  [default: retrain.jobs]")
 @click.option("--no-cache", is_flag=True, help="Fit every fold, also those that the bucket holds already.")
 @click.option("--report", type=click.Path(path_type=Path), help="The report's folder.  [default: the data folder's walk-ID]")
+@click.option("--verbose", is_flag=True, help="Also print every position.")
 @json_option
 def command(
     *,
     paths: tuple[str, ...],
     start: str | None,
     end: str | None,
+    days: int | None,
     every: int | None,
     timeframe: str,
     profile: str | None,
@@ -57,6 +61,7 @@ def command(
     jobs: int | None,
     no_cache: bool,
     report: Path | None,
+    verbose: bool,
     as_json: bool,
 ) -> None:
     """Walk forward: retrain as live would have done it, and trade only what no model had seen.
@@ -65,6 +70,7 @@ def command(
     Times are like 2026-02-01 or 2026-02-01T09:00:00+09:00, on a full quarter of an hour; without an offset they are UTC.
     """
     from models.bench.declared import BadStudy
+    from scripts.backtests import position_lines
     from scripts.walks import data_of, lines_of
     from shared.backtest.job import BadJob
     from shared.stores.trials import TrialLog
@@ -73,7 +79,7 @@ def command(
     place = wiring.backtest_place(wiring.settings_from(os.environ), os.environ)
     try:
         settings = _settings(place, profile, changes, every=every, jobs=jobs)
-        asked = _asked(paths, start, end)
+        asked = _last_days(place, _asked(paths, start, end), days)
         with progress("walk-forward", 100) as bar:
             run = walk(place, settings, asked, Timeframe(timeframe), bar, cached=not no_cache)
             TrialLog(place.documents).append(run.proof.trial)  # before anybody can read of it
@@ -89,7 +95,8 @@ def command(
     finally:
         place.documents.close()
     took = time.monotonic() - began
-    emit(data_of(run, folder, files, took), "\n".join(lines_of(run, folder, took)), as_json=as_json)
+    said = [*lines_of(run, folder, took), *(position_lines(run.proof.replayed) if verbose else [])]
+    emit(data_of(run, folder, files, took), "\n".join(said), as_json=as_json)
 
 
 def _settings(
@@ -129,6 +136,28 @@ def _asked(paths: tuple[str, ...], start: str | None, end: str | None) -> "DataS
         start_at=None if start is None else instant("start", start),
         end_at=None if end is None else instant("end", end),
     )
+
+
+def _last_days(place: "Place", asked: "DataSet", days: int | None) -> "DataSet":
+    """The data set with the period that `--days` asks for."""
+    if days is None:
+        return asked
+    if asked.start_at is not None:
+        raise UserError("--days and --from were both given", remedy="give one of them")
+    end_at = asked.end_at if asked.end_at is not None else _ends_at(place, asked)
+    return replace(asked, start_at=end_at - days * DAY_MS)
+
+
+def _ends_at(place: "Place", asked: "DataSet") -> int:
+    """When the last 15m candle of the data set closed."""
+    from models.bench.declared import ARCHIVE
+    from shared.backtest.sources import FileSource
+
+    source = place.source if asked.candles == ARCHIVE else FileSource.opened(Path(asked.candles))
+    extent = source.extent()
+    if extent is None:
+        raise UserError(f"{source.name} holds no 15m candles", remedy=f"{source.remedy}, or give a file with --candles")
+    return extent[1]
 
 
 def walk(place: "Place", settings: "Settings", asked: "DataSet", timeframe: Timeframe, bar: Progress, *, cached: bool) -> "Run":

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from shared.errors import UserError
+from shared.jst import utc_text
 from shared.parity.compare import BY_HAND
 from shared.reasons import Reason
 from shared.replay.types import Halt, Opening, Schedule
@@ -75,6 +76,11 @@ def _counted(limits: Limits | None, report: TickReport, settings: Settings) -> L
 
 def _stretch(reports: Sequence[TickReport], start_at: int, opening: Opening | None) -> Stretch:
     inside = sorted((report for report in reports if report.scheduled_at >= start_at), key=lambda report: report.scheduled_at)
+    if inside[-1].scheduled_at == start_at:
+        raise UserError(
+            f"only the tick of {utc_text(start_at)} can be compared yet, and a replay goes from one tick to another",
+            remedy="ask again after the next tick, or for more --days",
+        )
     return Stretch(reports=tuple(inside), start_at=start_at, end_at=inside[-1].scheduled_at, opening=opening)
 
 

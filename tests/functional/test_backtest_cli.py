@@ -53,6 +53,20 @@ def test_a_person_reads_the_summary_and_opens_the_report(home, capsys) -> None:
     assert Path(report).parent.parent == home
 
 
+def test_the_last_days_are_asked_for_by_their_number_and_every_position_is_printed(home, capsys) -> None:
+    assert main(["backtest", "--days", "6", "--to", "2026-03-09", "--profile", "loose", "--verbose"]) == 0
+    by_days = capsys.readouterr().out
+    assert main(["backtest", *PERIOD, "--profile", "loose"]) == 0
+    by_dates = capsys.readouterr().out
+    same = [line for line in by_days.splitlines() if not line.startswith(("position", "took", "luck"))]
+    assert same == [line for line in by_dates.splitlines() if not line.startswith(("took", "luck"))]
+    trades = next(line.split()[1] for line in by_days.splitlines() if line.startswith("trades"))
+    positions = [line for line in by_days.splitlines() if line.startswith("position ")]
+    assert len(positions) == int(trades) > 0
+    assert main(["backtest", "--days", "6", *PERIOD]) == 2
+    assert "--days and --from were both given" in capsys.readouterr().err
+
+
 def test_the_same_run_gives_the_same_folder_and_bytes_and_counts_once(home, capsys, tmp_path) -> None:
     first = run(capsys, *PERIOD, "--profile", "loose", "--timeframe", "1m")
     files = {name: Path(path).read_bytes() for name, path in first["files"].items()}

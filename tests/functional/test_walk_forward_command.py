@@ -105,10 +105,18 @@ def test_it_counts_itself_and_a_second_run_reads_every_fold(first, csv):
     for name in ("report.html", "result.json", "trades.csv", "equity.csv", "verdict.json"):
         assert (home / "again" / name).read_bytes() == (home / "report" / name).read_bytes(), name
     text = bot_walk(
-        home, "--candles", csv, "--from", "2025-03-22", "--set", "risk.min_edge_rate=0.002", "--report", home / "other"
+        home, "--candles", csv, "--days", "20", "--set", "risk.min_edge_rate=0.002", "--report", home / "other", "--verbose"
     )
     assert text.returncode == 0, text.stderr
-    for word in ("retrainings  4 models", "4 were in the cache", "chance", "buy and hold", "may enter", "best of 2 trials"):
+    for word in (
+        "retrainings  4 models",
+        "4 were in the cache",
+        "chance",
+        "buy and hold",
+        "may enter",
+        "best of 2 trials",
+        "position  ",
+    ):
         assert word in text.stdout, word
     assert len(trials_of(home)) == 2
 

@@ -76,6 +76,11 @@ def test_a_later_stretch_begins_on_a_candle_before_which_nothing_was_held_with_t
     assert later.opening.limits.day == "20300102" or later.opening.limits.day >= found.opening.limits.day
 
 
+def test_a_single_tick_is_told_in_words_that_it_cannot_be_compared_yet() -> None:
+    with pytest.raises(UserError, match=r"only the tick of 20\d\d-\d\d-\d\d.* can be compared yet"):
+        stretch_of(REPORTS[:1], since_at=START, settings=SETTINGS)
+
+
 def test_where_something_was_held_all_the_time_there_is_no_beginning() -> None:
     with pytest.raises(UserError, match="no tick from which"):
         stretch_of(REPORTS[810:], since_at=START, settings=SETTINGS)
