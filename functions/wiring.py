@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from shared import control
 from shared import settings as configuration
 from shared.alerts.ports import AlertSink
 from shared.champion import Champions
@@ -226,7 +227,7 @@ def _copied(documents: DocumentStore, settings: Settings) -> DocumentStore:
     from shared.stores.memory import MemoryDocuments
 
     copy = MemoryDocuments()
-    for path in (f"bots/{settings.id}", f"paper/{settings.id}", "control/current"):
+    for path in (f"bots/{settings.id}", f"paper/{settings.id}", *control.paths(settings.id)):
         stored = documents.get(path)
         if stored is not None:
             data = dict(stored.data)

@@ -2,9 +2,13 @@
 
 import getpass
 import os
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
 
 from functions import wiring
 from shared.clock import Clock
@@ -38,6 +42,29 @@ def opened(environ: Mapping[str, str] = os.environ) -> Iterator[Here]:
         yield Here(settings=settings, clock=wiring.clock_for(settings), bot=bot, environ=environ)
     finally:
         documents.close()
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+LONGEST_WHY = 500
+
+
+def reason_option(function: Function) -> Function:
+    """Give a command `--why`, passed to it as `why` (None where it was not given); `--reason` is the same."""
+    text = "Why, for the audit and whoever looks; asked for in a terminal, required otherwise."
+    decorated: Function = click.option("--why", "--reason", "why", metavar="TEXT", help=text)(function)
+    return decorated
+
+
+def why_asked(why: str | None, what: str) -> str:
+    """The reason that was given, or that the person at the terminal gives now. Raises `UserError` where there is none."""
+    if why is None and sys.stdin.isatty() and sys.stderr.isatty():
+        why = str(click.prompt(f"Why {what}", err=True))
+    told = " ".join((why or "").split())
+    if not told:
+        raise UserError(f"no reason was given for {what}", remedy='say it with --why, like --why "maintenance until noon"')
+    if len(told) > LONGEST_WHY:
+        raise UserError(f"the reason for {what} had {len(told)} characters", remedy=f"say it in {LONGEST_WHY} or less")
+    return told
 
 
 def who_asks() -> str:

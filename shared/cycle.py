@@ -14,14 +14,15 @@ from shared.alerts.ports import AlertSink
 from shared.champion import Champion, Champions, permission
 from shared.clock import Clock
 from shared.desk import Desk
-from shared.errors import BotError, LeaseLost
+from shared.errors import BadData, BotError, LeaseLost
 from shared.execution.plan import Step
 from shared.execution.ports import Exchange
+from shared.intents import sorted_out, unsaved_plans
 from shared.market.ports import MarketFeed
 from shared.reasons import Reason
 from shared.request import TickRequest
 from shared.settings import Settings
-from shared.state import State, unsaved_plans
+from shared.state import State
 from shared.stores.ports import Document, DocumentStore
 from shared.stores.state import BotDocuments, Lease
 from shared.turn import Turn, newest, some, told
@@ -37,6 +38,8 @@ from shared.types import (
     TickStatus,
 )
 from shared.watch.candle import watch
+
+MENDED_BY = "`scripts/bot doctor` names what is damaged and how it is mended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +104,7 @@ class _Tick:
         self.market: Market | None = None
         self.model: str | None = None
         self.trusted = False
+        self.readable = True
         self.unsaved: list[PositionPlan] = []
         self.said: Mapping[str, Mapping[str, Any]] = {}
         self.status, self.reason, self.detail = TickStatus.DONE, Reason.OK, ""
@@ -110,7 +114,7 @@ class _Tick:
         now = self.ports.clock.now_ms()
         claim = self.bot.claim(self.request.tick, now_ms=now, lease_ms=lease_ms)
         if claim.report is not None:
-            return replace(msgspec.convert(claim.report, TickReport), status=TickStatus.DUPLICATE)
+            return self._duplicate(claim.report)
         if claim.document is None:
             return self._busy("this tick is being worked on")
         lease: Lease | None = None
@@ -170,27 +174,34 @@ class _Tick:
 
     def _load(self, lease: Lease) -> None:
         self.fence = lease.fence
-        self.before = self.turn.state = State.stored(lease.state, self.settings)
         self.control = self.bot.control()
         self.waiting = self.bot.waiting_alerts()
         self.open_intents = self.bot.open_intents()
+        self.intents, self.damaged_intents = sorted_out((intent.path, intent.data) for intent in self.open_intents)
+        try:
+            self.before = self.turn.state = State.stored(lease.state, self.settings)
+        except BadData as error:
+            self.readable = False
+            self.before = self.turn.state = State.salvaged(lease.state, self.settings)
+            self._ended(TickStatus.DEGRADED, Reason.STATE_DAMAGED, str(error))
 
     def _reconcile(self) -> None:
-        """Only an account that was read and booked whole is `trusted`: on anything less nothing is decided."""
+        """Only an account and a state that were read and booked whole are `trusted`: on anything less nothing is decided."""
         try:
-            # What protection needs comes first: a control document that makes no sense must not take it away.
             self._recover_plans()
             self.turn.holdings = self.ports.exchange.reconcile(self.ports.clock.now_ms())
-            self.turn.resumed_at = int(self.control.get("resumed_at", 0))
+            self.turn.lifts = self.control.lifts_drawdown
             self.turn.book(self.turn.holdings)
             self.turn.state = self.turn.state.after_unsaved(self.unsaved)
-            self.trusted = True
+            self.trusted = self.readable
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the account, what is held is still protected
             self._ended(TickStatus.DEGRADED, Reason.STEP_FAILED, f"reconcile: {_sentence(error)}")
+        for issue in self._damage():
+            self._ended(TickStatus.DEGRADED, issue.reason, issue.context["found"])
 
     def _recover_plans(self) -> None:
         """A tick that died after sending an entry left its intent open: its plan is newer than the saved one."""
-        self.unsaved = unsaved_plans([intent.data for intent in self.open_intents])
+        self.unsaved = unsaved_plans(self.intents.values())
         if self.unsaved:
             self.turn.state = replace(self.turn.state, plan=self.unsaved[-1])
 
@@ -212,8 +223,16 @@ class _Tick:
             deadline=self.started + self.settings.tick.no_new_order_after_seconds,
             may_enter=self.turn.due(now),
         )
+        self.market = replace(self.market, issues=(*self._damage(), *self.market.issues))
         self.turn.issues = self.market.issues
         self.turn.protect_with(self.market)
+
+    def _damage(self) -> Iterator[Issue]:
+        """What lies damaged in the store and forbids entries until a person mends it; what is held can still end."""
+        for found in self.control.damaged.values():
+            yield Issue(reason=Reason.CONTROL_DAMAGED, forbids_entry=True, context={"found": found, "remedy": MENDED_BY})
+        for found in self.damaged_intents.values():
+            yield Issue(reason=Reason.INTENT_DAMAGED, forbids_entry=True, context={"found": found, "remedy": MENDED_BY})
 
     def _read_signal(self) -> None:
         """Ask for the model, and read the signal of a new candle. If this breaks nothing is entered; what is held can end."""
@@ -258,7 +277,7 @@ class _Tick:
         self.turn.state = replace(self.turn.state, doubts=doubts)
 
     def _decide(self) -> None:
-        halted = bool(self.control.get("halt"))
+        halted = bool(self.control.halts)
         self.turn.decide(some(self.market), halted=halted)
         if self.turn.state.signal is not None and (halted or self.turn.state.halted_at):
             self._ended(TickStatus.HALTED, Reason.HALTED_BY_PERSON if halted else Reason.LIMIT_DRAWDOWN, "")
@@ -267,7 +286,8 @@ class _Tick:
 
     def _order(self) -> None:
         self.desk.blocked_by_unknown = any(
-            (doc.data.get("outcome") or {}).get("outcome") == "unknown" for doc in self.open_intents
+            doc.path in self.intents and (doc.data.get("outcome") or {}).get("outcome") == "unknown"
+            for doc in self.open_intents
         )
         self.turn.order(some(self.market), scheduled_at=self.request.scheduled_at)
         if self.turn.gap_ms is not None:
@@ -303,15 +323,23 @@ class _Tick:
         fresh = filing.fresh_alerts(report, documents, settings, before=before, after=after)
         alerts = [filing.outbox(alert, settings) for alert in fresh]
         report = replace(report, alerts=tuple(write.path.removeprefix("alerts/") for write in alerts))
-        intents = [*self.open_intents, *self.desk.intents] if self.trusted else []
+        sound = [intent for intent in self.open_intents if intent.path in self.intents]
+        intents = [*sound, *self.desk.intents] if self.trusted else []
         settled = filing.settled_intents(intents, of_this_tick=self.desk.intents, counted_until=turn.state.candle.as_of)
         writes = [*settled, *filing.trades(report), *alerts]
         if turn.state.candle.as_of != self.before.candle.as_of:
             writes += filing.day(report, documents, candle_at=turn.state.candle.as_of, said=self.said)
         # What this very batch writes (state, report, the rest) belongs to the count that it stores.
         report = replace(report, counts={**report.counts, "writes": report.counts["writes"] + 2 + len(writes)})
-        self.bot.save(lease, state=turn.state.told(), claim=claim, report=msgspec.to_builtins(report), more=writes)
+        state = turn.state.told(over=lease.state) if self.readable else lease.state
+        self.bot.save(lease, state=state, claim=claim, report=msgspec.to_builtins(report), more=writes)
         return report, [*self.waiting, *(filing.as_stored(write) for write in alerts)]
+
+    def _duplicate(self, stored: Mapping[str, Any]) -> TickReport:
+        try:
+            return replace(msgspec.convert(stored, TickReport), status=TickStatus.DUPLICATE)
+        except msgspec.ValidationError as error:
+            return self._report(TickStatus.DUPLICATE, Reason.OK, f"done before; its stored report cannot be read ({error})")
 
     def _busy(self, detail: str) -> TickReport:
         return self._report(TickStatus.BUSY, Reason.LEASE_HELD, detail)

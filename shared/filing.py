@@ -8,6 +8,7 @@ import msgspec
 
 from shared import alerts as alerting
 from shared.alerts.ports import AlertSink
+from shared.errors import BadData
 from shared.jst import jst_day
 from shared.logs import log
 from shared.settings import Settings
@@ -73,18 +74,23 @@ def day(
 ) -> list[Write]:
     """The JST day's equity, once a candle, so that a month's report reads a month's documents.
 
+    A day that cannot be read is logged and never overwritten.
+
     `said`: further facts of this candle, each under its own name (see `watch.shadow.entry`).
     """
     if told.equity_jpy is None:
         return []
     date = jst_day(told.scheduled_at)
     path = f"days/{told.bot}~{date}"
-    stored = documents.get(path)
-    data: dict[str, Any] = dict(stored.data) if stored is not None else {"bot": told.bot, "date": date, "equity": {}}
-    equity: dict[str, str] = data["equity"]
-    data["equity"] = equity | {str(candle_at): str(told.equity_jpy)}
-    for name, facts in (said or {}).items():
-        data[name] = {**data.get(name, {}), **facts}
+    try:
+        stored = documents.get(path)
+        data: dict[str, Any] = {"bot": told.bot, "date": date, "equity": {}} if stored is None else dict(stored.data)
+        data["equity"] = {**data.get("equity", {}), str(candle_at): str(told.equity_jpy)}
+        for name, facts in (said or {}).items():
+            data[name] = {**data.get(name, {}), **facts}
+    except (BadData, TypeError, ValueError) as error:
+        log("day.damaged", severity="ERROR", document=path, error=f"{type(error).__name__}: {error}")
+        return []
     return [Write(kind="put", path=path, data=data)]
 
 
@@ -93,15 +99,28 @@ def deliver(waiting: Sequence[Document], *, bot: BotDocuments, sink: AlertSink, 
     if not waiting:
         return
     try:
-        alerts = [msgspec.convert(item.data["alert"], Alert) for item in waiting]
+        paired, damaged = _readable(waiting)
+        bot.mark(damaged, status="given_up_at", now_ms=now_ms)
         deadline = time.monotonic() + max(0.0, seconds_left)
-        sent = sink.send(alerts, deadline_ms=int(deadline * 1000))
-        paired = list(zip(waiting, alerts, strict=True))
+        sent = sink.send([alert for _, alert in paired], deadline_ms=int(deadline * 1000))
         bot.mark([item for item, alert in paired if alert.key in sent], status="sent_at", now_ms=now_ms)
         old = [item for item, alert in paired if alert.key not in sent and now_ms - alert.at > GIVE_UP_MS]
         bot.mark(old, status="given_up_at", now_ms=now_ms)
     except Exception as error:  # noqa: BLE001 - the tick is saved; its answer must not depend on Discord
         log("alerts.undelivered", severity="ERROR", waiting=len(waiting), error=f"{type(error).__name__}: {error}")
+
+
+def _readable(waiting: Sequence[Document]) -> tuple[list[tuple[Document, Alert]], list[Document]]:
+    """The alerts of the outbox, and the documents in which there is none: one of these must not keep all others waiting."""
+    paired: list[tuple[Document, Alert]] = []
+    damaged: list[Document] = []
+    for item in waiting:
+        try:
+            paired.append((item, msgspec.convert(item.data["alert"], Alert)))
+        except (KeyError, msgspec.ValidationError) as error:
+            log("alerts.damaged", severity="ERROR", document=item.path, error=f"{type(error).__name__}: {error}")
+            damaged.append(item)
+    return paired, damaged
 
 
 def as_stored(write: Write) -> Document:

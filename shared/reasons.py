@@ -82,6 +82,11 @@ class Reason(StrEnum):
     ENTRY_EXPIRED = "entry_expired"
     STOP_PLACED = "stop_placed"
     ORPHAN_CANCELED = "orphan_canceled"
+    # what people and older versions have left in the store
+    CONTROL_DAMAGED = "control_damaged"
+    INTENT_DAMAGED = "intent_damaged"
+    STATE_DAMAGED = "state_damaged"
+    CAPITAL_CHANGED = "capital_changed"
     # the tick
     DEADLINE_NEAR = "deadline_near"
     STEP_FAILED = "step_failed"
@@ -118,6 +123,8 @@ DENIALS: Mapping[Reason, Denial] = {
     Reason.CLOCK_SKEW: Denial.TRANSIENT,
     Reason.DEADLINE_NEAR: Denial.TRANSIENT,
     Reason.STEP_FAILED: Denial.TRANSIENT,
+    Reason.CONTROL_DAMAGED: Denial.TRANSIENT,
+    Reason.INTENT_DAMAGED: Denial.TRANSIENT,
     # about the candles that the signal was read from: a signal read beside stale ones rests on them, also once newer ones come
     Reason.DATA_STALE: Denial.CLOSING,
     Reason.DATA_MISSING: Denial.CLOSING,

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 import yaml
 
+from shared import names
 from shared.errors import BadSettings
 from shared.strategy_settings import Consensus, Strategies
 
@@ -419,7 +420,18 @@ def is_loopback(url: str) -> bool:
         return False
 
 
+def _check_id(name: str) -> None:
+    """The bot's name is a part of every document's path: one that is not plain would hide its intents from itself."""
+    wrong = "is kept for what belongs to every bot" if name in names.RESERVED else f"must {names.RULE}"
+    if not names.is_name(name) or name in names.RESERVED:
+        raise BadSettings(
+            f"the setting id was {names.shown(name)}: it {wrong}",
+            remedy="set BOT_ID to a short plain name, like default or trend-2",
+        )
+
+
 def _check(settings: Settings) -> None:
+    _check_id(settings.id)
     if settings.stage not in settings.stages:
         raise BadSettings(f"stages has no share for {settings.stage!r}", remedy="add it under stages in bot.yaml")
     if settings.market.window_keep < settings.market.window_candles:

@@ -1,21 +1,27 @@
 """What a bot remembers from tick to tick: only what the exchange does not know. No growing lists."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from shared.errors import BadData
 from shared.frozen import changed
+from shared.money import rate
 from shared.reasons import TRANSIENT, Reason
 from shared.risk.limits import Limits
 from shared.settings import Settings
 from shared.types import Account, Action, Decision, Fill, Goal, Holdings, Issue, PositionPlan, Purpose, Signal, Timeframe
 
-RECENT = 8
-"""So many of the last fills are looked at: they come in order, but for those of one tick and the path just before it."""
+SCHEMA = 1
+"""Of the stored state. A state without one is of a version before there were schemas; its fields have the same meaning."""
+
+NEEDED_OLDER = ("mode", "stage", "limits", "candle", "halted_at", "last_fill_sequence")
+LIVE_ON = ("limits", "candle")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,20 +59,47 @@ class State:
     doubts: tuple[Issue, ...] = ()
 
     @classmethod
-    def stored(cls, data: Mapping[str, Any], settings: Settings) -> "State":
-        """Read a stored state; an empty one is the very first. Raises `BadData` where it is damaged or of another mode."""
-        if not data:
+    def stored(cls, data: object, settings: Settings) -> "State":
+        """Read a stored state; None or an empty one is the very first.
+
+        Raises `BadData` where it is damaged, of another mode, or of a newer version: then it must not be overwritten.
+        """
+        if data is None or data == {}:
             return cls(mode=settings.mode, stage=settings.stage)
+        whose = f"the stored state of bot {settings.id!r}"
+        if not isinstance(data, Mapping):
+            raise BadData(f"{whose} is damaged: it was a {type(data).__name__}, not a mapping")
+        schema = data.get("schema", 0)
+        if type(schema) is not int or schema < 0:
+            raise BadData(f"{whose} is damaged: its schema was {schema!r}")
+        if schema > SCHEMA:
+            raise BadData(f"{whose} has schema {schema}, of a newer version; this version reads up to {SCHEMA}")
+        needed = NEEDED_OLDER if schema == 0 else tuple(field.name for field in fields(cls))
+        missing = [name for name in needed if name not in data]
+        if missing:
+            raise BadData(f"{whose} is damaged: it has no {missing[0]}")
         try:
             state = msgspec.convert(data, cls)
         except msgspec.ValidationError as error:
-            raise BadData(f"the stored state of bot {settings.id!r} is damaged: {error}") from error
+            raise BadData(f"{whose} is damaged: {error}") from error
         if state.mode != settings.mode and state.holds:
             raise BadData(
-                f"the stored state of bot {settings.id!r} holds a {state.mode} position; BOT_MODE is {settings.mode}: "
+                f"{whose} holds a {state.mode} position; BOT_MODE is {settings.mode}: "
                 "close it in its own mode first, or use another BOT_ID",
             )
         return changed(state, mode=settings.mode, stage=settings.stage)
+
+    @classmethod
+    def salvaged(cls, data: object, settings: Settings) -> "State":
+        """What protection needs of a state that cannot be read whole: the plan and the last signal, where these can be.
+
+        It is never saved.
+        """
+        first = cls(mode=settings.mode, stage=settings.stage)
+        if not isinstance(data, Mapping) or data.get("mode") in {"paper", "live"} - {settings.mode}:
+            return first
+        plan, signal = _readable(data.get("plan"), PositionPlan), _readable(data.get("signal"), Signal)
+        return changed(first, plan=plan, signal=signal)
 
     def after_candle(self, signal: Signal, *, unsaved: Sequence[PositionPlan] = (), fills: Sequence[Fill] = ()) -> "State":
         """A new candle was read: its signal is computed once and kept for the ticks that may try again.
@@ -108,7 +141,7 @@ class State:
         """What is held was read: a plan without position or entry ends, and a candle that led to a fill is used up."""
         holds = bool(holdings.positions)
         entry_rests = any(order.intent.opens for order in holdings.orders)
-        filled = holds or (self.plan is not None and any(fill.at > self.plan.as_of for fill in holdings.fills[-RECENT:]))
+        filled = holds or (self.plan is not None and any(fill.at > self.plan.as_of for fill in holdings.fills))
         candle = changed(self.candle, closed=True) if filled and not self.candle.closed else self.candle
         plan = self.plan if holds or entry_rests else None
         if holds == self.holds and candle is self.candle and plan is self.plan:
@@ -130,7 +163,7 @@ class State:
         goal = self.goal or Goal(lots=0, as_of=0)
         lost = [
             trade.closed_at
-            for trade in holdings.trades[-RECENT:]
+            for trade in holdings.trades
             if trade.closed_at > goal.as_of and trade.side.sign * goal.lots >= 0 and trade.reason is not Reason.EXIT_EXPOSURE
         ]
         if not lost:
@@ -143,18 +176,18 @@ class State:
         """Whether another position is wanted than is held."""
         return self.goal is not None and self.goal.lots != signed_lots(holdings)
 
-    def after_account(self, holdings: Holdings, *, resumed_at: int, now_ms: int, settings: Settings) -> "State":
+    def after_account(self, holdings: Holdings, *, lifts: int, now_ms: int, settings: Settings) -> "State":
         """Book closed trades and equity into the limits, and what is held. Doing it twice changes nothing.
 
-        The drawdown halt begins here, and ends where a person resumed after it.
+        The drawdown halt begins here, and ends where a person took back the one that began at `lifts`, no other.
         """
         limits = self.limits or Limits.first(equity_jpy=holdings.equity_jpy, now_ms=now_ms)
         halted_at = self.halted_at
-        if halted_at and resumed_at > halted_at:
-            halted_at, limits = 0, limits.restarted(holdings.equity_jpy, now_ms)
+        if halted_at and lifts == halted_at:
+            halted_at, limits = 0, limits.restarted(holdings.equity_jpy)
         limits = limits.after_trades(holdings.trades, now_ms, settings).after_equity(holdings.equity_jpy, now_ms)
-        if not halted_at and limits.drawdown(holdings.equity_jpy) >= settings.risk.max_drawdown:
-            halted_at = now_ms
+        if not halted_at and limits.drawdown(holdings.equity_jpy) >= rate(settings.risk.max_drawdown):
+            halted_at = now_ms if now_ms != lifts else now_ms + 1  # what names a halt names no other
         same = limits is self.limits and halted_at == self.halted_at
         booked = self if same else changed(self, limits=limits, halted_at=halted_at)
         return booked.after_holdings(holdings).under_policy(holdings, settings)
@@ -185,10 +218,10 @@ class State:
         """Whether the newest candle's signal may still lead to an entry."""
         return self.signal is not None and not self.candle.closed
 
-    def told(self) -> dict[str, Any]:
-        """As JSON values."""
-        data: dict[str, Any] = msgspec.to_builtins(self)
-        return data
+    def told(self, over: object = None) -> dict[str, Any]:
+        """As JSON values. Fields of the stored state `over` that this version does not know stay as they are."""
+        data: dict[str, Any] = {"schema": SCHEMA, **msgspec.to_builtins(self)}
+        return _with_unknown(data, over) if isinstance(over, Mapping) else data
 
 
 def signed_lots(holdings: Holdings) -> int:
@@ -196,8 +229,23 @@ def signed_lots(holdings: Holdings) -> int:
     return sum(held.side.sign * held.lots for held in holdings.positions)
 
 
-def unsaved_plans(intents: Sequence[Mapping[str, Any]]) -> list[PositionPlan]:
-    """The plans of entries that no saved state knows of, the newest last; those that were rejected led to nothing."""
-    sent = [intent for intent in sorted(intents, key=lambda intent: int(intent["at"])) if intent.get("plan")]
-    lost = [intent for intent in sent if (intent.get("outcome") or {}).get("outcome") != "rejected"]
-    return [msgspec.convert(intent["plan"], PositionPlan) for intent in lost]
+def _readable(data: object, kind: type[T]) -> T | None:
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError:
+        return None
+
+
+def _with_unknown(told: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """What is told, with the unknown fields of what was stored.
+
+    A part (a plan, a signal) keeps its own as long as it is the same part; limits and progress live on from tick to tick.
+    """
+    whole = {**{name: value for name, value in stored.items() if name not in told}, **told}
+    for name, part in told.items():
+        before = stored.get(name)
+        if isinstance(part, dict) and isinstance(before, Mapping):
+            same = {key: value for key, value in before.items() if key in part} == part
+            if same or name in LIVE_ON:
+                whole[name] = _with_unknown(part, before)
+    return whole

@@ -63,7 +63,8 @@ class Hands(Protocol):
 class Turn:
     """The working memory of one tick's trading. `prefix` makes the ids of a part's intents; no part is used twice.
 
-    `gap_ms`: how long it took to shrink a position, in which a part of it may have had no stop.
+    `lifts`: the drawdown halt that a person took back, by the instant at which it began. `gap_ms`: how long it took to shrink a
+    position, in which a part of it may have had no stop.
     """
 
     def __init__(self, *, state: State, hands: Hands, settings: Settings, prefix: Callable[[str], str]) -> None:
@@ -73,7 +74,7 @@ class Turn:
         self.holdings: Holdings | None = None
         self.decision: Decision | None = None
         self.issues: tuple[Issue, ...] = ()
-        self.resumed_at = 0
+        self.lifts = 0
         self.ordered = False
         self.gap_ms: int | None = None
         self._hands = hands
@@ -85,7 +86,7 @@ class Turn:
         """Book closed trades and equity into the limits, what is held into the state. Doing it twice changes nothing."""
         self.holdings = holdings
         now = self._hands.now_ms()
-        self.state = self.state.after_account(holdings, resumed_at=self.resumed_at, now_ms=now, settings=self.settings)
+        self.state = self.state.after_account(holdings, lifts=self.lifts, now_ms=now, settings=self.settings)
 
     def look_again(self) -> None:
         """After orders: what is held now, and what that means for limits and plan."""

@@ -143,7 +143,7 @@ def driven(scene: World, told: Story, tick: Callable[[int, int], TickReport]) ->
         while people and people[0][0] <= received_at:
             at, what = people.pop(0)
             scene.time.advance_to(at)
-            by_hand(scene, what)
+            by_hand(scene, what, "--why", "a story")
         tick(scheduled_at, received_at)
     return stored(scene)
 

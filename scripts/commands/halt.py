@@ -3,20 +3,25 @@
 import click
 
 from scripts.console import emit, json_option, jst
-from scripts.here import opened, who_asks
+from scripts.here import opened, reason_option, who_asks, why_asked
 
 
 @click.command()
-@click.option("--reason", default="asked for", show_default=True, help="Why, for the audit and for the status.")
+@reason_option
 @click.option("--by", help="Who asks; the user of this machine unless told.")
+@click.option("--all", "everyone", is_flag=True, help="Every bot of this store, not only the one that BOT_ID names.")
 @json_option
-def command(*, reason: str, by: str | None, as_json: bool) -> None:
+def command(*, why: str | None, by: str | None, everyone: bool, as_json: bool) -> None:
     """Stop opening positions; what is held stays protected.
 
-    Every following tick still places stops, targets and exits. It holds until `resume`, for every bot of this store.
+    Every following tick still places stops, targets and exits. It holds until `resume` takes it back: of this bot alone, or
+    with --all of every bot of this store until `resume --all`.
     """
+    reason = why_asked(why, "the halt")
     with opened() as here:
-        now_ms = here.clock.now_ms()
-        control = here.bot.set_control({"halt": True, "halted_at": now_ms}, who=by or who_asks(), why=reason, now_ms=now_ms)
-    text = f"halted at {jst(now_ms)} by {control['who']}: {reason}\nNo position will be opened; what is held keeps its stop."
-    emit(control, text, as_json=as_json)
+        now_ms, bot = here.clock.now_ms(), here.settings.id
+        halt = here.bot.halt(who=by or who_asks(), why=reason, now_ms=now_ms, everyone=everyone)
+    whose = "every bot of this store" if everyone else f"bot {bot}"
+    text = f"{whose} halted at {jst(now_ms)} by {halt.who}: {reason}\nNo position will be opened; what is held keeps its stop."
+    data = {"halt": True, "bot": None if everyone else bot, "all": everyone, "id": halt.id, "halted_at": halt.at}
+    emit({**data, "at": halt.at, "who": halt.who, "why": halt.why}, text, as_json=as_json)

@@ -3,7 +3,7 @@
 import click
 
 from scripts.console import emit, json_option
-from scripts.here import opened, who_asks
+from scripts.here import opened, reason_option, who_asks, why_asked
 from scripts.registry import look, moved, pointer_lines, registry_of
 from shared.champion import unproven
 from shared.errors import BadBundle, UserError
@@ -12,16 +12,17 @@ from shared.stores.bundles import BundleRegistry, Pointer
 
 @click.command()
 @click.argument("version")
-@click.option("--reason", default="asked for", show_default=True, help="Why, for the history and the audit.")
+@reason_option
 @click.option("--by", help="Who asks; the user of this machine unless told.")
 @json_option
-def command(*, version: str, reason: str, by: str | None, as_json: bool) -> None:
+def command(*, version: str, why: str | None, by: str | None, as_json: bool) -> None:
     """Let the bundle VERSION serve; it comes back from the archive if it lies there.
 
     It must load as a tick loads it, and its checks must let it serve. Whether it may enter is the gate's word: in live mode a
     bundle without proof serves and enters nothing.
     """
     who = by or who_asks()
+    reason = why_asked(why, "the promotion")
     with opened() as here:
         registry = registry_of(here)
         found = look(here, registry, version)

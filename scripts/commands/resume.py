@@ -1,30 +1,100 @@
 """Take a halt back."""
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import click
 
-from scripts.console import emit, json_option, jst
-from scripts.here import opened, who_asks
+from scripts.console import emit, json_option, jst, yen
+from scripts.here import Here, opened, reason_option, who_asks, why_asked
+from shared import control
+from shared.control import Halt, Ordered
+from shared.errors import BadData
 from shared.state import State
 
 
 @click.command()
-@click.option("--reason", default="asked for", show_default=True, help="Why, for the audit.")
+@reason_option
 @click.option("--by", help="Who asks; the user of this machine unless told.")
+@click.option("--all", "everyone", is_flag=True, help="The halt of every bot of this store, instead of this bot's own.")
 @json_option
-def command(*, reason: str, by: str | None, as_json: bool) -> None:
-    """Take a halt back: a person's, and the one that the drawdown limit set.
+def command(*, why: str | None, by: str | None, everyone: bool, as_json: bool) -> None:
+    """Take back what halts this bot: a person's halt, and the one that its drawdown limit set.
 
-    After a drawdown halt the equity of the next tick is the new peak from which the drawdown counts.
+    With --all the halt of every bot is taken back, and nothing that concerns one bot alone. After a drawdown halt the equity of
+    the next tick is the new peak from which the drawdown counts; a cool-down, the losing streak and the day's loss stay. A
+    control document that is damaged is written anew.
     """
+    reason = why_asked(why, "the resume")
     with opened() as here:
-        now_ms = here.clock.now_ms()
-        stored = here.bot.peek()
-        drawdown = bool(State.stored((stored.data["state"] if stored else None) or {}, here.settings).halted_at)
-        person = bool(here.bot.control().get("halt"))
-        changes = {"halt": False, "resumed_at": now_ms}
-        control = here.bot.set_control(changes, who=by or who_asks(), why=reason, now_ms=now_ms)
-    halts = " and ".join(name for name, was in (("a person's halt", person), ("the drawdown halt", drawdown)) if was)
-    text = (
-        f"resumed at {jst(now_ms)} by {control['who']}: {reason}\n{f'Taken back: {halts}.' if halts else 'Nothing was halted.'}"
-    )
-    emit({**control, "was_halted": person, "was_drawdown_halted": drawdown}, text, as_json=as_json)
+        now_ms, bot = here.clock.now_ms(), here.settings.id
+        ordered, state = here.bot.control(), _state(here)
+        mine = {control.ALL, control.OLDER} if everyone else {control.path_of(bot)}
+        halts = {path: halt for path, halt in ordered.halts.items() if path in mine}
+        mended = sorted(mine & set(ordered.damaged))
+        drawdown = 0 if everyone or state is None or state.halted_at == ordered.lifts_drawdown else state.halted_at
+        if halts or drawdown or mended:
+            here.bot.resume(
+                halts=[halt.id for halt in halts.values()],
+                drawdown=drawdown,
+                who=by or who_asks(),
+                why=reason,
+                now_ms=now_ms,
+                everyone=everyone,
+            )
+    lifted = [*_lifted(halts, drawdown), *(f"{path}, which was damaged, is written anew" for path in mended)]
+    stays = list(_stays(ordered, state, everyone=everyone, now_ms=now_ms))
+    lines = [f"Taken back by {by or who_asks()} at {jst(now_ms)} ({reason}): {'; '.join(lifted)}."] if lifted else []
+    lines = lines or [f"Nothing was halted for {'every bot at once' if everyone else f'bot {bot}'}; nothing was written."]
+    lines += [f"Stays: {line}." for line in stays]
+    data: dict[str, Any] = {
+        "halt": False,
+        "bot": None if everyone else bot,
+        "all": everyone,
+        "at": now_ms,
+        "who": by or who_asks(),
+    }
+    data |= {"why": reason, "was_halted": bool(halts), "was_drawdown_halted": bool(drawdown)}
+    data |= {"halts": halts, "mended": mended, "lifted": lifted, "stays": stays}
+    emit(data, "\n".join(lines), as_json=as_json)
+
+
+def _state(here: Here) -> State | None:
+    """The bot's state; None where it cannot be read."""
+    stored = here.bot.peek()
+    try:
+        return State.stored((stored.data.get("state") if stored else None) or {}, here.settings)
+    except BadData:
+        return None
+
+
+def _lifted(halts: Mapping[str, Halt], drawdown: int) -> Iterator[str]:
+    for halt in halts.values():
+        yield f"the halt of {halt.who} at {jst(halt.at)} ({halt.why})"
+    if drawdown:
+        yield f"the drawdown halt of {jst(drawdown)}: the drawdown counts from the next tick's equity"
+
+
+def _stays(ordered: Ordered, state: State | None, *, everyone: bool, now_ms: int) -> Iterator[str]:
+    """What still keeps the bot from entering, or counts on."""
+    others = {control.path_of(ordered.bot)} if everyone else {control.ALL, control.OLDER}
+    how = "scripts/bot resume" if everyone else "scripts/bot resume --all"
+    for path in others & set(ordered.halts):
+        halt = ordered.halts[path]
+        whose = f"bot {ordered.bot}" if everyone else "every bot"
+        yield f"the halt of {whose} by {halt.who} at {jst(halt.at)} ({halt.why}); `{how}` takes it back"
+    for path in others & set(ordered.damaged):
+        yield f"{ordered.damaged[path]}; `{how}` writes it anew"
+    if state is None:
+        yield "the state cannot be read, so that a drawdown halt in it is not known; `scripts/bot doctor` says what is wrong"
+        return
+    if everyone and state.halted_at and state.halted_at != ordered.lifts_drawdown:
+        yield f"bot {ordered.bot}'s drawdown halt of {jst(state.halted_at)}; `scripts/bot resume` takes it back"
+    limits = state.limits
+    if limits is None:
+        return
+    if limits.cooldown_until > now_ms:
+        yield f"the cool-down until {jst(limits.cooldown_until)}"
+    if limits.losing_streak:
+        yield f"the losing streak of {limits.losing_streak}"
+    yield f"the loss of the day, which counts from {yen(limits.day_start_equity_jpy)} ({limits.day}, JST)"

@@ -3,21 +3,22 @@
 import click
 
 from scripts.console import emit, json_option
-from scripts.here import opened, who_asks
+from scripts.here import opened, reason_option, who_asks, why_asked
 from scripts.registry import look, moved, pointer_lines, registry_of
 from shared.errors import BadBundle, NotThere, UserError
 
 
 @click.command()
-@click.option("--reason", default="asked for", show_default=True, help="Why, for the history and the audit.")
+@reason_option
 @click.option("--by", help="Who asks; the user of this machine unless told.")
 @json_option
-def command(*, reason: str, by: str | None, as_json: bool) -> None:
+def command(*, why: str | None, by: str | None, as_json: bool) -> None:
     """Let the model serve that served before the present one. Asks nothing.
 
     A second rollback goes one further back; `promote VERSION` undoes one. The next tick decides with the older model.
     """
     who = by or who_asks()
+    reason = why_asked(why, "the rollback")
     with opened() as here:
         registry = registry_of(here)
         now_ms, before = here.clock.now_ms(), registry.current()

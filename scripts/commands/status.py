@@ -1,14 +1,12 @@
 """What the bot holds, when it last ticked, and who stopped it."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import click
 import msgspec
 
 from scripts.console import duration, emit, json_option, jst
 from scripts.here import opened
 from scripts.words import holdings_lines, model_line
+from shared.control import ALL, OLDER, Ordered
 from shared.settings import Settings
 from shared.state import State
 from shared.types import TickReport
@@ -30,7 +28,7 @@ def command(context: click.Context, *, as_json: bool) -> None:
         state = State.stored((stored.data["state"] if stored else None) or {}, here.settings)
         lease = stored.data["lease"] if stored else {"expires_at": 0}
         told = here.bot.last_report()
-        control = dict(here.bot.control())
+        control = here.bot.control()
         settings = here.settings
     report = msgspec.convert(told, TickReport) if told is not None else None
     age = (now_ms - state.last_finished_at) / 1000 if state.last_finished_at else None
@@ -44,7 +42,7 @@ def command(context: click.Context, *, as_json: bool) -> None:
         "fresh": fresh,
         "last_tick_age_seconds": age,
         "ticking_now": lease["expires_at"] > now_ms,
-        "halted": bool(control.get("halt")),
+        "halted": bool(control.halts),
         "drawdown_halted_at": state.halted_at or None,
         "control": control,
         "state": state,
@@ -72,17 +70,27 @@ def _head(settings: Settings, report: TickReport | None, age: float | None, *, f
     return lines
 
 
-def _halts(control: Mapping[str, Any], state: State) -> list[str]:
-    lines = []
-    if control.get("halt"):
-        lines.append(
-            f"HALTED    by {control['who']} at {jst(control['at'])}: {control['why']}; `scripts/bot resume` takes it back"
-        )
-    if state.halted_at:
+def _halts(control: Ordered, state: State) -> list[str]:
+    lines = [
+        f"HALTED    by {halt.who} at {jst(halt.at)}{_for_all(path)}: {halt.why}; `{_resume(path)}` takes it back"
+        for path, halt in control.halts.items()
+    ]
+    lines += [f"DAMAGED   {found}: nothing is entered; `{_resume(path)}` mends it" for path, found in control.damaged.items()]
+    if state.halted_at and state.halted_at == control.lifts_drawdown:
+        lines.append(f"resumed   from the drawdown halt of {jst(state.halted_at)}; the next tick honours it")
+    elif state.halted_at:
         lines.append(f"HALTED    by the drawdown limit at {jst(state.halted_at)}; `scripts/bot resume` takes it back")
-    if not lines and control.get("resumed_at"):
-        lines.append(f"resumed   by {control['who']} at {jst(control['resumed_at'])}: {control['why']}")
+    if not lines and control.lifted is not None:
+        lines.append(f"resumed   by {control.lifted.who} at {jst(control.lifted.at)}: {control.lifted.why}")
     return lines
+
+
+def _for_all(path: str) -> str:
+    return " for every bot" if path in {ALL, OLDER} else ""
+
+
+def _resume(path: str) -> str:
+    return "scripts/bot resume --all" if path in {ALL, OLDER} else "scripts/bot resume"
 
 
 def _about_the_model(report: TickReport) -> list[str]:

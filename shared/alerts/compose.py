@@ -62,6 +62,8 @@ _WARNED: Mapping[Reason, str] = {
     Reason.LATENCY_HIGH: "anomaly",
     Reason.BOOK_CROSSED: "anomaly",
     Reason.BOOK_FAR: "anomaly",
+    Reason.CONTROL_DAMAGED: "damaged",
+    Reason.INTENT_DAMAGED: "damaged",
 }
 _LOUDNESS = {Level.CRITICAL: 0, Level.WARNING: 1, Level.INFO: 2}
 

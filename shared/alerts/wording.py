@@ -96,6 +96,10 @@ _REASONS: Mapping[Reason, str] = {
     Reason.LATENCY_HIGH: "the exchange answers slowly",
     Reason.BOOK_CROSSED: "the order book is crossed",
     Reason.STEP_FAILED: "a step failed",
+    Reason.CONTROL_DAMAGED: "what people have ordered cannot be read",
+    Reason.INTENT_DAMAGED: "an order that was written down cannot be read",
+    Reason.STATE_DAMAGED: "the bot's state cannot be read",
+    Reason.CAPITAL_CHANGED: "the capital was changed after the first trade",
     Reason.REJECTED_BY_EXCHANGE: "the exchange said no",
     Reason.MARGIN_INSUFFICIENT: "the margin does not suffice",
 }

@@ -1,7 +1,7 @@
 """The paper exchange: the pure account as a stored document, settled from the 1m candles since the last look."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +20,8 @@ STORE_EVERY_MS = 3_600_000
 """Where only time has passed, the account is written this often: walking an hour again costs less than a write a tick."""
 
 SCHEMA = 1
+KNOWN = frozenset({"schema", *(field.name for field in fields(PaperAccount))})
+"""What this version knows of the document; what a newer one wrote beside it stays as it is."""
 
 
 def told(account: PaperAccount) -> dict[str, Any]:
@@ -61,6 +63,7 @@ class PaperExchange:
         self._settings = settings
         self._ahead: tuple[object, PaperAccount] | None = None
         self._stored_until = 0
+        self._unknown: Mapping[str, Any] = {}
 
     def reconcile(self, now_ms: int) -> Holdings:
         """Settle from the final 1m candles and say what is held.
@@ -118,6 +121,7 @@ class PaperExchange:
         if stored is None:
             terms = accounts.terms(paper, PairRules())
             return accounts.opened(Decimal(paper.capital_jpy), now_ms, kind=kind, terms=terms), None
+        self._unknown = {name: value for name, value in stored[0].items() if name not in KNOWN}
         account = self._remembered(stored)
         if account.idle:
             account = replace(account, kind=kind, terms=accounts.terms(paper, _rules(account)))
@@ -141,7 +145,7 @@ class PaperExchange:
 
     def _saved(self, account: PaperAccount, token: object | None) -> bool:
         try:
-            self._store.save(told(account), token)
+            self._store.save({**self._unknown, **told(account)}, token)
         except (Conflict, AlreadyExists):
             return False
         return True

@@ -6,6 +6,7 @@ has the looks `first[i]` to `first[i + 1]`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from shared.replay.grid import MINUTE_MS, Grid
 from shared.replay.hands import Snapshot
 from shared.replay.types import Halt
 from shared.replay.valuation import worth
+from shared.risk import fall
 from shared.types import Candles, IntArray
 
 SLACK = 1e-12
@@ -51,7 +53,7 @@ def telling(
     *,
     since: int,
     peak: int,
-    max_drawdown: float,
+    max_drawdown: Decimal,
     halts: Sequence[Halt],
 ) -> list[int]:
     """Which of the equities at the looks from `start` on can change the limits, in order: the rules are told these only.
@@ -65,7 +67,7 @@ def telling(
     if day[-1] != day[0]:
         keys |= set(np.flatnonzero(np.diff(day)).tolist())
     top = max(peak, int(equity[best]))
-    if (top - int(equity.min())) >= (max_drawdown - SLACK) * top:
+    if (top - int(equity.min())) >= (float(max_drawdown) - SLACK) * top:
         keys |= _fallen(equity, peak, max_drawdown)
     as_of = looks.as_of[start : start + len(equity)]
     for halt in halts:
@@ -77,12 +79,14 @@ def telling(
     return sorted(keys)
 
 
-def _fallen(equity: IntArray, peak: int, max_drawdown: float) -> set[int]:
-    """The first looks at which the drawdown may be reached (the rule itself decides), each with the peak before it."""
+def _fallen(equity: IntArray, peak: int, max_drawdown: Decimal) -> set[int]:
+    """The first look at which the drawdown is reached, and those before it that are near, each with the peak before it."""
     highest = np.maximum(np.maximum.accumulate(equity), peak)
     keys: set[int] = set()
-    for breach in np.flatnonzero((highest - equity) >= (max_drawdown - SLACK) * highest)[:3].tolist():
+    for breach in np.flatnonzero((highest - equity) >= (float(max_drawdown) - SLACK) * highest).tolist():
         keys |= {breach, int(np.argmax(equity[: breach + 1]))}
+        if fall(Decimal(int(highest[breach])), Decimal(int(equity[breach]))) >= max_drawdown:
+            break
     return keys
 
 

@@ -176,7 +176,7 @@ class Replay:
             settings=self._settings,
             prefix=lambda part: f"{scheduled_at}.0{part}",
         )
-        turn.resumed_at = self._resumed_at(received_at)
+        turn.lifts = self._lifts(before.halted_at, received_at)
         turn.book(self._hands.reconcile(received_at))
         turn.protect(_held(turn), part="p")
         market: Market | None = None
@@ -223,8 +223,10 @@ class Replay:
     def _halted(self, at: int) -> bool:
         return any(halt.from_at <= at and (halt.until_at is None or at < halt.until_at) for halt in self._inputs.schedule.halts)
 
-    def _resumed_at(self, at: int) -> int:
-        return max((halt.until_at for halt in self._inputs.schedule.halts if halt.until_at and halt.until_at <= at), default=0)
+    def _lifts(self, halted_at: int, at: int) -> int:
+        """The drawdown halt of `halted_at`, where a person resumed after it began; 0 where nobody has by `at`."""
+        ends = [halt.until_at for halt in self._inputs.schedule.halts if halt.until_at and halt.until_at <= at]
+        return halted_at if max(ends, default=0) > halted_at else 0
 
     def _report(
         self, index: int, turn: Turn, market: Market | None, before: State, status: tuple[TickStatus, Reason]
@@ -276,14 +278,14 @@ class Replay:
             start,
             since=received,
             peak=valuation.units(self._state.limits.equity_peak_jpy),
-            max_drawdown=self._settings.risk.max_drawdown,
+            max_drawdown=rate(self._settings.risk.max_drawdown),
             halts=self._inputs.schedule.halts,
         )
         for key in keys:
             before, now = self._state, int(looks.as_of[start + key])
             self._state = before.after_account(
                 changed(holdings, as_of=now, equity_jpy=Decimal(int(equity[key])).scaleb(-4)),
-                resumed_at=self._resumed_at(now),
+                lifts=self._lifts(before.halted_at, now),
                 now_ms=now,
                 settings=self._settings,
             )

@@ -63,10 +63,9 @@ class Limits:
             return changed(self, equity_peak_jpy=peak, day=day, day_start_equity_jpy=equity_jpy)
         return self if peak == self.equity_peak_jpy else changed(self, equity_peak_jpy=peak)
 
-    def restarted(self, equity_jpy: Decimal, now_ms: int) -> "Limits":
-        """After a person resumed: peak and day begin at the present equity; trades that were counted stay counted."""
-        fresh = Limits.first(equity_jpy=equity_jpy, now_ms=now_ms)
-        return changed(fresh, last_trade_sequence=self.last_trade_sequence, position_net_jpy=self.position_net_jpy)
+    def restarted(self, equity_jpy: Decimal) -> "Limits":
+        """After a person took the drawdown halt back: the peak begins at the present equity, every other limit stays."""
+        return changed(self, equity_peak_jpy=equity_jpy)
 
     def drawdown(self, equity_jpy: Decimal) -> Decimal:
         """How far the equity lies below its peak, as a share of the peak; never negative."""

@@ -2,7 +2,7 @@
 
     ticks/{bot}~{time}   claim -> report            intents/{bot}~{id}    an order before it is sent, its outcome; `open_for`
     bots/{bot}           lease and state in one     alerts/{key}          the outbox: `waiting_for` a bot until sent or given up
-    control/current      written by people only     days/{bot}~{date}     equity once a candle, counts
+    control/{bot}, /all  written by people only     days/{bot}~{date}     equity once a candle, counts
     paper/{bot}          the paper account          trades/{bot}~{n}      closed trades
     audit/{time}~{n}     who did what
 
@@ -13,13 +13,13 @@ finds another version and gets `LeaseLost`.
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from shared.errors import AlreadyExists, Conflict, LeaseLost
+from shared import control as orders
+from shared.control import Control, Halt, Lifted, Ordered
+from shared.errors import AlreadyExists, BadData, Conflict, LeaseLost
 from shared.stores.ports import Document, DocumentStore, Write
-
-CONTROL = "control/current"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +40,9 @@ class Lease:
     expires_at: int
 
     @property
-    def state(self) -> Mapping[str, Any]:
-        """The stored state; empty at the very first tick."""
-        stored: Mapping[str, Any] = self.document.data.get("state") or {}
-        return stored
+    def state(self) -> Any:
+        """The stored state, whatever it is; None at the very first tick."""
+        return self.document.data.get("state")
 
 
 class BotDocuments:
@@ -114,23 +113,75 @@ class BotDocuments:
         """Lease and state as they are stored, for people who look."""
         return self.documents.get(f"bots/{self.bot}")
 
-    def control(self) -> Mapping[str, Any]:
-        """What people have ordered; empty where nobody ever did."""
-        stored = self.documents.get(CONTROL)
-        return stored.data if stored is not None else {}
+    def control(self) -> Ordered:
+        """What people have ordered of this bot, in its own document and in those for all. Damage is told, not raised."""
+        found: dict[str, object] = {}
+        for path in orders.paths(self.bot):
+            try:
+                stored = self.documents.get(path)
+            except BadData as error:
+                found[path] = str(error)
+                continue
+            if stored is not None:
+                found[path] = stored.data
+        return orders.ordered(found, self.bot)
 
-    def set_control(self, changes: Mapping[str, Any], *, who: str, why: str, now_ms: int) -> Mapping[str, Any]:
-        """Change the control document and write the audit record beside it, both or neither."""
-        stored = self.documents.get(CONTROL)
-        data = {**(stored.data if stored else {}), **changes, "who": who, "why": why, "at": now_ms}
-        control = (
-            Write(kind="create", path=CONTROL, data=data)
-            if stored is None
-            else Write(kind="replace", path=CONTROL, data=data, version=stored.version)
-        )
-        record = {"at": now_ms, "who": who, "why": why, "what": dict(changes)}
-        self.documents.commit([control, Write(kind="create", path=f"audit/{now_ms}~{secrets.token_hex(3)}", data=record)])
-        return data
+    def halt(self, *, who: str, why: str, now_ms: int, everyone: bool = False) -> Halt:
+        """Halt this bot, or every bot of the store, with an audit record beside it, both or neither."""
+        halt = Halt(id=f"{now_ms}-{secrets.token_hex(4)}", at=now_ms, who=who, why=why)
+        path = orders.ALL if everyone else orders.path_of(self.bot)
+        self._ordered(path, halt=halt, lifted=self._lifted(path), what={"halt": halt.id}, asked=halt)
+        return halt
+
+    def resume(self, *, halts: Sequence[str], drawdown: int, who: str, why: str, now_ms: int, everyone: bool = False) -> Lifted:
+        """Take back people's `halts`, by their ids, and the drawdown halt that began at `drawdown` (0: none), no other.
+
+        A damaged document is written anew; what it held goes into the audit. Raises `Conflict` where another halt stands.
+        """
+        path = orders.ALL if everyone else orders.path_of(self.bot)
+        before = None if everyone else self._lifted(path)
+        kept = drawdown or (before.drawdown if before is not None else 0)
+        lifted = Lifted(halts=tuple(halts), drawdown=kept, at=now_ms, who=who, why=why)
+        what = {"resume": list(halts), "drawdown": drawdown}
+        self._ordered(path, halt=None, lifted=lifted, what=what, asked=lifted)
+        return lifted
+
+    def _lifted(self, path: str) -> Lifted | None:
+        try:
+            stored = self.documents.get(path)
+            return None if stored is None else orders.read(stored.data, path).lifted
+        except BadData:
+            return None
+
+    def _ordered(
+        self, path: str, *, halt: Halt | None, lifted: Lifted | None, what: Mapping[str, Any], asked: Halt | Lifted
+    ) -> None:
+        """Write one control document whole, and the audit record. Fields of it that this version does not know stay."""
+        record: dict[str, Any] = {"at": asked.at, "who": asked.who, "why": asked.why, "bot": self.bot, "what": dict(what)}
+        changes = {"schema": orders.SCHEMA, "halt": _plain(halt), "lifted": _plain(lifted)}
+        writes = []
+        for place in (path, orders.OLDER) if path == orders.ALL else (path,):
+            stored, standing = self._standing(place)
+            if standing is None:
+                record["damaged"] = {**record.get("damaged", {}), place: repr(None if stored is None else stored.data)[:10_000]}
+            elif halt is None and standing.halt is not None and standing.halt.id not in what["resume"]:
+                raise Conflict(f"{standing.halt.who} halted meanwhile ({place} holds the halt {standing.halt.id})")
+            if place == path:
+                more = stored.data if stored is not None and standing is not None and "schema" in stored.data else {}
+                writes.append(_over(place, stored, {**more, **changes}, exists=standing is None))
+            elif stored is not None or standing is None:
+                writes.append(Write(kind="delete", path=place))
+        audit = Write(kind="create", path=f"audit/{asked.at}~{secrets.token_hex(3)}", data=record)
+        self.documents.commit([*writes, audit])
+
+    def _standing(self, path: str) -> tuple[Document | None, Control | None]:
+        """A stored control document and what it says: an empty one where nothing is stored, None where it is damaged."""
+        stored: Document | None = None
+        try:
+            stored = self.documents.get(path)
+            return stored, Control() if stored is None else orders.read(stored.data, path)
+        except BadData:
+            return stored, None
 
     def audit(self, what: Mapping[str, Any], *, who: str, why: str, now_ms: int) -> None:
         """Write down what a person did that no control document tells."""
@@ -162,7 +213,7 @@ class BotDocuments:
         self,
         lease: Lease,
         *,
-        state: Mapping[str, Any],
+        state: Any,
         claim: Document,
         report: Mapping[str, Any],
         more: Sequence[Write] = (),
@@ -173,7 +224,7 @@ class BotDocuments:
             Write(
                 kind="replace",
                 path=lease.document.path,
-                data={**lease.document.data, "lease": released, "state": dict(state)},
+                data={**lease.document.data, "lease": released, "state": state},
                 version=lease.document.version,
             ),
             Write(kind="replace", path=claim.path, data={**claim.data, "report": dict(report)}, version=claim.version),
@@ -237,3 +288,14 @@ class PaperDocument:
         if not isinstance(token, Document):
             raise TypeError(f"the token was {type(token).__name__}, not what load gave")
         return replace(self._documents.replace(token, data), data=data)
+
+
+def _plain(value: Halt | Lifted | None) -> dict[str, Any] | None:
+    return None if value is None else asdict(value)
+
+
+def _over(path: str, stored: Document | None, data: Mapping[str, Any], *, exists: bool) -> Write:
+    """The write that puts `data` in the place of what was read; without a version where it could not be read at all."""
+    if stored is not None:
+        return Write(kind="replace", path=path, data=data, version=stored.version)
+    return Write(kind="put" if exists else "create", path=path, data=data)

@@ -195,7 +195,7 @@ def test_two_hundred_missed_ticks_end_where_two_hundred_idle_ones_do(tmp_path) -
             ports = scene.ports()
             scene.tick(NOW, ports)
             assert scene.tick(NOW + INTERVAL, ports).positions
-            BotDocuments(ports.documents, "default").set_control({"halt": True}, who="test", why="no new entries", now_ms=NOW)
+            BotDocuments(ports.documents, "default").halt(who="test", why="no new entries", now_ms=NOW)
             if which == "every tick":
                 for index in range(2, 202):
                     scene.tick(NOW + index * INTERVAL, ports)

@@ -73,7 +73,7 @@ def test_a_promotion_and_a_rollback_are_one_command_each_and_leave_who_when_and_
 
 
 def test_promoting_what_serves_already_says_so_and_leaves_no_record(home, capsys) -> None:
-    assert main(["promote", first().version]) == 0
+    assert main(["promote", first().version, "--why", "x"]) == 0
     said = capsys.readouterr().out
     assert "serves already: nothing was changed" in said
     assert "none: in live mode it enters nothing" in said
@@ -81,20 +81,20 @@ def test_promoting_what_serves_already_says_so_and_leaves_no_record(home, capsys
 
 
 def test_what_cannot_serve_is_refused_in_one_sentence_with_a_remedy(home, capsys) -> None:
-    assert main(["promote", "no-such-version"]) == 2
+    assert main(["promote", "no-such-version", "--why", "x"]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: no-such-version cannot serve: files: there is no complete bundle")
     assert first().version in error.splitlines()[1]
     bucket = wiring.bucket_for(home)
     bucket.put(f"bundles/{second().version}/model.npz", b"damaged")
-    assert main(["promote", second().version]) == 2
+    assert main(["promote", second().version, "--why", "x"]) == 2
     assert "hashes: model.npz" in capsys.readouterr().err
     assert BundleRegistry(bucket).current().version == first().version
     assert audits(home) == []
 
 
 def test_without_a_model_before_it_there_is_nothing_to_roll_back_to(home, capsys) -> None:
-    assert main(["rollback"]) == 2
+    assert main(["rollback", "--why", "x"]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: nothing was rolled back: no bundle served before the present one")
     assert "remedy: `scripts/bot models`" in error

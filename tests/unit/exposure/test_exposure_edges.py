@@ -207,7 +207,7 @@ def ended(at: int, *, reason: Reason = Reason.EXIT_STOP, side: Side = Side.LONG)
 
 
 def booked(state: State, held: Holdings, settings: Settings = TREND) -> State:
-    return state.after_account(held, resumed_at=0, now_ms=held.as_of, settings=settings)
+    return state.after_account(held, lifts=0, now_ms=held.as_of, settings=settings)
 
 
 @pytest.mark.parametrize("goal", [None, Goal(lots=0, as_of=AT - SLOT)])

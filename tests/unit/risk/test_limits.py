@@ -1,6 +1,7 @@
 """Streaks, cool-downs, peaks and days: updates that may be repeated, split and delayed without a difference."""
 
 import random
+from dataclasses import replace
 from decimal import Decimal
 
 from shared.jst import jst_day
@@ -99,8 +100,9 @@ def test_the_drawdown_is_a_share_of_the_peak():
     assert Limits.first(equity_jpy=Decimal(0), now_ms=NOW).drawdown(Decimal(0)) == 1
 
 
-def test_a_person_who_resumes_begins_anew_but_no_trade_counts_twice(desk):
-    limits = first().after_trades([trade(n, -5) for n in range(1, 6)], LATER, desk.settings())
-    again = limits.restarted(Decimal(700), LATER)
-    assert (again.equity_peak_jpy, again.day_start_equity_jpy, again.losing_streak, again.cooldown_until) == (700, 700, 0, 0)
+def test_a_person_who_takes_the_drawdown_halt_back_moves_the_peak_alone_and_no_trade_counts_twice(desk):
+    limits = first().after_trades([trade(n, -5) for n in range(1, 8)], LATER, desk.settings())
+    assert (limits.losing_streak, limits.cooldown_until) == (2, NOW + 86_400_000)
+    again = limits.restarted(Decimal(700))
+    assert again == replace(limits, equity_peak_jpy=Decimal(700))
     assert again.after_trades([trade(n, -5) for n in range(1, 6)], LATER, desk.settings()) == again

@@ -1,0 +1,55 @@
+"""Orders that were written down before they were sent, as they are stored. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from shared.errors import BadData
+from shared.types import OrderIntent, PositionPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What an intent's document says: when it was written, the plan of an entry, the outcome (`unknown`: nobody knows)."""
+
+    at: int
+    plan: PositionPlan | None
+    outcome: str
+
+
+def read(data: object, path: str) -> Written:
+    """One stored intent. Raises `BadData`, naming the document and what is wrong in it."""
+    if not isinstance(data, Mapping):
+        raise BadData(f"{path} is damaged: it was a {type(data).__name__}, not a mapping")
+    missing = [name for name in ("intent", "at") if name not in data]
+    if missing:
+        raise BadData(f"{path} is damaged: it has no {missing[0]}")
+    try:
+        at = msgspec.convert(data["at"], int)
+        msgspec.convert(data["intent"], OrderIntent)
+        plan = msgspec.convert(data.get("plan"), PositionPlan | None)
+        outcome = msgspec.convert(data.get("outcome"), dict[str, Any] | None)
+        told = msgspec.convert("unknown" if outcome is None else outcome.get("outcome", "unknown"), str)
+    except msgspec.ValidationError as error:
+        raise BadData(f"{path} is damaged: {error}") from error
+    return Written(at=at, plan=plan, outcome=told)
+
+
+def sorted_out(documents: Iterable[tuple[str, object]]) -> tuple[dict[str, Written], dict[str, str]]:
+    """The intents that can be read, and for those that cannot what is wrong, both by path."""
+    sound: dict[str, Written] = {}
+    damaged: dict[str, str] = {}
+    for path, data in documents:
+        try:
+            sound[path] = read(data, path)
+        except BadData as error:
+            damaged[path] = str(error)
+    return sound, damaged
+
+
+def unsaved_plans(intents: Iterable[Written]) -> list[PositionPlan]:
+    """The plans of entries that no saved state knows of, the newest last; those that were rejected led to nothing."""
+    sent = sorted(intents, key=lambda intent: intent.at)
+    return [intent.plan for intent in sent if intent.plan is not None and intent.outcome != "rejected"]
