@@ -25,6 +25,13 @@ def json_option(function: Function) -> Function:
     return decorated
 
 
+def timezone_option(function: Function) -> Function:
+    """Give a command that reads candle files `--timezone`."""
+    told = "The zone of times in a candle file that name none, like UTC, JST or Asia/Tokyo.  [default: such times are refused]"
+    decorated: Function = click.option("--timezone", metavar="ZONE", help=told)(function)
+    return decorated
+
+
 def emit(data: Any, text: "RenderableType", *, as_json: bool) -> None:
     """Print `data` as JSON, or `text` (a string, or anything that rich can draw) for people.
 

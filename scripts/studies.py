@@ -25,6 +25,7 @@ class Asked:
 
     file: Path
     candles: str | None
+    timezone: str | None
     start: str | None
     end: str | None
     profile: str | None
@@ -64,6 +65,8 @@ def declared(asked: Asked) -> "Study":
         raise UserError(f"{asked.file}: {error}", remedy=error.remedy) from error
     if asked.candles is not None:
         study = study.on(asked.candles)
+    if asked.timezone is not None:
+        study = study.in_zone(asked.timezone)
     study = study.within(
         start_at=None if asked.start is None else instant_of("--from", asked.start),
         end_at=None if asked.end is None else instant_of("--to", asked.end),
@@ -132,6 +135,7 @@ def _command(asked: Asked) -> str:
     words = ["scripts/bot study", _shown(asked.file)]
     given: Sequence[tuple[str, Any]] = (
         ("--candles", None if asked.candles is None else _shown(Path(asked.candles))),
+        ("--timezone", asked.timezone),
         *(("--from", asked.start), ("--to", asked.end), ("--profile", asked.profile), ("--seed", asked.seed)),
         ("--timeframe", asked.timeframe),
         *(("--set", text) for text in asked.changes),

@@ -3,17 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from models.bench.declared import ARCHIVE, BadStudy, DataSet
-from shared.backtest.sources import CandleSource, FileSource
+from shared.backtest.sources import CandleSource, FileSource, understood_note
 from shared.errors import UserError
 from shared.jst import utc_text
-from shared.market.candles import aggregate, between, read_file
+from shared.market.candles import aggregate, between
 from shared.market.expand import expand
 from shared.trials import data_hash
 from shared.types import Candles, Timeframe
+
+if TYPE_CHECKING:
+    from shared.market.files import ReadFile
 
 DAY_MS = 86_400_000
 FIRST_AT = 0
@@ -76,8 +80,9 @@ def load(asked: DataSet, *, archive: CandleSource, timeframe: Timeframe, learnin
     quarters = source.read(Timeframe.M15, FIRST_AT, end_at).closed_by(end_at)
     slow = source.read(Timeframe.H4, FIRST_AT, end_at).closed_by(end_at)
     if asked.candles_4h is not None:
-        slow, told = _before(_read(asked.candles_4h, "candles_4h", Timeframe.H4), slow)
-        notes = (*notes, *(f"{asked.name}: {one}" for one in told))
+        longer = _read(asked, "candles_4h", Timeframe.H4)
+        slow, told = _before(longer.candles, slow)
+        notes = (*notes, understood_note(longer, Path(asked.candles_4h)), *(f"{asked.name}: {one}" for one in told))
     minutes = source.read(Timeframe.M1, start_at, end_at) if timeframe is Timeframe.M1 else None
     if minutes is not None and not len(minutes):
         raise BadStudy("timeframe", f"was 1m: {source.name} holds no 1m candles", remedy="choose 15m, or give 1m candles")
@@ -96,10 +101,11 @@ def load(asked: DataSet, *, archive: CandleSource, timeframe: Timeframe, learnin
 def _source(asked: DataSet, archive: CandleSource) -> tuple[CandleSource, tuple[str, ...]]:
     if asked.candles == ARCHIVE:
         return archive, ()
-    given = _read(asked.candles, "candles")
+    found = _read(asked, "candles")
+    given, told = found.candles, understood_note(found, Path(asked.candles))
     if given.timeframe is not Timeframe.H4:
-        return FileSource(name=asked.candles, candles=given), ()
-    return FileSource(name=asked.candles, candles=_expanded(given)), (f"MADE UP: {EXPANDED}",)
+        return FileSource(name=asked.candles, candles=given), (told,)
+    return FileSource(name=asked.candles, candles=_expanded(given)), (f"MADE UP: {EXPANDED}", told)
 
 
 def _expanded(slow: Candles) -> Candles:
@@ -111,9 +117,11 @@ def _expanded(slow: Candles) -> Candles:
     return _joined(parts)
 
 
-def _read(path: str, name: str, timeframe: Timeframe | None = None) -> Candles:
+def _read(asked: DataSet, name: str, timeframe: Timeframe | None = None) -> "ReadFile":
+    from shared.market.files import read
+
     try:
-        return read_file(Path(path), timeframe)
+        return read(getattr(asked, name), timeframe, timezone=asked.timezone)
     except UserError as error:
         raise BadStudy(name, f"cannot be read: {error}", remedy=error.remedy) from error
 

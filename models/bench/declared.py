@@ -55,6 +55,7 @@ class DataSet:
         name: What the page calls it.
         candles: A file of 15m or 1m candles, or `archive`.
         candles_4h: A file of 4h candles with a longer history; None: they are made of the others.
+        timezone: Of times in these files that name none, like Asia/Tokyo; None: such times are refused.
         start_at: First decision, ms UTC; None: as early as there is enough to learn from.
         end_at: No decision after it; None: the last candle.
     """
@@ -62,6 +63,7 @@ class DataSet:
     name: str
     candles: str = ARCHIVE
     candles_4h: str | None = None
+    timezone: str | None = None
     start_at: int | None = None
     end_at: int | None = None
 
@@ -103,11 +105,19 @@ class Study:
     @property
     def hash(self) -> str:
         """Twelve hex digits that change when anything that is declared changes."""
-        return hashlib.sha256(json.dumps(msgspec.to_builtins(self), sort_keys=True).encode()).hexdigest()[:12]
+        told = msgspec.to_builtins(self)
+        for one in told["data"]:
+            if one["timezone"] is None:  # a study that says nothing of it is what it was before one could
+                del one["timezone"]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 
     def on(self, candles: str) -> "Study":
         """The same experiment on one file of candles, or the archive, in place of what it names: all of them."""
         return replace(self, data=(DataSet(name=_called(candles), candles=candles),))
+
+    def in_zone(self, timezone: str) -> "Study":
+        """The same experiment, with times that name no zone read in this one."""
+        return replace(self, data=tuple(replace(one, timezone=timezone) for one in self.data))
 
     def within(self, *, start_at: int | None, end_at: int | None) -> "Study":
         """The same experiment in another period, on each data set; None leaves an end where it is."""
@@ -143,7 +153,7 @@ def parse(text: str) -> Study:
         raise BadStudy("the file", f"is no YAML{where}: {problem}", remedy="docs/studies holds examples") from error
     given = _fields(told, "the file", _STUDY)
     data = given.pop("data", None)
-    own = {name: given.pop(name) for name in ("candles", "candles_4h", "start_at", "end_at") if name in given}
+    own = {name: given.pop(name) for name in ("candles", "candles_4h", "timezone", "start_at", "end_at") if name in given}
     if data is not None and own:
         other = next(name for name, (into, _) in _STUDY.items() if into in own)
         raise BadStudy(other, "was given beside data", remedy="give it inside of each of data")
@@ -306,6 +316,7 @@ _DATA: Mapping[str, tuple[str, Reader]] = {
     "name": ("name", _named),
     "candles": ("candles", _text),
     "candles_4h": ("candles_4h", _text),
+    "timezone": ("timezone", _text),
     "start": ("start_at", instant_of),
     "end": ("end_at", instant_of),
 }

@@ -11,7 +11,7 @@ import click
 
 from functions import wiring
 from scripts.backtests import lines, position_lines
-from scripts.console import Progress, emit, json_option, progress
+from scripts.console import Progress, emit, json_option, progress, timezone_option
 from shared import pipeline
 from shared.backtest.forward import Walk, concluded, offered, prepare_walk
 from shared.backtest.job import BadJob, Job, parse
@@ -66,8 +66,9 @@ class Asked:
 
 @click.command()
 @click.option(
-    "--candles", type=click.Path(path_type=Path), help="A candle file (15m or 1m; CSV, Parquet) in place of the archive."
+    "--candles", type=click.Path(path_type=Path), help="A candle file (15m or 1m; see docs/candles.md) in place of the archive."
 )
+@timezone_option
 @click.option(
     "--from", "start", metavar="TIME", help="First instant of the period.  [default: a year before --to, or what there is]"
 )
@@ -115,6 +116,7 @@ def command(
     /,
     *,
     candles: Path | None,
+    timezone: str | None,
     changes: tuple[str, ...],
     train_days: int | None,
     check: bool,
@@ -141,7 +143,7 @@ def command(
     place = wiring.backtest_place(wiring.settings_from(os.environ), os.environ)
     try:
         if candles is not None:
-            place = replace(place, source=FileSource.opened(candles))
+            place = replace(place, source=FileSource.opened(candles, timezone=timezone))
         passed = _run(place, _fields(place.source, fields, changes), asked, began)
     except BadJob as error:
         option = OPTIONS.get(error.field) or f"--set {error.field.removeprefix('overrides.')}"

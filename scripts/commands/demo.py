@@ -11,7 +11,7 @@ from types import FrameType
 
 import click
 
-from scripts.console import emit, json_option
+from scripts.console import emit, json_option, timezone_option
 from scripts.demo import plan as planning
 from scripts.demo import summary
 from scripts.demo.run import environment_of, run
@@ -38,8 +38,9 @@ HISTORY_DAYS = 200.0
     "--seed", type=click.IntRange(min=0), help="Which generated market, or which expansion of a file.  [default: 12; 7]"
 )
 @click.option(
-    "--candles", type=click.Path(path_type=Path), help="Real candles (15m or 1m, CSV or Parquet) in place of generated ones."
+    "--candles", type=click.Path(path_type=Path), help="Real candles (a file of 15m or 1m) in place of generated ones."
 )
+@timezone_option
 @click.option(
     "--from",
     "start",
@@ -64,6 +65,7 @@ def command(
     edge_bp: float | None,
     seed: int | None,
     candles: Path | None,
+    timezone: str | None,
     start: str | None,
     history_days: float,
     profile: str | None,
@@ -86,7 +88,7 @@ def command(
         environ = environment_of(os.environ, home, profile)
         if seed is None:
             seed = GENERATED_SEED if candles is None else EXPANSION_SEED
-        plan = _plan(environ, days, EDGE_BP if edge_bp is None else edge_bp, seed, candles, start, history_days)
+        plan = _plan(environ, days, EDGE_BP if edge_bp is None else edge_bp, seed, candles, start, history_days, timezone)
         target = _target(out, plan)
         click.echo(market_line(plan.market, start_at=plan.start_at, end_at=plan.end_at), err=True)
         ran = run(plan, environ, home)
@@ -115,6 +117,7 @@ def _plan(
     candles: Path | None,
     start: str | None,
     history_days: float,
+    timezone: str | None,
 ) -> planning.DemoPlan:
     from functions import wiring
 
@@ -122,13 +125,15 @@ def _plan(
     start_at = None if start is None else _instant(start, settings.tick.interval_seconds)
     if candles is None:
         return planning.generated(days=days, edge_bp=edge_bp, seed=seed, history_days=history_days, start_at=start_at)
-    from shared.market.candles import aggregate, read_file
+    from shared.backtest.sources import decided_on, understood_note
+    from shared.market.candles import aggregate
+    from shared.market.files import read
 
-    given = read_file(candles)
-    if given.timeframe not in {Timeframe.M1, Timeframe.M15}:
-        raise UserError(f"{candles} holds {given.timeframe} candles", remedy="give 15m or 1m candles; 4h ones are made of them")
+    found = read(candles, timezone=timezone)
+    given = decided_on(found, candles)
+    click.echo(understood_note(found, candles), err=True)
     quarters = given if given.timeframe is Timeframe.M15 else aggregate(given, Timeframe.M15)
-    return planning.from_file(quarters, candles, days=days, settings=settings, seed=seed, start_at=start_at)
+    return planning.from_file(quarters, candles, days=days, settings=settings, seed=seed, start_at=start_at, timezone=timezone)
 
 
 def _instant(text: str, interval_seconds: int) -> int:

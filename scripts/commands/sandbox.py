@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import click
 
-from scripts.console import json_option, jst, utc
+from scripts.console import json_option, jst, timezone_option, utc
 from shared.clock import SystemClock
 from shared.errors import UserError
 from shared.sandbox.faults import Fault, Faults, fault_from
@@ -27,7 +27,8 @@ SHARE_BEFORE_THE_START = 0.75
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65_535), default=8700, show_default=True, help="0 takes any free port.")
-@click.option("--candles", type=click.Path(path_type=Path), help="Serve a CSV or Parquet of candles (1m, 15m or 4h).")
+@click.option("--candles", type=click.Path(path_type=Path), help="Serve the candles of a file (1m, 15m or 4h).")
+@timezone_option
 @click.option(
     "--edge", "edge_bp", type=float, default=0.0, show_default=True, metavar="BP", help="Plant a drift per 15 minutes."
 )
@@ -58,6 +59,7 @@ def command(
     *,
     port: int,
     candles: Path | None,
+    timezone: str | None,
     edge_bp: float,
     seed: int,
     days: float,
@@ -83,7 +85,7 @@ def command(
         starts_at = SystemClock().now_ms() if starts_at is None else starts_at
         market = _generated(starts_at, days=days, ahead=ahead, seed=seed, edge_bp=edge_bp)
     else:
-        market = SandboxMarket.from_file(candles, seed=seed)
+        market = SandboxMarket.from_file(candles, seed=seed, timezone=timezone)
         starts_at = _part_of(market) if starts_at is None else starts_at
     if not market.starts_at <= starts_at < market.ends_at:
         raise UserError(

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from functions import wiring
 from scripts import studies
-from scripts.console import emit, json_option, progress
+from scripts.console import emit, json_option, progress, timezone_option
 from shared import study
 from shared.backtest.job import BadJob, Job, parse
 from shared.backtest.prepare import bundle_of, candles_of, honest_notes, rules_of
@@ -65,6 +65,7 @@ class Asked:
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--candles", metavar="FILE", help="A candle file (15m or 1m), or archive.  [default: the FILE's, else archive]")
+@timezone_option
 @click.option("--from", "start", metavar="TIME", help="First instant of the period.  [required without FILE]")
 @click.option("--to", "end", metavar="TIME", help="Its end.  [required without FILE]")
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="With FILE: a setting for all of its variants.")
@@ -89,6 +90,7 @@ def command(
     *,
     file: Path | None,
     candles: str | None,
+    timezone: str | None,
     changes: tuple[str, ...],
     markdown: Path | None,
     jobs: int | None,
@@ -119,6 +121,7 @@ def command(
             studies.Asked(
                 file=file,
                 candles=candles,
+                timezone=timezone,
                 seed=own_seed,
                 changes=changes,
                 jobs=jobs,
@@ -142,7 +145,7 @@ def command(
     )
     check_installed(workers)
     points = _points(asked)
-    with _place(settings, candles or ARCHIVE) as place:
+    with _place(settings, candles or ARCHIVE, timezone) as place:
         runs, judged, history, notes = _studied(place, _job(fields), points, asked, workers)
     rows = [_row(number, one) for number, one in enumerate(judged, start=1)]
     if out is not None:
@@ -162,11 +165,11 @@ def _refuse(context: click.Context, names: Mapping[str, str], why: str) -> None:
 
 
 @contextmanager
-def _place(settings: Settings, candles: str) -> Iterator[Place]:
+def _place(settings: Settings, candles: str, timezone: str | None) -> Iterator[Place]:
     """Where candles, models and the trial log are; a wrong field of the job is told by its option."""
     place = wiring.backtest_place(settings, os.environ)
     try:
-        yield place if candles == ARCHIVE else replace(place, source=FileSource.opened(Path(candles)))
+        yield place if candles == ARCHIVE else replace(place, source=FileSource.opened(Path(candles), timezone=timezone))
     except BadJob as error:
         raise UserError(f"{OPTIONS.get(error.field, error.field)} {error.found}", remedy=error.remedy) from error
     finally:

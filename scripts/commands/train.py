@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from models.commit import commit
-from scripts.console import emit, json_option
+from scripts.console import emit, json_option, timezone_option
 from shared.errors import BotError, UserError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Period:
 
 @click.command()
 @click.option("--candles", "path", type=click.Path(path_type=Path), help="A candle file (15m or 1m) in place of the archive.")
+@timezone_option
 @click.option("--days", type=click.IntRange(1, 3_660), help="How many days to learn from.  [default: learning.days]")
 @click.option("--from", "start", metavar="TIME", help="The first instant to learn from, in place of --days.")
 @click.option("--to", "end", metavar="TIME", help="Leave out candles that closed after this.")
@@ -44,6 +45,7 @@ class Period:
 def command(
     *,
     path: Path | None,
+    timezone: str | None,
     days: int | None,
     start: str | None,
     end: str | None,
@@ -67,7 +69,7 @@ def command(
     period = asked(days=days, start=start, end=end, as_of=as_of)
     environ = wiring.environment()
     settings = wiring.settings_from(environ, overrides={"learning": {"days": period.days}} if period.days else None)
-    source = None if path is None else FileSource.opened(path)
+    source = None if path is None else FileSource.opened(path, timezone=timezone)
     if quick:
         from scripts import quick_training
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from functions import wiring
-from scripts.console import Progress, emit, json_option, progress
+from scripts.console import Progress, emit, json_option, progress, timezone_option
 from shared.errors import UserError
 from shared.types import Timeframe
 
@@ -34,6 +34,7 @@ DAY_MS = 86_400_000
     metavar="FILE",
     help="A candle file (15m or 1m; 4h ones beside it for a longer history), or archive. Repeatable.  [default: archive]",
 )
+@timezone_option
 @click.option("--from", "start", metavar="TIME", help="The first decision.  [default: when there is enough to learn from]")
 @click.option("--to", "end", metavar="TIME", help="No decision after it.  [default: the last candle]")
 @click.option("--days", type=click.IntRange(1, 36_600), help="So many days that end at --to, in place of --from.")
@@ -51,6 +52,7 @@ DAY_MS = 86_400_000
 def command(
     *,
     paths: tuple[str, ...],
+    timezone: str | None,
     start: str | None,
     end: str | None,
     days: int | None,
@@ -79,7 +81,7 @@ def command(
     place = wiring.backtest_place(wiring.settings_from(os.environ), os.environ)
     try:
         settings = _settings(place, profile, changes, every=every, jobs=jobs)
-        asked = _last_days(place, _asked(paths, start, end), days)
+        asked = _last_days(place, _asked(paths, start, end, timezone), days)
         with progress("walk-forward", 100) as bar:
             run = walk(place, settings, asked, Timeframe(timeframe), bar, cached=not no_cache)
             TrialLog(place.documents).append(run.proof.trial)  # before anybody can read of it
@@ -116,13 +118,14 @@ def _settings(
     return place.load(profile=profile, overrides=overrides)
 
 
-def _asked(paths: tuple[str, ...], start: str | None, end: str | None) -> "DataSet":
+def _asked(paths: tuple[str, ...], start: str | None, end: str | None, timezone: str | None) -> "DataSet":
     """The data set: one file or the archive, and at most one file of 4h candles beside it."""
     from models.bench.declared import ARCHIVE, DataSet
     from shared.backtest.job import instant
-    from shared.market.candles import read_file
+    from shared.market.files import read_file
 
-    slow = [path for path in paths if path != ARCHIVE and len(paths) > 1 and read_file(Path(path)).timeframe is Timeframe.H4]
+    beside = [path for path in paths if path != ARCHIVE and len(paths) > 1]
+    slow = [path for path in beside if read_file(path, timezone=timezone).timeframe is Timeframe.H4]
     fast = [path for path in paths if path not in slow] or ([ARCHIVE] if not paths else [])
     if len(fast) != 1 or len(slow) > 1:
         raise UserError(
@@ -133,6 +136,7 @@ def _asked(paths: tuple[str, ...], start: str | None, end: str | None) -> "DataS
         name=Path(fast[0]).name,
         candles=fast[0],
         candles_4h=slow[0] if slow else None,
+        timezone=timezone,
         start_at=None if start is None else instant("start", start),
         end_at=None if end is None else instant("end", end),
     )
@@ -153,7 +157,7 @@ def _ends_at(place: "Place", asked: "DataSet") -> int:
     from models.bench.declared import ARCHIVE
     from shared.backtest.sources import FileSource
 
-    source = place.source if asked.candles == ARCHIVE else FileSource.opened(Path(asked.candles))
+    source = place.source if asked.candles == ARCHIVE else FileSource.opened(Path(asked.candles), timezone=asked.timezone)
     extent = source.extent()
     if extent is None:
         raise UserError(f"{source.name} holds no 15m candles", remedy=f"{source.remedy}, or give a file with --candles")

@@ -23,6 +23,7 @@ class Exchange:
         words += ["--seed", str(plan.market.seed)]
         if plan.file is not None:
             words += ["--candles", str(plan.file.absolute())]
+            words += [] if plan.timezone is None else ["--timezone", plan.timezone]
         else:
             words += ["--edge", repr(plan.market.edge_bp), "--days", repr(plan.history_days), "--ahead", repr(plan.ahead_days)]
         self.child = Child(

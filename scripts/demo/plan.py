@@ -32,6 +32,7 @@ class DemoPlan:
     training_end_at: int = 0
     untrained: str = ""
     file: Path | None = None
+    timezone: str | None = None
     history_days: float = 0.0
     ahead_days: float = 0.0
 
@@ -57,7 +58,14 @@ def generated(*, days: float, edge_bp: float, seed: int, history_days: float, st
 
 
 def from_file(
-    quarters: Candles, file: Path, *, days: float, settings: Settings, seed: int, start_at: int | None = None
+    quarters: Candles,
+    file: Path,
+    *,
+    days: float,
+    settings: Settings,
+    seed: int,
+    start_at: int | None = None,
+    timezone: str | None = None,
 ) -> DemoPlan:
     """Days of real candles: those asked for, else the most violent ones with enough history before them.
 
@@ -71,6 +79,7 @@ def from_file(
         settings: `market` says how much history is enough, `learning` how long a label looks ahead.
         seed: Of the expansion into minutes.
         start_at: Where to start, ms UTC.
+        timezone: Of times in the file that name none.
 
     Raises:
         UserError: the file does not hold these days.
@@ -99,6 +108,7 @@ def from_file(
         end_at=end,
         untrained=untrained,
         file=file,
+        timezone=timezone,
         **found,
     )
 

@@ -268,7 +268,7 @@ def prepare(
         start_at=job.start_at,
         end_at=job.end_at,
         every_tick=every_tick,
-        notes=(*honest, *notes, *_short_history(job, candles, settings), *_holes(job, candles[Timeframe.M15])),
+        notes=(*honest, *notes, *source.notes, *_short_history(job, candles, settings), *_holes(job, candles[Timeframe.M15])),
     )
     version = None if bundle is None else bundle.version
     return Prepared(

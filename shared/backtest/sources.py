@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from shared.errors import UserError
-from shared.market.candles import aggregate, between, empty, read_file
+from shared.market.candles import aggregate, between, empty
 from shared.stores.joined import JoinedArchive
 from shared.stores.ports import Bucket
 from shared.types import Candles, Timeframe
+
+if TYPE_CHECKING:
+    from shared.market.files import ReadFile
 
 
 class CandleSource(Protocol):
@@ -24,6 +27,11 @@ class CandleSource(Protocol):
         """What a person does where it lacks candles."""
         ...
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a result must say of it."""
+        ...
+
     def extent(self) -> tuple[int, int] | None:
         """From when to when its 15m candles reach, ms UTC; None where it has none."""
         ...
@@ -37,6 +45,7 @@ class ArchiveSource:
     """The archive that `bot collect` fills."""
 
     name = "the archive"
+    notes: tuple[str, ...] = ()
     remedy = "run `scripts/bot collect --from DAY --to DAY`, with `--timeframe 1m` for the resolution of record"
 
     def __init__(self, bucket: Bucket) -> None:
@@ -59,16 +68,15 @@ class FileSource:
     name: str
     candles: Candles
     remedy: str = "give a file that reaches further"
+    notes: tuple[str, ...] = ()
 
     @classmethod
-    def opened(cls, path: Path) -> "FileSource":
-        """Read the file. Raises `UserError` where it is damaged or too coarse."""
-        given = read_file(path)
-        if given.timeframe not in {Timeframe.M1, Timeframe.M15}:
-            raise UserError(
-                f"{path} holds {given.timeframe} candles", remedy="give 15m or 1m candles; 4h ones are made of them"
-            )
-        return cls(name=str(path), candles=given)
+    def opened(cls, path: Path, *, timezone: str | None = None) -> "FileSource":
+        """Read the file; `timezone` is that of times that name none. Raises `UserError` where it is damaged or too coarse."""
+        from shared.market.files import read
+
+        given = read(path, timezone=timezone)
+        return cls(name=str(path), candles=decided_on(given, path), notes=(understood_note(given, path),))
 
     def extent(self) -> tuple[int, int] | None:
         """From the first to the last whole quarter of an hour."""
@@ -87,3 +95,20 @@ class FileSource:
         part = between(self.candles, low, high)
         known_until = min(high, int(self.candles.closed_at[-1]))
         return between(aggregate(part, timeframe, until=known_until), start_ms, end_ms)
+
+
+def decided_on(given: "ReadFile", path: Path) -> Candles:
+    """The candles of a file, where decisions can be made on them. Raises `UserError` where they are coarser than 15m."""
+    from shared.market.files import spacing_words
+
+    if given.candles.timeframe in {Timeframe.M1, Timeframe.M15}:
+        return given.candles
+    raise UserError(
+        f"{path} holds {spacing_words(given.understood.spacing_ms)} candles: too coarse to decide on",
+        remedy="give 15m candles or finer ones (1m, 3m, 5m); those of 4h are made of them",
+    )
+
+
+def understood_note(given: "ReadFile", path: Path) -> str:
+    """How a file was read, for the face of a result."""
+    return f"{path.name} was read as {given.understood}."

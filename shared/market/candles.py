@@ -1,7 +1,6 @@
-"""Candles as arrays: their rules, coarser ones from finer ones, and joining. Pure, except that `read_file` reads a file."""
+"""Candles as arrays: their rules, coarser ones from finer ones, and joining. Pure."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,9 @@ from shared.types import BoolArray, Candles, FloatArray, IntArray, Timeframe
 COLUMNS = ("timestamp", "open", "high", "low", "close", "volume")
 VOLUME_UNITS = 1e8
 """Sums of volumes are rounded to the eight places that a bitcoin has, so that adding floats leaves no dust."""
+
+HIGHEST_PRICE_JPY = 1e10
+MOST_VOLUME_BTC = 21e6
 
 
 class BadCandles(BadData):
@@ -56,28 +58,38 @@ def from_table(timeframe: Timeframe, table: FloatArray, *, spacing_ms: int | Non
     )
 
 
-def checked(candles: Candles, *, spacing_ms: int | None = None) -> Candles:
+def checked(candles: Candles, *, spacing_ms: int | None = None, values: bool = True) -> Candles:
     """The same candles, where they keep every rule; holes are allowed. Raises `BadCandles` for the first row that does not.
 
     The rules: arrays of equal length; opened on the grid of the timeframe (or of `spacing_ms`), ascending, none twice
-    (so every spacing is a multiple of it); prices finite, whole, positive yen; high >= open, close >= low; volume finite,
-    >= 0, as finely as it comes: other exchanges trade smaller parts of a bitcoin than bitbank does.
+    (so every spacing is a multiple of it); and those of `values_checked`, unless `values` says that they were checked.
     """
     at, grid_ms = candles.opened_at, spacing_ms or candles.timeframe.ms
-    prices = np.array([candles.open, candles.high, candles.low, candles.close])
-    if prices.shape != (4, len(at)) or candles.volume.shape != at.shape:
+    if any(getattr(candles, name).shape != at.shape for name in COLUMNS[1:]):
         raise BadCandles("the columns must be equally long", row=0)
-    highest, lowest = prices.max(axis=0), prices.min(axis=0)
     _first(at % grid_ms > 0, f"a {_told(grid_ms)} candle must open on the grid of {_told(grid_ms)}")
     steps = np.diff(at, prepend=at[:1] - 1)
     _first(steps == 0, "the timestamp stands there twice")
     _first(steps < 0, "timestamps must ascend")
+    return values_checked(candles) if values else candles
+
+
+def values_checked(candles: Candles) -> Candles:
+    """The same candles, where each for itself keeps the rules. Raises `BadCandles` for the first row that does not.
+
+    The rules: prices finite, whole, positive yen, at most `HIGHEST_PRICE_JPY`; high >= open, close >= low; volume finite, >= 0,
+    no more than there are bitcoins, as finely as it comes: other exchanges trade smaller parts of one than bitbank does.
+    """
+    prices = np.array([candles.open, candles.high, candles.low, candles.close])
+    highest, lowest = prices.max(axis=0), prices.min(axis=0)
     _first(~np.isfinite(prices).all(axis=0), "prices must be finite numbers")
     _first(lowest <= 0, "prices must be positive")
+    _first(highest > HIGHEST_PRICE_JPY, f"prices must be at most {HIGHEST_PRICE_JPY:,.0f} yen")
     _first((prices != np.floor(prices)).any(axis=0), "prices must be whole yen")
     _first(candles.high < highest, "high must be the highest of the four prices")
     _first(candles.low > lowest, "low must be the lowest of the four prices")
     _first(~(np.isfinite(candles.volume) & (candles.volume >= 0)), "volume must be a finite number, zero or more")
+    _first(candles.volume > MOST_VOLUME_BTC, f"volume must be at most {MOST_VOLUME_BTC:,.0f} BTC, all that there will be")
     return candles
 
 
@@ -144,17 +156,6 @@ def differing(old: Candles, new: Candles) -> IntArray:
         unequal |= getattr(old, name)[ours] != getattr(new, name)[theirs]
     changed: NDArray[np.int64] = at[unequal]
     return changed
-
-
-def read_file(path: Path | str, timeframe: Timeframe | None = None) -> Candles:
-    """Candles of a .csv, .csv.gz or .parquet file of a person's. Raises `UserError` with one sentence and the remedy.
-
-    Without a `timeframe` they come in the file's own where that is one of ours, else in the next coarser one (5m as 15m,
-    1h as 4h). With one, finer candles are put together; coarser ones are refused, because nothing is made up.
-    """
-    from shared.market.user_file import read
-
-    return read(Path(path), timeframe)
 
 
 def _told(spacing_ms: int) -> str:

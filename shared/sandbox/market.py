@@ -53,21 +53,25 @@ class SandboxMarket:
         return cls(minutes, source=source)
 
     @classmethod
-    def from_file(cls, path: Path, *, seed: int) -> "SandboxMarket":
-        """A market from a CSV or Parquet of candles; coarser ones are expanded into minutes once, from `seed`.
+    def from_file(cls, path: Path, *, seed: int, timezone: str | None = None) -> "SandboxMarket":
+        """A market from a file of candles; coarser ones are expanded into minutes once, from `seed`.
+
+        `timezone` is that of times that name none.
 
         Raises:
             UserError: The file cannot be read or breaks the rules of candles.
         """
-        from shared.market.candles import read_file
         from shared.market.expand import expand
+        from shared.market.files import read
 
-        candles = read_file(path)
+        given = read(path, timezone=timezone)
+        candles, told = given.candles, f"Read as {given.understood}."
         if candles.timeframe is Timeframe.M1:
-            return cls(candles, source=f"The one-minute candles of {path.name}.")
+            return cls(candles, source=f"The one-minute candles of {path.name}. {told}")
         # Files of other exchanges state volumes more finely than bitbank trades.
         minutes = expand(replace(candles, volume=np.rint(candles.volume * LOTS_PER_BTC) / LOTS_PER_BTC), seed=seed)
-        return cls(minutes, source=f"The {candles.timeframe} candles of {path.name}, expanded into minutes (seed {seed}).")
+        source = f"The {candles.timeframe} candles of {path.name}, expanded into minutes (seed {seed}). {told}"
+        return cls(minutes, source=source)
 
     @property
     def starts_at(self) -> int:

@@ -206,7 +206,10 @@ def test_a_longer_history_of_4h_candles_goes_before_those_of_the_file(tmp_path):
     asked = DataSet(name="late", candles=str(tmp_path / "late.csv"), candles_4h=str(tmp_path / "slow.csv"))
     found = load_candles(asked, archive=ArchiveSource(MemoryBucket()), timeframe=Timeframe.M15, learning_days=10)
     assert (found.candles[Timeframe.H4].opened_at == whole[Timeframe.H4].opened_at).all()
-    assert "come from another file" in found.notes[0]
+    late, slow, told = found.notes
+    assert "late.csv was read as plain candles" in late
+    assert "slow.csv was read as plain candles" in slow
+    assert "come from another file" in told
     first = int(found.candles[Timeframe.M15].opened_at[0])
     assert 0 <= found.start_at - first - (10 + 14) * DAY < DAY
 

@@ -2,8 +2,6 @@ import gzip
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,8 +17,8 @@ from shared.market.candles import (
     empty,
     from_rows,
     merged,
-    read_file,
 )
+from shared.market.files import read_file
 from shared.types import Candles, Timeframe
 
 T0 = 1_514_937_600_000
@@ -163,77 +161,6 @@ def write(path: Path, lines: list[str]) -> Path:
     return path
 
 
-def lines(rows: list[tuple[float, ...]]) -> list[str]:
-    return [HEADER, *(",".join(f"{value:g}" if i else f"{int(value)}" for i, value in enumerate(values)) for values in rows)]
-
-
-@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.parquet"])
-def test_a_file_is_read_back_as_it_was_written(tmp_path, name):
-    wanted = from_rows(Timeframe.M15, GOOD)
-    path = tmp_path / name
-    if name.endswith("parquet"):
-        columns = {"timestamp": wanted.opened_at, **{column: getattr(wanted, column) for column in COLUMNS[1:]}}
-        pq.write_table(pa.table(columns), path)
-    else:
-        write(path, lines(GOOD))
-    assert same(read_file(path), wanted)
-    assert same(read_file(str(path)), wanted)
-
-
-def test_the_order_of_the_columns_and_empty_lines_do_not_matter(tmp_path):
-    text = ["close,volume,timestamp,open,high,low", f"110,0.5,{T0},100,120,90", "", f"111,0.5,{T0 + STEP},100,120,90", ""]
-    candles = read_file(write(tmp_path / "a.csv", text))
-    assert candles.close.tolist() == [110, 111]
-
-
-def test_the_most_common_spacing_is_the_timeframe(tmp_path):
-    rows = [(T0 + i * Timeframe.H4.ms, 1, 1, 1, 1, 0) for i in (0, 1, 2, 9)]
-    assert read_file(write(tmp_path / "a.csv", lines(rows))).timeframe is Timeframe.H4
-
-
-@pytest.mark.parametrize(
-    ("content", "found"),
-    [
-        (lines(row(open=float("nan"))), "line 4: prices must be finite"),
-        (lines(row(timestamp=T0 + STEP)), "line 4: the timestamp stands there twice"),
-        (lines(row(timestamp=T0)), "line 4: timestamps must ascend"),
-        (lines(row(high=105)), "line 4: high must be the highest"),
-        (["", *lines(GOOD)], "line 1: the columns are"),
-        (["time,open,high,low,close,volume", *lines(GOOD)[1:]], "line 1: the columns are"),
-        (lines(GOOD)[1:], "line 1: the columns are"),
-        ([HEADER], "holds no candles"),
-        (lines(GOOD)[:2], "too few candles"),
-        ([*lines(GOOD)[:3], f"{T0 + 2 * STEP},abc,1,1,1,0"], "line 4: 'abc' is no number"),
-        ([*lines(GOOD)[:3], "", f"{T0 + 2 * STEP},,1,1,1,0"], "line 5: '' is no number"),
-        ([*lines(GOOD)[:3], "", f"{T0 + 2 * STEP},5,4,4,4,0"], "line 5: high must be"),
-        ([*lines(GOOD)[:3], f"{T0 + 2 * STEP},1,1,1,1"], "line 4: 5 columns instead of 6"),
-        ([HEADER, *(line + ",1" for line in lines(GOOD)[1:])], "line 2: 7 columns instead of 6"),
-        ([HEADER, *(f"{T0 + i * 420_000},1,1,1,1,0" for i in range(4))], "7 minutes apart"),
-        ([HEADER, *(f"{T0 + i * 90_000},1,1,1,1,0" for i in range(4))], "1.5 minutes apart"),
-        ([HEADER, *(f"{T0 + i * 8 * 3_600_000},1,1,1,1,0" for i in range(4))], "480 minutes apart"),
-        (
-            [HEADER, *(f"{T0 + i * 300_000 + (i == 2)},1,1,1,1,0" for i in range(9))],
-            "line 4: a 5m candle must open on the grid of 5m",
-        ),
-        ([HEADER, *(f"{T0 + i * 300_000 + (i == 2) * 60_000},1,1,1,1,0" for i in range(9))], "line 4: a 5m candle must open"),
-        ([HEADER, *(f"{T0 + i * 300_000},1,1,1,1,0" for i in range(2))], "does not fill a single 15m candle"),
-        ([HEADER + ",adj_close", *(line + ",1" for line in lines(GOOD)[1:])], "line 1: the column 'adj_close' is not known"),
-        ([HEADER + ",close", *(line + ",1" for line in lines(GOOD)[1:])], "line 1: the columns are"),
-        ([HEADER + ",trades", *(line + ",1" for line in lines(GOOD)[1:3]), lines(GOOD)[3]], "line 4: 6 columns instead of 7"),
-        ([HEADER + ",trades", lines(GOOD)[1] + ",1", lines(GOOD)[2] + ",1,1"], "line 3: 8 columns instead of 7"),
-        ([HEADER + ",trades", lines(GOOD)[1] + ",1", lines(GOOD)[2][:-3] + "x,1"], "is no number"),
-    ],
-)
-def test_a_broken_csv_gets_one_sentence_with_file_line_and_remedy(tmp_path, content, found):
-    path = write(tmp_path / "broken.csv", content)
-    with pytest.raises(UserError) as caught:
-        read_file(path)
-    assert str(path) in str(caught.value)
-    assert found in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert caught.value.remedy
-
-
 def fine(count: int, minutes: int, *, missing: tuple[int, ...] = ()) -> list[str]:
     """Lines of `count` candles `minutes` apart; the i-th opens at 100 + i and holds a volume of 0.00001."""
     step = minutes * 60_000
@@ -270,75 +197,9 @@ def test_minutes_come_as_they_are_or_put_together_as_asked(tmp_path):
 )
 def test_finer_candles_than_the_files_are_never_made_up(tmp_path, minutes, asked):
     path = write(tmp_path / "a.csv", [HEADER, *fine(40, minutes)])
-    with pytest.raises(UserError, match=f"{minutes} minutes apart and cannot be put together to {asked} ones") as caught:
+    with pytest.raises(UserError, match=f"candles, of which no {asked} ones can be made") as caught:
         read_file(path, asked)
     assert f"{asked} or finer" in caught.value.remedy
-
-
-def test_columns_that_exchanges_add_are_ignored_whatever_stands_in_them(tmp_path):
-    wanted = from_rows(Timeframe.M15, GOOD)
-    header = f"symbol,{HEADER},trades"
-    path = write(tmp_path / "a.csv", [header, *(f"BTC/JPY,{line},,"[:-1] for line in lines(GOOD)[1:])])
-    assert same(read_file(path), wanted)
-    columns = {"timestamp": wanted.opened_at, **{column: getattr(wanted, column) for column in COLUMNS[1:]}}
-    pq.write_table(pa.table({**columns, "symbol": ["BTC/JPY"] * len(wanted)}), tmp_path / "a.parquet")
-    assert same(read_file(tmp_path / "a.parquet"), wanted)
-    pq.write_table(pa.table({**columns, "adj_close": wanted.close}), tmp_path / "b.parquet")
-    with pytest.raises(UserError, match="'adj_close' is not known"):
-        read_file(tmp_path / "b.parquet")
-
-
-def test_a_file_larger_than_one_piece_is_read_whole(tmp_path, monkeypatch):
-    text = [HEADER, *fine(50, 15), "", "", *fine(80, 15)[50:]]
-    whole = read_file(write(tmp_path / "a.csv", text))
-    for piece in (1, 40, 41, 100, 5_000):
-        monkeypatch.setattr("shared.market.user_file._PIECE", piece)
-        assert same(read_file(tmp_path / "a.csv"), whole)
-    assert len(whole) == 80
-
-
-def test_files_that_are_no_candle_files_get_one_sentence(tmp_path):
-    whole = gzip.compress("\n".join(lines(GOOD)).encode())
-    (tmp_path / "cut.csv.gz").write_bytes(whole[:-20])
-    (tmp_path / "noise.csv.gz").write_bytes(b"no gzip at all")
-    flipped = bytearray(whole)
-    flipped[len(whole) // 2] ^= 0xFF
-    (tmp_path / "flipped.csv.gz").write_bytes(flipped)
-    (tmp_path / "binary.csv").write_bytes(bytes(range(128, 256)))
-    (tmp_path / "empty.csv").write_bytes(b"")
-    (tmp_path / "folder.csv").mkdir()
-    (tmp_path / "a.txt").write_text("x")
-    (tmp_path / "cut.parquet").write_bytes(b"PAR1 and no more")
-    pq.write_table(pa.table({"a": [1]}), tmp_path / "columns.parquet")
-    pq.write_table(pa.table({name: ["x", "y"] for name in COLUMNS}), tmp_path / "text.parquet")
-    twice = pa.table({name: [float(T0 if name == "timestamp" else 1)] * 3 for name in COLUMNS})
-    pq.write_table(twice, tmp_path / "twice.parquet")
-    wanted = {
-        "cut.csv.gz": "no whole gzip",
-        "noise.csv.gz": "no whole gzip",
-        "flipped.csv.gz": "no whole gzip",
-        "binary.csv": "is not text",
-        "empty.csv": "is empty",
-        "folder.csv": "is not a file",
-        "nothing.csv": "does not exist",
-        "a.txt": "is no candle file",
-        "cut.parquet": "no whole Parquet",
-        "columns.parquet": "the columns are",
-        "text.parquet": "does not hold numbers",
-        "twice.parquet": "too few candles",
-    }
-    for name, found in wanted.items():
-        with pytest.raises(UserError, match=found) as caught:
-            read_file(tmp_path / name)
-        assert name in str(caught.value)
-        assert caught.value.remedy
-
-
-def test_a_broken_parquet_row_is_named(tmp_path):
-    columns = dict(zip(COLUMNS, map(list, zip(*row(high=105), strict=True)), strict=True))
-    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
-    with pytest.raises(UserError, match=r"row 3: high must be"):
-        read_file(tmp_path / "a.parquet")
 
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -358,5 +219,5 @@ def test_every_real_file_down_to_fifteen_minutes_is_usable_at_fifteen_minutes():
     counts = {path.name: len(read_file(path, Timeframe.M15)) for path in DATA.glob("*.csv.gz") if "_4h_" not in path.name}
     assert len(counts) >= 5
     assert min(counts.values()) > 1_800
-    with pytest.raises(UserError, match="cannot be put together to 15m"):
+    with pytest.raises(UserError, match="holds 4h candles, of which no 15m ones can be made"):
         read_file(next(DATA.glob("*_4h_*.csv.gz")), Timeframe.M15)

@@ -1,0 +1,48 @@
+"""What a candle file turned out to be: the sentence that reports and consoles say of it."""
+
+from dataclasses import dataclass
+
+from shared.types import Candles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Understood:
+    """How a file was read.
+
+    Attributes:
+        layout: What wrote it, as far as that can be told: `plain CSV`, `Binance klines`.
+        stamps: How its times are written: `milliseconds`, `dates with an offset`, `dates read as Asia/Tokyo`.
+        order: `oldest first` or `newest first, turned round`.
+        spacing_ms: How far its candles are apart.
+        rows: How many candles it holds, after equal ones were dropped.
+        notes: What else was done or ignored, a clause each.
+    """
+
+    layout: str
+    stamps: str
+    order: str
+    spacing_ms: int
+    rows: int
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """One sentence for people."""
+        what = f"{self.layout}, {self.rows:,} candles of {spacing_words(self.spacing_ms)}, {self.stamps}, {self.order}"
+        return "; ".join((what, *self.notes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadFile:
+    """The candles of a file, and how it was understood."""
+
+    candles: Candles
+    understood: Understood
+
+
+def spacing_words(spacing_ms: int) -> str:
+    """A spacing as traders write it: 1m, 90s, 4h, 1d."""
+    seconds = spacing_ms / 1000
+    for length, letter in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds >= length and seconds % length == 0:
+            return f"{seconds / length:g}{letter}"
+    return f"{seconds / 60:g}m" if seconds >= 60 else f"{seconds:g}s"  # noqa: PLR2004 - a minute
