@@ -42,11 +42,12 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "rollback": (ACT, "Let the model serve that served before."),
     "check": (WORK, "Lint, types, import contracts and tests: what CI runs."),
     "test": (WORK, "Run the tests, with coverage and its floor."),
+    "mutants": (WORK, "Change the money rules one slip at a time; a test has to notice each."),
     "lock": (WORK, "Pin every requirement again, with hashes."),
 }
 """Each command with its section and its line in `--help`; nothing of theirs is imported to print it."""
 
-WITHOUT_ENV_FILE = frozenset({"check", "test", "lock"})
+WITHOUT_ENV_FILE = frozenset({"check", "test", "mutants", "lock"})
 
 
 class LazyGroup(click.Group):

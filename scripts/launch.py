@@ -22,7 +22,7 @@ from pathlib import Path
 
 PRODUCT = "requirements.txt"
 TESTS = "tests/requirements.txt"
-TESTING = frozenset({"check", "test"})
+TESTING = frozenset({"check", "mutants", "test"})
 TRAINING = frozenset({"check", "demo", "paper", "test", "train"})
 
 CLOSED = ("--require-hashes", "--no-deps")

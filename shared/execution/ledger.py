@@ -164,7 +164,7 @@ def _available(account: PaperAccount, worth: Decimal) -> Decimal:
 
 
 def _reserved(account: PaperAccount, order: Order) -> Decimal:
-    cost = notional_jpy(order.intent.price or 0, order.remaining_lots)
+    cost = notional_jpy(_limit(order.intent), order.remaining_lots)
     return cost if account.kind == "margin" else cost + jpy(cost * max(ZERO, account.terms.maker_fee_rate))
 
 
@@ -196,7 +196,7 @@ def with_order(account: PaperAccount, intent: OrderIntent, at: int) -> tuple[Pap
 
 def updated(account: PaperAccount, order: Order) -> PaperAccount:
     """The account with one order changed; an order without remaining lots has ended."""
-    if order.remaining_lots == 0:
+    if not order.remaining_lots:
         return without(account, (order,))
     return changed(account, orders=tuple(order if old.order_id == order.order_id else old for old in account.orders))
 
@@ -331,11 +331,11 @@ def _first_in(entries: tuple[Entry, ...], lots: int) -> tuple[tuple[Entry, ...],
     for entry in entries:
         part = min(entry.lots, lots)
         lots -= part
-        fee = entry.fee_jpy if part == entry.lots else jpy(entry.fee_jpy * part / entry.lots)
+        fee, left = jpy(entry.fee_jpy * part / entry.lots), entry.lots - part
         if part:
             taken.append(changed(entry, lots=part, fee_jpy=fee))
-        if part < entry.lots:
-            kept.append(changed(entry, lots=entry.lots - part, fee_jpy=entry.fee_jpy - fee if part else entry.fee_jpy))
+        if left:
+            kept.append(changed(entry, lots=left, fee_jpy=entry.fee_jpy - fee))
     return tuple(taken), tuple(kept)
 
 
@@ -373,8 +373,11 @@ def _freed(account: PaperAccount, side: Side) -> PaperAccount:
 
 def executed(account: PaperAccount, order: Order, point: PathPoint, lots: int) -> PaperAccount:
     """Book a fill of a resting limit: maker, at its own price."""
-    price = order.intent.price
-    if price is None:
-        raise AssertionError("a limit has a price: placing checks it")
-    done = Execution(at=point.at, price=price, lots=lots, maker=True)
+    done = Execution(at=point.at, price=_limit(order.intent), lots=lots, maker=True)
     return opening(account, order, done) if order.intent.opens else closing(account, order, done)
+
+
+def _limit(intent: OrderIntent) -> int:
+    if intent.price is None:
+        raise AssertionError("a limit has a price: placing checks it")
+    return intent.price

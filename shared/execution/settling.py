@@ -40,7 +40,7 @@ def settled(
     """
     if until_ms <= account.settled_until:
         return account
-    row = int(minutes.opened_at.searchsorted(account.settled_until, side="left"))
+    row = int(minutes.opened_at.searchsorted(account.settled_until))
     stop = int(minutes.opened_at.searchsorted(until_ms - minutes.timeframe.ms, side="right"))
     while not account.idle and row < stop:
         due = next_due(account, minutes, row, stop)

@@ -37,9 +37,8 @@ class Limits:
         The cool-down runs from the close of the last of them, however late a tick learns of it. Trades that claim to have
         closed after `now_ms` wait for their time.
         """
-        fresh = [trade for trade in trades if trade.sequence > self.last_trade_sequence]
         limits = self
-        for trade in sorted(fresh, key=lambda done: done.sequence):
+        for trade in sorted(trades, key=lambda done: done.sequence):
             if trade.sequence > limits.last_trade_sequence and trade.closed_at <= now_ms:
                 limits = limits._after(trade, settings)
         return limits
@@ -61,7 +60,7 @@ class Limits:
         peak, day = max(self.equity_peak_jpy, equity_jpy), jst_day(now_ms)
         if day > self.day:
             return changed(self, equity_peak_jpy=peak, day=day, day_start_equity_jpy=equity_jpy)
-        return self if peak == self.equity_peak_jpy else changed(self, equity_peak_jpy=peak)
+        return changed(self, equity_peak_jpy=peak) if equity_jpy > self.equity_peak_jpy else self
 
     def restarted(self, equity_jpy: Decimal) -> "Limits":
         """After a person took the drawdown halt back: the peak begins at the present equity, every other limit stays."""

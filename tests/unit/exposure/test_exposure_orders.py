@@ -18,8 +18,10 @@ from shared.types import (
     Action,
     Book,
     Decision,
+    Entry,
     Goal,
     PairRules,
+    Position,
     Purpose,
     Side,
 )
@@ -258,8 +260,6 @@ def test_an_exit_closes_all_whatever_rests() -> None:
 
 
 def test_the_last_lots_in_are_those_that_stay() -> None:
-    desk = Desk("margin")
-    desk.holding(100, price=8_000_000)
-    desk.holding(100, price=12_000_000)
-    left = planning._last_in(desk.account.positions[0], 150)
+    parts = [Entry(at=T0, price=price, lots=100, fee_jpy=Decimal(0)) for price in (8_000_000, 12_000_000)]
+    left = planning._last_in(Position(side=Side.LONG, entries=tuple(parts)), 150)
     assert [(entry.lots, entry.price > 9_000_000) for entry in left.entries] == [(50, False), (100, True)]

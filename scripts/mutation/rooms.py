@@ -1,0 +1,46 @@
+"""The rooms whose rules move money, and the tests that have to notice when one of these rules changes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+RULES = "tests/unit/money_rules"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """A module and its tests, those first that are asked first."""
+
+    module: str
+    tests: tuple[str, ...]
+
+    @property
+    def path(self) -> Path:
+        """The module's file, from the root."""
+        return Path(f"{self.module.replace('.', '/')}.py")
+
+
+def _room(module: str, own: str, *others: str) -> Room:
+    return Room(module=module, tests=(f"{RULES}/{own}.py", *others))
+
+
+ACCOUNT = ("tests/unit/execution/test_fills.py", "tests/unit/execution/test_account.py")
+DECISION = ("tests/unit/risk/test_decide.py", "tests/unit/risk/test_heads.py", "tests/unit/risk/test_edge.py")
+EXPOSURE = ("tests/unit/exposure/test_exposure_rules.py", "tests/unit/exposure/test_exposure_orders.py")
+
+ROOMS: Mapping[str, Room] = {
+    "plan": _room("shared.execution.plan", "test_plan_rules", "tests/unit/execution/test_plan.py", EXPOSURE[1]),
+    "ledger": _room("shared.execution.ledger", "test_ledger_rules", *ACCOUNT),
+    "placing": _room("shared.execution.placing", "test_placing_rules", *ACCOUNT),
+    "settling": _room("shared.execution.settling", "test_settling_rules", *ACCOUNT),
+    "fills": _room("shared.execution.fills", "test_fills_rules", *ACCOUNT),
+    "paper": _room("shared.execution.paper", "test_paper_rules", "tests/unit/execution/test_paper.py"),
+    "limits": _room("shared.risk.limits", "test_limits_rules", "tests/unit/risk/test_limits.py"),
+    "sizing": _room("shared.risk.sizing", "test_sizing_rules", "tests/unit/risk/test_sizing.py", DECISION[1]),
+    "rules": _room("shared.risk.rules", "test_decision_rules", *DECISION),
+    "exposure": _room("shared.risk.exposure", "test_exposure_rules", *EXPOSURE),
+    "state": _room("shared.state", "test_state_rules", "tests/unit/test_state.py", *EXPOSURE),
+    "turn": _room("shared.turn", "test_turn_rules", *EXPOSURE),
+    "desk": _room("shared.desk", "test_desk_rules"),
+}
