@@ -32,7 +32,7 @@ from shared.errors import UserError
 from shared.pipeline import Stages
 from shared.replay.differences import KINDS, Cut, Difference, deaf, of_replays, of_stages
 from shared.replay.engine import replay as replay_whole
-from shared.replay.falsified import wild
+from shared.replay.falsified import sloping, wild
 from shared.replay.honesty import refuse_training
 from shared.replay.peeks import MOST_ROWS, NOT_ASKED, Peeked, peeks
 from shared.replay.types import Entered, Inputs, Replayed
@@ -163,12 +163,20 @@ def check(
 
 
 def _replaced(inputs: Inputs, bundle: Bundle | None, compute: Compute, random: np.random.Generator) -> list[Difference]:
-    """Every candle is another: what does not change reads something else."""
+    """Every candle is another, three times: what changes with none of these markets reads something else.
+
+    One market is not enough: a column of two answers that is warm in a few rows may give the same ones by chance.
+    """
     whole = compute(inputs.candles, bundle=bundle, settings=inputs.settings)
-    candles = {timeframe: wild(part, _first_of(part), random) for timeframe, part in inputs.candles.items()}
-    other = compute(candles, bundle=bundle, settings=inputs.settings)
-    same_rows = np.array_equal(whole.features.as_of, other.features.as_of)
-    return list(deaf(whole, other)) if same_rows else []
+    markets = (
+        {timeframe: wild(part, _first_of(part), random) for timeframe, part in inputs.candles.items()},
+        *({timeframe: sloping(part, rising=way) for timeframe, part in inputs.candles.items()} for way in (True, False)),
+    )
+    others = [compute(market, bundle=bundle, settings=inputs.settings) for market in markets]
+    if not all(np.array_equal(whole.features.as_of, other.features.as_of) for other in others):
+        return []
+    accused = [{(one.kind, one.name): one for one in deaf(whole, other)} for other in others]
+    return [one for column, one in accused[0].items() if all(column in more for more in accused[1:])]
 
 
 def _first_of(part: Candles) -> int:

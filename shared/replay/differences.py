@@ -63,8 +63,8 @@ class Difference:
         """One sentence for people."""
         if self.way == "replaced":
             return (
-                f"{self.kind} {self.name} did not change in any of {self.count} rows when every candle was replaced by "
-                "another: it reads something else than the candles"
+                f"{self.kind} {self.name} did not change in any of {self.count} rows when every candle was replaced, three "
+                "times, by another: it reads something else than the candles"
             )
         return (
             f"{self.kind} {self.name} at {utc_text(self.at)} (row {self.row}) is {self.whole}, but {self.without} with the "

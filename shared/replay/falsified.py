@@ -8,6 +8,8 @@ import numpy as np
 
 from shared.types import BoolArray, Candles, FloatArray, IntArray
 
+_SLOPE_FROM, _SLOPE_STEP = 1_000_000.0, 500.0
+
 
 def wild(candles: Candles, at: int, random: np.random.Generator) -> Candles:
     """The same candles with another future from `at` on.
@@ -29,6 +31,22 @@ def falsified(candles: Candles, firsts: IntArray, count: int, random: np.random.
     rows = rows[rows < len(candles)]
     return _told(
         candles, rows, candles.open[rows], turned=np.isin(rows, firsts), kept=np.zeros(len(rows), np.bool_), random=random
+    )
+
+
+def sloping(candles: Candles, *, rising: bool) -> Candles:
+    """The same instants with a market that only rises, or only falls: what has two or three answers gives another one."""
+    rows = np.arange(len(candles), dtype=np.float64)
+    close = _SLOPE_FROM + _SLOPE_STEP * (rows if rising else rows[::-1])
+    open_ = close - _SLOPE_STEP if rising else close + _SLOPE_STEP
+    return Candles(
+        timeframe=candles.timeframe,
+        opened_at=candles.opened_at,
+        open=open_,
+        high=np.maximum(open_, close),
+        low=np.minimum(open_, close),
+        close=close,
+        volume=1.0 + rows,
     )
 
 

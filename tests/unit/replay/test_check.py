@@ -6,11 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from shared import pipeline
+from shared.market.candles import aggregate
 from shared.market.candles import checked as checked_candles
+from shared.replay import check as checking
 from shared.replay import replay
 from shared.replay.check import Checked, check
-from shared.replay.falsified import wild
+from shared.replay.falsified import sloping, wild
 from shared.replay.types import Inputs, Replayed
+from shared.sandbox.generate import generate
 from shared.types import Candles, Timeframe
 from tests import leaks
 
@@ -211,3 +215,23 @@ def test_the_checker_changes_nothing_that_it_was_given() -> None:
     for name, close in before.items():
         assert np.array_equal(inputs.candles[name].close, close)
     assert isinstance(inputs.minutes, Candles)
+
+
+def test_a_slow_column_of_few_answers_that_has_just_warmed_up_is_accused_of_nothing() -> None:
+    """Thirty-some warm 4h rows of a breakout say the same by chance in one falsified market, never in three."""
+    minutes = generate(start_ms=leaks.START, days=61, seed=3, edge_bp=0.0, maintenance=False)
+    candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    stages = pipeline.stages(candles, bundle=None, settings=leaks.SETTINGS)
+    slow = stages.features.column("breakout_330_4h")
+    assert 0 < np.isfinite(slow[::16]).sum() < 60
+    end_at = int(candles[Timeframe.M15].closed_at[-1])
+    told = Inputs(candles=candles, stages=stages, settings=leaks.SETTINGS, start_at=end_at - DAY, end_at=end_at)
+    for seed in range(6):
+        assert checking._replaced(told, None, pipeline.stages, np.random.default_rng(seed)) == []
+
+
+def test_a_market_that_only_rises_or_falls_keeps_every_rule_of_candles() -> None:
+    for candles in leaks.candles().values():
+        up, down = (checked_candles(sloping(candles, rising=way)) for way in (True, False))
+        assert (np.diff(up.close) > 0).all()
+        assert (np.diff(down.close) < 0).all()
