@@ -11,7 +11,7 @@ import msgspec
 
 from shared import control
 from shared import settings as configuration
-from shared.alerts.ports import AlertSink
+from shared.alerts.ports import AlertSink, Patience
 from shared.champion import Champions
 from shared.clock import Clock, SystemClock
 from shared.cycle import Ports
@@ -20,8 +20,10 @@ from shared.ensemble.signing import public_keys
 from shared.errors import BadSettings
 from shared.execution.account import PaperAccount
 from shared.execution.paper import PaperExchange
-from shared.logs import log, register_secrets
+from shared.logs import log
 from shared.market.bitbank import BitbankFeed
+from shared.masking import register_secret_variables, register_secrets, shown
+from shared.original_variables import left_over
 from shared.settings import Settings
 from shared.state import State
 from shared.stores.bundles import BundleRegistry
@@ -29,6 +31,7 @@ from shared.stores.candles import CandleWindows
 from shared.stores.ports import Blob, Bucket, DocumentStore
 from shared.stores.state import BotDocuments, PaperDocument
 from shared.types import Alert, Level, PositionPlan, TickReport
+from shared.webhook_patience import StoredPatience
 
 if TYPE_CHECKING:
     from models.retrain import CandleHistory
@@ -59,6 +62,7 @@ SECRETS = ("BITBANK_API_KEY", "BITBANK_API_SECRET", "BOT_BUNDLE_SIGNING_KEY")
 def settings_from(environ: Mapping[str, str], **more: Any) -> Settings:
     """Typed settings, and the rule that no tick in the cloud runs on an in-memory disk. Raises `BadSettings`."""
     register_secrets(*(environ[name] for name in SECRETS if environ.get(name)))
+    register_secret_variables(environ)
     settings = configuration.load(environ, **more)
     if settings.mode == "live":
         raise BadSettings("BOT_MODE was live; live orders are not part of this version", remedy="set BOT_MODE=paper")
@@ -66,12 +70,19 @@ def settings_from(environ: Mapping[str, str], **more: Any) -> Settings:
         for name, url in (("BOT_STATE", settings.state), ("BOT_BUCKET", settings.bucket)):
             if urlsplit(url).scheme in {"sqlite", "file", "memory"}:
                 raise BadSettings(
-                    f"{name} was {url!r} on Cloud Run, whose disk is memory",
+                    f"{name} was {shown(url)} on Cloud Run, whose disk is memory",
                     remedy=f"set {name} to a store that outlives the instance",
                 )
         if settings.alerts == "inline":
-            raise BadSettings("BOT_ALERTS was 'inline' on Cloud Run", remedy="set BOT_ALERTS to a topic")
+            raise BadSettings("BOT_ALERTS was 'inline' on Cloud Run", remedy="set BOT_ALERTS=log")
     return settings
+
+
+@cache
+def warn_of_left_over() -> None:
+    """Say once a process which variables of the original are set and not read."""
+    for found in left_over(environment()):
+        log("settings.left_over", severity="WARNING", found=found)
 
 
 def documents_for(settings: Settings) -> DocumentStore:
@@ -112,8 +123,8 @@ def feed_for(settings: Settings, clock: Clock, bucket: Bucket) -> BitbankFeed:
     return BitbankFeed(settings, clock, CandleWindows(bucket))
 
 
-def sink_for(settings: Settings, environ: Mapping[str, str]) -> AlertSink:
-    """Discord where a webhook is set, the log otherwise."""
+def sink_for(settings: Settings, environ: Mapping[str, str], *, patience: Patience) -> AlertSink:
+    """Discord where a webhook is set, the log otherwise. `patience` remembers when Discord wants to be left alone."""
     everywhere = environ.get("DISCORD_WEBHOOK_URL", "")
     webhooks = {level: environ.get(f"DISCORD_WEBHOOK_{level.name}", "") or everywhere for level in Level}
     if settings.alerts == "log" or not any(webhooks.values()):
@@ -122,13 +133,13 @@ def sink_for(settings: Settings, environ: Mapping[str, str]) -> AlertSink:
         return LogSink(log)
     from shared.alerts.discord import DiscordSink
 
-    return DiscordSink({level: url for level, url in webhooks.items() if url}, settings)
+    return DiscordSink({level: url for level, url in webhooks.items() if url}, settings, patience=patience)
 
 
 def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = False) -> Ports:
     """All ports of a tick. A dry run works on copies: it reads what is stored and writes nothing."""
     clock, bucket, documents = clock_for(settings), bucket_for(settings), documents_for(settings)
-    sink = sink_for(settings, environ)
+    sink = sink_for(settings, environ, patience=StoredPatience(documents, clock))
     if dry_run:
         from shared.alerts.discord import LogSink
 
@@ -189,7 +200,7 @@ def retrain_place(
     from shared.stores.candles import CandleArchive
 
     clock, bucket, documents = clock_for(settings), bucket_for(settings), documents_for(settings)
-    sink = sink_for(settings, environ)
+    sink = sink_for(settings, environ, patience=StoredPatience(documents, clock))
     key = signing_key(settings, environ)
     trials = documents if dry_run else None
     if dry_run:
@@ -217,7 +228,7 @@ def _scheme(url: str, name: str, known: tuple[str, ...]) -> tuple[str, str]:
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in known:
         raise BadSettings(
-            f"{name} was {url!r}",
+            f"{name} was {shown(url)}",
             remedy=f"begin it with one of: {', '.join(f'{kind}://' for kind in known)}",
         )
     return scheme, f"/{rest.lstrip('/')}" if rest.startswith("/") else rest

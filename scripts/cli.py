@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 
 from shared.errors import BotError, UserError
+from shared.masking import register_secret_variables, veiled
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -108,6 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         if not WITHOUT_ENV_FILE.intersection(args[:1]):
             read_env_files(os.environ)
+        register_secret_variables(os.environ)
         code = cli.main(args, prog_name="scripts/bot", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
@@ -133,24 +135,27 @@ def _take_debug(args: list[str]) -> bool:
 
 
 def _say(error: Exception) -> int:
-    """One sentence on stderr, and the exit code."""
+    """One sentence on stderr, without secrets, and the exit code."""
+    told, remedy, code = _told(error)
+    click.echo(f"error: {veiled(told)}", err=True)
+    if remedy:
+        click.echo(f"remedy: {veiled(remedy)}", err=True)
+    return code
+
+
+def _told(error: Exception) -> tuple[str, str, int]:
+    """What happened, the remedy where there is one, and the exit code."""
     if isinstance(error, click.UsageError):
         where = f" ({error.ctx.command_path} --help explains)" if error.ctx else ""
-        click.echo(f"error: {_sentence(error.format_message())}{where}", err=True)
-        return 2
+        return f"{_sentence(error.format_message())}{where}", "", 2
     if isinstance(error, click.ClickException):
-        click.echo(f"error: {_sentence(error.format_message())}", err=True)
-        return 1
+        return _sentence(error.format_message()), "", 1
+    if isinstance(error, UserError):
+        return str(error), error.remedy, 2
     if isinstance(error, BotError):
-        click.echo(f"error: {error}", err=True)
-        if isinstance(error, UserError) and error.remedy:
-            click.echo(f"remedy: {error.remedy}", err=True)
-        return 2 if isinstance(error, UserError) else 1
+        return str(error), "", 1
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    click.echo(
-        f"error: something unexpected happened ({_sentence(what)}); run it again with --debug for the traceback", err=True
-    )
-    return 1
+    return f"something unexpected happened ({_sentence(what)}); run it again with --debug for the traceback", "", 1
 
 
 def _sentence(text: str) -> str:
@@ -163,8 +168,12 @@ def read_env_files(environ: MutableMapping[str, str]) -> None:
     here = Path.cwd() / ".env"
     if here.is_file():
         _add(environ, here)
-    home = Path(environ.get("BOT_HOME") or "~/.crypto-bot").expanduser() / ".env"
-    if home.is_file():
+    try:
+        home = Path(environ.get("BOT_HOME") or "~/.crypto-bot").expanduser() / ".env"
+        there = home.is_file()
+    except (RuntimeError, ValueError):  # a home that is none: whoever reads the settings says so
+        return
+    if there:
         _add(environ, home)
 
 
@@ -183,21 +192,25 @@ def parse_env(text: str, where: str) -> dict[str, str]:
     Nothing is expanded. Raises `UserError` naming the line that is none of these.
     """
     found: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        plain = line.strip().removeprefix("export ").strip()
+    for number, line in enumerate(text.split("\n"), start=1):
+        plain = line.strip(_SPACES).removeprefix("export ").strip(_SPACES)
         if not plain or plain.startswith("#"):
             continue
         name, equals, value = plain.partition("=")
-        if not equals or not name.strip().isidentifier():
+        if not equals or not name.strip(_SPACES).isidentifier():
             raise UserError(f"line {number} of {where} is not NAME=value", remedy="write NAME=value, or begin it with #")
-        found[name.strip()] = _unquoted(value.strip())
+        found[name.strip(_SPACES)] = _unquoted(value.strip(_SPACES))
     return found
+
+
+_SPACES = " \t\r\n"
+"""Those that people mean; others belong to a value."""
 
 
 def _unquoted(value: str) -> str:
     if value[:1] in {"'", '"'} and (end := value.find(value[0], 1)) > 0:
         return value[1:end]
-    return value.split(" #", 1)[0].rstrip()
+    return value.split(" #", 1)[0].rstrip(_SPACES)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
+from shared.masking import masked
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -38,9 +40,9 @@ def emit(data: Any, text: "RenderableType", *, as_json: bool) -> None:
     Dataclasses become objects, Decimals strings, numpy arrays lists, NaN null.
     """
     if as_json:
-        click.echo(to_json(data))
+        click.echo(masked(to_json(data)))
     elif isinstance(text, str):
-        click.echo(text)
+        click.echo(masked(text))
     else:
         from rich.console import Console
 

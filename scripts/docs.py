@@ -1,9 +1,14 @@
 """Pages of docs/ that are made from the code. `python -m scripts.docs` writes them; a test compares."""
 
+from functools import reduce
 from pathlib import Path
+
+import msgspec
 
 from shared.features import catalogue
 from shared.reasons import DENIALS, Reason
+from shared.setting_values import wanted
+from shared.settings import Settings, leaves, load
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -45,7 +50,28 @@ def reasons_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"features.md": features_page, "reasons.md": reasons_page}
+def settings_page() -> str:
+    """Every setting with its default and what it can hold."""
+    lines = [
+        "# Settings",
+        "",
+        "What every setting can hold; made from `shared/settings.py`. What each means stands beside its default in",
+        "[shared/bot.yaml](../shared/bot.yaml). A value beyond its bounds is refused by name, and means the same in",
+        "`bot.yaml`, environment, `.env`, `--set` and over HTTP. The environment's name: `BOT_` and the name in capitals, with",
+        "`__` for each dot.",
+        "",
+        "| setting | default | holds |",
+        "|---|---|---|",
+    ]
+    defaults = load({"BOT_HOME": "/"})
+    told = msgspec.to_builtins(defaults) | {"home": "~/.crypto-bot", "state": "", "bucket": ""}
+    for name, kind in leaves(Settings):
+        default = reduce(lambda level, part: level[part], name.split("."), told)
+        lines.append(f"| `{name}` | {'' if default == '' else f'`{msgspec.json.encode(default).decode()}`'} | {wanted(kind)} |")
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"features.md": features_page, "reasons.md": reasons_page, "settings.md": settings_page}
 
 
 if __name__ == "__main__":

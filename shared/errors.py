@@ -18,6 +18,16 @@ class BadSettings(UserError):
     """A setting is unknown, malformed or contradicts another. Nothing starts."""
 
 
+class BadRequest(UserError):
+    """A field of a request is wrong: `field` names it, `found` says the rest of the sentence that begins with the name."""
+
+    def __init__(self, field: str, found: str, *, remedy: str) -> None:
+        """Name the field, say what was `found` there and what would be right."""
+        super().__init__(f"{field} {found}", remedy=remedy)
+        self.field = field
+        self.found = found
+
+
 class BadData(BotError):
     """Data breaks its own rules (NaN, disorder, a missing field). It is refused at the border, never repaired by a guess."""
 

@@ -1,14 +1,13 @@
 """The log: one JSON object a line, with Cloud Logging's `severity`, `at` in UTC for machines and `at_jst` for people.
 
-Secrets are masked wherever they stand in a line, once they are registered; so are they in what other libraries log
-through handlers that carry `SecretFilter`.
+Secrets are masked wherever they stand in a line (see `shared/masking.py`); so are they in what other libraries log through
+handlers that carry `SecretFilter`.
 """
 
 import json
 import logging
 import math
 import sys
-import threading
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum
@@ -16,65 +15,19 @@ from logging.handlers import RotatingFileHandler
 from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal, TextIO, TypeAlias
-from urllib.parse import quote, urlsplit
 
 from shared.clock import Clock, SystemClock
 from shared.errors import UserError
 from shared.jst import jst_text, utc_text
+from shared.masking import masked
 
 Severity: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
-MASK = "***"
-_SHORTEST_SECRET = 4
 _RESERVED = frozenset({"severity", "message", "at", "at_jst"})
 
 _logger = logging.getLogger("crypto_bot")
 _logger.propagate = False
 _logger.setLevel(logging.DEBUG)
-
-
-class _Secrets:
-    """The process's secrets, in every spelling in which they could turn up."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._spellings: tuple[str, ...] = ()
-
-    def add(self, value: str) -> None:
-        spellings = {value, quote(value, safe=""), value.replace("/", "\\/")}
-        path = _path(value)
-        if path.strip("/"):
-            spellings |= {path, path.rpartition("/")[2]}  # a webhook's token, as HTTP libraries tell it: without the host
-        with self._lock:
-            known = {item for item in {*self._spellings, *spellings} if len(item) >= _SHORTEST_SECRET}
-            self._spellings = tuple(sorted(known, key=len, reverse=True))
-
-    def mask(self, text: str) -> str:
-        for spelling in self._spellings:
-            text = text.replace(spelling, MASK)
-        return text
-
-
-def _path(value: str) -> str:
-    try:
-        return urlsplit(value).path if "://" in value else ""
-    except ValueError:  # brackets that are no address
-        return ""
-
-
-_SECRETS = _Secrets()
-
-
-def register_secrets(*values: str) -> None:
-    """Mask these values from now on: keys, webhook addresses. Values shorter than four characters are no secrets."""
-    for value in values:
-        if value:
-            _SECRETS.add(value)
-
-
-def masked(text: str) -> str:
-    """The text without the registered secrets."""
-    return _SECRETS.mask(text)
 
 
 class SecretFilter(logging.Filter):

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickRequest:
@@ -28,9 +30,11 @@ def schedule_time(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ValueError(f"the schedule time was {text!r}; it must be RFC 3339, like 2026-02-01T00:03:00Z") from error
+        raise ValueError(f"the schedule time was {text[:60]!r}; it must be RFC 3339, like 2026-02-01T00:03:00Z") from error
     if moment.tzinfo is None:
-        raise ValueError(f"the schedule time was {text!r}; it must carry its offset, like 2026-02-01T00:03:00Z")
+        raise ValueError(f"the schedule time was {text[:60]!r}; it must carry its offset, like 2026-02-01T00:03:00Z")
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"the schedule time was {text[:60]!r}; it must lie between {FIRST_YEAR} and {LAST_YEAR}")
     return int(moment.timestamp() * 1000)
 
 

@@ -1,15 +1,8 @@
 """Parameters of the seven strategies. Defaults and their meaning live in `bot.yaml`; every field must be given there."""
 
 from dataclasses import dataclass
-from typing import Annotated
 
-import msgspec
-
-Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
-NotNegative = Annotated[float, msgspec.Meta(ge=0.0)]
-Positive = Annotated[float, msgspec.Meta(gt=0.0)]
-Oscillator = Annotated[float, msgspec.Meta(ge=0.0, le=100.0)]
-Rank = Annotated[float, msgspec.Meta(ge=-100.0, le=100.0)]
+from shared.setting_kinds import BandPosition, Factor, Oscillator, Rank, Share, Shares, Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,25 +11,25 @@ class AtrBased:
 
     weight: Share
     min_confidence: Share
-    bb_low: float
-    bb_high: float
-    bb_span: Positive
+    bb_low: BandPosition
+    bb_high: BandPosition
+    bb_span: Span
     bb_base: Share
     bb_gain: Share
     rsi_low: Oscillator
     rsi_high: Oscillator
-    rsi_span: Positive
+    rsi_span: Span
     rsi_base: Share
     rsi_gain: Share
-    single_factor: NotNegative
-    conflict_factor: NotNegative
-    weak_deviation: NotNegative
+    single_factor: Factor
+    conflict_factor: Factor
+    weak_deviation: Factor
     weak_base: Share
     weak_gain: Share
-    volatility_low: NotNegative
-    volatility_high: NotNegative
-    low_volatility_factor: NotNegative
-    high_volatility_factor: NotNegative
+    volatility_low: Factor
+    volatility_high: Factor
+    low_volatility_factor: Factor
+    high_volatility_factor: Factor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +51,11 @@ class MultiTimeframe:
 
     weight: Share
     min_confidence: Share
-    trend_change: NotNegative
-    min_atr_rate: NotNegative
+    trend_change: Factor
+    min_atr_rate: Factor
     rsi_low: Oscillator
     rsi_high: Oscillator
-    pullback: NotNegative
+    pullback: Factor
     trend_weight: Share
     entry_weight: Share
 
@@ -73,18 +66,18 @@ class FibonacciRetracement:
 
     weight: Share
     min_confidence: Share
-    levels: tuple[Share, ...]
+    levels: Shares
     strong_level: Share
-    min_swing_rate: NotNegative
-    tolerance: Positive
+    min_swing_rate: Factor
+    tolerance: Span
     rsi_low: Oscillator
     rsi_high: Oscillator
-    rsi_span: Positive
+    rsi_span: Span
     hammer_body: Share
     hammer_wick: Share
-    pin_bar: NotNegative
-    engulfing: NotNegative
-    volume_ratio: NotNegative
+    pin_bar: Factor
+    engulfing: Factor
+    volume_ratio: Factor
     base: Share
     rsi_gain: Share
     candle_bonus: Share
@@ -99,19 +92,19 @@ class DonchianChannel:
 
     weight: Share
     min_confidence: Share
-    breakout: NotNegative
-    breakout_volume_ratio: NotNegative
+    breakout: Factor
+    breakout_volume_ratio: Factor
     breakout_confidence: Share
-    reversal_zone: Positive
+    reversal_zone: Span
     reversal_base: Share
     reversal_gain: Share
-    calm_atr_rate: NotNegative
-    wild_atr_rate: NotNegative
+    calm_atr_rate: Factor
+    wild_atr_rate: Factor
     atr_bonus: Share
     volume_bonus: Share
     weak_low: Share
     weak_high: Share
-    weak_span: Positive
+    weak_span: Span
     weak_base: Share
     weak_gain: Share
 
@@ -124,17 +117,17 @@ class AdxTrend:
     min_confidence: Share
     strong: Oscillator
     moderate: Oscillator
-    cross_difference: NotNegative
-    moderate_difference: NotNegative
-    weak_difference: NotNegative
-    volume_ratio: NotNegative
+    cross_difference: Factor
+    moderate_difference: Factor
+    weak_difference: Factor
+    volume_ratio: Factor
     base: Share
     strong_bonus: Share
     adx_gain: Share
-    adx_span: Positive
+    adx_span: Span
     rising_bonus: Share
     di_gain: Share
-    di_span: Positive
+    di_span: Span
     cross_bonus: Share
     volume_bonus: Share
     lowest: Share

@@ -15,6 +15,7 @@ import binascii
 import secrets
 import sys
 import threading
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,59 +24,77 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import functions_framework
-import msgspec
 from flask import Request, Response
 
 from functions import wiring
+from functions.http import AGAIN, Refusals, answer, answered, body_of, fields_of, only, query_of, typed, wrong
 from shared.backtest.job import BadJob, is_id, parse
 from shared.backtest.service import Backtests, OtherJob, prepare_types
-from shared.errors import BotError, NotThere, UserError
+from shared.errors import BadRequest, NotThere
 from shared.jst import utc_text
 from shared.logs import log
+from shared.masking import shown
+from shared.setting_kinds import Seconds, Text
 
 RETRY_AFTER_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """A request to work on a job. `slice_seconds`: for so long; None: as the settings say."""
+
+    work: Text
+    slice_seconds: Seconds | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """A request to give a job up."""
+
+    cancel: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What the address of a request may say."""
+
+    id: Text | None = None
 
 
 @functions_framework.http
 def backtest(request: Request) -> Response:
     """Take, work on, show or give up a backtest."""
-    try:
-        return _handled(request)
-    except BadJob as error:
-        status, field, remedy, found = 400, error.field, error.remedy, str(error)
-    except NotThere as error:
-        status, field, remedy, found = 404, "id", "check the id", str(error)
-    except OtherJob as error:
-        status, field, remedy, found = 409, "id", "send another id, or exactly the same job", str(error)
-    except BotError as error:
-        # Nothing is lost: a job that is stored waits, and the same request may be sent again.
-        status, field, remedy, found = 503, "", error.remedy if isinstance(error, UserError) else "try again", str(error)
-        log("backtest.failed", severity="ERROR", error=found, remedy=remedy)
-    return _answer({"error": found, "field": field, "remedy": remedy}, status)
+    refusals: Refusals = {
+        NotThere: (404, "id", "check the id"),
+        OtherJob: (409, "id", "send another id, or exactly the same job"),
+    }
+    return answered("backtest", lambda: _handled(request), refusals=refusals, retry_after_seconds=RETRY_AFTER_SECONDS)
 
 
 def _handled(request: Request) -> Response:
-    backtests = _wired_once()
-    if request.method == "GET":
-        return _shown(request, backtests)
-    if request.method == "DELETE":
-        return _answer(backtests.cancel(_named(request.args.get("id"), "id")), 200)
+    query = query_of(request)
     if request.method == "POST":
-        return _posted(_body(request), backtests)
-    return _answer({"error": f"the method was {request.method}", "field": "", "remedy": "use POST, GET or DELETE"}, 405)
+        only(query, (), named="query: a job is told in the body")
+        return _posted(body_of(request))
+    name = typed(query, Query, named="query").id
+    if request.method == "GET":
+        return answer({"jobs": _wired_once().recent()} if name is None else _wired_once().status(_named(name, "id")))
+    if request.method == "DELETE":
+        return answer(_wired_once().cancel(_named(name, "id")))
+    return wrong(f"the method was {request.method}", status=405, remedy="use POST, GET or DELETE")
 
 
-def _posted(body: dict[str, Any], backtests: Backtests) -> Response:
+def _posted(body: dict[str, Any]) -> Response:
     if "message" in body:
         body = _pushed(body["message"])
     if "work" in body:
-        return _slice(body, backtests)
+        return _slice(typed(body, Slice, named="request for work"))
     if "cancel" in body:
-        _only(body, "cancel")
-        return _answer(backtests.cancel(_named(body["cancel"], "cancel")), 200)
+        return answer(_wired_once().cancel(_named(typed(body, Cancel, named="request to cancel").cancel, "cancel")))
     later = body.pop("async", False)
     if not isinstance(later, bool):
-        raise BadJob("async", f"was {repr(later)[:80]}", remedy="give true or false")
+        raise BadJob("async", f"was {shown(later)}", remedy="give true or false")
+    backtests = _wired_once()
     job = parse({**body, "id": _new_name() if body.get("id") is None else body["id"]})
     stood = backtests.submit(job)
     if later or not stood["more"]:
@@ -83,18 +102,15 @@ def _posted(body: dict[str, Any], backtests: Backtests) -> Response:
     return _told(backtests.work(job.id, seconds=backtests.longest_seconds), 200)
 
 
-def _slice(body: dict[str, Any], backtests: Backtests) -> Response:
+def _slice(asked: Slice) -> Response:
     """One slice of a job. What the job itself did wrong is answered with 200: sending it again would not help."""
-    _only(body, "work", "slice_seconds")
-    seconds = body.get("slice_seconds")
-    if seconds is not None and (
-        isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= backtests.longest_seconds
-    ):
-        found, longest = f"was {seconds!r}", backtests.longest_seconds
-        raise BadJob("slice_seconds", found, remedy=f"give seconds, up to {longest:g}")
-    stands = backtests.work(_named(body["work"], "work"), seconds=seconds)
+    backtests = _wired_once()
+    longest = backtests.longest_seconds
+    if asked.slice_seconds is not None and asked.slice_seconds > longest:
+        raise BadJob("slice_seconds", f"was {asked.slice_seconds:g}", remedy=f"give seconds, up to {longest:g}")
+    stands = backtests.work(_named(asked.work, "work"), seconds=asked.slice_seconds)
     log("backtest.slice", id=stands["id"], status=stands["status"], share=stands["share"], busy=stands.get("busy", False))
-    return _answer(stands, 503 if stands.get("busy") else 200)
+    return _stands(stands, 503 if stands.get("busy") else 200)
 
 
 def _told(stands: dict[str, Any], status: int) -> Response:
@@ -102,51 +118,28 @@ def _told(stands: dict[str, Any], status: int) -> Response:
     log("backtest.job", id=stands["id"], status=stands["status"], share=stands["share"])
     wrong = stands["error"]
     if stands["status"] == "failed" and wrong:
-        return _answer(
+        return _stands(
             {**stands, **{name: wrong[name] for name in ("error", "field", "remedy")}}, 500 if wrong["ours"] else 400
         )
-    return _answer(stands, 202 if stands["more"] else status)
-
-
-def _shown(request: Request, backtests: Backtests) -> Response:
-    name = request.args.get("id")
-    if name is None:
-        return _answer({"jobs": backtests.recent()}, 200)
-    return _answer(backtests.status(_named(name, "id")), 200)
-
-
-def _body(request: Request) -> dict[str, Any]:
-    try:
-        body = msgspec.json.decode(request.get_data() or b"{}")
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise BadJob("body", f"was not JSON: {error}", remedy="send a JSON object") from error
-    if not isinstance(body, dict):
-        raise BadJob("body", "was not a JSON object", remedy='send {"start": …, "end": …}, {"work": id} or {"cancel": id}')
-    return body
+    return _stands(stands, 202 if stands["more"] else status)
 
 
 def _pushed(message: object) -> dict[str, Any]:
     """What a Pub/Sub push carries: base64 of the same JSON."""
     try:
         data = message["data"] if isinstance(message, dict) else None
-        body = msgspec.json.decode(base64.b64decode(data, validate=True)) if isinstance(data, str) else None
-    except (KeyError, binascii.Error, ValueError, msgspec.DecodeError, RecursionError):
-        body = None
-    if not isinstance(body, dict) or "work" not in body:
+        body = fields_of(base64.b64decode(data, validate=True)) if isinstance(data, str) else {}
+    except (KeyError, binascii.Error, ValueError, BadRequest):
+        body = {}
+    if "work" not in body:
         raise BadJob("message", 'carried no {"work": id}', remedy="put base64 of that JSON into message.data")
     return body
 
 
-def _only(body: dict[str, Any], *known: str) -> None:
-    for name in body:
-        if name not in known:
-            raise BadJob(name[:80], f"does not belong to a {known[0]} request", remedy="leave it out")
-
-
-def _named(name: object, field: str) -> str:
-    if not isinstance(name, str) or not is_id(name):
-        raise BadJob(field, f"was {repr(name)[:80]}", remedy="give the id of a job")
-    return name
+def _named(name: str | None, field: str) -> str:
+    if not is_id(name):
+        raise BadJob(field, f"was {shown(name)}", remedy="give the id of a job")
+    return str(name)
 
 
 def _new_name() -> str:
@@ -156,6 +149,7 @@ def _new_name() -> str:
 
 @cache
 def _settings() -> Any:
+    wiring.warn_of_left_over()
     return wiring.settings_from(wiring.environment())
 
 
@@ -176,8 +170,5 @@ def _wired_once() -> Backtests:
 _WIRING = threading.Lock()
 
 
-def _answer(told: dict[str, Any], status: int) -> Response:
-    answer = Response(msgspec.json.encode(told), status=status, mimetype="application/json")
-    if status == 503:  # noqa: PLR2004 - Service Unavailable
-        answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    return answer
+def _stands(told: dict[str, Any], status: int) -> Response:
+    return answer(told, status, retry_after_seconds=RETRY_AFTER_SECONDS if status == AGAIN else None)

@@ -21,18 +21,16 @@ import sys
 import threading
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 # functions-framework puts only this file's folder on the path; the packages live at the repository's root.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import functions_framework
-import msgspec
 from flask import Request, Response
 
 from functions import wiring
-from models.retrain import BadField, OtherRetrain, Retrains, parse
-from shared.errors import BotError, UserError
+from functions.http import Refusals, answer, answered, body_of, only, query_of, typed, wrong
+from models.retrain import Asked, Fields, OtherRetrain, Retrains
 from shared.logs import log
 from shared.settings import Settings
 
@@ -43,40 +41,23 @@ _AGAIN = frozenset({409, 503})
 @functions_framework.http
 def retrain(request: Request) -> Response:
     """Retrain, or tell of the last runs."""
-    field = ""
-    try:
-        return _handled(request)
-    except BadField as error:
-        status, field, remedy, found = 400, error.field, error.remedy, str(error)
-    except OtherRetrain as error:
-        status, field, remedy, found = 400, "days", error.remedy, str(error)
-    except BotError as error:
-        # Nothing is lost: the claim waits, and the same request may be sent again.
-        status, remedy, found = 503, error.remedy if isinstance(error, UserError) else "try again", str(error)
-        log("retrain.failed", severity="ERROR", error=found, remedy=remedy)
-    return _answer({"error": found, "field": field, "remedy": remedy}, status)
+    refusals: Refusals = {OtherRetrain: (400, "days", "")}
+    return answered("retrain", lambda: _handled(request), refusals=refusals, retry_after_seconds=RETRY_AFTER_SECONDS)
 
 
 def _handled(request: Request) -> Response:
+    only(query_of(request), (), named="query: a retraining is told what to do in its body")
     if request.method == "GET":
-        return _answer({"retrainings": _retrains(dry_run=False).recent()}, 200)
+        return answer({"retrainings": _retrains(dry_run=False).recent()})
     if request.method != "POST":
-        return _answer({"error": f"the method was {request.method}", "field": "", "remedy": "use POST or GET"}, 405)
-    asked, dry_run = parse(_body(request))
-    stands = _retrains(dry_run=dry_run).run(asked)
-    log("retrain.run", **{name: stands[name] for name in ("retraining", "status", "doing", "share")}, dry_run=dry_run)
-    told = {**stands, "dry_run": True} if dry_run else stands
-    return _answer(told, 409 if stands.get("busy") else 503 if stands["more"] else 200)
-
-
-def _body(request: Request) -> dict[str, Any]:
-    try:
-        body = msgspec.json.decode(request.get_data() or b"{}")
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise BadField("body", f"was not JSON: {error}", remedy="send a JSON object") from error
-    if not isinstance(body, dict):
-        raise BadField("body", "was not a JSON object", remedy='send {} or {"days": …, "seed": …, "dry_run": …}')
-    return body
+        return wrong(f"the method was {request.method}", status=405, remedy="use POST or GET")
+    told = typed(body_of(request), Fields)
+    stands = _retrains(dry_run=told.dry_run).run(Asked(days=told.days, seed=told.seed))
+    line = {name: stands[name] for name in ("retraining", "status", "doing", "share")}
+    log("retrain.run", **line, dry_run=told.dry_run)
+    shown = {**stands, "dry_run": True} if told.dry_run else stands
+    status = 409 if stands.get("busy") else 503 if stands["more"] else 200
+    return answer(shown, status, retry_after_seconds=RETRY_AFTER_SECONDS if status in _AGAIN else None)
 
 
 def _retrains(*, dry_run: bool) -> Retrains:
@@ -90,6 +71,7 @@ def _retrains(*, dry_run: bool) -> Retrains:
 
 @cache
 def _settings() -> Settings:
+    wiring.warn_of_left_over()
     return wiring.settings_from(wiring.environment())
 
 
@@ -100,10 +82,3 @@ def _wired() -> Retrains:
 
 
 _WIRING = threading.Lock()
-
-
-def _answer(told: dict[str, Any], status: int) -> Response:
-    answer = Response(msgspec.json.encode(told), status=status, mimetype="application/json")
-    if status in _AGAIN:
-        answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    return answer

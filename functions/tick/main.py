@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 import traceback
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ import msgspec
 from flask import Request, Response
 
 from functions import wiring
+from functions.http import answer, answered, body_of, only, query_of, typed, wrong
 from shared.alerts import failure
 from shared.cycle import Ports, run_tick
-from shared.errors import BotError, UserError
+from shared.errors import BadRequest, BotError, UserError
 from shared.logs import log
+from shared.masking import veiled
 from shared.request import TickRequest, schedule_time
+from shared.setting_kinds import Text
 from shared.settings import Settings
 from shared.stores.state import BotDocuments
 
@@ -28,35 +32,34 @@ SCHEDULE_HEADER = "X-CloudScheduler-ScheduleTime"
 STALE_AFTER_INTERVALS = 3
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fields:
+    """What the body of a tick may say. `scheduled_at`: its schedule time, where no scheduler's header names it."""
+
+    scheduled_at: Text | None = None
+    dry_run: bool = False
+
+
 @functions_framework.http
 def tick(request: Request) -> Response:
     """Run a tick, or say how the last one went."""
-    try:
+    return answered("tick", lambda: _handled(request), severity="CRITICAL", more={"status": "failed"})
+
+
+def _handled(request: Request) -> Response:
+    only(query_of(request), (), named="query: a tick is told what to do in its body")
+    if request.method == "POST":
+        told = typed(body_of(request), Fields)
+        scheduled_at = _schedule_time(request.headers.get(SCHEDULE_HEADER) or told.scheduled_at)
         settings, ports = _wired_once()
-        if request.method == "GET":
-            return _health(settings, ports)
-        return _run(request, settings, ports)
-    except ValueError as error:
-        return _answer({"status": "failed", "error": str(error)}, 400)
-    except BotError as error:
-        # Nothing was saved, so the scheduler may send the same tick again.
-        remedy = error.remedy if isinstance(error, UserError) else ""
-        log("tick.failed", severity="CRITICAL", error=str(error), remedy=remedy)
-        return _answer({"status": "failed", "error": str(error), "remedy": remedy}, 503)
+        return _run(_asked(scheduled_at, settings, ports), settings, ports, dry_run=told.dry_run)
+    if request.method == "GET":
+        return _health(*_wired_once())
+    return wrong(f"the method was {request.method}; POST runs a tick, GET tells how the bot is", status=405)
 
 
-def _run(request: Request, settings: Settings, ports: Ports) -> Response:
-    if request.method != "POST":
-        return _answer({"error": f"the method was {request.method}; POST runs a tick, GET tells how the bot is"}, 405)
-    text = request.get_data(as_text=True).strip()
-    try:
-        body = msgspec.json.decode(text) if text else {}
-    except msgspec.DecodeError as error:
-        raise ValueError(f"the body was not JSON: {error}") from error
-    if not isinstance(body, dict):
-        raise ValueError("the body was not a JSON object")  # noqa: TRY004 - answered as 400, like every other bad body
-    asked = _asked(request.headers.get(SCHEDULE_HEADER) or body.get("scheduled_at"), settings, ports)
-    if body.get("dry_run"):
+def _run(asked: TickRequest, settings: Settings, ports: Ports, *, dry_run: bool) -> Response:
+    if dry_run:
         ports = wiring.ports(settings, wiring.environment(), dry_run=True)
     try:
         told = msgspec.to_builtins(run_tick(ports, settings, asked))
@@ -64,20 +67,22 @@ def _run(request: Request, settings: Settings, ports: Ports) -> Response:
         # The outbox is as broken as the tick, so this one alert goes straight to the sink.
         named = error if isinstance(error, BotError) else BotError(f"{type(error).__name__}: {error}")
         remedy = named.remedy if isinstance(named, UserError) else ""
-        alert = failure(bot=settings.id, at=ports.clock.now_ms(), found=str(named), remedy=remedy, settings=settings)
+        found = veiled(str(named))
+        alert = failure(bot=settings.id, at=ports.clock.now_ms(), found=found, remedy=veiled(remedy), settings=settings)
         ports.sink.send([alert], deadline_ms=int((time.monotonic() + settings.discord.timeout_seconds) * 1000))
         if named is error:
             raise
         # A surprise of ours is no bad request; where it happened belongs into the log.
         log("tick.surprise", severity="ERROR", trace=traceback.format_exc())
         raise named from error
-    log("tick.done", severity="INFO", **_line(told))
-    return _answer(told, 200)
+    log("tick.done", severity="INFO", **_line(told), **({"dry_run": True} if dry_run else {}))
+    return answer({**told, "dry_run": True} if dry_run else told)
 
 
 @cache
 def _wired() -> tuple[Settings, Ports]:
     """Settings and adapters, made by the first request and kept by the warm instance: caches, nothing else."""
+    wiring.warn_of_left_over()
     settings = wiring.settings_from(wiring.environment())
     return settings, wiring.ports(settings, wiring.environment())
 
@@ -92,13 +97,17 @@ def _wired_once() -> tuple[Settings, Ports]:
 _WIRING = threading.Lock()
 
 
-def _asked(text: object, settings: Settings, ports: Ports) -> TickRequest:
+def _schedule_time(text: str | None) -> int | None:
+    try:
+        return None if text is None else schedule_time(text)
+    except ValueError as error:
+        raise BadRequest("scheduled_at", f"did not fit: {veiled(str(error))}", remedy=f"see {SCHEDULE_HEADER}") from error
+
+
+def _asked(scheduled_at: int | None, settings: Settings, ports: Ports) -> TickRequest:
     """Name the tick by its schedule time; none, or one too far ahead, is a tick by hand."""
     received_at = ports.clock.now_ms()
-    if text is None:
-        return TickRequest.by_hand(received_at)
-    scheduled_at = schedule_time(str(text))
-    if scheduled_at - received_at > settings.tick.manual_ahead_seconds * 1000:
+    if scheduled_at is None or scheduled_at - received_at > settings.tick.manual_ahead_seconds * 1000:
         return TickRequest.by_hand(received_at)
     return TickRequest.scheduled(scheduled_at, received_at=received_at)
 
@@ -118,7 +127,7 @@ def _health(settings: Settings, ports: Ports) -> Response:
         "stage": settings.stage,
         "settings_hash": settings.hash,
     }
-    return _answer(told, 200 if fresh else 503)
+    return answer(told, 200 if fresh else 503)
 
 
 def _line(report: dict[str, Any]) -> dict[str, Any]:
@@ -141,7 +150,3 @@ def _line(report: dict[str, Any]) -> dict[str, Any]:
         "total_ms": report["timings_ms"].get("total"),
         **report["counts"],
     }
-
-
-def _answer(told: dict[str, Any], status: int) -> Response:
-    return Response(msgspec.json.encode(told), status=status, mimetype="application/json")

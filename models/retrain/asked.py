@@ -2,24 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated
+
+import msgspec
 
 from shared.errors import UserError
 
 MOST_DAYS = 3_660
 MOST_SEED = 2**31 - 1
-
-
-class BadField(UserError):
-    """A field of the request is wrong; `field` names it."""
-
-    def __init__(self, field: str, found: str, *, remedy: str) -> None:
-        """Say which `field`, what was `found`, and what would be right."""
-        super().__init__(f"{field} {found}", remedy=remedy)
-        self.field = field
 
 
 class OtherRetrain(UserError):
@@ -50,24 +42,13 @@ class Asked:
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:12]
 
 
-def parse(body: Mapping[str, Any]) -> tuple[Asked, bool]:
-    """A request's JSON, and whether it is a dry run. Raises `BadField`."""
-    for name in body:
-        if name not in {"days", "seed", "dry_run"}:
-            raise BadField(str(name)[:80], "is not known", remedy="give days, seed or dry_run, or nothing")
-    dry_run = body.get("dry_run", False)
-    if not isinstance(dry_run, bool):
-        raise BadField("dry_run", f"was {repr(dry_run)[:80]}", remedy="give true or false")
-    days = _whole("days", body.get("days"), low=1, high=MOST_DAYS)
-    return Asked(days=days, seed=_whole("seed", body.get("seed"), low=0, high=MOST_SEED)), dry_run
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fields:
+    """What a request may say. `dry_run`: work everything out and write nothing but the trial."""
 
-
-def _whole(name: str, value: object, *, low: int, high: int) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise BadField(name, f"was {repr(value)[:80]}", remedy=f"give a whole number from {low} to {high:,}")
-    return value
+    days: Annotated[int, msgspec.Meta(ge=1, le=MOST_DAYS)] | None = None
+    seed: Annotated[int, msgspec.Meta(ge=0, le=MOST_SEED)] | None = None
+    dry_run: bool = False
 
 
 def week_of(at: int) -> str:

@@ -176,16 +176,18 @@ def _fields(source: CandleSource, given: Mapping[str, Any], changes: tuple[str, 
 
 
 def change(text: str) -> tuple[str, Any]:
-    """`risk.max_drawdown=0.1` as a name and a value: JSON where it is one, else the text itself."""
+    """`risk.max_drawdown=0.1` as a name and a value: what JSON writes exactly so, else the text, which the setting reads."""
     import msgspec
 
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         raise UserError(f"--set was {text!r}", remedy="write it like risk.max_drawdown=0.1")
     try:
-        return name.strip(), msgspec.json.decode(value)
-    except msgspec.DecodeError:
-        return name.strip(), value
+        told = msgspec.json.decode(value)
+        exact = isinstance(told, bool | int | float) and msgspec.json.encode(told).decode() == value.strip()
+    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
+        exact = False
+    return name.strip(), told if exact else value
 
 
 def _run(place: Place, fields: dict[str, Any], asked: Asked, began: float) -> bool:

@@ -14,6 +14,7 @@ from scripts.here import Here, opened
 from shared import features, risk
 from shared.champion import permission, unproven
 from shared.errors import BotError, UserError
+from shared.original_variables import left_over
 from shared.reasons import Reason
 from shared.stores.ports import Write
 from shared.types import Level, Market, Timeframe
@@ -63,6 +64,8 @@ def examine(here: Here) -> Iterator[Check]:
     profile = f", profile {settings.profile}" if settings.profile else ""
     said = f"{settings.mode} mode, stage {settings.stage}, {settings.account}, {settings.sides}{profile}, hash {settings.hash}"
     yield Check(name="settings", verdict=Verdict.OK, said=said)
+    if found := left_over(here.environ):
+        yield Check(name="variables", verdict=Verdict.NOTE, said="; ".join(found), remedy="take them away")
     yield guarded("state", lambda: _state(here))
     yield guarded("bucket", lambda: _bucket(here))
     yield guarded("model", lambda: _model(here))

@@ -19,6 +19,7 @@ from scripts.paper.logs import local_log
 from scripts.paper.place import Place
 from scripts.words import holdings_lines, model_line
 from shared.errors import BotError, UserError
+from shared.original_variables import left_over
 from shared.settings import Settings
 from shared.types import TickReport
 
@@ -51,6 +52,8 @@ def start(*, interval: str | None, once: bool, foreground: bool, as_json: bool) 
     """
     environ = with_interval(os.environ, interval)
     settings = _settings(environ)
+    for found in left_over(environ):
+        click.echo(f"warning: {found}", err=True)
     place = Place.of(settings)
     if once or foreground:
         _run(settings, environ, place, once=once, as_json=as_json)

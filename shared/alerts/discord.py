@@ -7,14 +7,17 @@ not even the text of an HTTP library's exception, which would.
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from shared.alerts.embeds import messages
+from shared.alerts.ports import Patience
 from shared.errors import BadSettings, Unavailable
-from shared.logs import Severity, log, masked, register_secrets
+from shared.logs import Severity, log
+from shared.masking import masked, register_secrets
 from shared.settings import Settings, is_loopback
 from shared.types import Alert, Level
 
@@ -25,14 +28,19 @@ _BACKOFF_SECONDS = 0.5
 _LEAST_SECONDS = 0.05
 _MOST_REMEMBERED = 1_000
 _MOST_BODY_BYTES = 4_096
+_MOST_MESSAGES = 15
+"""To one webhook in one delivery, below Discord's 30 a minute: what waits beyond that waits for the next."""
+_PATIENCE_SECONDS = 60.0
+"""For a webhook that asks for patience without saying how much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a webhook answered: the status, and how many seconds it asks us to wait."""
+    """What a webhook answered: the status, how many seconds it asks us to wait, and whether with every webhook."""
 
     status: int
     retry_after_seconds: float | None = None
+    everywhere: bool = False
 
 
 Post: TypeAlias = Callable[[str, bytes, float], Answer]
@@ -75,6 +83,7 @@ class _End(Enum):
     REFUSED = auto()
     GONE = auto()
     GAVE_UP = auto()
+    LATER = auto()
 
 
 class DiscordSink:
@@ -82,7 +91,8 @@ class DiscordSink:
 
     Waits as long as Discord asks (429), tries `discord.attempts` times and never longer than it may. What Discord refuses is
     not tried again: one by one where it came in company, so that a bad one does not hold back the others; and logged. An
-    attempt whose answer got lost is repeated: an alert twice is better than none.
+    attempt whose answer got lost is repeated: an alert twice is better than none. A wait that is longer than a delivery may
+    take is remembered by `patience`: until it is over nothing is sent there, by this tick's other levels or by later ticks.
     """
 
     def __init__(
@@ -90,6 +100,7 @@ class DiscordSink:
         webhooks: Mapping[Level, str],
         settings: Settings,
         *,
+        patience: Patience | None = None,
         post: Post | None = None,
         write: Write = log,
         sleep: Callable[[float], None] = time.sleep,
@@ -101,6 +112,7 @@ class DiscordSink:
             register_secrets(url)
         self._webhooks = dict(webhooks)
         self._discord = settings.discord
+        self._patience = patience
         self._post = post or post_by_requests
         self._write = write
         self._log = LogSink(write)
@@ -116,9 +128,8 @@ class DiscordSink:
 
         A key that this sink has delivered before is not sent again: the outbox may have failed to note it.
         """
-        until = deadline_ms / 1000
+        delivery = _Delivery(until=deadline_ms / 1000)
         fresh = list({alert.key: alert for alert in alerts if alert.key not in self._told}.values())
-        gone: set[str] = set()
         for level in Level:
             group = [alert for alert in fresh if alert.level is level]
             url = self._webhooks.get(level)
@@ -128,33 +139,35 @@ class DiscordSink:
                 self._remember(self._log.send(group))
                 continue
             try:
-                self._send_level(url, group, until, gone)
+                self._send_level(url, group, delivery)
             except Exception as error:  # noqa: BLE001 - an alert that cannot be told must not stop a tick
                 self._failed(group, f"a {type(error).__name__} of ours")
         return frozenset(alert.key for alert in alerts if alert.key in self._told)
 
-    def _send_level(self, url: str, alerts: Sequence[Alert], until: float, gone: set[str]) -> None:
+    def _send_level(self, url: str, alerts: Sequence[Alert], delivery: "_Delivery") -> None:
         for group, body in messages(alerts, mask=masked):
-            end, problem = (_End.GONE, "its webhook is gone") if url in gone else self._deliver(url, body, until)
+            end, problem = self._deliver(url, body, delivery)
             if end is _End.REFUSED and len(group) > 1:
                 for alert in group:
-                    self._send_level(url, [alert], until, gone)
+                    self._send_level(url, [alert], delivery)
                 continue
-            if end is _End.GONE:
-                gone.add(url)
+            if end in {_End.GONE, _End.LATER}:
+                delivery.closed[url] = end, "its webhook is gone" if end is _End.GONE else problem
             if end is _End.SENT:
                 self._remember(alert.key for alert in group)
             else:
                 self._failed(group, problem)
 
-    def _deliver(self, url: str, body: Mapping[str, Any], until: float) -> tuple[_End, str]:
+    def _deliver(self, url: str, body: Mapping[str, Any], delivery: "_Delivery") -> tuple[_End, str]:
+        if (closed := self._closed(url, delivery)) is not None:
+            return closed
         payload = json.dumps(body, ensure_ascii=True, allow_nan=False).encode()
-        problem = "there was no time left"
+        problem, asked = "there was no time left", None
         for attempt in range(self._discord.attempts):
-            left = until - self._monotonic()
+            left = delivery.until - self._monotonic()
             if left < _LEAST_SECONDS:
                 break
-            wait = _BACKOFF_SECONDS * 2**attempt
+            wait, asked = _BACKOFF_SECONDS * 2**attempt, None
             try:
                 answer = self._post(_confirmed(url), payload, min(self._discord.timeout_seconds, left))
             except Unavailable as error:
@@ -165,10 +178,42 @@ class DiscordSink:
                 if end is not None:
                     return end, problem
                 wait = answer.retry_after_seconds if answer.retry_after_seconds is not None else wait
-            if attempt + 1 == self._discord.attempts or self._monotonic() + wait > until - _LEAST_SECONDS:
+                asked = answer if answer.status == _TOO_MANY else None
+            if attempt + 1 == self._discord.attempts or self._monotonic() + wait > delivery.until - _LEAST_SECONDS:
                 break
             self._sleep(wait)
-        return _End.GAVE_UP, problem
+        if asked is None:
+            return _End.GAVE_UP, problem
+        self._note(url, asked)
+        return _End.LATER, problem
+
+    def _closed(self, url: str, delivery: "_Delivery") -> tuple[_End, str] | None:
+        """Why this webhook gets nothing (more) in this delivery, or None; counts the message otherwise."""
+        if url in delivery.closed:
+            return delivery.closed[url]
+        left = self._left_alone_seconds(url)
+        if left > 0:
+            return _End.LATER, f"Discord asked for patience, for {left:,.0f} s more"
+        delivery.messages[url] = delivery.messages.get(url, 0) + 1
+        if delivery.messages[url] > _MOST_MESSAGES:
+            return _End.LATER, f"{_MOST_MESSAGES} messages are enough for one delivery"
+        return None
+
+    def _left_alone_seconds(self, url: str) -> float:
+        """How long the webhook still wants no message; where that cannot be read it is asked."""
+        try:
+            return 0.0 if self._patience is None else self._patience.left_seconds(url)
+        except Exception as error:  # noqa: BLE001 - a note that cannot be read must not hold an alert back
+            self._write("alerts.patience", severity="WARNING", problem=f"{type(error).__name__}: {error}")
+            return 0.0
+
+    def _note(self, url: str, asked: Answer) -> None:
+        wait = asked.retry_after_seconds
+        try:
+            if self._patience is not None:
+                self._patience.note(url, _PATIENCE_SECONDS if wait is None else wait, everywhere=asked.everywhere)
+        except Exception as error:  # noqa: BLE001 - a note that cannot be written must not stop a tick
+            self._write("alerts.patience", severity="WARNING", problem=f"{type(error).__name__}: {error}")
 
     def _remember(self, keys: Any) -> None:
         self._told.update(dict.fromkeys(keys))
@@ -184,6 +229,15 @@ class DiscordSink:
             keys=[alert.key for alert in alerts],
             titles=[alert.title for alert in alerts],
         )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Delivery:
+    """One call of `send`: until when (monotonic seconds), how many messages each webhook got, and which take no more."""
+
+    until: float
+    messages: dict[str, int] = field(default_factory=dict)
+    closed: dict[str, tuple[_End, str]] = field(default_factory=dict)
 
 
 def _ended(status: int) -> _End | None:
@@ -232,7 +286,8 @@ def post_by_requests(url: str, body: bytes, timeout_seconds: float) -> Answer:
             stream=True,
         ) as response:
             text = _body(response, until) if response.status_code == _TOO_MANY else b""
-            return Answer(status=response.status_code, retry_after_seconds=_patience(response.headers, text))
+            wait, everywhere = _patience(response.headers, text), _is_global(response.headers, text)
+            return Answer(status=response.status_code, retry_after_seconds=wait, everywhere=everywhere)
     except (requests.RequestException, OSError) as error:
         problem = type(error).__name__
     raise Unavailable(f"Discord did not answer ({problem})")  # outside of except: no chain that holds the address
@@ -250,18 +305,39 @@ def _body(response: Any, until: float) -> bytes:
 
 def _patience(headers: Mapping[str, str], body: bytes) -> float | None:
     """The longest wait that header or body asks for; None where neither says anything sensible."""
+    asked = [headers.get("Retry-After"), headers.get("X-RateLimit-Reset-After"), _told(body).get("retry_after")]
+    waits = [wait for wait in (*map(_seconds, asked), _until_date(headers)) if wait is not None]
+    return max(waits, default=None)
+
+
+def _is_global(headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether the limit is that of every webhook, not of one."""
+    scope = str(headers.get("X-RateLimit-Scope", "")).lower()
+    return (
+        scope == "global" or str(headers.get("X-RateLimit-Global", "")).lower() == "true" or _told(body).get("global") is True
+    )
+
+
+def _told(body: bytes) -> Mapping[str, Any]:
     try:
         told = json.loads(body or b"{}")
-    except ValueError:
-        told = {}
-    asked = [headers.get("Retry-After"), told.get("retry_after") if isinstance(told, dict) else None]
-    waits = [wait for wait in map(_seconds, asked) if wait is not None]
-    return max(waits, default=None)
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _seconds(value: Any) -> float | None:
     try:
-        wait = float(value)
-    except (TypeError, ValueError):
+        wait = float(value) if not isinstance(value, bool) else -1.0
+    except (TypeError, ValueError, OverflowError):
         return None
     return wait if 0 <= wait < float("inf") else None
+
+
+def _until_date(headers: Mapping[str, str]) -> float | None:
+    """A `Retry-After` that is a date, against the answer's own `Date`: whatever the clock here says."""
+    try:
+        until, now = parsedate_to_datetime(headers["Retry-After"]), parsedate_to_datetime(headers["Date"])
+        return max(0.0, (until - now).total_seconds())
+    except (KeyError, TypeError, ValueError, OverflowError, IndexError):
+        return None

@@ -15,3 +15,15 @@ class AlertSink(Protocol):
         The deadline is of `time.monotonic()`, in milliseconds: Discord is real also where the bot's clock is stepped.
         """
         ...
+
+
+class Patience(Protocol):
+    """Knows until when a webhook wants to be left alone, also after this process has ended."""
+
+    def left_seconds(self, url: str) -> float:
+        """How long it still does; 0 where it may be asked."""
+        ...
+
+    def note(self, url: str, wait_seconds: float, *, everywhere: bool) -> None:
+        """It asked for this just now; `everywhere`: for all webhooks."""
+        ...

@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from shared.candle_files import FIRST_FILE_AT
-from shared.errors import UserError
+from shared.errors import BadRequest
+from shared.masking import shown
 from shared.trials import NOT_TRIED
 from shared.types import Timeframe
 
@@ -37,14 +38,8 @@ def is_id(name: object) -> bool:
     return isinstance(name, str) and _ID.fullmatch(name) is not None
 
 
-class BadJob(UserError):
-    """A field of a job is wrong: `field` is its name, `found` says the rest of the sentence that begins with the name."""
-
-    def __init__(self, name: str, found: str, *, remedy: str) -> None:
-        """Name the field, say what was `found` there and what would be right."""
-        super().__init__(f"{name} {found}", remedy=remedy)
-        self.field = name
-        self.found = found
+class BadJob(BadRequest):
+    """A field of a job is wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,11 +111,11 @@ def parse(asked: object) -> Job:
     """A job from the fields of a JSON object. Raises `BadJob` for the first field that is wrong."""
     if not isinstance(asked, Mapping):
         raise BadJob(
-            "job", f"was {_shown(asked)}", remedy='send a JSON object like {"start": "2026-01-01", "end": "2026-02-01"}'
+            "job", f"was {shown(asked)}", remedy='send a JSON object like {"start": "2026-01-01", "end": "2026-02-01"}'
         )
     for name in asked:
         if name not in _FIELDS:
-            near = difflib.get_close_matches(str(name), _FIELDS, n=1)
+            near = difflib.get_close_matches(str(name)[:_LONGEST_NAME], _FIELDS, n=1)
             known = f"did you mean {near[0]}?" if near else f"known are: {', '.join(_FIELDS)}"
             raise BadJob(str(name)[:80], "is not a field of a backtest", remedy=known)
     for name in ("start", "end"):
@@ -143,7 +138,7 @@ def _check_walk(job: Job, asked: Mapping[str, Any]) -> None:
             raise BadJob("every_days", "belongs to a walk-forward", remedy="give walk_forward: true beside it, or leave it out")
         return
     if asked.get("model") is not None:
-        found = f"was {_shown(asked['model'])} beside walk_forward, which fits models of its own"
+        found = f"was {shown(asked['model'])} beside walk_forward, which fits models of its own"
         raise BadJob("model", found, remedy="leave out one of the two")
     if job.inside_training:
         found = "was true beside walk_forward, whose models never decide inside their training"
@@ -169,18 +164,18 @@ _INSTANT = "write it like 2026-01-01 (00:00 UTC) or 2026-01-01T09:00:00+09:00"
 def instant(name: str, value: object) -> int:
     """A date (00:00 UTC) or an RFC 3339 instant (UTC where no offset is told) as ms UTC. Raises `BadJob`."""
     if not isinstance(value, str):
-        raise BadJob(name, f"was {_shown(value)}, which is not a text", remedy=_INSTANT)
+        raise BadJob(name, f"was {shown(value)}, which is not a text", remedy=_INSTANT)
     try:
         moment = datetime.fromisoformat(value)
     except ValueError as error:
-        raise BadJob(name, f"was {value[:60]!r}, which is not a time", remedy=_INSTANT) from error
+        raise BadJob(name, f"was {shown(value)}, which is not a time", remedy=_INSTANT) from error
     at = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
     if at % Timeframe.M15.ms:
-        raise BadJob(name, f"was {value!r}, inside a 15m candle", remedy="give a full quarter of an hour")
+        raise BadJob(name, f"was {shown(value)}, inside a 15m candle", remedy="give a full quarter of an hour")
     if at < FIRST_FILE_AT:
-        raise BadJob(name, f"was {value!r}; bitbank's candles begin on 2017-02-14", remedy="give a later one")
+        raise BadJob(name, f"was {shown(value)}; bitbank's candles begin on 2017-02-14", remedy="give a later one")
     if at > LAST_AT:
-        raise BadJob(name, f"was {value!r}, after 2100-01-01", remedy="give an earlier one")
+        raise BadJob(name, f"was {shown(value)}, after 2100-01-01", remedy="give an earlier one")
     return at
 
 
@@ -191,7 +186,7 @@ def _instant_text(at: int) -> str:
 def _number(low: float, high: float, means: str) -> Callable[[str, object], float]:
     def read(name: str, value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise BadJob(name, f"was {_shown(value)}, which is not a number", remedy=f"give {means}")
+            raise BadJob(name, f"was {shown(value)}, which is not a number", remedy=f"give {means}")
         if not low <= value <= high:
             raise BadJob(name, f"was {value}, outside {low:g} to {high:g}", remedy=f"give {means}")
         return float(value)
@@ -201,7 +196,7 @@ def _number(low: float, high: float, means: str) -> Callable[[str, object], floa
 
 def _capital(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MAX_CAPITAL_JPY:
-        raise BadJob(name, f"was {_shown(value)}", remedy=f"give whole yen from 1 to {MAX_CAPITAL_JPY:,}, like 1000000")
+        raise BadJob(name, f"was {shown(value)}", remedy=f"give whole yen from 1 to {MAX_CAPITAL_JPY:,}, like 1000000")
     return value
 
 
@@ -209,13 +204,13 @@ def _timeframe(name: str, value: object) -> Timeframe:
     for resolution in RESOLUTIONS:
         if value == resolution.value:
             return resolution
-    raise BadJob(name, f"was {_shown(value)}", remedy="choose 15m (fast, conservative) or 1m (the resolution of record)")
+    raise BadJob(name, f"was {shown(value)}", remedy="choose 15m (fast, conservative) or 1m (the resolution of record)")
 
 
 def _matching(pattern: re.Pattern[str], means: str) -> Callable[[str, object], str]:
     def read(name: str, value: object) -> str:
         if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise BadJob(name, f"was {_shown(value)}", remedy=f"give {means}")
+            raise BadJob(name, f"was {shown(value)}", remedy=f"give {means}")
         return value
 
     return read
@@ -223,28 +218,30 @@ def _matching(pattern: re.Pattern[str], means: str) -> Callable[[str, object], s
 
 def _flag(name: str, value: object) -> bool:
     if not isinstance(value, bool):
-        raise BadJob(name, f"was {_shown(value)}", remedy="give true or false")
+        raise BadJob(name, f"was {shown(value)}", remedy="give true or false")
     return value
 
 
 def _days(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LONGEST_SCHEDULE_DAYS:
-        raise BadJob(name, f"was {_shown(value)}", remedy=f"give whole days from 1 to {_LONGEST_SCHEDULE_DAYS}")
+        raise BadJob(name, f"was {shown(value)}", remedy=f"give whole days from 1 to {_LONGEST_SCHEDULE_DAYS}")
     return value
 
 
 def _overrides(name: str, value: object) -> dict[str, Any]:
     """Flatten nested or dotted setting names to dotted ones; which settings there are is checked where they are loaded."""
     if not isinstance(value, Mapping):
-        raise BadJob(name, f"was {_shown(value)}", remedy='give settings by name, like {"risk.max_drawdown": 0.1}')
+        raise BadJob(name, f"was {shown(value)}", remedy='give settings by name, like {"risk.max_drawdown": 0.1}')
+    if not value and name != "overrides":
+        raise BadJob(name, "was an empty group", remedy='give settings by name, like {"risk.max_drawdown": 0.1}')
     if name.count(".") >= _DEEPEST:
         raise BadJob("overrides", "are nested too deeply", remedy="give setting names like risk.max_drawdown")
     flat: dict[str, Any] = {}
     for key, inner in value.items():
         if not isinstance(key, str) or not key or len(key) > _LONGEST_NAME:
-            raise BadJob(name, f"has the name {_shown(key)}", remedy="give setting names like risk.max_drawdown")
+            raise BadJob(name, f"has the name {shown(key)}", remedy="give setting names like risk.max_drawdown")
         if isinstance(inner, int) and abs(inner) >= _LARGEST:
-            raise BadJob(f"{name}.{key}", f"was {_shown(inner)}", remedy="give a number that fits into 64 bits")
+            raise BadJob(f"{name}.{key}", f"was {shown(inner)}", remedy="give a number that fits into 64 bits")
         if isinstance(inner, Mapping):
             flat.update({f"{key}.{rest}": deep for rest, deep in _overrides(f"{name}.{key}", inner).items()})
         else:
@@ -262,10 +259,6 @@ def _check_override(key: str, job: Job) -> None:
         )
     if key.partition(".")[0] in _ELSEWHERE - (_OF_A_WALK if job.walk_forward else frozenset()):
         raise BadJob(f"overrides.{key}", "changes nothing that a backtest decides", remedy="leave it out")
-
-
-def _shown(value: object) -> str:
-    return repr(value)[:80]
 
 
 _OWN_FIELDS = {

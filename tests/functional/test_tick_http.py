@@ -136,6 +136,50 @@ def test_bad_requests_get_one_clear_sentence(tmp_path) -> None:
         assert ahead.json()["tick"].startswith("manual-"), "a schedule time far ahead must not swallow that tick"
 
 
+BAD_BODIES = [
+    (b'{"dryrun": true}', "dryrun"),
+    (b'{"dry_run": "true"}', "dry_run"),
+    (b'{"dry_run": true, "dry_run": false}', "dry_run"),
+    (b'{"scheduled_at": 5}', "scheduled_at"),
+    (b'{"scheduled_at": "0001-01-01T00:00:00Z"}', "scheduled_at"),
+    (b'{"scheduled_at": "9999-12-31T23:59:59-23:59"}', "scheduled_at"),
+    (b'{"dry_run": NaN}', "body"),
+    (b"\xff\xfe{}", "body"),
+    (b"[" * 200_000, "body"),
+    (b'{"a":' * 5_000, "body"),
+    (b'{"a": "\\ud800"}', "body"),
+]
+
+
+def test_what_a_client_did_wrong_is_named_and_never_a_tick_and_a_dry_run_says_that_it_was_one(tmp_path) -> None:
+    left = {"MODE": "live", "DEPLOY_MODE": "stage-10"}
+    with world(tmp_path / "home", extra=left) as scene, tick_process(scene.environ, log=tmp_path / "log") as (url, _):
+        for body, field in BAD_BODIES:
+            answer = requests.post(url, data=body, timeout=30)
+            assert (answer.status_code, answer.json()["field"]) == (400, field), (body[:30], answer.text)
+            assert answer.json()["remedy"]
+        large = requests.post(url, data=b'{"a": "' + b"x" * 3_000_000 + b'"}', timeout=30)
+        assert large.status_code == 413
+        assert "1,000,000 bytes" in large.json()["error"]
+        for ask in (requests.post, requests.get):
+            asked = ask(url, params={"dry_run": "true"}, timeout=30)
+            assert (asked.status_code, asked.json()["field"]) == (400, "dry_run"), (
+                "a dry run that is asked for wrongly is no tick"
+            )
+        assert requests.get(url, timeout=10).json()["last_tick"] is None
+        dry = requests.post(url, json={"dry_run": True}, headers={"Content-Type": "text/plain"}, timeout=30)
+        assert (dry.status_code, dry.json()["dry_run"]) == (200, True)
+        assert requests.get(url, timeout=10).json()["last_tick"] is None
+        real = requests.post(url, data=b"", timeout=30)
+        assert "dry_run" not in real.json()
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines() if line.startswith("{")]
+    done = [line for line in lines if line["message"] == "tick.done"]
+    assert [line.get("dry_run", False) for line in done] == [True, False]
+    assert "Traceback" not in (tmp_path / "log").read_text()
+    warned = [line["found"].split()[0] for line in lines if line["message"] == "settings.left_over"]
+    assert warned == ["MODE", "DEPLOY_MODE"], "once, by name"
+
+
 @pytest.mark.parametrize(
     ("extra", "words"),
     [

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from shared import logs
+from shared import logs, masking
 from shared import settings as configuration
 from shared.alerts import compose
 from shared.alerts.discord import DiscordSink, LogSink, _patience, _seconds, post_by_requests
@@ -331,7 +331,7 @@ class _Nothing:
 
 
 def test_a_registered_secret_in_an_alert_never_leaves(discord):
-    logs.register_secrets("bitbank-api-secret-0123")
+    masking.register_secrets("bitbank-api-secret-0123")
     assert send(sink(discord), [alert("a", why="key bitbank-api-secret-0123 refused", hook=discord.url)]) == {"a"}
     body = json.dumps(discord.requests[0][1])
     assert "bitbank-api-secret" not in body

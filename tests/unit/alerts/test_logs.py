@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared import logs
+from shared import logs, masking
 from shared.clock import FixedClock
 from shared.errors import UserError
 from shared.jst import jst_day, jst_text, utc_text
@@ -93,7 +93,7 @@ def test_a_field_cannot_take_the_place_of_the_lines_own(stream):
 
 def test_registered_secrets_are_masked_wherever_they_stand(stream):
     secret, url = 'k"ey/1 2', "https://discord.com/api/webhooks/77/tok-en_of-hook"
-    logs.register_secrets(secret, url, "", "abc")
+    masking.register_secrets(secret, url, "", "abc")
     logs.log(
         f"event {secret}",
         plain=f"<{secret}>",
@@ -106,12 +106,12 @@ def test_registered_secrets_are_masked_wherever_they_stand(stream):
     text = stream.getvalue()
     for part in ("k%22ey", "ey/1 2", "tok-en_of-hook", "webhooks/77"):
         assert part not in text
-    assert text.count(logs.MASK) == 7
+    assert text.count(masking.MASK) == 7
     assert lines(stream)[0]["short"] == "abc stays"
 
 
 def test_the_filter_masks_what_other_libraries_log(stream):
-    logs.register_secrets("library-secret-1")
+    masking.register_secrets("library-secret-1")
     handler = logging.StreamHandler(stream)
     handler.addFilter(logs.SecretFilter())
     other = logging.getLogger("some.package")

@@ -6,16 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from functions.http import typed
 from models.drawing import Axis
 from models.gate.types import Money, Rows
 from models.pictures import pictures
 from models.retrain import rivals, serving, sizes
-from models.retrain.asked import Asked, BadField, parse, week_of
+from models.retrain.asked import Fields, week_of
 from models.retrain.telling import KEPT_WEEKS, alert_of
 from models.train import Training
 from shared.ensemble.manifest import MANIFEST, SIGNATURE, Check, encode
 from shared.ensemble.signing import public_of, sign
-from shared.errors import BadData
+from shared.errors import BadData, BadRequest
 from shared.settings import load
 from shared.stores.bundles import BundleRegistry
 from shared.stores.memory import MemoryBucket
@@ -33,11 +34,12 @@ def test_weeks_are_those_of_iso_8601():
 
 
 def test_a_request_is_read_and_its_bad_field_named():
-    assert parse({}) == (Asked(), False)
-    assert parse({"days": 90, "seed": 0, "dry_run": True}) == (Asked(days=90, seed=0), True)
+    assert typed({}, Fields) == Fields(days=None, seed=None, dry_run=False)
+    told = {"days": 90, "seed": 0, "dry_run": True}
+    assert typed(told, Fields) == Fields(days=90, seed=0, dry_run=True)
     for body, field in (({"days": 1.5}, "days"), ({"seed": 2**31}, "seed"), ({"x": 1}, "x"), ({"dry_run": None}, "dry_run")):
-        with pytest.raises(BadField) as caught:
-            parse(body)
+        with pytest.raises(BadRequest) as caught:
+            typed(body, Fields)
         assert caught.value.field == field
 
 

@@ -1,0 +1,221 @@
+"""What every function does with a request before and after its one verb: decode, check, answer.
+
+One decoder for all of them. A body is a JSON object in UTF-8 (whatever its content type says; none at all is `{}`), read up to
+a limit, without duplicate names, NaN, infinities, or nesting without end. Its fields and those of the query are typed by a
+dataclass; an unknown or mistyped one is answered with 400 and its name. What a client did wrong is never answered with 500:
+a scheduler would repeat it for ever.
+"""
+
+import difflib
+import json
+import math
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import msgspec
+from flask import Request, Response
+
+from shared.errors import BadRequest, BotError, UserError
+from shared.logs import Severity, log
+from shared.masking import masked, shown, veiled
+from shared.setting_values import BadValue, hints_of, strictly_settled
+
+MOST_BODY_BYTES = 1_000_000
+DEEPEST = 16
+_PIECE_BYTES = 65_536
+_MOST_DRAINED_BYTES = 64_000_000
+_LONGEST_NAME = 80
+_SEND_AN_OBJECT = "send a JSON object"
+
+BAD_REQUEST, TOO_LARGE, OURS, AGAIN = 400, 413, 500, 503
+
+Typed = TypeVar("Typed")
+Refusals = Mapping[type[BotError], tuple[int, str, str]]
+"""By the kind of an error: the status, the field, and the remedy where the error names none."""
+
+
+class TooLarge(BadRequest):
+    """A body longer than anybody needs."""
+
+
+def fields_of(data: bytes) -> dict[str, Any]:
+    """The object that a body's bytes hold; none is an empty one. Raises `BadRequest`, naming `body` or a field in it."""
+    try:
+        text = data.decode("utf-8-sig").strip()
+    except UnicodeDecodeError as error:
+        raise BadRequest("body", f"was not UTF-8 (byte {error.start})", remedy="send JSON in UTF-8") from error
+    if not text:
+        return {}
+    try:
+        told = json.loads(text, object_pairs_hook=_object, parse_constant=_no_number, parse_float=_finite)
+    except RecursionError as error:
+        raise BadRequest("body", "was nested too deeply", remedy=f"nest at most {DEEPEST} levels") from error
+    except ValueError as error:
+        raise BadRequest("body", f"was not JSON: {veiled(str(error))}", remedy=_SEND_AN_OBJECT) from error
+    if not isinstance(told, dict):
+        raise BadRequest("body", "was not a JSON object", remedy=f"{_SEND_AN_OBJECT}, or nothing")
+    _check_depth_and_letters(told)
+    return told
+
+
+def body_of(request: Request) -> dict[str, Any]:
+    """The fields of a request's body, whatever content type it claims. Raises `BadRequest`; `TooLarge` beyond the limit."""
+    if (request.content_length or 0) <= MOST_BODY_BYTES:
+        data = request.stream.read(MOST_BODY_BYTES + 1)
+        if len(data) <= MOST_BODY_BYTES:
+            return fields_of(data)
+    drained = 0  # read on, so that the client hears the answer instead of a broken connection
+    while drained < _MOST_DRAINED_BYTES and (piece := request.stream.read(_PIECE_BYTES)):
+        drained += len(piece)
+    raise TooLarge("body", f"was longer than {MOST_BODY_BYTES:,} bytes", remedy="send less")
+
+
+def query_of(request: Request) -> dict[str, str]:
+    """The parameters of a request's address. Raises `BadRequest` for one that is given twice."""
+    told: dict[str, str] = {}
+    for name, values in request.args.lists():
+        if len(values) > 1:
+            raise BadRequest(name[:_LONGEST_NAME], "was given twice", remedy="give it once")
+        told[name] = values[0]
+    return told
+
+
+def typed(told: Mapping[str, Any], kind: type[Typed], *, named: str = "body") -> Typed:
+    """The fields as a dataclass. Raises `BadRequest` naming the first that is unknown, missing or not of its type.
+
+    `named`: where they stand, for the sentence about an unknown one.
+    """
+    hints, known = hints_of(kind), {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
+    only(told, known, named=named)
+    found = {}
+    for name, value in told.items():
+        try:
+            found[name] = strictly_settled(value, hints[name])
+        except BadValue as error:
+            raise BadRequest(name, f"was {shown(value)}", remedy=str(error)) from error
+    try:
+        return kind(**found)
+    except TypeError as error:
+        missing = next(name for name in known if name not in found)
+        raise BadRequest(missing, "is missing", remedy="give it") from error
+
+
+def only(told: Iterable[str], known: Iterable[str], *, named: str = "body") -> None:
+    """Raise `BadRequest` for the first name that is not among the known, with the one that was probably meant."""
+    names = tuple(known)
+    for name in told:
+        if name not in names:
+            near = difflib.get_close_matches(name[:_LONGEST_NAME], names, n=1, cutoff=0.5)
+            remedy = f"did you mean {near[0]}?" if near else f"known are: {', '.join(names)}" if names else "leave it out"
+            raise BadRequest(veiled(name[:_LONGEST_NAME]), f"is not known in the {named}", remedy=remedy)
+
+
+def answer(told: Mapping[str, Any], status: int = 200, *, retry_after_seconds: int | None = None) -> Response:
+    """An object as an answer, without secrets."""
+    body = masked(msgspec.json.encode(told).decode()).encode()
+    made = Response(body, status=status, mimetype="application/json")
+    if retry_after_seconds is not None:
+        made.headers["Retry-After"] = str(retry_after_seconds)
+    return made
+
+
+def wrong(
+    error: str,
+    *,
+    status: int,
+    field: str = "",
+    remedy: str = "",
+    retry_after_seconds: int | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> Response:
+    """The answer to what was refused, or did not succeed."""
+    told = {"error": _readable(error), "field": _readable(field), "remedy": _readable(remedy), **(more or {})}
+    return answer(told, status, retry_after_seconds=retry_after_seconds)
+
+
+def answered(
+    name: str,
+    work: Callable[[], Response],
+    *,
+    refusals: Refusals | None = None,
+    severity: Severity = "ERROR",
+    retry_after_seconds: int | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> Response:
+    """Do the work of a request and answer whatever comes of it. `more` goes into every answer that tells of a failure.
+
+    A surprise of ours is answered with 500, and where it happened goes into the log.
+    """
+    again = False
+    try:
+        return work()
+    except BadRequest as error:
+        status, field, remedy, found = BAD_REQUEST, error.field, error.remedy, str(error)
+        if isinstance(error, TooLarge):
+            status = TOO_LARGE
+    except BotError as error:
+        # Nothing is lost: the same request may be sent again.
+        again = type(error) not in (refusals or {})
+        status, field, usual = (refusals or {}).get(type(error), (AGAIN, "", ""))
+        remedy, found = (error.remedy if isinstance(error, UserError) else "") or usual, str(error)
+    except Exception as error:  # noqa: BLE001 - the border: no traceback leaves, and none is lost
+        log(f"{name}.surprise", severity="ERROR", trace=traceback.format_exc())
+        status, field, remedy, found = OURS, "", "the log says where", f"something unexpected happened ({type(error).__name__})"
+    told = {"error": veiled(found), "remedy": veiled(remedy)}
+    if again or status == OURS:
+        log(f"{name}.failed", severity=severity, **told)
+    else:
+        log(f"{name}.refused", severity="WARNING", status=status, field=field, **told)
+    wait = retry_after_seconds if status == AGAIN else None
+    return wrong(found, status=status, field=field, remedy=remedy, retry_after_seconds=wait, more=more)
+
+
+def _readable(text: str) -> str:
+    return veiled(text).encode("utf-8", "backslashreplace").decode()
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    told = dict(pairs)
+    if len(told) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadRequest(veiled(twice[:_LONGEST_NAME]), "was given twice", remedy="give it once")
+    return told
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {text[:20]} is too large")
+    return number
+
+
+def _check_depth_and_letters(told: object) -> None:
+    level = [told]
+    for _ in range(DEEPEST):
+        inner: list[object] = []
+        for one in level:
+            if isinstance(one, dict):
+                inner += one.keys()
+                inner += one.values()
+            elif isinstance(one, list):
+                inner += one
+            elif isinstance(one, str) and not one.isascii():
+                _check_letters(one)
+        if not inner:
+            return
+        level = inner
+    raise BadRequest("body", "was nested too deeply", remedy=f"nest at most {DEEPEST - 1} levels")
+
+
+def _check_letters(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise BadRequest("body", "holds half a character (a lone surrogate)", remedy="send JSON in UTF-8") from error
