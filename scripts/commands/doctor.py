@@ -73,9 +73,8 @@ def examine(here: Here) -> Iterator[Check]:
     try:
         market = _market(here)
     except BotError as error:
-        yield Check(
-            name="exchange", verdict=Verdict.BAD, said=str(error), remedy="check the network and BOT_EXCHANGE__PUBLIC_URL"
-        )
+        remedy = error.remedy if isinstance(error, UserError) else "check the network and BOT_EXCHANGE__PUBLIC_URL"
+        yield Check(name="exchange", verdict=Verdict.BAD, said=str(error), remedy=remedy)
         return
     yield _exchange(market)
     yield _clock(here, market)

@@ -147,26 +147,23 @@ def _run(settings: Settings, environ: dict[str, str], place: Place, *, once: boo
 def _background(environ: Mapping[str, str], place: Place) -> int:
     """Start the supervisor apart from this terminal, and wait until it holds its lock."""
     words = [sys.executable, "-m", "scripts.cli", "paper", "start", "--foreground"]
-    try:
-        place.logs.mkdir(parents=True, exist_ok=True)
-        with place.crash_path.open("wb") as log:
-            process = subprocess.Popen(
-                words,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=ROOT,
-                env={**environ, "PYTHONPATH": str(ROOT)},
-                start_new_session=True,
-            )
-    except OSError as error:
-        raise UserError(
-            f"the folder {place.logs} cannot be written ({error.strerror})", remedy="make it writable, or set BOT_HOME"
-        ) from error
+    place.require_room()
+    with place.crash_path.open("wb") as log:
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=ROOT,
+            env={**environ, "PYTHONPATH": str(ROOT)},
+            start_new_session=True,
+        )
     limit = time.monotonic() + START_SECONDS
     while time.monotonic() < limit:
         if process.poll() is not None:
-            said = "; ".join(last_lines(place.crash_path, 3)) or f"see {place.log_path}"
+            said = (
+                "; ".join(last_lines(place.crash_path, 3)) or f"it ended with exit code {process.returncode} and said nothing"
+            )
             raise BotError(f"paper trading did not start: {said}")
         if place.pid() == process.pid and place.told().get("pid") == process.pid:
             return process.pid

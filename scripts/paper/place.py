@@ -1,5 +1,6 @@
 """Where a paper bot lives in the data folder: its locks, one status file, its logs."""
 
+import errno
 import fcntl
 import json
 import os
@@ -13,6 +14,8 @@ from typing import IO, Any
 
 from shared.errors import BotError, UserError
 from shared.settings import Settings
+
+LEAST_ROOM_BYTES = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,21 @@ class Place:
         """What a background supervisor writes outside of its log: tracebacks."""
         return self.logs / "paper-start.log"
 
+    def require_room(self) -> None:
+        """Refuse a folder that cannot be written to, or on whose disk no log would find room. Raises `UserError`."""
+        try:
+            for folder in (self.folder, self.logs):
+                folder.mkdir(parents=True, exist_ok=True)
+            probe = self.logs / f"room.{os.getpid()}"
+            try:
+                probe.write_bytes(b"\0" * LEAST_ROOM_BYTES)
+            finally:
+                probe.unlink(missing_ok=True)
+        except OSError as error:
+            full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+            remedy = "free some space, or set BOT_HOME to another disk" if full else "make it writable, or set BOT_HOME"
+            raise UserError(f"the folder {self.logs} cannot be written ({error.strerror})", remedy=remedy) from error
+
     def mark(self, process: str) -> Path:
         """The file that is locked while a process group of the supervisor's lives; see `scripts/lifeline.py`."""
         return self.folder / f"{process}.group"
@@ -88,15 +106,8 @@ class Place:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Be the one supervisor here. Raises `UserError` where another one is."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self.logs.mkdir(parents=True, exist_ok=True)
-            lock = self.lock_path.open("ab+")
-        except OSError as error:
-            raise UserError(
-                f"the folder {self.folder} cannot be written ({error.strerror})", remedy="make it writable, or set BOT_HOME"
-            ) from error
-        with lock:
+        self.require_room()
+        with self.lock_path.open("ab+") as lock:
             _lock(lock, self)
             lock.truncate(0)
             lock.write(str(os.getpid()).encode())

@@ -161,6 +161,15 @@ def test_doctor_names_the_smallest_capital_of_every_stage_and_what_is_missing(on
     assert [path for path in Path(online["BOT_HOME"]).rglob("*probe*") if path.is_file()] == []
 
 
+def test_doctor_does_not_blame_the_network_for_a_store_that_is_broken(environ: dict[str, str]) -> None:
+    Path(environ["BOT_HOME"]).mkdir(parents=True, exist_ok=True)
+    (Path(environ["BOT_HOME"]) / "state.sqlite").write_bytes(bytes(range(256)) * 20)
+    ran = bot(environ, "doctor")
+    assert ran.returncode == 1
+    assert ran.stdout.count("remedy: set BOT_STATE to another file, or move this one away") == 3, ran.stdout
+    assert "check the network" not in ran.stdout
+
+
 def test_doctor_without_a_network_says_so(environ: dict[str, str]) -> None:
     ran = bot(environ, "doctor")
     assert ran.returncode == 1

@@ -248,6 +248,18 @@ def test_only_one_supervisor_holds_the_place(tmp_path):
     assert place.pid() is None
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="data: this system has no /dev/full")
+def test_a_full_disk_is_told_before_anything_starts(tmp_path):
+    place = Place(folder=tmp_path / "paper", logs=tmp_path / "logs")
+    place.require_room()
+    assert list(place.logs.iterdir()) == []
+    (place.logs / f"room.{os.getpid()}").symlink_to("/dev/full")
+    with pytest.raises(UserError, match="No space left on device") as caught, place.held():
+        pass
+    assert "free some space" in caught.value.remedy
+    assert list(place.logs.iterdir()) == []
+
+
 def test_a_log_rotates_and_carries_both_times(tmp_path):
     say = local_log(tmp_path / "x.log", most_bytes=2_000)
     for number in range(100):
