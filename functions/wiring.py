@@ -1,4 +1,4 @@
-"""The only file that names concrete adapters: settings and environment in, `Ports` out."""
+"""The only file that names concrete adapters (scripts name the sandbox besides): settings and environment in, `Ports` out."""
 
 import os
 from collections.abc import Mapping

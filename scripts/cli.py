@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 
+from scripts.in_use import hold
 from shared.errors import BotError, UserError
 from shared.masking import register_secret_variables, veiled
 
@@ -119,6 +120,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return 130
+    except click.exceptions.NoArgsIsHelpError as asked:
+        click.echo(asked.ctx.get_help() if asked.ctx else "")
+        return 0
     except Exception as error:
         if debug:
             raise
@@ -214,4 +218,5 @@ def _unquoted(value: str) -> str:
 
 
 if __name__ == "__main__":
+    hold(Path(sys.prefix))
     sys.exit(main())

@@ -1,10 +1,13 @@
 """Pages of docs/ that are made from the code. `python -m scripts.docs` writes them; a test compares."""
 
+from collections.abc import Iterator
 from functools import reduce
 from pathlib import Path
 
+import click
 import msgspec
 
+from scripts.cli import cli
 from shared.features import catalogue
 from shared.reasons import DENIALS, Reason
 from shared.setting_values import wanted
@@ -71,7 +74,42 @@ def settings_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"features.md": features_page, "reasons.md": reasons_page, "settings.md": settings_page}
+def commands_page() -> str:
+    """The help of every command, as a terminal of 100 columns shows it."""
+    lines = [
+        "# Commands",
+        "",
+        "What `scripts/bot COMMAND --help` prints; made from `scripts/commands/`. The launcher reads this page where no",
+        "package is installed yet.",
+    ]
+    for name, text in helps(cli, "scripts/bot", None):
+        lines += ["", f"## `{name}`", "", "```text", text, "```"]
+    return "\n".join(lines) + "\n"
+
+
+def helps(command: click.Command, name: str, parent: click.Context | None) -> Iterator[tuple[str, str]]:
+    """The words and the help of a command, and of every command below it."""
+    context = click.Context(
+        command,
+        parent=parent,
+        info_name=name if parent is None else name.rpartition(" ")[2],
+        terminal_width=100,
+        **command.context_settings,
+    )
+    yield name, command.get_help(context)
+    if isinstance(command, click.Group):
+        for below in command.list_commands(context):
+            found = command.get_command(context, below)
+            if found is not None:
+                yield from helps(found, f"{name} {below}", context)
+
+
+PAGES = {
+    "commands.md": commands_page,
+    "features.md": features_page,
+    "reasons.md": reasons_page,
+    "settings.md": settings_page,
+}
 
 
 if __name__ == "__main__":

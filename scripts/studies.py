@@ -95,7 +95,7 @@ def change(text: str) -> tuple[str, Any]:
 
 def _run(study: "Study", settings: Settings, jobs: int | None) -> "Result":
     from models.bench import Place, run
-    from scripts.commands.train import commit
+    from models.commit import commit
     from shared.backtest.sources import ArchiveSource
 
     bucket, documents = wiring.bucket_for(settings), wiring.documents_for(settings)

@@ -244,9 +244,9 @@ def _model(place: Place, job: Job, settings: Settings, asked: Asked, bar: Progre
 
 def _trained(place: Place, job: Job, settings: Settings, days: int, bar: Progress) -> tuple["Bundle", tuple[str, ...]]:
     """A model that could have been trained before the period, from the same candles; stored, but it does not serve."""
+    from models.commit import commit
     from models.keys import signing_key
     from models.train import history_days, train
-    from scripts.commands.train import commit
     from shared import ensemble
     from shared.ensemble.signing import public_of
 

@@ -7,6 +7,7 @@ platform and every Python from 3.11 on (`--universal`): one file serves Linux, m
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from shared.errors import BotError, UserError
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = Path("infra/requirements")
 EVERYTHING = "tests.in"
+OVERRIDES = "overrides.txt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,13 +92,13 @@ def resolve(root: Path, wanted: Sequence[str]) -> dict[Path, str]:
 
 
 def _compile(root: Path, source: str, out: Path, options: Sequence[str]) -> None:
-    uv = shutil.which("uv")
+    beside = Path(sys.executable).with_name("uv")  # pinned among what the tests need
+    uv = str(beside) if beside.is_file() else shutil.which("uv")
     if uv is None:
-        raise UserError(
-            "uv resolves the requirements, and it is not here", remedy="install it with `python3 -m pip install uv`"
-        )
+        raise UserError("uv resolves the requirements, and it is not here", remedy="run it as `scripts/bot lock`")
     # With the extras: to a pip that resolves, `coverage` does not pin the `coverage[toml]` that another package asks for.
     fixed = ["--universal", "--python-version", "3.11", "--fork-strategy", "fewest", "--generate-hashes", "--no-strip-extras"]
+    fixed += ["--only-binary", ":all:", "--override", OVERRIDES]
     quiet = ["--no-emit-index-url", "--no-header", "--quiet"]
     ran = subprocess.run(
         [uv, "pip", "compile", *fixed, *quiet, *options, "--output-file", str(out), source],

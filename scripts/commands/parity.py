@@ -16,8 +16,8 @@ from shared import ensemble
 from shared.candle_files import FIRST_FILE_AT, files_between
 from shared.ensemble.bundle import Bundle
 from shared.errors import BadBundle, UserError
-from shared.market.bitbank import BitbankFeed
 from shared.market.collect import collect
+from shared.market.ports import HistoryFeed
 from shared.parity import Comparison, Episode, Stretch, compare, schedule_from, stretch_of
 from shared.replay import Inputs, Replayed, Schedule, replay
 from shared.settings import Settings
@@ -153,7 +153,7 @@ def _inputs(here: Here, stretch: Stretch, schedule: Schedule) -> Inputs:
 
 
 def _collected(
-    feed: BitbankFeed, archive: CandleArchive, settings: Settings, start_at: int, until: int
+    feed: HistoryFeed, archive: CandleArchive, settings: Settings, start_at: int, until: int
 ) -> dict[Timeframe, Candles]:
     """Candles with the history that the first tick looked at. What the archive lacks is collected into it."""
     history = {frame: HISTORY_FACTOR * settings.market.window_candles * frame.ms for frame in Timeframe}

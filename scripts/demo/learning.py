@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from functions import wiring
+from models.commit import commit
 from models.keys import signing_key
 from models.train import train
-from scripts.commands.train import commit
 from scripts.console import Progress, progress
 from scripts.demo.plan import DemoPlan
 from scripts.report import TrainingNote

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -269,74 +268,3 @@ def test_a_reader_that_goes_away_is_no_error(environ: dict[str, str], tmp_path: 
     command = f"'{sys.executable}' -P -m scripts.cli --help | true"
     ran = subprocess.run(["sh", "-c", command], env=environ, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
-
-
-LAUNCHED = """
-import os, sys
-print(sys.prefix, os.getcwd(), sys.argv[1:], sep="|")
-"""
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A checkout with the real launcher and a product that needs no package."""
-    root = tmp_path / "check out"
-    (root / "scripts").mkdir(parents=True)
-    (root / "tests").mkdir()
-    for name in ("bot", "launch.py"):
-        shutil.copy2(ROOT / "scripts" / name, root / "scripts" / name)
-    (root / "scripts/cli.py").write_text(LAUNCHED)
-    (root / "requirements.txt").write_text("# nothing\n")
-    (root / "tests/requirements.txt").write_text("-r ../requirements.txt\n")
-    return root
-
-
-def launch(script: Path, *words: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join([str(Path(sys._base_executable).parent), "/usr/bin", "/bin"])
-    environ = {"PATH": path, "HOME": str(cwd), **more}
-    return subprocess.run([script, *words], cwd=cwd, env=environ, capture_output=True, text=True, check=False)
-
-
-def test_the_launcher_makes_its_environment_once_and_again_when_the_requirements_change(checkout: Path, tmp_path: Path) -> None:
-    (checkout / ".venv/bin").mkdir(parents=True)
-    (checkout / ".venv/bin/python").write_text("what an interrupted install left")
-    (checkout / ".venv.lock").write_text("installing\n")
-    first = launch(checkout / "scripts/bot", "status", "a b", cwd=tmp_path)
-    assert first.returncode == 0, first.stderr
-    assert first.stdout.strip() == f"{checkout / '.venv'}|{tmp_path}|['status', 'a b']"
-    assert "first use: making" in first.stderr
-    assert (checkout / ".venv.lock").read_text() == ""
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/bot").symlink_to(checkout / "scripts/bot")
-    second = launch(tmp_path / "bin/bot", cwd=tmp_path / "bin")
-    assert (second.stdout.strip(), second.stderr) == (f"{checkout / '.venv'}|{tmp_path / 'bin'}|[]", "")
-    (checkout / "requirements.txt").write_text("# changed\n")
-    third = launch(checkout / "scripts/bot", cwd=tmp_path)
-    assert "ready after" in third.stderr
-    assert "first use" not in third.stderr
-    assert launch(checkout / "scripts/bot", cwd=tmp_path).stderr == ""
-
-
-def test_the_launcher_without_a_suitable_python_says_which_one_it_wants(checkout: Path, tmp_path: Path) -> None:
-    bare = tmp_path / "bare"
-    bare.mkdir()
-    for name in ("sh", "dirname", "readlink"):
-        (bare / name).symlink_to(shutil.which(name) or "/nowhere")
-    old = bare / "python3"
-    old.write_text("#!/bin/sh\nexit 1\n")
-    old.chmod(0o755)
-    script = (checkout / "scripts/bot").read_text().replace(" /usr/bin/python3", "")
-    (checkout / "scripts/bot").write_text(script)
-    ran = subprocess.run([checkout / "scripts/bot"], env={"PATH": str(bare)}, capture_output=True, text=True, check=False)
-    assert ran.returncode == 1
-    assert ran.stderr.splitlines()[0] == "error: no Python from 3.11 to 3.14 was found"
-    assert ran.stderr.splitlines()[1].startswith("remedy: ")
-
-
-def test_the_launcher_leaves_a_folder_alone_that_is_no_environment(checkout: Path, tmp_path: Path) -> None:
-    mine = tmp_path / "mine"
-    mine.mkdir()
-    (mine / "letter").write_text("dear")
-    ran = launch(checkout / "scripts/bot", cwd=tmp_path, BOT_VENV=str(mine))
-    assert "is not a virtual environment" in one_error(ran, 1)
-    assert (mine / "letter").read_text() == "dear"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from models.commit import commit
 from scripts.cli import main
-from scripts.commands.train import commit
 from shared.candle_files import files_between
 from shared.ensemble import load
 from shared.ensemble.signing import public_keys
