@@ -6,6 +6,7 @@ import numpy as np
 
 from models.dataset import CALIBRATION_PART, DAY_MS, LEAST_ROWS
 from models.findings import Finding
+from shared.market.spikes import spikes, told
 from shared.settings import LearningSettings
 from shared.types import BoolArray, Candles, Timeframe
 
@@ -25,7 +26,8 @@ def check_candles(
 ) -> tuple[Finding, ...]:
     """Look at the candles of the last `days` (None: those of the settings) before `as_of`; nothing where they are fit.
 
-    The findings' names: `missing_timeframe`, `stale_end`, `too_few_rows`, `gaps`, `flat_stretch`, `timeframes_disagree`.
+    The findings' names: `missing_timeframe`, `stale_end`, `too_few_rows`, `gaps`, `flat_stretch`, `timeframes_disagree`,
+    `spikes`.
     """
     since = as_of - round((learning.days if days is None else days) * DAY_MS)
     parts = {}
@@ -41,6 +43,22 @@ def check_candles(
         *_too_few(len(quarters), learning),
         *(found for part in parts.values() for found in (*_gaps(part), *_flat(part))),
         *_disagreement(quarters, slow),
+        *spiked(candles, as_of=as_of),
+    )
+
+
+def spiked(candles: Mapping[Timeframe, Candles], *, as_of: int) -> tuple[Finding, ...]:
+    """The prices that cannot be, in all that features and labels see."""
+    found = [spike for part in candles.values() for spike in spikes(part.closed_by(as_of))]
+    if not found:
+        return ()
+    return (
+        Finding(
+            name="spikes",
+            found=told(found),
+            right="candles as the market was: collect them again, or take these out of the file",
+            facts={"candles": len(found), "at": found[0].opened_at, "field": found[0].field, "factor": found[0].factor},
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from models.uniqueness import uniqueness
 from shared import features
 from shared.errors import BadData, UserError
 from shared.features.catalogue import MODEL, PHASE19, PHASE22
+from shared.market.spikes import spikes, told
 from shared.settings import LearningSettings
 from shared.types import BoolArray, Candles, Features, FloatArray, Int8Array, IntArray, Timeframe, Votes
 
@@ -162,11 +163,14 @@ def build(
         costs: for `long_net` and `short_net`.
 
     Raises:
-        BadData: when a timeframe or a feature is missing, or `computed` belongs to other candles.
+        BadData: when a timeframe or a feature is missing, `computed` belongs to other candles, or a price cannot be.
     """
     missing = [timeframe for timeframe in (Timeframe.M15, Timeframe.H4) if not len(candles.get(timeframe, ()))]
     if missing:
         raise BadData(f"training needs candles of {', '.join(missing)}, and there are none")
+    odd = [spike for part in candles.values() for spike in spikes(part)]
+    if odd:
+        raise BadData(f"nothing is learned from prices that cannot be: {told(odd)}")
     quarters = candles[Timeframe.M15]
     names = names_of(learning) if names is None else names
     computed = features.compute(candles) if computed is None else computed

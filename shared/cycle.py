@@ -25,7 +25,7 @@ from shared.settings import Settings
 from shared.state import State
 from shared.stores.ports import Document, DocumentStore
 from shared.stores.state import BotDocuments, Lease
-from shared.turn import Turn, newest, some, told
+from shared.turn import Turn, newest, some, told, unread
 from shared.types import (
     Book,
     Features,
@@ -153,6 +153,7 @@ class _Tick:
                 self._guarded("order", self._order)
             if self.turn.ordered:
                 self._guarded("cover", lambda: self.turn.cover(some(self.market)))
+            self._tell_unread()
         with self._timed("save"):
             report, waiting = self._save(lease, claim)
         seconds_left = self.settings.tick.answer_by_seconds - (time.monotonic() - self.started)
@@ -223,9 +224,14 @@ class _Tick:
             deadline=self.started + self.settings.tick.no_new_order_after_seconds,
             may_enter=self.turn.due(now),
         )
-        self.market = replace(self.market, issues=(*self._damage(), *self.market.issues))
-        self.turn.issues = self.market.issues
-        self.turn.protect_with(self.market)
+        self.market = self.turn.look_at(replace(self.market, issues=(*self._damage(), *self.market.issues)))
+
+    def _tell_unread(self) -> None:
+        """A tick that could not see the market is degraded, also where nothing was at stake."""
+        missing = None if self.market is None else unread(self.market)
+        if missing is not None:
+            told = missing.context.get("detail") or ", ".join(f"{name} {text}" for name, text in missing.context.items())
+            self._ended(TickStatus.DEGRADED, missing.reason, told)
 
     def _damage(self) -> Iterator[Issue]:
         """What lies damaged in the store and forbids entries until a person mends it; what is held can still end."""

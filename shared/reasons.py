@@ -182,7 +182,10 @@ UNREAD = frozenset(
         Reason.MODE_UNKNOWN,
     },
 )
-"""A part of the market was not read, or not in time: where one of them forbids entries, the tick is degraded."""
+"""A part of the market was not read, or not in time: where one of them forbids entries, the tick is degraded.
+
+So it is where the exchange refused to say a part (its issue names `what`): busy, or under maintenance.
+"""
 
 OF_THE_WATCH = frozenset(
     {

@@ -229,6 +229,8 @@ class RiskSettings:
     daily_loss: Share
     spread_warning: Share
     spread_critical: Share
+    book_far_atr: Annotated[float, msgspec.Meta(ge=0.1, le=100.0)]
+    book_far_rate: Annotated[float, msgspec.Meta(ge=0.0001, le=0.5)]
     price_z: Deviations
     volume_z: Deviations
     max_latency_ms: Milliseconds

@@ -12,8 +12,9 @@ from typing import Protocol, TypeVar
 
 from shared import pipeline
 from shared.execution import plan as planning
+from shared.market.quality import believed
 from shared.path import OFFSETS_MS
-from shared.reasons import Reason
+from shared.reasons import UNREAD, Reason
 from shared.settings import Settings
 from shared.state import State
 from shared.types import (
@@ -112,10 +113,16 @@ class Turn:
             self._hands.carry_out(steps, book=book, rules=rules, plan=None)
             self.look_again()
 
-    def protect_with(self, market: Market) -> None:
-        """Where a stop was refused without a book: with one it is known whether its trigger is passed, and it is closed."""
+    def look_at(self, market: Market) -> Market:
+        """The market as far as it is believed. Where a stop was refused without a book, what is held is closed if need be.
+
+        With a book it is known whether the trigger of such a stop is passed. A book that lies far from everything else is none.
+        """
+        market = believed(market, mark=some(self.holdings).mark_price, settings=self.settings)
+        self.issues = market.issues
         if planning.uncovered(some(self.holdings), now_ms=self._hands.now_ms()):
             self.protect(some(self.holdings), market, part="q")
+        return market
 
     # the market and the decision
 
@@ -221,6 +228,16 @@ class Turn:
         self.look_again()
         if planning.bare(some(self.holdings), now_ms=self._hands.now_ms()):
             self.protect(some(self.holdings), market, part="r")
+
+
+def unread(market: Market) -> Issue | None:
+    """The first part of the market that could not be read, or not in time, and so keeps the bot from entering: degraded."""
+    parts = (issue for issue in market.issues if issue.forbids_entry and (issue.reason in UNREAD or _refused(issue)))
+    return next(parts, None)
+
+
+def _refused(issue: Issue) -> bool:
+    return issue.reason in {Reason.EXCHANGE_BUSY, Reason.EXCHANGE_HALTED} and "what" in issue.context
 
 
 def newest(market: Market) -> int:

@@ -30,6 +30,7 @@ from shared.stores.state import BotDocuments
 
 SCHEDULE_HEADER = "X-CloudScheduler-ScheduleTime"
 STALE_AFTER_INTERVALS = 3
+NOT_WELL = frozenset({"degraded", "failed"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,21 +114,26 @@ def _asked(scheduled_at: int | None, settings: Settings, ports: Ports) -> TickRe
 
 
 def _health(settings: Settings, ports: Ports) -> Response:
-    stored = BotDocuments(ports.documents, settings.id).peek()
+    bot = BotDocuments(ports.documents, settings.id)
+    stored = bot.peek()
     state = (stored.data["state"] or {}) if stored is not None else {}
     last = state.get("last_finished_at", 0)
     age = (ports.clock.now_ms() - last) / 1000 if last else None
+    report = bot.report(state["last_tick"]) if state.get("last_tick") else {}
     fresh = age is not None and age <= STALE_AFTER_INTERVALS * settings.tick.interval_seconds
+    healthy = fresh and report.get("status") not in NOT_WELL
     told = {
-        "healthy": fresh,
+        "healthy": healthy,
         "last_tick": state.get("last_tick") or None,
+        "last_status": report.get("status"),
+        "last_reason": report.get("reason"),
         "last_tick_age_seconds": age,
         "model": state.get("model"),
         "mode": settings.mode,
         "stage": settings.stage,
         "settings_hash": settings.hash,
     }
-    return answer(told, 200 if fresh else 503)
+    return answer(told, 200 if healthy else 503)
 
 
 def _line(report: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from scripts.console import emit, json_option, progress, utc
 from shared.candle_files import FIRST_FILE_AT, files_between
 from shared.errors import UserError
 from shared.market.collect import Collected, collect
+from shared.market.spikes import told
 from shared.types import Timeframe
 
 DAY_MS = 86_400_000
@@ -99,6 +100,8 @@ def text_of(summary: Summary) -> str:
             line += f"; {one.missing_candles:,} candles missing inside"
         if one.corrections:
             line += f"; {one.corrections:,} corrected by the exchange"
+        if one.spikes:
+            line += f"; prices that cannot be, which no training takes: {told(one.spikes)}"
         if one.files_missing:
             line += f"; not at the exchange: {_few(one.files_missing)}"
         lines.append(line)

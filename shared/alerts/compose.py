@@ -253,7 +253,7 @@ def _limits(report: TickReport, maker: _Maker, before: Known | None, after: Know
 
 def _issues(report: TickReport, maker: _Maker) -> Iterator[Alert]:
     seen: set[Reason] = set()
-    for issue in report.issues:
+    for issue in sorted(report.issues, key=lambda issue: not issue.forbids_entry):
         if issue.reason in seen:
             continue
         seen.add(issue.reason)

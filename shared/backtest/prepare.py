@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +17,8 @@ from shared.champion import Champions
 from shared.ensemble.bundle import Bundle
 from shared.errors import BadBundle, BadSettings, UserError
 from shared.jst import utc_text
+from shared.market.candles import between
+from shared.market.spikes import spikes, told
 from shared.money import rate
 from shared.pipeline import Stages
 from shared.reasons import Reason
@@ -268,7 +270,14 @@ def prepare(
         start_at=job.start_at,
         end_at=job.end_at,
         every_tick=every_tick,
-        notes=(*honest, *notes, *source.notes, *_short_history(job, candles, settings), *_holes(job, candles[Timeframe.M15])),
+        notes=(
+            *honest,
+            *notes,
+            *source.notes,
+            *_short_history(job, candles, settings),
+            *_holes(job, candles[Timeframe.M15]),
+            *_spikes(candles, minutes),
+        ),
     )
     version = None if bundle is None else bundle.version
     return Prepared(
@@ -302,6 +311,16 @@ def _holes(job: Job, quarters: Candles) -> tuple[str, ...]:
     longest = int(np.diff(inside, prepend=job.start_at - grid, append=job.end_at).max()) - grid
     told = f"{missing:,} of the {asked:,} 15m candles of the period are missing, the longest hole lasts"
     return (f"Holes: {told} {longest / 3_600_000:g} hours: nothing is decided there, and what is held waits.",)
+
+
+def _spikes(candles: Mapping[Timeframe, Candles], minutes: Candles | None) -> tuple[str, ...]:
+    """Prices that cannot be, by name: indicators that see one enter nothing, and a path that has one fills what it reaches."""
+    parts = [*(candles[frame] for frame in _FRAMES), *(() if minutes is None else (minutes,))]
+    known = None if minutes is None else partial(between, minutes)
+    found = [spike for part in parts for spike in spikes(part, known)]
+    if not found:
+        return ()
+    return (f"Prices that cannot be: {told(found)}. Nothing is entered while one of 15m or 4h lies in a tick's window.",)
 
 
 @cache

@@ -18,12 +18,12 @@ from shared.money import LOT_BTC, ZERO, lots_from_btc, price_yen
 from shared.types import Book, Candles, PairRules, Timeframe
 
 _DAY_MS = 86_400_000
-ROLLED: tuple[tuple[int, int], ...] = ((0, 1_000), (300_000, 60_000), (_DAY_MS, _DAY_MS * 366))
+ROLLED: tuple[tuple[int, int], ...] = ((0, 500), (300_000, 60_000), (_DAY_MS, _DAY_MS * 366))
 """(how long ago a file's period ended when it was read, how long before that end its answer may have been stamped).
 
-bitbank stamps the file of a past period before its end: with 23:59:59.931 for a day in its own example. So such an answer is
-whole where it was stamped in the last second; after five minutes the last minute suffices (nobody may have traded), and after a
-day nothing of it can change any more.
+bitbank stamps the file of a past period before its end: with 23:59:59.931 for a day in its own example. So such an answer
+is whole where it was stamped in the last half second; after five minutes the last minute suffices (nobody may have traded), and
+after a day nothing of it can change any more.
 """
 
 CANDLE_TYPES: Mapping[Timeframe, str] = {Timeframe.M1: "1min", Timeframe.M15: "15min", Timeframe.H4: "4hour"}

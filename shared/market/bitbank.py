@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from shared.candle_files import FIRST_FILE_AT, CandleFile, files_between
+from shared.candle_files import FIRST_FILE_AT, CandleFile, file_of, files_between
 from shared.clock import Clock
 from shared.errors import BotError, NotThere, Unavailable
 from shared.market.answers import (
@@ -134,7 +134,7 @@ class BitbankFeed:
         book = self._book(issues)
         if book is None and not any(len(have) for have in candles.values()):
             raise Unavailable(str(issues[0].context["detail"]))
-        issues += inspect(candles, exchange_ms, self._settings)
+        issues += inspect(candles, exchange_ms, self._settings, minutes_of=self._minutes_there)
         issues += self._clock_issues()
         return Market(
             as_of=now_ms,
@@ -241,6 +241,17 @@ class BitbankFeed:
                 self._minutes.pop(next(iter(self._minutes)))
             self._minutes[file.name] = day
         return day
+
+    def _minutes_there(self, start_ms: int, end_ms: int) -> Candles | None:
+        """The minutes of one candle, where they can be had; a candle lies in one day's file."""
+        file = file_of(Timeframe.M1, start_ms)
+        try:
+            day = self._minutes.get(file.name)
+            if day is None:
+                day = self._minutes_of(file, self._final_at() // Timeframe.M1.ms * Timeframe.M1.ms)
+        except BotError:
+            return None
+        return between(day, start_ms, end_ms)
 
     def _read_file(self, file: CandleFile, closed_by: int) -> Candles:
         if file.end <= FIRST_FILE_AT:

@@ -2,17 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from shared.candle_files import files_between
 from shared.errors import NotThere
 from shared.market.candles import differing
 from shared.market.ports import Archive, HistoryFeed
+from shared.market.spikes import Spike, spikes
 from shared.types import Timeframe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
-    """What a collection did for one timeframe, in files, and what the archive then holds of the interval, in candles."""
+    """What a collection did for one timeframe, in files, and what the archive then holds of the interval, in candles.
+
+    `spikes` are prices in it that cannot be: no training takes them.
+    """
 
     timeframe: Timeframe
     files_read: int
@@ -21,6 +26,7 @@ class Collected:
     candles: int
     missing_candles: int
     corrections: int
+    spikes: tuple[Spike, ...] = ()
 
 
 def collect(
@@ -74,4 +80,5 @@ def collect(
         candles=len(have),
         missing_candles=span - len(have),
         corrections=corrections,
+        spikes=spikes(have, partial(archive.read, Timeframe.M1)),
     )

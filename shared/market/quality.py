@@ -1,12 +1,18 @@
 """What is wrong with candles, as values. Pure. Flat candles without volume are normal: nobody traded."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 
+from shared.market.spikes import MinutesOf, spikes, told
+from shared.money import rate
 from shared.reasons import Reason
 from shared.settings import Settings
-from shared.types import Candles, IntArray, Issue, Timeframe
+from shared.types import Candles, IntArray, Issue, Market, Timeframe
+
+RANGE_CANDLES = 14
 
 
 def newest_final(timeframe: Timeframe, now_ms: int, settle_seconds: float) -> int:
@@ -14,10 +20,18 @@ def newest_final(timeframe: Timeframe, now_ms: int, settle_seconds: float) -> in
     return (now_ms - int(settle_seconds * 1000)) // timeframe.ms * timeframe.ms - timeframe.ms
 
 
-def inspect(candles: Mapping[Timeframe, Candles], as_of: int, settings: Settings) -> tuple[Issue, ...]:
-    """What `candles` lack at `as_of`: nothing there, the last one stale, a hole near the end.
+def inspect(
+    candles: Mapping[Timeframe, Candles],
+    as_of: int,
+    settings: Settings,
+    *,
+    minutes_of: MinutesOf | None = None,
+    quiet: bool = False,
+) -> tuple[Issue, ...]:
+    """What is wrong with `candles` at `as_of`: nothing there, the last one stale, a hole near the end, a price that cannot be.
 
-    A short history is no issue here: rows that are not warm say so themselves, and `enough_history` tells.
+    `minutes_of`: see `spikes`. `quiet`: whoever asks knows that nothing in them is `loud`. A short history is no issue here:
+    rows that are not warm say so themselves, and `enough_history` tells.
     """
     issues: list[Issue] = []
     for timeframe, have in candles.items():
@@ -35,7 +49,36 @@ def inspect(candles: Mapping[Timeframe, Candles], as_of: int, settings: Settings
         if holes:
             forbids = holes > settings.market.max_hole_candles
             issues.append(_issue(Reason.DATA_HOLE, timeframe, forbids=forbids, what="candles", missing=str(holes)))
+        found = () if quiet else spikes(have, minutes_of)
+        if found:
+            context = {"found": told(found), "at": str(found[0].opened_at), "field": found[0].field}
+            context |= {"factor": f"{found[0].factor:g}", "candles": str(len(found))}
+            issues.append(_issue(Reason.DATA_SPIKE, timeframe, forbids=True, **context))
     return tuple(issues)
+
+
+def believed(market: Market, *, mark: Decimal | None, settings: Settings) -> Market:
+    """The market without a book that cannot be: one far from the last candle's close forbids entries.
+
+    Far is more than `risk.book_far_atr` times the median range of the last candles (so that one bad candle among them does not
+    excuse a bad book) and more than `risk.book_far_rate` of the price. Nothing is closed at such a book either, unless it is
+    near `mark`, the last price of the path while something is held (None: unknown): then the market has moved indeed.
+    """
+    book, candles = market.book, market.candles.get(Timeframe.M15)
+    if book is None or candles is None or not len(candles):
+        return market
+    near = candles.tail(RANGE_CANDLES + 1)
+    close, middle = Decimal(int(near.close[-1])), book.mid
+    before = np.append(near.close[0], near.close[:-1])
+    ranges = np.maximum(near.high, before) - np.minimum(near.low, before)
+    reach_jpy = max(float(np.median(ranges[-RANGE_CANDLES:])) * settings.risk.book_far_atr, 0.0)
+    limit = max(rate(reach_jpy), close * rate(settings.risk.book_far_rate))
+    if abs(middle - close) <= limit:
+        return market
+    context = {"book": f"{middle:f}", "close": f"{close:f}", "limit": f"{limit:.0f}"}
+    issues = (*market.issues, Issue(reason=Reason.BOOK_FAR, forbids_entry=True, context=context))
+    moved = mark is not None and abs(middle - mark) <= limit
+    return replace(market, book=book if moved else None, issues=issues)
 
 
 def enough_history(candles: Mapping[Timeframe, Candles], settings: Settings) -> bool:

@@ -24,7 +24,9 @@ from shared.errors import BadData
 from shared.execution import account as accounts
 from shared.execution.account import PaperAccount
 from shared.frozen import changed
+from shared.market.candles import between
 from shared.market.quality import inspect
+from shared.market.spikes import loud
 from shared.money import ZERO, rate
 from shared.reasons import Reason
 from shared.replay import valuation
@@ -37,7 +39,7 @@ from shared.replay.rows import Known
 from shared.replay.story import Story
 from shared.replay.types import Inputs, Replayed
 from shared.state import CandleProgress, State
-from shared.turn import Turn, told
+from shared.turn import Turn, told, unread
 from shared.types import (
     Candles,
     Goal,
@@ -66,6 +68,7 @@ class Replay:
         self._path = _path_of(inputs)
         self._known = Known(inputs, self._rules)
         self._settle_ms = int(self._settings.tick.settle_seconds * 1000)
+        self._quiet = not any(len(loud(part)) for part in inputs.candles.values())
         coarse = inputs.minutes is None
         self._grid: Grid = grid(
             self._known.as_of,
@@ -185,17 +188,19 @@ class Replay:
             status, reason = TickStatus.LATE, Reason.TICK_LATE
         else:
             turn.settle()
-            market, row = self._market()
-            turn.issues = market.issues
-            turn.protect_with(market)
+            seen, row = self._market()
+            market = turn.look_at(seen)
             fresh = row >= 0 and self._known.as_of[row] > turn.state.candle.as_of
             if fresh:
                 turn.read(self._known.signal(row))
             attempt = turn.state.candle.attempts_used + 1
             halted = self._halted(received_at)
             turn.decide(market, halted=halted)
+            missing = unread(market)
             if turn.state.signal is not None and (halted or turn.state.halted_at):
                 status, reason = TickStatus.HALTED, Reason.HALTED_BY_PERSON if halted else Reason.LIMIT_DRAWDOWN
+            elif missing is not None:
+                status, reason = TickStatus.DEGRADED, missing.reason
             turn.order(market, scheduled_at=scheduled_at)
             if turn.ordered:
                 turn.cover(market)
@@ -217,8 +222,11 @@ class Replay:
         """What a tick at this instant knows, and the row of its newest candle."""
         now = self._hands.now_ms()
         candles, row = self._known.window(now - self._settle_ms)
-        issues = inspect(candles, now, self._settings)
+        issues = inspect(candles, now, self._settings, minutes_of=self._minutes_of, quiet=self._quiet)
         return Market(as_of=now, candles=candles, book=self._hands.book(), rules=self._rules, issues=issues), row
+
+    def _minutes_of(self, start_ms: int, end_ms: int) -> Candles | None:
+        return None if self._inputs.minutes is None else between(self._inputs.minutes, start_ms, end_ms)
 
     def _halted(self, at: int) -> bool:
         return any(halt.from_at <= at and (halt.until_at is None or at < halt.until_at) for halt in self._inputs.schedule.halts)

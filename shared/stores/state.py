@@ -255,6 +255,12 @@ class BotDocuments:
         found = self.documents.query("ticks", field="claimed_at", op=">=", value=since_ms, limit=limit)
         return [item.data["report"] for item in found if item.data["bot"] == self.bot and item.data["report"] is not None]
 
+    def report(self, tick: str) -> Mapping[str, Any]:
+        """The report of one tick; empty where there is none (any longer)."""
+        stored = self.documents.get(self.tick_path(tick))
+        told: Mapping[str, Any] = (stored.data["report"] if stored is not None else None) or {}
+        return told
+
     def last_report(self) -> Mapping[str, Any] | None:
         """The newest finished tick's report."""
         found = self.documents.query("ticks", field="claimed_at", op=">=", value=0, descending=True, limit=20)

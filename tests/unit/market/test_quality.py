@@ -1,11 +1,13 @@
+from decimal import Decimal
+
 import numpy as np
 import pytest
 
 from shared import settings as configuration
 from shared.market.candles import empty, from_rows
-from shared.market.quality import _holes, enough_history, holes_before, inspect, newest_final
+from shared.market.quality import _holes, believed, enough_history, holes_before, inspect, newest_final
 from shared.reasons import Reason
-from shared.types import Candles, Timeframe
+from shared.types import Book, Candles, Market, PairRules, Timeframe
 
 T0 = 1_769_904_000_000  # 2026-02-01 00:00 UTC
 SETTLED = 10_000
@@ -91,3 +93,52 @@ def test_the_holes_before_every_row_at_once_are_those_that_a_tick_counts_at_each
             holed += every[row] > 0
     assert compared > 1_000
     assert holed > 100
+
+
+def ranging(range_yen: int, *, spike: int = 0) -> Candles:
+    """Twenty candles around ten million yen, each of this range; one of them with a high `spike` times too large."""
+    rows = [
+        [T0 - i * Timeframe.M15.ms, 10_000_000, 10_000_000 + range_yen, 10_000_000, 10_000_000, 1.0] for i in range(20, 0, -1)
+    ]
+    if spike:
+        rows[-3][2] *= spike
+    return from_rows(Timeframe.M15, rows)
+
+
+def seen(middle: int, m15: Candles, *, mark: int | None = None) -> tuple[bool, list[Reason]]:
+    """Whether the book is still there, and what is said."""
+    book = Book(as_of=T0, bid=middle - 100, ask=middle + 100)
+    market = Market(as_of=T0, candles={Timeframe.M15: m15, Timeframe.H4: GOOD}, book=book, rules=PairRules())
+    told = believed(market, mark=None if mark is None else Decimal(mark), settings=SETTINGS)
+    assert all(issue.forbids_entry for issue in told.issues)
+    return told.book is not None, [issue.reason for issue in told.issues]
+
+
+@pytest.mark.parametrize(
+    ("range_yen", "limit"),
+    [
+        (20_000, 200_000),  # the rate: 2 % of the close, more than six such ranges
+        (50_000, 300_000),  # six ranges, more than the rate
+    ],
+)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_book_is_far_beyond_both_its_limits_on_either_side(range_yen, limit, sign):
+    m15 = ranging(range_yen)
+    assert seen(10_000_000 + sign * limit, m15) == (True, [])
+    assert seen(10_000_000 + sign * (limit + 1), m15) == (False, [Reason.BOOK_FAR])
+
+
+@pytest.mark.parametrize("factor", [0.01, 0.1, 0.5, 0.9, 1.1, 2.0, 10.0])
+def test_a_book_at_another_price_altogether_is_none_also_beside_a_bad_candle(factor):
+    for spike in (0, 10):
+        assert seen(int(10_000_000 * factor), ranging(30_000, spike=spike)) == (False, [Reason.BOOK_FAR])
+
+
+def test_a_far_book_where_the_path_is_too_forbids_entries_and_stays_for_what_is_held():
+    m15 = ranging(30_000)
+    assert seen(8_000_000, m15, mark=8_050_000) == (True, [Reason.BOOK_FAR])
+    assert seen(8_000_000, m15, mark=10_000_000) == (False, [Reason.BOOK_FAR])
+
+
+def test_without_candles_nothing_is_known_to_be_far():
+    assert seen(1_000, empty(Timeframe.M15)) == (True, [])
