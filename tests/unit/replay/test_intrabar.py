@@ -71,11 +71,12 @@ def test_the_six_probes_have_the_strict_answer(probe, expected, side, timeframe)
     assert (seen(entry.price, side), entry.maker) == ((ENTRY, True) if timeframe is Timeframe.M1 else (ABOVE + 1, False))
 
 
-def test_spot_has_no_resting_target_and_a_jump_over_it_is_sold_at_the_market_by_the_next_tick() -> None:
+def test_spot_has_no_resting_target_and_a_jump_over_it_is_sold_once_the_path_confirms_the_book() -> None:
     configured = settings(WITHOUT_COSTS, {"account": "spot", "sides": "long"})
     done = played([FILLS, CALM, CALM, *[(1_150_000,) * 4] * 12], configured=configured)
     (sold,) = [fill for fill in done.fills if fill.purpose is Purpose.CLOSE]
-    assert (sold.price, sold.at) == (1_149_999, START + 3 * MINUTE + 10_000)  # beyond the target: this one would have crossed
+    # The tick after the jump sees a book 15 % away from candle and path, and does not believe it; the one after that does.
+    assert (sold.price, sold.at) == (1_149_999, START + 6 * MINUTE + 10_000)
     assert done.trades[0].reason is Reason.EXIT_TARGET
 
 
