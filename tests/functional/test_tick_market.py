@@ -17,10 +17,12 @@ from tests.world import DAY, HISTORY_DAYS, INTERVAL, START, World, world
 NOW = START + HISTORY_DAYS * DAY
 DEPTH, MODE, STATUS, PAIRS, CANDLES = "*/depth", "*/circuit_break_info", "*/spot/status", "*/spot/pairs", "*/candlestick/*"
 
+PATIENT = {"BOT_RISK__MAX_LATENCY_MS": "60000"}  # a busy machine is no slow exchange
+
 
 @pytest.fixture
 def scene(tmp_path) -> Iterator[World]:
-    with world(tmp_path / "home", now=NOW - 4 * 60_000) as made:
+    with world(tmp_path / "home", now=NOW - 4 * 60_000, extra=PATIENT) as made:
         yield made.with_model()
 
 
@@ -143,7 +145,7 @@ def test_a_tick_that_cannot_see_the_market_is_degraded_and_not_healthy_though_no
 @pytest.mark.parametrize("factor", [0.1, 0.9, 1.1, 10.0])
 def test_nothing_is_sold_at_a_book_that_cannot_be(tmp_path, factor) -> None:
     """Not for a stop that could not be placed and seems to be passed, nor at a target that seems to be reached."""
-    with world(tmp_path / "home", extra={"BOT_ACCOUNT": "spot"}) as scene:
+    with world(tmp_path / "home", extra=PATIENT | {"BOT_ACCOUNT": "spot"}) as scene:
         ports = entered(scene.with_model())
         real = ports.exchange.submit
 
