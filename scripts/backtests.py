@@ -9,6 +9,7 @@ from shared.performance import Performance
 from shared.performance.positions import book_of
 from shared.performance.series import yen as yen_of
 from shared.replay.types import Replayed
+from shared.report.headline import entries_words
 from shared.types import Timeframe
 
 DASH = "–"
@@ -29,7 +30,8 @@ def lines(outcome: Outcome, *, report: str, took_seconds: float) -> list[str]:
         f"path         {_RESOLUTIONS[replayed.resolution]}",
         f"rules        model {replayed.model or 'none'}, settings {replayed.settings_hash}{profile}, {fees}",
         *_numbers(performance),
-        f"no entry     {', '.join(f'{reason} {count:,}' for reason, count in top_denials(replayed).items()) or 'never denied'}",
+        f"entries      {entries_words(replayed.entries)}",
+        f"no entry     {_denied(replayed)}",
         *([] if outcome.walk is None else fitted_lines(outcome.walk)),
         *(f"note         {note}" for note in replayed.notes),
         f"report       {report}",
@@ -79,6 +81,16 @@ def _numbers(performance: Performance) -> Sequence[str]:
         f"trades       {positions.count:,}  {won}, {held}",
         f"costs        {yen(costs.total_jpy)}  {paid}",
     ]
+
+
+def _denied(replayed: Replayed) -> str:
+    """For how many candles what kept the bot from entering; the parts add up to the whole."""
+    total, top = sum(replayed.denials.values()), top_denials(replayed)
+    if not total:
+        return "never denied"
+    others = total - sum(top.values())
+    told = [f"{reason} {count:,}" for reason, count in top.items()] + ([f"others {others:,}"] if others else [])
+    return f"{total:,} candles: {', '.join(told)}"
 
 
 def _share(value: float | None) -> str:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.bench.result import Earned, Estimate, Held, Result, Tried
+from models.gate import figure
 from shared.ensemble.manifest import Check
 from shared.report.cells import Text, tone
-from shared.report.words import DASH, decimals, percent
+from shared.report.words import DASH, decimals, fall_percent, percent
 
 YES, NO = "yes", "no"
 
@@ -69,7 +70,7 @@ def _money_row(one: Tried) -> tuple[Text, ...]:
         estimate(found.sharpe, percent_of=False),
         Text(text=_probability(found.above_zero)),
         Text(text=_probability(found.deflated)),
-        Text(text=percent(found.max_drawdown, places=1)),
+        Text(text=fall_percent(found.max_drawdown)),
         Text(text=f"{found.trades:,}"),
         Text(text=percent(found.win_rate, places=0)),
         Text(text=percent(found.held_share, places=0)),
@@ -87,7 +88,7 @@ def _hold_row(found: Earned) -> tuple[Text, ...]:
         empty,
         Text(text=decimals(found.hold_sharpe, sign=True)),
         *(empty, empty),
-        Text(text=percent(found.hold_drawdown, places=1)),
+        Text(text=fall_percent(found.hold_drawdown)),
         *(empty,) * 6,
     )
 
@@ -166,14 +167,13 @@ def _check(check: Check | None) -> Text:
     if check.group == "note":
         return Text(text=value, title=interval)
     mark, mood = ("✓", "good") if check.passed else ("✗", "bad")
-    return Text(text=f"{value} {mark}", title=interval, tone=mood)
+    shown = f"{value} ({interval})" if interval and not check.passed else value  # what failed may be the interval's end
+    return Text(text=f"{shown} {mark}", title=interval, tone=mood)
 
 
 def _digits(value: float) -> str:
-    """Three digits that matter, without an exponent for what people meet."""
-    if value == 0:
-        return "0"
-    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.3g}"  # noqa: PLR2004 - whole numbers from here on
+    """Three digits that matter, never an exponent."""
+    return figure(value, digits=3)
 
 
 def denied(held: Held) -> Table | None:

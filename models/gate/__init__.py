@@ -2,6 +2,6 @@
 
 from models.gate.judge import judge, unproven
 from models.gate.serve import serve_checks
-from models.gate.words import in_words, table, table_lines
+from models.gate.words import figure, in_words, table, table_lines
 
-__all__ = ["in_words", "judge", "serve_checks", "table", "table_lines", "unproven"]
+__all__ = ["figure", "in_words", "judge", "serve_checks", "table", "table_lines", "unproven"]

@@ -1,9 +1,12 @@
 """The verdict for people: one sentence, or a table of text."""
 
+import math
+
 from shared.ensemble.manifest import Check, Verdict
 
 PROVEN = "proven"
 """The one check of a bundle that was made without asking the gate."""
+_SMALLEST, _WHOLE_FROM = 1e-4, 1_000
 _COLUMNS = ("decides", "check", "value", "interval", "asked", "passed")
 _DECIDES = {"serve": "may serve", "enter": "may enter", "champion": "takes over", "note": "nothing"}
 
@@ -39,18 +42,27 @@ def table_lines(verdict: Verdict) -> list[str]:
     ]
 
 
+def figure(value: float, *, digits: int = 4) -> str:
+    """A number with the digits that matter and never an exponent: what is too small to show is said to be so."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    if abs(value) < _SMALLEST:
+        return f"under {_SMALLEST:.4f}" if value > 0 else f"between 0 and -{_SMALLEST:.4f}"
+    return f"{value:,.0f}" if abs(value) >= _WHOLE_FROM else f"{value:.{digits}g}"
+
+
 def _row(check: Check) -> tuple[str, ...]:
-    interval = "" if check.lower is None or check.upper is None else f"{check.lower:.4g} .. {check.upper:.4g}"
-    value = "unknown" if check.value is None else f"{check.value:.4g}"
+    interval = "" if check.lower is None or check.upper is None else f"{figure(check.lower)} .. {figure(check.upper)}"
+    value = "unknown" if check.value is None else figure(check.value)
     if check.group == "note":
-        return (_DECIDES["note"], check.name, value, interval, f"{check.meaning} ({check.threshold:.4g})", "")
+        return (_DECIDES["note"], check.name, value, interval, f"{check.meaning} ({figure(check.threshold)})", "")
     kind, _, meaning = check.meaning.partition(": ")
     return (
         _DECIDES[check.group],
         check.name,
         value,
         interval,
-        f"{kind} {check.threshold:.4g}: {meaning}",
+        f"{kind} {figure(check.threshold)}: {meaning}",
         "yes" if check.passed else "no",
     )
 

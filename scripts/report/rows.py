@@ -68,7 +68,11 @@ def cards(figures: Figures) -> list[Card]:
             note="the same capital in bitcoin, without costs",
             tone="" if hold is None else tone(round(hold, 4)),
         ),
-        Card(name="Max drawdown", value=percent(figures.max_drawdown), note="from the highest equity so far"),
+        Card(
+            name="Max drawdown",
+            value=percent(-figures.max_drawdown if figures.max_drawdown else 0.0),
+            note="from the highest equity so far",
+        ),
         Card(
             name="Round trips",
             value=str(trips),
@@ -191,7 +195,7 @@ def why_summary(why: Sequence[WhyNot], header: ReportHeader) -> str:
     decided = [row for row in why if row.candles and row.reason not in NO_DECISION]
     if not decided:
         return ""
-    total = sum(row.candles for row in decided)
+    total = sum(row.candles for row in why)
     top = decided[0]
     told = f"Of {total:,d} candles without an entry, {top.candles:,d} were left because {reason_words(top.reason)}."
     below = next((row for row in decided if row.reason is Reason.EDGE_BELOW_COST), None)

@@ -1,5 +1,6 @@
 """Which decisions led to orders, and what became of them. Pure: tick reports in, rows out."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -148,24 +149,30 @@ class WhyNot:
 
 
 def why_nothing(reports: Sequence[TickReport]) -> list[WhyNot]:
-    """Reasons of all ticks that entered nothing, the one of most candles first; a tick without a decision has its own."""
+    """Reasons of all ticks that entered nothing, the one of most candles first; a tick without a decision has its own.
+
+    A candle counts once: for what was said of it last, before there was nothing new. One that led to an entry does not count,
+    so that the candles of all rows add up to those without an entry.
+    """
     ticks: dict[Reason, int] = {}
-    candles: dict[Reason, set[int]] = {}
+    said: dict[int, Reason] = {}
     edges: dict[Reason, list[float]] = {}
     for report in reports:
         decision = report.decision
         reason = _why_not(report)
+        if decision is not None and said.get(decision.as_of) is not Reason.OK:
+            known = decision.as_of in said and reason is Reason.NOTHING_NEW
+            said[decision.as_of] = said[decision.as_of] if known else reason
         if reason is Reason.OK:
             continue
         ticks[reason] = ticks.get(reason, 0) + 1
-        if decision is not None:
-            candles.setdefault(reason, set()).add(decision.as_of)
-            if decision.edge_rate is not None:
-                edges.setdefault(reason, []).append(decision.edge_rate)
+        if decision is not None and decision.edge_rate is not None:
+            edges.setdefault(reason, []).append(decision.edge_rate)
+    candles = Counter(said.values())
     rows = [
         WhyNot(
             reason=reason,
-            candles=len(candles.get(reason, ())),
+            candles=candles[reason],
             ticks=count,
             best_edge_rate=max(edges[reason]) if reason in edges else None,
         )

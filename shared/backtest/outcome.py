@@ -133,6 +133,8 @@ def summary_of(outcome: Outcome) -> dict[str, Any]:
         "fees_jpy": str(performance.costs.fees_jpy),
         "slippage_jpy": str(performance.costs.slippage_jpy),
         "interest_jpy": str(performance.costs.interest_jpy),
+        "entries_placed": len(replayed.entries),
+        "entries_filled": sum(entered.filled_lots > 0 for entered in replayed.entries),
         "denials": top_denials(replayed),
         "notes": list(replayed.notes),
         **({} if outcome.walk is None else {"walk_forward": dict(outcome.walk)}),

@@ -1,8 +1,11 @@
 """The headline: the result in two sentences, and the key figures beside what doing nothing would have earned."""
 
+from collections.abc import Sequence
+
 from shared.performance import Performance, Sampled
+from shared.replay.types import Entered
 from shared.report.cells import Card, tone
-from shared.report.words import DASH, decimals, length, percent, yen
+from shared.report.words import DASH, decimals, fall_percent, length, percent, yen
 
 CONVINCING = 0.95
 A_YEAR_IS_KNOWN_FROM = 0.5
@@ -10,12 +13,12 @@ A_YEAR_IS_KNOWN_FROM = 0.5
 DAY_MS = 86_400_000
 
 
-def verdict(performance: Performance) -> tuple[str, str]:
-    """What came of it beside buy and hold, and whether it can be luck."""
+def verdict(performance: Performance, entries: Sequence[Entered] = ()) -> tuple[str, str]:
+    """What came of it beside buy and hold, and whether it can be luck. `entries`: those that were placed."""
     total, hold = performance.returns.total, performance.hold.returns.total
     days = (performance.end_at - performance.start_at) / DAY_MS
     earned = f"In {days:,.0f} days the account {_went(total)} after all costs; buying and holding {_went(hold)}."
-    return earned, _luck(performance)
+    return earned, _luck(performance, entries)
 
 
 def _went(total: float) -> str:
@@ -24,10 +27,22 @@ def _went(total: float) -> str:
     return f"{'gained' if total > 0 else 'lost'} {percent(abs(total))}"
 
 
-def _luck(performance: Performance) -> str:
+def entries_words(entries: Sequence[Entered]) -> str:
+    """How many entries were placed and what came of them: `539 placed, none filled`."""
+    filled = sum(one.filled_lots > 0 for one in entries)
+    whole = sum(one.filled_lots >= one.lots for one in entries)
+    if not entries:
+        return "none placed"
+    if not filled:
+        return f"{len(entries):,d} placed, none filled: the price did not trade through their limits while they rested"
+    part = f", {filled - whole:,d} of them in part" if filled > whole else ""
+    return f"{len(entries):,d} placed, {filled:,d} filled{part}, {len(entries) - filled:,d} not filled"
+
+
+def _luck(performance: Performance, entries: Sequence[Entered]) -> str:
     told, count = performance.significance, performance.positions.count
     if count == 0:
-        return "No position was closed, so there is nothing to judge."
+        return f"No position was closed, so there is nothing to judge. Entries: {entries_words(entries)}."
     tried = f"{told.trials:,d} variants were tried" if told.trials > 1 else "no other variant is known to have been tried"
     basis = f"{_counted(count)} closed; {tried}."
     if told.deflated is None:
@@ -76,7 +91,7 @@ def _hold(performance: Performance) -> Card:
         name="Buy and hold",
         value=percent(hold.returns.total, sign=True),
         note=f"the bot's return less this: {percent(hold.excess, sign=True)} "
-        f"· drawdown {percent(hold.drawdown.max_share, places=1)}",
+        f"· drawdown {fall_percent(hold.drawdown.max_share)}",
         tone=tone(round(hold.returns.total, 4)),
     )
 
@@ -86,7 +101,7 @@ def _drawdown(performance: Performance) -> Card:
     longest = f"longest {length(falls.longest.length_ms)} below a peak" if falls.longest else "equity never fell"
     return Card(
         name="Max drawdown",
-        value=percent(-falls.max_share if falls.max_share else 0.0),
+        value=fall_percent(falls.max_share),
         note=f"{longest} · Calmar {decimals(falls.calmar)}",
     )
 

@@ -58,7 +58,7 @@ def page(
     checks: Sequence[tuple[str, ...]] = (),
 ) -> str:
     """As `html`, from positions that were put together already."""
-    earned, luck = headline.verdict(performance)
+    earned, luck = headline.verdict(performance, replayed.entries)
     happened, more_events = tables.events(replayed.events)
     written: str = (
         _environment()

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from shared.performance import Drawdown, Drawdowns, Performance, Probability, Returns
 from shared.report.headline import interval
-from shared.report.words import DASH, decimals, jst, length, number, percent, yen
+from shared.report.words import DASH, decimals, fall_percent, jst, length, number, percent, yen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ _RETURN_MEANINGS = {
     "Sharpe": "mean / standard deviation of daily returns × √365",
     "Sortino": "mean / downside deviation of daily returns × √365",
     "Calmar": "return a year / max drawdown",
-    "Max drawdown": "the deepest fall below a peak, as a share of it",
+    "Max drawdown": "the deepest fall below a peak, as a share of it; never above zero",
     "Deepest fall": "from its peak to its trough (JST)",
     "Longest fall": "from its peak to its recovery, or to the end",
     "Below a peak": "share of the candles",
@@ -78,7 +78,7 @@ def _return_values(returns: Returns, falls: Drawdowns) -> dict[str, str]:
         "Sharpe": decimals(returns.sharpe),
         "Sortino": decimals(returns.sortino),
         "Calmar": decimals(falls.calmar),
-        "Max drawdown": percent(falls.max_share),
+        "Max drawdown": fall_percent(falls.max_share),
         "Deepest fall": _fall(falls.deepest),
         "Longest fall": length(falls.longest.length_ms) if falls.longest else DASH,
         "Below a peak": percent(falls.under_water_share, places=1),

@@ -8,7 +8,7 @@ from shared.performance import Attribution, Month, Performance
 from shared.reasons import Reason
 from shared.replay.types import Event
 from shared.report.cells import Text, tone
-from shared.report.words import jst, percent, reason_words, yen
+from shared.report.words import fall_percent, jst, percent, reason_words, yen
 
 MOST_EVENTS = 300
 FULL_HEAT = 62
@@ -63,7 +63,7 @@ def _heat(one: Month, most: float) -> Heat:
     return Heat(
         text=percent(one.total, sign=True, places=1),
         title=(
-            f"{one.month}: {yen(one.change_jpy, sign=True)} JPY, max drawdown {percent(one.max_drawdown_share)}, "
+            f"{one.month}: {yen(one.change_jpy, sign=True)} JPY, max drawdown {fall_percent(one.max_drawdown_share)}, "
             f"{one.positions:,d} positions closed, {one.wins:,d} won"
         ),
         tone=tone(total),

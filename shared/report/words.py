@@ -7,7 +7,7 @@ from decimal import Decimal
 from shared.jst import JST, jst_day
 from shared.reasons import Reason
 
-__all__ = ["DASH", "decimals", "jst", "jst_day", "length", "number", "percent", "reason_words", "yen"]
+__all__ = ["DASH", "decimals", "fall_percent", "jst", "jst_day", "length", "number", "percent", "reason_words", "yen"]
 
 DASH = "–"
 """What stands where a number is undefined."""
@@ -116,6 +116,11 @@ def percent(fraction: Decimal | float | None, *, sign: bool = False, places: int
         return DASH
     shown = round(float(fraction) * 100, places)
     return f"{shown:+,.{places}f} %" if sign and shown else f"{shown or 0.0:,.{places}f} %"
+
+
+def fall_percent(share: float | None) -> str:
+    """A drawdown in per cent, which stands below zero wherever one is shown."""
+    return percent(None if share is None else -share or 0.0)
 
 
 def number(value: float) -> str:

@@ -69,8 +69,7 @@
   };
 
   const beside = document.getElementById("hold-shown");
-  const reach = (values) => Math.max(...values) - Math.min(...values);
-  beside.checked = drawn.equity.at.length > 0 && reach(drawn.equity.hold) <= 4 * reach(drawn.equity.equity);
+  beside.checked = drawn.equity.at.length > 0;
   beside.addEventListener("change", () => drawEquity());
 
   const drawEquity = () => {
@@ -94,7 +93,7 @@
     make(chart.svg, "polyline", { class: "equity", points: points(xs, equity.map(chart.y)) });
     const dot = make(chart.svg, "circle", { class: "dot", r: 4.5, visibility: "hidden" });
     const say = (row) => {
-      readout.textContent = `${jst(at[row], true)} JST · equity ${yen.format(equity[row])} · drawdown ${(drawdown[row] * 100).toFixed(2)} % · buy and hold ${yen.format(hold[row])}`;
+      readout.textContent = `${jst(at[row], true)} JST · equity ${yen.format(equity[row])} · drawdown ${(-drawdown[row] * 100 || 0).toFixed(2)} % · buy and hold ${yen.format(hold[row])}`;
     };
     const last = at.length - 1;
     say(last);

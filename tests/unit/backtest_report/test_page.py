@@ -15,7 +15,8 @@ from shared.replay.result import COARSE
 from shared.replay.types import Event
 from shared.report import html, render, tables
 from shared.report.assumptions import fill_rules, setting_groups
-from shared.report.headline import verdict
+from shared.report.headline import cards, entries_words, verdict
+from shared.report.statistics import statistics
 from shared.report.words import decimals, length, percent, yen
 from shared.types import Timeframe
 from tests.made_replays import made_candles, made_replay
@@ -252,3 +253,36 @@ def test_equity_may_be_lost_whole():
     lost = replace(made_replay(days=DAYS), end_equity_jpy=Decimal("-5.0000"))
     lost.curve.equity_units[-1] = -50_000
     assert "NaN" not in Page(page_of(lost)).text
+
+
+def test_a_replay_whose_entries_were_never_filled_says_so(replayed):
+    bare = made_replay(days=1, trades=0)
+    unfilled = replace(replayed.entries[0], filled_lots=0)
+    read = Page(page_of(replace(bare, entries=(unfilled,) * 539), days=1))
+    assert "Entries: 539 placed, none filled: the price did not trade through their limits" in read.text
+
+
+@pytest.mark.parametrize(
+    ("filled", "said"),
+    [
+        ((), "none placed"),
+        ((0, 0), "2 placed, none filled: the price did not trade through their limits while they rested"),
+        ((10, 4, 0), "3 placed, 2 filled, 1 of them in part, 1 not filled"),
+        ((10, 10), "2 placed, 2 filled, 0 not filled"),
+    ],
+)
+def test_entries_are_told_in_numbers_that_add_up(replayed, filled, said):
+    entries = [replace(replayed.entries[0], lots=10, filled_lots=lots) for lots in filled]
+    assert entries_words(entries) == said
+
+
+def test_every_drawdown_that_is_shown_stands_below_zero(replayed, page):
+    measured = measure(replayed)
+    assert measured.drawdown.max_share > 0
+    assert measured.hold.drawdown.max_share > 0
+    shown = [card.value for card in cards(measured) if card.name == "Max drawdown"]
+    shown += [card.note.rpartition("drawdown ")[2] for card in cards(measured) if card.name == "Buy and hold"]
+    for group in statistics(measured):
+        shown += [text for line in group.lines if line.name == "Max drawdown" for text in (line.value, line.hold)]
+    assert len(shown) == 4
+    assert all(text.startswith("-") for text in shown), shown

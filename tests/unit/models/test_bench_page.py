@@ -8,6 +8,8 @@ import pytest
 
 from models.bench import draw, files, markdown, tables
 from models.bench.result import Estimate, finite
+from models.gate import figure
+from shared.ensemble.manifest import Check
 from tests.made_results import VARIANTS, made_result
 
 HOSTILE = '</title><script>document.body.dataset.owned="yes"</script><img src=x>{{ 7 * 7 }} | a'
@@ -129,3 +131,30 @@ def test_a_picture_without_days_or_movement_is_drawn_or_left_out():
     assert str(draw.growth(replace(held, tried=(flat,)))) == ""
     assert str(draw.forest(Estimate(), [Estimate()])) == ""
     assert "circle" in str(draw.forest(Estimate(value=0.0), [Estimate(value=0.0)]))
+
+
+def test_a_check_that_failed_by_an_end_of_its_interval_shows_the_interval():
+    """A limit of 0 and a value of 0.0244 contradict each other until one sees that the interval reaches below zero."""
+    failed = Check(
+        name="skill", value=0.0244, threshold=0.0, passed=False, meaning="above: skill", group="enter", lower=-0.011, upper=0.06
+    )
+    assert tables._check(failed).text == "0.0244 (-0.011 to 0.06) ✗"
+    assert tables._check(replace(failed, passed=True)).text == "0.0244 ✓"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.0, "0"),
+        (6.207e-09, "under 0.0001"),
+        (-6.207e-09, "between 0 and -0.0001"),
+        (0.000123, "0.000123"),
+        (0.0244, "0.0244"),
+        (999.94, "999.9"),
+        (12_345.0, "12,345"),
+        (1.5e9, "1,500,000,000"),
+        (float("inf"), "inf"),
+    ],
+)
+def test_a_figure_has_no_exponent(value, said):
+    assert figure(value) == said

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scripts.report import MarketSource, TrainingNote, first_line, render
 from scripts.report.charts import MOST_CANDLES, MOST_POINTS, candle_series, equity_series
 from scripts.report.figures import EquityPoint, compute, equity_curve
+from scripts.report.rows import why_summary
 from scripts.report.story import all_fills, all_trades, episodes, stories, why_nothing
 from scripts.report.words import jst, percent, reason_words, yen
 from shared.money import ZERO, btc_from_lots
@@ -172,6 +173,26 @@ def test_the_reasons_add_up_to_the_ticks_that_entered_nothing(page):
     for row in why:
         assert counted[row.reason.value][4] == f"{row.ticks:,d}"
         assert counted[row.reason.value][1] == reason_words(row.reason)
+
+
+def test_every_candle_without_an_entry_counts_once_and_the_rows_add_up_to_what_the_sentence_says():
+    """Five ticks look at a candle: what it was denied for, and then nothing new; a first denial may give way to another."""
+    again = [replace(one, decision=replace(one.decision, reason=Reason.NOTHING_NEW)) for one in REPORTS if one.decision]
+    told = sorted([*REPORTS, *again], key=lambda one: one.received_at)
+    why = why_nothing(told)
+    decided = {one.decision.as_of for one in told if one.decision}
+    entered = {one.decision.as_of for one in told if one.decision and one.decision.action is Action.ENTER}
+    assert len(entered) >= 2
+    assert sum(row.candles for row in why) == len(decided - entered) > 20
+    said = re.search(r"Of ([\d,]+) candles without an entry", why_summary(why, made.header()))
+    assert said is not None
+    assert int(said.group(1).replace(",", "")) == sum(row.candles for row in why)
+
+
+def test_a_drawdown_stands_below_zero_and_buying_and_holding_is_drawn_from_the_start(page):
+    html = render(REPORTS, header=made.header())
+    assert "beside.checked = drawn.equity.at.length > 0;" in html
+    assert re.search(r"Max drawdown.{0,120}[-−]\d", re.sub(r"<[^>]+>|\s+", " ", html))
 
 
 def test_the_best_refused_edge_is_shown():
