@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from functions import wiring
 from scripts.console import Progress, duration, emit, progress
+from scripts.writable import require_file, require_folder
 from shared.errors import UserError
 from shared.settings import Settings
 from shared.stores.trials import TrialLog
@@ -150,14 +151,10 @@ def _shown(path: Path) -> str:
 
 def _require_places(asked: Asked) -> None:
     """Refuse a place that cannot be written to, before anything is worked on or counted as a try."""
-    wanted = (("--out", asked.out), ("--markdown", None if asked.markdown is None else asked.markdown.parent))
-    for option, folder in wanted:
-        if folder is None:
-            continue
-        first = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-        if not first.is_dir() or not os.access(first, os.W_OK | os.X_OK):
-            what = "is not a folder" if not first.is_dir() else "may not be written to"
-            raise UserError(f"{option}: {first} {what}", remedy=f"choose another place with {option}")
+    if asked.out is not None:
+        require_folder(asked.out, "--out")
+    if asked.markdown is not None:
+        require_file(asked.markdown, "--markdown")
 
 
 def _write(study: "Study", result: "Result", settings: Settings, asked: Asked, command: str) -> dict[str, str]:

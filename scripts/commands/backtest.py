@@ -12,6 +12,7 @@ import click
 from functions import wiring
 from scripts.backtests import lines, position_lines
 from scripts.console import Progress, emit, json_option, progress, timezone_option
+from scripts.writable import require_folder
 from shared import pipeline
 from shared.backtest.forward import Walk, concluded, offered, prepare_walk
 from shared.backtest.job import BadJob, Job, parse
@@ -193,8 +194,7 @@ def change(text: str) -> tuple[str, Any]:
 def _run(place: Place, fields: dict[str, Any], asked: Asked, began: float) -> bool:
     """Everything from the job to the answer; whether all that was asked for is well."""
     job = parse(fields)
-    if asked.out is not None:
-        _require_folder(asked.out)
+    require_folder(*((asked.out, "--out") if asked.out is not None else (place.load().home_path, "BOT_HOME")))
     if asked.check:
         # the check compares every feature; the cache keeps only those that are looked at later
         place = replace(place, stages=pipeline.stages)
@@ -305,14 +305,6 @@ def _checked(job: Job, prepared: Prepared, bar: Progress) -> Any:
         inside_training=job.inside_training,
         on_progress=lambda share: bar.describe(f"look-ahead check, {100 * share:.0f} %"),
     )
-
-
-def _require_folder(folder: Path) -> None:
-    """Refuse a place where no folder can be, before anything is worked on or counted as a try."""
-    first = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    if not first.is_dir() or not os.access(first, os.W_OK | os.X_OK):
-        what = "is not a folder" if not first.is_dir() else "may not be written to"
-        raise UserError(f"--out was {str(folder)!r}: {first} {what}", remedy="choose another folder with --out")
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -8,6 +8,7 @@ from math import ceil
 import click
 
 from scripts.console import emit, json_option, progress, utc
+from scripts.writable import require_stores
 from shared.candle_files import FIRST_FILE_AT, files_between
 from shared.errors import UserError
 from shared.market.collect import Collected, collect
@@ -51,6 +52,7 @@ def command(
     from shared.stores.candles import CandleArchive
 
     settings = settings_from(environment())
+    require_stores(settings)
     clock, bucket = clock_for(settings), bucket_for(settings)
     start, end = interval(clock.now_ms(), days=days, first=first, last=last, default_days=ceil(history_days(settings.learning)))
     feed = feed_for(settings, clock, bucket)

@@ -15,6 +15,7 @@ from click.core import ParameterSource
 from functions import wiring
 from scripts import studies
 from scripts.console import emit, json_option, progress, timezone_option
+from scripts.writable import require_file
 from shared import study
 from shared.backtest.job import BadJob, Job, parse
 from shared.backtest.prepare import bundle_of, candles_of, honest_notes, rules_of
@@ -137,6 +138,8 @@ def command(
         if fields[name] is None:
             raise click.MissingParameter(ctx=context, param_type="option", param_hint=f"'{OPTIONS[name]}'")
     asked = Asked(vary=vary, periods=periods, sample=sample, seed=seed, profile=fields["profile"], out=out)
+    if out is not None:
+        require_file(out, "--out")
     settings = wiring.settings_from(os.environ)
     workers = study.Workers(
         jobs=settings.study.jobs if jobs is None else jobs,

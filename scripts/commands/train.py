@@ -10,6 +10,7 @@ import click
 
 from models.commit import commit
 from scripts.console import emit, json_option, timezone_option
+from scripts.writable import require_stores, the_only_training
 from shared.errors import BotError, UserError
 
 if TYPE_CHECKING:
@@ -69,6 +70,9 @@ def command(
     period = asked(days=days, start=start, end=end, as_of=as_of)
     environ = wiring.environment()
     settings = wiring.settings_from(environ, overrides={"learning": {"days": period.days}} if period.days else None)
+    require_stores(settings)
+    if not dry_run:
+        click.get_current_context().with_resource(the_only_training(settings))
     source = None if path is None else FileSource.opened(path, timezone=timezone)
     if quick:
         from scripts import quick_training

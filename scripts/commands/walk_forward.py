@@ -12,6 +12,7 @@ import click
 
 from functions import wiring
 from scripts.console import Progress, emit, json_option, progress, timezone_option
+from scripts.writable import require_folder
 from shared.errors import UserError
 from shared.types import Timeframe
 
@@ -81,6 +82,7 @@ def command(
     place = wiring.backtest_place(wiring.settings_from(os.environ), os.environ)
     try:
         settings = _settings(place, profile, changes, every=every, jobs=jobs)
+        require_folder(*((report, "--report") if report is not None else (settings.home_path, "BOT_HOME")))
         asked = _last_days(place, _asked(paths, start, end, timezone), days)
         with progress("walk-forward", 100) as bar:
             run = walk(place, settings, asked, Timeframe(timeframe), bar, cached=not no_cache)

@@ -59,7 +59,7 @@ FORMS = {
     "a header with a fraction": limited(headers={"Retry-After": "3600.25"}),
     "a body": limited(retry_after=3600.5, message="You are being rate limited."),
     "the bucket's header": limited(headers={"X-RateLimit-Reset-After": "3600"}),
-    "a date": limited(headers={"Retry-After": formatdate(time.time() + 3_603, usegmt=True)}),
+    "a date": lambda _body: limited(headers={"Retry-After": formatdate(time.time() + 3_610, usegmt=True)}),
     "all of them": limited(headers={"Retry-After": "1", "X-RateLimit-Reset-After": "2"}, retry_after=3600),
 }
 
