@@ -22,12 +22,13 @@ from shared.market.ports import MarketFeed
 from shared.reasons import Reason
 from shared.request import TickRequest
 from shared.settings import Settings
-from shared.state import State
+from shared.state import State, capital_changed
 from shared.stores.ports import Document, DocumentStore
 from shared.stores.state import BotDocuments, Lease
 from shared.turn import Turn, newest, some, told, unread
 from shared.types import (
     Book,
+    Counted,
     Features,
     Holdings,
     Issue,
@@ -64,6 +65,7 @@ class _OnThePorts:
 
     def __init__(self, ports: Ports, desk: Desk) -> None:
         self._ports, self._desk = ports, desk
+        self.counted: Counted | None = None
 
     def now_ms(self) -> int:
         return self._ports.clock.now_ms()
@@ -72,7 +74,7 @@ class _OnThePorts:
         self._ports.clock.sleep_until(at_ms)
 
     def reconcile(self, now_ms: int) -> Holdings:
-        return self._ports.exchange.reconcile(now_ms)
+        return self._ports.exchange.reconcile(now_ms, counted=self.counted)
 
     def holdings(self, now_ms: int) -> Holdings:
         return self._ports.exchange.holdings(now_ms)
@@ -97,7 +99,8 @@ class _Tick:
             received_at=request.received_at,
         )
         self.before = State(mode=settings.mode, stage=settings.stage)
-        self.turn = Turn(state=self.before, hands=_OnThePorts(ports, self.desk), settings=settings, prefix=self._prefix)
+        self.hands = _OnThePorts(ports, self.desk)
+        self.turn = Turn(state=self.before, hands=self.hands, settings=settings, prefix=self._prefix)
         self.started = time.monotonic()
         self.counted = (ports.documents.reads, ports.documents.writes, ports.feed.requests)
         self.timings: dict[str, float] = {}
@@ -181,6 +184,7 @@ class _Tick:
         self.intents, self.damaged_intents = sorted_out((intent.path, intent.data) for intent in self.open_intents)
         try:
             self.before = self.turn.state = State.stored(lease.state, self.settings)
+            self.hands.counted = self.before.counted
         except BadData as error:
             self.readable = False
             self.before = self.turn.state = State.salvaged(lease.state, self.settings)
@@ -190,15 +194,16 @@ class _Tick:
         """Only an account and a state that were read and booked whole are `trusted`: on anything less nothing is decided."""
         try:
             self._recover_plans()
-            self.turn.holdings = self.ports.exchange.reconcile(self.ports.clock.now_ms())
+            self.turn.holdings = self.hands.reconcile(self.ports.clock.now_ms())
             self.turn.lifts = self.control.lifts_drawdown
             self.turn.book(self.turn.holdings)
             self.turn.state = self.turn.state.after_unsaved(self.unsaved)
             self.trusted = self.readable
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the account, what is held is still protected
             self._ended(TickStatus.DEGRADED, Reason.STEP_FAILED, f"reconcile: {_sentence(error)}")
-        for issue in self._damage():
-            self._ended(TickStatus.DEGRADED, issue.reason, issue.context["found"])
+        for issue in self._own_issues():
+            if issue.forbids_entry:
+                self._ended(TickStatus.DEGRADED, issue.reason, issue.context["found"])
 
     def _recover_plans(self) -> None:
         """A tick that died after sending an entry left its intent open: its plan is newer than the saved one."""
@@ -224,7 +229,7 @@ class _Tick:
             deadline=self.started + self.settings.tick.no_new_order_after_seconds,
             may_enter=self.turn.due(now),
         )
-        self.market = self.turn.look_at(replace(self.market, issues=(*self._damage(), *self.market.issues)))
+        self.market = self.turn.look_at(replace(self.market, issues=(*self._own_issues(), *self.market.issues)))
 
     def _tell_unread(self) -> None:
         """A tick that could not see the market is degraded, also where nothing was at stake."""
@@ -233,12 +238,18 @@ class _Tick:
             told = missing.context.get("detail") or ", ".join(f"{name} {text}" for name, text in missing.context.items())
             self._ended(TickStatus.DEGRADED, missing.reason, told)
 
-    def _damage(self) -> Iterator[Issue]:
-        """What lies damaged in the store and forbids entries until a person mends it; what is held can still end."""
+    def _own_issues(self) -> Iterator[Issue]:
+        """What lies damaged in the store and forbids entries until a person mends it, and a capital that is not the account's.
+
+        What is held can still end.
+        """
         for found in self.control.damaged.values():
             yield Issue(reason=Reason.CONTROL_DAMAGED, forbids_entry=True, context={"found": found, "remedy": MENDED_BY})
         for found in self.damaged_intents.values():
             yield Issue(reason=Reason.INTENT_DAMAGED, forbids_entry=True, context={"found": found, "remedy": MENDED_BY})
+        changed = None if self.turn.holdings is None else capital_changed(self.turn.holdings, self.settings)
+        if changed is not None:
+            yield Issue(reason=Reason.CAPITAL_CHANGED, forbids_entry=False, context={"found": changed})
 
     def _read_signal(self) -> None:
         """Ask for the model, and read the signal of a new candle. If this breaks nothing is entered; what is held can end."""
@@ -332,7 +343,7 @@ class _Tick:
         sound = [intent for intent in self.open_intents if intent.path in self.intents]
         intents = [*sound, *self.desk.intents] if self.trusted else []
         settled = filing.settled_intents(intents, of_this_tick=self.desk.intents, counted_until=turn.state.candle.as_of)
-        writes = [*settled, *filing.trades(report), *alerts]
+        writes = [*settled, *filing.trades(report, documents), *alerts]
         if turn.state.candle.as_of != self.before.candle.as_of:
             writes += filing.day(report, documents, candle_at=turn.state.candle.as_of, said=self.said)
         # What this very batch writes (state, report, the rest) belongs to the count that it stores.
@@ -382,8 +393,8 @@ class _Tick:
             ),
             holdings=turn.holdings,
             mid=self.market.book.mid if self.market is not None and self.market.book is not None else None,
-            trades_seen=self.before.limits.last_trade_sequence if self.before.limits is not None else 0,
-            fills_seen=self.before.last_fill_sequence,
+            before=self.before.counted,
+            after=turn.state.counted if self.readable else self.before.counted,
         )
 
     def _issues(self) -> tuple[Issue, ...]:

@@ -19,6 +19,9 @@ from shared.types import Alert, TickReport
 GIVE_UP_MS = 86_400_000
 """An alert that nobody took for a day is kept, but no longer sent with every tick."""
 
+MOST_AT_ONCE = 200
+"""So many trades go into the batch of the save, which may have 500 writes."""
+
 
 def fresh_alerts(
     told: TickReport,
@@ -57,9 +60,12 @@ def settled_intents(intents: Sequence[Document], *, of_this_tick: Sequence[Docum
     return writes
 
 
-def trades(told: TickReport) -> list[Write]:
-    """The trades that were closed since the last tick, each under its own number."""
-    return [
+def trades(told: TickReport, documents: DocumentStore) -> list[Write]:
+    """The trades that were closed since the last tick, each under its own number.
+
+    What is too much for one batch with all the rest is written before it: a trade is what it is, whichever tick tells it.
+    """
+    writes = [
         Write(
             kind="put",
             path=f"trades/{told.bot}~{trade.sequence:08d}",
@@ -67,6 +73,10 @@ def trades(told: TickReport) -> list[Write]:
         )
         for trade in told.trades
     ]
+    while len(writes) > MOST_AT_ONCE:
+        documents.commit(writes[:MOST_AT_ONCE])
+        writes = writes[MOST_AT_ONCE:]
+    return writes
 
 
 def day(

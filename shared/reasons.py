@@ -202,3 +202,6 @@ OF_THE_WATCH = frozenset(
 
 Where one of them forbids an entry (`watch.forbid_entries`), that is a difference between the two.
 """
+
+UNASKED = OF_THE_WATCH | {Reason.CAPITAL_CHANGED}
+"""What only a tick can know: a replay says none of these."""

@@ -252,7 +252,7 @@ class PaperSettings:
     spread_rate: CostRate
     slippage_rate: SlippageRate
     volume_share: Share
-    keep_trades: Count
+    keep_trades: Annotated[int, msgspec.Meta(ge=1, le=1000)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

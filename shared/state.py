@@ -13,7 +13,20 @@ from shared.money import rate
 from shared.reasons import TRANSIENT, Reason
 from shared.risk.limits import Limits
 from shared.settings import Settings
-from shared.types import Account, Action, Decision, Fill, Goal, Holdings, Issue, PositionPlan, Purpose, Signal, Timeframe
+from shared.types import (
+    Account,
+    Action,
+    Counted,
+    Decision,
+    Fill,
+    Goal,
+    Holdings,
+    Issue,
+    PositionPlan,
+    Purpose,
+    Signal,
+    Timeframe,
+)
 
 SCHEMA = 1
 """Of the stored state. A state without one is of a version before there were schemas; its fields have the same meaning."""
@@ -188,6 +201,8 @@ class State:
         limits = limits.after_trades(holdings.trades, now_ms, settings).after_equity(holdings.equity_jpy, now_ms)
         if not halted_at and limits.drawdown(holdings.equity_jpy) >= rate(settings.risk.max_drawdown):
             halted_at = now_ms if now_ms != lifts else now_ms + 1  # what names a halt names no other
+        if holdings.untouched:  # its equity is the capital, whatever that was set to before: nothing was lost
+            halted_at, limits = 0, limits.opened(holdings.equity_jpy)
         same = limits is self.limits and halted_at == self.halted_at
         booked = self if same else changed(self, limits=limits, halted_at=halted_at)
         return booked.after_holdings(holdings).under_policy(holdings, settings)
@@ -214,6 +229,12 @@ class State:
         )
 
     @property
+    def counted(self) -> Counted:
+        """What this state has counted of the account."""
+        trades = self.limits.last_trade_sequence if self.limits is not None else 0
+        return Counted(trades=trades, fills=self.last_fill_sequence)
+
+    @property
     def retries(self) -> bool:
         """Whether the newest candle's signal may still lead to an entry."""
         return self.signal is not None and not self.candle.closed
@@ -222,6 +243,17 @@ class State:
         """As JSON values. Fields of the stored state `over` that this version does not know stay as they are."""
         data: dict[str, Any] = {"schema": SCHEMA, **msgspec.to_builtins(self)}
         return _with_unknown(data, over) if isinstance(over, Mapping) else data
+
+
+def capital_changed(holdings: Holdings, settings: Settings) -> str | None:
+    """What a person should know where the capital that is set is not the one that the account began with and traded."""
+    began_with = holdings.opened_with_jpy
+    if began_with is None or holdings.untouched or began_with == settings.capital_jpy:
+        return None
+    return (
+        f"capital_jpy is {settings.capital_jpy:,}; the paper account began with {began_with:,.0f} and has traded: it keeps "
+        "its own money, and capital_jpy only bounds what sizing may use (another BOT_ID begins anew)"
+    )
 
 
 def signed_lots(holdings: Holdings) -> int:

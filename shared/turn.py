@@ -20,6 +20,7 @@ from shared.state import State
 from shared.types import (
     Action,
     Book,
+    Counted,
     Decision,
     Holdings,
     Issue,
@@ -246,8 +247,8 @@ def newest(market: Market) -> int:
     return int(candles.closed_at[-1]) if len(candles) else 0
 
 
-def told(draft: TickReport, *, holdings: Holdings | None, mid: Decimal | None, trades_seen: int, fills_seen: int) -> TickReport:
-    """The report with what is held, and with the trades and fills that no report has told yet.
+def told(draft: TickReport, *, holdings: Holdings | None, mid: Decimal | None, before: Counted, after: Counted) -> TickReport:
+    """The report with what is held, and with the fills and the trades that no saved state had counted `before` it.
 
     The mark is the one at which the equity was computed; where nothing is held, the middle of the book, where one was read.
     """
@@ -255,8 +256,8 @@ def told(draft: TickReport, *, holdings: Holdings | None, mid: Decimal | None, t
         return draft
     return replace(
         draft,
-        fills=tuple(fill for fill in holdings.fills if fill.sequence > fills_seen),
-        trades=tuple(trade for trade in holdings.trades if trade.sequence > trades_seen),
+        fills=tuple(fill for fill in holdings.fills if fill.sequence > before.fills),
+        trades=tuple(trade for trade in holdings.trades if before.trades < trade.sequence <= after.trades),
         positions=holdings.positions,
         resting=holdings.orders,
         equity_jpy=holdings.equity_jpy,

@@ -518,8 +518,9 @@ class Alert:
 class Holdings:
     """What the exchange holds for us: the truth that every tick starts from.
 
-    `trades` and `fills` are the most recent ones, oldest first; `Trade.sequence` tells which are new.
-    `settled_until` (paper only): up to where the path has been walked.
+    `trades` and `fills` are all that no saved state has counted and the most recent ones before, oldest first;
+    `Trade.sequence` tells which are new. Paper only: `settled_until` is up to where the path has been walked,
+    `opened_with_jpy` the capital that the account began with, and it is `untouched` as long as nothing was ever filled.
     """
 
     as_of: int
@@ -532,6 +533,16 @@ class Holdings:
     trades: tuple[Trade, ...] = ()
     fills: tuple[Fill, ...] = ()
     settled_until: int | None = None
+    opened_with_jpy: Decimal | None = None
+    untouched: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """Up to which trade and fill, by their sequence, a saved state has counted. Whoever keeps more may let go of these."""
+
+    trades: int = 0
+    fills: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

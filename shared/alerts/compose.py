@@ -268,6 +268,9 @@ def _issues(report: TickReport, maker: _Maker) -> Iterator[Alert]:
             yield maker.lasting(
                 Level.WARNING, "model_unwatched", issue.reason, f"The model could not be watched{end}", facts(issue.context)
             )
+        elif issue.reason is Reason.CAPITAL_CHANGED:
+            title = "The capital that is set is not what the account began with; its money was not changed."
+            yield maker.daily(Level.WARNING, "capital", title, facts(issue.context))
         elif issue.forbids_entry and issue.reason in _WARNED:
             title = f"No entries: {reason_text(issue.reason)}."
             yield maker.lasting(Level.WARNING, _WARNED[issue.reason], issue.reason, title, facts(issue.context))

@@ -12,6 +12,7 @@ from shared.execution.ledger import (
     holdings,
     opened,
     terms,
+    trimmed,
     without,
 )
 from shared.execution.placing import canceled, deferred, placed
@@ -30,5 +31,6 @@ __all__ = [
     "placed",
     "settled",
     "terms",
+    "trimmed",
     "without",
 ]

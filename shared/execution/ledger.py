@@ -7,18 +7,33 @@ interest, when it is closed. Spot: coins are paid at once. Entries are closed fi
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, TypeVar
 
 from shared.execution.fills import Costs, PathPoint, ended
 from shared.frozen import changed
 from shared.money import ZERO, jpy, notional_jpy, rate
 from shared.reasons import Reason
 from shared.settings import Settings
-from shared.types import Entry, Fill, Holdings, Order, OrderIntent, OrderKind, PairRules, Position, Purpose, Side, Trade
+from shared.types import (
+    Counted,
+    Entry,
+    Fill,
+    Holdings,
+    Order,
+    OrderIntent,
+    OrderKind,
+    PairRules,
+    Position,
+    Purpose,
+    Side,
+    Trade,
+)
 
 DAY_MS = 86_400_000
 MINUTE_MS = 60_000
 KEEP_ENDED = 20
+
+Numbered = TypeVar("Numbered", Trade, Fill)
 EXITS = {Purpose.STOP: Reason.EXIT_STOP, Purpose.TARGET: Reason.EXIT_TARGET}
 
 
@@ -58,8 +73,9 @@ class Terms:
 class PaperAccount:
     """The whole account as one value. `settled_until` is where the path has been walked to, always a full minute.
 
-    `orders` rest; `ended`, `trades` and `fills` are the most recent ones, oldest first. `last_price` is the last price of
-    the path while something was held or rested: the mark.
+    `orders` rest; `ended` are the most recent ones, oldest first, and so are `trades` and `fills`, of which none goes before a
+    saved state has counted it (`trimmed`). `last_price` is the last price of the path while something was held or rested: the
+    mark. `capital_jpy` is what the account was opened with; None in a document that does not say it.
     """
 
     kind: Literal["margin", "spot"]
@@ -75,6 +91,12 @@ class PaperAccount:
     next_trade_sequence: int = 1
     next_fill_sequence: int = 1
     last_price: int | None = None
+    capital_jpy: Decimal | None = None
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing was ever filled: then its cash is its capital."""
+        return self.next_fill_sequence == 1
 
     @property
     def idle(self) -> bool:
@@ -111,7 +133,8 @@ def terms(settings: Settings, rules: PairRules) -> Terms:
 
 def opened(capital_jpy: Decimal | int, now_ms: int, *, kind: Literal["margin", "spot"], terms: Terms) -> PaperAccount:
     """A new account with nothing but cash."""
-    return PaperAccount(kind=kind, cash_jpy=jpy(capital_jpy), terms=terms, settled_until=full_minute(now_ms))
+    capital = jpy(capital_jpy)
+    return PaperAccount(kind=kind, cash_jpy=capital, terms=terms, settled_until=full_minute(now_ms), capital_jpy=capital)
 
 
 def full_minute(at: int) -> int:
@@ -182,7 +205,22 @@ def holdings(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> H
         trades=account.trades,
         fills=account.fills,
         settled_until=account.settled_until,
+        opened_with_jpy=account.capital_jpy,
     )
+
+
+def trimmed(account: PaperAccount, counted: Counted) -> PaperAccount:
+    """The account without the trades and fills that were counted, but for the `keep_trades` most recent ones."""
+    keep = account.terms.keep_trades
+    trades, fills = _uncounted(account.trades, counted.trades, keep), _uncounted(account.fills, counted.fills, 2 * keep)
+    if trades is account.trades and fills is account.fills:
+        return account
+    return changed(account, trades=trades, fills=fills)
+
+
+def _uncounted(items: tuple[Numbered, ...], counted: int, keep: int) -> tuple[Numbered, ...]:
+    gone = min(len(items) - keep, sum(item.sequence <= counted for item in items))
+    return items[gone:] if gone > 0 else items
 
 
 # orders that rest
@@ -217,8 +255,7 @@ def without(account: PaperAccount, orders: Iterable[Order]) -> PaperAccount:
 
 
 def _with_fill(account: PaperAccount, fill: Fill) -> PaperAccount:
-    fills = (*account.fills, fill)[-2 * account.terms.keep_trades :]
-    return changed(account, fills=fills, next_fill_sequence=fill.sequence + 1)
+    return changed(account, fills=(*account.fills, fill), next_fill_sequence=fill.sequence + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,7 +355,7 @@ def closing(account: PaperAccount, order: Order, done: Execution) -> PaperAccoun
     account = changed(
         _with_fill(_holding(account, Position(side=fill.side, entries=kept)), fill),
         cash_jpy=jpy(cash),
-        trades=(*account.trades, trade)[-account.terms.keep_trades :],
+        trades=(*account.trades, trade),
         next_trade_sequence=trade.sequence + 1,
     )
     return _freed(account, fill.side)

@@ -11,13 +11,17 @@ from shared.errors import AlreadyExists, BadData, Conflict, Unavailable
 from shared.execution import account as accounts
 from shared.execution.account import PaperAccount
 from shared.execution.ports import PaperStore
+from shared.money import ZERO, jpy
 from shared.reasons import Reason
 from shared.settings import Settings
-from shared.types import Book, Candles, Holdings, Order, OrderIntent, Outcome, PairRules, Rejected, Unknown
+from shared.types import Book, Candles, Counted, Holdings, Order, OrderIntent, Outcome, PairRules, Rejected, Unknown
 
 ATTEMPTS = 5
 STORE_EVERY_MS = 3_600_000
 """Where only time has passed, the account is written this often: walking an hour again costs less than a write a tick."""
+
+MOST_UNCOUNTED = 400
+"""So many fills may wait until they are counted: with as many trades, and the most that is kept, a document can hold them."""
 
 SCHEMA = 1
 KNOWN = frozenset({"schema", *(field.name for field in fields(PaperAccount))})
@@ -40,6 +44,8 @@ def read(data: Mapping[str, Any]) -> PaperAccount:
         raise BadData(f"the paper account document is damaged: {error}") from error
     if not account.cash_jpy.is_finite():
         raise BadData(f"the paper account document is damaged: its cash is {account.cash_jpy}")
+    if account.capital_jpy is not None and not account.capital_jpy.is_finite():
+        raise BadData(f"the paper account document is damaged: its capital is {account.capital_jpy}")
     if any(entry.lots <= 0 or entry.price <= 0 for held in account.positions for entry in held.entries):
         raise BadData("the paper account document is damaged: a position has an entry without size or price")
     if any(not held.entries for held in account.positions):
@@ -65,22 +71,27 @@ class PaperExchange:
         self._stored_until = 0
         self._unknown: Mapping[str, Any] = {}
 
-    def reconcile(self, now_ms: int) -> Holdings:
+    def reconcile(self, now_ms: int, *, counted: Counted | None = None) -> Holdings:
         """Settle from the final 1m candles and say what is held.
+
+        Trades and fills are kept until they were `counted`. Where more than `MOST_UNCOUNTED` fills would wait for that, the
+        rest of the path is left to the reconciles after them, so that the document stays within its size.
 
         Raises `Unavailable` where they cannot be read (the account stays as it was) and `BadData` for a damaged document.
         An idle account asks for no candles and is not written.
         """
         until = accounts.full_minute(now_ms - int(self._settings.tick.settle_seconds * 1000))
         candles: Candles | None = None
+        last_fill = None if counted is None else counted.fills + MOST_UNCOUNTED
         for _ in range(ATTEMPTS):
-            account, token = self._load(now_ms)
+            stored, token = self._load(now_ms)
+            account = stored if counted is None else accounts.trimmed(stored, counted)
             if account.idle or until <= account.settled_until:
                 moved = replace(account, settled_until=max(until, account.settled_until)) if account.idle else account
                 return self._told(moved, now_ms)
             if candles is None or not len(candles) or int(candles.opened_at[0]) > account.settled_until:
                 candles = self._minutes(account.settled_until, until)
-            settled = accounts.settled(account, candles, until)
+            settled = accounts.settled(account, candles, until, last_fill=last_fill)
             if settled == account or self._kept_in_mind(account, settled, token) or self._saved(settled, token):
                 return self._told(settled, now_ms)
         raise Conflict(f"the paper account was written by others {ATTEMPTS} times while it was settled")
@@ -125,7 +136,21 @@ class PaperExchange:
         account = self._remembered(stored)
         if account.idle:
             account = replace(account, kind=kind, terms=accounts.terms(paper, _rules(account)))
-        return account, stored[1]
+        return self._with_capital(account), stored[1]
+
+    def _with_capital(self, account: PaperAccount) -> PaperAccount:
+        """One that nothing ever traded has the capital that the settings say; any other keeps its own money.
+
+        A document that does not say its capital: what the cash was before all its trades, where these are all there.
+        """
+        asked = jpy(self._settings.capital_jpy)
+        if account.idle and account.untouched:
+            return account if account.cash_jpy == account.capital_jpy == asked else _opened_with(account, asked)
+        if account.capital_jpy is not None:
+            return account
+        whole = account.idle and len(account.trades) == account.next_trade_sequence - 1
+        before = account.cash_jpy - sum((trade.net_jpy for trade in account.trades), ZERO)
+        return replace(account, capital_jpy=before if whole else asked)
 
     def _remembered(self, stored: tuple[Mapping[str, Any], object]) -> PaperAccount:
         """The stored account, walked as far as this instance has walked that very version already."""
@@ -151,7 +176,11 @@ class PaperExchange:
         return True
 
     def _told(self, account: PaperAccount, now_ms: int) -> Holdings:
-        return accounts.holdings(account, account.last_price, now_ms)
+        return replace(accounts.holdings(account, account.last_price, now_ms), untouched=account.untouched)
+
+
+def _opened_with(account: PaperAccount, capital_jpy: Decimal) -> PaperAccount:
+    return replace(account, cash_jpy=capital_jpy, capital_jpy=capital_jpy)
 
 
 def _rules(account: PaperAccount) -> PairRules:

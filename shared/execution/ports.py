@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from shared.types import Book, Holdings, Order, OrderIntent, Outcome, PairRules
+from shared.types import Book, Counted, Holdings, Order, OrderIntent, Outcome, PairRules
 
 
 class Exchange(Protocol):
     """Paper account or real exchange; the cycle does not know which."""
 
-    def reconcile(self, now_ms: int) -> Holdings:
-        """Bring knowledge up to `now_ms` (paper: settle from the 1m candles since) and say what is held."""
+    def reconcile(self, now_ms: int, *, counted: Counted | None = None) -> Holdings:
+        """Bring knowledge up to `now_ms` (paper: settle from the 1m candles since) and say what is held.
+
+        `counted`: what a saved state has counted, and need not be told again; None where that is not known.
+        """
         ...
 
     def holdings(self, now_ms: int) -> Holdings:

@@ -29,14 +29,20 @@ CHUNK_GROWTH = 4
 
 
 def settled(
-    account: PaperAccount, minutes: Candles, until_ms: int, *, walked: Callable[[PaperAccount], None] | None = None
+    account: PaperAccount,
+    minutes: Candles,
+    until_ms: int,
+    *,
+    walked: Callable[[PaperAccount], None] | None = None,
+    last_fill: int | None = None,
 ) -> PaperAccount:
     """The account after the path up to `until_ms`, a full minute.
 
     `minutes` may begin earlier and may have holes; candles before `settled_until` or not closed by `until_ms` are passed
     over. While something rests or is held, `settled_until` follows the candles that are there: what the path has not told
     is not settled. With nothing at stake only `settled_until` moves. `walked` is shown the account after every candle in
-    which something may have traded.
+    which something may have traded. After the candle that brings the fill numbered `last_fill` the walk ends: it goes on from
+    there, to the same account, when it is asked for again.
     """
     if until_ms <= account.settled_until:
         return account
@@ -51,6 +57,8 @@ def settled(
         account = changed(account, settled_until=opened_at + minutes.timeframe.ms, last_price=int(minutes.close[row - 1]))
         if walked is not None and due < stop:
             walked(account)
+        if last_fill is not None and account.next_fill_sequence > last_fill:
+            break
     return changed(account, settled_until=until_ms) if account.idle else account
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from shared.parity.comparison import Cause, Fact
-from shared.reasons import OF_THE_WATCH, Reason
+from shared.reasons import UNASKED, Reason
 from shared.types import Action, Purpose, TickReport
 
 LATE_MS = 10_000
@@ -96,7 +96,7 @@ _OF_THE_BOOK = frozenset({"decision.cost_rate", "decision.edge_rate", "decision.
 
 def _reasons(report: TickReport) -> frozenset[Reason]:
     """Everything that the tick complained of; doubts about its model count only where they forbid something."""
-    issues = (issue.reason for issue in report.issues if issue.forbids_entry or issue.reason not in OF_THE_WATCH)
+    issues = (issue.reason for issue in report.issues if issue.forbids_entry or issue.reason not in UNASKED)
     told = {report.reason, *issues, *(record.reason for record in report.orders)}
     if report.decision is not None:
         told.add(report.decision.reason)

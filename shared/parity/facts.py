@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from shared.parity.comparison import Fact
-from shared.reasons import OF_THE_WATCH
+from shared.reasons import UNASKED
 from shared.types import TickReport
 
 _APART = frozenset(
@@ -43,12 +43,12 @@ def _view(report: TickReport, apart: frozenset[str]) -> dict[str, Any]:
 
 def _unwatched(report: TickReport) -> TickReport:
     """The report without the doubts about its model: a replay does not run the watch (`shared.watch`)."""
-    kept = tuple(issue for issue in report.issues if issue.forbids_entry or issue.reason not in OF_THE_WATCH)
+    kept = tuple(issue for issue in report.issues if issue.forbids_entry or issue.reason not in UNASKED)
     decision = report.decision
     if decision is not None and "issues" in decision.context:
         forbidding = {issue.reason for issue in kept}
         names = decision.context["issues"].split(",")
-        said = ",".join(name for name in names if name not in OF_THE_WATCH or name in forbidding)
+        said = ",".join(name for name in names if name not in UNASKED or name in forbidding)
         decision = replace(decision, context={**decision.context, "issues": said})
     return replace(report, issues=kept, decision=decision)
 

@@ -33,7 +33,8 @@ def stretch_of(reports: Sequence[TickReport], *, since_at: int, settings: Settin
     """The part of the reports from `since_at` on that a replay can repeat from its beginning.
 
     It begins with the bot's first tick, where the first of `reports` is that, and otherwise with the first tick on the close
-    of a 15m candle before which nothing was held and nothing rested: the candle is new to it, and the equity is cash.
+    of a 15m candle before which nothing was held and nothing rested: the candle is new to it, and the equity is cash. It never
+    begins before another capital was set for an account that had not traded: a replay has one.
 
     Args:
         reports: The bot's reports; those before `since_at` tell what the limits had counted.
@@ -44,12 +45,15 @@ def stretch_of(reports: Sequence[TickReport], *, since_at: int, settings: Settin
         UserError: there is no such tick.
     """
     mine = sorted((report for report in reports if not report.tick.startswith(BY_HAND)), key=lambda report: report.received_at)
+    since_at = max([since_at, *(after.scheduled_at + 1 for before, after in pairwise(mine) if _capital_set(before, after))])
     if mine and mine[0].scheduled_at >= since_at and _is_first(mine[0], settings):
         return _stretch(mine, mine[0].scheduled_at, None)
     limits: Limits | None = None
     for before, report in pairwise(mine):
         if before.equity_jpy is not None:
             limits = _counted(limits, before, settings)
+        if limits is not None and report.equity_jpy is not None and _capital_set(before, report):
+            limits = limits.opened(report.equity_jpy)
         asked = report.scheduled_at >= since_at and report.scheduled_at % Timeframe.M15.ms == 0
         flat = before.cash_jpy is not None and not before.positions and not before.resting
         if asked and flat and limits is not None and before.cash_jpy is not None:
@@ -65,6 +69,12 @@ def _is_first(report: TickReport, settings: Settings) -> bool:
     untouched = report.equity_jpy == settings.capital_jpy and not (report.positions or report.fills or report.trades)
     unused = report.decision is None or report.decision.reason is not Reason.NOTHING_NEW
     return untouched and unused and all(order.placed_at >= report.received_at for order in report.resting)
+
+
+def _capital_set(before: TickReport, after: TickReport) -> bool:
+    """Whether the money of an account at rest changed without a trade: it had never traded, and another capital was set."""
+    rested = not (before.positions or before.resting or after.fills or after.trades)
+    return rested and None not in {before.cash_jpy, after.cash_jpy} and before.cash_jpy != after.cash_jpy
 
 
 def _counted(limits: Limits | None, report: TickReport, settings: Settings) -> Limits | None:

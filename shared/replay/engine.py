@@ -173,6 +173,7 @@ class Replay:
         scheduled_at, received_at = int(self._grid.scheduled_at[index]), int(self._grid.received_at[index])
         self._hands.arrive(received_at)
         before = self._state
+        self._hands.counted = before.counted
         turn = Turn(
             state=before,
             hands=self._hands,
@@ -264,8 +265,8 @@ class Replay:
             draft,
             holdings=turn.holdings,
             mid=market.book.mid if market is not None and market.book is not None else None,
-            trades_seen=before.limits.last_trade_sequence if before.limits is not None else 0,
-            fills_seen=before.last_fill_sequence,
+            before=before.counted,
+            after=turn.state.counted,
         )
 
     # what the ticks in between would have booked

@@ -24,6 +24,7 @@ from shared.types import (
     Accepted,
     Book,
     Candles,
+    Counted,
     Holdings,
     OrderIntent,
     OrderKind,
@@ -65,6 +66,7 @@ class AccountInHand:
         """
         self.account = account
         self.now = account.settled_until
+        self.counted = Counted()
         self.records: list[OrderRecord] = []
         self.snapshots: list[Snapshot] = []
         self._told: tuple[PaperAccount, Holdings] | None = None
@@ -93,7 +95,8 @@ class AccountInHand:
     # the account
 
     def reconcile(self, now_ms: int) -> Holdings:
-        """Settle the account from the final candles of the path."""
+        """Settle the account from the final candles of the path; what the state has `counted` need not be kept."""
+        self.account = accounts.trimmed(self.account, self.counted)
         self.settle(accounts.full_minute(now_ms - self._settle_ms))
         return self.holdings(now_ms)
 

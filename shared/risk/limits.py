@@ -66,6 +66,12 @@ class Limits:
         """After a person took the drawdown halt back: the peak begins at the present equity, every other limit stays."""
         return changed(self, equity_peak_jpy=equity_jpy)
 
+    def opened(self, equity_jpy: Decimal) -> "Limits":
+        """Of an account that never traded: peak and day begin with what it is given."""
+        if self.equity_peak_jpy == self.day_start_equity_jpy == equity_jpy:
+            return self
+        return changed(self, equity_peak_jpy=equity_jpy, day_start_equity_jpy=equity_jpy)
+
     def drawdown(self, equity_jpy: Decimal) -> Decimal:
         """How far the equity lies below its peak, as a share of the peak; never negative."""
         return fall(self.equity_peak_jpy, equity_jpy)

@@ -14,7 +14,7 @@ from shared.execution import account as accounts
 from shared.execution import ledger
 from shared.money import notional_jpy
 from shared.reasons import Reason
-from shared.types import Accepted, OrderKind, PairRules, Purpose, Rejected, Side
+from shared.types import Accepted, Counted, OrderKind, PairRules, Purpose, Rejected, Side
 from tests.account_stories import Cuts, play
 
 HOUR = 3_600_000
@@ -463,6 +463,7 @@ def test_lists_stay_bounded(world):
         intent = world.entry(None, 10, kind=OrderKind.MARKET, post_only=False, id=f"{number}.entry")
         account, _ = world.placed(account, intent, 1_000_000, world.t0 + number)
         account, _ = world.placed(account, world.close(10, id=f"{number}.close"), 1_000_000, world.t0 + number)
+        account = accounts.trimmed(account, Counted(trades=number + 1, fills=2 * number + 2))
     assert (len(account.trades), len(account.fills), len(account.ended)) == (5, 10, 20)
     assert account.trades[-1].sequence == 40
     assert account.fills[-1].sequence == 80

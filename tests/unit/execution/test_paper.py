@@ -10,7 +10,7 @@ from shared.errors import BadData, Conflict, Unavailable
 from shared.execution import account as accounts
 from shared.execution.paper import PaperExchange, read, told
 from shared.reasons import Reason
-from shared.types import Accepted, PairRules, Rejected, Side, Unknown
+from shared.types import Accepted, Counted, PairRules, Rejected, Side, Unknown
 
 DAY = 24 * 60
 
@@ -227,6 +227,7 @@ def test_a_full_document_stays_small(world, shelf):
         entry = replace(entry, kind=world.close().kind)
         account, _ = world.placed(account, entry, 15_000_000, at)
         account, _ = world.placed(account, world.close(10, id=f"2026-01-01T00:00:00Z.{number}.close"), 15_000_000, at)
+        account = accounts.trimmed(account, Counted(trades=number + 1, fills=2 * number + 2))
     assert len(account.trades) == 50
     assert len(json.dumps(told(account))) < 64 * 1024
 

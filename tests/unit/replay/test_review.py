@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from shared.replay import Schedule, replay
+from shared.replay.engine import Replay
 from shared.replay.grid import grid
 from shared.replay.types import Halt, loud
 from shared.types import Purpose, Timeframe
@@ -55,12 +56,18 @@ def test_a_halt_that_nobody_takes_back_is_said_loudly_and_one_that_somebody_did_
 def test_a_result_tells_every_fill_and_trade_however_few_the_account_keeps() -> None:
     fills = (ABOVE, ABOVE, ENTRY - 1, ABOVE, 100.0)
     thin = [(1_100_001, 1_100_001, 1_100_001, 1_100_001, 0.002)] * 40  # the target is taken a little a minute, unseen by a tick
-    kept = {}
+    kept, limits = {}, []
     for keep in (1, 200):
         configured = settings(WITHOUT_COSTS, {"paper": {"keep_trades": keep}})
         missed = frozenset(range(START + 180_000, START + 40 * MINUTE, 180_000))
-        kept[keep] = replay(inputs([fills, *thin, *[CALM] * 4], configured=configured, schedule=Schedule(missed=missed)))
+        given = inputs([fills, *thin, *[CALM] * 4], configured=configured, schedule=Schedule(missed=missed))
+        kept[keep] = replay(given)
+        whole = Replay(given)
+        whole.advance()
+        limits.append(whole.checkpoint()["state"]["limits"])
     assert len(kept[1].trades) >= 20
+    assert limits[0] == limits[1]
+    assert limits[0]["last_trade_sequence"] == len(kept[1].trades)
     assert kept[1].fills == kept[200].fills
     assert kept[1].trades == kept[200].trades
     assert kept[1].curve.equity_units.tolist() == kept[200].curve.equity_units.tolist()
