@@ -17,7 +17,7 @@ from shared.clock import Clock, SystemClock
 from shared.cycle import Ports
 from shared.ensemble.manifest import Manifest
 from shared.ensemble.signing import public_keys
-from shared.errors import BadSettings
+from shared.errors import BadData, BadSettings
 from shared.execution.account import PaperAccount
 from shared.execution.paper import PaperExchange
 from shared.logs import log
@@ -241,6 +241,8 @@ def _copied(documents: DocumentStore, settings: Settings) -> DocumentStore:
     for path in (f"bots/{settings.id}", f"paper/{settings.id}", *control.paths(settings.id)):
         stored = documents.get(path)
         if stored is not None:
+            if not isinstance(stored.data, Mapping):
+                raise BadData(f"{path} is damaged: it is no mapping")
             data = dict(stored.data)
             if "lease" in data:
                 data["lease"] = {**data["lease"], "expires_at": 0}

@@ -195,14 +195,14 @@ class State:
         The drawdown halt begins here, and ends where a person took back the one that began at `lifts`, no other.
         """
         limits = self.limits or Limits.first(equity_jpy=holdings.equity_jpy, now_ms=now_ms)
+        if holdings.untouched:  # its equity is the capital, whatever that was set to before: nothing was lost
+            limits = limits.opened(holdings.equity_jpy)
         halted_at = self.halted_at
         if halted_at and lifts == halted_at:
             halted_at, limits = 0, limits.restarted(holdings.equity_jpy)
         limits = limits.after_trades(holdings.trades, now_ms, settings).after_equity(holdings.equity_jpy, now_ms)
         if not halted_at and limits.drawdown(holdings.equity_jpy) >= rate(settings.risk.max_drawdown):
             halted_at = now_ms if now_ms != lifts else now_ms + 1  # what names a halt names no other
-        if holdings.untouched:  # its equity is the capital, whatever that was set to before: nothing was lost
-            halted_at, limits = 0, limits.opened(holdings.equity_jpy)
         same = limits is self.limits and halted_at == self.halted_at
         booked = self if same else changed(self, limits=limits, halted_at=halted_at)
         return booked.after_holdings(holdings).under_policy(holdings, settings)

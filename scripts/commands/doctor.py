@@ -10,12 +10,14 @@ import click
 
 from functions import wiring
 from scripts.console import duration, emit, json_option, utc, yen
-from scripts.here import Here, opened
+from scripts.damage import damage
+from scripts.here import Here, opened, reason_option, who_asks, why_asked
 from shared import features, risk
 from shared.champion import permission, unproven
 from shared.errors import BotError, UserError
 from shared.original_variables import left_over
 from shared.reasons import Reason
+from shared.state import capital_changed
 from shared.stores.ports import Write
 from shared.types import Level, Market, Timeframe
 
@@ -42,14 +44,23 @@ class Check:
 
 
 @click.command()
+@click.option("--mend", is_flag=True, help="Close the order intents that cannot be read, with a record in the audit.")
+@reason_option
+@click.option("--by", help="Who mends; the user of this machine unless told.")
 @json_option
 @click.pass_context
-def command(context: click.Context, *, as_json: bool) -> None:
+def command(context: click.Context, *, mend: bool, why: str | None, by: str | None, as_json: bool) -> None:
     """Check settings, store, exchange, model and clock, and say what capital each stage needs.
 
-    Places no order and leaves nothing behind. Exit code 0 where every check passed or is only a note, 1 otherwise.
+    Places no order and leaves nothing behind. Exit code 0 where every check passed or is only a note, 1 otherwise. With --mend
+    the order intents that no tick can read are closed first.
     """
+    reason = why_asked(why, "the mending") if mend else ""
     with opened() as here:
+        if mend:
+            for one in damage(here):
+                if one.intent:
+                    here.bot.mend_intent(one.path, who=by or who_asks(), why=reason, now_ms=here.clock.now_ms())
         checks = list(examine(here))
     bad = [check.name for check in checks if check.verdict is Verdict.BAD]
     lines = [line for check in checks for line in _lines(check)]
@@ -66,7 +77,11 @@ def examine(here: Here) -> Iterator[Check]:
     yield Check(name="settings", verdict=Verdict.OK, said=said)
     if found := left_over(here.environ):
         yield Check(name="variables", verdict=Verdict.NOTE, said="; ".join(found), remedy="take them away")
-    yield guarded("state", lambda: _state(here))
+    store = guarded("state", lambda: _state(here))
+    yield store
+    if store.verdict is not Verdict.BAD:
+        yield from _documents(here)
+        yield guarded("account", lambda: _paper_capital(here))
     yield guarded("bucket", lambda: _bucket(here))
     yield guarded("model", lambda: _model(here))
     yield _alerts(here)
@@ -96,6 +111,30 @@ def _state(here: Here) -> Check:
     documents.commit([Write(kind="put", path=PROBE, data={"at": here.clock.now_ms()})])
     documents.commit([Write(kind="delete", path=PROBE)])
     return Check(name="state", verdict=Verdict.OK, said=f"{here.settings.state} can be read and written")
+
+
+def _documents(here: Here) -> Iterator[Check]:
+    """The documents that a tick reads: each damaged one by its name."""
+    try:
+        found = list(damage(here))
+    except BotError as error:
+        yield Check(name="documents", verdict=Verdict.BAD, said=str(error))
+        return
+    for one in found:
+        yield Check(name="documents", verdict=Verdict.BAD, said=one.found, remedy=one.remedy, data={"path": one.path})
+    if not found:
+        yield Check(name="documents", verdict=Verdict.OK, said="state, account, control and open intents can be read")
+
+
+def _paper_capital(here: Here) -> Check:
+    changed = capital_changed(
+        wiring.ports(here.settings, here.environ, dry_run=True).exchange.holdings(here.clock.now_ms()), here.settings
+    )
+    if changed is None:
+        return Check(
+            name="account", verdict=Verdict.OK, said=f"its capital is the one that is set, {yen(here.settings.capital_jpy)}"
+        )
+    return Check(name="account", verdict=Verdict.NOTE, said=changed)
 
 
 def _bucket(here: Here) -> Check:

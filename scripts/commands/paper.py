@@ -15,8 +15,11 @@ from functions import wiring
 from scripts.children import ROOT, last_lines
 from scripts.console import emit, json_option, jst, utc
 from scripts.demo.events import decision_words
+from scripts.here import opened
 from scripts.paper.logs import local_log
 from scripts.paper.place import Place
+from scripts.standing import lines as standing_lines
+from scripts.standing import standing
 from scripts.words import holdings_lines, model_line
 from shared.errors import BotError, UserError
 from shared.original_variables import left_over
@@ -78,7 +81,7 @@ def status(context: click.Context, *, as_json: bool) -> None:
     place = Place.of(_settings(dict(os.environ)))
     pid, told = place.pid(), place.told()
     left = place.groups() if pid is None else {}
-    lines = [*_lines(pid, told), *(f"LEFT      {_left(name, group)}" for name, group in left.items())]
+    lines = [*_lines(pid, told), *_standing_lines(), *(f"LEFT      {_left(name, group)}" for name, group in left.items())]
     emit({"running": pid is not None, **told, "pid": pid, "left": left}, "\n".join(lines), as_json=as_json)
     context.exit(0 if pid is not None else 1)
 
@@ -193,15 +196,24 @@ def _lines(pid: int | None, told: Mapping[str, Any]) -> list[str]:
     if told.get("learning"):
         lines.append(f"learning  {told['learning']}")
     if told.get("last_report"):
-        lines += _report_lines(msgspec.convert(told["last_report"], TickReport))
+        lines += _tick_lines(msgspec.convert(told["last_report"], TickReport))
     return lines
 
 
-def _report_lines(report: TickReport) -> list[str]:
+def _standing_lines() -> list[str]:
+    """Halts, limits, the model and the last candle's decision, as `status` says them."""
+    try:
+        with opened() as here:
+            return standing_lines(standing(here), here.settings)
+    except BotError as error:
+        return [f"UNKNOWN   whether anything halts it: {error}"]
+
+
+def _tick_lines(report: TickReport) -> list[str]:
     detail = f": {report.detail}" if report.detail else ""
-    return [
-        f"last tick {jst(report.scheduled_at)} ({utc(report.scheduled_at)}), {report.status}{detail}",
-        *holdings_lines(report),
-        f"decision  {decision_words(report)}",
-        model_line(report.model),
-    ]
+    head = f"last tick {jst(report.scheduled_at)} ({utc(report.scheduled_at)}), {report.status}{detail}"
+    return [head, *holdings_lines(report)]
+
+
+def _report_lines(report: TickReport) -> list[str]:
+    return [*_tick_lines(report), f"decision  {decision_words(report)}", model_line(report.model)]

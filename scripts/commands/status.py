@@ -1,14 +1,13 @@
 """What the bot holds, when it last ticked, and who stopped it."""
 
 import click
-import msgspec
 
 from scripts.console import duration, emit, json_option, jst
 from scripts.here import opened
-from scripts.words import holdings_lines, model_line
-from shared.control import ALL, OLDER, Ordered
+from scripts.standing import lines as told
+from scripts.standing import standing
+from scripts.words import holdings_lines
 from shared.settings import Settings
-from shared.state import State
 from shared.types import TickReport
 
 STALE_AFTER_INTERVALS = 3
@@ -18,20 +17,16 @@ STALE_AFTER_INTERVALS = 3
 @json_option
 @click.pass_context
 def command(context: click.Context, *, as_json: bool) -> None:
-    """Say what the bot holds, when it last ticked, and who stopped it.
+    """Say what the bot holds, when it last ticked, who stopped it, and why it entered or did not enter on the last candle.
 
     Reads only. Exit code 0 where the last tick is fresh, 1 where it is too old or there never was one.
     """
     with opened() as here:
-        now_ms = here.clock.now_ms()
-        stored = here.bot.peek()
-        state = State.stored((stored.data["state"] if stored else None) or {}, here.settings)
-        lease = stored.data["lease"] if stored else {"expires_at": 0}
-        told = here.bot.last_report()
-        control = here.bot.control()
-        settings = here.settings
-    report = msgspec.convert(told, TickReport) if told is not None else None
-    age = (now_ms - state.last_finished_at) / 1000 if state.last_finished_at else None
+        stored, found, settings = here.bot.peek(), standing(here), here.settings
+    report, state, now_ms = found.report, found.state, found.now_ms
+    lease = stored.data.get("lease") if stored is not None and isinstance(stored.data, dict) else None
+    last = state.last_finished_at if state is not None else report.finished_at if report is not None else 0
+    age = (now_ms - last) / 1000 if last else None
     fresh = age is not None and age <= STALE_AFTER_INTERVALS * settings.tick.interval_seconds
     data = {
         "bot": settings.id,
@@ -41,15 +36,17 @@ def command(context: click.Context, *, as_json: bool) -> None:
         "settings_hash": settings.hash,
         "fresh": fresh,
         "last_tick_age_seconds": age,
-        "ticking_now": lease["expires_at"] > now_ms,
-        "halted": bool(control.halts),
-        "drawdown_halted_at": state.halted_at or None,
-        "control": control,
+        "ticking_now": isinstance(lease, dict) and lease.get("expires_at", 0) > now_ms,
+        "halted": bool(found.control.halts),
+        "drawdown_halted_at": (state.halted_at or None) if state is not None else None,
+        "control": found.control,
         "state": state,
+        "state_trouble": found.state_trouble,
+        "model": found.model,
         "last_report": report,
+        "last_decision": found.decided.decision if found.decided is not None else None,
     }
-    lines = [*_head(settings, report, age, fresh=fresh), *_halts(control, state)]
-    lines += [*holdings_lines(report), model_line(state.model), *_about_the_model(report), *_decision(report)] if report else []
+    lines = [*_head(settings, report, age, fresh=fresh), *(holdings_lines(report) if report else []), *told(found, settings)]
     emit(data, "\n".join(lines), as_json=as_json)
     context.exit(0 if fresh else 1)
 
@@ -68,43 +65,3 @@ def _head(settings: Settings, report: TickReport | None, age: float | None, *, f
     if report.detail:
         lines.append(f"because   {report.reason}: {report.detail}")
     return lines
-
-
-def _halts(control: Ordered, state: State) -> list[str]:
-    lines = [
-        f"HALTED    by {halt.who} at {jst(halt.at)}{_for_all(path)}: {halt.why}; `{_resume(path)}` takes it back"
-        for path, halt in control.halts.items()
-    ]
-    lines += [f"DAMAGED   {found}: nothing is entered; `{_resume(path)}` mends it" for path, found in control.damaged.items()]
-    if state.halted_at and state.halted_at == control.lifts_drawdown:
-        lines.append(f"resumed   from the drawdown halt of {jst(state.halted_at)}; the next tick honours it")
-    elif state.halted_at:
-        lines.append(f"HALTED    by the drawdown limit at {jst(state.halted_at)}; `scripts/bot resume` takes it back")
-    if not lines and control.lifted is not None:
-        lines.append(f"resumed   by {control.lifted.who} at {jst(control.lifted.at)}: {control.lifted.why}")
-    return lines
-
-
-def _for_all(path: str) -> str:
-    return " for every bot" if path in {ALL, OLDER} else ""
-
-
-def _resume(path: str) -> str:
-    return "scripts/bot resume --all" if path in {ALL, OLDER} else "scripts/bot resume"
-
-
-def _about_the_model(report: TickReport) -> list[str]:
-    """What the last tick had to say of the model: overruled by a person, not proven, suspect."""
-    told = [issue for issue in report.issues if issue.reason.startswith(("model_", "retrain_", "challenger_"))]
-    return [
-        f"{'MODEL' if issue.forbids_entry else 'model':<9} {issue.reason}: "
-        + "; ".join(text if name == "found" else f"{name} {text}" for name, text in issue.context.items() if name != "model")
-        for issue in told
-    ]
-
-
-def _decision(report: TickReport) -> list[str]:
-    if report.decision is None:
-        return []
-    told = report.decision
-    return [f"decision  {told.action}: {told.reason}, on the candle that closed at {jst(told.as_of)}"]

@@ -67,8 +67,8 @@ class Limits:
         return changed(self, equity_peak_jpy=equity_jpy)
 
     def opened(self, equity_jpy: Decimal) -> "Limits":
-        """Of an account that never traded: peak and day begin with what it is given."""
-        if self.equity_peak_jpy == self.day_start_equity_jpy == equity_jpy:
+        """Of an account that never traded, so that peak and day's start are one: they are what it is given now."""
+        if self.equity_peak_jpy != self.day_start_equity_jpy or self.equity_peak_jpy == equity_jpy:
             return self
         return changed(self, equity_peak_jpy=equity_jpy, day_start_equity_jpy=equity_jpy)
 

@@ -205,6 +205,27 @@ class BotDocuments:
         """Intents of orders that no saved state knows of: a tick died between writing them and saving."""
         return self.documents.query("intents", field="open_for", value=self.bot)
 
+    def mend_intent(self, path: str, *, who: str, why: str, now_ms: int) -> None:
+        """Close an intent that cannot be read: it blocks nothing any more, and what it held goes into the audit."""
+        stored = self.documents.get(path)
+        if stored is None:
+            return
+        record = {
+            "at": now_ms,
+            "who": who,
+            "why": why,
+            "bot": self.bot,
+            "what": {"mend": path},
+            "held": repr(stored.data)[:10_000],
+        }
+        kept = stored.data if isinstance(stored.data, dict) else {"bot": self.bot}
+        self.documents.commit(
+            [
+                Write(kind="replace", path=path, data={**kept, "open_for": None, "mended_at": now_ms}, version=stored.version),
+                Write(kind="create", path=f"audit/{now_ms}~{secrets.token_hex(3)}", data=record),
+            ]
+        )
+
     def waiting_alerts(self) -> list[Document]:
         """The outbox."""
         return self.documents.query("alerts", field="waiting_for", value=self.bot)
@@ -260,6 +281,13 @@ class BotDocuments:
         stored = self.documents.get(self.tick_path(tick))
         told: Mapping[str, Any] = (stored.data["report"] if stored is not None else None) or {}
         return told
+
+    def latest(self, most: int) -> list[Any]:
+        """The newest finished ticks' reports, the newest first, among the last `most` ticks of the store."""
+        found = self.documents.query("ticks", field="claimed_at", op=">=", value=0, descending=True, limit=most)
+        return [
+            item.data["report"] for item in found if item.data.get("bot") == self.bot and item.data.get("report") is not None
+        ]
 
     def last_report(self) -> Mapping[str, Any] | None:
         """The newest finished tick's report."""
