@@ -9,7 +9,7 @@ from shared.execution import ledger
 from shared.execution.fills import Costs, PathPoint
 from shared.execution.ledger import Execution
 from shared.reasons import Reason
-from shared.types import Entry, Fill, OrderIntent, OrderKind, PairRules, Position, Purpose, Side, Trade
+from shared.types import Counted, Entry, Fill, OrderIntent, OrderKind, PairRules, Position, Purpose, Side, Trade
 
 T0 = 1_699_999_200_000
 DAY = 86_400_000
@@ -42,14 +42,14 @@ def yen(text):
 
 
 def test_the_terms_are_what_settings_and_rules_say(made):
-    settings = made.settings(paper={"spread_rate": 0.1, "slippage_rate": 0.2, "volume_share": 0.3, "keep_trades": 7})
+    settings = made.settings(paper={"spread_rate": 0.05, "slippage_rate": 0.04, "volume_share": 0.3, "keep_trades": 7})
     assert ledger.terms(settings, FEES) == ledger.Terms(
         maker_fee_rate=Decimal("0.001"),
         taker_fee_rate=Decimal("0.002"),
         long_interest_rate_day=Decimal("0.0004"),
         short_interest_rate_day=Decimal("0.0006"),
         margin_ratio=Decimal("0.5"),
-        costs=Costs(spread_rate=Decimal("0.1"), slippage_rate=Decimal("0.2"), volume_share=Decimal("0.3")),
+        costs=Costs(spread_rate=Decimal("0.05"), slippage_rate=Decimal("0.04"), volume_share=Decimal("0.3")),
         keep_trades=7,
     )
 
@@ -394,8 +394,13 @@ def test_so_many_trades_are_kept_and_twice_as_many_fills(made, account):
     after = replace(after, fills=tuple(made.fill(n) for n in range(1, 21)), next_fill_sequence=21)
     order = made.order(1, made.close(5))
     after = ledger.closing(replace(after, orders=(order,)), order, Execution(at=T0, price=1, lots=5, maker=False))
-    assert [trade.sequence for trade in after.trades] == list(range(2, 12))
-    assert [fill.sequence for fill in after.fills] == list(range(2, 22))
+    assert [trade.sequence for trade in after.trades] == list(range(1, 12)), "none is let go of before it was counted"
+    assert [fill.sequence for fill in after.fills] == list(range(1, 22))
+    for counted, first in ((Counted(), 1), (Counted(trades=11, fills=21), 2), (Counted(trades=1, fills=1), 2)):
+        kept = ledger.trimmed(after, counted)
+        assert [trade.sequence for trade in kept.trades] == list(range(first, 12))
+        assert [fill.sequence for fill in kept.fills] == list(range(first, 22))
+    assert ledger.trimmed(after, Counted()) is after
 
 
 def test_a_resting_limit_is_executed_as_maker_at_its_own_price(made, account):
