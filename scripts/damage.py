@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from functions import wiring
 from scripts.here import Here
 from shared.control import ALL, OLDER
 from shared.errors import BadData
-from shared.execution import paper
 from shared.intents import sorted_out
 from shared.jst import jst_day
 from shared.state import State
-from shared.stores.state import PaperDocument
 
 RESUME = "scripts/bot resume writes it anew, and no halt of it stays"
 RESUME_ALL = "scripts/bot resume --all writes it anew, and no halt of it stays"
@@ -55,11 +54,10 @@ def _state(here: Here) -> Iterator[Damage]:
 def _account(here: Here) -> Iterator[Damage]:
     path = f"paper/{here.settings.id}"
     try:
-        stored = PaperDocument(here.bot.documents, here.settings.id).load()
-        if stored is not None:
-            paper.read(stored[0])
-    except (BadData, AttributeError, TypeError) as error:
-        yield Damage(path=path, found=str(error), remedy=STATE)
+        wiring.ports(here.settings, here.environ, dry_run=True).exchange.holdings(here.clock.now_ms())
+    except BadData as error:
+        if "paper" in str(error):
+            yield Damage(path=path, found=str(error), remedy=STATE)
 
 
 def _day(here: Here) -> Iterator[Damage]:

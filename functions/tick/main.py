@@ -116,7 +116,8 @@ def _asked(scheduled_at: int | None, settings: Settings, ports: Ports) -> TickRe
 def _health(settings: Settings, ports: Ports) -> Response:
     bot = BotDocuments(ports.documents, settings.id)
     stored = bot.peek()
-    state = (stored.data["state"] or {}) if stored is not None else {}
+    kept = stored.data.get("state") if stored is not None else None
+    state = kept if isinstance(kept, dict) else {}
     last = state.get("last_finished_at", 0)
     age = (ports.clock.now_ms() - last) / 1000 if last else None
     report = bot.report(state["last_tick"]) if state.get("last_tick") else {}
