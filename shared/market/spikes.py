@@ -38,8 +38,8 @@ class Spike:
     factor: float
 
     def __str__(self) -> str:
-        """`the high of the 15m candle of 2026-01-01T00:00:00Z is 10 times what its neighbours say`."""
-        candle = f"the {self.timeframe} candle of {utc_text(self.opened_at)}"
+        """`the high of the 15m candle of 2026-01-01 00:00 UTC is 10 times what its neighbours say`."""
+        candle = f"the {self.timeframe} candle of {utc_text(self.opened_at)[:16].replace('T', ' ')} UTC"
         return f"the {self.field} of {candle} is {self.factor:.3g} times what its neighbours say"
 
 

@@ -142,6 +142,22 @@ def test_a_tick_that_cannot_see_the_market_is_degraded_and_not_healthy_though_no
     assert tick_function._health(scene.settings, ports).status_code == 200
 
 
+@pytest.mark.parametrize(("factor", "field"), [(10.0, "high"), (0.1, "low"), (2.0, "high"), (0.6, "low")])
+def test_nothing_is_entered_while_a_price_that_cannot_be_lies_in_the_window_and_it_is_named(scene, factor, field) -> None:
+    ports = scene.ports()
+    scene.tick(NOW - 4 * 60_000, ports)
+    spoil(scene, "candle-spike", "*/candlestick/15min/*", rate=factor, rows=3)
+    denied = scene.tick(NOW, ports)
+    assert denied.decision is not None
+    assert (denied.decision.action, denied.decision.reason) == (Action.DENY, Reason.DATA_SPIKE)
+    assert (denied.decision.context["field"], denied.decision.context["timeframe"]) == (field, "15m")
+    assert float(denied.decision.context["factor"]) == pytest.approx(factor, rel=0.1)
+    assert "No entries: a candle lies far beyond its neighbours." in titles(ports)
+    assert orders(scene.tick(NOW + INTERVAL, ports), Purpose.ENTRY) == [], "nothing more comes of that candle"
+    healed = scene.tick(NOW + 5 * INTERVAL, ports)
+    assert all(issue.reason is not Reason.DATA_SPIKE for issue in healed.issues), "the exchange said it right the next time"
+
+
 @pytest.mark.parametrize("factor", [0.1, 0.9, 1.1, 10.0])
 def test_nothing_is_sold_at_a_book_that_cannot_be(tmp_path, factor) -> None:
     """Not for a stop that could not be placed and seems to be passed, nor at a target that seems to be reached."""

@@ -8,12 +8,17 @@ import pytest
 from models.data_checks import check_candles, spiked
 from models.dataset import build
 from shared import settings as configuration
+from shared.backtest import prepare
+from shared.candle_files import file_of
 from shared.errors import BadData
 from shared.market.candles import aggregate, between, from_rows
+from shared.market.collect import collect
 from shared.market.quality import inspect
 from shared.market.spikes import loud, spikes, told
 from shared.reasons import Reason
 from shared.sandbox.generate import generate
+from shared.stores.candles import CandleArchive
+from shared.stores.memory import MemoryBucket
 from shared.types import Candles, Timeframe
 
 T0 = 1_769_904_000_000  # 2026-02-01 00:00 UTC
@@ -149,6 +154,35 @@ def test_nothing_is_learned_from_them(frame, factors):
     assert spiked(bad, as_of=int(good[frame].opened_at[100])) == (), "it has not closed yet"
     with pytest.raises(BadData, match=f"prices that cannot be: the .* of the {frame} candle of 2026-02"):
         build(bad, SETTINGS.learning)
+
+
+def test_a_backtest_names_them_and_says_what_follows():
+    good = {Timeframe.M15: QUARTERS, Timeframe.H4: SLOW}
+    assert prepare._spikes(good, MINUTES) == ()
+    (note,) = prepare._spikes(good | {Timeframe.M15: changed(QUARTERS, 100, low=0.1)}, MINUTES)
+    assert note.startswith("Prices that cannot be: the low of the 15m candle of 2026-02-02 01:00 UTC is 0.1 times")
+    (note,) = prepare._spikes(good, changed(MINUTES, 100, high=10.0))
+    assert "the high of the 1m candle of 2026-02-01 01:40 UTC is 10 times" in note
+
+
+@pytest.mark.parametrize(("with_minutes", "factor", "named"), [(False, 1.5, 1), (True, 1.5, 0), (True, 10.0, 1)])
+def test_a_collection_names_them_unless_the_archives_minutes_tell_the_same(with_minutes, factor, named):
+    bad = changed(QUARTERS, 40, high=factor)
+    at = int(QUARTERS.opened_at[40])
+    path = MINUTES.high.copy()
+    path[np.searchsorted(MINUTES.opened_at, at) + 3] = bad.high[40]
+    archive = CandleArchive(MemoryBucket())
+    day = file_of(Timeframe.M15, T0)
+    if with_minutes:
+        minute_day = file_of(Timeframe.M1, T0)
+        archive.write(minute_day, between(replace(MINUTES, high=path), day.start, day.end), complete=True)
+
+    class Files:
+        def candle_file(self, file):
+            return between(bad, file.start, file.end), True
+
+    done = collect(Files(), archive, Timeframe.M15, day.start, day.end)
+    assert [(spike.opened_at, spike.field) for spike in done.spikes] == [(at, "high")] * named
 
 
 def test_many_are_told_in_one_clause():
