@@ -56,8 +56,7 @@ def screen(rows: Rows, *, rules: PairRules, settings: Settings) -> tuple[BoolArr
     denied(Reason.PRICE_JUMP, np.abs(rows.price_z) >= risk.price_z)
     denied(Reason.VOLUME_SPIKE, np.abs(rows.volume_z) >= risk.volume_z)
     denied(Reason.NO_CONSENSUS, rows.consensus == 0)
-    shorts = settings.sides == "both" and settings.account == "margin"
-    denied(Reason.SIDE_NOT_ALLOWED, (rows.consensus < 0) & (not shorts))
+    denied(Reason.SIDE_NOT_ALLOWED, ~_allowed(rows.consensus, settings))
     denied(Reason.SIDE_SUSPENDED, np.where(rows.consensus > 0, not rules.long_opens, not rules.short_opens))
     if rows.probabilities is None or rows.barriers is None:
         denied(Reason.MODEL_MISSING, np.ones(len(rows.close), dtype=np.bool_))
@@ -99,6 +98,13 @@ def distance_factors(volatility: FloatArray | None, past: FloatArray | None, *, 
     with np.errstate(all="ignore"):
         factor = np.clip(volatility / past, 1.0 / reach, reach)
     return np.where(np.isfinite(volatility) & np.isfinite(past), np.where(past > 0, factor, reach), 1.0)
+
+
+def _allowed(consensus: Int8Array, settings: Settings) -> BoolArray:
+    """The rows whose side the settings allow."""
+    shorts = settings.sides == "both" and settings.account == "margin"
+    allowed: BoolArray = (consensus > 0) | (shorts & (consensus < 0))
+    return allowed
 
 
 def net_edge_at_best(rows: Rows, asked: IntArray, *, rules: PairRules, settings: Settings) -> FloatArray:

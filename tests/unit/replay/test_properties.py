@@ -21,6 +21,7 @@ from shared.replay import ahead, engine, hands, replay, rows, valuation
 from shared.replay import result as results
 from shared.risk import limits as risk_limits
 from shared.risk import rules as risk_rules
+from shared.risk import screen as screening
 from shared.risk import sizing
 from shared.turn import Turn
 from shared.types import Action
@@ -254,7 +255,7 @@ def a_candle_is_decided_before_it_closes(patch: pytest.MonkeyPatch) -> None:
 
 def shorts_are_allowed_everywhere(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(risk_rules, "RULES", tuple(rule for rule in risk_rules.RULES if rule is not risk_rules._side))
-    patch.setattr("shared.risk.screen._allowed", lambda consensus, rules, settings: consensus != 0)
+    patch.setattr(screening, "_allowed", lambda consensus, settings: consensus != 0)
 
 
 def attempts_are_not_counted(patch: pytest.MonkeyPatch) -> None:
