@@ -4,6 +4,7 @@ Nothing that a tick imports may import this room: pandas costs more than a whole
 """
 
 import io
+from contextlib import ExitStack
 from datetime import tzinfo
 from pathlib import Path
 from typing import IO
@@ -60,8 +61,8 @@ def read(path: Path | str, timeframe: Timeframe | None = None, *, timezone: str 
 
 
 def _joined(path: Path, zone: tzinfo | None) -> Joining:
-    source, packed = opened(path)
-    with source:
+    with ExitStack() as closing:
+        source, packed = opened(path, closing)
         start = source.read(8)
         source.seek(0)
         kind = next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), None)

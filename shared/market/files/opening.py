@@ -9,6 +9,7 @@ import io
 import lzma
 import zipfile
 import zlib
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
@@ -120,14 +121,17 @@ class Lines(Limited):
         return data
 
 
-def opened(path: Path) -> tuple[IO[bytes], str]:
-    """The file's own bytes unpacked, and what they were packed in (`gzip`; empty for a plain file). Raises `UserError`."""
+def opened(path: Path, closing: ExitStack) -> tuple[IO[bytes], str]:
+    """The file's own bytes unpacked, and what they were packed in (`gzip`; empty for a plain file). Raises `UserError`.
+
+    `closing` closes every stream on the way.
+    """
     if not path.exists():
         raise UserError(f"{path} does not exist", remedy="check the path")
     if not path.is_file():
         raise UserError(f"{path} is not a file", remedy=TAKEN)
     try:
-        source: IO[bytes] = path.open("rb")
+        source: IO[bytes] = closing.enter_context(path.open("rb"))
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}", remedy="check its permissions") from error
     packed = ""
@@ -136,7 +140,7 @@ def opened(path: Path) -> tuple[IO[bytes], str]:
         kind = next((kind for magic, kind in _PACKED.items() if start.startswith(magic)), None)
         if kind is None:
             return source, packed
-        packed, source = kind, _unpacked(source, path, kind)
+        packed, source = kind, closing.enter_context(_unpacked(source, path, kind))
     raise UserError(f"{path} is packed more than {_DEEPEST} times", remedy="unpack it, and give what was in it")
 
 
@@ -209,5 +213,5 @@ def _member(source: IO[bytes], path: Path) -> IO[bytes]:
         return archive.open(names[0])
     except RuntimeError as error:
         raise UserError(f"{path} is locked with a password", remedy="unpack it first") from error
-    except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
+    except (*_BROKEN, NotImplementedError) as error:
         raise UserError(f"{path} is no whole zip file (damaged or cut off)", remedy="fetch it again") from error

@@ -643,3 +643,50 @@ def test_a_path_without_a_file_is_refused(tmp_path, kind) -> None:
     path = tmp_path if kind == "a folder" else tmp_path / "a.csv"
     with pytest.raises(UserError, match="is not a file" if kind == "a folder" else "does not exist"):
         read(path)
+
+
+def spoilt(data: bytes, random: np.random.Generator) -> bytes:
+    """The bytes with one to fifty of them changed, put in, taken out, said twice or cut off."""
+    text = bytearray(data)
+    for _ in range(int(random.choice([1, 2, 5, 50]))):
+        at = int(random.integers(len(text)))
+        way = int(random.integers(5))
+        if way == 0:
+            text[at] = int(random.integers(256))
+        elif way == 1:
+            more = [b"\n", b",", b'"', b"\0", b"nan", b"1e300", b"\r\n\r\n", b"[", b"}", b";"]
+            text[at:at] = more[int(random.integers(len(more)))]
+        elif way == 2:
+            del text[at : at + int(random.choice([1, 10, 1000]))]
+        elif way == 3:
+            text[at:at] = text[: int(random.integers(200))]
+        else:
+            del text[at:]
+        if not text:
+            break
+    return bytes(text)
+
+
+def test_whatever_becomes_of_a_file_it_is_read_or_refused_by_a_sentence(tmp_path, full) -> None:
+    random, refused, tried = np.random.default_rng(3), [], 4_000 if full else 120
+    names = list(LAYOUTS)
+    for number in range(tried):
+        file, made_of, _, zone = LAYOUTS[names[int(random.integers(len(names)))]]
+        path = tmp_path / f"{number}-{file}"
+        path.write_bytes(spoilt(made_of(), random))
+        try:
+            read(path, timezone=zone)
+        except UserError as error:
+            refused.append((path, error))
+    assert len(refused) > tried / 2
+    for path, error in refused:
+        assert str(error).startswith(str(path))
+        assert "\n" not in str(error)
+        assert error.remedy
+
+
+def test_a_damaged_zip_in_a_gzip_is_refused(tmp_path) -> None:
+    whole = gzip.compress(zipped(csv()))
+    (tmp_path / "a.gz").write_bytes(whole[:-1_000])
+    with pytest.raises(UserError, match="no whole"):
+        read(tmp_path / "a.gz")
