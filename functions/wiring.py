@@ -150,7 +150,7 @@ def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = Fal
         documents=documents,
         feed=feed,
         exchange=PaperExchange(PaperDocument(documents, settings.id), feed.minutes, settings),
-        champions=Champions(BundleRegistry(bucket), public_keys(settings)),
+        champions=Champions(BundleRegistry(bucket), public_keys(settings), settings),
         sink=sink,
     )
 

@@ -13,8 +13,8 @@ from models.realised import AHEAD_CANDLES, PAST, realised_next
 from models.uniqueness import uniqueness
 from shared import features
 from shared.errors import BadData, UserError
-from shared.features.catalogue import MODEL, PHASE19, PHASE22
 from shared.market.spikes import spikes, told
+from shared.question import features_of
 from shared.settings import LearningSettings
 from shared.types import BoolArray, Candles, Features, FloatArray, Int8Array, IntArray, Timeframe, Votes
 
@@ -24,13 +24,7 @@ LEAST_ROWS = {"training": 1_000, "calibration": 200, "validation": 200}
 LEAST_OF_A_CLASS = 20
 STEP_MS = Timeframe.M15.ms
 
-_SETS = {"model": MODEL, "phase19": PHASE19, "phase22": PHASE22}
 _Days: TypeAlias = float | Literal["settings"] | None
-
-
-def names_of(learning: LearningSettings) -> tuple[str, ...]:
-    """The features that the settings ask for, in the order that the bundle will keep."""
-    return _SETS[learning.features]
 
 
 def _unknown() -> FloatArray:
@@ -157,7 +151,7 @@ def build(
     Args:
         candles: closed candles, 15m and 4h.
         learning: label, features and length.
-        names: the features to learn from, in the order that the bundle will keep. None: `names_of(learning)`.
+        names: the features to learn from, in the order that the bundle will keep. None: `features_of(learning)`.
         days: how many days before the last candle. None: the whole history, to be cut by `Dataset.between`.
         computed: the features of exactly these candles, where they are known already.
         costs: for `long_net` and `short_net`.
@@ -172,7 +166,7 @@ def build(
     if odd:
         raise BadData(f"nothing is learned from prices that cannot be: {told(odd)}")
     quarters = candles[Timeframe.M15]
-    names = names_of(learning) if names is None else names
+    names = features_of(learning) if names is None else names
     computed = features.compute(candles) if computed is None else computed
     if not np.array_equal(computed.as_of, quarters.closed_at):
         raise BadData(f"features of {len(computed.as_of)} other instants were given for {len(quarters)} candles")

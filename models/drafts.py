@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from models.dataset import Dataset
 from models.labels import barriers_of
 from models.recipe import Fitted, libraries, recipe_hash
-from shared.ensemble.manifest import CLASSES, META_INPUTS, SCHEMA, Golden, Interval, Manifest, Verdict
+from shared.deciding import present
+from shared.ensemble.manifest import CLASSES, META_INPUTS, SCHEMA, Golden, Interval, Manifest, Purpose, Verdict
 from shared.ensemble.predict import Bundle, predict_rows, volatility_rows, vote_rows
 from shared.settings import Settings
 from shared.stores.bundles import code_hash
@@ -17,22 +18,25 @@ from shared.stores.bundles import code_hash
 GOLDEN_ROWS = 20
 
 
-def draft(fitted: Fitted, settings: Settings, *, version: str, **known: Any) -> Bundle:
+def draft(fitted: Fitted, settings: Settings, *, version: str, purpose: Purpose = "quick", **known: Any) -> Bundle:
     """A bundle that predicts as the signed one will, with no metrics, no golden rows, and a verdict that allows nothing.
 
     Args:
         fitted: What serves.
         settings: Those of the fit.
         version: Its name.
+        purpose: What it is made for; a fold of a walk-forward is never published.
         known: `as_of`, `data_hash`, `commit`, `seed` and `parent` of the manifest.
     """
     parts, heads = fitted.parts, fitted.heads
     manifest = Manifest(
         schema=SCHEMA,
         version=version,
+        purpose=purpose,
         files={},
         features=parts.training.names,
         feature_code=code_hash("shared.features"),
+        code=present(),
         classes=CLASSES,
         members=fitted.members,
         calibration=fitted.calibration,
@@ -66,7 +70,7 @@ def interval(part: Dataset) -> Interval:
     )
 
 
-def golden(bundle: Bundle, part: Dataset) -> Golden:
+def golden_rows(bundle: Bundle, part: Dataset) -> Golden:
     """Some of the rows, with what any machine must say of them."""
     chosen = np.unique(np.linspace(0, len(part) - 1, GOLDEN_ROWS).astype(np.int64))
     rows, past = part.rows[chosen], part.volatility_past[chosen]

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.outcomes import LOWER, NEITHER, UPPER, Labels, label
-from shared.settings import LearningSettings, Settings
+from shared.question import barriers_of
+from shared.settings import Settings
 from shared.types import Barriers, Candles, FloatArray, PairRules
 
 __all__ = [
@@ -55,13 +56,6 @@ def costs_of(settings: Settings, rules: PairRules | None = None) -> TradeCosts:
 
 USUAL_COSTS = TradeCosts(maker=0.0, crossing=0.00155, long_interest_day=0.0004, short_interest_day=0.0004)
 """Those of the default settings and of the exchange's usual rules, on margin."""
-
-
-def barriers_of(learning: LearningSettings) -> Barriers:
-    """The label that the settings ask for; every probability of a model is about it."""
-    if learning.label == "next_candle":
-        return Barriers(atr_multiple=learning.barrier_atr, horizon_candles=1, kind="next_candle", move_rate=learning.move_rate)
-    return Barriers(atr_multiple=learning.barrier_atr, horizon_candles=learning.horizon_candles)
 
 
 def results(

@@ -17,19 +17,20 @@ import msgspec
 import numpy as np
 
 from models import calibrate, export, voting
-from models.dataset import DAY_MS, Dataset, Split, names_of, split
+from models.dataset import DAY_MS, Dataset, Split, split
 from models.findings import refuse
 from models.heads import Heads, fit_heads
 from models.labels import barriers_of
 from models.leaks import inspect_split
 from models.members import NATIVE_FILES, Learner, Progress, differences, fit_all, member_of, weights_of
-from shared import outcomes
+from shared import question
+from shared.deciding import sources, trees_of
 from shared.ensemble.forest import Forest
 from shared.ensemble.manifest import CLASSES, META_INPUTS, Calibration, Member
 from shared.ensemble.predict import calibrated, logarithm, member_scores
 from shared.errors import UserError
+from shared.question import features_of
 from shared.settings import Settings
-from shared.stores.bundles import code_hash
 from shared.types import FloatArray, Timeframe
 
 STEP_MS = Timeframe.M15.ms
@@ -38,6 +39,7 @@ _CODE = (
     *("calibrate", "dataset", "export", "labels", "learners", "members", "realised", "recipe", "uniqueness", "voting"),
     *("heads", "walk_forward"),
 )
+_OF_DECIDING = ("features/", "ensemble/", "outcomes.py")
 _MODELS = Path(__file__).parent
 _HASH_DIGITS = 16
 
@@ -180,20 +182,20 @@ def recipe_hash(settings: Settings, names: tuple[str, ...] | None = None) -> str
     learning = {name: value for name, value in told["learning"].items() if name != "seed"}
     if settings.learning.meta_head:
         learning["voted"] = [told["strategies"], told["consensus"], told["replay"], told["paper"], told["account"]]
-    parts = [learning, list(names or names_of(settings.learning)), libraries(), _code()]
+    parts = [learning, list(names or features_of(settings.learning)), libraries(), _code()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:_HASH_DIGITS]
 
 
 @cache
 def _code() -> str:
-    """The hash of all code that a model depends on."""
-    digest = hashlib.sha256((code_hash("shared.features") + code_hash("shared.ensemble")).encode())
-    digest.update(Path(outcomes.__file__).read_bytes())
+    """The hash of all code that a model depends on, as its syntax trees: a comment makes no other recipe."""
+    texts = {place: text for place, text in sources().items() if place.startswith(_OF_DECIDING)}
+    texts["question.py"] = Path(question.__file__).read_bytes()
     for name in _CODE:
         place = _MODELS / name
         for path in sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]:
-            digest.update(str(path.relative_to(_MODELS)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
+            texts[f"models/{path.relative_to(_MODELS)}"] = path.read_bytes()
+    return trees_of(texts)
 
 
 @cache

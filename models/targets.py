@@ -1,7 +1,7 @@
 """Features that are the target: what tells by itself nearly all of what is to be learned was not known in time.
 
-An honest feature tells next to nothing of a direction, a tenth of the seeds' label (which is about volatility), and most of the
-volatility to come, but never all of it.
+An honest feature tells next to nothing of a direction, a tenth of the original's label (which is about volatility), and most of
+the volatility to come, but never all of it.
 """
 
 import numpy as np

@@ -11,19 +11,32 @@ import numpy as np
 
 from models import evaluate
 from models.card import card
-from models.dataset import DAY_MS, Dataset, build, data_hash, names_of
-from models.drafts import draft, golden
+from models.dataset import DAY_MS, Dataset, build, data_hash
+from models.drafts import draft, golden_rows
 from models.gate import serve_checks, unproven
 from models.labels import costs_of
 from models.members import Progress
 from models.recipe import Fitted, fit, parts_of, recipe_hash
 from models.references import promise, references
-from shared import features, strategies
+from shared import features, golden, strategies
 from shared.ensemble import predict_rows
 from shared.ensemble.bundle import load
-from shared.ensemble.manifest import CLASSES, MANIFEST, MODEL, SIGNATURE, Check, FileEntry, Manifest, Verdict, encode
+from shared.ensemble.manifest import (
+    CANDLES,
+    CLASSES,
+    MANIFEST,
+    MODEL,
+    SIGNATURE,
+    Check,
+    FileEntry,
+    Manifest,
+    Purpose,
+    Verdict,
+    encode,
+)
 from shared.ensemble.predict import Bundle, calibrated, member_scores
 from shared.ensemble.signing import public_of, sign
+from shared.question import features_of
 from shared.settings import LearningSettings, Settings
 from shared.types import Candles, FloatArray, Timeframe
 
@@ -54,6 +67,7 @@ def train(
     on_progress: Progress | None = None,
     names: tuple[str, ...] | None = None,
     verdict: Verdict | Judge | None = None,
+    purpose: Purpose = "quick",
 ) -> Training:
     """Train, calibrate, export, judge and sign. The same arguments give the same bytes.
 
@@ -70,6 +84,7 @@ def train(
         names: features to learn from; None: those that the settings ask for.
         verdict: what the gate said of the recipe's walk-forward, or a function that is told this bundle's own checks and
             says it. None: nobody was asked, so the bundle may not enter. Whether it may serve is always found here.
+        purpose: what the bundle is for; it decides whether it may ever serve.
 
     Raises:
         UserError: too little history, or a learner's package is missing.
@@ -79,18 +94,30 @@ def train(
     tell = on_progress or (lambda _text, _share: None)
     known = {timeframe: part.closed_by(as_of) for timeframe, part in candles.items()}
     tell("features and labels", 0.0)
-    names = names_of(settings.learning) if names is None else names
+    names = features_of(settings.learning) if names is None else names
     dataset = _dataset(known, settings, names)
     fitted = fit(parts_of(dataset, settings), dataset, settings, seed=seed, tell=tell)
     tell("validation", 0.85)
     hashed = data_hash(known)
     recipe = recipe_hash(settings, names)
-    what = {"names": names, "as_of": as_of, "seed": seed, "parent": parent, "recipe": recipe}
+    what = {"names": names, "as_of": as_of, "seed": seed, "parent": parent, "recipe": recipe, "purpose": purpose}
     version = _version(known, settings, commit=commit, data_hash=hashed, what=what)
-    bundle = draft(fitted, settings, version=version, as_of=as_of, data_hash=hashed, commit=commit, seed=seed, parent=parent)
-    manifest = _judged(bundle, fitted, dataset, verdict)
+    bundle = draft(
+        fitted,
+        settings,
+        version=version,
+        as_of=as_of,
+        data_hash=hashed,
+        commit=commit,
+        seed=seed,
+        parent=parent,
+        purpose=purpose,
+    )
+    last = golden.cut(known)
+    manifest = dataclasses.replace(_judged(bundle, fitted, dataset, verdict), answers=golden.answers(last, bundle, settings))
     tell("signature", 0.95)
-    files = _signed(manifest, {MODEL: fitted.forest.to_bytes(), **fitted.audit()}, signing_key)
+    kept = {MODEL: fitted.forest.to_bytes(), CANDLES: golden.packed(last), **fitted.audit()}
+    files = _signed(manifest, kept, signing_key)
     loaded = load(files, public_keys=(public_of(signing_key),), version=version, whole=True)
     tell("done", 1.0)
     return Training(version=version, files=files, manifest=loaded.manifest, metrics=loaded.manifest.metrics)
@@ -113,7 +140,7 @@ def _judged(bundle: Bundle, fitted: Fitted, dataset: Dataset, verdict: Verdict |
     return dataclasses.replace(
         bundle.manifest,
         metrics=_metrics(bundle, fitted, dataset, vote, found),
-        golden=golden(bundle, part),
+        golden=golden_rows(bundle, part),
         references=references(bundle, fitted.parts),
         promise=promise(vote, part),
         verdict=_verdict(checks, verdict),

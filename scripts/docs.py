@@ -26,6 +26,12 @@ def features_page() -> str:
         "back-filled; *needs* is how many candles it looks at. Columns that end in `_4h` come from the last 4h candle that",
         "had closed by then.",
         "",
+        "Deviations are those of a population (divided by n), in the bands, in `zscore`, and in `price_z` and `volume_z`,",
+        "whose yardstick leaves the present candle out. Of equal highs, and of equal lows, the latest counts. Wilder's sums",
+        "are S = S before x 13/14 + the new value. They begin with the plain sum of the first 14 values (`rsi_14`, `atr_14`,",
+        "and the mean of DX in `adx_14`), those of directional movement and of its true range with the sum of the first 13,",
+        "as TA-Lib does.",
+        "",
         "| feature | family | needs | formula | used by |",
         "|---|---|---|---|---|",
     ]

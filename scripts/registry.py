@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functions import wiring
 from scripts.here import Here
 from shared import ensemble
+from shared.champion import unsuited
 from shared.ensemble.bundle import Bundle
 from shared.ensemble.signing import public_keys
 from shared.errors import BadBundle, Conflict, UserError
@@ -16,17 +17,20 @@ ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A bundle of the registry; `wrong` says why it does not load."""
+    """A bundle of the registry; `wrong` says why it does not load, or `unfit` why it may not serve under these settings."""
 
     version: str
     bundle: Bundle | None
     wrong: str = ""
+    unfit: str = ""
 
     @property
     def verdict(self) -> str:
         """What the gate let it do, in words."""
         if self.bundle is None:
             return "does not load"
+        if self.unfit:
+            return "does not fit"
         told = self.bundle.manifest.verdict
         return "may enter" if told.may_enter else "may serve" if told.may_serve else "refused"
 
@@ -37,12 +41,12 @@ def registry_of(here: Here) -> BundleRegistry:
 
 
 def look(here: Here, registry: BundleRegistry, version: str) -> Found:
-    """Load a bundle as a tick would: signature, hashes, structure and golden rows."""
+    """Load a bundle as a tick would: signature, hashes, structure and golden rows; then what it is for, and for whom."""
     try:
         bundle = ensemble.load(registry.files(version), public_keys=public_keys(here.settings), version=version)
     except BadBundle as error:
         return Found(version=version, bundle=None, wrong=str(error))
-    return Found(version=version, bundle=bundle)
+    return Found(version=version, bundle=bundle, unfit=unsuited(bundle.manifest, here.settings) or "")
 
 
 def moved(move: Callable[[], Pointer]) -> Pointer:

@@ -98,6 +98,7 @@ def _run(study: "Study", settings: Settings, jobs: int | None) -> "Result":
     from models.bench import Place, run
     from models.commit import commit
     from shared.backtest.sources import ArchiveSource
+    from shared.stores.bundles import BundleRegistry
 
     bucket, documents = wiring.bucket_for(settings), wiring.documents_for(settings)
     try:
@@ -108,6 +109,7 @@ def _run(study: "Study", settings: Settings, jobs: int | None) -> "Result":
                 log=TrialLog(documents),
                 now_ms=wiring.clock_for(settings).now_ms(),
                 commit=commit(os.environ),
+                remembered=BundleRegistry(bucket).most_logged(),
                 cache=bucket,
                 jobs=settings.study.jobs if jobs is None else jobs,
             )

@@ -1,19 +1,22 @@
 """The models of a tick: the champion, or the one before it where it fails, and the challenger beside it. Cached by version.
 
-A challenger decides nothing, so nothing that is wrong with it can disturb the champion.
+A challenger decides nothing, so nothing that is wrong with it can disturb the champion. A bundle that was made for something
+else than to serve, or that answers another question than the settings ask, is none of the three.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from shared import ensemble
+from shared import ensemble, golden
 from shared.ensemble.bundle import Bundle
+from shared.ensemble.manifest import CANDLES, Manifest
 from shared.errors import BadBundle
-from shared.proven import differences
+from shared.proven import cheaper, differences
+from shared.question import another
 from shared.reasons import Reason
-from shared.settings import Settings
-from shared.types import Issue
+from shared.settings import Settings, is_loopback
+from shared.types import Issue, PairRules
 
 MOST_NAMED = 3
 """So many settings that differ are named; the others are counted."""
@@ -57,22 +60,28 @@ class Registry(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Champion:
-    """The bundle to use, or None, its challenger, the pointer that names them, and what is wrong."""
+    """The bundle to use, or None, its challenger, the pointer that names them, and what is wrong.
+
+    `answers_otherwise`: in what code and model here answer the bundle's golden candles otherwise than it promises.
+    """
 
     bundle: Bundle | None
     issues: tuple[Issue, ...] = ()
     challenger: Bundle | None = None
     pointer: Pointer | None = None
+    answers_otherwise: str | None = None
 
 
 class Champions:
     """Loads the champion. Kept by a warm instance; holds no connection."""
 
-    def __init__(self, registry: Registry, public_keys: Sequence[str]) -> None:
-        """Trust bundles signed by one of `public_keys` (Ed25519, hex)."""
+    def __init__(self, registry: Registry, public_keys: Sequence[str], settings: Settings) -> None:
+        """Trust bundles signed by one of `public_keys` (Ed25519, hex) that were made for these `settings`."""
         self._registry = registry
         self._public_keys = tuple(public_keys)
+        self._settings = settings
         self._loaded: dict[str, Bundle] = {}
+        self._otherwise: dict[str, str | None] = {}
         self._refused: tuple[str, str] | None = None
 
     def serving(self) -> Champion:
@@ -83,7 +92,13 @@ class Champions:
         self._forget_all_but(pointer)
         bundle, issues = self._champion(pointer)
         challenger, wrong = self._challenger(pointer, beside=bundle)
-        return Champion(bundle=bundle, issues=(*issues, *wrong), challenger=challenger, pointer=pointer)
+        return Champion(
+            bundle=bundle,
+            issues=(*issues, *wrong),
+            challenger=challenger,
+            pointer=pointer,
+            answers_otherwise=None if bundle is None else self._otherwise.get(bundle.version),
+        )
 
     def _champion(self, pointer: Pointer) -> tuple[Bundle | None, tuple[Issue, ...]]:
         try:
@@ -115,7 +130,13 @@ class Champions:
 
     def _load(self, version: str) -> Bundle:
         if version not in self._loaded:
-            self._loaded[version] = ensemble.load(self._registry.files(version), public_keys=self._public_keys, version=version)
+            files = self._registry.files(version)
+            bundle = ensemble.load(files, public_keys=self._public_keys, version=version)
+            unfit = unsuited(bundle.manifest, self._settings)
+            if unfit is not None:
+                raise BadBundle(unfit)
+            self._otherwise[version] = golden.difference(files.get(CANDLES), bundle, self._settings)
+            self._loaded[version] = bundle
         return self._loaded[version]
 
     def _forget_all_but(self, pointer: Pointer) -> None:
@@ -124,38 +145,79 @@ class Champions:
         self._loaded = {version: bundle for version, bundle in self._loaded.items() if version in named}
 
 
-def permission(bundle: Bundle | None, settings: Settings) -> tuple[Issue, ...]:
+def unsuited(manifest: Manifest, settings: Settings) -> str | None:
+    """Why a bundle may not serve under these settings, whatever its checks say: its purpose, or its question. None: it may."""
+    if manifest.purpose == "backtest":
+        return f"purpose: {manifest.version} was made for a backtest, and serves nobody"
+    if manifest.purpose == "demo" and not is_loopback(settings.exchange.public_url):
+        return f"purpose: {manifest.version} was made by a demo for its own market, and serves on a sandbox alone"
+    other = another(manifest, settings.learning)
+    return None if other is None else f"question: {manifest.version} is no model of these settings: {other}"
+
+
+def permission(
+    bundle: Bundle | None,
+    settings: Settings,
+    *,
+    rules: PairRules | None = None,
+    answers_otherwise: str | None = None,
+) -> tuple[Issue, ...]:
     """What the gate's verdict means for entries. Exits and protection never ask.
 
-    In live mode a bundle whose edge is not proven, or was proven with other settings, forbids them. On paper it may trade: that
-    is how a record comes about, and nothing is said in every tick of what is meant so. A person may overrule by naming the
-    version in the settings; that is told in every report, in both modes, for as long as it stands there.
+    In live mode a bundle whose edge is not proven, or was proven with other settings, lower costs or other code, forbids them.
+    On paper it may trade: that is how a record comes about, and nothing is said in every tick of what is meant so; only that a
+    proof which was there is void by other code is said. A person may overrule by naming the version in the settings; that is
+    told in every report, in both modes, for as long as it stands there. Nobody overrules code that answers otherwise.
+
+    Args:
+        bundle: What serves.
+        settings: Those of the tick.
+        rules: What the exchange states now; None: nobody has asked it.
+        answers_otherwise: In what the bundle's golden candles are answered otherwise here; see `shared.golden`.
     """
     if bundle is None:
         return ()
-    why = unproven(bundle, settings)
+    live = settings.mode == "live"
+    found: tuple[Issue, ...] = ()
+    if answers_otherwise is not None:
+        found = (_issue(Reason.MODEL_NOT_PROVEN, f"{bundle.version} meets other code: {answers_otherwise}", forbids=live),)
+    why = unproven(bundle, settings, rules=rules)
     if settings.risk.overrule_model == bundle.version:
-        found = (
+        told = (
             f"risk.overrule_model lets {bundle.version} enter although {why}"
             if why
             else (f"risk.overrule_model names {bundle.version}, which is proven anyway")
         )
-        return (_issue(Reason.MODEL_OVERRULED, found, forbids=False),)
-    if why is None or settings.mode != "live":
-        return ()
-    return (_issue(Reason.MODEL_NOT_PROVEN, f"{bundle.version} may not enter in live mode: {why}", forbids=True),)
+        return (*found, _issue(Reason.MODEL_OVERRULED, told, forbids=False))
+    if why is not None and live:
+        return (*found, _issue(Reason.MODEL_NOT_PROVEN, f"{bundle.version} may not enter in live mode: {why}", forbids=True))
+    if bundle.may_enter and not bundle.manifest.code.is_here:
+        return (*found, _issue(Reason.MODEL_NOT_PROVEN, f"{bundle.version} would not enter in live mode: {why}", forbids=False))
+    return found
 
 
-def unproven(bundle: Bundle, settings: Settings) -> str | None:
-    """Why the bundle's edge is not proven for exactly these settings; None where it is."""
+def unproven(bundle: Bundle, settings: Settings, *, rules: PairRules | None = None) -> str | None:
+    """Why the bundle's edge is not proven for exactly these settings, these costs and this code; None where it is."""
     if not bundle.may_enter:
         failed = [check.name for check in bundle.manifest.verdict.checks if check.group == "enter" and not check.passed]
         return "the gate was never asked" if failed in ([], ["proven"]) else f"the gate did not pass it ({', '.join(failed)})"
-    if bundle.manifest.policy != settings.risk.policy:
-        return f"it was proven for the policy {bundle.manifest.policy}, and the settings ask for {settings.risk.policy}"
-    if bundle.manifest.loosened:
-        return f"it passed a gate that was made easier ({'; '.join(bundle.manifest.loosened)})"
-    others = differences(bundle.manifest.proven, settings)
+    return _void(bundle.manifest, settings, rules) or _set_otherwise(bundle.manifest, settings)
+
+
+def _void(manifest: Manifest, settings: Settings, rules: PairRules | None) -> str | None:
+    """What makes the proof none, whatever the settings are."""
+    if manifest.policy != settings.risk.policy:
+        return f"it was proven for the policy {manifest.policy}, and the settings ask for {settings.risk.policy}"
+    if manifest.loosened:
+        return f"it passed a gate that was made easier ({'; '.join(manifest.loosened)})"
+    if not manifest.code.is_here:
+        return "it was proven with other code than this, which a retraining proves again"
+    below = cheaper(manifest.costs, rules, account=settings.account)
+    return f"it was proven at lower costs than the exchange states now ({'; '.join(below)})" if below else None
+
+
+def _set_otherwise(manifest: Manifest, settings: Settings) -> str | None:
+    others = differences(manifest.proven, settings)
     if not others:
         return None
     more = f", and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""

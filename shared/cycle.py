@@ -258,7 +258,8 @@ class _Tick:
         self.market = replace(fetched, issues=(*fetched.issues, broken))
         champion = self.ports.champions.serving()
         self.model = champion.bundle.version if champion.bundle is not None else None
-        issues = (*fetched.issues, *champion.issues, *permission(champion.bundle, self.settings))
+        allowed = permission(champion.bundle, self.settings, rules=fetched.rules, answers_otherwise=champion.answers_otherwise)
+        issues = (*fetched.issues, *champion.issues, *allowed)
         if newest(fetched) > self.turn.state.candle.as_of:
             computed = None if champion.bundle is None else features.compute(pipeline.window(fetched, self.settings))
             signal = pipeline.last_signal(fetched, bundle=champion.bundle, settings=self.settings, computed=computed)

@@ -7,8 +7,8 @@ knows which came first: unless the candle already opened beyond a level, the row
 from what cannot be known. Holes in the candles shorten what can be seen, never the horizon. Source: Lopez de Prado, Advances in
 Financial Machine Learning (2018), chapter 3.
 
-*next_candle*: whether the next close lies more than `move_rate` above (`UPPER`) or below (`LOWER`) this one. The seeds' label:
-a forecast of volatility in disguise, kept to show that it is refused.
+*next_candle*: whether the next close lies more than `move_rate` above (`UPPER`) or below (`LOWER`) this one. The original's
+label: a forecast of volatility in disguise, kept to show that it is refused.
 
 A label covers the steps of `step_ms` in (as_of, end_at]; those that cover the same steps tell the same story (the same book,
 chapter 4).

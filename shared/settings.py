@@ -28,6 +28,7 @@ from shared.setting_kinds import (
     Days,
     Depth,
     Deviations,
+    Earlier,
     Embargo,
     FeeRate,
     Jobs,
@@ -160,7 +161,7 @@ class GateSettings:
     champion_confidence: Confidence
     champion_calibration_slack: Share
     max_month_share: Share
-    min_good_months: Share
+    prior_trials: Earlier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

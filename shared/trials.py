@@ -8,7 +8,7 @@ Ratio, Journal of Portfolio Management 40(5), 2014).
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -115,6 +115,41 @@ class History:
     def count(self) -> int:
         """How many different things were tried. A damaged record was a trial, too, and counts as a different one."""
         return len(distinct(self.trials)) + len(self.damaged)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What a result is deflated by: how many different things were tried, and the annualised Sharpe ratios of some of them.
+
+    `count` are those of the log, this one included (`logged`), and those of which the settings say that they came before it.
+    """
+
+    count: int
+    logged: int
+    sharpes: tuple[float, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """For the face of a result: what the log cannot know, and what was counted beside it."""
+        found = []
+        if self.logged == 1:
+            found.append(
+                "The trial log here is fresh: it holds this try alone. What was tried in another place is not deflated."
+            )
+        if self.count > self.logged:
+            found.append(f"{self.count - self.logged:,} tries from before the trial log began count, too (gate.prior_trials).")
+        return tuple(found)
+
+    def beside(self, notes: Sequence[str]) -> tuple[str, ...]:
+        """`notes` with those of the tally, each once."""
+        return (*notes, *(note for note in self.notes if note not in notes))
+
+
+def tally(trial: Trial, history: History, *, prior: int) -> Tally:
+    """Count a try among all others; `prior` is `gate.prior_trials`: what was tried where no log was kept."""
+    tried = distinct((trial, *history.trials))
+    logged = len(tried) + len(history.damaged)
+    return Tally(count=logged + prior, logged=logged, sharpes=sharpes(tried, years=trial.years))
 
 
 def checked(trial: Trial) -> Trial:

@@ -234,8 +234,8 @@ class Barriers:
     """The label that a model was trained on, and so what its probabilities are about.
 
     kind `barriers`: which of two levels, `atr_multiple` x ATR(14) away, is touched first within `horizon_candles`.
-    kind `next_candle`: whether the next close lies more than `move_rate` below or above this one (the seeds' label): no level
-    is touched, so that no expected value follows from it.
+    kind `next_candle`: whether the next close lies more than `move_rate` below or above this one (the original's label): no
+    level is touched, so that no expected value follows from it.
     """
 
     atr_multiple: float

@@ -178,7 +178,7 @@ def inputs(scene: World, minutes: Candles, *, schedule: Schedule, start_at: int,
     """What a replay of the stretch needs: the sandbox's candles with their history, and the model that serves."""
     settings = scene.settings
     candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
-    bundle = Champions(BundleRegistry(wiring.bucket_for(settings)), public_keys(settings)).serving().bundle
+    bundle = Champions(BundleRegistry(wiring.bucket_for(settings)), public_keys(settings), settings).serving().bundle
     given: dict[str, object] = {
         "candles": candles,
         "minutes": between(minutes, start_at, end_at + CANDLE),

@@ -14,6 +14,7 @@ import numpy as np
 from models import dataset as rows
 from models.bench.candles import Loaded, load
 from models.bench.declared import BadStudy, Study, Variant
+from models.bench.holding import beside
 from models.bench.result import Held, Result, Tried, curve, earned, learned
 from models.findings import refuse
 from models.gate import judge
@@ -32,7 +33,7 @@ from shared.performance.returns import YEAR_DAYS
 from shared.settings import Settings
 from shared.stores.ports import Bucket
 from shared.stores.trials import TrialLog
-from shared.trials import History, Scalar, Trial, distinct, settings_hash, sharpes
+from shared.trials import History, Scalar, settings_hash, tally
 from shared.types import Features, FloatArray
 
 KIND = "study"
@@ -54,6 +55,7 @@ class Place:
         log: Of all trials; every variant is written there as it is done.
         now_ms: When this takes place, for the log alone.
         commit: Of the code.
+        remembered: The most tries that any bundle here knows the log to have held.
         cache: Where folds are kept; None: nowhere.
         jobs: How many folds at once; 0: one a core.
     """
@@ -63,6 +65,7 @@ class Place:
     log: TrialLog
     now_ms: int
     commit: str
+    remembered: int = 0
     cache: Bucket | None = None
     jobs: int = 0
 
@@ -163,6 +166,7 @@ def _proven(case: _Case, loaded: Loaded, computed: Features, place: Place, study
             minutes=loaded.minutes,
             settings=settings,
             history=History(),  # judged again below, by the whole log
+            remembered=place.remembered,
             recorded_at=place.now_ms,
             start_at=loaded.start_at,
             end_at=loaded.end_at,
@@ -236,7 +240,7 @@ def _matrix(proofs: Sequence[Proof]) -> FloatArray | None:
 def _tried(one: _Proven, matrix: FloatArray | None, history: History) -> Tried:
     """The proof again, by everything that was tried: itself, what stands beside it, and all that came before."""
     proof, settings = one.proof, one.case.settings
-    trials, annual = _trials(proof.trial, history, matrix)
+    trials, annual = _trials(proof, history, matrix, settings)
     evidence = replace(proof.evidence, trials=trials)
     performance = measure(proof.replayed, trials=trials.count, trial_sharpes=annual)
     verdict = judge(evidence, settings.gate, serve=())
@@ -253,15 +257,21 @@ def _tried(one: _Proven, matrix: FloatArray | None, history: History) -> Tried:
         denials={reason.value: candles for reason, candles in ordered[:TOP_DENIALS]},
         curve=curve(evidence.money),
         notes=proof.replayed.notes,
+        beside=beside(evidence.money, limit=settings.risk.max_drawdown, seed=one.case.seed),
     )
 
 
-def _trials(trial: Trial, history: History, matrix: FloatArray | None) -> tuple[Trials, tuple[float, ...]]:
+def _trials(proof: Proof, history: History, matrix: FloatArray | None, settings: Settings) -> tuple[Trials, tuple[float, ...]]:
     """What the log holds: for the gate (Sharpe ratios a day), and annualised for the measure."""
-    tried = distinct((*history.trials, trial))
-    annual = sharpes(tried, years=trial.years)
-    count = len(tried) + len(history.damaged)
-    return Trials(count=count, sharpes=np.array(annual) / np.sqrt(YEAR_DAYS), matrix=matrix), annual
+    among = tally(proof.trial, history, prior=settings.gate.prior_trials)
+    told = replace(
+        proof.evidence.trials,
+        count=among.count,
+        sharpes=np.array(among.sharpes) / np.sqrt(YEAR_DAYS),
+        matrix=matrix,
+        logged=among.logged,
+    )
+    return told, among.sharpes
 
 
 def _result(study: Study, cases: Sequence[_Case], held: tuple[Held, ...], history: History, place: Place) -> Result:

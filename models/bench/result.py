@@ -6,22 +6,30 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from models.bench.estimate import Estimate
+from models.bench.holding import Beside
 from models.gate.types import Money
 from models.proof import Proof
 from models.walk_forward.types import Walked
 from shared.ensemble.manifest import Check, Verdict
 from shared.performance import Performance
 
+__all__ = [
+    "Beside",
+    "Curve",
+    "Earned",
+    "Estimate",
+    "Held",
+    "Learned",
+    "Result",
+    "Tried",
+    "curve",
+    "earned",
+    "finite",
+    "learned",
+]
+
 SHOWN_GROUPS = ("enter", "champion", "note")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """A number with the ends of its 95 % interval; all None where it is not defined."""
-
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +103,7 @@ class Tried:
     denials: Mapping[str, int]
     curve: Curve
     notes: tuple[str, ...] = ()
+    beside: Beside | None = None
 
     @property
     def failed(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from models.gate.leaks import leak_checks
 from models.gate.money import money_checks, money_notes
 from models.gate.skill import skill_checks
 from models.gate.stability import stability_checks
+from models.gate.terms import terms_checks
 from models.gate.types import Evidence, Money, Rows
 from models.gate.words import PROVEN
 from shared.ensemble.manifest import Check, Verdict
@@ -36,7 +37,7 @@ def judge(evidence: Evidence, gate: GateSettings, *, serve: Sequence[Check]) -> 
         BadData: An array of the evidence holds NaN or does not fit to the others.
     """
     _refuse_nonsense(evidence)
-    checks: list[Check] = list(serve)
+    checks: list[Check] = [*serve, *terms_checks(evidence)]
     if evidence.rows is not None:
         checks += skill_checks(evidence.rows, gate, step_ms=evidence.step_ms, seed=evidence.seed)
         checks += leak_checks(evidence.rows, evidence, gate)

@@ -1,22 +1,69 @@
-"""Whether the gate that was asked is the one that this project answers for, or was made easier to pass."""
+"""Whether gate and costs are those that this project answers for, or were made easier to pass."""
 
+from collections.abc import Iterator
 from dataclasses import fields
+from decimal import Decimal
 
-from shared.settings import GateSettings, load
+from shared.proven import STATED, cheaper, costs
+from shared.settings import GateSettings, Settings, load
+from shared.types import PairRules
 
-_MORE_IS_HARDER = ("confidence", "history_days", "shuffles")
+_MORE_IS_HARDER = ("confidence", "history_days", "shuffles", "prior_trials")
 _DECIDES_NO_ENTRY = frozenset({"champion_confidence", "champion_calibration_slack", "random_runs"})
 """The champion's checks decide who serves; with fewer random histories the p-value is coarser, and never smaller."""
+TREND = "trend"
+"""The profile of the target policy: whoever asks for that policy, under whatever name, has its tries behind him."""
 
 
-def loosened(gate: GateSettings) -> tuple[str, ...]:
-    """In words: every threshold that is easier than the one in `bot.yaml`. Harder ones are nobody's harm."""
+def loosened(settings: Settings, rules: PairRules | None = None) -> tuple[str, ...]:
+    """In words: every threshold and every cost that is easier than what is shipped or stated. Harder ones are nobody's harm.
+
+    Args:
+        settings: What was asked.
+        rules: By which the replay reckoned; None: the exchange's own, under the fees of the settings.
+    """
+    return (*_gate(settings), *_embargo(settings), *cheapened(settings, rules))
+
+
+def cheapened(settings: Settings, rules: PairRules | None = None) -> tuple[str, ...]:
+    """The costs alone."""
+    return (*_assumed(settings), *(cheaper(costs(rules), PairRules(), account=settings.account) if rules is not None else ()))
+
+
+def _gate(settings: Settings) -> Iterator[str]:
     usual = load({}).gate
-    found = []
-    for name in sorted(field.name for field in fields(gate)):
-        asked, shipped = getattr(gate, name), getattr(usual, name)
+    for name in sorted(field.name for field in fields(GateSettings)):
+        asked, shipped = getattr(settings.gate, name), getattr(usual, name)
+        if name == "prior_trials":
+            shipped = least_prior(settings)
         harder_up = name in _MORE_IS_HARDER or name.startswith("min_")
         easier = asked < shipped if harder_up else asked > shipped
         if easier and name not in _DECIDES_NO_ENTRY:
-            found.append(f"gate.{name} was {asked:g} in place of {shipped:g}")
-    return tuple(found)
+            yield f"gate.{name} was {asked:g} in place of {shipped:g}"
+
+
+def least_prior(settings: Settings) -> int:
+    """How many things were tried before these settings were chosen, as far as this project knows."""
+    known = {settings.profile, TREND if settings.risk.policy == "target" else None} - {None}
+    return max((load({}, profile=name).gate.prior_trials for name in known), default=load({}).gate.prior_trials)
+
+
+def _assumed(settings: Settings) -> Iterator[str]:
+    """What the settings assume, beside `bot.yaml` without a profile, and beside the exchange's own rules."""
+    usual, stated = load({}), PairRules()
+    for name in ("spread_rate", "slippage_rate"):
+        asked, shipped = getattr(settings.paper, name), getattr(usual.paper, name)
+        if asked < shipped:
+            yield f"paper.{name} was {asked:g} in place of {shipped:g}"
+    if settings.paper.volume_share > usual.paper.volume_share:
+        yield f"paper.volume_share was {settings.paper.volume_share:g} in place of {usual.paper.volume_share:g}"
+    for name in STATED[:2]:
+        fee, asks = getattr(settings.replay, name), getattr(stated, name)
+        if fee is not None and Decimal(str(fee)) < asks:
+            yield f"replay.{name} was {fee:g} in place of {asks}"
+
+
+def _embargo(settings: Settings) -> Iterator[str]:
+    embargo, horizon = settings.replay.embargo_candles, settings.learning.horizon_candles
+    if embargo is not None and embargo < horizon:
+        yield f"replay.embargo_candles was {embargo} in place of {horizon}, one label horizon"

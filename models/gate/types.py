@@ -73,13 +73,17 @@ class Money:
 class Trials:
     """What was tried before on such data, from the append-only log: this very try included.
 
-    `sharpes` (k,) are Sharpe ratios per day of the tries that had one. `matrix` (d, c): daily returns of the configurations
-    tried side by side on the same days, for the probability of overfitting; None where there was only one.
+    `count` holds those that were tried before this log began, too. `sharpes` (k,) are Sharpe ratios per day of the tries that
+    had one. `matrix` (d, c): daily returns of the configurations tried side by side on the same days, for the probability of
+    overfitting; None where there was only one. `logged` is what the log itself holds, and `remembered` the most that any bundle
+    knows it to have held: a log that holds less has lost some.
     """
 
     count: int
     sharpes: FloatArray
     matrix: FloatArray | None = None
+    logged: int | None = None
+    remembered: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +106,7 @@ class Evidence:
         trials: From the trial log.
         rival: The champion beside it; None where nothing serves.
         shuffled: Skills of refits on shuffled labels, judged on the true ones.
+        cheapened: Costs that are below those of this project and of the exchange, in words.
         embargo_ms: What must lie between the last label known and a decision.
         step_ms: Length of a row.
         seed: Of all resampling.
@@ -112,6 +117,7 @@ class Evidence:
     trials: Trials
     rival: Rival | None = None
     shuffled: FloatArray = field(default_factory=lambda: np.zeros(0))
+    cheapened: tuple[str, ...] = ()
     embargo_ms: int = 0
     step_ms: int = 900_000
     seed: int = 7

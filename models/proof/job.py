@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from models.gate import table
+from models.gate.shipped import loosened
 from models.proof.facts import fitted, folds, judged
 from models.proof.learn import Learned, Tell, learn
 from models.proof.prove import Asked, concluded, named, walked_note
@@ -16,6 +17,7 @@ from shared.pipeline import Stages
 from shared.replay.types import Replayed
 from shared.settings import Settings
 from shared.stage_cache import reduced
+from shared.stores.bundles import BundleRegistry
 from shared.stores.ports import Bucket
 from shared.trials import History
 from shared.types import Candles, Timeframe
@@ -77,9 +79,13 @@ class JobWalk:
             recorded_at=recorded_at,
             shuffled=learned.shuffled,
             changed=prepared.changed,
+            remembered=BundleRegistry(self._bucket).most_logged(),
         )
         proof = concluded(asked, inputs, replayed)
-        return Judged(told=judged(proof), checks=tuple(table(proof.verdict)))
+        return Judged(
+            told={**judged(proof), "loosened": list(loosened(inputs.settings, inputs.rules))},
+            checks=tuple(table(proof.verdict)),
+        )
 
     @property
     def _known(self) -> Learned:

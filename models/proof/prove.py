@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from models.gate import judge
+from models.gate.shipped import cheapened
 from models.gate.types import Evidence, Rival, Trials
 from models.proof.money import money_of
 from models.walk_forward.types import Walked
@@ -17,7 +18,7 @@ from shared.pipeline import Stages
 from shared.replay.engine import replay
 from shared.replay.types import Inputs, Replayed
 from shared.settings import Settings
-from shared.trials import WALK_FORWARD, History, Trial, data_hash, distinct, settings_hash, sharpes
+from shared.trials import WALK_FORWARD, History, Trial, data_hash, settings_hash, tally
 from shared.types import Candles, FloatArray, PairRules, Timeframe
 
 YEAR_MS = YEAR_DAYS * 86_400_000
@@ -37,6 +38,8 @@ class Asked:
         start_at: First decision that counts, ms UTC; None: the first fold's.
         end_at: No decision after it; None: the last fold's end, or the last candle.
         history: The trial log before this try.
+        logged: How many things the whole log holds, where `history` is a part of it.
+        remembered: The most that any bundle here knows the log to have held.
         serve: Checks on the bundle itself, where there is one.
         rival: The champion on rows that neither has touched.
         shuffled: Skills of refits on shuffled labels.
@@ -52,6 +55,8 @@ class Asked:
     settings: Settings
     history: History
     recorded_at: int
+    logged: int = 0
+    remembered: int = 0
     minutes: Candles | None = None
     rules: PairRules | None = None
     start_at: int | None = None
@@ -66,7 +71,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What was found. `trial` belongs into the log; `trials` counts it already."""
+    """What was found. `trial` belongs into the log; `trials` and `logged` (those of the log alone) count it already."""
 
     inputs: Inputs
     replayed: Replayed
@@ -75,6 +80,7 @@ class Proof:
     verdict: Verdict
     trial: Trial
     trials: int
+    logged: int
 
 
 def prove(asked: Asked) -> Proof:
@@ -91,27 +97,33 @@ def concluded(asked: Asked, inputs: Inputs, replayed: Replayed) -> Proof:
     """Measure, count and judge a replay that is there already: `replayed` is what became of `inputs`."""
     alone = measure(replayed)
     trial = _trial(asked, inputs, replayed, alone)
-    tried = distinct((trial, *asked.history.trials))
-    count = len(tried) + len(asked.history.damaged)
-    known = sharpes(tried, years=trial.years)
-    performance = alone if count == 1 else measure(replayed, trials=count, trial_sharpes=known)
+    among = tally(trial, asked.history, prior=asked.settings.gate.prior_trials)
+    performance = alone if among.count == 1 else measure(replayed, trials=among.count, trial_sharpes=among.sharpes)
     evidence = Evidence(
         rows=asked.walked.rows if asked.settings.risk.policy == "barrier" else None,
         money=money_of(replayed, inputs, draws=asked.settings.gate.random_runs, seed=asked.settings.learning.seed),
-        trials=Trials(count=count, sharpes=np.array(known) / np.sqrt(YEAR_DAYS), matrix=asked.matrix),
+        trials=Trials(
+            count=among.count,
+            sharpes=np.array(among.sharpes) / np.sqrt(YEAR_DAYS),
+            matrix=asked.matrix,
+            logged=max(among.logged, asked.logged),
+            remembered=asked.remembered,
+        ),
         rival=asked.rival,
         shuffled=asked.shuffled,
+        cheapened=cheapened(asked.settings, inputs.rules),
         embargo_ms=embargo_ms(asked.settings),
         seed=asked.settings.learning.seed,
     )
     return Proof(
         inputs=inputs,
-        replayed=replayed,
+        replayed=replace(replayed, notes=among.beside(replayed.notes)),
         performance=performance,
         evidence=evidence,
         verdict=judge(evidence, asked.settings.gate, serve=asked.serve),
         trial=trial,
-        trials=count,
+        trials=among.count,
+        logged=among.logged,
     )
 
 

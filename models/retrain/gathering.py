@@ -8,6 +8,7 @@ from models.labels import costs_of
 from models.retrain.place import LEARNED_FROM, CandleHistory, Tell
 from models.train import WARM_UP_DAYS
 from shared import pipeline
+from shared.candle_files import FIRST_FILE_AT
 from shared.errors import UserError
 from shared.jst import utc_text
 from shared.pipeline import Stages
@@ -40,7 +41,8 @@ class Learnable:
 def gather(history: CandleHistory, settings: Settings, *, as_of: int, tell: Tell) -> Gathered:
     """Fetch what is missing, and read.
 
-    The history reaches back as far as the first fold of the walk-forward looks: the gate's days, the learning's, the warm-up.
+    The history reaches back as far as the first fold of the walk-forward looks: the gate's days, the learning's, the warm-up. A
+    policy that asks no model is judged on every candle there is: no more are fetched for it, but all that are stored are read.
 
     Raises:
         UserError: there are no candles at all.
@@ -48,6 +50,8 @@ def gather(history: CandleHistory, settings: Settings, *, as_of: int, tell: Tell
     """
     start_at = as_of - (settings.gate.history_days + settings.learning.days + WARM_UP_DAYS) * DAY_MS
     notes = history.fetch(start_at, as_of, tell)
+    if settings.risk.policy != "barrier":
+        start_at = FIRST_FILE_AT  # no candle taught it anything, so that all there are can judge it
     candles = {timeframe: history.read(timeframe, start_at, as_of).closed_by(as_of) for timeframe in LEARNED_FROM}
     empty = [timeframe for timeframe, part in candles.items() if not len(part)]
     if empty:

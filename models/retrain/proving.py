@@ -16,13 +16,14 @@ from models.retrain import rivals
 from models.retrain.gathering import Learnable
 from models.retrain.place import Tell
 from models.splits import retrained_at
-from models.train import Training, history_days, train
-from models.walk_forward import Walked, shuffled_skills, walk_forward
+from models.train import WARM_UP_DAYS, Training, history_days, train
+from models.walk_forward import Walked, shuffled_skills, unasked, walk_forward
 from shared import ensemble
 from shared.ensemble.bundle import Bundle
 from shared.ensemble.manifest import Check, Verdict
 from shared.ensemble.signing import public_of
 from shared.errors import BadBundle, UserError
+from shared.question import another
 from shared.settings import Settings
 from shared.stores.ports import Bucket
 from shared.trials import History
@@ -69,6 +70,8 @@ class Bench:
         bucket: Where folds are kept.
         champion: What serves; None: nothing does.
         history: The trials that count.
+        logged: How many things the whole log holds.
+        remembered: The most that any bundle knows it to have held.
         recorded_at: When this try was made, for the trial log.
         commit: Of the code.
         signing_key: Ed25519, hex.
@@ -81,6 +84,8 @@ class Bench:
     bucket: Bucket
     champion: Champion | None
     history: History
+    logged: int
+    remembered: int
     recorded_at: int
     commit: str
     signing_key: str = field(repr=False)
@@ -123,7 +128,11 @@ def judged(
             candles=bench.candles,
             settings=bench.settings,
             history=bench.history,
+            logged=bench.logged,
+            remembered=bench.remembered,
             recorded_at=bench.recorded_at,
+            start_at=None if walked.folds else first_target(bench.candles),
+            end_at=None if walked.folds else bench.as_of,
             serve=checks,
             rival=rival,
             shuffled=np.array(shuffled or ()),
@@ -157,6 +166,12 @@ def first_decision(settings: Settings, dataset: Dataset, *, as_of: int) -> int |
     return None
 
 
+def first_target(candles: Mapping[Timeframe, Candles]) -> int:
+    """From when on a policy that asks no model knows what it wants: once every signal is warm, at the begin of a day."""
+    first_at = int(candles[Timeframe.M15].opened_at[0]) + WARM_UP_DAYS * DAY_MS
+    return -(-first_at // DAY_MS) * DAY_MS
+
+
 def _can_learn(settings: Settings, dataset: Dataset, at: int) -> bool:
     try:
         parts_of(known_at(dataset, settings, closed_at=at), settings)
@@ -167,6 +182,9 @@ def _can_learn(settings: Settings, dataset: Dataset, at: int) -> bool:
 
 def _walked(bench: Bench, settings: Settings, dataset: Dataset, tell: Tell) -> Walked | None:
     """Every retraining that live would have had; folds that the bucket holds are not fitted again."""
+    if settings.risk.policy != "barrier":
+        long_enough = bench.as_of - first_target(bench.candles) >= DAY_MS
+        return unasked(bench.rows.stages.features, settings) if long_enough else None
     first_at = first_decision(settings, dataset, as_of=bench.as_of)
     if first_at is None:
         return None
@@ -185,6 +203,8 @@ def _walked(bench: Bench, settings: Settings, dataset: Dataset, tell: Tell) -> W
 
 def _shuffled(bench: Bench, walked: Walked, tell: Tell) -> FloatArray:
     settings = bench.settings
+    if not walked.folds:
+        return np.zeros(0)
     return shuffled_skills(
         bench.rows.dataset,
         bench.rows.stages.features,
@@ -209,6 +229,7 @@ def _trained(bench: Bench, tell: Tell) -> Training:
         signing_key=bench.signing_key,
         parent=None if bench.champion is None else bench.champion.version,
         on_progress=tell,
+        purpose="retraining",
     )
 
 
@@ -217,12 +238,17 @@ def _judged_champion(bench: Bench) -> tuple[Bundle | None, tuple[str, ...]]:
     if bench.champion is None:
         return None, ()
     version = bench.champion.version
+    if bench.settings.risk.policy != "barrier":
+        return None, (f"The policy {bench.settings.risk.policy} asks no model: {version}, which serves, was no rival.",)
     try:
         champion = bench.champion.bundle()
     except BadBundle as error:
         return None, (f"{version}, which serves, does not load ({error}): it was no rival.",)
     if any(check.name == PROVEN for check in champion.manifest.verdict.checks):
         return None, (f"No gate was asked about {version}, which serves: it was no rival.",)
+    other = another(champion.manifest, bench.settings.learning)
+    if other is not None:
+        return None, (f"{version}, which serves, is no model of these settings ({other}): it was no rival.",)
     return champion, ()
 
 

@@ -25,10 +25,13 @@ class Pinned:
 
     Attributes:
         commit: Of the code.
+        code: Hash of the syntax trees of what decides.
         settings: Hash of all settings that a bundle or its verdict can depend on.
         data: Hash of the candles.
         champion: What it is judged against; None: nothing served.
         trials_before: Trials that were recorded up to here count.
+        logged: How many things the whole log held when this was pinned.
+        remembered: The most that any bundle knew it to have held.
         said: What became of the challenger before it.
         sizes: Tuned ones, in place of those of the settings.
         tuned: What must be said of the tuning.
@@ -38,8 +41,11 @@ class Pinned:
     commit: str
     settings: str
     data: str
+    code: str = ""
     champion: str | None = None
     trials_before: int = 0
+    logged: int = 0
+    remembered: int = 0
     said: str = ""
     sizes: dict[str, int | float] = field(default_factory=dict)
     tuned: str = ""
@@ -47,7 +53,7 @@ class Pinned:
 
     def same_inputs(self, other: "Pinned") -> bool:
         """Whether the same bundle comes of both."""
-        return (self.commit, self.settings, self.data) == (other.commit, other.settings, other.data)
+        return (self.commit, self.code, self.settings, self.data) == (other.commit, other.code, other.settings, other.data)
 
 
 def pinned(stored: Mapping[str, Any] | None) -> Pinned | None:

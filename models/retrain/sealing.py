@@ -8,15 +8,18 @@ import msgspec
 from models.card import FoldLine, Gated, card
 from models.gate.shipped import loosened
 from models.pictures import pictures
+from models.proof import Proof
 from models.retrain.proving import Judged
 from models.retrain.rivals import RECIPE, recipe_file
 from models.train import CARD, Training
 from models.walk_forward import Fold
+from shared.backtest.prepare import rules_of
 from shared.ensemble.bundle import load
 from shared.ensemble.manifest import MANIFEST, SIGNATURE, FileEntry, Manifest, Verdict, encode
 from shared.ensemble.signing import public_of, sign
-from shared.proven import terms
+from shared.proven import costs, terms
 from shared.settings import Settings
+from shared.trials import Tally
 
 LEAST_BLOCK = 96
 
@@ -59,10 +62,12 @@ def sealed(outcome: Judged, settings: Settings, *, signing_key: str) -> Sealed:
     )
     folds = () if outcome.walked is None else tuple(_line(fold) for fold in outcome.walked.folds)
     gated = Gated(folds=folds, trials=1 if proof is None else proof.trials, pictures=tuple(drawn))
-    trials = {**training.manifest.trials, "on_record": gated.trials, "folds": len(folds)}
+    trials = {**training.manifest.trials, "on_record": gated.trials, "folds": len(folds), **_remembered(proof)}
     asked = terms(settings)
-    easier = loosened(settings.gate)
+    rules = rules_of(settings) if proof is None else proof.inputs.rules
+    easier = loosened(settings, rules)
     said = tuple(f"The gate was made easier than it is meant: {one}. Such a proof opens nothing." for one in easier)
+    fresh = () if proof is None else Tally(count=proof.trials, logged=proof.logged, sharpes=()).notes
     manifest = dataclasses.replace(
         training.manifest,
         version=f"{training.version}-{_digest(verdict, trials, asked)}",
@@ -70,9 +75,19 @@ def sealed(outcome: Judged, settings: Settings, *, signing_key: str) -> Sealed:
         trials=trials,
         proven={} if proof is None else asked,
         loosened=easier,
-        notes=(*training.manifest.notes, *said),
+        notes=(*training.manifest.notes, *said, *fresh),
+        costs={} if proof is None else costs(rules),
     )
     return _signed(training, manifest, {**drawn, RECIPE: recipe_file(settings), CARD: card(manifest, gated)}, signing_key)
+
+
+def _remembered(proof: Proof | None) -> dict[str, int]:
+    """What the next training will hold the trial log against."""
+    if proof is None:
+        return {}
+    trials = proof.evidence.trials
+    logged = proof.logged if trials.logged is None else max(proof.logged, trials.logged)
+    return {"logged": logged, "most_logged": max(logged, trials.remembered)}
 
 
 def _line(fold: Fold) -> FoldLine:

@@ -33,9 +33,20 @@ from models.retrain.records import CHANGES, Pinned, hash_of, pinned, unchanged_b
 from models.retrain.sealing import sealed
 from models.retrain.sizes import Sizes
 from models.retrain.telling import alert_of, failure_of, result_of
-from shared import filing
+from shared import deciding, filing
 from shared.ensemble.bundle import Bundle
-from shared.errors import AlreadyExists, BadBundle, BadData, BotError, Conflict, LeaseLost, StoreBroken, Unavailable, UserError
+from shared.errors import (
+    AlreadyExists,
+    BadBundle,
+    BadData,
+    BotError,
+    Conflict,
+    LeaseLost,
+    NotThere,
+    StoreBroken,
+    Unavailable,
+    UserError,
+)
 from shared.jst import utc_text
 from shared.logs import log
 from shared.settings import Settings
@@ -107,7 +118,7 @@ class Retrains:
         digest = asked.digest()
         if asked.by_hand:  # another file, other settings or other code is another one
             digest = asked.digest(self._place.history.identity, hash_of(self._settings), self._place.commit)
-        name = f"{bot}~{week}-{digest}" if asked.by_hand else f"{bot}~{week}"
+        name = f"{bot}~{week}-{digest}" if asked.by_hand else self._of_the_week(f"{bot}~{week}")
         job = {
             "bot": bot,
             "week": week,
@@ -126,6 +137,16 @@ class Retrains:
                 remedy="ask for the same, or wait for the next week",
             ) from error
         return name
+
+    def _of_the_week(self, name: str) -> str:
+        """The week's claim; where it is done by other code than this, one of this code beside it: a proof is of its code."""
+        try:
+            stored = self._jobs.get(name)
+        except NotThere:
+            return name
+        known, code = pinned(stored.data["pinned"]), deciding.trees_hash()
+        done_by_another = stored.data["status"] in FINAL and known is not None and known.code != code
+        return f"{name}-{code[:8]}" if done_by_another else name
 
     def _newest(self, now: int) -> int:
         """The close of the newest 15m candle that is final."""
@@ -159,7 +180,7 @@ class Retrains:
     def _pinned(self, held: HeldJob, gathered: Gathered, rows: Learnable, settings: Settings, as_of: int, pace: Pace) -> Pinned:
         """What everything after it depends on. Pinned once; pinned anew where code, settings or candles are others now."""
         known = pinned(held.data["pinned"])
-        fresh = Pinned(commit=self._place.commit, settings=hash_of(settings), data=gathered.hash)
+        fresh = Pinned(commit=self._place.commit, settings=hash_of(settings), data=gathered.hash, code=deciding.trees_hash())
         if known is not None and known.same_inputs(fresh):
             return known
         if known is not None:
@@ -169,7 +190,16 @@ class Retrains:
         said = self._settle_challenger(gathered, rows, as_of) if held.data["job"]["promote"] else ""
         now = self._registry.current()
         champion = None if now is None else now.version
-        done = replace(fresh, champion=champion, said=said, trials_before=recorded_at, sizes=dict(found), tuned=tuned)
+        done = replace(
+            fresh,
+            champion=champion,
+            said=said,
+            trials_before=recorded_at,
+            logged=self._place.log.all().count,
+            remembered=self._registry.most_logged(),
+            sizes=dict(found),
+            tuned=tuned,
+        )
         self._pin(held, done)
         return done
 
@@ -241,6 +271,8 @@ class Retrains:
             bucket=self._place.bucket,
             champion=champion,
             history=up_to(self._place.log.all(), pin.trials_before),
+            logged=pin.logged,
+            remembered=pin.remembered,
             recorded_at=pin.trials_before,
             commit=pin.commit,
             signing_key=self._place.signing_key(),

@@ -51,7 +51,7 @@ def result_of(sealed: Sealed, served: Served, outcome: Judged, *, notes: Sequenc
 
 
 def _folds(walked: Walked | None) -> dict[str, Any] | None:
-    if walked is None:
+    if walked is None or not walked.folds:
         return None
     return {"count": len(walked.folds), "from_at": walked.start_at, "to_at": walked.end_at}
 

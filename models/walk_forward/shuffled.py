@@ -6,6 +6,7 @@ split, a calibration or a baseline that looked ahead, a feature that carries the
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -99,7 +100,7 @@ def _shuffled(task: Task) -> tuple[IntArray, FloatArray]:
     learning = replace(task.settings.learning, volatility_head=False, meta_head=False)
     settings = replace(task.settings, learning=learning)
     fitted = fit(parts, task.known, settings, seed=task.seed, tell=lambda _text, _share: None)
-    known = {"as_of": task.closed_at, "data_hash": "", "commit": "", "seed": task.seed, "parent": None}
+    known: dict[str, Any] = {"as_of": task.closed_at, "data_hash": "", "commit": "", "seed": task.seed, "parent": None}
     rows, warm = finite_rows(task.asked, parts.training.names)
     return task.asked.as_of[warm], predict_rows(rows[warm], draft(fitted, settings, version="shuffled", **known))
 

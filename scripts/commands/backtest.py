@@ -238,7 +238,7 @@ def _prepared(place: Place, job: Job, settings: Settings, asked: Asked, bar: Pro
 
 def _model(place: Place, job: Job, settings: Settings, asked: Asked, bar: Progress) -> tuple["Bundle | None", tuple[str, ...]]:
     if asked.train_days is None:
-        return bundle_of(job, BundleRegistry(place.bucket), place.public_keys)
+        return bundle_of(job, BundleRegistry(place.bucket), place.public_keys, settings)
     return _trained(place, job, settings, asked.train_days, bar)
 
 
@@ -265,6 +265,7 @@ def _trained(place: Place, job: Job, settings: Settings, days: int, bar: Progres
         commit=commit(os.environ),
         signing_key=key,
         on_progress=lambda text, _share: bar.describe(f"training, {text}"),
+        purpose="backtest",
     )
     BundleRegistry(place.bucket).publish(made.version, made.files)
     bundle = ensemble.load(made.files, public_keys=(public_of(key),), version=made.version)

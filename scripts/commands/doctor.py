@@ -13,13 +13,14 @@ from scripts.console import duration, emit, json_option, utc, yen
 from scripts.damage import damage
 from scripts.here import Here, opened, reason_option, who_asks, why_asked
 from shared import features, risk
-from shared.champion import permission, unproven
+from shared.champion import Champion, permission, unproven
 from shared.errors import BotError, UserError
 from shared.original_variables import left_over
 from shared.reasons import Reason
+from shared.settings import Settings
 from shared.state import capital_changed
 from shared.stores.ports import Write
-from shared.types import Level, Market, Timeframe
+from shared.types import Issue, Level, Market, Timeframe
 
 PROBE = "doctor/probe"
 
@@ -150,7 +151,7 @@ def _model(here: Here) -> Check:
         found = champion.issues[0].context.get("found", "")
         said = f"none that may serve ({found}): what is held is managed, nothing is entered"
         return Check(name="model", verdict=Verdict.BAD, said=said, remedy="scripts/bot collect, then scripts/bot train")
-    issues = (*champion.issues, *permission(champion.bundle, here.settings))
+    issues = (*champion.issues, *_allowed(champion, here.settings))
     if issues:
         found = "; ".join(f"{issue.reason}: {issue.context.get('found', '')}" for issue in issues)
         bad = any(issue.forbids_entry for issue in issues)
@@ -166,6 +167,10 @@ def _model(here: Here) -> Check:
         said = f"{said}; risk.overrule_model names {named}, which does not serve"
         return Check(name="model", verdict=Verdict.NOTE, said=said, remedy=remedy)
     return Check(name="model", verdict=Verdict.OK, said=said)
+
+
+def _allowed(champion: Champion, settings: Settings) -> tuple[Issue, ...]:
+    return permission(champion.bundle, settings, answers_otherwise=champion.answers_otherwise)
 
 
 def _alerts(here: Here) -> Check:

@@ -28,6 +28,7 @@ class Row:
     version: str
     role: str
     verdict: str
+    purpose: str | None
     policy: str | None
     data_end_at: int | None
     age_seconds: float | None
@@ -46,11 +47,11 @@ def command(*, as_json: bool) -> None:
         registry = registry_of(here)
         pointer, now_ms = registry.current(), here.clock.now_ms()
         found = [look(here, registry, version) for version in registry.versions()]
-        archived = registry.archived()
+        archived, apart = registry.archived(), registry.apart()
         scores = live_scores(here, pointer, found, now_ms=now_ms)
     rows = [_row(one, pointer, now_ms) for one in reversed(found)]
-    data = {"pointer": pointer, "models": rows, "archived": archived, "live": scores}
-    emit(data, "\n".join(_lines(pointer, rows, archived, scores, now_ms)), as_json=as_json)
+    data = {"pointer": pointer, "models": rows, "archived": archived, "apart": apart, "live": scores}
+    emit(data, "\n".join(_lines(pointer, rows, archived, apart, scores, now_ms)), as_json=as_json)
 
 
 def live_scores(here: Here, pointer: Pointer | None, found: list[Found], *, now_ms: int) -> Mapping[str, Score]:
@@ -87,15 +88,21 @@ def _row(found: Found, pointer: Pointer | None, now_ms: int) -> Row:
         version=found.version,
         role=roles.get(found.version, ""),
         verdict=found.verdict,
+        purpose=None if manifest is None else manifest.purpose,
         policy=None if manifest is None else manifest.policy,
         data_end_at=None if manifest is None else manifest.as_of,
         age_seconds=None if manifest is None else (now_ms - manifest.as_of) / 1000,
-        wrong=found.wrong,
+        wrong=found.wrong or found.unfit,
     )
 
 
 def _lines(
-    pointer: Pointer | None, rows: list[Row], archived: list[str], scores: Mapping[str, Score], now_ms: int
+    pointer: Pointer | None,
+    rows: list[Row],
+    archived: list[str],
+    apart: list[str],
+    scores: Mapping[str, Score],
+    now_ms: int,
 ) -> Iterator[str]:
     if pointer is None:
         yield "champion    none: nothing is entered; `scripts/bot train` makes one"
@@ -110,6 +117,8 @@ def _lines(
     yield from _table(rows)
     if archived:
         yield f"archived    {len(archived)}, the newest {archived[-1]}"
+    if apart:
+        yield f"apart       {len(apart)} made for one backtest each, which never serve; the newest {apart[-1]}"
     yield from _scores(scores)
     yield from _history(pointer)
 
@@ -118,10 +127,13 @@ def _table(rows: list[Row]) -> Iterator[str]:
     if not rows:
         return
     width = max(len(row.version) for row in rows)
-    yield f"{'version':<{width}}  {'role':<10}  {'verdict':<13}  {'policy':<8}  data ended"
+    yield f"{'version':<{width}}  {'role':<10}  {'verdict':<13}  {'made for':<10}  {'policy':<8}  data ended"
     for row in rows:
         ended = "" if row.age_seconds is None else f"{duration(row.age_seconds)} ago"
-        told = f"{row.version:<{width}}  {row.role:<10}  {row.verdict:<13}  {row.policy or '':<8}  {ended or row.wrong}"
+        last = f"{ended}: {row.wrong}" if ended and row.wrong else ended or row.wrong
+        told = (
+            f"{row.version:<{width}}  {row.role:<10}  {row.verdict:<13}  {row.purpose or '':<10}  {row.policy or '':<8}  {last}"
+        )
         yield told.rstrip()
 
 

@@ -18,7 +18,8 @@ from shared.stores.bundles import BundleRegistry, Pointer
 def command(*, version: str, why: str | None, by: str | None, as_json: bool) -> None:
     """Let the bundle VERSION serve; it comes back from the archive if it lies there.
 
-    It must load as a tick loads it, and its checks must let it serve. Whether it may enter is the gate's word: in live mode a
+    It must load as a tick loads it, be made to serve (a backtest's own is not), answer the question that these settings ask
+    (the same features and label), and its checks must let it serve. Whether it may enter is the gate's word: in live mode a
     bundle without proof serves and enters nothing.
     """
     who = by or who_asks()
@@ -29,6 +30,11 @@ def command(*, version: str, why: str | None, by: str | None, as_json: bool) -> 
         if found.bundle is None:
             known = ", ".join([*registry.versions(), *registry.archived()][-5:]) or "none yet: scripts/bot train"
             raise UserError(f"{version} cannot serve: {found.wrong}", remedy=f"the newest there are: {known}")
+        if found.unfit:
+            raise UserError(
+                f"{version} cannot serve: {found.unfit}",
+                remedy="`scripts/bot models` lists the bundles that may; one of another profile needs that profile's settings",
+            )
         if not found.bundle.manifest.verdict.may_serve:
             raise UserError(
                 f"{version} may not serve: its own checks failed", remedy="`scripts/bot models` lists the bundles that may"

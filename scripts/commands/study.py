@@ -202,7 +202,7 @@ def _studied(
     spans = study.periods(job.start_at, job.end_at, asked.periods)
     runs = study.runs(points, spans, load=place.load, profile=asked.profile, rules=rules_of)
     settings = runs[0].settings
-    bundle, said = bundle_of(job, BundleRegistry(place.bucket), place.public_keys)
+    bundle, said = bundle_of(job, BundleRegistry(place.bucket), place.public_keys, settings)
     notes = (*honest_notes(job, bundle, settings), *said)
     log = TrialLog(place.documents)
     with progress("study", len(runs)) as bar:
@@ -304,7 +304,9 @@ def _warnings(judged: Sequence[study.Judged], history: History) -> list[str]:
         if best.luck.best_sharpe is None
         else f", of which the best without any skill shows a Sharpe of {best.luck.best_sharpe:.2f}"
     )
-    lines = [f"{many:,} run{'s' if many > 1 else ''}; the trial log holds {_count(history.count)}{luck}."]
+    before = best.luck.trials - max(1, history.count)
+    more = f", and {before:,} came before it" if before else ""
+    lines = [f"{many:,} run{'s' if many > 1 else ''}; the trial log holds {_count(history.count)}{more}{luck}."]
     if many > 1:
         lines.append(
             "The best of many is flattered: it was chosen for its luck as well. "

@@ -172,6 +172,7 @@ def walk(place: "Place", settings: "Settings", asked: "DataSet", timeframe: Time
     from models.proof import Asked, prove
     from models.proof.learn import learn
     from scripts.walks import Run
+    from shared.stores.bundles import BundleRegistry
     from shared.stores.trials import TrialLog
 
     seconds: dict[str, float] = {}
@@ -201,6 +202,7 @@ def walk(place: "Place", settings: "Settings", asked: "DataSet", timeframe: Time
                 history=TrialLog(place.documents).all(),
                 recorded_at=place.clock.now_ms(),
                 shuffled=learned.shuffled,
+                remembered=BundleRegistry(place.bucket).most_logged(),
                 notes=loaded.notes,
             )
         )

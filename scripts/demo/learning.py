@@ -62,6 +62,7 @@ def learn(settings: Settings, plan: DemoPlan, candles: dict[Timeframe, Candles])
                 commit=commit(os.environ),
                 signing_key=signing_key(settings, {}),
                 on_progress=_Steps(bar),
+                purpose="demo",
             )
         except UserError as error:
             return Learned(version=None, note=TrainingNote(missing=str(error)))

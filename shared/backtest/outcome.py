@@ -1,7 +1,7 @@
 """What a backtest leaves behind: files for people and programs, a summary that fits a document, a line in the trial log."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -12,7 +12,7 @@ from shared.jst import utc_text
 from shared.performance import Performance, measure
 from shared.replay.types import Replayed
 from shared.report import files as report_files
-from shared.trials import History, Trial, distinct, sharpes
+from shared.trials import History, Trial, tally
 from shared.types import Timeframe
 
 TOP_DENIALS = 5
@@ -42,13 +42,10 @@ def judged(replayed: Replayed, prepared: Prepared, history: History, *, complete
     """Measure a replay, and deflate its Sharpe by everything that was ever tried, this one included."""
     alone = measure(replayed)
     mine = _trial(replayed, alone, prepared, now_ms=replayed.end_at)
-    tried = distinct((mine, *history.trials))
-    count = len(tried) + len(history.damaged)
-    performance = alone
-    if count > 1:
-        years = (replayed.end_at - replayed.start_at) / (365 * 86_400_000)
-        performance = measure(replayed, trials=count, trial_sharpes=sharpes(tried, years=years))
-    return Outcome(replayed=replayed, performance=performance, complete=complete)
+    among = tally(mine, history, prior=prepared.inputs.settings.gate.prior_trials)
+    performance = alone if among.count == 1 else measure(replayed, trials=among.count, trial_sharpes=among.sharpes)
+    told = replace(replayed, notes=among.beside(replayed.notes))
+    return Outcome(replayed=told, performance=performance, complete=complete)
 
 
 def trial_of(outcome: Outcome, prepared: Prepared, *, now_ms: int) -> Trial:

@@ -100,12 +100,14 @@ def rules_of(settings: Settings, stated: PairRules | None = None) -> PairRules:
     )
 
 
-def bundle_of(job: Job, registry: BundleRegistry, public_keys: tuple[str, ...]) -> tuple[Bundle | None, tuple[str, ...]]:
+def bundle_of(
+    job: Job, registry: BundleRegistry, public_keys: tuple[str, ...], settings: Settings
+) -> tuple[Bundle | None, tuple[str, ...]]:
     """The model that the job asks for, and what must be said of it. Raises `BadJob` naming `model`."""
     if job.model == "none":
         return None, ("No model was asked: without one no entry is ever allowed.",)
     if job.model == "champion":
-        champion = Champions(registry, public_keys).serving()
+        champion = Champions(registry, public_keys, settings).serving()
         if champion.bundle is None:
             found = "; ".join(issue.context.get("found", issue.reason) for issue in champion.issues)
             remedy = "train a model with `scripts/bot train`, or name a version"

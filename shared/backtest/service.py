@@ -131,13 +131,13 @@ class Backtests:
             forward.offered(self._place.walks)
             check_extent(job, self._place.source)
             return {"model": {"version": WALK_FORWARD, "notes": []}}
-        bundle, notes = self._bundle(job)
+        bundle, notes = self._bundle(job, settings)
         honest_notes(job, bundle, settings)
         check_extent(job, self._place.source)
         return {"model": {"version": "none" if bundle is None else bundle.version, "notes": list(notes)}}
 
-    def _bundle(self, job: Job) -> tuple[Bundle | None, tuple[str, ...]]:
-        return bundle_of(job, BundleRegistry(self._place.bucket), self._place.public_keys)
+    def _bundle(self, job: Job, settings: Settings) -> tuple[Bundle | None, tuple[str, ...]]:
+        return bundle_of(job, BundleRegistry(self._place.bucket), self._place.public_keys, settings)
 
     def status(self, name: str) -> dict[str, Any]:
         """How a job stands. Raises `NotThere`."""
@@ -255,7 +255,7 @@ class Backtests:
         place, found = self._place, held.data["model"]
         if walk is not None:
             return forward.prepare_walk(job, walk, settings=settings, source=place.source)
-        bundle, _ = self._bundle(replace(job, model=found["version"]))
+        bundle, _ = self._bundle(replace(job, model=found["version"]), settings)
         notes = tuple(found["notes"])
         return prepare(job, settings=settings, source=place.source, bundle=bundle, notes=notes, stages=place.stages)
 

@@ -3,16 +3,19 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
+from shared.deciding import Code
 from shared.errors import BadBundle
 from shared.types import Barriers
 
-SCHEMA = 2
+SCHEMA = 3
 CLASSES = ("lower", "neither", "upper")
-MANIFEST, SIGNATURE, MODEL = "manifest.json", "manifest.sig", "model.npz"
+MANIFEST, SIGNATURE, MODEL, CANDLES = "manifest.json", "manifest.sig", "model.npz", "golden.npz"
+Purpose: TypeAlias = Literal["retraining", "quick", "demo", "backtest"]
+"""What a bundle was made for: the weekly retraining (or the same by hand), one without the gate, a demo, one backtest."""
 HAR_INPUTS = ("realised_16", "realised_96", "realised_672")
 """The features of the HAR regression, in the order of its slopes."""
 META_INPUTS = ("side", "strength")
@@ -165,15 +168,44 @@ class Golden:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What code and model said of the candles in `golden.npz`, on a few of their rows: any machine must come to the same.
+
+    Attributes:
+        settings: Under which they were asked, by dotted names (see `shared.proven`).
+        at: The rows' instants.
+        names: Of the features.
+        features: A tuple a row; None where a value is not warm.
+        sides: What each strategy votes, a tuple a row.
+        confidences: How sure each is.
+        probabilities: Three a row; None where the model was not asked, or has no answer.
+        decisions: What the rules made of it on an account that holds nothing, in words.
+    """
+
+    settings: dict[str, str]
+    at: tuple[int, ...]
+    names: tuple[str, ...]
+    features: tuple[tuple[float | None, ...], ...]
+    sides: tuple[tuple[int, ...], ...]
+    confidences: tuple[tuple[float, ...], ...]
+    probabilities: tuple[tuple[float, float, float] | None, ...]
+    decisions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """Everything about a bundle. Instants are ms UTC; no wall clock is in it.
 
-    `proven` is the configuration that the verdict is about (see `shared.proven`), empty where no gate was asked; `loosened` are
-    the gate's thresholds that were made easier than those of this project.
+    `purpose` is what it was made for. `proven` is the configuration that the verdict is about (see `shared.proven`) and `costs`
+    what a trade was said to cost, both empty where no gate was asked; `loosened` are the thresholds of the gate, and the costs,
+    that were made easier than those of this project. `code` is the code that decides, as it was. `trials` holds how many things
+    had been tried by then: `on_record` with those of the profile, `logged` those of the trial log, `most_logged` the most that
+    any bundle before this one knew of.
     """
 
     schema: int
     version: str
+    purpose: Purpose
     files: dict[str, FileEntry]
     features: tuple[str, ...]
     feature_code: str
@@ -205,6 +237,9 @@ class Manifest:
     notes: tuple[str, ...] = field(default=())
     proven: dict[str, str] = field(default_factory=dict)
     loosened: tuple[str, ...] = ()
+    costs: dict[str, str] = field(default_factory=dict)
+    code: Code = field(default_factory=Code)
+    answers: Answers | None = None
 
     @property
     def input_count(self) -> int:

@@ -77,7 +77,7 @@ _FORMULAS: tuple[tuple[str, str, int, str], ...] = (
         "swing_direction_20",
         "swings",
         20,
-        "+1 where swing_high_20 is later than swing_low_20, -1 where earlier, 0 on one candle",
+        "+1 where swing_high_20 is later than swing_low_20, -1 where earlier, 0 on one candle; of equal extremes the latest",
     ),
     ("above_low_4", "swings", 4, "close / lowest low of the last 4 candles - 1"),
     ("below_high_4", "swings", 4, "close / highest high of the last 4 candles - 1"),
@@ -89,8 +89,8 @@ _FORMULAS: tuple[tuple[str, str, int, str], ...] = (
     ("engulfing", "shape", 2, "signed body / body of the candle before that it engulfs; 0 where it engulfs none"),
     ("hour", "time", 1, "hour of the day at the close, UTC, with its fraction: 0 to 23.75"),
     ("weekday", "time", 1, "day of the week at the close, UTC: 0 Monday to 6 Sunday"),
-    ("price_z", "anomaly", 98, "(return - mean) / deviation of the 96 returns before it, within -100 and 100"),
-    ("volume_z", "anomaly", 97, "(volume - mean) / deviation of the 96 volumes before it, within -100 and 100"),
+    ("price_z", "anomaly", 98, "(return - mean) / population deviation of the 96 returns before it, within -100 and 100"),
+    ("volume_z", "anomaly", 97, "(volume - mean) / population deviation of the 96 volumes before it, within -100 and 100"),
 )
 
 _SLOW_FORMULAS: tuple[tuple[str, str, int, str], ...] = (
@@ -157,13 +157,13 @@ PHASE19 = (
     *("close", "volume", "returns_1", "rsi_14", "macd", "macd_signal"),
     *("atr_14", "bb_position", "ema_20", "ema_50", "volume_ratio", "zscore"),
 )
-"""The seeds' twelve, in their order, with the formulas above (Wilder's smoothing, no back-fill)."""
+"""The original's twelve of phase 19, in their order (docs/profiles.md names the source), with the formulas above."""
 
 PHASE22 = (
     *("close", "volume", "rsi_14", "macd", "atr_14", "bb_position", "ema_20", "ema_50", "volume_ratio"),
     *("donchian_high_20", "donchian_low_20", "channel_position", "adx_14", "plus_di_14", "minus_di_14"),
 )
-"""The seeds' fifteen, in their order, with the formulas above (the channel leaves the present candle out)."""
+"""The original's fifteen of phase 22, in their order, with the formulas above (the channel leaves the present candle out)."""
 
 MODEL = (
     *("returns_1", "returns_4", "returns_16", "returns_96"),

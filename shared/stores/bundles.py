@@ -3,6 +3,7 @@
     bundles/<version>/<file>           immutable; manifest.sig, the seal, is written last: without it a bundle does not exist
     bundles/current.json               champion, challenger and history (see `pointer`), moved by compare-and-set
     archive/bundles/<version>/<file>   bundles that nothing points to any more; nothing in it is ever taken away
+    apart/bundles/<version>/<file>     bundles that were made for one backtest: a replay may name them, nothing else
 
 A bundle moves by copies: first all of it is in the archive, then its seal goes, then the rest. Whoever asks for a bundle finds
 it whole at every moment, in one place or the other, and a process that dies in between leaves what the next one finishes.
@@ -26,9 +27,17 @@ from shared.stores.ports import Bucket
 __all__ = ["SERVING", "BundleRegistry", "Move", "Pointer", "code_hash"]
 
 SERVING = ("manifest.json", "manifest.sig", "model.npz")
-_SEAL = "manifest.sig"
+"""Without these a bundle is none."""
+_READ = (*SERVING, "golden.npz")
+"""What is read to serve; a bundle without golden candles serves, and is told of (see `shared.golden`)."""
+_SEAL, _MANIFEST = "manifest.sig", "manifest.json"
+_LOOKED_AT = 8
+"""So many of the archive's newest bundles are asked what they remember: each of them remembers for those before it."""
 _ROOT = "bundles/"
 _ARCHIVE = "archive/bundles/"
+_APART = "apart/bundles/"
+_NEVER_SERVES = "backtest"
+"""The purpose of a bundle that lies apart."""
 _CURRENT = "bundles/current.json"
 _ATTEMPTS = 50
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}")
@@ -50,6 +59,7 @@ class BundleRegistry:
             BadBundle: when the name is unusable or a file for serving is missing.
             AlreadyExists: when other bytes are stored under this version, here or in the archive.
         """
+        root = _APART if _purpose(files.get("manifest.json", b"")) == _NEVER_SERVES else _ROOT
         missing = [name for name in SERVING if name not in files]
         if missing:
             raise BadBundle(f"files: {', '.join(missing)} is missing from bundle {version}")
@@ -57,7 +67,7 @@ class BundleRegistry:
         if sealed is not None and sealed.data != files[_SEAL]:
             raise AlreadyExists(f"{version} is in the archive already, with other content")
         for name in _sealed_last(files):
-            self._put_once(_key(version, name), files[name])
+            self._put_once(_key(version, name, root=root), files[name])
 
     def versions(self) -> list[str]:
         """The versions that are complete, in the order of their names (which begin with the end of their data)."""
@@ -67,19 +77,30 @@ class BundleRegistry:
         """The versions that lie in the archive, whole."""
         return self._sealed(_ARCHIVE)
 
+    def apart(self) -> list[str]:
+        """The versions that were made for one backtest, whole: none of them ever serves."""
+        return self._sealed(_APART)
+
     def files(self, version: str, *, audit: bool = False) -> dict[str, bytes]:
-        """The files that serving needs, or with `audit` all of them; from the archive where they are there alone.
+        """The files that serving reads, or with `audit` all of them; from archive or apart where they are there alone.
 
         Raises:
             BadBundle: There is no such bundle.
         """
         found = self._files(version, _ROOT, audit=audit)
         if any(name not in found for name in SERVING):  # not there, or on its way to the archive at this very moment
-            archived = self._files(version, _ARCHIVE, audit=audit)
-            found = archived if _SEAL in archived else found
+            for root in (_ARCHIVE, _APART):
+                elsewhere = self._files(version, root, audit=audit)
+                found = elsewhere if _SEAL in elsewhere else found
         if _SEAL not in found:
             raise BadBundle(f"files: there is no complete bundle {version}")
         return found
+
+    def most_logged(self) -> int:
+        """The most tries that any bundle here knows a trial log to have held; a manifest that cannot be read knows nothing."""
+        manifests = [self._bucket.get(_key(version, _MANIFEST)) for version in self.versions()]
+        manifests += [self._bucket.get(_key(version, _MANIFEST, root=_ARCHIVE)) for version in self.archived()[-_LOOKED_AT:]]
+        return max((_logged(blob.data) for blob in manifests if blob is not None), default=0)
 
     # the pointer
 
@@ -209,6 +230,8 @@ class BundleRegistry:
         here = self._files(version, _ROOT, audit=True)
         found = here if _SEAL in here else self.files(version, audit=True)
         _check_complete(version, found)
+        if _purpose(found["manifest.json"]) == _NEVER_SERVES:
+            raise BadBundle(f"purpose: {version} was made for a backtest, and serves nobody")
         if _SEAL not in here:
             for name in _sealed_last(found):
                 self._put_once(_key(version, name), found[name])
@@ -238,7 +261,7 @@ class BundleRegistry:
     def _files(self, version: str, root: str, *, audit: bool) -> dict[str, bytes]:
         """What is there. The seal is read last and taken away first: with it, nothing of the rest was missed."""
         prefix = _key(version, "", root=root)
-        names = [key.removeprefix(prefix) for key in self._bucket.keys(prefix)] if audit else SERVING
+        names = [key.removeprefix(prefix) for key in self._bucket.keys(prefix)] if audit else _READ
         told = {name: self._bucket.get(prefix + name) for name in _sealed_last(names)}
         return {name: blob.data for name, blob in told.items() if blob is not None}
 
@@ -253,6 +276,24 @@ class BundleRegistry:
 
 def _sealed_last(files: Iterable[str]) -> list[str]:
     return [*sorted(set(files) - {_SEAL}), _SEAL]
+
+
+def _logged(manifest: bytes) -> int:
+    try:
+        trials = json.loads(manifest)["trials"]
+        return max(int(trials.get("logged", 0)), int(trials.get("most_logged", 0)))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return 0
+
+
+def _purpose(manifest: bytes) -> str | None:
+    """What the manifest says that the bundle is for; None where it says nothing, or nothing that can be read."""
+    try:
+        found = json.loads(manifest)
+    except ValueError:
+        return None
+    purpose = found.get("purpose") if isinstance(found, dict) else None
+    return purpose if isinstance(purpose, str) else None
 
 
 def _check_complete(version: str, found: Mapping[str, bytes]) -> None:

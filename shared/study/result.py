@@ -115,7 +115,8 @@ def judged(outcomes: Sequence[Outcome], history: History) -> list[Judged]:
         length = outcome.run.period.end_at - outcome.run.period.start_at
         if length not in scatter:
             scatter[length] = variance_of_trials(sharpes(history.trials, years=length / (YEAR_DAYS * 86_400_000)))
-        told.append(_judged(outcome, trials=max(1, history.count), variance=scatter[length]))
+        tried = max(1, history.count) + outcome.run.settings.gate.prior_trials
+        told.append(_judged(outcome, trials=tried, variance=scatter[length]))
     return sorted(told, key=lambda one: (_rank(one.deflated), _rank(one.above_zero), -(one.outcome.measured.sharpe or 0.0)))
 
 

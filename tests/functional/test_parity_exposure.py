@@ -17,7 +17,9 @@ from tests.world import DAY, INTERVAL, World, tick_process, world
 
 TREND = {
     "BOT_PROFILE": "trend",
+    "BOT_ACCOUNT": "margin",
     "BOT_SIDES": "both",
+    "BOT_RISK__EXPOSURE__VOLATILITY_TARGET": "0.3",
     "BOT_ALERTS": "log",
     "BOT_CAPITAL_JPY": "20000000",
     "BOT_RISK__EXPOSURE__BAND": "0.01",

@@ -18,7 +18,7 @@ from shared.errors import BadBundle
 from shared.reasons import Reason
 from shared.stores.bundles import BundleRegistry
 from shared.stores.memory import MemoryBucket
-from tests.made_trainings import OTHER_KEY, SIGNING_KEY, headed_training, small_training
+from tests.made_trainings import OTHER_KEY, SIGNING_KEY, headed_training, small_settings, small_training
 
 KEYS = (public_of(SIGNING_KEY),)
 
@@ -140,7 +140,7 @@ def test_an_old_schema_is_refused_before_its_fields_are_read(files, version):
     refused({**files, MANIFEST: told, SIGNATURE: sign(told, SIGNING_KEY)}, version, "parse: manifest.json has schema 0")
 
 
-@pytest.mark.parametrize("told", [b"{", b"[]", b'{"schema": 2}', b'{"schema": "2"}', b"\xff\xfe"])
+@pytest.mark.parametrize("told", [b"{", b"[]", b'{"schema": 3}', b'{"schema": "2"}', b"\xff\xfe"])
 def test_a_malformed_manifest_is_refused(files, version, told):
     refused({**files, MANIFEST: told, SIGNATURE: sign(told, SIGNING_KEY)}, version, "parse: manifest.json is malformed")
 
@@ -293,7 +293,7 @@ def test_the_champion_before_it_keeps_serving_whatever_happened_to_the_bundle(fi
         "parse: manifest.json has schema 1": {**files, **resigned(b'{"schema": 1}')},
     }
     for says, damaged in spoiled.items():
-        served = Champions(registry_with(good, version, files, damaged), KEYS).serving()
+        served = Champions(registry_with(good, version, files, damaged), KEYS, small_settings()).serving()
         assert served.bundle is not None
         assert served.bundle.version == good.version
         assert [(issue.reason, issue.forbids_entry) for issue in served.issues] == [(Reason.MODEL_INVALID, False)]

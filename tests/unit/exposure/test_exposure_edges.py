@@ -53,7 +53,9 @@ SLOT, QUARTER = Timeframe.H4.ms, Timeframe.M15.ms
 AT = 120_000 * SLOT
 PRICE = 10_000_000
 BOOK = book_at(PRICE, spread_rate=0.0001, as_of=AT)
-TREND = load({}, profile="trend", overrides={"sides": "both"})
+BOTH_WAYS = {"account": "margin", "sides": "both"}
+EXPOSURE = {"volatility_target": 0.3}
+TREND = load({}, profile="trend", overrides={**BOTH_WAYS, "risk": {"exposure": EXPOSURE}})
 BARRIER = load({}, overrides={"sides": "both"})
 
 
@@ -238,7 +240,7 @@ def test_what_is_too_much_by_less_than_the_exchange_takes_is_kept_without_an_ord
 @pytest.mark.parametrize("side", list(Side))
 def test_a_growth_at_a_better_price_keeps_the_loss_of_the_whole_within_the_drawdown(side) -> None:
     """What was bought dearer loses more at the common stop than its lots at today's price would."""
-    settings = load({}, profile="trend", overrides={"sides": "both", "risk": {"max_drawdown": 0.09}})
+    settings = load({}, profile="trend", overrides={**BOTH_WAYS, "risk": {"max_drawdown": 0.09, "exposure": EXPOSURE}})
     paid = 14_000_000
     state = booked(State(mode="paper", stage="paper"), holdings(200 * side.sign, price=paid), settings)
     held = holdings(200 * side.sign, price=paid)

@@ -28,7 +28,10 @@ from shared.types import (
 
 T0, PRICE = 1_699_999_200_000, 10_000_000
 RULES = PairRules()
-SETTINGS = {kind: load({}, profile="trend", overrides={"account": kind}) for kind in ("margin", "spot")}
+SETTINGS = {
+    kind: load({}, profile="trend", overrides={"account": kind, "risk": {"exposure": {"volatility_target": 0.3}}})
+    for kind in ("margin", "spot")
+}
 
 
 def book(price: int = PRICE) -> Book:

@@ -19,7 +19,8 @@ PRICE = 10_000_000  # a lot is 1,000 yen
 
 def settings(**risk_settings: Any) -> Settings:
     more = {"account": risk_settings.pop("account", "margin"), "sides": risk_settings.pop("sides", "long")}
-    return load({}, profile="trend", overrides={**more, "risk": risk_settings} if risk_settings else more)
+    exposure = {"volatility_target": 0.3, **risk_settings.pop("exposure", {})}
+    return load({}, profile="trend", overrides={**more, "risk": {**risk_settings, "exposure": exposure}})
 
 
 def signal(weight: float | None = 1.0, **more: Any) -> Signal:

@@ -3,13 +3,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from models.dataset import Dataset, build, data_hash, names_of, split
+from models.dataset import Dataset, build, data_hash, split
 from models.labels import UPPER
 from models.realised import realised_next
 from models.uniqueness import uniqueness
 from shared import features
 from shared.errors import BadData, UserError
 from shared.features.catalogue import MODEL, PHASE19, PHASE22
+from shared.question import features_of
 from shared.types import Timeframe
 from tests.made_trainings import market, small_settings
 
@@ -130,7 +131,7 @@ def test_features_of_other_candles_are_refused(candles):
 def test_the_settings_choose_the_features_and_their_order(candles):
     for chosen, expected in (("model", MODEL), ("phase19", PHASE19), ("phase22", PHASE22)):
         learning = dataclasses.replace(LEARNING, features=chosen)
-        assert names_of(learning) == expected
+        assert features_of(learning) == expected
         assert build(candles, learning).names == expected
 
 

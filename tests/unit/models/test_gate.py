@@ -61,8 +61,9 @@ def test_where_everything_is_shown_all_three_verdicts_are_yes():
         "enough_trades_or_years",
         "positive_expectation",
         "beats_random_entries",
-        "good_months",
         "no_single_month",
+        "full_costs",
+        "whole_trial_log",
     }
     assert {check.name for check in verdict.checks if check.group == "champion"} == {
         "champion_comparable",
@@ -411,7 +412,7 @@ def test_every_check_that_decides_decides_alone():
             }
             assert [group for group, passed in told.items() if not passed] == [check.group]
             seen += 1
-    assert seen == 24
+    assert seen == 25
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from functools import reduce
 
 import pytest
 
-from models.dataset import names_of
 from shared.backtest.prepare import rules_of
+from shared.question import features_of
 from shared.settings import load
 from shared.strategies import NAMES
 
@@ -99,7 +99,7 @@ def test_the_profiles_say_what_the_reference_says(section, setting, phase19, pha
 
 
 def test_the_features_are_the_original_sets_in_their_order():
-    twelve, fifteen = (names_of(load({}, profile=profile).learning) for profile in ("phase19", "phase22"))
+    twelve, fifteen = (features_of(load({}, profile=profile).learning) for profile in ("phase19", "phase22"))
     assert twelve == (
         *("close", "volume", "returns_1", "rsi_14", "macd", "macd_signal"),
         *("atr_14", "bb_position", "ema_20", "ema_50", "volume_ratio", "zscore"),

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from models.calibrate import fit as calibrate
-from models.dataset import build, names_of
+from models.dataset import build
 from models.labels import costs_of
 from models.recipe import fit, known_at, parts_of, recipe_hash
 from models.voting import PRIOR_LABELS, fitted_weights, mixture
 from shared.ensemble.predict import calibrated, softmax
+from shared.question import features_of
 from shared.settings import load
 from tests.made_trainings import market, small_settings
 
@@ -33,7 +34,7 @@ def test_the_recipe_changes_with_all_that_makes_a_model_and_with_nothing_else():
         recipe_hash(changed(barrier_atr=3.0)),
         recipe_hash(changed(features="phase22")),
         recipe_hash(changed(meta_head=True)),
-        recipe_hash(changed(), names_of(changed().learning)[:-1]),
+        recipe_hash(changed(), features_of(changed().learning)[:-1]),
     ]
     assert len({plain, *others}) == len(others) + 1
     assert recipe_hash(changed(seed=8)) == plain

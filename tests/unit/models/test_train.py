@@ -40,7 +40,7 @@ def test_the_same_candles_seed_instant_and_commit_give_the_same_bytes():
     assert first.files.keys() == second.files.keys()
     for name, data in first.files.items():
         assert second.files[name] == data, name
-    assert len(first.files) == 8
+    assert len(first.files) == 9
 
 
 def test_another_process_gives_the_same_bytes_too():

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import joblib
 import pytest
 
-from models.dataset import build, names_of
+from models.dataset import build
 from models.labels import costs_of
 from models.proof import Asked, prove
 from models.walk_forward import shuffled_skills, walk_forward
 from shared import features, pipeline
 from shared.ensemble.manifest import Verdict
 from shared.market.candles import aggregate
+from shared.question import features_of
 from shared.sandbox.generate import generate
 from shared.settings import Settings, load
 from shared.trials import History
@@ -59,7 +60,7 @@ def judged(seed: int, edge_bp: float) -> Found:
     minutes = generate(start_ms=START_AT, days=DAYS, seed=seed, edge_bp=edge_bp)
     candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     computed = features.compute(candles)
-    names, costs = names_of(rules.learning), costs_of(rules)
+    names, costs = features_of(rules.learning), costs_of(rules)
     dataset = build(candles, rules.learning, names, days=None, computed=computed, costs=costs)
     span = {"first_at": START_AT + LEARNED_DAYS * DAY, "end_at": START_AT + DAYS * DAY, "seed": seed, "jobs": 1}
     walked = walk_forward(dataset, computed, rules, **span)

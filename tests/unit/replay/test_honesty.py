@@ -31,6 +31,7 @@ def manifest(**parts: Interval) -> Manifest:
     return Manifest(
         schema=SCHEMA,
         version="20260126T0000Z-abc-12345678",
+        purpose="retraining",
         files={},
         features=("rsi_14",),
         feature_code="",
