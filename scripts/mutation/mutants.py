@@ -3,7 +3,10 @@
 cosmic-ray's operators and ours are applied to every place of the module's syntax tree, but for what is no rule of money:
 
 * annotations, decorators (what they say of a class's shape), signatures' markers, protocols;
-* the texts of errors: what stands in a `raise` or in a formatted text.
+* the texts of errors: what stands in a `raise` or in a formatted text;
+* what is only told: the named arguments of calls that refuse or tell (`TELLING`), arguments named `context`, what is put into
+  `facts`;
+* guards: an `if` that does nothing but raise `AssertionError` says what cannot be.
 
 And but for changes that are none: `is` stands for `is not` alone and texts are equal or not (words and members of enumerations
 have no order that means anything), a product with a sign is the quotient by it, and arithmetic stands for other arithmetic,
@@ -12,6 +15,8 @@ whichever operators write it.
 """
 
 import ast
+import textwrap
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,6 +36,12 @@ ARITHMETIC = {"Add", "Sub", "Mul", "Div", "FloorDiv", "Mod"}
 ORDER = {"Eq", "NotEq", "Lt", "LtE", "Gt", "GtE"}
 PASSED_OVER = {"decorator", "raise_stmt", "fstring", "tfpdef", "annassign", "import_from", "import_name", "global_stmt"}
 """Nodes of the syntax tree below which nothing is mutated; of an `annassign` the value is."""
+
+WORDS = {"CONTINUOUS"}
+"""Constants that are words."""
+
+TELLING = {"_deny", "_no", "_rejected", "_told"}
+"""What these functions are told by name, people read; no rule does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,15 +76,16 @@ def mutants(room: str, source: str) -> list[Mutant]:
     found: list[Mutant] = []
     texts: set[str] = set()
     counts: Counter[tuple[str, str, str]] = Counter()
-    for node in list(ast_nodes(tree)):
+    for node, head, top, tail in _nodes(tree):
         if _passed_over(node):
             continue
         for name, operator in _operators():
             if _means_nothing(name, node):
                 continue
             for index, _ in enumerate(list(operator.mutation_positions(node))):
-                text = _applied(tree, node, operator, index)
-                if text in texts or text == source or not _compiles(text):
+                part, compiles = _applied(top, node, operator, index)
+                text = head + part + tail
+                if not compiles or text in texts or text == source:
                     continue
                 texts.add(text)
                 was, becomes = _changed_lines(before, text.split("\n"))
@@ -138,40 +150,54 @@ def _means_nothing(operator: str, node: Node) -> bool:
     """Whether an operator would only order words, or divide by a sign instead of multiplying with it."""
     kind, _, pair = operator.partition("_")
     if kind == "ReplaceComparisonOperator" and node.type == "comparison":
-        return set(pair.split("_")) != {"Eq", "NotEq"} and any(child.type == "string" for child in node.children)
+        words = any(child.type in {"string", "fstring"} or child.get_code().strip() in WORDS for child in node.children)
+        return words and set(pair.split("_")) != {"Eq", "NotEq"}
     if operator == "ReplaceBinaryOperator_Mul_Div" and node.type == "operator":
         following = node.get_next_sibling()
         return following is not None and following.get_last_leaf().value == "sign"
     return False
 
 
-def _applied(tree: Node, node: Node, operator: Any, index: int) -> str:
-    """The module's text after one mutation; the tree is as it was afterwards."""
+def _nodes(tree: Node) -> Iterator[tuple[Node, str, Node, str]]:
+    """Every node, with the statement of the module that it lies in, and the texts before and after that."""
+    codes = [top.get_code() for top in tree.children]
+    for place, top in enumerate(tree.children):
+        head, tail = "".join(codes[:place]), "".join(codes[place + 1 :])
+        for node in list(ast_nodes(top)):
+            yield node, head, top, tail
+
+
+def _applied(top: Node, node: Node, operator: Any, index: int) -> tuple[str, bool]:
+    """The text of a statement of the module after one mutation, and whether it compiles; the tree is afterwards as it was."""
     parent, value = node.parent, getattr(node, "value", None)
     children = list(node.children) if hasattr(node, "children") else None
     below = ast_nodes(node) if node.type == "except_clause" else children or ()
     leaves = [(child, child.value) for child in below if hasattr(child, "value")]
-    place = parent.children.index(node) if parent is not None else None
+    place = parent.children.index(node)
     mutated = operator.mutate(node, index)
-    if place is not None and mutated is not node:
-        parent.children[place] = mutated
-    text: str = tree.get_code()
-    if place is not None:
-        parent.children[place] = node
+    parent.children[place] = mutated
+    text = top.get_code() if top is not node else mutated.get_code()
+    inner = next((held for held in reversed(list(_ancestors(parent))) if held.type == "funcdef"), None)
+    compiles = _compiles(
+        text if inner is None else textwrap.dedent(" " * inner.start_pos[1] + inner.get_code(include_prefix=False))
+    )
+    parent.children[place] = node
     if children is not None:
         node.children = children
     if value is not None:
         node.value = value
     for leaf, was in leaves:
         leaf.value = was
-    return text
+    return text, compiles
 
 
 def _compiles(text: str) -> bool:
-    try:
-        compile(text, "mutant", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError):
-        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            compile(text, "mutant", "exec", dont_inherit=True)
+        except (SyntaxError, ValueError):
+            return False
     return True
 
 
@@ -191,10 +217,31 @@ def _passed_over(node: Node) -> bool:
             return True
         if held.type == "funcdef" and below is held.annotation and below is not None:
             return True
+        if _only_told(held) or (_is_guard(held) and below is not held.children[-1]):
+            return True
         if held.type == "classdef" and "Protocol" in held.get_code().partition(":")[0]:
             return True
         below = held
     return False
+
+
+def _only_told(node: Node) -> bool:
+    """Whether a node is an argument or a statement whose value no rule reads."""
+    if node.type == "argument" and len(node.children) > 1 and getattr(node.children[1], "value", "") == "=":
+        if node.children[0].value == "context":
+            return True
+        call = next(held for held in _ancestors(node) if held.type in {"atom_expr", "power"})
+        return call.children[0].type == "name" and call.children[0].value in TELLING
+    return node.type == "expr_stmt" and node.get_first_leaf().value == "facts"
+
+
+def _is_guard(node: Node) -> bool:
+    """Whether a node is an `if` that only raises `AssertionError`."""
+    return (
+        node.type == "if_stmt"
+        and node.children[-1].get_code().split()[:1] == ["raise"]
+        and ("AssertionError" in node.children[-1].get_code() and len(node.children[-1].get_code().strip().splitlines()) == 1)
+    )
 
 
 def _function(node: Node) -> tuple[str, bool]:

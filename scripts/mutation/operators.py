@@ -125,7 +125,7 @@ class DropArgument(OneSpan):
 
     def applies(self, node: Node) -> bool:
         """A named argument."""
-        return node.type == "argument" and len(node.children) == len("a=b") and node.children[1].value == "="
+        return node.type == "argument" and len(node.children) == len("a=b") and getattr(node.children[1], "value", "") == "="
 
     def mutate(self, node: Node, index: int) -> Node:
         """Nothing in its place, which unpacking an empty mapping is."""

@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 import types
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -312,8 +313,15 @@ def without_shrinking() -> None:
 def exchange(mutant: Mutant, room: Room) -> None:
     """Give the function that is mutated its new code, wherever it is known."""
     module = importlib.import_module(room.module)
-    code = _code_of(compile(mutant.text, str(ROOT / room.path), "exec", dont_inherit=True), mutant.function)
+    code = _code_of(compiled(mutant.text, str(ROOT / room.path)), mutant.function)
     function_of(module, mutant.function).__code__ = code
+
+
+def compiled(text: str, path: str) -> types.CodeType:
+    """A module's code; that a mutant is strange code needs no warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return compile(text, path, "exec", dont_inherit=True)
 
 
 def function_of(module: types.ModuleType, name: str) -> types.FunctionType:
@@ -396,4 +404,4 @@ class _Text(importlib.machinery.SourceFileLoader):
     def get_code(self, fullname: str) -> types.CodeType:
         """Compiled, never from a cache."""
         del fullname
-        return compile(self._text, self.path, "exec", dont_inherit=True)
+        return compiled(self._text, self.path)

@@ -399,7 +399,7 @@ def _freed(account: PaperAccount, side: Side) -> PaperAccount:
     """After a close: no order may close more than is left, and with nothing left nothing on that side rests."""
     left = account.lots(side)
     mine = [order for order in account.orders if order.intent.side is side]
-    if left == 0:
+    if not left:
         return without(account, mine)
     for order in mine:
         if not order.intent.opens and order.remaining_lots > left:

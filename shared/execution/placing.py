@@ -63,12 +63,9 @@ def placed(
     account, order = with_order(account, intent, now_ms)
     if book is None or not (intent.kind is OrderKind.MARKET or _crosses(intent, book)):
         return account, Accepted(order=order)
-    first = account.next_fill_sequence
     account = _crossed(changed(account, last_price=int(book.mid)), order, book, now_ms)
     done = next((held for held in account.ended if held.order_id == order.order_id), order)
-    return account, Accepted(
-        order=done, fills=tuple(fill for fill in account.fills if fill.sequence >= first and fill.order_id == order.order_id)
-    )
+    return account, Accepted(order=done, fills=tuple(fill for fill in account.fills if fill.order_id == order.order_id))
 
 
 def canceled(account: PaperAccount, order: Order, *, now_ms: int) -> tuple[PaperAccount, Outcome]:
@@ -109,8 +106,10 @@ def _last_book(account: PaperAccount, now_ms: int) -> Book | None:
 
 
 def _crosses(intent: OrderIntent, book: Book) -> bool:
-    if intent.kind is not OrderKind.LIMIT or intent.price is None:
+    if intent.kind is not OrderKind.LIMIT:
         return False
+    if intent.price is None:
+        raise AssertionError("a limit has a price: placing checks it")
     return intent.price >= book.ask if intent.buys else intent.price <= book.bid
 
 
@@ -172,8 +171,8 @@ def _no(code: str, **context: str) -> Rejected:
 
 def _malformed(account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules) -> Rejected | None:
     del book, now_ms, rules
-    wanted = {OrderKind.LIMIT: intent.price, OrderKind.STOP: intent.trigger_price, OrderKind.MARKET: 1}[intent.kind]
-    if wanted is None or wanted <= 0:
+    wanted = intent.trigger_price if intent.kind is OrderKind.STOP else intent.price
+    if intent.kind is not OrderKind.MARKET and (wanted is None or wanted <= 0):
         return _no("30012", why=f"a {intent.kind} order needs a positive price")
     if intent.kind is OrderKind.STOP and intent.opens:
         return _no("40200", why="a stop only closes")
@@ -221,9 +220,8 @@ def _unaffordable(
     if not intent.opens:
         return None
     mark = book.mid if book is not None else account.last_price
-    price = intent.price
-    if book is not None and (intent.kind is OrderKind.MARKET or _crosses(intent, book)):
-        price = _at_once(account, intent, book).price  # what it costs, not what its limit or the touch says
+    # What it costs, not what its limit or the touch says; one that rests costs its limit.
+    price = intent.price if book is None else _at_once(account, intent, book).price
     if price is None:
         return None
     needed = notional_jpy(price, intent.lots)
@@ -258,7 +256,7 @@ def _exceeds(account: PaperAccount, intent: OrderIntent, book: Book | None, now_
     elif intent.kind is OrderKind.STOP:
         locked = 0
     else:
-        locked = limits if intent.kind is OrderKind.LIMIT and intent.post_only else max(stops, limits)
+        locked = limits if intent.post_only else max(stops, limits)
     held = account.lots(intent.side)
     if intent.lots + locked > held:
         code = "60001" if account.kind == "spot" else "50062"

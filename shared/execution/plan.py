@@ -180,7 +180,7 @@ def watched_target(
     book: Book | None,
     tick: str,
     settings: Settings,
-    now_ms: int = 0,
+    now_ms: int,
     rules: PairRules | None = None,
 ) -> tuple[Step, ...]:
     """Take the profit of a position whose target cannot rest (spot: the stop locks the coins; margin: it was refused).

@@ -64,10 +64,10 @@ def settled(
 
 def next_due(account: PaperAccount, minutes: Candles, row: int, stop: int) -> int:
     """The first row from `row` at which a resting order can trade or end; `stop` where there is none."""
-    falls_to, rises_to, end = -1.0, np.inf, stop
+    falls_to, rises_to, end = -np.inf, np.inf, stop
     for order in account.orders:
         intent = order.intent
-        if intent.kind is OrderKind.STOP and intent.trigger_price is not None:
+        if intent.trigger_price is not None:
             if intent.buys:
                 rises_to = min(rises_to, float(intent.trigger_price))
             else:
@@ -145,7 +145,7 @@ def _taken(account: PaperAccount, rest: tuple[PathPoint, ...], budget: int) -> t
         intent = order.intent
         if intent.opens or intent.kind is not OrderKind.LIMIT or not trades_through(intent, point.price):
             continue
-        lots = min(_now(account, order).remaining_lots, account.lots(intent.side), budget)
+        lots = min(order.remaining_lots, account.lots(intent.side), budget)
         if not lots or not lives(order, point.at) or _stop_wins(account, order, rest):
             continue
         account = executed(account, _now(account, order), point, lots)
@@ -163,5 +163,5 @@ def _stop_wins(account: PaperAccount, order: Order, rest: tuple[PathPoint, ...])
 
 
 def _now(account: PaperAccount, order: Order) -> Order:
-    """The order as it is after the fills of this point; one that has ended meanwhile has nothing left."""
-    return next((held for held in account.orders if held.order_id == order.order_id), changed(order, remaining_lots=0))
+    """The order as it is after the fills of this point: it rests as long as anything is held on its side."""
+    return next(held for held in account.orders if held.order_id == order.order_id)

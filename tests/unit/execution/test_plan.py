@@ -262,7 +262,7 @@ def test_an_exit_cancels_the_live_closes_and_the_entry_first(world):
 
 def watch(world, held, bid, *, plan):
     book = Book(as_of=NOW, bid=bid, ask=bid + 2)
-    return planning.watched_target(held, plan=plan, book=book, tick="T", settings=world.settings())
+    return planning.watched_target(held, plan=plan, book=book, tick="T", now_ms=NOW, settings=world.settings())
 
 
 def test_a_target_that_cannot_rest_is_watched_and_taken_at_the_touch(world):
@@ -281,7 +281,7 @@ def test_a_target_that_rests_is_left_to_the_exchange(world):
     held = holdings(order(1, world.stop(950_000)), order(2, world.target(1_100_000)), positions=[position()])
     assert watch(world, held, 1_200_000, plan=position_plan()) == ()
     assert watch(world, held, 1_200_000, plan=None) == ()
-    bare = planning.watched_target(held, plan=position_plan(), book=None, tick="T", settings=world.settings())
+    bare = planning.watched_target(held, plan=position_plan(), book=None, tick="T", now_ms=NOW, settings=world.settings())
     assert bare == ()
 
 

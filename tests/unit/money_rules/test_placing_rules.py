@@ -151,6 +151,26 @@ def test_a_market_order_with_a_price_beside_it_is_no_limit(made, ask):
     assert ask(holding(made), intent)[1].fills == ()
 
 
+def test_a_stop_that_is_born_beyond_the_market_fires_at_once_and_takes_what_it_was_born_for(made, ask):
+    costs = {"spread_rate": 0.0, "slippage_rate": 0.01, "volume_share": 1.0, "keep_trades": 10}
+    account = holding(
+        made, lots=40, orders=[made.stop(900, 40, id="far"), made.stop(900, 40, side=SHORT, id="other")], costs=costs
+    )
+    account = replace(account, positions=(*account.positions, made.position(made.part(1000, 40), side=SHORT)))
+    after, answer = ask(account, made.entry(1020, post_only=False, stop_price=1100))
+    assert [fill.purpose for fill in answer.fills] == [Purpose.ENTRY]
+    stopped = after.fills[-1]
+    assert (len(after.fills), stopped.purpose, stopped.side, stopped.lots) == (2, Purpose.STOP, LONG, 100)
+    assert (stopped.price, stopped.maker, stopped.at, stopped.slippage_jpy) == (989, False, T0, Decimal("0.1100"))
+    assert (after.lots(LONG), after.lots(SHORT)) == (40, 40)
+
+
+def test_an_answer_tells_the_order_itself_whatever_has_ended_besides(made, ask):
+    later = made.order(99, made.entry(5, id="later"), left=0)
+    answer = ask(replace(made.account(), ended=(later,)), made.entry(1001, post_only=False))[1]
+    assert (answer.order.order_id, answer.order.remaining_lots) == (1, 0)
+
+
 # cancelling, and putting off
 
 

@@ -461,13 +461,9 @@ def test_a_target_is_watched_only_where_it_does_not_rest_and_is_this_positions(m
     assert planning.watched_target(held(), plan=plan, **{**more, "book": None}) == ()
 
 
-def test_an_order_that_ended_by_now_is_not_live_when_no_time_is_told(made, held):
-    """Without a time nothing has ended."""
-    plan, resting = made.plan(target_price=1_200_000), made.order(1, made.target(1_200_000, expires_at=1))
-    steps = planning.watched_target(
-        held(resting), plan=plan, book=made.book(1_300_000, 1_300_001), tick="T", settings=made.settings()
-    )
-    assert steps == ()
+def test_a_target_of_the_other_side_is_not_taken_where_the_price_would_have_it(made, held):
+    more = {"tick": "T", "settings": made.settings(), "book": made.book(1_100_000, 1_100_001), "now_ms": T0}
+    assert planning.watched_target(held(side=SHORT), plan=made.plan(target_price=1_200_000), **more) == ()
 
 
 # protection and reductions under the target policy
@@ -616,3 +612,43 @@ def test_what_is_left_is_what_was_entered_last(made, held, reduce, left, cost):
     steps = reduce(held(parts=parts, mark=None), 100 - left, book=None)
     rate = Decimal(repr(made.settings().risk.exposure.stop_rate))
     assert steps[0].intent.trigger_price == int(Decimal(cost) / left * (1 - rate))
+
+
+def test_what_is_left_keeps_its_order(made):
+    parts = [made.part(1_000_000 + number, 10) for number in range(4)]
+    left = planning._last_in(made.position(*parts), 35)
+    assert [(part.price, part.lots) for part in left.entries] == [
+        (1_000_000, 5),
+        (1_000_001, 10),
+        (1_000_002, 10),
+        (1_000_003, 10),
+    ]
+
+
+def test_an_entry_of_this_tick_does_not_stand_for_the_target(made, held, protect):
+    orders = made.order(1, made.stop(900_000)), made.order(2, made.entry(900_000, id="T.entry.1"))
+    steps = protect(held(*orders), plan=made.plan(stop_price=900_000, target_price=1_200_000))
+    assert steps == (Place(intent=target(100, 1_200_000)),)
+
+
+@pytest.mark.parametrize(("mark", "placed"), [("1199999.5", 1), ("1200000", 0), ("1200000.5", 0)])
+def test_half_a_yen_before_the_target_it_still_rests(made, held, protect, mark, placed):
+    holdings = replace(held(made.order(1, made.stop(900_000))), mark_price=Decimal(mark))
+    assert len(protect(holdings, plan=made.plan(stop_price=900_000, target_price=1_200_000))) == placed
+
+
+def test_only_stops_are_surplus(made, held, protect):
+    orders = (*stops_of(made, 100, 100), made.order(3, made.target(1_200_000)))
+    steps = protect(held(*orders), plan=made.plan(stop_price=900_000, target_price=1_200_000))
+    assert steps == (Cancel(order=orders[1], reason=Reason.ORPHAN_CANCELED),)
+
+
+@pytest.mark.parametrize(("covered", "missing"), [(98, 2), (99, 1), (100, 0), (101, 0)])
+def test_under_the_target_policy_too_a_stop_is_never_a_lot_too_small(made, held, protect, covered, missing):
+    steps = protect(held(*stops_of(made, covered)), policy="target")
+    assert [step.intent.lots for step in steps] == [missing] * bool(missing)
+
+
+def test_two_stops_on_spot_are_not_merged_and_without_a_price_those_on_margin_are(made, held, protect):
+    assert protect(held(*stops_of(made, 60, 40)), account="spot", policy="target") == ()
+    assert len(protect(held(*stops_of(made, 60, 40), mark=None), policy="target")) == 3

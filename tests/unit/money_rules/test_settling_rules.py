@@ -143,7 +143,8 @@ def test_of_several_orders_the_nearest_counts(made, make, side):
 
 
 def test_without_orders_nothing_is_due(made):
-    assert next_due(made.account(), flat(1, 5), 2, 5) == 5
+    for price in (0, 1, 1000):
+        assert next_due(made.account(), flat(price, 5), 2, 5) == 5
 
 
 @pytest.mark.parametrize(
@@ -168,6 +169,7 @@ def test_a_row_is_found_however_far_away_it_is(made, hit):
     account = resting(made, made.entry(900))
     assert next_due(account, path, 0, 400) == hit
     assert next_due(account, path, 0, hit) == hit
+    assert next_due(account, path, 0, max(0, hit - 1)) == max(0, hit - 1)
     assert next_due(account, path, min(hit + 1, 399), 400) == 400 if hit < 399 else True
 
 
@@ -287,3 +289,37 @@ def test_an_order_fills_up_to_and_with_its_end(made, ends_after, fills):
     account = resting(made, made.entry(900, expires_at=T0 + ends_after))
     low_first = minutes((1000, 1300, 899, 1000))
     assert len(settled(account, low_first, T0 + MINUTE).fills) == fills
+
+
+def test_two_entries_at_one_point_bring_two_stops_and_both_are_live_at_it(made):
+    account = resting(made, made.entry(900, stop_price=880, id="one"), made.entry(900, stop_price=890, id="two"))
+    after = settled(account, minutes((1000, 1000, 870, 1000)), T0 + MINUTE)
+    assert [fill.purpose for fill in after.fills] == [Purpose.ENTRY] * 2 + [Purpose.STOP] * 2
+    assert {fill.at for fill in after.fills} == {T0 + 40_000}
+
+
+def test_stops_that_are_born_beyond_their_entries_trade_no_better_than_these(made):
+    account = resting(made, made.entry(900, stop_price=960, id="one"), made.entry(910, stop_price=970, id="two"))
+    after = settled(account, minutes((1000, 1000, 870, 1000)), T0 + MINUTE)
+    assert [(fill.purpose, fill.price) for fill in after.fills[2:]] == [(Purpose.STOP, 899), (Purpose.STOP, 909)]
+    short = resting(made, made.entry(1100, side=SHORT, stop_price=1040, id="one"))
+    after = settled(short, minutes((1000, 1130, 1000, 1000)), T0 + MINUTE)
+    assert [fill.price for fill in after.fills] == [1100, 1101]
+
+
+def test_a_stop_or_a_target_that_cannot_trade_yet_does_not_keep_the_next_from_it(made):
+    account = holding(made, lots=100)
+    account, _ = with_order(account, made.stop(900, 100, id="late"), T0 + 50_000)
+    account, _ = with_order(account, made.stop(900, 60, id="live"), T0 - 1)
+    assert [fill.lots for fill in settled(account, minutes((800, 1000, 800, 1000)), T0 + MINUTE).fills] == [60]
+    account = holding(made, lots=100)
+    account, _ = with_order(account, made.target(1100, 100, id="late"), T0 + 50_000)
+    account, _ = with_order(account, made.target(1100, 60, id="live"), T0 - 1)
+    assert [fill.lots for fill in settled(account, minutes((1000, 1101, 1000, 1000)), T0 + MINUTE).fills] == [60]
+
+
+def test_each_order_is_filled_as_it_is_in_whatever_order_they_stand(made):
+    account = holding(made, made.target(1100, 30, id="one"), made.target(1100, 50, id="two"))
+    account = replace(account, orders=account.orders[::-1])
+    after = settled(account, minutes((1000, 1101, 1000, 1000)), T0 + MINUTE)
+    assert [(fill.order_id, fill.lots) for fill in after.fills] == [(2, 50), (1, 30)]

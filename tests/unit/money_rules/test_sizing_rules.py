@@ -278,3 +278,24 @@ def test_each_stage_needs_more_by_what_its_share_is_less(settings):
     told = replace(settings(stop_atr=1.0, risk_per_trade=0.001), stages={"paper": 1.0, "third": 0.3, "live": 1.5})
     found = sizing.smallest_capital(price=1_000_000, atr_jpy=10_000.0, rules=FREE, settings=told)
     assert found == {"paper": 1000, "third": 3334, "live": 667}
+
+
+@pytest.mark.parametrize(("free", "lots"), [("0.5", 5), ("0.05", 0), ("-1", 0)])
+def test_less_than_a_yen_buys_less_than_a_yens_worth(made, size, free, lots):
+    cheap = Prices(entry=1_000, stop=990, target=1_010)
+    assert size(where=cheap, owner=made.owner(available_jpy=Decimal(free))).limits["available"] == lots
+
+
+def test_the_smallest_capital_is_that_of_a_long(settings):
+    rules = replace(FREE, short_interest_rate_day=Decimal("0.5"))
+    found = sizing.smallest_capital(price=1_000_000, atr_jpy=10_000.0, rules=rules, settings=settings(stop_atr=1.0))
+    assert found["paper"] == 100
+
+
+def test_a_risk_or_a_share_that_is_not_positive_has_no_smallest_capital(settings):
+    told = settings(stop_atr=1.0)
+    for risk in (0.0, -0.5):
+        less = replace(told, risk=replace(told.risk, risk_per_trade=risk))
+        assert sizing.smallest_capital(price=1_000_000, atr_jpy=10_000.0, rules=FREE, settings=less) == {}
+    less = replace(told, stages={"paper": -0.5, "live": 0.0})
+    assert sizing.smallest_capital(price=1_000_000, atr_jpy=10_000.0, rules=FREE, settings=less) == {}
