@@ -105,6 +105,8 @@ def _several(value: Any, kind: Any, bounds: msgspec.Meta) -> list[Any]:
         if len(value) > LONGEST_LIST_TEXT:
             raise refusal
         value = value.strip(_SPACES).removeprefix("[").removesuffix("]").split(",")
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        value = [value]
     if not isinstance(value, list | tuple) or not (bounds.min_length or 0) <= len(value) <= (bounds.max_length or 0):
         raise refusal
     return [settled(item, kind) for item in value]
