@@ -57,7 +57,7 @@ class Result:
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Only the quick unit tests; under half a minute.")
+@click.option("--quick", is_flag=True, help="Only the unit tests, without the slowest.")
 @json_option
 @click.pass_context
 def command(context: click.Context, *, quick: bool, as_json: bool) -> None:

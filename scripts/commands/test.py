@@ -64,6 +64,8 @@ def run_tests(words: Sequence[str], *, to_stderr: bool = False) -> int:
     """
     benchmarks = any(str(ROOT / "tests" / "bench") in word for word in words)
     workers = 0 if benchmarks else min(WORKERS, os.cpu_count() or 1)
+    if "--full" in words and "--cov" not in words:
+        words = ["-rP", *words]  # numbers that a passed test prints are what such a run is for
     command_line = [sys.executable, "-m", "pytest", "-p", "tests.plugins.closing", f"--numprocesses={workers}"]
     ran = subprocess.run(
         [*command_line, "--dist=worksteal", *words],

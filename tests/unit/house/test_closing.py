@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scripts.commands.check import QUICK, SLOWER
-from scripts.commands.test import neutral, pytest_arguments
+from scripts.commands.test import neutral, pytest_arguments, run_tests
 from shared.errors import UserError
 from tests.plugins.closing import PURE, kind_of, read_coverage, skipped_line, table
 
@@ -59,6 +59,15 @@ def test_a_run_of_everything_is_measured_and_a_run_of_a_part_is_not() -> None:
     assert any(word.startswith("--floor=") for word in everything)
     assert pytest_arguments(("tests/unit",), "stop", full=False) == [str(ROOT / "tests/unit"), "-k", "stop"]
     assert not [word for word in QUICK if "cov" in word]
+
+
+def test_a_full_run_of_a_part_shows_what_passed_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "test_measured.py").write_text("def test_x():\n    print('a tick takes 33 ms')\n")
+    (tmp_path / "conftest.py").write_text(
+        "def pytest_addoption(parser):\n    parser.addoption('--full', action='store_true')\n"
+    )
+    assert run_tests([str(tmp_path / "test_measured.py"), "--full"]) == 0
+    assert "a tick takes 33 ms" in capfd.readouterr().out
 
 
 def test_paths_are_found_from_the_root_and_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
