@@ -30,6 +30,40 @@ class SystemClock:
             time.sleep(remaining / 1000)
 
 
+class BoundedClock:
+    """A clock that is compared with the exchange's, and never says a later time than that where it is known to be ahead.
+
+    `off_ms`: ours minus the exchange's, where they differ by more than is allowed; 0 where ours is right or nobody knows. A
+    clock that is behind stays behind: what is stored may be older than it should be, but never lies in the future.
+    """
+
+    def __init__(self, inner: Clock, *, allowed_ms: float) -> None:
+        """Believe `inner` until `compare` knows better."""
+        self._inner, self._allowed_ms = inner, allowed_ms
+        self.off_ms = 0
+
+    def compare(self, skew_ms: float | None) -> None:
+        """Take a measured difference into account; None says nothing."""
+        if skew_ms is not None:
+            self.off_ms = int(skew_ms) if abs(skew_ms) > self._allowed_ms else 0
+
+    def own_ms(self) -> int:
+        """What the machine says."""
+        return self._inner.now_ms()
+
+    def exchange_ms(self) -> int:
+        """What the exchange's clock says, as far as is known."""
+        return self._inner.now_ms() - self.off_ms
+
+    def now_ms(self) -> int:
+        """The earlier of the two."""
+        return self._inner.now_ms() - max(0, self.off_ms)
+
+    def sleep_until(self, at_ms: int) -> None:
+        """Sleep until `now_ms` says `at_ms`."""
+        self._inner.sleep_until(at_ms + max(0, self.off_ms))
+
+
 class FixedClock:
     """A clock that stands until it is told to move: `sleep_until` moves it. For replays and tests."""
 

@@ -12,7 +12,7 @@ from shared import features, filing, pipeline
 from shared.alerts import Known
 from shared.alerts.ports import AlertSink
 from shared.champion import Champion, Champions, permission
-from shared.clock import Clock
+from shared.clock import BoundedClock, Clock
 from shared.desk import Desk
 from shared.errors import BadData, BotError, LeaseLost
 from shared.execution.plan import Step
@@ -22,9 +22,10 @@ from shared.market.ports import MarketFeed
 from shared.reasons import Reason
 from shared.request import TickRequest
 from shared.settings import Settings
-from shared.state import State, capital_changed
+from shared.state import State, capital_changed, impossible
 from shared.stores.ports import Document, DocumentStore
 from shared.stores.state import BotDocuments, Lease
+from shared.tick_times import latest_believed, latest_start_ms, lease_end, longest_hold_ms
 from shared.turn import Turn, newest, some, told, unread
 from shared.types import (
     Book,
@@ -61,28 +62,29 @@ def run_tick(ports: Ports, settings: Settings, request: TickRequest) -> TickRepo
 
 
 class _OnThePorts:
-    """The hands of a tick: the clock, the exchange, and the desk that writes each intent down before it is sent."""
+    """The hands of a tick: its clock, the exchange, and the desk that writes each intent down before it is sent."""
 
-    def __init__(self, ports: Ports, desk: Desk) -> None:
-        self._ports, self._desk = ports, desk
+    def __init__(self, clock: Clock, exchange: Exchange) -> None:
+        self._clock, self._exchange = clock, exchange
+        self.desk: Desk | None = None
         self.counted: Counted | None = None
 
     def now_ms(self) -> int:
-        return self._ports.clock.now_ms()
+        return self._clock.now_ms()
 
     def sleep_until(self, at_ms: int) -> None:
-        self._ports.clock.sleep_until(at_ms)
+        self._clock.sleep_until(at_ms)
 
     def reconcile(self, now_ms: int) -> Holdings:
-        return self._ports.exchange.reconcile(now_ms, counted=self.counted)
+        return self._exchange.reconcile(now_ms, counted=self.counted, fence=some(self.desk).fence)
 
     def holdings(self, now_ms: int) -> Holdings:
-        return self._ports.exchange.holdings(now_ms)
+        return self._exchange.holdings(now_ms)
 
     def carry_out(
         self, steps: Sequence[Step], *, book: Book | None, rules: PairRules | None, plan: PositionPlan | None
     ) -> str | None:
-        return self._desk.carry_out(steps, book=book, rules=rules, plan=plan)
+        return some(self.desk).carry_out(steps, book=book, rules=rules, plan=plan)
 
 
 class _Tick:
@@ -91,15 +93,9 @@ class _Tick:
     def __init__(self, ports: Ports, settings: Settings, request: TickRequest) -> None:
         self.ports, self.settings, self.request = ports, settings, request
         self.bot = BotDocuments(ports.documents, settings.id)
-        self.desk = Desk(
-            exchange=ports.exchange,
-            bot=self.bot,
-            clock=ports.clock,
-            settings=settings,
-            received_at=request.received_at,
-        )
+        self.clock = BoundedClock(ports.clock, allowed_ms=settings.market.max_clock_skew_ms)
+        self.hands = _OnThePorts(self.clock, ports.exchange)
         self.before = State(mode=settings.mode, stage=settings.stage)
-        self.hands = _OnThePorts(ports, self.desk)
         self.turn = Turn(state=self.before, hands=self.hands, settings=settings, prefix=self._prefix)
         self.started = time.monotonic()
         self.counted = (ports.documents.reads, ports.documents.writes, ports.feed.requests)
@@ -109,20 +105,26 @@ class _Tick:
         self.trusted = False
         self.readable = True
         self.unsaved: list[PositionPlan] = []
+        self.impossible: tuple[Issue, ...] = ()
         self.said: Mapping[str, Mapping[str, Any]] = {}
         self.status, self.reason, self.detail = TickStatus.DONE, Reason.OK, ""
 
     def run(self) -> TickReport:
-        lease_ms = int(self.settings.tick.lease_seconds * 1000)
-        now = self.ports.clock.now_ms()
-        claim = self.bot.claim(self.request.tick, now_ms=now, lease_ms=lease_ms)
+        with self._timed("clock"):
+            self._compare_clocks()
+        now = self.clock.now_ms()
+        self._believe_the_request(now)
+        lease_ms = lease_end(self.request.scheduled_at, now, self.settings) - now
+        longest_ms = longest_hold_ms(self.settings)
+        claim = self.bot.claim(self.request.tick, now_ms=now, lease_ms=lease_ms, longest_ms=longest_ms)
         if claim.report is not None:
             return self._duplicate(claim.report)
         if claim.document is None:
             return self._busy("this tick is being worked on")
         lease: Lease | None = None
         try:
-            lease = self.bot.take_lease(now_ms=now, lease_ms=lease_ms)
+            seen_at = self.clock.exchange_ms()
+            lease = self.bot.take_lease(now_ms=now, lease_ms=lease_ms, longest_ms=longest_ms, seen_at=seen_at)
             if lease is not None:
                 return self._work(lease, claim.document)
         except LeaseLost as error:
@@ -137,19 +139,36 @@ class _Tick:
         self.bot.give_up_claim(claim.document)
         return self._busy("another tick holds the account")
 
+    def _compare_clocks(self) -> None:
+        """Before any time is written down: the machine's clock against the exchange's. Where nobody answers it is believed."""
+        with suppress(Exception):
+            deadline = self.started + self.settings.exchange.timeout_seconds
+            self.clock.compare(self.ports.feed.clock_skew_ms(deadline=deadline))
+
+    def _believe_the_request(self, now_ms: int) -> None:
+        asked, latest_ms = self.request, latest_believed(now_ms, self.settings)
+        self.request = asked.believed(now_ms, latest_ms=latest_ms)
+        if asked.scheduled_at > latest_ms and not self.clock.off_ms:
+            self.impossible = (impossible("scheduled_at", asked.scheduled_at),)
+
     def _work(self, lease: Lease, claim: Document) -> TickReport:
+        self.hands.desk = Desk(
+            exchange=self.ports.exchange,
+            bot=self.bot,
+            clock=self.clock,
+            settings=self.settings,
+            lease=lease,
+            opens_until=self.request.scheduled_at + int(self.settings.tick.no_new_order_after_seconds * 1000),
+        )
         with self._timed("load"):
             self._load(lease)
         with self._timed("reconcile"):
             self._reconcile()
         with self._timed("protect"):
             self._protect()
-        if self.request.scheduled_at < self.before.last_scheduled_at:
-            newest = self.before.last_scheduled_at
-            self._ended(TickStatus.LATE, Reason.TICK_LATE, f"a tick scheduled at {newest} has finished before this one")
-        elif self.trusted:
+        if not self._only_protects() and self.trusted:
             self._guarded("fetch", self._fetch)
-            if self.market is not None:
+            if self.market is not None and not self._clock_is_off():
                 self._guarded("signal", self._read_signal)
                 self._guarded("decide", self._decide)
             if self.turn.decision is not None:
@@ -157,12 +176,37 @@ class _Tick:
             if self.turn.ordered:
                 self._guarded("cover", lambda: self.turn.cover(some(self.market)))
             self._tell_unread()
+        elif self.turn.bare():
+            self._guarded("fetch", self._fetch)
         with self._timed("save"):
             report, waiting = self._save(lease, claim)
         seconds_left = self.settings.tick.answer_by_seconds - (time.monotonic() - self.started)
-        now = self.ports.clock.now_ms()
+        now = self.clock.now_ms()
         filing.deliver(waiting, bot=self.bot, sink=self.ports.sink, now_ms=now, seconds_left=seconds_left)
         return report
+
+    def _only_protects(self) -> bool:
+        """Whether this tick must decide nothing: its clock is wrong, a newer one has finished, or no time is left for it."""
+        newest, scheduled_at = self.before.last_scheduled_at, self.request.scheduled_at
+        late_ms = self.request.received_at - scheduled_at
+        if self._clock_is_off():
+            return True
+        if scheduled_at < newest:
+            self._ended(TickStatus.LATE, Reason.TICK_LATE, f"a tick scheduled at {newest} has finished before this one")
+        elif late_ms > latest_start_ms(self.settings):
+            found = f"it was taken up {late_ms / 1000:.0f} s after its schedule time, too late for its work"
+            self._ended(TickStatus.LATE, Reason.TICK_LATE, found)
+        return self.status is TickStatus.LATE
+
+    def _clock_is_off(self) -> bool:
+        """Whether the machine's clock is known to be wrong: then nothing is decided, for all of it rests on time."""
+        off_ms = self.clock.off_ms
+        if off_ms:
+            found = (
+                f"this machine's clock is {abs(off_ms) / 1000:.0f} s {'ahead of' if off_ms > 0 else 'behind'} the exchange's"
+            )
+            self._ended(TickStatus.DEGRADED, Reason.CLOCK_SKEW, f"{found}; what is held is protected, nothing is decided")
+        return bool(off_ms)
 
     def _guarded(self, step: str, work: Callable[[], None]) -> None:
         """After *protect* a failure means "no entries, degraded", never "no protection": whatever breaks, the tick goes on."""
@@ -183,22 +227,33 @@ class _Tick:
         self.open_intents = self.bot.open_intents()
         self.intents, self.damaged_intents = sorted_out((intent.path, intent.data) for intent in self.open_intents)
         try:
-            self.before = self.turn.state = State.stored(lease.state, self.settings)
+            self.before = self.turn.state = self._believed(State.stored(lease.state, self.settings))
             self.hands.counted = self.before.counted
         except BadData as error:
             self.readable = False
             self.before = self.turn.state = State.salvaged(lease.state, self.settings)
             self._ended(TickStatus.DEGRADED, Reason.STATE_DAMAGED, str(error))
 
+    def _believed(self, stored: State) -> State:
+        """The stored state without the times that lie in the future. A clock that is wrong cannot judge them."""
+        if self.clock.off_ms:
+            return stored
+        now = self.clock.now_ms()
+        believed, strange = stored.believed(now, latest_ms=latest_believed(now, self.settings), settings=self.settings)
+        self.impossible = (*self.impossible, *strange)
+        return believed
+
     def _reconcile(self) -> None:
         """Only an account and a state that were read and booked whole are `trusted`: on anything less nothing is decided."""
         try:
             self._recover_plans()
-            self.turn.holdings = self.hands.reconcile(self.ports.clock.now_ms())
+            self.turn.holdings = self.hands.reconcile(self.clock.now_ms())
             self.turn.lifts = self.control.lifts_drawdown
             self.turn.book(self.turn.holdings)
             self.turn.state = self.turn.state.after_unsaved(self.unsaved)
             self.trusted = self.readable
+        except LeaseLost:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the account, what is held is still protected
             self._ended(TickStatus.DEGRADED, Reason.STEP_FAILED, f"reconcile: {_sentence(error)}")
         for issue in self._own_issues():
@@ -214,7 +269,9 @@ class _Tick:
     def _protect(self) -> None:
         """What is held gets its stop, orphans go. Needs neither the path nor candles nor model, and cannot stop the tick."""
         try:
-            self.turn.protect(self.turn.holdings or self.ports.exchange.holdings(self.ports.clock.now_ms()), part="p")
+            self.turn.protect(self.turn.holdings or self.ports.exchange.holdings(self.clock.now_ms()), part="p")
+        except LeaseLost:
+            raise
         except Exception as error:  # noqa: BLE001 - the report of a tick that could not protect must still be saved
             self._ended(TickStatus.DEGRADED, Reason.EXIT_UNPROTECTED, f"protect: {_sentence(error)}")
 
@@ -223,12 +280,12 @@ class _Tick:
     def _fetch(self) -> None:
         """Wait until a candle that has just closed is final, bring the account up to the same instant, read the market."""
         self.turn.settle()
-        now = self.ports.clock.now_ms()
         self.market = self.ports.feed.fetch(
-            now,
+            self.clock.own_ms(),
             deadline=self.started + self.settings.tick.no_new_order_after_seconds,
-            may_enter=self.turn.due(now),
+            may_enter=self.turn.due(self.clock.now_ms()),
         )
+        self.clock.compare(self.market.clock_skew_ms)
         self.market = self.turn.look_at(replace(self.market, issues=(*self._own_issues(), *self.market.issues)))
 
     def _tell_unread(self) -> None:
@@ -285,7 +342,7 @@ class _Tick:
                     computed=computed,
                     side=side,
                     pointer=champion.pointer,
-                    now_ms=self.ports.clock.now_ms(),
+                    now_ms=self.clock.now_ms(),
                     settings=self.settings,
                 )
                 doubts, self.said = found.doubts, found.said
@@ -303,10 +360,8 @@ class _Tick:
     # orders
 
     def _order(self) -> None:
-        self.desk.blocked_by_unknown = any(
-            doc.path in self.intents and (doc.data.get("outcome") or {}).get("outcome") == "unknown"
-            for doc in self.open_intents
-        )
+        written = [self.intents[doc.path] for doc in self.open_intents if doc.path in self.intents]
+        some(self.hands.desk).blocked_by_unknown = any(intent.unsettled for intent in written)
         self.turn.order(some(self.market), scheduled_at=self.request.scheduled_at)
         if self.turn.gap_ms is not None:
             self.timings["gap"] = float(self.turn.gap_ms)
@@ -330,7 +385,8 @@ class _Tick:
             turn.state,
             last_tick=self.request.tick,
             last_scheduled_at=max(self.request.scheduled_at, self.before.last_scheduled_at),
-            last_finished_at=self.ports.clock.now_ms(),
+            last_finished_at=self.clock.now_ms(),
+            late_in_a_row=self.before.late_in_a_row + 1 if self.status is TickStatus.LATE else 0,
             last_fill_sequence=max([self.before.last_fill_sequence, *(fill.sequence for fill in fills)]),
             model=self.model or self.before.model,
             profile=settings.profile,
@@ -342,8 +398,9 @@ class _Tick:
         alerts = [filing.outbox(alert, settings) for alert in fresh]
         report = replace(report, alerts=tuple(write.path.removeprefix("alerts/") for write in alerts))
         sound = [intent for intent in self.open_intents if intent.path in self.intents]
-        intents = [*sound, *self.desk.intents] if self.trusted else []
-        settled = filing.settled_intents(intents, of_this_tick=self.desk.intents, counted_until=turn.state.candle.as_of)
+        of_this_tick = some(self.hands.desk).intents
+        intents = [*sound, *of_this_tick] if self.trusted else []
+        settled = filing.settled_intents(intents, of_this_tick=of_this_tick, counted_until=turn.state.candle.as_of)
         writes = [*settled, *filing.trades(report, documents), *alerts]
         if turn.state.candle.as_of != self.before.candle.as_of:
             writes += filing.day(report, documents, candle_at=turn.state.candle.as_of, said=self.said)
@@ -372,7 +429,7 @@ class _Tick:
                 status=status,
                 scheduled_at=self.request.scheduled_at,
                 received_at=self.request.received_at,
-                finished_at=self.ports.clock.now_ms(),
+                finished_at=self.clock.now_ms(),
                 mode=self.settings.mode,
                 stage=self.settings.stage,
                 settings_hash=self.settings.hash,
@@ -382,7 +439,7 @@ class _Tick:
                 decision=turn.decision,
                 signal=turn.state.signal if turn.decision is not None else None,
                 issues=self._issues(),
-                orders=tuple(self.desk.records),
+                orders=() if self.hands.desk is None else tuple(self.hands.desk.records),
                 plan=turn.state.plan,
                 model=self.model,
                 timings_ms={**self.timings, "total": _since(self.started)},
@@ -401,11 +458,19 @@ class _Tick:
     def _issues(self) -> tuple[Issue, ...]:
         """What is wrong; and where a person's word lets the model enter, every report says so, whatever the tick came to."""
         overruled = self.settings.risk.overrule_model
-        said = any(issue.reason is Reason.MODEL_OVERRULED for issue in self.turn.issues)
+        issues = (*self._time_issues(), *self.turn.issues)
+        said = any(issue.reason is Reason.MODEL_OVERRULED for issue in issues)
         if said or not overruled or overruled != (self.model or self.before.model):
-            return self.turn.issues
+            return issues
         found = f"risk.overrule_model lets {overruled} enter, whatever its gate said"
-        return (*self.turn.issues, Issue(reason=Reason.MODEL_OVERRULED, forbids_entry=False, context={"found": found}))
+        return (*issues, Issue(reason=Reason.MODEL_OVERRULED, forbids_entry=False, context={"found": found}))
+
+    def _time_issues(self) -> tuple[Issue, ...]:
+        """What is wrong with the time: that of this machine, and what was stored by another."""
+        off_ms = self.clock.off_ms
+        if not off_ms or any(issue.reason is Reason.CLOCK_SKEW for issue in self.turn.issues):
+            return self.impossible
+        return (Issue(reason=Reason.CLOCK_SKEW, forbids_entry=True, context={"ahead_ms": str(off_ms)}), *self.impossible)
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:
@@ -417,7 +482,7 @@ class _Tick:
 
 
 def _known(state: State) -> Known:
-    return Known(model=state.model, halted_at=state.halted_at)
+    return Known(model=state.model, halted_at=state.halted_at, late_in_a_row=state.late_in_a_row)
 
 
 def _since(began: float) -> float:

@@ -1,4 +1,9 @@
-"""The order desk of one tick: intent first, then the request, then its outcome; never the same request twice."""
+"""The order desk of one tick: intent first, then the request, then its outcome; never the same request twice.
+
+Nothing leaves without the fence. The intent is written in one batch with the condition that the account's lease is still ours;
+then clock, deadline and lease are looked at once more; then the request goes out under the fence, so that an exchange which can
+refuses what comes too late all the same: between the last look and the request a process may stand still for hours.
+"""
 
 import time
 from collections.abc import Sequence
@@ -7,12 +12,14 @@ from dataclasses import replace
 import msgspec
 
 from shared.clock import Clock
+from shared.errors import LeaseLost
 from shared.execution import plan as planning
-from shared.execution.ports import Exchange
+from shared.execution.ports import Exchange, Fence
 from shared.reasons import Reason
 from shared.settings import Settings
 from shared.stores.ports import Document
-from shared.stores.state import BotDocuments
+from shared.stores.state import BotDocuments, Lease
+from shared.tick_times import arrival_ms
 from shared.types import (
     Book,
     OrderIntent,
@@ -33,12 +40,14 @@ class Desk:
         bot: BotDocuments,
         clock: Clock,
         settings: Settings,
-        received_at: int,
+        lease: Lease,
+        opens_until: int,
     ) -> None:
-        """Work for one tick that was received at `received_at`."""
+        """Work under a lease. Nothing that opens leaves after `opens_until`."""
         self._exchange, self._bot, self._clock, self._settings = exchange, bot, clock, settings
-        self._received_at = received_at
-        self._started = time.monotonic()
+        self._lease, self._opens_until = lease, opens_until
+        self.fence = Fence(number=lease.fence, until=lease.expires_at, held=lease.document)
+        self._began_at, self._began = clock.now_ms(), time.monotonic()
         self.records: list[OrderRecord] = []
         self.intents: list[Document] = []
         self.blocked_by_unknown = False
@@ -81,14 +90,17 @@ class Desk:
         if refused is not None:
             self.records.append(OrderRecord(what="place", intent=intent, outcome="denied", reason=refused))
             return False
-        now = self._clock.now_ms()
         kept = replace(plan, entry_intent=intent.id) if plan is not None and intent.opens else None
-        written = self._bot.write_intent(
-            intent.id,
-            {"intent": msgspec.to_builtins(intent), "plan": msgspec.to_builtins(kept) if kept is not None else None, "at": now},
-        )
+        told = {"intent": msgspec.to_builtins(intent), "plan": msgspec.to_builtins(kept) if kept is not None else None}
+        written = self._bot.write_intent(intent.id, {**told, "at": self._time_of_a_request()}, lease=self._lease)
         self.intents.append(written)
-        outcome = self._exchange.submit(intent, book=book, rules=rules, now_ms=now)
+        now = self._time_of_a_request()
+        refused = self._refused(intent)
+        if refused is not None:
+            self.records.append(OrderRecord(what="place", intent=intent, outcome="denied", reason=refused))
+            self.intents[-1] = self._bot.record_outcome(written, {"outcome": "not_sent", "reason": refused})
+            return False
+        outcome = self._exchange.submit(intent, book=book, rules=rules, now_ms=now, fence=self.fence)
         record = planning.recorded("place", intent, outcome)
         self.records.append(record)
         self.intents[-1] = self._bot.record_outcome(written, msgspec.to_builtins(record))
@@ -98,14 +110,24 @@ class Desk:
         """Only an order that opens can be refused here; what protects always goes out."""
         if not intent.opens:
             return None
-        waited_seconds = max(time.monotonic() - self._started, (self._clock.now_ms() - self._received_at) / 1000)
-        if waited_seconds > self._settings.tick.no_new_order_after_seconds:
+        if self._now_ms() > self._opens_until:
             return Reason.DEADLINE_NEAR
         if self.blocked_by_unknown or any(record.outcome == "unknown" for record in self.records):
             return Reason.OUTCOME_UNKNOWN
         return None
 
+    def _now_ms(self) -> int:
+        """How late it is at the least: a suspended machine stops the monotonic clock, and a wall clock can be set back."""
+        return max(self._clock.now_ms(), self._began_at + int((time.monotonic() - self._began) * 1000))
+
+    def _time_of_a_request(self) -> int:
+        """The time of a request that goes out now. Raises `LeaseLost` where it could still arrive when the lease is over."""
+        last = self._lease.expires_at - arrival_ms(self._settings)
+        if self._now_ms() > last:
+            raise LeaseLost(f"the lease ends at {self._lease.expires_at}, too soon for another request; nothing more was sent")
+        return self._clock.now_ms()
+
     def _cancel(self, step: planning.Cancel) -> None:
-        outcome = self._exchange.cancel(step.order, now_ms=self._clock.now_ms())
+        outcome = self._exchange.cancel(step.order, now_ms=self._time_of_a_request(), fence=self.fence)
         record = planning.recorded("cancel", step.order.intent, outcome)
         self.records.append(replace(record, order_id=step.order.order_id, reason=step.reason))

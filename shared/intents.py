@@ -18,6 +18,15 @@ class Written:
     plan: PositionPlan | None
     outcome: str
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether nobody knows what came of it: its tick died before it wrote that down, or could not tell.
+
+        Such an order blocks what opens. The tick that finds it reconciles and, where that was whole, closes it with its
+        save: an order under an older fence cannot arrive any more.
+        """
+        return self.outcome == "unknown"
+
 
 def read(data: object, path: str) -> Written:
     """One stored intent. Raises `BadData`, naming the document and what is wrong in it."""
@@ -50,6 +59,6 @@ def sorted_out(documents: Iterable[tuple[str, object]]) -> tuple[dict[str, Writt
 
 
 def unsaved_plans(intents: Iterable[Written]) -> list[PositionPlan]:
-    """The plans of entries that no saved state knows of, the newest last; those that were rejected led to nothing."""
+    """The plans of entries that no saved state knows of, the newest last; what was rejected or not sent led to nothing."""
     sent = sorted(intents, key=lambda intent: intent.at)
-    return [intent.plan for intent in sent if intent.plan is not None and intent.outcome != "rejected"]
+    return [intent.plan for intent in sent if intent.plan is not None and intent.outcome not in {"rejected", "not_sent"}]

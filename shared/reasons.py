@@ -92,6 +92,7 @@ class Reason(StrEnum):
     STEP_FAILED = "step_failed"
     TICK_LATE = "tick_late"
     LEASE_HELD = "lease_held"
+    TIME_IMPOSSIBLE = "time_impossible"
 
 
 class Denial(StrEnum):

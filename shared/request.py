@@ -1,6 +1,6 @@
 """Which tick is asked for: named by its schedule time, so that a redelivery is the same tick; by hand, by its arrival."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 FIRST_YEAR, LAST_YEAR = 2000, 2100
@@ -23,6 +23,17 @@ class TickRequest:
     def by_hand(cls, received_at: int) -> "TickRequest":
         """A tick that no schedule asked for; it cannot swallow a scheduled one."""
         return cls(tick=f"manual-{_name(received_at)}", scheduled_at=received_at, received_at=received_at)
+
+    def believed(self, now_ms: int, *, latest_ms: int) -> "TickRequest":
+        """The request as a sound clock, on which it is `now_ms`, would have made it.
+
+        It cannot have arrived later than now. A schedule time later than `latest_ms` cannot be true, and must not take the
+        name of the tick whose time that is: such a tick is one by hand.
+        """
+        received_at = min(self.received_at, now_ms)
+        if self.scheduled_at > latest_ms:
+            return TickRequest.by_hand(received_at)
+        return self if received_at == self.received_at else replace(self, received_at=received_at)
 
 
 def schedule_time(text: str) -> int:

@@ -513,6 +513,43 @@ def _is_address(url: str) -> bool:
         return False
 
 
+ARRIVAL_MARGIN_SECONDS = 3.0
+"""Beyond the window for which a request is valid: what the clocks may differ by, here and at the exchange."""
+
+
+def _check_times(settings: Settings) -> None:
+    """A tick's times in their order, each with what would follow if it were not kept."""
+    tick, exchange = settings.tick, settings.exchange
+    last_order = {
+        "tick.no_new_order_after_seconds": tick.no_new_order_after_seconds,
+        "exchange.timeout_seconds": exchange.timeout_seconds,
+        "exchange.request_window_seconds": exchange.request_window_seconds,
+        "a margin": ARRIVAL_MARGIN_SECONDS,
+    }
+    lease = {"tick.lease_seconds": tick.lease_seconds}
+    answer = {"tick.answer_by_seconds": tick.answer_by_seconds}
+    interval = {"tick.interval_seconds": float(tick.interval_seconds)}
+    orders = {"tick.no_new_order_after_seconds": tick.no_new_order_after_seconds}
+    pairs = (
+        (lease, interval, "a tick that died would hold up the next one"),
+        (last_order, lease, "an order could arrive when another tick already works on the account"),
+        (answer, lease, "a tick would still be at work when its lease is over"),
+        (orders, answer, "a tick would answer before its last order is out"),
+        ({"tick.settle_seconds": tick.settle_seconds}, orders, "a tick that waits for its candle could never order anything"),
+        ({"tick.manual_ahead_seconds": tick.manual_ahead_seconds}, interval, "a tick could take the name of the next one"),
+    )
+    for earlier, later, why in pairs:
+        if sum(earlier.values()) >= sum(later.values()):
+            raise BadSettings(
+                f"{_times(earlier)} must be below {_times(later)}: otherwise {why}",
+                remedy=f"lower {next(iter(earlier))} or raise {next(iter(later))}; bot.yaml shows times that fit together",
+            )
+
+
+def _times(parts: Mapping[str, float]) -> str:
+    return " + ".join(f"{name} ({seconds:g} s)" for name, seconds in parts.items())
+
+
 def _check(settings: Settings) -> None:
     _check_id(settings.id)
     addresses = {"exchange.public_url": settings.exchange.public_url, "exchange.private_url": settings.exchange.private_url}
@@ -525,10 +562,7 @@ def _check(settings: Settings) -> None:
         raise BadSettings(f"stages has no share for {settings.stage!r}", remedy="add it under stages in bot.yaml")
     if settings.market.window_keep < settings.market.window_candles:
         raise BadSettings("market.window_keep is below market.window_candles", remedy="keep at least the window")
-    if settings.tick.lease_seconds >= settings.tick.interval_seconds:
-        raise BadSettings(
-            "tick.lease_seconds must be below tick.interval_seconds", remedy="a dead tick must not block the next"
-        )
+    _check_times(settings)
     if settings.account == "spot" and settings.sides == "both":
         raise BadSettings("a spot account cannot go short", remedy="set BOT_ACCOUNT=margin or BOT_SIDES=long")
     if settings.account == "spot" and settings.risk.max_leverage > 1.0:

@@ -9,10 +9,12 @@ import msgspec
 
 from shared.errors import BadData
 from shared.frozen import changed
+from shared.jst import jst_day
 from shared.money import rate
 from shared.reasons import TRANSIENT, Reason
 from shared.risk.limits import Limits
 from shared.settings import Settings
+from shared.tick_times import LATE_IN_A_ROW, latest_believed
 from shared.types import (
     Account,
     Action,
@@ -35,6 +37,9 @@ NEEDED_OLDER = ("mode", "stage", "limits", "candle", "halted_at", "last_fill_seq
 LIVE_ON = ("limits", "candle")
 
 T = TypeVar("T")
+
+
+STALE_AFTER_INTERVALS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +70,7 @@ class State:
     last_tick: str = ""
     last_scheduled_at: int = 0
     last_finished_at: int = 0
+    late_in_a_row: int = 0
     model: str | None = None
     profile: str | None = None
     settings_hash: str = ""
@@ -113,6 +119,26 @@ class State:
             return first
         plan, signal = _readable(data.get("plan"), PositionPlan), _readable(data.get("signal"), Signal)
         return changed(first, plan=plan, signal=signal)
+
+    def believed(self, now_ms: int, *, latest_ms: int, settings: Settings) -> tuple["State", tuple[Issue, ...]]:
+        """Without the times that cannot be: no sound clock wrote one later than `latest_ms`. And what was not believed.
+
+        What rests on such a time would else stay as it is until that comes: every tick late, a cool-down without end.
+        """
+        wrong: dict[str, int] = {}
+        told = {name: getattr(self, name) for name in ("last_scheduled_at", "last_finished_at")}
+        wrong |= {name: at for name, at in told.items() if at > latest_ms}
+        fixed = dict.fromkeys(wrong, 0)
+        limits, longest_ms = self.limits, int(settings.risk.cooldown_seconds * 1000)
+        if limits is not None and limits.cooldown_until > latest_ms + longest_ms:
+            wrong["cooldown_until"] = limits.cooldown_until
+            limits = changed(limits, cooldown_until=now_ms + longest_ms)
+        if limits is not None and limits.day > jst_day(latest_ms):
+            wrong["day"] = int(limits.day.replace("-", ""))
+            limits = changed(limits, day="")  # the present equity begins the day
+        if not wrong:
+            return self, ()
+        return changed(self, limits=limits, **fixed), tuple(impossible(name, at) for name, at in wrong.items())
 
     def after_candle(self, signal: Signal, *, unsaved: Sequence[PositionPlan] = (), fills: Sequence[Fill] = ()) -> "State":
         """A new candle was read: its signal is computed once and kept for the ticks that may try again.
@@ -254,6 +280,26 @@ def capital_changed(holdings: Holdings, settings: Settings) -> str | None:
         f"capital_jpy is {settings.capital_jpy:,}; the paper account began with {began_with:,.0f} and has traded: it keeps "
         "its own money, and capital_jpy only bounds what sizing may use (another BOT_ID begins anew)"
     )
+
+
+def trouble(state: State, *, now_ms: int, settings: Settings) -> tuple[str, ...]:
+    """Why a bot that ticked is not healthy by what it remembers, one sentence each; nothing where it is, or never ticked."""
+    found = []
+    age_ms = now_ms - state.last_finished_at
+    if state.last_finished_at and age_ms > STALE_AFTER_INTERVALS * settings.tick.interval_seconds * 1000:
+        found.append(f"the last tick finished {age_ms / 1000:.0f} s ago; one was due every {settings.tick.interval_seconds} s")
+    for name, what in (("last_finished_at", "finished"), ("last_scheduled_at", "was scheduled")):
+        ahead_ms = getattr(state, name) - now_ms
+        if getattr(state, name) > latest_believed(now_ms, settings):
+            found.append(f"the last tick {what} {ahead_ms / 1000:.0f} s in the future: a clock is or was wrong")
+    if state.late_in_a_row >= LATE_IN_A_ROW:
+        found.append(f"{state.late_in_a_row} ticks in a row came too late: they protect, and decide nothing")
+    return tuple(found)
+
+
+def impossible(what: str, at: int) -> Issue:
+    """A time that was read and is not believed, because it lies in the future."""
+    return Issue(reason=Reason.TIME_IMPOSSIBLE, forbids_entry=False, context={"what": what, "at": str(at)})
 
 
 def signed_lots(holdings: Holdings) -> int:

@@ -125,6 +125,10 @@ class Turn:
             self.protect(some(self.holdings), market, part="q")
         return market
 
+    def bare(self) -> bool:
+        """Whether something that is held has no stop of its size, after *protect*."""
+        return self.holdings is not None and bool(planning.uncovered(self.holdings, now_ms=self._hands.now_ms()))
+
     # the market and the decision
 
     def settle(self) -> None:

@@ -20,16 +20,16 @@ from functions import wiring
 from functions.http import answer, answered, body_of, only, query_of, typed, wrong
 from shared.alerts import failure
 from shared.cycle import Ports, run_tick
-from shared.errors import BadRequest, BotError, UserError
+from shared.errors import BadData, BadRequest, BotError, UserError
 from shared.logs import log
 from shared.masking import veiled
 from shared.request import TickRequest, schedule_time
 from shared.setting_kinds import Text
 from shared.settings import Settings
+from shared.state import State, trouble
 from shared.stores.state import BotDocuments
 
 SCHEDULE_HEADER = "X-CloudScheduler-ScheduleTime"
-STALE_AFTER_INTERVALS = 3
 NOT_WELL = frozenset({"degraded", "failed"})
 
 
@@ -53,7 +53,7 @@ def _handled(request: Request) -> Response:
         told = typed(body_of(request), Fields)
         scheduled_at = _schedule_time(request.headers.get(SCHEDULE_HEADER) or told.scheduled_at)
         settings, ports = _wired_once()
-        return _run(_asked(scheduled_at, settings, ports), settings, ports, dry_run=told.dry_run)
+        return _run(_asked(scheduled_at, ports), settings, ports, dry_run=told.dry_run)
     if request.method == "GET":
         return _health(*_wired_once())
     return wrong(f"the method was {request.method}; POST runs a tick, GET tells how the bot is", status=405)
@@ -105,10 +105,10 @@ def _schedule_time(text: str | None) -> int | None:
         raise BadRequest("scheduled_at", f"did not fit: {veiled(str(error))}", remedy=f"see {SCHEDULE_HEADER}") from error
 
 
-def _asked(scheduled_at: int | None, settings: Settings, ports: Ports) -> TickRequest:
-    """Name the tick by its schedule time; none, or one too far ahead, is a tick by hand."""
+def _asked(scheduled_at: int | None, ports: Ports) -> TickRequest:
+    """Name the tick by its schedule time; none is a tick by hand. One too far ahead becomes one where the time is known."""
     received_at = ports.clock.now_ms()
-    if scheduled_at is None or scheduled_at - received_at > settings.tick.manual_ahead_seconds * 1000:
+    if scheduled_at is None:
         return TickRequest.by_hand(received_at)
     return TickRequest.scheduled(scheduled_at, received_at=received_at)
 
@@ -116,20 +116,24 @@ def _asked(scheduled_at: int | None, settings: Settings, ports: Ports) -> TickRe
 def _health(settings: Settings, ports: Ports) -> Response:
     bot = BotDocuments(ports.documents, settings.id)
     stored = bot.peek()
-    kept = stored.data.get("state") if stored is not None else None
-    state = kept if isinstance(kept, dict) else {}
-    last = state.get("last_finished_at", 0)
-    age = (ports.clock.now_ms() - last) / 1000 if last else None
-    report = bot.report(state["last_tick"]) if state.get("last_tick") else {}
-    fresh = age is not None and age <= STALE_AFTER_INTERVALS * settings.tick.interval_seconds
-    healthy = fresh and report.get("status") not in NOT_WELL
+    try:
+        state = State.stored((stored.data["state"] if stored is not None else None) or {}, settings)
+    except BadData as error:
+        return answer({"healthy": False, "why": (str(error),)}, 503)
+    now_ms, last = ports.clock.now_ms(), state.last_finished_at
+    why = trouble(state, now_ms=now_ms, settings=settings) if last else ("no tick was ever run",)
+    report = bot.report(state.last_tick) if state.last_tick else {}
+    if report.get("status") in NOT_WELL:
+        why = (*why, f"the last tick was {report['status']}: {report.get('reason')}")
+    healthy = not why
     told = {
         "healthy": healthy,
-        "last_tick": state.get("last_tick") or None,
+        "why": why,
+        "last_tick": state.last_tick or None,
         "last_status": report.get("status"),
         "last_reason": report.get("reason"),
-        "last_tick_age_seconds": age,
-        "model": state.get("model"),
+        "last_tick_age_seconds": (now_ms - last) / 1000 if last else None,
+        "model": state.model,
         "mode": settings.mode,
         "stage": settings.stage,
         "settings_hash": settings.hash,

@@ -18,7 +18,7 @@ from shared.errors import BotError, UserError
 from shared.original_variables import left_over
 from shared.reasons import Reason
 from shared.settings import Settings
-from shared.state import capital_changed
+from shared.state import State, capital_changed, trouble
 from shared.stores.ports import Write
 from shared.types import Issue, Level, Market, Timeframe
 
@@ -83,6 +83,7 @@ def examine(here: Here) -> Iterator[Check]:
     if store.verdict is not Verdict.BAD:
         yield from _documents(here)
         yield guarded("account", lambda: _paper_capital(here))
+        yield guarded("ticks", lambda: _ticks(here))
     yield guarded("bucket", lambda: _bucket(here))
     yield guarded("model", lambda: _model(here))
     yield _alerts(here)
@@ -136,6 +137,19 @@ def _paper_capital(here: Here) -> Check:
             name="account", verdict=Verdict.OK, said=f"its capital is the one that is set, {yen(here.settings.capital_jpy)}"
         )
     return Check(name="account", verdict=Verdict.NOTE, said=changed)
+
+
+def _ticks(here: Here) -> Check:
+    stored = here.bot.peek()
+    state = State.stored((stored.data["state"] if stored is not None else None) or {}, here.settings)
+    if not state.last_finished_at:
+        return Check(name="ticks", verdict=Verdict.NOTE, said="none was ever run with this state")
+    why = trouble(state, now_ms=here.clock.now_ms(), settings=here.settings)
+    if not why:
+        return Check(name="ticks", verdict=Verdict.OK, said=f"the last one finished at {utc(state.last_finished_at)}")
+    in_time = state.late_in_a_row == 0 and state.last_finished_at <= here.clock.now_ms()
+    remedy = "start paper trading or the scheduler" if in_time else "look at the scheduler, and at this machine's clock"
+    return Check(name="ticks", verdict=Verdict.NOTE if in_time else Verdict.BAD, said="; ".join(why), remedy=remedy)
 
 
 def _bucket(here: Here) -> Check:

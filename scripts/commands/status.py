@@ -1,5 +1,7 @@
 """What the bot holds, when it last ticked, and who stopped it."""
 
+from collections.abc import Sequence
+
 import click
 
 from scripts.console import duration, emit, json_option, jst
@@ -8,9 +10,8 @@ from scripts.standing import lines as told
 from scripts.standing import standing
 from scripts.words import holdings_lines
 from shared.settings import Settings
+from shared.state import STALE_AFTER_INTERVALS, trouble
 from shared.types import TickReport
-
-STALE_AFTER_INTERVALS = 3
 
 
 @click.command()
@@ -27,7 +28,8 @@ def command(context: click.Context, *, as_json: bool) -> None:
     lease = stored.data.get("lease") if stored is not None and isinstance(stored.data, dict) else None
     last = state.last_finished_at if state is not None else report.finished_at if report is not None else 0
     age = (now_ms - last) / 1000 if last else None
-    fresh = age is not None and age <= STALE_AFTER_INTERVALS * settings.tick.interval_seconds
+    why = trouble(state, now_ms=now_ms, settings=settings) if state is not None else ()
+    fresh = age is not None and not why and age <= STALE_AFTER_INTERVALS * settings.tick.interval_seconds
     data = {
         "bot": settings.id,
         "mode": settings.mode,
@@ -35,6 +37,7 @@ def command(context: click.Context, *, as_json: bool) -> None:
         "profile": settings.profile,
         "settings_hash": settings.hash,
         "fresh": fresh,
+        "why": why,
         "last_tick_age_seconds": age,
         "ticking_now": isinstance(lease, dict) and lease.get("expires_at", 0) > now_ms,
         "halted": bool(found.control.halts),
@@ -46,22 +49,19 @@ def command(context: click.Context, *, as_json: bool) -> None:
         "last_report": report,
         "last_decision": found.decided.decision if found.decided is not None else None,
     }
-    lines = [*_head(settings, report, age, fresh=fresh), *(holdings_lines(report) if report else []), *told(found, settings)]
+    lines = [*_head(settings, report, age, why), *(holdings_lines(report) if report else []), *told(found, settings)]
     emit(data, "\n".join(lines), as_json=as_json)
     context.exit(0 if fresh else 1)
 
 
-def _head(settings: Settings, report: TickReport | None, age: float | None, *, fresh: bool) -> list[str]:
+def _head(settings: Settings, report: TickReport | None, age: float | None, why: Sequence[str]) -> list[str]:
     profile = f", profile {settings.profile}" if settings.profile else ""
     lines = [f"bot       {settings.id}: {settings.mode} mode, stage {settings.stage}{profile}, settings {settings.hash}"]
     if report is None or age is None:
         return [*lines, f"tick      none was ever run with the state in {settings.state}"]
-    ago = (
-        f"{duration(age)} ago"
-        if fresh
-        else f"{duration(age)} ago: TOO OLD, one was due every {settings.tick.interval_seconds} s"
-    )
+    ago = f"{duration(age)} ago" if age >= 0 else f"{duration(-age)} in the FUTURE"
     lines.append(f"tick      {report.tick} {report.status}, {jst(report.finished_at)}, {ago}")
+    lines += [f"NOT WELL  {sentence}" for sentence in why]
     if report.detail:
         lines.append(f"because   {report.reason}: {report.detail}")
     return lines

@@ -13,6 +13,7 @@ from shared.alerts.wording import btc, facts, key, lasted, reason_text, when, ye
 from shared.jst import jst_day
 from shared.reasons import Reason
 from shared.settings import Settings
+from shared.tick_times import LATE_IN_A_ROW
 from shared.types import (
     Alert,
     Fill,
@@ -70,10 +71,11 @@ _LOUDNESS = {Level.CRITICAL: 0, Level.WARNING: 1, Level.INFO: 2}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the state says at one moment: the model served, and since when a drawdown halts (0: it does not)."""
+    """What the state says at one moment: the model served, since when a drawdown halts (0: it does not), and late ticks."""
 
     model: str | None = None
     halted_at: int = 0
+    late_in_a_row: int = 0
 
 
 def compose(
@@ -254,6 +256,9 @@ def _limits(report: TickReport, maker: _Maker, before: Known | None, after: Know
 def _issues(report: TickReport, maker: _Maker) -> Iterator[Alert]:
     seen: set[Reason] = set()
     for issue in sorted(report.issues, key=lambda issue: not issue.forbids_entry):
+        if issue.reason is Reason.TIME_IMPOSSIBLE:
+            yield _impossible(issue, maker)
+            continue
         if issue.reason in seen:
             continue
         seen.add(issue.reason)
@@ -274,6 +279,16 @@ def _issues(report: TickReport, maker: _Maker) -> Iterator[Alert]:
         elif issue.forbids_entry and issue.reason in _WARNED:
             title = f"No entries: {reason_text(issue.reason)}."
             yield maker.lasting(Level.WARNING, _WARNED[issue.reason], issue.reason, title, facts(issue.context))
+
+
+def _impossible(issue: Issue, maker: _Maker) -> Alert:
+    """A time of the future that was stored or asked for: once for each that is stored, once a window for schedule times."""
+    what, at = issue.context["what"], issue.context["at"]
+    title = f"A time that lies in the future is not believed: {what}."
+    told = {"what": what, "says": at if what == "day" else when(int(at)), "likely": "a clock that was wrong wrote it"}
+    if what == "scheduled_at":
+        return maker.lasting(Level.WARNING, "time_impossible", what, title, told)
+    return maker.event(Level.WARNING, "time_impossible", f"{what}-{at}", title, told)
 
 
 def _model(issue: Issue, report: TickReport, maker: _Maker) -> Alert:
@@ -365,6 +380,10 @@ def _changes(maker: _Maker, before: Known | None, after: Known | None) -> Iterat
     if before.halted_at and not after.halted_at:
         title = "Trading was resumed after the drawdown halt."
         yield maker.event(Level.INFO, "resumed", before.halted_at, title, {"halted since": when(before.halted_at)})
+    if after.late_in_a_row >= LATE_IN_A_ROW:
+        title = f"{after.late_in_a_row} ticks in a row came too late: nothing is entered and no time exit is made."
+        told = {"what to do": "look at the scheduler, and at the clock of this machine"}
+        yield maker.lasting(Level.WARNING, "late", "row", title, told)
     if before.model is not None and after.model is not None and before.model != after.model:
         told = {"before": before.model, "now": after.model}
         yield maker.lasting(Level.INFO, "model_changed", f"{before.model}+{after.model}", "Another model serves.", told)

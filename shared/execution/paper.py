@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from shared.errors import AlreadyExists, BadData, Conflict, Unavailable
+from shared.errors import AlreadyExists, BadData, Conflict, LeaseLost, Unavailable
 from shared.execution import account as accounts
 from shared.execution.account import PaperAccount
-from shared.execution.ports import PaperStore
+from shared.execution.ports import Fence, PaperStore
 from shared.money import ZERO, jpy
 from shared.reasons import Reason
 from shared.settings import Settings
@@ -71,7 +71,7 @@ class PaperExchange:
         self._stored_until = 0
         self._unknown: Mapping[str, Any] = {}
 
-    def reconcile(self, now_ms: int, *, counted: Counted | None = None) -> Holdings:
+    def reconcile(self, now_ms: int, *, counted: Counted | None = None, fence: Fence | None = None) -> Holdings:
         """Settle from the final 1m candles and say what is held.
 
         Trades and fills are kept until they were `counted`. Where more than `MOST_UNCOUNTED` fills would wait for that, the
@@ -86,13 +86,20 @@ class PaperExchange:
         for _ in range(ATTEMPTS):
             stored, token = self._load(now_ms)
             account = stored if counted is None else accounts.trimmed(stored, counted)
-            if account.idle or until <= account.settled_until:
-                moved = replace(account, settled_until=max(until, account.settled_until)) if account.idle else account
-                return self._told(moved, now_ms)
+            if account.idle:
+                if account.settled_until <= now_ms + self._settings.market.max_clock_skew_ms:
+                    return self._told(replace(account, settled_until=max(until, account.settled_until)), now_ms)
+                # A clock that was far ahead left this time, and nothing is at stake in it: it would refuse every order.
+                account = replace(account, settled_until=until)
+                if token is None or self._saved(account, token, fence):
+                    return self._told(account, now_ms)
+                continue
+            if until <= account.settled_until:
+                return self._told(account, now_ms)
             if candles is None or not len(candles) or int(candles.opened_at[0]) > account.settled_until:
                 candles = self._minutes(account.settled_until, until)
             settled = accounts.settled(account, candles, until, last_fill=last_fill)
-            if settled == account or self._kept_in_mind(account, settled, token) or self._saved(settled, token):
+            if settled == account or self._kept_in_mind(account, settled, token) or self._saved(settled, token, fence):
                 return self._told(settled, now_ms)
         raise Conflict(f"the paper account was written by others {ATTEMPTS} times while it was settled")
 
@@ -100,23 +107,40 @@ class PaperExchange:
         """The account as it is stored, not settled any further."""
         return self._told(self._load(now_ms)[0], now_ms)
 
-    def submit(self, intent: OrderIntent, *, book: Book | None, rules: PairRules | None = None, now_ms: int) -> Outcome:
-        """Place one order. Without `rules` the account's own newest fees and no suspensions are taken."""
+    def submit(
+        self,
+        intent: OrderIntent,
+        *,
+        book: Book | None,
+        rules: PairRules | None = None,
+        now_ms: int,
+        fence: Fence | None = None,
+    ) -> Outcome:
+        """Place one order. Without `rules` the account's own newest fees and no suspensions are taken.
+
+        Without a `fence` nobody else may work on the account. Under one nothing changes once another tick has the lease,
+        however long this process stood still in the middle of this call: `LeaseLost`.
+        """
         return self._changed(
             now_ms,
+            fence,
             lambda account: accounts.placed(account, intent, book=book, now_ms=now_ms, rules=rules or _rules(account)),
         )
 
-    def cancel(self, order: Order, *, now_ms: int) -> Outcome:
-        """Cancel one order: its life ends at `now_ms`; the path before that still counts."""
-        return self._changed(now_ms, lambda account: accounts.canceled(account, order, now_ms=now_ms))
+    def cancel(self, order: Order, *, now_ms: int, fence: Fence | None = None) -> Outcome:
+        """Cancel one order: its life ends at `now_ms`; the path before that still counts. The fence is as in `submit`."""
+        return self._changed(now_ms, fence, lambda account: accounts.canceled(account, order, now_ms=now_ms))
 
-    def _changed(self, now_ms: int, change: Callable[[PaperAccount], tuple[PaperAccount, Outcome]]) -> Outcome:
+    def _changed(
+        self, now_ms: int, fence: Fence | None, change: Callable[[PaperAccount], tuple[PaperAccount, Outcome]]
+    ) -> Outcome:
+        if fence is not None and now_ms > fence.until:
+            raise LeaseLost("the lease was over before the request reached the paper account; nothing was changed")
         try:
             for _ in range(ATTEMPTS):
                 account, token = self._load(now_ms)
                 after, outcome = change(account)
-                if after is account or self._saved(after, token):
+                if after is account or self._saved(after, token, fence):
                     return outcome
         except Unavailable as error:
             return Unknown(context={"why": str(error)})
@@ -168,9 +192,13 @@ class PaperExchange:
         self._ahead, self._stored_until = (token, settled), stored
         return True
 
-    def _saved(self, account: PaperAccount, token: object | None) -> bool:
+    def _saved(self, account: PaperAccount, token: object | None, fence: Fence | None = None) -> bool:
         try:
-            self._store.save({**self._unknown, **told(account)}, token)
+            stored = {**self._unknown, **told(account)}
+            if fence is None:
+                self._store.save(stored, token)
+            else:
+                self._store.save(stored, token, held=fence.held)
         except (Conflict, AlreadyExists):
             return False
         return True

@@ -57,6 +57,7 @@ def placed(
     refusal = _refusal(account, intent, book, now_ms, rules)
     if refusal is not None:
         return account, refusal
+    now_ms = max(now_ms, account.settled_until)  # what closes goes out under a slow clock too, but never into the past
     account = changed(account, terms=account.terms.following(rules))
     if account.idle:
         account = changed(account, settled_until=max(account.settled_until, full_minute(now_ms)))
@@ -183,6 +184,18 @@ def _malformed(account: PaperAccount, intent: OrderIntent, book: Book | None, no
     return None
 
 
+def _past(account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules) -> Rejected | None:
+    """An order that opens, but in a past that is settled already, or whose own time is over: a tick that slept sends it."""
+    del book, rules
+    if not intent.opens:
+        return None
+    if now_ms < account.settled_until:
+        return _no("20035", why="the order lies before what is settled", settled_until=str(account.settled_until))
+    if intent.expires_at is not None and intent.expires_at <= now_ms:
+        return _no("20035", why="the order's time was over before it arrived", expires_at=str(intent.expires_at))
+    return None
+
+
 def _size(account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules) -> Rejected | None:
     del book, now_ms
     most = rules.max_limit_lots if intent.kind is OrderKind.LIMIT else rules.max_market_lots
@@ -279,4 +292,4 @@ def _priced(account: PaperAccount, intent: OrderIntent, book: Book | None, now_m
 
 
 _Check = Callable[[PaperAccount, OrderIntent, Book | None, int, PairRules], Rejected | None]
-_CHECKS: tuple[_Check, ...] = (_malformed, _suspended, _size, _too_many, _exceeds, _unaffordable, _priced)
+_CHECKS: tuple[_Check, ...] = (_malformed, _past, _suspended, _size, _too_many, _exceeds, _unaffordable, _priced)

@@ -98,6 +98,7 @@ class BitbankFeed:
         self._rules: _KnownRules | None = None
         self._minutes: dict[str, Candles] = {}
         self._newest = _Newest()
+        self._ahead_ms = 0
 
     @property
     def requests(self) -> int:
@@ -165,6 +166,20 @@ class BitbankFeed:
             found = merged(found, day)
         return between(found, start_ms, end_ms)
 
+    def clock_skew_ms(self, *, deadline: float) -> float | None:
+        """Our clock minus the exchange's as its smallest answer tells, None where that carries no usable time.
+
+        Raises:
+            Unavailable: no useful answer.
+        """
+        self._rest.begin(deadline=deadline)
+        self._ahead_ms = 0
+        self._rest.read("public", "{pair}/ticker", dict, {"pair": self._settings.pair})
+        skew = self._rest.skew.ms
+        if skew is not None and skew > self._settings.market.max_clock_skew_ms:
+            self._ahead_ms = int(skew)
+        return skew
+
     def rules(self, now_ms: int) -> PairRules:
         """The pair's fees, interest and sizes of this hour, without status and mode. Raises `Unavailable`."""
         self._rest.begin()
@@ -214,7 +229,7 @@ class BitbankFeed:
 
     def _final_at(self) -> int:
         """What closed by this instant is final."""
-        return self._clock.now_ms() - int(self._settings.tick.settle_seconds * 1000)
+        return self._clock.now_ms() - self._ahead_ms - int(self._settings.tick.settle_seconds * 1000)
 
     def _exchange_now(self) -> int:
         """The exchange's present instant, as far as its answers of this round tell."""

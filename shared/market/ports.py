@@ -20,6 +20,13 @@ class MarketFeed(Protocol):
         """The 1m candles that opened in [start_ms, end_ms), for settling the paper account. Raises `Unavailable`."""
         ...
 
+    def clock_skew_ms(self, *, deadline: float) -> float | None:
+        """Our clock minus the exchange's, asked for now; None where nobody knows. Raises `Unavailable`.
+
+        No request is begun after `deadline` (of `time.monotonic`).
+        """
+        ...
+
     @property
     def requests(self) -> int:
         """How many requests were sent so far; a tick reports the difference."""

@@ -39,6 +39,7 @@ from shared.replay.rows import Known
 from shared.replay.story import Story
 from shared.replay.types import Inputs, Replayed
 from shared.state import CandleProgress, State
+from shared.tick_times import latest_start_ms
 from shared.turn import Turn, told, unread
 from shared.types import (
     Candles,
@@ -77,6 +78,7 @@ class Replay:
             interval_ms=Timeframe.M15.ms if coarse else self._settings.tick.interval_seconds * 1000,
             settle_ms=self._settle_ms,
             schedule=inputs.schedule,
+            latest_start_ms=latest_start_ms(self._settings),
         )
         watches = self._settings.account == "spot" and self._settings.risk.policy == "barrier"
         holding = watching(self._grid) if watches else self._grid

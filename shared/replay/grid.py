@@ -17,7 +17,7 @@ class Grid:
     Attributes:
         scheduled_at: Its schedule time.
         received_at: When it began.
-        late: A tick scheduled later had run before it: it protects and does nothing else.
+        late: A tick scheduled later had run before it, or it came too late for its work: it protects and does nothing else.
         newest: The row of the newest 15m candle that is known to the tick, -1 for none; a late tick reads none.
         fresh: The tick may order something, because a candle has closed since the tick before: it waits until that is final.
         settled_at: Up to where the tick settles the account before it decides.
@@ -60,8 +60,12 @@ def grid(
     interval_ms: int,
     settle_ms: int,
     schedule: Schedule,
+    latest_start_ms: int | None = None,
 ) -> Grid:
-    """All ticks scheduled and received in [start_at, end_at]. `closed_at`: of the 15m candles, ascending."""
+    """All ticks scheduled and received in [start_at, end_at]. `closed_at`: of the 15m candles, ascending.
+
+    A tick received more than `latest_start_ms` after its schedule time is late.
+    """
     scheduled = np.arange(start_at, end_at + 1, interval_ms, dtype=np.int64)
     if schedule.missed:
         scheduled = scheduled[~np.isin(scheduled, np.fromiter(schedule.missed, dtype=np.int64))]
@@ -75,6 +79,8 @@ def grid(
         order = order[received[order] <= end_at]
         scheduled, received = scheduled[order], received[order]
     late = scheduled < np.maximum.accumulate(scheduled) if len(scheduled) else np.zeros(0, dtype=np.bool_)
+    if latest_start_ms is not None:
+        late |= received - scheduled > latest_start_ms
     seen = np.searchsorted(closed_at, received, side="right") - 1
     newest = np.maximum.accumulate(np.where(late, -1, seen)) if len(seen) else seen
     quarter = received - received % Timeframe.M15.ms

@@ -27,6 +27,7 @@ MAX_PATH_BYTES = 1_500
 Operator: TypeAlias = Literal["==", ">=", "<"]
 Scalar: TypeAlias = str | int | bool
 
+_CONDITIONAL = frozenset({"replace", "verify"})
 _INT64 = range(-(2**63), 2**63)
 _RESERVED = re.compile(r"__.*__")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -39,9 +40,9 @@ class AnswerLost(Unavailable):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A write that passed all checks. `text` is the document as JSON; None deletes it."""
+    """A write that passed all checks. `text` is the document as JSON; None where it is deleted or only verified."""
 
-    kind: Literal["create", "replace", "put", "delete"]
+    kind: Literal["create", "replace", "put", "delete", "verify"]
     path: str
     text: str | None
     version: str | None
@@ -50,7 +51,7 @@ class Prepared:
         """Raise `AlreadyExists` or `Conflict` where what is stored (None: nothing) forbids this write."""
         if self.kind == "create" and stored_version is not None:
             raise AlreadyExists(f"the document {self.path} exists already")
-        if self.kind == "replace" and stored_version != self.version:
+        if self.kind in _CONDITIONAL and stored_version != self.version:
             found = "is gone" if stored_version is None else "was written by somebody else"
             raise Conflict(f"the document {self.path} {found} since it was read")
 
@@ -71,7 +72,7 @@ class Documents(ABC):
     """A document store without its storage: subclasses keep texts and apply checked batches atomically.
 
     `reads` and `writes` count documents as Firestore bills them: a `get` one read, a query its documents and one at the
-    least, a batch one write a document once it is applied.
+    least, a batch one write a document once it is applied, whether that is changed or only verified.
     """
 
     def __init__(self) -> None:
@@ -202,9 +203,9 @@ def prepared(writes: Sequence[Write]) -> list[Prepared]:
 
 def _prepare(write: Write) -> Prepared:
     path = check_path(write.path)
-    if (write.kind == "delete") != (write.data is None):
+    if (write.kind in {"delete", "verify"}) != (write.data is None):
         raise BadData(f"a {write.kind} of {path} came {'without' if write.data is None else 'with'} data")
-    if (write.kind == "replace") != (write.version is not None):
+    if (write.kind in _CONDITIONAL) != (write.version is not None):
         raise BadData(f"a {write.kind} of {path} came {'without' if write.version is None else 'with'} a version")
     text = None if write.data is None else encoded(write.data, path)
     return Prepared(kind=write.kind, path=path, text=text, version=write.version)

@@ -33,9 +33,9 @@ class MemoryDocuments(Documents):
                 for item in batch:
                     item.check(versions.get(item.path))
                 for item in batch:
-                    if item.text is None:
+                    if item.kind == "delete":
                         self._stored.pop(item.path, None)
-                    else:
+                    elif item.text is not None:
                         self._stored[item.path] = (item.text, writer)
         self._answer()
         return writer

@@ -23,10 +23,11 @@ class Write:
     """One write of an atomic batch.
 
     `create` fails with `AlreadyExists` where the document is there; `replace` fails with `Conflict` unless the
-    stored version is `version`; `put` overwrites whatever is there; `delete` takes it away, if it is there.
+    stored version is `version`; `put` overwrites whatever is there; `delete` takes it away, if it is there. `verify` fails
+    like `replace` and leaves the document as it is, with its version: the rest of the batch is applied under that condition.
     """
 
-    kind: Literal["create", "replace", "put", "delete"]
+    kind: Literal["create", "replace", "put", "delete", "verify"]
     path: str
     data: Mapping[str, Json] | None = None
     version: str | None = None
@@ -61,7 +62,7 @@ class DocumentStore(Protocol):
         ...
 
     def commit(self, writes: Sequence[Write]) -> Mapping[str, Document]:
-        """All writes or none; the documents as they are stored now, by path (a deleted one is absent)."""
+        """All writes or none; the documents as they are stored now, by path (a deleted or only verified one is absent)."""
         ...
 
     def query(

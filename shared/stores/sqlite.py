@@ -254,9 +254,9 @@ def _versions(connection: sqlite3.Connection, paths: Sequence[str]) -> dict[str,
 
 def _write(connection: sqlite3.Connection, batch: Sequence[Prepared], writer: str) -> None:
     for item in batch:
-        if item.text is None:
+        if item.kind == "delete":
             connection.execute("DELETE FROM documents WHERE path = ?", (item.path,))
-        else:
+        elif item.text is not None:
             connection.execute(_PUT, (item.path, collection_of(item.path), item.text, writer))
 
 

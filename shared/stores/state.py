@@ -44,6 +44,11 @@ class Lease:
         """The stored state, whatever it is; None at the very first tick."""
         return self.document.data.get("state")
 
+    @property
+    def condition(self) -> Write:
+        """The write that lets a batch pass only as long as nobody has taken the lease after us."""
+        return Write(kind="verify", path=self.document.path, version=self.document.version)
+
 
 class BotDocuments:
     """What one bot keeps in a document store."""
@@ -57,8 +62,11 @@ class BotDocuments:
         """Where a tick's claim and report are."""
         return f"ticks/{self.bot}~{tick}"
 
-    def claim(self, tick: str, *, now_ms: int, lease_ms: int) -> Claim:
-        """Claim a tick. One caller wins; a claim without a report whose time ran out may be taken over."""
+    def claim(self, tick: str, *, now_ms: int, lease_ms: int, longest_ms: int | None = None) -> Claim:
+        """Claim a tick. One caller wins; a claim without a report whose time ran out may be taken over.
+
+        So may one that ends more than `longest_ms` from now: a wrong clock wrote it.
+        """
         path = self.tick_path(tick)
         claimed = {
             "bot": self.bot,
@@ -74,14 +82,27 @@ class BotDocuments:
             stored = self.documents.get(path)
         if stored is None:  # deleted in between, by its age or by a person
             return Claim()
-        if stored.data["report"] is not None:
+        if stored.data["report"] is not None and self._finished(stored.data["report"]):
             return Claim(report=stored.data["report"])
-        if stored.data["expires_at"] > now_ms:
+        expires_at = stored.data["expires_at"]
+        if stored.data["report"] is None and expires_at > now_ms and not _impossible(expires_at, now_ms, longest_ms):
             return Claim()
         try:
             return Claim(document=self.documents.replace(stored, claimed))
         except Conflict:
             return Claim()
+
+    def _finished(self, report: Mapping[str, Any]) -> bool:
+        """Whether the state knows of the tick that left `report`.
+
+        They were saved together, so it does, unless the tick ran under a clock that was far ahead and the ticks since then
+        took its time back. Its name is free then: this tick's own time has only just come.
+        """
+        stored = self.peek()
+        state = stored.data.get("state") if stored is not None else None
+        known = state.get("last_scheduled_at") if isinstance(state, Mapping) else None
+        done = report.get("scheduled_at") if isinstance(report, Mapping) else None
+        return not isinstance(known, int) or not isinstance(done, int) or known >= done
 
     def give_up_claim(self, claim: Document) -> None:
         """Let a claim of which nothing was saved run out now, so that a redelivery may have it.
@@ -91,12 +112,20 @@ class BotDocuments:
         with suppress(Conflict):
             self.documents.replace(claim, {**claim.data, "expires_at": 0})
 
-    def take_lease(self, *, now_ms: int, lease_ms: int) -> Lease | None:
-        """Take the account's lease, or None while a live tick holds it."""
+    def take_lease(
+        self, *, now_ms: int, lease_ms: int, longest_ms: int | None = None, seen_at: int | None = None
+    ) -> Lease | None:
+        """Take the account's lease, or None while a live tick holds it.
+
+        `seen_at` is the time by which another's lease is judged, where ours is known to be slow (None: `now_ms`). No lease
+        lives longer than `longest_ms`: one that says so was written by a wrong clock, and holds nobody up. Should its tick
+        live all the same, it has lost the fence and can send and save nothing.
+        """
         path = f"bots/{self.bot}"
         stored = self.documents.get(path)
         held = stored.data["lease"] if stored is not None else {"fence": 0, "expires_at": 0}
-        if held["expires_at"] > now_ms:
+        judged_at = now_ms if seen_at is None else seen_at
+        if held["expires_at"] > judged_at and not _impossible(held["expires_at"], judged_at, longest_ms):
             return None
         holder, fence, expires_at = secrets.token_hex(8), int(held["fence"]) + 1, now_ms + lease_ms
         lease = {"holder": holder, "fence": fence, "expires_at": expires_at}
@@ -193,13 +222,27 @@ class BotDocuments:
         found = self.documents.query("days", field="date", op=">=", value=since, limit=10_000)
         return [item.data for item in found if item.data["bot"] == self.bot and item.data["date"] <= until]
 
-    def write_intent(self, name: str, data: Mapping[str, Any]) -> Document:
-        """Write an order down before it is sent. Raises `AlreadyExists` where it was written before."""
-        return self.documents.create(f"intents/{self.bot}~{name}", {"bot": self.bot, "open_for": self.bot, **data})
+    def write_intent(self, name: str, data: Mapping[str, Any], *, lease: Lease) -> Document:
+        """Write an order down before it is sent, on condition that the lease is still ours: one batch.
+
+        Raises `LeaseLost` where another tick has taken it, and `AlreadyExists` where the intent was written before.
+        """
+        path = f"intents/{self.bot}~{name}"
+        written = {"bot": self.bot, "open_for": self.bot, "fence": lease.fence, **data}
+        try:
+            return self.documents.commit([Write(kind="create", path=path, data=written), lease.condition])[path]
+        except Conflict as error:
+            raise LeaseLost(f"another tick took the account before {name} was written; it was not sent") from error
 
     def record_outcome(self, intent: Document, outcome: Mapping[str, Any]) -> Document:
-        """Record what the exchange answered. The intent stays open until the state that knows of it is saved."""
-        return self.documents.replace(intent, {**intent.data, "outcome": dict(outcome)})
+        """Record what the exchange answered. The intent stays open until the state that knows of it is saved.
+
+        Raises `LeaseLost` where another tick has settled the intent meanwhile.
+        """
+        try:
+            return self.documents.replace(intent, {**intent.data, "outcome": dict(outcome)})
+        except Conflict as error:
+            raise LeaseLost(f"another tick has settled {intent.path} meanwhile") from error
 
     def open_intents(self) -> list[Document]:
         """Intents of orders that no saved state knows of: a tick died between writing them and saving."""
@@ -312,16 +355,30 @@ class PaperDocument:
         stored = self._documents.get(self._path)
         return None if stored is None else (stored.data, stored)
 
-    def save(self, data: Mapping[str, Any], token: object | None) -> object:
-        """Write the account; `token` is what `load` or the last `save` gave. Raises `Conflict`."""
-        if token is None:
-            try:
-                return self._documents.create(self._path, data)
-            except AlreadyExists as error:
-                raise Conflict(str(error)) from error
-        if not isinstance(token, Document):
+    def save(self, data: Mapping[str, Any], token: object | None, *, held: object | None = None) -> object:
+        """Write the account; where a lease is `held`, only in one batch with the condition that it is still that one.
+
+        `token` is what `load` or the last `save` gave. Raises `Conflict` and `LeaseLost`.
+        """
+        if token is not None and not isinstance(token, Document):
             raise TypeError(f"the token was {type(token).__name__}, not what load gave")
-        return replace(self._documents.replace(token, data), data=data)
+        if held is not None and not isinstance(held, Document):
+            raise TypeError(f"the lease was a {type(held).__name__}, not its stored document")
+        if token is None:
+            write = Write(kind="create", path=self._path, data=data)
+        else:
+            write = Write(kind="replace", path=self._path, data=data, version=token.version)
+        condition = [] if held is None else [Write(kind="verify", path=held.path, version=held.version)]
+        try:
+            return replace(self._documents.commit([write, *condition])[self._path], data=data)
+        except (Conflict, AlreadyExists) as error:
+            if held is not None and self._taken(held):
+                raise LeaseLost("another tick took the account; this one's order was not placed") from error
+            raise Conflict(str(error)) from error
+
+    def _taken(self, held: Document) -> bool:
+        stored = self._documents.get(held.path)
+        return stored is None or stored.version != held.version
 
 
 def _plain(value: Halt | Lifted | None) -> dict[str, Any] | None:
@@ -333,3 +390,7 @@ def _over(path: str, stored: Document | None, data: Mapping[str, Any], *, exists
     if stored is not None:
         return Write(kind="replace", path=path, data=data, version=stored.version)
     return Write(kind="put" if exists else "create", path=path, data=data)
+
+
+def _impossible(expires_at: int, now_ms: int, longest_ms: int | None) -> bool:
+    return longest_ms is not None and expires_at > now_ms + longest_ms

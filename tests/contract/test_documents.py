@@ -166,6 +166,8 @@ def test_a_path_that_is_none_is_refused(documents, path):
         (Write(kind="delete", path="a/b", data={}), "with data"),
         (Write(kind="replace", path="a/b", data={}), "without a version"),
         (Write(kind="put", path="a/b", data={}, version="1"), "with a version"),
+        (Write(kind="verify", path="a/b", data={}, version="1"), "with data"),
+        (Write(kind="verify", path="a/b"), "without a version"),
     ],
 )
 def test_a_write_that_contradicts_itself_is_refused(documents, write, named):
@@ -203,10 +205,37 @@ def test_a_batch_with_one_write_that_cannot_be_leaves_everything_as_it_was(docum
         (Write(kind="create", path="a/1", data={}), AlreadyExists),
         (Write(kind="replace", path="a/1", data={}, version=first.version), Conflict),
         (Write(kind="replace", path="a/none", data={}, version=first.version), Conflict),
+        (Write(kind="verify", path="a/1", version=first.version), Conflict),
+        (Write(kind="verify", path="a/none", version=first.version), Conflict),
     ):
         with pytest.raises(error):
             documents.commit([*good[:position], bad, *good[position:]])
         assert documents.query("a") == [second, kept]
+
+
+def test_a_verified_document_stays_as_it_is_and_lets_the_rest_of_its_batch_pass(documents):
+    held = documents.create("a/held", {"n": 1})
+    told = documents.commit(
+        [Write(kind="create", path="a/new", data={"n": 2}), Write(kind="verify", path="a/held", version=held.version)]
+    )
+    assert set(told) == {"a/new"}
+    assert documents.get("a/held") == held
+    assert documents.writes == 3
+    after = documents.replace(held, {"n": 3})
+    with pytest.raises(Conflict, match="a/held"):
+        documents.commit(
+            [Write(kind="verify", path="a/held", version=held.version), Write(kind="delete", path="a/new")],
+        )
+    assert documents.query("a") == [after, told["a/new"]]
+
+
+def test_a_batch_under_a_condition_whose_answer_was_lost_is_our_own_success(documents_case):
+    held = documents_case.open().create("a/held", {"n": 1})
+    documents = documents_case.open(lossy=1)
+    told = documents.commit(
+        [Write(kind="create", path="a/new", data={"n": 2}), Write(kind="verify", path="a/held", version=held.version)]
+    )
+    assert documents.get("a/new") == told["a/new"]
 
 
 def test_an_empty_batch_does_nothing(documents):
@@ -448,6 +477,25 @@ def _increment(store, times):
             except Conflict:
                 conflicts += 1
     return conflicts
+
+
+def test_of_two_threads_that_each_write_what_the_other_verifies_exactly_one_succeeds(documents):
+    races = 40
+    for race in range(races):
+        pair = [documents.create(f"pair/{race}-{side}", {"n": 0}) for side in range(2)]
+
+        def cross(number, pair=pair):
+            mine, other = pair[number], pair[1 - number]
+            return documents.commit(
+                [
+                    Write(kind="replace", path=mine.path, data={"n": 1}, version=mine.version),
+                    Write(kind="verify", path=other.path, version=other.version),
+                ]
+            )
+
+        told = _together(2, cross)
+        assert sorted(isinstance(one, Conflict) for one in told) == [False, True]
+        assert sum(documents.get(one.path).data["n"] for one in pair) == 1
 
 
 def test_no_increment_by_compare_and_set_is_lost_between_threads(documents):

@@ -78,9 +78,11 @@ def test_a_live_lease_makes_the_next_tick_busy_and_leaves_it_for_a_redelivery(ho
         lease = BotDocuments(ports.documents, "default").take_lease(now_ms=NOW, lease_ms=170_000)
         assert lease is not None
         assert scene.tick(NOW, ports).status is TickStatus.BUSY
-        scene.time.advance_to(NOW + 171_000)
-        request = TickRequest(tick=worlds.name(NOW), scheduled_at=NOW, received_at=NOW + 171_000)
-        assert run_tick(ports, scene.settings, request).status is TickStatus.DONE
+        scene.time.advance_to(NOW + 181_000)
+        request = TickRequest(tick=worlds.name(NOW), scheduled_at=NOW, received_at=NOW + 181_000)
+        again = run_tick(ports, scene.settings, request)
+        assert (again.status, again.decision) == (TickStatus.LATE, None), "it is its own tick, and too late for its work"
+        assert scene.tick(NOW + 2 * INTERVAL, ports).status is TickStatus.DONE
 
 
 def test_whoever_lost_the_lease_saves_nothing(home) -> None:

@@ -106,7 +106,10 @@ def test_where_the_one_stop_for_all_is_refused_the_stops_that_it_would_replace_s
 def test_the_desk_of_a_tick_sends_nothing_that_waits_for_an_order_which_was_not_taken() -> None:
     documents, name = MemoryDocuments(), TREND.id
     exchange = PaperExchange(PaperDocument(documents, name), lambda start, end: empty(Timeframe.M1), TREND)
-    desk = Desk(exchange=exchange, bot=BotDocuments(documents, name), clock=FixedClock(AT), settings=TREND, received_at=AT)
+    bot = BotDocuments(documents, name)
+    lease = bot.take_lease(now_ms=AT, lease_ms=170_000)
+    assert lease is not None
+    desk = Desk(exchange=exchange, bot=bot, clock=FixedClock(AT), settings=TREND, lease=lease, opens_until=AT + 100_000)
     for number in (1, 2):
         entry = OrderIntent(
             id=f"before.{number}",
