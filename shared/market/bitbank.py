@@ -98,7 +98,7 @@ class BitbankFeed:
         self._rules: _KnownRules | None = None
         self._minutes: dict[str, Candles] = {}
         self._newest = _Newest()
-        self._ahead_ms = 0
+        self._off_ms = 0
 
     @property
     def requests(self) -> int:
@@ -173,11 +173,11 @@ class BitbankFeed:
             Unavailable: no useful answer.
         """
         self._rest.begin(deadline=deadline)
-        self._ahead_ms = 0
+        self._off_ms = 0
         self._rest.read("public", "{pair}/ticker", dict, {"pair": self._settings.pair})
         skew = self._rest.skew.ms
         if skew is not None and skew > self._settings.market.max_clock_skew_ms:
-            self._ahead_ms = int(skew)
+            self._off_ms = int(skew)
         return skew
 
     def rules(self, now_ms: int) -> PairRules:
@@ -229,7 +229,7 @@ class BitbankFeed:
 
     def _final_at(self) -> int:
         """What closed by this instant is final."""
-        return self._clock.now_ms() - self._ahead_ms - int(self._settings.tick.settle_seconds * 1000)
+        return self._clock.now_ms() - self._off_ms - int(self._settings.tick.settle_seconds * 1000)
 
     def _exchange_now(self) -> int:
         """The exchange's present instant, as far as its answers of this round tell."""
