@@ -20,7 +20,7 @@ NEVER = {
     *(Reason.REJECTED_BY_EXCHANGE, Reason.OUTCOME_UNKNOWN, Reason.POST_ONLY_WOULD_CROSS),
     *(Reason.ENTRY_EXPIRED, Reason.STOP_PLACED, Reason.ORPHAN_CANCELED),
     # what a tick as a whole came to
-    *(Reason.TICK_LATE, Reason.LEASE_HELD, Reason.STATE_DAMAGED, Reason.CAPITAL_CHANGED),
+    *(Reason.TICK_LATE, Reason.LEASE_HELD, Reason.TIME_IMPOSSIBLE, Reason.STATE_DAMAGED, Reason.CAPITAL_CHANGED),
 }
 
 
