@@ -1,7 +1,8 @@
-"""How long a position can be without its stop while ticks come on time, by what happened: deaths, pauses, refusals, a late tick."""
+"""How long a position can be without its stop while ticks come on time, by what happened to them."""
 
 import random
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -81,10 +82,8 @@ class BareStory(FenceStory):
             if cause == "refused stop":
                 ports = replace(ports, exchange=Refusing(ports.exchange))
                 happened = True
-            try:
+            with suppress(Killed):
                 self.tick(number, ports, late_ms=late_ms)
-            except Killed:
-                pass
             for index in range(number + 1, LAST):
                 if not uncovered(self.holdings(), now_ms=self.clock.now_ms()):
                     break
@@ -102,13 +101,10 @@ def longest(seeds: range, most: int) -> tuple[dict[str, int], Counter[str]]:
     for seed in seeds:
         for policy, account in (("barrier", "margin"), ("barrier", "spot"), ("target", "margin"), ("target", "spot")):
             story, dice = BareStory(seed, policy=policy, account=account), random.Random(f"{seed} {policy} {account}")
-            held = []
             story.begin()
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(pipeline, "last_signal", story.script)
-                for index in range(FIRST, LAST - 5):
-                    if story.tick(index).positions:
-                        held.append(index + 1)
+                held = [index + 1 for index in range(FIRST, LAST - 5) if story.tick(index).positions]
             for number in dice.sample(held, min(most, len(held))):
                 calls: list[Point] = []
                 with pytest.MonkeyPatch.context() as patch:

@@ -253,9 +253,11 @@ def the_claim_always_wins(patch: pytest.MonkeyPatch) -> None:
 
 def the_lease_is_never_checked(patch: pytest.MonkeyPatch) -> None:
     real, far = BotDocuments.take_lease, 10**12
-    patch.setattr(
-        BotDocuments, "take_lease", lambda self, *, now_ms, lease_ms: real(self, now_ms=now_ms + far, lease_ms=lease_ms - far)
-    )
+
+    def unchecked(self: BotDocuments, *, now_ms: int, lease_ms: int, **_: Any) -> Any:
+        return real(self, now_ms=now_ms + far, lease_ms=lease_ms - far)
+
+    patch.setattr(BotDocuments, "take_lease", unchecked)
 
 
 def attempts_are_not_counted(patch: pytest.MonkeyPatch) -> None:
@@ -309,7 +311,7 @@ def the_leverage_is_not_limited(patch: pytest.MonkeyPatch) -> None:
 def the_desk_sends_everything_twice(patch: pytest.MonkeyPatch) -> None:
     place = Desk._place
 
-    def written(self: BotDocuments, name: str, data: Any) -> Any:
+    def written(self: BotDocuments, name: str, data: Any, *, lease: Any) -> Any:
         path = f"intents/{self.bot}~{name}"
         return self.documents.commit([Write(kind="put", path=path, data={"bot": self.bot, "open_for": self.bot, **data})])[path]
 

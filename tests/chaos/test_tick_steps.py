@@ -75,7 +75,7 @@ BREAKS = {
     "the model": ("champions", "serving", ValueError("surprise"), 1),
     "the outbox": ("sink", "send", RuntimeError("surprise"), 1),
     "the save": ("documents", "commit", StoreBroken("the disk is full"), 1),
-    "the second intent": ("documents", "create", StoreBroken("the disk is full"), 4),
+    "the second intent": ("documents", "commit", StoreBroken("the disk is full"), 2),
 }
 
 
@@ -108,7 +108,7 @@ def test_whatever_breaks_after_protect_a_bare_position_gets_its_stop_all_the_sam
 
 KILLS = [
     ("documents", "create", "after", 1),  # claimed
-    ("documents", "create", "after", 2),  # leased at the very first tick, or an intent written
+    ("documents", "create", "after", 2),  # leased at the very first tick
     ("documents", "replace", "after", 1),  # leased
     ("exchange", "reconcile", "after", 1),
     ("feed", "fetch", "before", 1),
@@ -116,8 +116,10 @@ KILLS = [
     ("champions", "serving", "after", 1),
     ("exchange", "submit", "before", 1),  # the intent is written, the order is not sent
     ("exchange", "submit", "after", 1),  # the order is placed, its outcome is not recorded
-    ("documents", "commit", "before", 1),  # all done, nothing saved
-    ("documents", "commit", "after", 1),  # saved, nothing told
+    ("documents", "commit", "before", 1),  # the intent is not written, or all done and nothing saved
+    ("documents", "commit", "after", 1),  # the intent is written, or saved and nothing told
+    ("documents", "commit", "before", 2),  # all done, nothing saved
+    ("documents", "commit", "after", 2),  # saved, nothing told
     ("sink", "send", "after", 1),  # told, not marked
 ]
 
