@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TypeVar
 
 import numpy as np
@@ -18,6 +18,7 @@ from models.walk_forward.fold import Done, key_of, worked
 from models.walk_forward.plan import Plan, planned
 from models.walk_forward.types import Fold, Walked
 from shared.errors import BadData, Unavailable
+from shared.interrupts import kept_from_workers
 from shared.settings import Settings
 from shared.stores.ports import Bucket
 from shared.types import Features, FloatArray
@@ -105,7 +106,9 @@ def at_once(work: Callable[[Given], Made], tasks: Iterable[Given], *, jobs: int,
             # told where an error or a person ends the walk with folds under way: known then
             warnings.filterwarnings("ignore", message=".*still being processed by the workers", category=UserWarning)
             parallel = joblib.Parallel(n_jobs=wanted, return_as="generator", pre_dispatch="2*n_jobs", max_nbytes=None)
-            with closing(parallel(joblib.delayed(work)(task) for task in tasks)) as made:
+            with ExitStack() as ending:
+                with kept_from_workers():
+                    made = ending.enter_context(closing(parallel(joblib.delayed(work)(task) for task in tasks)))
                 yield from made
     except BrokenProcessPool as error:
         raise Unavailable("a worker of the walk-forward died; there may be too little memory for so many jobs") from error

@@ -4,7 +4,7 @@ import hashlib
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from shared.errors import Unavailable
+from shared.interrupts import kept_from_workers
 from shared.replay.types import Inputs
 from shared.study.given import Given, Source, inputs, stages_key
 from shared.study.places import Place, Workers, opened
@@ -98,7 +99,12 @@ def _results(place: Place, runs: Sequence[Run], groups: Mapping[str, Sequence[in
         with warnings.catch_warnings():
             # told where an error or a person ends a study with runs under way: known then
             warnings.filterwarnings("ignore", message=".*still being processed by the workers", category=UserWarning)
-            yield from parallel(calls)
+            with ExitStack() as ending:
+                with kept_from_workers() if place.streams else nullcontext():  # a list comes only once all is done
+                    made = parallel(calls)
+                    if place.streams:
+                        ending.enter_context(closing(made))
+                yield from made
     except BrokenProcessPool as error:
         raise Unavailable("a worker process was ended from outside, most likely for want of memory; use fewer jobs") from error
     except ImportError as error:

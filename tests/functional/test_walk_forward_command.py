@@ -1,9 +1,12 @@
 """`bot walk-forward` as a person runs it: what it prints, what it leaves, and that it counts itself."""
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -145,6 +148,49 @@ def test_a_backtest_that_walks_forward_says_the_same_and_fits_nothing_again(firs
     text = bot(home, "backtest", "--walk-forward", "--candles", csv, "--from", "2025-03-22", "--out", tmp_path / "text")
     for word in ("retrainings  4 models", "note         The gate: It may serve but not enter"):
         assert word in text.stdout, text.stdout + text.stderr
+
+
+@pytest.mark.parametrize("after_seconds", [0.0, 0.5], ids=["at once", "while they import"])
+def test_ctrl_c_ends_it_and_its_workers_with_one_word(csv, tmp_path, after_seconds):
+    environ = {**os.environ, **SMALL, "BOT_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    words = ["walk-forward", "--jobs", "2", "--every", "1", "--candles", str(csv), "--from", "2025-03-22"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "scripts.cli", *words],
+        cwd=ROOT,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        limit = time.monotonic() + 60
+        while workers_of(running.pid) < 2:
+            assert running.poll() is None
+            assert time.monotonic() < limit
+            time.sleep(0.02)
+        time.sleep(after_seconds)
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to every process at once
+        said = "".join(running.communicate(timeout=60))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+    assert running.returncode == 130, said
+    assert said.rstrip().endswith("interrupted"), said
+    assert "Traceback" not in said
+    assert "Error" not in said
+    assert workers_of(running.pid) == 0
+
+
+def workers_of(group: int) -> int:
+    """How many worker processes of a process group live."""
+    count = 0
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = entry.read_text().rpartition(")")[2].split()
+            mine = int(fields[2]) == group and fields[0] != "Z"
+            count += mine and "LokyProcess" in (entry.parent / "cmdline").read_text()
+    return count
 
 
 @pytest.mark.parametrize(
