@@ -1,6 +1,7 @@
 """`models`, `promote` and `rollback` as a person uses them, on a store with two real bundles."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,8 @@ from functions import wiring
 from models.keys import signing_key
 from models.train import Training
 from scripts.cli import main
+from shared.ensemble.manifest import MANIFEST, SIGNATURE, decode, encode
+from shared.ensemble.signing import sign
 from shared.stores.bundles import BundleRegistry
 from shared.stores.state import BotDocuments
 from shared.watch import shadow
@@ -70,6 +73,22 @@ def test_a_promotion_and_a_rollback_are_one_command_each_and_leave_who_when_and_
         ("bob", "worse after all", {"rollback": old}),
     ]
     assert all(record["at"] > 0 for record in kept)
+
+
+def test_a_bundle_of_another_label_or_made_for_a_backtest_is_refused_by_name(home, capsys, monkeypatch) -> None:
+    made = second()
+    own = f"{made.version[:-1]}{'0' if made.version[-1] != '0' else '1'}"
+    manifest = encode(replace(decode(made.files[MANIFEST]), version=own, purpose="backtest"))
+    apart = {**made.files, MANIFEST: manifest, SIGNATURE: sign(manifest, worlds.SIGNING_KEY)}
+    BundleRegistry(wiring.bucket_for(home)).publish(own, apart)
+    assert main(["promote", own, "--why", "x"]) == 2
+    assert "was made for a backtest" in capsys.readouterr().err
+    monkeypatch.setenv("BOT_LEARNING__BARRIER_ATR", "3")
+    assert main(["promote", made.version, "--why", "x"]) == 2
+    refused = capsys.readouterr().err
+    assert f"{made.version} cannot serve" in refused
+    assert "the settings ask for 3 ATR" in refused
+    assert audits(home) == []
 
 
 def test_promoting_what_serves_already_says_so_and_leaves_no_record(home, capsys) -> None:
