@@ -231,8 +231,8 @@ def _only_told(node: Node) -> bool:
         if node.children[0].value == "context":
             return True
         call = next(held for held in _ancestors(node) if held.type in {"atom_expr", "power"})
-        return call.children[0].type == "name" and call.children[0].value in TELLING
-    return node.type == "expr_stmt" and node.get_first_leaf().value == "facts"
+        return bool(call.children[0].type == "name" and call.children[0].value in TELLING)
+    return bool(node.type == "expr_stmt" and node.get_first_leaf().value == "facts")
 
 
 def _is_guard(node: Node) -> bool:

@@ -29,6 +29,9 @@ ACCOUNT = ("tests/unit/execution/test_fills.py", "tests/unit/execution/test_acco
 DECISION = ("tests/unit/risk/test_decide.py", "tests/unit/risk/test_heads.py", "tests/unit/risk/test_edge.py")
 EXPOSURE = ("tests/unit/exposure/test_exposure_rules.py", "tests/unit/exposure/test_exposure_orders.py")
 
+NOT_YET = frozenset({"state", "turn", "desk", "paper"})
+"""Rooms in which some slips are noticed only by stories that take longer than a mutant may: their own tests are to come."""
+
 ROOMS: Mapping[str, Room] = {
     "plan": _room("shared.execution.plan", "test_plan_rules", "tests/unit/execution/test_plan.py", EXPOSURE[1]),
     "ledger": _room("shared.execution.ledger", "test_ledger_rules", *ACCOUNT),
@@ -42,5 +45,5 @@ ROOMS: Mapping[str, Room] = {
     "exposure": _room("shared.risk.exposure", "test_exposure_rules", *EXPOSURE),
     "state": _room("shared.state", "test_state_rules", "tests/unit/test_state.py", *EXPOSURE),
     "turn": _room("shared.turn", "test_turn_rules", *EXPOSURE),
-    "desk": _room("shared.desk", "test_desk_rules"),
+    "desk": _room("shared.desk", "test_desk_rules", "tests/unit/exposure/test_exposure_ticks.py"),
 }

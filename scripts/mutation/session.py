@@ -75,19 +75,7 @@ def tried(work: Work) -> None:
     inside = [mutant for mutant in work.mutants if mutant.within]
     if inside:
         _in_one_session(work, inside)
-    forks = Forks(workers=work.workers)
-    for mutant in work.mutants:
-        if not mutant.within:
-            forks.start(
-                partial(_alone, mutant, work.rooms[mutant.room]),
-                limit_seconds=WAITED_SECONDS,
-                done=partial(_told, work, mutant),
-            )
-    forks.join()
-
-
-def _told(work: Work, mutant: Mutant, ended: Ended) -> None:
-    work.done(_verdict(mutant, ended))
+    _each_alone(work, [mutant for mutant in work.mutants if not mutant.within])
 
 
 def _verdict(mutant: Mutant, ended: Ended) -> Verdict:
@@ -155,6 +143,8 @@ class _Session:
     def __init__(self, work: Work, mutants: Sequence[Mutant], told: Any) -> None:
         self.work, self.mutants, self._told = work, mutants, told
         self.why: list[str] = []
+        self._slow: set[str] = set()
+        self._again: list[Mutant] = []
         self._recent: dict[tuple[str, str], list[str]] = defaultdict(list)
 
     def tell(self, **what: Any) -> None:
@@ -178,15 +168,16 @@ class _Session:
         baseline = self._baseline(items)
         if self.why:
             return True
-        forks = Forks(workers=self.work.workers)
-        for mutant in self.mutants:
-            chosen = self._chosen(mutant, items, baseline)
-            forks.start(
-                partial(self._exchanged, mutant, [items[name] for name in chosen], baseline),
-                limit_seconds=WAITED_SECONDS,
-                done=partial(self._ended, mutant),
-            )
-        forks.join()
+        waiting = list(self.mutants)
+        while waiting:
+            self._again = []
+            forks = Forks(workers=self.work.workers)
+            for mutant in waiting:
+                chosen = [items[name] for name in self._chosen(mutant, items, baseline)]
+                work = partial(self._exchanged, mutant, chosen, baseline)
+                forks.start(work, limit_seconds=WAITED_SECONDS, done=partial(self._ended, mutant, items))
+            forks.join()
+            waiting = self._again
         return True
 
     def _baseline(self, items: Mapping[str, Any]) -> "Baseline":
@@ -219,7 +210,7 @@ class _Session:
         """The tests to ask: those that noticed it the last time, or a neighbour; then all that reach the lines, by time."""
         room = self.work.rooms[mutant.room]
         own = {test: place for place, test in enumerate(room.tests)}
-        mine = [name for name in items if name.partition("::")[0] in own]
+        mine = [name for name in items if name.partition("::")[0] in own and name not in self._slow]
         if baseline.seconds:
             lines = baseline.reached.get(str(ROOT / room.path), {})
             reaching = {name for line in range(mutant.lines[0], mutant.lines[1] + 1) for name in lines.get(line, ())}
@@ -235,8 +226,13 @@ class _Session:
         exchange(mutant, self.work.rooms[mutant.room])
         _asked(chosen, baseline.seconds, say)
 
-    def _ended(self, mutant: Mutant, ended: Ended) -> None:
+    def _ended(self, mutant: Mutant, items: Mapping[str, Any], ended: Ended) -> None:
         verdict = _verdict(mutant, ended)
+        killer = verdict.killer or ""
+        if verdict.outcome == TIMED_OUT and killer in items and _too_slow(lambda say: _asked([items[killer]], {}, say)):
+            self._slow.add(killer)
+            self._again.append(mutant)
+            return
         if verdict.killer is not None:
             self._recent[verdict.mutant.room, verdict.mutant.function].append(verdict.killer)
         self.tell(id=verdict.mutant.id, outcome=verdict.outcome, killer=verdict.killer, seconds=verdict.seconds)
@@ -349,10 +345,44 @@ def _code_of(module: types.CodeType, name: str) -> types.CodeType:
 # a session of its own for what lies outside of functions
 
 
-def _alone(mutant: Mutant, room: Room, say: Say) -> None:
+def _each_alone(work: Work, mutants: Sequence[Mutant]) -> None:
+    """Each mutant in a fork of its own. Tests that are slow without any mutant are left out, once one of them was too slow."""
+    slow: set[str] = set()
+    waiting = list(mutants)
+    while waiting:
+        again: list[Mutant] = []
+
+        def done(mutant: Mutant, ended: Ended, again: list[Mutant] = again) -> None:
+            verdict, room = _verdict(mutant, ended), work.rooms[mutant.room]
+            killer = verdict.killer or ""
+            if verdict.outcome == TIMED_OUT and "::" in killer and _too_slow(partial(_alone, None, room, frozenset(), killer)):
+                slow.add(killer)
+                again.append(mutant)
+            else:
+                work.done(verdict)
+
+        forks = Forks(workers=work.workers)
+        for mutant in waiting:
+            alone = partial(_alone, mutant, work.rooms[mutant.room], frozenset(slow), None)
+            forks.start(alone, limit_seconds=WAITED_SECONDS, done=partial(done, mutant))
+        forks.join()
+        waiting = again
+
+
+def _too_slow(work: Callable[[Say], None]) -> bool:
+    """Whether tests take too long without a mutant as well."""
+    found: list[bool] = []
+    forks = Forks(workers=1)
+    forks.start(work, limit_seconds=WAITED_SECONDS, done=lambda ended: found.append('"too_long": true' in (ended.said or "")))
+    forks.join()
+    return found[0]
+
+
+def _alone(mutant: Mutant | None, room: Room, slow: frozenset[str], only: str | None, say: Say) -> None:
     """In a fork that has imported nothing of the project: the mutated module in place of the real one, and its tests."""
-    sys.meta_path.insert(0, _Instead(mutant, room))
-    stops = _Stops(say)
+    if mutant is not None:
+        sys.meta_path.insert(0, _Instead(mutant, room))
+    stops = _Stops(say, slow, only)
     code = _pytest_main(_tests([room]), stops)
     if not stops.asked:
         say(json.dumps({"killer": f"collecting (pytest ended with {code})", "too_long": False}))
@@ -361,9 +391,9 @@ def _alone(mutant: Mutant, room: Room, say: Say) -> None:
 class _Stops:
     """A pytest plugin that runs tests until one fails. A module that cannot even be imported is noticed by all of them."""
 
-    def __init__(self, say: Say) -> None:
+    def __init__(self, say: Say, slow: frozenset[str], only: str | None) -> None:
         self.asked = False
-        self._say = say
+        self._say, self._slow, self._only = say, slow, only
 
     def pytest_configure(self) -> None:
         """That a test fails is all that is asked: nothing is shrunk."""
@@ -373,7 +403,8 @@ class _Stops:
         """In place of pytest's own."""
         self.asked = not session.testsfailed
         if self.asked:
-            _asked(session.items, {}, self._say)
+            items = [item for item in session.items if item.nodeid not in self._slow and self._only in {None, item.nodeid}]
+            _asked(items, {}, self._say)
         return True
 
 

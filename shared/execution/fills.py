@@ -56,7 +56,7 @@ def points(minutes: Candles, row: int) -> tuple[PathPoint, ...]:
         float(minutes.close[row]),
     )
     return tuple(
-        PathPoint(opened_at + offset, price, index == 0)
+        PathPoint(opened_at + offset, price, not index)
         for index, (offset, price) in enumerate(zip(offsets_ms(minutes.timeframe), prices, strict=True))
     )
 

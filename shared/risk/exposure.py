@@ -42,13 +42,12 @@ def decide(
         return Decision(action=Action.HOLD, as_of=case.signal.as_of, reason=Reason.TARGET_UNKNOWN)
     if held and goal.lots * held <= 0:
         return _closing(case, goal, held, Action.EXIT, abs(held))
-    if 0 < abs(held) - abs(goal.lots) < case.rules.min_lots:
-        return _told(case, changed(goal, since=0), held, Action.HOLD, Reason.ON_TARGET)
-    if abs(goal.lots) < abs(held):
-        return _closing(case, goal, held, Action.REDUCE, abs(held) - abs(goal.lots))
-    if abs(goal.lots) > abs(held):
+    surplus = abs(held) - abs(goal.lots)
+    if surplus < 0:
         return _grown(case, goal, held)
-    return _told(case, changed(goal, since=0), held, Action.HOLD, Reason.ON_TARGET, **_wishes(case))
+    if surplus < max(1, case.rules.min_lots):
+        return _told(case, changed(goal, since=0), held, Action.HOLD, Reason.ON_TARGET, **_wishes(case))
+    return _closing(case, goal, held, Action.REDUCE, surplus)
 
 
 def held_lots(account: Account) -> int:
@@ -75,8 +74,9 @@ def _goal(case: Case, held: int) -> Goal | None:
     lots = _beyond_band(case, _wanted(case, signal.target_weight, signal.target_volatility), held)
     since = 0
     if abs(lots) > abs(held) or lots * held < 0:
-        goes_on = standing is not None and standing.since > 0 and standing.lots * lots > 0
-        since = standing.since if goes_on and standing is not None else signal.as_of
+        since = signal.as_of
+        if standing is not None and standing.since > 0 and standing.lots * lots > 0:
+            since = standing.since
     return Goal(lots=lots, as_of=signal.target_as_of, since=since)
 
 
@@ -84,11 +84,11 @@ def _wanted(case: Case, weight: float, volatility: float) -> int:
     """Lots at the candle's close, negative for a short; what is below the exchange's minimum is nothing."""
     allowed = weight_allowed(weight, case.settings)
     capital = sizing.capital_in_use(case.account, case.settings)
-    side, price = Side.LONG if allowed > 0 else Side.SHORT, case.signal.close
+    side, price = _side(allowed), case.signal.close
     share = rate(abs(allowed)) * volatility_scale(volatility, case.settings)
     limits = _limits(case, side, price, capital, paid=price)
     lots = min(_floor(capital * share, price * LOT_BTC), *limits.values())
-    return side.sign * lots if lots >= max(1, case.rules.min_lots) else 0
+    return side.sign * lots if lots >= case.rules.min_lots else 0
 
 
 def volatility_scale(volatility: float, settings: Settings) -> Decimal:
@@ -136,7 +136,7 @@ def _grown(case: Case, goal: Goal, held: int) -> Decision:
         denied = rule(case)
         if denied is not None:
             return _denied(goal, held, denied)
-    side = Side.LONG if goal.lots > 0 else Side.SHORT
+    side = _side(goal.lots)
     if case.signal.model is None:
         return _denied(goal, held, _told(case, goal, held, Action.DENY, Reason.MODEL_MISSING))
     if not (case.rules.long_opens if side is Side.LONG else case.rules.short_opens):
@@ -192,14 +192,14 @@ def _stop(account: Account, side: Side, lots: int, price: int, settings: Setting
 
 def _closing(case: Case, goal: Goal, held: int, action: Action, lots: int) -> Decision:
     told = _told(case, goal, held, action, Reason.EXIT_EXPOSURE, **_wishes(case))
-    return changed(told, side=Side.LONG if held > 0 else Side.SHORT, lots=lots)
+    return changed(told, side=_side(held), lots=lots)
 
 
 def _denied(goal: Goal, held: int, decision: Decision) -> Decision:
     """A growth that is denied: tried again where the reason may pass, else over until the next 4h close."""
     final = decision.action is Action.DENY and decision.reason not in TRANSIENT
     kept = changed(goal, lots=held, since=0) if final else goal
-    return changed(decision, side=Side.LONG if goal.lots > 0 else Side.SHORT, goal=kept)
+    return changed(decision, side=_side(goal.lots), goal=kept)
 
 
 def _told(case: Case, goal: Goal, held: int, action: Action, reason: Reason, **facts: object) -> Decision:
@@ -208,7 +208,7 @@ def _told(case: Case, goal: Goal, held: int, action: Action, reason: Reason, **f
         action=action,
         as_of=case.signal.as_of,
         reason=reason,
-        side=None if goal.lots == 0 else Side.LONG if goal.lots > 0 else Side.SHORT,
+        side=_side(goal.lots) if goal.lots else None,
         goal=goal,
         context={name: str(value) for name, value in context.items()},
     )
@@ -221,6 +221,11 @@ def _wishes(case: Case) -> Mapping[str, object]:
         return {}
     scale = volatility_scale(volatility, case.settings)
     return {"weight": f"{weight:.6f}", "volatility": f"{volatility:.6f}", "scale": f"{scale:.6f}"}
+
+
+def _side(signed: float) -> Side:
+    """Of what is wanted or held; nothing has none, and is asked for none."""
+    return Side.LONG if signed > 0 else Side.SHORT
 
 
 def _floor(amount: Decimal, per_lot: Decimal) -> int:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TypeVar
 
 from shared.money import rate
 from shared.reasons import TRANSIENT, Reason
@@ -16,6 +17,8 @@ from shared.risk import sizing
 from shared.risk.limits import fall
 from shared.settings import Settings
 from shared.types import Account, Action, Book, Decision, Issue, PairRules, Side, Signal, Timeframe
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +199,7 @@ def _vote(case: Case) -> Decision | None:
     if told is None:
         why = "the settings ask whether the vote's own trade pays, and the model has no word on that"
         return _deny(case, Reason.MODEL_MISMATCH, why=why)
-    if not (math.isfinite(told) and 0.0 <= told <= 1.0):
+    if not 0.0 <= told <= 1.0:
         return _deny(case, Reason.MODEL_INVALID, why="this is not a probability", told=told)
     return _deny(case, Reason.VOTE_VETOED, p_vote=told, limit=risk.veto_below) if told < risk.veto_below else None
 
@@ -218,7 +221,7 @@ def _priced(case: Case) -> Decision | None:
     signal, price = case.signal, case.entry_price
     if price is None:
         return _deny(case, Reason.BOOK_MISSING)
-    if not (math.isfinite(signal.atr_jpy) and signal.atr_jpy > 0 and signal.close > 0):
+    if not (signal.atr_jpy > 0 and signal.close > 0):
         return _deny(case, Reason.DATA_BROKEN, atr_jpy=signal.atr_jpy, close=signal.close)
     factor = max(1.0, edges.distance_factor(signal, case.settings))
     reach = signal.atr_jpy * factor * max(case.settings.risk.stop_atr, case.settings.risk.target_atr)
@@ -268,15 +271,15 @@ def _worth(case: Case) -> Decision:
     if risk.entry == "threshold":
         sure = signal.p_upper if side is Side.LONG else signal.p_lower
         facts["probability"] = sure
-        if sure is None or sure < risk.min_probability:
+        if _asked(sure) < risk.min_probability:
             return _valued(case, edge, Reason.PROBABILITY_BELOW, {**facts, "limit": risk.min_probability})
-    elif edge is None or edge.net < risk.min_edge_rate:
+    elif _asked(edge).net < risk.min_edge_rate:
         return _valued(case, edge, Reason.EDGE_BELOW_COST, {**facts, "min_edge": risk.min_edge_rate})
     kelly: Decimal | None = None
-    if value is not None and risk.kelly_fraction > 0:
+    if value is not None and risk.kelly_fraction:
         kelly = min(edges.kelly_share(each, fraction=risk.kelly_fraction, cap=risk.kelly_cap) for each in value)
         facts["kelly"] = kelly
-        if kelly <= 0:
+        if not kelly:
             return _valued(case, edge, Reason.SIZE_KELLY_ZERO, facts)
     where = sizing.prices(side=side, entry=price, atr_jpy=signal.atr_jpy, settings=settings, factor=factor)
     size = sizing.size(
@@ -310,10 +313,19 @@ def _worth(case: Case) -> Decision:
     )
 
 
+def _asked(value: T | None) -> T:
+    """What a rule before has made sure of."""
+    if value is None:
+        raise AssertionError("the rules before this one deny a signal without probabilities, and a value without barriers")
+    return value
+
+
 def _value(case: Case, side: Side) -> tuple[edges.Edge, edges.Edge] | None:
     """The lower and the other edge; None where the model's label has no barriers that a trade could touch."""
     barriers = case.signal.barriers
-    if barriers is None or barriers.kind != "barriers":
+    if barriers is None:
+        raise AssertionError("the rules before this one deny a signal without barriers")
+    if barriers.kind != "barriers":
         return None
     return edges.lower(signal=case.signal, side=side, rules=case.rules, book=case.book, settings=case.settings)
 

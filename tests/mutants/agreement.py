@@ -14,9 +14,13 @@ import numpy as np
 from shared import settings as configuration
 from shared.execution import ledger
 from shared.types import (
+    Account,
+    Barriers,
     Book,
     Candles,
     Entry,
+    Fill,
+    Goal,
     Holdings,
     OrderIntent,
     OrderKind,
@@ -25,6 +29,7 @@ from shared.types import (
     PositionPlan,
     Purpose,
     Side,
+    Signal,
     Timeframe,
 )
 
@@ -48,6 +53,11 @@ def _account(*intents: OrderIntent, held: bool = True) -> ledger.PaperAccount:
     for intent in intents:
         account, _ = ledger.with_order(account, intent, T0 - 1)
     return replace(account, positions=(_position(),)) if held else account
+
+
+def _fill() -> Fill:
+    zero = Decimal(0)
+    return Fill(sequence=1, order_id=1, purpose=Purpose.ENTRY, side=Side.LONG, at=T0, price=1, lots=1, maker=True, fee_jpy=zero)
 
 
 def _limit(price: int, lots: int = 100, purpose: Purpose = Purpose.TARGET) -> OrderIntent:
@@ -114,7 +124,100 @@ def days_around_every_boundary(module: ModuleType) -> Iterator[Any]:
             yield module.days_started(T0, T0 + days * 86_400_000 + beside)
 
 
+def items_of_every_number(module: ModuleType) -> Iterator[Any]:
+    for count in range(6):
+        for counted in range(8):
+            for keep in (0, 1, 3, 9):
+                items = tuple(replace(_fill(), sequence=number) for number in range(1, count + 1))
+                yield module._uncounted(items, counted, keep)
+
+
+def closes_at_every_price(module: ModuleType) -> Iterator[Any]:
+    for side in Side:
+        for price in (1, 999, 1000, 1001, 5000):
+            for lots in (1, 40, 60, 99, 100):
+                stop = OrderIntent(id="s", purpose=Purpose.STOP, side=side, kind=OrderKind.STOP, lots=60, trigger_price=1)
+                close = OrderIntent(id="c", purpose=Purpose.CLOSE, side=side, kind=OrderKind.MARKET, lots=lots)
+                account = replace(_account(stop, close), positions=(_position(side),))
+                done = ledger.Execution(at=T0, price=price, lots=lots, maker=False)
+                yield str(module.closing(account, account.orders[1], done))
+
+
 def quotients(module: ModuleType) -> Iterator[Any]:
     for amount in ("0", "0.3", "1", "2.9999", "3", "3.0001", "1000000", "12345678.9012"):
         for per_lot in ("-1", "0", "0.0001", "0.3", "1", "3", "13.9313025", "99999999"):
             yield module._floor(Decimal(amount), Decimal(per_lot))
+
+
+def forecasts_around_the_past(rules: ModuleType) -> Iterator[Any]:
+    settings = configuration.load({}, overrides={"sides": "both", "risk": {"volatility_reach": 2.0}})
+    for side in Side:
+        for forecast in (0.005, 0.01, 0.0199, 0.02, 0.0201, 0.04, 0.09):
+            signal = _signal(side=side, volatility=forecast, volatility_past=0.02)
+            book = Book(as_of=T0, bid=9_999_500, ask=10_000_500)
+            yield str(
+                rules.decide(
+                    signal=signal, account=_owner(), issues=(), rules=PairRules(), book=book, now_ms=T0, settings=settings
+                )
+            )
+
+
+def candles_of_every_shape(fills: ModuleType) -> Iterator[Any]:
+    for high in (1000, 1001, 1500):
+        for low in (1000, 999, 500):
+            yield [tuple(point) for point in fills.points(_minutes(2, high={1: high}, low={1: low}), 1)]
+
+
+def spreads_of_every_half(fills: ModuleType) -> Iterator[Any]:
+    for price in (1, 10_000, 10_001, 1_000_000):
+        for spread in ("0", "0.0001", "0.0003", "0.0005", "0.0007", "0.01"):
+            yield fills.half_spread(price, Decimal(spread))
+
+
+def goals_beside_every_position(exposure: ModuleType) -> Iterator[Any]:
+    settings = configuration.load({}, overrides={"sides": "both", "risk": {"policy": "target"}})
+    book = Book(as_of=T0, bid=9_999_500, ask=10_000_500)
+    for held in (-500, -1, 0, 1, 500):
+        for lots in (-700, -500, -1, 0, 1, 500, 700):
+            side = Side.LONG if held > 0 else Side.SHORT
+            part = Entry(at=T0, price=10_000_000, lots=abs(held), fee_jpy=Decimal(0))
+            position = Position(side=side, entries=(part,)) if held else None
+            account = replace(_owner(), position=position, goal=Goal(lots=lots, as_of=T0))
+            given = {"signal": _signal(), "issues": (), "rules": PairRules(), "book": book, "now_ms": T0, "settings": settings}
+            yield str(exposure.decide(account=account, **given))
+
+
+def wishes_beside_every_goal(exposure: ModuleType) -> Iterator[Any]:
+    settings = configuration.load({}, overrides={"sides": "both", "risk": {"policy": "target"}})
+    for held in (-500, -1, 0, 1, 500):
+        for before in (-700, -1, 0, 1, 700):
+            for weight in (-1.0, -0.5, 0.0, 0.5, 1.0):
+                side = Side.LONG if held > 0 else Side.SHORT
+                part = Entry(at=T0, price=10_000_000, lots=abs(held), fee_jpy=Decimal(0))
+                position = Position(side=side, entries=(part,)) if held else None
+                account = replace(_owner(), position=position, goal=Goal(lots=before, as_of=1, since=7))
+                signal = _signal(target_weight=weight, target_volatility=0.5, target_as_of=T0)
+                given = {"issues": (), "rules": PairRules(), "book": None, "now_ms": T0, "settings": settings}
+                yield str(exposure.decide(signal=signal, account=account, **given))
+
+
+def _owner() -> Account:
+    yen = Decimal(1_000_000)
+    return Account(equity_jpy=yen, capital_jpy=yen, available_jpy=2 * yen, equity_peak_jpy=yen, day_start_equity_jpy=yen)
+
+
+def _signal(side: Side = Side.LONG, **more: Any) -> Signal:
+    lower, upper = (0.2, 0.6) if side is Side.LONG else (0.6, 0.2)
+    return Signal(
+        as_of=T0,
+        close=10_000_000,
+        atr_jpy=30_000.0,
+        side=side,
+        strength=0.8,
+        p_lower=lower,
+        p_neither=0.2,
+        p_upper=upper,
+        barriers=Barriers(atr_multiple=4.0, horizon_candles=48),
+        model="m",
+        **more,
+    )

@@ -295,3 +295,13 @@ def test_a_short_is_held_and_closed_on_margin(world, shelf):
     paper.submit(intent, book=world.book(1_000_000), rules=PairRules(), now_ms=world.t0)
     held = paper.reconcile(world.t0 + 130_000)
     assert [(trade.reason, trade.gross_jpy) for trade in held.trades] == [(Reason.EXIT_TARGET, Decimal(101))]
+
+
+def test_where_only_time_has_passed_the_account_is_written_once_an_hour(world, shelf):
+    paper, _ = exchange(world, shelf, [(1_000_000, 1_000_000, 1_000_000, 1_000_000)] * 130)
+    entered(world, paper, price=900_000, stop=890_000, target=910_000, expires=10 * 3_600_000)
+    before, saves = shelf.saves, []
+    for minute in range(1, 122):
+        paper.reconcile(world.t0 + minute * world.minute + 10_000)
+        saves.append(shelf.saves - before)
+    assert saves == [0] * 59 + [1] * 60 + [2] * 2

@@ -350,3 +350,21 @@ def test_a_forecast_that_brings_the_stop_nearer_never_makes_the_order_larger(mad
     assert distance == pytest.approx(usual * forecast / 0.02, abs=1)
     assert (told.lots == plain.lots) is (nearer or forecast == 0.02)
     assert told.lots <= plain.lots
+
+
+@pytest.mark.parametrize("p_vote", [None, 0.01, 5.0])
+def test_a_veto_that_is_not_positive_asks_nobody(made, decided, p_vote):
+    told = made.settings()
+    told = replace(told, risk=replace(told.risk, veto_below=-0.5))
+    assert decided(signal=made.signal(p_vote=p_vote), settings=told).action is Action.ENTER
+
+
+@pytest.mark.parametrize(("forecast", "more"), [(0.01, False), (0.02, False), (0.04, True)])
+def test_the_order_of_a_short_is_reckoned_by_the_further_stop_too(made, decided, forecast, more):
+    risk = {"entry": "threshold", "min_probability": 0.5, "kelly_fraction": 0.0, "volatility_reach": 2.0}
+    settings = made.settings(sides="both", risk=risk)
+    short = made.signal(side=SHORT, p_lower=0.6, p_upper=0.2)
+    plain = decided(signal=short, settings=settings)
+    told = decided(signal=replace(short, volatility=forecast, volatility_past=0.02), settings=settings)
+    assert (told.lots < plain.lots) is more
+    assert (told.lots == plain.lots) is not more

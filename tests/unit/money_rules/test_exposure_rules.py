@@ -237,6 +237,8 @@ def test_the_goal_is_reached_from_what_is_held(decided, owning, held, goal, acti
 @pytest.mark.parametrize(
     ("surplus", "least", "action"),
     [
+        (0, 0, Action.HOLD),
+        (1, 0, Action.REDUCE),
         (0, 3, Action.HOLD),
         (1, 3, Action.HOLD),
         (2, 3, Action.HOLD),
@@ -420,6 +422,8 @@ def test_the_stop_lies_its_rate_from_the_average_of_all(made, settings):
     assert exposure._stop(made.owner(), SHORT, 5, 1_000_000, settings()) == 1_100_000
     odd = made.owner(position=made.position(made.part(1_000_009, 1)))
     assert exposure._stop(odd, LONG, 1, 1_000_010, settings()) == 900_008
+    half = made.owner(position=made.position(made.part(1_000_004, 1)))
+    assert exposure._stop(half, LONG, 1, 1_000_005, settings()) == 900_004
 
 
 @pytest.mark.parametrize(
@@ -457,3 +461,25 @@ def test_what_the_strategy_wishes_is_told_where_it_wishes(decided, owning, wanti
     for missing in ("target_weight", "target_volatility"):
         silent = decided(signal=replace(wanting(), **{missing: None}), account=owning(goal=standing(500)))
         assert "weight" not in silent.context
+
+
+@pytest.mark.parametrize(
+    ("held", "weight", "before", "since"),
+    [(-1, 0.001, None, CLOSED_AT), (0, 0.001, standing(1, since=7, as_of=1), 7), (1, -0.001, None, CLOSED_AT)],
+)
+def test_one_lot_is_a_growth_too(settings, wanting, owning, held, weight, before, since):
+    given = {"issues": (), "rules": FREE, "book": None, "now_ms": NOW, "settings": settings(band=0.0)}
+    goal = exposure._goal(Case(signal=wanting(weight), account=owning(held, goal=before), **given), held)
+    assert (goal.lots, goal.since) == (round(weight * 1000), since)
+
+
+@pytest.mark.parametrize(("least", "lots"), [(99, 400), (100, 400), (101, 500)])
+def test_a_reduction_below_the_minimum_is_not_wanted(decided, wanting, owning, settings, least, lots):
+    told = decided(signal=wanting(0.4), account=owning(500), rules=replace(FREE, min_lots=least), told=settings(band=0.0))
+    assert told.goal.lots == lots
+
+
+@pytest.mark.parametrize(("goal", "price", "stop"), [(1, 9_999_999, 8_999_999), (-1, 10_000_001, 11_000_002)])
+def test_one_lot_is_entered_on_its_own_side_with_its_stop(decided, owning, goal, price, stop):
+    told = decided(account=owning(goal=standing(goal, since=CLOSED_AT)))
+    assert (told.action, told.lots, told.stop_price) == (Action.ENTER, 1, stop)

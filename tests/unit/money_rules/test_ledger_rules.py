@@ -414,3 +414,39 @@ def test_a_resting_limit_is_executed_as_maker_at_its_own_price(made, account):
     sold = ledger.executed(before, target, point, 50)
     assert [(fill.price, fill.maker) for fill in sold.fills] == [(120_000, True)]
     assert sold.trades[0].gross_jpy == 100
+
+
+@pytest.mark.parametrize(("at", "minute"), [(60_000, 60_000), (119_999, 60_000), (540_000, 540_000), (600_001, 600_000)])
+def test_a_full_minute_is_one_of_sixty_seconds(at, minute):
+    assert ledger.full_minute(T0 + at) == T0 + minute
+
+
+def test_an_account_is_untouched_until_its_first_fill(account):
+    assert [account(next_fill_sequence=number).untouched for number in (0, 1, 2, 3, 10)] == [False, True, False, False, False]
+
+
+def test_an_account_remembers_the_capital_that_it_began_with(made):
+    begun = ledger.opened(1_000, T0, kind="margin", terms=made.account().terms)
+    assert begun.capital_jpy == 1_000
+    assert ledger.holdings(begun, None, T0).opened_with_jpy == 1_000
+
+
+@pytest.mark.parametrize(
+    ("trades", "fills", "left_trades", "left_fills"),
+    [
+        (0, 0, 13, 23),
+        (1, 1, 12, 22),
+        (3, 3, 10, 20),
+        (9, 9, 10, 20),
+        (3, 0, 10, 23),
+        (0, 3, 13, 20),
+    ],
+)
+def test_what_was_counted_goes_but_for_the_most_recent(made, account, trades, fills, left_trades, left_fills):
+    full = account(trades=tuple(made.trade(n, 1) for n in range(1, 14)), fills=tuple(made.fill(n) for n in range(1, 24)))
+    after = ledger.trimmed(full, Counted(trades=trades, fills=fills))
+    assert (len(after.trades), len(after.fills)) == (left_trades, left_fills)
+    assert (after.trades[-1].sequence, after.fills[-1].sequence) == (13, 23)
+    assert (after is full) is (trades == fills == 0)
+    few = account(trades=full.trades[:10], fills=full.fills[:20])
+    assert ledger.trimmed(few, Counted(trades=99, fills=99)) is few

@@ -1,5 +1,6 @@
 """Peak, day, streak and cool-down at their boundaries."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -88,3 +89,23 @@ def test_who_resumes_keeps_what_a_half_closed_position_has_won_or_lost(made):
 )
 def test_a_fall_is_a_share_of_where_it_began_and_all_of_it_where_that_was_nothing(start, now, share):
     assert fall(Decimal(start), Decimal(now)) == Decimal(share)
+
+
+@pytest.mark.parametrize(
+    ("peak", "day", "equity", "after"),
+    [
+        (1000, 1000, 500, 500),
+        (1000, 1000, 1500, 1500),
+        (1000, 1000, 1000, None),
+        (1200, 1000, 500, None),
+        (1200, 1000, 1200, None),
+        (900, 1000, 500, None),
+    ],
+)
+def test_an_account_that_never_traded_begins_with_the_capital_that_is_set(peak, day, equity, after):
+    begun = replace(first(), equity_peak_jpy=Decimal(peak), day_start_equity_jpy=Decimal(day))
+    opened = begun.opened(Decimal(equity))
+    if after is None:
+        assert opened is begun
+    else:
+        assert (opened.equity_peak_jpy, opened.day_start_equity_jpy) == (after, after)

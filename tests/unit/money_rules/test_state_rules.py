@@ -1,0 +1,411 @@
+"""What a bot remembers, at the instants and numbers that decide."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from shared.errors import BadData
+from shared.reasons import Reason
+from shared.risk.limits import Limits
+from shared.state import CandleProgress, State, capital_changed, signed_lots
+from shared.types import Action, Counted, Decision, Goal, Purpose, Side
+
+T0 = 1_699_999_200_000  # 22:00 UTC
+H4 = 4 * 3_600_000
+LONG, SHORT = Side.LONG, Side.SHORT
+
+
+@pytest.fixture
+def state(made):
+    def making(**more):
+        return replace(State(mode="paper", stage="paper"), **more)
+
+    return making
+
+
+def decision(action=Action.ENTER, reason=Reason.OK, **more):
+    return Decision(action=action, as_of=T0, reason=reason, **more)
+
+
+# what is stored
+
+
+def test_a_first_state_knows_nothing_and_retries_nothing(state):
+    first = state()
+    assert first.candle == CandleProgress(as_of=0, attempts_used=0, closed=True)
+    assert (first.halted_at, first.last_fill_sequence, first.last_tick, first.last_scheduled_at, first.last_finished_at) == (
+        0,
+        0,
+        "",
+        0,
+        0,
+    )
+    assert (first.holds, first.doubts, first.settings_hash, first.retries) == (False, (), "", False)
+    assert first.told()["schema"] == 1
+
+
+@pytest.mark.parametrize("data", [None, {}])
+def test_nothing_stored_is_the_first_state(made, state, data):
+    assert State.stored(data, made.settings()) == state()
+
+
+@pytest.mark.parametrize("schema", [-1, 2, "1", 1.0, True, None])
+def test_a_schema_that_cannot_be_is_refused(made, state, schema):
+    with pytest.raises(BadData):
+        State.stored({**state().told(), "schema": schema}, made.settings())
+
+
+@pytest.mark.parametrize("schema", [0, 1])
+def test_both_schemas_that_there_are_can_be_read(made, state, schema):
+    assert State.stored({**state().told(), "schema": schema}, made.settings()) == state()
+
+
+@pytest.mark.parametrize("name", ["mode", "stage", "limits", "candle", "halted_at", "last_fill_sequence", "doubts", "plan"])
+def test_a_state_without_one_of_its_fields_is_damaged(made, state, name):
+    told = state().told()
+    del told[name]
+    with pytest.raises(BadData, match=f"it has no {name}"):
+        State.stored(told, made.settings())
+    older = {key: value for key, value in told.items() if key != "schema"}
+    if name in {"doubts", "plan"}:
+        assert State.stored(older, made.settings()) == state()
+    else:
+        with pytest.raises(BadData, match=f"it has no {name}"):
+            State.stored(older, made.settings())
+
+
+@pytest.mark.parametrize(("mode", "holds", "refused"), [("live", True, True), ("live", False, False), ("paper", True, False)])
+def test_only_a_position_of_another_mode_keeps_a_state_from_being_read(made, state, mode, holds, refused):
+    told = state(mode=mode, stage="live", holds=holds).told()
+    if refused:
+        with pytest.raises(BadData, match="holds a live position"):
+            State.stored(told, made.settings())
+    else:
+        assert State.stored(told, made.settings()) == state(holds=holds)
+
+
+@pytest.mark.parametrize(("mode", "kept"), [("paper", True), ("live", False), ("what", True), (None, True)])
+def test_what_protects_is_saved_from_a_damaged_state_of_the_same_mode(made, state, mode, kept):
+    told = {**state(plan=made.plan(), signal=made.signal()).told(), "mode": mode, "limits": 5}
+    found = State.salvaged(told, made.settings())
+    assert found == (state(plan=made.plan(), signal=made.signal()) if kept else state())
+    assert State.salvaged([1], made.settings()) == state()
+    assert State.salvaged({**told, "plan": 5}, made.settings()).plan is None
+
+
+def test_unknown_fields_survive_where_their_part_is_the_same(made, state):
+    before = state(plan=made.plan(), candle=CandleProgress(as_of=T0), limits=Limits.first(equity_jpy=Decimal(1), now_ms=T0))
+    stored = before.told()
+    stored = {**stored, "new": 1, "plan": {**stored["plan"], "new": 2}, "candle": {**stored["candle"], "new": 3}}
+    same = before.told(stored)
+    assert (same["new"], same["plan"]["new"], same["candle"]["new"]) == (1, 2, 3)
+    other = replace(before, plan=made.plan(stop_price=7), candle=CandleProgress(as_of=T0 + 1)).told(stored)
+    assert "new" not in other["plan"]
+    assert (other["new"], other["candle"]["new"], other["candle"]["as_of"]) == (1, 3, T0 + 1)
+    assert "new" not in before.told(None)
+
+
+# candles and decisions
+
+
+@pytest.mark.parametrize(
+    ("plans", "fills", "used", "closed"),
+    [
+        ((), (), 0, False),
+        ((0,), (), 1, False),
+        ((0, 0, 5), (), 2, False),
+        ((0,), ((1, Purpose.ENTRY),), 1, True),
+        ((0,), ((0, Purpose.ENTRY),), 1, False),
+        ((0,), ((1, Purpose.STOP),), 1, False),
+        ((5,), ((1, Purpose.ENTRY),), 0, False),
+    ],
+)
+def test_a_new_candle_counts_what_was_sent_and_never_saved(made, state, plans, fills, used, closed):
+    signal = made.signal(as_of=T0)
+    unsaved = [made.plan(as_of=T0 + at) for at in plans]
+    filled = [made.fill(1, at=T0 + at, purpose=purpose) for at, purpose in fills]
+    after = state().after_candle(signal, unsaved=unsaved, fills=filled)
+    assert (after.signal, after.candle) == (signal, CandleProgress(as_of=T0, attempts_used=used, closed=closed))
+    assert after.after_candle(made.signal(as_of=T0, close=7)) is after
+
+
+def test_entries_that_ticks_died_of_count_on_their_own_candle(made, state):
+    before = state(candle=CandleProgress(as_of=T0, attempts_used=1, closed=False))
+    after = before.after_unsaved([made.plan(as_of=T0), made.plan(as_of=T0 - 1), made.plan(as_of=T0)])
+    assert after.candle == CandleProgress(as_of=T0, attempts_used=3, closed=False)
+
+
+@pytest.mark.parametrize(
+    ("made_decision", "attempted", "closed"),
+    [
+        (decision(Action.ENTER), True, False),
+        (decision(Action.ENTER), False, False),
+        (decision(Action.DENY, Reason.SPREAD_CRITICAL), False, False),
+        (decision(Action.DENY, Reason.EDGE_BELOW_COST), False, True),
+        (decision(Action.HOLD, Reason.ENTRY_RESTING), False, False),
+        (decision(Action.HOLD, Reason.SPREAD_CRITICAL), False, True),
+        (decision(Action.HOLD, Reason.NOTHING_NEW), False, True),
+    ],
+)
+def test_what_may_be_tried_again_leaves_the_candle_open(made, state, made_decision, attempted, closed):
+    old, new = made.plan(), made.plan(stop_price=7)
+    open_ = state(candle=CandleProgress(as_of=T0, attempts_used=1, closed=False), plan=old)
+    after = open_.after_decision(made_decision, attempted=attempted, plan=new)
+    assert after.candle == CandleProgress(as_of=T0, attempts_used=1 + attempted, closed=closed)
+    assert after.plan == (new if attempted else old)
+    assert (after is open_) is (not attempted and not closed)
+    shut = replace(open_, candle=CandleProgress(as_of=T0, attempts_used=1, closed=True))
+    assert shut.after_decision(made_decision, attempted=attempted, plan=new).candle.closed
+
+
+@pytest.mark.parametrize("attempted", [True, False])
+def test_a_goal_is_kept_and_closes_the_candle(made, state, attempted):
+    open_ = state(candle=CandleProgress(as_of=T0, attempts_used=1, closed=False))
+    after = open_.after_decision(decision(goal=made.goal(5)), attempted=attempted, plan=None)
+    assert (after.goal, after.candle) == (made.goal(5), CandleProgress(as_of=T0, attempts_used=1 + attempted, closed=True))
+
+
+# what is held
+
+
+@pytest.mark.parametrize(
+    ("held", "resting", "filled_at", "closed", "plan"),
+    [
+        (False, False, None, False, False),
+        (True, False, None, True, True),
+        (False, True, None, False, True),
+        (False, False, T0, False, False),
+        (False, False, T0 + 1, True, False),
+        (False, True, T0 + 1, True, True),
+    ],
+)
+def test_a_fill_uses_the_candle_up_and_a_plan_lasts_while_it_may_be_needed(made, state, held, resting, filled_at, closed, plan):
+    before = state(candle=CandleProgress(as_of=T0, closed=False), plan=made.plan(as_of=T0))
+    positions = (made.position(made.part(1, 1)),) if held else ()
+    orders = (made.order(1, made.entry(1)),) if resting else (made.order(2, made.stop(1)),)
+    fills = () if filled_at is None else (made.fill(1, at=filled_at), *(made.fill(n, at=T0 - 1) for n in range(2, 30)))
+    after = before.after_holdings(made.holdings(*positions, orders=orders, fills=fills))
+    assert (after.holds, after.candle.closed, after.plan is not None) == (held, closed, plan)
+    assert after.after_holdings(made.holdings(*positions, orders=orders, fills=fills)) is after
+
+
+def test_a_fill_without_a_plan_uses_nothing_up(made, state):
+    before = state(candle=CandleProgress(as_of=T0, closed=False))
+    assert before.after_holdings(made.holdings(fills=(made.fill(1, at=T0 + 9),))) is before
+
+
+@pytest.mark.parametrize("policy", ["barrier", "target"])
+def test_only_what_the_policy_knows_is_kept(made, state, policy):
+    before = state(plan=made.plan(), goal=made.goal(5))
+    after = before.under_policy(made.holdings(), made.settings(risk={"policy": policy}))
+    assert (after.plan is None, after.goal is None) == (policy == "target", policy == "barrier")
+    assert after.under_policy(made.holdings(), made.settings(risk={"policy": policy})) is after
+
+
+SLOT = T0 - T0 % H4
+
+
+@pytest.mark.parametrize(
+    ("goal", "trade", "kept"),
+    [
+        (500, {"closed_at": T0 + 1}, False),
+        (500, {"closed_at": T0}, True),
+        (500, {"closed_at": T0 - 1}, True),
+        (500, {"closed_at": T0 + 1, "side": SHORT}, True),
+        (-500, {"closed_at": T0 + 1, "side": SHORT}, False),
+        (-500, {"closed_at": T0 + 1}, True),
+        (1, {"closed_at": T0 + 1, "side": SHORT}, True),
+        (500, {"closed_at": T0 + 1, "reason": Reason.EXIT_EXPOSURE}, True),
+    ],
+)
+def test_what_was_stopped_on_the_goals_side_is_not_wanted_again_before_the_next_4h_close(made, state, goal, trade, kept):
+    before = state(goal=Goal(lots=goal, as_of=T0, since=3))
+    held = made.holdings(made.position(made.part(1, 7)), trades=(made.trade(1, 5, **trade),))
+    after = before.under_policy(held, made.target_settings())
+    assert after.goal == (before.goal if kept else Goal(lots=7, as_of=max(T0, SLOT)))
+
+
+@pytest.mark.parametrize(
+    ("closed_at", "as_of"), [(SLOT + H4, SLOT + H4), (SLOT + H4 - 1, SLOT), (SLOT + 2 * H4 + 1, SLOT + 2 * H4)]
+)
+def test_what_ended_while_nothing_was_known_to_be_wanted_is_not_wanted_from_its_4h_close_on(made, state, closed_at, as_of):
+    trades = made.trade(1, 5, at=SLOT + 1), made.trade(2, 5, at=closed_at)
+    after = state().under_policy(made.holdings(trades=trades), made.target_settings())
+    assert after.goal == Goal(lots=0, as_of=as_of)
+    assert after.under_policy(made.holdings(trades=trades), made.target_settings()) is after
+    assert state().under_policy(made.holdings(), made.target_settings()).goal is None
+
+
+def test_another_position_is_pursued_than_is_held(made, state):
+    long, short = made.position(made.part(1, 7)), made.position(made.part(1, 3), side=SHORT)
+    assert signed_lots(made.holdings(long, short)) == 4
+    assert not state(goal=made.goal(4)).pursues(made.holdings(long, short))
+    assert state(goal=made.goal(5)).pursues(made.holdings(long, short))
+    assert state(goal=made.goal(3)).pursues(made.holdings(long, short))
+    assert not state().pursues(made.holdings(long))
+
+
+# the drawdown halt
+
+
+@pytest.mark.parametrize(("equity", "halts"), [(801, False), (800, True), (799, True)])
+def test_the_halt_begins_at_its_drawdown(made, state, equity, halts):
+    before = state(limits=Limits.first(equity_jpy=Decimal(1000), now_ms=T0))
+    after = before.after_account(
+        made.holdings(equity=equity), lifts=0, now_ms=T0 + 5, settings=made.settings(risk={"max_drawdown": 0.2})
+    )
+    assert after.halted_at == (T0 + 5 if halts else 0)
+
+
+@pytest.mark.parametrize(("lifts", "halted_at", "peak"), [(T0 - 1, T0, 1000), (T0, 0, 700), (T0 + 1, T0, 1000), (0, T0, 1000)])
+def test_a_halt_is_lifted_by_its_own_name_alone(made, state, lifts, halted_at, peak):
+    before = state(limits=Limits.first(equity_jpy=Decimal(1000), now_ms=T0), halted_at=T0)
+    settings = made.settings(risk={"max_drawdown": 0.2})
+    after = before.after_account(made.holdings(equity=700), lifts=lifts, now_ms=T0 + 5, settings=settings)
+    assert (after.halted_at, after.limits.equity_peak_jpy) == (halted_at, peak)
+    assert after.after_account(made.holdings(equity=700), lifts=lifts, now_ms=T0 + 6, settings=settings) is after
+
+
+def test_a_new_halt_never_has_the_name_of_the_one_that_was_lifted(made, state):
+    before = state(limits=Limits.first(equity_jpy=Decimal(1000), now_ms=T0))
+    settings = made.settings(risk={"max_drawdown": 0.2})
+    for now, name in ((T0 - 1, T0 - 1), (T0, T0 + 1), (T0 + 1, T0 + 1)):
+        assert before.after_account(made.holdings(equity=700), lifts=T0, now_ms=now, settings=settings).halted_at == name
+
+
+def test_an_account_that_never_traded_has_lost_nothing(made, state):
+    before = state(limits=Limits.first(equity_jpy=Decimal(1000), now_ms=T0))
+    holdings = made.holdings(equity=500, opened_with_jpy=Decimal(500), untouched=True)
+    after = before.after_account(holdings, lifts=0, now_ms=T0, settings=made.settings(risk={"max_drawdown": 0.2}))
+    assert (after.halted_at, after.limits.equity_peak_jpy) == (0, 500)
+
+
+# what others are told
+
+
+def test_the_rules_are_told_what_is_held_and_remembered(made, state):
+    limits = Limits(
+        equity_peak_jpy=Decimal(5),
+        day="x",
+        day_start_equity_jpy=Decimal(4),
+        losing_streak=3,
+        cooldown_until=2,
+        last_trade_sequence=9,
+    )
+    position = made.position(made.part(1, 1))
+    held = made.holdings(position, orders=(made.order(1, made.entry(1)),), equity=7)
+    remembered = state(limits=limits, plan=made.plan(), goal=made.goal(1), halted_at=T0, last_fill_sequence=8)
+    remembered = replace(remembered, candle=CandleProgress(as_of=T0, attempts_used=2))
+    told = remembered.account(held, halted=True, capital_jpy=11)
+    assert (told.equity_jpy, told.capital_jpy, told.available_jpy, told.equity_peak_jpy, told.day_start_equity_jpy) == (
+        7,
+        11,
+        7,
+        5,
+        4,
+    )
+    assert (told.losing_streak, told.cooldown_until, told.halted, told.drawdown_halted) == (3, 2, True, True)
+    assert (told.position, told.plan, told.goal, told.entry_resting, told.attempts_used) == (
+        position,
+        made.plan(),
+        made.goal(1),
+        True,
+        2,
+    )
+    bare = state(limits=limits).account(made.holdings(orders=(made.order(1, made.stop(1)),)), halted=False, capital_jpy=11)
+    assert (bare.position, bare.entry_resting, bare.halted, bare.drawdown_halted) == (None, False, False, False)
+    assert remembered.counted == Counted(trades=9, fills=8)
+    assert state(last_fill_sequence=8).counted == Counted(trades=0, fills=8)
+
+
+@pytest.mark.parametrize(("closed", "signalled", "retries"), [(False, True, True), (True, True, False), (False, False, False)])
+def test_a_signal_may_be_tried_again_while_its_candle_is_open(made, state, closed, signalled, retries):
+    candle = CandleProgress(as_of=T0, closed=closed)
+    assert state(candle=candle, signal=made.signal() if signalled else None).retries is retries
+
+
+@pytest.mark.parametrize(
+    ("began", "traded", "told"), [(None, True, False), (1_000_000, True, False), (999_999, True, True), (999_999, False, False)]
+)
+def test_a_capital_that_changed_after_a_trade_is_told(made, began, traded, told):
+    held = made.holdings(opened_with_jpy=None if began is None else Decimal(began), untouched=not traded)
+    said = capital_changed(held, made.settings(capital_jpy=1_000_000))
+    assert (said is not None) is told
+
+
+def test_a_first_account_begins_the_limits_and_its_trades_count_at_once(made, state):
+    settings = made.settings()
+    after = state().after_account(
+        made.holdings(equity=7, trades=(made.trade(1, -5, at=T0),)), lifts=0, now_ms=T0, settings=settings
+    )
+    assert after.limits == replace(Limits.first(equity_jpy=Decimal(7), now_ms=T0), last_trade_sequence=1, losing_streak=1)
+    later = after.after_account(made.holdings(equity=9), lifts=0, now_ms=T0, settings=settings)
+    assert later.limits.equity_peak_jpy == 9
+
+
+def test_a_damaged_field_is_named_and_never_guessed(made, state):
+    with pytest.raises(BadData, match="is damaged"):
+        State.stored({**state().told(), "halted_at": "x"}, made.settings())
+
+
+def test_a_paper_position_is_not_taken_over_by_live(made, state):
+    live = replace(made.settings(), mode="live")
+    with pytest.raises(BadData, match="holds a paper position"):
+        State.stored(state(holds=True).told(), live)
+
+
+@pytest.mark.parametrize("at", [T0 - 1, T0 + 1])
+def test_any_other_candle_is_a_new_one_and_only_its_own_attempts_and_later_fills_count(made, state, at):
+    before = state(candle=CandleProgress(as_of=T0))
+    unsaved = [made.plan(as_of=at), made.plan(as_of=at - 5), made.plan(as_of=at + 5)]
+    after = before.after_candle(made.signal(as_of=at), unsaved=unsaved, fills=[made.fill(1, at=at - 1)])
+    assert after.candle == CandleProgress(as_of=at, attempts_used=1, closed=False)
+    again = state(candle=CandleProgress(as_of=T0, closed=False)).after_unsaved(unsaved)
+    assert again.candle.attempts_used == 0
+
+
+def test_an_attempt_on_a_closed_candle_counts(state):
+    shut = state(candle=CandleProgress(as_of=T0, attempts_used=1, closed=True))
+    assert shut.after_decision(decision(), attempted=True, plan=None).candle.attempts_used == 2
+
+
+def test_an_end_and_a_beginning_of_what_is_held_are_both_seen(made, state):
+    held = made.holdings(made.position(made.part(1, 1)))
+    assert state().after_holdings(held).holds
+    assert not state(holds=True).after_holdings(made.holdings()).holds
+
+
+def test_of_two_positions_and_two_orders_the_first_counts_and_one_that_opens_is_enough(made, state):
+    long, short = made.position(made.part(1, 7)), made.position(made.part(1, 3), side=SHORT)
+    limits = Limits.first(equity_jpy=Decimal(1), now_ms=T0)
+    orders = made.order(1, made.stop(1)), made.order(2, made.entry(1))
+    told = state(limits=limits).account(made.holdings(long, short, orders=orders), halted=False, capital_jpy=1)
+    assert (told.position, told.entry_resting) == (long, True)
+
+
+def test_a_capital_that_was_lowered_is_told_too(made):
+    held = made.holdings(opened_with_jpy=Decimal(1_000_001))
+    assert capital_changed(held, made.settings(capital_jpy=1_000_000))
+
+
+def test_a_part_that_is_new_or_gone_takes_nothing_over(made, state):
+    stored = {**state().told(), "plan": {"new": 2}, "last_tick": {"new": 1}}
+    assert state().told(stored)["plan"] is None
+    assert state().told(stored)["last_tick"] == ""
+    assert state(plan=made.plan()).told({**stored, "plan": 5})["plan"]["stop_price"] == made.plan().stop_price
+
+
+@pytest.mark.parametrize("side", [LONG, SHORT])
+def test_without_a_goal_an_end_on_either_side_is_not_wanted_again(made, state, side):
+    trades = (made.trade(1, 5, at=1, side=side),)
+    assert state().under_policy(made.holdings(trades=trades), made.target_settings()).goal == Goal(lots=0, as_of=0)
+    trades = (made.trade(1, 5, at=0, side=side),)
+    assert state().under_policy(made.holdings(trades=trades), made.target_settings()).goal is None
+
+
+def test_a_halt_that_is_lifted_is_remembered_as_lifted(made, state):
+    limits = Limits.first(equity_jpy=Decimal(1000), now_ms=T0)
+    before = state(limits=limits, halted_at=T0)
+    after = before.after_account(made.holdings(equity=1000), lifts=T0, now_ms=T0 + 1, settings=made.settings())
+    assert after.halted_at == 0
