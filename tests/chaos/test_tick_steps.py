@@ -74,8 +74,8 @@ BREAKS = {
     "the second settlement": ("exchange", "reconcile", Unavailable("no candles"), 2),
     "the model": ("champions", "serving", ValueError("surprise"), 1),
     "the outbox": ("sink", "send", RuntimeError("surprise"), 1),
-    "the save": ("documents", "commit", StoreBroken("the disk is full"), 1),
-    "the second intent": ("documents", "commit", StoreBroken("the disk is full"), 2),
+    "the save": ("documents", "commit", StoreBroken("the disk is full"), 2),  # after the stop's intent
+    "the second order": ("exchange", "submit", Unavailable("the exchange did not answer"), 2),
 }
 
 
