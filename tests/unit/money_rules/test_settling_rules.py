@@ -323,3 +323,18 @@ def test_each_order_is_filled_as_it_is_in_whatever_order_they_stand(made):
     account = replace(account, orders=account.orders[::-1])
     after = settled(account, minutes((1000, 1101, 1000, 1000)), T0 + MINUTE)
     assert [(fill.order_id, fill.lots) for fill in after.fills] == [(2, 50), (1, 30)]
+
+
+@pytest.mark.parametrize(("last", "filled"), [(None, 3), (0, 1), (1, 1), (2, 2), (3, 3), (4, 3)])
+def test_a_walk_may_stop_after_the_candle_of_a_fill(made, last, filled):
+    account = holding(made, made.target(1100, 30, id="a"), made.target(1200, 30, id="b"), made.target(1300, 30, id="c"))
+    path = minutes((1000, 1101, 1000, 1000), (1000, 1201, 1000, 1000), (1000, 1301, 1000, 1000), (1000,) * 4)
+    after = settled(account, path, T0 + 4 * MINUTE, last_fill=last)
+    assert len(after.fills) == filled
+    assert after.settled_until == T0 + (4 if filled == 3 and last in {None, 4} else filled) * MINUTE
+
+
+def test_an_order_that_stands_behind_a_later_one_is_still_itself(made):
+    account = holding(made, made.target(1100, 40), made.stop(500, 100))
+    account = replace(account, orders=account.orders[::-1])
+    assert [fill.price for fill in settled(account, minutes((1000, 1101, 1000, 1000)), T0 + MINUTE).fills] == [1100]
