@@ -463,3 +463,16 @@ def test_without_any_price_only_a_market_order_is_refused(made, ask):
 def test_while_the_market_is_interrupted_a_post_only_order_may_cross(made, ask):
     rules = replace(FREE, circuit_break_mode="CIRCUIT_BREAK")
     assert isinstance(ask(made.account(), made.entry(1001), rules=rules)[1], Accepted)
+
+
+@pytest.mark.parametrize(("ends_at", "refused"), [(T0 - 1, True), (T0, True), (T0 + 1, False)])
+def test_an_order_whose_end_has_come_is_refused(made, ask, ends_at, refused):
+    assert isinstance(ask(made.account(), made.entry(998, expires_at=ends_at))[1], Rejected) is refused
+
+
+def test_a_close_under_a_slow_clock_goes_out_but_never_into_the_past(made, ask):
+    account = replace(holding(made), settled_until=T0 + 60_000)
+    after, answer = ask(account, made.close(), at=T0)
+    assert [fill.at for fill in answer.fills] == [T0 + 60_000]
+    assert ask(account, made.stop(900), at=T0)[0].orders[0].placed_at == T0 + 60_000
+    assert after.settled_until == T0 + 60_000
