@@ -122,6 +122,11 @@ def test_the_replay_decides_orders_fills_and_is_worth_the_same_at_every_tick(liv
     assert all(report.equity_jpy == ticks[report.scheduled_at].equity_jpy for report in lived.reports)
     fills = [fill for report in lived.reports for fill in report.fills]
     assert list(every_tick.fills[: len(fills)]) == fills, "with their numbers"
+    orders = sum(len(report.orders) for report in lived.reports)
+    print(
+        f"{found.ticks:,} ticks over HTTP and one replay: {found.equal_decisions:,} decisions equal, {orders:,} orders equal, "
+        f"{len(fills):,} fills equal, equity equal at every tick; {len(found.differences)} differences"
+    )
     assert all(fill.at > lived.story.end_at - 2 * 60_000 for fill in every_tick.fills[len(fills) :]), "seen by no tick yet"
 
 
@@ -148,15 +153,14 @@ def test_without_the_ticks_that_were_missed_or_late_the_replay_is_another_one(li
     assert sum((difference.price_jpy for difference in found.differences), Decimal(0)) == found.gap_jpy
 
 
-def test_from_15m_candles_alone_the_replay_runs_and_says_how_far_it_is(lived: Lived, every_tick: Replayed, capsys) -> None:
+def test_from_15m_candles_alone_the_replay_runs_and_says_how_far_it_is(lived: Lived, every_tick: Replayed) -> None:
     coarse = replay(replace(lived.inputs, minutes=None, every_tick=False))
     assert coarse.trades
-    with capsys.disabled():
-        print(
-            f"\n1m: {every_tick.end_equity_jpy:,.0f} yen with {len(every_tick.trades)} trades; from 15m alone: "
-            f"{coarse.end_equity_jpy:,.0f} yen with {len(coarse.trades)} trades, "
-            f"{coarse.end_equity_jpy - every_tick.end_equity_jpy:+,.0f} yen"
-        )
+    print(
+        f"1m: {every_tick.end_equity_jpy:,.0f} yen with {len(every_tick.trades)} trades; from 15m alone: "
+        f"{coarse.end_equity_jpy:,.0f} yen with {len(coarse.trades)} trades, "
+        f"{coarse.end_equity_jpy - every_tick.end_equity_jpy:+,.0f} yen"
+    )
 
 
 OTHERS = {

@@ -44,6 +44,7 @@ def test_forty_schedule_times_posted_four_times_to_two_processes_are_worked_on_o
         for body in bodies:
             if body["decision"]["reason"] not in {"nothing_new", "position_open", "entry_resting"}:
                 decided[body["decision"]["as_of"]] += 1
+    print(f"{times} schedule times, each sent four times: {statuses['done']} done, {statuses['not again']} duplicate or busy")
     assert statuses == {"done": times, "not again": 3 * times}
     assert len(bodies) == times
     placed = [order["intent"]["id"] for body in bodies for order in body["orders"] if order["what"] == "place"]

@@ -96,8 +96,14 @@ def _windows(market_of, *, count: int, rows: int, seed: int) -> dict[str, int]:
     return seen
 
 
+def equal_words(seen: Mapping[str, int]) -> str:
+    spoke = sum(seen[name] for name in strategies.NAMES)
+    return f"{seen['windows']:,} windows of {WINDOW:,} candles: {seen['values']:,} features and {spoke:,} votes equal"
+
+
 def test_three_hundred_windows_of_a_thousand_candles_tell_the_same_float64_as_the_full_history(market_of) -> None:
     seen = _windows(market_of, count=300, rows=36_000, seed=5)
+    print(equal_words(seen))
     assert seen["windows"] == 300
     assert seen["values"] == 300 * len(ALL)
     assert min(seen[name] for name in (*strategies.NAMES, "consensus")) >= 5, seen
@@ -110,6 +116,7 @@ def test_ten_thousand_windows_of_a_thousand_candles_tell_the_same_float64_as_the
     for seed in range(10):
         for name, count in _windows(market_of, count=1000, rows=36_000, seed=100 + seed).items():
             total[name] = total.get(name, 0) + count
+    print(equal_words(total))
     assert total["windows"] == 10_000
     assert total["values"] == 10_000 * len(ALL)
     assert min(total[name] for name in (*strategies.NAMES, "consensus")) >= 200, total

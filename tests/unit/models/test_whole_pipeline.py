@@ -92,21 +92,16 @@ def test_noise_stays_shut_and_a_planted_pattern_opens(seed):
 
 
 @pytest.mark.full
-def test_of_forty_noise_markets_at_most_four_open_and_of_forty_planted_ones_at_least_thirty_two(capsys):
+def test_of_forty_noise_markets_at_most_four_open_and_of_forty_planted_ones_at_least_thirty_two():
     calls = [(seed, edge_bp) for edge_bp in (0.0, PLANTED_BP) for seed in range(1, 41)]
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
         found = joblib.Parallel(n_jobs=2)(joblib.delayed(judged)(seed, edge_bp) for seed, edge_bp in calls)
     noise, planted = found[:40], found[40:]
-    with capsys.disabled():
-        traded = sum(one.positions for one in noise), sum(one.positions for one in planted)
-        print(
-            f"\nopened: {opened(noise)} of 40 noise, {opened(planted)} of 40 planted; positions {traded[0]:,} and {traded[1]:,}"
-        )
-        for name in sorted({check.name for one in noise for check in one.verdict.checks if check.group == "enter"}):
-            failed = [
-                sum(not c.passed for one in some for c in one.verdict.checks if c.name == name) for some in (noise, planted)
-            ]
-            print(f"  {name}: failed by {failed[0]} noise, {failed[1]} planted")
+    traded = sum(one.positions for one in noise), sum(one.positions for one in planted)
+    print(f"opened: {opened(noise)} of 40 noise, {opened(planted)} of 40 planted; positions {traded[0]:,} and {traded[1]:,}")
+    for name in sorted({check.name for one in noise for check in one.verdict.checks if check.group == "enter"}):
+        failed = [sum(not c.passed for one in some for c in one.verdict.checks if c.name == name) for some in (noise, planted)]
+        print(f"  {name}: failed by {failed[0]} noise, {failed[1]} planted")
     assert sum(one.positions for one in noise) > 400
     assert opened(noise) <= 4
     assert opened(planted) >= 32
