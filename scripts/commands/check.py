@@ -11,9 +11,10 @@ from pathlib import Path
 
 import click
 
+from scripts import quick_tests
 from scripts.commands.test import neutral, pytest_arguments, run_tests
 from scripts.console import duration, emit, json_option
-from shared.errors import BotError
+from shared.errors import BotError, UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,27 +24,6 @@ STEPS = {
     "types": ["-m", "mypy"],
     "imports": ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
 }
-
-SLOWER = (
-    "tests/unit/models",
-    "tests/unit/sandbox",
-    "tests/unit/alerts/test_embeds.py::test_no_message_ever_breaks_a_limit_and_no_alert_is_lost",
-    "tests/unit/ensemble/test_bundle.py",
-    "tests/unit/ensemble/test_predict.py",
-    "tests/unit/execution/test_account.py::test_minute_by_minute_the_skipping_walk_equals_the_plain_one",
-    "tests/unit/execution/test_account.py::test_every_event_of_every_story_keeps_every_invariant_however_it_is_cut",
-    "tests/unit/features/test_parity.py",
-    "tests/unit/report/test_report.py::test_thinning_keeps_the_deepest_drawdown_and_both_ends",
-    "tests/unit/risk/test_decide.py::test_no_entry_ever_exceeds_a_limit",
-)
-"""What `--quick` leaves out: these take most of the unit tests' time."""
-
-QUICK = [
-    "tests/unit",
-    "-m",
-    "not full and not slow",
-    *(f"--deselect={test}" if "::" in test else f"--ignore={test}" for test in SLOWER),
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +37,15 @@ class Result:
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Only the unit tests, without the slowest.")
+@click.option("--quick", is_flag=True, help="Of the tests only the cheapest files of unit tests, by measured CPU time.")
 @json_option
 @click.pass_context
 def command(context: click.Context, *, quick: bool, as_json: bool) -> None:
     """Lint, types, import contracts and tests: what CI runs.
 
-    The tests run only where everything before them passed.
+    The tests run only where everything before them passed. With --quick files of unit tests run, the
+    cheapest first, as long as they fit 25 seconds of CPU by what `scripts/bot test --measure` last
+    wrote down; a file that was never measured is left out and named.
     """
     with ThreadPoolExecutor(max_workers=2) as pool:
         results = []
@@ -84,9 +66,15 @@ def command(context: click.Context, *, quick: bool, as_json: bool) -> None:
 
 def _tests(*, quick: bool, to_stderr: bool) -> Result:
     began = time.monotonic()
-    words = QUICK if quick else pytest_arguments((), None, full=False)
+    words, said = pytest_arguments((), None, full=False), ""
+    if quick:
+        choice = quick_tests.choose(ROOT)
+        if not choice.chosen:
+            raise UserError("no test was ever measured, so none is known to be quick", remedy="run scripts/bot test --measure")
+        words, said = pytest_arguments(choice.chosen, None, full=False), choice.sentence
+        click.echo(f"tests: {said}", err=to_stderr)
     code = run_tests(words, to_stderr=to_stderr)
-    return Result(step="tests", passed=code == 0, seconds=time.monotonic() - began)
+    return Result(step="tests", passed=code == 0, seconds=time.monotonic() - began, said=said)
 
 
 def run_step(step: str) -> Result:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from scripts import quick_tests
 from scripts.console import emit, json_option
 from shared.errors import UserError
 
@@ -20,17 +21,24 @@ WORKERS = 4
 @click.argument("paths", nargs=-1)
 @click.option("-k", "expression", metavar="EXPRESSION", help="Only tests whose names match, as pytest's -k.")
 @click.option("--full", is_flag=True, help="The sizes that the issues name; takes many minutes.")
+@click.option("--measure", is_flag=True, help="Write down what CPU each file takes, for `check --quick`.")
 @json_option
 @click.pass_context
-def command(context: click.Context, *, paths: tuple[str, ...], expression: str | None, full: bool, as_json: bool) -> None:
+def command(
+    context: click.Context, *, paths: tuple[str, ...], expression: str | None, full: bool, measure: bool, as_json: bool
+) -> None:
     """Run the tests, with coverage and its floor.
 
     With PATHS or -k only those tests run, without coverage. The line before pytest's own last one names what was
     skipped and why; BOT_REQUIRE=emulators,gcloud,browser turns a skip of such a kind into a failure.
+    --measure runs the unit tests, or those at PATHS, and writes tests/cpu_seconds.json.
     """
-    code = run_tests(pytest_arguments(paths, expression, full=full), to_stderr=as_json)
+    if measure and (expression or full):
+        raise UserError("a file of tests is measured as a whole and at its default size", remedy="leave out -k and --full")
+    words = measuring_arguments(paths) if measure else pytest_arguments(paths, expression, full=full)
+    code = run_tests(words, to_stderr=as_json)
     if as_json:
-        report = str(ROOT / COVERAGE / "coverage.json") if not (paths or expression) else None
+        report = str(ROOT / COVERAGE / "coverage.json") if not (paths or expression or measure) else None
         emit({"exit_code": code, "coverage": report}, "", as_json=True)
     context.exit(code)
 
@@ -46,6 +54,15 @@ def pytest_arguments(paths: Sequence[str], expression: str | None, *, full: bool
         words += ["--cov", "--cov-report=", f"--cov-report=html:{COVERAGE / 'html'}"]
         words += [f"--cov-report=json:{COVERAGE / 'coverage.json'}", f"--floor={COVERAGE / 'coverage.json'}"]
     return words
+
+
+def measuring_arguments(paths: Sequence[str]) -> list[str]:
+    """What pytest is called with to measure each file of unit tests, or those that are named; a file stays in one process."""
+    words = [_found(path) for path in paths or (str(quick_tests.UNIT_TESTS),)]
+    partial = [word for word in words if "::" in word]
+    if partial:
+        raise UserError(f"a file of tests is measured as a whole, not {partial[0]}", remedy="name files or folders")
+    return [*words, "-p", "tests.plugins.timing", f"--measure={ROOT / quick_tests.MEASURES}", "--dist=loadfile"]
 
 
 def _found(path: str) -> str:

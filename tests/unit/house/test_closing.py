@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from scripts.commands.check import QUICK, SLOWER
 from scripts.commands.test import neutral, pytest_arguments, run_tests
 from shared.errors import UserError
 from tests.plugins.closing import PURE, kind_of, read_coverage, skipped_line, table
@@ -58,7 +57,6 @@ def test_a_run_of_everything_is_measured_and_a_run_of_a_part_is_not() -> None:
     assert "--full" in everything
     assert any(word.startswith("--floor=") for word in everything)
     assert pytest_arguments(("tests/unit",), "stop", full=False) == [str(ROOT / "tests/unit"), "-k", "stop"]
-    assert not [word for word in QUICK if "cov" in word]
 
 
 def test_a_full_run_of_a_part_shows_what_passed_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -83,10 +81,3 @@ def test_tests_run_without_the_settings_and_keys_of_this_machine() -> None:
     environ = {"PATH": "p", "BOT_STAGE": "live", "BITBANK_API_KEY": "k", "DISCORD_WEBHOOK_URL": "d", "BOT_REQUIRE": "gcloud"}
     kept = neutral(environ)
     assert kept == {"PATH": "p", "BOT_REQUIRE": "gcloud", "PYTHONPATH": str(ROOT)}
-
-
-def test_what_the_quick_check_leaves_out_exists() -> None:
-    for test in SLOWER:
-        path, _, name = test.partition("::")
-        assert (ROOT / path).exists()
-        assert not name or f"def {name}(" in (ROOT / path).read_text(encoding="utf-8")
