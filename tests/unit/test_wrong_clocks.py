@@ -1,118 +1,117 @@
 """A machine's clock that is wrong, in one tick or in many: nothing is decided by it, and no time of the future is kept."""
 
-import json
+import itertools
+import random
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
 
-from shared import pipeline
+from shared import cycle, pipeline
 from shared import settings as configuration
 from shared.clock import BoundedClock, FixedClock
-from shared.cycle import run_tick
 from shared.errors import BadSettings
-from shared.request import TickRequest
-from shared.state import State, trouble
-from shared.types import Purpose, TickReport
-from tests.account_stories import T0
-from tests.fence_stories import FIRST, FenceStory
-from tests.tick_stories import INTERVAL, ArrayFeed
-
-HOUR = 3_600_000
-SKEWS = (-24 * HOUR, -9 * HOUR, -600_000, -61_000, -3_000, 3_000, 61_000, 600_000, 9 * HOUR, 24 * HOUR)
-OFF = range(FIRST + 6, FIRST + 10)
+from shared.state import State, impossible, trouble
+from shared.turn import Turn
+from tests.clock_stories import HOUR, PROTECT, SKEWS, WAYS, ClockRule, ClockStory
+from tests.fence_stories import FIRST, LAST, FenceStory
+from tests.invariants import InvariantBroken
+from tests.tick_stories import INTERVAL
 
 
-class Wrong:
-    """A clock that is off."""
-
-    def __init__(self, true: FixedClock, skew_ms: int) -> None:
-        self.true, self.skew_ms = true, skew_ms
-
-    def now_ms(self) -> int:
-        return self.true.now_ms() + self.skew_ms
-
-    def sleep_until(self, at_ms: int) -> None:
-        self.true.sleep_until(at_ms - self.skew_ms)
-
-
-class Seen(ArrayFeed):
-    """The exchange under its own, true clock; its answers tell how far ours is off."""
-
-    def __init__(self, minutes: Any, true: FixedClock, skew_ms: int) -> None:
-        super().__init__(minutes)
-        self.true, self.skew_ms = true, skew_ms
-
-    def clock_skew_ms(self, *, deadline: float) -> float | None:
-        return float(self.skew_ms)
-
-    def fetch(self, now_ms: int, **more: Any) -> Any:
-        return replace(super().fetch(self.true.now_ms(), **more), clock_skew_ms=float(self.skew_ms))
-
-
-class ClockStory(FenceStory):
-    """Ticks whose machine's clock is wrong for a while."""
-
-    def tick_with(self, number: int, skew_ms: int) -> TickReport:
-        at = T0 + number * INTERVAL
-        self.clock.sleep_until(at)
-        clock = Wrong(self.clock, skew_ms)
-        ports = replace(self.ports(), clock=clock, feed=Seen(self.minutes, self.clock, skew_ms))
-        scheduled_at = clock.now_ms()  # a scheduler on the same machine
-        request = TickRequest.scheduled(scheduled_at, received_at=clock.now_ms())
-        return run_tick(ports, self.settings, request)
-
-    def future(self) -> Iterator[str]:
-        """Every stored time that lies beyond the allowed skew, but for what is planned: a time exit, an order's end."""
-        latest = self.clock.now_ms() + 2_000
-        for path, text in self.stored().items():
-            for name, value in _numbers(json.loads(text), path):
-                if name.endswith(("exit_by", "cooldown_until")):
-                    continue
-                planned_ms = INTERVAL if name.endswith("expires_at") else 0  # of claims and orders
-                if 10**12 < value < 10**14 and value > latest + planned_ms:
-                    yield f"{name} is {(value - latest) / 1000:.0f} s ahead"
-
-
-def _numbers(data: Any, name: str) -> Iterator[tuple[str, float]]:
-    if isinstance(data, dict):
-        for key, value in data.items():
-            yield from _numbers(value, f"{name}.{key}")
-    elif isinstance(data, list):
-        for value in data:
-            yield from _numbers(value, name)
-    elif isinstance(data, int | float) and not isinstance(data, bool):
-        yield name, data
+@cache
+def off_from(policy: str, account: str, *, held: bool) -> tuple[int, int]:
+    """A seed and its first tick in which, under a right clock, something is held from before to after, or nothing is."""
+    for seed in range(1, 20):
+        story = ClockStory(seed, policy=policy, account=account)
+        story.begin()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pipeline, "last_signal", story.script)
+            holds = [bool(story.tick_with(number, 0).positions) for number in range(FIRST, LAST - 8)]
+        for number, both in enumerate(itertools.pairwise(holds), start=FIRST + 1):
+            if both == (held, held):
+                return seed, number
+    raise AssertionError("no path holds for so long")
 
 
 @pytest.mark.parametrize("skew_ms", SKEWS)
 @pytest.mark.parametrize("ticks", [1, 4])
 def test_a_wrong_clock_decides_nothing_keeps_no_time_of_the_future_and_leaves_no_trace(skew_ms, ticks) -> None:
     counts: Counter[str] = Counter()
-    for account in ("margin", "spot"):
-        story = ClockStory(1, policy="barrier", account=account)
+    for policy, account, held in [(*way, held) for way in WAYS for held in (True, False)]:
+        seed, first = off_from(policy, account, held=held)
+        story = ClockStory(seed, policy=policy, account=account)
         story.begin()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(pipeline, "last_signal", story.script)
-            for number in range(FIRST, FIRST + 16):
-                off = number in OFF[:ticks]
+            for number in range(FIRST, first + ticks + 3):
+                off = first <= number < first + ticks
                 report = story.tick_with(number, skew_ms if off else 0)
-                counts[f"{'off' if off else 'right'} ticks with{'' if report.positions else 'out'} a position"] += 1
+                counts[f"{'off' if off else 'right'} ticks, {policy}, {'held' if report.positions else 'nothing held'}"] += 1
                 if off:
                     assert (report.status, report.reason, report.decision) == ("degraded", "clock_skew", None)
-                    assert not [order for order in report.orders if order.intent.purpose is not Purpose.STOP]
+                    placed = {order.intent.purpose for order in report.orders if order.what == "place"}
+                    assert placed <= PROTECT, report.orders
                 else:
                     assert report.status == "done", (number, report.status, report.detail)
                     assert not report.positions or report.plan is None or report.plan.exit_by > story.clock.now_ms()
                 assert not list(story.future())
-            told = Counter(item.data["alert"]["kind"] for item in story.documents.query("alerts", limit=1000))
+            told = story.told()
             counts["clock alerts"] += told["clock"]
             assert 1 <= told["clock"] <= 2, told
             assert told["time_impossible"] == told["late"] == 0, told
     print(skew_ms / 1000, "s in", ticks, "ticks:", dict(counts))
-    assert counts["off ticks without a position"] + counts["off ticks with a position"] == 2 * ticks
+    assert sum(count for name, count in counts.items() if name.startswith("off")) == 2 * len(WAYS) * ticks, counts
+    for policy, what in itertools.product(("barrier", "target"), ("held", "nothing held")):
+        assert counts[f"off ticks, {policy}, {what}"] >= 2, counts
+
+
+def test_a_tick_killed_under_a_wrong_clock_leaves_nothing_that_the_next_one_stumbles_over(full) -> None:
+    counts: Counter[str] = Counter()
+    for seed in range(1, 7 if full else 2):
+        for policy, account in WAYS:
+            story = ClockStory(seed, policy=policy, account=account)
+            counts += story.killed(random.Random(f"{seed} {policy} {account}"), most=100 if full else 3)
+    print(dict(counts))
+    assert min(counts["killed with a position"], counts["killed without a position"]) >= 100, counts
+    assert min(counts["stops sent under a wrong clock"], counts["clock alerts"], counts["closes: exit_exposure"]) >= 15, counts
+    parts = {"documents.create", "documents.replace", "documents.commit", "exchange.reconcile", "exchange.submit", "sink.send"}
+    assert min(counts[f"killed {when} {part}"] for part in parts for when in ("before", "after")) >= 2, counts
+
+
+def hasty(state: State, *_: Any, **__: Any) -> tuple[State, tuple[()]]:
+    """Whatever is held has been held for long enough."""
+    return state if state.plan is None else replace(state, plan=replace(state.plan, exit_by=1)), ()
+
+
+PLANTED = {
+    "a wrong clock is believed": (ClockRule.NOTHING, BoundedClock, "compare", lambda *_: None),
+    "the machine's time is written down": (ClockRule.FUTURE, BoundedClock, "now_ms", BoundedClock.own_ms),
+    "a lease without end": (ClockRule.AT_ONCE, cycle, "lease_end", lambda _at, now_ms, _settings: now_ms + INTERVAL + 1_000),
+    "nothing is protected": (ClockRule.COVERED, Turn, "protect", lambda *_, **__: None),
+    "a time exit comes too early": (ClockRule.DUE, State, "believed", hasty),
+    "a right time is told to be impossible": (
+        ClockRule.TOLD,
+        State,
+        "believed",
+        lambda state, *_, **__: (state, (impossible(state.last_tick, 1),)),
+    ),
+}
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_a_planted_bug_of_the_clock_is_found(planted, monkeypatch) -> None:
+    rule, whose, name, worse = PLANTED[planted]
+    monkeypatch.setattr(whose, name, worse)
+    found: set[str] = set()
+    for policy, account in WAYS[:3]:
+        try:
+            ClockStory(1, policy=policy, account=account).killed(random.Random(1), most=6, skews=(-24 * HOUR, 24 * HOUR))
+        except InvariantBroken as broken:
+            found |= {violation.rule for violation in broken.violations}
+    assert rule in found, found
 
 
 def test_what_an_older_version_stored_of_the_future_is_not_believed_and_told_once() -> None:
@@ -129,7 +128,7 @@ def test_what_an_older_version_stored_of_the_future_is_not_believed_and_told_onc
         assert trouble(State.stored(state, story.settings), now_ms=story.clock.now_ms(), settings=story.settings)
         reports = [story.tick_with(number, 0) for number in range(FIRST + 1, FIRST + 4)]
     assert [report.status for report in reports] == ["done"] * 3
-    told = Counter(item.data["alert"]["kind"] for item in story.documents.query("alerts", limit=1000))
+    told = story.told()
     assert told["time_impossible"] == 2
 
 
