@@ -34,18 +34,19 @@ class BoundedClock:
     """A clock that is compared with the exchange's, and never says a later time than that where it is known to be ahead.
 
     `off_ms`: ours minus the exchange's, where they differ by more than is allowed; 0 where ours is right or nobody knows. A
-    clock that is behind stays behind: what is stored may be older than it should be, but never lies in the future.
+    clock that is behind stays behind: what is stored may be older than it should be, but never lies in the future. `known`:
+    whether the two were ever compared.
     """
 
     def __init__(self, inner: Clock, *, allowed_ms: float) -> None:
         """Believe `inner` until `compare` knows better."""
         self._inner, self._allowed_ms = inner, allowed_ms
-        self.off_ms = 0
+        self.off_ms, self.known = 0, False
 
     def compare(self, skew_ms: float | None) -> None:
         """Take a measured difference into account; None says nothing."""
         if skew_ms is not None:
-            self.off_ms = int(skew_ms) if abs(skew_ms) > self._allowed_ms else 0
+            self.off_ms, self.known = int(skew_ms) if abs(skew_ms) > self._allowed_ms else 0, True
 
     def own_ms(self) -> int:
         """What the machine says."""

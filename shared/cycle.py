@@ -184,7 +184,8 @@ class _Tick:
             report, waiting = self._save(lease, claim)
         seconds_left = self.settings.tick.answer_by_seconds - (time.monotonic() - self.started)
         now = self.clock.now_ms()
-        filing.deliver(waiting, bot=self.bot, sink=self.ports.sink, now_ms=now, seconds_left=seconds_left)
+        sure = self.clock.known and not self.clock.off_ms
+        filing.deliver(waiting, bot=self.bot, sink=self.ports.sink, now_ms=now, sure=sure, seconds_left=seconds_left)
         return report
 
     def _only_protects(self) -> bool:

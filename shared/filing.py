@@ -104,8 +104,13 @@ def day(
     return [Write(kind="put", path=path, data=data)]
 
 
-def deliver(waiting: Sequence[Document], *, bot: BotDocuments, sink: AlertSink, now_ms: int, seconds_left: float) -> None:
-    """Deliver what waits and mark it. A failure here loses nothing: the next tick finds it waiting."""
+def deliver(
+    waiting: Sequence[Document], *, bot: BotDocuments, sink: AlertSink, now_ms: int, sure: bool, seconds_left: float
+) -> None:
+    """Deliver what waits and mark it. A failure here loses nothing: the next tick finds it waiting.
+
+    `sure`: `now_ms` was compared with the exchange's clock and is right. On a guess nothing is given up for its age.
+    """
     if not waiting:
         return
     try:
@@ -114,7 +119,7 @@ def deliver(waiting: Sequence[Document], *, bot: BotDocuments, sink: AlertSink, 
         deadline = time.monotonic() + max(0.0, seconds_left)
         sent = sink.send([alert for _, alert in paired], deadline_ms=int(deadline * 1000))
         bot.mark([item for item, alert in paired if alert.key in sent], status="sent_at", now_ms=now_ms)
-        old = [item for item, alert in paired if alert.key not in sent and now_ms - alert.at > GIVE_UP_MS]
+        old = [item for item, alert in paired if sure and alert.key not in sent and now_ms - alert.at > GIVE_UP_MS]
         bot.mark(old, status="given_up_at", now_ms=now_ms)
     except Exception as error:  # noqa: BLE001 - the tick is saved; its answer must not depend on Discord
         log("alerts.undelivered", severity="ERROR", waiting=len(waiting), error=f"{type(error).__name__}: {error}")

@@ -81,7 +81,7 @@ class ClockStory(FenceStory):
         """A tick by a scheduler on the same machine; `parts` replaces ports."""
         self.clock.sleep_until(T0 + number * INTERVAL + late_ms)
         clock = Wrong(self.clock, skew_ms)
-        ports = replace(self.ports(heard), clock=clock, feed=Seen(self.minutes, self.clock, skew_ms), **parts)
+        ports = replace(self.ports(heard), **{"clock": clock, "feed": Seen(self.minutes, self.clock, skew_ms), **parts})
         request = TickRequest.scheduled(clock.now_ms() - late_ms, received_at=clock.now_ms())
         return run_tick(ports, self.settings, request)
 

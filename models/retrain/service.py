@@ -348,10 +348,17 @@ class Retrains:
             self._place.documents.create(write.path, write.data or {})
 
     def _deliver(self) -> None:
-        """Send what waits. What cannot be sent now is sent by the next tick."""
+        """Send what waits. What cannot be sent now is sent by the next tick, which alone may give up: it knows the time."""
         bot = BotDocuments(self._place.documents, self._settings.id)
         with suppress(BotError):
-            filing.deliver(bot.waiting_alerts(), bot=bot, sink=self._place.sink, now_ms=self._now(), seconds_left=SEND_SECONDS)
+            filing.deliver(
+                bot.waiting_alerts(),
+                bot=bot,
+                sink=self._place.sink,
+                now_ms=self._now(),
+                sure=False,
+                seconds_left=SEND_SECONDS,
+            )
 
     def _now(self) -> int:
         return self._place.clock.now_ms()

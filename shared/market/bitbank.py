@@ -1,8 +1,10 @@
 """The market of bitbank: candles, book, rules and their quality, with as few requests as a tick can do with.
 
-A quiet tick, of which no entry can come, costs three requests (circuit-break mode, status, book) and a fourth once an hour
-(pair rules). One that may enter (a candle has closed, or its entry may be tried again) always asks for the rules too, and for a
-candle file where one of its candles has closed. A first start reads 12 day files and one to three year files more.
+A quiet tick, of which no entry can come, costs four requests: the ticker, whose answer tells the exchange's time before any
+time is written down, circuit-break mode, status and book. A fifth once an hour (pair rules), and the day's 1m file where a
+paper account holds something. One that may enter (a candle has closed, or its entry may be tried again) always asks for the
+rules too, and for a candle file where one of its candles has closed.
+A first start reads 12 day files and one to three year files more.
 
 Every answer is read strictly and its own timestamp looked at, inside the loop that reads again: see `shared.market.answers`.
 """

@@ -315,7 +315,7 @@ def test_a_first_start_never_reads_more_than_12_day_files(minute, files):
         assert len(days) == len(set(days)) <= files
 
 
-def test_a_quiet_tick_costs_three_requests_and_a_fourth_once_an_hour(at_noon):
+def test_a_quiet_look_at_the_market_costs_three_requests_and_a_fourth_once_an_hour(at_noon):
     at_noon.at(NOW)
     counts = []
     for tick in range(1, 5):

@@ -84,7 +84,7 @@ def test_every_candle_of_a_day_and_a_half_of_ticks_is_what_really_happened(bot):
     assert checked > 50_000
 
 
-def test_a_quiet_tick_asks_three_questions_as_the_sandbox_counts_them(bot):
+def test_a_quiet_look_at_the_market_asks_three_questions_as_the_sandbox_counts_them(bot):
     bot.feed.fetch(NOW)
     bot.sandbox.forget_requests()
     before = bot.feed.requests

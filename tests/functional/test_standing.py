@@ -9,7 +9,9 @@ import pytest
 
 from functions import wiring
 from scripts.cli import main
+from shared.cycle import run_tick
 from shared.reasons import Reason
+from shared.request import TickRequest
 from shared.stores.state import BotDocuments
 from shared.types import TickStatus
 from tests.functional.test_tick_trouble import changed, entered
@@ -212,3 +214,26 @@ def test_the_capital_of_an_account_that_has_traded_is_said(scene, say) -> None:
     told: Any = say("status", expects=None)
     assert "capital_changed: capital_jpy is 500,000; the paper account began with 1,000,000" in told
     assert wiring.settings_from(half.environ).capital_jpy == 500_000
+
+
+def test_status_and_doctor_name_late_ticks_and_times_of_the_future(scene, say) -> None:
+    ports = scene.with_model().ports()
+    scene.tick(NOW, ports)
+    for index in range(1, 4):
+        at = NOW + index * INTERVAL
+        scene.time.advance_to(at + 165_000)
+        request = TickRequest(tick=f"t{at}", scheduled_at=at, received_at=at + 165_000)
+        assert run_tick(ports, scene.settings, request).status is TickStatus.LATE
+    state = ports.documents.get("bots/default").data["state"]
+    ahead = {"late_in_a_row": 0, "last_finished_at": scene.time.now_ms() + DAY}
+    for told, words in (({}, "3 ticks in a row came too late"), (ahead, "finished 86400 s in the future")):
+        changed(ports, "bots/default", state={**state, **told})
+        status, doctor = say("status", expects=1), say("doctor", expects=1)
+        assert f"NOT WELL  {words}" in status or f"NOT WELL  the last tick {words}" in status, status
+        (line,) = [line for line in doctor.splitlines() if words in line]
+        assert "ticks" in line
+        assert "look at the scheduler, and at this machine's clock" in doctor
+        data = json.loads(say("status", "--json", expects=1))
+        assert (data["fresh"], words in " ".join(data["why"])) == (False, True)
+    assert "0.0 s ago" not in status
+    assert "in the FUTURE" in status

@@ -118,6 +118,35 @@ def test_get_tells_how_the_bot_is_and_trades_nothing(tmp_path) -> None:
         assert requests.get(url, timeout=10).status_code == 503
 
 
+def test_get_is_not_healthy_after_late_ticks_or_under_a_time_of_the_future_and_says_why(tmp_path) -> None:
+    with world(tmp_path / "home") as scene, tick_process(scene.with_model().environ, log=tmp_path / "log") as (url, _):
+        post(url, NOW)
+        codes = []
+        for index in range(1, 4):
+            scene.time.advance_to(NOW + index * INTERVAL + 165_000)
+            assert post(url, NOW + index * INTERVAL)[1]["status"] == "late"
+            codes.append(requests.get(url, timeout=10).status_code)
+        told = requests.get(url, timeout=10).json()
+        assert codes == [200, 200, 503]
+        assert told["healthy"] is False
+        assert "3 ticks in a row came too late" in " ".join(told["why"])
+        scene.time.advance_to(NOW + 4 * INTERVAL)
+        assert post(url, NOW + 4 * INTERVAL)[1]["status"] == "done"
+        assert requests.get(url, timeout=10).status_code == 200
+        stored = SqliteDocuments(tmp_path / "home" / "state.sqlite")
+        for name, what in (("last_finished_at", "finished"), ("last_scheduled_at", "was scheduled")):
+            bot = stored.get("bots/default")
+            ahead = {**bot.data["state"], name: scene.time.now_ms() + DAY}
+            stored.replace(bot, {**bot.data, "state": ahead})
+            answer = requests.get(url, timeout=10)
+            assert (answer.status_code, answer.json()["healthy"]) == (503, False)
+            assert f"the last tick {what} 86400 s in the future" in " ".join(answer.json()["why"])
+            if name == "last_finished_at":
+                assert answer.json()["last_tick_age_seconds"] == -86_400.0, "never as if it were new"
+            stored.replace(stored.get("bots/default"), bot.data)
+        stored.close()
+
+
 def test_bad_requests_get_one_clear_sentence(tmp_path) -> None:
     with world(tmp_path / "home") as scene, tick_process(scene.environ, log=tmp_path / "log") as (url, _):
         header = "X-CloudScheduler-ScheduleTime"

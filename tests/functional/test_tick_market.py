@@ -12,6 +12,7 @@ from shared.cycle import Ports
 from shared.reasons import Reason
 from shared.sandbox.faults import Fault
 from shared.types import Action, OrderIntent, OrderKind, Purpose, Rejected, TickReport, TickStatus
+from tests.tick_stories import NoModel
 from tests.world import DAY, HISTORY_DAYS, INTERVAL, START, World, world
 
 NOW = START + HISTORY_DAYS * DAY
@@ -93,10 +94,22 @@ def test_what_the_exchange_says_of_the_pair_counts_from_the_very_next_entry_on(s
     assert after.decision.action is Action.ENTER
 
 
-def test_a_quiet_tick_still_asks_three_questions(scene) -> None:
-    ports = entered(scene)
-    counts = [scene.tick(NOW + index * INTERVAL, ports).counts["requests"] for index in range(2, 5)]
-    assert counts == [4, 4, 4], "and the minutes, for the account that holds a position"
+@pytest.mark.parametrize("held", [True, False])
+def test_a_quiet_tick_asks_for_the_time_and_three_questions_as_the_sandbox_counts_them(scene, held) -> None:
+    if held:
+        ports = entered(scene)
+    else:  # nothing serves, so nothing is entered
+        ports = replace(scene.ports(), champions=NoModel())
+        scene.tick(NOW, ports)
+    asked = []
+    for index in range(5, 10):
+        scene.sandbox.forget_requests()
+        report = scene.tick(NOW + index * INTERVAL, ports)
+        assert bool(report.positions) is held
+        asked.append(dict(scene.sandbox.requests()))
+        assert report.counts["requests"] == sum(asked[-1].values())
+    minutes = {"candlestick": 1} if held else {}  # for the account that holds a position
+    assert asked[1:] == [{"ticker": 1, "circuit_break_info": 1, "status": 1, "depth": 1, **minutes}] * 4
 
 
 @pytest.mark.parametrize("seconds", [11, 40, 600])

@@ -42,7 +42,8 @@ class Bot:
             webhooks = dict(zip(Level, self.urls * len(Level), strict=False))
             patience = StoredPatience(self.documents, self.clock)
             sink = DiscordSink(webhooks, SETTINGS, patience=patience, write=self.lines, sleep=lambda _: None)
-            deliver(self.bot.waiting_alerts(), bot=self.bot, sink=sink, now_ms=self.clock.now_ms(), seconds_left=5.0)
+            now = self.clock.now_ms()
+            deliver(self.bot.waiting_alerts(), bot=self.bot, sink=sink, now_ms=now, sure=True, seconds_left=5.0)
             self.clock.sleep_until(self.clock.now_ms() + step_ms)
 
     @property
