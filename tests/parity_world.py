@@ -115,12 +115,14 @@ def market_of(told: Story) -> Candles:
 
 
 def by_http(scene: World, url: str) -> Callable[[int, int], TickReport]:
-    """Ticks of the real function process."""
+    """Ticks of the real function process, each over a connection of its own: while people act the server closes idle ones."""
     scheduler = Scheduler(int(url.rsplit(":", 1)[1]), timeout_seconds=60.0, attempts=1)
 
     def tick(scheduled_at: int, received_at: int) -> TickReport:
         scene.time.advance_to(received_at)
-        return scheduler.tick(scheduled_at)
+        report = scheduler.tick(scheduled_at)
+        scheduler.close()
+        return report
 
     return tick
 

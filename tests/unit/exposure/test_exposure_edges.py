@@ -376,7 +376,7 @@ def test_whatever_policy_a_position_is_found_under_it_is_covered_at_every_tick_a
 def test_a_state_that_was_stored_before_there_were_goals_is_read() -> None:
     state = State(mode="paper", stage="paper", limits=Limits.first(equity_jpy=Decimal(1), now_ms=AT), signal=signal(None))
     old = json.loads(json.dumps(state.told()))
-    for name in ("goal", "doubts"):
+    for name in ("schema", "goal", "doubts"):
         del old[name]
     for name in ("target_weight", "target_volatility", "target_as_of"):
         old["signal"].pop(name)
