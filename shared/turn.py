@@ -44,7 +44,7 @@ class Hands(Protocol):
         ...
 
     def sleep_until(self, at_ms: int) -> None:
-        """Let time pass."""
+        """Let time pass; none, where `at_ms` is over."""
         ...
 
     def reconcile(self, now_ms: int) -> Holdings:
@@ -138,8 +138,7 @@ class Turn:
             return
         minute = now - now % MINUTE_MS
         final_at = minute + int(self.settings.tick.settle_seconds * 1000)
-        if now < final_at:
-            self._hands.sleep_until(final_at)
+        self._hands.sleep_until(final_at)
         if (some(self.holdings).settled_until or minute) < minute:
             self.book(self._hands.reconcile(self._hands.now_ms()))
 
@@ -187,7 +186,7 @@ class Turn:
         """Plan what the decision asks for and send it; an entry lives `no_new_order_after_seconds` from the schedule time."""
         decision, holdings = some(self.decision), some(self.holdings)
         now = self._hands.now_ms()
-        steps: tuple[planning.Step, ...]
+        steps: tuple[planning.Step, ...] = ()
         if decision.action in {Action.ENTER, Action.REDUCE, Action.EXIT}:
             steps = planning.orders(
                 decision,
@@ -199,9 +198,7 @@ class Turn:
                 deadline_at=scheduled_at + int(self.settings.tick.no_new_order_after_seconds * 1000),
                 settings=self.settings,
             )
-        elif not self._knows_the_path(now):
-            steps = ()
-        else:
+        elif self._knows_the_path(now):
             steps = planning.watched_target(
                 holdings,
                 plan=self.state.plan,
@@ -216,8 +213,8 @@ class Turn:
         opened = self._hands.carry_out(steps, book=market.book, rules=market.rules, plan=plan)
         if decision.action is Action.REDUCE and steps:
             self.gap_ms = self._hands.now_ms() - now
-        if opened is not None and plan is not None:
-            plan = replace(plan, entry_intent=opened)
+        if opened is not None:
+            plan = plan and replace(plan, entry_intent=opened)
         self.state = self.state.after_decision(decision, attempted=opened is not None, plan=plan)
 
     def _knows_the_path(self, now_ms: int) -> bool:
