@@ -93,7 +93,7 @@ class State:
             raise BadData(f"{whose} is damaged: its schema was {schema!r}")
         if schema > SCHEMA:
             raise BadData(f"{whose} has schema {schema}, of a newer version; this version reads up to {SCHEMA}")
-        needed = NEEDED_OLDER if schema == 0 else tuple(field.name for field in fields(cls))
+        needed = tuple(field.name for field in fields(cls)) if schema else NEEDED_OLDER
         missing = [name for name in needed if name not in data]
         if missing:
             raise BadData(f"{whose} is damaged: it has no {missing[0]}")
@@ -125,9 +125,8 @@ class State:
 
         What rests on such a time would else stay as it is until that comes: every tick late, a cool-down without end.
         """
-        wrong: dict[str, int] = {}
         told = {name: getattr(self, name) for name in ("last_scheduled_at", "last_finished_at")}
-        wrong |= {name: at for name, at in told.items() if at > latest_ms}
+        wrong = {name: at for name, at in told.items() if at > latest_ms}
         fixed = dict.fromkeys(wrong, 0)
         limits, longest_ms = self.limits, int(settings.risk.cooldown_seconds * 1000)
         if limits is not None and limits.cooldown_until > latest_ms + longest_ms:
@@ -149,7 +148,7 @@ class State:
         if self.candle.as_of == signal.as_of:
             return self
         sent = sum(plan.as_of == signal.as_of for plan in unsaved)
-        filled = sent > 0 and any(fill.purpose is Purpose.ENTRY and fill.at > signal.as_of for fill in fills)
+        filled = bool(sent) and any(fill.purpose is Purpose.ENTRY and fill.at > signal.as_of for fill in fills)
         candle = CandleProgress(as_of=signal.as_of, attempts_used=sent, closed=filled)
         return changed(self, signal=signal, candle=candle)
 
@@ -164,16 +163,15 @@ class State:
         A final denial closes the candle; a transient one, an entry that could not be sent, and one that may be tried again
         leave it open. A goal is kept instead: the ticks after this one pursue it.
         """
-        unsent = decision.action is Action.ENTER and not attempted
-        again = unsent or (decision.action is Action.DENY and decision.reason in TRANSIENT)
+        again = decision.action is Action.ENTER or (decision.action is Action.DENY and decision.reason in TRANSIENT)
         if decision.goal is not None:
             candle = changed(self.candle, attempts_used=self.candle.attempts_used + attempted, closed=True)
             return changed(self, candle=candle, goal=decision.goal)
         resting = decision.reason is Reason.ENTRY_RESTING
-        closed = self.candle.closed or not (again or attempted or resting)
-        if not attempted and closed == self.candle.closed:
-            return self
+        closed = self.candle.closed or not (again or resting)
         candle = changed(self.candle, attempts_used=self.candle.attempts_used + attempted, closed=closed)
+        if candle == self.candle:
+            return self
         return changed(self, candle=candle, plan=plan if attempted else self.plan)
 
     def after_holdings(self, holdings: Holdings) -> "State":
@@ -229,7 +227,7 @@ class State:
         limits = limits.after_trades(holdings.trades, now_ms, settings).after_equity(holdings.equity_jpy, now_ms)
         if not halted_at and limits.drawdown(holdings.equity_jpy) >= rate(settings.risk.max_drawdown):
             halted_at = now_ms if now_ms != lifts else now_ms + 1  # what names a halt names no other
-        same = limits is self.limits and halted_at == self.halted_at
+        same = (limits, halted_at) == (self.limits, self.halted_at)
         booked = self if same else changed(self, limits=limits, halted_at=halted_at)
         return booked.after_holdings(holdings).under_policy(holdings, settings)
 
@@ -289,9 +287,9 @@ def trouble(state: State, *, now_ms: int, settings: Settings) -> tuple[str, ...]
     if state.last_finished_at and age_ms > STALE_AFTER_INTERVALS * settings.tick.interval_seconds * 1000:
         found.append(f"the last tick finished {age_ms / 1000:.0f} s ago; one was due every {settings.tick.interval_seconds} s")
     for name, what in (("last_finished_at", "finished"), ("last_scheduled_at", "was scheduled")):
-        ahead_ms = getattr(state, name) - now_ms
-        if getattr(state, name) > latest_believed(now_ms, settings):
-            found.append(f"the last tick {what} {ahead_ms / 1000:.0f} s in the future: a clock is or was wrong")
+        at = getattr(state, name)
+        if at > latest_believed(now_ms, settings):
+            found.append(f"the last tick {what} {(at - now_ms) / 1000:.0f} s in the future: a clock is or was wrong")
     if state.late_in_a_row >= LATE_IN_A_ROW:
         found.append(f"{state.late_in_a_row} ticks in a row came too late: they protect, and decide nothing")
     return tuple(found)

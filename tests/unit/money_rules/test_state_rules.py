@@ -5,11 +5,13 @@ from decimal import Decimal
 
 import pytest
 
+from shared import state as states
 from shared.errors import BadData
+from shared.jst import jst_day_begins
 from shared.reasons import Reason
 from shared.risk.limits import Limits
-from shared.state import CandleProgress, State, capital_changed, signed_lots
-from shared.types import Action, Counted, Decision, Goal, Purpose, Side
+from shared.state import CandleProgress, State, capital_changed, impossible, signed_lots, trouble
+from shared.types import Action, Counted, Decision, Goal, Issue, Purpose, Side
 
 T0 = 1_699_999_200_000  # 22:00 UTC
 H4 = 4 * 3_600_000
@@ -42,6 +44,7 @@ def test_a_first_state_knows_nothing_and_retries_nothing(state):
         0,
     )
     assert (first.holds, first.doubts, first.settings_hash, first.retries) == (False, (), "", False)
+    assert first.late_in_a_row == 0
     assert first.told()["schema"] == 1
 
 
@@ -59,6 +62,14 @@ def test_a_schema_that_cannot_be_is_refused(made, state, schema):
 @pytest.mark.parametrize("schema", [0, 1])
 def test_both_schemas_that_there_are_can_be_read(made, state, schema):
     assert State.stored({**state().told(), "schema": schema}, made.settings()) == state()
+
+
+def test_a_version_reads_up_to_its_own_schema_and_writes_that(made, state, monkeypatch):
+    monkeypatch.setattr(states, "SCHEMA", 2)
+    assert state().told()["schema"] == 2
+    assert State.stored(state().told(), made.settings()) == state()
+    with pytest.raises(BadData, match="reads up to 2"):
+        State.stored({**state().told(), "schema": 3}, made.settings())
 
 
 @pytest.mark.parametrize("name", ["mode", "stage", "limits", "candle", "halted_at", "last_fill_sequence", "doubts", "plan"])
@@ -409,3 +420,105 @@ def test_a_halt_that_is_lifted_is_remembered_as_lifted(made, state):
     before = state(limits=limits, halted_at=T0)
     after = before.after_account(made.holdings(equity=1000), lifts=T0, now_ms=T0 + 1, settings=made.settings())
     assert after.halted_at == 0
+
+
+# times that cannot be
+
+LATEST = T0 + 30_000  # what is believed at the most, where it is now T0
+
+
+def told_of(**wrong):
+    return tuple(impossible(name, at) for name, at in wrong.items())
+
+
+@pytest.mark.parametrize("name", ["last_scheduled_at", "last_finished_at"])
+@pytest.mark.parametrize(("at", "believed"), [(0, True), (T0, True), (LATEST, True), (LATEST + 1, False)])
+def test_a_tick_in_the_future_is_forgotten(made, state, name, at, believed):
+    before = state(late_in_a_row=2, **{name: at})
+    after, wrong = before.believed(T0, latest_ms=LATEST, settings=made.settings())
+    assert (after is before) is believed
+    assert after == (before if believed else state(late_in_a_row=2))
+    assert wrong == (() if believed else told_of(**{name: at}))
+
+
+@pytest.mark.parametrize(("beyond", "believed"), [(-100_000, True), (0, True), (1, False), (10**12, False)])
+def test_a_cool_down_is_no_longer_than_one_that_begins_now(made, state, beyond, believed):
+    settings = made.settings(risk={"cooldown_seconds": 90.5})
+    until = LATEST + 90_500 + beyond
+    limits = Limits(**PLAIN_LIMITS, cooldown_until=until)
+    before = state(limits=limits, last_scheduled_at=T0, last_finished_at=5)
+    after, wrong = before.believed(T0, latest_ms=LATEST, settings=settings)
+    assert (after is before) is believed
+    assert after == (before if believed else replace(before, limits=replace(limits, cooldown_until=T0 + 90_500)))
+    assert wrong == (() if believed else told_of(cooldown_until=until))
+
+
+PLAIN_LIMITS = {"equity_peak_jpy": Decimal(9), "day_start_equity_jpy": Decimal(8), "day": "2023-11-14", "losing_streak": 1}
+MIDNIGHT = jst_day_begins(T0)  # of the 15th
+
+
+@pytest.mark.parametrize(
+    ("day", "latest_at", "believed"),
+    [
+        ("", MIDNIGHT, True),
+        ("2023-11-14", MIDNIGHT, True),
+        ("2023-11-15", MIDNIGHT, True),
+        ("2023-11-15", MIDNIGHT - 1, False),
+        ("2023-11-16", MIDNIGHT, False),
+        ("2031-01-02", MIDNIGHT, False),
+    ],
+)
+def test_a_day_that_has_not_come_begins_anew(made, state, day, latest_at, believed):
+    limits = Limits(**{**PLAIN_LIMITS, "day": day})
+    before = state(limits=limits)
+    after, wrong = before.believed(latest_at - 30_000, latest_ms=latest_at, settings=made.settings())
+    assert (after is before) is believed
+    assert after == (before if believed else replace(before, limits=replace(limits, day="")))
+    assert wrong == (() if believed else told_of(day=int(day.replace("-", ""))))
+
+
+def test_all_that_is_wrong_is_forgotten_and_told_at_once_and_the_rest_stays(made, state):
+    limits = Limits(**{**PLAIN_LIMITS, "day": "2031-01-02"}, cooldown_until=10**15)
+    wrong = {"last_scheduled_at": LATEST + 1, "last_finished_at": LATEST + 2}
+    before = state(limits=limits, plan=made.plan(), halted_at=7, last_fill_sequence=8, **wrong)
+    settings = made.settings(risk={"cooldown_seconds": 90.5})
+    after, told = before.believed(T0, latest_ms=LATEST, settings=settings)
+    kept = replace(limits, day="", cooldown_until=T0 + 90_500)
+    assert after == state(limits=kept, plan=made.plan(), halted_at=7, last_fill_sequence=8)
+    assert told == told_of(**wrong, cooldown_until=10**15, day=20310102)
+    assert after.believed(T0, latest_ms=LATEST, settings=settings) == (after, ())
+
+
+def test_what_is_not_believed_is_told_and_keeps_nobody_from_entering():
+    assert impossible("x", 5) == Issue(reason=Reason.TIME_IMPOSSIBLE, forbids_entry=False, context={"what": "x", "at": "5"})
+
+
+# what a person is told of a bot that ticked
+
+
+@pytest.mark.parametrize(
+    ("remembered", "said"),
+    [
+        ({}, []),
+        ({"last_finished_at": T0 - 540_000}, []),
+        ({"last_finished_at": T0 - 540_001}, ["the last tick finished 540 s ago; one was due every 180 s"]),
+        ({"last_finished_at": 1}, ["the last tick finished 1699999200 s ago; one was due every 180 s"]),
+        ({"last_finished_at": LATEST, "last_scheduled_at": LATEST}, []),
+        ({"last_finished_at": LATEST + 1}, ["the last tick finished 30 s in the future: a clock is or was wrong"]),
+        ({"last_scheduled_at": T0 + 45_000}, ["the last tick was scheduled 45 s in the future: a clock is or was wrong"]),
+        ({"last_scheduled_at": 1, "late_in_a_row": 2}, []),
+        ({"late_in_a_row": 3}, ["3 ticks in a row came too late: they protect, and decide nothing"]),
+        ({"late_in_a_row": 4}, ["4 ticks in a row came too late: they protect, and decide nothing"]),
+        (
+            {"last_finished_at": LATEST + 1, "last_scheduled_at": T0 + 45_000, "late_in_a_row": 3},
+            [
+                "the last tick finished 30 s in the future: a clock is or was wrong",
+                "the last tick was scheduled 45 s in the future: a clock is or was wrong",
+                "3 ticks in a row came too late: they protect, and decide nothing",
+            ],
+        ),
+    ],
+)
+def test_a_bot_is_in_trouble_once_its_ticks_are_overdue_ahead_of_their_time_or_late(made, state, remembered, said):
+    settings = made.settings(tick={"interval_seconds": 180, "manual_ahead_seconds": 30}, market={"max_clock_skew_ms": 2000})
+    assert trouble(state(**remembered), now_ms=T0, settings=settings) == tuple(said)
