@@ -29,9 +29,6 @@ ACCOUNT = ("tests/unit/execution/test_fills.py", "tests/unit/execution/test_acco
 DECISION = ("tests/unit/risk/test_decide.py", "tests/unit/risk/test_heads.py", "tests/unit/risk/test_edge.py")
 EXPOSURE = ("tests/unit/exposure/test_exposure_rules.py", "tests/unit/exposure/test_exposure_orders.py")
 
-NOT_YET = frozenset({"paper"})
-"""Rooms in which some slips are noticed only by stories that take longer than a mutant may: their own tests are to come."""
-
 ROOMS: Mapping[str, Room] = {
     "plan": _room("shared.execution.plan", "test_plan_rules", "tests/unit/execution/test_plan.py", EXPOSURE[1]),
     "ledger": _room("shared.execution.ledger", "test_ledger_rules", *ACCOUNT),

@@ -67,8 +67,8 @@ class PaperExchange:
         self._store = store
         self._minutes = minutes
         self._settings = settings
-        self._ahead: tuple[object, PaperAccount] | None = None
-        self._stored_until = 0
+        self._ahead: tuple[object | None, PaperAccount, int] | None = None
+        """The version that is stored, how far it was walked since, and until when it is settled itself."""
         self._unknown: Mapping[str, Any] = {}
 
     def reconcile(self, now_ms: int, *, counted: Counted | None = None, fence: Fence | None = None) -> Holdings:
@@ -91,15 +91,15 @@ class PaperExchange:
                     return self._told(replace(account, settled_until=max(until, account.settled_until)), now_ms)
                 # A clock that was far ahead left this time, and nothing is at stake in it: it would refuse every order.
                 account = replace(account, settled_until=until)
-                if token is None or self._saved(account, token, fence):
+                if self._saved(account, token, fence):
                     return self._told(account, now_ms)
                 continue
             if until <= account.settled_until:
                 return self._told(account, now_ms)
-            if candles is None or not len(candles) or int(candles.opened_at[0]) > account.settled_until:
+            if candles is None or int(candles.opened_at[0]) > account.settled_until:
                 candles = self._minutes(account.settled_until, until)
             settled = accounts.settled(account, candles, until, last_fill=last_fill)
-            if settled == account or self._kept_in_mind(account, settled, token) or self._saved(settled, token, fence):
+            if self._kept_in_mind(account, settled, token) or self._saved(settled, token, fence):
                 return self._told(settled, now_ms)
         raise Conflict(f"the paper account was written by others {ATTEMPTS} times while it was settled")
 
@@ -169,7 +169,7 @@ class PaperExchange:
         """
         asked = jpy(self._settings.capital_jpy)
         if account.idle and account.untouched:
-            return account if account.cash_jpy == account.capital_jpy == asked else _opened_with(account, asked)
+            return replace(account, cash_jpy=asked, capital_jpy=asked)
         if account.capital_jpy is not None:
             return account
         whole = account.idle and len(account.trades) == account.next_trade_sequence - 1
@@ -186,10 +186,10 @@ class PaperExchange:
     def _kept_in_mind(self, account: PaperAccount, settled: PaperAccount, token: object | None) -> bool:
         """Whether only time has passed, and not for long: then nothing is written, and a crash loses nothing."""
         idle = replace(settled, settled_until=account.settled_until, last_price=account.last_price)
-        stored = self._stored_until if self._ahead is not None else account.settled_until
-        if token is None or idle != account or settled.settled_until - stored >= STORE_EVERY_MS:
+        stored_until = account.settled_until if self._ahead is None else self._ahead[2]
+        if idle != account or settled.settled_until - stored_until >= STORE_EVERY_MS:
             return False
-        self._ahead, self._stored_until = (token, settled), stored
+        self._ahead = (token, settled, stored_until)
         return True
 
     def _saved(self, account: PaperAccount, token: object | None, fence: Fence | None = None) -> bool:
@@ -205,10 +205,6 @@ class PaperExchange:
 
     def _told(self, account: PaperAccount, now_ms: int) -> Holdings:
         return replace(accounts.holdings(account, account.last_price, now_ms), untouched=account.untouched)
-
-
-def _opened_with(account: PaperAccount, capital_jpy: Decimal) -> PaperAccount:
-    return replace(account, cash_jpy=capital_jpy, capital_jpy=capital_jpy)
 
 
 def _rules(account: PaperAccount) -> PairRules:
