@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from shared import features, filing, pipeline
-from shared.alerts import Known
+from shared.alerts import Known, sentence
 from shared.alerts.ports import AlertSink
 from shared.champion import Champion, Champions, permission
 from shared.clock import BoundedClock, Clock
@@ -295,8 +295,9 @@ class _Tick:
         """A tick that could not see the market is degraded, also where nothing was at stake."""
         missing = None if self.market is None else unread(self.market)
         if missing is not None:
-            told = missing.context.get("detail") or ", ".join(f"{name} {text}" for name, text in missing.context.items())
-            self._ended(TickStatus.DEGRADED, missing.reason, told)
+            self._ended(
+                TickStatus.DEGRADED, missing.reason, missing.context.get("detail") or sentence(missing.reason, missing.context)
+            )
 
     def _own_issues(self) -> Iterator[Issue]:
         """What lies damaged in the store and forbids entries until a person mends it, and a capital that is not the account's.

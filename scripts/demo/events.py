@@ -10,10 +10,14 @@ from shared.types import Action, Decision, Fill, OrderRecord, Purpose, TickRepor
 QUIET = frozenset({Reason.NOTHING_NEW})
 
 
-def happened(report: TickReport) -> list[str]:
-    """Orders, fills, ends of trades and troubles of one tick; nothing for a quiet one."""
+def happened(report: TickReport, *, before: TickReport | None) -> list[str]:
+    """Orders, fills, ends of trades and troubles of one tick; nothing for a quiet one.
+
+    A trouble that the tick `before` had as well is not told again.
+    """
     told = []
-    if report.status not in {TickStatus.DONE, TickStatus.HALTED}:
+    lasts = before is not None and (before.status, before.reason) == (report.status, report.reason)
+    if report.status not in {TickStatus.DONE, TickStatus.HALTED} and not lasts:
         told.append(f"{report.status}: {report.detail or reason_words(report.reason)}")
     told += [fill_words(fill) for fill in report.fills if fill.purpose is Purpose.ENTRY]
     told += [trade_words(trade) for trade in report.trades]

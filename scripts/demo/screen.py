@@ -47,6 +47,7 @@ class PlainLines:
         self._total = total
         self._done = 0
         self._next_at = 0
+        self._last: TickReport | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -57,8 +58,9 @@ class PlainLines:
     def show(self, report: TickReport) -> None:
         """Say what is worth a line."""
         self._done += 1
-        for told in happened(report):
+        for told in happened(report, before=self._last):
             click.echo(f"{jst(report.scheduled_at)}  {told}", err=True)
+        self._last = report
         if report.scheduled_at >= self._next_at or self._done == self._total:
             self._next_at = report.scheduled_at + PLAIN_EVERY_MS
             click.echo(f"{line(report)}  [{self._done}/{self._total}]", err=True)
@@ -95,14 +97,14 @@ class LiveTable:
     def show(self, report: TickReport) -> None:
         """Take one more tick into the table."""
         self._done += 1
-        self._last = report
+        before, self._last = self._last, report
         if self._start_equity is None and report.equity_jpy is not None:
             self._start_equity = float(report.equity_jpy)
         reason = report.reason if report.decision is None else report.decision.reason
         if reason not in QUIET:
             self._recent.append(report)
             self._reasons[reason_words(reason)] += 1
-        self._events.extend((report.scheduled_at, told) for told in happened(report))
+        self._events.extend((report.scheduled_at, told) for told in happened(report, before=before))
 
     def _drawn(self) -> "RenderableType":
         from rich.console import Group

@@ -189,6 +189,7 @@ class Supervisor:
             return None
         self._restart_seconds = FIRST_RESTART_SECONDS
         self.progress.ticks += 1
+        before = self.progress.last_report
         self.progress.last_report = msgspec.to_builtins(report)
         if report.status is TickStatus.DEGRADED:
             self.progress.failed_in_a_row += 1
@@ -196,7 +197,7 @@ class Supervisor:
         else:
             self.progress.failed_in_a_row = 0
             self.progress.trouble = ""
-        for told in happened(report):
+        for told in happened(report, before=None if before is None else msgspec.convert(before, TickReport)):
             self._say(told)
         self._say(line(report))
         return report

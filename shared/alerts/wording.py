@@ -43,11 +43,21 @@ def lasted(milliseconds: int) -> str:
 
 
 def facts(context: Mapping[str, str]) -> dict[str, str]:
-    """The first few facts of a context, each shortened."""
+    """The first few facts of a context, each shortened; an instant as people write it."""
     told = list(context.items())[:_MOST_FACTS]
-    return {
-        name.replace("_", " "): text if len(text) <= _LONGEST_FACT else text[: _LONGEST_FACT - 1] + "…" for name, text in told
-    }
+    return {name.replace("_", " "): _fact(name, text) for name, text in told}
+
+
+def _fact(name: str, text: str) -> str:
+    if name.endswith("_at") and text.isdecimal():
+        return when(int(text))
+    return text if len(text) <= _LONGEST_FACT else text[: _LONGEST_FACT - 1] + "…"
+
+
+def sentence(reason: Reason, context: Mapping[str, str]) -> str:
+    """A reason with its facts, in one line: `the newest candle is too old (timeframe 15m, missing 3)`."""
+    told = ", ".join(f"{name} {text}" for name, text in facts(context).items())
+    return f"{reason_text(reason)} ({told})" if told else reason_text(reason)
 
 
 def reason_text(reason: Reason) -> str:
