@@ -13,6 +13,7 @@ from shared.execution.fills import (
     crossing_book,
     half_spread,
     lives,
+    reaches,
     stop_base,
     trades_through,
     volume_lots,
@@ -289,3 +290,10 @@ def test_a_resting_entry_whose_stop_lies_beyond_its_own_price_is_never_stopped_w
     (trade,) = settled.trades
     assert trade.reason is Reason.EXIT_STOP
     assert trade.exit_price < trade.entry_price == 900_000
+
+
+def test_a_limit_without_a_price_and_a_stop_without_a_trigger_are_our_own_mistakes_and_loud(world):
+    with pytest.raises(AssertionError, match="placing checks it"):
+        trades_through(world.close(), 1_000_000)
+    with pytest.raises(AssertionError, match="placing checks it"):
+        reaches(world.entry(1_000_000), 1_000_000)
