@@ -29,8 +29,9 @@ def command(
 ) -> None:
     """Run the tests, with coverage and its floor.
 
-    With PATHS or -k only those tests run, without coverage. The line before pytest's own last one names what was
-    skipped and why; BOT_REQUIRE=emulators,gcloud,browser turns a skip of such a kind into a failure.
+    Coverage counts what the unit tests reach. With PATHS or -k only those tests run, without it.
+    The line before pytest's own last one names what was skipped and why;
+    BOT_REQUIRE=emulators,gcloud,browser turns a skip of such a kind into a failure.
     --measure runs the unit tests, or those at PATHS, and writes tests/cpu_seconds.json.
     """
     if measure and (expression or full):

@@ -1,11 +1,15 @@
 """How a run closes: the coverage floor of the pure stages, and one line that names what was skipped and why.
 
+Covered counts what the unit tests reach: to measure a test doubles what it costs, and the floor is one of pure stages.
+
 A skip says what it lacked in the first word of its reason: `emulators: none found`. `BOT_REQUIRE=emulators,gcloud`
 turns skips of those kinds into failures, so that a machine which has the tools cannot lose the tests without a word.
 """
 
 import json
 import os
+import sys
+import threading
 import tomllib
 from collections import Counter
 from collections.abc import Generator, Mapping
@@ -17,6 +21,7 @@ import pytest
 FLOOR_PERCENT = 90.0
 
 ROOT = Path(__file__).resolve().parents[2]
+UNIT_TESTS = ROOT / "tests" / "unit"
 PURE_CONTRACTS = (
     "the decision is pure: no clock, no network, no store, no file",
     "a replay reaches no exchange, no store, no clock and no network",
@@ -68,6 +73,21 @@ class Covered:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--floor", metavar="JSON", help="a coverage report to hold against the floor of the pure stages")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let nothing but unit tests be traced, whoever traces."""
+    if item.path.is_relative_to(UNIT_TESTS):
+        return (yield)
+    here, threads = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(here)
+        threading.settrace(threads)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,13 +1,15 @@
 """How a run of the tests closes, and what it is called with."""
 
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from scripts.commands.test import neutral, pytest_arguments, run_tests
 from shared.errors import UserError
-from tests.plugins.closing import PURE, kind_of, read_coverage, skipped_line, table
+from tests.plugins.closing import PURE, UNIT_TESTS, kind_of, pytest_runtest_protocol, read_coverage, skipped_line, table
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -81,3 +83,19 @@ def test_tests_run_without_the_settings_and_keys_of_this_machine() -> None:
     environ = {"PATH": "p", "BOT_STAGE": "live", "BITBANK_API_KEY": "k", "DISCORD_WEBHOOK_URL": "d", "BOT_REQUIRE": "gcloud"}
     kept = neutral(environ)
     assert kept == {"PATH": "p", "BOT_REQUIRE": "gcloud", "PYTHONPATH": str(ROOT)}
+
+
+@pytest.mark.parametrize(("file", "is_traced"), [("functional/test_demo.py", False), ("unit/test_names.py", True)])
+def test_only_unit_tests_are_traced(file: str, is_traced: bool) -> None:
+    def tracer(*_: object) -> None: ...
+
+    before = sys.gettrace()
+    try:
+        sys.settrace(tracer)
+        running = pytest_runtest_protocol(SimpleNamespace(path=UNIT_TESTS.parent / file))
+        next(running)
+        assert sys.gettrace() is (tracer if is_traced else None)
+        running.close()
+        assert sys.gettrace() is tracer
+    finally:
+        sys.settrace(before)
