@@ -208,7 +208,7 @@ def _interval(name: str, part: Interval) -> str:
 
 def _skill(name: str, scores: Mapping[str, float]) -> str:
     losses = f"{scores['log_loss']:.4f} | {scores['log_loss_constant']:.4f}"
-    skills = (f"{scores[key]:+.4f} | {scores[f'{key}_lower']:+.4f} .. {scores[f'{key}_upper']:+.4f}" for key in _SKILLS)
+    skills = (f"{scores[key]:+z.4f} | {scores[f'{key}_lower']:+z.4f} .. {scores[f'{key}_upper']:+z.4f}" for key in _SKILLS)
     return f"| {name} | {losses} | {' | '.join(skills)} |"
 
 
@@ -217,7 +217,7 @@ def _scores(name: str, scores: Mapping[str, float]) -> str:
 
 
 def _calibration(name: str, calibration: Calibration) -> str:
-    return f"| {name} | {calibration.slope:.3f} | {' | '.join(f'{offset:+.3f}' for offset in calibration.offsets)} |"
+    return f"| {name} | {calibration.slope:.3f} | {' | '.join(f'{offset:+z.3f}' for offset in calibration.offsets)} |"
 
 
 def _check(check: Check) -> str:

@@ -94,7 +94,7 @@ def _denied(replayed: Replayed) -> str:
 
 
 def _share(value: float | None) -> str:
-    return DASH if value is None else f"{100 * value:+.2f} %"
+    return DASH if value is None else f"{100 * value:+z.2f} %"
 
 
 def _chance(value: float | None) -> str:

@@ -9,11 +9,13 @@ from markupsafe import Markup, escape
 from models.bench.result import Estimate, Held
 
 WIDTH, HEIGHT = 1200, 320
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 26
+LEFT, RIGHT, TOP, BOTTOM = 78, 12, 10, 26
 MOST_POINTS = 600
 COLOURS = 8
 LEAST_STEP = 0.05
 TICKS = 5
+WIDE = 4.0
+"""From so many times on, marks at equal distances in yen crowd at the top of a logarithmic scale."""
 FOREST_WIDTH, FOREST_HEIGHT = 150, 16
 
 
@@ -47,11 +49,16 @@ class _Scale:
         return TOP + (1.0 - share) * (HEIGHT - TOP - BOTTOM)
 
     def ticks(self) -> list[float]:
-        """Growths to mark: round percentages, at most a handful of them."""
-        wanted = (math.exp(self.high) - math.exp(self.low)) / TICKS
+        """Growths to mark, at most a handful: round percentages or, over a wide range, as many times the first yen."""
+        least, most = math.exp(self.low), math.exp(self.high)
+        if most > WIDE * least:
+            decades = [10.0**power for power in range(-3, 6)]
+            times = [part * decade for decade in decades for part in (1, 2, 5) if least <= part * decade <= most]
+            return times if len(times) <= TICKS + 1 else [one for one in times if one in decades]
+        wanted = (most - least) / TICKS
         step = next((part * 10**power for power in range(-3, 6) for part in (1, 2, 5) if part * 10**power >= wanted), wanted)
-        first = math.ceil(math.exp(self.low) / step)
-        return [count * step for count in range(first, int(math.exp(self.high) / step) + 1) if count > 0]
+        first = math.ceil(least / step)
+        return [count * step for count in range(first, int(most / step) + 1) if count > 0]
 
 
 def _grid(scale: _Scale) -> str:

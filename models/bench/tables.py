@@ -288,9 +288,9 @@ def estimate(found: Estimate, *, percent_of: bool = True) -> Text:
         return Text(text=DASH)
     mood = "good" if (found.low or 0.0) > 0.0 else "bad" if (found.high or 0.0) < 0.0 else ""
     factor, unit = (100.0, " %") if percent_of else (1.0, "")
-    told = f"{factor * found.value:+.2f}{unit}"
+    told = f"{factor * found.value:+z.2f}{unit}"
     if found.low is not None and found.high is not None:
-        told += f" [{factor * found.low:+.2f}, {factor * found.high:+.2f}]"
+        told += f" [{factor * found.low:+z.2f}, {factor * found.high:+z.2f}]"
     return Text(text=told, tone=mood)
 
 
@@ -303,7 +303,7 @@ def _probability(value: float | None) -> str:
 
 
 def _points(rate: float | None) -> str:
-    return DASH if rate is None else f"{10_000 * rate:+.1f} bp"
+    return DASH if rate is None else f"{10_000 * rate:+z.1f} bp"
 
 
 def all_of(held: Held) -> Sequence[Table]:

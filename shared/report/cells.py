@@ -30,4 +30,4 @@ def tone(amount: Decimal | float) -> str:
 
 def basis_points(fraction: float | None) -> str:
     """A fraction in basis points, one place; a dash where there is none."""
-    return "–" if fraction is None else f"{fraction * 10_000:+.1f} bp"
+    return "–" if fraction is None else f"{fraction * 10_000:+z.1f} bp"

@@ -62,7 +62,7 @@ def installed(environment: Path) -> dict[str, str]:
     packages = Path(sysconfig.get_path("purelib", vars={"base": str(environment)}))
     found: dict[str, str] = {}
     for record in packages.glob("*.dist-info/RECORD"):
-        if record.parent.name.startswith("pip-"):
+        if record.parent.name.startswith(("pip-", "setuptools-")):  # what a new environment of 3.11 holds
             continue
         with record.open(encoding="utf-8", newline="") as lines:
             rows = [(name, digest) for name, digest, _ in csv.reader(lines)]

@@ -29,9 +29,12 @@ profile's.
 """
 
 
-@pytest.mark.parametrize(("profile", "features"), [pytest.param("phase19", 12, marks=pytest.mark.full), ("phase22", 15)])
-def test_a_profile_decides_and_earns_the_same_in_ticks_and_in_a_replay(profile, features, tmp_path):
-    told = parity_world.story(seed=6, start_at=parity_world.NEW_YEAR - DAY // 8, days=0.3, missed=2, late=2)
+PROFILES = [pytest.param("phase19", 12, 0.6, marks=pytest.mark.full), ("phase22", 15, 0.3)]
+
+
+@pytest.mark.parametrize(("profile", "features", "days"), PROFILES)
+def test_a_profile_decides_and_earns_the_same_in_ticks_and_in_a_replay(profile, features, days, tmp_path):
+    told = parity_world.story(seed=6, start_at=parity_world.NEW_YEAR - DAY // 8, days=days, missed=2, late=2)
     minutes = parity_world.market_of(told)
     extra = {"BOT_PROFILE": profile, **ASKED_FOR_LESS}
     with world(tmp_path / "home", now=told.start_at, minutes=minutes, extra=extra) as scene:

@@ -123,6 +123,20 @@ def test_the_picture_holds_every_line_and_all_of_it_inside():
     assert "nan" not in svg
 
 
+def test_marks_of_a_wide_range_are_far_apart_and_every_word_is_inside():
+    held = made_result(days=2_000).held[0]
+    first = held.tried[0]
+    for most in (1.2, 3.0, 14.2, 90.0, 4_000.0):
+        rising = tuple(most ** (day / (len(first.curve.day_at) - 1)) for day in range(len(first.curve.day_at)))
+        svg = str(draw.growth(replace(held, tried=(replace(first, curve=replace(first.curve, hold=rising)),))))
+        marks = re.findall(r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="end">([^<]* %)</text>', svg)
+        heights = [float(y) for _, y, _ in marks]
+        assert 3 <= len(marks) <= draw.TICKS + 3
+        assert all(above - below > 14 for below, above in zip(sorted(heights), sorted(heights)[1:], strict=False))
+        assert all(6.8 * len(text) <= float(x) for x, _, text in marks)
+        assert "0 %" in {text for _, _, text in marks}
+
+
 def test_a_picture_without_days_or_movement_is_drawn_or_left_out():
     held = made_result(days=1).held[0]
     assert "polyline" in str(draw.growth(held))

@@ -19,6 +19,7 @@ from scripts.report.story import all_fills, all_trades, episodes, stories, why_n
 from scripts.report.words import jst, percent, reason_words, yen
 from shared.money import ZERO, btc_from_lots
 from shared.reasons import Reason
+from shared.report.cells import basis_points
 from shared.types import Action, TickStatus
 from tests import made_reports as made
 
@@ -300,3 +301,7 @@ def test_an_equity_point_knows_its_price_from_the_signal_where_nothing_is_held()
     held = replace(REPORTS[100], mark_price=Decimal(5_000_000))
     assert equity_curve([held], made.CAPITAL)[0].mark_price == held.mark_price
     assert isinstance(equity_curve([idle], made.CAPITAL)[0], EquityPoint)
+
+
+def test_next_to_nothing_has_no_sign_of_loss() -> None:
+    assert [basis_points(rate) for rate in (-4e-6, 4e-6, -6e-6, None)] == ["+0.0 bp", "+0.0 bp", "-0.1 bp", "–"]
