@@ -22,6 +22,8 @@ from tests import invariants
 from tests.invariants import Journal, Violation, units
 
 MINUTE, QUARTER, DAY = 60_000, 900_000, 86_400_000
+LATEST_START = 156_000
+"""How late a tick may be and still decide, at the times as they ship: 170 s of lease less 6 + 5 + 3 s that a request may take."""
 JST = 9 * 3_600_000
 EXITS = {Purpose.STOP: Reason.EXIT_STOP, Purpose.TARGET: Reason.EXIT_TARGET}
 
@@ -425,7 +427,7 @@ class Audit:
 
     @cached_property
     def ticks(self) -> Any:
-        """When ticks were received that may decide: a late one may not."""
+        """When ticks were received that may decide: one that another overtook, or that has no time left, may not."""
         step = QUARTER if self.inputs.minutes is None else self.settings.tick.interval_seconds * 1000
         begin = self.inputs.start_at + (-self.inputs.start_at % QUARTER if self.inputs.minutes is None else 0)
         schedule = self.inputs.schedule
@@ -433,8 +435,10 @@ class Audit:
         came = sorted((schedule.received_at.get(at, at), at) for at in every)
         newest, found = 0, []
         for received_at, scheduled_at in came:
-            if scheduled_at >= newest:
-                newest = scheduled_at
+            if scheduled_at < newest:
+                continue
+            newest = scheduled_at
+            if received_at - scheduled_at <= LATEST_START:
                 found.append(received_at)
         return np.array(found, dtype=np.int64)
 
