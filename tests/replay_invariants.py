@@ -23,7 +23,7 @@ from tests.invariants import Journal, Violation, units
 
 MINUTE, QUARTER, DAY = 60_000, 900_000, 86_400_000
 LATEST_START = 156_000
-"""How late a tick may be and still decide, at the times as they ship: 170 s of lease less 6 + 5 + 3 s that a request may take."""
+"""How late a tick may be and still decide, at the times as they ship: 170 s of lease less 6 + 5 + 3 s for a request."""
 JST = 9 * 3_600_000
 EXITS = {Purpose.STOP: Reason.EXIT_STOP, Purpose.TARGET: Reason.EXIT_TARGET}
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,9 @@ def sniffed(path: Path, text: str, encoding: str, *, whole: bool) -> TextTable:
         width = len(names)
         if rows and len(rows[0]) == width + 1 and not rows[0][-1].strip():
             width += 1  # a separator at the end of every row but the header's
+        if rows and len(rows[0]) > width:
+            line = next(number for number in filled if number > header) + 1
+            raise _uneven(path, f"Expected {width} fields in line {line}, saw {len(rows[0])}")
     return TextTable(
         encoding=encoding, separator=separator, decimal=decimal, skipped=skipped, width=width, header=names, roles=roles
     )
@@ -149,19 +153,28 @@ def chunks(path: Path, source: Lines, table: TextTable) -> Iterator[tuple["pd.Da
             low_memory=False,
             **told,
         )
-        for frame in reader:
+        while (frame := _next(reader)) is not None:
             lines = (frame.index.to_numpy() + table.skipped + 1).astype(np.int64)
             if len(lines) and lines[-1] > 2 * MOST_ROWS:
                 raise UserError(f"{path} has more than {2 * MOST_ROWS:,} lines", remedy="give it in parts")
             yield _filled(frame, lines, table)
     except pd.errors.EmptyDataError:
         return
-    except pd.errors.ParserError as error:
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise source.failed or _uneven(path, str(error)) from error
     except UnicodeError as error:
         raise source.failed or UserError(f"{path} is not text throughout", remedy="give a CSV file in UTF-8") from error
     except OSError as error:
         raise source.failed or UserError(f"{path} cannot be read: {error}", remedy="check the disk") from error
+
+
+def _next(reader: Iterator["pd.DataFrame"]) -> "pd.DataFrame | None":
+    """The next rows; what pandas would cut off with a warning is an error."""
+    import pandas as pd
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        return next(reader, None)
 
 
 def _filled(frame: "pd.DataFrame", lines: IntArray, table: TextTable) -> tuple["pd.DataFrame", IntArray]:
@@ -182,6 +195,8 @@ def _uneven(path: Path, error: str) -> UserError:
     if match:
         wanted, line, seen = match.groups()
         return UserError(f"{path}, line {line}: {seen} columns instead of {wanted}", remedy="correct or delete that line")
+    if "Length of header" in error:
+        return UserError(f"{path}: its rows have more columns than its header", remedy="give every column a name")
     row = re.search(r"row (\d+)", error)
     where = f", line {int(row.group(1)) + 1}" if row else ""
     return UserError(f"{path}{where}: {error.strip().splitlines()[-1]}", remedy="correct or delete that line")

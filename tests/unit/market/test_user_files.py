@@ -415,6 +415,11 @@ def line_cut(line: int, by: int = 1) -> bytes:
     return b"\n".join(lines) + b"\n"
 
 
+def rows_more(cells: bytes) -> bytes:
+    header, *lines = csv().splitlines()
+    return b"\n".join([header, *(line + cells for line in lines)]) + b"\n"
+
+
 def line_more(line: int) -> bytes:
     lines = csv().splitlines()
     lines[line - 1] += b",1"
@@ -495,6 +500,7 @@ BROKEN: dict[str, tuple[str, Callable[[], bytes], str]] = {
     ),
     "a row cut short": ("a.csv", lambda: line_cut(5), "line 5: volume is missing"),
     "a row with more cells": ("a.csv", lambda: line_more(5), "line 5: 7 columns instead of 6"),
+    "a header that names fewer": ("a.csv", lambda: rows_more(b",1"), "line 2: 7 columns instead of 6"),
     "shuffled rows": ("a.csv", lambda: csv(shuffled()), "the file is disordered"),
     "one row out of order": (
         "a.csv",
