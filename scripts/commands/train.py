@@ -74,6 +74,8 @@ def command(
     if not dry_run:
         click.get_current_context().with_resource(the_only_training(settings))
     source = None if path is None else FileSource.opened(path, timezone=timezone)
+    for note in () if source is None else source.notes:
+        click.echo(note, err=True)
     if quick:
         from scripts import quick_training
 

@@ -69,6 +69,7 @@ def first(tmp_path_factory, csv) -> tuple[Path, dict]:
     done = bot_train(home, "--candles", csv, "--days", str(DAYS), "--json")
     assert done.returncode == 0, done.stderr
     assert "training: done in" in done.stderr
+    assert "btc.csv was read as plain candles" in done.stderr
     return home, json.loads(done.stdout)
 
 
