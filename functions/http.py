@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 import msgspec
 from flask import Request, Response
 
-from shared.errors import BadRequest, BotError, UserError
-from shared.logs import Severity, log
-from shared.masking import masked, shown, veiled
-from shared.setting_values import BadValue, hints_of, strictly_settled
+from shared.core.errors import BadRequest, BotError, UserError
+from shared.core.logs import Severity, log
+from shared.core.masking import masked, shown, veiled
+from shared.core.settings.values import BadValue, hints_of, strictly_settled
 
 MOST_BODY_BYTES = 1_000_000
 DEEPEST = 16

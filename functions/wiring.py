@@ -9,35 +9,35 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from shared import control
-from shared import settings as configuration
+from shared.alerts.patience import StoredPatience
 from shared.alerts.ports import AlertSink, Patience
-from shared.champion import Champions
-from shared.clock import Clock, SystemClock
-from shared.cycle import Ports
-from shared.ensemble.manifest import Manifest
-from shared.ensemble.signing import public_keys
-from shared.errors import BadData, BadSettings
-from shared.execution.account import PaperAccount
-from shared.execution.paper import PaperExchange
-from shared.logs import log
-from shared.market.bitbank import BitbankFeed
-from shared.masking import register_secret_variables, register_secrets, shown
-from shared.original_variables import left_over
-from shared.settings import Settings
-from shared.state import State
-from shared.stores.bundles import BundleRegistry
-from shared.stores.candles import CandleWindows
+from shared.core import settings as configuration
+from shared.core.clock import Clock, SystemClock
+from shared.core.errors import BadData, BadSettings
+from shared.core.logs import log
+from shared.core.masking import register_secret_variables, register_secrets, shown
+from shared.core.settings import Settings
+from shared.core.settings.original_variables import left_over
+from shared.core.types import Alert, Level, PositionPlan, TickReport
+from shared.exchanges.bitbank.feed import BitbankFeed
+from shared.exchanges.paper.account import PaperAccount
+from shared.exchanges.paper.exchange import PaperExchange
+from shared.market.archive import CandleWindows
+from shared.model.manifest import Manifest
+from shared.model.registry import BundleRegistry
+from shared.model.signing import public_keys
 from shared.stores.ports import Blob, Bucket, DocumentStore
-from shared.stores.state import BotDocuments, PaperDocument
-from shared.types import Alert, Level, PositionPlan, TickReport
-from shared.webhook_patience import StoredPatience
+from shared.tick import control
+from shared.tick.cycle import Ports
+from shared.tick.documents import BotDocuments, PaperDocument
+from shared.turn.champion import Champions
+from shared.turn.state import State
 
 if TYPE_CHECKING:
+    from models.backtest.forward import Tell, Walk
+    from models.backtest.service import Place
     from models.retrain import CandleHistory
     from models.retrain import Place as RetrainPlace
-    from shared.backtest.forward import Tell, Walk
-    from shared.backtest.service import Place
 
 
 @cache
@@ -92,7 +92,7 @@ def documents_for(settings: Settings) -> DocumentStore:
         from shared.stores.memory import MemoryDocuments
 
         return MemoryDocuments()
-    from shared.stores.sqlite import SqliteDocuments
+    from shared.stores.local.sqlite import SqliteDocuments
 
     return SqliteDocuments(Path(rest))
 
@@ -104,7 +104,7 @@ def bucket_for(settings: Settings) -> Bucket:
         from shared.stores.memory import MemoryBucket
 
         return MemoryBucket()
-    from shared.stores.folder import FolderBucket
+    from shared.stores.local.folder import FolderBucket
 
     return FolderBucket(Path(rest))
 
@@ -113,7 +113,7 @@ def clock_for(settings: Settings) -> Clock:
     """The machine's clock, or the stepped one of a sandbox."""
     if settings.clock == "system":
         return SystemClock()
-    from shared.sandbox.clock import SteppedClock
+    from shared.exchanges.sandbox.clock import SteppedClock
 
     return SteppedClock(settings.clock)
 
@@ -157,9 +157,9 @@ def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = Fal
 
 def backtest_place(settings: Settings, environ: Mapping[str, str]) -> "Place":
     """Where backtests live; nothing of theirs is imported for a tick."""
-    from shared.backtest.service import Place
-    from shared.backtest.sources import ArchiveSource
-    from shared.stage_cache import StageCache
+    from models.backtest.service import Place
+    from models.backtest.sources import ArchiveSource
+    from models.backtest.stage_cache import StageCache
 
     bucket = bucket_for(settings)
     return Place(
@@ -193,11 +193,11 @@ def retrain_place(
 
     A dry run works on copies: it reads what is stored and writes nothing but its trial, for it shows a verdict.
     """
-    from models.commit import commit
-    from models.keys import signing_key
+    from models.fit.commit import commit
+    from models.jobs.keys import signing_key
     from models.retrain import ArchiveHistory
     from models.retrain import Place as RetrainPlace
-    from shared.stores.candles import CandleArchive
+    from shared.market.archive import CandleArchive
 
     clock, bucket, documents = clock_for(settings), bucket_for(settings), documents_for(settings)
     sink = sink_for(settings, environ, patience=StoredPatience(documents, clock))

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from models.backtest.outcome import Outcome, title_of, top_denials
 from scripts.console import duration, utc, yen
-from shared.backtest.outcome import Outcome, title_of, top_denials
-from shared.performance import Performance
-from shared.performance.positions import book_of
-from shared.performance.series import yen as yen_of
+from shared.core.types import Timeframe
 from shared.replay.types import Replayed
-from shared.report.headline import entries_words
-from shared.types import Timeframe
+from shared.results.performance import Performance
+from shared.results.performance.positions import book_of
+from shared.results.performance.series import yen as yen_of
+from shared.results.report.headline import entries_words
 
 DASH = "–"
 _RESOLUTIONS = {

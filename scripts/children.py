@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from scripts.lifeline import NO_MARK
-from shared.errors import BotError
+from shared.core.errors import BotError
 
 ROOT = Path(__file__).resolve().parents[1]
 LAST_LINES = 15

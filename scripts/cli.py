@@ -16,8 +16,8 @@ from pathlib import Path
 import click
 
 from scripts.in_use import hold
-from shared.errors import BotError, UserError
-from shared.masking import register_secret_variables, veiled
+from shared.core.errors import BotError, UserError
+from shared.core.masking import register_secret_variables, veiled
 
 ROOT = Path(__file__).resolve().parent.parent
 

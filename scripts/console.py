@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
-from shared.masking import masked
+from shared.core.masking import masked
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

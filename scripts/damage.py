@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from functions import wiring
 from scripts.here import Here
-from shared.control import ALL, OLDER
-from shared.errors import BadData
-from shared.intents import sorted_out
-from shared.jst import jst_day
-from shared.state import State
+from shared.core.errors import BadData
+from shared.core.jst import jst_day
+from shared.tick.control import ALL, OLDER
+from shared.tick.intents import sorted_out
+from shared.turn.state import State
 
 RESUME = "scripts/bot resume writes it anew, and no halt of it stays"
 RESUME_ALL = "scripts/bot resume --all writes it anew, and no halt of it stays"

@@ -8,10 +8,10 @@ import click
 import msgspec
 
 from scripts.cli import cli
+from shared.core.reasons import DENIALS, Reason
+from shared.core.settings import Settings, leaves, load
+from shared.core.settings.values import wanted
 from shared.features import catalogue
-from shared.reasons import DENIALS, Reason
-from shared.setting_values import wanted
-from shared.settings import Settings, leaves, load
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -46,7 +46,8 @@ def reasons_page() -> str:
     lines = [
         "# Reasons",
         "",
-        "Every refusal, exit and degradation is one of these, with key=value context; made from `shared/reasons.py`. *denies*",
+        "Every refusal, exit and degradation is one of these, with key=value context; made from",
+        "`shared/core/reasons.py`. *denies*",
         "says what is left of the candle whose entry was denied for it. *transient*: the reason says nothing about the signal,",
         "so the following ticks try the same candle again until `tick.decision_valid_seconds` after its close. *closing*:",
         "nothing more comes of that candle; where both kinds stand against an entry, it is closed. Tick and replay know no",
@@ -64,7 +65,7 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "What every setting can hold; made from `shared/settings.py`. What each means stands beside its default in",
+        "What every setting can hold; made from `shared/core/settings`. What each means stands beside its default in",
         "[shared/bot.yaml](../shared/bot.yaml). A value beyond its bounds is refused by name, and means the same in",
         "`bot.yaml`, environment, `.env`, `--set` and over HTTP. The environment's name: `BOT_` and the name in capitals, with",
         "`__` for each dot.",

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 import click
 
 from functions import wiring
-from shared.clock import Clock
-from shared.errors import UserError
-from shared.settings import Settings
-from shared.stores.state import BotDocuments
+from shared.core.clock import Clock
+from shared.core.errors import UserError
+from shared.core.settings import Settings
+from shared.tick.documents import BotDocuments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

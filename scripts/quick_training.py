@@ -5,19 +5,19 @@ from contextlib import contextmanager
 from typing import Any
 
 from functions import wiring
-from models.commit import commit
-from models.dataset import DAY_MS
+from models.backtest.sources import ArchiveSource, CandleSource, FileSource
+from models.data.dataset import DAY_MS
+from models.fit.commit import commit
+from models.fit.train import Training, history_days, train
 from models.gate import in_words
 from models.gate.words import PROVEN
-from models.keys import signing_key
-from models.train import Training, history_days, train
+from models.jobs.keys import signing_key
 from scripts.console import progress, utc
-from shared.backtest.sources import ArchiveSource, CandleSource, FileSource
-from shared.ensemble.manifest import MANIFEST, Interval, Manifest, decode
-from shared.errors import UserError
-from shared.settings import Settings
-from shared.stores.bundles import BundleRegistry, Pointer
-from shared.types import Candles, Timeframe
+from shared.core.errors import UserError
+from shared.core.settings import Settings
+from shared.core.types import Candles, Timeframe
+from shared.model.manifest import MANIFEST, Interval, Manifest, decode
+from shared.model.registry import BundleRegistry, Pointer
 
 
 @contextmanager

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from functions import wiring
 from scripts.here import Here
-from shared import ensemble
-from shared.champion import unsuited
-from shared.ensemble.bundle import Bundle
-from shared.ensemble.signing import public_keys
-from shared.errors import BadBundle, Conflict, UserError
-from shared.stores.bundles import BundleRegistry, Pointer
+from shared import model
+from shared.core.errors import BadBundle, Conflict, UserError
+from shared.model.bundle import Bundle
+from shared.model.registry import BundleRegistry, Pointer
+from shared.model.signing import public_keys
+from shared.turn.champion import unsuited
 
 ATTEMPTS = 5
 
@@ -43,7 +43,7 @@ def registry_of(here: Here) -> BundleRegistry:
 def look(here: Here, registry: BundleRegistry, version: str) -> Found:
     """Load a bundle as a tick would: signature, hashes, structure and golden rows; then what it is for, and for whom."""
     try:
-        bundle = ensemble.load(registry.files(version), public_keys=public_keys(here.settings), version=version)
+        bundle = model.load(registry.files(version), public_keys=public_keys(here.settings), version=version)
     except BadBundle as error:
         return Found(version=version, bundle=None, wrong=str(error))
     return Found(version=version, bundle=bundle, unfit=unsuited(bundle.manifest, here.settings) or "")

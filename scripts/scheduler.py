@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from shared.errors import BotError, Unavailable
-from shared.types import TickReport
+from shared.core.errors import BotError, Unavailable
+from shared.core.types import TickReport
 
 SCHEDULE_HEADER = "X-CloudScheduler-ScheduleTime"
 

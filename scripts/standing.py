@@ -10,15 +10,15 @@ from scripts.console import jst, yen
 from scripts.here import Here
 from scripts.registry import registry_of
 from scripts.report.words import percent, reason_words
-from shared.control import ALL, OLDER, Ordered
-from shared.errors import BadData, BotError
-from shared.jst import jst_day
-from shared.money import btc_from_lots, rate
-from shared.reasons import Reason
+from shared.core.errors import BadData, BotError
+from shared.core.jst import jst_day
+from shared.core.money import btc_from_lots, rate
+from shared.core.reasons import Reason
+from shared.core.settings import Settings
+from shared.core.types import Action, Decision, TickReport
 from shared.risk import fall
-from shared.settings import Settings
-from shared.state import State
-from shared.types import Action, Decision, TickReport
+from shared.tick.control import ALL, OLDER, Ordered
+from shared.turn.state import State
 
 SILENT = frozenset({Reason.NOTHING_NEW, Reason.ON_TARGET, Reason.TARGET_UNKNOWN})
 """What a tick says that had nothing to decide: the tick that read the candle said why."""

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from functions import wiring
 from scripts.console import Progress, duration, emit, progress
 from scripts.writable import require_file, require_folder
-from shared.errors import UserError
-from shared.settings import Settings
+from shared.core.errors import UserError
+from shared.core.settings import Settings
 from shared.stores.trials import TrialLog
 
 if TYPE_CHECKING:
-    from models.bench import Result, Study
+    from models.study import Result, Study
 
 SHOWN = 8
 
@@ -54,8 +54,8 @@ def study_file(asked: Asked) -> None:
 
 def declared(asked: Asked) -> "Study":
     """The study of the file under the options."""
-    from models.bench import BadStudy, parse
-    from models.bench.declared import instant_of, timeframe_of
+    from models.study import BadStudy, parse
+    from models.study.declared import instant_of, timeframe_of
 
     try:
         study = parse(asked.file.read_text(encoding="utf-8"))
@@ -95,10 +95,10 @@ def change(text: str) -> tuple[str, Any]:
 
 
 def _run(study: "Study", settings: Settings, jobs: int | None) -> "Result":
-    from models.bench import Place, run
-    from models.commit import commit
-    from shared.backtest.sources import ArchiveSource
-    from shared.stores.bundles import BundleRegistry
+    from models.backtest.sources import ArchiveSource
+    from models.fit.commit import commit
+    from models.study import Place, run
+    from shared.model.registry import BundleRegistry
 
     bucket, documents = wiring.bucket_for(settings), wiring.documents_for(settings)
     try:
@@ -161,7 +161,7 @@ def _require_places(asked: Asked) -> None:
 
 def _write(study: "Study", result: "Result", settings: Settings, asked: Asked, command: str) -> dict[str, str]:
     """The files, and where each lies."""
-    from models.bench import files
+    from models.study import files
 
     name = study.name.replace(" ", "-")
     folder = asked.out or settings.home_path / "studies" / f"{name}-{study.hash}"
@@ -182,8 +182,8 @@ def _write(study: "Study", result: "Result", settings: Settings, asked: Asked, c
 def _data(result: "Result", made: Mapping[str, str], took: float) -> dict[str, Any]:
     import msgspec
 
-    from models.bench.result import finite
-    from models.bench.tables import verdict
+    from models.study.result import finite
+    from models.study.tables import verdict
 
     told = finite(msgspec.to_builtins(result))
     assert isinstance(told, dict)
@@ -195,7 +195,7 @@ def _data(result: "Result", made: Mapping[str, str], took: float) -> dict[str, A
 
 def _told(result: "Result", made: Mapping[str, str], took: float) -> list[str]:
     """The money of each data set, and what keeps each variant from entering."""
-    from models.bench.tables import money, verdict
+    from models.study.tables import money, verdict
 
     lines = [result.question, ""]
     for held in result.held:

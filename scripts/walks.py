@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.backtest.outcome import Outcome, summary_of
 from models.gate import in_words, table_lines
 from models.proof.facts import fitted
 from scripts.backtests import DASH, fitted_lines, lines
-from shared.backtest.outcome import Outcome, summary_of
-from shared.ensemble.manifest import Verdict
+from shared.model.manifest import Verdict
 
 if TYPE_CHECKING:
-    from models.bench.candles import Loaded
     from models.proof import Proof
+    from models.study.candles import Loaded
     from models.walk_forward import Walked
-    from shared.settings import Settings
+    from shared.core.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from scripts.console import jst, yen
-from shared.money import btc_from_lots
-from shared.types import Order, Position, PositionPlan, Purpose, TickReport
+from shared.core.money import btc_from_lots
+from shared.core.types import Order, Position, PositionPlan, Purpose, TickReport
 
 
 def holdings_lines(report: TickReport) -> list[str]:

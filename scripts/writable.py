@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from shared.errors import BotError, UserError
-from shared.settings import Settings
+from shared.core.errors import BotError, UserError
+from shared.core.settings import Settings
 
 PROBE_BYTES = 8_192
 """Enough that a full disk cannot take it."""

@@ -28,13 +28,13 @@ from flask import Request, Response
 
 from functions import wiring
 from functions.http import AGAIN, Refusals, answer, answered, body_of, fields_of, only, query_of, typed, wrong
-from shared.backtest.job import BadJob, is_id, parse
-from shared.backtest.service import Backtests, OtherJob, prepare_types
-from shared.errors import BadRequest, NotThere
-from shared.jst import utc_text
-from shared.logs import log
-from shared.masking import shown
-from shared.setting_kinds import Seconds, Text
+from models.backtest.job import BadJob, is_id, parse
+from models.backtest.service import Backtests, OtherJob, prepare_types
+from shared.core.errors import BadRequest, NotThere
+from shared.core.jst import utc_text
+from shared.core.logs import log
+from shared.core.masking import shown
+from shared.core.settings.kinds import Seconds, Text
 
 RETRY_AFTER_SECONDS = 30
 

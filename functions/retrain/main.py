@@ -31,8 +31,8 @@ from flask import Request, Response
 from functions import wiring
 from functions.http import Refusals, answer, answered, body_of, only, query_of, typed, wrong
 from models.retrain import Asked, Fields, OtherRetrain, Retrains
-from shared.logs import log
-from shared.settings import Settings
+from shared.core.logs import log
+from shared.core.settings import Settings
 
 RETRY_AFTER_SECONDS = 60
 _AGAIN = frozenset({409, 503})

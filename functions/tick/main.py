@@ -19,15 +19,15 @@ from flask import Request, Response
 from functions import wiring
 from functions.http import answer, answered, body_of, only, query_of, typed, wrong
 from shared.alerts import failure
-from shared.cycle import Ports, run_tick
-from shared.errors import BadData, BadRequest, BotError, UserError
-from shared.logs import log
-from shared.masking import veiled
-from shared.request import TickRequest, schedule_time
-from shared.setting_kinds import Text
-from shared.settings import Settings
-from shared.state import State, trouble
-from shared.stores.state import BotDocuments
+from shared.core.errors import BadData, BadRequest, BotError, UserError
+from shared.core.logs import log
+from shared.core.masking import veiled
+from shared.core.settings import Settings
+from shared.core.settings.kinds import Text
+from shared.tick.cycle import Ports, run_tick
+from shared.tick.documents import BotDocuments
+from shared.tick.request import TickRequest, schedule_time
+from shared.turn.state import State, trouble
 
 SCHEDULE_HEADER = "X-CloudScheduler-ScheduleTime"
 NOT_WELL = frozenset({"degraded", "failed"})

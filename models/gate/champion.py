@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from models.evaluate import calibration_error, log_losses
 from models.gate.checks import at_least, at_most
 from models.gate.types import Rival, Rows
 from models.statistics.blocks import Interval, block_rows, ratio_interval
-from shared.ensemble.manifest import Check
-from shared.settings import GateSettings
+from models.statistics.evaluate import calibration_error, log_losses
+from shared.core.settings import GateSettings
+from shared.model.manifest import Check
 
 _SOURCES = {"folds": "walk-forward folds of both", "shadow": "shadow record of both", "bundles": "answers of both bundles"}
 

@@ -20,9 +20,9 @@ import numpy as np
 from models.gate.judge import judge
 from models.gate.types import Evidence, Money, Trials
 from models.statistics.proportion import clopper_pearson
-from shared.jst import DAY_MS, JST_MS
-from shared.settings import GateSettings, load
-from shared.types import FloatArray
+from shared.core.jst import DAY_MS, JST_MS
+from shared.core.settings import GateSettings, load
+from shared.core.types import FloatArray
 
 YEAR_DAYS = 365
 DAY_DEVIATION = 0.01

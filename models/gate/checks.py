@@ -3,7 +3,7 @@
 import math
 from typing import Literal, TypeAlias
 
-from shared.ensemble.manifest import Check
+from shared.model.manifest import Check
 
 Group: TypeAlias = Literal["serve", "enter", "champion", "note"]
 

@@ -12,10 +12,10 @@ from models.gate.stability import stability_checks
 from models.gate.terms import terms_checks
 from models.gate.types import Evidence, Money, Rows
 from models.gate.words import PROVEN
-from shared.ensemble.manifest import Check, Verdict
-from shared.errors import BadData
-from shared.settings import GateSettings
-from shared.types import FloatArray
+from shared.core.errors import BadData
+from shared.core.settings import GateSettings
+from shared.core.types import FloatArray
+from shared.model.manifest import Check, Verdict
 
 SUMS_TO_ONE = 1e-3
 

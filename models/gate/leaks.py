@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from models.evaluate import constant, log_losses, side_losses
+from models.data.labels import LOWER, NEITHER, UPPER
 from models.gate.checks import Group, above, at_least, at_most, note
 from models.gate.types import Evidence, Rows
-from models.labels import LOWER, NEITHER, UPPER
 from models.statistics.auc import auc
 from models.statistics.blocks import block_rows, ratio_interval
-from shared.ensemble.manifest import Check
-from shared.settings import GateSettings
-from shared.types import FloatArray
+from models.statistics.evaluate import constant, log_losses, side_losses
+from shared.core.settings import GateSettings
+from shared.core.types import FloatArray
+from shared.model.manifest import Check
 
 HOUR_MS = 3_600_000
 SURVIVING_SHARE = 0.5

@@ -11,11 +11,13 @@ from models.gate.checks import above, at_least, at_most, note
 from models.gate.types import Money, Trials
 from models.statistics.blocks import Interval, ratio_interval
 from models.statistics.kelly import kelly_continuous
-from shared.ensemble.manifest import Check
-from shared.performance.bootstrap import block_length
-from shared.performance.independence import effective_number
-from shared.performance.returns import YEAR_DAYS, sharpe
-from shared.performance.sharpe import (
+from shared.core.settings import GateSettings
+from shared.core.types import FloatArray
+from shared.model.manifest import Check
+from shared.results.performance.bootstrap import block_length
+from shared.results.performance.independence import effective_number
+from shared.results.performance.returns import YEAR_DAYS, sharpe
+from shared.results.performance.sharpe import (
     Track,
     Variant,
     expected_maximum,
@@ -23,9 +25,7 @@ from shared.performance.sharpe import (
     probabilistic_sharpe,
     variance_of_trials,
 )
-from shared.performance.significance import track_of
-from shared.settings import GateSettings
-from shared.types import FloatArray
+from shared.results.performance.significance import track_of
 
 NO_RETURNS = np.zeros(0)
 

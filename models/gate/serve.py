@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from models.gate.checks import at_most
-from shared.ensemble.manifest import Check
-from shared.types import FloatArray, Int8Array
+from shared.core.types import FloatArray, Int8Array
+from shared.model.manifest import Check
 
 EQUAL = 1e-6
 """The tick's own rounding of a probability."""

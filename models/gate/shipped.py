@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import fields
 from decimal import Decimal
 
-from shared.proven import STATED, cheaper, costs
-from shared.settings import GateSettings, Settings, load
-from shared.types import PairRules
+from shared.core.settings import GateSettings, Settings, load
+from shared.core.types import PairRules
+from shared.model.proven import STATED, cheaper, costs
 
 _MORE_IS_HARDER = ("confidence", "history_days", "shuffles", "prior_trials")
 _DECIDES_NO_ENTRY = frozenset({"champion_confidence", "champion_calibration_slack", "random_runs"})

@@ -1,11 +1,11 @@
 """Skill on rows that the model had not seen: of the whole forecast, of the side alone, and how far to believe the numbers."""
 
-from models.evaluate import calibration_error, calibration_error_beyond_luck, direction_skill, skill
 from models.gate.checks import above, at_least, at_most, note
 from models.gate.types import Rows
 from models.statistics.blocks import block_rows
-from shared.ensemble.manifest import Check
-from shared.settings import GateSettings
+from models.statistics.evaluate import calibration_error, calibration_error_beyond_luck, direction_skill, skill
+from shared.core.settings import GateSettings
+from shared.model.manifest import Check
 
 
 def skill_checks(rows: Rows, gate: GateSettings, *, step_ms: int, seed: int) -> list[Check]:

@@ -5,10 +5,10 @@ import numpy as np
 from models.gate.checks import at_most, note
 from models.gate.types import Money, Trials
 from models.statistics.pbo import SPLITS, overfitting
-from shared.ensemble.manifest import Check
-from shared.jst import JST_MS
-from shared.settings import GateSettings
-from shared.types import FloatArray
+from shared.core.jst import JST_MS
+from shared.core.settings import GateSettings
+from shared.core.types import FloatArray
+from shared.model.manifest import Check
 
 LEAST_SPLITS = 4
 LEAST_DAYS_A_BLOCK = 5

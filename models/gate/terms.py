@@ -2,7 +2,7 @@
 
 from models.gate.checks import at_least, at_most
 from models.gate.types import Evidence, Trials
-from shared.ensemble.manifest import Check
+from shared.model.manifest import Check
 
 
 def terms_checks(evidence: Evidence) -> list[Check]:

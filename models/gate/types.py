@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from shared.types import FloatArray, Int8Array, IntArray
+from shared.core.types import FloatArray, Int8Array, IntArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

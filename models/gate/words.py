@@ -2,7 +2,7 @@
 
 import math
 
-from shared.ensemble.manifest import Check, Verdict
+from shared.model.manifest import Check, Verdict
 
 PROVEN = "proven"
 """The one check of a bundle that was made without asking the gate."""

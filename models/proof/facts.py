@@ -8,9 +8,9 @@ from typing import Any
 from models.gate import in_words
 from models.proof.prove import Proof
 from models.walk_forward.types import Walked
-from shared.ensemble.manifest import Verdict
-from shared.jst import utc_text
-from shared.settings import Settings
+from shared.core.jst import utc_text
+from shared.core.settings import Settings
+from shared.model.manifest import Verdict
 
 
 def fitted(walked: Walked, settings: Settings) -> dict[str, Any]:

@@ -1,26 +1,26 @@
-"""The walk of a backtest job: what `shared.backtest.forward.Walk` asks for, made of real retrainings."""
+"""The walk of a backtest job: what `models.backtest.forward.Walk` asks for, made of real retrainings."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from models.backtest.forward import Judged
+from models.backtest.prepare import Prepared
+from models.backtest.stage_cache import reduced
 from models.gate import table
 from models.gate.shipped import loosened
 from models.proof.facts import fitted, folds, judged
 from models.proof.learn import Learned, Tell, learn
 from models.proof.prove import Asked, concluded, named, walked_note
-from shared.backtest.forward import Judged
-from shared.backtest.prepare import Prepared
-from shared.ensemble.bundle import Bundle
-from shared.errors import BadData
-from shared.pipeline import Stages
+from shared.core.errors import BadData
+from shared.core.settings import Settings
+from shared.core.trials import History
+from shared.core.types import Candles, Timeframe
+from shared.model.bundle import Bundle
+from shared.model.registry import BundleRegistry
 from shared.replay.types import Replayed
-from shared.settings import Settings
-from shared.stage_cache import reduced
-from shared.stores.bundles import BundleRegistry
 from shared.stores.ports import Bucket
-from shared.trials import History
-from shared.types import Candles, Timeframe
+from shared.turn.pipeline import Stages
 
 
 class JobWalk:

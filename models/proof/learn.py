@@ -8,18 +8,19 @@ from typing import TypeAlias
 
 import numpy as np
 
-from models.dataset import build
-from models.findings import refuse
-from models.labels import barriers_of, costs_of
-from models.leaks import inspect_dataset
-from models.members import Progress
+from models.backtest.prepare import rules_of
+from models.data.dataset import build
+from models.data.findings import refuse
+from models.data.labels import barriers_of, costs_of
+from models.data.leaks import inspect_dataset
+from models.fit.members import Progress
 from models.walk_forward import Walked, shuffled_skills, unasked, walk_forward
-from shared import features, pipeline
-from shared.backtest.prepare import rules_of
-from shared.pipeline import Stages
-from shared.settings import Settings
+from shared import features
+from shared.core.settings import Settings
+from shared.core.types import Candles, FloatArray, Timeframe
 from shared.stores.ports import Bucket
-from shared.types import Candles, FloatArray, Timeframe
+from shared.turn import pipeline
+from shared.turn.pipeline import Stages
 
 Tell: TypeAlias = Callable[[str, float, bool], None]
 """Told what is done next, the share that is done, and whether anything new was kept since the beginning."""

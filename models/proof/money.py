@@ -5,17 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.gate.types import Money
-from shared.execution.fills import Costs
-from shared.money import rate
-from shared.performance.hold import held_series
-from shared.performance.positions import Closed, book_of
-from shared.performance.series import changes, day_edges, equity_of
+from shared.core.money import rate
+from shared.core.settings import Settings
+from shared.core.types import Candles, Features, FloatArray, Purpose, Side, Timeframe
+from shared.orders.fills import Costs
 from shared.replay.brackets import Brackets
 from shared.replay.random_entries import Pace, random_entries
 from shared.replay.types import Curve, Inputs, Replayed
+from shared.results.performance.hold import held_series
+from shared.results.performance.positions import Closed, book_of
+from shared.results.performance.series import changes, day_edges, equity_of
 from shared.risk.screen import distance_factors
-from shared.settings import Settings
-from shared.types import Candles, Features, FloatArray, Purpose, Side, Timeframe
 
 LEAST_SHIFT_DAYS = 30
 """An exposure that is moved in time by less than this is still its own."""

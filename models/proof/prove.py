@@ -5,21 +5,21 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from models.backtest.prepare import rules_of
 from models.gate import judge
 from models.gate.shipped import cheapened
 from models.gate.types import Evidence, Rival, Trials
 from models.proof.money import money_of
 from models.walk_forward.types import Walked
-from shared.backtest.prepare import rules_of
-from shared.ensemble.manifest import Check, Verdict
-from shared.performance import Performance, measure
-from shared.performance.returns import YEAR_DAYS
-from shared.pipeline import Stages
+from shared.core.settings import Settings
+from shared.core.trials import WALK_FORWARD, History, Trial, data_hash, settings_hash, tally
+from shared.core.types import Candles, FloatArray, PairRules, Timeframe
+from shared.model.manifest import Check, Verdict
 from shared.replay.engine import replay
 from shared.replay.types import Inputs, Replayed
-from shared.settings import Settings
-from shared.trials import WALK_FORWARD, History, Trial, data_hash, settings_hash, tally
-from shared.types import Candles, FloatArray, PairRules, Timeframe
+from shared.results.performance import Performance, measure
+from shared.results.performance.returns import YEAR_DAYS
+from shared.turn.pipeline import Stages
 
 YEAR_MS = YEAR_DAYS * 86_400_000
 

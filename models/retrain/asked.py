@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from shared.errors import UserError
+from shared.core.errors import UserError
 
 MOST_DAYS = 3_660
 MOST_SEED = 2**31 - 1

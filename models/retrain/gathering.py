@@ -3,18 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from models.dataset import DAY_MS, Dataset, build
-from models.labels import costs_of
+from models.data.dataset import DAY_MS, Dataset, build
+from models.data.labels import costs_of
+from models.fit.train import WARM_UP_DAYS
 from models.retrain.place import LEARNED_FROM, CandleHistory, Tell
-from models.train import WARM_UP_DAYS
-from shared import pipeline
-from shared.candle_files import FIRST_FILE_AT
-from shared.errors import UserError
-from shared.jst import utc_text
-from shared.pipeline import Stages
-from shared.settings import Settings
-from shared.trials import data_hash
-from shared.types import Candles, Timeframe
+from shared.core.errors import UserError
+from shared.core.jst import utc_text
+from shared.core.settings import Settings
+from shared.core.trials import data_hash
+from shared.core.types import Candles, Timeframe
+from shared.market.candle_files import FIRST_FILE_AT
+from shared.turn import pipeline
+from shared.turn.pipeline import Stages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

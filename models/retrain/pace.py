@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from models.retrain.place import Tell
-from shared.errors import BotError
+from shared.core.errors import BotError
 
 SAY_EVERY_SECONDS = 1.0
 
@@ -15,7 +15,7 @@ class TimeIsUp(BotError):
 
 
 class Hold(Protocol):
-    """The claim that is worked under: `shared.stores.jobs.HeldJob`."""
+    """The claim that is worked under: `models.jobs.records.HeldJob`."""
 
     def save(self, changes: Mapping[str, Any], *, now_ms: int) -> None:
         """Write `changes`, renew the lease. Raises `LeaseLost`."""

@@ -4,18 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
+from models.backtest.sources import FileSource
 from shared.alerts.ports import AlertSink
-from shared.backtest.sources import FileSource
-from shared.candle_files import files_between
-from shared.clock import Clock
+from shared.core.clock import Clock
+from shared.core.settings import Settings
+from shared.core.trials import data_hash
+from shared.core.types import Candles, Timeframe
+from shared.market.archive import CandleArchive
+from shared.market.candle_files import files_between
 from shared.market.collect import collect
 from shared.market.ports import HistoryFeed
-from shared.settings import Settings
-from shared.stores.candles import CandleArchive
 from shared.stores.ports import Bucket, DocumentStore
 from shared.stores.trials import TrialLog
-from shared.trials import data_hash
-from shared.types import Candles, Timeframe
 
 LEARNED_FROM = (Timeframe.M15, Timeframe.H4)
 Tell: TypeAlias = Callable[[str, float], None]

@@ -5,29 +5,29 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.dataset import DAY_MS, Dataset, build
+from models.data.dataset import DAY_MS, Dataset, build
+from models.data.labels import costs_of
+from models.data.splits import retrained_at
+from models.fit.recipe import known_at, parts_of
+from models.fit.train import WARM_UP_DAYS, Training, history_days, train
 from models.gate.types import Rival
 from models.gate.words import PROVEN
-from models.labels import costs_of
 from models.proof import Asked as Question
 from models.proof import Proof, prove
-from models.recipe import known_at, parts_of
 from models.retrain import rivals
 from models.retrain.gathering import Learnable
 from models.retrain.place import Tell
-from models.splits import retrained_at
-from models.train import WARM_UP_DAYS, Training, history_days, train
 from models.walk_forward import Walked, shuffled_skills, unasked, walk_forward
-from shared import ensemble
-from shared.ensemble.bundle import Bundle
-from shared.ensemble.manifest import Check, Verdict
-from shared.ensemble.signing import public_of
-from shared.errors import BadBundle, UserError
-from shared.question import another
-from shared.settings import Settings
+from shared import model
+from shared.core.errors import BadBundle, UserError
+from shared.core.settings import Settings
+from shared.core.trials import History
+from shared.core.types import Candles, FloatArray, Timeframe
+from shared.model.bundle import Bundle
+from shared.model.manifest import Check, Verdict
+from shared.model.question import another
+from shared.model.signing import public_of
 from shared.stores.ports import Bucket
-from shared.trials import History
-from shared.types import Candles, FloatArray, Timeframe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class Champion:
 
     def bundle(self) -> Bundle:
         """As it serves. Raises `BadBundle`."""
-        return ensemble.load(self.files, public_keys=self.public_keys, version=self.version)
+        return model.load(self.files, public_keys=self.public_keys, version=self.version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,7 +260,7 @@ def _rival(
     Another recipe is walked forward over the same candles. The same one, and one that this code cannot make any more, is
     compared as it serves, on the rows that neither bundle has touched: few, and too few keep the champion.
     """
-    mine = ensemble.load(training.files, public_keys=(public_of(bench.signing_key),), version=training.version)
+    mine = model.load(training.files, public_keys=(public_of(bench.signing_key),), version=training.version)
     theirs = None
     if walked is not None and champion.manifest.recipe != walked.recipe:
         theirs = _other_recipe(bench, champion, tell)

@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from shared.jst import utc_text
-from shared.settings import Settings
-from shared.stores.jobs import FINAL
+from models.jobs.records import FINAL
+from shared.core.jst import utc_text
+from shared.core.settings import Settings
+from shared.core.trials import History
 from shared.stores.ports import Document
-from shared.trials import History
 
 CHANGES = frozenset({"promoted", "challenges"})
 _ELSEWHERE = ("home", "state", "bucket", "clock", "exchange", "discord", "alerts", "backtest", "study", "bundle_public_key")

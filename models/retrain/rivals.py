@@ -6,13 +6,13 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 
-from models.dataset import Dataset
+from models.data.dataset import Dataset
+from models.data.uniqueness import uniqueness
+from models.fit.recipe import embargo_ms, recipe_hash
 from models.gate.types import Rival, Rows
-from models.recipe import embargo_ms, recipe_hash
-from models.uniqueness import uniqueness
-from shared.ensemble.predict import Bundle, predict_rows
-from shared.settings import LearningSettings, Settings
-from shared.types import BoolArray, FloatArray, IntArray, Timeframe
+from shared.core.settings import LearningSettings, Settings
+from shared.core.types import BoolArray, FloatArray, IntArray, Timeframe
+from shared.model.predict import Bundle, predict_rows
 
 RECIPE = "recipe.json"
 """The settings of the learning, kept in each bundle, so that a later training can walk this recipe again."""

@@ -5,21 +5,21 @@ import hashlib
 
 import msgspec
 
-from models.card import FoldLine, Gated, card
+from models.backtest.prepare import rules_of
+from models.card.card import FoldLine, Gated, card
+from models.card.pictures import pictures
+from models.fit.train import CARD, Training
 from models.gate.shipped import loosened
-from models.pictures import pictures
 from models.proof import Proof
 from models.retrain.proving import Judged
 from models.retrain.rivals import RECIPE, recipe_file
-from models.train import CARD, Training
 from models.walk_forward import Fold
-from shared.backtest.prepare import rules_of
-from shared.ensemble.bundle import load
-from shared.ensemble.manifest import MANIFEST, SIGNATURE, FileEntry, Manifest, Verdict, encode
-from shared.ensemble.signing import public_of, sign
-from shared.proven import costs, terms
-from shared.settings import Settings
-from shared.trials import Tally
+from shared.core.settings import Settings
+from shared.core.trials import Tally
+from shared.model.bundle import load
+from shared.model.manifest import MANIFEST, SIGNATURE, FileEntry, Manifest, Verdict, encode
+from shared.model.proven import costs, terms
+from shared.model.signing import public_of, sign
 
 LEAST_BLOCK = 96
 

@@ -1,6 +1,6 @@
 """The weekly retraining as a service: claimed by ISO week, worked on under a lease, resumable at every step.
 
-    retrains/{bot}~{week}     the claim (see `shared.stores.jobs`): what is pinned, how far it is, and the result
+    retrains/{bot}~{week}     the claim (see `models.jobs.records`): what is pinned, how far it is, and the result
     folds/...                 folds, cached by what they were made from
     bundles/...               the registry
 
@@ -18,11 +18,12 @@ from typing import Any
 
 import msgspec
 
-from models.data_checks import check_candles
-from models.dataset import DAY_MS, Dataset
-from models.findings import refuse
-from models.labels import barriers_of
-from models.leaks import inspect_dataset
+from models.data.checks import check_candles
+from models.data.dataset import DAY_MS, Dataset
+from models.data.findings import refuse
+from models.data.labels import barriers_of
+from models.data.leaks import inspect_dataset
+from models.jobs.records import FINAL, HeldJob, JobDocuments, kept_alive
 from models.retrain import serving, shadowing, sizes
 from models.retrain.asked import Asked, OtherRetrain, week_of
 from models.retrain.gathering import Gathered, Learnable, gather, learnable
@@ -33,9 +34,8 @@ from models.retrain.records import CHANGES, Pinned, hash_of, pinned, unchanged_b
 from models.retrain.sealing import sealed
 from models.retrain.sizes import Sizes
 from models.retrain.telling import alert_of, failure_of, result_of
-from shared import deciding, filing
-from shared.ensemble.bundle import Bundle
-from shared.errors import (
+from shared.core import deciding
+from shared.core.errors import (
     AlreadyExists,
     BadBundle,
     BadData,
@@ -47,13 +47,14 @@ from shared.errors import (
     Unavailable,
     UserError,
 )
-from shared.jst import utc_text
-from shared.logs import log
-from shared.settings import Settings
-from shared.stores.bundles import BundleRegistry
-from shared.stores.jobs import FINAL, HeldJob, JobDocuments, kept_alive
-from shared.stores.state import BotDocuments
-from shared.types import Alert, Timeframe
+from shared.core.jst import utc_text
+from shared.core.logs import log
+from shared.core.settings import Settings
+from shared.core.types import Alert, Timeframe
+from shared.model.bundle import Bundle
+from shared.model.registry import BundleRegistry
+from shared.tick import filing
+from shared.tick.documents import BotDocuments
 
 COLLECTION = "retrains"
 KIND = "retrain"

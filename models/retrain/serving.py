@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from models.dataset import DAY_MS
+from models.data.dataset import DAY_MS
 from models.retrain.sealing import Sealed
-from shared import ensemble
-from shared.ensemble.bundle import Bundle
-from shared.errors import BadBundle, Conflict
-from shared.settings import RetrainSettings
-from shared.stores.bundles import BundleRegistry
+from shared import model
+from shared.core.errors import BadBundle, Conflict
+from shared.core.settings import RetrainSettings
+from shared.model.bundle import Bundle
+from shared.model.registry import BundleRegistry
 
 Outcome: TypeAlias = Literal["promoted", "challenges", "kept", "waits", "refused", "published"]
 BY = "retrain"
@@ -49,7 +49,7 @@ def standing(registry: BundleRegistry, public_keys: tuple[str, ...]) -> Standing
 
 def _loaded(registry: BundleRegistry, version: str, public_keys: tuple[str, ...]) -> Bundle | None:
     try:
-        return ensemble.load(registry.files(version), public_keys=public_keys, version=version)
+        return model.load(registry.files(version), public_keys=public_keys, version=version)
     except BadBundle:
         return None
 

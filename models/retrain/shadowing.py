@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from models.evaluate import log_losses
 from models.statistics.blocks import block_rows, ratio_interval
-from shared.ensemble.bundle import Bundle
-from shared.errors import BadData
-from shared.jst import jst_day
-from shared.settings import GateSettings
+from models.statistics.evaluate import log_losses
+from shared.core.errors import BadData
+from shared.core.jst import jst_day
+from shared.core.settings import GateSettings
+from shared.core.types import Candles, FloatArray
+from shared.model.bundle import Bundle
 from shared.stores.ports import DocumentStore
-from shared.types import Candles, FloatArray
-from shared.watch.shadow import Shadow, matured, records
+from shared.turn.watch.shadow import Shadow, matured, records
 
 MOST_DAYS = 400
 LEAST_LABELS = 5.0

@@ -14,11 +14,11 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from models.dataset import DAY_MS, Dataset
+from models.data.dataset import DAY_MS, Dataset
+from models.fit.tuning import Tried, tune
 from models.retrain.place import Tell
-from models.tuning import Tried, tune
-from shared.errors import BadData
-from shared.settings import LearningSettings, Settings
+from shared.core.errors import BadData
+from shared.core.settings import LearningSettings, Settings
 from shared.stores.ports import Bucket, Trials
 
 Sizes: TypeAlias = Mapping[str, int | float]

@@ -12,9 +12,9 @@ from models.retrain.sealing import Sealed
 from models.retrain.serving import Served
 from models.walk_forward import Walked
 from shared.alerts.wording import key, when
-from shared.ensemble.manifest import Check, Verdict
-from shared.jst import utc_text
-from shared.types import Alert, Level
+from shared.core.jst import utc_text
+from shared.core.types import Alert, Level
+from shared.model.manifest import Check, Verdict
 
 KEPT_WEEKS = 4
 """So many retrainings in a row that changed nothing are worth a warning."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared.types import BoolArray, FloatArray
+from shared.core.types import BoolArray, FloatArray
 
 
 def auc(score: FloatArray, happened: BoolArray, weight: FloatArray) -> float | None:

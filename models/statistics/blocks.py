@@ -6,7 +6,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from shared.types import FloatArray, IntArray
+from shared.core.types import FloatArray, IntArray
 
 RESAMPLES = 2_000
 WEEK_MS = 7 * 86_400_000

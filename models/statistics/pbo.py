@@ -6,8 +6,8 @@ from itertools import combinations
 
 import numpy as np
 
-from shared.errors import BadData
-from shared.types import FloatArray
+from shared.core.errors import BadData
+from shared.core.types import FloatArray
 
 SPLITS = 16
 _CHUNK = 4_000_000

@@ -9,11 +9,11 @@ from dataclasses import asdict
 import numpy as np
 
 from models.walk_forward.fold import Done
-from shared.ensemble.arrays import pack, unpack
-from shared.ensemble.manifest import Interval
-from shared.errors import BadBundle
+from shared.core.errors import BadBundle
+from shared.core.types import FloatArray, IntArray
+from shared.model.arrays import pack, unpack
+from shared.model.manifest import Interval
 from shared.stores.ports import Bucket
-from shared.types import FloatArray, IntArray
 
 ROOT = "folds/"
 SHUFFLES = "shuffles/"

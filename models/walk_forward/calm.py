@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from models import calibrate, export
-from models.dataset import Dataset, Split
-from models.learners import fit_lightgbm
-from models.recipe import class_shares
-from shared.ensemble.predict import calibrated
-from shared.settings import LearningSettings
-from shared.types import FloatArray
+from models.data.dataset import Dataset, Split
+from models.fit import calibrate, export
+from models.fit.learners import fit_lightgbm
+from models.fit.recipe import class_shares
+from shared.core.settings import LearningSettings
+from shared.core.types import FloatArray
+from shared.model.predict import calibrated
 
 ROUNDS, DEPTH = 40, 3
 

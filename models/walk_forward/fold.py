@@ -6,14 +6,14 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from models.drafts import draft, interval
-from models.recipe import fit, parts_of
+from models.fit.drafts import draft, interval
+from models.fit.recipe import fit, parts_of
 from models.walk_forward.calm import volatility_only
 from models.walk_forward.plan import VOLATILITY, Task, finite_rows
-from shared.ensemble import predict
-from shared.ensemble.manifest import Interval
-from shared.ensemble.predict import PROBABILITY_DIGITS, predict_rows
-from shared.types import FloatArray
+from shared.core.types import FloatArray
+from shared.model import predict
+from shared.model.manifest import Interval
+from shared.model.predict import PROBABILITY_DIGITS, predict_rows
 
 OF_THE_META_HEAD = frozenset({"side", "strength", "long_net", "short_net"})
 """What only the meta head learns from: without it, other rules of voting or other fees make the same fold."""

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from models.dataset import Dataset
-from models.recipe import embargo_ms, known_at, parts_of
-from models.splits import Window, walk_forward_folds
+from models.data.dataset import Dataset
+from models.data.splits import Window, walk_forward_folds
+from models.fit.recipe import embargo_ms, known_at, parts_of
 from shared import strategies
-from shared.errors import UserError
-from shared.settings import Settings
-from shared.types import BoolArray, Features, Votes
+from shared.core.errors import UserError
+from shared.core.settings import Settings
+from shared.core.types import BoolArray, Features, Votes
 
 VOLATILITY = ("atr_rate", "realised_16", "realised_96", "realised_672")
 """The features that know nothing but how much the price moved; the last three are `Dataset.volatility_past`."""

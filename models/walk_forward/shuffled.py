@@ -10,19 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from models import evaluate
-from models.dataset import Dataset
-from models.drafts import draft
-from models.members import Progress
-from models.recipe import fit, parts_of, recipe_hash
+from models.data.dataset import Dataset
+from models.fit.drafts import draft
+from models.fit.members import Progress
+from models.fit.recipe import fit, parts_of, recipe_hash
+from models.statistics import evaluate
 from models.walk_forward.cache import keep_shuffle, kept_shuffle
 from models.walk_forward.fold import key_of
 from models.walk_forward.plan import Plan, Task, finite_rows, planned
 from models.walk_forward.walk import at_once
-from shared.ensemble.predict import predict_rows
-from shared.settings import Settings
+from shared.core.settings import Settings
+from shared.core.types import Features, FloatArray, IntArray
+from shared.model.predict import predict_rows
 from shared.stores.ports import Bucket
-from shared.types import Features, FloatArray, IntArray
 
 FOLDS = 4
 """How many retrainings, spread over the whole, one shuffle is judged on."""

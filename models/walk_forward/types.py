@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from models.gate.types import Rows
-from shared.ensemble.manifest import Interval
-from shared.types import Barriers, Features, FloatArray, Prediction
+from shared.core.types import Barriers, Features, FloatArray, Prediction
+from shared.model.manifest import Interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from models.data.labels import barriers_of
 from models.gate.types import Rows
-from models.labels import barriers_of
 from models.walk_forward.types import Walked
-from shared.settings import Settings
-from shared.types import Features
+from shared.core.settings import Settings
+from shared.core.types import Features
 
 
 def unasked(computed: Features, settings: Settings) -> Walked:

@@ -8,20 +8,20 @@ from typing import TypeVar
 
 import numpy as np
 
-from models.dataset import Dataset
+from models.data.dataset import Dataset
+from models.data.labels import barriers_of
+from models.fit.members import Progress
+from models.fit.recipe import recipe_hash
 from models.gate.types import Rows
-from models.labels import barriers_of
-from models.members import Progress
-from models.recipe import recipe_hash
 from models.walk_forward.cache import keep, kept
 from models.walk_forward.fold import Done, key_of, worked
 from models.walk_forward.plan import Plan, planned
 from models.walk_forward.types import Fold, Walked
-from shared.errors import BadData, Unavailable
-from shared.interrupts import kept_from_workers
-from shared.settings import Settings
+from shared.core.errors import BadData, Unavailable
+from shared.core.interrupts import kept_from_workers
+from shared.core.settings import Settings
+from shared.core.types import Features, FloatArray
 from shared.stores.ports import Bucket
-from shared.types import Features, FloatArray
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")

@@ -10,27 +10,27 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from functions import wiring
+from models.backtest.forward import Walk, concluded, offered, prepare_walk
+from models.backtest.job import BadJob, Job, parse
+from models.backtest.outcome import Outcome, files_of, judged, stopped_note, summary_of, trial_of
+from models.backtest.prepare import Prepared, bundle_of, prepare, settings_of
+from models.backtest.service import Place
+from models.backtest.sources import CandleSource, FileSource
+from models.backtest.walk import steps
 from scripts.backtests import lines, position_lines
 from scripts.console import Progress, emit, json_option, progress, timezone_option
 from scripts.writable import require_folder
-from shared import pipeline
-from shared.backtest.forward import Walk, concluded, offered, prepare_walk
-from shared.backtest.job import BadJob, Job, parse
-from shared.backtest.outcome import Outcome, files_of, judged, stopped_note, summary_of, trial_of
-from shared.backtest.prepare import Prepared, bundle_of, prepare, settings_of
-from shared.backtest.service import Place
-from shared.backtest.sources import CandleSource, FileSource
-from shared.backtest.walk import steps
-from shared.errors import UserError
-from shared.jst import utc_text
+from shared.core.errors import UserError
+from shared.core.jst import utc_text
+from shared.core.settings import Settings
+from shared.core.types import Timeframe
+from shared.model.registry import BundleRegistry
 from shared.replay.engine import Replay
-from shared.settings import Settings
-from shared.stores.bundles import BundleRegistry
 from shared.stores.trials import TrialLog
-from shared.types import Timeframe
+from shared.turn import pipeline
 
 if TYPE_CHECKING:
-    from shared.ensemble.bundle import Bundle
+    from shared.model.bundle import Bundle
 
 DAY_MS = 86_400_000
 YEAR_MS = 365 * DAY_MS
@@ -244,11 +244,11 @@ def _model(place: Place, job: Job, settings: Settings, asked: Asked, bar: Progre
 
 def _trained(place: Place, job: Job, settings: Settings, days: int, bar: Progress) -> tuple["Bundle", tuple[str, ...]]:
     """A model that could have been trained before the period, from the same candles; stored, but it does not serve."""
-    from models.commit import commit
-    from models.keys import signing_key
-    from models.train import history_days, train
-    from shared import ensemble
-    from shared.ensemble.signing import public_of
+    from models.fit.commit import commit
+    from models.fit.train import history_days, train
+    from models.jobs.keys import signing_key
+    from shared import model
+    from shared.model.signing import public_of
 
     learning = replace(settings.learning, days=days)
     embargo = settings.replay.embargo_candles
@@ -268,7 +268,7 @@ def _trained(place: Place, job: Job, settings: Settings, days: int, bar: Progres
         purpose="backtest",
     )
     BundleRegistry(place.bucket).publish(made.version, made.files)
-    bundle = ensemble.load(made.files, public_keys=(public_of(key),), version=made.version)
+    bundle = model.load(made.files, public_keys=(public_of(key),), version=made.version)
     known_days = (as_of - int(known[Timeframe.M15].opened_at[0])) / DAY_MS
     told = f"{days} days" if known_days >= days else f"the {known_days:.0f} days ({days} were asked for) of candles"
     note = (

@@ -14,7 +14,7 @@ import click
 from scripts import quick_tests
 from scripts.commands.test import neutral, pytest_arguments, run_tests
 from scripts.console import duration, emit, json_option
-from shared.errors import BotError, UserError
+from shared.core.errors import BotError, UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,11 +9,11 @@ import click
 
 from scripts.console import emit, json_option, progress, utc
 from scripts.writable import require_stores
-from shared.candle_files import FIRST_FILE_AT, files_between
-from shared.errors import UserError
+from shared.core.errors import UserError
+from shared.core.types import Timeframe
+from shared.market.candle_files import FIRST_FILE_AT, files_between
 from shared.market.collect import Collected, collect
 from shared.market.spikes import told
-from shared.types import Timeframe
 
 DAY_MS = 86_400_000
 
@@ -48,8 +48,8 @@ def command(
     Files that are stored whole are not fetched again, so a run that was interrupted goes on where it stopped.
     """
     from functions.wiring import bucket_for, clock_for, environment, feed_for, settings_from
-    from models.train import history_days
-    from shared.stores.candles import CandleArchive
+    from models.fit.train import history_days
+    from shared.market.archive import CandleArchive
 
     settings = settings_from(environment())
     require_stores(settings)

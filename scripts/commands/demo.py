@@ -17,8 +17,8 @@ from scripts.demo import summary
 from scripts.demo.run import environment_of, run
 from scripts.report.header import market_line
 from scripts.report.words import JST
-from shared.errors import UserError
-from shared.types import Timeframe
+from shared.core.errors import UserError
+from shared.core.types import Timeframe
 
 EDGE_BP = 10.0
 GENERATED_SEED, EXPANSION_SEED = 12, 7
@@ -125,7 +125,7 @@ def _plan(
     start_at = None if start is None else _instant(start, settings.tick.interval_seconds)
     if candles is None:
         return planning.generated(days=days, edge_bp=edge_bp, seed=seed, history_days=history_days, start_at=start_at)
-    from shared.backtest.sources import decided_on, understood_note
+    from models.backtest.sources import decided_on, understood_note
     from shared.market.candles import aggregate
     from shared.market.files import read
 

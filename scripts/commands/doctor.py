@@ -13,14 +13,14 @@ from scripts.console import duration, emit, json_option, utc, yen
 from scripts.damage import damage
 from scripts.here import Here, opened, reason_option, who_asks, why_asked
 from shared import features, risk
-from shared.champion import Champion, permission, unproven
-from shared.errors import BotError, UserError
-from shared.original_variables import left_over
-from shared.reasons import Reason
-from shared.settings import Settings
-from shared.state import State, capital_changed, trouble
+from shared.core.errors import BotError, UserError
+from shared.core.reasons import Reason
+from shared.core.settings import Settings
+from shared.core.settings.original_variables import left_over
+from shared.core.types import Issue, Level, Market, Timeframe
 from shared.stores.ports import Write
-from shared.types import Issue, Level, Market, Timeframe
+from shared.turn.champion import Champion, permission, unproven
+from shared.turn.state import State, capital_changed, trouble
 
 PROBE = "doctor/probe"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from scripts.console import emit, json_option
-from shared.errors import BotError, UserError
+from shared.core.errors import BotError, UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = Path("infra/requirements")

@@ -11,12 +11,12 @@ from scripts.console import duration, emit, json_option, jst
 from scripts.here import Here, opened
 from scripts.registry import Found, look, registry_of
 from shared import features
-from shared.jst import jst_day
-from shared.stores.bundles import Pointer
-from shared.stores.candles import CandleWindows
-from shared.types import Timeframe
-from shared.watch import shadow
-from shared.watch.scores import Score
+from shared.core.jst import jst_day
+from shared.core.types import Timeframe
+from shared.market.archive import CandleWindows
+from shared.model.registry import Pointer
+from shared.turn.watch import shadow
+from shared.turn.watch.scores import Score
 
 MOST_MOVES = 5
 

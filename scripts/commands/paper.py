@@ -21,10 +21,10 @@ from scripts.paper.place import Place
 from scripts.standing import lines as standing_lines
 from scripts.standing import standing
 from scripts.words import holdings_lines, model_line
-from shared.errors import BotError, UserError
-from shared.original_variables import left_over
-from shared.settings import Settings
-from shared.types import TickReport
+from shared.core.errors import BotError, UserError
+from shared.core.settings import Settings
+from shared.core.settings.original_variables import left_over
+from shared.core.types import TickReport
 
 START_SECONDS = 20.0
 MINUTE_TICK = {

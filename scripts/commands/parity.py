@@ -12,19 +12,19 @@ import msgspec
 
 from scripts.console import emit, json_option, jst, progress, yen
 from scripts.here import Here, opened
-from shared import ensemble
-from shared.candle_files import FIRST_FILE_AT, files_between
-from shared.ensemble.bundle import Bundle
-from shared.errors import BadBundle, UserError
+from shared import model
+from shared.core.errors import BadBundle, UserError
+from shared.core.settings import Settings
+from shared.core.types import Candles, TickReport, Timeframe
+from shared.market.archive import CandleArchive
+from shared.market.candle_files import FIRST_FILE_AT, files_between
 from shared.market.collect import collect
 from shared.market.ports import HistoryFeed
-from shared.parity import Comparison, Episode, Stretch, compare, schedule_from, stretch_of
+from shared.model.bundle import Bundle
+from shared.model.registry import BundleRegistry
 from shared.replay import Inputs, Replayed, Schedule, replay
-from shared.settings import Settings
-from shared.stores.bundles import BundleRegistry
-from shared.stores.candles import CandleArchive
+from shared.results.parity import Comparison, Episode, Stretch, compare, schedule_from, stretch_of
 from shared.stores.ports import Bucket
-from shared.types import Candles, TickReport, Timeframe
 
 DIFFERENT = 3
 DAY_MS = 86_400_000
@@ -129,7 +129,7 @@ def _reports(here: Here, days: float) -> list[TickReport]:
 def _inputs(here: Here, stretch: Stretch, schedule: Schedule) -> Inputs:
     """What the bot knew: its candles and its model; settings and fees are those of today."""
     from functions import wiring
-    from shared import pipeline
+    from shared.turn import pipeline
 
     settings, bucket = here.settings, wiring.bucket_for(here.settings)
     until = min(here.clock.now_ms(), max(report.finished_at for report in stretch.reports) + Timeframe.M15.ms)
@@ -169,14 +169,14 @@ def _collected(
 
 def _bundle(bucket: Bucket, settings: Settings, stretch: Stretch) -> Bundle | None:
     """The model that served the most ticks; where another one did, that is a difference with its cause."""
-    from shared.ensemble.signing import public_keys
+    from shared.model.signing import public_keys
 
     served = Counter(report.model for report in stretch.reports if report.model is not None).most_common(1)
     if not served:
         return None
     version = served[0][0]
     try:
-        return ensemble.load(BundleRegistry(bucket).files(version), public_keys=public_keys(settings), version=version)
+        return model.load(BundleRegistry(bucket).files(version), public_keys=public_keys(settings), version=version)
     except BadBundle as error:
         raise UserError(
             f"the model {version}, which served, does not load: {error}", remedy="put its bundle back into BOT_BUCKET"

@@ -5,9 +5,9 @@ import click
 from scripts.console import emit, json_option
 from scripts.here import opened, reason_option, who_asks, why_asked
 from scripts.registry import look, moved, pointer_lines, registry_of
-from shared.champion import unproven
-from shared.errors import BadBundle, UserError
-from shared.stores.bundles import BundleRegistry, Pointer
+from shared.core.errors import BadBundle, UserError
+from shared.model.registry import BundleRegistry, Pointer
+from shared.turn.champion import unproven
 
 
 @click.command()

@@ -7,10 +7,10 @@ import click
 
 from scripts.console import emit, json_option, jst, yen
 from scripts.here import Here, opened, reason_option, who_asks, why_asked
-from shared import control
-from shared.control import Halt, Ordered
-from shared.errors import BadData
-from shared.state import State
+from shared.core.errors import BadData
+from shared.tick import control
+from shared.tick.control import Halt, Ordered
+from shared.turn.state import State
 
 
 @click.command()

@@ -5,7 +5,7 @@ import click
 from scripts.console import emit, json_option
 from scripts.here import opened, reason_option, who_asks, why_asked
 from scripts.registry import look, moved, pointer_lines, registry_of
-from shared.errors import BadBundle, NotThere, UserError
+from shared.core.errors import BadBundle, NotThere, UserError
 
 
 @click.command()

@@ -13,13 +13,13 @@ from typing import Any, Literal
 import click
 
 from scripts.console import json_option, jst, timezone_option, utc
-from shared.clock import SystemClock
-from shared.errors import UserError
-from shared.sandbox.faults import Fault, Faults, fault_from
-from shared.sandbox.generate import MINUTES_A_DAY, Planted, generate
-from shared.sandbox.market import SandboxMarket
-from shared.sandbox.server import PAIR, RunningServer, Sandbox, serve
-from shared.sandbox.time_source import MachineTime, Policy, SteppedTime, TimeSource
+from shared.core.clock import SystemClock
+from shared.core.errors import UserError
+from shared.exchanges.sandbox.faults import Fault, Faults, fault_from
+from shared.exchanges.sandbox.generate import MINUTES_A_DAY, Planted, generate
+from shared.exchanges.sandbox.market import SandboxMarket
+from shared.exchanges.sandbox.server import PAIR, RunningServer, Sandbox, serve
+from shared.exchanges.sandbox.time_source import MachineTime, Policy, SteppedTime, TimeSource
 
 DAY_MS = MINUTES_A_DAY * 60_000
 SHARE_BEFORE_THE_START = 0.75

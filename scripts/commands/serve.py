@@ -9,7 +9,7 @@ import click
 
 from functions import wiring
 from scripts.console import emit, json_option
-from shared.errors import UserError
+from shared.core.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 

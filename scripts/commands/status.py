@@ -9,9 +9,9 @@ from scripts.here import opened
 from scripts.standing import lines as told
 from scripts.standing import standing
 from scripts.words import holdings_lines
-from shared.settings import Settings
-from shared.state import STALE_AFTER_INTERVALS, trouble
-from shared.types import TickReport
+from shared.core.settings import Settings
+from shared.core.types import TickReport
+from shared.turn.state import STALE_AFTER_INTERVALS, trouble
 
 
 @click.command()

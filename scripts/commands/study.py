@@ -13,21 +13,21 @@ import click
 from click.core import ParameterSource
 
 from functions import wiring
+from models.backtest.job import BadJob, Job, parse
+from models.backtest.prepare import bundle_of, candles_of, honest_notes, rules_of
+from models.backtest.service import Place
+from models.backtest.sources import FileSource
+from models.study import grid
+from models.study.grid.places import check_installed
 from scripts import studies
 from scripts.console import emit, json_option, progress, timezone_option
 from scripts.writable import require_file
-from shared import study
-from shared.backtest.job import BadJob, Job, parse
-from shared.backtest.prepare import bundle_of, candles_of, honest_notes, rules_of
-from shared.backtest.service import Place
-from shared.backtest.sources import FileSource
-from shared.errors import UserError
-from shared.jst import utc_text
-from shared.settings import Settings
-from shared.stores.bundles import BundleRegistry
+from shared.core.errors import UserError
+from shared.core.jst import utc_text
+from shared.core.settings import Settings
+from shared.core.trials import History, settings_hash
+from shared.model.registry import BundleRegistry
 from shared.stores.trials import TrialLog
-from shared.study.places import check_installed
-from shared.trials import History, settings_hash
 
 ARCHIVE = "archive"
 SHOWN = 20
@@ -141,7 +141,7 @@ def command(
     if out is not None:
         require_file(out, "--out")
     settings = wiring.settings_from(os.environ)
-    workers = study.Workers(
+    workers = grid.Workers(
         jobs=settings.study.jobs if jobs is None else jobs,
         backend=backend or settings.study.backend,
         address=settings.study.address if address is None else address,
@@ -183,8 +183,8 @@ def _job(fields: Mapping[str, Any]) -> Job:
     return parse({name: value for name, value in fields.items() if value is not None})
 
 
-def _points(asked: Asked) -> list[study.Point]:
-    vary = dict(study.varied(text) for text in asked.vary)
+def _points(asked: Asked) -> list[grid.Point]:
+    vary = dict(grid.varied(text) for text in asked.vary)
     if len(vary) < len(asked.vary):
         raise UserError("one setting was varied twice", remedy="give all of its values in one --vary")
     total = 1
@@ -192,15 +192,15 @@ def _points(asked: Asked) -> list[study.Point]:
         total *= len(values)
     if min(total, asked.sample or total) * asked.periods > MANY_RUNS:
         raise UserError(f"{total * asked.periods:,} runs were asked for", remedy="take a part of them with --sample")
-    return study.grid(vary) if asked.sample is None else study.sample(vary, asked.sample, seed=asked.seed)
+    return grid.grid(vary) if asked.sample is None else grid.sample(vary, asked.sample, seed=asked.seed)
 
 
 def _studied(
-    place: Place, job: Job, points: Sequence[study.Point], asked: Asked, workers: study.Workers
-) -> tuple[Sequence[study.Run], list[study.Judged], History, tuple[str, ...]]:
+    place: Place, job: Job, points: Sequence[grid.Point], asked: Asked, workers: grid.Workers
+) -> tuple[Sequence[grid.Run], list[grid.Judged], History, tuple[str, ...]]:
     """Prepare what the runs share, work on them, and write each into the trial log as it comes."""
-    spans = study.periods(job.start_at, job.end_at, asked.periods)
-    runs = study.runs(points, spans, load=place.load, profile=asked.profile, rules=rules_of)
+    spans = grid.periods(job.start_at, job.end_at, asked.periods)
+    runs = grid.runs(points, spans, load=place.load, profile=asked.profile, rules=rules_of)
     settings = runs[0].settings
     bundle, said = bundle_of(job, BundleRegistry(place.bucket), place.public_keys, settings)
     notes = (*honest_notes(job, bundle, settings), *said)
@@ -208,21 +208,21 @@ def _studied(
     with progress("study", len(runs)) as bar:
         bar.describe("features")
         candles, minutes = candles_of(job, place.source, settings)
-        shared = study.given(candles, since=job.start_at, minutes=minutes, bundle=bundle, notes=notes)
-        hashes = study.data_hashes(shared, runs)
+        shared = grid.given(candles, since=job.start_at, minutes=minutes, bundle=bundle, notes=notes)
+        hashes = grid.data_hashes(shared, runs)
 
-        def note(outcome: study.Outcome) -> None:
+        def note(outcome: grid.Outcome) -> None:
             data = hashes[outcome.run.period, outcome.run.settings.market.window_candles]
-            log.append(study.trial_of(outcome, data_hash=data, model=shared.model, now_ms=place.clock.now_ms()))
+            log.append(grid.trial_of(outcome, data_hash=data, model=shared.model, now_ms=place.clock.now_ms()))
             bar.advance()
 
         bar.describe(f"{len(runs):,} runs")
-        outcomes = study.study(shared, runs, workers=workers, on_done=note)
+        outcomes = grid.study(shared, runs, workers=workers, on_done=note)
     history = log.all()
-    return runs, study.judged(outcomes, history), history, notes
+    return runs, grid.judged(outcomes, history), history, notes
 
 
-def _row(rank: int, judged: study.Judged) -> dict[str, Any]:
+def _row(rank: int, judged: grid.Judged) -> dict[str, Any]:
     """One run for JSON and CSV."""
     run, found = judged.outcome.run, judged.outcome.measured
     return {
@@ -259,8 +259,8 @@ def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _told(
     rows: Sequence[Mapping[str, Any]],
-    runs: Sequence[study.Run],
-    judged: Sequence[study.Judged],
+    runs: Sequence[grid.Run],
+    judged: Sequence[grid.Judged],
     history: History,
     notes: Sequence[str],
 ) -> str:
@@ -296,7 +296,7 @@ def _columns(rows: Sequence[Mapping[str, Any]], names: Sequence[str], *, spans: 
     yield ["deflated", *(_percent(row["deflated"]) for row in rows)]
 
 
-def _warnings(judged: Sequence[study.Judged], history: History) -> list[str]:
+def _warnings(judged: Sequence[grid.Judged], history: History) -> list[str]:
     """The honest numbers."""
     best, many = judged[0], len(judged)
     luck = (

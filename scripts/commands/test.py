@@ -10,7 +10,7 @@ import click
 
 from scripts import quick_tests
 from scripts.console import emit, json_option
-from shared.errors import UserError
+from shared.core.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 COVERAGE = Path("coverage")

@@ -9,10 +9,10 @@ from functions import wiring
 from scripts.console import emit, json_option, jst
 from scripts.here import Here, opened
 from scripts.words import holdings_lines, model_line
-from shared.cycle import run_tick
-from shared.errors import UserError
-from shared.request import TickRequest, schedule_time
-from shared.types import OrderRecord, TickReport, TickStatus
+from shared.core.errors import UserError
+from shared.core.types import OrderRecord, TickReport, TickStatus
+from shared.tick.cycle import run_tick
+from shared.tick.request import TickRequest, schedule_time
 
 NOT_WELL = frozenset({TickStatus.DEGRADED, TickStatus.FAILED})
 

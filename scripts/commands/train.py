@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from models.commit import commit
+from models.fit.commit import commit
 from scripts.console import emit, json_option, timezone_option
 from scripts.writable import require_stores, the_only_training
-from shared.errors import BotError, UserError
+from shared.core.errors import BotError, UserError
 
 if TYPE_CHECKING:
     from models.retrain import CandleHistory
@@ -65,7 +65,7 @@ def command(
     UTC. The same candles, settings, seed, --as-of, commit, champion and trial log give the same bundle, byte for byte.
     """
     from functions import wiring
-    from shared.backtest.sources import FileSource
+    from models.backtest.sources import FileSource
 
     period = asked(days=days, start=start, end=end, as_of=as_of)
     environ = wiring.environment()
@@ -153,7 +153,7 @@ def _report(stands: Mapping[str, Any], *, dry_run: bool) -> str:
 
     from models.gate import table_lines
     from models.retrain.telling import lines_of
-    from shared.ensemble.manifest import Verdict
+    from shared.model.manifest import Verdict
 
     checks = table_lines(msgspec.convert(stands["result"]["verdict"], Verdict))
     lines = lines_of(stands["result"])

@@ -13,14 +13,14 @@ import click
 from functions import wiring
 from scripts.console import Progress, emit, json_option, progress, timezone_option
 from scripts.writable import require_folder
-from shared.errors import UserError
-from shared.types import Timeframe
+from shared.core.errors import UserError
+from shared.core.types import Timeframe
 
 if TYPE_CHECKING:
-    from models.bench.declared import DataSet
+    from models.backtest.service import Place
+    from models.study.declared import DataSet
     from scripts.walks import Run
-    from shared.backtest.service import Place
-    from shared.settings import Settings
+    from shared.core.settings import Settings
 
 OPTIONS = {"candles": "--candles", "candles_4h": "--candles", "start": "--from", "end": "--to", "timeframe": "--timeframe"}
 SPENT_ON_LEARNING = 0.9
@@ -72,10 +72,10 @@ def command(
     Every run counts in the trial log. Folds are kept in the bucket, so that a week later one more is fitted and no other.
     Times are like 2026-02-01 or 2026-02-01T09:00:00+09:00, on a full quarter of an hour; without an offset they are UTC.
     """
-    from models.bench.declared import BadStudy
+    from models.backtest.job import BadJob
+    from models.study.declared import BadStudy
     from scripts.backtests import position_lines
     from scripts.walks import data_of, lines_of
-    from shared.backtest.job import BadJob
     from shared.stores.trials import TrialLog
 
     began = time.monotonic()
@@ -122,8 +122,8 @@ def _settings(
 
 def _asked(paths: tuple[str, ...], start: str | None, end: str | None, timezone: str | None) -> "DataSet":
     """The data set: one file or the archive, and at most one file of 4h candles beside it."""
-    from models.bench.declared import ARCHIVE, DataSet
-    from shared.backtest.job import instant
+    from models.backtest.job import instant
+    from models.study.declared import ARCHIVE, DataSet
     from shared.market.files import read_file
 
     beside = [path for path in paths if path != ARCHIVE and len(paths) > 1]
@@ -156,8 +156,8 @@ def _last_days(place: "Place", asked: "DataSet", days: int | None) -> "DataSet":
 
 def _ends_at(place: "Place", asked: "DataSet") -> int:
     """When the last 15m candle of the data set closed."""
-    from models.bench.declared import ARCHIVE
-    from shared.backtest.sources import FileSource
+    from models.backtest.sources import FileSource
+    from models.study.declared import ARCHIVE
 
     source = place.source if asked.candles == ARCHIVE else FileSource.opened(Path(asked.candles), timezone=asked.timezone)
     extent = source.extent()
@@ -168,11 +168,11 @@ def _ends_at(place: "Place", asked: "DataSet") -> int:
 
 def walk(place: "Place", settings: "Settings", asked: "DataSet", timeframe: Timeframe, bar: Progress, *, cached: bool) -> "Run":
     """Load, walk, replay and judge; `place` is not written to but for fits."""
-    from models.bench.candles import load
     from models.proof import Asked, prove
     from models.proof.learn import learn
+    from models.study.candles import load
     from scripts.walks import Run
-    from shared.stores.bundles import BundleRegistry
+    from shared.model.registry import BundleRegistry
     from shared.stores.trials import TrialLog
 
     seconds: dict[str, float] = {}
@@ -236,11 +236,11 @@ def _timed(seconds: dict[str, float], name: str, tell: _Told, text: str, share: 
 
 def _files(run: "Run") -> dict[str, bytes]:
     """The report of the replay, and the verdict beside it."""
+    from models.backtest.outcome import title_of
     from models.gate import in_words, table
     from scripts.console import to_json
     from scripts.walks import walk_of
-    from shared.backtest.outcome import title_of
-    from shared.report import files
+    from shared.results.report import files
 
     replayed, verdict = run.proof.replayed, run.proof.verdict
     made = files(

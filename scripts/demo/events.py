@@ -3,9 +3,9 @@
 from scripts.console import jst, yen
 from scripts.report.figures import mark_of
 from scripts.report.words import percent, reason_words
-from shared.money import btc_from_lots
-from shared.reasons import Reason
-from shared.types import Action, Decision, Fill, OrderRecord, Purpose, TickReport, TickStatus, Trade
+from shared.core.money import btc_from_lots
+from shared.core.reasons import Reason
+from shared.core.types import Action, Decision, Fill, OrderRecord, Purpose, TickReport, TickStatus, Trade
 
 QUIET = frozenset({Reason.NOTHING_NEW})
 

@@ -5,19 +5,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from functions import wiring
-from models.commit import commit
-from models.keys import signing_key
-from models.train import train
+from models.fit.commit import commit
+from models.fit.train import train
+from models.jobs.keys import signing_key
 from scripts.console import Progress, progress
 from scripts.demo.plan import DemoPlan
 from scripts.report import TrainingNote
-from shared.candle_files import files_between
-from shared.errors import UserError
+from shared.core.errors import UserError
+from shared.core.settings import Settings
+from shared.core.types import Candles, Timeframe
+from shared.market.archive import CandleArchive
+from shared.market.candle_files import files_between
 from shared.market.collect import collect
-from shared.settings import Settings
-from shared.stores.bundles import BundleRegistry
-from shared.stores.candles import CandleArchive
-from shared.types import Candles, Timeframe
+from shared.model.registry import BundleRegistry
 
 LEARNED_FROM = (Timeframe.M15, Timeframe.H4)
 

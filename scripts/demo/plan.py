@@ -7,9 +7,9 @@ import numpy as np
 
 from scripts.console import utc
 from scripts.report import MarketSource
-from shared.errors import UserError
-from shared.settings import Settings
-from shared.types import Candles, Timeframe
+from shared.core.errors import UserError
+from shared.core.settings import Settings
+from shared.core.types import Candles, Timeframe
 
 DAY_MS = 86_400_000
 JST_MS = 9 * 3_600_000

@@ -20,11 +20,11 @@ from scripts.demo.screen import screen_for
 from scripts.report import ReportHeader, TrainingNote, first_line, render
 from scripts.scheduler import Scheduler
 from shared import risk
-from shared.errors import BotError
-from shared.money import ZERO
-from shared.sandbox.clock import SteppedClock
-from shared.settings import Settings
-from shared.types import Candles, PairRules, TickReport, Timeframe
+from shared.core.errors import BotError
+from shared.core.money import ZERO
+from shared.core.settings import Settings
+from shared.core.types import Candles, PairRules, TickReport, Timeframe
+from shared.exchanges.sandbox.clock import SteppedClock
 
 OWN = frozenset(
     {

@@ -10,7 +10,7 @@ import click
 from scripts.console import duration, jst, yen
 from scripts.demo.events import QUIET, decision_words, happened, line, position_words, price_words
 from scripts.report.words import percent, reason_words
-from shared.types import TickReport
+from shared.core.types import TickReport
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -10,7 +10,7 @@ from scripts.report import first_line
 from scripts.report.figures import compute
 from scripts.report.story import stories, why_nothing
 from scripts.report.words import percent, reason_words
-from shared.types import Action
+from shared.core.types import Action
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import yaml
 
 from scripts.mutation.mutants import Mutant
 from scripts.mutation.rooms import ROOT
-from shared.errors import UserError
+from shared.core.errors import UserError
 
 LISTED = Path("tests/mutants/equal.yaml")
 AT_MOST = 0.05

@@ -25,22 +25,22 @@ def _room(module: str, own: str, *others: str) -> Room:
     return Room(module=module, tests=(f"{RULES}/{own}.py", *others))
 
 
-ACCOUNT = ("tests/unit/execution/test_fills.py", "tests/unit/execution/test_account.py")
+ACCOUNT = ("tests/unit/orders/test_fills.py", "tests/unit/exchanges/paper/test_account.py")
 DECISION = ("tests/unit/risk/test_decide.py", "tests/unit/risk/test_heads.py", "tests/unit/risk/test_edge.py")
 EXPOSURE = ("tests/unit/exposure/test_exposure_rules.py", "tests/unit/exposure/test_exposure_orders.py")
 
 ROOMS: Mapping[str, Room] = {
-    "plan": _room("shared.execution.plan", "test_plan_rules", "tests/unit/execution/test_plan.py", EXPOSURE[1]),
-    "ledger": _room("shared.execution.ledger", "test_ledger_rules", *ACCOUNT),
-    "placing": _room("shared.execution.placing", "test_placing_rules", *ACCOUNT),
-    "settling": _room("shared.execution.settling", "test_settling_rules", *ACCOUNT),
-    "fills": _room("shared.execution.fills", "test_fills_rules", *ACCOUNT),
-    "paper": _room("shared.execution.paper", "test_paper_rules", "tests/unit/execution/test_paper.py"),
+    "plan": _room("shared.orders.plan", "test_plan_rules", "tests/unit/orders/test_plan.py", EXPOSURE[1]),
+    "ledger": _room("shared.exchanges.paper.ledger", "test_ledger_rules", *ACCOUNT),
+    "placing": _room("shared.exchanges.paper.placing", "test_placing_rules", *ACCOUNT),
+    "settling": _room("shared.exchanges.paper.settling", "test_settling_rules", *ACCOUNT),
+    "fills": _room("shared.orders.fills", "test_fills_rules", *ACCOUNT),
+    "paper": _room("shared.exchanges.paper.exchange", "test_paper_rules", "tests/unit/exchanges/paper/test_paper.py"),
     "limits": _room("shared.risk.limits", "test_limits_rules", "tests/unit/risk/test_limits.py"),
     "sizing": _room("shared.risk.sizing", "test_sizing_rules", "tests/unit/risk/test_sizing.py", DECISION[1]),
     "rules": _room("shared.risk.rules", "test_decision_rules", *DECISION),
     "exposure": _room("shared.risk.exposure", "test_exposure_rules", *EXPOSURE),
-    "state": _room("shared.state", "test_state_rules", "tests/unit/test_state.py", *EXPOSURE),
-    "turn": _room("shared.turn", "test_turn_rules", *EXPOSURE),
-    "desk": _room("shared.desk", "test_desk_rules", "tests/unit/exposure/test_exposure_ticks.py"),
+    "state": _room("shared.turn.state", "test_state_rules", "tests/unit/turn/test_state.py", *EXPOSURE),
+    "turn": _room("shared.turn.turn", "test_turn_rules", *EXPOSURE),
+    "desk": _room("shared.tick.desk", "test_desk_rules", "tests/unit/exposure/test_exposure_ticks.py"),
 }

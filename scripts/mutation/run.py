@@ -13,7 +13,7 @@ from scripts.mutation.mutants import Mutant, functions, mutants, source_of
 from scripts.mutation.records import Records
 from scripts.mutation.rooms import ROOMS, ROOT
 from scripts.mutation.session import KILLED, SURVIVED, TIMED_OUT, Verdict, Work, tried
-from shared.errors import BotError, UserError
+from shared.core.errors import BotError, UserError
 
 MEASURE_FROM = 150
 """From so many mutants on it is worth finding out first which tests reach which lines."""

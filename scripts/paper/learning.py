@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from models.train import history_days
+from models.fit.train import history_days
 from scripts.children import Child
 from scripts.paper.place import Place
-from shared.settings import Settings
+from shared.core.settings import Settings
 
 FIRST_WAIT_SECONDS = 30.0
 LONGEST_WAIT_SECONDS = 900.0

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from shared.errors import BotError, UserError
-from shared.settings import Settings
+from shared.core.errors import BotError, UserError
+from shared.core.settings import Settings
 
 LEAST_ROOM_BYTES = 100_000
 

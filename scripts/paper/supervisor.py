@@ -16,11 +16,11 @@ from scripts.demo.events import happened, line
 from scripts.paper.learning import Learning
 from scripts.paper.place import Place
 from scripts.scheduler import Scheduler
-from shared.clock import Clock
-from shared.errors import BotError
-from shared.settings import Settings
-from shared.stores.bundles import BundleRegistry
-from shared.types import TickReport, TickStatus
+from shared.core.clock import Clock
+from shared.core.errors import BotError
+from shared.core.settings import Settings
+from shared.core.types import TickReport, TickStatus
+from shared.model.registry import BundleRegistry
 
 LOOK_SECONDS = 0.5
 FIRST_RESTART_SECONDS = 1.0

@@ -6,7 +6,7 @@ from typing import Any
 from scripts.report.figures import EquityPoint
 from scripts.report.story import Episode, Story
 from scripts.report.words import reason_words
-from shared.types import Candles
+from shared.core.types import Candles
 
 MOST_POINTS = 2_400
 MOST_CANDLES = 480

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from scripts.report.story import all_fills, all_trades, episodes
-from shared.money import ZERO
-from shared.types import Position, TickReport
+from shared.core.money import ZERO
+from shared.core.types import Position, TickReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

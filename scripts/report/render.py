@@ -13,7 +13,7 @@ from scripts.report.charts import candle_series, equity_series, position_series
 from scripts.report.figures import compute, equity_curve
 from scripts.report.header import ReportHeader, first_line, period
 from scripts.report.story import all_fills, all_trades, episodes, stories, why_nothing
-from shared.types import Candles, TickReport
+from shared.core.types import Candles, TickReport
 
 _FOLDER = Path(__file__).with_name("page")
 

@@ -8,10 +8,10 @@ from scripts.report.figures import Figures
 from scripts.report.header import ReportHeader
 from scripts.report.story import Story, WhyNot
 from scripts.report.words import jst, percent, reason_words, utc, yen
-from shared.money import btc_from_lots
-from shared.reasons import Reason
-from shared.report.cells import Card, Text, basis_points, tone
-from shared.types import Action, Side, Vote
+from shared.core.money import btc_from_lots
+from shared.core.reasons import Reason
+from shared.core.types import Action, Side, Vote
+from shared.results.report.cells import Card, Text, basis_points, tone
 
 NO_DECISION = frozenset({Reason.NOTHING_NEW})
 

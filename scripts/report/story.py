@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from shared.money import ZERO
-from shared.reasons import Reason
-from shared.types import Action, Decision, Fill, OrderRecord, Purpose, Signal, TickReport, Trade
+from shared.core.money import ZERO
+from shared.core.reasons import Reason
+from shared.core.types import Action, Decision, Fill, OrderRecord, Purpose, Signal, TickReport, Trade
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,22 +10,11 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from shared.alerts.wording import btc, facts, key, lasted, reason_text, when, yen
-from shared.jst import jst_day
-from shared.reasons import Reason
-from shared.settings import Settings
-from shared.tick_times import LATE_IN_A_ROW
-from shared.types import (
-    Alert,
-    Fill,
-    Issue,
-    Level,
-    OrderRecord,
-    Position,
-    Purpose,
-    TickReport,
-    TickStatus,
-    Trade,
-)
+from shared.core.jst import jst_day
+from shared.core.reasons import Reason
+from shared.core.settings import Settings
+from shared.core.tick_times import LATE_IN_A_ROW
+from shared.core.types import Alert, Fill, Issue, Level, OrderRecord, Position, Purpose, TickReport, TickStatus, Trade
 
 MOST_SINGLE_EVENTS = 3
 """More fills or trades than this in one tick (it settled a day without ticks) are told together."""

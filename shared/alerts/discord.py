@@ -15,11 +15,11 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from shared.alerts.embeds import messages
 from shared.alerts.ports import Patience
-from shared.errors import BadSettings, Unavailable
-from shared.logs import Severity, log
-from shared.masking import masked, register_secrets
-from shared.settings import Settings, is_loopback
-from shared.types import Alert, Level
+from shared.core.errors import BadSettings, Unavailable
+from shared.core.logs import Severity, log
+from shared.core.masking import masked, register_secrets
+from shared.core.settings import Settings, is_loopback
+from shared.core.types import Alert, Level
 
 _SEVERITY: Mapping[Level, Severity] = {Level.CRITICAL: "CRITICAL", Level.WARNING: "WARNING", Level.INFO: "INFO"}
 _TOO_MANY = 429

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from shared.types import Alert
+from shared.core.types import Alert
 
 
 class AlertSink(Protocol):

@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
-from shared.jst import jst_text, utc_text
-from shared.money import btc_from_lots
-from shared.reasons import Reason
+from shared.core.jst import jst_text, utc_text
+from shared.core.money import btc_from_lots
+from shared.core.reasons import Reason
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.+-]+")
 _MOST_FACTS = 6

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from shared.errors import BadData
+from shared.core.errors import BadData
+from shared.core.types import Candles, Features, FloatArray, IntArray, Timeframe
 from shared.features.catalogue import ALL, CATALOGUE
 from shared.features.families import FAST, SLOW, Columns, Family
-from shared.types import Candles, Features, FloatArray, IntArray, Timeframe
 
 __all__ = ["compute"]
 

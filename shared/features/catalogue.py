@@ -5,7 +5,7 @@ Names that end in `_4h` are computed on 4h candles and aligned to the last one t
 
 from dataclasses import dataclass
 
-from shared.types import Timeframe
+from shared.core.types import Timeframe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,9 @@ from typing import TypeAlias
 
 import numpy as np
 
+from shared.core.types import Candles, FloatArray
 from shared.features import indicators
 from shared.features.recursion import before, ema_lead, late, mean_lead, quotient, window_max, window_min, window_sum
-from shared.types import Candles, FloatArray
 
 Columns: TypeAlias = dict[str, FloatArray]
 WINDOW = 1_000

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shared.core.types import FloatArray, Int8Array, IntArray
 from shared.features.recursion import (
     before,
     decayed_mean,
@@ -19,7 +20,6 @@ from shared.features.recursion import (
     window_min,
     window_sum,
 )
-from shared.types import FloatArray, Int8Array, IntArray
 
 UNUSUAL = 100.0
 """The largest z-score told: a move after a time without any is as unusual as can be, and still a number."""

@@ -13,7 +13,7 @@ from functools import cache
 
 import numpy as np
 
-from shared.types import FloatArray
+from shared.core.types import FloatArray
 
 _NEGLIGIBLE = 2.0**-51
 _TAPS_STEP = 32

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.errors import BadData
-from shared.types import BoolArray, Candles, FloatArray, IntArray, Timeframe
+from shared.core.errors import BadData
+from shared.core.types import BoolArray, Candles, FloatArray, IntArray, Timeframe
 
 COLUMNS = ("timestamp", "open", "high", "low", "close", "volume")
 VOLUME_UNITS = 1e8

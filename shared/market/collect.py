@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from shared.candle_files import files_between
-from shared.errors import NotThere
+from shared.core.errors import NotThere
+from shared.core.types import Timeframe
+from shared.market.candle_files import files_between
 from shared.market.candles import differing
 from shared.market.ports import Archive, HistoryFeed
 from shared.market.spikes import Spike, spikes
-from shared.types import Timeframe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

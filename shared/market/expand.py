@@ -11,8 +11,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.money import LOTS_PER_BTC
-from shared.types import Candles, FloatArray, Timeframe
+from shared.core.money import LOTS_PER_BTC
+from shared.core.types import Candles, FloatArray, Timeframe
 
 UintArray: TypeAlias = NDArray[np.uint64]
 

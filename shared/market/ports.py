@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from shared.candle_files import CandleFile
-from shared.types import Candles, Market, Timeframe
+from shared.core.types import Candles, Market, Timeframe
+from shared.market.candle_files import CandleFile
 
 
 class MarketFeed(Protocol):

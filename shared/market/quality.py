@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import numpy as np
 
+from shared.core.money import rate
+from shared.core.reasons import Reason
+from shared.core.settings import Settings
+from shared.core.types import Candles, IntArray, Issue, Market, Timeframe
 from shared.market.spikes import MinutesOf, spikes, told
-from shared.money import rate
-from shared.reasons import Reason
-from shared.settings import Settings
-from shared.types import Candles, IntArray, Issue, Market, Timeframe
 
 RANGE_CANDLES = 14
 

@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from shared.jst import utc_text
-from shared.types import BoolArray, Candles, FloatArray, IntArray, Timeframe
+from shared.core.jst import utc_text
+from shared.core.types import BoolArray, Candles, FloatArray, IntArray, Timeframe
 
 WICK = 1.4
 """A high or low so many times beyond the usual ones of the three candles before *and* of the three after."""

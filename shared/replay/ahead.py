@@ -3,18 +3,18 @@
 import numpy as np
 
 from shared import risk
-from shared.execution import plan as planning
-from shared.jst import DAY_MS, jst_day, jst_day_begins
-from shared.money import rate
-from shared.reasons import Reason
+from shared.core.jst import DAY_MS, jst_day, jst_day_begins
+from shared.core.money import rate
+from shared.core.reasons import Reason
+from shared.core.types import Candles, Holdings, Purpose
+from shared.orders import plan as planning
 from shared.replay import valuation
 from shared.replay.grid import Grid
 from shared.replay.hands import AccountInHand
 from shared.replay.rows import Known
 from shared.replay.story import Story
 from shared.replay.types import Inputs
-from shared.state import State
-from shared.types import Candles, Holdings, Purpose
+from shared.turn.state import State
 
 
 class Ahead:

@@ -11,14 +11,14 @@ from typing import Literal
 
 import numpy as np
 
-from shared.execution.account import Terms
-from shared.jst import DAY_MS, JST_MS
+from shared.core.jst import DAY_MS, JST_MS
+from shared.core.types import Candles, IntArray
+from shared.exchanges.paper.account import Terms
 from shared.replay.grid import MINUTE_MS, Grid
 from shared.replay.hands import Snapshot
 from shared.replay.types import Halt
 from shared.replay.valuation import worth
 from shared.risk import fall
-from shared.types import Candles, IntArray
 
 SLACK = 1e-12
 """A drawdown this near to its limit is put before the exact rule."""

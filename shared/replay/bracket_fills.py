@@ -1,17 +1,17 @@
-"""How entries with stop and target end, all of them side by side: `shared.execution.fills` for arrays. Pure."""
+"""How entries with stop and target end, all of them side by side: `shared.orders.fills` for arrays. Pure."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from shared.execution.fills import Costs
-from shared.execution.ledger import DAY_MS
-from shared.first_touch import FirstTouch
-from shared.money import LOTS_PER_BTC
-from shared.path import offsets_ms
+from shared.core.money import LOTS_PER_BTC
+from shared.core.types import BoolArray, Candles, FloatArray, Int8Array, IntArray, PairRules
+from shared.exchanges.paper.ledger import DAY_MS
+from shared.market.first_touch import FirstTouch
+from shared.market.path import offsets_ms
+from shared.orders.fills import Costs
 from shared.replay.bracket_types import Brackets, BracketTrades, Exit, Money
 from shared.replay.crossings import at_base, at_book, rounded_share
-from shared.types import BoolArray, Candles, FloatArray, Int8Array, IntArray, PairRules
 
 
 def settled(candles: Candles, orders: Brackets, decided: IntArray, *, rules: PairRules, costs: Costs) -> BracketTrades:

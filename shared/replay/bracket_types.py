@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Any
 
-from shared.types import BoolArray, FloatArray, Int8Array, IntArray
+from shared.core.types import BoolArray, FloatArray, Int8Array, IntArray
 
 
 class Exit(IntEnum):

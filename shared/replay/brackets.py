@@ -1,7 +1,7 @@
 """Array signals with strict bracket fills: years of candles in milliseconds, filled as the paper exchange would. Pure.
 
 For research and baselines. Whoever has, for each candle, a side to enter and a distance of stop and target, gets the trades
-that the fill rules of `shared.execution.fills` make of them, one position at a time:
+that the fill rules of `shared.orders.fills` make of them, one position at a time:
 
 * What the closed candle i decides trades at the open of candle i + 1, as taker: half the spread and the slippage worse.
 * The stop is live in the entry's own candle. It fires where the path reaches it, as taker: at the stop, or where a candle
@@ -22,11 +22,11 @@ from dataclasses import fields
 
 import numpy as np
 
-from shared.errors import BadData
-from shared.execution.fills import Costs
+from shared.core.errors import BadData
+from shared.core.types import Candles, IntArray, PairRules
+from shared.orders.fills import Costs
 from shared.replay.bracket_fills import settled
 from shared.replay.bracket_types import Brackets, BracketTrades, Exit, Money
-from shared.types import Candles, IntArray, PairRules
 
 __all__ = ["BracketTrades", "Brackets", "Exit", "Money", "outcomes", "walk"]
 

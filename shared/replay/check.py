@@ -26,18 +26,18 @@ from typing import Protocol
 
 import numpy as np
 
-from shared import pipeline
-from shared.ensemble.bundle import Bundle
-from shared.errors import UserError
-from shared.pipeline import Stages
+from shared.core.errors import UserError
+from shared.core.settings import Settings
+from shared.core.types import Candles, Targets, Timeframe
+from shared.model.bundle import Bundle
 from shared.replay.differences import KINDS, Cut, Difference, deaf, of_replays, of_stages
 from shared.replay.engine import replay as replay_whole
 from shared.replay.falsified import sloping, wild
 from shared.replay.honesty import refuse_training
 from shared.replay.peeks import MOST_ROWS, NOT_ASKED, Peeked, peeks
 from shared.replay.types import Entered, Inputs, Replayed
-from shared.settings import Settings
-from shared.types import Candles, Targets, Timeframe
+from shared.turn import pipeline
+from shared.turn.pipeline import Stages
 
 __all__ = ["Checked", "Difference", "check"]
 

@@ -1,4 +1,4 @@
-"""What `shared.execution.fills` and the paper ledger charge, for whole arrays at once. Pure; whole numbers only.
+"""What `shared.orders.fills` and the paper ledger charge, for whole arrays at once. Pure; whole numbers only.
 
 Written a second time for speed alone: a Decimal an order would cost more than everything else together. Tests hold every
 function here against its scalar original, value by value, on random prices and rates.
@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from shared.execution.fills import Costs
-from shared.types import BoolArray, FloatArray, IntArray
+from shared.core.types import BoolArray, FloatArray, IntArray
+from shared.orders.fills import Costs
 
 _LARGEST = 2**62
 

@@ -8,11 +8,11 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.core.jst import utc_text
+from shared.core.types import BoolArray, FloatArray, IntArray, Purpose
 from shared.features.catalogue import OF_THE_CLOCK
-from shared.jst import utc_text
-from shared.pipeline import Stages
 from shared.replay.types import Curve, Replayed
-from shared.types import BoolArray, FloatArray, IntArray, Purpose
+from shared.turn.pipeline import Stages
 
 Way: TypeAlias = Literal["truncated", "perturbed", "replaced"]
 KINDS = ("features", "votes", "predictions", "targets", "entries", "fills", "trades", "events", "points", "ticks")

@@ -20,15 +20,17 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from shared.errors import BadData
-from shared.execution import account as accounts
-from shared.execution.account import PaperAccount
-from shared.frozen import changed
+from shared.core.errors import BadData
+from shared.core.frozen import changed
+from shared.core.money import ZERO, rate
+from shared.core.reasons import Reason
+from shared.core.tick_times import latest_start_ms
+from shared.core.types import Candles, Goal, Holdings, Market, PairRules, TickReport, TickStatus, Timeframe
+from shared.exchanges.paper import account as accounts
+from shared.exchanges.paper.account import PaperAccount
 from shared.market.candles import between
 from shared.market.quality import inspect
 from shared.market.spikes import loud
-from shared.money import ZERO, rate
-from shared.reasons import Reason
 from shared.replay import valuation
 from shared.replay.ahead import Ahead
 from shared.replay.bookings import bookings, telling
@@ -38,19 +40,8 @@ from shared.replay.result import gathered
 from shared.replay.rows import Known
 from shared.replay.story import Story
 from shared.replay.types import Inputs, Replayed
-from shared.state import CandleProgress, State
-from shared.tick_times import latest_start_ms
-from shared.turn import Turn, told, unread
-from shared.types import (
-    Candles,
-    Goal,
-    Holdings,
-    Market,
-    PairRules,
-    TickReport,
-    TickStatus,
-    Timeframe,
-)
+from shared.turn.state import CandleProgress, State
+from shared.turn.turn import Turn, told, unread
 
 
 class Replay:

@@ -6,7 +6,7 @@ first of a story closes on the other side of its open than the real one did: who
 
 import numpy as np
 
-from shared.types import BoolArray, Candles, FloatArray, IntArray
+from shared.core.types import BoolArray, Candles, FloatArray, IntArray
 
 _SLOPE_FROM, _SLOPE_STEP = 1_000_000.0, 500.0
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from shared.core.types import BoolArray, IntArray, Timeframe
 from shared.replay.types import Schedule
-from shared.types import BoolArray, IntArray, Timeframe
 
 MINUTE_MS = 60_000
 

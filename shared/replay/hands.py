@@ -1,6 +1,7 @@
 """The account of a replay: a value in memory that carries out what a turn plans. It reaches no exchange and no store.
 
-The rules are the paper account's own (`shared.execution.account`). A path of 1m candles is the resolution of record. On a path
+The rules are the paper account's own (`shared.exchanges.paper.account`). A path of 1m candles is
+the resolution of record. On a path
 of 15m candles an entry, which is in the market for a minute and a half, cannot be resolved; the assumption there is pessimistic
 three times: it is filled only where the candle trades strictly through its limit; for no more than our share of a minute and a
 half of the candle's volume; and at what crossing costs at the candle's open (taker fee, half the spread, slippage). Its stop is
@@ -10,17 +11,11 @@ live in that candle, its target is not.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from shared.errors import BadData
-from shared.execution import account as accounts
-from shared.execution.account import PaperAccount
-from shared.execution.fills import crossing_book, trades_through, volume_lots
-from shared.execution.plan import Cancel, Step, recorded
-from shared.execution.settling import next_due
-from shared.frozen import changed
-from shared.money import ZERO, notional_jpy
-from shared.path import book_at, price_at
-from shared.settings import Settings
-from shared.types import (
+from shared.core.errors import BadData
+from shared.core.frozen import changed
+from shared.core.money import ZERO, notional_jpy
+from shared.core.settings import Settings
+from shared.core.types import (
     Accepted,
     Book,
     Candles,
@@ -36,6 +31,12 @@ from shared.types import (
     Purpose,
     Timeframe,
 )
+from shared.exchanges.paper import account as accounts
+from shared.exchanges.paper.account import PaperAccount
+from shared.exchanges.paper.settling import next_due
+from shared.market.path import book_at, price_at
+from shared.orders.fills import crossing_book, trades_through, volume_lots
+from shared.orders.plan import Cancel, Step, recorded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

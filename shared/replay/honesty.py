@@ -11,11 +11,11 @@ Source: Lopez de Prado, Advances in Financial Machine Learning (2018), chapter 7
 
 from dataclasses import dataclass
 
-from shared.ensemble.manifest import Manifest
-from shared.errors import UserError
-from shared.jst import utc_text
-from shared.settings import Settings
-from shared.types import Timeframe
+from shared.core.errors import UserError
+from shared.core.jst import utc_text
+from shared.core.settings import Settings
+from shared.core.types import Timeframe
+from shared.model.manifest import Manifest
 
 CANDLE_MS = Timeframe.M15.ms
 

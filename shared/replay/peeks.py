@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from shared.core.types import Candles, IntArray, Timeframe
 from shared.features import REACH_ROWS
-from shared.pipeline import Stages
 from shared.replay.differences import KINDS, Column, Cut, Difference, in_rows, of_stages
 from shared.replay.falsified import falsified
-from shared.types import Candles, IntArray, Timeframe
+from shared.turn.pipeline import Stages
 
 AHEAD = 4
 """So many candles in a row are falsified: a peek somewhat further ahead than the very next candle is seen too."""

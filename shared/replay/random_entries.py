@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.errors import BadData
-from shared.execution.fills import Costs
+from shared.core.errors import BadData
+from shared.core.types import Candles, FloatArray, IntArray, PairRules
+from shared.orders.fills import Costs
 from shared.replay.brackets import Brackets, BracketTrades, outcomes
-from shared.types import Candles, FloatArray, IntArray, PairRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,15 +5,15 @@ from decimal import Decimal
 
 import numpy as np
 
-from shared.execution.account import Terms
-from shared.jst import utc_text
-from shared.reasons import Reason
+from shared.core.jst import utc_text
+from shared.core.reasons import Reason
+from shared.core.types import Candles, FloatArray, IntArray, PairRules, Purpose, Timeframe
+from shared.exchanges.paper.account import Terms
 from shared.replay import valuation
 from shared.replay.hands import Snapshot
 from shared.replay.rows import Known
 from shared.replay.story import Story
 from shared.replay.types import Curve, Inputs, Replayed
-from shared.types import Candles, FloatArray, IntArray, PairRules, Purpose, Timeframe
 
 
 def gathered(

@@ -4,12 +4,12 @@ from functools import cached_property
 
 import numpy as np
 
-from shared import pipeline
+from shared.core.reasons import Reason
+from shared.core.types import BoolArray, Candles, IntArray, PairRules, Signal, Timeframe
 from shared.market.quality import holes_before
-from shared.reasons import Reason
 from shared.replay.types import Inputs
 from shared.risk.screen import ROOM, Rows, exposure_shares, screen
-from shared.types import BoolArray, Candles, IntArray, PairRules, Signal, Timeframe
+from shared.turn import pipeline
 
 
 class Known:

@@ -6,14 +6,14 @@ from typing import Any
 
 import msgspec
 
-from shared.execution.account import PaperAccount
-from shared.jst import jst_text
-from shared.reasons import Reason
+from shared.core.jst import jst_text
+from shared.core.reasons import Reason
+from shared.core.settings import Settings
+from shared.core.types import Action, Decision, Fill, OrderRecord, Purpose, Side, Signal, TickReport, Trade
+from shared.exchanges.paper.account import PaperAccount
 from shared.replay.hands import AccountInHand
 from shared.replay.types import Entered, Event
-from shared.settings import Settings
-from shared.state import State
-from shared.types import Action, Decision, Fill, OrderRecord, Purpose, Side, Signal, TickReport, Trade
+from shared.turn.state import State
 
 QUIET = frozenset({Reason.NOTHING_NEW, Reason.ON_TARGET, Reason.TARGET_UNKNOWN})
 """What a tick says that found nothing to do; nothing is kept of it, so that a tick that is left out says the same."""

@@ -4,22 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from shared.money import LOTS_PER_BTC
-from shared.pipeline import Stages
-from shared.reasons import Reason
+from shared.core.money import LOTS_PER_BTC
+from shared.core.reasons import Reason
+from shared.core.settings import Settings
+from shared.core.types import Candles, Fill, FloatArray, IntArray, PairRules, Side, TickReport, Timeframe, Trade
 from shared.risk.limits import Limits
-from shared.settings import Settings
-from shared.types import (
-    Candles,
-    Fill,
-    FloatArray,
-    IntArray,
-    PairRules,
-    Side,
-    TickReport,
-    Timeframe,
-    Trade,
-)
+from shared.turn.pipeline import Stages
 
 UNITS_PER_JPY = LOTS_PER_BTC
 """Equity is counted in 0.0001 yen: a whole yen times a lot is a whole number of them, so that sums are exact."""
@@ -147,7 +137,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
-    """The result of a replay: everything that happened, nothing summed up yet (see `shared.performance`).
+    """The result of a replay: everything that happened, nothing summed up yet (see `shared.results.performance`).
 
     Attributes:
         resolution: 1m (of record) or 15m (conservative approximation).

@@ -6,12 +6,12 @@ from typing import Literal
 
 import numpy as np
 
-from shared.execution.account import Terms
-from shared.execution.ledger import DAY_MS
-from shared.money import jpy, notional_jpy
-from shared.path import offsets_ms
+from shared.core.money import jpy, notional_jpy
+from shared.core.types import Candles, Entry, FloatArray, IntArray, Side
+from shared.exchanges.paper.account import Terms
+from shared.exchanges.paper.ledger import DAY_MS
+from shared.market.path import offsets_ms
 from shared.replay.hands import Snapshot
-from shared.types import Candles, Entry, FloatArray, IntArray, Side
 
 
 def units(amount: Decimal) -> int:

@@ -5,9 +5,9 @@ What is wrong with the *data* the market stage has found already (`market.issues
 
 from collections.abc import Iterator
 
-from shared.reasons import Reason
-from shared.settings import Settings
-from shared.types import Book, Issue, Market, Signal
+from shared.core.reasons import Reason
+from shared.core.settings import Settings
+from shared.core.types import Book, Issue, Market, Signal
 
 
 def anomalies(*, market: Market, signal: Signal, settings: Settings) -> tuple[Issue, ...]:

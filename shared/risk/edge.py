@@ -21,8 +21,8 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shared.settings import Settings
-from shared.types import Book, PairRules, Side, Signal, Timeframe
+from shared.core.settings import Settings
+from shared.core.types import Book, PairRules, Side, Signal, Timeframe
 
 SMALLEST = 1e-6
 """Probabilities arrive rounded to this; nothing is believed to be nearer to 0 or 1."""

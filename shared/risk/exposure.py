@@ -15,13 +15,13 @@ cannot lose more than the drawdown at which the bot halts, the position's loss t
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_DOWN, Decimal
 
-from shared.frozen import changed
-from shared.money import LOT_BTC, ZERO, rate, yen_beyond
-from shared.reasons import TRANSIENT, Reason
+from shared.core.frozen import changed
+from shared.core.money import LOT_BTC, ZERO, rate, yen_beyond
+from shared.core.reasons import TRANSIENT, Reason
+from shared.core.settings import Settings
+from shared.core.types import Account, Action, Book, Decision, Goal, Issue, PairRules, Side, Signal
 from shared.risk import sizing
 from shared.risk.rules import HALTS, Case
-from shared.settings import Settings
-from shared.types import Account, Action, Book, Decision, Goal, Issue, PairRules, Side, Signal
 
 
 def decide(

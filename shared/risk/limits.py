@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shared.frozen import changed
-from shared.jst import jst_day
-from shared.money import ZERO
-from shared.settings import Settings
-from shared.types import Trade
+from shared.core.frozen import changed
+from shared.core.jst import jst_day
+from shared.core.money import ZERO
+from shared.core.settings import Settings
+from shared.core.types import Trade
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from shared.core.settings import Settings
+from shared.core.types import Account, Book, Decision, Issue, PairRules, Signal
 from shared.risk import exposure
 from shared.risk import rules as barriers
-from shared.settings import Settings
-from shared.types import Account, Book, Decision, Issue, PairRules, Signal
 
 
 def decide(

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
 
-from shared.money import rate
-from shared.reasons import TRANSIENT, Reason
+from shared.core.money import rate
+from shared.core.reasons import TRANSIENT, Reason
+from shared.core.settings import Settings
+from shared.core.types import Account, Action, Book, Decision, Issue, PairRules, Side, Signal, Timeframe
 from shared.risk import edge as edges
 from shared.risk import sizing
 from shared.risk.limits import fall
-from shared.settings import Settings
-from shared.types import Account, Action, Book, Decision, Issue, PairRules, Side, Signal, Timeframe
 
 T = TypeVar("T")
 

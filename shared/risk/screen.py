@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.reasons import Reason
+from shared.core.reasons import Reason
+from shared.core.settings import Settings
+from shared.core.types import Barriers, BoolArray, FloatArray, Int8Array, IntArray, PairRules, Targets
 from shared.risk.edge import SMALLEST, days
-from shared.settings import Settings
-from shared.types import Barriers, BoolArray, FloatArray, Int8Array, IntArray, PairRules, Targets
 
 ROOM = 1e-8
 

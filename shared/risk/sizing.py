@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
 
-from shared.money import LOT_BTC, ZERO, jpy, rate
-from shared.reasons import Reason
+from shared.core.money import LOT_BTC, ZERO, jpy, rate
+from shared.core.reasons import Reason
+from shared.core.settings import Settings
+from shared.core.types import Account, Book, PairRules, Side
 from shared.risk.edge import days
-from shared.settings import Settings
-from shared.types import Account, Book, PairRules, Side
 
 FOUR_HOURS_A_YEAR = Decimal(365 * 6)
 

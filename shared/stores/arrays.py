@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.errors import BadData
+from shared.core.errors import BadData
 from shared.stores.ports import Bucket
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from shared.errors import AlreadyExists, BadData, Conflict, Unavailable
+from shared.core.errors import AlreadyExists, BadData, Conflict, Unavailable
 from shared.stores.ports import Document, Json, Write
 
 MAX_DOCUMENT_BYTES = 900 * 1024

@@ -2,7 +2,7 @@
 
 import re
 
-from shared.errors import BadData
+from shared.core.errors import BadData
 
 MAX_KEY_BYTES = 1_024
 MAX_PART_BYTES = 255

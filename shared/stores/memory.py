@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from shared.errors import Conflict
+from shared.core.errors import Conflict
 from shared.stores.documents import Documents, Prepared, Query, collection_of
 from shared.stores.keys import check_generation, check_key, check_prefix, refused
 from shared.stores.ports import Blob, Document

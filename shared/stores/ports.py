@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
-from shared.trials import History, Trial
+from shared.core.trials import History, Trial
 
 Json: TypeAlias = Any
 

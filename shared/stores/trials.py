@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from shared.errors import AlreadyExists, BadData
+from shared.core.errors import AlreadyExists, BadData
+from shared.core.trials import History, Trial, checked
 from shared.stores.ports import Document, DocumentStore
-from shared.trials import History, Trial, checked
 
 COLLECTION = "trials"
 FIRST_PAGE = 10_000

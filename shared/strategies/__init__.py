@@ -7,6 +7,8 @@ also says how much to hold: `targets`.
 
 import numpy as np
 
+from shared.core.settings.strategies import Consensus, Strategies
+from shared.core.types import Features, Targets, Votes
 from shared.strategies import (
     adx_trend,
     atr_based,
@@ -18,8 +20,6 @@ from shared.strategies import (
 )
 from shared.strategies.ballot import Ballot, silent
 from shared.strategies.consensus import agree
-from shared.strategy_settings import Consensus, Strategies
-from shared.types import Features, Targets, Votes
 
 __all__ = ["NAMES", "targets", "vote"]
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from shared.core.settings.strategies import AdxTrend
+from shared.core.types import Features
 from shared.strategies.ballot import Ballot, ballot, columns, share
-from shared.strategy_settings import AdxTrend
-from shared.types import Features
 
 
 def vote(features: Features, settings: AdxTrend) -> Ballot:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from shared.core.settings.strategies import AtrBased
+from shared.core.types import Features, FloatArray
 from shared.strategies.ballot import Ballot, against, ballot, beyond, columns, share
-from shared.strategy_settings import AtrBased
-from shared.types import Features, FloatArray
 
 
 def vote(features: Features, settings: AtrBased) -> Ballot:

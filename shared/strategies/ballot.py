@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.types import BoolArray, Features, FloatArray, Int8Array
+from shared.core.types import BoolArray, Features, FloatArray, Int8Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from shared.core.settings.strategies import Consensus
+from shared.core.types import FloatArray, Int8Array
 from shared.strategies.ballot import Ballot, difference
-from shared.strategy_settings import Consensus
-from shared.types import FloatArray, Int8Array
 
 _ROUNDING = 1e-9
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from shared.core.settings.strategies import DonchianChannel
+from shared.core.types import Features, FloatArray, Int8Array
 from shared.strategies.ballot import Ballot, ballot, columns, difference, share
-from shared.strategy_settings import DonchianChannel
-from shared.types import Features, FloatArray, Int8Array
 
 
 def vote(features: Features, settings: DonchianChannel) -> Ballot:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from shared.core.settings.strategies import FibonacciRetracement
+from shared.core.types import BoolArray, Features, FloatArray, Int8Array
 from shared.strategies.ballot import Ballot, against, ballot, beyond, columns, difference, share
-from shared.strategy_settings import FibonacciRetracement
-from shared.types import BoolArray, Features, FloatArray, Int8Array
 
 
 def vote(features: Features, settings: FibonacciRetracement) -> Ballot:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from shared.core.settings.strategies import MochipoyAlert
+from shared.core.types import Features
 from shared.strategies.ballot import Ballot, against, ballot, columns, difference
-from shared.strategy_settings import MochipoyAlert
-from shared.types import Features
 
 _ALL, _MOST = 3, 2
 

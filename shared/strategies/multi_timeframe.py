@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from shared.core.settings.strategies import MultiTimeframe
+from shared.core.types import Features, FloatArray, Int8Array
 from shared.strategies.ballot import Ballot, against, ballot, columns, difference
-from shared.strategy_settings import MultiTimeframe
-from shared.types import Features, FloatArray, Int8Array
 
 _TWO = 2
 

@@ -8,9 +8,9 @@ closed 4h candles (see `features.families.slow_trend`).
 
 import numpy as np
 
+from shared.core.settings.strategies import Trend
+from shared.core.types import Features, FloatArray, Targets
 from shared.strategies.ballot import Ballot, ballot, columns
-from shared.strategy_settings import Trend
-from shared.types import Features, FloatArray, Targets
 
 MOMENTUM = ("returns_42_4h", "returns_84_4h", "returns_168_4h", "returns_336_4h", "returns_540_4h")
 CROSSES = ("mean_30_to_120_4h", "mean_60_to_300_4h", "mean_120_to_600_4h")

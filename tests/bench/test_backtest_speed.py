@@ -14,10 +14,10 @@ from typing import NamedTuple
 import pytest
 
 from functions import wiring
+from shared.core.types import Timeframe
 from shared.market.candles import aggregate
-from shared.types import Timeframe
-from tests.backtest_world import archive, home_at
-from tests.world import HISTORY_DAYS, ROOT, market
+from tests.support.backtest_world import archive, home_at
+from tests.support.world import HISTORY_DAYS, ROOT, market
 
 YEAR = ["--from", "2026-03-03", "--to", "2027-03-03", "--profile", "loose"]
 PROGRAM = (

@@ -86,7 +86,7 @@ def test_a_small_file_that_unpacks_to_a_huge_one_is_refused_by_a_limit_that_is_t
             out.write(piece)
     assert path.stat().st_size < size / 200
     program = (
-        "from shared.errors import UserError\nfrom shared.market.files import read\n"
+        "from shared.core.errors import UserError\nfrom shared.market.files import read\n"
         f"try:\n    count = len(read({str(path)!r}).candles)\n"
         "except UserError as error:\n    count, told = 0, str(error)\n"
         "import sys; sys.stderr.write(told)"

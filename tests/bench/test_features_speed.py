@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from shared import features, strategies
-from shared.settings import load
-from shared.types import Candles, Timeframe
+from shared.core.settings import load
+from shared.core.types import Candles, Timeframe
 
 
 def candles_of(rows: int, timeframe: Timeframe) -> Candles:

@@ -7,8 +7,8 @@ import numpy as np
 
 from models.gate import judge
 from models.statistics.pbo import overfitting
-from shared.settings import load
-from tests.made_evidence import made_evidence, made_rows
+from shared.core.settings import load
+from tests.support.made_evidence import made_evidence, made_rows
 
 
 def best_seconds(run: Callable[[], object], times: int) -> float:

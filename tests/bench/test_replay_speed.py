@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from shared.core.types import Candles
 from shared.replay.brackets import Exit
-from shared.types import Candles
 from tests.bench import ema_cross
 from tests.bench.ema_cross import Traded, candles_of, quiet, timed
 

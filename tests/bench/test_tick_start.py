@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.world import DAY, HISTORY_DAYS, INTERVAL, ROOT, START, post, tick_process, world
+from tests.support.world import DAY, HISTORY_DAYS, INTERVAL, ROOT, START, post, tick_process, world
 
 NOW = START + HISTORY_DAYS * DAY
 ROUNDS = 5

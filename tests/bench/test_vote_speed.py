@@ -17,14 +17,14 @@ from typing import NamedTuple
 
 import pytest
 
-from shared import ensemble
-from shared.ensemble.signing import public_of
-from shared.pipeline import Stages
+from shared import model
+from shared.core.types import Candles, Timeframe
+from shared.model.signing import public_of
 from shared.replay import Replayed, replay
-from shared.types import Candles, Timeframe
+from shared.turn.pipeline import Stages
 from tests.bench import vote_replay
 from tests.bench.ema_cross import timed
-from tests.world import SIGNING_KEY, training
+from tests.support.world import SIGNING_KEY, training
 
 YEARS_4 = 140_160
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,10 +110,10 @@ def test_report_the_vote_of_six_strategies_with_all_rules(capsys) -> None:
 
 def inference(known: dict[Timeframe, Candles]) -> str:
     made = training()
-    bundle = ensemble.load(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
+    bundle = model.load(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
     done = vote_replay.computed(known)
     votes = vote_replay.voted(done)
-    seconds, _ = timed(lambda: ensemble.predict(done, votes, bundle), 3)
+    seconds, _ = timed(lambda: model.predict(done, votes, bundle), 3)
     asked = int((votes.consensus != 0).sum())
     return line(
         "inference, a small model", seconds, YEARS_4, f"{asked:,} rows with a consensus asked; cached by bundle and data"

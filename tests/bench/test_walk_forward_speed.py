@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.dataset import DAY_MS, build
-from models.train import WARM_UP_DAYS, train
+from models.data.dataset import DAY_MS, build
+from models.fit.train import WARM_UP_DAYS, train
 from models.walk_forward import walk_forward
-from shared import ensemble, features
-from shared.ensemble import predict_rows
-from shared.ensemble.predict import Bundle
-from shared.ensemble.signing import public_of
+from shared import features, model
+from shared.core.settings import Settings, load
+from shared.core.types import Candles, Timeframe
+from shared.exchanges.sandbox.generate import generate
 from shared.market.candles import aggregate
-from shared.sandbox.generate import generate
-from shared.settings import Settings, load
+from shared.model import predict_rows
+from shared.model.predict import Bundle
+from shared.model.signing import public_of
 from shared.stores.memory import MemoryBucket
-from shared.types import Candles, Timeframe
-from tests.made_trainings import COMMIT, SIGNING_KEY
+from tests.support.made_trainings import COMMIT, SIGNING_KEY
 
 WEEKS = 52
 START_AT = 1_704_067_200_000  # a Monday
@@ -85,9 +85,9 @@ def test_one_training_and_one_row(settings: Settings, candles: Mapping[Timeframe
     at = int(candles[Timeframe.M15].closed_at[-1])
     asked = {"as_of": at, "seed": 7, "commit": COMMIT, "signing_key": SIGNING_KEY}
     made, spent = min((timed(lambda: train(candles, settings, **asked)) for _ in range(3)), key=lambda one: one[1])
-    bundle = ensemble.load(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
+    bundle = model.load(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
     row = np.array(made.manifest.golden.rows[:1], dtype=np.float32)
-    _, loading = timed(lambda: ensemble.load(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version))
+    _, loading = timed(lambda: model.load(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version))
     times = sorted(timed(lambda: predict_rows(row, bundle))[1] for _ in range(200))
     print(f"\none training of {settings.learning.days} days: {spent:.2f} s; loading {1e3 * loading:.0f} ms")
     print(f"one row: median {1e6 * times[100]:.0f} us, 99 % {1e6 * times[197]:.0f} us")

@@ -5,12 +5,12 @@ from functools import cache
 import numpy as np
 
 from shared import features, strategies
-from shared import settings as configuration
+from shared.core import settings as configuration
+from shared.core.settings import Settings
+from shared.core.types import Barriers, Candles, Features, Prediction, Timeframe, Votes
 from shared.market.candles import aggregate
-from shared.pipeline import Stages
 from shared.replay.types import Inputs
-from shared.settings import Settings
-from shared.types import Barriers, Candles, Features, Prediction, Timeframe, Votes
+from shared.turn.pipeline import Stages
 from tests.bench.ema_cross import candles_of
 
 FOUR_YEARS = 1460

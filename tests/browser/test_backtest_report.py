@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 
-from shared.performance import measure
-from shared.report import html
-from tests.chromium import CHROMIUM, DARK, acted, browse, served
-from tests.made_replays import made_candles, made_replay
+from shared.results.performance import measure
+from shared.results.report import html
+from tests.support.chromium import CHROMIUM, DARK, acted, browse, served
+from tests.support.made_replays import made_candles, made_replay
 
 pytestmark = pytest.mark.browser
 

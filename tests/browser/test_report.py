@@ -5,8 +5,8 @@ import re
 import pytest
 
 from scripts.report import render
-from tests import made_reports as made
-from tests.chromium import CHROMIUM, DARK, browse, served
+from tests.support import made_reports as made
+from tests.support.chromium import CHROMIUM, DARK, browse, served
 
 pytestmark = pytest.mark.browser
 

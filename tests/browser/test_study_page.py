@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
-from models.bench import files
-from tests.chromium import CHROMIUM, DARK, acted, browse, served
-from tests.made_results import VARIANTS, made_result
+from models.study import files
+from tests.support.chromium import CHROMIUM, DARK, acted, browse, served
+from tests.support.made_results import VARIANTS, made_result
 
 pytestmark = pytest.mark.browser
 

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from shared import pipeline
-from shared.cycle import run_tick
-from shared.execution.paper import read
-from shared.execution.plan import uncovered
-from shared.reasons import Reason
-from shared.request import TickRequest
-from shared.types import Holdings, OrderIntent, Purpose, Rejected
-from tests.account_stories import T0
-from tests.fence_stories import FIRST, LAST, FenceStory, Point
-from tests.tick_stories import INTERVAL, Killed
+from shared.core.reasons import Reason
+from shared.core.types import Holdings, OrderIntent, Purpose, Rejected
+from shared.exchanges.paper.exchange import read
+from shared.orders.plan import uncovered
+from shared.tick.cycle import run_tick
+from shared.tick.request import TickRequest
+from shared.turn import pipeline
+from tests.support.account_stories import T0
+from tests.support.fence_stories import FIRST, LAST, FenceStory, Point
+from tests.support.tick_stories import INTERVAL, Killed
 
 MOST_MS = INTERVAL + 20_000
 TAKEN_UP_MS = (0, 2_000, 15_000)

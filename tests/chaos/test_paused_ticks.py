@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from shared import desk
-from shared.execution import paper
-from shared.stores import state as stores
-from tests.fence_stories import FenceRule, FenceStory, sampled
-from tests.invariants import InvariantBroken
+from shared.exchanges.paper import exchange
+from shared.tick import desk
+from shared.tick import documents as stores
+from tests.support.fence_stories import FenceRule, FenceStory, sampled
+from tests.support.invariants import InvariantBroken
 
 KINDS = [(policy, account) for policy in ("barrier", "target") for account in ("margin", "spot")]
 
@@ -71,8 +71,8 @@ def nobody_looks_at_the_lease_before_a_request(patch: pytest.MonkeyPatch) -> Non
 
 
 def the_account_has_no_fence(patch: pytest.MonkeyPatch) -> None:
-    real = paper.PaperExchange._saved
-    patch.setattr(paper.PaperExchange, "_saved", lambda self, account, token, fence=None: real(self, account, token))
+    real = exchange.PaperExchange._saved
+    patch.setattr(exchange.PaperExchange, "_saved", lambda self, account, token, fence=None: real(self, account, token))
 
 
 BUGS: list[tuple[Callable[[pytest.MonkeyPatch], None], set[FenceRule]]] = [

@@ -14,20 +14,21 @@ from typing import Any
 
 import pytest
 
-from shared import state
-from shared.desk import Desk
-from shared.execution import fills, ledger, placing, settling
-from shared.execution import plan as planning
-from shared.money import ZERO
+from shared.core.money import ZERO
+from shared.core.types import OrderKind
+from shared.exchanges.paper import ledger, placing, settling
+from shared.orders import fills
+from shared.orders import plan as planning
 from shared.risk import sizing
 from shared.stores import documents
 from shared.stores.ports import Write
-from shared.stores.state import BotDocuments, Claim
-from shared.types import OrderKind
-from tests import tick_stories
-from tests.account_stories import play
-from tests.invariants import InvariantBroken, Rule
-from tests.tick_stories import TickRule, TickStory
+from shared.tick.desk import Desk
+from shared.tick.documents import BotDocuments, Claim
+from shared.turn import state
+from tests.support import tick_stories
+from tests.support.account_stories import play
+from tests.support.invariants import InvariantBroken, Rule
+from tests.support.tick_stories import TickRule, TickStory
 
 MINUTE = 60_000
 ACCOUNT_STORIES, TICK_STORIES, RACES = 400, 20, 5
@@ -174,7 +175,7 @@ def cash_moves_without_a_fill(patch: pytest.MonkeyPatch) -> None:
 
 
 def the_mark_is_forgotten(patch: pytest.MonkeyPatch) -> None:
-    from shared.execution import account as accounts
+    from shared.exchanges.paper import account as accounts
 
     real = accounts.equity
     patch.setattr(accounts, "equity", lambda account, mark, as_of: real(account, None, as_of))
@@ -217,7 +218,7 @@ def an_order_fills_all_its_lots_again_and_again(patch: pytest.MonkeyPatch) -> No
 
 
 def a_minute_is_walked_twice(patch: pytest.MonkeyPatch) -> None:
-    from shared.execution import account as accounts
+    from shared.exchanges.paper import account as accounts
 
     real = accounts.settled
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.stores.bundles import BundleRegistry
-from shared.stores.folder import FolderBucket
-from tests.made_bundles import DAY, WHY, filled, made
+from shared.model.registry import BundleRegistry
+from shared.stores.local.folder import FolderBucket
+from tests.support.made_bundles import DAY, WHY, filled, made
 
 NINTH = 9
 NAMES = ("a", "b", "c", "d", "e")

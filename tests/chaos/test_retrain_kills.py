@@ -12,12 +12,12 @@ import pytest
 
 from functions import wiring
 from models.retrain import Asked, Retrains
-from shared import ensemble
-from shared.ensemble.signing import public_keys
-from shared.stores.bundles import BundleRegistry
+from shared import model
+from shared.model.registry import BundleRegistry
+from shared.model.signing import public_keys
 from shared.stores.trials import TrialLog
-from tests.killed_tick import Deadly
-from tests.retrain_world import NOW, bundle_bytes, home_at, place_in, retrained
+from tests.support.killed_tick import Deadly
+from tests.support.retrain_world import NOW, bundle_bytes, home_at, place_in, retrained
 
 METHODS = (("bucket", "put"), ("documents", "create"), ("documents", "replace"), ("documents", "commit"))
 LATER = NOW + 600_000  # the lease of the dead is over
@@ -68,7 +68,7 @@ def killed(environ: dict[str, str], step: tuple[str, str, str, int]) -> bool:
     The child is forked from a server that has imported everything and fitted nothing: OpenMP does not survive a fork.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.retrain_world", "lightgbm", "xgboost", "sklearn.ensemble"])
+    context.set_forkserver_preload(["tests.support.retrain_world", "lightgbm", "xgboost", "sklearn.ensemble"])
     child = context.Process(target=run_and_die, args=(environ, step))
     child.start()
     child.join(240)
@@ -85,7 +85,7 @@ def check_killed_and_called_again(home: Path, step: tuple[str, str, str, int], w
     settings = wiring.settings_from(environ)
     registry = BundleRegistry(wiring.bucket_for(settings))
     for version in registry.versions():  # whatever is there is whole
-        ensemble.load(registry.files(version, audit=True), public_keys=public_keys(settings), version=version, whole=True)
+        model.load(registry.files(version, audit=True), public_keys=public_keys(settings), version=version, whole=True)
     before = registry.current()
     if before is not None:
         assert before.version in registry.versions()

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import Conflict
-from shared.stores.folder import FolderBucket
+from shared.core.errors import Conflict
+from shared.stores.local.folder import FolderBucket
+from shared.stores.local.sqlite import SqliteDocuments
 from shared.stores.ports import Write
-from shared.stores.sqlite import SqliteDocuments
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("state", "report", "equity")
@@ -21,7 +21,7 @@ NAMES = ("state", "report", "equity")
 SQLITE_WRITER = """
 import sys
 from shared.stores.ports import Write
-from shared.stores.sqlite import SqliteDocuments
+from shared.stores.local.sqlite import SqliteDocuments
 store = SqliteDocuments(sys.argv[1], busy_seconds=30)
 store.get("batch/state")
 print("ready", flush=True)
@@ -39,7 +39,7 @@ while True:
 
 FOLDER_WRITER = """
 import sys
-from shared.stores.folder import FolderBucket
+from shared.stores.local.folder import FolderBucket
 bucket = FolderBucket(sys.argv[1], busy_seconds=30)
 print("ready", flush=True)
 while True:

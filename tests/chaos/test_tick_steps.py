@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.cycle import Ports
-from shared.errors import StoreBroken, Unavailable
+from shared.core.errors import StoreBroken, Unavailable
+from shared.core.types import TickStatus
 from shared.stores.ports import DocumentStore
-from shared.stores.state import BotDocuments
-from shared.types import TickStatus
-from tests import world as worlds
-from tests.world import DAY, HISTORY_DAYS, INTERVAL, ROOT, START, World, world
+from shared.tick.cycle import Ports
+from shared.tick.documents import BotDocuments
+from tests.support import world as worlds
+from tests.support.world import DAY, HISTORY_DAYS, INTERVAL, ROOT, START, World, world
 
 NOW = START + HISTORY_DAYS * DAY
 
@@ -128,7 +128,7 @@ def killed(scene: World, tmp_path: Path, kill: tuple[str, str, str, int], at: in
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("BOT_", "COV"))}
     scene.time.advance_to(at)
     done = subprocess.run(
-        [sys.executable, "-m", "tests.killed_tick", *map(str, kill), worlds.name(at), str(at)],
+        [sys.executable, "-m", "tests.support.killed_tick", *map(str, kill), worlds.name(at), str(at)],
         cwd=ROOT,
         env={**clean, **scene.environ},
         capture_output=True,

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from shared.stores.documents import AnswerLost
-from shared.stores.folder import FolderBucket
+from shared.stores.local.folder import FolderBucket
+from shared.stores.local.sqlite import SqliteDocuments
 from shared.stores.memory import MemoryBucket, MemoryDocuments
-from shared.stores.sqlite import SqliteDocuments
 
 
 @dataclass

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from shared.errors import BadData, Conflict
-from shared.stores.folder import FolderBucket
+from shared.core.errors import BadData, Conflict
+from shared.stores.local.folder import FolderBucket
 from shared.stores.ports import Blob
 
 

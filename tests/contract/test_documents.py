@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.errors import AlreadyExists, BadData, BotError, Conflict
+from shared.core.errors import AlreadyExists, BadData, BotError, Conflict
 from shared.stores.documents import AnswerLost
+from shared.stores.local.sqlite import SqliteDocuments
 from shared.stores.memory import MemoryDocuments
 from shared.stores.ports import Document, Write
-from shared.stores.sqlite import SqliteDocuments
 
 
 class Colour(StrEnum):

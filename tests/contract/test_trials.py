@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import BadData, BotError
+from shared.core.errors import BadData, BotError
+from shared.core.trials import History, Trial
 from shared.stores import trials as adapter
+from shared.stores.local.sqlite import SqliteDocuments
 from shared.stores.ports import Trials, Write
-from shared.stores.sqlite import SqliteDocuments
 from shared.stores.trials import TrialLog
-from shared.trials import History, Trial
 
 FORKS = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # told from 3.12 on; no thread runs then
 

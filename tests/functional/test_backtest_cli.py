@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from scripts.cli import main
+from shared.core.types import Candles, Timeframe
 from shared.market.candles import aggregate
-from shared.stores.sqlite import SqliteDocuments
-from shared.types import Candles, Timeframe
-from tests.backtest_world import home_at
-from tests.world import HISTORY_DAYS, ROOT, market
+from shared.stores.local.sqlite import SqliteDocuments
+from tests.support.backtest_world import home_at
+from tests.support.world import HISTORY_DAYS, ROOT, market
 
 HEAVY = ("pyarrow", "pandas", "sklearn", "lightgbm", "xgboost", "scipy", "joblib", "matplotlib", "ccxt", "requests", "rich")
 PERIOD = ["--from", "2026-03-03", "--to", "2026-03-09"]

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from shared.backtest.job import parse
-from shared.stores.sqlite import SqliteDocuments
-from tests.backtest_world import JOB, LONG, SLOW, SLOWEST, backtest_process, backtests_in, home_at, result_files, send
-from tests.world import ROOT
+from models.backtest.job import parse
+from shared.stores.local.sqlite import SqliteDocuments
+from tests.support.backtest_world import JOB, LONG, SLOW, SLOWEST, backtest_process, backtests_in, home_at, result_files, send
+from tests.support.world import ROOT
 
 
 def post(url: str, body: object, **more: object) -> tuple[int, dict]:

@@ -18,14 +18,14 @@ import pytest
 import requests
 
 from functions import wiring
-from shared.backtest.job import BadJob, parse
-from shared.backtest.service import Backtests
+from models.backtest.job import BadJob, parse
+from models.backtest.service import Backtests
+from shared.core.types import Timeframe
 from shared.market.candles import aggregate
-from shared.stores.sqlite import SqliteDocuments
+from shared.stores.local.sqlite import SqliteDocuments
 from shared.stores.trials import TrialLog
-from shared.types import Timeframe
-from tests.backtest_world import archive, backtest_process, backtests_in, result_files, send
-from tests.world import QUICK, ROOT, market
+from tests.support.backtest_world import archive, backtest_process, backtests_in, result_files, send
+from tests.support.world import QUICK, ROOT, market
 
 TINY = {"learning.days": 35, "learning.rounds": 3, "learning.forest_trees": 3, "gate.shuffles": 1, "gate.random_runs": 10}
 WALK = {
@@ -261,7 +261,7 @@ def test_the_function_imports_nothing_that_learns_before_such_a_job_comes(tmp_pa
         "wiring.backtest_place(wiring.settings_from(wiring.environment()), wiring.environment());"
         "heavy = {name.partition('.')[0] for name in sys.modules}"
         " & {'models', 'lightgbm', 'xgboost', 'sklearn', 'scipy', 'pandas', 'joblib', 'pyarrow', 'optuna'};"
-        "print(sorted(heavy), 'shared.backtest.service' in sys.modules)"
+        "print(sorted(heavy), 'models.backtest.service' in sys.modules)"
     )
     environ = {"PATH": "/usr/bin:/bin", "BOT_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=environ, cwd=ROOT, capture_output=True, text=True, check=True)

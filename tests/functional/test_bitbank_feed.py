@@ -16,17 +16,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared import settings as configuration
-from shared.candle_files import file_of
-from shared.clock import FixedClock
-from shared.errors import BadData, NotThere, RateLimited, Unavailable
-from shared.market.answers import CANDLE_TYPES
-from shared.market.bitbank import BitbankFeed
+from shared.core import settings as configuration
+from shared.core.clock import FixedClock
+from shared.core.errors import BadData, NotThere, RateLimited, Unavailable
+from shared.core.reasons import Reason
+from shared.core.types import Candles, Market, Timeframe
+from shared.exchanges.bitbank.answers import CANDLE_TYPES
+from shared.exchanges.bitbank.feed import BitbankFeed
+from shared.market.archive import CandleArchive, CandleWindows
+from shared.market.candle_files import file_of
 from shared.market.collect import collect
-from shared.reasons import Reason
-from shared.stores.candles import CandleArchive, CandleWindows
 from shared.stores.memory import MemoryBucket
-from shared.types import Candles, Market, Timeframe
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 PATHS = {
@@ -1178,7 +1178,7 @@ def test_a_collection_names_what_the_exchange_does_not_have(at_noon):
 
 
 def test_retry_after_is_read_as_seconds_or_as_a_date():
-    from shared.market.transport import retry_after_seconds
+    from shared.exchanges.bitbank.http import retry_after_seconds
 
     now = "Wed, 11 Feb 2026 12:00:00 GMT"
     assert retry_after_seconds("2.5") == 2.5
@@ -1192,7 +1192,7 @@ def test_retry_after_is_read_as_seconds_or_as_a_date():
 
 
 def test_the_pace_lets_a_burst_through_and_then_one_at_a_time():
-    from shared.market.transport import Pace
+    from shared.exchanges.bitbank.http import Pace
 
     slept: list[float] = []
     pace = Pace(10.0, monotonic=lambda: sum(slept), sleep=slept.append)

@@ -5,19 +5,19 @@ from functools import cache
 
 import pytest
 
-from models.train import Training
-from shared import ensemble
-from shared.cycle import run_tick
-from shared.ensemble.manifest import decode, encode
-from shared.ensemble.signing import public_of, sign
-from shared.reasons import Reason
-from shared.request import TickRequest
-from shared.stores.bundles import BundleRegistry
-from shared.stores.state import BotDocuments
-from shared.types import Level, TickReport, TickStatus
-from shared.watch import shadow
-from tests import world as worlds
-from tests.world import DAY, HISTORY_DAYS, INTERVAL, SIGNING_KEY, START, World, world
+from models.fit.train import Training
+from shared import model
+from shared.core.reasons import Reason
+from shared.core.types import Level, TickReport, TickStatus
+from shared.model.manifest import decode, encode
+from shared.model.registry import BundleRegistry
+from shared.model.signing import public_of, sign
+from shared.tick.cycle import run_tick
+from shared.tick.documents import BotDocuments
+from shared.tick.request import TickRequest
+from shared.turn.watch import shadow
+from tests.support import world as worlds
+from tests.support.world import DAY, HISTORY_DAYS, INTERVAL, SIGNING_KEY, START, World, world
 
 NOW = START + HISTORY_DAYS * DAY
 AT = {"at": NOW, "why": "a test", "by": "test"}
@@ -35,11 +35,11 @@ def rival() -> tuple[str, dict[str, bytes]]:
     made = champion()
     version = f"{made.version}-rival"
     manifest = decode(made.files["manifest.json"])
-    from shared.ensemble.predict import Bundle, predict_rows
+    from shared.model.predict import Bundle, predict_rows
 
     calmer = replace(manifest.calibration, slope=manifest.calibration.slope * 0.8)
     draft = replace(manifest, version=version, calibration=calmer)
-    loaded = ensemble.load(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
+    loaded = model.load(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
     import numpy as np
 
     rows = np.array(manifest.golden.rows).astype(np.float32)
@@ -235,7 +235,7 @@ def test_a_watch_that_breaks_disturbs_no_decision_unless_suspects_are_forbidden(
 
     with world(tmp_path / "whole", extra=LOUD) as scene:
         whole = ticks(scene.with_model(), 10)
-    monkeypatch.setattr("shared.cycle.watch", breaking)
+    monkeypatch.setattr("shared.tick.cycle.watch", breaking)
     with world(tmp_path / "broken", extra=LOUD) as scene:
         broken = ticks(scene.with_model(), 10)
     with world(tmp_path / "strict", extra={**LOUD, "BOT_WATCH__FORBID_ENTRIES": "true"}) as scene:

@@ -1,10 +1,10 @@
 """A tick with a damaged model: the one before it serves, or nothing is entered, and what is held stays managed."""
 
-from shared.reasons import Reason
-from shared.stores.bundles import BundleRegistry
-from shared.types import TickStatus
-from tests import world as worlds
-from tests.world import DAY, HISTORY_DAYS, INTERVAL, START, World, world
+from shared.core.reasons import Reason
+from shared.core.types import TickStatus
+from shared.model.registry import BundleRegistry
+from tests.support import world as worlds
+from tests.support.world import DAY, HISTORY_DAYS, INTERVAL, START, World, world
 
 NOW = START + HISTORY_DAYS * DAY
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from shared.clock import SystemClock
-from shared.sandbox.generate import generate
-from shared.sandbox.market import SandboxMarket
-from shared.sandbox.server import Sandbox, serve
-from shared.sandbox.time_source import MachineTime
+from shared.core.clock import SystemClock
+from shared.exchanges.sandbox.generate import generate
+from shared.exchanges.sandbox.market import SandboxMarket
+from shared.exchanges.sandbox.server import Sandbox, serve
+from shared.exchanges.sandbox.time_source import MachineTime
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY_MS = 86_400_000
@@ -90,7 +90,7 @@ def test_a_halt_is_seen_by_status_and_taken_back_by_resume_and_both_leave_a_reco
     assert "HALTED" not in bot(environ, "status").stdout
     assert "Nothing was halted" in bot(environ, "resume", "--why", "again").stdout
 
-    from shared.stores.sqlite import SqliteDocuments
+    from shared.stores.local.sqlite import SqliteDocuments
 
     documents = SqliteDocuments(Path(environ["BOT_HOME"]) / "state.sqlite")
     records = sorted((document.data for document in documents.query("audit")), key=lambda data: data["at"])

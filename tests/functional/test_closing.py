@@ -74,7 +74,7 @@ def report(folder: Path, covered: int) -> Path:
     files = {
         "shared/risk/rules.py": {"summary": {"num_branches": 100, "covered_branches": covered}},
         "shared/features/x.py": {"summary": {"num_branches": 0, "covered_branches": 0}},
-        "shared/cycle.py": {"summary": {"num_branches": 100, "covered_branches": 0}},
+        "shared/tick/cycle.py": {"summary": {"num_branches": 100, "covered_branches": 0}},
     }
     path = folder / "coverage.json"
     path.write_text(json.dumps({"files": files}))

@@ -9,15 +9,15 @@ import pytest
 from click.testing import CliRunner
 
 from scripts.commands.collect import command, interval
-from shared.errors import Unavailable, UserError
-from shared.sandbox.faults import Fault
-from shared.sandbox.generate import generate
-from shared.sandbox.market import SandboxMarket
-from shared.sandbox.server import Sandbox, serve
-from shared.sandbox.time_source import SteppedTime
-from shared.stores.candles import CandleArchive
-from shared.stores.folder import FolderBucket
-from shared.types import Timeframe
+from shared.core.errors import Unavailable, UserError
+from shared.core.types import Timeframe
+from shared.exchanges.sandbox.faults import Fault
+from shared.exchanges.sandbox.generate import generate
+from shared.exchanges.sandbox.market import SandboxMarket
+from shared.exchanges.sandbox.server import Sandbox, serve
+from shared.exchanges.sandbox.time_source import SteppedTime
+from shared.market.archive import CandleArchive
+from shared.stores.local.folder import FolderBucket
 
 DAY = 86_400_000
 

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from shared import filing
-from shared.reasons import Reason
+from shared.core.reasons import Reason
+from shared.core.types import Side, TickStatus, Trade
 from shared.stores.memory import MemoryDocuments
-from shared.types import Side, TickStatus, Trade
+from shared.tick import filing
 from tests.functional.test_tick_trouble import entered
-from tests.world import DAY, HISTORY_DAYS, INTERVAL, START, World, market, world
+from tests.support.world import DAY, HISTORY_DAYS, INTERVAL, START, World, market, world
 
 NOW = START + HISTORY_DAYS * DAY
 

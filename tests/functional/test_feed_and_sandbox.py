@@ -7,20 +7,20 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from shared import settings as configuration
-from shared.clock import FixedClock
-from shared.errors import Unavailable
-from shared.market.bitbank import BitbankFeed
+from shared.core import settings as configuration
+from shared.core.clock import FixedClock
+from shared.core.errors import Unavailable
+from shared.core.types import Candles, Timeframe
+from shared.exchanges.bitbank.feed import BitbankFeed
+from shared.exchanges.sandbox.faults import Fault
+from shared.exchanges.sandbox.generate import generate
+from shared.exchanges.sandbox.market import SandboxMarket
+from shared.exchanges.sandbox.server import Sandbox, serve
+from shared.exchanges.sandbox.spoil import KINDS
+from shared.exchanges.sandbox.time_source import SteppedTime
+from shared.market.archive import CandleWindows
 from shared.market.candles import aggregate, between, differing
-from shared.sandbox.faults import Fault
-from shared.sandbox.generate import generate
-from shared.sandbox.market import SandboxMarket
-from shared.sandbox.server import Sandbox, serve
-from shared.sandbox.spoil import KINDS
-from shared.sandbox.time_source import SteppedTime
-from shared.stores.candles import CandleWindows
 from shared.stores.memory import MemoryBucket
-from shared.types import Candles, Timeframe
 
 MINUTE = 60_000
 START = int(datetime(2025, 12, 20, tzinfo=UTC).timestamp() * 1000)

@@ -6,16 +6,16 @@ from dataclasses import replace
 import pytest
 
 from functions import wiring
-from models.keys import signing_key
-from models.train import Training
+from models.fit.train import Training
+from models.jobs.keys import signing_key
 from scripts.cli import main
-from shared.ensemble.manifest import MANIFEST, SIGNATURE, decode, encode
-from shared.ensemble.signing import sign
-from shared.stores.bundles import BundleRegistry
-from shared.stores.state import BotDocuments
-from shared.watch import shadow
-from tests import world as worlds
-from tests.world import DAY, HISTORY_DAYS, INTERVAL, START, World, world
+from shared.model.manifest import MANIFEST, SIGNATURE, decode, encode
+from shared.model.registry import BundleRegistry
+from shared.model.signing import sign
+from shared.tick.documents import BotDocuments
+from shared.turn.watch import shadow
+from tests.support import world as worlds
+from tests.support.world import DAY, HISTORY_DAYS, INTERVAL, START, World, world
 
 NOW = START + HISTORY_DAYS * DAY
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.original_variables import SUCCESSORS, left_over
+from shared.core.settings.original_variables import SUCCESSORS, left_over
 from tests.functional.test_cli import bot, environ  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).resolve().parents[2]

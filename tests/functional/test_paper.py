@@ -14,12 +14,12 @@ from scripts.children import ROOT
 from scripts.paper.logs import local_log
 from scripts.paper.place import Place
 from scripts.paper.supervisor import next_time
-from shared.clock import SystemClock
-from shared.errors import UserError
-from shared.sandbox.generate import generate
-from shared.sandbox.market import SandboxMarket
-from shared.sandbox.server import Sandbox, serve
-from shared.sandbox.time_source import MachineTime
+from shared.core.clock import SystemClock
+from shared.core.errors import UserError
+from shared.exchanges.sandbox.generate import generate
+from shared.exchanges.sandbox.market import SandboxMarket
+from shared.exchanges.sandbox.server import Sandbox, serve
+from shared.exchanges.sandbox.time_source import MachineTime
 
 DAY_MS = 86_400_000
 PATIENCE_SECONDS = 60

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from functions import wiring
-from shared.candle_files import file_of
-from shared.sandbox.faults import Fault
-from shared.stores.candles import CandleArchive
-from shared.stores.state import BotDocuments
-from shared.types import Action, TickReport, Timeframe
-from tests import parity_world
-from tests.world import DAY, World, world
+from shared.core.types import Action, TickReport, Timeframe
+from shared.exchanges.sandbox.faults import Fault
+from shared.market.archive import CandleArchive
+from shared.market.candle_files import file_of
+from shared.tick.documents import BotDocuments
+from tests.support import parity_world
+from tests.support.world import DAY, World, world
 
 STORY = parity_world.story(seed=4, start_at=parity_world.NEW_YEAR - DAY // 4, days=0.4, missed=3, late=3)
 WIDE_UNTIL = STORY.start_at + DAY // 10

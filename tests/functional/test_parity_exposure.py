@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from shared.parity import compare, schedule_from
-from shared.reasons import Reason
+from shared.core.reasons import Reason
+from shared.core.types import TickReport, TickStatus
 from shared.replay import Inputs, Replayed, replay
-from shared.types import TickReport, TickStatus
-from tests import parity_world
-from tests.parity_world import Story
-from tests.world import DAY, INTERVAL, World, tick_process, world
+from shared.results.parity import compare, schedule_from
+from tests.support import parity_world
+from tests.support.parity_world import Story
+from tests.support.world import DAY, INTERVAL, World, tick_process, world
 
 TREND = {
     "BOT_PROFILE": "trend",

@@ -7,13 +7,13 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from shared.parity import Cause, compare, schedule_from
-from shared.reasons import Reason
+from shared.core.reasons import Reason
+from shared.core.types import TickReport, TickStatus
 from shared.replay import Inputs, Replayed, replay
-from shared.types import TickReport, TickStatus
-from tests import parity_world
-from tests.parity_world import Story
-from tests.world import DAY, INTERVAL, tick_process, world
+from shared.results.parity import Cause, compare, schedule_from
+from tests.support import parity_world
+from tests.support.parity_world import Story
+from tests.support.world import DAY, INTERVAL, tick_process, world
 
 HOURS = parity_world.story(seed=1, start_at=parity_world.NEW_YEAR - DAY // 2, days=0.75, missed=5, late=6)
 WEEK = parity_world.story(seed=1, start_at=parity_world.NEW_YEAR - 7 * DAY // 2, days=7.0, missed=12, late=14)

@@ -3,15 +3,15 @@
 import pytest
 
 from functions import wiring
-from models.keys import signing_key
-from models.train import train
+from models.fit.train import train
+from models.jobs.keys import signing_key
+from shared.core.types import Timeframe
 from shared.market.candles import aggregate
-from shared.parity import compare, schedule_from
+from shared.model.registry import BundleRegistry
 from shared.replay import replay
-from shared.stores.bundles import BundleRegistry
-from shared.types import Timeframe
-from tests import parity_world
-from tests.world import DAY, INTERVAL, QUICK, SIGNING_KEY, world
+from shared.results.parity import compare, schedule_from
+from tests.support import parity_world
+from tests.support.world import DAY, INTERVAL, QUICK, SIGNING_KEY, world
 
 ASKED_FOR_LESS = {
     "BOT_ALERTS": "log",

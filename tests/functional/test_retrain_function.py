@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from shared.stores.sqlite import SqliteDocuments
+from shared.stores.local.sqlite import SqliteDocuments
 from shared.stores.trials import TrialLog
-from tests.retrain_world import NOW, bundle_bytes, every_file, home_at, minutes, retrain_process
-from tests.world import world
+from tests.support.retrain_world import NOW, bundle_bytes, every_file, home_at, minutes, retrain_process
+from tests.support.world import world
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from shared import settings as bot_settings
-from shared.market.bitbank import BitbankFeed
-from shared.sandbox.clock import SteppedClock
-from shared.stores.candles import CandleWindows
+from shared.core import settings as bot_settings
+from shared.core.types import Timeframe
+from shared.exchanges.bitbank.feed import BitbankFeed
+from shared.exchanges.sandbox.clock import SteppedClock
+from shared.market.archive import CandleWindows
 from shared.stores.memory import MemoryBucket
-from shared.types import Timeframe
 
 ROOT = Path(__file__).resolve().parents[2]
 START = "2026-01-15T00:20:30Z"

@@ -9,13 +9,13 @@ import pytest
 
 from functions import wiring
 from scripts.cli import main
-from shared.cycle import run_tick
-from shared.reasons import Reason
-from shared.request import TickRequest
-from shared.stores.state import BotDocuments
-from shared.types import TickStatus
+from shared.core.reasons import Reason
+from shared.core.types import TickStatus
+from shared.tick.cycle import run_tick
+from shared.tick.documents import BotDocuments
+from shared.tick.request import TickRequest
 from tests.functional.test_tick_trouble import changed, entered
-from tests.world import DAY, HISTORY_DAYS, INTERVAL, START, World, world
+from tests.support.world import DAY, HISTORY_DAYS, INTERVAL, START, World, world
 
 NOW = START + HISTORY_DAYS * DAY
 Say = Callable[..., str]

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from shared.cycle import Ports
-from shared.reasons import Reason
-from shared.stores.state import BotDocuments
-from shared.types import Purpose, TickStatus
+from shared.core.reasons import Reason
+from shared.core.types import Purpose, TickStatus
+from shared.tick.cycle import Ports
+from shared.tick.documents import BotDocuments
 from tests.functional.test_tick_trouble import changed, entered, entries, stop_lots, without_stops
-from tests.world import DAY, HISTORY_DAYS, INTERVAL, START, World, world
+from tests.support.world import DAY, HISTORY_DAYS, INTERVAL, START, World, world
 
 NOW = START + HISTORY_DAYS * DAY
 

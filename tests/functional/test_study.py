@@ -9,33 +9,34 @@ from functools import partial
 
 import pytest
 
+from models.study import grid
+from models.study.grid import Workers, places
+from models.study.grid.given import Folder, inputs, stages_key
+from models.study.grid.places import CLUSTERS
 from scripts.cli import main
-from shared import features, strategies, study
-from shared.ensemble import load as load_bundle
-from shared.ensemble.signing import public_of
-from shared.errors import Unavailable, UserError
-from shared.performance import measure
-from shared.performance.sharpe import Track
+from shared import features, strategies
+from shared.core.errors import Unavailable, UserError
+from shared.core.trials import History, sharpes
+from shared.core.types import Timeframe
+from shared.model import load as load_bundle
+from shared.model.registry import BundleRegistry
+from shared.model.signing import public_of
 from shared.replay import replay
-from shared.stores.bundles import BundleRegistry
-from shared.stores.folder import FolderBucket
-from shared.stores.sqlite import SqliteDocuments
+from shared.results.performance import measure
+from shared.results.performance.sharpe import Track
+from shared.stores.local.folder import FolderBucket
+from shared.stores.local.sqlite import SqliteDocuments
 from shared.stores.trials import TrialLog
-from shared.study import Workers, places
-from shared.study.given import Folder, inputs, stages_key
-from shared.study.places import CLUSTERS
-from shared.trials import History, sharpes
-from shared.types import Timeframe
 from tests.functional.test_train import write_csv
-from tests.made_studies import DAY, START, dying, failing, made_given, noting, numbers_of, small_load
-from tests.made_trainings import SIGNING_KEY, START_AT, last_close, market, small_training
+from tests.support.made_studies import DAY, START, dying, failing, made_given, noting, numbers_of, small_load
+from tests.support.made_trainings import SIGNING_KEY, START_AT, last_close, market, small_training
 
 VARY = {"risk.stop_atr": (2, 3, 4), "consensus.agreement": (0.3, 0.4)}
 
 
 def made_runs(vary=VARY, *, parts=2, days=(8, 20)):
-    spans = study.periods(START + days[0] * DAY, START + days[1] * DAY, parts)
-    return study.runs(study.grid(vary), spans, load=small_load)
+    spans = grid.periods(START + days[0] * DAY, START + days[1] * DAY, parts)
+    return grid.runs(grid.grid(vary), spans, load=small_load)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def trained():
 def test_the_results_are_the_same_in_the_same_order_with_any_number_of_processes_and_threads(shared):
     runs = made_runs()
     told = [
-        study.study(shared, runs, workers=workers, work=numbers_of)
+        grid.study(shared, runs, workers=workers, work=numbers_of)
         for workers in (
             Workers(jobs=1),
             Workers(jobs=2),
@@ -78,16 +79,16 @@ def test_no_more_workers_are_started_than_there_are_runs(shared, monkeypatch):
 
     monkeypatch.setattr(places, "_here", watched)
     runs = made_runs({"risk.stop_atr": (2, 3)}, parts=1)
-    done = study.study(shared, runs, workers=Workers(jobs=100_000, backend="threading"), work=numbers_of)
+    done = grid.study(shared, runs, workers=Workers(jobs=100_000, backend="threading"), work=numbers_of)
     assert (len(done), asked) == (2, [2])
 
 
 def test_every_run_gets_exactly_what_it_would_get_alone(shared):
     runs = made_runs()
-    together = study.study(shared, runs, workers=Workers(jobs=2), work=numbers_of)
+    together = grid.study(shared, runs, workers=Workers(jobs=2), work=numbers_of)
     for run, outcome in zip(runs, together, strict=True):
         fresh = made_given()
-        alone = study.study(fresh, [replace(run, number=0)], workers=Workers(jobs=1), work=numbers_of)
+        alone = grid.study(fresh, [replace(run, number=0)], workers=Workers(jobs=1), work=numbers_of)
         assert alone[0].measured == outcome.measured
 
 
@@ -97,7 +98,7 @@ def test_features_are_computed_once_and_votes_once_for_all_runs_that_share_them(
     monkeypatch.setattr(features, "compute", lambda *args: (counts.update(features=1), compute(*args))[1])
     monkeypatch.setattr(strategies, "vote", lambda *args: (counts.update(votes=1), vote(*args))[1])
     runs = made_runs({"risk.stop_atr": (2, 3, 4, 5), "consensus.agreement": (0.3, 0.4, 0.5)})
-    study.study(made_given(), runs, workers=Workers(jobs=3, backend="threading"), work=numbers_of)
+    grid.study(made_given(), runs, workers=Workers(jobs=3, backend="threading"), work=numbers_of)
     assert len(runs) == 24
     assert counts == {"features": 1, "votes": 3}
 
@@ -105,7 +106,7 @@ def test_features_are_computed_once_and_votes_once_for_all_runs_that_share_them(
 def test_what_is_shared_is_mapped_by_every_process_and_not_copied(shared, tmp_path):
     notes = tmp_path / "notes"
     runs = made_runs(parts=8)
-    study.study(shared, runs, workers=Workers(jobs=2), work=partial(noting, str(notes)))
+    grid.study(shared, runs, workers=Workers(jobs=2), work=partial(noting, str(notes)))
     told = [line.split() for line in notes.read_text().splitlines()]
     assert len(told) == len(runs) == 48
     assert {kind for _, kind in told} == {"memmap"}
@@ -126,28 +127,28 @@ def test_votes_that_no_run_needs_any_more_are_taken_off_the_disk(shared, tmp_pat
 
 def test_the_folder_of_a_study_is_gone_when_it_ends_also_by_an_error(shared, monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    study.study(shared, made_runs(), workers=Workers(jobs=1), work=numbers_of)
+    grid.study(shared, made_runs(), workers=Workers(jobs=1), work=numbers_of)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ValueError, match="this run cannot be"):
-        study.study(shared, made_runs(), workers=Workers(jobs=1), work=failing)
+        grid.study(shared, made_runs(), workers=Workers(jobs=1), work=failing)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_was_done_before_a_run_failed_has_been_told(shared):
     seen = []
     with pytest.raises(ValueError, match="this run cannot be"):
-        study.study(shared, made_runs(), workers=Workers(jobs=1), work=failing, on_done=seen.append)
+        grid.study(shared, made_runs(), workers=Workers(jobs=1), work=failing, on_done=seen.append)
     assert [outcome.run.number for outcome in seen] == [0, 1]
 
 
 def test_a_worker_that_dies_is_said_in_one_sentence(shared):
     with pytest.raises(Unavailable, match="use fewer jobs"):
-        study.study(shared, made_runs(), workers=Workers(jobs=2), work=dying)
+        grid.study(shared, made_runs(), workers=Workers(jobs=2), work=dying)
 
 
 @pytest.mark.parametrize("backend", sorted(CLUSTERS))
 def test_a_cluster_whose_package_is_not_installed_is_said_before_anything_is_read(backend, monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr("shared.study.places.find_spec", lambda name: None)
+    monkeypatch.setattr("models.study.grid.places.find_spec", lambda name: None)
     period = ["--from", "2026-01-01", "--to", "2026-02-01"]
     code = main(["study", "--candles", str(tmp_path / "none.csv"), *period, "--backend", backend])
     told = capsys.readouterr().err
@@ -157,9 +158,9 @@ def test_a_cluster_whose_package_is_not_installed_is_said_before_anything_is_rea
 
 
 def test_dask_without_an_address_is_refused(shared, monkeypatch):
-    monkeypatch.setattr("shared.study.places.find_spec", lambda name: object())
+    monkeypatch.setattr("models.study.grid.places.find_spec", lambda name: object())
     with pytest.raises(UserError, match="no address"):
-        study.study(shared, made_runs(), workers=Workers(backend="dask"), work=numbers_of)
+        grid.study(shared, made_runs(), workers=Workers(backend="dask"), work=numbers_of)
 
 
 # with the real replay
@@ -168,17 +169,17 @@ def test_dask_without_an_address_is_refused(shared, monkeypatch):
 def trained_study(bundle, *, parts=1):
     candles = market(75, seed=3, edge_bp=8.0)
     end = last_close(candles)
-    spans = study.periods(end - 6 * DAY, end, parts)
+    spans = grid.periods(end - 6 * DAY, end, parts)
     vary = {"risk.stop_atr": (1, 2), "consensus.agreement": (0.2, 0.4), "risk.min_edge_rate": (-1.0,)}
-    runs = study.runs(study.grid(vary), spans, profile="loose")
-    return study.given(candles, since=end - 6 * DAY, bundle=bundle), runs
+    runs = grid.runs(grid.grid(vary), spans, profile="loose")
+    return grid.given(candles, since=end - 6 * DAY, bundle=bundle), runs
 
 
 def test_a_study_of_the_real_replay_measures_what_a_single_replay_measures(trained, tmp_path):
     shared, runs = trained_study(trained[1])
-    outcomes = study.study(shared, runs, workers=Workers(jobs=2))
+    outcomes = grid.study(shared, runs, workers=Workers(jobs=2))
     source = Folder.write(tmp_path, shared)
-    told = study.judged(outcomes, History(trials=tuple(trial_of(outcome) for outcome in outcomes)))
+    told = grid.judged(outcomes, History(trials=tuple(trial_of(outcome) for outcome in outcomes)))
     ratios = sharpes([trial_of(outcome) for outcome in outcomes])
     trades = 0
     for one in told:
@@ -198,16 +199,16 @@ def test_a_study_of_the_real_replay_measures_what_a_single_replay_measures(train
 
 
 def trial_of(outcome):
-    return study.trial_of(outcome, data_hash="d", model="m", now_ms=1)
+    return grid.trial_of(outcome, data_hash="d", model="m", now_ms=1)
 
 
 def test_what_has_no_sharpe_comes_last_and_is_counted():
-    spans = study.periods(0, 10 * DAY)
-    runs = study.runs(study.grid({"risk.stop_atr": (2, 3)}), spans)
-    none = study.Measured(return_rate=0.0, hold_rate=0.1, drawdown_rate=0.0, trades=0, track=None)
+    spans = grid.periods(0, 10 * DAY)
+    runs = grid.runs(grid.grid({"risk.stop_atr": (2, 3)}), spans)
+    none = grid.Measured(return_rate=0.0, hold_rate=0.1, drawdown_rate=0.0, trades=0, track=None)
     bad = replace(none, trades=5, track=Track(sharpe=-0.5, observations=10))
-    outcomes = [study.Outcome(run=runs[0], measured=none), study.Outcome(run=runs[1], measured=bad)]
-    told = study.judged(outcomes, History(trials=tuple(trial_of(outcome) for outcome in outcomes), damaged=("trials/x",)))
+    outcomes = [grid.Outcome(run=runs[0], measured=none), grid.Outcome(run=runs[1], measured=bad)]
+    told = grid.judged(outcomes, History(trials=tuple(trial_of(outcome) for outcome in outcomes), damaged=("trials/x",)))
     assert [one.outcome.run.number for one in told] == [1, 0]
     assert told[1].above_zero is told[1].deflated is told[1].outcome.measured.sharpe is None
     assert told[0].luck.trials == 3
@@ -231,7 +232,7 @@ def home(trained, monkeypatch, tmp_path):
 
 
 def ask(tmp_path, *more, days=(78, 90)):
-    from shared.jst import utc_text
+    from shared.core.jst import utc_text
 
     start, end = (utc_text(START_AT + day * DAY) for day in days)
     return main(["study", "--candles", str(tmp_path / "c.csv"), "--from", start, "--to", end, "--profile", "loose", *more])
@@ -273,7 +274,7 @@ def test_the_command_tells_the_honest_numbers_and_notes_every_run_once(home, tmp
 
 
 def test_the_same_thing_tried_by_backtest_and_by_study_counts_once(home, tmp_path, capsys):
-    from shared.jst import utc_text
+    from shared.core.jst import utc_text
 
     period = [f"--{name}={utc_text(START_AT + day * DAY)}" for name, day in (("from", 78), ("to", 82))]
     options = ["--candles", str(tmp_path / "c.csv"), *period, "--profile", "loose"]

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from models.study import grid
+from models.study.grid import Workers
 from scripts.cli import main
-from shared import study
-from shared.errors import Unavailable
-from shared.study import Workers
-from tests.made_studies import DAY, START, made_given, noting, numbers_of, small_load
-from tests.made_trainings import last_close, market
+from shared.core.errors import Unavailable
+from tests.support.made_studies import DAY, START, made_given, noting, numbers_of, small_load
+from tests.support.made_trainings import last_close, market
 
 pytest.importorskip("distributed", reason="dask and distributed are not installed (pip install dask distributed)")
 
@@ -74,14 +74,14 @@ def _ended(process: subprocess.Popen[bytes]) -> None:
 
 def made_runs():
     vary = {"risk.stop_atr": (2, 3, 4), "consensus.agreement": (0.3, 0.4)}
-    return study.runs(study.grid(vary), study.periods(START + 8 * DAY, START + 20 * DAY, 2), load=small_load)
+    return grid.runs(grid.grid(vary), grid.periods(START + 8 * DAY, START + 20 * DAY, 2), load=small_load)
 
 
 def test_a_dask_cluster_gives_the_results_of_one_process(cluster, tmp_path):
     shared, runs, notes = made_given(), made_runs(), tmp_path / "notes"
-    here = study.study(shared, runs, workers=Workers(jobs=1), work=numbers_of)
+    here = grid.study(shared, runs, workers=Workers(jobs=1), work=numbers_of)
     seen = []
-    there = study.study(
+    there = grid.study(
         shared,
         runs,
         workers=Workers(backend="dask", address=cluster),
@@ -99,24 +99,22 @@ def test_a_dask_cluster_gives_the_results_of_one_process(cluster, tmp_path):
 def test_the_real_replay_on_a_dask_cluster_trades_the_same(cluster):
     candles = market(30, seed=3, edge_bp=8.0)
     end = last_close(candles)
-    runs = study.runs(
-        study.grid({"risk.stop_atr": (1, 2), "consensus.agreement": (0.2, 0.4)}), study.periods(end - 5 * DAY, end)
-    )
-    shared = study.given(candles, since=end - 5 * DAY)
-    here = study.study(shared, runs, workers=Workers(jobs=1))
-    assert study.study(shared, runs, workers=Workers(backend="dask", address=cluster)) == here
+    runs = grid.runs(grid.grid({"risk.stop_atr": (1, 2), "consensus.agreement": (0.2, 0.4)}), grid.periods(end - 5 * DAY, end))
+    shared = grid.given(candles, since=end - 5 * DAY)
+    here = grid.study(shared, runs, workers=Workers(jobs=1))
+    assert grid.study(shared, runs, workers=Workers(backend="dask", address=cluster)) == here
 
 
 def test_workers_that_run_other_code_are_refused(cluster, monkeypatch):
-    monkeypatch.setattr("shared.study.work.code_here", lambda: "another commit")
+    monkeypatch.setattr("models.study.grid.work.code_here", lambda: "another commit")
     with pytest.raises(Unavailable, match="other code"):
-        study.study(made_given(), made_runs(), workers=Workers(backend="dask", address=cluster), work=numbers_of)
+        grid.study(made_given(), made_runs(), workers=Workers(backend="dask", address=cluster), work=numbers_of)
 
 
 def test_an_address_where_nobody_answers_is_said_in_one_sentence(monkeypatch):
-    monkeypatch.setattr("shared.study.places.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("models.study.grid.places.CONNECT_SECONDS", 1)
     with pytest.raises(Unavailable, match=r"no Dask cluster with a worker answers at tcp://127\.0\.0\.1:9"):
-        study.study(made_given(), made_runs(), workers=Workers(backend="dask", address="tcp://127.0.0.1:9"), work=numbers_of)
+        grid.study(made_given(), made_runs(), workers=Workers(backend="dask", address="tcp://127.0.0.1:9"), work=numbers_of)
 
 
 def test_dask_without_an_address_is_told_what_to_give(capsys, tmp_path):

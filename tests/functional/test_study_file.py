@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from models.bench import BadStudy, Place, parse, run
-from models.bench.candles import load as load_candles
-from models.bench.declared import DataSet
+from models.backtest.sources import ArchiveSource
+from models.study import BadStudy, Place, parse, run
+from models.study.candles import load as load_candles
+from models.study.declared import DataSet
 from scripts.cli import main
-from shared.backtest.sources import ArchiveSource
-from shared.settings import load
+from shared.core.settings import load
+from shared.core.types import Timeframe
+from shared.stores.local.sqlite import SqliteDocuments
 from shared.stores.memory import MemoryBucket, MemoryDocuments
-from shared.stores.sqlite import SqliteDocuments
 from shared.stores.trials import TrialLog
-from shared.types import Timeframe
 from tests.functional.test_train import write_csv
-from tests.made_trainings import START_AT, market
+from tests.support.made_trainings import START_AT, market
 
 DAY = 86_400_000
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "studies"

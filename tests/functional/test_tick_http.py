@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from shared.sandbox.faults import Fault
-from shared.stores.sqlite import SqliteDocuments
-from tests.world import DAY, HISTORY_DAYS, INTERVAL, ROOT, START, post, rfc3339, tick_process, world
+from shared.exchanges.sandbox.faults import Fault
+from shared.stores.local.sqlite import SqliteDocuments
+from tests.support.world import DAY, HISTORY_DAYS, INTERVAL, ROOT, START, post, rfc3339, tick_process, world
 
 NOW = START + HISTORY_DAYS * DAY
 HEAVY = ("lightgbm", "xgboost", "sklearn", "scipy", "pandas", "pyarrow", "matplotlib", "plotly", "joblib", "optuna")

@@ -7,13 +7,13 @@ import msgspec
 import pytest
 
 from functions import wiring
-from shared.cycle import run_tick
-from shared.reasons import Reason
-from shared.request import TickRequest
-from shared.stores.state import BotDocuments
-from shared.types import Action, Purpose, TickStatus
-from tests import world as worlds
-from tests.world import DAY, HISTORY_DAYS, INTERVAL, START, World, world
+from shared.core.reasons import Reason
+from shared.core.types import Action, Purpose, TickStatus
+from shared.tick.cycle import run_tick
+from shared.tick.documents import BotDocuments
+from shared.tick.request import TickRequest
+from tests.support import world as worlds
+from tests.support.world import DAY, HISTORY_DAYS, INTERVAL, START, World, world
 
 NOW = START + HISTORY_DAYS * DAY
 

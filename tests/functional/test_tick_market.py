@@ -8,12 +8,12 @@ import msgspec
 import pytest
 
 from functions.tick import main as tick_function
-from shared.cycle import Ports
-from shared.reasons import Reason
-from shared.sandbox.faults import Fault
-from shared.types import Action, OrderIntent, OrderKind, Purpose, Rejected, TickReport, TickStatus
-from tests.tick_stories import NoModel
-from tests.world import DAY, HISTORY_DAYS, INTERVAL, START, World, world
+from shared.core.reasons import Reason
+from shared.core.types import Action, OrderIntent, OrderKind, Purpose, Rejected, TickReport, TickStatus
+from shared.exchanges.sandbox.faults import Fault
+from shared.tick.cycle import Ports
+from tests.support.tick_stories import NoModel
+from tests.support.world import DAY, HISTORY_DAYS, INTERVAL, START, World, world
 
 NOW = START + HISTORY_DAYS * DAY
 DEPTH, MODE, STATUS, PAIRS, CANDLES = "*/depth", "*/circuit_break_info", "*/spot/status", "*/spot/pairs", "*/candlestick/*"

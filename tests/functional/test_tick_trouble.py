@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.cycle import Ports, run_tick
-from shared.errors import StoreBroken, Unavailable
-from shared.reasons import Reason
-from shared.request import TickRequest
-from shared.stores.state import BotDocuments
-from shared.types import Action, Candles, OrderIntent, OrderKind, Purpose, Rejected, TickReport, TickStatus, Unknown
-from tests import world as worlds
-from tests.world import DAY, HISTORY_DAYS, INTERVAL, START, World, market, world
+from shared.core.errors import StoreBroken, Unavailable
+from shared.core.reasons import Reason
+from shared.core.types import Action, Candles, OrderIntent, OrderKind, Purpose, Rejected, TickReport, TickStatus, Unknown
+from shared.tick.cycle import Ports, run_tick
+from shared.tick.documents import BotDocuments
+from shared.tick.request import TickRequest
+from tests.support import world as worlds
+from tests.support.world import DAY, HISTORY_DAYS, INTERVAL, START, World, market, world
 
 NOW = START + HISTORY_DAYS * DAY
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from scripts.writable import require_file, require_folder, require_stores, the_only_training
-from shared.errors import BotError, UserError
-from shared.settings import load
+from shared.core.errors import BotError, UserError
+from shared.core.settings import load
 from tests.functional.test_cli import bot, environ  # noqa: F401 - a fixture
 
 PLACES = ["/proc/nothing/x", "/dev/null/x", "/sys/x", "/dev/full/x/y", "a\0b", "x" * 300, f"ok/{'y' * 300}/z"]
@@ -64,7 +64,7 @@ def test_a_data_folder_that_cannot_be_written_is_told_first(environ: dict[str, s
 HOLDER = """
 import sys, time
 from scripts.writable import the_only_training
-from shared.settings import load
+from shared.core.settings import load
 with the_only_training(load({"BOT_HOME": sys.argv[1]})):
     print("held", flush=True)
     time.sleep(60)

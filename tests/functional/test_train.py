@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from models.commit import commit
+from models.fit.commit import commit
 from scripts.cli import main
-from shared.candle_files import files_between
-from shared.ensemble import load
-from shared.ensemble.signing import public_keys
-from shared.settings import load as load_settings
-from shared.stores.bundles import BundleRegistry
-from shared.stores.candles import CandleArchive
-from shared.stores.folder import FolderBucket
-from shared.types import Candles, Timeframe
-from tests.made_trainings import START_AT, market
+from shared.core.settings import load as load_settings
+from shared.core.types import Candles, Timeframe
+from shared.market.archive import CandleArchive
+from shared.market.candle_files import files_between
+from shared.model import load
+from shared.model.registry import BundleRegistry
+from shared.model.signing import public_keys
+from shared.stores.local.folder import FolderBucket
+from tests.support.made_trainings import START_AT, market
 
 ROOT = Path(__file__).resolve().parents[2]
 DAYS = 60

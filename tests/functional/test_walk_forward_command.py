@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from scripts.cli import main
-from shared.stores.sqlite import SqliteDocuments
+from shared.core.trials import distinct
+from shared.core.types import Timeframe
+from shared.stores.local.sqlite import SqliteDocuments
 from shared.stores.trials import TrialLog
-from shared.trials import distinct
-from shared.types import Timeframe
 from tests.functional.test_train import write_csv
-from tests.made_trainings import market
+from tests.support.made_trainings import market
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = {

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from shared import settings as configuration
-from shared.execution import ledger
-from shared.types import (
+from shared.core import settings as configuration
+from shared.core.types import (
     Account,
     Barriers,
     Book,
@@ -32,6 +31,7 @@ from shared.types import (
     Signal,
     Timeframe,
 )
+from shared.exchanges.paper import ledger
 
 T0, MINUTE = 1_699_999_200_000, 60_000
 FREE = {"paper": {"spread_rate": 0.0, "slippage_rate": 0.0, "volume_share": 1.0}}

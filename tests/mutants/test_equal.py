@@ -8,7 +8,7 @@ import pytest
 from scripts.mutation.equal import AT_MOST, equal_ids, listed
 from scripts.mutation.mutants import mutants, source_of
 from scripts.mutation.rooms import ROOMS, ROOT
-from shared.errors import UserError
+from shared.core.errors import UserError
 from tests.mutants.agreement import answers
 
 

@@ -9,7 +9,7 @@ from scripts.mutation.records import Records
 from scripts.mutation.rooms import ROOMS, ROOT
 from scripts.mutation.run import run
 from scripts.mutation.session import KILLED, Verdict
-from shared.errors import UserError
+from shared.core.errors import UserError
 
 
 def made(source: str) -> set[str]:

@@ -26,11 +26,11 @@ PURE_CONTRACTS = (
     "the decision is pure: no clock, no network, no store, no file",
     "a replay reaches no exchange, no store, no clock and no network",
 )
-BESIDES = ("shared.ensemble", "shared.alerts.compose", "models.gate", "models.statistics")
+BESIDES = ("shared.model", "shared.alerts.compose", "models.gate", "models.statistics")
 """Under the floor as well, though they read files (a bundle, the settings) or belong to no contract of purity."""
 
 
-ALONE = frozenset({"shared.state", "shared.turn"})
+ALONE = frozenset({"shared.turn.state", "shared.turn.turn"})
 
 
 def pure_stages() -> dict[str, tuple[str, ...]]:

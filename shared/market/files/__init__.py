@@ -9,7 +9,8 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import IO
 
-from shared.errors import UserError
+from shared.core.errors import UserError
+from shared.core.types import Candles, Timeframe
 from shared.market.candles import aggregate
 from shared.market.files.columnar import MAGIC, Columnar
 from shared.market.files.joining import Joining, parts
@@ -18,7 +19,6 @@ from shared.market.files.structured import rows_of
 from shared.market.files.text import chunks, sniffed, text_of
 from shared.market.files.understood import ReadFile, Understood, spacing_words
 from shared.market.files.zones import zone_of
-from shared.types import Candles, Timeframe
 
 __all__ = ["MOST_ROWS", "MOST_UNPACKED_BYTES", "ReadFile", "Understood", "read", "read_file", "spacing_words", "zone_of"]
 

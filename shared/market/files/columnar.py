@@ -7,9 +7,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from shared.errors import UserError
+from shared.core.errors import UserError
+from shared.core.types import IntArray
 from shared.market.files.columns import PRICES, Roles, by_name
-from shared.types import IntArray
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.errors import UserError
+from shared.core.errors import UserError
 from shared.market.candles import COLUMNS
 
 PRICES = COLUMNS[1:5]

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shared.errors import UserError
-from shared.jst import utc_text
+from shared.core.errors import UserError
+from shared.core.jst import utc_text
+from shared.core.types import Candles, FloatArray, IntArray, Timeframe
 from shared.market.candles import COLUMNS, BadCandles, checked, values_checked
 from shared.market.files.columns import Roles
 from shared.market.files.opening import MOST_ROWS
 from shared.market.files.stamps import Stamps, Unreadable
 from shared.market.files.understood import Understood, spacing_words
-from shared.types import Candles, FloatArray, IntArray, Timeframe
 
 if TYPE_CHECKING:
     import pandas as pd

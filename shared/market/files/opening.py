@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
-from shared.errors import UserError
+from shared.core.errors import UserError
 
 MOST_UNPACKED_BYTES = 2 << 30
 MOST_ROWS = 20_000_000

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from shared.core.types import BoolArray, IntArray
 from shared.market.files.zones import offset_minutes
-from shared.types import BoolArray, IntArray
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shared.errors import UserError
+from shared.core.errors import UserError
+from shared.core.types import IntArray
 from shared.market.files.columns import WANTED, Roles, by_name, by_position, plain, recognised
 from shared.market.files.opening import Limited
-from shared.types import IntArray
 
 if TYPE_CHECKING:
     import pandas as pd

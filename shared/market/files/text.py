@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shared.errors import UserError
+from shared.core.errors import UserError
+from shared.core.types import IntArray
 from shared.market.files.columns import Roles, by_name, by_position, plain, recognised
 from shared.market.files.opening import HEAD_BYTES, MOST_ROWS, TAKEN, Lines
-from shared.types import IntArray
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.types import Candles
+from shared.core.types import Candles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ import re
 from datetime import timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from shared.errors import UserError
+from shared.core.errors import UserError
 
 _NAMED = {"utc": 0, "z": 0, "gmt": 0, "jst": 9 * 60}
 _OFFSET = re.compile(r"^(?:utc|gmt)?([+-])(\d{1,2})(?::?(\d{2}))?$")

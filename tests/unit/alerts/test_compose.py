@@ -8,13 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import settings as configuration
 from shared.alerts import Known, compose, failure
 from shared.alerts.wording import btc, facts, key, lasted, reason_text, when, yen
-from shared.money import jpy
-from shared.reasons import Reason
-from shared.stores.documents import check_path
-from shared.types import (
+from shared.core import settings as configuration
+from shared.core.money import jpy
+from shared.core.reasons import Reason
+from shared.core.types import (
     Action,
     Decision,
     Entry,
@@ -33,6 +32,7 @@ from shared.types import (
     TickStatus,
     Trade,
 )
+from shared.stores.documents import check_path
 
 SETTINGS = configuration.load({})
 AT = 1_893_456_000_000  # 2030-01-01 09:00:00 JST

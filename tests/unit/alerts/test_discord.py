@@ -8,13 +8,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from shared import logs, masking
-from shared import settings as configuration
 from shared.alerts import compose
 from shared.alerts.discord import DiscordSink, LogSink, _patience, _seconds, post_by_requests
-from shared.errors import AlreadyExists, BadSettings, Unavailable
+from shared.core import logs, masking
+from shared.core import settings as configuration
+from shared.core.errors import AlreadyExists, BadSettings, Unavailable
+from shared.core.types import Alert, Entry, Level, Position, Side, TickReport, TickStatus
 from shared.stores.memory import MemoryDocuments
-from shared.types import Alert, Entry, Level, Position, Side, TickReport, TickStatus
 
 SETTINGS = configuration.load({"BOT_DISCORD__TIMEOUT_SECONDS": "1"})
 AT = 1_893_456_000_000

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.alerts.embeds import COLOURS, messages, shortened
-from shared.types import Alert, Level
+from shared.core.types import Alert, Level
 
 AT = 1_893_456_000_123
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared import logs, masking
-from shared.clock import FixedClock
-from shared.errors import UserError
-from shared.jst import jst_day, jst_text, utc_text
-from shared.reasons import Reason
+from shared.core import logs, masking
+from shared.core.clock import FixedClock
+from shared.core.errors import UserError
+from shared.core.jst import jst_day, jst_text, utc_text
+from shared.core.reasons import Reason
 
 AT = 1_893_509_999_007  # 2030-01-01T14:59:59.007Z
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from shared.alerts import compose
-from shared.reasons import Reason
-from shared.settings import load
-from shared.types import Issue, Level, TickReport, TickStatus
+from shared.core.reasons import Reason
+from shared.core.settings import load
+from shared.core.types import Issue, Level, TickReport, TickStatus
 
 SETTINGS = load({"BOT_HOME": "/nowhere"})
 AT = 1_767_225_600_000

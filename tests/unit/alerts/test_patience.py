@@ -8,14 +8,14 @@ from email.utils import formatdate
 import pytest
 
 from shared.alerts.discord import DiscordSink
-from shared.clock import FixedClock
-from shared.errors import StoreBroken
-from shared.filing import deliver, outbox
+from shared.alerts.patience import EVERY_WEBHOOK, LONGEST_SECONDS, StoredPatience, name_of
+from shared.core.clock import FixedClock
+from shared.core.errors import StoreBroken
+from shared.core.types import Level
 from shared.stores.memory import MemoryDocuments
 from shared.stores.ports import Write
-from shared.stores.state import BotDocuments
-from shared.types import Level
-from shared.webhook_patience import EVERY_WEBHOOK, LONGEST_SECONDS, StoredPatience, name_of
+from shared.tick.documents import BotDocuments
+from shared.tick.filing import deliver, outbox
 from tests.unit.alerts.test_discord import AT, SETTINGS, TOKEN, Discord, Lines, alert, no_proxy  # noqa: F401 - a fixture
 
 TICK_MS = 180_000

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from scripts.demo.events import happened
 from shared.alerts import sentence
-from shared.reasons import Reason
-from shared.types import TickReport, TickStatus
+from shared.core.reasons import Reason
+from shared.core.types import TickReport, TickStatus
 
 AT = 1_767_807_900_000
 QUIET = TickReport(

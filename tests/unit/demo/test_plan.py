@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from scripts.demo.plan import DAY_MS, JST_MS, LEAST_TRAINING_DAYS, from_file, generated, warm_up_ms
-from shared import settings as configuration
-from shared.errors import UserError
-from shared.types import Candles, Timeframe
+from shared.core import settings as configuration
+from shared.core.errors import UserError
+from shared.core.types import Candles, Timeframe
 
 SETTINGS = configuration.load({})
 BEGIN = 1_514_937_600_000

@@ -10,23 +10,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from shared import pipeline, risk
-from shared.clock import FixedClock
-from shared.desk import Desk
-from shared.execution import account as accounts
-from shared.execution import plan as planning
-from shared.execution.paper import PaperExchange
-from shared.market.candles import empty
-from shared.path import book_at
-from shared.reasons import Reason
-from shared.replay import Replay, Schedule
-from shared.replay.hands import AccountInHand
-from shared.risk.limits import Limits
-from shared.settings import Settings, load
-from shared.state import State
-from shared.stores.memory import MemoryDocuments
-from shared.stores.state import BotDocuments, PaperDocument
-from shared.types import (
+from shared import risk
+from shared.core.clock import FixedClock
+from shared.core.reasons import Reason
+from shared.core.settings import Settings, load
+from shared.core.types import (
     Accepted,
     Account,
     Action,
@@ -47,7 +35,20 @@ from shared.types import (
     Timeframe,
     Trade,
 )
-from tests import exposure_stories, replay_stories
+from shared.exchanges.paper import account as accounts
+from shared.exchanges.paper.exchange import PaperExchange
+from shared.market.candles import empty
+from shared.market.path import book_at
+from shared.orders import plan as planning
+from shared.replay import Replay, Schedule
+from shared.replay.hands import AccountInHand
+from shared.risk.limits import Limits
+from shared.stores.memory import MemoryDocuments
+from shared.tick.desk import Desk
+from shared.tick.documents import BotDocuments, PaperDocument
+from shared.turn import pipeline
+from shared.turn.state import State
+from tests.support import exposure_stories, replay_stories
 
 SLOT, QUARTER = Timeframe.H4.ms, Timeframe.M15.ms
 AT = 120_000 * SLOT

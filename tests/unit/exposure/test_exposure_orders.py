@@ -6,25 +6,14 @@ from typing import Any
 
 import pytest
 
-from shared.execution import account as accounts
-from shared.execution import plan as planning
-from shared.execution.account import PaperAccount
-from shared.execution.plan import Cancel, Place
-from shared.path import book_at
-from shared.reasons import Reason
-from shared.settings import load
-from shared.types import (
-    Accepted,
-    Action,
-    Book,
-    Decision,
-    Entry,
-    Goal,
-    PairRules,
-    Position,
-    Purpose,
-    Side,
-)
+from shared.core.reasons import Reason
+from shared.core.settings import load
+from shared.core.types import Accepted, Action, Book, Decision, Entry, Goal, PairRules, Position, Purpose, Side
+from shared.exchanges.paper import account as accounts
+from shared.exchanges.paper.account import PaperAccount
+from shared.market.path import book_at
+from shared.orders import plan as planning
+from shared.orders.plan import Cancel, Place
 
 T0, PRICE = 1_699_999_200_000, 10_000_000
 RULES = PairRules()

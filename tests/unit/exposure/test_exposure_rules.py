@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from shared import risk
-from shared.reasons import Reason
+from shared.core.reasons import Reason
+from shared.core.settings import Settings, load
+from shared.core.types import Account, Action, Book, Decision, Entry, Goal, Issue, PairRules, Position, Side, Signal
 from shared.risk import exposure
-from shared.settings import Settings, load
-from shared.types import Account, Action, Book, Decision, Entry, Goal, Issue, PairRules, Position, Side, Signal
 
 SLOT = 14_400_000
 AT = 1_000 * SLOT

@@ -12,18 +12,18 @@ from typing import Any
 
 import pytest
 
-from shared.execution import ledger, settling
-from shared.execution import plan as planning
-from shared.frozen import changed
-from shared.money import yen_beyond
-from shared.reasons import Reason
+from shared.core.frozen import changed
+from shared.core.money import yen_beyond
+from shared.core.reasons import Reason
+from shared.core.types import Action, Side
+from shared.exchanges.paper import ledger, settling
+from shared.orders import plan as planning
 from shared.replay import engine, rows
 from shared.risk import exposure, sizing
-from shared.state import State
-from shared.turn import Turn
-from shared.types import Action, Side
-from tests.exposure_stories import Rule, Story
-from tests.invariants import InvariantBroken
+from shared.turn.state import State
+from shared.turn.turn import Turn
+from tests.support.exposure_stories import Rule, Story
+from tests.support.invariants import InvariantBroken
 
 STORIES, FULL = 30, 600
 FLOORS = {

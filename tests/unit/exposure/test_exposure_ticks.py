@@ -10,25 +10,14 @@ from typing import Any
 
 import pytest
 
-from shared.cycle import run_tick
-from shared.errors import Unavailable
-from shared.execution.plan import uncovered
-from shared.reasons import Reason
-from shared.request import TickRequest
-from shared.types import (
-    Holdings,
-    Market,
-    OrderIntent,
-    Rejected,
-    Side,
-    Signal,
-    TickReport,
-    TickStatus,
-    Timeframe,
-    Unknown,
-)
-from tests.invariants import Violation, insist
-from tests.tick_stories import INTERVAL, T0, TICKS, Killed, ReportAudit, TickRule, TickStory, _some
+from shared.core.errors import Unavailable
+from shared.core.reasons import Reason
+from shared.core.types import Holdings, Market, OrderIntent, Rejected, Side, Signal, TickReport, TickStatus, Timeframe, Unknown
+from shared.orders.plan import uncovered
+from shared.tick.cycle import run_tick
+from shared.tick.request import TickRequest
+from tests.support.invariants import Violation, insist
+from tests.support.tick_stories import INTERVAL, T0, TICKS, Killed, ReportAudit, TickRule, TickStory, _some
 
 STORIES, FULL = 30, 1_500
 STOP_RATE, CROSSES = 0.002, 400.0
@@ -110,7 +99,7 @@ class TargetStory(TickStory):
 
     def told(self) -> Counter[str]:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("shared.pipeline.last_signal", self.script)
+            patch.setattr("shared.turn.pipeline.last_signal", self.script)
             for number in range(6, TICKS):
                 if self.dice.random() < 0.08:
                     continue

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pytest
 
-from shared.types import Candles, Timeframe
+from shared.core.types import Candles, Timeframe
 
 START = 1_500_000_000_000 // Timeframe.H4.ms * Timeframe.H4.ms
 

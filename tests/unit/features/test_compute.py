@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared import features
-from shared.errors import BadData
+from shared.core.errors import BadData
+from shared.core.settings import load
+from shared.core.types import Candles, Timeframe
 from shared.features import catalogue
 from shared.features.catalogue import ALL, CATALOGUE, MODEL, PHASE19, PHASE22
 from shared.features.families import FAST, SLOW
-from shared.settings import load
 from shared.strategies import trend
-from shared.types import Candles, Timeframe
 
 QUARTER, FOUR_HOURS = Timeframe.M15.ms, Timeframe.H4.ms
 

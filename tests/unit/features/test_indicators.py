@@ -5,8 +5,8 @@ import pytest
 import talib
 
 from shared import features
+from shared.core.types import Timeframe
 from shared.features import indicators
-from shared.types import Timeframe
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ import pytest
 from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
 from shared import features, strategies
+from shared.core.settings import load
+from shared.core.types import Candles, Features, Timeframe, Votes
 from shared.features.catalogue import ALL, CATALOGUE
-from shared.settings import load
-from shared.types import Candles, Features, Timeframe, Votes
 
 WINDOW = 1000
 SETTINGS = load({}, overrides={"strategies": {"trend": {"weight": 0.15}}})
@@ -135,7 +135,7 @@ _DIGEST = """
 import hashlib, pickle, sys
 import numpy as np
 from shared import features, strategies
-from shared.settings import load
+from shared.core.settings import load
 candles = pickle.loads(sys.stdin.buffer.read())
 computed = features.compute(candles)
 votes = strategies.vote(computed, load({}).strategies, load({}).consensus)

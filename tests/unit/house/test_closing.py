@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from scripts.commands.test import neutral, pytest_arguments, run_tests
-from shared.errors import UserError
+from shared.core.errors import UserError
 from tests.plugins.closing import PURE, UNIT_TESTS, kind_of, pytest_runtest_protocol, read_coverage, skipped_line, table
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -25,9 +25,8 @@ def test_the_floor_is_under_every_rule_that_moves_money() -> None:
     from scripts.mutation.rooms import ROOMS
 
     money = {str(room.path) for name, room in ROOMS.items() if name not in {"paper", "desk"}}  # these two send and store
-    money |= {f"shared/execution/{name}.py" for name in ("ledger", "placing", "settling", "plan", "fills")} | {
-        "shared/state.py"
-    }
+    money |= {f"shared/exchanges/paper/{name}.py" for name in ("ledger", "placing", "settling")}
+    money |= {"shared/orders/plan.py", "shared/orders/fills.py", "shared/turn/state.py"}
     guarded = tuple(prefix for stage in PURE.values() for prefix in stage)
     assert sorted(path for path in money if not path.startswith(guarded)) == []
 
@@ -38,10 +37,10 @@ def test_a_rule_of_money_without_tests_is_below_the_floor(tmp_path: Path) -> Non
         for stage in PURE.values()
         for prefix in stage
     }
-    files["shared/execution/ledger.py"]["summary"]["covered_branches"] = 8
+    files["shared/exchanges/paper/ledger.py"]["summary"]["covered_branches"] = 8
     report = tmp_path / "coverage.json"
     report.write_text(json.dumps({"files": files}))
-    assert [stage.stage for stage in read_coverage(report) if not stage.enough] == ["execution.ledger"]
+    assert [stage.stage for stage in read_coverage(report) if not stage.enough] == ["exchanges.paper.ledger"]
 
 
 def test_the_parts_of_the_closing_lines() -> None:

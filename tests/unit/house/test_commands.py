@@ -10,7 +10,7 @@ import click
 import pytest
 
 from scripts.cli import COMMANDS, cli, main, parse_env
-from shared.errors import BotError, UserError
+from shared.core.errors import BotError, UserError
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -1,5 +1,6 @@
 """The import contracts name every module of every package, and an import that runs back breaks them."""
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -13,18 +14,18 @@ ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("scripts", "functions", "models", "shared")
 
 PLANTED = {
-    "shared/cycle.py": ("from shared import sandbox", "shared: cycle -> pipeline"),
-    "shared/risk/decide.py": ("import shared.alerts", "shared: cycle -> pipeline"),
-    "shared/a_new_room.py": ("import json", "shared: cycle -> pipeline"),
-    "models/labels.py": ("import models.gate", "models: retrain -> proof"),
+    "shared/tick/cycle.py": ("import shared.exchanges.sandbox.market", "scripts that run one name the sandbox"),
+    "shared/a_new_room.py": ("import json", "shared: the folder list is the trade"),
+    "shared/features/families.py": ("import shared.strategies", "shared: the folder list is the trade"),
     "functions/wiring.py": ("import functions.tick.main", "functions: entry points"),
     "scripts/console.py": ("import scripts.commands.train", "scripts: cli -> commands"),
     "models/gate/table.py": ("import scripts.console", "scripts -> functions -> models"),
-    "shared/parity/compare.py": ("import shared.stores.sqlite", "only functions.wiring names"),
+    "shared/results/parity/compare.py": ("import shared.stores.local.sqlite", "only functions.wiring names"),
     "scripts/report/render.py": ("import shared.alerts.discord", "only functions.wiring names"),
-    "shared/stores/ports.py": ("import shared.sandbox.market", "scripts that run one name the sandbox"),
-    "shared/turn.py": ("import time", "the decision is pure"),
-    "shared/replay/engine.py": ("import shared.desk", "a replay reaches no exchange"),
+    "shared/exchanges/sandbox/bars.py": ("import shared.risk.limits", "an exchange knows neither the turn nor a tick"),
+    "models/backtest/prepare.py": ("import shared.exchanges.paper.account", "nobody but the replay"),
+    "shared/turn/turn.py": ("import time", "the decision is pure"),
+    "shared/replay/engine.py": ("import shared.tick.desk", "a replay reaches no exchange"),
 }
 """Where, what, and the contract that must break."""
 
@@ -64,17 +65,42 @@ def test_every_package_of_the_product_is_under_contract() -> None:
     assert found == set(settings["root_packages"]) == set(PACKAGES)
 
 
-def test_an_import_that_runs_back_breaks_its_contract(tmp_path: Path) -> None:
+def rooms_of(package: str) -> list[list[str]]:
+    """The rooms of a package in their order, the last one first; those of one line do not know each other."""
+    (layers,) = (contract for contract in contracts() if contract.get("containers") == [package])
+    return [[name.strip() for name in layer.split("|")] for layer in layers["layers"]]
+
+
+def copy_of_the_packages(folder: Path) -> Path:
     for package in PACKAGES:
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy2(ROOT / "pyproject.toml", tmp_path / "pyproject.toml")
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy2(ROOT / "pyproject.toml", folder / "pyproject.toml")
+    return folder
+
+
+def test_an_import_that_runs_back_breaks_its_contract(tmp_path: Path) -> None:
+    root = copy_of_the_packages(tmp_path)
     for where, (line, _) in PLANTED.items():
-        with (tmp_path / where).open("a", encoding="utf-8") as module:
+        with (root / where).open("a", encoding="utf-8") as module:
             module.write(f"\n{line}\n")
-    told = lint(tmp_path)
+    told = lint(root)
     assert told.returncode == 1
     broken = [line.removesuffix(" BROKEN") for line in told.stdout.splitlines() if line.endswith(" BROKEN")]
     for where, (line, contract) in PLANTED.items():
         assert [name for name in broken if contract in name], (where, line, told.stdout[-3000:])
     assert "a_new_room" in told.stdout
-    assert "shared.cycle -> shared.sandbox" in told.stdout
+    assert "shared.tick.cycle -> shared.exchanges.sandbox" in told.stdout
+
+
+@pytest.mark.parametrize(("package", "fewest"), [("shared", 13), ("models", 10)])
+def test_an_import_from_any_room_upwards_breaks_the_order_of_the_rooms(package: str, fewest: int, tmp_path: Path) -> None:
+    root, layers = copy_of_the_packages(tmp_path), rooms_of(package)
+    planted = []
+    for above, below in itertools.pairwise(layers):
+        for room in below:
+            (root / package / room / "planted.py").write_text(f"import {package}.{above[0]}.new\n", encoding="utf-8")
+            (root / package / above[0] / "new.py").write_text("", encoding="utf-8")
+            planted.append(f"{package}.{room}.planted -> {package}.{above[0]}.new")
+    told = lint(root).stdout
+    assert len(planted) >= fewest
+    assert [arrow for arrow in planted if arrow not in told] == []

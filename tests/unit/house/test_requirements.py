@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from scripts.commands.lock import TARGETS, assemble, blocks, header, without
-from shared.errors import BotError
+from shared.core.errors import BotError
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = [str(target.path) for target in TARGETS]

@@ -3,9 +3,9 @@ from decimal import Decimal
 
 import pytest
 
-from shared.candle_files import file_of
-from shared.errors import BadData
-from shared.market.answers import (
+from shared.core.errors import BadData
+from shared.core.types import Timeframe
+from shared.exchanges.bitbank.answers import (
     StaleAnswer,
     book_from,
     candles_from,
@@ -14,7 +14,7 @@ from shared.market.answers import (
     sequence_from,
     status_from,
 )
-from shared.types import Timeframe
+from shared.market.candle_files import file_of
 
 T0 = 1_769_904_000_000  # 2026-02-01 00:00 UTC
 DAY = file_of(Timeframe.M15, T0)

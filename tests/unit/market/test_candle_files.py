@@ -2,8 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.candle_files import FIRST_FILE_AT, file_of, files_between
-from shared.types import Timeframe
+from shared.core.types import Timeframe
+from shared.market.candle_files import FIRST_FILE_AT, file_of, files_between
 
 
 def ms(*parts: int) -> int:

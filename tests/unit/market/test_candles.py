@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.errors import BadData, UserError
+from shared.core.errors import BadData, UserError
+from shared.core.types import Candles, Timeframe
 from shared.market.candles import (
     COLUMNS,
     BadCandles,
@@ -19,7 +20,6 @@ from shared.market.candles import (
     merged,
 )
 from shared.market.files import read_file
-from shared.types import Candles, Timeframe
 
 T0 = 1_514_937_600_000
 STEP = Timeframe.M15.ms

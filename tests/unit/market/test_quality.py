@@ -3,11 +3,11 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from shared import settings as configuration
+from shared.core import settings as configuration
+from shared.core.reasons import Reason
+from shared.core.types import Book, Candles, Market, PairRules, Timeframe
 from shared.market.candles import empty, from_rows
 from shared.market.quality import _holes, believed, enough_history, holes_before, inspect, newest_final
-from shared.reasons import Reason
-from shared.types import Book, Candles, Market, PairRules, Timeframe
 
 T0 = 1_769_904_000_000  # 2026-02-01 00:00 UTC
 SETTLED = 10_000

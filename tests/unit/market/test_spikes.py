@@ -5,21 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.data_checks import check_candles, spiked
-from models.dataset import build
-from shared import settings as configuration
-from shared.backtest import prepare
-from shared.candle_files import file_of
-from shared.errors import BadData
+from models.backtest import prepare
+from models.data.checks import check_candles, spiked
+from models.data.dataset import build
+from shared.core import settings as configuration
+from shared.core.errors import BadData
+from shared.core.reasons import Reason
+from shared.core.types import Candles, Timeframe
+from shared.exchanges.sandbox.generate import generate
+from shared.market.archive import CandleArchive
+from shared.market.candle_files import file_of
 from shared.market.candles import aggregate, between, from_rows
 from shared.market.collect import collect
 from shared.market.quality import inspect
 from shared.market.spikes import loud, spikes, told
-from shared.reasons import Reason
-from shared.sandbox.generate import generate
-from shared.stores.candles import CandleArchive
 from shared.stores.memory import MemoryBucket
-from shared.types import Candles, Timeframe
 
 T0 = 1_769_904_000_000  # 2026-02-01 00:00 UTC
 SETTINGS = configuration.load({})

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from shared.errors import UserError
+from shared.core.errors import UserError
+from shared.core.types import Candles
 from shared.market.candles import COLUMNS
 from shared.market.files import read
-from shared.types import Candles
 
 T0, STEP = 1_735_300_800_000, 900_000  # 2024-12-27 12:00 UTC, so that the rows cross the new year
 JST = timezone(timedelta(hours=9))

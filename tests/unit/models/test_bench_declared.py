@@ -5,10 +5,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from models.bench import BadStudy, parse
-from models.bench.declared import flat, nested
-from shared.settings import load
-from shared.types import Timeframe
+from models.study import BadStudy, parse
+from models.study.declared import flat, nested
+from shared.core.settings import load
+from shared.core.types import Timeframe
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "docs" / "studies").glob("*.yaml"))
 WHOLE = """

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.bench.holding import beside
-from tests.made_evidence import made_money
+from models.study.holding import beside
+from tests.support.made_evidence import made_money
 
 
 def made(returns, hold):

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from models.bench import draw, files, markdown, tables
-from models.bench.result import Estimate, finite
 from models.gate import figure
-from shared.ensemble.manifest import Check
-from tests.made_results import VARIANTS, made_result
+from models.study import draw, files, markdown, tables
+from models.study.result import Estimate, finite
+from shared.model.manifest import Check
+from tests.support.made_results import VARIANTS, made_result
 
 HOSTILE = '</title><script>document.body.dataset.owned="yes"</script><img src=x>{{ 7 * 7 }} | a'
 

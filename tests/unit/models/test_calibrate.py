@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from models.calibrate import MAX_SLOPE, fit
-from models.evaluate import calibration_error, log_losses
-from shared.ensemble.predict import calibrated, softmax
+from models.fit.calibrate import MAX_SLOPE, fit
+from models.statistics.evaluate import calibration_error, log_losses
+from shared.model.predict import calibrated, softmax
 
 BASE = np.array([0.3, 0.4, 0.3])
 

@@ -3,9 +3,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from models.data_checks import MOST_MISSING_SHARE, check_candles
-from shared.types import Candles, Timeframe
-from tests.made_trainings import last_close, market, small_settings
+from models.data.checks import MOST_MISSING_SHARE, check_candles
+from shared.core.types import Candles, Timeframe
+from tests.support.made_trainings import last_close, market, small_settings
 
 STEP = Timeframe.M15.ms
 DAY_MS = 86_400_000

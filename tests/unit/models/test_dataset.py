@@ -3,16 +3,16 @@ import dataclasses
 import numpy as np
 import pytest
 
-from models.dataset import Dataset, build, data_hash, split
-from models.labels import UPPER
-from models.realised import realised_next
-from models.uniqueness import uniqueness
+from models.data.dataset import Dataset, build, data_hash, split
+from models.data.labels import UPPER
+from models.data.realised import realised_next
+from models.data.uniqueness import uniqueness
 from shared import features
-from shared.errors import BadData, UserError
+from shared.core.errors import BadData, UserError
+from shared.core.types import Timeframe
 from shared.features.catalogue import MODEL, PHASE19, PHASE22
-from shared.question import features_of
-from shared.types import Timeframe
-from tests.made_trainings import market, small_settings
+from shared.model.question import features_of
+from tests.support.made_trainings import market, small_settings
 
 STEP = Timeframe.M15.ms
 LEARNING = small_settings().learning

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, log_loss, precision_recall_fscore_support
 
-from models.evaluate import (
+from models.statistics.evaluate import (
     bootstrap,
     calibration_error,
     calibration_error_beyond_luck,

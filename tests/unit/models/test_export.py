@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from models import export, learners
-from models.dataset import Dataset, build, split
-from models.members import fit_all, member_of
-from shared.ensemble.predict import member_scores, softmax
-from shared.errors import BadBundle, UserError
+from models.data.dataset import Dataset, build, split
+from models.fit import export, learners
+from models.fit.members import fit_all, member_of
+from shared.core.errors import BadBundle, UserError
 from shared.features.catalogue import MODEL
-from tests.made_trainings import market, small_settings
+from shared.model.predict import member_scores, softmax
+from tests.support.made_trainings import market, small_settings
 
 LEARNING = small_settings().learning
 
@@ -95,7 +95,7 @@ def test_a_learner_that_finds_nothing_to_split_is_exported_as_a_constant(parts):
 
 
 def test_the_forest_for_audit_is_plain_arrays_that_walk_like_the_forest(parts, fitted):
-    from shared.ensemble.arrays import unpack
+    from shared.model.arrays import unpack
 
     names = ("node_counts", "feature", "threshold", "children_left", "children_right", "n_node_samples", "value")
     arrays = unpack(fitted[2].audit, names, what="random_forest.npz")

@@ -12,10 +12,10 @@ import pytest
 from models.gate import in_words, judge, serve_checks, table, unproven
 from models.gate.leaks import directional_not_volatility
 from models.gate.types import Rows, Trials
-from shared.ensemble.manifest import Check, Verdict
-from shared.errors import BadData
-from shared.settings import load
-from tests.made_evidence import EMBARGO_MS, STEP_MS, made_evidence, made_money, made_rival, made_rows, said
+from shared.core.errors import BadData
+from shared.core.settings import load
+from shared.model.manifest import Check, Verdict
+from tests.support.made_evidence import EMBARGO_MS, STEP_MS, made_evidence, made_money, made_rival, made_rows, said
 
 GATE = load({}).gate
 LABEL = np.array([0, 1, 2] * 100, dtype=np.int8)

@@ -18,7 +18,7 @@ from models.gate.characteristics import (
     summed,
 )
 from models.statistics.proportion import clopper_pearson
-from shared.settings import load
+from shared.core.settings import load
 
 GATE = load({}).gate
 _MOST = {"crash-like": 0.08}

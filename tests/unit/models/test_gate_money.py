@@ -9,10 +9,10 @@ from models.gate import judge
 from models.gate.money import Record, beats_random_entries
 from models.gate.stability import months
 from models.gate.types import Trials
-from shared.performance.sharpe import Variant, probabilistic_sharpe
-from shared.performance.significance import significance, track_of
-from shared.settings import load
-from tests.made_evidence import DAY_MS, START_AT, made_evidence, made_money
+from shared.core.settings import load
+from shared.results.performance.sharpe import Variant, probabilistic_sharpe
+from shared.results.performance.significance import significance, track_of
+from tests.support.made_evidence import DAY_MS, START_AT, made_evidence, made_money
 
 GATE = load({}).gate
 ONE = Trials(count=1, sharpes=np.zeros(0))

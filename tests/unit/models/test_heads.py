@@ -9,18 +9,18 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import log_loss as reference_log_loss
 from sklearn.metrics import r2_score, roc_auc_score
 
-from models import export
-from models.dataset import Dataset, Split
-from models.heads import fit_heads
-from models.heads.meta import Voted
-from models.heads.platt import MAX_SLOPE
-from models.heads.platt import fit as platt
-from models.heads.scores import log_loss, qlike, r_squared, ranked
-from models.heads.volatility import Known, har_slopes
-from shared.ensemble.heads import LEAST_VOLATILITY, log_volatility, tree_logarithm, vote_scores
-from shared.errors import BadData
-from shared.types import Timeframe, Votes
-from tests.made_trainings import small_settings
+from models.data.dataset import Dataset, Split
+from models.fit import export
+from models.fit.heads import fit_heads
+from models.fit.heads.meta import Voted
+from models.fit.heads.platt import MAX_SLOPE
+from models.fit.heads.platt import fit as platt
+from models.fit.heads.scores import log_loss, qlike, r_squared, ranked
+from models.fit.heads.volatility import Known, har_slopes
+from shared.core.errors import BadData
+from shared.core.types import Timeframe, Votes
+from shared.model.heads import LEAST_VOLATILITY, log_volatility, tree_logarithm, vote_scores
+from tests.support.made_trainings import small_settings
 
 STEP = Timeframe.M15.ms
 HAR = (-0.6, 0.5, 0.2, 0.1)

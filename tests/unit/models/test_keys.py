@@ -2,11 +2,11 @@ import stat
 
 import pytest
 
-from models.keys import VARIABLE, signing_key
-from shared.ensemble.signing import public_key_path, public_keys, public_of, signing_key_path
-from shared.errors import BadSettings, UserError
-from shared.settings import load
-from tests.made_trainings import OTHER_KEY, SIGNING_KEY
+from models.jobs.keys import VARIABLE, signing_key
+from shared.core.errors import BadSettings, UserError
+from shared.core.settings import load
+from shared.model.signing import public_key_path, public_keys, public_of, signing_key_path
+from tests.support.made_trainings import OTHER_KEY, SIGNING_KEY
 
 
 def settings_in(folder, **more: str):

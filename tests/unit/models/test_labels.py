@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.labels import LOWER, NEITHER, UPPER, USUAL_COSTS, TradeCosts, barriers_of, costs_of, label, results
-from shared.settings import load
-from shared.types import Barriers, Candles, Timeframe
+from models.data.labels import LOWER, NEITHER, UPPER, USUAL_COSTS, TradeCosts, barriers_of, costs_of, label, results
+from shared.core.settings import load
+from shared.core.types import Barriers, Candles, Timeframe
 
 STEP = Timeframe.M15.ms
 

@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import leaks
-from models.dataset import Dataset, Split, build, split
-from models.findings import Finding, refuse
-from models.labels import barriers_of
-from models.looking_ahead import looks_ahead
-from models.splits import combinatorial
+from models.data import leaks
+from models.data.dataset import Dataset, Split, build, split
+from models.data.findings import Finding, refuse
+from models.data.labels import barriers_of
+from models.data.looking_ahead import looks_ahead
+from models.data.splits import combinatorial
 from shared import features
-from shared.errors import BadData
+from shared.core.errors import BadData
+from shared.core.types import Timeframe
 from shared.features.catalogue import MODEL, PHASE19, PHASE22
-from shared.types import Timeframe
-from tests import leaks as planted
-from tests.made_trainings import market, small_settings
+from tests.support import leaks as planted
+from tests.support.made_trainings import market, small_settings
 
 STEP = Timeframe.M15.ms
 SETTINGS = small_settings()

@@ -6,17 +6,17 @@ from functools import cache
 import numpy as np
 import pytest
 
-from models import leaks
-from models.dataset import build, split
+from models.data import leaks
+from models.data.dataset import build, split
+from models.data.labels import barriers_of
+from models.fit.learners import fit_lightgbm
 from models.gate.judge import judge
 from models.gate.types import Evidence, Rows, Trials
-from models.labels import barriers_of
-from models.learners import fit_lightgbm
 from models.statistics.auc import auc
 from models.walk_forward.calm import volatility_only
 from models.walk_forward.plan import VOLATILITY
-from shared.types import Timeframe
-from tests.made_trainings import market, small_settings
+from shared.core.types import Timeframe
+from tests.support.made_trainings import market, small_settings
 
 STEP = Timeframe.M15.ms
 SETTINGS = small_settings()

@@ -5,9 +5,9 @@ from functools import reduce
 
 import pytest
 
-from shared.backtest.prepare import rules_of
-from shared.question import features_of
-from shared.settings import load
+from models.backtest.prepare import rules_of
+from shared.core.settings import load
+from shared.model.question import features_of
 from shared.strategies import NAMES
 
 NEVER = 0.0

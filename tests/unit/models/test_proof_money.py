@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from models.proof.money import money_of
-from shared import pipeline, settings
-from shared.performance import measure
+from shared.core import settings
+from shared.core.types import Barriers, Prediction, Timeframe
 from shared.replay.engine import replay
 from shared.replay.types import Curve, Inputs
-from shared.types import Barriers, Prediction, Timeframe
-from tests.made_replays import DAY, made_replay
-from tests.made_trainings import START_AT, market
+from shared.results.performance import measure
+from shared.turn import pipeline
+from tests.support.made_replays import DAY, made_replay
+from tests.support.made_trainings import START_AT, market
 
 DRAWS = 300
 LOOSE = {
@@ -134,8 +135,8 @@ def test_every_seed_of_a_recipe_that_was_tried_counts():
     from dataclasses import replace
 
     from models.proof.prove import named
-    from shared.settings import load
-    from shared.trials import History, Trial
+    from shared.core.settings import load
+    from shared.core.trials import History, Trial
 
     usual = load({})
     told = {"kind": "walk-forward", "settings_hash": "s", "data_hash": "d", "start_at": 0, "end_at": 1, "recorded_at": 0}

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from models.splits import combinatorial
+from models.data.splits import combinatorial
+from models.data.uniqueness import sequential_probabilities, uniqueness
 from models.statistics.kelly import kelly_continuous
 from models.statistics.pbo import overfitting
-from models.uniqueness import sequential_probabilities, uniqueness
-from shared.performance.sharpe import (
+from shared.results.performance.sharpe import (
     Track,
     Variant,
     deflated_sharpe,
@@ -27,7 +27,7 @@ from shared.performance.sharpe import (
     standard_error,
 )
 from shared.risk.edge import Edge, kelly_share
-from shared.watch.drift import ks, psi
+from shared.turn.watch.drift import ks, psi
 
 MATHS = "Bailey, Borwein, Lopez de Prado & Zhu, Pseudo-Mathematics, Notices AMS 61(5), 2014"
 DEFLATED = "Bailey & Lopez de Prado, The Deflated Sharpe Ratio, JPM 40(5), 2014"

@@ -3,15 +3,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from models.calibrate import fit as calibrate
-from models.dataset import build
-from models.labels import costs_of
-from models.recipe import fit, known_at, parts_of, recipe_hash
-from models.voting import PRIOR_LABELS, fitted_weights, mixture
-from shared.ensemble.predict import calibrated, softmax
-from shared.question import features_of
-from shared.settings import load
-from tests.made_trainings import market, small_settings
+from models.data.dataset import build
+from models.data.labels import costs_of
+from models.fit.calibrate import fit as calibrate
+from models.fit.recipe import fit, known_at, parts_of, recipe_hash
+from models.fit.voting import PRIOR_LABELS, fitted_weights, mixture
+from shared.core.settings import load
+from shared.model.predict import calibrated, softmax
+from shared.model.question import features_of
+from tests.support.made_trainings import market, small_settings
 
 BASE = np.array([0.3, 0.4, 0.3])
 EVEN = np.full(3, 1 / 3)

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.dataset import DAY_MS, Dataset
-from models.leaks import inspect_split
-from models.splits import combinatorial, retrained_at, walk_forward_folds
-from shared.errors import UserError
-from shared.types import Timeframe
+from models.data.dataset import DAY_MS, Dataset
+from models.data.leaks import inspect_split
+from models.data.splits import combinatorial, retrained_at, walk_forward_folds
+from shared.core.errors import UserError
+from shared.core.types import Timeframe
 
 STEP = Timeframe.M15.ms
 

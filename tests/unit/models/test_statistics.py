@@ -14,7 +14,7 @@ from models.statistics.auc import auc
 from models.statistics.blocks import LEAST_BLOCKS, block_rows, expanded_tail, ratio_interval, student_quantile
 from models.statistics.kelly import kelly_continuous
 from models.statistics.pbo import overfitting
-from shared.errors import BadData
+from shared.core.errors import BadData
 
 STEP_MS = 900_000
 

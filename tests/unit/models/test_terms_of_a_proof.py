@@ -6,19 +6,19 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from models.backtest.job import parse
+from models.backtest.prepare import rules_of, settings_of
 from models.gate import in_words, judge, table
 from models.gate.shipped import TREND, cheapened, least_prior, loosened
 from models.gate.types import Trials
 from models.proof import Asked, prove
 from models.walk_forward import unasked
-from shared import pipeline
-from shared.backtest.job import parse
-from shared.backtest.prepare import rules_of, settings_of
-from shared.settings import load
-from shared.trials import History, Trial, tally
-from shared.types import PairRules, Timeframe
-from tests.made_evidence import made_evidence
-from tests.made_trainings import market
+from shared.core.settings import load
+from shared.core.trials import History, Trial, tally
+from shared.core.types import PairRules, Timeframe
+from shared.turn import pipeline
+from tests.support.made_evidence import made_evidence
+from tests.support.made_trainings import market
 
 USUAL = load({})
 LOWER = {

@@ -10,20 +10,20 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from models.dataset import build, split
+from models.data.dataset import build, split
+from models.fit.recipe import parts_of, recipe_hash
+from models.fit.train import history_days, train
 from models.gate import in_words, serve_checks, unproven
-from models.recipe import parts_of, recipe_hash
-from models.train import history_days, train
-from shared.ensemble import load, predict_rows
-from shared.ensemble.manifest import Check, Verdict
-from shared.ensemble.predict import Bundle
-from shared.ensemble.signing import public_of
-from shared.errors import UserError
+from shared.core.errors import UserError
+from shared.core.settings import LearnerWeights
+from shared.core.types import Timeframe
 from shared.features.catalogue import MODEL
-from shared.settings import LearnerWeights
-from shared.types import Timeframe
-from shared.watch.drift import binned, psi
-from tests.made_trainings import COMMIT, SIGNING_KEY, START_AT, last_close, market, small_settings, small_training
+from shared.model import load, predict_rows
+from shared.model.manifest import Check, Verdict
+from shared.model.predict import Bundle
+from shared.model.signing import public_of
+from shared.turn.watch.drift import binned, psi
+from tests.support.made_trainings import COMMIT, SIGNING_KEY, START_AT, last_close, market, small_settings, small_training
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -46,7 +46,7 @@ def test_the_same_candles_seed_instant_and_commit_give_the_same_bytes():
 def test_another_process_gives_the_same_bytes_too():
     code = """
 import hashlib, json
-from tests.made_trainings import small_training
+from tests.support.made_trainings import small_training
 made = small_training()
 print(json.dumps([made.version, {name: hashlib.sha256(data).hexdigest() for name, data in made.files.items()}]))
 """
@@ -206,7 +206,7 @@ def test_what_the_bundle_is_held_against_is_what_it_was_judged_on():
 
 def test_other_fees_make_another_version_where_the_meta_head_learns_from_them():
     """Two bundles of the same name with other bytes could not be published both."""
-    from models.train import _version
+    from models.fit.train import _version
 
     def named(fee_rate: float, *, meta: bool) -> str:
         settings = small_settings()
@@ -224,7 +224,7 @@ def test_other_fees_make_another_version_where_the_meta_head_learns_from_them():
 
 def test_windows_of_a_clean_market_after_the_training_reach_the_alarm_seldom_and_another_market_does():
     """Quick and slow features, fifty days each: the level is of windows to come, not of those that it was made from."""
-    from models.references import _level, _pairs, _Past
+    from models.fit.references import _level, _pairs, _Past
 
     rng = np.random.default_rng(5)
     step, day = 900_000, 96

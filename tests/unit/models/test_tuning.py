@@ -4,14 +4,14 @@ from functools import cache
 import numpy as np
 import pytest
 
-from models.dataset import Dataset, build
-from models.leaks import inspect_split
-from models.tuning import FOLDS, Tried, folds_of, tune, vote_loss
-from shared.errors import UserError
+from models.data.dataset import Dataset, build
+from models.data.leaks import inspect_split
+from models.fit.tuning import FOLDS, Tried, folds_of, tune, vote_loss
+from shared.core.errors import UserError
+from shared.core.types import Timeframe
 from shared.stores.memory import MemoryDocuments
 from shared.stores.trials import TrialLog
-from shared.types import Timeframe
-from tests.made_trainings import market, small_settings
+from tests.support.made_trainings import market, small_settings
 
 STEP = Timeframe.M15.ms
 SETTINGS = dataclasses.replace(

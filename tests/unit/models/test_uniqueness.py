@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.uniqueness import effective_count, sequential_bootstrap, sequential_probabilities, uniqueness
-from shared.types import Timeframe
+from models.data.uniqueness import effective_count, sequential_bootstrap, sequential_probabilities, uniqueness
+from shared.core.types import Timeframe
 
 STEP = Timeframe.M15.ms
 # Advances in Financial Machine Learning, chapter 4.5: the spans [0-2], [2-3], [4-5]

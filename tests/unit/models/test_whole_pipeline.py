@@ -10,18 +10,19 @@ from dataclasses import dataclass
 import joblib
 import pytest
 
-from models.dataset import build
-from models.labels import costs_of
+from models.data.dataset import build
+from models.data.labels import costs_of
 from models.proof import Asked, prove
 from models.walk_forward import shuffled_skills, walk_forward
-from shared import features, pipeline
-from shared.ensemble.manifest import Verdict
+from shared import features
+from shared.core.settings import Settings, load
+from shared.core.trials import History
+from shared.core.types import Timeframe
+from shared.exchanges.sandbox.generate import generate
 from shared.market.candles import aggregate
-from shared.question import features_of
-from shared.sandbox.generate import generate
-from shared.settings import Settings, load
-from shared.trials import History
-from shared.types import Timeframe
+from shared.model.manifest import Verdict
+from shared.model.question import features_of
+from shared.turn import pipeline
 
 START_AT = 1_735_689_600_000
 DAY = 86_400_000

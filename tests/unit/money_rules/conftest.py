@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 
-from shared import settings as configuration
-from shared.execution import account as accounts
-from shared.execution.account import PaperAccount
-from shared.reasons import Reason
-from shared.types import (
+from shared.core import settings as configuration
+from shared.core.reasons import Reason
+from shared.core.types import (
     Account,
     Barriers,
     Book,
@@ -32,6 +30,8 @@ from shared.types import (
     Signal,
     Trade,
 )
+from shared.exchanges.paper import account as accounts
+from shared.exchanges.paper.account import PaperAccount
 
 T0 = 1_699_999_200_000
 MINUTE = 60_000

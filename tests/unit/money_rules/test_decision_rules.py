@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from shared.reasons import Reason
+from shared.core.reasons import Reason
+from shared.core.types import Action, Barriers, Issue, PairRules, Side
 from shared.risk import edge as edges
 from shared.risk.rules import Case, decide
-from shared.types import Action, Barriers, Issue, PairRules, Side
 
 CLOSED_AT = 1_700_000_100_000
 NOW = CLOSED_AT + 15_000

@@ -6,18 +6,18 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from shared.clock import FixedClock
-from shared.desk import Desk
-from shared.errors import LeaseLost
-from shared.execution import plan as planning
-from shared.execution.paper import PaperExchange
-from shared.execution.ports import Fence
+from shared.core.clock import FixedClock
+from shared.core.errors import LeaseLost
+from shared.core.reasons import Reason
+from shared.core.tick_times import arrival_ms
+from shared.core.types import Accepted, OrderRecord, PairRules, Rejected, Timeframe, Unknown
+from shared.exchanges.paper.exchange import PaperExchange
 from shared.market.candles import empty
-from shared.reasons import Reason
+from shared.orders import plan as planning
+from shared.orders.ports import Fence
 from shared.stores.memory import MemoryDocuments
-from shared.stores.state import BotDocuments, PaperDocument
-from shared.tick_times import arrival_ms
-from shared.types import Accepted, OrderRecord, PairRules, Rejected, Timeframe, Unknown
+from shared.tick.desk import Desk
+from shared.tick.documents import BotDocuments, PaperDocument
 
 T0 = 1_699_999_200_000
 LEASE_MS = 170_000

@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from shared.reasons import Reason
+from shared.core.reasons import Reason
+from shared.core.types import Action, Goal, PairRules, Side
 from shared.risk import exposure
 from shared.risk.rules import Case
-from shared.types import Action, Goal, PairRules, Side
 
 CLOSED_AT = 1_700_000_100_000
 NOW = CLOSED_AT + 15_000

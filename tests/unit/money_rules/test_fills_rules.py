@@ -5,7 +5,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from shared.execution.fills import (
+from shared.core.types import Book, Candles, Purpose, Side, Timeframe
+from shared.orders.fills import (
     Costs,
     PathPoint,
     crossing_at,
@@ -20,7 +21,6 @@ from shared.execution.fills import (
     trades_through,
     volume_lots,
 )
-from shared.types import Book, Candles, Purpose, Side, Timeframe
 
 T0 = 1_699_999_200_000
 LONG, SHORT = Side.LONG, Side.SHORT

@@ -5,11 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from shared.execution import ledger
-from shared.execution.fills import Costs, PathPoint
-from shared.execution.ledger import Execution
-from shared.reasons import Reason
-from shared.types import Counted, Entry, Fill, OrderIntent, OrderKind, PairRules, Position, Purpose, Side, Trade
+from shared.core.reasons import Reason
+from shared.core.types import Counted, Entry, Fill, OrderIntent, OrderKind, PairRules, Position, Purpose, Side, Trade
+from shared.exchanges.paper import ledger
+from shared.exchanges.paper.ledger import Execution
+from shared.orders.fills import Costs, PathPoint
 
 T0 = 1_699_999_200_000
 DAY = 86_400_000

@@ -6,13 +6,13 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from shared.errors import BadData, Conflict, LeaseLost, Unavailable
-from shared.execution import paper as papers
-from shared.execution.ledger import terms, with_order
-from shared.execution.paper import PaperExchange, read, told
-from shared.execution.ports import Fence
-from shared.reasons import Reason
-from shared.types import Accepted, Candles, Counted, PairRules, Rejected, Timeframe, Unknown
+from shared.core.errors import BadData, Conflict, LeaseLost, Unavailable
+from shared.core.reasons import Reason
+from shared.core.types import Accepted, Candles, Counted, PairRules, Rejected, Timeframe, Unknown
+from shared.exchanges.paper import exchange as papers
+from shared.exchanges.paper.exchange import PaperExchange, read, told
+from shared.exchanges.paper.ledger import terms, with_order
+from shared.orders.ports import Fence
 
 T0 = 1_699_999_200_000
 MINUTE = 60_000

@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from shared.execution.ledger import with_order, without
-from shared.execution.placing import canceled, deferred, placed
-from shared.reasons import Reason
-from shared.types import Accepted, OrderKind, PairRules, Purpose, Rejected, Side
+from shared.core.reasons import Reason
+from shared.core.types import Accepted, OrderKind, PairRules, Purpose, Rejected, Side
+from shared.exchanges.paper.ledger import with_order, without
+from shared.exchanges.paper.placing import canceled, deferred, placed
 
 T0 = 1_699_999_200_000
 LONG, SHORT = Side.LONG, Side.SHORT

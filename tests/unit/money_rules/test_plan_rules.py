@@ -5,10 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from shared.execution import plan as planning
-from shared.execution.plan import Cancel, Place
-from shared.reasons import Reason
-from shared.types import (
+from shared.core.reasons import Reason
+from shared.core.types import (
     Accepted,
     Action,
     Decision,
@@ -21,6 +19,8 @@ from shared.types import (
     Side,
     Unknown,
 )
+from shared.orders import plan as planning
+from shared.orders.plan import Cancel, Place
 
 T0 = 1_699_999_200_000
 LONG, SHORT = Side.LONG, Side.SHORT

@@ -6,9 +6,9 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from shared.execution.ledger import with_order
-from shared.execution.settling import next_due, settled
-from shared.types import Candles, Purpose, Side, Timeframe
+from shared.core.types import Candles, Purpose, Side, Timeframe
+from shared.exchanges.paper.ledger import with_order
+from shared.exchanges.paper.settling import next_due, settled
 
 T0 = 1_699_999_200_000
 MINUTE = 60_000

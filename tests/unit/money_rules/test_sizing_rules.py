@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from shared.reasons import Reason
+from shared.core.reasons import Reason
+from shared.core.types import PairRules, Side
 from shared.risk import sizing
 from shared.risk.sizing import Prices
-from shared.types import PairRules, Side
 
 LONG, SHORT = Side.LONG, Side.SHORT
 RULES = PairRules(

@@ -5,13 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from shared import state as states
-from shared.errors import BadData
-from shared.jst import jst_day_begins
-from shared.reasons import Reason
+from shared.core.errors import BadData
+from shared.core.jst import jst_day_begins
+from shared.core.reasons import Reason
+from shared.core.types import Action, Counted, Decision, Goal, Issue, Purpose, Side
 from shared.risk.limits import Limits
-from shared.state import CandleProgress, State, capital_changed, impossible, signed_lots, trouble
-from shared.types import Action, Counted, Decision, Goal, Issue, Purpose, Side
+from shared.turn import state as states
+from shared.turn.state import CandleProgress, State, capital_changed, impossible, signed_lots, trouble
 
 T0 = 1_699_999_200_000  # 22:00 UTC
 H4 = 4 * 3_600_000

@@ -6,13 +6,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from shared.execution import plan as planning
-from shared.market.candles import empty
-from shared.reasons import Reason
-from shared.replay.hands import AccountInHand
-from shared.state import CandleProgress, State
-from shared.turn import Turn, newest, some, told, unread
-from shared.types import (
+from shared.core.reasons import Reason
+from shared.core.types import (
     Action,
     Candles,
     Counted,
@@ -27,6 +22,11 @@ from shared.types import (
     TickStatus,
     Timeframe,
 )
+from shared.market.candles import empty
+from shared.orders import plan as planning
+from shared.replay.hands import AccountInHand
+from shared.turn.state import CandleProgress, State
+from shared.turn.turn import Turn, newest, some, told, unread
 
 T0, MINUTE, QUARTER = 1_699_999_200_000, 60_000, 900_000  # T0: 22:00 UTC
 PRICE = 10_000_000

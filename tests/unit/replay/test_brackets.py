@@ -11,18 +11,18 @@ from hypothesis import given
 from hypothesis import settings as sizes
 from hypothesis import strategies as st
 
-from shared.errors import BadData
-from shared.execution import account as accounts
-from shared.execution.account import PaperAccount, Terms
-from shared.execution.fills import Costs, crossing_at, crossing_book
-from shared.first_touch import FirstTouch
-from shared.money import jpy, notional_jpy
-from shared.path import book_at
-from shared.reasons import Reason
+from shared.core.errors import BadData
+from shared.core.money import jpy, notional_jpy
+from shared.core.reasons import Reason
+from shared.core.types import Accepted, Candles, OrderIntent, OrderKind, PairRules, Purpose, Side, Timeframe
+from shared.exchanges.paper import account as accounts
+from shared.exchanges.paper.account import PaperAccount, Terms
+from shared.market.first_touch import FirstTouch
+from shared.market.path import book_at
+from shared.orders.fills import Costs, crossing_at, crossing_book
 from shared.replay.brackets import Brackets, BracketTrades, Exit, walk
 from shared.replay.crossings import at_base, at_book, rounded_share
-from shared.types import Accepted, Candles, OrderIntent, OrderKind, PairRules, Purpose, Side, Timeframe
-from tests.account_stories import market, rules_of
+from tests.support.account_stories import market, rules_of
 
 FREE = Costs(spread_rate=Decimal(0), slippage_rate=Decimal(0), volume_share=Decimal(1))
 COSTLY = Costs(spread_rate=Decimal("0.0001"), slippage_rate=Decimal("0.0005"), volume_share=Decimal(1))

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from shared import pipeline
+from shared.core.types import Candles, Timeframe
+from shared.exchanges.sandbox.generate import generate
 from shared.market.candles import aggregate
 from shared.market.candles import checked as checked_candles
 from shared.replay import check as checking
@@ -14,9 +15,8 @@ from shared.replay import replay
 from shared.replay.check import Checked, check
 from shared.replay.falsified import sloping, wild
 from shared.replay.types import Inputs, Replayed
-from shared.sandbox.generate import generate
-from shared.types import Candles, Timeframe
-from tests import leaks
+from shared.turn import pipeline
+from tests.support import leaks
 
 DAY, QUARTER = 86_400_000, 900_000
 PERIOD = {"start_at": leaks.FIRST_AT, "end_at": leaks.FIRST_AT + DAY}

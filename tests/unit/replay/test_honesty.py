@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from shared import settings as configuration
-from shared.ensemble.manifest import SCHEMA, Calibration, Golden, Interval, Manifest, Verdict
-from shared.errors import UserError
-from shared.jst import utc_text
+from shared.core import settings as configuration
+from shared.core.errors import UserError
+from shared.core.jst import utc_text
+from shared.core.types import Barriers
+from shared.model.manifest import SCHEMA, Calibration, Golden, Interval, Manifest, Verdict
 from shared.replay.honesty import learned, refuse_training
-from shared.types import Barriers
 
 CANDLE = 900_000
 DAY = 86_400_000

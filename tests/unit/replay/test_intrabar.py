@@ -9,10 +9,10 @@ from decimal import Decimal
 
 import pytest
 
-from shared.reasons import Reason
+from shared.core.reasons import Reason
+from shared.core.types import PairRules, Purpose, Side, Timeframe
 from shared.replay import Replayed, replay
-from shared.types import PairRules, Purpose, Side, Timeframe
-from tests.replay_worlds import DAY, HOUR, MINUTE, START, WITHOUT_COSTS, Row, inputs, mirrored, settings
+from tests.support.replay_worlds import DAY, HOUR, MINUTE, START, WITHOUT_COSTS, Row, inputs, mirrored, settings
 
 ENTRY, STOP, TARGET = 1_000_000, 950_000, 1_100_000
 ABOVE = ENTRY + 1  # where the path stands while the bid is at the entry's price

@@ -9,15 +9,15 @@ from functools import cache
 import numpy as np
 import pytest
 
-from shared import pipeline
-from shared.ensemble.bundle import Bundle, load
-from shared.ensemble.signing import public_of
+from shared.core.types import Timeframe
+from shared.model.bundle import Bundle, load
+from shared.model.registry import BundleRegistry
+from shared.model.signing import public_of
 from shared.replay.check import Checked, check
 from shared.replay.types import Inputs
-from shared.stores.bundles import BundleRegistry
-from shared.stores.folder import FolderBucket
-from shared.types import Timeframe
-from tests import leaks, made_trainings
+from shared.stores.local.folder import FolderBucket
+from shared.turn import pipeline
+from tests.support import leaks, made_trainings
 
 DAY, QUARTER = 86_400_000, 900_000
 PERIOD = {"start_at": leaks.FIRST_AT, "end_at": leaks.FIRST_AT + 2 * DAY}

@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from shared import features, pipeline
+from shared import features
+from shared.core.types import Features, Timeframe, Votes
+from shared.exchanges.sandbox.generate import generate
 from shared.market.candles import aggregate
-from shared.pipeline import Stages
 from shared.replay.peeks import peeks
-from shared.sandbox.generate import generate
-from shared.types import Features, Timeframe, Votes
-from tests import leaks
+from shared.turn import pipeline
+from shared.turn.pipeline import Stages
+from tests.support import leaks
 
 DAY, QUARTER = 86_400_000, 900_000
 START_AT, END_AT = leaks.FIRST_AT, leaks.FIRST_AT + DAY

@@ -1,6 +1,7 @@
 """Random settings on random markets: whatever happens in a replay, its books close and its promises hold.
 
-Each story is audited from its fills and the path alone (`tests.replay_invariants`). A checker that never goes red proves
+Each story is audited from its fills and the path alone (`tests.support.replay_invariants`). A checker that
+never goes red proves
 nothing: below, each invariant gets a bug planted in the engine or in a rule that it runs, and must name it.
 """
 
@@ -14,20 +15,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.execution import fills, ledger, placing, settling
-from shared.execution import plan as planning
-from shared.money import ZERO
+from shared.core.money import ZERO
+from shared.core.types import Action
+from shared.exchanges.paper import ledger, placing, settling
+from shared.orders import fills
+from shared.orders import plan as planning
 from shared.replay import ahead, engine, hands, replay, rows, valuation
 from shared.replay import result as results
 from shared.risk import limits as risk_limits
 from shared.risk import rules as risk_rules
 from shared.risk import screen as screening
 from shared.risk import sizing
-from shared.turn import Turn
-from shared.types import Action
-from tests.invariants import InvariantBroken
-from tests.replay_invariants import Rule
-from tests.replay_stories import Story
+from shared.turn.turn import Turn
+from tests.support.invariants import InvariantBroken
+from tests.support.replay_invariants import Rule
+from tests.support.replay_stories import Story
 
 STORIES, FULL = 80, 1_000
 FLOORS = {

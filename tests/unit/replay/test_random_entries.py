@@ -6,11 +6,11 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from shared.errors import BadData
-from shared.execution.fills import Costs
+from shared.core.errors import BadData
+from shared.core.types import Candles, PairRules, Timeframe
+from shared.orders.fills import Costs
 from shared.replay.brackets import Brackets, walk
 from shared.replay.random_entries import Pace, pace_of, random_entries
-from shared.types import Candles, PairRules, Timeframe
 
 COSTS = Costs(spread_rate=Decimal("0.0001"), slippage_rate=Decimal("0.0005"), volume_share=Decimal(1))
 RULES = PairRules(taker_fee_rate=Decimal("0.001"), long_interest_rate_day=Decimal(0), short_interest_rate_day=Decimal(0))

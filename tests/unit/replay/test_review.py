@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from shared.core.types import Purpose, Timeframe
 from shared.replay import Schedule, replay
 from shared.replay.engine import Replay
 from shared.replay.grid import grid
 from shared.replay.types import Halt, loud
-from shared.types import Purpose, Timeframe
-from tests.replay_worlds import MINUTE, QUARTER, START, WITHOUT_COSTS, Row, inputs, settings
+from tests.support.replay_worlds import MINUTE, QUARTER, START, WITHOUT_COSTS, Row, inputs, settings
 
 ENTRY, STOP = 1_000_000, 950_000
 ABOVE = ENTRY + 1

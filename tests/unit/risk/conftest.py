@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from shared import settings as configuration
+from shared.core import settings as configuration
+from shared.core.types import Account, Barriers, Book, Market, PairRules, Side, Signal
 from shared.risk import decide
-from shared.types import Account, Barriers, Book, Market, PairRules, Side, Signal
 
 CLOSED_AT = 1_700_000_100_000
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from shared.reasons import Reason
+from shared.core.reasons import Reason
+from shared.core.types import Book, Issue, PairRules
 from shared.risk import anomalies
-from shared.types import Book, Issue, PairRules
 
 
 def found(desk, *, signal=None, **more):

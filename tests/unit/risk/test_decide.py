@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from shared.money import LOT_BTC, notional_jpy
-from shared.reasons import DENIALS, TRANSIENT, Reason
+from shared.core.money import LOT_BTC, notional_jpy
+from shared.core.reasons import DENIALS, TRANSIENT, Reason
+from shared.core.types import Action, Barriers, Book, Entry, Issue, PairRules, Position, PositionPlan, Side
 from shared.risk import sizing
 from shared.risk.rules import RULES
-from shared.types import Action, Barriers, Book, Entry, Issue, PairRules, Position, PositionPlan, Side
 
 HELD = Position(side=Side.LONG, entries=(Entry(at=0, price=10_000_000, lots=5, fee_jpy=Decimal(0)),))
 

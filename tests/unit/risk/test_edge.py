@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.core.types import Barriers, PairRules, Side
 from shared.risk import edge as edges
 from shared.risk.edge import touches_target_first
-from shared.types import Barriers, PairRules, Side
 
 q_values = st.floats(0.001, 0.999)
 distances = st.floats(0.1, 20)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.reasons import Reason
+from shared.core.reasons import Reason
+from shared.core.types import Action, Barriers, Side
 from shared.risk import edge as edges
 from shared.risk import sizing
-from shared.types import Action, Barriers, Side
 from tests.unit.risk.conftest import Desk
 
 CALM = {"volatility_reach": 1.0, "veto_below": 0.0, "shrink_by_vote": False, "volatility_target": None}

@@ -4,10 +4,10 @@ import random
 from dataclasses import replace
 from decimal import Decimal
 
-from shared.jst import jst_day
-from shared.reasons import Reason
+from shared.core.jst import jst_day
+from shared.core.reasons import Reason
+from shared.core.types import Side, Trade
 from shared.risk import Limits
-from shared.types import Side, Trade
 
 NOW = 1_700_000_000_000
 LATER = NOW + 10**9

@@ -8,12 +8,12 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from shared.path import book_at
-from shared.reasons import Reason
+from shared.core.reasons import Reason
+from shared.core.types import Action, Barriers, PairRules, Side
+from shared.market.path import book_at
 from shared.risk import anomalies, decide
 from shared.risk import edge as edges
 from shared.risk.screen import ROOM, Rows, distance_factors, net_edge_at_best, screen
-from shared.types import Action, Barriers, PairRules, Side
 
 CASES = 4_000
 

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from shared.reasons import Reason
+from shared.core.reasons import Reason
+from shared.core.types import PairRules, Side
 from shared.risk import sizing, smallest_capital
-from shared.types import PairRules, Side
 
 
 def sized(desk, *, kelly=None, side=Side.LONG, rules=None, **more):

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.errors import BadData
+from shared.core.errors import BadData
 from shared.stores.arrays import ArrayStore
-from shared.stores.folder import FolderBucket
+from shared.stores.local.folder import FolderBucket
 from shared.stores.memory import MemoryBucket
 
 ARRAYS = {

@@ -3,12 +3,12 @@ import io
 import numpy as np
 import pytest
 
-from shared.candle_files import file_of
-from shared.errors import StoreBroken
-from shared.stores.candles import CandleArchive, CandleWindows
-from shared.stores.folder import FolderBucket
+from shared.core.errors import StoreBroken
+from shared.core.types import Candles, Timeframe
+from shared.market.archive import CandleArchive, CandleWindows
+from shared.market.candle_files import file_of
+from shared.stores.local.folder import FolderBucket
 from shared.stores.memory import MemoryBucket
-from shared.types import Candles, Timeframe
 
 T0 = 1_769_904_000_000  # 2026-02-01 00:00 UTC
 DAY = 86_400_000

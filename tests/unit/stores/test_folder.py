@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from shared.errors import BadData, Conflict, StoreBroken
-from shared.stores.folder import FolderBucket, _stamp
+from shared.core.errors import BadData, Conflict, StoreBroken
+from shared.stores.local.folder import FolderBucket, _stamp
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ from functools import partial
 
 import pytest
 
-from shared.errors import AlreadyExists, BadBundle, Conflict, NotThere
-from shared.stores.bundles import BundleRegistry
-from shared.stores.folder import FolderBucket
+from shared.core.errors import AlreadyExists, BadBundle, Conflict, NotThere
+from shared.model.pointer import MOST_MOVES, Pointer
+from shared.model.registry import BundleRegistry
+from shared.stores.local.folder import FolderBucket
 from shared.stores.memory import MemoryBucket
-from shared.stores.pointer import MOST_MOVES, Pointer
-from tests.made_bundles import DAY, WHY, filled, made
+from tests.support.made_bundles import DAY, WHY, filled, made
 
 
 @pytest.fixture(params=["memory", "folder"])

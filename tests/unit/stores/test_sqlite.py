@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import AlreadyExists, StoreBroken
+from shared.core.errors import AlreadyExists, StoreBroken
+from shared.stores.local.sqlite import SqliteDocuments
 from shared.stores.ports import Write
-from shared.stores.sqlite import SqliteDocuments
 
 
 @pytest.fixture
@@ -363,7 +363,7 @@ def test_a_query_by_a_field_uses_an_index_in_order(store):
         "ticks/48",
     ]
     from shared.stores.documents import checked_query
-    from shared.stores.sqlite import _select
+    from shared.stores.local.sqlite import _select
 
     for asked in ({"op": ">=", "value": 5}, {"op": "==", "value": 5}, {"op": "==", "value": None}):
         query = checked_query("ticks", field="claimed_at", descending=True, limit=2, **asked)

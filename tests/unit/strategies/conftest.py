@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from shared.core.settings import Settings, load
+from shared.core.types import Features
 from shared.features.catalogue import ALL
-from shared.settings import Settings, load
-from shared.types import Features
 
 
 @pytest.fixture(scope="session")

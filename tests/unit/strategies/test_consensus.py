@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared import features, strategies
+from shared.core.settings import load
+from shared.core.settings.strategies import Consensus
+from shared.core.types import Candles, Features, Timeframe
 from shared.features.catalogue import ALL
-from shared.settings import load
 from shared.strategies.ballot import Ballot
 from shared.strategies.consensus import agree
-from shared.strategy_settings import Consensus
-from shared.types import Candles, Features, Timeframe
 
 RULES = Consensus(agreement=0.4, min_confidence=0.3, conflict_margin=0.1)
 SIX = (0.2, 0.2, 0.2, 0.1, 0.15, 0.15)

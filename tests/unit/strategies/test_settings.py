@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.errors import BadSettings
-from shared.settings import load
+from shared.core.errors import BadSettings
+from shared.core.settings import load
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from shared import features, strategies
+from shared.core.settings import load
+from shared.core.types import Candles, Features, FloatArray, Timeframe
 from shared.features.catalogue import ALL
 from shared.features.families import SLOW, WINDOW, slow_change, slow_trend
-from shared.settings import load
 from shared.strategies import trend
-from shared.types import Candles, Features, FloatArray, Timeframe
 
 SETTINGS = load({}, profile="trend")
 DAY = 6  # candles of 4 hours

@@ -1,0 +1,208 @@
+"""The pictures of a model card, drawn from what the gate was shown. The same evidence gives the same bytes: they are signed."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+
+from models.card.drawing import BLUE, GREY, INK, PALE, RED, Axis, Plot, frame, text
+from models.data.labels import LOWER, UPPER
+from models.gate.types import Money, Rows
+from models.statistics.evaluate import bootstrap, constant, log_losses
+from shared.core.jst import JST_MS
+from shared.core.types import FloatArray, IntArray
+from shared.model.manifest import Check
+
+BINS = 10
+HISTOGRAM_BINS = 40
+LEAST_INDEPENDENT = 2.0
+LEAST_OF_A_MONTH = 8.0
+"""A point of the reliability curve, and a month, that rests on fewer independent labels than these is not drawn."""
+SIDES = ((UPPER, "upper first", BLUE), (LOWER, "lower first", RED))
+GREEN = "#008f5d"
+_Z = 1.959963984540054
+_GROUPS = {"serve": "may it serve", "enter": "may it enter", "champion": "does it take the champion's place", "note": "notes"}
+_ROW, _TABLE_WIDTH = 26, 980
+
+
+def pictures(*, rows: Rows | None, money: Money | None, checks: Sequence[Check], block: int, seed: int) -> dict[str, bytes]:
+    """Every picture that the evidence allows, by file name.
+
+    Args:
+        rows: Out-of-sample predictions; without any there is no curve of them.
+        money: What they did after costs.
+        checks: The gate's table.
+        block: Rows in a block of the bootstrap, longer than labels overlap.
+        seed: Of the bootstrap.
+    """
+    made = {}
+    if rows is not None and len(rows):
+        made["reliability.svg"] = reliability(rows)
+        made["skill_by_month.svg"] = skill_by_month(rows, block=block, seed=seed)
+        made["scores.svg"] = scores(rows)
+    if money is not None and len(money.day_at) > 1:
+        made["equity.svg"] = equity(money)
+    if checks:
+        made["gate.svg"] = gate_table(checks)
+    return made
+
+
+def reliability(rows: Rows) -> bytes:
+    """How often a barrier came first, by how probable it had been said to be; 95 % by independent labels (Wilson 1927)."""
+    curves = [(name, colour, _points(rows, side)) for side, name, colour in SIDES]
+    known = [value for _, _, points in curves for point in points for value in point]
+    x = Axis.of([point[0] for _, _, points in curves for point in points], title="what the model said", around=(0.0,))
+    plot = Plot(
+        title="Said and happened",
+        note="Out of sample. On the line: what was said with 40 % happened in 40 % of the cases.",
+        x=x,
+        y=Axis.of(known, title="", around=(0.0,)),
+    )
+    end = min(x.high, plot.y.high)
+    plot.line([0.0, end], [0.0, end], colour=GREY, dashed=True)
+    for name, colour, points in curves:
+        for said, _, low, high in points:
+            plot.whisker(said, low, high, colour=colour)
+        plot.line([point[0] for point in points], [point[1] for point in points], colour=colour)
+        plot.dots([point[0] for point in points], [point[1] for point in points], colour=colour, name=name)
+    return plot.svg()
+
+
+def _points(rows: Rows, side: int) -> list[tuple[float, float, float, float]]:
+    """(said, happened, lower, upper) of every tenth of the rows, by what was said."""
+    said, happened = rows.probabilities[:, side], rows.label == side
+    points = []
+    for part in np.array_split(np.argsort(said, kind="stable"), BINS):
+        count = float(rows.weight[part].sum())
+        if count >= LEAST_INDEPENDENT:
+            weight = rows.weight[part] / count
+            share = float((weight * happened[part]).sum())
+            points.append((float((weight * said[part]).sum()), share, *_wilson(share, count)))
+    return points
+
+
+def _wilson(share: float, count: float) -> tuple[float, float]:
+    """95 % interval of a share seen in `count` independent trials."""
+    middle = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
+    reach = _Z / (1 + _Z**2 / count) * float(np.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2)))
+    return max(0.0, middle - reach), min(1.0, middle + reach)
+
+
+def skill_by_month(rows: Rows, *, block: int, seed: int) -> bytes:
+    """Log-loss skill of each JST month over the best constant of all months, with a block bootstrap interval.
+
+    Rows count by their uniqueness, as in the gate's `skill`, of which the months are parts.
+    """
+    months = _months(rows.as_of)
+    base = rows.weight * log_losses(constant(rows.label, rows.weight), rows.label)
+    gain = base - rows.weight * log_losses(rows.probabilities, rows.label)
+    found = []
+    for month in np.unique(months):
+        mine = months == month
+        if float(rows.weight[mine].sum()) >= LEAST_OF_A_MONTH:
+            found.append((int(month), bootstrap(gain[mine], base[mine], block=block, seed=seed)))
+    shown = [100 * value for _, skill in found for value in (skill.value, skill.lower, skill.upper)]
+    places = range(len(found))
+    every = max(1, len(found) // 12)
+    ticks = tuple((float(place), _month_name(found[place][0])) for place in places if place % every == 0)
+    plot = Plot(
+        title="Skill by month",
+        note="Log loss saved over always saying the same, 95 % by moving blocks. Below zero: worse than knowing nothing.",
+        x=Axis(low=-0.5, high=max(1.0, len(found) - 0.5), ticks=ticks),
+        y=Axis.of(shown, unit=" %", around=(0.0,)),
+    )
+    plot.level(0.0)
+    for place, (_, skill) in zip(places, found, strict=True):
+        plot.whisker(float(place), 100 * skill.lower, 100 * skill.upper, colour=BLUE)
+    plot.dots([float(place) for place in places], [100 * skill.value for _, skill in found], colour=BLUE)
+    return plot.svg()
+
+
+def _months(at: IntArray) -> IntArray:
+    months: IntArray = (at + JST_MS).astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64)
+    return months
+
+
+def _month_name(month: int) -> str:
+    return f"{1970 + month // 12}-{month % 12 + 1:02d}"
+
+
+def scores(rows: Rows) -> bytes:
+    """How often which probability was said: a model that says nothing stands on one spot."""
+    said = rows.probabilities[:, [UPPER, LOWER]]
+    x = Axis.of([float(said.min()), float(said.max())], title="probability that was said")
+    edges = np.linspace(x.low, x.high, HISTOGRAM_BINS + 1)
+    shares = [(np.histogram(said[:, column], bins=edges)[0] / len(rows) * 100).tolist() for column in (0, 1)]
+    plot = Plot(
+        title="What it said",
+        note="Share of all out-of-sample candles.",
+        x=x,
+        y=Axis.of([*shares[0], *shares[1]], unit=" %", around=(0.0,)),
+    )
+    for (_, name, colour), heights in zip(SIDES, shares, strict=True):
+        plot.bars(edges.tolist(), heights, colour=colour, name=name)
+    return plot.svg()
+
+
+def equity(money: Money) -> bytes:
+    """What one yen became: by the predictions after all costs, and by holding."""
+    own, held = _grown(money.returns), _grown(money.hold)
+    days = np.append(money.day_at, money.day_at[-1] + 86_400_000)
+    places = np.unique(np.linspace(0, len(days) - 1, 6).round().astype(np.int64))
+    ticks = tuple((float(days[place]), f"{datetime.fromtimestamp(int(days[place]) / 1000, UTC):%Y-%m-%d}") for place in places)
+    plot = Plot(
+        title="The walk-forward beside buying and holding",
+        note="Out of sample, after fees, spread and slippage, by the rules of the tick; start = 100.",
+        x=Axis(low=float(days[0]), high=float(days[-1]), ticks=ticks),
+        y=Axis.of([*own, *held]),
+    )
+    plot.line(days.tolist(), held, colour=GREY, name="hold")
+    plot.line(days.tolist(), own, colour=BLUE, name="this recipe")
+    return plot.svg()
+
+
+def _grown(returns: FloatArray) -> list[float]:
+    grown: list[float] = (100 * np.concatenate([[1.0], np.cumprod(1.0 + returns)])).tolist()
+    return grown
+
+
+def gate_table(checks: Sequence[Check]) -> bytes:
+    """The gate's checks with their values, intervals and thresholds, by what they decide."""
+    parts, y = [text(16, 28, "The gate", size=15, weight="600")], 44
+    for group, heading in _GROUPS.items():
+        of_group = [check for check in checks if check.group == group]
+        if not of_group:
+            continue
+        y += 24
+        parts.append(text(16, y, heading, size=13, weight="600", colour=GREY))
+        y += 8
+        for check in of_group:
+            parts += _line(check, y)
+            y += _ROW
+    return frame(_TABLE_WIDTH, y + 16, parts)
+
+
+def _line(check: Check, y: int) -> list[str]:
+    told, colour = ("passed", GREEN) if check.passed else ("failed", RED)
+    if check.group == "note":
+        told, colour = "", INK
+    value = "unknown" if check.value is None else f"{check.value:.4g}"
+    interval = "" if check.lower is None and check.upper is None else f"[{_end(check.lower)}, {_end(check.upper)}]"
+    base = y + 18
+    return [
+        f'<path d="M16 {y}H{_TABLE_WIDTH - 16}" stroke="{PALE}"/>',
+        text(16, base, check.name, size=12),
+        text(400, base, value, size=12, anchor="end"),
+        text(412, base, interval, size=11, colour=GREY),
+        text(600, base, _asked(check), size=12),
+        text(_TABLE_WIDTH - 24, base, told, size=12, anchor="end", colour=colour, weight="600"),
+    ]
+
+
+def _asked(check: Check) -> str:
+    kind, _, _ = check.meaning.partition(": ")
+    return "" if check.group == "note" else f"{kind} {check.threshold:.4g}"
+
+
+def _end(value: float | None) -> str:
+    return "…" if value is None else f"{value:.4g}"

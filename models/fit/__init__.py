@@ -1,0 +1,1 @@
+"""Everything that is fitted, in one recipe that training and folds share."""

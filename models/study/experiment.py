@@ -1,0 +1,320 @@
+"""Run what a study declares: each variant on each data set, through the walk-forward, the replay and the gate.
+
+Nothing is special about an experiment: features, folds, stages, rules and gate are those of training and tick. What was
+fitted already is found by its hash, so that a study which was interrupted goes on where it was.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from models.backtest.prepare import rules_of
+from models.backtest.sources import CandleSource
+from models.data import dataset as rows
+from models.data.findings import refuse
+from models.data.labels import barriers_of, costs_of
+from models.data.leaks import inspect_dataset
+from models.gate import judge
+from models.gate.types import Trials
+from models.proof import Asked, Proof, prove
+from models.study.candles import Loaded, load
+from models.study.declared import BadStudy, Study, Variant
+from models.study.holding import beside
+from models.study.result import Held, Result, Tried, curve, earned, learned
+from models.walk_forward import shuffled_skills, unasked, walk_forward
+from models.walk_forward.types import Walked
+from shared import features
+from shared.core.errors import BadSettings, UserError
+from shared.core.settings import Settings
+from shared.core.trials import History, Scalar, settings_hash, tally
+from shared.core.types import Features, FloatArray
+from shared.results.performance import measure
+from shared.results.performance.returns import YEAR_DAYS
+from shared.stores.ports import Bucket
+from shared.stores.trials import TrialLog
+from shared.turn import pipeline
+
+KIND = "study"
+DEFAULT_VARIANT = Variant(name="default")
+TOP_DENIALS = 5
+SPENT_ON_FOLDS, SPENT_ON_REPLAY = 0.65, 0.15
+"""The shares of a variant's time that its folds and its replay are shown to take; between them labels are shuffled."""
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What an experiment needs from outside.
+
+    Attributes:
+        load: `settings.load` with its environment: takes `profile` and `overrides`.
+        archive: Of candles.
+        log: Of all trials; every variant is written there as it is done.
+        now_ms: When this takes place, for the log alone.
+        commit: Of the code.
+        remembered: The most tries that any bundle here knows the log to have held.
+        cache: Where folds are kept; None: nowhere.
+        jobs: How many folds at once; 0: one a core.
+    """
+
+    load: Callable[..., Settings]
+    archive: CandleSource
+    log: TrialLog
+    now_ms: int
+    commit: str
+    remembered: int = 0
+    cache: Bucket | None = None
+    jobs: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """A variant with its settings."""
+
+    variant: Variant
+    profile: str | None
+    settings: Settings
+
+    @property
+    def seed(self) -> int:
+        return self.settings.learning.seed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Proven:
+    """A variant on one data set, before all are known."""
+
+    case: _Case
+    walked: Walked | None
+    proof: Proof
+
+
+def run(study: Study, place: Place, *, on_progress: Progress | None = None) -> Result:
+    """Run every variant on every data set, log each, and judge all of them by everything that the log then holds.
+
+    Args:
+        study: What is declared.
+        place: Where.
+        on_progress: Told what is done next, and the share of the whole that is done.
+
+    Raises:
+        BadStudy: A field does not fit: a setting that is not there, a file that cannot be read, too short a period.
+        UserError: There is too little to learn from.
+    """
+    tell = on_progress or (lambda _text, _share: None)
+    cases = [_case(study, variant, place) for variant in study.variants]
+    learning_days = max((case.settings.learning.days for case in cases if _learns(case.settings)), default=0)
+    # every data set is opened before anything is worked on: a wrong name in the last one costs nothing
+    opened = [load(one, archive=place.archive, timeframe=study.timeframe, learning_days=learning_days) for one in study.data]
+    proven: list[list[_Proven]] = []
+    for number, loaded in enumerate(opened):
+        done = number / len(opened)
+        tell(f"{loaded.name}: features", done)
+        computed = features.compute(loaded.candles)
+        proven.append(
+            [
+                _proven(case, loaded, computed, place, study, _part(tell, f"{loaded.name} · {case.variant.name}", start, share))
+                for case, start, share in _shares(cases, done, 1.0 / len(opened))
+            ]
+        )
+    tell("gate", 1.0)
+    history = place.log.all()
+    held = tuple(_held(loaded, group, history) for loaded, group in zip(opened, proven, strict=True))
+    return _result(study, cases, held, history, place)
+
+
+def _case(study: Study, variant: Variant, place: Place) -> _Case:
+    profile, overrides = study.settings_of(variant)
+    try:
+        return _Case(variant=variant, profile=profile, settings=place.load(profile=profile, overrides=overrides))
+    except BadSettings as error:
+        name = f"variants.{variant.name}"
+        raise BadStudy(name, f"does not fit: {error}", remedy=error.remedy) from error
+
+
+def _learns(settings: Settings) -> bool:
+    """Whether its policy asks a model for direction."""
+    return settings.risk.policy == "barrier"
+
+
+def _shares(cases: Sequence[_Case], done: float, whole: float) -> list[tuple[_Case, float, float]]:
+    """Where each case begins in the progress, and its share of it."""
+    return [(case, done + whole * number / len(cases), whole / len(cases)) for number, case in enumerate(cases)]
+
+
+def _part(tell: Progress, name: str, start: float, share: float) -> Progress:
+    return lambda text, done: tell(f"{name}: {text}", start + share * min(1.0, done))
+
+
+def _proven(case: _Case, loaded: Loaded, computed: Features, place: Place, study: Study, tell: Progress) -> _Proven:
+    """Walk, replay, judge, and write the trial down."""
+    settings, learns = case.settings, _learns(case.settings)
+    try:
+        found = _walked(case, loaded, computed, place, tell) if learns else (unasked(computed, settings), np.zeros(0))
+    except UserError as error:
+        raise BadStudy(f"variants.{case.variant.name}", f"on {loaded.name}: {error}", remedy=error.remedy) from error
+    walked, shuffled = found
+    tell("replay", 1.0 - SPENT_ON_REPLAY)
+    proof = prove(
+        Asked(
+            walked=walked,
+            stages=pipeline.stages(loaded.candles, bundle=None, settings=settings, computed=computed),
+            candles=loaded.candles,
+            minutes=loaded.minutes,
+            settings=settings,
+            history=History(),  # judged again below, by the whole log
+            remembered=place.remembered,
+            recorded_at=place.now_ms,
+            start_at=loaded.start_at,
+            end_at=loaded.end_at,
+            shuffled=shuffled,
+            changed=_changed(study, case),
+        )
+    )
+    place.log.append(replace(proof.trial, kind=KIND))
+    return _Proven(case=case, walked=walked if learns else None, proof=proof)
+
+
+def _walked(case: _Case, loaded: Loaded, computed: Features, place: Place, tell: Progress) -> tuple[Walked, FloatArray]:
+    """The predictions out of sample, and the skills of refits on shuffled labels."""
+    settings = case.settings
+    costs = costs_of(settings, rules_of(settings))
+    dataset = rows.build(loaded.candles, settings.learning, days=None, computed=computed, costs=costs)
+    refuse(inspect_dataset(dataset, loaded.candles, barriers=barriers_of(settings.learning)))
+    ends = {"first_at": loaded.start_at, "end_at": loaded.end_at, "seed": case.seed, "jobs": place.jobs}
+    walked = walk_forward(
+        dataset,
+        computed,
+        settings,
+        cache=place.cache,
+        on_progress=lambda text, share: tell(text, SPENT_ON_FOLDS * share),
+        **ends,
+    )
+    if not settings.gate.shuffles:
+        return walked, np.zeros(0)
+    left = 1.0 - SPENT_ON_REPLAY - SPENT_ON_FOLDS
+    shuffled = shuffled_skills(
+        dataset,
+        computed,
+        settings,
+        cache=place.cache,
+        on_progress=lambda text, share: tell(text, SPENT_ON_FOLDS + left * share),
+        **ends,
+    )
+    return walked, shuffled
+
+
+def _changed(study: Study, case: _Case) -> dict[str, Scalar]:
+    """What this try was about, for the log."""
+    told: dict[str, Scalar] = {"study": study.name, "variant": case.variant.name}
+    told |= {} if case.profile is None else {"profile": case.profile}
+    named = {**study.overrides, **case.variant.overrides}
+    return told | {name: value for name, value in named.items() if value is None or isinstance(value, str | int | float)}
+
+
+# all that was tried is known: the last word
+
+
+def _held(loaded: Loaded, group: Sequence[_Proven], history: History) -> Held:
+    matrix = _matrix([one.proof for one in group])
+    return Held(
+        name=loaded.name,
+        hash=loaded.hash,
+        start_at=loaded.start_at,
+        end_at=loaded.end_at,
+        resolution=group[0].proof.replayed.resolution.value,
+        tried=tuple(_tried(one, matrix, history) for one in group),
+        notes=loaded.notes,
+    )
+
+
+def _matrix(proofs: Sequence[Proof]) -> FloatArray | None:
+    """Daily returns of what was tried side by side, (days, variants); None where there was only one."""
+    columns = [proof.evidence.money.returns for proof in proofs if proof.evidence.money is not None]
+    return np.stack(columns, axis=1) if len(columns) > 1 else None
+
+
+def _tried(one: _Proven, matrix: FloatArray | None, history: History) -> Tried:
+    """The proof again, by everything that was tried: itself, what stands beside it, and all that came before."""
+    proof, settings = one.proof, one.case.settings
+    trials, annual = _trials(proof, history, matrix, settings)
+    evidence = replace(proof.evidence, trials=trials)
+    performance = measure(proof.replayed, trials=trials.count, trial_sharpes=annual)
+    verdict = judge(evidence, settings.gate, serve=())
+    ordered = sorted(proof.replayed.denials.items(), key=lambda found: (-found[1], found[0]))
+    return Tried(
+        variant=one.case.variant.name,
+        profile=one.case.profile,
+        policy=settings.risk.policy,
+        recipe=None if one.walked is None else one.walked.recipe,
+        settings_hash=settings_hash(settings, proof.inputs.rules),
+        learned=None if one.walked is None else learned(one.walked, verdict),
+        earned=earned(proof, performance, verdict),
+        verdict=verdict,
+        denials={reason.value: candles for reason, candles in ordered[:TOP_DENIALS]},
+        curve=curve(evidence.money),
+        notes=proof.replayed.notes,
+        beside=beside(evidence.money, limit=settings.risk.max_drawdown, seed=one.case.seed),
+    )
+
+
+def _trials(proof: Proof, history: History, matrix: FloatArray | None, settings: Settings) -> tuple[Trials, tuple[float, ...]]:
+    """What the log holds: for the gate (Sharpe ratios a day), and annualised for the measure."""
+    among = tally(proof.trial, history, prior=settings.gate.prior_trials)
+    told = replace(
+        proof.evidence.trials,
+        count=among.count,
+        sharpes=np.array(among.sharpes) / np.sqrt(YEAR_DAYS),
+        matrix=matrix,
+        logged=among.logged,
+    )
+    return told, among.sharpes
+
+
+def _result(study: Study, cases: Sequence[_Case], held: tuple[Held, ...], history: History, place: Place) -> Result:
+    own = {case.variant.name: _dotted(case.settings) for case in cases}
+    first = next(iter(own.values()))
+    common = {name for name, value in first.items() if all(told.get(name) == value for told in own.values())}
+    usual = _dotted(place.load(profile=None, overrides=None))
+    return Result(
+        name=study.name,
+        question=study.question,
+        notes=study.notes,
+        hash=study.hash,
+        commit=place.commit,
+        trials=history.count,
+        every_days=float(cases[0].settings.retrain.every_days),
+        seed=cases[0].seed,
+        shared_settings={name: value for name, value in first.items() if name in common and usual.get(name) != value},
+        variants={name: {key: value for key, value in told.items() if key not in common} for name, told in own.items()},
+        says={case.variant.name: case.variant.says for case in cases if case.variant.says},
+        held=held,
+        damaged=history.damaged,
+    )
+
+
+ELSEWHERE = frozenset(
+    {"home", "state", "bucket", "clock", "exchange", "discord", "alerts", "bundle_public_key", "study", "backtest"}
+)
+"""Settings of a machine, not of an experiment."""
+
+
+def _dotted(settings: Settings) -> dict[str, str]:
+    """All settings of an experiment as texts by their dotted names."""
+    found: dict[str, str] = {}
+
+    def note(name: str, value: Any) -> None:
+        if isinstance(value, Mapping):
+            for key, inner in value.items():
+                note(f"{name}.{key}", inner)
+        else:
+            found[name] = "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+    for key, value in msgspec.to_builtins(settings).items():
+        if key not in ELSEWHERE:
+            note(key, value)
+    return found

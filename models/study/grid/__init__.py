@@ -1,0 +1,29 @@
+"""Studies: many settings on many periods at once. Features are computed once, votes once for all runs that share them."""
+
+from models.study.grid.given import Given, data_hashes, given
+from models.study.grid.places import Workers
+from models.study.grid.points import Period, Point, Run, grid, periods, runs, sample, varied
+from models.study.grid.result import Judged, Luck, Measured, Outcome, judged, trial_of
+from models.study.grid.work import study
+
+__all__ = [
+    "Given",
+    "Judged",
+    "Luck",
+    "Measured",
+    "Outcome",
+    "Period",
+    "Point",
+    "Run",
+    "Workers",
+    "data_hashes",
+    "given",
+    "grid",
+    "judged",
+    "periods",
+    "runs",
+    "sample",
+    "study",
+    "trial_of",
+    "varied",
+]

@@ -1,0 +1,1 @@
+"""What every room speaks: types, money, times, settings, reasons, errors, logs. It knows no room."""

@@ -1,0 +1,145 @@
+"""The log: one JSON object a line, with Cloud Logging's `severity`, `at` in UTC for machines and `at_jst` for people.
+
+Secrets are masked wherever they stand in a line (see `shared/core/masking.py`); so are they in what other libraries log through
+handlers that carry `SecretFilter`.
+"""
+
+import json
+import logging
+import math
+import sys
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import Enum
+from logging.handlers import RotatingFileHandler
+from numbers import Integral
+from pathlib import Path
+from typing import Any, Literal, TextIO, TypeAlias
+
+from shared.core.clock import Clock, SystemClock
+from shared.core.errors import UserError
+from shared.core.jst import jst_text, utc_text
+from shared.core.masking import masked
+
+Severity: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+
+_RESERVED = frozenset({"severity", "message", "at", "at_jst"})
+
+_logger = logging.getLogger("crypto_bot")
+_logger.propagate = False
+_logger.setLevel(logging.DEBUG)
+
+
+class SecretFilter(logging.Filter):
+    """Masks registered secrets in the records of any library."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Mask the record's text and traceback in place; always let it through."""
+        record.msg, record.args = masked(record.getMessage()), ()
+        if record.exc_info and not record.exc_text:
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
+        if record.exc_text:
+            record.exc_text = masked(record.exc_text)
+        return True
+
+
+class _Line(logging.Formatter):
+    """A record as one line: ours are JSON already."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return record.getMessage()
+
+
+class _Stderr(logging.Handler):
+    """Standard error as it is when the line is written, not as it was when the module was read."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            print(self.format(record), file=sys.stderr, flush=True)  # noqa: T201 - this is where lines go
+        except (OSError, ValueError):  # a closed pipe must not stop a tick
+            return
+
+
+class _Where:
+    """Where lines go, and whose time they carry."""
+
+    clock: Clock = SystemClock()
+
+
+def configure(
+    *,
+    stream: TextIO | None = None,
+    path: Path | None = None,
+    clock: Clock | None = None,
+    max_bytes: int = 5_000_000,
+    keep: int = 5,
+) -> None:
+    """Send lines to `stream` (standard error by default) and, where a path is given, to a file that is rotated too.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    console: logging.Handler = _Stderr() if stream is None else logging.StreamHandler(stream)
+    handlers = [console]
+    if path is not None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handlers.append(RotatingFileHandler(path, maxBytes=max_bytes, backupCount=keep, encoding="utf-8"))
+        except OSError as error:
+            raise UserError(
+                f"the log file {path} cannot be written ({error.strerror})",
+                remedy="choose a folder that this user may write",
+            ) from error
+    _Where.clock = clock or SystemClock()
+    _replace_handlers(handlers)
+
+
+def _replace_handlers(handlers: list[logging.Handler]) -> None:
+    for old in list(_logger.handlers):
+        _logger.removeHandler(old)
+        old.close()
+    for handler in handlers:
+        handler.setFormatter(_Line())
+        _logger.addHandler(handler)
+
+
+_replace_handlers([_Stderr()])
+
+
+def log(event: str, *, severity: Severity = "INFO", **fields: Any) -> None:
+    """Write one line. `event` is a short name such as `tick.done`; values that are no JSON are written as text.
+
+    Never raises. A field called like one of the line's own (`at`, `message`, ...) gets a trailing underscore.
+    """
+    at = _Where.clock.now_ms()
+    line = {"severity": severity, "message": masked(event), "at": utc_text(at), "at_jst": jst_text(at)}
+    for name, value in fields.items():
+        line[f"{name}_" if name in _RESERVED else name] = _jsonable(value)
+    text = json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    _logger.log(logging.getLevelName(severity), "%s", text.encode(errors="replace").decode())
+
+
+def _jsonable(value: Any, *, depth: int = 6) -> Any:
+    """The value in JSON types, secrets masked, whatever it is."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, Integral) and not isinstance(value, Enum):  # numpy's whole numbers too
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else repr(float(value))
+    if isinstance(value, Mapping) and depth:
+        return {masked(str(key)): _jsonable(item, depth=depth - 1) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset) and depth:
+        return [_jsonable(item, depth=depth - 1) for item in value]
+    return masked(_text(value))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, str | Decimal | Path):
+        return str(value)
+    try:
+        return repr(value)
+    except Exception as error:  # noqa: BLE001 - a value that cannot even be told must not stop a tick
+        return f"<{type(value).__name__} that raised {type(error).__name__}>"

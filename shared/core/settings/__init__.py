@@ -1,0 +1,52 @@
+"""Typed settings, read once."""
+
+from shared.core.settings.checks import ARRIVAL_MARGIN_SECONDS, is_loopback
+from shared.core.settings.load import DEFAULTS, NOT_SETTINGS, PREFIX, leaves, load
+from shared.core.settings.schema import (
+    NOT_HASHED,
+    BacktestSettings,
+    DiscordSettings,
+    ExchangeSettings,
+    ExecutionSettings,
+    ExposureSettings,
+    GateSettings,
+    LearnerWeights,
+    LearningSettings,
+    MarketSettings,
+    PaperSettings,
+    ReplaySettings,
+    RetrainSettings,
+    RiskSettings,
+    Settings,
+    StudySettings,
+    TickSettings,
+    WatchSettings,
+)
+
+__all__ = [
+    "ARRIVAL_MARGIN_SECONDS",
+    "DEFAULTS",
+    "NOT_HASHED",
+    "NOT_SETTINGS",
+    "PREFIX",
+    "BacktestSettings",
+    "DiscordSettings",
+    "ExchangeSettings",
+    "ExecutionSettings",
+    "ExposureSettings",
+    "GateSettings",
+    "LearnerWeights",
+    "LearningSettings",
+    "MarketSettings",
+    "PaperSettings",
+    "ReplaySettings",
+    "RetrainSettings",
+    "RiskSettings",
+    "Settings",
+    "StudySettings",
+    "TickSettings",
+    "WatchSettings",
+    "is_loopback",
+    "leaves",
+    "load",
+]

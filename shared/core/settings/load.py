@@ -1,0 +1,161 @@
+"""Settings, read once: `shared/bot.yaml`, then a profile, then the environment (`BOT_`, `__` for levels)."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+import msgspec
+import yaml
+
+from shared.core.errors import BadSettings
+from shared.core.masking import is_webhook, shown
+from shared.core.settings.checks import check
+from shared.core.settings.kinds import Text
+from shared.core.settings.schema import Settings
+from shared.core.settings.values import BadValue, hints_of, settled
+
+DEFAULTS = Path(__file__).resolve().parents[2] / "bot.yaml"
+
+PREFIX = "BOT_"
+
+NOT_SETTINGS = frozenset({"BOT_REQUIRE", "BOT_BUNDLE_SIGNING_KEY", "BOT_PROFILE", "BOT_VENV"})
+
+
+def load(
+    environ: Mapping[str, str],
+    *,
+    profile: Text | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    defaults: Path = DEFAULTS,
+) -> Settings:
+    """Read defaults, then the profile, then `environ`, then `overrides` (nested mappings). Raises `BadSettings`."""
+    told: dict[str, Any] = msgspec.msgpack.decode(_parsed(defaults.read_text(encoding="utf-8")))
+    profiles = told.pop("profiles", {})
+    name = profile or environ.get("BOT_PROFILE") or None
+    if name is not None:
+        if name not in profiles:
+            raise BadSettings(
+                f"BOT_PROFILE was {shown(name)}, which bot.yaml does not know",
+                remedy=f"choose one of: {', '.join(sorted(profiles))}",
+            )
+        _overlay(told, profiles[name], f"profile {name}")
+        told["profile"] = name
+    for key in sorted(environ):
+        if key.startswith(PREFIX) and key not in NOT_SETTINGS:
+            _set(told, key, environ[key])
+    if overrides:
+        _overlay(told, overrides, "overrides")
+    settings = _convert(told)
+    check(settings)
+    return settings
+
+
+def leaves(kind: type = Settings, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every setting that holds a value: its dotted name, and its type with its bounds."""
+    for name, hint in hints_of(kind).items():
+        if is_dataclass(hint) and isinstance(hint, type):
+            yield from leaves(hint, f"{path}{name}.")
+        elif get_origin(hint) is dict:
+            yield from ((f"{path}{name}.{key}", get_args(hint)[1]) for key in get_args(get_type_hints(Settings)["stage"]))
+        elif name != "profile":
+            yield f"{path}{name}", hint
+
+
+_YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@cache
+def _parsed(text: str) -> bytes:
+    """The defaults in a form of which copies are cheap: YAML takes longer than all the rest."""
+    return msgspec.msgpack.encode(yaml.load(text, Loader=_YAML_LOADER))  # noqa: S506 - safe, in C
+
+
+def _suggest(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word[:_LONGEST_NAME], known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}"
+
+
+def _overlay(base: dict[str, Any], extra: Mapping[str, Any], where: str) -> None:
+    for key, value in extra.items():
+        if key not in base and key != "profile":
+            found = f"{where} has an unknown setting {shown(key)}"
+            raise BadSettings(found, remedy=_suggest(str(key), [str(one) for one in base]))
+        if isinstance(base.get(key), dict) and isinstance(value, Mapping):
+            _overlay(base[key], value, f"{where}.{key}")
+        else:
+            base[key] = value
+
+
+def _set(told: dict[str, Any], variable: str, text: str) -> None:
+    *path, last = variable.removeprefix(PREFIX).lower().split("__")
+    level: Any = told
+    for depth, part in enumerate(path):
+        if not isinstance(level.get(part), dict):
+            known = [PREFIX + "__".join([*path[:depth], name]).upper() for name in level]
+            raise BadSettings(f"the environment has an unknown setting {variable}", remedy=_suggest(variable, known))
+        level = level[part]
+    names = {str(name).replace("-", "_"): name for name in level}
+    if last not in names or isinstance(level[names[last]], dict):
+        known = [PREFIX + "__".join([*path, name]).upper() for name in names]
+        raise BadSettings(f"the environment has an unknown setting {variable}", remedy=_suggest(variable, known))
+    level[names[last]] = text
+
+
+def _checked(value: Any, kind: Any, path: str) -> Any:
+    """Give every value the type and the bounds of its setting, and name the setting where that fails."""
+    if is_dataclass(kind) and isinstance(kind, type):
+        hints = hints_of(kind)
+        for key in _group(value, path):
+            if key not in hints:
+                raise BadSettings(f"unknown setting {path}{str(key)[:_LONGEST_NAME]}", remedy=_suggest(str(key), list(hints)))
+        for key in hints:
+            if key not in value and key != "profile":
+                raise BadSettings(f"the setting {path}{key} is missing", remedy="give it in bot.yaml")
+        return {key: _checked(item, hints[key], f"{path}{key}.") for key, item in value.items()}
+    if get_origin(kind) is dict:
+        return {key: _checked(item, get_args(kind)[1], f"{path}{key}.") for key, item in _group(value, path).items()}
+    name = path.removesuffix(".")
+    if isinstance(value, str) and is_webhook(value):
+        found = f"the setting {name} was the address of a webhook, which is a secret"
+        raise BadSettings(found, remedy="put it into DISCORD_WEBHOOK_URL and take it out here")
+    try:
+        return settled(value, kind)
+    except BadValue as error:
+        raise BadSettings(
+            f"the setting {name} was {shown(value)}: {error}",
+            remedy=f"bot.yaml explains {name}; the environment calls it {PREFIX}{name.upper().replace('.', '__')}",
+        ) from error
+
+
+def _group(value: Any, path: str) -> Mapping[Any, Any]:
+    if isinstance(value, Mapping):
+        return value
+    found = f"the setting {path.removesuffix('.')} was {shown(value)}: it is a group of settings"
+    raise BadSettings(found, remedy="name one of its settings")
+
+
+_LONGEST_NAME = 100
+
+
+def _convert(told: dict[str, Any]) -> Settings:
+    told = _checked(told, Settings, "")
+    home = _data_folder(told["home"])
+    told["home"] = str(home)
+    told["state"] = told["state"] or f"sqlite:///{home / 'state.sqlite'}"
+    told["bucket"] = told["bucket"] or f"file:///{home / 'bucket'}"
+    settings: Settings = msgspec.convert(told, Settings)
+    return settings
+
+
+def _data_folder(text: str) -> Path:
+    try:
+        home = Path(text).expanduser().absolute() if text else None
+    except RuntimeError:  # ~somebody, whom this machine does not know
+        home = None
+    if home is None:
+        found = f"the setting home was {shown(text)}: it names no folder"
+        raise BadSettings(found, remedy="set BOT_HOME to a folder, like ~/.crypto-bot")
+    return home

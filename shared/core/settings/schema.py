@@ -1,0 +1,336 @@
+"""Every setting, its type and its bounds. Defaults and their meaning live in `shared/bot.yaml`."""
+
+import hashlib
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from shared.core.masking import veiled
+from shared.core.settings.kinds import (
+    AtrDistance,
+    Attempts,
+    CandleCount,
+    Confidence,
+    CooldownSeconds,
+    CostRate,
+    Count,
+    Days,
+    Depth,
+    Deviations,
+    Earlier,
+    Embargo,
+    FeeRate,
+    Jobs,
+    LearningRate,
+    Milliseconds,
+    MoveRate,
+    Name,
+    NoOrSomeDays,
+    NoOrSomeSeconds,
+    Repeats,
+    RequestSeconds,
+    ScheduleDays,
+    Seconds,
+    Seed,
+    Share,
+    SignedRate,
+    SkewMilliseconds,
+    SlippageRate,
+    Text,
+    Trees,
+    WholeDays,
+    WholeSeconds,
+    WindowCandles,
+    WindowSeconds,
+    YearlyVolatility,
+    Years,
+    Yen,
+)
+from shared.core.settings.strategies import Consensus, Strategies
+
+NOT_HASHED = (
+    *("home", "state", "bucket", "clock", "exchange", "discord", "alerts"),
+    *("replay", "backtest", "study", "gate", "retrain"),
+)
+
+"""What cannot change a decision of a tick with a given model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeSettings:
+    """Where bitbank is and how patiently it is asked."""
+
+    public_url: Text
+    private_url: Text
+    timeout_seconds: RequestSeconds
+    request_window_seconds: RequestSeconds
+    read_attempts: Attempts
+    retry_base_seconds: NoOrSomeSeconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickSettings:
+    """The times of a tick. `settle_seconds` end before a minute's second price: a tick knows its account up to its price."""
+
+    interval_seconds: WholeSeconds
+    no_new_order_after_seconds: Seconds
+    answer_by_seconds: Seconds
+    lease_seconds: Seconds
+    settle_seconds: Annotated[float, msgspec.Meta(ge=0.0, lt=20.0)]
+    decision_valid_seconds: NoOrSomeSeconds
+    manual_ahead_seconds: NoOrSomeSeconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketSettings:
+    """How much history a tick looks at, and what is too little, too old or too broken."""
+
+    window_candles: WindowCandles
+    window_keep: WindowCandles
+    min_history_15m: WindowCandles
+    min_history_4h: WindowCandles
+    hole_lookback_15m: WindowCandles
+    max_hole_candles: WindowCandles
+    max_clock_skew_ms: SkewMilliseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnerWeights:
+    """The soft vote of the three learners."""
+
+    lightgbm: Share
+    xgboost: Share
+    random_forest: Share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearningSettings:
+    """Features, label, split, size and seed of the training."""
+
+    days: WholeDays
+    features: Literal["model", "phase19", "phase22"]
+    label: Literal["barriers", "next_candle"]
+    barrier_atr: AtrDistance
+    horizon_candles: CandleCount
+    move_rate: MoveRate
+    validation_share: Share
+    rounds: Trees
+    forest_trees: Trees
+    max_depth: Depth
+    learning_rate: LearningRate
+    seed: Seed
+    weights: LearnerWeights
+    weights_from: Literal["settings", "fitted"]
+    calibration: Literal["platt", "temperature"]
+    row_step: CandleCount
+    volatility_head: bool
+    meta_head: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateSettings:
+    """What must be shown before a model may enter. Sources of the thresholds: docs/adr."""
+
+    history_days: WholeDays
+    confidence: Confidence
+    max_calibration_error: Share
+    max_opposite_share: Share
+    shuffles: Repeats
+    random_runs: Count
+    min_psr: Share
+    min_dsr: Share
+    max_pbo: Share
+    min_trades: Count
+    min_years: Years
+    min_effective_rows: Count
+    champion_confidence: Confidence
+    champion_calibration_slack: Share
+    max_month_share: Share
+    prior_trials: Earlier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrainSettings:
+    """The weekly retraining."""
+
+    every_days: ScheduleDays
+    time_limit_seconds: Seconds
+    lease_seconds: Seconds
+    promote: bool
+    shadow_days: NoOrSomeDays
+    archive_days: WholeDays
+    keep_versions: Count
+    jobs: Jobs
+    tune_every_days: NoOrSomeDays
+    tune_trials: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchSettings:
+    """What makes a serving model suspect, and whether a suspect model may still enter."""
+
+    max_age_days: Days
+    overdue_days: Days
+    least_rows: Count
+    least_spread: Share
+    hit_rate_slack: Share
+    calibration_slack: Share
+    forbid_entries: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExposureSettings:
+    """The target policy: weight x capital instead of one entry with stop and target."""
+
+    volatility_target: YearlyVolatility
+    band: Share
+    stop_rate: Annotated[float, msgspec.Meta(ge=0.0001, lt=0.9)]
+    passive_seconds: NoOrSomeSeconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskSettings:
+    """All limits."""
+
+    policy: Literal["barrier", "target"]
+    entry: Literal["value", "threshold"]
+    min_probability: Share
+    veto_below: Share
+    shrink_by_vote: bool
+    volatility_target: YearlyVolatility | None
+    volatility_reach: Annotated[float, msgspec.Meta(ge=1.0, le=100.0)]
+    overrule_model: Text
+    exposure: ExposureSettings
+    stop_atr: AtrDistance
+    target_atr: AtrDistance
+    max_hold_candles: CandleCount
+    min_edge_rate: SignedRate
+    kelly_fraction: Annotated[float, msgspec.Meta(ge=0.0, le=2.0)]
+    kelly_cap: Share
+    risk_per_trade: Share
+    max_leverage: Annotated[float, msgspec.Meta(ge=0.001, le=2.0)]
+    max_drawdown: Share
+    max_losses: Count
+    cooldown_seconds: CooldownSeconds
+    daily_loss: Share
+    spread_warning: Share
+    spread_critical: Share
+    book_far_atr: Annotated[float, msgspec.Meta(ge=0.1, le=100.0)]
+    book_far_rate: Annotated[float, msgspec.Meta(ge=0.0001, le=0.5)]
+    price_z: Deviations
+    volume_z: Deviations
+    max_latency_ms: Milliseconds
+    exit_on_opposite: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionSettings:
+    """How entries are tried."""
+
+    entry_attempts: Attempts
+    crossing_rate: Share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperSettings:
+    """What the paper exchange assumes."""
+
+    spread_rate: CostRate
+    slippage_rate: SlippageRate
+    volume_share: Share
+    keep_trades: Annotated[int, msgspec.Meta(ge=1, le=1000)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaySettings:
+    """What a replay assumes beside the paper settings. None: what the exchange states of the pair, one label horizon."""
+
+    maker_fee_rate: FeeRate | None
+    taker_fee_rate: FeeRate | None
+    embargo_candles: Embargo | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestSettings:
+    """How a backtest is worked off in slices. Not one of these can change a result."""
+
+    slice_seconds: Seconds
+    time_limit_seconds: Seconds
+    lease_seconds: Seconds
+    checkpoint_seconds: NoOrSomeSeconds
+    step_seconds: NoOrSomeSeconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudySettings:
+    """Where the runs of a study are worked on. Not one of these can change a result."""
+
+    jobs: Jobs
+    backend: Literal["loky", "threading", "dask", "ray"]
+    address: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscordSettings:
+    """How alerts leave."""
+
+    timeout_seconds: RequestSeconds
+    attempts: Attempts
+    window_seconds: WindowSeconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set, except secrets. `state` and `bucket` are never empty after `load`."""
+
+    mode: Literal["paper", "live"]
+    stage: Literal["paper", "stage-10", "stage-50", "live"]
+    id: Name
+    pair: Literal["btc_jpy"]
+    account: Literal["margin", "spot"]
+    sides: Literal["long", "both"]
+    capital_jpy: Yen
+    home: Text
+    state: Text
+    bucket: Text
+    alerts: Literal["inline", "log"]
+    clock: Text
+    bundle_public_key: Text
+    exchange: ExchangeSettings
+    tick: TickSettings
+    market: MarketSettings
+    strategies: Strategies
+    consensus: Consensus
+    learning: LearningSettings
+    gate: GateSettings
+    retrain: RetrainSettings
+    watch: WatchSettings
+    risk: RiskSettings
+    stages: dict[str, Share]
+    execution: ExecutionSettings
+    paper: PaperSettings
+    replay: ReplaySettings
+    backtest: BacktestSettings
+    study: StudySettings
+    discord: DiscordSettings
+    profile: Text | None = None
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{field.name}={veiled(repr(getattr(self, field.name)))}" for field in fields(self))
+        return f"Settings({told})"
+
+    @property
+    def home_path(self) -> Path:
+        """The data folder, absolute."""
+        return Path(self.home)
+
+    @property
+    def hash(self) -> str:
+        """Twelve hex digits that change when any setting changes that can change a decision (addresses cannot)."""
+        told = msgspec.to_builtins(self)
+        for name in NOT_HASHED:
+            told.pop(name)
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,70 @@
+"""What is held and owed, and what a bot remembers of it."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from shared.core.types.orders import Fill, Order, Position, Side, Trade
+from shared.core.types.signal import Goal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holdings:
+    """What the exchange holds for us: the truth that every tick starts from.
+
+    `trades` and `fills` are all that no saved state has counted and the most recent ones before, oldest first;
+    `Trade.sequence` tells which are new. Paper only: `settled_until` is up to where the path has been walked,
+    `opened_with_jpy` the capital that the account began with, and it is `untouched` as long as nothing was ever filled.
+    """
+
+    as_of: int
+    cash_jpy: Decimal
+    equity_jpy: Decimal
+    available_jpy: Decimal
+    mark_price: Decimal | None
+    positions: tuple[Position, ...] = ()
+    orders: tuple[Order, ...] = ()
+    trades: tuple[Trade, ...] = ()
+    fills: tuple[Fill, ...] = ()
+    settled_until: int | None = None
+    opened_with_jpy: Decimal | None = None
+    untouched: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """Up to which trade and fill, by their sequence, a saved state has counted. Whoever keeps more may let go of these."""
+
+    trades: int = 0
+    fills: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionPlan:
+    """What the exchange does not know of a position: why it was entered, its stop and target, and when it must end."""
+
+    side: Side
+    stop_price: int
+    target_price: int
+    exit_by: int
+    as_of: int
+    entry_intent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What the risk rules know of the account at the moment of a decision."""
+
+    equity_jpy: Decimal
+    capital_jpy: Decimal
+    available_jpy: Decimal
+    equity_peak_jpy: Decimal
+    day_start_equity_jpy: Decimal
+    losing_streak: int = 0
+    cooldown_until: int = 0
+    halted: bool = False
+    drawdown_halted: bool = False
+    position: Position | None = None
+    plan: PositionPlan | None = None
+    goal: Goal | None = None
+    entry_resting: bool = False
+    attempts_used: int = 0

@@ -1,0 +1,185 @@
+"""Orders, fills and positions, and what an exchange answers to an order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import TypeAlias
+
+from shared.core.money import ZERO
+from shared.core.reasons import Reason
+
+
+class Side(StrEnum):
+    """The side of a position."""
+
+    LONG = "long"
+    SHORT = "short"
+
+    @property
+    def sign(self) -> int:
+        """+1 for long, -1 for short."""
+        return 1 if self is Side.LONG else -1
+
+
+class OrderKind(StrEnum):
+    """The three kinds of order that the bot places. A stop becomes a market order when it fires."""
+
+    LIMIT = "limit"
+    MARKET = "market"
+    STOP = "stop"
+
+
+class Purpose(StrEnum):
+    """What an order is for."""
+
+    ENTRY = "entry"
+    STOP = "stop"
+    TARGET = "target"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderIntent:
+    """An order as it is written down before it is sent. `id` is deterministic: tick, purpose, sequence.
+
+    `stop_price` and `target_price` of an entry tell what must protect its fills. `expires_at`: an entry never
+    outlives the tick that placed it.
+    """
+
+    id: str
+    purpose: Purpose
+    side: Side
+    kind: OrderKind
+    lots: int
+    price: int | None = None
+    trigger_price: int | None = None
+    post_only: bool = False
+    expires_at: int | None = None
+    stop_price: int | None = None
+    target_price: int | None = None
+    reason: Reason = Reason.OK
+
+    @property
+    def opens(self) -> bool:
+        """Whether it opens or grows a position."""
+        return self.purpose is Purpose.ENTRY
+
+    @property
+    def buys(self) -> bool:
+        """Whether the order buys bitcoin."""
+        return (self.side is Side.LONG) == self.opens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """An order that the exchange holds."""
+
+    order_id: int
+    intent: OrderIntent
+    placed_at: int
+    remaining_lots: int
+
+    @property
+    def executed_lots(self) -> int:
+        """What has been filled so far."""
+        return self.intent.lots - self.remaining_lots
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """A part of an order that was executed. `sequence` counts the account's fills from 1, so that each is told once."""
+
+    sequence: int
+    order_id: int
+    purpose: Purpose
+    side: Side
+    at: int
+    price: int
+    lots: int
+    maker: bool
+    fee_jpy: Decimal
+    slippage_jpy: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One opening fill of a position that is still open, for its average price, interest and uncollected fee."""
+
+    at: int
+    price: int
+    lots: int
+    fee_jpy: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """What is held on one side."""
+
+    side: Side
+    entries: tuple[Entry, ...]
+
+    @property
+    def lots(self) -> int:
+        """Its size."""
+        return sum(entry.lots for entry in self.entries)
+
+    @property
+    def opened_at(self) -> int:
+        """When the first of it was bought or sold."""
+        return self.entries[0].at
+
+    @property
+    def average_price(self) -> Decimal:
+        """The mean opening price, weighted by size, exact."""
+        return Decimal(sum(entry.price * entry.lots for entry in self.entries)) / self.lots
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trade:
+    """A position from its opening to its end, or the part of it that one closing fill ended."""
+
+    sequence: int
+    side: Side
+    opened_at: int
+    closed_at: int
+    lots: int
+    entry_price: Decimal
+    exit_price: int
+    reason: Reason
+    gross_jpy: Decimal
+    fees_jpy: Decimal
+    interest_jpy: Decimal
+    slippage_jpy: Decimal = ZERO
+    ends_position: bool = True
+
+    @property
+    def net_jpy(self) -> Decimal:
+        """Profit after all costs. Slippage is inside the prices already."""
+        return self.gross_jpy - self.fees_jpy - self.interest_jpy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The exchange has the order."""
+
+    order: Order
+    fills: tuple[Fill, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """The exchange said no."""
+
+    reason: Reason
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """Nobody knows whether the exchange has the order. Never resent; reconciliation finds out."""
+
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+Outcome: TypeAlias = Accepted | Rejected | Unknown

@@ -1,0 +1,90 @@
+"""What a tick leaves to people: its report and its alerts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from shared.core.reasons import Reason
+from shared.core.types.account import PositionPlan
+from shared.core.types.market import Issue
+from shared.core.types.orders import Fill, Order, OrderIntent, Position, Trade
+from shared.core.types.signal import Decision, Signal
+
+
+class Level(StrEnum):
+    """How loud an alert is: critical at once, warning soon, info in a digest."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """Something a person should know. `key` (bot, kind, subject, window) guards against repetition."""
+
+    key: str
+    level: Level
+    kind: str
+    title: str
+    at: int
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+class TickStatus(StrEnum):
+    """How a tick ended."""
+
+    DONE = "done"
+    DUPLICATE = "duplicate"
+    BUSY = "busy"
+    LATE = "late"
+    HALTED = "halted"
+    DEGRADED = "degraded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRecord:
+    """One order or cancel of a tick: what was asked, and how it came out."""
+
+    what: str
+    intent: OrderIntent
+    outcome: str
+    order_id: int | None = None
+    reason: Reason = Reason.OK
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickReport:
+    """Everything that one tick saw, decided and did. Stored, answered as JSON, logged, and replayed later."""
+
+    tick: str
+    bot: str
+    status: TickStatus
+    scheduled_at: int
+    received_at: int
+    finished_at: int
+    mode: str
+    stage: str
+    settings_hash: str
+    reason: Reason = Reason.OK
+    detail: str = ""
+    profile: str | None = None
+    decision: Decision | None = None
+    signal: Signal | None = None
+    issues: tuple[Issue, ...] = ()
+    orders: tuple[OrderRecord, ...] = ()
+    fills: tuple[Fill, ...] = ()
+    trades: tuple[Trade, ...] = ()
+    positions: tuple[Position, ...] = ()
+    resting: tuple[Order, ...] = ()
+    plan: PositionPlan | None = None
+    equity_jpy: Decimal | None = None
+    cash_jpy: Decimal | None = None
+    mark_price: Decimal | None = None
+    model: str | None = None
+    alerts: tuple[str, ...] = ()
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)

@@ -1,0 +1,172 @@
+"""From features to a decision: votes, prediction, signal, goal, and what is to be done."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from shared.core.reasons import Reason
+from shared.core.types.arrays import BoolArray, FloatArray, Int8Array, IntArray
+from shared.core.types.orders import Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """A matrix, one row a 15m candle, float64; NaN where a value is not warm yet.
+
+    `as_of[i]` is the close of candle i: the first instant at which row i is known.
+    """
+
+    as_of: IntArray
+    names: tuple[str, ...]
+    values: FloatArray
+
+    def column(self, name: str) -> FloatArray:
+        """One feature by its name, shape (n,)."""
+        return self.values[:, self.names.index(name)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Votes:
+    """What each strategy says on each row, and what they say together.
+
+    `sides` (n, s) and `consensus` (n,) hold -1, 0, +1; `confidences` (n, s) and `strength` (n,) lie in [0, 1].
+    """
+
+    as_of: IntArray
+    names: tuple[str, ...]
+    sides: Int8Array
+    confidences: FloatArray
+    consensus: Int8Array
+    strength: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """The exposure that a strategy with a target wants on each row, shape (n,) each; NaN until it is warm.
+
+    `weight` lies in [-1, 1]; `volatility` is the strategy's own estimate of the past, as a share of the price a year.
+    """
+
+    as_of: IntArray
+    weight: FloatArray
+    volatility: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Barriers:
+    """The label that a model was trained on, and so what its probabilities are about.
+
+    kind `barriers`: which of two levels, `atr_multiple` x ATR(14) away, is touched first within `horizon_candles`.
+    kind `next_candle`: whether the next close lies more than `move_rate` below or above this one (the original's label): no
+    level is touched, so that no expected value follows from it.
+    """
+
+    atr_multiple: float
+    horizon_candles: int
+    kind: Literal["barriers", "next_candle"] = "barriers"
+    move_rate: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """Calibrated probabilities (n, 3) in the order lower barrier first, neither, upper first; NaN where there are none.
+
+    `unasked` (n,) marks the rows that could have been predicted, but that nobody asked for; None: every row was asked for.
+    `volatility` (n,) is the forecast of the realised volatility of the next 4 hours (root of the sum of squared 15m returns, a
+    rate), `p_vote` (n,) the probability that the consensus' own trade pays; NaN where there is none, None without that head.
+    """
+
+    as_of: IntArray
+    probabilities: FloatArray
+    model: str
+    barriers: Barriers
+    unasked: BoolArray | None = None
+    volatility: FloatArray | None = None
+    p_vote: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """One strategy's word on one candle."""
+
+    strategy: str
+    side: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """One row of the array stages: all that the scalar rules need to know of candle `as_of`.
+
+    `volatility` is the model's forecast for the next 4 hours and `volatility_past` what the last 4 hours had (both the root of
+    the sum of squared 15m returns). `p_vote`: that the consensus' own trade pays. `target_weight` in [-1, 1] is the exposure
+    that a strategy with a target wants, `target_volatility` its estimate of the price's volatility a year; both rest on
+    candles that were closed at `target_as_of`, the last 4h close.
+    """
+
+    as_of: int
+    close: int
+    atr_jpy: float
+    side: Side | None
+    strength: float
+    votes: tuple[Vote, ...] = ()
+    p_lower: float | None = None
+    p_neither: float | None = None
+    p_upper: float | None = None
+    barriers: Barriers | None = None
+    model: str | None = None
+    price_z: float = 0.0
+    volume_z: float = 0.0
+    warm: bool = True
+    volatility: float | None = None
+    volatility_past: float | None = None
+    p_vote: float | None = None
+    target_weight: float | None = None
+    target_as_of: int | None = None
+    target_volatility: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """What the target policy wants to hold: `lots`, negative for a short, decided on the 4h close `as_of`.
+
+    `since`: the close of the 15m candle since which a larger position is wanted than is held; 0 where none is.
+    """
+
+    lots: int
+    as_of: int
+    since: int = 0
+
+
+class Action(StrEnum):
+    """What a decision asks for."""
+
+    ENTER = "enter"
+    REDUCE = "reduce"
+    EXIT = "exit"
+    HOLD = "hold"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What risk wants, and why. `reason` is OK only for an action that goes through.
+
+    `lots` are those of the order: what an ENTER adds, what a REDUCE closes. `goal` is what the target policy wants from now on;
+    `crosses`: an entry may take liquidity.
+    """
+
+    action: Action
+    as_of: int
+    reason: Reason
+    side: Side | None = None
+    lots: int = 0
+    stop_price: int = 0
+    target_price: int = 0
+    exit_by: int | None = None
+    edge_rate: float | None = None
+    cost_rate: float | None = None
+    goal: Goal | None = None
+    crosses: bool = False
+    context: Mapping[str, str] = field(default_factory=dict)

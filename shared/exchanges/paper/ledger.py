@@ -1,0 +1,420 @@
+"""The paper account: what it holds, what it is worth, and how a fill is booked. Pure; money exact to 0.0001 yen.
+
+Margin, as on bitbank: opening a position moves no cash; its fee *occurs* at the open and is *collected*, with the
+interest, when it is closed. Spot: coins are paid at once. Entries are closed first in, first out.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal, TypeVar
+
+from shared.core.frozen import changed
+from shared.core.money import ZERO, jpy, notional_jpy, rate
+from shared.core.reasons import Reason
+from shared.core.settings import Settings
+from shared.core.types import (
+    Counted,
+    Entry,
+    Fill,
+    Holdings,
+    Order,
+    OrderIntent,
+    OrderKind,
+    PairRules,
+    Position,
+    Purpose,
+    Side,
+    Trade,
+)
+from shared.orders.fills import Costs, PathPoint, ended
+
+DAY_MS = 86_400_000
+MINUTE_MS = 60_000
+KEEP_ENDED = 20
+
+Numbered = TypeVar("Numbered", Trade, Fill)
+EXITS = {Purpose.STOP: Reason.EXIT_STOP, Purpose.TARGET: Reason.EXIT_TARGET}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the account pays: the newest fees and interest it has seen, and the costs that paper assumes."""
+
+    maker_fee_rate: Decimal
+    taker_fee_rate: Decimal
+    long_interest_rate_day: Decimal
+    short_interest_rate_day: Decimal
+    margin_ratio: Decimal
+    costs: Costs
+    keep_trades: int
+
+    def following(self, rules: PairRules) -> "Terms":
+        """With the fees, interest and margin ratio that the exchange states now."""
+        if (
+            self.maker_fee_rate == rules.maker_fee_rate
+            and self.taker_fee_rate == rules.taker_fee_rate
+            and self.long_interest_rate_day == rules.long_interest_rate_day
+            and self.short_interest_rate_day == rules.short_interest_rate_day
+            and self.margin_ratio == rules.margin_ratio
+        ):
+            return self
+        return changed(
+            self,
+            maker_fee_rate=rules.maker_fee_rate,
+            taker_fee_rate=rules.taker_fee_rate,
+            long_interest_rate_day=rules.long_interest_rate_day,
+            short_interest_rate_day=rules.short_interest_rate_day,
+            margin_ratio=rules.margin_ratio,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperAccount:
+    """The whole account as one value. `settled_until` is where the path has been walked to, always a full minute.
+
+    `orders` rest; `ended` are the most recent ones, oldest first, and so are `trades` and `fills`, of which none goes before a
+    saved state has counted it (`trimmed`). `last_price` is the last price of the path while something was held or rested: the
+    mark. `capital_jpy` is what the account was opened with; None in a document that does not say it.
+    """
+
+    kind: Literal["margin", "spot"]
+    cash_jpy: Decimal
+    terms: Terms
+    settled_until: int
+    positions: tuple[Position, ...] = ()
+    orders: tuple[Order, ...] = ()
+    ended: tuple[Order, ...] = ()
+    trades: tuple[Trade, ...] = ()
+    fills: tuple[Fill, ...] = ()
+    next_order_id: int = 1
+    next_trade_sequence: int = 1
+    next_fill_sequence: int = 1
+    last_price: int | None = None
+    capital_jpy: Decimal | None = None
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing was ever filled: then its cash is its capital."""
+        return self.next_fill_sequence == 1
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing rests and nothing is held: the path cannot change it."""
+        return not self.orders and not self.positions
+
+    def position(self, side: Side) -> Position | None:
+        """What is held on one side."""
+        return next((position for position in self.positions if position.side is side), None)
+
+    def lots(self, side: Side) -> int:
+        """How much is held on one side."""
+        position = self.position(side)
+        return 0 if position is None else position.lots
+
+
+def terms(settings: Settings, rules: PairRules) -> Terms:
+    """Terms from the paper settings and the exchange's rules."""
+    paper = settings.paper
+    return Terms(
+        maker_fee_rate=rules.maker_fee_rate,
+        taker_fee_rate=rules.taker_fee_rate,
+        long_interest_rate_day=rules.long_interest_rate_day,
+        short_interest_rate_day=rules.short_interest_rate_day,
+        margin_ratio=rules.margin_ratio,
+        costs=Costs(
+            spread_rate=rate(paper.spread_rate),
+            slippage_rate=rate(paper.slippage_rate),
+            volume_share=rate(paper.volume_share),
+        ),
+        keep_trades=paper.keep_trades,
+    )
+
+
+def opened(capital_jpy: Decimal | int, now_ms: int, *, kind: Literal["margin", "spot"], terms: Terms) -> PaperAccount:
+    """A new account with nothing but cash."""
+    capital = jpy(capital_jpy)
+    return PaperAccount(kind=kind, cash_jpy=capital, terms=terms, settled_until=full_minute(now_ms), capital_jpy=capital)
+
+
+def full_minute(at: int) -> int:
+    """The start of the minute of `at`."""
+    return at - at % MINUTE_MS
+
+
+# what it is worth
+
+
+def days_started(opened_at: int, at: int) -> int:
+    """How many periods of 24 hours have started since the opening: bitbank's rounding is not documented, so the dear one."""
+    return max(0, at - opened_at) // DAY_MS + 1
+
+
+def interest_jpy(account: PaperAccount, side: Side, entry: Entry, at: int) -> Decimal:
+    """Interest accrued on one entry of a margin position."""
+    if account.kind == "spot":
+        return ZERO
+    held = account.terms
+    day = held.long_interest_rate_day if side is Side.LONG else held.short_interest_rate_day
+    return jpy(notional_jpy(entry.price, entry.lots) * day * days_started(entry.at, at))
+
+
+def equity(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> Decimal:
+    """Cash + position at the mark - accrued interest - fees that occurred and are not collected yet."""
+    worth = account.cash_jpy
+    for position in account.positions:
+        for entry in position.entries:
+            price = Decimal(entry.price if mark is None else mark)
+            if account.kind == "spot":
+                worth += notional_jpy(price, entry.lots)
+            else:
+                worth += notional_jpy((price - entry.price) * position.side.sign, entry.lots)
+                worth -= entry.fee_jpy + interest_jpy(account, position.side, entry, as_of)
+    return jpy(worth)
+
+
+def available_jpy(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> Decimal:
+    """For how many yen a new position may be opened, after what is held and what resting entries reserve."""
+    return _available(account, equity(account, mark, as_of))
+
+
+def _available(account: PaperAccount, worth: Decimal) -> Decimal:
+    reserved = sum((_reserved(account, order) for order in account.orders if order.intent.opens), ZERO)
+    if account.kind == "spot":
+        return jpy(max(ZERO, account.cash_jpy - reserved))
+    held = sum((notional_jpy(entry.price, entry.lots) for item in account.positions for entry in item.entries), ZERO)
+    return jpy(max(ZERO, worth / account.terms.margin_ratio - held - reserved))
+
+
+def _reserved(account: PaperAccount, order: Order) -> Decimal:
+    cost = notional_jpy(_limit(order.intent), order.remaining_lots)
+    return cost if account.kind == "margin" else cost + jpy(cost * max(ZERO, account.terms.maker_fee_rate))
+
+
+def holdings(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> Holdings:
+    """What a tick sees. A close that ended shows no longer; an entry does until the path up to its end is known."""
+    worth = equity(account, mark, as_of)
+    return Holdings(
+        as_of=as_of,
+        cash_jpy=account.cash_jpy,
+        equity_jpy=worth,
+        available_jpy=_available(account, worth),
+        mark_price=None if mark is None else Decimal(mark),
+        positions=account.positions,
+        orders=tuple(order for order in account.orders if order.intent.opens or not ended(order, as_of)),
+        trades=account.trades,
+        fills=account.fills,
+        settled_until=account.settled_until,
+        opened_with_jpy=account.capital_jpy,
+    )
+
+
+def trimmed(account: PaperAccount, counted: Counted) -> PaperAccount:
+    """The account without the trades and fills that were counted, but for the `keep_trades` most recent ones."""
+    keep = account.terms.keep_trades
+    trades, fills = _uncounted(account.trades, counted.trades, keep), _uncounted(account.fills, counted.fills, 2 * keep)
+    if trades is account.trades and fills is account.fills:
+        return account
+    return changed(account, trades=trades, fills=fills)
+
+
+def _uncounted(items: tuple[Numbered, ...], counted: int, keep: int) -> tuple[Numbered, ...]:
+    gone = min(len(items) - keep, sum(item.sequence <= counted for item in items))
+    return items[gone:] if gone > 0 else items
+
+
+# orders that rest
+
+
+def with_order(account: PaperAccount, intent: OrderIntent, at: int) -> tuple[PaperAccount, Order]:
+    """The account with one more resting order."""
+    order = Order(order_id=account.next_order_id, intent=intent, placed_at=at, remaining_lots=intent.lots)
+    return changed(account, orders=(*account.orders, order), next_order_id=order.order_id + 1), order
+
+
+def updated(account: PaperAccount, order: Order) -> PaperAccount:
+    """The account with one order changed; an order without remaining lots has ended."""
+    if not order.remaining_lots:
+        return without(account, (order,))
+    return changed(account, orders=tuple(order if old.order_id == order.order_id else old for old in account.orders))
+
+
+def without(account: PaperAccount, orders: Iterable[Order]) -> PaperAccount:
+    """The account after some orders ended."""
+    gone = {order.order_id: order for order in orders}
+    if not gone:
+        return account
+    return changed(
+        account,
+        orders=tuple(order for order in account.orders if order.order_id not in gone),
+        ended=(*account.ended, *gone.values())[-KEEP_ENDED:],
+    )
+
+
+# booking
+
+
+def _with_fill(account: PaperAccount, fill: Fill) -> PaperAccount:
+    return changed(account, fills=(*account.fills, fill), next_fill_sequence=fill.sequence + 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """How a part of an order traded."""
+
+    at: int
+    price: int
+    lots: int
+    maker: bool
+    slippage_jpy: Decimal = ZERO
+
+
+def _fill(account: PaperAccount, order: Order, done: Execution) -> Fill:
+    fee_rate = account.terms.maker_fee_rate if done.maker else account.terms.taker_fee_rate
+    return Fill(
+        sequence=account.next_fill_sequence,
+        order_id=order.order_id,
+        purpose=order.intent.purpose,
+        side=order.intent.side,
+        at=done.at,
+        price=done.price,
+        lots=done.lots,
+        maker=done.maker,
+        fee_jpy=jpy(notional_jpy(done.price, done.lots) * fee_rate),
+        slippage_jpy=done.slippage_jpy,
+    )
+
+
+def opening(account: PaperAccount, order: Order, done: Execution) -> PaperAccount:
+    """Book a fill that opens or grows a position, and give it its stop and, on margin, its target."""
+    fill = _fill(account, order, done)
+    entry = Entry(at=fill.at, price=fill.price, lots=fill.lots, fee_jpy=fill.fee_jpy)
+    held = account.position(fill.side)
+    grown = Position(side=fill.side, entries=(*(held.entries if held else ()), entry))
+    account = updated(account, changed(order, remaining_lots=order.remaining_lots - fill.lots))
+    account = _with_fill(_holding(account, grown), fill)
+    if account.kind == "spot":
+        account = changed(account, cash_jpy=account.cash_jpy - notional_jpy(fill.price, fill.lots) - fill.fee_jpy)
+    return _bracketed(account, order.intent, fill)
+
+
+def _holding(account: PaperAccount, position: Position) -> PaperAccount:
+    others = tuple(held for held in account.positions if held.side is not position.side)
+    return changed(account, positions=(*others, position) if position.entries else others)
+
+
+def _bracketed(account: PaperAccount, entry: OrderIntent, fill: Fill) -> PaperAccount:
+    """The stop and the target of an entry grow with every fill of it."""
+    if entry.stop_price is not None:
+        stop = OrderIntent(
+            id=f"{entry.id}.stop",
+            purpose=Purpose.STOP,
+            side=entry.side,
+            kind=OrderKind.STOP,
+            lots=fill.lots,
+            trigger_price=entry.stop_price,
+            reason=Reason.STOP_PLACED,
+        )
+        account = _grown(account, stop, fill.at)
+    if entry.target_price is not None and account.kind == "margin":
+        target = OrderIntent(
+            id=f"{entry.id}.target",
+            purpose=Purpose.TARGET,
+            side=entry.side,
+            kind=OrderKind.LIMIT,
+            lots=fill.lots,
+            price=entry.target_price,
+            post_only=True,
+        )
+        account = _grown(account, target, fill.at)
+    return account
+
+
+def _grown(account: PaperAccount, more: OrderIntent, at: int) -> PaperAccount:
+    """Enlarge what rests already, unless it was cancelled later than this fill: its end would leave the new lots bare."""
+    mine = [order for order in account.orders if order.intent.id == more.id]
+    resting = next((order for order in mine if order.intent.expires_at is None), None)
+    if resting is None:
+        return with_order(account, more, at)[0]
+    larger = changed(resting.intent, lots=resting.intent.lots + more.lots)
+    return updated(account, changed(resting, intent=larger, remaining_lots=resting.remaining_lots + more.lots))
+
+
+def closing(account: PaperAccount, order: Order, done: Execution) -> PaperAccount:
+    """Book a fill that closes a position or a part of it, as one trade; the end of a position ends every order on its side."""
+    fill = _fill(account, order, done)
+    held = account.position(fill.side)
+    if held is None:
+        raise AssertionError("only what is held can be closed: placing and settling check it")
+    taken, kept = _first_in(held.entries, fill.lots)
+    trade = _trade(account, order, fill, taken, ends=not kept)
+    account = updated(account, changed(order, remaining_lots=order.remaining_lots - fill.lots))
+    cash = account.cash_jpy + trade.net_jpy
+    if account.kind == "spot":
+        cash += sum((notional_jpy(entry.price, entry.lots) + entry.fee_jpy for entry in taken), ZERO)
+    account = changed(
+        _with_fill(_holding(account, Position(side=fill.side, entries=kept)), fill),
+        cash_jpy=jpy(cash),
+        trades=(*account.trades, trade),
+        next_trade_sequence=trade.sequence + 1,
+    )
+    return _freed(account, fill.side)
+
+
+def _first_in(entries: tuple[Entry, ...], lots: int) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
+    """Split entries into the first `lots` of them and the rest; a fee is split so that nothing is lost in rounding."""
+    taken: list[Entry] = []
+    kept: list[Entry] = []
+    for entry in entries:
+        part = min(entry.lots, lots)
+        lots -= part
+        fee, left = jpy(entry.fee_jpy * part / entry.lots), entry.lots - part
+        if part:
+            taken.append(changed(entry, lots=part, fee_jpy=fee))
+        if left:
+            kept.append(changed(entry, lots=left, fee_jpy=entry.fee_jpy - fee))
+    return tuple(taken), tuple(kept)
+
+
+def _trade(account: PaperAccount, order: Order, fill: Fill, taken: tuple[Entry, ...], *, ends: bool) -> Trade:
+    sign = fill.side.sign
+    return Trade(
+        sequence=account.next_trade_sequence,
+        side=fill.side,
+        opened_at=taken[0].at,
+        closed_at=fill.at,
+        lots=fill.lots,
+        entry_price=Position(side=fill.side, entries=taken).average_price,
+        exit_price=fill.price,
+        reason=EXITS.get(order.intent.purpose, order.intent.reason),
+        gross_jpy=sum((notional_jpy((fill.price - entry.price) * sign, entry.lots) for entry in taken), ZERO),
+        fees_jpy=sum((entry.fee_jpy for entry in taken), fill.fee_jpy),
+        interest_jpy=sum((interest_jpy(account, fill.side, entry, fill.at) for entry in taken), ZERO),
+        slippage_jpy=fill.slippage_jpy,
+        ends_position=ends,
+    )
+
+
+def _freed(account: PaperAccount, side: Side) -> PaperAccount:
+    """After a close: no order may close more than is left, and with nothing left nothing on that side rests."""
+    left = account.lots(side)
+    mine = [order for order in account.orders if order.intent.side is side]
+    if not left:
+        return without(account, mine)
+    for order in mine:
+        if not order.intent.opens and order.remaining_lots > left:
+            smaller = changed(order.intent, lots=order.executed_lots + left)
+            account = updated(account, changed(order, intent=smaller, remaining_lots=left))
+    return account
+
+
+def executed(account: PaperAccount, order: Order, point: PathPoint, lots: int) -> PaperAccount:
+    """Book a fill of a resting limit: maker, at its own price."""
+    done = Execution(at=point.at, price=_limit(order.intent), lots=lots, maker=True)
+    return opening(account, order, done) if order.intent.opens else closing(account, order, done)
+
+
+def _limit(intent: OrderIntent) -> int:
+    if intent.price is None:
+        raise AssertionError("a limit has a price: placing checks it")
+    return intent.price

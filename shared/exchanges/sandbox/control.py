@@ -1,0 +1,112 @@
+"""The sandbox's own endpoints: its clock, its faults, and what it was asked."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from shared.core.errors import UserError
+from shared.exchanges.sandbox.faults import fault_from
+from shared.exchanges.sandbox.reply import Reply, plain
+
+if TYPE_CHECKING:
+    from shared.exchanges.sandbox.server import Sandbox
+
+PREFIX = "/_sandbox/"
+SLEEP_PATIENCE_SECONDS = 15.0
+"""A sleeper gets an answer after this at the latest, and asks again: no request hangs until a time-out."""
+
+Handler: TypeAlias = Callable[["Sandbox", bytes], Reply]
+
+
+def answer(sandbox: "Sandbox", method: str, path: str, body: bytes) -> Reply:
+    """Answer one request below `PREFIX`. Raises `UserError` for a bad one."""
+    name = path.removeprefix(PREFIX).rstrip("/")
+    handler = ENDPOINTS.get((method, name))
+    if handler is not None:
+        return handler(sandbox, body)
+    number = name.removeprefix("faults/")
+    if method == "DELETE" and name != number and number.isdecimal():
+        sandbox.faults.clear(int(number))
+        return plain(sandbox.faults.told())
+    return plain({"error": f"the sandbox has no {method} {path}"}, status=404)
+
+
+def _described(sandbox: "Sandbox", _body: bytes) -> Reply:
+    return plain(
+        {
+            "market": sandbox.market.source,
+            "starts_at": sandbox.market.starts_at,
+            "ends_at": sandbox.market.ends_at,
+            "clock": sandbox.clock.name,
+            "now_ms": sandbox.clock.now_ms(),
+        }
+    )
+
+
+def _now(sandbox: "Sandbox", _body: bytes) -> Reply:
+    return plain({"now_ms": sandbox.clock.now_ms(), "clock": sandbox.clock.name})
+
+
+def _advanced(sandbox: "Sandbox", body: bytes) -> Reply:
+    if not sandbox.clock.advance_to(_whole_number(body, "advance_to_ms")):
+        return plain({"error": "this sandbox runs on the machine's clock, which nobody can step"}, status=409)
+    return plain({"now_ms": sandbox.clock.now_ms()})
+
+
+def _slept(sandbox: "Sandbox", body: bytes) -> Reply:
+    reached = sandbox.clock.wait_until(_whole_number(body, "until_ms"), patience_seconds=SLEEP_PATIENCE_SECONDS)
+    return plain({"now_ms": sandbox.clock.now_ms(), "reached": reached})
+
+
+def _faults(sandbox: "Sandbox", _body: bytes) -> Reply:
+    return plain(sandbox.faults.told())
+
+
+def _fault_added(sandbox: "Sandbox", body: bytes) -> Reply:
+    return plain({"id": sandbox.faults.add(fault_from(_object(body)))})
+
+
+def _faults_cleared(sandbox: "Sandbox", _body: bytes) -> Reply:
+    sandbox.faults.clear()
+    return plain(sandbox.faults.told())
+
+
+def _requests(sandbox: "Sandbox", _body: bytes) -> Reply:
+    counts = sandbox.requests()
+    return plain({"total": sum(counts.values()), "endpoints": counts})
+
+
+def _requests_forgotten(sandbox: "Sandbox", body: bytes) -> Reply:
+    sandbox.forget_requests()
+    return _requests(sandbox, body)
+
+
+ENDPOINTS: Mapping[tuple[str, str], Handler] = {
+    ("GET", ""): _described,
+    ("GET", "clock"): _now,
+    ("POST", "clock"): _advanced,
+    ("POST", "clock/sleep"): _slept,
+    ("GET", "faults"): _faults,
+    ("POST", "faults"): _fault_added,
+    ("DELETE", "faults"): _faults_cleared,
+    ("GET", "requests"): _requests,
+    ("DELETE", "requests"): _requests_forgotten,
+}
+"""Method and name below `PREFIX`; `DELETE faults/<id>` switches one fault off."""
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(body)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        raise UserError("the body was not a JSON object", remedy="send one")
+    return told
+
+
+def _whole_number(body: bytes, name: str) -> int:
+    value = _object(body).get(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UserError(f"{name} was {value!r}", remedy="give milliseconds since 1970 UTC as a whole number")
+    return value

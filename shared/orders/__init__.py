@@ -1,0 +1,1 @@
+"""What the bot wants sent: planned here, purely, and the port of whoever carries it out."""

@@ -1,0 +1,454 @@
+"""From what is held and what was decided to what is sent: protection first, then entries and exits. Pure.
+
+An intent's id is `{tick}.{purpose}.{number}`, numbered within one call: give each call of a tick its own `tick` prefix.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from itertools import count
+from typing import TypeAlias
+
+from shared.core.frozen import changed
+from shared.core.money import rate, yen_beyond
+from shared.core.reasons import Reason
+from shared.core.settings import Settings
+from shared.core.types import (
+    Accepted,
+    Action,
+    Book,
+    Decision,
+    Entry,
+    Holdings,
+    Order,
+    OrderIntent,
+    OrderKind,
+    OrderRecord,
+    Outcome,
+    PairRules,
+    Position,
+    PositionPlan,
+    Purpose,
+    Rejected,
+    Side,
+    Signal,
+)
+from shared.orders.fills import ended, reaches
+
+MOST_STOPS = 3
+"""So many stops of a spot position may stand side by side before they are merged; the exchange allows six live orders."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Send this order; with `after` only where the order of that intent, earlier among the same steps, was taken."""
+
+    intent: OrderIntent
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """Cancel this order, because of `reason`; `after` as in `Place`."""
+
+    order: Order
+    reason: Reason
+    after: str | None = None
+
+
+Step: TypeAlias = Place | Cancel
+
+
+def recorded(what: str, intent: OrderIntent, outcome: Outcome) -> OrderRecord:
+    """How a step came out, for the report."""
+    if isinstance(outcome, Accepted):
+        return OrderRecord(what=what, intent=intent, outcome="accepted", order_id=outcome.order.order_id)
+    if isinstance(outcome, Rejected):
+        return OrderRecord(what=what, intent=intent, outcome="rejected", reason=outcome.reason, context=outcome.context)
+    return OrderRecord(what=what, intent=intent, outcome="unknown", reason=Reason.OUTCOME_UNKNOWN, context=outcome.context)
+
+
+def protection(
+    holdings: Holdings,
+    *,
+    plan: PositionPlan | None,
+    signal: Signal | None,
+    tick: str,
+    now_ms: int,
+    settings: Settings,
+    book: Book | None = None,
+    rules: PairRules | None = None,
+) -> tuple[Step, ...]:
+    """What every tick does before anything else; needs neither candles nor model nor the public host.
+
+    Each position gets a stop for what is not covered (from the plan; from the last signal's ATR where the plan is lost), or is
+    closed where no stop is possible; then surplus stops go, a missing target comes back, orphans and entries of earlier ticks
+    are cancelled. Call it again with `book` and `rules` once they are read if a stop was refused: then it knows that the
+    trigger is passed or that the exchange forbids stops, and closes.
+    """
+    draft = _Draft(holdings=holdings, tick=tick, now_ms=now_ms, settings=settings, book=book, rules=rules)
+    steps: list[Step] = []
+    for position in holdings.positions:
+        mine = plan if plan is not None and plan.side is position.side else None
+        steps += _guarded(draft, position, mine, signal)
+    held = {position.side for position in holdings.positions}
+    for order in holdings.orders:
+        if order.intent.opens:
+            if not order.intent.id.startswith(tick):
+                steps.append(Cancel(order=order, reason=Reason.ENTRY_EXPIRED))
+        elif order.intent.side not in held and not ended(order, now_ms):
+            steps.append(Cancel(order=order, reason=Reason.ORPHAN_CANCELED))
+    return tuple(steps)
+
+
+def uncovered(holdings: Holdings, *, now_ms: int) -> tuple[Position, ...]:
+    """The positions that no stop, or too small a stop, protects."""
+    return tuple(held for held in holdings.positions if _covered(_closes(holdings, held.side, now_ms)) < held.lots)
+
+
+def bare(holdings: Holdings, *, now_ms: int) -> bool:
+    """Whether a position is uncovered and no order that closes it rests either."""
+    return any(
+        all(order.intent.purpose is not Purpose.CLOSE for order in _closes(holdings, held.side, now_ms))
+        for held in uncovered(holdings, now_ms=now_ms)
+    )
+
+
+def orders(
+    decision: Decision,
+    holdings: Holdings,
+    *,
+    book: Book | None,
+    rules: PairRules | None,
+    tick: str,
+    now_ms: int,
+    deadline_at: int,
+    settings: Settings,
+) -> tuple[Step, ...]:
+    """What a decision asks for.
+
+    ENTER: a post-only limit at the touch, in the market until `deadline_at`, carrying its stop and target; nothing where the
+    deadline has passed, no book is known, or something is held or rests already. With a goal it also grows what is held on its
+    side; one that crosses is a limit beyond the other touch. REDUCE: close a part at market, the rest keeps a stop. EXIT:
+    cancel what holds the position's quantity, then close at market, or by a crossing limit while market orders are forbidden.
+    HOLD and DENY: nothing.
+    """
+    draft = _Draft(holdings=holdings, tick=tick, now_ms=now_ms, settings=settings, book=book, rules=rules)
+    if decision.action is Action.EXIT:
+        return tuple(
+            step
+            for position in holdings.positions
+            if decision.side in {None, position.side}
+            for step in _closed(draft, position, decision.reason)
+        )
+    if decision.action is Action.REDUCE:
+        mine = [position for position in holdings.positions if position.side is decision.side]
+        return tuple(step for position in mine for step in _reduced(draft, position, decision))
+    if decision.action is not Action.ENTER or decision.side is None or decision.lots <= 0:
+        return ()
+    others = [held for held in holdings.positions if decision.goal is None or held.side is not decision.side]
+    busy = others or any(order.intent.opens for order in holdings.orders)
+    if busy or book is None or now_ms >= deadline_at:
+        return ()
+    entry = OrderIntent(
+        id=draft.next_id(Purpose.ENTRY),
+        purpose=Purpose.ENTRY,
+        side=decision.side,
+        kind=OrderKind.LIMIT,
+        lots=decision.lots,
+        price=_entry_price(decision.side, book, settings, crosses=decision.crosses),
+        post_only=not decision.crosses,
+        expires_at=deadline_at,
+        stop_price=decision.stop_price,
+        target_price=decision.target_price or None,
+    )
+    return (Place(intent=entry),)
+
+
+def _entry_price(side: Side, book: Book, settings: Settings, *, crosses: bool) -> int:
+    """The own touch; for an order that takes liquidity well beyond the other one, so that it is filled and still bounded."""
+    if not crosses:
+        return book.bid if side is Side.LONG else book.ask
+    share = rate(settings.execution.crossing_rate)
+    return yen_beyond(Decimal(book.ask if side is Side.LONG else book.bid), share, above=side is Side.LONG)
+
+
+def watched_target(
+    holdings: Holdings,
+    *,
+    plan: PositionPlan | None,
+    book: Book | None,
+    tick: str,
+    settings: Settings,
+    now_ms: int,
+    rules: PairRules | None = None,
+) -> tuple[Step, ...]:
+    """Take the profit of a position whose target cannot rest (spot: the stop locks the coins; margin: it was refused).
+
+    Where the touch has reached the target: cancel the stop and sell. Should the sale fail, the next protection restores
+    the stop.
+    """
+    if plan is None or book is None:
+        return ()
+    draft = _Draft(holdings=holdings, tick=tick, now_ms=now_ms, settings=settings, book=book, rules=rules)
+    for position in holdings.positions:
+        rests = any(order.intent.purpose is Purpose.TARGET for order in _closes(holdings, position.side, now_ms))
+        touch = book.bid if position.side is Side.LONG else book.ask
+        if position.side is plan.side and not rests and (touch - plan.target_price) * position.side.sign >= 0:
+            return _closed(draft, position, Reason.EXIT_TARGET)
+    return ()
+
+
+def watches(holdings: Holdings, *, plan: PositionPlan | None, now_ms: int) -> bool:
+    """Whether a position is held whose target does not rest, so that the tick looks for it (`watched_target`)."""
+    return plan is not None and any(
+        position.side is plan.side
+        and all(order.intent.purpose is not Purpose.TARGET for order in _closes(holdings, position.side, now_ms))
+        for position in holdings.positions
+    )
+
+
+class _Draft:
+    """What all steps of one call share."""
+
+    __slots__ = ("_numbers", "_tick", "book", "holdings", "now_ms", "rules", "settings")
+
+    def __init__(
+        self,
+        *,
+        holdings: Holdings,
+        tick: str,
+        now_ms: int,
+        settings: Settings,
+        book: Book | None,
+        rules: PairRules | None,
+    ) -> None:
+        self.holdings = holdings
+        self.now_ms = now_ms
+        self.settings = settings
+        self.book = book
+        self.rules = rules
+        self._tick = tick
+        self._numbers: Iterator[int] = count(1)
+
+    def next_id(self, purpose: Purpose) -> str:
+        return f"{self._tick}.{purpose}.{next(self._numbers)}"
+
+    @property
+    def stops_allowed(self) -> bool:
+        return self.rules is None or (self.rules.stop_orders and self.rules.circuit_break_mode == "NONE")
+
+    @property
+    def market_allowed(self) -> bool:
+        return self.rules is None or (self.rules.market_orders and self.rules.circuit_break_mode == "NONE")
+
+    @property
+    def suspended(self) -> bool:
+        return self.rules is not None and self.rules.suspended
+
+    @property
+    def mark(self) -> Decimal | None:
+        return self.book.mid if self.book is not None else self.holdings.mark_price
+
+
+def _closes(holdings: Holdings, side: Side, now_ms: int) -> list[Order]:
+    """The live orders that close a side, oldest first."""
+    mine = [order for order in holdings.orders if order.intent.side is side and not order.intent.opens]
+    return sorted((order for order in mine if not ended(order, now_ms)), key=lambda order: order.order_id)
+
+
+def _covered(closes: list[Order]) -> int:
+    return sum(order.remaining_lots for order in closes if order.intent.purpose is Purpose.STOP)
+
+
+def _guarded(draft: _Draft, position: Position, plan: PositionPlan | None, signal: Signal | None) -> list[Step]:
+    closes = _closes(draft.holdings, position.side, draft.now_ms)
+    missing = position.lots - _covered(closes)
+    by_exposure = draft.settings.risk.policy == "target"
+    if by_exposure:
+        plan = None
+    if missing <= 0 and by_exposure:
+        return [*_merged(draft, position, closes), *_targets_of_a_barrier(closes)]
+    if missing <= 0:
+        surplus = _surplus(closes, position.lots)
+        target = [] if surplus else _target(draft, position, plan, closes)
+        return [*surplus, *target]
+    if by_exposure:
+        trigger: int | None = _disaster_price(position, draft.settings)
+    else:
+        trigger = plan.stop_price if plan is not None else _stop_from(signal, position, draft.settings)
+    if trigger is None or trigger <= 0 or not draft.stops_allowed:
+        return list(_closed(draft, position, Reason.EXIT_UNPROTECTED))
+    stop = _stop(draft, position, missing, trigger)
+    if draft.mark is not None and reaches(stop, int(draft.mark)):
+        return list(_closed(draft, position, Reason.EXIT_UNPROTECTED))
+    return [*_unlocked(draft, closes), Place(intent=stop), *_target(draft, position, plan, closes)]
+
+
+def _stop(draft: _Draft, position: Position, lots: int, trigger: int) -> OrderIntent:
+    return OrderIntent(
+        id=draft.next_id(Purpose.STOP),
+        purpose=Purpose.STOP,
+        side=position.side,
+        kind=OrderKind.STOP,
+        lots=lots,
+        trigger_price=trigger,
+        reason=Reason.STOP_PLACED,
+    )
+
+
+def _disaster_price(position: Position, settings: Settings) -> int:
+    """The target policy's stop, `stop_rate` from the average price."""
+    return yen_beyond(position.average_price, rate(settings.risk.exposure.stop_rate), above=position.side is Side.SHORT)
+
+
+def _merged(draft: _Draft, position: Position, closes: list[Order]) -> list[Step]:
+    """Under the target policy one stop for all, where a growth has brought another: the new one first, then the old ones go.
+
+    Where the new one is not taken the old ones stay. Spot locks the coins under each stop, so that merging them leaves a gap:
+    there `MOST_STOPS` may stand.
+    """
+    stops = [order for order in closes if order.intent.purpose is Purpose.STOP]
+    most = MOST_STOPS if draft.settings.account == "spot" else 1
+    rests = any(order.intent.opens for order in draft.holdings.orders)
+    if rests or len(stops) <= most or not draft.stops_allowed or draft.suspended:
+        return _surplus(closes, position.lots)
+    stop = _stop(draft, position, position.lots, _disaster_price(position, draft.settings))
+    if draft.mark is not None and reaches(stop, int(draft.mark)):
+        return []
+    if draft.settings.account == "spot":
+        return [*(Cancel(order=order, reason=Reason.ORPHAN_CANCELED) for order in stops), Place(intent=stop)]
+    return [Place(intent=stop), *(Cancel(order=order, reason=Reason.ORPHAN_CANCELED, after=stop.id) for order in stops)]
+
+
+def _targets_of_a_barrier(closes: list[Order]) -> list[Step]:
+    """A position that was opened under the barriers keeps its stop under the target policy, and loses its target."""
+    return [Cancel(order=order, reason=Reason.ORPHAN_CANCELED) for order in closes if order.intent.purpose is Purpose.TARGET]
+
+
+def _reduced(draft: _Draft, position: Position, decision: Decision) -> tuple[Step, ...]:
+    """Close a part at market. Margin: the rest gets its stop before the old ones go, so that it is never without one.
+
+    Where that is not taken nothing else happens. On spot the stops lock the coins: they go, the part is sold, and the rest gets
+    its stop, within one tick. What would be left below the exchange's minimum is closed with it. Nothing while stops or market
+    orders are forbidden: all keeps its stop.
+    """
+    left = position.lots - decision.lots
+    if left < (1 if draft.rules is None else max(1, draft.rules.min_lots)):
+        return _closed(draft, position, decision.reason)
+    if draft.suspended or not (draft.market_allowed and draft.stops_allowed):
+        return ()
+    stop = _stop(draft, position, left, _disaster_price(_last_in(position, left), draft.settings))
+    if draft.mark is not None and reaches(stop, int(draft.mark)):
+        return _closed(draft, position, Reason.EXIT_UNPROTECTED)
+    mine = [order for order in draft.holdings.orders if order.intent.side is position.side]
+    first = None if draft.settings.account == "spot" else stop.id
+    cancels = [Cancel(order=order, reason=decision.reason, after=first) for order in mine if not ended(order, draft.now_ms)]
+    close = OrderIntent(
+        id=draft.next_id(Purpose.CLOSE),
+        purpose=Purpose.CLOSE,
+        side=position.side,
+        kind=OrderKind.MARKET,
+        lots=decision.lots,
+        reason=decision.reason,
+    )
+    if first is None:
+        return (*cancels, Place(intent=close), Place(intent=stop))
+    return (Place(intent=stop), *cancels, Place(intent=close, after=first))
+
+
+def _last_in(position: Position, lots: int) -> Position:
+    """What is left of a position when all but `lots` of it is closed, first in first out."""
+    kept: list[Entry] = []
+    for entry in reversed(position.entries):
+        part = min(entry.lots, lots - sum(other.lots for other in kept))
+        if part:
+            kept.insert(0, changed(entry, lots=part))
+    return changed(position, entries=tuple(kept))
+
+
+def _unlocked(draft: _Draft, closes: list[Order]) -> list[Step]:
+    """On spot a resting sale locks the coins that a stop needs: it goes first."""
+    if draft.settings.account != "spot":
+        return []
+    return [Cancel(order=order, reason=Reason.STOP_PLACED) for order in closes if order.intent.kind is OrderKind.LIMIT]
+
+
+def _surplus(closes: list[Order], lots: int) -> list[Step]:
+    """The youngest stops that can go while the position stays covered."""
+    covered = _covered(closes)
+    steps: list[Step] = []
+    for order in reversed(closes):
+        if order.intent.purpose is Purpose.STOP and covered - order.remaining_lots >= lots:
+            covered -= order.remaining_lots
+            steps.append(Cancel(order=order, reason=Reason.ORPHAN_CANCELED))
+    return steps
+
+
+def _target(draft: _Draft, position: Position, plan: PositionPlan | None, closes: list[Order]) -> list[Step]:
+    """The target as a post-only limit, where it can rest and does not."""
+    if plan is None or draft.settings.account == "spot":
+        return []
+    if any(order.intent.kind is OrderKind.LIMIT for order in closes):
+        return []
+    if draft.mark is None or (draft.mark - plan.target_price) * position.side.sign >= 0:
+        return []
+    target = OrderIntent(
+        id=draft.next_id(Purpose.TARGET),
+        purpose=Purpose.TARGET,
+        side=position.side,
+        kind=OrderKind.LIMIT,
+        lots=position.lots,
+        price=plan.target_price,
+        post_only=True,
+    )
+    return [Place(intent=target)]
+
+
+def _stop_from(signal: Signal | None, position: Position, settings: Settings) -> int | None:
+    """A stop at the usual distance from the average price, for a position whose plan is lost."""
+    if signal is None or signal.atr_jpy <= 0:
+        return None
+    distance = rate(signal.atr_jpy) * rate(settings.risk.stop_atr)
+    price = position.average_price - distance * position.side.sign
+    return int(price.to_integral_value(rounding=ROUND_FLOOR if position.side is Side.LONG else ROUND_CEILING))
+
+
+def _closed(draft: _Draft, position: Position, reason: Reason) -> tuple[Step, ...]:
+    """Cancel all that holds the position's quantity or would grow it, then close all of it.
+
+    Nothing where no order is taken at all, or no price is known: what rests stays, it is better than nothing.
+    """
+    if draft.suspended:
+        return ()
+    mine = [order for order in draft.holdings.orders if order.intent.side is position.side]
+    cancels = [Cancel(order=order, reason=reason) for order in mine if not ended(order, draft.now_ms)]
+    if draft.market_allowed:
+        kind, price = OrderKind.MARKET, None
+    else:
+        kind, price = OrderKind.LIMIT, _crossing_limit(draft, position.side)
+        if price is None:
+            return ()
+    close = OrderIntent(
+        id=draft.next_id(Purpose.CLOSE),
+        purpose=Purpose.CLOSE,
+        side=position.side,
+        kind=kind,
+        lots=position.lots,
+        price=price,
+        reason=reason,
+    )
+    return (*cancels, Place(intent=close))
+
+
+def _crossing_limit(draft: _Draft, side: Side) -> int | None:
+    """A limit well beyond the touch and inside the exchange's band; None where no price is known."""
+    share = rate(draft.settings.execution.crossing_rate)
+    book, mark = draft.book, draft.mark
+    if mark is None:
+        return None
+    if side is Side.LONG:
+        touch = Decimal(book.bid) if book is not None else mark
+        return int((touch * (1 - share)).to_integral_value(rounding=ROUND_FLOOR))
+    touch = Decimal(book.ask) if book is not None else mark
+    return int((touch * (1 + share)).to_integral_value(rounding=ROUND_CEILING))

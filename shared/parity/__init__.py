@@ -1,7 +1,0 @@
-"""What the bot did against a replay of the same ticks: every difference, its cause and its price in yen. Pure."""
-
-from shared.parity.compare import compare
-from shared.parity.comparison import Cause, Comparison, Difference, Episode, Fact, Total
-from shared.parity.lived import Stretch, schedule_from, stretch_of
-
-__all__ = ["Cause", "Comparison", "Difference", "Episode", "Fact", "Stretch", "Total", "compare", "schedule_from", "stretch_of"]

@@ -1,0 +1,136 @@
+"""The words of a comparison: facts that differ, the cause, the price, and what they add up to."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from shared.core.money import ZERO
+
+
+class Cause(StrEnum):
+    """Why bot and replay differ."""
+
+    MISSED_TICK = "missed tick"
+    LATE_TICK = "late tick"
+    TICK_BY_HAND = "tick by hand"
+    SPREAD = "spread"
+    LATENCY = "latency"
+    DATA = "data"
+    EXCHANGE = "exchange"
+    SETTINGS = "settings changed"
+    MODEL = "model changed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One value that differs: where it stands in the report, and what the two say."""
+
+    what: str
+    bot: str
+    replay: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Everything that differs in one tick.
+
+    Attributes:
+        at: The tick's schedule time.
+        began_at: The schedule time of the tick in which the cause arose: `at`, or earlier where this one only follows.
+        price_jpy: What the bot gained (lost, where negative) against the replay since the tick before.
+        in_both: Whether both have this tick; a price of it shows in the ticks that follow otherwise.
+    """
+
+    at: int
+    cause: Cause
+    began_at: int
+    facts: tuple[Fact, ...]
+    price_jpy: Decimal
+    in_both: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """One cause from the tick in which it arose to the last one that follows from it. `facts` are those of its first tick."""
+
+    began_at: int
+    until_at: int
+    cause: Cause
+    ticks: int
+    price_jpy: Decimal
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Total:
+    """What one cause did in all: how often it arose, in how many ticks it showed, and its price."""
+
+    times: int
+    ticks: int
+    price_jpy: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """All differences of a period.
+
+    Attributes:
+        ticks: How many ticks both have.
+        missed: Schedule times at which no tick of the bot ran.
+        late: Ticks that were received `LATE_MS` or more after their schedule time.
+        equal_decisions: Ticks in which both decided the same action, for the same reason, on the same side.
+        gap_jpy: The bot's equity minus the replay's at the end.
+    """
+
+    ticks: int
+    missed: tuple[int, ...]
+    late: tuple[int, ...]
+    equal_decisions: int
+    differences: tuple[Difference, ...]
+    gap_jpy: Decimal
+
+    @property
+    def equal(self) -> bool:
+        """Whether nothing differs in any tick."""
+        return not self.differences
+
+    @property
+    def episodes(self) -> tuple[Episode, ...]:
+        """The differences put together by what they follow from, in the order of time."""
+        roots: dict[tuple[int, Cause], list[Difference]] = {}
+        for difference in self.differences:
+            roots.setdefault((difference.began_at, difference.cause), []).append(difference)
+        return tuple(
+            Episode(
+                began_at=began_at,
+                until_at=mine[-1].at,
+                cause=cause,
+                ticks=len(mine),
+                price_jpy=sum((difference.price_jpy for difference in mine), ZERO),
+                facts=mine[0].facts,
+            )
+            for (began_at, cause), mine in roots.items()
+        )
+
+    @property
+    def totals(self) -> dict[Cause, Total]:
+        """What each cause did, the dearest first."""
+        found = {}
+        for cause in {episode.cause for episode in self.episodes}:
+            mine = [episode for episode in self.episodes if episode.cause is cause]
+            price = sum((episode.price_jpy for episode in mine), ZERO)
+            found[cause] = Total(times=len(mine), ticks=sum(episode.ticks for episode in mine), price_jpy=price)
+        return dict(sorted(found.items(), key=lambda item: (-abs(item[1].price_jpy), item[0])))
+
+    @property
+    def sentence(self) -> str:
+        """The comparison in one sentence."""
+        told = (
+            f"{self.ticks} ticks, {len(self.missed)} missed, {len(self.late)} late: decisions equal in {self.equal_decisions}"
+        )
+        if self.equal:
+            return f"{told}, and so is everything else, to 0.0001 yen."
+        causes = ", ".join(f"{cause} {total.price_jpy:+,.2f}" for cause, total in self.totals.items())
+        alike = self.ticks - sum(1 for difference in self.differences if difference.in_both)
+        return f"{told}, everything equal in {alike}; at the end the bot has {self.gap_jpy:+,.2f} yen ({causes})."

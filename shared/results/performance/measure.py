@@ -1,0 +1,68 @@
+"""From everything that happened to the numbers that sum it up."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from shared.replay.types import Replayed
+from shared.results.performance import attribution
+from shared.results.performance.costs import YEAR_MS, costs, exposure, mean_units
+from shared.results.performance.drawdown import drawdowns
+from shared.results.performance.hold import hold
+from shared.results.performance.positions import book_of, statistics
+from shared.results.performance.returns import measured, months
+from shared.results.performance.series import equity_of
+from shared.results.performance.significance import significance
+from shared.results.performance.types import Performance
+
+SEED = 7
+BASIS = (
+    "All costs are taken off. Equity counts what is held at its price, with fees and interest so far.",
+    "Sharpe, Sortino and volatility come from daily returns, midnight to midnight in Japan, and are annualised with 365 days.",
+    "No riskless rate is taken off.",
+    "Drawdown is measured at the close of every 15m candle.",
+    "A position that was closed in parts counts once; amounts by exit reason follow the parts.",
+    "Slippage, with half the spread of orders that crossed, is inside the prices: net = gross - fees - interest.",
+    "Amounts by strategy are shared among the strategies that voted for an entry, in proportion to their confidence.",
+    "Buy and hold puts the same capital into whole lots at the first close, pays one taker fee, and never sells.",
+    "The probabilistic Sharpe is told in both published variants (2012, 2025); a gate takes the lower.",
+)
+
+
+def measure(replayed: Replayed, *, trials: int = 1, trial_sharpes: Sequence[float] = (), seed: int = SEED) -> Performance:
+    """Sum up a replay.
+
+    Args:
+        replayed: What happened.
+        trials: How many variants were ever scored on this data, this one included.
+        trial_sharpes: Their annualised Sharpes, as `Returns.sharpe` tells them, as far as known.
+        seed: Of the bootstrap: the same replay and seed give the same numbers.
+
+    Raises:
+        BadData: Where the curve contradicts itself or the account, or a number is NaN.
+    """
+    start_at, end_at = replayed.start_at, replayed.end_at
+    series, book = equity_of(replayed), book_of(replayed)
+    returns, daily = measured(series, start_at=start_at, end_at=end_at)
+    nets = np.array([one.net_units for one in book.closed], dtype=np.float64)
+    held_at_end = bool(len(replayed.curve.lots)) and int(replayed.curve.lots[-1]) != 0
+    return Performance(
+        start_at=start_at,
+        end_at=end_at,
+        years=(end_at - start_at) / YEAR_MS,
+        resolution=replayed.resolution,
+        start_equity_jpy=replayed.start_equity_jpy,
+        end_equity_jpy=replayed.end_equity_jpy,
+        returns=returns,
+        drawdown=drawdowns(series, annual_return=returns.annual),
+        positions=statistics(book, held_at_end=held_at_end),
+        costs=costs(replayed, book, series),
+        exposure=exposure(replayed, mean_equity_units=mean_units(series)),
+        by_side=attribution.by_side(book),
+        by_reason=attribution.by_reason(book),
+        by_strategy=attribution.by_strategy(book),
+        months=months(series, book.closed, start_at=start_at, end_at=end_at),
+        hold=hold(replayed, total=returns.total, daily=daily),
+        significance=significance(daily, nets, trials=trials, trial_sharpes=trial_sharpes, seed=seed),
+        basis=BASIS,
+    )

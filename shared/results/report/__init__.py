@@ -1,0 +1,5 @@
+"""The result of a replay for people and programs: one HTML page that needs no network, JSON, CSV and Parquet."""
+
+from shared.results.report.write import files, html
+
+__all__ = ["files", "html"]

@@ -1,0 +1,187 @@
+"""The tables of the page as texts: what the template only has to lay out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from shared.core.reasons import Reason
+from shared.replay.types import Event
+from shared.results.performance import Attribution, Month, Performance
+from shared.results.report.cells import Text, tone
+from shared.results.report.words import fall_percent, jst, percent, reason_words, yen
+
+MOST_EVENTS = 300
+FULL_HEAT = 62
+"""Per cent of colour behind the strongest month: the text on it stays readable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heat:
+    """A month's cell; `strength` in [0, 100] per cent of colour."""
+
+    text: str
+    title: str
+    tone: str
+    strength: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Year:
+    """Twelve months, None where one lies outside the period, and the year's own return."""
+
+    name: str
+    months: tuple[Heat | None, ...]
+    total: Text
+
+
+def years(months: Sequence[Month]) -> list[Year]:
+    """The monthly table, a row a calendar year of Japan's time."""
+    most = max((abs(one.total) for one in months if one.total is not None), default=0.0) or 1.0
+    found: dict[str, list[Month]] = {}
+    for one in months:
+        found.setdefault(one.month[:4], []).append(one)
+    return [_year(name, rows, most) for name, rows in found.items()]
+
+
+def _year(name: str, rows: Sequence[Month], most: float) -> Year:
+    cells: list[Heat | None] = [None] * 12
+    grown: float | None = 1.0
+    for one in rows:
+        cells[int(one.month[5:7]) - 1] = _heat(one, most)
+        grown = None if grown is None or one.total is None else grown * (1.0 + one.total)
+    total = None if grown is None else grown - 1.0
+    changed = sum((one.change_jpy for one in rows), Decimal(0))
+    return Year(
+        name=name,
+        months=tuple(cells),
+        total=Text(text=percent(total, sign=True), title=f"{yen(changed, sign=True)} JPY", tone=tone(round(total or 0.0, 4))),
+    )
+
+
+def _heat(one: Month, most: float) -> Heat:
+    total = one.total or 0.0
+    return Heat(
+        text=percent(one.total, sign=True, places=1),
+        title=(
+            f"{one.month}: {yen(one.change_jpy, sign=True)} JPY, max drawdown {fall_percent(one.max_drawdown_share)}, "
+            f"{one.positions:,d} positions closed, {one.wins:,d} won"
+        ),
+        tone=tone(total),
+        strength=round(FULL_HEAT * min(1.0, abs(total) / most)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """A row of amounts with a bar; `share` in [0, 1] of the longest one."""
+
+    name: str
+    title: str
+    amount: str
+    tone: str
+    share: float
+    strong: bool = False
+
+
+def cost_rows(performance: Performance) -> list[Bar]:
+    """From what the same fills would have earned at middle prices down to the change of equity."""
+    costs = performance.costs
+    change = performance.end_equity_jpy - performance.start_equity_jpy
+    rows = [
+        ("Without any cost", "the same fills at middle prices", costs.frictionless_jpy, True),
+        ("Slippage", "with half the spread of orders that crossed; inside the prices", -costs.slippage_jpy, False),
+        ("Fees", "maker and taker fees of what was closed", -costs.fees_jpy, False),
+        ("Interest", "each started 24 hours counts as a day", -costs.interest_jpy, False),
+        ("Net of what was closed", "gross − fees − interest", costs.net_jpy, True),
+        ("Still held at the end", "valued at the last price, with its costs so far", costs.unrealised_jpy, False),
+        ("Change of equity", "end − start", change, True),
+    ]
+    most = max(abs(amount) for _, _, amount, _ in rows) or Decimal(1)
+    return [
+        Bar(
+            name=name,
+            title=title,
+            amount=yen(amount, sign=True),
+            tone=tone(round(amount)),
+            share=float(abs(amount) / most),
+            strong=strong,
+        )
+        for name, title, amount, strong in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """One row of an attribution."""
+
+    name: str
+    positions: str
+    win_rate: str
+    gross: str
+    fees: str
+    interest: str
+    net: Text
+    share: float
+
+
+def attributions(performance: Performance) -> list[tuple[str, str, list[Share]]]:
+    """Three tables: heading, what the first column is, rows with the largest contribution first."""
+    return [
+        ("By strategy", "Strategy", _shares(performance.by_strategy, named=lambda name: name.replace("_", " "))),
+        ("By exit reason", "Reason", _shares(performance.by_reason, named=_reason)),
+        ("By side", "Side", _shares(performance.by_side, named=str)),
+    ]
+
+
+def _reason(name: str) -> str:
+    return reason_words(Reason(name)) if name in Reason.__members__.values() else name.replace("_", " ")
+
+
+def _shares(rows: Sequence[Attribution], *, named: Callable[[str], str]) -> list[Share]:
+    most = max((abs(row.net_jpy) for row in rows), default=Decimal(0)) or Decimal(1)
+    return [
+        Share(
+            name=named(row.name),
+            positions=f"{row.positions:,d}",
+            win_rate=percent(row.win_rate, places=1),
+            gross=yen(row.gross_jpy, sign=True),
+            fees=yen(row.fees_jpy),
+            interest=yen(row.interest_jpy),
+            net=Text(text=yen(row.net_jpy, sign=True), tone=tone(round(row.net_jpy))),
+            share=float(abs(row.net_jpy) / most),
+        )
+        for row in sorted(rows, key=lambda row: -row.net_jpy)
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denial:
+    """Why nothing was entered, and how often."""
+
+    code: str
+    words: str
+    candles: str
+    percent: str
+    share: float
+
+
+def denials(counted: Mapping[Reason, int]) -> list[Denial]:
+    """Reasons with the 15m candles that each decided, the most frequent first."""
+    total, most = sum(counted.values()) or 1, max(counted.values(), default=0) or 1
+    return [
+        Denial(
+            code=reason.value,
+            words=reason_words(reason),
+            candles=f"{count:,d}",
+            percent=percent(count / total, places=1),
+            share=count / most,
+        )
+        for reason, count in sorted(counted.items(), key=lambda item: (-item[1], item[0].value))
+        if count
+    ]
+
+
+def events(told: Sequence[Event]) -> tuple[list[tuple[str, str, str, str]], int]:
+    """Instant in JST, code, words and detail of the first `MOST_EVENTS` events, and how many more there are."""
+    rows = [(jst(event.at), event.reason.value, reason_words(event.reason), event.detail) for event in told[:MOST_EVENTS]]
+    return rows, max(0, len(told) - MOST_EVENTS)

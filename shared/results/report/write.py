@@ -1,0 +1,42 @@
+"""All files of a result at once."""
+
+from collections.abc import Sequence
+
+from shared.core.settings import Settings
+from shared.core.types import Candles
+from shared.replay.types import Replayed
+from shared.results.performance import Performance
+from shared.results.report.exports import equity_csv, result_json, trades_csv
+from shared.results.report.parquet import equity_parquet, trades_parquet
+from shared.results.report.positions import positions
+from shared.results.report.render import html, page
+
+__all__ = ["files", "html"]
+
+
+def files(
+    replayed: Replayed,
+    performance: Performance,
+    *,
+    candles: Candles,
+    title: str = "",
+    settings: Settings | None = None,
+    parquet: bool = True,
+    checks: Sequence[tuple[str, ...]] = (),
+) -> dict[str, bytes]:
+    """Every file by its name; the arguments are those of `html`. The same result gives the same bytes.
+
+    Without `parquet` these two files are left out, and their library is not loaded.
+    """
+    held = positions(replayed)
+    shown = page(replayed, performance, held, candles=candles, title=title, settings=settings, checks=checks)
+    made = {
+        "report.html": shown.encode(),
+        "result.json": result_json(replayed, performance, title=title),
+        "trades.csv": trades_csv(held),
+        "equity.csv": equity_csv(replayed.curve, performance.hold),
+    }
+    if parquet:
+        made["trades.parquet"] = trades_parquet(held)
+        made["equity.parquet"] = equity_parquet(replayed.curve, performance.hold)
+    return made

@@ -1,0 +1,1 @@
+"""The stores of one machine: SQLite for documents, a folder for files."""

@@ -1,0 +1,1 @@
+"""One tick with its input and output: claim, lease, documents, orders sent, and what is left behind."""

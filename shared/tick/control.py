@@ -1,0 +1,135 @@
+"""What people have ordered, and what a tick makes of it. Pure.
+
+    control/{bot}      of one bot          {schema, halt: {id, at, who, why}, lifted: {halts, drawdown, at, who, why}}, or nulls
+    control/all        of every bot        the same
+    control/current    an older version's  {halt: true or false, halted_at, resumed_at, who, why, at}: for every bot
+
+Every tick honours all three. A halt has an id, and whoever takes it back names it: a person's by that id, the drawdown
+limit's by the instant at which it began. So nothing lifts a halt that came later, and no two clocks are compared.
+
+A document that makes no sense is *damaged*: it forbids entries, is told, and is never guessed at.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from shared.core.errors import BadData
+
+SCHEMA = 1
+ALL = "control/all"
+OLDER = "control/current"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halt:
+    """A person's halt: `id` names it for whoever takes it back."""
+
+    id: str
+    at: int
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifted:
+    """What was taken back last: people's halts by their ids, a drawdown halt by the instant at which it began (0: none)."""
+
+    halts: tuple[str, ...]
+    drawdown: int
+    at: int
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """One control document: the halt that stands, and what was taken back last."""
+
+    schema: int = SCHEMA
+    halt: Halt | None = None
+    lifted: Lifted | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered:
+    """All that people have ordered of one bot. `halts` and `damaged` are keyed by the document's path."""
+
+    bot: str
+    halts: Mapping[str, Halt]
+    damaged: Mapping[str, str]
+    lifted: Lifted | None = None
+
+    @property
+    def lifts_drawdown(self) -> int:
+        """The drawdown halt that was taken back, by the instant at which it began; 0 where none was."""
+        return 0 if self.lifted is None else self.lifted.drawdown
+
+
+def path_of(bot: str) -> str:
+    """The control document of one bot."""
+    return f"control/{bot}"
+
+
+def paths(bot: str) -> tuple[str, str, str]:
+    """The control documents that a tick of `bot` honours."""
+    return (path_of(bot), ALL, OLDER)
+
+
+def read(data: object, path: str) -> Control:
+    """One stored control document. Raises `BadData`, naming document and field, where it makes no sense."""
+    if not isinstance(data, Mapping):
+        raise BadData(f"{path} is damaged: it was a {type(data).__name__}, not a mapping")
+    try:
+        if "schema" not in data:
+            return _older(data)
+        if isinstance(data["schema"], int) and data["schema"] > SCHEMA:
+            raise BadData(f"{path} has schema {data['schema']}; this version reads up to {SCHEMA}")
+        missing = [name for name in ("halt", "lifted") if name not in data]
+        if missing:
+            raise BadData(f"{path} is damaged: it has no {missing[0]}")
+        control = msgspec.convert(data, Control)
+    except msgspec.ValidationError as error:
+        raise BadData(f"{path} is damaged: {error}") from error
+    if control.schema != SCHEMA or (control.halt is not None and not control.halt.id):
+        raise BadData(f"{path} is damaged: {'its halt has no id' if control.schema == SCHEMA else 'its schema cannot be'}")
+    return control
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Older:
+    halt: bool = False
+    halted_at: int = 0
+    resumed_at: int = 0
+    who: str = ""
+    why: str = ""
+    at: int = 0
+
+
+def _older(data: Mapping[str, Any]) -> Control:
+    """A document without a schema. Its `resumed_at` names no halt, so it lifts none; its halt counts."""
+    older = msgspec.convert(data, _Older)
+    if not older.halt:
+        return Control()
+    at = older.halted_at or older.at
+    return Control(halt=Halt(id=f"older-{at}", at=at, who=older.who, why=older.why))
+
+
+def ordered(found: Mapping[str, object], bot: str) -> Ordered:
+    """What the documents say together; `found` maps the paths of those that exist to what is stored there."""
+    halts: dict[str, Halt] = {}
+    damaged: dict[str, str] = {}
+    lifted: Lifted | None = None
+    for path, data in found.items():
+        try:
+            control = read(data, path)
+        except BadData as error:
+            damaged[path] = str(error)
+            continue
+        if control.halt is not None:
+            halts[path] = control.halt
+        if path == path_of(bot):
+            lifted = control.lifted
+    return Ordered(bot=bot, halts=halts, damaged=damaged, lifted=lifted)

@@ -1,0 +1,64 @@
+"""Orders that were written down before they were sent, as they are stored. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from shared.core.errors import BadData
+from shared.core.types import OrderIntent, PositionPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What an intent's document says: when it was written, the plan of an entry, the outcome (`unknown`: nobody knows)."""
+
+    at: int
+    plan: PositionPlan | None
+    outcome: str
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether nobody knows what came of it: its tick died before it wrote that down, or could not tell.
+
+        Such an order blocks what opens. The tick that finds it reconciles and, where that was whole, closes it with its
+        save: an order under an older fence cannot arrive any more.
+        """
+        return self.outcome == "unknown"
+
+
+def read(data: object, path: str) -> Written:
+    """One stored intent. Raises `BadData`, naming the document and what is wrong in it."""
+    if not isinstance(data, Mapping):
+        raise BadData(f"{path} is damaged: it was a {type(data).__name__}, not a mapping")
+    missing = [name for name in ("intent", "at") if name not in data]
+    if missing:
+        raise BadData(f"{path} is damaged: it has no {missing[0]}")
+    try:
+        at = msgspec.convert(data["at"], int)
+        msgspec.convert(data["intent"], OrderIntent)
+        plan = msgspec.convert(data.get("plan"), PositionPlan | None)
+        outcome = msgspec.convert(data.get("outcome"), dict[str, Any] | None)
+        told = msgspec.convert("unknown" if outcome is None else outcome.get("outcome", "unknown"), str)
+    except msgspec.ValidationError as error:
+        raise BadData(f"{path} is damaged: {error}") from error
+    return Written(at=at, plan=plan, outcome=told)
+
+
+def sorted_out(documents: Iterable[tuple[str, object]]) -> tuple[dict[str, Written], dict[str, str]]:
+    """The intents that can be read, and for those that cannot what is wrong, both by path."""
+    sound: dict[str, Written] = {}
+    damaged: dict[str, str] = {}
+    for path, data in documents:
+        try:
+            sound[path] = read(data, path)
+        except BadData as error:
+            damaged[path] = str(error)
+    return sound, damaged
+
+
+def unsaved_plans(intents: Iterable[Written]) -> list[PositionPlan]:
+    """The plans of entries that no saved state knows of, the newest last; what was rejected or not sent led to nothing."""
+    sent = sorted(intents, key=lambda intent: intent.at)
+    return [intent.plan for intent in sent if intent.plan is not None and intent.outcome not in {"rejected", "not_sent"}]

@@ -1,0 +1,98 @@
+"""A data folder with an archive and a model, and the backtest function as the real process on a free port."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from functions import wiring
+from models.backtest.service import Backtests
+from models.jobs.keys import signing_key
+from shared.core.types import Candles, Timeframe
+from shared.market.archive import CandleArchive
+from shared.market.candle_files import files_between
+from shared.market.candles import aggregate, between
+from shared.model.registry import BundleRegistry
+from tests.support.world import QUICK, ROOT, SIGNING_KEY, market, training, wait_until_up
+
+START, END = "2026-03-03", "2026-03-09"
+JOB = {"start": START, "end": END, "timeframe": "1m", "profile": "loose"}
+LONG = {**JOB, "start": "2026-02-18", "inside_training": True}
+"""Long enough to be met at work; what it earns is of no interest."""
+SLOW = {"BOT_BACKTEST__CHECKPOINT_SECONDS": "0.01", "BOT_BACKTEST__STEP_SECONDS": "0.001", "BOT_BACKTEST__LEASE_SECONDS": "1.5"}
+"""A checkpoint every few hours of the market: a worker is met at work, and one that dies is missed soon."""
+SLOWEST = {**SLOW, "BOT_BACKTEST__CHECKPOINT_SECONDS": "0", "BOT_BACKTEST__STEP_SECONDS": "0"}
+"""A checkpoint every quarter of an hour of the market."""
+
+
+@cache
+def _made_home() -> Path:
+    """The folder that all tests copy; made once a process."""
+    home = Path(mkdtemp())
+    settings = wiring.settings_from({**QUICK, "BOT_HOME": str(home)})
+    signing_key(settings, {"BOT_BUNDLE_SIGNING_KEY": SIGNING_KEY})
+    bucket = wiring.bucket_for(settings)
+    made, registry = training(), BundleRegistry(bucket)
+    registry.publish(made.version, made.files)
+    registry.promote(made.version, at=1, why="a test", by="test")
+    minutes = market()
+    for timeframe in Timeframe:
+        archive(bucket, minutes if timeframe is Timeframe.M1 else aggregate(minutes, timeframe))
+    return home
+
+
+def archive(bucket: Any, candles: Candles) -> None:
+    store = CandleArchive(bucket)
+    for file in files_between(candles.timeframe, int(candles.opened_at[0]), int(candles.closed_at[-1])):
+        store.write(file, between(candles, file.start, file.end), complete=True)
+
+
+def home_at(path: Path, **extra: str) -> dict[str, str]:
+    """An environment whose data folder is a fresh copy at `path`."""
+    shutil.copytree(_made_home(), path)
+    return {**QUICK, "BOT_HOME": str(path), **extra}
+
+
+def backtests_in(environ: Mapping[str, str]) -> Backtests:
+    """The service in this process."""
+    return Backtests(wiring.backtest_place(wiring.settings_from(environ), environ))
+
+
+def result_files(home: Path, stands: Mapping[str, Any]) -> dict[str, bytes]:
+    """The files that a job's answer points to."""
+    return {name: (home / "bucket" / key).read_bytes() for name, key in stands["result"]["files"].items()}
+
+
+@contextmanager
+def backtest_process(environ: Mapping[str, str], *, log: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The real functions-framework process."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    framework = str(Path(sys.executable).with_name("functions-framework"))
+    where = ["--source", "functions/backtest/main.py", "--target", "backtest", "--host", "127.0.0.1", "--port", str(port)]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("BOT_", "COV", "PYTHONDONTWRITE"))}
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [framework, *where], cwd=ROOT, env={**clean, **environ}, stdout=output, stderr=output, start_new_session=True
+        )
+        try:
+            wait_until_up(port, process, log)
+            yield f"http://127.0.0.1:{port}", process
+        finally:
+            send(process, signal.SIGKILL)
+            process.wait()
+
+
+def send(process: subprocess.Popen[bytes], number: int) -> None:
+    """A signal to the server and its workers: they are one machine."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)

@@ -1,0 +1,111 @@
+"""A small market in an archive, and retrainings of it: in this process with a clock that stands, or as the real function."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from functions import wiring
+from models.jobs.keys import signing_key
+from models.retrain import Asked, Place, Retrains
+from shared.core.clock import FixedClock
+from shared.core.types import Candles, Timeframe
+from shared.exchanges.sandbox.generate import generate
+from shared.market.candles import aggregate
+from tests.support.backtest_world import archive
+from tests.support.world import ROOT, SIGNING_KEY, START, wait_until_up
+
+DAY = 86_400_000
+DAYS = 92
+NOW = START + DAYS * DAY + 20_000
+COMMIT = "c" * 40
+SMALL = {
+    "BOT_LEARNING__DAYS": "50",
+    "BOT_LEARNING__ROUNDS": "4",
+    "BOT_LEARNING__FOREST_TREES": "4",
+    "BOT_LEARNING__MAX_DEPTH": "3",
+    "BOT_LEARNING__ROW_STEP": "3",
+    "BOT_GATE__HISTORY_DAYS": "28",
+    "BOT_GATE__SHUFFLES": "1",
+    "BOT_GATE__RANDOM_RUNS": "10",
+    "BOT_RETRAIN__JOBS": "1",
+    "BOT_RETRAIN__TUNE_EVERY_DAYS": "0",
+}
+
+
+@cache
+def minutes(days: int = DAYS) -> Candles:
+    return generate(start_ms=START, days=days, seed=5, edge_bp=8.0, maintenance=False)
+
+
+@cache
+def _made_home() -> Path:
+    """A data folder with keys and candles, made once a process."""
+    home = Path(mkdtemp())
+    settings = wiring.settings_from({**SMALL, "BOT_HOME": str(home)})
+    signing_key(settings, {"BOT_BUNDLE_SIGNING_KEY": SIGNING_KEY})
+    bucket = wiring.bucket_for(settings)
+    for timeframe in (Timeframe.M15, Timeframe.H4):
+        archive(bucket, aggregate(minutes(DAYS + 14), timeframe))
+    return home
+
+
+def home_at(path: Path, **extra: str) -> dict[str, str]:
+    """An environment whose data folder is a fresh copy at `path`."""
+    shutil.copytree(_made_home(), path)
+    return {**SMALL, "BOT_HOME": str(path), "BOT_BUNDLE_SIGNING_KEY": SIGNING_KEY, **extra}
+
+
+def place_in(environ: Mapping[str, str], *, now: int = NOW, **ports: Any) -> Place:
+    """Ports of a retraining from the archive alone, at an instant."""
+    place = wiring.retrain_place(wiring.settings_from(environ), environ, fetch=False)
+    return replace(place, clock=FixedClock(now), commit=COMMIT, **ports)
+
+
+def retrained(environ: Mapping[str, str], *, now: int = NOW, asked: Asked | None = None, **ports: Any) -> dict[str, Any]:
+    """One call of the service."""
+    return Retrains(place_in(environ, now=now, **ports)).run(asked or Asked())
+
+
+def bundle_bytes(home: Path) -> dict[str, bytes]:
+    """Every file of every bundle, by its key; the pointer apart, whose history tells when it was moved."""
+    folder = home / "bucket" / "bundles"
+    found = {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {name: data for name, data in found.items() if name != "current.json"}
+
+
+def every_file(home: Path) -> dict[str, bytes]:
+    """The whole data folder, SQLite's own working files apart."""
+    files = [path for path in sorted(home.rglob("*")) if path.is_file() and path.suffix not in {".sqlite-wal", ".sqlite-shm"}]
+    return {str(path.relative_to(home)): path.read_bytes() for path in files}
+
+
+@contextmanager
+def retrain_process(environ: Mapping[str, str], *, log: Path) -> Iterator[str]:
+    """The real functions-framework process on a free port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    framework = str(Path(sys.executable).with_name("functions-framework"))
+    where = ["--source", "functions/retrain/main.py", "--target", "retrain", "--host", "127.0.0.1", "--port", str(port)]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("BOT_", "COV", "PYTHONDONTWRITE"))}
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [framework, *where], cwd=ROOT, env={**clean, **environ}, stdout=output, stderr=output, start_new_session=True
+        )
+        try:
+            wait_until_up(port, process, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
