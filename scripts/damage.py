@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from functions import wiring
 from scripts.here import Here
+from shared.core.calendar import jst_day
 from shared.core.errors import BadData
-from shared.core.jst import jst_day
 from shared.tick.control import ALL, OLDER
 from shared.tick.intents import sorted_out
 from shared.turn.state import State

@@ -6,13 +6,13 @@ from typing import Any
 
 from functions import wiring
 from models.backtest.sources import ArchiveSource, CandleSource, FileSource
-from models.data.dataset import DAY_MS
 from models.fit.commit import commit
 from models.fit.train import Training, history_days, train
 from models.gate import in_words
 from models.gate.words import PROVEN
 from models.jobs.keys import signing_key
 from scripts.console import progress, utc
+from shared.core.calendar import DAY_MS
 from shared.core.errors import UserError
 from shared.core.settings import Settings
 from shared.core.types import Candles, Timeframe

@@ -10,8 +10,8 @@ from scripts.console import jst, yen
 from scripts.here import Here
 from scripts.registry import registry_of
 from scripts.report.words import percent, reason_words
+from shared.core.calendar import jst_day
 from shared.core.errors import BadData, BotError
-from shared.core.jst import jst_day
 from shared.core.money import btc_from_lots, rate
 from shared.core.reasons import Reason
 from shared.core.settings import Settings

@@ -30,8 +30,8 @@ from functions import wiring
 from functions.http import AGAIN, Refusals, answer, answered, body_of, fields_of, only, query_of, typed, wrong
 from models.backtest.job import BadJob, is_id, parse
 from models.backtest.service import Backtests, OtherJob, prepare_types
+from shared.core.calendar import utc_text
 from shared.core.errors import BadRequest, NotThere
-from shared.core.jst import utc_text
 from shared.core.logs import log
 from shared.core.masking import shown
 from shared.core.settings.kinds import Seconds, Text

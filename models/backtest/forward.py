@@ -13,8 +13,8 @@ from models.backtest.job import BadJob, Job
 from models.backtest.outcome import Outcome
 from models.backtest.prepare import Prepared, prepare
 from models.backtest.sources import CandleSource
+from shared.core.calendar import utc_text
 from shared.core.errors import UserError
-from shared.core.jst import utc_text
 from shared.core.settings import Settings
 from shared.core.trials import WALK_FORWARD, History
 from shared.core.types import Candles, Prediction, Timeframe

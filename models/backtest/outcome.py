@@ -8,7 +8,7 @@ import msgspec
 
 from models.backtest.job import Job
 from models.backtest.prepare import Prepared
-from shared.core.jst import utc_text
+from shared.core.calendar import utc_text
 from shared.core.trials import History, Trial, tally
 from shared.core.types import Timeframe
 from shared.replay.types import Replayed

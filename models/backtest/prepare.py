@@ -13,8 +13,8 @@ import numpy as np
 from models.backtest.job import BadJob, Job
 from models.backtest.sources import CandleSource
 from shared import model
+from shared.core.calendar import DAY_MS, HOUR_MS, utc_text
 from shared.core.errors import BadBundle, BadSettings, UserError
-from shared.core.jst import utc_text
 from shared.core.money import rate
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
@@ -32,7 +32,6 @@ from shared.turn.pipeline import Stages
 HISTORY_FACTOR = 2
 """How much further back than the window is looked for it, so that holes do not shorten it."""
 MAX_SILENT_SHARE = 0.01
-DAY_MS = 86_400_000
 _ROOT = Path(__file__).resolve().parents[2]
 _FRAMES = (Timeframe.M15, Timeframe.H4)
 
@@ -312,7 +311,7 @@ def _holes(job: Job, quarters: Candles) -> tuple[str, ...]:
         return ()
     longest = int(np.diff(inside, prepend=job.start_at - grid, append=job.end_at).max()) - grid
     told = f"{missing:,} of the {asked:,} 15m candles of the period are missing, the longest hole lasts"
-    return (f"Holes: {told} {longest / 3_600_000:g} hours: nothing is decided there, and what is held waits.",)
+    return (f"Holes: {told} {longest / HOUR_MS:g} hours: nothing is decided there, and what is held waits.",)
 
 
 def _spikes(candles: Mapping[Timeframe, Candles], minutes: Candles | None) -> tuple[str, ...]:

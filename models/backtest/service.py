@@ -28,9 +28,9 @@ from models.backtest.prepare import Prepared, StageMaker, bundle_of, check_exten
 from models.backtest.sources import CandleSource
 from models.backtest.walk import steps
 from models.jobs.records import FINAL, HeldJob, JobDocuments, kept_alive
+from shared.core.calendar import utc_text
 from shared.core.clock import Clock
 from shared.core.errors import BotError, Conflict, LeaseLost, StoreBroken, Unavailable, UserError
-from shared.core.jst import utc_text
 from shared.core.logs import log
 from shared.core.settings import Settings
 from shared.core.trials import WALK_FORWARD, Trial

@@ -3,10 +3,11 @@
 import time
 from collections.abc import Iterator
 
+from shared.core.calendar import HOUR_MS
 from shared.core.types import Timeframe
 from shared.replay.engine import Replay
 
-FIRST_STEP_MS = 6 * 3_600_000
+FIRST_STEP_MS = 6 * HOUR_MS
 SMALLEST_STEP_MS = Timeframe.M15.ms
 _FASTER, _SLOWER = 4.0, 0.25
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from models.gate import in_words
+from shared.core.calendar import DAY_MS
 from shared.core.types import Barriers
 from shared.model.manifest import Calibration, Check, Interval, Manifest
 
@@ -123,7 +124,7 @@ def card(manifest: Manifest, gated: Gated | None = None) -> bytes:
         pictures="" if gated is None else _images(gated.pictures),
         question="\n\n".join(_question(manifest)),
         intervals="\n".join(_interval(name, part) for name, part in parts.items()),
-        unseen=(manifest.validation.to_at - manifest.calibrating.to_at) / 86_400_000,
+        unseen=(manifest.validation.to_at - manifest.calibrating.to_at) / DAY_MS,
         features=", ".join(manifest.features),
         skills="\n".join(_skill(name, manifest.metrics[name]) for name in calibrations),
         scores="\n".join(_scores(name, manifest.metrics[name]) for name in calibrations),

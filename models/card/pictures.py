@@ -9,7 +9,7 @@ from models.card.drawing import BLUE, GREY, INK, PALE, RED, Axis, Plot, frame, t
 from models.data.labels import LOWER, UPPER
 from models.gate.types import Money, Rows
 from models.statistics.evaluate import bootstrap, constant, log_losses
-from shared.core.jst import JST_MS
+from shared.core.calendar import DAY_MS, JST_MS
 from shared.core.types import FloatArray, IntArray
 from shared.model.manifest import Check
 
@@ -147,7 +147,7 @@ def scores(rows: Rows) -> bytes:
 def equity(money: Money) -> bytes:
     """What one yen became: by the predictions after all costs, and by holding."""
     own, held = _grown(money.returns), _grown(money.hold)
-    days = np.append(money.day_at, money.day_at[-1] + 86_400_000)
+    days = np.append(money.day_at, money.day_at[-1] + DAY_MS)
     places = np.unique(np.linspace(0, len(days) - 1, 6).round().astype(np.int64))
     ticks = tuple((float(days[place]), f"{datetime.fromtimestamp(int(days[place]) / 1000, UTC):%Y-%m-%d}") for place in places)
     plot = Plot(

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from models.data.dataset import CALIBRATION_PART, DAY_MS, LEAST_ROWS
+from models.data.dataset import CALIBRATION_PART, LEAST_ROWS
 from models.data.findings import Finding
+from shared.core.calendar import DAY_MS, HOUR_MS
 from shared.core.settings import LearningSettings
 from shared.core.types import BoolArray, Candles, Timeframe
 from shared.market.spikes import spikes, told
@@ -15,10 +16,9 @@ MOST_HOLE_MS = 2 * DAY_MS
 """Maintenance takes hours; the longest outage of a large exchange took 32."""
 MOST_MISSING_SHARE = 0.03
 """A weekly maintenance of two hours is a hundredth."""
-MOST_FLAT_MS = 8 * 3_600_000
+MOST_FLAT_MS = 8 * HOUR_MS
 """A price that stands still for longer was not traded, or not recorded."""
 MOST_DISAGREEING_SHARE = 0.01
-_HOUR_MS = 3_600_000
 
 
 def check_candles(
@@ -73,8 +73,8 @@ def _stale(timeframe: Timeframe, last_at: int, as_of: int) -> tuple[Finding, ...
     return (
         Finding(
             name="stale_end",
-            found=f"the last {timeframe} candle closed {age / _HOUR_MS:.1f} hours before the training",
-            right=f"at most {MOST_AGE_MS / _HOUR_MS:g} hours",
+            found=f"the last {timeframe} candle closed {age / HOUR_MS:.1f} hours before the training",
+            right=f"at most {MOST_AGE_MS / HOUR_MS:g} hours",
             facts={"timeframe": timeframe.value, "last_at": last_at, "age_ms": age},
         ),
     )
@@ -112,10 +112,10 @@ def _gaps(part: Candles) -> tuple[Finding, ...]:
         Finding(
             name="gaps",
             found=(
-                f"{share:.1%} of the {part.timeframe} candles are missing, {longest / _HOUR_MS:.1f} hours in one piece "
+                f"{share:.1%} of the {part.timeframe} candles are missing, {longest / HOUR_MS:.1f} hours in one piece "
                 f"from {int(part.closed_at[at])} on"
             ),
-            right=f"at most {MOST_MISSING_SHARE:.0%}, and {MOST_HOLE_MS / _HOUR_MS:g} hours in one piece",
+            right=f"at most {MOST_MISSING_SHARE:.0%}, and {MOST_HOLE_MS / HOUR_MS:g} hours in one piece",
             facts={
                 "timeframe": part.timeframe.value,
                 "share": share,
@@ -135,10 +135,10 @@ def _flat(part: Candles) -> tuple[Finding, ...]:
         Finding(
             name="flat_stretch",
             found=(
-                f"the price of the {part.timeframe} candles stands still for {rows * part.timeframe.ms / _HOUR_MS:.1f} hours "
+                f"the price of the {part.timeframe} candles stands still for {rows * part.timeframe.ms / HOUR_MS:.1f} hours "
                 f"from {int(part.opened_at[at])} on"
             ),
-            right=f"at most {MOST_FLAT_MS / _HOUR_MS:g} hours",
+            right=f"at most {MOST_FLAT_MS / HOUR_MS:g} hours",
             facts={"timeframe": part.timeframe.value, "candles": rows, "from_at": int(part.opened_at[at])},
         ),
     )

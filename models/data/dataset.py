@@ -12,13 +12,13 @@ from models.data.labels import USUAL_COSTS, TradeCosts, barriers_of, label, resu
 from models.data.realised import AHEAD_CANDLES, PAST, realised_next
 from models.data.uniqueness import uniqueness
 from shared import features
+from shared.core.calendar import DAY_MS
 from shared.core.errors import BadData, UserError
 from shared.core.settings import LearningSettings
 from shared.core.types import BoolArray, Candles, Features, FloatArray, Int8Array, IntArray, Timeframe, Votes
 from shared.market.spikes import spikes, told
 from shared.model.question import features_of
 
-DAY_MS = 86_400_000
 CALIBRATION_PART = 0.4  # of the held-out share; the later part is for validation
 LEAST_ROWS = {"training": 1_000, "calibration": 200, "validation": 200}
 LEAST_OF_A_CLASS = 20

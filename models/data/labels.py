@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shared.core.calendar import DAY_MS
 from shared.core.settings import Settings
 from shared.core.types import Barriers, Candles, FloatArray, PairRules
 from shared.model.outcomes import LOWER, NEITHER, UPPER, Labels, label
@@ -21,8 +22,6 @@ __all__ = [
     "label",
     "results",
 ]
-
-DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from models.data.labels import label
 from models.data.looking_ahead import Compute, looks_ahead
 from models.data.targets import target_in_features
 from shared import features
+from shared.core.calendar import HOUR_MS
 from shared.core.types import Barriers, Candles, Timeframe
 
 __all__ = [
@@ -173,7 +174,7 @@ def label_overlap(training: Dataset, test: Dataset, *, embargo_ms: int) -> tuple
             name="label_overlap",
             found=(
                 f"{count} labels of the training cover the time of the test's labels, "
-                f"or {embargo_ms / 3_600_000:g} hours before and after them"
+                f"or {embargo_ms / HOUR_MS:g} hours before and after them"
             ),
             right="a training without them: purged by the end of each label, with an embargo",
             facts={"training_rows": len(training), "overlapping": count, "embargo_ms": embargo_ms},

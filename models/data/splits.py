@@ -13,7 +13,8 @@ from itertools import combinations, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.dataset import DAY_MS, Dataset, Split
+from models.data.dataset import Dataset, Split
+from shared.core.calendar import DAY_MS
 from shared.core.errors import UserError
 from shared.core.types import FloatArray, IntArray
 

@@ -15,7 +15,7 @@ from functools import cache
 import msgspec
 import numpy as np
 
-from models.data.dataset import DAY_MS, Dataset, Split, split
+from models.data.dataset import Dataset, Split, split
 from models.data.findings import refuse
 from models.data.labels import barriers_of
 from models.data.leaks import inspect_split
@@ -23,6 +23,7 @@ from models.fit import calibrate, export, voting
 from models.fit.code import code_hash
 from models.fit.heads import Heads, fit_heads
 from models.fit.members import NATIVE_FILES, Learner, Progress, differences, fit_all, member_of, weights_of
+from shared.core.calendar import DAY_MS
 from shared.core.errors import UserError
 from shared.core.settings import Settings
 from shared.core.types import FloatArray, Timeframe

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from models.card.card import card
-from models.data.dataset import DAY_MS, Dataset, build, data_hash
+from models.data.dataset import Dataset, build, data_hash
 from models.data.labels import costs_of
 from models.fit.drafts import draft, golden_rows
 from models.fit.members import Progress
@@ -19,6 +19,7 @@ from models.fit.references import promise, references
 from models.gate import serve_checks, unproven
 from models.statistics import evaluate
 from shared import features, strategies
+from shared.core.calendar import DAY_MS
 from shared.core.settings import LearningSettings, Settings
 from shared.core.types import Candles, FloatArray, Timeframe
 from shared.model import predict_rows

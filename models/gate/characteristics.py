@@ -20,11 +20,10 @@ import numpy as np
 from models.gate.judge import judge
 from models.gate.types import Evidence, Money, Trials
 from models.statistics.proportion import clopper_pearson
-from shared.core.jst import DAY_MS, JST_MS
+from shared.core.calendar import DAY_MS, JST_MS, YEAR_DAYS
 from shared.core.settings import GateSettings, load
 from shared.core.types import FloatArray
 
-YEAR_DAYS = 365
 DAY_DEVIATION = 0.01
 TRADES_A_YEAR = 120
 RANDOM_DRAWS = 100

@@ -8,11 +8,11 @@ from models.gate.types import Evidence, Rows
 from models.statistics.auc import auc
 from models.statistics.blocks import block_rows, ratio_interval
 from models.statistics.evaluate import constant, log_losses, side_losses
+from shared.core.calendar import HOUR_MS
 from shared.core.settings import GateSettings
 from shared.core.types import FloatArray
 from shared.model.manifest import Check
 
-HOUR_MS = 3_600_000
 SURVIVING_SHARE = 0.5
 """Of the skill, after shuffling: an honest refit keeps nothing, and room for luck is left."""
 

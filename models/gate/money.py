@@ -11,12 +11,13 @@ from models.gate.checks import above, at_least, at_most, note
 from models.gate.types import Money, Trials
 from models.statistics.blocks import Interval, ratio_interval
 from models.statistics.kelly import kelly_continuous
+from shared.core.calendar import YEAR_DAYS
 from shared.core.settings import GateSettings
 from shared.core.types import FloatArray
 from shared.model.manifest import Check
 from shared.results.performance.bootstrap import block_length
 from shared.results.performance.independence import effective_number
-from shared.results.performance.returns import YEAR_DAYS, sharpe
+from shared.results.performance.returns import sharpe
 from shared.results.performance.sharpe import (
     Track,
     Variant,

@@ -5,7 +5,7 @@ import numpy as np
 from models.gate.checks import at_most, note
 from models.gate.types import Money, Trials
 from models.statistics.pbo import SPLITS, overfitting
-from shared.core.jst import JST_MS
+from shared.core.calendar import DAY_MS, JST_MS
 from shared.core.settings import GateSettings
 from shared.core.types import FloatArray
 from shared.model.manifest import Check
@@ -29,7 +29,7 @@ def months(money: Money) -> FloatArray:
     """
     if len(money.returns) == 0:
         return np.zeros(0)
-    days = ((money.day_at + JST_MS) // 86_400_000).astype("datetime64[D]")
+    days = ((money.day_at + JST_MS) // DAY_MS).astype("datetime64[D]")
     _, place = np.unique(days.astype("datetime64[M]"), return_inverse=True)
     growth = np.log(np.maximum(1.0 + money.returns, 1e-12))
     total: FloatArray = np.bincount(place, weights=growth).astype(np.float64)

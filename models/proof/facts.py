@@ -8,7 +8,7 @@ from typing import Any
 from models.gate import in_words
 from models.proof.prove import Proof
 from models.walk_forward.types import Walked
-from shared.core.jst import utc_text
+from shared.core.calendar import utc_text
 from shared.core.settings import Settings
 from shared.model.manifest import Verdict
 

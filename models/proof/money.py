@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.gate.types import Money
+from shared.core.calendar import DAY_MS
 from shared.core.money import rate
 from shared.core.settings import Settings
 from shared.core.types import Candles, Features, FloatArray, Purpose, Side, Timeframe
@@ -19,7 +20,6 @@ from shared.risk.screen import distance_factors
 
 LEAST_SHIFT_DAYS = 30
 """An exposure that is moved in time by less than this is still its own."""
-DAY_MS = 86_400_000
 NO_RATES = np.zeros(0)
 
 

@@ -11,6 +11,7 @@ from models.gate.shipped import cheapened
 from models.gate.types import Evidence, Rival, Trials
 from models.proof.money import money_of
 from models.walk_forward.types import Walked
+from shared.core.calendar import YEAR_DAYS
 from shared.core.settings import Settings
 from shared.core.trials import WALK_FORWARD, History, Trial, data_hash, settings_hash, tally
 from shared.core.types import Candles, FloatArray, PairRules, Timeframe
@@ -18,10 +19,7 @@ from shared.model.manifest import Check, Verdict
 from shared.replay.engine import replay
 from shared.replay.types import Inputs, Replayed
 from shared.results.performance import Performance, measure
-from shared.results.performance.returns import YEAR_DAYS
 from shared.turn.pipeline import Stages
-
-YEAR_MS = YEAR_DAYS * 86_400_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from models.data.dataset import DAY_MS, Dataset, build
+from models.data.dataset import Dataset, build
 from models.data.labels import costs_of
 from models.fit.train import WARM_UP_DAYS
 from models.retrain.place import LEARNED_FROM, CandleHistory, Tell
+from shared.core.calendar import DAY_MS, utc_text
 from shared.core.errors import UserError
-from shared.core.jst import utc_text
 from shared.core.settings import Settings
 from shared.core.trials import data_hash
 from shared.core.types import Candles, Timeframe

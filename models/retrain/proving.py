@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.data.dataset import DAY_MS, Dataset, build
+from models.data.dataset import Dataset, build
 from models.data.labels import costs_of
 from models.data.splits import retrained_at
 from models.fit.recipe import known_at, parts_of
@@ -19,6 +19,7 @@ from models.retrain.gathering import Learnable
 from models.retrain.place import Tell
 from models.walk_forward import Walked, shuffled_skills, unasked, walk_forward
 from shared import model
+from shared.core.calendar import DAY_MS
 from shared.core.errors import BadBundle, UserError
 from shared.core.settings import Settings
 from shared.core.trials import History

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from models.jobs.records import FINAL
-from shared.core.jst import utc_text
+from shared.core.calendar import utc_text
 from shared.core.settings import Settings
 from shared.core.trials import History
 from shared.stores.ports import Document

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from models.data.checks import check_candles
-from models.data.dataset import DAY_MS, Dataset
+from models.data.dataset import Dataset
 from models.data.findings import refuse
 from models.data.labels import barriers_of
 from models.data.leaks import inspect_dataset
@@ -35,6 +35,7 @@ from models.retrain.sealing import sealed
 from models.retrain.sizes import Sizes
 from models.retrain.telling import alert_of, failure_of, result_of
 from shared.core import deciding
+from shared.core.calendar import DAY_MS, utc_text
 from shared.core.errors import (
     AlreadyExists,
     BadBundle,
@@ -47,7 +48,6 @@ from shared.core.errors import (
     Unavailable,
     UserError,
 )
-from shared.core.jst import utc_text
 from shared.core.logs import log
 from shared.core.settings import Settings
 from shared.core.types import Alert, Timeframe

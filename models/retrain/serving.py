@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from models.data.dataset import DAY_MS
 from models.retrain.sealing import Sealed
 from shared import model
+from shared.core.calendar import DAY_MS
 from shared.core.errors import BadBundle, Conflict
 from shared.core.settings import RetrainSettings
 from shared.model.bundle import Bundle

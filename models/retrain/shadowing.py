@@ -4,8 +4,8 @@ import numpy as np
 
 from models.statistics.blocks import block_rows, ratio_interval
 from models.statistics.evaluate import log_losses
+from shared.core.calendar import jst_day
 from shared.core.errors import BadData
-from shared.core.jst import jst_day
 from shared.core.settings import GateSettings
 from shared.core.types import Candles, FloatArray
 from shared.model.bundle import Bundle

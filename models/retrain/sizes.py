@@ -14,9 +14,10 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from models.data.dataset import DAY_MS, Dataset
+from models.data.dataset import Dataset
 from models.fit.tuning import Tried, tune
 from models.retrain.place import Tell
+from shared.core.calendar import DAY_MS
 from shared.core.errors import BadData
 from shared.core.settings import LearningSettings, Settings
 from shared.stores.ports import Bucket, Trials

@@ -12,7 +12,7 @@ from models.retrain.sealing import Sealed
 from models.retrain.serving import Served
 from models.walk_forward import Walked
 from shared.alerts.wording import key, when
-from shared.core.jst import utc_text
+from shared.core.calendar import DAY_MS, utc_text
 from shared.core.types import Alert, Level
 from shared.model.manifest import Check, Verdict
 
@@ -136,7 +136,7 @@ def failure_of(bot: str, name: str, found: str, remedy: str, *, at: int) -> Aler
     """The retraining stopped: bad data, or a fault. What serves goes on serving."""
     told = {"what": found, "what to do": remedy, "meanwhile": "what serves goes on serving", "time": when(at)}
     return Alert(
-        key=key(bot, "retrain_failed", name, at // 86_400_000),
+        key=key(bot, "retrain_failed", name, at // DAY_MS),
         level=Level.WARNING,
         kind="retrain_failed",
         title="The retraining stopped, and nothing was changed.",

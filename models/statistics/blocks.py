@@ -6,10 +6,10 @@ from statistics import NormalDist
 
 import numpy as np
 
+from shared.core.calendar import WEEK_MS
 from shared.core.types import FloatArray, IntArray
 
 RESAMPLES = 2_000
-WEEK_MS = 7 * 86_400_000
 LEAST_BLOCKS = 20
 """Longer blocks than the labels need are taken only as long as so many of them fit."""
 _NORMAL = NormalDist()

@@ -9,8 +9,8 @@ import numpy as np
 
 from models.backtest.sources import CandleSource, FileSource, understood_note
 from models.study.declared import ARCHIVE, BadStudy, DataSet
+from shared.core.calendar import DAY_MS, utc_text
 from shared.core.errors import UserError
-from shared.core.jst import utc_text
 from shared.core.trials import data_hash
 from shared.core.types import Candles, Timeframe
 from shared.market.candles import aggregate, between
@@ -19,7 +19,6 @@ from shared.market.expand import expand
 if TYPE_CHECKING:
     from shared.market.files import ReadFile
 
-DAY_MS = 86_400_000
 FIRST_AT = 0
 EXPANSION_SEED = 7
 EXPANDED_AT_ONCE = 2_000

@@ -11,8 +11,8 @@ import numpy as np
 
 from models.gate.types import Money
 from models.study.estimate import Estimate
+from shared.core.calendar import YEAR_DAYS
 from shared.core.types import FloatArray, IntArray
-from shared.results.performance.returns import YEAR_DAYS
 
 BLOCK_DAYS = 30
 DRAWS = 1_000

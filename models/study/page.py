@@ -13,7 +13,7 @@ from markupsafe import Markup
 import shared.results.report
 from models.study import draw, tables
 from models.study.result import Held, Result
-from shared.core.jst import utc_text
+from shared.core.calendar import utc_text
 from shared.replay.types import loud
 
 _FOLDER = Path(__file__).with_name("page")

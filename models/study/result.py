@@ -11,6 +11,7 @@ from models.proof import Proof
 from models.study.estimate import Estimate
 from models.study.holding import Beside
 from models.walk_forward.types import Walked
+from shared.core.calendar import DAY_MS
 from shared.model.manifest import Check, Verdict
 from shared.results.performance import Performance
 
@@ -131,7 +132,7 @@ class Held:
     @property
     def days(self) -> float:
         """Length of the period."""
-        return (self.end_at - self.start_at) / 86_400_000
+        return (self.end_at - self.start_at) / DAY_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,8 +20,8 @@ from models.backtest.walk import steps
 from scripts.backtests import lines, position_lines
 from scripts.console import Progress, emit, json_option, progress, timezone_option
 from scripts.writable import require_folder
+from shared.core.calendar import DAY_MS, YEAR_MS, utc_text
 from shared.core.errors import UserError
-from shared.core.jst import utc_text
 from shared.core.settings import Settings
 from shared.core.types import Timeframe
 from shared.model.registry import BundleRegistry
@@ -32,8 +32,6 @@ from shared.turn import pipeline
 if TYPE_CHECKING:
     from shared.model.bundle import Bundle
 
-DAY_MS = 86_400_000
-YEAR_MS = 365 * DAY_MS
 LEARNING_FRAMES = (Timeframe.M15, Timeframe.H4)
 OPTIONS = {
     "start": "--from",

@@ -9,13 +9,12 @@ import click
 
 from scripts.console import emit, json_option, progress, utc
 from scripts.writable import require_stores
+from shared.core.calendar import DAY_MS
 from shared.core.errors import UserError
 from shared.core.types import Timeframe
 from shared.market.candle_files import FIRST_FILE_AT, files_between
 from shared.market.collect import Collected, collect
 from shared.market.spikes import told
-
-DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

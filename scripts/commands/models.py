@@ -11,7 +11,7 @@ from scripts.console import duration, emit, json_option, jst
 from scripts.here import Here, opened
 from scripts.registry import Found, look, registry_of
 from shared import features
-from shared.core.jst import jst_day
+from shared.core.calendar import jst_day
 from shared.core.types import Timeframe
 from shared.market.archive import CandleWindows
 from shared.model.registry import Pointer

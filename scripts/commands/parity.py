@@ -13,6 +13,7 @@ import msgspec
 from scripts.console import emit, json_option, jst, progress, yen
 from scripts.here import Here, opened
 from shared import model
+from shared.core.calendar import DAY_MS
 from shared.core.errors import BadBundle, UserError
 from shared.core.settings import Settings
 from shared.core.types import Candles, TickReport, Timeframe
@@ -27,7 +28,6 @@ from shared.results.parity import Comparison, Episode, Stretch, compare, schedul
 from shared.stores.ports import Bucket
 
 DIFFERENT = 3
-DAY_MS = 86_400_000
 LEAD_IN_DAYS = 1
 """So many days before the period are read too, for what the limits had counted by then."""
 MOST_REPORTS = 200_000

@@ -13,15 +13,15 @@ from typing import Any, Literal
 import click
 
 from scripts.console import json_option, jst, timezone_option, utc
+from shared.core.calendar import DAY_MS, MINUTE_MS
 from shared.core.clock import SystemClock
 from shared.core.errors import UserError
 from shared.exchanges.sandbox.faults import Fault, Faults, fault_from
-from shared.exchanges.sandbox.generate import MINUTES_A_DAY, Planted, generate
+from shared.exchanges.sandbox.generate import Planted, generate
 from shared.exchanges.sandbox.market import SandboxMarket
 from shared.exchanges.sandbox.server import PAIR, RunningServer, Sandbox, serve
 from shared.exchanges.sandbox.time_source import MachineTime, Policy, SteppedTime, TimeSource
 
-DAY_MS = MINUTES_A_DAY * 60_000
 SHARE_BEFORE_THE_START = 0.75
 
 
@@ -114,7 +114,7 @@ def _generated(starts_at: int, *, days: float, ahead: float, seed: int, edge_bp:
 
 def _part_of(market: SandboxMarket) -> int:
     at = market.starts_at + int((market.ends_at - market.starts_at) * SHARE_BEFORE_THE_START)
-    return at - at % 60_000
+    return at - at % MINUTE_MS
 
 
 def _clock(name: str, starts_at: int, *, policy: Policy, speed: float) -> TimeSource:

@@ -22,8 +22,8 @@ from models.study.grid.places import check_installed
 from scripts import studies
 from scripts.console import emit, json_option, progress, timezone_option
 from scripts.writable import require_file
+from shared.core.calendar import utc_text
 from shared.core.errors import UserError
-from shared.core.jst import utc_text
 from shared.core.settings import Settings
 from shared.core.trials import History, settings_hash
 from shared.model.registry import BundleRegistry

@@ -11,6 +11,7 @@ import click
 from models.fit.commit import commit
 from scripts.console import emit, json_option, timezone_option
 from scripts.writable import require_stores, the_only_training
+from shared.core.calendar import DAY_MS
 from shared.core.errors import BotError, UserError
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command", "commit"]
 
-DAY_MS = 86_400_000
 WHOLE = "give candles that are whole and reach far enough back: `scripts/bot collect`, or --candles"
 
 

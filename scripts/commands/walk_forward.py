@@ -13,6 +13,7 @@ import click
 from functions import wiring
 from scripts.console import Progress, emit, json_option, progress, timezone_option
 from scripts.writable import require_folder
+from shared.core.calendar import DAY_MS
 from shared.core.errors import UserError
 from shared.core.types import Timeframe
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 OPTIONS = {"candles": "--candles", "candles_4h": "--candles", "start": "--from", "end": "--to", "timeframe": "--timeframe"}
 SPENT_ON_LEARNING = 0.9
-DAY_MS = 86_400_000
 
 
 @click.command()

@@ -7,12 +7,11 @@ import numpy as np
 
 from scripts.console import utc
 from scripts.report import MarketSource
+from shared.core.calendar import DAY_MS, JST_MS
 from shared.core.errors import UserError
 from shared.core.settings import Settings
 from shared.core.types import Candles, Timeframe
 
-DAY_MS = 86_400_000
-JST_MS = 9 * 3_600_000
 GENERATED_START_AT = 1_767_538_800_000
 """2026-01-05 00:00 JST, a Monday. Fixed, so that the same seed shows the same days whenever it runs."""
 LEAST_TRAINING_DAYS = 60

@@ -15,11 +15,12 @@ from functions import wiring
 from scripts.children import Child, ChildDied, await_death, free_port, tick_function
 from scripts.demo.exchange import Exchange
 from scripts.demo.learning import Learned, collected, learn
-from scripts.demo.plan import DAY_MS, DemoPlan
+from scripts.demo.plan import DemoPlan
 from scripts.demo.screen import screen_for
 from scripts.report import ReportHeader, TrainingNote, first_line, render
 from scripts.scheduler import Scheduler
 from shared import risk
+from shared.core.calendar import DAY_MS
 from shared.core.errors import BotError
 from shared.core.money import ZERO
 from shared.core.settings import Settings

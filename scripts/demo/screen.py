@@ -10,6 +10,7 @@ import click
 from scripts.console import duration, jst, yen
 from scripts.demo.events import QUIET, decision_words, happened, line, position_words, price_words
 from scripts.report.words import percent, reason_words
+from shared.core.calendar import HOUR_MS
 from shared.core.types import TickReport
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ RECENT = 8
 EVENTS = 10
 FIXED_LINES = 17
 """Of the live table: everything but the rows of its two tables."""
-PLAIN_EVERY_MS = 6 * 3_600_000
+PLAIN_EVERY_MS = 6 * HOUR_MS
 
 
 class Screen(Protocol):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from shared.alerts.wording import btc, facts, key, lasted, reason_text, when, yen
-from shared.core.jst import jst_day
+from shared.core.calendar import jst_day
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.tick_times import LATE_IN_A_ROW

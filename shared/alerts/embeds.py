@@ -7,7 +7,7 @@ Limits (Discord's documentation of embeds): 10 embeds a message, 6,000 character
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from shared.core.jst import utc_text
+from shared.core.calendar import utc_text
 from shared.core.types import Alert, Level
 
 COLOURS = {Level.CRITICAL: 0xE74C3C, Level.WARNING: 0xF39C12, Level.INFO: 0x3498DB}

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
-from shared.core.jst import jst_text, utc_text
+from shared.core.calendar import MINUTE_MS, jst_text, utc_text
 from shared.core.money import btc_from_lots
 from shared.core.reasons import Reason
 
@@ -38,7 +38,7 @@ def btc(lots: int) -> str:
 
 def lasted(milliseconds: int) -> str:
     """`2 h 05 min`."""
-    minutes = milliseconds // 60_000
+    minutes = milliseconds // MINUTE_MS
     return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"  # noqa: PLR2004 - an hour
 
 

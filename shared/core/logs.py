@@ -16,9 +16,9 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal, TextIO, TypeAlias
 
+from shared.core.calendar import jst_text, utc_text
 from shared.core.clock import Clock, SystemClock
 from shared.core.errors import UserError
-from shared.core.jst import jst_text, utc_text
 from shared.core.masking import masked
 
 Severity: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]

@@ -14,11 +14,11 @@ from typing import TypeAlias
 
 import msgspec
 
+from shared.core.calendar import YEAR_MS
 from shared.core.errors import BadData
 from shared.core.settings import Settings
 from shared.core.types import Candles, PairRules
 
-YEAR_MS = 365 * 86_400_000
 NOT_TRIED = frozenset(
     {
         "home",

@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from shared.core.calendar import DAY_MS, HOUR_MS
 from shared.core.types import Candles, FloatArray
 from shared.features import indicators
 from shared.features.recursion import before, ema_lead, late, mean_lead, quotient, window_max, window_min, window_sum
@@ -13,7 +14,7 @@ Columns: TypeAlias = dict[str, FloatArray]
 WINDOW = 1_000
 """The candles of a timeframe that a tick knows: what remembers longer is defined on exactly these."""
 
-_HOUR_MS, _DAY_MS, _WEEK_DAYS = 3_600_000, 86_400_000, 7
+_HOUR_MS, _DAY_MS, _WEEK_DAYS = HOUR_MS, DAY_MS, 7
 _THURSDAY = 3  # 1 January 1970 was one; Monday is 0
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from shared.core.calendar import DAY_MS
 from shared.core.errors import BadData, Conflict
 from shared.core.types import Candles, Timeframe
 from shared.market.archive import PAIR, CandleArchive
@@ -50,7 +51,7 @@ class JoinedArchive:
         names = sorted(key.removeprefix(folder).partition(".")[0] for key in self._bucket.keys(folder))
         if not names:
             return None
-        last = self._archive.read(timeframe, _day(names[-1]), _day(names[-1]) + 366 * 86_400_000)
+        last = self._archive.read(timeframe, _day(names[-1]), _day(names[-1]) + 366 * DAY_MS)
         return _day(names[0]), int(last.closed_at[-1]) if len(last) else _day(names[-1])
 
     def _fingerprint(self, timeframe: Timeframe, names: set[str]) -> str:

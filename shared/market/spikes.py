@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from shared.core.jst import utc_text
+from shared.core.calendar import utc_text
 from shared.core.types import BoolArray, Candles, FloatArray, IntArray, Timeframe
 
 WICK = 1.4

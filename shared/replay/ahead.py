@@ -3,7 +3,7 @@
 import numpy as np
 
 from shared import risk
-from shared.core.jst import DAY_MS, jst_day, jst_day_begins
+from shared.core.calendar import DAY_MS, MINUTE_MS, jst_day, jst_day_begins
 from shared.core.money import rate
 from shared.core.reasons import Reason
 from shared.core.types import Candles, Holdings, Purpose
@@ -141,7 +141,7 @@ class Ahead:
         while begin < stop:
             end = min(begin + size, stop)
             now = self._grid.received_at[begin:end]
-            now = np.where(self._holding.fresh[begin:end], np.maximum(now, now - now % 60_000 + self._settle_ms), now)
+            now = np.where(self._holding.fresh[begin:end], np.maximum(now, now - now % MINUTE_MS + self._settle_ms), now)
             hit = np.flatnonzero(valuation.prices_at(self._path, now) >= target_price)
             if len(hit):
                 return begin + int(hit[0])

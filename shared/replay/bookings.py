@@ -11,10 +11,10 @@ from typing import Literal
 
 import numpy as np
 
-from shared.core.jst import DAY_MS, JST_MS
+from shared.core.calendar import DAY_MS, JST_MS, MINUTE_MS
 from shared.core.types import Candles, IntArray
 from shared.exchanges.paper.account import Terms
-from shared.replay.grid import MINUTE_MS, Grid
+from shared.replay.grid import Grid
 from shared.replay.hands import Snapshot
 from shared.replay.types import Halt
 from shared.replay.valuation import worth

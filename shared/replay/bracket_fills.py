@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shared.core.calendar import DAY_MS
 from shared.core.money import LOTS_PER_BTC
 from shared.core.types import BoolArray, Candles, FloatArray, Int8Array, IntArray, PairRules
-from shared.exchanges.paper.ledger import DAY_MS
 from shared.market.first_touch import FirstTouch
 from shared.market.path import offsets_ms
 from shared.orders.fills import Costs

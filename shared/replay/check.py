@@ -26,6 +26,7 @@ from typing import Protocol
 
 import numpy as np
 
+from shared.core.calendar import DAY_MS
 from shared.core.errors import UserError
 from shared.core.settings import Settings
 from shared.core.types import Candles, Targets, Timeframe
@@ -44,7 +45,7 @@ __all__ = ["Checked", "Difference", "check"]
 MOST_DIFFERENCES = 50
 SHARE_OF_CUTS = 0.5
 """Of the work, for whoever watches."""
-BEFORE_MS, AFTER_MS = 30 * 86_400_000, 2 * 86_400_000
+BEFORE_MS, AFTER_MS = 30 * DAY_MS, 2 * DAY_MS
 """How much of a period is replayed around a cut."""
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.core.jst import utc_text
+from shared.core.calendar import utc_text
 from shared.core.types import BoolArray, FloatArray, IntArray, Purpose
 from shared.features.catalogue import OF_THE_CLOCK
 from shared.replay.types import Curve, Replayed

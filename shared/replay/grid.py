@@ -4,10 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from shared.core.calendar import MINUTE_MS
 from shared.core.types import BoolArray, IntArray, Timeframe
 from shared.replay.types import Schedule
-
-MINUTE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

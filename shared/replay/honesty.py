@@ -11,8 +11,8 @@ Source: Lopez de Prado, Advances in Financial Machine Learning (2018), chapter 7
 
 from dataclasses import dataclass
 
+from shared.core.calendar import utc_text
 from shared.core.errors import UserError
-from shared.core.jst import utc_text
 from shared.core.settings import Settings
 from shared.core.types import Timeframe
 from shared.model.manifest import Manifest

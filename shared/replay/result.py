@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from shared.core.jst import utc_text
+from shared.core.calendar import utc_text
 from shared.core.reasons import Reason
 from shared.core.types import Candles, FloatArray, IntArray, PairRules, Purpose, Timeframe
 from shared.exchanges.paper.account import Terms

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from shared.core.jst import jst_text
+from shared.core.calendar import jst_text
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import Action, Decision, Fill, OrderRecord, Purpose, Side, Signal, TickReport, Trade

@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 
+from shared.core.calendar import DAY_MS
 from shared.core.money import jpy, notional_jpy
 from shared.core.types import Candles, Entry, FloatArray, IntArray, Side
 from shared.exchanges.paper.account import Terms
-from shared.exchanges.paper.ledger import DAY_MS
 from shared.market.path import offsets_ms
 from shared.replay.hands import Snapshot
 

@@ -21,12 +21,12 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 
+from shared.core.calendar import DAY_MS
 from shared.core.settings import Settings
 from shared.core.types import Book, PairRules, Side, Signal, Timeframe
 
 SMALLEST = 1e-6
 """Probabilities arrive rounded to this; nothing is believed to be nearer to 0 or 1."""
-DAY_MS = 86_400_000
 DIGITS = 9
 """Edge and Kelly share are rounded so that no processor's last bit decides."""
 

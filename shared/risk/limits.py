@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from shared.core.calendar import jst_day
 from shared.core.frozen import changed
-from shared.core.jst import jst_day
 from shared.core.money import ZERO
 from shared.core.settings import Settings
 from shared.core.types import Trade

@@ -8,15 +8,15 @@ import msgspec
 
 from shared import alerts as alerting
 from shared.alerts.ports import AlertSink
+from shared.core.calendar import DAY_MS, jst_day
 from shared.core.errors import BadData
-from shared.core.jst import jst_day
 from shared.core.logs import log
 from shared.core.settings import Settings
 from shared.core.types import Alert, TickReport
 from shared.stores.ports import Document, DocumentStore, Write
 from shared.tick.documents import BotDocuments
 
-GIVE_UP_MS = 86_400_000
+GIVE_UP_MS = DAY_MS
 """An alert that nobody took for a day is kept, but no longer sent with every tick."""
 
 MOST_AT_ONCE = 200

@@ -10,8 +10,8 @@ from decimal import Decimal
 
 import numpy as np
 
+from shared.core.calendar import utc_text
 from shared.core.errors import BadSettings, BotError
-from shared.core.jst import utc_text
 from shared.core.settings import Settings
 from shared.core.types import Account, Book, Candles, Decision, Features, IntArray, Market, PairRules, Timeframe, Votes
 from shared.model.arrays import pack, unpack

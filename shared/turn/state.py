@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from shared.core.calendar import jst_day
 from shared.core.errors import BadData
 from shared.core.frozen import changed
-from shared.core.jst import jst_day
 from shared.core.money import rate
 from shared.core.reasons import TRANSIENT, Reason
 from shared.core.settings import Settings

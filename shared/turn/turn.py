@@ -10,6 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Protocol, TypeVar
 
+from shared.core.calendar import MINUTE_MS
 from shared.core.reasons import UNREAD, Reason
 from shared.core.settings import Settings
 from shared.core.types import (
@@ -33,7 +34,6 @@ from shared.turn import pipeline
 from shared.turn.state import State
 
 T = TypeVar("T")
-MINUTE_MS = 60_000
 
 
 class Hands(Protocol):

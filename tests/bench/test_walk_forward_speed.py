@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.data.dataset import DAY_MS, build
+from models.data.dataset import build
 from models.fit.train import WARM_UP_DAYS, train
 from models.walk_forward import walk_forward
 from shared import features, model
+from shared.core.calendar import DAY_MS
 from shared.core.settings import Settings, load
 from shared.core.types import Candles, Timeframe
 from shared.exchanges.sandbox.generate import generate

@@ -232,7 +232,7 @@ def home(trained, monkeypatch, tmp_path):
 
 
 def ask(tmp_path, *more, days=(78, 90)):
-    from shared.core.jst import utc_text
+    from shared.core.calendar import utc_text
 
     start, end = (utc_text(START_AT + day * DAY) for day in days)
     return main(["study", "--candles", str(tmp_path / "c.csv"), "--from", start, "--to", end, "--profile", "loose", *more])
@@ -274,7 +274,7 @@ def test_the_command_tells_the_honest_numbers_and_notes_every_run_once(home, tmp
 
 
 def test_the_same_thing_tried_by_backtest_and_by_study_counts_once(home, tmp_path, capsys):
-    from shared.core.jst import utc_text
+    from shared.core.calendar import utc_text
 
     period = [f"--{name}={utc_text(START_AT + day * DAY)}" for name, day in (("from", 78), ("to", 82))]
     options = ["--candles", str(tmp_path / "c.csv"), *period, "--profile", "loose"]

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.study.grid.points import Run
+from shared.core.calendar import DAY_MS, YEAR_DAYS
 from shared.core.trials import History, Trial, settings_hash, sharpes
 from shared.replay.engine import replay
 from shared.replay.types import Inputs
 from shared.results.performance import Performance, measure
-from shared.results.performance.bootstrap import YEAR_DAYS
 from shared.results.performance.sharpe import (
     Track,
     Variant,
@@ -114,7 +114,7 @@ def judged(outcomes: Sequence[Outcome], history: History) -> list[Judged]:
     for outcome in outcomes:
         length = outcome.run.period.end_at - outcome.run.period.start_at
         if length not in scatter:
-            scatter[length] = variance_of_trials(sharpes(history.trials, years=length / (YEAR_DAYS * 86_400_000)))
+            scatter[length] = variance_of_trials(sharpes(history.trials, years=length / (YEAR_DAYS * DAY_MS)))
         tried = max(1, history.count) + outcome.run.settings.gate.prior_trials
         told.append(_judged(outcome, trials=tried, variance=scatter[length]))
     return sorted(told, key=lambda one: (_rank(one.deflated), _rank(one.above_zero), -(one.outcome.measured.sharpe or 0.0)))

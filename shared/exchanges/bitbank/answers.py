@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from shared.core.calendar import DAY_MS, MINUTE_MS
 from shared.core.errors import BadData
 from shared.core.money import LOT_BTC, ZERO, lots_from_btc, price_yen
 from shared.core.types import Book, Candles, PairRules, Timeframe
 from shared.market.candle_files import CandleFile
 from shared.market.candles import COLUMNS, BadCandles, from_table
 
-_DAY_MS = 86_400_000
-ROLLED: tuple[tuple[int, int], ...] = ((0, 500), (300_000, 60_000), (_DAY_MS, _DAY_MS * 366))
+ROLLED: tuple[tuple[int, int], ...] = ((0, 500), (300_000, MINUTE_MS), (DAY_MS, DAY_MS * 366))
 """(how long ago a file's period ended when it was read, how long before that end its answer may have been stamped).
 
 bitbank stamps the file of a past period before its end: with 23:59:59.931 for a day in its own example. So such an answer

@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from shared.core.calendar import HOUR_MS, MINUTE_MS
 from shared.core.clock import Clock
 from shared.core.errors import BotError, NotThere, Unavailable
 from shared.core.reasons import Reason
@@ -40,10 +41,10 @@ from shared.market.candles import between, empty, merged
 from shared.market.ports import WindowStore
 from shared.market.quality import inspect
 
-RULES_LIVE_MS = 3_600_000
+RULES_LIVE_MS = HOUR_MS
 RULES_USABLE_MS = 2 * RULES_LIVE_MS
 """Older rules than this are reported and forbid entries, where newer ones cannot be read."""
-BOOK_FRESH_MS = 60_000
+BOOK_FRESH_MS = MINUTE_MS
 """bitbank's BTC/JPY book changes many times a second; one that stood still for a minute is not the market."""
 MINUTE_FILES_KEPT = 32
 CONTINUOUS = "NONE"

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from shared.core.calendar import HOUR_MS
 from shared.core.errors import AlreadyExists, BadData, Conflict, LeaseLost, Unavailable
 from shared.core.money import ZERO, jpy
 from shared.core.reasons import Reason
@@ -17,7 +18,7 @@ from shared.exchanges.paper.account import PaperAccount
 from shared.orders.ports import Fence, PaperStore
 
 ATTEMPTS = 5
-STORE_EVERY_MS = 3_600_000
+STORE_EVERY_MS = HOUR_MS
 """Where only time has passed, the account is written this often: walking an hour again costs less than a write a tick."""
 
 MOST_UNCOUNTED = 400

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, TypeVar
 
+from shared.core.calendar import DAY_MS, MINUTE_MS
 from shared.core.frozen import changed
 from shared.core.money import ZERO, jpy, notional_jpy, rate
 from shared.core.reasons import Reason
@@ -29,8 +30,6 @@ from shared.core.types import (
 )
 from shared.orders.fills import Costs, PathPoint, ended
 
-DAY_MS = 86_400_000
-MINUTE_MS = 60_000
 KEEP_ENDED = 20
 
 Numbered = TypeVar("Numbered", Trade, Fill)

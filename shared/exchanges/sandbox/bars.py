@@ -9,13 +9,11 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from shared.core.calendar import DAY_MS, MINUTE_MS, WEEK_MS
 from shared.core.money import LOTS_PER_BTC
 from shared.core.types import Candles, IntArray
 from shared.market.path import OFFSETS_MS, four_prices
 
-MINUTE_MS = 60_000
-DAY_MS = 86_400_000
-_WEEK_MS = 7 * DAY_MS
 _FIRST_MONDAY_MS = 4 * DAY_MS
 
 DAY_FILES = {"1min": 1, "5min": 5, "15min": 15, "30min": 30, "1hour": 60}
@@ -148,8 +146,8 @@ def _bounds(kind: str, opened_at: IntArray) -> tuple[IntArray, IntArray]:
         ends = (months + np.timedelta64(1, "M")).astype("datetime64[ms]").astype(np.int64)
         return begins, ends
     if kind == "1week":
-        begins = opened_at - (opened_at - _FIRST_MONDAY_MS) % _WEEK_MS
-        return begins, begins + _WEEK_MS
+        begins = opened_at - (opened_at - _FIRST_MONDAY_MS) % WEEK_MS
+        return begins, begins + WEEK_MS
     length = (DAY_FILES | YEAR_FILES)[kind] * MINUTE_MS
     begins = opened_at - opened_at % length
     return begins, begins + length

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shared.core.calendar import DAY_MS, HOUR_MS, MINUTE_MS
 from shared.core.errors import UserError
 from shared.core.types import BoolArray, Candles, FloatArray, IntArray, Timeframe
 
@@ -32,7 +33,6 @@ _MAX_DAYS = 3_660
 _MAX_EDGE_BP = 100
 _MIN_PRICE = 1_000
 _MAX_VOLATILITY = 0.1
-_MINUTE_MS = Timeframe.M1.ms
 _WEEK_MINUTES = 7 * MINUTES_A_DAY
 _SLOW_HALF_LIFE_CANDLES, _SLOW_SD = 192.0, 0.35
 _FAST_HALF_LIFE_CANDLES, _FAST_SD = 10.0, 0.40
@@ -94,7 +94,7 @@ def generate(
     start_ms -= start_ms % Timeframe.M15.ms
     candles = max(1, round(days * MINUTES_A_DAY / MINUTES_A_CANDLE))
     minutes = candles * MINUTES_A_CANDLE
-    opened_at = start_ms + _MINUTE_MS * np.arange(minutes, dtype=np.int64)
+    opened_at = start_ms + MINUTE_MS * np.arange(minutes, dtype=np.int64)
     streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(6)]
 
     sigma, returns = _walk(opened_at, candles, volatility_15m, streams[0], streams[1])
@@ -182,7 +182,7 @@ def _autoregression(rng: np.random.Generator, count: int, half_life: float, sd: 
 
 def _day_shape(opened_at: IntArray) -> FloatArray:
     """How lively each minute of the UTC day is: least around 04:00, most around 15:00, mean 1."""
-    hour = (opened_at % 86_400_000) / 3_600_000
+    hour = (opened_at % DAY_MS) / HOUR_MS
     turn = 2 * np.pi / 24
     shape: FloatArray = 1.0 + 0.28 * np.cos(turn * (hour - 15.0)) + 0.12 * np.cos(2 * turn * (hour - 14.0))
     return shape
@@ -199,7 +199,7 @@ def _volume(sigma: FloatArray, shape: FloatArray, rng: np.random.Generator) -> F
 
 def _closed_for_maintenance(opened_at: IntArray, rng: np.random.Generator) -> BoolArray:
     """Which minutes fall into the weekly maintenance: Wednesdays from 18:00 UTC, 30 to 150 minutes."""
-    minute = opened_at // _MINUTE_MS
+    minute = opened_at // MINUTE_MS
     since_monday = minute - 4 * MINUTES_A_DAY
     week = since_monday // _WEEK_MINUTES
     weeks = week - week[0]

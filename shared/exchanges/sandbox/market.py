@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from shared.core.calendar import DAY_MS, MINUTE_MS
 from shared.core.errors import UserError
 from shared.core.money import LOTS_PER_BTC
 from shared.core.types import Candles, Timeframe
 from shared.exchanges.sandbox import bars
-from shared.exchanges.sandbox.bars import KINDS, MINUTE_MS, Bar, Bars
+from shared.exchanges.sandbox.bars import KINDS, Bar, Bars
 from shared.market.path import OFFSETS_MS, four_prices
 
 _ROW = '["%d","%d","%d","%d","%d.%04d",%d]'
@@ -137,7 +138,7 @@ class SandboxMarket:
         last = self.row_at(now_ms)
         if last is None:
             return None
-        first = min(last, int(np.searchsorted(self._minutes.opened_at, now_ms - bars.DAY_MS, side="right")))
+        first = min(last, int(np.searchsorted(self._minutes.opened_at, now_ms - DAY_MS, side="right")))
         return bars.span(self._minutes, first, last, now_ms)
 
     def point_at(self, now_ms: int) -> tuple[int, int] | None:
@@ -173,7 +174,7 @@ class SandboxMarket:
         """The last `count` trades up to `now_ms`, oldest first; fewer where the last days were silent."""
         trades: list[Trade] = []
         reach = MINUTE_MS * count
-        while len(trades) < count and reach < 2 * bars.DAY_MS:
+        while len(trades) < count and reach < 2 * DAY_MS:
             trades = self.trades(now_ms - reach, now_ms)
             reach *= 4
         return trades[-count:]

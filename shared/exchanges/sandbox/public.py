@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from shared.exchanges.sandbox import bars
+from shared.core.calendar import DAY_MS, HOUR_MS, WEEK_MS
 from shared.exchanges.sandbox.market import SandboxMarket, btc_text
 from shared.exchanges.sandbox.reply import Reply, failure, success
 from shared.market.path import book_at
@@ -14,8 +14,7 @@ from shared.market.path import book_at
 URL_NOT_FOUND = 10000
 LEVELS = 200
 _BREAK_BAND = 0.2
-_TUESDAY_MIDNIGHT_JST_MS = 5 * bars.DAY_MS + 15 * 3_600_000  # 1970-01-06 15:00 UTC, a Tuesday 24:00 in Japan
-_WEEK_MS = 7 * bars.DAY_MS
+_TUESDAY_MIDNIGHT_JST_MS = 5 * DAY_MS + 15 * HOUR_MS  # 1970-01-06 15:00 UTC, a Tuesday 24:00 in Japan
 
 PAIR_ROW: Mapping[str, Any] = {
     "name": "btc_jpy",
@@ -139,12 +138,12 @@ def circuit_break_info(market: SandboxMarket, now_ms: int) -> dict[str, Any] | N
 
 def pairs(rules: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
     """`/spot/pairs`: the pair's row; as bitbank reviews margin ratios, they hold until the coming Tuesday, 24:00 in Japan."""
-    weeks = (now_ms - _TUESDAY_MIDNIGHT_JST_MS) // _WEEK_MS + 1
-    current = _TUESDAY_MIDNIGHT_JST_MS + weeks * _WEEK_MS - 1
+    weeks = (now_ms - _TUESDAY_MIDNIGHT_JST_MS) // WEEK_MS + 1
+    current = _TUESDAY_MIDNIGHT_JST_MS + weeks * WEEK_MS - 1
     row = dict(rules)
     for who in ("individual", "company"):
         row[f"margin_current_{who}_until"] = current
-        row[f"margin_next_{who}_until"] = current + _WEEK_MS
+        row[f"margin_next_{who}_until"] = current + WEEK_MS
     return {"pairs": [row]}
 
 

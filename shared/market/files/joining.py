@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from shared.core.calendar import utc_text
 from shared.core.errors import UserError
-from shared.core.jst import utc_text
 from shared.core.types import Candles, FloatArray, IntArray, Timeframe
 from shared.market.candles import COLUMNS, BadCandles, checked, values_checked
 from shared.market.files.columns import Roles

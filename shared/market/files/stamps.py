@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from shared.core.calendar import MINUTE_MS
 from shared.core.types import BoolArray, IntArray
 from shared.market.files.zones import offset_minutes
 
@@ -111,7 +112,7 @@ class Stamps:
             self._written["Excel's days"] += len(values)
             minutes = (values - _EXCEL_EPOCH_DAYS) * 1_440
             rounded = bool((np.abs(minutes - np.rint(minutes)) < _EXCEL_SLACK_MINUTES).all())
-            naive = np.rint(minutes if rounded else minutes * 60).astype(np.int64) * (60_000 if rounded else 1_000)
+            naive = np.rint(minutes if rounded else minutes * 60).astype(np.int64) * (MINUTE_MS if rounded else 1_000)
             return self._zoned(naive, "Excel's days")
         at: IntArray = np.zeros(len(values), dtype=np.int64)
         for name, factor in _UNITS.items():
@@ -155,7 +156,7 @@ class Stamps:
             raise Unreadable(f"the time {_shown(text.iloc[row])} has no offset, unlike the others", row=row)
         minutes = offsets.map({one: offset_minutes(one) or 0 for one in offsets.unique()}).to_numpy().astype(np.int64)
         self._written["dates with an offset"] += len(cells)
-        return _bounded(naive - minutes * 60_000)
+        return _bounded(naive - minutes * MINUTE_MS)
 
     def _parsed(self, body: "pd.Series[Any]", text: "pd.Series[Any]") -> IntArray:
         """Milliseconds as if of UTC; the format is the one that fits the first chunk best."""

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from shared.core.calendar import utc_text
 from shared.core.errors import UserError
-from shared.core.jst import utc_text
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import TickReport, TickStatus, Timeframe

@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 
+from shared.core.calendar import YEAR_DAYS
 from shared.core.errors import BadData
 from shared.core.types import FloatArray, IntArray
 from shared.results.performance.types import Bootstrap, Sampled
 
 SAMPLES = 1_000
 LEVEL = 0.95
-YEAR_DAYS = 365
 _CHUNK = 500_000
 _ENOUGH = 0.5
 

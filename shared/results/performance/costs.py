@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from shared.core.calendar import DAY_MS, YEAR_MS
 from shared.core.types import BoolArray, Fill, FloatArray, IntArray, Purpose, Side
 from shared.replay.types import Curve, Replayed
 from shared.results.performance.positions import Book
-from shared.results.performance.series import DAY_MS, Series, units_of, yen
+from shared.results.performance.series import Series, units_of, yen
 from shared.results.performance.types import Costs, Exposure
-
-YEAR_MS = 365 * DAY_MS
 
 
 def costs(replayed: Replayed, book: Book, series: Series) -> Costs:

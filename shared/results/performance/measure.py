@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from shared.core.calendar import YEAR_MS
 from shared.replay.types import Replayed
 from shared.results.performance import attribution
-from shared.results.performance.costs import YEAR_MS, costs, exposure, mean_units
+from shared.results.performance.costs import costs, exposure, mean_units
 from shared.results.performance.drawdown import drawdowns
 from shared.results.performance.hold import hold
 from shared.results.performance.positions import book_of, statistics

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from shared.core.calendar import DAY_MS, YEAR_DAYS
 from shared.core.money import ZERO
 from shared.core.types import FloatArray
 from shared.results.performance.drawdown import under_water
 from shared.results.performance.positions import Closed
-from shared.results.performance.series import DAY_MS, Series, daily_returns, month_edges, yen
+from shared.results.performance.series import Series, daily_returns, month_edges, yen
 from shared.results.performance.types import Month, Returns
-
-YEAR_DAYS = 365
 
 
 def annualised(total: float, length_ms: int) -> float | None:

@@ -5,13 +5,11 @@ from decimal import Decimal
 
 import numpy as np
 
+from shared.core.calendar import DAY_MS, JST_MS
 from shared.core.errors import BadData
 from shared.core.money import jpy
 from shared.core.types import FloatArray, IntArray
 from shared.replay.types import UNITS_PER_JPY, Replayed
-
-DAY_MS = 86_400_000
-JST_MS = 9 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

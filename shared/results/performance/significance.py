@@ -5,11 +5,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from shared.core.calendar import YEAR_DAYS
 from shared.core.errors import BadData
 from shared.core.types import FloatArray
 from shared.results.performance.bootstrap import bootstrap
 from shared.results.performance.independence import autocorrelation, effective_number
-from shared.results.performance.returns import YEAR_DAYS, moments, sharpe
+from shared.results.performance.returns import moments, sharpe
 from shared.results.performance.sharpe import (
     Track,
     Variant,

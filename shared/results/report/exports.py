@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from shared.core.calendar import JST_MS
 from shared.core.money import btc_from_lots, jpy
 from shared.core.types import IntArray
 from shared.replay.types import Curve, Replayed
@@ -16,7 +17,6 @@ from shared.results.performance import Hold, Performance
 from shared.results.report.positions import Held
 from shared.results.report.series import buy_and_hold, drawdown
 
-JST_MS = 9 * 3_600_000
 _NOT_IN_JSON = frozenset({"curve", "ticks"})
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from shared.core.calendar import DAY_MS
 from shared.replay.types import Entered
 from shared.results.performance import Performance, Sampled
 from shared.results.report.cells import Card, tone
@@ -10,7 +11,6 @@ from shared.results.report.words import DASH, decimals, fall_percent, length, pe
 CONVINCING = 0.95
 A_YEAR_IS_KNOWN_FROM = 0.5
 """Years: a shorter period says nothing of a whole one."""
-DAY_MS = 86_400_000
 
 
 def verdict(performance: Performance, entries: Sequence[Entered] = ()) -> tuple[str, str]:

@@ -4,7 +4,7 @@ import math
 from datetime import datetime
 from decimal import Decimal
 
-from shared.core.jst import JST, jst_day
+from shared.core.calendar import HOUR_MS, JST, MINUTE_MS, jst_day
 from shared.core.reasons import Reason
 
 __all__ = ["DASH", "decimals", "fall_percent", "jst", "jst_day", "length", "number", "percent", "reason_words", "yen"]
@@ -142,7 +142,7 @@ def length(ms: float | None) -> str:
     """A span of time for people: `45 min`, `7.5 h`, `12 days`."""
     if ms is None or not math.isfinite(ms):
         return DASH
-    hours = ms / 3_600_000
+    hours = ms / HOUR_MS
     if hours < 1:
-        return f"{ms / 60_000:.0f} min"
+        return f"{ms / MINUTE_MS:.0f} min"
     return f"{hours:.1f} h" if hours < _MANY_HOURS else f"{hours / 24:,.0f} days"

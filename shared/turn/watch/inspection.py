@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from shared.core.calendar import DAY_MS
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import BoolArray, Candles, Features, FloatArray, IntArray, Issue, Prediction
@@ -23,7 +24,6 @@ EVERY = 8
 """The model is asked for every eighth row of the window: what lies between says nearly the same, and costs a tick its time."""
 FEATURE_SHARE = 0.2
 """This share of the features (two at the least) must have drifted: with dozens of them one always has, by chance."""
-DAY_MS = 86_400_000
 _SCORES = {"score:lower": LOWER, "score:upper": UPPER}
 
 

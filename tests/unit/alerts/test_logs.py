@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from shared.core import logs, masking
+from shared.core.calendar import jst_day, jst_text, utc_text
 from shared.core.clock import FixedClock
 from shared.core.errors import UserError
-from shared.core.jst import jst_day, jst_text, utc_text
 from shared.core.reasons import Reason
 
 AT = 1_893_509_999_007  # 2030-01-01T14:59:59.007Z

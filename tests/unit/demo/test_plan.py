@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scripts.demo.plan import DAY_MS, JST_MS, LEAST_TRAINING_DAYS, from_file, generated, warm_up_ms
+from scripts.demo.plan import LEAST_TRAINING_DAYS, from_file, generated, warm_up_ms
 from shared.core import settings as configuration
+from shared.core.calendar import DAY_MS, JST_MS
 from shared.core.errors import UserError
 from shared.core.types import Candles, Timeframe
 

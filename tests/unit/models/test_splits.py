@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.data.dataset import DAY_MS, Dataset
+from models.data.dataset import Dataset
 from models.data.leaks import inspect_split
 from models.data.splits import combinatorial, retrained_at, walk_forward_folds
+from shared.core.calendar import DAY_MS
 from shared.core.errors import UserError
 from shared.core.types import Timeframe
 

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from shared.core.calendar import jst_day_begins
 from shared.core.errors import BadData
-from shared.core.jst import jst_day_begins
 from shared.core.reasons import Reason
 from shared.core.types import Action, Counted, Decision, Goal, Issue, Purpose, Side
 from shared.risk.limits import Limits

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from shared.core import settings as configuration
+from shared.core.calendar import utc_text
 from shared.core.errors import UserError
-from shared.core.jst import utc_text
 from shared.core.types import Barriers
 from shared.model.manifest import SCHEMA, Calibration, Golden, Interval, Manifest, Verdict
 from shared.replay.honesty import learned, refuse_training

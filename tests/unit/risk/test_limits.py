@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 from decimal import Decimal
 
-from shared.core.jst import jst_day
+from shared.core.calendar import jst_day
 from shared.core.reasons import Reason
 from shared.core.types import Side, Trade
 from shared.risk import Limits

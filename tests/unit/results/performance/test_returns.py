@@ -11,10 +11,10 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.jst import JST, jst_day
+from shared.core.calendar import DAY_MS, JST, jst_day
 from shared.results.performance.drawdown import drawdowns, under_water
 from shared.results.performance.returns import annualised, measured, moments, months, sharpe, sortino
-from shared.results.performance.series import DAY_MS, Series, daily_returns, day_edges, month_edges
+from shared.results.performance.series import Series, daily_returns, day_edges, month_edges
 from tests.support.made_replays import QUARTER, START
 
 # What empyrical-reloaded 0.7.1 and quantstats 0.0.86 (365 days a year) both say of this series.

@@ -1,11 +1,17 @@
-"""Instants as text: UTC for machines, Japan's time, a fixed nine hours ahead, for the people who read it."""
+"""Lengths of time in milliseconds, and instants as text: UTC for machines, Japan's time, nine hours ahead, for people."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 
 JST = timezone(timedelta(hours=9), "JST")
-JST_MS = 9 * 3_600_000
-DAY_MS = 86_400_000
+SECOND_MS = 1_000
+MINUTE_MS = 60 * SECOND_MS
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+WEEK_MS = 7 * DAY_MS
+YEAR_DAYS = 365
+YEAR_MS = YEAR_DAYS * DAY_MS
+JST_MS = 9 * HOUR_MS
 
 
 def utc_text(at: int) -> str:
