@@ -11,11 +11,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import stdtrit
 
 from models.data.dataset import STEP_MS, Dataset, Split
 from models.data.labels import LOWER, NEITHER, UPPER
 from models.statistics import evaluate
-from models.statistics.blocks import student_quantile
 from shared.core.types import BoolArray, FloatArray, Int8Array, IntArray
 from shared.model.manifest import Promise, Reference
 from shared.model.predict import Bundle, predict_rows
@@ -133,7 +133,7 @@ def _level(reached: list[float], independent: int) -> float:
     if not reached:
         return _WITHOUT_PAST
     freedom = max(_LEAST_FREEDOM, independent - 1)
-    reach = student_quantile(ALARM, freedom) * math.sqrt(1.0 + 1.0 / (freedom + 1))
+    reach = float(stdtrit(freedom, ALARM)) * math.sqrt(1.0 + 1.0 / (freedom + 1))
     level = float(np.mean(reached)) + reach * float(np.std(reached))
     return round(max(level, float(np.quantile(reached, ALARM))), 9)
 

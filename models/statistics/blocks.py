@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
+from scipy.special import stdtrit
 
 from shared.core.calendar import WEEK_MS
 from shared.core.types import FloatArray, IntArray
@@ -51,18 +52,6 @@ def block_rows(as_of: IntArray, end_at: IntArray, *, step_ms: int) -> int:
     return max(1, 2 * reach, min(wanted, count // LEAST_BLOCKS))
 
 
-def student_quantile(p: float, freedom: int) -> float:
-    """Quantile of Student's t, from the Normal one by Cornish-Fisher (Abramowitz & Stegun 26.7.5); to 1 % from 3 degrees on."""
-    z = _NORMAL.inv_cdf(p)
-    terms = (
-        (z**3 + z) / 4.0,
-        (5.0 * z**5 + 16.0 * z**3 + 3.0 * z) / 96.0,
-        (3.0 * z**7 + 19.0 * z**5 + 17.0 * z**3 - 15.0 * z) / 384.0,
-        (79.0 * z**9 + 776.0 * z**7 + 1482.0 * z**5 - 1920.0 * z**3 - 945.0 * z) / 92160.0,
-    )
-    return z + sum(term / float(freedom) ** (power + 1) for power, term in enumerate(terms))
-
-
 def expanded_tail(tail: float, blocks: int) -> float:
     """The smaller tail at which to cut a percentile interval of few blocks, so that it covers what it says.
 
@@ -72,7 +61,7 @@ def expanded_tail(tail: float, blocks: int) -> float:
     """
     if blocks < 2:  # noqa: PLR2004 - one block says nothing of its own scatter
         return 0.0
-    return _NORMAL.cdf(math.sqrt(blocks / (blocks - 1.0)) * student_quantile(tail, blocks - 1))
+    return _NORMAL.cdf(math.sqrt(blocks / (blocks - 1.0)) * float(stdtrit(blocks - 1, tail)))
 
 
 def ratio_interval(gain: FloatArray, base: FloatArray, *, block: int, seed: int, confidence: float) -> Interval:
