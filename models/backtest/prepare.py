@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from models.backtest.job import BadJob, Job
 from models.backtest.sources import CandleSource
 from shared import model
+from shared.core import fingerprint
 from shared.core.calendar import DAY_MS, HOUR_MS, utc_text
 from shared.core.errors import BadBundle, BadSettings, UserError
 from shared.core.money import rate
@@ -32,7 +32,6 @@ from shared.turn.pipeline import Stages
 HISTORY_FACTOR = 2
 """How much further back than the window is looked for it, so that holes do not shorten it."""
 MAX_SILENT_SHARE = 0.01
-_ROOT = Path(__file__).resolve().parents[2]
 _FRAMES = (Timeframe.M15, Timeframe.H4)
 
 
@@ -327,10 +326,7 @@ def _spikes(candles: Mapping[Timeframe, Candles], minutes: Candles | None) -> tu
 @cache
 def _code() -> str:
     """The hash of all code that a result can depend on: a checkpoint of other code is not gone on from."""
-    digest = hashlib.sha256(np.__version__.encode())
-    for path in sorted([*(_ROOT / "shared").rglob("*.py"), *(_ROOT / "models/backtest").rglob("*.py")]):
-        digest.update(str(path.relative_to(_ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
+    return fingerprint.bytes_of(fingerprint.sources(("shared", "models/backtest")), np.__version__)
 
 
 def _told(at: int) -> str:

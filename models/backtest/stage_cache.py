@@ -6,18 +6,17 @@ cannot be trusted is computed again, and `told` says so.
 """
 
 import hashlib
-import importlib.util
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.core import fingerprint
 from shared.core.errors import BadData, BotError
 from shared.core.settings import Settings
 from shared.core.types import Candles, Features, Prediction, Targets, Timeframe, Votes
@@ -32,8 +31,10 @@ from shared.turn.pipeline import Stages
 KEPT = ("close", "atr_14", "price_z", "volume_z", "realised_16")
 """The features that are looked at after the stages; the others have done their work in votes and predictions."""
 PREFIX = "stages/"
-_CODE = ("shared.features", "shared.strategies", "shared.model")
-_MODULES = ("shared.turn.pipeline", "shared.core.settings.strategies", "shared.core.types")
+_CODE = (
+    *("shared/features", "shared/strategies", "shared/model", "shared/turn/pipeline.py"),
+    *("shared/core/settings/strategies.py", "shared/core/types"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,15 +123,7 @@ def key_of(
 @cache
 def code_hash() -> str:
     """SHA-256 of the sources that make the stages: an entry of other code is never found."""
-    digest = hashlib.sha256()
-    for name in (*_CODE, *_MODULES):
-        spec = importlib.util.find_spec(name)
-        if spec is None or spec.origin is None:
-            raise BadData(f"the source of {name} is not there")
-        origin = Path(spec.origin)
-        for path in sorted(origin.parent.glob("*.py")) if origin.name == "__init__.py" else [origin]:
-            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
+    return fingerprint.bytes_of(fingerprint.sources(_CODE))
 
 
 def _packed(done: Stages) -> dict[str, NDArray[Any]]:

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from models.data.dataset import Dataset
 from models.data.labels import barriers_of
 from models.fit.recipe import Fitted, libraries, recipe_hash
+from shared.core import fingerprint
 from shared.core.deciding import present
 from shared.core.settings import Settings
 from shared.model.manifest import CLASSES, META_INPUTS, SCHEMA, Golden, Interval, Manifest, Purpose, Verdict
 from shared.model.predict import Bundle, predict_rows, volatility_rows, vote_rows
-from shared.model.registry import code_hash
 
 GOLDEN_ROWS = 20
 
@@ -35,7 +35,7 @@ def draft(fitted: Fitted, settings: Settings, *, version: str, purpose: Purpose 
         purpose=purpose,
         files={},
         features=parts.training.names,
-        feature_code=code_hash("shared.features"),
+        feature_code=fingerprint.bytes_of(fingerprint.sources(("shared/features",))),
         code=present(),
         classes=CLASSES,
         members=fitted.members,

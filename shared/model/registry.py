@@ -10,21 +10,19 @@ it whole at every moment, in one place or the other, and a process that dies in 
 """
 
 import hashlib
-import importlib.util
 import json
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from types import EllipsisType
 
-from shared.core.errors import AlreadyExists, BadBundle, Conflict, NotThere
+from shared.core.errors import AlreadyExists, BadBundle, Conflict
 from shared.model import pointer as pointers
 from shared.model.pointer import Move, Pointer
 from shared.stores.ports import Bucket
 
-__all__ = ["SERVING", "BundleRegistry", "Move", "Pointer", "code_hash"]
+__all__ = ["SERVING", "BundleRegistry", "Move", "Pointer"]
 
 SERVING = ("manifest.json", "manifest.sig", "model.npz")
 """Without these a bundle is none."""
@@ -313,14 +311,3 @@ def _key(version: str, name: str, *, root: str = _ROOT) -> str:
     if not _VERSION.fullmatch(version) or ".." in version:
         raise BadBundle(f"files: {version!r} is not a usable version name")
     return f"{root}{version}/{name}"
-
-
-def code_hash(package: str) -> str:
-    """SHA-256 of a package's Python sources (names and contents), found without importing it."""
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise NotThere(f"there is no package {package}")
-    digest = hashlib.sha256()
-    for path in sorted(Path(spec.submodule_search_locations[0]).glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()

@@ -1,13 +1,11 @@
 """Working on the runs of a study: on one core, on all, or on a cluster, with the same results in the same order."""
 
-import hashlib
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -16,14 +14,13 @@ from models.study.grid.given import Given, Source, inputs, stages_key
 from models.study.grid.places import Place, Workers, opened
 from models.study.grid.points import Run
 from models.study.grid.result import Measured, Outcome, measured
+from shared.core import fingerprint
 from shared.core.errors import Unavailable
 from shared.core.interrupts import kept_from_workers
 from shared.replay.types import Inputs
 
 Work: TypeAlias = Callable[[Inputs], Measured]
 Told: TypeAlias = tuple[int, Measured, str]
-
-ROOT = Path(__file__).resolve().parents[3] / "shared"
 
 
 def study(
@@ -75,11 +72,8 @@ def _no_more_than(runs: int, workers: Workers) -> Workers:
 
 @cache
 def code_here() -> str:
-    """The hash of the code that a result depends on: the sources of `shared` as they are now, and numpy's version."""
-    digest = hashlib.sha256(np.__version__.encode())
-    for path in sorted(ROOT.rglob("*.py")):
-        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
+    """The hash of the code that a result depends on: the sources as they are now, and numpy's version."""
+    return fingerprint.bytes_of(fingerprint.sources(("shared", "models/study/grid")), np.__version__)[:16]
 
 
 def _one(source: Source, run: Run, number: int, work: Work) -> Told:

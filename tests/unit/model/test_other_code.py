@@ -10,8 +10,9 @@ import pytest
 
 from shared import model
 from shared.core import deciding
-from shared.core.deciding import Code, present, sources, trees_of
+from shared.core.deciding import Code, present, sources
 from shared.core.errors import NotThere
+from shared.core.fingerprint import trees_of
 from shared.core.reasons import Reason
 from shared.core.settings import load
 from shared.core.types import Features, PairRules

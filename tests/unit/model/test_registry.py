@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from shared.core.errors import AlreadyExists, BadBundle, NotThere
+from shared.core.errors import AlreadyExists, BadBundle
 from shared.model import load
-from shared.model.registry import SERVING, BundleRegistry, code_hash
+from shared.model.registry import SERVING, BundleRegistry
 from shared.model.signing import public_of
 from shared.stores.local.folder import FolderBucket
 from shared.stores.memory import MemoryBucket
@@ -136,10 +136,3 @@ def test_a_person_writes_a_damaged_pointer_anew_and_a_retraining_does_not(bucket
         registry.promote("a", at=1, why="x", by="retrain", expect=None)
     assert registry.promote("a", at=1, why="x", by="me").version == "a"
     assert registry.current().version == "a"
-
-
-def test_the_code_hash_is_of_sources_and_imports_nothing():
-    assert code_hash("shared.features") == code_hash("shared.features")
-    assert code_hash("shared.features") != code_hash("shared.model")
-    with pytest.raises(NotThere):
-        code_hash("shared.nothing_like_this")
