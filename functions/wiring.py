@@ -35,9 +35,9 @@ from shared.turn.state import State
 
 if TYPE_CHECKING:
     from models.backtest.forward import Tell, Walk
-    from models.backtest.service import Place
+    from models.backtest.service import BacktestPorts
     from models.retrain import CandleHistory
-    from models.retrain import Place as RetrainPlace
+    from models.retrain import RetrainPorts as RetrainPlace
 
 
 @cache
@@ -155,14 +155,14 @@ def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = Fal
     )
 
 
-def backtest_place(settings: Settings, environ: Mapping[str, str]) -> "Place":
+def backtest_place(settings: Settings, environ: Mapping[str, str]) -> "BacktestPorts":
     """Where backtests live; nothing of theirs is imported for a tick."""
-    from models.backtest.service import Place
+    from models.backtest.service import BacktestPorts
     from models.backtest.sources import ArchiveSource
     from models.backtest.stage_cache import StageCache
 
     bucket = bucket_for(settings)
-    return Place(
+    return BacktestPorts(
         documents=documents_for(settings),
         bucket=bucket,
         clock=clock_for(settings),
@@ -196,7 +196,7 @@ def retrain_place(
     from models.fit.commit import commit
     from models.jobs.keys import signing_key
     from models.retrain import ArchiveHistory
-    from models.retrain import Place as RetrainPlace
+    from models.retrain import RetrainPorts as RetrainPlace
     from shared.market.archive import CandleArchive
 
     clock, bucket, documents = clock_for(settings), bucket_for(settings), documents_for(settings)

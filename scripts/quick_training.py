@@ -17,7 +17,7 @@ from shared.core.errors import UserError
 from shared.core.settings import Settings
 from shared.core.types import Candles, Timeframe
 from shared.model.manifest import MANIFEST, Interval, Manifest, decode
-from shared.model.registry import BundleRegistry, Pointer
+from shared.model.registry import BundleRegistry, ServingPointer
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def quick(
     return training, promoted
 
 
-def _gated(registry: BundleRegistry, champion: Pointer | None) -> bool:
+def _gated(registry: BundleRegistry, champion: ServingPointer | None) -> bool:
     """Whether the gate was asked about what serves: nothing that it was not asked about takes such a place."""
     if champion is None:
         return False

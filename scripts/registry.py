@@ -8,7 +8,7 @@ from scripts.here import Here
 from shared import model
 from shared.core.errors import BadBundle, Conflict, UserError
 from shared.model.bundle import Bundle
-from shared.model.registry import BundleRegistry, Pointer
+from shared.model.registry import BundleRegistry, ServingPointer
 from shared.model.signing import public_keys
 from shared.turn.champion import unsuited
 
@@ -16,7 +16,7 @@ ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class RegistryEntry:
     """A bundle of the registry; `wrong` says why it does not load, or `unfit` why it may not serve under these settings."""
 
     version: str
@@ -40,16 +40,16 @@ def registry_of(here: Here) -> BundleRegistry:
     return BundleRegistry(wiring.bucket_for(here.settings))
 
 
-def look(here: Here, registry: BundleRegistry, version: str) -> Found:
+def look(here: Here, registry: BundleRegistry, version: str) -> RegistryEntry:
     """Load a bundle as a tick would: signature, hashes, structure and golden rows; then what it is for, and for whom."""
     try:
         bundle = model.load(registry.files(version), public_keys=public_keys(here.settings), version=version)
     except BadBundle as error:
-        return Found(version=version, bundle=None, wrong=str(error))
-    return Found(version=version, bundle=bundle, unfit=unsuited(bundle.manifest, here.settings) or "")
+        return RegistryEntry(version=version, bundle=None, wrong=str(error))
+    return RegistryEntry(version=version, bundle=bundle, unfit=unsuited(bundle.manifest, here.settings) or "")
 
 
-def moved(move: Callable[[], Pointer]) -> Pointer:
+def moved(move: Callable[[], ServingPointer]) -> ServingPointer:
     """Make a person's move; where somebody else moves at the same moment, read again and try again. Raises `UserError`."""
     for _ in range(ATTEMPTS):
         try:
@@ -59,7 +59,7 @@ def moved(move: Callable[[], Pointer]) -> Pointer:
     raise UserError("somebody else keeps moving the pointer", remedy="look with `scripts/bot models`, then try again")
 
 
-def pointer_lines(before: Pointer | None, after: Pointer) -> list[str]:
+def pointer_lines(before: ServingPointer | None, after: ServingPointer) -> list[str]:
     """What a move came to."""
     was = "nothing" if before is None else before.version
     return [

@@ -29,7 +29,7 @@ RECENT_TICKS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class BotStanding:
     """What people look for first. `state` None: it cannot be read. `decided` is the report that decided on the last candle."""
 
     control: Ordered
@@ -41,7 +41,7 @@ class Standing:
     now_ms: int
 
 
-def standing(here: Here) -> Standing:
+def standing(here: Here) -> BotStanding:
     """Read it. Nothing that is damaged keeps the rest from being told."""
     stored = here.bot.peek()
     state, trouble = None, ""
@@ -52,7 +52,7 @@ def standing(here: Here) -> Standing:
     reports = _readable(here.bot.latest(RECENT_TICKS))
     report = reports[0] if reports else None
     decided = next((one for one in reports if one.decision is not None and one.decision.reason not in SILENT), None)
-    return Standing(
+    return BotStanding(
         control=here.bot.control(),
         state=state,
         state_trouble=trouble,
@@ -89,7 +89,7 @@ def _serving(here: Here, report: TickReport | None) -> str:
     return f"{pointer.version} serves{since}; the last tick {was}"
 
 
-def lines(found: Standing, settings: Settings) -> list[str]:
+def lines(found: BotStanding, settings: Settings) -> list[str]:
     """One line a fact: what halts, what limits, the model, and the last candle's decision."""
     told = [*halts(found.control, found.state), *_limits(found, settings)]
     if found.state_trouble:
@@ -117,7 +117,7 @@ def _resume(path: str) -> str:
     return "scripts/bot resume --all" if path in {ALL, OLDER} else "scripts/bot resume"
 
 
-def _limits(found: Standing, settings: Settings) -> Iterator[str]:
+def _limits(found: BotStanding, settings: Settings) -> Iterator[str]:
     limits = None if found.state is None else found.state.limits
     if limits is None:
         return
@@ -131,7 +131,7 @@ def _limits(found: Standing, settings: Settings) -> Iterator[str]:
         yield f"DAY LOST  {percent(float(lost))} since {yen(limits.day_start_equity_jpy)}: no entries until tomorrow (JST)"
 
 
-def _decision(found: Standing) -> Iterator[str]:
+def _decision(found: BotStanding) -> Iterator[str]:
     """Why nothing was entered on the last candle, or what was."""
     report = found.decided
     if report is None or report.decision is None:
@@ -161,7 +161,7 @@ def _facts(decision: Decision) -> str:
     return f" ({', '.join(shown)})" if shown else ""
 
 
-def _issues(found: Standing) -> Iterator[str]:
+def _issues(found: BotStanding) -> Iterator[str]:
     """What the last tick found wrong: in capitals what forbids entries."""
     if found.report is None:
         return

@@ -15,13 +15,13 @@ from shared.core.settings import Settings
 from shared.stores.trials import TrialLog
 
 if TYPE_CHECKING:
-    from models.study import Result, Study
+    from models.study import Study, StudyResult
 
 SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class FileStudyOptions:
     """What was asked on the command line beside the file; None where the file decides."""
 
     file: Path
@@ -39,7 +39,7 @@ class Asked:
     as_json: bool
 
 
-def study_file(asked: Asked) -> None:
+def study_file(asked: FileStudyOptions) -> None:
     """Everything from the file to the answer. Raises `UserError` for what a person has to change."""
     began = time.monotonic()
     study = declared(asked)
@@ -52,7 +52,7 @@ def study_file(asked: Asked) -> None:
     emit(_data(result, made, took), "\n".join(_told(result, made, took)), as_json=asked.as_json)
 
 
-def declared(asked: Asked) -> "Study":
+def declared(asked: FileStudyOptions) -> "Study":
     """The study of the file under the options."""
     from models.study import BadStudy, parse
     from models.study.declared import instant_of, timeframe_of
@@ -94,16 +94,16 @@ def change(text: str) -> tuple[str, Any]:
         return name.strip(), value
 
 
-def _run(study: "Study", settings: Settings, jobs: int | None) -> "Result":
+def _run(study: "Study", settings: Settings, jobs: int | None) -> "StudyResult":
     from models.backtest.sources import ArchiveSource
     from models.fit.commit import commit
-    from models.study import Place, run
+    from models.study import StudyPorts, run
     from shared.model.registry import BundleRegistry
 
     bucket, documents = wiring.bucket_for(settings), wiring.documents_for(settings)
     try:
         with progress("study", 100) as bar:
-            place = Place(
+            place = StudyPorts(
                 load=lambda **more: wiring.settings_from(os.environ, **more),
                 archive=ArchiveSource(bucket),
                 log=TrialLog(documents),
@@ -113,12 +113,12 @@ def _run(study: "Study", settings: Settings, jobs: int | None) -> "Result":
                 cache=bucket,
                 jobs=settings.study.jobs if jobs is None else jobs,
             )
-            return run(study, place, on_progress=_Teller(bar))
+            return run(study, place, on_progress=_ShareBar(bar))
     finally:
         documents.close()
 
 
-class _Teller:
+class _ShareBar:
     """Shares of the whole as advances of a bar."""
 
     def __init__(self, bar: Progress) -> None:
@@ -133,7 +133,7 @@ class _Teller:
             self._told = now
 
 
-def _command(asked: Asked) -> str:
+def _command(asked: FileStudyOptions) -> str:
     """How to make it again. Absolute paths say where things lie on this machine, so only names are told of them."""
     words = ["scripts/bot study", _shown(asked.file)]
     given: Sequence[tuple[str, Any]] = (
@@ -151,7 +151,7 @@ def _shown(path: Path) -> str:
     return path.name if path.is_absolute() else path.as_posix()
 
 
-def _require_places(asked: Asked) -> None:
+def _require_places(asked: FileStudyOptions) -> None:
     """Refuse a place that cannot be written to, before anything is worked on or counted as a try."""
     if asked.out is not None:
         require_folder(asked.out, "--out")
@@ -159,7 +159,7 @@ def _require_places(asked: Asked) -> None:
         require_file(asked.markdown, "--markdown")
 
 
-def _write(study: "Study", result: "Result", settings: Settings, asked: Asked, command: str) -> dict[str, str]:
+def _write(study: "Study", result: "StudyResult", settings: Settings, asked: FileStudyOptions, command: str) -> dict[str, str]:
     """The files, and where each lies."""
     from models.study import files
 
@@ -179,7 +179,7 @@ def _write(study: "Study", result: "Result", settings: Settings, asked: Asked, c
     return {name: str(path) for name, path in places.items()}
 
 
-def _data(result: "Result", made: Mapping[str, str], took: float) -> dict[str, Any]:
+def _data(result: "StudyResult", made: Mapping[str, str], took: float) -> dict[str, Any]:
     import msgspec
 
     from models.study.result import finite
@@ -193,7 +193,7 @@ def _data(result: "Result", made: Mapping[str, str], took: float) -> dict[str, A
     return {**told, "verdict": verdict(result), "files": made, "took_seconds": round(took, 3)}
 
 
-def _told(result: "Result", made: Mapping[str, str], took: float) -> list[str]:
+def _told(result: "StudyResult", made: Mapping[str, str], took: float) -> list[str]:
     """The money of each data set, and what keeps each variant from entering."""
     from models.study.tables import money, verdict
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class WalkRun:
     """What one walk gave, and the seconds that each part of it took."""
 
     loaded: "Loaded"
@@ -31,12 +31,12 @@ class Run:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def walk_of(run: Run) -> dict[str, Any]:
+def walk_of(run: WalkRun) -> dict[str, Any]:
     """What was fitted: the same for the same candles, settings and code."""
     return {**fitted(run.walked, run.settings), "trials": run.proof.trials}
 
 
-def data_of(run: Run, folder: Path, files: Mapping[str, bytes], took: float) -> dict[str, Any]:
+def data_of(run: WalkRun, folder: Path, files: Mapping[str, bytes], took: float) -> dict[str, Any]:
     """Everything for `--json`: the replay, the models, the evidence, the verdict, and where the files are."""
     outcome = Outcome(replayed=run.proof.replayed, performance=run.proof.performance, complete=True)
     return {
@@ -53,7 +53,7 @@ def data_of(run: Run, folder: Path, files: Mapping[str, bytes], took: float) -> 
     }
 
 
-def lines_of(run: Run, folder: Path, took: float) -> list[str]:
+def lines_of(run: WalkRun, folder: Path, took: float) -> list[str]:
     """The summary and the gate's table, a line each."""
     outcome = Outcome(replayed=run.proof.replayed, performance=run.proof.performance, complete=True)
     told = lines(outcome, report=str(folder / "report.html"), took_seconds=took)
@@ -78,7 +78,7 @@ def _luck(verdict: Verdict) -> str:
     return f"luck         above zero with {found.get('psr', DASH)}, deflated: {found.get('dsr', DASH)}; both as the gate counts"
 
 
-def _chance(run: Run) -> str:
+def _chance(run: WalkRun) -> str:
     """What random entries with the same barriers brought."""
     money = run.proof.evidence.money
     if money is None or not len(money.random):

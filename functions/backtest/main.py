@@ -48,14 +48,14 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cancel:
+class CancelBody:
     """A request to give a job up."""
 
     cancel: Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class JobQuery:
     """What the address of a request may say."""
 
     id: Text | None = None
@@ -76,7 +76,7 @@ def _handled(request: Request) -> Response:
     if request.method == "POST":
         only(query, (), named="query: a job is told in the body")
         return _posted(body_of(request))
-    name = typed(query, Query, named="query").id
+    name = typed(query, JobQuery, named="query").id
     if request.method == "GET":
         return answer({"jobs": _wired_once().recent()} if name is None else _wired_once().status(_named(name, "id")))
     if request.method == "DELETE":
@@ -90,7 +90,7 @@ def _posted(body: dict[str, Any]) -> Response:
     if "work" in body:
         return _slice(typed(body, Slice, named="request for work"))
     if "cancel" in body:
-        return answer(_wired_once().cancel(_named(typed(body, Cancel, named="request to cancel").cancel, "cancel")))
+        return answer(_wired_once().cancel(_named(typed(body, CancelBody, named="request to cancel").cancel, "cancel")))
     later = body.pop("async", False)
     if not isinstance(later, bool):
         raise BadJob("async", f"was {shown(later)}", remedy="give true or false")

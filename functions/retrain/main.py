@@ -30,7 +30,7 @@ from flask import Request, Response
 
 from functions import wiring
 from functions.http import Refusals, answer, answered, body_of, only, query_of, typed, wrong
-from models.retrain import Asked, Fields, OtherRetrain, Retrains
+from models.retrain import OtherRetrain, RetrainFields, RetrainRequest, Retrains
 from shared.core.logs import log
 from shared.core.settings import Settings
 
@@ -51,8 +51,8 @@ def _handled(request: Request) -> Response:
         return answer({"retrainings": _retrains(dry_run=False).recent()})
     if request.method != "POST":
         return wrong(f"the method was {request.method}", status=405, remedy="use POST or GET")
-    told = typed(body_of(request), Fields)
-    stands = _retrains(dry_run=told.dry_run).run(Asked(days=told.days, seed=told.seed))
+    told = typed(body_of(request), RetrainFields)
+    stands = _retrains(dry_run=told.dry_run).run(RetrainRequest(days=told.days, seed=told.seed))
     line = {name: stands[name] for name in ("retraining", "status", "doing", "share")}
     log("retrain.run", **line, dry_run=told.dry_run)
     shown = {**stands, "dry_run": True} if told.dry_run else stands

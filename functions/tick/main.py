@@ -34,7 +34,7 @@ NOT_WELL = frozenset({"degraded", "failed"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fields:
+class TickFields:
     """What the body of a tick may say. `scheduled_at`: its schedule time, where no scheduler's header names it."""
 
     scheduled_at: Text | None = None
@@ -50,7 +50,7 @@ def tick(request: Request) -> Response:
 def _handled(request: Request) -> Response:
     only(query_of(request), (), named="query: a tick is told what to do in its body")
     if request.method == "POST":
-        told = typed(body_of(request), Fields)
+        told = typed(body_of(request), TickFields)
         scheduled_at = _schedule_time(request.headers.get(SCHEDULE_HEADER) or told.scheduled_at)
         settings, ports = _wired_once()
         return _run(_asked(scheduled_at, ports), settings, ports, dry_run=told.dry_run)

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeAlias
 
 from models.backtest.job import BadJob, Job
 from models.backtest.outcome import Outcome
-from models.backtest.prepare import Prepared, prepare
+from models.backtest.prepare import PreparedReplay, prepare
 from models.backtest.sources import CandleSource
 from shared.core.calendar import utc_text
 from shared.core.errors import UserError
@@ -28,7 +28,7 @@ Tell: TypeAlias = Callable[[str, float, bool], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class WalkJudgement:
     """What the gate said: `in_words`, `verdict` with its checks and `trials`, as values that fit a document.
 
     `checks` are the same as a table of text, whose first row is its heading.
@@ -61,7 +61,7 @@ class Walk(Protocol):
         """What was fitted, as values that fit a document: `recipe`, `retrainings`, `trees`, rows, `folds`."""
         ...
 
-    def judged(self, prepared: Prepared, replayed: Replayed, *, history: History, recorded_at: int) -> Judged:
+    def judged(self, prepared: PreparedReplay, replayed: Replayed, *, history: History, recorded_at: int) -> WalkJudgement:
         """The gate on a replay that reached its end. `history` is the trial log before this try."""
         ...
 
@@ -81,7 +81,7 @@ def offered(walks: Walks | None) -> Walks:
     return walks
 
 
-def prepare_walk(job: Job, walk: Walk, *, settings: Settings, source: CandleSource) -> Prepared:
+def prepare_walk(job: Job, walk: Walk, *, settings: Settings, source: CandleSource) -> PreparedReplay:
     """Everything that the replay needs; the models are fitted on the way.
 
     Raises:
@@ -105,7 +105,7 @@ def prepare_walk(job: Job, walk: Walk, *, settings: Settings, source: CandleSour
     )
 
 
-def concluded(outcome: Outcome, prepared: Prepared, walk: Walk, *, history: History, recorded_at: int) -> Outcome:
+def concluded(outcome: Outcome, prepared: PreparedReplay, walk: Walk, *, history: History, recorded_at: int) -> Outcome:
     """The outcome with what was learned, and with the gate's verdict where the replay reached its end."""
     facts = walk.facts()
     if not outcome.complete:
@@ -116,7 +116,7 @@ def concluded(outcome: Outcome, prepared: Prepared, walk: Walk, *, history: Hist
     return replace(outcome, replayed=replayed, walk={**facts, **judged.told}, checks=judged.checks)
 
 
-def _fingerprint(prepared: Prepared, prediction: Prediction | None) -> str:
+def _fingerprint(prepared: PreparedReplay, prediction: Prediction | None) -> str:
     """The replay's fingerprint, and every number that the models said."""
     digest = hashlib.sha256(json.dumps([WALK_FORWARD, prepared.fingerprint]).encode())
     if prediction is not None:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from models.backtest.job import Job
-from models.backtest.prepare import Prepared
+from models.backtest.prepare import PreparedReplay
 from shared.core.calendar import utc_text
 from shared.core.trials import History, Trial, tally
 from shared.core.types import Timeframe
@@ -38,7 +38,7 @@ def stopped_note(at: int, job: Job, why: str) -> str:
     return f"INCOMPLETE: {why}; this is {100 * share:.1f} % of the period, up to {utc_text(at)[:16].replace('T', ' ')} UTC."
 
 
-def judged(replayed: Replayed, prepared: Prepared, history: History, *, complete: bool) -> Outcome:
+def judged(replayed: Replayed, prepared: PreparedReplay, history: History, *, complete: bool) -> Outcome:
     """Measure a replay, and deflate its Sharpe by everything that was ever tried, this one included."""
     alone = measure(replayed)
     mine = _trial(replayed, alone, prepared, now_ms=replayed.end_at)
@@ -48,12 +48,12 @@ def judged(replayed: Replayed, prepared: Prepared, history: History, *, complete
     return Outcome(replayed=told, performance=performance, complete=complete)
 
 
-def trial_of(outcome: Outcome, prepared: Prepared, *, now_ms: int) -> Trial:
+def trial_of(outcome: Outcome, prepared: PreparedReplay, *, now_ms: int) -> Trial:
     """The line that goes into the trial log."""
     return _trial(outcome.replayed, outcome.performance, prepared, now_ms=now_ms)
 
 
-def _trial(replayed: Replayed, performance: Performance, prepared: Prepared, *, now_ms: int) -> Trial:
+def _trial(replayed: Replayed, performance: Performance, prepared: PreparedReplay, *, now_ms: int) -> Trial:
     return Trial(
         kind=prepared.kind,
         settings_hash=prepared.settings_hash,
@@ -78,7 +78,7 @@ def title_of(replayed: Replayed) -> str:
     return f"BTC/JPY {first} to {last}, {replayed.resolution} candles"
 
 
-def files_of(outcome: Outcome, prepared: Prepared, *, parquet: bool = True) -> dict[str, bytes]:
+def files_of(outcome: Outcome, prepared: PreparedReplay, *, parquet: bool = True) -> dict[str, bytes]:
     """The files of the result by their names. The same inputs give the same bytes."""
     walked = outcome.walk is not None
     made = report_files(

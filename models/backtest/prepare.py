@@ -46,7 +46,7 @@ class StageMaker(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class PreparedReplay:
     """A replay's inputs, and the hashes that tell whether two of them are the same.
 
     `fingerprint` covers everything that a result depends on: candles, settings, fees, period, model and code. `changed` are the
@@ -239,7 +239,7 @@ def prepare(
     notes: tuple[str, ...],
     stages: StageMaker,
     every_tick: bool = False,
-) -> Prepared:
+) -> PreparedReplay:
     """Everything that the replay of a job needs.
 
     Args:
@@ -280,7 +280,7 @@ def prepare(
         ),
     )
     version = None if bundle is None else bundle.version
-    return Prepared(
+    return PreparedReplay(
         inputs=inputs,
         bundle=bundle,
         data_hash=hashes[0],

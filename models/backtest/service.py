@@ -24,7 +24,7 @@ import msgspec
 from models.backtest import forward
 from models.backtest.job import BadJob, Job, told
 from models.backtest.outcome import files_of, judged, stopped_note, summary_of, trial_of
-from models.backtest.prepare import Prepared, StageMaker, bundle_of, check_extent, honest_notes, prepare, settings_of
+from models.backtest.prepare import PreparedReplay, StageMaker, bundle_of, check_extent, honest_notes, prepare, settings_of
 from models.backtest.sources import CandleSource
 from models.backtest.walk import steps
 from models.jobs.records import FINAL, HeldJob, JobDocuments, kept_alive
@@ -68,7 +68,7 @@ class OtherJob(Conflict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class BacktestPorts:
     """Where backtests live: stores, clock, and where settings, keys and candles come from.
 
     `load` is `settings.load` with its environment: it takes `profile` and `overrides`. Without `walks` no walk-forward is
@@ -88,7 +88,7 @@ class Place:
 class Backtests:
     """Everything that a shell (the command, the function) can ask."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: BacktestPorts) -> None:
         """Work at `place`."""
         self._place = place
         self._jobs = JobDocuments(place.documents)
@@ -250,7 +250,7 @@ class Backtests:
 
         return forward.offered(self._place.walks)(end_at=job.end_at, bucket=self._place.bucket, tell=tell)
 
-    def _prepared(self, held: HeldJob, job: Job, settings: Settings, walk: forward.Walk | None) -> Prepared:
+    def _prepared(self, held: HeldJob, job: Job, settings: Settings, walk: forward.Walk | None) -> PreparedReplay:
         """The inputs, with the model that was found when the job was stored, or with the models of the walk."""
         place, found = self._place, held.data["model"]
         if walk is not None:
@@ -259,7 +259,7 @@ class Backtests:
         notes = tuple(found["notes"])
         return prepare(job, settings=settings, source=place.source, bundle=bundle, notes=notes, stages=place.stages)
 
-    def _checkpoint(self, held: HeldJob, prepared: Prepared) -> Mapping[str, Any] | None:
+    def _checkpoint(self, held: HeldJob, prepared: PreparedReplay) -> Mapping[str, Any] | None:
         """Where to go on; None to begin: there is none yet, it is damaged, or the inputs are others now (candles, code)."""
         key = held.data["checkpoint"]
         blob = self._place.bucket.get(key) if key else None
@@ -277,7 +277,9 @@ class Backtests:
         found: Mapping[str, Any] = checkpoint
         return found
 
-    def _save_checkpoint(self, held: HeldJob, name: str, prepared: Prepared, replay: Replay, changes: Mapping[str, Any]) -> str:
+    def _save_checkpoint(
+        self, held: HeldJob, name: str, prepared: PreparedReplay, replay: Replay, changes: Mapping[str, Any]
+    ) -> str:
         """Write a checkpoint, point to it, and take the one before away."""
         before = held.data["checkpoint"]
         stored = {"fingerprint": prepared.fingerprint, "replay": replay.checkpoint()}
@@ -291,7 +293,7 @@ class Backtests:
     def _finish(
         self,
         held: HeldJob,
-        prepared: Prepared,
+        prepared: PreparedReplay,
         replay: Replay,
         walk: forward.Walk | None,
         changes: Mapping[str, Any],

@@ -38,7 +38,7 @@ _CODE = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class CacheOutcome:
     """Whether the last stages came from the cache, and in words for people why or why not."""
 
     hit: bool
@@ -56,7 +56,7 @@ class StageCache:
         """Keep entries in `bucket`, the newest `most_entries` and together `most_bytes`; `code` is the hash of other code."""
         self._store = ArrayStore(bucket, PREFIX, most_entries=most_entries, most_bytes=most_bytes)
         self._code = code
-        self.found = Found(hit=False, told="nothing was asked for yet")
+        self.found = CacheOutcome(hit=False, told="nothing was asked for yet")
 
     def stages(
         self,
@@ -76,7 +76,7 @@ class StageCache:
             stored = self._store.read(key)
             if stored is not None:
                 done = _unpacked(stored, candles[Timeframe.M15], bundle)
-                self.found = Found(hit=True, told="votes and predictions were stored already")
+                self.found = CacheOutcome(hit=True, told="votes and predictions were stored already")
                 return done
         except BotError as error:
             why = str(error)
@@ -85,7 +85,7 @@ class StageCache:
             self._store.write(key, _packed(done))
         except BotError as error:
             why = f"{why}; it cannot be stored: {error}"
-        self.found = Found(hit=False, told=f"votes and predictions were computed: {why}")
+        self.found = CacheOutcome(hit=False, told=f"votes and predictions were computed: {why}")
         return done
 
 

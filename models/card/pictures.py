@@ -7,7 +7,7 @@ import numpy as np
 
 from models.card.drawing import BLUE, GREY, INK, PALE, RED, Axis, Plot, frame, text
 from models.data.labels import LOWER, UPPER
-from models.gate.types import Money, Rows
+from models.gate.types import MoneyRecord, PredictionRows
 from models.statistics.evaluate import bootstrap, constant, log_losses
 from shared.core.calendar import DAY_MS, JST_MS
 from shared.core.types import FloatArray, IntArray
@@ -25,7 +25,9 @@ _GROUPS = {"serve": "may it serve", "enter": "may it enter", "champion": "does i
 _ROW, _TABLE_WIDTH = 26, 980
 
 
-def pictures(*, rows: Rows | None, money: Money | None, checks: Sequence[Check], block: int, seed: int) -> dict[str, bytes]:
+def pictures(
+    *, rows: PredictionRows | None, money: MoneyRecord | None, checks: Sequence[Check], block: int, seed: int
+) -> dict[str, bytes]:
     """Every picture that the evidence allows, by file name.
 
     Args:
@@ -47,7 +49,7 @@ def pictures(*, rows: Rows | None, money: Money | None, checks: Sequence[Check],
     return made
 
 
-def reliability(rows: Rows) -> bytes:
+def reliability(rows: PredictionRows) -> bytes:
     """How often a barrier came first, by how probable it had been said to be; 95 % by independent labels (Wilson 1927)."""
     curves = [(name, colour, _points(rows, side)) for side, name, colour in SIDES]
     known = [value for _, _, points in curves for point in points for value in point]
@@ -68,7 +70,7 @@ def reliability(rows: Rows) -> bytes:
     return plot.svg()
 
 
-def _points(rows: Rows, side: int) -> list[tuple[float, float, float, float]]:
+def _points(rows: PredictionRows, side: int) -> list[tuple[float, float, float, float]]:
     """(said, happened, lower, upper) of every tenth of the rows, by what was said."""
     said, happened = rows.probabilities[:, side], rows.label == side
     points = []
@@ -88,7 +90,7 @@ def _wilson(share: float, count: float) -> tuple[float, float]:
     return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
-def skill_by_month(rows: Rows, *, block: int, seed: int) -> bytes:
+def skill_by_month(rows: PredictionRows, *, block: int, seed: int) -> bytes:
     """Log-loss skill of each JST month over the best constant of all months, with a block bootstrap interval.
 
     Rows count by their uniqueness, as in the gate's `skill`, of which the months are parts.
@@ -127,7 +129,7 @@ def _month_name(month: int) -> str:
     return f"{1970 + month // 12}-{month % 12 + 1:02d}"
 
 
-def scores(rows: Rows) -> bytes:
+def scores(rows: PredictionRows) -> bytes:
     """How often which probability was said: a model that says nothing stands on one spot."""
     said = rows.probabilities[:, [UPPER, LOWER]]
     x = Axis.of([float(said.min()), float(said.max())], title="probability that was said")
@@ -144,7 +146,7 @@ def scores(rows: Rows) -> bytes:
     return plot.svg()
 
 
-def equity(money: Money) -> bytes:
+def equity(money: MoneyRecord) -> bytes:
     """What one yen became: by the predictions after all costs, and by holding."""
     own, held = _grown(money.returns), _grown(money.hold)
     days = np.append(money.day_at, money.day_at[-1] + DAY_MS)

@@ -94,7 +94,7 @@ def walk_forward_folds(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fold:
+class SplitFold:
     """One split by positions: what learns, what is judged, and the groups that it judges."""
 
     training: IntArray
@@ -114,7 +114,7 @@ class Combinatorial:
     """
 
     edges: tuple[int, ...]
-    splits: tuple[Fold, ...]
+    splits: tuple[SplitFold, ...]
     paths: NDArray[np.int64]
 
     def along_paths(self, predicted: Sequence[FloatArray]) -> FloatArray:
@@ -162,7 +162,7 @@ def combinatorial(
             learns[first:last] = False
             learns[early] = False
         test = np.concatenate([np.arange(edges[group], edges[group + 1]) for group in chosen])
-        splits.append(Fold(training=np.flatnonzero(learns), test=test, groups=chosen))
+        splits.append(SplitFold(training=np.flatnonzero(learns), test=test, groups=chosen))
     return Combinatorial(edges=edges, splits=tuple(splits), paths=_paths(splits, groups))
 
 
@@ -173,6 +173,6 @@ def _fence(as_of: IntArray, end_at: IntArray, first: int, last: int, embargo_ms:
     return first, max(last, free), late
 
 
-def _paths(splits: Sequence[Fold], groups: int) -> NDArray[np.int64]:
+def _paths(splits: Sequence[SplitFold], groups: int) -> NDArray[np.int64]:
     judges = [[number for number, fold in enumerate(splits) if group in fold.groups] for group in range(groups)]
     return np.array(judges, dtype=np.int64).T

@@ -42,7 +42,7 @@ _ROW_STEPS = (1, 2, 3, 4, 6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
+class TuningTrial:
     """One trial: what it changed, and the log-loss of each fold that it came to. `pruned`: the rest was not worth it."""
 
     learning: LearningSettings
@@ -81,7 +81,7 @@ def tune(
     *,
     trials: int,
     seed: int,
-    on_trial: Callable[[Tried], None],
+    on_trial: Callable[[TuningTrial], None],
     score: Score | None = None,
 ) -> LearningSettings:
     """The learning settings with the best sizes found.
@@ -101,9 +101,9 @@ def tune(
     folds = folds_of(dataset, settings.learning)
     optuna = needed("optuna")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    done: list[Tried] = []
+    done: list[TuningTrial] = []
 
-    def tell(changed: dict[str, int | float], stop: Callable[[int, float], bool]) -> Tried:
+    def tell(changed: dict[str, int | float], stop: Callable[[int, float], bool]) -> TuningTrial:
         found = _tried(dataset, folds, settings.learning, changed, seed=seed, score=score or vote_loss, stop=stop)
         done.append(dataclasses.replace(found, number=len(done)))
         on_trial(done[-1])
@@ -138,7 +138,7 @@ def _tried(
     seed: int,
     score: Score,
     stop: Callable[[int, float], bool],
-) -> Tried:
+) -> TuningTrial:
     """One trial, fold by fold, until `stop` is true of the mean so far."""
     told: dict[str, Any] = changed
     learning = dataclasses.replace(learning, **told)
@@ -146,8 +146,8 @@ def _tried(
     for step, window in enumerate(folds):
         losses.append(score(window.cut(dataset, row_step=learning.row_step), learning, seed))
         if stop(step, sum(losses) / len(losses)) and step + 1 < len(folds):
-            return Tried(learning=learning, changed=changed, losses=tuple(losses), pruned=True)
-    return Tried(learning=learning, changed=changed, losses=tuple(losses))
+            return TuningTrial(learning=learning, changed=changed, losses=tuple(losses), pruned=True)
+    return TuningTrial(learning=learning, changed=changed, losses=tuple(losses))
 
 
 def _suggested(trial: Any) -> dict[str, int | float]:

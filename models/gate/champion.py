@@ -3,8 +3,8 @@
 import numpy as np
 
 from models.gate.checks import at_least, at_most
-from models.gate.types import Rival, Rows
-from models.statistics.blocks import Interval, block_rows, ratio_interval
+from models.gate.types import PredictionRows, Rival
+from models.statistics.blocks import BlockInterval, block_rows, ratio_interval
 from models.statistics.evaluate import calibration_error, log_losses
 from shared.core.settings import GateSettings
 from shared.model.manifest import Check
@@ -48,11 +48,11 @@ def _common(rival: Rival, embargo_ms: int) -> bool:
     return same and _untouched(one, embargo_ms) and _untouched(other, embargo_ms)
 
 
-def _untouched(rows: Rows, embargo_ms: int) -> bool:
+def _untouched(rows: PredictionRows, embargo_ms: int) -> bool:
     return bool((rows.known_at + embargo_ms <= rows.as_of).all() and (np.diff(rows.as_of) > 0).all())
 
 
-def _no_worse(saved: Interval | None, rival: Rival, gate: GateSettings) -> Check:
+def _no_worse(saved: BlockInterval | None, rival: Rival, gate: GateSettings) -> Check:
     """The lower end of what it saves of the champion's log loss, one-sided at `champion_confidence`: equal is no worse."""
     return at_least(
         "no_worse_than_champion",

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from models.gate.judge import judge
-from models.gate.types import Evidence, Money, Trials
+from models.gate.types import Evidence, MoneyRecord, TrialCounts
 from models.statistics.proportion import clopper_pearson
 from shared.core.calendar import DAY_MS, JST_MS, YEAR_DAYS
 from shared.core.settings import GateSettings, load
@@ -178,7 +178,7 @@ def records(
         drawn = KINDS[kind](random, YEAR_DAYS * years, tries) + annual_sharpe / math.sqrt(YEAR_DAYS)
         sharpes = drawn.mean(axis=0) / drawn.std(axis=0, ddof=1)
         best = drawn[:, int(sharpes.argmax())] * DAY_DEVIATION
-        trials = Trials(count=tries, sharpes=sharpes) if counted else Trials(count=1, sharpes=sharpes[:1])
+        trials = TrialCounts(count=tries, sharpes=sharpes) if counted else TrialCounts(count=1, sharpes=sharpes[:1])
         evidence = Evidence(rows=None, money=_money(best, years, random), trials=trials, seed=number)
         verdict = judge(evidence, gate, serve=())
         passed["opened"] += verdict.may_enter
@@ -190,7 +190,7 @@ def records(
     return Opened(what=(kind, f"{years}", f"{annual_sharpe:g}", f"{tries}"), count=count, **passed)
 
 
-def _money(returns: FloatArray, years: int, random: np.random.Generator) -> Money:
+def _money(returns: FloatArray, years: int, random: np.random.Generator) -> MoneyRecord:
     """Positions that each cover some days, and as many by chance: the same results without their mean."""
     days = len(returns)
     closed = np.sort(random.choice(days - 1, TRADES_A_YEAR * years - 1, replace=False))
@@ -198,7 +198,7 @@ def _money(returns: FloatArray, years: int, random: np.random.Generator) -> Mone
     rates = np.add.reduceat(returns, edges)
     chance = random.choice(rates - rates.mean(), (RANDOM_DRAWS, len(rates))).mean(axis=1)
     day_at = START_AT + DAY_MS * np.arange(days, dtype=np.int64)
-    return Money(
+    return MoneyRecord(
         day_at=day_at,
         returns=returns,
         hold=np.zeros(days),

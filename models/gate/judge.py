@@ -10,7 +10,7 @@ from models.gate.money import money_checks, money_notes
 from models.gate.skill import skill_checks
 from models.gate.stability import stability_checks
 from models.gate.terms import terms_checks
-from models.gate.types import Evidence, Money, Rows
+from models.gate.types import Evidence, MoneyRecord, PredictionRows
 from models.gate.words import PROVEN
 from shared.core.errors import BadData
 from shared.core.settings import GateSettings
@@ -95,7 +95,7 @@ def _refuse_nonsense(evidence: Evidence) -> None:
         _finite("trials.matrix", evidence.trials.matrix)
 
 
-def _check_rows(name: str, rows: Rows) -> None:
+def _check_rows(name: str, rows: PredictionRows) -> None:
     shape = (len(rows), 3)
     if rows.probabilities.shape != shape or rows.volatility_only.shape != shape:
         raise BadData(
@@ -111,7 +111,7 @@ def _check_rows(name: str, rows: Rows) -> None:
             raise BadData(f"{name}: three probabilities of a row are not three shares of one")
 
 
-def _check_money(money: Money) -> None:
+def _check_money(money: MoneyRecord) -> None:
     if not len(money.day_at) == len(money.returns) == len(money.hold) or len(money.closed_at) != len(money.net_rates):
         raise BadData("money: days and their returns, or positions and their rates, differ in number")
     for name in ("returns", "hold", "net_rates", "random"):

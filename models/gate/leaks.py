@@ -4,7 +4,7 @@ import numpy as np
 
 from models.data.labels import LOWER, NEITHER, UPPER
 from models.gate.checks import Group, above, at_least, at_most, note
-from models.gate.types import Evidence, Rows
+from models.gate.types import Evidence, PredictionRows
 from models.statistics.auc import auc
 from models.statistics.blocks import block_rows, ratio_interval
 from models.statistics.evaluate import constant, log_losses, side_losses
@@ -17,7 +17,7 @@ SURVIVING_SHARE = 0.5
 """Of the skill, after shuffling: an honest refit keeps nothing, and room for luck is left."""
 
 
-def leak_checks(rows: Rows, evidence: Evidence, gate: GateSettings) -> list[Check]:
+def leak_checks(rows: PredictionRows, evidence: Evidence, gate: GateSettings) -> list[Check]:
     """All of them, for rows that are at least one."""
     if len(rows) == 0:
         return []
@@ -31,13 +31,13 @@ def leak_checks(rows: Rows, evidence: Evidence, gate: GateSettings) -> list[Chec
     ]
 
 
-def rows_in_order(rows: Rows) -> Check:
+def rows_in_order(rows: PredictionRows) -> Check:
     """Rows out of order, twice there, or with a label that was known before the decision, are no record of anything."""
     wrong = int((np.diff(rows.as_of) <= 0).sum()) + int((rows.end_at <= rows.as_of).sum())
     return at_most("rows_in_order", float(wrong), 0.0, "rows that are out of order, doubled, or known before", group="enter")
 
 
-def training_ends_before(rows: Rows, *, embargo_ms: int, group: Group = "enter") -> Check:
+def training_ends_before(rows: PredictionRows, *, embargo_ms: int, group: Group = "enter") -> Check:
     """The last label that the predicting model knew lies an embargo before each decision."""
     least = float((rows.as_of - rows.known_at).min()) / HOUR_MS
     return at_least(
@@ -49,7 +49,7 @@ def training_ends_before(rows: Rows, *, embargo_ms: int, group: Group = "enter")
     )
 
 
-def directional_not_volatility(rows: Rows, gate: GateSettings) -> list[Check]:
+def directional_not_volatility(rows: PredictionRows, gate: GateSettings) -> list[Check]:
     """A score for one side must not predict the other side equally well.
 
     Skill of a score: its AUC less one half. Own: that of p_upper for upper and of p_lower for lower, their mean; opposite: that
@@ -75,13 +75,13 @@ def directional_not_volatility(rows: Rows, gate: GateSettings) -> list[Check]:
     ]
 
 
-def _mean_auc(rows: Rows, *pairs: tuple[FloatArray, int]) -> float | None:
+def _mean_auc(rows: PredictionRows, *pairs: tuple[FloatArray, int]) -> float | None:
     found = [auc(score, rows.label == side, rows.weight) for score, side in pairs]
     known = [one for one in found if one is not None]
     return float(np.mean(known)) if len(known) == len(found) else None
 
 
-def beats_volatility_only(rows: Rows, gate: GateSettings, *, block: int, seed: int) -> list[Check]:
+def beats_volatility_only(rows: PredictionRows, gate: GateSettings, *, block: int, seed: int) -> list[Check]:
     """Better than a model that was trained alike and sees nothing but past volatility: in the whole, and in the side.
 
     The log losses of both on the same rows are paired, so that what makes a week hard for both does not count.
@@ -101,7 +101,7 @@ def beats_volatility_only(rows: Rows, gate: GateSettings, *, block: int, seed: i
     return found
 
 
-def shuffled_labels_destroy_it(rows: Rows, shuffled: FloatArray, gate: GateSettings) -> list[Check]:
+def shuffled_labels_destroy_it(rows: PredictionRows, shuffled: FloatArray, gate: GateSettings) -> list[Check]:
     """No refit on shuffled labels keeps half of the skill (a permutation test; Ojala & Garriga, JMLR 11, 2010).
 
     What a refit on labels without meaning still knows came to it by another way than its labels. Fewer refits than asked for

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.gate.checks import above, at_least, at_most, note
-from models.gate.types import Money, Trials
-from models.statistics.blocks import Interval, ratio_interval
+from models.gate.types import MoneyRecord, TrialCounts
+from models.statistics.blocks import BlockInterval, ratio_interval
 from models.statistics.kelly import kelly_continuous
 from shared.core.calendar import YEAR_DAYS
 from shared.core.settings import GateSettings
@@ -19,8 +19,8 @@ from shared.results.performance.bootstrap import block_length
 from shared.results.performance.independence import effective_number
 from shared.results.performance.returns import sharpe
 from shared.results.performance.sharpe import (
+    SharpeVariance,
     Track,
-    Variant,
     expected_maximum,
     minimum_track_record,
     probabilistic_sharpe,
@@ -58,20 +58,22 @@ class Record:
             hypothesised=dataclasses.replace(track, autocorrelation=max(0.0, track.autocorrelation)),
         )
 
-    def track(self, variant: Variant) -> Track:
+    def track(self, variant: SharpeVariance) -> Track:
         """What a variant is shown."""
-        return self.estimated if variant is Variant.ESTIMATED else self.hypothesised
+        return self.estimated if variant is SharpeVariance.ESTIMATED else self.hypothesised
 
     def probability(self, against: float) -> float | None:
         """That the true Sharpe a day exceeds `against`: the lower of both variants, None where one has no value."""
-        found = [probabilistic_sharpe(self.track(variant), against=against, variant=variant) for variant in Variant]
+        found = [probabilistic_sharpe(self.track(variant), against=against, variant=variant) for variant in SharpeVariance]
         return min(_whole(found), default=None)
 
     def minimum_days(self, confidence: float) -> float | None:
         """How many days like these show at `confidence` that the Sharpe exceeds zero: the more of both variants."""
-        found = [minimum_track_record(self.track(variant), confidence=confidence, variant=variant) for variant in Variant]
-        scales = {Variant.ESTIMATED: self.days / self.effective, Variant.HYPOTHESISED: 1.0}
-        longer = [None if one is None else one * scales[variant] for one, variant in zip(found, Variant, strict=True)]
+        found = [
+            minimum_track_record(self.track(variant), confidence=confidence, variant=variant) for variant in SharpeVariance
+        ]
+        scales = {SharpeVariance.ESTIMATED: self.days / self.effective, SharpeVariance.HYPOTHESISED: 1.0}
+        longer = [None if one is None else one * scales[variant] for one, variant in zip(found, SharpeVariance, strict=True)]
         return max(_whole(longer), default=None)
 
     @property
@@ -86,7 +88,7 @@ def _whole(found: Sequence[float | None]) -> list[float]:
     return known if len(known) == len(found) else []
 
 
-def money_checks(money: Money | None, trials: Trials, gate: GateSettings, *, seed: int) -> list[Check]:
+def money_checks(money: MoneyRecord | None, trials: TrialCounts, gate: GateSettings, *, seed: int) -> list[Check]:
     """Sharpe against luck, against the number of tries and against the length of the record; expectation; random entries."""
     record = None if money is None else Record.of(money.returns)
     return [
@@ -110,7 +112,7 @@ def psr(record: Record | None, gate: GateSettings) -> Check:
     )
 
 
-def dsr(record: Record | None, trials: Trials, gate: GateSettings) -> Check:
+def dsr(record: Record | None, trials: TrialCounts, gate: GateSettings) -> Check:
     """The deflated Sharpe ratio with the logged number of trials, the lower of both variants.
 
     The hurdle is the expected greatest Sharpe of so many trials without skill, and their variance the greater of what the log
@@ -125,7 +127,7 @@ def dsr(record: Record | None, trials: Trials, gate: GateSettings) -> Check:
     )
 
 
-def _hurdle(record: Record, trials: Trials) -> float:
+def _hurdle(record: Record, trials: TrialCounts) -> float:
     seen = variance_of_trials([float(one) for one in trials.sharpes]) or 0.0
     return math.sqrt(max(seen, record.trial_variance)) * expected_maximum(trials.count)
 
@@ -142,7 +144,7 @@ def minimum_track_record_length(record: Record | None, gate: GateSettings) -> Ch
     )
 
 
-def enough_trades_or_years(money: Money | None, gate: GateSettings) -> Check:
+def enough_trades_or_years(money: MoneyRecord | None, gate: GateSettings) -> Check:
     """A hundred trades, or two years of few trades: less is an anecdote."""
     trades, years = (0, 0.0) if money is None else (len(money.net_rates), money.years)
     meaning = f"closed positions, or {gate.min_years:g} years; these are {years:.2f} years"
@@ -152,7 +154,7 @@ def enough_trades_or_years(money: Money | None, gate: GateSettings) -> Check:
     return dataclasses.replace(found, passed=money is not None and (found.passed or years >= gate.min_years))
 
 
-def positive_expectation(money: Money | None, gate: GateSettings, *, seed: int) -> Check:
+def positive_expectation(money: MoneyRecord | None, gate: GateSettings, *, seed: int) -> Check:
     """Mean net result above zero with the lower end, one-sided at `confidence` like the probabilistic Sharpe.
 
     Of a position, where there are enough of them; else, and for a policy that holds an exposure, of a day.
@@ -168,7 +170,7 @@ def positive_expectation(money: Money | None, gate: GateSettings, *, seed: int) 
     )
 
 
-def _expectation(money: Money, gate: GateSettings, *, seed: int) -> tuple[Interval | None, str]:
+def _expectation(money: MoneyRecord, gate: GateSettings, *, seed: int) -> tuple[BlockInterval | None, str]:
     by_trade = money.own is None and len(money.net_rates) >= gate.min_trades
     values = money.net_rates if by_trade else money.returns
     if len(values) == 0:
@@ -179,7 +181,7 @@ def _expectation(money: Money, gate: GateSettings, *, seed: int) -> tuple[Interv
     return found, "position" if by_trade else "day"
 
 
-def beats_random_entries(money: Money | None, gate: GateSettings) -> Check:
+def beats_random_entries(money: MoneyRecord | None, gate: GateSettings) -> Check:
     """The share of random histories that did as well, (1 + as good) / (1 + all): a p-value that is never 0.
 
     Source: Davison & Hinkley, "Bootstrap Methods and their Application", 1997, section 4.2.1.
@@ -197,7 +199,7 @@ def beats_random_entries(money: Money | None, gate: GateSettings) -> Check:
     )
 
 
-def _own(money: Money | None) -> float | None:
+def _own(money: MoneyRecord | None) -> float | None:
     if money is None:
         return None
     if money.own is not None:
@@ -205,7 +207,7 @@ def _own(money: Money | None) -> float | None:
     return float(money.net_rates.mean()) if len(money.net_rates) else None
 
 
-def money_notes(money: Money | None, trials: Trials) -> list[Check]:
+def money_notes(money: MoneyRecord | None, trials: TrialCounts) -> list[Check]:
     """What decides nothing, and people ask for."""
     if money is None or len(money.returns) == 0:
         return []

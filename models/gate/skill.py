@@ -1,14 +1,14 @@
 """Skill on rows that the model had not seen: of the whole forecast, of the side alone, and how far to believe the numbers."""
 
 from models.gate.checks import above, at_least, at_most, note
-from models.gate.types import Rows
+from models.gate.types import PredictionRows
 from models.statistics.blocks import block_rows
 from models.statistics.evaluate import calibration_error, calibration_error_beyond_luck, direction_skill, skill
 from shared.core.settings import GateSettings
 from shared.model.manifest import Check
 
 
-def skill_checks(rows: Rows, gate: GateSettings, *, step_ms: int, seed: int) -> list[Check]:
+def skill_checks(rows: PredictionRows, gate: GateSettings, *, step_ms: int, seed: int) -> list[Check]:
     """How many independent labels there are, both skills with both ends, the calibration error. Rows count by uniqueness."""
     checks = [effective_rows(rows, gate)]
     if len(rows) == 0:
@@ -22,7 +22,7 @@ def skill_checks(rows: Rows, gate: GateSettings, *, step_ms: int, seed: int) -> 
     ]
 
 
-def effective_rows(rows: Rows, gate: GateSettings) -> Check:
+def effective_rows(rows: PredictionRows, gate: GateSettings) -> Check:
     """Overlapping labels say the same: their uniqueness is summed, not their number (Lopez de Prado 2018, section 4.4)."""
     return at_least(
         "effective_rows",
@@ -33,7 +33,7 @@ def effective_rows(rows: Rows, gate: GateSettings) -> Check:
     )
 
 
-def whole_skill(rows: Rows, gate: GateSettings, *, block: int, seed: int) -> Check:
+def whole_skill(rows: PredictionRows, gate: GateSettings, *, block: int, seed: int) -> Check:
     """Above the best constant in hindsight, with the lower end of the interval."""
     found = skill(rows.probabilities, rows.label, block=block, seed=seed, weight=rows.weight, confidence=gate.confidence)
     return above(
@@ -46,7 +46,7 @@ def whole_skill(rows: Rows, gate: GateSettings, *, block: int, seed: int) -> Che
     )
 
 
-def side_skill(rows: Rows, gate: GateSettings, *, block: int, seed: int) -> Check:
+def side_skill(rows: PredictionRows, gate: GateSettings, *, block: int, seed: int) -> Check:
     """The same for the side alone: volatility has skill in the whole, and none in the side."""
     found = direction_skill(
         rows.probabilities, rows.label, block=block, seed=seed, weight=rows.weight, confidence=gate.confidence
@@ -61,7 +61,7 @@ def side_skill(rows: Rows, gate: GateSettings, *, block: int, seed: int) -> Chec
     )
 
 
-def calibration(rows: Rows, gate: GateSettings) -> list[Check]:
+def calibration(rows: PredictionRows, gate: GateSettings) -> list[Check]:
     """The error beyond what few labels show by luck decides; the plain one is told beside it."""
     error = calibration_error_beyond_luck(rows.probabilities, rows.label, rows.weight)
     plain = calibration_error(rows.probabilities, rows.label, rows.weight)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.gate.checks import at_most, note
-from models.gate.types import Money, Trials
+from models.gate.types import MoneyRecord, TrialCounts
 from models.statistics.pbo import SPLITS, overfitting
 from shared.core.calendar import DAY_MS, JST_MS
 from shared.core.settings import GateSettings
@@ -14,7 +14,7 @@ LEAST_SPLITS = 4
 LEAST_DAYS_A_BLOCK = 5
 
 
-def stability_checks(money: Money | None, trials: Trials, gate: GateSettings) -> list[Check]:
+def stability_checks(money: MoneyRecord | None, trials: TrialCounts, gate: GateSettings) -> list[Check]:
     """Both of months; overfitting where several configurations were tried side by side."""
     checks = [good_months(money), no_single_month(money, gate)]
     if trials.matrix is not None and trials.matrix.ndim == 2 and trials.matrix.shape[1] > 1:  # noqa: PLR2004
@@ -22,7 +22,7 @@ def stability_checks(money: Money | None, trials: Trials, gate: GateSettings) ->
     return checks
 
 
-def months(money: Money) -> FloatArray:
+def months(money: MoneyRecord) -> FloatArray:
     """The logarithm of each calendar month's growth, Japan's time, (m,), of months in which anything moved.
 
     Logarithms add up to the whole. A month of idleness is neither good nor bad, and is left out.
@@ -37,7 +37,7 @@ def months(money: Money) -> FloatArray:
     return total[moved]
 
 
-def good_months(money: Money | None) -> Check:
+def good_months(money: MoneyRecord | None) -> Check:
     """How many of the months with trades did not lose. It decides nothing: who earns seldom and much has few of them."""
     found = np.zeros(0) if money is None else months(money)
     return note(
@@ -47,7 +47,7 @@ def good_months(money: Money | None) -> Check:
     )
 
 
-def no_single_month(money: Money | None, gate: GateSettings) -> Check:
+def no_single_month(money: MoneyRecord | None, gate: GateSettings) -> Check:
     """What the best month brought of everything that was gained; without a gain there is no share."""
     found = np.zeros(0) if money is None else months(money)
     total = float(found.sum())

@@ -1,7 +1,7 @@
 """On what terms the evidence came about: costs that are paid in full, and a trial log that has forgotten nothing."""
 
 from models.gate.checks import at_least, at_most
-from models.gate.types import Evidence, Trials
+from models.gate.types import Evidence, TrialCounts
 from shared.model.manifest import Check
 
 
@@ -22,7 +22,7 @@ def full_costs(cheapened: tuple[str, ...]) -> Check:
     )
 
 
-def whole_log(trials: Trials) -> Check:
+def whole_log(trials: TrialCounts) -> Check:
     """Bundles remember how many tries the log held: what is deflated by fewer was not deflated."""
     logged = trials.count if trials.logged is None else trials.logged
     short = trials.remembered - logged

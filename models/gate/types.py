@@ -9,7 +9,7 @@ from shared.core.types import FloatArray, Int8Array, IntArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
+class PredictionRows:
     """Out-of-sample predictions of one recipe or model, (n,) rows.
 
     Attributes:
@@ -41,7 +41,7 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Money:
+class MoneyRecord:
     """What the out-of-sample predictions did after costs, by the rules of the tick.
 
     Attributes:
@@ -70,7 +70,7 @@ class Money:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trials:
+class TrialCounts:
     """What was tried before on such data, from the append-only log: this very try included.
 
     `count` holds those that were tried before this log began, too. `sharpes` (k,) are Sharpe ratios per day of the tries that
@@ -92,8 +92,8 @@ class Rival:
 
     version: str
     source: Literal["folds", "shadow", "bundles"]
-    challenger: Rows
-    champion: Rows
+    challenger: PredictionRows
+    champion: PredictionRows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,9 +112,9 @@ class Evidence:
         seed: Of all resampling.
     """
 
-    rows: Rows | None
-    money: Money | None
-    trials: Trials
+    rows: PredictionRows | None
+    money: MoneyRecord | None
+    trials: TrialCounts
     rival: Rival | None = None
     shuffled: FloatArray = field(default_factory=lambda: np.zeros(0))
     cheapened: tuple[str, ...] = ()

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from models.backtest.forward import Judged
-from models.backtest.prepare import Prepared
+from models.backtest.forward import WalkJudgement
+from models.backtest.prepare import PreparedReplay
 from models.backtest.stage_cache import reduced
 from models.gate import table
 from models.gate.shipped import loosened
 from models.proof.facts import fitted, folds, judged
-from models.proof.learn import Learned, Tell, learn
-from models.proof.prove import Asked, concluded, named, walked_note
+from models.proof.learn import LearnedFolds, Tell, learn
+from models.proof.prove import ProofRequest, concluded, named, walked_note
 from shared.core.errors import BadData
 from shared.core.settings import Settings
 from shared.core.trials import History
@@ -31,7 +31,7 @@ class JobWalk:
         self._end_at = end_at
         self._bucket = bucket
         self._tell = tell
-        self._learned: Learned | None = None
+        self._learned: LearnedFolds | None = None
         self._settings: Settings | None = None
 
     def stages(
@@ -65,10 +65,10 @@ class JobWalk:
         walked = self._known.walked
         return {**fitted(walked, settings), "folds": folds(walked)}
 
-    def judged(self, prepared: Prepared, replayed: Replayed, *, history: History, recorded_at: int) -> Judged:
+    def judged(self, prepared: PreparedReplay, replayed: Replayed, *, history: History, recorded_at: int) -> WalkJudgement:
         """The gate's words and table on a replay that reached its end."""
         learned, inputs = self._known, prepared.inputs
-        asked = Asked(
+        asked = ProofRequest(
             walked=learned.walked,
             stages=inputs.stages,
             candles=inputs.candles,
@@ -82,13 +82,13 @@ class JobWalk:
             remembered=BundleRegistry(self._bucket).most_logged(),
         )
         proof = concluded(asked, inputs, replayed)
-        return Judged(
+        return WalkJudgement(
             told={**judged(proof), "loosened": list(loosened(inputs.settings, inputs.rules))},
             checks=tuple(table(proof.verdict)),
         )
 
     @property
-    def _known(self) -> Learned:
+    def _known(self) -> LearnedFolds:
         if self._learned is None:
             raise BadData("nothing was learned yet")
         return self._learned

@@ -29,7 +29,7 @@ _BEFORE_WORK = 2  # what a walk tells before its first fit: that it began, and w
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Learned:
+class LearnedFolds:
     """What was learned and said: predictions, the skills of refits on shuffled labels, and the seconds that each part took."""
 
     walked: Walked
@@ -46,7 +46,7 @@ def learn(
     end_at: int,
     cache: Bucket | None = None,
     tell: Tell | None = None,
-) -> Learned:
+) -> LearnedFolds:
     """Retrain on schedule, predict [start_at, end_at) out of sample, and refit on shuffled labels.
 
     A policy that asks no model learns nothing. The result is the same with and without the cache, and however often the work
@@ -71,7 +71,7 @@ def learn(
         computed = features.compute(candles)
         stages = pipeline.stages(candles, bundle=None, settings=settings, computed=computed)
     if settings.risk.policy != "barrier":
-        return Learned(walked=unasked(computed, settings), stages=stages, seconds=seconds)
+        return LearnedFolds(walked=unasked(computed, settings), stages=stages, seconds=seconds)
     told("labels", 0.0, False)
     with _timed(seconds, "labels"):
         costs = costs_of(settings, rules_of(settings))
@@ -102,7 +102,7 @@ def learn(
             cache=cache,
             on_progress=steps.part(SPENT_ON_FOLDS, 1.0),
         )
-    return Learned(walked=walked, stages=stages, shuffled=shuffled, seconds=seconds)
+    return LearnedFolds(walked=walked, stages=stages, shuffled=shuffled, seconds=seconds)
 
 
 class _Steps:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.gate.types import Money
+from models.gate.types import MoneyRecord
 from shared.core.calendar import DAY_MS
 from shared.core.money import rate
 from shared.core.settings import Settings
@@ -23,7 +23,7 @@ LEAST_SHIFT_DAYS = 30
 NO_RATES = np.zeros(0)
 
 
-def money_of(replayed: Replayed, inputs: Inputs, *, draws: int, seed: int) -> Money:
+def money_of(replayed: Replayed, inputs: Inputs, *, draws: int, seed: int) -> MoneyRecord:
     """Days, positions and chance.
 
     Args:
@@ -39,7 +39,7 @@ def money_of(replayed: Replayed, inputs: Inputs, *, draws: int, seed: int) -> Mo
     own, held = equity_of(replayed), held_series(replayed)[0]
     closed = book_of(replayed).closed
     chance = _moved(replayed, draws=draws, seed=seed) if inputs.settings.risk.policy == "target" else None
-    return Money(
+    return MoneyRecord(
         day_at=edges[:-1],
         returns=_changes(own.units_at(edges)),
         hold=_changes(held.units_at(edges)),

@@ -8,7 +8,7 @@ import numpy as np
 from models.backtest.prepare import rules_of
 from models.gate import judge
 from models.gate.shipped import cheapened
-from models.gate.types import Evidence, Rival, Trials
+from models.gate.types import Evidence, Rival, TrialCounts
 from models.proof.money import money_of
 from models.walk_forward.types import Walked
 from shared.core.calendar import YEAR_DAYS
@@ -23,7 +23,7 @@ from shared.turn.pipeline import Stages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ProofRequest:
     """What is to be proven, and on what.
 
     Attributes:
@@ -81,7 +81,7 @@ class Proof:
     logged: int
 
 
-def prove(asked: Asked) -> Proof:
+def prove(asked: ProofRequest) -> Proof:
     """Replay, measure, count, judge. The same arguments give the same proof.
 
     Raises:
@@ -91,7 +91,7 @@ def prove(asked: Asked) -> Proof:
     return concluded(asked, inputs, replay(inputs))
 
 
-def concluded(asked: Asked, inputs: Inputs, replayed: Replayed) -> Proof:
+def concluded(asked: ProofRequest, inputs: Inputs, replayed: Replayed) -> Proof:
     """Measure, count and judge a replay that is there already: `replayed` is what became of `inputs`."""
     alone = measure(replayed)
     trial = _trial(asked, inputs, replayed, alone)
@@ -100,7 +100,7 @@ def concluded(asked: Asked, inputs: Inputs, replayed: Replayed) -> Proof:
     evidence = Evidence(
         rows=asked.walked.rows if asked.settings.risk.policy == "barrier" else None,
         money=money_of(replayed, inputs, draws=asked.settings.gate.random_runs, seed=asked.settings.learning.seed),
-        trials=Trials(
+        trials=TrialCounts(
             count=among.count,
             sharpes=np.array(among.sharpes) / np.sqrt(YEAR_DAYS),
             matrix=asked.matrix,
@@ -131,7 +131,7 @@ def embargo_ms(settings: Settings) -> int:
     return (settings.learning.horizon_candles if candles is None else candles) * Timeframe.M15.ms
 
 
-def _inputs(asked: Asked) -> Inputs:
+def _inputs(asked: ProofRequest) -> Inputs:
     walked, quarters = asked.walked, asked.candles[Timeframe.M15]
     end_at = walked.end_at if asked.end_at is None else asked.end_at
     last_at = int(quarters.closed_at[-1]) if len(quarters) else 0
@@ -162,7 +162,7 @@ def named(model: str | None, settings: Settings) -> str | None:
     return model if model is None else f"{model}-{settings.learning.seed}"
 
 
-def _trial(asked: Asked, inputs: Inputs, replayed: Replayed, performance: Performance) -> Trial:
+def _trial(asked: ProofRequest, inputs: Inputs, replayed: Replayed, performance: Performance) -> Trial:
     parts = [inputs.candles[frame] for frame in (Timeframe.M15, Timeframe.H4)]
     parts += [] if inputs.minutes is None else [inputs.minutes]
     return Trial(

@@ -19,7 +19,7 @@ class OtherRetrain(UserError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class RetrainRequest:
     """One request.
 
     Attributes:
@@ -43,7 +43,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fields:
+class RetrainFields:
     """What a request may say. `dry_run`: work everything out and write nothing but the trial."""
 
     days: Annotated[int, msgspec.Meta(ge=1, le=MOST_DAYS)] | None = None

@@ -14,7 +14,7 @@ class TimeIsUp(BotError):
     """The time limit came before the end. What was saved stays; the next call goes on from there."""
 
 
-class Hold(Protocol):
+class JobHold(Protocol):
     """The claim that is worked under: `models.jobs.records.HeldJob`."""
 
     def save(self, changes: Mapping[str, Any], *, now_ms: int) -> None:
@@ -22,10 +22,10 @@ class Hold(Protocol):
         ...
 
 
-class Pace:
+class JobPace:
     """Tells progress, at most once a second, and ends the work when its time is up."""
 
-    def __init__(self, hold: Hold, *, now_ms: Callable[[], int], seconds: float, on_progress: Tell | None = None) -> None:
+    def __init__(self, hold: JobHold, *, now_ms: Callable[[], int], seconds: float, on_progress: Tell | None = None) -> None:
         """`seconds` are counted from now, on the machine's own clock."""
         self._hold, self._now_ms, self._seconds, self._on_progress = hold, now_ms, seconds, on_progress
         self._began = time.monotonic()

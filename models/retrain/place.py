@@ -44,7 +44,7 @@ class CandleHistory(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class RetrainPorts:
     """Ports and settings of a retraining.
 
     `commit` is the code's, `signing_key` gives the Ed25519 private key as hex when it is needed, and `public_keys` are those

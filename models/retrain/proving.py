@@ -12,8 +12,8 @@ from models.fit.recipe import known_at, parts_of
 from models.fit.train import WARM_UP_DAYS, Training, history_days, train
 from models.gate.types import Rival
 from models.gate.words import PROVEN
-from models.proof import Asked as Question
 from models.proof import Proof, prove
+from models.proof import ProofRequest as Question
 from models.retrain import rivals
 from models.retrain.gathering import Learnable
 from models.retrain.place import Tell
@@ -32,7 +32,7 @@ from shared.stores.ports import Bucket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class JudgedTraining:
     """A training and the gate's verdict on it; without `walked` history is too short for one fold.
 
     `unrivalled`: nothing served, or only what no gate was asked about.
@@ -47,7 +47,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Champion:
+class Incumbent:
     """What the training is judged against: its files, and what it says of itself."""
 
     version: str
@@ -83,7 +83,7 @@ class Bench:
     rows: Learnable
     as_of: int
     bucket: Bucket
-    champion: Champion | None
+    champion: Incumbent | None
     history: History
     logged: int
     remembered: int
@@ -98,7 +98,7 @@ def judged(
     known_shuffled: tuple[float, ...] | None,
     keep_shuffled: Callable[[tuple[float, ...]], None],
     part: Callable[[float, float], Tell],
-) -> Judged:
+) -> JudgedTraining:
     """Everything from the folds to the verdict. The same bench gives the same verdict and the same bytes.
 
     Args:
@@ -119,7 +119,7 @@ def judged(
     checks = serve_checks(training)
     if walked is None:
         verdict = _too_short(bench, checks, first=champion is None)
-        return Judged(
+        return JudgedTraining(
             training=training, verdict=verdict, walked=None, proof=None, unrivalled=champion is None, notes=(*said, *notes)
         )
     proof = prove(
@@ -139,7 +139,7 @@ def judged(
             shuffled=np.array(shuffled or ()),
         )
     )
-    return Judged(
+    return JudgedTraining(
         training=training,
         verdict=proof.verdict,
         walked=walked,

@@ -9,7 +9,7 @@ import numpy as np
 from models.data.dataset import Dataset
 from models.data.uniqueness import uniqueness
 from models.fit.recipe import embargo_ms, recipe_hash
-from models.gate.types import Rival, Rows
+from models.gate.types import PredictionRows, Rival
 from shared.core.settings import LearningSettings, Settings
 from shared.core.types import BoolArray, FloatArray, IntArray, Timeframe
 from shared.model.predict import Bundle, predict_rows
@@ -35,7 +35,7 @@ def champions_settings(files: Mapping[str, bytes], recipe: str, settings: Settin
     return theirs if recipe_hash(theirs) == recipe else None
 
 
-def by_folds(version: str, mine: Rows, theirs: Rows) -> Rival:
+def by_folds(version: str, mine: PredictionRows, theirs: PredictionRows) -> Rival:
     """Both recipes' walk-forwards, on the rows that both decided."""
     own, other = np.isin(mine.as_of, theirs.as_of), np.isin(theirs.as_of, mine.as_of)
     return Rival(version=version, source="folds", challenger=_cut(mine, own), champion=_cut(theirs, other))
@@ -65,9 +65,9 @@ def _said(part: Dataset, bundle: Bundle) -> FloatArray:
     return predict_rows(np.ascontiguousarray(part.rows[:, columns]), bundle)
 
 
-def _rows(part: Dataset, said: FloatArray, known_at: int) -> Rows:
+def _rows(part: Dataset, said: FloatArray, known_at: int) -> PredictionRows:
     """The volatility-only column repeats the model: a rival is asked only who says it better."""
-    return Rows(
+    return PredictionRows(
         as_of=part.as_of,
         end_at=part.end_at,
         label=part.label,
@@ -78,11 +78,11 @@ def _rows(part: Dataset, said: FloatArray, known_at: int) -> Rows:
     )
 
 
-def _cut(rows: Rows, kept: BoolArray) -> Rows:
+def _cut(rows: PredictionRows, kept: BoolArray) -> PredictionRows:
     as_of, end_at = rows.as_of[kept], rows.end_at[kept]
     weight: FloatArray = uniqueness(as_of, end_at, step_ms=Timeframe.M15.ms)
     known_at: IntArray = rows.known_at[kept]
-    return Rows(
+    return PredictionRows(
         as_of=as_of,
         end_at=end_at,
         label=rows.label[kept],

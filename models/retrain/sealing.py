@@ -11,9 +11,9 @@ from models.card.pictures import pictures
 from models.fit.train import CARD, Training
 from models.gate.shipped import loosened
 from models.proof import Proof
-from models.retrain.proving import Judged
+from models.retrain.proving import JudgedTraining
 from models.retrain.rivals import RECIPE, recipe_file
-from models.walk_forward import Fold
+from models.walk_forward import WalkFold
 from shared.core.settings import Settings
 from shared.core.trials import Tally
 from shared.model.bundle import load
@@ -33,7 +33,7 @@ class Sealed:
     manifest: Manifest
 
 
-def sealed(outcome: Judged, settings: Settings, *, signing_key: str) -> Sealed:
+def sealed(outcome: JudgedTraining, settings: Settings, *, signing_key: str) -> Sealed:
     """Put verdict, card and pictures into the bundle and sign it again.
 
     The version gets six digits of the verdict and of what it is about: the same training under another trial log, champion,
@@ -90,7 +90,7 @@ def _remembered(proof: Proof | None) -> dict[str, int]:
     return {"logged": logged, "most_logged": max(logged, trials.remembered)}
 
 
-def _line(fold: Fold) -> FoldLine:
+def _line(fold: WalkFold) -> FoldLine:
     return FoldLine(number=fold.number, from_at=fold.from_at, to_at=fold.to_at, training=fold.training, trees=fold.trees)
 
 

@@ -25,11 +25,11 @@ from models.data.labels import barriers_of
 from models.data.leaks import inspect_dataset
 from models.jobs.records import FINAL, HeldJob, JobDocuments, kept_alive
 from models.retrain import serving, shadowing, sizes
-from models.retrain.asked import Asked, OtherRetrain, week_of
+from models.retrain.asked import OtherRetrain, RetrainRequest, week_of
 from models.retrain.gathering import Gathered, Learnable, gather, learnable
-from models.retrain.pace import Pace, TimeIsUp
-from models.retrain.place import Place, Tell
-from models.retrain.proving import Bench, Champion, Judged, first_decision, judged
+from models.retrain.pace import JobPace, TimeIsUp
+from models.retrain.place import RetrainPorts, Tell
+from models.retrain.proving import Bench, Incumbent, JudgedTraining, first_decision, judged
 from models.retrain.records import CHANGES, Pinned, hash_of, pinned, unchanged_before, up_to, view
 from models.retrain.sealing import sealed
 from models.retrain.sizes import Sizes
@@ -64,7 +64,7 @@ SEND_SECONDS = 30.0
 class Retrains:
     """Everything that a shell (the command, the function) can ask."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: RetrainPorts) -> None:
         """Work at `place`."""
         self._place = place
         self._settings = place.settings
@@ -76,7 +76,7 @@ class Retrains:
         mine = [one for one in self._jobs.recent() if one.data["job"]["bot"] == self._settings.id]
         return [view(one, whole=False) for one in mine]
 
-    def run(self, asked: Asked, *, seconds: float | None = None, on_progress: Tell | None = None) -> dict[str, Any]:
+    def run(self, asked: RetrainRequest, *, seconds: float | None = None, on_progress: Tell | None = None) -> dict[str, Any]:
         """Claim the week (or go on with it, or tell what came of it) and work for at most `seconds`.
 
         Told are `status` (`done`, `waiting` for the next call, `working`, `failed`), `busy` where another worker has it, and
@@ -95,7 +95,7 @@ class Retrains:
         limit = self._settings.retrain.time_limit_seconds if seconds is None else seconds
         try:
             with kept_alive(held, self._place.clock):
-                self._work(held, name, Pace(held, now_ms=self._now, seconds=limit, on_progress=on_progress))
+                self._work(held, name, JobPace(held, now_ms=self._now, seconds=limit, on_progress=on_progress))
         except TimeIsUp as error:
             held.release({"doing": str(error)}, now_ms=self._now())
         except LeaseLost as error:
@@ -111,7 +111,7 @@ class Retrains:
 
     # the claim
 
-    def _claimed(self, asked: Asked) -> str:
+    def _claimed(self, asked: RetrainRequest) -> str:
         """The name of the claim, made where it is not there yet."""
         now = self._now()
         week = week_of(now)
@@ -156,7 +156,7 @@ class Retrains:
 
     # the work
 
-    def _work(self, held: HeldJob, name: str, pace: Pace) -> None:
+    def _work(self, held: HeldJob, name: str, pace: JobPace) -> None:
         job = held.data["job"]
         as_of = int(job["as_of"])
         learning = replace(self._settings.learning, days=int(job["days"]), seed=int(job["seed"]))
@@ -178,7 +178,9 @@ class Retrains:
         pace.tell("signing and publishing", 0.97)
         self._file(held, name, outcome, pin, bench, gathered)
 
-    def _pinned(self, held: HeldJob, gathered: Gathered, rows: Learnable, settings: Settings, as_of: int, pace: Pace) -> Pinned:
+    def _pinned(
+        self, held: HeldJob, gathered: Gathered, rows: Learnable, settings: Settings, as_of: int, pace: JobPace
+    ) -> Pinned:
         """What everything after it depends on. Pinned once; pinned anew where code, settings or candles are others now."""
         known = pinned(held.data["pinned"])
         fresh = Pinned(commit=self._place.commit, settings=hash_of(settings), data=gathered.hash, code=deciding.trees_hash())
@@ -263,7 +265,7 @@ class Retrains:
     def _bench(self, gathered: Gathered, rows: Learnable, settings: Settings, as_of: int, pin: Pinned) -> Bench:
         champion = None
         if pin.champion is not None:
-            champion = Champion(version=pin.champion, files=self._files(pin.champion), public_keys=self._place.public_keys)
+            champion = Incumbent(version=pin.champion, files=self._files(pin.champion), public_keys=self._place.public_keys)
         return Bench(
             settings=sizes.with_sizes(settings, pin.sizes),
             candles=gathered.candles,
@@ -286,7 +288,7 @@ class Retrains:
         except BadBundle:
             return {}
 
-    def _file(self, held: HeldJob, name: str, outcome: Judged, pin: Pinned, bench: Bench, gathered: Gathered) -> None:
+    def _file(self, held: HeldJob, name: str, outcome: JudgedTraining, pin: Pinned, bench: Bench, gathered: Gathered) -> None:
         """Sign, publish, let serve what may, and write everything down. Each of these can be done twice.
 
         The trial first: what was looked at counts, whatever becomes of this run.

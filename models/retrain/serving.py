@@ -19,7 +19,7 @@ _FIRST = "nothing that the gate was asked about served before"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class ServingBundles:
     """What serves and what challenges, as bundles that load; None where there is none, or it does not load."""
 
     champion: Bundle | None
@@ -35,12 +35,12 @@ class Served:
     why: str
 
 
-def standing(registry: BundleRegistry, public_keys: tuple[str, ...]) -> Standing:
+def standing(registry: BundleRegistry, public_keys: tuple[str, ...]) -> ServingBundles:
     """Load what the registry points to."""
     now = registry.current()
     if now is None:
-        return Standing(champion=None, champion_version=None, challenger=None)
-    return Standing(
+        return ServingBundles(champion=None, champion_version=None, challenger=None)
+    return ServingBundles(
         champion=_loaded(registry, now.version, public_keys),
         champion_version=now.version,
         challenger=None if now.challenger is None else _loaded(registry, now.challenger, public_keys),
@@ -56,7 +56,7 @@ def _loaded(registry: BundleRegistry, version: str, public_keys: tuple[str, ...]
 
 def settle_challenger(
     registry: BundleRegistry,
-    before: Standing,
+    before: ServingBundles,
     *,
     settings: RetrainSettings,
     as_of: int,

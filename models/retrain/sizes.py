@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from models.data.dataset import Dataset
-from models.fit.tuning import Tried, tune
+from models.fit.tuning import TuningTrial, tune
 from models.retrain.place import Tell
 from shared.core.calendar import DAY_MS
 from shared.core.errors import BadData
@@ -79,7 +79,7 @@ def search(
     start_at = first_at - learning.days * DAY_MS
     window = dataset.between(start_at, first_at, known_by=first_at)
 
-    def told(tried: Tried) -> None:
+    def told(tried: TuningTrial) -> None:
         log.append(tried.trial(settings, data_hash=data_hash, start_at=start_at, end_at=first_at, now_ms=recorded_at))
         tell(f"tuning, trial {tried.number + 1} of {count}", (tried.number + 1) / count)
 

@@ -7,7 +7,7 @@ import msgspec
 
 from models.gate import in_words
 from models.proof import Proof
-from models.retrain.proving import Judged
+from models.retrain.proving import JudgedTraining
 from models.retrain.sealing import Sealed
 from models.retrain.serving import Served
 from models.walk_forward import Walked
@@ -22,7 +22,9 @@ _SHOWN = ("direction_skill", "positive_expectation", "dsr")
 _MOST_FAILED = 4
 
 
-def result_of(sealed: Sealed, served: Served, outcome: Judged, *, notes: Sequence[str], serves: str | None) -> dict[str, Any]:
+def result_of(
+    sealed: Sealed, served: Served, outcome: JudgedTraining, *, notes: Sequence[str], serves: str | None
+) -> dict[str, Any]:
     """What is stored, answered and printed: everything that a person asks for, and small enough for a document."""
     manifest = sealed.manifest
     return {

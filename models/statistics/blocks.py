@@ -18,7 +18,7 @@ _TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
+class BlockInterval:
     """An estimate with the ends of its interval. `blocks`: how many whole blocks it rests on."""
 
     value: float
@@ -64,7 +64,7 @@ def expanded_tail(tail: float, blocks: int) -> float:
     return _NORMAL.cdf(math.sqrt(blocks / (blocks - 1.0)) * float(stdtrit(blocks - 1, tail)))
 
 
-def ratio_interval(gain: FloatArray, base: FloatArray, *, block: int, seed: int, confidence: float) -> Interval:
+def ratio_interval(gain: FloatArray, base: FloatArray, *, block: int, seed: int, confidence: float) -> BlockInterval:
     """sum(gain) / sum(base) with a moving-block bootstrap interval.
 
     Blocks of fixed length, drawn with replacement from all places (Kunsch, Ann. Statist. 17(3), 1989); the tails are cut by
@@ -82,10 +82,10 @@ def ratio_interval(gain: FloatArray, base: FloatArray, *, block: int, seed: int,
     block = max(1, min(block, count))
     blocks = count // block if count else 0
     if blocks < 2:  # noqa: PLR2004 - see above
-        return Interval(value=value, lower=-math.inf, upper=math.inf, blocks=blocks)
+        return BlockInterval(value=value, lower=-math.inf, upper=math.inf, blocks=blocks)
     starts = np.random.default_rng(seed).integers(0, count - block + 1, size=(RESAMPLES, -(-count // block)))
     sums = [np.concatenate([[0.0], np.cumsum(values)]) for values in (gain, base)]
     over, under = ((summed[block:] - summed[:-block])[starts].sum(axis=1) for summed in sums)
     tail = expanded_tail((1.0 - confidence) / 2.0, blocks)
     lower, upper = np.quantile(over / np.maximum(under, _TINY), [tail, 1.0 - tail])
-    return Interval(value=value, lower=float(lower), upper=float(upper), blocks=blocks)
+    return BlockInterval(value=value, lower=float(lower), upper=float(upper), blocks=blocks)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
-from models.study.result import Estimate, Held
+from models.study.result import DatasetResult, Estimate
 
 WIDTH, HEIGHT = 1200, 320
 LEFT, RIGHT, TOP, BOTTOM = 78, 12, 10, 26
@@ -19,7 +19,7 @@ WIDE = 4.0
 FOREST_WIDTH, FOREST_HEIGHT = 150, 16
 
 
-def growth(held: Held) -> Markup:
+def growth(held: DatasetResult) -> Markup:
     """One yen under each variant and under buy and hold, on a logarithmic scale; empty where there are no days."""
     first = held.tried[0].curve
     if not first.day_at:

@@ -18,12 +18,12 @@ from models.data.findings import refuse
 from models.data.labels import barriers_of, costs_of
 from models.data.leaks import inspect_dataset
 from models.gate import judge
-from models.gate.types import Trials
-from models.proof import Asked, Proof, prove
+from models.gate.types import TrialCounts
+from models.proof import Proof, ProofRequest, prove
 from models.study.candles import Loaded, load
 from models.study.declared import BadStudy, Study, Variant
 from models.study.holding import beside
-from models.study.result import Held, Result, Tried, curve, earned, learned
+from models.study.result import DatasetResult, StudyResult, VariantResult, curve, earned, learned
 from models.walk_forward import shuffled_skills, unasked, walk_forward
 from models.walk_forward.types import Walked
 from shared import features
@@ -47,7 +47,7 @@ Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class StudyPorts:
     """What an experiment needs from outside.
 
     Attributes:
@@ -93,7 +93,7 @@ class _Proven:
     proof: Proof
 
 
-def run(study: Study, place: Place, *, on_progress: Progress | None = None) -> Result:
+def run(study: Study, place: StudyPorts, *, on_progress: Progress | None = None) -> StudyResult:
     """Run every variant on every data set, log each, and judge all of them by everything that the log then holds.
 
     Args:
@@ -127,7 +127,7 @@ def run(study: Study, place: Place, *, on_progress: Progress | None = None) -> R
     return _result(study, cases, held, history, place)
 
 
-def _case(study: Study, variant: Variant, place: Place) -> _Case:
+def _case(study: Study, variant: Variant, place: StudyPorts) -> _Case:
     profile, overrides = study.settings_of(variant)
     try:
         return _Case(variant=variant, profile=profile, settings=place.load(profile=profile, overrides=overrides))
@@ -150,7 +150,7 @@ def _part(tell: Progress, name: str, start: float, share: float) -> Progress:
     return lambda text, done: tell(f"{name}: {text}", start + share * min(1.0, done))
 
 
-def _proven(case: _Case, loaded: Loaded, computed: Features, place: Place, study: Study, tell: Progress) -> _Proven:
+def _proven(case: _Case, loaded: Loaded, computed: Features, place: StudyPorts, study: Study, tell: Progress) -> _Proven:
     """Walk, replay, judge, and write the trial down."""
     settings, learns = case.settings, _learns(case.settings)
     try:
@@ -160,7 +160,7 @@ def _proven(case: _Case, loaded: Loaded, computed: Features, place: Place, study
     walked, shuffled = found
     tell("replay", 1.0 - SPENT_ON_REPLAY)
     proof = prove(
-        Asked(
+        ProofRequest(
             walked=walked,
             stages=pipeline.stages(loaded.candles, bundle=None, settings=settings, computed=computed),
             candles=loaded.candles,
@@ -179,7 +179,7 @@ def _proven(case: _Case, loaded: Loaded, computed: Features, place: Place, study
     return _Proven(case=case, walked=walked if learns else None, proof=proof)
 
 
-def _walked(case: _Case, loaded: Loaded, computed: Features, place: Place, tell: Progress) -> tuple[Walked, FloatArray]:
+def _walked(case: _Case, loaded: Loaded, computed: Features, place: StudyPorts, tell: Progress) -> tuple[Walked, FloatArray]:
     """The predictions out of sample, and the skills of refits on shuffled labels."""
     settings = case.settings
     costs = costs_of(settings, rules_of(settings))
@@ -219,9 +219,9 @@ def _changed(study: Study, case: _Case) -> dict[str, Scalar]:
 # all that was tried is known: the last word
 
 
-def _held(loaded: Loaded, group: Sequence[_Proven], history: History) -> Held:
+def _held(loaded: Loaded, group: Sequence[_Proven], history: History) -> DatasetResult:
     matrix = _matrix([one.proof for one in group])
-    return Held(
+    return DatasetResult(
         name=loaded.name,
         hash=loaded.hash,
         start_at=loaded.start_at,
@@ -238,7 +238,7 @@ def _matrix(proofs: Sequence[Proof]) -> FloatArray | None:
     return np.stack(columns, axis=1) if len(columns) > 1 else None
 
 
-def _tried(one: _Proven, matrix: FloatArray | None, history: History) -> Tried:
+def _tried(one: _Proven, matrix: FloatArray | None, history: History) -> VariantResult:
     """The proof again, by everything that was tried: itself, what stands beside it, and all that came before."""
     proof, settings = one.proof, one.case.settings
     trials, annual = _trials(proof, history, matrix, settings)
@@ -246,7 +246,7 @@ def _tried(one: _Proven, matrix: FloatArray | None, history: History) -> Tried:
     performance = measure(proof.replayed, trials=trials.count, trial_sharpes=annual)
     verdict = judge(evidence, settings.gate, serve=())
     ordered = sorted(proof.replayed.denials.items(), key=lambda found: (-found[1], found[0]))
-    return Tried(
+    return VariantResult(
         variant=one.case.variant.name,
         profile=one.case.profile,
         policy=settings.risk.policy,
@@ -262,7 +262,9 @@ def _tried(one: _Proven, matrix: FloatArray | None, history: History) -> Tried:
     )
 
 
-def _trials(proof: Proof, history: History, matrix: FloatArray | None, settings: Settings) -> tuple[Trials, tuple[float, ...]]:
+def _trials(
+    proof: Proof, history: History, matrix: FloatArray | None, settings: Settings
+) -> tuple[TrialCounts, tuple[float, ...]]:
     """What the log holds: for the gate (Sharpe ratios a day), and annualised for the measure."""
     among = tally(proof.trial, history, prior=settings.gate.prior_trials)
     told = replace(
@@ -275,12 +277,14 @@ def _trials(proof: Proof, history: History, matrix: FloatArray | None, settings:
     return told, among.sharpes
 
 
-def _result(study: Study, cases: Sequence[_Case], held: tuple[Held, ...], history: History, place: Place) -> Result:
+def _result(
+    study: Study, cases: Sequence[_Case], held: tuple[DatasetResult, ...], history: History, place: StudyPorts
+) -> StudyResult:
     own = {case.variant.name: _dotted(case.settings) for case in cases}
     first = next(iter(own.values()))
     common = {name for name, value in first.items() if all(told.get(name) == value for told in own.values())}
     usual = _dotted(place.load(profile=None, overrides=None))
-    return Result(
+    return StudyResult(
         name=study.name,
         question=study.question,
         notes=study.notes,

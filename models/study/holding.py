@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.gate.types import Money
+from models.gate.types import MoneyRecord
 from models.study.estimate import Estimate
 from shared.core.calendar import YEAR_DAYS
 from shared.core.types import FloatArray, IntArray
@@ -23,7 +23,7 @@ _LOW, _HIGH = 0.025, 0.975
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Halt:
+class HaltChance:
     """Chance that the drawdown limit stops it within `years`, where its true Sharpe is `of_sharpe` of what was measured."""
 
     years: int
@@ -59,10 +59,10 @@ class Beside:
     mixed_growth_gap: Estimate
     mixed_drawdown: Estimate
     limit: float
-    halts: tuple[Halt, ...]
+    halts: tuple[HaltChance, ...]
 
 
-def beside(money: Money | None, *, limit: float, seed: int) -> Beside | None:
+def beside(money: MoneyRecord | None, *, limit: float, seed: int) -> Beside | None:
     """None where there is less than a year, or nothing moved. Days after its own halt, when nothing was held, count."""
     if money is None or len(money.returns) < LEAST_DAYS or not money.returns.any() or not money.hold.any():
         return None
@@ -85,14 +85,14 @@ def beside(money: Money | None, *, limit: float, seed: int) -> Beside | None:
     )
 
 
-def _halts(random: np.random.Generator, own: FloatArray, limit: float) -> tuple[Halt, ...]:
+def _halts(random: np.random.Generator, own: FloatArray, limit: float) -> tuple[HaltChance, ...]:
     """The same days in another order, with a mean that leaves so much of the Sharpe ratio."""
     found = []
     for years in AHEAD_YEARS:
         drawn = _drawn(random, len(own), years * YEAR_DAYS)
         for share in SHARES_OF_SHARPE:
             moved = own[drawn] - (1.0 - share) * own.mean()
-            found.append(Halt(years=years, of_sharpe=share, chance=float((_fall(moved) >= limit).mean())))
+            found.append(HaltChance(years=years, of_sharpe=share, chance=float((_fall(moved) >= limit).mean())))
     return tuple(found)
 
 

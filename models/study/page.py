@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 import shared.results.report
 from models.study import draw, tables
-from models.study.result import Held, Result
+from models.study.result import DatasetResult, StudyResult
 from shared.core.calendar import utc_text
 from shared.replay.types import loud
 
@@ -25,15 +25,15 @@ _HYPHEN = re.compile(r"(?<![\w.-])-(?=[\d.])")
 class _Section:
     """A data set, drawn."""
 
-    held: Held
+    held: DatasetResult
     period: str
     chart: Markup
     legend: tuple[tuple[str, str], ...]
-    tables: Sequence[tables.Table]
+    tables: Sequence[tables.StudyTable]
     forests: tuple[Markup, ...]
 
 
-def html(result: Result) -> str:
+def html(result: StudyResult) -> str:
     """The page as text: no network, light and dark; nothing but the button for them needs its script."""
     notes = [*result.notes, *said_of_some(result)]
     written: str = (
@@ -52,7 +52,7 @@ def html(result: Result) -> str:
     return written
 
 
-def said_of_some(result: Result) -> list[str]:
+def said_of_some(result: StudyResult) -> list[str]:
     """What must be known of single data sets, each sentence once, and what is loud of single variants on them."""
     of_data = [note for held in result.held for note in held.notes]
     of_variants = [
@@ -66,7 +66,7 @@ def said_of_some(result: Result) -> list[str]:
     return list(dict.fromkeys([*of_data, *of_variants]))
 
 
-def _section(held: Held) -> _Section:
+def _section(held: DatasetResult) -> _Section:
     sharpes = [one.earned.sharpe for one in held.tried]
     return _Section(
         held=held,
@@ -78,7 +78,7 @@ def _section(held: Held) -> _Section:
     )
 
 
-def period(held: Held) -> str:
+def period(held: DatasetResult) -> str:
     """From when to when, and how long that is."""
     first, last = (utc_text(at)[:10] for at in (held.start_at, held.end_at))
     return f"{first} to {last}, {held.days:,.0f} days"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.gate.types import Money
+from models.gate.types import MoneyRecord
 from models.proof import Proof
 from models.study.estimate import Estimate
 from models.study.holding import Beside
@@ -17,13 +17,13 @@ from shared.results.performance import Performance
 
 __all__ = [
     "Beside",
-    "Curve",
+    "DatasetResult",
     "Earned",
     "Estimate",
-    "Held",
-    "Learned",
-    "Result",
-    "Tried",
+    "GrowthCurve",
+    "PredictionQuality",
+    "StudyResult",
+    "VariantResult",
     "curve",
     "earned",
     "finite",
@@ -34,7 +34,7 @@ SHOWN_GROUPS = ("enter", "champion", "note")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Learned:
+class PredictionQuality:
     """How good the predictions were on candles that no model had seen. Skill 0: no better than always saying the same.
 
     `effective` is how many independent labels the rows are worth. `direction` is the skill about the side alone.
@@ -81,7 +81,7 @@ class Earned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
+class GrowthCurve:
     """Growth of one yen at the end of each JST day, (n,) each; both begin at 1 before the first of them."""
 
     day_at: tuple[int, ...]
@@ -90,7 +90,7 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
+class VariantResult:
     """One variant on one data set."""
 
     variant: str
@@ -98,11 +98,11 @@ class Tried:
     policy: str
     recipe: str | None
     settings_hash: str
-    learned: Learned | None
+    learned: PredictionQuality | None
     earned: Earned
     verdict: Verdict
     denials: Mapping[str, int]
-    curve: Curve
+    curve: GrowthCurve
     notes: tuple[str, ...] = ()
     beside: Beside | None = None
 
@@ -118,7 +118,7 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class DatasetResult:
     """A data set, and what every variant did on it, in the order of the file."""
 
     name: str
@@ -126,7 +126,7 @@ class Held:
     start_at: int
     end_at: int
     resolution: str
-    tried: tuple[Tried, ...]
+    tried: tuple[VariantResult, ...]
     notes: tuple[str, ...] = ()
 
     @property
@@ -136,7 +136,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class StudyResult:
     """A study, done. The same file, candles, commit and trial log give the same result.
 
     `trials` is how many different things the log holds, these included; `declared` are the settings by dotted names, a row a
@@ -154,19 +154,19 @@ class Result:
     shared_settings: Mapping[str, str]
     variants: Mapping[str, Mapping[str, str]]
     says: Mapping[str, str]
-    held: tuple[Held, ...]
+    held: tuple[DatasetResult, ...]
     damaged: tuple[str, ...] = field(default=())
 
     @property
-    def tried(self) -> tuple[Tried, ...]:
+    def tried(self) -> tuple[VariantResult, ...]:
         """All of them, data set by data set."""
         return tuple(one for held in self.held for one in held.tried)
 
 
-def learned(walked: Walked, verdict: Verdict) -> Learned:
+def learned(walked: Walked, verdict: Verdict) -> PredictionQuality:
     """The skill of a walk-forward, as the gate found it: a number that it could not find is undefined here, too."""
     found = {check.name: check for check in verdict.checks}
-    return Learned(
+    return PredictionQuality(
         folds=len(walked.folds),
         rows=len(walked.rows),
         effective=walked.rows.effective,
@@ -214,7 +214,7 @@ def earned(proof: Proof, performance: Performance, verdict: Verdict) -> Earned:
     )
 
 
-def _against_random(money: Money | None) -> tuple[float | None, Sequence[float]]:
+def _against_random(money: MoneyRecord | None) -> tuple[float | None, Sequence[float]]:
     """What is compared with the random histories, and what they came to."""
     if money is None or not len(money.random):
         return None, ()
@@ -222,12 +222,12 @@ def _against_random(money: Money | None) -> tuple[float | None, Sequence[float]]
     return own, money.random.tolist()
 
 
-def curve(money: Money | None) -> Curve:
+def curve(money: MoneyRecord | None) -> GrowthCurve:
     """Growth by day."""
     if money is None:
-        return Curve(day_at=(), own=(), hold=())
+        return GrowthCurve(day_at=(), own=(), hold=())
     grown = [tuple(round(float(value), 6) for value in np.cumprod(1.0 + part)) for part in (money.returns, money.hold)]
-    return Curve(day_at=tuple(money.day_at.tolist()), own=grown[0], hold=grown[1])
+    return GrowthCurve(day_at=tuple(money.day_at.tolist()), own=grown[0], hold=grown[1])
 
 
 def finite(value: object) -> object:

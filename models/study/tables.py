@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.gate import figure
-from models.study.result import Earned, Estimate, Held, Result, Tried
+from models.study.result import DatasetResult, Earned, Estimate, StudyResult, VariantResult
 from shared.model.manifest import Check
 from shared.results.report.cells import Text, tone
 from shared.results.report.words import DASH, decimals, fall_percent, percent
@@ -13,7 +13,7 @@ YES, NO = "yes", "no"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class StudyTable:
     """A table with a heading. The first column names the row, all others hold numbers or short words."""
 
     name: str
@@ -22,7 +22,7 @@ class Table:
     rows: tuple[tuple[Text, ...], ...]
 
 
-def verdict(result: Result) -> str:
+def verdict(result: StudyResult) -> str:
     """The answer in a sentence or two."""
     tried = result.tried
     may = [(held.name, one.variant) for held in result.held for one in held.tried if one.verdict.may_enter]
@@ -34,10 +34,10 @@ def verdict(result: Result) -> str:
     return f"{len(may)} of {len(tried)} passed the gate and may enter: {named}."
 
 
-def money(held: Held) -> Table:
+def money(held: DatasetResult) -> StudyTable:
     """What each variant earned after all costs, and buy and hold."""
     rows = [_money_row(one) for one in held.tried]
-    return Table(
+    return StudyTable(
         name="After costs",
         note="fees, slippage, spread and interest paid; intervals are 95 %",
         head=(
@@ -50,7 +50,7 @@ def money(held: Held) -> Table:
             Text(text="Drawdown"),
             Text(text="Trades"),
             Text(text="Won"),
-            Text(text="Held", title="share of the time in which something was held"),
+            Text(text="DatasetResult", title="share of the time in which something was held"),
             Text(text="Costs", title="fees, slippage and interest, as a share of the money at the start"),
             Text(text="Beats random", title="share of random histories, same barriers or same exposure, that it beat"),
             Text(text="May enter"),
@@ -59,7 +59,7 @@ def money(held: Held) -> Table:
     )
 
 
-def _money_row(one: Tried) -> tuple[Text, ...]:
+def _money_row(one: VariantResult) -> tuple[Text, ...]:
     found, failed = one.earned, one.failed
     costs = f"fees {found.fees_jpy:,.0f}, slippage {found.slippage_jpy:,.0f}, interest {found.interest_jpy:,.0f} yen"
     random = f"its own mean {_points(found.mean_rate)}, random {_points(found.random_rate)}"
@@ -93,12 +93,12 @@ def _hold_row(found: Earned) -> tuple[Text, ...]:
     )
 
 
-def holding(held: Held) -> Table | None:
+def holding(held: DatasetResult) -> StudyTable | None:
     """What each variant does beside holding; None where no record is long enough."""
     found = [(one, one.beside) for one in held.tried if one.beside is not None]
     if not found:
         return None
-    return Table(
+    return StudyTable(
         name="Beside buying and holding",
         note="the same days drawn again in blocks of 30, a thousand times; intervals are 95 %; falls are of daily values",
         head=(
@@ -129,13 +129,13 @@ def holding(held: Held) -> Table | None:
     )
 
 
-def halts(held: Held) -> Table | None:
+def halts(held: DatasetResult) -> StudyTable | None:
     """The chance of each variant's own drawdown halt; None where no record is long enough."""
     found = [(one, one.beside) for one in held.tried if one.beside is not None]
     if not found:
         return None
     cells = [(halt.years, halt.of_sharpe) for halt in found[0][1].halts]
-    return Table(
+    return StudyTable(
         name="Chance of its own halt",
         note="days like those of its record in another order; at its measured Sharpe ratio, at half of it, and at none",
         head=(
@@ -163,12 +163,12 @@ def _rates(found: Estimate, *, sign: bool = False) -> Text:
     return Text(text=f"{percent(found.value, sign=sign, places=1)}{ends}")
 
 
-def learned(held: Held) -> Table | None:
+def learned(held: DatasetResult) -> StudyTable | None:
     """How good the predictions were; None where no variant asked a model."""
     asked = [(one, one.learned) for one in held.tried if one.learned is not None]
     if not asked:
         return None
-    return Table(
+    return StudyTable(
         name="What was learned",
         note="on candles that no model had seen; skill 0 is always saying the same",
         head=(
@@ -197,7 +197,7 @@ def learned(held: Held) -> Table | None:
     )
 
 
-def gate(held: Held) -> Table:
+def gate(held: DatasetResult) -> StudyTable:
     """Every check of every variant: its value, and whether that is enough."""
     names = list(dict.fromkeys(check.name for one in held.tried for check in one.checks))
     found = {(one.variant, check.name): check for one in held.tried for check in one.checks}
@@ -214,7 +214,7 @@ def gate(held: Held) -> Table:
                 *(_check(check) for check in cells),
             )
         )
-    return Table(
+    return StudyTable(
         name="The gate",
         note="every check must hold; point at one for what it means",
         head=(Text(text="Check"), Text(text="Limit"), *(Text(text=one.variant) for one in held.tried)),
@@ -246,7 +246,7 @@ def _digits(value: float) -> str:
     return figure(value, digits=3)
 
 
-def denied(held: Held) -> Table | None:
+def denied(held: DatasetResult) -> StudyTable | None:
     """Why nothing was entered, the most frequent reasons of each variant."""
     rows = [
         (Text(text=one.variant), Text(text=", ".join(f"{_plain(name)} {count:,}" for name, count in one.denials.items())))
@@ -255,7 +255,7 @@ def denied(held: Held) -> Table | None:
     ]
     if not rows:
         return None
-    return Table(
+    return StudyTable(
         name="Why nothing was entered the rest of the time",
         note="15m candles by reason, the most frequent ones",
         head=(Text(text="Variant"), Text(text="Reasons")),
@@ -267,12 +267,12 @@ def _plain(name: str) -> str:
     return name.replace("_", " ")
 
 
-def changed(result: Result) -> Table | None:
+def changed(result: StudyResult) -> StudyTable | None:
     """The settings in which the variants differ; None where they do not."""
     names = sorted({name for told in result.variants.values() for name in told})
     if not names:
         return None
-    return Table(
+    return StudyTable(
         name="In what the variants differ",
         note="settings by their dotted names",
         head=(Text(text="Setting"), *(Text(text=name) for name in result.variants)),
@@ -306,7 +306,7 @@ def _points(rate: float | None) -> str:
     return DASH if rate is None else f"{10_000 * rate:+z.1f} bp"
 
 
-def all_of(held: Held) -> Sequence[Table]:
+def all_of(held: DatasetResult) -> Sequence[StudyTable]:
     """Every table of a data set, in the order in which they are read."""
     return [
         table

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 import msgspec
 
 from models.study import page, tables
-from models.study.result import Held, Result, finite
-from models.study.tables import Table
+from models.study.result import DatasetResult, StudyResult, finite
+from models.study.tables import StudyTable
 from shared.results.report.cells import Text
 
 PAGE, DATA, MARKDOWN = "study.html", "study.json", "study.md"
 
 
-def files(result: Result, *, command: str = "") -> dict[str, bytes]:
+def files(result: StudyResult, *, command: str = "") -> dict[str, bytes]:
     """Every file by its name."""
     return {
         PAGE: page.html(result).encode(),
@@ -22,7 +22,7 @@ def files(result: Result, *, command: str = "") -> dict[str, bytes]:
     }
 
 
-def data(result: Result) -> bytes:
+def data(result: StudyResult) -> bytes:
     """Everything, as JSON: rates are fractions, instants ms UTC, what is not defined null."""
     told = finite(msgspec.to_builtins(result))
     assert isinstance(told, dict)
@@ -30,7 +30,7 @@ def data(result: Result) -> bytes:
     return (json.dumps(told, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode()
 
 
-def markdown(result: Result, *, command: str = "") -> str:
+def markdown(result: StudyResult, *, command: str = "") -> str:
     """The same tables as text; `command` is how it was made, where that is to be told."""
     lines = [f"# Study: {result.name}", "", result.question, "", f"**{tables.verdict(result)}**", ""]
     lines += [*(f"> {note}\n" for note in (*result.notes, *page.said_of_some(result)))]
@@ -41,7 +41,7 @@ def markdown(result: Result, *, command: str = "") -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _made(result: Result, command: str) -> list[str]:
+def _made(result: StudyResult, command: str) -> list[str]:
     """What made it, and of what."""
     lines = ["Everything is out of sample: each decision came from the newest model that there was then.", ""]
     if command:
@@ -56,7 +56,7 @@ def _made(result: Result, command: str) -> list[str]:
     return lines
 
 
-def _section(held: Held) -> list[str]:
+def _section(held: DatasetResult) -> list[str]:
     lines = [f"## {held.name}", ""]
     for table in tables.all_of(held):
         lines += [f"### {table.name}", "", f"{table.note[:1].upper()}{table.note[1:]}.", "", *_table(table), ""]
@@ -68,7 +68,7 @@ def _section(held: Held) -> list[str]:
     return lines
 
 
-def _declared(result: Result) -> list[str]:
+def _declared(result: StudyResult) -> list[str]:
     lines = []
     differ = tables.changed(result)
     if differ is not None:
@@ -79,7 +79,7 @@ def _declared(result: Result) -> list[str]:
     return lines
 
 
-def _table(table: Table) -> list[str]:
+def _table(table: StudyTable) -> list[str]:
     widths = "|".join(["---", *["---:" if len(table.head) > 2 else "---"] * (len(table.head) - 1)])  # noqa: PLR2004 - a pair is words
     return [_row(table.head), f"|{widths}|", *(_row(row) for row in table.rows)]
 

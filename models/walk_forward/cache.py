@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from models.walk_forward.fold import Done
+from models.walk_forward.fold import FoldResult
 from shared.core.errors import BadBundle
 from shared.core.types import FloatArray, IntArray
 from shared.model.arrays import pack, unpack
@@ -23,7 +23,7 @@ _SUMS_TO_ONE = 1e-5
 _UNUSABLE = (BadBundle, ValueError, TypeError, OverflowError)
 
 
-def kept(cache: Bucket | None, key: str, *, rows: int) -> Done | None:
+def kept(cache: Bucket | None, key: str, *, rows: int) -> FoldResult | None:
     """The stored fold of so many rows, or None where there is none that can be used."""
     blob = None if cache is None else cache.get(_path(key))
     if blob is None:
@@ -35,7 +35,7 @@ def kept(cache: Bucket | None, key: str, *, rows: int) -> Done | None:
         return None
 
 
-def keep(cache: Bucket | None, key: str, done: Done) -> None:
+def keep(cache: Bucket | None, key: str, done: FoldResult) -> None:
     """Store a fold under its key."""
     if cache is None:
         return
@@ -81,7 +81,7 @@ def _written(part: Interval) -> FloatArray:
     return np.array(list(asdict(part).values()), dtype="<f8")
 
 
-def _read(found: dict[str, FloatArray], rows: int) -> Done:
+def _read(found: dict[str, FloatArray], rows: int) -> FoldResult:
     """Raises `ValueError` where an array has another shape, or probabilities are none."""
     shapes = {"probabilities": (rows, 3), "volatility_only": (rows, 3), "volatility": (rows,), "p_vote": (rows,)}
     shapes |= {"training": (5,), "calibrating": (5,), "numbers": (3,)}
@@ -91,7 +91,7 @@ def _read(found: dict[str, FloatArray], rows: int) -> Done:
     for name in ("probabilities", "volatility_only"):
         _refuse_others(found[name][~np.isnan(found[name]).any(axis=1)])
     trees, known_at, seconds = found["numbers"].tolist()
-    return Done(
+    return FoldResult(
         probabilities=found["probabilities"],
         volatility_only=found["volatility_only"],
         volatility=found["volatility"],

@@ -20,7 +20,7 @@ OF_THE_META_HEAD = frozenset({"side", "strength", "long_net", "short_net"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class FoldResult:
     """What a fold said of its m rows; NaN where it could say nothing. `p_vote` and `volatility` are NaN without that head."""
 
     probabilities: FloatArray
@@ -34,7 +34,7 @@ class Done:
     seconds: float
 
 
-def worked(task: Task) -> Done:
+def worked(task: Task) -> FoldResult:
     """Fit and predict. The numbers depend on nothing but the task."""
     began = time.perf_counter()
     parts = parts_of(task.known, task.settings)
@@ -59,7 +59,7 @@ def worked(task: Task) -> Done:
     )
     said = predict(task.asked, task.votes, bundle)
     nothing = np.full(len(rows), np.nan)
-    return Done(
+    return FoldResult(
         probabilities=probabilities,
         volatility_only=beside,
         volatility=nothing if said.volatility is None else said.volatility,

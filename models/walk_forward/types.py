@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from models.gate.types import Rows
+from models.gate.types import PredictionRows
 from shared.core.types import Barriers, Features, FloatArray, Prediction
 from shared.model.manifest import Interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fold:
+class WalkFold:
     """One retraining: what it learned from, and the decisions [from_at, to_at) that are its own."""
 
     number: int
@@ -31,9 +31,9 @@ class Walked:
 
     recipe: str
     barriers: Barriers
-    folds: tuple[Fold, ...]
+    folds: tuple[WalkFold, ...]
     probabilities: FloatArray
-    rows: Rows
+    rows: PredictionRows
     volatility: FloatArray | None = None
     p_vote: FloatArray | None = None
 

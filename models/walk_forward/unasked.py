@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.data.labels import barriers_of
-from models.gate.types import Rows
+from models.gate.types import PredictionRows
 from models.walk_forward.types import Walked
 from shared.core.settings import Settings
 from shared.core.types import Features
@@ -17,7 +17,7 @@ def unasked(computed: Features, settings: Settings) -> Walked:
         barriers=barriers_of(settings.learning),
         folds=(),
         probabilities=np.full((len(computed.as_of), 3), np.nan),
-        rows=Rows(
+        rows=PredictionRows(
             as_of=none,
             end_at=none,
             label=none.astype(np.int8),

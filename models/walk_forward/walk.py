@@ -12,11 +12,11 @@ from models.data.dataset import Dataset
 from models.data.labels import barriers_of
 from models.fit.members import Progress
 from models.fit.recipe import recipe_hash
-from models.gate.types import Rows
+from models.gate.types import PredictionRows
 from models.walk_forward.cache import keep, kept
-from models.walk_forward.fold import Done, key_of, worked
+from models.walk_forward.fold import FoldResult, key_of, worked
 from models.walk_forward.plan import Plan, planned
-from models.walk_forward.types import Fold, Walked
+from models.walk_forward.types import Walked, WalkFold
 from shared.core.errors import BadData, Unavailable
 from shared.core.interrupts import kept_from_workers
 from shared.core.settings import Settings
@@ -77,7 +77,7 @@ def walk_forward(
     return _joined(plan, [results[number] for number in range(len(plan))], recipe, cached=set(range(len(plan))) - set(missing))
 
 
-def _found(plan: Plan, recipe: str, cache: Bucket | None) -> list[tuple[str, Done | None]]:
+def _found(plan: Plan, recipe: str, cache: Bucket | None) -> list[tuple[str, FoldResult | None]]:
     """Each fold's key, and its result where it is kept."""
     if cache is None:
         return [("", None)] * len(plan)
@@ -118,7 +118,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _joined(plan: Plan, results: Sequence[Done], recipe: str, *, cached: set[int]) -> Walked:
+def _joined(plan: Plan, results: Sequence[FoldResult], recipe: str, *, cached: set[int]) -> Walked:
     count = len(plan.computed.as_of)
     probabilities, beside = np.full((count, 3), np.nan), np.full((count, 3), np.nan)
     volatility, p_vote = np.full(count, np.nan), np.full(count, np.nan)
@@ -130,7 +130,7 @@ def _joined(plan: Plan, results: Sequence[Done], recipe: str, *, cached: set[int
         volatility[first:last], p_vote[first:last] = done.volatility, done.p_vote
         known_at[first:last] = done.known_at
         folds.append(
-            Fold(
+            WalkFold(
                 number=number,
                 from_at=window.from_at,
                 to_at=window.to_at,
@@ -155,13 +155,13 @@ def _joined(plan: Plan, results: Sequence[Done], recipe: str, *, cached: set[int
 
 def _rows(
     plan: Plan, probabilities: FloatArray, beside: FloatArray, known_at: "np.ndarray[tuple[int], np.dtype[np.int64]]"
-) -> Rows:
+) -> PredictionRows:
     """The predicted rows whose label is known, with their uniqueness among themselves."""
     place = np.searchsorted(plan.computed.as_of, plan.dataset.as_of)
     told = np.isfinite(probabilities[place]).all(axis=1) & np.isfinite(beside[place]).all(axis=1)
     part = plan.dataset.at(np.flatnonzero(told))
     place = place[told]
-    return Rows(
+    return PredictionRows(
         as_of=part.as_of,
         end_at=part.end_at,
         label=part.label,

@@ -13,8 +13,8 @@ from functions import wiring
 from models.backtest.forward import Walk, concluded, offered, prepare_walk
 from models.backtest.job import BadJob, Job, parse
 from models.backtest.outcome import Outcome, files_of, judged, stopped_note, summary_of, trial_of
-from models.backtest.prepare import Prepared, bundle_of, prepare, settings_of
-from models.backtest.service import Place
+from models.backtest.prepare import PreparedReplay, bundle_of, prepare, settings_of
+from models.backtest.service import BacktestPorts
 from models.backtest.sources import CandleSource, FileSource
 from models.backtest.walk import steps
 from scripts.backtests import lines, position_lines
@@ -51,7 +51,7 @@ OPTIONS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class BacktestOptions:
     """What was asked beside the job itself."""
 
     candles: Path | None
@@ -131,7 +131,7 @@ def command(
     an offset they are UTC. Every run counts in the trial log, which the deflated Sharpe ratio takes into account.
     """
     began = time.monotonic()
-    asked = Asked(
+    asked = BacktestOptions(
         candles=candles, train_days=train_days, check=check, parquet=parquet, out=out, verbose=verbose, as_json=as_json
     )
     if train_days is not None and fields["model"] is not None:
@@ -189,7 +189,7 @@ def change(text: str) -> tuple[str, Any]:
     return name.strip(), told if exact else value
 
 
-def _run(place: Place, fields: dict[str, Any], asked: Asked, began: float) -> bool:
+def _run(place: BacktestPorts, fields: dict[str, Any], asked: BacktestOptions, began: float) -> bool:
     """Everything from the job to the answer; whether all that was asked for is well."""
     job = parse(fields)
     require_folder(*((asked.out, "--out") if asked.out is not None else (place.load().home_path, "BOT_HOME")))
@@ -222,7 +222,9 @@ def _run(place: Place, fields: dict[str, Any], asked: Asked, began: float) -> bo
     return checked is None or checked.passed
 
 
-def _prepared(place: Place, job: Job, settings: Settings, asked: Asked, bar: Progress) -> tuple[Prepared, Walk | None]:
+def _prepared(
+    place: BacktestPorts, job: Job, settings: Settings, asked: BacktestOptions, bar: Progress
+) -> tuple[PreparedReplay, Walk | None]:
     """The replay's inputs, and the walk that made their models where there is one."""
     if job.walk_forward:
         walk = offered(place.walks)(
@@ -234,13 +236,15 @@ def _prepared(place: Place, job: Job, settings: Settings, asked: Asked, bar: Pro
     return prepare(job, settings=settings, source=place.source, bundle=bundle, notes=notes, stages=place.stages), None
 
 
-def _model(place: Place, job: Job, settings: Settings, asked: Asked, bar: Progress) -> tuple["Bundle | None", tuple[str, ...]]:
+def _model(
+    place: BacktestPorts, job: Job, settings: Settings, asked: BacktestOptions, bar: Progress
+) -> tuple["Bundle | None", tuple[str, ...]]:
     if asked.train_days is None:
         return bundle_of(job, BundleRegistry(place.bucket), place.public_keys, settings)
     return _trained(place, job, settings, asked.train_days, bar)
 
 
-def _trained(place: Place, job: Job, settings: Settings, days: int, bar: Progress) -> tuple["Bundle", tuple[str, ...]]:
+def _trained(place: BacktestPorts, job: Job, settings: Settings, days: int, bar: Progress) -> tuple["Bundle", tuple[str, ...]]:
     """A model that could have been trained before the period, from the same candles; stored, but it does not serve."""
     from models.fit.commit import commit
     from models.fit.train import history_days, train
@@ -276,7 +280,7 @@ def _trained(place: Place, job: Job, settings: Settings, days: int, bar: Progres
     return bundle, (note,)
 
 
-def _replayed(place: Place, job: Job, prepared: Prepared, settings: Settings, bar: Progress) -> Outcome:
+def _replayed(place: BacktestPorts, job: Job, prepared: PreparedReplay, settings: Settings, bar: Progress) -> Outcome:
     """Replay within the time limit, and measure."""
     bar.describe("replay")
     limit, began, shown = job.time_limit_seconds, time.monotonic(), 0
@@ -294,7 +298,7 @@ def _replayed(place: Place, job: Job, prepared: Prepared, settings: Settings, ba
     return judged(replayed, prepared, TrialLog(place.documents).all(), complete=replay.done)
 
 
-def _checked(job: Job, prepared: Prepared, bar: Progress) -> Any:
+def _checked(job: Job, prepared: PreparedReplay, bar: Progress) -> Any:
     """The truncation check on the very inputs of this run."""
     from shared.replay.check import check
 

@@ -27,7 +27,7 @@ STEPS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class StepResult:
     """How one step came out."""
 
     step: str
@@ -64,7 +64,7 @@ def command(context: click.Context, *, quick: bool, as_json: bool) -> None:
     context.exit(0 if results[-1].passed else 1)
 
 
-def _tests(*, quick: bool, to_stderr: bool) -> Result:
+def _tests(*, quick: bool, to_stderr: bool) -> StepResult:
     began = time.monotonic()
     words, said = pytest_arguments((), None, full=False), ""
     if quick:
@@ -74,14 +74,14 @@ def _tests(*, quick: bool, to_stderr: bool) -> Result:
         words, said = pytest_arguments(choice.chosen, None, full=False), choice.sentence
         click.echo(f"tests: {said}", err=to_stderr)
     code = run_tests(words, to_stderr=to_stderr)
-    return Result(step="tests", passed=code == 0, seconds=time.monotonic() - began, said=said)
+    return StepResult(step="tests", passed=code == 0, seconds=time.monotonic() - began, said=said)
 
 
-def run_step(step: str) -> Result:
+def run_step(step: str) -> StepResult:
     """Run one tool and keep what it said."""
     began = time.monotonic()
     words: Sequence[str] = [sys.executable, *STEPS[step]]
     ran = subprocess.run(
         words, cwd=ROOT, env=neutral(os.environ), check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    return Result(step=step, passed=ran.returncode == 0, seconds=time.monotonic() - began, said=ran.stdout.strip())
+    return StepResult(step=step, passed=ran.returncode == 0, seconds=time.monotonic() - began, said=ran.stdout.strip())

@@ -97,7 +97,7 @@ def command(
     finally:
         if not keep:
             shutil.rmtree(home, ignore_errors=True)
-    done = summary.Done(ran=ran, target=target, seconds=time.monotonic() - began, home=home if keep else None)
+    done = summary.FinishedDemo(ran=ran, target=target, seconds=time.monotonic() - began, home=home if keep else None)
     emit(summary.told(done), "\n".join(summary.lines(done)), as_json=as_json)
     if ran.failure is not None:
         raise ran.failure

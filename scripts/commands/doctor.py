@@ -25,7 +25,7 @@ from shared.turn.state import State, capital_changed, trouble
 PROBE = "doctor/probe"
 
 
-class Verdict(StrEnum):
+class CheckOutcome(StrEnum):
     """How a check came out: a note is worth knowing and stops nothing."""
 
     OK = "ok"
@@ -34,11 +34,11 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class DoctorCheck:
     """One thing that was checked."""
 
     name: str
-    verdict: Verdict
+    verdict: CheckOutcome
     said: str
     remedy: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -63,24 +63,24 @@ def command(context: click.Context, *, mend: bool, why: str | None, by: str | No
                 if one.intent:
                     here.bot.mend_intent(one.path, who=by or who_asks(), why=reason, now_ms=here.clock.now_ms())
         checks = list(examine(here))
-    bad = [check.name for check in checks if check.verdict is Verdict.BAD]
+    bad = [check.name for check in checks if check.verdict is CheckOutcome.BAD]
     lines = [line for check in checks for line in _lines(check)]
     lines.append(f"not ready: {', '.join(bad)}" if bad else "ready: a tick has what it needs")
     emit({"ready": not bad, "checks": checks}, "\n".join(lines), as_json=as_json)
     context.exit(1 if bad else 0)
 
 
-def examine(here: Here) -> Iterator[Check]:
+def examine(here: Here) -> Iterator[DoctorCheck]:
     """All checks, in the order in which a tick would meet them."""
     settings = here.settings
     profile = f", profile {settings.profile}" if settings.profile else ""
     said = f"{settings.mode} mode, stage {settings.stage}, {settings.account}, {settings.sides}{profile}, hash {settings.hash}"
-    yield Check(name="settings", verdict=Verdict.OK, said=said)
+    yield DoctorCheck(name="settings", verdict=CheckOutcome.OK, said=said)
     if found := left_over(here.environ):
-        yield Check(name="variables", verdict=Verdict.NOTE, said="; ".join(found), remedy="take them away")
+        yield DoctorCheck(name="variables", verdict=CheckOutcome.NOTE, said="; ".join(found), remedy="take them away")
     store = guarded("state", lambda: _state(here))
     yield store
-    if store.verdict is not Verdict.BAD:
+    if store.verdict is not CheckOutcome.BAD:
         yield from _documents(here)
         yield guarded("account", lambda: _paper_capital(here))
         yield guarded("ticks", lambda: _ticks(here))
@@ -91,7 +91,7 @@ def examine(here: Here) -> Iterator[Check]:
         market = _market(here)
     except BotError as error:
         remedy = error.remedy if isinstance(error, UserError) else "check the network and BOT_EXCHANGE__PUBLIC_URL"
-        yield Check(name="exchange", verdict=Verdict.BAD, said=str(error), remedy=remedy)
+        yield DoctorCheck(name="exchange", verdict=CheckOutcome.BAD, said=str(error), remedy=remedy)
         return
     yield _exchange(market)
     yield _clock(here, market)
@@ -99,79 +99,91 @@ def examine(here: Here) -> Iterator[Check]:
     yield guarded("capital", lambda: _capital(here, market))
 
 
-def guarded(name: str, check: Callable[[], Check]) -> Check:
+def guarded(name: str, check: Callable[[], DoctorCheck]) -> DoctorCheck:
     """Run a check; an error that this project names is its verdict."""
     try:
         return check()
     except BotError as error:
         remedy = error.remedy if isinstance(error, UserError) else ""
-        return Check(name=name, verdict=Verdict.BAD, said=str(error), remedy=remedy)
+        return DoctorCheck(name=name, verdict=CheckOutcome.BAD, said=str(error), remedy=remedy)
 
 
-def _state(here: Here) -> Check:
+def _state(here: Here) -> DoctorCheck:
     documents = here.bot.documents
     documents.commit([Write(kind="put", path=PROBE, data={"at": here.clock.now_ms()})])
     documents.commit([Write(kind="delete", path=PROBE)])
-    return Check(name="state", verdict=Verdict.OK, said=f"{here.settings.state} can be read and written")
+    return DoctorCheck(name="state", verdict=CheckOutcome.OK, said=f"{here.settings.state} can be read and written")
 
 
-def _documents(here: Here) -> Iterator[Check]:
+def _documents(here: Here) -> Iterator[DoctorCheck]:
     """The documents that a tick reads: each damaged one by its name."""
     try:
         found = list(damage(here))
     except BotError as error:
-        yield Check(name="documents", verdict=Verdict.BAD, said=str(error))
+        yield DoctorCheck(name="documents", verdict=CheckOutcome.BAD, said=str(error))
         return
     for one in found:
-        yield Check(name="documents", verdict=Verdict.BAD, said=one.found, remedy=one.remedy, data={"path": one.path})
+        yield DoctorCheck(
+            name="documents", verdict=CheckOutcome.BAD, said=one.found, remedy=one.remedy, data={"path": one.path}
+        )
     if not found:
-        yield Check(name="documents", verdict=Verdict.OK, said="state, account, control and open intents can be read")
+        yield DoctorCheck(
+            name="documents", verdict=CheckOutcome.OK, said="state, account, control and open intents can be read"
+        )
 
 
-def _paper_capital(here: Here) -> Check:
+def _paper_capital(here: Here) -> DoctorCheck:
     changed = capital_changed(
         wiring.ports(here.settings, here.environ, dry_run=True).exchange.holdings(here.clock.now_ms()), here.settings
     )
     if changed is None:
-        return Check(
-            name="account", verdict=Verdict.OK, said=f"its capital is the one that is set, {yen(here.settings.capital_jpy)}"
+        return DoctorCheck(
+            name="account",
+            verdict=CheckOutcome.OK,
+            said=f"its capital is the one that is set, {yen(here.settings.capital_jpy)}",
         )
-    return Check(name="account", verdict=Verdict.NOTE, said=changed)
+    return DoctorCheck(name="account", verdict=CheckOutcome.NOTE, said=changed)
 
 
-def _ticks(here: Here) -> Check:
+def _ticks(here: Here) -> DoctorCheck:
     stored = here.bot.peek()
     state = State.stored((stored.data["state"] if stored is not None else None) or {}, here.settings)
     if not state.last_finished_at:
-        return Check(name="ticks", verdict=Verdict.NOTE, said="none was ever run with this state")
+        return DoctorCheck(name="ticks", verdict=CheckOutcome.NOTE, said="none was ever run with this state")
     why = trouble(state, now_ms=here.clock.now_ms(), settings=here.settings)
     if not why:
-        return Check(name="ticks", verdict=Verdict.OK, said=f"the last one finished at {utc(state.last_finished_at)}")
+        return DoctorCheck(
+            name="ticks", verdict=CheckOutcome.OK, said=f"the last one finished at {utc(state.last_finished_at)}"
+        )
     in_time = state.late_in_a_row == 0 and state.last_finished_at <= here.clock.now_ms()
     remedy = "start paper trading or the scheduler" if in_time else "look at the scheduler, and at this machine's clock"
-    return Check(name="ticks", verdict=Verdict.NOTE if in_time else Verdict.BAD, said="; ".join(why), remedy=remedy)
+    return DoctorCheck(
+        name="ticks", verdict=CheckOutcome.NOTE if in_time else CheckOutcome.BAD, said="; ".join(why), remedy=remedy
+    )
 
 
-def _bucket(here: Here) -> Check:
+def _bucket(here: Here) -> DoctorCheck:
     bucket = wiring.bucket_for(here.settings)
     bucket.put(PROBE, b"probe")
     bucket.delete(PROBE)
-    return Check(name="bucket", verdict=Verdict.OK, said=f"{here.settings.bucket} can be read and written")
+    return DoctorCheck(name="bucket", verdict=CheckOutcome.OK, said=f"{here.settings.bucket} can be read and written")
 
 
-def _model(here: Here) -> Check:
+def _model(here: Here) -> DoctorCheck:
     champion = wiring.ports(here.settings, here.environ, dry_run=True).champions.serving()
     if champion.bundle is None:
         found = champion.issues[0].context.get("found", "")
         said = f"none that may serve ({found}): what is held is managed, nothing is entered"
-        return Check(name="model", verdict=Verdict.BAD, said=said, remedy="scripts/bot collect, then scripts/bot train")
+        return DoctorCheck(
+            name="model", verdict=CheckOutcome.BAD, said=said, remedy="scripts/bot collect, then scripts/bot train"
+        )
     issues = (*champion.issues, *_allowed(champion, here.settings))
     if issues:
         found = "; ".join(f"{issue.reason}: {issue.context.get('found', '')}" for issue in issues)
         bad = any(issue.forbids_entry for issue in issues)
         said = f"{champion.bundle.version} serves, but {found}"
         remedy = "`scripts/bot models` lists what there is; scripts/bot train"
-        return Check(name="model", verdict=Verdict.BAD if bad else Verdict.NOTE, said=said, remedy=remedy)
+        return DoctorCheck(name="model", verdict=CheckOutcome.BAD if bad else CheckOutcome.NOTE, said=said, remedy=remedy)
     said = f"{champion.bundle.version}, signature and golden rows are right"
     if unproven(champion.bundle, here.settings):
         said = f"{said}; its edge is not proven: it trades on paper and would enter nothing in live mode"
@@ -179,28 +191,32 @@ def _model(here: Here) -> Check:
     if named:
         remedy = "`scripts/bot models` lists the versions; take BOT_RISK__OVERRULE_MODEL away, or name the one that serves"
         said = f"{said}; risk.overrule_model names {named}, which does not serve"
-        return Check(name="model", verdict=Verdict.NOTE, said=said, remedy=remedy)
-    return Check(name="model", verdict=Verdict.OK, said=said)
+        return DoctorCheck(name="model", verdict=CheckOutcome.NOTE, said=said, remedy=remedy)
+    return DoctorCheck(name="model", verdict=CheckOutcome.OK, said=said)
 
 
 def _allowed(champion: Champion, settings: Settings) -> tuple[Issue, ...]:
     return permission(champion.bundle, settings, answers_otherwise=champion.answers_otherwise)
 
 
-def _alerts(here: Here) -> Check:
+def _alerts(here: Here) -> DoctorCheck:
     names = ["DISCORD_WEBHOOK_URL", *(f"DISCORD_WEBHOOK_{level.name}" for level in Level)]
     set_here = [name for name in names if here.environ.get(name)]
     if here.settings.alerts == "log" or not set_here:
         said = "are only logged"
-        return Check(name="alerts", verdict=Verdict.NOTE, said=said, remedy="set DISCORD_WEBHOOK_URL to hear of them")
-    return Check(name="alerts", verdict=Verdict.OK, said=f"go to Discord ({', '.join(set_here)}); nothing was sent now")
+        return DoctorCheck(
+            name="alerts", verdict=CheckOutcome.NOTE, said=said, remedy="set DISCORD_WEBHOOK_URL to hear of them"
+        )
+    return DoctorCheck(
+        name="alerts", verdict=CheckOutcome.OK, said=f"go to Discord ({', '.join(set_here)}); nothing was sent now"
+    )
 
 
 def _market(here: Here) -> Market:
     return wiring.ports(here.settings, here.environ, dry_run=True).feed.fetch(here.clock.now_ms())
 
 
-def _exchange(market: Market) -> Check:
+def _exchange(market: Market) -> DoctorCheck:
     rules = market.rules
     wrong = [issue for issue in market.issues if issue.reason is not Reason.CLOCK_SKEW and issue.forbids_entry]
     fees = f"maker {float(rules.maker_fee_rate):.3%}, taker {float(rules.taker_fee_rate):.3%}"
@@ -208,60 +224,66 @@ def _exchange(market: Market) -> Check:
     said = f"answers in {market.latency_ms:.0f} ms: {rules.status}, circuit break {rules.circuit_break_mode}, {fees}{spread}"
     if market.book is None or wrong:
         told = "; ".join(f"{issue.reason} {' '.join(issue.context.values())}".strip() for issue in wrong)
-        return Check(name="exchange", verdict=Verdict.NOTE, said=f"{said}; entries are forbidden now: {told or 'no book'}")
-    return Check(name="exchange", verdict=Verdict.OK, said=said)
+        return DoctorCheck(
+            name="exchange", verdict=CheckOutcome.NOTE, said=f"{said}; entries are forbidden now: {told or 'no book'}"
+        )
+    return DoctorCheck(name="exchange", verdict=CheckOutcome.OK, said=said)
 
 
-def _clock(here: Here, market: Market) -> Check:
+def _clock(here: Here, market: Market) -> DoctorCheck:
     skew = market.clock_skew_ms
     allowed = here.settings.market.max_clock_skew_ms
     if skew is None:
-        return Check(name="clock", verdict=Verdict.NOTE, said="the exchange's answers carried no usable time to compare with")
+        return DoctorCheck(
+            name="clock", verdict=CheckOutcome.NOTE, said="the exchange's answers carried no usable time to compare with"
+        )
     data = {"ahead_ms": skew}
     if abs(skew) > allowed:
         said = f"differs from the exchange's by {skew / 1000:+.1f} s; {allowed / 1000:g} s are allowed"
         remedy = "let this machine keep its time (timedatectl set-ntp true)"
-        return Check(name="clock", verdict=Verdict.BAD, said=said, remedy=remedy, data=data)
-    return Check(
-        name="clock", verdict=Verdict.OK, said=f"{utc(market.as_of)}, as the exchange's to its header's second", data=data
+        return DoctorCheck(name="clock", verdict=CheckOutcome.BAD, said=said, remedy=remedy, data=data)
+    return DoctorCheck(
+        name="clock", verdict=CheckOutcome.OK, said=f"{utc(market.as_of)}, as the exchange's to its header's second", data=data
     )
 
 
-def _data(here: Here, market: Market) -> Check:
+def _data(here: Here, market: Market) -> DoctorCheck:
     counts = {str(timeframe): len(candles) for timeframe, candles in market.candles.items()}
     least = {"15m": here.settings.market.min_history_15m, "4h": here.settings.market.min_history_4h}
     short = [name for name, needed in least.items() if counts.get(name, 0) < needed]
     said = ", ".join(f"{count} closed {name} candles" for name, count in counts.items())
     if short:
-        return Check(
+        return DoctorCheck(
             name="candles",
-            verdict=Verdict.BAD,
+            verdict=CheckOutcome.BAD,
             said=f"{said}: too few to decide on",
             remedy="wait, or see `exchange`",
             data=counts,
         )
     newest = int(market.candles[Timeframe.M15].closed_at[-1])
     age = duration(max(0, market.as_of - newest) / 1000)
-    return Check(name="candles", verdict=Verdict.OK, said=f"{said}; the newest closed {age} ago", data=counts)
+    return DoctorCheck(name="candles", verdict=CheckOutcome.OK, said=f"{said}; the newest closed {age} ago", data=counts)
 
 
-def _capital(here: Here, market: Market) -> Check:
+def _capital(here: Here, market: Market) -> DoctorCheck:
     columns = features.compute(market.candles)
     price, atr = columns.column("close")[-1:], columns.column("atr_14")[-1:]
     if not len(price) or not math.isfinite(atr[0]):
-        return Check(name="capital", verdict=Verdict.NOTE, said="the smallest capital cannot be told from so few candles")
+        return DoctorCheck(
+            name="capital", verdict=CheckOutcome.NOTE, said="the smallest capital cannot be told from so few candles"
+        )
     needed = risk.smallest_capital(price=int(price[0]), atr_jpy=float(atr[0]), rules=market.rules, settings=here.settings)
     has, mine = here.settings.capital_jpy, needed.get(here.settings.stage)
     stages = ", ".join(f"{yen(least)} at stage {stage}" for stage, least in needed.items())
     said = f"one order needs {stages}; BOT_CAPITAL_JPY is {yen(has)}"
     if mine is None or mine > has:
         remedy = "raise BOT_CAPITAL_JPY, or choose a stage that may use more of it"
-        return Check(name="capital", verdict=Verdict.BAD, said=said, remedy=remedy, data=needed)
-    return Check(name="capital", verdict=Verdict.OK, said=said, data=needed)
+        return DoctorCheck(name="capital", verdict=CheckOutcome.BAD, said=said, remedy=remedy, data=needed)
+    return DoctorCheck(name="capital", verdict=CheckOutcome.OK, said=said, data=needed)
 
 
-def _lines(check: Check) -> list[str]:
+def _lines(check: DoctorCheck) -> list[str]:
     lines = [f"{check.verdict:<5} {check.name:<9} {check.said}"]
-    if check.remedy and check.verdict is not Verdict.OK:
+    if check.remedy and check.verdict is not CheckOutcome.OK:
         lines.append(f"{'':<15} remedy: {check.remedy}")
     return lines

@@ -9,12 +9,12 @@ import click
 from functions import wiring
 from scripts.console import duration, emit, json_option, jst
 from scripts.here import Here, opened
-from scripts.registry import Found, look, registry_of
+from scripts.registry import RegistryEntry, look, registry_of
 from shared import features
 from shared.core.calendar import jst_day
 from shared.core.types import Timeframe
 from shared.market.archive import CandleWindows
-from shared.model.registry import Pointer
+from shared.model.registry import ServingPointer
 from shared.turn.watch import shadow
 from shared.turn.watch.scores import Score
 
@@ -54,7 +54,7 @@ def command(*, as_json: bool) -> None:
     emit(data, "\n".join(_lines(pointer, rows, archived, apart, scores, now_ms)), as_json=as_json)
 
 
-def live_scores(here: Here, pointer: Pointer | None, found: list[Found], *, now_ms: int) -> Mapping[str, Score]:
+def live_scores(here: Here, pointer: ServingPointer | None, found: list[RegistryEntry], *, now_ms: int) -> Mapping[str, Score]:
     """How champion and challenger came out on the candles of the stored window that both spoke of."""
     bundles = {one.version: one.bundle for one in found if one.bundle is not None}
     named = [] if pointer is None else [name for name in (pointer.version, pointer.challenger) if name in bundles]
@@ -79,7 +79,7 @@ def live_scores(here: Here, pointer: Pointer | None, found: list[Found], *, now_
     }
 
 
-def _row(found: Found, pointer: Pointer | None, now_ms: int) -> Row:
+def _row(found: RegistryEntry, pointer: ServingPointer | None, now_ms: int) -> Row:
     roles = (
         {} if pointer is None else {pointer.previous: "previous", pointer.challenger: "challenger", pointer.version: "champion"}
     )
@@ -97,7 +97,7 @@ def _row(found: Found, pointer: Pointer | None, now_ms: int) -> Row:
 
 
 def _lines(
-    pointer: Pointer | None,
+    pointer: ServingPointer | None,
     rows: list[Row],
     archived: list[str],
     apart: list[str],
@@ -149,7 +149,7 @@ def _scores(scores: Mapping[str, Score]) -> Iterator[str]:
         )
 
 
-def _history(pointer: Pointer | None) -> Iterator[str]:
+def _history(pointer: ServingPointer | None) -> Iterator[str]:
     moves: tuple[Any, ...] = () if pointer is None else pointer.history[-MOST_MOVES:]
     if moves:
         yield ""

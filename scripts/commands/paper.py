@@ -17,7 +17,7 @@ from scripts.console import emit, json_option, jst, utc
 from scripts.demo.events import decision_words
 from scripts.here import opened
 from scripts.paper.logs import local_log
-from scripts.paper.place import Place
+from scripts.paper.place import SupervisorPaths
 from scripts.standing import lines as standing_lines
 from scripts.standing import standing
 from scripts.words import holdings_lines, model_line
@@ -57,7 +57,7 @@ def start(*, interval: str | None, once: bool, foreground: bool, as_json: bool) 
     settings = _settings(environ)
     for found in left_over(environ):
         click.echo(f"warning: {found}", err=True)
-    place = Place.of(settings)
+    place = SupervisorPaths.of(settings)
     if once or foreground:
         _run(settings, environ, place, once=once, as_json=as_json)
         return
@@ -78,7 +78,7 @@ def start(*, interval: str | None, once: bool, foreground: bool, as_json: bool) 
 @click.pass_context
 def status(context: click.Context, *, as_json: bool) -> None:
     """Say whether it runs, and what the last tick did. Exit code 1 where it does not run."""
-    place = Place.of(_settings(dict(os.environ)))
+    place = SupervisorPaths.of(_settings(dict(os.environ)))
     pid, told = place.pid(), place.told()
     left = place.groups() if pid is None else {}
     lines = [*_lines(pid, told), *_standing_lines(), *(f"LEFT      {_left(name, group)}" for name, group in left.items())]
@@ -91,7 +91,7 @@ def status(context: click.Context, *, as_json: bool) -> None:
 def stop(*, as_json: bool) -> None:
     """End it: the tick in flight is finished first."""
     settings = _settings(dict(os.environ))
-    place = Place.of(settings)
+    place = SupervisorPaths.of(settings)
     pid = place.pid()
     if not pid:
         left = place.end_left()
@@ -129,7 +129,7 @@ def _settings(environ: Mapping[str, str]) -> Settings:
     return settings
 
 
-def _run(settings: Settings, environ: dict[str, str], place: Place, *, once: bool, as_json: bool) -> None:
+def _run(settings: Settings, environ: dict[str, str], place: SupervisorPaths, *, once: bool, as_json: bool) -> None:
     from scripts.paper.supervisor import Supervisor
 
     def echo(text: str) -> None:
@@ -147,7 +147,7 @@ def _run(settings: Settings, environ: dict[str, str], place: Place, *, once: boo
         emit(report, "\n".join(_report_lines(report)), as_json=as_json)
 
 
-def _background(environ: Mapping[str, str], place: Place) -> int:
+def _background(environ: Mapping[str, str], place: SupervisorPaths) -> int:
     """Start the supervisor apart from this terminal, and wait until it holds its lock."""
     words = [sys.executable, "-m", "scripts.cli", "paper", "start", "--foreground"]
     place.require_room()

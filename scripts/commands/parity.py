@@ -24,7 +24,7 @@ from shared.market.ports import HistoryFeed
 from shared.model.bundle import Bundle
 from shared.model.registry import BundleRegistry
 from shared.replay import Inputs, Replayed, Schedule, replay
-from shared.results.parity import Comparison, Episode, Stretch, compare, schedule_from, stretch_of
+from shared.results.parity import CauseEpisode, Comparison, Stretch, compare, schedule_from, stretch_of
 from shared.stores.ports import Bucket
 
 DIFFERENT = 3
@@ -226,7 +226,7 @@ def lines(parity: Parity) -> list[str]:
     return told
 
 
-def _episode(episode: Episode) -> str:
+def _episode(episode: CauseEpisode) -> str:
     """One cause and what follows from it."""
     shown = "; ".join(f"{fact.what} {fact.bot} | {fact.replay}" for fact in episode.facts[:SHOWN_FACTS])
     more = f" and {len(episode.facts) - SHOWN_FACTS} more" if len(episode.facts) > SHOWN_FACTS else ""

@@ -6,7 +6,7 @@ from scripts.console import emit, json_option
 from scripts.here import opened, reason_option, who_asks, why_asked
 from scripts.registry import look, moved, pointer_lines, registry_of
 from shared.core.errors import BadBundle, UserError
-from shared.model.registry import BundleRegistry, Pointer
+from shared.model.registry import BundleRegistry, ServingPointer
 from shared.turn.champion import unproven
 
 
@@ -51,7 +51,7 @@ def command(*, version: str, why: str | None, by: str | None, as_json: bool) -> 
     emit(data, "\n".join([head, *pointer_lines(before, after), *proof]), as_json=as_json)
 
 
-def _before(registry: BundleRegistry) -> Pointer | None:
+def _before(registry: BundleRegistry) -> ServingPointer | None:
     """What served, as far as can be told: a damaged pointer is what this command mends."""
     try:
         return registry.current()

@@ -15,7 +15,7 @@ from click.core import ParameterSource
 from functions import wiring
 from models.backtest.job import BadJob, Job, parse
 from models.backtest.prepare import bundle_of, candles_of, honest_notes, rules_of
-from models.backtest.service import Place
+from models.backtest.service import BacktestPorts
 from models.backtest.sources import FileSource
 from models.study import grid
 from models.study.grid.places import check_installed
@@ -52,7 +52,7 @@ WITH_FILE = {"changes": "--set", "markdown": "--markdown"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class StudyOptions:
     """What was asked, beside the period and the model."""
 
     vary: tuple[str, ...]
@@ -119,7 +119,7 @@ def command(
         taken = {name: fields[name] for name in ("start", "end", "profile", "timeframe")}
         own_seed = seed if _given(context, "seed") else None
         studies.study_file(
-            studies.Asked(
+            studies.FileStudyOptions(
                 file=file,
                 candles=candles,
                 timezone=timezone,
@@ -137,7 +137,7 @@ def command(
     for name in ("start", "end"):
         if fields[name] is None:
             raise click.MissingParameter(ctx=context, param_type="option", param_hint=f"'{OPTIONS[name]}'")
-    asked = Asked(vary=vary, periods=periods, sample=sample, seed=seed, profile=fields["profile"], out=out)
+    asked = StudyOptions(vary=vary, periods=periods, sample=sample, seed=seed, profile=fields["profile"], out=out)
     if out is not None:
         require_file(out, "--out")
     settings = wiring.settings_from(os.environ)
@@ -168,7 +168,7 @@ def _refuse(context: click.Context, names: Mapping[str, str], why: str) -> None:
 
 
 @contextmanager
-def _place(settings: Settings, candles: str, timezone: str | None) -> Iterator[Place]:
+def _place(settings: Settings, candles: str, timezone: str | None) -> Iterator[BacktestPorts]:
     """Where candles, models and the trial log are; a wrong field of the job is told by its option."""
     place = wiring.backtest_place(settings, os.environ)
     try:
@@ -183,7 +183,7 @@ def _job(fields: Mapping[str, Any]) -> Job:
     return parse({name: value for name, value in fields.items() if value is not None})
 
 
-def _points(asked: Asked) -> list[grid.Point]:
+def _points(asked: StudyOptions) -> list[grid.Point]:
     vary = dict(grid.varied(text) for text in asked.vary)
     if len(vary) < len(asked.vary):
         raise UserError("one setting was varied twice", remedy="give all of its values in one --vary")
@@ -196,8 +196,8 @@ def _points(asked: Asked) -> list[grid.Point]:
 
 
 def _studied(
-    place: Place, job: Job, points: Sequence[grid.Point], asked: Asked, workers: grid.Workers
-) -> tuple[Sequence[grid.Run], list[grid.Judged], History, tuple[str, ...]]:
+    place: BacktestPorts, job: Job, points: Sequence[grid.Point], asked: StudyOptions, workers: grid.Workers
+) -> tuple[Sequence[grid.Run], list[grid.JudgedOutcome], History, tuple[str, ...]]:
     """Prepare what the runs share, work on them, and write each into the trial log as it comes."""
     spans = grid.periods(job.start_at, job.end_at, asked.periods)
     runs = grid.runs(points, spans, load=place.load, profile=asked.profile, rules=rules_of)
@@ -211,7 +211,7 @@ def _studied(
         shared = grid.given(candles, since=job.start_at, minutes=minutes, bundle=bundle, notes=notes)
         hashes = grid.data_hashes(shared, runs)
 
-        def note(outcome: grid.Outcome) -> None:
+        def note(outcome: grid.RunOutcome) -> None:
             data = hashes[outcome.run.period, outcome.run.settings.market.window_candles]
             log.append(grid.trial_of(outcome, data_hash=data, model=shared.model, now_ms=place.clock.now_ms()))
             bar.advance()
@@ -222,7 +222,7 @@ def _studied(
     return runs, grid.judged(outcomes, history), history, notes
 
 
-def _row(rank: int, judged: grid.Judged) -> dict[str, Any]:
+def _row(rank: int, judged: grid.JudgedOutcome) -> dict[str, Any]:
     """One run for JSON and CSV."""
     run, found = judged.outcome.run, judged.outcome.measured
     return {
@@ -260,7 +260,7 @@ def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 def _told(
     rows: Sequence[Mapping[str, Any]],
     runs: Sequence[grid.Run],
-    judged: Sequence[grid.Judged],
+    judged: Sequence[grid.JudgedOutcome],
     history: History,
     notes: Sequence[str],
 ) -> str:
@@ -296,7 +296,7 @@ def _columns(rows: Sequence[Mapping[str, Any]], names: Sequence[str], *, spans: 
     yield ["deflated", *(_percent(row["deflated"]) for row in rows)]
 
 
-def _warnings(judged: Sequence[grid.Judged], history: History) -> list[str]:
+def _warnings(judged: Sequence[grid.JudgedOutcome], history: History) -> list[str]:
     """The honest numbers."""
     best, many = judged[0], len(judged)
     luck = (

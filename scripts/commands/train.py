@@ -23,7 +23,7 @@ WHOLE = "give candles that are whole and reach far enough back: `scripts/bot col
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Period:
+class TrainingPeriod:
     """What to learn from: `days` before `as_of`, of which no candle closed later is looked at."""
 
     as_of: int | None
@@ -84,7 +84,7 @@ def command(
         told = quick_training.data_of(training, promoted=promoted)
         emit(told, "\n".join(quick_training.lines_of(training, promoted=promoted, dry_run=dry_run)), as_json=as_json)
         return
-    from models.retrain import Asked, FileHistory, Retrains
+    from models.retrain import FileHistory, RetrainRequest, Retrains
     from scripts.quick_training import bar_of_shares
 
     history: CandleHistory | None = None
@@ -96,7 +96,7 @@ def command(
     place = wiring.retrain_place(settings, environ, history=history, fetch=not no_fetch, dry_run=dry_run)
     with bar_of_shares() as tell:
         stands = Retrains(place).run(
-            Asked(days=period.days, seed=seed, as_of=instant, by_hand=own, promote=not no_promote), on_progress=tell
+            RetrainRequest(days=period.days, seed=seed, as_of=instant, by_hand=own, promote=not no_promote), on_progress=tell
         )
         _refuse(stands)
     result = stands["result"]
@@ -106,19 +106,19 @@ def command(
     )
 
 
-def asked(*, days: int | None, start: str | None, end: str | None, as_of: str | None) -> Period:
+def asked(*, days: int | None, start: str | None, end: str | None, as_of: str | None) -> TrainingPeriod:
     """Turn the options into a period. Raises `UserError` where they contradict each other."""
     if days is not None and start is not None:
         raise UserError("--days and --from were both given", remedy="give one of them")
     to_at, at, from_at = _instant("--to", end), _instant("--as-of", as_of), _instant("--from", start)
     until = min((instant for instant in (to_at, at) if instant is not None), default=None)
     if from_at is None:
-        return Period(as_of=until, days=days)
+        return TrainingPeriod(as_of=until, days=days)
     if until is None:
         raise UserError("--from was given without --to", remedy="say with --to where the period ends")
     if until - from_at < DAY_MS:
         raise UserError("the period from --from to --to is shorter than a day", remedy="give a longer one")
-    return Period(as_of=until, days=-(-(until - from_at) // DAY_MS))
+    return TrainingPeriod(as_of=until, days=-(-(until - from_at) // DAY_MS))
 
 
 def _instant(option: str, text: str | None) -> int | None:

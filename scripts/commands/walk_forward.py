@@ -18,9 +18,9 @@ from shared.core.errors import UserError
 from shared.core.types import Timeframe
 
 if TYPE_CHECKING:
-    from models.backtest.service import Place
+    from models.backtest.service import BacktestPorts
     from models.study.declared import DataSet
-    from scripts.walks import Run
+    from scripts.walks import WalkRun
     from shared.core.settings import Settings
 
 OPTIONS = {"candles": "--candles", "candles_4h": "--candles", "start": "--from", "end": "--to", "timeframe": "--timeframe"}
@@ -104,7 +104,7 @@ def command(
 
 
 def _settings(
-    place: "Place", profile: str | None, changes: tuple[str, ...], *, every: int | None, jobs: int | None
+    place: "BacktestPorts", profile: str | None, changes: tuple[str, ...], *, every: int | None, jobs: int | None
 ) -> "Settings":
     from scripts.commands.backtest import change
 
@@ -144,7 +144,7 @@ def _asked(paths: tuple[str, ...], start: str | None, end: str | None, timezone:
     )
 
 
-def _last_days(place: "Place", asked: "DataSet", days: int | None) -> "DataSet":
+def _last_days(place: "BacktestPorts", asked: "DataSet", days: int | None) -> "DataSet":
     """The data set with the period that `--days` asks for."""
     if days is None:
         return asked
@@ -154,7 +154,7 @@ def _last_days(place: "Place", asked: "DataSet", days: int | None) -> "DataSet":
     return replace(asked, start_at=end_at - days * DAY_MS)
 
 
-def _ends_at(place: "Place", asked: "DataSet") -> int:
+def _ends_at(place: "BacktestPorts", asked: "DataSet") -> int:
     """When the last 15m candle of the data set closed."""
     from models.backtest.sources import FileSource
     from models.study.declared import ARCHIVE
@@ -166,12 +166,14 @@ def _ends_at(place: "Place", asked: "DataSet") -> int:
     return extent[1]
 
 
-def walk(place: "Place", settings: "Settings", asked: "DataSet", timeframe: Timeframe, bar: Progress, *, cached: bool) -> "Run":
+def walk(
+    place: "BacktestPorts", settings: "Settings", asked: "DataSet", timeframe: Timeframe, bar: Progress, *, cached: bool
+) -> "WalkRun":
     """Load, walk, replay and judge; `place` is not written to but for fits."""
-    from models.proof import Asked, prove
+    from models.proof import ProofRequest, prove
     from models.proof.learn import learn
     from models.study.candles import load
-    from scripts.walks import Run
+    from scripts.walks import WalkRun
     from shared.model.registry import BundleRegistry
     from shared.stores.trials import TrialLog
 
@@ -191,7 +193,7 @@ def walk(place: "Place", settings: "Settings", asked: "DataSet", timeframe: Time
     seconds |= learned.seconds
     with _timed(seconds, "replay", tell, "replay and gate", SPENT_ON_LEARNING):
         proof = prove(
-            Asked(
+            ProofRequest(
                 walked=learned.walked,
                 stages=learned.stages,
                 candles=loaded.candles,
@@ -206,7 +208,7 @@ def walk(place: "Place", settings: "Settings", asked: "DataSet", timeframe: Time
                 notes=loaded.notes,
             )
         )
-    return Run(loaded=loaded, walked=learned.walked, proof=proof, settings=settings, seconds=seconds)
+    return WalkRun(loaded=loaded, walked=learned.walked, proof=proof, settings=settings, seconds=seconds)
 
 
 class _Told:
@@ -234,7 +236,7 @@ def _timed(seconds: dict[str, float], name: str, tell: _Told, text: str, share: 
     seconds[name] = round(time.perf_counter() - began, 3)
 
 
-def _files(run: "Run") -> dict[str, bytes]:
+def _files(run: "WalkRun") -> dict[str, bytes]:
     """The report of the replay, and the verdict beside it."""
     from models.backtest.outcome import title_of
     from models.gate import in_words, table

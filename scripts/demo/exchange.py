@@ -13,7 +13,7 @@ from scripts.demo.plan import DemoPlan
 PATIENCE_SECONDS = 120.0
 
 
-class Exchange:
+class DemoExchange:
     """A running sandbox with a stepped clock that whoever sleeps moves forward."""
 
     def __init__(self, plan: DemoPlan, *, clock_at: int, environ: Mapping[str, str], log_path: Path) -> None:

@@ -23,7 +23,7 @@ LEARNED_FROM = (Timeframe.M15, Timeframe.H4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Learned:
+class DemoTraining:
     """What came of the training: the bundle's version and its period. The gate was not asked, so nothing is proven."""
 
     version: str | None
@@ -47,7 +47,7 @@ def collected(settings: Settings, folder: Path, start_at: int, end_at: int) -> d
     return {timeframe: archive.read(timeframe, start_at, end_at) for timeframe in LEARNED_FROM}
 
 
-def learn(settings: Settings, plan: DemoPlan, candles: dict[Timeframe, Candles]) -> Learned:
+def learn(settings: Settings, plan: DemoPlan, candles: dict[Timeframe, Candles]) -> DemoTraining:
     """Train quickly on the plan's period, without the gate, and let the bundle serve.
 
     Too little to learn from is a note, not an error.
@@ -61,22 +61,22 @@ def learn(settings: Settings, plan: DemoPlan, candles: dict[Timeframe, Candles])
                 seed=settings.learning.seed,
                 commit=commit(os.environ),
                 signing_key=signing_key(settings, {}),
-                on_progress=_Steps(bar),
+                on_progress=_BarSteps(bar),
                 purpose="demo",
             )
         except UserError as error:
-            return Learned(version=None, note=TrainingNote(missing=str(error)))
+            return DemoTraining(version=None, note=TrainingNote(missing=str(error)))
     manifest = training.manifest
     note = TrainingNote(start_at=manifest.training.from_at, end_at=manifest.validation.label_end_at)
     if not manifest.verdict.may_serve:
-        return Learned(version=None, note=TrainingNote(missing="the trained model failed its checks"))
+        return DemoTraining(version=None, note=TrainingNote(missing="the trained model failed its checks"))
     registry = BundleRegistry(wiring.bucket_for(settings))
     registry.publish(training.version, training.files)
     registry.promote(training.version, at=plan.training_end_at, why="the demo trained it", by="demo")
-    return Learned(version=training.version, note=note)
+    return DemoTraining(version=training.version, note=note)
 
 
-class _Steps:
+class _BarSteps:
     """Turns the trainer's share of work done into advances of a bar of 100."""
 
     def __init__(self, bar: Progress) -> None:

@@ -13,8 +13,8 @@ import click
 
 from functions import wiring
 from scripts.children import Child, ChildDied, await_death, free_port, tick_function
-from scripts.demo.exchange import Exchange
-from scripts.demo.learning import Learned, collected, learn
+from scripts.demo.exchange import DemoExchange
+from scripts.demo.learning import DemoTraining, collected, learn
 from scripts.demo.plan import DemoPlan
 from scripts.demo.screen import screen_for
 from scripts.report import ReportHeader, TrainingNote, first_line, render
@@ -100,30 +100,32 @@ def run(plan: DemoPlan, environ: dict[str, str], home: Path) -> Ran:
     return ran
 
 
-def _prepared(plan: DemoPlan, environ: dict[str, str], home: Path, children: ExitStack) -> tuple[Exchange, Learned]:
+def _prepared(plan: DemoPlan, environ: dict[str, str], home: Path, children: ExitStack) -> tuple[DemoExchange, DemoTraining]:
     """Train on the plan's own period; the sandbox that is left stands at the first schedule time."""
     if plan.trains_on_the_future:
-        later = Exchange(plan, clock_at=plan.training_end_at, environ=environ, log_path=home / "logs" / "sandbox-training.log")
+        later = DemoExchange(
+            plan, clock_at=plan.training_end_at, environ=environ, log_path=home / "logs" / "sandbox-training.log"
+        )
         try:
             learned = _learned(plan, environ | later.settings(), home)
         finally:
             later.child.stop()
-    exchange = Exchange(plan, clock_at=plan.start_at, environ=environ, log_path=home / "logs" / "sandbox.log")
+    exchange = DemoExchange(plan, clock_at=plan.start_at, environ=environ, log_path=home / "logs" / "sandbox.log")
     children.callback(exchange.child.stop)
     if not plan.trains_on_the_future:
         learned = _learned(plan, environ | exchange.settings(), home)
     return exchange, learned
 
 
-def _learned(plan: DemoPlan, environ: dict[str, str], home: Path) -> Learned:
+def _learned(plan: DemoPlan, environ: dict[str, str], home: Path) -> DemoTraining:
     if plan.untrained:
-        return Learned(version=None, note=TrainingNote(missing=plan.untrained))
+        return DemoTraining(version=None, note=TrainingNote(missing=plan.untrained))
     settings = wiring.settings_from(environ)
     candles = collected(settings, home / "learning", plan.training_start_at, plan.training_end_at)
     return learn(settings, plan, candles)
 
 
-def _ticked(ran: Ran, *, environ: dict[str, str], exchange: Exchange, home: Path, children: ExitStack) -> None:
+def _ticked(ran: Ran, *, environ: dict[str, str], exchange: DemoExchange, home: Path, children: ExitStack) -> None:
     """Start the function and send it every schedule time of the period; nothing is skipped."""
     settings = wiring.settings_from(environ)
     plan, port = ran.plan, free_port()

@@ -14,7 +14,7 @@ from shared.core.types import Action
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class FinishedDemo:
     """A finished demo: where its report is, how long all of it took, and its folder where that was kept."""
 
     ran: Ran
@@ -23,7 +23,7 @@ class Done:
     home: Path | None
 
 
-def told(done: Done) -> dict[str, Any]:
+def told(done: FinishedDemo) -> dict[str, Any]:
     """The summary as JSON values."""
     ran = done.ran
     figures = compute(ran.reports, ran.header.start_equity_jpy)
@@ -64,7 +64,7 @@ def told(done: Done) -> dict[str, Any]:
     }
 
 
-def lines(done: Done) -> list[str]:
+def lines(done: FinishedDemo) -> list[str]:
     """The summary for people."""
     ran = done.ran
     figures = compute(ran.reports, ran.header.start_equity_jpy)

@@ -10,7 +10,7 @@ from typing import Any
 
 from scripts.mutation.mutants import MODULE, Mutant
 from scripts.mutation.rooms import ROOT, Room
-from scripts.mutation.session import KILLED, SURVIVED, TIMED_OUT, Verdict
+from scripts.mutation.session import KILLED, SURVIVED, TIMED_OUT, MutantVerdict
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,12 +33,12 @@ class Records:
                 continue
             self._known[told["id"]] = told
 
-    def verdict(self, mutant: Mutant) -> Verdict | None:
+    def verdict(self, mutant: Mutant) -> MutantVerdict | None:
         """What is known of a mutant, where its function, and what decided, are as they were."""
         told = self._known.get(mutant.id)
         if told is None or told["function"] != self._function(mutant) or told["tests"] != self._tests(mutant, told["killer"]):
             return None
-        return Verdict(mutant=mutant, outcome=told["outcome"], killer=told["killer"], seconds=told["seconds"])
+        return MutantVerdict(mutant=mutant, outcome=told["outcome"], killer=told["killer"], seconds=told["seconds"])
 
     def killer(self, mutant: Mutant) -> str | None:
         """The test that noticed the mutant the last time, whatever has changed since."""
@@ -46,7 +46,7 @@ class Records:
         killer = told["killer"] if told else None
         return killer if isinstance(killer, str) else None
 
-    def keep(self, verdict: Verdict) -> None:
+    def keep(self, verdict: MutantVerdict) -> None:
         """Add one verdict."""
         told = {
             "id": verdict.mutant.id,

@@ -12,7 +12,7 @@ from scripts.mutation.equal import equal_ids, listed
 from scripts.mutation.mutants import Mutant, functions, mutants, source_of
 from scripts.mutation.records import Records
 from scripts.mutation.rooms import ROOMS, ROOT
-from scripts.mutation.session import KILLED, SURVIVED, TIMED_OUT, Verdict, Work, tried
+from scripts.mutation.session import KILLED, SURVIVED, TIMED_OUT, MutantVerdict, Work, tried
 from shared.core.errors import BotError, UserError
 
 MEASURE_FROM = 150
@@ -72,7 +72,7 @@ def run(names: Sequence[str], *, sample: int | None, seed: int, workers: int | N
     known = len(verdicts)
     missing = [mutant for mutant in asked if mutant.id not in verdicts]
 
-    def done(verdict: Verdict) -> None:
+    def done(verdict: MutantVerdict) -> None:
         verdicts[verdict.mutant.id] = verdict
         records.keep(verdict)
         _progress(len(verdicts) - known, len(missing), verdict)
@@ -101,13 +101,13 @@ def _drawn(every: Sequence[Mutant], count: int, seed: int) -> list[Mutant]:
     return [every[place] for place in sorted(places)]
 
 
-def _progress(count: int, of: int, verdict: Verdict) -> None:
+def _progress(count: int, of: int, verdict: MutantVerdict) -> None:
     if sys.stderr.isatty():
         print(f"\r{count} of {of}  {verdict.mutant.room:<10}", end="\n" if count == of else "", file=sys.stderr, flush=True)
 
 
 def _report(
-    every: Sequence[Mutant], chosen: Sequence[Mutant], equal: frozenset[str], verdicts: Mapping[str, Verdict], known: int
+    every: Sequence[Mutant], chosen: Sequence[Mutant], equal: frozenset[str], verdicts: Mapping[str, MutantVerdict], known: int
 ) -> Report:
     rooms = []
     for name in dict.fromkeys(mutant.room for mutant in every):

@@ -41,7 +41,7 @@ AHEAD = ("numpy", "msgspec", "hypothesis", "yaml", "coverage", "pytest")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class MutantVerdict:
     """What came of one mutant; `killer` is the test that noticed."""
 
     mutant: Mutant
@@ -63,7 +63,7 @@ class Work:
     first: Mapping[str, str]
     workers: int
     measured: bool
-    done: Callable[[Verdict], None]
+    done: Callable[[MutantVerdict], None]
 
 
 def tried(work: Work) -> None:
@@ -78,12 +78,12 @@ def tried(work: Work) -> None:
     _each_alone(work, [mutant for mutant in work.mutants if not mutant.within])
 
 
-def _verdict(mutant: Mutant, ended: Ended) -> Verdict:
+def _verdict(mutant: Mutant, ended: Ended) -> MutantVerdict:
     """A fork that died without a word was killed by what its mutant did, which no test could overlook."""
     silent: dict[str, Any] = {"killer": None if ended.too_long else "the process died", "too_long": ended.too_long}
     said = json.loads(ended.said) if ended.said else silent
     outcome = TIMED_OUT if said["too_long"] else KILLED if said["killer"] else SURVIVED
-    return Verdict(mutant=mutant, outcome=outcome, killer=said["killer"], seconds=round(ended.seconds, 3))
+    return MutantVerdict(mutant=mutant, outcome=outcome, killer=said["killer"], seconds=round(ended.seconds, 3))
 
 
 # one session for all that lies in functions
@@ -109,7 +109,7 @@ def _in_one_session(work: Work, mutants: Sequence[Mutant]) -> None:
         for line in lines:
             last = json.loads(line)
             if "ended" not in last:
-                work.done(Verdict(mutant=by_id[last.pop("id")], **last))
+                work.done(MutantVerdict(mutant=by_id[last.pop("id")], **last))
     os.waitpid(child, 0)
     if last["why"] or last["ended"] != 0:
         raise RuntimeError(f"the tests do not pass without a mutant: {last['why'] or last['ended']}")

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from models.fit.train import history_days
 from scripts.children import Child
-from scripts.paper.place import Place
+from scripts.paper.place import SupervisorPaths
 from shared.core.settings import Settings
 
 FIRST_WAIT_SECONDS = 30.0
@@ -22,7 +22,9 @@ class Learning:
     A bot on paper needs a model that may serve, not a proof; the weekly retraining asks the gate.
     """
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], place: Place, *, on_line: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: Settings, environ: Mapping[str, str], place: SupervisorPaths, *, on_line: Callable[[str], None]
+    ) -> None:
         """Nothing runs until `look` is called."""
         days = str(math.ceil(history_days(settings.learning)))
         self._steps = (("collecting history", ["collect", "--days", days]), ("training", ["train", "--quick"]))

@@ -19,14 +19,14 @@ LEAST_ROOM_BYTES = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class SupervisorPaths:
     """The paths of one bot's supervisor. The lock, not the number in the file, says whether it runs."""
 
     folder: Path
     logs: Path
 
     @classmethod
-    def of(cls, settings: Settings) -> "Place":
+    def of(cls, settings: Settings) -> "SupervisorPaths":
         """The place of the bot that the settings name."""
         home = settings.home_path
         return cls(folder=home / "paper" / settings.id, logs=home / "logs")
@@ -144,7 +144,7 @@ def _holder(path: Path) -> int | None:
     return None
 
 
-def _lock(lock: IO[bytes], place: Place) -> None:
+def _lock(lock: IO[bytes], place: SupervisorPaths) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

@@ -14,7 +14,7 @@ from scripts.children import Child, ChildDied, free_port, tick_function
 from scripts.console import jst, utc
 from scripts.demo.events import happened, line
 from scripts.paper.learning import Learning
-from scripts.paper.place import Place
+from scripts.paper.place import SupervisorPaths
 from scripts.scheduler import Scheduler
 from shared.core.clock import Clock
 from shared.core.errors import BotError
@@ -28,7 +28,7 @@ LONGEST_RESTART_SECONDS = 60.0
 
 
 @dataclass(slots=True, kw_only=True)
-class Progress:
+class SupervisorStatus:
     """What the status tells. Instants are ms UTC; `trouble` is one sentence, empty where all is well.
 
     Ticks are counted since `counted_since`, over every restart.
@@ -48,9 +48,9 @@ class Progress:
     last_report: dict[str, Any] | None = None
 
 
-def _begun(before: Mapping[str, Any], *, pid: int, now_ms: int, settings: Settings) -> Progress:
+def _begun(before: Mapping[str, Any], *, pid: int, now_ms: int, settings: Settings) -> SupervisorStatus:
     """A new supervisor's progress: it counts on from where the one before it stopped."""
-    return Progress(
+    return SupervisorStatus(
         pid=pid,
         started_at=now_ms,
         counted_since=before.get("counted_since", before.get("started_at", now_ms)),
@@ -70,7 +70,7 @@ class Supervisor:
     """Lives as long as paper trading does; SIGTERM lets the tick in flight finish."""
 
     def __init__(
-        self, settings: Settings, environ: Mapping[str, str], place: Place, *, pid: int, say: Callable[[str], None]
+        self, settings: Settings, environ: Mapping[str, str], place: SupervisorPaths, *, pid: int, say: Callable[[str], None]
     ) -> None:
         """Work for the bot of `settings` in `place`; `environ` is what its processes get."""
         self._settings = settings

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scripts.report.figures import EquityPoint
-from scripts.report.story import Episode, Story
+from scripts.report.story import DecisionStory, PositionEpisode
 from scripts.report.words import reason_words
 from shared.core.types import Candles
 
@@ -61,7 +61,9 @@ def candle_series(candles: Candles | None) -> dict[str, Any]:
     return columns
 
 
-def position_series(positions: Sequence[Episode], told: Sequence[Story], *, end_at: int) -> list[dict[str, Any]]:
+def position_series(
+    positions: Sequence[PositionEpisode], told: Sequence[DecisionStory], *, end_at: int
+) -> list[dict[str, Any]]:
     """One mapping a position: where it was entered and left, its stop and target, and what it earned."""
     decisions = {story.episode.opened_at: story.decision for story in told if story.episode and story.opens_episode}
     drawn = []

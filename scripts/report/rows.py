@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from scripts.report.figures import Figures
 from scripts.report.header import ReportHeader
-from scripts.report.story import Story, WhyNot
+from scripts.report.story import DecisionStory, WhyNot
 from scripts.report.words import jst, percent, reason_words, utc, yen
 from shared.core.money import btc_from_lots
 from shared.core.reasons import Reason
@@ -96,7 +96,7 @@ def capitals(smallest: Mapping[str, int]) -> list[tuple[str, str]]:
     return [(stage, f"{yen(amount)} JPY") for stage, amount in smallest.items()]
 
 
-def decision_row(story: Story) -> DecisionRow:
+def decision_row(story: DecisionStory) -> DecisionRow:
     """One decision as cells."""
     decision, signal = story.decision, story.signal
     entered = decision.action is Action.ENTER
@@ -130,7 +130,7 @@ def _vote(vote: Vote) -> Text:
     return Text(text=sign, title=f"{vote.strategy}: {name}, confidence {vote.confidence:.2f}", tone=name)
 
 
-def _ended(story: Story) -> Text:
+def _ended(story: DecisionStory) -> Text:
     sent = story.orders[-1]
     tries = f", {story.attempts} attempts" if story.attempts > 1 else ""
     if not story.filled_lots:
@@ -152,7 +152,7 @@ def _ended(story: Story) -> Text:
     )
 
 
-def _profit(story: Story) -> Text:
+def _profit(story: DecisionStory) -> Text:
     position = story.episode
     if position is None or story.decision.action is not Action.ENTER:
         return Text(text="–")

@@ -11,7 +11,7 @@ from shared.core.types import Action, Decision, Fill, OrderRecord, Purpose, Sign
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Episode:
+class PositionEpisode:
     """A position from its first entry fill to its end; `ended` is false while some of it is open."""
 
     opened_at: int
@@ -40,7 +40,7 @@ class Episode:
 
 
 @dataclass(slots=True, kw_only=True)
-class Story:
+class DecisionStory:
     """One decision that led to an order: its ticks (a second attempt is the same decision), orders, fills, end."""
 
     decision: Decision
@@ -48,7 +48,7 @@ class Story:
     scheduled_at: int
     orders: list[OrderRecord] = field(default_factory=list)
     fills: tuple[Fill, ...] = ()
-    episode: Episode | None = None
+    episode: PositionEpisode | None = None
     opens_episode: bool = False
 
     @property
@@ -80,10 +80,10 @@ def all_trades(reports: Iterable[TickReport]) -> list[Trade]:
     return [seen[sequence] for sequence in sorted(seen)]
 
 
-def episodes(fills: Sequence[Fill], trades: Sequence[Trade]) -> list[Episode]:
+def episodes(fills: Sequence[Fill], trades: Sequence[Trade]) -> list[PositionEpisode]:
     """Group entry fills and trades into positions: one ends with the trade that says so."""
     entries = [fill for fill in fills if fill.purpose is Purpose.ENTRY]
-    found: list[Episode] = []
+    found: list[PositionEpisode] = []
     part: list[Trade] = []
     for trade in trades:
         part.append(trade)
@@ -96,14 +96,14 @@ def episodes(fills: Sequence[Fill], trades: Sequence[Trade]) -> list[Episode]:
     return [episode for episode in found if episode.entry_fills]
 
 
-def _episode(entries: Sequence[Fill], trades: Sequence[Trade], *, until: int) -> Episode:
+def _episode(entries: Sequence[Fill], trades: Sequence[Trade], *, until: int) -> PositionEpisode:
     mine = tuple(fill for fill in entries if fill.at <= until)
-    return Episode(opened_at=mine[0].at if mine else 0, entry_fills=mine, trades=tuple(trades))
+    return PositionEpisode(opened_at=mine[0].at if mine else 0, entry_fills=mine, trades=tuple(trades))
 
 
-def stories(reports: Sequence[TickReport]) -> list[Story]:
+def stories(reports: Sequence[TickReport]) -> list[DecisionStory]:
     """Every decision that led to an order, in time."""
-    told: dict[tuple[int, Action], Story] = {}
+    told: dict[tuple[int, Action], DecisionStory] = {}
     for report in reports:
         decision = report.decision
         if decision is None or decision.action not in _LED_BY:
@@ -114,7 +114,7 @@ def stories(reports: Sequence[TickReport]) -> list[Story]:
             continue
         story = told.setdefault(
             (decision.as_of, decision.action),
-            Story(decision=decision, signal=report.signal, scheduled_at=report.scheduled_at),
+            DecisionStory(decision=decision, signal=report.signal, scheduled_at=report.scheduled_at),
         )
         story.orders.extend(sent)
         story.signal = story.signal or report.signal
@@ -129,7 +129,7 @@ def _was_sent(record: OrderRecord) -> bool:
     return record.what != "cancel" and record.outcome != DENIED
 
 
-def _follow(story: Story, fills: Sequence[Fill], positions: Sequence[Episode]) -> None:
+def _follow(story: DecisionStory, fills: Sequence[Fill], positions: Sequence[PositionEpisode]) -> None:
     ids = {record.order_id for record in story.orders if record.order_id is not None}
     story.fills = tuple(fill for fill in fills if fill.order_id in ids)
     for position in positions:

@@ -47,7 +47,7 @@ Post: TypeAlias = Callable[[str, bytes, float], Answer]
 """Sends a JSON body to an address within a number of seconds. Raises `Unavailable`, without the address in its text."""
 
 
-class Write(Protocol):
+class LogWriter(Protocol):
     """Writes a structured log line."""
 
     def __call__(self, event: str, *, severity: Severity = "INFO", **fields: Any) -> None:
@@ -58,7 +58,7 @@ class Write(Protocol):
 class LogSink:
     """Alerts as log lines."""
 
-    def __init__(self, write: Write = log) -> None:
+    def __init__(self, write: LogWriter = log) -> None:
         """Write lines by `write`."""
         self._write = write
 
@@ -102,7 +102,7 @@ class DiscordSink:
         *,
         patience: Patience | None = None,
         post: Post | None = None,
-        write: Write = log,
+        write: LogWriter = log,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -28,7 +28,7 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pointer:
+class ServingPointer:
     """Which bundle serves, and the generation that a warm instance compares.
 
     Attributes:
@@ -54,31 +54,31 @@ class Pointer:
         return moves[-1] if moves else None
 
 
-def encode(pointer: Pointer) -> bytes:
+def encode(pointer: ServingPointer) -> bytes:
     """As it is stored; the generation is the object's own."""
     told = msgspec.to_builtins(pointer)
     del told["generation"]
     return json.dumps(told, sort_keys=True, indent=1).encode()
 
 
-def decode(data: bytes, generation: int) -> Pointer:
+def decode(data: bytes, generation: int) -> ServingPointer:
     """Read it; an older one has only `version` and `previous`. Raises `BadBundle` where it is damaged."""
     try:
-        return msgspec.convert({**json.loads(data), "generation": generation}, Pointer)
+        return msgspec.convert({**json.loads(data), "generation": generation}, ServingPointer)
     except (ValueError, TypeError, msgspec.ValidationError) as error:
         raise BadBundle("pointer: bundles/current.json is damaged; `scripts/bot promote VERSION` writes it anew") from error
 
 
-def promoted(now: Pointer | None, version: str, *, at: int, why: str, by: str) -> Pointer:
+def promoted(now: ServingPointer | None, version: str, *, at: int, why: str, by: str) -> ServingPointer:
     """`version` serves. A challenger that took its place is no challenger any more; another one goes on."""
     move = Move(version=version, at=at, why=why, by=by)
     if now is None:
-        return Pointer(version=version, previous=None, generation=0, history=(move,))
+        return ServingPointer(version=version, previous=None, generation=0, history=(move,))
     after = replace(now, version=version, previous=now.version, history=_with(now, move))
     return replace(after, challenger=None, challenger_since=None) if now.challenger == version else after
 
 
-def rolled_back(now: Pointer | None, *, at: int, why: str, by: str) -> Pointer:
+def rolled_back(now: ServingPointer | None, *, at: int, why: str, by: str) -> ServingPointer:
     """What served before serves again, and behind it what had served before that: a second rollback goes further back.
 
     What was rolled back is not `previous`, so that it never steps in by itself; `promote` brings it back by name. Raises
@@ -94,7 +94,7 @@ def rolled_back(now: Pointer | None, *, at: int, why: str, by: str) -> Pointer:
     return replace(after, challenger=None, challenger_since=None) if now.challenger == version else after
 
 
-def challenged(now: Pointer | None, version: str, *, at: int, why: str, by: str) -> Pointer:
+def challenged(now: ServingPointer | None, version: str, *, at: int, why: str, by: str) -> ServingPointer:
     """`version` runs beside the champion. Raises `NotThere` where there is no champion, or it is the champion itself."""
     if now is None:
         raise NotThere("no bundle serves beside which a challenger could run: promote it")
@@ -104,7 +104,7 @@ def challenged(now: Pointer | None, version: str, *, at: int, why: str, by: str)
     return replace(now, challenger=version, challenger_since=at, history=history)
 
 
-def withdrawn(now: Pointer, *, at: int, why: str, by: str) -> Pointer:
+def withdrawn(now: ServingPointer, *, at: int, why: str, by: str) -> ServingPointer:
     """There is no challenger any more."""
     if now.challenger is None:
         return now
@@ -112,7 +112,7 @@ def withdrawn(now: Pointer, *, at: int, why: str, by: str) -> Pointer:
     return replace(now, challenger=None, challenger_since=None, history=history)
 
 
-def _with(now: Pointer, move: Move) -> tuple[Move, ...]:
+def _with(now: ServingPointer, move: Move) -> tuple[Move, ...]:
     return (*now.history, move)[-MOST_MOVES:]
 
 

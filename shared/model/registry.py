@@ -19,10 +19,10 @@ from types import EllipsisType
 
 from shared.core.errors import AlreadyExists, BadBundle, Conflict
 from shared.model import pointer as pointers
-from shared.model.pointer import Move, Pointer
+from shared.model.pointer import Move, ServingPointer
 from shared.stores.ports import Bucket
 
-__all__ = ["SERVING", "BundleRegistry", "Move", "Pointer"]
+__all__ = ["SERVING", "BundleRegistry", "Move", "ServingPointer"]
 
 SERVING = ("manifest.json", "manifest.sig", "model.npz")
 """Without these a bundle is none."""
@@ -102,12 +102,12 @@ class BundleRegistry:
 
     # the pointer
 
-    def current(self) -> Pointer | None:
+    def current(self) -> ServingPointer | None:
         """The pointer, or None before the first promotion. Raises `BadBundle` when it is damaged."""
         blob = self._bucket.get(_CURRENT)
         return None if blob is None else pointers.decode(blob.data, blob.generation)
 
-    def promote(self, version: str, *, at: int, why: str, by: str, expect: str | EllipsisType | None = ...) -> Pointer:
+    def promote(self, version: str, *, at: int, why: str, by: str, expect: str | EllipsisType | None = ...) -> ServingPointer:
         """Let `version` serve, restored from the archive where it lies there. One of many concurrent promotions wins.
 
         `expect` is the champion that the decision was made against (None: that there was none); not given, any is replaced.
@@ -133,7 +133,7 @@ class BundleRegistry:
             )
         return self._moved(now, pointers.promoted(now, version, at=at, why=why, by=by))
 
-    def rollback(self, *, at: int, why: str, by: str) -> Pointer:
+    def rollback(self, *, at: int, why: str, by: str) -> ServingPointer:
         """Let what served before serve again; called twice it goes back twice.
 
         Raises:
@@ -146,7 +146,7 @@ class BundleRegistry:
         self._make_ready(after.version)
         return self._moved(now, after)
 
-    def challenge(self, version: str, *, at: int, why: str, by: str) -> Pointer:
+    def challenge(self, version: str, *, at: int, why: str, by: str) -> ServingPointer:
         """Let `version` run beside the champion. What challenges already is left as it is.
 
         Raises:
@@ -160,12 +160,12 @@ class BundleRegistry:
             return now
         return self._moved(now, pointers.challenged(now, version, at=at, why=why, by=by))
 
-    def withdraw(self, *, at: int, why: str, by: str) -> Pointer | None:
+    def withdraw(self, *, at: int, why: str, by: str) -> ServingPointer | None:
         """Drop the challenger, if there is one. Raises `Conflict`."""
         now = self.current()
         return None if now is None else self._moved(now, pointers.withdrawn(now, at=at, why=why, by=by))
 
-    def retrained(self, *, at: int) -> Pointer | None:
+    def retrained(self, *, at: int) -> ServingPointer | None:
         """Note that a retraining ended, whatever it found; without a champion there is nothing that could age.
 
         It depends on nothing that others move, so it is tried again where they do. Raises `Conflict` where that never ends.
@@ -236,13 +236,13 @@ class BundleRegistry:
 
     # the bucket
 
-    def _moved(self, now: Pointer | None, after: Pointer) -> Pointer:
+    def _moved(self, now: ServingPointer | None, after: ServingPointer) -> ServingPointer:
         if after == now:
             return now
         generation = self._bucket.put(_CURRENT, pointers.encode(after), if_generation=0 if now is None else now.generation)
         return replace(after, generation=generation)
 
-    def _written_anew(self, after: Pointer) -> Pointer:
+    def _written_anew(self, after: ServingPointer) -> ServingPointer:
         """In the place of a damaged pointer, whose history is lost."""
         damaged = self._bucket.get(_CURRENT)
         generation = 0 if damaged is None else damaged.generation

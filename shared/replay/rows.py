@@ -8,7 +8,7 @@ from shared.core.reasons import Reason
 from shared.core.types import BoolArray, Candles, IntArray, PairRules, Signal, Timeframe
 from shared.market.quality import holes_before
 from shared.replay.types import Inputs
-from shared.risk.screen import ROOM, Rows, exposure_shares, screen
+from shared.risk.screen import ROOM, ScreenRows, exposure_shares, screen
 from shared.turn import pipeline
 
 
@@ -115,7 +115,7 @@ class Known:
         if len(self._slow):
             holes |= (slow_row >= 0) & (holes_before(self._slow, self._settings)[np.maximum(slow_row, 0)] > most)
         prediction = self._stages.prediction
-        rows = Rows(
+        rows = ScreenRows(
             close=column("close"),
             atr_jpy=atr,
             consensus=self._stages.votes.consensus,

@@ -19,7 +19,7 @@ ROOM = 1e-8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
+class ScreenRows:
     """What the screen looks at, shape (n,) each; probabilities (n, 3) or None without a model.
 
     `holes`: too many candles are missing before the row. `volatility`, `volatility_past` and `p_vote` as in a signal, NaN where
@@ -40,7 +40,7 @@ class Rows:
     p_vote: FloatArray | None = None
 
 
-def screen(rows: Rows, *, rules: PairRules, settings: Settings) -> tuple[BoolArray, list[tuple[Reason, BoolArray]]]:
+def screen(rows: ScreenRows, *, rules: PairRules, settings: Settings) -> tuple[BoolArray, list[tuple[Reason, BoolArray]]]:
     """Which rows may lead to an entry, and for the others the first rule that denies them, in the order of the rules."""
     risk = settings.risk
     open_ = np.ones(len(rows.close), dtype=np.bool_)
@@ -107,7 +107,7 @@ def _allowed(consensus: Int8Array, settings: Settings) -> BoolArray:
     return allowed
 
 
-def net_edge_at_best(rows: Rows, asked: IntArray, *, rules: PairRules, settings: Settings) -> FloatArray:
+def net_edge_at_best(rows: ScreenRows, asked: IntArray, *, rules: PairRules, settings: Settings) -> FloatArray:
     """The net of `edge.lower` of the rows `asked`, in arrays, at the narrowest spread that the book can have."""
     if rows.probabilities is None or rows.barriers is None:
         raise AssertionError("without a model nothing has an edge")

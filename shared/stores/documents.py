@@ -39,7 +39,7 @@ class AnswerLost(Unavailable):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class CheckedWrite:
     """A write that passed all checks. `text` is the document as JSON; None where it is deleted or only verified."""
 
     kind: Literal["create", "replace", "put", "delete", "verify"]
@@ -57,7 +57,7 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class CheckedQuery:
     """A query that passed all checks. `value` None: no filter, only the order by `field`."""
 
     collection: str
@@ -143,14 +143,14 @@ class Documents(ABC):
         """Read one document."""
 
     @abstractmethod
-    def _apply(self, batch: Sequence[Prepared], writer: str) -> str:
+    def _apply(self, batch: Sequence[CheckedWrite], writer: str) -> str:
         """Apply all of `batch` or none and return the new version of its documents.
 
         Succeeds without writing where one of them carries `writer` already. Calls `_answer` after the batch is durable.
         """
 
     @abstractmethod
-    def _query(self, query: Query) -> list[Document]:
+    def _query(self, query: CheckedQuery) -> list[Document]:
         """Run a checked query."""
 
     def _answer(self) -> None:  # noqa: B027 - the answer of a sound store just arrives
@@ -189,7 +189,7 @@ def collection_of(path: str) -> str:
     return path.rpartition("/")[0]
 
 
-def prepared(writes: Sequence[Write]) -> list[Prepared]:
+def prepared(writes: Sequence[Write]) -> list[CheckedWrite]:
     """The writes of a batch, checked and encoded. Raises `BadData` before anything is written."""
     batch = [_prepare(write) for write in writes]
     if len(batch) > MAX_BATCH_WRITES:
@@ -201,14 +201,14 @@ def prepared(writes: Sequence[Write]) -> list[Prepared]:
     return batch
 
 
-def _prepare(write: Write) -> Prepared:
+def _prepare(write: Write) -> CheckedWrite:
     path = check_path(write.path)
     if (write.kind in {"delete", "verify"}) != (write.data is None):
         raise BadData(f"a {write.kind} of {path} came {'without' if write.data is None else 'with'} data")
     if (write.kind in _CONDITIONAL) != (write.version is not None):
         raise BadData(f"a {write.kind} of {path} came {'without' if write.version is None else 'with'} a version")
     text = None if write.data is None else encoded(write.data, path)
-    return Prepared(kind=write.kind, path=path, text=text, version=write.version)
+    return CheckedWrite(kind=write.kind, path=path, text=text, version=write.version)
 
 
 def encoded(data: Mapping[str, Json], path: str) -> str:
@@ -275,7 +275,7 @@ def checked_query(
     value: Json,
     descending: bool,
     limit: int,
-) -> Query:
+) -> CheckedQuery:
     """A query that every store can answer, or `BadData`."""
     parts = collection.split("/")
     if not len(parts) % 2 or not _good_parts(parts):
@@ -297,7 +297,7 @@ def checked_query(
     if limit < 1:
         raise BadData(f"a query asked for {limit} documents; it must ask for one at the least")
     plain: Any = str(value) if isinstance(value, str) else value
-    return Query(
+    return CheckedQuery(
         collection=collection,
         field=field,
         op="==" if op == "==" else ">=" if op == ">=" else "<",

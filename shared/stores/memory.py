@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from shared.core.errors import Conflict
-from shared.stores.documents import Documents, Prepared, Query, collection_of
+from shared.stores.documents import CheckedQuery, CheckedWrite, Documents, collection_of
 from shared.stores.keys import check_generation, check_key, check_prefix, refused
 from shared.stores.ports import Blob, Document
 
@@ -26,7 +26,7 @@ class MemoryDocuments(Documents):
             stored = self._stored.get(path)
         return None if stored is None else _document(path, stored)
 
-    def _apply(self, batch: Sequence[Prepared], writer: str) -> str:
+    def _apply(self, batch: Sequence[CheckedWrite], writer: str) -> str:
         with self._lock:
             versions = {item.path: self._stored[item.path][1] for item in batch if item.path in self._stored}
             if writer not in versions.values():
@@ -40,7 +40,7 @@ class MemoryDocuments(Documents):
         self._answer()
         return writer
 
-    def _query(self, query: Query) -> list[Document]:
+    def _query(self, query: CheckedQuery) -> list[Document]:
         with self._lock:
             stored = [(path, item) for path, item in self._stored.items() if collection_of(path) == query.collection]
         documents = [_document(path, item) for path, item in stored]
@@ -65,7 +65,7 @@ _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def _sort_key(document: Document, query: Query) -> tuple[Any, ...] | None:
+def _sort_key(document: Document, query: CheckedQuery) -> tuple[Any, ...] | None:
     """Where a document stands in the answer, or None where the query does not find it."""
     if query.field is None:
         return (document.path,)

@@ -239,7 +239,7 @@ def an_ended_order_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def compare_and_set_always_succeeds(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(documents.Prepared, "check", lambda self, version: None)
+    patch.setattr(documents.CheckedWrite, "check", lambda self, version: None)
 
 
 def the_claim_always_wins(patch: pytest.MonkeyPatch) -> None:

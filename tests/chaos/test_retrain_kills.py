@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from functions import wiring
-from models.retrain import Asked, Retrains
+from models.retrain import RetrainRequest, Retrains
 from shared import model
 from shared.model.registry import BundleRegistry
 from shared.model.signing import public_keys
@@ -42,7 +42,7 @@ def undisturbed(tmp_path_factory) -> tuple[dict[str, bytes], Counter]:
     home = tmp_path_factory.mktemp("undisturbed") / "home"
     place, calls = place_in(home_at(home)), Counter()
     counted = {port: Counting(getattr(place, port), port, calls) for port in ("bucket", "documents")}
-    assert Retrains(replace(place, **counted)).run(Asked())["status"] == "done"
+    assert Retrains(replace(place, **counted)).run(RetrainRequest())["status"] == "done"
     return bundle_bytes(home), calls
 
 
@@ -59,7 +59,7 @@ def run_and_die(environ: dict[str, str], step: tuple[str, str, str, int]) -> Non
     """What the child does."""
     port, method, when, nth = step
     place = place_in(environ)
-    Retrains(replace(place, **{port: Deadly(getattr(place, port), method, when=when, nth=nth)})).run(Asked())
+    Retrains(replace(place, **{port: Deadly(getattr(place, port), method, when=when, nth=nth)})).run(RetrainRequest())
 
 
 def killed(environ: dict[str, str], step: tuple[str, str, str, int]) -> bool:

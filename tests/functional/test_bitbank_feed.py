@@ -1192,10 +1192,10 @@ def test_retry_after_is_read_as_seconds_or_as_a_date():
 
 
 def test_the_pace_lets_a_burst_through_and_then_one_at_a_time():
-    from shared.exchanges.bitbank.http import Pace
+    from shared.exchanges.bitbank.http import RequestPace
 
     slept: list[float] = []
-    pace = Pace(10.0, monotonic=lambda: sum(slept), sleep=slept.append)
+    pace = RequestPace(10.0, monotonic=lambda: sum(slept), sleep=slept.append)
     for _ in range(30):
         pace.wait()
     assert sum(slept) == pytest.approx(2.0)

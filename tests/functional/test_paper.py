@@ -12,7 +12,7 @@ import pytest
 
 from scripts.children import ROOT
 from scripts.paper.logs import local_log
-from scripts.paper.place import Place
+from scripts.paper.place import SupervisorPaths
 from scripts.paper.supervisor import next_time
 from shared.core.clock import SystemClock
 from shared.core.errors import UserError
@@ -242,7 +242,7 @@ def test_schedule_times_lie_on_the_grid_and_in_the_future():
 
 
 def test_only_one_supervisor_holds_the_place(tmp_path):
-    place = Place(folder=tmp_path / "paper", logs=tmp_path / "logs")
+    place = SupervisorPaths(folder=tmp_path / "paper", logs=tmp_path / "logs")
     assert place.pid() is None
     with place.held():
         assert place.pid() == os.getpid()
@@ -253,7 +253,7 @@ def test_only_one_supervisor_holds_the_place(tmp_path):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="data: this system has no /dev/full")
 def test_a_full_disk_is_told_before_anything_starts(tmp_path):
-    place = Place(folder=tmp_path / "paper", logs=tmp_path / "logs")
+    place = SupervisorPaths(folder=tmp_path / "paper", logs=tmp_path / "logs")
     place.require_room()
     assert list(place.logs.iterdir()) == []
     (place.logs / f"room.{os.getpid()}").symlink_to("/dev/full")

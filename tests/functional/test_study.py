@@ -207,7 +207,7 @@ def test_what_has_no_sharpe_comes_last_and_is_counted():
     runs = grid.runs(grid.grid({"risk.stop_atr": (2, 3)}), spans)
     none = grid.Measured(return_rate=0.0, hold_rate=0.1, drawdown_rate=0.0, trades=0, track=None)
     bad = replace(none, trades=5, track=Track(sharpe=-0.5, observations=10))
-    outcomes = [grid.Outcome(run=runs[0], measured=none), grid.Outcome(run=runs[1], measured=bad)]
+    outcomes = [grid.RunOutcome(run=runs[0], measured=none), grid.RunOutcome(run=runs[1], measured=bad)]
     told = grid.judged(outcomes, History(trials=tuple(trial_of(outcome) for outcome in outcomes), damaged=("trials/x",)))
     assert [one.outcome.run.number for one in told] == [1, 0]
     assert told[1].above_zero is told[1].deflated is told[1].outcome.measured.sharpe is None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from models.backtest.sources import ArchiveSource
-from models.study import BadStudy, Place, parse, run
+from models.study import BadStudy, StudyPorts, parse, run
 from models.study.candles import load as load_candles
 from models.study.declared import DataSet
 from scripts.cli import main
@@ -75,7 +75,7 @@ def place(**more):
         "cache": bucket,
         "jobs": 1,
     }
-    return Place(**{**given, **more})
+    return StudyPorts(**{**given, **more})
 
 
 def test_a_study_is_run_counted_and_written_and_again_it_is_the_same_to_the_byte(home, file, candles, tmp_path, capsys):

@@ -8,7 +8,7 @@ from scripts.mutation.mutants import functions, mutants
 from scripts.mutation.records import Records
 from scripts.mutation.rooms import ROOMS, ROOT
 from scripts.mutation.run import run
-from scripts.mutation.session import KILLED, Verdict
+from scripts.mutation.session import KILLED, MutantVerdict
 from shared.core.errors import UserError
 
 
@@ -82,7 +82,7 @@ def test_a_verdict_is_kept_until_its_function_or_its_killer_changes(tmp_path) ->
         read.read()
         return read
 
-    records(source).keep(Verdict(mutant=mutant, outcome=KILLED, killer=killer, seconds=0.1))
+    records(source).keep(MutantVerdict(mutant=mutant, outcome=KILLED, killer=killer, seconds=0.1))
     assert records(source).verdict(mutant).killer == killer
     assert records(source.replace("a", "b")).verdict(mutant) is None
     line = json.loads((tmp_path / "verdicts.jsonl").read_text())

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from models.data.uniqueness import uniqueness
-from models.gate.types import Evidence, Money, Rival, Rows, Trials
+from models.gate.types import Evidence, MoneyRecord, PredictionRows, Rival, TrialCounts
 from shared.core.types import Timeframe
 
 STEP_MS = Timeframe.M15.ms
@@ -20,7 +20,7 @@ def said(*, touch, p_upper):
     return np.column_stack([touch * (1 - p_upper), 1 - touch, touch * p_upper])
 
 
-def made_rows(count=6_400, *, lean=0.7, seed=1, said_lean=None) -> Rows:
+def made_rows(count=6_400, *, lean=0.7, seed=1, said_lean=None) -> PredictionRows:
     """Rows whose labels overlap eight times. A model knows how wild it will be, and the side with probability `lean`.
 
     The model that sees only volatility knows the first and not the second.
@@ -37,7 +37,7 @@ def made_rows(count=6_400, *, lean=0.7, seed=1, said_lean=None) -> Rows:
     p_upper = np.where(side, shown, 1 - shown)
     at = START_AT + STEP_MS * np.arange(count, dtype=np.int64)
     told = [np.repeat(part, REACH)[:count] for part in (label, touch, p_upper)]
-    return Rows(
+    return PredictionRows(
         as_of=at,
         end_at=at + EMBARGO_MS,
         label=told[0].astype(np.int8),
@@ -48,7 +48,7 @@ def made_rows(count=6_400, *, lean=0.7, seed=1, said_lean=None) -> Rows:
     )
 
 
-def made_money(years=2, *, annual_sharpe=3.0, trades=240, seed=1, random=100) -> Money:
+def made_money(years=2, *, annual_sharpe=3.0, trades=240, seed=1, random=100) -> MoneyRecord:
     """Normal days that show exactly this Sharpe, and trades that share them out."""
     draw = np.random.default_rng(seed)
     days = 365 * years
@@ -57,7 +57,7 @@ def made_money(years=2, *, annual_sharpe=3.0, trades=240, seed=1, random=100) ->
     rates = 0.02 * draw.standard_normal(trades)
     rates += float(returns.sum()) / trades - rates.mean()
     at = START_AT + DAY_MS * np.arange(days, dtype=np.int64)
-    return Money(
+    return MoneyRecord(
         day_at=at,
         returns=returns,
         hold=0.02 * draw.standard_normal(days),
@@ -79,7 +79,7 @@ def made_evidence(**changes) -> Evidence:
     whole = Evidence(
         rows=made_rows(),
         money=made_money(),
-        trials=Trials(count=1, sharpes=np.zeros(0)),
+        trials=TrialCounts(count=1, sharpes=np.zeros(0)),
         rival=made_rival(),
         shuffled=np.array([-0.01, -0.02, 0.001]),
         embargo_ms=EMBARGO_MS,

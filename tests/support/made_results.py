@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.study.result import Curve, Earned, Estimate, Held, Learned, Result, Tried
+from models.study.result import DatasetResult, Earned, Estimate, GrowthCurve, PredictionQuality, StudyResult, VariantResult
 from shared.model.manifest import Check, Verdict
 
 DAY = 86_400_000
@@ -10,10 +10,12 @@ START = 1_514_764_800_000
 VARIANTS = ("default", "phase19", "phase22", "trend")
 
 
-def made_curve(days: int, *, seed: int, drift: float) -> Curve:
+def made_curve(days: int, *, seed: int, drift: float) -> GrowthCurve:
     random = np.random.default_rng(seed)
     own, hold = (np.cumprod(1.0 + scale * random.standard_normal(days) + drift) for scale in (0.01, 0.03))
-    return Curve(day_at=tuple(START + day * DAY for day in range(days)), own=tuple(own.tolist()), hold=tuple(hold.tolist()))
+    return GrowthCurve(
+        day_at=tuple(START + day * DAY for day in range(days)), own=tuple(own.tolist()), hold=tuple(hold.tolist())
+    )
 
 
 def made_checks(*, passed: bool) -> tuple[Check, ...]:
@@ -43,9 +45,9 @@ def made_checks(*, passed: bool) -> tuple[Check, ...]:
     )
 
 
-def made_tried(name: str, *, days: int, seed: int, passed: bool = False) -> Tried:
+def made_tried(name: str, *, days: int, seed: int, passed: bool = False) -> VariantResult:
     curve = made_curve(days, seed=seed, drift=0.001 if passed else -0.0005)
-    asked = Learned(
+    asked = PredictionQuality(
         folds=35,
         rows=20_000,
         effective=812.4,
@@ -53,7 +55,7 @@ def made_tried(name: str, *, days: int, seed: int, passed: bool = False) -> Trie
         direction=Estimate(value=-0.004, low=-0.02, high=0.011),
         calibration_error=0.0123,
     )
-    return Tried(
+    return VariantResult(
         variant=name,
         profile=None if name == "default" else name,
         policy="target" if name == "trend" else "barrier",
@@ -89,9 +91,9 @@ def made_tried(name: str, *, days: int, seed: int, passed: bool = False) -> Trie
 
 def made_result(
     *, days: int = 240, question: str = "Does any of the four earn its costs?", passed: tuple[str, ...] = ()
-) -> Result:
+) -> StudyResult:
     held = tuple(
-        Held(
+        DatasetResult(
             name=name,
             hash="00112233aabbccdd",
             start_at=START,
@@ -104,7 +106,7 @@ def made_result(
         )
         for seed, name in ((1, "bitbank 2018"), (11, "Binance x ECB 2023-25"))
     )
-    return Result(
+    return StudyResult(
         name="profiles",
         question=question,
         notes=("Fees are those of the seeds for phase19 and phase22.",),

@@ -16,7 +16,7 @@ from typing import Any
 
 from functions import wiring
 from models.jobs.keys import signing_key
-from models.retrain import Asked, Place, Retrains
+from models.retrain import RetrainPorts, RetrainRequest, Retrains
 from shared.core.clock import FixedClock
 from shared.core.types import Candles, Timeframe
 from shared.exchanges.sandbox.generate import generate
@@ -65,15 +65,17 @@ def home_at(path: Path, **extra: str) -> dict[str, str]:
     return {**SMALL, "BOT_HOME": str(path), "BOT_BUNDLE_SIGNING_KEY": SIGNING_KEY, **extra}
 
 
-def place_in(environ: Mapping[str, str], *, now: int = NOW, **ports: Any) -> Place:
+def place_in(environ: Mapping[str, str], *, now: int = NOW, **ports: Any) -> RetrainPorts:
     """Ports of a retraining from the archive alone, at an instant."""
     place = wiring.retrain_place(wiring.settings_from(environ), environ, fetch=False)
     return replace(place, clock=FixedClock(now), commit=COMMIT, **ports)
 
 
-def retrained(environ: Mapping[str, str], *, now: int = NOW, asked: Asked | None = None, **ports: Any) -> dict[str, Any]:
+def retrained(
+    environ: Mapping[str, str], *, now: int = NOW, asked: RetrainRequest | None = None, **ports: Any
+) -> dict[str, Any]:
     """One call of the service."""
-    return Retrains(place_in(environ, now=now, **ports)).run(asked or Asked())
+    return Retrains(place_in(environ, now=now, **ports)).run(asked or RetrainRequest())
 
 
 def bundle_bytes(home: Path) -> dict[str, bytes]:

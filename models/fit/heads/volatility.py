@@ -28,7 +28,7 @@ _RIDGE = 1e-9  # of the diagonal: a market that stands still has no unique slope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class KnownRows:
     """Rows (m, k) whose past (m, 3) is warm and whose next four hours were known in time; `truth` (m,) are logarithms."""
 
     as_of: NDArray[np.int64]
@@ -37,7 +37,7 @@ class Known:
     truth: FloatArray
 
     @classmethod
-    def of(cls, part: Dataset, *, by: int | None) -> "Known":
+    def of(cls, part: Dataset, *, by: int | None) -> "KnownRows":
         """Those of a part that were known by the instant `by`; None: all."""
         kept = np.isfinite(part.volatility_next) & np.isfinite(part.volatility_past).all(axis=1)
         if by is not None:
@@ -49,15 +49,15 @@ class Known:
         """How many rows."""
         return len(self.truth)
 
-    def thinned(self) -> "Known":
+    def thinned(self) -> "KnownRows":
         """Every `ROW_STEP`-th candle's row."""
         kept = self.as_of // STEP_MS % ROW_STEP == 0
-        return Known(as_of=self.as_of[kept], rows=self.rows[kept], past=self.past[kept], truth=self.truth[kept])
+        return KnownRows(as_of=self.as_of[kept], rows=self.rows[kept], past=self.past[kept], truth=self.truth[kept])
 
-    def before(self, later: "Known") -> "Known":
+    def before(self, later: "KnownRows") -> "KnownRows":
         """These rows, and then the later ones."""
         pairs = {name: (getattr(self, name), getattr(later, name)) for name in ("as_of", "rows", "past", "truth")}
-        return Known(**{name: np.concatenate(pair) for name, pair in pairs.items()})
+        return KnownRows(**{name: np.concatenate(pair) for name, pair in pairs.items()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class Both:
     har: tuple[float, float, float, float]
 
     @classmethod
-    def fit(cls, known: Known, names: tuple[str, ...], learning: LearningSettings, seed: int) -> "Both":
+    def fit(cls, known: KnownRows, names: tuple[str, ...], learning: LearningSettings, seed: int) -> "Both":
         """Squared error of logarithms."""
         trees = boosted(
             "volatility",
@@ -83,7 +83,7 @@ class Both:
         )
         return cls(trees=trees, har=har_slopes(known.past, known.truth))
 
-    def told(self, known: Known) -> dict[str, FloatArray]:
+    def told(self, known: KnownRows) -> dict[str, FloatArray]:
         """What each says, as logarithms (m,)."""
         return {"trees": self.trees.scores(known.rows), "har": har_logarithm(known.past, self.har)}
 
@@ -96,8 +96,8 @@ def fit_volatility(
     Raises:
         BadBundle: The exported trees differ from the native ones.
     """
-    training = Known.of(parts.training, by=_begins(parts.calibration)).thinned()
-    calibration = Known.of(parts.calibration, by=_begins(parts.validation))
+    training = KnownRows.of(parts.training, by=_begins(parts.calibration)).thinned()
+    calibration = KnownRows.of(parts.calibration, by=_begins(parts.validation))
     counts = {"training_rows": float(len(training)), "calibration_rows": float(len(calibration))}
     if len(training) < LEAST_ROWS["training"] or len(calibration) < LEAST_ROWS["calibration"]:
         return None, None, counts
@@ -113,7 +113,7 @@ def fit_volatility(
         **counts,
         "serves_trees": float(serves == "trees"),
         "difference_from_native": both.trees.difference(np.concatenate([parts.calibration.rows, parts.validation.rows])),
-        **_metrics(Known.of(parts.validation, by=None), both, missed),
+        **_metrics(KnownRows.of(parts.validation, by=None), both, missed),
     }
     return head, both.trees, {name: value for name, value in told.items() if np.isfinite(value)}
 
@@ -133,7 +133,7 @@ def _begins(part: Dataset) -> int | None:
     return int(part.as_of[0]) if len(part) else None
 
 
-def _metrics(validation: Known, both: Both, missed: dict[str, FloatArray]) -> dict[str, float]:
+def _metrics(validation: KnownRows, both: Both, missed: dict[str, FloatArray]) -> dict[str, float]:
     """R2 and QLIKE of both on the validation rows, and how much more there was than said, as roots of mean squares.
 
     `missed`: residuals on the calibration rows of a fit that had not seen them, for the mean of a variance over its median.

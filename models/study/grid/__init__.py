@@ -3,18 +3,18 @@
 from models.study.grid.given import Given, data_hashes, given
 from models.study.grid.places import Workers
 from models.study.grid.points import Period, Point, Run, grid, periods, runs, sample, varied
-from models.study.grid.result import Judged, Luck, Measured, Outcome, judged, trial_of
+from models.study.grid.result import JudgedOutcome, Luck, Measured, RunOutcome, judged, trial_of
 from models.study.grid.work import study
 
 __all__ = [
     "Given",
-    "Judged",
+    "JudgedOutcome",
     "Luck",
     "Measured",
-    "Outcome",
     "Period",
     "Point",
     "Run",
+    "RunOutcome",
     "Workers",
     "data_hashes",
     "given",

@@ -35,7 +35,7 @@ class Workers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class WorkPlace:
     """A place that is open: where a worker finds what the runs share, and how many of them work.
 
     `elsewhere`: its workers may run other code than this process. `streams`: results come one by one.
@@ -62,7 +62,7 @@ def check_installed(workers: Workers) -> None:
 
 
 @contextmanager
-def opened(workers: Workers, shared: Given) -> Iterator[Place]:
+def opened(workers: Workers, shared: Given) -> Iterator[WorkPlace]:
     """Open a place, with everything that the runs share brought there once; joblib works there meanwhile.
 
     Raises:
@@ -76,7 +76,7 @@ def opened(workers: Workers, shared: Given) -> Iterator[Place]:
 
 
 @contextmanager
-def _here(workers: Workers, shared: Given) -> Iterator[Place]:
+def _here(workers: Workers, shared: Given) -> Iterator[WorkPlace]:
     """This machine: a folder that all processes map, and that goes when the study ends."""
     import joblib
 
@@ -84,13 +84,13 @@ def _here(workers: Workers, shared: Given) -> Iterator[Place]:
     with tempfile.TemporaryDirectory(prefix="bot-study-") as folder:
         try:
             with joblib.parallel_config(backend=workers.backend, n_jobs=jobs):
-                yield Place(source=Folder.write(Path(folder), shared), at_once=jobs)
+                yield WorkPlace(source=Folder.write(Path(folder), shared), at_once=jobs)
         finally:
             forget_all()
 
 
 @contextmanager
-def _dask(workers: Workers, shared: Given) -> Iterator[Place]:
+def _dask(workers: Workers, shared: Given) -> Iterator[WorkPlace]:
     """A Dask cluster: every worker is sent what the runs share once, before the first of them."""
     import joblib
 
@@ -102,11 +102,11 @@ def _dask(workers: Workers, shared: Given) -> Iterator[Place]:
     except (OSError, TimeoutError, ValueError) as error:
         raise Unavailable(f"no Dask cluster with a worker answers at {workers.address}: {error}") from error
     with client, joblib.parallel_config(backend="dask", client=client, scatter=[source]):
-        yield Place(source=source, at_once=sum(client.ncores().values()), elsewhere=True)
+        yield WorkPlace(source=source, at_once=sum(client.ncores().values()), elsewhere=True)
 
 
 @contextmanager
-def _ray(workers: Workers, shared: Given) -> Iterator[Place]:
+def _ray(workers: Workers, shared: Given) -> Iterator[WorkPlace]:
     """A Ray cluster: what the runs share lies in its object store, which processes of one machine map."""
     import joblib
     import ray
@@ -121,6 +121,6 @@ def _ray(workers: Workers, shared: Given) -> Iterator[Place]:
         register_ray()
         jobs = workers.jobs or int(ray.cluster_resources().get("CPU", 1))
         with joblib.parallel_config(backend="ray", n_jobs=jobs):
-            yield Place(source=InRay(secrets.token_hex(8), ray.put(shared)), at_once=jobs, elsewhere=True, streams=False)
+            yield WorkPlace(source=InRay(secrets.token_hex(8), ray.put(shared)), at_once=jobs, elsewhere=True, streams=False)
     finally:
         ray.shutdown()

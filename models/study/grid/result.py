@@ -11,8 +11,8 @@ from shared.replay.engine import replay
 from shared.replay.types import Inputs
 from shared.results.performance import Performance, measure
 from shared.results.performance.sharpe import (
+    SharpeVariance,
     Track,
-    Variant,
     deflated_sharpe,
     expected_maximum_sharpe,
     probabilistic_sharpe,
@@ -43,7 +43,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class RunOutcome:
     """A run and its numbers."""
 
     run: Run
@@ -59,13 +59,13 @@ class Luck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class JudgedOutcome:
     """An outcome with the probabilities that its true Sharpe is above zero, and above what luck alone shows.
 
     Each is the lower one of both published variants, as in `performance.Significance`.
     """
 
-    outcome: Outcome
+    outcome: RunOutcome
     above_zero: float | None
     deflated: float | None
     luck: Luck
@@ -87,7 +87,7 @@ def numbers(performance: Performance) -> Measured:
     )
 
 
-def trial_of(outcome: Outcome, *, data_hash: str, model: str | None, now_ms: int) -> Trial:
+def trial_of(outcome: RunOutcome, *, data_hash: str, model: str | None, now_ms: int) -> Trial:
     """The line that goes into the trial log."""
     run, found = outcome.run, outcome.measured
     return Trial(
@@ -104,7 +104,7 @@ def trial_of(outcome: Outcome, *, data_hash: str, model: str | None, now_ms: int
     )
 
 
-def judged(outcomes: Sequence[Outcome], history: History) -> list[Judged]:
+def judged(outcomes: Sequence[RunOutcome], history: History) -> list[JudgedOutcome]:
     """The outcomes, best first: by deflated Sharpe, then by the probability of being above zero, then by Sharpe.
 
     `history` is everything that was ever tried, these outcomes included. What has no Sharpe ratio comes last.
@@ -120,16 +120,16 @@ def judged(outcomes: Sequence[Outcome], history: History) -> list[Judged]:
     return sorted(told, key=lambda one: (_rank(one.deflated), _rank(one.above_zero), -(one.outcome.measured.sharpe or 0.0)))
 
 
-def _judged(outcome: Outcome, *, trials: int, variance: float | None) -> Judged:
+def _judged(outcome: RunOutcome, *, trials: int, variance: float | None) -> JudgedOutcome:
     """With the scatter of the trials, annualised; None: what estimation error alone makes, as `performance` assumes."""
     track = outcome.measured.track
     if track is None:
-        return Judged(outcome=outcome, above_zero=None, deflated=None, luck=Luck(trials=trials, best_sharpe=None))
+        return JudgedOutcome(outcome=outcome, above_zero=None, deflated=None, luck=Luck(trials=trials, best_sharpe=None))
     daily = variance / YEAR_DAYS if variance is not None else 1.0 / (track.observations - 1)
-    deflated = [deflated_sharpe(track, trials=trials, trials_variance=daily, variant=variant) for variant in Variant]
-    above = [probabilistic_sharpe(track, variant=variant) for variant in Variant]
+    deflated = [deflated_sharpe(track, trials=trials, trials_variance=daily, variant=variant) for variant in SharpeVariance]
+    above = [probabilistic_sharpe(track, variant=variant) for variant in SharpeVariance]
     best = expected_maximum_sharpe(trials, trials_variance=daily) * math.sqrt(YEAR_DAYS)
-    return Judged(
+    return JudgedOutcome(
         outcome=outcome, above_zero=_lower(above), deflated=_lower(deflated), luck=Luck(trials=trials, best_sharpe=best)
     )
 

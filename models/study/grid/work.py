@@ -11,9 +11,9 @@ from typing import TypeAlias
 import numpy as np
 
 from models.study.grid.given import Given, Source, inputs, stages_key
-from models.study.grid.places import Place, Workers, opened
+from models.study.grid.places import Workers, WorkPlace, opened
 from models.study.grid.points import Run
-from models.study.grid.result import Measured, Outcome, measured
+from models.study.grid.result import Measured, RunOutcome, measured
 from shared.core import fingerprint
 from shared.core.errors import Unavailable
 from shared.core.interrupts import kept_from_workers
@@ -29,8 +29,8 @@ def study(
     *,
     workers: Workers | None = None,
     work: Work = measured,
-    on_done: Callable[[Outcome], None] | None = None,
-) -> list[Outcome]:
+    on_done: Callable[[RunOutcome], None] | None = None,
+) -> list[RunOutcome]:
     """Work on every run; the results in the order of `runs`, the same whoever worked and however many.
 
     Args:
@@ -44,7 +44,7 @@ def study(
         UserError: The backend is not installed, or has no address.
         Unavailable: The cluster does not answer, its workers run other code than this process, or a worker died.
     """
-    outcomes: dict[int, Outcome] = {}
+    outcomes: dict[int, RunOutcome] = {}
     groups = _groups(runs)
     left = {key: len(members) for key, members in groups.items()}
     workers = _no_more_than(len(runs), workers or Workers())
@@ -55,7 +55,7 @@ def study(
                     "a worker runs other code than this process: use the same commit and the same numpy everywhere"
                 )
             run = runs[number]
-            outcomes[number] = Outcome(run=run, measured=result)
+            outcomes[number] = RunOutcome(run=run, measured=result)
             if on_done is not None:
                 on_done(outcomes[number])
             key = stages_key(run.settings)
@@ -81,7 +81,9 @@ def _one(source: Source, run: Run, number: int, work: Work) -> Told:
     return number, work(inputs(source, run)), code_here()
 
 
-def _results(place: Place, runs: Sequence[Run], groups: Mapping[str, Sequence[int]], work: Work) -> Generator[Told, None, None]:
+def _results(
+    place: WorkPlace, runs: Sequence[Run], groups: Mapping[str, Sequence[int]], work: Work
+) -> Generator[Told, None, None]:
     """Give the work away and yield what comes back, as it comes."""
     import joblib
     from joblib.externals.loky.process_executor import BrokenProcessPool

@@ -25,7 +25,7 @@ BAD_ANSWER_SHOWN = 60
 Parsed = TypeVar("Parsed")
 
 
-class Pace:
+class RequestPace:
     """A token bucket on the monotonic clock: as many requests a second as given, that many at once."""
 
     def __init__(self, per_second: float, *, monotonic: Callable[[], float], sleep: Callable[[float], None]) -> None:
@@ -92,7 +92,7 @@ class PublicRest:
         self._sleep = sleep
         self._monotonic = monotonic
         at_home = is_loopback(settings.public_url) and is_loopback(settings.private_url)
-        self._pace = None if at_home else Pace(REQUESTS_PER_SECOND, monotonic=monotonic, sleep=sleep)
+        self._pace = None if at_home else RequestPace(REQUESTS_PER_SECOND, monotonic=monotonic, sleep=sleep)
         self._exchange: Any = None
         self.requests = 0
         self.begin()

@@ -25,7 +25,7 @@ _RENDERED_FILES = 256
 _RENDERED_DAYS = 32
 
 
-class Trade(NamedTuple):
+class MarketTrade(NamedTuple):
     """One trade: its number, price in yen, size in lots, the taker's side (`buy` or `sell`), and when."""
 
     number: int
@@ -149,7 +149,7 @@ class SandboxMarket:
         point = bars.points_seen(now_ms - int(self._minutes.opened_at[row])) - 1
         return int(self._minutes.opened_at[row]) + OFFSETS_MS[point], self._prices(row)[point]
 
-    def trades(self, since_ms: int, until_ms: int) -> list[Trade]:
+    def trades(self, since_ms: int, until_ms: int) -> list[MarketTrade]:
         """The trades in [since_ms, until_ms], oldest first.
 
         The trades of a minute add up to its candle's volume: a quarter at each point of the path.
@@ -158,7 +158,7 @@ class SandboxMarket:
         begin, end = np.searchsorted(found.opened_at, (since_ms - MINUTE_MS, until_ms), side="right").tolist()
         columns = (found.opened_at, found.open, found.high, found.low, found.close, found.lots)
         before = int(found.close[begin - 1] if begin else found.open[0])
-        trades: list[Trade] = []
+        trades: list[MarketTrade] = []
         for opened_at, open_, high, low, close, lots in zip(*(column[begin:end].tolist() for column in columns), strict=True):
             sizes = [bars.lots_seen(lots, seen) for seen in range(len(OFFSETS_MS) + 1)]
             for point, price in enumerate(four_prices(open_, high, low, close)):
@@ -166,13 +166,13 @@ class SandboxMarket:
                 number = opened_at // MINUTE_MS * len(OFFSETS_MS) + point
                 if size and since_ms <= at <= until_ms:
                     side = "buy" if price > before or (price == before and number % 3) else "sell"
-                    trades.append(Trade(number, price, size, side, at))
+                    trades.append(MarketTrade(number, price, size, side, at))
                 before = price
         return trades
 
-    def latest_trades(self, count: int, now_ms: int) -> list[Trade]:
+    def latest_trades(self, count: int, now_ms: int) -> list[MarketTrade]:
         """The last `count` trades up to `now_ms`, oldest first; fewer where the last days were silent."""
-        trades: list[Trade] = []
+        trades: list[MarketTrade] = []
         reach = MINUTE_MS * count
         while len(trades) < count and reach < 2 * DAY_MS:
             trades = self.trades(now_ms - reach, now_ms)
@@ -220,7 +220,7 @@ def _row(bar: Bar) -> str:
     return _ROW % (bar.open, bar.high, bar.low, bar.close, whole, rest, bar.opened_at)
 
 
-def _trade_text(trades: list[Trade]) -> str:
+def _trade_text(trades: list[MarketTrade]) -> str:
     return ",".join(
         f'{{"transaction_id":{trade.number},"side":"{trade.side}","price":"{trade.price}",'
         f'"amount":"{btc_text(trade.lots)}","executed_at":{trade.executed_at}}}'

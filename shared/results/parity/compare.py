@@ -11,7 +11,7 @@ from shared.core.money import ZERO
 from shared.core.types import TickReport
 from shared.replay.types import Schedule
 from shared.results.parity.causes import LATE_MS, fresh_cause, quiet_cause
-from shared.results.parity.comparison import Cause, Comparison, Difference, Fact
+from shared.results.parity.comparison import Cause, Comparison, Fact, TickDifference
 from shared.results.parity.facts import facts_of
 
 BY_HAND = "manual-"
@@ -69,7 +69,7 @@ class _Follow:
         self._cash_gap = ZERO
         self._root: tuple[Cause, int] | None = None
 
-    def step(self, at: int, bot: TickReport | None, replay: TickReport | None) -> Difference | None:
+    def step(self, at: int, bot: TickReport | None, replay: TickReport | None) -> TickDifference | None:
         if bot is None or replay is None:
             return self._alone(at, bot, replay)
         price, facts = self._moved(bot, replay)
@@ -84,13 +84,13 @@ class _Follow:
         elif self._root is None:
             self._root = (quiet_cause(bot, replay, facts), at)
         cause, began_at = self._root
-        return Difference(at=at, cause=cause, began_at=began_at, facts=tuple(facts), price_jpy=price)
+        return TickDifference(at=at, cause=cause, began_at=began_at, facts=tuple(facts), price_jpy=price)
 
-    def _alone(self, at: int, bot: TickReport | None, replay: TickReport | None) -> Difference:
+    def _alone(self, at: int, bot: TickReport | None, replay: TickReport | None) -> TickDifference:
         """A tick that only one of them has. Its price shows in the ticks that follow."""
         self._root = (Cause.MISSED_TICK if bot is None else Cause.TICK_BY_HAND, at)
         fact = Fact(what="tick", bot=_did(bot), replay=_did(replay))
-        return Difference(at=at, cause=self._root[0], began_at=at, facts=(fact,), price_jpy=ZERO, in_both=False)
+        return TickDifference(at=at, cause=self._root[0], began_at=at, facts=(fact,), price_jpy=ZERO, in_both=False)
 
     def _moved(self, bot: TickReport, replay: TickReport) -> tuple[Decimal, list[Fact]]:
         """How far the equities moved apart since the tick before; a gap that only stays is no difference."""

@@ -32,7 +32,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class TickDifference:
     """Everything that differs in one tick.
 
     Attributes:
@@ -51,7 +51,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Episode:
+class CauseEpisode:
     """One cause from the tick in which it arose to the last one that follows from it. `facts` are those of its first tick."""
 
     began_at: int
@@ -87,7 +87,7 @@ class Comparison:
     missed: tuple[int, ...]
     late: tuple[int, ...]
     equal_decisions: int
-    differences: tuple[Difference, ...]
+    differences: tuple[TickDifference, ...]
     gap_jpy: Decimal
 
     @property
@@ -96,13 +96,13 @@ class Comparison:
         return not self.differences
 
     @property
-    def episodes(self) -> tuple[Episode, ...]:
+    def episodes(self) -> tuple[CauseEpisode, ...]:
         """The differences put together by what they follow from, in the order of time."""
-        roots: dict[tuple[int, Cause], list[Difference]] = {}
+        roots: dict[tuple[int, Cause], list[TickDifference]] = {}
         for difference in self.differences:
             roots.setdefault((difference.began_at, difference.cause), []).append(difference)
         return tuple(
-            Episode(
+            CauseEpisode(
                 began_at=began_at,
                 until_at=mine[-1].at,
                 cause=cause,

@@ -4,11 +4,10 @@ from shared.results.performance.measure import measure
 from shared.results.performance.types import (
     Attribution,
     Bootstrap,
-    Costs,
+    BuyAndHold,
     Drawdown,
     Drawdowns,
     Exposure,
-    Hold,
     Month,
     Performance,
     Positions,
@@ -16,16 +15,16 @@ from shared.results.performance.types import (
     Returns,
     Sampled,
     Significance,
+    TradingCosts,
 )
 
 __all__ = [
     "Attribution",
     "Bootstrap",
-    "Costs",
+    "BuyAndHold",
     "Drawdown",
     "Drawdowns",
     "Exposure",
-    "Hold",
     "Month",
     "Performance",
     "Positions",
@@ -33,5 +32,6 @@ __all__ = [
     "Returns",
     "Sampled",
     "Significance",
+    "TradingCosts",
     "measure",
 ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from shared.replay.types import Entered
-from shared.results.performance.positions import Book, Part
+from shared.results.performance.positions import Part, PositionBook
 from shared.results.performance.series import yen
 from shared.results.performance.types import Attribution
 
@@ -14,17 +14,17 @@ UNKNOWN = "unknown"
 """The name of what no strategy is known for: the replay tells of no entry, or of no strategy that voted for it."""
 
 
-def by_side(book: Book) -> tuple[Attribution, ...]:
+def by_side(book: PositionBook) -> tuple[Attribution, ...]:
     """Long and short."""
     return _by_part(book, lambda part: part.side.value)
 
 
-def by_reason(book: Book) -> tuple[Attribution, ...]:
+def by_reason(book: PositionBook) -> tuple[Attribution, ...]:
     """By why it was closed: amounts by the reason of each part, positions by that of their last."""
     return _by_part(book, lambda part: part.reason.value)
 
 
-def by_strategy(book: Book) -> tuple[Attribution, ...]:
+def by_strategy(book: PositionBook) -> tuple[Attribution, ...]:
     """By the strategies that voted for the entry, amounts in proportion to their confidence."""
     table: dict[str, _Sum] = defaultdict(_Sum)
     for one in book.closed:
@@ -73,7 +73,7 @@ class _Sum:
         self.wins += won
 
 
-def _by_part(book: Book, name_of: Callable[[Part], str]) -> tuple[Attribution, ...]:
+def _by_part(book: PositionBook, name_of: Callable[[Part], str]) -> tuple[Attribution, ...]:
     table: dict[str, _Sum] = defaultdict(_Sum)
     for part in chain((part for one in book.closed for part in one.parts), (part for part, _ in book.open_parts)):
         table[name_of(part)].add(part.gross_units, part.fee_units, part.interest_units)

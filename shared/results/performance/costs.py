@@ -7,12 +7,12 @@ import numpy as np
 from shared.core.calendar import DAY_MS, YEAR_MS
 from shared.core.types import BoolArray, Fill, FloatArray, IntArray, Purpose, Side
 from shared.replay.types import Curve, Replayed
-from shared.results.performance.positions import Book
+from shared.results.performance.positions import PositionBook
 from shared.results.performance.series import Series, units_of, yen
-from shared.results.performance.types import Costs, Exposure
+from shared.results.performance.types import Exposure, TradingCosts
 
 
-def costs(replayed: Replayed, book: Book, series: Series) -> Costs:
+def costs(replayed: Replayed, book: PositionBook, series: Series) -> TradingCosts:
     """Gross, what was taken off it, and net; exact."""
     parts = [part for one in book.closed for part in one.parts] + [part for part, _ in book.open_parts]
     gross = sum(part.gross_units for part in parts)
@@ -22,7 +22,7 @@ def costs(replayed: Replayed, book: Book, series: Series) -> Costs:
     turnover = turnover_units(replayed.fills)
     total, frictionless = fees + interest + slippage, gross + slippage
     change = int(series.units[-1]) - int(series.units[0])
-    return Costs(
+    return TradingCosts(
         gross_jpy=yen(gross),
         fees_jpy=yen(fees),
         interest_jpy=yen(interest),

@@ -11,7 +11,7 @@ from shared.replay.types import Replayed
 from shared.results.performance.drawdown import drawdowns
 from shared.results.performance.returns import measured
 from shared.results.performance.series import Series, units_of, yen
-from shared.results.performance.types import Hold
+from shared.results.performance.types import BuyAndHold
 
 
 def held_series(replayed: Replayed) -> tuple[Series, int, int | None, Decimal]:
@@ -41,11 +41,11 @@ def held_series(replayed: Replayed) -> tuple[Series, int, int | None, Decimal]:
     return Series(at=at, units=units), lots, price, fee
 
 
-def hold(replayed: Replayed, *, total: float, daily: FloatArray | None) -> Hold:
+def hold(replayed: Replayed, *, total: float, daily: FloatArray | None) -> BuyAndHold:
     """Buy and hold over the replay's period, measured the same way; `total` and `daily` are the replay's returns."""
     series, lots, price, fee = held_series(replayed)
     returns, own = measured(series, start_at=replayed.start_at, end_at=replayed.end_at)
-    return Hold(
+    return BuyAndHold(
         lots=lots,
         price=price,
         fee_jpy=fee,

@@ -62,7 +62,7 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Book:
+class PositionBook:
     """All closed positions in the order of closing, and the parts of those that are still open with what opened them."""
 
     closed: tuple[Closed, ...]
@@ -85,7 +85,7 @@ def part_of(trade: Trade) -> Part:
     )
 
 
-def book_of(replayed: Replayed) -> Book:
+def book_of(replayed: Replayed) -> PositionBook:
     """Join parts to positions and positions to the entry that opened them: the last one filled of those placed by then."""
     orders: dict[Side, list[Entered]] = defaultdict(list)
     for entry in sorted(replayed.entries, key=lambda one: one.placed_at):
@@ -104,7 +104,7 @@ def book_of(replayed: Replayed) -> Book:
         if part.ends_position:
             closed.append(_closed(running.pop(part.side), opener))
     left = tuple((part, opener(parts[0])) for parts in running.values() for part in parts)
-    return Book(closed=tuple(closed), open_parts=left)
+    return PositionBook(closed=tuple(closed), open_parts=left)
 
 
 def _closed(parts: Sequence[Part], opener: Callable[[Part], Entered | None]) -> Closed:
@@ -120,7 +120,7 @@ def _closed(parts: Sequence[Part], opener: Callable[[Part], Entered | None]) -> 
     )
 
 
-def statistics(book: Book, *, held_at_end: bool) -> Positions:
+def statistics(book: PositionBook, *, held_at_end: bool) -> Positions:
     """Counts, averages and streaks of closed positions."""
     nets = [one.net_units for one in book.closed]
     wins, losses = [net for net in nets if net > 0], [net for net in nets if net < 0]

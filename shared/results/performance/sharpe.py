@@ -23,7 +23,7 @@ _NORMAL = NormalDist()
 _FAR, _PANELS = 12.0, 4_000  # of an integral over a Normal density; 1e-12 for up to a million trials
 
 
-class Variant(StrEnum):
+class SharpeVariance(StrEnum):
     """Which published variance of a measured Sharpe counts; they disagree on the same data, see `standard_error`."""
 
     ESTIMATED = "estimated"
@@ -65,13 +65,13 @@ def variance_for_one(track: Track, at_sharpe: float, *, autocorrelation: float =
     return straight - skewed + (1.0 + 2.0 * twice) * (track.kurtosis - 1.0) / 4.0 * at_sharpe**2
 
 
-def standard_error(track: Track, *, against: float = 0.0, variant: Variant = Variant.ESTIMATED) -> float | None:
+def standard_error(track: Track, *, against: float = 0.0, variant: SharpeVariance = SharpeVariance.ESTIMATED) -> float | None:
     """Standard error of the measured Sharpe.
 
     `ESTIMATED` (2012): the variance at the measured Sharpe over T - 1, independent returns. `HYPOTHESISED` (2025): the
     variance at `against`, the Sharpe of the hypothesis, over T, with autocorrelation.
     """
-    if variant is Variant.ESTIMATED:
+    if variant is SharpeVariance.ESTIMATED:
         spread, count = variance_for_one(track, track.sharpe), track.observations - 1
     else:
         spread = variance_for_one(track, against, autocorrelation=track.autocorrelation)
@@ -79,7 +79,9 @@ def standard_error(track: Track, *, against: float = 0.0, variant: Variant = Var
     return math.sqrt(spread / count) if spread > 0.0 and count > 0 else None
 
 
-def probabilistic_sharpe(track: Track, *, against: float = 0.0, variant: Variant = Variant.ESTIMATED) -> float | None:
+def probabilistic_sharpe(
+    track: Track, *, against: float = 0.0, variant: SharpeVariance = SharpeVariance.ESTIMATED
+) -> float | None:
     """Probability that the true Sharpe exceeds `against` (per observation), in [0, 1]."""
     error = standard_error(track, against=against, variant=variant)
     return None if error is None else _NORMAL.cdf((track.sharpe - against) / error)
@@ -90,7 +92,7 @@ def minimum_track_record(
     *,
     against: float = 0.0,
     confidence: float = 0.95,
-    variant: Variant = Variant.ESTIMATED,
+    variant: SharpeVariance = SharpeVariance.ESTIMATED,
 ) -> float | None:
     """How many observations with the same moments show at `confidence` that the Sharpe exceeds `against`.
 
@@ -98,7 +100,7 @@ def minimum_track_record(
     """
     if track.sharpe <= against:
         return None
-    estimated = variant is Variant.ESTIMATED
+    estimated = variant is SharpeVariance.ESTIMATED
     at_sharpe, rho = (track.sharpe, 0.0) if estimated else (against, track.autocorrelation)
     spread = variance_for_one(track, at_sharpe, autocorrelation=rho)
     if spread <= 0.0:
@@ -151,7 +153,7 @@ def deflated_sharpe(
     *,
     trials: int,
     trials_variance: float,
-    variant: Variant = Variant.ESTIMATED,
+    variant: SharpeVariance = SharpeVariance.ESTIMATED,
     of_maximum: bool = False,
 ) -> float | None:
     """Probability that the true Sharpe exceeds what the best of `trials` without skill would show.

@@ -12,8 +12,8 @@ from shared.results.performance.bootstrap import bootstrap
 from shared.results.performance.independence import autocorrelation, effective_number
 from shared.results.performance.returns import moments, sharpe
 from shared.results.performance.sharpe import (
+    SharpeVariance,
     Track,
-    Variant,
     deflated_sharpe,
     expected_maximum_sharpe,
     minimum_track_record,
@@ -62,7 +62,7 @@ def significance(
     given = variance_of_trials(trial_sharpes)
     assumed = 1.0 / (track.observations - 1) if track is not None else None
     variance = given / YEAR_DAYS if given is not None else assumed
-    told = {variant: _probability(track, trials=tried, variance=variance, variant=variant) for variant in Variant}
+    told = {variant: _probability(track, trials=tried, variance=variance, variant=variant) for variant in SharpeVariance}
     hurdle = None if variance is None else expected_maximum_sharpe(tried, trials_variance=variance)
     return Significance(
         days=len(returns),
@@ -73,15 +73,15 @@ def significance(
         trials_variance=None if variance is None else variance * YEAR_DAYS,
         trials_variance_assumed=given is None,
         expected_maximum_sharpe=None if hurdle is None else hurdle * math.sqrt(YEAR_DAYS),
-        estimated=told[Variant.ESTIMATED],
-        hypothesised=told[Variant.HYPOTHESISED],
+        estimated=told[SharpeVariance.ESTIMATED],
+        hypothesised=told[SharpeVariance.HYPOTHESISED],
         above_zero=_lower(*(one.above_zero for one in told.values())),
         deflated=_lower(*(one.deflated for one in told.values())),
         bootstrap=bootstrap(returns, seed=seed, periods_per_year=YEAR_DAYS),
     )
 
 
-def _probability(track: Track | None, *, trials: int, variance: float | None, variant: Variant) -> Probability:
+def _probability(track: Track | None, *, trials: int, variance: float | None, variant: SharpeVariance) -> Probability:
     if track is None or variance is None:
         return Probability(above_zero=None, deflated=None, minimum_days=None)
     return Probability(

@@ -119,7 +119,7 @@ class Positions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Costs:
+class TradingCosts:
     """What trading cost: net = gross - fees - interest, over everything that was closed.
 
     Slippage (with it the half spread of an order that crossed) is inside the prices and so inside gross: it is told apart
@@ -212,7 +212,7 @@ class Month:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class BuyAndHold:
     """Buy and hold beside it: as many whole lots as the same capital buys at the first close, one taker fee, never sold.
 
     Attributes:
@@ -329,12 +329,12 @@ class Performance:
     returns: Returns
     drawdown: Drawdowns
     positions: Positions
-    costs: Costs
+    costs: TradingCosts
     exposure: Exposure
     by_side: tuple[Attribution, ...]
     by_reason: tuple[Attribution, ...]
     by_strategy: tuple[Attribution, ...]
     months: tuple[Month, ...]
-    hold: Hold
+    hold: BuyAndHold
     significance: Significance
     basis: tuple[str, ...]

@@ -13,8 +13,8 @@ from shared.core.calendar import JST_MS
 from shared.core.money import btc_from_lots, jpy
 from shared.core.types import IntArray
 from shared.replay.types import Curve, Replayed
-from shared.results.performance import Hold, Performance
-from shared.results.report.positions import Held
+from shared.results.performance import BuyAndHold, Performance
+from shared.results.report.positions import HeldPosition
 from shared.results.report.series import buy_and_hold, drawdown
 
 _NOT_IN_JSON = frozenset({"curve", "ticks"})
@@ -32,7 +32,7 @@ def _plain(value: Any) -> Any:
     raise NotImplementedError(f"a result holds a {type(value).__name__}, which JSON does not know")
 
 
-def trade_rows(held: Sequence[Held]) -> list[dict[str, Any]]:
+def trade_rows(held: Sequence[HeldPosition]) -> list[dict[str, Any]]:
     """One mapping a closing fill, in order; `position` says which of them belong together."""
     return [
         {
@@ -83,7 +83,7 @@ TRADE_COLUMNS = {
 """The columns of a trade and what they hold; `agreeing` are the strategies' names with spaces between."""
 
 
-def trades_csv(held: Sequence[Held]) -> bytes:
+def trades_csv(held: Sequence[HeldPosition]) -> bytes:
     """The trades for a spreadsheet: a header, each instant as an ISO date in UTC, in JST, and as exact ms UTC."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
@@ -106,7 +106,7 @@ def _cell(value: object) -> object:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def equity_csv(curve: Curve, hold: Hold) -> bytes:
+def equity_csv(curve: Curve, hold: BuyAndHold) -> bytes:
     """The curve for a spreadsheet, one line a 15m candle; equity exact to 0.0001 yen, drawdown as a fraction."""
     header = ",".join((*_named("at", "instant"), "equity_jpy", "drawdown", "close", "position_btc", "buy_and_hold_jpy"))
     columns = zip(

@@ -8,9 +8,9 @@ import numpy as np
 
 from shared.core.types import IntArray
 from shared.replay.types import Curve
-from shared.results.performance import Hold
+from shared.results.performance import BuyAndHold
 from shared.results.report.exports import TRADE_COLUMNS, trade_rows
-from shared.results.report.positions import Held
+from shared.results.report.positions import HeldPosition
 from shared.results.report.series import buy_and_hold, drawdown
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _DIGITS, _PLACES = 23, 4
 
 
-def trades_parquet(held: Sequence[Held]) -> bytes:
+def trades_parquet(held: Sequence[HeldPosition]) -> bytes:
     """One row a closing fill; the columns of `exports.TRADE_COLUMNS`."""
     import pyarrow as pa
 
@@ -34,7 +34,7 @@ def trades_parquet(held: Sequence[Held]) -> bytes:
     return _written(pa.Table.from_pylist(trade_rows(held), schema=schema))
 
 
-def equity_parquet(curve: Curve, hold: Hold) -> bytes:
+def equity_parquet(curve: Curve, hold: BuyAndHold) -> bytes:
     """One row a 15m candle and one for the start."""
     import pyarrow as pa
 

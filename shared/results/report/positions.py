@@ -13,7 +13,7 @@ from shared.replay.types import Entered, Replayed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class HeldPosition:
     """One position: its trades (one for each closing fill), and the entry that opened it where the replay told of it.
 
     Attributes:
@@ -74,13 +74,13 @@ class Held:
         return self.gross_jpy - self.fees_jpy - self.interest_jpy
 
 
-def positions(replayed: Replayed) -> list[Held]:
+def positions(replayed: Replayed) -> list[HeldPosition]:
     """All positions in the order of their opening; the last may still be open. Linear in trades, fills and entries."""
     orders = sorted((entry for entry in replayed.entries if entry.filled_lots > 0), key=attrgetter("placed_at"))
     placed = [entry.placed_at for entry in orders]
     opening = [fill for fill in replayed.fills if fill.purpose is Purpose.ENTRY]
     filled = [fill.at for fill in opening]
-    found: list[Held] = []
+    found: list[HeldPosition] = []
     part: list[Trade] = []
     told = 0
     for trade in replayed.trades:
@@ -108,7 +108,7 @@ def _before(orders: Sequence[Entered], placed: Sequence[int], opened_at: int) ->
     return orders[row] if row >= 0 else None
 
 
-def _held(part: Sequence[Trade], opening: Sequence[Fill], *, number: int, entered: Entered | None) -> Held:
+def _held(part: Sequence[Trade], opening: Sequence[Fill], *, number: int, entered: Entered | None) -> HeldPosition:
     """A position from its closing fills, and for an open one from all its opening fills too."""
     ended = bool(part) and part[-1].ends_position
     closed = sum(trade.lots for trade in part)
@@ -116,7 +116,7 @@ def _held(part: Sequence[Trade], opening: Sequence[Fill], *, number: int, entere
     paid: Decimal = sum((trade.entry_price * trade.lots for trade in part), Decimal(0))
     if not ended:
         paid = sum((Decimal(fill.price) * fill.lots for fill in opening), Decimal(0))
-    return Held(
+    return HeldPosition(
         number=number,
         side=part[0].side if part else opening[0].side,
         opened_at=part[0].opened_at if part else opening[0].at,

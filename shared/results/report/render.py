@@ -15,7 +15,7 @@ from shared.core.types import Candles
 from shared.replay.types import Replayed, loud
 from shared.results.performance import Performance
 from shared.results.report import assumptions, headline, tables, words
-from shared.results.report.positions import Held, positions
+from shared.results.report.positions import HeldPosition, positions
 from shared.results.report.series import drawn
 from shared.results.report.statistics import statistics
 
@@ -50,7 +50,7 @@ def html(
 def page(
     replayed: Replayed,
     performance: Performance,
-    held: list[Held],
+    held: list[HeldPosition],
     *,
     candles: Candles,
     title: str,

@@ -8,15 +8,15 @@ import numpy as np
 
 from shared.core.types import Candles, FloatArray, IntArray
 from shared.replay.types import UNITS_PER_JPY, Curve, Replayed
-from shared.results.performance import Hold
+from shared.results.performance import BuyAndHold
 from shared.results.report.packing import packed, whole
-from shared.results.report.positions import Held
+from shared.results.report.positions import HeldPosition
 from shared.results.report.words import reason_words
 
 OPEN = "still open"
 
 
-def drawn(replayed: Replayed, held: Sequence[Held], *, hold: Hold, candles: Candles) -> dict[str, Any]:
+def drawn(replayed: Replayed, held: Sequence[HeldPosition], *, hold: BuyAndHold, candles: Candles) -> dict[str, Any]:
     """Everything that the charts and the list of positions need, as JSON values."""
     shown = _within(candles, replayed.start_at, replayed.end_at)
     return {
@@ -60,7 +60,7 @@ def _curve(curve: Curve, candles: Candles) -> dict[str, Any]:
     }
 
 
-def _positions(held: Sequence[Held]) -> dict[str, Any]:
+def _positions(held: Sequence[HeldPosition]) -> dict[str, Any]:
     """Columns, one row a position. A price or an instant that does not exist is 0."""
     reasons = sorted({_why(one) for one in held})
     names = sorted({name for one in held if one.entered for name in one.entered.agreeing})
@@ -86,7 +86,7 @@ def _positions(held: Sequence[Held]) -> dict[str, Any]:
     return {**written, "count": len(held), "reasons": reasons, "names": names}
 
 
-def _why(one: Held) -> str:
+def _why(one: HeldPosition) -> str:
     return reason_words(one.reason) if one.reason is not None else OPEN
 
 
@@ -97,7 +97,7 @@ def drawdown(curve: Curve) -> FloatArray:
     return below
 
 
-def buy_and_hold(curve: Curve, hold: Hold) -> IntArray:
+def buy_and_hold(curve: Curve, hold: BuyAndHold) -> IntArray:
     """What the same capital in bitcoin was worth at each row, in 0.0001 yen: bought at the first close, one fee, never sold."""
     worth = np.full(len(curve.at), curve.equity_units[0] if len(curve.at) else 0, dtype=np.int64)
     if hold.price is not None and len(worth):

@@ -72,7 +72,7 @@ def _heat(one: Month, most: float) -> Heat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
+class BarRow:
     """A row of amounts with a bar; `share` in [0, 1] of the longest one."""
 
     name: str
@@ -83,7 +83,7 @@ class Bar:
     strong: bool = False
 
 
-def cost_rows(performance: Performance) -> list[Bar]:
+def cost_rows(performance: Performance) -> list[BarRow]:
     """From what the same fills would have earned at middle prices down to the change of equity."""
     costs = performance.costs
     change = performance.end_equity_jpy - performance.start_equity_jpy
@@ -98,7 +98,7 @@ def cost_rows(performance: Performance) -> list[Bar]:
     ]
     most = max(abs(amount) for _, _, amount, _ in rows) or Decimal(1)
     return [
-        Bar(
+        BarRow(
             name=name,
             title=title,
             amount=yen(amount, sign=True),
@@ -155,7 +155,7 @@ def _shares(rows: Sequence[Attribution], *, named: Callable[[str], str]) -> list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Denial:
+class DenialRow:
     """Why nothing was entered, and how often."""
 
     code: str
@@ -165,11 +165,11 @@ class Denial:
     share: float
 
 
-def denials(counted: Mapping[Reason, int]) -> list[Denial]:
+def denials(counted: Mapping[Reason, int]) -> list[DenialRow]:
     """Reasons with the 15m candles that each decided, the most frequent first."""
     total, most = sum(counted.values()) or 1, max(counted.values(), default=0) or 1
     return [
-        Denial(
+        DenialRow(
             code=reason.value,
             words=reason_words(reason),
             candles=f"{count:,d}",

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from shared.core.errors import BotError, StoreBroken
-from shared.stores.documents import AnswerLost, Documents, Prepared, Query, collection_of
+from shared.stores.documents import AnswerLost, CheckedQuery, CheckedWrite, Documents, collection_of
 from shared.stores.local.connections import Pool
 from shared.stores.ports import Document, Json, Write
 
@@ -71,7 +71,7 @@ class SqliteDocuments(Documents):
             row = connection.execute("SELECT path, data, writer FROM documents WHERE path = ?", (path,)).fetchone()
         return None if row is None else _document(row)
 
-    def _apply(self, batch: Sequence[Prepared], writer: str) -> str:
+    def _apply(self, batch: Sequence[CheckedWrite], writer: str) -> str:
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             versions = _versions(connection, [item.path for item in batch])
@@ -91,7 +91,7 @@ class SqliteDocuments(Documents):
                 raise AnswerLost(f"the disk did not confirm a write to {self.path} ({error})") from error
             raise
 
-    def _query(self, query: Query) -> list[Document]:
+    def _query(self, query: CheckedQuery) -> list[Document]:
         text, values = _select(query)
         with self._connection() as connection:
             if query.field is not None:
@@ -252,7 +252,7 @@ def _versions(connection: sqlite3.Connection, paths: Sequence[str]) -> dict[str,
     return dict(rows.fetchall())
 
 
-def _write(connection: sqlite3.Connection, batch: Sequence[Prepared], writer: str) -> None:
+def _write(connection: sqlite3.Connection, batch: Sequence[CheckedWrite], writer: str) -> None:
     for item in batch:
         if item.kind == "delete":
             connection.execute("DELETE FROM documents WHERE path = ?", (item.path,))
@@ -280,7 +280,7 @@ def _value(field: str) -> str:
 _KINDS: Mapping[type, str] = {bool: "'true', 'false'", int: "'integer', 'real'", str: "'text'"}
 
 
-def _select(query: Query) -> tuple[str, list[Json]]:
+def _select(query: CheckedQuery) -> tuple[str, list[Json]]:
     where, order = ["collection = ?"], ["path"]
     values: list[Json] = [query.collection]
     if query.field is not None:

@@ -11,7 +11,7 @@ import pytest
 
 from models.gate import in_words, judge, serve_checks, table, unproven
 from models.gate.leaks import directional_not_volatility
-from models.gate.types import Rows, Trials
+from models.gate.types import PredictionRows, TrialCounts
 from shared.core.errors import BadData
 from shared.core.settings import load
 from shared.model.manifest import Check, Verdict
@@ -36,8 +36,8 @@ def check_of(verdict: Verdict, name: str) -> Check:
     return next(check for check in verdict.checks if check.name == name)
 
 
-def cut(rows: Rows, chosen) -> Rows:
-    return Rows(**{field.name: getattr(rows, field.name)[chosen] for field in fields(rows)})
+def cut(rows: PredictionRows, chosen) -> PredictionRows:
+    return PredictionRows(**{field.name: getattr(rows, field.name)[chosen] for field in fields(rows)})
 
 
 def test_where_everything_is_shown_all_three_verdicts_are_yes():
@@ -79,12 +79,12 @@ def test_the_same_evidence_gives_the_same_verdict_and_it_fits_into_a_manifest():
     assert msgspec.json.decode(told, type=Verdict) == first
 
 
-def overconfident(rows: Rows, power=3.0) -> Rows:
+def overconfident(rows: PredictionRows, power=3.0) -> PredictionRows:
     sharp = rows.probabilities**power
     return replace(rows, probabilities=sharp / sharp.sum(axis=1, keepdims=True))
 
 
-def reversed_sides(rows: Rows) -> Rows:
+def reversed_sides(rows: PredictionRows) -> PredictionRows:
     return replace(rows, probabilities=rows.probabilities[:, ::-1])
 
 
@@ -161,8 +161,11 @@ def test_a_row_counts_as_much_as_it_is_unique():
     knows, blind = made_rows(1_600, lean=0.9), made_rows(1_600, lean=0.5, said_lean=0.9, seed=2)
     later = knows.as_of[-1] + STEP_MS - blind.as_of[0]
     moved = replace(blind, as_of=blind.as_of + later, end_at=blind.end_at + later, known_at=blind.known_at + later)
-    joined = Rows(
-        **{field.name: np.concatenate([getattr(part, field.name) for part in (knows, moved)]) for field in fields(Rows)}
+    joined = PredictionRows(
+        **{
+            field.name: np.concatenate([getattr(part, field.name) for part in (knows, moved)])
+            for field in fields(PredictionRows)
+        }
     )
     rare = replace(joined, weight=np.where(np.arange(3_200) < 1_600, 0.02, 0.2))
     often = replace(joined, weight=np.where(np.arange(3_200) < 1_600, 0.2, 0.02))
@@ -185,14 +188,14 @@ def wild_returns(count, *, seed=3):
     return deviation * random.standard_normal(count), deviation
 
 
-def original_label(count=8_000) -> Rows:
+def original_label(count=8_000) -> PredictionRows:
     """The label of the seeds, the next candle above +0.3 %, forecast as well as volatility allows."""
     returns, deviation = wild_returns(count)
     tail = np.array([0.5 * math.erfc(0.003 / one / math.sqrt(2)) for one in deviation])
     label = np.where(returns > 0.003, 2, np.where(returns < -0.003, 0, 1)).astype(np.int8)
     at = STEP_MS * np.arange(count, dtype=np.int64)
     given = np.column_stack([tail, 1 - 2 * tail, tail])
-    return Rows(
+    return PredictionRows(
         as_of=at,
         end_at=at + STEP_MS,
         label=label,
@@ -426,9 +429,9 @@ def test_every_check_that_decides_decides_alone():
         {"money": replace(made_money(), returns=np.full(730, np.nan))},
         {"money": replace(made_money(), returns=np.zeros(3))},
         {"money": replace(made_money(), random=np.array([np.nan]))},
-        {"trials": Trials(count=0, sharpes=np.zeros(0))},
-        {"trials": Trials(count=1, sharpes=np.array([np.nan]))},
-        {"trials": Trials(count=2, sharpes=np.zeros(0), matrix=np.full((730, 2), np.nan))},
+        {"trials": TrialCounts(count=0, sharpes=np.zeros(0))},
+        {"trials": TrialCounts(count=1, sharpes=np.array([np.nan]))},
+        {"trials": TrialCounts(count=2, sharpes=np.zeros(0), matrix=np.full((730, 2), np.nan))},
         {"shuffled": np.array([np.nan] * 3)},
     ],
 )

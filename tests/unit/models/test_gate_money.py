@@ -8,14 +8,14 @@ import pytest
 from models.gate import judge
 from models.gate.money import Record, beats_random_entries
 from models.gate.stability import months
-from models.gate.types import Trials
+from models.gate.types import TrialCounts
 from shared.core.settings import load
-from shared.results.performance.sharpe import Variant, probabilistic_sharpe
+from shared.results.performance.sharpe import SharpeVariance, probabilistic_sharpe
 from shared.results.performance.significance import significance, track_of
 from tests.support.made_evidence import DAY_MS, START_AT, made_evidence, made_money
 
 GATE = load({}).gate
-ONE = Trials(count=1, sharpes=np.zeros(0))
+ONE = TrialCounts(count=1, sharpes=np.zeros(0))
 
 
 def checks_of(money, trials=ONE, gate=GATE):
@@ -39,7 +39,7 @@ def test_a_record_without_edge_fails_by_its_sharpe_and_its_expectation():
 def test_the_probability_is_the_lower_of_both_variants_and_of_independent_days():
     money = made_money(annual_sharpe=1.0)
     track = track_of(money.returns)
-    published = [probabilistic_sharpe(track, variant=variant) for variant in Variant]
+    published = [probabilistic_sharpe(track, variant=variant) for variant in SharpeVariance]
     told = checks_of(money)["psr"].value
     assert told <= min(published) + 1e-12
     assert told > min(published) - 0.05
@@ -67,7 +67,7 @@ def test_days_that_cancel_each_other_are_no_extra_proof():
 
 def test_every_try_lowers_the_deflated_probability_and_one_try_leaves_it():
     money = made_money(annual_sharpe=2.0)
-    told = [checks_of(money, Trials(count=count, sharpes=np.zeros(0)))["dsr"].value for count in (1, 2, 10, 100, 1_000)]
+    told = [checks_of(money, TrialCounts(count=count, sharpes=np.zeros(0)))["dsr"].value for count in (1, 2, 10, 100, 1_000)]
     assert told[0] == checks_of(money)["psr"].value
     assert told == sorted(told, reverse=True)
     assert told[-1] < 0.5
@@ -75,9 +75,9 @@ def test_every_try_lowers_the_deflated_probability_and_one_try_leaves_it():
 
 def test_the_hurdle_is_the_greater_of_what_the_log_shows_and_what_luck_makes():
     money = made_money(annual_sharpe=2.0)
-    alike = checks_of(money, Trials(count=20, sharpes=np.full(20, 0.1)))["dsr"].value
-    unknown = checks_of(money, Trials(count=20, sharpes=np.zeros(0)))["dsr"].value
-    apart = checks_of(money, Trials(count=20, sharpes=np.linspace(-0.3, 0.1, 20)))
+    alike = checks_of(money, TrialCounts(count=20, sharpes=np.full(20, 0.1)))["dsr"].value
+    unknown = checks_of(money, TrialCounts(count=20, sharpes=np.zeros(0)))["dsr"].value
+    apart = checks_of(money, TrialCounts(count=20, sharpes=np.linspace(-0.3, 0.1, 20)))
     assert alike == unknown
     assert apart["dsr"].value < unknown
     assert apart["dsr_of_equal_trials"].value == unknown
@@ -181,15 +181,15 @@ def test_overfitting_is_a_veto_where_configurations_stood_side_by_side():
     skilled = noise.copy()
     skilled[:, 3] += 0.004
     assert "no_overfitting" not in checks_of(made_money())
-    assert "no_overfitting" not in checks_of(made_money(), Trials(count=1, sharpes=np.zeros(0), matrix=noise[:, :1]))
-    assert checks_of(made_money(), Trials(count=1, sharpes=np.zeros(0), matrix=skilled))["no_overfitting"].passed
+    assert "no_overfitting" not in checks_of(made_money(), TrialCounts(count=1, sharpes=np.zeros(0), matrix=noise[:, :1]))
+    assert checks_of(made_money(), TrialCounts(count=1, sharpes=np.zeros(0), matrix=skilled))["no_overfitting"].passed
     turned = noise.copy()  # the best of one half is the worst of the other
     turned[:, :6] += 0.004 * np.where(np.arange(730) < 365, 1, -1)[:, None]
     turned[:, 6:] -= 0.004 * np.where(np.arange(730) < 365, 1, -1)[:, None]
-    found = checks_of(made_money(), Trials(count=1, sharpes=np.zeros(0), matrix=turned))["no_overfitting"]
+    found = checks_of(made_money(), TrialCounts(count=1, sharpes=np.zeros(0), matrix=turned))["no_overfitting"]
     assert found.value > 0.5
     assert not found.passed
-    short = checks_of(made_money(), Trials(count=1, sharpes=np.zeros(0), matrix=noise[:10]))["no_overfitting"]
+    short = checks_of(made_money(), TrialCounts(count=1, sharpes=np.zeros(0), matrix=noise[:10]))["no_overfitting"]
     assert (short.value, short.passed) == (None, False)
 
 

@@ -16,7 +16,7 @@ from models.fit.heads.meta import Voted
 from models.fit.heads.platt import MAX_SLOPE
 from models.fit.heads.platt import fit as platt
 from models.fit.heads.scores import log_loss, qlike, r_squared, ranked
-from models.fit.heads.volatility import Known, har_slopes
+from models.fit.heads.volatility import KnownRows, har_slopes
 from shared.core.errors import BadData
 from shared.core.types import Timeframe, Votes
 from shared.model.heads import LEAST_VOLATILITY, log_volatility, tree_logarithm, vote_scores
@@ -133,7 +133,7 @@ def test_a_row_whose_four_hours_end_in_the_next_part_is_not_learned_from():
     first, second = len(dataset) // 2, 3_000
     cuts = (slice(0, first), slice(first, second), slice(second, None))
     close = Split(**{name: dataset.at(cut) for name, cut in zip(("training", "calibration", "validation"), cuts, strict=True)})
-    known = Known.of(close.training, by=int(close.calibration.as_of[0]))
+    known = KnownRows.of(close.training, by=int(close.calibration.as_of[0]))
     assert len(known) == first - 15
     assert known.as_of.max() + 16 * STEP <= close.calibration.as_of[0]
     settings, honest = asked(meta=False), fit_heads(close, dataset, asked(meta=False), seed=7).audit

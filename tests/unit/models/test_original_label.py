@@ -11,7 +11,7 @@ from models.data.dataset import build, split
 from models.data.labels import barriers_of
 from models.fit.learners import fit_lightgbm
 from models.gate.judge import judge
-from models.gate.types import Evidence, Rows, Trials
+from models.gate.types import Evidence, PredictionRows, TrialCounts
 from models.statistics.auc import auc
 from models.walk_forward.calm import volatility_only
 from models.walk_forward.plan import VOLATILITY
@@ -24,7 +24,7 @@ NAME = "directional_not_volatility"
 
 
 @cache
-def learned(label: str, *, seed: int, edge_bp: float) -> Rows:
+def learned(label: str, *, seed: int, edge_bp: float) -> PredictionRows:
     """What a small booster says of the last quarter of 120 days."""
     learning = dataclasses.replace(SETTINGS.learning, label=label, days=120, rounds=30)
     candles = market(120, seed=seed, edge_bp=edge_bp)
@@ -36,7 +36,7 @@ def learned(label: str, *, seed: int, edge_bp: float) -> Rows:
     test = parts.validation
     booster = fit_lightgbm(parts.training, learning, 7)
     calm = np.column_stack([test.atr_rate, test.volatility_past]).astype(np.float32)
-    return Rows(
+    return PredictionRows(
         as_of=test.as_of,
         end_at=test.end_at,
         label=test.label,
@@ -47,8 +47,8 @@ def learned(label: str, *, seed: int, edge_bp: float) -> Rows:
     )
 
 
-def judged(rows: Rows):
-    evidence = Evidence(rows=rows, money=None, trials=Trials(count=1, sharpes=np.zeros(0)))
+def judged(rows: PredictionRows):
+    evidence = Evidence(rows=rows, money=None, trials=TrialCounts(count=1, sharpes=np.zeros(0)))
     return {check.name: check for check in judge(evidence, SETTINGS.gate, serve=()).checks}
 
 

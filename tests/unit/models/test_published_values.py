@@ -16,8 +16,8 @@ from models.data.uniqueness import sequential_probabilities, uniqueness
 from models.statistics.kelly import kelly_continuous
 from models.statistics.pbo import overfitting
 from shared.results.performance.sharpe import (
+    SharpeVariance,
     Track,
-    Variant,
     deflated_sharpe,
     expected_maximum,
     expected_maximum_sharpe,
@@ -40,7 +40,7 @@ OVERFITTING = "Bailey, Borwein, Lopez de Prado & Zhu, J. Computational Finance 2
 SHARES = "sum of (found - expected) ln(found / expected), by hand"
 SCIPY = "scipy.stats.ks_2samp, exact"
 
-NEW = {"variant": Variant.HYPOTHESISED}
+NEW = {"variant": SharpeVariance.HYPOTHESISED}
 FAT = {"skewness": -2.448, "kurtosis": 10.164}
 FUND = Track(sharpe=0.036 / 0.079, observations=24, **FAT)
 FUND_NORMAL = Track(sharpe=0.036 / 0.079, observations=24)

@@ -10,8 +10,8 @@ from models.backtest.job import parse
 from models.backtest.prepare import rules_of, settings_of
 from models.gate import in_words, judge, table
 from models.gate.shipped import TREND, cheapened, least_prior, loosened
-from models.gate.types import Trials
-from models.proof import Asked, prove
+from models.gate.types import TrialCounts
+from models.proof import ProofRequest, prove
 from models.walk_forward import unasked
 from shared.core.settings import load
 from shared.core.trials import History, Trial, tally
@@ -102,7 +102,7 @@ def test_a_replay_that_paid_nothing_may_not_enter_and_says_why_in_its_table_and_
     candles = market(75, seed=3, edge_bp=8.0)
     stages = pipeline.stages(candles, bundle=None, settings=free)
     last_at = int(candles[Timeframe.M15].closed_at[-1])
-    asked = Asked(
+    asked = ProofRequest(
         walked=unasked(stages.features, free),
         stages=stages,
         candles=candles,
@@ -174,7 +174,7 @@ def test_whoever_forgets_them_loosens_the_gate_by_name_under_whatever_name_the_p
 
 @pytest.mark.parametrize(("logged", "remembered", "passes"), [(1, 0, True), (7, 7, True), (6, 7, False), (1, 400, False)])
 def test_a_log_that_is_shorter_than_bundles_remember_shuts_the_gate_by_name(logged, remembered, passes):
-    trials = Trials(count=logged + 396, sharpes=np.zeros(0), logged=logged, remembered=remembered)
+    trials = TrialCounts(count=logged + 396, sharpes=np.zeros(0), logged=logged, remembered=remembered)
     # so many tries need a longer record; only this one check is looked at
     verdict = judge(replace(made_evidence(), trials=trials), USUAL.gate, serve=())
     found = {check.name: check for check in verdict.checks}["whole_trial_log"]

@@ -6,7 +6,7 @@ import pytest
 
 from models.data.dataset import Dataset, build
 from models.data.leaks import inspect_split
-from models.fit.tuning import FOLDS, Tried, folds_of, tune, vote_loss
+from models.fit.tuning import FOLDS, TuningTrial, folds_of, tune, vote_loss
 from shared.core.errors import UserError
 from shared.core.types import Timeframe
 from shared.stores.memory import MemoryDocuments
@@ -30,8 +30,8 @@ def plain_loss(parts, learning, _seed) -> float:
     return 1.0 + bottom - len(parts.training) / 1e7
 
 
-def tuned(trials: int, seed: int = 7, score=plain_loss) -> tuple[object, list[Tried]]:
-    told: list[Tried] = []
+def tuned(trials: int, seed: int = 7, score=plain_loss) -> tuple[object, list[TuningTrial]]:
+    told: list[TuningTrial] = []
     return tune(window(), SETTINGS, trials=trials, seed=seed, on_trial=told.append, score=score), told
 
 
@@ -112,9 +112,9 @@ def test_too_little_to_learn_from_is_said():
 
 def test_the_learners_themselves_are_tuned_and_every_trial_counts_in_the_log():
     log, data = TrialLog(MemoryDocuments()), window().at(slice(0, 2_400))
-    told: list[Tried] = []
+    told: list[TuningTrial] = []
 
-    def write(tried: Tried) -> None:
+    def write(tried: TuningTrial) -> None:
         told.append(tried)
         start_at, end_at = int(data.as_of[0]), int(data.as_of[-1])
         log.append(tried.trial(SETTINGS, data_hash="d" * 16, start_at=start_at, end_at=end_at, now_ms=tried.number))

@@ -12,7 +12,7 @@ import pytest
 
 from models.data.dataset import build
 from models.data.labels import costs_of
-from models.proof import Asked, prove
+from models.proof import ProofRequest, prove
 from models.walk_forward import shuffled_skills, walk_forward
 from shared import features
 from shared.core.settings import Settings, load
@@ -66,7 +66,7 @@ def judged(seed: int, edge_bp: float) -> Found:
     span = {"first_at": START_AT + LEARNED_DAYS * DAY, "end_at": START_AT + DAYS * DAY, "seed": seed, "jobs": 1}
     walked = walk_forward(dataset, computed, rules, **span)
     proof = prove(
-        Asked(
+        ProofRequest(
             walked=walked,
             stages=pipeline.stages(candles, bundle=None, settings=rules, computed=computed),
             candles=candles,

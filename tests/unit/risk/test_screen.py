@@ -13,7 +13,7 @@ from shared.core.types import Action, Barriers, PairRules, Side
 from shared.market.path import book_at
 from shared.risk import anomalies, decide
 from shared.risk import edge as edges
-from shared.risk.screen import ROOM, Rows, distance_factors, net_edge_at_best, screen
+from shared.risk.screen import ROOM, ScreenRows, distance_factors, net_edge_at_best, screen
 
 CASES = 4_000
 
@@ -71,9 +71,9 @@ def _case(desk, draw: random.Random, settings):
     return signal, rules, book_at(price, spread_rate=settings.paper.spread_rate, as_of=desk.now)
 
 
-def _rows(signal) -> Rows:
+def _rows(signal) -> ScreenRows:
     three = [np.nan if share is None else share for share in (signal.p_lower, signal.p_neither, signal.p_upper)]
-    return Rows(
+    return ScreenRows(
         close=np.array([float(signal.close)]),
         atr_jpy=np.array([signal.atr_jpy]),
         consensus=np.array([0 if signal.side is None else signal.side.sign], dtype=np.int8),

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from shared.core.errors import AlreadyExists, BadBundle, Conflict, NotThere
-from shared.model.pointer import MOST_MOVES, Pointer
+from shared.model.pointer import MOST_MOVES, ServingPointer
 from shared.model.registry import BundleRegistry
 from shared.stores.local.folder import FolderBucket
 from shared.stores.memory import MemoryBucket
@@ -94,7 +94,7 @@ def test_a_promotion_against_another_champion_than_the_one_judged_against_is_ref
 def test_an_old_pointer_is_read_and_moved(bucket):
     registry = filled(bucket, "a", "b", "c")
     generation = bucket.put("bundles/current.json", b'{"version": "b", "previous": "a"}')
-    assert registry.current() == Pointer(version="b", previous="a", generation=generation)
+    assert registry.current() == ServingPointer(version="b", previous="a", generation=generation)
     assert registry.current().champion_since is None
     after = registry.promote("c", at=3, **WHY)
     assert (after.previous, len(after.history)) == ("b", 1)

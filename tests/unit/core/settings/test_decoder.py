@@ -11,7 +11,7 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
 from functions.http import DEEPEST, MOST_BODY_BYTES, TooLarge, answered, body_of, fields_of, only, query_of, typed
-from functions.tick.main import Fields
+from functions.tick.main import TickFields
 from shared.core.errors import BadRequest, Unavailable
 from shared.core.settings.kinds import Text
 
@@ -87,7 +87,7 @@ UNKNOWN_OR_MISTYPED = [
 @pytest.mark.parametrize(("told", "field", "remedy"), UNKNOWN_OR_MISTYPED)
 def test_an_unknown_or_mistyped_field_is_named_with_what_would_be_right(told, field, remedy) -> None:
     with pytest.raises(BadRequest) as caught:
-        typed(told, Fields)
+        typed(told, TickFields)
     assert caught.value.field == field
     assert remedy in caught.value.remedy
 
@@ -136,7 +136,7 @@ def test_random_bytes_and_cut_bodies_are_never_an_error_of_ours() -> None:
             if body:
                 body[dice.randrange(len(body))] = dice.randrange(256)
         try:
-            typed(fields_of(bytes(body)), Fields)
+            typed(fields_of(bytes(body)), TickFields)
             taken += 1
         except BadRequest as error:
             refused += bool(error.remedy)

@@ -10,9 +10,9 @@ from functions.http import typed
 from models.card.drawing import Axis
 from models.card.pictures import pictures
 from models.fit.train import Training
-from models.gate.types import Money, Rows
+from models.gate.types import MoneyRecord, PredictionRows
 from models.retrain import rivals, serving, sizes
-from models.retrain.asked import Fields, week_of
+from models.retrain.asked import RetrainFields, week_of
 from models.retrain.telling import KEPT_WEEKS, alert_of
 from shared.core.errors import BadData, BadRequest
 from shared.core.settings import load
@@ -34,12 +34,12 @@ def test_weeks_are_those_of_iso_8601():
 
 
 def test_a_request_is_read_and_its_bad_field_named():
-    assert typed({}, Fields) == Fields(days=None, seed=None, dry_run=False)
+    assert typed({}, RetrainFields) == RetrainFields(days=None, seed=None, dry_run=False)
     told = {"days": 90, "seed": 0, "dry_run": True}
-    assert typed(told, Fields) == Fields(days=90, seed=0, dry_run=True)
+    assert typed(told, RetrainFields) == RetrainFields(days=90, seed=0, dry_run=True)
     for body, field in (({"days": 1.5}, "days"), ({"seed": 2**31}, "seed"), ({"x": 1}, "x"), ({"dry_run": None}, "dry_run")):
         with pytest.raises(BadRequest) as caught:
-            typed(body, Fields)
+            typed(body, RetrainFields)
         assert caught.value.field == field
 
 
@@ -156,12 +156,12 @@ def test_weeks_without_a_change_become_a_warning():
     assert alert_of("b", "n", result(), at=0, unchanged=0).fields["serves now"] == "nothing: no entries"
 
 
-def evidence(count: int = 3_000) -> tuple[Rows, Money, tuple[Check, ...]]:
+def evidence(count: int = 3_000) -> tuple[PredictionRows, MoneyRecord, tuple[Check, ...]]:
     rng = np.random.default_rng(5)
     said = rng.dirichlet([2.0, 1.0, 2.0], size=count)
     as_of = 1_700_000_000_000 + np.arange(count, dtype=np.int64) * 900_000
     label = np.array([rng.choice(3, p=row) for row in said], dtype=np.int8)
-    rows = Rows(
+    rows = PredictionRows(
         as_of=as_of,
         end_at=as_of + 900_000,
         label=label,
@@ -172,7 +172,7 @@ def evidence(count: int = 3_000) -> tuple[Rows, Money, tuple[Check, ...]]:
     )
     days = np.arange(60, dtype=np.int64) * DAY
     returns = rng.normal(0.0, 0.01, 60)
-    money = Money(day_at=days, returns=returns, hold=returns[::-1], closed_at=days, net_rates=returns, random=returns)
+    money = MoneyRecord(day_at=days, returns=returns, hold=returns[::-1], closed_at=days, net_rates=returns, random=returns)
     checks = (
         Check(name="a<b", value=1.0, threshold=0.5, passed=True, meaning="above: x", group="enter", lower=0.9, upper=1.1),
         Check(name="none", value=None, threshold=0.5, passed=False, meaning="above: y", group="champion"),

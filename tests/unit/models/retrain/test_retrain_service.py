@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from functions import wiring
-from models.retrain import Asked, OtherRetrain, Retrains
+from models.retrain import OtherRetrain, RetrainRequest, Retrains
 from models.retrain.pace import TimeIsUp
 from models.retrain.place import ArchiveHistory
 from shared import model
@@ -90,7 +90,7 @@ def test_a_week_is_worked_on_once(first):
     assert bundle_bytes(home) == before
     assert len(TrialLog(documents_of(environ)).all().trials) == 1
     with pytest.raises(OtherRetrain, match="claimed with 50 days and seed 7"):
-        retrained(environ, asked=Asked(seed=3))
+        retrained(environ, asked=RetrainRequest(seed=3))
 
 
 def test_one_alert_tells_what_was_trained_the_verdict_the_numbers_and_what_serves(first):
@@ -129,7 +129,7 @@ def test_two_at_once_have_one_winner_and_the_other_is_told_who_works(tmp_path):
 def test_time_that_runs_out_saves_what_was_done_and_the_calls_after_it_come_to_the_same_bytes(first, tmp_path):
     home, _, told = first
     environ = home_at(tmp_path / "home")
-    waited = Retrains(place_in(environ)).run(Asked(), seconds=0.0)
+    waited = Retrains(place_in(environ)).run(RetrainRequest(), seconds=0.0)
     assert (waited["status"], waited["doing"]) == ("waiting", "0 s were over before candles")
     ends = ["fold 2 of", "shuffled labels", "signing and publishing"]
     for number, end in enumerate(ends):
@@ -140,13 +140,15 @@ def test_time_that_runs_out_saves_what_was_done_and_the_calls_after_it_come_to_t
             if text.startswith(end):
                 raise TimeIsUp(f"the test's time was over before {text}")
 
-        stands = Retrains(place_in(environ, now=NOW + number * 60_000)).run(Asked(), on_progress=tell)
+        stands = Retrains(place_in(environ, now=NOW + number * 60_000)).run(RetrainRequest(), on_progress=tell)
         assert (stands["status"], stands["more"]) == ("waiting", True)
         assert bundle_bytes(tmp_path / "home") == {}
         if number:
             assert next(text for text in heard if text.startswith("fold ")).startswith(f"fold {2 if number == 1 else 5} of")
     heard = []
-    stands = Retrains(place_in(environ, now=NOW + DAY)).run(Asked(), on_progress=lambda text, _share: heard.append(text))
+    stands = Retrains(place_in(environ, now=NOW + DAY)).run(
+        RetrainRequest(), on_progress=lambda text, _share: heard.append(text)
+    )
     assert "shuffled labels" not in heard
     assert (stands["status"], stands["calls"]) == ("done", 2 + len(ends))
     assert bundle_bytes(tmp_path / "home") == bundle_bytes(home)
@@ -160,7 +162,7 @@ def test_a_challenger_runs_beside_the_champion_and_the_next_retraining_lets_it_s
     champion = retrained(environ)["result"]["version"]
     doing: list[str] = []
     place = place_in(environ, now=NOW + WEEK)
-    second = Retrains(place).run(Asked(), on_progress=lambda text, _share: doing.append(text))["result"]
+    second = Retrains(place).run(RetrainRequest(), on_progress=lambda text, _share: doing.append(text))["result"]
     checks = {check["name"]: check for check in second["verdict"]["checks"] if check["group"] == "champion"}
     assert checks["champion_comparable"]["passed"]
     assert second["serves"] == champion == second["parent"]
@@ -257,7 +259,7 @@ def test_who_interrupts_a_training_by_hand_can_go_on_at_once(tmp_path):
 
     for calls in (1, 2):  # the second is not told that another process works on it
         with pytest.raises(KeyboardInterrupt):
-            Retrains(place_in(environ)).run(Asked(by_hand=True), on_progress=interrupt)
+            Retrains(place_in(environ)).run(RetrainRequest(by_hand=True), on_progress=interrupt)
         (stands,) = Retrains(place_in(environ)).recent()
         assert (stands["status"], stands["calls"]) == ("waiting", calls)
 
@@ -276,4 +278,4 @@ def test_a_person_decides_where_promotion_is_off(tmp_path):
     told = retrained(environ)["result"]
     assert told["outcome"] == "waits"
     assert (registry_of(environ).current(), told["serves"]) == (None, None)
-    assert replace(Asked(), promote=False).digest() != Asked().digest()
+    assert replace(RetrainRequest(), promote=False).digest() != RetrainRequest().digest()

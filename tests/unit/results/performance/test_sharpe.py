@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from shared.core.errors import BadData
 from shared.results.performance.sharpe import (
+    SharpeVariance,
     Track,
-    Variant,
     deflated_sharpe,
     expected_maximum,
     expected_maximum_sharpe,
@@ -83,7 +83,7 @@ def test_the_minimum_track_record_is_that_of_the_2012_paper(per_year, skewness, 
 
 
 def test_the_2025_variant_gives_the_numbers_of_its_authors():
-    new = {"variant": Variant.HYPOTHESISED}
+    new = {"variant": SharpeVariance.HYPOTHESISED}
     assert probabilistic_sharpe(HEDGE_FUND, **new) == pytest.approx(0.98721, abs=5e-6)
     assert probabilistic_sharpe(HEDGE_FUND, against=0.1, **new) == pytest.approx(0.93915, abs=5e-6)
     assert standard_error(HEDGE_FUND, against=HEDGE_FUND.sharpe, **new) == pytest.approx(0.329, abs=5e-4)
@@ -99,7 +99,7 @@ def test_the_2025_variant_gives_the_numbers_of_its_authors():
 def test_the_standard_error_is_what_samples_of_a_known_sharpe_scatter_by():
     drawn = np.random.default_rng(11).standard_normal((20_000, 250)) + 0.1
     seen = drawn.mean(axis=1) / drawn.std(axis=1, ddof=1)
-    for variant in Variant:
+    for variant in SharpeVariance:
         told = standard_error(Track(sharpe=0.1, observations=250), against=0.1, variant=variant)
         assert told == pytest.approx(float(seen.std()), rel=0.03)
 
@@ -113,7 +113,7 @@ def test_autocorrelation_widens_the_standard_error_as_much_as_in_a_simulation():
         series[:, column] = rho * series[:, column - 1] + noise[:, column]
     seen = (series.mean(axis=1) / series.std(axis=1, ddof=1)).std()
     track = Track(sharpe=0.0, observations=length, autocorrelation=rho)
-    assert standard_error(track, variant=Variant.HYPOTHESISED) == pytest.approx(float(seen), rel=0.05)
+    assert standard_error(track, variant=SharpeVariance.HYPOTHESISED) == pytest.approx(float(seen), rel=0.05)
 
 
 tracks = st.builds(
@@ -126,17 +126,17 @@ tracks = st.builds(
 )
 
 
-@given(track=tracks, trials=st.integers(1, 10_000), variant=st.sampled_from(Variant))
+@given(track=tracks, trials=st.integers(1, 10_000), variant=st.sampled_from(SharpeVariance))
 def test_deflating_never_makes_a_sharpe_more_probable(track, trials, variant):
     plain = probabilistic_sharpe(track, variant=variant)
     deflated = deflated_sharpe(track, trials=trials, trials_variance=1e-4, variant=variant)
     assert 0.0 <= deflated <= 1.0
-    if variant is Variant.ESTIMATED:
+    if variant is SharpeVariance.ESTIMATED:
         assert deflated <= plain
         assert deflated >= deflated_sharpe(track, trials=trials + 1, trials_variance=1e-4, variant=variant)
 
 
-@given(track=tracks, variant=st.sampled_from(Variant))
+@given(track=tracks, variant=st.sampled_from(SharpeVariance))
 def test_a_track_record_of_the_minimum_length_has_just_the_confidence(track, variant):
     length = minimum_track_record(track, variant=variant)
     if track.sharpe <= 1e-150:
@@ -144,8 +144,8 @@ def test_a_track_record_of_the_minimum_length_has_just_the_confidence(track, var
         return
     sure = NormalDist().inv_cdf(0.95)
     error = standard_error(track, variant=variant)
-    count = track.observations - (variant is Variant.ESTIMATED)
-    needed = length - (variant is Variant.ESTIMATED)
+    count = track.observations - (variant is SharpeVariance.ESTIMATED)
+    needed = length - (variant is SharpeVariance.ESTIMATED)
     assert track.sharpe / (error * math.sqrt(count / needed)) == pytest.approx(sure)
 
 
@@ -190,7 +190,7 @@ def test_the_best_of_many_scatters_less_than_one(trials, expected):
 def test_the_standard_error_of_a_maximum_is_surer_on_both_sides_of_the_hurdle():
     for sharpe in (0.2, 0.9):
         track = Track(sharpe=sharpe, observations=24)
-        asked = {"trials": 10, "trials_variance": 0.1, "variant": Variant.HYPOTHESISED}
+        asked = {"trials": 10, "trials_variance": 0.1, "variant": SharpeVariance.HYPOTHESISED}
         one, best = deflated_sharpe(track, **asked), deflated_sharpe(track, **asked, of_maximum=True)
         assert abs(best - 0.5) > abs(one - 0.5)
     with pytest.raises(BadData, match="at least this one"):

@@ -15,7 +15,7 @@ from shared.market.candles import aggregate
 from shared.model.bundle import Bundle
 from shared.model.manifest import Promise
 from shared.model.outcomes import LOWER, NEITHER, UPPER, label
-from shared.model.pointer import Pointer
+from shared.model.pointer import ServingPointer
 from shared.model.signing import public_of
 from shared.turn import pipeline
 from shared.turn.watch.candle import watch
@@ -63,7 +63,9 @@ def like_the_window(model: Bundle, computed: Features, prediction: Prediction) -
     return replace(model, manifest=replace(model.manifest, references=tuple(told)))
 
 
-def asked(model: Bundle, *, settings: Settings = SETTINGS, pointer: Pointer | None = None, now_ms: int = AT + 7 * DAY, **more):
+def asked(
+    model: Bundle, *, settings: Settings = SETTINGS, pointer: ServingPointer | None = None, now_ms: int = AT + 7 * DAY, **more
+):
     candles, computed = window()
     prediction = more.get("prediction") or heard(computed)
     return inspect(model, more.get("computed") or computed, prediction, candles[Timeframe.M15], pointer, now_ms, settings)
@@ -88,7 +90,7 @@ def test_a_fresh_model_on_its_own_market_has_nothing_against_it():
 
 def test_an_old_model_and_an_overdue_retraining_are_told_from_their_day_on():
     as_of = calm().manifest.as_of
-    pointer = Pointer(version="a", previous=None, generation=1, retrained_at=as_of)
+    pointer = ServingPointer(version="a", previous=None, generation=1, retrained_at=as_of)
     day = 86_400_000
     for days, expected in ((10, set()), (10.1, {Reason.RETRAIN_OVERDUE}), (21.1, {Reason.RETRAIN_OVERDUE, Reason.MODEL_OLD})):
         now_ms = int(as_of + days * day)
