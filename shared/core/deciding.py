@@ -12,12 +12,13 @@ from shared.core import fingerprint
 
 PACKAGE = Path(__file__).resolve().parents[1]
 DECIDING = (
-    *("features", "strategies", "risk", "orders/plan.py", "orders/fills.py", "replay"),
+    *("features", "strategies", "risk", "orders/carry_out.py", "orders/plan.py", "orders/fills.py"),
+    "replay",
     *("model/forest.py", "model/heads.py", "model/many.py", "model/outcomes.py", "model/predict.py"),
     *("exchanges/paper/account.py", "exchanges/paper/ledger.py", "exchanges/paper/placing.py", "exchanges/paper/settling.py"),
     *("market/candles.py", "market/expand.py", "market/first_touch.py", "market/path.py", "market/quality.py"),
     *("market/spikes.py", "exchanges/bitbank/window.py", "core/money.py", "core/types"),
-    *("turn/pipeline.py", "turn/state.py", "turn/turn.py"),
+    *("turn/pipeline.py", "turn/sequence.py", "turn/state.py", "turn/steps.py", "turn/turn.py"),
 )
 """Rooms and files between candles and orders, as places under this package."""
 _ABOUT_IT = frozenset({"replay/ahead.py", "replay/check.py", "replay/differences.py", "replay/story.py"})

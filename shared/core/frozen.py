@@ -6,9 +6,11 @@ This copies the slots. It runs no `__post_init__`: the values that it is used fo
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, TypeVar
+from operator import attrgetter
+from typing import Any, TypeAlias, TypeVar
 
 T = TypeVar("T")
+_Writer: TypeAlias = Callable[[Any, Any], None]
 
 
 def changed(value: T, /, **fields: Any) -> T:
@@ -19,9 +21,9 @@ def changed(value: T, /, **fields: Any) -> T:
     """
     kind = type(value)
     copy = object.__new__(kind)
-    slots, setters = _slots(kind)  # type: ignore[arg-type]
-    for read, write in slots:
-        write(copy, read(value))
+    read, writers, setters = _slots(kind)  # type: ignore[arg-type]
+    for write, kept in zip(writers, read(value), strict=False):
+        write(copy, kept)
     for name, other in fields.items():
         if name not in setters:
             raise TypeError(f"{kind.__name__} has no field {name}")
@@ -30,8 +32,9 @@ def changed(value: T, /, **fields: Any) -> T:
 
 
 @cache
-def _slots(kind: type) -> tuple[tuple[tuple[Callable[[Any], Any], Callable[[Any, Any], None]], ...], dict[str, Any]]:
-    """How to read and write each slot, past the lock that `frozen` puts on it."""
-    members = [getattr(kind, name) for name in kind.__slots__]  # type: ignore[attr-defined]
-    setters = {member.__name__: member.__set__ for member in members}
-    return tuple((member.__get__, member.__set__) for member in members), setters
+def _slots(kind: type) -> tuple[Callable[[Any], Any], tuple[_Writer, ...], dict[str, _Writer]]:
+    """How to read all slots at once, and how to write each past the lock that `frozen` puts on it."""
+    names = tuple(kind.__slots__)  # type: ignore[attr-defined]
+    setters = {name: getattr(kind, name).__set__ for name in names}
+    read = attrgetter(*names) if len(names) > 1 else lambda value: tuple(getattr(value, name) for name in names)
+    return read, tuple(setters.values()), setters

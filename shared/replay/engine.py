@@ -1,7 +1,7 @@
 """From event to event through history, with the rules of the tick.
 
-A replay is the tick's own `Turn` on an account in memory. Between two turns that matter nothing is asked: arrays say which tick
-is the next at which anything can happen, and these alone are worked out:
+A replay runs the steps of the tick (`shared.turn.sequence`) on an account in memory. Between two turns that matter nothing is
+asked: arrays say which tick is the next at which anything can happen, and these alone are worked out:
 
     flat        the next candle that may lead to an entry (`risk.screen`), after a halt, a cool-down or a lost day has ended
     entering    every tick, until the entry is filled or given up
@@ -23,25 +23,25 @@ import numpy as np
 from shared.core.errors import BadData
 from shared.core.frozen import changed
 from shared.core.money import ZERO, rate
-from shared.core.reasons import Reason
 from shared.core.tick_times import latest_start_ms
-from shared.core.types import Candles, Goal, Holdings, Market, PairRules, TickReport, TickStatus, Timeframe
+from shared.core.types import Candles, Goal, PairRules, TickReport, Timeframe
 from shared.exchanges.paper import account as accounts
 from shared.exchanges.paper.account import PaperAccount
-from shared.market.candles import between
-from shared.market.quality import inspect
-from shared.market.spikes import loud
 from shared.replay import valuation
 from shared.replay.ahead import Ahead
 from shared.replay.bookings import bookings, telling
 from shared.replay.grid import Grid, grid, watching
 from shared.replay.hands import AccountInHand, Snapshot, snapshot
+from shared.replay.past import Past
 from shared.replay.result import gathered
 from shared.replay.rows import Known
 from shared.replay.story import Story
 from shared.replay.types import Inputs, Replayed
+from shared.turn.report import report
+from shared.turn.sequence import run, unguarded
 from shared.turn.state import CandleProgress, State
-from shared.turn.turn import Turn, told, unread
+from shared.turn.steps import Steps
+from shared.turn.turn import Occasion, Turn
 
 
 class Replay:
@@ -60,7 +60,6 @@ class Replay:
         self._path = _path_of(inputs)
         self._known = Known(inputs, self._rules)
         self._settle_ms = int(self._settings.tick.settle_seconds * 1000)
-        self._quiet = not any(len(loud(part)) for part in inputs.candles.values())
         coarse = inputs.minutes is None
         self._grid: Grid = grid(
             self._known.as_of,
@@ -94,6 +93,8 @@ class Replay:
             self._hands.snapshots = msgspec.convert(checkpoint["snapshots"], list[Snapshot])
         else:
             self._hands.snapshots = [snapshot(account, 0)]
+        self._past = Past(inputs, rules=self._rules, known=self._known, hands=self._hands)
+        self._steps = Steps(clock=self._hands, hands=self._hands, source=self._past, settings=self._settings)
         self._ahead = Ahead(inputs, grid=self._grid, holding=holding, known=self._known, path=self._path, story=self._story)
 
     @property
@@ -162,65 +163,23 @@ class Replay:
     # one tick
 
     def _visit(self, index: int) -> None:
-        """Work one tick out: the same turn, in the same order, as `cycle._Tick._work`."""
+        """Work one tick out, by the steps of the tick."""
         scheduled_at, received_at = int(self._grid.scheduled_at[index]), int(self._grid.received_at[index])
-        self._hands.arrive(received_at)
         before = self._state
-        self._hands.counted = before.counted
-        turn = Turn(
-            state=before,
-            hands=self._hands,
-            settings=self._settings,
-            prefix=lambda part: f"{scheduled_at}.0{part}",
+        self._hands.arrive(received_at, counted=before.counted)
+        self._past.arrive(is_late=bool(self._grid.late[index]))
+        occasion = Occasion(
+            name=f"{scheduled_at}.0",
+            scheduled_at=scheduled_at,
+            lifts=self._lifts(before.halted_at, received_at),
+            halted=self._halted(received_at),
         )
-        turn.lifts = self._lifts(before.halted_at, received_at)
-        turn.book(self._hands.reconcile(received_at))
-        turn.protect(_held(turn), part="p")
-        market: Market | None = None
-        status, reason = TickStatus.DONE, Reason.OK
-        if self._grid.late[index]:
-            status, reason = TickStatus.LATE, Reason.TICK_LATE
-        else:
-            turn.settle()
-            seen, row = self._market()
-            market = turn.look_at(seen)
-            fresh = row >= 0 and self._known.as_of[row] > turn.state.candle.as_of
-            if fresh:
-                turn.read(self._known.signal(row))
-            attempt = turn.state.candle.attempts_used + 1
-            halted = self._halted(received_at)
-            turn.decide(market, halted=halted)
-            missing = unread(market)
-            if turn.state.signal is not None and (halted or turn.state.halted_at):
-                status, reason = TickStatus.HALTED, Reason.HALTED_BY_PERSON if halted else Reason.LIMIT_DRAWDOWN
-            elif missing is not None:
-                status, reason = TickStatus.DEGRADED, missing.reason
-            turn.order(market, scheduled_at=scheduled_at)
-            if turn.ordered:
-                turn.cover(market)
-            self._story.decided(
-                row,
-                turn.decision,
-                turn.state.signal,
-                self._hands.records,
-                attempt=attempt,
-                now_ms=self._hands.now_ms(),
-            )
-        self._state = turn.state
+        turn = run(Turn(occasion=occasion, state=before), self._steps, unguarded)
+        self._story.decided(self._past.row, turn.decision, turn.state, self._hands.records, now_ms=self._hands.now)
         self._story.visited(before, turn.state, self._hands, self._settings)
         if self._inputs.every_tick:
-            self._story.ticks.append(self._report(index, turn, market, before, (status, reason)))
-        self._state = changed(self._state, last_fill_sequence=self._hands.account.next_fill_sequence - 1)
-
-    def _market(self) -> tuple[Market, int]:
-        """What a tick at this instant knows, and the row of its newest candle."""
-        now = self._hands.now_ms()
-        candles, row = self._known.window(now - self._settle_ms)
-        issues = inspect(candles, now, self._settings, minutes_of=self._minutes_of, quiet=self._quiet)
-        return Market(as_of=now, candles=candles, book=self._hands.book(), rules=self._rules, issues=issues), row
-
-    def _minutes_of(self, start_ms: int, end_ms: int) -> Candles | None:
-        return None if self._inputs.minutes is None else between(self._inputs.minutes, start_ms, end_ms)
+            self._story.ticks.append(self._report(turn, received_at, before))
+        self._state = changed(turn.state, last_fill_sequence=self._hands.account.next_fill_sequence - 1)
 
     def _halted(self, at: int) -> bool:
         return any(halt.from_at <= at and (halt.until_at is None or at < halt.until_at) for halt in self._inputs.schedule.halts)
@@ -230,36 +189,17 @@ class Replay:
         ends = [halt.until_at for halt in self._inputs.schedule.halts if halt.until_at and halt.until_at <= at]
         return halted_at if max(ends, default=0) > halted_at else 0
 
-    def _report(
-        self, index: int, turn: Turn, market: Market | None, before: State, status: tuple[TickStatus, Reason]
-    ) -> TickReport:
-        settings = self._settings
-        scheduled_at = int(self._grid.scheduled_at[index])
-        draft = TickReport(
-            tick=str(scheduled_at),
-            bot=settings.id,
-            status=status[0],
-            scheduled_at=scheduled_at,
-            received_at=int(self._grid.received_at[index]),
-            finished_at=self._hands.now_ms(),
-            mode=settings.mode,
-            stage=settings.stage,
-            settings_hash=settings.hash,
-            reason=status[1],
-            profile=settings.profile,
-            decision=turn.decision,
-            signal=turn.state.signal if turn.decision is not None else None,
-            issues=turn.issues,
-            orders=tuple(self._hands.records),
-            plan=turn.state.plan,
-            model=None if self._grid.late[index] else self._known.model,
-        )
-        return told(
-            draft,
-            holdings=turn.holdings,
-            mid=market.book.mid if market is not None and market.book is not None else None,
+    def _report(self, turn: Turn, received_at: int, before: State) -> TickReport:
+        return report(
+            turn,
+            tick=str(turn.occasion.scheduled_at),
+            received_at=received_at,
+            finished_at=self._hands.now,
+            settings=self._settings,
             before=before.counted,
-            after=turn.state.counted,
+            model=self._past.model,
+            orders=self._hands.records,
+            issues=turn.issues,
         )
 
     # what the ticks in between would have booked
@@ -345,9 +285,3 @@ def _check(inputs: Inputs) -> None:
 def _path_of(inputs: Inputs) -> Candles:
     """The candles that orders trade on. A 15m candle that ends after the period would tell an entry what comes after it."""
     return inputs.candles[Timeframe.M15].closed_by(inputs.end_at) if inputs.minutes is None else inputs.minutes
-
-
-def _held(turn: Turn) -> Holdings:
-    if turn.holdings is None:
-        raise AssertionError("the account was booked before")
-    return turn.holdings

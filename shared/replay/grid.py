@@ -46,7 +46,7 @@ class Grid:
 
 
 def watching(ticks: Grid) -> Grid:
-    """The same ticks while a target is watched: each settles the account up to its own minute (see `Turn.due`)."""
+    """The same ticks while a target is watched: each settles the account up to its own minute (see `Steps.is_due`)."""
     minute = ticks.received_at - ticks.received_at % MINUTE_MS
     return replace(ticks, fresh=~ticks.late, settled_at=np.where(ticks.late, ticks.settled_at, minute))
 

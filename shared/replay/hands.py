@@ -8,7 +8,7 @@ half of the candle's volume; and at what crossing costs at the candle's open (ta
 live in that candle, its target is not.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from shared.core.errors import BadData
@@ -35,8 +35,11 @@ from shared.exchanges.paper import account as accounts
 from shared.exchanges.paper.account import PaperAccount
 from shared.exchanges.paper.settling import next_due
 from shared.market.path import book_at, price_at
+from shared.orders.carry_out import record_of
 from shared.orders.fills import crossing_book, trades_through, volume_lots
-from shared.orders.plan import Cancel, Step, recorded
+from shared.orders.plan import Cancel, Step
+
+UNCOUNTED = Counted()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +53,7 @@ class Snapshot:
 
 
 class AccountInHand:
-    """`turn.Hands` around one account and one path."""
+    """The clock and the hands of a turn, around one account and one path."""
 
     def __init__(
         self,
@@ -67,7 +70,7 @@ class AccountInHand:
         """
         self.account = account
         self.now = account.settled_until
-        self.counted = Counted()
+        self.counted = UNCOUNTED
         self.records: list[OrderRecord] = []
         self.snapshots: list[Snapshot] = []
         self._told: tuple[PaperAccount, Holdings] | None = None
@@ -80,9 +83,10 @@ class AccountInHand:
 
     # the clock
 
-    def arrive(self, received_at: int) -> None:
-        """A tick begins."""
+    def arrive(self, received_at: int, *, counted: Counted = UNCOUNTED) -> None:
+        """A tick begins, whose state has `counted` so much."""
         self.now = received_at
+        self.counted = counted
         self.records = []
 
     def now_ms(self) -> int:
@@ -135,30 +139,18 @@ class AccountInHand:
 
     # orders
 
-    def carry_out(
-        self, steps: Sequence[Step], *, book: Book | None, rules: PairRules | None, plan: PositionPlan | None
-    ) -> str | None:
-        """Place and cancel in order, as the desk of a tick does; the id of the entry that was taken."""
+    def send(self, step: Step, *, book: Book | None, rules: PairRules | None, plan: PositionPlan | None) -> OrderRecord:
+        """Place or cancel at once."""
         del plan
-        opened = None
-        for step in steps:
-            before = self.account
-            if step.after is not None and not self._taken(step.after):
-                continue
-            if isinstance(step, Cancel):
-                self.account, outcome = accounts.canceled(before, step.order, now_ms=self.now)
-                record = recorded("cancel", step.order.intent, outcome)
-                self.records.append(replace(record, order_id=step.order.order_id, reason=step.reason))
-                continue
+        before = self.account
+        if isinstance(step, Cancel):
+            self.account, outcome = accounts.canceled(before, step.order, now_ms=self.now)
+        else:
             outcome = self._placed(step.intent, book, rules or self._rules)
-            self.records.append(recorded("place", step.intent, outcome))
             self._snapped(before, self.now)
-            if step.intent.opens and isinstance(outcome, Accepted):
-                opened = step.intent.id
-        return opened
-
-    def _taken(self, intent_id: str) -> bool:
-        return any(record.outcome == "accepted" for record in self.records if record.intent.id == intent_id)
+        record = record_of(step, outcome)
+        self.records.append(record)
+        return record
 
     def _placed(self, intent: OrderIntent, book: Book | None, rules: PairRules) -> Outcome:
         if self._coarse and intent.opens and intent.post_only:

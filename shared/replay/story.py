@@ -47,17 +47,15 @@ class Story:
         self,
         row: int,
         decision: Decision | None,
-        signal: Signal | None,
+        after: State,
         records: Sequence[OrderRecord],
         *,
-        attempt: int,
         now_ms: int,
     ) -> None:
-        """A tick decided on the candle of `row`, and sent `records`."""
-        if decision is None:
+        """A tick decided on the candle of `row`, sent `records` and left a state: an entry among them was its last attempt."""
+        if decision is None or decision.reason in QUIET:
             return
-        if decision.reason in QUIET:
-            return
+        signal, attempt = after.signal, after.candle.attempts_used
         if row not in self.reasons or decision.action is Action.ENTER:
             self.reasons[row] = decision.reason
         for record in records:

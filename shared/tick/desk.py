@@ -6,7 +6,6 @@ refuses what comes too late all the same: between the last look and the request 
 """
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 
 import msgspec
@@ -16,15 +15,19 @@ from shared.core.errors import LeaseLost
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.tick_times import arrival_ms
-from shared.core.types import Book, OrderIntent, OrderRecord, PairRules, PositionPlan, Rejected
+from shared.core.types import Book, Counted, Holdings, OrderIntent, OrderRecord, PairRules, PositionPlan
 from shared.orders import plan as planning
+from shared.orders.carry_out import record_of
 from shared.orders.ports import Exchange, Fence
 from shared.stores.ports import Document
 from shared.tick.documents import BotDocuments, Lease
 
 
 class Desk:
-    """Sends what was planned, and keeps what was sent: `records` for the report, `intents` for the save."""
+    """The account as an exchange holds it, under a lease: what is held, and the sender of its orders.
+
+    It keeps what was sent: `records` for the report, `intents` for the save.
+    """
 
     def __init__(
         self,
@@ -35,69 +38,64 @@ class Desk:
         settings: Settings,
         lease: Lease,
         opens_until: int,
+        counted: Counted | None = None,
+        blocked_by_unknown: bool = False,
     ) -> None:
-        """Work under a lease. Nothing that opens leaves after `opens_until`."""
+        """Work under a lease. Nothing that opens leaves after `opens_until`.
+
+        `counted` is what the saved state has counted of the account, None where that is not known. Nothing opens either while
+        it is `blocked_by_unknown`: an order of a tick before may be in the market, or not.
+        """
         self._exchange, self._bot, self._clock, self._settings = exchange, bot, clock, settings
-        self._lease, self._opens_until = lease, opens_until
+        self._lease, self._opens_until, self._counted = lease, opens_until, counted
         self.fence = Fence(number=lease.fence, until=lease.expires_at, held=lease.document)
         self._began_at, self._began = clock.now_ms(), time.monotonic()
         self.records: list[OrderRecord] = []
         self.intents: list[Document] = []
-        self.blocked_by_unknown = False
+        self.blocked_by_unknown = blocked_by_unknown
 
-    def carry_out(
-        self,
-        steps: Sequence[planning.Step],
-        *,
-        book: Book | None = None,
-        rules: PairRules | None = None,
-        plan: PositionPlan | None = None,
-    ) -> str | None:
-        """Send the steps in order; the id of the opening intent that reached the exchange, if any did.
+    def reconcile(self, now_ms: int) -> Holdings:
+        """Bring the account up to `now_ms` and say what is held."""
+        return self._exchange.reconcile(now_ms, counted=self._counted, fence=self.fence)
 
-        `plan` belongs to an opening order: it is written down with the intent, so that a crash cannot lose it.
-        """
-        opened = None
-        for step in steps:
-            if step.after is not None and not self._taken(step.after):
-                continue
-            if isinstance(step, planning.Cancel):
-                self._cancel(step)
-            elif self._place(step.intent, book=book, rules=rules, plan=plan) and step.intent.opens:
-                opened = step.intent.id
-        return opened
+    def holdings(self, now_ms: int) -> Holdings:
+        """What is held as far as is known."""
+        return self._exchange.holdings(now_ms)
 
-    def _taken(self, intent_id: str) -> bool:
-        """Whether the exchange said that it took this order."""
-        return any(record.outcome == "accepted" for record in self.records if record.intent.id == intent_id)
+    def send(
+        self, step: planning.Step, *, book: Book | None, rules: PairRules | None, plan: PositionPlan | None
+    ) -> OrderRecord:
+        """Place or cancel, once. The plan of what opens is written down with its intent, so that a crash cannot lose it."""
+        if isinstance(step, planning.Cancel):
+            outcome = self._exchange.cancel(step.order, now_ms=self._time_of_a_request(), fence=self.fence)
+            return self._kept(record_of(step, outcome))
+        return self._place(step, book=book, rules=rules, plan=plan)
 
     def _place(
-        self,
-        intent: OrderIntent,
-        *,
-        book: Book | None,
-        rules: PairRules | None,
-        plan: PositionPlan | None,
-    ) -> bool:
+        self, step: planning.Place, *, book: Book | None, rules: PairRules | None, plan: PositionPlan | None
+    ) -> OrderRecord:
+        intent = step.intent
         refused = self._refused(intent)
         if refused is not None:
-            self.records.append(OrderRecord(what="place", intent=intent, outcome="denied", reason=refused))
-            return False
+            return self._kept(_denied(intent, refused))
         kept = replace(plan, entry_intent=intent.id) if plan is not None and intent.opens else None
-        told = {"intent": msgspec.to_builtins(intent), "plan": msgspec.to_builtins(kept) if kept is not None else None}
-        written = self._bot.write_intent(intent.id, {**told, "at": self._time_of_a_request()}, lease=self._lease)
+        said = {"intent": msgspec.to_builtins(intent), "plan": msgspec.to_builtins(kept) if kept is not None else None}
+        written = self._bot.write_intent(intent.id, {**said, "at": self._time_of_a_request()}, lease=self._lease)
         self.intents.append(written)
         now = self._time_of_a_request()
         refused = self._refused(intent)
         if refused is not None:
-            self.records.append(OrderRecord(what="place", intent=intent, outcome="denied", reason=refused))
+            record = self._kept(_denied(intent, refused))
             self.intents[-1] = self._bot.record_outcome(written, {"outcome": "not_sent", "reason": refused})
-            return False
+            return record
         outcome = self._exchange.submit(intent, book=book, rules=rules, now_ms=now, fence=self.fence)
-        record = planning.recorded("place", intent, outcome)
-        self.records.append(record)
+        record = self._kept(record_of(step, outcome))
         self.intents[-1] = self._bot.record_outcome(written, msgspec.to_builtins(record))
-        return not isinstance(outcome, Rejected)
+        return record
+
+    def _kept(self, record: OrderRecord) -> OrderRecord:
+        self.records.append(record)
+        return record
 
     def _refused(self, intent: OrderIntent) -> Reason | None:
         """Only an order that opens can be refused here; what protects always goes out."""
@@ -120,7 +118,6 @@ class Desk:
             raise LeaseLost(f"the lease ends at {self._lease.expires_at}, too soon for another request; nothing more was sent")
         return self._clock.now_ms()
 
-    def _cancel(self, step: planning.Cancel) -> None:
-        outcome = self._exchange.cancel(step.order, now_ms=self._time_of_a_request(), fence=self.fence)
-        record = planning.recorded("cancel", step.order.intent, outcome)
-        self.records.append(replace(record, order_id=step.order.order_id, reason=step.reason))
+
+def _denied(intent: OrderIntent, reason: Reason) -> OrderRecord:
+    return OrderRecord(what="place", intent=intent, outcome="denied", reason=reason)

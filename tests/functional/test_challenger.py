@@ -12,6 +12,7 @@ from shared.core.types import Level, TickReport, TickStatus
 from shared.model.manifest import decode, encode
 from shared.model.registry import BundleRegistry
 from shared.model.signing import public_of, sign
+from shared.tick import present
 from shared.tick.cycle import run_tick
 from shared.tick.documents import BotDocuments
 from shared.tick.request import TickRequest
@@ -235,7 +236,7 @@ def test_a_watch_that_breaks_disturbs_no_decision_unless_suspects_are_forbidden(
 
     with world(tmp_path / "whole", extra=LOUD) as scene:
         whole = ticks(scene.with_model(), 10)
-    monkeypatch.setattr("shared.tick.cycle.watch", breaking)
+    monkeypatch.setattr(present, "watch", breaking)
     with world(tmp_path / "broken", extra=LOUD) as scene:
         broken = ticks(scene.with_model(), 10)
     with world(tmp_path / "strict", extra={**LOUD, "BOT_WATCH__FORBID_ENTRIES": "true"}) as scene:

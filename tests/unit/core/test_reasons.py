@@ -14,8 +14,14 @@ STAGES = (
     "shared/risk",
     "shared/turn/watch",
     "shared/turn/champion.py",
+    "shared/turn/sequence.py",
+    "shared/turn/steps.py",
     "shared/turn/turn.py",
     "shared/tick/cycle.py",
+    "shared/tick/guard.py",
+    "shared/tick/loaded.py",
+    "shared/tick/present.py",
+    "shared/replay/past.py",
 )
 NEVER = {
     # outcomes and holds: these decisions deny nothing

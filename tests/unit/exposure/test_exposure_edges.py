@@ -40,6 +40,7 @@ from shared.exchanges.paper.exchange import PaperExchange
 from shared.market.candles import empty
 from shared.market.path import book_at
 from shared.orders import plan as planning
+from shared.orders.carry_out import carry_out
 from shared.replay import Replay, Schedule
 from shared.replay.hands import AccountInHand
 from shared.risk.limits import Limits
@@ -97,10 +98,10 @@ def test_where_the_one_stop_for_all_is_refused_the_stops_that_it_would_replace_s
     steps = planning.protection(
         hands.holdings(AT), plan=None, signal=None, tick="t", now_ms=AT, settings=TREND, book=BOOK, rules=PairRules()
     )
-    hands.carry_out(steps, book=BOOK, rules=smaller, plan=None)
+    carry_out(steps, hands, book=BOOK, rules=smaller)
     assert [record.outcome for record in hands.records] == ["rejected"]
     assert covered(hands) == 150
-    hands.carry_out(steps, book=BOOK, rules=PairRules(), plan=None)
+    carry_out(steps, hands, book=BOOK, rules=PairRules())
     assert [order.remaining_lots for order in hands.holdings(AT).orders] == [150]
 
 
@@ -126,7 +127,7 @@ def test_the_desk_of_a_tick_sends_nothing_that_waits_for_an_order_which_was_not_
         exchange.holdings(AT), plan=None, signal=None, tick="t", now_ms=AT, settings=TREND, book=BOOK, rules=PairRules()
     )
     assert len(steps) == 3
-    desk.carry_out(steps, book=BOOK, rules=PairRules(max_market_lots=7))
+    carry_out(steps, desk, book=BOOK, rules=PairRules(max_market_lots=7))
     assert [record.outcome for record in desk.records] == ["rejected"]
     assert sum(order.remaining_lots for order in exchange.holdings(AT).orders) == 10
 
@@ -140,10 +141,10 @@ def test_where_the_stop_of_the_rest_is_refused_nothing_is_closed_and_nothing_is_
     steps = planning.orders(
         less, hands.holdings(AT), book=BOOK, rules=PairRules(), tick="t", now_ms=AT, deadline_at=AT + 1, settings=TREND
     )
-    hands.carry_out(steps, book=BOOK, rules=smaller, plan=None)
+    carry_out(steps, hands, book=BOOK, rules=smaller)
     assert [record.outcome for record in hands.records] == ["rejected"]
     assert (hands.account.lots(side), covered(hands)) == (150, 150)
-    hands.carry_out(steps, book=BOOK, rules=PairRules(), plan=None)
+    carry_out(steps, hands, book=BOOK, rules=PairRules())
     assert (hands.account.lots(side), covered(hands)) == (130, 130)
 
 

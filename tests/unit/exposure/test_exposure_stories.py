@@ -21,7 +21,7 @@ from shared.orders import plan as planning
 from shared.replay import engine, rows
 from shared.risk import exposure, sizing
 from shared.turn.state import State
-from shared.turn.turn import Turn
+from shared.turn.steps import Steps
 from tests.support.exposure_stories import Rule, Story
 from tests.support.invariants import InvariantBroken
 
@@ -78,7 +78,7 @@ def a_reduction_leaves_the_rest_without_a_stop(patch: pytest.MonkeyPatch) -> Non
         return tuple(step for step in real(*what) if isinstance(step, planning.Cancel) or step.intent.purpose != "stop")
 
     patch.setattr(planning, "_reduced", bare)
-    patch.setattr(Turn, "cover", lambda self, market: self.look_again())
+    patch.setattr(Steps, "cover", lambda self, turn, market: self.book(turn, self.hands.holdings(self.clock.now_ms())))
 
 
 def the_stop_lies_three_times_as_far(patch: pytest.MonkeyPatch) -> None:

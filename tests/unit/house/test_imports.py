@@ -24,7 +24,7 @@ PLANTED = {
     "scripts/report/render.py": ("import shared.alerts.discord", "only functions.wiring names"),
     "shared/exchanges/sandbox/bars.py": ("import shared.risk.limits", "an exchange knows neither the turn nor a tick"),
     "models/backtest/prepare.py": ("import shared.exchanges.paper.account", "nobody but the replay"),
-    "shared/turn/turn.py": ("import time", "the decision is pure"),
+    "shared/turn/sequence.py": ("import time", "the decision is pure"),
     "shared/replay/engine.py": ("import shared.tick.desk", "a replay reaches no exchange"),
 }
 """Where, what, and the contract that must break."""

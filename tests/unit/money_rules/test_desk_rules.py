@@ -14,6 +14,7 @@ from shared.core.types import Accepted, OrderRecord, PairRules, Rejected, Timefr
 from shared.exchanges.paper.exchange import PaperExchange
 from shared.market.candles import empty
 from shared.orders import plan as planning
+from shared.orders.carry_out import carry_out
 from shared.orders.ports import Fence
 from shared.stores.memory import MemoryDocuments
 from shared.tick.desk import Desk
@@ -76,7 +77,7 @@ class Opened:
         self.fence = Fence(number=1, until=T0 + LEASE_MS, held=self.lease.document)
 
     def sends(self, *intents, **more):
-        return self.desk.carry_out([planning.Place(intent=intent) for intent in intents], **more)
+        return carry_out([planning.Place(intent=intent) for intent in intents], self.desk, **more)
 
     @property
     def outcomes(self):
@@ -106,7 +107,7 @@ def test_every_step_is_sent_once_in_its_order_under_the_fence_and_at_the_present
         planning.Place(intent=made.entry(9_000_000, id="e")),
     ]
     it.clock.sleep_until(T0 + 5)
-    assert it.desk.carry_out(steps, book=book, rules=rules) == "e"
+    assert carry_out(steps, it.desk, book=book, rules=rules) == "e"
     assert it.exchange.asked == [
         ("s", book, rules, T0 + 5, it.fence),
         (7, T0 + 5, it.fence),
@@ -131,7 +132,7 @@ def test_an_entry_reached_the_exchange_unless_that_refused_it(made, opened, answ
 
 def test_a_stop_is_no_entry_that_reached_the_exchange(made, opened):
     assert opened().sends(made.stop(9_000_000, id="s")) is None
-    assert opened().desk.carry_out([]) is None
+    assert carry_out([], opened().desk) is None
 
 
 @pytest.mark.parametrize(
@@ -154,14 +155,14 @@ def test_a_step_that_waits_for_an_order_is_sent_only_where_that_was_taken(made, 
         if kind == "place"
         else planning.Cancel(order=made.order(9, waits), reason=Reason.ORPHAN_CANCELED, after=after)
     )
-    it.desk.carry_out([step, planning.Place(intent=made.stop(9_000_000, id="last"))])
+    carry_out([step, planning.Place(intent=made.stop(9_000_000, id="last"))], it.desk)
     assert [name for name, _ in it.outcomes] == [*"abc", *(["waits"] if sent else []), "last"]
 
 
 def test_a_refused_cancel_is_recorded_with_its_order_and_why_it_was_asked_for(made, opened):
     order = made.order(7, made.stop(9_000_000, id="old"))
     it = opened(old=NO)
-    it.desk.carry_out([planning.Cancel(order=order, reason=Reason.ORPHAN_CANCELED)])
+    carry_out([planning.Cancel(order=order, reason=Reason.ORPHAN_CANCELED)], it.desk)
     assert it.desk.records == [
         OrderRecord(
             what="cancel",
@@ -181,7 +182,7 @@ def test_the_paper_exchange_has_what_the_desk_sent_and_lets_it_go_again(made):
     (order,) = it.exchange.holdings(T0).orders
     assert (order.intent.id, order.placed_at) == ("e", T0)
     it.clock.sleep_until(T0 + 20)
-    it.desk.carry_out([planning.Cancel(order=order, reason=Reason.ENTRY_EXPIRED)])
+    carry_out([planning.Cancel(order=order, reason=Reason.ENTRY_EXPIRED)], it.desk)
     assert [record.outcome for record in it.desk.records] == ["accepted", "accepted"]
     (ended,) = it.exchange.holdings(T0 + 20).orders
     assert ended.intent.expires_at == T0 + 20
@@ -294,10 +295,10 @@ def test_nothing_is_sent_that_could_arrive_when_the_lease_is_over(made, opened, 
         else planning.Cancel(order=made.order(7, stop), reason=Reason.ORPHAN_CANCELED)
     )
     if sent:
-        it.desk.carry_out([step])
+        carry_out([step], it.desk)
     else:
         with pytest.raises(LeaseLost, match="too soon for another request"):
-            it.desk.carry_out([step])
+            carry_out([step], it.desk)
     assert len(it.exchange.asked) == sent
     assert len(it.bot.open_intents()) == (sent and kind == "place")
 

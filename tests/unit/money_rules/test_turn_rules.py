@@ -3,18 +3,17 @@
 from dataclasses import replace
 from decimal import Decimal
 
-import numpy as np
 import pytest
 
 from shared.core.reasons import Reason
 from shared.core.types import (
     Action,
-    Candles,
     Counted,
     Decision,
     Goal,
     Issue,
     OrderKind,
+    OrderRecord,
     PairRules,
     Purpose,
     Side,
@@ -23,64 +22,23 @@ from shared.core.types import (
     Timeframe,
 )
 from shared.market.candles import empty
-from shared.orders import plan as planning
-from shared.replay.hands import AccountInHand
+from shared.risk.limits import Limits
+from shared.turn.report import report
 from shared.turn.state import CandleProgress, State
-from shared.turn.turn import Turn, newest, some, told, unread
+from shared.turn.turn import Ending, Occasion, Turn, newest, unread
+from tests.support.begun_turns import AT, MINUTE, PRICE, QUARTER, T0, Asked, Begun, note_what_is_carried_out, quarters
 
-T0, MINUTE, QUARTER = 1_699_999_200_000, 60_000, 900_000  # T0: 22:00 UTC
-PRICE = 10_000_000
-AT = T0 + 7 * MINUTE + 1_000
 LONG, SHORT = Side.LONG, Side.SHORT
 
 
-class Noting(AccountInHand):
-    """The account of a replay; it notes what it was asked, and carrying something out takes `takes_ms`."""
-
-    takes_ms = 0
-
-    def __init__(self, account, **more):
-        super().__init__(account, **more)
-        self.sent, self.reconciled = [], []
-
-    def reconcile(self, now_ms):
-        self.reconciled.append(now_ms)
-        return super().reconcile(now_ms)
-
-    def carry_out(self, steps, *, book, rules, plan):
-        self.sent.append((tuple(steps), book, rules, plan))
-        opened = super().carry_out(steps, book=book, rules=rules, plan=plan)
-        self.now += self.takes_ms
-        return opened
-
-
-class Begun:
-    """A turn with its hands; `held` books what these hold."""
-
-    def __init__(self, made, account, settings, **state):
-        rules = PairRules()
-        path = empty(Timeframe.M1)
-        self.hands = Noting(account, path=path, settings=settings, rules=rules, traded=lambda account: None)
-        self.hands.arrive(AT)
-        state = State(**{"mode": "paper", "stage": "paper", **state})
-        self.turn = Turn(state=state, hands=self.hands, settings=settings, prefix=lambda part: f"t.{part}")
-
-    def held(self):
-        self.turn.book(self.hands.holdings(self.hands.now))
-        return self.turn
-
-    @property
-    def placed(self):
-        return [step.intent for steps, *_ in self.hands.sent for step in steps if isinstance(step, planning.Place)]
-
-    @property
-    def canceled(self):
-        return [step.order.order_id for steps, *_ in self.hands.sent for step in steps if isinstance(step, planning.Cancel)]
+@pytest.fixture(autouse=True)
+def noted(monkeypatch):
+    note_what_is_carried_out(monkeypatch)
 
 
 @pytest.fixture
 def begun(made):
-    def making(*orders, lots=0, side=LONG, settings=None, mark=PRICE, **state):
+    def making(*orders, lots=0, side=LONG, settings=None, mark=PRICE, occasion=None, **state):
         held = (made.position(made.part(PRICE, lots), side=side),) if lots else ()
         account = made.account(
             positions=held,
@@ -90,7 +48,7 @@ def begun(made):
             last_price=mark,
             settled_until=T0 + 7 * MINUTE,
         )
-        return Begun(made, account, settings or made.settings(), **state)
+        return Begun(made, account, settings or made.settings(), occasion=occasion or {}, **state)
 
     return making
 
@@ -98,12 +56,6 @@ def begun(made):
 @pytest.fixture
 def market(made):
     return lambda **more: made.market(**{"candles": {Timeframe.M15: quarters(12)}, **more})
-
-
-def quarters(count, *, until=T0, price=PRICE):
-    opened_at = until - QUARTER * np.arange(count, 0, -1, dtype=np.int64)
-    flat = np.full(count, float(price))
-    return Candles(timeframe=Timeframe.M15, opened_at=opened_at, open=flat, high=flat, low=flat, close=flat, volume=flat)
 
 
 def done(as_of=T0, **more):
@@ -116,16 +68,17 @@ def done(as_of=T0, **more):
 def test_a_turn_begins_with_nothing(begun):
     it = begun()
     turn = it.turn
-    assert (turn.holdings, turn.decision, turn.issues, turn.lifts, turn.ordered, turn.gap_ms) == (
-        None,
-        None,
+    assert (turn.holdings, turn.market, turn.decision, turn.issues, turn.ordered, turn.gap_ms) == (
+        *(None, None, None),
         (),
-        0,
         False,
         None,
     )
+    assert (turn.failed, turn.ending, turn.is_trusted) == ((), None, True)
     assert turn.state == State(mode="paper", stage="paper")
-    assert turn.bare() is False
+    assert turn.occasion == Occasion(name="t.", scheduled_at=AT)
+    assert (turn.occasion.lifts, turn.occasion.halted, turn.occasion.readable) == (0, False, True)
+    assert (turn.occasion.damage, turn.occasion.unsaved) == ((), ())
 
 
 def test_what_is_held_is_booked_into_the_state_at_the_present_instant(begun, made):
@@ -133,21 +86,27 @@ def test_what_is_held_is_booked_into_the_state_at_the_present_instant(begun, mad
     assert it.held().holdings is it.hands.holdings(AT)
     expected = State(mode="paper", stage="paper", halted_at=5)
     assert it.turn.state == expected.after_account(it.turn.holdings, lifts=0, now_ms=AT, settings=made.settings())
-    it.turn.lifts = 5
-    assert it.held().state.halted_at == 0
+    other = begun(lots=100, halted_at=5, occasion={"lifts": 5})
+    assert other.held().state.halted_at == 0
+    other = begun(lots=100, halted_at=5, occasion={"lifts": 5})
+    other.turn = replace(other.turn, failed=("reconcile",))
+    assert other.held().state.halted_at == 5, "on an account that could not be read at first nothing is taken back"
 
 
-def test_a_step_before_the_one_that_it_needs_is_refused():
-    assert some(0) == 0
-    with pytest.raises(AssertionError, match="a step ran before"):
-        some(None)
+def test_what_is_held_is_known_though_it_cannot_be_booked(begun):
+    it = begun(lots=100)
+    holdings = replace(it.hands.holdings(AT), equity_jpy=None)
+    found = it.steps.book(it.turn, holdings)
+    assert next(found) == replace(it.turn, holdings=holdings)
+    with pytest.raises(TypeError):
+        next(found)
 
 
 def test_what_is_held_gets_the_stop_of_its_plan_and_is_looked_at_again(begun, made):
     it = begun(lots=100, plan=made.plan(stop_price=9_700_000))
-    turn = it.held()
-    assert turn.bare() is True
-    turn.protect(turn.holdings, part="p")
+    it.held()
+    assert it.is_bare is True
+    turn = it.runs("protect", part="p")
     ((_, book, rules, plan),) = it.hands.sent
     assert (book, rules, plan) == (None, None, None)
     assert [(intent.id, intent.trigger_price or intent.price) for intent in it.placed] == [
@@ -155,29 +114,29 @@ def test_what_is_held_gets_the_stop_of_its_plan_and_is_looked_at_again(begun, ma
         ("t.p.target.2", 10_300_000),
     ]
     assert [order.intent for order in turn.holdings.orders] == it.placed
-    assert turn.bare() is False
-    turn.protect(turn.holdings, part="p")
+    assert it.is_bare is False
+    assert it.runs("protect", part="p") is turn
     assert len(it.hands.sent) == 1
 
 
 def test_a_lost_plan_is_made_up_for_by_the_signal(begun, made):
     it = begun(lots=100, signal=made.signal(atr_jpy=50_000.0))
-    turn = it.held()
-    turn.protect(turn.holdings, part="p")
+    it.held()
+    it.runs("protect", part="p")
     assert [intent.trigger_price for intent in it.placed] == [PRICE - 4 * 50_000]
 
 
 def test_orphans_go_where_nothing_is_held(begun, made):
     it = begun(made.order(7, made.stop(9_000_000)))
-    turn = it.held()
-    turn.protect(turn.holdings, part="p")
+    it.held()
+    turn = it.runs("protect", part="p")
     assert (it.canceled, turn.holdings.orders) == ([7], ())
 
 
 def test_where_nothing_is_held_and_nothing_rests_nothing_is_done(begun):
     it = begun()
-    turn = it.held()
-    turn.protect(turn.holdings, part="p")
+    it.held()
+    it.runs("protect", part="p")
     assert it.hands.sent == []
 
 
@@ -196,10 +155,11 @@ def test_with_a_market_a_stop_that_cannot_be_is_a_close(begun, made, market, bid
     seen = market(book=book, rules=rules, candles={Timeframe.M15: empty(Timeframe.M15)})
     it = begun(lots=100, plan=made.plan(stop_price=9_700_000, target_price=20_000_000))
     turn = it.held()
-    if step == "protect":
-        turn.protect(turn.holdings, seen, part="x")
+    if step == "look_at":
+        it.looks_at(seen)
     else:
-        getattr(turn, step)(seen)
+        it.runs(step, seen, **({"part": "x"} if step == "protect" else {}))
+    assert it.turn.holdings is not turn.holdings, "what the orders did is looked at"
     part = {"look_at": "q", "cover": "r", "protect": "x"}[step]
     assert [told[1:] for told in it.hands.sent] == [(book, rules, None)]
     assert (it.placed[0].id.split(".")[1], it.placed[0].kind) == (part, kind)
@@ -209,9 +169,9 @@ def test_with_a_market_a_stop_that_cannot_be_is_a_close(begun, made, market, bid
 def test_a_look_at_the_market_leaves_what_is_covered_as_it_is(begun, made, market, stops):
     orders = [made.order(number, made.stop(9_000_000, lots)) for number, lots in enumerate(stops, 1)]
     it = begun(*orders, lots=100, plan=made.plan())
-    turn = it.held()
-    turn.look_at(market())
-    turn.cover(market())
+    it.held()
+    it.looks_at(market())
+    it.runs("cover", market())
     assert it.hands.sent == []
 
 
@@ -220,27 +180,30 @@ def test_a_book_far_from_everything_is_none_and_one_near_the_mark_is_believed(be
     far = market(book=made.book(11_000_000, 11_001_000), issues=(issue,))
     for mark, believed in ((PRICE, None), (11_000_000, far.book)):
         it = begun(lots=100, mark=mark, plan=made.plan())
-        turn = it.held()
-        seen = turn.look_at(far)
-        assert seen.book == believed
-        assert turn.issues == seen.issues
+        it.held()
+        turn = it.looks_at(far)
+        assert turn.market.book == believed
+        assert turn.issues == turn.market.issues
         assert [each.reason for each in turn.issues] == [Reason.LATENCY_HIGH, Reason.BOOK_FAR]
-    assert begun().held().look_at(market()).issues == ()
+    it, plain = begun(), market()
+    it.held()
+    assert it.looks_at(plain).issues == ()
+    assert it.turn.market is plain
 
 
 def test_a_close_that_rests_is_not_undone_by_another_stop(begun, made, market):
     it = begun(made.order(1, made.close(100)), lots=100, plan=made.plan())
-    turn = it.held()
-    turn.cover(market())
+    it.held()
+    it.runs("cover", market())
     assert it.hands.sent == []
-    assert turn.bare() is True
+    assert it.is_bare is True
 
 
 def test_what_the_orders_did_is_seen_after_them(begun, made, market):
     it = begun(lots=100, plan=made.plan())
-    turn = it.held()
+    it.held()
     it.hands.account = replace(it.hands.account, positions=())
-    turn.cover(market())
+    turn = it.runs("cover", market())
     assert turn.holdings.positions == ()
     assert it.hands.sent == []
 
@@ -251,30 +214,32 @@ def test_what_the_orders_did_is_seen_after_them(begun, made, market):
 def due(begun, made, **more):
     """A turn for which nothing is due, but for what is said."""
     orders = more.pop("orders", ())
-    return begun(*orders, **{"candle": done(), **more}).held()
+    it = begun(*orders, **{"candle": done(), **more})
+    it.held()
+    return it
 
 
 @pytest.mark.parametrize(("as_of", "due_now"), [(T0 - QUARTER, True), (T0, False), (T0 + QUARTER, False)])
 def test_a_candle_that_has_closed_is_due(begun, made, as_of, due_now):
-    assert due(begun, made, candle=done(as_of)).due(AT) is due_now
-    assert due(begun, made, candle=done(as_of)).due(T0) is due_now
+    assert due(begun, made, candle=done(as_of)).is_due(AT) is due_now
+    assert due(begun, made, candle=done(as_of)).is_due(T0) is due_now
     if as_of == T0:
-        assert due(begun, made).due(T0 + QUARTER - 1) is False
-        assert due(begun, made).due(T0 + QUARTER) is True
+        assert due(begun, made).is_due(T0 + QUARTER - 1) is False
+        assert due(begun, made).is_due(T0 + QUARTER) is True
 
 
 @pytest.mark.parametrize(("signal", "closed", "due_now"), [(True, False, True), (True, True, False), (False, False, False)])
 def test_an_entry_that_may_be_tried_again_is_due(begun, made, signal, closed, due_now):
-    turn = due(begun, made, candle=done(closed=closed), signal=made.signal() if signal else None)
-    assert turn.due(AT) is due_now
+    it = due(begun, made, candle=done(closed=closed), signal=made.signal() if signal else None)
+    assert it.is_due() is due_now
 
 
 @pytest.mark.parametrize(("after_ms", "due_now"), [(-1, False), (0, True), (1, True)])
 def test_a_time_exit_is_due_from_its_instant_on(begun, made, after_ms, due_now):
     entry = made.order(3, made.entry(9_000_000))
-    turn = due(begun, made, orders=(entry,), plan=made.plan(exit_by=AT - after_ms))
-    assert turn.state.plan is not None
-    assert turn.due(AT) is due_now
+    it = due(begun, made, orders=(entry,), plan=made.plan(exit_by=AT - after_ms))
+    assert it.turn.state.plan is not None
+    assert it.is_due() is due_now
 
 
 @pytest.mark.parametrize(
@@ -290,21 +255,21 @@ def test_a_time_exit_is_due_from_its_instant_on(begun, made, after_ms, due_now):
 def test_a_position_of_which_nobody_knows_when_it_ends_is_due(begun, made, policy, lots, plan, due_now):
     settings = made.settings() if policy == "barrier" else made.target_settings()
     orders = (made.order(1, made.stop(9_000_000)), made.order(2, made.target(20_000_000))) if lots else ()
-    turn = due(begun, made, orders=orders, lots=lots, settings=settings, plan=made.plan(exit_by=AT + 1) if plan else None)
-    assert turn.due(AT) is due_now
+    it = due(begun, made, orders=orders, lots=lots, settings=settings, plan=made.plan(exit_by=AT + 1) if plan else None)
+    assert it.is_due() is due_now
 
 
 @pytest.mark.parametrize(("lots", "due_now"), [(100, False), (99, True), (0, True)])
 def test_another_position_than_is_held_is_due_while_it_is_wanted(begun, made, lots, due_now):
-    turn = due(begun, made, lots=100, settings=made.target_settings(), goal=made.goal(lots, as_of=T0))
-    assert turn.due(AT) is due_now
+    it = due(begun, made, lots=100, settings=made.target_settings(), goal=made.goal(lots, as_of=T0))
+    assert it.is_due() is due_now
 
 
 @pytest.mark.parametrize(("rests", "side", "due_now"), [(True, LONG, False), (False, LONG, True), (False, SHORT, False)])
 def test_a_target_that_does_not_rest_is_watched(begun, made, rests, side, due_now):
     orders = (made.order(2, made.target(20_000_000)),) if rests else ()
-    turn = due(begun, made, orders=orders, lots=100, plan=made.plan(side=side, exit_by=AT + 1))
-    assert turn.due(AT) is due_now
+    it = due(begun, made, orders=orders, lots=100, plan=made.plan(side=side, exit_by=AT + 1))
+    assert it.is_due() is due_now
 
 
 @pytest.mark.parametrize(
@@ -327,8 +292,8 @@ def test_a_tick_that_is_due_waits_for_its_candle_and_knows_the_path_up_to_it(
     it = begun(candle=done(T0 - QUARTER if is_due else T0))
     it.hands.arrive(minute + second_ms)
     it.hands.account = replace(it.hands.account, settled_until=T0 + until)
-    turn = it.held()
-    turn.settle()
+    it.held()
+    turn = it.runs("settle", it.turn.holdings)
     assert it.hands.now == minute + now_ms
     assert it.hands.reconciled == ([minute + now_ms] if reconciles else [])
     assert turn.holdings.settled_until == (minute if reconciles else T0 + until)
@@ -337,31 +302,79 @@ def test_a_tick_that_is_due_waits_for_its_candle_and_knows_the_path_up_to_it(
 def test_an_exchange_without_a_path_is_not_settled(begun):
     it = begun()
     turn = it.held()
-    turn.holdings = replace(turn.holdings, settled_until=None)
-    turn.settle()
+    it.runs("settle", replace(turn.holdings, settled_until=None))
+    assert it.hands.now == T0 + 7 * MINUTE + 10_000
     assert it.hands.reconciled == []
 
 
 # the signal and the decision
 
 
-def test_a_new_signal_knows_what_was_sent_and_never_saved(begun, made):
-    it = begun()
+def reads(it, market, **answers):
+    it.steps = replace(it.steps, source=Asked(**answers))
+    return it.runs("read", it.turn.holdings, market)
+
+
+def test_a_new_signal_knows_what_was_sent_and_never_saved(begun, made, market):
+    it = begun(occasion={"unsaved": (made.plan(as_of=T0),)})
     turn = it.held()
-    turn.holdings = replace(turn.holdings, fills=(made.fill(1, at=T0 + 1),))
+    it.turn = replace(turn, holdings=replace(turn.holdings, fills=(made.fill(1, at=T0 + 1),)))
     signal = made.signal(as_of=T0)
-    turn.read(signal, unsaved=(made.plan(as_of=T0),))
+    turn = reads(it, market(), signal=signal)
     assert (turn.state.signal, turn.state.candle) == (signal, CandleProgress(as_of=T0, attempts_used=1, closed=True))
-    turn.read(made.signal(as_of=T0 + QUARTER))
+    assert it.steps.source.asked == ["permission", "signal", "doubts"]
+    later = market(candles={Timeframe.M15: quarters(12, until=T0 + QUARTER)})
+    turn = reads(it, later, signal=made.signal(as_of=T0 + QUARTER))
     assert turn.state.candle == CandleProgress(as_of=T0 + QUARTER, attempts_used=0, closed=False)
 
 
+@pytest.mark.parametrize(("as_of", "asks"), [(T0 - QUARTER, True), (T0, False), (T0 + QUARTER, False)])
+def test_a_signal_is_asked_for_once_a_candle(begun, made, market, as_of, asks):
+    it = begun(candle=done(as_of))
+    before = it.held()
+    turn = reads(it, market(), signal=made.signal(as_of=T0))
+    assert it.steps.source.asked == ["permission", *(["signal", "doubts"] if asks else [])]
+    assert (turn.state.signal is not None) is asks
+    assert turn.market is before.market is None, "a market of which nothing is wrong stays as it is"
+
+
+def test_where_there_is_no_signal_nobody_watches(begun, market):
+    it = begun()
+    before = it.held()
+    assert reads(it, market(), signal=None) is before
+    assert it.steps.source.asked == ["permission", "signal"]
+
+
+def test_what_is_wrong_with_the_model_is_wrong_with_the_market(begun, made, market):
+    late, unproven, mine, anothers = (
+        Issue(reason=Reason.LATENCY_HIGH, forbids_entry=True),
+        Issue(reason=Reason.MODEL_NOT_PROVEN, forbids_entry=True),
+        Issue(reason=Reason.MODEL_OVERRULED, forbids_entry=False, context={"model": "m"}),
+        Issue(reason=Reason.MODEL_OVERRULED, forbids_entry=False, context={"model": "another"}),
+    )
+    seen, unnamed = market(issues=(late,)), Issue(reason=Reason.STEP_FAILED, forbids_entry=True)
+    it = begun()
+    it.held()
+    turn = reads(it, seen, signal=made.signal(as_of=T0), issues=(unproven,), doubts=(mine, anothers, unnamed))
+    assert turn.issues == turn.market.issues == (late, unproven, mine, unnamed)
+    assert turn.state.doubts == (mine, anothers, unnamed)
+    turn = reads(it, seen)
+    assert turn.issues == turn.market.issues == (late, mine, unnamed), "every tick on the candle knows its doubts"
+    turn = reads(it, seen, model="another")
+    assert turn.issues == (late, anothers, unnamed)
+    it = begun()
+    it.held()
+    assert reads(it, seen, issues=(unproven,)).issues == (late, unproven)
+
+
 def test_without_a_signal_nothing_can_be_decided(begun, market):
-    turn = begun().held()
+    it = begun(halted_at=1)
+    it.held()
     seen = market(issues=(Issue(reason=Reason.LATENCY_HIGH, forbids_entry=True),))
-    turn.decide(seen, halted=False)
+    turn = it.decides(seen)
     assert turn.decision == Decision(action=Action.DENY, as_of=T0, reason=Reason.DATA_MISSING)
     assert turn.issues == seen.issues
+    assert turn.ending is None
 
 
 @pytest.mark.parametrize(
@@ -376,27 +389,47 @@ def test_without_a_signal_nothing_can_be_decided(begun, market):
     ],
 )
 def test_a_candle_is_decided_once_and_what_is_held_every_tick(begun, made, market, lots, closed, halted, told):
-    it = begun(lots=lots, signal=made.signal(as_of=T0, side=None), candle=done(closed=closed))
+    signal = made.signal(as_of=T0, side=None)
+    it = begun(lots=lots, signal=signal, candle=done(closed=closed), occasion={"halted": halted})
     turn = it.held()
-    turn.state = replace(turn.state, candle=done(closed=closed))
-    turn.decide(market(book=made.book(at=AT)), halted=halted)
+    it.turn = replace(turn, state=replace(turn.state, candle=done(closed=closed)))
+    turn = it.decides(market(book=made.book(at=AT)))
     assert (turn.decision.action, turn.decision.reason, turn.decision.as_of) == (*told, T0)
 
 
 @pytest.mark.parametrize("halted", [False, True])
 def test_a_goal_is_pursued_by_every_tick(begun, made, market, halted):
     signal = made.signal(as_of=T0, side=None, target_weight=1.0, target_as_of=T0, target_volatility=0.3)
-    it = begun(settings=made.target_settings(), signal=signal, candle=done())
-    turn = it.held()
-    turn.decide(market(book=made.book(at=AT)), halted=halted)
+    it = begun(settings=made.target_settings(), signal=signal, candle=done(), occasion={"halted": halted})
+    it.held()
+    turn = it.decides(market(book=made.book(at=AT)))
     assert turn.decision.action is (Action.DENY if halted else Action.ENTER)
     assert turn.decision.goal is not None
 
 
 def test_the_decision_tells_what_is_wrong_with_the_market(begun, made, market):
-    turn = begun(signal=made.signal(as_of=T0), candle=done(closed=False)).held()
-    turn.decide(market(book=None, issues=(Issue(reason=Reason.LATENCY_HIGH, forbids_entry=True),)), halted=False)
+    it = begun(signal=made.signal(as_of=T0), candle=done(closed=False))
+    it.held()
+    turn = it.decides(market(book=None, issues=(Issue(reason=Reason.LATENCY_HIGH, forbids_entry=True),)))
     assert [issue.reason for issue in turn.issues] == [Reason.LATENCY_HIGH, Reason.BOOK_MISSING]
+
+
+@pytest.mark.parametrize(
+    ("halted", "halted_at", "reason"),
+    [
+        (False, 0, None),
+        (True, 0, Reason.HALTED_BY_PERSON),
+        (False, 5, Reason.LIMIT_DRAWDOWN),
+        (True, 5, Reason.HALTED_BY_PERSON),
+    ],
+)
+def test_a_halt_is_how_the_tick_ends_unless_something_went_wrong_before(begun, made, market, halted, halted_at, reason):
+    for before in (None, Ending(status=TickStatus.DEGRADED, reason=Reason.DATA_HOLE)):
+        it = begun(signal=made.signal(as_of=T0), halted_at=halted_at, occasion={"halted": halted})
+        it.turn = it.turn.ended(before)
+        it.held()
+        ending = None if reason is None else Ending(status=TickStatus.HALTED, reason=reason)
+        assert it.decides(market(book=made.book(at=AT))).ending == (before or ending)
 
 
 # orders
@@ -409,9 +442,9 @@ def enter(**more):
 
 def ordered(it, made, market, decision, *, scheduled_at=AT, **more):
     turn = it.held()
-    turn.decision = decision
+    it.turn = replace(turn, occasion=replace(turn.occasion, scheduled_at=scheduled_at))
     seen = market(**{"book": made.book(at=AT), "rules": PairRules(), **more})
-    turn.order(seen, scheduled_at=scheduled_at)
+    turn = it.runs("order", decision, turn.holdings, seen)
     (sent,) = it.hands.sent
     assert sent[1:3] == (seen.book, seen.rules)
     return turn, sent[3]
@@ -509,12 +542,9 @@ def test_a_watched_target_is_sold_at_a_limit_where_market_orders_are_forbidden(b
 
 def test_an_exchange_that_walks_no_path_has_no_gap_in_it(begun, made, market):
     it = begun(made.order(4, made.stop(9_000_000)), lots=100, plan=made.plan())
-    turn = it.held()
-    turn.holdings, turn.decision = (
-        replace(turn.holdings, settled_until=None),
-        Decision(action=Action.HOLD, as_of=T0, reason=Reason.POSITION_OPEN),
-    )
-    turn.order(market(book=made.book(10_300_000, 10_301_000)), scheduled_at=AT)
+    holdings = replace(it.held().holdings, settled_until=None)
+    hold = Decision(action=Action.HOLD, as_of=T0, reason=Reason.POSITION_OPEN)
+    it.runs("order", hold, holdings, market(book=made.book(10_300_000, 10_301_000)))
     assert [intent.purpose for intent in it.placed] == [Purpose.CLOSE]
 
 
@@ -546,26 +576,57 @@ def test_the_newest_candle_is_the_last_one_of_a_quarter(market):
     assert newest(market(candles={Timeframe.M15: empty(Timeframe.M15)})) == 0
 
 
-def test_a_report_tells_what_is_held_and_what_no_state_had_counted(made):
-    draft = TickReport(
-        tick="t",
-        bot="b",
-        status=next(iter(TickStatus)),
-        scheduled_at=T0,
-        received_at=T0,
-        finished_at=T0,
-        mode="paper",
-        stage="paper",
-        settings_hash="",
-    )
-    counted = {"before": Counted(trades=2, fills=2), "after": Counted(trades=4, fills=9)}
+def test_a_report_tells_what_is_held_and_what_no_state_had_counted(made, market):
+    limits = replace(Limits.first(equity_jpy=Decimal(7), now_ms=T0), last_trade_sequence=4)
+    state = State(mode="paper", stage="paper", limits=limits, signal=made.signal(), plan=made.plan())
+    turn = Turn(occasion=Occasion(name="t.", scheduled_at=T0), state=state)
     fills = tuple(made.fill(number) for number in range(1, 5))
     trades = tuple(made.trade(number, 1) for number in range(1, 6))
-    mark, mid = Decimal(5), Decimal(6)
+    mark, book = Decimal(5), made.book()
     position, order = made.position(made.part(PRICE, 1)), made.order(1, made.stop(1))
     held = made.holdings(position, orders=(order,), fills=fills, trades=trades, mark_price=mark, equity=7, cash_jpy=Decimal(8))
-    assert told(draft, holdings=None, mid=mid, **counted) is draft
-    assert told(draft, holdings=held, mid=mid, **counted) == replace(
+    issue = Issue(reason=Reason.LATENCY_HIGH, forbids_entry=True)
+    record = OrderRecord(what="cancel", intent=order.intent, outcome="accepted")
+    settings = made.settings()
+    said = {
+        "tick": "t",
+        "received_at": T0 + 1,
+        "finished_at": T0 + 2,
+        "settings": settings,
+        "before": Counted(trades=2, fills=2),
+        "model": "m",
+        "orders": [record],
+        "issues": (issue,),
+        "detail": "why",
+        "timings_ms": {"load": 1.0},
+        "counts": {"reads": 1},
+    }
+    draft = TickReport(
+        tick="t",
+        bot=settings.id,
+        status=TickStatus.DONE,
+        scheduled_at=T0,
+        received_at=T0 + 1,
+        finished_at=T0 + 2,
+        mode=settings.mode,
+        stage=settings.stage,
+        settings_hash=settings.hash,
+        profile=settings.profile,
+        reason=Reason.OK,
+        detail="why",
+        issues=(issue,),
+        orders=(record,),
+        plan=state.plan,
+        model="m",
+        timings_ms={"load": 1.0},
+        counts={"reads": 1},
+    )
+    assert report(turn, **said) == draft
+    late = turn.ended(Ending(status=TickStatus.LATE, reason=Reason.TICK_LATE))
+    assert report(late, **said) == replace(draft, status=TickStatus.LATE, reason=Reason.TICK_LATE)
+    decided = replace(turn, decision=enter())
+    assert report(decided, **said) == replace(draft, decision=enter(), signal=state.signal)
+    whole = replace(
         draft,
         fills=fills[2:],
         trades=trades[2:4],
@@ -575,4 +636,9 @@ def test_a_report_tells_what_is_held_and_what_no_state_had_counted(made):
         cash_jpy=Decimal(8),
         mark_price=mark,
     )
-    assert told(draft, holdings=replace(held, positions=()), mid=mid, **counted).mark_price == mid
+    assert report(replace(turn, holdings=held), **said) == whole
+    unreadable = replace(turn, holdings=held, occasion=replace(turn.occasion, readable=False))
+    assert report(unreadable, **said) == replace(whole, trades=()), "a state that is not saved counts nothing"
+    flat = replace(turn, holdings=replace(held, positions=()))
+    for seen, middle in ((None, None), (market(book=None), None), (market(book=book), book.mid)):
+        assert report(replace(flat, market=seen), **said).mark_price == middle

@@ -26,7 +26,7 @@ from shared.risk import limits as risk_limits
 from shared.risk import rules as risk_rules
 from shared.risk import screen as screening
 from shared.risk import sizing
-from shared.turn.turn import Turn
+from shared.turn.steps import Steps
 from tests.support.invariants import InvariantBroken
 from tests.support.replay_invariants import Rule
 from tests.support.replay_stories import Story
@@ -296,19 +296,19 @@ def a_cool_down_ends_at_once(patch: pytest.MonkeyPatch) -> None:
 
 def a_second_entry_is_made_while_one_is_held(patch: pytest.MonkeyPatch) -> None:
     kept = tuple(rule for rule in risk_rules.RULES if rule not in {risk_rules._position, risk_rules._resting})
-    real, real_state = planning.orders, Turn.decide
+    real, real_decide = planning.orders, Steps.decide
 
     def blind(decision: Any, holdings: Any, **more: Any) -> Any:
         bare = replace(holdings, positions=(), orders=()) if decision.action is Action.ENTER else holdings
         return real(decision, bare, **more)
 
-    def open_candle(self: Turn, market: Any, *, halted: bool) -> None:
-        self.state = replace(self.state, candle=replace(self.state.candle, closed=False))
-        real_state(self, market, halted=halted)
+    def open_candle(self: Steps, turn: Any, *what: Any) -> Any:
+        state = replace(turn.state, candle=replace(turn.state.candle, closed=False))
+        return real_decide(self, replace(turn, state=state), *what)
 
     patch.setattr(risk_rules, "RULES", kept)
     patch.setattr(planning, "orders", blind)
-    patch.setattr(Turn, "decide", open_candle)
+    patch.setattr(Steps, "decide", open_candle)
 
 
 def an_entry_outlives_its_tick(patch: pytest.MonkeyPatch) -> None:

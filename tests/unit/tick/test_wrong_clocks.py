@@ -15,7 +15,7 @@ from shared.core.errors import BadSettings, Unavailable
 from shared.tick import cycle
 from shared.turn import pipeline
 from shared.turn.state import State, impossible, trouble
-from shared.turn.turn import Turn
+from shared.turn.steps import Steps
 from tests.support.clock_stories import HOUR, PROTECT, SKEWS, WAYS, ClockRule, ClockStory, Seen
 from tests.support.fence_stories import FIRST, LAST, FenceStory
 from tests.support.invariants import InvariantBroken
@@ -87,11 +87,17 @@ def hasty(state: State, *_: Any, **__: Any) -> tuple[State, tuple[()]]:
     return state if state.plan is None else replace(state, plan=replace(state.plan, exit_by=1)), ()
 
 
+def nothing(_steps: Steps, turn: Any, *_: Any, **__: Any) -> Any:
+    """A step that finds and does nothing."""
+    return turn
+    yield
+
+
 PLANTED = {
     "a wrong clock is believed": (ClockRule.NOTHING, BoundedClock, "compare", lambda *_: None),
     "the machine's time is written down": (ClockRule.FUTURE, BoundedClock, "now_ms", BoundedClock.own_ms),
     "a lease without end": (ClockRule.AT_ONCE, cycle, "lease_end", lambda _at, now_ms, _settings: now_ms + INTERVAL + 1_000),
-    "nothing is protected": (ClockRule.COVERED, Turn, "protect", lambda *_, **__: None),
+    "nothing is protected": (ClockRule.COVERED, Steps, "protect", nothing),
     "a time exit comes too early": (ClockRule.DUE, State, "believed", hasty),
     "a right time is told to be impossible": (
         ClockRule.TOLD,

@@ -1,0 +1,114 @@
+"""What a tick finds in the store when it begins: the state, what people ordered, intents that nobody closed, the outbox."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.core.clock import BoundedClock
+from shared.core.errors import BadData
+from shared.core.reasons import Reason
+from shared.core.settings import Settings
+from shared.core.tick_times import latest_believed
+from shared.core.types import Counted, Issue, TickStatus
+from shared.stores.ports import Document
+from shared.tick.documents import BotDocuments, Lease
+from shared.tick.intents import Written, sorted_out, unsaved_plans
+from shared.turn.state import State
+from shared.turn.turn import Ending, Occasion, Turn
+
+MENDED_BY = "`scripts/bot doctor` names what is damaged and how it is mended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What was stored.
+
+    Attributes:
+        before: The state that the tick before left; where it is damaged, what protection needs of it.
+        damaged_state: Why the state cannot be read whole; None where it can.
+        strange: Times in it that were not believed.
+        halted: Whether a person has halted the bot.
+        lifts: The drawdown halt that a person took back, by the instant at which it began.
+        damage: What lies damaged and forbids entries until a person mends it.
+        open_intents: The documents of intents that no saved state knows of.
+        intents: What those of them say that can be read, by path.
+        waiting: The outbox.
+    """
+
+    before: State
+    damaged_state: str | None = None
+    strange: tuple[Issue, ...] = ()
+    halted: bool = False
+    lifts: int = 0
+    damage: tuple[Issue, ...] = ()
+    open_intents: Sequence[Document] = ()
+    intents: Mapping[str, Written]
+    waiting: Sequence[Document] = ()
+
+    @property
+    def counted(self) -> Counted | None:
+        """What the saved state has counted of the account, None where that cannot be read."""
+        return self.before.counted if self.damaged_state is None else None
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether nobody knows what came of an order of a tick before."""
+        return any(intent.unsettled for intent in self.intents.values())
+
+    @property
+    def sound_intents(self) -> Sequence[Document]:
+        """The intents that can be read."""
+        return [intent for intent in self.open_intents if intent.path in self.intents]
+
+    def turn(self, name: str, *, scheduled_at: int) -> Turn:
+        """The turn of a tick as it begins; `name` begins the ids of its intents."""
+        occasion = Occasion(
+            name=name,
+            scheduled_at=scheduled_at,
+            lifts=self.lifts,
+            halted=self.halted,
+            damage=self.damage,
+            unsaved=tuple(unsaved_plans(self.intents.values())),
+            readable=self.damaged_state is None,
+        )
+        turn = Turn(occasion=occasion, state=self.before)
+        if self.damaged_state is None:
+            return turn
+        return turn.ended(Ending(status=TickStatus.DEGRADED, reason=Reason.STATE_DAMAGED, detail=self.damaged_state))
+
+
+def load(bot: BotDocuments, lease: Lease, *, clock: BoundedClock, settings: Settings) -> Loaded:
+    """Read everything that a tick needs of the store. Damage is told, not raised."""
+    ordered, waiting, open_intents = bot.control(), bot.waiting_alerts(), bot.open_intents()
+    intents, damaged_intents = sorted_out((intent.path, intent.data) for intent in open_intents)
+    damaged_state: str | None = None
+    strange: tuple[Issue, ...] = ()
+    try:
+        before, strange = _believed(State.stored(lease.state, settings), clock, settings)
+    except BadData as error:
+        before, damaged_state = State.salvaged(lease.state, settings), str(error)
+    return Loaded(
+        before=before,
+        damaged_state=damaged_state,
+        strange=strange,
+        halted=bool(ordered.halts),
+        lifts=ordered.lifts_drawdown,
+        damage=(
+            *(_damage(Reason.CONTROL_DAMAGED, found) for found in ordered.damaged.values()),
+            *(_damage(Reason.INTENT_DAMAGED, found) for found in damaged_intents.values()),
+        ),
+        open_intents=open_intents,
+        intents=intents,
+        waiting=waiting,
+    )
+
+
+def _believed(stored: State, clock: BoundedClock, settings: Settings) -> tuple[State, tuple[Issue, ...]]:
+    """The stored state without the times that lie in the future. A clock that is wrong cannot judge them."""
+    if clock.off_ms:
+        return stored, ()
+    now = clock.now_ms()
+    return stored.believed(now, latest_ms=latest_believed(now, settings), settings=settings)
+
+
+def _damage(reason: Reason, found: str) -> Issue:
+    return Issue(reason=reason, forbids_entry=True, context={"found": found, "remedy": MENDED_BY})

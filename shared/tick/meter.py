@@ -1,0 +1,45 @@
+"""How long each step of a tick takes, and what the tick reads, writes and asks for."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from shared.market.ports import MarketFeed
+from shared.stores.ports import DocumentStore
+
+
+class Meter:
+    """Runs from the tick's beginning; `timings` are milliseconds by step."""
+
+    def __init__(self, documents: DocumentStore, feed: MarketFeed) -> None:
+        """Begin to count."""
+        self.began = time.monotonic()
+        self.timings: dict[str, float] = {}
+        self._documents, self._feed = documents, feed
+        self._before = self._counts()
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Measure a step, also one that fails."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.timings[step] = _since(began)
+
+    def all_timings(self, *, gap_ms: int | None) -> Mapping[str, float]:
+        """Those of the steps, the gap in which a part of a position may have had no stop, and the whole so far."""
+        gap = {} if gap_ms is None else {"gap": float(gap_ms)}
+        return {**self.timings, **gap, "total": _since(self.began)}
+
+    def counts(self) -> dict[str, int]:
+        """What was read, written and asked for since the beginning."""
+        return {name: now - before for (name, now), before in zip(self._counts().items(), self._before.values(), strict=True)}
+
+    def _counts(self) -> dict[str, int]:
+        documents = self._documents
+        return {"reads": documents.reads, "writes": documents.writes, "requests": self._feed.requests}
+
+
+def _since(began: float) -> float:
+    return round((time.monotonic() - began) * 1000, 2)

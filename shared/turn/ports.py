@@ -1,0 +1,61 @@
+"""What the steps of a turn ask for: the time, an account, a market with its signal. A tick and a replay each have their own."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from shared.core.types import Holdings, Issue, Market, Signal
+from shared.orders.carry_out import Sender
+from shared.turn.turn import Ending, Turn
+
+
+class Clock(Protocol):
+    """The time of a tick, or of a replay."""
+
+    def now_ms(self) -> int:
+        """The present instant."""
+        ...
+
+    def sleep_until(self, at_ms: int) -> None:
+        """Let time pass; none, where `at_ms` is over."""
+        ...
+
+
+class Hands(Sender, Protocol):
+    """An account: what it holds, and the sender of its orders."""
+
+    def reconcile(self, now_ms: int) -> Holdings:
+        """Bring the account up to `now_ms` and say what is held."""
+        ...
+
+    def holdings(self, now_ms: int) -> Holdings:
+        """What is held as far as is known."""
+        ...
+
+
+class Source(Protocol):
+    """Where the market, the model and its signal come from, and what speaks against a decision."""
+
+    @property
+    def model(self) -> str | None:
+        """The version of the model that was asked in this tick, None where none was."""
+        ...
+
+    def refusal(self, turn: Turn) -> Ending | None:
+        """Why nothing may be decided at this instant, whatever the market says; None where it may."""
+        ...
+
+    def market(self, holdings: Holdings, *, may_enter: Callable[[], bool]) -> Market:
+        """The market of this instant, while this is held. A tick that `may_enter` asks for more of it."""
+        ...
+
+    def permission(self, market: Market) -> tuple[Issue, ...]:
+        """Ask for the model that serves: what is wrong with it, and whether it may enter."""
+        ...
+
+    def signal(self, market: Market) -> Signal | None:
+        """What strategies and model say of the newest candle; None where there is none."""
+        ...
+
+    def doubts(self, market: Market, signal: Signal) -> tuple[Issue, ...]:
+        """What the watch finds against the model on that candle."""
+        ...

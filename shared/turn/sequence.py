@@ -1,0 +1,77 @@
+"""The steps of a tick in their order, for the tick and for the replay. Pure.
+
+    reconcile -> protect -> fetch -> signal -> decide -> order -> cover
+
+What it means that a step fails is an argument: a tick goes on without entries, a replay has a bug and raises.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from shared.core.frozen import changed
+from shared.core.reasons import Reason
+from shared.core.types import Issue, TickStatus
+from shared.turn.steps import Found, Steps
+from shared.turn.turn import Ending, Turn, unread
+
+Guard: TypeAlias = Callable[[str, Turn, Found], Turn]
+"""Runs a step by its name from a turn on, and says what is known after it: where it broke, what it yielded last."""
+
+NO_SIGNAL = Issue(reason=Reason.STEP_FAILED, forbids_entry=True, context={"step": "signal"})
+"""Where the signal broke nothing is entered; what is held can end."""
+
+
+def unguarded(step: str, turn: Turn, found: Found) -> Turn:
+    """Run a step that must not fail: what it raises is raised."""
+    del step
+    for known in found:
+        turn = known
+    return turn
+
+
+def run(turn: Turn, steps: Steps, guard: Guard) -> Turn:
+    """Run all steps that may run. Protection comes before everything that can fail, and needs nothing of it."""
+    turn = guard("reconcile", turn, steps.reconcile(turn))
+    for issue in turn.occasion.damage:
+        turn = turn.ended(Ending(status=TickStatus.DEGRADED, reason=issue.reason, detail=issue.context["found"]))
+    turn = guard("protect", turn, steps.protect(turn, part="p"))
+    refusal, holdings = steps.source.refusal(turn), turn.holdings
+    turn = turn.ended(refusal)
+    if holdings is None:
+        return turn
+    if refusal is None and turn.is_trusted:
+        turn = guard("fetch", turn, steps.fetch(turn, holdings))
+        return _end(_order(_decide(turn, steps, guard), steps, guard))
+    if steps.is_bare(holdings):
+        turn = guard("fetch", turn, steps.fetch(turn, holdings))
+    return turn
+
+
+def _decide(turn: Turn, steps: Steps, guard: Guard) -> Turn:
+    """Nothing is decided without a market, nor where reading it showed that the clock is wrong."""
+    market, holdings = turn.market, turn.holdings
+    if market is None or holdings is None:
+        return turn
+    refusal = steps.source.refusal(turn)
+    if refusal is not None:
+        return turn.ended(refusal)
+    turn = guard("signal", turn, steps.read(turn, holdings, market))
+    if "signal" in turn.failed:
+        turn = turn.seeing(changed(market, issues=(*market.issues, NO_SIGNAL)))
+    return guard("decide", turn, steps.decide(turn, holdings, turn.market or market))
+
+
+def _order(turn: Turn, steps: Steps, guard: Guard) -> Turn:
+    decision, holdings, market = turn.decision, turn.holdings, turn.market
+    if decision is None or holdings is None or market is None:
+        return turn
+    turn = guard("order", turn, steps.order(turn, decision, holdings, market))
+    return guard("cover", turn, steps.cover(turn, market)) if turn.ordered else turn
+
+
+def _end(turn: Turn) -> Turn:
+    """A tick that could not see the market is degraded, also where nothing was at stake."""
+    missing = None if turn.market is None else unread(turn.market)
+    if missing is None:
+        return turn
+    return turn.ended(Ending(status=TickStatus.DEGRADED, reason=missing.reason, issue=missing))

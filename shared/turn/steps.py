@@ -1,0 +1,278 @@
+"""What a tick does with an account and a market, step by step. `shared.turn.sequence` puts the steps in their order. Pure.
+
+A step takes what it needs and yields the turn whenever more is known than before. So where it fails half-way, what it found and
+did until then stands: a stop that was placed, an order that may be in the market.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from shared.core.calendar import MINUTE_MS
+from shared.core.frozen import changed
+from shared.core.reasons import Reason
+from shared.core.settings import Settings
+from shared.core.types import (
+    Action,
+    Decision,
+    Holdings,
+    Market,
+    PositionPlan,
+    TickStatus,
+    Timeframe,
+)
+from shared.market.path import OFFSETS_MS
+from shared.market.quality import believed
+from shared.orders import plan as planning
+from shared.orders.carry_out import carry_out
+from shared.turn import pipeline
+from shared.turn.ports import Clock, Hands, Source
+from shared.turn.state import State
+from shared.turn.turn import Ending, Turn, newest
+
+Found: TypeAlias = Generator[Turn, None, Turn]
+"""A step at work: it yields what is known so far, and returns the last of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """The steps, for whoever has a clock, an account and a market."""
+
+    clock: Clock
+    hands: Hands
+    source: Source
+    settings: Settings
+
+    # what is held, and its protection
+
+    def reconcile(self, turn: Turn) -> Found:
+        """Read the account and book it.
+
+        A tick that died after it sent an entry left its intent open: its plan is newer than the saved one.
+        """
+        unsaved = turn.occasion.unsaved
+        if unsaved:
+            turn = changed(turn, state=changed(turn.state, plan=unsaved[-1]))
+            yield turn
+        turn = yield from self.book(turn, self.hands.reconcile(self.clock.now_ms()))
+        if unsaved:
+            turn = changed(turn, state=turn.state.after_unsaved(unsaved))
+            yield turn
+        return turn
+
+    def book(self, turn: Turn, holdings: Holdings) -> Found:
+        """Book closed trades and equity into the limits, what is held into the state. Doing it twice changes nothing.
+
+        A halt is taken back only on an account that could be read at first.
+        """
+        lifts = 0 if "reconcile" in turn.failed else turn.occasion.lifts
+        try:
+            state = turn.state.after_account(holdings, lifts=lifts, now_ms=self.clock.now_ms(), settings=self.settings)
+        except Exception:
+            yield changed(turn, holdings=holdings)  # what is held is known, though it cannot be booked
+            raise
+        turn = changed(turn, holdings=holdings, state=state)
+        yield turn
+        return turn
+
+    def protect(self, turn: Turn, market: Market | None = None, *, part: str) -> Found:
+        """What is held gets its stop, orphans go. Needs neither the path nor candles nor model; `part` begins the ids."""
+        holdings = turn.holdings
+        if holdings is None:
+            holdings = self.hands.holdings(self.clock.now_ms())
+        if not holdings.positions and not holdings.orders:
+            return turn
+        book = market.book if market is not None else None
+        rules = market.rules if market is not None else None
+        steps = planning.protection(
+            holdings,
+            plan=turn.state.plan,
+            signal=turn.state.signal,
+            tick=turn.occasion.name + part,
+            now_ms=self.clock.now_ms(),
+            settings=self.settings,
+            book=book,
+            rules=rules,
+        )
+        if not steps:
+            return turn
+        carry_out(steps, self.hands, book=book, rules=rules)
+        return (yield from self.book(turn, self.hands.holdings(self.clock.now_ms())))
+
+    def is_bare(self, holdings: Holdings) -> bool:
+        """Whether something that is held has no stop of its size."""
+        return bool(planning.uncovered(holdings, now_ms=self.clock.now_ms()))
+
+    # the market and the decision
+
+    def fetch(self, turn: Turn, holdings: Holdings) -> Found:
+        """Wait until a candle that has just closed is final, bring the account up to the same instant, read the market."""
+        turn = yield from self.settle(turn, holdings)
+        holdings = turn.holdings or holdings
+        state = turn.state
+        market = self.source.market(holdings, may_enter=lambda: self.is_due(state, holdings, self.clock.now_ms()))
+        return (yield from self.look_at(turn, holdings, market))
+
+    def settle(self, turn: Turn, holdings: Holdings) -> Found:
+        """A tick that may order something knows the path up to its own minute."""
+        now = self.clock.now_ms()
+        if not self.is_due(turn.state, holdings, now):
+            return turn
+        minute = now - now % MINUTE_MS
+        self.clock.sleep_until(minute + int(self.settings.tick.settle_seconds * 1000))
+        if (holdings.settled_until or minute) < minute:
+            turn = yield from self.book(turn, self.hands.reconcile(self.clock.now_ms()))
+        return turn
+
+    def is_due(self, state: State, holdings: Holdings, now_ms: int) -> bool:
+        """Whether this tick may order something, so that it must know the path up to its own minute.
+
+        A candle has closed, an entry may be tried again, a time exit is due or nobody knows when it is, another position is
+        wanted than is held, or a target is watched: whoever sells at a target must know that the stop was not touched before.
+        """
+        closed_at = now_ms - now_ms % Timeframe.M15.ms
+        plan = state.plan
+        if closed_at > state.candle.as_of or state.retries or (plan is not None and now_ms >= plan.exit_by):
+            return True
+        if plan is None and holdings.positions and self.settings.risk.policy == "barrier":
+            return True
+        if state.pursues(holdings):
+            return True
+        return planning.watches(holdings, plan=plan, now_ms=now_ms)
+
+    def look_at(self, turn: Turn, holdings: Holdings, market: Market) -> Found:
+        """The market as far as it is believed. Where a stop was refused without a book, what is held is closed if need be.
+
+        With a book it is known whether the trigger of such a stop is passed. A book that lies far from everything else is none.
+        """
+        turn = turn.seeing(market)
+        yield turn
+        market = believed(market, mark=holdings.mark_price, settings=self.settings)
+        if market is not turn.market:
+            turn = turn.seeing(market)
+            yield turn
+        if self.is_bare(holdings):
+            turn = yield from self.protect(turn, market, part="q")
+        return turn
+
+    def read(self, turn: Turn, holdings: Holdings, market: Market) -> Found:
+        """Ask for the model, and keep the signal of a new candle, once."""
+        issues = self.source.permission(market)
+        signal = self.source.signal(market) if newest(market) > turn.state.candle.as_of else None
+        if signal is not None:
+            state = turn.state.after_candle(signal, unsaved=turn.occasion.unsaved, fills=holdings.fills)
+            turn = changed(turn, state=state)
+            yield turn
+            found = self.source.doubts(market, signal)
+            if found != state.doubts:
+                turn = changed(turn, state=changed(state, doubts=found))
+                yield turn
+        kept = turn.state.doubts
+        if issues or kept:
+            model = self.source.model
+            doubts = (issue for issue in kept if issue.context.get("model", model) == model)
+            turn = turn.seeing(changed(market, issues=(*market.issues, *issues, *doubts)))
+            yield turn
+        return turn
+
+    def decide(self, turn: Turn, holdings: Holdings, market: Market) -> Found:
+        """The scalar rules, once a candle; ticks after it only where it may be tried again."""
+        state, halted = turn.state, turn.occasion.halted
+        if state.signal is None:
+            decision = Decision(action=Action.DENY, as_of=newest(market), reason=Reason.DATA_MISSING)
+            turn = changed(turn, decision=decision, issues=market.issues)
+            yield turn
+            return turn
+        decision, issues = pipeline.decide(
+            state.signal,
+            market=market,
+            account=state.account(holdings, halted=halted, capital_jpy=self.settings.capital_jpy),
+            now_ms=self.clock.now_ms(),
+            settings=self.settings,
+        )
+        again = decision.goal is not None  # a goal is pursued by every tick, not once a candle
+        if decision.action in {Action.ENTER, Action.DENY} and state.candle.closed and not again:
+            decision = Decision(action=Action.HOLD, as_of=decision.as_of, reason=Reason.NOTHING_NEW)
+        turn = changed(turn, decision=decision, issues=issues)
+        if halted or state.halted_at:
+            reason = Reason.HALTED_BY_PERSON if halted else Reason.LIMIT_DRAWDOWN
+            turn = turn.ended(Ending(status=TickStatus.HALTED, reason=reason))
+        yield turn
+        return turn
+
+    # orders
+
+    def order(self, turn: Turn, decision: Decision, holdings: Holdings, market: Market) -> Found:
+        """Plan what the decision asks for and send it; an entry lives `no_new_order_after_seconds` from the schedule time."""
+        now = self.clock.now_ms()
+        steps = self._planned(turn, decision, holdings, market, now_ms=now)
+        plan = _plan_of(decision)
+        if steps:
+            turn = changed(turn, ordered=True)
+            yield turn
+        opened = carry_out(steps, self.hands, book=market.book, rules=market.rules, plan=plan)
+        if decision.action is Action.REDUCE and steps:
+            turn = changed(turn, gap_ms=self.clock.now_ms() - now)
+            yield turn
+        if opened is not None:
+            plan = plan and changed(plan, entry_intent=opened)
+        state = turn.state.after_decision(decision, attempted=opened is not None, plan=plan)
+        if state is not turn.state:
+            turn = changed(turn, state=state)
+            yield turn
+        return turn
+
+    def _planned(
+        self, turn: Turn, decision: Decision, holdings: Holdings, market: Market, *, now_ms: int
+    ) -> tuple[planning.Step, ...]:
+        if decision.action in {Action.ENTER, Action.REDUCE, Action.EXIT}:
+            return planning.orders(
+                decision,
+                holdings,
+                book=market.book,
+                rules=market.rules,
+                tick=turn.occasion.name + "d",
+                now_ms=now_ms,
+                deadline_at=turn.occasion.scheduled_at + int(self.settings.tick.no_new_order_after_seconds * 1000),
+                settings=self.settings,
+            )
+        if not _knows_the_path(holdings, now_ms):
+            return ()
+        return planning.watched_target(
+            holdings,
+            plan=turn.state.plan,
+            book=market.book,
+            rules=market.rules,
+            tick=turn.occasion.name + "d",
+            now_ms=now_ms,
+            settings=self.settings,
+        )
+
+    def cover(self, turn: Turn, market: Market) -> Found:
+        """See what the orders did. Where a close did not happen, what it had to make room for comes back at once."""
+        holdings = self.hands.holdings(self.clock.now_ms())
+        turn = yield from self.book(turn, holdings)
+        if planning.bare(holdings, now_ms=self.clock.now_ms()):
+            turn = yield from self.protect(turn, market, part="r")
+        return turn
+
+
+def _knows_the_path(holdings: Holdings, now_ms: int) -> bool:
+    """Whether no point of the path lies between what is settled and now: one there may have touched the stop already.
+
+    So a tick that comes late in its minute leaves a watched target to the next one. A real exchange has no such gap.
+    """
+    return holdings.settled_until is None or now_ms - holdings.settled_until < OFFSETS_MS[1]
+
+
+def _plan_of(decision: Decision) -> PositionPlan | None:
+    if decision.action is not Action.ENTER or decision.side is None or decision.exit_by is None:
+        return None
+    return PositionPlan(
+        side=decision.side,
+        stop_price=decision.stop_price,
+        target_price=decision.target_price,
+        exit_by=decision.exit_by,
+        as_of=decision.as_of,
+        entry_intent="",
+    )
