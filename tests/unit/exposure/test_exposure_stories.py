@@ -42,7 +42,7 @@ FLOORS = {
     "partial entries": 18,
     "partial closes": 6,
     "exits exit_stop": 20,
-    "stops reached": 8,
+    "stops reached": 5,
     "growths that ended early": 2,
     "growths that a stop ended": 10,
     "margin long ticks held": 1_000,
