@@ -10,7 +10,7 @@ from shared.core.clock import FixedClock
 from shared.core.errors import LeaseLost
 from shared.core.reasons import Reason
 from shared.core.tick_times import arrival_ms
-from shared.core.types import Accepted, Counted, OrderRecord, PairRules, Rejected, Timeframe, Unknown
+from shared.core.types import Accepted, OrderRecord, PairRules, Rejected, Timeframe, Unknown
 from shared.exchanges.paper.exchange import PaperExchange
 from shared.market.candles import empty
 from shared.orders import plan as planning
@@ -46,14 +46,6 @@ class Answering:
     def __init__(self, **answers):
         self.answers, self.asked = answers, []
 
-    def reconcile(self, now_ms, *, counted=None, fence=None):
-        self.asked.append(("reconcile", now_ms, counted, fence))
-        return "what is held"
-
-    def holdings(self, now_ms):
-        self.asked.append(("holdings", now_ms))
-        return "what is known"
-
     def submit(self, intent, *, book, rules=None, now_ms, fence):
         self.asked.append((intent.id, book, rules, now_ms, fence))
         order = planning.Order(order_id=len(self.asked), intent=intent, placed_at=now_ms, remaining_lots=intent.lots)
@@ -67,7 +59,7 @@ class Answering:
 class Opened:
     """A desk with its store, its clock and its exchange."""
 
-    def __init__(self, settings, exchange=None, **more):
+    def __init__(self, settings, exchange=None):
         self.clock = FixedClock(T0)
         self.documents = Documents(self.clock)
         self.bot = BotDocuments(self.documents, settings.id)
@@ -81,7 +73,6 @@ class Opened:
             settings=settings,
             lease=self.lease,
             opens_until=T0 + OPENS_MS,
-            **more,
         )
         self.fence = Fence(number=1, until=T0 + LEASE_MS, held=self.lease.document)
 
@@ -102,20 +93,6 @@ class Opened:
 @pytest.fixture
 def opened(made):
     return lambda **answers: Opened(made.settings(), Answering(**answers))
-
-
-# what is held
-
-
-def test_the_account_is_reconciled_under_the_fence_with_what_the_saved_state_has_counted(made):
-    counted = Counted(fills=7, trades=3)
-    it = Opened(made.settings(), Answering(), counted=counted)
-    assert it.desk.reconcile(T0 + 1) == "what is held"
-    assert it.desk.holdings(T0 + 2) == "what is known"
-    assert it.exchange.asked == [("reconcile", T0 + 1, counted, it.fence), ("holdings", T0 + 2)]
-    unknown = Opened(made.settings(), Answering())
-    unknown.desk.reconcile(T0)
-    assert unknown.exchange.asked == [("reconcile", T0, None, unknown.fence)]
 
 
 # what is sent
