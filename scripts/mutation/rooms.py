@@ -41,7 +41,7 @@ ROOMS: Mapping[str, Room] = {
     "rules": _room("shared.risk.rules", "test_decision_rules", *DECISION),
     "exposure": _room("shared.risk.exposure", "test_exposure_rules", *EXPOSURE),
     "state": _room("shared.turn.state", "test_state_rules", "tests/unit/turn/test_state.py", *EXPOSURE),
-    "turn": _room("shared.turn.steps", "test_turn_rules", *EXPOSURE),
+    "turn": _room("shared.turn.steps", "test_turn_rules", f"{RULES}/test_sequence_rules.py", *EXPOSURE),
     "sequence": _room("shared.turn.sequence", "test_sequence_rules"),
     "carry_out": _room("shared.orders.carry_out", "test_carry_out_rules", f"{RULES}/test_desk_rules.py"),
     "desk": _room("shared.tick.desk", "test_desk_rules", "tests/unit/exposure/test_exposure_ticks.py"),

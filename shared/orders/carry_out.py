@@ -10,9 +10,10 @@ from shared.core.frozen import changed
 from shared.core.types import Book, OrderRecord, Outcome, PairRules, PositionPlan
 from shared.orders.plan import Cancel, Step, recorded
 
-TAKEN = "accepted"
-ARRIVED = frozenset({TAKEN, "unknown"})
-"""Outcomes of an order that the exchange has, or may have: nobody sends it again."""
+TAKEN = frozenset({"accepted"})
+"""Outcomes of an order that the exchange has."""
+ARRIVED = TAKEN | {"unknown"}
+"""Outcomes of an order that it has or may have: nobody sends it again."""
 
 
 class Sender(Protocol):
@@ -60,4 +61,4 @@ def record_of(step: Step, outcome: Outcome) -> OrderRecord:
 
 
 def _is_taken(intent_id: str, records: Sequence[OrderRecord]) -> bool:
-    return any(record.outcome == TAKEN for record in records if record.intent.id == intent_id)
+    return any(record.outcome in TAKEN for record in records if record.intent.id == intent_id)

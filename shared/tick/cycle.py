@@ -47,7 +47,7 @@ class Ports:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Tick:
+class _Start:
     """A tick before it holds the account: which one it is, by clocks that were compared."""
 
     ports: Ports
@@ -80,7 +80,7 @@ def run_tick(ports: Ports, settings: Settings, request: TickRequest) -> TickRepo
     believed, strange = _believed(request, clock, now_ms=now, settings=settings)
     bot = BotDocuments(ports.documents, settings.id)
     reporter = Reporter(request=believed, settings=settings, clock=clock, meter=meter, strange=strange)
-    tick = _Tick(ports=ports, settings=settings, request=believed, bot=bot, clock=clock, meter=meter, reporter=reporter)
+    start = _Start(ports=ports, settings=settings, request=believed, bot=bot, clock=clock, meter=meter, reporter=reporter)
     lease_ms = lease_end(believed.scheduled_at, now, settings) - now
     longest_ms = longest_hold_ms(settings)
     claim = bot.claim(believed.tick, now_ms=now, lease_ms=lease_ms, longest_ms=longest_ms)
@@ -93,7 +93,7 @@ def run_tick(ports: Ports, settings: Settings, request: TickRequest) -> TickRepo
         seen_at = clock.exchange_ms()
         lease = bot.take_lease(now_ms=now, lease_ms=lease_ms, longest_ms=longest_ms, seen_at=seen_at)
         if lease is not None:
-            return _work(tick, lease, claim.document)
+            return _work(start, lease, claim.document)
     except LeaseLost as error:
         return reporter.undone(_busy(str(error)))
     except Exception:
@@ -125,14 +125,14 @@ def _believed(
     return request.believed(now_ms, latest_ms=latest_ms), strange
 
 
-def _work(tick: _Tick, lease: Lease, claim: Document) -> TickReport:
-    ports, settings, request, meter = tick.ports, tick.settings, tick.request, tick.meter
+def _work(start: _Start, lease: Lease, claim: Document) -> TickReport:
+    ports, settings, request, meter = start.ports, start.settings, start.request, start.meter
     with meter.timed("load"):
-        loaded = load(tick.bot, lease, clock=tick.clock, settings=settings)
+        loaded = load(start.bot, lease, clock=start.clock, settings=settings)
     desk = Desk(
         exchange=ports.exchange,
-        bot=tick.bot,
-        clock=tick.clock,
+        bot=start.bot,
+        clock=start.clock,
         settings=settings,
         lease=lease,
         opens_until=request.scheduled_at + int(settings.tick.no_new_order_after_seconds * 1000),
@@ -142,31 +142,31 @@ def _work(tick: _Tick, lease: Lease, claim: Document) -> TickReport:
     source = Present(
         feed=ports.feed,
         champions=ports.champions,
-        clock=tick.clock,
+        clock=start.clock,
         meter=meter,
         settings=settings,
         request=request,
         loaded=loaded,
     )
     work = _Work(lease=lease, claim=claim, loaded=loaded, desk=desk, source=source)
-    steps = Steps(clock=tick.clock, hands=desk, source=source, settings=settings)
+    steps = Steps(clock=start.clock, hands=desk, source=source, settings=settings)
     # Deterministic, and another one when a tick is taken over: what the dead one wrote is never written again.
     turn = loaded.turn(f"{request.tick}.{lease.fence}", scheduled_at=request.scheduled_at)
     guard = Guard(turn, meter)
     try:
         turn = sequence.run(turn, steps, guard)
         with meter.timed("save"):
-            report, waiting = _save(tick, work, turn)
+            report, waiting = _save(start, work, turn)
     except LeaseLost as error:
-        return _report(tick, work, replace(guard.turn, ending=_busy(str(error))))
-    _deliver(tick, waiting)
+        return _report(start, work, replace(guard.turn, ending=_busy(str(error))))
+    _deliver(start, waiting)
     return report
 
 
-def _save(tick: _Tick, work: _Work, turn: Turn) -> tuple[TickReport, list[Document]]:
-    documents, settings, loaded = tick.ports.documents, tick.settings, work.loaded
-    state = _state_after(tick, loaded.before, turn, model=work.source.model)
-    report = _report(tick, work, turn)
+def _save(start: _Start, work: _Work, turn: Turn) -> tuple[TickReport, list[Document]]:
+    documents, settings, loaded = start.ports.documents, start.settings, work.loaded
+    state = _state_after(start, loaded.before, turn, model=work.source.model)
+    report = _report(start, work, turn)
     before, after = _known(loaded.before), _known(state)
     fresh = filing.fresh_alerts(report, documents, settings, before=before, after=after)
     alerts = [filing.outbox(alert, settings) for alert in fresh]
@@ -180,37 +180,37 @@ def _save(tick: _Tick, work: _Work, turn: Turn) -> tuple[TickReport, list[Docume
     # What this very batch writes (state, report, the rest) belongs to the count that it stores.
     report = replace(report, counts={**report.counts, "writes": report.counts["writes"] + 2 + len(writes)})
     stored = state.told(over=work.lease.state) if turn.occasion.readable else work.lease.state
-    tick.bot.save(work.lease, state=stored, claim=work.claim, report=msgspec.to_builtins(report), more=writes)
+    start.bot.save(work.lease, state=stored, claim=work.claim, report=msgspec.to_builtins(report), more=writes)
     return report, [*loaded.waiting, *(filing.as_stored(write) for write in alerts)]
 
 
-def _report(tick: _Tick, work: _Work, turn: Turn) -> TickReport:
-    return tick.reporter.report(turn, loaded=work.loaded, model=work.source.model, orders=work.desk.records)
+def _report(start: _Start, work: _Work, turn: Turn) -> TickReport:
+    return start.reporter.report(turn, loaded=work.loaded, model=work.source.model, orders=work.desk.records)
 
 
-def _state_after(tick: _Tick, before: State, turn: Turn, *, model: str | None) -> State:
+def _state_after(start: _Start, before: State, turn: Turn, *, model: str | None) -> State:
     """What the next tick is told of this one."""
     fills = turn.holdings.fills if turn.holdings is not None else ()
     is_late = turn.ending is not None and turn.ending.status is TickStatus.LATE
     return replace(
         turn.state,
-        last_tick=tick.request.tick,
-        last_scheduled_at=max(tick.request.scheduled_at, before.last_scheduled_at),
-        last_finished_at=tick.clock.now_ms(),
+        last_tick=start.request.tick,
+        last_scheduled_at=max(start.request.scheduled_at, before.last_scheduled_at),
+        last_finished_at=start.clock.now_ms(),
         late_in_a_row=before.late_in_a_row + 1 if is_late else 0,
         last_fill_sequence=max([before.last_fill_sequence, *(fill.sequence for fill in fills)]),
         model=model or before.model,
-        profile=tick.settings.profile,
-        settings_hash=tick.settings.hash,
+        profile=start.settings.profile,
+        settings_hash=start.settings.hash,
     )
 
 
-def _deliver(tick: _Tick, waiting: Sequence[Document]) -> None:
+def _deliver(start: _Start, waiting: Sequence[Document]) -> None:
     """Tell people; only a tick whose clock was compared and is right gives an alert up for its age."""
-    seconds_left = tick.settings.tick.answer_by_seconds - (time.monotonic() - tick.meter.began)
-    sure = tick.clock.known and not tick.clock.off_ms
+    seconds_left = start.settings.tick.answer_by_seconds - (time.monotonic() - start.meter.began)
+    sure = start.clock.known and not start.clock.off_ms
     filing.deliver(
-        waiting, bot=tick.bot, sink=tick.ports.sink, now_ms=tick.clock.now_ms(), sure=sure, seconds_left=seconds_left
+        waiting, bot=start.bot, sink=start.ports.sink, now_ms=start.clock.now_ms(), sure=sure, seconds_left=seconds_left
     )
 
 

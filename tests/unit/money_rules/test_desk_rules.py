@@ -10,7 +10,7 @@ from shared.core.clock import FixedClock
 from shared.core.errors import LeaseLost
 from shared.core.reasons import Reason
 from shared.core.tick_times import arrival_ms
-from shared.core.types import Accepted, OrderRecord, PairRules, Rejected, Timeframe, Unknown
+from shared.core.types import Accepted, Counted, OrderRecord, PairRules, Rejected, Timeframe, Unknown
 from shared.exchanges.paper.exchange import PaperExchange
 from shared.market.candles import empty
 from shared.orders import plan as planning
@@ -59,7 +59,7 @@ class Answering:
 class Opened:
     """A desk with its store, its clock and its exchange."""
 
-    def __init__(self, settings, exchange=None):
+    def __init__(self, settings, exchange=None, **more):
         self.clock = FixedClock(T0)
         self.documents = Documents(self.clock)
         self.bot = BotDocuments(self.documents, settings.id)
@@ -73,6 +73,7 @@ class Opened:
             settings=settings,
             lease=self.lease,
             opens_until=T0 + OPENS_MS,
+            **more,
         )
         self.fence = Fence(number=1, until=T0 + LEASE_MS, held=self.lease.document)
 
@@ -186,6 +187,20 @@ def test_the_paper_exchange_has_what_the_desk_sent_and_lets_it_go_again(made):
     assert [record.outcome for record in it.desk.records] == ["accepted", "accepted"]
     (ended,) = it.exchange.holdings(T0 + 20).orders
     assert ended.intent.expires_at == T0 + 20
+
+
+# what is held
+
+
+def test_an_account_is_reconciled_under_the_fence_with_what_the_saved_state_has_counted(made):
+    exchange, counted = Answering(), Counted(trades=3, fills=4)
+    exchange.reconcile = lambda now_ms, **more: exchange.asked.append((now_ms, more)) or "reconciled"
+    exchange.holdings = lambda now_ms: exchange.asked.append(now_ms) or "held"
+    for more in ({}, {"counted": counted}):
+        it = Opened(made.settings(), exchange, **more)
+        assert (it.desk.reconcile(T0 + 5), it.desk.holdings(T0 + 6)) == ("reconciled", "held")
+        assert exchange.asked == [(T0 + 5, {"counted": more.get("counted"), "fence": it.fence}), T0 + 6]
+        exchange.asked.clear()
 
 
 # what is written down

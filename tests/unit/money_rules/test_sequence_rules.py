@@ -250,3 +250,27 @@ def test_nothing_of_an_account_that_nobody_could_read_is_asked_again(made):
     one = Run(made, tolerant=True)
     turn = one(reconcile=ZeroDivisionError("surprise"), protect=ZeroDivisionError("surprise"))
     assert (one.ran, turn.holdings, turn.market) == (["reconcile", "protect"], None, None)
+
+
+@pytest.mark.parametrize(
+    ("step", "forgets", "last"),
+    [
+        ("fetch", "market", "fetch"),
+        ("fetch", "holdings", "fetch"),
+        ("signal", "market", "decide"),
+        ("decide", "market", "decide"),
+        ("decide", "holdings", "decide"),
+        ("decide", "decision", "decide"),
+    ],
+)
+def test_nothing_is_decided_or_sent_on_what_a_step_did_not_leave(made, step, forgets, last):
+    one = Run(made)
+
+    def forgetful(name, turn, found):
+        turn = unguarded(name, turn, found)
+        return replace(turn, **{forgets: None}) if name == step else turn
+
+    one.guard = forgetful
+    one()
+    assert one.ran == ALL[: ALL.index(last) + 1]
+    assert one.records == []

@@ -26,7 +26,7 @@ from shared.risk.limits import Limits
 from shared.turn.report import report
 from shared.turn.state import CandleProgress, State
 from shared.turn.turn import Ending, Occasion, Turn, newest, unread
-from tests.support.begun_turns import AT, MINUTE, PRICE, QUARTER, T0, Asked, Begun, note_what_is_carried_out, quarters
+from tests.support.begun_turns import AT, MINUTE, PRICE, QUARTER, T0, Asked, Begun, after, note_what_is_carried_out, quarters
 
 LONG, SHORT = Side.LONG, Side.SHORT
 
@@ -88,9 +88,28 @@ def test_what_is_held_is_booked_into_the_state_at_the_present_instant(begun, mad
     assert it.turn.state == expected.after_account(it.turn.holdings, lifts=0, now_ms=AT, settings=made.settings())
     other = begun(lots=100, halted_at=5, occasion={"lifts": 5})
     assert other.held().state.halted_at == 0
-    other = begun(lots=100, halted_at=5, occasion={"lifts": 5})
-    other.turn = replace(other.turn, failed=("reconcile",))
-    assert other.held().state.halted_at == 5, "on an account that could not be read at first nothing is taken back"
+
+
+@pytest.mark.parametrize("halted_at", [5, 1, -1])
+def test_on_an_account_that_could_not_be_read_at_first_no_halt_is_taken_back(begun, halted_at):
+    it = begun(lots=100, halted_at=halted_at, occasion={"lifts": halted_at})
+    it.turn = replace(it.turn, failed=("reconcile",))
+    assert it.held().state.halted_at == halted_at
+
+
+def test_an_account_is_read_and_booked_and_what_a_dead_tick_sent_is_known(begun, made):
+    it = begun(lots=100, plan=made.plan(as_of=1), candle=done())
+    turn = it.runs("reconcile")
+    assert it.hands.reconciled == [AT]
+    assert turn.state == State(mode="paper", stage="paper", plan=made.plan(as_of=1), candle=done()).after_account(
+        turn.holdings, lifts=0, now_ms=AT, settings=made.settings()
+    )
+    plans = tuple(made.plan(as_of=T0, stop_price=9_500_000 + number) for number in range(4))
+    it = begun(lots=100, plan=made.plan(as_of=1), candle=done(), occasion={"unsaved": plans})
+    turn = it.runs("reconcile")
+    assert (turn.state.plan, turn.state.candle.attempts_used) == (plans[3], 4)
+    it = begun(lots=100, occasion={"unsaved": plans})
+    assert next(it.steps.reconcile(it.turn)).state.plan == plans[3], "it is known before the account is"
 
 
 def test_what_is_held_is_known_though_it_cannot_be_booked(begun):
@@ -185,6 +204,9 @@ def test_a_book_far_from_everything_is_none_and_one_near_the_mark_is_believed(be
         assert turn.market.book == believed
         assert turn.issues == turn.market.issues
         assert [each.reason for each in turn.issues] == [Reason.LATENCY_HIGH, Reason.BOOK_FAR]
+    it = begun(lots=100, plan=made.plan())
+    it.held()
+    assert next(it.steps.look_at(it.turn, it.turn.holdings, far)).market is far, "a market is known before it is judged"
     it, plain = begun(), market()
     it.held()
     assert it.looks_at(plain).issues == ()
@@ -336,6 +358,32 @@ def test_a_signal_is_asked_for_once_a_candle(begun, made, market, as_of, asks):
     assert it.steps.source.asked == ["permission", *(["signal", "doubts"] if asks else [])]
     assert (turn.state.signal is not None) is asks
     assert turn.market is before.market is None, "a market of which nothing is wrong stays as it is"
+
+
+def test_doubts_end_with_the_candle_that_gave_rise_to_them(begun, made, market):
+    doubt = Issue(reason=Reason.MODEL_OVERRULED, forbids_entry=True, context={"model": "m"})
+    it = begun(doubts=(doubt,))
+    it.held()
+    turn = reads(it, market(), signal=made.signal(as_of=T0), doubts=())
+    assert (turn.state.doubts, turn.issues) == ((), ())
+
+
+@pytest.mark.parametrize(("as_of", "is_due"), [(T0 - QUARTER, True), (T0, False)])
+def test_a_market_is_fetched_at_the_instant_to_which_the_account_is_settled(begun, made, market, as_of, is_due):
+    seen = market(book=made.book(at=AT))
+    orders = (made.order(1, made.stop(9_000_000)), made.order(2, made.target(20_000_000)))
+    it = begun(*orders, lots=100, plan=made.plan(exit_by=10**14), candle=done(as_of))
+    it.hands.account = replace(it.hands.account, settled_until=T0 + 6 * MINUTE)
+    before = it.held()
+    it.steps = replace(it.steps, source=Asked(market=seen))
+    turn = it.runs("fetch", before.holdings)
+    assert it.hands.reconciled == ([T0 + 7 * MINUTE + 10_000] if is_due else [])
+    assert it.steps.source.asked == [("market", turn.holdings, is_due)]
+    assert turn.holdings.as_of == (T0 + 7 * MINUTE + 10_000 if is_due else AT)
+    assert turn.market is seen
+    unbooked = replace(before, holdings=None)
+    assert after(unbooked, it.steps.fetch(unbooked, before.holdings)).market is seen
+    assert it.steps.source.asked[1][1].positions == before.holdings.positions
 
 
 def test_where_there_is_no_signal_nobody_watches(begun, market):
