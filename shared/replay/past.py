@@ -10,7 +10,7 @@ from shared.market.spikes import loud
 from shared.replay.hands import AccountInHand
 from shared.replay.rows import Known
 from shared.replay.types import Inputs
-from shared.turn.turn import Ending, Turn
+from shared.turn.turn import Ending
 
 LATE = Ending(status=TickStatus.LATE, reason=Reason.TICK_LATE)
 
@@ -32,9 +32,8 @@ class Past:
         """A tick begins; one that is late only protects."""
         self._is_late, self.model = is_late, None
 
-    def refusal(self, turn: Turn) -> Ending | None:
+    def refusal(self) -> Ending | None:
         """A tick that came too late decides nothing."""
-        del turn
         return LATE if self._is_late else None
 
     def market(self, holdings: Holdings, *, may_enter: Callable[[], bool]) -> Market:

@@ -18,7 +18,7 @@ from shared.tick.request import TickRequest
 from shared.turn import pipeline
 from shared.turn.champion import Champion, Champions, permission
 from shared.turn.state import capital_changed
-from shared.turn.turn import Ending, Turn
+from shared.turn.turn import Ending
 from shared.turn.watch.candle import watch
 
 NOBODY = Champion(bundle=None)
@@ -53,14 +53,9 @@ class Present:
         """The version of the champion, as soon as it was asked for."""
         return None if self._champion.bundle is None else self._champion.bundle.version
 
-    def refusal(self, turn: Turn) -> Ending | None:
-        """This machine's clock is wrong, a newer tick has finished, or no time is left for this one.
-
-        Of a tick in which something went wrong before, it is not asked whether it is late.
-        """
-        if self._clock.off_ms:
-            return _off(self._clock.off_ms)
-        return None if turn.ending is not None else self._late()
+    def refusal(self) -> Ending | None:
+        """This machine's clock is wrong, a newer tick has finished, or no time is left for this one."""
+        return _off(self._clock.off_ms) if self._clock.off_ms else self._late()
 
     def _late(self) -> Ending | None:
         newest, scheduled_at = self._loaded.before.last_scheduled_at, self._request.scheduled_at

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from shared.core.types import Holdings, Issue, Market, Signal
 from shared.orders.carry_out import Sender
-from shared.turn.turn import Ending, Turn
+from shared.turn.turn import Ending
 
 
 class Clock(Protocol):
@@ -40,7 +40,7 @@ class Source(Protocol):
         """The version of the model that was asked in this tick, None where none was."""
         ...
 
-    def refusal(self, turn: Turn) -> Ending | None:
+    def refusal(self) -> Ending | None:
         """Why nothing may be decided at this instant, whatever the market says; None where it may."""
         ...
 

@@ -35,7 +35,7 @@ def run(turn: Turn, steps: Steps, guard: Guard) -> Turn:
     for issue in turn.occasion.damage:
         turn = turn.ended(Ending(status=TickStatus.DEGRADED, reason=issue.reason, detail=issue.context["found"]))
     turn = guard("protect", turn, steps.protect(turn, part="p"))
-    refusal, holdings = steps.source.refusal(turn), turn.holdings
+    refusal, holdings = steps.source.refusal(), turn.holdings
     turn = turn.ended(refusal)
     if holdings is None:
         return turn
@@ -52,7 +52,7 @@ def _decide(turn: Turn, steps: Steps, guard: Guard) -> Turn:
     market, holdings = turn.market, turn.holdings
     if market is None or holdings is None:
         return turn
-    refusal = steps.source.refusal(turn)
+    refusal = steps.source.refusal()
     if refusal is not None:
         return turn.ended(refusal)
     turn = guard("signal", turn, steps.read(turn, holdings, market))

@@ -8,8 +8,9 @@ import pytest
 
 from shared.core.reasons import Reason
 from shared.core.types import Purpose, TickStatus
-from shared.tick.cycle import Ports
+from shared.tick.cycle import Ports, run_tick
 from shared.tick.documents import BotDocuments
+from shared.tick.request import TickRequest
 from tests.functional.test_tick_trouble import changed, entered, entries, stop_lots, without_stops
 from tests.support.world import DAY, HISTORY_DAYS, INTERVAL, START, World, world
 
@@ -61,6 +62,21 @@ def test_a_damaged_control_document_forbids_entries_is_told_and_lets_a_position_
     bot = BotDocuments(ports.documents, "default")
     bot.resume(halts=[], drawdown=0, who="alice", why="mended", now_ms=NOW, everyone=path != "control/default")
     assert scene.tick(NOW + 12 * INTERVAL, ports).status is TickStatus.DONE
+
+
+def test_a_tick_that_comes_too_late_decides_nothing_also_where_something_was_damaged_before(scene) -> None:
+    ports, _ = entered(scene)
+    without_stops(ports)
+    due_at(ports, NOW + 3 * INTERVAL)
+    ports.documents.create("control/default", {"schema": 1, "lifted": None})
+    at = NOW + 5 * INTERVAL
+    scene.time.advance_to(at + 160_000)
+    late = run_tick(ports, scene.settings, TickRequest(tick=f"t{at}", scheduled_at=at, received_at=at + 160_000))
+    assert (late.status, late.reason) == (TickStatus.DEGRADED, Reason.CONTROL_DAMAGED)
+    assert (late.decision, late.trades) == (None, ())
+    held, covered = stop_lots(ports)
+    assert held == covered > 0
+    assert [trade.reason for trade in scene.tick(at + INTERVAL, ports).trades] == [Reason.EXIT_TIME]
 
 
 def damaged_intents(whole: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -111,7 +111,7 @@ class Asked:
         self.model, self._answers, self.asked = None, (signal, issues, doubts, model), []
         self._market, self._refusals = market, list(refusals)
 
-    def refusal(self, turn):
+    def refusal(self):
         """The next of the refusals, then none."""
         return self._refusals.pop(0) if self._refusals else None
 
