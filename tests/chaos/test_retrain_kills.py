@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from functions import wiring
-from models.retrain import RetrainRequest, Retrains
+from models.retrain import RetrainRequest, Retrains, pace
 from shared import model
 from shared.model.registry import BundleRegistry
 from shared.model.signing import public_keys
@@ -22,6 +22,8 @@ from tests.support.retrain_world import NOW, bundle_bytes, home_at, place_in, re
 METHODS = (("bucket", "put"), ("documents", "create"), ("documents", "replace"), ("documents", "commit"))
 LATER = NOW + 600_000  # the lease of the dead is over
 SAMPLE = 4
+NEVER = 3_600.0
+"""How it stands is told by a write a second: told by time, there would be another last one on every machine."""
 
 
 class Counting:
@@ -42,7 +44,9 @@ def undisturbed(tmp_path_factory) -> tuple[dict[str, bytes], Counter]:
     home = tmp_path_factory.mktemp("undisturbed") / "home"
     place, calls = place_in(home_at(home)), Counter()
     counted = {port: Counting(getattr(place, port), port, calls) for port in ("bucket", "documents")}
-    assert Retrains(replace(place, **counted)).run(RetrainRequest())["status"] == "done"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pace, "SAY_EVERY_SECONDS", NEVER)
+        assert Retrains(replace(place, **counted)).run(RetrainRequest())["status"] == "done"
     return bundle_bytes(home), calls
 
 
@@ -57,6 +61,7 @@ def steps(calls: Counter) -> list[tuple[str, str, str, int]]:
 
 def run_and_die(environ: dict[str, str], step: tuple[str, str, str, int]) -> None:
     """What the child does."""
+    pace.SAY_EVERY_SECONDS = NEVER
     port, method, when, nth = step
     place = place_in(environ)
     Retrains(replace(place, **{port: Deadly(getattr(place, port), method, when=when, nth=nth)})).run(RetrainRequest())

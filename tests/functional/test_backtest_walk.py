@@ -259,8 +259,10 @@ def test_the_function_imports_nothing_that_learns_before_such_a_job_comes(tmp_pa
     code = (
         "import sys, functions.backtest.main as main, functions.wiring as wiring;"
         "wiring.backtest_place(wiring.settings_from(wiring.environment()), wiring.environment());"
-        "heavy = {name.partition('.')[0] for name in sys.modules}"
-        " & {'models', 'lightgbm', 'xgboost', 'sklearn', 'scipy', 'pandas', 'joblib', 'pyarrow', 'optuna'};"
+        "learning = {'models.data', 'models.fit', 'models.gate', 'models.walk_forward', 'models.proof', 'models.retrain'};"
+        "heavy = {'.'.join(name.split('.')[:2]) for name in sys.modules} & learning;"
+        "heavy |= {name.partition('.')[0] for name in sys.modules}"
+        " & {'lightgbm', 'xgboost', 'sklearn', 'scipy', 'pandas', 'joblib', 'pyarrow', 'optuna'};"
         "print(sorted(heavy), 'models.backtest.service' in sys.modules)"
     )
     environ = {"PATH": "/usr/bin:/bin", "BOT_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
