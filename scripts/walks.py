@@ -15,7 +15,7 @@ from shared.model.manifest import Verdict
 
 if TYPE_CHECKING:
     from models.proof import Proof
-    from models.study.candles import Loaded
+    from models.study.candles import LoadedCandles
     from models.walk_forward import Walked
     from shared.core.settings import Settings
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class WalkRun:
     """What one walk gave, and the seconds that each part of it took."""
 
-    loaded: "Loaded"
+    loaded: "LoadedCandles"
     walked: "Walked"
     proof: "Proof"
     settings: "Settings"

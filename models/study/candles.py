@@ -33,7 +33,7 @@ EXPANDED = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class LoadedCandles:
     """What a data set holds.
 
     Attributes:
@@ -59,7 +59,7 @@ class Loaded:
         return (self.end_at - self.start_at) / DAY_MS
 
 
-def load(asked: DataSet, *, archive: CandleSource, timeframe: Timeframe, learning_days: int) -> Loaded:
+def load(asked: DataSet, *, archive: CandleSource, timeframe: Timeframe, learning_days: int) -> LoadedCandles:
     """Read a data set.
 
     Args:
@@ -86,7 +86,7 @@ def load(asked: DataSet, *, archive: CandleSource, timeframe: Timeframe, learnin
     if minutes is not None and not len(minutes):
         raise BadStudy("timeframe", f"was 1m: {source.name} holds no 1m candles", remedy="choose 15m, or give 1m candles")
     candles = {Timeframe.M15: quarters, Timeframe.H4: slow}
-    return Loaded(
+    return LoadedCandles(
         name=asked.name,
         candles=candles,
         minutes=minutes,

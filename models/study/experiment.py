@@ -20,7 +20,7 @@ from models.data.leaks import inspect_dataset
 from models.gate import judge
 from models.gate.types import TrialCounts
 from models.proof import Proof, ProofRequest, prove
-from models.study.candles import Loaded, load
+from models.study.candles import LoadedCandles, load
 from models.study.declared import BadStudy, Study, Variant
 from models.study.holding import beside
 from models.study.result import DatasetResult, StudyResult, VariantResult, curve, earned, learned
@@ -150,7 +150,7 @@ def _part(tell: Progress, name: str, start: float, share: float) -> Progress:
     return lambda text, done: tell(f"{name}: {text}", start + share * min(1.0, done))
 
 
-def _proven(case: _Case, loaded: Loaded, computed: Features, place: StudyPorts, study: Study, tell: Progress) -> _Proven:
+def _proven(case: _Case, loaded: LoadedCandles, computed: Features, place: StudyPorts, study: Study, tell: Progress) -> _Proven:
     """Walk, replay, judge, and write the trial down."""
     settings, learns = case.settings, _learns(case.settings)
     try:
@@ -179,7 +179,9 @@ def _proven(case: _Case, loaded: Loaded, computed: Features, place: StudyPorts, 
     return _Proven(case=case, walked=walked if learns else None, proof=proof)
 
 
-def _walked(case: _Case, loaded: Loaded, computed: Features, place: StudyPorts, tell: Progress) -> tuple[Walked, FloatArray]:
+def _walked(
+    case: _Case, loaded: LoadedCandles, computed: Features, place: StudyPorts, tell: Progress
+) -> tuple[Walked, FloatArray]:
     """The predictions out of sample, and the skills of refits on shuffled labels."""
     settings = case.settings
     costs = costs_of(settings, rules_of(settings))
@@ -219,7 +221,7 @@ def _changed(study: Study, case: _Case) -> dict[str, Scalar]:
 # all that was tried is known: the last word
 
 
-def _held(loaded: Loaded, group: Sequence[_Proven], history: History) -> DatasetResult:
+def _held(loaded: LoadedCandles, group: Sequence[_Proven], history: History) -> DatasetResult:
     matrix = _matrix([one.proof for one in group])
     return DatasetResult(
         name=loaded.name,

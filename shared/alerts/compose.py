@@ -59,7 +59,7 @@ _LOUDNESS = {Level.CRITICAL: 0, Level.WARNING: 1, Level.INFO: 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class KnownBefore:
     """What the state says at one moment: the model served, since when a drawdown halts (0: it does not), and late ticks."""
 
     model: str | None = None
@@ -71,8 +71,8 @@ def compose(
     report: TickReport,
     *,
     settings: Settings,
-    before: Known | None = None,
-    after: Known | None = None,
+    before: KnownBefore | None = None,
+    after: KnownBefore | None = None,
 ) -> tuple[Alert, ...]:
     """The alerts of one tick, the loudest first.
 
@@ -221,7 +221,7 @@ def _status(report: TickReport, maker: _Maker) -> Iterator[Alert]:
         yield maker.lasting(Level.WARNING, "degraded", f"{report.reason}{step and '-'}{step}", title, told)
 
 
-def _limits(report: TickReport, maker: _Maker, before: Known | None, after: Known | None) -> Iterator[Alert]:
+def _limits(report: TickReport, maker: _Maker, before: KnownBefore | None, after: KnownBefore | None) -> Iterator[Alert]:
     reasons = {report.reason} | ({report.decision.reason} if report.decision is not None else set())
     told = {} if report.equity_jpy is None else {"equity": yen(report.equity_jpy)}
     if report.decision is not None and report.decision.reason in {
@@ -363,7 +363,7 @@ def _counted(texts: Iterable[str]) -> str:
     return ", ".join(f"{len(list(group))} × {text}" for text, group in groupby(sorted(texts)))
 
 
-def _changes(maker: _Maker, before: Known | None, after: Known | None) -> Iterator[Alert]:
+def _changes(maker: _Maker, before: KnownBefore | None, after: KnownBefore | None) -> Iterator[Alert]:
     if before is None or after is None:
         return
     if before.halted_at and not after.halted_at:

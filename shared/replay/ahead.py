@@ -11,7 +11,7 @@ from shared.orders import plan as planning
 from shared.replay import valuation
 from shared.replay.grid import Grid
 from shared.replay.hands import AccountInHand
-from shared.replay.rows import Known
+from shared.replay.rows import ReplayRows
 from shared.replay.story import Story
 from shared.replay.types import Inputs
 from shared.turn.state import State
@@ -20,7 +20,7 @@ from shared.turn.state import State
 class Ahead:
     """Looks ahead from a tick that was worked out. `story` hears which candles a limit denied on the way."""
 
-    def __init__(self, inputs: Inputs, *, grid: Grid, holding: Grid, known: Known, path: Candles, story: Story) -> None:
+    def __init__(self, inputs: Inputs, *, grid: Grid, holding: Grid, known: ReplayRows, path: Candles, story: Story) -> None:
         """Look over one replay's ticks (`holding`: as they settle while a position is held), candles and path."""
         self._inputs, self._settings = inputs, inputs.settings
         self._grid, self._holding = grid, holding

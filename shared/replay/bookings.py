@@ -16,7 +16,7 @@ from shared.core.types import Candles, IntArray
 from shared.exchanges.paper.account import Terms
 from shared.replay.grid import Grid
 from shared.replay.hands import Snapshot
-from shared.replay.types import Halt
+from shared.replay.types import HaltPeriod
 from shared.replay.valuation import worth
 from shared.risk import fall
 
@@ -54,7 +54,7 @@ def telling(
     since: int,
     peak: int,
     max_drawdown: Decimal,
-    halts: Sequence[Halt],
+    halts: Sequence[HaltPeriod],
 ) -> list[int]:
     """Which of the equities at the looks from `start` on can change the limits, in order: the rules are told these only.
 

@@ -34,7 +34,7 @@ from shared.replay.grid import Grid, grid, watching
 from shared.replay.hands import AccountInHand, Snapshot, snapshot
 from shared.replay.past import Past
 from shared.replay.result import gathered
-from shared.replay.rows import Known
+from shared.replay.rows import ReplayRows
 from shared.replay.story import Story
 from shared.replay.types import Inputs, Replayed
 from shared.turn.report import report
@@ -58,7 +58,7 @@ class Replay:
         self._settings = inputs.settings
         self._rules = rules_of(inputs)
         self._path = _path_of(inputs)
-        self._known = Known(inputs, self._rules)
+        self._known = ReplayRows(inputs, self._rules)
         self._settle_ms = int(self._settings.tick.settle_seconds * 1000)
         coarse = inputs.minutes is None
         self._grid: Grid = grid(

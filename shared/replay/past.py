@@ -8,7 +8,7 @@ from shared.market.candles import between
 from shared.market.quality import inspect
 from shared.market.spikes import loud
 from shared.replay.hands import AccountInHand
-from shared.replay.rows import Known
+from shared.replay.rows import ReplayRows
 from shared.replay.types import Inputs
 from shared.turn.turn import Ending
 
@@ -18,7 +18,7 @@ LATE = Ending(status=TickStatus.LATE, reason=Reason.TICK_LATE)
 class Past:
     """The source of a replayed turn. `row` is that of the newest candle of the market that was read last."""
 
-    def __init__(self, inputs: Inputs, *, rules: PairRules, known: Known, hands: AccountInHand) -> None:
+    def __init__(self, inputs: Inputs, *, rules: PairRules, known: ReplayRows, hands: AccountInHand) -> None:
         """Read from `inputs` at the instants of `hands`."""
         self.row = -1
         self.model: str | None = None

@@ -11,7 +11,7 @@ from shared.core.types import Candles, FloatArray, IntArray, PairRules, Purpose,
 from shared.exchanges.paper.account import Terms
 from shared.replay import valuation
 from shared.replay.hands import Snapshot
-from shared.replay.rows import Known
+from shared.replay.rows import ReplayRows
 from shared.replay.story import Story
 from shared.replay.types import Curve, Inputs, Replayed
 
@@ -21,7 +21,7 @@ def gathered(
     *,
     rules: PairRules,
     path: Candles,
-    known: Known,
+    known: ReplayRows,
     story: Story,
     snapshots: Sequence[Snapshot],
     terms: Terms,
@@ -101,7 +101,7 @@ def _yen(units: int) -> Decimal:
 
 
 def _denials(
-    known: Known, story: Story, lots: IntArray, first: int, stop: int, halted: Sequence[tuple[int, int]]
+    known: ReplayRows, story: Story, lots: IntArray, first: int, stop: int, halted: Sequence[tuple[int, int]]
 ) -> dict[Reason, int]:
     """Why nothing was entered, a reason a candle: what a tick decided; else what was held or denied; else the screen's rule.
 

@@ -12,7 +12,7 @@ from shared.risk.screen import ROOM, ScreenRows, exposure_shares, screen
 from shared.turn import pipeline
 
 
-class Known:
+class ReplayRows:
     """Rows of the array stages, read as scalars only where they are asked for."""
 
     def __init__(self, inputs: Inputs, rules: PairRules) -> None:

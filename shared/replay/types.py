@@ -16,7 +16,7 @@ UNITS_PER_JPY = LOTS_PER_BTC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Halt:
+class HaltPeriod:
     """A person halted the bot at `from_at` and resumed it at `until_at` (None: not yet)."""
 
     from_at: int
@@ -35,7 +35,7 @@ class Schedule:
 
     missed: frozenset[int] = frozenset()
     received_at: Mapping[int, int] = field(default_factory=dict)
-    halts: tuple[Halt, ...] = ()
+    halts: tuple[HaltPeriod, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

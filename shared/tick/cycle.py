@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from shared.alerts import Known
+from shared.alerts import KnownBefore
 from shared.alerts.ports import AlertSink
 from shared.core.clock import BoundedClock, Clock
 from shared.core.errors import BotError, LeaseLost
@@ -218,5 +218,5 @@ def _busy(detail: str) -> Ending:
     return Ending(status=TickStatus.BUSY, reason=Reason.LEASE_HELD, detail=detail)
 
 
-def _known(state: State) -> Known:
-    return Known(model=state.model, halted_at=state.halted_at, late_in_a_row=state.late_in_a_row)
+def _known(state: State) -> KnownBefore:
+    return KnownBefore(model=state.model, halted_at=state.halted_at, late_in_a_row=state.late_in_a_row)

@@ -28,8 +28,8 @@ def fresh_alerts(
     documents: DocumentStore,
     settings: Settings,
     *,
-    before: alerting.Known,
-    after: alerting.Known,
+    before: alerting.KnownBefore,
+    after: alerting.KnownBefore,
 ) -> list[Alert]:
     """What a person should know of this tick and was not told in this window already."""
     composed = alerting.compose(told, settings=settings, before=before, after=after)

@@ -8,7 +8,7 @@ from shared.orders.carry_out import Sender
 from shared.turn.turn import Ending
 
 
-class Clock(Protocol):
+class TurnClock(Protocol):
     """The time of a tick, or of a replay."""
 
     def now_ms(self) -> int:

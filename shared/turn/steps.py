@@ -26,7 +26,7 @@ from shared.market.quality import believed
 from shared.orders import plan as planning
 from shared.orders.carry_out import carry_out
 from shared.turn import pipeline
-from shared.turn.ports import Clock, Hands, Source
+from shared.turn.ports import Hands, Source, TurnClock
 from shared.turn.state import State
 from shared.turn.turn import Ending, Turn, newest
 
@@ -38,7 +38,7 @@ Found: TypeAlias = Generator[Turn, None, Turn]
 class Steps:
     """The steps, for whoever has a clock, an account and a market."""
 
-    clock: Clock
+    clock: TurnClock
     hands: Hands
     source: Source
     settings: Settings

@@ -24,7 +24,7 @@ from shared.exchanges.sandbox.generate import generate
 from shared.market.candles import aggregate, between
 from shared.model.registry import BundleRegistry
 from shared.model.signing import public_keys
-from shared.replay import Halt, Inputs, Schedule
+from shared.replay import HaltPeriod, Inputs, Schedule
 from shared.tick.cycle import run_tick
 from shared.tick.documents import BotDocuments
 from shared.tick.request import TickRequest
@@ -59,7 +59,7 @@ class Story:
     end_at: int
     missed: frozenset[int]
     received_at: Mapping[int, int]
-    halt: Halt
+    halt: HaltPeriod
     hole: tuple[int, int]
 
     @property
@@ -95,7 +95,7 @@ def story(*, seed: int, start_at: int, days: float, missed: int, late: int) -> S
         end_at=end_at,
         missed=frozenset(picked[:missed]),
         received_at=received,
-        halt=Halt(from_at=halted_at, until_at=halted_at + round(days * HOUR / 2) // INTERVAL * INTERVAL + 5_000),
+        halt=HaltPeriod(from_at=halted_at, until_at=halted_at + round(days * HOUR / 2) // INTERVAL * INTERVAL + 5_000),
         hole=(hole_at, hole_at + 50 * MINUTE),
     )
 

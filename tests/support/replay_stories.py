@@ -18,7 +18,7 @@ import numpy as np
 from shared.core.settings import Settings
 from shared.core.types import Candles, PairRules, Prediction, Side, Timeframe
 from shared.market.candles import aggregate
-from shared.replay import Halt, Inputs, Replay, Replayed, Schedule, replay
+from shared.replay import HaltPeriod, Inputs, Replay, Replayed, Schedule, replay
 from shared.turn.pipeline import Stages
 from tests.support.invariants import Violation, insist
 from tests.support.replay_invariants import Audit, Rule, difference
@@ -176,7 +176,9 @@ def schedule_of(dice: random.Random, *, start_at: int, end_at: int, interval_ms:
     halts = []
     for _ in range(dice.choice([0, 0, 1, 2])):
         from_at = dice.randrange(start_at, end_at)
-        halts.append(Halt(from_at=from_at, until_at=None if dice.random() < 0.1 else from_at + dice.randrange(HOUR, 4 * HOUR)))
+        halts.append(
+            HaltPeriod(from_at=from_at, until_at=None if dice.random() < 0.1 else from_at + dice.randrange(HOUR, 4 * HOUR))
+        )
     return Schedule(missed=missed, received_at=came, halts=tuple(halts))
 
 

@@ -102,7 +102,7 @@ def stages_key(settings: Settings) -> str:
     return hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:16]
 
 
-class Source(Protocol):
+class SharedInputs(Protocol):
     """Where a worker finds what the runs share."""
 
     def given(self) -> Given:
@@ -118,7 +118,7 @@ class Source(Protocol):
         ...
 
 
-def inputs(source: Source, run: Run) -> Inputs:
+def inputs(source: SharedInputs, run: Run) -> Inputs:
     """The inputs of one run."""
     shared = source.given()
     votes, prediction = source.made(run.settings)

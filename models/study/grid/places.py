@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from models.study.grid.given import Carried, Folder, Given, InRay, Source, forget_all
+from models.study.grid.given import Carried, Folder, Given, InRay, SharedInputs, forget_all
 from shared.core.errors import Unavailable, UserError
 
 Backend: TypeAlias = Literal["loky", "threading", "dask", "ray"]
@@ -41,7 +41,7 @@ class WorkPlace:
     `elsewhere`: its workers may run other code than this process. `streams`: results come one by one.
     """
 
-    source: Source
+    source: SharedInputs
     at_once: int
     elsewhere: bool = False
     streams: bool = True

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from models.study.grid.given import Given, Source, inputs, stages_key
+from models.study.grid.given import Given, SharedInputs, inputs, stages_key
 from models.study.grid.places import Workers, WorkPlace, opened
 from models.study.grid.points import Run
 from models.study.grid.result import Measured, RunOutcome, measured
@@ -76,7 +76,7 @@ def code_here() -> str:
     return fingerprint.bytes_of(fingerprint.sources(("shared", "models/study/grid")), np.__version__)[:16]
 
 
-def _one(source: Source, run: Run, number: int, work: Work) -> Told:
+def _one(source: SharedInputs, run: Run, number: int, work: Work) -> Told:
     """One run, in a worker."""
     return number, work(inputs(source, run)), code_here()
 

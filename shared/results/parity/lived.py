@@ -9,7 +9,7 @@ from shared.core.errors import UserError
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import TickReport, TickStatus, Timeframe
-from shared.replay.types import Halt, Opening, Schedule
+from shared.replay.types import HaltPeriod, Opening, Schedule
 from shared.results.parity.compare import BY_HAND
 from shared.risk.limits import Limits
 
@@ -116,7 +116,7 @@ def schedule_from(reports: Sequence[TickReport], interval_ms: int) -> Schedule:
     )
 
 
-def _halts(reports: Sequence[TickReport]) -> Iterator[Halt]:
+def _halts(reports: Sequence[TickReport]) -> Iterator[HaltPeriod]:
     since: int | None = None
     drawdown = False
     for report in reports:
@@ -127,10 +127,10 @@ def _halts(reports: Sequence[TickReport]) -> Iterator[Halt]:
         if by_person and since is None:
             since = report.received_at
         elif not by_person and since is not None:
-            yield Halt(from_at=since, until_at=report.received_at)
+            yield HaltPeriod(from_at=since, until_at=report.received_at)
             since, drawdown = None, False
         elif drawdown and reason is not Reason.LIMIT_DRAWDOWN:
-            yield Halt(from_at=report.received_at - 1, until_at=report.received_at)
+            yield HaltPeriod(from_at=report.received_at - 1, until_at=report.received_at)
         drawdown = report.status is TickStatus.HALTED and reason is Reason.LIMIT_DRAWDOWN
     if since is not None:
-        yield Halt(from_at=since)
+        yield HaltPeriod(from_at=since)

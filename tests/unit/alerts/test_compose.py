@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.alerts import Known, compose, failure
+from shared.alerts import KnownBefore, compose, failure
 from shared.alerts.wording import btc, facts, key, lasted, reason_text, when, yen
 from shared.core import settings as configuration
 from shared.core.money import jpy
@@ -195,9 +195,9 @@ def test_a_drawdown_halt_is_critical_once_a_day_until_it_ends():
 
 
 def test_a_halt_that_begins_in_a_tick_that_decides_nothing_is_told_by_the_change_of_state():
-    alert = one(REPORT, before=Known(), after=Known(halted_at=AT))
+    alert = one(REPORT, before=KnownBefore(), after=KnownBefore(halted_at=AT))
     assert (alert.level, alert.kind) == (Level.CRITICAL, "drawdown_halt")
-    assert told(REPORT, before=Known(halted_at=AT), after=Known(halted_at=AT)) == ()
+    assert told(REPORT, before=KnownBefore(halted_at=AT), after=KnownBefore(halted_at=AT)) == ()
 
 
 def test_a_halt_by_a_person_is_no_news_to_that_person():
@@ -362,13 +362,13 @@ def test_a_day_without_ticks_settled_at_once_is_told_in_few_messages():
 
 
 def test_a_resumed_bot_and_another_model_are_news():
-    before, after = Known(model="a", halted_at=AT - HOUR), Known(model="b")
+    before, after = KnownBefore(model="a", halted_at=AT - HOUR), KnownBefore(model="b")
     alerts = told(REPORT, before=before, after=after)
     assert [(alert.level, alert.kind) for alert in alerts] == [(Level.INFO, "resumed"), (Level.INFO, "model_changed")]
     assert alerts[0].fields["halted since"].startswith("2030-01-01 08:00:00 JST")
     assert (alerts[1].fields["before"], alerts[1].fields["now"]) == ("a", "b")
-    assert told(REPORT, before=Known(), after=Known(model="b")) == ()
-    assert told(REPORT, before=Known(model="b"), after=Known(model=None)) == ()
+    assert told(REPORT, before=KnownBefore(), after=KnownBefore(model="b")) == ()
+    assert told(REPORT, before=KnownBefore(model="b"), after=KnownBefore(model=None)) == ()
     assert told(REPORT, before=before) == ()
 
 

@@ -164,12 +164,12 @@ def a_closed_part_is_sold_twice(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_4h_close_is_skipped(patch: pytest.MonkeyPatch) -> None:
-    real = rows.Known.next_target
+    real = rows.ReplayRows.next_target
 
     def later(self: Any, row: int, *, after: int, least: float) -> int | None:
         return real(self, row + 17, after=after, least=least)
 
-    patch.setattr(rows.Known, "next_target", later)
+    patch.setattr(rows.ReplayRows, "next_target", later)
 
 
 def the_skipped_closes_are_forgotten(patch: pytest.MonkeyPatch) -> None:

@@ -252,13 +252,13 @@ def the_minimum_size_is_not_asked_for(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_candle_is_decided_before_it_closes(patch: pytest.MonkeyPatch) -> None:
-    real = rows.Known.window
+    real = rows.ReplayRows.window
 
-    def early(self: rows.Known, final_at: int) -> Any:
+    def early(self: rows.ReplayRows, final_at: int) -> Any:
         candles, row = real(self, final_at)
         return candles, min(row + 1, len(self.as_of) - 1)
 
-    patch.setattr(rows.Known, "window", early)
+    patch.setattr(rows.ReplayRows, "window", early)
 
 
 def shorts_are_allowed_everywhere(patch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from shared.core.types import Purpose, Timeframe
 from shared.replay import Schedule, replay
 from shared.replay.engine import Replay
 from shared.replay.grid import grid
-from shared.replay.types import Halt, loud
+from shared.replay.types import HaltPeriod, loud
 from tests.support.replay_worlds import MINUTE, QUARTER, START, WITHOUT_COSTS, Row, inputs, settings
 
 ENTRY, STOP = 1_000_000, 950_000
@@ -43,13 +43,13 @@ def test_a_halt_that_nobody_takes_back_is_said_loudly_and_one_that_somebody_did_
     shy = settings(WITHOUT_COSTS, {"risk": {"max_drawdown": 0.0001}})
     rows = [falls, *[CALM] * 7]
 
-    def said(configured, *halts: Halt) -> list[str]:
+    def said(configured, *halts: HaltPeriod) -> list[str]:
         given = inputs(rows, timeframe=Timeframe.M15, configured=configured, schedule=Schedule(halts=halts))
         return [note for note in replay(given).notes if loud(note)]
 
     (note,) = said(shy)
     assert note.startswith("HALTED: the drawdown limit of 0.01 % stopped it on 2026-01-01")
-    assert said(shy, Halt(from_at=START + 4 * QUARTER, until_at=START + 5 * QUARTER)) == []
+    assert said(shy, HaltPeriod(from_at=START + 4 * QUARTER, until_at=START + 5 * QUARTER)) == []
     assert said(settings(WITHOUT_COSTS)) == []
 
 

@@ -9,7 +9,7 @@ from shared.core import settings as configuration
 from shared.core.errors import UserError
 from shared.core.reasons import Reason
 from shared.core.types import Action, Decision, TickReport, TickStatus
-from shared.replay import Halt, Schedule
+from shared.replay import HaltPeriod, Schedule
 from shared.results.parity import schedule_from, stretch_of
 from tests.support import made_reports
 from tests.support.made_reports import START, STEP
@@ -45,15 +45,15 @@ def test_a_halt_lasts_from_the_first_tick_that_saw_it_to_the_first_that_did_not(
     told = [plain(report) for report in REPORTS[:10]]
     told[3], told[5] = halted(told[3], Reason.HALTED_BY_PERSON), halted(told[5], Reason.HALTED_BY_PERSON)
     told[4] = replace(told[4], decision=None, status=TickStatus.LATE)  # it says nothing of a halt
-    assert schedule_from(told, STEP).halts == (Halt(from_at=told[3].received_at, until_at=told[6].received_at),)
-    assert schedule_from(told[:6], STEP).halts == (Halt(from_at=told[3].received_at),)
+    assert schedule_from(told, STEP).halts == (HaltPeriod(from_at=told[3].received_at, until_at=told[6].received_at),)
+    assert schedule_from(told[:6], STEP).halts == (HaltPeriod(from_at=told[3].received_at),)
 
 
 def test_a_drawdown_halt_that_a_person_took_back_is_a_halt_without_a_tick() -> None:
     told = [plain(report) for report in REPORTS[:10]]
     told[3], told[4] = halted(told[3], Reason.LIMIT_DRAWDOWN), halted(told[4], Reason.LIMIT_DRAWDOWN)
     resumed = told[5].received_at
-    assert schedule_from(told, STEP).halts == (Halt(from_at=resumed - 1, until_at=resumed),)
+    assert schedule_from(told, STEP).halts == (HaltPeriod(from_at=resumed - 1, until_at=resumed),)
 
 
 def test_a_stretch_begins_with_the_bots_first_tick_where_that_is_asked_for() -> None:
