@@ -21,7 +21,7 @@ from shared.stores.ports import Document, DocumentStore
 from shared.tick import filing
 from shared.tick.desk import Desk
 from shared.tick.documents import BotDocuments, Lease
-from shared.tick.guard import Guard
+from shared.tick.guard import TickGuard
 from shared.tick.loaded import Loaded, load
 from shared.tick.meter import Meter
 from shared.tick.present import Present
@@ -152,7 +152,7 @@ def _work(start: _Start, lease: Lease, claim: Document) -> TickReport:
     steps = Steps(clock=start.clock, hands=desk, source=source, settings=settings)
     # Deterministic, and another one when a tick is taken over: what the dead one wrote is never written again.
     turn = loaded.turn(f"{request.tick}.{lease.fence}", scheduled_at=request.scheduled_at)
-    guard = Guard(turn, meter)
+    guard = TickGuard(turn, meter)
     try:
         turn = sequence.run(turn, steps, guard)
         with meter.timed("save"):

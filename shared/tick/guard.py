@@ -8,7 +8,7 @@ from shared.turn.steps import Found
 from shared.turn.turn import Ending, Turn
 
 
-class Guard:
+class TickGuard:
     """The guard of a tick's steps; it measures them. `turn` is what was known last, also where the lease was lost."""
 
     def __init__(self, turn: Turn, meter: Meter) -> None:

@@ -8,7 +8,7 @@ from shared.core.errors import LeaseLost
 from shared.core.reasons import Reason
 from shared.core.types import Action, Holdings, Issue, PairRules, Purpose, TickStatus, Timeframe
 from shared.stores.memory import MemoryDocuments
-from shared.tick.guard import Guard
+from shared.tick.guard import TickGuard
 from shared.tick.meter import Meter
 from shared.turn.sequence import NO_SIGNAL, run, unguarded
 from shared.turn.state import CandleProgress
@@ -58,7 +58,7 @@ class Run:
         self.source = Asked(**{"market": market, "signal": made.signal(as_of=T0), **answers})
         self.it.steps = replace(self.it.steps, source=self.source)
         meter = Meter(MemoryDocuments(), Feed())
-        self.guard = Guard(self.it.turn, meter) if tolerant else unguarded
+        self.guard = TickGuard(self.it.turn, meter) if tolerant else unguarded
 
     def __call__(self, **broken):
         self.steady = Steady(self.guard, **broken)
