@@ -1,9 +1,10 @@
 """What every function does with a request before and after its one verb: decode, check, answer.
 
-One decoder for all of them. A body is a JSON object in UTF-8 (whatever its content type says; none at all is `{}`), read up to
-a limit, without duplicate names, NaN, infinities, or nesting without end. Its fields and those of the query are typed by a
-dataclass; an unknown or mistyped one is answered with 400 and its name. What a client did wrong is never answered with 500:
-a scheduler would repeat it for ever.
+One decoder for all of them. A body is a JSON object in UTF-8 (whatever its content type says; none
+at all is `{}`), read up to a limit, without duplicate names, NaN, infinities, or nesting without
+end. Its fields and those of the query are typed by a dataclass; an unknown or mistyped one is
+answered with 400 and its name. What a client did wrong is never answered with 500: a scheduler
+would repeat it for ever.
 """
 
 import difflib
@@ -41,19 +42,30 @@ class TooLarge(BadRequest):
 
 
 def fields_of(data: bytes) -> dict[str, Any]:
-    """The object that a body's bytes hold; none is an empty one. Raises `BadRequest`, naming `body` or a field in it."""
+    """The object that a body's bytes hold; none is an empty one.
+
+    Raises `BadRequest`, naming `body` or a field in it.
+    """
     try:
         text = data.decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
-        raise BadRequest("body", f"was not UTF-8 (byte {error.start})", remedy="send JSON in UTF-8") from error
+        raise BadRequest(
+            "body", f"was not UTF-8 (byte {error.start})", remedy="send JSON in UTF-8"
+        ) from error
     if not text:
         return {}
     try:
-        told = json.loads(text, object_pairs_hook=_object, parse_constant=_no_number, parse_float=_finite)
+        told = json.loads(
+            text, object_pairs_hook=_object, parse_constant=_no_number, parse_float=_finite
+        )
     except RecursionError as error:
-        raise BadRequest("body", "was nested too deeply", remedy=f"nest at most {DEEPEST} levels") from error
+        raise BadRequest(
+            "body", "was nested too deeply", remedy=f"nest at most {DEEPEST} levels"
+        ) from error
     except ValueError as error:
-        raise BadRequest("body", f"was not JSON: {veiled(str(error))}", remedy=_SEND_AN_OBJECT) from error
+        raise BadRequest(
+            "body", f"was not JSON: {veiled(str(error))}", remedy=_SEND_AN_OBJECT
+        ) from error
     if not isinstance(told, dict):
         raise BadRequest("body", "was not a JSON object", remedy=f"{_SEND_AN_OBJECT}, or nothing")
     _check_depth_and_letters(told)
@@ -61,7 +73,10 @@ def fields_of(data: bytes) -> dict[str, Any]:
 
 
 def body_of(request: Request) -> dict[str, Any]:
-    """The fields of a request's body, whatever content type it claims. Raises `BadRequest`; `TooLarge` beyond the limit."""
+    """The fields of a request's body, whatever content type it claims.
+
+    Raises `BadRequest`; `TooLarge` beyond the limit.
+    """
     if (request.content_length or 0) <= MOST_BODY_BYTES:
         data = request.stream.read(MOST_BODY_BYTES + 1)
         if len(data) <= MOST_BODY_BYTES:
@@ -83,7 +98,9 @@ def query_of(request: Request) -> dict[str, str]:
 
 
 def typed(told: Mapping[str, Any], kind: type[Typed], *, named: str = "body") -> Typed:
-    """The fields as a dataclass. Raises `BadRequest` naming the first that is unknown, missing or not of its type.
+    """The fields as a dataclass.
+
+    Raises `BadRequest` naming the first that is unknown, missing or not of its type.
 
     `named`: where they stand, for the sentence about an unknown one.
     """
@@ -103,16 +120,28 @@ def typed(told: Mapping[str, Any], kind: type[Typed], *, named: str = "body") ->
 
 
 def only(told: Iterable[str], known: Iterable[str], *, named: str = "body") -> None:
-    """Raise `BadRequest` for the first name that is not among the known, with the one that was probably meant."""
+    """Raise `BadRequest` for the first name that is not among the known, with the one that was
+    probably meant.
+    """
     names = tuple(known)
     for name in told:
         if name not in names:
             near = difflib.get_close_matches(name[:_LONGEST_NAME], names, n=1, cutoff=0.5)
-            remedy = f"did you mean {near[0]}?" if near else f"known are: {', '.join(names)}" if names else "leave it out"
-            raise BadRequest(veiled(name[:_LONGEST_NAME]), f"is not known in the {named}", remedy=remedy)
+            remedy = (
+                f"did you mean {near[0]}?"
+                if near
+                else f"known are: {', '.join(names)}"
+                if names
+                else "leave it out"
+            )
+            raise BadRequest(
+                veiled(name[:_LONGEST_NAME]), f"is not known in the {named}", remedy=remedy
+            )
 
 
-def answer(told: Mapping[str, Any], status: int = 200, *, retry_after_seconds: int | None = None) -> Response:
+def answer(
+    told: Mapping[str, Any], status: int = 200, *, retry_after_seconds: int | None = None
+) -> Response:
     """An object as an answer, without secrets."""
     body = masked(msgspec.json.encode(told).decode()).encode()
     made = Response(body, status=status, mimetype="application/json")
@@ -131,7 +160,12 @@ def wrong(
     more: Mapping[str, Any] | None = None,
 ) -> Response:
     """The answer to what was refused, or did not succeed."""
-    told = {"error": _readable(error), "field": _readable(field), "remedy": _readable(remedy), **(more or {})}
+    told = {
+        "error": _readable(error),
+        "field": _readable(field),
+        "remedy": _readable(remedy),
+        **(more or {}),
+    }
     return answer(told, status, retry_after_seconds=retry_after_seconds)
 
 
@@ -144,7 +178,9 @@ def answered(
     retry_after_seconds: int | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> Response:
-    """Do the work of a request and answer whatever comes of it. `more` goes into every answer that tells of a failure.
+    """Do the work of a request and answer whatever comes of it.
+
+    `more` goes into every answer that tells of a failure.
 
     A surprise of ours is answered with 500, and where it happened goes into the log.
     """
@@ -162,14 +198,21 @@ def answered(
         remedy, found = (error.remedy if isinstance(error, UserError) else "") or usual, str(error)
     except Exception as error:  # noqa: BLE001 - the border: no traceback leaves, and none is lost
         log(f"{name}.surprise", severity="ERROR", trace=traceback.format_exc())
-        status, field, remedy, found = OURS, "", "the log says where", f"something unexpected happened ({type(error).__name__})"
+        status, field, remedy, found = (
+            OURS,
+            "",
+            "the log says where",
+            f"something unexpected happened ({type(error).__name__})",
+        )
     told = {"error": veiled(found), "remedy": veiled(remedy)}
     if again or status == OURS:
         log(f"{name}.failed", severity=severity, **told)
     else:
         log(f"{name}.refused", severity="WARNING", status=status, field=field, **told)
     wait = retry_after_seconds if status == AGAIN else None
-    return wrong(found, status=status, field=field, remedy=remedy, retry_after_seconds=wait, more=more)
+    return wrong(
+        found, status=status, field=field, remedy=remedy, retry_after_seconds=wait, more=more
+    )
 
 
 def _readable(text: str) -> str:
@@ -218,4 +261,6 @@ def _check_letters(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise BadRequest("body", "holds half a character (a lone surrogate)", remedy="send JSON in UTF-8") from error
+        raise BadRequest(
+            "body", "holds half a character (a lone surrogate)", remedy="send JSON in UTF-8"
+        ) from error

@@ -1,4 +1,6 @@
-"""The only file that names concrete adapters (scripts name the sandbox besides): settings and environment in, `Ports` out."""
+"""The only file that names concrete adapters (scripts name the sandbox besides): settings and
+environment in, `Ports` out.
+"""
 
 import os
 from collections.abc import Mapping
@@ -44,8 +46,9 @@ if TYPE_CHECKING:
 def prepare_types() -> None:
     """Let msgspec read every type that is decoded, before there are threads that decode.
 
-    msgspec (0.22) builds what it knows of a dataclass on first use and without a lock: two threads that meet there end the
-    process with a segmentation fault (seen in one of ten starts under load, and in half of them when provoked).
+    msgspec (0.22) builds what it knows of a dataclass on first use and without a lock: two threads
+    that meet there end the process with a segmentation fault (seen in one of ten starts under load,
+    and in half of them when provoked).
     """
     for decoded in (Settings, State, TickReport, Alert, PositionPlan, PaperAccount, Manifest):
         msgspec.json.Decoder(decoded)
@@ -60,12 +63,18 @@ SECRETS = ("BITBANK_API_KEY", "BITBANK_API_SECRET", "BOT_BUNDLE_SIGNING_KEY")
 
 
 def settings_from(environ: Mapping[str, str], **more: Any) -> Settings:
-    """Typed settings, and the rule that no tick in the cloud runs on an in-memory disk. Raises `BadSettings`."""
+    """Typed settings, and the rule that no tick in the cloud runs on an in-memory disk.
+
+    Raises `BadSettings`.
+    """
     register_secrets(*(environ[name] for name in SECRETS if environ.get(name)))
     register_secret_variables(environ)
     settings = configuration.load(environ, **more)
     if settings.mode == "live":
-        raise BadSettings("BOT_MODE was live; live orders are not part of this version", remedy="set BOT_MODE=paper")
+        raise BadSettings(
+            "BOT_MODE was live; live orders are not part of this version",
+            remedy="set BOT_MODE=paper",
+        )
     if environ.get("K_SERVICE"):
         for name, url in (("BOT_STATE", settings.state), ("BOT_BUCKET", settings.bucket)):
             if urlsplit(url).scheme in {"sqlite", "file", "memory"}:
@@ -124,20 +133,30 @@ def feed_for(settings: Settings, clock: Clock, bucket: Bucket) -> BitbankFeed:
 
 
 def sink_for(settings: Settings, environ: Mapping[str, str], *, patience: Patience) -> AlertSink:
-    """Discord where a webhook is set, the log otherwise. `patience` remembers when Discord wants to be left alone."""
+    """Discord where a webhook is set, the log otherwise.
+
+    `patience` remembers when Discord wants to be left alone.
+    """
     everywhere = environ.get("DISCORD_WEBHOOK_URL", "")
-    webhooks = {level: environ.get(f"DISCORD_WEBHOOK_{level.name}", "") or everywhere for level in Level}
+    webhooks = {
+        level: environ.get(f"DISCORD_WEBHOOK_{level.name}", "") or everywhere for level in Level
+    }
     if settings.alerts == "log" or not any(webhooks.values()):
         from shared.alerts.discord import LogSink
 
         return LogSink(log)
     from shared.alerts.discord import DiscordSink
 
-    return DiscordSink({level: url for level, url in webhooks.items() if url}, settings, patience=patience)
+    return DiscordSink(
+        {level: url for level, url in webhooks.items() if url}, settings, patience=patience
+    )
 
 
 def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = False) -> Ports:
-    """All ports of a tick. A dry run works on copies: it reads what is stored and writes nothing."""
+    """All ports of a tick.
+
+    A dry run works on copies: it reads what is stored and writes nothing.
+    """
     clock, bucket, documents = clock_for(settings), bucket_for(settings), documents_for(settings)
     sink = sink_for(settings, environ, patience=StoredPatience(documents, clock))
     if dry_run:
@@ -189,9 +208,11 @@ def retrain_place(
     fetch: bool = True,
     dry_run: bool = False,
 ) -> "RetrainPlace":
-    """Where retrainings take place; `history` stands in for the archive, into which `fetch` collects what is missing.
+    """Where retrainings take place; `history` stands in for the archive, into which `fetch`
+    collects what is missing.
 
-    A dry run works on copies: it reads what is stored and writes nothing but its trial, for it shows a verdict.
+    A dry run works on copies: it reads what is stored and writes nothing but its trial, for it
+    shows a verdict.
     """
     from models.fit.commit import commit
     from models.jobs.keys import signing_key
@@ -254,7 +275,10 @@ def _copied(documents: DocumentStore, settings: Settings) -> DocumentStore:
 
 
 def _copied_to_learn(documents: DocumentStore) -> DocumentStore:
-    """What a training reads: the record of the days, and what was tried. No claim: a dry run always runs."""
+    """What a training reads: the record of the days, and what was tried.
+
+    No claim: a dry run always runs.
+    """
     from shared.stores.memory import MemoryDocuments
 
     copy = MemoryDocuments()
@@ -287,4 +311,6 @@ class _Unwritten:
         self._written.pop(key, None)
 
     def keys(self, prefix: str = "") -> list[str]:
-        return sorted({*self._bucket.keys(prefix), *(key for key in self._written if key.startswith(prefix))})
+        return sorted(
+            {*self._bucket.keys(prefix), *(key for key in self._written if key.startswith(prefix))}
+        )

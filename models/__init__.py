@@ -1,1 +1,4 @@
-"""Learning: labels, splits, learners, calibration, export, evaluation. Never on a tick's import path."""
+"""Learning: labels, splits, learners, calibration, export, evaluation.
+
+Never on a tick's import path.
+"""

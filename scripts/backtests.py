@@ -23,12 +23,18 @@ def lines(outcome: Outcome, *, report: str, took_seconds: float) -> list[str]:
     """The summary, a line each."""
     replayed, performance = outcome.replayed, outcome.performance
     rules = replayed.rules
-    fees = f"fees {_rate(float(rules.maker_fee_rate))} maker, {_rate(float(rules.taker_fee_rate))} taker"
+    fees = (
+        f"fees {_rate(float(rules.maker_fee_rate))} maker, {_rate(float(rules.taker_fee_rate))}"
+        " taker"
+    )
     profile = f", profile {replayed.profile}" if replayed.profile else ""
     return [
         f"{title_of(replayed)}{'' if outcome.complete else ' (INCOMPLETE)'}",
         f"path         {_RESOLUTIONS[replayed.resolution]}",
-        f"rules        model {replayed.model or 'none'}, settings {replayed.settings_hash}{profile}, {fees}",
+        (
+            f"rules        model {replayed.model or 'none'}, settings"
+            f" {replayed.settings_hash}{profile}, {fees}"
+        ),
         *_numbers(performance),
         f"entries      {entries_words(replayed.entries)}",
         f"no entry     {_denied(replayed)}",
@@ -46,7 +52,8 @@ def position_lines(replayed: Replayed) -> list[str]:
         lots = sum(part.lots for part in one.parts)
         held = duration((one.closed_at - one.opened_at) / 1000)
         told.append(
-            f"{utc(one.opened_at)}  {one.side:<5} {lots:>6,} lots  {held:>11}  {one.reason:<16} {yen(yen_of(one.net_units))}"
+            f"{utc(one.opened_at)}  {one.side:<5} {lots:>6,} lots  {held:>11}  {one.reason:<16}"
+            f" {yen(yen_of(one.net_units))}"
         )
     return [f"position     {line}" for line in told] or ["position     none was closed"]
 
@@ -55,9 +62,15 @@ def fitted_lines(walk: Mapping[str, Any], *, cached: int | None = None) -> list[
     """What a walk-forward fitted; `cached`: how much of it was there already."""
     if not walk["retrainings"]:
         return ["retrainings  none: this policy asks no model"]
-    recipe = f"{walk['retrainings']:,} models of recipe {walk['recipe']}, one every {walk['every_days']} days"
+    recipe = (
+        f"{walk['retrainings']:,} models of recipe {walk['recipe']}, one every {walk['every_days']}"
+        " days"
+    )
     kept = "" if cached is None else f"; {cached:,} were in the cache"
-    predicted = f"{walk['rows_predicted']:,} rows predicted, worth {walk['independent_rows_predicted']:,.0f} independent ones"
+    predicted = (
+        f"{walk['rows_predicted']:,} rows predicted, worth"
+        f" {walk['independent_rows_predicted']:,.0f} independent ones"
+    )
     return [
         f"retrainings  {recipe}{kept}",
         f"learned      {walk['trees']:,} trees from {walk['rows_learned']:,} rows; {predicted}",
@@ -72,12 +85,24 @@ def _numbers(performance: Performance) -> Sequence[str]:
     trials = f"{luck.trials} trial{'s' if luck.trials > 1 else ''}"
     won = f"won {_chance(positions.win_rate)}, profit factor {_number(positions.profit_factor)}"
     held = f"in the market {_chance(performance.exposure.held_share)} of the time"
-    paid = f"fees {yen(costs.fees_jpy)}, slippage {yen(costs.slippage_jpy)}, interest {yen(costs.interest_jpy)}"
+    paid = (
+        f"fees {yen(costs.fees_jpy)}, slippage {yen(costs.slippage_jpy)}, interest"
+        f" {yen(costs.interest_jpy)}"
+    )
     return [
         f"return       {_share(returns.total)}  {money}; buy and hold {_share(hold.returns.total)}",
-        f"drawdown     {_share(-fall.max_share)}  longest {longest}; buy and hold {_share(-hold.drawdown.max_share)}",
-        f"Sharpe       {_number(returns.sharpe)}  Sortino {_number(returns.sortino)}, Calmar {_number(fall.calmar)}",
-        f"luck         above zero with {_chance(luck.above_zero)}, deflated by {trials}: {_chance(luck.deflated)}",
+        (
+            f"drawdown     {_share(-fall.max_share)}  longest {longest}; buy and hold"
+            f" {_share(-hold.drawdown.max_share)}"
+        ),
+        (
+            f"Sharpe       {_number(returns.sharpe)}  Sortino {_number(returns.sortino)}, Calmar"
+            f" {_number(fall.calmar)}"
+        ),
+        (
+            f"luck         above zero with {_chance(luck.above_zero)}, deflated by {trials}:"
+            f" {_chance(luck.deflated)}"
+        ),
         f"trades       {positions.count:,}  {won}, {held}",
         f"costs        {yen(costs.total_jpy)}  {paid}",
     ]
@@ -89,7 +114,9 @@ def _denied(replayed: Replayed) -> str:
     if not total:
         return "never denied"
     others = total - sum(top.values())
-    told = [f"{reason} {count:,}" for reason, count in top.items()] + ([f"others {others:,}"] if others else [])
+    told = [f"{reason} {count:,}" for reason, count in top.items()] + (
+        [f"others {others:,}"] if others else []
+    )
     return f"{total:,} candles: {', '.join(told)}"
 
 

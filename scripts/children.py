@@ -1,4 +1,6 @@
-"""Processes that a command starts and must end: each with a log file, and with its last words when it dies."""
+"""Processes that a command starts and must end: each with a log file, and with its last words when
+it dies.
+"""
 
 import os
 import signal
@@ -28,9 +30,12 @@ class ChildDied(BotError):
 
 
 class Child:
-    """A running process group of ours. Ctrl-C at the terminal does not reach it: whoever started it ends it.
+    """A running process group of ours.
 
-    It hangs on a lifeline (`scripts/lifeline.py`), so that it ends by itself where whoever started it was killed.
+    Ctrl-C at the terminal does not reach it: whoever started it ends it.
+
+    It hangs on a lifeline (`scripts/lifeline.py`), so that it ends by itself where whoever started
+    it was killed.
     """
 
     def __init__(
@@ -46,8 +51,9 @@ class Child:
     ) -> None:
         """Run `module` with `words`.
 
-        What it says goes to `log_path`: directly, or line by line through `on_line`, which writes there.
-        `mark` is a file that is locked, and names the process group, for as long as any process of it lives.
+        What it says goes to `log_path`: directly, or line by line through `on_line`, which writes
+        there. `mark` is a file that is locked, and names the process group, for as long as any
+        process of it lives.
         """
         self.name = name
         self.log_path = log_path
@@ -95,7 +101,10 @@ class Child:
         return last_lines(self.log_path, count)
 
     def wait_until_listening(self, port: int, *, patience_seconds: float = 60.0) -> None:
-        """Return when it accepts connections on loopback. Raises `ChildDied`, also where that takes too long."""
+        """Return when it accepts connections on loopback.
+
+        Raises `ChildDied`, also where that takes too long.
+        """
         limit = time.monotonic() + patience_seconds
         while time.monotonic() < limit:
             self.check()
@@ -103,7 +112,8 @@ class Child:
                 return
             time.sleep(0.02)
         raise ChildDied(
-            f"the {self.name} process did not listen on port {port} within {patience_seconds:.0f} s",
+            f"the {self.name} process did not listen on port {port} within"
+            f" {patience_seconds:.0f} s",
             last_lines=self.last_lines(),
         )
 
@@ -122,7 +132,9 @@ class Child:
 
 
 def await_death(children: Iterable[Child], *, patience_seconds: float = 2.0) -> None:
-    """Return as soon as one of them has ended, or after a while: for whoever lost a connection and wants to know why."""
+    """Return as soon as one of them has ended, or after a while: for whoever lost a connection and
+    wants to know why.
+    """
     watched = tuple(children)
     limit = time.monotonic() + patience_seconds
     while time.monotonic() < limit and all(child.code() is None for child in watched):
@@ -137,10 +149,20 @@ def tick_function(
     on_line: Callable[[str], None] | None = None,
     mark: Path | None = None,
 ) -> Child:
-    """The tick under the real functions-framework on loopback, the same process that the cloud runs."""
+    """The tick under the real functions-framework on loopback, the same process that the cloud
+    runs.
+    """
     source = str(ROOT / "functions" / "tick" / "main.py")
     words = ["--source", source, "--target", "tick", "--host", "127.0.0.1", "--port", str(port)]
-    return Child("tick function", "functions_framework", words, environ=environ, log_path=log_path, on_line=on_line, mark=mark)
+    return Child(
+        "tick function",
+        "functions_framework",
+        words,
+        environ=environ,
+        log_path=log_path,
+        on_line=on_line,
+        mark=mark,
+    )
 
 
 def free_port() -> int:

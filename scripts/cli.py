@@ -1,4 +1,7 @@
-"""The command line: `scripts/bot COMMAND`. Commands live in `scripts/commands` and are imported only when asked for."""
+"""The command line: `scripts/bot COMMAND`.
+
+Commands live in `scripts/commands` and are imported only when asked for.
+"""
 
 import signal
 
@@ -30,12 +33,21 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "collect": (RUN, "Fetch candles into the archive that training reads."),
     "train": (RUN, "Train, walk forward, ask the gate, and let serve what may."),
     "backtest": (RUN, "Replay the bot over history: strict fills, all costs, one report."),
-    "walk-forward": (RUN, "Retrain as live would have done, trade only what no model had seen, and ask the gate."),
-    "study": (RUN, "Run a declared experiment, or replay many settings at once, and say how much is luck."),
+    "walk-forward": (
+        RUN,
+        "Retrain as live would have done, trade only what no model had seen, and ask the gate.",
+    ),
+    "study": (
+        RUN,
+        "Run a declared experiment, or replay many settings at once, and say how much is luck.",
+    ),
     "tick": (RUN, "Run one tick by hand, in this process."),
     "serve": (RUN, "Serve a function over HTTP, as the cloud does."),
     "status": (LOOK, "Say what the bot holds, when it last ticked, and who stopped it."),
-    "models": (LOOK, "List the models: who serves, who challenges, what the gate said, how it came out."),
+    "models": (
+        LOOK,
+        "List the models: who serves, who challenges, what the gate said, how it came out.",
+    ),
     "parity": (LOOK, "Compare what the bot did with a replay of the same ticks."),
     "doctor": (LOOK, "Check settings, store, exchange, model and clock."),
     "halt": (ACT, "Stop opening positions; what is held stays protected."),
@@ -47,7 +59,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "mutants": (WORK, "Change the money rules one slip at a time; a test has to notice each."),
     "lock": (WORK, "Pin every requirement again, with hashes."),
 }
-"""Each command with its section and its line in `--help`; nothing of theirs is imported to print it."""
+"""Each command with its section and its line in `--help`; nothing of theirs is imported to print
+it."""
 
 WITHOUT_ENV_FILE = frozenset({"check", "test", "mutants", "lock"})
 
@@ -63,10 +76,14 @@ class LazyGroup(click.Group):
         """Import `scripts.commands.<name>` and take its `command`."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"scripts.commands.{cmd_name.replace('-', '_')}").command
+        command: click.Command = importlib.import_module(
+            f"scripts.commands.{cmd_name.replace('-', '_')}"
+        ).command
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; a misspelt one is answered with the nearest name."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             near = difflib.get_close_matches(args[0], COMMANDS, n=1)
@@ -78,7 +95,9 @@ class LazyGroup(click.Group):
         """Write the table by section."""
         for section in (TRY, RUN, LOOK, ACT, WORK):
             with formatter.section(section):
-                formatter.write_dl([(name, line) for name, (where, line) in COMMANDS.items() if where == section])
+                formatter.write_dl(
+                    [(name, line) for name, (where, line) in COMMANDS.items() if where == section]
+                )
 
 
 def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
@@ -93,7 +112,9 @@ def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> No
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show the traceback of an unexpected error.")
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Say it.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Say it."
+)
 def cli(*, debug: bool) -> None:
     """Trade BTC/JPY on bitbank automatically, in serverless functions or on this machine.
 
@@ -102,7 +123,9 @@ def cli(*, debug: bool) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 our failure, 2 the user's mistake, 130 interrupted."""
+    """Run one command and return its exit code: 0 done, 1 our failure, 2 the user's mistake, 130
+    interrupted.
+    """
     args = list(sys.argv[1:] if arguments is None else arguments)
     debug = _take_debug(args)
     try:
@@ -159,7 +182,14 @@ def _told(error: Exception) -> tuple[str, str, int]:
     if isinstance(error, BotError):
         return str(error), "", 1
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return f"something unexpected happened ({_sentence(what)}); run it again with --debug for the traceback", "", 1
+    return (
+        (
+            f"something unexpected happened ({_sentence(what)}); run it again with --debug for the"
+            " traceback"
+        ),
+        "",
+        1,
+    )
 
 
 def _sentence(text: str) -> str:
@@ -168,7 +198,10 @@ def _sentence(text: str) -> str:
 
 
 def read_env_files(environ: MutableMapping[str, str]) -> None:
-    """Read `.env` of the current folder, then of the data folder, for local use. What is set already stays."""
+    """Read `.env` of the current folder, then of the data folder, for local use.
+
+    What is set already stays.
+    """
     here = Path.cwd() / ".env"
     if here.is_file():
         _add(environ, here)
@@ -185,13 +218,17 @@ def _add(environ: MutableMapping[str, str], path: Path) -> None:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} could not be read: {error}", remedy="make it a readable UTF-8 text or take it away") from error
+        raise UserError(
+            f"{path} could not be read: {error}",
+            remedy="make it a readable UTF-8 text or take it away",
+        ) from error
     for name, value in parse_env(text, str(path)).items():
         environ.setdefault(name, value)
 
 
 def parse_env(text: str, where: str) -> dict[str, str]:
-    """The `NAME=value` lines of a text; `export`, quotes, blank lines and `#` comments are understood.
+    """The `NAME=value` lines of a text; `export`, quotes, blank lines and `#` comments are
+    understood.
 
     Nothing is expanded. Raises `UserError` naming the line that is none of these.
     """
@@ -202,7 +239,10 @@ def parse_env(text: str, where: str) -> dict[str, str]:
             continue
         name, equals, value = plain.partition("=")
         if not equals or not name.strip(_SPACES).isidentifier():
-            raise UserError(f"line {number} of {where} is not NAME=value", remedy="write NAME=value, or begin it with #")
+            raise UserError(
+                f"line {number} of {where} is not NAME=value",
+                remedy="write NAME=value, or begin it with #",
+            )
         found[name.strip(_SPACES)] = _unquoted(value.strip(_SPACES))
     return found
 

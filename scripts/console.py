@@ -1,4 +1,6 @@
-"""What every command needs to talk: `--json`, one way to answer, progress on stderr, and times as people read them."""
+"""What every command needs to talk: `--json`, one way to answer, progress on stderr, and times as
+people read them.
+"""
 
 import math
 import sys
@@ -23,13 +25,18 @@ JST = timezone(timedelta(hours=9), "JST")
 
 def json_option(function: Function) -> Function:
     """Give a command the flag `--json`, passed to it as `as_json`."""
-    decorated: Function = click.option("--json", "as_json", is_flag=True, help="Answer with JSON on stdout.")(function)
+    decorated: Function = click.option(
+        "--json", "as_json", is_flag=True, help="Answer with JSON on stdout."
+    )(function)
     return decorated
 
 
 def timezone_option(function: Function) -> Function:
     """Give a command that reads candle files `--timezone`."""
-    told = "The zone of times in a candle file that name none, like UTC, JST or Asia/Tokyo.  [default: such times are refused]"
+    told = (
+        "The zone of times in a candle file that name none, like UTC, JST or Asia/Tokyo.  [default:"
+        " such times are refused]"
+    )
     decorated: Function = click.option("--timezone", metavar="ZONE", help=told)(function)
     return decorated
 
@@ -57,7 +64,9 @@ def to_json(data: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON can hold, for values that msgspec does not know: numpy's numbers and arrays, paths, errors."""
+    """What JSON can hold, for values that msgspec does not know: numpy's numbers and arrays, paths,
+    errors.
+    """
     if hasattr(value, "tolist"):
         return value.tolist()
     return str(value)
@@ -108,9 +117,11 @@ class Progress(Protocol):
 
 @contextmanager
 def progress(label: str, total: int | None) -> Iterator[Progress]:
-    """Show progress on stderr: a bar on a terminal, elsewhere one line per ten per cent and one at the end.
+    """Show progress on stderr: a bar on a terminal, elsewhere one line per ten per cent and one at
+    the end.
 
-    `total` is the number of units; None where it is not known (a terminal then shows only that work goes on).
+    `total` is the number of units; None where it is not known (a terminal then shows only that work
+    goes on).
     """
     if not sys.stderr.isatty():
         lines = _Lines(label, total)
@@ -118,21 +129,42 @@ def progress(label: str, total: int | None) -> Iterator[Progress]:
         lines.finish()
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
     from rich.progress import Progress as RichProgress
 
-    columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+    columns = [
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    ]
     with RichProgress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task(label, total=total)
-        yield _Bar(label, advance=lambda n: bar.advance(task, n), describe=lambda text: bar.update(task, description=text))
+        yield _Bar(
+            label,
+            advance=lambda n: bar.advance(task, n),
+            describe=lambda text: bar.update(task, description=text),
+        )
         if total is None:
-            bar.update(task, total=bar.tasks[0].completed or 1, completed=bar.tasks[0].completed or 1)
+            bar.update(
+                task, total=bar.tasks[0].completed or 1, completed=bar.tasks[0].completed or 1
+            )
 
 
 class _Bar:
     """Progress on a terminal."""
 
-    def __init__(self, label: str, *, advance: Callable[[int], None], describe: Callable[[str], None]) -> None:
+    def __init__(
+        self, label: str, *, advance: Callable[[int], None], describe: Callable[[str], None]
+    ) -> None:
         self._label = label
         self._advance = advance
         self._describe = describe

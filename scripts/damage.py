@@ -1,4 +1,6 @@
-"""What lies in the store of one bot that a tick cannot read, document by document, with what mends it."""
+"""What lies in the store of one bot that a tick cannot read, document by document, with what mends
+it.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,13 +17,16 @@ RESUME = "scripts/bot resume writes it anew, and no halt of it stays"
 RESUME_ALL = "scripts/bot resume --all writes it anew, and no halt of it stays"
 INTENT = "scripts/bot doctor --mend closes it: look first whether the exchange holds that order"
 STATE = (
-    "mend it by hand, run the version that wrote it, or begin anew with another BOT_ID; until then what is held is protected"
+    "mend it by hand, run the version that wrote it, or begin anew with another BOT_ID; until then"
+    " what is held is protected"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Damage:
-    """One document: where it is, what is wrong with it, what mends it; `intent` where `doctor --mend` does."""
+    """One document: where it is, what is wrong with it, what mends it; `intent` where `doctor
+    --mend` does.
+    """
 
     path: str
     found: str
@@ -54,7 +59,9 @@ def _state(here: Here) -> Iterator[Damage]:
 def _account(here: Here) -> Iterator[Damage]:
     path = f"paper/{here.settings.id}"
     try:
-        wiring.ports(here.settings, here.environ, dry_run=True).exchange.holdings(here.clock.now_ms())
+        wiring.ports(here.settings, here.environ, dry_run=True).exchange.holdings(
+            here.clock.now_ms()
+        )
     except BadData as error:
         if "paper" in str(error):
             yield Damage(path=path, found=str(error), remedy=STATE)
@@ -68,4 +75,8 @@ def _day(here: Here) -> Iterator[Damage]:
     except (BadData, AttributeError):
         sound = False
     if not sound:
-        yield Damage(path=path, found=f"{path} is damaged: its equity is no mapping", remedy="mend it by hand; ticks go on")
+        yield Damage(
+            path=path,
+            found=f"{path} is damaged: its equity is no mapping",
+            remedy="mend it by hand; ticks go on",
+        )

@@ -1,4 +1,7 @@
-"""Pages of docs/ that are made from the code. `python -m scripts.docs` writes them; a test compares."""
+"""Pages of docs/ that are made from the code.
+
+`python -m scripts.docs` writes them; a test compares.
+"""
 
 from collections.abc import Iterator
 from functools import reduce
@@ -22,14 +25,32 @@ def features_page() -> str:
     lines = [
         "# Features",
         "",
-        "One catalogue; made from `shared/features/catalogue.py`. A value is known at the close of its candle and never",
-        "back-filled; *needs* is how many candles it looks at. Columns that end in `_4h` come from the last 4h candle that",
+        (
+            "One catalogue; made from `shared/features/catalogue.py`. A value is known at the close"
+            " of its candle and never"
+        ),
+        (
+            "back-filled; *needs* is how many candles it looks at. Columns that end in `_4h` come"
+            " from the last 4h candle that"
+        ),
         "had closed by then.",
         "",
-        "Deviations are those of a population (divided by n), in the bands, in `zscore`, and in `price_z` and `volume_z`,",
-        "whose yardstick leaves the present candle out. Of equal highs, and of equal lows, the latest counts. Wilder's sums",
-        "are S = S before x 13/14 + the new value. They begin with the plain sum of the first 14 values (`rsi_14`, `atr_14`,",
-        "and the mean of DX in `adx_14`), those of directional movement and of its true range with the sum of the first 13,",
+        (
+            "Deviations are those of a population (divided by n), in the bands, in `zscore`, and in"
+            " `price_z` and `volume_z`,"
+        ),
+        (
+            "whose yardstick leaves the present candle out. Of equal highs, and of equal lows, the"
+            " latest counts. Wilder's sums"
+        ),
+        (
+            "are S = S before x 13/14 + the new value. They begin with the plain sum of the first"
+            " 14 values (`rsi_14`, `atr_14`,"
+        ),
+        (
+            "and the mean of DX in `adx_14`), those of directional movement and of its true range"
+            " with the sum of the first 13,"
+        ),
         "as TA-Lib does.",
         "",
         "| feature | family | needs | formula | used by |",
@@ -37,7 +58,9 @@ def features_page() -> str:
     ]
     for name, _timeframe, family, needs, formula in catalogue.table():
         users = ", ".join(label for label, names in sets.items() if name in names)
-        lines.append(f"| `{name}` | {family} | {needs} | {formula.replace('|', '&#124;')} | {users} |")
+        lines.append(
+            f"| `{name}` | {family} | {needs} | {formula.replace('|', '&#124;')} | {users} |"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -48,9 +71,18 @@ def reasons_page() -> str:
         "",
         "Every refusal, exit and degradation is one of these, with key=value context; made from",
         "`shared/core/reasons.py`. *denies*",
-        "says what is left of the candle whose entry was denied for it. *transient*: the reason says nothing about the signal,",
-        "so the following ticks try the same candle again until `tick.decision_valid_seconds` after its close. *closing*:",
-        "nothing more comes of that candle; where both kinds stand against an entry, it is closed. Tick and replay know no",
+        (
+            "says what is left of the candle whose entry was denied for it. *transient*: the reason"
+            " says nothing about the signal,"
+        ),
+        (
+            "so the following ticks try the same candle again until `tick.decision_valid_seconds`"
+            " after its close. *closing*:"
+        ),
+        (
+            "nothing more comes of that candle; where both kinds stand against an entry, it is"
+            " closed. Tick and replay know no"
+        ),
         "other table. Where nothing stands, the reason never denies an entry.",
         "",
         "| reason | denies |",
@@ -65,9 +97,18 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "What every setting can hold; made from `shared/core/settings`. What each means stands beside its default in",
-        "[shared/bot.yaml](../shared/bot.yaml). A value beyond its bounds is refused by name, and means the same in",
-        "`bot.yaml`, environment, `.env`, `--set` and over HTTP. The environment's name: `BOT_` and the name in capitals, with",
+        (
+            "What every setting can hold; made from `shared/core/settings`. What each means stands"
+            " beside its default in"
+        ),
+        (
+            "[shared/bot.yaml](../shared/bot.yaml). A value beyond its bounds is refused by name,"
+            " and means the same in"
+        ),
+        (
+            "`bot.yaml`, environment, `.env`, `--set` and over HTTP. The environment's name: `BOT_`"
+            " and the name in capitals, with"
+        ),
         "`__` for each dot.",
         "",
         "| setting | default | holds |",
@@ -77,7 +118,10 @@ def settings_page() -> str:
     told = msgspec.to_builtins(defaults) | {"home": "~/.crypto-bot", "state": "", "bucket": ""}
     for name, kind in leaves(Settings):
         default = reduce(lambda level, part: level[part], name.split("."), told)
-        lines.append(f"| `{name}` | {'' if default == '' else f'`{msgspec.json.encode(default).decode()}`'} | {wanted(kind)} |")
+        lines.append(
+            f"| `{name}` | {'' if default == '' else f'`{msgspec.json.encode(default).decode()}`'}"
+            f" | {wanted(kind)} |"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -86,7 +130,10 @@ def commands_page() -> str:
     lines = [
         "# Commands",
         "",
-        "What `scripts/bot COMMAND --help` prints; made from `scripts/commands/`. The launcher reads this page where no",
+        (
+            "What `scripts/bot COMMAND --help` prints; made from `scripts/commands/`. The launcher"
+            " reads this page where no"
+        ),
         "package is installed yet.",
     ]
     for name, text in helps(cli, "scripts/bot", None):
@@ -94,7 +141,9 @@ def commands_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def helps(command: click.Command, name: str, parent: click.Context | None) -> Iterator[tuple[str, str]]:
+def helps(
+    command: click.Command, name: str, parent: click.Context | None
+) -> Iterator[tuple[str, str]]:
     """The words and the help of a command, and of every command below it."""
     context = click.Context(
         command,

@@ -1,13 +1,17 @@
 """The folders of installed packages that the launcher makes. Nothing but the standard library.
 
     .venv -> .venv.d/1f0c4a7e   the environment in place (BOT_VENV names another path)
-    .venv.d/                    the environments: each is made beside the one in place, and never changed once it is complete
-    .venv.d/*/installed.json    the hash of each requirements file that is in it: written last, so that it makes it complete
-    .venv.d/*/in-use.lock       held by every command that runs out of it: it is cleared when nobody does
+    .venv.d/                    the environments: each is made beside the one in place,
+                                and never changed once it is complete
+    .venv.d/*/installed.json    the hash of each requirements file that is in it:
+                                written last, so that it makes it complete
+    .venv.d/*/in-use.lock       held by every command that runs out of it: it is cleared
+                                when nobody does
     .venv.lock                  locked while somebody installs
     .venv.log                   what the last install said, where it failed
 
-A plain folder `.venv` with such an `installed.json` serves as well, until other packages are wanted.
+A plain folder `.venv` with such an `installed.json` serves as well, until other packages are
+wanted.
 """
 
 import fcntl
@@ -29,13 +33,16 @@ from scripts.in_use import alone, hold
 STAMP = "installed.json"
 REMEDY = "free about 2 GB, or set BOT_VENV to a folder that you may write to"
 RETRY_SECONDS = 600
-"""How long a failed install is not tried again where an older environment can do the work: a scheduled tick must not wait."""
+"""How long a failed install is not tried again where an older environment can do the work: a
+scheduled tick must not wait."""
 
 CLOSED = ("--require-hashes", "--no-deps", "--only-binary", ":all:")
-"""A requirements file is a closure of wheels: nothing is resolved or built, so no newer release changes what is installed."""
+"""A requirements file is a closure of wheels: nothing is resolved or built, so no newer release
+changes what is installed."""
 
 NO_NETWORK = re.compile(
-    r"dns error|error sending request|NewConnectionError|NameResolutionError|name resolution|Connection refused|"
+    r"dns error|error sending request|NewConnectionError|NameResolutionError|name"
+    r" resolution|Connection refused|"
     r"ConnectTimeout|ReadTimeout|timed out|unreachable|Could not connect|ProxyError|tcp connect",
     re.IGNORECASE,
 )
@@ -54,10 +61,12 @@ class LaunchError(Exception):
 
 
 def ready(root: Path, venv: Path, wanted: Sequence[str], *, insist: bool = True) -> Path:
-    """An environment with the `wanted` requirements files of `root`, made where it is missing; held for this process.
+    """An environment with the `wanted` requirements files of `root`, made where it is missing; held
+    for this process.
 
-    One process makes it and others wait. Whoever does not `insist` gets the environment with other versions of them that is
-    there, if the new one cannot be made. Raises `LaunchError` where nothing serves; what is there stays as it is.
+    One process makes it and others wait. Whoever does not `insist` gets the environment with other
+    versions of them that is there, if the new one cannot be made. Raises `LaunchError` where
+    nothing serves; what is there stays as it is.
     """
     hashes = {name: hashlib.sha256((root / name).read_bytes()).hexdigest() for name in wanted}
     found = take(venv, hashes)
@@ -68,11 +77,18 @@ def ready(root: Path, venv: Path, wanted: Sequence[str], *, insist: bool = True)
             let_wait(venv, hashes)
         return _made(root, venv, hashes)
     except (LaunchError, OSError) as error:
-        told = error if isinstance(error, LaunchError) else LaunchError(f"the environment could not be made: {error}", REMEDY)
+        told = (
+            error
+            if isinstance(error, LaunchError)
+            else LaunchError(f"the environment could not be made: {error}", REMEDY)
+        )
         older = take_older(venv, wanted)
         if older is None:
             raise told from error
-        say(f"{told}; going on with the packages that were there, which are not the ones pinned now (remedy: {told.remedy})")
+        say(
+            f"{told}; going on with the packages that were there, which are not the ones pinned now"
+            f" (remedy: {told.remedy})"
+        )
         return older
 
 
@@ -120,14 +136,20 @@ def environments(venv: Path) -> list[Path]:
     """What there is, complete or not: the environment in place, then the others, newest first."""
     in_place = venv.resolve()
     with suppress(OSError):
-        others = [folder for folder in home_of(venv).resolve().iterdir() if folder.is_dir() and folder != in_place]
+        others = [
+            folder
+            for folder in home_of(venv).resolve().iterdir()
+            if folder.is_dir() and folder != in_place
+        ]
         others.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
         return [in_place, *others]
     return [in_place]
 
 
 def installed_in(environment: Path) -> dict[str, str]:
-    """The requirements files of a complete environment, with their hashes; empty where it is not complete or does not run."""
+    """The requirements files of a complete environment, with their hashes; empty where it is not
+    complete or does not run.
+    """
     try:
         stamp = json.loads((environment / STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -135,9 +157,13 @@ def installed_in(environment: Path) -> dict[str, str]:
     python = python_of(environment)
     if not isinstance(stamp, dict) or not os.access(python, os.X_OK):
         return {}
-    # A link to the system's Python runs another one after an upgrade of the system, and finds no packages.
+    # A link to the system's Python runs another one after an upgrade of the system, and finds no
+    # packages.
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    if python.resolve() == Path(sys.executable).resolve() and not (environment / "lib" / version).is_dir():
+    if (
+        python.resolve() == Path(sys.executable).resolve()
+        and not (environment / "lib" / version).is_dir()
+    ):
         return {}
     return stamp
 
@@ -162,14 +188,18 @@ def _first(venv: Path, serves: Callable[[Path], bool]) -> Path | None:
 
 @contextmanager
 def exclusively(venv: Path) -> Iterator[TextIO]:
-    """Hold the right to install; the system takes it back when the process ends, however it ends. Yields the lock file."""
+    """Hold the right to install; the system takes it back when the process ends, however it ends.
+
+    Yields the lock file.
+    """
     path = venv.with_name(f"{venv.name}.lock")
     try:
         venv.parent.mkdir(parents=True, exist_ok=True)
         lock = path.open("a+", encoding="utf-8")
     except OSError as error:
         raise LaunchError(
-            f"{path} cannot be written: {error.strerror}", "set BOT_VENV to a folder that you may write to"
+            f"{path} cannot be written: {error.strerror}",
+            "set BOT_VENV to a folder that you may write to",
         ) from error
     with lock:
         try:
@@ -185,14 +215,24 @@ def guard(venv: Path, *, interrupted: bool) -> None:
     """Refuse a place that must not or cannot be replaced, before anything is installed."""
     if venv.is_symlink() or not venv.exists():
         return
-    if not venv.is_dir() or not (interrupted or (venv / "pyvenv.cfg").is_file() or not any(venv.iterdir())):
-        raise LaunchError(f"{venv} exists and is not a virtual environment", "move it away, or set BOT_VENV to another folder")
+    if not venv.is_dir() or not (
+        interrupted or (venv / "pyvenv.cfg").is_file() or not any(venv.iterdir())
+    ):
+        raise LaunchError(
+            f"{venv} exists and is not a virtual environment",
+            "move it away, or set BOT_VENV to another folder",
+        )
     if venv.is_mount():
-        raise LaunchError(f"{venv} is a mounted disk, which cannot be replaced", f"set BOT_VENV to a folder on it: {venv}/venv")
+        raise LaunchError(
+            f"{venv} is a mounted disk, which cannot be replaced",
+            f"set BOT_VENV to a folder on it: {venv}/venv",
+        )
 
 
 def clear(venv: Path, *, spared: Path | None = None) -> None:
-    """Delete the environments that are not in place and that nobody uses, and what interrupted installs left."""
+    """Delete the environments that are not in place and that nobody uses, and what interrupted
+    installs left.
+    """
     for environment in environments(venv)[1:]:
         if environment == spared:
             continue
@@ -226,7 +266,9 @@ def log_of(venv: Path) -> Path:
 
 
 def failed_lately(venv: Path, hashes: Mapping[str, str]) -> str:
-    """When an install of just these requirements failed a short time ago, in words; empty where none did."""
+    """When an install of just these requirements failed a short time ago, in words; empty where
+    none did.
+    """
     log = log_of(venv)
     try:
         seconds = time.time() - log.stat().st_mtime
@@ -235,11 +277,16 @@ def failed_lately(venv: Path, hashes: Mapping[str, str]) -> str:
         return ""
     if tried != hashes or not 0 <= seconds < RETRY_SECONDS:
         return ""
-    return f"the install failed {seconds / 60:.0f} min ago (see {log}) and is tried again after {RETRY_SECONDS // 60} min"
+    return (
+        f"the install failed {seconds / 60:.0f} min ago (see {log}) and is tried again after"
+        f" {RETRY_SECONDS // 60} min"
+    )
 
 
 def let_wait(venv: Path, hashes: Mapping[str, str]) -> None:
-    """Raise `LaunchError` where the same install failed a short time ago and an older environment can do the work."""
+    """Raise `LaunchError` where the same install failed a short time ago and an older environment
+    can do the work.
+    """
     lately = failed_lately(venv, hashes)
     if lately and take_older(venv, list(hashes)) is not None:
         raise LaunchError(lately, f"delete {log_of(venv)} to try it at once")
@@ -271,38 +318,50 @@ def make(environment: Path, uv: str | None, log: Path) -> None:
     version = ".".join(str(part) for part in sys.version_info[:3])
     say(f"making {environment} with Python {version}")
     python = sys.executable
-    if uv is not None and run([uv, "venv", "--quiet", "--no-project", "--python", python, str(environment)], log):
+    if uv is not None and run(
+        [uv, "venv", "--quiet", "--no-project", "--python", python, str(environment)], log
+    ):
         return
     if not run([python, "-I", "-c", "import ensurepip, venv"], log):
         raise LaunchError(
-            "this Python has no working venv module", "install it (Debian, Ubuntu: apt-get install python3-venv), or install uv"
+            "this Python has no working venv module",
+            "install it (Debian, Ubuntu: apt-get install python3-venv), or install uv",
         )
     if not run([python, "-I", "-m", "venv", "--clear", str(environment)], log):
         raise failure(f"the environment {environment} could not be made", log)
 
 
 def fill(root: Path, environment: Path, wanted: Sequence[str], uv: str | None, log: Path) -> None:
-    """Install the requirements, checked against their hashes: with uv, else (or where uv cannot) with pip."""
+    """Install the requirements, checked against their hashes: with uv, else (or where uv cannot)
+    with pip.
+    """
     files = [word for name in wanted[-1:] for word in ("-r", str(root / name))]
-    count = sum(len(re.findall(r"^[A-Za-z0-9]", (root / name).read_text(encoding="utf-8"), re.MULTILINE)) for name in wanted)
+    count = sum(
+        len(re.findall(r"^[A-Za-z0-9]", (root / name).read_text(encoding="utf-8"), re.MULTILINE))
+        for name in wanted
+    )
     python = str(python_of(environment))
     if uv is not None:
         say(f"installing {count} pinned packages with uv")
         if run([uv, "pip", "install", "--quiet", "--python", python, *CLOSED, *files], log):
             return
-    if not (run([python, "-I", "-c", "import pip"], log) or run([python, "-I", "-m", "ensurepip"], log)):
+    if not (
+        run([python, "-I", "-c", "import pip"], log) or run([python, "-I", "-m", "ensurepip"], log)
+    ):
         raise failure("the packages could not be installed", log)
     say(f"installing {count} pinned packages with pip; this takes about a minute")
     flags = ["--quiet", *CLOSED, "--no-compile", "--no-input", "--retries", "2"]
-    if not run([python, "-I", "-m", "pip", "--disable-pip-version-check", "install", *flags, *files], log):
+    if not run(
+        [python, "-I", "-m", "pip", "--disable-pip-version-check", "install", *flags, *files], log
+    ):
         raise failure("the packages could not be installed", log)
 
 
 def put_in_place(venv: Path, made: Path, *, ours: bool) -> Path | None:
     """Let `venv` be the new environment, in one step where it is a link.
 
-    A plain folder is set aside first. Returns where it is if it must stay for now: commands that were started before run out
-    of it and do not say so.
+    A plain folder is set aside first. Returns where it is if it must stay for now: commands that
+    were started before run out of it and do not say so.
     """
     aside = None
     if not venv.is_symlink() and venv.is_dir():
@@ -315,12 +374,18 @@ def put_in_place(venv: Path, made: Path, *, ours: bool) -> Path | None:
 
 
 def set_aside(venv: Path, *, ours: bool) -> Path | None:
-    """Move a plain folder away: one of ours among the others, one of somebody else's beside them, where nothing clears it."""
+    """Move a plain folder away: one of ours among the others, one of somebody else's beside them,
+    where nothing clears it.
+    """
     if not any(venv.iterdir()):
         venv.rmdir()
         return None
     path = str(home_of(venv) / "before") if ours else f"{venv}.before"
-    target = next(Path(f"{path}-{number}") for number in range(1, 1000) if not Path(f"{path}-{number}").exists())
+    target = next(
+        Path(f"{path}-{number}")
+        for number in range(1, 1000)
+        if not Path(f"{path}-{number}").exists()
+    )
     venv.rename(target)
     if not ours:
         say(f"the environment that was at {venv} is now {target}")
@@ -330,7 +395,12 @@ def set_aside(venv: Path, *, ours: bool) -> Path | None:
 def run(command: Sequence[str], log: Path) -> bool:
     """Run a step; what it says goes to the log. Returns whether it succeeded."""
     with log.open("a", encoding="utf-8") as out:
-        return subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=out, stderr=out).returncode == 0
+        return (
+            subprocess.run(
+                command, check=False, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+            ).returncode
+            == 0
+        )
 
 
 def failure(what: str, log: Path) -> LaunchError:
@@ -338,20 +408,27 @@ def failure(what: str, log: Path) -> LaunchError:
     said = log.read_text(encoding="utf-8", errors="replace")
     if BAD_HASH.search(said):
         return LaunchError(
-            f"{what}: a file of the registry does not have its pinned hash (see {log})", "do not go on; report it"
+            f"{what}: a file of the registry does not have its pinned hash (see {log})",
+            "do not go on; report it",
         )
     if NO_SPACE.search(said):
-        return LaunchError(f"{what}: the disk is full", "free about 2 GB, or set BOT_VENV to a folder on another disk")
+        return LaunchError(
+            f"{what}: the disk is full",
+            "free about 2 GB, or set BOT_VENV to a folder on another disk",
+        )
     if NO_NETWORK.search(said):
         return LaunchError(
-            f"{what}: the package registry did not answer", "connect to the network and run the same command again"
+            f"{what}: the package registry did not answer",
+            "connect to the network and run the same command again",
         )
     if NO_WHEEL.search(said):
         return LaunchError(
             f"{what}: one has no file for this Python on this machine (see {log})",
             "use Python 3.11 to 3.14 on macOS or on a Linux with glibc",
         )
-    return LaunchError(f"{what} (see {log})", "read the last lines of that file, then run the same command again")
+    return LaunchError(
+        f"{what} (see {log})", "read the last lines of that file, then run the same command again"
+    )
 
 
 def say(what: str) -> None:

@@ -29,7 +29,10 @@ class Here:
 
 @contextmanager
 def opened(environ: Mapping[str, str] = os.environ) -> Iterator[Here]:
-    """Open the bot's documents, and close them at the end. Raises `UserError` where only one process could see them."""
+    """Open the bot's documents, and close them at the end.
+
+    Raises `UserError` where only one process could see them.
+    """
     settings = wiring.settings_from(environ)
     if settings.state.startswith("memory:"):
         raise UserError(
@@ -49,21 +52,34 @@ LONGEST_WHY = 500
 
 
 def reason_option(function: Function) -> Function:
-    """Give a command `--why`, passed to it as `why` (None where it was not given); `--reason` is the same."""
+    """Give a command `--why`, passed to it as `why` (None where it was not given); `--reason` is
+    the same.
+    """
     text = "Why, for the audit and whoever looks; asked for in a terminal, required otherwise."
-    decorated: Function = click.option("--why", "--reason", "why", metavar="TEXT", help=text)(function)
+    decorated: Function = click.option("--why", "--reason", "why", metavar="TEXT", help=text)(
+        function
+    )
     return decorated
 
 
 def why_asked(why: str | None, what: str) -> str:
-    """The reason that was given, or that the person at the terminal gives now. Raises `UserError` where there is none."""
+    """The reason that was given, or that the person at the terminal gives now.
+
+    Raises `UserError` where there is none.
+    """
     if why is None and sys.stdin.isatty() and sys.stderr.isatty():
         why = str(click.prompt(f"Why {what}", err=True))
     told = " ".join((why or "").split())
     if not told:
-        raise UserError(f"no reason was given for {what}", remedy='say it with --why, like --why "maintenance until noon"')
+        raise UserError(
+            f"no reason was given for {what}",
+            remedy='say it with --why, like --why "maintenance until noon"',
+        )
     if len(told) > LONGEST_WHY:
-        raise UserError(f"the reason for {what} had {len(told)} characters", remedy=f"say it in {LONGEST_WHY} or less")
+        raise UserError(
+            f"the reason for {what} had {len(told)} characters",
+            remedy=f"say it in {LONGEST_WHY} or less",
+        )
     return told
 
 

@@ -1,4 +1,6 @@
-"""Who uses an environment holds a shared lock on a file in it, as long as the process lives; what is held is not cleared."""
+"""Who uses an environment holds a shared lock on a file in it, as long as the process lives; what
+is held is not cleared.
+"""
 
 import fcntl
 import os
@@ -10,7 +12,8 @@ NAME = "in-use.lock"
 def hold(environment: Path) -> bool:
     """Hold an environment until this process ends, also through an `exec`; whether it may be used.
 
-    It may not where somebody clears it. A folder that cannot be written to is not cleared by whoever runs this.
+    It may not where somebody clears it. A folder that cannot be written to is not cleared by
+    whoever runs this.
     """
     try:
         held = os.open(environment / NAME, os.O_RDONLY | os.O_CREAT, 0o666)

@@ -1,7 +1,9 @@
-"""Second half of the launcher `scripts/bot`: finds or makes the environment, then becomes the command line.
+"""Second half of the launcher `scripts/bot`: finds or makes the environment, then becomes the
+command line.
 
-Nothing but the standard library, so that any Python from 3.11 on runs it. Everything is said on stderr, but for help:
-that needs no packages, and where there are none it is read from `docs/commands.md`.
+Nothing but the standard library, so that any Python from 3.11 on runs it. Everything is said on
+stderr, but for help: that needs no packages, and where there are none it is read from
+`docs/commands.md`.
 """
 
 import os
@@ -21,7 +23,9 @@ from scripts.system_libraries import ensure_openmp
 PRODUCT = "requirements.txt"
 TESTS = "tests/requirements.txt"
 TESTING = frozenset({"check", "lock", "mutants", "test"})
-TRAINING = frozenset({"backtest", "check", "demo", "paper", "study", "test", "train", "walk-forward"})
+TRAINING = frozenset(
+    {"backtest", "check", "demo", "paper", "study", "test", "train", "walk-forward"}
+)
 HELP = frozenset({"-h", "--help"})
 
 
@@ -47,13 +51,15 @@ def main(root: Path, venv: Path, arguments: Sequence[str]) -> NoReturn:
         sys.exit(130)
     python = str(python_of(environment))
     path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
-    os.execve(python, [python, "-P", "-m", "scripts.cli", *arguments], {**os.environ, "PYTHONPATH": path})  # noqa: S606 - our own Python
+    words = [python, "-P", "-m", "scripts.cli", *arguments]
+    os.execve(python, words, {**os.environ, "PYTHONPATH": path})  # noqa: S606 - our own Python
 
 
 def explain(root: Path, words: Sequence[str]) -> int:
     """Answer a question for help, or for the version, without any package; return the exit code."""
     if "--version" in words:
-        print(f"crypto-bot {tomllib.loads((root / 'pyproject.toml').read_text(encoding='utf-8'))['project']['version']}")
+        project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        print(f"crypto-bot {project['version']}")
         return 0
     pages = pages_of((root / "docs" / "commands.md").read_text(encoding="utf-8"))
     asked = ["scripts/bot"]
@@ -61,14 +67,18 @@ def explain(root: Path, words: Sequence[str]) -> int:
         if " ".join([*asked, word]) in pages:
             asked.append(word)
         elif not word.startswith("-") and len(asked) == 1:
-            print(f"error: No such command {word!r}. (scripts/bot --help explains)", file=sys.stderr)
+            print(
+                f"error: No such command {word!r}. (scripts/bot --help explains)", file=sys.stderr
+            )
             return 2
     print(pages[" ".join(asked)])
     return 0
 
 
 def pages_of(text: str) -> dict[str, str]:
-    """The help of each command, by the command's words, out of the page that `scripts/docs.py` makes."""
+    """The help of each command, by the command's words, out of the page that `scripts/docs.py`
+    makes.
+    """
     return dict(re.findall(r"^## `(.+?)`\n\n```text\n(.*?)\n```$", text, re.MULTILINE | re.DOTALL))
 
 

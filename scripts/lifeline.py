@@ -1,10 +1,12 @@
-"""Run a module as a process that outlives nobody: when whoever started it is gone, it ends, however that one died.
+"""Run a module as a process that outlives nobody: when whoever started it is gone, it ends, however
+that one died.
 
     python -m scripts.lifeline MARK MODULE [WORDS...]
 
-Standard input is the lifeline: a pipe whose other end only the starter holds. The system closes it with the starter, also
-after a `kill -9`, and then the whole process group is told to end, and made to a few seconds later. MARK (`-` for none) is
-a file that stays locked for as long as any process of the group lives, and names the group: a number alone may be anybody's.
+Standard input is the lifeline: a pipe whose other end only the starter holds. The system closes it
+with the starter, also after a `kill -9`, and then the whole process group is told to end, and made
+to a few seconds later. MARK (`-` for none) is a file that stays locked for as long as any process
+of the group lives, and names the group: a number alone may be anybody's.
 """
 
 import fcntl
@@ -30,7 +32,9 @@ def main(mark: str, module: str, words: list[str]) -> None:
 
 
 def _hold(mark: Path) -> None:
-    """Lock the mark until the last process of this group ends: forked ones inherit the lock with the file."""
+    """Lock the mark until the last process of this group ends: forked ones inherit the lock with
+    the file.
+    """
     held = os.open(mark, os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(held, fcntl.LOCK_EX)
     os.ftruncate(held, 0)

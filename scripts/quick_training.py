@@ -36,7 +36,9 @@ def bar_of_shares() -> Iterator[Callable[[str, float], None]]:
         bar.advance(100 - told)
 
 
-def known(given: FileSource | None, settings: Settings, as_of: int | None) -> tuple[Mapping[Timeframe, Candles], int]:
+def known(
+    given: FileSource | None, settings: Settings, as_of: int | None
+) -> tuple[Mapping[Timeframe, Candles], int]:
     """The candles that are there, from the file or the archive, and the instant of the training."""
     source: CandleSource
     if given is not None:
@@ -45,20 +47,32 @@ def known(given: FileSource | None, settings: Settings, as_of: int | None) -> tu
         at = wiring.clock_for(settings).now_ms() if as_of is None else as_of
         source = ArchiveSource(wiring.bucket_for(settings))
     begin = at - round(history_days(settings.learning) * DAY_MS)
-    candles = {frame: source.read(frame, begin, at).closed_by(at) for frame in (Timeframe.M15, Timeframe.H4)}
+    candles = {
+        frame: source.read(frame, begin, at).closed_by(at)
+        for frame in (Timeframe.M15, Timeframe.H4)
+    }
     empty = [frame for frame, part in candles.items() if not len(part)]
     if empty:
         raise UserError(
-            f"{source.name} holds no {' and no '.join(empty)} candles between {utc(begin)} and {utc(at)}",
+            f"{source.name} holds no {' and no '.join(empty)} candles between {utc(begin)} and"
+            f" {utc(at)}",
             remedy="run `scripts/bot collect` first, or give a file with --candles",
         )
     return candles, at
 
 
 def quick(
-    settings: Settings, candles: Mapping[Timeframe, Candles], at: int, *, seed: int | None, promote: bool, dry_run: bool
+    settings: Settings,
+    candles: Mapping[Timeframe, Candles],
+    at: int,
+    *,
+    seed: int | None,
+    promote: bool,
+    dry_run: bool,
 ) -> tuple[Training, bool]:
-    """Train, publish, and let it serve where it may and nothing serves that the gate was asked about."""
+    """Train, publish, and let it serve where it may and nothing serves that the gate was asked
+    about.
+    """
     environ = wiring.environment()
     registry = BundleRegistry(wiring.bucket_for(settings))
     key, champion = signing_key(settings, environ), registry.current()
@@ -80,12 +94,20 @@ def quick(
     if promoted:
         now = wiring.clock_for(settings).now_ms()
         why = "trained quickly: the gate was not asked"
-        registry.promote(training.version, at=now, why=why, by="train", expect=None if champion is None else champion.version)
+        registry.promote(
+            training.version,
+            at=now,
+            why=why,
+            by="train",
+            expect=None if champion is None else champion.version,
+        )
     return training, promoted
 
 
 def _gated(registry: BundleRegistry, champion: ServingPointer | None) -> bool:
-    """Whether the gate was asked about what serves: nothing that it was not asked about takes such a place."""
+    """Whether the gate was asked about what serves: nothing that it was not asked about takes such
+    a place.
+    """
     if champion is None:
         return False
     checks = decode(registry.files(champion.version)[MANIFEST]).verdict.checks
@@ -116,7 +138,9 @@ def data_of(training: Training, *, promoted: bool) -> dict[str, Any]:
 def lines_of(training: Training, *, promoted: bool, dry_run: bool) -> list[str]:
     """The training in a few lines, the honest one among them."""
     manifest, vote = training.manifest, training.metrics["vote"]
-    serves = "nothing was written" if dry_run else "from now on" if promoted else "no: published only"
+    serves = (
+        "nothing was written" if dry_run else "from now on" if promoted else "no: published only"
+    )
     return [
         f"model       {training.version}",
         _part("trained", manifest.training),
@@ -124,7 +148,10 @@ def lines_of(training: Training, *, promoted: bool, dry_run: bool) -> list[str]:
         _part("judged", manifest.validation),
         _skill("skill", vote, "skill") + ", against the best constant in hindsight",
         _skill("side alone", vote, "direction_skill") + ", on rows where a level was touched",
-        f"calibration off by {100 * vote['calibration_error']:.1f} points; slopes {_slopes(manifest)}",
+        (
+            f"calibration off by {100 * vote['calibration_error']:.1f} points; slopes"
+            f" {_slopes(manifest)}"
+        ),
         f"verdict     {in_words(manifest.verdict)}",
         "proof       none: --quick asks no gate, so this model may not enter in live mode",
         f"serves      {serves}",

@@ -1,4 +1,6 @@
-"""The registry as the commands `models`, `promote` and `rollback` use it: read, judge, move, and write down who did it."""
+"""The registry as the commands `models`, `promote` and `rollback` use it: read, judge, move, and
+write down who did it.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +19,9 @@ ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryEntry:
-    """A bundle of the registry; `wrong` says why it does not load, or `unfit` why it may not serve under these settings."""
+    """A bundle of the registry; `wrong` says why it does not load, or `unfit` why it may not serve
+    under these settings.
+    """
 
     version: str
     bundle: Bundle | None
@@ -41,22 +45,34 @@ def registry_of(here: Here) -> BundleRegistry:
 
 
 def look(here: Here, registry: BundleRegistry, version: str) -> RegistryEntry:
-    """Load a bundle as a tick would: signature, hashes, structure and golden rows; then what it is for, and for whom."""
+    """Load a bundle as a tick would: signature, hashes, structure and golden rows; then what it is
+    for, and for whom.
+    """
     try:
-        bundle = model.load(registry.files(version), public_keys=public_keys(here.settings), version=version)
+        bundle = model.load(
+            registry.files(version), public_keys=public_keys(here.settings), version=version
+        )
     except BadBundle as error:
         return RegistryEntry(version=version, bundle=None, wrong=str(error))
-    return RegistryEntry(version=version, bundle=bundle, unfit=unsuited(bundle.manifest, here.settings) or "")
+    return RegistryEntry(
+        version=version, bundle=bundle, unfit=unsuited(bundle.manifest, here.settings) or ""
+    )
 
 
 def moved(move: Callable[[], ServingPointer]) -> ServingPointer:
-    """Make a person's move; where somebody else moves at the same moment, read again and try again. Raises `UserError`."""
+    """Make a person's move; where somebody else moves at the same moment, read again and try again.
+
+    Raises `UserError`.
+    """
     for _ in range(ATTEMPTS):
         try:
             return move()
         except Conflict:
             continue
-    raise UserError("somebody else keeps moving the pointer", remedy="look with `scripts/bot models`, then try again")
+    raise UserError(
+        "somebody else keeps moving the pointer",
+        remedy="look with `scripts/bot models`, then try again",
+    )
 
 
 def pointer_lines(before: ServingPointer | None, after: ServingPointer) -> list[str]:

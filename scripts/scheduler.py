@@ -1,4 +1,6 @@
-"""What Cloud Scheduler does, on this machine: POST a schedule time to the tick function and read its report."""
+"""What Cloud Scheduler does, on this machine: POST a schedule time to the tick function and read
+its report.
+"""
 
 import http.client
 import json
@@ -25,7 +27,9 @@ class Scheduler:
     """
 
     def __init__(self, port: int, *, timeout_seconds: float = 160.0, attempts: int = 3) -> None:
-        """Talk to the function on `port`; `timeout_seconds` is the attempt deadline of the real scheduler."""
+        """Talk to the function on `port`; `timeout_seconds` is the attempt deadline of the real
+        scheduler.
+        """
         self._port = port
         self._timeout_seconds = timeout_seconds
         self._attempts = attempts
@@ -51,11 +55,15 @@ class Scheduler:
                 status, body = self._post(scheduled_at)
             except (OSError, http.client.HTTPException) as error:
                 self.close()
-                failure = Unavailable(f"the tick function on port {self._port} does not answer ({_named(error)})")
+                failure = Unavailable(
+                    f"the tick function on port {self._port} does not answer ({_named(error)})"
+                )
                 continue
             if status == http.HTTPStatus.OK:
                 return msgspec.json.decode(body, type=TickReport)
-            failure = TickFailed(f"the tick of {_rfc3339(scheduled_at)} was answered with {status}: {_told(body)}")
+            failure = TickFailed(
+                f"the tick of {_rfc3339(scheduled_at)} was answered with {status}: {_told(body)}"
+            )
             if status < http.HTTPStatus.INTERNAL_SERVER_ERROR:
                 break
         alive()
@@ -69,7 +77,9 @@ class Scheduler:
 
     def _post(self, scheduled_at: int) -> tuple[int, bytes]:
         if self._connection is None:
-            self._connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=self._timeout_seconds)
+            self._connection = http.client.HTTPConnection(
+                "127.0.0.1", self._port, timeout=self._timeout_seconds
+            )
         headers = {"Content-Type": "application/json", SCHEDULE_HEADER: _rfc3339(scheduled_at)}
         self._connection.request("POST", "/", body=b"{}", headers=headers)
         response = self._connection.getresponse()
@@ -77,7 +87,11 @@ class Scheduler:
 
 
 def _rfc3339(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        datetime.fromtimestamp(at_ms / 1000, UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
 
 
 def _told(body: bytes) -> str:

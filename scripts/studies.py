@@ -1,4 +1,6 @@
-"""Studies that a file declares: read it, run it, write its page, and say in the terminal what came out."""
+"""Studies that a file declares: read it, run it, write its page, and say in the terminal what came
+out.
+"""
 
 import os
 import time
@@ -40,7 +42,10 @@ class FileStudyOptions:
 
 
 def study_file(asked: FileStudyOptions) -> None:
-    """Everything from the file to the answer. Raises `UserError` for what a person has to change."""
+    """Everything from the file to the answer.
+
+    Raises `UserError` for what a person has to change.
+    """
     began = time.monotonic()
     study = declared(asked)
     _require_places(asked)
@@ -61,7 +66,9 @@ def declared(asked: FileStudyOptions) -> "Study":
         study = parse(asked.file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise UserError(f"{asked.file} cannot be read: {why}", remedy="docs/studies holds examples") from error
+        raise UserError(
+            f"{asked.file} cannot be read: {why}", remedy="docs/studies holds examples"
+        ) from error
     except BadStudy as error:
         raise UserError(f"{asked.file}: {error}", remedy=error.remedy) from error
     if asked.candles is not None:
@@ -77,7 +84,11 @@ def declared(asked: FileStudyOptions) -> "Study":
         study,
         profile=asked.profile or study.profile,
         seed=study.seed if asked.seed is None else asked.seed,
-        timeframe=study.timeframe if asked.timeframe is None else timeframe_of("--timeframe", asked.timeframe),
+        timeframe=(
+            study.timeframe
+            if asked.timeframe is None
+            else timeframe_of("--timeframe", asked.timeframe)
+        ),
     )
 
 
@@ -134,17 +145,27 @@ class _ShareBar:
 
 
 def _command(asked: FileStudyOptions) -> str:
-    """How to make it again. Absolute paths say where things lie on this machine, so only names are told of them."""
+    """How to make it again.
+
+    Absolute paths say where things lie on this machine, so only names are told of them.
+    """
     words = ["scripts/bot study", _shown(asked.file)]
     given: Sequence[tuple[str, Any]] = (
         ("--candles", None if asked.candles is None else _shown(Path(asked.candles))),
         ("--timezone", asked.timezone),
-        *(("--from", asked.start), ("--to", asked.end), ("--profile", asked.profile), ("--seed", asked.seed)),
+        *(
+            ("--from", asked.start),
+            ("--to", asked.end),
+            ("--profile", asked.profile),
+            ("--seed", asked.seed),
+        ),
         ("--timeframe", asked.timeframe),
         *(("--set", text) for text in asked.changes),
         ("--markdown", None if asked.markdown is None else _shown(asked.markdown)),
     )
-    return " ".join([*words, *(f"{option} {value}" for option, value in given if value is not None)])
+    return " ".join(
+        [*words, *(f"{option} {value}" for option, value in given if value is not None)]
+    )
 
 
 def _shown(path: Path) -> str:
@@ -152,14 +173,18 @@ def _shown(path: Path) -> str:
 
 
 def _require_places(asked: FileStudyOptions) -> None:
-    """Refuse a place that cannot be written to, before anything is worked on or counted as a try."""
+    """Refuse a place that cannot be written to, before anything is worked on or counted
+    as a try.
+    """
     if asked.out is not None:
         require_folder(asked.out, "--out")
     if asked.markdown is not None:
         require_file(asked.markdown, "--markdown")
 
 
-def _write(study: "Study", result: "StudyResult", settings: Settings, asked: FileStudyOptions, command: str) -> dict[str, str]:
+def _write(
+    study: "Study", result: "StudyResult", settings: Settings, asked: FileStudyOptions, command: str
+) -> dict[str, str]:
     """The files, and where each lies."""
     from models.study import files
 
@@ -175,7 +200,10 @@ def _write(study: "Study", result: "StudyResult", settings: Settings, asked: Fil
             path.write_bytes(made[name])
         except OSError as error:
             option = "--markdown" if path == asked.markdown else "--out"
-            raise UserError(f"{path} cannot be written ({error.strerror})", remedy=f"choose another with {option}") from error
+            raise UserError(
+                f"{path} cannot be written ({error.strerror})",
+                remedy=f"choose another with {option}",
+            ) from error
     return {name: str(path) for name, path in places.items()}
 
 
@@ -209,7 +237,11 @@ def _told(result: "StudyResult", made: Mapping[str, str], took: float) -> list[s
             more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
             lines += [f"{one.variant} fails: {', '.join(names[:SHOWN])}{more}"] if names else []
         lines.append("")
-    lines += [verdict(result), *result.notes, f"{result.trials:,} trials in the log; {duration(took)}"]
+    lines += [
+        verdict(result),
+        *result.notes,
+        f"{result.trials:,} trials in the log; {duration(took)}",
+    ]
     return [*lines, f"page   {made['study.html']}"]
 
 

@@ -10,11 +10,15 @@ from scripts.environments import LaunchError, say
 
 
 def ensure_openmp() -> None:
-    """LightGBM needs the system's OpenMP library: install it as root on Debian, else name its package."""
+    """LightGBM needs the system's OpenMP library: install it as root on Debian, else name its
+    package.
+    """
     if sys.platform == "darwin":
         homes = ("/opt/homebrew/opt/libomp", "/usr/local/opt/libomp")
         if not any(Path(home).exists() for home in homes):
-            raise LaunchError("LightGBM needs the library libomp, which is not here", "brew install libomp")
+            raise LaunchError(
+                "LightGBM needs the library libomp, which is not here", "brew install libomp"
+            )
         return
     if has_library("libgomp.so.1"):
         return
@@ -29,7 +33,8 @@ def ensure_openmp() -> None:
                 return
     raise LaunchError(
         "LightGBM needs the system library libgomp, which is not here",
-        "install it (Debian, Ubuntu: apt-get install libgomp1; Fedora: dnf install libgomp; Alpine: apk add libgomp)",
+        "install it (Debian, Ubuntu: apt-get install libgomp1; Fedora: dnf install libgomp; Alpine:"
+        " apk add libgomp)",
     )
 
 

@@ -37,7 +37,9 @@ def walk_of(run: WalkRun) -> dict[str, Any]:
 
 
 def data_of(run: WalkRun, folder: Path, files: Mapping[str, bytes], took: float) -> dict[str, Any]:
-    """Everything for `--json`: the replay, the models, the evidence, the verdict, and where the files are."""
+    """Everything for `--json`: the replay, the models, the evidence, the verdict, and where the
+    files are.
+    """
     outcome = Outcome(replayed=run.proof.replayed, performance=run.proof.performance, complete=True)
     return {
         **summary_of(outcome),
@@ -73,9 +75,17 @@ def lines_of(run: WalkRun, folder: Path, took: float) -> list[str]:
 
 
 def _luck(verdict: Verdict) -> str:
-    """The gate's own numbers: a plain replay's, which count every day in full, would stand beside them as others."""
-    found = {check.name: DASH if check.value is None else f"{100 * check.value:.1f} %" for check in verdict.checks}
-    return f"luck         above zero with {found.get('psr', DASH)}, deflated: {found.get('dsr', DASH)}; both as the gate counts"
+    """The gate's own numbers: a plain replay's, which count every day in full, would stand beside
+    them as others.
+    """
+    found = {
+        check.name: DASH if check.value is None else f"{100 * check.value:.1f} %"
+        for check in verdict.checks
+    }
+    return (
+        f"luck         above zero with {found.get('psr', DASH)}, deflated:"
+        f" {found.get('dsr', DASH)}; both as the gate counts"
+    )
 
 
 def _chance(run: WalkRun) -> str:
@@ -86,4 +96,7 @@ def _chance(run: WalkRun) -> str:
     own = money.own if money.own is not None else float(money.net_rates.mean())
     low, middle, high = 100 * np.quantile(money.random, [0.05, 0.5, 0.95])
     what = "a day" if money.own is not None else "a trade"
-    return f"{100 * own:+.3f} % {what}; {len(money.random)} random draws {middle:+.3f} % ({low:+.3f} to {high:+.3f})"
+    return (
+        f"{100 * own:+.3f} % {what}; {len(money.random)} random draws {middle:+.3f} % ({low:+.3f}"
+        f" to {high:+.3f})"
+    )

@@ -13,7 +13,9 @@ def holdings_lines(report: TickReport) -> list[str]:
     if report.equity_jpy is not None:
         mark = f", BTC at {yen(report.mark_price)}" if report.mark_price is not None else ""
         lines.append(f"equity    {yen(report.equity_jpy)}{mark}")
-    lines += [position_line(position, report.resting, report.plan) for position in report.positions] or ["position  none"]
+    lines += [
+        position_line(position, report.resting, report.plan) for position in report.positions
+    ] or ["position  none"]
     lines += [f"resting   {order_words(order)}" for order in report.resting]
     return lines
 
@@ -21,13 +23,22 @@ def holdings_lines(report: TickReport) -> list[str]:
 def position_line(position: Position, resting: Sequence[Order], plan: PositionPlan | None) -> str:
     """A position, and whether a stop really rests for all of it."""
     size = (
-        f"{position.side} {btc_from_lots(position.lots)} BTC from {yen(position.average_price)} since {jst(position.opened_at)}"
+        f"{position.side} {btc_from_lots(position.lots)} BTC from {yen(position.average_price)}"
+        f" since {jst(position.opened_at)}"
     )
-    stops = [order for order in resting if order.intent.purpose is Purpose.STOP and order.intent.side is position.side]
+    stops = [
+        order
+        for order in resting
+        if order.intent.purpose is Purpose.STOP and order.intent.side is position.side
+    ]
     guarded = sum(order.remaining_lots for order in stops) >= position.lots
     prices = ", ".join(yen(order.intent.trigger_price or 0) for order in stops)
     stop = f"stop {prices}" if guarded else "NO FULL STOP"
-    rest = f", target {yen(plan.target_price)}, ends by {jst(plan.exit_by)}" if plan is not None else ""
+    rest = (
+        f", target {yen(plan.target_price)}, ends by {jst(plan.exit_by)}"
+        if plan is not None
+        else ""
+    )
     return f"position  {size}, {stop}{rest}"
 
 
@@ -42,4 +53,8 @@ def order_words(order: Order) -> str:
 
 def model_line(model: str | None) -> str:
     """Which model decides."""
-    return f"model     {model}" if model else "model     none: what is held is managed, nothing is entered"
+    return (
+        f"model     {model}"
+        if model
+        else "model     none: what is held is managed, nothing is entered"
+    )

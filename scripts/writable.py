@@ -16,7 +16,10 @@ PROBE_BYTES = 8_192
 
 
 def require_folder(folder: Path, option: str) -> None:
-    """Refuse a place where no folder can be, or nothing in it. A probe is written beside where it will be, and taken away."""
+    """Refuse a place where no folder can be, or nothing in it.
+
+    A probe is written beside where it will be, and taken away.
+    """
     if wrong := _wrong_with(folder.absolute()):
         raise _refused(folder, option, wrong)
 
@@ -34,7 +37,9 @@ def _wrong_with(place: Path, *, file: bool = False) -> str:
             return "it is no path"
         if file and place.is_dir():
             return "it is a folder"
-        first = next(path for path in (place.parent if file else place, *place.parents) if path.exists())
+        first = next(
+            path for path in (place.parent if file else place, *place.parents) if path.exists()
+        )
         if not first.is_dir():
             return f"{first} is not a folder"
         with tempfile.NamedTemporaryFile(dir=first, prefix=".probe-") as probe:
@@ -54,7 +59,11 @@ def require_stores(settings: Settings) -> None:
     for name, url in (("BOT_STATE", settings.state), ("BOT_BUCKET", settings.bucket)):
         parts = urlsplit(url)
         if parts.scheme in {"sqlite", "file"}:
-            place = Path(f"/{parts.path.lstrip('/')}" if parts.path.startswith("/") else f"{parts.netloc}{parts.path}")
+            place = Path(
+                f"/{parts.path.lstrip('/')}"
+                if parts.path.startswith("/")
+                else f"{parts.netloc}{parts.path}"
+            )
             require_folder(place.parent if parts.scheme == "sqlite" else place, name)
 
 
@@ -71,7 +80,9 @@ def the_only_training(settings: Settings) -> Iterator[None]:
             lock.seek(0)
             held_by = lock.read(20).decode(errors="replace").strip()
             who = f" (process {held_by})" if held_by.isdigit() else ""
-            raise BotError(f"a training runs already in {path.parent}{who}; wait for its end, or end it") from error
+            raise BotError(
+                f"a training runs already in {path.parent}{who}; wait for its end, or end it"
+            ) from error
         lock.truncate(0)
         lock.write(str(os.getpid()).encode())
         lock.flush()
@@ -80,4 +91,6 @@ def the_only_training(settings: Settings) -> Iterator[None]:
 
 
 def _refused(place: Path, option: str, why: str) -> UserError:
-    return UserError(f"{option} was {str(place)!r}: {why}", remedy=f"choose another place with {option}")
+    return UserError(
+        f"{option} was {str(place)!r}: {why}", remedy=f"choose another place with {option}"
+    )

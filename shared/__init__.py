@@ -1,1 +1,3 @@
-"""The trading system, in the order the data flows: market, features, votes, prediction, decision, orders."""
+"""The trading system, in the order the data flows: market, features, votes, prediction, decision,
+orders.
+"""

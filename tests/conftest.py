@@ -13,7 +13,9 @@ hypothesis.settings.register_profile("searching", deadline=None, print_blob=True
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--full", action="store_true", default=False, help="the sizes that issues name")
+    parser.addoption(
+        "--full", action="store_true", default=False, help="the sizes that issues name"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

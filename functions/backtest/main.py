@@ -1,13 +1,15 @@
-"""The backtest as a function: `POST` a job, `GET` how it stands, `DELETE` it; a pushed `work` message works off one slice.
+"""The backtest as a function: `POST` a job, `GET` how it stands, `DELETE` it; a pushed `work`
+message works off one slice.
 
     POST {job fields}                  200 with the result
-    POST {job fields, "async": true}   202 with an id; whoever posts {"work": id} works on it, a slice a request
-    POST {"work": id}                  200: how it stands, and whether more is left; 503 while another worker holds it
+    POST {job fields, "async": true}   202 with an id; whoever posts {"work": id} works on it
+    POST {"work": id}                  a slice of it, 200: how it stands, whether more is left;
+                                       503 while another worker holds it
     GET  ?id=ID                        200; without an id: the youngest jobs
     DELETE ?id=ID, POST {"cancel": id} 200
 
-A bad field is answered with 400 and {"error", "field", "remedy"}, an unknown id with 404, an id of another job with 409.
-Nothing runs after a response.
+A bad field is answered with 400 and {"error", "field", "remedy"}, an unknown id with 404, an id of
+another job with 409. Nothing runs after a response.
 """
 
 import base64
@@ -20,14 +22,26 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-# functions-framework puts only this file's folder on the path; the packages live at the repository's root.
+# functions-framework puts only this file's folder on the path; the packages live at the
+# repository's root.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import functions_framework
 from flask import Request, Response
 
 from functions import wiring
-from functions.http import AGAIN, Refusals, answer, answered, body_of, fields_of, only, query_of, typed, wrong
+from functions.http import (
+    AGAIN,
+    Refusals,
+    answer,
+    answered,
+    body_of,
+    fields_of,
+    only,
+    query_of,
+    typed,
+    wrong,
+)
 from models.backtest.job import BadJob, is_id, parse
 from models.backtest.service import Backtests, OtherJob, prepare_types
 from shared.core.calendar import utc_text
@@ -68,7 +82,12 @@ def backtest(request: Request) -> Response:
         NotThere: (404, "id", "check the id"),
         OtherJob: (409, "id", "send another id, or exactly the same job"),
     }
-    return answered("backtest", lambda: _handled(request), refusals=refusals, retry_after_seconds=RETRY_AFTER_SECONDS)
+    return answered(
+        "backtest",
+        lambda: _handled(request),
+        refusals=refusals,
+        retry_after_seconds=RETRY_AFTER_SECONDS,
+    )
 
 
 def _handled(request: Request) -> Response:
@@ -78,7 +97,11 @@ def _handled(request: Request) -> Response:
         return _posted(body_of(request))
     name = typed(query, JobQuery, named="query").id
     if request.method == "GET":
-        return answer({"jobs": _wired_once().recent()} if name is None else _wired_once().status(_named(name, "id")))
+        return answer(
+            {"jobs": _wired_once().recent()}
+            if name is None
+            else _wired_once().status(_named(name, "id"))
+        )
     if request.method == "DELETE":
         return answer(_wired_once().cancel(_named(name, "id")))
     return wrong(f"the method was {request.method}", status=405, remedy="use POST, GET or DELETE")
@@ -90,7 +113,11 @@ def _posted(body: dict[str, Any]) -> Response:
     if "work" in body:
         return _slice(typed(body, Slice, named="request for work"))
     if "cancel" in body:
-        return answer(_wired_once().cancel(_named(typed(body, CancelBody, named="request to cancel").cancel, "cancel")))
+        return answer(
+            _wired_once().cancel(
+                _named(typed(body, CancelBody, named="request to cancel").cancel, "cancel")
+            )
+        )
     later = body.pop("async", False)
     if not isinstance(later, bool):
         raise BadJob("async", f"was {shown(later)}", remedy="give true or false")
@@ -103,13 +130,26 @@ def _posted(body: dict[str, Any]) -> Response:
 
 
 def _slice(asked: Slice) -> Response:
-    """One slice of a job. What the job itself did wrong is answered with 200: sending it again would not help."""
+    """One slice of a job.
+
+    What the job itself did wrong is answered with 200: sending it again would not help.
+    """
     backtests = _wired_once()
     longest = backtests.longest_seconds
     if asked.slice_seconds is not None and asked.slice_seconds > longest:
-        raise BadJob("slice_seconds", f"was {asked.slice_seconds:g}", remedy=f"give seconds, up to {longest:g}")
+        raise BadJob(
+            "slice_seconds",
+            f"was {asked.slice_seconds:g}",
+            remedy=f"give seconds, up to {longest:g}",
+        )
     stands = backtests.work(_named(asked.work, "work"), seconds=asked.slice_seconds)
-    log("backtest.slice", id=stands["id"], status=stands["status"], share=stands["share"], busy=stands.get("busy", False))
+    log(
+        "backtest.slice",
+        id=stands["id"],
+        status=stands["status"],
+        share=stands["share"],
+        busy=stands.get("busy", False),
+    )
     return _stands(stands, 503 if stands.get("busy") else 200)
 
 
@@ -119,7 +159,8 @@ def _told(stands: dict[str, Any], status: int) -> Response:
     wrong = stands["error"]
     if stands["status"] == "failed" and wrong:
         return _stands(
-            {**stands, **{name: wrong[name] for name in ("error", "field", "remedy")}}, 500 if wrong["ours"] else 400
+            {**stands, **{name: wrong[name] for name in ("error", "field", "remedy")}},
+            500 if wrong["ours"] else 400,
         )
     return _stands(stands, 202 if stands["more"] else status)
 
@@ -132,7 +173,9 @@ def _pushed(message: object) -> dict[str, Any]:
     except (KeyError, binascii.Error, ValueError, BadRequest):
         body = {}
     if "work" not in body:
-        raise BadJob("message", 'carried no {"work": id}', remedy="put base64 of that JSON into message.data")
+        raise BadJob(
+            "message", 'carried no {"work": id}', remedy="put base64 of that JSON into message.data"
+        )
     return body
 
 
@@ -155,7 +198,9 @@ def _settings() -> Any:
 
 @cache
 def _wired() -> Backtests:
-    """Settings and adapters, made by the first request and kept by the warm instance: caches, nothing else."""
+    """Settings and adapters, made by the first request and kept by the warm instance: caches,
+    nothing else.
+    """
     return Backtests(wiring.backtest_place(_settings(), wiring.environment()))
 
 
@@ -171,4 +216,6 @@ _WIRING = threading.Lock()
 
 
 def _stands(told: dict[str, Any], status: int) -> Response:
-    return answer(told, status, retry_after_seconds=RETRY_AFTER_SECONDS if status == AGAIN else None)
+    return answer(
+        told, status, retry_after_seconds=RETRY_AFTER_SECONDS if status == AGAIN else None
+    )

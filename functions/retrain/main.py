@@ -1,19 +1,22 @@
-"""The weekly retraining as a function: `POST` claims the ISO week and works on it, `GET` tells of the last runs.
+"""The weekly retraining as a function: `POST` claims the ISO week and works on it, `GET` tells of
+the last runs.
 
-    POST {}                                200 with version, metrics, the gate's table of checks and the verdict
-    POST {"days": 180, "seed": 7}          the same with other days or another seed; a week is claimed once
-    POST {"dry_run": true}                 200; everything is worked out, and nothing is written but the trial
+    POST {}                                200 with version, metrics, the gate's checks and verdict
+    POST {"days": 180, "seed": 7}          the same, other days or seed; a week is claimed once
+    POST {"dry_run": true}                 200; all is worked out, nothing is written but the trial
     GET                                    200: the last runs
 
-Who sends the request sends it again until it is answered with 200, which is what Cloud Scheduler does with anything else:
+Who sends the request sends it again until it is answered with 200, which is what Cloud Scheduler
+does with anything else:
 
 * 409 while another worker has the week (it may still die, and the retry then takes over);
-* 503 where the time limit came before the end, or a store or the exchange failed: the next call goes on from what was saved;
-* 200 also for a retraining that stopped for good, as on bad data: its `status` is `failed` and an alert was sent. The next call
-  begins it again.
+* 503 where the time limit came before the end, or a store or the exchange failed: the next call
+  goes on from what was saved;
+* 200 also for a retraining that stopped for good, as on bad data: its `status` is `failed` and an
+  alert was sent. The next call begins it again.
 
-A bad field is answered with 400 and {"error", "field", "remedy"}, and so are other days or another seed than the week was
-claimed with.
+A bad field is answered with 400 and {"error", "field", "remedy"}, and so are other days or another
+seed than the week was claimed with.
 Nothing runs after a response.
 """
 
@@ -22,7 +25,8 @@ import threading
 from functools import cache
 from pathlib import Path
 
-# functions-framework puts only this file's folder on the path; the packages live at the repository's root.
+# functions-framework puts only this file's folder on the path; the packages live at the
+# repository's root.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import functions_framework
@@ -42,7 +46,12 @@ _AGAIN = frozenset({409, 503})
 def retrain(request: Request) -> Response:
     """Retrain, or tell of the last runs."""
     refusals: Refusals = {OtherRetrain: (400, "days", "")}
-    return answered("retrain", lambda: _handled(request), refusals=refusals, retry_after_seconds=RETRY_AFTER_SECONDS)
+    return answered(
+        "retrain",
+        lambda: _handled(request),
+        refusals=refusals,
+        retry_after_seconds=RETRY_AFTER_SECONDS,
+    )
 
 
 def _handled(request: Request) -> Response:
@@ -57,11 +66,16 @@ def _handled(request: Request) -> Response:
     log("retrain.run", **line, dry_run=told.dry_run)
     shown = {**stands, "dry_run": True} if told.dry_run else stands
     status = 409 if stands.get("busy") else 503 if stands["more"] else 200
-    return answer(shown, status, retry_after_seconds=RETRY_AFTER_SECONDS if status in _AGAIN else None)
+    return answer(
+        shown, status, retry_after_seconds=RETRY_AFTER_SECONDS if status in _AGAIN else None
+    )
 
 
 def _retrains(*, dry_run: bool) -> Retrains:
-    """One thread wires, the others wait: see `wiring.prepare_types` for what happens otherwise. A dry run is wired anew."""
+    """One thread wires, the others wait: see `wiring.prepare_types` for what happens otherwise.
+
+    A dry run is wired anew.
+    """
     with _WIRING:
         wiring.prepare_types()
         if dry_run:
@@ -77,7 +91,9 @@ def _settings() -> Settings:
 
 @cache
 def _wired() -> Retrains:
-    """Settings and adapters, made by the first request and kept by the warm instance: caches, nothing else."""
+    """Settings and adapters, made by the first request and kept by the warm instance: caches,
+    nothing else.
+    """
     return Retrains(wiring.retrain_place(_settings(), wiring.environment()))
 
 

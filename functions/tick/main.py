@@ -1,4 +1,6 @@
-"""The tick as a function: `POST /` runs one trading cycle, `GET /` tells how the bot is and trades nothing."""
+"""The tick as a function: `POST /` runs one trading cycle, `GET /` tells how the bot is and trades
+nothing.
+"""
 
 import sys
 import threading
@@ -9,7 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-# functions-framework puts only this file's folder on the path; the packages live at the repository's root.
+# functions-framework puts only this file's folder on the path; the packages live at the
+# repository's root.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import functions_framework
@@ -35,7 +38,10 @@ NOT_WELL = frozenset({"degraded", "failed"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickFields:
-    """What the body of a tick may say. `scheduled_at`: its schedule time, where no scheduler's header names it."""
+    """What the body of a tick may say.
+
+    `scheduled_at`: its schedule time, where no scheduler's header names it.
+    """
 
     scheduled_at: Text | None = None
     dry_run: bool = False
@@ -44,7 +50,9 @@ class TickFields:
 @functions_framework.http
 def tick(request: Request) -> Response:
     """Run a tick, or say how the last one went."""
-    return answered("tick", lambda: _handled(request), severity="CRITICAL", more={"status": "failed"})
+    return answered(
+        "tick", lambda: _handled(request), severity="CRITICAL", more={"status": "failed"}
+    )
 
 
 def _handled(request: Request) -> Response:
@@ -56,7 +64,9 @@ def _handled(request: Request) -> Response:
         return _run(_asked(scheduled_at, ports), settings, ports, dry_run=told.dry_run)
     if request.method == "GET":
         return _health(*_wired_once())
-    return wrong(f"the method was {request.method}; POST runs a tick, GET tells how the bot is", status=405)
+    return wrong(
+        f"the method was {request.method}; POST runs a tick, GET tells how the bot is", status=405
+    )
 
 
 def _run(asked: TickRequest, settings: Settings, ports: Ports, *, dry_run: bool) -> Response:
@@ -66,11 +76,21 @@ def _run(asked: TickRequest, settings: Settings, ports: Ports, *, dry_run: bool)
         told = msgspec.to_builtins(run_tick(ports, settings, asked))
     except Exception as error:
         # The outbox is as broken as the tick, so this one alert goes straight to the sink.
-        named = error if isinstance(error, BotError) else BotError(f"{type(error).__name__}: {error}")
+        named = (
+            error if isinstance(error, BotError) else BotError(f"{type(error).__name__}: {error}")
+        )
         remedy = named.remedy if isinstance(named, UserError) else ""
         found = veiled(str(named))
-        alert = failure(bot=settings.id, at=ports.clock.now_ms(), found=found, remedy=veiled(remedy), settings=settings)
-        ports.sink.send([alert], deadline_ms=int((time.monotonic() + settings.discord.timeout_seconds) * 1000))
+        alert = failure(
+            bot=settings.id,
+            at=ports.clock.now_ms(),
+            found=found,
+            remedy=veiled(remedy),
+            settings=settings,
+        )
+        ports.sink.send(
+            [alert], deadline_ms=int((time.monotonic() + settings.discord.timeout_seconds) * 1000)
+        )
         if named is error:
             raise
         # A surprise of ours is no bad request; where it happened belongs into the log.
@@ -82,7 +102,9 @@ def _run(asked: TickRequest, settings: Settings, ports: Ports, *, dry_run: bool)
 
 @cache
 def _wired() -> tuple[Settings, Ports]:
-    """Settings and adapters, made by the first request and kept by the warm instance: caches, nothing else."""
+    """Settings and adapters, made by the first request and kept by the warm instance: caches,
+    nothing else.
+    """
     wiring.warn_of_left_over()
     settings = wiring.settings_from(wiring.environment())
     return settings, wiring.ports(settings, wiring.environment())
@@ -102,11 +124,16 @@ def _schedule_time(text: str | None) -> int | None:
     try:
         return None if text is None else schedule_time(text)
     except ValueError as error:
-        raise BadRequest("scheduled_at", f"did not fit: {veiled(str(error))}", remedy=f"see {SCHEDULE_HEADER}") from error
+        raise BadRequest(
+            "scheduled_at", f"did not fit: {veiled(str(error))}", remedy=f"see {SCHEDULE_HEADER}"
+        ) from error
 
 
 def _asked(scheduled_at: int | None, ports: Ports) -> TickRequest:
-    """Name the tick by its schedule time; none is a tick by hand. One too far ahead becomes one where the time is known."""
+    """Name the tick by its schedule time; none is a tick by hand.
+
+    One too far ahead becomes one where the time is known.
+    """
     received_at = ports.clock.now_ms()
     if scheduled_at is None:
         return TickRequest.by_hand(received_at)
@@ -142,7 +169,9 @@ def _health(settings: Settings, ports: Ports) -> Response:
 
 
 def _line(report: dict[str, Any]) -> dict[str, Any]:
-    """The one structured log line of a tick: everything a person greps for, nothing that is long."""
+    """The one structured log line of a tick: everything a person greps for, nothing
+    that is long.
+    """
     decision = report["decision"] or {}
     return {
         "tick": report["tick"],
@@ -153,7 +182,10 @@ def _line(report: dict[str, Any]) -> dict[str, Any]:
         "decision_reason": decision.get("reason"),
         "side": decision.get("side"),
         "lots": decision.get("lots"),
-        "orders": [f"{order['what']}:{order['intent']['purpose']}:{order['outcome']}" for order in report["orders"]],
+        "orders": [
+            f"{order['what']}:{order['intent']['purpose']}:{order['outcome']}"
+            for order in report["orders"]
+        ],
         "fills": len(report["fills"]),
         "trades": len(report["trades"]),
         "equity_jpy": report["equity_jpy"],

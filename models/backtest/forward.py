@@ -1,4 +1,5 @@
-"""A backtest that walks forward: retrained as live would have been, and replayed on what no model had seen.
+"""A backtest that walks forward: retrained as live would have been, and replayed on what no model
+had seen.
 
 Learning lives above this package: whoever offers it (the function, the command) hands in a `Walk`.
 """
@@ -24,12 +25,14 @@ from shared.stores.ports import Bucket
 from shared.turn.pipeline import Stages
 
 Tell: TypeAlias = Callable[[str, float, bool], None]
-"""Told what is done next, the share that is done, and whether anything new was kept since this call began. It may raise."""
+"""Told what is done next, the share that is done, and whether anything new was kept since this call
+began. It may raise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalkJudgement:
-    """What the gate said: `in_words`, `verdict` with its checks and `trials`, as values that fit a document.
+    """What the gate said: `in_words`, `verdict` with its checks and `trials`, as values that fit a
+    document.
 
     `checks` are the same as a table of text, whose first row is its heading.
     """
@@ -42,7 +45,12 @@ class Walk(Protocol):
     """One walk: first its stages, then everything else about it."""
 
     def stages(
-        self, candles: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings, since: int | None = None
+        self,
+        candles: Mapping[Timeframe, Candles],
+        *,
+        bundle: Bundle | None,
+        settings: Settings,
+        since: int | None = None,
     ) -> Stages:
         """Retrain, and predict the decisions from `since` on. Each fit is kept; see `Tell`."""
         ...
@@ -58,10 +66,14 @@ class Walk(Protocol):
         ...
 
     def facts(self) -> dict[str, Any]:
-        """What was fitted, as values that fit a document: `recipe`, `retrainings`, `trees`, rows, `folds`."""
+        """What was fitted, as values that fit a document: `recipe`, `retrainings`, `trees`, rows,
+        `folds`.
+        """
         ...
 
-    def judged(self, prepared: PreparedReplay, replayed: Replayed, *, history: History, recorded_at: int) -> WalkJudgement:
+    def judged(
+        self, prepared: PreparedReplay, replayed: Replayed, *, history: History, recorded_at: int
+    ) -> WalkJudgement:
         """The gate on a replay that reached its end. `history` is the trial log before this try."""
         ...
 
@@ -77,22 +89,33 @@ class Walks(Protocol):
 def offered(walks: Walks | None) -> Walks:
     """Where walk-forward jobs can be done. Raises `BadJob` naming `walk_forward`."""
     if walks is None:
-        raise BadJob("walk_forward", "is not offered here: nothing that learns is installed", remedy="leave it out")
+        raise BadJob(
+            "walk_forward",
+            "is not offered here: nothing that learns is installed",
+            remedy="leave it out",
+        )
     return walks
 
 
-def prepare_walk(job: Job, walk: Walk, *, settings: Settings, source: CandleSource) -> PreparedReplay:
+def prepare_walk(
+    job: Job, walk: Walk, *, settings: Settings, source: CandleSource
+) -> PreparedReplay:
     """Everything that the replay needs; the models are fitted on the way.
 
     Raises:
-        BadJob: as `prepare` does, and naming `start` where there is too little to learn from before it.
+        BadJob: as `prepare` does, and naming `start` where there is too little to learn from before
+            it.
     """
     try:
-        prepared = prepare(job, settings=settings, source=source, bundle=None, notes=(), stages=walk.stages)
+        prepared = prepare(
+            job, settings=settings, source=source, bundle=None, notes=(), stages=walk.stages
+        )
     except BadJob:
         raise
     except UserError as error:
-        raise BadJob("start", f"was {utc_text(job.start_at)}: {error}", remedy=error.remedy) from error
+        raise BadJob(
+            "start", f"was {utc_text(job.start_at)}: {error}", remedy=error.remedy
+        ) from error
     inputs = replace(prepared.inputs, notes=(walk.note, *prepared.inputs.notes))
     changed = {} if job.every_days is None else {"retrain.every_days": job.every_days}
     return replace(
@@ -105,11 +128,22 @@ def prepare_walk(job: Job, walk: Walk, *, settings: Settings, source: CandleSour
     )
 
 
-def concluded(outcome: Outcome, prepared: PreparedReplay, walk: Walk, *, history: History, recorded_at: int) -> Outcome:
-    """The outcome with what was learned, and with the gate's verdict where the replay reached its end."""
+def concluded(
+    outcome: Outcome, prepared: PreparedReplay, walk: Walk, *, history: History, recorded_at: int
+) -> Outcome:
+    """The outcome with what was learned, and with the gate's verdict where the replay reached its
+    end.
+    """
     facts = walk.facts()
     if not outcome.complete:
-        return replace(outcome, walk={**facts, "in_words": "Not judged: the replay did not reach its end.", "verdict": None})
+        return replace(
+            outcome,
+            walk={
+                **facts,
+                "in_words": "Not judged: the replay did not reach its end.",
+                "verdict": None,
+            },
+        )
     judged = walk.judged(prepared, outcome.replayed, history=history, recorded_at=recorded_at)
     notes = (*outcome.replayed.notes, f"The gate: {judged.told['in_words']}")
     replayed = replace(outcome.replayed, notes=notes)

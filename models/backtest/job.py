@@ -1,4 +1,7 @@
-"""What a backtest is asked to do. Every field is checked; a bad one is named, with what was found and what would be right."""
+"""What a backtest is asked to do.
+
+Every field is checked; a bad one is named, with what was found and what would be right.
+"""
 
 import difflib
 import hashlib
@@ -47,10 +50,12 @@ class Job:
     """One backtest. `parse` makes it from what a person sent.
 
     Attributes:
-        id: Its name: files, documents and the caller's retries know it by this. Empty: not named yet.
+        id: Its name: files, documents and the caller's retries know it by this. Empty: not named
+            yet.
         start_at: First schedule time, ms UTC, a full quarter of an hour.
         end_at: No decision after this instant, ms UTC, a full quarter of an hour.
-        timeframe: The resolution: 1m is the one of record, 15m the fast and conservative approximation.
+        timeframe: The resolution: 1m is the one of record, 15m the fast and conservative
+            approximation.
         capital_jpy: The money at the start, whole yen.
         maker_fee_rate: Fraction of the amount; None: what the settings say, else the exchange.
         taker_fee_rate: The same for what crosses.
@@ -58,10 +63,13 @@ class Job:
         profile: A named overlay of the settings; None: the bot's own.
         overrides: Settings by their dotted names (`risk.max_drawdown`).
         model: `champion`, `none`, or a bundle's version; not looked at by a walk-forward.
-        inside_training: Run although the model knows candles of the period; the result then says so.
-        walk_forward: Retrain on the schedule that live would have had, and let each model decide what it had not seen.
+        inside_training: Run although the model knows candles of the period; the result then says
+            so.
+        walk_forward: Retrain on the schedule that live would have had, and let each model decide
+            what it had not seen.
         every_days: Between two retrainings of a walk-forward; None: what the settings say.
-        time_limit_seconds: Work on it no longer than this, save what there is and say so; None: what the settings say.
+        time_limit_seconds: Work on it no longer than this, save what there is and say so; None:
+            what the settings say.
     """
 
     start_at: int
@@ -98,7 +106,10 @@ class Job:
             "retrain.every_days": self.every_days,
         }
         nested: dict[str, Any] = {}
-        for name, value in {**self.overrides, **{name: value for name, value in named.items() if value is not None}}.items():
+        for name, value in {
+            **self.overrides,
+            **{name: value for name, value in named.items() if value is not None},
+        }.items():
             *path, last = name.split(".")
             level = nested
             for part in path:
@@ -111,7 +122,9 @@ def parse(asked: object) -> Job:
     """A job from the fields of a JSON object. Raises `BadJob` for the first field that is wrong."""
     if not isinstance(asked, Mapping):
         raise BadJob(
-            "job", f"was {shown(asked)}", remedy='send a JSON object like {"start": "2026-01-01", "end": "2026-02-01"}'
+            "job",
+            f"was {shown(asked)}",
+            remedy='send a JSON object like {"start": "2026-01-01", "end": "2026-02-01"}',
         )
     for name in asked:
         if name not in _FIELDS:
@@ -121,10 +134,18 @@ def parse(asked: object) -> Job:
     for name in ("start", "end"):
         if asked.get(name) is None:
             raise BadJob(name, "is missing", remedy=_INSTANT)
-    told = {into: read(name, asked[name]) for name, (into, read) in _FIELDS.items() if asked.get(name) is not None}
+    told = {
+        into: read(name, asked[name])
+        for name, (into, read) in _FIELDS.items()
+        if asked.get(name) is not None
+    }
     job = Job(**told)
     if job.end_at <= job.start_at:
-        raise BadJob("end", f"was {asked['end']!r}, not after the start {asked['start']!r}", remedy="give a later end")
+        raise BadJob(
+            "end",
+            f"was {asked['end']!r}, not after the start {asked['start']!r}",
+            remedy="give a later end",
+        )
     for key in job.overrides:
         _check_override(key, job)
     _check_walk(job, asked)
@@ -135,7 +156,11 @@ def _check_walk(job: Job, asked: Mapping[str, Any]) -> None:
     """Refuse what a walk-forward takes no notice of, and what only it does."""
     if not job.walk_forward:
         if job.every_days is not None:
-            raise BadJob("every_days", "belongs to a walk-forward", remedy="give walk_forward: true beside it, or leave it out")
+            raise BadJob(
+                "every_days",
+                "belongs to a walk-forward",
+                remedy="give walk_forward: true beside it, or leave it out",
+            )
         return
     if asked.get("model") is not None:
         found = f"was {shown(asked['model'])} beside walk_forward, which fits models of its own"
@@ -151,7 +176,11 @@ def told(job: Job) -> dict[str, Any]:
     values = {names[item.name]: getattr(job, item.name) for item in fields(job)}
     unasked = {"model", "inside_training"} if job.walk_forward else {"walk_forward"}
     return {
-        **{name: value for name, value in values.items() if name not in unasked and value not in (None, "", {})},
+        **{
+            name: value
+            for name, value in values.items()
+            if name not in unasked and value not in (None, "", {})
+        },
         "start": _instant_text(job.start_at),
         "end": _instant_text(job.end_at),
         "timeframe": job.timeframe.value,
@@ -162,7 +191,10 @@ _INSTANT = "write it like 2026-01-01 (00:00 UTC) or 2026-01-01T09:00:00+09:00"
 
 
 def instant(name: str, value: object) -> int:
-    """A date (00:00 UTC) or an RFC 3339 instant (UTC where no offset is told) as ms UTC. Raises `BadJob`."""
+    """A date (00:00 UTC) or an RFC 3339 instant (UTC where no offset is told) as ms UTC.
+
+    Raises `BadJob`.
+    """
     if not isinstance(value, str):
         raise BadJob(name, f"was {shown(value)}, which is not a text", remedy=_INSTANT)
     try:
@@ -171,9 +203,17 @@ def instant(name: str, value: object) -> int:
         raise BadJob(name, f"was {shown(value)}, which is not a time", remedy=_INSTANT) from error
     at = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
     if at % Timeframe.M15.ms:
-        raise BadJob(name, f"was {shown(value)}, inside a 15m candle", remedy="give a full quarter of an hour")
+        raise BadJob(
+            name,
+            f"was {shown(value)}, inside a 15m candle",
+            remedy="give a full quarter of an hour",
+        )
     if at < FIRST_FILE_AT:
-        raise BadJob(name, f"was {shown(value)}; bitbank's candles begin on 2017-02-14", remedy="give a later one")
+        raise BadJob(
+            name,
+            f"was {shown(value)}; bitbank's candles begin on 2017-02-14",
+            remedy="give a later one",
+        )
     if at > LAST_AT:
         raise BadJob(name, f"was {shown(value)}, after 2100-01-01", remedy="give an earlier one")
     return at
@@ -185,7 +225,11 @@ def _instant_text(at: int) -> str:
 
 def _number(low: float, high: float, means: str) -> Callable[[str, object], float]:
     def read(name: str, value: object) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+        ):
             raise BadJob(name, f"was {shown(value)}, which is not a number", remedy=f"give {means}")
         if not low <= value <= high:
             raise BadJob(name, f"was {value}, outside {low:g} to {high:g}", remedy=f"give {means}")
@@ -196,7 +240,11 @@ def _number(low: float, high: float, means: str) -> Callable[[str, object], floa
 
 def _capital(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MAX_CAPITAL_JPY:
-        raise BadJob(name, f"was {shown(value)}", remedy=f"give whole yen from 1 to {MAX_CAPITAL_JPY:,}, like 1000000")
+        raise BadJob(
+            name,
+            f"was {shown(value)}",
+            remedy=f"give whole yen from 1 to {MAX_CAPITAL_JPY:,}, like 1000000",
+        )
     return value
 
 
@@ -204,7 +252,11 @@ def _timeframe(name: str, value: object) -> Timeframe:
     for resolution in RESOLUTIONS:
         if value == resolution.value:
             return resolution
-    raise BadJob(name, f"was {shown(value)}", remedy="choose 15m (fast, conservative) or 1m (the resolution of record)")
+    raise BadJob(
+        name,
+        f"was {shown(value)}",
+        remedy="choose 15m (fast, conservative) or 1m (the resolution of record)",
+    )
 
 
 def _matching(pattern: re.Pattern[str], means: str) -> Callable[[str, object], str]:
@@ -223,27 +275,57 @@ def _flag(name: str, value: object) -> bool:
 
 
 def _days(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LONGEST_SCHEDULE_DAYS:
-        raise BadJob(name, f"was {shown(value)}", remedy=f"give whole days from 1 to {_LONGEST_SCHEDULE_DAYS}")
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int)
+        or not 1 <= value <= _LONGEST_SCHEDULE_DAYS
+    ):
+        raise BadJob(
+            name,
+            f"was {shown(value)}",
+            remedy=f"give whole days from 1 to {_LONGEST_SCHEDULE_DAYS}",
+        )
     return value
 
 
 def _overrides(name: str, value: object) -> dict[str, Any]:
-    """Flatten nested or dotted setting names to dotted ones; which settings there are is checked where they are loaded."""
+    """Flatten nested or dotted setting names to dotted ones; which settings there are is checked
+    where they are loaded.
+    """
     if not isinstance(value, Mapping):
-        raise BadJob(name, f"was {shown(value)}", remedy='give settings by name, like {"risk.max_drawdown": 0.1}')
+        raise BadJob(
+            name,
+            f"was {shown(value)}",
+            remedy='give settings by name, like {"risk.max_drawdown": 0.1}',
+        )
     if not value and name != "overrides":
-        raise BadJob(name, "was an empty group", remedy='give settings by name, like {"risk.max_drawdown": 0.1}')
+        raise BadJob(
+            name,
+            "was an empty group",
+            remedy='give settings by name, like {"risk.max_drawdown": 0.1}',
+        )
     if name.count(".") >= _DEEPEST:
-        raise BadJob("overrides", "are nested too deeply", remedy="give setting names like risk.max_drawdown")
+        raise BadJob(
+            "overrides", "are nested too deeply", remedy="give setting names like risk.max_drawdown"
+        )
     flat: dict[str, Any] = {}
     for key, inner in value.items():
         if not isinstance(key, str) or not key or len(key) > _LONGEST_NAME:
-            raise BadJob(name, f"has the name {shown(key)}", remedy="give setting names like risk.max_drawdown")
+            raise BadJob(
+                name,
+                f"has the name {shown(key)}",
+                remedy="give setting names like risk.max_drawdown",
+            )
         if isinstance(inner, int) and abs(inner) >= _LARGEST:
-            raise BadJob(f"{name}.{key}", f"was {shown(inner)}", remedy="give a number that fits into 64 bits")
+            raise BadJob(
+                f"{name}.{key}",
+                f"was {shown(inner)}",
+                remedy="give a number that fits into 64 bits",
+            )
         if isinstance(inner, Mapping):
-            flat.update({f"{key}.{rest}": deep for rest, deep in _overrides(f"{name}.{key}", inner).items()})
+            flat.update(
+                {f"{key}.{rest}": deep for rest, deep in _overrides(f"{name}.{key}", inner).items()}
+            )
         else:
             flat[key] = inner
     return flat
@@ -251,14 +333,22 @@ def _overrides(name: str, value: object) -> dict[str, Any]:
 
 def _check_override(key: str, job: Job) -> None:
     if any(other.startswith(f"{key}.") for other in job.overrides):
-        raise BadJob(f"overrides.{key}", "is a value and a group of settings at once", remedy="give one of them")
+        raise BadJob(
+            f"overrides.{key}",
+            "is a value and a group of settings at once",
+            remedy="give one of them",
+        )
     if key in _OWN_FIELDS:
         own, option = _OWN_FIELDS[key]
         raise BadJob(
-            f"overrides.{key}", "has a field of its own", remedy=f"give {own} beside overrides ({option} on the command line)"
+            f"overrides.{key}",
+            "has a field of its own",
+            remedy=f"give {own} beside overrides ({option} on the command line)",
         )
     if key.partition(".")[0] in _ELSEWHERE - (_OF_A_WALK if job.walk_forward else frozenset()):
-        raise BadJob(f"overrides.{key}", "changes nothing that a backtest decides", remedy="leave it out")
+        raise BadJob(
+            f"overrides.{key}", "changes nothing that a backtest decides", remedy="leave it out"
+        )
 
 
 _OWN_FIELDS = {
@@ -271,14 +361,24 @@ _OWN_FIELDS = {
 }
 _FEE = "a fraction of the amount: 0.0012 is 0.12 %"
 _FIELDS: Mapping[str, tuple[str, Callable[[str, Any], Any]]] = {
-    "id": ("id", _matching(_ID, "up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit")),
+    "id": (
+        "id",
+        _matching(
+            _ID,
+            "up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or"
+            " digit",
+        ),
+    ),
     "start": ("start_at", instant),
     "end": ("end_at", instant),
     "timeframe": ("timeframe", _timeframe),
     "capital_jpy": ("capital_jpy", _capital),
     "maker_fee_rate": ("maker_fee_rate", _number(-0.01, 0.05, _FEE)),
     "taker_fee_rate": ("taker_fee_rate", _number(-0.01, 0.05, _FEE)),
-    "slippage_rate": ("slippage_rate", _number(0.0, 0.05, "a fraction of the price: 0.0005 is 0.05 %")),
+    "slippage_rate": (
+        "slippage_rate",
+        _number(0.0, 0.05, "a fraction of the price: 0.0005 is 0.05 %"),
+    ),
     "profile": ("profile", _matching(_NAME, "the name of a profile in bot.yaml")),
     "overrides": ("overrides", _overrides),
     "model": ("model", _matching(_NAME, "champion, none, or the version of a bundle")),

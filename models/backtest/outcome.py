@@ -1,4 +1,6 @@
-"""What a backtest leaves behind: files for people and programs, a summary that fits a document, a line in the trial log."""
+"""What a backtest leaves behind: files for people and programs, a summary that fits a document, a
+line in the trial log.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,7 +24,8 @@ TOP_DENIALS = 5
 class Outcome:
     """A measured replay. `complete` is False where a limit ended it before the end of the period.
 
-    `walk`: what was fitted and what the gate said of it, where models were retrained on the way; `checks`: its table as text.
+    `walk`: what was fitted and what the gate said of it, where models were retrained on the way;
+    `checks`: its table as text.
     """
 
     replayed: Replayed
@@ -35,15 +38,26 @@ class Outcome:
 def stopped_note(at: int, job: Job, why: str) -> str:
     """The sentence on the face of a result that does not reach the end of its period."""
     share = (at - job.start_at) / (job.end_at - job.start_at)
-    return f"INCOMPLETE: {why}; this is {100 * share:.1f} % of the period, up to {utc_text(at)[:16].replace('T', ' ')} UTC."
+    return (
+        f"INCOMPLETE: {why}; this is {100 * share:.1f} % of the period, up to"
+        f" {utc_text(at)[:16].replace('T', ' ')} UTC."
+    )
 
 
-def judged(replayed: Replayed, prepared: PreparedReplay, history: History, *, complete: bool) -> Outcome:
-    """Measure a replay, and deflate its Sharpe by everything that was ever tried, this one included."""
+def judged(
+    replayed: Replayed, prepared: PreparedReplay, history: History, *, complete: bool
+) -> Outcome:
+    """Measure a replay, and deflate its Sharpe by everything that was ever tried, this one
+    included.
+    """
     alone = measure(replayed)
     mine = _trial(replayed, alone, prepared, now_ms=replayed.end_at)
     among = tally(mine, history, prior=prepared.inputs.settings.gate.prior_trials)
-    performance = alone if among.count == 1 else measure(replayed, trials=among.count, trial_sharpes=among.sharpes)
+    performance = (
+        alone
+        if among.count == 1
+        else measure(replayed, trials=among.count, trial_sharpes=among.sharpes)
+    )
     told = replace(replayed, notes=among.beside(replayed.notes))
     return Outcome(replayed=told, performance=performance, complete=complete)
 
@@ -53,7 +67,9 @@ def trial_of(outcome: Outcome, prepared: PreparedReplay, *, now_ms: int) -> Tria
     return _trial(outcome.replayed, outcome.performance, prepared, now_ms=now_ms)
 
 
-def _trial(replayed: Replayed, performance: Performance, prepared: PreparedReplay, *, now_ms: int) -> Trial:
+def _trial(
+    replayed: Replayed, performance: Performance, prepared: PreparedReplay, *, now_ms: int
+) -> Trial:
     return Trial(
         kind=prepared.kind,
         settings_hash=prepared.settings_hash,
@@ -78,7 +94,9 @@ def title_of(replayed: Replayed) -> str:
     return f"BTC/JPY {first} to {last}, {replayed.resolution} candles"
 
 
-def files_of(outcome: Outcome, prepared: PreparedReplay, *, parquet: bool = True) -> dict[str, bytes]:
+def files_of(
+    outcome: Outcome, prepared: PreparedReplay, *, parquet: bool = True
+) -> dict[str, bytes]:
     """The files of the result by their names. The same inputs give the same bytes."""
     walked = outcome.walk is not None
     made = report_files(
@@ -91,12 +109,17 @@ def files_of(outcome: Outcome, prepared: PreparedReplay, *, parquet: bool = True
         checks=outcome.checks,
     )
     if walked:
-        made["verdict.json"] = msgspec.json.format(msgspec.json.encode(outcome.walk), indent=2) + b"\n"
+        made["verdict.json"] = (
+            msgspec.json.format(msgspec.json.encode(outcome.walk), indent=2) + b"\n"
+        )
     return made
 
 
 def summary_of(outcome: Outcome) -> dict[str, Any]:
-    """What a person wants to know first. Rates are fractions, amounts exact yen as texts, undefined numbers null."""
+    """What a person wants to know first.
+
+    Rates are fractions, amounts exact yen as texts, undefined numbers null.
+    """
     replayed, performance = outcome.replayed, outcome.performance
     returns, hold, significance = performance.returns, performance.hold, performance.significance
     return {

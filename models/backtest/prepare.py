@@ -1,4 +1,6 @@
-"""From a job to the inputs of its replay: settings, candles with enough history, the model, the array stages, the fees."""
+"""From a job to the inputs of its replay: settings, candles with enough history, the model, the
+array stages, the fees.
+"""
 
 import hashlib
 import json
@@ -39,9 +41,16 @@ class StageMaker(Protocol):
     """`pipeline.stages`, or a cache in front of it."""
 
     def __call__(
-        self, candles: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings, since: int | None = None
+        self,
+        candles: Mapping[Timeframe, Candles],
+        *,
+        bundle: Bundle | None,
+        settings: Settings,
+        since: int | None = None,
     ) -> Stages:
-        """The array stages over exactly these candles; the model is asked for what can be decided from `since` on."""
+        """The array stages over exactly these candles; the model is asked for what can be decided
+        from `since` on.
+        """
         ...
 
 
@@ -49,9 +58,9 @@ class StageMaker(Protocol):
 class PreparedReplay:
     """A replay's inputs, and the hashes that tell whether two of them are the same.
 
-    `fingerprint` covers everything that a result depends on: candles, settings, fees, period, model and code. `changed` are the
-    settings that the job was about. `kind` is the kind of its trial, and `named` what the trial log calls the model, where that
-    is another name than the replay's.
+    `fingerprint` covers everything that a result depends on: candles, settings, fees, period, model
+    and code. `changed` are the settings that the job was about. `kind` is the kind of its trial,
+    and `named` what the trial log calls the model, where that is another name than the replay's.
     """
 
     inputs: Inputs
@@ -65,7 +74,8 @@ class PreparedReplay:
 
 
 def settings_of(job: Job, load: Callable[..., Settings]) -> Settings:
-    """The bot's own settings under the job's profile and overrides; `load` is `settings.load` with its environment.
+    """The bot's own settings under the job's profile and overrides; `load` is `settings.load` with
+    its environment.
 
     Raises:
         BadJob: naming `profile` or the override that does not fit.
@@ -79,12 +89,16 @@ def settings_of(job: Job, load: Callable[..., Settings]) -> Settings:
     try:
         return load(profile=job.profile, overrides=job.nested_overrides)
     except BadSettings as error:
-        raise BadJob(_blamed(job, str(error)), f"did not fit: {error}", remedy=error.remedy) from error
+        raise BadJob(
+            _blamed(job, str(error)), f"did not fit: {error}", remedy=error.remedy
+        ) from error
 
 
 def _blamed(job: Job, found: str) -> str:
     """Which override the refusal is about: the one that it names, else all of them."""
-    named = [name for name in job.overrides if name in found or repr(name.rpartition(".")[2]) in found]
+    named = [
+        name for name in job.overrides if name in found or repr(name.rpartition(".")[2]) in found
+    ]
     return f"overrides.{named[0]}" if named else "overrides"
 
 
@@ -93,15 +107,22 @@ def rules_of(settings: Settings, stated: PairRules | None = None) -> PairRules:
     rules, assumed = stated or PairRules(), settings.replay
     return replace(
         rules,
-        maker_fee_rate=rules.maker_fee_rate if assumed.maker_fee_rate is None else rate(assumed.maker_fee_rate),
-        taker_fee_rate=rules.taker_fee_rate if assumed.taker_fee_rate is None else rate(assumed.taker_fee_rate),
+        maker_fee_rate=(
+            rules.maker_fee_rate if assumed.maker_fee_rate is None else rate(assumed.maker_fee_rate)
+        ),
+        taker_fee_rate=(
+            rules.taker_fee_rate if assumed.taker_fee_rate is None else rate(assumed.taker_fee_rate)
+        ),
     )
 
 
 def bundle_of(
     job: Job, registry: BundleRegistry, public_keys: tuple[str, ...], settings: Settings
 ) -> tuple[Bundle | None, tuple[str, ...]]:
-    """The model that the job asks for, and what must be said of it. Raises `BadJob` naming `model`."""
+    """The model that the job asks for, and what must be said of it.
+
+    Raises `BadJob` naming `model`.
+    """
     if job.model == "none":
         return None, ("No model was asked: without one no entry is ever allowed.",)
     if job.model == "champion":
@@ -111,7 +132,8 @@ def bundle_of(
             remedy = "train a model with `scripts/bot train`, or name a version"
             raise BadJob("model", f"was champion, and {found}", remedy=remedy)
         return champion.bundle, tuple(
-            f"The present champion does not load ({issue.context.get('found', issue.reason)}): the one before it was asked."
+            f"The present champion does not load ({issue.context.get('found', issue.reason)}): the"
+            " one before it was asked."
             for issue in champion.issues
             if issue.reason is Reason.MODEL_INVALID
         )
@@ -119,30 +141,37 @@ def bundle_of(
         return model.load(registry.files(job.model), public_keys=public_keys, version=job.model), ()
     except BadBundle as error:
         known = registry.versions()[-5:]
-        remedy = f"the latest are: {', '.join(known)}" if known else "train a model with `scripts/bot train`"
+        remedy = (
+            f"the latest are: {', '.join(known)}"
+            if known
+            else "train a model with `scripts/bot train`"
+        )
         raise BadJob("model", f"was {job.model!r}: {error}", remedy=remedy) from error
 
 
 UNPROVEN = (
-    "The model's own checks did not prove an edge (it may serve, not enter): on paper and here it trades where its "
-    "expected value covers the costs."
+    "The model's own checks did not prove an edge (it may serve, not enter): on paper and here it"
+    " trades where its expected value covers the costs."
 )
 
 
 UNWATCHED = (
-    "The settings forbid entries with a suspect model (watch.forbid_entries). A replay does not watch the model, so it enters "
-    "where a tick would perhaps not have."
+    "The settings forbid entries with a suspect model (watch.forbid_entries). A replay does not"
+    " watch the model, so it enters where a tick would perhaps not have."
 )
 
 
 UNASKED = (
-    "This policy asks no model for the side or the size: one only has to be there, as in a tick, and what it has learned from "
-    "does not matter here."
+    "This policy asks no model for the side or the size: one only has to be there, as in a tick,"
+    " and what it has learned from does not matter here."
 )
 
 
 def honest_notes(job: Job, bundle: Bundle | None, settings: Settings) -> tuple[str, ...]:
-    """What must be said of asking this model about this period. Raises `BadJob` naming `start` where it learned from it."""
+    """What must be said of asking this model about this period.
+
+    Raises `BadJob` naming `start` where it learned from it.
+    """
     watched = (UNWATCHED,) if settings.watch.forbid_entries else ()
     if bundle is not None and settings.risk.policy != "barrier":
         return UNASKED, *watched
@@ -161,20 +190,35 @@ def honest_notes(job: Job, bundle: Bundle | None, settings: Settings) -> tuple[s
 
 
 def check_extent(job: Job, source: CandleSource) -> None:
-    """Refuse a period that the source cannot hold, without reading it. Raises `BadJob` naming `start` or `end`."""
+    """Refuse a period that the source cannot hold, without reading it.
+
+    Raises `BadJob` naming `start` or `end`.
+    """
     extent = source.extent()
     if extent is None:
-        raise BadJob("start", f"was {_told(job.start_at)}: {source.name} holds no 15m candle", remedy=source.remedy)
+        raise BadJob(
+            "start",
+            f"was {_told(job.start_at)}: {source.name} holds no 15m candle",
+            remedy=source.remedy,
+        )
     if job.start_at < extent[0]:
-        found = f"was {_told(job.start_at)}: the 15m candles of {source.name} begin at {_told(extent[0])}"
+        found = (
+            f"was {_told(job.start_at)}: the 15m candles of {source.name} begin at"
+            f" {_told(extent[0])}"
+        )
         raise BadJob("start", found, remedy=f"begin later, or {source.remedy}")
     if job.end_at > extent[1]:
-        found = f"was {_told(job.end_at)}: the 15m candles of {source.name} end at {_told(extent[1])}"
+        found = (
+            f"was {_told(job.end_at)}: the 15m candles of {source.name} end at {_told(extent[1])}"
+        )
         raise BadJob("end", found, remedy=f"end there, or {source.remedy}")
 
 
-def candles_of(job: Job, source: CandleSource, settings: Settings) -> tuple[dict[Timeframe, Candles], Candles | None]:
-    """15m and 4h candles with their history, and the 1m candles of the period where they are asked for.
+def candles_of(
+    job: Job, source: CandleSource, settings: Settings
+) -> tuple[dict[Timeframe, Candles], Candles | None]:
+    """15m and 4h candles with their history, and the 1m candles of the period where they are asked
+    for.
 
     The history of a walk-forward holds what its first retraining learns from.
 
@@ -182,12 +226,18 @@ def candles_of(job: Job, source: CandleSource, settings: Settings) -> tuple[dict
         BadJob: naming `start`, `end` or `timeframe` where the source does not reach so far.
     """
     warm_at = job.start_at - (_learning_ms(settings) if job.walk_forward else 0)
-    candles = {frame: _with_history(job, source, frame, settings.market.window_candles, warm_at) for frame in _FRAMES}
+    candles = {
+        frame: _with_history(job, source, frame, settings.market.window_candles, warm_at)
+        for frame in _FRAMES
+    }
     quarters = candles[Timeframe.M15]
     inside = quarters.closed_by(job.end_at)
     last_at = int(inside.closed_at[-1]) if len(inside) else 0
     if last_at <= job.start_at:
-        found = f"was {_told(job.start_at)}: {source.name} holds no 15m candle from then to {_told(job.end_at)}"
+        found = (
+            f"was {_told(job.start_at)}: {source.name} holds no 15m candle from then to"
+            f" {_told(job.end_at)}"
+        )
         raise BadJob("start", found, remedy=source.remedy)
     if last_at < job.end_at:
         found = f"was {_told(job.end_at)}: the 15m candles of {source.name} end at {_told(last_at)}"
@@ -195,15 +245,21 @@ def candles_of(job: Job, source: CandleSource, settings: Settings) -> tuple[dict
     first_at = int(quarters.opened_at[0])
     if first_at >= job.start_at:
         found = (
-            f"was {_told(job.start_at)}: the 15m candles of {source.name} begin at {_told(first_at)}, with no history before"
+            f"was {_told(job.start_at)}: the 15m candles of {source.name} begin at"
+            f" {_told(first_at)}, with no history before"
         )
-        remedy = f"begin at {_told(first_at + settings.market.min_history_15m * Timeframe.M15.ms)} or later"
+        remedy = (
+            f"begin at {_told(first_at + settings.market.min_history_15m * Timeframe.M15.ms)} or"
+            " later"
+        )
         raise BadJob("start", found, remedy=f"{remedy}, or {source.remedy}")
     return candles, _minutes(job, source, quarters) if job.timeframe is Timeframe.M1 else None
 
 
 def _learning_ms(settings: Settings) -> int:
-    """How long before the first decision the oldest row lies that the first retraining may learn from."""
+    """How long before the first decision the oldest row lies that the first retraining may learn
+    from.
+    """
     if settings.risk.policy != "barrier":
         return 0
     return (
@@ -211,7 +267,9 @@ def _learning_ms(settings: Settings) -> int:
     ) * DAY_MS + settings.learning.horizon_candles * Timeframe.M15.ms
 
 
-def _with_history(job: Job, source: CandleSource, frame: Timeframe, window: int, warm_at: int) -> Candles:
+def _with_history(
+    job: Job, source: CandleSource, frame: Timeframe, window: int, warm_at: int
+) -> Candles:
     """The candles up to the end, with a whole window before `warm_at`, where there is one."""
     first_at = max(0, warm_at - HISTORY_FACTOR * window * frame.ms)
     found = source.read(frame, first_at, job.end_at).closed_by(job.end_at)
@@ -219,14 +277,26 @@ def _with_history(job: Job, source: CandleSource, frame: Timeframe, window: int,
 
 
 def _minutes(job: Job, source: CandleSource, quarters: Candles) -> Candles:
-    """The path of record. A few silent quarters of an hour are real (nobody traded); many are missing data."""
+    """The path of record.
+
+    A few silent quarters of an hour are real (nobody traded); many are missing data.
+    """
     minutes = source.read(Timeframe.M1, job.start_at, job.end_at)
-    opened = quarters.opened_at[(quarters.opened_at >= job.start_at) & (quarters.opened_at < job.end_at)]
+    opened = quarters.opened_at[
+        (quarters.opened_at >= job.start_at) & (quarters.opened_at < job.end_at)
+    ]
     grid = Timeframe.M15.ms
     silent = opened[~np.isin(opened, np.unique(minutes.opened_at // grid * grid))]
     if len(silent) > MAX_SILENT_SHARE * len(opened):
-        found = f"was 1m: {source.name} lacks the 1m candles of {len(silent):,} of {len(opened):,} quarters of an hour"
-        raise BadJob("timeframe", f"{found}, first at {_told(int(silent[0]))}", remedy=f"{source.remedy}; or choose 15m")
+        found = (
+            f"was 1m: {source.name} lacks the 1m candles of {len(silent):,} of {len(opened):,}"
+            " quarters of an hour"
+        )
+        raise BadJob(
+            "timeframe",
+            f"{found}, first at {_told(int(silent[0]))}",
+            remedy=f"{source.remedy}; or choose 15m",
+        )
     return minutes
 
 
@@ -252,7 +322,8 @@ def prepare(
         every_tick: Work out every tick, for the proof of the fast way.
 
     Raises:
-        BadJob: naming the field: a period that the candles do not cover, or one that the model learned from.
+        BadJob: naming the field: a period that the candles do not cover, or one that the model
+            learned from.
     """
     honest = honest_notes(job, bundle, settings)
     candles, minutes = candles_of(job, source, settings)
@@ -286,46 +357,84 @@ def prepare(
         data_hash=hashes[0],
         settings_hash=hashes[1],
         fingerprint=_digest(*hashes, job.start_at, job.end_at, version, _code()),
-        changed={name: value for name, value in job.overrides.items() if isinstance(value, str | int | float | None)},
+        changed={
+            name: value
+            for name, value in job.overrides.items()
+            if isinstance(value, str | int | float | None)
+        },
     )
 
 
-def _short_history(job: Job, candles: Mapping[Timeframe, Candles], settings: Settings) -> tuple[str, ...]:
-    """A tick looks at a whole window; where history is shorter, its first decisions could have been others."""
+def _short_history(
+    job: Job, candles: Mapping[Timeframe, Candles], settings: Settings
+) -> tuple[str, ...]:
+    """A tick looks at a whole window; where history is shorter, its first decisions could have been
+    others.
+    """
     known = {frame: len(part.closed_by(job.start_at)) for frame, part in candles.items()}
-    short = [f"{count:,} of {frame}" for frame, count in known.items() if count < settings.market.window_candles]
+    short = [
+        f"{count:,} of {frame}"
+        for frame, count in known.items()
+        if count < settings.market.window_candles
+    ]
     if not short:
         return ()
     whole = settings.market.window_candles
-    return (f"Short history before the start ({' and '.join(short)} candles of {whole:,}): the first decisions know less.",)
+    return (
+        (
+            f"Short history before the start ({' and '.join(short)} candles of {whole:,}): the"
+            " first decisions know less."
+        ),
+    )
 
 
 def _holes(job: Job, quarters: Candles) -> tuple[str, ...]:
-    """A few candles are always missing (maintenance, nobody traded); many make another period of the one that was asked for."""
+    """A few candles are always missing (maintenance, nobody traded); many make another period of
+    the one that was asked for.
+    """
     grid = Timeframe.M15.ms
-    inside = quarters.opened_at[(quarters.opened_at >= job.start_at) & (quarters.opened_at < job.end_at)]
+    inside = quarters.opened_at[
+        (quarters.opened_at >= job.start_at) & (quarters.opened_at < job.end_at)
+    ]
     asked = (job.end_at - job.start_at) // grid
     missing = asked - len(inside)
     if missing <= MAX_SILENT_SHARE * asked:
         return ()
     longest = int(np.diff(inside, prepend=job.start_at - grid, append=job.end_at).max()) - grid
-    told = f"{missing:,} of the {asked:,} 15m candles of the period are missing, the longest hole lasts"
-    return (f"Holes: {told} {longest / HOUR_MS:g} hours: nothing is decided there, and what is held waits.",)
+    told = (
+        f"{missing:,} of the {asked:,} 15m candles of the period are missing, the longest hole"
+        " lasts"
+    )
+    return (
+        (
+            f"Holes: {told} {longest / HOUR_MS:g} hours: nothing is decided there, and what is held"
+            " waits."
+        ),
+    )
 
 
 def _spikes(candles: Mapping[Timeframe, Candles], minutes: Candles | None) -> tuple[str, ...]:
-    """Prices that cannot be, by name: indicators that see one enter nothing, and a path that has one fills what it reaches."""
+    """Prices that cannot be, by name: indicators that see one enter nothing, and a path that has
+    one fills what it reaches.
+    """
     parts = [*(candles[frame] for frame in _FRAMES), *(() if minutes is None else (minutes,))]
     known = None if minutes is None else partial(between, minutes)
     found = [spike for part in parts for spike in spikes(part, known)]
     if not found:
         return ()
-    return (f"Prices that cannot be: {told(found)}. Nothing is entered while one of 15m or 4h lies in a tick's window.",)
+    return (
+        (
+            f"Prices that cannot be: {told(found)}. Nothing is entered while one of 15m or 4h lies"
+            " in a tick's window."
+        ),
+    )
 
 
 @cache
 def _code() -> str:
-    """The hash of all code that a result can depend on: a checkpoint of other code is not gone on from."""
+    """The hash of all code that a result can depend on: a checkpoint of other code is not gone on
+    from.
+    """
     return fingerprint.bytes_of(fingerprint.sources(("shared", "models/backtest")), np.__version__)
 
 

@@ -1,13 +1,13 @@
 """Backtests as jobs: stored, worked off in slices by whoever holds the lease, given up, looked at.
 
-    jobs/{id}                              the job and how far it has come (see `models.jobs.records`)
+    jobs/{id}                              the job and how far it is (see `models.jobs.records`)
     backtests/{id}/checkpoints/{n}         where the next worker goes on
     backtests/{id}/{fence}/report.html …   the result
-    folds/…, shuffles/…                    every fit of a walk-forward, kept as soon as it is done (see `models.walk_forward`)
+    folds/…, shuffles/…                    every fit of a walk-forward, kept as soon as it is done
 
-A worker that dies loses what it did since its last checkpoint and nothing else: the next one goes on from there and comes to
-the same bytes. One that was only slow finds its lease taken and stops; what it wrote lies under its own fence, where nothing
-points.
+A worker that dies loses what it did since its last checkpoint and nothing else: the next one goes
+on from there and comes to the same bytes. One that was only slow finds its lease taken and stops;
+what it wrote lies under its own fence, where nothing points.
 Nothing runs between two calls: the thread that keeps the lease alive ends with the call.
 """
 
@@ -24,7 +24,15 @@ import msgspec
 from models.backtest import forward
 from models.backtest.job import BadJob, Job, told
 from models.backtest.outcome import files_of, judged, stopped_note, summary_of, trial_of
-from models.backtest.prepare import PreparedReplay, StageMaker, bundle_of, check_extent, honest_notes, prepare, settings_of
+from models.backtest.prepare import (
+    PreparedReplay,
+    StageMaker,
+    bundle_of,
+    check_extent,
+    honest_notes,
+    prepare,
+    settings_of,
+)
 from models.backtest.sources import CandleSource
 from models.backtest.walk import steps
 from models.jobs.records import FINAL, HeldJob, JobDocuments, kept_alive
@@ -49,13 +57,17 @@ WALKED_SHARE = 0.8
 
 
 def prepare_types() -> None:
-    """Let msgspec read every type that is decoded here, before there are threads that decode (see `functions.wiring`)."""
+    """Let msgspec read every type that is decoded here, before there are threads that decode (see
+    `functions.wiring`).
+    """
     for decoded in (Job, Story, list[Snapshot], Trial):
         msgspec.json.Decoder(decoded)
 
 
 class _LeftOff(Exception):
-    """Whoever works on a walk-forward leaves off before its replay; every fit that was done is kept."""
+    """Whoever works on a walk-forward leaves off before its replay; every fit that was done is
+    kept.
+    """
 
     def __init__(self, share: float) -> None:
         """So much of the job is done."""
@@ -71,8 +83,8 @@ class OtherJob(Conflict):
 class BacktestPorts:
     """Where backtests live: stores, clock, and where settings, keys and candles come from.
 
-    `load` is `settings.load` with its environment: it takes `profile` and `overrides`. Without `walks` no walk-forward is
-    offered here.
+    `load` is `settings.load` with its environment: it takes `profile` and `overrides`. Without
+    `walks` no walk-forward is offered here.
     """
 
     documents: DocumentStore
@@ -105,8 +117,8 @@ class Backtests:
         Which model `champion` is, is decided here, for all slices.
 
         Raises:
-            BadJob: a setting of it is unknown or out of range, the model is not there or knows the period, or there are no
-                candles of it.
+            BadJob: a setting of it is unknown or out of range, the model is not there or knows the
+                period, or there are no candles of it.
             OtherJob: the id stands for another job.
         """
         try:
@@ -134,7 +146,9 @@ class Backtests:
         bundle, notes = self._bundle(job, settings)
         honest_notes(job, bundle, settings)
         check_extent(job, self._place.source)
-        return {"model": {"version": "none" if bundle is None else bundle.version, "notes": list(notes)}}
+        return {
+            "model": {"version": "none" if bundle is None else bundle.version, "notes": list(notes)}
+        }
 
     def _bundle(self, job: Job, settings: Settings) -> tuple[Bundle | None, tuple[str, ...]]:
         return bundle_of(job, BundleRegistry(self._place.bucket), self._place.public_keys, settings)
@@ -146,16 +160,24 @@ class Backtests:
     def recent(self) -> list[dict[str, Any]]:
         """The youngest jobs, without their results."""
         stored = [document for document in self._jobs.recent() if document.data["kind"] == KIND]
-        return [{key: value for key, value in view(document).items() if key != "result"} for document in stored]
+        return [
+            {key: value for key, value in view(document).items() if key != "result"}
+            for document in stored
+        ]
 
     def cancel(self, name: str) -> dict[str, Any]:
-        """Give a job up: at once where nobody works on it, else its worker does within a heartbeat. Raises `NotThere`."""
+        """Give a job up: at once where nobody works on it, else its worker does within a heartbeat.
+
+        Raises `NotThere`.
+        """
         return view(self._jobs.cancel(name, now_ms=self._now()))
 
     def work(self, name: str, *, seconds: float | None = None) -> dict[str, Any]:
-        """Work on a job for at most `seconds`, and tell how it stands then: `more` says whether another slice is needed.
+        """Work on a job for at most `seconds`, and tell how it stands then: `more` says whether
+        another slice is needed.
 
-        `busy` is told where another worker holds it. What makes the job impossible is told as its `error`, not raised.
+        `busy` is told where another worker holds it. What makes the job impossible is told as its
+        `error`, not raised.
 
         Raises:
             NotThere: there is no such job.
@@ -181,7 +203,9 @@ class Backtests:
         return self.status(name)
 
     def _fail(self, held: HeldJob, name: str, error: Exception) -> None:
-        named = error if isinstance(error, BotError) else BotError(f"{type(error).__name__}: {error}")
+        named = (
+            error if isinstance(error, BotError) else BotError(f"{type(error).__name__}: {error}")
+        )
         if named is not error:
             log("backtest.surprise", severity="ERROR", id=name, trace=traceback.format_exc())
         wrong = {
@@ -203,12 +227,26 @@ class Backtests:
         try:
             prepared = self._prepared(held, job, settings, walk)
         except _LeftOff as left:
-            changes = {"worked_ms": worked_ms + int((time.monotonic() - began) * 1000), "share": left.share}
-            return self._give_up(held, name) if held.canceled else held.release(changes, now_ms=self._now())
+            changes = {
+                "worked_ms": worked_ms + int((time.monotonic() - began) * 1000),
+                "share": left.share,
+            }
+            return (
+                self._give_up(held, name)
+                if held.canceled
+                else held.release(changes, now_ms=self._now())
+            )
         replay = Replay(prepared.inputs, checkpoint=self._checkpoint(held, prepared))
-        log("backtest.goes_on", id=name, fence=held.fence, from_share=_progress(job, replay.at)["share"])
+        log(
+            "backtest.goes_on",
+            id=name,
+            fence=held.fence,
+            from_share=_progress(job, replay.at)["share"],
+        )
         saved = noted = began
-        for at in steps(replay, end_at=job.end_at, step_seconds=self._settings.backtest.step_seconds):
+        for at in steps(
+            replay, end_at=job.end_at, step_seconds=self._settings.backtest.step_seconds
+        ):
             now = time.monotonic()
             if now - noted >= PROGRESS_SECONDS:
                 held.save(_progress(job, at), now_ms=self._now())
@@ -219,18 +257,30 @@ class Backtests:
                 break
             worked = {"worked_ms": worked_ms + int((now - began) * 1000)}
             if worked["worked_ms"] >= limit_seconds * 1000:
-                return self._finish(held, prepared, replay, walk, {**worked, **_progress(job, at)}, limit_seconds)
+                return self._finish(
+                    held, prepared, replay, walk, {**worked, **_progress(job, at)}, limit_seconds
+                )
             if now - began >= seconds:
-                key = self._save_checkpoint(held, name, prepared, replay, {**worked, **_progress(job, at)})
+                key = self._save_checkpoint(
+                    held, name, prepared, replay, {**worked, **_progress(job, at)}
+                )
                 return held.release({"checkpoint": key}, now_ms=self._now())
             if now - saved >= self._settings.backtest.checkpoint_seconds:
-                self._save_checkpoint(held, name, prepared, replay, {**worked, **_progress(job, at)})
+                self._save_checkpoint(
+                    held, name, prepared, replay, {**worked, **_progress(job, at)}
+                )
                 saved = now
         worked = {"worked_ms": worked_ms + int((time.monotonic() - began) * 1000)}
-        return self._finish(held, prepared, replay, walk, {**worked, **_progress(job, job.end_at)}, limit_seconds)
+        return self._finish(
+            held, prepared, replay, walk, {**worked, **_progress(job, job.end_at)}, limit_seconds
+        )
 
-    def _walk(self, held: HeldJob, job: Job, *, began: float, seconds: float, limit_seconds: float) -> forward.Walk | None:
-        """The walk of a walk-forward, which leaves off between two fits: each slice keeps one at least."""
+    def _walk(
+        self, held: HeldJob, job: Job, *, began: float, seconds: float, limit_seconds: float
+    ) -> forward.Walk | None:
+        """The walk of a walk-forward, which leaves off between two fits: each slice keeps one at
+        least.
+        """
         if not job.walk_forward:
             return None
         noted, worked_ms = began, int(held.data["worked_ms"])
@@ -245,22 +295,44 @@ class Backtests:
                 log("backtest.leaves_off", id=job.id, before=doing, share=done)
                 raise _LeftOff(done)
             if new and worked_ms + (now - began) * 1000 >= limit_seconds * 1000:
-                found = f"was {limit_seconds:g}: the work was over before {doing}; every model that is fitted is kept"
-                raise BadJob("time_limit_seconds", found, remedy="send the job again, and it goes on from there")
+                found = (
+                    f"was {limit_seconds:g}: the work was over before {doing}; every model that is"
+                    " fitted is kept"
+                )
+                raise BadJob(
+                    "time_limit_seconds",
+                    found,
+                    remedy="send the job again, and it goes on from there",
+                )
 
-        return forward.offered(self._place.walks)(end_at=job.end_at, bucket=self._place.bucket, tell=tell)
+        return forward.offered(self._place.walks)(
+            end_at=job.end_at, bucket=self._place.bucket, tell=tell
+        )
 
-    def _prepared(self, held: HeldJob, job: Job, settings: Settings, walk: forward.Walk | None) -> PreparedReplay:
-        """The inputs, with the model that was found when the job was stored, or with the models of the walk."""
+    def _prepared(
+        self, held: HeldJob, job: Job, settings: Settings, walk: forward.Walk | None
+    ) -> PreparedReplay:
+        """The inputs, with the model that was found when the job was stored, or with the models of
+        the walk.
+        """
         place, found = self._place, held.data["model"]
         if walk is not None:
             return forward.prepare_walk(job, walk, settings=settings, source=place.source)
         bundle, _ = self._bundle(replace(job, model=found["version"]), settings)
         notes = tuple(found["notes"])
-        return prepare(job, settings=settings, source=place.source, bundle=bundle, notes=notes, stages=place.stages)
+        return prepare(
+            job,
+            settings=settings,
+            source=place.source,
+            bundle=bundle,
+            notes=notes,
+            stages=place.stages,
+        )
 
     def _checkpoint(self, held: HeldJob, prepared: PreparedReplay) -> Mapping[str, Any] | None:
-        """Where to go on; None to begin: there is none yet, it is damaged, or the inputs are others now (candles, code)."""
+        """Where to go on; None to begin: there is none yet, it is damaged, or the inputs are others
+        now (candles, code).
+        """
         key = held.data["checkpoint"]
         blob = self._place.bucket.get(key) if key else None
         if blob is None:
@@ -270,15 +342,29 @@ class Backtests:
             stored = msgspec.json.decode(zlib.decompress(blob.data))
             fingerprint, checkpoint = stored["fingerprint"], stored["replay"]
         except (zlib.error, msgspec.DecodeError, KeyError, TypeError) as error:
-            fingerprint, checkpoint, because = None, None, f"the checkpoint is damaged ({type(error).__name__})"
+            fingerprint, checkpoint, because = (
+                None,
+                None,
+                f"the checkpoint is damaged ({type(error).__name__})",
+            )
         if fingerprint != prepared.fingerprint:
-            log("backtest.begun_again", severity="WARNING", id=held.data["job"]["id"], because=because)
+            log(
+                "backtest.begun_again",
+                severity="WARNING",
+                id=held.data["job"]["id"],
+                because=because,
+            )
             return None
         found: Mapping[str, Any] = checkpoint
         return found
 
     def _save_checkpoint(
-        self, held: HeldJob, name: str, prepared: PreparedReplay, replay: Replay, changes: Mapping[str, Any]
+        self,
+        held: HeldJob,
+        name: str,
+        prepared: PreparedReplay,
+        replay: Replay,
+        changes: Mapping[str, Any],
     ) -> str:
         """Write a checkpoint, point to it, and take the one before away."""
         before = held.data["checkpoint"]
@@ -308,8 +394,12 @@ class Backtests:
         history = log_of_trials.all()
         outcome = judged(replayed, prepared, history, complete=replay.done)
         if walk is not None:
-            outcome = forward.concluded(outcome, prepared, walk, history=history, recorded_at=now_ms)
-        log_of_trials.append(trial_of(outcome, prepared, now_ms=now_ms))  # before anybody can read of it
+            outcome = forward.concluded(
+                outcome, prepared, walk, history=history, recorded_at=now_ms
+            )
+        log_of_trials.append(
+            trial_of(outcome, prepared, now_ms=now_ms)
+        )  # before anybody can read of it
         keys = {}
         for file, data in files_of(outcome, prepared).items():
             keys[file] = f"{_folder(job.id)}{held.fence}/{file}"
@@ -354,7 +444,12 @@ def view(stored: Document) -> dict[str, Any]:
 
 def _progress(job: Job, at: int) -> dict[str, Any]:
     share = (at - job.start_at) / (job.end_at - job.start_at)
-    return {"share": round(WALKED_SHARE + (1.0 - WALKED_SHARE) * share if job.walk_forward else share, 6), "at": at}
+    return {
+        "share": round(
+            WALKED_SHARE + (1.0 - WALKED_SHARE) * share if job.walk_forward else share, 6
+        ),
+        "at": at,
+    }
 
 
 def _folder(name: str) -> str:

@@ -46,7 +46,10 @@ class ArchiveSource:
 
     name = "the archive"
     notes: tuple[str, ...] = ()
-    remedy = "run `scripts/bot collect --from DAY --to DAY`, with `--timeframe 1m` for the resolution of record"
+    remedy = (
+        "run `scripts/bot collect --from DAY --to DAY`, with `--timeframe 1m` for the resolution of"
+        " record"
+    )
 
     def __init__(self, bucket: Bucket) -> None:
         """Use the archive in `bucket`; nothing is read yet."""
@@ -57,7 +60,10 @@ class ArchiveSource:
         return self._archive.extent(Timeframe.M15)
 
     def read(self, timeframe: Timeframe, start_ms: int, end_ms: int) -> Candles:
-        """The stored candles that opened in [start_ms, end_ms). Raises `StoreBroken` for a damaged file."""
+        """The stored candles that opened in [start_ms, end_ms).
+
+        Raises `StoreBroken` for a damaged file.
+        """
         return self._archive.read(timeframe, start_ms, end_ms)
 
 
@@ -72,16 +78,24 @@ class FileSource:
 
     @classmethod
     def opened(cls, path: Path, *, timezone: str | None = None) -> "FileSource":
-        """Read the file; `timezone` is that of times that name none. Raises `UserError` where it is damaged or too coarse."""
+        """Read the file; `timezone` is that of times that name none.
+
+        Raises `UserError` where it is damaged or too coarse.
+        """
         from shared.market.files import read
 
         given = read(path, timezone=timezone)
-        return cls(name=str(path), candles=decided_on(given, path), notes=(understood_note(given, path),))
+        return cls(
+            name=str(path), candles=decided_on(given, path), notes=(understood_note(given, path),)
+        )
 
     def extent(self) -> tuple[int, int] | None:
         """From the first to the last whole quarter of an hour."""
         grid = Timeframe.M15.ms
-        return int(self.candles.opened_at[0]) // grid * grid, int(self.candles.closed_at[-1]) // grid * grid
+        return (
+            int(self.candles.opened_at[0]) // grid * grid,
+            int(self.candles.closed_at[-1]) // grid * grid,
+        )
 
     def read(self, timeframe: Timeframe, start_ms: int, end_ms: int) -> Candles:
         """The candles that opened in [start_ms, end_ms); none that is finer than the file's own."""
@@ -98,13 +112,17 @@ class FileSource:
 
 
 def decided_on(given: "ReadFile", path: Path) -> Candles:
-    """The candles of a file, where decisions can be made on them. Raises `UserError` where they are coarser than 15m."""
+    """The candles of a file, where decisions can be made on them.
+
+    Raises `UserError` where they are coarser than 15m.
+    """
     from shared.market.files import spacing_words
 
     if given.candles.timeframe in {Timeframe.M1, Timeframe.M15}:
         return given.candles
     raise UserError(
-        f"{path} holds {spacing_words(given.understood.spacing_ms)} candles: too coarse to decide on",
+        f"{path} holds {spacing_words(given.understood.spacing_ms)} candles: too coarse to"
+        " decide on",
         remedy="give 15m candles or finer ones (1m, 3m, 5m); those of 4h are made of them",
     )
 

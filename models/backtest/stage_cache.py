@@ -1,8 +1,9 @@
-"""The array stages of a backtest, kept by what they were made from: candles, settings of the votes, model, code.
+"""The array stages of a backtest, kept by what they were made from: candles, settings of the votes,
+model, code.
 
-A second backtest of the same candles, or one that differs only in what comes after the stages (limits, fees, capital),
-finds votes and predictions where the first one left them. What is found is equal to what would be computed; whatever
-cannot be trusted is computed again, and `told` says so.
+A second backtest of the same candles, or one that differs only in what comes after the stages
+(limits, fees, capital), finds votes and predictions where the first one left them. What is found is
+equal to what would be computed; whatever cannot be trusted is computed again, and `told` says so.
 """
 
 import hashlib
@@ -29,7 +30,8 @@ from shared.turn import pipeline
 from shared.turn.pipeline import Stages
 
 KEPT = ("close", "atr_14", "price_z", "volume_z", "realised_16")
-"""The features that are looked at after the stages; the others have done their work in votes and predictions."""
+"""The features that are looked at after the stages; the others have done their work in votes and
+predictions."""
 PREFIX = "stages/"
 _CODE = (
     *("shared/features", "shared/strategies", "shared/model", "shared/turn/pipeline.py"),
@@ -48,12 +50,21 @@ class CacheOutcome:
 class StageCache:
     """`pipeline.stages` with a memory in a bucket.
 
-    The features of its stages are `KEPT` only, found or computed. To compare stages column by column, as the truncation
-    check does, take `pipeline.stages` itself.
+    The features of its stages are `KEPT` only, found or computed. To compare stages column by
+    column, as the truncation check does, take `pipeline.stages` itself.
     """
 
-    def __init__(self, bucket: Bucket, *, most_entries: int = 32, most_bytes: int = 1 << 29, code: str | None = None) -> None:
-        """Keep entries in `bucket`, the newest `most_entries` and together `most_bytes`; `code` is the hash of other code."""
+    def __init__(
+        self,
+        bucket: Bucket,
+        *,
+        most_entries: int = 32,
+        most_bytes: int = 1 << 29,
+        code: str | None = None,
+    ) -> None:
+        """Keep entries in `bucket`, the newest `most_entries` and together `most_bytes`; `code` is
+        the hash of other code.
+        """
         self._store = ArrayStore(bucket, PREFIX, most_entries=most_entries, most_bytes=most_bytes)
         self._code = code
         self.found = CacheOutcome(hit=False, told="nothing was asked for yet")
@@ -66,17 +77,24 @@ class StageCache:
         settings: Settings,
         since: int | None = None,
     ) -> Stages:
-        """The array stages over exactly these candles, see `pipeline.stages`. `found` tells where they came from.
+        """The array stages over exactly these candles, see `pipeline.stages`.
 
-        A store that fails (full, locked, gone) never stops a backtest: its stages are computed, and `found` says what happened.
+        `found` tells where they came from.
+
+        A store that fails (full, locked, gone) never stops a backtest: its stages are computed, and
+        `found` says what happened.
         """
-        key = key_of(candles, bundle=bundle, settings=settings, since=since, code=self._code or code_hash())
+        key = key_of(
+            candles, bundle=bundle, settings=settings, since=since, code=self._code or code_hash()
+        )
         why = "nothing was stored for these candles, settings and model"
         try:
             stored = self._store.read(key)
             if stored is not None:
                 done = _unpacked(stored, candles[Timeframe.M15], bundle)
-                self.found = CacheOutcome(hit=True, told="votes and predictions were stored already")
+                self.found = CacheOutcome(
+                    hit=True, told="votes and predictions were stored already"
+                )
                 return done
         except BotError as error:
             why = str(error)
@@ -95,16 +113,26 @@ def reduced(done: Stages) -> Stages:
     values = np.ascontiguousarray(done.features.values.T[columns])
     values.setflags(write=False)
     features = Features(as_of=done.features.as_of, names=KEPT, values=values.T)
-    return Stages(features=features, votes=done.votes, prediction=done.prediction, targets=done.targets)
+    return Stages(
+        features=features, votes=done.votes, prediction=done.prediction, targets=done.targets
+    )
 
 
 def key_of(
-    candles: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings, since: int | None, code: str
+    candles: Mapping[Timeframe, Candles],
+    *,
+    bundle: Bundle | None,
+    settings: Settings,
+    since: int | None,
+    code: str,
 ) -> str:
     """48 hex digits that change with anything that the stages depend on."""
     model = None
     if bundle is not None:
-        model = [bundle.version, hashlib.sha256(encode(bundle.manifest) + bundle.forest.to_bytes()).hexdigest()]
+        model = [
+            bundle.version,
+            hashlib.sha256(encode(bundle.manifest) + bundle.forest.to_bytes()).hexdigest(),
+        ]
     told = [
         *("stages 2", code, np.__version__, model),
         *(msgspec.to_builtins(settings.strategies), msgspec.to_builtins(settings.consensus)),
@@ -146,11 +174,16 @@ def _packed(done: Stages) -> dict[str, NDArray[Any]]:
         if prediction.p_vote is not None:
             packed["p_vote"] = prediction.p_vote
     if done.targets is not None:
-        packed |= {"target_weight": done.targets.weight, "target_volatility": done.targets.volatility}
+        packed |= {
+            "target_weight": done.targets.weight,
+            "target_volatility": done.targets.volatility,
+        }
     return packed
 
 
-def _unpacked(stored: Mapping[str, NDArray[Any]], candles: Candles, bundle: Bundle | None) -> Stages:
+def _unpacked(
+    stored: Mapping[str, NDArray[Any]], candles: Candles, bundle: Bundle | None
+) -> Stages:
     as_of = stored["as_of"]
     if not np.array_equal(as_of, candles.closed_at):
         raise BadData("the stored stages are of other candles")
@@ -178,7 +211,11 @@ def _unpacked(stored: Mapping[str, NDArray[Any]], candles: Candles, bundle: Bund
             strength=stored["strength"],
         ),
         prediction=prediction,
-        targets=None
-        if "target_weight" not in stored
-        else Targets(as_of=as_of, weight=stored["target_weight"], volatility=stored["target_volatility"]),
+        targets=(
+            None
+            if "target_weight" not in stored
+            else Targets(
+                as_of=as_of, weight=stored["target_weight"], volatility=stored["target_volatility"]
+            )
+        ),
     )

@@ -1,4 +1,6 @@
-"""Driving a replay in steps that each take about as long as one likes to wait before one looks up."""
+"""Driving a replay in steps that each take about as long as one likes to wait before
+one looks up.
+"""
 
 import time
 from collections.abc import Iterator
@@ -13,7 +15,10 @@ _FASTER, _SLOWER = 4.0, 0.25
 
 
 def steps(replay: Replay, *, end_at: int, step_seconds: float) -> Iterator[int]:
-    """Advance to the end and tell after each step where it is, ms UTC. How it is cut into steps changes no result."""
+    """Advance to the end and tell after each step where it is, ms UTC.
+
+    How it is cut into steps changes no result.
+    """
     length = float(FIRST_STEP_MS)
     while not replay.done:
         began, at = time.monotonic(), replay.at

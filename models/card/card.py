@@ -1,4 +1,6 @@
-"""MODEL_CARD.md: what a bundle is, what it was judged on, what the gate said, and what it must not be used for."""
+"""MODEL_CARD.md: what a bundle is, what it was judged on, what the gate said, and what it must not
+be used for.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +26,8 @@ _CARD = """# Model {version}
 
 {verdict}
 
-{pictures}Intended use: probabilities for BTC/JPY on closed 15-minute candles, read by crypto-bot's risk rules. Nothing else.
+{pictures}Intended use: probabilities for BTC/JPY on closed 15-minute candles, read by crypto-bot's
+risk rules. Nothing else.
 
 ## What it predicts
 
@@ -36,9 +39,10 @@ _CARD = """# Model {version}
 |---|---|---|---|---|---|
 {intervals}
 
-The parts follow each other in time; labels of a part were known at least one horizon before the next part begins. The
-learners were fitted on the first part, calibrated on the second, and judged on the third, **once**. They were not fitted
-again afterwards: what serves is what was judged, and it has not seen the last {unseen:.0f} days.
+The parts follow each other in time; labels of a part were known at least one horizon before the
+next part begins. The learners were fitted on the first part, calibrated on the second, and judged
+on the third, **once**. They were not fitted again afterwards: what serves is what was judged, and
+it has not seen the last {unseen:.0f} days.
 
 Features, in order: {features}.
 
@@ -52,10 +56,11 @@ Features, in order: {features}.
 |---|---|---|---|---|---|---|
 {scores}
 
-Skill is 1 - log loss / log loss of the best constant probabilities in hindsight. Every row counts the same here; the gate
-counts each by how independent its label is, and so its numbers differ. Side alone asks only which level came
-first, on rows where one was touched: volatility is easy to forecast and earns nothing. Intervals come from a moving-block
-bootstrap with blocks longer than the labels overlap.
+Skill is 1 - log loss / log loss of the best constant probabilities in hindsight. Every row counts
+the same here; the gate counts each by how independent its label is, and so its numbers differ. Side
+alone asks only which level came first, on rows where one was touched: volatility is easy to
+forecast and earns nothing. Intervals come from a moving-block bootstrap with blocks longer than the
+labels overlap.
 
 ## Calibration
 
@@ -77,21 +82,25 @@ softmax(slope x scores + offsets); a slope of 0 means that nothing but the base 
 
 {limits}
 
-Seed {seed}, commit {commit}, recipe {recipe}, settings {settings_hash}, data {data_hash}, parent {parent}.
+Seed {seed}, commit {commit}, recipe {recipe}, settings {settings_hash}, data {data_hash},
+parent {parent}.
 Libraries: {libraries}.
 """
+_SERVES = {"trees": "its trees", "har": "the regression on past volatility (HAR)"}
 _GATED = """\
-Every number in the group *enter* is out of sample: from {folds} retrainings on the schedule that live would have had, each
-deciding only candles after its own training, embargo included ({from_at} to {to_at} UTC). {trials} configurations are on
-record in the append-only trial log, this one included; the deflated Sharpe ratio pays for all of them. A model that may not
-enter stays flat in live mode and trades on paper only; exits and protection always work. A person may overrule this by
+Every number in the group *enter* is out of sample: from {folds} retrainings on the schedule that
+live would have had, each deciding only candles after its own training, embargo included ({from_at}
+to {to_at} UTC). {trials} configurations are on record in the append-only trial log, this one
+included; the deflated Sharpe ratio pays for all of them. A model that may not enter stays flat in
+live mode and trades on paper only; exits and protection always work. A person may overrule this by
 naming the version in `risk.overrule_model`; every report then says so."""
 _NOT_ASKED = """\
-**This model was not asked by the gate.** It was trained quickly: the checks below say only that it predicts sanely, and
-nothing was proven. So it may not enter in live mode, whatever its validation rows say."""
+**This model was not asked by the gate.** It was trained quickly: the checks below say only that it
+predicts sanely, and nothing was proven. So it may not enter in live mode, whatever its validation
+rows say."""
 _LIMITS = """\
-One pair, one label, one period. Past skill is no promise. The checks above are all that was tested; a market that changes
-after the last candle of this training has not been seen by any of them."""
+One pair, one label, one period. Past skill is no promise. The checks above are all that was tested;
+a market that changes after the last candle of this training has not been seen by any of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,9 +124,18 @@ class Gated:
 
 
 def card(manifest: Manifest, gated: Gated | None = None) -> bytes:
-    """The card of a bundle. Says only what the manifest and the gate say; without `gated` that nothing was proven."""
-    parts = {"training": manifest.training, "calibration": manifest.calibrating, "validation": manifest.validation}
-    calibrations = {member.name: member.calibration for member in manifest.members} | {"vote": manifest.calibration}
+    """The card of a bundle.
+
+    Says only what the manifest and the gate say; without `gated` that nothing was proven.
+    """
+    parts = {
+        "training": manifest.training,
+        "calibration": manifest.calibrating,
+        "validation": manifest.validation,
+    }
+    calibrations = {member.name: member.calibration for member in manifest.members} | {
+        "vote": manifest.calibration
+    }
     text = _CARD.format(
         version=manifest.version,
         verdict=in_words(manifest.verdict),
@@ -128,7 +146,9 @@ def card(manifest: Manifest, gated: Gated | None = None) -> bytes:
         features=", ".join(manifest.features),
         skills="\n".join(_skill(name, manifest.metrics[name]) for name in calibrations),
         scores="\n".join(_scores(name, manifest.metrics[name]) for name in calibrations),
-        calibrations="\n".join(_calibration(name, calibration) for name, calibration in calibrations.items()),
+        calibrations="\n".join(
+            _calibration(name, calibration) for name, calibration in calibrations.items()
+        ),
         gate=_gate(gated),
         checks="\n".join(_check(check) for check in manifest.verdict.checks),
         folds="" if gated is None else _folds(gated.folds),
@@ -139,7 +159,9 @@ def card(manifest: Manifest, gated: Gated | None = None) -> bytes:
         settings_hash=manifest.settings_hash,
         data_hash=manifest.data_hash[:12],
         parent=manifest.parent or "none",
-        libraries=", ".join(f"{name} {version}" for name, version in sorted(manifest.libraries.items())),
+        libraries=", ".join(
+            f"{name} {version}" for name, version in sorted(manifest.libraries.items())
+        ),
     )
     return text.encode()
 
@@ -148,26 +170,31 @@ def _question(manifest: Manifest) -> list[str]:
     said = [_label(manifest.barriers, manifest.metrics.get("data", {}).get("ambiguous_rows", 0.0))]
     if manifest.volatility is not None:
         said.append(
-            f"Beside the vote it forecasts the realised volatility of the next 4 hours; what serves is "
-            f"{'its trees' if manifest.volatility.serves == 'trees' else 'the regression on past volatility (HAR)'}, the "
-            "better of the two out of sample. It moves size and distances, never the side."
+            "Beside the vote it forecasts the realised volatility of the next 4 hours; what serves"
+            f" is {_SERVES[manifest.volatility.serves]},"
+            " the better of the two out of sample. It moves size and distances, never the side."
         )
     if manifest.meta is not None:
-        said.append("A third head says how probably the strategies' own trade pays: it may veto or shrink, never enter.")
+        said.append(
+            "A third head says how probably the strategies' own trade pays: it may veto or shrink,"
+            " never enter."
+        )
     return said
 
 
 def _label(barriers: Barriers, ambiguous: float) -> str:
     if barriers.kind == "next_candle":
         return (
-            f"Whether the next close lies more than {100 * barriers.move_rate:g} % below or above this one (lower, neither,\n"
-            "upper). This label is a forecast of volatility in disguise, and no expected value follows from it."
+            f"Whether the next close lies more than {100 * barriers.move_rate:g} % below or above"
+            " this one (lower, neither,\nupper). This label is a forecast of volatility in"
+            " disguise, and no expected value follows from it."
         )
     return (
-        f"Which of two levels, {barriers.atr_multiple:g} x ATR(14) above and below a candle's close, is touched first within\n"
-        f"{barriers.horizon_candles} candles (lower, neither, upper). Entry is the close of the candle; costs are not in the "
-        f"label, the risk rules\nsubtract them. For {ambiguous:g} rows one candle touched both levels, and nobody knows "
-        "which came first."
+        f"Which of two levels, {barriers.atr_multiple:g} x ATR(14) above and below a candle's"
+        f" close, is touched first within\n{barriers.horizon_candles} candles (lower, neither,"
+        " upper). Entry is the close of the candle; costs are not in the label, the risk"
+        f" rules\nsubtract them. For {ambiguous:g} rows one candle touched both levels, and nobody"
+        " knows which came first."
     )
 
 
@@ -180,19 +207,30 @@ def _gate(gated: Gated | None) -> str:
         return _NOT_ASKED
     folds = gated.folds
     if not folds:
-        return "There is too little history for a single fold of a walk-forward, so nothing could be proven."
+        return (
+            "There is too little history for a single fold of a walk-forward, so nothing could be"
+            " proven."
+        )
     return _GATED.format(
-        folds=len(folds), from_at=_instant(folds[0].from_at), to_at=_instant(folds[-1].to_at), trials=gated.trials
+        folds=len(folds),
+        from_at=_instant(folds[0].from_at),
+        to_at=_instant(folds[-1].to_at),
+        trials=gated.trials,
     )
 
 
 def _folds(folds: Sequence[FoldLine]) -> str:
     if not folds:
         return ""
-    head = "## Folds of the walk-forward\n\n| | decides from | to | learned from | rows | independent | last label | trees |\n"
+    head = (
+        "## Folds of the walk-forward\n\n| | decides from | to | learned from | rows | independent"
+        " | last label | trees |\n"
+    )
     lines = "\n".join(
-        f"| {fold.number} | {_instant(fold.from_at)} | {_instant(fold.to_at)} | {_instant(fold.training.from_at)} "
-        f"| {fold.training.rows} | {fold.training.effective_rows:.0f} | {_instant(fold.training.label_end_at)} | {fold.trees} |"
+        f"| {fold.number} | {_instant(fold.from_at)} | {_instant(fold.to_at)} |"
+        f" {_instant(fold.training.from_at)} | {fold.training.rows} |"
+        f" {fold.training.effective_rows:.0f} | {_instant(fold.training.label_end_at)} |"
+        f" {fold.trees} |"
         for fold in folds
     )
     return f"{head}|---|---|---|---|---|---|---|---|\n{lines}\n\n"
@@ -209,7 +247,10 @@ def _interval(name: str, part: Interval) -> str:
 
 def _skill(name: str, scores: Mapping[str, float]) -> str:
     losses = f"{scores['log_loss']:.4f} | {scores['log_loss_constant']:.4f}"
-    skills = (f"{scores[key]:+z.4f} | {scores[f'{key}_lower']:+z.4f} .. {scores[f'{key}_upper']:+z.4f}" for key in _SKILLS)
+    skills = (
+        f"{scores[key]:+z.4f} | {scores[f'{key}_lower']:+z.4f} .. {scores[f'{key}_upper']:+z.4f}"
+        for key in _SKILLS
+    )
     return f"| {name} | {losses} | {' | '.join(skills)} |"
 
 
@@ -218,7 +259,10 @@ def _scores(name: str, scores: Mapping[str, float]) -> str:
 
 
 def _calibration(name: str, calibration: Calibration) -> str:
-    return f"| {name} | {calibration.slope:.3f} | {' | '.join(f'{offset:+z.3f}' for offset in calibration.offsets)} |"
+    return (
+        f"| {name} | {calibration.slope:.3f} |"
+        f" {' | '.join(f'{offset:+z.3f}' for offset in calibration.offsets)} |"
+    )
 
 
 def _check(check: Check) -> str:
@@ -227,5 +271,6 @@ def _check(check: Check) -> str:
     interval = "" if check.lower is None and check.upper is None else " .. ".join(ends)
     passed = "" if check.group == "note" else "yes" if check.passed else "**no**"
     return (
-        f"| {check.name} | {_DECIDES[check.group]} | {value} | {interval} | {check.meaning} ({check.threshold:g}) | {passed} |"
+        f"| {check.name} | {_DECIDES[check.group]} | {value} | {interval} | {check.meaning}"
+        f" ({check.threshold:g}) | {passed} |"
     )

@@ -1,4 +1,7 @@
-"""The pictures of a model card, drawn from what the gate was shown. The same evidence gives the same bytes: they are signed."""
+"""The pictures of a model card, drawn from what the gate was shown.
+
+The same evidence gives the same bytes: they are signed.
+"""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -17,16 +20,27 @@ BINS = 10
 HISTOGRAM_BINS = 40
 LEAST_INDEPENDENT = 2.0
 LEAST_OF_A_MONTH = 8.0
-"""A point of the reliability curve, and a month, that rests on fewer independent labels than these is not drawn."""
+"""A point of the reliability curve, and a month, that rests on fewer independent labels than these
+is not drawn."""
 SIDES = ((UPPER, "upper first", BLUE), (LOWER, "lower first", RED))
 GREEN = "#008f5d"
 _Z = 1.959963984540054
-_GROUPS = {"serve": "may it serve", "enter": "may it enter", "champion": "does it take the champion's place", "note": "notes"}
+_GROUPS = {
+    "serve": "may it serve",
+    "enter": "may it enter",
+    "champion": "does it take the champion's place",
+    "note": "notes",
+}
 _ROW, _TABLE_WIDTH = 26, 980
 
 
 def pictures(
-    *, rows: PredictionRows | None, money: MoneyRecord | None, checks: Sequence[Check], block: int, seed: int
+    *,
+    rows: PredictionRows | None,
+    money: MoneyRecord | None,
+    checks: Sequence[Check],
+    block: int,
+    seed: int,
 ) -> dict[str, bytes]:
     """Every picture that the evidence allows, by file name.
 
@@ -50,10 +64,16 @@ def pictures(
 
 
 def reliability(rows: PredictionRows) -> bytes:
-    """How often a barrier came first, by how probable it had been said to be; 95 % by independent labels (Wilson 1927)."""
+    """How often a barrier came first, by how probable it had been said to be; 95 % by independent
+    labels (Wilson 1927).
+    """
     curves = [(name, colour, _points(rows, side)) for side, name, colour in SIDES]
     known = [value for _, _, points in curves for point in points for value in point]
-    x = Axis.of([point[0] for _, _, points in curves for point in points], title="what the model said", around=(0.0,))
+    x = Axis.of(
+        [point[0] for _, _, points in curves for point in points],
+        title="what the model said",
+        around=(0.0,),
+    )
     plot = Plot(
         title="Said and happened",
         note="Out of sample. On the line: what was said with 40 % happened in 40 % of the cases.",
@@ -66,7 +86,9 @@ def reliability(rows: PredictionRows) -> bytes:
         for said, _, low, high in points:
             plot.whisker(said, low, high, colour=colour)
         plot.line([point[0] for point in points], [point[1] for point in points], colour=colour)
-        plot.dots([point[0] for point in points], [point[1] for point in points], colour=colour, name=name)
+        plot.dots(
+            [point[0] for point in points], [point[1] for point in points], colour=colour, name=name
+        )
     return plot.svg()
 
 
@@ -86,12 +108,17 @@ def _points(rows: PredictionRows, side: int) -> list[tuple[float, float, float, 
 def _wilson(share: float, count: float) -> tuple[float, float]:
     """95 % interval of a share seen in `count` independent trials."""
     middle = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
-    reach = _Z / (1 + _Z**2 / count) * float(np.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2)))
+    reach = (
+        _Z
+        / (1 + _Z**2 / count)
+        * float(np.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2)))
+    )
     return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
 def skill_by_month(rows: PredictionRows, *, block: int, seed: int) -> bytes:
-    """Log-loss skill of each JST month over the best constant of all months, with a block bootstrap interval.
+    """Log-loss skill of each JST month over the best constant of all months, with a block bootstrap
+    interval.
 
     Rows count by their uniqueness, as in the gate's `skill`, of which the months are parts.
     """
@@ -106,22 +133,31 @@ def skill_by_month(rows: PredictionRows, *, block: int, seed: int) -> bytes:
     shown = [100 * value for _, skill in found for value in (skill.value, skill.lower, skill.upper)]
     places = range(len(found))
     every = max(1, len(found) // 12)
-    ticks = tuple((float(place), _month_name(found[place][0])) for place in places if place % every == 0)
+    ticks = tuple(
+        (float(place), _month_name(found[place][0])) for place in places if place % every == 0
+    )
     plot = Plot(
         title="Skill by month",
-        note="Log loss saved over always saying the same, 95 % by moving blocks. Below zero: worse than knowing nothing.",
+        note=(
+            "Log loss saved over always saying the same, 95 % by moving blocks. Below zero: worse"
+            " than knowing nothing."
+        ),
         x=Axis(low=-0.5, high=max(1.0, len(found) - 0.5), ticks=ticks),
         y=Axis.of(shown, unit=" %", around=(0.0,)),
     )
     plot.level(0.0)
     for place, (_, skill) in zip(places, found, strict=True):
         plot.whisker(float(place), 100 * skill.lower, 100 * skill.upper, colour=BLUE)
-    plot.dots([float(place) for place in places], [100 * skill.value for _, skill in found], colour=BLUE)
+    plot.dots(
+        [float(place) for place in places], [100 * skill.value for _, skill in found], colour=BLUE
+    )
     return plot.svg()
 
 
 def _months(at: IntArray) -> IntArray:
-    months: IntArray = (at + JST_MS).astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64)
+    months: IntArray = (
+        (at + JST_MS).astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64)
+    )
     return months
 
 
@@ -134,7 +170,10 @@ def scores(rows: PredictionRows) -> bytes:
     said = rows.probabilities[:, [UPPER, LOWER]]
     x = Axis.of([float(said.min()), float(said.max())], title="probability that was said")
     edges = np.linspace(x.low, x.high, HISTOGRAM_BINS + 1)
-    shares = [(np.histogram(said[:, column], bins=edges)[0] / len(rows) * 100).tolist() for column in (0, 1)]
+    shares = [
+        (np.histogram(said[:, column], bins=edges)[0] / len(rows) * 100).tolist()
+        for column in (0, 1)
+    ]
     plot = Plot(
         title="What it said",
         note="Share of all out-of-sample candles.",
@@ -151,10 +190,15 @@ def equity(money: MoneyRecord) -> bytes:
     own, held = _grown(money.returns), _grown(money.hold)
     days = np.append(money.day_at, money.day_at[-1] + DAY_MS)
     places = np.unique(np.linspace(0, len(days) - 1, 6).round().astype(np.int64))
-    ticks = tuple((float(days[place]), f"{datetime.fromtimestamp(int(days[place]) / 1000, UTC):%Y-%m-%d}") for place in places)
+    ticks = tuple(
+        (float(days[place]), f"{datetime.fromtimestamp(int(days[place]) / 1000, UTC):%Y-%m-%d}")
+        for place in places
+    )
     plot = Plot(
         title="The walk-forward beside buying and holding",
-        note="Out of sample, after fees, spread and slippage, by the rules of the tick; start = 100.",
+        note=(
+            "Out of sample, after fees, spread and slippage, by the rules of the tick; start = 100."
+        ),
         x=Axis(low=float(days[0]), high=float(days[-1]), ticks=ticks),
         y=Axis.of([*own, *held]),
     )
@@ -189,7 +233,11 @@ def _line(check: Check, y: int) -> list[str]:
     if check.group == "note":
         told, colour = "", INK
     value = "unknown" if check.value is None else f"{check.value:.4g}"
-    interval = "" if check.lower is None and check.upper is None else f"[{_end(check.lower)}, {_end(check.upper)}]"
+    interval = (
+        ""
+        if check.lower is None and check.upper is None
+        else f"[{_end(check.lower)}, {_end(check.upper)}]"
+    )
     base = y + 18
     return [
         f'<path d="M16 {y}H{_TABLE_WIDTH - 16}" stroke="{PALE}"/>',

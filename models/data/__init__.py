@@ -1,1 +1,3 @@
-"""What is learned from: rows, labels, splits, and the tests that nothing in them knows the future."""
+"""What is learned from: rows, labels, splits, and the tests that nothing in them knows
+the future.
+"""

@@ -1,4 +1,6 @@
-"""Whether candles are fit to be learned from: there, up to date, whole, moving, and in one voice."""
+"""Whether candles are fit to be learned from: there, up to date, whole, moving, and in
+one voice.
+"""
 
 from collections.abc import Mapping
 
@@ -22,12 +24,17 @@ MOST_DISAGREEING_SHARE = 0.01
 
 
 def check_candles(
-    candles: Mapping[Timeframe, Candles], learning: LearningSettings, *, as_of: int, days: float | None = None
+    candles: Mapping[Timeframe, Candles],
+    learning: LearningSettings,
+    *,
+    as_of: int,
+    days: float | None = None,
 ) -> tuple[Finding, ...]:
-    """Look at the candles of the last `days` (None: those of the settings) before `as_of`; nothing where they are fit.
+    """Look at the candles of the last `days` (None: those of the settings) before `as_of`; nothing
+    where they are fit.
 
-    The findings' names: `missing_timeframe`, `stale_end`, `too_few_rows`, `gaps`, `flat_stretch`, `timeframes_disagree`,
-    `spikes`.
+    The findings' names: `missing_timeframe`, `stale_end`, `too_few_rows`, `gaps`, `flat_stretch`,
+    `timeframes_disagree`, `spikes`.
     """
     since = as_of - round((learning.days if days is None else days) * DAY_MS)
     parts = {}
@@ -37,7 +44,9 @@ def check_candles(
             return (_missing(timeframe),)
         parts[timeframe] = known.rows(int(np.searchsorted(known.opened_at, since)), None)
     quarters, slow = parts[Timeframe.M15], parts[Timeframe.H4]
-    last = {timeframe: int(candles[timeframe].closed_by(as_of).closed_at[-1]) for timeframe in parts}
+    last = {
+        timeframe: int(candles[timeframe].closed_by(as_of).closed_at[-1]) for timeframe in parts
+    }
     return (
         *(found for timeframe, at in last.items() for found in _stale(timeframe, at, as_of)),
         *_too_few(len(quarters), learning),
@@ -57,13 +66,22 @@ def spiked(candles: Mapping[Timeframe, Candles], *, as_of: int) -> tuple[Finding
             name="spikes",
             found=told(found),
             right="candles as the market was: collect them again, or take these out of the file",
-            facts={"candles": len(found), "at": found[0].opened_at, "field": found[0].field, "factor": found[0].factor},
+            facts={
+                "candles": len(found),
+                "at": found[0].opened_at,
+                "field": found[0].field,
+                "factor": found[0].factor,
+            },
         ),
     )
 
 
 def _missing(timeframe: Timeframe) -> Finding:
-    return Finding(name="missing_timeframe", found=f"there are no {timeframe} candles", right="candles of 15m and of 4h")
+    return Finding(
+        name="missing_timeframe",
+        found=f"there are no {timeframe} candles",
+        right="candles of 15m and of 4h",
+    )
 
 
 def _stale(timeframe: Timeframe, last_at: int, as_of: int) -> tuple[Finding, ...]:
@@ -73,7 +91,9 @@ def _stale(timeframe: Timeframe, last_at: int, as_of: int) -> tuple[Finding, ...
     return (
         Finding(
             name="stale_end",
-            found=f"the last {timeframe} candle closed {age / HOUR_MS:.1f} hours before the training",
+            found=(
+                f"the last {timeframe} candle closed {age / HOUR_MS:.1f} hours before the training"
+            ),
             right=f"at most {MOST_AGE_MS / HOUR_MS:g} hours",
             facts={"timeframe": timeframe.value, "last_at": last_at, "age_ms": age},
         ),
@@ -82,7 +102,11 @@ def _stale(timeframe: Timeframe, last_at: int, as_of: int) -> tuple[Finding, ...
 
 def _too_few(rows: int, learning: LearningSettings) -> tuple[Finding, ...]:
     share = learning.validation_share
-    parts = {"training": 1.0 - share, "calibration": share * CALIBRATION_PART, "validation": share * (1.0 - CALIBRATION_PART)}
+    parts = {
+        "training": 1.0 - share,
+        "calibration": share * CALIBRATION_PART,
+        "validation": share * (1.0 - CALIBRATION_PART),
+    }
     horizons = len(parts) * learning.horizon_candles
     needs = [LEAST_ROWS[name] / part if part > 0.0 else np.inf for name, part in parts.items()]
     needed = float(np.ceil(max(needs))) + horizons
@@ -112,10 +136,13 @@ def _gaps(part: Candles) -> tuple[Finding, ...]:
         Finding(
             name="gaps",
             found=(
-                f"{share:.1%} of the {part.timeframe} candles are missing, {longest / HOUR_MS:.1f} hours in one piece "
-                f"from {int(part.closed_at[at])} on"
+                f"{share:.1%} of the {part.timeframe} candles are missing, {longest / HOUR_MS:.1f}"
+                f" hours in one piece from {int(part.closed_at[at])} on"
             ),
-            right=f"at most {MOST_MISSING_SHARE:.0%}, and {MOST_HOLE_MS / HOUR_MS:g} hours in one piece",
+            right=(
+                f"at most {MOST_MISSING_SHARE:.0%}, and {MOST_HOLE_MS / HOUR_MS:g} hours in one"
+                " piece"
+            ),
             facts={
                 "timeframe": part.timeframe.value,
                 "share": share,
@@ -127,7 +154,11 @@ def _gaps(part: Candles) -> tuple[Finding, ...]:
 
 
 def _flat(part: Candles) -> tuple[Finding, ...]:
-    still = np.append(False, (part.high == part.low)[1:] & (np.diff(part.close) == 0.0)) if len(part) else np.zeros(0, bool)
+    still = (
+        np.append(False, (part.high == part.low)[1:] & (np.diff(part.close) == 0.0))
+        if len(part)
+        else np.zeros(0, bool)
+    )
     rows, at = _longest_run(still)
     if rows * part.timeframe.ms <= MOST_FLAT_MS:
         return ()
@@ -135,11 +166,15 @@ def _flat(part: Candles) -> tuple[Finding, ...]:
         Finding(
             name="flat_stretch",
             found=(
-                f"the price of the {part.timeframe} candles stands still for {rows * part.timeframe.ms / HOUR_MS:.1f} hours "
-                f"from {int(part.opened_at[at])} on"
+                f"the price of the {part.timeframe} candles stands still for"
+                f" {rows * part.timeframe.ms / HOUR_MS:.1f} hours from {int(part.opened_at[at])} on"
             ),
             right=f"at most {MOST_FLAT_MS / HOUR_MS:g} hours",
-            facts={"timeframe": part.timeframe.value, "candles": rows, "from_at": int(part.opened_at[at])},
+            facts={
+                "timeframe": part.timeframe.value,
+                "candles": rows,
+                "from_at": int(part.opened_at[at]),
+            },
         ),
     )
 
@@ -156,7 +191,9 @@ def _longest_run(told: BoolArray) -> tuple[int, int]:
 
 def _disagreement(quarters: Candles, slow: Candles) -> tuple[Finding, ...]:
     """4h candles must close where the 15m candle that closes with them does."""
-    _, fast_rows, slow_rows = np.intersect1d(quarters.closed_at, slow.closed_at, return_indices=True)
+    _, fast_rows, slow_rows = np.intersect1d(
+        quarters.closed_at, slow.closed_at, return_indices=True
+    )
     if not len(fast_rows):
         return ()
     different = quarters.close[fast_rows] != slow.close[slow_rows]
@@ -166,7 +203,10 @@ def _disagreement(quarters: Candles, slow: Candles) -> tuple[Finding, ...]:
     return (
         Finding(
             name="timeframes_disagree",
-            found=f"{share:.1%} of {len(fast_rows)} 4h candles close elsewhere than the 15m candle that ends with them",
+            found=(
+                f"{share:.1%} of {len(fast_rows)} 4h candles close elsewhere than the 15m candle"
+                " that ends with them"
+            ),
             right=f"at most {MOST_DISAGREEING_SHARE:.0%}",
             facts={"compared": len(fast_rows), "share": share},
         ),

@@ -1,4 +1,6 @@
-"""Rows to learn from: features as the tick computes them, labels, and a split in time that lets nothing leak."""
+"""Rows to learn from: features as the tick computes them, labels, and a split in time that lets
+nothing leak.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -15,7 +17,16 @@ from shared import features
 from shared.core.calendar import DAY_MS
 from shared.core.errors import BadData, UserError
 from shared.core.settings import LearningSettings
-from shared.core.types import BoolArray, Candles, Features, FloatArray, Int8Array, IntArray, Timeframe, Votes
+from shared.core.types import (
+    BoolArray,
+    Candles,
+    Features,
+    FloatArray,
+    Int8Array,
+    IntArray,
+    Timeframe,
+    Votes,
+)
 from shared.market.spikes import spikes, told
 from shared.model.question import features_of
 
@@ -43,14 +54,17 @@ class Dataset:
         rows: (n, k) float32, as trees see it in training and serving alike.
         label: (n,) 0 lower, 1 neither, 2 upper.
         end_at: (n,) when the label was known.
-        weight: (n,) the label's uniqueness among these rows; the sum is the number of independent ones.
+        weight: (n,) the label's uniqueness among these rows; the sum is the number of independent
+            ones.
         unclear: (n,) labels for which nobody knows which barrier came first.
         close: (n,) yen.
         atr_rate: (n,) ATR(14) / close.
         volatility_past: (n, 3) realised volatility of the last 16, 96 and 672 candles.
-        volatility_next: (n,) realised volatility of the next 16 candles; NaN where one of them is missing.
+        volatility_next: (n,) realised volatility of the next 16 candles; NaN where one of them is
+            missing.
         volatility_known_at: (n,) when that was known.
-        long_net: (n,) what a long entered at the close brought after costs, as a rate (see `models.data.labels.results`).
+        long_net: (n,) what a long entered at the close brought after costs, as a rate (see
+            `models.data.labels.results`).
         short_net: (n,) what a short brought.
         side: (n,) the consensus of the strategies, -1, 0, +1 (see `voted`).
         strength: (n,) its strength in [0, 1].
@@ -76,7 +90,10 @@ class Dataset:
     def __post_init__(self) -> None:
         """Fill what was not given; raises `BadData` where an array has another number of rows."""
         count = len(self.as_of)
-        given = {"unclear": np.zeros(count, dtype=np.bool_), "volatility_past": np.full((count, len(PAST)), np.nan)}
+        given = {
+            "unclear": np.zeros(count, dtype=np.bool_),
+            "volatility_past": np.full((count, len(PAST)), np.nan),
+        }
         given["volatility_known_at"] = self.as_of + AHEAD_CANDLES * STEP_MS
         for each in fields(self)[1:]:
             rows = len(getattr(self, each.name))
@@ -100,13 +117,15 @@ class Dataset:
         return float(self.weight.sum())
 
     def between(self, from_at: int, to_at: int, *, known_by: int, row_step: int = 1) -> "Dataset":
-        """Rows decided in [from_at, to_at) whose label was known by `known_by`, with uniqueness among themselves.
+        """Rows decided in [from_at, to_at) whose label was known by `known_by`, with uniqueness
+        among themselves.
 
         Args:
             from_at: The first instant.
             to_at: The instant after the last.
             known_by: What is known later is left out.
-            row_step: Keep the rows of every so many candles since 1970, whatever else the dataset holds. For training only.
+            row_step: Keep the rows of every so many candles since 1970, whatever else the dataset
+                holds. For training only.
         """
         first, last = np.searchsorted(self.as_of, [from_at, to_at]).tolist()
         kept = self.end_at[first:last] <= known_by
@@ -115,22 +134,35 @@ class Dataset:
         return self.at(slice(first, last) if kept.all() else first + np.flatnonzero(kept))
 
     def voted(self, votes: Votes) -> "Dataset":
-        """The same rows with what the strategies said on them. Raises `BadData` where a row was not voted on."""
+        """The same rows with what the strategies said on them.
+
+        Raises `BadData` where a row was not voted on.
+        """
         place = np.searchsorted(votes.as_of, self.as_of)
-        if len(self) and not (place[-1] < len(votes.as_of) and np.array_equal(votes.as_of[place], self.as_of)):
+        if len(self) and not (
+            place[-1] < len(votes.as_of) and np.array_equal(votes.as_of[place], self.as_of)
+        ):
             raise BadData("the votes are not of the candles of these rows")
-        return replace(self, side=votes.consensus[place].astype(np.float64), strength=votes.strength[place])
+        return replace(
+            self, side=votes.consensus[place].astype(np.float64), strength=votes.strength[place]
+        )
 
     def at(self, rows: slice | IntArray) -> "Dataset":
         """The rows at these positions (ascending), with uniqueness among themselves."""
-        cut = {each.name: getattr(self, each.name)[rows] for each in fields(self)[1:] if each.name != "weight"}
+        cut = {
+            each.name: getattr(self, each.name)[rows]
+            for each in fields(self)[1:]
+            if each.name != "weight"
+        }
         weight = uniqueness(cut["as_of"], cut["end_at"], step_ms=STEP_MS)
         return Dataset(names=self.names, weight=weight, **cut)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Three parts in the order of time, purged: every label of a part was known before the next part's embargo began."""
+    """Three parts in the order of time, purged: every label of a part was known before the next
+    part's embargo began.
+    """
 
     training: Dataset
     calibration: Dataset
@@ -151,15 +183,22 @@ def build(
     Args:
         candles: closed candles, 15m and 4h.
         learning: label, features and length.
-        names: the features to learn from, in the order that the bundle will keep. None: `features_of(learning)`.
-        days: how many days before the last candle. None: the whole history, to be cut by `Dataset.between`.
+        names: the features to learn from, in the order that the bundle will keep. None:
+            `features_of(learning)`.
+        days: how many days before the last candle. None: the whole history, to be cut by
+            `Dataset.between`.
         computed: the features of exactly these candles, where they are known already.
         costs: for `long_net` and `short_net`.
 
     Raises:
-        BadData: when a timeframe or a feature is missing, `computed` belongs to other candles, or a price cannot be.
+        BadData: when a timeframe or a feature is missing, `computed` belongs to other candles, or a
+            price cannot be.
     """
-    missing = [timeframe for timeframe in (Timeframe.M15, Timeframe.H4) if not len(candles.get(timeframe, ()))]
+    missing = [
+        timeframe
+        for timeframe in (Timeframe.M15, Timeframe.H4)
+        if not len(candles.get(timeframe, ()))
+    ]
     if missing:
         raise BadData(f"training needs candles of {', '.join(missing)}, and there are none")
     odd = [spike for part in candles.values() for spike in spikes(part)]
@@ -169,7 +208,10 @@ def build(
     names = features_of(learning) if names is None else names
     computed = features.compute(candles) if computed is None else computed
     if not np.array_equal(computed.as_of, quarters.closed_at):
-        raise BadData(f"features of {len(computed.as_of)} other instants were given for {len(quarters)} candles")
+        raise BadData(
+            f"features of {len(computed.as_of)} other instants were given for {len(quarters)}"
+            " candles"
+        )
     unknown = [name for name in (*names, *PAST, "atr_14") if name not in computed.names]
     if unknown:
         raise BadData(f"the feature code does not compute {', '.join(unknown)}")
@@ -178,7 +220,9 @@ def build(
     long_net, short_net = results(quarters, atr, barriers, labels, costs)
     past = np.stack([computed.column(name) for name in PAST], axis=1)
     with np.errstate(over="ignore"):  # what does not fit into float32 is dropped as not finite
-        rows = computed.values.T[[computed.names.index(name) for name in names]].astype(np.float32).T
+        rows = (
+            computed.values.T[[computed.names.index(name) for name in names]].astype(np.float32).T
+        )
     kept = np.flatnonzero(
         _recent(quarters, learning.days if days == "settings" else days)
         & labels.complete
@@ -212,7 +256,8 @@ def _recent(quarters: Candles, days: float | None) -> BoolArray:
 
 
 def split(dataset: Dataset, *, held_out_share: float, embargo_ms: int, row_step: int = 1) -> Split:
-    """Cut in time: training, then calibration, then validation, each with labels known `embargo_ms` before the next.
+    """Cut in time: training, then calibration, then validation, each with labels known `embargo_ms`
+    before the next.
 
     `row_step` thins the training (see `Dataset.between`).
 
@@ -220,13 +265,19 @@ def split(dataset: Dataset, *, held_out_share: float, embargo_ms: int, row_step:
         UserError: when a part is too small to learn or judge from.
     """
     if len(dataset) == 0:
-        raise UserError("no row is warm and has a complete label", remedy="give more days of candles")
+        raise UserError(
+            "no row is warm and has a complete label", remedy="give more days of candles"
+        )
     first, end = int(dataset.as_of[0]), int(dataset.as_of[-1]) + 1
     held_out_at = end - round((end - first) * held_out_share)
     validation_at = held_out_at + round((end - held_out_at) * CALIBRATION_PART)
     parts = Split(
-        training=dataset.between(first, held_out_at, known_by=held_out_at - embargo_ms, row_step=row_step),
-        calibration=dataset.between(held_out_at, validation_at, known_by=validation_at - embargo_ms),
+        training=dataset.between(
+            first, held_out_at, known_by=held_out_at - embargo_ms, row_step=row_step
+        ),
+        calibration=dataset.between(
+            held_out_at, validation_at, known_by=validation_at - embargo_ms
+        ),
         validation=dataset.between(validation_at, end, known_by=int(dataset.end_at.max())),
     )
     _check_sizes(parts)
@@ -238,12 +289,14 @@ def _check_sizes(parts: Split) -> None:
     for name, least in LEAST_ROWS.items():
         found = len(getattr(parts, name))
         if found < least:
-            raise UserError(f"{name} has {found} usable rows, at least {least} are needed", remedy=remedy)
+            raise UserError(
+                f"{name} has {found} usable rows, at least {least} are needed", remedy=remedy
+            )
     counts = np.bincount(parts.training.label, minlength=3)
     if counts.min() < LEAST_OF_A_CLASS:
         raise UserError(
-            f"the training rows hold {counts[0]} lower, {counts[1]} neither, {counts[2]} upper labels; "
-            f"at least {LEAST_OF_A_CLASS} of each are needed",
+            f"the training rows hold {counts[0]} lower, {counts[1]} neither, {counts[2]} upper"
+            f" labels; at least {LEAST_OF_A_CLASS} of each are needed",
             remedy=remedy + ", or set a nearer barrier (BOT_LEARNING__BARRIER_ATR)",
         )
 

@@ -1,4 +1,6 @@
-"""What a check of data or recipe found: a name, what is there, what would be right, and the facts."""
+"""What a check of data or recipe found: a name, what is there, what would be right, and
+the facts.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +13,10 @@ Fact: TypeAlias = int | float | str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that forbids a training. `found` and `right` are clauses: "found; right would be ..."."""
+    """One thing that forbids a training.
+
+    `found` and `right` are clauses: "found; right would be ...".
+    """
 
     name: str
     found: str

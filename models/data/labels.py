@@ -1,4 +1,6 @@
-"""The label that is learned (`shared.model.outcomes` defines it), and what a trade on it would have brought after costs."""
+"""The label that is learned (`shared.model.outcomes` defines it), and what a trade on it would have
+brought after costs.
+"""
 
 from dataclasses import dataclass
 
@@ -28,8 +30,8 @@ __all__ = [
 class TradeCosts:
     """What a trade costs, as shares of the price.
 
-    `maker` for the entry and a target that is reached; `crossing` (taker fee, slippage, half the spread) for a stop and for an
-    end in time; the interest of each day that was begun.
+    `maker` for the entry and a target that is reached; `crossing` (taker fee, slippage, half the
+    spread) for a stop and for an end in time; the interest of each day that was begun.
     """
 
     maker: float
@@ -39,7 +41,9 @@ class TradeCosts:
 
 
 def costs_of(settings: Settings, rules: PairRules | None = None) -> TradeCosts:
-    """Fees as replays assume them (`settings.replay`, else the exchange's `rules`); interest only on margin."""
+    """Fees as replays assume them (`settings.replay`, else the exchange's `rules`); interest only
+    on margin.
+    """
     rules = rules or PairRules()
     given = settings.replay
     maker = float(rules.maker_fee_rate) if given.maker_fee_rate is None else given.maker_fee_rate
@@ -53,18 +57,22 @@ def costs_of(settings: Settings, rules: PairRules | None = None) -> TradeCosts:
     )
 
 
-USUAL_COSTS = TradeCosts(maker=0.0, crossing=0.00155, long_interest_day=0.0004, short_interest_day=0.0004)
+USUAL_COSTS = TradeCosts(
+    maker=0.0, crossing=0.00155, long_interest_day=0.0004, short_interest_day=0.0004
+)
 """Those of the default settings and of the exchange's usual rules, on margin."""
 
 
 def results(
     candles: Candles, atr_jpy: FloatArray, barriers: Barriers, labels: Labels, costs: TradeCosts
 ) -> tuple[FloatArray, FloatArray]:
-    """What a long and a short entered at each close would have brought after costs, (n,) rates each; NaN if not complete.
+    """What a long and a short entered at each close would have brought after costs, (n,) rates
+    each; NaN if not complete.
 
-    Entered as maker at the close. A level that is reached fills the one side as maker at its price and stops the other,
-    which pays the crossing and, where the candle opened beyond the level, the gap. A candle that touches both stops both. What
-    touches neither in time (always, for `next_candle`) crosses at the label's last close.
+    Entered as maker at the close. A level that is reached fills the one side as maker at its price
+    and stops the other, which pays the crossing and, where the candle opened beyond the level, the
+    gap. A candle that touches both stops both. What touches neither in time (always, for
+    `next_candle`) crosses at the label's last close.
     """
     close = candles.close
     with np.errstate(invalid="ignore"):  # rows without ATR become NaN
@@ -78,8 +86,15 @@ def results(
         won = up if sign > 0 else down
         lost = (down if sign > 0 else up) | labels.ambiguous
         level = close - sign * distance
-        beyond = np.minimum(candles.open[at], level) if sign > 0 else np.maximum(candles.open[at], level)
+        beyond = (
+            np.minimum(candles.open[at], level) if sign > 0 else np.maximum(candles.open[at], level)
+        )
         end = np.where(won, close + sign * distance, np.where(lost, beyond, candles.close[at]))
-        rate = sign * (end / close - 1.0) - costs.maker - np.where(won, costs.maker, costs.crossing) - interest * days
+        rate = (
+            sign * (end / close - 1.0)
+            - costs.maker
+            - np.where(won, costs.maker, costs.crossing)
+            - interest * days
+        )
         found.append(np.where(labels.complete, rate, np.nan))
     return found[0], found[1]

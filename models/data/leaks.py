@@ -1,10 +1,11 @@
 """Leaks of the data and of the recipe, each caught by its name before anything is trained.
 
-Of a dataset: `shuffled_time`, `duplicated_rows`, `target_in_features` (see `models.data.targets`), and with the candles at hand
-`global_scaler`, `future_feature` (see `models.data.looking_ahead`) and `label_overlap` (ends that
-are told too early). Of a split:
-`trained_on_the_test`, `shuffled_time`, `label_overlap`. Each check is a pure function that gives its findings. Where one leak
-brings others with it (who trains on the test also crosses its labels), only the gravest is told.
+Of a dataset: `shuffled_time`, `duplicated_rows`, `target_in_features` (see `models.data.targets`),
+and with the candles at hand `global_scaler`, `future_feature` (see `models.data.looking_ahead`) and
+`label_overlap` (ends that are told too early). Of a split:
+`trained_on_the_test`, `shuffled_time`, `label_overlap`. Each check is a pure function that gives
+its findings. Where one leak brings others with it (who trains on the test also crosses its labels),
+only the gravest is told.
 """
 
 from collections.abc import Mapping
@@ -52,7 +53,8 @@ def inspect_dataset(
 
     Args:
         dataset: What is to be learned from.
-        candles: Those that it was made of; without them nobody can tell whether a feature looks ahead.
+        candles: Those that it was made of; without them nobody can tell whether a feature looks
+            ahead.
         barriers: Its label; with `candles`, labels and ends are computed again.
         compute: What made the features.
         cuts: At how many instants the future is taken away.
@@ -66,7 +68,9 @@ def inspect_dataset(
     accused = {finding.facts["feature"] for finding in targets}
     ahead = looks_ahead(dataset, candles, compute=compute, cuts=cuts, seed=seed)
     others = tuple(finding for finding in ahead if finding.facts.get("feature") not in accused)
-    ends = told_label_ends(dataset, candles[Timeframe.M15], barriers) if barriers is not None else ()
+    ends = (
+        told_label_ends(dataset, candles[Timeframe.M15], barriers) if barriers is not None else ()
+    )
     return (*targets, *others, *ends)
 
 
@@ -77,7 +81,11 @@ def inspect_split(parts: Split, *, embargo_ms: int) -> tuple[Finding, ...]:
         (parts.training, parts.validation),
         (parts.calibration, parts.validation),
     )
-    found = [finding for earlier, later in pairs for finding in inspect_pair(earlier, later, embargo_ms=embargo_ms)]
+    found = [
+        finding
+        for earlier, later in pairs
+        for finding in inspect_pair(earlier, later, embargo_ms=embargo_ms)
+    ]
     gravest = [finding for name in _GRAVITY for finding in found if finding.name == name]
     return tuple(finding for finding in gravest if finding.name == gravest[0].name)
 
@@ -85,8 +93,13 @@ def inspect_split(parts: Split, *, embargo_ms: int) -> tuple[Finding, ...]:
 _GRAVITY = ("trained_on_the_test", "shuffled_time", "label_overlap")
 
 
-def inspect_pair(training: Dataset, test: Dataset, *, embargo_ms: int, in_order: bool = True) -> tuple[Finding, ...]:
-    """The gravest leak of a training and its test. `in_order`: the test comes later, as it does in life."""
+def inspect_pair(
+    training: Dataset, test: Dataset, *, embargo_ms: int, in_order: bool = True
+) -> tuple[Finding, ...]:
+    """The gravest leak of a training and its test.
+
+    `in_order`: the test comes later, as it does in life.
+    """
     if not len(training) or not len(test):
         return ()
     return (
@@ -113,7 +126,9 @@ def shuffled_time(dataset: Dataset) -> tuple[Finding, ...]:
 
 
 def duplicated_rows(dataset: Dataset) -> tuple[Finding, ...]:
-    """Instants that occur twice, or the same features and label under many instants (a market that stands still apart)."""
+    """Instants that occur twice, or the same features and label under many instants (a market that
+    stands still apart).
+    """
     repeated = len(dataset) - len(np.unique(dataset.as_of))
     told = _prints(dataset)
     copies = len(told) - len(np.unique(told))
@@ -122,8 +137,13 @@ def duplicated_rows(dataset: Dataset) -> tuple[Finding, ...]:
     return (
         Finding(
             name="duplicated_rows",
-            found=f"{repeated} instants occur more than once and {copies} rows repeat another one's features and label",
-            right="each candle once: copies count as evidence that is not there, and cross every cut",
+            found=(
+                f"{repeated} instants occur more than once and {copies} rows repeat another one's"
+                " features and label"
+            ),
+            right=(
+                "each candle once: copies count as evidence that is not there, and cross every cut"
+            ),
             facts={"rows": len(dataset), "repeated_instants": repeated, "copies": copies},
         ),
     )
@@ -139,7 +159,10 @@ def trained_on_the_test(training: Dataset, test: Dataset) -> tuple[Finding, ...]
     return (
         Finding(
             name="trained_on_the_test",
-            found=f"{shared} of the {len(test)} instants that judge were learned from, and {copies} rows occur in both parts",
+            found=(
+                f"{shared} of the {len(test)} instants that judge were learned from, and {copies}"
+                " rows occur in both parts"
+            ),
             right="no row in both",
             facts={"test_rows": len(test), "shared_instants": shared, "copies": copies},
         ),
@@ -153,7 +176,10 @@ def _out_of_order(training: Dataset, test: Dataset) -> tuple[Finding, ...]:
     return (
         Finding(
             name="shuffled_time",
-            found=f"{later} of {len(training)} rows that are learned from lie after the first that judges",
+            found=(
+                f"{later} of {len(training)} rows that are learned from lie after the first that"
+                " judges"
+            ),
             right="a training that ends before its test begins",
             facts={"training_rows": len(training), "later_rows": later},
         ),
@@ -161,7 +187,9 @@ def _out_of_order(training: Dataset, test: Dataset) -> tuple[Finding, ...]:
 
 
 def label_overlap(training: Dataset, test: Dataset, *, embargo_ms: int) -> tuple[Finding, ...]:
-    """Labels of the training that cover a time which labels of the test cover, or come nearer than the embargo."""
+    """Labels of the training that cover a time which labels of the test cover, or come nearer than
+    the embargo.
+    """
     order = np.argsort(test.as_of, kind="stable")
     starts, reach = test.as_of[order], np.maximum.accumulate(test.end_at[order])
     before = np.searchsorted(starts, training.end_at + embargo_ms)
@@ -183,7 +211,9 @@ def label_overlap(training: Dataset, test: Dataset, *, embargo_ms: int) -> tuple
 
 
 def told_label_ends(dataset: Dataset, quarters: Candles, barriers: Barriers) -> tuple[Finding, ...]:
-    """Labels that were known later than the dataset says, by computing them again: such ends hide an overlap."""
+    """Labels that were known later than the dataset says, by computing them again: such ends hide
+    an overlap.
+    """
     place = np.searchsorted(quarters.closed_at, dataset.as_of)
     atr = np.full(len(quarters), np.nan)
     atr[place] = dataset.atr_rate * dataset.close
@@ -202,9 +232,14 @@ def told_label_ends(dataset: Dataset, quarters: Candles, barriers: Barriers) -> 
 
 
 def standardised(dataset: Dataset) -> tuple[Finding, ...]:
-    """Columns whose mean over the whole dataset is 0 and whose deviation is 1: nobody knew these numbers before its end."""
+    """Columns whose mean over the whole dataset is 0 and whose deviation is 1: nobody knew these
+    numbers before its end.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
-        mean, deviation = dataset.rows.mean(axis=0, dtype=np.float64), dataset.rows.std(axis=0, dtype=np.float64)
+        mean, deviation = (
+            dataset.rows.mean(axis=0, dtype=np.float64),
+            dataset.rows.std(axis=0, dtype=np.float64),
+        )
     scaled = np.flatnonzero((np.abs(mean) < _STANDARD) & (np.abs(deviation - 1.0) < _STANDARD))
     return tuple(
         Finding(
@@ -218,14 +253,25 @@ def standardised(dataset: Dataset) -> tuple[Finding, ...]:
 
 
 def _prints(dataset: Dataset) -> NDArray[np.void]:
-    """All that stands in each row but its instant, as bytes; only the first of rows that repeat the one before.
+    """All that stands in each row but its instant, as bytes; only the first of rows that repeat the
+    one before.
 
-    A market that stands still makes such rows. Rows without a close (made by hand) have no prints: few features may repeat.
+    A market that stands still makes such rows. Rows without a close (made by hand) have no prints:
+    few features may repeat.
     """
-    columns = (dataset.rows, dataset.label, dataset.close, dataset.atr_rate, dataset.volatility_past, dataset.long_net)
+    columns = (
+        dataset.rows,
+        dataset.label,
+        dataset.close,
+        dataset.atr_rate,
+        dataset.volatility_past,
+        dataset.long_net,
+    )
     table = np.column_stack([np.nan_to_num(column).astype(np.float64) for column in columns])
     known = np.isfinite(dataset.close)
     known[1:] &= (table[1:] != table[:-1]).any(axis=1)
     table = np.ascontiguousarray(table[known])
-    prints: NDArray[np.void] = table.view(np.dtype((np.void, table.dtype.itemsize * table.shape[1]))).ravel()
+    prints: NDArray[np.void] = table.view(
+        np.dtype((np.void, table.dtype.itemsize * table.shape[1]))
+    ).ravel()
     return prints

@@ -1,11 +1,16 @@
-"""Whether a dataset's rows are what was known at their instants: take the future away, compute again, compare.
+"""Whether a dataset's rows are what was known at their instants: take the future away, compute
+again, compare.
 
-At seeded instants the feature code is given what a tick would be given then, its last 1,000 candles and some more of each
-timeframe, and nothing later. The rows up to that instant must come out as they stand in the dataset, to the last bit of a
-float32: the features keep that promise (see `shared.features`). How they differ gives the leak its name:
+At seeded instants the feature code is given what a tick would be given then, its last 1,000 candles
+and some more of each timeframe, and nothing later. The rows up to that instant must come out as
+they stand in the dataset, to the last bit of a
+float32: the features keep that promise (see `shared.features`). How they differ gives the leak its
+name:
 
-* *global_scaler*: in the same order, but on another scale: statistics of the whole history are in the column.
-* *shuffled_time*: no column fits, most of them nowhere: the rows stand at instants that are not theirs.
+* *global_scaler*: in the same order, but on another scale: statistics of the whole history are in
+  the column.
+* *shuffled_time*: no column fits, most of them nowhere: the rows stand at instants that are not
+  theirs.
 * *future_feature*: anything else: the column knows later candles.
 """
 
@@ -33,7 +38,12 @@ _SAME_ORDER = 1e-5
 
 
 def looks_ahead(
-    dataset: Dataset, candles: Mapping[Timeframe, Candles], *, compute: Compute = features.compute, cuts: int = 8, seed: int = 7
+    dataset: Dataset,
+    candles: Mapping[Timeframe, Candles],
+    *,
+    compute: Compute = features.compute,
+    cuts: int = 8,
+    seed: int = 7,
 ) -> tuple[Finding, ...]:
     """Compare the dataset with what was known at `cuts` of its instants, the last one among them.
 
@@ -47,7 +57,10 @@ def looks_ahead(
     if not len(dataset):
         return ()
     pairs = [_pair(dataset, candles, int(at), compute) for at in _instants(dataset, cuts, seed)]
-    names = {name: _story([(then[:, place], now[:, place]) for then, now in pairs]) for place, name in enumerate(dataset.names)}
+    names = {
+        name: _story([(then[:, place], now[:, place]) for then, now in pairs])
+        for place, name in enumerate(dataset.names)
+    }
     wrong = {name: story for name, story in names.items() if story}
     strange = sum(story == "strange" for story in wrong.values())
     if len(wrong) == len(names) > 1 and 2 * strange > len(names):
@@ -63,9 +76,15 @@ def _instants(dataset: Dataset, cuts: int, seed: int) -> list[int]:
     return sorted({int(dataset.as_of[-1]), *(int(at) for at in dataset.as_of[some])})
 
 
-def _pair(dataset: Dataset, candles: Mapping[Timeframe, Candles], at: int, compute: Compute) -> _Pair:
-    """What was known at `at` of the rows before it, and what the dataset holds; NaN for what was not computed."""
-    known = {timeframe: part.closed_by(at).tail(REACH + COMPARED) for timeframe, part in candles.items()}
+def _pair(
+    dataset: Dataset, candles: Mapping[Timeframe, Candles], at: int, compute: Compute
+) -> _Pair:
+    """What was known at `at` of the rows before it, and what the dataset holds; NaN for what was
+    not computed.
+    """
+    known = {
+        timeframe: part.closed_by(at).tail(REACH + COMPARED) for timeframe, part in candles.items()
+    }
     told = compute(known)
     last = int(np.searchsorted(dataset.as_of, at, side="right"))
     rows = slice(max(0, last - COMPARED), last)
@@ -103,7 +122,10 @@ def _same_order(then: _Rows, now: _Rows) -> bool:
 def _shuffled(columns: int, cuts: int) -> Finding:
     return Finding(
         name="shuffled_time",
-        found=f"all {columns} features differ from what was known at their instants, most of them nearly everywhere",
+        found=(
+            f"all {columns} features differ from what was known at their instants, most of them"
+            " nearly everywhere"
+        ),
         right="each row at the instant at which it was known",
         facts={"features": columns, "instants": cuts},
     )
@@ -112,7 +134,10 @@ def _shuffled(columns: int, cuts: int) -> Finding:
 def _scaled(name: str) -> Finding:
     return Finding(
         name="global_scaler",
-        found=f"{name} has the order, but not the scale, that it had when it was known: a longer history is in it",
+        found=(
+            f"{name} has the order, but not the scale, that it had when it was known: a longer"
+            " history is in it"
+        ),
         right="the value that a tick computes from its own 1,000 candles",
         facts={"feature": name},
     )

@@ -1,4 +1,6 @@
-"""The realised volatility that comes next: what a forecast of volatility is learned from and judged by."""
+"""The realised volatility that comes next: what a forecast of volatility is learned from and judged
+by.
+"""
 
 import numpy as np
 
@@ -12,7 +14,9 @@ PAST = ("realised_16", "realised_96", "realised_672")
 
 
 def realised_next(candles: Candles, ahead: int = AHEAD_CANDLES) -> FloatArray:
-    """Root of the sum of the next `ahead` squared simple returns, (n,); NaN where one is missing or not there yet."""
+    """Root of the sum of the next `ahead` squared simple returns, (n,); NaN where one is missing or
+    not there yet.
+    """
     found = np.full(len(candles), np.nan)
     if len(candles) <= ahead:
         return found

@@ -1,9 +1,10 @@
 """Who learns from what: cuts in time that no label crosses.
 
-A label is known at its own end, not at its row. So a part that learns ends where its labels were known, an *embargo* before
-what it is judged on: rows whose label ends later are left out ("purged"), however early they were decided. Sources: Lopez de
-Prado, Advances in Financial Machine Learning (2018), chapter 7 (purging, embargo) and chapter 12 (combinatorial purged
-cross-validation and its paths).
+A label is known at its own end, not at its row. So a part that learns ends where its labels were
+known, an *embargo* before what it is judged on: rows whose label ends later are left out
+("purged"), however early they were decided. Sources: Lopez de Prado, Advances in Financial Machine
+Learning (2018), chapter 7 (purging, embargo) and chapter 12 (combinatorial purged cross-validation
+and its paths).
 """
 
 from collections.abc import Sequence
@@ -19,14 +20,17 @@ from shared.core.errors import UserError
 from shared.core.types import FloatArray, IntArray
 
 MONDAY_MS = 4 * DAY_MS
-"""The first Monday of 1970, 00:00 UTC: retrainings are counted from it, so that a weekly one begins an ISO week."""
+"""The first Monday of 1970, 00:00 UTC: retrainings are counted from it, so that a weekly one begins
+an ISO week."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """One retraining: learn from [learn_from_at, calibrate_at), calibrate on [calibrate_at, at), decide [from_at, to_at).
+    """One retraining: learn from [learn_from_at, calibrate_at), calibrate on [calibrate_at, at),
+    decide [from_at, to_at).
 
-    `at` is the instant of the retraining. Labels of a part count where they were known `embargo_ms` before the next part.
+    `at` is the instant of the retraining. Labels of a part count where they were known `embargo_ms`
+    before the next part.
     """
 
     number: int
@@ -38,13 +42,23 @@ class Window:
     embargo_ms: int
 
     def cut(self, dataset: Dataset, *, row_step: int = 1) -> Split:
-        """The rows of its parts; those that it decides are the split's validation. `row_step` thins the training."""
+        """The rows of its parts; those that it decides are the split's validation.
+
+        `row_step` thins the training.
+        """
         return Split(
             training=dataset.between(
-                self.learn_from_at, self.calibrate_at, known_by=self.calibrate_at - self.embargo_ms, row_step=row_step
+                self.learn_from_at,
+                self.calibrate_at,
+                known_by=self.calibrate_at - self.embargo_ms,
+                row_step=row_step,
             ),
-            calibration=dataset.between(self.calibrate_at, self.at, known_by=self.at - self.embargo_ms),
-            validation=dataset.between(self.from_at, self.to_at, known_by=int(dataset.end_at.max(initial=0))),
+            calibration=dataset.between(
+                self.calibrate_at, self.at, known_by=self.at - self.embargo_ms
+            ),
+            validation=dataset.between(
+                self.from_at, self.to_at, known_by=int(dataset.end_at.max(initial=0))
+            ),
         )
 
 
@@ -55,7 +69,13 @@ def retrained_at(instant: int, *, every_days: int) -> int:
 
 
 def walk_forward_folds(
-    *, first_at: int, end_at: int, days: float, every_days: int, calibration_share: float, embargo_ms: int
+    *,
+    first_at: int,
+    end_at: int,
+    days: float,
+    every_days: int,
+    calibration_share: float,
+    embargo_ms: int,
 ) -> tuple[Window, ...]:
     """The retrainings that live would have had for its decisions in [first_at, end_at).
 
@@ -71,11 +91,15 @@ def walk_forward_folds(
         UserError: There is no decision to make, or no time to learn from.
     """
     if end_at <= first_at:
-        raise UserError(f"a walk-forward from {first_at} to {end_at} decides nothing", remedy="choose an end after the start")
+        raise UserError(
+            f"a walk-forward from {first_at} to {end_at} decides nothing",
+            remedy="choose an end after the start",
+        )
     held_ms = round(days * DAY_MS * calibration_share)
     if not 0 < held_ms < days * DAY_MS:
         raise UserError(
-            f"{days:g} days with a calibration share of {calibration_share:g} leave a part without time",
+            f"{days:g} days with a calibration share of {calibration_share:g} leave a part without"
+            " time",
             remedy="set learning.days above 0 and learning.validation_share between 0 and 1",
         )
     start, every_ms = retrained_at(first_at, every_days=every_days), every_days * DAY_MS
@@ -109,8 +133,8 @@ class Combinatorial:
     Attributes:
         edges: (groups + 1,) the first position of each group, and the end.
         splits: One a combination, in lexical order.
-        paths: (p, groups) which split judges each group on each path: every path judges all rows once, each (split, group)
-            is on one path.
+        paths: (p, groups) which split judges each group on each path: every path judges all rows
+            once, each (split, group) is on one path.
     """
 
     edges: tuple[int, ...]
@@ -118,24 +142,31 @@ class Combinatorial:
     paths: NDArray[np.int64]
 
     def along_paths(self, predicted: Sequence[FloatArray]) -> FloatArray:
-        """What the splits said of their test rows (one array (len(test), ...) a split), path by path: (p, n, ...)."""
+        """What the splits said of their test rows (one array (len(test), ...) a split), path by
+        path: (p, n, ...).
+        """
         parts = np.diff(self.edges)
         told = []
         for fold, values in zip(self.splits, predicted, strict=True):
             ends = np.cumsum(parts[list(fold.groups)])
             told.append(dict(zip(fold.groups, np.split(values, ends[:-1]), strict=True)))
         return np.stack(
-            [np.concatenate([told[each][group] for group, each in enumerate(path)]) for path in self.paths.tolist()]
+            [
+                np.concatenate([told[each][group] for group, each in enumerate(path)])
+                for path in self.paths.tolist()
+            ]
         )
 
 
 def combinatorial(
     as_of: IntArray, end_at: IntArray, *, groups: int = 6, held_out: int = 2, embargo_ms: int = 0
 ) -> Combinatorial:
-    """Combinatorial purged cross-validation: `groups` over `held_out` splits, and the paths that they make.
+    """Combinatorial purged cross-validation: `groups` over `held_out` splits, and the paths that
+    they make.
 
-    A row learns where its whole label lies `embargo_ms` or more before the first decision of each stretch that is judged, or
-    begins as much after the last label of that stretch was known. With 6 groups and 2 held out: 15 splits, 5 paths.
+    A row learns where its whole label lies `embargo_ms` or more before the first decision of each
+    stretch that is judged, or begins as much after the last label of that stretch was known. With 6
+    groups and 2 held out: 15 splits, 5 paths.
 
     Args:
         as_of: (n,) ascending.
@@ -166,13 +197,20 @@ def combinatorial(
     return Combinatorial(edges=edges, splits=tuple(splits), paths=_paths(splits, groups))
 
 
-def _fence(as_of: IntArray, end_at: IntArray, first: int, last: int, embargo_ms: int) -> tuple[int, int, IntArray]:
-    """What a judged group [first, last) forbids: from its first row to this one, and these rows before it."""
+def _fence(
+    as_of: IntArray, end_at: IntArray, first: int, last: int, embargo_ms: int
+) -> tuple[int, int, IntArray]:
+    """What a judged group [first, last) forbids: from its first row to this one, and these rows
+    before it.
+    """
     free = int(np.searchsorted(as_of, int(end_at[first:last].max()) + embargo_ms))
     late = np.flatnonzero(end_at[:first] > int(as_of[first]) - embargo_ms)
     return first, max(last, free), late
 
 
 def _paths(splits: Sequence[SplitFold], groups: int) -> NDArray[np.int64]:
-    judges = [[number for number, fold in enumerate(splits) if group in fold.groups] for group in range(groups)]
+    judges = [
+        [number for number, fold in enumerate(splits) if group in fold.groups]
+        for group in range(groups)
+    ]
     return np.array(judges, dtype=np.int64).T

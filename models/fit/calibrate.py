@@ -1,12 +1,14 @@
-"""Calibration on rows later than the training: one slope (1 / temperature) and, with `platt`, an offset a class.
+"""Calibration on rows later than the training: one slope (1 / temperature) and, with `platt`, an
+offset a class.
 
     probabilities = softmax(log base + slope x (scores - log base) + offsets)
 
-`base` are the training's class shares. The fit maximises the log-likelihood, each row counted with its uniqueness,
-plus normal priors: the slope around 0 for a member (around 1 for the vote of members that are calibrated already) and
-the offsets around 0. So few independent labels, or scores without skill, leave little more than the base rate; a
-negative slope (scores that are wrong more often than right) becomes exactly 0. Temperature scaling: Guo et al. 2017, here
-around the base rate, so that a slope of 0 leaves that and not three equal shares.
+`base` are the training's class shares. The fit maximises the log-likelihood, each row counted with
+its uniqueness, plus normal priors: the slope around 0 for a member (around 1 for the vote of
+members that are calibrated already) and the offsets around 0. So few independent labels, or scores
+without skill, leave little more than the base rate; a negative slope (scores that are wrong more
+often than right) becomes exactly 0. Temperature scaling: Guo et al. 2017, here around the base
+rate, so that a slope of 0 leaves that and not three equal shares.
 """
 
 from typing import Literal
@@ -45,14 +47,20 @@ def fit(
     log_base = np.log(np.maximum(base, 1e-3))
     lean = scores - log_base
     offset_moves = kind == "platt"
-    slope, offsets = _newton(lean, label, weight, log_base, centre=centre, slope=None, offset_moves=offset_moves)
+    slope, offsets = _newton(
+        lean, label, weight, log_base, centre=centre, slope=None, offset_moves=offset_moves
+    )
     if not 0.0 <= slope <= MAX_SLOPE:
         fixed = float(np.clip(slope, 0.0, MAX_SLOPE))
-        slope, offsets = _newton(lean, label, weight, log_base, centre=centre, slope=fixed, offset_moves=offset_moves)
+        slope, offsets = _newton(
+            lean, label, weight, log_base, centre=centre, slope=fixed, offset_moves=offset_moves
+        )
     offsets = np.clip(offsets, -MAX_OFFSET, MAX_OFFSET)
     total = log_base * (1.0 - slope) + offsets
     total -= total.mean()
-    return Calibration(slope=float(slope), offsets=(float(total[0]), float(total[1]), float(total[2])))
+    return Calibration(
+        slope=float(slope), offsets=(float(total[0]), float(total[1]), float(total[2]))
+    )
 
 
 def _newton(
@@ -65,9 +73,11 @@ def _newton(
     slope: float | None,
     offset_moves: bool,
 ) -> tuple[float, FloatArray]:
-    """The best slope and offsets; a `slope` that is given stays, and so do the offsets (0) unless `offset_moves`.
+    """The best slope and offsets; a `slope` that is given stays, and so do the offsets (0) unless
+    `offset_moves`.
 
-    Sums go through `einsum`, not through a threaded BLAS, so that they do not depend on the number of cores.
+    Sums go through `einsum`, not through a threaded BLAS, so that they do not depend on the number
+    of cores.
     """
     count = len(lean)
     mean = np.array([centre if slope is None else slope, 0.0, 0.0, 0.0])
@@ -83,14 +93,20 @@ def _newton(
         raised = raised - raised.max(axis=1, keepdims=True)
         log_p = raised - np.log(np.exp(raised).sum(axis=1, keepdims=True))
         off = theta - mean
-        value = -float((weight[:, None] * target * log_p).sum()) + 0.5 * float(off @ precision @ off)
+        value = -float((weight[:, None] * target * log_p).sum()) + 0.5 * float(
+            off @ precision @ off
+        )
         return value, np.exp(log_p)
 
     theta = mean.copy()
     value, p = loss(theta)
     for _ in range(_STEPS):
-        gradient = np.einsum("nc,ncd->d", weight[:, None] * (p - target), design) + precision @ (theta - mean)
-        curvature = (p[:, :, None] * np.eye(3) - p[:, :, None] * p[:, None, :]) * weight[:, None, None]
+        gradient = np.einsum("nc,ncd->d", weight[:, None] * (p - target), design) + precision @ (
+            theta - mean
+        )
+        curvature = (p[:, :, None] * np.eye(3) - p[:, :, None] * p[:, None, :]) * weight[
+            :, None, None
+        ]
         bent = np.einsum("nck,nke->nce", curvature, design)
         hessian = np.einsum("ncd,nce->de", design, bent) + precision
         step = np.zeros(4)

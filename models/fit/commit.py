@@ -9,7 +9,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def commit(environ: Mapping[str, str], root: Path = ROOT) -> str:
-    """The commit of the code: from git, with `-changed` where the tree differs from it; else COMMIT_SHA; else `unknown`."""
+    """The commit of the code: from git, with `-changed` where the tree differs from it; else
+    COMMIT_SHA; else `unknown`.
+    """
     git = shutil.which("git")
     if git is not None and (root / ".git").exists():
         head = subprocess.run(  # noqa: S603 - git, and words of ours

@@ -12,14 +12,26 @@ from models.fit.recipe import Fitted, libraries, recipe_hash
 from shared.core import fingerprint
 from shared.core.deciding import present
 from shared.core.settings import Settings
-from shared.model.manifest import CLASSES, META_INPUTS, SCHEMA, Golden, Interval, Manifest, Purpose, Verdict
+from shared.model.manifest import (
+    CLASSES,
+    META_INPUTS,
+    SCHEMA,
+    Golden,
+    Interval,
+    Manifest,
+    Purpose,
+    Verdict,
+)
 from shared.model.predict import Bundle, predict_rows, volatility_rows, vote_rows
 
 GOLDEN_ROWS = 20
 
 
-def draft(fitted: Fitted, settings: Settings, *, version: str, purpose: Purpose = "quick", **known: Any) -> Bundle:
-    """A bundle that predicts as the signed one will, with no metrics, no golden rows, and a verdict that allows nothing.
+def draft(
+    fitted: Fitted, settings: Settings, *, version: str, purpose: Purpose = "quick", **known: Any
+) -> Bundle:
+    """A bundle that predicts as the signed one will, with no metrics, no golden rows, and a verdict
+    that allows nothing.
 
     Args:
         fitted: What serves.
@@ -76,12 +88,16 @@ def golden_rows(bundle: Bundle, part: Dataset) -> Golden:
     rows, past = part.rows[chosen], part.volatility_past[chosen]
     found = Golden(rows=_lists(rows), probabilities=_lists(predict_rows(rows, bundle)))
     if bundle.manifest.volatility is not None:
-        found = replace(found, realised=_lists(past), volatility=_lists(volatility_rows(rows, past, bundle)))
+        found = replace(
+            found, realised=_lists(past), volatility=_lists(volatility_rows(rows, past, bundle))
+        )
     if bundle.manifest.meta is not None:
         votes = np.ones((len(rows), len(META_INPUTS)))
         votes[1::2, 0] = -1.0  # both sides, at every strength
         votes[:, 1] = np.linspace(0.0, 1.0, len(rows))
-        found = replace(found, votes=_lists(votes), p_vote=tuple(vote_rows(rows, votes, bundle).tolist()))
+        found = replace(
+            found, votes=_lists(votes), p_vote=tuple(vote_rows(rows, votes, bundle).tolist())
+        )
     return found
 
 

@@ -1,4 +1,7 @@
-"""Native trees -> flat arrays. Equal to the native libraries or refused: `check_equal` looks at every row it is given."""
+"""Native trees -> flat arrays.
+
+Equal to the native libraries or refused: `check_equal` looks at every row it is given.
+"""
 
 import json
 from dataclasses import dataclass
@@ -17,7 +20,9 @@ TOLERANCE = 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """One tree in any order of nodes: `left` and `right` are -1 at leaves, `threshold` asks x <= t, `value` is (n, 3)."""
+    """One tree in any order of nodes: `left` and `right` are -1 at leaves, `threshold` asks x <= t,
+    `value` is (n, 3).
+    """
 
     feature: NDArray[np.int64]
     threshold: NDArray[np.float32]
@@ -33,10 +38,15 @@ def rounded_down(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def lightgbm_trees(booster: Any, *, classes: int = 3) -> list[Tree]:
-    """Trees of a LightGBM Booster, round by round, class by class; with one class all lie in class 0."""
+    """Trees of a LightGBM Booster, round by round, class by class; with one class all lie in class
+    0.
+    """
     text = booster.model_to_string(num_iteration=-1)
     blocks = text.split("\nTree=")[1:]
-    return [_lightgbm_tree(_fields(block.split("\n\n")[0]), number % classes) for number, block in enumerate(blocks)]
+    return [
+        _lightgbm_tree(_fields(block.split("\n\n")[0]), number % classes)
+        for number, block in enumerate(blocks)
+    ]
 
 
 def _fields(block: str) -> dict[str, str]:
@@ -53,27 +63,46 @@ def _lightgbm_tree(fields: dict[str, str], class_index: int) -> Tree:
         return _stump(value)
     if any(int(kind) & 1 for kind in fields["decision_type"].split()):
         raise BadBundle("export: LightGBM made a categorical split, which flat trees cannot hold")
-    left, right = (_lightgbm_children(fields[name], inner, leaves) for name in ("left_child", "right_child"))
-    threshold = np.concatenate([np.array(fields["threshold"].split(), dtype=np.float64), np.zeros(leaves)])
-    feature = np.concatenate([np.array(fields["split_feature"].split(), dtype=np.int64), np.zeros(leaves, dtype=np.int64)])
-    return Tree(feature=feature, threshold=rounded_down(threshold), left=left, right=right, value=value)
+    left, right = (
+        _lightgbm_children(fields[name], inner, leaves) for name in ("left_child", "right_child")
+    )
+    threshold = np.concatenate(
+        [np.array(fields["threshold"].split(), dtype=np.float64), np.zeros(leaves)]
+    )
+    feature = np.concatenate(
+        [
+            np.array(fields["split_feature"].split(), dtype=np.int64),
+            np.zeros(leaves, dtype=np.int64),
+        ]
+    )
+    return Tree(
+        feature=feature, threshold=rounded_down(threshold), left=left, right=right, value=value
+    )
 
 
 def _lightgbm_children(text: str, inner: int, leaves: int) -> NDArray[np.int64]:
     """LightGBM writes leaf k as -(k + 1); here leaves follow the inner nodes."""
     told = np.array(text.split(), dtype=np.int64)
-    return np.concatenate([np.where(told < 0, inner - told - 1, told), np.full(leaves, -1, dtype=np.int64)])
+    return np.concatenate(
+        [np.where(told < 0, inner - told - 1, told), np.full(leaves, -1, dtype=np.int64)]
+    )
 
 
 def _stump(value: FloatArray) -> Tree:
     none = np.full(1, -1, dtype=np.int64)
     return Tree(
-        feature=np.zeros(1, dtype=np.int64), threshold=np.zeros(1, dtype=np.float32), left=none, right=none, value=value[-1:]
+        feature=np.zeros(1, dtype=np.int64),
+        threshold=np.zeros(1, dtype=np.float32),
+        left=none,
+        right=none,
+        value=value[-1:],
     )
 
 
 def xgboost_trees(booster: Any) -> tuple[list[Tree], tuple[float, float, float]]:
-    """Trees of a multi:softprob XGBoost Booster and the base score of each class (its margins start there)."""
+    """Trees of a multi:softprob XGBoost Booster and the base score of each class (its margins start
+    there).
+    """
     learner = json.loads(bytes(booster.save_raw("json")))["learner"]
     model = learner["gradient_booster"]["model"]
     told = json.loads(learner["learner_model_param"]["base_score"])
@@ -104,7 +133,9 @@ def _xgboost_tree(tree: dict[str, Any], class_index: int) -> Tree:
 def forest_trees(model: Any) -> list[Tree]:
     """Trees of a scikit-learn random forest; a leaf holds its class shares."""
     if list(model.classes_) != [0, 1, 2]:
-        raise BadBundle(f"export: the forest knows the classes {list(model.classes_)}, expected 0, 1, 2")
+        raise BadBundle(
+            f"export: the forest knows the classes {list(model.classes_)}, expected 0, 1, 2"
+        )
     trees = []
     for estimator in model.estimators_:
         tree = estimator.tree_
@@ -123,15 +154,23 @@ def forest_trees(model: Any) -> list[Tree]:
 
 
 def forest_bytes(model: Any) -> bytes:
-    """A scikit-learn forest as plain arrays for audit: all that is needed to walk it again, without pickle."""
+    """A scikit-learn forest as plain arrays for audit: all that is needed to walk it again, without
+    pickle.
+    """
     trees = [estimator.tree_ for estimator in model.estimators_]
     names = ("feature", "threshold", "children_left", "children_right", "n_node_samples", "value")
-    parts = {name: np.concatenate([np.asarray(getattr(tree, name)) for tree in trees]) for name in names}
-    return pack({"node_counts": np.array([tree.node_count for tree in trees], dtype=np.int64), **parts})
+    parts = {
+        name: np.concatenate([np.asarray(getattr(tree, name)) for tree in trees]) for name in names
+    }
+    return pack(
+        {"node_counts": np.array([tree.node_count for tree in trees], dtype=np.int64), **parts}
+    )
 
 
 def flatten(trees: list[Tree], *, feature_count: int) -> Forest:
-    """Lay trees out breadth first, so that a right child follows its left sibling and children follow their parents."""
+    """Lay trees out breadth first, so that a right child follows its left sibling and children
+    follow their parents.
+    """
     features, thresholds, lefts, values, roots = [], [], [], [], []
     start = 0
     for tree in trees:
@@ -164,5 +203,8 @@ def check_equal(name: str, exported: FloatArray, native: FloatArray) -> float:
     """The largest difference of two sets of probabilities. Raises `BadBundle` above 1e-6."""
     difference = float(np.abs(exported - native).max())
     if not difference <= TOLERANCE:
-        raise BadBundle(f"export: {name} differs by {difference:.1e} from its native library, at most 1e-6 is accepted")
+        raise BadBundle(
+            f"export: {name} differs by {difference:.1e} from its native library, at most 1e-6 is"
+            " accepted"
+        )
     return difference

@@ -1,7 +1,9 @@
-"""The three learners with fixed, modest parameters. Deterministic: the same rows and seed give the same trees.
+"""The three learners with fixed, modest parameters.
 
-One thread each: OpenMP threads that spin waiting make the boosters up to ten times slower on shared cores, and never
-quicker at this size. Heavy packages are imported when a learner is used.
+Deterministic: the same rows and seed give the same trees.
+
+One thread each: OpenMP threads that spin waiting make the boosters up to ten times slower on shared
+cores, and never quicker at this size. Heavy packages are imported when a learner is used.
 """
 
 import importlib
@@ -17,11 +19,12 @@ from shared.core.settings import LearningSettings
 
 CLASS_COUNT = 3
 MAX_BINS = 63
-"""Of a feature, for the boosters: its quantiles. Finer ones cost time, and held-out skill is the same."""
+"""Of a feature, for the boosters: its quantiles. Finer ones cost time, and held-out skill is the
+same."""
 FOREST_SHARE = 0.1
-"""Of the rows that each tree of the forest sees. Labels overlap: what is drawn should not hold each swing many times over, so
-about as many rows as there are independent ones are enough (Lopez de Prado 2018, 6.3.3). Held-out skill was better than with
-three tenths, in half the time."""
+"""Of the rows that each tree of the forest sees. Labels overlap: what is drawn should not hold each
+swing many times over, so about as many rows as there are independent ones are enough (Lopez de
+Prado 2018, 6.3.3). Held-out skill was better than with three tenths, in half the time."""
 
 
 def fit_lightgbm(part: Dataset, learning: LearningSettings, seed: int) -> Any:
@@ -46,10 +49,16 @@ def fit_lightgbm(part: Dataset, learning: LearningSettings, seed: int) -> Any:
         "verbosity": -1,
     }
     data = lightgbm.Dataset(
-        part.rows, label=part.label.astype(np.int32), weight=_weights(part), feature_name=list(part.names), free_raw_data=True
+        part.rows,
+        label=part.label.astype(np.int32),
+        weight=_weights(part),
+        feature_name=list(part.names),
+        free_raw_data=True,
     )
     # kept as it is: otherwise it would be written and read once more
-    return lightgbm.train(parameters, data, num_boost_round=learning.rounds, keep_training_booster=True)
+    return lightgbm.train(
+        parameters, data, num_boost_round=learning.rounds, keep_training_booster=True
+    )
 
 
 def fit_xgboost(part: Dataset, learning: LearningSettings, seed: int) -> Any:
@@ -78,12 +87,16 @@ def fit_xgboost(part: Dataset, learning: LearningSettings, seed: int) -> Any:
         max_bin=MAX_BINS + 1,
     )
     booster = xgboost.train(parameters, data, num_boost_round=learning.rounds)
-    booster.feature_names = list(part.names)  # known to the data, they would be compared again in every round
+    booster.feature_names = list(
+        part.names
+    )  # known to the data, they would be compared again in every round
     return booster
 
 
 def fit_forest(part: Dataset, learning: LearningSettings, seed: int) -> Any:
-    """A scikit-learn RandomForestClassifier of `forest_trees` trees, each on `FOREST_SHARE` of the rows."""
+    """A scikit-learn RandomForestClassifier of `forest_trees` trees, each on `FOREST_SHARE` of the
+    rows.
+    """
     ensemble = needed("sklearn.ensemble")
     model = ensemble.RandomForestClassifier(
         n_estimators=learning.forest_trees,
@@ -106,18 +119,24 @@ def needed(name: str) -> ModuleType:
         package = name.partition(".")[0]
         if isinstance(error, ModuleNotFoundError):
             raise UserError(
-                f"training needs the Python package {package}", remedy="run scripts/bot once, which installs it"
+                f"training needs the Python package {package}",
+                remedy="run scripts/bot once, which installs it",
             ) from error
         if "gomp" in str(error) or "libomp" in str(error):
             raise UserError(
                 f"{package} needs the OpenMP library, which this system lacks",
-                remedy="install it: apt-get install libgomp1 (Debian, Ubuntu) or brew install libomp (macOS)",
+                remedy=(
+                    "install it: apt-get install libgomp1 (Debian, Ubuntu) or brew install libomp"
+                    " (macOS)"
+                ),
             ) from error
         raise
 
 
 def _leaf_rows(part: Dataset) -> int:
-    """Rows that a leaf must hold: one in 150, for labels overlap and a small leaf learns a single swing of the price."""
+    """Rows that a leaf must hold: one in 150, for labels overlap and a small leaf learns a single
+    swing of the price.
+    """
     return max(20, len(part) // 150)
 
 

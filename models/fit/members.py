@@ -1,4 +1,6 @@
-"""The members of the vote: three learners, fitted, with their native predictions and their trees laid flat."""
+"""The members of the vote: three learners, fitted, with their native predictions and their trees
+laid flat.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,14 +18,20 @@ from shared.model.forest import Forest
 from shared.model.manifest import Calibration, Member
 from shared.model.predict import member_scores, softmax
 
-NATIVE_FILES = {"lightgbm": "lightgbm.txt", "xgboost": "xgboost.ubj", "random_forest": "random_forest.npz"}
+NATIVE_FILES = {
+    "lightgbm": "lightgbm.txt",
+    "xgboost": "xgboost.ubj",
+    "random_forest": "random_forest.npz",
+}
 Progress: TypeAlias = Callable[[str, float], None]
 _NOT_CALIBRATED = Calibration(slope=1.0, offsets=(0.0, 0.0, 0.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learner:
-    """A fitted learner: its native probabilities, its file for audit (`write` makes it), and its trees."""
+    """A fitted learner: its native probabilities, its file for audit (`write` makes it), and its
+    trees.
+    """
 
     name: str
     native: Callable[[NDArray[np.float32]], FloatArray]
@@ -39,7 +47,9 @@ class Learner:
 
 
 def fit_all(part: Dataset, learning: LearningSettings, seed: int, tell: Progress) -> list[Learner]:
-    """Fit LightGBM, XGBoost and the forest, in the order of the vote; `tell` hears which is next and the share that is done."""
+    """Fit LightGBM, XGBoost and the forest, in the order of the vote; `tell` hears which is next
+    and the share that is done.
+    """
     tell("LightGBM", 0.05)
     lightgbm = learners.fit_lightgbm(part, learning, seed)
     tell("XGBoost", 0.30)
@@ -76,11 +86,16 @@ def fit_all(part: Dataset, learning: LearningSettings, seed: int, tell: Progress
 
 
 def weights_of(learning: LearningSettings) -> dict[str, float]:
-    """Each learner's share of the vote by the settings, summing to 1. Raises `UserError` where all are 0."""
+    """Each learner's share of the vote by the settings, summing to 1.
+
+    Raises `UserError` where all are 0.
+    """
     weights = {name: float(getattr(learning.weights, name)) for name in NATIVE_FILES}
     total = sum(weights.values())
     if total <= 0:
-        raise UserError("all learners have the weight 0", remedy="set learning.weights to shares above 0")
+        raise UserError(
+            "all learners have the weight 0", remedy="set learning.weights to shares above 0"
+        )
     return {name: weight / total for name, weight in weights.items()}
 
 
@@ -96,8 +111,11 @@ def member_of(learner: Learner, weight: float) -> Member:
     )
 
 
-def differences(fitted: list[Learner], members: tuple[Member, ...], forest: Forest, parts: Split) -> dict[str, float]:
-    """The largest difference of exported and native probabilities before calibration, over every held-out row, by learner.
+def differences(
+    fitted: list[Learner], members: tuple[Member, ...], forest: Forest, parts: Split
+) -> dict[str, float]:
+    """The largest difference of exported and native probabilities before calibration, over every
+    held-out row, by learner.
 
     Raises:
         BadBundle: when one is above 1e-6.

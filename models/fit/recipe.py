@@ -1,6 +1,9 @@
-"""The recipe: everything that makes a model except its candles. Training and every fold of a walk-forward call the same `fit`.
+"""The recipe: everything that makes a model except its candles.
 
-rows known at an instant -> three parts in time -> three learners, calibrated -> the vote, calibrated -> the heads
+Training and every fold of a walk-forward call the same `fit`.
+
+rows known at an instant -> three parts in time -> three learners, calibrated -> the vote,
+calibrated -> the heads
 """
 
 import dataclasses
@@ -22,7 +25,15 @@ from models.data.leaks import inspect_split
 from models.fit import calibrate, export, voting
 from models.fit.code import code_hash
 from models.fit.heads import Heads, fit_heads
-from models.fit.members import NATIVE_FILES, Learner, Progress, differences, fit_all, member_of, weights_of
+from models.fit.members import (
+    NATIVE_FILES,
+    Learner,
+    Progress,
+    differences,
+    fit_all,
+    member_of,
+    weights_of,
+)
 from shared.core.calendar import DAY_MS
 from shared.core.errors import UserError
 from shared.core.settings import Settings
@@ -33,7 +44,12 @@ from shared.model.predict import calibrated, logarithm, member_scores
 from shared.model.question import features_of
 
 STEP_MS = Timeframe.M15.ms
-LIBRARIES = {"numpy": "numpy", "lightgbm": "lightgbm", "xgboost": "xgboost-cpu", "scikit-learn": "scikit-learn"}
+LIBRARIES = {
+    "numpy": "numpy",
+    "lightgbm": "lightgbm",
+    "xgboost": "xgboost-cpu",
+    "scikit-learn": "scikit-learn",
+}
 _HASH_DIGITS = 16
 
 
@@ -63,15 +79,19 @@ class Fitted:
         return files if self.heads is None else {**files, **self.heads.audit}
 
     def differences(self) -> dict[str, float]:
-        """How far exported and native probabilities lie apart on every held-out row. Raises `BadBundle` above 1e-6."""
+        """How far exported and native probabilities lie apart on every held-out row.
+
+        Raises `BadBundle` above 1e-6.
+        """
         return differences(self.learners, self.members, self.forest, self.parts)
 
 
 def known_at(dataset: Dataset, settings: Settings, *, closed_at: int) -> Dataset:
-    """The rows that a training sees whose last candle closed at `closed_at`, whatever the dataset holds beyond.
+    """The rows that a training sees whose last candle closed at `closed_at`, whatever the dataset
+    holds beyond.
 
-    Only rows whose whole horizon had passed are taken, also where a barrier was touched at once: early touches would be
-    over-represented otherwise.
+    Only rows whose whole horizon had passed are taken, also where a barrier was touched at once:
+    early touches would be over-represented otherwise.
     """
     learning = settings.learning
     last_at = closed_at - barriers_of(learning).horizon_candles * STEP_MS
@@ -79,7 +99,9 @@ def known_at(dataset: Dataset, settings: Settings, *, closed_at: int) -> Dataset
     unknown = part.volatility_known_at > closed_at
     if not unknown.any():
         return part
-    return dataclasses.replace(part, volatility_next=np.where(unknown, np.nan, part.volatility_next))
+    return dataclasses.replace(
+        part, volatility_next=np.where(unknown, np.nan, part.volatility_next)
+    )
 
 
 def parts_of(known: Dataset, settings: Settings) -> Split:
@@ -89,18 +111,27 @@ def parts_of(known: Dataset, settings: Settings) -> Split:
         UserError: One is too small, or something of one part leaks into another: the leak is named.
     """
     learning, embargo = settings.learning, embargo_ms(settings)
-    parts = split(known, held_out_share=learning.validation_share, embargo_ms=embargo, row_step=learning.row_step)
+    parts = split(
+        known,
+        held_out_share=learning.validation_share,
+        embargo_ms=embargo,
+        row_step=learning.row_step,
+    )
     refuse(inspect_split(parts, embargo_ms=embargo))
     return parts
 
 
 def embargo_ms(settings: Settings) -> int:
-    """What is kept free between a part's last known label and the next part: one horizon of the label."""
+    """What is kept free between a part's last known label and the next part: one horizon of the
+    label.
+    """
     return settings.learning.horizon_candles * STEP_MS
 
 
 def fit(parts: Split, known: Dataset, settings: Settings, *, seed: int, tell: Progress) -> Fitted:
-    """Fit, calibrate and weigh. Deterministic: the same rows, settings and seed give the same trees and numbers.
+    """Fit, calibrate and weigh.
+
+    Deterministic: the same rows, settings and seed give the same trees and numbers.
 
     Args:
         parts: See `parts_of`. Nothing is fitted on the validation part.
@@ -127,16 +158,27 @@ def fit(parts: Split, known: Dataset, settings: Settings, *, seed: int, tell: Pr
     forest = export.flatten(trees, feature_count=width + more)
     tell("calibration", 0.75)
     members, vote = _calibrated(members, forest, parts, settings)
-    return Fitted(parts=parts, members=members, calibration=vote, forest=forest, learners=learners, heads=heads)
+    return Fitted(
+        parts=parts,
+        members=members,
+        calibration=vote,
+        forest=forest,
+        learners=learners,
+        heads=heads,
+    )
 
 
 def _calibrated(
     members: tuple[Member, ...], forest: Forest, parts: Split, settings: Settings
 ) -> tuple[tuple[Member, ...], Calibration]:
-    """Calibrate each member, weigh them where the settings want it, and calibrate their vote, all on the calibration rows."""
+    """Calibrate each member, weigh them where the settings want it, and calibrate their vote, all
+    on the calibration rows.
+    """
     learning, part = settings.learning, parts.calibration
     base = class_shares(parts.training)
-    scores = member_scores(part.rows, forest.part(0, sum(member.trees for member in members)), members)
+    scores = member_scores(
+        part.rows, forest.part(0, sum(member.trees for member in members)), members
+    )
     if learning.weights_from == "fitted":
         weights = voting.fitted_weights(
             scores,
@@ -147,14 +189,19 @@ def _calibrated(
             embargo_ms=embargo_ms(settings),
         )
         members = tuple(
-            dataclasses.replace(member, weight=weight) for member, weight in zip(members, weights.tolist(), strict=True)
+            dataclasses.replace(member, weight=weight)
+            for member, weight in zip(members, weights.tolist(), strict=True)
         )
     done, vote = [], np.zeros((len(part), len(CLASSES)))
     for member, score in zip(members, scores, strict=True):
-        found = calibrate.fit(score, part.label, part.weight, base=base, centre=0.0, kind=learning.calibration)
+        found = calibrate.fit(
+            score, part.label, part.weight, base=base, centre=0.0, kind=learning.calibration
+        )
         done.append(dataclasses.replace(member, calibration=found))
         vote += member.weight * calibrated(score, found)
-    last = calibrate.fit(logarithm(vote), part.label, part.weight, base=base, centre=1.0, kind=learning.calibration)
+    last = calibrate.fit(
+        logarithm(vote), part.label, part.weight, base=base, centre=1.0, kind=learning.calibration
+    )
     return tuple(done), last
 
 
@@ -168,13 +215,20 @@ def class_shares(part: Dataset) -> FloatArray:
 def recipe_hash(settings: Settings, names: tuple[str, ...] | None = None) -> str:
     """Sixteen hex digits of everything that makes a model but its candles and its seed.
 
-    The settings of the learning (of votes and trades, too, where the meta head learns from them), the features in their order,
-    the code that computes features, labels and models, and the learners' versions.
+    The settings of the learning (of votes and trades, too, where the meta head learns from them),
+    the features in their order, the code that computes features, labels and models, and the
+    learners' versions.
     """
     told = msgspec.to_builtins(settings)
     learning = {name: value for name, value in told["learning"].items() if name != "seed"}
     if settings.learning.meta_head:
-        learning["voted"] = [told["strategies"], told["consensus"], told["replay"], told["paper"], told["account"]]
+        learning["voted"] = [
+            told["strategies"],
+            told["consensus"],
+            told["replay"],
+            told["paper"],
+            told["account"],
+        ]
     parts = [learning, list(names or features_of(settings.learning)), libraries(), code_hash()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:_HASH_DIGITS]
 
@@ -190,7 +244,10 @@ def _versions() -> Mapping[str, str]:
             except importlib.metadata.PackageNotFoundError:
                 continue
         else:
-            raise UserError(f"training needs the Python package {name}", remedy="run scripts/bot once, which installs it")
+            raise UserError(
+                f"training needs the Python package {name}",
+                remedy="run scripts/bot once, which installs it",
+            )
     return found
 
 

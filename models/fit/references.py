@@ -1,10 +1,12 @@
-"""What a model is held against once it serves: how its inputs and scores were distributed, and what it promised.
+"""What a model is held against once it serves: how its inputs and scores were distributed, and what
+it promised.
 
-The PSI of a window depends on its length, and features of overlapping candles wander: the customary limits of 0.1 and 0.25
-would alarm always or never. So the alarm levels come from the model's own past, by doing there what the watch will do: a
-stretch as long as the judged one is the reference, and a window that comes after it is held against it. Few of these pairs are
-independent of each other, so the level reached one time in a hundred is that of Student's prediction interval, not
-the largest that happened to be seen.
+The PSI of a window depends on its length, and features of overlapping candles wander: the customary
+limits of 0.1 and 0.25 would alarm always or never. So the alarm levels come from the model's own
+past, by doing there what the watch will do: a stretch as long as the judged one is the reference,
+and a window that comes after it is held against it. Few of these pairs are independent of each
+other, so the level reached one time in a hundred is that of Student's prediction interval, not the
+largest that happened to be seen.
 """
 
 import math
@@ -45,10 +47,11 @@ class _Past:
 
 
 def references(bundle: Bundle, parts: Split) -> tuple[Reference, ...]:
-    """Each feature's and score's distribution on the validation rows, in deciles, with its alarm levels.
+    """Each feature's and score's distribution on the validation rows, in deciles, with its alarm
+    levels.
 
-    The past of a feature are all rows. That of a score are the training rows: a model is bolder on its own, but alike in all of
-    them, and only how far windows differ is asked here.
+    The past of a feature are all rows. That of a score are the training rows: a model is bolder on
+    its own, but alike in all of them, and only how far windows differ is asked here.
     """
     judged, training = parts.validation, parts.training
     span_ms = int(judged.as_of[-1] - judged.as_of[0]) + STEP_MS
@@ -57,14 +60,22 @@ def references(bundle: Bundle, parts: Split) -> tuple[Reference, ...]:
     every = np.ones(len(as_of), dtype=np.bool_)
     found = [
         _reference(
-            name, judged.rows[:, column].astype(np.float64), _Past(as_of=as_of, values=rows[:, column], asked=every), span_ms
+            name,
+            judged.rows[:, column].astype(np.float64),
+            _Past(as_of=as_of, values=rows[:, column], asked=every),
+            span_ms,
         )
         for column, name in enumerate(judged.names)
     ]
     told, learned = predict_rows(judged.rows, bundle), predict_rows(training.rows, bundle)
     some = sampled(training.as_of, step_ms=STEP_MS)
     found += [
-        _reference(name, told[:, of], _Past(as_of=training.as_of, values=learned[:, of], asked=some), span_ms)
+        _reference(
+            name,
+            told[:, of],
+            _Past(as_of=training.as_of, values=learned[:, of], asked=some),
+            span_ms,
+        )
         for name, of in SCORES.items()
     ]
     return tuple(found)
@@ -77,7 +88,8 @@ def _reference(name: str, judged: FloatArray, past: _Past, span_ms: int) -> Refe
         name=name,
         edges=tuple(edges.tolist()),
         shares=tuple(shares.tolist()),
-        psi_alarm=_level(np.sqrt(psi).tolist(), independent) ** 2,  # its root is nearly Normal, as that of a chi-square
+        psi_alarm=_level(np.sqrt(psi).tolist(), independent)
+        ** 2,  # its root is nearly Normal, as that of a chi-square
         ks_alarm=min(1.0, _level(distance, independent)),
     )
 
@@ -95,9 +107,11 @@ def _shares(values: FloatArray, edges: FloatArray) -> FloatArray:
 
 
 def _pairs(past: _Past, span_ms: int) -> tuple[list[float], list[float], int]:
-    """PSI and KS of every window against the stretch before it, and how many of these windows do not overlap.
+    """PSI and KS of every window against the stretch before it, and how many of these windows do
+    not overlap.
 
-    Where the past is too short for one pair, the stretch is made shorter: its first part against what is left.
+    Where the past is too short for one pair, the stretch is made shorter: its first part against
+    what is left.
     """
     first, end = int(past.as_of[0]), int(past.as_of[-1]) + STEP_MS
     span_ms = min(span_ms, max((end - first) // 2, end - first - 3 * _WINDOW_MS))
@@ -125,10 +139,11 @@ def _between(past: _Past, at: int, length_ms: int, *, asked: bool) -> FloatArray
 
 
 def _level(reached: list[float], independent: int) -> float:
-    """What is reached one time in a hundred, rounded so that no processor's last bit changes a bundle.
+    """What is reached one time in a hundred, rounded so that no processor's last bit changes a
+    bundle.
 
-    The upper end of a prediction interval (Student's t; Hahn & Meeker, Statistical Intervals, 1991), and never below what was
-    seen that often. Without any past nothing is alarming.
+    The upper end of a prediction interval (Student's t; Hahn & Meeker, Statistical Intervals,
+    1991), and never below what was seen that often. Without any past nothing is alarming.
     """
     if not reached:
         return _WITHOUT_PAST
@@ -149,7 +164,9 @@ def promise(probabilities: FloatArray, part: Dataset) -> Promise:
 
 
 def _hit_rate(probabilities: FloatArray, label: Int8Array) -> float:
-    """How often the more probable side came, among the rows where one of them did; one half where none did."""
+    """How often the more probable side came, among the rows where one of them did; one half where
+    none did.
+    """
     touched = label != NEITHER
     if not touched.any():
         return 0.5

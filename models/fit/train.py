@@ -1,4 +1,6 @@
-"""One honest training: fit on the past, calibrate on later rows, judge on the latest ones, sign what was judged."""
+"""One honest training: fit on the past, calibrate on later rows, judge on the latest ones, sign
+what was judged.
+"""
 
 import dataclasses
 import hashlib
@@ -74,8 +76,8 @@ def train(
     """Train, calibrate, export, judge and sign. The same arguments give the same bytes.
 
     Args:
-        candles: 15m and 4h; only those closed at `as_of` are looked at. About `WARM_UP_DAYS` more than
-            `settings.learning.days` make all features warm from the first day.
+        candles: 15m and 4h; only those closed at `as_of` are looked at. About `WARM_UP_DAYS` more
+            than `settings.learning.days` make all features warm from the first day.
         settings: `learning` decides label, split and learners.
         as_of: the instant of the training, ms UTC; no other clock is read.
         seed: of learners and bootstrap.
@@ -84,8 +86,9 @@ def train(
         parent: the champion's version, for the record.
         on_progress: told what is done next and the share that is done.
         names: features to learn from; None: those that the settings ask for.
-        verdict: what the gate said of the recipe's walk-forward, or a function that is told this bundle's own checks and
-            says it. None: nobody was asked, so the bundle may not enter. Whether it may serve is always found here.
+        verdict: what the gate said of the recipe's walk-forward, or a function that is told this
+            bundle's own checks and says it. None: nobody was asked, so the bundle may not enter.
+            Whether it may serve is always found here.
         purpose: what the bundle is for; it decides whether it may ever serve.
 
     Raises:
@@ -102,7 +105,14 @@ def train(
     tell("validation", 0.85)
     hashed = data_hash(known)
     recipe = recipe_hash(settings, names)
-    what = {"names": names, "as_of": as_of, "seed": seed, "parent": parent, "recipe": recipe, "purpose": purpose}
+    what = {
+        "names": names,
+        "as_of": as_of,
+        "seed": seed,
+        "parent": parent,
+        "recipe": recipe,
+        "purpose": purpose,
+    }
     version = _version(known, settings, commit=commit, data_hash=hashed, what=what)
     bundle = draft(
         fitted,
@@ -116,26 +126,38 @@ def train(
         purpose=purpose,
     )
     last = golden.cut(known)
-    manifest = dataclasses.replace(_judged(bundle, fitted, dataset, verdict), answers=golden.answers(last, bundle, settings))
+    manifest = dataclasses.replace(
+        _judged(bundle, fitted, dataset, verdict), answers=golden.answers(last, bundle, settings)
+    )
     tell("signature", 0.95)
     kept = {MODEL: fitted.forest.to_bytes(), CANDLES: golden.packed(last), **fitted.audit()}
     files = _signed(manifest, kept, signing_key)
     loaded = load(files, public_keys=(public_of(signing_key),), version=version, whole=True)
     tell("done", 1.0)
-    return Training(version=version, files=files, manifest=loaded.manifest, metrics=loaded.manifest.metrics)
+    return Training(
+        version=version, files=files, manifest=loaded.manifest, metrics=loaded.manifest.metrics
+    )
 
 
-def _dataset(known: Mapping[Timeframe, Candles], settings: Settings, names: tuple[str, ...]) -> Dataset:
+def _dataset(
+    known: Mapping[Timeframe, Candles], settings: Settings, names: tuple[str, ...]
+) -> Dataset:
     """What there is to learn from, with votes where a head learns from them."""
     if not settings.learning.meta_head:
         return build(known, settings.learning, names, costs=costs_of(settings))
     computed = features.compute(known)
     votes = strategies.vote(computed, settings.strategies, settings.consensus)
-    return build(known, settings.learning, names, computed=computed, costs=costs_of(settings)).voted(votes)
+    return build(
+        known, settings.learning, names, computed=computed, costs=costs_of(settings)
+    ).voted(votes)
 
 
-def _judged(bundle: Bundle, fitted: Fitted, dataset: Dataset, verdict: Verdict | Judge | None) -> Manifest:
-    """The manifest with metrics, promises, golden rows and verdict, all from the validation rows."""
+def _judged(
+    bundle: Bundle, fitted: Fitted, dataset: Dataset, verdict: Verdict | Judge | None
+) -> Manifest:
+    """The manifest with metrics, promises, golden rows and verdict, all from the
+    validation rows.
+    """
     part, found = fitted.parts.validation, fitted.differences()
     vote = predict_rows(part.rows, bundle)
     checks = serve_checks(differences=found, probabilities=vote, label=part.label)
@@ -156,7 +178,9 @@ def _metrics(
     block = max(96, 2 * manifest.barriers.horizon_candles)
     scores = {"vote": evaluate.metrics(vote, part.label, block=block, seed=manifest.seed)}
     forest = bundle.forest.part(*manifest.spans[0])
-    for member, raw in zip(manifest.members, member_scores(part.rows, forest, manifest.members), strict=True):
+    for member, raw in zip(
+        manifest.members, member_scores(part.rows, forest, manifest.members), strict=True
+    ):
         given = calibrated(raw, member.calibration)
         scores[member.name] = evaluate.metrics(given, part.label, block=block, seed=manifest.seed)
         scores[member.name]["difference_from_native"] = found[member.name]
@@ -165,7 +189,10 @@ def _metrics(
         "rows": float(len(dataset)),
         "effective_rows": dataset.effective,
         "ambiguous_rows": float(dataset.ambiguous),
-        **{f"validation_share_{name}": float(share) for name, share in zip(CLASSES, shares, strict=True)},
+        **{
+            f"validation_share_{name}": float(share)
+            for name, share in zip(CLASSES, shares, strict=True)
+        },
     }
     return scores if fitted.heads is None else {**scores, **fitted.heads.metrics}
 
@@ -194,15 +221,26 @@ def _signed(manifest: Manifest, files: dict[str, bytes], signing_key: str) -> di
 
 
 def _version(
-    known: Mapping[Timeframe, Candles], settings: Settings, *, commit: str, data_hash: str, what: Mapping[str, object]
+    known: Mapping[Timeframe, Candles],
+    settings: Settings,
+    *,
+    commit: str,
+    data_hash: str,
+    what: Mapping[str, object],
 ) -> str:
-    """The end of the data, the commit, and eight digits for everything else that makes a difference."""
-    end = datetime.fromtimestamp(int(known[Timeframe.M15].closed_at[-1]) / 1000, UTC).strftime("%Y%m%dT%H%MZ")
+    """The end of the data, the commit, and eight digits for everything else that makes a
+    difference.
+    """
+    end = datetime.fromtimestamp(int(known[Timeframe.M15].closed_at[-1]) / 1000, UTC).strftime(
+        "%Y%m%dT%H%MZ"
+    )
     told = repr((settings.hash, data_hash, commit, sorted(what.items())))
     short = "".join(letter for letter in commit[:12] if letter.isalnum()) or "unknown"
     return f"{end}-{short}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
 
 def history_days(learning: LearningSettings) -> float:
-    """How many days of candles before `as_of` a training wants: what it learns from, the warm-up, and the last horizon."""
+    """How many days of candles before `as_of` a training wants: what it learns from, the warm-up,
+    and the last horizon.
+    """
     return learning.days + WARM_UP_DAYS + learning.horizon_candles * Timeframe.M15.ms / DAY_MS

@@ -1,10 +1,12 @@
 """Sizes of the learners, searched on the past only: monthly at the most, and every trial counted.
 
-Each trial is judged by the log-loss of the plain vote on purged walk-forward folds of the rows that it is given. Give it the
-training window and nothing else: rows that the gate will judge must not choose what it judges. The first trial is what is set
-already, so that the search never ends with something that it found worse.
+Each trial is judged by the log-loss of the plain vote on purged walk-forward folds of the rows that
+it is given. Give it the training window and nothing else: rows that the gate will judge must not
+choose what it judges. The first trial is what is set already, so that the search never ends with
+something that it found worse.
 
-Optuna's TPE (Bergstra et al., Algorithms for Hyper-Parameter Optimization, 2011) with a seed, one trial after the other, in
+Optuna's TPE (Bergstra et al., Algorithms for Hyper-Parameter Optimization, 2011) with a seed, one
+trial after the other, in
 memory: the same rows, settings and seed give the same trials.
 """
 
@@ -43,7 +45,10 @@ _ROW_STEPS = (1, 2, 3, 4, 6)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TuningTrial:
-    """One trial: what it changed, and the log-loss of each fold that it came to. `pruned`: the rest was not worth it."""
+    """One trial: what it changed, and the log-loss of each fold that it came to.
+
+    `pruned`: the rest was not worth it.
+    """
 
     learning: LearningSettings
     changed: dict[str, int | float]
@@ -56,8 +61,13 @@ class TuningTrial:
         """The mean over its folds."""
         return sum(self.losses) / len(self.losses)
 
-    def trial(self, settings: Settings, *, data_hash: str, start_at: int, end_at: int, now_ms: int) -> Trial:
-        """The line for the trial log. It has no Sharpe ratio; what was learned is told by the model's name."""
+    def trial(
+        self, settings: Settings, *, data_hash: str, start_at: int, end_at: int, now_ms: int
+    ) -> Trial:
+        """The line for the trial log.
+
+        It has no Sharpe ratio; what was learned is told by the model's name.
+        """
         told = json.dumps(msgspec.to_builtins(self.learning), sort_keys=True)
         return Trial(
             kind=KIND,
@@ -68,7 +78,11 @@ class TuningTrial:
             model=f"{KIND}-{hashlib.sha256(told.encode()).hexdigest()[:16]}",
             recorded_at=now_ms,
             changed={f"learning.{name}": value for name, value in self.changed.items()},
-            numbers={"log_loss": self.loss, "folds": float(len(self.losses)), "pruned": float(self.pruned)},
+            numbers={
+                "log_loss": self.loss,
+                "folds": float(len(self.losses)),
+                "pruned": float(self.pruned),
+            },
         )
 
 
@@ -104,14 +118,23 @@ def tune(
     done: list[TuningTrial] = []
 
     def tell(changed: dict[str, int | float], stop: Callable[[int, float], bool]) -> TuningTrial:
-        found = _tried(dataset, folds, settings.learning, changed, seed=seed, score=score or vote_loss, stop=stop)
+        found = _tried(
+            dataset,
+            folds,
+            settings.learning,
+            changed,
+            seed=seed,
+            score=score or vote_loss,
+            stop=stop,
+        )
         done.append(dataclasses.replace(found, number=len(done)))
         on_trial(done[-1])
         return done[-1]
 
     def objective(trial: Any) -> float:
         def stop(step: int, loss: float) -> bool:
-            # Folds differ more than trials do, so a trial is held against what is set on the same folds.
+            # Folds differ more than trials do, so a trial is held against what is set on the same
+            # folds.
             trial.report(loss - sum(first.losses[: step + 1]) / (step + 1), step)
             return bool(trial.should_prune())
 
@@ -126,7 +149,9 @@ def tune(
         pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1),
     )
     study.optimize(objective, n_trials=trials - 1, n_jobs=1)
-    return min((tried for tried in done if not tried.pruned), key=lambda tried: (tried.loss, tried.number)).learning
+    return min(
+        (tried for tried in done if not tried.pruned), key=lambda tried: (tried.loss, tried.number)
+    ).learning
 
 
 def _tried(
@@ -146,7 +171,9 @@ def _tried(
     for step, window in enumerate(folds):
         losses.append(score(window.cut(dataset, row_step=learning.row_step), learning, seed))
         if stop(step, sum(losses) / len(losses)) and step + 1 < len(folds):
-            return TuningTrial(learning=learning, changed=changed, losses=tuple(losses), pruned=True)
+            return TuningTrial(
+                learning=learning, changed=changed, losses=tuple(losses), pruned=True
+            )
     return TuningTrial(learning=learning, changed=changed, losses=tuple(losses))
 
 
@@ -162,9 +189,11 @@ def _suggested(trial: Any) -> dict[str, int | float]:
 
 
 def folds_of(dataset: Dataset, learning: LearningSettings) -> tuple[Window, ...]:
-    """`FOLDS` stretches of the later half, each judged by what was learned from the half of the window before it.
+    """`FOLDS` stretches of the later half, each judged by what was learned from the half of the
+    window before it.
 
-    Each has the embargo of one horizon. Raises `UserError` where a part has too few rows, `BadData` where it leaks.
+    Each has the embargo of one horizon. Raises `UserError` where a part has too few rows, `BadData`
+    where it leaks.
     """
     if not len(dataset):
         raise UserError("there is nothing to tune on", remedy="give more days of candles")
@@ -174,7 +203,8 @@ def folds_of(dataset: Dataset, learning: LearningSettings) -> tuple[Window, ...]
         few = min(len(parts.training), len(parts.validation))
         if few < LEAST_ROWS or len(np.unique(parts.training.label)) < 3:  # noqa: PLR2004 - the three classes
             raise UserError(
-                f"a fold of the tuning has {few} rows, at least {LEAST_ROWS} with all three labels are needed",
+                f"a fold of the tuning has {few} rows, at least {LEAST_ROWS} with all three labels"
+                " are needed",
                 remedy="tune on more days, or set retrain.tune_every_days to 0",
             )
         refuse(inspect_split(parts, embargo_ms=window.embargo_ms))
@@ -185,7 +215,9 @@ def _folds(dataset: Dataset, learning: LearningSettings) -> Iterator[Window]:
     embargo_ms = learning.horizon_candles * STEP_MS
     first, end = int(dataset.as_of[0]), int(dataset.as_of[-1]) + 1
     reach = round((end - first) * FIRST_SHARE)
-    edges = [first + reach + round((end - first - reach) * fold / FOLDS) for fold in range(FOLDS + 1)]
+    edges = [
+        first + reach + round((end - first - reach) * fold / FOLDS) for fold in range(FOLDS + 1)
+    ]
     for number, (at, to_at) in enumerate(pairwise(edges)):
         yield Window(
             number=number,
@@ -199,7 +231,9 @@ def _folds(dataset: Dataset, learning: LearningSettings) -> Iterator[Window]:
 
 
 def vote_loss(parts: Split, learning: LearningSettings, seed: int) -> float:
-    """Log-loss of the learners' weighted mean, not calibrated, on the rows that judge; each counts with its uniqueness."""
+    """Log-loss of the learners' weighted mean, not calibrated, on the rows that judge; each counts
+    with its uniqueness.
+    """
     weights = weights_of(learning)
     told: FloatArray = np.zeros((len(parts.validation), 3))
     for learner in fit_all(parts.training, learning, seed, lambda _text, _share: None):

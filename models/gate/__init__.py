@@ -1,4 +1,6 @@
-"""The gate: a table of named checks that decides whether a model may serve, enter, and take the champion's place."""
+"""The gate: a table of named checks that decides whether a model may serve, enter, and take the
+champion's place.
+"""
 
 from models.gate.judge import judge, unproven
 from models.gate.serve import serve_checks

@@ -1,4 +1,7 @@
-"""No worse than the champion, on rows that neither of the two has touched. Too few of them keep the champion."""
+"""No worse than the champion, on rows that neither of the two has touched.
+
+Too few of them keep the champion.
+"""
 
 import numpy as np
 
@@ -9,11 +12,19 @@ from models.statistics.evaluate import calibration_error, log_losses
 from shared.core.settings import GateSettings
 from shared.model.manifest import Check
 
-_SOURCES = {"folds": "walk-forward folds of both", "shadow": "shadow record of both", "bundles": "answers of both bundles"}
+_SOURCES = {
+    "folds": "walk-forward folds of both",
+    "shadow": "shadow record of both",
+    "bundles": "answers of both bundles",
+}
 
 
-def champion_checks(rival: Rival, gate: GateSettings, *, embargo_ms: int, step_ms: int, seed: int) -> list[Check]:
-    """Whether they can be compared at all; then log loss and calibration, which without that are unknown, and so failed."""
+def champion_checks(
+    rival: Rival, gate: GateSettings, *, embargo_ms: int, step_ms: int, seed: int
+) -> list[Check]:
+    """Whether they can be compared at all; then log loss and calibration, which without that are
+    unknown, and so failed.
+    """
     comparable = champion_comparable(rival, gate, embargo_ms=embargo_ms)
     if not comparable.passed:
         return [comparable, _no_worse(None, rival, gate), _calibrated(None, gate)]
@@ -31,7 +42,9 @@ def champion_checks(rival: Rival, gate: GateSettings, *, embargo_ms: int, step_m
 
 
 def champion_comparable(rival: Rival, gate: GateSettings, *, embargo_ms: int) -> Check:
-    """Independent labels on common rows that lie an embargo after everything that either of them learned from."""
+    """Independent labels on common rows that lie an embargo after everything that either of them
+    learned from.
+    """
     return at_least(
         "champion_comparable",
         rival.challenger.effective if _common(rival, embargo_ms) else None,
@@ -44,28 +57,39 @@ def champion_comparable(rival: Rival, gate: GateSettings, *, embargo_ms: int) ->
 def _common(rival: Rival, embargo_ms: int) -> bool:
     """Whether these are the same rows, and untouched."""
     one, other = rival.challenger, rival.champion
-    same = len(one) > 0 and np.array_equal(one.as_of, other.as_of) and np.array_equal(one.label, other.label)
+    same = (
+        len(one) > 0
+        and np.array_equal(one.as_of, other.as_of)
+        and np.array_equal(one.label, other.label)
+    )
     return same and _untouched(one, embargo_ms) and _untouched(other, embargo_ms)
 
 
 def _untouched(rows: PredictionRows, embargo_ms: int) -> bool:
-    return bool((rows.known_at + embargo_ms <= rows.as_of).all() and (np.diff(rows.as_of) > 0).all())
+    return bool(
+        (rows.known_at + embargo_ms <= rows.as_of).all() and (np.diff(rows.as_of) > 0).all()
+    )
 
 
 def _no_worse(saved: BlockInterval | None, rival: Rival, gate: GateSettings) -> Check:
-    """The lower end of what it saves of the champion's log loss, one-sided at `champion_confidence`: equal is no worse."""
+    """The lower end of what it saves of the champion's log loss, one-sided at
+    `champion_confidence`: equal is no worse.
+    """
     return at_least(
         "no_worse_than_champion",
         None if saved is None else saved.value,
         0.0,
-        f"share of the log loss of {rival.version} saved, and its lower end at {gate.champion_confidence:.0%} confidence",
+        f"share of the log loss of {rival.version} saved, and its lower end at"
+        f" {gate.champion_confidence:.0%} confidence",
         group="champion",
         ends=None if saved is None else saved.ends,
     )
 
 
 def _calibrated(rival: Rival | None, gate: GateSettings) -> Check:
-    """Its calibration error less the champion's, on the same rows: what luck does to both cancels."""
+    """Its calibration error less the champion's, on the same rows: what luck does to
+    both cancels.
+    """
     value = None
     if rival is not None:
         rows, champion = rival.challenger, rival.champion

@@ -1,11 +1,13 @@
-"""How often the gate's money checks open by mistake, and how often they open where there is an edge, on made-up records.
+"""How often the gate's money checks open by mistake, and how often they open where there is an
+edge, on made-up records.
 
     python -m models.gate.characteristics --count 2000 --seed 7
 
-Records have no edge or a stated one, are of several kinds (skewed ones among them, by day and by month), and are chosen as the
-best of a number of tries that the trial log counts. Beside what opens stands what would if half of the months had to be
-good. Every record is judged by `judge` itself, with money alone: tests of predictions and of overfitting are left out, which
-can only close the gate further.
+Records have no edge or a stated one, are of several kinds (skewed ones among them, by day and by
+month), and are chosen as the best of a number of tries that the trial log counts. Beside what opens
+stands what would if half of the months had to be good. Every record is judged by `judge` itself,
+with money alone: tests of predictions and of overfitting are left out, which can only close the
+gate further.
 """
 
 import argparse
@@ -51,7 +53,10 @@ def _fat_tails(random: np.random.Generator, days: int, count: int) -> FloatArray
 
 
 def _garch(random: np.random.Generator, days: int, count: int) -> FloatArray:
-    """GARCH(1, 1) with Student-t(5) shocks: quiet and wild weeks (Bollerslev, J. Econometrics 31, 1986)."""
+    """GARCH(1, 1) with Student-t(5) shocks: quiet and wild weeks (Bollerslev, J.
+
+    Econometrics 31, 1986).
+    """
     shocks = random.standard_t(5, (days, count)) / math.sqrt(5.0 / 3.0)
     returns, variance = np.empty((days, count)), np.ones(count)
     for day in range(days):
@@ -76,7 +81,11 @@ def _idle(random: np.random.Generator, days: int, count: int) -> FloatArray:
     """In the market for a third of the days, in stretches; nothing moves on the others."""
     stretch = 6
     held = random.random((-(-days // stretch), count)) < 1.0 / 3.0
-    return np.repeat(held, stretch, axis=0)[:days] * random.standard_normal((days, count)) * math.sqrt(3.0)
+    return (
+        np.repeat(held, stretch, axis=0)[:days]
+        * random.standard_normal((days, count))
+        * math.sqrt(3.0)
+    )
 
 
 def _sticky(random: np.random.Generator, days: int, count: int) -> FloatArray:
@@ -89,9 +98,11 @@ def _sticky(random: np.random.Generator, days: int, count: int) -> FloatArray:
 
 
 def _insurance(random: np.random.Generator, days: int, count: int) -> FloatArray:
-    """Like one who sells insurance: most months gain, and about three times a year five days of great losses end it.
+    """Like one who sells insurance: most months gain, and about three times a year five days of
+    great losses end it.
 
-    A year without such days looks like a great edge: no check of a record sees what did not happen in it.
+    A year without such days looks like a great edge: no check of a record sees what did not happen
+    in it.
     """
     begun = random.random((days, count)) < _CLAIMS
     claims = np.zeros((days, count), dtype=np.bool_)
@@ -103,12 +114,16 @@ def _insurance(random: np.random.Generator, days: int, count: int) -> FloatArray
 
 
 def _trend(random: np.random.Generator, days: int, count: int) -> FloatArray:
-    """A trend rule, long only, on prices that follow none: most months lose a little, few gain much."""
+    """A trend rule, long only, on prices that follow none: most months lose a little, few gain
+    much.
+    """
     warm = max(_SPANS) + 1
     shocks = random.standard_t(5, (days + warm, count)) / math.sqrt(5.0 / 3.0)
     level = np.cumsum(shocks, axis=0)
     known = slice(warm - 1, warm - 1 + days)
-    held = np.mean([level[known] > level[warm - 1 - span : warm - 1 - span + days] for span in _SPANS], axis=0)
+    held = np.mean(
+        [level[known] > level[warm - 1 - span : warm - 1 - span + days] for span in _SPANS], axis=0
+    )
     returns: FloatArray = held * shocks[warm:] / _TREND_DEVIATION
     return returns
 
@@ -131,7 +146,8 @@ SKEWED = ("crash-like", "trend-like")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """How many of `count` records passed: all money checks, and each of the two Sharpe checks by itself.
+    """How many of `count` records passed: all money checks, and each of the two Sharpe checks by
+    itself.
 
     `with_months`: how many would have passed if half of their months had to be good, too.
     """
@@ -170,16 +186,25 @@ def records(
         count: How many are judged.
         gate: The thresholds.
         seed: Of everything.
-        counted: Whether the trial log knows of the tries. Only to show what happens where it does not.
+        counted: Whether the trial log knows of the tries. Only to show what happens where it does
+            not.
     """
-    random = np.random.default_rng([seed, years, tries, sorted(KINDS).index(kind), round(10 * annual_sharpe)])
+    random = np.random.default_rng(
+        [seed, years, tries, sorted(KINDS).index(kind), round(10 * annual_sharpe)]
+    )
     passed = {"opened": 0, "with_months": 0, "psr": 0, "dsr": 0}
     for number in range(count):
         drawn = KINDS[kind](random, YEAR_DAYS * years, tries) + annual_sharpe / math.sqrt(YEAR_DAYS)
         sharpes = drawn.mean(axis=0) / drawn.std(axis=0, ddof=1)
         best = drawn[:, int(sharpes.argmax())] * DAY_DEVIATION
-        trials = TrialCounts(count=tries, sharpes=sharpes) if counted else TrialCounts(count=1, sharpes=sharpes[:1])
-        evidence = Evidence(rows=None, money=_money(best, years, random), trials=trials, seed=number)
+        trials = (
+            TrialCounts(count=tries, sharpes=sharpes)
+            if counted
+            else TrialCounts(count=1, sharpes=sharpes[:1])
+        )
+        evidence = Evidence(
+            rows=None, money=_money(best, years, random), trials=trials, seed=number
+        )
         verdict = judge(evidence, gate, serve=())
         passed["opened"] += verdict.may_enter
         for check in verdict.checks:
@@ -191,7 +216,9 @@ def records(
 
 
 def _money(returns: FloatArray, years: int, random: np.random.Generator) -> MoneyRecord:
-    """Positions that each cover some days, and as many by chance: the same results without their mean."""
+    """Positions that each cover some days, and as many by chance: the same results without their
+    mean.
+    """
     days = len(returns)
     closed = np.sort(random.choice(days - 1, TRADES_A_YEAR * years - 1, replace=False))
     edges = np.concatenate([[0], closed + 1])
@@ -209,7 +236,9 @@ def _money(returns: FloatArray, years: int, random: np.random.Generator) -> Mone
 
 
 def false_openings(*, count: int, gate: GateSettings, seed: int) -> list[Opened]:
-    """About `count` records without edge for each number of tries, shared among kinds and lengths; one entry a cell."""
+    """About `count` records without edge for each number of tries, shared among kinds and lengths;
+    one entry a cell.
+    """
     cells = [(kind, years, tries) for kind in KINDS for years in YEARS for tries in TRIES]
     each = -(-count * len(TRIES) // len(cells))
     return [
@@ -219,7 +248,8 @@ def false_openings(*, count: int, gate: GateSettings, seed: int) -> list[Opened]
 
 
 def power(*, count: int, gate: GateSettings, seed: int) -> list[Opened]:
-    """`count` records for each stated edge and length, shared among the kinds; one try, counted as one.
+    """`count` records for each stated edge and length, shared among the kinds; one try, counted as
+    one.
 
     The sum of the kinds comes first, then each kind.
     """
@@ -228,7 +258,16 @@ def power(*, count: int, gate: GateSettings, seed: int) -> list[Opened]:
     for sharpe in SHARPES:
         for years in POWER_YEARS:
             cells = [
-                records(kind, years=years, annual_sharpe=sharpe, tries=1, count=each, gate=gate, seed=seed) for kind in KINDS
+                records(
+                    kind,
+                    years=years,
+                    annual_sharpe=sharpe,
+                    tries=1,
+                    count=each,
+                    gate=gate,
+                    seed=seed,
+                )
+                for kind in KINDS
             ]
             found += [summed((f"{sharpe:g}", f"{years}"), cells), *cells]
     return found
@@ -248,51 +287,81 @@ def summed(what: tuple[str, ...], cells: Sequence[Opened]) -> Opened:
 
 def false_table(cells: Sequence[Opened]) -> str:
     """Markdown: by kind, by number of tries, and all."""
-    rows = [summed((f"kind: {kind}",), [cell for cell in cells if cell.what[0] == kind]) for kind in KINDS]
-    rows += [summed((f"best of {tries}",), [cell for cell in cells if cell.what[3] == f"{tries}"]) for tries in TRIES]
+    rows = [
+        summed((f"kind: {kind}",), [cell for cell in cells if cell.what[0] == kind])
+        for kind in KINDS
+    ]
+    rows += [
+        summed((f"best of {tries}",), [cell for cell in cells if cell.what[3] == f"{tries}"])
+        for tries in TRIES
+    ]
     rows.append(summed(("all",), cells))
     lines = [
-        "| records without edge | number | opened | share | upper 95 % limit | with good months | PSR alone | DSR alone |",
+        (
+            "| records without edge | number | opened | share | upper 95 % limit | with good months"
+            " | PSR alone | DSR alone |"
+        ),
         "|---|---|---|---|---|---|---|---|",
     ]
     return "\n".join(
         lines
         + [
-            f"| {row.what[0]} | {row.count} | {row.opened} | {row.opened / row.count:.2%} | {row.upper:.2%} "
-            f"| {row.with_months / row.count:.2%} | {row.psr / row.count:.1%} | {row.dsr / row.count:.1%} |"
+            f"| {row.what[0]} | {row.count} | {row.opened} | {row.opened / row.count:.2%} |"
+            f" {row.upper:.2%} | {row.with_months / row.count:.2%} | {row.psr / row.count:.1%} |"
+            f" {row.dsr / row.count:.1%} |"
             for row in rows
         ]
     )
 
 
 def power_table(cells: Sequence[Opened]) -> str:
-    """Markdown: a row an edge, a column a length; then the skewed kinds, and what they lost by having to have good months."""
+    """Markdown: a row an edge, a column a length; then the skewed kinds, and what they lost by
+    having to have good months.
+    """
     lines = [
-        "| true annual Sharpe | " + " | ".join(f"{years} year{'s' * (years > 1)}" for years in POWER_YEARS) + " |",
+        "| true annual Sharpe | "
+        + " | ".join(f"{years} year{'s' * (years > 1)}" for years in POWER_YEARS)
+        + " |",
         "|---|" + "---|" * len(POWER_YEARS),
     ]
     for sharpe in SHARPES:
         row = [cell for cell in cells if cell.what[0] == f"{sharpe:g}"]
-        lines.append(f"| {sharpe:g} | " + " | ".join(f"{cell.opened / cell.count:.0%}" for cell in row) + " |")
+        lines.append(
+            f"| {sharpe:g} | "
+            + " | ".join(f"{cell.opened / cell.count:.0%}" for cell in row)
+            + " |"
+        )
     for kind in SKEWED:
         for sharpe in SHARPES:
-            row = [cell for cell in cells if cell.what[:1] + cell.what[2:3] == (kind, f"{sharpe:g}")]
-            told = (f"{cell.opened / cell.count:.0%} ({cell.with_months / cell.count:.0%})" for cell in row)
+            row = [
+                cell for cell in cells if cell.what[:1] + cell.what[2:3] == (kind, f"{sharpe:g}")
+            ]
+            told = (
+                f"{cell.opened / cell.count:.0%} ({cell.with_months / cell.count:.0%})"
+                for cell in row
+            )
             lines.append(f"| {sharpe:g}, {kind} (with good months) | " + " | ".join(told) + " |")
     return "\n".join(lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print both tables."""
-    parser = argparse.ArgumentParser(description="False openings and power of the gate's money checks")
+    parser = argparse.ArgumentParser(
+        description="False openings and power of the gate's money checks"
+    )
     parser.add_argument(
-        "--count", type=int, default=2_000, help="records without edge for each number of tries, and of each edge and length"
+        "--count",
+        type=int,
+        default=2_000,
+        help="records without edge for each number of tries, and of each edge and length",
     )
     parser.add_argument("--seed", type=int, default=7, help="of everything")
     asked = parser.parse_args(arguments)
     gate = load({"BOT_HOME": str(Path("~").expanduser())}).gate
     false = false_table(false_openings(count=asked.count, gate=gate, seed=asked.seed))
-    sys.stdout.write(f"{false}\n\n{power_table(power(count=asked.count, gate=gate, seed=asked.seed))}\n")
+    sys.stdout.write(
+        f"{false}\n\n{power_table(power(count=asked.count, gate=gate, seed=asked.seed))}\n"
+    )
 
 
 if __name__ == "__main__":

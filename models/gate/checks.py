@@ -1,4 +1,6 @@
-"""How a check is made of a number: one comparison each, and a number that could not be found never passes."""
+"""How a check is made of a number: one comparison each, and a number that could not be found never
+passes.
+"""
 
 import math
 from typing import Literal, TypeAlias
@@ -9,15 +11,35 @@ Group: TypeAlias = Literal["serve", "enter", "champion", "note"]
 
 
 def at_most(
-    name: str, value: float | None, threshold: float, meaning: str, *, group: Group, ends: tuple[float, float] | None = None
+    name: str,
+    value: float | None,
+    threshold: float,
+    meaning: str,
+    *,
+    group: Group,
+    ends: tuple[float, float] | None = None,
 ) -> Check:
     """Passed where `value` <= `threshold`. `ends`: of the value's interval."""
     known = _known(value)
-    return _check(name, known, threshold, known is not None and known <= threshold, f"at most: {meaning}", group, ends)
+    return _check(
+        name,
+        known,
+        threshold,
+        known is not None and known <= threshold,
+        f"at most: {meaning}",
+        group,
+        ends,
+    )
 
 
 def at_least(
-    name: str, value: float | None, threshold: float, meaning: str, *, group: Group, ends: tuple[float, float] | None = None
+    name: str,
+    value: float | None,
+    threshold: float,
+    meaning: str,
+    *,
+    group: Group,
+    ends: tuple[float, float] | None = None,
 ) -> Check:
     """Passed where `value` >= `threshold`; with `ends`, where their lower one is, too."""
     known = _known(value)
@@ -26,7 +48,13 @@ def at_least(
 
 
 def above(
-    name: str, value: float | None, threshold: float, meaning: str, *, group: Group, ends: tuple[float, float] | None = None
+    name: str,
+    value: float | None,
+    threshold: float,
+    meaning: str,
+    *,
+    group: Group,
+    ends: tuple[float, float] | None = None,
 ) -> Check:
     """Passed where `value` > `threshold`; with `ends`, where their lower one is, too."""
     known = _known(value)
@@ -45,7 +73,13 @@ def _known(value: float | None) -> float | None:
 
 
 def _check(
-    name: str, value: float | None, threshold: float, passed: bool, meaning: str, group: Group, ends: tuple[float, float] | None
+    name: str,
+    value: float | None,
+    threshold: float,
+    passed: bool,
+    meaning: str,
+    group: Group,
+    ends: tuple[float, float] | None,
 ) -> Check:
     told = ends if ends is not None and all(math.isfinite(end) for end in ends) else None
     return Check(

@@ -23,10 +23,11 @@ SUMS_TO_ONE = 1e-3
 def judge(evidence: Evidence, gate: GateSettings, *, serve: Sequence[Check]) -> Verdict:
     """Ask for everything that must be shown.
 
-    May serve: all of `serve`. May enter: that, and every check of the group `enter`; there is no other way to enter. Takes
-    over: may serve, and every check of the group `champion`; there are none where nothing serves yet. Where the policy asks no
-    model for direction (`evidence.rows` is None) the checks on predictions are left out and money alone decides. The same
-    evidence gives the same verdict.
+    May serve: all of `serve`. May enter: that, and every check of the group `enter`; there is no
+    other way to enter. Takes
+    over: may serve, and every check of the group `champion`; there are none where nothing serves
+    yet. Where the policy asks no model for direction (`evidence.rows` is None) the checks on
+    predictions are left out and money alone decides. The same evidence gives the same verdict.
 
     Args:
         evidence: What was found out of sample.
@@ -45,14 +46,20 @@ def judge(evidence: Evidence, gate: GateSettings, *, serve: Sequence[Check]) -> 
     checks += stability_checks(evidence.money, evidence.trials, gate)
     if evidence.rival is not None:
         checks += champion_checks(
-            evidence.rival, gate, embargo_ms=evidence.embargo_ms, step_ms=evidence.step_ms, seed=evidence.seed
+            evidence.rival,
+            gate,
+            embargo_ms=evidence.embargo_ms,
+            step_ms=evidence.step_ms,
+            seed=evidence.seed,
         )
     checks += money_notes(evidence.money, evidence.trials)
     return _verdict(checks)
 
 
 def unproven(serve: Sequence[Check]) -> Verdict:
-    """The verdict on a bundle that was made without asking the gate: it may serve, and it may not enter."""
+    """The verdict on a bundle that was made without asking the gate: it may serve, and it may not
+    enter.
+    """
     asked = Check(
         name=PROVEN,
         value=None,
@@ -62,14 +69,18 @@ def unproven(serve: Sequence[Check]) -> Verdict:
         group="enter",
     )
     verdict = _verdict([*serve, asked])
-    return Verdict(may_serve=verdict.may_serve, may_enter=False, checks=verdict.checks, takes_over=False)
+    return Verdict(
+        may_serve=verdict.may_serve, may_enter=False, checks=verdict.checks, takes_over=False
+    )
 
 
 def _verdict(checks: Sequence[Check]) -> Verdict:
     may_serve = _passed(checks, "serve")
     return Verdict(
         may_serve=may_serve,
-        may_enter=may_serve and any(check.group == "enter" for check in checks) and _passed(checks, "enter"),
+        may_enter=may_serve
+        and any(check.group == "enter" for check in checks)
+        and _passed(checks, "enter"),
         checks=tuple(checks),
         takes_over=may_serve and _passed(checks, "champion"),
     )
@@ -99,21 +110,30 @@ def _check_rows(name: str, rows: PredictionRows) -> None:
     shape = (len(rows), 3)
     if rows.probabilities.shape != shape or rows.volatility_only.shape != shape:
         raise BadData(
-            f"{name}: probabilities of {rows.probabilities.shape} and {rows.volatility_only.shape} for {len(rows)} rows"
+            f"{name}: probabilities of {rows.probabilities.shape} and {rows.volatility_only.shape}"
+            f" for {len(rows)} rows"
         )
     columns = (rows.end_at, rows.label, rows.weight, rows.known_at)
     if any(column.shape != (len(rows),) for column in columns):
-        raise BadData(f"{name}: columns of shapes {[column.shape for column in columns]} for {len(rows)} rows")
+        raise BadData(
+            f"{name}: columns of shapes {[column.shape for column in columns]} for {len(rows)} rows"
+        )
     for given in (rows.probabilities, rows.volatility_only, rows.weight):
         _finite(name, given)
     for given in (rows.probabilities, rows.volatility_only):
-        if len(given) and (given.min() < 0.0 or np.abs(given.sum(axis=1) - 1.0).max() > SUMS_TO_ONE):
+        if len(given) and (
+            given.min() < 0.0 or np.abs(given.sum(axis=1) - 1.0).max() > SUMS_TO_ONE
+        ):
             raise BadData(f"{name}: three probabilities of a row are not three shares of one")
 
 
 def _check_money(money: MoneyRecord) -> None:
-    if not len(money.day_at) == len(money.returns) == len(money.hold) or len(money.closed_at) != len(money.net_rates):
-        raise BadData("money: days and their returns, or positions and their rates, differ in number")
+    if not len(money.day_at) == len(money.returns) == len(money.hold) or len(
+        money.closed_at
+    ) != len(money.net_rates):
+        raise BadData(
+            "money: days and their returns, or positions and their rates, differ in number"
+        )
     for name in ("returns", "hold", "net_rates", "random"):
         _finite(f"money.{name}", getattr(money, name))
 

@@ -1,4 +1,6 @@
-"""Leak tests: what looks like skill of direction, and is a forecast of volatility, a leak, or luck of the refit."""
+"""Leak tests: what looks like skill of direction, and is a forecast of volatility, a leak, or luck
+of the refit.
+"""
 
 import numpy as np
 
@@ -32,9 +34,17 @@ def leak_checks(rows: PredictionRows, evidence: Evidence, gate: GateSettings) ->
 
 
 def rows_in_order(rows: PredictionRows) -> Check:
-    """Rows out of order, twice there, or with a label that was known before the decision, are no record of anything."""
+    """Rows out of order, twice there, or with a label that was known before the decision, are no
+    record of anything.
+    """
     wrong = int((np.diff(rows.as_of) <= 0).sum()) + int((rows.end_at <= rows.as_of).sum())
-    return at_most("rows_in_order", float(wrong), 0.0, "rows that are out of order, doubled, or known before", group="enter")
+    return at_most(
+        "rows_in_order",
+        float(wrong),
+        0.0,
+        "rows that are out of order, doubled, or known before",
+        group="enter",
+    )
 
 
 def training_ends_before(rows: PredictionRows, *, embargo_ms: int, group: Group = "enter") -> Check:
@@ -52,16 +62,21 @@ def training_ends_before(rows: PredictionRows, *, embargo_ms: int, group: Group 
 def directional_not_volatility(rows: PredictionRows, gate: GateSettings) -> list[Check]:
     """A score for one side must not predict the other side equally well.
 
-    Skill of a score: its AUC less one half. Own: that of p_upper for upper and of p_lower for lower, their mean; opposite: that
-    of p_upper for lower and of p_lower for upper. A forecast of volatility has both alike (0.77 and 0.75 for the label "next
-    candle above +0.3 %": share 0.93), one of direction has the opposite below zero. Without own skill there is no share, and
-    the check fails.
+    Skill of a score: its AUC less one half. Own: that of p_upper for upper and of p_lower for
+    lower, their mean; opposite: that of p_upper for lower and of p_lower for upper. A forecast of
+    volatility has both alike (0.77 and 0.75 for the label "next candle above +0.3 %": share 0.93),
+    one of direction has the opposite below zero. Without own skill there is no share, and the check
+    fails.
     """
     upper, lower = rows.probabilities[:, UPPER], rows.probabilities[:, LOWER]
     own = _mean_auc(rows, (upper, UPPER), (lower, LOWER))
     opposite = _mean_auc(rows, (upper, LOWER), (lower, UPPER))
     known = own is not None and opposite is not None and own > 0.5  # noqa: PLR2004 - one half ranks nothing
-    share = (opposite - 0.5) / (own - 0.5) if known and own is not None and opposite is not None else None
+    share = (
+        (opposite - 0.5) / (own - 0.5)
+        if known and own is not None and opposite is not None
+        else None
+    )
     return [
         at_most(
             "directional_not_volatility",
@@ -70,8 +85,18 @@ def directional_not_volatility(rows: PredictionRows, gate: GateSettings) -> list
             "share of its skill that the score keeps when it is asked for the opposite move",
             group="enter",
         ),
-        note("auc_of_the_move", own, "AUC of each side's probability for that side, mean of both", beside=0.5),
-        note("auc_of_the_opposite_move", opposite, "AUC of each side's probability for the other side", beside=0.5),
+        note(
+            "auc_of_the_move",
+            own,
+            "AUC of each side's probability for that side, mean of both",
+            beside=0.5,
+        ),
+        note(
+            "auc_of_the_opposite_move",
+            opposite,
+            "AUC of each side's probability for the other side",
+            beside=0.5,
+        ),
     ]
 
 
@@ -81,31 +106,55 @@ def _mean_auc(rows: PredictionRows, *pairs: tuple[FloatArray, int]) -> float | N
     return float(np.mean(known)) if len(known) == len(found) else None
 
 
-def beats_volatility_only(rows: PredictionRows, gate: GateSettings, *, block: int, seed: int) -> list[Check]:
-    """Better than a model that was trained alike and sees nothing but past volatility: in the whole, and in the side.
+def beats_volatility_only(
+    rows: PredictionRows, gate: GateSettings, *, block: int, seed: int
+) -> list[Check]:
+    """Better than a model that was trained alike and sees nothing but past volatility: in the
+    whole, and in the side.
 
-    The log losses of both on the same rows are paired, so that what makes a week hard for both does not count.
+    The log losses of both on the same rows are paired, so that what makes a week hard for both does
+    not count.
     """
     found = []
     for name, losses, meaning in (
-        ("beats_volatility_only", log_losses, "log loss saved against a model that sees only past volatility"),
-        ("side_beats_volatility_only", side_losses, "the same for the side alone, on rows where one side came"),
+        (
+            "beats_volatility_only",
+            log_losses,
+            "log loss saved against a model that sees only past volatility",
+        ),
+        (
+            "side_beats_volatility_only",
+            side_losses,
+            "the same for the side alone, on rows where one side came",
+        ),
     ):
         theirs = rows.weight * losses(rows.volatility_only, rows.label)
         ours = rows.weight * losses(rows.probabilities, rows.label)
-        saved = ratio_interval(theirs - ours, theirs, block=block, seed=seed, confidence=gate.confidence)
+        saved = ratio_interval(
+            theirs - ours, theirs, block=block, seed=seed, confidence=gate.confidence
+        )
         known = losses is log_losses or bool((rows.label != NEITHER).any())
         found.append(
-            above(name, saved.value if known else None, 0.0, f"{meaning}, and its lower end", group="enter", ends=saved.ends)
+            above(
+                name,
+                saved.value if known else None,
+                0.0,
+                f"{meaning}, and its lower end",
+                group="enter",
+                ends=saved.ends,
+            )
         )
     return found
 
 
-def shuffled_labels_destroy_it(rows: PredictionRows, shuffled: FloatArray, gate: GateSettings) -> list[Check]:
-    """No refit on shuffled labels keeps half of the skill (a permutation test; Ojala & Garriga, JMLR 11, 2010).
+def shuffled_labels_destroy_it(
+    rows: PredictionRows, shuffled: FloatArray, gate: GateSettings
+) -> list[Check]:
+    """No refit on shuffled labels keeps half of the skill (a permutation test; Ojala & Garriga,
+    JMLR 11, 2010).
 
-    What a refit on labels without meaning still knows came to it by another way than its labels. Fewer refits than asked for
-    are no test; where none is asked for, there is none.
+    What a refit on labels without meaning still knows came to it by another way than its labels.
+    Fewer refits than asked for are no test; where none is asked for, there is none.
     """
     if gate.shuffles == 0:
         return []

@@ -1,4 +1,6 @@
-"""What the predictions brought after costs, and how much of that can be luck of the days or of the many tries."""
+"""What the predictions brought after costs, and how much of that can be luck of the days or of the
+many tries.
+"""
 
 import dataclasses
 import math
@@ -35,9 +37,10 @@ NO_RETURNS = np.zeros(0)
 class Record:
     """Daily returns as both published variants of the probabilistic Sharpe are to see them.
 
-    Days that resemble their neighbours are fewer than they look. The variant of 2012 takes returns as independent: it is given
-    the effective number of days. The variant of 2025 has a term for autocorrelation: it is given that of the days, where it is
-    positive; that neighbours cancel each other is not taken as proof.
+    Days that resemble their neighbours are fewer than they look. The variant of 2012 takes returns
+    as independent: it is given the effective number of days. The variant of 2025 has a term for
+    autocorrelation: it is given that of the days, where it is positive; that neighbours cancel each
+        other is not taken as proof.
     """
 
     days: int
@@ -54,8 +57,12 @@ class Record:
         return cls(
             days=len(returns),
             effective=effective,
-            estimated=dataclasses.replace(track, observations=math.floor(effective), autocorrelation=0.0),
-            hypothesised=dataclasses.replace(track, autocorrelation=max(0.0, track.autocorrelation)),
+            estimated=dataclasses.replace(
+                track, observations=math.floor(effective), autocorrelation=0.0
+            ),
+            hypothesised=dataclasses.replace(
+                track, autocorrelation=max(0.0, track.autocorrelation)
+            ),
         )
 
     def track(self, variant: SharpeVariance) -> Track:
@@ -63,22 +70,38 @@ class Record:
         return self.estimated if variant is SharpeVariance.ESTIMATED else self.hypothesised
 
     def probability(self, against: float) -> float | None:
-        """That the true Sharpe a day exceeds `against`: the lower of both variants, None where one has no value."""
-        found = [probabilistic_sharpe(self.track(variant), against=against, variant=variant) for variant in SharpeVariance]
+        """That the true Sharpe a day exceeds `against`: the lower of both variants, None where one
+        has no value.
+        """
+        found = [
+            probabilistic_sharpe(self.track(variant), against=against, variant=variant)
+            for variant in SharpeVariance
+        ]
         return min(_whole(found), default=None)
 
     def minimum_days(self, confidence: float) -> float | None:
-        """How many days like these show at `confidence` that the Sharpe exceeds zero: the more of both variants."""
+        """How many days like these show at `confidence` that the Sharpe exceeds zero: the more of
+        both variants.
+        """
         found = [
-            minimum_track_record(self.track(variant), confidence=confidence, variant=variant) for variant in SharpeVariance
+            minimum_track_record(self.track(variant), confidence=confidence, variant=variant)
+            for variant in SharpeVariance
         ]
-        scales = {SharpeVariance.ESTIMATED: self.days / self.effective, SharpeVariance.HYPOTHESISED: 1.0}
-        longer = [None if one is None else one * scales[variant] for one, variant in zip(found, SharpeVariance, strict=True)]
+        scales = {
+            SharpeVariance.ESTIMATED: self.days / self.effective,
+            SharpeVariance.HYPOTHESISED: 1.0,
+        }
+        longer = [
+            None if one is None else one * scales[variant]
+            for one, variant in zip(found, SharpeVariance, strict=True)
+        ]
         return max(_whole(longer), default=None)
 
     @property
     def trial_variance(self) -> float:
-        """What estimation error alone makes Sharpes a day of trials without skill vary by: 1 / (T - 1), T independent days."""
+        """What estimation error alone makes Sharpes a day of trials without skill vary by: 1 / (T -
+        1), T independent days.
+        """
         return 1.0 / max(1.0, self.effective - 1.0)
 
 
@@ -88,8 +111,12 @@ def _whole(found: Sequence[float | None]) -> list[float]:
     return known if len(known) == len(found) else []
 
 
-def money_checks(money: MoneyRecord | None, trials: TrialCounts, gate: GateSettings, *, seed: int) -> list[Check]:
-    """Sharpe against luck, against the number of tries and against the length of the record; expectation; random entries."""
+def money_checks(
+    money: MoneyRecord | None, trials: TrialCounts, gate: GateSettings, *, seed: int
+) -> list[Check]:
+    """Sharpe against luck, against the number of tries and against the length of the record;
+    expectation; random entries.
+    """
     record = None if money is None else Record.of(money.returns)
     return [
         psr(record, gate),
@@ -107,7 +134,8 @@ def psr(record: Record | None, gate: GateSettings) -> Check:
         "psr",
         None if record is None else record.probability(0.0),
         gate.min_psr,
-        "probability that the true Sharpe after costs is above zero, the lower of the variants of 2012 and 2025",
+        "probability that the true Sharpe after costs is above zero, the lower of the variants of"
+        " 2012 and 2025",
         group="enter",
     )
 
@@ -115,14 +143,16 @@ def psr(record: Record | None, gate: GateSettings) -> Check:
 def dsr(record: Record | None, trials: TrialCounts, gate: GateSettings) -> Check:
     """The deflated Sharpe ratio with the logged number of trials, the lower of both variants.
 
-    The hurdle is the expected greatest Sharpe of so many trials without skill, and their variance the greater of what the log
-    shows and what estimation error alone makes: a few trials that happen to agree would else lower the hurdle.
+    The hurdle is the expected greatest Sharpe of so many trials without skill, and their variance
+    the greater of what the log shows and what estimation error alone makes: a few trials that
+    happen to agree would else lower the hurdle.
     """
     return at_least(
         "dsr",
         None if record is None else record.probability(_hurdle(record, trials)),
         gate.min_dsr,
-        f"probability that it is above what the best of {trials.count} trials without skill shows, the lower of both variants",
+        f"probability that it is above what the best of {trials.count} trials without skill shows,"
+        " the lower of both variants",
         group="enter",
     )
 
@@ -139,7 +169,8 @@ def minimum_track_record_length(record: Record | None, gate: GateSettings) -> Ch
         "minimum_track_record",
         None if record is None else record.minimum_days(confidence),
         0.0 if record is None else record.days,
-        "days that returns like these need to show a Sharpe above zero, beside the days that there are",
+        "days that returns like these need to show a Sharpe above zero, beside the days that"
+        " there are",
         group="enter",
     )
 
@@ -149,15 +180,23 @@ def enough_trades_or_years(money: MoneyRecord | None, gate: GateSettings) -> Che
     trades, years = (0, 0.0) if money is None else (len(money.net_rates), money.years)
     meaning = f"closed positions, or {gate.min_years:g} years; these are {years:.2f} years"
     found = at_least(
-        "enough_trades_or_years", None if money is None else float(trades), gate.min_trades, meaning, group="enter"
+        "enough_trades_or_years",
+        None if money is None else float(trades),
+        gate.min_trades,
+        meaning,
+        group="enter",
     )
-    return dataclasses.replace(found, passed=money is not None and (found.passed or years >= gate.min_years))
+    return dataclasses.replace(
+        found, passed=money is not None and (found.passed or years >= gate.min_years)
+    )
 
 
 def positive_expectation(money: MoneyRecord | None, gate: GateSettings, *, seed: int) -> Check:
-    """Mean net result above zero with the lower end, one-sided at `confidence` like the probabilistic Sharpe.
+    """Mean net result above zero with the lower end, one-sided at `confidence` like the
+    probabilistic Sharpe.
 
-    Of a position, where there are enough of them; else, and for a policy that holds an exposure, of a day.
+    Of a position, where there are enough of them; else, and for a policy that holds an exposure, of
+    a day.
     """
     found, what = (None, "position") if money is None else _expectation(money, gate, seed=seed)
     return above(
@@ -170,19 +209,26 @@ def positive_expectation(money: MoneyRecord | None, gate: GateSettings, *, seed:
     )
 
 
-def _expectation(money: MoneyRecord, gate: GateSettings, *, seed: int) -> tuple[BlockInterval | None, str]:
+def _expectation(
+    money: MoneyRecord, gate: GateSettings, *, seed: int
+) -> tuple[BlockInterval | None, str]:
     by_trade = money.own is None and len(money.net_rates) >= gate.min_trades
     values = money.net_rates if by_trade else money.returns
     if len(values) == 0:
         return None, "position"
     found = ratio_interval(
-        values, np.ones(len(values)), block=block_length(len(values)), seed=seed, confidence=2.0 * gate.confidence - 1.0
+        values,
+        np.ones(len(values)),
+        block=block_length(len(values)),
+        seed=seed,
+        confidence=2.0 * gate.confidence - 1.0,
     )
     return found, "position" if by_trade else "day"
 
 
 def beats_random_entries(money: MoneyRecord | None, gate: GateSettings) -> Check:
-    """The share of random histories that did as well, (1 + as good) / (1 + all): a p-value that is never 0.
+    """The share of random histories that did as well, (1 + as good) / (1 + all): a p-value that is
+    never 0.
 
     Source: Davison & Hinkley, "Bootstrap Methods and their Application", 1997, section 4.2.1.
     """
@@ -194,7 +240,8 @@ def beats_random_entries(money: MoneyRecord | None, gate: GateSettings) -> Check
         "beats_random_entries",
         value,
         1.0 - gate.confidence,
-        f"probability of so good a result by chance, from {0 if money is None else len(money.random)} random histories",
+        "probability of so good a result by chance, from"
+        f" {0 if money is None else len(money.random)} random histories",
         group="enter",
     )
 
@@ -214,9 +261,18 @@ def money_notes(money: MoneyRecord | None, trials: TrialCounts) -> list[Check]:
     year = math.sqrt(YEAR_DAYS)
     record, own, held = Record.of(money.returns), sharpe(money.returns), sharpe(money.hold)
     total, hold = (float(np.prod(1.0 + values)) - 1.0 for values in (money.returns, money.hold))
-    alone = None if record is None else record.probability(math.sqrt(record.trial_variance) * expected_maximum(trials.count))
+    alone = (
+        None
+        if record is None
+        else record.probability(math.sqrt(record.trial_variance) * expected_maximum(trials.count))
+    )
     return [
-        note("net_return", total, "return after costs, beside that of buying and holding", beside=hold),
+        note(
+            "net_return",
+            total,
+            "return after costs, beside that of buying and holding",
+            beside=hold,
+        ),
         note(
             "sharpe",
             None if own is None else own * year,
@@ -229,8 +285,16 @@ def money_notes(money: MoneyRecord | None, trials: TrialCounts) -> list[Check]:
             "deepest fall of daily values, beside that of buying and holding",
             beside=_drawdown(money.hold),
         ),
-        note("dsr_of_equal_trials", alone, "the deflated Sharpe if all trials differed by estimation error alone"),
-        note("kelly_share", _kelly(money.returns), "share of the capital that would grow fastest if the future were like this"),
+        note(
+            "dsr_of_equal_trials",
+            alone,
+            "the deflated Sharpe if all trials differed by estimation error alone",
+        ),
+        note(
+            "kelly_share",
+            _kelly(money.returns),
+            "share of the capital that would grow fastest if the future were like this",
+        ),
     ]
 
 
@@ -241,4 +305,8 @@ def _drawdown(returns: FloatArray) -> float:
 
 def _kelly(returns: FloatArray) -> float | None:
     deviation = float(returns.std(ddof=1)) if len(returns) > 1 else 0.0
-    return max(0.0, kelly_continuous(mean=float(returns.mean()), deviation=deviation).share) if deviation > 0.0 else None
+    return (
+        max(0.0, kelly_continuous(mean=float(returns.mean()), deviation=deviation).share)
+        if deviation > 0.0
+        else None
+    )

@@ -1,4 +1,6 @@
-"""May it serve: the export equals the native libraries, its probabilities are probabilities, and near what happened."""
+"""May it serve: the export equals the native libraries, its probabilities are probabilities, and
+near what happened.
+"""
 
 from collections.abc import Mapping
 
@@ -11,10 +13,13 @@ from shared.model.manifest import Check
 EQUAL = 1e-6
 """The tick's own rounding of a probability."""
 SANE_SHIFT = 0.3
-"""A class's mean probability that is further off than this is a mistake in the code, not in the market."""
+"""A class's mean probability that is further off than this is a mistake in the code, not in the
+market."""
 
 
-def serve_checks(*, differences: Mapping[str, float], probabilities: FloatArray, label: Int8Array) -> tuple[Check, ...]:
+def serve_checks(
+    *, differences: Mapping[str, float], probabilities: FloatArray, label: Int8Array
+) -> tuple[Check, ...]:
     """Judge sanity by held-out rows.
 
     Args:
@@ -50,7 +55,9 @@ def serve_checks(*, differences: Mapping[str, float], probabilities: FloatArray,
 def _improbability(probabilities: FloatArray) -> float | None:
     if not len(probabilities) or not np.isfinite(probabilities).all():
         return None
-    return max(float(np.abs(probabilities.sum(axis=1) - 1.0).max()), float(-min(0.0, probabilities.min())))
+    return max(
+        float(np.abs(probabilities.sum(axis=1) - 1.0).max()), float(-min(0.0, probabilities.min()))
+    )
 
 
 def _shift(probabilities: FloatArray, label: Int8Array) -> float | None:

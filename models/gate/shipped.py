@@ -10,24 +10,36 @@ from shared.model.proven import STATED, cheaper, costs
 
 _MORE_IS_HARDER = ("confidence", "history_days", "shuffles", "prior_trials")
 _DECIDES_NO_ENTRY = frozenset({"champion_confidence", "champion_calibration_slack", "random_runs"})
-"""The champion's checks decide who serves; with fewer random histories the p-value is coarser, and never smaller."""
+"""The champion's checks decide who serves; with fewer random histories the p-value is coarser, and
+never smaller."""
 TREND = "trend"
-"""The profile of the target policy: whoever asks for that policy, under whatever name, has its tries behind him."""
+"""The profile of the target policy: whoever asks for that policy, under whatever name, has its
+tries behind him."""
 
 
 def loosened(settings: Settings, rules: PairRules | None = None) -> tuple[str, ...]:
-    """In words: every threshold and every cost that is easier than what is shipped or stated. Harder ones are nobody's harm.
+    """In words: every threshold and every cost that is easier than what is shipped or stated.
+
+    Harder ones are nobody's harm.
 
     Args:
         settings: What was asked.
-        rules: By which the replay reckoned; None: the exchange's own, under the fees of the settings.
+        rules: By which the replay reckoned; None: the exchange's own, under the fees of the
+            settings.
     """
     return (*_gate(settings), *_embargo(settings), *cheapened(settings, rules))
 
 
 def cheapened(settings: Settings, rules: PairRules | None = None) -> tuple[str, ...]:
     """The costs alone."""
-    return (*_assumed(settings), *(cheaper(costs(rules), PairRules(), account=settings.account) if rules is not None else ()))
+    return (
+        *_assumed(settings),
+        *(
+            cheaper(costs(rules), PairRules(), account=settings.account)
+            if rules is not None
+            else ()
+        ),
+    )
 
 
 def _gate(settings: Settings) -> Iterator[str]:
@@ -43,20 +55,30 @@ def _gate(settings: Settings) -> Iterator[str]:
 
 
 def least_prior(settings: Settings) -> int:
-    """How many things were tried before these settings were chosen, as far as this project knows."""
+    """How many things were tried before these settings were chosen, as far as this
+    project knows.
+    """
     known = {settings.profile, TREND if settings.risk.policy == "target" else None} - {None}
-    return max((load({}, profile=name).gate.prior_trials for name in known), default=load({}).gate.prior_trials)
+    return max(
+        (load({}, profile=name).gate.prior_trials for name in known),
+        default=load({}).gate.prior_trials,
+    )
 
 
 def _assumed(settings: Settings) -> Iterator[str]:
-    """What the settings assume, beside `bot.yaml` without a profile, and beside the exchange's own rules."""
+    """What the settings assume, beside `bot.yaml` without a profile, and beside the exchange's own
+    rules.
+    """
     usual, stated = load({}), PairRules()
     for name in ("spread_rate", "slippage_rate"):
         asked, shipped = getattr(settings.paper, name), getattr(usual.paper, name)
         if asked < shipped:
             yield f"paper.{name} was {asked:g} in place of {shipped:g}"
     if settings.paper.volume_share > usual.paper.volume_share:
-        yield f"paper.volume_share was {settings.paper.volume_share:g} in place of {usual.paper.volume_share:g}"
+        yield (
+            f"paper.volume_share was {settings.paper.volume_share:g} in place of"
+            f" {usual.paper.volume_share:g}"
+        )
     for name in STATED[:2]:
         fee, asks = getattr(settings.replay, name), getattr(stated, name)
         if fee is not None and Decimal(str(fee)) < asks:

@@ -1,15 +1,27 @@
-"""Skill on rows that the model had not seen: of the whole forecast, of the side alone, and how far to believe the numbers."""
+"""Skill on rows that the model had not seen: of the whole forecast, of the side alone, and how far
+to believe the numbers.
+"""
 
 from models.gate.checks import above, at_least, at_most, note
 from models.gate.types import PredictionRows
 from models.statistics.blocks import block_rows
-from models.statistics.evaluate import calibration_error, calibration_error_beyond_luck, direction_skill, skill
+from models.statistics.evaluate import (
+    calibration_error,
+    calibration_error_beyond_luck,
+    direction_skill,
+    skill,
+)
 from shared.core.settings import GateSettings
 from shared.model.manifest import Check
 
 
-def skill_checks(rows: PredictionRows, gate: GateSettings, *, step_ms: int, seed: int) -> list[Check]:
-    """How many independent labels there are, both skills with both ends, the calibration error. Rows count by uniqueness."""
+def skill_checks(
+    rows: PredictionRows, gate: GateSettings, *, step_ms: int, seed: int
+) -> list[Check]:
+    """How many independent labels there are, both skills with both ends, the calibration error.
+
+    Rows count by uniqueness.
+    """
     checks = [effective_rows(rows, gate)]
     if len(rows) == 0:
         return checks
@@ -23,7 +35,9 @@ def skill_checks(rows: PredictionRows, gate: GateSettings, *, step_ms: int, seed
 
 
 def effective_rows(rows: PredictionRows, gate: GateSettings) -> Check:
-    """Overlapping labels say the same: their uniqueness is summed, not their number (Lopez de Prado 2018, section 4.4)."""
+    """Overlapping labels say the same: their uniqueness is summed, not their number (Lopez de Prado
+    2018, section 4.4).
+    """
     return at_least(
         "effective_rows",
         rows.effective,
@@ -35,7 +49,14 @@ def effective_rows(rows: PredictionRows, gate: GateSettings) -> Check:
 
 def whole_skill(rows: PredictionRows, gate: GateSettings, *, block: int, seed: int) -> Check:
     """Above the best constant in hindsight, with the lower end of the interval."""
-    found = skill(rows.probabilities, rows.label, block=block, seed=seed, weight=rows.weight, confidence=gate.confidence)
+    found = skill(
+        rows.probabilities,
+        rows.label,
+        block=block,
+        seed=seed,
+        weight=rows.weight,
+        confidence=gate.confidence,
+    )
     return above(
         "skill",
         found.value,
@@ -49,7 +70,12 @@ def whole_skill(rows: PredictionRows, gate: GateSettings, *, block: int, seed: i
 def side_skill(rows: PredictionRows, gate: GateSettings, *, block: int, seed: int) -> Check:
     """The same for the side alone: volatility has skill in the whole, and none in the side."""
     found = direction_skill(
-        rows.probabilities, rows.label, block=block, seed=seed, weight=rows.weight, confidence=gate.confidence
+        rows.probabilities,
+        rows.label,
+        block=block,
+        seed=seed,
+        weight=rows.weight,
+        confidence=gate.confidence,
     )
     return above(
         "direction_skill",
@@ -74,6 +100,9 @@ def calibration(rows: PredictionRows, gate: GateSettings) -> list[Check]:
             group="enter",
         ),
         note(
-            "calibration_error_plain", plain, "the same with the luck, beside what is asked", beside=gate.max_calibration_error
+            "calibration_error_plain",
+            plain,
+            "the same with the luck, beside what is asked",
+            beside=gate.max_calibration_error,
         ),
     ]

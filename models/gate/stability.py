@@ -1,4 +1,6 @@
-"""Whether the gain came in more than one month, and whether choosing the best of many tries made it."""
+"""Whether the gain came in more than one month, and whether choosing the best of many tries made
+it.
+"""
 
 import numpy as np
 
@@ -14,7 +16,9 @@ LEAST_SPLITS = 4
 LEAST_DAYS_A_BLOCK = 5
 
 
-def stability_checks(money: MoneyRecord | None, trials: TrialCounts, gate: GateSettings) -> list[Check]:
+def stability_checks(
+    money: MoneyRecord | None, trials: TrialCounts, gate: GateSettings
+) -> list[Check]:
     """Both of months; overfitting where several configurations were tried side by side."""
     checks = [good_months(money), no_single_month(money, gate)]
     if trials.matrix is not None and trials.matrix.ndim == 2 and trials.matrix.shape[1] > 1:  # noqa: PLR2004
@@ -23,7 +27,8 @@ def stability_checks(money: MoneyRecord | None, trials: TrialCounts, gate: GateS
 
 
 def months(money: MoneyRecord) -> FloatArray:
-    """The logarithm of each calendar month's growth, Japan's time, (m,), of months in which anything moved.
+    """The logarithm of each calendar month's growth, Japan's time, (m,), of months in which
+    anything moved.
 
     Logarithms add up to the whole. A month of idleness is neither good nor bad, and is left out.
     """
@@ -38,7 +43,10 @@ def months(money: MoneyRecord) -> FloatArray:
 
 
 def good_months(money: MoneyRecord | None) -> Check:
-    """How many of the months with trades did not lose. It decides nothing: who earns seldom and much has few of them."""
+    """How many of the months with trades did not lose.
+
+    It decides nothing: who earns seldom and much has few of them.
+    """
     found = np.zeros(0) if money is None else months(money)
     return note(
         "good_months",
@@ -48,7 +56,9 @@ def good_months(money: MoneyRecord | None) -> Check:
 
 
 def no_single_month(money: MoneyRecord | None, gate: GateSettings) -> Check:
-    """What the best month brought of everything that was gained; without a gain there is no share."""
+    """What the best month brought of everything that was gained; without a gain there
+    is no share.
+    """
     found = np.zeros(0) if money is None else months(money)
     total = float(found.sum())
     return at_most(
@@ -61,12 +71,15 @@ def no_single_month(money: MoneyRecord | None, gate: GateSettings) -> Check:
 
 
 def no_overfitting(matrix: FloatArray, gate: GateSettings) -> Check:
-    """The probability of overfitting, as a veto: one number of it is noisy (on pure noise 0.50 with a deviation of 0.19)."""
+    """The probability of overfitting, as a veto: one number of it is noisy (on pure noise 0.50 with
+    a deviation of 0.19).
+    """
     splits = min(SPLITS, len(matrix) // LEAST_DAYS_A_BLOCK // 2 * 2)
     return at_most(
         "no_overfitting",
         overfitting(matrix, splits=splits).probability if splits >= LEAST_SPLITS else None,
         gate.max_pbo,
-        f"probability that the best of {matrix.shape[1]} configurations is below the middle on other days",
+        f"probability that the best of {matrix.shape[1]} configurations is below the middle on"
+        " other days",
         group="enter",
     )

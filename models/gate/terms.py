@@ -1,4 +1,6 @@
-"""On what terms the evidence came about: costs that are paid in full, and a trial log that has forgotten nothing."""
+"""On what terms the evidence came about: costs that are paid in full, and a trial log that has
+forgotten nothing.
+"""
 
 from models.gate.checks import at_least, at_most
 from models.gate.types import Evidence, TrialCounts
@@ -29,4 +31,6 @@ def whole_log(trials: TrialCounts) -> Check:
     meaning = "tries in the trial log, beside the most that any bundle remembers of it"
     if short > 0:
         meaning = f"{meaning}: the trial log was shortened, {short} of {trials.remembered} are gone"
-    return at_least("whole_trial_log", float(logged), float(trials.remembered), meaning, group="enter")
+    return at_least(
+        "whole_trial_log", float(logged), float(trials.remembered), meaning, group="enter"
+    )

@@ -1,4 +1,7 @@
-"""What the gate is shown. Every array is in the order of time; nothing in it was seen by the model that it is about."""
+"""What the gate is shown.
+
+Every array is in the order of time; nothing in it was seen by the model that it is about.
+"""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -18,8 +21,10 @@ class PredictionRows:
         label: 0 lower, 1 neither, 2 upper.
         weight: Uniqueness of the label among these rows; the sum is the number of independent ones.
         probabilities: (n, 3) what the model said.
-        volatility_only: (n, 3) what a model said that was trained on the same rows and sees nothing but past volatility.
-        known_at: When the last label was known that the predicting model had learned from or was calibrated on.
+        volatility_only: (n, 3) what a model said that was trained on the same rows and sees nothing
+            but past volatility.
+        known_at: When the last label was known that the predicting model had learned from or was
+            calibrated on.
     """
 
     as_of: IntArray
@@ -50,9 +55,11 @@ class MoneyRecord:
         hold: (d,) what buying and holding returned.
         closed_at: (t,) when each position was closed.
         net_rates: (t,) what it brought after all costs, as a share of what was put in.
-        random: (r,) mean of `net_rates` of as many random entries with the same barriers, one value a draw.
-        own: What `random` is compared with; None: the mean of `net_rates`. For a policy that holds a target exposure both are
-            mean daily returns: of its exposure, and of the same exposure moved in time.
+        random: (r,) mean of `net_rates` of as many random entries with the same barriers, one value
+            a draw.
+        own: What `random` is compared with; None: the mean of `net_rates`. For a policy that holds
+            a target exposure both are mean daily returns: of its exposure, and of the same exposure
+            moved in time.
     """
 
     day_at: IntArray
@@ -73,10 +80,11 @@ class MoneyRecord:
 class TrialCounts:
     """What was tried before on such data, from the append-only log: this very try included.
 
-    `count` holds those that were tried before this log began, too. `sharpes` (k,) are Sharpe ratios per day of the tries that
-    had one. `matrix` (d, c): daily returns of the configurations tried side by side on the same days, for the probability of
-    overfitting; None where there was only one. `logged` is what the log itself holds, and `remembered` the most that any bundle
-    knows it to have held: a log that holds less has lost some.
+    `count` holds those that were tried before this log began, too. `sharpes` (k,) are Sharpe ratios
+    per day of the tries that had one. `matrix` (d, c): daily returns of the configurations tried
+    side by side on the same days, for the probability of overfitting; None where there was only
+    one. `logged` is what the log itself holds, and `remembered` the most that any bundle knows it
+    to have held: a log that holds less has lost some.
     """
 
     count: int
@@ -88,7 +96,9 @@ class TrialCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rival:
-    """The champion on rows that neither's training, label ends and embargo have touched: the same rows for both."""
+    """The champion on rows that neither's training, label ends and embargo have touched: the same
+    rows for both.
+    """
 
     version: str
     source: Literal["folds", "shadow", "bundles"]

@@ -17,18 +17,28 @@ def in_words(verdict: Verdict) -> str:
     if not verdict.may_serve:
         return f"It may not serve. Failed: {_names(failed['serve'])}."
     if verdict.may_enter:
-        first = "It may serve and it may enter: its edge out of sample, after costs, is above zero with room for luck."
+        first = (
+            "It may serve and it may enter: its edge out of sample, after costs, is above zero with"
+            " room for luck."
+        )
     elif any(check.name == PROVEN for check in failed["enter"]):
-        first = "It may serve but not enter: it predicts sanely, and nobody asked the gate for a proof."
+        first = (
+            "It may serve but not enter: it predicts sanely, and nobody asked the gate for a proof."
+        )
     else:
-        first = f"It may serve but not enter: no edge is proven, which is the usual outcome. Failed: {_names(failed['enter'])}."
+        first = (
+            "It may serve but not enter: no edge is proven, which is the usual outcome. Failed:"
+            f" {_names(failed['enter'])}."
+        )
     if failed["champion"]:
         return f"{first} The champion stays. Failed: {_names(failed['champion'])}."
     return first
 
 
 def table(verdict: Verdict) -> list[tuple[str, ...]]:
-    """A heading and a row a check, as text: what it decides, its name, value, interval, what was asked, whether it passed."""
+    """A heading and a row a check, as text: what it decides, its name, value, interval, what was
+    asked, whether it passed.
+    """
     return [_COLUMNS, *(_row(check) for check in verdict.checks)]
 
 
@@ -37,13 +47,21 @@ def table_lines(verdict: Verdict) -> list[str]:
     rows = table(verdict)
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return [
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[5].ljust(6), row[4]]).rstrip()
+        "  ".join(
+            [
+                *(cell.ljust(width) for cell, width in zip(row, widths, strict=False)),
+                row[5].ljust(6),
+                row[4],
+            ]
+        ).rstrip()
         for row in rows
     ]
 
 
 def figure(value: float, *, digits: int = 4) -> str:
-    """A number with the digits that matter and never an exponent: what is too small to show is said to be so."""
+    """A number with the digits that matter and never an exponent: what is too small to show is said
+    to be so.
+    """
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     if abs(value) < _SMALLEST:
@@ -52,10 +70,21 @@ def figure(value: float, *, digits: int = 4) -> str:
 
 
 def _row(check: Check) -> tuple[str, ...]:
-    interval = "" if check.lower is None or check.upper is None else f"{figure(check.lower)} .. {figure(check.upper)}"
+    interval = (
+        ""
+        if check.lower is None or check.upper is None
+        else f"{figure(check.lower)} .. {figure(check.upper)}"
+    )
     value = "unknown" if check.value is None else figure(check.value)
     if check.group == "note":
-        return (_DECIDES["note"], check.name, value, interval, f"{check.meaning} ({figure(check.threshold)})", "")
+        return (
+            _DECIDES["note"],
+            check.name,
+            value,
+            interval,
+            f"{check.meaning} ({figure(check.threshold)})",
+            "",
+        )
     kind, _, meaning = check.meaning.partition(": ")
     return (
         _DECIDES[check.group],

@@ -1,4 +1,6 @@
-"""The signing key of bundles: from `BOT_BUNDLE_SIGNING_KEY`, else from the data folder, made there on first use."""
+"""The signing key of bundles: from `BOT_BUNDLE_SIGNING_KEY`, else from the data folder, made there
+on first use.
+"""
 
 import os
 from collections.abc import Mapping
@@ -6,7 +8,13 @@ from pathlib import Path
 
 from shared.core.errors import BadSettings, UserError
 from shared.core.settings import Settings
-from shared.model.signing import make_keys, public_key_path, public_keys, public_of, signing_key_path
+from shared.model.signing import (
+    make_keys,
+    public_key_path,
+    public_keys,
+    public_of,
+    signing_key_path,
+)
 
 VARIABLE = "BOT_BUNDLE_SIGNING_KEY"
 
@@ -30,7 +38,8 @@ def signing_key(settings: Settings, environ: Mapping[str, str]) -> str:
         ) from error
     if public not in public_keys(settings):
         raise BadSettings(
-            "the signing key does not belong to any pinned public key, so the bot would refuse what it signs",
+            "the signing key does not belong to any pinned public key, so the bot would refuse what"
+            " it signs",
             remedy=f"add its public half to BOT_BUNDLE_PUBLIC_KEY: {public}",
         )
     return private
@@ -52,7 +61,9 @@ def _write(path: Path, text: str, *, mode: int) -> None:
     """Create a file that must not exist yet; a half-written one is never seen under its name."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="ascii") as file:
+    with os.fdopen(
+        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="ascii"
+    ) as file:
         file.write(text + "\n")
     try:
         os.link(draft, path)

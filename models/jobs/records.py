@@ -1,10 +1,12 @@
 """Long jobs as documents: what is asked, how far it has come, who works on it, and what came of it.
 
-    jobs/{id}              job, hash, status, lease, cancel, share, checkpoint, result, error     a backtest
+    jobs/{id}              job, hash, status, lease, cancel, share, checkpoint,
+                           result, error     a backtest
     retrains/{bot}~{week}  the same of a weekly retraining
 
-A job is worked on by whoever holds its lease. The lease lies in the same document as everything that the worker saves, so that
-saving *is* the fencing check: who was silent for too long finds another holder and gets `LeaseLost`.
+A job is worked on by whoever holds its lease. The lease lies in the same document as everything
+that the worker saves, so that saving *is* the fencing check: who was silent for too long finds
+another holder and gets `LeaseLost`.
 
     waiting --take--> working --release--> waiting          a slice is over, more is left
                               --finish---> done | partial | failed | canceled
@@ -35,14 +37,27 @@ class JobDocuments:
         self._collection = collection
 
     def find(self, name: str, *, kind: str, job_hash: str) -> Document | None:
-        """The same job under this name, or None. Raises `Conflict` where the name stands for another job."""
+        """The same job under this name, or None.
+
+        Raises `Conflict` where the name stands for another job.
+        """
         stored = self._documents.get(self._path(name))
-        if stored is not None and (stored.data["kind"], stored.data["job_hash"]) != (kind, job_hash):
+        if stored is not None and (stored.data["kind"], stored.data["job_hash"]) != (
+            kind,
+            job_hash,
+        ):
             raise Conflict(f"the id {name} stands for another job")
         return stored
 
     def create(
-        self, name: str, *, kind: str, job: Mapping[str, Any], job_hash: str, now_ms: int, more: Mapping[str, Any] | None = None
+        self,
+        name: str,
+        *,
+        kind: str,
+        job: Mapping[str, Any],
+        job_hash: str,
+        now_ms: int,
+        more: Mapping[str, Any] | None = None,
     ) -> Document:
         """Write a job down with `more` beside it, or find the same one under this name.
 
@@ -75,7 +90,9 @@ class JobDocuments:
         if stored.data["status"] != "failed":
             return stored
         try:
-            return self._documents.replace(stored, {**fresh, "lease": {**_FREE, "fence": stored.data["lease"]["fence"]}})
+            return self._documents.replace(
+                stored, {**fresh, "lease": {**_FREE, "fence": stored.data["lease"]["fence"]}}
+            )
         except Conflict:  # somebody else began it again
             return self.get(name)
 
@@ -88,10 +105,15 @@ class JobDocuments:
 
     def recent(self, limit: int = 20) -> list[Document]:
         """The youngest jobs, youngest first."""
-        return self._documents.query(self._collection, field="created_at", op=">=", value=0, descending=True, limit=limit)
+        return self._documents.query(
+            self._collection, field="created_at", op=">=", value=0, descending=True, limit=limit
+        )
 
     def cancel(self, name: str, *, now_ms: int) -> Document:
-        """Ask that a job be given up: at once where nobody works on it, else by its worker. Raises `NotThere`."""
+        """Ask that a job be given up: at once where nobody works on it, else by its worker.
+
+        Raises `NotThere`.
+        """
         while True:
             stored = self.get(name)
             if stored.data["status"] in FINAL or stored.data["cancel"]:
@@ -106,13 +128,25 @@ class JobDocuments:
                 continue
 
     def take(self, name: str, *, now_ms: int, lease_ms: int) -> "HeldJob | None":
-        """Take a job's lease; None while another worker holds it, and where nothing is left to do. Raises `NotThere`."""
+        """Take a job's lease; None while another worker holds it, and where nothing is left to do.
+
+        Raises `NotThere`.
+        """
         stored = self.get(name)
         held = stored.data["lease"]
         if stored.data["status"] in FINAL or held["expires_at"] > now_ms:
             return None
-        lease = {"holder": secrets.token_hex(8), "fence": int(held["fence"]) + 1, "expires_at": now_ms + lease_ms}
-        changes = {"status": "working", "lease": lease, "slices": stored.data["slices"] + 1, "updated_at": now_ms}
+        lease = {
+            "holder": secrets.token_hex(8),
+            "fence": int(held["fence"]) + 1,
+            "expires_at": now_ms + lease_ms,
+        }
+        changes = {
+            "status": "working",
+            "lease": lease,
+            "slices": stored.data["slices"] + 1,
+            "updated_at": now_ms,
+        }
         try:
             document = self._documents.replace(stored, {**stored.data, **changes})
         except Conflict:
@@ -124,7 +158,10 @@ class JobDocuments:
 
 
 class HeldJob:
-    """A job under our lease. Its methods may be called from the worker and from the thread that keeps the lease alive."""
+    """A job under our lease.
+
+    Its methods may be called from the worker and from the thread that keeps the lease alive.
+    """
 
     def __init__(self, documents: DocumentStore, document: Document, *, lease_ms: int) -> None:
         """Hold `document`, whose lease is ours."""
@@ -151,7 +188,10 @@ class HeldJob:
         return bool(self._document.data["cancel"])
 
     def save(self, changes: Mapping[str, Any], *, now_ms: int) -> None:
-        """Write `changes` and renew the lease. Raises `LeaseLost` where another worker has the job, or nobody may."""
+        """Write `changes` and renew the lease.
+
+        Raises `LeaseLost` where another worker has the job, or nobody may.
+        """
         self._write(changes, now_ms=now_ms, expires_at=now_ms + self._lease_ms)
 
     def release(self, changes: Mapping[str, Any], *, now_ms: int) -> None:
@@ -163,7 +203,11 @@ class HeldJob:
         self._write({**changes, "status": status}, now_ms=now_ms, expires_at=0)
 
     def _write(self, changes: Mapping[str, Any], *, now_ms: int, expires_at: int) -> None:
-        lease = {"holder": self._holder if expires_at else None, "fence": self.fence, "expires_at": expires_at}
+        lease = {
+            "holder": self._holder if expires_at else None,
+            "fence": self.fence,
+            "expires_at": expires_at,
+        }
         with self._lock:
             while True:
                 data = {**self._document.data, **changes, "lease": lease, "updated_at": now_ms}
@@ -180,13 +224,16 @@ class HeldJob:
 
 @contextmanager
 def kept_alive(held: HeldJob, clock: Clock) -> Iterator[None]:
-    """Renew the lease while the block works on something long; the thread has ended when the block has."""
+    """Renew the lease while the block works on something long; the thread has ended when the block
+    has.
+    """
     over = threading.Event()
     pause = held.lease_seconds / _HEARTBEATS_A_LEASE
 
     def beat() -> None:
         while not over.wait(pause):
-            # A lost lease is found by the worker's own next write; a store that fails now may be well then.
+            # A lost lease is found by the worker's own next write; a store that fails now may be
+            # well then.
             with suppress(BotError):
                 held.save({}, now_ms=clock.now_ms())
 

@@ -1,4 +1,7 @@
-"""What a walk-forward found, as plain values: what was fitted, and the gate's table. The same walk gives the same values."""
+"""What a walk-forward found, as plain values: what was fitted, and the gate's table.
+
+The same walk gives the same values.
+"""
 
 import math
 from collections.abc import Mapping
@@ -43,11 +46,17 @@ def folds(walked: Walked) -> list[dict[str, Any]]:
 
 def judged(proof: Proof) -> dict[str, Any]:
     """The verdict, in words and check by check. What is not finite is null."""
-    return {"in_words": in_words(proof.verdict), "trials": proof.trials, "verdict": _plain(proof.verdict)}
+    return {
+        "in_words": in_words(proof.verdict),
+        "trials": proof.trials,
+        "verdict": _plain(proof.verdict),
+    }
 
 
 def _plain(verdict: Verdict) -> dict[str, Any]:
-    checks = [{name: _finite(value) for name, value in asdict(check).items()} for check in verdict.checks]
+    checks = [
+        {name: _finite(value) for name, value in asdict(check).items()} for check in verdict.checks
+    ]
     told: Mapping[str, Any] = asdict(verdict)
     return {**told, "checks": checks}
 

@@ -1,4 +1,6 @@
-"""The walk of a backtest job: what `models.backtest.forward.Walk` asks for, made of real retrainings."""
+"""The walk of a backtest job: what `models.backtest.forward.Walk` asks for, made of real
+retrainings.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,10 +26,15 @@ from shared.turn.pipeline import Stages
 
 
 class JobWalk:
-    """One walk: asked for its stages first, then for what it learned, and for the verdict once the replay is over."""
+    """One walk: asked for its stages first, then for what it learned, and for the verdict once the
+    replay is over.
+    """
 
     def __init__(self, *, end_at: int, bucket: Bucket, tell: Tell) -> None:
-        """Keep fits in `bucket`; `tell` may raise to leave off. No decision is made after `end_at`."""
+        """Keep fits in `bucket`; `tell` may raise to leave off.
+
+        No decision is made after `end_at`.
+        """
         self._end_at = end_at
         self._bucket = bucket
         self._tell = tell
@@ -35,12 +42,27 @@ class JobWalk:
         self._settings: Settings | None = None
 
     def stages(
-        self, candles: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings, since: int | None = None
+        self,
+        candles: Mapping[Timeframe, Candles],
+        *,
+        bundle: Bundle | None,
+        settings: Settings,
+        since: int | None = None,
     ) -> Stages:
-        """The array stages with the prediction of each moment's newest model. Raises as `models.proof.learn.learn` does."""
+        """The array stages with the prediction of each moment's newest model.
+
+        Raises as `models.proof.learn.learn` does.
+        """
         if bundle is not None or since is None:
             raise BadData("a walk-forward asks the models of its own, from a first decision on")
-        learned = learn(candles, settings, start_at=since, end_at=self._end_at, cache=self._bucket, tell=self._tell)
+        learned = learn(
+            candles,
+            settings,
+            start_at=since,
+            end_at=self._end_at,
+            cache=self._bucket,
+            tell=self._tell,
+        )
         prediction = learned.walked.prediction(learned.stages.features)
         stages = reduced(replace(learned.stages, prediction=prediction))
         self._learned, self._settings = replace(learned, stages=stages), settings
@@ -65,7 +87,9 @@ class JobWalk:
         walked = self._known.walked
         return {**fitted(walked, settings), "folds": folds(walked)}
 
-    def judged(self, prepared: PreparedReplay, replayed: Replayed, *, history: History, recorded_at: int) -> WalkJudgement:
+    def judged(
+        self, prepared: PreparedReplay, replayed: Replayed, *, history: History, recorded_at: int
+    ) -> WalkJudgement:
         """The gate's words and table on a replay that reached its end."""
         learned, inputs = self._known, prepared.inputs
         asked = ProofRequest(

@@ -1,4 +1,6 @@
-"""From candles to out-of-sample predictions and their leak test: what a walk-forward does before its replay."""
+"""From candles to out-of-sample predictions and their leak test: what a walk-forward does before
+its replay.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,14 +25,17 @@ from shared.turn import pipeline
 from shared.turn.pipeline import Stages
 
 Tell: TypeAlias = Callable[[str, float, bool], None]
-"""Told what is done next, the share that is done, and whether anything new was kept since the beginning."""
+"""Told what is done next, the share that is done, and whether anything new was kept since the
+beginning."""
 SPENT_ON_FOLDS = 0.9
 _BEFORE_WORK = 2  # what a walk tells before its first fit: that it began, and what it found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnedFolds:
-    """What was learned and said: predictions, the skills of refits on shuffled labels, and the seconds that each part took."""
+    """What was learned and said: predictions, the skills of refits on shuffled labels, and the
+    seconds that each part took.
+    """
 
     walked: Walked
     stages: Stages
@@ -49,11 +54,13 @@ def learn(
 ) -> LearnedFolds:
     """Retrain on schedule, predict [start_at, end_at) out of sample, and refit on shuffled labels.
 
-    A policy that asks no model learns nothing. The result is the same with and without the cache, and however often the work
-    was broken off: `tell` may raise, and every fit that is done by then is in the cache.
+    A policy that asks no model learns nothing. The result is the same with and without the cache,
+    and however often the work was broken off: `tell` may raise, and every fit that is done by then
+    is in the cache.
 
     Args:
-        candles: 15m and 4h, with the history that the first retraining needs; none closes after `end_at`.
+        candles: 15m and 4h, with the history that the first retraining needs; none closes after
+            `end_at`.
         settings: The recipe, the schedule, the seed and the number of processes.
         start_at: The first decision, ms UTC.
         end_at: No decision after it.

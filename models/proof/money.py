@@ -1,4 +1,6 @@
-"""What a replay brought, as the gate wants it: by day, by position, and beside the same thing done at random."""
+"""What a replay brought, as the gate wants it: by day, by position, and beside the same thing done
+at random.
+"""
 
 from dataclasses import dataclass
 
@@ -38,20 +40,30 @@ def money_of(replayed: Replayed, inputs: Inputs, *, draws: int, seed: int) -> Mo
     edges = day_edges(replayed.start_at, replayed.end_at)
     own, held = equity_of(replayed), held_series(replayed)[0]
     closed = book_of(replayed).closed
-    chance = _moved(replayed, draws=draws, seed=seed) if inputs.settings.risk.policy == "target" else None
+    chance = (
+        _moved(replayed, draws=draws, seed=seed)
+        if inputs.settings.risk.policy == "target"
+        else None
+    )
     return MoneyRecord(
         day_at=edges[:-1],
         returns=_changes(own.units_at(edges)),
         hold=_changes(held.units_at(edges)),
         closed_at=np.array([one.closed_at for one in closed], dtype=np.int64),
         net_rates=np.array([_net_rate(one) for one in closed]),
-        random=_random(replayed, inputs, closed, draws=draws, seed=seed) if chance is None else chance.others,
+        random=(
+            _random(replayed, inputs, closed, draws=draws, seed=seed)
+            if chance is None
+            else chance.others
+        ),
         own=None if chance is None else chance.own,
     )
 
 
 def _changes(units: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> FloatArray:
-    """Daily returns; where everything was lost the whole is lost on the first day, and nothing moves after it."""
+    """Daily returns; where everything was lost the whole is lost on the first day, and nothing
+    moves after it.
+    """
     found = changes(units)
     if found is not None:
         return found
@@ -68,8 +80,12 @@ def _net_rate(one: Closed) -> float:
 # the barrier policy: the same barriers at random times
 
 
-def _random(replayed: Replayed, inputs: Inputs, closed: tuple[Closed, ...], *, draws: int, seed: int) -> FloatArray:
-    """Mean net rate a trade of each draw; empty where nothing was closed, so that nobody knows how often to enter."""
+def _random(
+    replayed: Replayed, inputs: Inputs, closed: tuple[Closed, ...], *, draws: int, seed: int
+) -> FloatArray:
+    """Mean net rate a trade of each draw; empty where nothing was closed, so that nobody knows how
+    often to enter.
+    """
     flat = int((replayed.curve.lots == 0).sum())
     if not closed or not flat:
         return NO_RATES
@@ -108,7 +124,9 @@ def _factors(inputs: Inputs) -> FloatArray | float:
     """How far the forecast of volatility moves the barriers of each candle."""
     said = inputs.stages.prediction
     past = inputs.stages.features.column("realised_16")
-    return distance_factors(None if said is None else said.volatility, past, settings=inputs.settings)
+    return distance_factors(
+        None if said is None else said.volatility, past, settings=inputs.settings
+    )
 
 
 def _ranges(features: Features) -> FloatArray:
@@ -119,17 +137,26 @@ def _ranges(features: Features) -> FloatArray:
 def _costs(settings: Settings) -> Costs:
     paper = settings.paper
     return Costs(
-        spread_rate=rate(paper.spread_rate), slippage_rate=rate(paper.slippage_rate), volume_share=rate(paper.volume_share)
+        spread_rate=rate(paper.spread_rate),
+        slippage_rate=rate(paper.slippage_rate),
+        volume_share=rate(paper.volume_share),
     )
 
 
 def _crossing_rate(replayed: Replayed, settings: Settings) -> float:
     """What a random entry paid: taker fee, slippage and half the spread."""
-    return float(replayed.rules.taker_fee_rate) + settings.paper.slippage_rate + settings.paper.spread_rate / 2
+    return (
+        float(replayed.rules.taker_fee_rate)
+        + settings.paper.slippage_rate
+        + settings.paper.spread_rate / 2
+    )
 
 
 def _entry_rate(replayed: Replayed) -> float:
-    """What the replay's own entries paid. A random entry is credited the difference: the rest is the choice of the moment."""
+    """What the replay's own entries paid.
+
+    A random entry is credited the difference: the rest is the choice of the moment.
+    """
     entries = [fill for fill in replayed.fills if fill.purpose is Purpose.ENTRY]
     if not entries:
         return 0.0
@@ -147,10 +174,12 @@ class _Chance:
 
 
 def _moved(replayed: Replayed, *, draws: int, seed: int) -> _Chance:
-    """Mean daily return of the exposure that was held, and of the same exposure moved in time, wrapped around.
+    """Mean daily return of the exposure that was held, and of the same exposure moved in time,
+    wrapped around.
 
-    Both are worked out alike from closes alone, with the costs that the replay paid for what it turned over: so much an
-    exposure's change. A moved exposure turns over as much, and is as long as often; only the moment is another.
+    Both are worked out alike from closes alone, with the costs that the replay paid for what it
+    turned over: so much an exposure's change. A moved exposure turns over as much, and is as long
+    as often; only the moment is another.
     """
     curve = replayed.curve
     exposure, change = _exposure(curve)
@@ -166,7 +195,9 @@ def _moved(replayed: Replayed, *, draws: int, seed: int) -> _Chance:
 
 
 def _exposure(curve: Curve) -> tuple[FloatArray, FloatArray]:
-    """Exposure at each candle as a share of the equity, and the price's relative change to the next."""
+    """Exposure at each candle as a share of the equity, and the price's relative change to the
+    next.
+    """
     priced = (curve.close > 0.0) & (curve.equity_units > 0)
     close, lots, equity = curve.close[priced], curve.lots[priced], curve.equity_units[priced]
     if len(close) < 2:  # noqa: PLR2004 - one price does not change

@@ -1,4 +1,6 @@
-"""Replay what a recipe said out of sample, measure it, count it among all that was tried, and ask the gate."""
+"""Replay what a recipe said out of sample, measure it, count it among all that was tried, and ask
+the gate.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,7 +43,8 @@ class ProofRequest:
         serve: Checks on the bundle itself, where there is one.
         rival: The champion on rows that neither has touched.
         shuffled: Skills of refits on shuffled labels.
-        matrix: (days, configurations) daily returns of what was tried side by side with this, itself included.
+        matrix: (days, configurations) daily returns of what was tried side by side with this,
+            itself included.
         notes: For the face of the result.
         recorded_at: When this try was made, for the log.
         changed: The settings that it is about, by their dotted names.
@@ -69,7 +72,10 @@ class ProofRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What was found. `trial` belongs into the log; `trials` and `logged` (those of the log alone) count it already."""
+    """What was found.
+
+    `trial` belongs into the log; `trials` and `logged` (those of the log alone) count it already.
+    """
 
     inputs: Inputs
     replayed: Replayed
@@ -85,21 +91,33 @@ def prove(asked: ProofRequest) -> Proof:
     """Replay, measure, count, judge. The same arguments give the same proof.
 
     Raises:
-        BadData: Stages, candles and predictions do not belong together, or the period has no candle.
+        BadData: Stages, candles and predictions do not belong together, or the period has no
+            candle.
     """
     inputs = _inputs(asked)
     return concluded(asked, inputs, replay(inputs))
 
 
 def concluded(asked: ProofRequest, inputs: Inputs, replayed: Replayed) -> Proof:
-    """Measure, count and judge a replay that is there already: `replayed` is what became of `inputs`."""
+    """Measure, count and judge a replay that is there already: `replayed` is what became of
+    `inputs`.
+    """
     alone = measure(replayed)
     trial = _trial(asked, inputs, replayed, alone)
     among = tally(trial, asked.history, prior=asked.settings.gate.prior_trials)
-    performance = alone if among.count == 1 else measure(replayed, trials=among.count, trial_sharpes=among.sharpes)
+    performance = (
+        alone
+        if among.count == 1
+        else measure(replayed, trials=among.count, trial_sharpes=among.sharpes)
+    )
     evidence = Evidence(
         rows=asked.walked.rows if asked.settings.risk.policy == "barrier" else None,
-        money=money_of(replayed, inputs, draws=asked.settings.gate.random_runs, seed=asked.settings.learning.seed),
+        money=money_of(
+            replayed,
+            inputs,
+            draws=asked.settings.gate.random_runs,
+            seed=asked.settings.learning.seed,
+        ),
         trials=TrialCounts(
             count=among.count,
             sharpes=np.array(among.sharpes) / np.sqrt(YEAR_DAYS),
@@ -126,7 +144,9 @@ def concluded(asked: ProofRequest, inputs: Inputs, replayed: Replayed) -> Proof:
 
 
 def embargo_ms(settings: Settings) -> int:
-    """What lies between the last label that a model knew and its first decision: as in the split of its training."""
+    """What lies between the last label that a model knew and its first decision: as in the split of
+    its training.
+    """
     candles = settings.replay.embargo_candles
     return (settings.learning.horizon_candles if candles is None else candles) * Timeframe.M15.ms
 
@@ -150,19 +170,26 @@ def _inputs(asked: ProofRequest) -> Inputs:
 def walked_note(walked: Walked) -> str:
     """The sentence about the models on the face of a result."""
     if not walked.folds:
-        return "No model was asked for direction: the policy follows its strategy, which learned nothing from candles."
+        return (
+            "No model was asked for direction: the policy follows its strategy, which learned"
+            " nothing from candles."
+        )
     return (
-        f"Walk-forward: {len(walked.folds)} models of recipe {walked.recipe} decided, each only on candles after everything "
-        "that it learned from."
+        f"Walk-forward: {len(walked.folds)} models of recipe {walked.recipe} decided, each only on"
+        " candles after everything that it learned from."
     )
 
 
 def named(model: str | None, settings: Settings) -> str | None:
-    """The recipe and its seed: a recipe does not hold the seed, and the luckiest of many seeds is the best of many tries."""
+    """The recipe and its seed: a recipe does not hold the seed, and the luckiest of many seeds is
+    the best of many tries.
+    """
     return model if model is None else f"{model}-{settings.learning.seed}"
 
 
-def _trial(asked: ProofRequest, inputs: Inputs, replayed: Replayed, performance: Performance) -> Trial:
+def _trial(
+    asked: ProofRequest, inputs: Inputs, replayed: Replayed, performance: Performance
+) -> Trial:
     parts = [inputs.candles[frame] for frame in (Timeframe.M15, Timeframe.H4)]
     parts += [] if inputs.minutes is None else [inputs.minutes]
     return Trial(

@@ -1,4 +1,6 @@
-"""What a retraining is asked for: how many days, which seed, and the name under which it is claimed."""
+"""What a retraining is asked for: how many days, which seed, and the name under which it is
+claimed.
+"""
 
 import hashlib
 import json
@@ -25,7 +27,8 @@ class RetrainRequest:
     Attributes:
         days: To learn from; None: `learning.days`.
         seed: Of learners and resampling; None: `learning.seed`.
-        as_of: The instant of the training, ms UTC; None: the newest closed candle when it is claimed.
+        as_of: The instant of the training, ms UTC; None: the newest closed candle when it is
+            claimed.
         by_hand: Not the week's own retraining: it has its own claim, and the week's is left alone.
         promote: Whether it may challenge or replace what serves; otherwise it is only published.
     """

@@ -1,4 +1,6 @@
-"""The candles of a retraining, and everything that is worked out of them once: features, votes, labelled rows."""
+"""The candles of a retraining, and everything that is worked out of them once: features, votes,
+labelled rows.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +21,9 @@ from shared.turn.pipeline import Stages
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """Closed candles with nothing after the instant of the training, and sentences about what could not be had."""
+    """Closed candles with nothing after the instant of the training, and sentences about what could
+    not be had.
+    """
 
     candles: Mapping[Timeframe, Candles]
     notes: tuple[str, ...]
@@ -41,8 +45,9 @@ class Learnable:
 def gather(history: CandleHistory, settings: Settings, *, as_of: int, tell: Tell) -> Gathered:
     """Fetch what is missing, and read.
 
-    The history reaches back as far as the first fold of the walk-forward looks: the gate's days, the learning's, the warm-up. A
-    policy that asks no model is judged on every candle there is: no more are fetched for it, but all that are stored are read.
+    The history reaches back as far as the first fold of the walk-forward looks: the gate's days,
+    the learning's, the warm-up. A policy that asks no model is judged on every candle there is: no
+    more are fetched for it, but all that are stored are read.
 
     Raises:
         UserError: there are no candles at all.
@@ -52,12 +57,15 @@ def gather(history: CandleHistory, settings: Settings, *, as_of: int, tell: Tell
     notes = history.fetch(start_at, as_of, tell)
     if settings.risk.policy != "barrier":
         start_at = FIRST_FILE_AT  # no candle taught it anything, so that all there are can judge it
-    candles = {timeframe: history.read(timeframe, start_at, as_of).closed_by(as_of) for timeframe in LEARNED_FROM}
+    candles = {
+        timeframe: history.read(timeframe, start_at, as_of).closed_by(as_of)
+        for timeframe in LEARNED_FROM
+    }
     empty = [timeframe for timeframe, part in candles.items() if not len(part)]
     if empty:
         raise UserError(
-            f"{history.name} holds no {' and no '.join(empty)} candles between {utc_text(start_at)[:16]} and "
-            f"{utc_text(as_of)[:16]} UTC",
+            f"{history.name} holds no {' and no '.join(empty)} candles between"
+            f" {utc_text(start_at)[:16]} and {utc_text(as_of)[:16]} UTC",
             remedy="run `scripts/bot collect` first, or give a file with --candles",
         )
     return Gathered(candles=candles, notes=notes)
@@ -66,5 +74,7 @@ def gather(history: CandleHistory, settings: Settings, *, as_of: int, tell: Tell
 def learnable(candles: Mapping[Timeframe, Candles], settings: Settings) -> Learnable:
     """Features by the tick's own code, once; votes and labelled rows from them."""
     stages = pipeline.stages(candles, bundle=None, settings=settings)
-    dataset = build(candles, settings.learning, days=None, computed=stages.features, costs=costs_of(settings))
+    dataset = build(
+        candles, settings.learning, days=None, computed=stages.features, costs=costs_of(settings)
+    )
     return Learnable(stages=stages, dataset=dataset)

@@ -11,7 +11,10 @@ SAY_EVERY_SECONDS = 1.0
 
 
 class TimeIsUp(BotError):
-    """The time limit came before the end. What was saved stays; the next call goes on from there."""
+    """The time limit came before the end.
+
+    What was saved stays; the next call goes on from there.
+    """
 
 
 class JobHold(Protocol):
@@ -25,14 +28,29 @@ class JobHold(Protocol):
 class JobPace:
     """Tells progress, at most once a second, and ends the work when its time is up."""
 
-    def __init__(self, hold: JobHold, *, now_ms: Callable[[], int], seconds: float, on_progress: Tell | None = None) -> None:
+    def __init__(
+        self,
+        hold: JobHold,
+        *,
+        now_ms: Callable[[], int],
+        seconds: float,
+        on_progress: Tell | None = None,
+    ) -> None:
         """`seconds` are counted from now, on the machine's own clock."""
-        self._hold, self._now_ms, self._seconds, self._on_progress = hold, now_ms, seconds, on_progress
+        self._hold, self._now_ms, self._seconds, self._on_progress = (
+            hold,
+            now_ms,
+            seconds,
+            on_progress,
+        )
         self._began = time.monotonic()
         self._said = 0.0
 
     def tell(self, doing: str, share: float) -> None:
-        """`share` in [0, 1] of the whole is done and `doing` comes next. Raises `TimeIsUp` or `LeaseLost`."""
+        """`share` in [0, 1] of the whole is done and `doing` comes next.
+
+        Raises `TimeIsUp` or `LeaseLost`.
+        """
         now = time.monotonic()
         if self._on_progress is not None:
             self._on_progress(doing, share)

@@ -35,7 +35,10 @@ class CandleHistory(Protocol):
         ...
 
     def fetch(self, start_at: int, end_at: int, tell: Tell) -> tuple[str, ...]:
-        """Make sure that what can be had is there; sentences about what could not be. Raises `Unavailable`."""
+        """Make sure that what can be had is there; sentences about what could not be.
+
+        Raises `Unavailable`.
+        """
         ...
 
     def read(self, timeframe: Timeframe, start_at: int, end_at: int) -> Candles:
@@ -47,8 +50,9 @@ class CandleHistory(Protocol):
 class RetrainPorts:
     """Ports and settings of a retraining.
 
-    `commit` is the code's, `signing_key` gives the Ed25519 private key as hex when it is needed, and `public_keys` are those
-    that a tick trusts. `trials` holds the trial log; None: `documents` does.
+    `commit` is the code's, `signing_key` gives the Ed25519 private key as hex when it is needed,
+    and `public_keys` are those that a tick trusts. `trials` holds the trial log; None: `documents`
+    does.
     """
 
     settings: Settings
@@ -64,7 +68,9 @@ class RetrainPorts:
 
     @property
     def log(self) -> TrialLog:
-        """Of all that was ever tried: a dry run writes nothing else, but a look at the verdict is a try."""
+        """Of all that was ever tried: a dry run writes nothing else, but a look at the verdict is a
+        try.
+        """
         return TrialLog(self.documents if self.trials is None else self.trials)
 
 
@@ -78,22 +84,31 @@ class ArchiveHistory:
     identity: str = field(default="", init=False)
 
     def fetch(self, start_at: int, end_at: int, tell: Tell) -> tuple[str, ...]:
-        """Fetch the files that are not stored whole; one that is stored is never asked for again."""
+        """Fetch the files that are not stored whole; one that is stored is never asked
+        for again.
+        """
         if self.feed is None:
             return ()
         sizes = [len(files_between(timeframe, start_at, end_at)) for timeframe in LEARNED_FROM]
         notes, before, total = [], 0, max(1, sum(sizes))
         for timeframe, size in zip(LEARNED_FROM, sizes, strict=True):
 
-            def told(done: int, _of: int, *, frame: Timeframe = timeframe, base: int = before) -> None:
+            def told(
+                done: int, _of: int, *, frame: Timeframe = timeframe, base: int = before
+            ) -> None:
                 tell(f"{frame} candles", (base + done) / total)
 
             found = collect(self.feed, self.archive, timeframe, start_at, end_at, told)
             if found.files_missing:
-                several = f"{len(found.files_missing)} files of {timeframe} candles, {found.files_missing[0]} the first"
+                several = (
+                    f"{len(found.files_missing)} files of {timeframe} candles,"
+                    f" {found.files_missing[0]} the first"
+                )
                 notes.append(f"The exchange does not have {several}.")
             if found.corrections:
-                notes.append(f"The exchange has corrected {found.corrections} candles of {timeframe}.")
+                notes.append(
+                    f"The exchange has corrected {found.corrections} candles of {timeframe}."
+                )
             before += size
         return tuple(notes)
 

@@ -99,7 +99,9 @@ def judged(
     keep_shuffled: Callable[[tuple[float, ...]], None],
     part: Callable[[float, float], Tell],
 ) -> JudgedTraining:
-    """Everything from the folds to the verdict. The same bench gives the same verdict and the same bytes.
+    """Everything from the folds to the verdict.
+
+    The same bench gives the same verdict and the same bytes.
 
     Args:
         bench: What it is made from.
@@ -115,12 +117,21 @@ def judged(
     training = _trained(bench, part(0.75, 0.85))
     part(0.85, 1.0)("the champion, the replay and the gate", 0.0)
     champion, said = _judged_champion(bench)
-    rival, notes = (None, ()) if champion is None else _rival(bench, champion, training, walked, part(0.85, 0.95))
+    rival, notes = (
+        (None, ())
+        if champion is None
+        else _rival(bench, champion, training, walked, part(0.85, 0.95))
+    )
     checks = serve_checks(training)
     if walked is None:
         verdict = _too_short(bench, checks, first=champion is None)
         return JudgedTraining(
-            training=training, verdict=verdict, walked=None, proof=None, unrivalled=champion is None, notes=(*said, *notes)
+            training=training,
+            verdict=verdict,
+            walked=None,
+            proof=None,
+            unrivalled=champion is None,
+            notes=(*said, *notes),
         )
     proof = prove(
         Question(
@@ -155,7 +166,9 @@ def serve_checks(training: Training) -> tuple[Check, ...]:
 
 
 def first_decision(settings: Settings, dataset: Dataset, *, as_of: int) -> int | None:
-    """From when on there was enough to learn from, at most `gate.history_days` back; None: not even one retraining ago."""
+    """From when on there was enough to learn from, at most `gate.history_days` back; None: not even
+    one retraining ago.
+    """
     if not len(dataset):
         return None
     every_ms = settings.retrain.every_days * DAY_MS
@@ -168,7 +181,9 @@ def first_decision(settings: Settings, dataset: Dataset, *, as_of: int) -> int |
 
 
 def first_target(candles: Mapping[Timeframe, Candles]) -> int:
-    """From when on a policy that asks no model knows what it wants: once every signal is warm, at the begin of a day."""
+    """From when on a policy that asks no model knows what it wants: once every signal is warm, at
+    the begin of a day.
+    """
     first_at = int(candles[Timeframe.M15].opened_at[0]) + WARM_UP_DAYS * DAY_MS
     return -(-first_at // DAY_MS) * DAY_MS
 
@@ -182,7 +197,9 @@ def _can_learn(settings: Settings, dataset: Dataset, at: int) -> bool:
 
 
 def _walked(bench: Bench, settings: Settings, dataset: Dataset, tell: Tell) -> Walked | None:
-    """Every retraining that live would have had; folds that the bucket holds are not fitted again."""
+    """Every retraining that live would have had; folds that the bucket holds are not
+    fitted again.
+    """
     if settings.risk.policy != "barrier":
         long_enough = bench.as_of - first_target(bench.candles) >= DAY_MS
         return unasked(bench.rows.stages.features, settings) if long_enough else None
@@ -222,7 +239,10 @@ def _trained(bench: Bench, tell: Tell) -> Training:
     """The model that would serve. It sees no more candles than it learns from and warms up with."""
     from_at = bench.as_of - round(history_days(bench.settings.learning) * DAY_MS)
     return train(
-        {frame: part.rows(int(np.searchsorted(part.opened_at, from_at)), None) for frame, part in bench.candles.items()},
+        {
+            frame: part.rows(int(np.searchsorted(part.opened_at, from_at)), None)
+            for frame, part in bench.candles.items()
+        },
         bench.settings,
         as_of=bench.as_of,
         seed=bench.settings.learning.seed,
@@ -240,7 +260,12 @@ def _judged_champion(bench: Bench) -> tuple[Bundle | None, tuple[str, ...]]:
         return None, ()
     version = bench.champion.version
     if bench.settings.risk.policy != "barrier":
-        return None, (f"The policy {bench.settings.risk.policy} asks no model: {version}, which serves, was no rival.",)
+        return None, (
+            (
+                f"The policy {bench.settings.risk.policy} asks no model: {version}, which serves,"
+                " was no rival."
+            ),
+        )
     try:
         champion = bench.champion.bundle()
     except BadBundle as error:
@@ -249,7 +274,9 @@ def _judged_champion(bench: Bench) -> tuple[Bundle | None, tuple[str, ...]]:
         return None, (f"No gate was asked about {version}, which serves: it was no rival.",)
     other = another(champion.manifest, bench.settings.learning)
     if other is not None:
-        return None, (f"{version}, which serves, is no model of these settings ({other}): it was no rival.",)
+        return None, (
+            f"{version}, which serves, is no model of these settings ({other}): it was no rival.",
+        )
     return champion, ()
 
 
@@ -258,10 +285,13 @@ def _rival(
 ) -> tuple[Rival, tuple[str, ...]]:
     """The champion beside this training, and how they were compared.
 
-    Another recipe is walked forward over the same candles. The same one, and one that this code cannot make any more, is
-    compared as it serves, on the rows that neither bundle has touched: few, and too few keep the champion.
+    Another recipe is walked forward over the same candles. The same one, and one that this code
+    cannot make any more, is compared as it serves, on the rows that neither bundle has touched:
+    few, and too few keep the champion.
     """
-    mine = model.load(training.files, public_keys=(public_of(bench.signing_key),), version=training.version)
+    mine = model.load(
+        training.files, public_keys=(public_of(bench.signing_key),), version=training.version
+    )
     theirs = None
     if walked is not None and champion.manifest.recipe != walked.recipe:
         theirs = _other_recipe(bench, champion, tell)
@@ -276,8 +306,14 @@ def _rival(
     return rivals.by_bundles(champion, mine, bench.rows.dataset, bench.settings), notes
 
 
-_GONE = "The champion's recipe cannot be walked by this code any more: both bundles were asked about rows new to both."
-_OTHER_QUESTION = "The champion answers another question (its label differs), so the two cannot be compared row by row."
+_GONE = (
+    "The champion's recipe cannot be walked by this code any more: both bundles were asked about"
+    " rows new to both."
+)
+_OTHER_QUESTION = (
+    "The champion answers another question (its label differs), so the two cannot be compared row"
+    " by row."
+)
 
 
 def _other_recipe(bench: Bench, champion: Bundle, tell: Tell) -> Walked | None:
@@ -286,7 +322,9 @@ def _other_recipe(bench: Bench, champion: Bundle, tell: Tell) -> Walked | None:
     if settings is None:
         return None
     computed = bench.rows.stages.features
-    dataset = build(bench.candles, settings.learning, days=None, computed=computed, costs=costs_of(settings))
+    dataset = build(
+        bench.candles, settings.learning, days=None, computed=computed, costs=costs_of(settings)
+    )
     return _walked(bench, settings, dataset, tell)
 
 
@@ -299,8 +337,15 @@ def _too_short(bench: Bench, checks: tuple[Check, ...], *, first: bool) -> Verdi
         value=days,
         threshold=history_days(bench.settings.learning) + bench.settings.retrain.every_days,
         passed=False,
-        meaning="at least: days of candles, so that one retraining can be judged by what came after it",
+        meaning=(
+            "at least: days of candles, so that one retraining can be judged by what came after it"
+        ),
         group="enter",
     )
     may_serve = all(check.passed for check in checks)
-    return Verdict(may_serve=may_serve, may_enter=False, checks=(*checks, missing), takes_over=may_serve and first)
+    return Verdict(
+        may_serve=may_serve,
+        may_enter=False,
+        checks=(*checks, missing),
+        takes_over=may_serve and first,
+    )

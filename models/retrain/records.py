@@ -1,4 +1,6 @@
-"""What a claim holds beside its job: what is pinned for whoever goes on, and the view of it that shells answer with."""
+"""What a claim holds beside its job: what is pinned for whoever goes on, and the view of it that
+shells answer with.
+"""
 
 import hashlib
 import json
@@ -15,7 +17,18 @@ from shared.core.trials import History
 from shared.stores.ports import Document
 
 CHANGES = frozenset({"promoted", "challenges"})
-_ELSEWHERE = ("home", "state", "bucket", "clock", "exchange", "discord", "alerts", "backtest", "study", "bundle_public_key")
+_ELSEWHERE = (
+    "home",
+    "state",
+    "bucket",
+    "clock",
+    "exchange",
+    "discord",
+    "alerts",
+    "backtest",
+    "study",
+    "bundle_public_key",
+)
 _LONG = ("verdict", "metrics", "files")
 
 
@@ -53,7 +66,12 @@ class Pinned:
 
     def same_inputs(self, other: "Pinned") -> bool:
         """Whether the same bundle comes of both."""
-        return (self.commit, self.code, self.settings, self.data) == (other.commit, other.code, other.settings, other.data)
+        return (self.commit, self.code, self.settings, self.data) == (
+            other.commit,
+            other.code,
+            other.settings,
+            other.data,
+        )
 
 
 def pinned(stored: Mapping[str, Any] | None) -> Pinned | None:
@@ -62,7 +80,9 @@ def pinned(stored: Mapping[str, Any] | None) -> Pinned | None:
 
 
 def hash_of(settings: Settings) -> str:
-    """Sixteen hex digits of every setting but where things are stored and how jobs are worked on."""
+    """Sixteen hex digits of every setting but where things are stored and how jobs are
+    worked on.
+    """
     told = msgspec.to_builtins(settings)
     for name in _ELSEWHERE:
         del told[name]
@@ -70,8 +90,14 @@ def hash_of(settings: Settings) -> str:
 
 
 def up_to(history: History, at: int) -> History:
-    """The trials that were on record at an instant. The log only grows, so this is always the same."""
-    return History(trials=tuple(trial for trial in history.trials if trial.recorded_at <= at), damaged=history.damaged)
+    """The trials that were on record at an instant.
+
+    The log only grows, so this is always the same.
+    """
+    return History(
+        trials=tuple(trial for trial in history.trials if trial.recorded_at <= at),
+        damaged=history.damaged,
+    )
 
 
 def unchanged_before(recent: Sequence[Document], *, bot: str, name: str) -> int:
@@ -79,7 +105,12 @@ def unchanged_before(recent: Sequence[Document], *, bot: str, name: str) -> int:
     count = 0
     for document in recent:
         job, result = document.data["job"], document.data["result"]
-        if job["bot"] != bot or result is None or job["by_hand"] or document.path.endswith(f"/{name}"):
+        if (
+            job["bot"] != bot
+            or result is None
+            or job["by_hand"]
+            or document.path.endswith(f"/{name}")
+        ):
             continue
         if result["outcome"] in CHANGES:
             break
@@ -106,5 +137,9 @@ def view(stored: Document, *, whole: bool = True) -> dict[str, Any]:
         "created_at": utc_text(data["created_at"]),
         "updated_at": utc_text(data["updated_at"]),
         "error": data["error"],
-        "result": result if whole or result is None else {name: part for name, part in result.items() if name not in _LONG},
+        "result": (
+            result
+            if whole or result is None
+            else {name: part for name, part in result.items() if name not in _LONG}
+        ),
     }

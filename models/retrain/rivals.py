@@ -1,4 +1,6 @@
-"""The champion beside what was trained, on candles that neither's training, label ends and embargo have touched."""
+"""The champion beside what was trained, on candles that neither's training, label ends and embargo
+have touched.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,7 +17,8 @@ from shared.core.types import BoolArray, FloatArray, IntArray, Timeframe
 from shared.model.predict import Bundle, predict_rows
 
 RECIPE = "recipe.json"
-"""The settings of the learning, kept in each bundle, so that a later training can walk this recipe again."""
+"""The settings of the learning, kept in each bundle, so that a later training can walk this recipe
+again."""
 
 
 def recipe_file(settings: Settings) -> bytes:
@@ -23,8 +26,12 @@ def recipe_file(settings: Settings) -> bytes:
     return msgspec.json.format(msgspec.json.encode(settings.learning), indent=1) + b"\n"
 
 
-def champions_settings(files: Mapping[str, bytes], recipe: str, settings: Settings) -> Settings | None:
-    """The settings that give the champion's recipe under today's code; None where its code or its file is gone."""
+def champions_settings(
+    files: Mapping[str, bytes], recipe: str, settings: Settings
+) -> Settings | None:
+    """The settings that give the champion's recipe under today's code; None where its code or its
+    file is gone.
+    """
     if RECIPE not in files:
         return None
     try:
@@ -38,16 +45,21 @@ def champions_settings(files: Mapping[str, bytes], recipe: str, settings: Settin
 def by_folds(version: str, mine: PredictionRows, theirs: PredictionRows) -> Rival:
     """Both recipes' walk-forwards, on the rows that both decided."""
     own, other = np.isin(mine.as_of, theirs.as_of), np.isin(theirs.as_of, mine.as_of)
-    return Rival(version=version, source="folds", challenger=_cut(mine, own), champion=_cut(theirs, other))
+    return Rival(
+        version=version, source="folds", challenger=_cut(mine, own), champion=_cut(theirs, other)
+    )
 
 
 def by_bundles(champion: Bundle, challenger: Bundle, dataset: Dataset, settings: Settings) -> Rival:
-    """Both bundles asked about the newest rows: those that neither learned from nor was calibrated on, embargo included.
+    """Both bundles asked about the newest rows: those that neither learned from nor was calibrated
+    on, embargo included.
 
     No row at all where the two answer different questions or see different features.
     """
     manifests = (champion.manifest, challenger.manifest)
-    known_at = max(max(each.training.label_end_at, each.calibrating.label_end_at) for each in manifests)
+    known_at = max(
+        max(each.training.label_end_at, each.calibrating.label_end_at) for each in manifests
+    )
     untouched = dataset.as_of > known_at + embargo_ms(settings)
     if len({each.barriers for each in manifests}) > 1 or any(
         not set(each.features) <= set(dataset.names) for each in manifests

@@ -1,4 +1,7 @@
-"""A trained model and what the gate said of it become one signed bundle. The same arguments give the same bytes."""
+"""A trained model and what the gate said of it become one signed bundle.
+
+The same arguments give the same bytes.
+"""
 
 import dataclasses
 import hashlib
@@ -36,16 +39,18 @@ class Sealed:
 def sealed(outcome: JudgedTraining, settings: Settings, *, signing_key: str) -> Sealed:
     """Put verdict, card and pictures into the bundle and sign it again.
 
-    The version gets six digits of the verdict and of what it is about: the same training under another trial log, champion,
-    gate or costs is another bundle.
+    The version gets six digits of the verdict and of what it is about: the same training under
+    another trial log, champion, gate or costs is another bundle.
 
     Args:
         outcome: The training, the verdict, and what the gate was shown.
-        settings: Of the training; those of the learning lie in the bundle, so that its recipe can be walked again.
+        settings: Of the training; those of the learning lie in the bundle, so that its recipe can
+            be walked again.
         signing_key: Ed25519, hex.
 
     Raises:
-        BadBundle: the bundle does not load, which would be a fault of ours; nothing of it is published.
+        BadBundle: the bundle does not load, which would be a fault of ours; nothing of it is
+            published.
     """
     training, verdict, proof = outcome.training, outcome.verdict, outcome.proof
     block = max(LEAST_BLOCK, 2 * training.manifest.barriers.horizon_candles)
@@ -62,12 +67,22 @@ def sealed(outcome: JudgedTraining, settings: Settings, *, signing_key: str) -> 
     )
     folds = () if outcome.walked is None else tuple(_line(fold) for fold in outcome.walked.folds)
     gated = Gated(folds=folds, trials=1 if proof is None else proof.trials, pictures=tuple(drawn))
-    trials = {**training.manifest.trials, "on_record": gated.trials, "folds": len(folds), **_remembered(proof)}
+    trials = {
+        **training.manifest.trials,
+        "on_record": gated.trials,
+        "folds": len(folds),
+        **_remembered(proof),
+    }
     asked = terms(settings)
     rules = rules_of(settings) if proof is None else proof.inputs.rules
     easier = loosened(settings, rules)
-    said = tuple(f"The gate was made easier than it is meant: {one}. Such a proof opens nothing." for one in easier)
-    fresh = () if proof is None else Tally(count=proof.trials, logged=proof.logged, sharpes=()).notes
+    said = tuple(
+        f"The gate was made easier than it is meant: {one}. Such a proof opens nothing."
+        for one in easier
+    )
+    fresh = (
+        () if proof is None else Tally(count=proof.trials, logged=proof.logged, sharpes=()).notes
+    )
     manifest = dataclasses.replace(
         training.manifest,
         version=f"{training.version}-{_digest(verdict, trials, asked)}",
@@ -78,7 +93,12 @@ def sealed(outcome: JudgedTraining, settings: Settings, *, signing_key: str) -> 
         notes=(*training.manifest.notes, *said, *fresh),
         costs={} if proof is None else costs(rules),
     )
-    return _signed(training, manifest, {**drawn, RECIPE: recipe_file(settings), CARD: card(manifest, gated)}, signing_key)
+    return _signed(
+        training,
+        manifest,
+        {**drawn, RECIPE: recipe_file(settings), CARD: card(manifest, gated)},
+        signing_key,
+    )
 
 
 def _remembered(proof: Proof | None) -> dict[str, int]:
@@ -91,18 +111,34 @@ def _remembered(proof: Proof | None) -> dict[str, int]:
 
 
 def _line(fold: WalkFold) -> FoldLine:
-    return FoldLine(number=fold.number, from_at=fold.from_at, to_at=fold.to_at, training=fold.training, trees=fold.trees)
+    return FoldLine(
+        number=fold.number,
+        from_at=fold.from_at,
+        to_at=fold.to_at,
+        training=fold.training,
+        trees=fold.trees,
+    )
 
 
 def _digest(verdict: Verdict, trials: dict[str, int], asked: dict[str, str]) -> str:
-    return hashlib.sha256(msgspec.json.encode([verdict, sorted(trials.items()), sorted(asked.items())])).hexdigest()[:6]
+    return hashlib.sha256(
+        msgspec.json.encode([verdict, sorted(trials.items()), sorted(asked.items())])
+    ).hexdigest()[:6]
 
 
-def _signed(training: Training, manifest: Manifest, more: dict[str, bytes], signing_key: str) -> Sealed:
-    kept = {name: data for name, data in training.files.items() if name not in {MANIFEST, SIGNATURE, CARD}}
+def _signed(
+    training: Training, manifest: Manifest, more: dict[str, bytes], signing_key: str
+) -> Sealed:
+    kept = {
+        name: data
+        for name, data in training.files.items()
+        if name not in {MANIFEST, SIGNATURE, CARD}
+    }
     everything = {**kept, **more}
     listed = {name: FileEntry.of(data) for name, data in sorted(everything.items())}
     told = encode(dataclasses.replace(manifest, files=listed))
     files = {**everything, MANIFEST: told, SIGNATURE: sign(told, signing_key)}
-    bundle = load(files, public_keys=(public_of(signing_key),), version=manifest.version, whole=True)
+    bundle = load(
+        files, public_keys=(public_of(signing_key),), version=manifest.version, whole=True
+    )
     return Sealed(version=manifest.version, files=files, manifest=bundle.manifest)

@@ -1,4 +1,6 @@
-"""What serves after a retraining: nothing is moved but by compare-and-set, and doing it twice moves nothing twice."""
+"""What serves after a retraining: nothing is moved but by compare-and-set, and doing it twice moves
+nothing twice.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +22,9 @@ _FIRST = "nothing that the gate was asked about served before"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingBundles:
-    """What serves and what challenges, as bundles that load; None where there is none, or it does not load."""
+    """What serves and what challenges, as bundles that load; None where there is none, or it does
+    not load.
+    """
 
     champion: Bundle | None
     champion_version: str | None
@@ -43,7 +47,9 @@ def standing(registry: BundleRegistry, public_keys: tuple[str, ...]) -> ServingB
     return ServingBundles(
         champion=_loaded(registry, now.version, public_keys),
         champion_version=now.version,
-        challenger=None if now.challenger is None else _loaded(registry, now.challenger, public_keys),
+        challenger=(
+            None if now.challenger is None else _loaded(registry, now.challenger, public_keys)
+        ),
     )
 
 
@@ -63,9 +69,11 @@ def settle_challenger(
     now_ms: int,
     refuted: Callable[[Bundle, Bundle], str | None],
 ) -> str:
-    """Let a challenger serve that has been beside the champion for long enough; a sentence, empty where there is none.
+    """Let a challenger serve that has been beside the champion for long enough; a sentence, empty
+    where there is none.
 
-    Its age is counted between the instants of the two trainings, so that a run which begins a little early decides the same.
+    Its age is counted between the instants of the two trainings, so that a run which begins a
+    little early decides the same.
 
     Args:
         registry: Of the bundles.
@@ -73,7 +81,8 @@ def settle_challenger(
         settings: `shadow_days` and `promote`.
         as_of: Of the training that begins now.
         now_ms: For the record.
-        refuted: Told champion and challenger; what the record of the two says against the challenger, or None.
+        refuted: Told champion and challenger; what the record of the two says against the
+            challenger, or None.
     """
     challenger = before.challenger
     if challenger is None or before.champion_version is None:
@@ -81,23 +90,33 @@ def settle_challenger(
     if as_of - challenger.manifest.as_of < settings.shadow_days * DAY_MS:
         return f"{challenger.version} goes on beside the champion."
     if not settings.promote:
-        return f"{challenger.version} has been beside the champion for long enough; a person decides (retrain.promote is off)."
+        return (
+            f"{challenger.version} has been beside the champion for long enough; a person decides"
+            " (retrain.promote is off)."
+        )
     against = _unjudged(challenger, before.champion_version)
     if against is None and before.champion is not None:
         against = refuted(before.champion, challenger)
     if against is not None:
         registry.withdraw(at=now_ms, why=against, by=BY)
         return f"{challenger.version} does not take the champion's place: {against}."
-    why = f"it passed the gate, and nothing in {settings.shadow_days:g} days beside the champion speaks against it"
+    why = (
+        f"it passed the gate, and nothing in {settings.shadow_days:g} days beside the champion"
+        " speaks against it"
+    )
     try:
-        registry.promote(challenger.version, at=now_ms, why=why, by=BY, expect=before.champion_version)
+        registry.promote(
+            challenger.version, at=now_ms, why=why, by=BY, expect=before.champion_version
+        )
     except Conflict:
         return f"{challenger.version} stays a challenger: somebody else moved the pointer."
     return f"{challenger.version} serves now: {why}."
 
 
 def _unjudged(challenger: Bundle, champion: str) -> str | None:
-    """What the gate has not said of the challenger and this champion, whoever put it there; None where it said all."""
+    """What the gate has not said of the challenger and this champion, whoever put it there; None
+    where it said all.
+    """
     manifest = challenger.manifest
     if not (manifest.verdict.may_serve and manifest.verdict.takes_over):
         return "no gate said that it may take the champion's place"
@@ -118,9 +137,9 @@ def serve(
 ) -> Served:
     """Publish the bundle, and let it serve or challenge where the gate lets it.
 
-    The first bundle of all, and the first after one that no gate was asked about, serves at once. Later ones challenge for
-    `shadow_days` first; one that stands already and is still in its time keeps its place, or with weekly trainings none would
-    ever come to its end.
+    The first bundle of all, and the first after one that no gate was asked about, serves at once.
+    Later ones challenge for `shadow_days` first; one that stands already and is still in its time
+    keeps its place, or with weekly trainings none would ever come to its end.
 
     Args:
         registry: Of the bundles.
@@ -136,12 +155,17 @@ def serve(
     now = registry.current()
     if now is not None and version in {now.version, now.challenger}:  # before a crash
         serves = now.version == version
-        return Served(outcome="promoted" if serves else "challenges", why=_SERVES if serves else _beside(settings))
+        return Served(
+            outcome="promoted" if serves else "challenges",
+            why=_SERVES if serves else _beside(settings),
+        )
     held_back = _held_back(sealed, settings, may_move=may_move)
     if held_back is not None:
         return held_back
     try:
-        return _moved(registry, version, champion=champion, at_once=at_once, settings=settings, now_ms=now_ms)
+        return _moved(
+            registry, version, champion=champion, at_once=at_once, settings=settings, now_ms=now_ms
+        )
     except Conflict:
         return Served(outcome="kept", why="somebody else moved the pointer while it was judged")
 
@@ -155,12 +179,20 @@ def _held_back(sealed: Sealed, settings: RetrainSettings, *, may_move: bool) -> 
     if not verdict.takes_over:
         return Served(outcome="kept", why="it is not proven to be as good as the champion")
     if not settings.promote:
-        return Served(outcome="waits", why="a person decides (retrain.promote is off): `scripts/bot promote`")
+        return Served(
+            outcome="waits", why="a person decides (retrain.promote is off): `scripts/bot promote`"
+        )
     return None
 
 
 def _moved(
-    registry: BundleRegistry, version: str, *, champion: str | None, at_once: bool, settings: RetrainSettings, now_ms: int
+    registry: BundleRegistry,
+    version: str,
+    *,
+    champion: str | None,
+    at_once: bool,
+    settings: RetrainSettings,
+    now_ms: int,
 ) -> Served:
     now = registry.current()
     if at_once or settings.shadow_days == 0:
@@ -168,10 +200,18 @@ def _moved(
         registry.promote(version, at=now_ms, why=first, by=BY, expect=champion)
         return Served(outcome="promoted", why=f"{_SERVES}: {first}")
     if now is not None and now.challenger is not None:
-        return Served(outcome="kept", why=f"{now.challenger} is still beside the champion, and its time is not over")
-    registry.challenge(version, at=now_ms, why="it passed the gate's checks against the champion", by=BY)
+        return Served(
+            outcome="kept",
+            why=f"{now.challenger} is still beside the champion, and its time is not over",
+        )
+    registry.challenge(
+        version, at=now_ms, why="it passed the gate's checks against the champion", by=BY
+    )
     return Served(outcome="challenges", why=_beside(settings))
 
 
 def _beside(settings: RetrainSettings) -> str:
-    return f"it predicts beside the champion for {settings.shadow_days:g} days; the next retraining decides"
+    return (
+        f"it predicts beside the champion for {settings.shadow_days:g} days; the next retraining"
+        " decides"
+    )

@@ -1,4 +1,6 @@
-"""What the shadow record of two models says against the challenger: it was written down before anything of it happened."""
+"""What the shadow record of two models says against the challenger: it was written down before
+anything of it happened.
+"""
 
 import numpy as np
 
@@ -18,7 +20,10 @@ LEAST_LABELS = 5.0
 
 
 def record_of(documents: DocumentStore, bot: str, *, since: int) -> Shadow:
-    """Everything that the ticks of this bot wrote down about its models. Raises `BadData` where a record is damaged."""
+    """Everything that the ticks of this bot wrote down about its models.
+
+    Raises `BadData` where a record is damaged.
+    """
     days = documents.query("days", field="date", op=">=", value=jst_day(since), limit=MOST_DAYS)
     return records(day.data for day in days if day.data.get("bot") == bot)
 
@@ -36,8 +41,9 @@ def against(
 ) -> str | None:
     """What speaks against the challenger; None where nothing does.
 
-    A few days of labels that overlap prove no superiority, and none is asked for here: the gate did, when the bundle was
-    made. Here it must have spoken whenever the champion did, and must not be worse beyond luck.
+    A few days of labels that overlap prove no superiority, and none is asked for here: the gate
+    did, when the bundle was made. Here it must have spoken whenever the champion did, and must not
+    be worse beyond luck.
 
     Args:
         shadow: See `record_of`.
@@ -60,7 +66,9 @@ def against(
     known = matured(shadow, candles, atr_jpy, challenger.barriers, versions=versions)
     if float(known.weight.sum()) < LEAST_LABELS:
         return None
-    theirs, ours = (known.weight * log_losses(known.said[version], known.label) for version in versions)
+    theirs, ours = (
+        known.weight * log_losses(known.said[version], known.label) for version in versions
+    )
     step_ms = candles.timeframe.ms
     saved = ratio_interval(
         theirs - ours,
@@ -72,5 +80,7 @@ def against(
     if not np.isfinite(saved.value):
         raise BadData("the shadow record gave a log loss that is not finite")
     if saved.ends[1] < 0.0:
-        return f"beside the champion its log loss was {-100 * saved.value:.1f} % higher, beyond luck"
+        return (
+            f"beside the champion its log loss was {-100 * saved.value:.1f} % higher, beyond luck"
+        )
     return None

@@ -1,8 +1,10 @@
-"""Tuned sizes of the learners: searched when they are due, kept in the bucket, and part of the recipe from then on.
+"""Tuned sizes of the learners: searched when they are due, kept in the bucket, and part of the
+recipe from then on.
 
     tuning/{bot}.json    when they were found, from which settings, and what they are
 
-They are searched on the training window before the first decision that the gate will judge, and on nothing after it.
+They are searched on the training window before the first decision that the gate will judge, and on
+nothing after it.
 """
 
 import dataclasses
@@ -37,19 +39,28 @@ class Tuned:
 
 def base_of(learning: LearningSettings) -> str:
     """Sixteen hex digits of the settings that a search begins with, days and seed apart."""
-    told = {name: value for name, value in msgspec.to_builtins(learning).items() if name not in {"days", "seed"}}
+    told = {
+        name: value
+        for name, value in msgspec.to_builtins(learning).items()
+        if name not in {"days", "seed"}
+    }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def stored(bucket: Bucket, bot: str, learning: LearningSettings) -> Tuned | None:
-    """The sizes that were found last, where they were found from these settings. Raises `BadData` where they are damaged."""
+    """The sizes that were found last, where they were found from these settings.
+
+    Raises `BadData` where they are damaged.
+    """
     blob = bucket.get(_key(bot))
     if blob is None:
         return None
     try:
         found = msgspec.json.decode(blob.data, type=Tuned)
     except msgspec.DecodeError as error:
-        raise BadData(f"{_key(bot)} is damaged ({error}); delete it, and the sizes are searched again") from error
+        raise BadData(
+            f"{_key(bot)} is damaged ({error}); delete it, and the sizes are searched again"
+        ) from error
     return found if found.base == base_of(learning) else None
 
 
@@ -80,7 +91,15 @@ def search(
     window = dataset.between(start_at, first_at, known_by=first_at)
 
     def told(tried: TuningTrial) -> None:
-        log.append(tried.trial(settings, data_hash=data_hash, start_at=start_at, end_at=first_at, now_ms=recorded_at))
+        log.append(
+            tried.trial(
+                settings,
+                data_hash=data_hash,
+                start_at=start_at,
+                end_at=first_at,
+                now_ms=recorded_at,
+            )
+        )
         tell(f"tuning, trial {tried.number + 1} of {count}", (tried.number + 1) / count)
 
     tell("tuning", 0.0)
@@ -94,17 +113,26 @@ def keep(bucket: Bucket, bot: str, found: Tuned) -> None:
 
 
 def with_sizes(settings: Settings, sizes: Sizes) -> Settings:
-    """The settings with the tuned sizes in place of their own. Raises `BadData` for a size that there is not."""
+    """The settings with the tuned sizes in place of their own.
+
+    Raises `BadData` for a size that there is not.
+    """
     try:
         told: dict[str, Any] = dict(sizes)
-        return dataclasses.replace(settings, learning=dataclasses.replace(settings.learning, **told))
+        return dataclasses.replace(
+            settings, learning=dataclasses.replace(settings.learning, **told)
+        )
     except TypeError as error:
         raise BadData(f"the tuned sizes are not those of this code ({error})") from error
 
 
 def _changed(before: LearningSettings, after: LearningSettings) -> dict[str, int | float]:
     names = [field.name for field in dataclasses.fields(before)]
-    return {name: getattr(after, name) for name in names if getattr(after, name) != getattr(before, name)}
+    return {
+        name: getattr(after, name)
+        for name in names
+        if getattr(after, name) != getattr(before, name)
+    }
 
 
 def _key(bot: str) -> str:

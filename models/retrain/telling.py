@@ -23,9 +23,16 @@ _MOST_FAILED = 4
 
 
 def result_of(
-    sealed: Sealed, served: Served, outcome: JudgedTraining, *, notes: Sequence[str], serves: str | None
+    sealed: Sealed,
+    served: Served,
+    outcome: JudgedTraining,
+    *,
+    notes: Sequence[str],
+    serves: str | None,
 ) -> dict[str, Any]:
-    """What is stored, answered and printed: everything that a person asks for, and small enough for a document."""
+    """What is stored, answered and printed: everything that a person asks for, and small enough for
+    a document.
+    """
     manifest = sealed.manifest
     return {
         "version": sealed.version,
@@ -77,7 +84,8 @@ def lines_of(result: Mapping[str, Any]) -> list[str]:
     told = [f"model       {result['version']}"]
     if folds is not None:
         told.append(
-            f"proof       {folds['count']} retrainings, out of sample from {_day(folds['from_at'])} to {_day(folds['to_at'])}"
+            f"proof       {folds['count']} retrainings, out of sample from {_day(folds['from_at'])}"
+            f" to {_day(folds['to_at'])}"
         )
     if money is not None:
         told.append(f"money       {_money_line(money)}")
@@ -93,8 +101,9 @@ def lines_of(result: Mapping[str, Any]) -> list[str]:
 def _money_line(money: Mapping[str, Any]) -> str:
     sharpe = "unknown" if money["sharpe"] is None else f"{money['sharpe']:.2f}"
     return (
-        f"{100 * money['return_rate']:+.1f} % after costs in {money['positions']} positions, Sharpe {sharpe}, worst fall "
-        f"{100 * money['max_drawdown']:.1f} %; buying and holding {100 * money['hold_return_rate']:+.1f} %"
+        f"{100 * money['return_rate']:+.1f} % after costs in {money['positions']} positions, Sharpe"
+        f" {sharpe}, worst fall {100 * money['max_drawdown']:.1f} %; buying and holding"
+        f" {100 * money['hold_return_rate']:+.1f} %"
     )
 
 
@@ -103,19 +112,24 @@ def _day(at: int) -> str:
 
 
 def alert_of(bot: str, name: str, result: Mapping[str, Any], *, at: int, unchanged: int) -> Alert:
-    """One alert: info when all is well, a warning when nothing may serve or nothing has changed for weeks.
+    """One alert: info when all is well, a warning when nothing may serve or nothing has changed for
+    weeks.
 
     Args:
         bot: Whose it is.
         name: Of the retraining.
         result: See `result_of`.
         at: Now.
-        unchanged: How many retrainings in a row, this one included, have left the champion as it was.
+        unchanged: How many retrainings in a row, this one included, have left the champion as it
+            was.
     """
     bad = result["outcome"] == "refused" or unchanged >= KEPT_WEEKS
     verdict = msgspec.convert(result["verdict"], Verdict)
     told = {
-        "trained": f"{_day(result['training']['from_at'])} to {_day(result['as_of'])}, {result['training']['rows']:,} candles",
+        "trained": (
+            f"{_day(result['training']['from_at'])} to {_day(result['as_of'])},"
+            f" {result['training']['rows']:,} candles"
+        ),
         "verdict": result["in_words"],
         **{check.name.replace("_", " "): _number(check) for check in _telling(verdict.checks)},
         "serves now": result["serves"] or "nothing: no entries",
@@ -136,7 +150,12 @@ def alert_of(bot: str, name: str, result: Mapping[str, Any], *, at: int, unchang
 
 def failure_of(bot: str, name: str, found: str, remedy: str, *, at: int) -> Alert:
     """The retraining stopped: bad data, or a fault. What serves goes on serving."""
-    told = {"what": found, "what to do": remedy, "meanwhile": "what serves goes on serving", "time": when(at)}
+    told = {
+        "what": found,
+        "what to do": remedy,
+        "meanwhile": "what serves goes on serving",
+        "time": when(at),
+    }
     return Alert(
         key=key(bot, "retrain_failed", name, at // DAY_MS),
         level=Level.WARNING,
@@ -150,11 +169,18 @@ def failure_of(bot: str, name: str, found: str, remedy: str, *, at: int) -> Aler
 def _telling(checks: Sequence[Check]) -> list[Check]:
     """The few numbers that matter: the named ones, else the first that failed."""
     named = [check for check in checks if check.name in _SHOWN]
-    return named or [check for check in checks if not check.passed and check.group == "enter"][:_MOST_FAILED]
+    return (
+        named
+        or [check for check in checks if not check.passed and check.group == "enter"][:_MOST_FAILED]
+    )
 
 
 def _number(check: Check) -> str:
     value = "unknown" if check.value is None else f"{check.value:.3g}"
-    interval = "" if check.lower is None or check.upper is None else f" [{check.lower:.3g}, {check.upper:.3g}]"
+    interval = (
+        ""
+        if check.lower is None or check.upper is None
+        else f" [{check.lower:.3g}, {check.upper:.3g}]"
+    )
     asked = f"{check.meaning.partition(': ')[0]} {check.threshold:.3g}"
     return f"{value}{interval}, asked is {asked}: {'passed' if check.passed else 'failed'}"

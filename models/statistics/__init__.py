@@ -1,1 +1,3 @@
-"""Statistics that the libraries do poorly or not at all, by hand, each checked against published values."""
+"""Statistics that the libraries do poorly or not at all, by hand, each checked against published
+values.
+"""

@@ -4,9 +4,11 @@ from shared.core.types import BoolArray, FloatArray
 
 
 def auc(score: FloatArray, happened: BoolArray, weight: FloatArray) -> float | None:
-    """The chance that a row where it happened scores above a row where it did not, a tie counting half, in [0, 1].
+    """The chance that a row where it happened scores above a row where it did not, a tie counting
+    half, in [0, 1].
 
-    The Mann-Whitney form (Hanley & McNeil, Radiology 143, 1982), each row counted by its weight. None without both kinds.
+    The Mann-Whitney form (Hanley & McNeil, Radiology 143, 1982), each row counted by its weight.
+    None without both kinds.
 
     Args:
         score: (n,) greater: more likely.

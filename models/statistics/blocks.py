@@ -1,4 +1,6 @@
-"""Intervals for what neighbours share: a moving-block bootstrap whose blocks are longer than labels overlap."""
+"""Intervals for what neighbours share: a moving-block bootstrap whose blocks are longer than labels
+overlap.
+"""
 
 import math
 from dataclasses import dataclass
@@ -35,9 +37,10 @@ class BlockInterval:
 def block_rows(as_of: IntArray, end_at: IntArray, *, step_ms: int) -> int:
     """How many rows a block of the bootstrap must have.
 
-    A week, for what volatility makes days have in common, and four times what the longest label reaches over: a block tears
-    overlapping labels apart at its ends, which costs a share of reach / (3 x block) of the variance. Where fewer than 20 such
-    blocks exist they are shorter, but never below twice the reach.
+    A week, for what volatility makes days have in common, and four times what the longest label
+    reaches over: a block tears overlapping labels apart at its ends, which costs a share of reach /
+    (3 x block) of the variance. Where fewer than 20 such blocks exist they are shorter, but never
+    below twice the reach.
 
     Args:
         as_of: (n,) instants of the rows, ascending.
@@ -53,22 +56,27 @@ def block_rows(as_of: IntArray, end_at: IntArray, *, step_ms: int) -> int:
 
 
 def expanded_tail(tail: float, blocks: int) -> float:
-    """The smaller tail at which to cut a percentile interval of few blocks, so that it covers what it says.
+    """The smaller tail at which to cut a percentile interval of few blocks, so that it covers what
+    it says.
 
-    A plain percentile interval is too narrow by the root of (b - 1) / b and by the Normal quantile in the place of Student's;
-    Phi(-sqrt(b / (b - 1)) t) undoes both. Source: Hesterberg, "What Teachers Should Know About the Bootstrap", American
-    Statistician 69(4), 2015, section 4.1 (the expanded percentile interval).
+    A plain percentile interval is too narrow by the root of (b - 1) / b and by the Normal quantile
+    in the place of Student's; Phi(-sqrt(b / (b - 1)) t) undoes both. Source: Hesterberg, "What
+    Teachers Should Know About the Bootstrap", American Statistician 69(4), 2015, section 4.1 (the
+    expanded percentile interval).
     """
     if blocks < 2:  # noqa: PLR2004 - one block says nothing of its own scatter
         return 0.0
     return _NORMAL.cdf(math.sqrt(blocks / (blocks - 1.0)) * float(stdtrit(blocks - 1, tail)))
 
 
-def ratio_interval(gain: FloatArray, base: FloatArray, *, block: int, seed: int, confidence: float) -> BlockInterval:
+def ratio_interval(
+    gain: FloatArray, base: FloatArray, *, block: int, seed: int, confidence: float
+) -> BlockInterval:
     """sum(gain) / sum(base) with a moving-block bootstrap interval.
 
-    Blocks of fixed length, drawn with replacement from all places (Kunsch, Ann. Statist. 17(3), 1989); the tails are cut by
-    `expanded_tail`. Where not even two blocks fit, the ends are infinite: such an interval shows nothing.
+    Blocks of fixed length, drawn with replacement from all places (Kunsch, Ann. Statist. 17(3),
+    1989); the tails are cut by `expanded_tail`. Where not even two blocks fit, the ends are
+    infinite: such an interval shows nothing.
 
     Args:
         gain: (n,) in the order of time.
@@ -83,7 +91,9 @@ def ratio_interval(gain: FloatArray, base: FloatArray, *, block: int, seed: int,
     blocks = count // block if count else 0
     if blocks < 2:  # noqa: PLR2004 - see above
         return BlockInterval(value=value, lower=-math.inf, upper=math.inf, blocks=blocks)
-    starts = np.random.default_rng(seed).integers(0, count - block + 1, size=(RESAMPLES, -(-count // block)))
+    starts = np.random.default_rng(seed).integers(
+        0, count - block + 1, size=(RESAMPLES, -(-count // block))
+    )
     sums = [np.concatenate([[0.0], np.cumsum(values)]) for values in (gain, base)]
     over, under = ((summed[block:] - summed[:-block])[starts].sum(axis=1) for summed in sums)
     tail = expanded_tail((1.0 - confidence) / 2.0, blocks)

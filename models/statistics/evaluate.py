@@ -1,4 +1,6 @@
-"""How good probabilities are on rows that nothing was fitted on, with intervals that know that labels overlap."""
+"""How good probabilities are on rows that nothing was fitted on, with intervals that know that
+labels overlap.
+"""
 
 from dataclasses import dataclass
 
@@ -14,7 +16,10 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skill:
-    """1 - loss / loss of the baseline, with the ends of its interval. 0: no better than always saying the same."""
+    """1 - loss / loss of the baseline, with the ends of its interval.
+
+    0: no better than always saying the same.
+    """
 
     value: float
     lower: float
@@ -34,16 +39,24 @@ def log_losses(probabilities: FloatArray, label: Int8Array) -> FloatArray:
 
 
 def side_losses(probabilities: FloatArray, label: Int8Array) -> FloatArray:
-    """The same for the side alone, (n,): which barrier, given that one was touched; 0 on rows where none was."""
+    """The same for the side alone, (n,): which barrier, given that one was touched; 0 on rows where
+    none was.
+    """
     touch = probabilities[:, LOWER] + probabilities[:, UPPER]
-    p_upper = np.divide(probabilities[:, UPPER], touch, out=np.full(len(label), 0.5), where=touch > 0.0)
-    return np.where(label == NEITHER, 0.0, _binary_loss(p_upper, (label == UPPER).astype(np.float64)))
+    p_upper = np.divide(
+        probabilities[:, UPPER], touch, out=np.full(len(label), 0.5), where=touch > 0.0
+    )
+    return np.where(
+        label == NEITHER, 0.0, _binary_loss(p_upper, (label == UPPER).astype(np.float64))
+    )
 
 
 def constant(label: Int8Array, weight: FloatArray | None = None) -> FloatArray:
-    """The best constant probabilities in hindsight, (n, 3): the (weighted) shares among these very rows.
+    """The best constant probabilities in hindsight, (n, 3): the (weighted) shares among these very
+    rows.
 
-    No forecast that could have been made beats it by being constant, so skill against it is never a lucky base rate.
+    No forecast that could have been made beats it by being constant, so skill against it is never a
+    lucky base rate.
     """
     counts = np.bincount(label, weights=weight, minlength=3)
     return np.broadcast_to(counts / counts.sum(), (len(label), 3))
@@ -76,7 +89,8 @@ def direction_skill(
 ) -> Skill:
     """The same for the side alone: which barrier, on rows where one was touched.
 
-    Whether anything happens is a question about volatility, which is easy and earns nothing; only the side does.
+    Whether anything happens is a question about volatility, which is easy and earns nothing; only
+    the side does.
     """
     touched = label != NEITHER
     if len(np.unique(label[touched])) < 2:  # noqa: PLR2004 - both sides must have happened
@@ -94,8 +108,11 @@ def _binary_loss(p: FloatArray, happened: FloatArray) -> FloatArray:
     return losses
 
 
-def bootstrap(gain: FloatArray, base: FloatArray, *, block: int, seed: int, confidence: float = CONFIDENCE) -> Skill:
-    """sum(gain) / sum(base) with the interval of `models.statistics.blocks`; from -1 to 1 where there are too few blocks.
+def bootstrap(
+    gain: FloatArray, base: FloatArray, *, block: int, seed: int, confidence: float = CONFIDENCE
+) -> Skill:
+    """sum(gain) / sum(base) with the interval of `models.statistics.blocks`; from -1 to 1 where
+    there are too few blocks.
 
     Args:
         gain: (n,) loss saved a row, in the order of time.
@@ -110,18 +127,25 @@ def bootstrap(gain: FloatArray, base: FloatArray, *, block: int, seed: int, conf
     return Skill(value=found.value, lower=found.lower, upper=found.upper)
 
 
-def calibration_error(probabilities: FloatArray, label: Int8Array, weight: FloatArray | None = None) -> float:
-    """Expected calibration error, class by class in ten equal bins, mean of the three: |said - happened| weighted by rows."""
+def calibration_error(
+    probabilities: FloatArray, label: Int8Array, weight: FloatArray | None = None
+) -> float:
+    """Expected calibration error, class by class in ten equal bins, mean of the three: |said -
+    happened| weighted by rows.
+    """
     errors = [np.abs(gaps).sum() / total for gaps, _, total in _bins(probabilities, label, weight)]
     return float(np.mean(errors))
 
 
-def calibration_error_beyond_luck(probabilities: FloatArray, label: Int8Array, weight: FloatArray) -> float:
+def calibration_error_beyond_luck(
+    probabilities: FloatArray, label: Int8Array, weight: FloatArray
+) -> float:
     """The same, less what so few independent labels would show of a perfectly calibrated forecast.
 
-    In each bin sqrt(max(0, gap^2 - variance of the gap)), where `weight` counts independent labels: few of them make gaps in
-    any forecast. Sources: Ferro & Fricker, QJRMS 138, 2012 (the bias of binned reliability); Kumar, Liang & Ma, "Verified
-    Uncertainty Calibration", NeurIPS 2019 (the debiased estimate).
+    In each bin sqrt(max(0, gap^2 - variance of the gap)), where `weight` counts independent labels:
+    few of them make gaps in any forecast. Sources: Ferro & Fricker, QJRMS 138, 2012 (the bias of
+    binned reliability); Kumar, Liang & Ma, "Verified Uncertainty Calibration", NeurIPS 2019 (the
+    debiased estimate).
     """
     errors = [
         np.sqrt(np.maximum(0.0, gaps**2 - variances)).sum() / total
@@ -130,20 +154,30 @@ def calibration_error_beyond_luck(probabilities: FloatArray, label: Int8Array, w
     return float(np.mean(errors))
 
 
-def _bins(probabilities: FloatArray, label: Int8Array, weight: FloatArray | None) -> list[tuple[FloatArray, FloatArray, float]]:
-    """For each class: by bin the sum of (said - happened) and its variance under perfect calibration; the sum of weights."""
+def _bins(
+    probabilities: FloatArray, label: Int8Array, weight: FloatArray | None
+) -> list[tuple[FloatArray, FloatArray, float]]:
+    """For each class: by bin the sum of (said - happened) and its variance under perfect
+    calibration; the sum of weights.
+    """
     counted = np.ones(len(label)) if weight is None else weight
     found = []
     for class_index in range(3):
         said, happened = probabilities[:, class_index], (label == class_index).astype(np.float64)
         place = np.minimum((said * BINS).astype(np.int64), BINS - 1)
-        gaps: FloatArray = np.bincount(place, weights=counted * (said - happened), minlength=BINS).astype(np.float64)
-        variances: FloatArray = np.bincount(place, weights=counted * said * (1.0 - said), minlength=BINS).astype(np.float64)
+        gaps: FloatArray = np.bincount(
+            place, weights=counted * (said - happened), minlength=BINS
+        ).astype(np.float64)
+        variances: FloatArray = np.bincount(
+            place, weights=counted * said * (1.0 - said), minlength=BINS
+        ).astype(np.float64)
         found.append((gaps, variances, float(counted.sum())))
     return found
 
 
-def metrics(probabilities: FloatArray, label: Int8Array, *, block: int, seed: int) -> dict[str, float]:
+def metrics(
+    probabilities: FloatArray, label: Int8Array, *, block: int, seed: int
+) -> dict[str, float]:
     """Everything that the manifest keeps about one set of probabilities."""
     total = skill(probabilities, label, block=block, seed=seed)
     side = direction_skill(probabilities, label, block=block, seed=seed)
@@ -163,7 +197,9 @@ def metrics(probabilities: FloatArray, label: Int8Array, *, block: int, seed: in
 
 
 def _classification(probabilities: FloatArray, label: Int8Array) -> dict[str, float]:
-    """Accuracy, and precision, recall and F1 as plain means over the classes, of the most probable class."""
+    """Accuracy, and precision, recall and F1 as plain means over the classes, of the most probable
+    class.
+    """
     guess = probabilities.argmax(axis=1)
     precisions, recalls, scores = [], [], []
     for class_index in range(3):

@@ -1,4 +1,6 @@
-"""The probability of backtest overfitting: how often the best of many tries is below the middle where it was not chosen."""
+"""The probability of backtest overfitting: how often the best of many tries is below the middle
+where it was not chosen.
+"""
 
 from dataclasses import dataclass
 from functools import cache
@@ -18,8 +20,8 @@ class Overfitting:
     """What combinatorially symmetric cross-validation found.
 
     Attributes:
-        logits: (s,) of the chosen configuration's rank out of sample, one for each way to split; ascending ranks, so that a
-            negative one is below the middle.
+        logits: (s,) of the chosen configuration's rank out of sample, one for each way to split;
+            ascending ranks, so that a negative one is below the middle.
         chosen: (s,) which configuration was the best in sample.
     """
 
@@ -28,7 +30,10 @@ class Overfitting:
 
     @property
     def probability(self) -> float:
-        """The share of splits with logit <= 0: a rank just in the middle counts as overfitting. This is what the gate takes."""
+        """The share of splits with logit <= 0: a rank just in the middle counts as overfitting.
+
+        This is what the gate takes.
+        """
         return float(np.mean(self.logits <= 0.0))
 
     @property
@@ -38,25 +43,39 @@ class Overfitting:
 
 
 def overfitting(returns: FloatArray, *, splits: int = SPLITS) -> Overfitting:
-    """Cut the observations into `splits` blocks in order; choose the best by Sharpe on each half of them, rank it on the other.
+    """Cut the observations into `splits` blocks in order; choose the best by Sharpe on each half of
+    them, rank it on the other.
 
-    The rank w of the chosen one out of sample, over N + 1, gives logit = log(w / (1 - w)); ties take the mean rank. Sharpes of
-    all C(S, S / 2) halves follow from sums over blocks alone. Source: Bailey, Borwein, Lopez de Prado & Zhu, "The Probability
-    of Backtest Overfitting", J. Computational Finance 20(4), 2017.
+    The rank w of the chosen one out of sample, over N + 1, gives logit = log(w / (1 - w)); ties
+    take the mean rank. Sharpes of all C(S, S / 2) halves follow from sums over blocks alone.
+    Source: Bailey, Borwein, Lopez de Prado & Zhu, "The Probability of Backtest Overfitting", J.
+        Computational Finance 20(4), 2017.
 
     Args:
-        returns: (t, c) of c configurations on the same t observations, in the order of time; c of 2 at least.
+        returns: (t, c) of c configurations on the same t observations, in the order of time; c of 2
+            at least.
         splits: S, even; every block has two observations at least.
 
     Raises:
         BadData: fewer configurations or observations, an odd S, or NaN.
     """
-    if returns.ndim != 2 or returns.shape[1] < 2 or splits < 2 or splits % 2 or len(returns) < 2 * splits:  # noqa: PLR2004
-        raise BadData(f"overfitting of returns {returns.shape} in {splits} blocks: needs two configurations and an even split")
+    if (
+        returns.ndim != 2  # noqa: PLR2004 - days by configurations
+        or returns.shape[1] < 2  # noqa: PLR2004 - two to compare
+        or splits < 2  # noqa: PLR2004
+        or splits % 2
+        or len(returns) < 2 * splits
+    ):
+        raise BadData(
+            f"overfitting of returns {returns.shape} in {splits} blocks: needs two configurations"
+            " and an even split"
+        )
     if not np.isfinite(returns).all():
         raise BadData("a return was not a finite number")
     edges = np.linspace(0, len(returns), splits + 1).astype(np.int64)
-    around = returns - returns.mean(axis=0)  # sums of squares of what is near its mean lose no digits
+    around = returns - returns.mean(
+        axis=0
+    )  # sums of squares of what is near its mean lose no digits
     sums = np.stack([np.add.reduceat(values, edges[:-1], axis=0) for values in (around, around**2)])
     counts = np.diff(edges).astype(np.float64)
     mean = returns.mean(axis=0)
@@ -75,12 +94,18 @@ def overfitting(returns: FloatArray, *, splits: int = SPLITS) -> Overfitting:
     return Overfitting(logits=np.concatenate(logits), chosen=np.concatenate(chosen))
 
 
-def _sharpes(inside: FloatArray, sums: FloatArray, counts: FloatArray, mean: FloatArray) -> FloatArray:
-    """Mean / deviation of every configuration over the blocks that are in; 0 where it does not move. (s, c)."""
+def _sharpes(
+    inside: FloatArray, sums: FloatArray, counts: FloatArray, mean: FloatArray
+) -> FloatArray:
+    """Mean / deviation of every configuration over the blocks that are in; 0 where it does not
+    move. (s, c).
+    """
     size = (inside @ counts)[:, None]
     first, second = inside @ sums[0] / size, inside @ sums[1] / size
     variance = np.maximum(second - first**2, 0.0)
-    ratio: FloatArray = np.divide(first + mean, np.sqrt(variance), out=np.zeros_like(first), where=variance > 0.0)
+    ratio: FloatArray = np.divide(
+        first + mean, np.sqrt(variance), out=np.zeros_like(first), where=variance > 0.0
+    )
     return ratio
 
 

@@ -1,4 +1,6 @@
-"""The candles of a study: from files or the archive, with all history there is, and the period in which decisions count."""
+"""The candles of a study: from files or the archive, with all history there is, and the period in
+which decisions count.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,11 +26,13 @@ EXPANSION_SEED = 7
 EXPANDED_AT_ONCE = 2_000
 COLUMNS = ("opened_at", "open", "high", "low", "close", "volume")
 WARM_UP_DAYS = 14
-"""How long at least before the first row to learn from: the indicators of the 15m candles, and a week of the 4h ones."""
+"""How long at least before the first row to learn from: the indicators of the 15m candles, and a
+week of the 4h ones."""
 LONGEST_HOLE_DAYS = 1.0
 EXPANDED = (
-    "These candles are 4h ones: between their prices the path is made up (seeded, and it adds up to them exactly). "
-    "What decides on 15m candles decides here on noise; only what decides on closed 4h candles can be judged."
+    "These candles are 4h ones: between their prices the path is made up (seeded, and it adds up to"
+    " them exactly). What decides on 15m candles decides here on noise; only what decides on closed"
+    " 4h candles can be judged."
 )
 
 
@@ -59,7 +63,9 @@ class LoadedCandles:
         return (self.end_at - self.start_at) / DAY_MS
 
 
-def load(asked: DataSet, *, archive: CandleSource, timeframe: Timeframe, learning_days: int) -> LoadedCandles:
+def load(
+    asked: DataSet, *, archive: CandleSource, timeframe: Timeframe, learning_days: int
+) -> LoadedCandles:
     """Read a data set.
 
     Args:
@@ -69,22 +75,33 @@ def load(asked: DataSet, *, archive: CandleSource, timeframe: Timeframe, learnin
         learning_days: How long the longest training of the study looks back.
 
     Raises:
-        BadStudy: naming `candles`, `candles_4h`, `start` or `end`, where the file is wrong or does not reach so far.
+        BadStudy: naming `candles`, `candles_4h`, `start` or `end`, where the file is wrong or does
+            not reach so far.
     """
     source, notes = _source(asked, archive)
     extent = source.extent()
     if extent is None:
-        raise BadStudy("candles", f"was {asked.candles}, which holds no 15m candles", remedy=source.remedy)
+        raise BadStudy(
+            "candles", f"was {asked.candles}, which holds no 15m candles", remedy=source.remedy
+        )
     start_at, end_at = _period(asked, extent, learning_days, source.name)
     quarters = source.read(Timeframe.M15, FIRST_AT, end_at).closed_by(end_at)
     slow = source.read(Timeframe.H4, FIRST_AT, end_at).closed_by(end_at)
     if asked.candles_4h is not None:
         longer = _read(asked, "candles_4h", Timeframe.H4)
         slow, told = _before(longer.candles, slow)
-        notes = (*notes, understood_note(longer, Path(asked.candles_4h)), *(f"{asked.name}: {one}" for one in told))
+        notes = (
+            *notes,
+            understood_note(longer, Path(asked.candles_4h)),
+            *(f"{asked.name}: {one}" for one in told),
+        )
     minutes = source.read(Timeframe.M1, start_at, end_at) if timeframe is Timeframe.M1 else None
     if minutes is not None and not len(minutes):
-        raise BadStudy("timeframe", f"was 1m: {source.name} holds no 1m candles", remedy="choose 15m, or give 1m candles")
+        raise BadStudy(
+            "timeframe",
+            f"was 1m: {source.name} holds no 1m candles",
+            remedy="choose 15m, or give 1m candles",
+        )
     candles = {Timeframe.M15: quarters, Timeframe.H4: slow}
     return LoadedCandles(
         name=asked.name,
@@ -108,9 +125,13 @@ def _source(asked: DataSet, archive: CandleSource) -> tuple[CandleSource, tuple[
 
 
 def _expanded(slow: Candles) -> Candles:
-    """15m candles that add up to the 4h ones; a part at a time, because the minutes of years would fill the memory."""
+    """15m candles that add up to the 4h ones; a part at a time, because the minutes of years would
+    fill the memory.
+    """
     parts = [
-        aggregate(expand(slow.rows(first, first + EXPANDED_AT_ONCE), seed=EXPANSION_SEED), Timeframe.M15)
+        aggregate(
+            expand(slow.rows(first, first + EXPANDED_AT_ONCE), seed=EXPANSION_SEED), Timeframe.M15
+        )
         for first in range(0, len(slow), EXPANDED_AT_ONCE)
     ]
     return _joined(parts)
@@ -126,11 +147,16 @@ def _read(asked: DataSet, name: str, timeframe: Timeframe | None = None) -> "Rea
 
 
 def _before(longer: Candles, made: Candles) -> tuple[Candles, tuple[str, ...]]:
-    """The longer history up to where the candles that were made begin: from there on the two would be the same market twice."""
+    """The longer history up to where the candles that were made begin: from there on the two would
+    be the same market twice.
+    """
     if not len(made):
         return longer, ()
     history = between(longer, 0, int(made.opened_at[0]))
-    told = f"its 4h candles before {utc_text(int(made.opened_at[0]))[:10]} ({len(history):,}) come from another file."
+    told = (
+        f"its 4h candles before {utc_text(int(made.opened_at[0]))[:10]} ({len(history):,}) come"
+        " from another file."
+    )
     return _joined([history, made]), (told,) if len(history) else ()
 
 
@@ -139,20 +165,36 @@ def _joined(parts: Sequence[Candles]) -> Candles:
     return Candles(timeframe=parts[0].timeframe, **columns)
 
 
-def _period(asked: DataSet, extent: tuple[int, int], learning_days: int, name: str) -> tuple[int, int]:
+def _period(
+    asked: DataSet, extent: tuple[int, int], learning_days: int, name: str
+) -> tuple[int, int]:
     first, last = extent
     end_at = last if asked.end_at is None else asked.end_at
     if end_at > last:
-        raise BadStudy("end", f"was {_told(end_at)}: {name} ends at {_told(last)}", remedy="end there, or give more candles")
+        raise BadStudy(
+            "end",
+            f"was {_told(end_at)}: {name} ends at {_told(last)}",
+            remedy="end there, or give more candles",
+        )
     earliest = first + (learning_days + WARM_UP_DAYS) * DAY_MS
     start_at = -(-earliest // DAY_MS) * DAY_MS if asked.start_at is None else asked.start_at
     if asked.start_at is not None and asked.start_at <= first:
-        found = f"was {_told(start_at)}: {name} begins at {_told(first)}, and before the start there must be something to learn"
-        raise BadStudy("start", found, remedy=f"begin at {_told(earliest)} or later, or shorten learning.days")
+        found = (
+            f"was {_told(start_at)}: {name} begins at {_told(first)}, and before the start there"
+            " must be something to learn"
+        )
+        raise BadStudy(
+            "start", found, remedy=f"begin at {_told(earliest)} or later, or shorten learning.days"
+        )
     if asked.start_at is None and end_at - start_at < DAY_MS:
-        found = f"cannot be chosen: with {learning_days} days to learn from before it, the first decision would be at "
+        found = (
+            f"cannot be chosen: with {learning_days} days to learn from before it, the first"
+            " decision would be at "
+        )
         remedy = "shorten learning.days, or give more candles"
-        raise BadStudy("start", f"{found}{_told(start_at)}, and {name} ends at {_told(end_at)}", remedy=remedy)
+        raise BadStudy(
+            "start", f"{found}{_told(start_at)}, and {name} ends at {_told(end_at)}", remedy=remedy
+        )
     if end_at - start_at < DAY_MS:
         found = f"leaves less than a day between {_told(start_at)} and {_told(end_at)} in {name}"
         remedy = "begin earlier, end later, or give more candles"
@@ -169,7 +211,12 @@ def _holes(name: str, quarters: Candles, start_at: int, end_at: int) -> tuple[st
     longest = (int(np.diff(inside).max()) - Timeframe.M15.ms) / DAY_MS
     if longest < LONGEST_HOLE_DAYS:
         return ()
-    return (f"HOLES: {missing:,} of the 15m candles of {name} are missing, the longest hole lasts {longest:.1f} days.",)
+    return (
+        (
+            f"HOLES: {missing:,} of the 15m candles of {name} are missing, the longest hole lasts"
+            f" {longest:.1f} days."
+        ),
+    )
 
 
 def _told(at: int) -> str:

@@ -1,4 +1,6 @@
-"""What an experiment declares: a question, candles, settings, and the variants that are compared. Read from YAML.
+"""What an experiment declares: a question, candles, settings, and the variants that are compared.
+
+Read from YAML.
 
     name: label-horizon
     question: Is the direction easier to tell over a longer time?
@@ -39,7 +41,9 @@ _DEEPEST = 8
 
 
 class BadStudy(UserError):
-    """A field of a study is wrong: `field` is its place in the file, like `variants.a day.overrides`."""
+    """A field of a study is wrong: `field` is its place in the file, like `variants.a
+    day.overrides`.
+    """
 
     def __init__(self, name: str, found: str, *, remedy: str) -> None:
         """Name the field, say what was `found` there and what would be right."""
@@ -55,7 +59,8 @@ class DataSet:
         name: What the page calls it.
         candles: A file of 15m or 1m candles, or `archive`.
         candles_4h: A file of 4h candles with a longer history; None: they are made of the others.
-        timezone: Of times in these files that name none, like Asia/Tokyo; None: such times are refused.
+        timezone: Of times in these files that name none, like Asia/Tokyo; None: such times are
+            refused.
         start_at: First decision, ms UTC; None: as early as there is enough to learn from.
         end_at: No decision after it; None: the last candle.
     """
@@ -70,7 +75,9 @@ class DataSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """One thing that is tried: a profile and settings by their dotted names, on top of those of the study."""
+    """One thing that is tried: a profile and settings by their dotted names, on top of those of the
+    study.
+    """
 
     name: str
     says: str = ""
@@ -107,12 +114,16 @@ class Study:
         """Twelve hex digits that change when anything that is declared changes."""
         told = msgspec.to_builtins(self)
         for one in told["data"]:
-            if one["timezone"] is None:  # a study that says nothing of it is what it was before one could
+            if (
+                one["timezone"] is None
+            ):  # a study that says nothing of it is what it was before one could
                 del one["timezone"]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 
     def on(self, candles: str) -> "Study":
-        """The same experiment on one file of candles, or the archive, in place of what it names: all of them."""
+        """The same experiment on one file of candles, or the archive, in place of what it names:
+        all of them.
+        """
         return replace(self, data=(DataSet(name=_called(candles), candles=candles),))
 
     def in_zone(self, timezone: str) -> "Study":
@@ -120,7 +131,9 @@ class Study:
         return replace(self, data=tuple(replace(one, timezone=timezone) for one in self.data))
 
     def within(self, *, start_at: int | None, end_at: int | None) -> "Study":
-        """The same experiment in another period, on each data set; None leaves an end where it is."""
+        """The same experiment in another period, on each data set; None leaves an end
+        where it is.
+        """
         data = tuple(
             replace(
                 one,
@@ -132,14 +145,20 @@ class Study:
         return replace(self, data=data)
 
     def under(self, overrides: Mapping[str, Any]) -> "Study":
-        """The same experiment with further settings for all variants; those of a variant still win."""
+        """The same experiment with further settings for all variants; those of a
+        variant still win.
+        """
         return replace(self, overrides={**self.overrides, **flat(overrides, "overrides")})
 
     def settings_of(self, variant: Variant) -> tuple[str | None, dict[str, Any]]:
-        """The profile of a variant, and all settings that are laid over it, nested as `settings.load` wants them."""
+        """The profile of a variant, and all settings that are laid over it, nested as
+        `settings.load` wants them.
+        """
         schedule = {} if self.every_days is None else {"retrain.every_days": self.every_days}
         seed = {} if self.seed is None else {"learning.seed": self.seed}
-        return variant.profile or self.profile, nested({**schedule, **seed, **self.overrides, **variant.overrides})
+        return variant.profile or self.profile, nested(
+            {**schedule, **seed, **self.overrides, **variant.overrides}
+        )
 
 
 def parse(text: str) -> Study:
@@ -150,10 +169,16 @@ def parse(text: str) -> Study:
         mark = getattr(error, "problem_mark", None)
         where = "" if mark is None else f" (line {mark.line + 1})"
         problem = getattr(error, "problem", None) or str(error)
-        raise BadStudy("the file", f"is no YAML{where}: {problem}", remedy="docs/studies holds examples") from error
+        raise BadStudy(
+            "the file", f"is no YAML{where}: {problem}", remedy="docs/studies holds examples"
+        ) from error
     given = _fields(told, "the file", _STUDY)
     data = given.pop("data", None)
-    own = {name: given.pop(name) for name in ("candles", "candles_4h", "timezone", "start_at", "end_at") if name in given}
+    own = {
+        name: given.pop(name)
+        for name in ("candles", "candles_4h", "timezone", "start_at", "end_at")
+        if name in given
+    }
     if data is not None and own:
         other = next(name for name, (into, _) in _STUDY.items() if into in own)
         raise BadStudy(other, "was given beside data", remedy="give it inside of each of data")
@@ -164,17 +189,28 @@ def parse(text: str) -> Study:
 
 
 def flat(told: object, name: str) -> dict[str, Any]:
-    """Nested or dotted setting names as dotted ones. Raises `BadStudy`; which settings there are is checked where they load."""
+    """Nested or dotted setting names as dotted ones.
+
+    Raises `BadStudy`; which settings there are is checked where they load.
+    """
     if not isinstance(told, Mapping):
-        raise BadStudy(name, f"was {_shown(told)}", remedy="give settings by name, like {risk.stop_atr: 3}")
+        raise BadStudy(
+            name, f"was {_shown(told)}", remedy="give settings by name, like {risk.stop_atr: 3}"
+        )
     if name.count(".") >= _DEEPEST:
         raise BadStudy(name, "is nested too deeply", remedy="give setting names like risk.stop_atr")
     found: dict[str, Any] = {}
     for key, value in told.items():
         if not isinstance(key, str) or not key:
-            raise BadStudy(name, f"has the name {_shown(key)}", remedy="give setting names like risk.stop_atr")
+            raise BadStudy(
+                name, f"has the name {_shown(key)}", remedy="give setting names like risk.stop_atr"
+            )
         inner = flat(value, f"{name}.{key}") if isinstance(value, Mapping) else None
-        parts = {key: value} if inner is None else {f"{key}.{rest}": deep for rest, deep in inner.items()}
+        parts = (
+            {key: value}
+            if inner is None
+            else {f"{key}.{rest}": deep for rest, deep in inner.items()}
+        )
         for whole, one in parts.items():
             if whole in found:
                 raise BadStudy(f"{name}.{whole}", "was given twice", remedy="give it once")
@@ -191,7 +227,11 @@ def nested(dotted: Mapping[str, Any]) -> dict[str, Any]:
         for part in path:
             level = level.setdefault(part, {})
             if not isinstance(level, dict):
-                raise BadStudy(f"overrides.{name}", "is a value and a group of settings at once", remedy="give one of them")
+                raise BadStudy(
+                    f"overrides.{name}",
+                    "is a value and a group of settings at once",
+                    remedy="give one of them",
+                )
         level[last] = value
     return made
 
@@ -202,13 +242,21 @@ Reader = Callable[[str, Any], Any]
 def _fields(told: object, where: str, known: Mapping[str, tuple[str, Reader]]) -> dict[str, Any]:
     """The fields of a mapping, each read by its own reader; what is null counts as not given."""
     if not isinstance(told, Mapping):
-        raise BadStudy(where, f"was {_shown(told)}", remedy=f"give fields by name: {', '.join(known)}")
+        raise BadStudy(
+            where, f"was {_shown(told)}", remedy=f"give fields by name: {', '.join(known)}"
+        )
     for name in told:
         if name not in known:
             near = difflib.get_close_matches(str(name), known, n=1)
             remedy = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
-            raise BadStudy(_place(where, str(name)[:80]), "is not a field of a study", remedy=remedy)
-    return {into: read(_place(where, name), told[name]) for name, (into, read) in known.items() if told.get(name) is not None}
+            raise BadStudy(
+                _place(where, str(name)[:80]), "is not a field of a study", remedy=remedy
+            )
+    return {
+        into: read(_place(where, name), told[name])
+        for name, (into, read) in known.items()
+        if told.get(name) is not None
+    }
 
 
 def _place(where: str, name: str) -> str:
@@ -217,17 +265,25 @@ def _place(where: str, name: str) -> str:
 
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > MOST_TEXT:
-        raise BadStudy(name, f"was {_shown(value)}", remedy=f"give a text of up to {MOST_TEXT:,} letters")
+        raise BadStudy(
+            name, f"was {_shown(value)}", remedy=f"give a text of up to {MOST_TEXT:,} letters"
+        )
     return " ".join(value.split())
 
 
 def _named(name: str, value: Any) -> str:
     told = value if isinstance(value, str) else str(value)
     if isinstance(value, bool):
-        raise BadStudy(name, f"was {value}", remedy="YAML reads on, off, yes and no as true and false: put the name in quotes")
+        raise BadStudy(
+            name,
+            f"was {value}",
+            remedy="YAML reads on, off, yes and no as true and false: put the name in quotes",
+        )
     if isinstance(value, Mapping | list) or not _NAME.fullmatch(told):
         raise BadStudy(
-            name, f"was {_shown(value)}", remedy="give up to 64 letters, digits, spaces, dots, dashes and underscores"
+            name,
+            f"was {_shown(value)}",
+            remedy="give up to 64 letters, digits, spaces, dots, dashes and underscores",
         )
     return told
 
@@ -244,7 +300,9 @@ def instant_of(name: str, value: Any) -> int:
 def _whole(least: int, most: int) -> Reader:
     def read(name: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise BadStudy(name, f"was {_shown(value)}", remedy=f"give a whole number from {least} to {most}")
+            raise BadStudy(
+                name, f"was {_shown(value)}", remedy=f"give a whole number from {least} to {most}"
+            )
         return value
 
     return read
@@ -255,7 +313,11 @@ def timeframe_of(name: str, value: Any) -> Timeframe:
     for resolution in (Timeframe.M15, Timeframe.M1):
         if value == resolution.value:
             return resolution
-    raise BadStudy(name, f"was {_shown(value)}", remedy="choose 15m (fast, conservative) or 1m (the resolution of record)")
+    raise BadStudy(
+        name,
+        f"was {_shown(value)}",
+        remedy="choose 15m (fast, conservative) or 1m (the resolution of record)",
+    )
 
 
 def _texts(name: str, value: Any) -> tuple[str, ...]:
@@ -266,7 +328,11 @@ def _texts(name: str, value: Any) -> tuple[str, ...]:
 
 def _data(name: str, value: Any) -> tuple[DataSet, ...]:
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
-        raise BadStudy(name, f"was {_shown(value)}", remedy="give a list of candles, each with a name and a file")
+        raise BadStudy(
+            name,
+            f"was {_shown(value)}",
+            remedy="give a list of candles, each with a name and a file",
+        )
     sets = []
     for number, one in enumerate(value):
         given = _fields(one, f"{name}[{number}]", _DATA)
@@ -274,7 +340,9 @@ def _data(name: str, value: Any) -> tuple[DataSet, ...]:
     _check_distinct(name, [one.name for one in sets])
     for number, one in enumerate(sets):
         if one.start_at is not None and one.end_at is not None and one.end_at <= one.start_at:
-            raise BadStudy(f"{name}[{number}].end", "is not after its start", remedy="give a later end")
+            raise BadStudy(
+                f"{name}[{number}].end", "is not after its start", remedy="give a later end"
+            )
     return tuple(sets)
 
 
@@ -310,7 +378,9 @@ def _shown(value: object) -> str:
 _MISSING = {
     "name": "give the study a name, like label-horizon",
     "question": "say in a sentence what the study asks",
-    "variants": "give what is tried by name, like {plain: {}, wide: {overrides: {risk.stop_atr: 6}}}",
+    "variants": (
+        "give what is tried by name, like {plain: {}, wide: {overrides: {risk.stop_atr: 6}}}"
+    ),
 }
 _DATA: Mapping[str, tuple[str, Reader]] = {
     "name": ("name", _named),

@@ -1,7 +1,9 @@
-"""Run what a study declares: each variant on each data set, through the walk-forward, the replay and the gate.
+"""Run what a study declares: each variant on each data set, through the walk-forward, the replay
+and the gate.
 
-Nothing is special about an experiment: features, folds, stages, rules and gate are those of training and tick. What was
-fitted already is found by its hash, so that a study which was interrupted goes on where it was.
+Nothing is special about an experiment: features, folds, stages, rules and gate are those of
+training and tick. What was fitted already is found by its hash, so that a study which was
+interrupted goes on where it was.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -41,7 +43,8 @@ KIND = "study"
 DEFAULT_VARIANT = Variant(name="default")
 TOP_DENIALS = 5
 SPENT_ON_FOLDS, SPENT_ON_REPLAY = 0.65, 0.15
-"""The shares of a variant's time that its folds and its replay are shown to take; between them labels are shuffled."""
+"""The shares of a variant's time that its folds and its replay are shown to take; between them
+labels are shuffled."""
 
 Progress = Callable[[str, float], None]
 
@@ -94,7 +97,8 @@ class _Proven:
 
 
 def run(study: Study, place: StudyPorts, *, on_progress: Progress | None = None) -> StudyResult:
-    """Run every variant on every data set, log each, and judge all of them by everything that the log then holds.
+    """Run every variant on every data set, log each, and judge all of them by everything that the
+    log then holds.
 
     Args:
         study: What is declared.
@@ -102,14 +106,21 @@ def run(study: Study, place: StudyPorts, *, on_progress: Progress | None = None)
         on_progress: Told what is done next, and the share of the whole that is done.
 
     Raises:
-        BadStudy: A field does not fit: a setting that is not there, a file that cannot be read, too short a period.
+        BadStudy: A field does not fit: a setting that is not there, a file that cannot be read, too
+            short a period.
         UserError: There is too little to learn from.
     """
     tell = on_progress or (lambda _text, _share: None)
     cases = [_case(study, variant, place) for variant in study.variants]
-    learning_days = max((case.settings.learning.days for case in cases if _learns(case.settings)), default=0)
-    # every data set is opened before anything is worked on: a wrong name in the last one costs nothing
-    opened = [load(one, archive=place.archive, timeframe=study.timeframe, learning_days=learning_days) for one in study.data]
+    learning_days = max(
+        (case.settings.learning.days for case in cases if _learns(case.settings)), default=0
+    )
+    # every data set is opened before anything is worked on: a wrong name in the last one costs
+    # nothing
+    opened = [
+        load(one, archive=place.archive, timeframe=study.timeframe, learning_days=learning_days)
+        for one in study.data
+    ]
     proven: list[list[_Proven]] = []
     for number, loaded in enumerate(opened):
         done = number / len(opened)
@@ -117,20 +128,33 @@ def run(study: Study, place: StudyPorts, *, on_progress: Progress | None = None)
         computed = features.compute(loaded.candles)
         proven.append(
             [
-                _proven(case, loaded, computed, place, study, _part(tell, f"{loaded.name} · {case.variant.name}", start, share))
+                _proven(
+                    case,
+                    loaded,
+                    computed,
+                    place,
+                    study,
+                    _part(tell, f"{loaded.name} · {case.variant.name}", start, share),
+                )
                 for case, start, share in _shares(cases, done, 1.0 / len(opened))
             ]
         )
     tell("gate", 1.0)
     history = place.log.all()
-    held = tuple(_held(loaded, group, history) for loaded, group in zip(opened, proven, strict=True))
+    held = tuple(
+        _held(loaded, group, history) for loaded, group in zip(opened, proven, strict=True)
+    )
     return _result(study, cases, held, history, place)
 
 
 def _case(study: Study, variant: Variant, place: StudyPorts) -> _Case:
     profile, overrides = study.settings_of(variant)
     try:
-        return _Case(variant=variant, profile=profile, settings=place.load(profile=profile, overrides=overrides))
+        return _Case(
+            variant=variant,
+            profile=profile,
+            settings=place.load(profile=profile, overrides=overrides),
+        )
     except BadSettings as error:
         name = f"variants.{variant.name}"
         raise BadStudy(name, f"does not fit: {error}", remedy=error.remedy) from error
@@ -143,26 +167,44 @@ def _learns(settings: Settings) -> bool:
 
 def _shares(cases: Sequence[_Case], done: float, whole: float) -> list[tuple[_Case, float, float]]:
     """Where each case begins in the progress, and its share of it."""
-    return [(case, done + whole * number / len(cases), whole / len(cases)) for number, case in enumerate(cases)]
+    return [
+        (case, done + whole * number / len(cases), whole / len(cases))
+        for number, case in enumerate(cases)
+    ]
 
 
 def _part(tell: Progress, name: str, start: float, share: float) -> Progress:
     return lambda text, done: tell(f"{name}: {text}", start + share * min(1.0, done))
 
 
-def _proven(case: _Case, loaded: LoadedCandles, computed: Features, place: StudyPorts, study: Study, tell: Progress) -> _Proven:
+def _proven(
+    case: _Case,
+    loaded: LoadedCandles,
+    computed: Features,
+    place: StudyPorts,
+    study: Study,
+    tell: Progress,
+) -> _Proven:
     """Walk, replay, judge, and write the trial down."""
     settings, learns = case.settings, _learns(case.settings)
     try:
-        found = _walked(case, loaded, computed, place, tell) if learns else (unasked(computed, settings), np.zeros(0))
+        found = (
+            _walked(case, loaded, computed, place, tell)
+            if learns
+            else (unasked(computed, settings), np.zeros(0))
+        )
     except UserError as error:
-        raise BadStudy(f"variants.{case.variant.name}", f"on {loaded.name}: {error}", remedy=error.remedy) from error
+        raise BadStudy(
+            f"variants.{case.variant.name}", f"on {loaded.name}: {error}", remedy=error.remedy
+        ) from error
     walked, shuffled = found
     tell("replay", 1.0 - SPENT_ON_REPLAY)
     proof = prove(
         ProofRequest(
             walked=walked,
-            stages=pipeline.stages(loaded.candles, bundle=None, settings=settings, computed=computed),
+            stages=pipeline.stages(
+                loaded.candles, bundle=None, settings=settings, computed=computed
+            ),
             candles=loaded.candles,
             minutes=loaded.minutes,
             settings=settings,
@@ -185,9 +227,16 @@ def _walked(
     """The predictions out of sample, and the skills of refits on shuffled labels."""
     settings = case.settings
     costs = costs_of(settings, rules_of(settings))
-    dataset = rows.build(loaded.candles, settings.learning, days=None, computed=computed, costs=costs)
+    dataset = rows.build(
+        loaded.candles, settings.learning, days=None, computed=computed, costs=costs
+    )
     refuse(inspect_dataset(dataset, loaded.candles, barriers=barriers_of(settings.learning)))
-    ends = {"first_at": loaded.start_at, "end_at": loaded.end_at, "seed": case.seed, "jobs": place.jobs}
+    ends = {
+        "first_at": loaded.start_at,
+        "end_at": loaded.end_at,
+        "seed": case.seed,
+        "jobs": place.jobs,
+    }
     walked = walk_forward(
         dataset,
         computed,
@@ -215,7 +264,11 @@ def _changed(study: Study, case: _Case) -> dict[str, Scalar]:
     told: dict[str, Scalar] = {"study": study.name, "variant": case.variant.name}
     told |= {} if case.profile is None else {"profile": case.profile}
     named = {**study.overrides, **case.variant.overrides}
-    return told | {name: value for name, value in named.items() if value is None or isinstance(value, str | int | float)}
+    return told | {
+        name: value
+        for name, value in named.items()
+        if value is None or isinstance(value, str | int | float)
+    }
 
 
 # all that was tried is known: the last word
@@ -235,13 +288,17 @@ def _held(loaded: LoadedCandles, group: Sequence[_Proven], history: History) -> 
 
 
 def _matrix(proofs: Sequence[Proof]) -> FloatArray | None:
-    """Daily returns of what was tried side by side, (days, variants); None where there was only one."""
+    """Daily returns of what was tried side by side, (days, variants); None where there was only
+    one.
+    """
     columns = [proof.evidence.money.returns for proof in proofs if proof.evidence.money is not None]
     return np.stack(columns, axis=1) if len(columns) > 1 else None
 
 
 def _tried(one: _Proven, matrix: FloatArray | None, history: History) -> VariantResult:
-    """The proof again, by everything that was tried: itself, what stands beside it, and all that came before."""
+    """The proof again, by everything that was tried: itself, what stands beside it, and all that
+    came before.
+    """
     proof, settings = one.proof, one.case.settings
     trials, annual = _trials(proof, history, matrix, settings)
     evidence = replace(proof.evidence, trials=trials)
@@ -280,11 +337,19 @@ def _trials(
 
 
 def _result(
-    study: Study, cases: Sequence[_Case], held: tuple[DatasetResult, ...], history: History, place: StudyPorts
+    study: Study,
+    cases: Sequence[_Case],
+    held: tuple[DatasetResult, ...],
+    history: History,
+    place: StudyPorts,
 ) -> StudyResult:
     own = {case.variant.name: _dotted(case.settings) for case in cases}
     first = next(iter(own.values()))
-    common = {name for name, value in first.items() if all(told.get(name) == value for told in own.values())}
+    common = {
+        name
+        for name, value in first.items()
+        if all(told.get(name) == value for told in own.values())
+    }
     usual = _dotted(place.load(profile=None, overrides=None))
     return StudyResult(
         name=study.name,
@@ -295,8 +360,15 @@ def _result(
         trials=history.count,
         every_days=float(cases[0].settings.retrain.every_days),
         seed=cases[0].seed,
-        shared_settings={name: value for name, value in first.items() if name in common and usual.get(name) != value},
-        variants={name: {key: value for key, value in told.items() if key not in common} for name, told in own.items()},
+        shared_settings={
+            name: value
+            for name, value in first.items()
+            if name in common and usual.get(name) != value
+        },
+        variants={
+            name: {key: value for key, value in told.items() if key not in common}
+            for name, told in own.items()
+        },
         says={case.variant.name: case.variant.says for case in cases if case.variant.says},
         held=held,
         damaged=history.damaged,
@@ -304,7 +376,18 @@ def _result(
 
 
 ELSEWHERE = frozenset(
-    {"home", "state", "bucket", "clock", "exchange", "discord", "alerts", "bundle_public_key", "study", "backtest"}
+    {
+        "home",
+        "state",
+        "bucket",
+        "clock",
+        "exchange",
+        "discord",
+        "alerts",
+        "bundle_public_key",
+        "study",
+        "backtest",
+    }
 )
 """Settings of a machine, not of an experiment."""
 
@@ -318,7 +401,13 @@ def _dotted(settings: Settings) -> dict[str, str]:
             for key, inner in value.items():
                 note(f"{name}.{key}", inner)
         else:
-            found[name] = "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+            found[name] = (
+                "none"
+                if value is None
+                else f"{value:g}"
+                if isinstance(value, float)
+                else str(value)
+            )
 
     for key, value in msgspec.to_builtins(settings).items():
         if key not in ELSEWHERE:

@@ -1,7 +1,9 @@
-"""What a variant does for somebody who could simply hold: growth, fall, both with intervals, and the chance of its own halt.
+"""What a variant does for somebody who could simply hold: growth, fall, both with intervals, and
+the chance of its own halt.
 
-Days are drawn again in blocks (circular, Politis & Romano 1992), the variant's and those of holding together, so that what is
-compared is compared on the same days. Falls are of daily values: within a day they can be deeper.
+Days are drawn again in blocks (circular, Politis & Romano 1992), the variant's and those of holding
+together, so that what is compared is compared on the same days. Falls are of daily values: within a
+day they can be deeper.
 """
 
 import math
@@ -24,7 +26,9 @@ _LOW, _HIGH = 0.025, 0.975
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HaltChance:
-    """Chance that the drawdown limit stops it within `years`, where its true Sharpe is `of_sharpe` of what was measured."""
+    """Chance that the drawdown limit stops it within `years`, where its true Sharpe is `of_sharpe`
+    of what was measured.
+    """
 
     years: int
     of_sharpe: float
@@ -33,7 +37,9 @@ class HaltChance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
-    """A record beside holding on the same days, 95 % intervals. Rates a year are compound; falls are shares of the peak.
+    """A record beside holding on the same days, 95 % intervals.
+
+    Rates a year are compound; falls are shares of the peak.
 
     Attributes:
         growth: Of the variant, a year.
@@ -42,7 +48,8 @@ class Beside:
         drawdown: Deepest fall.
         hold_drawdown: That of holding.
         sharpe_gap: The variant's Sharpe ratio less that of holding.
-        mixed: Share of the money in bitcoin, the rest in cash, that moves as much as the variant did.
+        mixed: Share of the money in bitcoin, the rest in cash, that moves as much as the variant
+            did.
         mixed_growth_gap: Growth above that mixture, balanced every day, without costs.
         mixed_drawdown: Deepest fall of that mixture.
         limit: The drawdown at which the variant halts.
@@ -63,8 +70,16 @@ class Beside:
 
 
 def beside(money: MoneyRecord | None, *, limit: float, seed: int) -> Beside | None:
-    """None where there is less than a year, or nothing moved. Days after its own halt, when nothing was held, count."""
-    if money is None or len(money.returns) < LEAST_DAYS or not money.returns.any() or not money.hold.any():
+    """None where there is less than a year, or nothing moved.
+
+    Days after its own halt, when nothing was held, count.
+    """
+    if (
+        money is None
+        or len(money.returns) < LEAST_DAYS
+        or not money.returns.any()
+        or not money.hold.any()
+    ):
         return None
     random = np.random.default_rng(seed)
     own, hold = money.returns, money.hold
@@ -73,12 +88,18 @@ def beside(money: MoneyRecord | None, *, limit: float, seed: int) -> Beside | No
     return Beside(
         growth=_estimate(_growth(own), _growth(own[drawn])),
         hold_growth=_estimate(_growth(hold), _growth(hold[drawn])),
-        growth_gap=_estimate(_growth(own) - _growth(hold), _growth(own[drawn]) - _growth(hold[drawn])),
+        growth_gap=_estimate(
+            _growth(own) - _growth(hold), _growth(own[drawn]) - _growth(hold[drawn])
+        ),
         drawdown=_estimate(_fall(own), _fall(own[drawn])),
         hold_drawdown=_estimate(_fall(hold), _fall(hold[drawn])),
-        sharpe_gap=_estimate(_sharpe(own) - _sharpe(hold), _sharpe(own[drawn]) - _sharpe(hold[drawn])),
+        sharpe_gap=_estimate(
+            _sharpe(own) - _sharpe(hold), _sharpe(own[drawn]) - _sharpe(hold[drawn])
+        ),
         mixed=share,
-        mixed_growth_gap=_estimate(_growth(own) - _growth(share * hold), _growth(own[drawn]) - _growth(share * hold[drawn])),
+        mixed_growth_gap=_estimate(
+            _growth(own) - _growth(share * hold), _growth(own[drawn]) - _growth(share * hold[drawn])
+        ),
         mixed_drawdown=_estimate(_fall(share * hold), _fall(share * hold[drawn])),
         limit=limit,
         halts=_halts(random, own, limit),
@@ -92,7 +113,11 @@ def _halts(random: np.random.Generator, own: FloatArray, limit: float) -> tuple[
         drawn = _drawn(random, len(own), years * YEAR_DAYS)
         for share in SHARES_OF_SHARPE:
             moved = own[drawn] - (1.0 - share) * own.mean()
-            found.append(HaltChance(years=years, of_sharpe=share, chance=float((_fall(moved) >= limit).mean())))
+            found.append(
+                HaltChance(
+                    years=years, of_sharpe=share, chance=float((_fall(moved) >= limit).mean())
+                )
+            )
     return tuple(found)
 
 
@@ -120,7 +145,11 @@ def _fall(returns: FloatArray) -> FloatArray:
 
 
 def _sharpe(returns: FloatArray) -> FloatArray:
-    found: FloatArray = math.sqrt(YEAR_DAYS) * returns.mean(axis=-1) / np.maximum(returns.std(axis=-1, ddof=1), 1e-12)
+    found: FloatArray = (
+        math.sqrt(YEAR_DAYS)
+        * returns.mean(axis=-1)
+        / np.maximum(returns.std(axis=-1, ddof=1), 1e-12)
+    )
     return found
 
 

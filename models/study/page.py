@@ -17,7 +17,10 @@ from shared.core.calendar import utc_text
 from shared.replay.types import loud
 
 _FOLDER = Path(__file__).with_name("page")
-_STYLE = (Path(shared.results.report.__file__).with_name("page") / "page.css", _FOLDER / "study.css")
+_STYLE = (
+    Path(shared.results.report.__file__).with_name("page") / "page.css",
+    _FOLDER / "study.css",
+)
 _HYPHEN = re.compile(r"(?<![\w.-])-(?=[\d.])")
 
 
@@ -34,7 +37,9 @@ class _Section:
 
 
 def html(result: StudyResult) -> str:
-    """The page as text: no network, light and dark; nothing but the button for them needs its script."""
+    """The page as text: no network, light and dark; nothing but the button for them needs its
+    script.
+    """
     notes = [*result.notes, *said_of_some(result)]
     written: str = (
         _environment()
@@ -43,7 +48,9 @@ def html(result: StudyResult) -> str:
             result=result,
             verdict=tables.verdict(result),
             passed=any(one.verdict.may_enter for one in result.tried),
-            notes=[(note, not loud(note)) for note in sorted(notes, key=lambda note: not loud(note))],
+            notes=[
+                (note, not loud(note)) for note in sorted(notes, key=lambda note: not loud(note))
+            ],
             sections=[_section(held) for held in result.held],
             changed=tables.changed(result),
             style=_style(),
@@ -53,7 +60,9 @@ def html(result: StudyResult) -> str:
 
 
 def said_of_some(result: StudyResult) -> list[str]:
-    """What must be known of single data sets, each sentence once, and what is loud of single variants on them."""
+    """What must be known of single data sets, each sentence once, and what is loud of single
+    variants on them.
+    """
     of_data = [note for held in result.held for note in held.notes]
     of_variants = [
         f"{word} {held.name}, {one.variant}: {rest}"
@@ -72,7 +81,9 @@ def _section(held: DatasetResult) -> _Section:
         held=held,
         period=period(held),
         chart=draw.growth(held),
-        legend=tuple((one.variant, f"line-{number % draw.COLOURS}") for number, one in enumerate(held.tried)),
+        legend=tuple(
+            (one.variant, f"line-{number % draw.COLOURS}") for number, one in enumerate(held.tried)
+        ),
         tables=tables.all_of(held),
         forests=tuple(draw.forest(one, sharpes) for one in sharpes),
     )
@@ -91,8 +102,14 @@ def _style() -> Markup:
 
 
 def _typeset(value: Any) -> Any:
-    """A minus sign where a hyphen stands before a number; text that was escaped already stays as it is."""
-    return _HYPHEN.sub("−", value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    """A minus sign where a hyphen stands before a number; text that was escaped already stays as it
+    is.
+    """
+    return (
+        _HYPHEN.sub("−", value)
+        if isinstance(value, str) and not isinstance(value, Markup)
+        else value
+    )
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,6 @@
-"""What a study found, as frozen values that become JSON: None wherever a number is undefined, no wall clock anywhere."""
+"""What a study found, as frozen values that become JSON: None wherever a number is undefined, no
+wall clock anywhere.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -35,9 +37,12 @@ SHOWN_GROUPS = ("enter", "champion", "note")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionQuality:
-    """How good the predictions were on candles that no model had seen. Skill 0: no better than always saying the same.
+    """How good the predictions were on candles that no model had seen.
 
-    `effective` is how many independent labels the rows are worth. `direction` is the skill about the side alone.
+    Skill 0: no better than always saying the same.
+
+    `effective` is how many independent labels the rows are worth. `direction` is the skill about
+    the side alone.
     """
 
     folds: int
@@ -50,12 +55,16 @@ class PredictionQuality:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earned:
-    """What they did after costs. Rates are fractions, amounts yen; Sharpe ratios are annualised with 365 days.
+    """What they did after costs.
+
+    Rates are fractions, amounts yen; Sharpe ratios are annualised with 365 days.
 
     Attributes:
-        above_zero: Probability that the true Sharpe exceeds zero (PSR), the lower of both published variants.
+        above_zero: Probability that the true Sharpe exceeds zero (PSR), the lower of both published
+            variants.
         deflated: The same against the best of all logged trials without skill (DSR).
-        beats_random: Share of random histories with the same barriers, or the same exposure moved in time, that it beat.
+        beats_random: Share of random histories with the same barriers, or the same exposure moved
+            in time, that it beat.
         mean_rate: What `beats_random` compares: mean net rate a trade, or mean daily return.
     """
 
@@ -82,7 +91,9 @@ class Earned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrowthCurve:
-    """Growth of one yen at the end of each JST day, (n,) each; both begin at 1 before the first of them."""
+    """Growth of one yen at the end of each JST day, (n,) each; both begin at 1 before the first of
+    them.
+    """
 
     day_at: tuple[int, ...]
     own: tuple[float, ...]
@@ -109,11 +120,17 @@ class VariantResult:
     @property
     def failed(self) -> tuple[str, ...]:
         """The names of the checks that keep it from entering."""
-        return tuple(check.name for check in self.verdict.checks if not check.passed and check.group == "enter")
+        return tuple(
+            check.name
+            for check in self.verdict.checks
+            if not check.passed and check.group == "enter"
+        )
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        """What decides on entering and on the champion's place; a study has no bundle that could serve."""
+        """What decides on entering and on the champion's place; a study has no bundle that could
+        serve.
+        """
         return tuple(check for check in self.verdict.checks if check.group in SHOWN_GROUPS)
 
 
@@ -139,7 +156,8 @@ class DatasetResult:
 class StudyResult:
     """A study, done. The same file, candles, commit and trial log give the same result.
 
-    `trials` is how many different things the log holds, these included; `declared` are the settings by dotted names, a row a
+    `trials` is how many different things the log holds, these included; `declared` are the settings
+    by dotted names, a row a
     name: what holds for all variants, and what each changed.
     """
 
@@ -164,7 +182,9 @@ class StudyResult:
 
 
 def learned(walked: Walked, verdict: Verdict) -> PredictionQuality:
-    """The skill of a walk-forward, as the gate found it: a number that it could not find is undefined here, too."""
+    """The skill of a walk-forward, as the gate found it: a number that it could not find is
+    undefined here, too.
+    """
     found = {check.name: check for check in verdict.checks}
     return PredictionQuality(
         folds=len(walked.folds),
@@ -177,11 +197,18 @@ def learned(walked: Walked, verdict: Verdict) -> PredictionQuality:
 
 
 def _estimate(check: Check | None) -> Estimate:
-    return Estimate() if check is None else Estimate(value=check.value, low=check.lower, high=check.upper)
+    return (
+        Estimate()
+        if check is None
+        else Estimate(value=check.value, low=check.lower, high=check.upper)
+    )
 
 
 def earned(proof: Proof, performance: Performance, verdict: Verdict) -> Earned:
-    """The money of a proof; `performance` is that of its replay. What luck may explain is told as the gate counts it."""
+    """The money of a proof; `performance` is that of its replay.
+
+    What luck may explain is told as the gate counts it.
+    """
     returns, hold, money = performance.returns, performance.hold, proof.evidence.money
     interval = performance.significance.bootstrap.sharpe
     found = {check.name: check.value for check in verdict.checks}
@@ -207,7 +234,9 @@ def earned(proof: Proof, performance: Performance, verdict: Verdict) -> Earned:
         costs_rate=float(costs.total_jpy) / start,
         mean_rate=own,
         random_rate=float(np.mean(drawn)) if len(drawn) else None,
-        beats_random=float(np.mean(np.asarray(drawn) < own)) if len(drawn) and own is not None else None,
+        beats_random=(
+            float(np.mean(np.asarray(drawn) < own)) if len(drawn) and own is not None else None
+        ),
         hold_total=hold.returns.total,
         hold_sharpe=hold.returns.sharpe,
         hold_drawdown=hold.drawdown.max_share,
@@ -218,7 +247,13 @@ def _against_random(money: MoneyRecord | None) -> tuple[float | None, Sequence[f
     """What is compared with the random histories, and what they came to."""
     if money is None or not len(money.random):
         return None, ()
-    own = money.own if money.own is not None else float(money.net_rates.mean()) if len(money.net_rates) else None
+    own = (
+        money.own
+        if money.own is not None
+        else float(money.net_rates.mean())
+        if len(money.net_rates)
+        else None
+    )
     return own, money.random.tolist()
 
 
@@ -226,12 +261,17 @@ def curve(money: MoneyRecord | None) -> GrowthCurve:
     """Growth by day."""
     if money is None:
         return GrowthCurve(day_at=(), own=(), hold=())
-    grown = [tuple(round(float(value), 6) for value in np.cumprod(1.0 + part)) for part in (money.returns, money.hold)]
+    grown = [
+        tuple(round(float(value), 6) for value in np.cumprod(1.0 + part))
+        for part in (money.returns, money.hold)
+    ]
     return GrowthCurve(day_at=tuple(money.day_at.tolist()), own=grown[0], hold=grown[1])
 
 
 def finite(value: object) -> object:
-    """The same builtin value with None in place of every number that is not finite, however deep."""
+    """The same builtin value with None in place of every number that is not finite,
+    however deep.
+    """
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):

@@ -14,7 +14,10 @@ YES, NO = "yes", "no"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyTable:
-    """A table with a heading. The first column names the row, all others hold numbers or short words."""
+    """A table with a heading.
+
+    The first column names the row, all others hold numbers or short words.
+    """
 
     name: str
     note: str
@@ -25,7 +28,12 @@ class StudyTable:
 def verdict(result: StudyResult) -> str:
     """The answer in a sentence or two."""
     tried = result.tried
-    may = [(held.name, one.variant) for held in result.held for one in held.tried if one.verdict.may_enter]
+    may = [
+        (held.name, one.variant)
+        for held in result.held
+        for one in held.tried
+        if one.verdict.may_enter
+    ]
     if not may and len(tried) == 1:
         return "It may not enter: it did not pass the gate."
     if not may:
@@ -44,15 +52,33 @@ def money(held: DatasetResult) -> StudyTable:
             Text(text="Variant"),
             Text(text="Net"),
             Text(text="A year"),
-            Text(text="Sharpe", title="of daily returns, annualised with 365 days; bootstrap interval"),
-            Text(text="PSR", title="probability that the true Sharpe is above zero; the lower of both published variants"),
-            Text(text="DSR", title="the same above what the best of all logged trials shows without any skill"),
+            Text(
+                text="Sharpe",
+                title="of daily returns, annualised with 365 days; bootstrap interval",
+            ),
+            Text(
+                text="PSR",
+                title=(
+                    "probability that the true Sharpe is above zero; the lower of both published"
+                    " variants"
+                ),
+            ),
+            Text(
+                text="DSR",
+                title="the same above what the best of all logged trials shows without any skill",
+            ),
             Text(text="Drawdown"),
             Text(text="Trades"),
             Text(text="Won"),
             Text(text="DatasetResult", title="share of the time in which something was held"),
-            Text(text="Costs", title="fees, slippage and interest, as a share of the money at the start"),
-            Text(text="Beats random", title="share of random histories, same barriers or same exposure, that it beat"),
+            Text(
+                text="Costs",
+                title="fees, slippage and interest, as a share of the money at the start",
+            ),
+            Text(
+                text="Beats random",
+                title="share of random histories, same barriers or same exposure, that it beat",
+            ),
             Text(text="May enter"),
         ),
         rows=(*rows, _hold_row(held.tried[0].earned)),
@@ -61,7 +87,10 @@ def money(held: DatasetResult) -> StudyTable:
 
 def _money_row(one: VariantResult) -> tuple[Text, ...]:
     found, failed = one.earned, one.failed
-    costs = f"fees {found.fees_jpy:,.0f}, slippage {found.slippage_jpy:,.0f}, interest {found.interest_jpy:,.0f} yen"
+    costs = (
+        f"fees {found.fees_jpy:,.0f}, slippage {found.slippage_jpy:,.0f}, interest"
+        f" {found.interest_jpy:,.0f} yen"
+    )
     random = f"its own mean {_points(found.mean_rate)}, random {_points(found.random_rate)}"
     return (
         Text(text=one.variant, title=one.profile or ""),
@@ -76,7 +105,11 @@ def _money_row(one: VariantResult) -> tuple[Text, ...]:
         Text(text=percent(found.held_share, places=0)),
         Text(text=percent(found.costs_rate, places=1), title=costs),
         Text(text=percent(found.beats_random, places=0), title=random),
-        Text(text=YES, tone="good") if one.verdict.may_enter else Text(text=NO, title=", ".join(failed), tone="bad"),
+        (
+            Text(text=YES, tone="good")
+            if one.verdict.may_enter
+            else Text(text=NO, title=", ".join(failed), tone="bad")
+        ),
     )
 
 
@@ -100,7 +133,10 @@ def holding(held: DatasetResult) -> StudyTable | None:
         return None
     return StudyTable(
         name="Beside buying and holding",
-        note="the same days drawn again in blocks of 30, a thousand times; intervals are 95 %; falls are of daily values",
+        note=(
+            "the same days drawn again in blocks of 30, a thousand times; intervals are 95 %; falls"
+            " are of daily values"
+        ),
         head=(
             Text(text="Variant"),
             Text(text="Growth a year", title="compound"),
@@ -137,11 +173,17 @@ def halts(held: DatasetResult) -> StudyTable | None:
     cells = [(halt.years, halt.of_sharpe) for halt in found[0][1].halts]
     return StudyTable(
         name="Chance of its own halt",
-        note="days like those of its record in another order; at its measured Sharpe ratio, at half of it, and at none",
+        note=(
+            "days like those of its record in another order; at its measured Sharpe ratio, at half"
+            " of it, and at none"
+        ),
         head=(
             Text(text="Variant"),
             Text(text="Halts at", title="the drawdown limit"),
-            *(Text(text=f"{years} year{'s' * (years > 1)}, {_SHARES[share]}") for years, share in cells),
+            *(
+                Text(text=f"{years} year{'s' * (years > 1)}, {_SHARES[share]}")
+                for years, share in cells
+            ),
         ),
         rows=tuple(
             (
@@ -159,7 +201,9 @@ _SHARES = {1.0: "as measured", 0.5: "half", 0.0: "none"}
 
 def _rates(found: Estimate, *, sign: bool = False) -> Text:
     """A rate and its interval in whole tenths of percent."""
-    ends = f" [{percent(found.low, sign=sign, places=1)}, {percent(found.high, sign=sign, places=1)}]"
+    ends = (
+        f" [{percent(found.low, sign=sign, places=1)}, {percent(found.high, sign=sign, places=1)}]"
+    )
     return Text(text=f"{percent(found.value, sign=sign, places=1)}{ends}")
 
 
@@ -177,8 +221,14 @@ def learned(held: DatasetResult) -> StudyTable | None:
             Text(text="Candles"),
             Text(text="Worth", title="independent labels among them"),
             Text(text="Skill", title="1 - log loss / that of the best constant"),
-            Text(text="Side alone", title="the same for up or down only: this is what earns; the rest is volatility"),
-            Text(text="Calibration off by", title="mean distance between what was said and what happened, in points"),
+            Text(
+                text="Side alone",
+                title="the same for up or down only: this is what earns; the rest is volatility",
+            ),
+            Text(
+                text="Calibration off by",
+                title="mean distance between what was said and what happened, in points",
+            ),
             Text(text="Recipe"),
         ),
         rows=tuple(
@@ -189,7 +239,13 @@ def learned(held: DatasetResult) -> StudyTable | None:
                 Text(text=f"{found.effective:,.0f}"),
                 estimate(found.skill),
                 estimate(found.direction),
-                Text(text=DASH if found.calibration_error is None else f"{100 * found.calibration_error:.1f}"),
+                Text(
+                    text=(
+                        DASH
+                        if found.calibration_error is None
+                        else f"{100 * found.calibration_error:.1f}"
+                    )
+                ),
                 Text(text=(one.recipe or DASH)[:12]),
             )
             for one, found in asked
@@ -206,7 +262,9 @@ def gate(held: DatasetResult) -> StudyTable:
         cells = [found.get((one.variant, name)) for one in held.tried]
         known = [check for check in cells if check is not None]
         bars = {f"{check.threshold:g}" for check in known}
-        shown = "a note" if known[0].group == "note" else bars.pop() if len(bars) == 1 else "differs"
+        shown = (
+            "a note" if known[0].group == "note" else bars.pop() if len(bars) == 1 else "differs"
+        )
         rows.append(
             (
                 Text(text=_plain(name), title=known[0].meaning),
@@ -217,13 +275,24 @@ def gate(held: DatasetResult) -> StudyTable:
     return StudyTable(
         name="The gate",
         note="every check must hold; point at one for what it means",
-        head=(Text(text="Check"), Text(text="Limit"), *(Text(text=one.variant) for one in held.tried)),
+        head=(
+            Text(text="Check"),
+            Text(text="Limit"),
+            *(Text(text=one.variant) for one in held.tried),
+        ),
         rows=(
             *rows,
             (
                 Text(text="may enter"),
                 Text(text=""),
-                *(Text(text=YES, tone="good") if one.verdict.may_enter else Text(text=NO, tone="bad") for one in held.tried),
+                *(
+                    (
+                        Text(text=YES, tone="good")
+                        if one.verdict.may_enter
+                        else Text(text=NO, tone="bad")
+                    )
+                    for one in held.tried
+                ),
             ),
         ),
     )
@@ -233,11 +302,17 @@ def _check(check: Check | None) -> Text:
     if check is None:
         return Text(text=DASH)
     value = DASH if check.value is None else _digits(check.value)
-    interval = "" if check.lower is None or check.upper is None else f"{_digits(check.lower)} to {_digits(check.upper)}"
+    interval = (
+        ""
+        if check.lower is None or check.upper is None
+        else f"{_digits(check.lower)} to {_digits(check.upper)}"
+    )
     if check.group == "note":
         return Text(text=value, title=interval)
     mark, mood = ("✓", "good") if check.passed else ("✗", "bad")
-    shown = f"{value} ({interval})" if interval and not check.passed else value  # what failed may be the interval's end
+    shown = (
+        f"{value} ({interval})" if interval and not check.passed else value
+    )  # what failed may be the interval's end
     return Text(text=f"{shown} {mark}", title=interval, tone=mood)
 
 
@@ -249,7 +324,12 @@ def _digits(value: float) -> str:
 def denied(held: DatasetResult) -> StudyTable | None:
     """Why nothing was entered, the most frequent reasons of each variant."""
     rows = [
-        (Text(text=one.variant), Text(text=", ".join(f"{_plain(name)} {count:,}" for name, count in one.denials.items())))
+        (
+            Text(text=one.variant),
+            Text(
+                text=", ".join(f"{_plain(name)} {count:,}" for name, count in one.denials.items())
+            ),
+        )
         for one in held.tried
         if one.denials
     ]
@@ -277,13 +357,19 @@ def changed(result: StudyResult) -> StudyTable | None:
         note="settings by their dotted names",
         head=(Text(text="Setting"), *(Text(text=name) for name in result.variants)),
         rows=tuple(
-            (Text(text=name), *(Text(text=told.get(name, DASH)) for told in result.variants.values())) for name in names
+            (
+                Text(text=name),
+                *(Text(text=told.get(name, DASH)) for told in result.variants.values()),
+            )
+            for name in names
         ),
     )
 
 
 def estimate(found: Estimate, *, percent_of: bool = True) -> Text:
-    """A value with its interval; bad where the interval lies below zero, good where it lies above."""
+    """A value with its interval; bad where the interval lies below zero, good where it
+    lies above.
+    """
     if found.value is None:
         return Text(text=DASH)
     mood = "good" if (found.low or 0.0) > 0.0 else "bad" if (found.high or 0.0) < 0.0 else ""
@@ -310,6 +396,13 @@ def all_of(held: DatasetResult) -> Sequence[StudyTable]:
     """Every table of a data set, in the order in which they are read."""
     return [
         table
-        for table in (money(held), holding(held), halts(held), learned(held), gate(held), denied(held))
+        for table in (
+            money(held),
+            holding(held),
+            halts(held),
+            learned(held),
+            gate(held),
+            denied(held),
+        )
         if table is not None
     ]

@@ -1,4 +1,7 @@
-"""The files of a study: a page for people, JSON for programs, Markdown for a repository. The same result, the same bytes."""
+"""The files of a study: a page for people, JSON for programs, Markdown for a repository.
+
+The same result, the same bytes.
+"""
 
 import json
 from collections.abc import Sequence
@@ -32,7 +35,14 @@ def data(result: StudyResult) -> bytes:
 
 def markdown(result: StudyResult, *, command: str = "") -> str:
     """The same tables as text; `command` is how it was made, where that is to be told."""
-    lines = [f"# Study: {result.name}", "", result.question, "", f"**{tables.verdict(result)}**", ""]
+    lines = [
+        f"# Study: {result.name}",
+        "",
+        result.question,
+        "",
+        f"**{tables.verdict(result)}**",
+        "",
+    ]
     lines += [*(f"> {note}\n" for note in (*result.notes, *page.said_of_some(result)))]
     lines += _made(result, command)
     for held in result.held:
@@ -43,13 +53,25 @@ def markdown(result: StudyResult, *, command: str = "") -> str:
 
 def _made(result: StudyResult, command: str) -> list[str]:
     """What made it, and of what."""
-    lines = ["Everything is out of sample: each decision came from the newest model that there was then.", ""]
+    lines = [
+        (
+            "Everything is out of sample: each decision came from the newest model that there was"
+            " then."
+        ),
+        "",
+    ]
     if command:
         lines += ["Made by", "", f"    {command}", ""]
     lines += [
-        f"- declared `{result.hash}`, commit `{result.commit}`, seed {result.seed}, retrained every {result.every_days:g} days",
+        (
+            f"- declared `{result.hash}`, commit `{result.commit}`, seed {result.seed}, retrained"
+            f" every {result.every_days:g} days"
+        ),
         f"- {result.trials:,} trials in the log, these included",
-        *(f"- {held.name}: {page.period(held)}, {held.resolution} candles, data `{held.hash}`" for held in result.held),
+        *(
+            f"- {held.name}: {page.period(held)}, {held.resolution} candles, data `{held.hash}`"
+            for held in result.held
+        ),
         *(f"- {name}: {text}" for name, text in result.says.items()),
         "",
     ]
@@ -59,7 +81,14 @@ def _made(result: StudyResult, command: str) -> list[str]:
 def _section(held: DatasetResult) -> list[str]:
     lines = [f"## {held.name}", ""]
     for table in tables.all_of(held):
-        lines += [f"### {table.name}", "", f"{table.note[:1].upper()}{table.note[1:]}.", "", *_table(table), ""]
+        lines += [
+            f"### {table.name}",
+            "",
+            f"{table.note[:1].upper()}{table.note[1:]}.",
+            "",
+            *_table(table),
+            "",
+        ]
     meanings = {check.name: check.meaning for one in held.tried for check in one.checks}
     if meanings:
         lines += ["What the checks ask:", ""]

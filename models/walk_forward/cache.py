@@ -1,7 +1,7 @@
 """Folds that were worked already, in a bucket: a weekly retraining adds one, and reads the others.
 
-`folds/<key>.npz` holds plain arrays, and so does `shuffles/<key>.npz` of a refit on shuffled labels. What is damaged, or not
-what it should be, is worked again and written over.
+`folds/<key>.npz` holds plain arrays, and so does `shuffles/<key>.npz` of a refit on shuffled
+labels. What is damaged, or not what it should be, is worked again and written over.
 """
 
 from dataclasses import asdict
@@ -46,14 +46,20 @@ def keep(cache: Bucket | None, key: str, done: FoldResult) -> None:
 
 
 def kept_shuffle(cache: Bucket | None, key: str) -> tuple[IntArray, FloatArray] | None:
-    """The stored instants (m,) and probabilities (m, 3) of a refit on shuffled labels, or None where none can be used."""
+    """The stored instants (m,) and probabilities (m, 3) of a refit on shuffled labels, or None
+    where none can be used.
+    """
     blob = None if cache is None else cache.get(f"{SHUFFLES}{key}.npz")
     if blob is None:
         return None
     try:
         found = unpack(blob.data, ("as_of", "probabilities"), what=key)
         as_of, told = found["as_of"], found["probabilities"]
-        if as_of.dtype != np.dtype("<i8") or told.dtype != np.dtype("<f8") or told.shape != (len(as_of), 3):
+        if (
+            as_of.dtype != np.dtype("<i8")
+            or told.dtype != np.dtype("<f8")
+            or told.shape != (len(as_of), 3)
+        ):
             return None
         _refuse_others(told)
     except _UNUSABLE:
@@ -64,12 +70,17 @@ def kept_shuffle(cache: Bucket | None, key: str) -> tuple[IntArray, FloatArray] 
 def keep_shuffle(cache: Bucket | None, key: str, made: tuple[IntArray, FloatArray]) -> None:
     """Store what a refit on shuffled labels said under its key."""
     if cache is not None:
-        cache.put(f"{SHUFFLES}{key}.npz", pack({"as_of": made[0].astype("<i8"), "probabilities": made[1].astype("<f8")}))
+        cache.put(
+            f"{SHUFFLES}{key}.npz",
+            pack({"as_of": made[0].astype("<i8"), "probabilities": made[1].astype("<f8")}),
+        )
 
 
 def _refuse_others(told: FloatArray) -> None:
     """Raises `ValueError` where the rows (m, 3) are no probabilities."""
-    if len(told) and not (told.min() >= 0.0 and np.abs(told.sum(axis=1) - 1.0).max() <= _SUMS_TO_ONE):
+    if len(told) and not (
+        told.min() >= 0.0 and np.abs(told.sum(axis=1) - 1.0).max() <= _SUMS_TO_ONE
+    ):
         raise ValueError("no probabilities")
 
 
@@ -83,7 +94,12 @@ def _written(part: Interval) -> FloatArray:
 
 def _read(found: dict[str, FloatArray], rows: int) -> FoldResult:
     """Raises `ValueError` where an array has another shape, or probabilities are none."""
-    shapes = {"probabilities": (rows, 3), "volatility_only": (rows, 3), "volatility": (rows,), "p_vote": (rows,)}
+    shapes = {
+        "probabilities": (rows, 3),
+        "volatility_only": (rows, 3),
+        "volatility": (rows,),
+        "p_vote": (rows,),
+    }
     shapes |= {"training": (5,), "calibrating": (5,), "numbers": (3,)}
     for name, shape in shapes.items():
         if found[name].shape != shape or found[name].dtype != np.dtype("<f8"):
@@ -107,5 +123,9 @@ def _read(found: dict[str, FloatArray], rows: int) -> FoldResult:
 def _interval(numbers: FloatArray) -> Interval:
     from_at, to_at, label_end_at, rows, effective = numbers.tolist()
     return Interval(
-        from_at=int(from_at), to_at=int(to_at), label_end_at=int(label_end_at), rows=int(rows), effective_rows=effective
+        from_at=int(from_at),
+        to_at=int(to_at),
+        label_end_at=int(label_end_at),
+        rows=int(rows),
+        effective_rows=effective,
     )

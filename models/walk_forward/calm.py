@@ -1,6 +1,8 @@
-"""The rival that knows nothing but how much the price moved: what it says, a forecast of direction must beat.
+"""The rival that knows nothing but how much the price moved: what it says, a forecast of direction
+must beat.
 
-A small booster on past volatility alone, fitted and calibrated on the same rows as the model that it stands beside.
+A small booster on past volatility alone, fitted and calibrated on the same rows as the model that
+it stands beside.
 """
 
 from dataclasses import replace
@@ -20,9 +22,16 @@ ROUNDS, DEPTH = 40, 3
 
 
 def volatility_only(
-    parts: Split, rows: NDArray[np.float32], names: tuple[str, ...], learning: LearningSettings, *, seed: int
+    parts: Split,
+    rows: NDArray[np.float32],
+    names: tuple[str, ...],
+    learning: LearningSettings,
+    *,
+    seed: int,
 ) -> FloatArray:
-    """Probabilities (n, 3) of `rows` (n, v), whose columns `names` are ATR rate and realised volatilities as in the dataset."""
+    """Probabilities (n, 3) of `rows` (n, v), whose columns `names` are ATR rate and realised
+    volatilities as in the dataset.
+    """
     small = replace(learning, rounds=ROUNDS, max_depth=DEPTH, learning_rate=0.1)
     training, calibration = (_seen(part, names) for part in (parts.training, parts.calibration))
     trees = export.lightgbm_trees(fit_lightgbm(training, small, seed))

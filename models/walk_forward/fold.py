@@ -1,4 +1,6 @@
-"""One fold: fit as a training at its instant would, and say what that bundle says of the rows that come after."""
+"""One fold: fit as a training at its instant would, and say what that bundle says of the rows that
+come after.
+"""
 
 import hashlib
 import time
@@ -16,12 +18,16 @@ from shared.model.manifest import Interval
 from shared.model.predict import PROBABILITY_DIGITS, predict_rows
 
 OF_THE_META_HEAD = frozenset({"side", "strength", "long_net", "short_net"})
-"""What only the meta head learns from: without it, other rules of voting or other fees make the same fold."""
+"""What only the meta head learns from: without it, other rules of voting or other fees make the
+same fold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoldResult:
-    """What a fold said of its m rows; NaN where it could say nothing. `p_vote` and `volatility` are NaN without that head."""
+    """What a fold said of its m rows; NaN where it could say nothing.
+
+    `p_vote` and `volatility` are NaN without that head.
+    """
 
     probabilities: FloatArray
     volatility_only: FloatArray
@@ -55,7 +61,8 @@ def worked(task: Task) -> FoldResult:
     calm, known = finite_rows(task.asked, VOLATILITY)
     beside = np.full((len(rows), 3), np.nan)
     beside[known] = np.round(
-        volatility_only(parts, calm[known], VOLATILITY, task.settings.learning, seed=task.seed), PROBABILITY_DIGITS
+        volatility_only(parts, calm[known], VOLATILITY, task.settings.learning, seed=task.seed),
+        PROBABILITY_DIGITS,
     )
     said = predict(task.asked, task.votes, bundle)
     nothing = np.full(len(rows), np.nan)
@@ -73,8 +80,12 @@ def worked(task: Task) -> FoldResult:
 
 
 def key_of(task: Task, recipe: str) -> str:
-    """The name of the fold's result: recipe, seed, and every number that it learns from or predicts with."""
-    digest = hashlib.sha256(f"{recipe} {task.seed} {task.closed_at} {task.from_at} {task.to_at}".encode())
+    """The name of the fold's result: recipe, seed, and every number that it learns from or predicts
+    with.
+    """
+    digest = hashlib.sha256(
+        f"{recipe} {task.seed} {task.closed_at} {task.from_at} {task.to_at}".encode()
+    )
     meta = task.settings.learning.meta_head
     for source in (task.known, task.asked, *((task.votes,) if meta else ())):
         for each in fields(source):

@@ -1,4 +1,6 @@
-"""Which retrainings there are, and everything that each of them is given: only what was known at its instant."""
+"""Which retrainings there are, and everything that each of them is given: only what was known at
+its instant.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,14 +17,17 @@ from shared.core.settings import Settings
 from shared.core.types import BoolArray, Features, Votes
 
 VOLATILITY = ("atr_rate", "realised_16", "realised_96", "realised_672")
-"""The features that know nothing but how much the price moved; the last three are `Dataset.volatility_past`."""
+"""The features that know nothing but how much the price moved; the last three are
+`Dataset.volatility_past`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One retraining: what it learns from, and the rows that it decides, with what stands beside them.
+    """One retraining: what it learns from, and the rows that it decides, with what stands beside
+    them.
 
-    `known` are the labelled rows of its past, `asked` and `votes` the features and votes of the decisions [from_at, to_at).
+    `known` are the labelled rows of its past, `asked` and `votes` the features and votes of the
+    decisions [from_at, to_at).
     """
 
     number: int
@@ -52,11 +57,15 @@ class Plan:
         return len(self.windows)
 
     def tasks(self, numbers: Sequence[int] | None = None) -> Iterator[Task]:
-        """Those with these numbers (None: all), each with its own rows, cut when it is asked for."""
+        """Those with these numbers (None: all), each with its own rows, cut when it is
+        asked for.
+        """
         for number in range(len(self.windows)) if numbers is None else numbers:
             window = self.windows[number]
             closed_at = last_close(self.computed, window.at)
-            first, last = np.searchsorted(self.computed.as_of, [window.from_at, window.to_at]).tolist()
+            first, last = np.searchsorted(
+                self.computed.as_of, [window.from_at, window.to_at]
+            ).tolist()
             yield Task(
                 number=number,
                 from_at=window.from_at,
@@ -76,10 +85,19 @@ def last_close(computed: Features, at: int) -> int:
     return int(computed.as_of[known - 1]) if known else at
 
 
-def planned(dataset: Dataset, computed: Features, settings: Settings, *, first_at: int, end_at: int, seed: int) -> Plan:
+def planned(
+    dataset: Dataset,
+    computed: Features,
+    settings: Settings,
+    *,
+    first_at: int,
+    end_at: int,
+    seed: int,
+) -> Plan:
     """Plan the retrainings for the decisions in [first_at, end_at).
 
-    Where a retraining would have had too little to learn from (a long hole), the model before it goes on deciding, as live.
+    Where a retraining would have had too little to learn from (a long hole), the model before it
+    goes on deciding, as live.
 
     Args:
         dataset: Labelled rows of the whole history.
@@ -90,7 +108,8 @@ def planned(dataset: Dataset, computed: Features, settings: Settings, *, first_a
         seed: Of every fit.
 
     Raises:
-        UserError: No retraining before the first decision would have had enough to learn from, or there is nothing to decide.
+        UserError: No retraining before the first decision would have had enough to learn from, or
+            there is nothing to decide.
     """
     learning = settings.learning
     windows = walk_forward_folds(
@@ -109,7 +128,10 @@ def planned(dataset: Dataset, computed: Features, settings: Settings, *, first_a
         elif not kept:
             raise UserError(
                 f"the first retraining of the walk-forward cannot learn: {refusal}",
-                remedy="begin later, give candles that reach further back, or change learning.days or learning.row_step",
+                remedy=(
+                    "begin later, give candles that reach further back, or change learning.days or"
+                    " learning.row_step"
+                ),
             ) from refusal
         else:
             kept[-1] = replace(kept[-1], to_at=window.to_at)
@@ -140,7 +162,9 @@ def _wanted(computed: Features, dataset: Dataset) -> Features:
 
 
 def _feature_rows(computed: Features, first: int, last: int) -> Features:
-    return Features(as_of=computed.as_of[first:last], names=computed.names, values=computed.values[first:last])
+    return Features(
+        as_of=computed.as_of[first:last], names=computed.names, values=computed.values[first:last]
+    )
 
 
 def _vote_rows(votes: Votes, first: int, last: int) -> Votes:
@@ -156,7 +180,9 @@ def _vote_rows(votes: Votes, first: int, last: int) -> Votes:
 
 def finite_rows(features: Features, names: Sequence[str]) -> tuple[NDArray[np.float32], BoolArray]:
     """Columns as trees see them, (n, k) float32, and which rows (n,) are warm."""
-    with np.errstate(over="ignore"):  # what does not fit into float32 is not finite, and so not warm
+    with np.errstate(
+        over="ignore"
+    ):  # what does not fit into float32 is not finite, and so not warm
         rows = features.values[:, [features.names.index(name) for name in names]].astype(np.float32)
     warm = np.asarray(np.isfinite(rows).all(axis=1))
     return rows, warm

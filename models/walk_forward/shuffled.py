@@ -1,7 +1,9 @@
-"""The leak test by shuffling: a model that learned from labels in the wrong order must know nothing about the true ones.
+"""The leak test by shuffling: a model that learned from labels in the wrong order must know nothing
+about the true ones.
 
-Where it still does, what it is asked about is told to it by another way than its labels: rows that stand on both sides of a
-split, a calibration or a baseline that looked ahead, a feature that carries the answer into the score.
+Where it still does, what it is asked about is told to it by another way than its labels: rows that
+stand on both sides of a split, a calibration or a baseline that looked ahead, a feature that
+carries the answer into the score.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,9 +43,11 @@ def shuffled_skills(
     cache: Bucket | None = None,
     on_progress: Progress | None = None,
 ) -> FloatArray:
-    """Log-loss skills (`gate.shuffles`,) of refits on shuffled labels, judged on the true labels of what they decide.
+    """Log-loss skills (`gate.shuffles`,) of refits on shuffled labels, judged on the true labels of
+    what they decide.
 
-    Training and calibration labels change places among themselves, each part for itself; everything else is the recipe's.
+    Training and calibration labels change places among themselves, each part for itself; everything
+    else is the recipe's.
 
     Args:
         dataset: As for `walk_forward`.
@@ -60,20 +64,36 @@ def shuffled_skills(
     tell = on_progress or (lambda _text, _share: None)
     tell("shuffled labels", 0.0)
     plan = planned(dataset, computed, settings, first_at=first_at, end_at=end_at, seed=seed)
-    chosen = np.unique(np.linspace(0, len(plan) - 1, min(folds, len(plan))).round().astype(int)).tolist()
-    wanted = [(number, seed + shuffle) for shuffle in range(settings.gate.shuffles) for number in chosen]
-    keys = _keys(plan, wanted, recipe_hash(settings, dataset.names)) if cache is not None else [""] * len(wanted)
-    found = {place: made for place, key in enumerate(keys) if (made := kept_shuffle(cache, key)) is not None}
+    chosen = np.unique(
+        np.linspace(0, len(plan) - 1, min(folds, len(plan))).round().astype(int)
+    ).tolist()
+    wanted = [
+        (number, seed + shuffle) for shuffle in range(settings.gate.shuffles) for number in chosen
+    ]
+    keys = (
+        _keys(plan, wanted, recipe_hash(settings, dataset.names))
+        if cache is not None
+        else [""] * len(wanted)
+    )
+    found = {
+        place: made
+        for place, key in enumerate(keys)
+        if (made := kept_shuffle(cache, key)) is not None
+    }
     missing = [place for place in range(len(wanted)) if place not in found]
     tell("shuffled labels", len(found) / max(1, len(wanted)))
     tasks = _tasks(plan, [wanted[place] for place in missing])
-    for place, made in zip(missing, at_once(_shuffled, tasks, jobs=jobs, count=len(missing)), strict=True):
+    for place, made in zip(
+        missing, at_once(_shuffled, tasks, jobs=jobs, count=len(missing)), strict=True
+    ):
         keep_shuffle(cache, keys[place], made)
         found[place] = made
         tell("shuffled labels", len(found) / len(wanted))
     each = len(chosen)
     said = [found[place] for place in range(len(wanted))]
-    return np.array([_skill(plan.dataset, said[first : first + each]) for first in range(0, len(said), each)])
+    return np.array(
+        [_skill(plan.dataset, said[first : first + each]) for first in range(0, len(said), each)]
+    )
 
 
 def _tasks(plan: Plan, wanted: Sequence[tuple[int, int]]) -> Iterator[Task]:
@@ -89,7 +109,9 @@ def _keys(plan: Plan, wanted: Sequence[tuple[int, int]], recipe: str) -> list[st
 
 
 def _shuffled(task: Task) -> tuple[IntArray, FloatArray]:
-    """The instants that the fold decides, (m,), and what it says there after learning from shuffled labels, (m, 3)."""
+    """The instants that the fold decides, (m,), and what it says there after learning from shuffled
+    labels, (m, 3).
+    """
     parts = parts_of(task.known, task.settings)
     random = np.random.default_rng([task.seed, task.closed_at])
     parts = replace(
@@ -100,17 +122,29 @@ def _shuffled(task: Task) -> tuple[IntArray, FloatArray]:
     learning = replace(task.settings.learning, volatility_head=False, meta_head=False)
     settings = replace(task.settings, learning=learning)
     fitted = fit(parts, task.known, settings, seed=task.seed, tell=lambda _text, _share: None)
-    known: dict[str, Any] = {"as_of": task.closed_at, "data_hash": "", "commit": "", "seed": task.seed, "parent": None}
+    known: dict[str, Any] = {
+        "as_of": task.closed_at,
+        "data_hash": "",
+        "commit": "",
+        "seed": task.seed,
+        "parent": None,
+    }
     rows, warm = finite_rows(task.asked, parts.training.names)
-    return task.asked.as_of[warm], predict_rows(rows[warm], draft(fitted, settings, version="shuffled", **known))
+    return task.asked.as_of[warm], predict_rows(
+        rows[warm], draft(fitted, settings, version="shuffled", **known)
+    )
 
 
 def _skill(dataset: Dataset, said: list[tuple[IntArray, FloatArray]]) -> float:
-    """1 - loss / loss of the best constant, each row counted with its uniqueness; 0 where no label is known yet."""
+    """1 - loss / loss of the best constant, each row counted with its uniqueness; 0 where no label
+    is known yet.
+    """
     as_of = np.concatenate([at for at, _ in said])
     probabilities = np.concatenate([told for _, told in said])
     place = np.searchsorted(dataset.as_of, as_of)
-    labelled = (place < len(dataset)) & (dataset.as_of[np.minimum(place, len(dataset) - 1)] == as_of)
+    labelled = (place < len(dataset)) & (
+        dataset.as_of[np.minimum(place, len(dataset) - 1)] == as_of
+    )
     if not labelled.any():
         return 0.0
     part = dataset.at(place[labelled])

@@ -23,10 +23,12 @@ class WalkFold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walked:
-    """Out-of-sample predictions over all rows of the features: each from the newest model that there was then.
+    """Out-of-sample predictions over all rows of the features: each from the newest model that
+    there was then.
 
-    `probabilities` (n, 3), rounded to 1e-6, and `volatility`, `p_vote` (n,) are NaN on rows that no fold decides. `rows` are
-    those of them whose label is known, for the gate. `recipe` is the hash of everything that makes a model but its candles.
+    `probabilities` (n, 3), rounded to 1e-6, and `volatility`, `p_vote` (n,) are NaN on rows that no
+    fold decides. `rows` are those of them whose label is known, for the gate. `recipe` is the hash
+    of everything that makes a model but its candles.
     """
 
     recipe: str

@@ -1,4 +1,6 @@
-"""The walk of a policy that asks no model: nothing is learned or predicted, and money alone judges its replay."""
+"""The walk of a policy that asks no model: nothing is learned or predicted, and money alone judges
+its replay.
+"""
 
 import numpy as np
 

@@ -1,4 +1,6 @@
-"""The walk: every fold from the cache or from a worker, put together to one prediction out of sample."""
+"""The walk: every fold from the cache or from a worker, put together to one prediction out of
+sample.
+"""
 
 import os
 import warnings
@@ -39,10 +41,11 @@ def walk_forward(
     cache: Bucket | None = None,
     on_progress: Progress | None = None,
 ) -> Walked:
-    """Retrain as live would have done it, and predict the decisions in [first_at, end_at) out of sample.
+    """Retrain as live would have done it, and predict the decisions in [first_at, end_at) out of
+    sample.
 
-    Every fold predicts what the bundle of `train` at its instant would: same rows, same numbers. The result is the same for
-    any number of jobs, with and without the cache.
+    Every fold predicts what the bundle of `train` at its instant would: same rows, same numbers.
+    The result is the same for any number of jobs, with and without the cache.
 
     Args:
         dataset: Labelled rows of the whole history (`dataset.build` with `days=None`).
@@ -70,11 +73,18 @@ def walk_forward(
     missing = [number for number, (_, done) in enumerate(found) if done is None]
     results = {number: done for number, (_, done) in enumerate(found) if done is not None}
     tell(f"fold {len(results)} of {len(plan)}", len(results) / len(plan))
-    for number, done in zip(missing, at_once(worked, plan.tasks(missing), jobs=jobs, count=len(missing)), strict=True):
+    for number, done in zip(
+        missing, at_once(worked, plan.tasks(missing), jobs=jobs, count=len(missing)), strict=True
+    ):
         keep(cache, found[number][0], done)
         results[number] = done
         tell(f"fold {len(results)} of {len(plan)}", len(results) / len(plan))
-    return _joined(plan, [results[number] for number in range(len(plan))], recipe, cached=set(range(len(plan))) - set(missing))
+    return _joined(
+        plan,
+        [results[number] for number in range(len(plan))],
+        recipe,
+        cached=set(range(len(plan))) - set(missing),
+    )
 
 
 def _found(plan: Plan, recipe: str, cache: Bucket | None) -> list[tuple[str, FoldResult | None]]:
@@ -88,8 +98,11 @@ def _found(plan: Plan, recipe: str, cache: Bucket | None) -> list[tuple[str, Fol
     return found
 
 
-def at_once(work: Callable[[Given], Made], tasks: Iterable[Given], *, jobs: int, count: int) -> Iterator[Made]:
-    """What `work` makes of each task, in their order, worked on by `jobs` processes (0: one a core).
+def at_once(
+    work: Callable[[Given], Made], tasks: Iterable[Given], *, jobs: int, count: int
+) -> Iterator[Made]:
+    """What `work` makes of each task, in their order, worked on by `jobs` processes (0: one a
+    core).
 
     Raises:
         Unavailable: A worker died.
@@ -102,16 +115,27 @@ def at_once(work: Callable[[Given], Made], tasks: Iterable[Given], *, jobs: int,
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
     try:
-        with joblib.parallel_config(backend="loky", inner_max_num_threads=1), warnings.catch_warnings():
+        with (
+            joblib.parallel_config(backend="loky", inner_max_num_threads=1),
+            warnings.catch_warnings(),
+        ):
             # told where an error or a person ends the walk with folds under way: known then
-            warnings.filterwarnings("ignore", message=".*still being processed by the workers", category=UserWarning)
-            parallel = joblib.Parallel(n_jobs=wanted, return_as="generator", pre_dispatch="2*n_jobs", max_nbytes=None)
+            warnings.filterwarnings(
+                "ignore", message=".*still being processed by the workers", category=UserWarning
+            )
+            parallel = joblib.Parallel(
+                n_jobs=wanted, return_as="generator", pre_dispatch="2*n_jobs", max_nbytes=None
+            )
             with ExitStack() as ending:
                 with kept_from_workers():
-                    made = ending.enter_context(closing(parallel(joblib.delayed(work)(task) for task in tasks)))
+                    made = ending.enter_context(
+                        closing(parallel(joblib.delayed(work)(task) for task in tasks))
+                    )
                 yield from made
     except BrokenProcessPool as error:
-        raise Unavailable("a worker of the walk-forward died; there may be too little memory for so many jobs") from error
+        raise Unavailable(
+            "a worker of the walk-forward died; there may be too little memory for so many jobs"
+        ) from error
 
 
 def _cores() -> int:
@@ -154,7 +178,10 @@ def _joined(plan: Plan, results: Sequence[FoldResult], recipe: str, *, cached: s
 
 
 def _rows(
-    plan: Plan, probabilities: FloatArray, beside: FloatArray, known_at: "np.ndarray[tuple[int], np.dtype[np.int64]]"
+    plan: Plan,
+    probabilities: FloatArray,
+    beside: FloatArray,
+    known_at: "np.ndarray[tuple[int], np.dtype[np.int64]]",
 ) -> PredictionRows:
     """The predicted rows whose label is known, with their uniqueness among themselves."""
     place = np.searchsorted(plan.computed.as_of, plan.dataset.as_of)

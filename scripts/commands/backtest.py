@@ -65,46 +65,105 @@ class BacktestOptions:
 
 @click.command()
 @click.option(
-    "--candles", type=click.Path(path_type=Path), help="A candle file (15m or 1m; see docs/candles.md) in place of the archive."
+    "--candles",
+    type=click.Path(path_type=Path),
+    help="A candle file (15m or 1m; see docs/candles.md) in place of the archive.",
 )
 @timezone_option
 @click.option(
-    "--from", "start", metavar="TIME", help="First instant of the period.  [default: a year before --to, or what there is]"
+    "--from",
+    "start",
+    metavar="TIME",
+    help="First instant of the period.  [default: a year before --to, or what there is]",
 )
 @click.option("--to", "end", metavar="TIME", help="Its end.  [default: the last candle]")
-@click.option("--days", type=click.IntRange(1, 36_600), help="So many days that end at --to, in place of --from.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, 36_600),
+    help="So many days that end at --to, in place of --from.",
+)
 @click.option(
     "--timeframe",
     type=click.Choice(["15m", "1m"]),
     help="15m: fast, conservative; 1m: the resolution of record.  [default: 15m]",
 )
-@click.option("--capital", "capital_jpy", type=int, metavar="JPY", help="The money at the start.  [default: 1000000]")
-@click.option("--maker-fee", "maker_fee_rate", type=float, metavar="RATE", help="As a fraction: 0.0012 is 0.12 %.")
-@click.option("--taker-fee", "taker_fee_rate", type=float, metavar="RATE", help="The same for what crosses the book.")
 @click.option(
-    "--slippage", "slippage_rate", type=float, metavar="RATE", help="Of what crosses, as a fraction.  [default: 0.0005]"
+    "--capital",
+    "capital_jpy",
+    type=int,
+    metavar="JPY",
+    help="The money at the start.  [default: 1000000]",
+)
+@click.option(
+    "--maker-fee",
+    "maker_fee_rate",
+    type=float,
+    metavar="RATE",
+    help="As a fraction: 0.0012 is 0.12 %.",
+)
+@click.option(
+    "--taker-fee",
+    "taker_fee_rate",
+    type=float,
+    metavar="RATE",
+    help="The same for what crosses the book.",
+)
+@click.option(
+    "--slippage",
+    "slippage_rate",
+    type=float,
+    metavar="RATE",
+    help="Of what crosses, as a fraction.  [default: 0.0005]",
 )
 @click.option("--profile", metavar="NAME", help="A named overlay of settings, like seeds or loose.")
 @click.option(
-    "--set", "changes", multiple=True, metavar="NAME=VALUE", help="A setting, like risk.max_drawdown=0.1. Repeatable."
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A setting, like risk.max_drawdown=0.1. Repeatable.",
 )
-@click.option("--model", metavar="VERSION", help="A bundle's version, champion or none.  [default: champion]")
 @click.option(
-    "--train", "train_days", type=click.IntRange(1, 3_660), help="Train a model on so many days that end before --from."
+    "--model", metavar="VERSION", help="A bundle's version, champion or none.  [default: champion]"
 )
-@click.option("--inside-training", is_flag=True, help="Run although the model knows the period; the result says so.")
+@click.option(
+    "--train",
+    "train_days",
+    type=click.IntRange(1, 3_660),
+    help="Train a model on so many days that end before --from.",
+)
+@click.option(
+    "--inside-training",
+    is_flag=True,
+    help="Run although the model knows the period; the result says so.",
+)
 @click.option(
     "--walk-forward",
     is_flag=True,
-    help="Retrain as live would have done it, and let each model decide what it had not seen; ask the gate.",
+    help=(
+        "Retrain as live would have done it, and let each model decide what it had not seen; ask"
+        " the gate."
+    ),
 )
 @click.option(
-    "--every", "every_days", type=int, metavar="DAYS", help="Days between its retrainings.  [default: retrain.every_days]"
+    "--every",
+    "every_days",
+    type=int,
+    metavar="DAYS",
+    help="Days between its retrainings.  [default: retrain.every_days]",
 )
 @click.option("--check", is_flag=True, help="Also prove on this run that nothing looks ahead.")
-@click.option("--time-limit", "time_limit_seconds", type=float, metavar="SECONDS", help="Stop then, with what there is.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="The folder of the result.  [default: the data folder's backtest-ID]"
+    "--time-limit",
+    "time_limit_seconds",
+    type=float,
+    metavar="SECONDS",
+    help="Stop then, with what there is.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The folder of the result.  [default: the data folder's backtest-ID]",
 )
 @click.option("--parquet", is_flag=True, help="Write trades and equity as Parquet, too.")
 @click.option("--verbose", is_flag=True, help="Also print every position.")
@@ -127,12 +186,19 @@ def command(
 ) -> None:
     """Replay the bot over history.
 
-    The rules are the tick's own. Times are like 2026-02-01 or 2026-02-01T09:00:00+09:00, on a full quarter of an hour; without
-    an offset they are UTC. Every run counts in the trial log, which the deflated Sharpe ratio takes into account.
+    The rules are the tick's own. Times are like 2026-02-01 or 2026-02-01T09:00:00+09:00, on a full
+    quarter of an hour; without an offset they are UTC. Every run counts in the trial log, which the
+    deflated Sharpe ratio takes into account.
     """
     began = time.monotonic()
     asked = BacktestOptions(
-        candles=candles, train_days=train_days, check=check, parquet=parquet, out=out, verbose=verbose, as_json=as_json
+        candles=candles,
+        train_days=train_days,
+        check=check,
+        parquet=parquet,
+        out=out,
+        verbose=verbose,
+        as_json=as_json,
     )
     if train_days is not None and fields["model"] is not None:
         raise UserError("--train and --model were both given", remedy="give one of them")
@@ -152,7 +218,9 @@ def command(
     context.exit(0 if passed else 1)
 
 
-def _fields(source: CandleSource, given: Mapping[str, Any], changes: tuple[str, ...]) -> dict[str, Any]:
+def _fields(
+    source: CandleSource, given: Mapping[str, Any], changes: tuple[str, ...]
+) -> dict[str, Any]:
     """The fields of a job: what was given, and the period that the candles allow where none was."""
     fields = {name: value for name, value in given.items() if value is not None}
     days = fields.pop("days", None)
@@ -164,7 +232,10 @@ def _fields(source: CandleSource, given: Mapping[str, Any], changes: tuple[str, 
         return fields
     extent = source.extent()
     if extent is None:
-        raise UserError(f"{source.name} holds no 15m candles", remedy=f"{source.remedy}, or give a file with --candles")
+        raise UserError(
+            f"{source.name} holds no 15m candles",
+            remedy=f"{source.remedy}, or give a file with --candles",
+        )
     end = fields.setdefault("end", utc_text(extent[1]))
     if "start" not in fields:
         # With a whole year, or else a third of what there is as history for the indicators.
@@ -175,7 +246,9 @@ def _fields(source: CandleSource, given: Mapping[str, Any], changes: tuple[str, 
 
 
 def change(text: str) -> tuple[str, Any]:
-    """`risk.max_drawdown=0.1` as a name and a value: what JSON writes exactly so, else the text, which the setting reads."""
+    """`risk.max_drawdown=0.1` as a name and a value: what JSON writes exactly so, else the text,
+    which the setting reads.
+    """
     import msgspec
 
     name, equals, value = text.partition("=")
@@ -183,16 +256,23 @@ def change(text: str) -> tuple[str, Any]:
         raise UserError(f"--set was {text!r}", remedy="write it like risk.max_drawdown=0.1")
     try:
         told = msgspec.json.decode(value)
-        exact = isinstance(told, bool | int | float) and msgspec.json.encode(told).decode() == value.strip()
+        exact = (
+            isinstance(told, bool | int | float)
+            and msgspec.json.encode(told).decode() == value.strip()
+        )
     except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
         exact = False
     return name.strip(), told if exact else value
 
 
-def _run(place: BacktestPorts, fields: dict[str, Any], asked: BacktestOptions, began: float) -> bool:
+def _run(
+    place: BacktestPorts, fields: dict[str, Any], asked: BacktestOptions, began: float
+) -> bool:
     """Everything from the job to the answer; whether all that was asked for is well."""
     job = parse(fields)
-    require_folder(*((asked.out, "--out") if asked.out is not None else (place.load().home_path, "BOT_HOME")))
+    require_folder(
+        *((asked.out, "--out") if asked.out is not None else (place.load().home_path, "BOT_HOME"))
+    )
     if asked.check:
         # the check compares every feature; the cache keeps only those that are looked at later
         place = replace(place, stages=pipeline.stages)
@@ -203,7 +283,9 @@ def _run(place: BacktestPorts, fields: dict[str, Any], asked: BacktestOptions, b
         bar.describe("report")
         trials = TrialLog(place.documents)
         if walk is not None:
-            outcome = concluded(outcome, prepared, walk, history=trials.all(), recorded_at=place.clock.now_ms())
+            outcome = concluded(
+                outcome, prepared, walk, history=trials.all(), recorded_at=place.clock.now_ms()
+            )
         files = files_of(outcome, prepared, parquet=asked.parquet)
         trials.append(trial_of(outcome, prepared, now_ms=place.clock.now_ms()))
         checked = _checked(job, prepared, bar) if asked.check else None
@@ -213,7 +295,11 @@ def _run(place: BacktestPorts, fields: dict[str, Any], asked: BacktestOptions, b
         **summary_of(outcome),
         "files": {name: str(folder / name) for name in files},
         "took_seconds": round(time.monotonic() - began, 3),
-        **({} if checked is None else {"check": {"passed": checked.passed, "lines": checked.lines()}}),
+        **(
+            {}
+            if checked is None
+            else {"check": {"passed": checked.passed, "lines": checked.lines()}}
+        ),
     }
     told = lines(outcome, report=str(folder / "report.html"), took_seconds=time.monotonic() - began)
     told += position_lines(outcome.replayed) if asked.verbose else []
@@ -228,12 +314,24 @@ def _prepared(
     """The replay's inputs, and the walk that made their models where there is one."""
     if job.walk_forward:
         walk = offered(place.walks)(
-            end_at=job.end_at, bucket=place.bucket, tell=lambda doing, _share, _new: bar.describe(doing)
+            end_at=job.end_at,
+            bucket=place.bucket,
+            tell=lambda doing, _share, _new: bar.describe(doing),
         )
         return prepare_walk(job, walk, settings=settings, source=place.source), walk
     bundle, notes = _model(place, job, settings, asked, bar)
     bar.describe("features and votes")
-    return prepare(job, settings=settings, source=place.source, bundle=bundle, notes=notes, stages=place.stages), None
+    return (
+        prepare(
+            job,
+            settings=settings,
+            source=place.source,
+            bundle=bundle,
+            notes=notes,
+            stages=place.stages,
+        ),
+        None,
+    )
 
 
 def _model(
@@ -244,8 +342,12 @@ def _model(
     return _trained(place, job, settings, asked.train_days, bar)
 
 
-def _trained(place: BacktestPorts, job: Job, settings: Settings, days: int, bar: Progress) -> tuple["Bundle", tuple[str, ...]]:
-    """A model that could have been trained before the period, from the same candles; stored, but it does not serve."""
+def _trained(
+    place: BacktestPorts, job: Job, settings: Settings, days: int, bar: Progress
+) -> tuple["Bundle", tuple[str, ...]]:
+    """A model that could have been trained before the period, from the same candles; stored, but it
+    does not serve.
+    """
     from models.fit.commit import commit
     from models.fit.train import history_days, train
     from models.jobs.keys import signing_key
@@ -257,7 +359,9 @@ def _trained(place: BacktestPorts, job: Job, settings: Settings, days: int, bar:
     embargo = learning.horizon_candles if embargo is None else embargo
     as_of = job.start_at - embargo * Timeframe.M15.ms
     first = as_of - round(history_days(learning) * DAY_MS)
-    known = {frame: place.source.read(frame, first, as_of).closed_by(as_of) for frame in LEARNING_FRAMES}
+    known = {
+        frame: place.source.read(frame, first, as_of).closed_by(as_of) for frame in LEARNING_FRAMES
+    }
     key = signing_key(settings, os.environ)
     made = train(
         known,
@@ -272,15 +376,22 @@ def _trained(place: BacktestPorts, job: Job, settings: Settings, days: int, bar:
     BundleRegistry(place.bucket).publish(made.version, made.files)
     bundle = model.load(made.files, public_keys=(public_of(key),), version=made.version)
     known_days = (as_of - int(known[Timeframe.M15].opened_at[0])) / DAY_MS
-    told = f"{days} days" if known_days >= days else f"the {known_days:.0f} days ({days} were asked for) of candles"
+    told = (
+        f"{days} days"
+        if known_days >= days
+        else f"the {known_days:.0f} days ({days} were asked for) of candles"
+    )
     note = (
-        f"The model {made.version} was trained for this backtest on {told} that end {embargo} candles before the period; "
-        f"it is stored and serves nobody (again without training: --model {made.version})."
+        f"The model {made.version} was trained for this backtest on {told} that end {embargo}"
+        " candles before the period; it is stored and serves nobody (again without training:"
+        f" --model {made.version})."
     )
     return bundle, (note,)
 
 
-def _replayed(place: BacktestPorts, job: Job, prepared: PreparedReplay, settings: Settings, bar: Progress) -> Outcome:
+def _replayed(
+    place: BacktestPorts, job: Job, prepared: PreparedReplay, settings: Settings, bar: Progress
+) -> Outcome:
     """Replay within the time limit, and measure."""
     bar.describe("replay")
     limit, began, shown = job.time_limit_seconds, time.monotonic(), 0
@@ -316,4 +427,7 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
         for name, data in files.items():
             (folder / name).write_bytes(data)
     except OSError as error:
-        raise UserError(f"{folder} cannot be written ({error.strerror})", remedy="choose another folder with --out") from error
+        raise UserError(
+            f"{folder} cannot be written ({error.strerror})",
+            remedy="choose another folder with --out",
+        ) from error

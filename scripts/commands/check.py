@@ -37,28 +37,38 @@ class StepResult:
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Of the tests only the cheapest files of unit tests, by measured CPU time.")
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="Of the tests only the cheapest files of unit tests, by measured CPU time.",
+)
 @json_option
 @click.pass_context
 def command(context: click.Context, *, quick: bool, as_json: bool) -> None:
     """Lint, types, import contracts and tests: what CI runs.
 
-    The tests run only where everything before them passed. With --quick files of unit tests run, the
-    cheapest first, as long as they fit 25 seconds of CPU by what `scripts/bot test --measure` last
-    wrote down; a file that was never measured is left out and named.
+    The tests run only where everything before them passed. With --quick files of unit tests run,
+    the cheapest first, as long as they fit 25 seconds of CPU by what `scripts/bot test --measure`
+    last wrote down; a file that was never measured is left out and named.
     """
     with ThreadPoolExecutor(max_workers=2) as pool:
         results = []
         for result in pool.map(run_step, STEPS):
             results.append(result)
-            click.echo(f"{'passed' if result.passed else 'FAILED'}  {result.step} ({duration(result.seconds)})", err=as_json)
+            click.echo(
+                f"{'passed' if result.passed else 'FAILED'}  {result.step}"
+                f" ({duration(result.seconds)})",
+                err=as_json,
+            )
             if not result.passed:
                 click.echo(result.said, err=as_json)
     failed = [result.step for result in results if not result.passed]
     if not failed:
         results.append(_tests(quick=quick, to_stderr=as_json))
     if as_json:
-        emit({"passed": all(result.passed for result in results), "steps": results}, "", as_json=True)
+        emit(
+            {"passed": all(result.passed for result in results), "steps": results}, "", as_json=True
+        )
     if failed:
         raise BotError(f"{', '.join(failed)} failed; the tests were not run")
     context.exit(0 if results[-1].passed else 1)
@@ -70,7 +80,10 @@ def _tests(*, quick: bool, to_stderr: bool) -> StepResult:
     if quick:
         choice = quick_tests.choose(ROOT)
         if not choice.chosen:
-            raise UserError("no test was ever measured, so none is known to be quick", remedy="run scripts/bot test --measure")
+            raise UserError(
+                "no test was ever measured, so none is known to be quick",
+                remedy="run scripts/bot test --measure",
+            )
         words, said = pytest_arguments(choice.chosen, None, full=False), choice.sentence
         click.echo(f"tests: {said}", err=to_stderr)
     code = run_tests(words, to_stderr=to_stderr)
@@ -82,6 +95,17 @@ def run_step(step: str) -> StepResult:
     began = time.monotonic()
     words: Sequence[str] = [sys.executable, *STEPS[step]]
     ran = subprocess.run(
-        words, cwd=ROOT, env=neutral(os.environ), check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        words,
+        cwd=ROOT,
+        env=neutral(os.environ),
+        check=False,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
-    return StepResult(step=step, passed=ran.returncode == 0, seconds=time.monotonic() - began, said=ran.stdout.strip())
+    return StepResult(
+        step=step,
+        passed=ran.returncode == 0,
+        seconds=time.monotonic() - began,
+        said=ran.stdout.strip(),
+    )

@@ -28,9 +28,18 @@ class Summary:
 
 
 @click.command()
-@click.option("--days", type=click.IntRange(min=1), help="The last so many days, up to now. Default: what training needs.")
+@click.option(
+    "--days",
+    type=click.IntRange(min=1),
+    help="The last so many days, up to now. Default: what training needs.",
+)
 @click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="The first day (UTC).")
-@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="The last day (UTC), included. Default: today.")
+@click.option(
+    "--to",
+    "last",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The last day (UTC), included. Default: today.",
+)
 @click.option(
     "--timeframe",
     "timeframes",
@@ -40,11 +49,17 @@ class Summary:
 )
 @json_option
 def command(
-    *, days: int | None, first: datetime | None, last: datetime | None, timeframes: tuple[str, ...], as_json: bool
+    *,
+    days: int | None,
+    first: datetime | None,
+    last: datetime | None,
+    timeframes: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Fetch candles into the archive that training reads.
 
-    Files that are stored whole are not fetched again, so a run that was interrupted goes on where it stopped.
+    Files that are stored whole are not fetched again, so a run that was interrupted goes on where
+    it stopped.
     """
     from functions.wiring import bucket_for, clock_for, environment, feed_for, settings_from
     from models.fit.train import history_days
@@ -53,7 +68,13 @@ def command(
     settings = settings_from(environment())
     require_stores(settings)
     clock, bucket = clock_for(settings), bucket_for(settings)
-    start, end = interval(clock.now_ms(), days=days, first=first, last=last, default_days=ceil(history_days(settings.learning)))
+    start, end = interval(
+        clock.now_ms(),
+        days=days,
+        first=first,
+        last=last,
+        default_days=ceil(history_days(settings.learning)),
+    )
     feed = feed_for(settings, clock, bucket)
     archive = CandleArchive(bucket)
     wanted = [Timeframe(name) for name in timeframes] or [Timeframe.M15, Timeframe.H4]
@@ -62,13 +83,22 @@ def command(
     with closing(feed), progress("candles", total) as bar:
         for timeframe in wanted:
             bar.describe(timeframe.value)
-            collected.append(collect(feed, archive, timeframe, start, end, lambda _done, _of: bar.advance()))
-    summary = Summary(start=utc(start), end=utc(end), requests=feed.requests, collected=tuple(collected))
+            collected.append(
+                collect(feed, archive, timeframe, start, end, lambda _done, _of: bar.advance())
+            )
+    summary = Summary(
+        start=utc(start), end=utc(end), requests=feed.requests, collected=tuple(collected)
+    )
     emit(summary, text_of(summary), as_json=as_json)
 
 
 def interval(
-    now_ms: int, *, days: int | None, first: datetime | None, last: datetime | None, default_days: int
+    now_ms: int,
+    *,
+    days: int | None,
+    first: datetime | None,
+    last: datetime | None,
+    default_days: int,
 ) -> tuple[int, int]:
     """[start, end) in milliseconds: whole UTC days, never past the present.
 
@@ -78,14 +108,17 @@ def interval(
     if days is not None and (first or last):
         raise UserError("--days and --from/--to were both given", remedy="give one of them")
     if last is not None and first is None:
-        raise UserError("--to was given without --from", remedy="say where to begin: --from YYYY-MM-DD")
+        raise UserError(
+            "--to was given without --from", remedy="say where to begin: --from YYYY-MM-DD"
+        )
     if first is None:
         start = (now_ms - (days or default_days) * DAY_MS) // DAY_MS * DAY_MS
         return max(start, FIRST_FILE_AT), now_ms
     start, end = _ms(first), now_ms if last is None else min(_ms(last) + DAY_MS, now_ms)
     if end <= start:
         raise UserError(
-            f"there is nothing between {utc(start)} and {utc(end)}", remedy="give a --from before --to and before now"
+            f"there is nothing between {utc(start)} and {utc(end)}",
+            remedy="give a --from before --to and before now",
         )
     if end <= FIRST_FILE_AT:
         raise UserError("bitbank's candles begin on 2017-02-14", remedy="give a later --to")
@@ -96,7 +129,10 @@ def text_of(summary: Summary) -> str:
     """The summary for people."""
     lines = [f"Candles from {summary.start} to {summary.end}, {summary.requests} requests:"]
     for one in summary.collected:
-        line = f"  {one.timeframe:>3}: {one.candles:,} candles; {one.files_read} files read, {one.files_kept} were there"
+        line = (
+            f"  {one.timeframe:>3}: {one.candles:,} candles; {one.files_read} files read,"
+            f" {one.files_kept} were there"
+        )
         if one.missing_candles:
             line += f"; {one.missing_candles:,} candles missing inside"
         if one.corrections:

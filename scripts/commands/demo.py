@@ -26,7 +26,13 @@ HISTORY_DAYS = 200.0
 
 
 @click.command()
-@click.option("--days", type=click.FloatRange(0.01, 60), default=4.0, show_default=True, help="Simulated days to trade.")
+@click.option(
+    "--days",
+    type=click.FloatRange(0.01, 60),
+    default=4.0,
+    show_default=True,
+    help="Simulated days to trade.",
+)
 @click.option(
     "--edge",
     "edge_bp",
@@ -35,10 +41,14 @@ HISTORY_DAYS = 200.0
     help=f"The planted drift; 0: none.  [default: {EDGE_BP:g}]",
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), help="Which generated market, or which expansion of a file.  [default: 12; 7]"
+    "--seed",
+    type=click.IntRange(min=0),
+    help="Which generated market, or which expansion of a file.  [default: 12; 7]",
 )
 @click.option(
-    "--candles", type=click.Path(path_type=Path), help="Real candles (a file of 15m or 1m) in place of generated ones."
+    "--candles",
+    type=click.Path(path_type=Path),
+    help="Real candles (a file of 15m or 1m) in place of generated ones.",
 )
 @timezone_option
 @click.option(
@@ -56,7 +66,11 @@ HISTORY_DAYS = 200.0
     help="Generated days to learn from.",
 )
 @click.option("--profile", metavar="NAME", help="A named overlay of settings, like loose.")
-@click.option("--out", type=click.Path(path_type=Path), help="Where to write the report.  [default: the data folder's reports]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Where to write the report.  [default: the data folder's reports]",
+)
 @click.option("--keep", is_flag=True, help="Keep the demo's folder: state, candles, bundle, logs.")
 @json_option
 def command(
@@ -75,20 +89,33 @@ def command(
 ) -> None:
     """Watch the whole bot trade on a bitbank of its own: no account, no keys.
 
-    It starts a local exchange with a generated market, collects its history, trains, starts the real tick function, sends it
-    every schedule time of some simulated days, and writes a one-page report. The generated market has a planted pattern;
+    It starts a local exchange with a generated market, collects its history, trains, starts the
+    real tick function, sends it every schedule time of some simulated days, and writes a one-page
+    report. The generated market has a planted pattern;
     --edge 0 has none, and shows why nothing is entered.
     """
     began = time.monotonic()
     if candles is not None and edge_bp is not None:
-        raise UserError("--candles and --edge were both given", remedy="a pattern can be planted only in generated candles")
+        raise UserError(
+            "--candles and --edge were both given",
+            remedy="a pattern can be planted only in generated candles",
+        )
     home = Path(tempfile.mkdtemp(prefix="crypto-bot-demo-"))
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         environ = environment_of(os.environ, home, profile)
         if seed is None:
             seed = GENERATED_SEED if candles is None else EXPANSION_SEED
-        plan = _plan(environ, days, EDGE_BP if edge_bp is None else edge_bp, seed, candles, start, history_days, timezone)
+        plan = _plan(
+            environ,
+            days,
+            EDGE_BP if edge_bp is None else edge_bp,
+            seed,
+            candles,
+            start,
+            history_days,
+            timezone,
+        )
         target = _target(out, plan)
         click.echo(market_line(plan.market, start_at=plan.start_at, end_at=plan.end_at), err=True)
         ran = run(plan, environ, home)
@@ -97,7 +124,9 @@ def command(
     finally:
         if not keep:
             shutil.rmtree(home, ignore_errors=True)
-    done = summary.FinishedDemo(ran=ran, target=target, seconds=time.monotonic() - began, home=home if keep else None)
+    done = summary.FinishedDemo(
+        ran=ran, target=target, seconds=time.monotonic() - began, home=home if keep else None
+    )
     emit(summary.told(done), "\n".join(summary.lines(done)), as_json=as_json)
     if ran.failure is not None:
         raise ran.failure
@@ -124,7 +153,9 @@ def _plan(
     settings = wiring.settings_from(environ)
     start_at = None if start is None else _instant(start, settings.tick.interval_seconds)
     if candles is None:
-        return planning.generated(days=days, edge_bp=edge_bp, seed=seed, history_days=history_days, start_at=start_at)
+        return planning.generated(
+            days=days, edge_bp=edge_bp, seed=seed, history_days=history_days, start_at=start_at
+        )
     from models.backtest.sources import decided_on, understood_note
     from shared.market.candles import aggregate
     from shared.market.files import read
@@ -133,7 +164,15 @@ def _plan(
     given = decided_on(found, candles)
     click.echo(understood_note(found, candles), err=True)
     quarters = given if given.timeframe is Timeframe.M15 else aggregate(given, Timeframe.M15)
-    return planning.from_file(quarters, candles, days=days, settings=settings, seed=seed, start_at=start_at, timezone=timezone)
+    return planning.from_file(
+        quarters,
+        candles,
+        days=days,
+        settings=settings,
+        seed=seed,
+        start_at=start_at,
+        timezone=timezone,
+    )
 
 
 def _instant(text: str, interval_seconds: int) -> int:
@@ -141,7 +180,9 @@ def _instant(text: str, interval_seconds: int) -> int:
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
-        raise UserError(f"--from was {text!r}", remedy="write it like 2018-01-16 or 2018-01-16T09:00:00+09:00") from error
+        raise UserError(
+            f"--from was {text!r}", remedy="write it like 2018-01-16 or 2018-01-16T09:00:00+09:00"
+        ) from error
     at_ms = int((at if at.tzinfo else at.replace(tzinfo=JST)).timestamp() * 1000)
     return at_ms - at_ms % (interval_seconds * 1000)
 
@@ -151,7 +192,11 @@ def _target(out: Path | None, plan: planning.DemoPlan) -> Path:
     if out is None:
         name = "generated" if plan.file is None else plan.file.name.split(".")[0]
         day = datetime.fromtimestamp(plan.start_at / 1000, JST).strftime("%Y%m%d")
-        out = Path(os.environ.get("BOT_HOME") or "~/.crypto-bot").expanduser() / "reports" / f"demo-{name}-{day}.html"
+        out = (
+            Path(os.environ.get("BOT_HOME") or "~/.crypto-bot").expanduser()
+            / "reports"
+            / f"demo-{name}-{day}.html"
+        )
     out = out.absolute()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -159,6 +204,7 @@ def _target(out: Path | None, plan: planning.DemoPlan) -> Path:
             pass
     except OSError as error:
         raise UserError(
-            f"the report cannot be written to {out} ({error.strerror})", remedy="choose another file with --out"
+            f"the report cannot be written to {out} ({error.strerror})",
+            remedy="choose another file with --out",
         ) from error
     return out

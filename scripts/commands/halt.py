@@ -9,19 +9,33 @@ from scripts.here import opened, reason_option, who_asks, why_asked
 @click.command()
 @reason_option
 @click.option("--by", help="Who asks; the user of this machine unless told.")
-@click.option("--all", "everyone", is_flag=True, help="Every bot of this store, not only the one that BOT_ID names.")
+@click.option(
+    "--all",
+    "everyone",
+    is_flag=True,
+    help="Every bot of this store, not only the one that BOT_ID names.",
+)
 @json_option
 def command(*, why: str | None, by: str | None, everyone: bool, as_json: bool) -> None:
     """Stop opening positions; what is held stays protected.
 
-    Every following tick still places stops, targets and exits. It holds until `resume` takes it back: of this bot alone, or
-    with --all of every bot of this store until `resume --all`.
+    Every following tick still places stops, targets and exits. It holds until `resume` takes it
+    back: of this bot alone, or with --all of every bot of this store until `resume --all`.
     """
     reason = why_asked(why, "the halt")
     with opened() as here:
         now_ms, bot = here.clock.now_ms(), here.settings.id
         halt = here.bot.halt(who=by or who_asks(), why=reason, now_ms=now_ms, everyone=everyone)
     whose = "every bot of this store" if everyone else f"bot {bot}"
-    text = f"{whose} halted at {jst(now_ms)} by {halt.who}: {reason}\nNo position will be opened; what is held keeps its stop."
-    data = {"halt": True, "bot": None if everyone else bot, "all": everyone, "id": halt.id, "halted_at": halt.at}
+    text = (
+        f"{whose} halted at {jst(now_ms)} by {halt.who}: {reason}\nNo position will be opened; what"
+        " is held keeps its stop."
+    )
+    data = {
+        "halt": True,
+        "bot": None if everyone else bot,
+        "all": everyone,
+        "id": halt.id,
+        "halted_at": halt.at,
+    }
     emit({**data, "at": halt.at, "who": halt.who, "why": halt.why}, text, as_json=as_json)

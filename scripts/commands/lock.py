@@ -1,7 +1,9 @@
-"""Pin every requirement, with hashes: `infra/requirements/*.in` -> the requirements files that are installed.
+"""Pin every requirement, with hashes: `infra/requirements/*.in` -> the requirements files that are
+installed.
 
-All files come from one resolution, so that a package has one version everywhere. uv resolves for every
-platform and every Python from 3.11 on (`--universal`): one file serves Linux, macOS and the cloud.
+All files come from one resolution, so that a package has one version everywhere. uv resolves for
+every platform and every Python from 3.11 on (`--universal`): one file serves Linux, macOS and the
+cloud.
 """
 
 import re
@@ -26,7 +28,9 @@ OVERRIDES = "overrides.txt"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A requirements file, its source, and another file that it includes instead of repeating it."""
+    """A requirements file, its source, and another file that it includes instead of
+    repeating it.
+    """
 
     path: Path
     source: str
@@ -45,25 +49,43 @@ TARGETS = (
 
 @click.command()
 @click.option("--upgrade", is_flag=True, help="Take the newest versions of everything.")
-@click.option("--upgrade-package", "packages", multiple=True, metavar="NAME", help="Take the newest version of one package.")
-@click.option("--check", is_flag=True, help="Write nothing; fail where the files are not what their sources say.")
+@click.option(
+    "--upgrade-package",
+    "packages",
+    multiple=True,
+    metavar="NAME",
+    help="Take the newest version of one package.",
+)
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Write nothing; fail where the files are not what their sources say.",
+)
 @json_option
 def command(*, upgrade: bool, packages: tuple[str, ...], check: bool, as_json: bool) -> None:
     """Pin every requirement again, with hashes.
 
     Versions stay as they are pinned unless a source or an option asks for another one.
     """
-    wanted = ["--upgrade"] if upgrade else [word for name in packages for word in ("--upgrade-package", name)]
+    wanted = (
+        ["--upgrade"]
+        if upgrade
+        else [word for name in packages for word in ("--upgrade-package", name)]
+    )
     texts = resolve(ROOT, wanted)
     changed = [str(path) for path, text in texts.items() if _read(ROOT / path) != text]
     if check and changed:
         raise UserError(
-            f"{' and '.join(changed)} differ from their sources", remedy="run `scripts/bot lock` and commit the result"
+            f"{' and '.join(changed)} differ from their sources",
+            remedy="run `scripts/bot lock` and commit the result",
         )
     for path in changed:
         (ROOT / path).write_text(texts[Path(path)], encoding="utf-8")
     pins = {str(path): len(blocks(text)) for path, text in texts.items()}
-    lines = [f"{path}: {count} packages{', changed' if path in changed else ''}" for path, count in pins.items()]
+    lines = [
+        f"{path}: {count} packages{', changed' if path in changed else ''}"
+        for path, count in pins.items()
+    ]
     emit({"packages": pins, "changed": changed}, "\n".join(lines), as_json=as_json)
 
 
@@ -86,7 +108,10 @@ def resolve(root: Path, wanted: Sequence[str]) -> dict[Path, str]:
             _compile(root, target.source, out, ["--constraint", str(everything)])
             made[target.path] = blocks(_read(out))
     return {
-        target.path: assemble(header(target), without(made[target.path], made[target.includes] if target.includes else {}))
+        target.path: assemble(
+            header(target),
+            without(made[target.path], made[target.includes] if target.includes else {}),
+        )
         for target in TARGETS
     }
 
@@ -95,9 +120,21 @@ def _compile(root: Path, source: str, out: Path, options: Sequence[str]) -> None
     beside = Path(sys.executable).with_name("uv")  # pinned among what the tests need
     uv = str(beside) if beside.is_file() else shutil.which("uv")
     if uv is None:
-        raise UserError("uv resolves the requirements, and it is not here", remedy="run it as `scripts/bot lock`")
-    # With the extras: to a pip that resolves, `coverage` does not pin the `coverage[toml]` that another package asks for.
-    fixed = ["--universal", "--python-version", "3.11", "--fork-strategy", "fewest", "--generate-hashes", "--no-strip-extras"]
+        raise UserError(
+            "uv resolves the requirements, and it is not here",
+            remedy="run it as `scripts/bot lock`",
+        )
+    # With the extras: to a pip that resolves, `coverage` does not pin the `coverage[toml]` that
+    # another package asks for.
+    fixed = [
+        "--universal",
+        "--python-version",
+        "3.11",
+        "--fork-strategy",
+        "fewest",
+        "--generate-hashes",
+        "--no-strip-extras",
+    ]
     fixed += ["--only-binary", ":all:", "--override", OVERRIDES]
     quiet = ["--no-emit-index-url", "--no-header", "--quiet"]
     ran = subprocess.run(
@@ -116,7 +153,9 @@ def _read(path: Path) -> str:
 
 
 def blocks(text: str) -> dict[str, str]:
-    """The pins of a requirements file: the line `name==version ; marker` -> its hashes and where it comes from."""
+    """The pins of a requirements file: the line `name==version ; marker` -> its hashes and where it
+    comes from.
+    """
     found: dict[str, str] = {}
     first = None
     for line in text.splitlines():
@@ -129,12 +168,18 @@ def blocks(text: str) -> dict[str, str]:
 
 
 def without(pins: dict[str, str], included: dict[str, str]) -> dict[str, str]:
-    """The pins that `included` lacks, also where it has them without an extra. Raises `BotError` where the versions differ."""
+    """The pins that `included` lacks, also where it has them without an extra.
+
+    Raises `BotError` where the versions differ.
+    """
     plain = {_plain(pin) for pin in included}
     names = {_name(pin) for pin in included}
     for pin in pins:
         if _plain(pin) not in plain and _name(pin) in names:
-            raise BotError(f"{pin!r} is pinned differently in an included file; both must come from one resolution")
+            raise BotError(
+                f"{pin!r} is pinned differently in an included file; both must come from one"
+                " resolution"
+            )
     return {pin: rest for pin, rest in pins.items() if pin not in included}
 
 
@@ -148,7 +193,10 @@ def _name(pin: str) -> str:
 
 def header(target: Target) -> str:
     """The first lines of a requirements file: who made it, and what it includes."""
-    made = f"# Made by `scripts/bot lock` from {SOURCES / target.source}; change that file, not this one.\n"
+    made = (
+        f"# Made by `scripts/bot lock` from {SOURCES / target.source}; change that file, not this"
+        " one.\n"
+    )
     return made + (f"-r {Path('..') / target.includes}\n" if target.includes else "")
 
 

@@ -38,10 +38,12 @@ class Row:
 @click.command()
 @json_option
 def command(*, as_json: bool) -> None:
-    """List the models: champion, challenger and the others, what the gate said of each, and how live predictions came out.
+    """List the models: champion, challenger and the others, what the gate said of each, and how
+    live predictions came out.
 
-    Reads only. The scores are of the candles that the ticks' window still holds, some ten days, where champion and challenger
-    (if there is one) both spoke; each counts by how independent its label is.
+    Reads only. The scores are of the candles that the ticks' window still holds, some ten days,
+    where champion and challenger (if there is one) both spoke; each counts by how independent its
+    label is.
     """
     with opened() as here:
         registry = registry_of(here)
@@ -50,14 +52,28 @@ def command(*, as_json: bool) -> None:
         archived, apart = registry.archived(), registry.apart()
         scores = live_scores(here, pointer, found, now_ms=now_ms)
     rows = [_row(one, pointer, now_ms) for one in reversed(found)]
-    data = {"pointer": pointer, "models": rows, "archived": archived, "apart": apart, "live": scores}
+    data = {
+        "pointer": pointer,
+        "models": rows,
+        "archived": archived,
+        "apart": apart,
+        "live": scores,
+    }
     emit(data, "\n".join(_lines(pointer, rows, archived, apart, scores, now_ms)), as_json=as_json)
 
 
-def live_scores(here: Here, pointer: ServingPointer | None, found: list[RegistryEntry], *, now_ms: int) -> Mapping[str, Score]:
-    """How champion and challenger came out on the candles of the stored window that both spoke of."""
+def live_scores(
+    here: Here, pointer: ServingPointer | None, found: list[RegistryEntry], *, now_ms: int
+) -> Mapping[str, Score]:
+    """How champion and challenger came out on the candles of the stored window that
+    both spoke of.
+    """
     bundles = {one.version: one.bundle for one in found if one.bundle is not None}
-    named = [] if pointer is None else [name for name in (pointer.version, pointer.challenger) if name in bundles]
+    named = (
+        []
+        if pointer is None
+        else [name for name in (pointer.version, pointer.challenger) if name in bundles]
+    )
     windows = CandleWindows(wiring.bucket_for(here.settings))
     candles = {frame: windows.load(frame) for frame in (Timeframe.M15, Timeframe.H4)}
     known = {frame: part for frame, part in candles.items() if part is not None}
@@ -75,13 +91,21 @@ def live_scores(here: Here, pointer: ServingPointer | None, found: list[Registry
         name: score
         for name, bundle in questions.items()
         if bundle is not None
-        for score in shadow.scored(record, quarters, atr_jpy, bundle.barriers, versions=(name,)).values()
+        for score in shadow.scored(
+            record, quarters, atr_jpy, bundle.barriers, versions=(name,)
+        ).values()
     }
 
 
 def _row(found: RegistryEntry, pointer: ServingPointer | None, now_ms: int) -> Row:
     roles = (
-        {} if pointer is None else {pointer.previous: "previous", pointer.challenger: "challenger", pointer.version: "champion"}
+        {}
+        if pointer is None
+        else {
+            pointer.previous: "previous",
+            pointer.challenger: "challenger",
+            pointer.version: "champion",
+        }
     )
     manifest = None if found.bundle is None else found.bundle.manifest
     return Row(
@@ -107,18 +131,31 @@ def _lines(
     if pointer is None:
         yield "champion    none: nothing is entered; `scripts/bot train` makes one"
     else:
-        since = f" since {jst(pointer.champion_since)}" if pointer.champion_since is not None else ""
+        since = (
+            f" since {jst(pointer.champion_since)}" if pointer.champion_since is not None else ""
+        )
         yield f"champion    {pointer.version}{since}"
-        beside = f" since {jst(pointer.challenger_since)}" if pointer.challenger_since is not None else ""
+        beside = (
+            f" since {jst(pointer.challenger_since)}"
+            if pointer.challenger_since is not None
+            else ""
+        )
         yield f"challenger  {pointer.challenger or 'none'}{beside}"
-        ended = "never told" if pointer.retrained_at is None else f"{duration((now_ms - pointer.retrained_at) / 1000)} ago"
+        ended = (
+            "never told"
+            if pointer.retrained_at is None
+            else f"{duration((now_ms - pointer.retrained_at) / 1000)} ago"
+        )
         yield f"retraining  last ended: {ended}"
     yield ""
     yield from _table(rows)
     if archived:
         yield f"archived    {len(archived)}, the newest {archived[-1]}"
     if apart:
-        yield f"apart       {len(apart)} made for one backtest each, which never serve; the newest {apart[-1]}"
+        yield (
+            f"apart       {len(apart)} made for one backtest each, which never serve; the newest"
+            f" {apart[-1]}"
+        )
     yield from _scores(scores)
     yield from _history(pointer)
 
@@ -127,12 +164,16 @@ def _table(rows: list[Row]) -> Iterator[str]:
     if not rows:
         return
     width = max(len(row.version) for row in rows)
-    yield f"{'version':<{width}}  {'role':<10}  {'verdict':<13}  {'made for':<10}  {'policy':<8}  data ended"
+    yield (
+        f"{'version':<{width}}  {'role':<10}  {'verdict':<13}  {'made for':<10}  {'policy':<8} "
+        " data ended"
+    )
     for row in rows:
         ended = "" if row.age_seconds is None else f"{duration(row.age_seconds)} ago"
         last = f"{ended}: {row.wrong}" if ended and row.wrong else ended or row.wrong
         told = (
-            f"{row.version:<{width}}  {row.role:<10}  {row.verdict:<13}  {row.purpose or '':<10}  {row.policy or '':<8}  {last}"
+            f"{row.version:<{width}}  {row.role:<10}  {row.verdict:<13}  {row.purpose or '':<10} "
+            f" {row.policy or '':<8}  {last}"
         )
         yield told.rstrip()
 
@@ -144,8 +185,9 @@ def _scores(scores: Mapping[str, Score]) -> Iterator[str]:
     for version, one in scores.items():
         hit = "-" if one.hit_rate is None else f"{one.hit_rate:.3f}"
         yield (
-            f"live        {version}: log loss {one.log_loss:.4f}, hit rate {hit}, calibration error "
-            f"{one.calibration_error:.3f} on {one.rows} candles worth {one.effective_rows:.1f} independent ones"
+            f"live        {version}: log loss {one.log_loss:.4f}, hit rate {hit}, calibration error"
+            f" {one.calibration_error:.3f} on {one.rows} candles worth {one.effective_rows:.1f}"
+            " independent ones"
         )
 
 

@@ -11,10 +11,22 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @click.command()
 @click.argument("rooms", nargs=-1)
-@click.option("--sample", type=click.IntRange(1), metavar="N", help="Try only N of them, drawn by the seed.")
+@click.option(
+    "--sample", type=click.IntRange(1), metavar="N", help="Try only N of them, drawn by the seed."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="What draws the sample.")
-@click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes at once; one for each core unless said.")
-@click.option("--work", type=click.Path(path_type=Path), default=ROOT / ".mutants", help="Where verdicts are kept: .mutants.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Processes at once; one for each core unless said.",
+)
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path),
+    default=ROOT / ".mutants",
+    help="Where verdicts are kept: .mutants.",
+)
 @click.option("--again", is_flag=True, help="Ask anew what an earlier run has answered.")
 @json_option
 @click.pass_context
@@ -31,9 +43,10 @@ def command(
 ) -> None:
     """Change the money rules one slip at a time; a test has to notice each.
 
-    ROOMS: plan, carry_out, ledger, placing, settling, fills, paper, limits, sizing, rules, exposure, state, turn, sequence,
-    desk; all of them unless named. A run that was interrupted goes on where it was, and what has not changed since is not asked
-    again. Mutants that change nothing are listed by function in tests/mutants/equal.yaml. Ends with 1 where one survives.
+    ROOMS: plan, carry_out, ledger, placing, settling, fills, paper, limits, sizing, rules,
+    exposure, state, turn, sequence, desk; all of them unless named. A run that was interrupted goes
+    on where it was, and what has not changed since is not asked again. Mutants that change nothing
+    are listed by function in tests/mutants/equal.yaml. Ends with 1 where one survives.
     """
     from scripts.mutation.run import run, told
 

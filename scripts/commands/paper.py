@@ -39,19 +39,25 @@ MINUTE_TICK = {
 def command() -> None:
     """Trade on paper against the real market, every few minutes.
 
-    Prices are bitbank's public ones (or those of BOT_EXCHANGE__PUBLIC_URL); no account and no keys are needed.
+    Prices are bitbank's public ones (or those of BOT_EXCHANGE__PUBLIC_URL); no account and no keys
+    are needed.
     """
 
 
 @command.command()
-@click.option("--interval", type=click.Choice(["60", "180"]), help="Seconds between ticks.  [default: tick.interval_seconds]")
+@click.option(
+    "--interval",
+    type=click.Choice(["60", "180"]),
+    help="Seconds between ticks.  [default: tick.interval_seconds]",
+)
 @click.option("--once", is_flag=True, help="Run one tick in the foreground and end.")
 @click.option("--foreground", is_flag=True, help="Stay in the foreground, for containers.")
 @json_option
 def start(*, interval: str | None, once: bool, foreground: bool, as_json: bool) -> None:
     """Start trading on paper in the background, from whatever is there, also from nothing.
 
-    History is collected and a model is trained beside the ticks where there is none; until then nothing is entered.
+    History is collected and a model is trained beside the ticks where there is none; until then
+    nothing is entered.
     """
     environ = with_interval(os.environ, interval)
     settings = _settings(environ)
@@ -62,12 +68,22 @@ def start(*, interval: str | None, once: bool, foreground: bool, as_json: bool) 
         _run(settings, environ, place, once=once, as_json=as_json)
         return
     if (pid := place.pid()) is not None:
-        raise UserError(f"paper trading runs already (process {pid})", remedy="`scripts/bot paper stop` ends it")
+        raise UserError(
+            f"paper trading runs already (process {pid})", remedy="`scripts/bot paper stop` ends it"
+        )
     place.end_left()
     pid = _background(environ, place)
-    told = {"running": True, "pid": pid, "interval_seconds": settings.tick.interval_seconds, "log": str(place.log_path)}
+    told = {
+        "running": True,
+        "pid": pid,
+        "interval_seconds": settings.tick.interval_seconds,
+        "log": str(place.log_path),
+    }
     lines = [
-        f"Paper trading runs (process {pid}), a tick every {settings.tick.interval_seconds} s; its log is {place.log_path}.",
+        (
+            f"Paper trading runs (process {pid}), a tick every {settings.tick.interval_seconds} s;"
+            f" its log is {place.log_path}."
+        ),
         "`scripts/bot paper status` says how it is, `scripts/bot paper stop` ends it.",
     ]
     emit(told, "\n".join(lines), as_json=as_json)
@@ -81,8 +97,16 @@ def status(context: click.Context, *, as_json: bool) -> None:
     place = SupervisorPaths.of(_settings(dict(os.environ)))
     pid, told = place.pid(), place.told()
     left = place.groups() if pid is None else {}
-    lines = [*_lines(pid, told), *_standing_lines(), *(f"LEFT      {_left(name, group)}" for name, group in left.items())]
-    emit({"running": pid is not None, **told, "pid": pid, "left": left}, "\n".join(lines), as_json=as_json)
+    lines = [
+        *_lines(pid, told),
+        *_standing_lines(),
+        *(f"LEFT      {_left(name, group)}" for name, group in left.items()),
+    ]
+    emit(
+        {"running": pid is not None, **told, "pid": pid, "left": left},
+        "\n".join(lines),
+        as_json=as_json,
+    )
     context.exit(0 if pid is not None else 1)
 
 
@@ -95,7 +119,10 @@ def stop(*, as_json: bool) -> None:
     pid = place.pid()
     if not pid:
         left = place.end_left()
-        lines = ["Paper trading does not run.", *(f"Ended {_left(name, group)}" for name, group in left.items())]
+        lines = [
+            "Paper trading does not run.",
+            *(f"Ended {_left(name, group)}" for name, group in left.items()),
+        ]
         emit({"running": False, "stopped": False, "left": left}, "\n".join(lines), as_json=as_json)
         return
     os.kill(pid, signal.SIGTERM)
@@ -103,7 +130,9 @@ def stop(*, as_json: bool) -> None:
     limit = time.monotonic() + patience
     while place.pid() is not None:
         if time.monotonic() > limit:
-            raise BotError(f"process {pid} has not ended within {patience:.0f} s; its log is {place.log_path}")
+            raise BotError(
+                f"process {pid} has not ended within {patience:.0f} s; its log is {place.log_path}"
+            )
         time.sleep(0.1)
     left = place.end_left()
     emit(
@@ -125,11 +154,20 @@ def _settings(environ: Mapping[str, str]) -> Settings:
     settings = wiring.settings_from(environ)
     for name, url in (("BOT_STATE", settings.state), ("BOT_BUCKET", settings.bucket)):
         if url.startswith("memory:"):
-            raise UserError(f"{name} was {url!r}, which ends with each process", remedy=f"leave {name} out")
+            raise UserError(
+                f"{name} was {url!r}, which ends with each process", remedy=f"leave {name} out"
+            )
     return settings
 
 
-def _run(settings: Settings, environ: dict[str, str], place: SupervisorPaths, *, once: bool, as_json: bool) -> None:
+def _run(
+    settings: Settings,
+    environ: dict[str, str],
+    place: SupervisorPaths,
+    *,
+    once: bool,
+    as_json: bool,
+) -> None:
     from scripts.paper.supervisor import Supervisor
 
     def echo(text: str) -> None:
@@ -139,7 +177,9 @@ def _run(settings: Settings, environ: dict[str, str], place: SupervisorPaths, *,
         say = local_log(place.log_path, echo=echo)
         supervisor = Supervisor(settings, environ, place, pid=os.getpid(), say=say)
         report = supervisor.run(
-            once=once, tick_line=local_log(place.tick_log_path), learning_line=local_log(place.learning_log_path)
+            once=once,
+            tick_line=local_log(place.tick_log_path),
+            learning_line=local_log(place.learning_log_path),
         )
     if once:
         if report is None:
@@ -165,14 +205,17 @@ def _background(environ: Mapping[str, str], place: SupervisorPaths) -> int:
     while time.monotonic() < limit:
         if process.poll() is not None:
             said = (
-                "; ".join(last_lines(place.crash_path, 3)) or f"it ended with exit code {process.returncode} and said nothing"
+                "; ".join(last_lines(place.crash_path, 3))
+                or f"it ended with exit code {process.returncode} and said nothing"
             )
             raise BotError(f"paper trading did not start: {said}")
         if place.pid() == process.pid and place.told().get("pid") == process.pid:
             return process.pid
         time.sleep(0.05)
     process.terminate()
-    raise BotError(f"paper trading did not start within {START_SECONDS:.0f} s; see {place.crash_path}")
+    raise BotError(
+        f"paper trading did not start within {START_SECONDS:.0f} s; see {place.crash_path}"
+    )
 
 
 def _left(name: str, group: int) -> str:
@@ -184,14 +227,23 @@ def _lines(pid: int | None, told: Mapping[str, Any]) -> list[str]:
     if not told:
         return [*lines, "tick      none was ever scheduled here"]
     if pid is not None:
-        lines.append(f"since     {jst(told['started_at'])} ({utc(told['started_at'])}), every {told['interval_seconds']} s")
+        lines.append(
+            f"since     {jst(told['started_at'])} ({utc(told['started_at'])}), every"
+            f" {told['interval_seconds']} s"
+        )
         lines.append(f"doing     {told['doing']}")
         if told.get("next_at"):
             lines.append(f"next      {jst(told['next_at'])}")
     since = f" since {jst(told['counted_since'])}" if told.get("counted_since") else ""
-    lines.append(f"ticks     {told['ticks']} done{since}, {told['skipped']} skipped because they were late")
+    lines.append(
+        f"ticks     {told['ticks']} done{since}, {told['skipped']} skipped because they were late"
+    )
     if told.get("trouble"):
-        tries = f" ({told['failed_in_a_row']} in a row; every schedule time tries again)" if told["failed_in_a_row"] else ""
+        tries = (
+            f" ({told['failed_in_a_row']} in a row; every schedule time tries again)"
+            if told["failed_in_a_row"]
+            else ""
+        )
         lines.append(f"TROUBLE   {told['trouble']}{tries}")
     if told.get("learning"):
         lines.append(f"learning  {told['learning']}")
@@ -211,7 +263,10 @@ def _standing_lines() -> list[str]:
 
 def _tick_lines(report: TickReport) -> list[str]:
     detail = f": {report.detail}" if report.detail else ""
-    head = f"last tick {jst(report.scheduled_at)} ({utc(report.scheduled_at)}), {report.status}{detail}"
+    head = (
+        f"last tick {jst(report.scheduled_at)} ({utc(report.scheduled_at)}),"
+        f" {report.status}{detail}"
+    )
     return [head, *holdings_lines(report)]
 
 

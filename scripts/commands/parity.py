@@ -1,4 +1,6 @@
-"""What the bot really did against a replay of the same ticks: every difference, its cause and its price."""
+"""What the bot really did against a replay of the same ticks: every difference, its cause and its
+price.
+"""
 
 import math
 from collections import Counter
@@ -24,7 +26,14 @@ from shared.market.ports import HistoryFeed
 from shared.model.bundle import Bundle
 from shared.model.registry import BundleRegistry
 from shared.replay import Inputs, Replayed, Schedule, replay
-from shared.results.parity import CauseEpisode, Comparison, Stretch, compare, schedule_from, stretch_of
+from shared.results.parity import (
+    CauseEpisode,
+    Comparison,
+    Stretch,
+    compare,
+    schedule_from,
+    stretch_of,
+)
 from shared.stores.ports import Bucket
 
 DIFFERENT = 3
@@ -42,8 +51,10 @@ class Parity:
 
     Attributes:
         bot: What it did against the replay of the ticks that it ran, when they ran.
-        on_time: That replay against one in which no tick was missed or late: what these cost. None where none was.
-        end_jpy: Equity at the end: of the bot, of the replay, with every tick in time, and from 15m candles alone.
+        on_time: That replay against one in which no tick was missed or late: what these cost. None
+            where none was.
+        end_jpy: Equity at the end: of the bot, of the replay, with every tick in time, and from 15m
+            candles alone.
     """
 
     bot_id: str
@@ -62,22 +73,29 @@ class Parity:
 
 @click.command()
 @click.option(
-    "--days", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True, help="How many days, back from now."
+    "--days",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="How many days, back from now.",
 )
 @json_option
 @click.pass_context
 def command(context: click.Context, *, days: float, as_json: bool) -> None:
     """Compare what the bot did with a replay of the same ticks.
 
-    Reads the stored reports, the candles (the archive's; what it lacks is collected into it) and the model that served. Ticks
-    that were missed or late, and halts, are repeated; then it is said what the missed and the late ones cost. Exit code 0
-    where nothing differs, 3 where something does.
+    Reads the stored reports, the candles (the archive's; what it lacks is collected into it) and
+    the model that served. Ticks that were missed or late, and halts, are repeated; then it is said
+    what the missed and the late ones cost. Exit code 0 where nothing differs, 3 where something
+    does.
     """
     if not math.isfinite(days):
         raise UserError(f"--days was {days}", remedy="give a number of days, like 7")
     with opened() as here:
         reports = _reports(here, days)
-        stretch = stretch_of(reports, since_at=here.clock.now_ms() - round(days * DAY_MS), settings=here.settings)
+        stretch = stretch_of(
+            reports, since_at=here.clock.now_ms() - round(days * DAY_MS), settings=here.settings
+        )
         parity = compared(here, stretch)
     emit(parity, "\n".join(lines(parity)), as_json=as_json)
     context.exit(0 if parity.equal else DIFFERENT)
@@ -93,7 +111,9 @@ def compared(here: Here, stretch: Stretch) -> Parity:
         lived = replay(inputs)
         bar.advance()
         punctual = (
-            replay(replace(inputs, schedule=replace(schedule, missed=frozenset(), received_at={}))) if unpunctual else lived
+            replay(replace(inputs, schedule=replace(schedule, missed=frozenset(), received_at={})))
+            if unpunctual
+            else lived
         )
         bar.advance()
         coarse = replay(replace(inputs, minutes=None, every_tick=False))
@@ -117,10 +137,14 @@ def compared(here: Here, stretch: Stretch) -> Parity:
 
 def _reports(here: Here, days: float) -> list[TickReport]:
     since_ms = here.clock.now_ms() - round((days + LEAD_IN_DAYS) * DAY_MS)
-    found = [msgspec.convert(told, TickReport) for told in here.bot.reports(since_ms=since_ms, limit=MOST_REPORTS)]
+    found = [
+        msgspec.convert(told, TickReport)
+        for told in here.bot.reports(since_ms=since_ms, limit=MOST_REPORTS)
+    ]
     if not found:
         raise UserError(
-            f"bot {here.settings.id!r} has no stored report of the last {days:g} days in {here.settings.state}",
+            f"bot {here.settings.id!r} has no stored report of the last {days:g} days in"
+            f" {here.settings.state}",
             remedy="let it tick first, give more --days, or name its BOT_ID and BOT_STATE",
         )
     return found
@@ -132,7 +156,10 @@ def _inputs(here: Here, stretch: Stretch, schedule: Schedule) -> Inputs:
     from shared.turn import pipeline
 
     settings, bucket = here.settings, wiring.bucket_for(here.settings)
-    until = min(here.clock.now_ms(), max(report.finished_at for report in stretch.reports) + Timeframe.M15.ms)
+    until = min(
+        here.clock.now_ms(),
+        max(report.finished_at for report in stretch.reports) + Timeframe.M15.ms,
+    )
     with closing(wiring.feed_for(settings, here.clock, bucket)) as feed:
         candles = _collected(feed, CandleArchive(bucket), settings, stretch.start_at, until)
         rules = feed.rules(here.clock.now_ms())
@@ -140,9 +167,13 @@ def _inputs(here: Here, stretch: Stretch, schedule: Schedule) -> Inputs:
     return Inputs(
         candles=candles,
         minutes=minutes,
-        stages=pipeline.stages(candles, bundle=_bundle(bucket, settings, stretch), settings=settings),
+        stages=pipeline.stages(
+            candles, bundle=_bundle(bucket, settings, stretch), settings=settings
+        ),
         # The bot paid what the exchange asked, whatever a backtest is told to assume.
-        settings=replace(settings, replay=replace(settings.replay, maker_fee_rate=None, taker_fee_rate=None)),
+        settings=replace(
+            settings, replay=replace(settings.replay, maker_fee_rate=None, taker_fee_rate=None)
+        ),
         rules=rules,
         start_at=stretch.start_at,
         end_at=stretch.end_at,
@@ -155,8 +186,13 @@ def _inputs(here: Here, stretch: Stretch, schedule: Schedule) -> Inputs:
 def _collected(
     feed: HistoryFeed, archive: CandleArchive, settings: Settings, start_at: int, until: int
 ) -> dict[Timeframe, Candles]:
-    """Candles with the history that the first tick looked at. What the archive lacks is collected into it."""
-    history = {frame: HISTORY_FACTOR * settings.market.window_candles * frame.ms for frame in Timeframe}
+    """Candles with the history that the first tick looked at.
+
+    What the archive lacks is collected into it.
+    """
+    history = {
+        frame: HISTORY_FACTOR * settings.market.window_candles * frame.ms for frame in Timeframe
+    }
     history[Timeframe.M1] = Timeframe.M15.ms
     since = {frame: max(FIRST_FILE_AT, round(start_at - history[frame])) for frame in Timeframe}
     total = sum(len(files_between(frame, since[frame], until)) for frame in Timeframe)
@@ -168,18 +204,27 @@ def _collected(
 
 
 def _bundle(bucket: Bucket, settings: Settings, stretch: Stretch) -> Bundle | None:
-    """The model that served the most ticks; where another one did, that is a difference with its cause."""
+    """The model that served the most ticks; where another one did, that is a difference with its
+    cause.
+    """
     from shared.model.signing import public_keys
 
-    served = Counter(report.model for report in stretch.reports if report.model is not None).most_common(1)
+    served = Counter(
+        report.model for report in stretch.reports if report.model is not None
+    ).most_common(1)
     if not served:
         return None
     version = served[0][0]
     try:
-        return model.load(BundleRegistry(bucket).files(version), public_keys=public_keys(settings), version=version)
+        return model.load(
+            BundleRegistry(bucket).files(version),
+            public_keys=public_keys(settings),
+            version=version,
+        )
     except BadBundle as error:
         raise UserError(
-            f"the model {version}, which served, does not load: {error}", remedy="put its bundle back into BOT_BUCKET"
+            f"the model {version}, which served, does not load: {error}",
+            remedy="put its bundle back into BOT_BUCKET",
         ) from error
 
 
@@ -193,11 +238,18 @@ def _begins(stretch: Stretch) -> str:
     )
 
 
-def _ends(reports: Sequence[TickReport], lived: Replayed, punctual: Replayed, coarse: Replayed) -> dict[str, Decimal]:
+def _ends(
+    reports: Sequence[TickReport], lived: Replayed, punctual: Replayed, coarse: Replayed
+) -> dict[str, Decimal]:
     told = [report.equity_jpy for report in reports if report.equity_jpy is not None]
     last = [report.equity_jpy for report in lived.ticks if report.equity_jpy is not None]
     in_time = [report.equity_jpy for report in punctual.ticks if report.equity_jpy is not None]
-    return {"bot": told[-1], "replay": last[-1], "in_time": in_time[-1], "from_15m": coarse.end_equity_jpy}
+    return {
+        "bot": told[-1],
+        "replay": last[-1],
+        "in_time": in_time[-1],
+        "from_15m": coarse.end_equity_jpy,
+    }
 
 
 # for people
@@ -209,26 +261,38 @@ def lines(parity: Parity) -> list[str]:
         f"parity    bot {parity.bot_id}, {jst(parity.start_at)} to {jst(parity.end_at)}",
         f"          {parity.sentence}",
         f"begins    {parity.begins}",
-        f"replay    settings {parity.settings_hash}, model {parity.model or 'none'}, 1m candles, the same schedule",
+        (
+            f"replay    settings {parity.settings_hash}, model {parity.model or 'none'}, 1m"
+            " candles, the same schedule"
+        ),
         *(_episode(episode) for episode in parity.bot.episodes),
     ]
     if parity.on_time is not None:
         cost = -parity.on_time.gap_jpy
         told.append(
-            f"in time   had no tick been missed or late, it would have ended at {yen(parity.end_jpy['in_time'])}: "
-            f"they {'cost' if cost >= 0 else 'brought'} {yen(abs(cost))}"
+            "in time   had no tick been missed or late, it would have ended at"
+            f" {yen(parity.end_jpy['in_time'])}: they {'cost' if cost >= 0 else 'brought'}"
+            f" {yen(abs(cost))}"
         )
         told += [_episode(episode) for episode in parity.on_time.episodes if episode.price_jpy]
     coarse = parity.end_jpy["from_15m"] - parity.end_jpy["replay"]
     told.append(
-        f"from 15m  a replay of the 15m candles alone ends at {yen(parity.end_jpy['from_15m'])}, {coarse:+,.0f} yen from it"
+        f"from 15m  a replay of the 15m candles alone ends at {yen(parity.end_jpy['from_15m'])},"
+        f" {coarse:+,.0f} yen from it"
     )
     return told
 
 
 def _episode(episode: CauseEpisode) -> str:
     """One cause and what follows from it."""
-    shown = "; ".join(f"{fact.what} {fact.bot} | {fact.replay}" for fact in episode.facts[:SHOWN_FACTS])
-    more = f" and {len(episode.facts) - SHOWN_FACTS} more" if len(episode.facts) > SHOWN_FACTS else ""
+    shown = "; ".join(
+        f"{fact.what} {fact.bot} | {fact.replay}" for fact in episode.facts[:SHOWN_FACTS]
+    )
+    more = (
+        f" and {len(episode.facts) - SHOWN_FACTS} more" if len(episode.facts) > SHOWN_FACTS else ""
+    )
     ticks = f"{episode.ticks} tick{'s' if episode.ticks > 1 else ''}"
-    return f"  {jst(episode.began_at)}  {episode.cause}, {episode.price_jpy:+,.2f} yen in {ticks}: {shown}{more}"
+    return (
+        f"  {jst(episode.began_at)}  {episode.cause}, {episode.price_jpy:+,.2f} yen in {ticks}:"
+        f" {shown}{more}"
+    )

@@ -18,9 +18,9 @@ from shared.turn.champion import unproven
 def command(*, version: str, why: str | None, by: str | None, as_json: bool) -> None:
     """Let the bundle VERSION serve; it comes back from the archive if it lies there.
 
-    It must load as a tick loads it, be made to serve (a backtest's own is not), answer the question that these settings ask
-    (the same features and label), and its checks must let it serve. Whether it may enter is the gate's word: in live mode a
-    bundle without proof serves and enters nothing.
+    It must load as a tick loads it, be made to serve (a backtest's own is not), answer the question
+    that these settings ask (the same features and label), and its checks must let it serve. Whether
+    it may enter is the gate's word: in live mode a bundle without proof serves and enters nothing.
     """
     who = by or who_asks()
     reason = why_asked(why, "the promotion")
@@ -28,16 +28,25 @@ def command(*, version: str, why: str | None, by: str | None, as_json: bool) -> 
         registry = registry_of(here)
         found = look(here, registry, version)
         if found.bundle is None:
-            known = ", ".join([*registry.versions(), *registry.archived()][-5:]) or "none yet: scripts/bot train"
-            raise UserError(f"{version} cannot serve: {found.wrong}", remedy=f"the newest there are: {known}")
+            known = (
+                ", ".join([*registry.versions(), *registry.archived()][-5:])
+                or "none yet: scripts/bot train"
+            )
+            raise UserError(
+                f"{version} cannot serve: {found.wrong}", remedy=f"the newest there are: {known}"
+            )
         if found.unfit:
             raise UserError(
                 f"{version} cannot serve: {found.unfit}",
-                remedy="`scripts/bot models` lists the bundles that may; one of another profile needs that profile's settings",
+                remedy=(
+                    "`scripts/bot models` lists the bundles that may; one of another profile needs"
+                    " that profile's settings"
+                ),
             )
         if not found.bundle.manifest.verdict.may_serve:
             raise UserError(
-                f"{version} may not serve: its own checks failed", remedy="`scripts/bot models` lists the bundles that may"
+                f"{version} may not serve: its own checks failed",
+                remedy="`scripts/bot models` lists the bundles that may",
             )
         now_ms, before = here.clock.now_ms(), _before(registry)
         after = moved(lambda: registry.promote(version, at=now_ms, why=reason, by=who))
@@ -46,8 +55,18 @@ def command(*, version: str, why: str | None, by: str | None, as_json: bool) -> 
         if changed:
             here.bot.audit({"promote": version}, who=who, why=reason, now_ms=now_ms)
     head = f"{version} {'serves now' if changed else 'serves already: nothing was changed'}"
-    proof = [] if lacks is None else [f"proof     none: in live mode it enters nothing ({lacks}); on paper it trades"]
-    data = {"promoted": changed, "may_enter": lacks is None, "pointer": after, "who": who, "why": reason}
+    proof = (
+        []
+        if lacks is None
+        else [f"proof     none: in live mode it enters nothing ({lacks}); on paper it trades"]
+    )
+    data = {
+        "promoted": changed,
+        "may_enter": lacks is None,
+        "pointer": after,
+        "who": who,
+        "why": reason,
+    }
     emit(data, "\n".join([head, *pointer_lines(before, after), *proof]), as_json=as_json)
 
 

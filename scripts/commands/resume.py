@@ -16,14 +16,20 @@ from shared.turn.state import State
 @click.command()
 @reason_option
 @click.option("--by", help="Who asks; the user of this machine unless told.")
-@click.option("--all", "everyone", is_flag=True, help="The halt of every bot of this store, instead of this bot's own.")
+@click.option(
+    "--all",
+    "everyone",
+    is_flag=True,
+    help="The halt of every bot of this store, instead of this bot's own.",
+)
 @json_option
 def command(*, why: str | None, by: str | None, everyone: bool, as_json: bool) -> None:
     """Take back what halts this bot: a person's halt, and the one that its drawdown limit set.
 
-    With --all the halt of every bot is taken back, and nothing that concerns one bot alone. After a drawdown halt the equity of
-    the next tick is the new peak from which the drawdown counts; a cool-down, the losing streak and the day's loss stay. A
-    control document that is damaged is written anew.
+    With --all the halt of every bot is taken back, and nothing that concerns one bot alone. After a
+    drawdown halt the equity of the next tick is the new peak from which the drawdown counts; a
+    cool-down, the losing streak and the day's loss stay. A control document that is damaged is
+    written anew.
     """
     reason = why_asked(why, "the resume")
     with opened() as here:
@@ -32,7 +38,11 @@ def command(*, why: str | None, by: str | None, everyone: bool, as_json: bool) -
         mine = {control.ALL, control.OLDER} if everyone else {control.path_of(bot)}
         halts = {path: halt for path, halt in ordered.halts.items() if path in mine}
         mended = sorted(mine & set(ordered.damaged))
-        drawdown = 0 if everyone or state is None or state.halted_at == ordered.lifts_drawdown else state.halted_at
+        drawdown = (
+            0
+            if everyone or state is None or state.halted_at == ordered.lifts_drawdown
+            else state.halted_at
+        )
         if halts or drawdown or mended:
             here.bot.resume(
                 halts=[halt.id for halt in halts.values()],
@@ -42,10 +52,22 @@ def command(*, why: str | None, by: str | None, everyone: bool, as_json: bool) -
                 now_ms=now_ms,
                 everyone=everyone,
             )
-    lifted = [*_lifted(halts, drawdown), *(f"{path}, which was damaged, is written anew" for path in mended)]
+    lifted = [
+        *_lifted(halts, drawdown),
+        *(f"{path}, which was damaged, is written anew" for path in mended),
+    ]
     stays = list(_stays(ordered, state, everyone=everyone, now_ms=now_ms))
-    lines = [f"Taken back by {by or who_asks()} at {jst(now_ms)} ({reason}): {'; '.join(lifted)}."] if lifted else []
-    lines = lines or [f"Nothing was halted for {'every bot at once' if everyone else f'bot {bot}'}; nothing was written."]
+    lines = (
+        [f"Taken back by {by or who_asks()} at {jst(now_ms)} ({reason}): {'; '.join(lifted)}."]
+        if lifted
+        else []
+    )
+    lines = lines or [
+        (
+            f"Nothing was halted for {'every bot at once' if everyone else f'bot {bot}'}; nothing"
+            " was written."
+        )
+    ]
     lines += [f"Stays: {line}." for line in stays]
     data: dict[str, Any] = {
         "halt": False,
@@ -72,7 +94,9 @@ def _lifted(halts: Mapping[str, Halt], drawdown: int) -> Iterator[str]:
     for halt in halts.values():
         yield f"the halt of {halt.who} at {jst(halt.at)} ({halt.why})"
     if drawdown:
-        yield f"the drawdown halt of {jst(drawdown)}: the drawdown counts from the next tick's equity"
+        yield (
+            f"the drawdown halt of {jst(drawdown)}: the drawdown counts from the next tick's equity"
+        )
 
 
 def _stays(ordered: Ordered, state: State | None, *, everyone: bool, now_ms: int) -> Iterator[str]:
@@ -82,14 +106,23 @@ def _stays(ordered: Ordered, state: State | None, *, everyone: bool, now_ms: int
     for path in others & set(ordered.halts):
         halt = ordered.halts[path]
         whose = f"bot {ordered.bot}" if everyone else "every bot"
-        yield f"the halt of {whose} by {halt.who} at {jst(halt.at)} ({halt.why}); `{how}` takes it back"
+        yield (
+            f"the halt of {whose} by {halt.who} at {jst(halt.at)} ({halt.why}); `{how}` takes it"
+            " back"
+        )
     for path in others & set(ordered.damaged):
         yield f"{ordered.damaged[path]}; `{how}` writes it anew"
     if state is None:
-        yield "the state cannot be read, so that a drawdown halt in it is not known; `scripts/bot doctor` says what is wrong"
+        yield (
+            "the state cannot be read, so that a drawdown halt in it is not known; `scripts/bot"
+            " doctor` says what is wrong"
+        )
         return
     if everyone and state.halted_at and state.halted_at != ordered.lifts_drawdown:
-        yield f"bot {ordered.bot}'s drawdown halt of {jst(state.halted_at)}; `scripts/bot resume` takes it back"
+        yield (
+            f"bot {ordered.bot}'s drawdown halt of {jst(state.halted_at)}; `scripts/bot resume`"
+            " takes it back"
+        )
     limits = state.limits
     if limits is None:
         return
@@ -97,4 +130,7 @@ def _stays(ordered: Ordered, state: State | None, *, everyone: bool, now_ms: int
         yield f"the cool-down until {jst(limits.cooldown_until)}"
     if limits.losing_streak:
         yield f"the losing streak of {limits.losing_streak}"
-    yield f"the loss of the day, which counts from {yen(limits.day_start_equity_jpy)} ({limits.day}, JST)"
+    yield (
+        f"the loss of the day, which counts from {yen(limits.day_start_equity_jpy)} ({limits.day},"
+        " JST)"
+    )

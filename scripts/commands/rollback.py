@@ -15,7 +15,8 @@ from shared.core.errors import BadBundle, NotThere, UserError
 def command(*, why: str | None, by: str | None, as_json: bool) -> None:
     """Let the model serve that served before the present one. Asks nothing.
 
-    A second rollback goes one further back; `promote VERSION` undoes one. The next tick decides with the older model.
+    A second rollback goes one further back; `promote VERSION` undoes one. The next tick decides
+    with the older model.
     """
     who = by or who_asks()
     reason = why_asked(why, "the rollback")
@@ -27,10 +28,27 @@ def command(*, why: str | None, by: str | None, as_json: bool) -> None:
         except (NotThere, BadBundle) as error:
             raise UserError(
                 f"nothing was rolled back: {error}",
-                remedy="`scripts/bot models` lists what there is; `scripts/bot promote VERSION` lets one serve",
+                remedy=(
+                    "`scripts/bot models` lists what there is; `scripts/bot promote VERSION` lets"
+                    " one serve"
+                ),
             ) from error
         here.bot.audit({"rollback": after.version}, who=who, why=reason, now_ms=now_ms)
         found = look(here, registry, after.version)
-    wrong = [f"WRONG     it does not load: {found.wrong}; nothing is entered until another one serves"] if found.wrong else []
-    data = {"pointer": after, "before": before.version if before else None, "loads": not found.wrong, "who": who, "why": reason}
-    emit(data, "\n".join([f"rolled back to {after.version}", *pointer_lines(before, after), *wrong]), as_json=as_json)
+    wrong = (
+        [f"WRONG     it does not load: {found.wrong}; nothing is entered until another one serves"]
+        if found.wrong
+        else []
+    )
+    data = {
+        "pointer": after,
+        "before": before.version if before else None,
+        "loads": not found.wrong,
+        "who": who,
+        "why": reason,
+    }
+    emit(
+        data,
+        "\n".join([f"rolled back to {after.version}", *pointer_lines(before, after), *wrong]),
+        as_json=as_json,
+    )

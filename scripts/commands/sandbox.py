@@ -26,20 +26,55 @@ SHARE_BEFORE_THE_START = 0.75
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65_535), default=8700, show_default=True, help="0 takes any free port.")
-@click.option("--candles", type=click.Path(path_type=Path), help="Serve the candles of a file (1m, 15m or 4h).")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8700,
+    show_default=True,
+    help="0 takes any free port.",
+)
+@click.option(
+    "--candles",
+    type=click.Path(path_type=Path),
+    help="Serve the candles of a file (1m, 15m or 4h).",
+)
 @timezone_option
 @click.option(
-    "--edge", "edge_bp", type=float, default=0.0, show_default=True, metavar="BP", help="Plant a drift per 15 minutes."
+    "--edge",
+    "edge_bp",
+    type=float,
+    default=0.0,
+    show_default=True,
+    metavar="BP",
+    help="Plant a drift per 15 minutes.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True, help="Which generated market or expansion.")
 @click.option(
-    "--days", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Generated history before the start."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=7,
+    show_default=True,
+    help="Which generated market or expansion.",
 )
 @click.option(
-    "--ahead", type=click.FloatRange(min=0.1), default=30.0, show_default=True, help="Generated days after the start."
+    "--days",
+    type=click.FloatRange(min=1),
+    default=60.0,
+    show_default=True,
+    help="Generated history before the start.",
 )
-@click.option("--from", "start", metavar="ISO", help="Where its clock starts (UTC).  [default: now; 3/4 of a file]")
+@click.option(
+    "--ahead",
+    type=click.FloatRange(min=0.1),
+    default=30.0,
+    show_default=True,
+    help="Generated days after the start.",
+)
+@click.option(
+    "--from",
+    "start",
+    metavar="ISO",
+    help="Where its clock starts (UTC).  [default: now; 3/4 of a file]",
+)
 @click.option(
     "--clock",
     "clock_name",
@@ -49,11 +84,33 @@ SHARE_BEFORE_THE_START = 0.75
     help="This machine's time, or one that a driver steps.",
 )
 @click.option(
-    "--policy", type=click.Choice(["auto", "driver"]), default="auto", show_default=True, help="Who moves a stepped clock."
+    "--policy",
+    type=click.Choice(["auto", "driver"]),
+    default="auto",
+    show_default=True,
+    help="Who moves a stepped clock.",
 )
-@click.option("--speed", type=click.FloatRange(0.1, 10_000), default=1.0, show_default=True, help="How fast a real clock runs.")
-@click.option("--spread", type=click.FloatRange(0, 0.2), default=0.0001, show_default=True, help="Of the price.")
-@click.option("--fault", "faults", multiple=True, metavar="NAME", help="A fault, or its JSON object; may be repeated.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(0.1, 10_000),
+    default=1.0,
+    show_default=True,
+    help="How fast a real clock runs.",
+)
+@click.option(
+    "--spread",
+    type=click.FloatRange(0, 0.2),
+    default=0.0001,
+    show_default=True,
+    help="Of the price.",
+)
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME",
+    help="A fault, or its JSON object; may be repeated.",
+)
 @json_option
 def command(
     *,
@@ -74,9 +131,9 @@ def command(
 ) -> None:
     """Run a local bitbank: its public REST protocol on loopback, with any candles and any faults.
 
-    Without --candles it makes a market from --seed, with a planted pattern where --edge is not 0. Faults can also be switched
-    while it runs: POST /_sandbox/faults; GET tells which there are. Ctrl-C ends it. With --json, one line is printed
-    when it is ready: {"url": ..., "now_ms": ...}.
+    Without --candles it makes a market from --seed, with a planted pattern where --edge is not 0.
+    Faults can also be switched while it runs: POST /_sandbox/faults; GET tells which there are.
+    Ctrl-C ends it. With --json, one line is printed when it is ready: {"url": ..., "now_ms": ...}.
     """
     wanted = Faults(*(_fault(text) for text in faults), seed=seed)
     starts_at = None if start is None else _instant(start)
@@ -92,24 +149,35 @@ def command(
             f"its clock was to start at {utc(starts_at)}, outside its candles",
             remedy=f"start between {utc(market.starts_at)} and {utc(market.ends_at)} with --from",
         )
-    # Making a market takes seconds: a clock that shows this machine's time must not be behind it by as much.
+    # Making a market takes seconds: a clock that shows this machine's time must not be behind it by
+    # as much.
     starts_at = SystemClock().now_ms() if of_this_machine and clock_name == "real" else starts_at
     clock = _clock(clock_name, starts_at, policy=policy, speed=speed)
     sandbox = Sandbox(market, clock, faults=wanted, spread_rate=spread)
     with _until_told_to_end() as ended, serve(sandbox, port=port) as running:
         if as_json:
-            click.echo(json.dumps({"url": running.url, "now_ms": clock.now_ms(), **_facts(sandbox)}))
+            click.echo(
+                json.dumps({"url": running.url, "now_ms": clock.now_ms(), **_facts(sandbox)})
+            )
         else:
-            moved = clock_name == "stepped" or start is not None or candles is not None or speed != 1.0
+            moved = (
+                clock_name == "stepped" or start is not None or candles is not None or speed != 1.0
+            )
             click.echo(_welcome(sandbox, running, moved=moved))
         ended.wait()
     if not as_json:
         click.echo(f"\nThe sandbox ended after {sum(sandbox.requests().values())} requests.")
 
 
-def _generated(starts_at: int, *, days: float, ahead: float, seed: int, edge_bp: float) -> SandboxMarket:
-    minutes = generate(start_ms=starts_at - round(days * DAY_MS), days=days + ahead, seed=seed, edge_bp=edge_bp)
-    return SandboxMarket.from_minutes(minutes, source=f"{Planted(edge_bp=edge_bp).sentence} Seed {seed}.")
+def _generated(
+    starts_at: int, *, days: float, ahead: float, seed: int, edge_bp: float
+) -> SandboxMarket:
+    minutes = generate(
+        start_ms=starts_at - round(days * DAY_MS), days=days + ahead, seed=seed, edge_bp=edge_bp
+    )
+    return SandboxMarket.from_minutes(
+        minutes, source=f"{Planted(edge_bp=edge_bp).sentence} Seed {seed}."
+    )
 
 
 def _part_of(market: SandboxMarket) -> int:
@@ -130,7 +198,8 @@ def _fault(text: str) -> Fault:
         told = json.loads(text)
     except ValueError as error:
         raise UserError(
-            f"the fault {text!r} is no JSON object", remedy='write it like {"name": "slow", "seconds": 2}'
+            f"the fault {text!r} is no JSON object",
+            remedy='write it like {"name": "slow", "seconds": 2}',
         ) from error
     return fault_from(told)
 
@@ -139,7 +208,9 @@ def _instant(text: str) -> int:
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
-        raise UserError(f"--from was {text!r}", remedy="write it like 2026-01-31 or 2026-01-31T09:00:00+09:00") from error
+        raise UserError(
+            f"--from was {text!r}", remedy="write it like 2026-01-31 or 2026-01-31T09:00:00+09:00"
+        ) from error
     return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
@@ -179,7 +250,9 @@ def _welcome(sandbox: Sandbox, running: RunningServer, *, moved: bool) -> str:
 
 @contextmanager
 def _until_told_to_end() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set; it is there before anybody is told that the sandbox is ready."""
+    """An event that Ctrl-C and SIGTERM set; it is there before anybody is told that the sandbox is
+    ready.
+    """
     ended = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:

@@ -18,18 +18,32 @@ from shared.turn.state import STALE_AFTER_INTERVALS, trouble
 @json_option
 @click.pass_context
 def command(context: click.Context, *, as_json: bool) -> None:
-    """Say what the bot holds, when it last ticked, who stopped it, and why it entered or did not enter on the last candle.
+    """Say what the bot holds, when it last ticked, who stopped it, and why it entered or did not
+    enter on the last candle.
 
-    Reads only. Exit code 0 where the last tick is fresh, 1 where it is too old or there never was one.
+    Reads only. Exit code 0 where the last tick is fresh, 1 where it is too old or there never was
+    one.
     """
     with opened() as here:
         stored, found, settings = here.bot.peek(), standing(here), here.settings
     report, state, now_ms = found.report, found.state, found.now_ms
-    lease = stored.data.get("lease") if stored is not None and isinstance(stored.data, dict) else None
-    last = state.last_finished_at if state is not None else report.finished_at if report is not None else 0
+    lease = (
+        stored.data.get("lease") if stored is not None and isinstance(stored.data, dict) else None
+    )
+    last = (
+        state.last_finished_at
+        if state is not None
+        else report.finished_at
+        if report is not None
+        else 0
+    )
     age = (now_ms - last) / 1000 if last else None
     why = trouble(state, now_ms=now_ms, settings=settings) if state is not None else ()
-    fresh = age is not None and not why and age <= STALE_AFTER_INTERVALS * settings.tick.interval_seconds
+    fresh = (
+        age is not None
+        and not why
+        and age <= STALE_AFTER_INTERVALS * settings.tick.interval_seconds
+    )
     data = {
         "bot": settings.id,
         "mode": settings.mode,
@@ -49,14 +63,25 @@ def command(context: click.Context, *, as_json: bool) -> None:
         "last_report": report,
         "last_decision": found.decided.decision if found.decided is not None else None,
     }
-    lines = [*_head(settings, report, age, why), *(holdings_lines(report) if report else []), *told(found, settings)]
+    lines = [
+        *_head(settings, report, age, why),
+        *(holdings_lines(report) if report else []),
+        *told(found, settings),
+    ]
     emit(data, "\n".join(lines), as_json=as_json)
     context.exit(0 if fresh else 1)
 
 
-def _head(settings: Settings, report: TickReport | None, age: float | None, why: Sequence[str]) -> list[str]:
+def _head(
+    settings: Settings, report: TickReport | None, age: float | None, why: Sequence[str]
+) -> list[str]:
     profile = f", profile {settings.profile}" if settings.profile else ""
-    lines = [f"bot       {settings.id}: {settings.mode} mode, stage {settings.stage}{profile}, settings {settings.hash}"]
+    lines = [
+        (
+            f"bot       {settings.id}: {settings.mode} mode, stage {settings.stage}{profile},"
+            f" settings {settings.hash}"
+        )
+    ]
     if report is None or age is None:
         return [*lines, f"tick      none was ever run with the state in {settings.state}"]
     ago = f"{duration(age)} ago" if age >= 0 else f"{duration(-age)} in the FUTURE"

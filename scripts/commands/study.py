@@ -1,4 +1,6 @@
-"""Run a declared experiment, or replay many settings at once; note every try, and say how much of the best one is luck."""
+"""Run a declared experiment, or replay many settings at once; note every try, and say how much of
+the best one is luck.
+"""
 
 import csv
 import io
@@ -65,24 +67,80 @@ class StudyOptions:
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--candles", metavar="FILE", help="A candle file (15m or 1m), or archive.  [default: the FILE's, else archive]")
+@click.option(
+    "--candles",
+    metavar="FILE",
+    help="A candle file (15m or 1m), or archive.  [default: the FILE's, else archive]",
+)
 @timezone_option
-@click.option("--from", "start", metavar="TIME", help="First instant of the period.  [required without FILE]")
+@click.option(
+    "--from", "start", metavar="TIME", help="First instant of the period.  [required without FILE]"
+)
 @click.option("--to", "end", metavar="TIME", help="Its end.  [required without FILE]")
-@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="With FILE: a setting for all of its variants.")
-@click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="With FILE: write its tables to this, too.")
-@click.option("--periods", type=click.IntRange(1, 1_000), default=1, help="Cut it into so many, each a run.  [default: 1]")
-@click.option("--vary", multiple=True, metavar="NAME=VALUES", help="Like risk.stop_atr=2,3,4 or risk.stop_atr=2:4:0.5.")
-@click.option("--sample", type=click.IntRange(1), help="So many of the combinations, at random.  [default: all]")
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="With FILE: a setting for all of its variants.",
+)
+@click.option(
+    "--markdown",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With FILE: write its tables to this, too.",
+)
+@click.option(
+    "--periods",
+    type=click.IntRange(1, 1_000),
+    default=1,
+    help="Cut it into so many, each a run.  [default: 1]",
+)
+@click.option(
+    "--vary",
+    multiple=True,
+    metavar="NAME=VALUES",
+    help="Like risk.stop_atr=2,3,4 or risk.stop_atr=2:4:0.5.",
+)
+@click.option(
+    "--sample",
+    type=click.IntRange(1),
+    help="So many of the combinations, at random.  [default: all]",
+)
 @click.option("--seed", type=click.IntRange(0), default=1, help="Of the sample.  [default: 1]")
 @click.option("--profile", metavar="NAME", help="A named overlay of settings, like seeds or loose.")
-@click.option("--model", metavar="VERSION", help="A bundle's version, champion or none.  [default: champion]")
-@click.option("--inside-training", is_flag=True, help="Run although the model knows the period; the result says so.")
-@click.option("--timeframe", type=click.Choice(["15m", "1m"]), help="15m: conservative; 1m: of record.  [default: 15m]")
-@click.option("--jobs", type=click.IntRange(0, 256), help="How many at once; 0: one a core.  [default: study.jobs]")
-@click.option("--backend", type=click.Choice(["loky", "threading", "dask", "ray"]), help="[default: study.backend]")
-@click.option("--address", metavar="URL", help="Of the cluster, like tcp://127.0.0.1:8786.  [default: study.address]")
-@click.option("--out", type=click.Path(path_type=Path), help="Write all runs to this CSV file, too; with FILE: its folder.")
+@click.option(
+    "--model", metavar="VERSION", help="A bundle's version, champion or none.  [default: champion]"
+)
+@click.option(
+    "--inside-training",
+    is_flag=True,
+    help="Run although the model knows the period; the result says so.",
+)
+@click.option(
+    "--timeframe",
+    type=click.Choice(["15m", "1m"]),
+    help="15m: conservative; 1m: of record.  [default: 15m]",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(0, 256),
+    help="How many at once; 0: one a core.  [default: study.jobs]",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(["loky", "threading", "dask", "ray"]),
+    help="[default: study.backend]",
+)
+@click.option(
+    "--address",
+    metavar="URL",
+    help="Of the cluster, like tcp://127.0.0.1:8786.  [default: study.address]",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write all runs to this CSV file, too; with FILE: its folder.",
+)
 @json_option
 @click.pass_context
 def command(
@@ -107,12 +165,14 @@ def command(
 ) -> None:
     """Run the experiment that FILE declares, or replay many settings or periods at once.
 
-    FILE (YAML, see docs/studies) names a question, candles, settings and variants. Each variant is retrained on the schedule
-    that live would have had, replayed out of sample only, and judged by the gate; a page compares them.
+    FILE (YAML, see docs/studies) names a question, candles, settings and variants. Each variant is
+    retrained on the schedule that live would have had, replayed out of sample only, and judged by
+    the gate; a page compares them.
 
-    Without FILE each --vary adds a setting with its values; every combination runs on every period. All runs share the
-    candles, their features and, where they can, votes and predictions. Each run counts in the trial log, and the deflated
-    Sharpe ratio takes all of the log into account: the best of many tries looks good by luck alone.
+    Without FILE each --vary adds a setting with its values; every combination runs on every period.
+    All runs share the candles, their features and, where they can, votes and predictions. Each run
+    counts in the trial log, and the deflated Sharpe ratio takes all of the log into account: the
+    best of many tries looks good by luck alone.
     """
     if file is not None:
         _refuse(context, WITHOUT_FILE, "is not for a study that a file declares")
@@ -136,8 +196,12 @@ def command(
     _refuse(context, WITH_FILE, "is only for a study that a file declares")
     for name in ("start", "end"):
         if fields[name] is None:
-            raise click.MissingParameter(ctx=context, param_type="option", param_hint=f"'{OPTIONS[name]}'")
-    asked = StudyOptions(vary=vary, periods=periods, sample=sample, seed=seed, profile=fields["profile"], out=out)
+            raise click.MissingParameter(
+                ctx=context, param_type="option", param_hint=f"'{OPTIONS[name]}'"
+            )
+    asked = StudyOptions(
+        vary=vary, periods=periods, sample=sample, seed=seed, profile=fields["profile"], out=out
+    )
     if out is not None:
         require_file(out, "--out")
     settings = wiring.settings_from(os.environ)
@@ -164,17 +228,27 @@ def _refuse(context: click.Context, names: Mapping[str, str], why: str) -> None:
     """Refuse the first option of `names` that was given."""
     for name, option in names.items():
         if _given(context, name):
-            raise UserError(f"{option} {why}", remedy="scripts/bot study --help tells which option is for which")
+            raise UserError(
+                f"{option} {why}", remedy="scripts/bot study --help tells which option is for which"
+            )
 
 
 @contextmanager
 def _place(settings: Settings, candles: str, timezone: str | None) -> Iterator[BacktestPorts]:
-    """Where candles, models and the trial log are; a wrong field of the job is told by its option."""
+    """Where candles, models and the trial log are; a wrong field of the job is told by
+    its option.
+    """
     place = wiring.backtest_place(settings, os.environ)
     try:
-        yield place if candles == ARCHIVE else replace(place, source=FileSource.opened(Path(candles), timezone=timezone))
+        yield (
+            place
+            if candles == ARCHIVE
+            else replace(place, source=FileSource.opened(Path(candles), timezone=timezone))
+        )
     except BadJob as error:
-        raise UserError(f"{OPTIONS.get(error.field, error.field)} {error.found}", remedy=error.remedy) from error
+        raise UserError(
+            f"{OPTIONS.get(error.field, error.field)} {error.found}", remedy=error.remedy
+        ) from error
     finally:
         place.documents.close()
 
@@ -186,17 +260,30 @@ def _job(fields: Mapping[str, Any]) -> Job:
 def _points(asked: StudyOptions) -> list[grid.Point]:
     vary = dict(grid.varied(text) for text in asked.vary)
     if len(vary) < len(asked.vary):
-        raise UserError("one setting was varied twice", remedy="give all of its values in one --vary")
+        raise UserError(
+            "one setting was varied twice", remedy="give all of its values in one --vary"
+        )
     total = 1
     for values in vary.values():
         total *= len(values)
     if min(total, asked.sample or total) * asked.periods > MANY_RUNS:
-        raise UserError(f"{total * asked.periods:,} runs were asked for", remedy="take a part of them with --sample")
-    return grid.grid(vary) if asked.sample is None else grid.sample(vary, asked.sample, seed=asked.seed)
+        raise UserError(
+            f"{total * asked.periods:,} runs were asked for",
+            remedy="take a part of them with --sample",
+        )
+    return (
+        grid.grid(vary)
+        if asked.sample is None
+        else grid.sample(vary, asked.sample, seed=asked.seed)
+    )
 
 
 def _studied(
-    place: BacktestPorts, job: Job, points: Sequence[grid.Point], asked: StudyOptions, workers: grid.Workers
+    place: BacktestPorts,
+    job: Job,
+    points: Sequence[grid.Point],
+    asked: StudyOptions,
+    workers: grid.Workers,
 ) -> tuple[Sequence[grid.Run], list[grid.JudgedOutcome], History, tuple[str, ...]]:
     """Prepare what the runs share, work on them, and write each into the trial log as it comes."""
     spans = grid.periods(job.start_at, job.end_at, asked.periods)
@@ -208,12 +295,18 @@ def _studied(
     with progress("study", len(runs)) as bar:
         bar.describe("features")
         candles, minutes = candles_of(job, place.source, settings)
-        shared = grid.given(candles, since=job.start_at, minutes=minutes, bundle=bundle, notes=notes)
+        shared = grid.given(
+            candles, since=job.start_at, minutes=minutes, bundle=bundle, notes=notes
+        )
         hashes = grid.data_hashes(shared, runs)
 
         def note(outcome: grid.RunOutcome) -> None:
             data = hashes[outcome.run.period, outcome.run.settings.market.window_candles]
-            log.append(grid.trial_of(outcome, data_hash=data, model=shared.model, now_ms=place.clock.now_ms()))
+            log.append(
+                grid.trial_of(
+                    outcome, data_hash=data, model=shared.model, now_ms=place.clock.now_ms()
+                )
+            )
             bar.advance()
 
         bar.describe(f"{len(runs):,} runs")
@@ -242,8 +335,15 @@ def _row(rank: int, judged: grid.JudgedOutcome) -> dict[str, Any]:
     }
 
 
-def _data(rows: Sequence[Mapping[str, Any]], history: History, notes: Sequence[str]) -> dict[str, Any]:
-    return {"runs": rows, "trials": history.count, "damaged_trials": history.damaged, "notes": notes}
+def _data(
+    rows: Sequence[Mapping[str, Any]], history: History, notes: Sequence[str]
+) -> dict[str, Any]:
+    return {
+        "runs": rows,
+        "trials": history.count,
+        "damaged_trials": history.damaged,
+        "notes": notes,
+    }
 
 
 def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -254,7 +354,9 @@ def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     try:
         path.write_text(text.getvalue(), encoding="utf-8")
     except OSError as error:
-        raise UserError(f"{path} cannot be written ({error.strerror})", remedy="choose another file with --out") from error
+        raise UserError(
+            f"{path} cannot be written ({error.strerror})", remedy="choose another file with --out"
+        ) from error
 
 
 def _told(
@@ -266,20 +368,31 @@ def _told(
 ) -> str:
     """The table of the best, and what must be known of it."""
     spans = len({run.period for run in runs}) > 1
-    columns = [_aligned(column) for column in _columns(rows[:SHOWN], list(runs[0].changed), spans=spans)]
+    columns = [
+        _aligned(column) for column in _columns(rows[:SHOWN], list(runs[0].changed), spans=spans)
+    ]
     table = ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
-    lines = [f"… and {len(rows) - SHOWN:,} more (--out FILE or --json tells all)"] if len(rows) > SHOWN else []
+    lines = (
+        [f"… and {len(rows) - SHOWN:,} more (--out FILE or --json tells all)"]
+        if len(rows) > SHOWN
+        else []
+    )
     lines += ["", *_warnings(judged, history), *notes]
     return "\n".join([*table, *lines])
 
 
 def _aligned(column: Sequence[str]) -> list[str]:
-    """All as wide as the widest, to the right. No table of rich: it cuts columns off where no terminal tells its width."""
+    """All as wide as the widest, to the right.
+
+    No table of rich: it cuts columns off where no terminal tells its width.
+    """
     width = max(map(len, column))
     return [cell.rjust(width) for cell in column]
 
 
-def _columns(rows: Sequence[Mapping[str, Any]], names: Sequence[str], *, spans: bool) -> Iterator[list[str]]:
+def _columns(
+    rows: Sequence[Mapping[str, Any]], names: Sequence[str], *, spans: bool
+) -> Iterator[list[str]]:
     """The columns of the table, each with its head."""
     short = [name.rpartition(".")[2] for name in names]
     yield ["", *(str(row["rank"]) for row in rows)]
@@ -306,15 +419,23 @@ def _warnings(judged: Sequence[grid.JudgedOutcome], history: History) -> list[st
     )
     before = best.luck.trials - max(1, history.count)
     more = f", and {before:,} came before it" if before else ""
-    lines = [f"{many:,} run{'s' if many > 1 else ''}; the trial log holds {_count(history.count)}{more}{luck}."]
+    lines = [
+        (
+            f"{many:,} run{'s' if many > 1 else ''}; the trial log holds"
+            f" {_count(history.count)}{more}{luck}."
+        )
+    ]
     if many > 1:
         lines.append(
-            "The best of many is flattered: it was chosen for its luck as well. "
-            f"That the first one is better than luck has a probability of {_percent(best.deflated)}."
+            "The best of many is flattered: it was chosen for its luck as well. That the first one"
+            f" is better than luck has a probability of {_percent(best.deflated)}."
         )
     if history.damaged:
         names = ", ".join(history.damaged[:3])
-        lines.append(f"{_count(len(history.damaged))} of the log cannot be read and count all the same: {names}")
+        lines.append(
+            f"{_count(len(history.damaged))} of the log cannot be read and count all the same:"
+            f" {names}"
+        )
     return lines
 
 

@@ -19,13 +19,23 @@ WORKERS = 4
 
 @click.command()
 @click.argument("paths", nargs=-1)
-@click.option("-k", "expression", metavar="EXPRESSION", help="Only tests whose names match, as pytest's -k.")
+@click.option(
+    "-k", "expression", metavar="EXPRESSION", help="Only tests whose names match, as pytest's -k."
+)
 @click.option("--full", is_flag=True, help="The sizes that the issues name; takes many minutes.")
-@click.option("--measure", is_flag=True, help="Write down what CPU each file takes, for `check --quick`.")
+@click.option(
+    "--measure", is_flag=True, help="Write down what CPU each file takes, for `check --quick`."
+)
 @json_option
 @click.pass_context
 def command(
-    context: click.Context, *, paths: tuple[str, ...], expression: str | None, full: bool, measure: bool, as_json: bool
+    context: click.Context,
+    *,
+    paths: tuple[str, ...],
+    expression: str | None,
+    full: bool,
+    measure: bool,
+    as_json: bool,
 ) -> None:
     """Run the tests, with coverage and its floor.
 
@@ -35,17 +45,26 @@ def command(
     --measure runs the unit tests, or those at PATHS, and writes tests/cpu_seconds.json.
     """
     if measure and (expression or full):
-        raise UserError("a file of tests is measured as a whole and at its default size", remedy="leave out -k and --full")
-    words = measuring_arguments(paths) if measure else pytest_arguments(paths, expression, full=full)
+        raise UserError(
+            "a file of tests is measured as a whole and at its default size",
+            remedy="leave out -k and --full",
+        )
+    words = (
+        measuring_arguments(paths) if measure else pytest_arguments(paths, expression, full=full)
+    )
     code = run_tests(words, to_stderr=as_json)
     if as_json:
-        report = str(ROOT / COVERAGE / "coverage.json") if not (paths or expression or measure) else None
+        report = (
+            str(ROOT / COVERAGE / "coverage.json") if not (paths or expression or measure) else None
+        )
         emit({"exit_code": code, "coverage": report}, "", as_json=True)
     context.exit(code)
 
 
 def pytest_arguments(paths: Sequence[str], expression: str | None, *, full: bool) -> list[str]:
-    """What pytest is called with; a run of everything measures coverage and holds it against the floor."""
+    """What pytest is called with; a run of everything measures coverage and holds it against the
+    floor.
+    """
     words = [_found(path) for path in paths]
     if expression:
         words += ["-k", expression]
@@ -53,17 +72,31 @@ def pytest_arguments(paths: Sequence[str], expression: str | None, *, full: bool
         words.append("--full")
     if not paths and not expression:
         words += ["--cov", "--cov-report=", f"--cov-report=html:{COVERAGE / 'html'}"]
-        words += [f"--cov-report=json:{COVERAGE / 'coverage.json'}", f"--floor={COVERAGE / 'coverage.json'}"]
+        words += [
+            f"--cov-report=json:{COVERAGE / 'coverage.json'}",
+            f"--floor={COVERAGE / 'coverage.json'}",
+        ]
     return words
 
 
 def measuring_arguments(paths: Sequence[str]) -> list[str]:
-    """What pytest is called with to measure each file of unit tests, or those that are named; a file stays in one process."""
+    """What pytest is called with to measure each file of unit tests, or those that are named; a
+    file stays in one process.
+    """
     words = [_found(path) for path in paths or (str(quick_tests.UNIT_TESTS),)]
     partial = [word for word in words if "::" in word]
     if partial:
-        raise UserError(f"a file of tests is measured as a whole, not {partial[0]}", remedy="name files or folders")
-    return [*words, "-p", "tests.plugins.timing", f"--measure={ROOT / quick_tests.MEASURES}", "--dist=loadfile"]
+        raise UserError(
+            f"a file of tests is measured as a whole, not {partial[0]}",
+            remedy="name files or folders",
+        )
+    return [
+        *words,
+        "-p",
+        "tests.plugins.timing",
+        f"--measure={ROOT / quick_tests.MEASURES}",
+        "--dist=loadfile",
+    ]
 
 
 def _found(path: str) -> str:
@@ -72,19 +105,30 @@ def _found(path: str) -> str:
     for folder in (ROOT, Path.cwd()):
         if (folder / file).exists():
             return f"{folder / file}{separator}{name}"
-    raise UserError(f"there are no tests at {path}", remedy="name a file or folder below tests/, or choose by name with -k")
+    raise UserError(
+        f"there are no tests at {path}",
+        remedy="name a file or folder below tests/, or choose by name with -k",
+    )
 
 
 def run_tests(words: Sequence[str], *, to_stderr: bool = False) -> int:
     """Run pytest on a few cores in an environment free of the bot's settings; return its exit code.
 
-    Benchmarks that are named run alone, in one process: so they measure, and what they print is seen.
+    Benchmarks that are named run alone, in one process: so they measure, and what they print is
+    seen.
     """
     benchmarks = any(str(ROOT / "tests" / "bench") in word for word in words)
     workers = 0 if benchmarks else min(WORKERS, os.cpu_count() or 1)
     if "--full" in words and "--cov" not in words:
         words = ["-rP", *words]  # numbers that a passed test prints are what such a run is for
-    command_line = [sys.executable, "-m", "pytest", "-p", "tests.plugins.closing", f"--numprocesses={workers}"]
+    command_line = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "tests.plugins.closing",
+        f"--numprocesses={workers}",
+    ]
     ran = subprocess.run(
         [*command_line, "--dist=worksteal", *words],
         cwd=ROOT,
@@ -98,5 +142,9 @@ def run_tests(words: Sequence[str], *, to_stderr: bool = False) -> int:
 def neutral(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment without the settings, keys and webhooks of this machine's owner."""
     ours = ("BOT_", "BITBANK_", "DISCORD_")
-    kept = {name: value for name, value in environ.items() if not name.startswith(ours) or name in {"BOT_REQUIRE", "BOT_VENV"}}
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(ours) or name in {"BOT_REQUIRE", "BOT_VENV"}
+    }
     return {**kept, "PYTHONPATH": str(ROOT)}

@@ -18,15 +18,21 @@ NOT_WELL = frozenset({TickStatus.DEGRADED, TickStatus.FAILED})
 
 
 @click.command()
-@click.option("--at", metavar="TIME", help="The schedule time that names the tick, like 2026-02-01T00:03:00Z; none: by hand.")
-@click.option("--dry-run", is_flag=True, help="Work on copies: claim nothing, write nothing, send nothing.")
+@click.option(
+    "--at",
+    metavar="TIME",
+    help="The schedule time that names the tick, like 2026-02-01T00:03:00Z; none: by hand.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Work on copies: claim nothing, write nothing, send nothing."
+)
 @json_option
 @click.pass_context
 def command(context: click.Context, *, at: str | None, dry_run: bool, as_json: bool) -> None:
     """Run one tick by hand, in this process.
 
-    It claims the tick and takes the lease like any other, so it is safe beside a scheduled one. Exit code 1 where the
-    tick was degraded.
+    It claims the tick and takes the lease like any other, so it is safe beside a scheduled one.
+    Exit code 1 where the tick was degraded.
     """
     with opened() as here:
         request = asked(at, here)
@@ -41,24 +47,35 @@ def command(context: click.Context, *, at: str | None, dry_run: bool, as_json: b
 
 
 def asked(at: str | None, here: Here) -> TickRequest:
-    """Name the tick: by its schedule time where one is given, by hand otherwise. Raises `UserError` for a bad time."""
+    """Name the tick: by its schedule time where one is given, by hand otherwise.
+
+    Raises `UserError` for a bad time.
+    """
     now_ms = here.clock.now_ms()
     if at is None:
         return TickRequest.by_hand(now_ms)
     try:
         scheduled_at = schedule_time(at)
     except ValueError as error:
-        raise UserError(str(error), remedy="give --at such a time, or leave it out to run a tick now") from error
+        raise UserError(
+            str(error), remedy="give --at such a time, or leave it out to run a tick now"
+        ) from error
     if scheduled_at - now_ms > here.settings.tick.manual_ahead_seconds * 1000:
-        raise UserError(f"--at was {at!r}, which is still to come", remedy="leave --at out to run a tick now")
+        raise UserError(
+            f"--at was {at!r}, which is still to come", remedy="leave --at out to run a tick now"
+        )
     return TickRequest.scheduled(scheduled_at, received_at=now_ms)
 
 
 def _stop_politely() -> None:
-    """The first Ctrl-C or SIGTERM lets the tick come to its end; the second ends it at once, as a crash would."""
+    """The first Ctrl-C or SIGTERM lets the tick come to its end; the second ends it at once, as a
+    crash would.
+    """
 
     def stop(number: int, _frame: Any) -> None:
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        signal.signal(
+            number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        )
         click.echo("the tick goes on to its end; once more ends it at once", err=True)
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -67,22 +84,37 @@ def _stop_politely() -> None:
 
 def lines(report: TickReport, *, dry_run: bool) -> list[str]:
     """A report as a person reads it."""
-    told = [f"tick {report.tick} {report.status}{' (dry run)' if dry_run else ''}, {jst(report.finished_at)}"]
+    told = [
+        (
+            f"tick {report.tick} {report.status}{' (dry run)' if dry_run else ''},"
+            f" {jst(report.finished_at)}"
+        )
+    ]
     if report.detail:
         told.append(f"because   {report.reason}: {report.detail}")
     if report.decision is not None:
         decision = report.decision
-        side = f" {decision.side}, {decision.lots} lots" if decision.side is not None and decision.lots else ""
-        told.append(f"decision  {decision.action}{side}: {decision.reason}{_context(decision.context)}")
+        side = (
+            f" {decision.side}, {decision.lots} lots"
+            if decision.side is not None and decision.lots
+            else ""
+        )
+        told.append(
+            f"decision  {decision.action}{side}: {decision.reason}{_context(decision.context)}"
+        )
     told += [
-        f"issue     {issue.reason}{' (no entries)' if issue.forbids_entry else ''}{_context(issue.context)}"
+        "issue    "
+        f" {issue.reason}{' (no entries)' if issue.forbids_entry else ''}{_context(issue.context)}"
         for issue in report.issues
     ]
     told += [f"order     {_order(record)}" for record in report.orders]
     told += holdings_lines(report)
     told.append(model_line(report.model))
     took = {**report.timings_ms}
-    told.append(f"took      {took.get('total', 0):.0f} ms, {', '.join(f'{n} {what}' for what, n in report.counts.items())}")
+    told.append(
+        f"took      {took.get('total', 0):.0f} ms,"
+        f" {', '.join(f'{n} {what}' for what, n in report.counts.items())}"
+    )
     return told
 
 
@@ -90,7 +122,10 @@ def _order(record: OrderRecord) -> str:
     intent = record.intent
     price = intent.price or intent.trigger_price
     at = f" at ¥{price:,}" if price else ""
-    return f"{record.what} {intent.purpose} {intent.side} {intent.lots} lots{at}: {record.outcome}{_context(record.context)}"
+    return (
+        f"{record.what} {intent.purpose} {intent.side} {intent.lots} lots{at}:"
+        f" {record.outcome}{_context(record.context)}"
+    )
 
 
 def _context(context: Any) -> str:

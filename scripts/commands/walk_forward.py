@@ -1,4 +1,6 @@
-"""Retrain on the schedule that live would have had, replay what the models said out of sample, and ask the gate."""
+"""Retrain on the schedule that live would have had, replay what the models said out of sample, and
+ask the gate.
+"""
 
 import os
 import time
@@ -23,7 +25,13 @@ if TYPE_CHECKING:
     from scripts.walks import WalkRun
     from shared.core.settings import Settings
 
-OPTIONS = {"candles": "--candles", "candles_4h": "--candles", "start": "--from", "end": "--to", "timeframe": "--timeframe"}
+OPTIONS = {
+    "candles": "--candles",
+    "candles_4h": "--candles",
+    "start": "--from",
+    "end": "--to",
+    "timeframe": "--timeframe",
+}
 SPENT_ON_LEARNING = 0.9
 
 
@@ -33,21 +41,59 @@ SPENT_ON_LEARNING = 0.9
     "paths",
     multiple=True,
     metavar="FILE",
-    help="A candle file (15m or 1m; 4h ones beside it for a longer history), or archive. Repeatable.  [default: archive]",
+    help=(
+        "A candle file (15m or 1m; 4h ones beside it for a longer history), or archive. Repeatable."
+        "  [default: archive]"
+    ),
 )
 @timezone_option
-@click.option("--from", "start", metavar="TIME", help="The first decision.  [default: when there is enough to learn from]")
-@click.option("--to", "end", metavar="TIME", help="No decision after it.  [default: the last candle]")
-@click.option("--days", type=click.IntRange(1, 36_600), help="So many days that end at --to, in place of --from.")
-@click.option("--every", type=click.IntRange(1, 366), help="Days between retrainings.  [default: retrain.every_days]")
 @click.option(
-    "--timeframe", type=click.Choice(["15m", "1m"]), default="15m", show_default=True, help="The resolution of the replay."
+    "--from",
+    "start",
+    metavar="TIME",
+    help="The first decision.  [default: when there is enough to learn from]",
 )
-@click.option("--profile", metavar="NAME", help="A named overlay of settings, like trend or phase22.")
-@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="A setting, like learning.row_step=4. Repeatable.")
-@click.option("--jobs", type=click.IntRange(0, 256), help="Processes; 0: one a core.  [default: retrain.jobs]")
-@click.option("--no-cache", is_flag=True, help="Fit every fold, also those that the bucket holds already.")
-@click.option("--report", type=click.Path(path_type=Path), help="The report's folder.  [default: the data folder's walk-ID]")
+@click.option(
+    "--to", "end", metavar="TIME", help="No decision after it.  [default: the last candle]"
+)
+@click.option(
+    "--days",
+    type=click.IntRange(1, 36_600),
+    help="So many days that end at --to, in place of --from.",
+)
+@click.option(
+    "--every",
+    type=click.IntRange(1, 366),
+    help="Days between retrainings.  [default: retrain.every_days]",
+)
+@click.option(
+    "--timeframe",
+    type=click.Choice(["15m", "1m"]),
+    default="15m",
+    show_default=True,
+    help="The resolution of the replay.",
+)
+@click.option(
+    "--profile", metavar="NAME", help="A named overlay of settings, like trend or phase22."
+)
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A setting, like learning.row_step=4. Repeatable.",
+)
+@click.option(
+    "--jobs", type=click.IntRange(0, 256), help="Processes; 0: one a core.  [default: retrain.jobs]"
+)
+@click.option(
+    "--no-cache", is_flag=True, help="Fit every fold, also those that the bucket holds already."
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    help="The report's folder.  [default: the data folder's walk-ID]",
+)
 @click.option("--verbose", is_flag=True, help="Also print every position.")
 @json_option
 def command(
@@ -69,8 +115,9 @@ def command(
 ) -> None:
     """Walk forward: retrain as live would have done it, and trade only what no model had seen.
 
-    Every run counts in the trial log. Folds are kept in the bucket, so that a week later one more is fitted and no other.
-    Times are like 2026-02-01 or 2026-02-01T09:00:00+09:00, on a full quarter of an hour; without an offset they are UTC.
+    Every run counts in the trial log. Folds are kept in the bucket, so that a week later one more
+    is fitted and no other. Times are like 2026-02-01 or 2026-02-01T09:00:00+09:00, on a full
+    quarter of an hour; without an offset they are UTC.
     """
     from models.backtest.job import BadJob
     from models.study.declared import BadStudy
@@ -82,7 +129,9 @@ def command(
     place = wiring.backtest_place(wiring.settings_from(os.environ), os.environ)
     try:
         settings = _settings(place, profile, changes, every=every, jobs=jobs)
-        require_folder(*((report, "--report") if report is not None else (settings.home_path, "BOT_HOME")))
+        require_folder(
+            *((report, "--report") if report is not None else (settings.home_path, "BOT_HOME"))
+        )
         asked = _last_days(place, _asked(paths, start, end, timezone), days)
         with progress("walk-forward", 100) as bar:
             run = walk(place, settings, asked, Timeframe(timeframe), bar, cached=not no_cache)
@@ -93,9 +142,13 @@ def command(
             _write(folder, files)
     except BadStudy as error:
         told = str(error).removeprefix(error.field).strip()
-        raise UserError(f"{OPTIONS.get(error.field, error.field)} {told}", remedy=error.remedy) from error
+        raise UserError(
+            f"{OPTIONS.get(error.field, error.field)} {told}", remedy=error.remedy
+        ) from error
     except BadJob as error:
-        raise UserError(f"{OPTIONS.get(error.field, error.field)} {error.found}", remedy=error.remedy) from error
+        raise UserError(
+            f"{OPTIONS.get(error.field, error.field)} {error.found}", remedy=error.remedy
+        ) from error
     finally:
         place.documents.close()
     took = time.monotonic() - began
@@ -104,13 +157,22 @@ def command(
 
 
 def _settings(
-    place: "BacktestPorts", profile: str | None, changes: tuple[str, ...], *, every: int | None, jobs: int | None
+    place: "BacktestPorts",
+    profile: str | None,
+    changes: tuple[str, ...],
+    *,
+    every: int | None,
+    jobs: int | None,
 ) -> "Settings":
     from scripts.commands.backtest import change
 
     overrides: dict[str, Any] = {}
     told = dict(change(text) for text in changes)
-    told |= {name: value for name, value in {"retrain.every_days": every, "retrain.jobs": jobs}.items() if value is not None}
+    told |= {
+        name: value
+        for name, value in {"retrain.every_days": every, "retrain.jobs": jobs}.items()
+        if value is not None
+    }
     for name, value in told.items():
         *groups, last = name.split(".")
         level = overrides
@@ -120,7 +182,9 @@ def _settings(
     return place.load(profile=profile, overrides=overrides)
 
 
-def _asked(paths: tuple[str, ...], start: str | None, end: str | None, timezone: str | None) -> "DataSet":
+def _asked(
+    paths: tuple[str, ...], start: str | None, end: str | None, timezone: str | None
+) -> "DataSet":
     """The data set: one file or the archive, and at most one file of 4h candles beside it."""
     from models.backtest.job import instant
     from models.study.declared import ARCHIVE, DataSet
@@ -131,7 +195,8 @@ def _asked(paths: tuple[str, ...], start: str | None, end: str | None, timezone:
     fast = [path for path in paths if path not in slow] or ([ARCHIVE] if not paths else [])
     if len(fast) != 1 or len(slow) > 1:
         raise UserError(
-            f"--candles was given {len(fast)} times for decisions and {len(slow)} times for 4h history",
+            f"--candles was given {len(fast)} times for decisions and {len(slow)} times for 4h"
+            " history",
             remedy="give one file of 15m or 1m candles (or archive), and at most one of 4h candles",
         )
     return DataSet(
@@ -159,15 +224,28 @@ def _ends_at(place: "BacktestPorts", asked: "DataSet") -> int:
     from models.backtest.sources import FileSource
     from models.study.declared import ARCHIVE
 
-    source = place.source if asked.candles == ARCHIVE else FileSource.opened(Path(asked.candles), timezone=asked.timezone)
+    source = (
+        place.source
+        if asked.candles == ARCHIVE
+        else FileSource.opened(Path(asked.candles), timezone=asked.timezone)
+    )
     extent = source.extent()
     if extent is None:
-        raise UserError(f"{source.name} holds no 15m candles", remedy=f"{source.remedy}, or give a file with --candles")
+        raise UserError(
+            f"{source.name} holds no 15m candles",
+            remedy=f"{source.remedy}, or give a file with --candles",
+        )
     return extent[1]
 
 
 def walk(
-    place: "BacktestPorts", settings: "Settings", asked: "DataSet", timeframe: Timeframe, bar: Progress, *, cached: bool
+    place: "BacktestPorts",
+    settings: "Settings",
+    asked: "DataSet",
+    timeframe: Timeframe,
+    bar: Progress,
+    *,
+    cached: bool,
 ) -> "WalkRun":
     """Load, walk, replay and judge; `place` is not written to but for fits."""
     from models.proof import ProofRequest, prove
@@ -181,7 +259,12 @@ def walk(
     tell = _Told(bar)
     learns = settings.risk.policy == "barrier"
     with _timed(seconds, "reading", tell, "candles", 0.0):
-        loaded = load(asked, archive=place.source, timeframe=timeframe, learning_days=settings.learning.days if learns else 0)
+        loaded = load(
+            asked,
+            archive=place.source,
+            timeframe=timeframe,
+            learning_days=settings.learning.days if learns else 0,
+        )
     learned = learn(
         loaded.candles,
         settings,
@@ -208,7 +291,9 @@ def walk(
                 notes=loaded.notes,
             )
         )
-    return WalkRun(loaded=loaded, walked=learned.walked, proof=proof, settings=settings, seconds=seconds)
+    return WalkRun(
+        loaded=loaded, walked=learned.walked, proof=proof, settings=settings, seconds=seconds
+    )
 
 
 class _Told:
@@ -229,7 +314,9 @@ class _Told:
 
 
 @contextmanager
-def _timed(seconds: dict[str, float], name: str, tell: _Told, text: str, share: float) -> Iterator[None]:
+def _timed(
+    seconds: dict[str, float], name: str, tell: _Told, text: str, share: float
+) -> Iterator[None]:
     tell(text, share)
     began = time.perf_counter()
     yield
@@ -264,5 +351,6 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
             (folder / name).write_bytes(data)
     except OSError as error:
         raise UserError(
-            f"{folder} cannot be written ({error.strerror})", remedy="choose another folder with --report"
+            f"{folder} cannot be written ({error.strerror})",
+            remedy="choose another folder with --report",
         ) from error

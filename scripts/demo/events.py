@@ -5,7 +5,16 @@ from scripts.report.figures import mark_of
 from scripts.report.words import percent, reason_words
 from shared.core.money import btc_from_lots
 from shared.core.reasons import Reason
-from shared.core.types import Action, Decision, Fill, OrderRecord, Purpose, TickReport, TickStatus, Trade
+from shared.core.types import (
+    Action,
+    Decision,
+    Fill,
+    OrderRecord,
+    Purpose,
+    TickReport,
+    TickStatus,
+    Trade,
+)
 
 QUIET = frozenset({Reason.NOTHING_NEW})
 
@@ -83,4 +92,7 @@ def line(report: TickReport) -> str:
     """One plain line of a tick: time, price, equity, position, decision."""
     price = price_words(report)
     equity = yen(report.equity_jpy) if report.equity_jpy is not None else "–"
-    return f"{jst(report.scheduled_at)}  BTC {price}  equity {equity}  {position_words(report)}  {decision_words(report)}"
+    return (
+        f"{jst(report.scheduled_at)}  BTC {price}  equity {equity}  {position_words(report)} "
+        f" {decision_words(report)}"
+    )

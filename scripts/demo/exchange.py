@@ -1,4 +1,6 @@
-"""The demo's sandbox: `bot sandbox` as a process of its own, so that the tick has the other core."""
+"""The demo's sandbox: `bot sandbox` as a process of its own, so that the tick has the
+other core.
+"""
 
 import json
 import time
@@ -16,16 +18,35 @@ PATIENCE_SECONDS = 120.0
 class DemoExchange:
     """A running sandbox with a stepped clock that whoever sleeps moves forward."""
 
-    def __init__(self, plan: DemoPlan, *, clock_at: int, environ: Mapping[str, str], log_path: Path) -> None:
+    def __init__(
+        self, plan: DemoPlan, *, clock_at: int, environ: Mapping[str, str], log_path: Path
+    ) -> None:
         """Start it with its clock at `clock_at`, and wait until it listens. Raises `ChildDied`."""
         begins = datetime.fromtimestamp(clock_at / 1000, UTC).isoformat()
-        words = ["--json", "--port", "0", "--clock", "stepped", "--policy", "auto", "--from", begins]
+        words = [
+            "--json",
+            "--port",
+            "0",
+            "--clock",
+            "stepped",
+            "--policy",
+            "auto",
+            "--from",
+            begins,
+        ]
         words += ["--seed", str(plan.market.seed)]
         if plan.file is not None:
             words += ["--candles", str(plan.file.absolute())]
             words += [] if plan.timezone is None else ["--timezone", plan.timezone]
         else:
-            words += ["--edge", repr(plan.market.edge_bp), "--days", repr(plan.history_days), "--ahead", repr(plan.ahead_days)]
+            words += [
+                "--edge",
+                repr(plan.market.edge_bp),
+                "--days",
+                repr(plan.history_days),
+                "--ahead",
+                repr(plan.ahead_days),
+            ]
         self.child = Child(
             "sandbox",
             "scripts.cli",
@@ -57,4 +78,7 @@ class DemoExchange:
                     if isinstance(told, dict) and "url" in told:
                         return str(told["url"])
             time.sleep(0.05)
-        raise ChildDied(f"the sandbox did not start within {PATIENCE_SECONDS:.0f} s", last_lines=self.child.last_lines())
+        raise ChildDied(
+            f"the sandbox did not start within {PATIENCE_SECONDS:.0f} s",
+            last_lines=self.child.last_lines(),
+        )

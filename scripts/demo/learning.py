@@ -24,16 +24,23 @@ LEARNED_FROM = (Timeframe.M15, Timeframe.H4)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoTraining:
-    """What came of the training: the bundle's version and its period. The gate was not asked, so nothing is proven."""
+    """What came of the training: the bundle's version and its period.
+
+    The gate was not asked, so nothing is proven.
+    """
 
     version: str | None
     note: TrainingNote
 
 
-def collected(settings: Settings, folder: Path, start_at: int, end_at: int) -> dict[Timeframe, Candles]:
-    """Fetch [start_at, end_at) through the feed into an archive in `folder`; what is there is not asked for again.
+def collected(
+    settings: Settings, folder: Path, start_at: int, end_at: int
+) -> dict[Timeframe, Candles]:
+    """Fetch [start_at, end_at) through the feed into an archive in `folder`; what is there is not
+    asked for again.
 
-    The archive is apart from the bot's own bucket: its ticks must find nothing but what they fetched themselves.
+    The archive is apart from the bot's own bucket: its ticks must find nothing but what they
+    fetched themselves.
     """
     bucket = wiring.bucket_for(replace(settings, bucket=f"file:///{folder}"))
     feed = wiring.feed_for(settings, wiring.clock_for(settings), bucket)
@@ -69,10 +76,14 @@ def learn(settings: Settings, plan: DemoPlan, candles: dict[Timeframe, Candles])
     manifest = training.manifest
     note = TrainingNote(start_at=manifest.training.from_at, end_at=manifest.validation.label_end_at)
     if not manifest.verdict.may_serve:
-        return DemoTraining(version=None, note=TrainingNote(missing="the trained model failed its checks"))
+        return DemoTraining(
+            version=None, note=TrainingNote(missing="the trained model failed its checks")
+        )
     registry = BundleRegistry(wiring.bucket_for(settings))
     registry.publish(training.version, training.files)
-    registry.promote(training.version, at=plan.training_end_at, why="the demo trained it", by="demo")
+    registry.promote(
+        training.version, at=plan.training_end_at, why="the demo trained it", by="demo"
+    )
     return DemoTraining(version=training.version, note=note)
 
 

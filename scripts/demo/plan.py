@@ -13,7 +13,8 @@ from shared.core.settings import Settings
 from shared.core.types import Candles, Timeframe
 
 GENERATED_START_AT = 1_767_538_800_000
-"""2026-01-05 00:00 JST, a Monday. Fixed, so that the same seed shows the same days whenever it runs."""
+"""2026-01-05 00:00 JST, a Monday. Fixed, so that the same seed shows the same days whenever it
+runs."""
 LEAST_TRAINING_DAYS = 60
 
 
@@ -21,7 +22,8 @@ LEAST_TRAINING_DAYS = 60
 class DemoPlan:
     """What the demo will do. Periods are [start, end) in ms UTC.
 
-    `history_days` and `ahead_days` are for a generated market. `untrained` says why there is nothing to learn from.
+    `history_days` and `ahead_days` are for a generated market. `untrained` says why there is
+    nothing to learn from.
     """
 
     market: MarketSource
@@ -41,8 +43,12 @@ class DemoPlan:
         return not self.untrained and self.training_start_at >= self.end_at
 
 
-def generated(*, days: float, edge_bp: float, seed: int, history_days: float, start_at: int | None = None) -> DemoPlan:
-    """A market from `seed` with `history_days` before its start, on all of which the model is trained."""
+def generated(
+    *, days: float, edge_bp: float, seed: int, history_days: float, start_at: int | None = None
+) -> DemoPlan:
+    """A market from `seed` with `history_days` before its start, on all of which the model is
+    trained.
+    """
     start = GENERATED_START_AT if start_at is None else start_at
     end = start + round(days * DAY_MS)
     return DemoPlan(
@@ -66,10 +72,11 @@ def from_file(
     start_at: int | None = None,
     timezone: str | None = None,
 ) -> DemoPlan:
-    """Days of real candles: those asked for, else the most violent ones with enough history before them.
+    """Days of real candles: those asked for, else the most violent ones with enough history before
+    them.
 
-    The model learns from what lies before, where that is long enough; otherwise from what lies after, an embargo of one
-    label horizon apart.
+    The model learns from what lies before, where that is long enough; otherwise from what lies
+    after, an embargo of one label horizon apart.
 
     Args:
         quarters: The file's candles as 15m.
@@ -85,11 +92,16 @@ def from_file(
     """
     first, last = int(quarters.opened_at[0]), int(quarters.closed_at[-1])
     length = round(days * DAY_MS)
-    start = most_violent(quarters, length, earliest=first + warm_up_ms(settings)) if start_at is None else start_at
+    start = (
+        most_violent(quarters, length, earliest=first + warm_up_ms(settings))
+        if start_at is None
+        else start_at
+    )
     if start is None or not first <= start < last:
         asked = "" if start is None else f" from {utc(start)}"
         raise UserError(
-            f"{file.name} does not hold {days:g} days{asked}: its candles go from {utc(first)} to {utc(last)}",
+            f"{file.name} does not hold {days:g} days{asked}: its candles go from {utc(first)} to"
+            f" {utc(last)}",
             remedy="give fewer --days, or another --from",
         )
     end = min(start + length, last - last % Timeframe.M15.ms)
@@ -100,7 +112,10 @@ def from_file(
     if start - first < least:
         found = {"training_start_at": end + embargo_ms, "training_end_at": last - Timeframe.M15.ms}
         if last - found["training_start_at"] < least:
-            untrained = f"neither before nor after these days does {file.name} hold {LEAST_TRAINING_DAYS} days to learn from"
+            untrained = (
+                f"neither before nor after these days does {file.name} hold {LEAST_TRAINING_DAYS}"
+                " days to learn from"
+            )
     return DemoPlan(
         market=MarketSource(kind="file", file=file.name, seed=seed),
         start_at=start,
@@ -113,13 +128,18 @@ def from_file(
 
 
 def warm_up_ms(settings: Settings) -> int:
-    """How much history a tick wants before it decides anything: the longer of the two minima, and one 4h candle to align."""
+    """How much history a tick wants before it decides anything: the longer of the two minima, and
+    one 4h candle to align.
+    """
     market = settings.market
-    return max(market.min_history_15m * Timeframe.M15.ms, (market.min_history_4h + 1) * Timeframe.H4.ms)
+    return max(
+        market.min_history_15m * Timeframe.M15.ms, (market.min_history_4h + 1) * Timeframe.H4.ms
+    )
 
 
 def most_violent(quarters: Candles, length_ms: int, *, earliest: int) -> int | None:
-    """The start, at midnight JST where one fits, of the period with the largest sum of squared 15m returns.
+    """The start, at midnight JST where one fits, of the period with the largest sum of squared 15m
+    returns.
 
     None where no period of this length lies between `earliest` and the last candle.
     """

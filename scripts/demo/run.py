@@ -1,4 +1,6 @@
-"""The demo from beginning to end: sandbox, history, training, the tick's process, every schedule time, the report."""
+"""The demo from beginning to end: sandbox, history, training, the tick's process, every schedule
+time, the report.
+"""
 
 import signal
 import threading
@@ -73,14 +75,23 @@ class Ran:
 
 
 def environment_of(environ: Mapping[str, str], home: Path, profile: str | None) -> dict[str, str]:
-    """The demo's environment: the caller's, without what would lead anywhere but to the demo's own folder."""
-    kept = {name: value for name, value in environ.items() if name not in OWN and not name.startswith(SECRET)}
+    """The demo's environment: the caller's, without what would lead anywhere but to the demo's own
+    folder.
+    """
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if name not in OWN and not name.startswith(SECRET)
+    }
     kept |= {"BOT_HOME": str(home), "BOT_ALERTS": "log"}
     return kept | ({"BOT_PROFILE": profile} if profile else {})
 
 
 def run(plan: DemoPlan, environ: dict[str, str], home: Path) -> Ran:
-    """Do all of it. Ctrl-C and the death of a process end it early and are told in the result; children are ended."""
+    """Do all of it.
+
+    Ctrl-C and the death of a process end it early and are told in the result; children are ended.
+    """
     settings = wiring.settings_from(environ)
     ran = Ran(plan=plan, header=_header(plan, settings, TrainingNote(missing="it was not trained")))
     began = time.monotonic()
@@ -89,7 +100,13 @@ def run(plan: DemoPlan, environ: dict[str, str], home: Path) -> Ran:
             exchange, learned = _prepared(plan, environ, home, children)
             ran.header = replace(ran.header, training=learned.note, model=learned.version)
             ran.preparing_seconds = time.monotonic() - began
-            _ticked(ran, environ=environ | exchange.settings(), exchange=exchange, home=home, children=children)
+            _ticked(
+                ran,
+                environ=environ | exchange.settings(),
+                exchange=exchange,
+                home=home,
+                children=children,
+            )
     except KeyboardInterrupt:
         ran.interrupted = True
     except ChildDied as error:
@@ -100,17 +117,26 @@ def run(plan: DemoPlan, environ: dict[str, str], home: Path) -> Ran:
     return ran
 
 
-def _prepared(plan: DemoPlan, environ: dict[str, str], home: Path, children: ExitStack) -> tuple[DemoExchange, DemoTraining]:
-    """Train on the plan's own period; the sandbox that is left stands at the first schedule time."""
+def _prepared(
+    plan: DemoPlan, environ: dict[str, str], home: Path, children: ExitStack
+) -> tuple[DemoExchange, DemoTraining]:
+    """Train on the plan's own period; the sandbox that is left stands at the first
+    schedule time.
+    """
     if plan.trains_on_the_future:
         later = DemoExchange(
-            plan, clock_at=plan.training_end_at, environ=environ, log_path=home / "logs" / "sandbox-training.log"
+            plan,
+            clock_at=plan.training_end_at,
+            environ=environ,
+            log_path=home / "logs" / "sandbox-training.log",
         )
         try:
             learned = _learned(plan, environ | later.settings(), home)
         finally:
             later.child.stop()
-    exchange = DemoExchange(plan, clock_at=plan.start_at, environ=environ, log_path=home / "logs" / "sandbox.log")
+    exchange = DemoExchange(
+        plan, clock_at=plan.start_at, environ=environ, log_path=home / "logs" / "sandbox.log"
+    )
     children.callback(exchange.child.stop)
     if not plan.trains_on_the_future:
         learned = _learned(plan, environ | exchange.settings(), home)
@@ -125,7 +151,9 @@ def _learned(plan: DemoPlan, environ: dict[str, str], home: Path) -> DemoTrainin
     return learn(settings, plan, candles)
 
 
-def _ticked(ran: Ran, *, environ: dict[str, str], exchange: DemoExchange, home: Path, children: ExitStack) -> None:
+def _ticked(
+    ran: Ran, *, environ: dict[str, str], exchange: DemoExchange, home: Path, children: ExitStack
+) -> None:
     """Start the function and send it every schedule time of the period; nothing is skipped."""
     settings = wiring.settings_from(environ)
     plan, port = ran.plan, free_port()
@@ -138,7 +166,10 @@ def _ticked(ran: Ran, *, environ: dict[str, str], exchange: DemoExchange, home: 
     times = range(plan.start_at, plan.end_at + 1, settings.tick.interval_seconds * 1000)
     began = time.monotonic()
     try:
-        with screen_for(first_line(ran.header), len(times)) as screen, _ctrl_c_between_ticks() as look:
+        with (
+            screen_for(first_line(ran.header), len(times)) as screen,
+            _ctrl_c_between_ticks() as look,
+        ):
             for scheduled_at in times:
                 look()
                 ran.reports.append(_one(clock, scheduler, scheduled_at, (exchange.child, function)))
@@ -150,7 +181,9 @@ def _ticked(ran: Ran, *, environ: dict[str, str], exchange: DemoExchange, home: 
 
 @contextmanager
 def _ctrl_c_between_ticks() -> Iterator[Callable[[], None]]:
-    """Ctrl-C and SIGTERM wait for the tick to end: raised inside a callback or a destructor, Python would lose them."""
+    """Ctrl-C and SIGTERM wait for the tick to end: raised inside a callback or a destructor, Python
+    would lose them.
+    """
     asked = threading.Event()
 
     def look() -> None:
@@ -160,7 +193,10 @@ def _ctrl_c_between_ticks() -> Iterator[Callable[[], None]]:
     if threading.current_thread() is not threading.main_thread():
         yield look
         return
-    before = {number: signal.signal(number, lambda *_: asked.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, lambda *_: asked.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield look
     finally:
@@ -168,7 +204,9 @@ def _ctrl_c_between_ticks() -> Iterator[Callable[[], None]]:
             signal.signal(number, handler)
 
 
-def _one(clock: SteppedClock, scheduler: Scheduler, scheduled_at: int, children: tuple[Child, ...]) -> TickReport:
+def _one(
+    clock: SteppedClock, scheduler: Scheduler, scheduled_at: int, children: tuple[Child, ...]
+) -> TickReport:
     def alive() -> None:
         for child in children:
             child.check()
@@ -183,12 +221,16 @@ def _one(clock: SteppedClock, scheduler: Scheduler, scheduled_at: int, children:
         raise ChildDied(str(error), last_lines=children[-1].last_lines()) from error
 
 
-def _shown(settings: Settings, home: Path, plan: DemoPlan, reports: list[TickReport]) -> Candles | None:
+def _shown(
+    settings: Settings, home: Path, plan: DemoPlan, reports: list[TickReport]
+) -> Candles | None:
     """The 15m candles of what was ticked, for the chart; none where the sandbox has gone."""
     if not reports:
         return None
     try:
-        return collected(settings, home / "shown", plan.start_at, reports[-1].scheduled_at)[Timeframe.M15]
+        return collected(settings, home / "shown", plan.start_at, reports[-1].scheduled_at)[
+            Timeframe.M15
+        ]
     except BotError:
         return None
 
@@ -217,11 +259,18 @@ def _close(ran: Ran, settings: Settings) -> None:
         reached = ran.reports[-1].scheduled_at if ran.reports else ran.plan.start_at
         share = (reached - ran.plan.start_at) / DAY_MS
         ran.header = replace(
-            ran.header, end_at=max(reached, ran.plan.start_at + 1), stopped_early=f"{early} after {share:.2f} simulated days."
+            ran.header,
+            end_at=max(reached, ran.plan.start_at + 1),
+            stopped_early=f"{early} after {share:.2f} simulated days.",
         )
-    newest = next((report.signal for report in reversed(ran.reports) if report.signal and report.signal.warm), None)
+    newest = next(
+        (report.signal for report in reversed(ran.reports) if report.signal and report.signal.warm),
+        None,
+    )
     if newest is not None:
-        smallest = risk.smallest_capital(price=newest.close, atr_jpy=newest.atr_jpy, rules=PairRules(), settings=settings)
+        smallest = risk.smallest_capital(
+            price=newest.close, atr_jpy=newest.atr_jpy, rules=PairRules(), settings=settings
+        )
         ran.header = replace(ran.header, smallest_capital_jpy=smallest)
     if ran.failure is not None:
         for told in ran.last_lines:

@@ -1,4 +1,7 @@
-"""What a person sees while the ticks run: a live table on a terminal, few plain lines elsewhere. Everything on stderr."""
+"""What a person sees while the ticks run: a live table on a terminal, few plain lines elsewhere.
+
+Everything on stderr.
+"""
 
 import sys
 import time
@@ -120,7 +123,9 @@ class LiveTable:
         if self._events:
             parts.append(self._happenings())
         if self._reasons:
-            told = " · ".join(f"{count:,d} × {reason}" for reason, count in self._reasons.most_common(4))
+            told = " · ".join(
+                f"{count:,d} × {reason}" for reason, count in self._reasons.most_common(4)
+            )
             parts.append(Text(f"decisions so far: {told}", style="dim"))
         return Group(*parts)
 
@@ -140,9 +145,14 @@ class LiveTable:
             if last.equity_jpy is not None and self._start_equity:
                 change = float(last.equity_jpy) / self._start_equity - 1
                 style = "green" if change > 0 else "red" if change < 0 else ""
-                told.append(f"equity {yen(last.equity_jpy)} ({percent(change, sign=True)})", style=style)
+                told.append(
+                    f"equity {yen(last.equity_jpy)} ({percent(change, sign=True)})", style=style
+                )
             told.append(f"   position {position_words(last)}")
-        grid.add_row(ProgressBar(total=self._total, completed=self._done, width=30), f"{self._done:,d}/{self._total:,d} ticks")
+        grid.add_row(
+            ProgressBar(total=self._total, completed=self._done, width=30),
+            f"{self._done:,d}/{self._total:,d} ticks",
+        )
         outer = Table.grid()
         outer.add_row(grid)
         outer.add_row(told)
@@ -155,7 +165,9 @@ class LiveTable:
 
         table = Table(box=SIMPLE_HEAD, expand=True, pad_edge=False)
         for name in ("time", "price", "equity", "position"):
-            table.add_column(name, no_wrap=True, justify="right" if name in {"price", "equity"} else "left")
+            table.add_column(
+                name, no_wrap=True, justify="right" if name in {"price", "equity"} else "left"
+            )
         table.add_column("decision and why", ratio=1, no_wrap=True)
         for report in list(self._recent)[-self._rows :]:
             table.add_row(

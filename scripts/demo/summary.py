@@ -15,7 +15,9 @@ from shared.core.types import Action
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedDemo:
-    """A finished demo: where its report is, how long all of it took, and its folder where that was kept."""
+    """A finished demo: where its report is, how long all of it took, and its folder where that was
+    kept.
+    """
 
     ran: Ran
     target: Path
@@ -48,11 +50,16 @@ def told(done: FinishedDemo) -> dict[str, Any]:
         "buy_and_hold": figures.buy_and_hold,
         "round_trips": figures.round_trips,
         "wins": figures.wins,
-        "stops": sum(trade.reason == "exit_stop" for report in ran.reports for trade in report.trades),
+        "stops": sum(
+            trade.reason == "exit_stop" for report in ran.reports for trade in report.trades
+        ),
         "decisions_with_orders": len(decided),
         "entries_decided": sum(story.decision.action is Action.ENTER for story in decided),
         "ticks": dict(figures.ticks),
-        "reasons": {row.reason.value: {"candles": row.candles, "ticks": row.ticks} for row in why_nothing(ran.reports)},
+        "reasons": {
+            row.reason.value: {"candles": row.candles, "ticks": row.ticks}
+            for row in why_nothing(ran.reports)
+        },
         "interrupted": ran.interrupted,
         "failure": None if ran.failure is None else str(ran.failure),
         "seconds": {
@@ -79,12 +86,18 @@ def lines(done: FinishedDemo) -> list[str]:
             f"equity       {yen(figures.start_equity_jpy)} -> {yen(figures.end_equity_jpy)} "
             f"({percent(figures.profit_rate, sign=True)}); buy and hold {hold}"
         ),
-        f"round trips  {figures.round_trips}, {figures.wins} won; max drawdown {percent(figures.max_drawdown)}",
+        (
+            f"round trips  {figures.round_trips}, {figures.wins} won; max drawdown"
+            f" {percent(figures.max_drawdown)}"
+        ),
         (
             f"costs        fees {yen(figures.fees_jpy)}, interest {yen(figures.interest_jpy)}, "
             f"slippage {yen(figures.slippage_jpy)}"
         ),
-        f"ticks        {len(ran.reports):,d} ({', '.join(f'{count:,d} {status}' for status, count in figures.ticks.items())})",
+        (
+            f"ticks        {len(ran.reports):,d}"
+            f" ({', '.join(f'{count:,d} {status}' for status, count in figures.ticks.items())})"
+        ),
     ]
     written += _why(ran)
     written += [
@@ -100,5 +113,11 @@ def lines(done: FinishedDemo) -> list[str]:
 
 def _why(ran: Ran) -> list[str]:
     """The three most frequent reasons why a candle led to no entry."""
-    rows = [row for row in why_nothing(ran.reports) if row.candles and row.reason != "nothing_new"][:3]
-    return [f"{'why not' if row is rows[0] else '':<12} {row.candles:,d} candles: {reason_words(row.reason)}" for row in rows]
+    rows = [row for row in why_nothing(ran.reports) if row.candles and row.reason != "nothing_new"][
+        :3
+    ]
+    return [
+        f"{'why not' if row is rows[0] else '':<12} {row.candles:,d} candles:"
+        f" {reason_words(row.reason)}"
+        for row in rows
+    ]

@@ -1,1 +1,3 @@
-"""Mutation testing of the money rules: cosmic-ray makes the mutants, forks of one pytest session try them."""
+"""Mutation testing of the money rules: cosmic-ray makes the mutants, forks of one pytest session
+try them.
+"""

@@ -1,7 +1,9 @@
-"""The mutants that change nothing: by room and function, each with why, and with the inputs on which both were seen to agree.
+"""The mutants that change nothing: by room and function, each with why, and with the inputs on
+which both were seen to agree.
 
-`tests/mutants/equal.yaml` lists them; `inputs` names a function of `tests/mutants/agreement.py` that calls the module, once as
-it is and once as the mutant, and `tests/mutants/test_equal.py` sees that the answers are the same.
+`tests/mutants/equal.yaml` lists them; `inputs` names a function of `tests/mutants/agreement.py`
+that calls the module, once as it is and once as the mutant, and `tests/mutants/test_equal.py` sees
+that the answers are the same.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,7 +42,9 @@ class Equal:
 
 def listed(path: Path = ROOT / LISTED) -> tuple[Equal, ...]:
     """What the file lists."""
-    rooms: Mapping[str, Mapping[str, Sequence[Mapping[str, object]]]] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    rooms: Mapping[str, Mapping[str, Sequence[Mapping[str, object]]]] = (
+        yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    )
     return tuple(
         Equal(room=room, function=function, **each)  # type: ignore[arg-type]
         for room, functions in rooms.items()
@@ -50,13 +54,20 @@ def listed(path: Path = ROOT / LISTED) -> tuple[Equal, ...]:
 
 
 def equal_ids(every: Sequence[Mutant], entries: Sequence[Equal]) -> frozenset[str]:
-    """The names of those that are listed. Raises `UserError` where an entry is of no mutant that there is."""
+    """The names of those that are listed.
+
+    Raises `UserError` where an entry is of no mutant that there is.
+    """
     rooms = {mutant.room for mutant in every}
     there = {mutant.id for mutant in every}
     stale = [entry.id for entry in entries if entry.room in rooms and entry.id not in there]
     if stale:
         raise UserError(
-            f"{LISTED} lists what is no mutant: {stale[0]}" + (f", and {len(stale) - 1} more" if len(stale) > 1 else ""),
-            remedy="the function was changed: take the entry away, and run the command to see whether a test is missing",
+            f"{LISTED} lists what is no mutant: {stale[0]}"
+            + (f", and {len(stale) - 1} more" if len(stale) > 1 else ""),
+            remedy=(
+                "the function was changed: take the entry away, and run the command to see whether"
+                " a test is missing"
+            ),
         )
     return frozenset(entry.id for entry in entries if entry.room in rooms)

@@ -35,9 +35,15 @@ class Forks:
     _running: list[_Running] = field(default_factory=list)
 
     def start(
-        self, work: Callable[[Callable[[str], None]], None], *, limit_seconds: float, done: Callable[[Ended], None]
+        self,
+        work: Callable[[Callable[[str], None]], None],
+        *,
+        limit_seconds: float,
+        done: Callable[[Ended], None],
     ) -> None:
-        """Do `work` in a fork, as soon as one may be started; it is given what it can say something with, at any time."""
+        """Do `work` in a fork, as soon as one may be started; it is given what it can say something
+        with, at any time.
+        """
         while len(self._running) >= self.workers:
             self._look()
         reading, writing = os.pipe()
@@ -50,7 +56,11 @@ class Forks:
             finally:
                 os._exit(0)
         os.close(writing)
-        self._running.append(_Running(pid=pid, pipe=reading, started=time.monotonic(), limit=limit_seconds, done=done))
+        self._running.append(
+            _Running(
+                pid=pid, pipe=reading, started=time.monotonic(), limit=limit_seconds, done=done
+            )
+        )
 
     def join(self) -> None:
         """Wait for all of them."""
@@ -74,7 +84,9 @@ class Forks:
             os.close(fork.pipe)
             self._running.remove(fork)
             seconds = time.monotonic() - fork.started
-            fork.done(Ended(said=bytes(fork.said).decode() or None, too_long=too_long, seconds=seconds))
+            fork.done(
+                Ended(said=bytes(fork.said).decode() or None, too_long=too_long, seconds=seconds)
+            )
 
 
 def _say(pipe: int, text: str) -> None:

@@ -1,17 +1,19 @@
 """All mutants of a module, each with a name that does not change when other lines do.
 
-cosmic-ray's operators and ours are applied to every place of the module's syntax tree, but for what is no rule of money:
+cosmic-ray's operators and ours are applied to every place of the module's syntax tree, but for what
+is no rule of money:
 
 * annotations, decorators (what they say of a class's shape), signatures' markers, protocols;
 * the texts of errors: what stands in a `raise` or in a formatted text;
-* what is only told: the named arguments of calls that refuse or tell (`TELLING`), arguments named `context`, what is put into
-  `facts`;
+* what is only told: the named arguments of calls that refuse or tell (`TELLING`), arguments named
+  `context`, what is put into `facts`;
 * guards: an `if` that does nothing but raise `AssertionError` says what cannot be.
 
-And but for changes that are none: `is` stands for `is not` alone and texts are equal or not (words and members of enumerations
-have no order that means anything), a product with a sign is the quotient by it, and arithmetic stands for other arithmetic,
-since nothing here is written with bits, shifts or powers. What does not compile is no mutant, and the same text is one,
-whichever operators write it.
+And but for changes that are none: `is` stands for `is not` alone and texts are equal or not (words
+and members of enumerations have no order that means anything), a product with a sign is the
+quotient by it, and arithmetic stands for other arithmetic, since nothing here is written with bits,
+shifts or powers. What does not compile is no mutant, and the same text is one, whichever operators
+write it.
 """
 
 import ast
@@ -34,7 +36,16 @@ MODULE = "<module>"
 
 ARITHMETIC = {"Add", "Sub", "Mul", "Div", "FloorDiv", "Mod"}
 ORDER = {"Eq", "NotEq", "Lt", "LtE", "Gt", "GtE"}
-PASSED_OVER = {"decorator", "raise_stmt", "fstring", "tfpdef", "annassign", "import_from", "import_name", "global_stmt"}
+PASSED_OVER = {
+    "decorator",
+    "raise_stmt",
+    "fstring",
+    "tfpdef",
+    "annassign",
+    "import_from",
+    "import_name",
+    "global_stmt",
+}
 """Nodes of the syntax tree below which nothing is mutated; of an `annassign` the value is."""
 
 WORDS = {"CONTINUOUS"}
@@ -46,9 +57,12 @@ TELLING = {"_deny", "_no", "_rejected", "_told"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """One change of one function. `function` is its qualified name, or the class or constant where there is none.
+    """One change of one function.
 
-    `lines` are those of the statement that was changed, `within` says that it lies in the body of a function.
+    `function` is its qualified name, or the class or constant where there is none.
+
+    `lines` are those of the statement that was changed, `within` says that it lies in the body of a
+    function.
     """
 
     room: str
@@ -111,7 +125,9 @@ def mutants(room: str, source: str) -> list[Mutant]:
 
 
 def functions(source: str) -> dict[str, str]:
-    """The source of every outermost function by its qualified name; the whole module by `MODULE`."""
+    """The source of every outermost function by its qualified name; the whole module by
+    `MODULE`.
+    """
     lines = source.split("\n")
     found = {MODULE: source}
 
@@ -136,7 +152,9 @@ def _operators() -> tuple[tuple[str, Any], ...]:
         kind, _, pair = plain.partition("_")
         ours = {
             "ReplaceBinaryOperator": set(pair.split("_")) <= ARITHMETIC,
-            "ReplaceComparisonOperator": set(pair.split("_")) <= ORDER or set(pair.split("_")) == {"Is", "IsNot"},
+            "ReplaceComparisonOperator": (
+                set(pair.split("_")) <= ORDER or set(pair.split("_")) == {"Is", "IsNot"}
+            ),
             "VariableReplacer": False,
             "VariableInserter": False,
             "RemoveDecorator": False,
@@ -147,10 +165,15 @@ def _operators() -> tuple[tuple[str, Any], ...]:
 
 
 def _means_nothing(operator: str, node: Node) -> bool:
-    """Whether an operator would only order words, or divide by a sign instead of multiplying with it."""
+    """Whether an operator would only order words, or divide by a sign instead of multiplying with
+    it.
+    """
     kind, _, pair = operator.partition("_")
     if kind == "ReplaceComparisonOperator" and node.type == "comparison":
-        words = any(child.type in {"string", "fstring"} or child.get_code().strip() in WORDS for child in node.children)
+        words = any(
+            child.type in {"string", "fstring"} or child.get_code().strip() in WORDS
+            for child in node.children
+        )
         return words and set(pair.split("_")) != {"Eq", "NotEq"}
     if operator == "ReplaceBinaryOperator_Mul_Div" and node.type == "operator":
         following = node.get_next_sibling()
@@ -159,7 +182,9 @@ def _means_nothing(operator: str, node: Node) -> bool:
 
 
 def _nodes(tree: Node) -> Iterator[tuple[Node, str, Node, str]]:
-    """Every node, with the statement of the module that it lies in, and the texts before and after that."""
+    """Every node, with the statement of the module that it lies in, and the texts before and after
+    that.
+    """
     codes = [top.get_code() for top in tree.children]
     for place, top in enumerate(tree.children):
         head, tail = "".join(codes[:place]), "".join(codes[place + 1 :])
@@ -168,7 +193,9 @@ def _nodes(tree: Node) -> Iterator[tuple[Node, str, Node, str]]:
 
 
 def _applied(top: Node, node: Node, operator: Any, index: int) -> tuple[str, bool]:
-    """The text of a statement of the module after one mutation, and whether it compiles; the tree is afterwards as it was."""
+    """The text of a statement of the module after one mutation, and whether it compiles; the tree
+    is afterwards as it was.
+    """
     parent, value = node.parent, getattr(node, "value", None)
     children = list(node.children) if hasattr(node, "children") else None
     below = ast_nodes(node) if node.type == "except_clause" else children or ()
@@ -177,9 +204,13 @@ def _applied(top: Node, node: Node, operator: Any, index: int) -> tuple[str, boo
     mutated = operator.mutate(node, index)
     parent.children[place] = mutated
     text = top.get_code() if top is not node else mutated.get_code()
-    inner = next((held for held in reversed(list(_ancestors(parent))) if held.type == "funcdef"), None)
+    inner = next(
+        (held for held in reversed(list(_ancestors(parent))) if held.type == "funcdef"), None
+    )
     compiles = _compiles(
-        text if inner is None else textwrap.dedent(" " * inner.start_pos[1] + inner.get_code(include_prefix=False))
+        text
+        if inner is None
+        else textwrap.dedent(" " * inner.start_pos[1] + inner.get_code(include_prefix=False))
     )
     parent.children[place] = node
     if children is not None:
@@ -210,10 +241,17 @@ def _ancestors(node: Node) -> Iterator[Node]:
 def _passed_over(node: Node) -> bool:
     below = None
     for held in _ancestors(node):
-        if held.type == "annassign" and below is not None and below is held.children[-1] and "=" in held.get_code():
+        if (
+            held.type == "annassign"
+            and below is not None
+            and below is held.children[-1]
+            and "=" in held.get_code()
+        ):
             below = held
             continue
-        if held.type in PASSED_OVER or (held.type == "parameters" and below is not None and below.type == "operator"):
+        if held.type in PASSED_OVER or (
+            held.type == "parameters" and below is not None and below.type == "operator"
+        ):
             return True
         if held.type == "funcdef" and below is held.annotation and below is not None:
             return True
@@ -227,7 +265,11 @@ def _passed_over(node: Node) -> bool:
 
 def _only_told(node: Node) -> bool:
     """Whether a node is an argument or a statement whose value no rule reads."""
-    if node.type == "argument" and len(node.children) > 1 and getattr(node.children[1], "value", "") == "=":
+    if (
+        node.type == "argument"
+        and len(node.children) > 1
+        and getattr(node.children[1], "value", "") == "="
+    ):
         if node.children[0].value == "context":
             return True
         call = next(held for held in _ancestors(node) if held.type in {"atom_expr", "power"})
@@ -240,12 +282,17 @@ def _is_guard(node: Node) -> bool:
     return (
         node.type == "if_stmt"
         and node.children[-1].get_code().split()[:1] == ["raise"]
-        and ("AssertionError" in node.children[-1].get_code() and len(node.children[-1].get_code().strip().splitlines()) == 1)
+        and (
+            "AssertionError" in node.children[-1].get_code()
+            and len(node.children[-1].get_code().strip().splitlines()) == 1
+        )
     )
 
 
 def _function(node: Node) -> tuple[str, bool]:
-    """The qualified name of the outermost function around a node, and whether it lies in that function's body."""
+    """The qualified name of the outermost function around a node, and whether it lies in that
+    function's body.
+    """
     names: list[str] = []
     within = False
     below = None
@@ -264,7 +311,15 @@ def _lines(node: Node) -> tuple[int, int]:
     for held in _ancestors(node):
         if held.type == "simple_stmt":
             return held.start_pos[0], held.end_pos[0] - (held.end_pos[1] == 0)
-        if held.type in {"if_stmt", "while_stmt", "for_stmt", "with_stmt", "try_stmt", "funcdef", "classdef"}:
+        if held.type in {
+            "if_stmt",
+            "while_stmt",
+            "for_stmt",
+            "with_stmt",
+            "try_stmt",
+            "funcdef",
+            "classdef",
+        }:
             break
         inner = held
     return inner.start_pos[0], inner.end_pos[0]
@@ -272,13 +327,18 @@ def _lines(node: Node) -> tuple[int, int]:
 
 def _changed_lines(before: list[str], after: list[str]) -> tuple[str, str]:
     """What was on the changed lines, and what is, without indentation."""
-    first = next((row for row, (one, other) in enumerate(zip(before, after, strict=False)) if one != other), 0)
+    first = next(
+        (row for row, (one, other) in enumerate(zip(before, after, strict=False)) if one != other),
+        0,
+    )
     same = 0
     most = min(len(before), len(after)) - first - 1
     while same < most and before[-1 - same] == after[-1 - same]:
         same += 1
     was, becomes = before[first : len(before) - same], after[first : len(after) - same]
-    return " ".join(line.strip() for line in was), " ".join(" ".join(line.split()) for line in becomes)
+    return " ".join(line.strip() for line in was), " ".join(
+        " ".join(line.split()) for line in becomes
+    )
 
 
 def source_of(path: Path) -> str:

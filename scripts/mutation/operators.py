@@ -1,4 +1,6 @@
-"""Our operators beside cosmic-ray's: what a slip in a money rule looks like that no comparison and no constant shows."""
+"""Our operators beside cosmic-ray's: what a slip in a money rule looks like that no comparison and
+no constant shows.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -65,13 +67,17 @@ class NumberTimesTen(OneSpan):
 
 
 class ConstantByOne(OneSpan):
-    """A constant of the module, where it is used, becomes 1: `fills[-RECENT:]` becomes `fills[-1:]`."""
+    """A constant of the module, where it is used, becomes 1: `fills[-RECENT:]` becomes
+    `fills[-1:]`.
+    """
 
     def applies(self, node: Node) -> bool:
         """A name in capitals that stands for itself and is not defined here."""
         named = node.type == "name" and CONSTANT.fullmatch(node.value)
         return (
-            bool(named) and node.parent.type not in {"trailer", "import_as_names", "import_from"} and not node.is_definition()
+            bool(named)
+            and node.parent.type not in {"trailer", "import_as_names", "import_from"}
+            and not node.is_definition()
         )
 
     def mutate(self, node: Node, index: int) -> Node:
@@ -111,7 +117,9 @@ class DropOperand(Operator):  # type: ignore[misc] # cosmic-ray has no types
         """Without operand `index`, and without the word beside it."""
         gone = {0, 1} if index == 0 else {2 * index - 1, 2 * index}
         prefix = node.children[0].get_first_leaf().prefix
-        kept = "".join(child.get_code() for place, child in enumerate(node.children) if place not in gone)
+        kept = "".join(
+            child.get_code() for place, child in enumerate(node.children) if place not in gone
+        )
         return _parsed(prefix + kept.lstrip())
 
     @classmethod
@@ -125,7 +133,11 @@ class DropArgument(OneSpan):
 
     def applies(self, node: Node) -> bool:
         """A named argument."""
-        return node.type == "argument" and len(node.children) == len("a=b") and getattr(node.children[1], "value", "") == "="
+        return (
+            node.type == "argument"
+            and len(node.children) == len("a=b")
+            and getattr(node.children[1], "value", "") == "="
+        )
 
     def mutate(self, node: Node, index: int) -> Node:
         """Nothing in its place, which unpacking an empty mapping is."""
@@ -138,7 +150,11 @@ class DropStatement(OneSpan):
 
     def applies(self, node: Node) -> bool:
         """A statement of a function that is not its documentation."""
-        if node.type not in {"expr_stmt", "atom_expr"} or node.parent is None or node.parent.type != "simple_stmt":
+        if (
+            node.type not in {"expr_stmt", "atom_expr"}
+            or node.parent is None
+            or node.parent.type != "simple_stmt"
+        ):
             return False
         return parso.tree.search_ancestor(node, "funcdef") is not None
 
@@ -148,12 +164,21 @@ class DropStatement(OneSpan):
         return _leaf(node.get_first_leaf(), "pass")
 
 
-OURS: tuple[type[Operator], ...] = (NumberTimesTen, ConstantByOne, SwapName, DropOperand, DropArgument, DropStatement)
+OURS: tuple[type[Operator], ...] = (
+    NumberTimesTen,
+    ConstantByOne,
+    SwapName,
+    DropOperand,
+    DropArgument,
+    DropStatement,
+)
 
 
 def _number(node: Node) -> int | float:
     return (
-        float(node.value) if "." in node.value or ("e" in node.value.lower() and "x" not in node.value) else int(node.value, 0)
+        float(node.value)
+        if "." in node.value or ("e" in node.value.lower() and "x" not in node.value)
+        else int(node.value, 0)
     )
 
 

@@ -1,4 +1,6 @@
-"""What is known from earlier runs: a mutant that was killed stays killed while its function and its killer are the same."""
+"""What is known from earlier runs: a mutant that was killed stays killed while its function and its
+killer are the same.
+"""
 
 import hashlib
 import json
@@ -36,9 +38,15 @@ class Records:
     def verdict(self, mutant: Mutant) -> MutantVerdict | None:
         """What is known of a mutant, where its function, and what decided, are as they were."""
         told = self._known.get(mutant.id)
-        if told is None or told["function"] != self._function(mutant) or told["tests"] != self._tests(mutant, told["killer"]):
+        if (
+            told is None
+            or told["function"] != self._function(mutant)
+            or told["tests"] != self._tests(mutant, told["killer"])
+        ):
             return None
-        return MutantVerdict(mutant=mutant, outcome=told["outcome"], killer=told["killer"], seconds=told["seconds"])
+        return MutantVerdict(
+            mutant=mutant, outcome=told["outcome"], killer=told["killer"], seconds=told["seconds"]
+        )
 
     def killer(self, mutant: Mutant) -> str | None:
         """The test that noticed the mutant the last time, whatever has changed since."""
@@ -61,12 +69,16 @@ class Records:
             file.write(json.dumps(told) + "\n")
 
     def _function(self, mutant: Mutant) -> str:
-        """The function with what its module has outside of functions is too much to ask: the function's own text decides."""
+        """The function with what its module has outside of functions is too much to ask: the
+        function's own text decides.
+        """
         texts = self.sources[mutant.room]
         return _hashed(texts[mutant.function if mutant.within else MODULE])
 
     def _tests(self, mutant: Mutant, killer: str | None) -> str:
-        """The killer's file, or all files of tests where none killed it, each with what its folders prepare."""
+        """The killer's file, or all files of tests where none killed it, each with what its folders
+        prepare.
+        """
         file = (killer or "").partition("::")[0]
         files = [file] if killer and (ROOT / file).is_file() else self.rooms[mutant.room].tests
         return _hashed("".join(_prepared(name) for name in files))
@@ -76,7 +88,11 @@ class Records:
 def _prepared(test: str) -> str:
     """A file of tests and the conftests above it."""
     path = ROOT / test
-    above = [folder / "conftest.py" for folder in path.parents if folder != ROOT and ROOT in folder.parents]
+    above = [
+        folder / "conftest.py"
+        for folder in path.parents
+        if folder != ROOT and ROOT in folder.parents
+    ]
     return "".join(each.read_text(encoding="utf-8") for each in (path, *above) if each.is_file())
 
 

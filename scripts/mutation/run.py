@@ -53,11 +53,24 @@ class Report:
     known: int
 
 
-def run(names: Sequence[str], *, sample: int | None, seed: int, workers: int | None, work: Path, again: bool) -> Report:
-    """Try the mutants of some rooms, or a sample of them. Raises `UserError` for a room that there is not."""
+def run(
+    names: Sequence[str],
+    *,
+    sample: int | None,
+    seed: int,
+    workers: int | None,
+    work: Path,
+    again: bool,
+) -> Report:
+    """Try the mutants of some rooms, or a sample of them.
+
+    Raises `UserError` for a room that there is not.
+    """
     unknown = [name for name in names if name not in ROOMS]
     if unknown:
-        raise UserError(f"there is no room {unknown[0]!r}", remedy=f"name some of {', '.join(ROOMS)}")
+        raise UserError(
+            f"there is no room {unknown[0]!r}", remedy=f"name some of {', '.join(ROOMS)}"
+        )
     rooms = {name: ROOMS[name] for name in names or ROOMS}
     sources = {name: source_of(ROOT / room.path) for name, room in rooms.items()}
     every = [mutant for name in rooms for mutant in mutants(name, sources[name])]
@@ -65,10 +78,16 @@ def run(names: Sequence[str], *, sample: int | None, seed: int, workers: int | N
     chosen = every if sample is None else _drawn(every, sample, seed)
     asked = [mutant for mutant in chosen if mutant.id not in equal]
     records = Records(
-        path=work / "verdicts.jsonl", rooms=rooms, sources={name: functions(text) for name, text in sources.items()}
+        path=work / "verdicts.jsonl",
+        rooms=rooms,
+        sources={name: functions(text) for name, text in sources.items()},
     )
     records.read()
-    verdicts = {} if again else {mutant.id: kept for mutant in asked if (kept := records.verdict(mutant)) is not None}
+    verdicts = (
+        {}
+        if again
+        else {mutant.id: kept for mutant in asked if (kept := records.verdict(mutant)) is not None}
+    )
     known = len(verdicts)
     missing = [mutant for mutant in asked if mutant.id not in verdicts]
 
@@ -78,11 +97,18 @@ def run(names: Sequence[str], *, sample: int | None, seed: int, workers: int | N
         _progress(len(verdicts) - known, len(missing), verdict)
 
     if missing:
-        first = {mutant.id: killer for mutant in missing if (killer := records.killer(mutant)) is not None}
+        first = {
+            mutant.id: killer
+            for mutant in missing
+            if (killer := records.killer(mutant)) is not None
+        }
         try:
             tried(
                 Work(
-                    rooms={name: rooms[name] for name in dict.fromkeys(mutant.room for mutant in missing)},
+                    rooms={
+                        name: rooms[name]
+                        for name in dict.fromkeys(mutant.room for mutant in missing)
+                    },
                     mutants=missing,
                     first=first,
                     workers=workers or os.cpu_count() or 1,
@@ -103,11 +129,20 @@ def _drawn(every: Sequence[Mutant], count: int, seed: int) -> list[Mutant]:
 
 def _progress(count: int, of: int, verdict: MutantVerdict) -> None:
     if sys.stderr.isatty():
-        print(f"\r{count} of {of}  {verdict.mutant.room:<10}", end="\n" if count == of else "", file=sys.stderr, flush=True)
+        print(
+            f"\r{count} of {of}  {verdict.mutant.room:<10}",
+            end="\n" if count == of else "",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _report(
-    every: Sequence[Mutant], chosen: Sequence[Mutant], equal: frozenset[str], verdicts: Mapping[str, MutantVerdict], known: int
+    every: Sequence[Mutant],
+    chosen: Sequence[Mutant],
+    equal: frozenset[str],
+    verdicts: Mapping[str, MutantVerdict],
+    known: int,
 ) -> Report:
     rooms = []
     for name in dict.fromkeys(mutant.room for mutant in every):
@@ -141,7 +176,9 @@ def _report(
 
 def told(report: Report) -> str:
     """The report as a table, and each survivor as it was and as it is."""
-    lines = [f"{'room':<10}{'mutants':>9}{'tried':>8}{'killed':>8}{'timed out':>11}{'equal':>7}{'survived':>10}"]
+    heads = ("mutants", 9), ("tried", 8), ("killed", 8), ("timed out", 11), ("equal", 7)
+    widths = *heads, ("survived", 10)
+    lines = [f"{'room':<10}" + "".join(f"{head:>{width}}" for head, width in widths)]
     rows = [*report.rooms]
     if len(rows) > 1:
         sums = {
@@ -154,7 +191,15 @@ def told(report: Report) -> str:
         for row in rows
     ]
     for survivor in report.survivors:
-        lines += ["", f"{survivor.file}:{survivor.line} {survivor.operator}", f"  - {survivor.was}", f"  + {survivor.becomes}"]
+        lines += [
+            "",
+            f"{survivor.file}:{survivor.line} {survivor.operator}",
+            f"  - {survivor.was}",
+            f"  + {survivor.becomes}",
+        ]
     if report.known:
-        lines += ["", f"{report.known:,} of these were known from an earlier run; --again asks anew."]
+        lines += [
+            "",
+            f"{report.known:,} of these were known from an earlier run; --again asks anew.",
+        ]
     return "\n".join(lines)

@@ -1,7 +1,9 @@
-"""Try mutants in forks: one process collects all tests once, and each mutant is a fork of it in which one function is another.
+"""Try mutants in forks: one process collects all tests once, and each mutant is a fork of it in
+which one function is another.
 
-A function's code is exchanged in place, so that whoever has imported it calls the mutant. What stands outside of functions
-(constants, defaults, tables) is tried in a fork of a process that has imported nothing of the project yet.
+A function's code is exchanged in place, so that whoever has imported it calls the mutant. What
+stands outside of functions (constants, defaults, tables) is tried in a fork of a process that has
+imported nothing of the project yet.
 """
 
 import importlib
@@ -28,10 +30,12 @@ Say: TypeAlias = Callable[[str], None]
 
 KILLED, TIMED_OUT, SURVIVED = "killed", "timed out", "survived"
 SLOW_SECONDS = 0.6
-"""Tests that compute for longer, under coverage, are not asked: what a rule of money says, a test says in a moment."""
+"""Tests that compute for longer, under coverage, are not asked: what a rule of money says, a test
+says in a moment."""
 
 LEAST_SECONDS, TIMES_AS_LONG = 2.0, 8.0
-"""A test that computes for longer than this, and so many times as long as without a mutant, goes round in a circle."""
+"""A test that computes for longer than this, and so many times as long as without a mutant, goes
+round in a circle."""
 
 WAITED_SECONDS = 300.0
 """A fork that computes nothing for so long waits for something that never comes."""
@@ -54,8 +58,9 @@ class MutantVerdict:
 class Work:
     """What one run has to do.
 
-    `first` may name, by a mutant's id, the test that noticed it the last time. `measured`: find out first by which tests each
-    line is reached (worth it for more than a few mutants). `done` is called with every verdict as it comes.
+    `first` may name, by a mutant's id, the test that noticed it the last time. `measured`: find out
+    first by which tests each line is reached (worth it for more than a few mutants). `done` is
+    called with every verdict as it comes.
     """
 
     rooms: Mapping[str, Room]
@@ -67,7 +72,10 @@ class Work:
 
 
 def tried(work: Work) -> None:
-    """Try every mutant. Raises `RuntimeError` where tests fail without any, or cannot be collected."""
+    """Try every mutant.
+
+    Raises `RuntimeError` where tests fail without any, or cannot be collected.
+    """
     for name in AHEAD:
         importlib.import_module(name)
     if str(ROOT) not in sys.path:
@@ -79,18 +87,27 @@ def tried(work: Work) -> None:
 
 
 def _verdict(mutant: Mutant, ended: Ended) -> MutantVerdict:
-    """A fork that died without a word was killed by what its mutant did, which no test could overlook."""
-    silent: dict[str, Any] = {"killer": None if ended.too_long else "the process died", "too_long": ended.too_long}
+    """A fork that died without a word was killed by what its mutant did, which no test could
+    overlook.
+    """
+    silent: dict[str, Any] = {
+        "killer": None if ended.too_long else "the process died",
+        "too_long": ended.too_long,
+    }
     said = json.loads(ended.said) if ended.said else silent
     outcome = TIMED_OUT if said["too_long"] else KILLED if said["killer"] else SURVIVED
-    return MutantVerdict(mutant=mutant, outcome=outcome, killer=said["killer"], seconds=round(ended.seconds, 3))
+    return MutantVerdict(
+        mutant=mutant, outcome=outcome, killer=said["killer"], seconds=round(ended.seconds, 3)
+    )
 
 
 # one session for all that lies in functions
 
 
 def _in_one_session(work: Work, mutants: Sequence[Mutant]) -> None:
-    """Collect all tests in a fork, so that this process stays without the project's modules; take its verdicts as they come."""
+    """Collect all tests in a fork, so that this process stays without the project's modules; take
+    its verdicts as they come.
+    """
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -112,19 +129,27 @@ def _in_one_session(work: Work, mutants: Sequence[Mutant]) -> None:
                 work.done(MutantVerdict(mutant=by_id[last.pop("id")], **last))
     os.waitpid(child, 0)
     if last["why"] or last["ended"] != 0:
-        raise RuntimeError(f"the tests do not pass without a mutant: {last['why'] or last['ended']}")
+        raise RuntimeError(
+            f"the tests do not pass without a mutant: {last['why'] or last['ended']}"
+        )
 
 
 def _tests(rooms: Iterable[Room]) -> list[str]:
     """The files of tests of some rooms, each once."""
-    return list(dict.fromkeys(test for room in rooms for test in room.tests if (ROOT / test).exists()))
+    return list(
+        dict.fromkeys(test for room in rooms for test in room.tests if (ROOT / test).exists())
+    )
 
 
 def _pytest_main(tests: Sequence[str], plugin: object) -> int:
     """Pytest in this process, without a word."""
     import pytest
 
-    without = [word for name in ("cacheprovider", "xdist", "pytest_cov", "faulthandler") for word in ("-p", f"no:{name}")]
+    without = [
+        word
+        for name in ("cacheprovider", "xdist", "pytest_cov", "faulthandler")
+        for word in ("-p", f"no:{name}")
+    ]
     words = ["-q", *without, "--assert=plain", "--rootdir", str(ROOT)]
     kept = os.dup(1), os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -138,7 +163,9 @@ def _pytest_main(tests: Sequence[str], plugin: object) -> int:
 
 
 class _Session:
-    """A pytest plugin: in place of pytest's own loop it measures the tests once, then forks for each mutant."""
+    """A pytest plugin: in place of pytest's own loop it measures the tests once, then forks for
+    each mutant.
+    """
 
     def __init__(self, work: Work, mutants: Sequence[Mutant], told: Any) -> None:
         self.work, self.mutants, self._told = work, mutants, told
@@ -175,13 +202,18 @@ class _Session:
             for mutant in waiting:
                 chosen = [items[name] for name in self._chosen(mutant, items, baseline)]
                 work = partial(self._exchanged, mutant, chosen, baseline)
-                forks.start(work, limit_seconds=WAITED_SECONDS, done=partial(self._ended, mutant, items))
+                forks.start(
+                    work, limit_seconds=WAITED_SECONDS, done=partial(self._ended, mutant, items)
+                )
             forks.join()
             waiting = self._again
         return True
 
     def _baseline(self, items: Mapping[str, Any]) -> "Baseline":
-        """The tests without a mutant, in forks of their own; failures go to `why`. One that is slow ends its fork."""
+        """The tests without a mutant, in forks of their own; failures go to `why`.
+
+        One that is slow ends its fork.
+        """
         seconds: dict[str, float] = {}
         reached: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
         left = list(items) if self.work.measured else []
@@ -201,27 +233,40 @@ class _Session:
         while left:
             forks = Forks(workers=1)
             forks.start(
-                lambda say: _measured([items[name] for name in left], paths, say), limit_seconds=WAITED_SECONDS, done=done
+                lambda say: _measured([items[name] for name in left], paths, say),
+                limit_seconds=WAITED_SECONDS,
+                done=done,
             )
             forks.join()
         return Baseline(seconds=seconds, reached=reached)
 
     def _chosen(self, mutant: Mutant, items: Mapping[str, Any], baseline: "Baseline") -> list[str]:
-        """The tests to ask: those that noticed it the last time, or a neighbour; then all that reach the lines, by time."""
+        """The tests to ask: those that noticed it the last time, or a neighbour; then all that
+        reach the lines, by time.
+        """
         room = self.work.rooms[mutant.room]
         own = {test: place for place, test in enumerate(room.tests)}
         mine = [name for name in items if name.partition("::")[0] in own and name not in self._slow]
         if baseline.seconds:
             lines = baseline.reached.get(str(ROOT / room.path), {})
-            reaching = {name for line in range(mutant.lines[0], mutant.lines[1] + 1) for name in lines.get(line, ())}
+            reaching = {
+                name
+                for line in range(mutant.lines[0], mutant.lines[1] + 1)
+                for name in lines.get(line, ())
+            }
             quick = [name for name in mine if name in reaching and name in baseline.seconds]
             mine = sorted(quick, key=lambda name: baseline.seconds[name])
         else:
             mine.sort(key=lambda name: own[name.partition("::")[0]])
-        first = [self.work.first.get(mutant.id, ""), *reversed(self._recent[mutant.room, mutant.function][-3:])]
+        first = [
+            self.work.first.get(mutant.id, ""),
+            *reversed(self._recent[mutant.room, mutant.function][-3:]),
+        ]
         return list(dict.fromkeys([*(name for name in first if name in mine), *mine]))
 
-    def _exchanged(self, mutant: Mutant, chosen: Sequence[Any], baseline: "Baseline", say: Say) -> None:
+    def _exchanged(
+        self, mutant: Mutant, chosen: Sequence[Any], baseline: "Baseline", say: Say
+    ) -> None:
         """In a fork: the mutant in place of the function, and the tests until one fails."""
         exchange(mutant, self.work.rooms[mutant.room])
         _asked(chosen, baseline.seconds, say)
@@ -229,13 +274,22 @@ class _Session:
     def _ended(self, mutant: Mutant, items: Mapping[str, Any], ended: Ended) -> None:
         verdict = _verdict(mutant, ended)
         killer = verdict.killer or ""
-        if verdict.outcome == TIMED_OUT and killer in items and _too_slow(lambda say: _asked([items[killer]], {}, say)):
+        if (
+            verdict.outcome == TIMED_OUT
+            and killer in items
+            and _too_slow(lambda say: _asked([items[killer]], {}, say))
+        ):
             self._slow.add(killer)
             self._again.append(mutant)
             return
         if verdict.killer is not None:
             self._recent[verdict.mutant.room, verdict.mutant.function].append(verdict.killer)
-        self.tell(id=verdict.mutant.id, outcome=verdict.outcome, killer=verdict.killer, seconds=verdict.seconds)
+        self.tell(
+            id=verdict.mutant.id,
+            outcome=verdict.outcome,
+            killer=verdict.killer,
+            seconds=verdict.seconds,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,12 +301,17 @@ class Baseline:
 
 
 def _measured(items: Sequence[Any], paths: Sequence[str], say: Say) -> None:
-    """Run tests under coverage, each said as it ends. One that computes for too long ends this fork without a word."""
+    """Run tests under coverage, each said as it ends.
+
+    One that computes for too long ends this fork without a word.
+    """
     import coverage
 
     signal.signal(signal.SIGPROF, lambda _signal, _frame: os._exit(0))
     for item in items:
-        cover = coverage.Coverage(data_file=None, include=list(paths), config_file=False, branch=False)
+        cover = coverage.Coverage(
+            data_file=None, include=list(paths), config_file=False, branch=False
+        )
         signal.setitimer(signal.ITIMER_PROF, SLOW_SECONDS)
         started = time.process_time()
         cover.start()
@@ -261,7 +320,12 @@ def _measured(items: Sequence[Any], paths: Sequence[str], say: Say) -> None:
         signal.setitimer(signal.ITIMER_PROF, 0)
         seconds, data = time.process_time() - started, cover.get_data()
         reached = {path: lines for path in paths if (lines := data.lines(path))}
-        say(json.dumps({"name": item.nodeid, "failed": failed, "seconds": seconds, "reached": reached}) + "\n")
+        say(
+            json.dumps(
+                {"name": item.nodeid, "failed": failed, "seconds": seconds, "reached": reached}
+            )
+            + "\n"
+        )
 
 
 def _asked(items: Sequence[Any], usual_seconds: Mapping[str, float], say: Say) -> None:
@@ -301,7 +365,10 @@ def without_shrinking() -> None:
     import hypothesis
 
     hypothesis.settings.register_profile(
-        "mutants", derandomize=True, deadline=None, phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate)
+        "mutants",
+        derandomize=True,
+        deadline=None,
+        phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
     )
     hypothesis.settings.load_profile("mutants")
 
@@ -321,7 +388,9 @@ def compiled(text: str, path: str) -> types.CodeType:
 
 
 def function_of(module: types.ModuleType, name: str) -> types.FunctionType:
-    """A module's function by its qualified name: of a property what reads it, of a class method what it binds."""
+    """A module's function by its qualified name: of a property what reads it, of a class method
+    what it binds.
+    """
     found: Any = module
     for part in name.split("."):
         found = vars(found)[part]
@@ -346,7 +415,10 @@ def _code_of(module: types.CodeType, name: str) -> types.CodeType:
 
 
 def _each_alone(work: Work, mutants: Sequence[Mutant]) -> None:
-    """Each mutant in a fork of its own. Tests that are slow without any mutant are left out, once one of them was too slow."""
+    """Each mutant in a fork of its own.
+
+    Tests that are slow without any mutant are left out, once one of them was too slow.
+    """
     slow: set[str] = set()
     waiting = list(mutants)
     while waiting:
@@ -355,7 +427,11 @@ def _each_alone(work: Work, mutants: Sequence[Mutant]) -> None:
         def done(mutant: Mutant, ended: Ended, again: list[Mutant] = again) -> None:
             verdict, room = _verdict(mutant, ended), work.rooms[mutant.room]
             killer = verdict.killer or ""
-            if verdict.outcome == TIMED_OUT and "::" in killer and _too_slow(partial(_alone, None, room, frozenset(), killer)):
+            if (
+                verdict.outcome == TIMED_OUT
+                and "::" in killer
+                and _too_slow(partial(_alone, None, room, frozenset(), killer))
+            ):
                 slow.add(killer)
                 again.append(mutant)
             else:
@@ -373,13 +449,21 @@ def _too_slow(work: Callable[[Say], None]) -> bool:
     """Whether tests take too long without a mutant as well."""
     found: list[bool] = []
     forks = Forks(workers=1)
-    forks.start(work, limit_seconds=WAITED_SECONDS, done=lambda ended: found.append('"too_long": true' in (ended.said or "")))
+    forks.start(
+        work,
+        limit_seconds=WAITED_SECONDS,
+        done=lambda ended: found.append('"too_long": true' in (ended.said or "")),
+    )
     forks.join()
     return found[0]
 
 
-def _alone(mutant: Mutant | None, room: Room, slow: frozenset[str], only: str | None, say: Say) -> None:
-    """In a fork that has imported nothing of the project: the mutated module in place of the real one, and its tests."""
+def _alone(
+    mutant: Mutant | None, room: Room, slow: frozenset[str], only: str | None, say: Say
+) -> None:
+    """In a fork that has imported nothing of the project: the mutated module in place of the real
+    one, and its tests.
+    """
     if mutant is not None:
         sys.meta_path.insert(0, _Instead(mutant, room))
     stops = _Stops(say, slow, only)
@@ -389,7 +473,10 @@ def _alone(mutant: Mutant | None, room: Room, slow: frozenset[str], only: str | 
 
 
 class _Stops:
-    """A pytest plugin that runs tests until one fails. A module that cannot even be imported is noticed by all of them."""
+    """A pytest plugin that runs tests until one fails.
+
+    A module that cannot even be imported is noticed by all of them.
+    """
 
     def __init__(self, say: Say, slow: frozenset[str], only: str | None) -> None:
         self.asked = False
@@ -403,7 +490,11 @@ class _Stops:
         """In place of pytest's own."""
         self.asked = not session.testsfailed
         if self.asked:
-            items = [item for item in session.items if item.nodeid not in self._slow and self._only in {None, item.nodeid}]
+            items = [
+                item
+                for item in session.items
+                if item.nodeid not in self._slow and self._only in {None, item.nodeid}
+            ]
             _asked(items, {}, self._say)
         return True
 
@@ -414,7 +505,9 @@ class _Instead(importlib.abc.MetaPathFinder):
     def __init__(self, mutant: Mutant, room: Room) -> None:
         self._mutant, self._room = mutant, room
 
-    def find_spec(self, fullname: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+    def find_spec(
+        self, fullname: str, path: Any, target: Any = None
+    ) -> importlib.machinery.ModuleSpec | None:
         """The usual place with another text."""
         if fullname != self._room.module:
             return None

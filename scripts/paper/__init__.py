@@ -1,1 +1,3 @@
-"""Paper trading in real time: a supervisor that schedules ticks, keeps the tick's process alive, and has a model trained."""
+"""Paper trading in real time: a supervisor that schedules ticks, keeps the tick's process alive,
+and has a model trained.
+"""

@@ -1,4 +1,6 @@
-"""A model for a bot that has none: history is collected and a model trained by processes beside the ticks."""
+"""A model for a bot that has none: history is collected and a model trained by processes beside the
+ticks.
+"""
 
 import math
 import time
@@ -17,17 +19,27 @@ USERS_MISTAKE = 2
 
 
 class Learning:
-    """Runs `bot collect`, then `bot train --quick`; tries again with growing pauses. Never blocks a tick.
+    """Runs `bot collect`, then `bot train --quick`; tries again with growing pauses.
+
+    Never blocks a tick.
 
     A bot on paper needs a model that may serve, not a proof; the weekly retraining asks the gate.
     """
 
     def __init__(
-        self, settings: Settings, environ: Mapping[str, str], place: SupervisorPaths, *, on_line: Callable[[str], None]
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        place: SupervisorPaths,
+        *,
+        on_line: Callable[[str], None],
     ) -> None:
         """Nothing runs until `look` is called."""
         days = str(math.ceil(history_days(settings.learning)))
-        self._steps = (("collecting history", ["collect", "--days", days]), ("training", ["train", "--quick"]))
+        self._steps = (
+            ("collecting history", ["collect", "--days", days]),
+            ("training", ["train", "--quick"]),
+        )
         self._environ = environ
         self._place = place
         self._on_line = on_line
@@ -71,7 +83,9 @@ class Learning:
             )
 
     def stop(self) -> None:
-        """End what runs; collecting goes on where it stopped, and an unfinished training leaves nothing behind."""
+        """End what runs; collecting goes on where it stopped, and an unfinished training leaves
+        nothing behind.
+        """
         if self._child is not None:
             self._child.stop()
 

@@ -1,4 +1,6 @@
-"""Log files on this machine: UTC for machines with JST beside it for people, rotated before they grow large."""
+"""Log files on this machine: UTC for machines with JST beside it for people, rotated before they
+grow large.
+"""
 
 import logging
 import logging.handlers
@@ -21,10 +23,17 @@ class _BothTimes(logging.Formatter):
         return f"{utc} {at.astimezone(JST):%H:%M:%S} JST  {record.getMessage()}"
 
 
-def local_log(path: Path, *, most_bytes: int = MOST_BYTES, echo: Callable[[str], None] | None = None) -> Callable[[str], None]:
-    """A function that appends a line to `path`, with both times; `echo` hears the bare line too. Safe for threads."""
+def local_log(
+    path: Path, *, most_bytes: int = MOST_BYTES, echo: Callable[[str], None] | None = None
+) -> Callable[[str], None]:
+    """A function that appends a line to `path`, with both times; `echo` hears the bare line too.
+
+    Safe for threads.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.handlers.RotatingFileHandler(path, maxBytes=most_bytes, backupCount=KEPT, encoding="utf-8", delay=True)
+    handler = logging.handlers.RotatingFileHandler(
+        path, maxBytes=most_bytes, backupCount=KEPT, encoding="utf-8", delay=True
+    )
     handler.setFormatter(_BothTimes())
 
     def say(text: str) -> None:

@@ -20,7 +20,10 @@ LEAST_ROOM_BYTES = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupervisorPaths:
-    """The paths of one bot's supervisor. The lock, not the number in the file, says whether it runs."""
+    """The paths of one bot's supervisor.
+
+    The lock, not the number in the file, says whether it runs.
+    """
 
     folder: Path
     logs: Path
@@ -62,7 +65,10 @@ class SupervisorPaths:
         return self.logs / "paper-start.log"
 
     def require_room(self) -> None:
-        """Refuse a folder that cannot be written to, or on whose disk no log would find room. Raises `UserError`."""
+        """Refuse a folder that cannot be written to, or on whose disk no log would find room.
+
+        Raises `UserError`.
+        """
         try:
             for folder in (self.folder, self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -73,11 +79,19 @@ class SupervisorPaths:
                 probe.unlink(missing_ok=True)
         except OSError as error:
             full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-            remedy = "free some space, or set BOT_HOME to another disk" if full else "make it writable, or set BOT_HOME"
-            raise UserError(f"the folder {self.logs} cannot be written ({error.strerror})", remedy=remedy) from error
+            remedy = (
+                "free some space, or set BOT_HOME to another disk"
+                if full
+                else "make it writable, or set BOT_HOME"
+            )
+            raise UserError(
+                f"the folder {self.logs} cannot be written ({error.strerror})", remedy=remedy
+            ) from error
 
     def mark(self, process: str) -> Path:
-        """The file that is locked while a process group of the supervisor's lives; see `scripts/lifeline.py`."""
+        """The file that is locked while a process group of the supervisor's lives; see
+        `scripts/lifeline.py`.
+        """
         return self.folder / f"{process}.group"
 
     def pid(self) -> int | None:
@@ -85,22 +99,32 @@ class SupervisorPaths:
         return _holder(self.lock_path)
 
     def groups(self) -> dict[str, int]:
-        """The process groups that run for a supervisor, by name: also those that one who was killed has left."""
+        """The process groups that run for a supervisor, by name: also those that one who was killed
+        has left.
+        """
         held = {path.stem: _holder(path) for path in sorted(self.folder.glob("*.group"))}
         return {name: group for name, group in held.items() if group}
 
     def end_left(self, *, patience_seconds: float = 10.0) -> dict[str, int]:
-        """End what a supervisor that was killed has left, and say what that was. Raises `BotError` where it does not end."""
+        """End what a supervisor that was killed has left, and say what that was.
+
+        Raises `BotError` where it does not end.
+        """
         left = self.groups()
         limit = time.monotonic() + patience_seconds
-        for number, until in ((signal.SIGTERM, limit - patience_seconds / 2), (signal.SIGKILL, limit)):
+        for number, until in (
+            (signal.SIGTERM, limit - patience_seconds / 2),
+            (signal.SIGKILL, limit),
+        ):
             for group in self.groups().values():
                 with suppress(ProcessLookupError):
                     os.killpg(group, number)
             while self.groups() and time.monotonic() < until:
                 time.sleep(0.05)
         if still := self.groups():
-            raise BotError(f"process group {next(iter(still.values()))} does not end; see {self.log_path}")
+            raise BotError(
+                f"process group {next(iter(still.values()))} does not end; see {self.log_path}"
+            )
         return left
 
     @contextmanager
@@ -151,5 +175,8 @@ def _lock(lock: IO[bytes], place: SupervisorPaths) -> None:
         pid = place.pid()
         raise UserError(
             f"paper trading runs already{f' (process {pid})' if pid else ''}",
-            remedy="look at it with `scripts/bot paper status`, or end it with `scripts/bot paper stop`",
+            remedy=(
+                "look at it with `scripts/bot paper status`, or end it with `scripts/bot paper"
+                " stop`"
+            ),
         ) from error

@@ -1,4 +1,6 @@
-"""The scheduler of a paper bot: POST every schedule time, never two at once, skip the late ones and say so."""
+"""The scheduler of a paper bot: POST every schedule time, never two at once, skip the late ones and
+say so.
+"""
 
 import signal
 import threading
@@ -29,7 +31,9 @@ LONGEST_RESTART_SECONDS = 60.0
 
 @dataclass(slots=True, kw_only=True)
 class SupervisorStatus:
-    """What the status tells. Instants are ms UTC; `trouble` is one sentence, empty where all is well.
+    """What the status tells.
+
+    Instants are ms UTC; `trouble` is one sentence, empty where all is well.
 
     Ticks are counted since `counted_since`, over every restart.
     """
@@ -48,7 +52,9 @@ class SupervisorStatus:
     last_report: dict[str, Any] | None = None
 
 
-def _begun(before: Mapping[str, Any], *, pid: int, now_ms: int, settings: Settings) -> SupervisorStatus:
+def _begun(
+    before: Mapping[str, Any], *, pid: int, now_ms: int, settings: Settings
+) -> SupervisorStatus:
     """A new supervisor's progress: it counts on from where the one before it stopped."""
     return SupervisorStatus(
         pid=pid,
@@ -70,7 +76,13 @@ class Supervisor:
     """Lives as long as paper trading does; SIGTERM lets the tick in flight finish."""
 
     def __init__(
-        self, settings: Settings, environ: Mapping[str, str], place: SupervisorPaths, *, pid: int, say: Callable[[str], None]
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        place: SupervisorPaths,
+        *,
+        pid: int,
+        say: Callable[[str], None],
     ) -> None:
         """Work for the bot of `settings` in `place`; `environ` is what its processes get."""
         self._settings = settings
@@ -84,18 +96,27 @@ class Supervisor:
         self._scheduler: Scheduler | None = None
         self._restart_seconds = FIRST_RESTART_SECONDS
         self._learning: Learning | None = None
-        self.progress = _begun(place.told(), pid=pid, now_ms=self._clock.now_ms(), settings=settings)
+        self.progress = _begun(
+            place.told(), pid=pid, now_ms=self._clock.now_ms(), settings=settings
+        )
 
-    def run(self, *, once: bool, tick_line: Callable[[str], None], learning_line: Callable[[str], None]) -> TickReport | None:
+    def run(
+        self, *, once: bool, tick_line: Callable[[str], None], learning_line: Callable[[str], None]
+    ) -> TickReport | None:
         """Tick until told to stop, or once. The last report, where there was one."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         self._tick_line = tick_line
-        self._say(f"paper trading starts: every {self._settings.tick.interval_seconds} s, settings {self._settings.hash}")
+        self._say(
+            f"paper trading starts: every {self._settings.tick.interval_seconds} s, settings"
+            f" {self._settings.hash}"
+        )
         report = None
         try:
             if BundleRegistry(wiring.bucket_for(self._settings)).current() is None:
-                self._learning = Learning(self._settings, self._environ, self._place, on_line=learning_line)
+                self._learning = Learning(
+                    self._settings, self._environ, self._place, on_line=learning_line
+                )
             if once:
                 self._learn_first()
             while not self._stopping.is_set():
@@ -115,13 +136,20 @@ class Supervisor:
     def _learn_first(self) -> None:
         """A single tick waits for its model, but not for a second attempt at one."""
         learning = self._learning
-        while learning is not None and not learning.done and not learning.trouble and not self._stopping.is_set():
+        while (
+            learning is not None
+            and not learning.done
+            and not learning.trouble
+            and not self._stopping.is_set()
+        ):
             learning.look()
             self._tell(learning.doing)
             self._stopping.wait(LOOK_SECONDS)
 
     def _waited_for(self, *, once: bool) -> int | None:
-        """Wait for the next schedule time, keeping the other processes alive meanwhile; None when told to stop."""
+        """Wait for the next schedule time, keeping the other processes alive meanwhile; None when
+        told to stop.
+        """
         now = self._clock.now_ms()
         at = now - now % self._interval_ms if once else next_time(now, self._interval_ms)
         due = self.progress.next_at
@@ -129,7 +157,10 @@ class Supervisor:
             missed = (at - due) // self._interval_ms
             if missed > 0:
                 self.progress.skipped += missed
-                self._say(f"skipped {missed} late schedule time{'s' if missed > 1 else ''} before {utc(at)} ({jst(at)})")
+                self._say(
+                    f"skipped {missed} late schedule time{'s' if missed > 1 else ''} before"
+                    f" {utc(at)} ({jst(at)})"
+                )
         self.progress.next_at = at
         while not self._stopping.is_set():
             self._look_after()
@@ -145,7 +176,10 @@ class Supervisor:
             before = self._learning.doing, self._learning.trouble
             self._learning.look()
             if self._learning.done:
-                self._say("a model was trained quickly and serves from now on; the gate was not asked about it")
+                self._say(
+                    "a model was trained quickly and serves from now on; the gate was not asked"
+                    " about it"
+                )
                 self._learning = None
             elif before != (self._learning.doing, self._learning.trouble):
                 self._say(self._learning.doing)
@@ -182,7 +216,9 @@ class Supervisor:
     def _ticked(self, at: int) -> TickReport | None:
         self._tell(f"ticking {utc(at)}")
         try:
-            report = self._alive().tick(at, alive=self._function.check if self._function else lambda: None)
+            report = self._alive().tick(
+                at, alive=self._function.check if self._function else lambda: None
+            )
         except BotError as error:
             self.progress.failed_in_a_row += 1
             self._trouble(f"the tick of {utc(at)} failed: {error}")
@@ -197,7 +233,9 @@ class Supervisor:
         else:
             self.progress.failed_in_a_row = 0
             self.progress.trouble = ""
-        for told in happened(report, before=None if before is None else msgspec.convert(before, TickReport)):
+        for told in happened(
+            report, before=None if before is None else msgspec.convert(before, TickReport)
+        ):
             self._say(told)
         self._say(line(report))
         return report
@@ -210,7 +248,9 @@ class Supervisor:
     def _tell(self, doing: str) -> None:
         self.progress.doing = doing
         learning = self._learning
-        self.progress.learning = "" if learning is None else "; ".join(filter(None, (learning.doing, learning.trouble)))
+        self.progress.learning = (
+            "" if learning is None else "; ".join(filter(None, (learning.doing, learning.trouble)))
+        )
         self._place.tell(msgspec.to_builtins(self.progress))
 
     def _end(self) -> None:

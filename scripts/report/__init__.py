@@ -1,4 +1,6 @@
-"""The one-page HTML report of a run: the market, what came of it, every decision that led to an order, and why not more."""
+"""The one-page HTML report of a run: the market, what came of it, every decision that led to an
+order, and why not more.
+"""
 
 from scripts.report.header import MarketSource, ReportHeader, TrainingNote, first_line
 from scripts.report.render import render

@@ -1,4 +1,7 @@
-"""What the page's script draws, as plain JSON values: equity, candles, positions. Thinned so that a page stays small."""
+"""What the page's script draws, as plain JSON values: equity, candles, positions.
+
+Thinned so that a page stays small.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +16,8 @@ MOST_CANDLES = 480
 
 
 def equity_series(curve: Sequence[EquityPoint], start_equity_jpy: float) -> dict[str, list[float]]:
-    """Columns `at`, `equity`, `drawdown`, `hold` (buy and hold with the same start), at most `MOST_POINTS` rows.
+    """Columns `at`, `equity`, `drawdown`, `hold` (buy and hold with the same start), at most
+    `MOST_POINTS` rows.
 
     Thinning keeps the highest and lowest equity of every bucket, so no drawdown disappears.
     """
@@ -43,12 +47,21 @@ def _thinned(curve: Sequence[EquityPoint]) -> list[EquityPoint]:
 
 
 def candle_series(candles: Candles | None) -> dict[str, Any]:
-    """Columns `at`, `open`, `high`, `low`, `close`; neighbours are joined until at most `MOST_CANDLES` remain."""
+    """Columns `at`, `open`, `high`, `low`, `close`; neighbours are joined until at most
+    `MOST_CANDLES` remain.
+    """
     if candles is None or not len(candles):
         return {"ms": 0, "at": [], "open": [], "high": [], "low": [], "close": []}
     size = candles.timeframe.ms
     factor = next(n for n in (1, 2, 4, 8, 16, 32, 96, 10**9) if len(candles) <= n * MOST_CANDLES)
-    columns: dict[str, Any] = {"ms": size * factor, "at": [], "open": [], "high": [], "low": [], "close": []}
+    columns: dict[str, Any] = {
+        "ms": size * factor,
+        "at": [],
+        "open": [],
+        "high": [],
+        "low": [],
+        "close": [],
+    }
     buckets: dict[int, list[int]] = {}
     for row, at in enumerate(candles.opened_at.tolist()):
         buckets.setdefault(at // (size * factor), []).append(row)
@@ -64,8 +77,14 @@ def candle_series(candles: Candles | None) -> dict[str, Any]:
 def position_series(
     positions: Sequence[PositionEpisode], told: Sequence[DecisionStory], *, end_at: int
 ) -> list[dict[str, Any]]:
-    """One mapping a position: where it was entered and left, its stop and target, and what it earned."""
-    decisions = {story.episode.opened_at: story.decision for story in told if story.episode and story.opens_episode}
+    """One mapping a position: where it was entered and left, its stop and target, and what it
+    earned.
+    """
+    decisions = {
+        story.episode.opened_at: story.decision
+        for story in told
+        if story.episode and story.opens_episode
+    }
     drawn = []
     for position in positions:
         decision = decisions.get(position.opened_at)

@@ -12,7 +12,9 @@ from shared.core.types import Position, TickReport
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EquityPoint:
-    """Equity after one tick, and how far it was below its peak so far (a fraction, 0 at the peak)."""
+    """Equity after one tick, and how far it was below its peak so far (a fraction, 0 at
+    the peak).
+    """
 
     at: int
     equity_jpy: Decimal
@@ -22,7 +24,10 @@ class EquityPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What came of it. Costs are those of closed trades; what is still open is inside the equity."""
+    """What came of it.
+
+    Costs are those of closed trades; what is still open is inside the equity.
+    """
 
     start_equity_jpy: Decimal
     end_equity_jpy: Decimal
@@ -60,7 +65,9 @@ class Figures:
 
 
 def equity_curve(reports: Sequence[TickReport], start_equity_jpy: Decimal) -> list[EquityPoint]:
-    """Equity after every tick that knew it, with the running drawdown from the peak (the start counts)."""
+    """Equity after every tick that knew it, with the running drawdown from the peak (the start
+    counts).
+    """
     peak = start_equity_jpy
     points = []
     for report in reports:
@@ -79,7 +86,9 @@ def equity_curve(reports: Sequence[TickReport], start_equity_jpy: Decimal) -> li
 
 
 def mark_of(report: TickReport) -> Decimal | None:
-    """The price of a tick: what positions were valued at; with nothing held the last close, which is newer."""
+    """The price of a tick: what positions were valued at; with nothing held the last close, which
+    is newer.
+    """
     if report.signal is not None and not report.positions:
         return Decimal(report.signal.close)
     return report.mark_price
@@ -103,7 +112,11 @@ def compute(reports: Sequence[TickReport], start_equity_jpy: Decimal) -> Figures
         max_drawdown=max((point.drawdown for point in curve), default=0.0),
         buy_and_hold=float(marks[-1] / marks[0] - 1) if marks else None,
         ticks=dict(Counter(report.status.value for report in reports).most_common()),
-        orders=dict(Counter((r.intent.purpose.value, r.outcome) for report in reports for r in report.orders)),
+        orders=dict(
+            Counter(
+                (r.intent.purpose.value, r.outcome) for report in reports for r in report.orders
+            )
+        ),
         open_positions=_last_positions(reports),
     )
 

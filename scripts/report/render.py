@@ -1,4 +1,7 @@
-"""Turn tick reports into one self-contained HTML page. Pure: the same reports give the same page."""
+"""Turn tick reports into one self-contained HTML page.
+
+Pure: the same reports give the same page.
+"""
 
 import json
 from collections.abc import Sequence
@@ -18,11 +21,14 @@ from shared.core.types import Candles, TickReport
 _FOLDER = Path(__file__).with_name("page")
 
 
-def render(reports: Sequence[TickReport], *, header: ReportHeader, candles: Candles | None = None) -> str:
+def render(
+    reports: Sequence[TickReport], *, header: ReportHeader, candles: Candles | None = None
+) -> str:
     """The page as text: no network, light and dark, readable without its script but for the charts.
 
     Args:
-        reports: Every tick's report in the order of the ticks; duplicates of fills and trades are counted once.
+        reports: Every tick's report in the order of the ticks; duplicates of fills and trades are
+            counted once.
         header: What the ticks do not know: the market, the training, the start.
         candles: The 15m candles of the period for the price chart.
     """

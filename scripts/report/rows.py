@@ -48,7 +48,11 @@ def cards(figures: Figures) -> list[Card]:
     """The key figures."""
     hold = figures.buy_and_hold
     trips = figures.round_trips
-    still = f"{yen(figures.open_jpy, sign=True)} JPY still open" if figures.open_positions else "nothing left open"
+    still = (
+        f"{yen(figures.open_jpy, sign=True)} JPY still open"
+        if figures.open_positions
+        else "nothing left open"
+    )
     costs = figures.fees_jpy + figures.interest_jpy + figures.slippage_jpy
     return [
         Card(
@@ -76,12 +80,19 @@ def cards(figures: Figures) -> list[Card]:
         Card(
             name="Round trips",
             value=str(trips),
-            note=f"{figures.wins} won ({percent(figures.wins / trips, places=0)})" if trips else "no position was closed",
+            note=(
+                f"{figures.wins} won ({percent(figures.wins / trips, places=0)})"
+                if trips
+                else "no position was closed"
+            ),
         ),
         Card(
             name="Costs paid",
             value=f"{yen(costs)} JPY",
-            note=f"fees {yen(figures.fees_jpy)} · interest {yen(figures.interest_jpy)} · slippage {yen(figures.slippage_jpy)}",
+            note=(
+                f"fees {yen(figures.fees_jpy)} · interest {yen(figures.interest_jpy)} · slippage"
+                f" {yen(figures.slippage_jpy)}"
+            ),
         ),
         Card(
             name="Ticks",
@@ -110,12 +121,18 @@ def decision_row(story: DecisionStory) -> DecisionRow:
             tone=side.value if entered else "exit",
         ),
         votes=tuple(_vote(vote) for vote in signal.votes) if signal else (),
-        chances=(signal.p_lower, signal.p_neither or 0.0, signal.p_upper or 0.0)
-        if signal and signal.p_lower is not None
-        else None,
+        chances=(
+            (signal.p_lower, signal.p_neither or 0.0, signal.p_upper or 0.0)
+            if signal and signal.p_lower is not None
+            else None
+        ),
         edge=Text(
             text=basis_points(decision.edge_rate),
-            title="" if decision.cost_rate is None else f"expected costs {basis_points(decision.cost_rate)}",
+            title=(
+                ""
+                if decision.cost_rate is None
+                else f"expected costs {basis_points(decision.cost_rate)}"
+            ),
         ),
         size=f"{btc_from_lots(asked)}",
         stop=f"{decision.stop_price:,d}" if decision.stop_price else "–",
@@ -127,7 +144,9 @@ def decision_row(story: DecisionStory) -> DecisionRow:
 
 def _vote(vote: Vote) -> Text:
     sign, name = {1: ("▲", "up"), -1: ("▼", "down"), 0: ("·", "none")}[vote.side]
-    return Text(text=sign, title=f"{vote.strategy}: {name}, confidence {vote.confidence:.2f}", tone=name)
+    return Text(
+        text=sign, title=f"{vote.strategy}: {name}, confidence {vote.confidence:.2f}", tone=name
+    )
 
 
 def _ended(story: DecisionStory) -> Text:
@@ -135,10 +154,20 @@ def _ended(story: DecisionStory) -> Text:
     tries = f", {story.attempts} attempts" if story.attempts > 1 else ""
     if not story.filled_lots:
         if sent.reason is not Reason.OK or sent.outcome == "rejected":
-            return Text(text=f"{sent.outcome}{tries}", title=reason_words(sent.reason), tone="muted")
-        return Text(text=f"not filled, expired{tries}", title="the price did not trade through the order", tone="muted")
+            return Text(
+                text=f"{sent.outcome}{tries}", title=reason_words(sent.reason), tone="muted"
+            )
+        return Text(
+            text=f"not filled, expired{tries}",
+            title="the price did not trade through the order",
+            tone="muted",
+        )
     price = sum(fill.price * fill.lots for fill in story.fills) / story.filled_lots
-    part = "" if story.filled_lots >= story.decision.lots else f" ({btc_from_lots(story.filled_lots)} of it)"
+    part = (
+        ""
+        if story.filled_lots >= story.decision.lots
+        else f" ({btc_from_lots(story.filled_lots)} of it)"
+    )
     filled = f"filled at {price:,.0f}{part}{tries}"
     if story.decision.action is not Action.ENTER:
         return Text(text=filled, title=reason_words(story.decision.reason))
@@ -157,7 +186,10 @@ def _profit(story: DecisionStory) -> Text:
     if position is None or story.decision.action is not Action.ENTER:
         return Text(text="–")
     if not story.opens_episode:
-        return Text(text="with the above", title="this order added to the position that an earlier one had opened")
+        return Text(
+            text="with the above",
+            title="this order added to the position that an earlier one had opened",
+        )
     if not position.trades:
         return Text(text="open")
     fees = sum((trade.fees_jpy for trade in position.trades), Decimal(0))
@@ -187,7 +219,10 @@ def reason_rows(why: Sequence[WhyNot]) -> list[ReasonRow]:
 
 def order_rows(figures: Figures) -> list[tuple[str, str, str]]:
     """Purpose, outcome and count of all orders and cancels."""
-    return [(purpose, outcome, f"{count:,d}") for (purpose, outcome), count in sorted(figures.orders.items())]
+    return [
+        (purpose, outcome, f"{count:,d}")
+        for (purpose, outcome), count in sorted(figures.orders.items())
+    ]
 
 
 def why_summary(why: Sequence[WhyNot], header: ReportHeader) -> str:
@@ -197,10 +232,18 @@ def why_summary(why: Sequence[WhyNot], header: ReportHeader) -> str:
         return ""
     total = sum(row.candles for row in why)
     top = decided[0]
-    told = f"Of {total:,d} candles without an entry, {top.candles:,d} were left because {reason_words(top.reason)}."
+    told = (
+        f"Of {total:,d} candles without an entry, {top.candles:,d} were left because"
+        f" {reason_words(top.reason)}."
+    )
     below = next((row for row in decided if row.reason is Reason.EDGE_BELOW_COST), None)
     if below is not None and below.best_edge_rate is not None:
-        told += f" The best refused edge was {basis_points(below.best_edge_rate)} a trade after costs."
+        told += (
+            f" The best refused edge was {basis_points(below.best_edge_rate)} a trade after costs."
+        )
     if header.market.kind == "generated" and not header.market.edge_bp:
-        told += " The prices hold nothing to learn, so a model that tells the truth finds no trade worth its costs."
+        told += (
+            " The prices hold nothing to learn, so a model that tells the truth finds no trade"
+            " worth its costs."
+        )
     return told

@@ -7,12 +7,23 @@ from decimal import Decimal
 
 from shared.core.money import ZERO
 from shared.core.reasons import Reason
-from shared.core.types import Action, Decision, Fill, OrderRecord, Purpose, Signal, TickReport, Trade
+from shared.core.types import (
+    Action,
+    Decision,
+    Fill,
+    OrderRecord,
+    Purpose,
+    Signal,
+    TickReport,
+    Trade,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionEpisode:
-    """A position from its first entry fill to its end; `ended` is false while some of it is open."""
+    """A position from its first entry fill to its end; `ended` is false while some of
+    it is open.
+    """
 
     opened_at: int
     entry_fills: tuple[Fill, ...]
@@ -41,7 +52,9 @@ class PositionEpisode:
 
 @dataclass(slots=True, kw_only=True)
 class DecisionStory:
-    """One decision that led to an order: its ticks (a second attempt is the same decision), orders, fills, end."""
+    """One decision that led to an order: its ticks (a second attempt is the same decision), orders,
+    fills, end.
+    """
 
     decision: Decision
     signal: Signal | None
@@ -70,7 +83,11 @@ _LED_BY = {Action.ENTER: Purpose.ENTRY, Action.REDUCE: Purpose.CLOSE, Action.EXI
 
 def all_fills(reports: Iterable[TickReport]) -> list[Fill]:
     """Every fill once, in order."""
-    seen = {(fill.order_id, fill.at, fill.price, fill.lots, fill.purpose): fill for report in reports for fill in report.fills}
+    seen = {
+        (fill.order_id, fill.at, fill.price, fill.lots, fill.purpose): fill
+        for report in reports
+        for fill in report.fills
+    }
     return sorted(seen.values(), key=lambda fill: (fill.at, fill.order_id))
 
 
@@ -98,7 +115,9 @@ def episodes(fills: Sequence[Fill], trades: Sequence[Trade]) -> list[PositionEpi
 
 def _episode(entries: Sequence[Fill], trades: Sequence[Trade], *, until: int) -> PositionEpisode:
     mine = tuple(fill for fill in entries if fill.at <= until)
-    return PositionEpisode(opened_at=mine[0].at if mine else 0, entry_fills=mine, trades=tuple(trades))
+    return PositionEpisode(
+        opened_at=mine[0].at if mine else 0, entry_fills=mine, trades=tuple(trades)
+    )
 
 
 def stories(reports: Sequence[TickReport]) -> list[DecisionStory]:
@@ -109,12 +128,18 @@ def stories(reports: Sequence[TickReport]) -> list[DecisionStory]:
         if decision is None or decision.action not in _LED_BY:
             continue
         purpose = _LED_BY[decision.action]
-        sent = [record for record in report.orders if record.intent.purpose is purpose and _was_sent(record)]
+        sent = [
+            record
+            for record in report.orders
+            if record.intent.purpose is purpose and _was_sent(record)
+        ]
         if not sent:
             continue
         story = told.setdefault(
             (decision.as_of, decision.action),
-            DecisionStory(decision=decision, signal=report.signal, scheduled_at=report.scheduled_at),
+            DecisionStory(
+                decision=decision, signal=report.signal, scheduled_at=report.scheduled_at
+            ),
         )
         story.orders.extend(sent)
         story.signal = story.signal or report.signal
@@ -129,7 +154,9 @@ def _was_sent(record: OrderRecord) -> bool:
     return record.what != "cancel" and record.outcome != DENIED
 
 
-def _follow(story: DecisionStory, fills: Sequence[Fill], positions: Sequence[PositionEpisode]) -> None:
+def _follow(
+    story: DecisionStory, fills: Sequence[Fill], positions: Sequence[PositionEpisode]
+) -> None:
     ids = {record.order_id for record in story.orders if record.order_id is not None}
     story.fills = tuple(fill for fill in fills if fill.order_id in ids)
     for position in positions:
@@ -140,7 +167,9 @@ def _follow(story: DecisionStory, fills: Sequence[Fill], positions: Sequence[Pos
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhyNot:
-    """How often one reason kept the bot from entering: candles decided, ticks, and the best edge that was seen with it."""
+    """How often one reason kept the bot from entering: candles decided, ticks, and the best edge
+    that was seen with it.
+    """
 
     reason: Reason
     candles: int
@@ -149,10 +178,11 @@ class WhyNot:
 
 
 def why_nothing(reports: Sequence[TickReport]) -> list[WhyNot]:
-    """Reasons of all ticks that entered nothing, the one of most candles first; a tick without a decision has its own.
+    """Reasons of all ticks that entered nothing, the one of most candles first; a tick without a
+    decision has its own.
 
-    A candle counts once: for what was said of it last, before there was nothing new. One that led to an entry does not count,
-    so that the candles of all rows add up to those without an entry.
+    A candle counts once: for what was said of it last, before there was nothing new. One that led
+    to an entry does not count, so that the candles of all rows add up to those without an entry.
     """
     ticks: dict[Reason, int] = {}
     said: dict[int, Reason] = {}
@@ -188,5 +218,9 @@ def _why_not(report: TickReport) -> Reason:
         return report.reason
     if decision.action is Action.ENTER:
         entries = [record for record in report.orders if record.intent.opens]
-        return entries[0].reason if entries and all(record.outcome == DENIED for record in entries) else Reason.OK
+        return (
+            entries[0].reason
+            if entries and all(record.outcome == DENIED for record in entries)
+            else Reason.OK
+        )
     return decision.reason if decision.action not in {Action.REDUCE, Action.EXIT} else Reason.OK

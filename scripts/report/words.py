@@ -1,4 +1,6 @@
-"""Numbers, instants and reasons for people: the words of `shared.results.report`, and UTC for machines."""
+"""Numbers, instants and reasons for people: the words of `shared.results.report`, and UTC for
+machines.
+"""
 
 from scripts.console import JST, utc
 from shared.results.report.words import jst, jst_day, number, percent, reason_words, yen

@@ -1,7 +1,7 @@
 """Sinks: Discord's webhooks, and the log where no webhook is set.
 
-A webhook's address is a secret: it is registered with the log's mask, and no error, log line or repr of ours carries it;
-not even the text of an HTTP library's exception, which would.
+A webhook's address is a secret: it is registered with the log's mask, and no error, log line or
+repr of ours carries it; not even the text of an HTTP library's exception, which would.
 """
 
 import json
@@ -21,7 +21,11 @@ from shared.core.masking import masked, register_secrets
 from shared.core.settings import Settings, is_loopback
 from shared.core.types import Alert, Level
 
-_SEVERITY: Mapping[Level, Severity] = {Level.CRITICAL: "CRITICAL", Level.WARNING: "WARNING", Level.INFO: "INFO"}
+_SEVERITY: Mapping[Level, Severity] = {
+    Level.CRITICAL: "CRITICAL",
+    Level.WARNING: "WARNING",
+    Level.INFO: "INFO",
+}
 _TOO_MANY = 429
 _GONE = frozenset({401, 403, 404, 410})
 _BACKOFF_SECONDS = 0.5
@@ -29,14 +33,17 @@ _LEAST_SECONDS = 0.05
 _MOST_REMEMBERED = 1_000
 _MOST_BODY_BYTES = 4_096
 _MOST_MESSAGES = 15
-"""To one webhook in one delivery, below Discord's 30 a minute: what waits beyond that waits for the next."""
+"""To one webhook in one delivery, below Discord's 30 a minute: what waits beyond that waits for the
+next."""
 _PATIENCE_SECONDS = 60.0
 """For a webhook that asks for patience without saying how much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a webhook answered: the status, how many seconds it asks us to wait, and whether with every webhook."""
+    """What a webhook answered: the status, how many seconds it asks us to wait, and whether with
+    every webhook.
+    """
 
     status: int
     retry_after_seconds: float | None = None
@@ -44,7 +51,8 @@ class Answer:
 
 
 Post: TypeAlias = Callable[[str, bytes, float], Answer]
-"""Sends a JSON body to an address within a number of seconds. Raises `Unavailable`, without the address in its text."""
+"""Sends a JSON body to an address within a number of seconds. Raises `Unavailable`, without the
+address in its text."""
 
 
 class LogWriter(Protocol):
@@ -87,12 +95,16 @@ class _End(Enum):
 
 
 class DiscordSink:
-    """Alerts as Discord messages, one message a level where they fit. Levels without a webhook are logged.
+    """Alerts as Discord messages, one message a level where they fit.
 
-    Waits as long as Discord asks (429), tries `discord.attempts` times and never longer than it may. What Discord refuses is
-    not tried again: one by one where it came in company, so that a bad one does not hold back the others; and logged. An
-    attempt whose answer got lost is repeated: an alert twice is better than none. A wait that is longer than a delivery may
-    take is remembered by `patience`: until it is over nothing is sent there, by this tick's other levels or by later ticks.
+    Levels without a webhook are logged.
+
+    Waits as long as Discord asks (429), tries `discord.attempts` times and never longer than it
+    may. What Discord refuses is not tried again: one by one where it came in company, so that a bad
+    one does not hold back the others; and logged. An attempt whose answer got lost is repeated: an
+    alert twice is better than none. A wait that is longer than a delivery may take is remembered by
+    `patience`: until it is over nothing is sent there, by this tick's other levels or by later
+    ticks.
     """
 
     def __init__(
@@ -106,7 +118,10 @@ class DiscordSink:
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Send alerts of each level to its webhook. Raises `BadSettings` for an address that cannot be one."""
+        """Send alerts of each level to its webhook.
+
+        Raises `BadSettings` for an address that cannot be one.
+        """
         for level, url in webhooks.items():
             _check(level, url)
             register_secrets(url)
@@ -124,9 +139,11 @@ class DiscordSink:
         return f"DiscordSink({', '.join(level.value for level in self._webhooks)})"
 
     def send(self, alerts: Sequence[Alert], *, deadline_ms: int) -> frozenset[str]:
-        """Deliver what can be delivered by `deadline_ms` (monotonic), the critical first; the keys of those that were.
+        """Deliver what can be delivered by `deadline_ms` (monotonic), the critical first; the keys
+        of those that were.
 
-        A key that this sink has delivered before is not sent again: the outbox may have failed to note it.
+        A key that this sink has delivered before is not sent again: the outbox may have failed to
+        note it.
         """
         delivery = _Delivery(until=deadline_ms / 1000)
         fresh = list({alert.key: alert for alert in alerts if alert.key not in self._told}.values())
@@ -158,7 +175,9 @@ class DiscordSink:
             else:
                 self._failed(group, problem)
 
-    def _deliver(self, url: str, body: Mapping[str, Any], delivery: "_Delivery") -> tuple[_End, str]:
+    def _deliver(
+        self, url: str, body: Mapping[str, Any], delivery: "_Delivery"
+    ) -> tuple[_End, str]:
         if (closed := self._closed(url, delivery)) is not None:
             return closed
         payload = json.dumps(body, ensure_ascii=True, allow_nan=False).encode()
@@ -169,7 +188,9 @@ class DiscordSink:
                 break
             wait, asked = _BACKOFF_SECONDS * 2**attempt, None
             try:
-                answer = self._post(_confirmed(url), payload, min(self._discord.timeout_seconds, left))
+                answer = self._post(
+                    _confirmed(url), payload, min(self._discord.timeout_seconds, left)
+                )
             except Unavailable as error:
                 problem = str(error)
             else:
@@ -177,9 +198,14 @@ class DiscordSink:
                 problem = f"Discord answered {answer.status}"
                 if end is not None:
                     return end, problem
-                wait = answer.retry_after_seconds if answer.retry_after_seconds is not None else wait
+                wait = (
+                    answer.retry_after_seconds if answer.retry_after_seconds is not None else wait
+                )
                 asked = answer if answer.status == _TOO_MANY else None
-            if attempt + 1 == self._discord.attempts or self._monotonic() + wait > delivery.until - _LEAST_SECONDS:
+            if (
+                attempt + 1 == self._discord.attempts
+                or self._monotonic() + wait > delivery.until - _LEAST_SECONDS
+            ):
                 break
             self._sleep(wait)
         if asked is None:
@@ -188,7 +214,9 @@ class DiscordSink:
         return _End.LATER, problem
 
     def _closed(self, url: str, delivery: "_Delivery") -> tuple[_End, str] | None:
-        """Why this webhook gets nothing (more) in this delivery, or None; counts the message otherwise."""
+        """Why this webhook gets nothing (more) in this delivery, or None; counts the message
+        otherwise.
+        """
         if url in delivery.closed:
             return delivery.closed[url]
         left = self._left_alone_seconds(url)
@@ -204,16 +232,22 @@ class DiscordSink:
         try:
             return 0.0 if self._patience is None else self._patience.left_seconds(url)
         except Exception as error:  # noqa: BLE001 - a note that cannot be read must not hold an alert back
-            self._write("alerts.patience", severity="WARNING", problem=f"{type(error).__name__}: {error}")
+            self._write(
+                "alerts.patience", severity="WARNING", problem=f"{type(error).__name__}: {error}"
+            )
             return 0.0
 
     def _note(self, url: str, asked: Answer) -> None:
         wait = asked.retry_after_seconds
         try:
             if self._patience is not None:
-                self._patience.note(url, _PATIENCE_SECONDS if wait is None else wait, everywhere=asked.everywhere)
+                self._patience.note(
+                    url, _PATIENCE_SECONDS if wait is None else wait, everywhere=asked.everywhere
+                )
         except Exception as error:  # noqa: BLE001 - a note that cannot be written must not stop a tick
-            self._write("alerts.patience", severity="WARNING", problem=f"{type(error).__name__}: {error}")
+            self._write(
+                "alerts.patience", severity="WARNING", problem=f"{type(error).__name__}: {error}"
+            )
 
     def _remember(self, keys: Any) -> None:
         self._told.update(dict.fromkeys(keys))
@@ -233,7 +267,9 @@ class DiscordSink:
 
 @dataclass(slots=True, kw_only=True)
 class _Delivery:
-    """One call of `send`: until when (monotonic seconds), how many messages each webhook got, and which take no more."""
+    """One call of `send`: until when (monotonic seconds), how many messages each webhook got, and
+    which take no more.
+    """
 
     until: float
     messages: dict[str, int] = field(default_factory=dict)
@@ -254,7 +290,9 @@ def _ended(status: int) -> _End | None:
 def _check(level: Level, url: str) -> None:
     try:
         parts = urlsplit(url)
-        good = bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(url)))
+        good = bool(parts.hostname) and (
+            parts.scheme == "https" or (parts.scheme == "http" and is_loopback(url))
+        )
     except ValueError:
         good = False
     if not good:
@@ -272,7 +310,10 @@ def _confirmed(url: str) -> str:
 
 
 def post_by_requests(url: str, body: bytes, timeout_seconds: float) -> Answer:
-    """Send by `requests`, without following redirects. Raises `Unavailable` naming only the kind of the failure."""
+    """Send by `requests`, without following redirects.
+
+    Raises `Unavailable` naming only the kind of the failure.
+    """
     import requests
 
     until = time.monotonic() + timeout_seconds
@@ -287,10 +328,14 @@ def post_by_requests(url: str, body: bytes, timeout_seconds: float) -> Answer:
         ) as response:
             text = _body(response, until) if response.status_code == _TOO_MANY else b""
             wait, everywhere = _patience(response.headers, text), _is_global(response.headers, text)
-            return Answer(status=response.status_code, retry_after_seconds=wait, everywhere=everywhere)
+            return Answer(
+                status=response.status_code, retry_after_seconds=wait, everywhere=everywhere
+            )
     except (requests.RequestException, OSError) as error:
         problem = type(error).__name__
-    raise Unavailable(f"Discord did not answer ({problem})")  # outside of except: no chain that holds the address
+    raise Unavailable(
+        f"Discord did not answer ({problem})"
+    )  # outside of except: no chain that holds the address
 
 
 def _body(response: Any, until: float) -> bytes:
@@ -305,7 +350,11 @@ def _body(response: Any, until: float) -> bytes:
 
 def _patience(headers: Mapping[str, str], body: bytes) -> float | None:
     """The longest wait that header or body asks for; None where neither says anything sensible."""
-    asked = [headers.get("Retry-After"), headers.get("X-RateLimit-Reset-After"), _told(body).get("retry_after")]
+    asked = [
+        headers.get("Retry-After"),
+        headers.get("X-RateLimit-Reset-After"),
+        _told(body).get("retry_after"),
+    ]
     waits = [wait for wait in (*map(_seconds, asked), _until_date(headers)) if wait is not None]
     return max(waits, default=None)
 
@@ -314,7 +363,9 @@ def _is_global(headers: Mapping[str, str], body: bytes) -> bool:
     """Whether the limit is that of every webhook, not of one."""
     scope = str(headers.get("X-RateLimit-Scope", "")).lower()
     return (
-        scope == "global" or str(headers.get("X-RateLimit-Global", "")).lower() == "true" or _told(body).get("global") is True
+        scope == "global"
+        or str(headers.get("X-RateLimit-Global", "")).lower() == "true"
+        or _told(body).get("global") is True
     )
 
 
@@ -335,9 +386,14 @@ def _seconds(value: Any) -> float | None:
 
 
 def _until_date(headers: Mapping[str, str]) -> float | None:
-    """A `Retry-After` that is a date, against the answer's own `Date`: whatever the clock here says."""
+    """A `Retry-After` that is a date, against the answer's own `Date`: whatever the clock here
+    says.
+    """
     try:
-        until, now = parsedate_to_datetime(headers["Retry-After"]), parsedate_to_datetime(headers["Date"])
+        until, now = (
+            parsedate_to_datetime(headers["Retry-After"]),
+            parsedate_to_datetime(headers["Date"]),
+        )
         return max(0.0, (until - now).total_seconds())
     except (KeyError, TypeError, ValueError, OverflowError, IndexError):
         return None

@@ -1,7 +1,8 @@
 """Alerts as Discord messages within Discord's limits. Pure.
 
-Limits (Discord's documentation of embeds): 10 embeds a message, 6,000 characters in all embeds of a message, title 256,
-25 fields, name 256, value 1,024, footer 2,048. Discord answers 400 to an empty name or value.
+Limits (Discord's documentation of embeds): 10 embeds a message, 6,000 characters in all embeds of a
+message, title 256, 25 fields, name 256, value 1,024, footer 2,048. Discord answers 400 to an empty
+name or value.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,8 +24,13 @@ _FITTING = 3_000
 _SHORT = 24
 
 
-def messages(alerts: Sequence[Alert], *, mask: Callable[[str], str]) -> Iterator[tuple[Sequence[Alert], dict[str, Any]]]:
-    """Alerts of one level as few messages as fit: which alerts, and the JSON body. Every text passes through `mask`."""
+def messages(
+    alerts: Sequence[Alert], *, mask: Callable[[str], str]
+) -> Iterator[tuple[Sequence[Alert], dict[str, Any]]]:
+    """Alerts of one level as few messages as fit: which alerts, and the JSON body.
+
+    Every text passes through `mask`.
+    """
     batch: list[tuple[Alert, dict[str, Any]]] = []
     size = 0
     for alert in alerts:
@@ -39,14 +45,18 @@ def messages(alerts: Sequence[Alert], *, mask: Callable[[str], str]) -> Iterator
         yield _message(batch)
 
 
-def _message(batch: Sequence[tuple[Alert, dict[str, Any]]]) -> tuple[Sequence[Alert], dict[str, Any]]:
+def _message(
+    batch: Sequence[tuple[Alert, dict[str, Any]]],
+) -> tuple[Sequence[Alert], dict[str, Any]]:
     alerts = [alert for alert, _ in batch]
     body: dict[str, Any] = {
         "username": "crypto-bot",
         "embeds": [embed for _, embed in batch],
         "allowed_mentions": {"parse": []},  # no text of ours may call everyone
     }
-    if alerts[0].level is Level.CRITICAL:  # what a phone shows of a message is its content, not its embeds
+    if (
+        alerts[0].level is Level.CRITICAL
+    ):  # what a phone shows of a message is its content, not its embeds
         titles = "\n".join(dict.fromkeys(embed["title"] for _, embed in batch))
         body["content"] = shortened(titles, MAX_CONTENT)
     return alerts, body
@@ -62,7 +72,10 @@ def _embed(alert: Alert, mask: Callable[[str], str]) -> dict[str, Any]:
     }
     room = _FITTING - _size(embed)
     for name, value in list(alert.fields.items())[:MAX_FIELDS]:
-        shown = {"name": shortened(mask(name), MAX_NAME) or "-", "value": shortened(mask(value), MAX_VALUE) or "-"}
+        shown = {
+            "name": shortened(mask(name), MAX_NAME) or "-",
+            "value": shortened(mask(value), MAX_VALUE) or "-",
+        }
         room -= _length(shown["name"]) + _length(shown["value"])
         if room < 0:
             break

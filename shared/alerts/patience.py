@@ -1,4 +1,5 @@
-"""Until when a webhook wants to be left alone, kept beside the outbox, so that the next tick and other functions know.
+"""Until when a webhook wants to be left alone, kept beside the outbox, so that the next tick and
+other functions know.
 
     webhooks/{hash of the address}   noted_at (ms UTC), wait_seconds
 
@@ -15,15 +16,19 @@ EVERY_WEBHOOK = "webhooks/every"
 """Where Discord asked not only for one of them."""
 
 LONGEST_SECONDS = 6 * 3_600.0
-"""No longer than this is waited without asking again, whatever was asked for: an alert is given up after a day."""
+"""No longer than this is waited without asking again, whatever was asked for: an alert is given up
+after a day."""
 
 _SKEW_MS = 2_000
 
 
 def name_of(url: str) -> str:
-    """The document of a webhook, from its host and path alone: what else stands in the address does not change who answers."""
+    """The document of a webhook, from its host and path alone: what else stands in the address does
+    not change who answers.
+    """
     parts = urlsplit(url)
-    return f"webhooks/{hashlib.sha256(f'{parts.netloc.lower()}{parts.path}'.encode()).hexdigest()[:32]}"
+    address = f"{parts.netloc.lower()}{parts.path}"
+    return f"webhooks/{hashlib.sha256(address.encode()).hexdigest()[:32]}"
 
 
 class StoredPatience:
@@ -42,7 +47,9 @@ class StoredPatience:
         """Remember what it asked for just now."""
         wait = min(max(wait_seconds, 0.0), LONGEST_SECONDS)
         data = {"noted_at": self._clock.now_ms(), "wait_seconds": wait}
-        self._documents.commit([Write(kind="put", path=EVERY_WEBHOOK if everywhere else name_of(url), data=data)])
+        self._documents.commit(
+            [Write(kind="put", path=EVERY_WEBHOOK if everywhere else name_of(url), data=data)]
+        )
 
     def _left(self, path: str) -> float:
         stored = self._documents.get(path)
@@ -52,5 +59,10 @@ class StoredPatience:
         if not isinstance(noted_at, int) or not isinstance(wait, int | float):
             return 0.0
         passed = (self._clock.now_ms() - noted_at) / 1000
-        # A note of the future was written by a clock that was wrong: asking once more is answered with a right one.
-        return 0.0 if passed < -_SKEW_MS / 1000 else max(0.0, min(wait, LONGEST_SECONDS) - max(0.0, passed))
+        # A note of the future was written by a clock that was wrong: asking once more is answered
+        # with a right one.
+        return (
+            0.0
+            if passed < -_SKEW_MS / 1000
+            else max(0.0, min(wait, LONGEST_SECONDS) - max(0.0, passed))
+        )

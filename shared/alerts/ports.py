@@ -10,9 +10,12 @@ class AlertSink(Protocol):
     """Delivers alerts. Alerts wait in the outbox until a sink took them."""
 
     def send(self, alerts: Sequence[Alert], *, deadline_ms: int) -> frozenset[str]:
-        """Deliver what can be delivered by `deadline_ms`; the keys of those that were. Never raises.
+        """Deliver what can be delivered by `deadline_ms`; the keys of those that were.
 
-        The deadline is of `time.monotonic()`, in milliseconds: Discord is real also where the bot's clock is stepped.
+        Never raises.
+
+        The deadline is of `time.monotonic()`, in milliseconds: Discord is real also where the bot's
+        clock is stepped.
         """
         ...
 

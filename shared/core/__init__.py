@@ -1,1 +1,4 @@
-"""What every room speaks: types, money, times, settings, reasons, errors, logs. It knows no room."""
+"""What every room speaks: types, money, times, settings, reasons, errors, logs.
+
+It knows no room.
+"""

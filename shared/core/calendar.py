@@ -1,4 +1,6 @@
-"""Lengths of time in milliseconds, and instants as text: UTC for machines, Japan's time, nine hours ahead, for people."""
+"""Lengths of time in milliseconds, and instants as text: UTC for machines, Japan's time, nine hours
+ahead, for people.
+"""
 
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache

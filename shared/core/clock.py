@@ -1,4 +1,7 @@
-"""The clock port. `now`, `sleep`, leases, expiry and staleness use it; deadlines of real work use `time.monotonic`."""
+"""The clock port.
+
+`now`, `sleep`, leases, expiry and staleness use it; deadlines of real work use `time.monotonic`.
+"""
 
 import time
 from typing import Protocol
@@ -24,18 +27,21 @@ class SystemClock:
         return time.time_ns() // 1_000_000
 
     def sleep_until(self, at_ms: int) -> None:
-        """Sleep in the real world; steps of the wall clock cannot make it sleep longer than was asked at first."""
+        """Sleep in the real world; steps of the wall clock cannot make it sleep longer than was
+        asked at first.
+        """
         remaining = at_ms - self.now_ms()
         if remaining > 0:
             time.sleep(remaining / 1000)
 
 
 class BoundedClock:
-    """A clock that is compared with the exchange's, and never says a later time than that where it is known to be ahead.
+    """A clock that is compared with the exchange's, and never says a later time than that where it
+    is known to be ahead.
 
-    `off_ms`: ours minus the exchange's, where they differ by more than is allowed; 0 where ours is right or nobody knows. A
-    clock that is behind stays behind: what is stored may be older than it should be, but never lies in the future. `known`:
-    whether the two were ever compared.
+    `off_ms`: ours minus the exchange's, where they differ by more than is allowed; 0 where ours is
+    right or nobody knows. A clock that is behind stays behind: what is stored may be older than it
+    should be, but never lies in the future. `known`: whether the two were ever compared.
     """
 
     def __init__(self, inner: Clock, *, allowed_ms: float) -> None:
@@ -66,7 +72,10 @@ class BoundedClock:
 
 
 class FixedClock:
-    """A clock that stands until it is told to move: `sleep_until` moves it. For replays and tests."""
+    """A clock that stands until it is told to move: `sleep_until` moves it.
+
+    For replays and tests.
+    """
 
     def __init__(self, now_ms: int) -> None:
         """Start at `now_ms`."""

@@ -6,7 +6,10 @@ class BotError(Exception):
 
 
 class UserError(BotError):
-    """The person must change something: a setting, an argument, a file. Exit code 2; the `remedy` is the next step."""
+    """The person must change something: a setting, an argument, a file.
+
+    Exit code 2; the `remedy` is the next step.
+    """
 
     def __init__(self, found: str, *, remedy: str = "") -> None:
         """Say what was `found` and, as one sentence, the `remedy`."""
@@ -19,7 +22,9 @@ class BadSettings(UserError):
 
 
 class BadRequest(UserError):
-    """A field of a request is wrong: `field` names it, `found` says the rest of the sentence that begins with the name."""
+    """A field of a request is wrong: `field` names it, `found` says the rest of the sentence that
+    begins with the name.
+    """
 
     def __init__(self, field: str, found: str, *, remedy: str) -> None:
         """Name the field, say what was `found` there and what would be right."""
@@ -29,7 +34,10 @@ class BadRequest(UserError):
 
 
 class BadData(BotError):
-    """Data breaks its own rules (NaN, disorder, a missing field). It is refused at the border, never repaired by a guess."""
+    """Data breaks its own rules (NaN, disorder, a missing field).
+
+    It is refused at the border, never repaired by a guess.
+    """
 
 
 class Unavailable(BotError):
@@ -46,7 +54,9 @@ class RateLimited(Unavailable):
 
 
 class NotThere(BotError):
-    """The thing asked for does not exist (a candle file of today just after the roll, a document, an object)."""
+    """The thing asked for does not exist (a candle file of today just after the roll, a document,
+    an object).
+    """
 
 
 class AlreadyExists(BotError):
@@ -66,4 +76,7 @@ class LeaseLost(BotError):
 
 
 class StoreBroken(UserError):
-    """The local store cannot be used (locked for too long, corrupt, not writable). Nothing was lost by stopping."""
+    """The local store cannot be used (locked for too long, corrupt, not writable).
+
+    Nothing was lost by stopping.
+    """

@@ -1,7 +1,9 @@
-"""Fingerprints of source code: of its bytes, or of what it means. One way for all that must know whether code is the same.
+"""Fingerprints of source code: of its bytes, or of what it means.
 
-In the fingerprint of trees comments, docstrings, imports, layout, the order of definitions and the files that they stand in
-make no difference; a changed constant, comparison or call does.
+One way for all that must know whether code is the same.
+
+In the fingerprint of trees comments, docstrings, imports, layout, the order of definitions and the
+files that they stand in make no difference; a changed constant, comparison or call does.
 """
 
 import ast
@@ -43,7 +45,9 @@ def bytes_of(texts: Mapping[str, bytes], *more: str) -> str:
 def trees_of(texts: Mapping[str, bytes]) -> str:
     """The hash of what these sources mean, whatever they are called."""
     return _together(
-        hashlib.sha256(told.encode()).hexdigest() for text in texts.values() for told in _statements(ast.parse(text))
+        hashlib.sha256(told.encode()).hexdigest()
+        for text in texts.values()
+        for told in _statements(ast.parse(text))
     )
 
 
@@ -79,20 +83,26 @@ def _is_name(node: ast.AST, name: str) -> bool:
 
 
 def _renamed(module: ast.Module) -> dict[str, str]:
-    """What each imported name is called where it comes from; a module of this project is called nothing."""
+    """What each imported name is called where it comes from; a module of this project is called
+    nothing.
+    """
     found: dict[str, str] = {}
     for node in ast.walk(module):
         if isinstance(node, ast.Import):
             found |= {one.asname: one.name for one in node.names if one.asname}
         elif isinstance(node, ast.ImportFrom):
             for one in node.names:
-                found[one.asname or one.name] = "" if _is_module(node.module or "", one.name) else one.name
+                found[one.asname or one.name] = (
+                    "" if _is_module(node.module or "", one.name) else one.name
+                )
     return found
 
 
 def _is_module(package: str, name: str) -> bool:
     place = ROOT.joinpath(*package.split("."), name)
-    return (package.partition(".")[0] in _OURS and place.is_dir()) or place.with_suffix(".py").is_file()
+    return (package.partition(".")[0] in _OURS and place.is_dir()) or place.with_suffix(
+        ".py"
+    ).is_file()
 
 
 class _Teller:
@@ -105,7 +115,11 @@ class _Teller:
         """One tree as a text that is the same in every version of Python."""
         if isinstance(node, ast.Name):
             return f"N({self._renamed.get(node.id) or node.id})"
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and self._renamed.get(node.value.id) == "":
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and self._renamed.get(node.value.id) == ""
+        ):
             return f"N({node.attr})"
         if isinstance(node, ast.AST):
             return self._node(node)

@@ -1,7 +1,9 @@
-"""A frozen value with some fields changed: `dataclasses.replace`, three times as quickly, for slotted dataclasses.
+"""A frozen value with some fields changed: `dataclasses.replace`, three times as quickly, for
+slotted dataclasses.
 
-A tick changes a few dozen values and a replay millions; `replace` looks at every field's definition and calls the constructor.
-This copies the slots, by a function that is written for each class as `dataclasses` writes its constructor. It runs no
+A tick changes a few dozen values and a replay millions; `replace` looks at every field's definition
+and calls the constructor. This copies the slots, by a function that is written for each class as
+`dataclasses` writes its constructor. It runs no
 `__post_init__`: the values that it is used for have none.
 """
 
@@ -31,11 +33,17 @@ def changed(value: T, /, **fields: Any) -> T:
 
 @cache
 def _copier(kind: type) -> tuple[Callable[[Any], Any], _Setters]:
-    """How to copy a value of this kind, and how to write each slot past the lock that `frozen` puts on it."""
+    """How to copy a value of this kind, and how to write each slot past the lock that `frozen` puts
+    on it.
+    """
     names = kind.__slots__  # type: ignore[attr-defined]
     setters = {name: getattr(kind, name).__set__ for name in names}
     lines = (f"    set_{name}(copy, value.{name})" for name in names)
     text = "\n".join(("def copied(value):", "    copy = new(kind)", *lines, "    return copy"))
-    scope: dict[str, Any] = {"new": object.__new__, "kind": kind, **{f"set_{name}": setters[name] for name in names}}
+    scope: dict[str, Any] = {
+        "new": object.__new__,
+        "kind": kind,
+        **{f"set_{name}": setters[name] for name in names},
+    }
     exec(text, scope)  # noqa: S102 - the text holds the names of slots and nothing else; a loop takes almost twice as long
     return scope["copied"], setters

@@ -1,4 +1,6 @@
-"""Ctrl-C reaches every process of a terminal at once; only the one that the person talks to takes it, and ends the others."""
+"""Ctrl-C reaches every process of a terminal at once; only the one that the person talks to takes
+it, and ends the others.
+"""
 
 import signal
 from collections.abc import Iterator
@@ -7,9 +9,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def kept_from_workers() -> Iterator[None]:
-    """Processes that joblib's loky starts meanwhile never hear of Ctrl-C; here it waits until they are started.
+    """Processes that joblib's loky starts meanwhile never hear of Ctrl-C; here it waits until they
+    are started.
 
-    They inherit the mask from their first instruction on: an initializer would come seconds later, after their imports.
+    They inherit the mask from their first instruction on: an initializer would come seconds later,
+    after their imports.
     """
     from multiprocessing import resource_tracker
 

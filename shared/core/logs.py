@@ -1,7 +1,8 @@
-"""The log: one JSON object a line, with Cloud Logging's `severity`, `at` in UTC for machines and `at_jst` for people.
+"""The log: one JSON object a line, with Cloud Logging's `severity`, `at` in UTC for machines and
+`at_jst` for people.
 
-Secrets are masked wherever they stand in a line (see `shared/core/masking.py`); so are they in what other libraries log through
-handlers that carry `SecretFilter`.
+Secrets are masked wherever they stand in a line (see `shared/core/masking.py`); so are they in what
+other libraries log through handlers that carry `SecretFilter`.
 """
 
 import json
@@ -74,7 +75,8 @@ def configure(
     max_bytes: int = 5_000_000,
     keep: int = 5,
 ) -> None:
-    """Send lines to `stream` (standard error by default) and, where a path is given, to a file that is rotated too.
+    """Send lines to `stream` (standard error by default) and, where a path is given, to a file that
+    is rotated too.
 
     Raises:
         UserError: the file cannot be written.
@@ -84,7 +86,9 @@ def configure(
     if path is not None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handlers.append(RotatingFileHandler(path, maxBytes=max_bytes, backupCount=keep, encoding="utf-8"))
+            handlers.append(
+                RotatingFileHandler(path, maxBytes=max_bytes, backupCount=keep, encoding="utf-8")
+            )
         except OSError as error:
             raise UserError(
                 f"the log file {path} cannot be written ({error.strerror})",
@@ -107,12 +111,20 @@ _replace_handlers([_Stderr()])
 
 
 def log(event: str, *, severity: Severity = "INFO", **fields: Any) -> None:
-    """Write one line. `event` is a short name such as `tick.done`; values that are no JSON are written as text.
+    """Write one line.
 
-    Never raises. A field called like one of the line's own (`at`, `message`, ...) gets a trailing underscore.
+    `event` is a short name such as `tick.done`; values that are no JSON are written as text.
+
+    Never raises. A field called like one of the line's own (`at`, `message`, ...) gets a trailing
+    underscore.
     """
     at = _Where.clock.now_ms()
-    line = {"severity": severity, "message": masked(event), "at": utc_text(at), "at_jst": jst_text(at)}
+    line = {
+        "severity": severity,
+        "message": masked(event),
+        "at": utc_text(at),
+        "at_jst": jst_text(at),
+    }
     for name, value in fields.items():
         line[f"{name}_" if name in _RESERVED else name] = _jsonable(value)
     text = json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -1,8 +1,9 @@
 """What must not be read by anybody: registered secrets, and whatever has the shape of one.
 
-`masked` is for every line, answer and report: secrets that were registered, webhook addresses, passwords and tokens in
-addresses. `veiled` is for text that repeats what a person typed or set, as errors do: long keys of any kind are masked too.
-A hash that our own code worked out looks like a key; that is why the first leaves them alone.
+`masked` is for every line, answer and report: secrets that were registered, webhook addresses,
+passwords and tokens in addresses. `veiled` is for text that repeats what a person typed or set, as
+errors do: long keys of any kind are masked too. A hash that our own code worked out looks like a
+key; that is why the first leaves them alone.
 """
 
 import re
@@ -18,18 +19,32 @@ _LONGEST_SHOWN = 80
 _LARGEST = 2**63
 
 SECRET_NAME = re.compile(
-    r"(SECRET|TOKEN|PASSWORD|PASSWD|WEBHOOK|CREDENTIALS?|API_?KEY|SIGNING_?KEY|PRIVATE_?KEY)", re.IGNORECASE
+    r"(SECRET|TOKEN|PASSWORD|PASSWD|WEBHOOK|CREDENTIALS?|API_?KEY|SIGNING_?KEY|PRIVATE_?KEY)",
+    re.IGNORECASE,
 )
 """Variables whose value is a secret, whatever it looks like."""
 
 _SLASH = r"(?:\\?/|%2f)"
 _REST = r"(?:\\/|[^\s\"'<>`,;)\]}\\])*"
-_WEBHOOK = re.compile(rf"(?i)(discord(?:app)?\.com{_SLASH}api{_SLASH}(?:v\d+{_SLASH})?webhooks{_SLASH}){_REST}")
+_WEBHOOK = re.compile(
+    rf"(?i)(discord(?:app)?\.com{_SLASH}api{_SLASH}(?:v\d+{_SLASH})?webhooks{_SLASH}){_REST}"
+)
 _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (_WEBHOOK, rf"\1{MASK}"),
-    (re.compile(rf"(?i)(?<![\w/])({_SLASH}?(?:api{_SLASH})?(?:v\d+{_SLASH})?webhooks{_SLASH})\d{{6,}}{_REST}"), rf"\1{MASK}"),
-    (re.compile(rf"(?i)\b(https?://hooks\.slack\.com/(?:services|workflows)/){_REST}"), rf"\1{MASK}"),
-    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,20}:(?:\\?/){2})[^\s/\"'<>@?#]{1,1000}@"), rf"\1{MASK}@"),
+    (
+        re.compile(
+            rf"(?i)(?<![\w/])({_SLASH}?(?:api{_SLASH})?(?:v\d+{_SLASH})?webhooks{_SLASH})\d{{6,}}{_REST}"
+        ),
+        rf"\1{MASK}",
+    ),
+    (
+        re.compile(rf"(?i)\b(https?://hooks\.slack\.com/(?:services|workflows)/){_REST}"),
+        rf"\1{MASK}",
+    ),
+    (
+        re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,20}:(?:\\?/){2})[^\s/\"'<>@?#]{1,1000}@"),
+        rf"\1{MASK}@",
+    ),
     (
         re.compile(
             r"(?i)([?&;](?:access[_-]?|auth[_-]?|api[_-]?|id[_-]?|x-amz-|x-goog-|client[_-]?)?"
@@ -37,15 +52,29 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
         ),
         rf"\1{MASK}",
     ),
-    (re.compile(r"(?i)\b((?:authorization\s*[:=]\s*)?(?:bearer|basic|bot))\s+[A-Za-z0-9._~+/=-]{16,}"), rf"\1 {MASK}"),
-    (re.compile(r"(?is)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"), MASK),
+    (
+        re.compile(
+            r"(?i)\b((?:authorization\s*[:=]\s*)?(?:bearer|basic|bot))\s+[A-Za-z0-9._~+/=-]{16,}"
+        ),
+        rf"\1 {MASK}",
+    ),
+    (
+        re.compile(
+            r"(?is)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
+        ),
+        MASK,
+    ),
 )
 _KEYS: tuple[re.Pattern[str], ...] = (
-    re.compile(r"(?<![0-9A-Fa-f])[0-9a-f]{24,}(?![0-9A-Fa-f])|(?<![0-9A-Fa-f])[0-9A-F]{24,}(?![0-9A-Fa-f])"),
+    re.compile(
+        r"(?<![0-9A-Fa-f])[0-9a-f]{24,}(?![0-9A-Fa-f])|(?<![0-9A-Fa-f])[0-9A-F]{24,}(?![0-9A-Fa-f])"
+    ),
     re.compile(r"(?i)(?<![0-9a-f])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![0-9a-f])"),
 )
 _WORD = re.compile(rf"[A-Za-z0-9+=_.~-]{{{_SHORTEST_KEY},}}")
-_SLASHED = re.compile(r"(?<![\w/.~:-])[A-Za-z0-9+]+(?:/[A-Za-z0-9+]+){1,8}={0,2}(?<=[A-Za-z0-9+/=]{32})(?![\w/.:-])")
+_SLASHED = re.compile(
+    r"(?<![\w/.~:-])[A-Za-z0-9+]+(?:/[A-Za-z0-9+]+){1,8}={0,2}(?<=[A-Za-z0-9+/=]{32})(?![\w/.:-])"
+)
 _ORDINARY = re.compile(r"[A-Z]?[a-z]+\d*|[A-Z]{2,}|\d+|[a-z]")
 """A part of a path, as people name folders."""
 _WHOLE_KEY = re.compile(rf"[A-Za-z0-9+/=_.~-]{{{_SHORTEST_KEY},}}")
@@ -59,12 +88,23 @@ class _Secrets:
         self._spellings: tuple[str, ...] = ()
 
     def add(self, value: str) -> None:
-        spellings = {value, value.strip(), quote(value, safe=""), value.replace("/", "\\/"), repr(value)[1:-1]}
+        spellings = {
+            value,
+            value.strip(),
+            quote(value, safe=""),
+            value.replace("/", "\\/"),
+            repr(value)[1:-1],
+        }
         path = _path(value)
         if path.strip("/"):
-            spellings |= {path, path.rpartition("/")[2]}  # a webhook's token, as HTTP libraries tell it: without the host
+            spellings |= {
+                path,
+                path.rpartition("/")[2],
+            }  # a webhook's token, as HTTP libraries tell it: without the host
         with self._lock:
-            known = {item for item in {*self._spellings, *spellings} if len(item) >= _SHORTEST_SECRET}
+            known = {
+                item for item in {*self._spellings, *spellings} if len(item) >= _SHORTEST_SECRET
+            }
             self._spellings = tuple(sorted(known, key=len, reverse=True))
 
     def mask(self, text: str) -> str:
@@ -84,22 +124,34 @@ _SECRETS = _Secrets()
 
 
 def register_secrets(*values: str) -> None:
-    """Mask these values from now on: keys, webhook addresses. Values shorter than four characters are no secrets."""
+    """Mask these values from now on: keys, webhook addresses.
+
+    Values shorter than four characters are no secrets.
+    """
     for value in values:
         if value:
             _SECRETS.add(value)
 
 
 def register_secret_variables(environ: Mapping[str, str]) -> None:
-    """Mask the values of all variables whose name says that they hold a secret; a path or a short word is none."""
+    """Mask the values of all variables whose name says that they hold a secret; a path or a short
+    word is none.
+    """
     for name, value in environ.items():
         told = value.strip()
-        if SECRET_NAME.search(name) and "PUBLIC" not in name.upper() and len(told) >= _SHORTEST_NAMED and told[0] not in "/~.":
+        if (
+            SECRET_NAME.search(name)
+            and "PUBLIC" not in name.upper()
+            and len(told) >= _SHORTEST_NAMED
+            and told[0] not in "/~."
+        ):
             register_secrets(told)
 
 
 def masked(text: str) -> str:
-    """The text without registered secrets, webhook addresses, and passwords or tokens in addresses."""
+    """The text without registered secrets, webhook addresses, and passwords or tokens
+    in addresses.
+    """
     text = _SECRETS.mask(text)
     for shape, instead in _SHAPES:
         text = shape.sub(instead, text)
@@ -111,13 +163,17 @@ def veiled(text: str) -> str:
     text = masked(text)
     for shape in _KEYS:
         text = shape.sub(MASK, text)
-    text = _SLASHED.sub(lambda found: found[0] if any(map(_ORDINARY.fullmatch, found[0].split("/"))) else MASK, text)
+    text = _SLASHED.sub(
+        lambda found: found[0] if any(map(_ORDINARY.fullmatch, found[0].split("/"))) else MASK, text
+    )
     return _WORD.sub(lambda found: MASK if _looks_like_a_key(found[0]) else found[0], text)
 
 
 def _looks_like_a_key(word: str) -> bool:
     """Upper case, lower case and digits in one long word, as in nothing that a person writes."""
-    lower, upper, digits = (sum(map(kind, word)) for kind in (str.islower, str.isupper, str.isdigit))
+    lower, upper, digits = (
+        sum(map(kind, word)) for kind in (str.islower, str.isupper, str.isdigit)
+    )
     return min(lower, upper) >= 3 and digits >= 2 and max(map(len, re.split(r"[_.-]", word))) >= 12  # noqa: PLR2004 - a judgement
 
 

@@ -1,7 +1,8 @@
-"""Money and size: JPY as Decimal with four places, prices in whole yen, sizes in lots of 0.0001 BTC.
+"""Money and size: JPY as Decimal with four places, prices in whole yen, sizes in lots of 0.0001
+BTC.
 
-Floats live in features and learners only. Whatever crosses from there into an order or an account passes
-through this module, which refuses NaN and infinity.
+Floats live in features and learners only. Whatever crosses from there into an order or an account
+passes through this module, which refuses NaN and infinity.
 """
 
 import math
@@ -16,7 +17,10 @@ ZERO = Decimal("0.0000")
 
 
 def jpy(value: Decimal | int | str) -> Decimal:
-    """An amount of yen with four places, rounded half to even. Raises `BadData` for NaN or infinity."""
+    """An amount of yen with four places, rounded half to even.
+
+    Raises `BadData` for NaN or infinity.
+    """
     amount = Decimal(value)
     if not amount.is_finite():
         raise BadData(f"an amount of yen was {value!r}; it must be a finite number")
@@ -40,7 +44,9 @@ def price_yen(value: float | str | Decimal) -> int:
 
 
 def yen_beyond(price: Decimal, share: Decimal, *, above: bool) -> int:
-    """The whole price that lies `share` of it above or below `price`, rounded away from it; one yen at the least."""
+    """The whole price that lies `share` of it above or below `price`, rounded away from it; one yen
+    at the least.
+    """
     if above:
         return int((price * (1 + share)).to_integral_value(rounding=ROUND_CEILING))
     return max(1, int((price * (1 - share)).to_integral_value(rounding=ROUND_FLOOR)))

@@ -1,4 +1,6 @@
-"""The one pattern of every name that becomes a part of a document's path, an object's key or a file's name. Pure."""
+"""The one pattern of every name that becomes a part of a document's path, an object's key or a
+file's name. Pure.
+"""
 
 import re
 

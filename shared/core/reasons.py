@@ -1,4 +1,6 @@
-"""Why something happened or did not: every refusal, exit and degradation is one of these, with key=value context."""
+"""Why something happened or did not: every refusal, exit and degradation is one of these, with
+key=value context.
+"""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -98,8 +100,8 @@ class Reason(StrEnum):
 class Denial(StrEnum):
     """What a denial leaves of its candle.
 
-    `transient`: it says nothing about the signal, so the following ticks may try again until `decision_valid_seconds` after the
-    candle's close. `closing`: nothing more comes of the candle.
+    `transient`: it says nothing about the signal, so the following ticks may try again until
+    `decision_valid_seconds` after the candle's close. `closing`: nothing more comes of the candle.
     """
 
     TRANSIENT = "transient"
@@ -126,7 +128,8 @@ DENIALS: Mapping[Reason, Denial] = {
     Reason.STEP_FAILED: Denial.TRANSIENT,
     Reason.CONTROL_DAMAGED: Denial.TRANSIENT,
     Reason.INTENT_DAMAGED: Denial.TRANSIENT,
-    # about the candles that the signal was read from: a signal read beside stale ones rests on them, also once newer ones come
+    # about the candles that the signal was read from: a signal read beside stale ones rests on
+    # them, also once newer ones come
     Reason.DATA_STALE: Denial.CLOSING,
     Reason.DATA_MISSING: Denial.CLOSING,
     Reason.DATA_BROKEN: Denial.CLOSING,
@@ -183,9 +186,11 @@ UNREAD = frozenset(
         Reason.MODE_UNKNOWN,
     },
 )
-"""A part of the market was not read, or not in time: where one of them forbids entries, the tick is degraded.
+"""A part of the market was not read, or not in time: where one of them forbids entries, the tick is
+degraded.
 
-So it is where the exchange refused to say a part (its issue names `what`): busy, or under maintenance.
+So it is where the exchange refused to say a part (its issue names `what`): busy, or under
+maintenance.
 """
 
 OF_THE_WATCH = frozenset(

@@ -1,8 +1,10 @@
-"""Trials: every setting that was ever tried on a period of candles, and the honest numbers about their multitude.
+"""Trials: every setting that was ever tried on a period of candles, and the honest numbers about
+their multitude.
 
-The best of many tries looks good by luck alone. A deflated Sharpe ratio takes that luck off, and needs two numbers for it: how
-many different things were tried, and how far apart their Sharpe ratios lie (Bailey and López de Prado, The Deflated Sharpe
-Ratio, Journal of Portfolio Management 40(5), 2014).
+The best of many tries looks good by luck alone. A deflated Sharpe ratio takes that luck off, and
+needs two numbers for it: how many different things were tried, and how far apart their Sharpe
+ratios lie (Bailey and López de Prado, The Deflated Sharpe Ratio, Journal of Portfolio Management
+40(5), 2014).
 """
 
 import hashlib
@@ -44,7 +46,8 @@ ABOUT_AS_LONG = 1.25
 WALK_FORWARD = "walk-forward"
 """The kind of a trial whose models were retrained on the way."""
 WALKED = f"{WALK_FORWARD}-"
-"""Begins the name of the model where many models of one recipe decided, each on candles after its own."""
+"""Begins the name of the model where many models of one recipe decided, each on candles after its
+own."""
 
 Scalar: TypeAlias = str | int | float | bool | None
 
@@ -79,20 +82,24 @@ class Trial:
 
     @property
     def tried(self) -> str:
-        """What was tried, whatever it was a part of: 32 hex digits of settings, data, period and model."""
+        """What was tried, whatever it was a part of: 32 hex digits of settings, data, period and
+        model.
+        """
         return _digest(self.settings_hash, self.data_hash, self.start_at, self.end_at, self.model)
 
     @property
     def id(self) -> str:
-        """Its name in the log: the same try, repeated within one kind of work, has the same name."""
+        """Its name in the log: the same try, repeated within one kind of work, has the
+        same name.
+        """
         return _digest(self.kind, self.tried)
 
     @property
     def configuration(self) -> str:
         """What counts as one thing that was tried.
 
-        A recipe that is retrained every week is one, however often its record is looked at again on later candles. Everything
-        else differs by its period and candles, too.
+        A recipe that is retrained every week is one, however often its record is looked at again on
+        later candles. Everything else differs by its period and candles, too.
         """
         if self.model is not None and self.model.startswith(WALKED):
             return _digest(self.settings_hash, self.model)
@@ -106,22 +113,29 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What a trial log holds: its trials, oldest first, and the names of records that could not be read."""
+    """What a trial log holds: its trials, oldest first, and the names of records that could not be
+    read.
+    """
 
     trials: tuple[Trial, ...] = ()
     damaged: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
-        """How many different things were tried. A damaged record was a trial, too, and counts as a different one."""
+        """How many different things were tried.
+
+        A damaged record was a trial, too, and counts as a different one.
+        """
         return len(distinct(self.trials)) + len(self.damaged)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """What a result is deflated by: how many different things were tried, and the annualised Sharpe ratios of some of them.
+    """What a result is deflated by: how many different things were tried, and the annualised Sharpe
+    ratios of some of them.
 
-    `count` are those of the log, this one included (`logged`), and those of which the settings say that they came before it.
+    `count` are those of the log, this one included (`logged`), and those of which the settings say
+    that they came before it.
     """
 
     count: int
@@ -134,10 +148,14 @@ class Tally:
         found = []
         if self.logged == 1:
             found.append(
-                "The trial log here is fresh: it holds this try alone. What was tried in another place is not deflated."
+                "The trial log here is fresh: it holds this try alone. What was tried in another"
+                " place is not deflated."
             )
         if self.count > self.logged:
-            found.append(f"{self.count - self.logged:,} tries from before the trial log began count, too (gate.prior_trials).")
+            found.append(
+                f"{self.count - self.logged:,} tries from before the trial log began count, too"
+                " (gate.prior_trials)."
+            )
         return tuple(found)
 
     def beside(self, notes: Sequence[str]) -> tuple[str, ...]:
@@ -146,7 +164,9 @@ class Tally:
 
 
 def tally(trial: Trial, history: History, *, prior: int) -> Tally:
-    """Count a try among all others; `prior` is `gate.prior_trials`: what was tried where no log was kept."""
+    """Count a try among all others; `prior` is `gate.prior_trials`: what was tried where no log was
+    kept.
+    """
     tried = distinct((trial, *history.trials))
     logged = len(tried) + len(history.damaged)
     return Tally(count=logged + prior, logged=logged, sharpes=sharpes(tried, years=trial.years))
@@ -158,8 +178,13 @@ def checked(trial: Trial) -> Trial:
         if not getattr(trial, name):
             raise BadData(f"a trial's {name} was empty")
     if trial.end_at <= trial.start_at:
-        raise BadData(f"a trial's period ended at {trial.end_at}, not after its start at {trial.start_at}")
-    numbers = {"sharpe": trial.sharpe, **{f"numbers.{name}": value for name, value in trial.numbers.items()}}
+        raise BadData(
+            f"a trial's period ended at {trial.end_at}, not after its start at {trial.start_at}"
+        )
+    numbers = {
+        "sharpe": trial.sharpe,
+        **{f"numbers.{name}": value for name, value in trial.numbers.items()},
+    }
     for name, value in numbers.items():
         if value is not None and not math.isfinite(value):
             raise BadData(f"a trial's {name} was {value}; leave out what is not defined")
@@ -175,16 +200,19 @@ def distinct(trials: Iterable[Trial]) -> tuple[Trial, ...]:
 
 
 def sharpes(trials: Iterable[Trial], *, years: float | None = None) -> tuple[float, ...]:
-    """The annualised Sharpe ratio of each different trial that has one; given `years`, of those on about as long a period.
+    """The annualised Sharpe ratio of each different trial that has one; given `years`, of those on
+    about as long a period.
 
-    The scatter of a measured Sharpe ratio falls with the root of the period's length (Lo, The Statistics of Sharpe Ratios,
-    Financial Analysts Journal 58(4), 2002): tries on a month say nothing about how far luck carries a year. What differs by
-    less than a quarter counts as about as long.
+    The scatter of a measured Sharpe ratio falls with the root of the period's length (Lo, The
+    Statistics of Sharpe Ratios, Financial Analysts Journal 58(4), 2002): tries on a month say
+    nothing about how far luck carries a year. What differs by less than a quarter counts as about
+    as long.
     """
     return tuple(
         sharpe
         for trial in distinct(trials)
-        if (sharpe := trial.sharpe) is not None and (years is None or _about_as_long(trial.years, years))
+        if (sharpe := trial.sharpe) is not None
+        and (years is None or _about_as_long(trial.years, years))
     )
 
 
@@ -193,12 +221,17 @@ def _about_as_long(one: float, other: float) -> bool:
 
 
 def settings_hash(settings: Settings, rules: PairRules | None = None) -> str:
-    """Sixteen hex digits of every setting that a replay can depend on, and of the fees and limits of the pair.
+    """Sixteen hex digits of every setting that a replay can depend on, and of the fees and limits
+    of the pair.
 
-    Unlike `Settings.hash` it covers the costs that only a replay assumes, and not where things are stored, how the bot is
-    called, or how a model was trained (the trial names the model itself).
+    Unlike `Settings.hash` it covers the costs that only a replay assumes, and not where things are
+    stored, how the bot is called, or how a model was trained (the trial names the model itself).
     """
-    told = {name: value for name, value in msgspec.to_builtins(settings).items() if name not in NOT_TRIED}
+    told = {
+        name: value
+        for name, value in msgspec.to_builtins(settings).items()
+        if name not in NOT_TRIED
+    }
     return _digest(told, None if rules is None else msgspec.to_builtins(rules))[:16]
 
 
@@ -206,7 +239,9 @@ def data_hash(parts: Iterable[Candles]) -> str:
     """Sixteen hex digits of candles, independent of the machine's byte order."""
     digest = hashlib.sha256()
     for part in parts:
-        digest.update(f"{part.timeframe} {len(part)} ".encode() + part.opened_at.astype("<i8").tobytes())
+        digest.update(
+            f"{part.timeframe} {len(part)} ".encode() + part.opened_at.astype("<i8").tobytes()
+        )
         for column in (part.open, part.high, part.low, part.close, part.volume):
             digest.update(column.astype("<f8").tobytes())
     return digest.hexdigest()[:16]

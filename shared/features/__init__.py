@@ -1,4 +1,7 @@
-"""Market -> Features: one matrix, one row a 15m candle. Pure, one code path for a tick's window and for years."""
+"""Market -> Features: one matrix, one row a 15m candle.
+
+Pure, one code path for a tick's window and for years.
+"""
 
 from collections.abc import Mapping
 
@@ -15,15 +18,18 @@ __all__ = ["compute"]
 BLOCK_ROWS = 16_384
 """Rows computed at once: with this many, what is worked on stays in the processor's cache."""
 REACH_ROWS = 1_000
-"""How many candles before a row can matter to it; so many are computed again at the head of each block, and thrown away."""
+"""How many candles before a row can matter to it; so many are computed again at the head of each
+block, and thrown away."""
 
 
 def compute(candles: Mapping[Timeframe, Candles]) -> Features:
-    """All features of the catalogue over closed candles, shape (n, len(ALL)), one row a 15m candle; NaN until warm.
+    """All features of the catalogue over closed candles, shape (n, len(ALL)), one row a 15m candle;
+    NaN until warm.
 
-    Rows are taken as they come: a hole between two candles is not filled. 4h columns show the last 4h candle that was
-    closed at the row's close (at that very instant counts). Each value depends on at most its last 1,000 candles, with
-    the same float64 whatever came before them; that is also why years can be computed block by block.
+    Rows are taken as they come: a hole between two candles is not filled. 4h columns show the last
+    4h candle that was closed at the row's close (at that very instant counts). Each value depends
+    on at most its last 1,000 candles, with the same float64 whatever came before them; that is also
+    why years can be computed block by block.
 
     Raises:
         BadData: Without 15m candles in the mapping. No 4h candles make the 4h columns NaN.

@@ -1,4 +1,7 @@
-"""Columns of one timeframe, family by family. Each function gives some features by name, as arrays of shape (n,)."""
+"""Columns of one timeframe, family by family.
+
+Each function gives some features by name, as arrays of shape (n,).
+"""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -8,11 +11,21 @@ import numpy as np
 from shared.core.calendar import DAY_MS, HOUR_MS
 from shared.core.types import Candles, FloatArray
 from shared.features import indicators
-from shared.features.recursion import before, ema_lead, late, mean_lead, quotient, window_max, window_min, window_sum
+from shared.features.recursion import (
+    before,
+    ema_lead,
+    late,
+    mean_lead,
+    quotient,
+    window_max,
+    window_min,
+    window_sum,
+)
 
 Columns: TypeAlias = dict[str, FloatArray]
 WINDOW = 1_000
-"""The candles of a timeframe that a tick knows: what remembers longer is defined on exactly these."""
+"""The candles of a timeframe that a tick knows: what remembers longer is defined on exactly these.
+"""
 
 _HOUR_MS, _DAY_MS, _WEEK_DAYS = HOUR_MS, DAY_MS, 7
 _THURSDAY = 3  # 1 January 1970 was one; Monday is 0
@@ -60,7 +73,8 @@ def trend(candles: Candles) -> Columns:
 
 
 def slow_trend(candles: Candles) -> Columns:
-    """What the trend strategy looks at: changes over 14 to 90 days, crosses of averages, breakouts, volatility a year.
+    """What the trend strategy looks at: changes over 14 to 90 days, crosses of averages, breakouts,
+    volatility a year.
 
     Each is defined on exactly the last 1,000 candles; 6 candles of 4 hours are a day.
     """
@@ -72,7 +86,10 @@ def slow_trend(candles: Candles) -> Columns:
             f"mean_{6 * fast}_to_{6 * slow}": (leads[slow] - leads[fast]) / close
             for fast, slow in ((5, 20), (10, 50), (20, 100))
         },
-        **{f"breakout_{6 * days}": indicators.breakout(high, low, close, 6 * days, WINDOW) for days in (10, 20, 55)},
+        **{
+            f"breakout_{6 * days}": indicators.breakout(high, low, close, 6 * days, WINDOW)
+            for days in (10, 20, 55)
+        },
         "volatility_180": indicators.volatility_a_year(close, 180, WINDOW, candles_a_year=2190.0),
     }
 
@@ -80,7 +97,9 @@ def slow_trend(candles: Candles) -> Columns:
 def momentum(candles: Candles) -> Columns:
     """RSI and RCI."""
     ranks = indicators.rci(candles.close, (9, 14, 26, 52))
-    return {"rsi_14": indicators.rsi(candles.close, 14)} | {f"rci_{length}": rank for length, rank in ranks.items()}
+    return {"rsi_14": indicators.rsi(candles.close, 14)} | {
+        f"rci_{length}": rank for length, rank in ranks.items()
+    }
 
 
 def volatility(candles: Candles) -> Columns:
@@ -100,7 +119,9 @@ def volatility(candles: Candles) -> Columns:
 
 
 def realised(candles: Candles) -> Columns:
-    """Realised volatility: 16, 96 and 672 candles of 15 minutes are four hours, a day and a week."""
+    """Realised volatility: 16, 96 and 672 candles of 15 minutes are four hours, a day
+    and a week.
+    """
     return {f"realised_{rows}": indicators.realised(candles.close, rows) for rows in (16, 96, 672)}
 
 
@@ -129,7 +150,9 @@ def channels(candles: Candles) -> Columns:
 
 
 def swings(candles: Candles) -> Columns:
-    """The swing of the last 20 candles, and how far the close is from the extremes of the last 4."""
+    """The swing of the last 20 candles, and how far the close is from the extremes of
+    the last 4.
+    """
     close, high, low = candles.close, candles.high, candles.low
     return {
         "swing_high_20": window_max(high, 20),
@@ -195,4 +218,13 @@ FAST: tuple[Family, ...] = (
     time,
     anomaly,
 )
-SLOW: tuple[Family, ...] = (slow_change, slow_trend, trend, momentum, volatility, direction, channels, volume)
+SLOW: tuple[Family, ...] = (
+    slow_change,
+    slow_trend,
+    trend,
+    momentum,
+    volatility,
+    direction,
+    channels,
+    volume,
+)

@@ -1,12 +1,14 @@
 """Sums over the past with fixed reach: the arithmetic under every indicator.
 
-A textbook recursion (EMA, Wilder) never quite forgets where it began, so a tick that looks at 1,000 candles and a replay
-that looks at years disagree in the last bits, for some rows visibly long. Here each recursion is written as the weighted
-sum that it is, and the sum ends where the weights fall below 2**-51: nothing older can move a float64. The sum is built
-by doubling, S[2w](t) = S[w](t) + r**w * S[w](t - w), so each row is one fixed tree of additions and multiplications over
-its own last candles. Any two histories that share these candles give the same float64, by construction.
+A textbook recursion (EMA, Wilder) never quite forgets where it began, so a tick that looks at 1,000
+candles and a replay that looks at years disagree in the last bits, for some rows visibly long. Here
+each recursion is written as the weighted sum that it is, and the sum ends where the weights fall
+below 2**-51: nothing older can move a float64. The sum is built by doubling, S[2w](t) = S[w](t) +
+r**w * S[w](t - w), so each row is one fixed tree of additions and multiplications over its own last
+candles. Any two histories that share these candles give the same float64, by construction.
 
-Only + - * / sqrt, min and max of numpy are used, element by element: their results do not depend on the processor.
+Only + - * / sqrt, min and max of numpy are used, element by element: their results do not depend on
+the processor.
 """
 
 from functools import cache
@@ -21,7 +23,9 @@ _TAPS_STEP = 32
 
 @cache
 def taps(ratio: float) -> int:
-    """How many terms of `ratio**j` matter to a float64: the first multiple of 32 with `ratio**n <= 2**-51`."""
+    """How many terms of `ratio**j` matter to a float64: the first multiple of 32 with `ratio**n <=
+    2**-51`.
+    """
     step = 1.0
     for _ in range(_TAPS_STEP):
         step *= ratio
@@ -32,7 +36,9 @@ def taps(ratio: float) -> int:
 
 
 def decayed_sum(values: FloatArray, ratio: float) -> FloatArray:
-    """Sum of `ratio**j * values[t - j]` over the last `taps(ratio)` rows, for every row t. Shape (n,).
+    """Sum of `ratio**j * values[t - j]` over the last `taps(ratio)` rows, for every row t.
+
+    Shape (n,).
 
     Rows before the first count as nothing.
     """
@@ -56,7 +62,10 @@ def _decayed(values: FloatArray, ratio: float, reach_wanted: int) -> FloatArray:
 
 
 def window_sum(values: FloatArray, width: int) -> FloatArray:
-    """Sum over the last `width` rows, shape (n,); NaN for the first `width - 1`. Nothing is carried on, so nothing drifts."""
+    """Sum over the last `width` rows, shape (n,); NaN for the first `width - 1`.
+
+    Nothing is carried on, so nothing drifts.
+    """
     size = len(values)
     if size < width:
         return np.full(size, np.nan)
@@ -117,7 +126,10 @@ def late(values: FloatArray, start: int, size: int) -> FloatArray:
 
 
 def quotient(above: FloatArray, below: FloatArray, *, of_nothing: float) -> FloatArray:
-    """`above / below`, and `of_nothing` where `below` is 0: each caller says what 0/0 means. NaN stays NaN."""
+    """`above / below`, and `of_nothing` where `below` is 0: each caller says what 0/0 means.
+
+    NaN stays NaN.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):  # what is divided by 0 is replaced
         answer = above / below
     nothing = np.flatnonzero(below == 0.0)
@@ -127,11 +139,13 @@ def quotient(above: FloatArray, below: FloatArray, *, of_nothing: float) -> Floa
 
 
 def ema_lead(values: FloatArray, span: int) -> FloatArray:
-    """How far each value lies above its own EMA(span): `values - ema`, shape (n,); NaN for the first `span - 1` rows.
+    """How far each value lies above its own EMA(span): `values - ema`, shape (n,); NaN for the
+    first `span - 1` rows.
 
-    The EMA has alpha = 2 / (span + 1) and starts at row `span - 1` with the simple mean of the first `span` values
-    (TA-Lib's seed). The lead G follows G(t) = r * (G(t - 1) + values(t) - values(t - 1)) with r = 1 - alpha. Summing
-    changes instead of levels makes the lead of a market that stands still exactly zero.
+    The EMA has alpha = 2 / (span + 1) and starts at row `span - 1` with the simple mean of the
+    first `span` values (TA-Lib's seed). The lead G follows G(t) = r * (G(t - 1) + values(t) -
+    values(t - 1)) with r = 1 - alpha. Summing changes instead of levels makes the lead of a market
+    that stands still exactly zero.
     """
     size = len(values)
     if size < span:
@@ -146,12 +160,15 @@ def ema_lead(values: FloatArray, span: int) -> FloatArray:
 
 
 def mean_lead(values: FloatArray, span: int, reach: int) -> FloatArray:
-    """How far each value lies above the exponential mean of the last `reach` values, shape (n,); NaN on the first `span - 1`.
+    """How far each value lies above the exponential mean of the last `reach` values, shape (n,);
+    NaN on the first `span - 1`.
 
-    The mean weighs the value j rows before with r**j, r = (span - 1) / (span + 1), and divides by the weights that are there:
-    for spans whose memory is longer than the window, defined on exactly that window. With m values it is, in changes d,
+    The mean weighs the value j rows before with r**j, r = (span - 1) / (span + 1), and divides by
+    the weights that are there: for spans whose memory is longer than the window, defined on exactly
+    that window. With m values it is, in changes d,
 
-        lead(t) = (r * sum of r**k * d(t - k) over the m - 1 last changes - r**m * (v(t) - v(t - m + 1))) / (1 - r**m)
+        lead(t) = (r * sum of r**k * d(t - k) over the m - 1 last changes - r**m * (v(t) - v(t - m +
+        1))) / (1 - r**m)
 
     so that the lead of a market that stands still is exactly zero.
     """
@@ -170,7 +187,9 @@ def mean_lead(values: FloatArray, span: int, reach: int) -> FloatArray:
 
 
 def decayed_mean(values: FloatArray, span: int, reach: int) -> FloatArray:
-    """The exponential mean of the last `reach` values, weights as in `mean_lead`, shape (n,); NaN on the first `span - 1`."""
+    """The exponential mean of the last `reach` values, weights as in `mean_lead`, shape (n,); NaN
+    on the first `span - 1`.
+    """
     size = len(values)
     if size < span:
         return np.full(size, np.nan)
@@ -190,7 +209,9 @@ def _powers(ratio: float, most: int) -> FloatArray:
 
 
 def _in_order(values: FloatArray) -> float:
-    """The sum from first to last: numpy's order depends on the length, and Python's own `sum` on its version."""
+    """The sum from first to last: numpy's order depends on the length, and Python's own `sum` on
+    its version.
+    """
     total = 0.0
     for value in values.tolist():
         total += value
@@ -200,9 +221,10 @@ def _in_order(values: FloatArray) -> float:
 def wilder_sum(values: FloatArray, length: int, *, seed: int) -> FloatArray:
     """Wilder's smoothed sum S(t) = S(t - 1) * (1 - 1 / length) + values(t), shape (n,).
 
-    It starts at row `seed - 1` with the plain sum of the first `seed` values, as TA-Lib does: `seed` is `length` for a
-    mean (divide by `length`), `length - 1` for directional movement. NaN before. `values` must not be negative: then
-    every rounding keeps order, and ratios of such sums keep their bounds.
+    It starts at row `seed - 1` with the plain sum of the first `seed` values, as TA-Lib does:
+    `seed` is `length` for a mean (divide by `length`), `length - 1` for directional movement. NaN
+    before. `values` must not be negative: then every rounding keeps order, and ratios of such sums
+    keep their bounds.
     """
     size = len(values)
     if size < seed:

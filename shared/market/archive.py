@@ -1,4 +1,5 @@
-"""Candles in a bucket: one small window a timeframe for the tick, and an archive by the exchange's own files for learning.
+"""Candles in a bucket: one small window a timeframe for the tick, and an archive by the exchange's
+own files for learning.
 
 candles/window/btc_jpy/15m.npz             the last closed candles
 candles/btc_jpy/15m/20260201.parquet       a file whose period is over: final, never fetched again
@@ -25,7 +26,9 @@ _PARTIAL = ".partial.parquet"
 
 
 class CandleWindows:
-    """The windows of a pair as `.npz`, which numpy reads without pickle and whose checksums show damage."""
+    """The windows of a pair as `.npz`, which numpy reads without pickle and whose checksums show
+    damage.
+    """
 
     def __init__(self, bucket: Bucket, *, pair: str = PAIR) -> None:
         """Use `bucket`; nothing is read or written yet."""
@@ -33,14 +36,25 @@ class CandleWindows:
         self._pair = pair
 
     def load(self, timeframe: Timeframe) -> Candles | None:
-        """The stored window, or None where there is none or it is damaged: it is rebuilt from the exchange then."""
+        """The stored window, or None where there is none or it is damaged: it is rebuilt from the
+        exchange then.
+        """
         blob = self._bucket.get(self._key(timeframe))
         if blob is None:
             return None
         try:
             with np.load(io.BytesIO(blob.data), allow_pickle=False) as stored:
                 columns = {name: stored[name] for name in ("opened_at", *_PRICES)}
-        except (ValueError, KeyError, TypeError, EOFError, OSError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            EOFError,
+            OSError,
+            NotImplementedError,
+            zipfile.BadZipFile,
+            zlib.error,
+        ):
             return None
         return _candles(timeframe, columns)
 
@@ -68,13 +82,17 @@ class CandleArchive:
         return frozenset(name for name, partial in self._names(timeframe) if not partial)
 
     def write(self, file: CandleFile, candles: Candles, *, complete: bool) -> None:
-        """Replace one file. A complete one takes the place of the part that was stored while it grew."""
+        """Replace one file.
+
+        A complete one takes the place of the part that was stored while it grew.
+        """
         self._bucket.put(self._key(file, partial=not complete), _to_parquet(candles))
         if complete:
             self._bucket.delete(self._key(file, partial=True))
 
     def read(self, timeframe: Timeframe, start_ms: int, end_ms: int) -> Candles:
-        """The stored candles that opened in [start_ms, end_ms), ascending; what is not stored is a hole.
+        """The stored candles that opened in [start_ms, end_ms), ascending; what is not stored is a
+        hole.
 
         Raises:
             StoreBroken: a file is damaged; deleting it lets `bot collect` fetch it again.
@@ -86,7 +104,10 @@ class CandleArchive:
                 if (file.name, partial) in stored:
                     parts.append(self._read_file(file, partial=partial))
                     break
-        columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("opened_at", *_PRICES)}
+        columns = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in ("opened_at", *_PRICES)
+        }
         joined = Candles(timeframe=timeframe, **columns)
         low, high = np.searchsorted(joined.opened_at, [start_ms, end_ms])
         return joined.rows(int(low), int(high))
@@ -102,7 +123,10 @@ class CandleArchive:
             and (np.diff(candles.opened_at) > 0).all()
         )
         if candles is None or not inside:
-            raise StoreBroken(f"the archived candles {key} are damaged", remedy="delete that file and run: bot collect")
+            raise StoreBroken(
+                f"the archived candles {key} are damaged",
+                remedy="delete that file and run: bot collect",
+            )
         return candles
 
     def _key(self, file: CandleFile, *, partial: bool) -> str:
@@ -125,8 +149,12 @@ class CandleArchive:
 
 
 def _candles(timeframe: Timeframe, columns: Mapping[str, Any]) -> Candles | None:
-    """Candles, where the columns have the right types and equal lengths; their rules are checked by who reads them."""
-    if columns["opened_at"].dtype != np.int64 or any(columns[name].dtype != np.float64 for name in _PRICES):
+    """Candles, where the columns have the right types and equal lengths; their rules are checked by
+    who reads them.
+    """
+    if columns["opened_at"].dtype != np.int64 or any(
+        columns[name].dtype != np.float64 for name in _PRICES
+    ):
         return None
     if columns["opened_at"].ndim != 1 or len({column.shape for column in columns.values()}) != 1:
         return None
@@ -136,14 +164,18 @@ def _candles(timeframe: Timeframe, columns: Mapping[str, Any]) -> Candles | None
 def _empty(timeframe: Timeframe) -> Candles:
     none = np.empty(0)
     at = np.empty(0, np.int64)
-    return Candles(timeframe=timeframe, opened_at=at, open=none, high=none, low=none, close=none, volume=none)
+    return Candles(
+        timeframe=timeframe, opened_at=at, open=none, high=none, low=none, close=none, volume=none
+    )
 
 
 def _to_parquet(candles: Candles) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.table({"timestamp": candles.opened_at, **{name: getattr(candles, name) for name in _PRICES}})
+    table = pa.table(
+        {"timestamp": candles.opened_at, **{name: getattr(candles, name) for name in _PRICES}}
+    )
     data = io.BytesIO()
     pq.write_table(table, data, compression="zstd", write_page_checksum=True)
     return data.getvalue()

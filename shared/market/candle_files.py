@@ -1,4 +1,7 @@
-"""How bitbank cuts candles into files: one a UTC day below 4h, one a UTC year from 4h. Feed, archive and sandbox share it."""
+"""How bitbank cuts candles into files: one a UTC day below 4h, one a UTC year from 4h.
+
+Feed, archive and sandbox share it.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +14,9 @@ FIRST_FILE_AT = 1_487_030_400_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandleFile:
-    """One file of the exchange: `name` as it stands in the address, and the instants [start, end) that it covers."""
+    """One file of the exchange: `name` as it stands in the address, and the instants [start, end)
+    that it covers.
+    """
 
     timeframe: Timeframe
     name: str
@@ -39,7 +44,9 @@ def file_of(timeframe: Timeframe, at_ms: int) -> CandleFile:
 
 
 def files_between(timeframe: Timeframe, start_ms: int, end_ms: int) -> tuple[CandleFile, ...]:
-    """The files that touch [start_ms, end_ms), oldest first; none from before the first day of data."""
+    """The files that touch [start_ms, end_ms), oldest first; none from before the first day of
+    data.
+    """
     files = []
     at_ms = max(start_ms, FIRST_FILE_AT)
     while at_ms < end_ms:

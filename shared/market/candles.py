@@ -10,7 +10,8 @@ from shared.core.types import BoolArray, Candles, FloatArray, IntArray, Timefram
 
 COLUMNS = ("timestamp", "open", "high", "low", "close", "volume")
 VOLUME_UNITS = 1e8
-"""Sums of volumes are rounded to the eight places that a bitcoin has, so that adding floats leaves no dust."""
+"""Sums of volumes are rounded to the eight places that a bitcoin has, so that adding floats leaves
+no dust."""
 
 HIGHEST_PRICE_JPY = 1e10
 MOST_VOLUME_BTC = 21e6
@@ -30,19 +31,36 @@ def empty(timeframe: Timeframe) -> Candles:
     """No candles."""
     none = np.empty(0)
     return Candles(
-        timeframe=timeframe, opened_at=np.empty(0, np.int64), open=none, high=none, low=none, close=none, volume=none
+        timeframe=timeframe,
+        opened_at=np.empty(0, np.int64),
+        open=none,
+        high=none,
+        low=none,
+        close=none,
+        volume=none,
     )
 
 
 def from_rows(timeframe: Timeframe, rows: Iterable[Sequence[float]]) -> Candles:
-    """Candles from rows (opened_at, open, high, low, close, volume), checked. Raises `BadCandles`."""
+    """Candles from rows (opened_at, open, high, low, close, volume), checked.
+
+    Raises `BadCandles`.
+    """
     table = np.array([tuple(row) for row in rows], dtype=np.float64).reshape(-1, len(COLUMNS))
     return from_table(timeframe, table)
 
 
-def from_table(timeframe: Timeframe, table: FloatArray, *, spacing_ms: int | None = None) -> Candles:
-    """Candles from a float64 matrix (n, 6) in the order of `COLUMNS`, checked (see there). Raises `BadCandles`."""
-    _first(~np.isfinite(table[:, 0]) | (table[:, 0] != np.floor(table[:, 0])), "the timestamp must be a whole number")
+def from_table(
+    timeframe: Timeframe, table: FloatArray, *, spacing_ms: int | None = None
+) -> Candles:
+    """Candles from a float64 matrix (n, 6) in the order of `COLUMNS`, checked (see there).
+
+    Raises `BadCandles`.
+    """
+    _first(
+        ~np.isfinite(table[:, 0]) | (table[:, 0] != np.floor(table[:, 0])),
+        "the timestamp must be a whole number",
+    )
     columns = np.ascontiguousarray(table.T)
     return checked(
         Candles(
@@ -59,10 +77,13 @@ def from_table(timeframe: Timeframe, table: FloatArray, *, spacing_ms: int | Non
 
 
 def checked(candles: Candles, *, spacing_ms: int | None = None, values: bool = True) -> Candles:
-    """The same candles, where they keep every rule; holes are allowed. Raises `BadCandles` for the first row that does not.
+    """The same candles, where they keep every rule; holes are allowed.
 
-    The rules: arrays of equal length; opened on the grid of the timeframe (or of `spacing_ms`), ascending, none twice
-    (so every spacing is a multiple of it); and those of `values_checked`, unless `values` says that they were checked.
+    Raises `BadCandles` for the first row that does not.
+
+    The rules: arrays of equal length; opened on the grid of the timeframe (or of `spacing_ms`),
+    ascending, none twice (so every spacing is a multiple of it); and those of `values_checked`,
+    unless `values` says that they were checked.
     """
     at, grid_ms = candles.opened_at, spacing_ms or candles.timeframe.ms
     if any(getattr(candles, name).shape != at.shape for name in COLUMNS[1:]):
@@ -75,10 +96,13 @@ def checked(candles: Candles, *, spacing_ms: int | None = None, values: bool = T
 
 
 def values_checked(candles: Candles) -> Candles:
-    """The same candles, where each for itself keeps the rules. Raises `BadCandles` for the first row that does not.
+    """The same candles, where each for itself keeps the rules.
 
-    The rules: prices finite, whole, positive yen, at most `HIGHEST_PRICE_JPY`; high >= open, close >= low; volume finite, >= 0,
-    no more than there are bitcoins, as finely as it comes: other exchanges trade smaller parts of one than bitbank does.
+    Raises `BadCandles` for the first row that does not.
+
+    The rules: prices finite, whole, positive yen, at most `HIGHEST_PRICE_JPY`; high >= open, close
+    >= low; volume finite, >= 0, no more than there are bitcoins, as finely as it comes: other
+    exchanges trade smaller parts of one than bitbank does.
     """
     prices = np.array([candles.open, candles.high, candles.low, candles.close])
     highest, lowest = prices.max(axis=0), prices.min(axis=0)
@@ -88,17 +112,23 @@ def values_checked(candles: Candles) -> Candles:
     _first((prices != np.floor(prices)).any(axis=0), "prices must be whole yen")
     _first(candles.high < highest, "high must be the highest of the four prices")
     _first(candles.low > lowest, "low must be the lowest of the four prices")
-    _first(~(np.isfinite(candles.volume) & (candles.volume >= 0)), "volume must be a finite number, zero or more")
-    _first(candles.volume > MOST_VOLUME_BTC, f"volume must be at most {MOST_VOLUME_BTC:,.0f} BTC, all that there will be")
+    _first(
+        ~(np.isfinite(candles.volume) & (candles.volume >= 0)),
+        "volume must be a finite number, zero or more",
+    )
+    _first(
+        candles.volume > MOST_VOLUME_BTC,
+        f"volume must be at most {MOST_VOLUME_BTC:,.0f} BTC, all that there will be",
+    )
     return candles
 
 
 def aggregate(candles: Candles, timeframe: Timeframe, *, until: int | None = None) -> Candles:
     """Coarser candles: one exists where at least one finer one does.
 
-    A coarse candle counts only when it has closed by `until`, the instant up to which the finer ones are complete.
-    The default is the close of the last of them, so an unfinished candle at the end is dropped; where the finer
-    candles end early because of a hole, say how far they are known.
+    A coarse candle counts only when it has closed by `until`, the instant up to which the finer
+    ones are complete. The default is the close of the last of them, so an unfinished candle at the
+    end is dropped; where the finer candles end early because of a hole, say how far they are known.
 
     Raises:
         BadData: `timeframe` is not a multiple of the candles' own.
@@ -107,7 +137,9 @@ def aggregate(candles: Candles, timeframe: Timeframe, *, until: int | None = Non
         raise BadData(f"{candles.timeframe} candles cannot be put together to {timeframe} ones")
     if not len(candles):
         return empty(timeframe)
-    opened_at, firsts = np.unique(candles.opened_at // timeframe.ms * timeframe.ms, return_index=True)
+    opened_at, firsts = np.unique(
+        candles.opened_at // timeframe.ms * timeframe.ms, return_index=True
+    )
     lasts = np.append(firsts[1:], len(candles)) - 1
     coarse = Candles(
         timeframe=timeframe,
@@ -150,7 +182,9 @@ def between(candles: Candles, start_ms: int, end_ms: int) -> Candles:
 
 def differing(old: Candles, new: Candles) -> IntArray:
     """When the candles opened that stand in both but not with the same values."""
-    at, ours, theirs = np.intersect1d(old.opened_at, new.opened_at, assume_unique=True, return_indices=True)
+    at, ours, theirs = np.intersect1d(
+        old.opened_at, new.opened_at, assume_unique=True, return_indices=True
+    )
     unequal = np.zeros(len(at), dtype=np.bool_)
     for name in COLUMNS[1:]:
         unequal |= getattr(old, name)[ours] != getattr(new, name)[theirs]

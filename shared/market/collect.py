@@ -1,4 +1,6 @@
-"""Fill the archive of candles: only what is missing is asked for, so an interrupted run goes on where it stopped."""
+"""Fill the archive of candles: only what is missing is asked for, so an interrupted run goes on
+where it stopped.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +16,8 @@ from shared.market.spikes import Spike, spikes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
-    """What a collection did for one timeframe, in files, and what the archive then holds of the interval, in candles.
+    """What a collection did for one timeframe, in files, and what the archive then holds of the
+    interval, in candles.
 
     `spikes` are prices in it that cannot be: no training takes them.
     """
@@ -39,8 +42,8 @@ def collect(
 ) -> Collected:
     """Make the archive hold the final candles that opened in [start_ms, end_ms).
 
-    Every file is stored as soon as it was read. A file that the exchange does not have is named, and asked for again
-    next time.
+    Every file is stored as soon as it was read. A file that the exchange does not have is named,
+    and asked for again next time.
 
     Args:
         feed: Where files come from.
@@ -65,13 +68,17 @@ def collect(
             except NotThere:
                 missing.append(file.name)
             else:
-                corrections += len(differing(archive.read(timeframe, file.start, file.end), candles))
+                corrections += len(
+                    differing(archive.read(timeframe, file.start, file.end), candles)
+                )
                 archive.write(file, candles, complete=over)
                 read += 1
         if on_progress is not None:
             on_progress(done, len(files))
     have = archive.read(timeframe, start_ms, end_ms)
-    span = (int(have.opened_at[-1]) - int(have.opened_at[0])) // timeframe.ms + 1 if len(have) else 0
+    span = (
+        (int(have.opened_at[-1]) - int(have.opened_at[0])) // timeframe.ms + 1 if len(have) else 0
+    )
     return Collected(
         timeframe=timeframe,
         files_read=read,

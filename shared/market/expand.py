@@ -1,9 +1,10 @@
 """Coarse candles into 1m candles that aggregate back to exactly the same ones. Pure and seeded.
 
-The price walks a random bridge in whole yen from open to close inside [low, high]; the minute that comes nearest to an
-extreme touches it. Every draw is a hash (splitmix64, Steele, Lea and Flood 2014) of the seed, the candle and the
-minute: a candle's minutes depend on nothing else, so a prefix expands to a prefix. Only +, -, *, / and square roots are used,
-which IEEE 754 rounds alike on every processor.
+The price walks a random bridge in whole yen from open to close inside [low, high]; the minute that
+comes nearest to an extreme touches it. Every draw is a hash (splitmix64, Steele, Lea and Flood
+2014) of the seed, the candle and the
+minute: a candle's minutes depend on nothing else, so a prefix expands to a prefix. Only +, -, *, /
+and square roots are used, which IEEE 754 rounds alike on every processor.
 """
 
 from typing import TypeAlias
@@ -22,7 +23,8 @@ _RANGE_OF_A_WALK = 1.6
 _WICK_SHARE = 0.25
 """The longest wick of a minute, as a share of the candle's range over sqrt(n)."""
 _QUIET_SHARE = 0.2
-"""What a minute weighs in volume without any movement, against 1 for one that moves through the whole range."""
+"""What a minute weighs in volume without any movement, against 1 for one that moves through the
+whole range."""
 _ROUNDING = 1e-6
 """In lots: the float of a whole number of lots may lie this much below it."""
 
@@ -35,8 +37,8 @@ def expand(candles: Candles, *, seed: int) -> Candles:
         seed: Another seed, another path through the same candles.
 
     Returns:
-        1m candles; `aggregate` gives back `candles`, to the yen and to the last place of the volume. Volumes of minutes are
-        whole 0.0001 BTC where the candle's is.
+        1m candles; `aggregate` gives back `candles`, to the yen and to the last place of the
+        volume. Volumes of minutes are whole 0.0001 BTC where the candle's is.
     """
     count = candles.timeframe.ms // Timeframe.M1.ms
     if count == 1:
@@ -47,8 +49,13 @@ def expand(candles: Candles, *, seed: int) -> Candles:
     opens, closes = walk[:, :-1], walk[:, 1:]
     top, bottom = np.maximum(opens, closes), np.minimum(opens, closes)
     wick = _WICK_SHARE * (high - low) / np.sqrt(count)
-    highs = np.minimum(np.rint(top + wick * _uniform(key, count, stream=5) * _uniform(key, count, stream=6)), high)
-    lows = np.maximum(np.rint(bottom - wick * _uniform(key, count, stream=7) * _uniform(key, count, stream=8)), low)
+    highs = np.minimum(
+        np.rint(top + wick * _uniform(key, count, stream=5) * _uniform(key, count, stream=6)), high
+    )
+    lows = np.maximum(
+        np.rint(bottom - wick * _uniform(key, count, stream=7) * _uniform(key, count, stream=8)),
+        low,
+    )
     rows = np.arange(len(candles))
     highs[rows, np.argmax(top, axis=1)] = candles.high
     lows[rows, np.argmin(bottom, axis=1)] = candles.low
@@ -65,7 +72,9 @@ def expand(candles: Candles, *, seed: int) -> Candles:
 
 
 def _walk(candles: Candles, key: UintArray, count: int) -> FloatArray:
-    """Prices at the minute marks, shape (n, count + 1): open first, close last, whole yen inside [low, high]."""
+    """Prices at the minute marks, shape (n, count + 1): open first, close last, whole yen inside
+    [low, high].
+    """
     walk = np.zeros((len(candles), count + 1))
     for stream in range(1, 5):  # four uniforms make a nearly normal step of variance 1/3
         walk[:, 1:] += _uniform(key, count, stream=stream) - 0.5
@@ -73,14 +82,22 @@ def _walk(candles: Candles, key: UintArray, count: int) -> FloatArray:
     part = np.arange(count + 1) / count
     bridge = walk - part * walk[:, -1:]
     scale = (candles.high - candles.low) / (_RANGE_OF_A_WALK * np.sqrt(count))
-    prices = candles.open[:, None] + part * (candles.close - candles.open)[:, None] + scale[:, None] * bridge
-    inside: FloatArray = np.minimum(np.maximum(np.rint(prices), candles.low[:, None]), candles.high[:, None])
+    prices = (
+        candles.open[:, None]
+        + part * (candles.close - candles.open)[:, None]
+        + scale[:, None] * bridge
+    )
+    inside: FloatArray = np.minimum(
+        np.maximum(np.rint(prices), candles.low[:, None]), candles.high[:, None]
+    )
     inside[:, 0], inside[:, -1] = candles.open, candles.close
     return inside
 
 
 def _volumes(candles: Candles, key: UintArray, ranges: FloatArray) -> FloatArray:
-    """Volume of every minute in BTC: more where the price moved more; whole lots, and what is no whole lot at the end."""
+    """Volume of every minute in BTC: more where the price moved more; whole lots, and what is no
+    whole lot at the end.
+    """
     lots = np.floor(candles.volume * LOTS_PER_BTC + _ROUNDING)
     count = ranges.shape[1]
     busy = ranges / np.maximum(1.0, candles.high - candles.low)[:, None] + _QUIET_SHARE
@@ -102,7 +119,9 @@ def _keys(candles: Candles, seed: int) -> UintArray:
 def _uniform(key: UintArray, count: int, *, stream: int) -> FloatArray:
     """Numbers in [0, 1), shape (n, count), of one independent stream."""
     index = np.arange(1, count + 1, dtype=np.uint64) + np.uint64(stream << 32)
-    drawn: FloatArray = (_mixed(key[:, None] + index * _GOLDEN) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    drawn: FloatArray = (_mixed(key[:, None] + index * _GOLDEN) >> np.uint64(11)).astype(
+        np.float64
+    ) * 2.0**-53
     return drawn
 
 

@@ -1,4 +1,6 @@
-"""The first candle, from any row on, that reaches down to one price or up to another: for many searches at once. Pure."""
+"""The first candle, from any row on, that reaches down to one price or up to another: for many
+searches at once. Pure.
+"""
 
 import numpy as np
 
@@ -6,10 +8,11 @@ from shared.core.types import FloatArray, IntArray
 
 
 class FirstTouch:
-    """A binary tree of lowest lows and highest highs over n candles: built in n steps, asked in log(distance) steps.
+    """A binary tree of lowest lows and highest highs over n candles: built in n steps, asked in
+    log(distance) steps.
 
-    Node 1 is the root, the children of node i are 2 * i and 2 * i + 1, and the leaves are the candles. Leaves after the last
-    candle reach everything, so that every search ends.
+    Node 1 is the root, the children of node i are 2 * i and 2 * i + 1, and the leaves are the
+    candles. Leaves after the last candle reach everything, so that every search ends.
     """
 
     def __init__(self, low: FloatArray, high: FloatArray) -> None:
@@ -20,7 +23,8 @@ class FirstTouch:
         self._highest = _folded(high, self._leaves, np.maximum, np.inf)
 
     def rows(self, start: IntArray, falls_to: FloatArray, rises_to: FloatArray) -> IntArray:
-        """For each search the first row at or after `start` with `low <= falls_to` or `high >= rises_to`; n where none is.
+        """For each search the first row at or after `start` with `low <= falls_to` or `high >=
+        rises_to`; n where none is.
 
         Shape (m,) each; `start` at most n.
         """
@@ -32,7 +36,9 @@ class FirstTouch:
             found[which[touched]] = node[touched]
             rest = ~touched
             which, falls, rises, node = which[rest], falls[rest], rises[rest], node[rest] + 1
-            node >>= (node & 1) ^ 1  # an even node and its neighbour are both ahead: go on with their parent
+            node >>= (
+                node & 1
+            ) ^ 1  # an even node and its neighbour are both ahead: go on with their parent
         return np.minimum(self._descended(found, falls_to, rises_to) - self._leaves, self._count)
 
     def _descended(self, node: IntArray, falls_to: FloatArray, rises_to: FloatArray) -> IntArray:
@@ -40,7 +46,9 @@ class FirstTouch:
         which = np.flatnonzero(node < self._leaves)
         while len(which):
             left = 2 * node[which]
-            touched = (self._lowest[left] <= falls_to[which]) | (self._highest[left] >= rises_to[which])
+            touched = (self._lowest[left] <= falls_to[which]) | (
+                self._highest[left] >= rises_to[which]
+            )
             node[which] = left + ~touched
             which = which[left < self._leaves]
         return node

@@ -1,4 +1,5 @@
-"""Stretches of the candle archive as one object each, derived and made again when needed: reading one costs no Parquet library.
+"""Stretches of the candle archive as one object each, derived and made again when needed: reading
+one costs no Parquet library.
 
 candles/joined/btc_jpy/15m/<hash of the names and generations of the archive's files>.<size>
 """
@@ -22,7 +23,10 @@ _COLUMNS = ("opened_at", "open", "high", "low", "close", "volume")
 
 
 class JoinedArchive:
-    """The archive of a pair, a stretch at a time. A file that was written again is noticed by its generation."""
+    """The archive of a pair, a stretch at a time.
+
+    A file that was written again is noticed by its generation.
+    """
 
     def __init__(self, bucket: Bucket, *, pair: str = PAIR) -> None:
         """Use `bucket`; nothing is read or written yet."""
@@ -31,11 +35,16 @@ class JoinedArchive:
         self._pair = pair
 
     def read(self, timeframe: Timeframe, start_ms: int, end_ms: int) -> Candles:
-        """The stored candles that opened in [start_ms, end_ms), ascending. Raises `StoreBroken` for a damaged file."""
+        """The stored candles that opened in [start_ms, end_ms), ascending.
+
+        Raises `StoreBroken` for a damaged file.
+        """
         files = files_between(timeframe, start_ms, end_ms)
         if not files:
             return self._archive.read(timeframe, start_ms, end_ms)
-        store = ArrayStore(self._bucket, f"candles/joined/{self._pair}/{timeframe}/", most_entries=KEEP)
+        store = ArrayStore(
+            self._bucket, f"candles/joined/{self._pair}/{timeframe}/", most_entries=KEEP
+        )
         key = self._fingerprint(timeframe, {file.name for file in files})
         whole = _load(store, timeframe, key)
         if whole is None:
@@ -46,9 +55,13 @@ class JoinedArchive:
         return whole.rows(int(low), int(high))
 
     def extent(self, timeframe: Timeframe) -> tuple[int, int] | None:
-        """From the first stored day (or year) to the close of the last candle, ms UTC; None where nothing is stored."""
+        """From the first stored day (or year) to the close of the last candle, ms UTC; None where
+        nothing is stored.
+        """
         folder = f"candles/{self._pair}/{timeframe}/"
-        names = sorted(key.removeprefix(folder).partition(".")[0] for key in self._bucket.keys(folder))
+        names = sorted(
+            key.removeprefix(folder).partition(".")[0] for key in self._bucket.keys(folder)
+        )
         if not names:
             return None
         last = self._archive.read(timeframe, _day(names[-1]), _day(names[-1]) + 366 * DAY_MS)
@@ -65,11 +78,15 @@ class JoinedArchive:
 
 def _day(name: str) -> int:
     """When a file of the exchange begins: `20260201` a day, `2026` a year."""
-    return int(datetime.strptime(f"{name}0101"[:8], "%Y%m%d").replace(tzinfo=UTC).timestamp()) * 1000
+    return (
+        int(datetime.strptime(f"{name}0101"[:8], "%Y%m%d").replace(tzinfo=UTC).timestamp()) * 1000
+    )
 
 
 def _load(store: ArrayStore, timeframe: Timeframe, key: str) -> Candles | None:
-    """What is stored, or None where there is nothing or it is damaged: it is made again from the archive."""
+    """What is stored, or None where there is nothing or it is damaged: it is made again from the
+    archive.
+    """
     try:
         columns = store.read(key)
     except BadData:

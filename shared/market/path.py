@@ -5,8 +5,9 @@
                       nearer the     extreme
                       open
 
-Paper exchange, sandbox and replay all take the path from here. On a tie of the extremes the low comes first. A replay that
-has nothing finer reads a longer candle in the same way, its four prices at the same shares of its length.
+Paper exchange, sandbox and replay all take the path from here. On a tie of the extremes the low
+comes first. A replay that has nothing finer reads a longer candle in the same way, its four prices
+at the same shares of its length.
 """
 
 from shared.core.errors import BadData
@@ -30,13 +31,20 @@ def four_prices(open_: float, high: float, low: float, close: float) -> tuple[in
 
 
 def price_at(minutes: Candles, at: int) -> int:
-    """The last price of the path at or before `at`. Raises `BadData` where the path begins later."""
+    """The last price of the path at or before `at`.
+
+    Raises `BadData` where the path begins later.
+    """
     row = int(minutes.opened_at.searchsorted(at, side="right")) - 1
     if row < 0:
         raise BadData(f"the path begins after {at}")
     since = at - int(minutes.opened_at[row])
-    point = max(index for index, offset in enumerate(offsets_ms(minutes.timeframe)) if offset <= since)
-    return four_prices(minutes.open[row], minutes.high[row], minutes.low[row], minutes.close[row])[point]
+    point = max(
+        index for index, offset in enumerate(offsets_ms(minutes.timeframe)) if offset <= since
+    )
+    return four_prices(minutes.open[row], minutes.high[row], minutes.low[row], minutes.close[row])[
+        point
+    ]
 
 
 def book_at(price: int, *, spread_rate: float, as_of: int) -> Book:

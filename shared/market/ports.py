@@ -9,19 +9,28 @@ from shared.market.candle_files import CandleFile
 class MarketFeed(Protocol):
     """Where candles, book and pair rules come from."""
 
-    def fetch(self, now_ms: int, *, deadline: float | None = None, may_enter: bool = True) -> Market:
-        """All that is known at `now_ms`: final closed candles only, and what is wrong with them as `issues`.
+    def fetch(
+        self, now_ms: int, *, deadline: float | None = None, may_enter: bool = True
+    ) -> Market:
+        """All that is known at `now_ms`: final closed candles only, and what is wrong with them as
+        `issues`.
 
-        No request is begun after `deadline` (of `time.monotonic`). With `may_enter` the pair's rules are those of this moment.
+        No request is begun after `deadline` (of `time.monotonic`). With `may_enter` the pair's
+        rules are those of this moment.
         """
         ...
 
     def minutes(self, start_ms: int, end_ms: int) -> Candles:
-        """The 1m candles that opened in [start_ms, end_ms), for settling the paper account. Raises `Unavailable`."""
+        """The 1m candles that opened in [start_ms, end_ms), for settling the paper account.
+
+        Raises `Unavailable`.
+        """
         ...
 
     def clock_skew_ms(self, *, deadline: float) -> float | None:
-        """Our clock minus the exchange's, asked for now; None where nobody knows. Raises `Unavailable`.
+        """Our clock minus the exchange's, asked for now; None where nobody knows.
+
+        Raises `Unavailable`.
 
         No request is begun after `deadline` (of `time.monotonic`).
         """
@@ -49,12 +58,18 @@ class HistoryFeed(Protocol):
     """Where whole candle files come from, for the archive."""
 
     def candle_file(self, file: CandleFile) -> tuple[Candles, bool]:
-        """The final candles of one file, and whether its period is over. Raises `NotThere`, `Unavailable`, `BadData`."""
+        """The final candles of one file, and whether its period is over.
+
+        Raises `NotThere`, `Unavailable`, `BadData`.
+        """
         ...
 
 
 class Archive(Protocol):
-    """Candles by the exchange's own files, for learning and replay. What is complete is never fetched again."""
+    """Candles by the exchange's own files, for learning and replay.
+
+    What is complete is never fetched again.
+    """
 
     def complete(self, timeframe: Timeframe) -> frozenset[str]:
         """The names of the files that are stored whole and final."""

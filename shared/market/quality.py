@@ -1,4 +1,7 @@
-"""What is wrong with candles, as values. Pure. Flat candles without volume are normal: nobody traded."""
+"""What is wrong with candles, as values. Pure.
+
+Flat candles without volume are normal: nobody traded.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,7 +20,9 @@ RANGE_CANDLES = 14
 
 
 def newest_final(timeframe: Timeframe, now_ms: int, settle_seconds: float) -> int:
-    """When the newest candle opened that is final at `now_ms`: closed at least `settle_seconds` ago."""
+    """When the newest candle opened that is final at `now_ms`: closed at least `settle_seconds`
+    ago.
+    """
     return (now_ms - int(settle_seconds * 1000)) // timeframe.ms * timeframe.ms - timeframe.ms
 
 
@@ -29,10 +34,11 @@ def inspect(
     minutes_of: MinutesOf | None = None,
     quiet: bool = False,
 ) -> tuple[Issue, ...]:
-    """What is wrong with `candles` at `as_of`: nothing there, the last one stale, a hole near the end, a price that cannot be.
+    """What is wrong with `candles` at `as_of`: nothing there, the last one stale, a hole near the
+    end, a price that cannot be.
 
-    `minutes_of`: see `spikes`. `quiet`: whoever asks knows that nothing in them is `loud`. A short history is no issue here:
-    rows that are not warm say so themselves, and `enough_history` tells.
+    `minutes_of`: see `spikes`. `quiet`: whoever asks knows that nothing in them is `loud`. A short
+    history is no issue here: rows that are not warm say so themselves, and `enough_history` tells.
     """
     issues: list[Issue] = []
     for timeframe, have in candles.items():
@@ -44,12 +50,23 @@ def inspect(
         if last < due:
             late = (due - last) // timeframe.ms
             issues.append(
-                _issue(Reason.DATA_STALE, timeframe, forbids=True, what="candles", last_at=str(last), missing=str(late))
+                _issue(
+                    Reason.DATA_STALE,
+                    timeframe,
+                    forbids=True,
+                    what="candles",
+                    last_at=str(last),
+                    missing=str(late),
+                )
             )
         holes = _holes(have, settings)
         if holes:
             forbids = holes > settings.market.max_hole_candles
-            issues.append(_issue(Reason.DATA_HOLE, timeframe, forbids=forbids, what="candles", missing=str(holes)))
+            issues.append(
+                _issue(
+                    Reason.DATA_HOLE, timeframe, forbids=forbids, what="candles", missing=str(holes)
+                )
+            )
         found = () if quiet else spikes(have, minutes_of)
         if found:
             context = {"found": told(found), "at": str(found[0].opened_at), "field": found[0].field}
@@ -59,11 +76,13 @@ def inspect(
 
 
 def believed(market: Market, *, mark: Decimal | None, settings: Settings) -> Market:
-    """The market without a book that cannot be: one far from the last candle's close forbids entries.
+    """The market without a book that cannot be: one far from the last candle's close forbids
+    entries.
 
-    Far is more than `risk.book_far_atr` times the median range of the last candles (so that one bad candle among them does not
-    excuse a bad book) and more than `risk.book_far_rate` of the price. Nothing is closed at such a book either, unless it is
-    near `mark`, the last price of the path while something is held (None: unknown): then the market has moved indeed.
+    Far is more than `risk.book_far_atr` times the median range of the last candles (so that one bad
+    candle among them does not excuse a bad book) and more than `risk.book_far_rate` of the price.
+    Nothing is closed at such a book either, unless it is near `mark`, the last price of the path
+    while something is held (None: unknown): then the market has moved indeed.
     """
     book, candles = market.book, market.candles.get(Timeframe.M15)
     if book is None or candles is None or not len(candles):
@@ -81,7 +100,10 @@ def believed(market: Market, *, mark: Decimal | None, settings: Settings) -> Mar
 
 
 def _usual_range(near: Candles) -> float:
-    """The median range of the last candles, with the gap before each. So few numbers are quicker without arrays."""
+    """The median range of the last candles, with the gap before each.
+
+    So few numbers are quicker without arrays.
+    """
     closes = near.close.tolist()
     candles = zip(near.high.tolist(), near.low.tolist(), [closes[0], *closes], strict=False)
     ranges = [max(high, before) - min(low, before) for high, low, before in candles]
@@ -91,35 +113,50 @@ def _usual_range(near: Candles) -> float:
 
 def enough_history(candles: Mapping[Timeframe, Candles], settings: Settings) -> bool:
     """Whether both timeframes have the candles that an entry needs at least."""
-    wanted = {Timeframe.M15: settings.market.min_history_15m, Timeframe.H4: settings.market.min_history_4h}
-    return all(timeframe in candles and len(candles[timeframe]) >= count for timeframe, count in wanted.items())
+    wanted = {
+        Timeframe.M15: settings.market.min_history_15m,
+        Timeframe.H4: settings.market.min_history_4h,
+    }
+    return all(
+        timeframe in candles and len(candles[timeframe]) >= count
+        for timeframe, count in wanted.items()
+    )
 
 
 def _holes(candles: Candles, settings: Settings) -> int:
     """How many candles are missing in the stretch that ends with the last one.
 
-    The stretch is `hole_lookback_15m` quarters of an hour long, and two candles of a coarser timeframe at the least.
+    The stretch is `hole_lookback_15m` quarters of an hour long, and two candles of a coarser
+    timeframe at the least.
     """
     step = candles.timeframe.ms
     slots = max(2, settings.market.hole_lookback_15m * Timeframe.M15.ms // step)
     begin = int(candles.opened_at[-1]) - (slots - 1) * step
-    if begin <= int(candles.opened_at[0]):  # a history that begins inside the stretch has no hole before its beginning
+    if begin <= int(
+        candles.opened_at[0]
+    ):  # a history that begins inside the stretch has no hole before its beginning
         slots = (int(candles.opened_at[-1]) - int(candles.opened_at[0])) // step + 1
     present = int(np.count_nonzero(candles.opened_at >= begin))
     return slots - present
 
 
 def holes_before(candles: Candles, settings: Settings) -> IntArray:
-    """`_holes` of every row at once, shape (n,): how many candles are missing in the stretch that ends with it."""
+    """`_holes` of every row at once, shape (n,): how many candles are missing in the stretch that
+    ends with it.
+    """
     step = candles.timeframe.ms
     slots = max(2, settings.market.hole_lookback_15m * Timeframe.M15.ms // step)
     begin = candles.opened_at - (slots - 1) * step
     first = candles.opened_at[:1]
     expected = np.where(begin <= first, (candles.opened_at - first) // step + 1, slots)
-    present = np.arange(1, len(candles) + 1) - np.searchsorted(candles.opened_at, begin, side="left")
+    present = np.arange(1, len(candles) + 1) - np.searchsorted(
+        candles.opened_at, begin, side="left"
+    )
     missing: IntArray = expected - present
     return missing
 
 
 def _issue(reason: Reason, timeframe: Timeframe, *, forbids: bool, **context: str) -> Issue:
-    return Issue(reason=reason, forbids_entry=forbids, context={"timeframe": timeframe.value, **context})
+    return Issue(
+        reason=reason, forbids_entry=forbids, context={"timeframe": timeframe.value, **context}
+    )

@@ -1,8 +1,11 @@
-"""Candles that cannot be: a wick or a body far beyond the candles on both sides. Pure, arrays; one rule for all.
+"""Candles that cannot be: a wick or a body far beyond the candles on both sides.
 
-The feed, the checks before a training, `collect` and the backtest ask it. Real markets have long wicks: of 500,000 candles of
-BTC/JPY in 1m to 4h, the crashes of 2018, 2020 and 2022 among them, none is named; their furthest wick lies 1.30, their furthest
-body 1.15 and their furthest newest candle 1.52 times beyond.
+Pure, arrays; one rule for all.
+
+The feed, the checks before a training, `collect` and the backtest ask it. Real markets have long
+wicks: of 500,000 candles of BTC/JPY in 1m to 4h, the crashes of 2018, 2020 and 2022 among them,
+none is named; their furthest wick lies 1.30, their furthest body 1.15 and their furthest newest
+candle 1.52 times beyond.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,22 +18,27 @@ from shared.core.calendar import utc_text
 from shared.core.types import BoolArray, Candles, FloatArray, IntArray, Timeframe
 
 WICK = 1.4
-"""A high or low so many times beyond the usual ones of the three candles before *and* of the three after."""
+"""A high or low so many times beyond the usual ones of the three candles before *and* of the three
+after."""
 BODY = 1.25
 """An open or close likewise."""
 NEWEST = 1.6
 """Where there are candles on one side only."""
 CONFIRMABLE = 2.0
-"""Minutes that tell the same confirm a price up to here; no BTC/JPY trades at a multiple of what it was a minute ago."""
+"""Minutes that tell the same confirm a price up to here; no BTC/JPY trades at a multiple of what it
+was a minute ago."""
 AGREES = 0.01
 _SIDE = 3
 _QUIET = 1.15
-"""A candle that neither ranges nor jumps by so much is no spike: most windows are done with that look."""
+"""A candle that neither ranges nor jumps by so much is no spike: most windows are done with that
+look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spike:
-    """One price that lies `factor` times beyond its neighbours; below 1 where it lies under them."""
+    """One price that lies `factor` times beyond its neighbours; below 1 where it lies
+    under them.
+    """
 
     timeframe: Timeframe
     opened_at: int
@@ -38,8 +46,12 @@ class Spike:
     factor: float
 
     def __str__(self) -> str:
-        """`the high of the 15m candle of 2026-01-01 00:00 UTC is 10 times what its neighbours say`."""
-        candle = f"the {self.timeframe} candle of {utc_text(self.opened_at)[:16].replace('T', ' ')} UTC"
+        """`the high of the 15m candle of 2026-01-01 00:00 UTC is 10 times what its
+        neighbours say`.
+        """
+        candle = (
+            f"the {self.timeframe} candle of {utc_text(self.opened_at)[:16].replace('T', ' ')} UTC"
+        )
         return f"the {self.field} of {candle} is {self.factor:.3g} times what its neighbours say"
 
 
@@ -52,13 +64,16 @@ def spikes(candles: Candles, minutes_of: MinutesOf | None = None) -> tuple[Spike
 
     Args:
         candles: Any timeframe, (n,); holes are passed over.
-        minutes_of: Where minutes can be had. A price that those of its candle reach too is real, up to `CONFIRMABLE`.
+        minutes_of: Where minutes can be had. A price that those of its candle reach too is real, up
+            to `CONFIRMABLE`.
     """
     rows = loud(candles)
     if not len(rows):
         return ()
     found = []
-    beyond = {name: _beyond(getattr(candles, name), rows) for name in ("open", "high", "low", "close")}
+    beyond = {
+        name: _beyond(getattr(candles, name), rows) for name in ("open", "high", "low", "close")
+    }
     for place, row in enumerate(rows.tolist()):
         sided = 0 < row < len(candles) - 1
         ratios = {name: float(factors[place]) for name, factors in beyond.items()}
@@ -66,7 +81,10 @@ def spikes(candles: Candles, minutes_of: MinutesOf | None = None) -> tuple[Spike
         name = max(far, key=lambda each: (far[each], each in {"high", "low"}))
         if far[name] >= 1.0:
             spike = Spike(
-                timeframe=candles.timeframe, opened_at=int(candles.opened_at[row]), field=name, factor=round(ratios[name], 4)
+                timeframe=candles.timeframe,
+                opened_at=int(candles.opened_at[row]),
+                field=name,
+                factor=round(ratios[name], 4),
             )
             if minutes_of is None or not _confirmed(spike, candles, row, minutes_of):
                 found.append(spike)
@@ -81,7 +99,10 @@ def told(found: Iterable[Spike], *, most: int = 3) -> str:
 
 
 def loud(candles: Candles) -> IntArray:
-    """The rows that can be spikes at all, ascending. Those of a part are those of the whole that lie in it."""
+    """The rows that can be spikes at all, ascending.
+
+    Those of a part are those of the whole that lie in it.
+    """
     before = np.append(candles.close[:1], candles.close[:-1])
     jump = np.maximum(candles.open / before, before / candles.open)
     rows: BoolArray = np.maximum(candles.high / candles.low, jump) >= _QUIET
@@ -89,7 +110,9 @@ def loud(candles: Candles) -> IntArray:
 
 
 def _beyond(prices: FloatArray, rows: IntArray) -> FloatArray:
-    """Price / what the sides say: above 1 beyond the higher one, below 1 under the lower one, else 1; shape of `rows`."""
+    """Price / what the sides say: above 1 beyond the higher one, below 1 under the lower one, else
+    1; shape of `rows`.
+    """
     padded = np.concatenate([np.full(_SIDE, np.nan), prices, np.full(_SIDE, np.nan)])
     sides = np.full((2, len(rows)), np.nan)
     for index, offsets in enumerate((range(_SIDE), range(_SIDE + 1, 2 * _SIDE + 1))):

@@ -4,4 +4,13 @@ from shared.model.bundle import Bundle, load
 from shared.model.manifest import Manifest, Verdict
 from shared.model.predict import predict, predict_rows, volatility_rows, vote_rows
 
-__all__ = ["Bundle", "Manifest", "Verdict", "load", "predict", "predict_rows", "volatility_rows", "vote_rows"]
+__all__ = [
+    "Bundle",
+    "Manifest",
+    "Verdict",
+    "load",
+    "predict",
+    "predict_rows",
+    "volatility_rows",
+    "vote_rows",
+]

@@ -1,4 +1,6 @@
-"""Arrays in a file: numpy's npz without anything that changes between two runs (no dates, no compression)."""
+"""Arrays in a file: numpy's npz without anything that changes between two runs (no dates, no
+compression).
+"""
 
 import io
 import zipfile
@@ -37,7 +39,9 @@ def unpack(data: bytes, names: Sequence[str], *, what: str) -> dict[str, NDArray
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             found = {str(name): archive[name] for name in archive.files}
-    except Exception as error:  # a damaged zip can raise nearly anything; all of it means the same here
+    except (
+        Exception
+    ) as error:  # a damaged zip can raise nearly anything; all of it means the same here
         raise BadBundle(f"parse: {what} is not readable as plain arrays ({error})") from error
     if set(found) != set(names):
         raise BadBundle(f"parse: {what} holds the arrays {sorted(found)}, expected {sorted(names)}")

@@ -1,8 +1,9 @@
 """Decision trees of all members as flat arrays, walked by numpy. Pure.
 
-Node i sends a row to `left[i]` where x[feature[i]] <= threshold[i], else to `left[i] + 1`; a leaf points to itself.
-Thresholds are float32 rounded down: for a float32 x, `x <= t` and `x <= largest float32 not above t` are the same
-question, so trees that were fitted with float64 thresholds keep every decision. Rows must be finite float32.
+Node i sends a row to `left[i]` where x[feature[i]] <= threshold[i], else to `left[i] + 1`; a leaf
+points to itself. Thresholds are float32 rounded down: for a float32 x, `x <= t` and `x <= largest
+float32 not above t` are the same question, so trees that were fitted with float64 thresholds keep
+every decision. Rows must be finite float32.
 """
 
 from collections.abc import Sequence
@@ -29,8 +30,9 @@ MANY_ROWS = 400
 class Forest:
     """All trees, one after another.
 
-    `feature`, `threshold`, `left` have the shape (nodes,), `value` (nodes, 3) is what a leaf adds to each class,
-    `roots` (trees,) is each tree's first node, `depth` the number of steps that reaches every leaf.
+    `feature`, `threshold`, `left` have the shape (nodes,), `value` (nodes, 3) is what a leaf adds
+    to each class, `roots` (trees,) is each tree's first node, `depth` the number of steps that
+    reaches every leaf.
     """
 
     feature: NDArray[np.intp]
@@ -43,16 +45,23 @@ class Forest:
     def sums(self, rows: NDArray[np.float32], spans: Sequence[tuple[int, int]]) -> list[FloatArray]:
         """What the trees of each span add up to, (n, 3) a span.
 
-        A row's sum is the same float64 alone and among others: trees are always added in their order.
+        A row's sum is the same float64 alone and among others: trees are always added in their
+        order.
         """
         if len(rows) >= MANY_ROWS and 0 < self.depth <= many.DEEPEST:
             asked = many.questions(
-                feature=self.feature, threshold=self.threshold, left=self.left, roots=self.roots, depth=self.depth
+                feature=self.feature,
+                threshold=self.threshold,
+                left=self.left,
+                roots=self.roots,
+                depth=self.depth,
             )
             return many.sums(rows, asked, self.value, spans)
         return self.walked(rows, spans)
 
-    def walked(self, rows: NDArray[np.float32], spans: Sequence[tuple[int, int]]) -> list[FloatArray]:
+    def walked(
+        self, rows: NDArray[np.float32], spans: Sequence[tuple[int, int]]
+    ) -> list[FloatArray]:
         """The same sums, row by row from the root down."""
         count = len(rows)
         totals = [np.empty((count, CLASS_COUNT)) for _ in spans]
@@ -60,21 +69,27 @@ class Forest:
         for start in range(0, count, block):
             leaves = self._leaves(rows[start : start + block])
             for total, (first, last) in zip(totals, spans, strict=True):
-                total[start : start + block] = self.value.take(leaves[:, first:last], axis=0).sum(axis=1)
+                total[start : start + block] = self.value.take(leaves[:, first:last], axis=0).sum(
+                    axis=1
+                )
         return totals
 
     def _leaves(self, rows: NDArray[np.float32]) -> NDArray[np.intp]:
         count, width = rows.shape
         flat = rows.ravel()
         node = np.repeat(self.roots[None, :], count, axis=0)
-        offset = np.arange(0, count * width, width, dtype=np.intp)[:, None] if count > 1 else np.intp(0)
+        offset = (
+            np.arange(0, count * width, width, dtype=np.intp)[:, None] if count > 1 else np.intp(0)
+        )
         for _ in range(self.depth):
             seen = flat.take(self.feature.take(node) + offset)
             node = self.left.take(node) + (seen > self.threshold.take(node))
         return node
 
     def part(self, first: int, last: int) -> "Forest":
-        """The trees [first, last) alone, with the same sums; `depth` stays that of the whole, which reaches every leaf."""
+        """The trees [first, last) alone, with the same sums; `depth` stays that of the whole, which
+        reaches every leaf.
+        """
         start = int(self.roots[first]) if first < len(self.roots) else len(self.left)
         stop = int(self.roots[last]) if last < len(self.roots) else len(self.left)
         return Forest(
@@ -105,7 +120,9 @@ def from_bytes(data: bytes, *, feature_count: int, tree_count: int) -> Forest:
     kinds = {"feature": "<i4", "threshold": "<f4", "left": "<i4", "value": "<f8", "roots": "<i4"}
     for name, kind in kinds.items():
         if arrays[name].dtype != np.dtype(kind):
-            raise BadBundle(f"structure: {name} in model.npz is {arrays[name].dtype}, expected {np.dtype(kind)}")
+            raise BadBundle(
+                f"structure: {name} in model.npz is {arrays[name].dtype}, expected {np.dtype(kind)}"
+            )
     forest = Forest(
         feature=arrays["feature"].astype(np.intp),
         threshold=arrays["threshold"].astype(np.float32),
@@ -118,9 +135,17 @@ def from_bytes(data: bytes, *, feature_count: int, tree_count: int) -> Forest:
 
 
 def checked(forest: Forest, *, feature_count: int, tree_count: int) -> Forest:
-    """The forest with its true depth, or `BadBundle`: after this no walk can leave the arrays or go in circles."""
+    """The forest with its true depth, or `BadBundle`: after this no walk can leave the arrays or go
+    in circles.
+    """
     nodes = len(forest.left)
-    shapes = (forest.feature.shape, forest.threshold.shape, forest.left.shape, forest.value.shape, forest.roots.shape)
+    shapes = (
+        forest.feature.shape,
+        forest.threshold.shape,
+        forest.left.shape,
+        forest.value.shape,
+        forest.roots.shape,
+    )
     if shapes != ((nodes,), (nodes,), (nodes,), (nodes, CLASS_COUNT), (tree_count,)):
         raise BadBundle(f"structure: the arrays of {tree_count} trees have the shapes {shapes}")
     if not (np.isfinite(forest.threshold).all() and np.isfinite(forest.value).all()):

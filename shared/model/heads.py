@@ -1,7 +1,9 @@
-"""The two heads beside the vote: how volatile the next four hours will be, and whether the consensus' own trade pays. Pure.
+"""The two heads beside the vote: how volatile the next four hours will be, and whether the
+consensus' own trade pays. Pure.
 
-Both say the same number on every processor and for every batch. HAR: Corsi (2009), *A Simple Approximate Long-Memory Model of
-Realized Volatility*, Journal of Financial Econometrics 7(2), here in logarithms.
+Both say the same number on every processor and for every batch. HAR: Corsi (2009), *A Simple
+Approximate Long-Memory Model of Realized Volatility*, Journal of Financial Econometrics 7(2), here
+in logarithms.
 """
 
 import math
@@ -15,7 +17,8 @@ from shared.model.forest import Forest
 from shared.model.manifest import MetaHead, VolatilityHead
 
 LEAST_VOLATILITY = 1e-4
-"""Four hours in which nothing moved count as one basis point, in training and serving alike, so that a logarithm exists."""
+"""Four hours in which nothing moved count as one basis point, in training and serving alike, so
+that a logarithm exists."""
 VOLATILITY_DIGITS = 8
 """Forecasts are rounded so that no processor's last bit decides."""
 MOST_LOGARITHM = 4.0
@@ -23,7 +26,9 @@ MOST_LOGARITHM = 4.0
 
 
 def log_volatility(realised: FloatArray) -> FloatArray:
-    """Natural logarithm of realised volatilities of any shape, none below `LEAST_VOLATILITY`; NaN stays NaN."""
+    """Natural logarithm of realised volatilities of any shape, none below `LEAST_VOLATILITY`; NaN
+    stays NaN.
+    """
     return _each(math.log, np.maximum(realised, LEAST_VOLATILITY))
 
 
@@ -35,17 +40,23 @@ def har_logarithm(realised: FloatArray, har: tuple[float, float, float, float]) 
 
 
 def tree_logarithm(rows: NDArray[np.float32], forest: Forest, head: VolatilityHead) -> FloatArray:
-    """The trees' forecast's logarithm (n,) of finite rows (n, k); `forest` holds the head's trees alone."""
+    """The trees' forecast's logarithm (n,) of finite rows (n, k); `forest` holds the head's trees
+    alone.
+    """
     return head.base + _total(rows, forest, head.trees)
 
 
 def from_logarithm(logarithm: FloatArray) -> FloatArray:
-    """A forecast as a rate (n,), between `LEAST_VOLATILITY` and exp(`MOST_LOGARITHM`), not rounded; NaN stays NaN."""
+    """A forecast as a rate (n,), between `LEAST_VOLATILITY` and exp(`MOST_LOGARITHM`), not rounded;
+    NaN stays NaN.
+    """
     return _each(math.exp, np.clip(logarithm, math.log(LEAST_VOLATILITY), MOST_LOGARITHM))
 
 
 def vote_scores(rows: NDArray[np.float32], forest: Forest, head: MetaHead) -> FloatArray:
-    """The meta head's scores (n,) before calibration; `rows` (n, k + 2) are features, side and strength."""
+    """The meta head's scores (n,) before calibration; `rows` (n, k + 2) are features, side and
+    strength.
+    """
     return head.base + _total(rows, forest, head.trees)
 
 
@@ -69,5 +80,10 @@ def _logistic(value: float) -> float:
 
 
 def _each(function: Callable[[float], float], values: FloatArray) -> FloatArray:
-    """`function` of every value, with Python's own mathematics: numpy's differs between processors. NaN stays NaN."""
-    return np.array([function(value) for value in values.ravel().tolist()], dtype=np.float64).reshape(values.shape)
+    """`function` of every value, with Python's own mathematics: numpy's differs between processors.
+
+    NaN stays NaN.
+    """
+    return np.array(
+        [function(value) for value in values.ravel().tolist()], dtype=np.float64
+    ).reshape(values.shape)

@@ -1,4 +1,7 @@
-"""What a model bundle says of itself: `manifest.json`, typed. It holds the hash of every file, so signing it signs all."""
+"""What a model bundle says of itself: `manifest.json`, typed.
+
+It holds the hash of every file, so signing it signs all.
+"""
 
 import hashlib
 import json
@@ -15,11 +18,13 @@ SCHEMA = 3
 CLASSES = ("lower", "neither", "upper")
 MANIFEST, SIGNATURE, MODEL, CANDLES = "manifest.json", "manifest.sig", "model.npz", "golden.npz"
 Purpose: TypeAlias = Literal["retraining", "quick", "demo", "backtest"]
-"""What a bundle was made for: the weekly retraining (or the same by hand), one without the gate, a demo, one backtest."""
+"""What a bundle was made for: the weekly retraining (or the same by hand), one without the gate, a
+demo, one backtest."""
 HAR_INPUTS = ("realised_16", "realised_96", "realised_672")
 """The features of the HAR regression, in the order of its slopes."""
 META_INPUTS = ("side", "strength")
-"""What the meta head's trees see after the features: the consensus as -1 or +1, and its strength in [0, 1]."""
+"""What the meta head's trees see after the features: the consensus as -1 or +1, and its strength in
+[0, 1]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +42,10 @@ class FileEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """Probabilities are softmax(slope x score + offsets). `slope` is 1 / temperature; 0 leaves the base rate alone."""
+    """Probabilities are softmax(slope x score + offsets).
+
+    `slope` is 1 / temperature; 0 leaves the base rate alone.
+    """
 
     slope: float
     offsets: tuple[float, float, float]
@@ -47,8 +55,8 @@ class Calibration:
 class Member:
     """One learner in the vote.
 
-    Its scores are `base` + the sum of its trees (link `softmax`), or the logarithm of its trees' mean
-    probability (link `mean`).
+    Its scores are `base` + the sum of its trees (link `softmax`), or the logarithm of its trees'
+    mean probability (link `mean`).
     """
 
     name: str
@@ -74,9 +82,10 @@ class Interval:
 class Check:
     """One line of the verdict.
 
-    `group` tells what it decides: whether the bundle may serve, whether it may enter, whether it takes the champion's place;
-    a `note` decides nothing. `lower` and `upper` are the ends of the value's interval, where it has one. A value that could not
-    be found is None: such a check has not passed.
+    `group` tells what it decides: whether the bundle may serve, whether it may enter, whether it
+    takes the champion's place; a `note` decides nothing. `lower` and `upper` are the ends of the
+    value's interval, where it has one. A value that could not be found is None: such a check has
+    not passed.
     """
 
     name: str
@@ -93,7 +102,8 @@ class Check:
 class Verdict:
     """Whether the bundle may serve (predicts sanely) and whether it may enter (its edge is proven).
 
-    `takes_over`: it may serve and has shown that it is no worse than the champion, or there is none.
+    `takes_over`: it may serve and has shown that it is no worse than the champion, or there is
+    none.
     """
 
     may_serve: bool
@@ -104,10 +114,12 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """How a feature or a score (`score:upper`, `score:lower`) was distributed on the rows that the model was judged on.
+    """How a feature or a score (`score:upper`, `score:lower`) was distributed on the rows that the
+    model was judged on.
 
-    `edges` are the inner edges of the bins, `shares` what fell into each (one more than edges). `psi_alarm` and `ks_alarm` are
-    the levels that windows of the model's own past reached one time in a hundred.
+    `edges` are the inner edges of the bins, `shares` what fell into each (one more than edges).
+    `psi_alarm` and `ks_alarm` are the levels that windows of the model's own past reached one time
+    in a hundred.
     """
 
     name: str
@@ -131,8 +143,9 @@ class Promise:
 class VolatilityHead:
     """log of the realised volatility of the next 4 hours.
 
-    trees: `base` + the sum of its trees (class column 0 of their values). har: `har[0]` + `har[1:]` x log of the realised
-    volatilities of the last 4 hours, day and week. `serves` names the one that was better out of sample.
+    trees: `base` + the sum of its trees (class column 0 of their values). har: `har[0]` + `har[1:]`
+    x log of the realised volatilities of the last 4 hours, day and week. `serves` names the one
+    that was better out of sample.
     """
 
     trees: int
@@ -143,7 +156,9 @@ class VolatilityHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetaHead:
-    """Probability that the consensus' own trade pays after costs: 1 / (1 + exp(-(slope x (base + trees) + offset)))."""
+    """Probability that the consensus' own trade pays after costs: 1 / (1 + exp(-(slope x (base +
+    trees) + offset))).
+    """
 
     trees: int
     base: float
@@ -155,8 +170,9 @@ class MetaHead:
 class Golden:
     """Rows with the probabilities that any machine must give for them, to 1e-6.
 
-    For the heads, where there are any: `realised` are each row's `HAR_INPUTS`, `volatility` the forecasts by trees and by HAR
-    (to 1e-6 of themselves); `votes` are each row's `META_INPUTS`, `p_vote` is what the meta head says of them.
+    For the heads, where there are any: `realised` are each row's `HAR_INPUTS`, `volatility` the
+    forecasts by trees and by HAR (to 1e-6 of themselves); `votes` are each row's `META_INPUTS`,
+    `p_vote` is what the meta head says of them.
     """
 
     rows: tuple[tuple[float, ...], ...]
@@ -169,7 +185,8 @@ class Golden:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """What code and model said of the candles in `golden.npz`, on a few of their rows: any machine must come to the same.
+    """What code and model said of the candles in `golden.npz`, on a few of their rows: any machine
+    must come to the same.
 
     Attributes:
         settings: Under which they were asked, by dotted names (see `shared.model.proven`).
@@ -198,10 +215,11 @@ class Manifest:
 
     `purpose` is what it was made for. `proven` is the configuration that the verdict is about (see
     `shared.model.proven`) and `costs`
-    what a trade was said to cost, both empty where no gate was asked; `loosened` are the thresholds of the gate, and the costs,
-    that were made easier than those of this project. `code` is the code that decides, as it was. `trials` holds how many things
-    had been tried by then: `on_record` with those of the profile, `logged` those of the trial log, `most_logged` the most that
-    any bundle before this one knew of.
+    what a trade was said to cost, both empty where no gate was asked; `loosened` are the thresholds
+    of the gate, and the costs, that were made easier than those of this project. `code` is the code
+    that decides, as it was. `trials` holds how many things had been tried by then: `on_record` with
+    those of the profile, `logged` those of the trial log, `most_logged` the most that any bundle
+    before this one knew of.
     """
 
     schema: int
@@ -244,12 +262,16 @@ class Manifest:
 
     @property
     def input_count(self) -> int:
-        """How many columns the trees may ask for: the features, and what the meta head sees beside them."""
+        """How many columns the trees may ask for: the features, and what the meta head sees beside
+        them.
+        """
         return len(self.features) + (len(META_INPUTS) if self.meta is not None else 0)
 
     @property
     def spans(self) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
-        """Where the trees of the members, of the volatility head and of the meta head lie in the arrays: [first, last)."""
+        """Where the trees of the members, of the volatility head and of the meta head lie in the
+        arrays: [first, last).
+        """
         members = sum(member.trees for member in self.members)
         volatility = members + (self.volatility.trees if self.volatility is not None else 0)
         meta = volatility + (self.meta.trees if self.meta is not None else 0)
@@ -258,7 +280,9 @@ class Manifest:
 
 def encode(manifest: Manifest) -> bytes:
     """Canonical JSON: sorted keys, floats in their shortest exact form, no NaN."""
-    return (json.dumps(msgspec.to_builtins(manifest), sort_keys=True, indent=1, allow_nan=False) + "\n").encode()
+    return (
+        json.dumps(msgspec.to_builtins(manifest), sort_keys=True, indent=1, allow_nan=False) + "\n"
+    ).encode()
 
 
 def decode(data: bytes) -> Manifest:
@@ -266,7 +290,9 @@ def decode(data: bytes) -> Manifest:
     try:
         schema = msgspec.json.decode(data, type=_Schema).schema
         if schema != SCHEMA:
-            raise BadBundle(f"parse: manifest.json has schema {schema}, this code reads schema {SCHEMA}")
+            raise BadBundle(
+                f"parse: manifest.json has schema {schema}, this code reads schema {SCHEMA}"
+            )
         return msgspec.json.decode(data, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadBundle(f"parse: manifest.json is malformed ({error})") from error

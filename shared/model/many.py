@@ -1,9 +1,11 @@
-"""Many rows through many trees: every question is asked once for all rows, and a tree's answers are folded to a leaf. Pure.
+"""Many rows through many trees: every question is asked once for all rows, and a tree's answers are
+folded to a leaf. Pure.
 
-A walk (`forest`) looks five values up for every row, tree and level. Trees of one ensemble ask the same questions again and
-again, though: "is feature 3 above 0.25" is answered here once for a block of rows, as a byte each, and the number of the
-leaf is put together from these bytes level by level, from the bottom up, sixty-four rows an instruction. The leaves, and
-the order in which their values are added, are those of the walk, and so is every sum.
+A walk (`forest`) looks five values up for every row, tree and level. Trees of one ensemble ask the
+same questions again and again, though: "is feature 3 above 0.25" is answered here once for a block
+of rows, as a byte each, and the number of the leaf is put together from these bytes level by level,
+from the bottom up, sixty-four rows an instruction. The leaves, and the order in which their values
+are added, are those of the walk, and so is every sum.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,8 +28,9 @@ _HALF = 32  # bits
 class Questions:
     """The forest as complete trees of `depth` levels over questions that are all different.
 
-    `feature` and `threshold` (u,) are the questions, ordered by feature; `asked` (trees, 2**depth - 1) are each tree's,
-    level by level; `leaf` (trees, 2**depth) is the node at which each way down ends.
+    `feature` and `threshold` (u,) are the questions, ordered by feature; `asked` (trees, 2**depth -
+    1) are each tree's, level by level; `leaf` (trees, 2**depth) is the node at which each way down
+    ends.
     """
 
     feature: NDArray[np.intp]
@@ -45,7 +48,9 @@ def questions(
     roots: NDArray[np.intp],
     depth: int,
 ) -> Questions:
-    """Fill every tree up to the same depth: below a leaf, which no row leaves, stands the leaf again."""
+    """Fill every tree up to the same depth: below a leaf, which no row leaves, stands the leaf
+    again.
+    """
     inner = left != np.arange(len(left))
     levels = [roots[:, None]]
     for _ in range(depth):
@@ -64,12 +69,19 @@ def questions(
     )
 
 
-def sums(rows: NDArray[np.float32], asked: Questions, value: FloatArray, spans: Sequence[tuple[int, int]]) -> list[FloatArray]:
+def sums(
+    rows: NDArray[np.float32], asked: Questions, value: FloatArray, spans: Sequence[tuple[int, int]]
+) -> list[FloatArray]:
     """What the trees of each span add up to, (n, classes) a span, every tree added in its order."""
     count, classes = len(rows), value.shape[1]
     totals = [np.zeros((classes, count)) for _ in spans]
     worth = [
-        [(of, np.ascontiguousarray(column)) for of, column in enumerate(value[leaf].T) if column.any()] for leaf in asked.leaf
+        [
+            (of, np.ascontiguousarray(column))
+            for of, column in enumerate(value[leaf].T)
+            if column.any()
+        ]
+        for leaf in asked.leaf
     ]
     block = min(_MOST_ROWS, max(_LEAST_ROWS, _ANSWERS // max(1, len(asked.feature))))
     for start in range(0, count, block):
@@ -93,8 +105,12 @@ def _answers(rows: NDArray[np.float32], asked: Questions) -> NDArray[np.uint8]:
     return np.negative(answers, out=answers).view(np.uint8)
 
 
-def _leaves(answers: NDArray[np.uint8], asked: Questions, first: int, last: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Each tree of [first, last) with the number of the leaf that every row reaches, counted from the left."""
+def _leaves(
+    answers: NDArray[np.uint8], asked: Questions, first: int, last: int
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Each tree of [first, last) with the number of the leaf that every row reaches, counted from
+    the left.
+    """
     together = max(1, _FOLDED // (asked.asked.shape[1] * answers.shape[1]))
     for start in range(first, last, together):
         stop = min(start + together, last)

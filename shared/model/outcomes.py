@@ -1,17 +1,20 @@
-"""What came of candles: the label that a model is about, when it was known, and how independent labels are. Pure.
+"""What came of candles: the label that a model is about, when it was known, and how independent
+labels are. Pure.
 
-*barriers*: which of two levels, `atr_multiple` x ATR(14) from the close, is touched first. A row is decided at its candle's
-close. From the next candle on, until `horizon_candles` x the candle's length have passed, the high touching the upper level
-makes it `UPPER`, the low touching the lower level `LOWER`, and neither in time `NEITHER`. Where one candle touches both, nobody
-knows which came first: unless the candle already opened beyond a level, the row is `NEITHER`, so that neither side benefits
-from what cannot be known. Holes in the candles shorten what can be seen, never the horizon. Source: Lopez de Prado, Advances in
-Financial Machine Learning (2018), chapter 3.
+*barriers*: which of two levels, `atr_multiple` x ATR(14) from the close, is touched first. A row is
+decided at its candle's close. From the next candle on, until `horizon_candles` x the candle's
+length have passed, the high touching the upper level makes it `UPPER`, the low touching the lower
+level `LOWER`, and neither in time `NEITHER`. Where one candle touches both, nobody knows which came
+first: unless the candle already opened beyond a level, the row is `NEITHER`, so that neither side
+benefits from what cannot be known. Holes in the candles shorten what can be seen, never the
+horizon. Source: Lopez de Prado, Advances in Financial Machine Learning (2018), chapter 3.
 
-*next_candle*: whether the next close lies more than `move_rate` above (`UPPER`) or below (`LOWER`) this one. The original's
+*next_candle*: whether the next close lies more than `move_rate` above (`UPPER`) or below (`LOWER`)
+this one. The original's
 label: a forecast of volatility in disguise, kept to show that it is refused.
 
-A label covers the steps of `step_ms` in (as_of, end_at]; those that cover the same steps tell the same story (the same book,
-chapter 4).
+A label covers the steps of `step_ms` in (as_of, end_at]; those that cover the same steps tell the
+same story (the same book, chapter 4).
 """
 
 from dataclasses import dataclass
@@ -31,10 +34,11 @@ class Labels:
     Attributes:
         value: `LOWER`, `NEITHER` or `UPPER`.
         end_at: When it was known.
-        complete: False where the horizon reaches beyond the last candle, whatever was touched before: such rows are dropped,
-            or early touches would be over-represented.
+        complete: False where the horizon reaches beyond the last candle, whatever was touched
+            before: such rows are dropped, or early touches would be over-represented.
         ambiguous: The first touching candle touched both levels.
-        end_row: The candle in which it was decided; in time, the last one that closed by the horizon's end.
+        end_row: The candle in which it was decided; in time, the last one that closed by the
+            horizon's end.
     """
 
     value: Int8Array
@@ -45,11 +49,19 @@ class Labels:
 
 
 def label(candles: Candles, atr_jpy: FloatArray, barriers: Barriers) -> Labels:
-    """Label every candle; `atr_jpy` (n,) is ATR(14) at its close. Rows with ATR NaN or 0 are not complete."""
+    """Label every candle; `atr_jpy` (n,) is ATR(14) at its close.
+
+    Rows with ATR NaN or 0 are not complete.
+    """
     usable = np.isfinite(atr_jpy) & (atr_jpy > 0)
     if barriers.kind == "next_candle":
         return _next_candle(candles, usable, barriers.move_rate)
-    return _first_touch(candles, np.where(usable, atr_jpy, 0.0) * barriers.atr_multiple, usable, barriers.horizon_candles)
+    return _first_touch(
+        candles,
+        np.where(usable, atr_jpy, 0.0) * barriers.atr_multiple,
+        usable,
+        barriers.horizon_candles,
+    )
 
 
 def _first_touch(candles: Candles, distance: FloatArray, usable: BoolArray, horizon: int) -> Labels:
@@ -66,15 +78,19 @@ def _first_touch(candles: Candles, distance: FloatArray, usable: BoolArray, hori
     value[row], ambiguous[row] = _which(candles, at, up, down, upper[row], lower[row])
     end_at[row], end_row[row] = closed_at[at], at
     complete = usable & (deadline <= closed_at[-1]) if count else usable
-    return Labels(value=value, end_at=end_at, complete=complete, ambiguous=ambiguous, end_row=end_row)
+    return Labels(
+        value=value, end_at=end_at, complete=complete, ambiguous=ambiguous, end_row=end_row
+    )
 
 
 def _touches(
     candles: Candles, upper: FloatArray, lower: FloatArray, end_row: IntArray, usable: BoolArray
 ) -> tuple[IntArray, IntArray]:
-    """The usable rows that are touched by their `end_row`, and the candle of the first touch of each.
+    """The usable rows that are touched by their `end_row`, and the candle of the first touch of
+    each.
 
-    Eight candles are asked at once, by their extremes; of the eight that answer, the first is found by halving.
+    Eight candles are asked at once, by their extremes; of the eight that answer, the first is found
+    by halving.
     """
     highs, lows = _ahead(candles.high, np.maximum), _ahead(candles.low, np.minimum)
     row = np.flatnonzero(usable & (end_row > np.arange(len(end_row))))
@@ -107,13 +123,20 @@ def _ahead(extreme: FloatArray, further: np.ufunc) -> list[FloatArray]:
 
 
 def _which(
-    candles: Candles, at: IntArray, up: BoolArray, down: BoolArray, upper: FloatArray, lower: FloatArray
+    candles: Candles,
+    at: IntArray,
+    up: BoolArray,
+    down: BoolArray,
+    upper: FloatArray,
+    lower: FloatArray,
 ) -> tuple[Int8Array, BoolArray]:
     """The labels of rows that were touched by the candles `at`, and whether nobody can know."""
     both = up & down
     opened_up, opened_down = both & (candles.open[at] >= upper), both & (candles.open[at] <= lower)
     ambiguous = both & ~opened_up & ~opened_down
-    value = np.where((up & ~both) | opened_up, UPPER, np.where((down & ~both) | opened_down, LOWER, NEITHER))
+    value = np.where(
+        (up & ~both) | opened_up, UPPER, np.where((down & ~both) | opened_down, LOWER, NEITHER)
+    )
     return value.astype(np.int8), ambiguous
 
 
@@ -140,7 +163,8 @@ def _next_candle(candles: Candles, usable: BoolArray, move_rate: float) -> Label
 def uniqueness(as_of: IntArray, end_at: IntArray, *, step_ms: int) -> FloatArray:
     """Each label's mean share of the instants that it covers, (n,) in (0, 1].
 
-    A step covered by c labels counts 1/c for each. The sum is the number of labels as independent ones would be counted.
+    A step covered by c labels counts 1/c for each. The sum is the number of labels as independent
+    ones would be counted.
     """
     if len(as_of) == 0:
         return np.zeros(0)
@@ -153,7 +177,9 @@ def uniqueness(as_of: IntArray, end_at: IntArray, *, step_ms: int) -> FloatArray
 
 
 def spans(as_of: IntArray, end_at: IntArray, step_ms: int) -> tuple[IntArray, IntArray]:
-    """The steps [first, last) that each label covers, counted from the earliest; one at the least."""
+    """The steps [first, last) that each label covers, counted from the earliest; one at
+    the least.
+    """
     if not len(as_of):
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     start = int(as_of.min())

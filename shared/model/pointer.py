@@ -1,6 +1,8 @@
-"""The pointer of the registry: which bundle serves, which one is its challenger, and how it came to that. Pure.
+"""The pointer of the registry: which bundle serves, which one is its challenger, and how it came to
+that. Pure.
 
-It is one small document, so that a move and the record of it are written by one compare-and-set: neither can be lost alone.
+It is one small document, so that a move and the record of it are written by one compare-and-set:
+neither can be lost alone.
 """
 
 import json
@@ -33,7 +35,8 @@ class ServingPointer:
 
     Attributes:
         version: The champion.
-        previous: What served before it, and serves where it does not load; what a rollback returns to.
+        previous: What served before it, and serves where it does not load; what a rollback returns
+            to.
         challenger: What predicts beside the champion and decides nothing; since when.
         retrained_at: When a retraining last ended, whatever it found; None where none was told.
         history: The last `MOST_MOVES` moves, oldest first.
@@ -62,27 +65,42 @@ def encode(pointer: ServingPointer) -> bytes:
 
 
 def decode(data: bytes, generation: int) -> ServingPointer:
-    """Read it; an older one has only `version` and `previous`. Raises `BadBundle` where it is damaged."""
+    """Read it; an older one has only `version` and `previous`.
+
+    Raises `BadBundle` where it is damaged.
+    """
     try:
         return msgspec.convert({**json.loads(data), "generation": generation}, ServingPointer)
     except (ValueError, TypeError, msgspec.ValidationError) as error:
-        raise BadBundle("pointer: bundles/current.json is damaged; `scripts/bot promote VERSION` writes it anew") from error
+        raise BadBundle(
+            "pointer: bundles/current.json is damaged; `scripts/bot promote VERSION` writes it anew"
+        ) from error
 
 
-def promoted(now: ServingPointer | None, version: str, *, at: int, why: str, by: str) -> ServingPointer:
-    """`version` serves. A challenger that took its place is no challenger any more; another one goes on."""
+def promoted(
+    now: ServingPointer | None, version: str, *, at: int, why: str, by: str
+) -> ServingPointer:
+    """`version` serves.
+
+    A challenger that took its place is no challenger any more; another one goes on.
+    """
     move = Move(version=version, at=at, why=why, by=by)
     if now is None:
         return ServingPointer(version=version, previous=None, generation=0, history=(move,))
     after = replace(now, version=version, previous=now.version, history=_with(now, move))
-    return replace(after, challenger=None, challenger_since=None) if now.challenger == version else after
+    return (
+        replace(after, challenger=None, challenger_since=None)
+        if now.challenger == version
+        else after
+    )
 
 
 def rolled_back(now: ServingPointer | None, *, at: int, why: str, by: str) -> ServingPointer:
-    """What served before serves again, and behind it what had served before that: a second rollback goes further back.
+    """What served before serves again, and behind it what had served before that: a second rollback
+    goes further back.
 
-    What was rolled back is not `previous`, so that it never steps in by itself; `promote` brings it back by name. Raises
-    `NotThere` where nothing served before.
+    What was rolled back is not `previous`, so that it never steps in by itself; `promote` brings it
+    back by name. Raises `NotThere` where nothing served before.
     """
     if now is None or now.previous is None:
         raise NotThere("no bundle served before the present one, so there is nothing to go back to")
@@ -91,11 +109,20 @@ def rolled_back(now: ServingPointer | None, *, at: int, why: str, by: str) -> Se
     line = _line(history)
     previous = line[-2] if len(line) > 1 and line[-1] == version else None
     after = replace(now, version=version, previous=previous, history=history)
-    return replace(after, challenger=None, challenger_since=None) if now.challenger == version else after
+    return (
+        replace(after, challenger=None, challenger_since=None)
+        if now.challenger == version
+        else after
+    )
 
 
-def challenged(now: ServingPointer | None, version: str, *, at: int, why: str, by: str) -> ServingPointer:
-    """`version` runs beside the champion. Raises `NotThere` where there is no champion, or it is the champion itself."""
+def challenged(
+    now: ServingPointer | None, version: str, *, at: int, why: str, by: str
+) -> ServingPointer:
+    """`version` runs beside the champion.
+
+    Raises `NotThere` where there is no champion, or it is the champion itself.
+    """
     if now is None:
         raise NotThere("no bundle serves beside which a challenger could run: promote it")
     if now.version == version:
@@ -117,7 +144,9 @@ def _with(now: ServingPointer, move: Move) -> tuple[Move, ...]:
 
 
 def _line(history: tuple[Move, ...]) -> list[str]:
-    """The champions that a rollback walks back along, the present one last, as far as the history tells."""
+    """The champions that a rollback walks back along, the present one last, as far as the history
+    tells.
+    """
     line: list[str] = []
     for move in history:
         if move.what == "promote":

@@ -1,4 +1,7 @@
-"""Features and votes -> calibrated probabilities, and what the heads say. Pure, the same on every processor and batch size."""
+"""Features and votes -> calibrated probabilities, and what the heads say.
+
+Pure, the same on every processor and batch size.
+"""
 
 import math
 from collections.abc import Callable
@@ -14,7 +17,9 @@ from shared.model.forest import Forest
 from shared.model.manifest import CLASSES, HAR_INPUTS, Calibration, Manifest, Member
 
 PROBABILITY_DIGITS = 6
-SMALLEST_PROBABILITY = 1e-7  # of a forest's mean, so that its logarithm exists; below what an export may differ
+SMALLEST_PROBABILITY = (
+    1e-7  # of a forest's mean, so that its logarithm exists; below what an export may differ
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,19 +41,24 @@ class Bundle:
         return self.manifest.verdict.may_enter
 
 
-def predict(features: Features, votes: Votes, bundle: Bundle, *, asked: BoolArray | None = None) -> Prediction:
-    """Predict the rows on which the strategies agree, or those of them that are `asked` for: the rest can lead to nothing.
+def predict(
+    features: Features, votes: Votes, bundle: Bundle, *, asked: BoolArray | None = None
+) -> Prediction:
+    """Predict the rows on which the strategies agree, or those of them that are `asked` for: the
+    rest can lead to nothing.
 
     Args:
         features: n rows; the bundle's features are taken from it by name.
         votes: the same n rows.
         bundle: a loaded bundle.
-        asked: (n,) which rows may be needed; None asks for all. A row's probabilities do not depend on the others.
+        asked: (n,) which rows may be needed; None asks for all. A row's probabilities do not depend
+            on the others.
 
     Returns:
-        Probabilities (n, 3), rounded to 1e-6 so that a threshold decides alike on every processor; NaN on rows
-        not asked for, without a consensus or with a feature that is not warm. `p_vote` (n,) likewise. `volatility` (n,) is
-        there on every row whose inputs are warm: the size of what is held depends on it, whoever votes.
+        Probabilities (n, 3), rounded to 1e-6 so that a threshold decides alike on every processor;
+        NaN on rows not asked for, without a consensus or with a feature that is not warm. `p_vote`
+        (n,) likewise. `volatility` (n,) is there on every row whose inputs are warm: the size of
+        what is held depends on it, whoever votes.
 
     Raises:
         BadBundle: when the bundle wants a feature that is not there.
@@ -89,19 +99,27 @@ def _columns(features: Features, bundle: Bundle, names: tuple[str, ...]) -> list
     """Columns by name, (n,) each. Raises `BadBundle` where one is not there."""
     missing = [name for name in names if name not in features.names]
     if missing:
-        raise BadBundle(f"features: the bundle {bundle.version} wants {', '.join(missing)}, which this code does not compute")
+        raise BadBundle(
+            f"features: the bundle {bundle.version} wants {', '.join(missing)}, which this code"
+            " does not compute"
+        )
     return [features.column(name) for name in names]
 
 
 def _rows(features: Features, bundle: Bundle, at: IntArray | slice) -> NDArray[np.float32]:
-    """The bundle's features as its trees see them, (m, k). What does not fit into float32 becomes infinite."""
+    """The bundle's features as its trees see them, (m, k).
+
+    What does not fit into float32 becomes infinite.
+    """
     columns = _columns(features, bundle, bundle.manifest.features)
     with np.errstate(over="ignore"):  # no row with an infinite value is predicted
         return np.stack([column[at].astype(np.float32) for column in columns], axis=1)
 
 
 def _volatility(features: Features, bundle: Bundle) -> FloatArray | None:
-    """The forecast of the head that serves on every row whose inputs are warm, (n,); None without that head."""
+    """The forecast of the head that serves on every row whose inputs are warm, (n,); None without
+    that head.
+    """
     head = bundle.manifest.volatility
     if head is None:
         return None
@@ -112,14 +130,19 @@ def _volatility(features: Features, bundle: Bundle) -> FloatArray | None:
     else:
         rows = _rows(features, bundle, slice(None))
         finite = np.isfinite(rows).all(axis=1)
-        logarithm = heads.tree_logarithm(rows[finite], bundle.forest.part(*bundle.manifest.spans[1]), head)
+        logarithm = heads.tree_logarithm(
+            rows[finite], bundle.forest.part(*bundle.manifest.spans[1]), head
+        )
     told = np.full(len(features.as_of), np.nan)
     told[finite] = np.round(heads.from_logarithm(logarithm), heads.VOLATILITY_DIGITS)
     return told
 
 
 def volatility_rows(rows: NDArray[np.float32], realised: FloatArray, bundle: Bundle) -> FloatArray:
-    """What trees and HAR forecast, (n, 2), not rounded; `realised` (n, 3) are `HAR_INPUTS`. The bundle must have the head."""
+    """What trees and HAR forecast, (n, 2), not rounded; `realised` (n, 3) are `HAR_INPUTS`.
+
+    The bundle must have the head.
+    """
     head = bundle.manifest.volatility
     if head is None:
         raise AssertionError("asked for a forecast of volatility that the bundle does not make")
@@ -129,7 +152,10 @@ def volatility_rows(rows: NDArray[np.float32], realised: FloatArray, bundle: Bun
 
 
 def vote_rows(rows: NDArray[np.float32], votes: FloatArray, bundle: Bundle) -> FloatArray:
-    """What the meta head says, (n,), not rounded; `votes` (n, 2) are `META_INPUTS`. The bundle must have the head."""
+    """What the meta head says, (n,), not rounded; `votes` (n, 2) are `META_INPUTS`.
+
+    The bundle must have the head.
+    """
     head = bundle.manifest.meta
     if head is None:
         raise AssertionError("asked for a word on votes that the bundle does not have")
@@ -143,17 +169,25 @@ def predict_rows(rows: NDArray[np.float32], bundle: Bundle) -> FloatArray:
     manifest = bundle.manifest
     vote = np.zeros((len(rows), len(CLASSES)))
     forest = bundle.forest.part(*manifest.spans[0])
-    for member, scores in zip(manifest.members, member_scores(rows, forest, manifest.members), strict=True):
+    for member, scores in zip(
+        manifest.members, member_scores(rows, forest, manifest.members), strict=True
+    ):
         vote += member.weight * calibrated(scores, member.calibration)
     return calibrated(logarithm(vote), manifest.calibration)
 
 
-def member_scores(rows: NDArray[np.float32], forest: Forest, members: tuple[Member, ...]) -> list[FloatArray]:
+def member_scores(
+    rows: NDArray[np.float32], forest: Forest, members: tuple[Member, ...]
+) -> list[FloatArray]:
     """Each member's scores (n, 3) before calibration. `forest` begins with the members' trees."""
     ends = np.cumsum([member.trees for member in members]).tolist()
     spans = [(end - member.trees, end) for end, member in zip(ends, members, strict=True)]
     return [
-        np.asarray(member.base) + total if member.link == "softmax" else logarithm(total / member.trees)
+        (
+            np.asarray(member.base) + total
+            if member.link == "softmax"
+            else logarithm(total / member.trees)
+        )
         for member, total in zip(members, forest.sums(rows, spans), strict=True)
     ]
 
@@ -164,7 +198,9 @@ def calibrated(scores: FloatArray, calibration: Calibration) -> FloatArray:
 
 
 def softmax(scores: FloatArray) -> FloatArray:
-    """Probabilities (n, 3) of scores (n, 3), with `math.exp`: numpy's differs between processors."""
+    """Probabilities (n, 3) of scores (n, 3), with `math.exp`: numpy's differs between
+    processors.
+    """
     raised = _each(math.exp, scores - scores.max(axis=1, keepdims=True))
     return raised / (raised[:, :1] + raised[:, 1:2] + raised[:, 2:])
 

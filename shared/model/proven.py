@@ -1,7 +1,9 @@
-"""What a proof is a proof of: every setting that decides what the replay before the gate did, costs and gate included. Pure.
+"""What a proof is a proof of: every setting that decides what the replay before the gate did, costs
+and gate included. Pure.
 
-An edge that was shown with one stop, one target and one set of costs says nothing of another. Where things are stored, the mode
-and how much money there is may differ: a proof on paper is meant for live trading, whatever the capital.
+An edge that was shown with one stop, one target and one set of costs says nothing of another. Where
+things are stored, the mode and how much money there is may differ: a proof on paper is meant for
+live trading, whatever the capital.
 """
 
 import json
@@ -15,7 +17,13 @@ from shared.core.errors import BadSettings
 from shared.core.settings import Settings
 from shared.core.types import PairRules
 
-STATED = ("maker_fee_rate", "taker_fee_rate", "long_interest_rate_day", "short_interest_rate_day", "margin_ratio")
+STATED = (
+    "maker_fee_rate",
+    "taker_fee_rate",
+    "long_interest_rate_day",
+    "short_interest_rate_day",
+    "margin_ratio",
+)
 """What the exchange itself asks, by the names of its rules."""
 _SECTIONS = (
     *("pair", "account", "sides", "tick", "market", "strategies", "consensus"),
@@ -46,7 +54,10 @@ def terms(settings: Settings) -> dict[str, str]:
 
 
 def differences(proven: Mapping[str, str], settings: Settings) -> tuple[str, ...]:
-    """In words, in the order of their names: what is set otherwise than it was proven. Empty: nothing is."""
+    """In words, in the order of their names: what is set otherwise than it was proven.
+
+    Empty: nothing is.
+    """
     now = terms(settings)
     return tuple(
         f"{name} is {now.get(name, 'not there any more')} and was {proven.get(name, 'not there')}"
@@ -56,12 +67,17 @@ def differences(proven: Mapping[str, str], settings: Settings) -> tuple[str, ...
 
 
 def costs(rules: PairRules) -> dict[str, str]:
-    """What a trade costs by the rules of a pair, as texts that compare exactly. More is dearer in each of them."""
+    """What a trade costs by the rules of a pair, as texts that compare exactly.
+
+    More is dearer in each of them.
+    """
     return {name: str(getattr(rules, name)) for name in STATED}
 
 
 def cheaper(paid: Mapping[str, str], rules: PairRules | None, *, account: str) -> tuple[str, ...]:
-    """In words: every cost that was paid in a proof and is below what `rules` state. One that was never told was not paid.
+    """In words: every cost that was paid in a proof and is below what `rules` state.
+
+    One that was never told was not paid.
 
     A spot account borrows nothing: neither interest nor margin is asked of it.
     """
@@ -78,7 +94,10 @@ def cheaper(paid: Mapping[str, str], rules: PairRules | None, *, account: str) -
 
 
 def under(proven: Mapping[str, str], settings: Settings) -> Settings:
-    """`settings` with the proven configuration in their place. Raises `BadSettings` where these settings have no such place."""
+    """`settings` with the proven configuration in their place.
+
+    Raises `BadSettings` where these settings have no such place.
+    """
     told = msgspec.to_builtins(settings)
     for name, text in proven.items():
         *groups, last = name.split(".")
@@ -86,12 +105,16 @@ def under(proven: Mapping[str, str], settings: Settings) -> Settings:
         for group in groups:
             level = level.get(group) if isinstance(level, dict) else None
         if not isinstance(level, dict) or last not in level:
-            raise BadSettings(f"there is no setting {name} any more", remedy="train again with this code")
+            raise BadSettings(
+                f"there is no setting {name} any more", remedy="train again with this code"
+            )
         level[last] = json.loads(text)
     try:
         found: Settings = msgspec.convert(told, Settings)
     except msgspec.ValidationError as error:
-        raise BadSettings(f"a setting is another one by now: {error}", remedy="train again with this code") from error
+        raise BadSettings(
+            f"a setting is another one by now: {error}", remedy="train again with this code"
+        ) from error
     return found
 
 

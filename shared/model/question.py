@@ -1,6 +1,9 @@
-"""Which question the settings ask a model: the features that it sees and the label that it answers. Pure.
+"""Which question the settings ask a model: the features that it sees and the label that it answers.
 
-A bundle that answers another one (another profile's, say) is no model of these settings, however sane it is.
+Pure.
+
+A bundle that answers another one (another profile's, say) is no model of these settings, however
+sane it is.
 """
 
 from shared.core.settings import LearningSettings
@@ -20,20 +23,31 @@ def features_of(learning: LearningSettings) -> tuple[str, ...]:
 def barriers_of(learning: LearningSettings) -> Barriers:
     """The label that the settings ask for; every probability of a model is about it."""
     if learning.label == "next_candle":
-        return Barriers(atr_multiple=learning.barrier_atr, horizon_candles=1, kind="next_candle", move_rate=learning.move_rate)
+        return Barriers(
+            atr_multiple=learning.barrier_atr,
+            horizon_candles=1,
+            kind="next_candle",
+            move_rate=learning.move_rate,
+        )
     return Barriers(atr_multiple=learning.barrier_atr, horizon_candles=learning.horizon_candles)
 
 
 def another(manifest: Manifest, learning: LearningSettings) -> str | None:
-    """In words: in what the bundle answers another question than the settings ask; None where it is the same one."""
+    """In words: in what the bundle answers another question than the settings ask; None where it is
+    the same one.
+    """
     wanted, barriers = features_of(learning), barriers_of(learning)
     found = []
     if manifest.features != wanted:
         found.append(f"it sees {_difference(manifest.features, wanted)}")
     if manifest.barriers.kind != barriers.kind:
-        found.append(f"its label is {manifest.barriers.kind} and the settings ask for {barriers.kind}")
+        found.append(
+            f"its label is {manifest.barriers.kind} and the settings ask for {barriers.kind}"
+        )
     elif manifest.barriers != barriers:
-        found.append(f"its label is {_label(manifest.barriers)} and the settings ask for {_label(barriers)}")
+        found.append(
+            f"its label is {_label(manifest.barriers)} and the settings ask for {_label(barriers)}"
+        )
     return "; ".join(found) or None
 
 
@@ -43,7 +57,9 @@ def _difference(has: tuple[str, ...], wanted: tuple[str, ...]) -> str:
     if not more and not less:
         return "the features in another order than the settings'"
     told = f"{len(has)} features and the settings ask for {len(wanted)}"
-    parts = [f"{what} {_some(names)}" for what, names in (("more:", more), ("missing:", less)) if names]
+    parts = [
+        f"{what} {_some(names)}" for what, names in (("more:", more), ("missing:", less)) if names
+    ]
     return f"{told} ({'; '.join(parts)})"
 
 

@@ -1,12 +1,17 @@
 """The registry of model bundles in a bucket, and the pointer to the one that serves.
 
-    bundles/<version>/<file>           immutable; manifest.sig, the seal, is written last: without it a bundle does not exist
-    bundles/current.json               champion, challenger and history (see `pointer`), moved by compare-and-set
-    archive/bundles/<version>/<file>   bundles that nothing points to any more; nothing in it is ever taken away
-    apart/bundles/<version>/<file>     bundles that were made for one backtest: a replay may name them, nothing else
+    bundles/<version>/<file>           immutable; manifest.sig, the seal, is written last:
+                                       without it a bundle does not exist
+    bundles/current.json               champion, challenger, history (see `pointer`), moved by
+                                       compare-and-set
+    archive/bundles/<version>/<file>   bundles that nothing points to any more; nothing in it
+                                       is ever taken away
+    apart/bundles/<version>/<file>     bundles that were made for one backtest: a replay may
+                                       name them, nothing else
 
-A bundle moves by copies: first all of it is in the archive, then its seal goes, then the rest. Whoever asks for a bundle finds
-it whole at every moment, in one place or the other, and a process that dies in between leaves what the next one finishes.
+A bundle moves by copies: first all of it is in the archive, then its seal goes, then the rest.
+Whoever asks for a bundle finds it whole at every moment, in one place or the other, and a process
+that dies in between leaves what the next one finishes.
 """
 
 import hashlib
@@ -27,10 +32,12 @@ __all__ = ["SERVING", "BundleRegistry", "Move", "ServingPointer"]
 SERVING = ("manifest.json", "manifest.sig", "model.npz")
 """Without these a bundle is none."""
 _READ = (*SERVING, "golden.npz")
-"""What is read to serve; a bundle without golden candles serves, and is told of (see `shared.turn.golden`)."""
+"""What is read to serve; a bundle without golden candles serves, and is told of (see
+`shared.turn.golden`)."""
 _SEAL, _MANIFEST = "manifest.sig", "manifest.json"
 _LOOKED_AT = 8
-"""So many of the archive's newest bundles are asked what they remember: each of them remembers for those before it."""
+"""So many of the archive's newest bundles are asked what they remember: each of them remembers for
+those before it."""
 _ROOT = "bundles/"
 _ARCHIVE = "archive/bundles/"
 _APART = "apart/bundles/"
@@ -51,7 +58,9 @@ class BundleRegistry:
     # bundles
 
     def publish(self, version: str, files: Mapping[str, bytes]) -> None:
-        """Store a bundle, sealing it last. Publishing the same bytes again changes nothing, so a killed run can be repeated.
+        """Store a bundle, sealing it last.
+
+        Publishing the same bytes again changes nothing, so a killed run can be repeated.
 
         Raises:
             BadBundle: when the name is unusable or a file for serving is missing.
@@ -68,7 +77,9 @@ class BundleRegistry:
             self._put_once(_key(version, name, root=root), files[name])
 
     def versions(self) -> list[str]:
-        """The versions that are complete, in the order of their names (which begin with the end of their data)."""
+        """The versions that are complete, in the order of their names (which begin with the end of
+        their data).
+        """
         return self._sealed(_ROOT)
 
     def archived(self) -> list[str]:
@@ -80,13 +91,16 @@ class BundleRegistry:
         return self._sealed(_APART)
 
     def files(self, version: str, *, audit: bool = False) -> dict[str, bytes]:
-        """The files that serving reads, or with `audit` all of them; from archive or apart where they are there alone.
+        """The files that serving reads, or with `audit` all of them; from archive or apart where
+        they are there alone.
 
         Raises:
             BadBundle: There is no such bundle.
         """
         found = self._files(version, _ROOT, audit=audit)
-        if any(name not in found for name in SERVING):  # not there, or on its way to the archive at this very moment
+        if any(
+            name not in found for name in SERVING
+        ):  # not there, or on its way to the archive at this very moment
             for root in (_ARCHIVE, _APART):
                 elsewhere = self._files(version, root, audit=audit)
                 found = elsewhere if _SEAL in elsewhere else found
@@ -95,27 +109,42 @@ class BundleRegistry:
         return found
 
     def most_logged(self) -> int:
-        """The most tries that any bundle here knows a trial log to have held; a manifest that cannot be read knows nothing."""
+        """The most tries that any bundle here knows a trial log to have held; a manifest that
+        cannot be read knows nothing.
+        """
         manifests = [self._bucket.get(_key(version, _MANIFEST)) for version in self.versions()]
-        manifests += [self._bucket.get(_key(version, _MANIFEST, root=_ARCHIVE)) for version in self.archived()[-_LOOKED_AT:]]
+        manifests += [
+            self._bucket.get(_key(version, _MANIFEST, root=_ARCHIVE))
+            for version in self.archived()[-_LOOKED_AT:]
+        ]
         return max((_logged(blob.data) for blob in manifests if blob is not None), default=0)
 
     # the pointer
 
     def current(self) -> ServingPointer | None:
-        """The pointer, or None before the first promotion. Raises `BadBundle` when it is damaged."""
+        """The pointer, or None before the first promotion.
+
+        Raises `BadBundle` when it is damaged.
+        """
         blob = self._bucket.get(_CURRENT)
         return None if blob is None else pointers.decode(blob.data, blob.generation)
 
-    def promote(self, version: str, *, at: int, why: str, by: str, expect: str | EllipsisType | None = ...) -> ServingPointer:
-        """Let `version` serve, restored from the archive where it lies there. One of many concurrent promotions wins.
+    def promote(
+        self, version: str, *, at: int, why: str, by: str, expect: str | EllipsisType | None = ...
+    ) -> ServingPointer:
+        """Let `version` serve, restored from the archive where it lies there.
 
-        `expect` is the champion that the decision was made against (None: that there was none); not given, any is replaced.
-        What serves already is left as it is. A pointer that is damaged is written anew, where nothing is expected of it.
+        One of many concurrent promotions wins.
+
+        `expect` is the champion that the decision was made against (None: that there was none); not
+        given, any is replaced. What serves already is left as it is. A pointer that is damaged is
+        written anew, where nothing is expected of it.
 
         Raises:
-            BadBundle: when there is no such bundle, it is not complete, or the pointer against which it was judged is damaged.
-            Conflict: when somebody moved the pointer in between, or another champion than `expect` serves.
+            BadBundle: when there is no such bundle, it is not complete, or the pointer against
+                which it was judged is damaged.
+            Conflict: when somebody moved the pointer in between, or another champion than `expect`
+                serves.
         """
         self._make_ready(version)
         try:
@@ -129,7 +158,8 @@ class BundleRegistry:
         serves = None if now is None else now.version
         if expect is not ... and expect != serves:
             raise Conflict(
-                f"{serves or 'no bundle'} serves now, and not {expect or 'none'}, against which {version} was judged"
+                f"{serves or 'no bundle'} serves now, and not {expect or 'none'}, against which"
+                f" {version} was judged"
             )
         return self._moved(now, pointers.promoted(now, version, at=at, why=why, by=by))
 
@@ -163,12 +193,18 @@ class BundleRegistry:
     def withdraw(self, *, at: int, why: str, by: str) -> ServingPointer | None:
         """Drop the challenger, if there is one. Raises `Conflict`."""
         now = self.current()
-        return None if now is None else self._moved(now, pointers.withdrawn(now, at=at, why=why, by=by))
+        return (
+            None
+            if now is None
+            else self._moved(now, pointers.withdrawn(now, at=at, why=why, by=by))
+        )
 
     def retrained(self, *, at: int) -> ServingPointer | None:
-        """Note that a retraining ended, whatever it found; without a champion there is nothing that could age.
+        """Note that a retraining ended, whatever it found; without a champion there is nothing that
+        could age.
 
-        It depends on nothing that others move, so it is tried again where they do. Raises `Conflict` where that never ends.
+        It depends on nothing that others move, so it is tried again where they do. Raises
+        `Conflict` where that never ends.
         """
         for _ in range(_ATTEMPTS):
             now = self.current()
@@ -176,15 +212,18 @@ class BundleRegistry:
                 return None
             with suppress(Conflict):
                 return self._moved(now, replace(now, retrained_at=max(at, now.retrained_at or 0)))
-        raise Conflict("the pointer was moved again and again while the end of a retraining was to be noted")
+        raise Conflict(
+            "the pointer was moved again and again while the end of a retraining was to be noted"
+        )
 
     # the archive
 
     def archive(self, *, before_at: int, keep: int) -> list[str]:
         """Move bundles whose data ended before `before_at` to the archive, and say which.
 
-        The newest `keep` stay, and what is champion, previous or challenger. What an earlier run left half moved is finished.
-        A bundle whose manifest cannot be read stays too: nobody knows how old it is.
+        The newest `keep` stay, and what is champion, previous or challenger. What an earlier run
+        left half moved is finished. A bundle whose manifest cannot be read stays too: nobody knows
+        how old it is.
         """
         stay = {*self.versions()[-keep:]} if keep else set()
         moved = []
@@ -199,7 +238,11 @@ class BundleRegistry:
 
     def _pointed(self) -> set[str]:
         now = self.current()
-        return set() if now is None else {name for name in (now.version, now.previous, now.challenger) if name is not None}
+        return (
+            set()
+            if now is None
+            else {name for name in (now.version, now.previous, now.challenger) if name is not None}
+        )
 
     def _as_of(self, version: str) -> int | None:
         try:
@@ -239,25 +282,41 @@ class BundleRegistry:
     def _moved(self, now: ServingPointer | None, after: ServingPointer) -> ServingPointer:
         if after == now:
             return now
-        generation = self._bucket.put(_CURRENT, pointers.encode(after), if_generation=0 if now is None else now.generation)
+        generation = self._bucket.put(
+            _CURRENT, pointers.encode(after), if_generation=0 if now is None else now.generation
+        )
         return replace(after, generation=generation)
 
     def _written_anew(self, after: ServingPointer) -> ServingPointer:
         """In the place of a damaged pointer, whose history is lost."""
         damaged = self._bucket.get(_CURRENT)
         generation = 0 if damaged is None else damaged.generation
-        return replace(after, generation=self._bucket.put(_CURRENT, pointers.encode(after), if_generation=generation))
+        return replace(
+            after,
+            generation=self._bucket.put(_CURRENT, pointers.encode(after), if_generation=generation),
+        )
 
     def _sealed(self, root: str) -> list[str]:
-        seals = [key.removeprefix(root) for key in self._bucket.keys(root) if key.endswith("/" + _SEAL)]
+        seals = [
+            key.removeprefix(root) for key in self._bucket.keys(root) if key.endswith("/" + _SEAL)
+        ]
         return sorted(seal.removesuffix("/" + _SEAL) for seal in seals)
 
     def _begun(self) -> list[str]:
         """Every version of which anything is stored."""
-        return sorted({key.removeprefix(_ROOT).partition("/")[0] for key in self._bucket.keys(_ROOT) if key != _CURRENT})
+        return sorted(
+            {
+                key.removeprefix(_ROOT).partition("/")[0]
+                for key in self._bucket.keys(_ROOT)
+                if key != _CURRENT
+            }
+        )
 
     def _files(self, version: str, root: str, *, audit: bool) -> dict[str, bytes]:
-        """What is there. The seal is read last and taken away first: with it, nothing of the rest was missed."""
+        """What is there.
+
+        The seal is read last and taken away first: with it, nothing of the rest was missed.
+        """
         prefix = _key(version, "", root=root)
         names = [key.removeprefix(prefix) for key in self._bucket.keys(prefix)] if audit else _READ
         told = {name: self._bucket.get(prefix + name) for name in _sealed_last(names)}
@@ -285,7 +344,9 @@ def _logged(manifest: bytes) -> int:
 
 
 def _purpose(manifest: bytes) -> str | None:
-    """What the manifest says that the bundle is for; None where it says nothing, or nothing that can be read."""
+    """What the manifest says that the bundle is for; None where it says nothing, or nothing that
+    can be read.
+    """
     try:
         found = json.loads(manifest)
     except ValueError:

@@ -1,4 +1,7 @@
-"""Ed25519 signatures of bundles, and where keys lie. Keys are hex text; `cryptography` is imported when one is used."""
+"""Ed25519 signatures of bundles, and where keys lie.
+
+Keys are hex text; `cryptography` is imported when one is used.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,11 +24,19 @@ def public_of(private: str) -> str:
     """The public half of a private key. Raises `BadSettings` for a malformed key."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    return Ed25519PrivateKey.from_private_bytes(_raw(private, "signing")).public_key().public_bytes_raw().hex()
+    return (
+        Ed25519PrivateKey.from_private_bytes(_raw(private, "signing"))
+        .public_key()
+        .public_bytes_raw()
+        .hex()
+    )
 
 
 def sign(data: bytes, private: str) -> bytes:
-    """The 64 bytes of the signature; equal data and key give equal bytes. Raises `BadSettings` for a malformed key."""
+    """The 64 bytes of the signature; equal data and key give equal bytes.
+
+    Raises `BadSettings` for a malformed key.
+    """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     return Ed25519PrivateKey.from_private_bytes(_raw(private, "signing")).sign(data)
@@ -56,7 +67,8 @@ def public_key_path(settings: Settings) -> Path:
 
 
 def public_keys(settings: Settings) -> tuple[str, ...]:
-    """The pinned public keys: from the setting (two during rotation), else from the data folder, else none.
+    """The pinned public keys: from the setting (two during rotation), else from the data folder,
+    else none.
 
     Raises:
         BadSettings: when the file is there but cannot be read.
@@ -72,7 +84,9 @@ def public_keys(settings: Settings) -> tuple[str, ...]:
                 f"the public key {public_key_path(settings)} cannot be read ({error})",
                 remedy="make the file readable, or set BOT_BUNDLE_PUBLIC_KEY",
             ) from error
-    return tuple(key for key in (part.strip() for part in told.replace("\n", ",").split(",")) if key)
+    return tuple(
+        key for key in (part.strip() for part in told.replace("\n", ",").split(",")) if key
+    )
 
 
 def _raw(key: str, kind: str) -> bytes:
@@ -82,6 +96,7 @@ def _raw(key: str, kind: str) -> bytes:
         raw = b""
     if len(raw) != KEY_BYTES:
         raise BadSettings(
-            f"the {kind} key for bundles is not an Ed25519 key", remedy=f"give {2 * KEY_BYTES} hexadecimal digits"
+            f"the {kind} key for bundles is not an Ed25519 key",
+            remedy=f"give {2 * KEY_BYTES} hexadecimal digits",
         )
     return raw

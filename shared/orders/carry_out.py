@@ -1,6 +1,8 @@
-"""Steps that were planned, sent one after the other: the only loop over orders, in a tick and in a replay. Pure.
+"""Steps that were planned, sent one after the other: the only loop over orders, in a tick and in a
+replay. Pure.
 
-Who sends a step is an argument: a desk that writes each intent down before it asks an exchange, or an account in memory.
+Who sends a step is an argument: a desk that writes each intent down before it asks an exchange, or
+an account in memory.
 """
 
 from collections.abc import Sequence
@@ -19,13 +21,15 @@ ARRIVED = TAKEN | {"unknown"}
 class Sender(Protocol):
     """Sends one step. `records` are all that it has sent for this tick.
 
-    It keeps each record the moment its outcome is known, and not only with its return: what fails after that must not hide an
-    order that may be in the market.
+    It keeps each record the moment its outcome is known, and not only with its return: what fails
+    after that must not hide an order that may be in the market.
     """
 
     records: list[OrderRecord]
 
-    def send(self, step: Step, *, book: Book | None, rules: PairRules | None, plan: PositionPlan | None) -> OrderRecord:
+    def send(
+        self, step: Step, *, book: Book | None, rules: PairRules | None, plan: PositionPlan | None
+    ) -> OrderRecord:
         """Place or cancel, once, and say how it came out."""
         ...
 
@@ -40,7 +44,8 @@ def carry_out(
 ) -> str | None:
     """Send the steps in order; the id of the opening intent that reached the exchange, if any did.
 
-    A step that waits for an order goes out only where the exchange said that it took that one. `plan` belongs to what opens.
+    A step that waits for an order goes out only where the exchange said that it took that one.
+    `plan` belongs to what opens.
     """
     opened = None
     for step in steps:

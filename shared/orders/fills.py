@@ -1,15 +1,22 @@
-"""The fill rules: when an order trades on the path, at what price, and how much of it. Pure; one set for all.
+"""The fill rules: when an order trades on the path, at what price, and how much of it.
+
+Pure; one set for all.
 
 Paper exchange, sandbox and replay share these rules. Each errs on the expensive side:
 
-* A resting limit fills only where the path trades strictly *through* it, as maker, at its own price and never better.
-* What a one-minute candle gives to resting limits is `volume_share` of its volume, in whole lots; none in a flat one.
+* A resting limit fills only where the path trades strictly *through* it, as maker, at its own price
+  and never better.
+* What a one-minute candle gives to resting limits is `volume_share` of its volume, in whole lots;
+  none in a flat one.
 * An order lives from the first path point strictly after `placed_at` up to and with `expires_at`.
-* A stop fires at the first point at or beyond its trigger and fills whole, as taker: at its trigger where the path ran
-  through it, at the point where a candle opened beyond it (a gap), half the spread and the slippage worse than that.
+* A stop fires at the first point at or beyond its trigger and fills whole, as taker: at its trigger
+  where the path ran through it, at the point where a candle opened beyond it (a gap), half the
+  spread and the slippage worse than that.
 * Where stop and target lie in one candle, from the moment the position lives, the stop wins.
-* A stop that is born beyond the market (the entry itself traded there) fires at once, where the market is.
-* The stop is live in the entry's own segment: what carried the price through the entry may carry it on through the stop.
+* A stop that is born beyond the market (the entry itself traded there) fires at once, where the
+  market is.
+* The stop is live in the entry's own segment: what carried the price through the entry may carry it
+  on through the stop.
 """
 
 from collections.abc import Sequence
@@ -24,7 +31,9 @@ from shared.market.path import four_prices, offsets_ms
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """What the paper market charges beside fees: fractions of the price, and the share of a candle's volume we may take."""
+    """What the paper market charges beside fees: fractions of the price, and the share of a
+    candle's volume we may take.
+    """
 
     spread_rate: Decimal
     slippage_rate: Decimal
@@ -32,7 +41,10 @@ class Costs:
 
 
 class PathPoint(NamedTuple):
-    """One price of the path. `opens`: it is its candle's open, so that the price may have jumped there."""
+    """One price of the path.
+
+    `opens`: it is its candle's open, so that the price may have jumped there.
+    """
 
     at: int
     price: int
@@ -40,7 +52,9 @@ class PathPoint(NamedTuple):
 
 
 class Crossing(NamedTuple):
-    """What an order that crosses pays: the price, and how much worse than the middle that was, for its size."""
+    """What an order that crosses pays: the price, and how much worse than the middle that was, for
+    its size.
+    """
 
     price: int
     slippage_jpy: Decimal
@@ -57,12 +71,16 @@ def points(minutes: Candles, row: int) -> tuple[PathPoint, ...]:
     )
     return tuple(
         PathPoint(opened_at + offset, price, not index)
-        for index, (offset, price) in enumerate(zip(offsets_ms(minutes.timeframe), prices, strict=True))
+        for index, (offset, price) in enumerate(
+            zip(offsets_ms(minutes.timeframe), prices, strict=True)
+        )
     )
 
 
 def lives(order: Order, at: int) -> bool:
-    """Whether the order is in the market at `at`: strictly after it was placed, and not after its end."""
+    """Whether the order is in the market at `at`: strictly after it was placed, and not after its
+    end.
+    """
     return order.placed_at < at and not ended(order, at - 1)
 
 
@@ -72,7 +90,9 @@ def ended(order: Order, at: int) -> bool:
 
 
 def trades_through(intent: OrderIntent, price: int) -> bool:
-    """Whether a path price lies strictly beyond the limit: a mere touch leaves us waiting in the queue."""
+    """Whether a path price lies strictly beyond the limit: a mere touch leaves us waiting in the
+    queue.
+    """
     limit = _some(intent.price)
     return price < limit if intent.buys else price > limit
 
@@ -91,8 +111,9 @@ def volume_lots(volume_btc: float, share: Decimal) -> int:
 def stop_base(intent: OrderIntent, point: PathPoint, before: PathPoint | None) -> int:
     """The path's price at which a fired stop trades, before spread and slippage.
 
-    `before` is the point before in the same candle; None at its open. Where that one was beyond the trigger already
-    (a stop that was placed late), the worst of all counts: nobody knows where between the two it was placed.
+    `before` is the point before in the same candle; None at its open. Where that one was beyond the
+    trigger already (a stop that was placed late), the worst of all counts: nobody knows where
+    between the two it was placed.
     """
     trigger = _some(intent.trigger_price)
     worst = max if intent.buys else min
@@ -116,7 +137,9 @@ def half_spread(price: int, spread_rate: Decimal) -> int:
 def crossing_at(base: int, *, buys: bool, lots: int, costs: Costs) -> Crossing:
     """What an order pays that takes liquidity when the path is at `base`."""
     sign = 1 if buys else -1
-    worse = Decimal(base) + sign * (half_spread(base, costs.spread_rate) + base * costs.slippage_rate)
+    worse = Decimal(base) + sign * (
+        half_spread(base, costs.spread_rate) + base * costs.slippage_rate
+    )
     return _crossing(Decimal(base), worse, buys=buys, lots=lots)
 
 

@@ -1,6 +1,9 @@
-"""From what is held and what was decided to what is sent: protection first, then entries and exits. Pure.
+"""From what is held and what was decided to what is sent: protection first, then entries and exits.
 
-An intent's id is `{tick}.{purpose}.{number}`, numbered within one call: give each call of a tick its own `tick` prefix.
+Pure.
+
+An intent's id is `{tick}.{purpose}.{number}`, numbered within one call: give each call of a tick
+its own `tick` prefix.
 """
 
 from collections.abc import Iterator
@@ -36,12 +39,15 @@ from shared.core.types import (
 from shared.orders.fills import ended, reaches
 
 MOST_STOPS = 3
-"""So many stops of a spot position may stand side by side before they are merged; the exchange allows six live orders."""
+"""So many stops of a spot position may stand side by side before they are merged; the exchange
+allows six live orders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Send this order; with `after` only where the order of that intent, earlier among the same steps, was taken."""
+    """Send this order; with `after` only where the order of that intent, earlier among the same
+    steps, was taken.
+    """
 
     intent: OrderIntent
     after: str | None = None
@@ -62,10 +68,24 @@ Step: TypeAlias = Place | Cancel
 def recorded(what: str, intent: OrderIntent, outcome: Outcome) -> OrderRecord:
     """How a step came out, for the report."""
     if isinstance(outcome, Accepted):
-        return OrderRecord(what=what, intent=intent, outcome="accepted", order_id=outcome.order.order_id)
+        return OrderRecord(
+            what=what, intent=intent, outcome="accepted", order_id=outcome.order.order_id
+        )
     if isinstance(outcome, Rejected):
-        return OrderRecord(what=what, intent=intent, outcome="rejected", reason=outcome.reason, context=outcome.context)
-    return OrderRecord(what=what, intent=intent, outcome="unknown", reason=Reason.OUTCOME_UNKNOWN, context=outcome.context)
+        return OrderRecord(
+            what=what,
+            intent=intent,
+            outcome="rejected",
+            reason=outcome.reason,
+            context=outcome.context,
+        )
+    return OrderRecord(
+        what=what,
+        intent=intent,
+        outcome="unknown",
+        reason=Reason.OUTCOME_UNKNOWN,
+        context=outcome.context,
+    )
 
 
 def protection(
@@ -79,14 +99,18 @@ def protection(
     book: Book | None = None,
     rules: PairRules | None = None,
 ) -> tuple[Step, ...]:
-    """What every tick does before anything else; needs neither candles nor model nor the public host.
+    """What every tick does before anything else; needs neither candles nor model nor the public
+    host.
 
-    Each position gets a stop for what is not covered (from the plan; from the last signal's ATR where the plan is lost), or is
-    closed where no stop is possible; then surplus stops go, a missing target comes back, orphans and entries of earlier ticks
-    are cancelled. Call it again with `book` and `rules` once they are read if a stop was refused: then it knows that the
-    trigger is passed or that the exchange forbids stops, and closes.
+    Each position gets a stop for what is not covered (from the plan; from the last signal's ATR
+    where the plan is lost), or is closed where no stop is possible; then surplus stops go, a
+    missing target comes back, orphans and entries of earlier ticks are cancelled. Call it again
+    with `book` and `rules` once they are read if a stop was refused: then it knows that the trigger
+    is passed or that the exchange forbids stops, and closes.
     """
-    draft = _Draft(holdings=holdings, tick=tick, now_ms=now_ms, settings=settings, book=book, rules=rules)
+    draft = _Draft(
+        holdings=holdings, tick=tick, now_ms=now_ms, settings=settings, book=book, rules=rules
+    )
     steps: list[Step] = []
     for position in holdings.positions:
         mine = plan if plan is not None and plan.side is position.side else None
@@ -103,13 +127,20 @@ def protection(
 
 def uncovered(holdings: Holdings, *, now_ms: int) -> tuple[Position, ...]:
     """The positions that no stop, or too small a stop, protects."""
-    return tuple(held for held in holdings.positions if _covered(_closes(holdings, held.side, now_ms)) < held.lots)
+    return tuple(
+        held
+        for held in holdings.positions
+        if _covered(_closes(holdings, held.side, now_ms)) < held.lots
+    )
 
 
 def bare(holdings: Holdings, *, now_ms: int) -> bool:
     """Whether a position is uncovered and no order that closes it rests either."""
     return any(
-        all(order.intent.purpose is not Purpose.CLOSE for order in _closes(holdings, held.side, now_ms))
+        all(
+            order.intent.purpose is not Purpose.CLOSE
+            for order in _closes(holdings, held.side, now_ms)
+        )
         for held in uncovered(holdings, now_ms=now_ms)
     )
 
@@ -127,13 +158,16 @@ def orders(
 ) -> tuple[Step, ...]:
     """What a decision asks for.
 
-    ENTER: a post-only limit at the touch, in the market until `deadline_at`, carrying its stop and target; nothing where the
-    deadline has passed, no book is known, or something is held or rests already. With a goal it also grows what is held on its
-    side; one that crosses is a limit beyond the other touch. REDUCE: close a part at market, the rest keeps a stop. EXIT:
-    cancel what holds the position's quantity, then close at market, or by a crossing limit while market orders are forbidden.
-    HOLD and DENY: nothing.
+    ENTER: a post-only limit at the touch, in the market until `deadline_at`, carrying its stop and
+    target; nothing where the deadline has passed, no book is known, or something is held or rests
+    already. With a goal it also grows what is held on its side; one that crosses is a limit beyond
+    the other touch. REDUCE: close a part at market, the rest keeps a stop. EXIT: cancel what holds
+    the position's quantity, then close at market, or by a crossing limit while market orders are
+    forbidden. HOLD and DENY: nothing.
     """
-    draft = _Draft(holdings=holdings, tick=tick, now_ms=now_ms, settings=settings, book=book, rules=rules)
+    draft = _Draft(
+        holdings=holdings, tick=tick, now_ms=now_ms, settings=settings, book=book, rules=rules
+    )
     if decision.action is Action.EXIT:
         return tuple(
             step
@@ -146,7 +180,11 @@ def orders(
         return tuple(step for position in mine for step in _reduced(draft, position, decision))
     if decision.action is not Action.ENTER or decision.side is None or decision.lots <= 0:
         return ()
-    others = [held for held in holdings.positions if decision.goal is None or held.side is not decision.side]
+    others = [
+        held
+        for held in holdings.positions
+        if decision.goal is None or held.side is not decision.side
+    ]
     busy = others or any(order.intent.opens for order in holdings.orders)
     if busy or book is None or now_ms >= deadline_at:
         return ()
@@ -166,11 +204,15 @@ def orders(
 
 
 def _entry_price(side: Side, book: Book, settings: Settings, *, crosses: bool) -> int:
-    """The own touch; for an order that takes liquidity well beyond the other one, so that it is filled and still bounded."""
+    """The own touch; for an order that takes liquidity well beyond the other one, so that it is
+    filled and still bounded.
+    """
     if not crosses:
         return book.bid if side is Side.LONG else book.ask
     share = rate(settings.execution.crossing_rate)
-    return yen_beyond(Decimal(book.ask if side is Side.LONG else book.bid), share, above=side is Side.LONG)
+    return yen_beyond(
+        Decimal(book.ask if side is Side.LONG else book.bid), share, above=side is Side.LONG
+    )
 
 
 def watched_target(
@@ -183,27 +225,42 @@ def watched_target(
     now_ms: int,
     rules: PairRules | None = None,
 ) -> tuple[Step, ...]:
-    """Take the profit of a position whose target cannot rest (spot: the stop locks the coins; margin: it was refused).
+    """Take the profit of a position whose target cannot rest (spot: the stop locks the coins;
+    margin: it was refused).
 
-    Where the touch has reached the target: cancel the stop and sell. Should the sale fail, the next protection restores
-    the stop.
+    Where the touch has reached the target: cancel the stop and sell. Should the sale fail, the next
+    protection restores the stop.
     """
     if plan is None or book is None:
         return ()
-    draft = _Draft(holdings=holdings, tick=tick, now_ms=now_ms, settings=settings, book=book, rules=rules)
+    draft = _Draft(
+        holdings=holdings, tick=tick, now_ms=now_ms, settings=settings, book=book, rules=rules
+    )
     for position in holdings.positions:
-        rests = any(order.intent.purpose is Purpose.TARGET for order in _closes(holdings, position.side, now_ms))
+        rests = any(
+            order.intent.purpose is Purpose.TARGET
+            for order in _closes(holdings, position.side, now_ms)
+        )
         touch = book.bid if position.side is Side.LONG else book.ask
-        if position.side is plan.side and not rests and (touch - plan.target_price) * position.side.sign >= 0:
+        if (
+            position.side is plan.side
+            and not rests
+            and (touch - plan.target_price) * position.side.sign >= 0
+        ):
             return _closed(draft, position, Reason.EXIT_TARGET)
     return ()
 
 
 def watches(holdings: Holdings, *, plan: PositionPlan | None, now_ms: int) -> bool:
-    """Whether a position is held whose target does not rest, so that the tick looks for it (`watched_target`)."""
+    """Whether a position is held whose target does not rest, so that the tick looks for it
+    (`watched_target`).
+    """
     return plan is not None and any(
         position.side is plan.side
-        and all(order.intent.purpose is not Purpose.TARGET for order in _closes(holdings, position.side, now_ms))
+        and all(
+            order.intent.purpose is not Purpose.TARGET
+            for order in _closes(holdings, position.side, now_ms)
+        )
         for position in holdings.positions
     )
 
@@ -236,11 +293,15 @@ class _Draft:
 
     @property
     def stops_allowed(self) -> bool:
-        return self.rules is None or (self.rules.stop_orders and self.rules.circuit_break_mode == "NONE")
+        return self.rules is None or (
+            self.rules.stop_orders and self.rules.circuit_break_mode == "NONE"
+        )
 
     @property
     def market_allowed(self) -> bool:
-        return self.rules is None or (self.rules.market_orders and self.rules.circuit_break_mode == "NONE")
+        return self.rules is None or (
+            self.rules.market_orders and self.rules.circuit_break_mode == "NONE"
+        )
 
     @property
     def suspended(self) -> bool:
@@ -253,15 +314,21 @@ class _Draft:
 
 def _closes(holdings: Holdings, side: Side, now_ms: int) -> list[Order]:
     """The live orders that close a side, oldest first."""
-    mine = [order for order in holdings.orders if order.intent.side is side and not order.intent.opens]
-    return sorted((order for order in mine if not ended(order, now_ms)), key=lambda order: order.order_id)
+    mine = [
+        order for order in holdings.orders if order.intent.side is side and not order.intent.opens
+    ]
+    return sorted(
+        (order for order in mine if not ended(order, now_ms)), key=lambda order: order.order_id
+    )
 
 
 def _covered(closes: list[Order]) -> int:
     return sum(order.remaining_lots for order in closes if order.intent.purpose is Purpose.STOP)
 
 
-def _guarded(draft: _Draft, position: Position, plan: PositionPlan | None, signal: Signal | None) -> list[Step]:
+def _guarded(
+    draft: _Draft, position: Position, plan: PositionPlan | None, signal: Signal | None
+) -> list[Step]:
     closes = _closes(draft.holdings, position.side, draft.now_ms)
     missing = position.lots - _covered(closes)
     by_exposure = draft.settings.risk.policy == "target"
@@ -276,7 +343,9 @@ def _guarded(draft: _Draft, position: Position, plan: PositionPlan | None, signa
     if by_exposure:
         trigger: int | None = _disaster_price(position, draft.settings)
     else:
-        trigger = plan.stop_price if plan is not None else _stop_from(signal, position, draft.settings)
+        trigger = (
+            plan.stop_price if plan is not None else _stop_from(signal, position, draft.settings)
+        )
     if trigger is None or trigger <= 0 or not draft.stops_allowed:
         return list(_closed(draft, position, Reason.EXIT_UNPROTECTED))
     stop = _stop(draft, position, missing, trigger)
@@ -299,14 +368,19 @@ def _stop(draft: _Draft, position: Position, lots: int, trigger: int) -> OrderIn
 
 def _disaster_price(position: Position, settings: Settings) -> int:
     """The target policy's stop, `stop_rate` from the average price."""
-    return yen_beyond(position.average_price, rate(settings.risk.exposure.stop_rate), above=position.side is Side.SHORT)
+    return yen_beyond(
+        position.average_price,
+        rate(settings.risk.exposure.stop_rate),
+        above=position.side is Side.SHORT,
+    )
 
 
 def _merged(draft: _Draft, position: Position, closes: list[Order]) -> list[Step]:
-    """Under the target policy one stop for all, where a growth has brought another: the new one first, then the old ones go.
+    """Under the target policy one stop for all, where a growth has brought another: the new one
+    first, then the old ones go.
 
-    Where the new one is not taken the old ones stay. Spot locks the coins under each stop, so that merging them leaves a gap:
-    there `MOST_STOPS` may stand.
+    Where the new one is not taken the old ones stay. Spot locks the coins under each stop, so that
+    merging them leaves a gap: there `MOST_STOPS` may stand.
     """
     stops = [order for order in closes if order.intent.purpose is Purpose.STOP]
     most = MOST_STOPS if draft.settings.account == "spot" else 1
@@ -317,21 +391,36 @@ def _merged(draft: _Draft, position: Position, closes: list[Order]) -> list[Step
     if draft.mark is not None and reaches(stop, int(draft.mark)):
         return []
     if draft.settings.account == "spot":
-        return [*(Cancel(order=order, reason=Reason.ORPHAN_CANCELED) for order in stops), Place(intent=stop)]
-    return [Place(intent=stop), *(Cancel(order=order, reason=Reason.ORPHAN_CANCELED, after=stop.id) for order in stops)]
+        return [
+            *(Cancel(order=order, reason=Reason.ORPHAN_CANCELED) for order in stops),
+            Place(intent=stop),
+        ]
+    return [
+        Place(intent=stop),
+        *(Cancel(order=order, reason=Reason.ORPHAN_CANCELED, after=stop.id) for order in stops),
+    ]
 
 
 def _targets_of_a_barrier(closes: list[Order]) -> list[Step]:
-    """A position that was opened under the barriers keeps its stop under the target policy, and loses its target."""
-    return [Cancel(order=order, reason=Reason.ORPHAN_CANCELED) for order in closes if order.intent.purpose is Purpose.TARGET]
+    """A position that was opened under the barriers keeps its stop under the target policy, and
+    loses its target.
+    """
+    return [
+        Cancel(order=order, reason=Reason.ORPHAN_CANCELED)
+        for order in closes
+        if order.intent.purpose is Purpose.TARGET
+    ]
 
 
 def _reduced(draft: _Draft, position: Position, decision: Decision) -> tuple[Step, ...]:
-    """Close a part at market. Margin: the rest gets its stop before the old ones go, so that it is never without one.
+    """Close a part at market.
 
-    Where that is not taken nothing else happens. On spot the stops lock the coins: they go, the part is sold, and the rest gets
-    its stop, within one tick. What would be left below the exchange's minimum is closed with it. Nothing while stops or market
-    orders are forbidden: all keeps its stop.
+    Margin: the rest gets its stop before the old ones go, so that it is never without one.
+
+    Where that is not taken nothing else happens. On spot the stops lock the coins: they go, the
+    part is sold, and the rest gets its stop, within one tick. What would be left below the
+    exchange's minimum is closed with it. Nothing while stops or market orders are forbidden: all
+    keeps its stop.
     """
     left = position.lots - decision.lots
     if left < (1 if draft.rules is None else max(1, draft.rules.min_lots)):
@@ -343,7 +432,11 @@ def _reduced(draft: _Draft, position: Position, decision: Decision) -> tuple[Ste
         return _closed(draft, position, Reason.EXIT_UNPROTECTED)
     mine = [order for order in draft.holdings.orders if order.intent.side is position.side]
     first = None if draft.settings.account == "spot" else stop.id
-    cancels = [Cancel(order=order, reason=decision.reason, after=first) for order in mine if not ended(order, draft.now_ms)]
+    cancels = [
+        Cancel(order=order, reason=decision.reason, after=first)
+        for order in mine
+        if not ended(order, draft.now_ms)
+    ]
     close = OrderIntent(
         id=draft.next_id(Purpose.CLOSE),
         purpose=Purpose.CLOSE,
@@ -371,7 +464,11 @@ def _unlocked(draft: _Draft, closes: list[Order]) -> list[Step]:
     """On spot a resting sale locks the coins that a stop needs: it goes first."""
     if draft.settings.account != "spot":
         return []
-    return [Cancel(order=order, reason=Reason.STOP_PLACED) for order in closes if order.intent.kind is OrderKind.LIMIT]
+    return [
+        Cancel(order=order, reason=Reason.STOP_PLACED)
+        for order in closes
+        if order.intent.kind is OrderKind.LIMIT
+    ]
 
 
 def _surplus(closes: list[Order], lots: int) -> list[Step]:
@@ -385,7 +482,9 @@ def _surplus(closes: list[Order], lots: int) -> list[Step]:
     return steps
 
 
-def _target(draft: _Draft, position: Position, plan: PositionPlan | None, closes: list[Order]) -> list[Step]:
+def _target(
+    draft: _Draft, position: Position, plan: PositionPlan | None, closes: list[Order]
+) -> list[Step]:
     """The target as a post-only limit, where it can rest and does not."""
     if plan is None or draft.settings.account == "spot":
         return []
@@ -411,18 +510,25 @@ def _stop_from(signal: Signal | None, position: Position, settings: Settings) ->
         return None
     distance = rate(signal.atr_jpy) * rate(settings.risk.stop_atr)
     price = position.average_price - distance * position.side.sign
-    return int(price.to_integral_value(rounding=ROUND_FLOOR if position.side is Side.LONG else ROUND_CEILING))
+    return int(
+        price.to_integral_value(
+            rounding=ROUND_FLOOR if position.side is Side.LONG else ROUND_CEILING
+        )
+    )
 
 
 def _closed(draft: _Draft, position: Position, reason: Reason) -> tuple[Step, ...]:
     """Cancel all that holds the position's quantity or would grow it, then close all of it.
 
-    Nothing where no order is taken at all, or no price is known: what rests stays, it is better than nothing.
+    Nothing where no order is taken at all, or no price is known: what rests stays, it is better
+    than nothing.
     """
     if draft.suspended:
         return ()
     mine = [order for order in draft.holdings.orders if order.intent.side is position.side]
-    cancels = [Cancel(order=order, reason=reason) for order in mine if not ended(order, draft.now_ms)]
+    cancels = [
+        Cancel(order=order, reason=reason) for order in mine if not ended(order, draft.now_ms)
+    ]
     if draft.market_allowed:
         kind, price = OrderKind.MARKET, None
     else:
@@ -442,7 +548,9 @@ def _closed(draft: _Draft, position: Position, reason: Reason) -> tuple[Step, ..
 
 
 def _crossing_limit(draft: _Draft, side: Side) -> int | None:
-    """A limit well beyond the touch and inside the exchange's band; None where no price is known."""
+    """A limit well beyond the touch and inside the exchange's band; None where no price
+    is known.
+    """
     share = rate(draft.settings.execution.crossing_rate)
     book, mark = draft.book, draft.mark
     if mark is None:

@@ -1,4 +1,6 @@
-"""The ports of the execution stage: an exchange that holds our orders, and the document of the paper account."""
+"""The ports of the execution stage: an exchange that holds our orders, and the document of the
+paper account.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,11 +11,13 @@ from shared.core.types import Book, Counted, Holdings, Order, OrderIntent, Outco
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fence:
-    """The right under which a tick sends: whoever took the account's lease after it has a higher `number`.
+    """The right under which a tick sends: whoever took the account's lease after it has a higher
+    `number`.
 
-    `until` (ms UTC) is when the lease ends; no request may arrive later. `held` is the stored lease, for an exchange whose
-    account lies in the same store: it changes the account only in one batch with the condition that the lease is still that.
-    Looking at a clock cannot replace this: a process may stop for hours between its last look and its request.
+    `until` (ms UTC) is when the lease ends; no request may arrive later. `held` is the stored
+    lease, for an exchange whose account lies in the same store: it changes the account only in one
+    batch with the condition that the lease is still that. Looking at a clock cannot replace this: a
+    process may stop for hours between its last look and its request.
     """
 
     number: int
@@ -25,25 +29,34 @@ class Exchange(Protocol):
     """Paper account or real exchange; the cycle does not know which."""
 
     def reconcile(self, now_ms: int, *, counted: Counted | None = None, fence: Fence) -> Holdings:
-        """Bring knowledge up to `now_ms` (paper: settle from the 1m candles since) and say what is held.
+        """Bring knowledge up to `now_ms` (paper: settle from the 1m candles since) and say what is
+        held.
 
-        `counted`: what a saved state has counted, and need not be told again; None where that is not known. Raises
-        `LeaseLost` like `submit`.
+        `counted`: what a saved state has counted, and need not be told again; None where that is
+        not known. Raises `LeaseLost` like `submit`.
         """
         ...
 
     def holdings(self, now_ms: int) -> Holdings:
-        """What is held as far as is known, without asking the path or the market: after orders were sent."""
+        """What is held as far as is known, without asking the path or the market: after orders were
+        sent.
+        """
         ...
 
     def submit(
-        self, intent: OrderIntent, *, book: Book | None, rules: PairRules | None = None, now_ms: int, fence: Fence
+        self,
+        intent: OrderIntent,
+        *,
+        book: Book | None,
+        rules: PairRules | None = None,
+        now_ms: int,
+        fence: Fence,
     ) -> Outcome:
         """Send one order, once. Never raises for an unclear answer: that is `Unknown`.
 
-        `book` and `rules` are what the tick has read; None before it has read them. `now_ms` is the time of the request:
-        where requests are signed, it is signed with that. Raises `LeaseLost` where it is certain that nothing was placed
-        because another tick owns the account.
+        `book` and `rules` are what the tick has read; None before it has read them. `now_ms` is the
+        time of the request: where requests are signed, it is signed with that. Raises `LeaseLost`
+        where it is certain that nothing was placed because another tick owns the account.
         """
         ...
 
@@ -59,10 +72,12 @@ class PaperStore(Protocol):
         """The stored account and the token of that version, or None where there is none yet."""
         ...
 
-    def save(self, data: Mapping[str, Any], token: object | None, *, held: object | None = None) -> object:
+    def save(
+        self, data: Mapping[str, Any], token: object | None, *, held: object | None = None
+    ) -> object:
         """Store `data` over the version of `token` (None: as the first) and return the new token.
 
-        `held` is the lease of a fence. Raises `Conflict` or `AlreadyExists` where somebody else wrote in between, and
-        `LeaseLost` where another tick has taken that lease.
+        `held` is the lease of a fence. Raises `Conflict` or `AlreadyExists` where somebody else
+        wrote in between, and `LeaseLost` where another tick has taken that lease.
         """
         ...

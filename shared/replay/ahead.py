@@ -1,4 +1,6 @@
-"""Which tick is the next at which anything can happen: arrays are asked, no rule is decided here."""
+"""Which tick is the next at which anything can happen: arrays are asked, no rule is
+decided here.
+"""
 
 import numpy as np
 
@@ -18,46 +20,81 @@ from shared.turn.state import State
 
 
 class Ahead:
-    """Looks ahead from a tick that was worked out. `story` hears which candles a limit denied on the way."""
+    """Looks ahead from a tick that was worked out.
 
-    def __init__(self, inputs: Inputs, *, grid: Grid, holding: Grid, known: ReplayRows, path: Candles, story: Story) -> None:
-        """Look over one replay's ticks (`holding`: as they settle while a position is held), candles and path."""
+    `story` hears which candles a limit denied on the way.
+    """
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        *,
+        grid: Grid,
+        holding: Grid,
+        known: ReplayRows,
+        path: Candles,
+        story: Story,
+    ) -> None:
+        """Look over one replay's ticks (`holding`: as they settle while a position is held),
+        candles and path.
+        """
         self._inputs, self._settings = inputs, inputs.settings
         self._grid, self._holding = grid, holding
         self._known, self._path, self._story = known, path, story
         self._settle_ms = int(inputs.settings.tick.settle_seconds * 1000)
 
     def following(self, index: int, state: State, hands: AccountInHand) -> int:
-        """The index of the next tick to work out after the one at `index`; the number of ticks where there is none."""
+        """The index of the next tick to work out after the one at `index`; the number of ticks
+        where there is none.
+        """
         idle = hands.account.idle
-        if self._settings.risk.policy == "target" and not self._inputs.every_tick and not state.retries:
+        if (
+            self._settings.risk.policy == "target"
+            and not self._inputs.every_tick
+            and not state.retries
+        ):
             return max(index + 1, min(self._next_of_goal(index, state, hands), len(self._grid)))
         if self._inputs.every_tick or state.retries or not (idle or self._steady(state, hands)):
             return index + 1
-        following = self._next_chance(index, state, hands) if idle else self._next_of_position(index, state, hands)
+        following = (
+            self._next_chance(index, state, hands)
+            if idle
+            else self._next_of_position(index, state, hands)
+        )
         return max(index + 1, min(following, len(self._grid)))
 
     def _steady(self, state: State, hands: AccountInHand) -> bool:
-        """Whether a tick without news would do nothing: one position, a stop for all of it, and a target where one can rest."""
+        """Whether a tick without news would do nothing: one position, a stop for all of it, and a
+        target where one can rest.
+        """
         account = hands.account
         if len(account.positions) != 1 or state.plan is None or not state.candle.closed:
             return False
-        if any(order.intent.opens or order.intent.expires_at is not None for order in account.orders):
+        if any(
+            order.intent.opens or order.intent.expires_at is not None for order in account.orders
+        ):
             return False
         held = hands.holdings(hands.now_ms())
         purposes = [order.intent.purpose for order in account.orders]
-        bracketed = Purpose.STOP in purposes and (account.kind == "spot" or Purpose.TARGET in purposes)
+        bracketed = Purpose.STOP in purposes and (
+            account.kind == "spot" or Purpose.TARGET in purposes
+        )
         return bracketed and not planning.uncovered(held, now_ms=hands.now_ms())
 
     def _next_of_goal(self, index: int, state: State, hands: AccountInHand) -> int:
-        """With a target: while it is pursued the very next tick; then that of the next 4h close that may change it.
+        """With a target: while it is pursued the very next tick; then that of the next 4h close
+        that may change it.
 
-        A position is looked at after each 4h close; flat, after those on which at least the band is wanted. A tick that learns
-        of a fill comes before.
+        A position is looked at after each 4h close; flat, after those on which at least the band is
+        wanted. A tick that learns of a fill comes before.
         """
         held, now = hands.holdings(hands.now_ms()), hands.now_ms()
         goal = state.goal
-        if state.pursues(held) or (goal is not None and goal.since) or (goal is None and held.positions):
+        if (
+            state.pursues(held)
+            or (goal is not None and goal.since)
+            or (goal is None and held.positions)
+        ):
             return index + 1
         idle = hands.account.idle
         if not idle and (len(held.positions) != 1 or not self._at_rest(state, hands, held, now)):
@@ -65,7 +102,9 @@ class Ahead:
         least = 0.0 if held.positions else self._settings.risk.exposure.band
         after = 0 if goal is None else goal.as_of
         row = self._known.next_target(int(self._grid.newest[index]) + 1, after=after, least=least)
-        following = len(self._grid) if row is None else self._grid.first_from(int(self._known.as_of[row]))
+        following = (
+            len(self._grid) if row is None else self._grid.first_from(int(self._known.as_of[row]))
+        )
         while following < len(self._grid) and self._grid.late[following]:
             following += 1
         due = len(self._path) if idle else hands.due_row()
@@ -76,9 +115,19 @@ class Ahead:
 
     def _at_rest(self, state: State, hands: AccountInHand, held: Holdings, now_ms: int) -> bool:
         """Whether no order of the account ends by itself, and protection has nothing to do."""
-        if any(order.intent.opens or order.intent.expires_at is not None for order in hands.account.orders):
+        if any(
+            order.intent.opens or order.intent.expires_at is not None
+            for order in hands.account.orders
+        ):
             return False
-        steps = planning.protection(held, plan=state.plan, signal=state.signal, tick="", now_ms=now_ms, settings=self._settings)
+        steps = planning.protection(
+            held,
+            plan=state.plan,
+            signal=state.signal,
+            tick="",
+            now_ms=now_ms,
+            settings=self._settings,
+        )
         return not steps
 
     def _next_chance(self, index: int, state: State, hands: AccountInHand) -> int:
@@ -92,7 +141,9 @@ class Ahead:
             free_row = int(np.searchsorted(self._known.as_of, until, side="left"))
             self._story.blocked(blocked, free_row, reason)
             blocked = max(blocked, free_row)
-            row = max(row, int(np.searchsorted(self._known.as_of, until - patience_ms, side="left")))
+            row = max(
+                row, int(np.searchsorted(self._known.as_of, until - patience_ms, side="left"))
+            )
         chance = self._known.next_chance(row)
         if chance is None:
             return len(self._grid)
@@ -101,13 +152,21 @@ class Ahead:
             following += 1
         return following
 
-    def _denied_until(self, index: int, state: State, hands: AccountInHand) -> list[tuple[int | None, Reason]]:
-        """Until when each limit denies whatever comes (None: to the end) while nothing is held, in the order of the rules."""
+    def _denied_until(
+        self, index: int, state: State, hands: AccountInHand
+    ) -> list[tuple[int | None, Reason]]:
+        """Until when each limit denies whatever comes (None: to the end) while nothing is held, in
+        the order of the rules.
+        """
         limits = state.limits
         if limits is None:
             return []
         if state.halted_at:
-            ends = [halt.until_at for halt in self._inputs.schedule.halts if halt.until_at and halt.until_at > state.halted_at]
+            ends = [
+                halt.until_at
+                for halt in self._inputs.schedule.halts
+                if halt.until_at and halt.until_at > state.halted_at
+            ]
             return [(min(ends, default=None), Reason.LIMIT_DRAWDOWN)]
         now, denied = int(self._grid.received_at[index]), list[tuple[int | None, Reason]]()
         lost = risk.fall(limits.day_start_equity_jpy, hands.account.cash_jpy)
@@ -128,7 +187,9 @@ class Ahead:
             closed_at = int(path.opened_at[due]) + path.timeframe.ms
             following = min(following, self._holding.first_settling(closed_at, index))
         if self._settings.risk.exit_on_opposite:
-            opposite = self._known.next_consensus(int(self._grid.newest[index]) + 1, -account.positions[0].side.sign)
+            opposite = self._known.next_consensus(
+                int(self._grid.newest[index]) + 1, -account.positions[0].side.sign
+            )
             if opposite is not None:
                 following = min(following, self._grid.first_from(int(self._known.as_of[opposite])))
         if account.kind == "spot":
@@ -141,7 +202,11 @@ class Ahead:
         while begin < stop:
             end = min(begin + size, stop)
             now = self._grid.received_at[begin:end]
-            now = np.where(self._holding.fresh[begin:end], np.maximum(now, now - now % MINUTE_MS + self._settle_ms), now)
+            now = np.where(
+                self._holding.fresh[begin:end],
+                np.maximum(now, now - now % MINUTE_MS + self._settle_ms),
+                now,
+            )
             hit = np.flatnonzero(valuation.prices_at(self._path, now) >= target_price)
             if len(hit):
                 return begin + int(hit[0])

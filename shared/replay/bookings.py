@@ -1,7 +1,9 @@
-"""What ticks that are not worked out would have booked: an equity at each look at the account. Pure arrays, made once.
+"""What ticks that are not worked out would have booked: an equity at each look at the account.
 
-A tick looks at the account when it begins and, where a candle has just closed, once more when that candle is final; so tick i
-has the looks `first[i]` to `first[i + 1]`.
+Pure arrays, made once.
+
+A tick looks at the account when it begins and, where a candle has just closed, once more when that
+candle is final; so tick i has the looks `first[i]` to `first[i + 1]`.
 """
 
 from collections.abc import Sequence
@@ -28,7 +30,8 @@ SLACK = 1e-12
 class Bookings:
     """All looks of all ticks, shape (m,), and where each tick's begin, shape (n + 1,).
 
-    `mark` is the last price of the path that is settled then, of a candle that closed at `marked_at`; `day` counts JST days.
+    `mark` is the last price of the path that is settled then, of a candle that closed at
+    `marked_at`; `day` counts JST days.
     """
 
     first: IntArray
@@ -37,7 +40,15 @@ class Bookings:
     marked_at: IntArray
     day: IntArray
 
-    def equities(self, start: int, stop: int, held: Snapshot, *, kind: Literal["margin", "spot"], terms: Terms) -> IntArray:
+    def equities(
+        self,
+        start: int,
+        stop: int,
+        held: Snapshot,
+        *,
+        kind: Literal["margin", "spot"],
+        terms: Terms,
+    ) -> IntArray:
         """Equity in 0.0001 yen at the looks [start, stop), while the account is as in `held`."""
         marks = self.mark[start:stop]
         own = held.last_price
@@ -56,10 +67,12 @@ def telling(
     max_drawdown: Decimal,
     halts: Sequence[HaltPeriod],
 ) -> list[int]:
-    """Which of the equities at the looks from `start` on can change the limits, in order: the rules are told these only.
+    """Which of the equities at the looks from `start` on can change the limits, in order: the rules
+    are told these only.
 
-    The highest; the first of each JST day; where the fall from the peak may reach `max_drawdown`, that one and the highest
-    before it; the first after a person resumed (later than `since`), after which the peak begins anew.
+    The highest; the first of each JST day; where the fall from the peak may reach `max_drawdown`,
+    that one and the highest before it; the first after a person resumed (later than `since`), after
+    which the peak begins anew.
     """
     best = int(np.argmax(equity))
     keys = {best}
@@ -80,10 +93,14 @@ def telling(
 
 
 def _fallen(equity: IntArray, peak: int, max_drawdown: Decimal) -> set[int]:
-    """The first look at which the drawdown is reached, and those before it that are near, each with the peak before it."""
+    """The first look at which the drawdown is reached, and those before it that are near, each with
+    the peak before it.
+    """
     highest = np.maximum(np.maximum.accumulate(equity), peak)
     keys: set[int] = set()
-    for breach in np.flatnonzero((highest - equity) >= (float(max_drawdown) - SLACK) * highest).tolist():
+    for breach in np.flatnonzero(
+        (highest - equity) >= (float(max_drawdown) - SLACK) * highest
+    ).tolist():
         keys |= {breach, int(np.argmax(equity[: breach + 1]))}
         if fall(Decimal(int(highest[breach])), Decimal(int(equity[breach]))) >= max_drawdown:
             break
@@ -99,14 +116,24 @@ def bookings(grid: Grid, path: Candles, *, settle_ms: int) -> Bookings:
     second[first[1:][grid.fresh] - 1] = True
     minute = received - received % MINUTE_MS
     as_of = np.where(second, np.maximum(received, minute + settle_ms), received)
-    settled = np.maximum.accumulate(np.where(second, minute, (received - settle_ms) // MINUTE_MS * MINUTE_MS))
+    settled = np.maximum.accumulate(
+        np.where(second, minute, (received - settle_ms) // MINUTE_MS * MINUTE_MS)
+    )
     rows = np.searchsorted(path.opened_at, settled - path.timeframe.ms, side="right") - 1
     there = rows >= 0
     row = np.maximum(rows, 0)
     return Bookings(
         first=first,
         as_of=as_of,
-        mark=np.where(there, path.close[row], 0).astype(np.int64) if len(path) else np.zeros(len(as_of), dtype=np.int64),
-        marked_at=np.where(there, path.opened_at[row] + path.timeframe.ms, -1) if len(path) else np.full(len(as_of), -1),
+        mark=(
+            np.where(there, path.close[row], 0).astype(np.int64)
+            if len(path)
+            else np.zeros(len(as_of), dtype=np.int64)
+        ),
+        marked_at=(
+            np.where(there, path.opened_at[row] + path.timeframe.ms, -1)
+            if len(path)
+            else np.full(len(as_of), -1)
+        ),
         day=(as_of + JST_MS) // DAY_MS,
     )

@@ -1,4 +1,7 @@
-"""How entries with stop and target end, all of them side by side: `shared.orders.fills` for arrays. Pure."""
+"""How entries with stop and target end, all of them side by side: `shared.orders.fills` for arrays.
+
+Pure.
+"""
 
 from dataclasses import dataclass
 
@@ -14,8 +17,12 @@ from shared.replay.bracket_types import Brackets, BracketTrades, Exit, Money
 from shared.replay.crossings import at_base, at_book, rounded_share
 
 
-def settled(candles: Candles, orders: Brackets, decided: IntArray, *, rules: PairRules, costs: Costs) -> BracketTrades:
-    """What entries decided at the rows `decided` come to, each as if it were the only one. Shape (len(decided),).
+def settled(
+    candles: Candles, orders: Brackets, decided: IntArray, *, rules: PairRules, costs: Costs
+) -> BracketTrades:
+    """What entries decided at the rows `decided` come to, each as if it were the only one.
+
+    Shape (len(decided),).
 
     Nothing is checked here; see `shared.replay.brackets.outcomes`.
     """
@@ -23,7 +30,9 @@ def settled(candles: Candles, orders: Brackets, decided: IntArray, *, rules: Pai
     touched = FirstTouch(candles.low, candles.high).rows(entries.row, *entries.borders())
     ends, row = _ends(candles, orders, entries, touched)
     base, point = _base_and_point(candles, entries, ends, row)
-    return _trades(candles, orders, entries, _Ending(ends=ends, row=row, base=base, point=point), rules, costs)
+    return _trades(
+        candles, orders, entries, _Ending(ends=ends, row=row, base=base, point=point), rules, costs
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +61,19 @@ class _Entries:
         )
 
     def borders(self) -> tuple[FloatArray, FloatArray]:
-        """What the path falls to, and rises to, where stop or target trade: a target trades a yen beyond itself."""
-        return np.where(self.long, self.stop, self.target - 1.0), np.where(self.long, self.target + 1.0, self.stop)
+        """What the path falls to, and rises to, where stop or target trade: a target trades a yen
+        beyond itself.
+        """
+        return np.where(self.long, self.stop, self.target - 1.0), np.where(
+            self.long, self.target + 1.0, self.stop
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ending:
-    """How and in which candle, at which price of the path (before costs), at which of the candle's four points."""
+    """How and in which candle, at which price of the path (before costs), at which of the candle's
+    four points.
+    """
 
     ends: Int8Array
     row: IntArray
@@ -67,7 +82,11 @@ class _Ending:
 
 
 def _level(
-    prices: FloatArray | None, distances: FloatArray | None, decided: IntArray, opened: FloatArray, sign: FloatArray
+    prices: FloatArray | None,
+    distances: FloatArray | None,
+    decided: IntArray,
+    opened: FloatArray,
+    sign: FloatArray,
 ) -> FloatArray:
     if prices is not None:
         return np.where(np.isinf(prices[decided]), sign * np.inf, np.rint(prices[decided]))
@@ -76,38 +95,60 @@ def _level(
     return sign * np.inf
 
 
-def _ends(candles: Candles, orders: Brackets, entries: _Entries, touched: IntArray) -> tuple[Int8Array, IntArray]:
-    """How each entry ends and in which candle: what comes first of touch, signal, time and the end of the candles."""
+def _ends(
+    candles: Candles, orders: Brackets, entries: _Entries, touched: IntArray
+) -> tuple[Int8Array, IntArray]:
+    """How each entry ends and in which candle: what comes first of touch, signal, time and the end
+    of the candles.
+    """
     last = len(candles) - 1
     signal = np.where(
-        entries.long, _next_open(orders.end_longs, entries.row, last), _next_open(orders.end_shorts, entries.row, last)
+        entries.long,
+        _next_open(orders.end_longs, entries.row, last),
+        _next_open(orders.end_shorts, entries.row, last),
     )
-    time = entries.row + orders.max_hold_candles if orders.max_hold_candles is not None else np.full(len(signal), last + 1)
+    time = (
+        entries.row + orders.max_hold_candles
+        if orders.max_hold_candles is not None
+        else np.full(len(signal), last + 1)
+    )
     leaves = np.minimum(signal, time)
     row = np.minimum(touched, leaves)
     at = np.minimum(row, last)
-    stopped = np.where(entries.long, candles.low[at] <= entries.stop, candles.high[at] >= entries.stop)
+    stopped = np.where(
+        entries.long, candles.low[at] <= entries.stop, candles.high[at] >= entries.stop
+    )
     ends = np.where(
         row > last,
         Exit.OPEN,
-        np.where(touched < leaves, np.where(stopped, Exit.STOP, Exit.TARGET), np.where(signal <= time, Exit.SIGNAL, Exit.TIME)),
+        np.where(
+            touched < leaves,
+            np.where(stopped, Exit.STOP, Exit.TARGET),
+            np.where(signal <= time, Exit.SIGNAL, Exit.TIME),
+        ),
     )
     return ends.astype(np.int8), at
 
 
 def _next_open(signals: BoolArray | None, rows: IntArray, last: int) -> IntArray:
-    """The candle at whose open a signal of `rows` or later trades; after the last where there is none."""
+    """The candle at whose open a signal of `rows` or later trades; after the last where there is
+    none.
+    """
     if signals is None:
         return np.full(len(rows), last + 1)
     opens = np.append(np.flatnonzero(signals) + 1, last + 1)
     return opens[np.searchsorted(opens, rows, side="right")]
 
 
-def _base_and_point(candles: Candles, entries: _Entries, ends: Int8Array, row: IntArray) -> tuple[IntArray, IntArray]:
-    """The path's price at which an exit trades, and the candle's point where it does: `stop_base` for arrays.
+def _base_and_point(
+    candles: Candles, entries: _Entries, ends: Int8Array, row: IntArray
+) -> tuple[IntArray, IntArray]:
+    """The path's price at which an exit trades, and the candle's point where it does: `stop_base`
+    for arrays.
 
-    Worked out for longs; a short is the long of the market turned upside down. In its own candle a target lives only after
-    the first point, where the entry was made; a stop beyond that point fires right there.
+    Worked out for longs; a short is the long of the market turned upside down. In its own candle a
+    target lives only after the first point, where the entry was made; a stop beyond that point
+    fires right there.
     """
     sign = np.where(entries.long, 1.0, -1.0)
     opened, close = sign * candles.open[row], candles.close[row]
@@ -127,7 +168,12 @@ def _base_and_point(candles: Candles, entries: _Entries, ends: Int8Array, row: I
 
 
 def _trades(
-    candles: Candles, orders: Brackets, entries: _Entries, ending: _Ending, rules: PairRules, costs: Costs
+    candles: Candles,
+    orders: Brackets,
+    entries: _Entries,
+    ending: _Ending,
+    rules: PairRules,
+    costs: Costs,
 ) -> BracketTrades:
     """Prices, fees and interest."""
     middle = entries.open.astype(np.int64)
@@ -136,10 +182,16 @@ def _trades(
     entered_at = candles.opened_at[entries.row]
     offsets = np.array(offsets_ms(candles.timeframe))
     exited_at = np.where(
-        ending.ends == Exit.OPEN, candles.closed_at[ending.row], candles.opened_at[ending.row] + offsets[ending.point]
+        ending.ends == Exit.OPEN,
+        candles.closed_at[ending.row],
+        candles.opened_at[ending.row] + offsets[ending.point],
     )
     charges = _Charges.of(entries.long, ending.ends, (exited_at - entered_at) // DAY_MS + 1)
-    lots = None if orders.lots is None else np.broadcast_to(orders.lots, orders.sides.shape)[entries.decided].astype(np.int64)
+    lots = (
+        None
+        if orders.lots is None
+        else np.broadcast_to(orders.lots, orders.sides.shape)[entries.decided].astype(np.int64)
+    )
     slipped = np.abs(entry_price - middle) + np.abs(exit_price - ending.base)
     volume = candles.volume[ending.row] * LOTS_PER_BTC
     return BracketTrades(
@@ -157,7 +209,9 @@ def _trades(
         net_rate=charges.net_rate(entry_price, exit_price, rules),
         thin=(ending.ends == Exit.TARGET) & (volume < (1 if lots is None else lots)),
         lots=lots,
-        money=None if lots is None else charges.money(entry_price, exit_price, lots, slipped, rules),
+        money=(
+            None if lots is None else charges.money(entry_price, exit_price, lots, slipped, rules)
+        ),
     )
 
 
@@ -166,8 +220,13 @@ def _exit_price(entries: _Entries, ending: _Ending, costs: Costs) -> IntArray:
     price = ending.base.copy()
     at_the_entry = (ending.row == entries.row) & (ending.point == 0)
     stopped = (ending.ends == Exit.STOP) & ~at_the_entry
-    at_the_open = np.isin(ending.ends, (Exit.SIGNAL, Exit.TIME)) | (ending.ends == Exit.STOP) & at_the_entry
-    for which, crossing in ((np.flatnonzero(stopped), at_base), (np.flatnonzero(at_the_open), at_book)):
+    at_the_open = (
+        np.isin(ending.ends, (Exit.SIGNAL, Exit.TIME)) | (ending.ends == Exit.STOP) & at_the_entry
+    )
+    for which, crossing in (
+        (np.flatnonzero(stopped), at_base),
+        (np.flatnonzero(at_the_open), at_book),
+    ):
         price[which] = crossing(ending.base[which], buys=sells[which], costs=costs)
     return price
 
@@ -191,14 +250,22 @@ class _Charges:
         moved = exits / entry
         gross = np.where(self.long, moved - 1.0, 1.0 - moved)
         fees = taker + moved * np.where(self.takes, taker, np.where(self.makes, maker, 0.0))
-        day = np.where(self.long, float(rules.long_interest_rate_day), float(rules.short_interest_rate_day))
+        day = np.where(
+            self.long, float(rules.long_interest_rate_day), float(rules.short_interest_rate_day)
+        )
         rates: FloatArray = gross - fees - day * self.days
         return rates
 
-    def money(self, entry: IntArray, exits: IntArray, lots: IntArray, slipped: IntArray, rules: PairRules) -> Money:
+    def money(
+        self, entry: IntArray, exits: IntArray, lots: IntArray, slipped: IntArray, rules: PairRules
+    ) -> Money:
         bought, sold = entry * lots, exits * lots
         taker, maker = rules.taker_fee_rate, rules.maker_fee_rate
-        leaving = np.where(self.takes, rounded_share(sold, taker), np.where(self.makes, rounded_share(sold, maker), 0))
+        leaving = np.where(
+            self.takes,
+            rounded_share(sold, taker),
+            np.where(self.makes, rounded_share(sold, maker), 0),
+        )
         interest = np.where(
             self.long,
             rounded_share(bought, rules.long_interest_rate_day, self.days),

@@ -1,4 +1,6 @@
-"""What bracket orders over arrays of candles are, and what came of them; see `shared.replay.brackets`."""
+"""What bracket orders over arrays of candles are, and what came of them; see
+`shared.replay.brackets`.
+"""
 
 from dataclasses import dataclass, fields
 from enum import IntEnum
@@ -23,13 +25,15 @@ class Brackets:
 
     Attributes:
         sides: +1 enter long, -1 enter short, 0 nothing.
-        stop_distance: Yen from the entry candle's open to the stop, rounded to whole yen, one at the least; inf: none.
+        stop_distance: Yen from the entry candle's open to the stop, rounded to whole yen, one at
+            the least; inf: none.
         stop_price: The stop itself, instead of a distance; infinite: none.
         target_distance: As `stop_distance`, on the other side.
         target_price: As `stop_price`, on the other side.
         end_longs: Where a long is to end.
         end_shorts: Where a short is to end.
-        max_hold_candles: After how many candles a position ends at the open of the next; None: never.
+        max_hold_candles: After how many candles a position ends at the open of the next; None:
+            never.
         lots: Size of each entry; None: trades are told as rates alone.
     """
 
@@ -46,7 +50,10 @@ class Brackets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Money:
-    """Exact sums a trade, in 0.0001 yen; shape (k,) each. Slippage and spread are inside the prices, told for themselves."""
+    """Exact sums a trade, in 0.0001 yen; shape (k,) each.
+
+    Slippage and spread are inside the prices, told for themselves.
+    """
 
     gross_units: IntArray
     fee_units: IntArray
@@ -61,15 +68,19 @@ class Money:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BracketTrades:
-    """Trades in order of their entry; shape (k,) each. Rows are rows of the candles, prices whole yen, instants ms UTC.
+    """Trades in order of their entry; shape (k,) each.
+
+    Rows are rows of the candles, prices whole yen, instants ms UTC.
 
     Attributes:
         decided_row: The closed candle that decided the entry.
         exit_row: The candle in which it ended (the last one for `Exit.OPEN`).
         ends: Members of `Exit`.
         stop_price: In yen; infinite where there was none. `target_price` likewise.
-        net_rate: Profit after fees and interest as a fraction of what was paid or sold at the entry.
-        thin: The target traded in a candle whose whole volume is smaller than the trade (unsized: zero).
+        net_rate: Profit after fees and interest as a fraction of what was paid or sold at the
+            entry.
+        thin: The target traded in a candle whose whole volume is smaller than the trade (unsized:
+            zero).
         money: None where no sizes were given.
     """
 
@@ -108,7 +119,9 @@ class BracketTrades:
 
     def taken(self, which: IntArray | BoolArray) -> "BracketTrades":
         """Some of the trades."""
-        return BracketTrades(**{field.name: _picked(getattr(self, field.name), which) for field in fields(self)})
+        return BracketTrades(
+            **{field.name: _picked(getattr(self, field.name), which) for field in fields(self)}
+        )
 
 
 def _picked(values: Any, which: IntArray | BoolArray) -> Any:

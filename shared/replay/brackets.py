@@ -1,21 +1,28 @@
-"""Array signals with strict bracket fills: years of candles in milliseconds, filled as the paper exchange would. Pure.
+"""Array signals with strict bracket fills: years of candles in milliseconds, filled as the paper
+exchange would. Pure.
 
-For research and baselines. Whoever has, for each candle, a side to enter and a distance of stop and target, gets the trades
-that the fill rules of `shared.orders.fills` make of them, one position at a time:
+For research and baselines. Whoever has, for each candle, a side to enter and a distance of stop and
+target, gets the trades that the fill rules of `shared.orders.fills` make of them, one position at a
+time:
 
-* What the closed candle i decides trades at the open of candle i + 1, as taker: half the spread and the slippage worse.
-* The stop is live in the entry's own candle. It fires where the path reaches it, as taker: at the stop, or where a candle
-  opened beyond it. An entry that itself opens beyond its stop leaves at once, at that open.
+* What the closed candle i decides trades at the open of candle i + 1, as taker: half the spread and
+  the slippage worse.
+* The stop is live in the entry's own candle. It fires where the path reaches it, as taker: at the
+  stop, or where a candle opened beyond it. An entry that itself opens beyond its stop leaves at
+  once, at that open.
 * The target fills, as maker and at its own price, only where the path trades strictly through it.
 * Where stop and target lie in one candle, the stop wins.
-* An exit signal or the time limit trades at the next open, before anything else in that candle. A new entry may be decided
-  on the same closed candle; after a stop or a target the candle that touched it decides first.
+* An exit signal or the time limit trades at the next open, before anything else in that candle. A
+  new entry may be decided on the same closed candle; after a stop or a target the candle that
+  touched it decides first.
 * Signals while a position is held are passed over, not kept.
 
-The path is what the candles tell; from 15m alone it is the conservative approximation. Nothing here limits an account:
-sizes, margin and the share of a candle's volume that a target may take are the caller's (`thin` marks the doubtful fills).
+The path is what the candles tell; from 15m alone it is the conservative approximation. Nothing here
+limits an account: sizes, margin and the share of a candle's volume that a target may take are the
+caller's (`thin` marks the doubtful fills).
 
-All candidates are worked out side by side, by a search for the first touch; then one pass takes those that find us flat.
+All candidates are worked out side by side, by a search for the first touch; then one pass takes
+those that find us flat.
 """
 
 from dataclasses import fields
@@ -41,24 +48,31 @@ def walk(candles: Candles, orders: Brackets, *, rules: PairRules, costs: Costs) 
         costs: Spread and slippage; the volume share is not used.
 
     Raises:
-        BadData: An array has not n values, an entry's stop or target is NaN or not positive, a size is not allowed.
+        BadData: An array has not n values, an entry's stop or target is NaN or not positive, a size
+            is not allowed.
     """
     decided = np.flatnonzero(orders.sides[: max(0, len(candles) - 1)])
     every = outcomes(candles, orders, decided, rules=rules, costs=costs)
     return every.taken(_one_at_a_time(every))
 
 
-def outcomes(candles: Candles, orders: Brackets, decided: IntArray, *, rules: PairRules, costs: Costs) -> BracketTrades:
-    """What each of the entries decided at the rows `decided` would come to, each as if it were the only one.
+def outcomes(
+    candles: Candles, orders: Brackets, decided: IntArray, *, rules: PairRules, costs: Costs
+) -> BracketTrades:
+    """What each of the entries decided at the rows `decided` would come to, each as if it were the
+    only one.
 
-    Arguments and errors as in `walk`; shape (len(decided),). The last candle decides nothing: nothing trades after it.
+    Arguments and errors as in `walk`; shape (len(decided),). The last candle decides nothing:
+    nothing trades after it.
     """
     _check(candles, orders, decided, rules)
     return settled(candles, orders, decided, rules=rules, costs=costs)
 
 
 def _one_at_a_time(every: BracketTrades) -> IntArray:
-    """The chain of entries that find us flat: from each to the first that trades when it is over."""
+    """The chain of entries that find us flat: from each to the first that trades when
+    it is over.
+    """
     following = np.searchsorted(every.entry_row, every.free_row).tolist()
     chain, each = [], 0
     while each < len(following):
@@ -75,17 +89,24 @@ def _check(candles: Candles, orders: Brackets, decided: IntArray, rules: PairRul
         if isinstance(values, np.ndarray) and values.shape != (count,):
             raise BadData(f"{field.name} has shape {values.shape}; there are {count} candles")
     if orders.max_hold_candles is not None and orders.max_hold_candles < 1:
-        raise BadData(f"max_hold_candles is {orders.max_hold_candles}; a position is held for one candle at the least")
+        raise BadData(
+            f"max_hold_candles is {orders.max_hold_candles}; a position is held for one candle at"
+            " the least"
+        )
     if not len(decided):
         return
     if decided.min() < 0 or decided.max() >= count - 1:
-        raise BadData(f"an entry is decided outside rows 0 to {count - 2}; each needs a candle after it")
+        raise BadData(
+            f"an entry is decided outside rows 0 to {count - 2}; each needs a candle after it"
+        )
     _check_barriers(orders, decided)
     if orders.lots is not None:
         sizes = np.broadcast_to(orders.lots, (count,))[decided]
         if sizes.min() < rules.min_lots or sizes.max() > rules.max_market_lots:
             allowed = f"{rules.min_lots} to {rules.max_market_lots}"
-            raise BadData(f"sizes go from {sizes.min()} to {sizes.max()} lots; {allowed} are allowed")
+            raise BadData(
+                f"sizes go from {sizes.min()} to {sizes.max()} lots; {allowed} are allowed"
+            )
 
 
 def _check_barriers(orders: Brackets, decided: IntArray) -> None:
@@ -98,4 +119,6 @@ def _check_barriers(orders: Brackets, decided: IntArray) -> None:
             wrong = np.isnan(known) | (known <= 0.0) & ((known > -np.inf) | (levels is distances))
             if wrong.any():
                 what = f"{name} of an entry is {known[wrong][0]}"
-                raise BadData(f"the {what}; it must be a positive number of yen, or infinite for none")
+                raise BadData(
+                    f"the {what}; it must be a positive number of yen, or infinite for none"
+                )

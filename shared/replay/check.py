@@ -1,22 +1,28 @@
-"""The machine's proof that nothing looks ahead, for one configuration: data, settings, model and rules as they are.
+"""The machine's proof that nothing looks ahead, for one configuration: data, settings, model and
+rules as they are.
 
-At seeded instants ("cuts") the future is taken away in two ways, everything is computed again, and what was known before
-the cut must be the same, to the last bit:
+At seeded instants ("cuts") the future is taken away in two ways, everything is computed again, and
+what was known before the cut must be the same, to the last bit:
 
-* *truncated*: the candles end at the cut. What reads the whole frame (its length, its mean, the next row, the rest of a
-  4h candle that is not closed, a model that is fitted on it) tells another story about the past.
-* *perturbed*: the candles go on, but wildly. Of the candle that begins at the cut only the open is kept, which a tick at
-  the cut has seen. So the decision made *at* the cut is compared too: a stop or a size that peeks moves with the future.
+* *truncated*: the candles end at the cut. What reads the whole frame (its length, its mean, the
+  next row, the rest of a 4h candle that is not closed, a model that is fitted on it) tells another
+  story about the past.
+* *perturbed*: the candles go on, but wildly. Of the candle that begins at the cut only the open is
+  kept, which a tick at the cut has seen. So the decision made *at* the cut is compared too: a stop
+  or a size that peeks moves with the future.
 
-Beside the cuts, every row of the period is asked whether it knows the candle after it (`replay.peeks`), and once every candle
-is replaced by another: a column that does not change at all reads something else than what it was given.
+Beside the cuts, every row of the period is asked whether it knows the candle after it
+(`replay.peeks`), and once every candle is replaced by another: a column that does not change at all
+reads something else than what it was given.
 
-Half of the cuts lie on the candles that led to an entry, where a peek would pay. Each is judged in a section of its own, from
-thirty days before it to two days after it, with all the history that the stages want: years cost little more than a month.
+Half of the cuts lie on the candles that led to an entry, where a peek would pay. Each is judged in
+a section of its own, from thirty days before it to two days after it, with all the history that the
+stages want: years cost little more than a month.
 
-What neither way can see is a model that learned from the period before it was written to disk; its own manifest tells (see
-`replay.honesty`). A rule that listens to its candles and to a copy of its own as well would escape: the stages are pure, and
-the import contracts keep files, stores and clocks out of them.
+What neither way can see is a model that learned from the period before it was written to disk; its
+own manifest tells (see `replay.honesty`). A rule that listens to its candles and to a copy of its
+own as well would escape: the stages are pure, and the import contracts keep files, stores and
+clocks out of them.
 """
 
 from collections.abc import Callable, Mapping
@@ -52,7 +58,9 @@ BEFORE_MS, AFTER_MS = 30 * DAY_MS, 2 * DAY_MS
 class Compute(Protocol):
     """`pipeline.stages`, or something that must be as honest."""
 
-    def __call__(self, candles: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings) -> Stages:
+    def __call__(
+        self, candles: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings
+    ) -> Stages:
         """The array stages over exactly these candles."""
         ...
 
@@ -63,7 +71,8 @@ class Checked:
 
     Attributes:
         cuts: The instants, ms UTC, ascending.
-        compared: How many numbers of the stages and how many entries, fills, trades, events, points and ticks were compared.
+        compared: How many numbers of the stages and how many entries, fills, trades, events, points
+            and ticks were compared.
         differences: The first ones, at the earliest cuts; empty where nothing looks ahead.
         peeked: What came of asking row by row.
         refused: Why the model may not be asked about this period; empty where it may.
@@ -92,7 +101,13 @@ class Checked:
         refused = [f"{self.refused}; {self.remedy}"] if self.refused else []
         first = f"compared {seen or 'nothing'} at {len(self.cuts)} cuts: {verdict}"
         rows = [self.peeked.sentence] if self.peeked.rows else []
-        return (first, *rows, *(str(difference) for difference in self.differences), *refused, *self.notes)
+        return (
+            first,
+            *rows,
+            *(str(difference) for difference in self.differences),
+            *refused,
+            *self.notes,
+        )
 
 
 def check(
@@ -110,11 +125,13 @@ def check(
     """Check one configuration for look-ahead. What it finds is told, not raised.
 
     Args:
-        inputs: As for a replay, with stages that `compute` made. With `every_tick` each tick's decision is compared as well.
+        inputs: As for a replay, with stages that `compute` made. With `every_tick` each tick's
+            decision is compared as well.
         bundle: The model, as for `compute`; None where there is none.
         cuts: How many instants; each costs two computations of the stages and three short replays.
         seed: Of the cuts and of the wild futures.
-        compute: What makes the stages. None: `pipeline.stages`, asking the model for its section only.
+        compute: What makes the stages. None: `pipeline.stages`, asking the model for its section
+            only.
         replay: What makes the result.
         inside_training: Allow the model's own training period, with a note.
         most_rows: How many rows are computed at the most to ask row by row; see `replay.peeks`.
@@ -140,7 +157,9 @@ def check(
                 continue  # told already: these are not the stages of the candles given
             found += of_replays(whole, replay(replace(changed, stages=stages)), cut, compared)
         tell(SHARE_OF_CUTS * (number + 1) / len(chosen))
-    found += _replaced(inputs, bundle, compute or partial(pipeline.stages, since=inputs.start_at), random)
+    found += _replaced(
+        inputs, bundle, compute or partial(pipeline.stages, since=inputs.start_at), random
+    )
     peeked = peeks(
         inputs.candles,
         lambda market: (compute or pipeline.stages)(market, bundle=None, settings=inputs.settings),
@@ -163,28 +182,42 @@ def check(
     )
 
 
-def _replaced(inputs: Inputs, bundle: Bundle | None, compute: Compute, random: np.random.Generator) -> list[Difference]:
-    """Every candle is another, three times: what changes with none of these markets reads something else.
+def _replaced(
+    inputs: Inputs, bundle: Bundle | None, compute: Compute, random: np.random.Generator
+) -> list[Difference]:
+    """Every candle is another, three times: what changes with none of these markets reads something
+    else.
 
-    One market is not enough: a column of two answers that is warm in a few rows may give the same ones by chance.
+    One market is not enough: a column of two answers that is warm in a few rows may give the same
+    ones by chance.
     """
     whole = compute(inputs.candles, bundle=bundle, settings=inputs.settings)
     markets = (
-        {timeframe: wild(part, _first_of(part), random) for timeframe, part in inputs.candles.items()},
-        *({timeframe: sloping(part, rising=way) for timeframe, part in inputs.candles.items()} for way in (True, False)),
+        {
+            timeframe: wild(part, _first_of(part), random)
+            for timeframe, part in inputs.candles.items()
+        },
+        *(
+            {timeframe: sloping(part, rising=way) for timeframe, part in inputs.candles.items()}
+            for way in (True, False)
+        ),
     )
     others = [compute(market, bundle=bundle, settings=inputs.settings) for market in markets]
     if not all(np.array_equal(whole.features.as_of, other.features.as_of) for other in others):
         return []
     accused = [{(one.kind, one.name): one for one in deaf(whole, other)} for other in others]
-    return [one for column, one in accused[0].items() if all(column in more for more in accused[1:])]
+    return [
+        one for column, one in accused[0].items() if all(column in more for more in accused[1:])
+    ]
 
 
 def _first_of(part: Candles) -> int:
     return int(part.opened_at[0]) if len(part) else 0
 
 
-def _model(inputs: Inputs, bundle: Bundle | None, *, inside_training: bool) -> tuple[str, str, tuple[str, ...]]:
+def _model(
+    inputs: Inputs, bundle: Bundle | None, *, inside_training: bool
+) -> tuple[str, str, tuple[str, ...]]:
     try:
         notes = refuse_training(
             start_at=inputs.start_at,
@@ -198,11 +231,17 @@ def _model(inputs: Inputs, bundle: Bundle | None, *, inside_training: bool) -> t
     return "", "", notes
 
 
-def _cuts(inputs: Inputs, entries: tuple[Entered, ...], *, count: int, random: np.random.Generator) -> tuple[int, ...]:
-    """Closes of 15m candles within the period: half of those that led to an entry, the rest anywhere."""
+def _cuts(
+    inputs: Inputs, entries: tuple[Entered, ...], *, count: int, random: np.random.Generator
+) -> tuple[int, ...]:
+    """Closes of 15m candles within the period: half of those that led to an entry, the rest
+    anywhere.
+    """
     closes = inputs.candles[Timeframe.M15].closed_at
     closes = closes[(closes > inputs.start_at) & (closes < inputs.end_at)]
-    decided = np.intersect1d(np.array([entered.as_of for entered in entries], dtype=np.int64), closes)
+    decided = np.intersect1d(
+        np.array([entered.as_of for entered in entries], dtype=np.int64), closes
+    )
     some = random.choice(decided, min(len(decided), count // 2), replace=False)
     others = np.setdiff1d(closes, some)
     more = random.choice(others, min(len(others), count - len(some)), replace=False)
@@ -211,14 +250,22 @@ def _cuts(inputs: Inputs, entries: tuple[Entered, ...], *, count: int, random: n
 
 def _section(inputs: Inputs, at: int) -> Inputs:
     """The part of the period around a cut, its beginning in step with the period's own."""
-    start_at = inputs.start_at + max(0, at - BEFORE_MS - inputs.start_at) // Timeframe.M15.ms * Timeframe.M15.ms
+    start_at = (
+        inputs.start_at
+        + max(0, at - BEFORE_MS - inputs.start_at) // Timeframe.M15.ms * Timeframe.M15.ms
+    )
     known = min(inputs.end_at, at + AFTER_MS)
     return replace(_until(inputs, known), start_at=start_at, stages=_first(inputs.stages, known))
 
 
 def _first(stages: Stages, known: int) -> Stages:
     """The rows that are known at an instant."""
-    features, votes, prediction, targets = stages.features, stages.votes, stages.prediction, stages.targets
+    features, votes, prediction, targets = (
+        stages.features,
+        stages.votes,
+        stages.prediction,
+        stages.targets,
+    )
     rows = int(np.searchsorted(features.as_of, known, side="right"))
     if prediction is not None:
         prediction = replace(
@@ -240,9 +287,15 @@ def _first(stages: Stages, known: int) -> Stages:
             strength=votes.strength[:rows],
         ),
         prediction=prediction,
-        targets=None
-        if targets is None
-        else Targets(as_of=targets.as_of[:rows], weight=targets.weight[:rows], volatility=targets.volatility[:rows]),
+        targets=(
+            None
+            if targets is None
+            else Targets(
+                as_of=targets.as_of[:rows],
+                weight=targets.weight[:rows],
+                volatility=targets.volatility[:rows],
+            )
+        ),
     )
 
 

@@ -1,10 +1,13 @@
-"""What `shared.orders.fills` and the paper ledger charge, for whole arrays at once. Pure; whole numbers only.
+"""What `shared.orders.fills` and the paper ledger charge, for whole arrays at once.
 
-Written a second time for speed alone: a Decimal an order would cost more than everything else together. Tests hold every
-function here against its scalar original, value by value, on random prices and rates.
+Pure; whole numbers only.
 
-Prices are int64 yen; sums are int64 units of 0.0001 yen (a yen times a lot). Where a product could pass 62 bits the same
-arithmetic runs on Python's own integers.
+Written a second time for speed alone: a Decimal an order would cost more than everything else
+together. Tests hold every function here against its scalar original, value by value, on random
+prices and rates.
+
+Prices are int64 yen; sums are int64 units of 0.0001 yen (a yen times a lot). Where a product could
+pass 62 bits the same arithmetic runs on Python's own integers.
 """
 
 from decimal import Decimal
@@ -19,7 +22,10 @@ _LARGEST = 2**62
 
 
 def rounded_share(amounts: IntArray, rate: Decimal, times: IntArray | int = 1) -> IntArray:
-    """`amounts * rate * times` in whole numbers, half to even, as `money.jpy` rounds. Shape (n,)."""
+    """`amounts * rate * times` in whole numbers, half to even, as `money.jpy` rounds.
+
+    Shape (n,).
+    """
     above, below = rate.as_integer_ratio()
     product = _product(amounts, above, times, below)
     whole = product // below
@@ -41,7 +47,9 @@ def at_base(base: IntArray, *, buys: BoolArray, costs: Costs) -> IntArray:
 
 
 def _worse(price: IntArray, of: IntArray, buys: BoolArray, slippage_rate: Decimal) -> IntArray:
-    """`price` and the slippage of `of`, to the next whole yen away from us, one yen at the least."""
+    """`price` and the slippage of `of`, to the next whole yen away from us, one yen at
+    the least.
+    """
     above, below = slippage_rate.as_integer_ratio()
     slippage = _int64(-(_product(-of, above, 1, below) // below))
     return np.maximum(1, price + np.where(buys, slippage, -slippage))
@@ -49,7 +57,9 @@ def _worse(price: IntArray, of: IntArray, buys: BoolArray, slippage_rate: Decima
 
 def _product(amounts: IntArray, above: int, times: IntArray | int, below: int) -> Any:
     """`amounts * above * times`, to be divided by `below`: in int64 where everything fits."""
-    largest = int(np.abs(amounts).max(initial=0)) * abs(above) * max(1, int(np.max(times, initial=1)))
+    largest = (
+        int(np.abs(amounts).max(initial=0)) * abs(above) * max(1, int(np.max(times, initial=1)))
+    )
     if 2 * max(largest, below) < _LARGEST:
         return amounts * above * times
     return amounts.astype(object) * above * times

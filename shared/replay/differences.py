@@ -1,4 +1,6 @@
-"""What was known at a cut, compared with what is known without the future after it: to the last bit, NaN equal to NaN."""
+"""What was known at a cut, compared with what is known without the future after it: to the last
+bit, NaN equal to NaN.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,9 +17,21 @@ from shared.replay.types import Curve, Replayed
 from shared.turn.pipeline import Stages
 
 Way: TypeAlias = Literal["truncated", "perturbed", "replaced"]
-KINDS = ("features", "votes", "predictions", "targets", "entries", "fills", "trades", "events", "points", "ticks")
+KINDS = (
+    "features",
+    "votes",
+    "predictions",
+    "targets",
+    "entries",
+    "fills",
+    "trades",
+    "events",
+    "points",
+    "ticks",
+)
 SECOND_POINT_MS = 20_000
-"""After the open, the path's next price: what is decided before it has seen nothing of a candle but its open."""
+"""After the open, the path's next price: what is decided before it has seen nothing of a candle but
+its open."""
 LEAST_ROWS_TO_LISTEN = 32
 LONGEST_TEXT = 160
 
@@ -30,18 +44,24 @@ class Cut(NamedTuple):
 
     @property
     def decided_by(self) -> int:
-        """Up to where decisions must be the same: where the open after the cut was left, also those made right at it."""
+        """Up to where decisions must be the same: where the open after the cut was left, also those
+        made right at it.
+        """
         return self.at + (SECOND_POINT_MS if self.way == "perturbed" else 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """Something that the past said differently once its future was gone: the first of its `kind` and `name` at this cut.
+    """Something that the past said differently once its future was gone: the first of its `kind`
+    and `name` at this cut.
 
     Attributes:
-        kind: feature, vote, consensus, prediction, target, entry, fill, trade, event, equity or tick.
-        name: Which feature, strategy, class or fields; `missing` or `extra` for an item that only one side has.
-        row: Row of the 15m candles, or number of the entry, fill, trade, event, point of the curve or tick.
+        kind: feature, vote, consensus, prediction, target, entry, fill, trade, event, equity or
+            tick.
+        name: Which feature, strategy, class or fields; `missing` or `extra` for an item that only
+            one side has.
+        row: Row of the 15m candles, or number of the entry, fill, trade, event, point of the curve
+            or tick.
         at: The instant that it belongs to, ms UTC.
         whole: What was said with the real future.
         without: What was said without it.
@@ -63,12 +83,14 @@ class Difference:
         """One sentence for people."""
         if self.way == "replaced":
             return (
-                f"{self.kind} {self.name} did not change in any of {self.count} rows when every candle was replaced, three "
-                "times, by another: it reads something else than the candles"
+                f"{self.kind} {self.name} did not change in any of {self.count} rows when every"
+                " candle was replaced, three times, by another: it reads something else than the"
+                " candles"
             )
         return (
-            f"{self.kind} {self.name} at {utc_text(self.at)} (row {self.row}) is {self.whole}, but {self.without} with the "
-            f"future after {utc_text(self.cut_at)} {self.way}; {self.count} of this kind"
+            f"{self.kind} {self.name} at {utc_text(self.at)} (row {self.row}) is {self.whole}, but"
+            f" {self.without} with the future after {utc_text(self.cut_at)} {self.way};"
+            f" {self.count} of this kind"
         )
 
 
@@ -88,13 +110,20 @@ class Table(NamedTuple):
     values: NDArray[Any]
 
 
-def of_stages(whole: Stages, part: Stages, cut: Cut, compared: dict[str, int]) -> Iterator[Difference]:
-    """Every row of the stages that was known at the cut, column by column; counts what it compares."""
+def of_stages(
+    whole: Stages, part: Stages, cut: Cut, compared: dict[str, int]
+) -> Iterator[Difference]:
+    """Every row of the stages that was known at the cut, column by column; counts what
+    it compares.
+    """
     as_of, theirs_as_of = whole.features.as_of, part.features.as_of
     rows = int(np.searchsorted(as_of, cut.at, side="right"))
     wanted = as_of[:rows] if cut.way == "truncated" else as_of
     if not np.array_equal(theirs_as_of, wanted):
-        told = (f"{len(wanted)} rows", f"{len(theirs_as_of)} rows that are not of the candles given")
+        told = (
+            f"{len(wanted)} rows",
+            f"{len(theirs_as_of)} rows that are not of the candles given",
+        )
         yield _difference(cut, "feature", "as_of", rows, cut.at, *told, len(wanted))
         return
     asked = _asked(whole)[:rows] & _asked(part)[:rows]
@@ -105,25 +134,35 @@ def of_stages(whole: Stages, part: Stages, cut: Cut, compared: dict[str, int]) -
             continue
         ours, others = mine.values[:rows], theirs.values[:rows]
         if mine.counted == "predictions":
-            ours, others = np.where(asked[:, None], ours, np.nan), np.where(asked[:, None], others, np.nan)
+            ours, others = (
+                np.where(asked[:, None], ours, np.nan),
+                np.where(asked[:, None], others, np.nan),
+            )
         compared[mine.counted] += int(np.isfinite(ours).sum())
         yield from _columns(mine, ours, others, as_of, cut)
 
 
 def in_rows(whole: Stages, part: Stages, rows: IntArray) -> Iterator[tuple[Column, list[int]]]:
-    """The columns that say another thing in some of the `rows`, and in which. Both have the same rows."""
+    """The columns that say another thing in some of the `rows`, and in which.
+
+    Both have the same rows.
+    """
     for mine, theirs in zip(_tables(whole), _tables(part), strict=True):
         if mine.names == theirs.names:
             differs = _differs(mine.values[rows], theirs.values[rows])
             for column in np.flatnonzero(differs.any(axis=0)):
-                yield Column(mine.kind, mine.names[column]), [int(row) for row in rows[differs[:, column]]]
+                yield (
+                    Column(mine.kind, mine.names[column]),
+                    [int(row) for row in rows[differs[:, column]]],
+                )
 
 
 def deaf(whole: Stages, other: Stages) -> Iterator[Difference]:
-    """Columns that say in every row what they said before, although every candle is another: they read something else.
+    """Columns that say in every row what they said before, although every candle is another: they
+    read something else.
 
-    `other` are the stages of falsified candles over the same rows. A slow column moves with these too, for nothing of its
-    past is left.
+    `other` are the stages of falsified candles over the same rows. A slow column moves with these
+    too, for nothing of its past is left.
     """
     at = int(whole.features.as_of[0]) if len(whole.features.as_of) else 0
     for mine, theirs in zip(_tables(whole), _tables(other), strict=True):
@@ -131,7 +170,9 @@ def deaf(whole: Stages, other: Stages) -> Iterator[Difference]:
             continue
         speaks = (mine.values != mine.values[:1]).any(axis=0) & ~np.isnan(mine.values).all(axis=0)
         listens = _differs(mine.values, theirs.values).any(axis=0)
-        clocks = np.array([mine.kind == "feature" and name in OF_THE_CLOCK for name in mine.names], dtype=np.bool_)
+        clocks = np.array(
+            [mine.kind == "feature" and name in OF_THE_CLOCK for name in mine.names], dtype=np.bool_
+        )
         for column in np.flatnonzero(speaks & ~listens & ~clocks):
             yield Difference(
                 kind=mine.kind,
@@ -146,12 +187,21 @@ def deaf(whole: Stages, other: Stages) -> Iterator[Difference]:
             )
 
 
-def of_replays(whole: Replayed, part: Replayed, cut: Cut, compared: dict[str, int]) -> Iterator[Difference]:
-    """Everything that had happened before the cut, and what was decided right at it; counts what it compares."""
+def of_replays(
+    whole: Replayed, part: Replayed, cut: Cut, compared: dict[str, int]
+) -> Iterator[Difference]:
+    """Everything that had happened before the cut, and what was decided right at it; counts what it
+    compares.
+    """
     for counted, kind, mine, theirs in (
         ("entries", "entry", _entries(whole, cut), _entries(part, cut)),
         ("fills", "fill", _fills(whole, cut), _fills(part, cut)),
-        ("trades", "trade", _items(whole.trades, "closed_at", cut), _items(part.trades, "closed_at", cut)),
+        (
+            "trades",
+            "trade",
+            _items(whole.trades, "closed_at", cut),
+            _items(part.trades, "closed_at", cut),
+        ),
         ("events", "event", _items(whole.events, "at", cut), _items(part.events, "at", cut)),
         ("ticks", "tick", _ticks(whole, cut), _ticks(part, cut)),
     ):
@@ -161,14 +211,32 @@ def of_replays(whole: Replayed, part: Replayed, cut: Cut, compared: dict[str, in
     compared["points"] += len(mine_at.values)
     if len(mine_at.values) != len(theirs_at.values):
         points = (f"{len(mine_at.values)} points", f"{len(theirs_at.values)} points")
-        yield _difference(cut, "equity", "points", 0, cut.at, *points, abs(len(mine_at.values) - len(theirs_at.values)))
+        yield _difference(
+            cut,
+            "equity",
+            "points",
+            0,
+            cut.at,
+            *points,
+            abs(len(mine_at.values) - len(theirs_at.values)),
+        )
     else:
         yield from _columns(mine_at, mine_at.values, theirs_at.values, whole.curve.at, cut)
 
 
-def _difference(cut: Cut, kind: str, name: str, row: int, at: int, whole: str, without: str, count: int) -> Difference:
+def _difference(
+    cut: Cut, kind: str, name: str, row: int, at: int, whole: str, without: str, count: int
+) -> Difference:
     return Difference(
-        kind=kind, name=name, row=row, at=at, whole=whole, without=without, count=count, cut_at=cut.at, way=cut.way
+        kind=kind,
+        name=name,
+        row=row,
+        at=at,
+        whole=whole,
+        without=without,
+        count=count,
+        cut_at=cut.at,
+        way=cut.way,
     )
 
 
@@ -186,11 +254,17 @@ def _tables(stages: Stages) -> tuple[Table, ...]:
     features, votes = stages.features, stages.votes
     classes, shares = _said(stages)
     targets = stages.targets
-    wanted = np.empty((len(features.as_of), 0)) if targets is None else np.stack([targets.weight, targets.volatility], axis=1)
+    wanted = (
+        np.empty((len(features.as_of), 0))
+        if targets is None
+        else np.stack([targets.weight, targets.volatility], axis=1)
+    )
     return (
         Table("features", "feature", features.names, features.values),
         Table("votes", "vote", tuple(f"{name} side" for name in votes.names), votes.sides),
-        Table("votes", "vote", tuple(f"{name} confidence" for name in votes.names), votes.confidences),
+        Table(
+            "votes", "vote", tuple(f"{name} confidence" for name in votes.names), votes.confidences
+        ),
         Table("votes", "consensus", ("side",), votes.consensus[:, None]),
         Table("votes", "consensus", ("strength",), votes.strength[:, None]),
         Table("predictions", "prediction", classes, shares),
@@ -205,14 +279,22 @@ def _said(stages: Stages) -> tuple[tuple[str, ...], FloatArray]:
         return (), np.empty((len(stages.features.as_of), 0))
     heads = {"volatility": prediction.volatility, "p_vote": prediction.p_vote}
     beside = {name: column[:, None] for name, column in heads.items() if column is not None}
-    return ("p_lower", "p_neither", "p_upper", *beside), np.concatenate([prediction.probabilities, *beside.values()], axis=1)
+    return ("p_lower", "p_neither", "p_upper", *beside), np.concatenate(
+        [prediction.probabilities, *beside.values()], axis=1
+    )
 
 
 def _known(curve: Curve, cut: Cut) -> Table:
     """The curve up to the cut, its instants among the values."""
     known = int(np.searchsorted(curve.at, cut.at, side="right"))
     values = np.stack(
-        [curve.at[:known], curve.equity_units[:known], curve.close[:known].astype(np.int64), curve.lots[:known]], 1
+        [
+            curve.at[:known],
+            curve.equity_units[:known],
+            curve.close[:known].astype(np.int64),
+            curve.lots[:known],
+        ],
+        1,
     )
     return Table("points", "equity", ("at", "equity_units", "close", "lots"), values)
 
@@ -222,13 +304,17 @@ def _differs(whole: NDArray[Any], part: NDArray[Any]) -> BoolArray:
     return differs
 
 
-def _columns(table: Table, whole: NDArray[Any], part: NDArray[Any], as_of: IntArray, cut: Cut) -> Iterator[Difference]:
+def _columns(
+    table: Table, whole: NDArray[Any], part: NDArray[Any], as_of: IntArray, cut: Cut
+) -> Iterator[Difference]:
     differs = _differs(whole, part)
     for column in np.flatnonzero(differs.any(axis=0)):
         rows = np.flatnonzero(differs[:, column])
         row = int(rows[0])
         told = (repr(whole[row, column].item()), repr(part[row, column].item()))
-        yield _difference(cut, table.kind, table.names[column], row, int(as_of[row]), *told, len(rows))
+        yield _difference(
+            cut, table.kind, table.names[column], row, int(as_of[row]), *told, len(rows)
+        )
 
 
 # lists
@@ -242,7 +328,9 @@ class Told(NamedTuple):
 
 
 def _told(at: int, item: Any, *names: str) -> Told:
-    return Told(at, {name: getattr(item, name) for name in names or tuple(item.__dataclass_fields__)})
+    return Told(
+        at, {name: getattr(item, name) for name in names or tuple(item.__dataclass_fields__)}
+    )
 
 
 def _items(items: Sequence[Any], at: str, cut: Cut) -> list[Told]:
@@ -259,7 +347,9 @@ def _fills(replayed: Replayed, cut: Cut) -> list[Told]:
 
 
 def _entries(replayed: Replayed, cut: Cut) -> list[Told]:
-    """Entries without what they came to: the rest of their life may lie after the cut, and fills are compared anyway."""
+    """Entries without what they came to: the rest of their life may lie after the cut, and fills
+    are compared anyway.
+    """
     return [
         _told(entered.placed_at, replace(entered, filled_lots=0))
         for entered in replayed.entries
@@ -279,7 +369,11 @@ def _ticks(replayed: Replayed, cut: Cut) -> list[Told]:
 def _listed(kind: str, whole: list[Told], part: list[Told], cut: Cut) -> Iterator[Difference]:
     """Compare two lists; only the first difference is told, what follows is its consequence."""
     pairs = list(zip_longest(whole, part))
-    wrong = [row for row, (mine, theirs) in enumerate(pairs) if mine is None or theirs is None or mine.said != theirs.said]
+    wrong = [
+        row
+        for row, (mine, theirs) in enumerate(pairs)
+        if mine is None or theirs is None or mine.said != theirs.said
+    ]
     if not wrong:
         return
     mine, theirs = pairs[wrong[0]]
@@ -288,9 +382,14 @@ def _listed(kind: str, whole: list[Told], part: list[Told], cut: Cut) -> Iterato
         only, name = (theirs, "extra") if mine is None else (mine, "missing")
         at = 0 if only is None else only.at
     else:
-        at, names = mine.at, tuple(field for field in mine.said if mine.said[field] != theirs.said[field])
+        at, names = (
+            mine.at,
+            tuple(field for field in mine.said if mine.said[field] != theirs.said[field]),
+        )
         name = ", ".join(names)
-    yield _difference(cut, kind, name, wrong[0], at, _shown(mine, names), _shown(theirs, names), len(wrong))
+    yield _difference(
+        cut, kind, name, wrong[0], at, _shown(mine, names), _shown(theirs, names), len(wrong)
+    )
 
 
 def _shown(item: Told | None, names: tuple[str, ...]) -> str:

@@ -1,15 +1,19 @@
 """From event to event through history, with the rules of the tick.
 
-A replay runs the steps of the tick (`shared.turn.sequence`) on an account in memory. Between two turns that matter nothing is
-asked: arrays say which tick is the next at which anything can happen, and these alone are worked out:
+A replay runs the steps of the tick (`shared.turn.sequence`) on an account in memory. Between two
+turns that matter nothing is
+asked: arrays say which tick is the next at which anything can happen, and these alone are worked
+out:
 
-    flat        the next candle that may lead to an entry (`risk.screen`), after a halt, a cool-down or a lost day has ended
+    flat        the next candle that may lead to an entry (`risk.screen`), after a halt,
+                a cool-down or a lost day has ended
     entering    every tick, until the entry is filled or given up
-    holding     the tick that learns of the next fill; the time exit; the first opposite consensus, where that ends a position
+    holding     the tick that learns of the next fill; the time exit; the first opposite
+                consensus, where that ends a position
 
-The ticks in between would only have valued the account: their equity is computed in one go, and the limits (peak, day,
-drawdown) are told those values that can change them. `Inputs.every_tick` asks at every schedule time instead; both ways
-give the same.
+The ticks in between would only have valued the account: their equity is computed in one go, and the
+limits (peak, day, drawdown) are told those values that can change them. `Inputs.every_tick` asks at
+every schedule time instead; both ways give the same.
 """
 
 from collections.abc import Mapping
@@ -63,7 +67,9 @@ class Replay:
         coarse = inputs.minutes is None
         self._grid: Grid = grid(
             self._known.as_of,
-            start_at=inputs.start_at + -inputs.start_at % Timeframe.M15.ms if coarse else inputs.start_at,
+            start_at=(
+                inputs.start_at + -inputs.start_at % Timeframe.M15.ms if coarse else inputs.start_at
+            ),
             end_at=inputs.end_at,
             interval_ms=Timeframe.M15.ms if coarse else self._settings.tick.interval_seconds * 1000,
             settle_ms=self._settle_ms,
@@ -75,11 +81,17 @@ class Replay:
         self._bookings = bookings(holding, self._path, settle_ms=self._settle_ms)
         self._next = 0
         past, capital_jpy = inputs.opening, Decimal(self._settings.capital_jpy)
-        limits = None if past is None else replace(past.limits, last_trade_sequence=0, position_net_jpy=ZERO)
+        limits = (
+            None
+            if past is None
+            else replace(past.limits, last_trade_sequence=0, position_net_jpy=ZERO)
+        )
         self._state = State(mode=self._settings.mode, stage=self._settings.stage, limits=limits)
         terms = accounts.terms(self._settings, self._rules)
         cash_jpy = capital_jpy if past is None else past.cash_jpy
-        account = accounts.opened(cash_jpy, inputs.start_at, kind=self._settings.account, terms=terms)
+        account = accounts.opened(
+            cash_jpy, inputs.start_at, kind=self._settings.account, terms=terms
+        )
         self._story = Story()
         if checkpoint is not None:
             self._next = int(checkpoint["next"])
@@ -87,22 +99,37 @@ class Replay:
             account = msgspec.convert(checkpoint["account"], PaperAccount)
             self._story = Story.told(checkpoint["story"])
         self._hands = AccountInHand(
-            account, path=self._path, settings=self._settings, rules=self._rules, traded=self._story.gather
+            account,
+            path=self._path,
+            settings=self._settings,
+            rules=self._rules,
+            traded=self._story.gather,
         )
         if checkpoint is not None:
             self._hands.snapshots = msgspec.convert(checkpoint["snapshots"], list[Snapshot])
         else:
             self._hands.snapshots = [snapshot(account, 0)]
         self._past = Past(inputs, rules=self._rules, known=self._known, hands=self._hands)
-        self._steps = Steps(clock=self._hands, hands=self._hands, source=self._past, settings=self._settings)
-        self._ahead = Ahead(inputs, grid=self._grid, holding=holding, known=self._known, path=self._path, story=self._story)
+        self._steps = Steps(
+            clock=self._hands, hands=self._hands, source=self._past, settings=self._settings
+        )
+        self._ahead = Ahead(
+            inputs,
+            grid=self._grid,
+            holding=holding,
+            known=self._known,
+            path=self._path,
+            story=self._story,
+        )
 
     @property
     def at(self) -> int:
         """How far it has come, ms UTC."""
         if self.done:
             return self._inputs.end_at
-        return max(self._inputs.start_at, int(self._grid.received_at[self._next - 1]) if self._next else 0)
+        return max(
+            self._inputs.start_at, int(self._grid.received_at[self._next - 1]) if self._next else 0
+        )
 
     @property
     def done(self) -> bool:
@@ -154,7 +181,9 @@ class Replay:
         newest, found = self._grid.newest, []
         for halt in self._inputs.schedule.halts:
             first = self._grid.first_from(halt.from_at)
-            stop = len(self._grid) if halt.until_at is None else self._grid.first_from(halt.until_at)
+            stop = (
+                len(self._grid) if halt.until_at is None else self._grid.first_from(halt.until_at)
+            )
             if stop > first:
                 seen = first > 0 and newest[first - 1] == newest[first]
                 found.append((int(newest[first]) + seen, int(newest[stop - 1]) + 1))
@@ -164,7 +193,10 @@ class Replay:
 
     def _visit(self, index: int) -> None:
         """Work one tick out, by the steps of the tick."""
-        scheduled_at, received_at = int(self._grid.scheduled_at[index]), int(self._grid.received_at[index])
+        scheduled_at, received_at = (
+            int(self._grid.scheduled_at[index]),
+            int(self._grid.received_at[index]),
+        )
         before = self._state
         self._hands.arrive(received_at, counted=before.counted)
         self._past.arrive(is_late=bool(self._grid.late[index]))
@@ -175,18 +207,31 @@ class Replay:
             halted=self._halted(received_at),
         )
         turn = run(Turn(occasion=occasion, state=before), self._steps, unguarded)
-        self._story.decided(self._past.row, turn.decision, turn.state, self._hands.records, now_ms=self._hands.now)
+        self._story.decided(
+            self._past.row, turn.decision, turn.state, self._hands.records, now_ms=self._hands.now
+        )
         self._story.visited(before, turn.state, self._hands, self._settings)
         if self._inputs.every_tick:
             self._story.ticks.append(self._report(turn, received_at, before))
-        self._state = changed(turn.state, last_fill_sequence=self._hands.account.next_fill_sequence - 1)
+        self._state = changed(
+            turn.state, last_fill_sequence=self._hands.account.next_fill_sequence - 1
+        )
 
     def _halted(self, at: int) -> bool:
-        return any(halt.from_at <= at and (halt.until_at is None or at < halt.until_at) for halt in self._inputs.schedule.halts)
+        return any(
+            halt.from_at <= at and (halt.until_at is None or at < halt.until_at)
+            for halt in self._inputs.schedule.halts
+        )
 
     def _lifts(self, halted_at: int, at: int) -> int:
-        """The drawdown halt of `halted_at`, where a person resumed after it began; 0 where nobody has by `at`."""
-        ends = [halt.until_at for halt in self._inputs.schedule.halts if halt.until_at and halt.until_at <= at]
+        """The drawdown halt of `halted_at`, where a person resumed after it began; 0 where nobody
+        has by `at`.
+        """
+        ends = [
+            halt.until_at
+            for halt in self._inputs.schedule.halts
+            if halt.until_at and halt.until_at <= at
+        ]
         return halted_at if max(ends, default=0) > halted_at else 0
 
     def _report(self, turn: Turn, received_at: int, before: State) -> TickReport:
@@ -205,7 +250,9 @@ class Replay:
     # what the ticks in between would have booked
 
     def _book_between(self, index: int, following: int) -> None:
-        """Tell the limits the equities between two worked-out ticks that can change them: peaks, days, a drawdown, a resume."""
+        """Tell the limits the equities between two worked-out ticks that can change them: peaks,
+        days, a drawdown, a resume.
+        """
         account, looks = self._hands.account, self._bookings
         start, stop = int(looks.first[index + 1]), int(looks.first[following])
         held = snapshot(account, account.settled_until)
@@ -234,7 +281,9 @@ class Replay:
             self._story.limits_moved(before, self._state, self._settings)
 
     def _catch_up(self, index: int) -> None:
-        """Before the tick at `index`, which reads no new candle: take over the newest, of which nothing came while holding."""
+        """Before the tick at `index`, which reads no new candle: take over the newest, of which
+        nothing came while holding.
+        """
         if index >= len(self._grid) or self._grid.newest[index] != self._grid.newest[index - 1]:
             return
         row = int(self._grid.newest[index])
@@ -243,7 +292,9 @@ class Replay:
             self._state = changed(self._state, signal=self._known.signal(row), candle=candle)
 
     def _keep_goal(self, index: int, following: int) -> None:
-        """The ticks left out between the two found at each 4h close that what is held is what is wanted."""
+        """The ticks left out between the two found at each 4h close that what is held is what is
+        wanted.
+        """
         if self._settings.risk.policy != "target":
             return
         goal = self._state.goal or Goal(lots=0, as_of=0)
@@ -283,5 +334,12 @@ def _check(inputs: Inputs) -> None:
 
 
 def _path_of(inputs: Inputs) -> Candles:
-    """The candles that orders trade on. A 15m candle that ends after the period would tell an entry what comes after it."""
-    return inputs.candles[Timeframe.M15].closed_by(inputs.end_at) if inputs.minutes is None else inputs.minutes
+    """The candles that orders trade on.
+
+    A 15m candle that ends after the period would tell an entry what comes after it.
+    """
+    return (
+        inputs.candles[Timeframe.M15].closed_by(inputs.end_at)
+        if inputs.minutes is None
+        else inputs.minutes
+    )

@@ -1,4 +1,7 @@
-"""When ticks ran: schedule times, when each was received, and which candle was the newest then. Pure arrays."""
+"""When ticks ran: schedule times, when each was received, and which candle was the newest then.
+
+Pure arrays.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -16,9 +19,12 @@ class Grid:
     Attributes:
         scheduled_at: Its schedule time.
         received_at: When it began.
-        late: A tick scheduled later had run before it, or it came too late for its work: it protects and does nothing else.
-        newest: The row of the newest 15m candle that is known to the tick, -1 for none; a late tick reads none.
-        fresh: The tick may order something, because a candle has closed since the tick before: it waits until that is final.
+        late: A tick scheduled later had run before it, or it came too late for its work: it
+            protects and does nothing else.
+        newest: The row of the newest 15m candle that is known to the tick, -1 for none; a late tick
+            reads none.
+        fresh: The tick may order something, because a candle has closed since the tick before: it
+            waits until that is final.
         settled_at: Up to where the tick settles the account before it decides.
     """
 
@@ -38,7 +44,9 @@ class Grid:
         return int(self.received_at.searchsorted(at, side="left"))
 
     def first_settling(self, at: int, after: int) -> int:
-        """The index of the first tick after index `after` that settles the account up to `at` or further."""
+        """The index of the first tick after index `after` that settles the account up to `at` or
+        further.
+        """
         index = max(after + 1, self.first_from(at))
         while index < len(self) and self.settled_at[index] < at:
             index += 1
@@ -46,9 +54,13 @@ class Grid:
 
 
 def watching(ticks: Grid) -> Grid:
-    """The same ticks while a target is watched: each settles the account up to its own minute (see `Steps.is_due`)."""
+    """The same ticks while a target is watched: each settles the account up to its own minute (see
+    `Steps.is_due`).
+    """
     minute = ticks.received_at - ticks.received_at % MINUTE_MS
-    return replace(ticks, fresh=~ticks.late, settled_at=np.where(ticks.late, ticks.settled_at, minute))
+    return replace(
+        ticks, fresh=~ticks.late, settled_at=np.where(ticks.late, ticks.settled_at, minute)
+    )
 
 
 def grid(
@@ -61,7 +73,9 @@ def grid(
     schedule: Schedule,
     latest_start_ms: int | None = None,
 ) -> Grid:
-    """All ticks scheduled and received in [start_at, end_at]. `closed_at`: of the 15m candles, ascending.
+    """All ticks scheduled and received in [start_at, end_at].
+
+    `closed_at`: of the 15m candles, ascending.
 
     A tick received more than `latest_start_ms` after its schedule time is late.
     """
@@ -77,7 +91,11 @@ def grid(
         order = np.argsort(received, kind="stable")
         order = order[received[order] <= end_at]
         scheduled, received = scheduled[order], received[order]
-    late = scheduled < np.maximum.accumulate(scheduled) if len(scheduled) else np.zeros(0, dtype=np.bool_)
+    late = (
+        scheduled < np.maximum.accumulate(scheduled)
+        if len(scheduled)
+        else np.zeros(0, dtype=np.bool_)
+    )
     if latest_start_ms is not None:
         late |= received - scheduled > latest_start_ms
     seen = np.searchsorted(closed_at, received, side="right") - 1
@@ -88,4 +106,11 @@ def grid(
     fresh = (quarter > known_at) & ~late
     minute = received - received % MINUTE_MS
     settled = np.where(fresh, minute, (received - settle_ms) // MINUTE_MS * MINUTE_MS)
-    return Grid(scheduled_at=scheduled, received_at=received, late=late, newest=newest, fresh=fresh, settled_at=settled)
+    return Grid(
+        scheduled_at=scheduled,
+        received_at=received,
+        late=late,
+        newest=newest,
+        fresh=fresh,
+        settled_at=settled,
+    )

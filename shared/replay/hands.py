@@ -1,11 +1,14 @@
-"""The account of a replay: a value in memory that carries out what a turn plans. It reaches no exchange and no store.
+"""The account of a replay: a value in memory that carries out what a turn plans.
+
+It reaches no exchange and no store.
 
 The rules are the paper account's own (`shared.exchanges.paper.account`). A path of 1m candles is
 the resolution of record. On a path
-of 15m candles an entry, which is in the market for a minute and a half, cannot be resolved; the assumption there is pessimistic
-three times: it is filled only where the candle trades strictly through its limit; for no more than our share of a minute and a
-half of the candle's volume; and at what crossing costs at the candle's open (taker fee, half the spread, slippage). Its stop is
-live in that candle, its target is not.
+of 15m candles an entry, which is in the market for a minute and a half, cannot be resolved; the
+assumption there is pessimistic three times: it is filled only where the candle trades strictly
+through its limit; for no more than our share of a minute and a half of the candle's volume; and at
+what crossing costs at the candle's open (taker fee, half the spread, slippage). Its stop is live in
+that candle, its target is not.
 """
 
 from collections.abc import Callable
@@ -44,7 +47,10 @@ UNCOUNTED = Counted()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What the account was from an instant on, until the next one. `last_price` is the mark as long as the path is silent."""
+    """What the account was from an instant on, until the next one.
+
+    `last_price` is the mark as long as the path is silent.
+    """
 
     from_at: int
     cash_units: int
@@ -66,7 +72,8 @@ class AccountInHand:
     ) -> None:
         """Take an account as it is; `path` are the candles that it is settled from.
 
-        `traded` is shown the account after every candle in which something traded: it keeps its last trades and fills only.
+        `traded` is shown the account after every candle in which something traded: it keeps its
+        last trades and fills only.
         """
         self.account = account
         self.now = account.settled_until
@@ -100,7 +107,9 @@ class AccountInHand:
     # the account
 
     def reconcile(self, now_ms: int) -> Holdings:
-        """Settle the account from the final candles of the path; what the state has `counted` need not be kept."""
+        """Settle the account from the final candles of the path; what the state has `counted` need
+        not be kept.
+        """
         self.account = accounts.trimmed(self.account, self.counted)
         self.settle(accounts.full_minute(now_ms - self._settle_ms))
         return self.holdings(now_ms)
@@ -119,14 +128,19 @@ class AccountInHand:
         self.account = accounts.settled(self.account, self._path, until, walked=walked)
 
     def due_row(self) -> int:
-        """The first row of the path at which a resting order can trade or end; the path's length where there is none."""
+        """The first row of the path at which a resting order can trade or end; the path's length
+        where there is none.
+        """
         row = int(self._path.opened_at.searchsorted(self.account.settled_until, side="left"))
         return next_due(self.account, self._path, row, len(self._path))
 
     def holdings(self, now_ms: int) -> Holdings:
         """What is held now."""
         if self._told is None or self._told[0] is not self.account or self._told[1].as_of != now_ms:
-            self._told = self.account, accounts.holdings(self.account, self.account.last_price, now_ms)
+            self._told = (
+                self.account,
+                accounts.holdings(self.account, self.account.last_price, now_ms),
+            )
         return self._told[1]
 
     def book(self) -> Book | None:
@@ -139,7 +153,9 @@ class AccountInHand:
 
     # orders
 
-    def send(self, step: Step, *, book: Book | None, rules: PairRules | None, plan: PositionPlan | None) -> OrderRecord:
+    def send(
+        self, step: Step, *, book: Book | None, rules: PairRules | None, plan: PositionPlan | None
+    ) -> OrderRecord:
         """Place or cancel at once."""
         del plan
         before = self.account
@@ -157,7 +173,9 @@ class AccountInHand:
             return self._placed_coarsely(intent, book, rules)
         if self._coarse and intent.opens:
             return self._crossed_coarsely(intent, book, rules)
-        self.account, outcome = accounts.placed(self.account, intent, book=book, now_ms=self.now, rules=rules)
+        self.account, outcome = accounts.placed(
+            self.account, intent, book=book, now_ms=self.now, rules=rules
+        )
         return outcome
 
     def _placed_coarsely(self, intent: OrderIntent, book: Book | None, rules: PairRules) -> Outcome:
@@ -166,8 +184,14 @@ class AccountInHand:
         ends_at = int(self._path.opened_at[row]) + self._path.timeframe.ms
         low, high = int(self._path.low[row]), int(self._path.high[row])
         lots = min(self._affordable(intent, book, rules), self._given(intent, row))
-        if self.now >= ends_at or lots < rules.min_lots or not trades_through(intent, low if intent.buys else high):
-            after, outcome = accounts.placed(self.account, intent, book=book, now_ms=self.now, rules=rules)
+        if (
+            self.now >= ends_at
+            or lots < rules.min_lots
+            or not trades_through(intent, low if intent.buys else high)
+        ):
+            after, outcome = accounts.placed(
+                self.account, intent, book=book, now_ms=self.now, rules=rules
+            )
             if isinstance(outcome, Accepted):
                 self.account = accounts.without(after, (outcome.order,))
             return outcome
@@ -177,22 +201,40 @@ class AccountInHand:
             self.account = accounts.deferred(self.account, Purpose.TARGET, until=ends_at - 1)
         return taken
 
-    def _crossed_coarsely(self, intent: OrderIntent, book: Book | None, rules: PairRules) -> Outcome:
-        """An entry that crosses. However late in its candle, that is walked whole once it is known: the stop is live in it."""
+    def _crossed_coarsely(
+        self, intent: OrderIntent, book: Book | None, rules: PairRules
+    ) -> Outcome:
+        """An entry that crosses.
+
+        However late in its candle, that is walked whole once it is known: the stop is live in it.
+        """
         row = int(self._path.opened_at.searchsorted(self.now, side="right")) - 1
-        filled, taken = accounts.placed(self.account, intent, book=book, now_ms=self.now, rules=rules)
+        filled, taken = accounts.placed(
+            self.account, intent, book=book, now_ms=self.now, rules=rules
+        )
         if isinstance(taken, Accepted):
-            self.account = changed(filled, settled_until=min(filled.settled_until, int(self._path.opened_at[max(row, 0)])))
+            self.account = changed(
+                filled,
+                settled_until=min(filled.settled_until, int(self._path.opened_at[max(row, 0)])),
+            )
         return taken
 
     def _given(self, intent: OrderIntent, row: int) -> int:
-        """What the candle gives to an order that lives for a part of it: our share of that part of its volume."""
-        lives_ms = self._path.timeframe.ms if intent.expires_at is None else intent.expires_at - self.now
+        """What the candle gives to an order that lives for a part of it: our share of that part of
+        its volume.
+        """
+        lives_ms = (
+            self._path.timeframe.ms if intent.expires_at is None else intent.expires_at - self.now
+        )
         part = min(1.0, lives_ms / self._path.timeframe.ms)
-        return volume_lots(float(self._path.volume[row]) * part, self.account.terms.costs.volume_share)
+        return volume_lots(
+            float(self._path.volume[row]) * part, self.account.terms.costs.volume_share
+        )
 
     def _affordable(self, intent: OrderIntent, book: Book | None, rules: PairRules) -> int:
-        """On spot an order that was sized at its limit is too large for its cash at what crossing costs."""
+        """On spot an order that was sized at its limit is too large for its cash at what crossing
+        costs.
+        """
         if self.account.kind == "margin" or intent.price is None or book is None:
             return intent.lots
         costs = self.account.terms.costs

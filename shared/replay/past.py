@@ -1,4 +1,6 @@
-"""What a tick of history knew of the market: the candles that were final, and the book around the path's price."""
+"""What a tick of history knew of the market: the candles that were final, and the book around the
+path's price.
+"""
 
 from collections.abc import Callable
 
@@ -16,9 +18,14 @@ LATE = Ending(status=TickStatus.LATE, reason=Reason.TICK_LATE)
 
 
 class Past:
-    """The source of a replayed turn. `row` is that of the newest candle of the market that was read last."""
+    """The source of a replayed turn.
 
-    def __init__(self, inputs: Inputs, *, rules: PairRules, known: ReplayRows, hands: AccountInHand) -> None:
+    `row` is that of the newest candle of the market that was read last.
+    """
+
+    def __init__(
+        self, inputs: Inputs, *, rules: PairRules, known: ReplayRows, hands: AccountInHand
+    ) -> None:
         """Read from `inputs` at the instants of `hands`."""
         self.row = -1
         self.model: str | None = None
@@ -41,8 +48,12 @@ class Past:
         del holdings, may_enter
         now = self._hands.now
         candles, self.row = self._known.window(now - self._settle_ms)
-        issues = inspect(candles, now, self._settings, minutes_of=self._minutes_of, quiet=self._quiet)
-        return Market(as_of=now, candles=candles, book=self._hands.book(), rules=self._rules, issues=issues)
+        issues = inspect(
+            candles, now, self._settings, minutes_of=self._minutes_of, quiet=self._quiet
+        )
+        return Market(
+            as_of=now, candles=candles, book=self._hands.book(), rules=self._rules, issues=issues
+        )
 
     def permission(self, market: Market) -> tuple[Issue, ...]:
         """A replay asks what its model would have earned, not whether that may enter."""

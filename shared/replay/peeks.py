@@ -1,13 +1,14 @@
 """Whether any row of the stages knows the candle after it: every row is asked, not a few.
 
-A value depends on at most `REACH_ROWS` candles before it. So candles that lie further apart than that can be falsified in one
-run, and the row right before each of them must stay as it is:
+A value depends on at most `REACH_ROWS` candles before it. So candles that lie further apart than
+that can be falsified in one run, and the row right before each of them must stay as it is:
 
-    15m rows    . . . . . . F F F F . . .  ...  . . . F F F F . .      F: falsified, the next candle and a few after it
-    compared              ^      (1,000 and more)   ^                  has forgotten the F before it, and must not know the next
+    15m rows    . . . . . . F F F F . . .  ...  . . . F F F F . .      F: falsified, the next
+    compared              ^      (1,000 and more)   ^                  must not know the next F
 
-With every offset asked, every row is. The 4h candles are falsified in the same way: until one closes, no 15m row may know of
-it. A row that differs is confirmed on candles that really end there, so that nothing is accused by mistake.
+With every offset asked, every row is. The 4h candles are falsified in the same way: until one
+closes, no 15m row may know of it. A row that differs is confirmed on candles that really end there,
+so that nothing is accused by mistake.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +23,8 @@ from shared.replay.falsified import falsified
 from shared.turn.pipeline import Stages
 
 AHEAD = 4
-"""So many candles in a row are falsified: a peek somewhat further ahead than the very next candle is seen too."""
+"""So many candles in a row are falsified: a peek somewhat further ahead than the very next candle
+is seen too."""
 STEP = REACH_ROWS + AHEAD
 MOST_ROWS = 100_000_000
 """How many rows are computed at the most. Of a longer period a part is seen, and that is told."""
@@ -32,7 +34,9 @@ Market = Mapping[Timeframe, Candles]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peeked:
-    """`seen` of `rows` rows were asked; `differences`: the first row of each column that knew what it cannot know."""
+    """`seen` of `rows` rows were asked; `differences`: the first row of each column that knew what
+    it cannot know.
+    """
 
     rows: int = 0
     seen: int = 0
@@ -52,7 +56,9 @@ NOT_ASKED = Peeked()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """Candles of one timeframe to falsify at once, by their rows, and the 15m rows that must not know of it."""
+    """Candles of one timeframe to falsify at once, by their rows, and the 15m rows that must not
+    know of it.
+    """
 
     timeframe: Timeframe
     firsts: IntArray
@@ -69,17 +75,28 @@ def peeks(
     most_rows: int = MOST_ROWS,
     on_progress: Callable[[float], None] = lambda _share: None,
 ) -> Peeked:
-    """Ask every row whose candle closed in [start_at, end_at], or as many as `most_rows` allows, in a seeded order.
+    """Ask every row whose candle closed in [start_at, end_at], or as many as `most_rows` allows, in
+    a seeded order.
 
-    `compute` makes the stages, without a model. Only candles that a row of the period can depend on are handed to it.
+    `compute` makes the stages, without a model. Only candles that a row of the period can depend on
+    are handed to it.
     """
     skipped = _before(candles[Timeframe.M15], start_at)
-    near = {timeframe: part.rows(_before(part, start_at), len(part)) for timeframe, part in candles.items()}
-    near = {timeframe: part.closed_by(end_at + AHEAD * timeframe.ms) for timeframe, part in near.items()}
+    near = {
+        timeframe: part.rows(_before(part, start_at), len(part))
+        for timeframe, part in candles.items()
+    }
+    near = {
+        timeframe: part.closed_by(end_at + AHEAD * timeframe.ms) for timeframe, part in near.items()
+    }
     closes = near[Timeframe.M15].closed_at
     wanted = np.flatnonzero((closes >= start_at) & (closes <= end_at))
-    runs = [run for timeframe, part in near.items() for run in _runs(timeframe, part, closes, wanted)]
-    affordable = [runs[index] for index in random.permutation(len(runs))[: most_rows // max(1, len(closes))]]
+    runs = [
+        run for timeframe, part in near.items() for run in _runs(timeframe, part, closes, wanted)
+    ]
+    affordable = [
+        runs[index] for index in random.permutation(len(runs))[: most_rows // max(1, len(closes))]
+    ]
     unseen = np.zeros(len(closes), dtype=np.int64)
     for run in runs:
         unseen[run.rows] += 1
@@ -90,8 +107,15 @@ def peeks(
             suspects.setdefault(column, []).extend(rows)
         unseen[run.rows] -= 1
         on_progress((number + 1) / len(affordable))
-    found = [_confirmed(near, whole, compute, column, sorted(set(rows))) for column, rows in suspects.items()]
-    told = tuple(replace(difference, row=difference.row + skipped) for difference in found if difference is not None)
+    found = [
+        _confirmed(near, whole, compute, column, sorted(set(rows)))
+        for column, rows in suspects.items()
+    ]
+    told = tuple(
+        replace(difference, row=difference.row + skipped)
+        for difference in found
+        if difference is not None
+    )
     return Peeked(rows=len(wanted), seen=int((unseen[wanted] == 0).sum()), differences=told)
 
 
@@ -100,10 +124,16 @@ def _before(part: Candles, start_at: int) -> int:
     return max(0, int(part.closed_at.searchsorted(start_at)) - REACH_ROWS)
 
 
-def _runs(timeframe: Timeframe, part: Candles, closes: IntArray, wanted: IntArray) -> Iterator[_Run]:
-    """For each offset the candles to falsify that lie a step apart, each with the rows from the close before it to its own."""
+def _runs(
+    timeframe: Timeframe, part: Candles, closes: IntArray, wanted: IntArray
+) -> Iterator[_Run]:
+    """For each offset the candles to falsify that lie a step apart, each with the rows from the
+    close before it to its own.
+    """
     at = closes[wanted]
-    following = part.closed_at.searchsorted(at, side="right")  # the first candle of which the row must know nothing
+    following = part.closed_at.searchsorted(
+        at, side="right"
+    )  # the first candle of which the row must know nothing
     for offset in range(min(STEP, len(part))):
         mine = (following % STEP == offset) & (following < len(part))
         if mine.any():
@@ -111,7 +141,11 @@ def _runs(timeframe: Timeframe, part: Candles, closes: IntArray, wanted: IntArra
 
 
 def _confirmed(
-    near: Market, whole: Stages, compute: Callable[[Market], Stages], column: Column, rows: list[int]
+    near: Market,
+    whole: Stages,
+    compute: Callable[[Market], Stages],
+    column: Column,
+    rows: list[int],
 ) -> Difference | None:
     """The first of the rows, told by candles that end there; None where those say the same."""
     for row in rows:

@@ -1,11 +1,13 @@
-"""Entries at random with the same barriers: what a strategy must beat before its entries are worth anything. Pure, seeded.
+"""Entries at random with the same barriers: what a strategy must beat before its entries are worth
+anything. Pure, seeded.
 
-A strategy's profit has two parts: when it enters, and what stop, target, time limit, costs and the market's drift make of
-any entry. Here the second part stays as it is and the first is left to chance: whoever is flat enters at the close of a
-candle with the chance at which the strategy did, on the side that it took as often.
+A strategy's profit has two parts: when it enters, and what stop, target, time limit, costs and the
+market's drift make of any entry. Here the second part stays as it is and the first is left to
+chance: whoever is flat enters at the close of a candle with the chance at which the strategy did,
+on the side that it took as often.
 
-What each candle's entry would come to is worked out once, for all of them; a draw only walks from one to the next. So a
-thousand draws cost hardly more than one.
+What each candle's entry would come to is worked out once, for all of them; a draw only walks from
+one to the next. So a thousand draws cost hardly more than one.
 """
 
 from dataclasses import dataclass
@@ -20,7 +22,9 @@ from shared.replay.brackets import Brackets, BracketTrades, outcomes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How often a strategy enters while it is flat, a candle, in (0, 1]; and how many of its entries are long, in [0, 1]."""
+    """How often a strategy enters while it is flat, a candle, in (0, 1]; and how many of its
+    entries are long, in [0, 1].
+    """
 
     chance: float
     long_share: float
@@ -28,7 +32,9 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RandomEntries:
-    """The draws; shape (draws,) each. Rates are fractions of what was paid or sold at each entry, after all costs.
+    """The draws; shape (draws,) each.
+
+    Rates are fractions of what was paid or sold at each entry, after all costs.
 
     Attributes:
         trades: How many trades a draw closed.
@@ -44,13 +50,18 @@ class RandomEntries:
     seed: int
 
     def beaten_by(self, mean_rate: float) -> float:
-        """The share of draws whose mean trade is below `mean_rate`, in [0, 1]; NaN without draws that traded."""
+        """The share of draws whose mean trade is below `mean_rate`, in [0, 1]; NaN without draws
+        that traded.
+        """
         drawn = self.mean_rate[~np.isnan(self.mean_rate)]
         return float(np.mean(drawn < mean_rate)) if len(drawn) else float("nan")
 
 
 def pace_of(trades: BracketTrades, candles: Candles) -> Pace:
-    """The pace of trades that `walk` made of `candles`, as closely as it can be told. Raises `BadData` without any."""
+    """The pace of trades that `walk` made of `candles`, as closely as it can be told.
+
+    Raises `BadData` without any.
+    """
     if not len(trades):
         raise BadData("no trades: nobody can say how often to enter")
     flat_from = np.concatenate(([0], trades.free_row - 1))
@@ -73,7 +84,8 @@ def random_entries(
 
     Args:
         candles: n candles; also their path.
-        orders: Barriers as distances at every candle; where one is NaN nothing is entered. `sides` is not read.
+        orders: Barriers as distances at every candle; where one is NaN nothing is entered. `sides`
+            is not read.
         pace: How often, and on which side.
         rules: As in `walk`.
         costs: As in `walk`.
@@ -81,10 +93,14 @@ def random_entries(
         seed: The same seed gives the same draws.
 
     Raises:
-        BadData: A barrier is a price (it belongs to one side of one moment), `pace` is no chance, or as in `walk`.
+        BadData: A barrier is a price (it belongs to one side of one moment), `pace` is no chance,
+            or as in `walk`.
     """
     if orders.stop_price is not None or orders.target_price is not None:
-        raise BadData("random entries need stop and target as distances: a price belongs to the moment it was made for")
+        raise BadData(
+            "random entries need stop and target as distances: a price belongs to the moment it was"
+            " made for"
+        )
     if not 0.0 < pace.chance <= 1.0 or not 0.0 <= pace.long_share <= 1.0 or draws < 1:
         raise BadData(f"{pace} and {draws} draws are no random entries")
     table = _Table.of(candles, orders, rules=rules, costs=costs)
@@ -95,7 +111,8 @@ def random_entries(
 class _Table:
     """What an entry at each of m rows comes to; shape (2, m) each, longs first.
 
-    `following` is the place in the table from where the next entry may be drawn. A trade that never ended has no rate.
+    `following` is the place in the table from where the next entry may be drawn. A trade that never
+    ended has no rate.
     """
 
     rate: FloatArray
@@ -136,7 +153,11 @@ def _with_sides(orders: Brackets, sides: "np.ndarray[tuple[int], np.dtype[np.int
 def _drawn(table: _Table, pace: Pace, draws: int, seed: int) -> RandomEntries:
     """All draws side by side, one entry of each at a time."""
     random = np.random.default_rng(seed)
-    trades, wins, total = np.zeros(draws, dtype=np.int64), np.zeros(draws, dtype=np.int64), np.zeros(draws)
+    trades, wins, total = (
+        np.zeros(draws, dtype=np.int64),
+        np.zeros(draws, dtype=np.int64),
+        np.zeros(draws),
+    )
     which, at = np.arange(draws), np.zeros(draws, dtype=np.int64)
     while len(which):
         at = at + random.geometric(pace.chance, len(which)) - 1
@@ -150,4 +171,10 @@ def _drawn(table: _Table, pace: Pace, draws: int, seed: int) -> RandomEntries:
         total[which] += np.where(closed, rate, 0.0)
         at = table.following[side, at]
     with np.errstate(invalid="ignore"):
-        return RandomEntries(trades=trades, mean_rate=total / trades, total_rate=total, win_share=wins / trades, seed=seed)
+        return RandomEntries(
+            trades=trades,
+            mean_rate=total / trades,
+            total_rate=total,
+            win_share=wins / trades,
+            seed=seed,
+        )

@@ -28,14 +28,20 @@ def gathered(
     until_at: int,
     halted: Sequence[tuple[int, int]] = (),
 ) -> Replayed:
-    """The result of what has happened by `until_at`; a person had `halted` the bot on rows [from, to)."""
+    """The result of what has happened by `until_at`; a person had `halted` the bot on rows [from,
+    to).
+    """
     settings = inputs.settings
     first, stop = np.searchsorted(known.as_of, (inputs.start_at, until_at), side="right").tolist()
     instants = np.concatenate(([inputs.start_at], known.as_of[first:stop]))
-    last_at = max(until_at, story.fills[-1].at if story.fills else 0)  # a tick at the end trades when its candle is final
+    last_at = max(
+        until_at, story.fills[-1].at if story.fills else 0
+    )  # a tick at the end trades when its candle is final
     if instants[-1] < last_at:
         instants = np.concatenate((instants, [last_at]))
-    equity, close, lots = valuation.curve(snapshots, instants, path, kind=settings.account, terms=terms)
+    equity, close, lots = valuation.curve(
+        snapshots, instants, path, kind=settings.account, terms=terms
+    )
     close = np.where(close > 0.0, close, _closes_before(inputs.candles[Timeframe.M15], instants))
     return Replayed(
         start_at=inputs.start_at,
@@ -61,25 +67,31 @@ def gathered(
 
 
 COARSE = (
-    "From 15m candles alone: entries pay for crossing and fill only where the candle trades through the touch. "
-    "An approximation on the pessimistic side; with 1m candles the replay equals the bot."
+    "From 15m candles alone: entries pay for crossing and fill only where the candle trades through"
+    " the touch. An approximation on the pessimistic side; with 1m candles the replay equals the"
+    " bot."
 )
 
 
 LEVERED = (
-    "With leverage above 1 the exchange closes a position by force when its margin is used up. That is not modelled: a gap may "
-    "end deeper here than there."
+    "With leverage above 1 the exchange closes a position by force when its margin is used up. That"
+    " is not modelled: a gap may end deeper here than there."
 )
 
 
 def _halted_for_good(inputs: Inputs, story: Story) -> tuple[str, ...]:
-    """A drawdown halt that nobody took back: what comes after it is the record of an empty account."""
+    """A drawdown halt that nobody took back: what comes after it is the record of an
+    empty account.
+    """
     stopped = [event.at for event in story.events if event.reason is Reason.LIMIT_DRAWDOWN]
     resumed = max((halt.until_at or 0 for halt in inputs.schedule.halts), default=0)
     if not stopped or resumed > stopped[-1]:
         return ()
     day, limit = utc_text(stopped[-1])[:10], inputs.settings.risk.max_drawdown
-    stood = f"HALTED: the drawdown limit of {100 * limit:g} % stopped it on {day}, and here nobody resumes it:"
+    stood = (
+        f"HALTED: the drawdown limit of {100 * limit:g} % stopped it on {day}, and here nobody"
+        " resumes it:"
+    )
     return (f"{stood} nothing is entered after that day.",)
 
 
@@ -90,9 +102,15 @@ def _assumed(inputs: Inputs) -> tuple[str, ...]:
 
 
 def _closes_before(quarters: Candles, instants: IntArray) -> FloatArray:
-    """The last 15m close by each instant, 0 where there is none: 1m candles of a period begin after its start."""
+    """The last 15m close by each instant, 0 where there is none: 1m candles of a period begin after
+    its start.
+    """
     rows = quarters.closed_at.searchsorted(instants, side="right") - 1
-    closes: FloatArray = np.where(rows >= 0, quarters.close[np.maximum(rows, 0)], 0.0) if len(quarters) else np.zeros(len(rows))
+    closes: FloatArray = (
+        np.where(rows >= 0, quarters.close[np.maximum(rows, 0)], 0.0)
+        if len(quarters)
+        else np.zeros(len(rows))
+    )
     return closes
 
 
@@ -101,24 +119,36 @@ def _yen(units: int) -> Decimal:
 
 
 def _denials(
-    known: ReplayRows, story: Story, lots: IntArray, first: int, stop: int, halted: Sequence[tuple[int, int]]
+    known: ReplayRows,
+    story: Story,
+    lots: IntArray,
+    first: int,
+    stop: int,
+    halted: Sequence[tuple[int, int]],
 ) -> dict[Reason, int]:
-    """Why nothing was entered, a reason a candle: what a tick decided; else what was held or denied; else the screen's rule.
+    """Why nothing was entered, a reason a candle: what a tick decided; else what was held or
+    denied; else the screen's rule.
 
-    The screen knows nothing of ticks that were missed or late: there it names the rule that comes after.
+    The screen knows nothing of ticks that were missed or late: there it names the rule that comes
+    after.
     """
     codes = {why: code for code, why in enumerate(Reason)}
     reason = np.full(stop - first, -1, dtype=np.int16)
     for why, rows in known.denied:
         reason[rows[first:stop]] = codes[why]
-    for begin, end, why in (*story.blocks, *((begin, end, Reason.HALTED_BY_PERSON) for begin, end in halted)):
+    for begin, end, why in (
+        *story.blocks,
+        *((begin, end, Reason.HALTED_BY_PERSON) for begin, end in halted),
+    ):
         reason[max(0, begin - first) : max(0, min(end, stop) - first)] = codes[why]
     reason[lots != 0] = codes[Reason.POSITION_OPEN]
     for row, why in story.reasons.items():
         if first <= row < stop:
             reason[row - first] = codes[why]
     counts = np.bincount(reason[reason >= 0], minlength=len(codes)).tolist()
-    found = {why: counts[code] for why, code in codes.items() if counts[code] and why is not Reason.OK}
+    found = {
+        why: counts[code] for why, code in codes.items() if counts[code] and why is not Reason.OK
+    }
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 

@@ -1,4 +1,6 @@
-"""The 15m candles of a replay as rows: what each tells the rules, and where the next one is that matters."""
+"""The 15m candles of a replay as rows: what each tells the rules, and where the next one is that
+matters.
+"""
 
 from functools import cached_property
 
@@ -35,10 +37,14 @@ class ReplayRows:
         slow = int(self._slow_closed_at.searchsorted(self.as_of[row], side="right"))
         counts = {Timeframe.M15: row + 1, Timeframe.H4: slow}
         slow_until = int(self._slow_closed_at[slow - 1]) if slow else 0
-        return pipeline.signal_at(self._stages, row, candles_before=counts, slow_until=slow_until, settings=self._settings)
+        return pipeline.signal_at(
+            self._stages, row, candles_before=counts, slow_until=slow_until, settings=self._settings
+        )
 
     def window(self, final_at: int) -> tuple[dict[Timeframe, Candles], int]:
-        """The last candles that had closed by `final_at`, as a tick sees them, and the row of the newest 15m one (-1: none)."""
+        """The last candles that had closed by `final_at`, as a tick sees them, and the row of the
+        newest 15m one (-1: none).
+        """
         most = self._settings.market.window_candles
         fast = int(self.as_of.searchsorted(final_at, side="right"))
         slow = int(self._slow_closed_at.searchsorted(final_at, side="right"))
@@ -57,14 +63,18 @@ class ReplayRows:
         return _next(self._longs if sign > 0 else self._shorts, row)
 
     def next_target(self, row: int, *, after: int, least: float) -> int | None:
-        """The first row from `row` on, with a 4h close later than `after`, that may want at least `least` of the capital."""
+        """The first row from `row` on, with a 4h close later than `after`, that may want at least
+        `least` of the capital.
+        """
         found = _next(self._wanting(least), row)
         while found is not None and self.slots[found] <= after:
             found = _next(self._wanting(least), int(self.slots.searchsorted(after, side="right")))
         return found
 
     def target_slot(self, rows: IntArray) -> int:
-        """The last 4h close whose target is known at one of these rows (ascending); 0 where there is none."""
+        """The last 4h close whose target is known at one of these rows (ascending); 0 where there
+        is none.
+        """
         told = rows[rows >= 0]
         told = told[self._has_target[told]]
         return int(self.slots[told[-1]]) if len(told) else 0
@@ -87,7 +97,11 @@ class ReplayRows:
         """Rows with a target of at least `least`, with room for the last place of a float."""
         if least not in self._wanted:
             targets, known = self._stages.targets, np.flatnonzero(self._has_target)
-            shares = np.zeros(0) if targets is None else exposure_shares(targets, settings=self._settings)[known]
+            shares = (
+                np.zeros(0)
+                if targets is None
+                else exposure_shares(targets, settings=self._settings)[known]
+            )
             self._wanted[least] = known[shares >= least - ROOM]
         return self._wanted[least]
 
@@ -113,7 +127,9 @@ class ReplayRows:
         most = self._settings.market.max_hole_candles
         holes = holes_before(self._fast, self._settings) > most
         if len(self._slow):
-            holes |= (slow_row >= 0) & (holes_before(self._slow, self._settings)[np.maximum(slow_row, 0)] > most)
+            holes |= (slow_row >= 0) & (
+                holes_before(self._slow, self._settings)[np.maximum(slow_row, 0)] > most
+            )
         prediction = self._stages.prediction
         rows = ScreenRows(
             close=column("close"),
@@ -132,9 +148,15 @@ class ReplayRows:
         return screen(rows, rules=self._rules, settings=self._settings)
 
     def _by_target(self) -> tuple[BoolArray, list[tuple[Reason, BoolArray]]]:
-        """Every row with a target may lead to an order; where none came of it, what is held was what is wanted."""
+        """Every row with a target may lead to an order; where none came of it, what is held was
+        what is wanted.
+        """
         targets = self._stages.targets
-        told = np.zeros(len(self.as_of), dtype=np.bool_) if targets is None else np.isfinite(targets.weight)
+        told = (
+            np.zeros(len(self.as_of), dtype=np.bool_)
+            if targets is None
+            else np.isfinite(targets.weight)
+        )
         return told, [(Reason.TARGET_UNKNOWN, ~told), (Reason.ON_TARGET, told)]
 
     @cached_property

@@ -1,4 +1,7 @@
-"""What happens in a replay, written down as it happens: fills, trades, entries, reasons, events. It can stop and go on."""
+"""What happens in a replay, written down as it happens: fills, trades, entries, reasons, events.
+
+It can stop and go on.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,19 +12,33 @@ import msgspec
 from shared.core.calendar import jst_text
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
-from shared.core.types import Action, Decision, Fill, OrderRecord, Purpose, Side, Signal, TickReport, Trade
+from shared.core.types import (
+    Action,
+    Decision,
+    Fill,
+    OrderRecord,
+    Purpose,
+    Side,
+    Signal,
+    TickReport,
+    Trade,
+)
 from shared.exchanges.paper.account import PaperAccount
 from shared.replay.hands import AccountInHand
 from shared.replay.types import Entered, Event
 from shared.turn.state import State
 
 QUIET = frozenset({Reason.NOTHING_NEW, Reason.ON_TARGET, Reason.TARGET_UNKNOWN})
-"""What a tick says that found nothing to do; nothing is kept of it, so that a tick that is left out says the same."""
+"""What a tick says that found nothing to do; nothing is kept of it, so that a tick that is left out
+says the same."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Story:
-    """Everything told so far. `reasons` is what was decided by row, `blocks` the rows [from, to) that a limit denied."""
+    """Everything told so far.
+
+    `reasons` is what was decided by row, `blocks` the rows [from, to) that a limit denied.
+    """
 
     fills: list[Fill] = field(default_factory=list)
     trades: list[Trade] = field(default_factory=list)
@@ -52,7 +69,9 @@ class Story:
         *,
         now_ms: int,
     ) -> None:
-        """A tick decided on the candle of `row`, sent `records` and left a state: an entry among them was its last attempt."""
+        """A tick decided on the candle of `row`, sent `records` and left a state: an entry among
+        them was its last attempt.
+        """
         if decision is None or decision.reason in QUIET:
             return
         signal, attempt = after.signal, after.candle.attempts_used
@@ -60,12 +79,23 @@ class Story:
             self.reasons[row] = decision.reason
         for record in records:
             if record.outcome == "rejected":
-                self.events.append(Event(at=now_ms, reason=record.reason, detail=f"{record.intent.purpose} order"))
-            elif record.what == "place" and record.intent.opens and record.order_id is not None and signal is not None:
+                self.events.append(
+                    Event(at=now_ms, reason=record.reason, detail=f"{record.intent.purpose} order")
+                )
+            elif (
+                record.what == "place"
+                and record.intent.opens
+                and record.order_id is not None
+                and signal is not None
+            ):
                 self.orders[record.order_id] = len(self.entries)
-                self.entries.append(_entered(record, decision, signal, attempt=attempt, now_ms=now_ms))
+                self.entries.append(
+                    _entered(record, decision, signal, attempt=attempt, now_ms=now_ms)
+                )
 
-    def visited(self, before: State, after: State, hands: AccountInHand, settings: Settings) -> None:
+    def visited(
+        self, before: State, after: State, hands: AccountInHand, settings: Settings
+    ) -> None:
         """A tick was worked out."""
         self.visits += 1
         self.limits_moved(before, after, settings)
@@ -89,12 +119,20 @@ class Story:
     def limits_moved(self, before: State, after: State, settings: Settings) -> None:
         """A halt or a cool-down may have begun."""
         if after.halted_at and not before.halted_at:
-            self.events.append(Event(at=after.halted_at, reason=Reason.LIMIT_DRAWDOWN, detail="halted until a person resumes"))
+            self.events.append(
+                Event(
+                    at=after.halted_at,
+                    reason=Reason.LIMIT_DRAWDOWN,
+                    detail="halted until a person resumes",
+                )
+            )
         had = before.limits.cooldown_until if before.limits is not None else 0
         if after.limits is not None and after.limits.cooldown_until > had:
             began_at = after.limits.cooldown_until - int(settings.risk.cooldown_seconds * 1000)
             until = jst_text(after.limits.cooldown_until)
-            self.events.append(Event(at=began_at, reason=Reason.LIMIT_COOLDOWN, detail=f"cool-down until {until}"))
+            self.events.append(
+                Event(at=began_at, reason=Reason.LIMIT_COOLDOWN, detail=f"cool-down until {until}")
+            )
 
     def blocked(self, first: int, stop: int, reason: Reason) -> None:
         """While nothing was held, a limit denied whatever the candles of these rows said."""
@@ -102,7 +140,9 @@ class Story:
             self.blocks.append((first, stop, reason))
 
 
-def _entered(record: OrderRecord, decision: Decision, signal: Signal, *, attempt: int, now_ms: int) -> Entered:
+def _entered(
+    record: OrderRecord, decision: Decision, signal: Signal, *, attempt: int, now_ms: int
+) -> Entered:
     intent = record.intent
     sign = intent.side.sign
     return Entered(

@@ -1,4 +1,7 @@
-"""What a replay takes and gives: frozen values only. No port to state, ledger or exchange is among them."""
+"""What a replay takes and gives: frozen values only.
+
+No port to state, ledger or exchange is among them.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,12 +10,23 @@ from decimal import Decimal
 from shared.core.money import LOTS_PER_BTC
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
-from shared.core.types import Candles, Fill, FloatArray, IntArray, PairRules, Side, TickReport, Timeframe, Trade
+from shared.core.types import (
+    Candles,
+    Fill,
+    FloatArray,
+    IntArray,
+    PairRules,
+    Side,
+    TickReport,
+    Timeframe,
+    Trade,
+)
 from shared.risk.limits import Limits
 from shared.turn.pipeline import Stages
 
 UNITS_PER_JPY = LOTS_PER_BTC
-"""Equity is counted in 0.0001 yen: a whole yen times a lot is a whole number of them, so that sums are exact."""
+"""Equity is counted in 0.0001 yen: a whole yen times a lot is a whole number of them, so that sums
+are exact."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +39,9 @@ class HaltPeriod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """Which ticks there were. Without anything said: one every `tick.interval_seconds`, received at its schedule time.
+    """Which ticks there were.
+
+    Without anything said: one every `tick.interval_seconds`, received at its schedule time.
 
     Attributes:
         missed: Schedule times at which no tick ran.
@@ -40,7 +56,9 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """What an account that has traded before begins with: cash and nothing else, and what its limits have counted."""
+    """What an account that has traded before begins with: cash and nothing else, and what its
+    limits have counted.
+    """
 
     cash_jpy: Decimal
     limits: Limits
@@ -51,17 +69,21 @@ class Inputs:
     """Everything that a replay depends on.
 
     Attributes:
-        candles: 15m and 4h candles, with the history before `start_at` that the first decisions need.
-        minutes: The 1m candles of [start_at, end_at): the resolution of record. None: the 15m candles alone, the fast and
-            conservative approximation.
-        stages: The array stages over exactly `candles`; see `pipeline.stages`. Computed once, shared by many replays.
-        settings: All rules; `capital_jpy` is the money at the start, `paper` the spread, slippage and volume share.
+        candles: 15m and 4h candles, with the history before `start_at` that the first decisions
+            need.
+        minutes: The 1m candles of [start_at, end_at): the resolution of record. None: the 15m
+            candles alone, the fast and conservative approximation.
+        stages: The array stages over exactly `candles`; see `pipeline.stages`. Computed once,
+            shared by many replays.
+        settings: All rules; `capital_jpy` is the money at the start, `paper` the spread, slippage
+            and volume share.
         rules: Fees, interest, minimum size and what the exchange allowed.
         start_at: First schedule time, ms UTC.
         end_at: No decision after this instant; what is held then is valued, not sold.
         schedule: Ticks that were missed or late, and halts.
         opening: The account's past, where it has one; None: a new one with `settings.capital_jpy`.
-        every_tick: Run the scalar rules at every schedule time and keep a report of each (slow; the proof of the fast way).
+        every_tick: Run the scalar rules at every schedule time and keep a report of each (slow; the
+            proof of the fast way).
         notes: What the reader of a result must know, shown on its face; see `loud`.
     """
 
@@ -87,8 +109,8 @@ class Inputs:
 class Entered:
     """One entry order that was placed, why, and what came of it.
 
-    `agreeing` are the strategies that voted for its side, with their confidence. `attempt` counts from 1 a candle.
-    `filled_lots` is what the order got in its life.
+    `agreeing` are the strategies that voted for its side, with their confidence. `attempt` counts
+    from 1 a candle. `filled_lots` is what the order got in its life.
     """
 
     intent: str
@@ -108,7 +130,9 @@ class Entered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened to the account's limits: a halt, a cool-down, an order that was refused, in words for people."""
+    """Something that happened to the account's limits: a halt, a cool-down, an order that was
+    refused, in words for people.
+    """
 
     at: int
     reason: Reason
@@ -117,10 +141,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """The account at the close of every 15m candle of the period, and once at its start; shape (n,) each.
+    """The account at the close of every 15m candle of the period, and once at its start; shape (n,)
+    each.
 
-    `equity_units` is exact, in 0.0001 yen. `close` is the last price by then, in yen; `lots` is what is held, negative for
-    a short.
+    `equity_units` is exact, in 0.0001 yen. `close` is the last price by then, in yen; `lots` is
+    what is held, negative for a short.
     """
 
     at: IntArray
@@ -137,13 +162,16 @@ class Curve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
-    """The result of a replay: everything that happened, nothing summed up yet (see `shared.results.performance`).
+    """The result of a replay: everything that happened, nothing summed up yet (see
+    `shared.results.performance`).
 
     Attributes:
         resolution: 1m (of record) or 15m (conservative approximation).
-        trades: Every closing fill as a trade, in order; `ends_position` marks the last part of a position.
+        trades: Every closing fill as a trade, in order; `ends_position` marks the last part of a
+            position.
         denials: For how many 15m candles each reason decided that nothing was entered.
-        counts: candles, visits (ticks that were worked out), entries, second_attempts, partial_fills, stops, targets, …
+        counts: candles, visits (ticks that were worked out), entries, second_attempts,
+            partial_fills, stops, targets, …
         ticks: With `every_tick`, one report a schedule time.
         notes: What must be said on the result's face.
     """
@@ -170,7 +198,9 @@ class Replayed:
 
 
 def loud(note: str) -> bool:
-    """Whether a note warns, and does not only inform: it begins with a word in capitals, as in "INSIDE TRAINING: ..."."""
+    """Whether a note warns, and does not only inform: it begins with a word in capitals, as in
+    "INSIDE TRAINING: ...".
+    """
     word = note.split(maxsplit=1)[0] if note.strip() else ""
     letters = word.rstrip(":")
     return len(letters) > 1 and letters.isalpha() and letters.isupper()

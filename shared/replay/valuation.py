@@ -1,4 +1,6 @@
-"""What an account was worth at many instants at once: exact integers in 0.0001 yen, equal to `ledger.equity` at each. Pure."""
+"""What an account was worth at many instants at once: exact integers in 0.0001 yen, equal to
+`ledger.equity` at each. Pure.
+"""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -19,10 +21,19 @@ def units(amount: Decimal) -> int:
     return int(amount.scaleb(4))
 
 
-def worth(snapshot: Snapshot, marks: IntArray, as_of: IntArray, *, kind: Literal["margin", "spot"], terms: Terms) -> IntArray:
-    """Equity at the instants `as_of` at the prices `marks` (whole yen), while the account is as in `snapshot`.
+def worth(
+    snapshot: Snapshot,
+    marks: IntArray,
+    as_of: IntArray,
+    *,
+    kind: Literal["margin", "spot"],
+    terms: Terms,
+) -> IntArray:
+    """Equity at the instants `as_of` at the prices `marks` (whole yen), while the account is as in
+    `snapshot`.
 
-    A yen of price times a lot of 0.0001 BTC is 0.0001 yen: nothing is rounded but fees and interest, as in the ledger.
+    A yen of price times a lot of 0.0001 BTC is 0.0001 yen: nothing is rounded but fees and
+    interest, as in the ledger.
     """
     value = np.full(len(marks), snapshot.cash_units, dtype=np.int64)
     for position in snapshot.positions:
@@ -30,7 +41,9 @@ def worth(snapshot: Snapshot, marks: IntArray, as_of: IntArray, *, kind: Literal
             if kind == "spot":
                 value += marks * entry.lots
             else:
-                value += (marks - entry.price) * (position.side.sign * entry.lots) - units(entry.fee_jpy)
+                value += (marks - entry.price) * (position.side.sign * entry.lots) - units(
+                    entry.fee_jpy
+                )
                 value -= _interest(entry, position.side, as_of, terms)
     return value
 
@@ -49,18 +62,26 @@ def _interest(entry: Entry, side: Side, as_of: IntArray, terms: Terms) -> IntArr
 
 
 def marks_at(path: Candles, instants: IntArray, snapshot: Snapshot) -> IntArray:
-    """The last price of the path that a tick has settled by each instant; the snapshot's own while the path is silent."""
+    """The last price of the path that a tick has settled by each instant; the snapshot's own while
+    the path is silent.
+    """
     rows = np.searchsorted(path.opened_at, instants - path.timeframe.ms, side="right") - 1
     own = snapshot.last_price
-    marks = np.where(rows >= 0, path.close[np.maximum(rows, 0)], 0 if own is None else own).astype(np.int64)
+    marks = np.where(rows >= 0, path.close[np.maximum(rows, 0)], 0 if own is None else own).astype(
+        np.int64
+    )
     if own is not None:
-        silent = (rows < 0) | (path.opened_at[np.maximum(rows, 0)] + path.timeframe.ms <= snapshot.from_at)
+        silent = (rows < 0) | (
+            path.opened_at[np.maximum(rows, 0)] + path.timeframe.ms <= snapshot.from_at
+        )
         marks = np.where(silent, own, marks)
     return marks
 
 
 def prices_at(path: Candles, instants: IntArray) -> FloatArray:
-    """The last price of the path at or before each instant (see `path.price_at`); 0 where the path begins later."""
+    """The last price of the path at or before each instant (see `path.price_at`); 0 where the path
+    begins later.
+    """
     rows = np.searchsorted(path.opened_at, instants, side="right") - 1
     row = np.maximum(rows, 0)
     since = instants - path.opened_at[row]
@@ -68,7 +89,9 @@ def prices_at(path: Candles, instants: IntArray) -> FloatArray:
     rises = path.high[row] - path.open[row] < path.open[row] - path.low[row]
     nearer = np.where(rises, path.high[row], path.low[row])
     other = np.where(rises, path.low[row], path.high[row])
-    prices: FloatArray = np.choose(np.clip(point, 0, 3), [path.open[row], nearer, other, path.close[row]])
+    prices: FloatArray = np.choose(
+        np.clip(point, 0, 3), [path.open[row], nearer, other, path.close[row]]
+    )
     return np.where(rows >= 0, prices, 0.0)
 
 
@@ -80,7 +103,8 @@ def curve(
     kind: Literal["margin", "spot"],
     terms: Terms,
 ) -> tuple[IntArray, FloatArray, IntArray]:
-    """Equity in 0.0001 yen, the path's last price (0: none yet), and the lots held (negative: short) at each of `instants`.
+    """Equity in 0.0001 yen, the path's last price (0: none yet), and the lots held (negative:
+    short) at each of `instants`.
 
     Instants ascend.
     """
@@ -95,8 +119,16 @@ def curve(
             equity[first:stop] = snapshot.cash_units
             continue
         part = instants[first:stop]
-        equity[first:stop] = worth(snapshot, marks_at(path, part, snapshot), part, kind=kind, terms=terms)
-        lots[first:stop] = sum(position.side.sign * position.lots for position in snapshot.positions)
+        equity[first:stop] = worth(
+            snapshot, marks_at(path, part, snapshot), part, kind=kind, terms=terms
+        )
+        lots[first:stop] = sum(
+            position.side.sign * position.lots for position in snapshot.positions
+        )
     rows = np.searchsorted(path.opened_at, instants - path.timeframe.ms, side="right") - 1
-    close = np.where(rows >= 0, path.close[np.maximum(rows, 0)], 0.0) if len(path) else np.zeros(len(instants))
+    close = (
+        np.where(rows >= 0, path.close[np.maximum(rows, 0)], 0.0)
+        if len(path)
+        else np.zeros(len(instants))
+    )
     return equity, close, lots

@@ -1,1 +1,3 @@
-"""What came of it: performance, the page of a replay, and what the bot did beside a replay of the same period."""
+"""What came of it: performance, the page of a replay, and what the bot did beside a replay of the
+same period.
+"""

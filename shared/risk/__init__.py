@@ -1,4 +1,7 @@
-"""Risk: from a signal and an account to a decision with its reason. Pure; nothing here knows the time or the network."""
+"""Risk: from a signal and an account to a decision with its reason.
+
+Pure; nothing here knows the time or the network.
+"""
 
 from shared.risk.anomalies import anomalies
 from shared.risk.limits import Limits, fall

@@ -1,6 +1,7 @@
 """What is wrong with the market right now, and whether that forbids entries. Pure.
 
-What is wrong with the *data* the market stage has found already (`market.issues`); it is not said twice.
+What is wrong with the *data* the market stage has found already (`market.issues`); it is not said
+twice.
 """
 
 from collections.abc import Iterator
@@ -26,7 +27,11 @@ def anomalies(*, market: Market, signal: Signal, settings: Settings) -> tuple[Is
 
 
 def _issue(reason: Reason, *, forbids: bool = True, **context: object) -> Issue:
-    return Issue(reason=reason, forbids_entry=forbids, context={name: str(value) for name, value in context.items()})
+    return Issue(
+        reason=reason,
+        forbids_entry=forbids,
+        context={name: str(value) for name, value in context.items()},
+    )
 
 
 def _exchange(market: Market) -> Iterator[Issue]:
@@ -40,7 +45,10 @@ def _exchange(market: Market) -> Iterator[Issue]:
     elif rules.status != "NORMAL":
         yield _issue(Reason.EXCHANGE_HALTED, status=rules.status)
     if rules.enabled and not (rules.stop_orders and rules.market_orders):
-        yield _issue(Reason.EXCHANGE_HALTED, why="a position could not be protected: stop or market orders are suspended")
+        yield _issue(
+            Reason.EXCHANGE_HALTED,
+            why="a position could not be protected: stop or market orders are suspended",
+        )
 
 
 def _book(book: Book | None, settings: Settings) -> Iterator[Issue]:
@@ -50,9 +58,16 @@ def _book(book: Book | None, settings: Settings) -> Iterator[Issue]:
     elif book.crossed:
         yield _issue(Reason.BOOK_CROSSED, bid=book.bid, ask=book.ask)
     elif book.spread_rate >= risk.spread_critical:
-        yield _issue(Reason.SPREAD_CRITICAL, spread=f"{book.spread_rate:.6f}", limit=risk.spread_critical)
+        yield _issue(
+            Reason.SPREAD_CRITICAL, spread=f"{book.spread_rate:.6f}", limit=risk.spread_critical
+        )
     elif book.spread_rate >= risk.spread_warning:
-        yield _issue(Reason.SPREAD_WARNING, forbids=False, spread=f"{book.spread_rate:.6f}", limit=risk.spread_warning)
+        yield _issue(
+            Reason.SPREAD_WARNING,
+            forbids=False,
+            spread=f"{book.spread_rate:.6f}",
+            limit=risk.spread_warning,
+        )
 
 
 def _candle(signal: Signal, settings: Settings) -> Iterator[Issue]:
@@ -65,7 +80,13 @@ def _candle(signal: Signal, settings: Settings) -> Iterator[Issue]:
 
 def _connection(market: Market, settings: Settings) -> Iterator[Issue]:
     if market.latency_ms >= settings.risk.max_latency_ms:
-        yield _issue(Reason.LATENCY_HIGH, latency_ms=f"{market.latency_ms:.0f}", limit=settings.risk.max_latency_ms)
+        yield _issue(
+            Reason.LATENCY_HIGH,
+            latency_ms=f"{market.latency_ms:.0f}",
+            limit=settings.risk.max_latency_ms,
+        )
     skew = market.clock_skew_ms
     if skew is not None and abs(skew) > settings.market.max_clock_skew_ms:
-        yield _issue(Reason.CLOCK_SKEW, skew_ms=f"{skew:.0f}", limit=settings.market.max_clock_skew_ms)
+        yield _issue(
+            Reason.CLOCK_SKEW, skew_ms=f"{skew:.0f}", limit=settings.market.max_clock_skew_ms
+        )

@@ -1,20 +1,24 @@
-"""What a trade is worth: from the model's probabilities to the expected value at our own stop and target. Pure.
+"""What a trade is worth: from the model's probabilities to the expected value at our own stop and
+target. Pure.
 
-The model says which of two *symmetric* barriers, k ATR away, is touched first; our stop and target may lie elsewhere. A
-Brownian motion with drift connects them. With lambda = 2 mu / sigma^2 its scale function is exp(-lambda x), so
+The model says which of two *symmetric* barriers, k ATR away, is touched first; our stop and target
+may lie elsewhere. A Brownian motion with drift connects them. With lambda = 2 mu / sigma^2 its
+scale function is exp(-lambda x), so
 
-    P(+a before -b) = (1 - exp(-lambda b)) / (1 - exp(-lambda (a + b)))          and b / (a + b) at lambda = 0,
+    P(+a before -b) = (1 - exp(-lambda b)) / (1 - exp(-lambda (a + b))),  b / (a + b) at lambda = 0,
 
-and for a = b = k this is a logistic function: lambda = logit(q) / k with q = p_upper / (p_upper + p_lower).
-Source: Karatzas and Shreve, *Brownian Motion and Stochastic Calculus*, 2nd ed., section 5.5 (exit probabilities from the scale
-function).
+and for a = b = k this is a logistic function: lambda = logit(q) / k with q = p_upper / (p_upper +
+p_lower).
+Source: Karatzas and Shreve, *Brownian Motion and Stochastic Calculus*, 2nd ed., section 5.5 (exit
+probabilities from the scale function).
 
 A trade that touches neither barrier is closed by time; its mean before costs is taken as zero.
 
-Where the model forecasts volatility, stop and target widen and narrow together (`distance_factor`): ATR(14) and the realised
-volatility of the last four hours look back over the same candles, so that ATR x forecast / realised is the range that ATR
-would show if the forecast were already past. In that unit the barriers lie where the model's labels put them. The
-probabilities are about the unscaled ones all the same, so a trade must pay at both distances: `lower`.
+Where the model forecasts volatility, stop and target widen and narrow together (`distance_factor`):
+ATR(14) and the realised volatility of the last four hours look back over the same candles, so that
+ATR x forecast / realised is the range that ATR would show if the forecast were already past. In
+that unit the barriers lie where the model's labels put them. The probabilities are about the
+unscaled ones all the same, so a trade must pay at both distances: `lower`.
 """
 
 import math
@@ -45,8 +49,8 @@ class Rates:
 class Edge:
     """Expected values a trade as shares of the price.
 
-    `net = gross - cost`. `p_target`, `p_stop`, `p_time` add up to 1; `win`, `loss`, `idle` are what each leaves after costs
-    (`loss` and `idle` as they come: negative).
+    `net = gross - cost`. `p_target`, `p_stop`, `p_time` add up to 1; `win`, `loss`, `idle` are what
+    each leaves after costs (`loss` and `idle` as they come: negative).
     """
 
     gross: float
@@ -75,7 +79,8 @@ def touches_target_first(q: float, *, barrier: float, target: float, stop: float
 
 
 def distance_factor(signal: Signal, settings: Settings) -> float:
-    """By how much stop and target lie further away than ATR alone says: forecast / past volatility, within `volatility_reach`.
+    """By how much stop and target lie further away than ATR alone says: forecast / past volatility,
+    within `volatility_reach`.
 
     1 where either is unknown.
     """
@@ -86,7 +91,9 @@ def distance_factor(signal: Signal, settings: Settings) -> float:
 
 
 def rates(*, rules: PairRules, side: Side, book: Book | None, settings: Settings) -> Rates:
-    """What entry and exits cost: fees and interest by the exchange's rules, spread from the book, slippage from settings."""
+    """What entry and exits cost: fees and interest by the exchange's rules, spread from the book,
+    slippage from settings.
+    """
     spread = book.spread_rate if book is not None else settings.paper.spread_rate
     crossing = float(rules.taker_fee_rate) + settings.paper.slippage_rate + max(0.0, spread) / 2
     maker = float(rules.maker_fee_rate)
@@ -110,15 +117,25 @@ def believable(signal: Signal) -> bool:
 
 
 def expected(
-    *, signal: Signal, side: Side, rules: PairRules, book: Book | None, settings: Settings, factor: float = 1.0
+    *,
+    signal: Signal,
+    side: Side,
+    rules: PairRules,
+    book: Book | None,
+    settings: Settings,
+    factor: float = 1.0,
 ) -> Edge:
-    """The edge of entering `side` on this signal, whose probabilities and barriers must be there and believable.
+    """The edge of entering `side` on this signal, whose probabilities and barriers must be there
+    and believable.
 
-    `factor`: by how much stop and target, and with them the model's barriers, lie further away than ATR says.
+    `factor`: by how much stop and target, and with them the model's barriers, lie further away than
+    ATR says.
     """
     lower, upper, barriers = signal.p_lower, signal.p_upper, signal.barriers
     if lower is None or upper is None or barriers is None:
-        raise AssertionError("the rules before this one deny a signal without probabilities or barriers")
+        raise AssertionError(
+            "the rules before this one deny a signal without probabilities or barriers"
+        )
     with_us, against = (upper, lower) if side is Side.LONG else (lower, upper)
     touch = with_us + against
     target, stop = settings.risk.target_atr, settings.risk.stop_atr
@@ -144,22 +161,29 @@ def expected(
     )
 
 
-def lower(*, signal: Signal, side: Side, rules: PairRules, book: Book | None, settings: Settings) -> tuple[Edge, Edge]:
-    """The edge at stop and target as ATR says and as the forecast moves them, the lower one first."""
+def lower(
+    *, signal: Signal, side: Side, rules: PairRules, book: Book | None, settings: Settings
+) -> tuple[Edge, Edge]:
+    """The edge at stop and target as ATR says and as the forecast moves them, the lower
+    one first.
+    """
     plain = expected(signal=signal, side=side, rules=rules, book=book, settings=settings)
     factor = distance_factor(signal, settings)
     if factor == 1.0:
         return plain, plain
-    moved = expected(signal=signal, side=side, rules=rules, book=book, settings=settings, factor=factor)
+    moved = expected(
+        signal=signal, side=side, rules=rules, book=book, settings=settings, factor=factor
+    )
     return (moved, plain) if moved.net < plain.net else (plain, moved)
 
 
 def kelly_share(edge: Edge, *, fraction: float, cap: float) -> Decimal:
-    """The share of the capital to put at risk at the stop: `fraction` of the Kelly optimum, at most `cap`.
+    """The share of the capital to put at risk at the stop: `fraction` of the Kelly optimum, at most
+    `cap`.
 
-    The optimum maximises E log(1 + f r) over the three outcomes r (Kelly, 1956), found by halving the interval where the
-    derivative changes its sign; f is in units of the price, so that f x |loss| is what the stop costs. For two outcomes this
-    is the familiar (b p - q) / b.
+    The optimum maximises E log(1 + f r) over the three outcomes r (Kelly, 1956), found by halving
+    the interval where the derivative changes its sign; f is in units of the price, so that f x
+    |loss| is what the stop costs. For two outcomes this is the familiar (b p - q) / b.
     """
     win, loss, idle = edge.win, edge.loss, edge.idle
     wins, losses, idles = edge.p_target * win, edge.p_stop * loss, edge.p_time * idle
@@ -168,6 +192,10 @@ def kelly_share(edge: Edge, *, fraction: float, cap: float) -> Decimal:
     low, high = 0.0, 1.0 / -loss
     for _ in range(80):
         middle = (low + high) / 2
-        slope = wins / (1.0 + middle * win) + losses / (1.0 + middle * loss) + idles / (1.0 + middle * idle)
+        slope = (
+            wins / (1.0 + middle * win)
+            + losses / (1.0 + middle * loss)
+            + idles / (1.0 + middle * idle)
+        )
         low, high = (middle, high) if slope > 0 else (low, middle)
     return Decimal(repr(round(min(cap, fraction * low * -loss), DIGITS)))

@@ -1,15 +1,18 @@
-"""The target policy: hold weight x min(1, volatility target / volatility) x capital, decided once a closed 4h candle. Pure.
+"""The target policy: hold weight x min(1, volatility target / volatility) x capital, decided once a
+closed 4h candle. Pure.
 
-What is wanted stands until the next 4h close (`Goal`). Ticks in between carry it out: what is held too much closes at once,
-whatever halts entries; what is missing is a growth, which everything that halts entries halts. A denial that is not transient
-ends a growth: what is held is then what is wanted until the next 4h close.
+What is wanted stands until the next 4h close (`Goal`). Ticks in between carry it out: what is held
+too much closes at once, whatever halts entries; what is missing is a growth, which everything that
+halts entries halts. A denial that is not transient ends a growth: what is held is then what is
+wanted until the next 4h close.
 
-The no-trade band: while the side stays, a change smaller than `exposure.band` of the capital is not traded, and nothing smaller
-is opened. A position that is not wanted at all, or on the other side, is never kept for the band's sake.
+The no-trade band: while the side stays, a change smaller than `exposure.band` of the capital is not
+traded, and nothing smaller is opened. A position that is not wanted at all, or on the other side,
+is never kept for the band's sake.
 
-The bound of the loss is the disaster stop: `exposure.stop_rate` from the average price, for all that is held. So that one stop
-cannot lose more than the drawdown at which the bot halts, the position's loss there, costs included, is at most
-`risk.max_drawdown` of the capital in use.
+The bound of the loss is the disaster stop: `exposure.stop_rate` from the average price, for all
+that is held. So that one stop cannot lose more than the drawdown at which the bot halts, the
+position's loss there, costs included, is at most `risk.max_drawdown` of the capital in use.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,8 +37,19 @@ def decide(
     now_ms: int,
     settings: Settings,
 ) -> Decision:
-    """Enter (which also grows), reduce, exit, hold or deny, and why. `issues` are those of market, data and model together."""
-    case = Case(signal=signal, account=account, issues=issues, rules=rules, book=book, now_ms=now_ms, settings=settings)
+    """Enter (which also grows), reduce, exit, hold or deny, and why.
+
+    `issues` are those of market, data and model together.
+    """
+    case = Case(
+        signal=signal,
+        account=account,
+        issues=issues,
+        rules=rules,
+        book=book,
+        now_ms=now_ms,
+        settings=settings,
+    )
     held = held_lots(case.account)
     goal = _goal(case, held)
     if goal is None:
@@ -46,7 +60,9 @@ def decide(
     if surplus < 0:
         return _grown(case, goal, held)
     if surplus < max(1, case.rules.min_lots):
-        return _told(case, changed(goal, since=0), held, Action.HOLD, Reason.ON_TARGET, **_wishes(case))
+        return _told(
+            case, changed(goal, since=0), held, Action.HOLD, Reason.ON_TARGET, **_wishes(case)
+        )
     return _closing(case, goal, held, Action.REDUCE, surplus)
 
 
@@ -67,7 +83,11 @@ def weight_allowed(weight: float, settings: Settings) -> float:
 def _goal(case: Case, held: int) -> Goal | None:
     """The standing goal, or a new one where a 4h candle has closed since."""
     signal, standing = case.signal, case.account.goal
-    if signal.target_weight is None or signal.target_volatility is None or signal.target_as_of is None:
+    if (
+        signal.target_weight is None
+        or signal.target_volatility is None
+        or signal.target_as_of is None
+    ):
         return standing
     if standing is not None and signal.target_as_of <= standing.as_of:
         return standing
@@ -81,7 +101,9 @@ def _goal(case: Case, held: int) -> Goal | None:
 
 
 def _wanted(case: Case, weight: float, volatility: float) -> int:
-    """Lots at the candle's close, negative for a short; what is below the exchange's minimum is nothing."""
+    """Lots at the candle's close, negative for a short; what is below the exchange's minimum is
+    nothing.
+    """
     allowed = weight_allowed(weight, case.settings)
     capital = sizing.capital_in_use(case.account, case.settings)
     side, price = _side(allowed), case.signal.close
@@ -109,9 +131,13 @@ def _beyond_band(case: Case, wanted: int, held: int) -> int:
 
 
 def _limits(case: Case, side: Side, price: int, capital: Decimal, *, paid: int) -> dict[str, int]:
-    """The most lots that may be held at `price`, whatever is wanted; the loss at the stop is reckoned from `paid`."""
+    """The most lots that may be held at `price`, whatever is wanted; the loss at the stop is
+    reckoned from `paid`.
+    """
     rules, settings = case.rules, case.settings
-    stop = yen_beyond(Decimal(paid), rate(settings.risk.exposure.stop_rate), above=side is Side.SHORT)
+    stop = yen_beyond(
+        Decimal(paid), rate(settings.risk.exposure.stop_rate), above=side is Side.SHORT
+    )
     loss = loss_per_lot(price=paid, stop=stop, rules=rules, book=case.book, settings=settings)
     return {
         "max_leverage": _floor(capital * sizing.leverage(settings), price * LOT_BTC),
@@ -120,8 +146,12 @@ def _limits(case: Case, side: Side, price: int, capital: Decimal, *, paid: int) 
     }
 
 
-def loss_per_lot(*, price: int, stop: int, rules: PairRules, book: Book | None, settings: Settings) -> Decimal:
-    """What one lot loses when the disaster stop fires, in yen: the distance, and what leaving costs. Interest aside."""
+def loss_per_lot(
+    *, price: int, stop: int, rules: PairRules, book: Book | None, settings: Settings
+) -> Decimal:
+    """What one lot loses when the disaster stop fires, in yen: the distance, and what leaving
+    costs. Interest aside.
+    """
     spread = rate(book.spread_rate) if book is not None else rate(settings.paper.spread_rate)
     leaving = rules.taker_fee_rate + rate(settings.paper.slippage_rate) + max(ZERO, spread) / 2
     return (Decimal(abs(price - stop)) + stop * leaving) * LOT_BTC
@@ -154,36 +184,69 @@ def _sized(case: Case, goal: Goal, held: int, side: Side, book: Book) -> Decisio
     fee_rate = max(ZERO, case.rules.taker_fee_rate if crosses else case.rules.maker_fee_rate)
     paid = price * LOT_BTC * (1 + (fee_rate if settings.account == "spot" else ZERO))
     owned = case.account.position
-    dearest = price if owned is None else max(price, int(owned.average_price.to_integral_value(rounding=ROUND_CEILING)))
-    limits = {name: most - have for name, most in _limits(case, side, price, capital, paid=dearest).items()}
+    dearest = (
+        price
+        if owned is None
+        else max(price, int(owned.average_price.to_integral_value(rounding=ROUND_CEILING)))
+    )
+    limits = {
+        name: most - have
+        for name, most in _limits(case, side, price, capital, paid=dearest).items()
+    }
     limits["goal"] = abs(goal.lots) - have
     own = min(limits.values())
     limits["available"] = _floor(max(ZERO, case.account.available_jpy), paid)
     bound_by = min(limits, key=lambda name: limits[name])
     lots, least = limits[bound_by], max(1, case.rules.min_lots)
-    facts: dict[str, object] = {"bound_by": bound_by, **{f"lots_{name}": most for name, most in limits.items()}}
+    facts: dict[str, object] = {
+        "bound_by": bound_by,
+        **{f"lots_{name}": most for name, most in limits.items()},
+    }
     if lots < least:
-        small = Reason.SIZE_BELOW_MINIMUM if case.rules.status == "NORMAL" else Reason.EXCHANGE_BUSY  # its minimum is raised
+        small = (
+            Reason.SIZE_BELOW_MINIMUM if case.rules.status == "NORMAL" else Reason.EXCHANGE_BUSY
+        )  # its minimum is raised
         reason = Reason.MARGIN_INSUFFICIENT if own >= least else small
-        return _denied(goal, held, _told(case, goal, held, Action.DENY, reason, least=least, **facts))
+        return _denied(
+            goal, held, _told(case, goal, held, Action.DENY, reason, least=least, **facts)
+        )
     stop = _stop(case.account, side, lots, price, settings)
-    loss = loss_per_lot(price=price, stop=stop, rules=case.rules, book=book, settings=settings) * (have + lots)
-    told = _told(case, goal, held, Action.ENTER, Reason.OK, **_wishes(case), loss_at_stop=f"{loss / capital:.6f}", **facts)
+    loss = loss_per_lot(price=price, stop=stop, rules=case.rules, book=book, settings=settings) * (
+        have + lots
+    )
+    told = _told(
+        case,
+        goal,
+        held,
+        Action.ENTER,
+        Reason.OK,
+        **_wishes(case),
+        loss_at_stop=f"{loss / capital:.6f}",
+        **facts,
+    )
     return changed(told, lots=lots, stop_price=stop, crosses=crosses)
 
 
 def _price(book: Book, side: Side, settings: Settings, *, crosses: bool) -> int:
-    """The touch at which a post-only order rests; for one that crosses the dearest price that it is reckoned with."""
+    """The touch at which a post-only order rests; for one that crosses the dearest price that it is
+    reckoned with.
+    """
     long = side is Side.LONG
     if not crosses:
         return book.bid if long else book.ask
     if not long:
         return book.bid
-    return int((book.ask * (1 + rate(settings.paper.slippage_rate))).to_integral_value(rounding=ROUND_CEILING))
+    return int(
+        (book.ask * (1 + rate(settings.paper.slippage_rate))).to_integral_value(
+            rounding=ROUND_CEILING
+        )
+    )
 
 
 def _stop(account: Account, side: Side, lots: int, price: int, settings: Settings) -> int:
-    """The disaster stop of what is added: `stop_rate` from the average price that the whole position will have."""
+    """The disaster stop of what is added: `stop_rate` from the average price that the whole
+    position will have.
+    """
     entries = () if account.position is None else account.position.entries
     cost = sum(entry.price * entry.lots for entry in entries) + price * lots
     average = Decimal(cost) / (sum(entry.lots for entry in entries) + lots)
@@ -196,13 +259,17 @@ def _closing(case: Case, goal: Goal, held: int, action: Action, lots: int) -> De
 
 
 def _denied(goal: Goal, held: int, decision: Decision) -> Decision:
-    """A growth that is denied: tried again where the reason may pass, else over until the next 4h close."""
+    """A growth that is denied: tried again where the reason may pass, else over until the next 4h
+    close.
+    """
     final = decision.action is Action.DENY and decision.reason not in TRANSIENT
     kept = changed(goal, lots=held, since=0) if final else goal
     return changed(decision, side=_side(goal.lots), goal=kept)
 
 
-def _told(case: Case, goal: Goal, held: int, action: Action, reason: Reason, **facts: object) -> Decision:
+def _told(
+    case: Case, goal: Goal, held: int, action: Action, reason: Reason, **facts: object
+) -> Decision:
     context = {"goal_lots": goal.lots, "held_lots": held, **facts}
     return Decision(
         action=action,

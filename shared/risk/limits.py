@@ -1,6 +1,8 @@
-"""What the limits remember between ticks: equity's peak, the day's start, the losing streak, the cool-down. Pure.
+"""What the limits remember between ticks: equity's peak, the day's start, the losing streak, the
+cool-down. Pure.
 
-Every update may be done twice: trades are counted by their sequence, equity only raises the peak or begins a day.
+Every update may be done twice: trades are counted by their sequence, equity only raises the peak or
+begins a day.
 """
 
 from collections.abc import Sequence
@@ -16,7 +18,9 @@ from shared.core.types import Trade
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """`position_net_jpy` adds up the parts of a position that is closed piece by piece: it wins or loses as a whole."""
+    """`position_net_jpy` adds up the parts of a position that is closed piece by piece: it wins or
+    loses as a whole.
+    """
 
     equity_peak_jpy: Decimal
     day: str
@@ -32,10 +36,11 @@ class Limits:
         return cls(equity_peak_jpy=equity_jpy, day=jst_day(now_ms), day_start_equity_jpy=equity_jpy)
 
     def after_trades(self, trades: Sequence[Trade], now_ms: int, settings: Settings) -> "Limits":
-        """Count the trades that are new: `max_losses` positions lost in a row begin a cool-down, and the count anew.
+        """Count the trades that are new: `max_losses` positions lost in a row begin a cool-down,
+        and the count anew.
 
-        The cool-down runs from the close of the last of them, however late a tick learns of it. Trades that claim to have
-        closed after `now_ms` wait for their time.
+        The cool-down runs from the close of the last of them, however late a tick learns of it.
+        Trades that claim to have closed after `now_ms` wait for their time.
         """
         limits = self
         for trade in sorted(trades, key=lambda done: done.sequence):
@@ -52,8 +57,12 @@ class Limits:
         cooldown_until = self.cooldown_until
         if streak >= settings.risk.max_losses:
             streak = 0
-            cooldown_until = max(cooldown_until, trade.closed_at + int(settings.risk.cooldown_seconds * 1000))
-        return changed(counted, losing_streak=streak, cooldown_until=cooldown_until, position_net_jpy=ZERO)
+            cooldown_until = max(
+                cooldown_until, trade.closed_at + int(settings.risk.cooldown_seconds * 1000)
+            )
+        return changed(
+            counted, losing_streak=streak, cooldown_until=cooldown_until, position_net_jpy=ZERO
+        )
 
     def after_equity(self, equity_jpy: Decimal, now_ms: int) -> "Limits":
         """Raise the peak; on the first look of a JST day, take the equity as the day's start."""
@@ -63,11 +72,15 @@ class Limits:
         return changed(self, equity_peak_jpy=peak) if equity_jpy > self.equity_peak_jpy else self
 
     def restarted(self, equity_jpy: Decimal) -> "Limits":
-        """After a person took the drawdown halt back: the peak begins at the present equity, every other limit stays."""
+        """After a person took the drawdown halt back: the peak begins at the present equity, every
+        other limit stays.
+        """
         return changed(self, equity_peak_jpy=equity_jpy)
 
     def opened(self, equity_jpy: Decimal) -> "Limits":
-        """Of an account that never traded, so that peak and day's start are one: they are what it is given now."""
+        """Of an account that never traded, so that peak and day's start are one: they are what it
+        is given now.
+        """
         if self.equity_peak_jpy != self.day_start_equity_jpy or self.equity_peak_jpy == equity_jpy:
             return self
         return changed(self, equity_peak_jpy=equity_jpy, day_start_equity_jpy=equity_jpy)

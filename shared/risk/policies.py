@@ -18,6 +18,17 @@ def decide(
     now_ms: int,
     settings: Settings,
 ) -> Decision:
-    """What `settings.risk.policy` decides, and why. `issues` are those of market, data and model together."""
+    """What `settings.risk.policy` decides, and why.
+
+    `issues` are those of market, data and model together.
+    """
     policy = exposure.decide if settings.risk.policy == "target" else barriers.decide
-    return policy(signal=signal, account=account, issues=issues, rules=rules, book=book, now_ms=now_ms, settings=settings)
+    return policy(
+        signal=signal,
+        account=account,
+        issues=issues,
+        rules=rules,
+        book=book,
+        now_ms=now_ms,
+        settings=settings,
+    )

@@ -1,7 +1,8 @@
 """The decision: one table of rules, asked in order; the first that answers decides. Pure.
 
-What is held comes first: a position must be able to end while entries are halted. Then what halts a person's money, then what
-the market and the data forbid, then the signal itself, and last what it is worth and how much of it.
+What is held comes first: a position must be able to end while entries are halted. Then what halts a
+person's money, then what the market and the data forbid, then the signal itself, and last what it
+is worth and how much of it.
 """
 
 import math
@@ -13,7 +14,17 @@ from typing import TypeVar
 from shared.core.money import rate
 from shared.core.reasons import TRANSIENT, Reason
 from shared.core.settings import Settings
-from shared.core.types import Account, Action, Book, Decision, Issue, PairRules, Side, Signal, Timeframe
+from shared.core.types import (
+    Account,
+    Action,
+    Book,
+    Decision,
+    Issue,
+    PairRules,
+    Side,
+    Signal,
+    Timeframe,
+)
 from shared.risk import edge as edges
 from shared.risk import sizing
 from shared.risk.limits import fall
@@ -52,7 +63,15 @@ def decide(
     settings: Settings,
 ) -> Decision:
     """Enter, exit, hold or deny, and why. `issues` are those of market, data and model together."""
-    case = Case(signal=signal, account=account, issues=issues, rules=rules, book=book, now_ms=now_ms, settings=settings)
+    case = Case(
+        signal=signal,
+        account=account,
+        issues=issues,
+        rules=rules,
+        book=book,
+        now_ms=now_ms,
+        settings=settings,
+    )
     for rule in RULES:
         decision = rule(case)
         if decision is not None:
@@ -62,7 +81,9 @@ def decide(
 
 def _decision(case: Case, action: Action, reason: Reason, **context: object) -> Decision:
     told = {name: str(value) for name, value in context.items()}
-    return Decision(action=action, as_of=case.signal.as_of, reason=reason, side=case.signal.side, context=told)
+    return Decision(
+        action=action, as_of=case.signal.as_of, reason=reason, side=case.signal.side, context=told
+    )
 
 
 def _deny(case: Case, reason: Reason, **context: object) -> Decision:
@@ -77,8 +98,13 @@ def _position(case: Case) -> Decision | None:
     if held is None:
         return None
     reason, action = Reason.POSITION_OPEN, Action.HOLD
-    # Without a plan (lost, or opened under the other policy) it may be held as long as if it had been entered at its last fill.
-    held_until = held.entries[-1].at + case.settings.risk.max_hold_candles * Timeframe.M15.ms if plan is None else plan.exit_by
+    # Without a plan (lost, or opened under the other policy) it may be held as long as if it had
+    # been entered at its last fill.
+    held_until = (
+        held.entries[-1].at + case.settings.risk.max_hold_candles * Timeframe.M15.ms
+        if plan is None
+        else plan.exit_by
+    )
     if case.now_ms >= held_until:
         reason, action = Reason.EXIT_TIME, Action.EXIT
     elif case.settings.risk.exit_on_opposite and case.signal.side not in {None, held.side}:
@@ -96,7 +122,9 @@ def _position(case: Case) -> Decision | None:
 
 
 def _resting(case: Case) -> Decision | None:
-    return _decision(case, Action.HOLD, Reason.ENTRY_RESTING) if case.account.entry_resting else None
+    return (
+        _decision(case, Action.HOLD, Reason.ENTRY_RESTING) if case.account.entry_resting else None
+    )
 
 
 # halts
@@ -110,7 +138,13 @@ def _drawdown(case: Case) -> Decision | None:
     account, limit = case.account, rate(case.settings.risk.max_drawdown)
     share = fall(account.equity_peak_jpy, account.equity_jpy)
     if account.drawdown_halted or share >= limit:
-        return _deny(case, Reason.LIMIT_DRAWDOWN, drawdown=_share(share), limit=limit, peak_jpy=account.equity_peak_jpy)
+        return _deny(
+            case,
+            Reason.LIMIT_DRAWDOWN,
+            drawdown=_share(share),
+            limit=limit,
+            peak_jpy=account.equity_peak_jpy,
+        )
     return None
 
 
@@ -135,7 +169,9 @@ def _warming(case: Case) -> Decision | None:
 
 
 def _forbidden(case: Case) -> Decision | None:
-    """The first issue that forbids entries is the reason, those that close the candle first; the context names them all."""
+    """The first issue that forbids entries is the reason, those that close the candle first; the
+    context names them all.
+    """
     critical = [issue for issue in case.issues if issue.forbids_entry]
     if not critical:
         return None
@@ -173,8 +209,12 @@ def _model(case: Case) -> Decision | None:
     if not edges.believable(signal):
         told = (signal.p_lower, signal.p_neither, signal.p_upper)
         return _deny(case, Reason.MODEL_INVALID, why="these are not probabilities", told=told)
-    if signal.volatility is not None and not (math.isfinite(signal.volatility) and signal.volatility > 0):
-        return _deny(case, Reason.MODEL_INVALID, why="this is not a volatility", told=signal.volatility)
+    if signal.volatility is not None and not (
+        math.isfinite(signal.volatility) and signal.volatility > 0
+    ):
+        return _deny(
+            case, Reason.MODEL_INVALID, why="this is not a volatility", told=signal.volatility
+        )
     return None
 
 
@@ -185,7 +225,10 @@ def _strange_label(case: Case) -> str | None:
         return "the model does not say which barriers its probabilities are for"
     if barriers.kind == "next_candle":
         if case.settings.risk.entry == "value":
-            return "the model forecasts the next candle, from which no expected value follows: risk.entry must be threshold"
+            return (
+                "the model forecasts the next candle, from which no expected value follows:"
+                " risk.entry must be threshold"
+            )
     elif not (math.isfinite(barriers.atr_multiple) and barriers.atr_multiple > 0):
         return "the model does not say which barriers its probabilities are for"
     return None
@@ -197,11 +240,17 @@ def _vote(case: Case) -> Decision | None:
     if not (risk.veto_below > 0 or risk.shrink_by_vote):
         return None
     if told is None:
-        why = "the settings ask whether the vote's own trade pays, and the model has no word on that"
+        why = (
+            "the settings ask whether the vote's own trade pays, and the model has no word on that"
+        )
         return _deny(case, Reason.MODEL_MISMATCH, why=why)
     if not 0.0 <= told <= 1.0:
         return _deny(case, Reason.MODEL_INVALID, why="this is not a probability", told=told)
-    return _deny(case, Reason.VOTE_VETOED, p_vote=told, limit=risk.veto_below) if told < risk.veto_below else None
+    return (
+        _deny(case, Reason.VOTE_VETOED, p_vote=told, limit=risk.veto_below)
+        if told < risk.veto_below
+        else None
+    )
 
 
 def _expired(case: Case) -> Decision | None:
@@ -224,9 +273,16 @@ def _priced(case: Case) -> Decision | None:
     if not (signal.atr_jpy > 0 and signal.close > 0):
         return _deny(case, Reason.DATA_BROKEN, atr_jpy=signal.atr_jpy, close=signal.close)
     factor = max(1.0, edges.distance_factor(signal, case.settings))
-    reach = signal.atr_jpy * factor * max(case.settings.risk.stop_atr, case.settings.risk.target_atr)
+    reach = (
+        signal.atr_jpy * factor * max(case.settings.risk.stop_atr, case.settings.risk.target_atr)
+    )
     if reach >= price - 1:
-        return _deny(case, Reason.DATA_BROKEN, atr_jpy=signal.atr_jpy, why="the stop or the target would lie at zero or below")
+        return _deny(
+            case,
+            Reason.DATA_BROKEN,
+            atr_jpy=signal.atr_jpy,
+            why="the stop or the target would lie at zero or below",
+        )
     return None
 
 
@@ -249,11 +305,19 @@ RULES: tuple[Rule, ...] = (
     _attempts,  #    ATTEMPTS_USED
     _priced,  #      BOOK_MISSING, DATA_BROKEN
 )
-"""Asked in this order; `_worth` comes last: EDGE_BELOW_COST or PROBABILITY_BELOW, SIZE_KELLY_ZERO, SIZE_BELOW_MINIMUM,
-MARGIN_INSUFFICIENT, OK.
+"""Asked in this order; `_worth` comes last: EDGE_BELOW_COST or PROBABILITY_BELOW, SIZE_KELLY_ZERO,
+SIZE_BELOW_MINIMUM, MARGIN_INSUFFICIENT, OK.
 """
 
-HALTS: tuple[Rule, ...] = (_halted, _drawdown, _daily_loss, _cooldown, _resting, _warming, _forbidden)
+HALTS: tuple[Rule, ...] = (
+    _halted,
+    _drawdown,
+    _daily_loss,
+    _cooldown,
+    _resting,
+    _warming,
+    _forbidden,
+)
 """Those of them that keep a position from being opened or grown under any policy."""
 
 
@@ -261,27 +325,42 @@ def _worth(case: Case) -> Decision:
     """Edge or probability, then size, then the order."""
     signal, settings, side, price = case.signal, case.settings, case.signal.side, case.entry_price
     if side is None or price is None:
-        raise AssertionError("the rules before this one deny a signal without side and a market without book")
+        raise AssertionError(
+            "the rules before this one deny a signal without side and a market without book"
+        )
     risk, factor = settings.risk, edges.distance_factor(signal, settings)
     value = _value(case, side)
     facts: dict[str, object] = {} if factor == 1.0 else {"distance": f"{factor:.6f}"}
     if value is not None:
-        facts |= {"edge": f"{value[0].net:.6f}", "cost": f"{value[0].cost:.6f}", "p_target": f"{value[0].p_target:.6f}"}
+        facts |= {
+            "edge": f"{value[0].net:.6f}",
+            "cost": f"{value[0].cost:.6f}",
+            "p_target": f"{value[0].p_target:.6f}",
+        }
     edge = None if value is None else value[0]
     if risk.entry == "threshold":
         sure = signal.p_upper if side is Side.LONG else signal.p_lower
         facts["probability"] = sure
         if _asked(sure) < risk.min_probability:
-            return _valued(case, edge, Reason.PROBABILITY_BELOW, {**facts, "limit": risk.min_probability})
+            return _valued(
+                case, edge, Reason.PROBABILITY_BELOW, {**facts, "limit": risk.min_probability}
+            )
     elif _asked(edge).net < risk.min_edge_rate:
-        return _valued(case, edge, Reason.EDGE_BELOW_COST, {**facts, "min_edge": risk.min_edge_rate})
+        return _valued(
+            case, edge, Reason.EDGE_BELOW_COST, {**facts, "min_edge": risk.min_edge_rate}
+        )
     kelly: Decimal | None = None
     if value is not None and risk.kelly_fraction:
-        kelly = min(edges.kelly_share(each, fraction=risk.kelly_fraction, cap=risk.kelly_cap) for each in value)
+        kelly = min(
+            edges.kelly_share(each, fraction=risk.kelly_fraction, cap=risk.kelly_cap)
+            for each in value
+        )
         facts["kelly"] = kelly
         if not kelly:
             return _valued(case, edge, Reason.SIZE_KELLY_ZERO, facts)
-    where = sizing.prices(side=side, entry=price, atr_jpy=signal.atr_jpy, settings=settings, factor=factor)
+    where = sizing.prices(
+        side=side, entry=price, atr_jpy=signal.atr_jpy, settings=settings, factor=factor
+    )
     size = sizing.size(
         side=side,
         where=_reckoned(where, case, side),
@@ -290,14 +369,24 @@ def _worth(case: Case) -> Decision:
         rules=case.rules,
         book=case.book,
         settings=settings,
-        volatility=signal.volatility if signal.volatility is not None else signal.volatility_past or None,
+        volatility=(
+            signal.volatility if signal.volatility is not None else signal.volatility_past or None
+        ),
         p_vote=signal.p_vote,
     )
-    facts |= {"bound_by": size.bound_by, **{f"lots_{name}": lots for name, lots in size.limits.items()}}
+    facts |= {
+        "bound_by": size.bound_by,
+        **{f"lots_{name}": lots for name, lots in size.limits.items()},
+    }
     if size.reason is not Reason.OK:
         # A busy exchange raises its minimum for a while, which says nothing about the signal.
         raised = size.reason is Reason.SIZE_BELOW_MINIMUM and case.rules.status != "NORMAL"
-        return _valued(case, edge, Reason.EXCHANGE_BUSY if raised else size.reason, {**facts, "least": case.rules.min_lots})
+        return _valued(
+            case,
+            edge,
+            Reason.EXCHANGE_BUSY if raised else size.reason,
+            {**facts, "least": case.rules.min_lots},
+        )
     return Decision(
         action=Action.ENTER,
         as_of=signal.as_of,
@@ -316,27 +405,40 @@ def _worth(case: Case) -> Decision:
 def _asked(value: T | None) -> T:
     """What a rule before has made sure of."""
     if value is None:
-        raise AssertionError("the rules before this one deny a signal without probabilities, and a value without barriers")
+        raise AssertionError(
+            "the rules before this one deny a signal without probabilities, and a value without"
+            " barriers"
+        )
     return value
 
 
 def _value(case: Case, side: Side) -> tuple[edges.Edge, edges.Edge] | None:
-    """The lower and the other edge; None where the model's label has no barriers that a trade could touch."""
+    """The lower and the other edge; None where the model's label has no barriers that a trade could
+    touch.
+    """
     barriers = case.signal.barriers
     if barriers is None:
         raise AssertionError("the rules before this one deny a signal without barriers")
     if barriers.kind != "barriers":
         return None
-    return edges.lower(signal=case.signal, side=side, rules=case.rules, book=case.book, settings=case.settings)
+    return edges.lower(
+        signal=case.signal, side=side, rules=case.rules, book=case.book, settings=case.settings
+    )
 
 
 def _reckoned(where: sizing.Prices, case: Case, side: Side) -> sizing.Prices:
-    """The prices by which the loss is reckoned: a forecast that brings the stop nearer never makes the order larger."""
-    plain = sizing.prices(side=side, entry=where.entry, atr_jpy=case.signal.atr_jpy, settings=case.settings)
+    """The prices by which the loss is reckoned: a forecast that brings the stop nearer never makes
+    the order larger.
+    """
+    plain = sizing.prices(
+        side=side, entry=where.entry, atr_jpy=case.signal.atr_jpy, settings=case.settings
+    )
     return plain if abs(plain.entry - plain.stop) > abs(where.entry - where.stop) else where
 
 
-def _valued(case: Case, edge: edges.Edge | None, reason: Reason, facts: Mapping[str, object]) -> Decision:
+def _valued(
+    case: Case, edge: edges.Edge | None, reason: Reason, facts: Mapping[str, object]
+) -> Decision:
     return Decision(
         action=Action.DENY,
         as_of=case.signal.as_of,

@@ -1,9 +1,11 @@
-"""Which rows can lead to an entry at all: a necessary condition over arrays, so that a replay asks the rules only there. Pure.
+"""Which rows can lead to an entry at all: a necessary condition over arrays, so that a replay asks
+the rules only there. Pure.
 
-The scalar rules stay the only ones that decide: what passes here is asked of them, and what does not pass they would deny. A
-row without three finite probabilities passes: what is odd about it is theirs to name. The
-edge is computed with a little room (`ROOM`), because numpy's exponential may differ from Python's in the last place, and with
-the narrowest spread that a book of whole yen can have.
+The scalar rules stay the only ones that decide: what passes here is asked of them, and what does
+not pass they would deny. A row without three finite probabilities passes: what is odd about it is
+theirs to name. The edge is computed with a little room (`ROOM`), because numpy's exponential may
+differ from Python's in the last place, and with the narrowest spread that a book of whole yen can
+have.
 """
 
 from dataclasses import dataclass
@@ -12,7 +14,15 @@ import numpy as np
 
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
-from shared.core.types import Barriers, BoolArray, FloatArray, Int8Array, IntArray, PairRules, Targets
+from shared.core.types import (
+    Barriers,
+    BoolArray,
+    FloatArray,
+    Int8Array,
+    IntArray,
+    PairRules,
+    Targets,
+)
 from shared.risk.edge import SMALLEST, days
 
 ROOM = 1e-8
@@ -22,8 +32,8 @@ ROOM = 1e-8
 class ScreenRows:
     """What the screen looks at, shape (n,) each; probabilities (n, 3) or None without a model.
 
-    `holes`: too many candles are missing before the row. `volatility`, `volatility_past` and `p_vote` as in a signal, NaN where
-    that has None; None without that head.
+    `holes`: too many candles are missing before the row. `volatility`, `volatility_past` and
+    `p_vote` as in a signal, NaN where that has None; None without that head.
     """
 
     close: FloatArray
@@ -40,8 +50,12 @@ class ScreenRows:
     p_vote: FloatArray | None = None
 
 
-def screen(rows: ScreenRows, *, rules: PairRules, settings: Settings) -> tuple[BoolArray, list[tuple[Reason, BoolArray]]]:
-    """Which rows may lead to an entry, and for the others the first rule that denies them, in the order of the rules."""
+def screen(
+    rows: ScreenRows, *, rules: PairRules, settings: Settings
+) -> tuple[BoolArray, list[tuple[Reason, BoolArray]]]:
+    """Which rows may lead to an entry, and for the others the first rule that denies them, in the
+    order of the rules.
+    """
     risk = settings.risk
     open_ = np.ones(len(rows.close), dtype=np.bool_)
     why: list[tuple[Reason, BoolArray]] = []
@@ -57,7 +71,10 @@ def screen(rows: ScreenRows, *, rules: PairRules, settings: Settings) -> tuple[B
     denied(Reason.VOLUME_SPIKE, np.abs(rows.volume_z) >= risk.volume_z)
     denied(Reason.NO_CONSENSUS, rows.consensus == 0)
     denied(Reason.SIDE_NOT_ALLOWED, ~_allowed(rows.consensus, settings))
-    denied(Reason.SIDE_SUSPENDED, np.where(rows.consensus > 0, not rules.long_opens, not rules.short_opens))
+    denied(
+        Reason.SIDE_SUSPENDED,
+        np.where(rows.consensus > 0, not rules.long_opens, not rules.short_opens),
+    )
     if rows.probabilities is None or rows.barriers is None:
         denied(Reason.MODEL_MISSING, np.ones(len(rows.close), dtype=np.bool_))
         return open_, why
@@ -82,22 +99,32 @@ def screen(rows: ScreenRows, *, rules: PairRules, settings: Settings) -> tuple[B
 
 
 def exposure_shares(targets: Targets, *, settings: Settings) -> FloatArray:
-    """The share of the capital that the target policy wants on each row, before its limits; NaN where unknown."""
+    """The share of the capital that the target policy wants on each row, before its limits; NaN
+    where unknown.
+    """
     both = settings.sides == "both" and settings.account == "margin"
     weight = np.abs(targets.weight) if both else np.maximum(targets.weight, 0.0)
     with np.errstate(all="ignore"):
         scale = np.minimum(1.0, settings.risk.exposure.volatility_target / targets.volatility)
-    return weight * np.where(targets.volatility > 0, scale, np.where(np.isnan(targets.volatility), np.nan, 1.0))
+    return weight * np.where(
+        targets.volatility > 0, scale, np.where(np.isnan(targets.volatility), np.nan, 1.0)
+    )
 
 
-def distance_factors(volatility: FloatArray | None, past: FloatArray | None, *, settings: Settings) -> FloatArray | float:
-    """`edge.distance_factor` of every row, (n,); 1 where either is NaN, or for all where there is no such head."""
+def distance_factors(
+    volatility: FloatArray | None, past: FloatArray | None, *, settings: Settings
+) -> FloatArray | float:
+    """`edge.distance_factor` of every row, (n,); 1 where either is NaN, or for all where there is
+    no such head.
+    """
     reach = settings.risk.volatility_reach
     if volatility is None or past is None:
         return 1.0
     with np.errstate(all="ignore"):
         factor = np.clip(volatility / past, 1.0 / reach, reach)
-    return np.where(np.isfinite(volatility) & np.isfinite(past), np.where(past > 0, factor, reach), 1.0)
+    return np.where(
+        np.isfinite(volatility) & np.isfinite(past), np.where(past > 0, factor, reach), 1.0
+    )
 
 
 def _allowed(consensus: Int8Array, settings: Settings) -> BoolArray:
@@ -107,8 +134,12 @@ def _allowed(consensus: Int8Array, settings: Settings) -> BoolArray:
     return allowed
 
 
-def net_edge_at_best(rows: ScreenRows, asked: IntArray, *, rules: PairRules, settings: Settings) -> FloatArray:
-    """The net of `edge.lower` of the rows `asked`, in arrays, at the narrowest spread that the book can have."""
+def net_edge_at_best(
+    rows: ScreenRows, asked: IntArray, *, rules: PairRules, settings: Settings
+) -> FloatArray:
+    """The net of `edge.lower` of the rows `asked`, in arrays, at the narrowest spread that the book
+    can have.
+    """
     if rows.probabilities is None or rows.barriers is None:
         raise AssertionError("without a model nothing has an edge")
     risk = settings.risk
@@ -120,7 +151,9 @@ def net_edge_at_best(rows: ScreenRows, asked: IntArray, *, rules: PairRules, set
         q = np.where(touch > 0, np.where(long, upper, lower) / touch, 0.5)
         q = np.minimum(1.0 - SMALLEST, np.maximum(SMALLEST, q))
         drift = np.log(q / (1.0 - q)) / rows.barriers.atr_multiple
-        first = np.expm1(-drift * risk.stop_atr) / np.expm1(-drift * (risk.target_atr + risk.stop_atr))
+        first = np.expm1(-drift * risk.stop_atr) / np.expm1(
+            -drift * (risk.target_atr + risk.stop_atr)
+        )
         still = np.abs(drift) * (risk.target_atr + risk.stop_atr) < SMALLEST
         first = np.where(still, risk.stop_atr / (risk.target_atr + risk.stop_atr), first)
     p_target, p_stop = touch * first, touch * (1.0 - first)
@@ -132,10 +165,16 @@ def net_edge_at_best(rows: ScreenRows, asked: IntArray, *, rules: PairRules, set
         at_target, interest = crossing, np.zeros(len(close))
     else:
         at_target = np.full(len(close), maker)
-        long_day, short_day = float(rules.long_interest_rate_day), float(rules.short_interest_rate_day)
+        long_day, short_day = (
+            float(rules.long_interest_rate_day),
+            float(rules.short_interest_rate_day),
+        )
         interest = np.where(long, long_day, short_day) * days(settings)
     gross = (p_target * risk.target_atr - p_stop * risk.stop_atr) * atr
-    volatility, past = (None if column is None else column[asked] for column in (rows.volatility, rows.volatility_past))
+    volatility, past = (
+        None if column is None else column[asked]
+        for column in (rows.volatility, rows.volatility_past)
+    )
     gross = np.minimum(gross, gross * distance_factors(volatility, past, settings=settings))
     cost = maker + interest + p_target * at_target + (p_stop + p_time) * crossing
     net: FloatArray = gross - cost

@@ -1,4 +1,7 @@
-"""How much: whole lots under every limit, rounded down, never up to the exchange's minimum. Pure, exact."""
+"""How much: whole lots under every limit, rounded down, never up to the exchange's minimum.
+
+Pure, exact.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,8 +35,11 @@ class Size:
     limits: Mapping[str, int]
 
 
-def prices(*, side: Side, entry: int, atr_jpy: float, settings: Settings, factor: float = 1.0) -> Prices:
-    """Stop and target around the entry price, each rounded to the worse side: further to lose, further to win.
+def prices(
+    *, side: Side, entry: int, atr_jpy: float, settings: Settings, factor: float = 1.0
+) -> Prices:
+    """Stop and target around the entry price, each rounded to the worse side: further to lose,
+    further to win.
 
     `factor`: by how much both lie further away than ATR says (see `edge.distance_factor`).
     """
@@ -43,37 +49,56 @@ def prices(*, side: Side, entry: int, atr_jpy: float, settings: Settings, factor
     down, up = (stop, target) if side is Side.LONG else (target, stop)
     low = int(down.to_integral_value(rounding=ROUND_FLOOR))
     high = int(up.to_integral_value(rounding=ROUND_CEILING))
-    return Prices(entry=entry, stop=low, target=high) if side is Side.LONG else Prices(entry=entry, stop=high, target=low)
+    return (
+        Prices(entry=entry, stop=low, target=high)
+        if side is Side.LONG
+        else Prices(entry=entry, stop=high, target=low)
+    )
 
 
 def capital_in_use(account: Account, settings: Settings) -> Decimal:
     """min(capital, equity) x the stage's share: what sizing may work with."""
-    return jpy(max(ZERO, min(account.capital_jpy, account.equity_jpy)) * rate(settings.stages[settings.stage]))
+    return jpy(
+        max(ZERO, min(account.capital_jpy, account.equity_jpy))
+        * rate(settings.stages[settings.stage])
+    )
 
 
-def loss_per_lot(*, side: Side, where: Prices, rules: PairRules, book: Book | None, settings: Settings) -> Decimal:
-    """What one lot loses when its stop fires, in yen, unrounded: distance, both fees, half spread, slippage, interest."""
+def loss_per_lot(
+    *, side: Side, where: Prices, rules: PairRules, book: Book | None, settings: Settings
+) -> Decimal:
+    """What one lot loses when its stop fires, in yen, unrounded: distance, both fees, half spread,
+    slippage, interest.
+    """
     spread = rate(book.spread_rate) if book is not None else rate(settings.paper.spread_rate)
     leaving = rules.taker_fee_rate + rate(settings.paper.slippage_rate) + max(ZERO, spread) / 2
     day = rules.long_interest_rate_day if side is Side.LONG else rules.short_interest_rate_day
     interest = ZERO if settings.account == "spot" else day * days(settings)
     distance = Decimal(abs(where.entry - where.stop))
-    return (distance + where.stop * leaving + where.entry * (max(ZERO, rules.maker_fee_rate) + interest)) * LOT_BTC
+    return (
+        distance + where.stop * leaving + where.entry * (max(ZERO, rules.maker_fee_rate) + interest)
+    ) * LOT_BTC
 
 
 def leverage(settings: Settings) -> Decimal:
-    """The most the position may be, as a multiple of the capital in use: never more than the money itself on spot."""
+    """The most the position may be, as a multiple of the capital in use: never more than the money
+    itself on spot.
+    """
     most = rate(settings.risk.max_leverage)
     return min(Decimal(1), most) if settings.account == "spot" else most
 
 
 def annual_volatility(volatility: float) -> Decimal:
-    """The volatility of four hours as that of a year: times the root of how many four hours it has."""
+    """The volatility of four hours as that of a year: times the root of how many four
+    hours it has.
+    """
     return rate(volatility) * FOUR_HOURS_A_YEAR.sqrt()
 
 
 def vote_share(p_vote: float | None) -> Decimal:
-    """How much of the size is left: 0 where the vote's own trade pays half the time or less, all where it always does."""
+    """How much of the size is left: 0 where the vote's own trade pays half the time or less, all
+    where it always does.
+    """
     return ZERO if p_vote is None else min(Decimal(1), max(ZERO, 2 * rate(p_vote) - 1))
 
 
@@ -99,11 +124,14 @@ def size(
         rules: Of the pair.
         book: For the spread.
         settings: All limits.
-        volatility: What the next four hours are expected to have, for `volatility_target`: without it that limit is zero.
-        p_vote: That the consensus' own trade pays, for `shrink_by_vote`: without it that limit is zero.
+        volatility: What the next four hours are expected to have, for `volatility_target`: without
+            it that limit is zero.
+        p_vote: That the consensus' own trade pays, for `shrink_by_vote`: without it that limit is
+            zero.
 
     Returns:
-        `MARGIN_INSUFFICIENT` where only the exchange's available balance is too small, `SIZE_BELOW_MINIMUM` for all others.
+        `MARGIN_INSUFFICIENT` where only the exchange's available balance is too small,
+        `SIZE_BELOW_MINIMUM` for all others.
     """
     capital = capital_in_use(account, settings)
     loss = loss_per_lot(side=side, where=where, rules=rules, book=book, settings=settings)
@@ -118,7 +146,11 @@ def size(
         limits["kelly"] = _floor(capital * kelly, loss)
     target = settings.risk.volatility_target
     if target is not None:
-        share = ZERO if volatility is None else min(Decimal(1), rate(target) / annual_volatility(volatility))
+        share = (
+            ZERO
+            if volatility is None
+            else min(Decimal(1), rate(target) / annual_volatility(volatility))
+        )
         limits["volatility_target"] = _floor(capital * share, lot)
     left = vote_share(p_vote) if settings.risk.shrink_by_vote else Decimal(1)
     own = _floor(min(limits.values()) * left, Decimal(1))
@@ -129,14 +161,20 @@ def size(
     lots = limits[bound_by]
     if lots >= max(1, rules.min_lots):
         return Size(lots=lots, bound_by=bound_by, reason=Reason.OK, limits=limits)
-    reason = Reason.MARGIN_INSUFFICIENT if own >= max(1, rules.min_lots) else Reason.SIZE_BELOW_MINIMUM
+    reason = (
+        Reason.MARGIN_INSUFFICIENT if own >= max(1, rules.min_lots) else Reason.SIZE_BELOW_MINIMUM
+    )
     return Size(lots=0, bound_by=bound_by, reason=reason, limits=limits)
 
 
-def smallest_capital(*, price: int, atr_jpy: float, rules: PairRules, settings: Settings) -> dict[str, int]:
-    """For each stage the smallest `capital_jpy`, in whole yen, that can place the exchange's minimum (Kelly aside).
+def smallest_capital(
+    *, price: int, atr_jpy: float, rules: PairRules, settings: Settings
+) -> dict[str, int]:
+    """For each stage the smallest `capital_jpy`, in whole yen, that can place the exchange's
+    minimum (Kelly aside).
 
-    At `price` and `atr_jpy`, for a long, with the paper spread; a stage with no share of the capital is left out.
+    At `price` and `atr_jpy`, for a long, with the paper spread; a stage with no share of the
+    capital is left out.
     """
     where = prices(side=Side.LONG, entry=price, atr_jpy=atr_jpy, settings=settings)
     loss = loss_per_lot(side=Side.LONG, where=where, rules=rules, book=None, settings=settings)
@@ -150,7 +188,9 @@ def smallest_capital(*, price: int, atr_jpy: float, rules: PairRules, settings: 
     found = {}
     for stage, share in settings.stages.items():
         if share > 0 and needed.is_finite():
-            found[stage] = int(max(needed / rate(share), spent).to_integral_value(rounding=ROUND_CEILING))
+            found[stage] = int(
+                max(needed / rate(share), spent).to_integral_value(rounding=ROUND_CEILING)
+            )
     return found
 
 

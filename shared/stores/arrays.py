@@ -1,8 +1,10 @@
-"""Arrays that were expensive to make, in a bucket: written once, found by the key of what they were made from.
+"""Arrays that were expensive to make, in a bucket: written once, found by the key of what they were
+made from.
 
-An entry is a header (JSON: key, names, kinds, shapes, and a hash of everything) and the arrays' plain bytes, so that reading it
-costs one hash and no copy. The object's name ends with its size, so that room is made without reading. Nothing here is
-the truth of anything: an entry that is not exactly what was written is taken for missing, and said to be damaged.
+An entry is a header (JSON: key, names, kinds, shapes, and a hash of everything) and the arrays'
+plain bytes, so that reading it costs one hash and no copy. The object's name ends with its size, so
+that room is made without reading. Nothing here is the truth of anything: an entry that is not
+exactly what was written is taken for missing, and said to be damaged.
 """
 
 import hashlib
@@ -24,20 +26,29 @@ _HEADER_ROOM = 64  # the header is filled up to a multiple of it, which keeps th
 
 
 class ArrayStore:
-    """Entries under `prefix`, the newest `most_entries` of them and together at most `most_bytes`. Processes may share it.
+    """Entries under `prefix`, the newest `most_entries` of them and together at most `most_bytes`.
 
-    Two that make the same entry write the same bytes under the same name; one that is taken away while another looks for
-    it is missing, no more.
+    Processes may share it.
+
+    Two that make the same entry write the same bytes under the same name; one that is taken away
+    while another looks for it is missing, no more.
     """
 
-    def __init__(self, bucket: Bucket, prefix: str, *, most_entries: int = 32, most_bytes: int = 1 << 29) -> None:
-        """Keep entries under `prefix` (it ends with `/`) of `bucket`; nothing is read or written yet."""
+    def __init__(
+        self, bucket: Bucket, prefix: str, *, most_entries: int = 32, most_bytes: int = 1 << 29
+    ) -> None:
+        """Keep entries under `prefix` (it ends with `/`) of `bucket`; nothing is read or written
+        yet.
+        """
         self._bucket = bucket
         self._prefix = prefix
         self._most_entries, self._most_bytes = most_entries, most_bytes
 
     def read(self, key: str) -> dict[str, NDArray[Any]] | None:
-        """The arrays, not writable, or None where nothing is stored. Raises `BadData` for a damaged or foreign entry."""
+        """The arrays, not writable, or None where nothing is stored.
+
+        Raises `BadData` for a damaged or foreign entry.
+        """
         for name in self._bucket.keys(f"{self._prefix}{key}."):
             blob = self._bucket.get(name)
             if blob is not None:
@@ -45,7 +56,9 @@ class ArrayStore:
         return None
 
     def write(self, key: str, arrays: Arrays) -> None:
-        """Store the arrays and take the oldest entries away where there are too many or too large ones."""
+        """Store the arrays and take the oldest entries away where there are too many or too large
+        ones.
+        """
         data = _encoded(arrays, key)
         name = f"{self._prefix}{key}.{len(data)}"
         self._bucket.put(name, data)
@@ -92,7 +105,9 @@ def _decoded(data: bytes, key: str) -> dict[str, NDArray[Any]]:
         told = facts.pop("hash")
         body = memoryview(data)[len(line) + len(newline) :]
         if facts["format"] != FORMAT or facts["key"] != key or told != _hash(facts, body):
-            raise BadData(f"the stored arrays {key} are damaged or not the ones that were asked for")
+            raise BadData(
+                f"the stored arrays {key} are damaged or not the ones that were asked for"
+            )
         return _arrays(facts["arrays"], body)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise BadData(f"the stored arrays {key} are damaged ({type(error).__name__})") from error

@@ -1,10 +1,13 @@
-"""What all document stores have in common: the rules of paths, values and batches, and the recognition of lost answers.
+"""What all document stores have in common: the rules of paths, values and batches, and the
+recognition of lost answers.
 
-The rules are those of the strictest store (Firestore), so that a document that one store takes, all take.
+The rules are those of the strictest store (Firestore), so that a document that one store takes, all
+take.
 
-Every batch carries a random `writer` nonce, stored beside each document that it writes. Where the answer of a batch is
-lost, the batch is sent once more with the same nonce: a store that finds the nonce at one of its documents knows that all
-of it was applied, and reports success instead of a conflict with ourselves.
+Every batch carries a random `writer` nonce, stored beside each document that it writes. Where the
+answer of a batch is lost, the batch is sent once more with the same nonce: a store that finds the
+nonce at one of its documents knows that all of it was applied, and reports success instead of a
+conflict with ourselves.
 """
 
 import json
@@ -40,7 +43,10 @@ class AnswerLost(Unavailable):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedWrite:
-    """A write that passed all checks. `text` is the document as JSON; None where it is deleted or only verified."""
+    """A write that passed all checks.
+
+    `text` is the document as JSON; None where it is deleted or only verified.
+    """
 
     kind: Literal["create", "replace", "put", "delete", "verify"]
     path: str
@@ -48,7 +54,9 @@ class CheckedWrite:
     version: str | None
 
     def check(self, stored_version: str | None) -> None:
-        """Raise `AlreadyExists` or `Conflict` where what is stored (None: nothing) forbids this write."""
+        """Raise `AlreadyExists` or `Conflict` where what is stored (None: nothing) forbids this
+        write.
+        """
         if self.kind == "create" and stored_version is not None:
             raise AlreadyExists(f"the document {self.path} exists already")
         if self.kind in _CONDITIONAL and stored_version != self.version:
@@ -69,10 +77,12 @@ class CheckedQuery:
 
 
 class Documents(ABC):
-    """A document store without its storage: subclasses keep texts and apply checked batches atomically.
+    """A document store without its storage: subclasses keep texts and apply checked batches
+    atomically.
 
-    `reads` and `writes` count documents as Firestore bills them: a `get` one read, a query its documents and one at the
-    least, a batch one write a document once it is applied, whether that is changed or only verified.
+    `reads` and `writes` count documents as Firestore bills them: a `get` one read, a query its
+    documents and one at the least, a batch one write a document once it is applied, whether that is
+    changed or only verified.
     """
 
     def __init__(self) -> None:
@@ -88,7 +98,10 @@ class Documents(ABC):
         return found
 
     def create(self, path: str, data: Mapping[str, Json]) -> Document:
-        """Write a new document. Raises `AlreadyExists` for all but one of many concurrent callers."""
+        """Write a new document.
+
+        Raises `AlreadyExists` for all but one of many concurrent callers.
+        """
         return self.commit([Write(kind="create", path=path, data=data)])[path]
 
     def replace(self, document: Document, data: Mapping[str, Json]) -> Document:
@@ -97,7 +110,10 @@ class Documents(ABC):
         return self.commit([write])[document.path]
 
     def commit(self, writes: Sequence[Write]) -> Mapping[str, Document]:
-        """All writes or none, in one round. Raises `AlreadyExists` or `Conflict` for the first that cannot be."""
+        """All writes or none, in one round.
+
+        Raises `AlreadyExists` or `Conflict` for the first that cannot be.
+        """
         batch = prepared(writes)
         if not batch:
             return {}
@@ -123,14 +139,18 @@ class Documents(ABC):
         descending: bool = False,
         limit: int = 100,
     ) -> list[Document]:
-        """Documents of a collection, by `field` and then by path; by path alone where no field is given.
+        """Documents of a collection, by `field` and then by path; by path alone where no field is
+        given.
 
-        A filter finds only values of the type of `value` (a text, a whole number, a flag; numbers meet numbers of either
-        kind). Without a value the field only orders: numbers before texts. Documents without the field, or with null, a
-        list or a mapping in it, are never found by it; nor are flags without a value.
+        A filter finds only values of the type of `value` (a text, a whole number, a flag; numbers
+        meet numbers of either kind). Without a value the field only orders: numbers before texts.
+        Documents without the field, or with null, a list or a mapping in it, are never found by it;
+        nor are flags without a value.
         """
         found = self._query(
-            checked_query(collection, field=field, op=op, value=value, descending=descending, limit=limit),
+            checked_query(
+                collection, field=field, op=op, value=value, descending=descending, limit=limit
+            ),
         )
         self._count(reads=max(1, len(found)))
         return found
@@ -146,7 +166,8 @@ class Documents(ABC):
     def _apply(self, batch: Sequence[CheckedWrite], writer: str) -> str:
         """Apply all of `batch` or none and return the new version of its documents.
 
-        Succeeds without writing where one of them carries `writer` already. Calls `_answer` after the batch is durable.
+        Succeeds without writing where one of them carries `writer` already. Calls `_answer` after
+        the batch is durable.
         """
 
     @abstractmethod
@@ -154,7 +175,9 @@ class Documents(ABC):
         """Run a checked query."""
 
     def _answer(self) -> None:  # noqa: B027 - the answer of a sound store just arrives
-        """The way back from the storage to the caller: a test loses the answer here by raising `AnswerLost`."""
+        """The way back from the storage to the caller: a test loses the answer here by raising
+        `AnswerLost`.
+        """
 
     def _count(self, *, reads: int = 0, writes: int = 0) -> None:
         self.reads += reads
@@ -164,14 +187,24 @@ class Documents(ABC):
 def check_path(path: str) -> str:
     """The path, where it is `collection/name` (or deeper, in pairs). Raises `BadData`."""
     parts = path.split("/")
-    if len(parts) % 2 or not _good_parts(parts) or len(path.encode(errors="replace")) > MAX_PATH_BYTES:
-        raise BadData(f"the document path {path[:200]!r} is wrong: collection/name, without empty, dotted or control parts")
+    if (
+        len(parts) % 2
+        or not _good_parts(parts)
+        or len(path.encode(errors="replace")) > MAX_PATH_BYTES
+    ):
+        raise BadData(
+            f"the document path {path[:200]!r} is wrong: collection/name, without empty, dotted or"
+            " control parts"
+        )
     return path
 
 
 def _good_parts(parts: Sequence[str]) -> bool:
     return all(
-        part not in {"", ".", ".."} and not _RESERVED.fullmatch(part) and not _CONTROL.search(part) and _encodes(part)
+        part not in {"", ".", ".."}
+        and not _RESERVED.fullmatch(part)
+        and not _CONTROL.search(part)
+        and _encodes(part)
         for part in parts
     )
 
@@ -197,28 +230,45 @@ def prepared(writes: Sequence[Write]) -> list[CheckedWrite]:
     paths = [item.path for item in batch]
     if len(set(paths)) < len(paths):
         twice = next(path for path in paths if paths.count(path) > 1)
-        raise BadData(f"a batch writes the document {twice} twice; the order of a batch means nothing")
+        raise BadData(
+            f"a batch writes the document {twice} twice; the order of a batch means nothing"
+        )
     return batch
 
 
 def _prepare(write: Write) -> CheckedWrite:
     path = check_path(write.path)
     if (write.kind in {"delete", "verify"}) != (write.data is None):
-        raise BadData(f"a {write.kind} of {path} came {'without' if write.data is None else 'with'} data")
+        raise BadData(
+            f"a {write.kind} of {path} came {'without' if write.data is None else 'with'} data"
+        )
     if (write.kind in _CONDITIONAL) != (write.version is not None):
-        raise BadData(f"a {write.kind} of {path} came {'without' if write.version is None else 'with'} a version")
+        raise BadData(
+            f"a {write.kind} of {path} came {'without' if write.version is None else 'with'} a"
+            " version"
+        )
     text = None if write.data is None else encoded(write.data, path)
     return CheckedWrite(kind=write.kind, path=path, text=text, version=write.version)
 
 
 def encoded(data: Mapping[str, Json], path: str) -> str:
-    """A document as JSON text. Raises `BadData` naming the field that is not plain JSON, or the size where too large."""
+    """A document as JSON text.
+
+    Raises `BadData` naming the field that is not plain JSON, or the size where too large.
+    """
     if not isinstance(data, Mapping):
         raise BadData(f"the document {path} was a {type(data).__name__}; it must be a mapping")
-    text = json.dumps(_plain(data, f"{path}:", depth=0), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(
+        _plain(data, f"{path}:", depth=0),
+        ensure_ascii=False,
+        allow_nan=False,
+        separators=(",", ":"),
+    )
     size = len(text.encode())
     if size > MAX_DOCUMENT_BYTES:
-        raise BadData(f"the document {path} was {size} bytes; at most {MAX_DOCUMENT_BYTES} can be stored")
+        raise BadData(
+            f"the document {path} was {size} bytes; at most {MAX_DOCUMENT_BYTES} can be stored"
+        )
     return text
 
 
@@ -229,7 +279,10 @@ def _plain(value: Json, where: str, *, depth: int) -> Json:
     if depth >= MAX_DEPTH:
         raise BadData(f"{where} is nested more than {MAX_DEPTH} levels deep")
     if isinstance(value, Mapping):
-        return {_key(key, where): _plain(item, _below(where, key), depth=depth + 1) for key, item in value.items()}
+        return {
+            _key(key, where): _plain(item, _below(where, key), depth=depth + 1)
+            for key, item in value.items()
+        }
     if isinstance(value, list | tuple):
         return list(_items(value, where, depth))
     raise BadData(f"{where} was a {type(value).__name__}; only plain JSON values can be stored")
@@ -240,7 +293,11 @@ def _plain_scalar(value: str | float | None, where: str) -> Json:
         return value
     if isinstance(value, str):
         # half a character in what a server sent must not keep a tick from being saved
-        return str(value) if _encodes(value) else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return (
+            str(value)
+            if _encodes(value)
+            else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        )
     if isinstance(value, int):
         if value not in _INT64:
             raise BadData(f"{where} was {value}; whole numbers have at most 64 bits")
@@ -253,13 +310,18 @@ def _plain_scalar(value: str | float | None, where: str) -> Json:
 def _items(values: Sequence[Json], where: str, depth: int) -> Iterator[Json]:
     for index, item in enumerate(values):
         if isinstance(item, list | tuple):
-            raise BadData(f"{where}[{index}] is a list directly inside a list, which Firestore refuses: put a mapping between")
+            raise BadData(
+                f"{where}[{index}] is a list directly inside a list, which Firestore refuses: put a"
+                " mapping between"
+            )
         yield _plain(item, f"{where}[{index}]", depth=depth + 1)
 
 
 def _key(key: object, where: str) -> str:
     if not isinstance(key, str) or not key or _RESERVED.fullmatch(key) or not _encodes(key):
-        raise BadData(f"{where} has the key {key!r}; keys are texts, neither empty nor __reserved__")
+        raise BadData(
+            f"{where} has the key {key!r}; keys are texts, neither empty nor __reserved__"
+        )
     return str(key)
 
 
@@ -279,7 +341,9 @@ def checked_query(
     """A query that every store can answer, or `BadData`."""
     parts = collection.split("/")
     if not len(parts) % 2 or not _good_parts(parts):
-        raise BadData(f"the collection {collection[:200]!r} is wrong: one name, or collection/name/collection")
+        raise BadData(
+            f"the collection {collection[:200]!r} is wrong: one name, or collection/name/collection"
+        )
     if field is None and value is not None:
         raise BadData("a query had a value and no field")
     if field is not None and not _FIELD.fullmatch(field):
@@ -287,13 +351,18 @@ def checked_query(
     if op not in {"==", ">=", "<"}:
         raise BadData(f"a query asked for {op!r}; ==, >= and < can be asked for")
     if not (value is None or isinstance(value, str | int)):
-        raise BadData(f"a query asked for {field} {op} {value!r}; it can ask for texts, whole numbers and flags")
+        raise BadData(
+            f"a query asked for {field} {op} {value!r}; it can ask for texts, whole numbers and"
+            " flags"
+        )
     if isinstance(value, int) and value not in _INT64:
         raise BadData(f"a query asked for {field} {op} {value}; whole numbers have at most 64 bits")
     if isinstance(value, str) and (_CONTROL.search(value) or not _encodes(value)):
         raise BadData(f"a query asked for {field} {op} a text with control characters")
     if op != "==" and (value is None or isinstance(value, bool)):
-        raise BadData(f"a query asked for {field} {op} {value!r}; only numbers and texts have an order")
+        raise BadData(
+            f"a query asked for {field} {op} {value!r}; only numbers and texts have an order"
+        )
     if limit < 1:
         raise BadData(f"a query asked for {limit} documents; it must ask for one at the least")
     plain: Any = str(value) if isinstance(value, str) else value

@@ -11,11 +11,15 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
 def check_key(key: str) -> str:
-    """The key, where it is safe. Raises `BadData` for an absolute, empty, dotted or otherwise unsafe one."""
+    """The key, where it is safe.
+
+    Raises `BadData` for an absolute, empty, dotted or otherwise unsafe one.
+    """
     parts = key.split("/")
     if not all(_good(part) for part in parts) or len(key.encode(errors="replace")) > MAX_KEY_BYTES:
         raise BadData(
-            f"the object key {key[:200]!r} is wrong: a relative path with /, whose parts are neither empty nor begin with a dot"
+            f"the object key {key[:200]!r} is wrong: a relative path with /, whose parts are"
+            " neither empty nor begin with a dot"
         )
     return key
 
@@ -38,7 +42,9 @@ def check_prefix(prefix: str) -> str:
 def check_generation(generation: int | None) -> None:
     """Raise `BadData` where a precondition cannot be meant."""
     if generation is not None and generation < 0:
-        raise BadData(f"the generation {generation} cannot be: 0 asks for a new object, None asks for nothing")
+        raise BadData(
+            f"the generation {generation} cannot be: 0 asks for a new object, None asks for nothing"
+        )
 
 
 def refused(key: str, wanted: int, stored: int | None) -> str:

@@ -1,4 +1,7 @@
-"""Documents and objects in this process's memory: for tests, sandboxes and replays. Nothing survives the process."""
+"""Documents and objects in this process's memory: for tests, sandboxes and replays.
+
+Nothing survives the process.
+"""
 
 import bisect
 import json
@@ -28,7 +31,9 @@ class MemoryDocuments(Documents):
 
     def _apply(self, batch: Sequence[CheckedWrite], writer: str) -> str:
         with self._lock:
-            versions = {item.path: self._stored[item.path][1] for item in batch if item.path in self._stored}
+            versions = {
+                item.path: self._stored[item.path][1] for item in batch if item.path in self._stored
+            }
             if writer not in versions.values():
                 for item in batch:
                     item.check(versions.get(item.path))
@@ -42,9 +47,17 @@ class MemoryDocuments(Documents):
 
     def _query(self, query: CheckedQuery) -> list[Document]:
         with self._lock:
-            stored = [(path, item) for path, item in self._stored.items() if collection_of(path) == query.collection]
+            stored = [
+                (path, item)
+                for path, item in self._stored.items()
+                if collection_of(path) == query.collection
+            ]
         documents = [_document(path, item) for path, item in stored]
-        found = [(key, document) for document in documents if (key := _sort_key(document, query)) is not None]
+        found = [
+            (key, document)
+            for document in documents
+            if (key := _sort_key(document, query)) is not None
+        ]
         found.sort(key=lambda pair: pair[0], reverse=query.descending)
         return [document for _, document in found[: query.limit]]
 
@@ -109,7 +122,10 @@ class MemoryBucket:
         return None if blob is None else blob.generation
 
     def put(self, key: str, data: bytes, *, if_generation: int | None = None) -> int:
-        """Write it and return its new generation. Raises `Conflict` where the precondition fails."""
+        """Write it and return its new generation.
+
+        Raises `Conflict` where the precondition fails.
+        """
         check_key(key)
         check_generation(if_generation)
         with self._lock:

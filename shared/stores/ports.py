@@ -1,4 +1,6 @@
-"""Ports of the stores: documents under compare-and-set, a bucket of objects with generations, and the log of trials."""
+"""Ports of the stores: documents under compare-and-set, a bucket of objects with generations, and
+the log of trials.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,9 +24,10 @@ class Document:
 class Write:
     """One write of an atomic batch.
 
-    `create` fails with `AlreadyExists` where the document is there; `replace` fails with `Conflict` unless the
-    stored version is `version`; `put` overwrites whatever is there; `delete` takes it away, if it is there. `verify` fails
-    like `replace` and leaves the document as it is, with its version: the rest of the batch is applied under that condition.
+    `create` fails with `AlreadyExists` where the document is there; `replace` fails with `Conflict`
+    unless the stored version is `version`; `put` overwrites whatever is there; `delete` takes it
+    away, if it is there. `verify` fails like `replace` and leaves the document as it is, with its
+    version: the rest of the batch is applied under that condition.
     """
 
     kind: Literal["create", "replace", "put", "delete", "verify"]
@@ -36,12 +39,13 @@ class Write:
 class DocumentStore(Protocol):
     """Documents of JSON values at paths `collection/name`.
 
-    Every write carries a random `writer` nonce, so that a write whose answer was lost and that is reported as a conflict is
-    recognised as our own success.
+    Every write carries a random `writer` nonce, so that a write whose answer was lost and that is
+    reported as a conflict is recognised as our own success.
 
-    Data is what every store can keep, or `BadData` names the field: texts, whole numbers of 64 bits, finite floats, flags,
-    null, mappings and lists, but no list directly inside a list (Firestore refuses it); at most 900 KiB a document, and a
-    batch of 500 writes, each to another document. Half a character (a lone surrogate) in a text becomes U+FFFD.
+    Data is what every store can keep, or `BadData` names the field: texts, whole numbers of 64
+    bits, finite floats, flags, null, mappings and lists, but no list directly inside a list
+    (Firestore refuses it); at most 900 KiB a document, and a batch of 500 writes, each to another
+    document. Half a character (a lone surrogate) in a text becomes U+FFFD.
 
     `reads` and `writes` count documents; a query counts one read at the least.
     """
@@ -54,15 +58,22 @@ class DocumentStore(Protocol):
         ...
 
     def create(self, path: str, data: Mapping[str, Json]) -> Document:
-        """Write a new document. Exactly one of many concurrent callers succeeds; the others get `AlreadyExists`."""
+        """Write a new document.
+
+        Exactly one of many concurrent callers succeeds; the others get `AlreadyExists`.
+        """
         ...
 
     def replace(self, document: Document, data: Mapping[str, Json]) -> Document:
-        """Compare-and-set: write `data` if nobody wrote since `document` was read, else raise `Conflict`."""
+        """Compare-and-set: write `data` if nobody wrote since `document` was read, else raise
+        `Conflict`.
+        """
         ...
 
     def commit(self, writes: Sequence[Write]) -> Mapping[str, Document]:
-        """All writes or none; the documents as they are stored now, by path (a deleted or only verified one is absent)."""
+        """All writes or none; the documents as they are stored now, by path (a deleted or only
+        verified one is absent).
+        """
         ...
 
     def query(
@@ -75,10 +86,12 @@ class DocumentStore(Protocol):
         descending: bool = False,
         limit: int = 100,
     ) -> list[Document]:
-        """Documents of a collection, filtered and ordered by one field, or ordered by path where none is given.
+        """Documents of a collection, filtered and ordered by one field, or ordered by path where
+        none is given.
 
-        The value is a text, a whole number or (for `==`) a flag, and finds values of its own type only. Without a value
-        the field only orders. Documents that lack the field, or hold null, a list or a mapping in it, are not found.
+        The value is a text, a whole number or (for `==`) a flag, and finds values of its own type
+        only. Without a value the field only orders. Documents that lack the field, or hold null, a
+        list or a mapping in it, are not found.
         """
         ...
 
@@ -110,7 +123,8 @@ class Bucket(Protocol):
     def put(self, key: str, data: bytes, *, if_generation: int | None = None) -> int:
         """Write it and return its new generation.
 
-        `if_generation=0`: only where it does not exist; another number: only where that one is stored; else `Conflict`.
+        `if_generation=0`: only where it does not exist; another number: only where that one is
+        stored; else `Conflict`.
         """
         ...
 
@@ -124,7 +138,10 @@ class Bucket(Protocol):
 
 
 class Trials(Protocol):
-    """An append-only log of everything that was ever tried. Nothing in it is changed or taken away."""
+    """An append-only log of everything that was ever tried.
+
+    Nothing in it is changed or taken away.
+    """
 
     def append(self, trial: Trial) -> bool:
         """Write a trial down, once; False where the same one is there already. Raises `BadData`."""

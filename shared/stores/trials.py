@@ -1,6 +1,8 @@
-"""The trial log over a document store: `trials/{id}`, written once by `create` and never changed or taken away.
+"""The trial log over a document store: `trials/{id}`, written once by `create` and never changed or
+taken away.
 
-The id follows from the content, so that a trial which is run again, or written by two processes at once, counts once.
+The id follows from the content, so that a trial which is run again, or written by two processes at
+once, counts once.
 """
 
 from collections.abc import Mapping
@@ -37,7 +39,8 @@ class TrialLog:
         return True
 
     def all(self, kind: str | None = None) -> History:
-        """Every trial, or those of one kind, oldest first; records that cannot be read are named, not left out.
+        """Every trial, or those of one kind, oldest first; records that cannot be read are named,
+        not left out.
 
         A damaged record is of any kind: nobody can know which it was.
         """
@@ -49,10 +52,14 @@ class TrialLog:
                 damaged.append(document.path)
             elif kind is None or trial.kind == kind:
                 trials.append(trial)
-        return History(trials=tuple(sorted(trials, key=lambda trial: (trial.recorded_at, trial.id))), damaged=tuple(damaged))
+        return History(
+            trials=tuple(sorted(trials, key=lambda trial: (trial.recorded_at, trial.id))),
+            damaged=tuple(damaged),
+        )
 
     def _stored(self) -> list[Document]:
-        # A page by field would pass over a damaged record that lacks the field, so the whole is asked for, in growing sizes.
+        # A page by field would pass over a damaged record that lacks the field, so the whole is
+        # asked for, in growing sizes.
         limit = FIRST_PAGE
         while len(found := self._documents.query(COLLECTION, limit=limit)) == limit:
             limit *= 4
@@ -65,4 +72,8 @@ def _decoded(document: Document) -> Trial | None:
         trial = checked(msgspec.convert(document.data, Trial))
     except (msgspec.ValidationError, BadData):
         return None
-    return trial if document.path == f"{COLLECTION}/{trial.id}" and document.data.get("id") == trial.id else None
+    return (
+        trial
+        if document.path == f"{COLLECTION}/{trial.id}" and document.data.get("id") == trial.id
+        else None
+    )

@@ -1,8 +1,10 @@
-"""Features -> Votes: seven strategies, a column each, and what they say together. Pure and deterministic, row by row.
+"""Features -> Votes: seven strategies, a column each, and what they say together.
 
-A strategy reads one row of features and nothing else, so a vote depends on exactly what its features depend on. A row on
-which a strategy's features are not warm gets no vote from it; nothing ever stands in for a missing vote. One of them, `trend`,
-also says how much to hold: `targets`.
+Pure and deterministic, row by row.
+
+A strategy reads one row of features and nothing else, so a vote depends on exactly what its
+features depend on. A row on which a strategy's features are not warm gets no vote from it; nothing
+ever stands in for a missing vote. One of them, `trend`, also says how much to hold: `targets`.
 """
 
 import numpy as np
@@ -49,7 +51,9 @@ def vote(features: Features, strategies: Strategies, consensus: Consensus) -> Vo
     side, strength = np.empty(rows, dtype=np.int8), np.empty(rows)
     for start in range(0, rows, BLOCK_ROWS):
         cut = slice(start, start + BLOCK_ROWS)
-        block = Features(as_of=features.as_of[cut], names=features.names, values=features.values[cut])
+        block = Features(
+            as_of=features.as_of[cut], names=features.names, values=features.values[cut]
+        )
         ballots = _ballots(block, strategies)
         for column, ballot in enumerate(ballots):
             sides[column, cut], confidences[column, cut] = ballot.sides, ballot.confidences
@@ -68,12 +72,26 @@ def _ballots(features: Features, strategies: Strategies) -> list[Ballot]:
     out = silent(len(features.as_of))
     return [
         atr_based.vote(features, strategies.atr_based) if strategies.atr_based.weight else out,
-        mochipoy_alert.vote(features, strategies.mochipoy_alert) if strategies.mochipoy_alert.weight else out,
-        multi_timeframe.vote(features, strategies.multi_timeframe) if strategies.multi_timeframe.weight else out,
-        fibonacci_retracement.vote(features, strategies.fibonacci_retracement)
-        if strategies.fibonacci_retracement.weight
-        else out,
-        donchian_channel.vote(features, strategies.donchian_channel) if strategies.donchian_channel.weight else out,
+        (
+            mochipoy_alert.vote(features, strategies.mochipoy_alert)
+            if strategies.mochipoy_alert.weight
+            else out
+        ),
+        (
+            multi_timeframe.vote(features, strategies.multi_timeframe)
+            if strategies.multi_timeframe.weight
+            else out
+        ),
+        (
+            fibonacci_retracement.vote(features, strategies.fibonacci_retracement)
+            if strategies.fibonacci_retracement.weight
+            else out
+        ),
+        (
+            donchian_channel.vote(features, strategies.donchian_channel)
+            if strategies.donchian_channel.weight
+            else out
+        ),
         adx_trend.vote(features, strategies.adx_trend) if strategies.adx_trend.weight else out,
         trend.vote(features, strategies.trend) if strategies.trend.weight else out,
     ]

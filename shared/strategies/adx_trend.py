@@ -10,8 +10,8 @@ from shared.strategies.ballot import Ballot, ballot, columns, share
 def vote(features: Features, settings: AdxTrend) -> Ballot:
     """Three bands of ADX, each with its own condition.
 
-    A strong trend needs a rising ADX and a fresh cross of DI, a moderate one a clear difference of DI on volume. Below
-    that the difference alone gives a weak word.
+    A strong trend needs a rising ADX and a fresh cross of DI, a moderate one a clear difference of
+    DI on volume. Below that the difference alone gives a weak word.
     """
     adx, change, difference = columns(features, "adx_14", "adx_change_1", "di_difference")
     cross, volume = columns(features, "di_cross", "volume_ratio")
@@ -19,7 +19,12 @@ def vote(features: Features, settings: AdxTrend) -> Ballot:
     strong_band, weak_band = adx >= settings.strong, adx < settings.moderate
     crossed = (cross != 0.0) & (wide >= settings.cross_difference)
     strong = strong_band & rising & crossed
-    moderate = ~strong_band & ~weak_band & (wide >= settings.moderate_difference) & (volume > settings.volume_ratio)
+    moderate = (
+        ~strong_band
+        & ~weak_band
+        & (wide >= settings.moderate_difference)
+        & (volume > settings.volume_ratio)
+    )
     weak = weak_band & (wide >= settings.weak_difference)
     side = difference * (strong | moderate | weak)
 
@@ -39,4 +44,9 @@ def vote(features: Features, settings: AdxTrend) -> Ballot:
         np.minimum(settings.weak_base + di_part, settings.weak_highest),
         np.clip(trend, settings.lowest, max(settings.lowest, settings.highest)),
     )
-    return ballot(side, confidence, least=settings.min_confidence, needs=(adx, change, difference, cross, volume))
+    return ballot(
+        side,
+        confidence,
+        least=settings.min_confidence,
+        needs=(adx, change, difference, cross, volume),
+    )

@@ -1,4 +1,6 @@
-"""Mean reversion: sell where the close is high in its Bollinger band and RSI is high, buy where both are low."""
+"""Mean reversion: sell where the close is high in its Bollinger band and RSI is high, buy where
+both are low.
+"""
 
 import numpy as np
 
@@ -8,12 +10,15 @@ from shared.strategies.ballot import Ballot, against, ballot, beyond, columns, s
 
 
 def vote(features: Features, settings: AtrBased) -> Ballot:
-    """Both extremes on one side add up, one alone counts less, two against each other leave the stronger, weakened.
+    """Both extremes on one side add up, one alone counts less, two against each other leave the
+    stronger, weakened.
 
-    Where neither is extreme but both lean to the same side, a weak word against that lean. The confidence is then scaled
-    by how volatile the market is against its own last 20 candles.
+    Where neither is extreme but both lean to the same side, a weak word against that lean. The
+    confidence is then scaled by how volatile the market is against its own last 20 candles.
     """
-    position, rsi, volatility = needs = columns(features, "bb_position", "rsi_14", "volatility_ratio")
+    position, rsi, volatility = needs = columns(
+        features, "bb_position", "rsi_14", "volatility_ratio"
+    )
     bb_side = against(position, settings.bb_low, settings.bb_high)
     rsi_side = against(rsi, settings.rsi_low, settings.rsi_high)
     bb_reach = share(beyond(position, settings.bb_low, settings.bb_high), settings.bb_span)
@@ -25,7 +30,9 @@ def vote(features: Features, settings: AtrBased) -> Ballot:
     stronger = np.where(np.abs(bb_word) > np.abs(rsi_word), bb_word, rsi_word)
     stronger = stronger * (both != 0.0)
     product = bb_side * rsi_side
-    word = np.where((bb_side | rsi_side) != 0, settings.single_factor * both, _lean(position, rsi, settings))
+    word = np.where(
+        (bb_side | rsi_side) != 0, settings.single_factor * both, _lean(position, rsi, settings)
+    )
     word = np.where(product < 0, settings.conflict_factor * stronger, word)
     word = np.where(product > 0, both, word)
     factor = np.where(volatility > settings.volatility_high, settings.high_volatility_factor, 1.0)
@@ -34,7 +41,9 @@ def vote(features: Features, settings: AtrBased) -> Ballot:
 
 
 def _lean(position: FloatArray, rsi: FloatArray, settings: AtrBased) -> FloatArray:
-    """The weak word: against the mean of both deviations from their middles, each as a share of its half range."""
+    """The weak word: against the mean of both deviations from their middles, each as a share of its
+    half range.
+    """
     bb_deviation, rsi_deviation = 2.0 * position - 1.0, rsi / 50.0 - 1.0
     mean = 0.5 * (bb_deviation + rsi_deviation)
     clear = (bb_deviation * rsi_deviation > 0.0) & (np.abs(mean) > settings.weak_deviation)

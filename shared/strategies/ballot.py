@@ -9,7 +9,9 @@ from shared.core.types import BoolArray, Features, FloatArray, Int8Array
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ballot:
-    """`sides` (n,) -1, 0, +1 and `confidences` (n,) in [0, 1]; a row without a side has confidence 0."""
+    """`sides` (n,) -1, 0, +1 and `confidences` (n,) in [0, 1]; a row without a side has confidence
+    0.
+    """
 
     sides: Int8Array
     confidences: FloatArray
@@ -20,8 +22,15 @@ def columns(features: Features, *names: str) -> tuple[FloatArray, ...]:
     return tuple(features.column(name) for name in names)
 
 
-def ballot(sides: FloatArray | Int8Array, confidences: FloatArray, *, least: float, needs: tuple[FloatArray, ...]) -> Ballot:
-    """Close the ballot: a row says nothing where one of the columns it `needs` is not warm or the confidence is below `least`.
+def ballot(
+    sides: FloatArray | Int8Array,
+    confidences: FloatArray,
+    *,
+    least: float,
+    needs: tuple[FloatArray, ...],
+) -> Ballot:
+    """Close the ballot: a row says nothing where one of the columns it `needs` is not warm or the
+    confidence is below `least`.
 
     `sides` and `confidences` may be anything on such rows, NaN included.
     """
@@ -32,7 +41,9 @@ def ballot(sides: FloatArray | Int8Array, confidences: FloatArray, *, least: flo
     speaks &= said > 0.0
     for column in needs:
         speaks &= np.isfinite(column)
-    return Ballot(sides=difference(up & speaks, down & speaks), confidences=np.where(speaks, said, 0.0))
+    return Ballot(
+        sides=difference(up & speaks, down & speaks), confidences=np.where(speaks, said, 0.0)
+    )
 
 
 def silent(rows: int) -> Ballot:
@@ -41,7 +52,9 @@ def silent(rows: int) -> Ballot:
 
 
 def difference(up: BoolArray, down: BoolArray) -> Int8Array:
-    """+1 where only `up`, -1 where only `down`, else 0: signs as bytes, eight of them in the room of a float."""
+    """+1 where only `up`, -1 where only `down`, else 0: signs as bytes, eight of them in the room
+    of a float.
+    """
     sign: Int8Array = up.view(np.int8) - down.view(np.int8)
     return sign
 

@@ -11,13 +11,16 @@ from shared.strategies.ballot import Ballot, difference
 _ROUNDING = 1e-9
 
 
-def agree(ballots: Sequence[Ballot], weights: Sequence[float], rules: Consensus) -> tuple[Int8Array, FloatArray]:
+def agree(
+    ballots: Sequence[Ballot], weights: Sequence[float], rules: Consensus
+) -> tuple[Int8Array, FloatArray]:
     """Side (n,) and strength (n,) of all ballots together; 0 and 0.0 where there is no consensus.
 
-    The score of a side is the sum of weight x confidence over its votes as a share of all weight. With votes on both
-    sides the higher score leads, if it leads by `conflict_margin` (never on equal scores). The leading side wins if its
-    votes hold `agreement` of all weight and their mean confidence, by weight, is at least `min_confidence`: that mean is
-    the strength. Weights of 0 do not count, and silence counts against both sides.
+    The score of a side is the sum of weight x confidence over its votes as a share of all weight.
+    With votes on both sides the higher score leads, if it leads by `conflict_margin` (never on
+    equal scores). The leading side wins if its votes hold `agreement` of all weight and their mean
+    confidence, by weight, is at least `min_confidence`: that mean is the strength. Weights of 0 do
+    not count, and silence counts against both sides.
     """
     total = float(sum(weights))
     rows = len(ballots[0].sides)
@@ -41,4 +44,6 @@ def agree(ballots: Sequence[Ballot], weights: Sequence[float], rules: Consensus)
     agreed = (apart > _ROUNDING) & ~conflict & (leading > 0.0)
     agreed &= leading >= rules.agreement - _ROUNDING
     agreed &= strength >= rules.min_confidence - _ROUNDING
-    return difference(agreed & longs, agreed & ~longs), np.where(agreed, np.minimum(strength, 1.0), 0.0)
+    return difference(agreed & longs, agreed & ~longs), np.where(
+        agreed, np.minimum(strength, 1.0), 0.0
+    )

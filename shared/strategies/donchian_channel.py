@@ -1,4 +1,6 @@
-"""The channel of the 20 candles before: with its break on volume, against its outer edge, and weakly against its halves."""
+"""The channel of the 20 candles before: with its break on volume, against its outer edge, and
+weakly against its halves.
+"""
 
 import numpy as np
 
@@ -8,12 +10,16 @@ from shared.strategies.ballot import Ballot, ballot, columns, difference, share
 
 
 def vote(features: Features, settings: DonchianChannel) -> Ballot:
-    """A close beyond the channel follows the break if it goes far enough on volume, and says nothing otherwise.
+    """A close beyond the channel follows the break if it goes far enough on volume, and says
+    nothing otherwise.
 
-    A close inside it reverts: strongly in the outer zone, weakly in the weak zones, not at all between and in the middle.
+    A close inside it reverts: strongly in the outer zone, weakly in the weak zones, not at all
+    between and in the middle.
     """
     close, top, bottom = channel = columns(features, "close", "donchian_high_20", "donchian_low_20")
-    position, volume, atr_rate = now = columns(features, "channel_position", "volume_ratio", "atr_rate")
+    position, volume, atr_rate = now = columns(
+        features, "channel_position", "volume_ratio", "atr_rate"
+    )
     pushed = volume > settings.breakout_volume_ratio
     up = pushed & (close > top * (1.0 + settings.breakout))
     down = pushed & (close < bottom * (1.0 - settings.breakout))

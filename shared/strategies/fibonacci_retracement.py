@@ -1,4 +1,6 @@
-"""After a swing, the close comes back to a Fibonacci level and turns there: enter in the direction of the swing."""
+"""After a swing, the close comes back to a Fibonacci level and turns there: enter in the direction
+of the swing.
+"""
 
 import numpy as np
 
@@ -8,11 +10,14 @@ from shared.strategies.ballot import Ballot, against, ballot, beyond, columns, d
 
 
 def vote(features: Features, settings: FibonacciRetracement) -> Ballot:
-    """Near a level of a swing that is high enough, RSI or a candle pattern must point in the swing's direction, none against.
+    """Near a level of a swing that is high enough, RSI or a candle pattern must point in the
+    swing's direction, none against.
 
     Levels count back from the later extreme of the swing. Volume only adds confidence.
     """
-    close, top, bottom, direction = swing = columns(features, "close", "swing_high_20", "swing_low_20", "swing_direction_20")
+    close, top, bottom, direction = swing = columns(
+        features, "close", "swing_high_20", "swing_low_20", "swing_direction_20"
+    )
     rsi, volume = turn = columns(features, "rsi_14", "volume_ratio_10")
     shape = columns(features, "candle_body", "upper_wick", "lower_wick", "engulfing")
     height = top - bottom
@@ -36,8 +41,12 @@ def vote(features: Features, settings: FibonacciRetracement) -> Ballot:
     return ballot(side, confidence, least=settings.min_confidence, needs=swing + turn + shape)
 
 
-def _nearest_level(back: FloatArray, height: FloatArray, settings: FibonacciRetracement) -> tuple[FloatArray, BoolArray]:
-    """Distance in yen to the nearest level, and whether that one is strong; `back` is the way back so far, in yen."""
+def _nearest_level(
+    back: FloatArray, height: FloatArray, settings: FibonacciRetracement
+) -> tuple[FloatArray, BoolArray]:
+    """Distance in yen to the nearest level, and whether that one is strong; `back` is the way back
+    so far, in yen.
+    """
     nearest = np.full(len(back), np.inf)
     strong = np.zeros(len(back), dtype=np.bool_)
     for level in settings.levels:
@@ -49,7 +58,12 @@ def _nearest_level(back: FloatArray, height: FloatArray, settings: FibonacciRetr
 
 
 def _pattern(
-    body: FloatArray, upper: FloatArray, lower: FloatArray, engulfing: FloatArray, *, settings: FibonacciRetracement
+    body: FloatArray,
+    upper: FloatArray,
+    lower: FloatArray,
+    engulfing: FloatArray,
+    *,
+    settings: FibonacciRetracement,
 ) -> Int8Array:
     """Hammer or shooting star, else pin bar, else engulfing: +1 bullish, -1 bearish, 0 none."""
     small = body < settings.hammer_body

@@ -10,13 +10,17 @@ _ALL, _MOST = 3, 2
 
 
 def vote(features: Features, settings: MochipoyAlert) -> Ballot:
-    """Two equal votes make a signal, three a strong one; a single vote without another against it is weak."""
+    """Two equal votes make a signal, three a strong one; a single vote without another against it
+    is weak.
+    """
     fast, slow, macd, rci = needs = columns(features, "ema_20", "ema_50", "macd", "rci_14")
     trend = difference(fast > slow, fast < slow)
     momentum = difference(macd > 0.0, macd < 0.0)
     overheated = against(rci, settings.rci_low, settings.rci_high)
     total = trend + momentum + overheated
     agreeing = (np.abs(trend) + np.abs(momentum) + np.abs(overheated) + np.abs(total)) // 2
-    confidence = np.where(agreeing == _MOST, settings.two_votes_confidence, settings.single_vote_confidence)
+    confidence = np.where(
+        agreeing == _MOST, settings.two_votes_confidence, settings.single_vote_confidence
+    )
     confidence[agreeing == _ALL] = settings.three_votes_confidence
     return ballot(total, confidence, least=settings.min_confidence, needs=needs)

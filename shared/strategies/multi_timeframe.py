@@ -1,4 +1,6 @@
-"""The trend of the 4h candles, entered by the 15m candles: two timeframes, each from its own candles."""
+"""The trend of the 4h candles, entered by the 15m candles: two timeframes, each from its own
+candles.
+"""
 
 import numpy as np
 
@@ -12,22 +14,31 @@ _TWO = 2
 def vote(features: Features, settings: MultiTimeframe) -> Ballot:
     """Weigh trend and entry; each alone may be too little, and against each other they cancel.
 
-    The trend is up where the 4h EMA50 has risen enough, the 4h close is above it, and the 4h candles are not too calm.
-    The entry is up where two of three say so: the close crosses EMA20 upwards, RSI is low, the close is back up from the
-    low of the last 4 candles. Down is the mirror of each.
+    The trend is up where the 4h EMA50 has risen enough, the 4h close is above it, and the 4h
+    candles are not too calm. The entry is up where two of three say so: the close crosses EMA20
+    upwards, RSI is low, the close is back up from the low of the last 4 candles. Down is the mirror
+    of each.
     """
-    change, side_4h, atr_rate = trend_columns = columns(features, "ema_50_change_16_4h", "close_to_ema_50_4h", "atr_rate_4h")
-    cross, rsi, above, below = entry_columns = columns(features, "ema_20_cross", "rsi_14", "above_low_4", "below_high_4")
+    change, side_4h, atr_rate = trend_columns = columns(
+        features, "ema_50_change_16_4h", "close_to_ema_50_4h", "atr_rate_4h"
+    )
+    cross, rsi, above, below = entry_columns = columns(
+        features, "ema_20_cross", "rsi_14", "above_low_4", "below_high_4"
+    )
     trend = _trend(change, side_4h, atr_rate, settings)
     crossed = difference(cross > 0.0, cross < 0.0)
     recovered = difference(above >= settings.pullback, below <= -settings.pullback)
     votes = crossed + against(rsi, settings.rsi_low, settings.rsi_high) + recovered
     entry = difference(votes >= _TWO, votes <= -_TWO)
     score = settings.trend_weight * trend + settings.entry_weight * entry
-    return ballot(score, np.abs(score), least=settings.min_confidence, needs=trend_columns + entry_columns)
+    return ballot(
+        score, np.abs(score), least=settings.min_confidence, needs=trend_columns + entry_columns
+    )
 
 
-def _trend(change: FloatArray, side: FloatArray, atr_rate: FloatArray, settings: MultiTimeframe) -> Int8Array:
+def _trend(
+    change: FloatArray, side: FloatArray, atr_rate: FloatArray, settings: MultiTimeframe
+) -> Int8Array:
     moves = atr_rate > settings.min_atr_rate
     up = moves & (change > settings.trend_change) & (side > 0.0)
     down = moves & (change < -settings.trend_change) & (side < 0.0)

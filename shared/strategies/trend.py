@@ -1,9 +1,11 @@
-"""The slow trend of the 4h candles: eleven signals, each long, short or silent, and their mean as an exposure.
+"""The slow trend of the 4h candles: eleven signals, each long, short or silent, and their mean as
+an exposure.
 
-The signals of the study that found this the only thing worth following: whether the price is higher than 7, 14, 28, 56 and 90
-days ago, whether the exponential mean of 5 days lies above that of 20 (10 above 50, 20 above 100), and to which side the price
-last left the channel of the 10, 20 and 55 days before. All of them, and the volatility, are functions of exactly the last 1,000
-closed 4h candles (see `features.families.slow_trend`).
+The signals of the study that found this the only thing worth following: whether the price is higher
+than 7, 14, 28, 56 and 90 days ago, whether the exponential mean of 5 days lies above that of 20 (10
+above 50, 20 above 100), and to which side the price last left the channel of the 10, 20 and 55 days
+before. All of them, and the volatility, are functions of exactly the last 1,000 closed 4h candles
+(see `features.families.slow_trend`).
 """
 
 import numpy as np
@@ -26,7 +28,9 @@ def vote(features: Features, settings: Trend) -> Ballot:
 
 
 def targets(features: Features, settings: Trend) -> Targets:
-    """The mean signal as weight, 0 where it is below `min_confidence`, and the volatility; NaN until all are warm."""
+    """The mean signal as weight, 0 where it is below `min_confidence`, and the volatility; NaN
+    until all are warm.
+    """
     weight, (volatility,) = mean_signal(features), columns(features, VOLATILITY)
     warm = np.isfinite(weight) & np.isfinite(volatility)
     weight = np.where(np.abs(weight) >= settings.min_confidence, weight, 0.0)
@@ -38,7 +42,9 @@ def targets(features: Features, settings: Trend) -> Targets:
 
 
 def mean_signal(features: Features) -> FloatArray:
-    """The mean sign of the eleven signals, in [-1, 1], shape (n,); NaN where one of them is not warm."""
+    """The mean sign of the eleven signals, in [-1, 1], shape (n,); NaN where one of them is not
+    warm.
+    """
     total = np.zeros(len(features.as_of))
     for column in columns(features, *SIGNALS):
         total += np.sign(column)

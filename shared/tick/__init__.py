@@ -1,1 +1,3 @@
-"""One tick with its input and output: claim, lease, documents, orders sent, and what is left behind."""
+"""One tick with its input and output: claim, lease, documents, orders sent, and what is left
+behind.
+"""

@@ -1,11 +1,14 @@
 """What people have ordered, and what a tick makes of it. Pure.
 
-    control/{bot}      of one bot          {schema, halt: {id, at, who, why}, lifted: {halts, drawdown, at, who, why}}, or nulls
-    control/all        of every bot        the same
-    control/current    an older version's  {halt: true or false, halted_at, resumed_at, who, why, at}: for every bot
+    control/{bot}     of one bot     {schema, halt: {id, at, who, why},
+                                      lifted: {halts, drawdown, at, who, why}}, or nulls
+    control/all       of every bot   the same
+    control/current   an older version's, for every bot
+                                     {halt: true or false, halted_at, resumed_at, who, why, at}
 
-Every tick honours all three. A halt has an id, and whoever takes it back names it: a person's by that id, the drawdown
-limit's by the instant at which it began. So nothing lifts a halt that came later, and no two clocks are compared.
+Every tick honours all three. A halt has an id, and whoever takes it back names it: a person's by
+that id, the drawdown limit's by the instant at which it began. So nothing lifts a halt that came
+later, and no two clocks are compared.
 
 A document that makes no sense is *damaged*: it forbids entries, is told, and is never guessed at.
 """
@@ -35,7 +38,9 @@ class Halt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifted:
-    """What was taken back last: people's halts by their ids, a drawdown halt by the instant at which it began (0: none)."""
+    """What was taken back last: people's halts by their ids, a drawdown halt by the instant at
+    which it began (0: none).
+    """
 
     halts: tuple[str, ...]
     drawdown: int
@@ -55,7 +60,10 @@ class Control:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ordered:
-    """All that people have ordered of one bot. `halts` and `damaged` are keyed by the document's path."""
+    """All that people have ordered of one bot.
+
+    `halts` and `damaged` are keyed by the document's path.
+    """
 
     bot: str
     halts: Mapping[str, Halt]
@@ -64,7 +72,9 @@ class Ordered:
 
     @property
     def lifts_drawdown(self) -> int:
-        """The drawdown halt that was taken back, by the instant at which it began; 0 where none was."""
+        """The drawdown halt that was taken back, by the instant at which it began; 0 where none
+        was.
+        """
         return 0 if self.lifted is None else self.lifted.drawdown
 
 
@@ -79,7 +89,10 @@ def paths(bot: str) -> tuple[str, str, str]:
 
 
 def read(data: object, path: str) -> Control:
-    """One stored control document. Raises `BadData`, naming document and field, where it makes no sense."""
+    """One stored control document.
+
+    Raises `BadData`, naming document and field, where it makes no sense.
+    """
     if not isinstance(data, Mapping):
         raise BadData(f"{path} is damaged: it was a {type(data).__name__}, not a mapping")
     try:
@@ -94,7 +107,10 @@ def read(data: object, path: str) -> Control:
     except msgspec.ValidationError as error:
         raise BadData(f"{path} is damaged: {error}") from error
     if control.schema != SCHEMA or (control.halt is not None and not control.halt.id):
-        raise BadData(f"{path} is damaged: {'its halt has no id' if control.schema == SCHEMA else 'its schema cannot be'}")
+        raise BadData(
+            f"{path} is damaged:"
+            f" {'its halt has no id' if control.schema == SCHEMA else 'its schema cannot be'}"
+        )
     return control
 
 
@@ -109,7 +125,10 @@ class _Older:
 
 
 def _older(data: Mapping[str, Any]) -> Control:
-    """A document without a schema. Its `resumed_at` names no halt, so it lifts none; its halt counts."""
+    """A document without a schema.
+
+    Its `resumed_at` names no halt, so it lifts none; its halt counts.
+    """
     older = msgspec.convert(data, _Older)
     if not older.halt:
         return Control()
@@ -118,7 +137,9 @@ def _older(data: Mapping[str, Any]) -> Control:
 
 
 def ordered(found: Mapping[str, object], bot: str) -> Ordered:
-    """What the documents say together; `found` maps the paths of those that exist to what is stored there."""
+    """What the documents say together; `found` maps the paths of those that exist to what is stored
+    there.
+    """
     halts: dict[str, Halt] = {}
     damaged: dict[str, str] = {}
     lifted: Lifted | None = None

@@ -1,4 +1,7 @@
-"""One tick with all its I/O: claim, lease, load, the sequence of its steps, save, tell. `docs/architecture.md` draws it."""
+"""One tick with all its I/O: claim, lease, load, the sequence of its steps, save, tell.
+
+`docs/architecture.md` draws it.
+"""
 
 import time
 from collections.abc import Sequence
@@ -71,7 +74,10 @@ class _Work:
 
 
 def run_tick(ports: Ports, settings: Settings, request: TickRequest) -> TickReport:
-    """Run one tick to its end. Raises only where nothing was saved and the same tick may safely be sent again."""
+    """Run one tick to its end.
+
+    Raises only where nothing was saved and the same tick may safely be sent again.
+    """
     meter = Meter(ports.documents, ports.feed)
     clock = BoundedClock(ports.clock, allowed_ms=settings.market.max_clock_skew_ms)
     with meter.timed("clock"):
@@ -79,8 +85,18 @@ def run_tick(ports: Ports, settings: Settings, request: TickRequest) -> TickRepo
     now = clock.now_ms()
     believed, strange = _believed(request, clock, now_ms=now, settings=settings)
     bot = BotDocuments(ports.documents, settings.id)
-    reporter = Reporter(request=believed, settings=settings, clock=clock, meter=meter, strange=strange)
-    start = _Start(ports=ports, settings=settings, request=believed, bot=bot, clock=clock, meter=meter, reporter=reporter)
+    reporter = Reporter(
+        request=believed, settings=settings, clock=clock, meter=meter, strange=strange
+    )
+    start = _Start(
+        ports=ports,
+        settings=settings,
+        request=believed,
+        bot=bot,
+        clock=clock,
+        meter=meter,
+        reporter=reporter,
+    )
     lease_ms = lease_end(believed.scheduled_at, now, settings) - now
     longest_ms = longest_hold_ms(settings)
     claim = bot.claim(believed.tick, now_ms=now, lease_ms=lease_ms, longest_ms=longest_ms)
@@ -91,13 +107,16 @@ def run_tick(ports: Ports, settings: Settings, request: TickRequest) -> TickRepo
     lease: Lease | None = None
     try:
         seen_at = clock.exchange_ms()
-        lease = bot.take_lease(now_ms=now, lease_ms=lease_ms, longest_ms=longest_ms, seen_at=seen_at)
+        lease = bot.take_lease(
+            now_ms=now, lease_ms=lease_ms, longest_ms=longest_ms, seen_at=seen_at
+        )
         if lease is not None:
             return _work(start, lease, claim.document)
     except LeaseLost as error:
         return reporter.undone(_busy(str(error)))
     except Exception:
-        # Whatever it was, nothing was saved: give the tick back, so that the same one may be sent again.
+        # Whatever it was, nothing was saved: give the tick back, so that the same one may be sent
+        # again.
         with suppress(BotError):
             if lease is not None:
                 bot.release(lease)
@@ -108,7 +127,10 @@ def run_tick(ports: Ports, settings: Settings, request: TickRequest) -> TickRepo
 
 
 def _compare(clock: BoundedClock, feed: MarketFeed, *, deadline: float) -> None:
-    """Before any time is written down: the machine's clock against the exchange's. Where nobody answers it is believed."""
+    """Before any time is written down: the machine's clock against the exchange's.
+
+    Where nobody answers it is believed.
+    """
     with suppress(Exception):
         clock.compare(feed.clock_skew_ms(deadline=deadline))
 
@@ -150,7 +172,8 @@ def _work(start: _Start, lease: Lease, claim: Document) -> TickReport:
     )
     work = _Work(lease=lease, claim=claim, loaded=loaded, desk=desk, source=source)
     steps = Steps(clock=start.clock, hands=desk, source=source, settings=settings)
-    # Deterministic, and another one when a tick is taken over: what the dead one wrote is never written again.
+    # Deterministic, and another one when a tick is taken over: what the dead one wrote is never
+    # written again.
     turn = loaded.turn(f"{request.tick}.{lease.fence}", scheduled_at=request.scheduled_at)
     guard = TickGuard(turn, meter)
     try:
@@ -173,19 +196,27 @@ def _save(start: _Start, work: _Work, turn: Turn) -> tuple[TickReport, list[Docu
     report = replace(report, alerts=tuple(write.path.removeprefix("alerts/") for write in alerts))
     of_this_tick = work.desk.intents
     intents = [*loaded.sound_intents, *of_this_tick] if turn.is_trusted else []
-    settled = filing.settled_intents(intents, of_this_tick=of_this_tick, counted_until=state.candle.as_of)
+    settled = filing.settled_intents(
+        intents, of_this_tick=of_this_tick, counted_until=state.candle.as_of
+    )
     writes = [*settled, *filing.trades(report, documents), *alerts]
     if state.candle.as_of != loaded.before.candle.as_of:
         writes += filing.day(report, documents, candle_at=state.candle.as_of, said=work.source.said)
     # What this very batch writes (state, report, the rest) belongs to the count that it stores.
-    report = replace(report, counts={**report.counts, "writes": report.counts["writes"] + 2 + len(writes)})
+    report = replace(
+        report, counts={**report.counts, "writes": report.counts["writes"] + 2 + len(writes)}
+    )
     stored = state.told(over=work.lease.state) if turn.occasion.readable else work.lease.state
-    start.bot.save(work.lease, state=stored, claim=work.claim, report=msgspec.to_builtins(report), more=writes)
+    start.bot.save(
+        work.lease, state=stored, claim=work.claim, report=msgspec.to_builtins(report), more=writes
+    )
     return report, [*loaded.waiting, *(filing.as_stored(write) for write in alerts)]
 
 
 def _report(start: _Start, work: _Work, turn: Turn) -> TickReport:
-    return start.reporter.report(turn, loaded=work.loaded, model=work.source.model, orders=work.desk.records)
+    return start.reporter.report(
+        turn, loaded=work.loaded, model=work.source.model, orders=work.desk.records
+    )
 
 
 def _state_after(start: _Start, before: State, turn: Turn, *, model: str | None) -> State:
@@ -206,11 +237,18 @@ def _state_after(start: _Start, before: State, turn: Turn, *, model: str | None)
 
 
 def _deliver(start: _Start, waiting: Sequence[Document]) -> None:
-    """Tell people; only a tick whose clock was compared and is right gives an alert up for its age."""
+    """Tell people; only a tick whose clock was compared and is right gives an alert up
+    for its age.
+    """
     seconds_left = start.settings.tick.answer_by_seconds - (time.monotonic() - start.meter.began)
     sure = start.clock.known and not start.clock.off_ms
     filing.deliver(
-        waiting, bot=start.bot, sink=start.ports.sink, now_ms=start.clock.now_ms(), sure=sure, seconds_left=seconds_left
+        waiting,
+        bot=start.bot,
+        sink=start.ports.sink,
+        now_ms=start.clock.now_ms(),
+        sure=sure,
+        seconds_left=seconds_left,
     )
 
 
@@ -219,4 +257,6 @@ def _busy(detail: str) -> Ending:
 
 
 def _known(state: State) -> KnownBefore:
-    return KnownBefore(model=state.model, halted_at=state.halted_at, late_in_a_row=state.late_in_a_row)
+    return KnownBefore(
+        model=state.model, halted_at=state.halted_at, late_in_a_row=state.late_in_a_row
+    )

@@ -1,8 +1,10 @@
-"""The order desk of one tick: intent first, then the request, then its outcome; never the same request twice.
+"""The order desk of one tick: intent first, then the request, then its outcome; never the same
+request twice.
 
-Nothing leaves without the fence. The intent is written in one batch with the condition that the account's lease is still ours;
-then clock, deadline and lease are looked at once more; then the request goes out under the fence, so that an exchange which can
-refuses what comes too late all the same: between the last look and the request a process may stand still for hours.
+Nothing leaves without the fence. The intent is written in one batch with the condition that the
+account's lease is still ours; then clock, deadline and lease are looked at once more; then the
+request goes out under the fence, so that an exchange which can refuses what comes too late all the
+same: between the last look and the request a process may stand still for hours.
 """
 
 import time
@@ -15,7 +17,15 @@ from shared.core.errors import LeaseLost
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.tick_times import arrival_ms
-from shared.core.types import Book, Counted, Holdings, OrderIntent, OrderRecord, PairRules, PositionPlan
+from shared.core.types import (
+    Book,
+    Counted,
+    Holdings,
+    OrderIntent,
+    OrderRecord,
+    PairRules,
+    PositionPlan,
+)
 from shared.orders import plan as planning
 from shared.orders.carry_out import record_of
 from shared.orders.ports import Exchange, Fence
@@ -24,7 +34,8 @@ from shared.tick.documents import BotDocuments, Lease
 
 
 class Desk:
-    """The account as an exchange holds it, under a lease: what is held, and the sender of its orders.
+    """The account as an exchange holds it, under a lease: what is held, and the sender of its
+    orders.
 
     It keeps what was sent: `records` for the report, `intents` for the save.
     """
@@ -43,8 +54,9 @@ class Desk:
     ) -> None:
         """Work under a lease. Nothing that opens leaves after `opens_until`.
 
-        `counted` is what the saved state has counted of the account, None where that is not known. Nothing opens either while
-        it is `blocked_by_unknown`: an order of a tick before may be in the market, or not.
+        `counted` is what the saved state has counted of the account, None where that is not known.
+        Nothing opens either while it is `blocked_by_unknown`: an order of a tick before may be in
+        the market, or not.
         """
         self._exchange, self._bot, self._clock, self._settings = exchange, bot, clock, settings
         self._lease, self._opens_until, self._counted = lease, opens_until, counted
@@ -63,32 +75,56 @@ class Desk:
         return self._exchange.holdings(now_ms)
 
     def send(
-        self, step: planning.Step, *, book: Book | None, rules: PairRules | None, plan: PositionPlan | None
+        self,
+        step: planning.Step,
+        *,
+        book: Book | None,
+        rules: PairRules | None,
+        plan: PositionPlan | None,
     ) -> OrderRecord:
-        """Place or cancel, once. The plan of what opens is written down with its intent, so that a crash cannot lose it."""
+        """Place or cancel, once.
+
+        The plan of what opens is written down with its intent, so that a crash cannot lose it.
+        """
         if isinstance(step, planning.Cancel):
-            outcome = self._exchange.cancel(step.order, now_ms=self._time_of_a_request(), fence=self.fence)
+            outcome = self._exchange.cancel(
+                step.order, now_ms=self._time_of_a_request(), fence=self.fence
+            )
             return self._kept(record_of(step, outcome))
         return self._place(step, book=book, rules=rules, plan=plan)
 
     def _place(
-        self, step: planning.Place, *, book: Book | None, rules: PairRules | None, plan: PositionPlan | None
+        self,
+        step: planning.Place,
+        *,
+        book: Book | None,
+        rules: PairRules | None,
+        plan: PositionPlan | None,
     ) -> OrderRecord:
         intent = step.intent
         refused = self._refused(intent)
         if refused is not None:
             return self._kept(_denied(intent, refused))
         kept = replace(plan, entry_intent=intent.id) if plan is not None and intent.opens else None
-        said = {"intent": msgspec.to_builtins(intent), "plan": msgspec.to_builtins(kept) if kept is not None else None}
-        written = self._bot.write_intent(intent.id, {**said, "at": self._time_of_a_request()}, lease=self._lease)
+        said = {
+            "intent": msgspec.to_builtins(intent),
+            "plan": msgspec.to_builtins(kept) if kept is not None else None,
+        }
+        written = self._bot.write_intent(
+            intent.id, {**said, "at": self._time_of_a_request()}, lease=self._lease
+        )
         self.intents.append(written)
         now = self._time_of_a_request()
         refused = self._refused(intent)
         if refused is not None:
             record = self._kept(_denied(intent, refused))
-            self.intents[-1] = self._bot.record_outcome(written, {"outcome": "not_sent", "reason": refused})
+            self.intents[-1] = self._bot.record_outcome(
+                written, {"outcome": "not_sent", "reason": refused}
+            )
             return record
-        outcome = self._exchange.submit(intent, book=book, rules=rules, now_ms=now, fence=self.fence)
+        outcome = self._exchange.submit(
+            intent, book=book, rules=rules, now_ms=now, fence=self.fence
+        )
         record = self._kept(record_of(step, outcome))
         self.intents[-1] = self._bot.record_outcome(written, msgspec.to_builtins(record))
         return record
@@ -108,14 +144,24 @@ class Desk:
         return None
 
     def _now_ms(self) -> int:
-        """How late it is at the least: a suspended machine stops the monotonic clock, and a wall clock can be set back."""
-        return max(self._clock.now_ms(), self._began_at + int((time.monotonic() - self._began) * 1000))
+        """How late it is at the least: a suspended machine stops the monotonic clock, and a wall
+        clock can be set back.
+        """
+        return max(
+            self._clock.now_ms(), self._began_at + int((time.monotonic() - self._began) * 1000)
+        )
 
     def _time_of_a_request(self) -> int:
-        """The time of a request that goes out now. Raises `LeaseLost` where it could still arrive when the lease is over."""
+        """The time of a request that goes out now.
+
+        Raises `LeaseLost` where it could still arrive when the lease is over.
+        """
         last = self._lease.expires_at - arrival_ms(self._settings)
         if self._now_ms() > last:
-            raise LeaseLost(f"the lease ends at {self._lease.expires_at}, too soon for another request; nothing more was sent")
+            raise LeaseLost(
+                f"the lease ends at {self._lease.expires_at}, too soon for another request; nothing"
+                " more was sent"
+            )
         return self._clock.now_ms()
 
 

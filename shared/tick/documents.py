@@ -1,13 +1,18 @@
-"""The bot's documents: claims of ticks, the lease, people's control, intents, the outbox, and the one atomic save.
+"""The bot's documents: claims of ticks, the lease, people's control, intents, the outbox, and the
+one atomic save.
 
-    ticks/{bot}~{time}   claim -> report            intents/{bot}~{id}    an order before it is sent, its outcome; `open_for`
-    bots/{bot}           lease and state in one     alerts/{key}          the outbox: `waiting_for` a bot until sent or given up
-    control/{bot}, /all  written by people only     days/{bot}~{date}     equity once a candle, counts
-    paper/{bot}          the paper account          trades/{bot}~{n}      closed trades
-    audit/{time}~{n}     who did what
+    ticks/{bot}~{time}    claim -> report
+    bots/{bot}            lease and state in one
+    intents/{bot}~{id}    an order before it is sent, its outcome; `open_for`
+    alerts/{key}          the outbox: `waiting_for` a bot until sent or given up
+    control/{bot}, /all   written by people only
+    days/{bot}~{date}     equity once a candle, counts
+    paper/{bot}           the paper account
+    trades/{bot}~{n}      closed trades
+    audit/{time}~{n}      who did what
 
-Lease and state share a document, so that saving the state *is* the fencing check: whoever lost the lease meanwhile
-finds another version and gets `LeaseLost`.
+Lease and state share a document, so that saving the state *is* the fencing check: whoever lost the
+lease meanwhile finds another version and gets `LeaseLost`.
 """
 
 import secrets
@@ -24,7 +29,9 @@ from shared.tick.control import Control, Halt, Lifted, Ordered
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """Who may work on a tick: `document` for the one winner, `report` of a finished one, neither while it is worked on."""
+    """Who may work on a tick: `document` for the one winner, `report` of a finished one, neither
+    while it is worked on.
+    """
 
     document: Document | None = None
     report: Mapping[str, Any] | None = None
@@ -62,8 +69,12 @@ class BotDocuments:
         """Where a tick's claim and report are."""
         return f"ticks/{self.bot}~{tick}"
 
-    def claim(self, tick: str, *, now_ms: int, lease_ms: int, longest_ms: int | None = None) -> Claim:
-        """Claim a tick. One caller wins; a claim without a report whose time ran out may be taken over.
+    def claim(
+        self, tick: str, *, now_ms: int, lease_ms: int, longest_ms: int | None = None
+    ) -> Claim:
+        """Claim a tick.
+
+        One caller wins; a claim without a report whose time ran out may be taken over.
 
         So may one that ends more than `longest_ms` from now: a wrong clock wrote it.
         """
@@ -85,7 +96,11 @@ class BotDocuments:
         if stored.data["report"] is not None and self._finished(stored.data["report"]):
             return Claim(report=stored.data["report"])
         expires_at = stored.data["expires_at"]
-        if stored.data["report"] is None and expires_at > now_ms and not _impossible(expires_at, now_ms, longest_ms):
+        if (
+            stored.data["report"] is None
+            and expires_at > now_ms
+            and not _impossible(expires_at, now_ms, longest_ms)
+        ):
             return Claim()
         try:
             return Claim(document=self.documents.replace(stored, claimed))
@@ -95,8 +110,9 @@ class BotDocuments:
     def _finished(self, report: Mapping[str, Any]) -> bool:
         """Whether the state knows of the tick that left `report`.
 
-        They were saved together, so it does, unless the tick ran under a clock that was far ahead and the ticks since then
-        took its time back. Its name is free then: this tick's own time has only just come.
+        They were saved together, so it does, unless the tick ran under a clock that was far ahead
+        and the ticks since then took its time back. Its name is free then: this tick's own time has
+        only just come.
         """
         stored = self.peek()
         state = stored.data.get("state") if stored is not None else None
@@ -113,25 +129,35 @@ class BotDocuments:
             self.documents.replace(claim, {**claim.data, "expires_at": 0})
 
     def take_lease(
-        self, *, now_ms: int, lease_ms: int, longest_ms: int | None = None, seen_at: int | None = None
+        self,
+        *,
+        now_ms: int,
+        lease_ms: int,
+        longest_ms: int | None = None,
+        seen_at: int | None = None,
     ) -> Lease | None:
         """Take the account's lease, or None while a live tick holds it.
 
-        `seen_at` is the time by which another's lease is judged, where ours is known to be slow (None: `now_ms`). No lease
-        lives longer than `longest_ms`: one that says so was written by a wrong clock, and holds nobody up. Should its tick
-        live all the same, it has lost the fence and can send and save nothing.
+        `seen_at` is the time by which another's lease is judged, where ours is known to be slow
+        (None: `now_ms`). No lease lives longer than `longest_ms`: one that says so was written by a
+        wrong clock, and holds nobody up. Should its tick live all the same, it has lost the fence
+        and can send and save nothing.
         """
         path = f"bots/{self.bot}"
         stored = self.documents.get(path)
         held = stored.data["lease"] if stored is not None else {"fence": 0, "expires_at": 0}
         judged_at = now_ms if seen_at is None else seen_at
-        if held["expires_at"] > judged_at and not _impossible(held["expires_at"], judged_at, longest_ms):
+        if held["expires_at"] > judged_at and not _impossible(
+            held["expires_at"], judged_at, longest_ms
+        ):
             return None
         holder, fence, expires_at = secrets.token_hex(8), int(held["fence"]) + 1, now_ms + lease_ms
         lease = {"holder": holder, "fence": fence, "expires_at": expires_at}
         try:
             if stored is None:
-                document = self.documents.create(path, {"bot": self.bot, "lease": lease, "state": None})
+                document = self.documents.create(
+                    path, {"bot": self.bot, "lease": lease, "state": None}
+                )
             else:
                 document = self.documents.replace(stored, {**stored.data, "lease": lease})
         except (AlreadyExists, Conflict):
@@ -143,7 +169,10 @@ class BotDocuments:
         return self.documents.get(f"bots/{self.bot}")
 
     def control(self) -> Ordered:
-        """What people have ordered of this bot, in its own document and in those for all. Damage is told, not raised."""
+        """What people have ordered of this bot, in its own document and in those for all.
+
+        Damage is told, not raised.
+        """
         found: dict[str, object] = {}
         for path in orders.paths(self.bot):
             try:
@@ -156,16 +185,31 @@ class BotDocuments:
         return orders.ordered(found, self.bot)
 
     def halt(self, *, who: str, why: str, now_ms: int, everyone: bool = False) -> Halt:
-        """Halt this bot, or every bot of the store, with an audit record beside it, both or neither."""
+        """Halt this bot, or every bot of the store, with an audit record beside it, both or
+        neither.
+        """
         halt = Halt(id=f"{now_ms}-{secrets.token_hex(4)}", at=now_ms, who=who, why=why)
         path = orders.ALL if everyone else orders.path_of(self.bot)
-        self._ordered(path, halt=halt, lifted=self._lifted(path), what={"halt": halt.id}, asked=halt)
+        self._ordered(
+            path, halt=halt, lifted=self._lifted(path), what={"halt": halt.id}, asked=halt
+        )
         return halt
 
-    def resume(self, *, halts: Sequence[str], drawdown: int, who: str, why: str, now_ms: int, everyone: bool = False) -> Lifted:
-        """Take back people's `halts`, by their ids, and the drawdown halt that began at `drawdown` (0: none), no other.
+    def resume(
+        self,
+        *,
+        halts: Sequence[str],
+        drawdown: int,
+        who: str,
+        why: str,
+        now_ms: int,
+        everyone: bool = False,
+    ) -> Lifted:
+        """Take back people's `halts`, by their ids, and the drawdown halt that began at `drawdown`
+        (0: none), no other.
 
-        A damaged document is written anew; what it held goes into the audit. Raises `Conflict` where another halt stands.
+        A damaged document is written anew; what it held goes into the audit. Raises `Conflict`
+        where another halt stands.
         """
         path = orders.ALL if everyone else orders.path_of(self.bot)
         before = None if everyone else self._lifted(path)
@@ -183,20 +227,49 @@ class BotDocuments:
             return None
 
     def _ordered(
-        self, path: str, *, halt: Halt | None, lifted: Lifted | None, what: Mapping[str, Any], asked: Halt | Lifted
+        self,
+        path: str,
+        *,
+        halt: Halt | None,
+        lifted: Lifted | None,
+        what: Mapping[str, Any],
+        asked: Halt | Lifted,
     ) -> None:
-        """Write one control document whole, and the audit record. Fields of it that this version does not know stay."""
-        record: dict[str, Any] = {"at": asked.at, "who": asked.who, "why": asked.why, "bot": self.bot, "what": dict(what)}
+        """Write one control document whole, and the audit record.
+
+        Fields of it that this version does not know stay.
+        """
+        record: dict[str, Any] = {
+            "at": asked.at,
+            "who": asked.who,
+            "why": asked.why,
+            "bot": self.bot,
+            "what": dict(what),
+        }
         changes = {"schema": orders.SCHEMA, "halt": _plain(halt), "lifted": _plain(lifted)}
         writes = []
         for place in (path, orders.OLDER) if path == orders.ALL else (path,):
             stored, standing = self._standing(place)
             if standing is None:
-                record["damaged"] = {**record.get("damaged", {}), place: repr(None if stored is None else stored.data)[:10_000]}
-            elif halt is None and standing.halt is not None and standing.halt.id not in what["resume"]:
-                raise Conflict(f"{standing.halt.who} halted meanwhile ({place} holds the halt {standing.halt.id})")
+                record["damaged"] = {
+                    **record.get("damaged", {}),
+                    place: repr(None if stored is None else stored.data)[:10_000],
+                }
+            elif (
+                halt is None
+                and standing.halt is not None
+                and standing.halt.id not in what["resume"]
+            ):
+                raise Conflict(
+                    f"{standing.halt.who} halted meanwhile ({place} holds the halt"
+                    f" {standing.halt.id})"
+                )
             if place == path:
-                more = stored.data if stored is not None and standing is not None and "schema" in stored.data else {}
+                more = (
+                    stored.data
+                    if stored is not None and standing is not None and "schema" in stored.data
+                    else {}
+                )
                 writes.append(_over(place, stored, {**more, **changes}, exists=standing is None))
             elif stored is not None or standing is None:
                 writes.append(Write(kind="delete", path=place))
@@ -204,7 +277,9 @@ class BotDocuments:
         self.documents.commit([*writes, audit])
 
     def _standing(self, path: str) -> tuple[Document | None, Control | None]:
-        """A stored control document and what it says: an empty one where nothing is stored, None where it is damaged."""
+        """A stored control document and what it says: an empty one where nothing is stored, None
+        where it is damaged.
+        """
         stored: Document | None = None
         try:
             stored = self.documents.get(path)
@@ -218,24 +293,38 @@ class BotDocuments:
         self.documents.create(f"audit/{now_ms}~{secrets.token_hex(3)}", record)
 
     def days(self, *, since: str, until: str) -> list[Mapping[str, Any]]:
-        """The documents of the JST days from `since` to `until` (both included, like 2026-01-31), oldest first."""
+        """The documents of the JST days from `since` to `until` (both included, like 2026-01-31),
+        oldest first.
+        """
         found = self.documents.query("days", field="date", op=">=", value=since, limit=10_000)
-        return [item.data for item in found if item.data["bot"] == self.bot and item.data["date"] <= until]
+        return [
+            item.data
+            for item in found
+            if item.data["bot"] == self.bot and item.data["date"] <= until
+        ]
 
     def write_intent(self, name: str, data: Mapping[str, Any], *, lease: Lease) -> Document:
-        """Write an order down before it is sent, on condition that the lease is still ours: one batch.
+        """Write an order down before it is sent, on condition that the lease is still ours: one
+        batch.
 
-        Raises `LeaseLost` where another tick has taken it, and `AlreadyExists` where the intent was written before.
+        Raises `LeaseLost` where another tick has taken it, and `AlreadyExists` where the intent was
+        written before.
         """
         path = f"intents/{self.bot}~{name}"
         written = {"bot": self.bot, "open_for": self.bot, "fence": lease.fence, **data}
         try:
-            return self.documents.commit([Write(kind="create", path=path, data=written), lease.condition])[path]
+            return self.documents.commit(
+                [Write(kind="create", path=path, data=written), lease.condition]
+            )[path]
         except Conflict as error:
-            raise LeaseLost(f"another tick took the account before {name} was written; it was not sent") from error
+            raise LeaseLost(
+                f"another tick took the account before {name} was written; it was not sent"
+            ) from error
 
     def record_outcome(self, intent: Document, outcome: Mapping[str, Any]) -> Document:
-        """Record what the exchange answered. The intent stays open until the state that knows of it is saved.
+        """Record what the exchange answered.
+
+        The intent stays open until the state that knows of it is saved.
 
         Raises `LeaseLost` where another tick has settled the intent meanwhile.
         """
@@ -245,11 +334,15 @@ class BotDocuments:
             raise LeaseLost(f"another tick has settled {intent.path} meanwhile") from error
 
     def open_intents(self) -> list[Document]:
-        """Intents of orders that no saved state knows of: a tick died between writing them and saving."""
+        """Intents of orders that no saved state knows of: a tick died between writing them and
+        saving.
+        """
         return self.documents.query("intents", field="open_for", value=self.bot)
 
     def mend_intent(self, path: str, *, who: str, why: str, now_ms: int) -> None:
-        """Close an intent that cannot be read: it blocks nothing any more, and what it held goes into the audit."""
+        """Close an intent that cannot be read: it blocks nothing any more, and what it held goes
+        into the audit.
+        """
         stored = self.documents.get(path)
         if stored is None:
             return
@@ -264,7 +357,12 @@ class BotDocuments:
         kept = stored.data if isinstance(stored.data, dict) else {"bot": self.bot}
         self.documents.commit(
             [
-                Write(kind="replace", path=path, data={**kept, "open_for": None, "mended_at": now_ms}, version=stored.version),
+                Write(
+                    kind="replace",
+                    path=path,
+                    data={**kept, "open_for": None, "mended_at": now_ms},
+                    version=stored.version,
+                ),
                 Write(kind="create", path=f"audit/{now_ms}~{secrets.token_hex(3)}", data=record),
             ]
         )
@@ -282,7 +380,10 @@ class BotDocuments:
         report: Mapping[str, Any],
         more: Sequence[Write] = (),
     ) -> None:
-        """Save state, report and everything else in one atomic batch, and release the lease. Raises `LeaseLost`."""
+        """Save state, report and everything else in one atomic batch, and release the lease.
+
+        Raises `LeaseLost`.
+        """
         released = {"holder": None, "fence": lease.fence, "expires_at": 0}
         writes = [
             Write(
@@ -291,13 +392,20 @@ class BotDocuments:
                 data={**lease.document.data, "lease": released, "state": state},
                 version=lease.document.version,
             ),
-            Write(kind="replace", path=claim.path, data={**claim.data, "report": dict(report)}, version=claim.version),
+            Write(
+                kind="replace",
+                path=claim.path,
+                data={**claim.data, "report": dict(report)},
+                version=claim.version,
+            ),
             *more,
         ]
         try:
             self.documents.commit(writes)
         except (Conflict, AlreadyExists) as error:
-            raise LeaseLost(f"another tick wrote meanwhile ({error}); nothing of this tick was saved") from error
+            raise LeaseLost(
+                f"another tick wrote meanwhile ({error}); nothing of this tick was saved"
+            ) from error
 
     def release(self, lease: Lease) -> None:
         """Give the lease back without saving anything, where it is still ours."""
@@ -308,16 +416,31 @@ class BotDocuments:
             return
 
     def mark(self, alerts: Sequence[Document], *, status: str, now_ms: int) -> None:
-        """Take alerts out of the outbox: `sent_at`, or `given_up_at` where nobody took them for too long."""
+        """Take alerts out of the outbox: `sent_at`, or `given_up_at` where nobody took them for too
+        long.
+        """
         if alerts:
             self.documents.commit(
-                [Write(kind="put", path=item.path, data={**item.data, "waiting_for": None, status: now_ms}) for item in alerts],
+                [
+                    Write(
+                        kind="put",
+                        path=item.path,
+                        data={**item.data, "waiting_for": None, status: now_ms},
+                    )
+                    for item in alerts
+                ],
             )
 
     def reports(self, *, since_ms: int, limit: int = 10_000) -> list[Mapping[str, Any]]:
         """Finished ticks' reports claimed since, oldest first."""
-        found = self.documents.query("ticks", field="claimed_at", op=">=", value=since_ms, limit=limit)
-        return [item.data["report"] for item in found if item.data["bot"] == self.bot and item.data["report"] is not None]
+        found = self.documents.query(
+            "ticks", field="claimed_at", op=">=", value=since_ms, limit=limit
+        )
+        return [
+            item.data["report"]
+            for item in found
+            if item.data["bot"] == self.bot and item.data["report"] is not None
+        ]
 
     def report(self, tick: str) -> Mapping[str, Any]:
         """The report of one tick; empty where there is none (any longer)."""
@@ -326,15 +449,23 @@ class BotDocuments:
         return told
 
     def latest(self, most: int) -> list[Any]:
-        """The newest finished ticks' reports, the newest first, among the last `most` ticks of the store."""
-        found = self.documents.query("ticks", field="claimed_at", op=">=", value=0, descending=True, limit=most)
+        """The newest finished ticks' reports, the newest first, among the last `most` ticks of the
+        store.
+        """
+        found = self.documents.query(
+            "ticks", field="claimed_at", op=">=", value=0, descending=True, limit=most
+        )
         return [
-            item.data["report"] for item in found if item.data.get("bot") == self.bot and item.data.get("report") is not None
+            item.data["report"]
+            for item in found
+            if item.data.get("bot") == self.bot and item.data.get("report") is not None
         ]
 
     def last_report(self) -> Mapping[str, Any] | None:
         """The newest finished tick's report."""
-        found = self.documents.query("ticks", field="claimed_at", op=">=", value=0, descending=True, limit=20)
+        found = self.documents.query(
+            "ticks", field="claimed_at", op=">=", value=0, descending=True, limit=20
+        )
         for item in found:
             if item.data["bot"] == self.bot and item.data["report"] is not None:
                 report: Mapping[str, Any] = item.data["report"]
@@ -355,8 +486,11 @@ class PaperDocument:
         stored = self._documents.get(self._path)
         return None if stored is None else (stored.data, stored)
 
-    def save(self, data: Mapping[str, Any], token: object | None, *, held: object | None = None) -> object:
-        """Write the account; where a lease is `held`, only in one batch with the condition that it is still that one.
+    def save(
+        self, data: Mapping[str, Any], token: object | None, *, held: object | None = None
+    ) -> object:
+        """Write the account; where a lease is `held`, only in one batch with the condition that it
+        is still that one.
 
         `token` is what `load` or the last `save` gave. Raises `Conflict` and `LeaseLost`.
         """
@@ -368,12 +502,16 @@ class PaperDocument:
             write = Write(kind="create", path=self._path, data=data)
         else:
             write = Write(kind="replace", path=self._path, data=data, version=token.version)
-        condition = [] if held is None else [Write(kind="verify", path=held.path, version=held.version)]
+        condition = (
+            [] if held is None else [Write(kind="verify", path=held.path, version=held.version)]
+        )
         try:
             return replace(self._documents.commit([write, *condition])[self._path], data=data)
         except (Conflict, AlreadyExists) as error:
             if held is not None and self._taken(held):
-                raise LeaseLost("another tick took the account; this one's order was not placed") from error
+                raise LeaseLost(
+                    "another tick took the account; this one's order was not placed"
+                ) from error
             raise Conflict(str(error)) from error
 
     def _taken(self, held: Document) -> bool:
@@ -386,7 +524,9 @@ def _plain(value: Halt | Lifted | None) -> dict[str, Any] | None:
 
 
 def _over(path: str, stored: Document | None, data: Mapping[str, Any], *, exists: bool) -> Write:
-    """The write that puts `data` in the place of what was read; without a version where it could not be read at all."""
+    """The write that puts `data` in the place of what was read; without a version where it could
+    not be read at all.
+    """
     if stored is not None:
         return Write(kind="replace", path=path, data=data, version=stored.version)
     return Write(kind="put" if exists else "create", path=path, data=data)

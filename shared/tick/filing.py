@@ -1,4 +1,6 @@
-"""What a tick leaves behind besides its state and its report: trades, the day's equity, settled intents, the outbox."""
+"""What a tick leaves behind besides its state and its report: trades, the day's equity, settled
+intents, the outbox.
+"""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -34,7 +36,9 @@ def fresh_alerts(
     """What a person should know of this tick and was not told in this window already."""
     composed = alerting.compose(told, settings=settings, before=before, after=after)
     once = {alert.key: alert for alert in reversed(composed)}
-    return [alert for alert in reversed(once.values()) if documents.get(f"alerts/{alert.key}") is None]
+    return [
+        alert for alert in reversed(once.values()) if documents.get(f"alerts/{alert.key}") is None
+    ]
 
 
 def outbox(alert: Alert, settings: Settings) -> Write:
@@ -43,12 +47,15 @@ def outbox(alert: Alert, settings: Settings) -> Write:
     return Write(kind="put", path=f"alerts/{alert.key}", data=data)
 
 
-def settled_intents(intents: Sequence[Document], *, of_this_tick: Sequence[Document], counted_until: int) -> list[Write]:
+def settled_intents(
+    intents: Sequence[Document], *, of_this_tick: Sequence[Document], counted_until: int
+) -> list[Write]:
     """Close the intents whose outcome is known now and that the state has counted.
 
-    One of this tick whose outcome is not known stays open, and blocks entries; and so does an entry on a candle that the state
-    has not reached (`counted_until`): the tick that sent it died, and its attempt would be forgotten. What an earlier tick left
-    unknown was settled by this tick's reconcile; on paper that is definitive.
+    One of this tick whose outcome is not known stays open, and blocks entries; and so does an entry
+    on a candle that the state has not reached (`counted_until`): the tick that sent it died, and
+    its attempt would be forgotten. What an earlier tick left unknown was settled by this tick's
+    reconcile; on paper that is definitive.
     """
     writes = []
     for intent in intents:
@@ -63,7 +70,8 @@ def settled_intents(intents: Sequence[Document], *, of_this_tick: Sequence[Docum
 def trades(told: TickReport, documents: DocumentStore) -> list[Write]:
     """The trades that were closed since the last tick, each under its own number.
 
-    What is too much for one batch with all the rest is written before it: a trade is what it is, whichever tick tells it.
+    What is too much for one batch with all the rest is written before it: a trade is what it is,
+    whichever tick tells it.
     """
     writes = [
         Write(
@@ -80,7 +88,11 @@ def trades(told: TickReport, documents: DocumentStore) -> list[Write]:
 
 
 def day(
-    told: TickReport, documents: DocumentStore, *, candle_at: int, said: Mapping[str, Mapping[str, Any]] | None = None
+    told: TickReport,
+    documents: DocumentStore,
+    *,
+    candle_at: int,
+    said: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Write]:
     """The JST day's equity, once a candle, so that a month's report reads a month's documents.
 
@@ -94,22 +106,33 @@ def day(
     path = f"days/{told.bot}~{date}"
     try:
         stored = documents.get(path)
-        data: dict[str, Any] = {"bot": told.bot, "date": date, "equity": {}} if stored is None else dict(stored.data)
+        data: dict[str, Any] = (
+            {"bot": told.bot, "date": date, "equity": {}} if stored is None else dict(stored.data)
+        )
         data["equity"] = {**data.get("equity", {}), str(candle_at): str(told.equity_jpy)}
         for name, facts in (said or {}).items():
             data[name] = {**data.get(name, {}), **facts}
     except (BadData, TypeError, ValueError) as error:
-        log("day.damaged", severity="ERROR", document=path, error=f"{type(error).__name__}: {error}")
+        log(
+            "day.damaged", severity="ERROR", document=path, error=f"{type(error).__name__}: {error}"
+        )
         return []
     return [Write(kind="put", path=path, data=data)]
 
 
 def deliver(
-    waiting: Sequence[Document], *, bot: BotDocuments, sink: AlertSink, now_ms: int, sure: bool, seconds_left: float
+    waiting: Sequence[Document],
+    *,
+    bot: BotDocuments,
+    sink: AlertSink,
+    now_ms: int,
+    sure: bool,
+    seconds_left: float,
 ) -> None:
     """Deliver what waits and mark it. A failure here loses nothing: the next tick finds it waiting.
 
-    `sure`: `now_ms` was compared with the exchange's clock and is right. On a guess nothing is given up for its age.
+    `sure`: `now_ms` was compared with the exchange's clock and is right. On a guess nothing is
+    given up for its age.
     """
     if not waiting:
         return
@@ -118,22 +141,40 @@ def deliver(
         bot.mark(damaged, status="given_up_at", now_ms=now_ms)
         deadline = time.monotonic() + max(0.0, seconds_left)
         sent = sink.send([alert for _, alert in paired], deadline_ms=int(deadline * 1000))
-        bot.mark([item for item, alert in paired if alert.key in sent], status="sent_at", now_ms=now_ms)
-        old = [item for item, alert in paired if sure and alert.key not in sent and now_ms - alert.at > GIVE_UP_MS]
+        bot.mark(
+            [item for item, alert in paired if alert.key in sent], status="sent_at", now_ms=now_ms
+        )
+        old = [
+            item
+            for item, alert in paired
+            if sure and alert.key not in sent and now_ms - alert.at > GIVE_UP_MS
+        ]
         bot.mark(old, status="given_up_at", now_ms=now_ms)
     except Exception as error:  # noqa: BLE001 - the tick is saved; its answer must not depend on Discord
-        log("alerts.undelivered", severity="ERROR", waiting=len(waiting), error=f"{type(error).__name__}: {error}")
+        log(
+            "alerts.undelivered",
+            severity="ERROR",
+            waiting=len(waiting),
+            error=f"{type(error).__name__}: {error}",
+        )
 
 
 def _readable(waiting: Sequence[Document]) -> tuple[list[tuple[Document, Alert]], list[Document]]:
-    """The alerts of the outbox, and the documents in which there is none: one of these must not keep all others waiting."""
+    """The alerts of the outbox, and the documents in which there is none: one of these must not
+    keep all others waiting.
+    """
     paired: list[tuple[Document, Alert]] = []
     damaged: list[Document] = []
     for item in waiting:
         try:
             paired.append((item, msgspec.convert(item.data["alert"], Alert)))
         except (KeyError, msgspec.ValidationError) as error:
-            log("alerts.damaged", severity="ERROR", document=item.path, error=f"{type(error).__name__}: {error}")
+            log(
+                "alerts.damaged",
+                severity="ERROR",
+                document=item.path,
+                error=f"{type(error).__name__}: {error}",
+            )
             damaged.append(item)
     return paired, damaged
 

@@ -1,4 +1,7 @@
-"""What it means in a tick that a step fails: no entries, and degraded, but never no protection. Whatever breaks, it goes on."""
+"""What it means in a tick that a step fails: no entries, and degraded, but never no protection.
+
+Whatever breaks, it goes on.
+"""
 
 from shared.core.errors import BotError, LeaseLost
 from shared.core.reasons import Reason
@@ -9,7 +12,10 @@ from shared.turn.turn import Ending, Turn
 
 
 class TickGuard:
-    """The guard of a tick's steps; it measures them. `turn` is what was known last, also where the lease was lost."""
+    """The guard of a tick's steps; it measures them.
+
+    `turn` is what was known last, also where the lease was lost.
+    """
 
     def __init__(self, turn: Turn, meter: Meter) -> None:
         """Begin with what is known before the first step."""
@@ -27,7 +33,11 @@ class TickGuard:
                 raise
             except Exception as error:  # noqa: BLE001 - the report of a tick in which anything broke must still be saved
                 reason = Reason.EXIT_UNPROTECTED if step == "protect" else Reason.STEP_FAILED
-                ending = Ending(status=TickStatus.DEGRADED, reason=reason, detail=f"{step}: {sentence_of(error)}")
+                ending = Ending(
+                    status=TickStatus.DEGRADED,
+                    reason=reason,
+                    detail=f"{step}: {sentence_of(error)}",
+                )
                 self.turn = self.turn.broken(step, ending)
         return self.turn
 

@@ -12,7 +12,9 @@ from shared.core.types import OrderIntent, PositionPlan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What an intent's document says: when it was written, the plan of an entry, the outcome (`unknown`: nobody knows)."""
+    """What an intent's document says: when it was written, the plan of an entry, the outcome
+    (`unknown`: nobody knows).
+    """
 
     at: int
     plan: PositionPlan | None
@@ -20,9 +22,11 @@ class Written:
 
     @property
     def unsettled(self) -> bool:
-        """Whether nobody knows what came of it: its tick died before it wrote that down, or could not tell.
+        """Whether nobody knows what came of it: its tick died before it wrote that down, or could
+        not tell.
 
-        Such an order blocks what opens. The tick that finds it reconciles and, where that was whole, closes it with its
+        Such an order blocks what opens. The tick that finds it reconciles and, where that was
+        whole, closes it with its
         save: an order under an older fence cannot arrive any more.
         """
         return self.outcome == "unknown"
@@ -40,13 +44,17 @@ def read(data: object, path: str) -> Written:
         msgspec.convert(data["intent"], OrderIntent)
         plan = msgspec.convert(data.get("plan"), PositionPlan | None)
         outcome = msgspec.convert(data.get("outcome"), dict[str, Any] | None)
-        told = msgspec.convert("unknown" if outcome is None else outcome.get("outcome", "unknown"), str)
+        told = msgspec.convert(
+            "unknown" if outcome is None else outcome.get("outcome", "unknown"), str
+        )
     except msgspec.ValidationError as error:
         raise BadData(f"{path} is damaged: {error}") from error
     return Written(at=at, plan=plan, outcome=told)
 
 
-def sorted_out(documents: Iterable[tuple[str, object]]) -> tuple[dict[str, Written], dict[str, str]]:
+def sorted_out(
+    documents: Iterable[tuple[str, object]],
+) -> tuple[dict[str, Written], dict[str, str]]:
     """The intents that can be read, and for those that cannot what is wrong, both by path."""
     sound: dict[str, Written] = {}
     damaged: dict[str, str] = {}
@@ -59,6 +67,12 @@ def sorted_out(documents: Iterable[tuple[str, object]]) -> tuple[dict[str, Writt
 
 
 def unsaved_plans(intents: Iterable[Written]) -> list[PositionPlan]:
-    """The plans of entries that no saved state knows of, the newest last; what was rejected or not sent led to nothing."""
+    """The plans of entries that no saved state knows of, the newest last; what was rejected or not
+    sent led to nothing.
+    """
     sent = sorted(intents, key=lambda intent: intent.at)
-    return [intent.plan for intent in sent if intent.plan is not None and intent.outcome not in {"rejected", "not_sent"}]
+    return [
+        intent.plan
+        for intent in sent
+        if intent.plan is not None and intent.outcome not in {"rejected", "not_sent"}
+    ]

@@ -1,4 +1,6 @@
-"""What a tick finds in the store when it begins: the state, what people ordered, intents that nobody closed, the outbox."""
+"""What a tick finds in the store when it begins: the state, what people ordered, intents that
+nobody closed, the outbox.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +25,8 @@ class Loaded:
     """What was stored.
 
     Attributes:
-        before: The state that the tick before left; where it is damaged, what protection needs of it.
+        before: The state that the tick before left; where it is damaged, what protection needs of
+            it.
         damaged_state: Why the state cannot be read whole; None where it can.
         strange: Times in it that were not believed.
         halted: Whether a person has halted the bot.
@@ -73,7 +76,11 @@ class Loaded:
         turn = Turn(occasion=occasion, state=self.before)
         if self.damaged_state is None:
             return turn
-        return turn.ended(Ending(status=TickStatus.DEGRADED, reason=Reason.STATE_DAMAGED, detail=self.damaged_state))
+        return turn.ended(
+            Ending(
+                status=TickStatus.DEGRADED, reason=Reason.STATE_DAMAGED, detail=self.damaged_state
+            )
+        )
 
 
 def load(bot: BotDocuments, lease: Lease, *, clock: BoundedClock, settings: Settings) -> Loaded:
@@ -102,8 +109,13 @@ def load(bot: BotDocuments, lease: Lease, *, clock: BoundedClock, settings: Sett
     )
 
 
-def _believed(stored: State, clock: BoundedClock, settings: Settings) -> tuple[State, tuple[Issue, ...]]:
-    """The stored state without the times that lie in the future. A clock that is wrong cannot judge them."""
+def _believed(
+    stored: State, clock: BoundedClock, settings: Settings
+) -> tuple[State, tuple[Issue, ...]]:
+    """The stored state without the times that lie in the future.
+
+    A clock that is wrong cannot judge them.
+    """
     if clock.off_ms:
         return stored, ()
     now = clock.now_ms()

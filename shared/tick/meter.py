@@ -28,17 +28,28 @@ class Meter:
             self.timings[step] = _since(began)
 
     def all_timings(self, *, gap_ms: int | None) -> Mapping[str, float]:
-        """Those of the steps, the gap in which a part of a position may have had no stop, and the whole so far."""
+        """Those of the steps, the gap in which a part of a position may have had no stop, and the
+        whole so far.
+        """
         gap = {} if gap_ms is None else {"gap": float(gap_ms)}
         return {**self.timings, **gap, "total": _since(self.began)}
 
     def counts(self) -> dict[str, int]:
         """What was read, written and asked for since the beginning."""
-        return {name: now - before for (name, now), before in zip(self._counts().items(), self._before.values(), strict=True)}
+        return {
+            name: now - before
+            for (name, now), before in zip(
+                self._counts().items(), self._before.values(), strict=True
+            )
+        }
 
     def _counts(self) -> dict[str, int]:
         documents = self._documents
-        return {"reads": documents.reads, "writes": documents.writes, "requests": self._feed.requests}
+        return {
+            "reads": documents.reads,
+            "writes": documents.writes,
+            "requests": self._feed.requests,
+        }
 
 
 def _since(began: float) -> float:

@@ -1,4 +1,6 @@
-"""Where a tick gets market, model and signal from, and when it may not decide: feed, champion, the watch over it."""
+"""Where a tick gets market, model and signal from, and when it may not decide: feed, champion, the
+watch over it.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -54,7 +56,9 @@ class Present:
         return None if self._champion.bundle is None else self._champion.bundle.version
 
     def refusal(self) -> Ending | None:
-        """This machine's clock is wrong, a newer tick has finished, or no time is left for this one."""
+        """This machine's clock is wrong, a newer tick has finished, or no time is left for this
+        one.
+        """
         return _off(self._clock.off_ms) if self._clock.off_ms else self._late()
 
     def _late(self) -> Ending | None:
@@ -63,7 +67,10 @@ class Present:
         if scheduled_at < newest:
             found = f"a tick scheduled at {newest} has finished before this one"
         elif late_ms > latest_start_ms(self._settings):
-            found = f"it was taken up {late_ms / 1000:.0f} s after its schedule time, too late for its work"
+            found = (
+                f"it was taken up {late_ms / 1000:.0f} s after its schedule time, too late for its"
+                " work"
+            )
         else:
             return None
         return Ending(status=TickStatus.LATE, reason=Reason.TICK_LATE, detail=found)
@@ -73,31 +80,42 @@ class Present:
         deadline = self._meter.began + self._settings.tick.no_new_order_after_seconds
         market = self._feed.fetch(self._clock.own_ms(), deadline=deadline, may_enter=may_enter())
         self._clock.compare(market.clock_skew_ms)
-        return replace(market, issues=(*self._loaded.damage, *self._capital(holdings), *market.issues))
+        return replace(
+            market, issues=(*self._loaded.damage, *self._capital(holdings), *market.issues)
+        )
 
     def _capital(self, holdings: Holdings) -> Iterator[Issue]:
         """A capital that is not the account's. What is held can still end, and more be entered."""
         found = capital_changed(holdings, self._settings)
         if found is not None:
-            yield Issue(reason=Reason.CAPITAL_CHANGED, forbids_entry=False, context={"found": found})
+            yield Issue(
+                reason=Reason.CAPITAL_CHANGED, forbids_entry=False, context={"found": found}
+            )
 
     def permission(self, market: Market) -> tuple[Issue, ...]:
         """Ask for the champion: what is wrong with it, and whether it may enter."""
         self._champion = champion = self._champions.serving()
         otherwise = champion.answers_otherwise
-        allowed = permission(champion.bundle, self._settings, rules=market.rules, answers_otherwise=otherwise)
+        allowed = permission(
+            champion.bundle, self._settings, rules=market.rules, answers_otherwise=otherwise
+        )
         return (*champion.issues, *allowed)
 
     def signal(self, market: Market) -> Signal | None:
         """What strategies and champion say of the newest candle."""
         bundle, settings = self._champion.bundle, self._settings
-        self._computed = None if bundle is None else features.compute(pipeline.window(market, settings))
-        return pipeline.last_signal(market, bundle=bundle, settings=settings, computed=self._computed)
+        self._computed = (
+            None if bundle is None else features.compute(pipeline.window(market, settings))
+        )
+        return pipeline.last_signal(
+            market, bundle=bundle, settings=settings, computed=self._computed
+        )
 
     def doubts(self, market: Market, signal: Signal) -> tuple[Issue, ...]:
         """What speaks against the champion. A failure here disturbs no decision.
 
-        Except where a person wants no entries with a suspect model: one that cannot be watched is suspect.
+        Except where a person wants no entries with a suspect model: one that cannot be watched is
+        suspect.
         """
         with self._meter.timed("watch"):
             try:

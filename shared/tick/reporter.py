@@ -29,8 +29,12 @@ class Reporter:
     meter: Meter
     strange: tuple[Issue, ...]
 
-    def report(self, turn: Turn, *, loaded: Loaded, model: str | None, orders: Sequence[OrderRecord]) -> TickReport:
-        """The report of a turn as it is known now; `model` is the one that it asked, `orders` what it sent."""
+    def report(
+        self, turn: Turn, *, loaded: Loaded, model: str | None, orders: Sequence[OrderRecord]
+    ) -> TickReport:
+        """The report of a turn as it is known now; `model` is the one that it asked, `orders` what
+        it sent.
+        """
         issues = (*self._time_issues(turn, loaded), *turn.issues)
         return report(
             turn,
@@ -49,7 +53,9 @@ class Reporter:
 
     def undone(self, ending: Ending) -> TickReport:
         """The report of a tick that never held the account."""
-        nothing = Loaded(before=State(mode=self.settings.mode, stage=self.settings.stage), intents={})
+        nothing = Loaded(
+            before=State(mode=self.settings.mode, stage=self.settings.stage), intents={}
+        )
         turn = nothing.turn(self.request.tick, scheduled_at=self.request.scheduled_at)
         return self.report(turn.ended(ending), loaded=nothing, model=None, orders=())
 
@@ -66,20 +72,29 @@ class Reporter:
         off_ms, strange = self.clock.off_ms, (*self.strange, *loaded.strange)
         if not off_ms or any(issue.reason is Reason.CLOCK_SKEW for issue in turn.issues):
             return strange
-        return (Issue(reason=Reason.CLOCK_SKEW, forbids_entry=True, context={"ahead_ms": str(off_ms)}), *strange)
+        return (
+            Issue(reason=Reason.CLOCK_SKEW, forbids_entry=True, context={"ahead_ms": str(off_ms)}),
+            *strange,
+        )
 
     def _overruled(self, issues: Sequence[Issue], *, model: str | None) -> tuple[Issue, ...]:
-        """Where a person's word lets the model enter, every report says so, whatever the tick came to."""
+        """Where a person's word lets the model enter, every report says so, whatever the tick came
+        to.
+        """
         overruled = self.settings.risk.overrule_model
         is_said = any(issue.reason is Reason.MODEL_OVERRULED for issue in issues)
         if is_said or not overruled or overruled != model:
             return ()
         found = f"risk.overrule_model lets {overruled} enter, whatever its gate said"
-        return (Issue(reason=Reason.MODEL_OVERRULED, forbids_entry=False, context={"found": found}),)
+        return (
+            Issue(reason=Reason.MODEL_OVERRULED, forbids_entry=False, context={"found": found}),
+        )
 
 
 def _detail(ending: Ending | None) -> str:
-    """An ending in words; where something of the market could not be read, in those of the feed, if it has any."""
+    """An ending in words; where something of the market could not be read, in those of the feed, if
+    it has any.
+    """
     if ending is None or ending.issue is None:
         return "" if ending is None else ending.detail
     return ending.issue.context.get("detail") or sentence(ending.issue.reason, ending.issue.context)

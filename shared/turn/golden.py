@@ -1,7 +1,9 @@
-"""Golden candles: a bundle carries some of the candles before its training, and what code and model said of them. Pure.
+"""Golden candles: a bundle carries some of the candles before its training, and what code and model
+said of them. Pure.
 
-They begin where a tick begins: features, votes, predictions and decisions are worked out from candles alone. Whoever comes to
-another answer runs other code (or on a processor that computes otherwise) than what was judged.
+They begin where a tick begins: features, votes, predictions and decisions are worked out from
+candles alone. Whoever comes to another answer runs other code (or on a processor that computes
+otherwise) than what was judged.
 """
 
 import math
@@ -13,7 +15,18 @@ import numpy as np
 from shared.core.calendar import utc_text
 from shared.core.errors import BadSettings, BotError
 from shared.core.settings import Settings
-from shared.core.types import Account, Book, Candles, Decision, Features, IntArray, Market, PairRules, Timeframe, Votes
+from shared.core.types import (
+    Account,
+    Book,
+    Candles,
+    Decision,
+    Features,
+    IntArray,
+    Market,
+    PairRules,
+    Timeframe,
+    Votes,
+)
 from shared.model.arrays import pack, unpack
 from shared.model.bundle import Bundle
 from shared.model.manifest import Answers
@@ -38,17 +51,34 @@ def cut(candles: Mapping[Timeframe, Candles]) -> dict[Timeframe, Candles]:
 
 def packed(candles: Mapping[Timeframe, Candles]) -> bytes:
     """The file of them. The same candles give the same bytes."""
-    return pack({f"{frame.value}_{name}": getattr(candles[frame], name) for frame in KEPT for name in _COLUMNS})
+    return pack(
+        {
+            f"{frame.value}_{name}": getattr(candles[frame], name)
+            for frame in KEPT
+            for name in _COLUMNS
+        }
+    )
 
 
 def unpacked(data: bytes) -> dict[Timeframe, Candles]:
     """Read the file. Raises `BadBundle`."""
     names = [f"{frame.value}_{name}" for frame in KEPT for name in _COLUMNS]
     found = unpack(data, names, what="golden.npz")
-    return {frame: Candles(timeframe=frame, **{name: found[f"{frame.value}_{name}"] for name in _COLUMNS}) for frame in KEPT}
+    return {
+        frame: Candles(
+            timeframe=frame, **{name: found[f"{frame.value}_{name}"] for name in _COLUMNS}
+        )
+        for frame in KEPT
+    }
 
 
-def answers(candles: Mapping[Timeframe, Candles], bundle: Bundle, settings: Settings, *, at: IntArray | None = None) -> Answers:
+def answers(
+    candles: Mapping[Timeframe, Candles],
+    bundle: Bundle,
+    settings: Settings,
+    *,
+    at: IntArray | None = None,
+) -> Answers:
     """What is said of some rows of these candles; `at` (m,) are their instants, None chooses them.
 
     Raises:
@@ -66,7 +96,11 @@ def answers(candles: Mapping[Timeframe, Candles], bundle: Bundle, settings: Sett
         sides=tuple(tuple(row) for row in done.votes.sides[rows].tolist()),
         confidences=tuple(tuple(row) for row in done.votes.confidences[rows].tolist()),
         probabilities=tuple(
-            None if probabilities is None or not np.isfinite(probabilities[row]).all() else tuple(probabilities[row].tolist())
+            (
+                None
+                if probabilities is None or not np.isfinite(probabilities[row]).all()
+                else tuple(probabilities[row].tolist())
+            )
             for row in rows.tolist()
         ),
         decisions=tuple(_decided(candles, done, row, settings) for row in rows.tolist()),
@@ -74,9 +108,11 @@ def answers(candles: Mapping[Timeframe, Candles], bundle: Bundle, settings: Sett
 
 
 def difference(data: bytes | None, bundle: Bundle, settings: Settings) -> str | None:
-    """In words: the first answer that is another one than the bundle promises; None where all are the same.
+    """In words: the first answer that is another one than the bundle promises; None where all are
+    the same.
 
-    Asked is under the settings that the answers were given for: only code and model can make a difference.
+    Asked is under the settings that the answers were given for: only code and model can make a
+    difference.
     """
     promised = bundle.manifest.answers
     if promised is None or data is None:
@@ -96,7 +132,11 @@ def _chosen(votes: Votes) -> IntArray:
     """Some of the last rows: half of them where the strategies agree, as far as there are such."""
     first = max(0, len(votes.as_of) - LAST_ROWS)
     agreed = np.flatnonzero(votes.consensus[first:]) + first
-    some = agreed[np.unique(np.linspace(0, len(agreed) - 1, ROWS // 2).astype(np.int64))] if len(agreed) else agreed
+    some = (
+        agreed[np.unique(np.linspace(0, len(agreed) - 1, ROWS // 2).astype(np.int64))]
+        if len(agreed)
+        else agreed
+    )
     even = np.linspace(first, len(votes.as_of) - 1, ROWS - len(some)).astype(np.int64)
     return np.unique(np.concatenate([some, even]))
 
@@ -105,8 +145,12 @@ def _warm(features: Features, row: int) -> tuple[float | None, ...]:
     return tuple(value if math.isfinite(value) else None for value in features.values[row].tolist())
 
 
-def _decided(candles: Mapping[Timeframe, Candles], done: pipeline.Stages, row: int, settings: Settings) -> str:
-    """The decision on an account that holds nothing, beside a book around the close, in one line."""
+def _decided(
+    candles: Mapping[Timeframe, Candles], done: pipeline.Stages, row: int, settings: Settings
+) -> str:
+    """The decision on an account that holds nothing, beside a book around the close, in
+    one line.
+    """
     at = int(done.features.as_of[row])
     slow = candles[Timeframe.H4].closed_by(at)
     signal = pipeline.signal_at(
@@ -120,7 +164,13 @@ def _decided(candles: Mapping[Timeframe, Candles], done: pipeline.Stages, row: i
     market = Market(
         as_of=at,
         candles=candles,
-        book=Book(as_of=at, bid=signal.close - half, ask=signal.close + half, bid_lots=10_000, ask_lots=10_000),
+        book=Book(
+            as_of=at,
+            bid=signal.close - half,
+            ask=signal.close + half,
+            bid_lots=10_000,
+            ask_lots=10_000,
+        ),
         rules=PairRules(),
     )
     decision, _ = pipeline.decide(
@@ -160,15 +210,21 @@ def _difference(found: Answers, promised: Answers) -> str | None:
             if not _same(now, was, _TOLERANCE):
                 return f"the feature {name} of {when} is {_told(now)} and was {_told(was)}"
         sure = zip(found.confidences[row], promised.confidences[row], strict=False)
-        if found.sides[row] != promised.sides[row] or not all(_same(now, was, _TOLERANCE) for now, was in sure):
+        if found.sides[row] != promised.sides[row] or not all(
+            _same(now, was, _TOLERANCE) for now, was in sure
+        ):
             return f"the votes of {when} are {_votes(found, row)} and were {_votes(promised, row)}"
         said, meant = found.probabilities[row], promised.probabilities[row]
         if (said is None) != (meant is None) or any(
-            abs(now - was) > _PROBABILITY_TOLERANCE for now, was in zip(said or (), meant or (), strict=True)
+            abs(now - was) > _PROBABILITY_TOLERANCE
+            for now, was in zip(said or (), meant or (), strict=True)
         ):
             return f"the prediction of {when} is {said} and was {meant}"
         if found.decisions[row] != promised.decisions[row]:
-            return f"the decision of {when} is {found.decisions[row]!r} and was {promised.decisions[row]!r}"
+            return (
+                f"the decision of {when} is {found.decisions[row]!r} and was"
+                f" {promised.decisions[row]!r}"
+            )
     return None
 
 
@@ -183,4 +239,7 @@ def _told(value: float | None) -> str:
 
 
 def _votes(said: Answers, row: int) -> str:
-    return ", ".join(f"{side:+d} at {sure:.3g}" for side, sure in zip(said.sides[row], said.confidences[row], strict=True))
+    return ", ".join(
+        f"{side:+d} at {sure:.3g}"
+        for side, sure in zip(said.sides[row], said.confidences[row], strict=True)
+    )

@@ -4,8 +4,8 @@
                                   -> signal         one row of them, as scalars: `signal_at`
                                   -> decision       the scalar rules: `risk.decide`
 
-A tick runs the array stages on its window and takes the last row; a replay runs them once over years and takes the
-rows where something can happen.
+A tick runs the array stages on its window and takes the last row; a replay runs them once over
+years and takes the rows where something can happen.
 """
 
 import math
@@ -39,7 +39,10 @@ from shared.model.bundle import Bundle
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stages:
-    """The array stages over the same rows. `prediction` is None without a valid model, `targets` without the trend strategy."""
+    """The array stages over the same rows.
+
+    `prediction` is None without a valid model, `targets` without the trend strategy.
+    """
 
     features: Features
     votes: Votes
@@ -61,8 +64,8 @@ def stages(
         candles: 15m and 4h candles.
         bundle: The model; None leaves every row without a prediction.
         settings: Strategies, consensus, and the sides on which an entry is allowed.
-        since: The first instant, ms UTC, at which anything will be decided: the model is asked only for rows that can
-            then lead to an entry. None asks it for every row with a consensus.
+        since: The first instant, ms UTC, at which anything will be decided: the model is asked only
+            for rows that can then lead to an entry. None asks it for every row with a consensus.
         computed: The features of exactly these candles, where they are there already.
     """
     done = features.compute(candles) if computed is None else computed
@@ -74,7 +77,8 @@ def stages(
 
 
 def _may_enter(votes: Votes, since: int, settings: Settings) -> BoolArray:
-    """Rows on an allowed side, from the candle before the last one closed by `since`: the last may not be final then.
+    """Rows on an allowed side, from the candle before the last one closed by `since`: the last may
+    not be final then.
 
     The target policy enters by no row's probabilities.
     """
@@ -91,20 +95,28 @@ def _allows(side: Side, settings: Settings) -> bool:
 
 
 def signal_at(
-    done: Stages, row: int, *, candles_before: Mapping[Timeframe, int], slow_until: int, settings: Settings
+    done: Stages,
+    row: int,
+    *,
+    candles_before: Mapping[Timeframe, int],
+    slow_until: int,
+    settings: Settings,
 ) -> Signal:
     """Row `row` of the stages as scalars.
 
-    `candles_before` counts the candles of each timeframe that are known at that row, for `min_history`; `slow_until` is when
-    the last 4h candle among them closed (0: none). Where that is not the one that is due, there is no target: what it would
-    say is four hours old.
+    `candles_before` counts the candles of each timeframe that are known at that row, for
+    `min_history`; `slow_until` is when the last 4h candle among them closed (0: none). Where that
+    is not the one that is due, there is no target: what it would say is four hours old.
 
     Raises:
-        BadData: The model was not asked for this row although it may lead to an entry: the stages were computed for other
-            settings or a later start.
+        BadData: The model was not asked for this row although it may lead to an entry: the stages
+            were computed for other settings or a later start.
     """
     names, features = done.features.names, done.features.values[row]
-    value = {name: float(features[names.index(name)]) for name in ("close", "atr_14", "price_z", "volume_z", "realised_16")}
+    value = {
+        name: float(features[names.index(name)])
+        for name in ("close", "atr_14", "price_z", "volume_z", "realised_16")
+    }
     consensus = int(done.votes.consensus[row])
     enough = (
         candles_before[Timeframe.M15] >= settings.market.min_history_15m
@@ -118,7 +130,9 @@ def signal_at(
         elif done.prediction.unasked is None or not done.prediction.unasked[row]:
             enough = False
         elif _allows(Side.LONG if consensus > 0 else Side.SHORT, settings):
-            raise BadData(f"row {row} was not predicted: these stages are for other settings or a later start")
+            raise BadData(
+                f"row {row} was not predicted: these stages are for other settings or a later start"
+            )
     as_of = int(done.features.as_of[row])
     slot = as_of - as_of % Timeframe.H4.ms
     targets = done.targets if slow_until == slot else None
@@ -131,7 +145,10 @@ def signal_at(
         votes=tuple(
             Vote(strategy=name, side=side, confidence=confidence)
             for name, side, confidence in zip(
-                done.votes.names, done.votes.sides[row].tolist(), done.votes.confidences[row].tolist(), strict=True
+                done.votes.names,
+                done.votes.sides[row].tolist(),
+                done.votes.confidences[row].tolist(),
+                strict=True,
             )
         ),
         p_lower=lower,
@@ -144,7 +161,11 @@ def signal_at(
         warm=enough and math.isfinite(value["atr_14"]),
         volatility=None if done.prediction is None else _told(done.prediction.volatility, row),
         volatility_past=value["realised_16"] if math.isfinite(value["realised_16"]) else None,
-        p_vote=None if done.prediction is None or settings.risk.policy == "target" else _told(done.prediction.p_vote, row),
+        p_vote=(
+            None
+            if done.prediction is None or settings.risk.policy == "target"
+            else _told(done.prediction.p_vote, row)
+        ),
         target_weight=None if targets is None else _told(targets.weight, row),
         target_as_of=None if targets is None else slot,
         target_volatility=None if targets is None else _told(targets.volatility, row),
@@ -159,7 +180,10 @@ def _told(column: FloatArray | None, row: int) -> float | None:
 
 def window(market: Market, settings: Settings) -> Mapping[Timeframe, Candles]:
     """The candles that a tick looks at."""
-    return {frame: candles.tail(settings.market.window_candles) for frame, candles in market.candles.items()}
+    return {
+        frame: candles.tail(settings.market.window_candles)
+        for frame, candles in market.candles.items()
+    }
 
 
 def last_signal(
@@ -173,7 +197,9 @@ def last_signal(
     if not len(seen[Timeframe.M15]):
         return None
     known = features.compute(seen) if computed is None else computed
-    last = Features(as_of=known.as_of[-1:], names=known.names, values=known.values[-1:])  # what comes after works row by row
+    last = Features(
+        as_of=known.as_of[-1:], names=known.names, values=known.values[-1:]
+    )  # what comes after works row by row
     done = stages(seen, bundle=bundle, settings=settings, computed=last)
     counts = {frame: len(candles) for frame, candles in seen.items()}
     closed = seen[Timeframe.H4].closed_by(int(last.as_of[0]))
@@ -182,13 +208,16 @@ def last_signal(
 
 
 def scored(computed: Features, *, bundle: Bundle, rows: BoolArray) -> Prediction:
-    """What a model says of some rows (n,) whether or not the strategies agree there; NaN elsewhere, and where it is not warm.
+    """What a model says of some rows (n,) whether or not the strategies agree there; NaN elsewhere,
+    and where it is not warm.
 
-    No decision rests on it: it is how a model is watched, and how one that decides nothing is heard. Raises `BadBundle` where
-    the bundle wants a feature that is not there.
+    No decision rests on it: it is how a model is watched, and how one that decides nothing is
+    heard. Raises `BadBundle` where the bundle wants a feature that is not there.
     """
     asked = np.flatnonzero(rows)
-    some = Features(as_of=computed.as_of[asked], names=computed.names, values=computed.values[asked])
+    some = Features(
+        as_of=computed.as_of[asked], names=computed.names, values=computed.values[asked]
+    )
     everyone = Votes(
         as_of=some.as_of,
         names=(),
@@ -200,7 +229,12 @@ def scored(computed: Features, *, bundle: Bundle, rows: BoolArray) -> Prediction
     told = model.predict(some, everyone, bundle)
     probabilities = np.full((len(rows), told.probabilities.shape[1]), np.nan)
     probabilities[asked] = told.probabilities
-    return Prediction(as_of=computed.as_of, probabilities=probabilities, model=bundle.version, barriers=bundle.barriers)
+    return Prediction(
+        as_of=computed.as_of,
+        probabilities=probabilities,
+        model=bundle.version,
+        barriers=bundle.barriers,
+    )
 
 
 def decide(
@@ -211,8 +245,13 @@ def decide(
     now_ms: int,
     settings: Settings,
 ) -> tuple[Decision, tuple[Issue, ...]]:
-    """The scalar rules on one signal: the decision, and everything that is wrong with market and data."""
-    issues: Sequence[Issue] = (*market.issues, *risk.anomalies(market=market, signal=signal, settings=settings))
+    """The scalar rules on one signal: the decision, and everything that is wrong with market and
+    data.
+    """
+    issues: Sequence[Issue] = (
+        *market.issues,
+        *risk.anomalies(market=market, signal=signal, settings=settings),
+    )
     decision = risk.decide(
         signal=signal,
         account=account,

@@ -1,4 +1,7 @@
-"""What the steps of a turn ask for: the time, an account, a market with its signal. A tick and a replay each have their own."""
+"""What the steps of a turn ask for: the time, an account, a market with its signal.
+
+A tick and a replay each have their own.
+"""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -41,11 +44,16 @@ class Source(Protocol):
         ...
 
     def refusal(self) -> Ending | None:
-        """Why nothing may be decided at this instant, whatever the market says; None where it may."""
+        """Why nothing may be decided at this instant, whatever the market says; None
+        where it may.
+        """
         ...
 
     def market(self, holdings: Holdings, *, may_enter: Callable[[], bool]) -> Market:
-        """The market of this instant, while this is held. A tick that `may_enter` asks for more of it."""
+        """The market of this instant, while this is held.
+
+        A tick that `may_enter` asks for more of it.
+        """
         ...
 
     def permission(self, market: Market) -> tuple[Issue, ...]:

@@ -68,18 +68,26 @@ def report(
         return draft
     book = turn.market.book if turn.market is not None else None
     after = turn.state.counted if turn.occasion.readable else before
-    return _with_account(draft, turn.holdings, mid=None if book is None else book.mid, before=before, after=after)
+    return _with_account(
+        draft, turn.holdings, mid=None if book is None else book.mid, before=before, after=after
+    )
 
 
-def _with_account(draft: TickReport, holdings: Holdings, *, mid: Decimal | None, before: Counted, after: Counted) -> TickReport:
-    """With what is held, and with the fills and the trades that no saved state had counted `before` it.
+def _with_account(
+    draft: TickReport, holdings: Holdings, *, mid: Decimal | None, before: Counted, after: Counted
+) -> TickReport:
+    """With what is held, and with the fills and the trades that no saved state had counted `before`
+    it.
 
-    The mark is the one at which the equity was computed; where nothing is held, the middle of the book, where one was read.
+    The mark is the one at which the equity was computed; where nothing is held, the middle of the
+    book, where one was read.
     """
     return changed(
         draft,
         fills=tuple(fill for fill in holdings.fills if fill.sequence > before.fills),
-        trades=tuple(trade for trade in holdings.trades if before.trades < trade.sequence <= after.trades),
+        trades=tuple(
+            trade for trade in holdings.trades if before.trades < trade.sequence <= after.trades
+        ),
         positions=holdings.positions,
         resting=holdings.orders,
         equity_jpy=holdings.equity_jpy,

@@ -2,7 +2,8 @@
 
     reconcile -> protect -> fetch -> signal -> decide -> order -> cover
 
-What it means that a step fails is an argument: a tick goes on without entries, a replay has a bug and raises.
+What it means that a step fails is an argument: a tick goes on without entries, a replay has a bug
+and raises.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,8 @@ from shared.turn.steps import Found, Steps
 from shared.turn.turn import Ending, Turn, unread
 
 Guard: TypeAlias = Callable[[str, Turn, Found], Turn]
-"""Runs a step by its name from a turn on, and says what is known after it: where it broke, what it yielded last."""
+"""Runs a step by its name from a turn on, and says what is known after it: where it broke, what it
+yielded last."""
 
 NO_SIGNAL = Issue(reason=Reason.STEP_FAILED, forbids_entry=True, context={"step": "signal"})
 """Where the signal broke nothing is entered; what is held can end."""
@@ -30,10 +32,15 @@ def unguarded(step: str, turn: Turn, found: Found) -> Turn:
 
 
 def run(turn: Turn, steps: Steps, guard: Guard) -> Turn:
-    """Run all steps that may run. Protection comes before everything that can fail, and needs nothing of it."""
+    """Run all steps that may run.
+
+    Protection comes before everything that can fail, and needs nothing of it.
+    """
     turn = guard("reconcile", turn, steps.reconcile(turn))
     for issue in turn.occasion.damage:
-        turn = turn.ended(Ending(status=TickStatus.DEGRADED, reason=issue.reason, detail=issue.context["found"]))
+        turn = turn.ended(
+            Ending(status=TickStatus.DEGRADED, reason=issue.reason, detail=issue.context["found"])
+        )
     turn = guard("protect", turn, steps.protect(turn, part="p"))
     refusal, holdings = steps.source.refusal(), turn.holdings
     turn = turn.ended(refusal)

@@ -1,4 +1,7 @@
-"""What a bot remembers from tick to tick: only what the exchange does not know. No growing lists."""
+"""What a bot remembers from tick to tick: only what the exchange does not know.
+
+No growing lists.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -31,7 +34,8 @@ from shared.core.types import (
 from shared.risk.limits import Limits
 
 SCHEMA = 1
-"""Of the stored state. A state without one is of a version before there were schemas; its fields have the same meaning."""
+"""Of the stored state. A state without one is of a version before there were schemas; its fields
+have the same meaning."""
 
 NEEDED_OLDER = ("mode", "stage", "limits", "candle", "halted_at", "last_fill_sequence")
 LIVE_ON = ("limits", "candle")
@@ -44,7 +48,9 @@ STALE_AFTER_INTERVALS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandleProgress:
-    """How far the newest candle's signal has been used: `closed` once nothing more may come of it."""
+    """How far the newest candle's signal has been used: `closed` once nothing more may
+    come of it.
+    """
 
     as_of: int = 0
     attempts_used: int = 0
@@ -53,9 +59,12 @@ class CandleProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """The state of one bot. `halted_at` is the drawdown halt that only a person lifts, `goal` what the target policy wants.
+    """The state of one bot.
 
-    `doubts` are what the watch found against the model on the newest candle: every tick on that candle must know them.
+    `halted_at` is the drawdown halt that only a person lifts, `goal` what the target policy wants.
+
+    `doubts` are what the watch found against the model on the newest candle: every tick on that
+    candle must know them.
     """
 
     mode: str
@@ -81,7 +90,8 @@ class State:
     def stored(cls, data: object, settings: Settings) -> "State":
         """Read a stored state; None or an empty one is the very first.
 
-        Raises `BadData` where it is damaged, of another mode, or of a newer version: then it must not be overwritten.
+        Raises `BadData` where it is damaged, of another mode, or of a newer version: then it must
+        not be overwritten.
         """
         if data is None or data == {}:
             return cls(mode=settings.mode, stage=settings.stage)
@@ -92,7 +102,10 @@ class State:
         if type(schema) is not int or schema < 0:
             raise BadData(f"{whose} is damaged: its schema was {schema!r}")
         if schema > SCHEMA:
-            raise BadData(f"{whose} has schema {schema}, of a newer version; this version reads up to {SCHEMA}")
+            raise BadData(
+                f"{whose} has schema {schema}, of a newer version; this version reads up to"
+                f" {SCHEMA}"
+            )
         needed = tuple(field.name for field in fields(cls)) if schema else NEEDED_OLDER
         missing = [name for name in needed if name not in data]
         if missing:
@@ -110,20 +123,29 @@ class State:
 
     @classmethod
     def salvaged(cls, data: object, settings: Settings) -> "State":
-        """What protection needs of a state that cannot be read whole: the plan and the last signal, where these can be.
+        """What protection needs of a state that cannot be read whole: the plan and the last signal,
+        where these can be.
 
         It is never saved.
         """
         first = cls(mode=settings.mode, stage=settings.stage)
         if not isinstance(data, Mapping) or data.get("mode") in {"paper", "live"} - {settings.mode}:
             return first
-        plan, signal = _readable(data.get("plan"), PositionPlan), _readable(data.get("signal"), Signal)
+        plan, signal = (
+            _readable(data.get("plan"), PositionPlan),
+            _readable(data.get("signal"), Signal),
+        )
         return changed(first, plan=plan, signal=signal)
 
-    def believed(self, now_ms: int, *, latest_ms: int, settings: Settings) -> tuple["State", tuple[Issue, ...]]:
-        """Without the times that cannot be: no sound clock wrote one later than `latest_ms`. And what was not believed.
+    def believed(
+        self, now_ms: int, *, latest_ms: int, settings: Settings
+    ) -> tuple["State", tuple[Issue, ...]]:
+        """Without the times that cannot be: no sound clock wrote one later than `latest_ms`.
 
-        What rests on such a time would else stay as it is until that comes: every tick late, a cool-down without end.
+        And what was not believed.
+
+        What rests on such a time would else stay as it is until that comes: every tick late, a
+        cool-down without end.
         """
         told = {name: getattr(self, name) for name in ("last_scheduled_at", "last_finished_at")}
         wrong = {name: at for name, at in told.items() if at > latest_ms}
@@ -137,18 +159,25 @@ class State:
             limits = changed(limits, day="")  # the present equity begins the day
         if not wrong:
             return self, ()
-        return changed(self, limits=limits, **fixed), tuple(impossible(name, at) for name, at in wrong.items())
+        return changed(self, limits=limits, **fixed), tuple(
+            impossible(name, at) for name, at in wrong.items()
+        )
 
-    def after_candle(self, signal: Signal, *, unsaved: Sequence[PositionPlan] = (), fills: Sequence[Fill] = ()) -> "State":
-        """A new candle was read: its signal is computed once and kept for the ticks that may try again.
+    def after_candle(
+        self, signal: Signal, *, unsaved: Sequence[PositionPlan] = (), fills: Sequence[Fill] = ()
+    ) -> "State":
+        """A new candle was read: its signal is computed once and kept for the ticks that may try
+        again.
 
-        `unsaved` are the plans of entries that ticks sent and died of: those of this candle were attempts on it, and one that
-        `fills` show to be filled has used it up.
+        `unsaved` are the plans of entries that ticks sent and died of: those of this candle were
+        attempts on it, and one that `fills` show to be filled has used it up.
         """
         if self.candle.as_of == signal.as_of:
             return self
         sent = sum(plan.as_of == signal.as_of for plan in unsaved)
-        filled = bool(sent) and any(fill.purpose is Purpose.ENTRY and fill.at > signal.as_of for fill in fills)
+        filled = bool(sent) and any(
+            fill.purpose is Purpose.ENTRY and fill.at > signal.as_of for fill in fills
+        )
         candle = CandleProgress(as_of=signal.as_of, attempts_used=sent, closed=filled)
         return changed(self, signal=signal, candle=candle)
 
@@ -157,51 +186,74 @@ class State:
         used = self.candle.attempts_used + sum(plan.as_of == self.candle.as_of for plan in plans)
         return changed(self, candle=changed(self.candle, attempts_used=used))
 
-    def after_decision(self, decision: Decision, *, attempted: bool, plan: PositionPlan | None) -> "State":
+    def after_decision(
+        self, decision: Decision, *, attempted: bool, plan: PositionPlan | None
+    ) -> "State":
         """A decision was made on the present candle and, where `attempted`, an entry was placed.
 
-        A final denial closes the candle; a transient one, an entry that could not be sent, and one that may be tried again
-        leave it open. A goal is kept instead: the ticks after this one pursue it.
+        A final denial closes the candle; a transient one, an entry that could not be sent, and one
+        that may be tried again leave it open. A goal is kept instead: the ticks after this one
+        pursue it.
         """
-        again = decision.action is Action.ENTER or (decision.action is Action.DENY and decision.reason in TRANSIENT)
+        again = decision.action is Action.ENTER or (
+            decision.action is Action.DENY and decision.reason in TRANSIENT
+        )
         if decision.goal is not None:
-            candle = changed(self.candle, attempts_used=self.candle.attempts_used + attempted, closed=True)
+            candle = changed(
+                self.candle, attempts_used=self.candle.attempts_used + attempted, closed=True
+            )
             return changed(self, candle=candle, goal=decision.goal)
         resting = decision.reason is Reason.ENTRY_RESTING
         closed = self.candle.closed or not (again or resting)
-        candle = changed(self.candle, attempts_used=self.candle.attempts_used + attempted, closed=closed)
+        candle = changed(
+            self.candle, attempts_used=self.candle.attempts_used + attempted, closed=closed
+        )
         if candle == self.candle:
             return self
         return changed(self, candle=candle, plan=plan if attempted else self.plan)
 
     def after_holdings(self, holdings: Holdings) -> "State":
-        """What is held was read: a plan without position or entry ends, and a candle that led to a fill is used up."""
+        """What is held was read: a plan without position or entry ends, and a candle that led to a
+        fill is used up.
+        """
         holds = bool(holdings.positions)
         entry_rests = any(order.intent.opens for order in holdings.orders)
-        filled = holds or (self.plan is not None and any(fill.at > self.plan.as_of for fill in holdings.fills))
-        candle = changed(self.candle, closed=True) if filled and not self.candle.closed else self.candle
+        filled = holds or (
+            self.plan is not None and any(fill.at > self.plan.as_of for fill in holdings.fills)
+        )
+        candle = (
+            changed(self.candle, closed=True) if filled and not self.candle.closed else self.candle
+        )
         plan = self.plan if holds or entry_rests else None
         if holds == self.holds and candle is self.candle and plan is self.plan:
             return self
         return changed(self, holds=holds, candle=candle, plan=plan)
 
     def under_policy(self, holdings: Holdings, settings: Settings) -> "State":
-        """Only what the present policy knows is kept: a plan under the barriers, a goal under the target."""
+        """Only what the present policy knows is kept: a plan under the barriers, a goal under the
+        target.
+        """
         target = settings.risk.policy == "target"
         plan, goal = (None, self._goal_after(holdings)) if target else (self.plan, None)
-        return self if plan is self.plan and goal is self.goal else changed(self, plan=plan, goal=goal)
+        return (
+            self if plan is self.plan and goal is self.goal else changed(self, plan=plan, goal=goal)
+        )
 
     def _goal_after(self, holdings: Holdings) -> Goal | None:
-        """What ended on the goal's side, by its stop or a person, is not wanted again before the next 4h close after that.
+        """What ended on the goal's side, by its stop or a person, is not wanted again before the
+        next 4h close after that.
 
-        Nor what ended while nothing is known to have been wanted: the tick that wanted it died before it could say so. An entry
-        that was still in the market then may have been filled: that is kept.
+        Nor what ended while nothing is known to have been wanted: the tick that wanted it died
+        before it could say so. An entry that was still in the market then may have been filled:
+        that is kept.
         """
         goal = self.goal or Goal(lots=0, as_of=0)
         lost = [
             trade.closed_at
             for trade in holdings.trades
-            if trade.closed_at > goal.as_of and trade.side.sign * goal.lots >= 0 and trade.reason is not Reason.EXIT_EXPOSURE
+            if trade.closed_at > goal.as_of
+            and trade.side.sign * goal.lots >= 0
+            and trade.reason is not Reason.EXIT_EXPOSURE
         ]
         if not lost:
             return self.goal
@@ -213,20 +265,33 @@ class State:
         """Whether another position is wanted than is held."""
         return self.goal is not None and self.goal.lots != signed_lots(holdings)
 
-    def after_account(self, holdings: Holdings, *, lifts: int, now_ms: int, settings: Settings) -> "State":
-        """Book closed trades and equity into the limits, and what is held. Doing it twice changes nothing.
+    def after_account(
+        self, holdings: Holdings, *, lifts: int, now_ms: int, settings: Settings
+    ) -> "State":
+        """Book closed trades and equity into the limits, and what is held.
 
-        The drawdown halt begins here, and ends where a person took back the one that began at `lifts`, no other.
+        Doing it twice changes nothing.
+
+        The drawdown halt begins here, and ends where a person took back the one that began at
+        `lifts`, no other.
         """
         limits = self.limits or Limits.first(equity_jpy=holdings.equity_jpy, now_ms=now_ms)
-        if holdings.untouched:  # its equity is the capital, whatever that was set to before: nothing was lost
+        if (
+            holdings.untouched
+        ):  # its equity is the capital, whatever that was set to before: nothing was lost
             limits = limits.opened(holdings.equity_jpy)
         halted_at = self.halted_at
         if halted_at and lifts == halted_at:
             halted_at, limits = 0, limits.restarted(holdings.equity_jpy)
-        limits = limits.after_trades(holdings.trades, now_ms, settings).after_equity(holdings.equity_jpy, now_ms)
-        if not halted_at and limits.drawdown(holdings.equity_jpy) >= rate(settings.risk.max_drawdown):
-            halted_at = now_ms if now_ms != lifts else now_ms + 1  # what names a halt names no other
+        limits = limits.after_trades(holdings.trades, now_ms, settings).after_equity(
+            holdings.equity_jpy, now_ms
+        )
+        if not halted_at and limits.drawdown(holdings.equity_jpy) >= rate(
+            settings.risk.max_drawdown
+        ):
+            halted_at = (
+                now_ms if now_ms != lifts else now_ms + 1
+            )  # what names a halt names no other
         same = (limits, halted_at) == (self.limits, self.halted_at)
         booked = self if same else changed(self, limits=limits, halted_at=halted_at)
         return booked.after_holdings(holdings).under_policy(holdings, settings)
@@ -264,40 +329,61 @@ class State:
         return self.signal is not None and not self.candle.closed
 
     def told(self, over: object = None) -> dict[str, Any]:
-        """As JSON values. Fields of the stored state `over` that this version does not know stay as they are."""
+        """As JSON values.
+
+        Fields of the stored state `over` that this version does not know stay as they are.
+        """
         data: dict[str, Any] = {"schema": SCHEMA, **msgspec.to_builtins(self)}
         return _with_unknown(data, over) if isinstance(over, Mapping) else data
 
 
 def capital_changed(holdings: Holdings, settings: Settings) -> str | None:
-    """What a person should know where the capital that is set is not the one that the account began with and traded."""
+    """What a person should know where the capital that is set is not the one that the account began
+    with and traded.
+    """
     began_with = holdings.opened_with_jpy
     if began_with is None or holdings.untouched or began_with == settings.capital_jpy:
         return None
     return (
-        f"capital_jpy is {settings.capital_jpy:,}; the paper account began with {began_with:,.0f} and has traded: it keeps "
-        "its own money, and capital_jpy only bounds what sizing may use (another BOT_ID begins anew)"
+        f"capital_jpy is {settings.capital_jpy:,}; the paper account began with {began_with:,.0f}"
+        " and has traded: it keeps its own money, and capital_jpy only bounds what sizing may use"
+        " (another BOT_ID begins anew)"
     )
 
 
 def trouble(state: State, *, now_ms: int, settings: Settings) -> tuple[str, ...]:
-    """Why a bot that ticked is not healthy by what it remembers, one sentence each; nothing where it is, or never ticked."""
+    """Why a bot that ticked is not healthy by what it remembers, one sentence each; nothing where
+    it is, or never ticked.
+    """
     found = []
     age_ms = now_ms - state.last_finished_at
-    if state.last_finished_at and age_ms > STALE_AFTER_INTERVALS * settings.tick.interval_seconds * 1000:
-        found.append(f"the last tick finished {age_ms / 1000:.0f} s ago; one was due every {settings.tick.interval_seconds} s")
+    if (
+        state.last_finished_at
+        and age_ms > STALE_AFTER_INTERVALS * settings.tick.interval_seconds * 1000
+    ):
+        found.append(
+            f"the last tick finished {age_ms / 1000:.0f} s ago; one was due every"
+            f" {settings.tick.interval_seconds} s"
+        )
     for name, what in (("last_finished_at", "finished"), ("last_scheduled_at", "was scheduled")):
         at = getattr(state, name)
         if at > latest_believed(now_ms, settings):
-            found.append(f"the last tick {what} {(at - now_ms) / 1000:.0f} s in the future: a clock is or was wrong")
+            found.append(
+                f"the last tick {what} {(at - now_ms) / 1000:.0f} s in the future: a clock is or"
+                " was wrong"
+            )
     if state.late_in_a_row >= LATE_IN_A_ROW:
-        found.append(f"{state.late_in_a_row} ticks in a row came too late: they protect, and decide nothing")
+        found.append(
+            f"{state.late_in_a_row} ticks in a row came too late: they protect, and decide nothing"
+        )
     return tuple(found)
 
 
 def impossible(what: str, at: int) -> Issue:
     """A time that was read and is not believed, because it lies in the future."""
-    return Issue(reason=Reason.TIME_IMPOSSIBLE, forbids_entry=False, context={"what": what, "at": str(at)})
+    return Issue(
+        reason=Reason.TIME_IMPOSSIBLE, forbids_entry=False, context={"what": what, "at": str(at)}
+    )
 
 
 def signed_lots(holdings: Holdings) -> int:
@@ -315,7 +401,8 @@ def _readable(data: object, kind: type[T]) -> T | None:
 def _with_unknown(told: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
     """What is told, with the unknown fields of what was stored.
 
-    A part (a plan, a signal) keeps its own as long as it is the same part; limits and progress live on from tick to tick.
+    A part (a plan, a signal) keeps its own as long as it is the same part; limits and progress live
+    on from tick to tick.
     """
     whole = {**{name: value for name, value in stored.items() if name not in told}, **told}
     for name, part in told.items():

@@ -1,7 +1,10 @@
-"""What a tick does with an account and a market, step by step. `shared.turn.sequence` puts the steps in their order. Pure.
+"""What a tick does with an account and a market, step by step.
 
-A step takes what it needs and yields the turn whenever more is known than before. So where it fails half-way, what it found and
-did until then stands: a stop that was placed, an order that may be in the market.
+`shared.turn.sequence` puts the steps in their order. Pure.
+
+A step takes what it needs and yields the turn whenever more is known than before. So where it fails
+half-way, what it found and did until then stands: a stop that was placed, an order that may be in
+the market.
 """
 
 from collections.abc import Generator
@@ -48,7 +51,8 @@ class Steps:
     def reconcile(self, turn: Turn) -> Found:
         """Read the account and book it.
 
-        A tick that died after it sent an entry left its intent open: its plan is newer than the saved one.
+        A tick that died after it sent an entry left its intent open: its plan is newer than the
+        saved one.
         """
         unsaved = turn.occasion.unsaved
         if unsaved:
@@ -61,22 +65,31 @@ class Steps:
         return turn
 
     def book(self, turn: Turn, holdings: Holdings) -> Found:
-        """Book closed trades and equity into the limits, what is held into the state. Doing it twice changes nothing.
+        """Book closed trades and equity into the limits, what is held into the state.
+
+        Doing it twice changes nothing.
 
         A halt is taken back only on an account that could be read at first.
         """
         lifts = 0 if "reconcile" in turn.failed else turn.occasion.lifts
         try:
-            state = turn.state.after_account(holdings, lifts=lifts, now_ms=self.clock.now_ms(), settings=self.settings)
+            state = turn.state.after_account(
+                holdings, lifts=lifts, now_ms=self.clock.now_ms(), settings=self.settings
+            )
         except Exception:
-            yield changed(turn, holdings=holdings)  # what is held is known, though it cannot be booked
+            yield changed(
+                turn, holdings=holdings
+            )  # what is held is known, though it cannot be booked
             raise
         turn = changed(turn, holdings=holdings, state=state)
         yield turn
         return turn
 
     def protect(self, turn: Turn, market: Market | None = None, *, part: str) -> Found:
-        """What is held gets its stop, orphans go. Needs neither the path nor candles nor model; `part` begins the ids."""
+        """What is held gets its stop, orphans go.
+
+        Needs neither the path nor candles nor model; `part` begins the ids.
+        """
         holdings = turn.holdings
         if holdings is None:
             holdings = self.hands.holdings(self.clock.now_ms())
@@ -106,11 +119,15 @@ class Steps:
     # the market and the decision
 
     def fetch(self, turn: Turn, holdings: Holdings) -> Found:
-        """Wait until a candle that has just closed is final, bring the account up to the same instant, read the market."""
+        """Wait until a candle that has just closed is final, bring the account up to the same
+        instant, read the market.
+        """
         turn = yield from self.settle(turn, holdings)
         holdings = turn.holdings or holdings
         state = turn.state
-        market = self.source.market(holdings, may_enter=lambda: self.is_due(state, holdings, self.clock.now_ms()))
+        market = self.source.market(
+            holdings, may_enter=lambda: self.is_due(state, holdings, self.clock.now_ms())
+        )
         return (yield from self.look_at(turn, holdings, market))
 
     def settle(self, turn: Turn, holdings: Holdings) -> Found:
@@ -125,14 +142,20 @@ class Steps:
         return turn
 
     def is_due(self, state: State, holdings: Holdings, now_ms: int) -> bool:
-        """Whether this tick may order something, so that it must know the path up to its own minute.
+        """Whether this tick may order something, so that it must know the path up to its own
+        minute.
 
-        A candle has closed, an entry may be tried again, a time exit is due or nobody knows when it is, another position is
-        wanted than is held, or a target is watched: whoever sells at a target must know that the stop was not touched before.
+        A candle has closed, an entry may be tried again, a time exit is due or nobody knows when it
+        is, another position is wanted than is held, or a target is watched: whoever sells at a
+        target must know that the stop was not touched before.
         """
         closed_at = now_ms - now_ms % Timeframe.M15.ms
         plan = state.plan
-        if closed_at > state.candle.as_of or state.retries or (plan is not None and now_ms >= plan.exit_by):
+        if (
+            closed_at > state.candle.as_of
+            or state.retries
+            or (plan is not None and now_ms >= plan.exit_by)
+        ):
             return True
         if plan is None and holdings.positions and self.settings.risk.policy == "barrier":
             return True
@@ -141,9 +164,12 @@ class Steps:
         return planning.watches(holdings, plan=plan, now_ms=now_ms)
 
     def look_at(self, turn: Turn, holdings: Holdings, market: Market) -> Found:
-        """The market as far as it is believed. Where a stop was refused without a book, what is held is closed if need be.
+        """The market as far as it is believed.
 
-        With a book it is known whether the trigger of such a stop is passed. A book that lies far from everything else is none.
+        Where a stop was refused without a book, what is held is closed if need be.
+
+        With a book it is known whether the trigger of such a stop is passed. A book that lies far
+        from everything else is none.
         """
         turn = turn.seeing(market)
         yield turn
@@ -160,7 +186,9 @@ class Steps:
         issues = self.source.permission(market)
         signal = self.source.signal(market) if newest(market) > turn.state.candle.as_of else None
         if signal is not None:
-            state = turn.state.after_candle(signal, unsaved=turn.occasion.unsaved, fills=holdings.fills)
+            state = turn.state.after_candle(
+                signal, unsaved=turn.occasion.unsaved, fills=holdings.fills
+            )
             turn = changed(turn, state=state)
             yield turn
             found = self.source.doubts(market, signal)
@@ -179,7 +207,9 @@ class Steps:
         """The scalar rules, once a candle; ticks after it only where it may be tried again."""
         state, halted = turn.state, turn.occasion.halted
         if state.signal is None:
-            decision = Decision(action=Action.DENY, as_of=newest(market), reason=Reason.DATA_MISSING)
+            decision = Decision(
+                action=Action.DENY, as_of=newest(market), reason=Reason.DATA_MISSING
+            )
             turn = changed(turn, decision=decision, issues=market.issues)
             yield turn
             return turn
@@ -203,7 +233,9 @@ class Steps:
     # orders
 
     def order(self, turn: Turn, decision: Decision, holdings: Holdings, market: Market) -> Found:
-        """Plan what the decision asks for and send it; an entry lives `no_new_order_after_seconds` from the schedule time."""
+        """Plan what the decision asks for and send it; an entry lives `no_new_order_after_seconds`
+        from the schedule time.
+        """
         now = self.clock.now_ms()
         steps = self._planned(turn, decision, holdings, market, now_ms=now)
         plan = _plan_of(decision)
@@ -233,7 +265,8 @@ class Steps:
                 rules=market.rules,
                 tick=turn.occasion.name + "d",
                 now_ms=now_ms,
-                deadline_at=turn.occasion.scheduled_at + int(self.settings.tick.no_new_order_after_seconds * 1000),
+                deadline_at=turn.occasion.scheduled_at
+                + int(self.settings.tick.no_new_order_after_seconds * 1000),
                 settings=self.settings,
             )
         if not _knows_the_path(holdings, now_ms):
@@ -249,7 +282,10 @@ class Steps:
         )
 
     def cover(self, turn: Turn, market: Market) -> Found:
-        """See what the orders did. Where a close did not happen, what it had to make room for comes back at once."""
+        """See what the orders did.
+
+        Where a close did not happen, what it had to make room for comes back at once.
+        """
         holdings = self.hands.holdings(self.clock.now_ms())
         turn = yield from self.book(turn, holdings)
         if planning.bare(holdings, now_ms=self.clock.now_ms()):
@@ -258,9 +294,11 @@ class Steps:
 
 
 def _knows_the_path(holdings: Holdings, now_ms: int) -> bool:
-    """Whether no point of the path lies between what is settled and now: one there may have touched the stop already.
+    """Whether no point of the path lies between what is settled and now: one there may have touched
+    the stop already.
 
-    So a tick that comes late in its minute leaves a watched target to the next one. A real exchange has no such gap.
+    So a tick that comes late in its minute leaves a watched target to the next one. A real exchange
+    has no such gap.
     """
     return holdings.settled_until is None or now_ms - holdings.settled_until < OFFSETS_MS[1]
 

@@ -1,4 +1,7 @@
-"""What is known at one moment of a tick, and what it began with. Frozen values: a step makes another one. Pure."""
+"""What is known at one moment of a tick, and what it began with.
+
+Frozen values: a step makes another one. Pure.
+"""
 
 from dataclasses import dataclass
 
@@ -10,7 +13,9 @@ from shared.turn.state import State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How a tick ends that is not simply done, and why: in words, or by what is wrong with the market."""
+    """How a tick ends that is not simply done, and why: in words, or by what is wrong with the
+    market.
+    """
 
     status: TickStatus
     reason: Reason
@@ -45,8 +50,9 @@ class Occasion:
 class Turn:
     """What is known at one moment of a tick; each step leaves another one.
 
-    `issues` are those of the market until the decision adds its own. `gap_ms`: how long it took to shrink a position, in which
-    a part of it may have had no stop. `failed` names the steps that broke, `ending` is the first thing that went wrong.
+    `issues` are those of the market until the decision adds its own. `gap_ms`: how long it took to
+    shrink a position, in which a part of it may have had no stop. `failed` names the steps that
+    broke, `ending` is the first thing that went wrong.
     """
 
     occasion: Occasion
@@ -62,7 +68,9 @@ class Turn:
 
     @property
     def is_trusted(self) -> bool:
-        """Whether account and state were read and booked whole; on anything less nothing is decided."""
+        """Whether account and state were read and booked whole; on anything less nothing is
+        decided.
+        """
         return self.occasion.readable and "reconcile" not in self.failed
 
     def ended(self, ending: Ending | None) -> "Turn":
@@ -79,8 +87,14 @@ class Turn:
 
 
 def unread(market: Market) -> Issue | None:
-    """The first part of the market that could not be read, or not in time, and so keeps the bot from entering: degraded."""
-    parts = (issue for issue in market.issues if issue.forbids_entry and (issue.reason in UNREAD or _refused(issue)))
+    """The first part of the market that could not be read, or not in time, and so keeps the bot
+    from entering: degraded.
+    """
+    parts = (
+        issue
+        for issue in market.issues
+        if issue.forbids_entry and (issue.reason in UNREAD or _refused(issue))
+    )
     return next(parts, None)
 
 
@@ -91,4 +105,6 @@ def newest(market: Market) -> int:
 
 
 def _refused(issue: Issue) -> bool:
-    return issue.reason in {Reason.EXCHANGE_BUSY, Reason.EXCHANGE_HALTED} and "what" in issue.context
+    return (
+        issue.reason in {Reason.EXCHANGE_BUSY, Reason.EXCHANGE_HALTED} and "what" in issue.context
+    )

@@ -1,7 +1,9 @@
-"""One strategy in four engines: EMA 12 crosses EMA 48, the stop 2 ATR(14) from the deciding close, 12 bp a side, 5 bp slippage.
+"""One strategy in four engines: EMA 12 crosses EMA 48, the stop 2 ATR(14) from the deciding close,
+12 bp a side, 5 bp slippage.
 
-Decided on a closed candle, traded at the next open. A cross the other way ends the trade, and with both sides begins the
-other. All engines get the same candles and compute the same indicators inside the time that is measured.
+Decided on a closed candle, traded at the next open. A cross the other way ends the trade, and with
+both sides begins the other. All engines get the same candles and compute the same indicators inside
+the time that is measured.
 """
 
 import time
@@ -26,14 +28,22 @@ from shared.replay.brackets import Brackets, BracketTrades, walk
 
 FEE_RATE, SLIPPAGE_RATE = 0.0012, 0.0005
 FAST, SLOW, ATR_LENGTH, STOP_ATR = 12, 48, 14, 2.0
-COSTS = Costs(spread_rate=Decimal(0), slippage_rate=Decimal(repr(SLIPPAGE_RATE)), volume_share=Decimal(1))
-RULES = PairRules(taker_fee_rate=Decimal(repr(FEE_RATE)), long_interest_rate_day=Decimal(0), short_interest_rate_day=Decimal(0))
+COSTS = Costs(
+    spread_rate=Decimal(0), slippage_rate=Decimal(repr(SLIPPAGE_RATE)), volume_share=Decimal(1)
+)
+RULES = PairRules(
+    taker_fee_rate=Decimal(repr(FEE_RATE)),
+    long_interest_rate_day=Decimal(0),
+    short_interest_rate_day=Decimal(0),
+)
 START = 1_577_836_800_000
 Result = TypeVar("Result")
 
 
 class Signals(NamedTuple):
-    """Crosses (+1, -1, 0) and the stop that an entry on each candle would have, whole yen; shape (n,) each."""
+    """Crosses (+1, -1, 0) and the stop that an entry on each candle would have, whole yen; shape
+    (n,) each.
+    """
 
     cross: np.ndarray
     stop: np.ndarray
@@ -41,7 +51,9 @@ class Signals(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Traded:
-    """Trades that ended: rows of the candles at whose open they began and in which they ended, and the prices paid."""
+    """Trades that ended: rows of the candles at whose open they began and in which they ended, and
+    the prices paid.
+    """
 
     side: np.ndarray
     entry_row: np.ndarray
@@ -56,11 +68,15 @@ class Traded:
 @cache
 def candles_of(days: int) -> Candles:
     """15m candles of a minute-by-minute market whose volatility comes in clusters."""
-    return aggregate(generate(start_ms=START, days=days, seed=20240101, maintenance=False), Timeframe.M15)
+    return aggregate(
+        generate(start_ms=START, days=days, seed=20240101, maintenance=False), Timeframe.M15
+    )
 
 
 def signals(candles: Candles) -> Signals:
-    """Computed in blocks that the cache holds, as `features.compute` does: no value depends on more than `REACH_ROWS`."""
+    """Computed in blocks that the cache holds, as `features.compute` does: no value depends on more
+    than `REACH_ROWS`.
+    """
     cross = np.empty(len(candles), dtype=np.int8)
     stop = np.empty(len(candles))
     for start in range(0, len(candles), BLOCK_ROWS):
@@ -116,7 +132,9 @@ def traded_by_ours(trades: BracketTrades) -> Traded:
 
 
 def in_backtesting(candles: Candles, *, both: bool) -> Any:
-    """Statistics and trades of `backtesting`; it has a fee, and no slippage on exits, so none is given."""
+    """Statistics and trades of `backtesting`; it has a fee, and no slippage on exits, so none is
+    given.
+    """
     import backtesting.backtesting as inside
     import pandas as pd
     from backtesting import Backtest, Strategy
@@ -139,7 +157,13 @@ def in_backtesting(candles: Candles, *, both: bool) -> Any:
                 self.sell(size=1, sl=self.stop[-1])
 
     frame = pd.DataFrame(
-        {"Open": candles.open, "High": candles.high, "Low": candles.low, "Close": candles.close, "Volume": candles.volume},
+        {
+            "Open": candles.open,
+            "High": candles.high,
+            "Low": candles.low,
+            "Close": candles.close,
+            "Volume": candles.volume,
+        },
         index=pd.to_datetime(candles.opened_at, unit="ms"),
     )
     inside._tqdm = lambda rows, **_: rows  # no progress bar: it costs time
@@ -149,7 +173,12 @@ def in_backtesting(candles: Candles, *, both: bool) -> Any:
 def traded_by_backtesting(stats: Any) -> Traded:
     table = stats["_trades"].sort_values("EntryBar")
     prices = (table["EntryPrice"].to_numpy(), table["ExitPrice"].to_numpy())
-    return Traded(np.sign(table["Size"].to_numpy()), table["EntryBar"].to_numpy(), table["ExitBar"].to_numpy(), *prices)
+    return Traded(
+        np.sign(table["Size"].to_numpy()),
+        table["EntryBar"].to_numpy(),
+        table["ExitBar"].to_numpy(),
+        *prices,
+    )
 
 
 # vectorbt
@@ -158,8 +187,8 @@ def traded_by_backtesting(stats: Any) -> Traded:
 def in_vectorbt(candles: Candles, *, both: bool, series: bool = False) -> Any:
     """Its portfolio, from bare arrays or from a `series` with times, as its documentation has them.
 
-    Its stop is a share of the entry price, so it gets the share that makes our stop: a thousandth of a yen closer, lest a
-    price that just touches the stop be lost in a quotient.
+    Its stop is a share of the entry price, so it gets the share that makes our stop: a thousandth
+    of a yen closer, lest a price that just touches the stop be lost in a quotient.
     """
     import pandas as pd
     import vectorbt as vbt
@@ -168,7 +197,11 @@ def in_vectorbt(candles: Candles, *, both: bool, series: bool = False) -> Any:
     given = signals(candles)
     cross = np.concatenate(([0], given.cross[:-1]))
     stop = np.concatenate(([np.nan], given.stop[:-1])) + 0.001 * cross
-    shorts = {"short_entries": cross < 0, "upon_opposite_entry": "reverse"} if both else {"exits": cross < 0}
+    shorts = (
+        {"short_entries": cross < 0, "upon_opposite_entry": "reverse"}
+        if both
+        else {"exits": cross < 0}
+    )
     close = pd.Series(candles.close, index=index) if series else candles.close
     return vbt.Portfolio.from_signals(
         close,
@@ -194,14 +227,18 @@ def traded_by_vectorbt(portfolio: Any) -> Traded:
     ended = records[records["status"] == 1]
     ended = ended[np.argsort(ended["entry_idx"], kind="stable")]
     side = np.where(ended["direction"] == 0, 1, -1)
-    return Traded(side, ended["entry_idx"], ended["exit_idx"], ended["entry_price"], ended["exit_price"])
+    return Traded(
+        side, ended["entry_idx"], ended["exit_idx"], ended["entry_price"], ended["exit_price"]
+    )
 
 
 # a plain loop, compiled
 
 
 def compiled_loop() -> Callable[..., tuple[np.ndarray, ...]]:
-    """The whole strategy, indicators and all, as one loop that numba compiles: the limit of what this machine can do."""
+    """The whole strategy, indicators and all, as one loop that numba compiles: the limit of what
+    this machine can do.
+    """
     import numba
 
     @numba.njit
@@ -239,7 +276,11 @@ def compiled_loop() -> Callable[..., tuple[np.ndarray, ...]]:
                 slow += (close[row] - slow) * 2.0 / (SLOW + 1.0)
             if row:
                 true_range = max(high[row], close[row - 1]) - min(low[row], close[row - 1])
-                ranges = ranges * (1.0 - 1.0 / ATR_LENGTH) + true_range if row > ATR_LENGTH else ranges + true_range
+                ranges = (
+                    ranges * (1.0 - 1.0 / ATR_LENGTH) + true_range
+                    if row > ATR_LENGTH
+                    else ranges + true_range
+                )
             wanted = 0
             if row >= SLOW - 1:
                 lead = fast - slow

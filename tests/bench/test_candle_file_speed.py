@@ -1,4 +1,6 @@
-"""How much memory and time a long candle file takes, beside pandas' own reading of it. Times are reported and never fail.
+"""How much memory and time a long candle file takes, beside pandas' own reading of it.
+
+Times are reported and never fail.
 
 scripts/bot test --full tests/bench/test_candle_file_speed.py
 """
@@ -17,7 +19,8 @@ BLOCK = 500_000
 MINUTE = 60_000
 FIRST_AT = 1_300_000_020_000 // MINUTE * MINUTE
 BYTES_A_ROW, BASE_MB = 110, 260
-"""Six columns and the lines, once more while they are put together; the interpreter with numpy, pandas and pyarrow."""
+"""Six columns and the lines, once more while they are put together; the interpreter with numpy,
+pandas and pyarrow."""
 OURS = "from shared.market.files import read; count = len(read({path!r}).candles)"
 THEIRS = "import pandas; count = len(pandas.read_csv({path!r}))"
 MEASURED = (
@@ -26,8 +29,11 @@ MEASURED = (
     "peak = Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0]\n"
     "print(count, took, int(peak) / 1024)\n"
 )
-"""The highest resident memory since the program began; `getrusage` would count what its parent held."""
-pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="procfs: reads memory from /proc")
+"""The highest resident memory since the program began; `getrusage` would count what its parent
+held."""
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="procfs: reads memory from /proc"
+)
 
 
 def written(path: Path, count: int) -> Path:
@@ -47,14 +53,21 @@ def written(path: Path, count: int) -> Path:
                 *(lots // 10_000, lots % 10_000),
             )
             cells = zip(*(one.tolist() for one in table), strict=True)
-            out.write("".join(f"{t},{o},{h},{low},{c},{whole}.{rest:04d}\n" for t, o, h, low, c, whole, rest in cells))
+            out.write(
+                "".join(
+                    f"{t},{o},{h},{low},{c},{whole}.{rest:04d}\n"
+                    for t, o, h, low, c, whole, rest in cells
+                )
+            )
     return path
 
 
 def measured(program: str) -> tuple[int, float, float]:
     """Rows, seconds and the highest resident memory in MB of a process of its own."""
     text = MEASURED.format(program=program)
-    done = subprocess.run([sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     count, took, peak = done.stdout.split()
     return int(count), float(took), float(peak)
 
@@ -69,13 +82,20 @@ def test_memory_grows_with_the_numbers_and_not_with_the_text(tmp_path, full, cap
     assert peak_mb < 1_500
     with capsys.disabled():
         print(
-            f"\n{count:,} rows: {seconds:.1f} s and {peak_mb:.0f} MB; pandas.read_csv alone {their_seconds:.1f} s and "
-            f"{their_peak_mb:.0f} MB; ratio of times {seconds / their_seconds:.2f}"
+            f"\n{count:,} rows: {seconds:.1f} s and {peak_mb:.0f} MB; pandas.read_csv alone"
+            f" {their_seconds:.1f} s and {their_peak_mb:.0f} MB; ratio of times"
+            f" {seconds / their_seconds:.2f}"
         )
 
 
-@pytest.mark.parametrize("line", [b"0", b"\n", b"1735689600000,10,12,9,11,0.5\n"], ids=["a line", "no lines", "one candle"])
-def test_a_small_file_that_unpacks_to_a_huge_one_is_refused_by_a_limit_that_is_told(tmp_path, full, line) -> None:
+@pytest.mark.parametrize(
+    "line",
+    [b"0", b"\n", b"1735689600000,10,12,9,11,0.5\n"],
+    ids=["a line", "no lines", "one candle"],
+)
+def test_a_small_file_that_unpacks_to_a_huge_one_is_refused_by_a_limit_that_is_told(
+    tmp_path, full, line
+) -> None:
     """Two gibibytes behind two megabytes: it is read in pieces, and the process stays small."""
     size = (2 << 30) + (1 << 22) if full else 1 << 23
     path = tmp_path / "bomb.csv.gz"
@@ -93,7 +113,9 @@ def test_a_small_file_that_unpacks_to_a_huge_one_is_refused_by_a_limit_that_is_t
     )
     text = MEASURED.format(program=program)
     began = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     count, _, peak = done.stdout.split()
     assert int(count) == 0
     assert float(peak) < (1_500 if full else 400)

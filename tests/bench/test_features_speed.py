@@ -1,4 +1,7 @@
-"""How long features and votes take. The limits are loose, for busy machines; the numbers are printed (`-s`)."""
+"""How long features and votes take.
+
+The limits are loose, for busy machines; the numbers are printed (`-s`).
+"""
 
 import time
 from collections.abc import Callable
@@ -36,10 +39,17 @@ def best_ms(run: Callable[[], object], times: int) -> float:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("rows", "slow_rows", "limit_ms"), [(1000, 1000, 30.0), (140_000, 8750, 1500.0)])
-def test_features_and_votes_are_quick_enough_for_a_tick_and_for_four_years(rows: int, slow_rows: int, limit_ms: float) -> None:
+@pytest.mark.parametrize(
+    ("rows", "slow_rows", "limit_ms"), [(1000, 1000, 30.0), (140_000, 8750, 1500.0)]
+)
+def test_features_and_votes_are_quick_enough_for_a_tick_and_for_four_years(
+    rows: int, slow_rows: int, limit_ms: float
+) -> None:
     settings = load({})
-    candles = {Timeframe.M15: candles_of(rows, Timeframe.M15), Timeframe.H4: candles_of(slow_rows, Timeframe.H4)}
+    candles = {
+        Timeframe.M15: candles_of(rows, Timeframe.M15),
+        Timeframe.H4: candles_of(slow_rows, Timeframe.H4),
+    }
     computed = features.compute(candles)
     computing = best_ms(lambda: features.compute(candles), 5)
     voting = best_ms(lambda: strategies.vote(computed, settings.strategies, settings.consensus), 5)

@@ -23,7 +23,10 @@ def best_seconds(run: Callable[[], object], times: int) -> float:
 def test_how_long_a_verdict_on_two_years_takes() -> None:
     evidence = made_evidence(rows=made_rows(70_080), rival=None)
     gate = load({}).gate
-    print(f"\na verdict on 70,080 rows and 730 days: {best_seconds(lambda: judge(evidence, gate, serve=()), 3):.2f} s")
+    print(
+        "\na verdict on 70,080 rows and 730 days:"
+        f" {best_seconds(lambda: judge(evidence, gate, serve=()), 3):.2f} s"
+    )
     assert judge(evidence, gate, serve=()).may_enter
 
 

@@ -20,14 +20,24 @@ ROUNDING_YEN = 3.0
 FOUR_YEARS = 1460
 
 
-def same_trades(ours: Traded, theirs: Traded, *, slippage_rate: float = ema_cross.SLIPPAGE_RATE) -> int:
-    """All trades are the same: side, candles, and prices up to what whole yen and our least spread (a yen) make of them."""
+def same_trades(
+    ours: Traded, theirs: Traded, *, slippage_rate: float = ema_cross.SLIPPAGE_RATE
+) -> int:
+    """All trades are the same: side, candles, and prices up to what whole yen and our least spread
+    (a yen) make of them.
+    """
     for name in ("side", "entry_row", "exit_row"):
         assert getattr(ours, name).tolist() == getattr(theirs, name).tolist()
     sign = ours.side
-    for name, worse in (("entry_price", 1 + sign * slippage_rate), ("exit_price", 1 - sign * slippage_rate)):
+    for name, worse in (
+        ("entry_price", 1 + sign * slippage_rate),
+        ("exit_price", 1 - sign * slippage_rate),
+    ):
         slipped = 1.0 if slippage_rate == 0.0 else worse
-        ours_before, theirs_before = getattr(ours, name) / _worse(name, sign), getattr(theirs, name) / slipped
+        ours_before, theirs_before = (
+            getattr(ours, name) / _worse(name, sign),
+            getattr(theirs, name) / slipped,
+        )
         assert np.abs(ours_before - theirs_before).max() <= ROUNDING_YEN
     return len(ours)
 
@@ -37,11 +47,14 @@ def _worse(name: str, sign: np.ndarray) -> np.ndarray:
 
 
 def differences(ours: Traded, ends: np.ndarray, theirs: Traded) -> Counter[str]:
-    """Compare trade by trade with vectorbt, which takes one order a candle and asks a stop before what trades at the open.
+    """Compare trade by trade with vectorbt, which takes one order a candle and asks a stop before
+    what trades at the open.
 
     Every difference must be one of these, or a consequence that ends with the next trade both make:
-      * our stop in the entry's own candle, which vectorbt does not look at (and may lose an entry later, being still in);
-      * our exit at an open in a candle that later reaches the stop: vectorbt says stop, and loses the entry at that open.
+      * our stop in the entry's own candle, which vectorbt does not look at (and may lose an entry
+        later, being still in);
+      * our exit at an open in a candle that later reaches the stop: vectorbt says stop, and loses
+        the entry at that open.
     """
     counts: Counter[str] = Counter()
     found = {int(row): at for at, row in enumerate(theirs.entry_row)}
@@ -66,7 +79,10 @@ def differences(ours: Traded, ends: np.ndarray, theirs: Traded) -> Counter[str]:
 
 
 def _near(ours: Traded, at: int, theirs: Traded, other: int) -> bool:
-    pairs = ((ours.entry_price[at], theirs.entry_price[other]), (ours.exit_price[at], theirs.exit_price[other]))
+    pairs = (
+        (ours.entry_price[at], theirs.entry_price[other]),
+        (ours.exit_price[at], theirs.exit_price[other]),
+    )
     return all(abs(one - two) <= ROUNDING_YEN for one, two in pairs)
 
 
@@ -74,7 +90,9 @@ def _near(ours: Traded, at: int, theirs: Traded, other: int) -> bool:
 def test_a_strategy_makes_the_same_trades_here_and_in_backtesting(both: bool) -> None:
     pytest.importorskip("backtesting", reason="backtesting is not installed")
     candles = candles_of(60)
-    ours = ema_cross.traded_by_ours(ema_cross.in_ours(candles, ema_cross.signals(candles), both=both))
+    ours = ema_cross.traded_by_ours(
+        ema_cross.in_ours(candles, ema_cross.signals(candles), both=both)
+    )
     with quiet():
         theirs = ema_cross.traded_by_backtesting(ema_cross.in_backtesting(candles, both=both))
     assert same_trades(ours, theirs, slippage_rate=0.0) > 50
@@ -91,17 +109,30 @@ def test_report_a_cross_with_a_stop_beside_backtesting_vectorbt_and_a_compiled_l
     with quiet():
         lines = [report(candles, both=both) for both in (False, True)]
     with capsys.disabled():
-        print(f"\n{len(candles):,} candles of 15m; EMA 12/48 cross, stop 2 ATR; best of several, indicators included")
+        print(
+            f"\n{len(candles):,} candles of 15m; EMA 12/48 cross, stop 2 ATR; best of several,"
+            " indicators included"
+        )
         print("\n".join(lines))
 
 
 def report(candles: Candles, *, both: bool) -> str:
-    """Every engine gets from candles to a list of its trades; for vectorbt also what its users ask for next."""
+    """Every engine gets from candles to a list of its trades; for vectorbt also what its users ask
+    for next.
+    """
     indicators, given = timed(lambda: ema_cross.signals(candles), 25)
     walking, trades = timed(lambda: ema_cross.in_ours(candles, given, both=both), 25)
     ours = ema_cross.traded_by_ours(trades)
     loop = ema_cross.compiled_loop()
-    arguments = (candles.open, candles.high, candles.low, candles.close, both, ema_cross.FEE_RATE, ema_cross.SLIPPAGE_RATE)
+    arguments = (
+        candles.open,
+        candles.high,
+        candles.low,
+        candles.close,
+        both,
+        ema_cross.FEE_RATE,
+        ema_cross.SLIPPAGE_RATE,
+    )
     vectorbt = partial(ema_cross.in_vectorbt, candles, both=both)
     theirs: dict[str, tuple[Callable[[], Any], int]] = {
         "compiled loop": (lambda: loop(*arguments), 25),
@@ -112,8 +143,17 @@ def report(candles: Candles, *, both: bool) -> str:
     }
     whole = indicators + walking
     lines = [
-        f"{'long and short' if both else 'long only'}: {len(ours)} trades, {np.mean(trades.ends == Exit.STOP):.0%} stopped",
-        _line("ours", whole, len(candles), whole, f"indicators {indicators * 1e3:.1f} ms, walk {walking * 1e3:.1f} ms"),
+        (
+            f"{'long and short' if both else 'long only'}: {len(ours)} trades,"
+            f" {np.mean(trades.ends == Exit.STOP):.0%} stopped"
+        ),
+        _line(
+            "ours",
+            whole,
+            len(candles),
+            whole,
+            f"indicators {indicators * 1e3:.1f} ms, walk {walking * 1e3:.1f} ms",
+        ),
     ]
     for name, (run, times) in theirs.items():
         first, _ = timed(run, 1)
@@ -130,7 +170,10 @@ def agreement(name: str, ours: Traded, ends: np.ndarray, result: Any) -> str:
         assert counts["the same"] > 0.8 * len(ours)
         return ", ".join(f"{count} {what}" for what, count in counts.items())
     if name.startswith("backtesting"):
-        return f"{same_trades(ours, ema_cross.traded_by_backtesting(result), slippage_rate=0.0)} the same"
+        return (
+            f"{same_trades(ours, ema_cross.traded_by_backtesting(result), slippage_rate=0.0)} the"
+            " same"
+        )
     if name == "compiled loop":
         return f"{same_trades(ours, ema_cross.traded_by_loop(result))} the same"
     return "trades as above"

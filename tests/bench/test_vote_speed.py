@@ -1,6 +1,8 @@
-"""How fast the bot's own pipeline goes through years: features, votes, inference and rules apart, and how that grows.
+"""How fast the bot's own pipeline goes through years: features, votes, inference and rules apart,
+and how that grows.
 
-Reports; a timing never fails by itself. What must not happen is that the work a candle or a trade costs grows with their
+Reports; a timing never fails by itself. What must not happen is that the work a candle or a trade
+costs grows with their
 number: visits are counted for that, and times compared with each other, never with a clock.
 
 scripts/bot test --full tests/bench/test_vote_speed.py
@@ -54,10 +56,14 @@ class Measured(NamedTuple):
         return self.replayed.counts["visits"]
 
 
-def measured(known: dict[Timeframe, Candles], *, sure_share: float, limits: bool, times: int = 3) -> Measured:
+def measured(
+    known: dict[Timeframe, Candles], *, sure_share: float, limits: bool, times: int = 3
+) -> Measured:
     features_s, done = timed(lambda: vote_replay.computed(known), times)
     votes_s, votes = timed(lambda: vote_replay.voted(done), times)
-    stages = Stages(features=done, votes=votes, prediction=vote_replay.prediction(votes, sure_share=sure_share))
+    stages = Stages(
+        features=done, votes=votes, prediction=vote_replay.prediction(votes, sure_share=sure_share)
+    )
     asked = vote_replay.inputs(known, stages, limits=limits)
     rules_s, replayed = timed(lambda: replay(asked), times)
     return Measured(len(known[Timeframe.M15]), features_s, votes_s, rules_s, replayed)
@@ -86,7 +92,12 @@ def test_four_times_the_candles_and_ten_times_the_trades_cost_no_more_visits_eac
 @pytest.mark.full
 def test_report_the_vote_of_six_strategies_with_all_rules(capsys) -> None:
     known = vote_replay.candles(YEARS_4)
-    lines = [f"\n{YEARS_4:,} candles of 15m with their 4h: six strategies, all rules, no exchange but the 15m path"]
+    lines = [
+        (
+            f"\n{YEARS_4:,} candles of 15m with their 4h: six strategies, all rules, no exchange"
+            " but the 15m path"
+        )
+    ]
     for sure_share, limits, what in (
         (0.001, True, "a model that is rarely sure"),
         (0.2, True, "all limits, until the drawdown halts"),
@@ -94,7 +105,10 @@ def test_report_the_vote_of_six_strategies_with_all_rules(capsys) -> None:
     ):
         found = measured(known, sure_share=sure_share, limits=limits)
         cached, cold = found.votes + found.rules, found.features + found.votes + found.rules
-        each = f"{found.rules / max(1, found.trades) * 1e3:.2f} ms a trade, {found.rules / found.visits * 1e3:.2f} ms a visit"
+        each = (
+            f"{found.rules / max(1, found.trades) * 1e3:.2f} ms a trade,"
+            f" {found.rules / found.visits * 1e3:.2f} ms a visit"
+        )
         lines += [
             f"{what}: {found.trades} trades, {found.visits} ticks worked out",
             line("features", found.features, found.candles),
@@ -116,7 +130,10 @@ def inference(known: dict[Timeframe, Candles]) -> str:
     seconds, _ = timed(lambda: model.predict(done, votes, bundle), 3)
     asked = int((votes.consensus != 0).sum())
     return line(
-        "inference, a small model", seconds, YEARS_4, f"{asked:,} rows with a consensus asked; cached by bundle and data"
+        "inference, a small model",
+        seconds,
+        YEARS_4,
+        f"{asked:,} rows with a consensus asked; cached by bundle and data",
     )
 
 
@@ -125,7 +142,9 @@ def test_report_where_the_time_of_the_rules_goes(capsys) -> None:
     known = vote_replay.candles(YEARS_4)
     done = vote_replay.computed(known)
     votes = vote_replay.voted(done)
-    stages = Stages(features=done, votes=votes, prediction=vote_replay.prediction(votes, sure_share=0.1))
+    stages = Stages(
+        features=done, votes=votes, prediction=vote_replay.prediction(votes, sure_share=0.1)
+    )
     asked = vote_replay.inputs(known, stages, limits=False)
     profile = cProfile.Profile()
     profile.runcall(replay, asked)
@@ -152,22 +171,47 @@ def profile_shares(profile: cProfile.Profile) -> tuple[Counter[str], float]:
 @pytest.mark.full
 def test_report_how_it_grows_with_candles_and_trades(capsys) -> None:
     sizes = (35_040, YEARS_4, 4 * YEARS_4)
-    by_candles = [measured(vote_replay.candles(size), sure_share=0.005, limits=False, times=2) for size in sizes]
-    rare, often = by_candles[1], measured(vote_replay.candles(YEARS_4), sure_share=1.0, limits=False, times=1)
+    by_candles = [
+        measured(vote_replay.candles(size), sure_share=0.005, limits=False, times=2)
+        for size in sizes
+    ]
+    rare, often = (
+        by_candles[1],
+        measured(vote_replay.candles(YEARS_4), sure_share=1.0, limits=False, times=1),
+    )
     lines = ["\nfour times the candles, with as many trades to the candle:"]
     for found in by_candles:
-        took = f"features {found.features * 1e3:8.1f} ms, votes {found.votes * 1e3:7.1f} ms, rules {found.rules * 1e3:8.1f} ms"
-        lines.append(f"  {found.candles:>8,} candles, {found.trades:>5} trades: {took}, {found.visits} visits")
+        took = (
+            f"features {found.features * 1e3:8.1f} ms, votes {found.votes * 1e3:7.1f} ms, rules"
+            f" {found.rules * 1e3:8.1f} ms"
+        )
+        lines.append(
+            f"  {found.candles:>8,} candles, {found.trades:>5} trades: {took}, {found.visits}"
+            " visits"
+        )
     parts = ("features", "votes", "rules", "visits")
     for one, other in pairwise(by_candles):
-        times = {"features": 4.0, "votes": 4.0, "rules": other.traded / one.traded, "visits": other.traded / one.traded}
-        grown = {name: exponent(getattr(one, name), getattr(other, name), times[name]) for name in parts}
-        lines.append("  exponents " + ", ".join(f"{name} {value:.2f}" for name, value in grown.items()))
+        times = {
+            "features": 4.0,
+            "votes": 4.0,
+            "rules": other.traded / one.traded,
+            "visits": other.traded / one.traded,
+        }
+        grown = {
+            name: exponent(getattr(one, name), getattr(other, name), times[name]) for name in parts
+        }
+        lines.append(
+            "  exponents " + ", ".join(f"{name} {value:.2f}" for name, value in grown.items())
+        )
         assert max(grown.values()) < QUADRATIC
     times = often.trades / rare.trades
-    grown_rules, grown_visits = exponent(rare.rules, often.rules, times), exponent(rare.visits, often.visits, times)
+    grown_rules, grown_visits = (
+        exponent(rare.rules, often.rules, times),
+        exponent(rare.visits, often.visits, times),
+    )
     lines.append(
-        f"{times:.1f} times the trades on {YEARS_4:,} candles: exponents rules {grown_rules:.2f}, visits {grown_visits:.2f}"
+        f"{times:.1f} times the trades on {YEARS_4:,} candles: exponents rules {grown_rules:.2f},"
+        f" visits {grown_visits:.2f}"
     )
     with capsys.disabled():
         print("\n".join(lines))

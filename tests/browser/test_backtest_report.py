@@ -1,4 +1,6 @@
-"""The backtest's page in a real browser: what it draws, how it moves, what it looks like, and that it asks nobody."""
+"""The backtest's page in a real browser: what it draws, how it moves, what it looks like, and that
+it asks nobody.
+"""
 
 import re
 import shutil
@@ -12,7 +14,10 @@ from tests.support.made_replays import made_candles, made_replay
 
 pytestmark = pytest.mark.browser
 
-HOSTILE = '</title></script><script>document.body.dataset.owned="yes"</script><img src=x onerror="alert(1)">{{ 7 * 7 }}'
+HOSTILE = (
+    '</title></script><script>document.body.dataset.owned="yes"</script><img src=x'
+    ' onerror="alert(1)">{{ 7 * 7 }}'
+)
 DAYS, TRADES = 60, 120
 
 
@@ -30,7 +35,10 @@ def replayed():
 @pytest.fixture(scope="module")
 def page(replayed, tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(html(replayed, measure(replayed), candles=made_candles(days=DAYS), title=HOSTILE), encoding="utf-8")
+    path.write_text(
+        html(replayed, measure(replayed), candles=made_candles(days=DAYS), title=HOSTILE),
+        encoding="utf-8",
+    )
     return path
 
 
@@ -56,7 +64,10 @@ def test_the_charts_are_drawn_without_a_word_on_the_console(drawn):
     assert '<html lang="en" data-drawn="yes">' in drawn
     equity, price = part(drawn, "equity-chart", "</svg>"), part(drawn, "price-chart", "</svg>")
     for line in ("equity", "hold"):
-        assert len(re.search(rf'<polyline class="{line}" points="([^"]+)"', equity).group(1).split()) > 500
+        assert (
+            len(re.search(rf'<polyline class="{line}" points="([^"]+)"', equity).group(1).split())
+            > 500
+        )
     assert '<polygon class="drawdown"' in equity
     assert price.count('class="candle-') == 2
     assert "NaN" not in equity + price
@@ -66,7 +77,11 @@ def test_the_charts_are_drawn_without_a_word_on_the_console(drawn):
 def test_text_from_outside_stays_text(drawn):
     assert "data-owned" not in re.search(r"<body[^>]*>", drawn).group()
     assert not re.search("<img", drawn)
-    assert drawn.split("<h1>")[1].split("</h1>")[0].startswith("&lt;/title&gt;&lt;/script&gt;&lt;script&gt;")
+    assert (
+        drawn.split("<h1>")[1]
+        .split("</h1>")[0]
+        .startswith("&lt;/title&gt;&lt;/script&gt;&lt;script&gt;")
+    )
     assert drawn.count("{{ 7 * 7 }}") == 3
 
 
@@ -84,10 +99,13 @@ def test_zooming_in_shows_more_and_the_charts_move_together(page, profile, tmp_p
         profile,
         tmp_path,
         """
-        const price = document.getElementById("price-chart"), span = document.getElementById("span"), steps = [];
-        const line = () => document.querySelector("#equity-chart polyline.equity").getAttribute("points").length;
+        const price = document.getElementById("price-chart"), span = document.getElementById("span"
+          ), steps = [];
+        const line = () => document.querySelector("#equity-chart polyline.equity"
+          ).getAttribute("points").length;
         const bars = document.getElementById("bar-length");
-        const note = () => steps.push([span.textContent, bars.textContent, price.querySelectorAll(".entry").length, line()]);
+        const note = () => steps.push([span.textContent, bars.textContent,
+          price.querySelectorAll(".entry").length, line()]);
         note();
         document.querySelector('[data-days="7"]').click(); await frame(); note();
         document.querySelector('[data-move="left"]').click(); await frame(); note();
@@ -98,7 +116,14 @@ def test_zooming_in_shows_more_and_the_charts_move_together(page, profile, tmp_p
         """,
     )
     spans, bars, entries = ([step[row] for step in told] for row in range(3))
-    assert [span.split("·")[1].strip() for span in spans] == ["60 days", "7 days", "7 days", "4 days", "30.9 h", "60 days"]
+    assert [span.split("·")[1].strip() for span in spans] == [
+        "60 days",
+        "7 days",
+        "7 days",
+        "4 days",
+        "30.9 h",
+        "60 days",
+    ]
     assert bars[0] == "one bar is 6 h"
     assert bars[4] == "one bar is 15 min"
     assert entries[0] == 0
@@ -113,7 +138,8 @@ def test_a_wheel_that_is_not_meant_for_the_chart_scrolls_the_page(page, profile,
         profile,
         tmp_path,
         """
-        const chart = document.getElementById("equity-chart"), span = document.getElementById("span");
+        const chart = document.getElementById("equity-chart"), span = document.getElementById("span"
+          );
         const before = span.textContent;
         move(chart, "wheel", 600, 100, { deltaY: -240 }); await frame();
         const untouched = span.textContent === before;
@@ -131,16 +157,22 @@ def test_dragging_chooses_a_span_and_then_moves_it(page, profile, tmp_path):
         profile,
         tmp_path,
         """
-        const chart = document.getElementById("equity-chart"), price = document.getElementById("price-chart");
+        const chart = document.getElementById("equity-chart"),
+          price = document.getElementById("price-chart");
         const drag = async (element, from, to) => {
-          move(element, "pointerdown", from, 100); move(element, "pointermove", (from + to) / 2, 100);
+          move(element, "pointerdown", from, 100);
+            move(element, "pointermove", (from + to) / 2, 100);
           move(element, "pointermove", to, 100);
           const shade = element.querySelectorAll(".selected").length;
           move(element, "pointerup", to, 100); await frame();
           return [document.getElementById("span").textContent, shade];
         };
         const overview = document.getElementById("overview");
-        return [await drag(chart, 300, 500), await drag(price, 500, 400), await drag(overview, 100, 300)];
+        return [
+          await drag(chart, 300, 500),
+          await drag(price, 500, 400),
+          await drag(overview, 100, 300),
+        ];
         """,
     )
     chosen, moved, again = told
@@ -158,7 +190,8 @@ def test_pointing_at_a_position_tells_of_it_on_both_charts(page, profile, tmp_pa
         profile,
         tmp_path,
         """
-        document.querySelector('#positions tbody tr:nth-child(5) .look').click(); await frame(); await frame();
+        document.querySelector('#positions tbody tr:nth-child(5) .look').click(); await frame();
+          await frame();
         const price = document.getElementById("price-chart");
         return {
           readout: document.getElementById("price-readout").textContent,
@@ -184,9 +217,11 @@ def test_the_keys_move_the_mark_and_the_window(page, profile, tmp_path):
         """
         const chart = document.getElementById("equity-chart"), said = [];
         const press = async (key, more = {}) => {
-          chart.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }));
+          chart.dispatchEvent(new KeyboardEvent("keydown", { key,
+            bubbles: true, cancelable: true, ...more }));
           await frame();
-          said.push(["span", "equity-readout"].map((id) => document.getElementById(id).textContent));
+          said.push(["span", "equity-readout"].map((id) =>
+            document.getElementById(id).textContent));
         };
         for (const key of ["ArrowLeft", "ArrowLeft", "+", "Escape"]) await press(key);
         await press("ArrowLeft", { shiftKey: true }); await press("Home"); await press("0");
@@ -212,12 +247,14 @@ def test_the_list_sorts_filters_and_turns_its_pages(page, profile, tmp_path, rep
         const head = (key) => document.querySelector(`#positions th[data-key="${key}"] button`);
         const count = () => document.getElementById("position-count").textContent;
         const first = [count(), rows()];
-        head("net").click(); const best = rows(); const sorted = head("net").parentNode.getAttribute("aria-sort");
+        head("net").click(); const best = rows(); const sorted = head("net"
+          ).parentNode.getAttribute("aria-sort");
         head("net").click(); const worst = rows();
         const filter = document.getElementById("position-filter");
         filter.value = "lost"; filter.dispatchEvent(new Event("change"));
         const lost = [count(), rows()];
-        filter.value = "all"; filter.dispatchEvent(new Event("change")); document.getElementById("position-later").click();
+        filter.value = "all"; filter.dispatchEvent(new Event("change"));
+          document.getElementById("position-later").click();
         const second = count();
         window.dispatchEvent(new Event("beforeprint")); const printed = rows().length;
         window.dispatchEvent(new Event("afterprint"));
@@ -240,7 +277,9 @@ def test_the_list_sorts_filters_and_turns_its_pages(page, profile, tmp_path, rep
     assert told["printed"] == count
 
 
-def test_light_and_dark_are_different_pictures_and_the_button_changes_between_them(page, profile, tmp_path):
+def test_light_and_dark_are_different_pictures_and_the_button_changes_between_them(
+    page, profile, tmp_path
+):
     pictures = []
     for name, flags in (("light", []), ("dark", DARK)):
         target = tmp_path / f"{name}.png"
@@ -254,7 +293,8 @@ def test_light_and_dark_are_different_pictures_and_the_button_changes_between_th
         profile,
         tmp_path,
         """
-        const ground = () => getComputedStyle(document.body).backgroundColor, button = document.getElementById("theme");
+        const ground = () => getComputedStyle(document.body).backgroundColor,
+          button = document.getElementById("theme");
         const seen = [[ground(), button.textContent]];
         button.click(); seen.push([ground(), button.textContent]);
         button.click(); seen.push([ground(), button.textContent]);
@@ -269,13 +309,22 @@ def test_nothing_sticks_out_at_400_pixels(page, profile, tmp_path):
     holder = tmp_path / "narrow.html"
     holder.write_text(
         f"""<body><iframe id="f" src="{page.as_uri()}" width="400" height="900"></iframe><script>
-        addEventListener("message", (event) => {{ document.body.dataset.wide = event.data; }});</script></body>""",
+        addEventListener("message", (event) => {{ document.body.dataset.wide = event.data;
+          }});</script></body>""",
         encoding="utf-8",
     )
     text = page.read_text(encoding="utf-8")
-    report = "<script>parent.postMessage(`${document.documentElement.scrollWidth} ${innerWidth}`, '*')</script></body>"
-    page.with_name("narrow-inner.html").write_text(text.replace("</body>", report), encoding="utf-8")
-    holder.write_text(holder.read_text(encoding="utf-8").replace("report.html", "narrow-inner.html"), encoding="utf-8")
+    report = (
+        "<script>parent.postMessage(`${document.documentElement.scrollWidth} ${innerWidth}`,"
+        " '*')</script></body>"
+    )
+    page.with_name("narrow-inner.html").write_text(
+        text.replace("</body>", report), encoding="utf-8"
+    )
+    holder.write_text(
+        holder.read_text(encoding="utf-8").replace("report.html", "narrow-inner.html"),
+        encoding="utf-8",
+    )
     dom, said = browse(profile, holder.as_uri(), "--dump-dom", "--virtual-time-budget=4000")
     assert said == []
     assert 'data-wide="400 400"' in dom
@@ -314,7 +363,10 @@ def test_four_years_are_open_in_two_seconds(profile, tmp_path):
     path = tmp_path / "report.html"
     path.write_text(html(made, measure(made), candles=made_candles(days=1461)), encoding="utf-8")
     assert path.stat().st_size < 3_000_000
-    clock = "<script>document.body.dataset.opened = String(Math.round(performance.now()))</script></body>"
+    clock = (
+        "<script>document.body.dataset.opened ="
+        " String(Math.round(performance.now()))</script></body>"
+    )
     path.write_text(path.read_text(encoding="utf-8").replace("</body>", clock), encoding="utf-8")
     taken = []
     for _ in range(3):

@@ -1,4 +1,6 @@
-"""The page in a real browser: what its script draws is there, in light and dark, and nothing is asked of any network."""
+"""The page in a real browser: what its script draws is there, in light and dark, and nothing is
+asked of any network.
+"""
 
 import re
 
@@ -20,7 +22,9 @@ def _chromium():
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(render(made.reports(), header=made.header(), candles=made.candles()), encoding="utf-8")
+    path.write_text(
+        render(made.reports(), header=made.header(), candles=made.candles()), encoding="utf-8"
+    )
     return path
 
 

@@ -1,4 +1,6 @@
-"""The page of a study in a real browser: it opens without network or a word on the console, light and dark, wide and narrow."""
+"""The page of a study in a real browser: it opens without network or a word on the console, light
+and dark, wide and narrow.
+"""
 
 import shutil
 
@@ -40,7 +42,9 @@ def test_the_page_asks_nobody_and_says_nothing_on_the_console(page, profile):
     assert dom.count('class="forest"') == 2 * len(VARIANTS)
 
 
-def test_everything_is_seen_wide_and_narrow_and_the_button_changes_the_light(page, profile, tmp_path):
+def test_everything_is_seen_wide_and_narrow_and_the_button_changes_the_light(
+    page, profile, tmp_path
+):
     told = acted(
         page,
         profile,
@@ -71,13 +75,17 @@ def test_a_narrow_page_scrolls_its_tables_and_not_itself(page, profile, tmp_path
     text = page.read_text(encoding="utf-8")
     frame = tmp_path / "narrow.html"
     inside = text.replace("&", "&amp;").replace('"', "&quot;")
-    frame.write_text(f'<head></head><body><iframe id="phone" width="390" height="800" srcdoc="{inside}"></iframe></body>')
+    frame.write_text(
+        '<head></head><body><iframe id="phone" width="390" height="800"'
+        f' srcdoc="{inside}"></iframe></body>'
+    )
     told = acted(
         frame,
         profile,
         tmp_path,
         """
-        for (let i = 0; i < 30 && !document.getElementById("phone").contentDocument?.querySelector("table"); i++) await frame();
+        for (let i = 0; i < 30 && !document.getElementById("phone"
+          ).contentDocument?.querySelector("table"); i++) await frame();
         const root = document.getElementById("phone").contentDocument.documentElement;
         return [root.scrollWidth, root.clientWidth, root.querySelectorAll("table").length];
         """,

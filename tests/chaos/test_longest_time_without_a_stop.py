@@ -1,4 +1,6 @@
-"""How long a position can be without its stop while ticks come on time, by what happened to them."""
+"""How long a position can be without its stop while ticks come on time, by what
+happened to them.
+"""
 
 import random
 from collections import Counter
@@ -40,7 +42,9 @@ class Refusing:
 
 
 class BareStory(FenceStory):
-    """A story in which a hand takes the stop of a position away just before something happens to a tick."""
+    """A story in which a hand takes the stop of a position away just before something happens to a
+    tick.
+    """
 
     def holdings(self) -> Holdings:
         """What the account says."""
@@ -55,8 +59,12 @@ class BareStory(FenceStory):
         self.documents.replace(stored, {**stored.data, "orders": kept})
         return bool(uncovered(self.holdings(), now_ms=self.clock.now_ms()))
 
-    def bare_for(self, number: int, cause: str, point: Point | None, dice: random.Random) -> tuple[str, int] | None:
-        """The cause and how long the position was bare, in ms; None where nothing was held then or the point never came."""
+    def bare_for(
+        self, number: int, cause: str, point: Point | None, dice: random.Random
+    ) -> tuple[str, int] | None:
+        """The cause and how long the position was bare, in ms; None where nothing was held then or
+        the point never came.
+        """
         asleep, happened = True, False
 
         def heard(here: Point) -> None:
@@ -99,12 +107,22 @@ def longest(seeds: range, most: int) -> tuple[dict[str, int], Counter[str]]:
     found: dict[str, int] = {}
     counts: Counter[str] = Counter()
     for seed in seeds:
-        for policy, account in (("barrier", "margin"), ("barrier", "spot"), ("target", "margin"), ("target", "spot")):
-            story, dice = BareStory(seed, policy=policy, account=account), random.Random(f"{seed} {policy} {account}")
+        for policy, account in (
+            ("barrier", "margin"),
+            ("barrier", "spot"),
+            ("target", "margin"),
+            ("target", "spot"),
+        ):
+            story, dice = (
+                BareStory(seed, policy=policy, account=account),
+                random.Random(f"{seed} {policy} {account}"),
+            )
             story.begin()
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(pipeline, "last_signal", story.script)
-                held = [index + 1 for index in range(FIRST, LAST - 5) if story.tick(index).positions]
+                held = [
+                    index + 1 for index in range(FIRST, LAST - 5) if story.tick(index).positions
+                ]
             for number in dice.sample(held, min(most, len(held))):
                 calls: list[Point] = []
                 with pytest.MonkeyPatch.context() as patch:
@@ -154,7 +172,8 @@ def test_a_tick_that_was_taken_up_late_and_killed_does_not_hold_up_the_next() ->
 
 
 @pytest.mark.parametrize(
-    ("late_ms", "works"), [(0, True), (100_000, True), (156_000, True), (157_000, False), (175_000, False)]
+    ("late_ms", "works"),
+    [(0, True), (100_000, True), (156_000, True), (157_000, False), (175_000, False)],
 )
 def test_a_tick_that_comes_too_late_for_its_work_only_protects(late_ms, works) -> None:
     story = FenceStory(1, policy="barrier", account="margin")
@@ -162,7 +181,9 @@ def test_a_tick_that_comes_too_late_for_its_work_only_protects(late_ms, works) -
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "last_signal", story.script)
         report = story.tick(FIRST, late_ms=late_ms)
-        assert (report.status, report.decision is not None) == (("done", True) if works else ("late", False))
+        assert (report.status, report.decision is not None) == (
+            ("done", True) if works else ("late", False)
+        )
         assert story.tick(FIRST + 1).status == "done", "it held nobody up"
 
 

@@ -1,4 +1,6 @@
-"""Ticks that stand still for minutes in the middle of sending, and every part of the fence taken away in turn."""
+"""Ticks that stand still for minutes in the middle of sending, and every part of the fence taken
+away in turn.
+"""
 
 import random
 from collections import Counter
@@ -16,7 +18,9 @@ from tests.support.invariants import InvariantBroken
 KINDS = [(policy, account) for policy in ("barrier", "target") for account in ("margin", "spot")]
 
 
-def pauses(policy: str, account: str, *, seeds: range, most: int, sleep: range = range(2)) -> Counter[str]:
+def pauses(
+    policy: str, account: str, *, seeds: range, most: int, sleep: range = range(2)
+) -> Counter[str]:
     """Many pauses of many ticks; `sleep`: how many of the next ticks run before it is woken."""
     counts: Counter[str] = Counter()
     for seed in seeds:
@@ -43,8 +47,14 @@ FLOORS = {
 
 
 @pytest.mark.parametrize(("policy", "account"), KINDS)
-def test_a_tick_that_stood_still_until_others_took_over_sends_cancels_and_stores_nothing(policy, account, full) -> None:
-    size = {"seeds": range(12), "most": 60, "sleep": range(3)} if full else {"seeds": range(1, 2), "most": 2}
+def test_a_tick_that_stood_still_until_others_took_over_sends_cancels_and_stores_nothing(
+    policy, account, full
+) -> None:
+    size = (
+        {"seeds": range(12), "most": 60, "sleep": range(3)}
+        if full
+        else {"seeds": range(1, 2), "most": 2}
+    )
     counts = pauses(policy, account, **size)
     print(policy, account, dict(counts))
     for what, least in FLOORS.items():
@@ -52,8 +62,12 @@ def test_a_tick_that_stood_still_until_others_took_over_sends_cancels_and_stores
 
 
 def the_intent_is_written_without_a_condition(patch: pytest.MonkeyPatch) -> None:
-    def unconditional(self: stores.BotDocuments, name: str, data: Any, *, lease: stores.Lease) -> Any:
-        return self.documents.create(f"intents/{self.bot}~{name}", {"bot": self.bot, "open_for": self.bot, **data})
+    def unconditional(
+        self: stores.BotDocuments, name: str, data: Any, *, lease: stores.Lease
+    ) -> Any:
+        return self.documents.create(
+            f"intents/{self.bot}~{name}", {"bot": self.bot, "open_for": self.bot, **data}
+        )
 
     patch.setattr(stores.BotDocuments, "write_intent", unconditional)
 
@@ -61,7 +75,9 @@ def the_intent_is_written_without_a_condition(patch: pytest.MonkeyPatch) -> None
 def the_batch_of_the_intent_is_two(patch: pytest.MonkeyPatch) -> None:
     def split(self: stores.BotDocuments, name: str, data: Any, *, lease: stores.Lease) -> Any:
         self.documents.commit([lease.condition])
-        return self.documents.create(f"intents/{self.bot}~{name}", {"bot": self.bot, "open_for": self.bot, **data})
+        return self.documents.create(
+            f"intents/{self.bot}~{name}", {"bot": self.bot, "open_for": self.bot, **data}
+        )
 
     patch.setattr(stores.BotDocuments, "write_intent", split)
 
@@ -72,7 +88,11 @@ def nobody_looks_at_the_lease_before_a_request(patch: pytest.MonkeyPatch) -> Non
 
 def the_account_has_no_fence(patch: pytest.MonkeyPatch) -> None:
     real = exchange.PaperExchange._saved
-    patch.setattr(exchange.PaperExchange, "_saved", lambda self, account, token, fence=None: real(self, account, token))
+    patch.setattr(
+        exchange.PaperExchange,
+        "_saved",
+        lambda self, account, token, fence=None: real(self, account, token),
+    )
 
 
 BUGS: list[tuple[Callable[[pytest.MonkeyPatch], None], set[FenceRule]]] = [

@@ -1,7 +1,8 @@
-"""A checker that never goes red proves nothing: each invariant gets a bug planted in our own rules, and must name it.
+"""A checker that never goes red proves nothing: each invariant gets a bug planted in our own rules,
+and must name it.
 
-A bug replaces one rule of ours while random stories run; the first invariant that a story then breaks must be the bug's own.
-The same stories without a bug are green.
+A bug replaces one rule of ours while random stories run; the first invariant that a story then
+breaks must be the bug's own. The same stories without a bug are green.
 """
 
 from collections import Counter
@@ -53,14 +54,20 @@ STORIES: dict[Callable[[int], Counter[str]], int] = {
 
 
 def a_limit_fills_on_a_touch(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(settling, "trades_through", lambda i, price: price <= i.price if i.buys else price >= i.price)
+    patch.setattr(
+        settling,
+        "trades_through",
+        lambda i, price: price <= i.price if i.buys else price >= i.price,
+    )
 
 
 def a_limit_fills_at_the_market_that_went_through_it(patch: pytest.MonkeyPatch) -> None:
     real = settling.executed
 
     def better(account: Any, order: Any, point: Any, lots: int) -> Any:
-        return real(account, replace(order, intent=replace(order.intent, price=point.price)), point, lots)
+        return real(
+            account, replace(order, intent=replace(order.intent, price=point.price)), point, lots
+        )
 
     patch.setattr(settling, "executed", better)
 
@@ -71,7 +78,11 @@ def the_volume_share_is_ignored(patch: pytest.MonkeyPatch) -> None:
 
 def the_volume_is_given_to_every_order(patch: pytest.MonkeyPatch) -> None:
     real = settling._entered
-    patch.setattr(settling, "_entered", lambda account, point, budget: (real(account, point, budget)[0], budget))
+    patch.setattr(
+        settling,
+        "_entered",
+        lambda account, point, budget: (real(account, point, budget)[0], budget),
+    )
 
 
 def expiry_is_ignored(patch: pytest.MonkeyPatch) -> None:
@@ -88,10 +99,18 @@ def the_stop_is_ignored_in_the_candle_of_the_entry(patch: pytest.MonkeyPatch) ->
 
     def late(account: Any, point: Any, before: Any, *, newborn_from: int) -> Any:
         minute = point.at - point.at % MINUTE
-        old = [order for order in account.orders if order.intent.kind is not OrderKind.STOP or order.placed_at < minute]
+        old = [
+            order
+            for order in account.orders
+            if order.intent.kind is not OrderKind.STOP or order.placed_at < minute
+        ]
         after = real(replace(account, orders=tuple(old)), point, before, newborn_from=10**9)
         young = [order for order in account.orders if order not in old]
-        return replace(after, orders=(*after.orders, *young)) if after.positions or not account.positions else after
+        return (
+            replace(after, orders=(*after.orders, *young))
+            if after.positions or not account.positions
+            else after
+        )
 
     patch.setattr(settling, "_stopped", late)
 
@@ -112,24 +131,40 @@ def a_partial_fill_does_not_grow_the_stop(patch: pytest.MonkeyPatch) -> None:
     real = ledger._grown
 
     def once(account: Any, more: Any, at: int) -> Any:
-        return account if any(order.intent.id == more.id for order in account.orders) else real(account, more, at)
+        return (
+            account
+            if any(order.intent.id == more.id for order in account.orders)
+            else real(account, more, at)
+        )
 
     patch.setattr(ledger, "_grown", once)
 
 
 def an_entry_brings_no_stop(patch: pytest.MonkeyPatch) -> None:
     real = ledger._bracketed
-    patch.setattr(ledger, "_bracketed", lambda account, entry, fill: real(account, replace(entry, stop_price=None), fill))
+    patch.setattr(
+        ledger,
+        "_bracketed",
+        lambda account, entry, fill: real(account, replace(entry, stop_price=None), fill),
+    )
 
 
 def a_close_leaves_the_other_orders_as_large_as_before(patch: pytest.MonkeyPatch) -> None:
     real = ledger._freed
-    patch.setattr(ledger, "_freed", lambda account, side: account if account.lots(side) else real(account, side))
+    patch.setattr(
+        ledger,
+        "_freed",
+        lambda account, side: account if account.lots(side) else real(account, side),
+    )
 
 
 def the_fee_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     real = ledger._fill
-    patch.setattr(ledger, "_fill", lambda account, order, done: replace(real(account, order, done), fee_jpy=ZERO))
+    patch.setattr(
+        ledger,
+        "_fill",
+        lambda account, order, done: replace(real(account, order, done), fee_jpy=ZERO),
+    )
 
 
 def the_opening_fee_is_never_collected(patch: pytest.MonkeyPatch) -> None:
@@ -152,7 +187,9 @@ def the_last_lots_in_are_the_first_out(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_started_day_of_interest_is_rounded_down(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(ledger, "days_started", lambda opened_at, at: max(0, at - opened_at) // ledger.DAY_MS)
+    patch.setattr(
+        ledger, "days_started", lambda opened_at, at: max(0, at - opened_at) // ledger.DAY_MS
+    )
 
 
 def a_close_pays_out_twice(patch: pytest.MonkeyPatch) -> None:
@@ -170,7 +207,9 @@ def cash_moves_without_a_fill(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         settling,
         "_walked",
-        lambda account, *rest: replace(after := real(account, *rest), cash_jpy=after.cash_jpy - Decimal("0.0001")),
+        lambda account, *rest: replace(
+            after := real(account, *rest), cash_jpy=after.cash_jpy - Decimal("0.0001")
+        ),
     )
 
 
@@ -192,7 +231,11 @@ def what_a_close_leaves_is_kept_at_another_price(patch: pytest.MonkeyPatch) -> N
 
 
 def a_spot_account_goes_short(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(placing, "_CHECKS", tuple(check for check in placing._CHECKS if check is not placing._malformed))
+    patch.setattr(
+        placing,
+        "_CHECKS",
+        tuple(check for check in placing._CHECKS if check is not placing._malformed),
+    )
 
 
 def a_known_intent_is_placed_again(patch: pytest.MonkeyPatch) -> None:
@@ -200,18 +243,28 @@ def a_known_intent_is_placed_again(patch: pytest.MonkeyPatch) -> None:
 
 
 def money_is_not_asked_for(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(placing, "_CHECKS", tuple(check for check in placing._CHECKS if check is not placing._unaffordable))
+    patch.setattr(
+        placing,
+        "_CHECKS",
+        tuple(check for check in placing._CHECKS if check is not placing._unaffordable),
+    )
 
 
 def the_minimum_size_is_not_asked_for(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(placing, "_CHECKS", tuple(check for check in placing._CHECKS if check is not placing._size))
+    patch.setattr(
+        placing, "_CHECKS", tuple(check for check in placing._CHECKS if check is not placing._size)
+    )
 
 
 def an_order_fills_all_its_lots_again_and_again(patch: pytest.MonkeyPatch) -> None:
     real = ledger.updated
 
     def whole(account: Any, order: Any) -> Any:
-        left = order.intent.lots if order.intent.opens and order.remaining_lots else order.remaining_lots
+        left = (
+            order.intent.lots
+            if order.intent.opens and order.remaining_lots
+            else order.remaining_lots
+        )
         return real(account, replace(order, remaining_lots=left))
 
     patch.setattr(ledger, "updated", whole)
@@ -223,7 +276,11 @@ def a_minute_is_walked_twice(patch: pytest.MonkeyPatch) -> None:
     real = accounts.settled
 
     def again(account: Any, minutes: Any, until: int) -> Any:
-        rewound = account if account.idle else replace(account, settled_until=account.settled_until - MINUTE)
+        rewound = (
+            account
+            if account.idle
+            else replace(account, settled_until=account.settled_until - MINUTE)
+        )
         return real(rewound, minutes, until)
 
     patch.setattr(accounts, "settled", again)
@@ -232,7 +289,10 @@ def a_minute_is_walked_twice(patch: pytest.MonkeyPatch) -> None:
 def an_ended_order_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     def gone(account: Any, orders: Any) -> Any:
         numbers = {order.order_id for order in orders}
-        return replace(account, orders=tuple(order for order in account.orders if order.order_id not in numbers))
+        return replace(
+            account,
+            orders=tuple(order for order in account.orders if order.order_id not in numbers),
+        )
 
     patch.setattr(ledger, "without", gone)
     patch.setattr(settling, "without", gone)
@@ -278,7 +338,9 @@ def what_a_dead_tick_sent_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 def a_fill_does_not_close_its_candle(patch: pytest.MonkeyPatch) -> None:
     real = state.State.after_holdings
     patch.setattr(
-        state.State, "after_holdings", lambda self, *args, **more: replace(real(self, *args, **more), candle=self.candle)
+        state.State,
+        "after_holdings",
+        lambda self, *args, **more: replace(real(self, *args, **more), candle=self.candle),
     )
 
 
@@ -314,7 +376,9 @@ def the_desk_sends_everything_twice(patch: pytest.MonkeyPatch) -> None:
 
     def written(self: BotDocuments, name: str, data: Any, *, lease: Any) -> Any:
         path = f"intents/{self.bot}~{name}"
-        return self.documents.commit([Write(kind="put", path=path, data={"bot": self.bot, "open_for": self.bot, **data})])[path]
+        return self.documents.commit(
+            [Write(kind="put", path=path, data={"bot": self.bot, "open_for": self.bot, **data})]
+        )[path]
 
     def twice(self: Desk, step: Any, **more: Any) -> Any:
         sent = place(self, step, **more)
@@ -333,7 +397,9 @@ def fills_are_told_at_every_tick(patch: pytest.MonkeyPatch) -> None:
     def forgetful(ports: Any, settings: Any, request: Any) -> Any:
         stored = ports.documents.get(f"bots/{settings.id}")
         if stored is not None and stored.data["state"]:
-            ports.documents.replace(stored, {**stored.data, "state": {**stored.data["state"], "last_fill_sequence": 0}})
+            ports.documents.replace(
+                stored, {**stored.data, "state": {**stored.data["state"], "last_fill_sequence": 0}}
+            )
         return real(ports, settings, request)
 
     patch.setattr(tick_stories, "run_tick", forgetful)
@@ -395,7 +461,9 @@ NAMES = [f"{bug.plant.__name__}: {bug.breaks.name}" for bug in BUGS]
 
 @cache
 def broken_by(number: int) -> tuple[StrEnum, ...]:
-    """Run the bug's stories until one goes red: what it broke, the first first; nothing where all stayed green."""
+    """Run the bug's stories until one goes red: what it broke, the first first; nothing where all
+    stayed green.
+    """
     bug = BUGS[number]
     for seed in range(STORIES[bug.story]):
         with pytest.MonkeyPatch.context() as patch:

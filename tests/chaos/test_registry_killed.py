@@ -1,4 +1,6 @@
-"""kill -9 before and after every write of a move of the registry: what is left loads, and the move can be repeated."""
+"""kill -9 before and after every write of a move of the registry: what is left loads, and the move
+can be repeated.
+"""
 
 import multiprocessing
 import os
@@ -25,7 +27,9 @@ MOVES: dict[str, Callable[[BundleRegistry], object]] = {
 
 
 class Mortal(FolderBucket):
-    """A folder whose process dies before its nth change (an even number) or right after it (an odd one)."""
+    """A folder whose process dies before its nth change (an even number) or right after it (an odd
+    one).
+    """
 
     def __init__(self, path: Path, *, last: int) -> None:
         super().__init__(path)
@@ -73,7 +77,13 @@ def ended(path: Path, move: str, last: int) -> int | None:
 def whole(registry: BundleRegistry) -> None:
     """What the pointer names loads, and so does everything that is said to be there."""
     pointer = registry.current()
-    for version in {pointer.version, pointer.previous, pointer.challenger, *registry.versions(), *registry.archived()} - {None}:
+    for version in {
+        pointer.version,
+        pointer.previous,
+        pointer.challenger,
+        *registry.versions(),
+        *registry.archived(),
+    } - {None}:
         number = 9 if version == "new" else NAMES.index(version)
         assert registry.files(version, audit=True) == made(version, as_of=number * DAY), version
     assert {*NAMES} <= {*registry.versions(), *registry.archived()}, "a bundle was lost"
@@ -81,7 +91,9 @@ def whole(registry: BundleRegistry) -> None:
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 @pytest.mark.parametrize("move", MOVES)
-def test_a_registry_killed_at_any_step_stays_loadable_and_the_move_can_be_repeated(tmp_path, move, full):
+def test_a_registry_killed_at_any_step_stays_loadable_and_the_move_can_be_repeated(
+    tmp_path, move, full
+):
     killed, last = 0, 0
     while True:
         path = tmp_path / str(last)
@@ -96,7 +108,8 @@ def test_a_registry_killed_at_any_step_stays_loadable_and_the_move_can_be_repeat
         MOVES[move](registry)
         whole(registry)
         repeated = [entry for entry in registry.current().history if entry.at == NINTH]
-        # a rollback that died after its move was made is another one when it is repeated; everything else is told once
+        # a rollback that died after its move was made is another one when it is repeated;
+        # everything else is told once
         assert len(repeated) <= (2 if move == "rollback" else 1)
         last += 1 if full or last < 4 else 3
     assert killed >= (2 if move in {"promote", "rollback", "challenge"} else 4)
@@ -111,6 +124,10 @@ def test_a_move_that_was_repeated_ends_where_one_that_lived_does(tmp_path):
         registry = BundleRegistry(FolderBucket(repeated))
         made_again(registry)
         told, expected = registry.current(), BundleRegistry(FolderBucket(lived)).current()
-        assert (told.version, told.previous, told.challenger) == (expected.version, expected.previous, expected.challenger)
+        assert (told.version, told.previous, told.challenger) == (
+            expected.version,
+            expected.previous,
+            expected.challenger,
+        )
         assert registry.versions() == BundleRegistry(FolderBucket(lived)).versions()
         assert registry.archived() == BundleRegistry(FolderBucket(lived)).archived()

@@ -1,4 +1,6 @@
-"""A retraining is killed at a step, hard, and called again: the same bundle, byte for byte, and nothing half there."""
+"""A retraining is killed at a step, hard, and called again: the same bundle, byte for byte, and
+nothing half there.
+"""
 
 import multiprocessing
 import random
@@ -19,11 +21,17 @@ from shared.stores.trials import TrialLog
 from tests.support.killed_tick import Deadly
 from tests.support.retrain_world import NOW, bundle_bytes, home_at, place_in, retrained
 
-METHODS = (("bucket", "put"), ("documents", "create"), ("documents", "replace"), ("documents", "commit"))
+METHODS = (
+    ("bucket", "put"),
+    ("documents", "create"),
+    ("documents", "replace"),
+    ("documents", "commit"),
+)
 LATER = NOW + 600_000  # the lease of the dead is over
 SAMPLE = 4
 NEVER = 3_600.0
-"""How it stands is told by a write a second: told by time, there would be another last one on every machine."""
+"""How it stands is told by a write a second: told by time, there would be another last one on every
+machine."""
 
 
 class Counting:
@@ -43,7 +51,9 @@ def undisturbed(tmp_path_factory) -> tuple[dict[str, bytes], Counter]:
     """The bundle of a run that nobody disturbed, and how often it wrote where."""
     home = tmp_path_factory.mktemp("undisturbed") / "home"
     place, calls = place_in(home_at(home)), Counter()
-    counted = {port: Counting(getattr(place, port), port, calls) for port in ("bucket", "documents")}
+    counted = {
+        port: Counting(getattr(place, port), port, calls) for port in ("bucket", "documents")
+    }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pace, "SAY_EVERY_SECONDS", NEVER)
         assert Retrains(replace(place, **counted)).run(RetrainRequest())["status"] == "done"
@@ -64,16 +74,21 @@ def run_and_die(environ: dict[str, str], step: tuple[str, str, str, int]) -> Non
     pace.SAY_EVERY_SECONDS = NEVER
     port, method, when, nth = step
     place = place_in(environ)
-    Retrains(replace(place, **{port: Deadly(getattr(place, port), method, when=when, nth=nth)})).run(RetrainRequest())
+    Retrains(
+        replace(place, **{port: Deadly(getattr(place, port), method, when=when, nth=nth)})
+    ).run(RetrainRequest())
 
 
 def killed(environ: dict[str, str], step: tuple[str, str, str, int]) -> bool:
     """Run in a child that dies at the step; whether it came to that.
 
-    The child is forked from a server that has imported everything and fitted nothing: OpenMP does not survive a fork.
+    The child is forked from a server that has imported everything and fitted nothing: OpenMP does
+    not survive a fork.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.support.retrain_world", "lightgbm", "xgboost", "sklearn.ensemble"])
+    context.set_forkserver_preload(
+        ["tests.support.retrain_world", "lightgbm", "xgboost", "sklearn.ensemble"]
+    )
     child = context.Process(target=run_and_die, args=(environ, step))
     child.start()
     child.join(240)
@@ -84,13 +99,20 @@ def killed(environ: dict[str, str], step: tuple[str, str, str, int]) -> bool:
     return code == -signal.SIGKILL
 
 
-def check_killed_and_called_again(home: Path, step: tuple[str, str, str, int], whole: dict[str, bytes]) -> None:
+def check_killed_and_called_again(
+    home: Path, step: tuple[str, str, str, int], whole: dict[str, bytes]
+) -> None:
     environ = home_at(home)
     assert killed(environ, step), step
     settings = wiring.settings_from(environ)
     registry = BundleRegistry(wiring.bucket_for(settings))
     for version in registry.versions():  # whatever is there is whole
-        model.load(registry.files(version, audit=True), public_keys=public_keys(settings), version=version, whole=True)
+        model.load(
+            registry.files(version, audit=True),
+            public_keys=public_keys(settings),
+            version=version,
+            whole=True,
+        )
     before = registry.current()
     if before is not None:
         assert before.version in registry.versions()

@@ -30,7 +30,11 @@ while True:
     number = stored.data["n"] + 1
     store.commit([
         Write(kind="replace", path="batch/state", data={"n": number}, version=stored.version),
-        Write(kind="put", path="batch/report", data={"n": number, "text": "x" * (number % 7) * 9000}),
+        Write(
+            kind="put",
+            path="batch/report",
+            data={"n": number, "text": "x" * (number % 7) * 9000},
+        ),
         Write(kind="put", path="batch/equity", data={"n": number}),
         Write(kind="create", path=f"log/{number:06d}", data={"n": number}),
     ])
@@ -45,14 +49,19 @@ print("ready", flush=True)
 while True:
     blob = bucket.get("deep/object")
     number = int(blob.data[:8]) + 1
-    bucket.put("deep/object", f"{number:08d}".encode() * (1 + number % 5 * 40_000), if_generation=blob.generation)
+    data = f"{number:08d}".encode() * (1 + number % 5 * 40_000)
+    bucket.put("deep/object", data, if_generation=blob.generation)
     print(number, flush=True)
 """
 
 
 def _kill_after_a_while(script: str, path: Path, seconds: float) -> int:
-    """Run a writer, kill -9 it `seconds` after it began to write, and give the last number that it had answered for."""
-    writer = subprocess.Popen([sys.executable, "-c", script, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    """Run a writer, kill -9 it `seconds` after it began to write, and give the last number that it
+    had answered for.
+    """
+    writer = subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
     assert writer.stdout is not None
     assert writer.stdout.readline() == "ready\n"
     time.sleep(seconds)
@@ -65,13 +74,19 @@ def _kill_after_a_while(script: str, path: Path, seconds: float) -> int:
 
 @pytest.mark.parametrize("size", ["quick", pytest.param("full", marks=pytest.mark.full)])
 def test_a_killed_sqlite_writer_never_leaves_half_a_batch_or_loses_an_answered_one(tmp_path, size):
-    path, chance, kills = tmp_path / "state.sqlite", random.Random(7), 12 if size == "quick" else 100
+    path, chance, kills = (
+        tmp_path / "state.sqlite",
+        random.Random(7),
+        12 if size == "quick" else 100,
+    )
     store = SqliteDocuments(path)
     store.commit([Write(kind="put", path=f"batch/{name}", data={"n": 0}) for name in NAMES])
     newest = 0
     for kill in range(kills):
         answered = _kill_after_a_while(SQLITE_WRITER, path, chance.uniform(0.0, 0.15))
-        if kill % 2:  # the next one to look is a fresh process's store, or one that was open all the time
+        if (
+            kill % 2
+        ):  # the next one to look is a fresh process's store, or one that was open all the time
             store.close()
             store = SqliteDocuments(path)
         told = {name: store.get(f"batch/{name}").data["n"] for name in NAMES}

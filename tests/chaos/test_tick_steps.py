@@ -1,4 +1,7 @@
-"""Every step of a tick breaks in turn, and every step is the last one before a kill. Nothing may be doubled or left bare."""
+"""Every step of a tick breaks in turn, and every step is the last one before a kill.
+
+Nothing may be doubled or left bare.
+"""
 
 import os
 import signal
@@ -64,7 +67,11 @@ def stop_lots(scene: World) -> tuple[int, int]:
     """Lots held, and lots that stops cover, as the stored account says."""
     account = scene.ports().documents.get("paper/default").data
     held = sum(entry["lots"] for position in account["positions"] for entry in position["entries"])
-    covered = sum(order["remaining_lots"] for order in account["orders"] if order["intent"]["purpose"] == "stop")
+    covered = sum(
+        order["remaining_lots"]
+        for order in account["orders"]
+        if order["intent"]["purpose"] == "stop"
+    )
     return held, covered
 
 
@@ -74,13 +81,20 @@ BREAKS = {
     "the second settlement": ("exchange", "reconcile", Unavailable("no candles"), 2),
     "the model": ("champions", "serving", ValueError("surprise"), 1),
     "the outbox": ("sink", "send", RuntimeError("surprise"), 1),
-    "the save": ("documents", "commit", StoreBroken("the disk is full"), 2),  # after the stop's intent
+    "the save": (
+        "documents",
+        "commit",
+        StoreBroken("the disk is full"),
+        2,
+    ),  # after the stop's intent
     "the second order": ("exchange", "submit", Unavailable("the exchange did not answer"), 2),
 }
 
 
 @pytest.mark.parametrize("step", BREAKS)
-def test_whatever_breaks_after_protect_a_bare_position_gets_its_stop_all_the_same(step, tmp_path) -> None:
+def test_whatever_breaks_after_protect_a_bare_position_gets_its_stop_all_the_same(
+    step, tmp_path
+) -> None:
     port, method, error, nth = BREAKS[step]
     with world(tmp_path / "home") as scene:
         ports = bare_position(scene.with_model())
@@ -116,7 +130,12 @@ KILLS = [
     ("champions", "serving", "after", 1),
     ("exchange", "submit", "before", 1),  # the intent is written, the order is not sent
     ("exchange", "submit", "after", 1),  # the order is placed, its outcome is not recorded
-    ("documents", "commit", "before", 1),  # the intent is not written, or all done and nothing saved
+    (
+        "documents",
+        "commit",
+        "before",
+        1,
+    ),  # the intent is not written, or all done and nothing saved
     ("documents", "commit", "after", 1),  # the intent is written, or saved and nothing told
     ("documents", "commit", "before", 2),  # all done, nothing saved
     ("documents", "commit", "after", 2),  # saved, nothing told
@@ -125,10 +144,19 @@ KILLS = [
 
 
 def killed(scene: World, tmp_path: Path, kill: tuple[str, str, str, int], at: int) -> bool:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("BOT_", "COV"))}
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(("BOT_", "COV"))
+    }
     scene.time.advance_to(at)
     done = subprocess.run(
-        [sys.executable, "-m", "tests.support.killed_tick", *map(str, kill), worlds.name(at), str(at)],
+        [
+            sys.executable,
+            "-m",
+            "tests.support.killed_tick",
+            *map(str, kill),
+            worlds.name(at),
+            str(at),
+        ],
         cwd=ROOT,
         env={**clean, **scene.environ},
         capture_output=True,
@@ -141,7 +169,9 @@ def killed(scene: World, tmp_path: Path, kill: tuple[str, str, str, int], at: in
 
 
 @pytest.mark.parametrize("first", [0, 1], ids=["at an entry", "with a position"])
-def test_a_kill_at_any_point_of_a_tick_leaves_the_account_as_if_it_had_not_happened(first, tmp_path) -> None:
+def test_a_kill_at_any_point_of_a_tick_leaves_the_account_as_if_it_had_not_happened(
+    first, tmp_path
+) -> None:
     counts: Counter[str] = Counter()
     with world(tmp_path / "calm") as scene:
         scene.with_model()
@@ -156,10 +186,17 @@ def test_a_kill_at_any_point_of_a_tick_leaves_the_account_as_if_it_had_not_happe
             counts["kills"] += killed(scene, tmp_path, kill, NOW + first * INTERVAL)
             for index in range(first + 1, 9):
                 report = scene.tick(NOW + index * INTERVAL)
-                assert report.status in {TickStatus.DONE, TickStatus.LATE}, (kill, report.status, report.detail)
+                assert report.status in {TickStatus.DONE, TickStatus.LATE}, (
+                    kill,
+                    report.status,
+                    report.detail,
+                )
             reports = all_reports(scene)
             entries = Counter(
-                order.intent.id for told in reports for order in told.orders if order.intent.opens and order.what == "place"
+                order.intent.id
+                for told in reports
+                for order in told.orders
+                if order.intent.opens and order.what == "place"
             )
             assert all(count == 1 for count in entries.values()), kill
             held, covered = stop_lots(scene)
@@ -177,7 +214,9 @@ def test_a_kill_at_any_point_of_a_tick_leaves_the_account_as_if_it_had_not_happe
 
 
 def account_of(scene: World) -> Any:
-    """The stored account, less what only says how far it has been walked (a warm instance keeps that in mind)."""
+    """The stored account, less what only says how far it has been walked (a warm instance keeps
+    that in mind).
+    """
     told = dict(scene.ports().documents.get("paper/default").data)
     for walked in ("settled_until", "last_price"):
         told.pop(walked)
@@ -186,7 +225,11 @@ def account_of(scene: World) -> Any:
 
 def all_reports(scene: World) -> list[worlds.TickReport]:
     found = scene.ports().documents.query("ticks", limit=1000)
-    return [msgspec.convert(item.data["report"], worlds.TickReport) for item in found if item.data["report"]]
+    return [
+        msgspec.convert(item.data["report"], worlds.TickReport)
+        for item in found
+        if item.data["report"]
+    ]
 
 
 def test_two_hundred_missed_ticks_end_where_two_hundred_idle_ones_do(tmp_path) -> None:
@@ -197,11 +240,21 @@ def test_two_hundred_missed_ticks_end_where_two_hundred_idle_ones_do(tmp_path) -
             ports = scene.ports()
             scene.tick(NOW, ports)
             assert scene.tick(NOW + INTERVAL, ports).positions
-            BotDocuments(ports.documents, "default").halt(who="test", why="no new entries", now_ms=NOW)
+            BotDocuments(ports.documents, "default").halt(
+                who="test", why="no new entries", now_ms=NOW
+            )
             if which == "every tick":
                 for index in range(2, 202):
                     scene.tick(NOW + index * INTERVAL, ports)
             report = scene.tick(NOW + 202 * INTERVAL, ports)
-            ended.append((report.equity_jpy, report.cash_jpy, report.positions, report.resting, account_of(scene)["trades"]))
+            ended.append(
+                (
+                    report.equity_jpy,
+                    report.cash_jpy,
+                    report.positions,
+                    report.resting,
+                    account_of(scene)["trades"],
+                )
+            )
     assert ended[0] == ended[1]
     assert ended[0][4] or ended[0][3], "there was something to go wrong"

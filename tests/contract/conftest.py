@@ -1,7 +1,8 @@
 """The adapters under the contract suites. A new adapter joins by one more entry here.
 
-A case opens its store again and again: `open()` gives another view of the same data where the adapter can be shared
-(`LASTING`), and `open(lossy=n)` one that loses the answer of its next n batches after they were applied.
+A case opens its store again and again: `open()` gives another view of the same data where the
+adapter can be shared (`LASTING`), and `open(lossy=n)` one that loses the answer of its next n
+batches after they were applied.
 """
 
 from collections.abc import Callable
@@ -94,7 +95,9 @@ def _memory_bucket(path: Path) -> Case:
 
 
 def _folder_bucket(path: Path) -> Case:
-    return Case(open=lambda: FolderBucket(path / "deep" / "bucket"), address=str(path / "deep" / "bucket"))
+    return Case(
+        open=lambda: FolderBucket(path / "deep" / "bucket"), address=str(path / "deep" / "bucket")
+    )
 
 
 BUCKETS = {"memory": _memory_bucket, "folder": _folder_bucket}

@@ -12,7 +12,9 @@ from shared.stores.ports import Blob
 
 def test_what_was_put_is_read_back_with_its_generation(bucket):
     generation = bucket.put("bundles/2026/model.npz", b"\x00\xff")
-    assert bucket.get("bundles/2026/model.npz") == Blob(key="bundles/2026/model.npz", data=b"\x00\xff", generation=generation)
+    assert bucket.get("bundles/2026/model.npz") == Blob(
+        key="bundles/2026/model.npz", data=b"\x00\xff", generation=generation
+    )
     assert bucket.generation("bundles/2026/model.npz") == generation > 0
 
 
@@ -68,7 +70,9 @@ def test_keys_are_sorted_and_chosen_by_any_prefix(bucket):
     assert bucket.keys("b/") == []
 
 
-FORKS = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # told from 3.12 on; no thread runs then
+FORKS = pytest.mark.filterwarnings(
+    "ignore:This process:DeprecationWarning"
+)  # told from 3.12 on; no thread runs then
 
 BAD_KEYS = [
     "",
@@ -128,7 +132,9 @@ def _increment(bucket, times):
         while True:
             blob = bucket.get("counter")
             try:
-                bucket.put("counter", str(int(blob.data) + 1).encode(), if_generation=blob.generation)
+                bucket.put(
+                    "counter", str(int(blob.data) + 1).encode(), if_generation=blob.generation
+                )
                 break
             except Conflict:
                 continue
@@ -155,7 +161,10 @@ def test_preconditions_hold_between_processes(lasting_bucket_case):
     context = multiprocessing.get_context("fork")
     start, results = context.Event(), context.Queue()
     processes = [
-        context.Process(target=_in_a_process, args=(lasting_bucket_case.address, 40, 20, start, results)) for _ in range(4)
+        context.Process(
+            target=_in_a_process, args=(lasting_bucket_case.address, 40, 20, start, results)
+        )
+        for _ in range(4)
     ]
     for process in processes:
         process.start()
@@ -169,4 +178,6 @@ def test_preconditions_hold_between_processes(lasting_bucket_case):
 
 def test_objects_are_there_when_the_bucket_is_opened_again(lasting_bucket_case):
     generation = lasting_bucket_case.open().put("a/b", b"kept")
-    assert lasting_bucket_case.open().get("a/b") == Blob(key="a/b", data=b"kept", generation=generation)
+    assert lasting_bucket_case.open().get("a/b") == Blob(
+        key="a/b", data=b"kept", generation=generation
+    )

@@ -20,7 +20,9 @@ class Colour(StrEnum):
     RED = "red"
 
 
-FORKS = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # told from 3.12 on; no thread runs then
+FORKS = pytest.mark.filterwarnings(
+    "ignore:This process:DeprecationWarning"
+)  # told from 3.12 on; no thread runs then
 
 FULL_OF_TYPES = {
     "text": "価格 \u0000\n\"'\\ 😀",
@@ -44,8 +46,12 @@ FULL_OF_TYPES = {
 def test_what_was_created_is_read_back_exactly(documents):
     created = documents.create("things/one", FULL_OF_TYPES)
     read = documents.get("things/one")
-    assert read == created == Document(path="things/one", data=FULL_OF_TYPES, version=created.version)
-    assert json.dumps(read.data) == json.dumps(FULL_OF_TYPES)  # 1.0 stays 1.0, True stays True, order stays
+    assert (
+        read == created == Document(path="things/one", data=FULL_OF_TYPES, version=created.version)
+    )
+    assert json.dumps(read.data) == json.dumps(
+        FULL_OF_TYPES
+    )  # 1.0 stays 1.0, True stays True, order stays
     assert created.version
 
 
@@ -130,7 +136,12 @@ def test_half_a_character_from_a_broken_answer_does_not_keep_a_document_from_bei
 )
 def test_what_is_no_plain_json_is_refused_by_name_and_nothing_is_written(documents, data, named):
     with pytest.raises(BadData, match=named):
-        documents.commit([Write(kind="put", path="things/two", data={}), Write(kind="put", path="things/one", data=data)])
+        documents.commit(
+            [
+                Write(kind="put", path="things/two", data={}),
+                Write(kind="put", path="things/one", data=data),
+            ]
+        )
     assert documents.query("things") == []
 
 
@@ -150,7 +161,21 @@ def test_a_document_above_900_kib_is_refused_and_one_just_below_is_kept(document
 
 
 @pytest.mark.parametrize(
-    "path", ["", "one", "/one", "a/", "a//b/c", "a/b/c", "a/..", "./a", "a/__x__", "a/b\n", "a/" + "x" * 1500, "a/\ud800"]
+    "path",
+    [
+        "",
+        "one",
+        "/one",
+        "a/",
+        "a//b/c",
+        "a/b/c",
+        "a/..",
+        "./a",
+        "a/__x__",
+        "a/b\n",
+        "a/" + "x" * 1500,
+        "a/\ud800",
+    ],
 )
 def test_a_path_that_is_none_is_refused(documents, path):
     with pytest.raises(BadData, match="document path"):
@@ -190,7 +215,11 @@ def test_a_batch_is_applied_whole(documents):
             Write(kind="delete", path="a/never"),
         ],
     )
-    assert {path: document.data["n"] for path, document in told.items()} == {"a/new": 2, "a/old": 3, "b/put": 4}
+    assert {path: document.data["n"] for path, document in told.items()} == {
+        "a/new": 2,
+        "a/old": 3,
+        "b/put": 4,
+    }
     assert all(documents.get(path) == document for path, document in told.items())
     assert documents.get("a/gone") is None
 
@@ -216,7 +245,10 @@ def test_a_batch_with_one_write_that_cannot_be_leaves_everything_as_it_was(docum
 def test_a_verified_document_stays_as_it_is_and_lets_the_rest_of_its_batch_pass(documents):
     held = documents.create("a/held", {"n": 1})
     told = documents.commit(
-        [Write(kind="create", path="a/new", data={"n": 2}), Write(kind="verify", path="a/held", version=held.version)]
+        [
+            Write(kind="create", path="a/new", data={"n": 2}),
+            Write(kind="verify", path="a/held", version=held.version),
+        ]
     )
     assert set(told) == {"a/new"}
     assert documents.get("a/held") == held
@@ -224,7 +256,10 @@ def test_a_verified_document_stays_as_it_is_and_lets_the_rest_of_its_batch_pass(
     after = documents.replace(held, {"n": 3})
     with pytest.raises(Conflict, match="a/held"):
         documents.commit(
-            [Write(kind="verify", path="a/held", version=held.version), Write(kind="delete", path="a/new")],
+            [
+                Write(kind="verify", path="a/held", version=held.version),
+                Write(kind="delete", path="a/new"),
+            ],
         )
     assert documents.query("a") == [after, told["a/new"]]
 
@@ -233,7 +268,10 @@ def test_a_batch_under_a_condition_whose_answer_was_lost_is_our_own_success(docu
     held = documents_case.open().create("a/held", {"n": 1})
     documents = documents_case.open(lossy=1)
     told = documents.commit(
-        [Write(kind="create", path="a/new", data={"n": 2}), Write(kind="verify", path="a/held", version=held.version)]
+        [
+            Write(kind="create", path="a/new", data={"n": 2}),
+            Write(kind="verify", path="a/held", version=held.version),
+        ]
     )
     assert documents.get("a/new") == told["a/new"]
 
@@ -303,7 +341,9 @@ def test_a_store_that_loses_two_answers_in_a_row_says_so_and_wrote_once(document
 
 def test_reads_and_writes_count_documents(documents):
     documents.create("a/1", {"n": 1})
-    documents.commit([Write(kind="put", path="a/2", data={"n": 2}), Write(kind="put", path="a/3", data={"n": 2})])
+    documents.commit(
+        [Write(kind="put", path="a/2", data={"n": 2}), Write(kind="put", path="a/3", data={"n": 2})]
+    )
     assert (documents.reads, documents.writes) == (0, 3)
     documents.get("a/1")
     documents.get("a/none")
@@ -332,7 +372,9 @@ def _fill(documents):
         "h": {"n": True, "text": ["x"], "deep": {"n": {"x": 1}}},
         "i": {},
     }
-    documents.commit([Write(kind="put", path=f"q/{name}", data=data) for name, data in rows.items()])
+    documents.commit(
+        [Write(kind="put", path=f"q/{name}", data=data) for name, data in rows.items()]
+    )
     documents.create("other/a", {"n": 2, "text": "b", "flag": True})
 
 
@@ -414,17 +456,34 @@ VALUES = st.one_of(
     st.lists(st.integers(-(2**63), 2**63 - 1), max_size=1),
     st.floats(allow_nan=False, allow_infinity=False, width=16),
 )
-ASKED = st.one_of(st.integers(-3, 3), st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=2))
+ASKED = st.one_of(
+    st.integers(-3, 3), st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=2)
+)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
-    rows=st.lists(VALUES, max_size=12), value=st.none() | ASKED, op=st.sampled_from(["==", ">=", "<"]), descending=st.booleans()
+    rows=st.lists(VALUES, max_size=12),
+    value=st.none() | ASKED,
+    op=st.sampled_from(["==", ">=", "<"]),
+    descending=st.booleans(),
 )
 def test_sqlite_and_memory_answer_any_query_alike(tmp_path_factory, rows, value, op, descending):
-    memory, sqlite = MemoryDocuments(), SqliteDocuments(tmp_path_factory.mktemp("alike") / "state.sqlite")
-    writes = [Write(kind="put", path=f"q/{number}", data={"f": row}) for number, row in enumerate(rows)]
-    asked = {"field": "f", "value": value, "op": "==" if value is None else op, "descending": descending}
+    memory, sqlite = (
+        MemoryDocuments(),
+        SqliteDocuments(tmp_path_factory.mktemp("alike") / "state.sqlite"),
+    )
+    writes = [
+        Write(kind="put", path=f"q/{number}", data={"f": row}) for number, row in enumerate(rows)
+    ]
+    asked = {
+        "field": "f",
+        "value": value,
+        "op": "==" if value is None else op,
+        "descending": descending,
+    }
     told = []
     for store in (memory, sqlite):
         store.commit(writes)
@@ -552,7 +611,9 @@ def test_no_increment_by_compare_and_set_is_lost_between_processes(lasting_docum
 
 @FORKS
 def test_of_4_processes_that_create_a_document_exactly_one_succeeds(lasting_documents_case):
-    told = _processes(_create_in_a_process, 4, lasting_documents_case.address, 50)  # the file is new: they make it at once, too
+    told = _processes(
+        _create_in_a_process, 4, lasting_documents_case.address, 50
+    )  # the file is new: they make it at once, too
     assert sorted(race for won in told for race in won) == list(range(50))
     assert len(lasting_documents_case.open().query("race")) == 50
 
@@ -560,7 +621,9 @@ def test_of_4_processes_that_create_a_document_exactly_one_succeeds(lasting_docu
 # keeping
 
 
-def test_what_was_written_is_there_after_the_store_is_closed_and_opened_again(lasting_documents_case):
+def test_what_was_written_is_there_after_the_store_is_closed_and_opened_again(
+    lasting_documents_case,
+):
     store = lasting_documents_case.open()
     created = store.create("a/1", FULL_OF_TYPES)
     store.close()

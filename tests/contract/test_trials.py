@@ -13,7 +13,9 @@ from shared.stores.local.sqlite import SqliteDocuments
 from shared.stores.ports import Trials, Write
 from shared.stores.trials import TrialLog
 
-FORKS = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # told from 3.12 on; no thread runs then
+FORKS = pytest.mark.filterwarnings(
+    "ignore:This process:DeprecationWarning"
+)  # told from 3.12 on; no thread runs then
 
 
 def made_trial(number=0, **changes):
@@ -26,7 +28,12 @@ def made_trial(number=0, **changes):
         "model": "20260101-abc",
         "recorded_at": 10_000_000 + number,
         "sharpe": 0.1 * number,
-        "changed": {"risk.stop_atr": 2.5, "sides": "both", "risk.exit_on_opposite": True, "replay.maker_fee_rate": None},
+        "changed": {
+            "risk.stop_atr": 2.5,
+            "sides": "both",
+            "risk.exit_on_opposite": True,
+            "replay.maker_fee_rate": None,
+        },
         "numbers": {"return_rate": -0.25, "trades": 12.0},
     }
     return Trial(**{**told, **changes})
@@ -43,14 +50,20 @@ def test_an_empty_log_has_no_trial(log):
 
 
 def test_what_was_appended_is_read_back_exactly_and_oldest_first(log):
-    trials = [made_trial(2), made_trial(1, sharpe=None, model=None, changed={}, numbers={}), made_trial(3)]
+    trials = [
+        made_trial(2),
+        made_trial(1, sharpe=None, model=None, changed={}, numbers={}),
+        made_trial(3),
+    ]
     assert [log.append(trial) for trial in trials] == [True, True, True]
     assert log.all() == History(trials=(trials[1], trials[0], trials[2]))
 
 
 def test_the_same_trial_run_twice_counts_once_and_the_first_record_stays(log):
     first = made_trial()
-    again = dataclasses.replace(first, recorded_at=99_000_000, sharpe=3.0, changed={}, numbers={"other": 1.0})
+    again = dataclasses.replace(
+        first, recorded_at=99_000_000, sharpe=3.0, changed={}, numbers={"other": 1.0}
+    )
     assert again.id == first.id
     assert log.append(first)
     assert not log.append(again)
@@ -111,7 +124,9 @@ def test_a_trial_that_breaks_its_rules_is_refused_and_nothing_is_written(log, ch
 
 
 DAMAGES = {
-    "a field that is gone": lambda data: {name: value for name, value in data.items() if name != "settings_hash"},
+    "a field that is gone": lambda data: {
+        name: value for name, value in data.items() if name != "settings_hash"
+    },
     "another type": lambda data: {**data, "end_at": "soon"},
     "another setting": lambda data: {**data, "settings_hash": "f" * 16},
     "another period": lambda data: {**data, "start_at": 5},
@@ -147,7 +162,9 @@ def test_a_log_longer_than_a_page_is_read_whole(log, monkeypatch):
     monkeypatch.setattr(adapter, "FIRST_PAGE", 4)
     for number in range(33):
         log.append(made_trial(number))
-    assert [trial.recorded_at for trial in log.all().trials] == [10_000_000 + number for number in range(33)]
+    assert [trial.recorded_at for trial in log.all().trials] == [
+        10_000_000 + number for number in range(33)
+    ]
 
 
 def test_an_append_whose_answer_was_lost_has_written_once(documents_case):
@@ -161,11 +178,17 @@ def test_an_append_whose_answer_was_lost_has_written_once(documents_case):
 
 
 def test_the_log_only_creates(documents, log):
-    """Nothing that it can be asked for changes or deletes: the store's other writes are never called."""
+    """Nothing that it can be asked for changes or deletes: the store's other writes are never
+    called.
+    """
     calls = []
     for name in ("replace", "commit", "create"):
         real = getattr(documents, name)
-        setattr(documents, name, lambda *args, _name=name, _real=real: (calls.append((_name, args)), _real(*args))[1])
+        setattr(
+            documents,
+            name,
+            lambda *args, _name=name, _real=real: (calls.append((_name, args)), _real(*args))[1],
+        )
     for _ in range(2):
         log.append(made_trial())
     log.all()
@@ -180,17 +203,24 @@ def _append_in_a_process(path: str, own: int, start, results) -> None:
     documents = SqliteDocuments(Path(path), busy_seconds=30)
     log = TrialLog(documents)
     start.wait()
-    new = [log.append(made_trial(number)) for number in [*range(30), *range(1000 * own, 1000 * own + 30)]]
+    new = [
+        log.append(made_trial(number))
+        for number in [*range(30), *range(1000 * own, 1000 * own + 30)]
+    ]
     documents.close()
     results.put((sum(new[:30]), sum(new[30:])))
 
 
 @FORKS
-def test_of_4_processes_that_append_at_once_nothing_is_lost_and_nothing_counts_twice(lasting_documents_case):
+def test_of_4_processes_that_append_at_once_nothing_is_lost_and_nothing_counts_twice(
+    lasting_documents_case,
+):
     context = multiprocessing.get_context("fork")
     start, results = context.Event(), context.Queue()
     processes = [
-        context.Process(target=_append_in_a_process, args=(lasting_documents_case.address, own, start, results))
+        context.Process(
+            target=_append_in_a_process, args=(lasting_documents_case.address, own, start, results)
+        )
         for own in range(1, 5)
     ]
     for process in processes:
@@ -200,7 +230,9 @@ def test_of_4_processes_that_append_at_once_nothing_is_lost_and_nothing_counts_t
     for process in processes:
         process.join()
         assert process.exitcode == 0
-    assert sum(shared for shared, _ in told) == 30  # of the trials that all four ran, each was new exactly once
+    assert (
+        sum(shared for shared, _ in told) == 30
+    )  # of the trials that all four ran, each was new exactly once
     assert [own for _, own in told] == [30] * 4
     history = TrialLog(lasting_documents_case.open()).all()
     assert history.count == len(history.trials) == 150

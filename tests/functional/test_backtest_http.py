@@ -1,4 +1,6 @@
-"""The backtest function as it is deployed: the real functions-framework process, over HTTP, with stores that outlive it."""
+"""The backtest function as it is deployed: the real functions-framework process, over HTTP, with
+stores that outlive it.
+"""
 
 import base64
 import json
@@ -13,7 +15,17 @@ import requests
 
 from models.backtest.job import parse
 from shared.stores.local.sqlite import SqliteDocuments
-from tests.support.backtest_world import JOB, LONG, SLOW, SLOWEST, backtest_process, backtests_in, home_at, result_files, send
+from tests.support.backtest_world import (
+    JOB,
+    LONG,
+    SLOW,
+    SLOWEST,
+    backtest_process,
+    backtests_in,
+    home_at,
+    result_files,
+    send,
+)
 from tests.support.world import ROOT
 
 
@@ -57,7 +69,11 @@ def until_share(home: Path, name: str, share: float, *, seconds: float = 60.0) -
 
 
 def everything_in(home: Path) -> dict[str, tuple[int, int]]:
-    return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in home.rglob("*") if path.is_file()}
+    return {
+        str(path): (path.stat().st_mtime_ns, path.stat().st_size)
+        for path in home.rglob("*")
+        if path.is_file()
+    }
 
 
 def uninterrupted(home: Path, job: dict) -> dict[str, bytes]:
@@ -164,7 +180,9 @@ def test_every_bad_field_is_named_with_what_would_be_right(tmp_path) -> None:
         assert requests.delete(url, params={"id": "nobody"}, timeout=30).status_code == 404
 
 
-def test_a_process_frozen_after_its_answer_holds_nothing_up_and_another_finishes_the_job(tmp_path) -> None:
+def test_a_process_frozen_after_its_answer_holds_nothing_up_and_another_finishes_the_job(
+    tmp_path,
+) -> None:
     home, bare = tmp_path / "home", {**LONG, "id": "later"}
     environ = home_at(home, **SLOW)
     with (
@@ -196,7 +214,8 @@ def test_a_process_frozen_after_its_answer_holds_nothing_up_and_another_finishes
             "subscription": "jobs",
         }
         code, done = post(one, pushed)
-        for _ in range(20):  # a busy machine can keep a worker from renewing so short a lease; the push is sent again then
+        for _ in range(20):
+            # A busy machine can keep a worker from renewing so short a lease: sent again then.
             if code == 200:
                 break
             assert (code, done["busy"]) == (503, True), done
@@ -208,10 +227,14 @@ def test_a_process_frozen_after_its_answer_holds_nothing_up_and_another_finishes
         send(second, signal.SIGCONT)
         assert get(two, "later")["result"] == done["result"]
     assert result_files(home, done) == uninterrupted(tmp_path / "other", LONG)
-    assert not list((home / "bucket" / "backtests").rglob("checkpoints/*")), "what is not needed any more is gone"
+    assert not list((home / "bucket" / "backtests").rglob("checkpoints/*")), (
+        "what is not needed any more is gone"
+    )
 
 
-def test_a_worker_killed_in_a_slice_is_replaced_after_its_lease_and_the_result_has_the_same_bytes(tmp_path) -> None:
+def test_a_worker_killed_in_a_slice_is_replaced_after_its_lease_and_the_result_has_the_same_bytes(
+    tmp_path,
+) -> None:
     home = tmp_path / "home"
     environ = home_at(home, **SLOW)
     with backtest_process(environ, log=tmp_path / "two.log") as (two, _):
@@ -223,20 +246,35 @@ def test_a_worker_killed_in_a_slice_is_replaced_after_its_lease_and_the_result_h
             thread.join(30)
             assert isinstance(answers[0], requests.RequestException)
         code, busy = post(two, {"work": "k"})
-        assert (code, busy["status"], busy["busy"]) == (503, "working", True), "its lease still runs"
+        assert (code, busy["status"], busy["busy"]) == (
+            503,
+            "working",
+            True,
+        ), "its lease still runs"
         time.sleep(2.0)
         code, done = post(two, {"work": "k"})
     assert (code, done["status"], done["slices"]) == (200, "done", 2), done
-    went_on = [json.loads(line) for line in (tmp_path / "two.log").read_text().splitlines() if "backtest.goes_on" in line]
-    assert [line["from_share"] for line in went_on] == [pytest.approx(at_kill["share"], abs=0.1)], "not from the beginning"
+    went_on = [
+        json.loads(line)
+        for line in (tmp_path / "two.log").read_text().splitlines()
+        if "backtest.goes_on" in line
+    ]
+    assert [line["from_share"] for line in went_on] == [pytest.approx(at_kill["share"], abs=0.1)], (
+        "not from the beginning"
+    )
     assert went_on[0]["from_share"] >= 0.4
     assert result_files(home, done) == uninterrupted(tmp_path / "other", LONG)
 
 
-def test_a_job_whose_checkpoint_is_damaged_is_begun_again_and_ends_with_the_same_bytes(tmp_path) -> None:
+def test_a_job_whose_checkpoint_is_damaged_is_begun_again_and_ends_with_the_same_bytes(
+    tmp_path,
+) -> None:
     home = tmp_path / "home"
     backtests = backtests_in(home_at(home, **SLOW))
-    for name, damage in (("cut", lambda data: data[: len(data) // 2]), ("other", lambda _: b"no checkpoint")):
+    for name, damage in (
+        ("cut", lambda data: data[: len(data) // 2]),
+        ("other", lambda _: b"no checkpoint"),
+    ):
         backtests.submit(parse({**LONG, "id": name}))
         assert backtests.work(name, seconds=0.2)["more"]
         (checkpoint,) = (home / "bucket" / "backtests" / name / "checkpoints").iterdir()
@@ -271,7 +309,9 @@ def test_a_job_can_be_given_up_before_it_begins_and_while_it_is_worked_on(tmp_pa
         answer = requests.delete(url, params={"id": "idle"}, timeout=30)
         assert (answer.status_code, answer.json()["status"]) == (200, "canceled")
         assert post(url, {"work": "idle"})[1]["status"] == "canceled"
-        assert post(url, {**JOB, "id": "idle"})[1]["status"] == "canceled", "a repeated request does not begin it again"
+        assert post(url, {**JOB, "id": "idle"})[1]["status"] == "canceled", (
+            "a repeated request does not begin it again"
+        )
 
         assert post(url, {**LONG, "id": "busy", "async": True})[0] == 202
         thread, answers = in_background(url, {"work": "busy"})
@@ -284,8 +324,13 @@ def test_a_job_can_be_given_up_before_it_begins_and_while_it_is_worked_on(tmp_pa
         assert (code, given_up["status"], given_up["result"]) == (200, "canceled", None)
         assert given_up["share"] < 1
 
-        assert post(url, {**JOB, "timeframe": "15m", "id": "over", "start": "2026-03-08"})[1]["status"] == "done"
-        assert requests.delete(url, params={"id": "over"}, timeout=30).json()["status"] == "done", "what is done stays done"
+        assert (
+            post(url, {**JOB, "timeframe": "15m", "id": "over", "start": "2026-03-08"})[1]["status"]
+            == "done"
+        )
+        assert requests.delete(url, params={"id": "over"}, timeout=30).json()["status"] == "done", (
+            "what is done stays done"
+        )
     assert not list((home / "bucket" / "backtests").rglob("checkpoints/*"))
 
 
@@ -325,5 +370,10 @@ def test_the_requirements_of_the_function_hold_the_learners_and_nothing_of_a_tic
     pinned = (ROOT / "functions" / "backtest" / "requirements.txt").read_text()
     names = {line.partition("==")[0] for line in pinned.splitlines() if "==" in line}
     assert {"numpy", "msgspec", "pyarrow", "functions-framework", "cryptography", "pyyaml"} <= names
-    assert {"lightgbm", "xgboost", "xgboost-cpu", "scikit-learn"} <= names, "a walk-forward fits models"
+    assert {
+        "lightgbm",
+        "xgboost",
+        "xgboost-cpu",
+        "scikit-learn",
+    } <= names, "a walk-forward fits models"
     assert not names & {"pandas", "ccxt", "requests", "optuna", "matplotlib", "rich"}

@@ -1,4 +1,6 @@
-"""Walk-forward jobs: real retrainings inside the real backtest function, in slices, killed between two folds."""
+"""Walk-forward jobs: real retrainings inside the real backtest function, in slices, killed between
+two folds.
+"""
 
 import json
 import shutil
@@ -27,7 +29,13 @@ from shared.stores.trials import TrialLog
 from tests.support.backtest_world import archive, backtest_process, backtests_in, result_files, send
 from tests.support.world import QUICK, ROOT, market
 
-TINY = {"learning.days": 35, "learning.rounds": 3, "learning.forest_trees": 3, "gate.shuffles": 1, "gate.random_runs": 10}
+TINY = {
+    "learning.days": 35,
+    "learning.rounds": 3,
+    "learning.forest_trees": 3,
+    "gate.shuffles": 1,
+    "gate.random_runs": 10,
+}
 WALK = {
     "start": "2026-03-01",
     "end": "2026-03-09",
@@ -53,7 +61,13 @@ def _candles() -> Path:
 def home_at(path: Path, **extra: str) -> dict[str, str]:
     """An environment whose data folder is a fresh copy of it."""
     shutil.copytree(_candles(), path, dirs_exist_ok=True)
-    return {**QUICK, "BOT_HOME": str(path), "BOT_RETRAIN__JOBS": "1", "OMP_NUM_THREADS": "1", **extra}
+    return {
+        **QUICK,
+        "BOT_HOME": str(path),
+        "BOT_RETRAIN__JOBS": "1",
+        "OMP_NUM_THREADS": "1",
+        **extra,
+    }
 
 
 def post(url: str, body: object) -> tuple[int, dict[str, Any]]:
@@ -63,7 +77,11 @@ def post(url: str, body: object) -> tuple[int, dict[str, Any]]:
 
 def fits_in(home: Path) -> dict[str, int]:
     """Every fit that is kept, and when it was written."""
-    kept = [path for folder in ("folds", "shuffles") for path in (home / "bucket" / folder).rglob("*.npz")]
+    kept = [
+        path
+        for folder in ("folds", "shuffles")
+        for path in (home / "bucket" / folder).rglob("*.npz")
+    ]
     return {str(path.relative_to(home)): path.stat().st_mtime_ns for path in kept}
 
 
@@ -89,7 +107,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dic
         documents.close()
     assert trial.kind == "walk-forward"
     assert trial.model is not None
-    assert trial.model.startswith(f"walk-forward-{stands['result']['summary']['walk_forward']['recipe']}")
+    assert trial.model.startswith(
+        f"walk-forward-{stands['result']['summary']['walk_forward']['recipe']}"
+    )
     assert trial.changed["retrain.every_days"] == 2
     return stands, result_files(home, stands)
 
@@ -106,10 +126,19 @@ def test_the_result_tells_what_was_fitted_and_what_the_gate_says_of_it(whole) ->
     assert walk["trees"] == RETRAININGS * (9 + 9 + 3 + 3)
     assert walk["rows_predicted"] > 500
     assert walk["rows_learned"] == sum(fold["rows"] for fold in walk["folds"]) > 4_000
-    assert [fold["to"] for fold in walk["folds"][:-1]] == [fold["from"] for fold in walk["folds"][1:]]
+    assert [fold["to"] for fold in walk["folds"][:-1]] == [
+        fold["from"] for fold in walk["folds"][1:]
+    ]
     assert all(fold["learned_to"] < fold["from"] for fold in walk["folds"])
     checks = {check["name"]: check for check in walk["verdict"]["checks"]}
-    assert {"skill", "psr", "dsr", "beats_random_entries", "rows_in_order", "training_ends_before"} <= set(checks)
+    assert {
+        "skill",
+        "psr",
+        "dsr",
+        "beats_random_entries",
+        "rows_in_order",
+        "training_ends_before",
+    } <= set(checks)
     assert checks["rows_in_order"]["passed"]
     assert walk["verdict"]["may_enter"] is False
     assert summary["trades"] > 20
@@ -147,7 +176,9 @@ def test_each_slice_keeps_a_fit_and_the_slices_make_the_same_bytes(tmp_path, who
     assert done["result"]["summary"] == whole[0]["result"]["summary"]
 
 
-def test_a_worker_killed_between_two_folds_is_replaced_and_the_result_has_the_same_bytes(tmp_path, whole) -> None:
+def test_a_worker_killed_between_two_folds_is_replaced_and_the_result_has_the_same_bytes(
+    tmp_path, whole
+) -> None:
     home = tmp_path / "home"
     environ = home_at(home, BOT_BACKTEST__LEASE_SECONDS="1")
     with backtest_process(environ, log=tmp_path / "two.log") as (two, _):
@@ -174,7 +205,9 @@ def test_a_worker_killed_between_two_folds_is_replaced_and_the_result_has_the_sa
     assert (code, done["status"], done["slices"]) == (200, "done", 2), done
     after = fits_in(home)
     assert len(after) == FITS
-    assert {name: after[name] for name in at_kill} == at_kill, "what was done by then was not done again"
+    assert {name: after[name] for name in at_kill} == at_kill, (
+        "what was done by then was not done again"
+    )
     assert result_files(home, done) == whole[1]
 
 
@@ -193,7 +226,10 @@ def test_what_cannot_be_walked_is_refused_by_name(tmp_path) -> None:
         ({**WALK, "overrides": {"learning.wings": 3}}, "overrides.learning.wings"),
         ({**WALK, "end": "2026-04-01"}, "end"),
         ({**WALK, "start": "2026-01-05"}, "start"),
-        ({**WALK, "time_limit_seconds": 1, "overrides": {**TINY, "learning.rounds": 200}}, "time_limit_seconds"),
+        (
+            {**WALK, "time_limit_seconds": 1, "overrides": {**TINY, "learning.rounds": 200}},
+            "time_limit_seconds",
+        ),
     ]
     with backtest_process(environ, log=tmp_path / "log") as (url, _):
         for body, field in bad:
@@ -204,7 +240,9 @@ def test_what_cannot_be_walked_is_refused_by_name(tmp_path) -> None:
     assert fits_in(tmp_path / "home"), "a limit keeps what was fitted"
 
 
-def test_a_job_that_its_limit_ended_goes_on_when_it_is_sent_again_and_is_not_judged_before_its_end(tmp_path) -> None:
+def test_a_job_that_its_limit_ended_goes_on_when_it_is_sent_again_and_is_not_judged_before_its_end(
+    tmp_path,
+) -> None:
     home = tmp_path / "home"
     slow = {"BOT_BACKTEST__CHECKPOINT_SECONDS": "0", "BOT_BACKTEST__STEP_SECONDS": "0"}
     backtests = backtests_in(home_at(home, **slow))
@@ -239,7 +277,9 @@ def test_a_job_that_is_given_up_between_two_fits_keeps_them(tmp_path) -> None:
 def test_a_policy_that_asks_no_model_is_replayed_and_judged_by_money_alone(tmp_path) -> None:
     backtests = backtests_in(home_at(tmp_path / "home"))
     overrides = {"gate.random_runs": 10}
-    backtests.submit(parse({**WALK, "id": "t", "profile": "trend", "every_days": None, "overrides": overrides}))
+    backtests.submit(
+        parse({**WALK, "id": "t", "profile": "trend", "every_days": None, "overrides": overrides})
+    )
     stands = backtests.work("t", seconds=600)
     assert stands["status"] == "done", stands["error"]
     walk = stands["result"]["summary"]["walk_forward"]
@@ -257,14 +297,22 @@ def test_where_nothing_learns_a_walk_forward_is_not_offered(tmp_path) -> None:
 
 def test_the_function_imports_nothing_that_learns_before_such_a_job_comes(tmp_path) -> None:
     code = (
-        "import sys, functions.backtest.main as main, functions.wiring as wiring;"
-        "wiring.backtest_place(wiring.settings_from(wiring.environment()), wiring.environment());"
-        "learning = {'models.data', 'models.fit', 'models.gate', 'models.walk_forward', 'models.proof', 'models.retrain'};"
-        "heavy = {'.'.join(name.split('.')[:2]) for name in sys.modules} & learning;"
-        "heavy |= {name.partition('.')[0] for name in sys.modules}"
-        " & {'lightgbm', 'xgboost', 'sklearn', 'scipy', 'pandas', 'joblib', 'pyarrow', 'optuna'};"
-        "print(sorted(heavy), 'models.backtest.service' in sys.modules)"
+        "import sys, functions.backtest.main as main, functions.wiring as"
+        " wiring;wiring.backtest_place(wiring.settings_from(wiring.environment()),"
+        " wiring.environment());learning = {'models.data', 'models.fit', 'models.gate',"
+        " 'models.walk_forward', 'models.proof', 'models.retrain'};heavy ="
+        " {'.'.join(name.split('.')[:2]) for name in sys.modules} & learning;heavy |="
+        " {name.partition('.')[0] for name in sys.modules} & {'lightgbm', 'xgboost', 'sklearn',"
+        " 'scipy', 'pandas', 'joblib', 'pyarrow', 'optuna'};print(sorted(heavy),"
+        " 'models.backtest.service' in sys.modules)"
     )
     environ = {"PATH": "/usr/bin:/bin", "BOT_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], env=environ, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environ,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout.strip() == "[] True"

@@ -1,4 +1,6 @@
-"""The feed against a small exchange of its own: real HTTP, every broken answer, every roll of the files."""
+"""The feed against a small exchange of its own: real HTTP, every broken answer, every roll of the
+files.
+"""
 
 import json
 import re
@@ -95,7 +97,9 @@ HTML = raw(b"<html><body>Attention Required!</body></html>")
 
 
 class Exchange:
-    """What bitbank would answer at `clock`'s time; `faults` replace answers by path pattern, `times` often."""
+    """What bitbank would answer at `clock`'s time; `faults` replace answers by path pattern,
+    `times` often.
+    """
 
     def __init__(self, clock: FixedClock) -> None:
         self.clock = clock
@@ -106,7 +110,11 @@ class Exchange:
         self.changed: dict[tuple[str, int], int] = {}
         self.absent: set[str] = set()
         self.mode = "NONE"
-        self.status: dict[str, Any] = {"pair": "btc_jpy", "status": "NORMAL", "min_amount": "0.0001"}
+        self.status: dict[str, Any] = {
+            "pair": "btc_jpy",
+            "status": "NORMAL",
+            "min_amount": "0.0001",
+        }
         self.pair: dict[str, Any] = dict(PAIR)
         self.ahead_ms = 0
         self.cached_ms = 0
@@ -115,7 +123,9 @@ class Exchange:
         self.date: Callable[[], str | None] = self.current_date
         self._faults: list[tuple[re.Pattern[str], Answer | Callable[[], Answer], list[int]]] = []
 
-    def fail(self, pattern: str, answer: Answer | Callable[[], Answer], *, times: int = 1_000_000) -> None:
+    def fail(
+        self, pattern: str, answer: Answer | Callable[[], Answer], *, times: int = 1_000_000
+    ) -> None:
         self._faults.append((re.compile(pattern), answer, [times]))
 
     def heal(self) -> None:
@@ -140,7 +150,12 @@ class Exchange:
         now = self.clock.now_ms() + self.ahead_ms
         if path == PATHS["book"]:
             return enveloped(
-                {"asks": [["10001000", "0.5"]], "bids": [["9999000", "0.7"]], "timestamp": now, "sequenceId": self.sequence}
+                {
+                    "asks": [["10001000", "0.5"]],
+                    "bids": [["9999000", "0.7"]],
+                    "timestamp": now,
+                    "sequenceId": self.sequence,
+                }
             )
         if path == PATHS["circuit_break_mode"]:
             return enveloped({"mode": self.mode, "timestamp": now})
@@ -160,10 +175,17 @@ class Exchange:
         start = ms(int(name), 1, 1) if year else ms(int(name[:4]), int(name[4:6]), int(name[6:]))
         file = file_of(timeframe, start)
         assert (file.name, file.start) == (name, start)
-        rows = [self.candle(kind, at, now) for at in range(max(start, self.first_at), min(file.end, now + 1), timeframe.ms)]
+        rows = [
+            self.candle(kind, at, now)
+            for at in range(max(start, self.first_at), min(file.end, now + 1), timeframe.ms)
+        ]
         rows = [row for row in rows if (kind, row[5]) not in self.holes]
         stamp = self.stamp(now, file.end)
-        return enveloped({"candlestick": [{"type": kind, "ohlcv": rows}], "timestamp": stamp}) if rows else refused(10000, 404)
+        return (
+            enveloped({"candlestick": [{"type": kind, "ohlcv": rows}], "timestamp": stamp})
+            if rows
+            else refused(10000, 404)
+        )
 
     def candle(self, kind: str, at: int, now: int) -> list[Any]:
         """One candle; every fifth is flat without volume; the forming one will still change."""
@@ -172,7 +194,14 @@ class Exchange:
             return [str(base)] * 4 + ["0.0000", at]
         length = next(timeframe.ms for timeframe, known in CANDLE_TYPES.items() if known == kind)
         forming = 7 if at + length > now else 0
-        return [str(base), str(base + 900 + forming), str(base - 800), str(base + 100 + forming), "1.2345", at]
+        return [
+            str(base),
+            str(base + 900 + forming),
+            str(base - 800),
+            str(base + 100 + forming),
+            "1.2345",
+            at,
+        ]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -204,9 +233,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(exchange: Exchange) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"exchange": exchange}))
+    server = ThreadingHTTPServer(
+        ("127.0.0.1", 0), type("Handler", (_Handler,), {"exchange": exchange})
+    )
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+    )
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
@@ -219,7 +252,9 @@ def serving(exchange: Exchange) -> Iterator[str]:
 class World:
     """An exchange, a clock, a window store and a feed that sleeps into a list."""
 
-    def __init__(self, now: int, url: str, exchange: Exchange, clock: FixedClock, **overrides: Any) -> None:
+    def __init__(
+        self, now: int, url: str, exchange: Exchange, clock: FixedClock, **overrides: Any
+    ) -> None:
         self.exchange, self.clock, self.url = exchange, clock, url
         self.bucket = MemoryBucket()
         self.sleeps: list[float] = []
@@ -235,7 +270,13 @@ class World:
                 **self.overrides,
             },
         )
-        return BitbankFeed(settings, self.clock, CandleWindows(self.bucket), jitter=lambda: 0.5, sleep=self.sleeps.append)
+        return BitbankFeed(
+            settings,
+            self.clock,
+            CandleWindows(self.bucket),
+            jitter=lambda: 0.5,
+            sleep=self.sleeps.append,
+        )
 
     def at(self, now: int, *, may_enter: bool = False) -> Market:
         """Move the clock and fetch."""
@@ -278,7 +319,9 @@ def reasons(market: Market) -> list[tuple[Reason, bool]]:
     return [(issue.reason, issue.forbids_entry) for issue in market.issues]
 
 
-def expected(kind: str, timeframe: Timeframe, last: int, count: int, exchange: Exchange, now: int) -> np.ndarray:
+def expected(
+    kind: str, timeframe: Timeframe, last: int, count: int, exchange: Exchange, now: int
+) -> np.ndarray:
     at = [last - i * timeframe.ms for i in reversed(range(count))]
     return np.array([[float(cell) for cell in exchange.candle(kind, when, now)[:5]] for when in at])
 
@@ -367,14 +410,19 @@ def test_the_window_is_written_only_when_it_changed_and_keeps_its_length(at_noon
 
 
 def test_the_forming_candle_is_never_taken(at_noon):
-    """The forming candle of the fixture differs from the final one: none of its values may survive anywhere."""
+    """The forming candle of the fixture differs from the final one: none of its values may survive
+    anywhere.
+    """
     seen = 0
     for step in range(12):
         now = NOW + step * 5 * MINUTE
         candles = at_noon.at(now).candles[Timeframe.M15]
         last = int(candles.opened_at[-1])
         assert last + Timeframe.M15.ms <= now - 10_000
-        assert np.array_equal(table(candles.tail(20)), expected("15min", Timeframe.M15, last, 20, at_noon.exchange, now))
+        assert np.array_equal(
+            table(candles.tail(20)),
+            expected("15min", Timeframe.M15, last, 20, at_noon.exchange, now),
+        )
         seen += 1
     assert seen == 12
 
@@ -384,8 +432,17 @@ def test_the_market_tells_book_rules_mode_and_status(at_noon):
     at_noon.exchange.pair |= {"taker_fee_rate_quote": "0.001", "stop_stop_order": True}
     market = at_noon.at(NOW)
     assert market.book is not None
-    assert (market.book.bid, market.book.ask, market.book.bid_lots, market.book.as_of) == (9_999_000, 10_001_000, 7_000, NOW)
-    assert (market.rules.min_lots, market.rules.status, market.rules.circuit_break_mode) == (15, "BUSY", "NONE")
+    assert (market.book.bid, market.book.ask, market.book.bid_lots, market.book.as_of) == (
+        9_999_000,
+        10_001_000,
+        7_000,
+        NOW,
+    )
+    assert (market.rules.min_lots, market.rules.status, market.rules.circuit_break_mode) == (
+        15,
+        "BUSY",
+        "NONE",
+    )
     assert not market.rules.stop_orders
     assert market.rules.market_orders
     assert reasons(market) == [(Reason.EXCHANGE_BUSY, False)]
@@ -470,7 +527,9 @@ def test_todays_file_that_is_not_there_yet_is_empty_and_not_an_error():
         at.at(ms(2026, 2, 12, 0, 1))
         at.exchange.absent.add("15min/20260212")
         market = at.at(at_roll)
-        assert reasons(market) == [(Reason.DATA_STALE, True)]  # a candle is due, so no entries; nothing is broken
+        assert reasons(market) == [
+            (Reason.DATA_STALE, True)
+        ]  # a candle is due, so no entries; nothing is broken
         assert len(market.candles[Timeframe.M15]) == 1_000
         at.exchange.absent.clear()
         assert at.at(at_roll + 30_000).issues == ()
@@ -494,7 +553,9 @@ def test_at_new_year_the_4h_candles_come_from_last_years_file(absent):
             at.exchange.absent.add("4hour/2026")
         market = at.at(now)
         assert market.issues == ()
-        assert [file for file in at.exchange.candle_files() if file.startswith("4hour")] == ["4hour/2025"]
+        assert [file for file in at.exchange.candle_files() if file.startswith("4hour")] == [
+            "4hour/2025"
+        ]
         assert market.candles[Timeframe.H4].closed_at[-1] == ms(2026, 1, 1)
         assert len(market.candles[Timeframe.H4]) == 1_000
 
@@ -503,10 +564,15 @@ def test_the_first_4h_candle_of_the_year_comes_with_last_years_file_once_more():
     with world(ms(2026, 1, 1, 3)) as at:
         at.at(ms(2026, 1, 1, 3))
         market = at.at(ms(2026, 1, 1, 4, 0, 10))
-        assert [file for file in at.exchange.candle_files() if file.startswith("4hour")] == ["4hour/2025", "4hour/2026"]
+        assert [file for file in at.exchange.candle_files() if file.startswith("4hour")] == [
+            "4hour/2025",
+            "4hour/2026",
+        ]
         assert market.candles[Timeframe.H4].closed_at[-1] == ms(2026, 1, 1, 4)
         at.at(ms(2026, 1, 1, 8, 0, 10))
-        assert [file for file in at.exchange.candle_files() if file.startswith("4hour")] == ["4hour/2026"]
+        assert [file for file in at.exchange.candle_files() if file.startswith("4hour")] == [
+            "4hour/2026"
+        ]
 
 
 def test_a_bot_that_slept_for_days_catches_up_with_every_file_between(at_noon):
@@ -623,7 +689,9 @@ def test_a_damaged_window_is_rebuilt_from_the_exchange(at_noon, data):
     at_noon.bucket.put("candles/window/btc_jpy/15m.npz", data)
     market = at_noon.at(NOW + 180_000)
     assert sum(file.startswith("15min") for file in at_noon.exchange.candle_files()) == 11
-    assert np.array_equal(table(market.candles[Timeframe.M15]), table(before.candles[Timeframe.M15]))
+    assert np.array_equal(
+        table(market.candles[Timeframe.M15]), table(before.candles[Timeframe.M15])
+    )
 
 
 def test_a_window_with_impossible_candles_is_rebuilt_and_reported(at_noon):
@@ -633,7 +701,9 @@ def test_a_window_with_impossible_candles_is_rebuilt_and_reported(at_noon):
     CandleWindows(at_noon.bucket).save(window)
     market = at_noon.at(NOW + 180_000)
     assert reasons(market) == [(Reason.DATA_BROKEN, False)]
-    assert np.array_equal(table(market.candles[Timeframe.M15]), table(before.candles[Timeframe.M15]))
+    assert np.array_equal(
+        table(market.candles[Timeframe.M15]), table(before.candles[Timeframe.M15])
+    )
     assert at_noon.at(NOW + 360_000).issues == ()
 
 
@@ -663,12 +733,29 @@ BROKEN_200 = {
 OTHERWISE_BROKEN = {
     "empty-data": (enveloped({}), UNKNOWN, 3),
     "wrong-kinds": (
-        enveloped({"mode": 7, "statuses": {}, "pairs": "btc_jpy", "asks": 1, "bids": 1, "timestamp": "now"}),
+        enveloped(
+            {
+                "mode": 7,
+                "statuses": {},
+                "pairs": "btc_jpy",
+                "asks": 1,
+                "bids": 1,
+                "timestamp": "now",
+            }
+        ),
         UNKNOWN,
         3,
     ),
-    "nothing-in-it": (enveloped(dict.fromkeys(("mode", "statuses", "pairs", "asks", "bids", "timestamp"))), UNKNOWN, 3),
-    "another-pair": (enveloped({"statuses": [{"pair": "eth_jpy"}], "pairs": [{"name": "eth_jpy"}]}), UNKNOWN, 3),
+    "nothing-in-it": (
+        enveloped(dict.fromkeys(("mode", "statuses", "pairs", "asks", "bids", "timestamp"))),
+        UNKNOWN,
+        3,
+    ),
+    "another-pair": (
+        enveloped({"statuses": [{"pair": "eth_jpy"}], "pairs": [{"name": "eth_jpy"}]}),
+        UNKNOWN,
+        3,
+    ),
     "429-json": (refused(10009, 429), Reason.EXCHANGE_BUSY, 3),
     "429-empty-json": (raw(b"{}", status=429, kind="application/json"), Reason.EXCHANGE_BUSY, 3),
     "429-text": (raw(b"Too Many Requests", status=429, kind="text/plain"), Reason.EXCHANGE_BUSY, 3),
@@ -827,7 +914,10 @@ def test_without_the_exchange_a_stored_window_is_still_told(briefly):
 
 
 def test_a_book_that_stood_still_is_stale(briefly):
-    briefly.exchange.fail(PATHS["book"], enveloped({"asks": [["2", "1"]], "bids": [["1", "1"]], "timestamp": NOW - 61_000}))
+    briefly.exchange.fail(
+        PATHS["book"],
+        enveloped({"asks": [["2", "1"]], "bids": [["1", "1"]], "timestamp": NOW - 61_000}),
+    )
     assert reasons(briefly.at(NOW)) == [(Reason.BOOK_STALE, True)]
 
 
@@ -835,8 +925,13 @@ def test_a_book_that_stood_still_is_stale(briefly):
 
 
 @pytest.mark.parametrize("cached_seconds", [11, 40, 600])
-@pytest.mark.parametrize(("close", "kinds"), [((2026, 2, 11, 12, 15), ["15min"]), ((2026, 2, 11, 16), ["15min", "4hour"])])
-def test_the_candle_of_a_cached_answer_is_not_taken_until_a_fresh_one_comes(at_noon, close, kinds, cached_seconds):
+@pytest.mark.parametrize(
+    ("close", "kinds"),
+    [((2026, 2, 11, 12, 15), ["15min"]), ((2026, 2, 11, 16), ["15min", "4hour"])],
+)
+def test_the_candle_of_a_cached_answer_is_not_taken_until_a_fresh_one_comes(
+    at_noon, close, kinds, cached_seconds
+):
     at_noon.at(NOW)
     now = ms(*close) + 10_000
     at_noon.at(now - 180_000)
@@ -844,12 +939,16 @@ def test_the_candle_of_a_cached_answer_is_not_taken_until_a_fresh_one_comes(at_n
     market = at_noon.at(now)
     assert (Reason.DATA_STALE, True) in reasons(market)
     assert {reason for reason, _ in reasons(market)} == {Reason.DATA_STALE}
-    assert Counter(file.split("/")[0] for file in at_noon.exchange.candle_files()) == dict.fromkeys(kinds, 3)  # asked again
+    assert Counter(file.split("/")[0] for file in at_noon.exchange.candle_files()) == dict.fromkeys(
+        kinds, 3
+    )  # asked again
     for kind, timeframe in (("15min", Timeframe.M15), ("4hour", Timeframe.H4)):
         candles = market.candles[timeframe]
         last = int(candles.opened_at[-1])
         assert last + timeframe.ms < now - 10_000 or kind not in kinds
-        assert np.array_equal(table(candles.tail(20)), expected(kind, timeframe, last, 20, at_noon.exchange, now))
+        assert np.array_equal(
+            table(candles.tail(20)), expected(kind, timeframe, last, 20, at_noon.exchange, now)
+        )
     at_noon.exchange.cached_ms = 0
     healed = at_noon.at(now + 180_000)
     assert healed.issues == ()
@@ -859,7 +958,9 @@ def test_the_candle_of_a_cached_answer_is_not_taken_until_a_fresh_one_comes(at_n
 def test_an_answer_that_is_stale_once_is_only_asked_for_again(at_noon):
     at_noon.at(NOW)
     now = ms(2026, 2, 11, 12, 15, 10)
-    at_noon.exchange.fail("15min/", lambda: at_noon.exchange.candles("15min", "20260211", now - 40_000), times=2)
+    at_noon.exchange.fail(
+        "15min/", lambda: at_noon.exchange.candles("15min", "20260211", now - 40_000), times=2
+    )
     market = at_noon.at(now)
     assert market.issues == ()
     assert market.candles[Timeframe.M15].closed_at[-1] == ms(2026, 2, 11, 12, 15)
@@ -874,8 +975,13 @@ def test_a_stale_answer_at_the_roll_leaves_no_hole_behind():
         assert (Reason.DATA_STALE, True) in reasons(market)
         assert market.candles[Timeframe.M15].closed_at[-1] == ms(2026, 2, 11, 23, 45)
         at.exchange.cached_ms = 0
-        at.exchange.fail("15min/20260211", lambda: at.exchange.candles("15min", "20260211", ms(2026, 2, 11, 23, 58)))
-        market = at.at(ms(2026, 2, 12, 0, 15, 10))  # today's file is whole, yesterday's is an old answer
+        at.exchange.fail(
+            "15min/20260211",
+            lambda: at.exchange.candles("15min", "20260211", ms(2026, 2, 11, 23, 58)),
+        )
+        market = at.at(
+            ms(2026, 2, 12, 0, 15, 10)
+        )  # today's file is whole, yesterday's is an old answer
         assert market.candles[Timeframe.M15].closed_at[-1] == ms(2026, 2, 11, 23, 45)
         assert (Reason.DATA_STALE, True) in reasons(market)
         at.exchange.heal()
@@ -936,18 +1042,26 @@ def test_an_older_answer_after_a_newer_one_takes_nothing_back(at_noon):
     at_noon.at(NOW)
     changed = ms(2026, 2, 11, 11)
     before = at_noon.at(NOW + 15 * MINUTE)
-    at_noon.exchange.changed["15min", changed] = 5_000  # what the exchange had said before it corrected itself
+    at_noon.exchange.changed["15min", changed] = (
+        5_000  # what the exchange had said before it corrected itself
+    )
     at_noon.exchange.cached_ms = 16 * MINUTE
     market = at_noon.at(NOW + 30 * MINUTE)
     assert (Reason.DATA_STALE, True) in reasons(market)
     assert (Reason.DATA_BROKEN, False) not in reasons(market)
-    assert np.array_equal(table(market.candles[Timeframe.M15]), table(before.candles[Timeframe.M15]))
+    assert np.array_equal(
+        table(market.candles[Timeframe.M15]), table(before.candles[Timeframe.M15])
+    )
 
 
 @pytest.mark.parametrize("seconds", [-3_600, -61, 3, 3_600, 86_400])
 def test_a_book_of_another_moment_is_not_there_at_all(briefly, seconds):
     briefly.at(NOW)
-    book = {"asks": [["10001000", "1"]], "bids": [["9999000", "1"]], "timestamp": NOW + MINUTE + seconds * 1000}
+    book = {
+        "asks": [["10001000", "1"]],
+        "bids": [["9999000", "1"]],
+        "timestamp": NOW + MINUTE + seconds * 1000,
+    }
     briefly.exchange.fail(PATHS["book"], enveloped(book))
     market = briefly.at(NOW + MINUTE)
     assert reasons(market) == [(Reason.BOOK_STALE, True)]
@@ -1044,7 +1158,9 @@ def test_rules_that_cannot_be_read_now_forbid_what_they_are_needed_for(briefly):
     ],
 )
 def test_clock_skew_is_measured_as_well_as_whole_seconds_allow(ahead, skew):
-    """Ours (at .600) minus theirs; what the second's resolution explains is no skew, so it is never overstated."""
+    """Ours (at .600) minus theirs; what the second's resolution explains is no skew, so it is never
+    overstated.
+    """
     now = NOW + 600
     with world(now, market={"window_candles": 40, "window_keep": 60}) as at:
         at.exchange.ahead_ms = ahead
@@ -1088,7 +1204,9 @@ def test_minutes_come_from_day_files_and_only_final_ones(at_noon):
     minutes = at_noon.feed.minutes(start, end)
     assert at_noon.exchange.candle_files() == ["1min/20260209", "1min/20260210", "1min/20260211"]
     assert minutes.opened_at[0] == start
-    assert minutes.closed_at[-1] == ms(2026, 2, 11, 11, 57)  # 11:58 closed nine seconds ago: not final
+    assert minutes.closed_at[-1] == ms(
+        2026, 2, 11, 11, 57
+    )  # 11:58 closed nine seconds ago: not final
     assert (np.diff(minutes.opened_at) == MINUTE).all()
     assert (minutes.volume == 0).any()
 
@@ -1124,7 +1242,9 @@ def test_minutes_that_cannot_be_had_are_an_error_and_never_a_hole(at_noon):
 def test_history_comes_with_progress_and_skips_what_the_exchange_does_not_have(at_noon):
     at_noon.exchange.absent.add("15min/20260209")
     told: list[tuple[int, int]] = []
-    candles = at_noon.feed.history(Timeframe.M15, ms(2026, 2, 8), NOW + DAY, lambda done, of: told.append((done, of)))
+    candles = at_noon.feed.history(
+        Timeframe.M15, ms(2026, 2, 8), NOW + DAY, lambda done, of: told.append((done, of))
+    )
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert len(candles) == 2 * 96 + 48
     assert len(at_noon.feed.history(Timeframe.H4, ms(2025, 12, 31), ms(2026, 1, 2))) == 12
@@ -1140,11 +1260,21 @@ def test_the_archive_is_filled_once_and_only_what_grows_is_read_again(at_noon):
     archive = CandleArchive(at_noon.bucket)
     start = ms(2026, 2, 1)
     first = collect(at_noon.feed, archive, Timeframe.M15, start, NOW)
-    assert (first.files_read, first.files_kept, first.candles, first.missing_candles) == (11, 0, 10 * 96 + 48, 0)
+    assert (first.files_read, first.files_kept, first.candles, first.missing_candles) == (
+        11,
+        0,
+        10 * 96 + 48,
+        0,
+    )
     at_noon.exchange.forget()
     again = collect(at_noon.feed, archive, Timeframe.M15, start, NOW)
     assert at_noon.exchange.candle_files() == ["15min/20260211"]
-    assert (again.files_read, again.files_kept, again.candles, again.corrections) == (1, 10, 10 * 96 + 48, 0)
+    assert (again.files_read, again.files_kept, again.candles, again.corrections) == (
+        1,
+        10,
+        10 * 96 + 48,
+        0,
+    )
     at_noon.clock._now_ms = ms(2026, 2, 12, 0, 1)
     at_noon.exchange.changed["15min", ms(2026, 2, 11, 3)] = 70
     last = collect(at_noon.feed, archive, Timeframe.M15, start, at_noon.clock.now_ms())

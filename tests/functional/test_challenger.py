@@ -1,4 +1,6 @@
-"""A challenger beside the champion in real ticks: heard on every candle, never decisive, and never in the way."""
+"""A challenger beside the champion in real ticks: heard on every candle, never decisive, and never
+in the way.
+"""
 
 from dataclasses import replace
 from functools import cache
@@ -32,7 +34,9 @@ def champion() -> Training:
 
 @cache
 def rival() -> tuple[str, dict[str, bytes]]:
-    """The champion's trees with another calibration, under another name, signed: it loads, and says other things."""
+    """The champion's trees with another calibration, under another name, signed: it loads, and says
+    other things.
+    """
     made = champion()
     version = f"{made.version}-rival"
     manifest = decode(made.files["manifest.json"])
@@ -68,7 +72,9 @@ def essence(report: TickReport) -> TickReport:
     return replace(report, timings_ms={}, counts={}, finished_at=0, received_at=0)
 
 
-def test_a_challenger_is_heard_on_every_candle_and_changes_no_decision_and_no_budget(tmp_path) -> None:
+def test_a_challenger_is_heard_on_every_candle_and_changes_no_decision_and_no_budget(
+    tmp_path,
+) -> None:
     with world(tmp_path / "alone", extra=LOUD) as scene:
         alone = ticks(scene.with_model(), 41)
     with world(tmp_path / "beside", extra=LOUD) as scene:
@@ -77,15 +83,25 @@ def test_a_challenger_is_heard_on_every_candle_and_changes_no_decision_and_no_bu
         beside = ticks(scene, 41, ports)
         days = BotDocuments(ports.documents, "default").days(since="2000-01-01", until="2100-01-01")
     assert [essence(report) for report in beside] == [essence(report) for report in alone]
-    assert any(report.orders for report in alone), "nothing was decided, so nothing could have changed"
-    assert [report.counts["reads"] for report in beside] == [report.counts["reads"] for report in alone]
-    assert [report.counts["writes"] for report in beside] == [report.counts["writes"] for report in alone]
+    assert any(report.orders for report in alone), (
+        "nothing was decided, so nothing could have changed"
+    )
+    assert [report.counts["reads"] for report in beside] == [
+        report.counts["reads"] for report in alone
+    ]
+    assert [report.counts["writes"] for report in beside] == [
+        report.counts["writes"] for report in alone
+    ]
     record = shadow.records(days)
     served, version = champion().version, rival()[0]
     assert len(record.as_of) == 9
     assert record.both(served, version).all()
     assert (record.said[served] != record.said[version]).any()
-    entered = [report.signal for report in alone if report.signal is not None and report.signal.p_upper is not None]
+    entered = [
+        report.signal
+        for report in alone
+        if report.signal is not None and report.signal.p_upper is not None
+    ]
     at = {int(instant): row for row, instant in enumerate(record.as_of)}
     seen = {signal.as_of: signal.p_upper for signal in entered}
     assert seen
@@ -102,7 +118,9 @@ def undisturbed(tmp_path_factory) -> list[TickReport]:
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "missing", "unsigned"])
-def test_a_broken_challenger_is_told_and_the_champion_decides_as_without_it(tmp_path, undisturbed, damage) -> None:
+def test_a_broken_challenger_is_told_and_the_champion_decides_as_without_it(
+    tmp_path, undisturbed, damage
+) -> None:
     alone = undisturbed
     with world(tmp_path / "beside", extra=LOUD) as scene:
         challenged(scene.with_model())
@@ -110,10 +128,16 @@ def test_a_broken_challenger_is_told_and_the_champion_decides_as_without_it(tmp_
         key = f"bundles/{rival()[0]}/{'manifest.sig' if damage == 'unsigned' else 'model.npz'}"
         data = bucket.get(key).data
         half = len(data) // 2
-        wrong = {"truncated": data[:half], "flipped": data[:half] + bytes([data[half] ^ 1]) + data[half + 1 :]}
+        wrong = {
+            "truncated": data[:half],
+            "flipped": data[:half] + bytes([data[half] ^ 1]) + data[half + 1 :],
+        }
         bucket.delete(key) if damage == "missing" else bucket.put(key, wrong.get(damage, b"0" * 64))
         beside = ticks(scene, 6)
-    told = [[issue for issue in report.issues if issue.reason is Reason.CHALLENGER_INVALID] for report in beside]
+    told = [
+        [issue for issue in report.issues if issue.reason is Reason.CHALLENGER_INVALID]
+        for report in beside
+    ]
     assert all(len(issues) == 1 and not issues[0].forbids_entry for issues in told)
     assert [report.decision for report in beside] == [report.decision for report in alone]
     assert [report.orders for report in beside] == [report.orders for report in alone]
@@ -121,7 +145,9 @@ def test_a_broken_challenger_is_told_and_the_champion_decides_as_without_it(tmp_
     assert len(alerts) == 1, "once a day, not once a tick"
 
 
-def test_a_promoted_challenger_serves_with_the_next_tick_of_a_warm_instance_and_comes_back_by_a_rollback(tmp_path) -> None:
+def test_a_promoted_challenger_serves_with_the_next_tick_of_a_warm_instance_a_rollback_undoes_it(
+    tmp_path,
+) -> None:
     with world(tmp_path / "home") as scene:
         registry = challenged(scene.with_model())
         ports = scene.ports()
@@ -144,14 +170,23 @@ def test_an_archived_champion_is_still_found(tmp_path) -> None:
 def live(scene: World, at: int, ports, **risk) -> TickReport:
     settings = replace(scene.settings, mode="live", risk=replace(scene.settings.risk, **risk))
     scene.time.advance_to(at)
-    return run_tick(ports, settings, TickRequest(tick=worlds.name(at), scheduled_at=at, received_at=at))
+    return run_tick(
+        ports, settings, TickRequest(tick=worlds.name(at), scheduled_at=at, received_at=at)
+    )
 
 
-def test_in_live_mode_a_model_without_proof_enters_nothing_and_on_paper_it_trades_without_a_word(tmp_path) -> None:
+def test_in_live_mode_a_model_without_proof_enters_nothing_and_on_paper_it_trades_without_a_word(
+    tmp_path,
+) -> None:
     with world(tmp_path / "paper", extra=LOUD) as scene:
         paper = ticks(scene.with_model(), 16)
     assert any(order.intent.opens for report in paper for order in report.orders)
-    assert not [issue for report in paper for issue in report.issues if issue.reason is Reason.MODEL_NOT_PROVEN]
+    assert not [
+        issue
+        for report in paper
+        for issue in report.issues
+        if issue.reason is Reason.MODEL_NOT_PROVEN
+    ]
     with world(tmp_path / "live", extra=LOUD) as scene:
         scene.with_model()
         ports = scene.ports()
@@ -159,10 +194,13 @@ def test_in_live_mode_a_model_without_proof_enters_nothing_and_on_paper_it_trade
     assert not champion().manifest.verdict.may_enter
     assert not [order for report in reports for order in report.orders if order.intent.opens]
     assert all(
-        [issue.forbids_entry for issue in report.issues if issue.reason is Reason.MODEL_NOT_PROVEN] == [True]
+        [issue.forbids_entry for issue in report.issues if issue.reason is Reason.MODEL_NOT_PROVEN]
+        == [True]
         for report in reports
     )
-    assert Reason.MODEL_NOT_PROVEN in {report.decision.reason for report in reports if report.decision}
+    assert Reason.MODEL_NOT_PROVEN in {
+        report.decision.reason for report in reports if report.decision
+    }
     assert len({key for report in reports for key in report.alerts if ":model_proof:" in key}) == 1
 
 
@@ -171,7 +209,10 @@ def test_a_person_may_overrule_by_name_and_every_report_says_so(tmp_path) -> Non
     with world(tmp_path / "live", extra=LOUD) as scene:
         scene.with_model()
         ports = scene.ports()
-        reports = [live(scene, NOW + index * INTERVAL, ports, overrule_model=version) for index in range(16)]
+        reports = [
+            live(scene, NOW + index * INTERVAL, ports, overrule_model=version)
+            for index in range(16)
+        ]
         late = live(scene, NOW - INTERVAL, ports, overrule_model=version)
     assert late.status is TickStatus.LATE
     assert any(order.intent.opens for report in reports for order in report.orders)
@@ -180,11 +221,15 @@ def test_a_person_may_overrule_by_name_and_every_report_says_so(tmp_path) -> Non
         assert len(told) == 1
         assert not told[0].forbids_entry
         assert version in told[0].context["found"]
-    assert len({key for report in reports for key in report.alerts if ":model_overruled:" in key}) == 1
+    assert (
+        len({key for report in reports for key in report.alerts if ":model_overruled:" in key}) == 1
+    )
 
 
 def test_exits_and_protection_work_whatever_the_proof(tmp_path) -> None:
-    """The position is opened on paper; from then on the mode is live and the model unproven, with the watch forbidding too."""
+    """The position is opened on paper; from then on the mode is live and the model unproven, with
+    the watch forbidding too.
+    """
     with world(tmp_path / "home", extra=LOUD) as scene:
         scene.with_model()
         ports = scene.ports()
@@ -201,24 +246,38 @@ def test_exits_and_protection_work_whatever_the_proof(tmp_path) -> None:
             after.append(live(scene, NOW + (index + len(after) + 1) * INTERVAL, ports))
         after.append(live(scene, NOW + (index + len(after) + 1) * INTERVAL, ports))
     assert all(
-        sum(o.remaining_lots for o in r.resting if o.intent.kind == "stop") >= p.lots for r in after for p in r.positions
+        sum(o.remaining_lots for o in r.resting if o.intent.kind == "stop") >= p.lots
+        for r in after
+        for p in r.positions
     )
     closed = [trade for report in after for trade in report.trades]
     assert closed
-    assert {trade.reason for trade in closed} <= {Reason.EXIT_STOP, Reason.EXIT_TARGET, Reason.EXIT_TIME}
+    assert {trade.reason for trade in closed} <= {
+        Reason.EXIT_STOP,
+        Reason.EXIT_TARGET,
+        Reason.EXIT_TIME,
+    }
     assert not after[-1].positions
     assert not [order for report in after for order in report.orders if order.intent.opens]
 
 
 @pytest.mark.parametrize("forbid", [False, True])
-def test_a_suspect_model_is_told_in_every_tick_and_forbids_entries_only_where_the_settings_say_so(tmp_path, forbid) -> None:
-    extra = {**LOUD, "BOT_WATCH__MAX_AGE_DAYS": "0.001", "BOT_WATCH__FORBID_ENTRIES": str(forbid).lower()}
+def test_a_suspect_model_is_told_in_every_tick_and_forbids_entries_only_where_the_settings_say_so(
+    tmp_path, forbid
+) -> None:
+    extra = {
+        **LOUD,
+        "BOT_WATCH__MAX_AGE_DAYS": "0.001",
+        "BOT_WATCH__FORBID_ENTRIES": str(forbid).lower(),
+    }
     with world(tmp_path / "home", extra=extra) as scene:
         scene.with_model()
         ports = scene.ports()
         reports = [scene.tick(NOW + index * INTERVAL, ports) for index in range(1, 17)]
         waiting = [item.data for item in ports.documents.query("alerts", limit=500)]
-    old = [[issue for issue in report.issues if issue.reason is Reason.MODEL_OLD] for report in reports]
+    old = [
+        [issue for issue in report.issues if issue.reason is Reason.MODEL_OLD] for report in reports
+    ]
     since = next(index for index, issues in enumerate(old) if issues)
     assert since <= 5
     assert all(len(issues) == 1 and issues[0].forbids_entry is forbid for issues in old[since:])
@@ -230,7 +289,9 @@ def test_a_suspect_model_is_told_in_every_tick_and_forbids_entries_only_where_th
     assert "limit" in about[0]["fields"]
 
 
-def test_a_watch_that_breaks_disturbs_no_decision_unless_suspects_are_forbidden(tmp_path, monkeypatch) -> None:
+def test_a_watch_that_breaks_disturbs_no_decision_unless_suspects_are_forbidden(
+    tmp_path, monkeypatch
+) -> None:
     def breaking(*_args: object, **_more: object) -> None:
         raise RuntimeError("the watch is broken")
 

@@ -1,4 +1,6 @@
-"""A tick with a damaged model: the one before it serves, or nothing is entered, and what is held stays managed."""
+"""A tick with a damaged model: the one before it serves, or nothing is entered, and what is held
+stays managed.
+"""
 
 from shared.core.reasons import Reason
 from shared.core.types import TickStatus
@@ -18,7 +20,9 @@ def damage(scene: World, version: str) -> None:
     bucket.put(key, bytes(data))
 
 
-def test_where_the_champion_is_damaged_the_one_before_it_serves_and_the_report_says_so(tmp_path) -> None:
+def test_where_the_champion_is_damaged_the_one_before_it_serves_and_the_report_says_so(
+    tmp_path,
+) -> None:
     with world(tmp_path / "home") as scene:
         scene.with_model()
         registry = BundleRegistry(worlds.wiring.bucket_for(scene.settings))
@@ -34,7 +38,9 @@ def test_where_the_champion_is_damaged_the_one_before_it_serves_and_the_report_s
     assert "model.npz" in wrong[0].context["found"]
 
 
-def test_without_any_valid_bundle_nothing_is_entered_and_what_is_held_stays_protected(tmp_path) -> None:
+def test_without_any_valid_bundle_nothing_is_entered_and_what_is_held_stays_protected(
+    tmp_path,
+) -> None:
     with world(tmp_path / "home") as scene:
         scene.with_model()
         scene.tick(NOW)
@@ -43,10 +49,16 @@ def test_without_any_valid_bundle_nothing_is_entered_and_what_is_held_stays_prot
         ports = scene.ports()
         reports = [scene.tick(NOW + index * INTERVAL, ports) for index in range(2, 130)]
     assert {report.status for report in reports} == {TickStatus.DONE}
-    assert all(any(issue.reason is Reason.MODEL_INVALID for issue in report.issues) for report in reports)
+    assert all(
+        any(issue.reason is Reason.MODEL_INVALID for issue in report.issues) for report in reports
+    )
     assert not [order for report in reports for order in report.orders if order.intent.opens]
-    assert reports[-1].trades or any(report.trades for report in reports), "the position was closed by its own orders"
-    denied = {report.decision.reason for report in reports if report.decision and not report.positions}
+    assert reports[-1].trades or any(report.trades for report in reports), (
+        "the position was closed by its own orders"
+    )
+    denied = {
+        report.decision.reason for report in reports if report.decision and not report.positions
+    }
     assert Reason.MODEL_INVALID in denied
 
 

@@ -1,4 +1,6 @@
-"""The command line as a person uses it: real processes, real files, a sandbox instead of bitbank."""
+"""The command line as a person uses it: real processes, real files, a sandbox instead
+of bitbank.
+"""
 
 import json
 import os
@@ -28,13 +30,19 @@ NOWHERE = "http://127.0.0.1:9"
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
     """A home of its own, and no way to the real exchange."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("BOT_", "BITBANK_", "DISCORD_"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("BOT_", "BITBANK_", "DISCORD_"))
+    }
     home = {"BOT_HOME": str(tmp_path / "home"), "BOT_EXCHANGE__RETRY_BASE_SECONDS": "0"}
     urls = {"BOT_EXCHANGE__PUBLIC_URL": NOWHERE, "BOT_EXCHANGE__PRIVATE_URL": f"{NOWHERE}/v1"}
     return {**kept, **home, **urls, "PYTHONPATH": str(ROOT)}
 
 
-def bot(environ: Mapping[str, str], *words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def bot(
+    environ: Mapping[str, str], *words: str, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-P", "-m", "scripts.cli", *words],
         cwd=cwd or Path(environ["BOT_HOME"]).parent,
@@ -51,13 +59,19 @@ def sandbox_url() -> Iterator[str]:
     """A bitbank with 15 days behind it, whose clock is this machine's."""
     now = SystemClock().now_ms()
     minutes = generate(start_ms=now - 15 * DAY_MS, days=16, seed=7, edge_bp=0.0)
-    with serve(Sandbox(SandboxMarket.from_minutes(minutes, source="a test"), MachineTime())) as running:
+    with serve(
+        Sandbox(SandboxMarket.from_minutes(minutes, source="a test"), MachineTime())
+    ) as running:
         yield running.url
 
 
 @pytest.fixture
 def online(environ: dict[str, str], sandbox_url: str) -> dict[str, str]:
-    return {**environ, "BOT_EXCHANGE__PUBLIC_URL": sandbox_url, "BOT_EXCHANGE__PRIVATE_URL": f"{sandbox_url}/v1"}
+    return {
+        **environ,
+        "BOT_EXCHANGE__PUBLIC_URL": sandbox_url,
+        "BOT_EXCHANGE__PRIVATE_URL": f"{sandbox_url}/v1",
+    }
 
 
 def one_error(ran: subprocess.CompletedProcess[str], code: int) -> str:
@@ -80,26 +94,40 @@ def test_status_of_a_bot_that_never_ticked(environ: dict[str, str]) -> None:
     assert told["last_report"] is None
 
 
-def test_a_halt_is_seen_by_status_and_taken_back_by_resume_and_both_leave_a_record(environ: dict[str, str]) -> None:
+def test_a_halt_is_seen_by_status_and_taken_back_by_resume_and_both_leave_a_record(
+    environ: dict[str, str],
+) -> None:
     assert bot(environ, "halt", "--reason", "maintenance", "--by", "alice").returncode == 0
     told = bot(environ, "status").stdout
     assert "HALTED    by alice at " in told
     assert "maintenance" in told
     resumed = json.loads(bot(environ, "resume", "--reason", "over", "--by", "bob", "--json").stdout)
-    assert (resumed["halt"], resumed["who"], resumed["why"], resumed["was_halted"]) == (False, "bob", "over", True)
+    assert (resumed["halt"], resumed["who"], resumed["why"], resumed["was_halted"]) == (
+        False,
+        "bob",
+        "over",
+        True,
+    )
     assert "HALTED" not in bot(environ, "status").stdout
     assert "Nothing was halted" in bot(environ, "resume", "--why", "again").stdout
 
     from shared.stores.local.sqlite import SqliteDocuments
 
     documents = SqliteDocuments(Path(environ["BOT_HOME"]) / "state.sqlite")
-    records = sorted((document.data for document in documents.query("audit")), key=lambda data: data["at"])
+    records = sorted(
+        (document.data for document in documents.query("audit")), key=lambda data: data["at"]
+    )
     documents.close()
-    assert [(record["who"], record["why"]) for record in records][:2] == [("alice", "maintenance"), ("bob", "over")]
+    assert [(record["who"], record["why"]) for record in records][:2] == [
+        ("alice", "maintenance"),
+        ("bob", "over"),
+    ]
     assert len(records) == 2, "where nothing was halted nothing is written"
 
 
-def test_a_tick_by_hand_runs_against_a_sandbox_and_status_tells_of_it(online: dict[str, str]) -> None:
+def test_a_tick_by_hand_runs_against_a_sandbox_and_status_tells_of_it(
+    online: dict[str, str],
+) -> None:
     ran = bot(online, "tick", "--json")
     report = json.loads(ran.stdout)
     assert ran.returncode == 0, report["detail"]
@@ -147,25 +175,34 @@ def test_a_tick_without_a_network_is_degraded_and_says_why(environ: dict[str, st
     assert "Traceback" not in ran.stderr
 
 
-def test_doctor_names_the_smallest_capital_of_every_stage_and_what_is_missing(online: dict[str, str]) -> None:
+def test_doctor_names_the_smallest_capital_of_every_stage_and_what_is_missing(
+    online: dict[str, str],
+) -> None:
     ran = bot(online, "doctor", "--json")
     told = json.loads(ran.stdout)
     checks = {check["name"]: check for check in told["checks"]}
     assert ran.returncode == 1
     assert checks["model"]["verdict"] == "bad"
-    assert all(checks[name]["verdict"] != "bad" for name in ("settings", "state", "bucket", "exchange", "clock", "candles"))
+    assert all(
+        checks[name]["verdict"] != "bad"
+        for name in ("settings", "state", "bucket", "exchange", "clock", "candles")
+    )
     needed = checks["capital"]["data"]
     assert set(needed) == {"paper", "stage-10", "stage-50", "live"}
     assert needed["stage-10"] > needed["stage-50"] > needed["live"] > 0
     assert [path for path in Path(online["BOT_HOME"]).rglob("*probe*") if path.is_file()] == []
 
 
-def test_doctor_does_not_blame_the_network_for_a_store_that_is_broken(environ: dict[str, str]) -> None:
+def test_doctor_does_not_blame_the_network_for_a_store_that_is_broken(
+    environ: dict[str, str],
+) -> None:
     Path(environ["BOT_HOME"]).mkdir(parents=True, exist_ok=True)
     (Path(environ["BOT_HOME"]) / "state.sqlite").write_bytes(bytes(range(256)) * 20)
     ran = bot(environ, "doctor")
     assert ran.returncode == 1
-    assert ran.stdout.count("remedy: set BOT_STATE to another file, or move this one away") == 3, ran.stdout
+    assert ran.stdout.count("remedy: set BOT_STATE to another file, or move this one away") == 3, (
+        ran.stdout
+    )
     assert "check the network" not in ran.stdout
 
 
@@ -187,7 +224,9 @@ def test_doctor_without_a_network_says_so(environ: dict[str, str]) -> None:
         ("BOT_PROFILE", "looser", "loose"),
     ],
 )
-def test_a_wrong_setting_is_one_sentence_and_a_remedy(environ: dict[str, str], name: str, value: str, hint: str) -> None:
+def test_a_wrong_setting_is_one_sentence_and_a_remedy(
+    environ: dict[str, str], name: str, value: str, hint: str
+) -> None:
     assert hint in one_error(bot({**environ, name: value}, "status"), 2)
 
 
@@ -204,12 +243,17 @@ def test_an_env_file_of_the_current_folder_counts(environ: dict[str, str], tmp_p
     folder.mkdir()
     (folder / ".env").write_text("BOT_ID=from-the-file\n")
     assert json.loads(bot(environ, "status", "--json", cwd=folder).stdout)["bot"] == "from-the-file"
-    assert json.loads(bot({**environ, "BOT_ID": "told"}, "status", "--json", cwd=folder).stdout)["bot"] == "told"
+    assert (
+        json.loads(bot({**environ, "BOT_ID": "told"}, "status", "--json", cwd=folder).stdout)["bot"]
+        == "told"
+    )
     (folder / ".env").write_text("BOT_ID\n")
     assert "line 1 of" in one_error(bot(environ, "status", cwd=folder), 2)
 
 
-def test_names_in_the_current_folder_cannot_stand_in_for_ours(environ: dict[str, str], tmp_path: Path) -> None:
+def test_names_in_the_current_folder_cannot_stand_in_for_ours(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
     folder = tmp_path / "here"
     folder.mkdir()
     for name in ("click.py", "yaml.py", "shared.py", "scripts.py"):
@@ -231,10 +275,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_serve_is_the_real_framework_and_ends_with_ctrl_c(online: dict[str, str], tmp_path: Path) -> None:
+def test_serve_is_the_real_framework_and_ends_with_ctrl_c(
+    online: dict[str, str], tmp_path: Path
+) -> None:
     port = free_port()
     words = [sys.executable, "-P", "-m", "scripts.cli", "serve", "--port", str(port), "--json"]
-    process = subprocess.Popen(words, cwd=tmp_path, env=online, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        words, cwd=tmp_path, env=online, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     try:
         answer = wait_for(f"http://127.0.0.1:{port}/")
         assert answer == (503, None)
@@ -246,11 +294,17 @@ def test_serve_is_the_real_framework_and_ends_with_ctrl_c(online: dict[str, str]
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=30)
     told = json.loads(out)
-    assert (told["function"], told["url"], told["pid"]) == ("tick", f"http://127.0.0.1:{port}", process.pid)
+    assert (told["function"], told["url"], told["pid"]) == (
+        "tick",
+        f"http://127.0.0.1:{port}",
+        process.pid,
+    )
 
 
 def wait_for(url: str) -> tuple[int, str | None]:
-    """The status that an address answers with, as soon as it answers, and the last tick that it tells of."""
+    """The status that an address answers with, as soon as it answers, and the last tick that it
+    tells of.
+    """
     until = time.monotonic() + 60
     while True:
         try:
@@ -266,5 +320,12 @@ def wait_for(url: str) -> tuple[int, str | None]:
 
 def test_a_reader_that_goes_away_is_no_error(environ: dict[str, str], tmp_path: Path) -> None:
     command = f"'{sys.executable}' -P -m scripts.cli --help | true"
-    ran = subprocess.run(["sh", "-c", command], env=environ, cwd=tmp_path, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        ["sh", "-c", command],
+        env=environ,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (ran.returncode, ran.stderr) == (0, "")

@@ -28,8 +28,23 @@ def test_big(): pass
 
 
 def run(folder: Path, *words: str, require: str = "") -> subprocess.CompletedProcess[str]:
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), "BOT_REQUIRE": require, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    base = [sys.executable, "-m", "pytest", "-p", "tests.plugins.closing", "-p", "no:cacheprovider", "-c", os.devnull]
+    environ = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "BOT_REQUIRE": require,
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
+    base = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "tests.plugins.closing",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        os.devnull,
+    ]
     return subprocess.run(
         [*base, f"--rootdir={folder}", *words, str(folder)],
         cwd=folder,
@@ -45,7 +60,10 @@ def test_the_last_lines_name_what_was_skipped_and_why_and_then_the_count(tmp_pat
     ran = run(tmp_path)
     assert ran.returncode == 0
     skipped, summary = ran.stdout.rstrip().splitlines()[-2:]
-    assert skipped == "skipped: 1 × emulators: none found; 1 × browser: no Chromium; 1 × full: run with --full"
+    assert (
+        skipped
+        == "skipped: 1 × emulators: none found; 1 × browser: no Chromium; 1 × full: run with --full"
+    )
     assert "1 passed, 3 skipped" in summary
 
 
@@ -60,7 +78,9 @@ def test_a_required_kind_must_not_be_skipped(tmp_path: Path, workers: tuple[str,
 
 
 def test_a_whole_module_of_a_required_kind_must_not_be_skipped(tmp_path: Path) -> None:
-    (tmp_path / "test_module.py").write_text("import pytest\npytest.skip('emulators: none', allow_module_level=True)\n")
+    (tmp_path / "test_module.py").write_text(
+        "import pytest\npytest.skip('emulators: none', allow_module_level=True)\n"
+    )
     assert run(tmp_path, require="emulators").returncode != 0
     assert "skipped: 1 × emulators: none" in run(tmp_path).stdout
 
@@ -81,8 +101,12 @@ def report(folder: Path, covered: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("covered", "code", "verdict"), [(91, 0, "all are above it"), (90, 1, "below it: risk")])
-def test_the_floor_is_for_the_pure_stages_and_must_be_exceeded(tmp_path: Path, covered: int, code: int, verdict: str) -> None:
+@pytest.mark.parametrize(
+    ("covered", "code", "verdict"), [(91, 0, "all are above it"), (90, 1, "below it: risk")]
+)
+def test_the_floor_is_for_the_pure_stages_and_must_be_exceeded(
+    tmp_path: Path, covered: int, code: int, verdict: str
+) -> None:
     (tmp_path / "test_fine.py").write_text("def test_fine(): pass\n")
     ran = run(tmp_path, f"--floor={report(tmp_path, covered)}")
     assert ran.returncode == code

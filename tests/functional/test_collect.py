@@ -61,7 +61,9 @@ def test_candles_are_collected_once_and_told_in_words_and_json(sandbox, tmp_path
     again = run("--days", "5", "--json")
     assert again.exit_code == 0
     told = json.loads(again.stdout)
-    assert told["requests"] == sum(sandbox.requests().values()) == 2  # today's 15m file and this year's 4h file
+    assert (
+        told["requests"] == sum(sandbox.requests().values()) == 2
+    )  # today's 15m file and this year's 4h file
     assert [part["files_kept"] for part in told["collected"]] == [5, 0]
     assert [part["candles"] for part in told["collected"]] == [528, 33]
     assert (told["start"], told["end"]) == ("2026-02-01T00:00:00Z", "2026-02-06T12:05:00Z")
@@ -77,7 +79,10 @@ def test_an_interval_of_days_is_collected_with_its_last_day(sandbox, tmp_path):
 def test_what_the_exchange_does_not_have_is_named(sandbox):
     done = run("--from", "2026-01-20", "--timeframe", "15m")
     assert done.exit_code == 0
-    assert "not at the exchange: 20260120, 20260121, 20260122, 20260123, 20260124 and 3 more" in done.stdout
+    assert (
+        "not at the exchange: 20260120, 20260121, 20260122, 20260123, 20260124 and 3 more"
+        in done.stdout
+    )
 
 
 def test_an_interrupted_collection_goes_on(sandbox, tmp_path):
@@ -107,7 +112,9 @@ def test_a_senseless_interval_is_the_users_mistake(sandbox, words, found):
     assert failed.exception.remedy or "begin on" in found
 
 
-@pytest.mark.parametrize("words", [("--days", "0"), ("--days", "x"), ("--from", "yesterday"), ("--timeframe", "5m")])
+@pytest.mark.parametrize(
+    "words", [("--days", "0"), ("--days", "x"), ("--from", "yesterday"), ("--timeframe", "5m")]
+)
 def test_a_malformed_option_is_refused_before_anything_is_asked(words):
     assert run(*words).exit_code == 2
 

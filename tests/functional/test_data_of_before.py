@@ -1,7 +1,9 @@
-"""A data folder that an earlier commit wrote goes on as it would have gone on there: bundle, state, account, orders, window.
+"""A data folder that an earlier commit wrote goes on as it would have gone on there: bundle, state,
+account, orders, window.
 
-`tests/support/written_before/` was made on the last commit before the rooms were put in the order of a trade, in the middle
-of a position; `data_folder.json` holds what that code did in the ticks that followed.
+`tests/support/written_before/` was made on the last commit before the rooms were put in the order
+of a trade, in the middle of a position; `data_folder.json` holds what that code did in the ticks
+that followed.
 """
 
 import json
@@ -18,11 +20,15 @@ BEFORE = Path(parity_world.__file__).with_name("written_before")
 
 def test_an_older_data_folder_goes_on_as_it_would_have_gone_on(tmp_path) -> None:
     told = json.loads((BEFORE / "data_folder.json").read_text())
-    story = parity_world.story(seed=5, start_at=parity_world.NEW_YEAR - DAY // 8, days=0.5, missed=2, late=2)
+    story = parity_world.story(
+        seed=5, start_at=parity_world.NEW_YEAR - DAY // 8, days=0.5, missed=2, late=2
+    )
     with zipfile.ZipFile(BEFORE / "data_folder.zip") as archive:
         archive.extractall(tmp_path / "home")
     minutes = parity_world.market_of(story)
-    with world(tmp_path / "home", now=told["last"], minutes=minutes, extra=parity_world.RESTLESS) as scene:
+    with world(
+        tmp_path / "home", now=told["last"], minutes=minutes, extra=parity_world.RESTLESS
+    ) as scene:
         bot = BotDocuments(scene.ports().documents, scene.settings.id)
         stored = bot.peek().data["state"]
         read = State.stored(stored, scene.settings).told(over=stored)
@@ -33,7 +39,15 @@ def test_an_older_data_folder_goes_on_as_it_would_have_gone_on(tmp_path) -> None
             lots = sum(entry.lots for position in report.positions for entry in position.entries)
             reason = report.decision.reason if report.decision else None
             seen.append(
-                [scheduled_at, report.status, reason, str(report.equity_jpy), len(report.fills), len(report.trades), lots]
+                [
+                    scheduled_at,
+                    report.status,
+                    reason,
+                    str(report.equity_jpy),
+                    len(report.fills),
+                    len(report.trades),
+                    lots,
+                ]
             )
     assert seen == told["ticks"]
     assert sum(row[4] for row in seen) >= 3

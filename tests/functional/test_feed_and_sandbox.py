@@ -1,4 +1,6 @@
-"""The feed against the sandbox: both read the exchange's protocol alike, and none of its faults gets through."""
+"""The feed against the sandbox: both read the exchange's protocol alike, and none of its faults
+gets through.
+"""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -40,14 +42,21 @@ class Bot:
             "timeout_seconds": 0.5,
         }
         self.settings = configuration.load(
-            {}, overrides={"exchange": exchange, "market": {"window_candles": 200, "window_keep": 220}}
+            {},
+            overrides={"exchange": exchange, "market": {"window_candles": 200, "window_keep": 220}},
         )
         self.bucket = MemoryBucket()
         self.feed = self.fresh()
 
     def fresh(self) -> BitbankFeed:
         """The feed of another process; it sleeps only as long as it must."""
-        return BitbankFeed(self.settings, self.clock, CandleWindows(self.bucket), jitter=lambda: 0.0, sleep=lambda _: None)
+        return BitbankFeed(
+            self.settings,
+            self.clock,
+            CandleWindows(self.bucket),
+            jitter=lambda: 0.0,
+            sleep=lambda _: None,
+        )
 
     def move(self, at_ms: int) -> None:
         self.sandbox.clock.advance_to(at_ms)
@@ -69,7 +78,9 @@ def truth(timeframe: Timeframe, final_at: int) -> Candles:
 
 
 def test_every_candle_of_a_day_and_a_half_of_ticks_is_what_really_happened(bot):
-    """Across midnights, from New Year's files, in steps of 7 minutes: never a forming candle, never a wrong one."""
+    """Across midnights, from New Year's files, in steps of 7 minutes: never a forming candle, never
+    a wrong one.
+    """
     checked = 0
     for step in range(1_440 * 3 // 2 // 7):
         now = NOW - 3 * 86_400_000 + step * 7 * MINUTE
@@ -106,10 +117,14 @@ def test_minutes_are_the_sandboxs_own(bot):
 
 @pytest.mark.parametrize("name", sorted(set(KINDS) - {"candle-spike"}))
 def test_no_fault_of_the_sandbox_puts_a_wrong_candle_into_the_window(bot, name):
-    """Whatever is wrong: candles are true or absent, the fault is an issue or without effect, and afterwards all is well."""
+    """Whatever is wrong: candles are true or absent, the fault is an issue or without effect, and
+    afterwards all is well.
+    """
     bot.feed.fetch(NOW)
     bot.move(NOW + 8 * MINUTE)  # a candle of both timeframes has closed
-    bot.sandbox.faults.add(Fault(name=name, seconds={"slow": 0.6, "stall": 0.6, "cached": 540.0}.get(name)))
+    bot.sandbox.faults.add(
+        Fault(name=name, seconds={"slow": 0.6, "stall": 0.6, "cached": 540.0}.get(name))
+    )
     market = None
     with suppress(Unavailable):  # nothing at all could be had
         market = bot.fresh().fetch(bot.clock.now_ms())

@@ -1,4 +1,6 @@
-"""`scripts/bot` on a machine with nothing but Python: real environments, real pip and uv, a folder that plays the registry."""
+"""`scripts/bot` on a machine with nothing but Python: real environments, real pip and uv, a folder
+that plays the registry.
+"""
 
 import hashlib
 import os
@@ -24,13 +26,15 @@ import importlib.metadata, os, pathlib, sys, time
 pathlib.Path("began").touch()
 while "wait" in sys.argv and not pathlib.Path("go").exists():
     time.sleep(0.01)
-found = sorted(f"{one.name}=={one.version}" for one in importlib.metadata.distributions() if one.name.startswith("made"))
+found = importlib.metadata.distributions()
+found = sorted(f"{one.name}=={one.version}" for one in found if one.name.startswith("made"))
 print(os.path.basename(sys.prefix), os.getcwd(), sys.argv[1:], *found, sep="|")
 """
 
 
 class Machine:
-    """A checkout with the real launcher and a command line that says what it runs on, and a registry in a folder.
+    """A checkout with the real launcher and a command line that says what it runs on, and a
+    registry in a folder.
 
     With uv an environment takes a moment; with pip it takes what `python -m venv` takes.
     """
@@ -65,10 +69,17 @@ class Machine:
         wanted = "".join(f"Requires-Dist: {line}\n" for line in requires)
         with zipfile.ZipFile(path, "w") as wheel:
             wheel.writestr(
-                f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nProvides-Extra: more\n{wanted}"
+                f"{about}/METADATA",
+                f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nProvides-Extra:"
+                f" more\n{wanted}",
             )
-            wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-            wheel.writestr(f"{about}/RECORD", f"{about}/METADATA,,\n{about}/WHEEL,,\n{about}/RECORD,,\n")
+            wheel.writestr(
+                f"{about}/WHEEL",
+                "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            )
+            wheel.writestr(
+                f"{about}/RECORD", f"{about}/METADATA,,\n{about}/WHEEL,,\n{about}/RECORD,,\n"
+            )
         return f"{name}=={version} --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
 
     def want(self, name: str, *pins: str) -> None:
@@ -90,7 +101,14 @@ class Machine:
             **more,
         }
         words = (str(self.root / "scripts/bot"), *words)
-        return subprocess.Popen(words, cwd=self.folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            words,
+            cwd=self.folder,
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def run(self, *words: str, code: int = 0, **more: str) -> tuple[str, str]:
         """What a command says on stdout and on stderr."""
@@ -140,13 +158,22 @@ def plain_environment(venv: Path, root: Path, *, complete: bool) -> None:
 
 def test_the_tests_install_whatever_was_released_since(each_machine: Machine) -> None:
     machine = each_machine
-    pins = [machine.release("made_a", "1.0", "made_b[more]>=1"), machine.release("made_b", "1.0", 'made_c; extra == "more"')]
+    pins = [
+        machine.release("made_a", "1.0", "made_b[more]>=1"),
+        machine.release("made_b", "1.0", 'made_c; extra == "more"'),
+    ]
     pins.append(machine.release("made_c", "1.0"))
     for name in ("made_a", "made_b", "made_c"):
         machine.release(name, "1.1")
     machine.want("tests/requirements.txt", *pins)
     out, said = machine.run("test", "a b")
-    assert out.split("|")[1:] == [str(machine.folder), "['test', 'a b']", "made_a==1.0", "made_b==1.0", "made_c==1.0"]
+    assert out.split("|")[1:] == [
+        str(machine.folder),
+        "['test', 'a b']",
+        "made_a==1.0",
+        "made_b==1.0",
+        "made_c==1.0",
+    ]
     assert "installing 3 pinned packages with" in said
     assert ("with uv" in said) is (machine.tools / "uv").exists()
     assert ("with pip" in said) is not (machine.tools / "uv").exists()
@@ -155,11 +182,15 @@ def test_the_tests_install_whatever_was_released_since(each_machine: Machine) ->
     assert machine.environments() == [machine.venv.resolve()]
     link = machine.folder / "bot"
     link.symlink_to(machine.root / "scripts/bot")
-    again = subprocess.run([link, "status"], cwd=machine.root, capture_output=True, text=True, check=True)
+    again = subprocess.run(
+        [link, "status"], cwd=machine.root, capture_output=True, text=True, check=True
+    )
     assert (again.stdout.split("|")[1], again.stderr) == (str(machine.root), "")
 
 
-def test_an_install_that_fails_leaves_what_was_there_to_every_command(each_machine: Machine) -> None:
+def test_an_install_that_fails_leaves_what_was_there_to_every_command(
+    each_machine: Machine,
+) -> None:
     machine = each_machine
     one, two, three = (machine.release("made_a", version) for version in ("1.0", "2.0", "3.0"))
     machine.want("requirements.txt", one)
@@ -191,7 +222,9 @@ def test_without_anything_to_go_on_with_a_failed_install_is_an_error(machine: Ma
     assert machine.environments() == []
 
 
-def test_a_running_command_keeps_its_packages_while_others_take_their_place(machine: Machine) -> None:
+def test_a_running_command_keeps_its_packages_while_others_take_their_place(
+    machine: Machine,
+) -> None:
     one, two, three = (machine.release("made_a", version) for version in ("1.0", "2.0", "3.0"))
     machine.want("requirements.txt", one)
     machine.run("status")
@@ -213,11 +246,15 @@ def test_two_commands_at_once_with_one_new_environment_both_end_well(machine: Ma
     elsewhere = str(machine.folder / "elsewhere/venv")
     machine.want("requirements.txt", machine.release("made_a", "1.0"))
     machine.want("tests/requirements.txt", machine.release("made_t", "1.0"))
-    running = [machine.start(word, BOT_VENV=elsewhere) for word in ("status", "test", "halt", "check")]
+    running = [
+        machine.start(word, BOT_VENV=elsewhere) for word in ("status", "test", "halt", "check")
+    ]
     told = [process.communicate(timeout=240) for process in running]
     assert [process.returncode for process in running] == [0, 0, 0, 0], told
     for (out, _), testing in zip(told, (False, True, False, True), strict=True):
-        assert {"made_a==1.0", *(["made_t==1.0"] if testing else [])} <= set(out.strip().split("|")[3:])
+        assert {"made_a==1.0", *(["made_t==1.0"] if testing else [])} <= set(
+            out.strip().split("|")[3:]
+        )
     said = "".join(said for _, said in told)
     assert "waiting for it" in said
     assert 1 <= said.count("making ") <= 2
@@ -225,14 +262,18 @@ def test_two_commands_at_once_with_one_new_environment_both_end_well(machine: Ma
 
 
 @pytest.mark.parametrize("complete", [True, False])
-def test_a_plain_environment_serves_until_other_packages_are_wanted(machine: Machine, complete: bool) -> None:
+def test_a_plain_environment_serves_until_other_packages_are_wanted(
+    machine: Machine, complete: bool
+) -> None:
     plain_environment(machine.venv, machine.root, complete=complete)
     if complete:
         assert machine.run("status")[0].split("|")[0] == ".venv"
     machine.want("requirements.txt", machine.release("made_a", "1.0"))
     assert machine.run("status")[0].endswith("|made_a==1.0")
     assert machine.venv.is_symlink()
-    aside = home_of(machine.venv) / "before-1" if complete else machine.venv.with_name(".venv.before-1")
+    aside = (
+        home_of(machine.venv) / "before-1" if complete else machine.venv.with_name(".venv.before-1")
+    )
     assert (aside / "pyvenv.cfg").is_file()
 
 
@@ -250,7 +291,12 @@ def test_what_an_interrupted_install_left_is_made_anew(machine: Machine) -> None
 def test_help_installs_nothing(machine: Machine) -> None:
     pages = launch.pages_of((ROOT / "docs/commands.md").read_text(encoding="utf-8"))
     assert len(pages) >= 22
-    for name in ("scripts/bot", "scripts/bot test", "scripts/bot check", "scripts/bot paper status"):
+    for name in (
+        "scripts/bot",
+        "scripts/bot test",
+        "scripts/bot check",
+        "scripts/bot paper status",
+    ):
         words = name.split()[1:]
         for flag in ("--help", "-h"):
             assert machine.run(*words, flag) == (pages[name], "")
@@ -261,7 +307,9 @@ def test_help_installs_nothing(machine: Machine) -> None:
     assert machine.environments() == []
 
 
-def test_help_comes_from_the_command_line_where_its_packages_are_even_if_others_are_pinned(machine: Machine) -> None:
+def test_help_comes_from_the_command_line_where_its_packages_are_even_if_others_are_pinned(
+    machine: Machine,
+) -> None:
     plain_environment(machine.venv, machine.root, complete=True)
     machine.want("requirements.txt", f"made_x==1.0 --hash=sha256:{'0' * 64}\n")
     out, said = machine.run("test", "--help")
@@ -309,4 +357,7 @@ def test_the_launcher_leaves_a_folder_alone_that_is_no_environment(machine: Mach
     assert "is not a virtual environment" in said
     assert len(said.splitlines()) == 2
     assert (mine / "letter").read_text() == "dear"
-    assert list(home_of(mine).parent.glob("mine*")) == [mine, mine.with_name("mine.lock")] or not home_of(mine).exists()
+    assert (
+        list(home_of(mine).parent.glob("mine*")) == [mine, mine.with_name("mine.lock")]
+        or not home_of(mine).exists()
+    )

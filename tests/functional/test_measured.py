@@ -1,7 +1,8 @@
 """Every command under *Measured* in the README prints the numbers of its rows.
 
-By default each row's test is collected and what it prints is looked for in its source, and the cheap commands run; `--full`
-runs each command as it stands there. Values are not compared: they are those of a machine.
+By default each row's test is collected and what it prints is looked for in its source, and the
+cheap commands run; `--full` runs each command as it stands there. Values are not compared: they are
+those of a machine.
 """
 
 import os
@@ -50,7 +51,10 @@ PRINTED: dict[str, tuple[str, ...]] = {
         "vectorbt, table with times # ms",
         "compiled loop # ms",
     ),
-    "Six strategies": ("votes and rules (features cached) # ms # candles/s", "# trades, # ticks worked out"),
+    "Six strategies": (
+        "votes and rules (features cached) # ms # candles/s",
+        "# trades, # ticks worked out",
+    ),
     "Everything cold": ("everything cold, inference apart # ms # candles/s",),
     "52 weekly retrainings": (
         "# retrainings of # days: # rows and # trees each",
@@ -59,11 +63,19 @@ PRINTED: dict[str, tuple[str, ...]] = {
     ),
     "One training": ("one training of # days: # s;", "one row: median # us"),
     "The way from candles": ("opened: # of 40 noise, # of 40 planted;",),
-    "The gate's money checks": ("| kind: crash-like | # | # | #% | #% |", "| all | # | # | #% | #% |"),
-    "A candle file": ("# rows: # s and # MB; pandas.read_csv alone # s and # MB; ratio of times #",),
-    "Forty schedule times": ("# schedule times, each sent four times: # done, # duplicate or busy",),
+    "The gate's money checks": (
+        "| kind: crash-like | # | # | #% | #% |",
+        "| all | # | # | #% | #% |",
+    ),
+    "A candle file": (
+        "# rows: # s and # MB; pandas.read_csv alone # s and # MB; ratio of times #",
+    ),
+    "Forty schedule times": (
+        "# schedule times, each sent four times: # done, # duplicate or busy",
+    ),
 }
-"""By the beginning of a row: the lines that its command prints; # is a number, and any space may be wider."""
+"""By the beginning of a row: the lines that its command prints; # is a number, and any space may be
+wider."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,25 +87,39 @@ class Row:
 
     @property
     def words(self) -> list[str]:
-        return [word for word in shlex.split(self.command) if not re.fullmatch(r"[A-Z_]+=\S*", word)]
+        return [
+            word for word in shlex.split(self.command) if not re.fullmatch(r"[A-Z_]+=\S*", word)
+        ]
 
     @property
     def environ(self) -> dict[str, str]:
-        return dict(word.split("=", 1) for word in shlex.split(self.command) if re.fullmatch(r"[A-Z_]+=\S*", word))
+        return dict(
+            word.split("=", 1)
+            for word in shlex.split(self.command)
+            if re.fullmatch(r"[A-Z_]+=\S*", word)
+        )
 
     @property
     def printed(self) -> tuple[str, ...]:
-        return next((lines for begins, lines in PRINTED.items() if self.what.startswith(begins)), ())
+        return next(
+            (lines for begins, lines in PRINTED.items() if self.what.startswith(begins)), ()
+        )
 
 
 def rows_of(readme: str) -> list[Row]:
     """The table under *Measured*; *the same* is the command of the row above."""
     part = readme.partition("\n## Measured\n")[2].partition("\n## ")[0]
-    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in part.splitlines() if line.startswith("|")]
+    cells = [
+        [cell.strip() for cell in line.strip("|").split(" | ")]
+        for line in part.splitlines()
+        if line.startswith("|")
+    ]
     found: list[Row] = []
     for what, _, command in cells[2:]:
         quoted = re.fullmatch(r"`([^`]+)`", command)
-        assert quoted or (command == "the same" and found), f"{what}: {command} is no command to be pasted"
+        assert quoted or (command == "the same" and found), (
+            f"{what}: {command} is no command to be pasted"
+        )
         found.append(Row(what=what, command=quoted[1] if quoted else found[-1].command))
     return found
 
@@ -111,7 +137,10 @@ def pattern(line: str) -> re.Pattern[str]:
 def run(command: str, *more: str) -> str:
     """Run a command of the README with this interpreter; what it printed, on both streams."""
     row = Row(what="", command=command)
-    program = {"scripts/bot": [sys.executable, "-m", "scripts.cli"], ".venv/bin/python": [sys.executable]}[row.words[0]]
+    program = {
+        "scripts/bot": [sys.executable, "-m", "scripts.cli"],
+        ".venv/bin/python": [sys.executable],
+    }[row.words[0]]
     ran = subprocess.run(
         [*program, *row.words[1:], *more],
         cwd=ROOT,
@@ -134,7 +163,18 @@ def collected() -> list[str]:
     """The tests behind all rows, by their names from the root, as `--full` collects them."""
     paths = sorted({word for row in TESTS for word in row.words if word.startswith("tests/")})
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n0", "--collect-only", "-q", "--full", *paths],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "-n0",
+            "--collect-only",
+            "-q",
+            "--full",
+            *paths,
+        ],
         cwd=ROOT,
         env=neutral(os.environ),
         capture_output=True,
@@ -148,11 +188,15 @@ def collected() -> list[str]:
 def test_every_row_has_a_command_and_lines_that_it_prints() -> None:
     assert len(ROWS) >= 17
     assert [row.what for row in ROWS if not row.printed] == []
-    assert [begins for begins in PRINTED if sum(row.what.startswith(begins) for row in ROWS) != 1] == []
+    assert [
+        begins for begins in PRINTED if sum(row.what.startswith(begins) for row in ROWS) != 1
+    ] == []
 
 
 @pytest.mark.parametrize("number", range(len(TESTS)))
-def test_the_test_that_a_row_names_is_there_and_prints_what_the_row_states(number: int, collected: list[str]) -> None:
+def test_the_test_that_a_row_names_is_there_and_prints_what_the_row_states(
+    number: int, collected: list[str]
+) -> None:
     row = TESTS[number]
     options = row.words[2:]
     expression = options[options.index("-k") + 1] if "-k" in options else ""
@@ -160,19 +204,32 @@ def test_the_test_that_a_row_names_is_there_and_prints_what_the_row_states(numbe
     mine = [name for name in collected if name.startswith(path) and expression in name]
     assert "--full" in options, "without it nothing that a passed test prints is shown"
     assert mine, f"{row.command} collects nothing"
-    source = "\n".join((ROOT / file).read_text(encoding="utf-8") for file in {name.partition("::")[0] for name in mine})
+    source = "\n".join(
+        (ROOT / file).read_text(encoding="utf-8")
+        for file in {name.partition("::")[0] for name in mine}
+    )
     assert re.search(r"^\s+print\(", source, re.MULTILINE)
     for line in row.printed:
         parts = [part.strip(" %") for part in re.split(r"#|<duration>", line)]
-        assert [part for part in parts if len(part) > 8 and part not in source] == [], f"{row.what}: {line}"
+        assert [part for part in parts if len(part) > 8 and part not in source] == [], (
+            f"{row.what}: {line}"
+        )
     in_workers = not path.startswith("tests/bench")
-    assert not (in_workers and "capsys.disabled" in source), "what a worker prints past pytest is lost"
+    assert not (in_workers and "capsys.disabled" in source), (
+        "what a worker prints past pytest is lost"
+    )
 
 
 def test_what_the_demo_took_is_printed_by_its_summary() -> None:
     source = (ROOT / "scripts/demo/summary.py").read_text(encoding="utf-8")
     assert all(words in source for words in ("to prepare, ", "to tick, ", " ms each"))
-    assert missing(PRINTED["Demo on a fresh machine"], "took 2 min 19 s: 19 s to prepare, 1 min 59 s to tick, 62 ms each") == []
+    assert (
+        missing(
+            PRINTED["Demo on a fresh machine"],
+            "took 2 min 19 s: 19 s to prepare, 1 min 59 s to tick, 62 ms each",
+        )
+        == []
+    )
 
 
 def test_the_tables_of_the_gate_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -193,11 +250,17 @@ def test_what_a_passed_test_prints_is_seen_though_workers_ran_it() -> None:
 @pytest.mark.parametrize("number", range(len(COMMANDS)))
 def test_the_command_prints_the_numbers_of_its_rows(number: int) -> None:
     told = run(COMMANDS[number])
-    assert {row.what: lines for row in ROWS if row.command == COMMANDS[number] and (lines := missing(row.printed, told))} == {}
+    assert {
+        row.what: lines
+        for row in ROWS
+        if row.command == COMMANDS[number] and (lines := missing(row.printed, told))
+    } == {}
 
 
 def test_a_row_whose_command_prints_nothing_is_noticed() -> None:
     silent = "1 passed in 3.21s\nskipped: nothing"
     assert [row.what for row in ROWS if missing(row.printed, silent) != list(row.printed)] == []
     with pytest.raises(AssertionError, match="no command to be pasted"):
-        rows_of("\n## Measured\n\n| What | Seen | Command |\n|---|---|---|\n| A | 1 s | by hand |\n")
+        rows_of(
+            "\n## Measured\n\n| What | Seen | Command |\n|---|---|---|\n| A | 1 s | by hand |\n"
+        )

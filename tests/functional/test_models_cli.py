@@ -55,13 +55,22 @@ def audits(settings) -> list[dict]:
         documents.close()
 
 
-def test_a_promotion_and_a_rollback_are_one_command_each_and_leave_who_when_and_why(home, capsys) -> None:
+def test_a_promotion_and_a_rollback_are_one_command_each_and_leave_who_when_and_why(
+    home, capsys
+) -> None:
     old, new = first().version, second().version
     answer = told(capsys, "promote", new, "--reason", "better", "--by", "alice")
-    assert (answer["promoted"], answer["pointer"]["version"], answer["pointer"]["previous"]) == (True, new, old)
+    assert (answer["promoted"], answer["pointer"]["version"], answer["pointer"]["previous"]) == (
+        True,
+        new,
+        old,
+    )
     back = told(capsys, "rollback", "--reason", "worse after all", "--by", "bob")
     assert (back["pointer"]["version"], back["before"], back["loads"]) == (old, new, True)
-    moves = [(move["what"], move["version"], move["by"], move["why"]) for move in back["pointer"]["history"]]
+    moves = [
+        (move["what"], move["version"], move["by"], move["why"])
+        for move in back["pointer"]["history"]
+    ]
     assert moves == [
         ("promote", old, "test", "the first"),
         ("promote", new, "alice", "better"),
@@ -75,7 +84,9 @@ def test_a_promotion_and_a_rollback_are_one_command_each_and_leave_who_when_and_
     assert all(record["at"] > 0 for record in kept)
 
 
-def test_a_bundle_of_another_label_or_made_for_a_backtest_is_refused_by_name(home, capsys, monkeypatch) -> None:
+def test_a_bundle_of_another_label_or_made_for_a_backtest_is_refused_by_name(
+    home, capsys, monkeypatch
+) -> None:
     made = second()
     own = f"{made.version[:-1]}{'0' if made.version[-1] != '0' else '1'}"
     manifest = encode(replace(decode(made.files[MANIFEST]), version=own, purpose="backtest"))
@@ -102,7 +113,9 @@ def test_promoting_what_serves_already_says_so_and_leaves_no_record(home, capsys
 def test_what_cannot_serve_is_refused_in_one_sentence_with_a_remedy(home, capsys) -> None:
     assert main(["promote", "no-such-version", "--why", "x"]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("error: no-such-version cannot serve: files: there is no complete bundle")
+    assert error.startswith(
+        "error: no-such-version cannot serve: files: there is no complete bundle"
+    )
     assert first().version in error.splitlines()[1]
     bucket = wiring.bucket_for(home)
     bucket.put(f"bundles/{second().version}/model.npz", b"damaged")
@@ -115,7 +128,9 @@ def test_what_cannot_serve_is_refused_in_one_sentence_with_a_remedy(home, capsys
 def test_without_a_model_before_it_there_is_nothing_to_roll_back_to(home, capsys) -> None:
     assert main(["rollback", "--why", "x"]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("error: nothing was rolled back: no bundle served before the present one")
+    assert error.startswith(
+        "error: nothing was rolled back: no bundle served before the present one"
+    )
     assert "remedy: `scripts/bot models`" in error
     assert audits(home) == []
 
@@ -143,7 +158,12 @@ def test_the_list_is_empty_before_the_first_training(tmp_path, monkeypatch, caps
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BOT_HOME", str(tmp_path / "home"))
     answer = told(capsys, "models")
-    assert (answer["pointer"], answer["models"], answer["archived"], answer["live"]) == (None, [], [], {})
+    assert (answer["pointer"], answer["models"], answer["archived"], answer["live"]) == (
+        None,
+        [],
+        [],
+        {},
+    )
 
 
 def recorded(scene: World) -> World:
@@ -154,8 +174,12 @@ def recorded(scene: World) -> World:
     ports = scene.ports()
     for candle in range(54):
         scene.tick(NOW + candle * 5 * INTERVAL, ports)
-    record = shadow.records(BotDocuments(ports.documents, "default").days(since="2000-01-01", until="2100-01-01"))
-    assert record.both(first().version, second().version).sum() == 54, "every candle is in the record"
+    record = shadow.records(
+        BotDocuments(ports.documents, "default").days(since="2000-01-01", until="2100-01-01")
+    )
+    assert record.both(first().version, second().version).sum() == 54, (
+        "every candle is in the record"
+    )
     assert (record.sides == 0).any(), "also those without a consensus"
     return scene
 
@@ -185,11 +209,16 @@ def test_the_status_says_that_a_person_overruled_the_gate(tmp_path, monkeypatch,
         said = capsys.readouterr().out
         main(["doctor"])
         examined = capsys.readouterr().out
-    assert f"model     model_overruled: risk.overrule_model lets {first().version} enter although" in said
+    assert (
+        f"model     model_overruled: risk.overrule_model lets {first().version} enter although"
+        in said
+    )
     assert "model_overruled" in examined
 
 
-def test_the_doctor_says_what_is_not_proven_and_that_an_overruled_version_does_not_serve(tmp_path, monkeypatch, capsys) -> None:
+def test_the_doctor_says_what_is_not_proven_and_that_an_overruled_version_does_not_serve(
+    tmp_path, monkeypatch, capsys
+) -> None:
     with world(tmp_path / "home", extra={"BOT_RISK__OVERRULE_MODEL": "another"}) as scene:
         scene.with_model()
         for name, value in scene.environ.items():
@@ -197,5 +226,8 @@ def test_the_doctor_says_what_is_not_proven_and_that_an_overruled_version_does_n
         monkeypatch.chdir(tmp_path)
         main(["doctor"])
         examined = capsys.readouterr().out
-    assert "its edge is not proven: it trades on paper and would enter nothing in live mode" in examined
+    assert (
+        "its edge is not proven: it trades on paper and would enter nothing in live mode"
+        in examined
+    )
     assert "risk.overrule_model names another, which does not serve" in examined

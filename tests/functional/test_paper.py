@@ -93,7 +93,12 @@ def test_start_status_and_stop_from_an_empty_folder(tmp_path, url):
         report = told["last_report"]
         assert report["status"] == "done"
         assert report["scheduled_at"] % 5_000 == 0
-        assert report["decision"]["reason"] in {"model_missing", "no_consensus", "nothing_new", "warming_up"}
+        assert report["decision"]["reason"] in {
+            "model_missing",
+            "no_consensus",
+            "nothing_new",
+            "warming_up",
+        }
         again = bot(environ, "start")
         assert again.returncode == 2
         assert f"paper trading runs already (process {pid})" in again.stderr
@@ -118,7 +123,10 @@ def processes_of(tmp_path):
     found = []
     for entry in Path("/proc").glob("[0-9]*/environ"):
         try:
-            if str(tmp_path).encode() in entry.read_bytes() and int(entry.parent.name) != os.getpid():
+            if (
+                str(tmp_path).encode() in entry.read_bytes()
+                and int(entry.parent.name) != os.getpid()
+            ):
                 found.append((entry.parent / "cmdline").read_text().replace("\0", " "))
         except OSError:
             continue
@@ -140,7 +148,9 @@ def test_a_tick_process_that_is_killed_is_started_again(tmp_path, url):
         until(environ, lambda told: told["ticks"] >= first["ticks"] + 2)
     finally:
         bot(environ, "stop")
-    assert "the tick function process was ended by signal 9" in (tmp_path / "home/logs/paper.log").read_text(encoding="utf-8")
+    assert "the tick function process was ended by signal 9" in (
+        tmp_path / "home/logs/paper.log"
+    ).read_text(encoding="utf-8")
 
 
 def ended_within(tmp_path, seconds):
@@ -157,7 +167,9 @@ def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path, url, full):
         started = bot(environ, "start", "--json")
         assert started.returncode == 0, started.stderr
         until(environ, lambda told: told.get("ticks", 0) >= 1)
-        assert len(processes_of(tmp_path)) >= 3  # the supervisor, the tick's server and its worker, and what learns
+        assert (
+            len(processes_of(tmp_path)) >= 3
+        )  # the supervisor, the tick's server and its worker, and what learns
         os.kill(json.loads(started.stdout)["pid"], 9)
         assert ended_within(tmp_path, 10) == []
 
@@ -166,14 +178,19 @@ def test_what_a_killed_supervisor_left_is_named_and_ended(tmp_path, url):
     environ = environment(tmp_path, url, **FAST)
     pid = json.loads(bot(environ, "start", "--json").stdout)["pid"]
     until(environ, lambda told: told.get("ticks", 0) >= 1)
-    group = int(next((tmp_path / "home" / "paper").glob("*/tick.group")).read_text(encoding="utf-8"))
+    group = int(
+        next((tmp_path / "home" / "paper").glob("*/tick.group")).read_text(encoding="utf-8")
+    )
     os.killpg(group, signal.SIGSTOP)  # so that it cannot see that its supervisor is gone
     os.kill(pid, 9)
     ended_within(tmp_path, 1)
     shown = bot(environ, "status")
     assert shown.returncode == 1
     assert "running   no" in shown.stdout
-    assert f"LEFT      the tick process (group {group}) of a supervisor that was killed" in shown.stdout
+    assert (
+        f"LEFT      the tick process (group {group}) of a supervisor that was killed"
+        in shown.stdout
+    )
     stopped = bot(environ, "stop")
     assert stopped.returncode == 0
     assert f"Ended the tick process (group {group})" in stopped.stdout
@@ -231,8 +248,18 @@ def test_a_minute_between_ticks_gets_times_that_fit_into_it():
 
     settings = wiring.settings_from(with_interval({}, "60"))
     assert settings.tick.interval_seconds == 60
-    assert settings.tick.no_new_order_after_seconds < settings.tick.answer_by_seconds < settings.tick.lease_seconds < 60
-    assert wiring.settings_from(with_interval({"BOT_TICK__LEASE_SECONDS": "50"}, "60")).tick.lease_seconds == 50
+    assert (
+        settings.tick.no_new_order_after_seconds
+        < settings.tick.answer_by_seconds
+        < settings.tick.lease_seconds
+        < 60
+    )
+    assert (
+        wiring.settings_from(
+            with_interval({"BOT_TICK__LEASE_SECONDS": "50"}, "60")
+        ).tick.lease_seconds
+        == 50
+    )
 
 
 def test_schedule_times_lie_on_the_grid_and_in_the_future():

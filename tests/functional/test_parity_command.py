@@ -1,4 +1,6 @@
-"""`bot parity`: what the bot stored against a replay of the same ticks; planted differences are found, named and priced."""
+"""`bot parity`: what the bot stored against a replay of the same ticks; planted differences are
+found, named and priced.
+"""
 
 import json
 import shutil
@@ -17,17 +19,23 @@ from shared.tick.documents import BotDocuments
 from tests.support import parity_world
 from tests.support.world import DAY, World, world
 
-STORY = parity_world.story(seed=4, start_at=parity_world.NEW_YEAR - DAY // 4, days=0.4, missed=3, late=3)
+STORY = parity_world.story(
+    seed=4, start_at=parity_world.NEW_YEAR - DAY // 4, days=0.4, missed=3, late=3
+)
 WIDE_UNTIL = STORY.start_at + DAY // 10
 QUIET_DAYS = 0.2
 
 
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory) -> World:
-    """A bot that has ticked for ten hours, with a book four times as wide as paper assumes in the first quarter of them."""
+    """A bot that has ticked for ten hours, with a book four times as wide as paper assumes in the
+    first quarter of them.
+    """
     folder = tmp_path_factory.mktemp("parity")
     minutes = parity_world.market_of(STORY)
-    with world(folder / "home", now=STORY.start_at, minutes=minutes, extra=parity_world.RESTLESS) as scene:
+    with world(
+        folder / "home", now=STORY.start_at, minutes=minutes, extra=parity_world.RESTLESS
+    ) as scene:
         scene.sandbox.faults.add(Fault(name="wide-spread", rate=0.0004, until_ms=WIDE_UNTIL))
         parity_world.driven(scene.with_model(), STORY, parity_world.in_process(scene))
         assert scene.sandbox.faults.fired("wide-spread") > 10
@@ -50,7 +58,9 @@ def bot(lived: World, tmp_path) -> World:
 
 
 def told(bot: World, *, days: float, expects: int) -> dict:
-    return json.loads(parity_world.by_hand(bot, "parity", "--days", str(days), "--json", expects=expects))
+    return json.loads(
+        parity_world.by_hand(bot, "parity", "--days", str(days), "--json", expects=expects)
+    )
 
 
 def test_ticks_in_an_ordinary_book_are_equal_from_where_the_bot_held_nothing(bot: World) -> None:
@@ -60,7 +70,9 @@ def test_ticks_in_an_ordinary_book_are_equal_from_where_the_bot_held_nothing(bot
     assert found["bot"]["ticks"] > 50
     assert found["bot"]["equal_decisions"] == found["bot"]["ticks"]
     assert found["begins"].startswith("where the bot held nothing, with its ¥")
-    inside = [report for report in parity_world.stored(bot) if report.scheduled_at >= found["start_at"]]
+    inside = [
+        report for report in parity_world.stored(bot) if report.scheduled_at >= found["start_at"]
+    ]
     assert sum(bool(report.fills) for report in inside) >= 5, "it traded"
     assert found["end_jpy"]["bot"] == found["end_jpy"]["replay"] == str(inside[-1].equity_jpy)
 
@@ -70,7 +82,10 @@ def test_ticks_that_were_missed_or_late_are_repeated_and_priced_apart(whole: dic
     assert set(found["schedule"]["missed"]) == set(STORY.missed)
     assert {int(at) for at in found["schedule"]["received_at"]} == set(STORY.received_at)
     assert len(found["on_time"]["missed"]) == 3
-    assert {difference["cause"] for difference in found["on_time"]["differences"]} <= {"missed tick", "late tick"}
+    assert {difference["cause"] for difference in found["on_time"]["differences"]} <= {
+        "missed tick",
+        "late tick",
+    }
 
 
 def test_a_wide_book_is_found_and_named_from_the_first_tick_on(bot: World, whole: dict) -> None:
@@ -80,7 +95,11 @@ def test_a_wide_book_is_found_and_named_from_the_first_tick_on(bot: World, whole
     wide = [one for one in found["bot"]["differences"] if one["cause"] == "spread"]
     assert wide
     assert all(one["began_at"] < WIDE_UNTIL for one in wide)
-    entered = [one for one in wide if any(fact["what"] == "orders[0].intent.price" for fact in one["facts"])]
+    entered = [
+        one
+        for one in wide
+        if any(fact["what"] == "orders[0].intent.price" for fact in one["facts"])
+    ]
     assert entered, "another touch, another price"
     assert "spread" in found["sentence"]
     text = parity_world.by_hand(bot, "parity", "--days", "1", expects=3)
@@ -105,7 +124,9 @@ def test_a_tampered_report_is_found_with_its_price(bot: World) -> None:
 def test_a_corrected_candle_is_named_as_data(bot: World) -> None:
     entry = next(report for report in reversed(parity_world.stored(bot)) if _filled_entry(report))
     corrected_at = int(entry.decision.as_of) - Timeframe.M15.ms
-    told(bot, days=QUIET_DAYS, expects=0)  # it collects what it needs; a file that is whole is never asked for again
+    told(
+        bot, days=QUIET_DAYS, expects=0
+    )  # it collects what it needs; a file that is whole is never asked for again
     file = file_of(Timeframe.M15, corrected_at)
     archive = CandleArchive(wiring.bucket_for(bot.settings))
     candles = archive.read(Timeframe.M15, file.start, file.end)
@@ -128,4 +149,8 @@ def test_a_model_that_is_gone_and_days_without_ticks_are_the_users_to_mend(bot: 
 
 def _filled_entry(report: TickReport) -> bool:
     entering = report.decision is not None and report.decision.action is Action.ENTER
-    return entering and report.scheduled_at % Timeframe.M15.ms == 0 and report.scheduled_at > STORY.end_at - DAY // 8
+    return (
+        entering
+        and report.scheduled_at % Timeframe.M15.ms == 0
+        and report.scheduled_at > STORY.end_at - DAY // 8
+    )

@@ -1,4 +1,6 @@
-"""The proof: days of real HTTP ticks in a sandbox against one replay of the same days, equal to 0.0001 yen."""
+"""The proof: days of real HTTP ticks in a sandbox against one replay of the same days, equal to
+0.0001 yen.
+"""
 
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -15,8 +17,12 @@ from tests.support import parity_world
 from tests.support.parity_world import Story
 from tests.support.world import DAY, INTERVAL, tick_process, world
 
-HOURS = parity_world.story(seed=1, start_at=parity_world.NEW_YEAR - DAY // 2, days=0.75, missed=5, late=6)
-WEEK = parity_world.story(seed=1, start_at=parity_world.NEW_YEAR - 7 * DAY // 2, days=7.0, missed=12, late=14)
+HOURS = parity_world.story(
+    seed=1, start_at=parity_world.NEW_YEAR - DAY // 2, days=0.75, missed=5, late=6
+)
+WEEK = parity_world.story(
+    seed=1, start_at=parity_world.NEW_YEAR - 7 * DAY // 2, days=7.0, missed=12, late=14
+)
 
 FLOORS = {
     "entries": 20,
@@ -60,7 +66,9 @@ class Lived:
 
 def live(story: Story, folder) -> Lived:
     minutes = parity_world.market_of(story)
-    with world(folder / "home", now=story.start_at, minutes=minutes, extra=parity_world.RESTLESS) as scene:
+    with world(
+        folder / "home", now=story.start_at, minutes=minutes, extra=parity_world.RESTLESS
+    ) as scene:
         with tick_process(scene.with_model().environ, log=folder / "log") as (url, _):
             reports = parity_world.driven(scene, story, parity_world.by_http(scene, url))
         inputs = parity_world.inputs(
@@ -74,7 +82,10 @@ def live(story: Story, folder) -> Lived:
     return Lived(story=story, reports=reports, inputs=inputs)
 
 
-@pytest.fixture(scope="module", params=[pytest.param(HOURS, id="hours"), pytest.param(WEEK, id="week", marks=pytest.mark.full)])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(HOURS, id="hours"), pytest.param(WEEK, id="week", marks=pytest.mark.full)],
+)
 def lived(request, tmp_path_factory) -> Lived:
     return live(request.param, tmp_path_factory.mktemp("parity"))
 
@@ -99,7 +110,9 @@ def test_the_stretch_holds_everything_that_can_happen(lived: Lived) -> None:
     assert np.diff(opened).max() >= 30 * 60_000, "minutes are missing"
     assert "2027-01-01" in parity_world.midnights(story)
     degraded = [report.reason for report in lived.reports if report.status is TickStatus.DEGRADED]
-    assert set(degraded) <= {Reason.DATA_STALE}, "no step failed; while the exchange has no candles nobody sees the market"
+    assert set(degraded) <= {Reason.DATA_STALE}, (
+        "no step failed; while the exchange has no candles nobody sees the market"
+    )
 
 
 def test_the_schedule_is_read_from_the_reports_as_it_was(lived: Lived) -> None:
@@ -113,21 +126,28 @@ def test_the_schedule_is_read_from_the_reports_as_it_was(lived: Lived) -> None:
     assert 0 <= halt.until_at - story.halt.until_at <= INTERVAL
 
 
-def test_the_replay_decides_orders_fills_and_is_worth_the_same_at_every_tick(lived: Lived, every_tick: Replayed) -> None:
+def test_the_replay_decides_orders_fills_and_is_worth_the_same_at_every_tick(
+    lived: Lived, every_tick: Replayed
+) -> None:
     found = compare(lived.reports, every_tick.ticks, schedule=lived.inputs.schedule)
     assert found.differences == (), found.sentence
     assert (found.ticks, found.equal_decisions) == (len(lived.reports), len(lived.reports))
     assert len(found.missed) == len(lived.story.missed)
     ticks = {tick.scheduled_at: tick for tick in every_tick.ticks}
-    assert all(report.equity_jpy == ticks[report.scheduled_at].equity_jpy for report in lived.reports)
+    assert all(
+        report.equity_jpy == ticks[report.scheduled_at].equity_jpy for report in lived.reports
+    )
     fills = [fill for report in lived.reports for fill in report.fills]
     assert list(every_tick.fills[: len(fills)]) == fills, "with their numbers"
     orders = sum(len(report.orders) for report in lived.reports)
     print(
-        f"{found.ticks:,} ticks over HTTP and one replay: {found.equal_decisions:,} decisions equal, {orders:,} orders equal, "
-        f"{len(fills):,} fills equal, equity equal at every tick; {len(found.differences)} differences"
+        f"{found.ticks:,} ticks over HTTP and one replay: {found.equal_decisions:,} decisions"
+        f" equal, {orders:,} orders equal, {len(fills):,} fills equal, equity equal at every tick;"
+        f" {len(found.differences)} differences"
     )
-    assert all(fill.at > lived.story.end_at - 2 * 60_000 for fill in every_tick.fills[len(fills) :]), "seen by no tick yet"
+    assert all(
+        fill.at > lived.story.end_at - 2 * 60_000 for fill in every_tick.fills[len(fills) :]
+    ), "seen by no tick yet"
 
 
 def test_the_skipping_replay_does_the_same_as_the_one_that_asks_at_every_tick(
@@ -145,32 +165,54 @@ def test_the_skipping_replay_does_the_same_as_the_one_that_asks_at_every_tick(
     assert skipping.counts["entries"] == lived.seen["entries"]
 
 
-def test_without_the_ticks_that_were_missed_or_late_the_replay_is_another_one(lived: Lived, every_tick: Replayed) -> None:
-    punctual = replay(replace(lived.inputs, schedule=replace(lived.inputs.schedule, missed=frozenset(), received_at={})))
+def test_without_the_ticks_that_were_missed_or_late_the_replay_is_another_one(
+    lived: Lived, every_tick: Replayed
+) -> None:
+    punctual = replay(
+        replace(
+            lived.inputs,
+            schedule=replace(lived.inputs.schedule, missed=frozenset(), received_at={}),
+        )
+    )
     found = compare(every_tick.ticks, punctual.ticks)
-    assert {difference.cause for difference in found.differences} <= {Cause.MISSED_TICK, Cause.LATE_TICK}
+    assert {difference.cause for difference in found.differences} <= {
+        Cause.MISSED_TICK,
+        Cause.LATE_TICK,
+    }
     assert len(found.missed) == len(lived.story.missed)
-    assert sum((difference.price_jpy for difference in found.differences), Decimal(0)) == found.gap_jpy
+    assert (
+        sum((difference.price_jpy for difference in found.differences), Decimal(0)) == found.gap_jpy
+    )
 
 
-def test_from_15m_candles_alone_the_replay_runs_and_says_how_far_it_is(lived: Lived, every_tick: Replayed) -> None:
+def test_from_15m_candles_alone_the_replay_runs_and_says_how_far_it_is(
+    lived: Lived, every_tick: Replayed
+) -> None:
     coarse = replay(replace(lived.inputs, minutes=None, every_tick=False))
     assert coarse.trades
     print(
-        f"1m: {every_tick.end_equity_jpy:,.0f} yen with {len(every_tick.trades)} trades; from 15m alone: "
-        f"{coarse.end_equity_jpy:,.0f} yen with {len(coarse.trades)} trades, "
-        f"{coarse.end_equity_jpy - every_tick.end_equity_jpy:+,.0f} yen"
+        f"1m: {every_tick.end_equity_jpy:,.0f} yen with {len(every_tick.trades)} trades; from 15m"
+        f" alone: {coarse.end_equity_jpy:,.0f} yen with {len(coarse.trades)} trades,"
+        f" {coarse.end_equity_jpy - every_tick.end_equity_jpy:+,.0f} yen"
     )
 
 
 OTHERS = {
-    "limits": (2, {"BOT_RISK__MAX_LOSSES": "2", "BOT_RISK__COOLDOWN_SECONDS": "5400"}, "deny limit_cooldown"),
+    "limits": (
+        2,
+        {"BOT_RISK__MAX_LOSSES": "2", "BOT_RISK__COOLDOWN_SECONDS": "5400"},
+        "deny limit_cooldown",
+    ),
     "daily loss": (3, {"BOT_RISK__DAILY_LOSS": "0.006"}, "deny limit_daily_loss"),
     "drawdown": (4, {"BOT_RISK__MAX_DRAWDOWN": "0.012"}, "deny limit_drawdown"),
     "spot": (2, {"BOT_ACCOUNT": "spot", "BOT_SIDES": "long"}, "deny side_not_allowed"),
     "opposite": (
         2,
-        {"BOT_RISK__EXIT_ON_OPPOSITE": "true", "BOT_RISK__STOP_ATR": "3", "BOT_RISK__TARGET_ATR": "3"},
+        {
+            "BOT_RISK__EXIT_ON_OPPOSITE": "true",
+            "BOT_RISK__STOP_ATR": "3",
+            "BOT_RISK__TARGET_ATR": "3",
+        },
         "exit_opposite",
     ),
     "Kelly": (
@@ -189,15 +231,30 @@ OTHERS = {
 @pytest.mark.full
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_day_under_other_rules_is_equal_too(name: str, tmp_path) -> None:
-    """In process: the same cycle without HTTP. A person's resume also takes a drawdown halt back."""
+    """In process: the same cycle without HTTP.
+
+    A person's resume also takes a drawdown halt back.
+    """
     seed, extra, shown = OTHERS[name]
-    told = parity_world.story(seed=seed, start_at=parity_world.NEW_YEAR - DAY // 2, days=1.0, missed=6, late=8)
+    told = parity_world.story(
+        seed=seed, start_at=parity_world.NEW_YEAR - DAY // 2, days=1.0, missed=6, late=8
+    )
     minutes = parity_world.market_of(told)
-    with world(tmp_path / "home", now=told.start_at, minutes=minutes, extra={**parity_world.RESTLESS, **extra}) as scene:
+    with world(
+        tmp_path / "home",
+        now=told.start_at,
+        minutes=minutes,
+        extra={**parity_world.RESTLESS, **extra},
+    ) as scene:
         reports = parity_world.driven(scene.with_model(), told, parity_world.in_process(scene))
         schedule = schedule_from(reports, INTERVAL)
         inputs = parity_world.inputs(
-            scene, minutes, schedule=schedule, start_at=told.start_at, end_at=told.end_at, every_tick=True
+            scene,
+            minutes,
+            schedule=schedule,
+            start_at=told.start_at,
+            end_at=told.end_at,
+            every_tick=True,
         )
     seen = parity_world.counted(reports)
     assert (seen[shown] >= 2, seen["entries"] >= 3) == (True, True), seen
@@ -205,5 +262,9 @@ def test_a_day_under_other_rules_is_equal_too(name: str, tmp_path) -> None:
     found = compare(reports, asked.ticks, schedule=schedule)
     assert found.differences == (), found.sentence
     skipping = replay(replace(inputs, every_tick=False))
-    assert (skipping.fills, skipping.trades, skipping.entries) == (asked.fills, asked.trades, asked.entries)
+    assert (skipping.fills, skipping.trades, skipping.entries) == (
+        asked.fills,
+        asked.trades,
+        asked.entries,
+    )
     assert np.array_equal(skipping.curve.equity_units, asked.curve.equity_units)

@@ -1,4 +1,6 @@
-"""The profiles of the original run in ticks and in replays by the same code, with models of their own features and label."""
+"""The profiles of the original run in ticks and in replays by the same code, with models of their
+own features and label.
+"""
 
 import pytest
 
@@ -24,8 +26,8 @@ ASKED_FOR_LESS = {
     "BOT_REPLAY__MAKER_FEE_RATE": "0.0",
     "BOT_REPLAY__TAKER_FEE_RATE": "0.001",
 }
-"""So that some hours hold entries, with the fees that the exchange takes; features, label, strategies, stops and sizes are the
-profile's.
+"""So that some hours hold entries, with the fees that the exchange takes; features, label,
+strategies, stops and sizes are the profile's.
 """
 
 
@@ -33,8 +35,12 @@ PROFILES = [pytest.param("phase19", 12, 0.6, marks=pytest.mark.full), ("phase22"
 
 
 @pytest.mark.parametrize(("profile", "features", "days"), PROFILES)
-def test_a_profile_decides_and_earns_the_same_in_ticks_and_in_a_replay(profile, features, days, tmp_path):
-    told = parity_world.story(seed=6, start_at=parity_world.NEW_YEAR - DAY // 8, days=days, missed=2, late=2)
+def test_a_profile_decides_and_earns_the_same_in_ticks_and_in_a_replay(
+    profile, features, days, tmp_path
+):
+    told = parity_world.story(
+        seed=6, start_at=parity_world.NEW_YEAR - DAY // 8, days=days, missed=2, late=2
+    )
     minutes = parity_world.market_of(told)
     extra = {"BOT_PROFILE": profile, **ASKED_FOR_LESS}
     with world(tmp_path / "home", now=told.start_at, minutes=minutes, extra=extra) as scene:
@@ -44,7 +50,12 @@ def test_a_profile_decides_and_earns_the_same_in_ticks_and_in_a_replay(profile, 
         reports = parity_world.driven(scene, told, parity_world.in_process(scene))
         schedule = schedule_from(reports, INTERVAL)
         inputs = parity_world.inputs(
-            scene, minutes, schedule=schedule, start_at=told.start_at, end_at=told.end_at, every_tick=True
+            scene,
+            minutes,
+            schedule=schedule,
+            start_at=told.start_at,
+            end_at=told.end_at,
+            every_tick=True,
         )
     seen = parity_world.counted(reports)
     assert seen["ticks"] == len(told.deliveries) > 100
@@ -61,7 +72,9 @@ def trained(scene, minutes, as_of):
     signing_key(scene.settings, {"BOT_BUNDLE_SIGNING_KEY": SIGNING_KEY})
     known = minutes.closed_by(as_of - DAY)
     candles = {frame: aggregate(known, frame) for frame in (Timeframe.M15, Timeframe.H4)}
-    made = train(candles, settings, as_of=as_of - DAY, seed=1, commit="0" * 40, signing_key=SIGNING_KEY)
+    made = train(
+        candles, settings, as_of=as_of - DAY, seed=1, commit="0" * 40, signing_key=SIGNING_KEY
+    )
     registry = BundleRegistry(wiring.bucket_for(scene.settings))
     registry.publish(made.version, made.files)
     registry.promote(made.version, at=as_of, why="a test", by="test")

@@ -1,4 +1,6 @@
-"""The retraining as the real functions-framework process beside a sandbox: answers, errors, two at once."""
+"""The retraining as the real functions-framework process beside a sandbox: answers, errors, two at
+once.
+"""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -8,18 +10,32 @@ import requests
 
 from shared.stores.local.sqlite import SqliteDocuments
 from shared.stores.trials import TrialLog
-from tests.support.retrain_world import NOW, bundle_bytes, every_file, home_at, minutes, retrain_process
+from tests.support.retrain_world import (
+    NOW,
+    bundle_bytes,
+    every_file,
+    home_at,
+    minutes,
+    retrain_process,
+)
 from tests.support.world import world
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
-    """The function's address, its data folder, and what its first real run was answered; two calls came at once."""
+    """The function's address, its data folder, and what its first real run was answered; two calls
+    came at once.
+    """
     folder = tmp_path_factory.mktemp("function")
     home = folder / "home"
     with world(home, now=NOW, minutes=minutes()) as scene:
         environ = home_at(
-            home, **{name: scene.environ[name] for name in scene.environ if name.startswith(("BOT_E", "BOT_CLOCK"))}
+            home,
+            **{
+                name: scene.environ[name]
+                for name in scene.environ
+                if name.startswith(("BOT_E", "BOT_CLOCK"))
+            },
         )
         with retrain_process(environ, log=folder / "log") as url:
             requests.get(url, timeout=60)  # opens the store, which makes its file
@@ -28,7 +44,14 @@ def running(tmp_path_factory):
             dry_after, trials = without_trials(home), trials_of(home)
             with ThreadPoolExecutor(2) as pool:
                 both = list(pool.map(lambda _: requests.post(url, json={}, timeout=120), range(2)))
-            yield {"url": url, "home": home, "dry": dry, "dry_same": dry_before == dry_after, "trials": trials, "both": both}
+            yield {
+                "url": url,
+                "home": home,
+                "dry": dry,
+                "dry_same": dry_before == dry_after,
+                "trials": trials,
+                "both": both,
+            }
 
 
 def without_trials(home):

@@ -1,4 +1,6 @@
-"""`scripts/bot sandbox` as a process, read by ccxt's own bitbank class and by the bot's own feed."""
+"""`scripts/bot sandbox` as a process, read by ccxt's own bitbank class and by the bot's
+own feed.
+"""
 
 import json
 import os
@@ -56,7 +58,19 @@ class Process:
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[dict[str, Any]]:
     process = Process(
-        "--json", "--port", "0", "--clock", "stepped", "--from", START, "--days", "45", "--ahead", "3", "--edge", "6"
+        "--json",
+        "--port",
+        "0",
+        "--clock",
+        "stepped",
+        "--from",
+        START,
+        "--days",
+        "45",
+        "--ahead",
+        "3",
+        "--edge",
+        "6",
     )
     try:
         yield json.loads(process.first_line())
@@ -75,16 +89,26 @@ def test_ccxt_s_own_bitbank_reads_it(sandbox: dict[str, Any]) -> None:
 
     url = sandbox["url"]
     exchange = ccxt.bitbank(
-        {"enableRateLimit": False, "timeout": 8000, "urls": {"api": {"public": url, "private": url, "markets": url}}}
+        {
+            "enableRateLimit": False,
+            "timeout": 8000,
+            "urls": {"api": {"public": url, "private": url, "markets": url}},
+        }
     )
     market = exchange.load_markets()["BTC/JPY"]
-    assert (market["maker"], market["taker"], market["limits"]["amount"]["min"]) == (0.0, 0.001, 0.0001)
+    assert (market["maker"], market["taker"], market["limits"]["amount"]["min"]) == (
+        0.0,
+        0.001,
+        0.0001,
+    )
     ticker = exchange.fetch_ticker("BTC/JPY")
     book = exchange.fetch_order_book("BTC/JPY")
     assert ticker["bid"] == book["bids"][0][0] < book["asks"][0][0] == ticker["ask"]
     assert ticker["timestamp"] == START_MS
     assert len(exchange.fetch_trades("BTC/JPY")) == 60
-    day = exchange.fetch_ohlcv("BTC/JPY", "15m", since=START_MS // DAY * DAY - DAY, params={"yyyymmdd": "20260114"})
+    day = exchange.fetch_ohlcv(
+        "BTC/JPY", "15m", since=START_MS // DAY * DAY - DAY, params={"yyyymmdd": "20260114"}
+    )
     assert 86 <= len(day) <= 96  # a Wednesday: the exchange closes for a while
     year = exchange.fetch_ohlcv("BTC/JPY", "4h", since=1, params={"yyyymmdd": "2026"})
     assert len(year) == 14 * 6 + 1
@@ -99,7 +123,11 @@ def test_ccxt_s_own_bitbank_reads_it(sandbox: dict[str, Any]) -> None:
 def test_the_bot_s_own_feed_reads_a_whole_market_from_it(sandbox: dict[str, Any]) -> None:
     url = sandbox["url"]
     clock = SteppedClock(url)
-    told = {"BOT_EXCHANGE__PUBLIC_URL": url, "BOT_EXCHANGE__PRIVATE_URL": f"{url}/v1", "BOT_CLOCK": url}
+    told = {
+        "BOT_EXCHANGE__PUBLIC_URL": url,
+        "BOT_EXCHANGE__PRIVATE_URL": f"{url}/v1",
+        "BOT_CLOCK": url,
+    }
     feed = BitbankFeed(bot_settings.load(told), clock, CandleWindows(MemoryBucket()))
     try:
         now = clock.now_ms()
@@ -119,7 +147,9 @@ def test_the_bot_s_own_feed_reads_a_whole_market_from_it(sandbox: dict[str, Any]
 
 
 def test_a_person_reads_what_is_served_and_ctrl_c_ends_it_cleanly() -> None:
-    process = Process("--port", "0", "--days", "2", "--ahead", "1", "--fault", "http-502", "--from", "2026-02-01")
+    process = Process(
+        "--port", "0", "--days", "2", "--ahead", "1", "--fault", "http-502", "--from", "2026-02-01"
+    )
     first = process.first_line()
     code, out, err = process.end()
     assert (code, err) == (0, "")
@@ -178,14 +208,27 @@ def test_a_file_of_candles_is_served_from_the_instant_asked_for(tmp_path: Path) 
     path = tmp_path / "candles.csv"
     day = START_MS // DAY * DAY
     rows = "".join(
-        f"{day + n * 900_000},{n + 9_000_000},{n + 9_000_100},{n + 8_999_900},{n + 9_000_050},1.5\n" for n in range(192)
+        f"{day + n * 900_000},{n + 9_000_000},{n + 9_000_100},{n + 8_999_900},{n + 9_000_050},1.5\n"
+        for n in range(192)
     )
     path.write_text("timestamp,open,high,low,close,volume\n" + rows)
-    process = Process("--json", "--port", "0", "--candles", str(path), "--from", "2026-01-16", "--clock", "stepped")
+    process = Process(
+        "--json",
+        "--port",
+        "0",
+        "--candles",
+        str(path),
+        "--from",
+        "2026-01-16",
+        "--clock",
+        "stepped",
+    )
     try:
         told = json.loads(process.first_line())
         assert told["now_ms"] == day + DAY
-        with urllib.request.urlopen(f"{told['url']}/btc_jpy/candlestick/15min/20260115", timeout=10) as answer:
+        with urllib.request.urlopen(
+            f"{told['url']}/btc_jpy/candlestick/15min/20260115", timeout=10
+        ) as answer:
             served = json.load(answer)["data"]["candlestick"][0]["ohlcv"]
         assert [",".join(map(str, [row[5], *row[:4]])) for row in served] == [
             line.rpartition(",")[0] for line in rows.splitlines()[:96]

@@ -1,4 +1,6 @@
-"""What a person reads and says: whose halt it is, why nothing is entered, what is damaged and how it is mended."""
+"""What a person reads and says: whose halt it is, why nothing is entered, what is damaged and how
+it is mended.
+"""
 
 import json
 import sqlite3
@@ -29,7 +31,9 @@ def scene(tmp_path) -> Iterator[World]:
 
 @pytest.fixture
 def say(scene, monkeypatch, capsys) -> Say:
-    """Run a command of this world's bot (or of another in its store) in this process; what it prints."""
+    """Run a command of this world's bot (or of another in its store) in this process; what it
+    prints.
+    """
 
     def run(*words: str, expects: int | None = 0, bot: str = "default", **more: str) -> str:
         for name, value in {**scene.environ, "BOT_ID": bot, **more}.items():
@@ -66,7 +70,9 @@ def test_at_a_terminal_the_reason_is_asked_for(scene, say, monkeypatch) -> None:
     assert here.why_asked("given", "the halt") == "given"
 
 
-def test_the_resume_of_one_bot_says_that_nothing_was_halted_and_leaves_the_other_alone(scene, say) -> None:
+def test_the_resume_of_one_bot_says_that_nothing_was_halted_and_leaves_the_other_alone(
+    scene, say
+) -> None:
     ports = scene.ports()
     scene.tick(NOW, ports)
     halt_now(ports, NOW)
@@ -77,7 +83,11 @@ def test_the_resume_of_one_bot_says_that_nothing_was_halted_and_leaves_the_other
     assert [item.data for item in ports.documents.query("control")] == before
     report = scene.tick(NOW + INTERVAL, ports)
     assert ports.documents.get("bots/default").data["state"]["halted_at"] == NOW
-    assert report.status is not TickStatus.DONE or report.decision is None or report.decision.reason is not Reason.OK
+    assert (
+        report.status is not TickStatus.DONE
+        or report.decision is None
+        or report.decision.reason is not Reason.OK
+    )
     assert "a look" in say("status", expects=None)
     assert "HALTED" not in say("status", expects=None, bot="beta")
 
@@ -99,7 +109,12 @@ def test_a_resume_says_what_it_lifted_and_what_stays(scene, say) -> None:
     ports = scene.ports()
     scene.tick(NOW, ports)
     state = ports.documents.get("bots/default").data["state"]
-    limits = {**state["limits"], "losing_streak": 4, "cooldown_until": NOW + DAY, "equity_peak_jpy": "2000000.0000"}
+    limits = {
+        **state["limits"],
+        "losing_streak": 4,
+        "cooldown_until": NOW + DAY,
+        "equity_peak_jpy": "2000000.0000",
+    }
     changed(ports, "bots/default", state={**state, "halted_at": NOW - 1, "limits": limits})
     told = say("resume", "--why", "looked at it")
     assert "the drawdown halt of" in told
@@ -121,7 +136,9 @@ def test_a_resume_from_tomorrow_lifts_no_halt_of_today(scene) -> None:
     halt_now(ports, NOW - 5)
     bot = BotDocuments(ports.documents, "default")
     bot.resume(halts=[], drawdown=NOW - 5, who="a", why="a clock that is ahead", now_ms=NOW + DAY)
-    ports.documents.create("control/current", {"resumed_at": NOW + DAY, "who": "a", "why": "b", "at": NOW + DAY})
+    ports.documents.create(
+        "control/current", {"resumed_at": NOW + DAY, "who": "a", "why": "b", "at": NOW + DAY}
+    )
     scene.tick(NOW + INTERVAL, ports)
     assert ports.documents.get("bots/default").data["state"]["halted_at"] == 0
     for index in range(2, 6):
@@ -131,20 +148,33 @@ def test_a_resume_from_tomorrow_lifts_no_halt_of_today(scene) -> None:
 
 
 def halt_now(ports: Any, at: int) -> None:
-    changed(ports, "bots/default", state={**ports.documents.get("bots/default").data["state"], "halted_at": at})
+    changed(
+        ports,
+        "bots/default",
+        state={**ports.documents.get("bots/default").data["state"], "halted_at": at},
+    )
 
 
 def test_status_says_why_nothing_was_entered_whatever_the_last_tick_said(scene, say) -> None:
     ports = scene.ports()
     reports = [scene.tick(NOW + index * INTERVAL, ports) for index in range(8)]
-    quiet = [report for report in reports if report.decision and report.decision.reason is Reason.NOTHING_NEW]
+    quiet = [
+        report
+        for report in reports
+        if report.decision and report.decision.reason is Reason.NOTHING_NEW
+    ]
     assert quiet, "there are ticks between the candles"
-    last = next(report for report in reversed(reports) if report.decision.reason is not Reason.NOTHING_NEW)
+    last = next(
+        report for report in reversed(reports) if report.decision.reason is not Reason.NOTHING_NEW
+    )
     told = say("status", expects=None)
     (line,) = [line for line in told.splitlines() if line.startswith("decision")]
     assert "nothing new" not in line
     assert "the candle that closed at" in line
-    assert json.loads(say("status", "--json", expects=None))["last_decision"]["reason"] == last.decision.reason
+    assert (
+        json.loads(say("status", "--json", expects=None))["last_decision"]["reason"]
+        == last.decision.reason
+    )
 
 
 def test_status_tells_the_truth_of_the_model(scene, say) -> None:
@@ -157,7 +187,9 @@ def test_status_tells_the_truth_of_the_model(scene, say) -> None:
     assert "serves since" in told
     assert "the last tick found none" in told
     scene.tick(NOW + INTERVAL, scene.ports())
-    assert "the last tick" not in next(line for line in say("status", expects=None).splitlines() if line.startswith("model "))
+    assert "the last tick" not in next(
+        line for line in say("status", expects=None).splitlines() if line.startswith("model ")
+    )
 
 
 @pytest.mark.parametrize(
@@ -166,10 +198,16 @@ def test_status_tells_the_truth_of_the_model(scene, say) -> None:
         ("control/default", {"schema": 1, "halt": 7, "lifted": None}, ("resume",)),
         ("control/all", {"schema": 1, "halt": {}, "lifted": None}, ("resume", "--all")),
         ("control/current", {"resumed_at": None}, ("resume", "--all")),
-        ("intents/default~x", {"bot": "default", "open_for": "default", "intent": 1}, ("doctor", "--mend")),
+        (
+            "intents/default~x",
+            {"bot": "default", "open_for": "default", "intent": 1},
+            ("doctor", "--mend"),
+        ),
     ],
 )
-def test_doctor_names_a_damaged_document_and_a_command_mends_it(scene, say, path, damage, mends) -> None:
+def test_doctor_names_a_damaged_document_and_a_command_mends_it(
+    scene, say, path, damage, mends
+) -> None:
     ports = scene.ports()
     scene.tick(NOW, ports)
     ports.documents.create(path, damage)
@@ -226,10 +264,15 @@ def test_status_and_doctor_name_late_ticks_and_times_of_the_future(scene, say) -
         assert run_tick(ports, scene.settings, request).status is TickStatus.LATE
     state = ports.documents.get("bots/default").data["state"]
     ahead = {"late_in_a_row": 0, "last_finished_at": scene.time.now_ms() + DAY}
-    for told, words in (({}, "3 ticks in a row came too late"), (ahead, "finished 86400 s in the future")):
+    for told, words in (
+        ({}, "3 ticks in a row came too late"),
+        (ahead, "finished 86400 s in the future"),
+    ):
         changed(ports, "bots/default", state={**state, **told})
         status, doctor = say("status", expects=1), say("doctor", expects=1)
-        assert f"NOT WELL  {words}" in status or f"NOT WELL  the last tick {words}" in status, status
+        assert f"NOT WELL  {words}" in status or f"NOT WELL  the last tick {words}" in status, (
+            status
+        )
         (line,) = [line for line in doctor.splitlines() if words in line]
         assert "ticks" in line
         assert "look at the scheduler, and at this machine's clock" in doctor

@@ -1,4 +1,6 @@
-"""What people, other versions and accidents leave in the store: what is held is protected and ends, nothing is overwritten."""
+"""What people, other versions and accidents leave in the store: what is held is protected and ends,
+nothing is overwritten.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -43,7 +45,9 @@ DAMAGED_CONTROLS = [
 
 
 @pytest.mark.parametrize(("path", "damage"), DAMAGED_CONTROLS)
-def test_a_damaged_control_document_forbids_entries_is_told_and_lets_a_position_end(scene, path, damage) -> None:
+def test_a_damaged_control_document_forbids_entries_is_told_and_lets_a_position_end(
+    scene, path, damage
+) -> None:
     ports, _ = entered(scene)
     without_stops(ports)
     due_at(ports, NOW + 3 * INTERVAL)
@@ -57,21 +61,34 @@ def test_a_damaged_control_document_forbids_entries_is_told_and_lets_a_position_
     assert [trade.reason for trade in ended.trades] == [Reason.EXIT_TIME]
     later = [scene.tick(NOW + index * INTERVAL, ports) for index in range(6, 12)]
     assert not [order for report in later for order in entries(report)]
-    assert any(path in str(item.data["alert"]["fields"]) for item in ports.documents.query("alerts"))
+    assert any(
+        path in str(item.data["alert"]["fields"]) for item in ports.documents.query("alerts")
+    )
     assert ports.documents.get(path).data == damage
     bot = BotDocuments(ports.documents, "default")
-    bot.resume(halts=[], drawdown=0, who="alice", why="mended", now_ms=NOW, everyone=path != "control/default")
+    bot.resume(
+        halts=[],
+        drawdown=0,
+        who="alice",
+        why="mended",
+        now_ms=NOW,
+        everyone=path != "control/default",
+    )
     assert scene.tick(NOW + 12 * INTERVAL, ports).status is TickStatus.DONE
 
 
-def test_a_tick_that_comes_too_late_decides_nothing_also_where_something_was_damaged_before(scene) -> None:
+def test_a_tick_that_comes_too_late_decides_nothing_also_where_something_was_damaged_before(
+    scene,
+) -> None:
     ports, _ = entered(scene)
     without_stops(ports)
     due_at(ports, NOW + 3 * INTERVAL)
     ports.documents.create("control/default", {"schema": 1, "lifted": None})
     at = NOW + 5 * INTERVAL
     scene.time.advance_to(at + 160_000)
-    late = run_tick(ports, scene.settings, TickRequest(tick=f"t{at}", scheduled_at=at, received_at=at + 160_000))
+    late = run_tick(
+        ports, scene.settings, TickRequest(tick=f"t{at}", scheduled_at=at, received_at=at + 160_000)
+    )
     assert (late.status, late.reason) == (TickStatus.DEGRADED, Reason.CONTROL_DAMAGED)
     assert (late.decision, late.trades) == (None, ())
     held, covered = stop_lots(ports)
@@ -82,7 +99,9 @@ def test_a_tick_that_comes_too_late_decides_nothing_also_where_something_was_dam
 def damaged_intents(whole: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for name in ("at", "plan", "outcome", "intent"):
         for wrong in ("x", [], 1.5, {"a": 1}, None, True):
-            allowed = (wrong is None and name in {"plan", "outcome"}) or (name == "outcome" and wrong == {"a": 1})
+            allowed = (wrong is None and name in {"plan", "outcome"}) or (
+                name == "outcome" and wrong == {"a": 1}
+            )
             if not allowed:
                 yield {**whole, name: wrong}
         if name in {"at", "intent"}:
@@ -102,9 +121,14 @@ def test_a_damaged_intent_forbids_entries_is_told_and_lets_a_position_end(scene)
         stored = ports.documents.get(intent.path)
         ports.documents.replace(stored, {**damage, "open_for": "default"})
         report = scene.tick(NOW + index * INTERVAL, ports)
-        assert (report.status, report.reason) == (TickStatus.DEGRADED, Reason.INTENT_DAMAGED), damage
+        assert (report.status, report.reason) == (
+            TickStatus.DEGRADED,
+            Reason.INTENT_DAMAGED,
+        ), damage
         assert intent.path in report.detail
-        assert ports.documents.get(intent.path).data["open_for"] == "default", "nobody but a person closes it"
+        assert ports.documents.get(intent.path).data["open_for"] == "default", (
+            "nobody but a person closes it"
+        )
         if report.trades:
             break
     assert index >= 10
@@ -136,17 +160,24 @@ def test_what_is_held_keeps_its_planned_stop_though_the_state_cannot_be_read(sce
     assert (report.status, report.reason) == (TickStatus.DEGRADED, Reason.STATE_DAMAGED)
     assert "bot 'default'" in report.detail
     assert report.decision is None
-    assert [order.intent.trigger_price for order in report.orders if order.intent.purpose is Purpose.STOP] == [
-        before.plan.stop_price
-    ]
+    assert [
+        order.intent.trigger_price
+        for order in report.orders
+        if order.intent.purpose is Purpose.STOP
+    ] == [before.plan.stop_price]
     held, covered = stop_lots(ports)
     assert held == covered > 0
-    assert ports.documents.get("bots/default").data["state"] == broken, "nothing that cannot be read is overwritten"
+    assert ports.documents.get("bots/default").data["state"] == broken, (
+        "nothing that cannot be read is overwritten"
+    )
     assert ports.documents.get("bots/default").data["lease"]["expires_at"] == 0
     assert any(item.data["alert"]["level"] != "info" for item in ports.documents.query("alerts"))
 
 
-@pytest.mark.parametrize("missing", ["mode", "stage", "limits", "candle", "halted_at", "last_fill_sequence", "plan", "goal"])
+@pytest.mark.parametrize(
+    "missing",
+    ["mode", "stage", "limits", "candle", "halted_at", "last_fill_sequence", "plan", "goal"],
+)
 def test_a_state_without_a_field_is_not_taken_for_another_state(scene, missing) -> None:
     ports, _ = entered(scene)
     without_stops(ports)
@@ -172,7 +203,9 @@ def test_a_state_that_is_no_mapping_is_kept_and_what_is_held_is_protected(scene,
     account = ports.documents.get("paper/default").data
     held, covered = stop_lots(ports)
     assert held == covered
-    assert held > 0 or account["trades"], "without plan and signal the position is closed rather than left bare"
+    assert held > 0 or account["trades"], (
+        "without plan and signal the position is closed rather than left bare"
+    )
 
 
 def test_what_a_newer_version_wrote_beside_survives_every_save(scene) -> None:
@@ -212,13 +245,17 @@ def test_a_state_without_a_schema_is_taken_over_with_all_that_it_remembers(scene
 def test_a_redelivery_of_a_tick_whose_report_is_of_another_version_is_a_duplicate(scene) -> None:
     ports, report = entered(scene)
     stored = ports.documents.get(f"ticks/default~{report.tick}")
-    ports.documents.replace(stored, {**stored.data, "report": {"tick": report.tick, "status": "splendid"}})
+    ports.documents.replace(
+        stored, {**stored.data, "report": {"tick": report.tick, "status": "splendid"}}
+    )
     again = scene.tick(NOW + INTERVAL, ports)
     assert again.status is TickStatus.DUPLICATE
     assert not again.orders
 
 
-@pytest.mark.parametrize("damage", [{"equity": []}, {"equity": None}, {"equity": {"1": "2"}, "later": [1]}])
+@pytest.mark.parametrize(
+    "damage", [{"equity": []}, {"equity": None}, {"equity": {"1": "2"}, "later": [1]}]
+)
 def test_a_day_that_cannot_be_read_is_kept_and_stops_no_tick(scene, damage) -> None:
     ports = scene.ports()
     scene.tick(NOW, ports)
@@ -238,10 +275,16 @@ def test_a_day_that_cannot_be_read_is_kept_and_stops_no_tick(scene, damage) -> N
 
 def test_a_damaged_alert_in_the_outbox_keeps_no_other_waiting(scene) -> None:
     ports = scene.ports()
-    ports.documents.create("alerts/a", {"bot": "default", "waiting_for": "default", "alert": {"key": 7}})
+    ports.documents.create(
+        "alerts/a", {"bot": "default", "waiting_for": "default", "alert": {"key": 7}}
+    )
     ports.documents.create("alerts/b", {"bot": "default", "waiting_for": "default"})
     alert = {"key": "c", "level": "info", "kind": "x", "title": "x", "at": NOW, "fields": {}}
     ports.documents.create("alerts/c", {"bot": "default", "waiting_for": "default", "alert": alert})
     scene.tick(NOW, replace(ports))
-    assert [ports.documents.get(f"alerts/{name}").data["waiting_for"] for name in "abc"] == [None, None, None]
+    assert [ports.documents.get(f"alerts/{name}").data["waiting_for"] for name in "abc"] == [
+        None,
+        None,
+        None,
+    ]
     assert "sent_at" in ports.documents.get("alerts/c").data

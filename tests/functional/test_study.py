@@ -1,4 +1,6 @@
-"""Studies on real workers: the same results whoever works, everything that is shared made once, every run in the log."""
+"""Studies on real workers: the same results whoever works, everything that is shared made once,
+every run in the log.
+"""
 
 import csv
 import json
@@ -28,7 +30,16 @@ from shared.stores.local.folder import FolderBucket
 from shared.stores.local.sqlite import SqliteDocuments
 from shared.stores.trials import TrialLog
 from tests.functional.test_train import write_csv
-from tests.support.made_studies import DAY, START, dying, failing, made_given, noting, numbers_of, small_load
+from tests.support.made_studies import (
+    DAY,
+    START,
+    dying,
+    failing,
+    made_given,
+    noting,
+    numbers_of,
+    small_load,
+)
 from tests.support.made_trainings import SIGNING_KEY, START_AT, last_close, market, small_training
 
 VARY = {"risk.stop_atr": (2, 3, 4), "consensus.agreement": (0.3, 0.4)}
@@ -48,11 +59,15 @@ def shared():
 def trained():
     """A model of 60 days and the 15 days of candles after it."""
     training = small_training()
-    bundle = load_bundle(training.files, public_keys=[public_of(SIGNING_KEY)], version=training.version)
+    bundle = load_bundle(
+        training.files, public_keys=[public_of(SIGNING_KEY)], version=training.version
+    )
     return training, bundle
 
 
-def test_the_results_are_the_same_in_the_same_order_with_any_number_of_processes_and_threads(shared):
+def test_the_results_are_the_same_in_the_same_order_with_any_number_of_processes_and_threads(
+    shared,
+):
     runs = made_runs()
     told = [
         grid.study(shared, runs, workers=workers, work=numbers_of)
@@ -79,7 +94,9 @@ def test_no_more_workers_are_started_than_there_are_runs(shared, monkeypatch):
 
     monkeypatch.setattr(places, "_here", watched)
     runs = made_runs({"risk.stop_atr": (2, 3)}, parts=1)
-    done = grid.study(shared, runs, workers=Workers(jobs=100_000, backend="threading"), work=numbers_of)
+    done = grid.study(
+        shared, runs, workers=Workers(jobs=100_000, backend="threading"), work=numbers_of
+    )
     assert (len(done), asked) == (2, [2])
 
 
@@ -88,14 +105,18 @@ def test_every_run_gets_exactly_what_it_would_get_alone(shared):
     together = grid.study(shared, runs, workers=Workers(jobs=2), work=numbers_of)
     for run, outcome in zip(runs, together, strict=True):
         fresh = made_given()
-        alone = grid.study(fresh, [replace(run, number=0)], workers=Workers(jobs=1), work=numbers_of)
+        alone = grid.study(
+            fresh, [replace(run, number=0)], workers=Workers(jobs=1), work=numbers_of
+        )
         assert alone[0].measured == outcome.measured
 
 
 def test_features_are_computed_once_and_votes_once_for_all_runs_that_share_them(monkeypatch):
     counts = Counter()
     compute, vote = features.compute, strategies.vote
-    monkeypatch.setattr(features, "compute", lambda *args: (counts.update(features=1), compute(*args))[1])
+    monkeypatch.setattr(
+        features, "compute", lambda *args: (counts.update(features=1), compute(*args))[1]
+    )
     monkeypatch.setattr(strategies, "vote", lambda *args: (counts.update(votes=1), vote(*args))[1])
     runs = made_runs({"risk.stop_atr": (2, 3, 4, 5), "consensus.agreement": (0.3, 0.4, 0.5)})
     grid.study(made_given(), runs, workers=Workers(jobs=3, backend="threading"), work=numbers_of)
@@ -147,7 +168,9 @@ def test_a_worker_that_dies_is_said_in_one_sentence(shared):
 
 
 @pytest.mark.parametrize("backend", sorted(CLUSTERS))
-def test_a_cluster_whose_package_is_not_installed_is_said_before_anything_is_read(backend, monkeypatch, capsys, tmp_path):
+def test_a_cluster_whose_package_is_not_installed_is_said_before_anything_is_read(
+    backend, monkeypatch, capsys, tmp_path
+):
     monkeypatch.setattr("models.study.grid.places.find_spec", lambda name: None)
     period = ["--from", "2026-01-01", "--to", "2026-02-01"]
     code = main(["study", "--candles", str(tmp_path / "none.csv"), *period, "--backend", backend])
@@ -170,7 +193,11 @@ def trained_study(bundle, *, parts=1):
     candles = market(75, seed=3, edge_bp=8.0)
     end = last_close(candles)
     spans = grid.periods(end - 6 * DAY, end, parts)
-    vary = {"risk.stop_atr": (1, 2), "consensus.agreement": (0.2, 0.4), "risk.min_edge_rate": (-1.0,)}
+    vary = {
+        "risk.stop_atr": (1, 2),
+        "consensus.agreement": (0.2, 0.4),
+        "risk.min_edge_rate": (-1.0,),
+    }
     runs = grid.runs(grid.grid(vary), spans, profile="loose")
     return grid.given(candles, since=end - 6 * DAY, bundle=bundle), runs
 
@@ -193,7 +220,9 @@ def test_a_study_of_the_real_replay_measures_what_a_single_replay_measures(train
         assert found.sharpe == pytest.approx(alone.returns.sharpe, rel=1e-12)
         assert one.above_zero == pytest.approx(alone.significance.above_zero, rel=1e-9)
         assert one.deflated == pytest.approx(alone.significance.deflated, rel=1e-9)
-        assert one.luck.best_sharpe == pytest.approx(alone.significance.expected_maximum_sharpe, rel=1e-9)
+        assert one.luck.best_sharpe == pytest.approx(
+            alone.significance.expected_maximum_sharpe, rel=1e-9
+        )
     assert trades >= 20
     assert [one.deflated for one in told] == sorted((one.deflated for one in told), reverse=True)
 
@@ -207,8 +236,14 @@ def test_what_has_no_sharpe_comes_last_and_is_counted():
     runs = grid.runs(grid.grid({"risk.stop_atr": (2, 3)}), spans)
     none = grid.Measured(return_rate=0.0, hold_rate=0.1, drawdown_rate=0.0, trades=0, track=None)
     bad = replace(none, trades=5, track=Track(sharpe=-0.5, observations=10))
-    outcomes = [grid.RunOutcome(run=runs[0], measured=none), grid.RunOutcome(run=runs[1], measured=bad)]
-    told = grid.judged(outcomes, History(trials=tuple(trial_of(outcome) for outcome in outcomes), damaged=("trials/x",)))
+    outcomes = [
+        grid.RunOutcome(run=runs[0], measured=none),
+        grid.RunOutcome(run=runs[1], measured=bad),
+    ]
+    told = grid.judged(
+        outcomes,
+        History(trials=tuple(trial_of(outcome) for outcome in outcomes), damaged=("trials/x",)),
+    )
     assert [one.outcome.run.number for one in told] == [1, 0]
     assert told[1].above_zero is told[1].deflated is told[1].outcome.measured.sharpe is None
     assert told[0].luck.trials == 3
@@ -235,18 +270,48 @@ def ask(tmp_path, *more, days=(78, 90)):
     from shared.core.calendar import utc_text
 
     start, end = (utc_text(START_AT + day * DAY) for day in days)
-    return main(["study", "--candles", str(tmp_path / "c.csv"), "--from", start, "--to", end, "--profile", "loose", *more])
+    return main(
+        [
+            "study",
+            "--candles",
+            str(tmp_path / "c.csv"),
+            "--from",
+            start,
+            "--to",
+            end,
+            "--profile",
+            "loose",
+            *more,
+        ]
+    )
 
 
 def test_the_command_tells_the_honest_numbers_and_notes_every_run_once(home, tmp_path, capsys):
-    vary = ["--vary", "risk.stop_atr=1,2", "--vary", "consensus.agreement=0.2:0.4:0.1", "--periods", "2", "--jobs", "2"]
+    vary = [
+        "--vary",
+        "risk.stop_atr=1,2",
+        "--vary",
+        "consensus.agreement=0.2:0.4:0.1",
+        "--periods",
+        "2",
+        "--jobs",
+        "2",
+    ]
     assert ask(tmp_path, *vary, "--json", "--out", str(tmp_path / "runs.csv")) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["trials"] == len(told["runs"]) == 12
     assert [row["rank"] for row in told["runs"]] == list(range(1, 13))
     assert sum(row["trades"] for row in told["runs"]) > 30
     first = told["runs"][0]
-    assert {"return", "buy_and_hold", "max_drawdown", "sharpe", "above_zero", "deflated", "set:risk.stop_atr"} <= first.keys()
+    assert {
+        "return",
+        "buy_and_hold",
+        "max_drawdown",
+        "sharpe",
+        "above_zero",
+        "deflated",
+        "set:risk.stop_atr",
+    } <= first.keys()
     rows = list(csv.DictReader((tmp_path / "runs.csv").open()))
     assert [float(row["return"]) for row in rows] == [row["return"] for row in told["runs"]]
 
@@ -256,7 +321,9 @@ def test_the_command_tells_the_honest_numbers_and_notes_every_run_once(home, tmp
     assert len(history.trials) == 12
     assert {trial.kind for trial in history.trials} == {"study"}
     assert {trial.changed["consensus.agreement"] for trial in history.trials} == {0.2, 0.3, 0.4}
-    assert {trial.settings_hash for trial in history.trials} == {row["settings"] for row in told["runs"]}
+    assert {trial.settings_hash for trial in history.trials} == {
+        row["settings"] for row in told["runs"]
+    }
 
     # Again, in threads: the same numbers, and nothing new was tried.
     assert ask(tmp_path, *vary, "--json", "--backend", "threading") == 0
@@ -265,7 +332,10 @@ def test_the_command_tells_the_honest_numbers_and_notes_every_run_once(home, tmp
     # A part of it at random, for people: the log remembers all the others.
     assert ask(tmp_path, *vary, "--sample", "3", "--seed", "4") == 0
     shown = capsys.readouterr()
-    assert "6 runs; the trial log holds 12 trials, of which the best without any skill shows a Sharpe of" in shown.out
+    assert (
+        "6 runs; the trial log holds 12 trials, of which the best without any skill shows a"
+        " Sharpe of" in shown.out
+    )
     assert "The best of many is flattered" in shown.out
     table = [line.split() for line in shown.out.splitlines()[:7]]
     assert table[0][:4] == ["stop_atr", "agreement", "from", "return"]
@@ -276,9 +346,24 @@ def test_the_command_tells_the_honest_numbers_and_notes_every_run_once(home, tmp
 def test_the_same_thing_tried_by_backtest_and_by_study_counts_once(home, tmp_path, capsys):
     from shared.core.calendar import utc_text
 
-    period = [f"--{name}={utc_text(START_AT + day * DAY)}" for name, day in (("from", 78), ("to", 82))]
+    period = [
+        f"--{name}={utc_text(START_AT + day * DAY)}" for name, day in (("from", 78), ("to", 82))
+    ]
     options = ["--candles", str(tmp_path / "c.csv"), *period, "--profile", "loose"]
-    assert main(["backtest", *options, "--set", "risk.stop_atr=2", "--out", str(tmp_path / "out"), "--json"]) == 0
+    assert (
+        main(
+            [
+                "backtest",
+                *options,
+                "--set",
+                "risk.stop_atr=2",
+                "--out",
+                str(tmp_path / "out"),
+                "--json",
+            ]
+        )
+        == 0
+    )
     single = json.loads(capsys.readouterr().out)
     assert main(["study", *options, "--vary", "risk.stop_atr=2,3", "--jobs", "1", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -299,13 +384,18 @@ def test_the_same_thing_tried_by_backtest_and_by_study_counts_once(home, tmp_pat
         (["--vary", "risk.stop_atr"], "--vary was"),
         (["--vary", "risk.stop_atr=1", "--vary", "risk.stop_atr=2"], "varied twice"),
         (["--vary", "learning.days=1,2"], "no backtest of a given model depends on learning"),
-        (["--vary", "risk.stop_atr=1:1000:0.1", "--vary", "risk.target_atr=1:1000:0.1"], "runs were asked for"),
+        (
+            ["--vary", "risk.stop_atr=1:1000:0.1", "--vary", "risk.target_atr=1:1000:0.1"],
+            "runs were asked for",
+        ),
         (["--model", "nowhere"], "--model was 'nowhere'"),
         (["--timeframe", "1m"], "--timeframe was 1m"),
         (["--backend", "dask", "--address", ""], "dask"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_sentence_and_nothing_was_tried(home, tmp_path, capsys, more, found):
+def test_what_is_wrong_is_said_in_one_sentence_and_nothing_was_tried(
+    home, tmp_path, capsys, more, found
+):
     assert ask(tmp_path, *more) == 2
     told = capsys.readouterr().err
     assert found in told
@@ -319,5 +409,16 @@ def test_what_is_wrong_is_said_in_one_sentence_and_nothing_was_tried(home, tmp_p
 def test_a_period_that_the_model_learned_from_is_refused_or_confessed(home, tmp_path, capsys):
     assert ask(tmp_path, "--vary", "risk.stop_atr=1,2", days=(40, 44)) == 2
     assert "--from was" in capsys.readouterr().err
-    assert ask(tmp_path, "--vary", "risk.stop_atr=1,2", "--inside-training", "--jobs", "1", days=(40, 44)) == 0
+    assert (
+        ask(
+            tmp_path,
+            "--vary",
+            "risk.stop_atr=1,2",
+            "--inside-training",
+            "--jobs",
+            "1",
+            days=(40, 44),
+        )
+        == 0
+    )
     assert "INSIDE TRAINING" in capsys.readouterr().out

@@ -1,4 +1,6 @@
-"""Studies that a file declares, whole: retrained, replayed, judged, counted, written down, and the same again."""
+"""Studies that a file declares, whole: retrained, replayed, judged, counted, written down, and the
+same again.
+"""
 
 import json
 from functools import cache
@@ -60,8 +62,12 @@ def file(tmp_path):
 
 
 def options():
-    told = {f"{group}.{name}": value for group, values in TINY.items() for name, value in values.items()}
-    return [word for name, value in told.items() for word in ("--set", f"{name}={json.dumps(value)}")]
+    told = {
+        f"{group}.{name}": value for group, values in TINY.items() for name, value in values.items()
+    }
+    return [
+        word for name, value in told.items() for word in ("--set", f"{name}={json.dumps(value)}")
+    ]
 
 
 def place(**more):
@@ -78,7 +84,9 @@ def place(**more):
     return StudyPorts(**{**given, **more})
 
 
-def test_a_study_is_run_counted_and_written_and_again_it_is_the_same_to_the_byte(home, file, candles, tmp_path, capsys):
+def test_a_study_is_run_counted_and_written_and_again_it_is_the_same_to_the_byte(
+    home, file, candles, tmp_path, capsys
+):
     command = ["study", str(file), "--candles", str(candles), "--jobs", "1", *options()]
     assert main([*command, "--out", str(tmp_path / "one"), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -91,7 +99,11 @@ def test_a_study_is_run_counted_and_written_and_again_it_is_the_same_to_the_byte
     assert slow["learned"] is slow["recipe"] is None
     assert plain["learned"]["rows"] > 500
     assert plain["earned"]["hold_total"] == slow["earned"]["hold_total"]
-    assert {check["name"] for check in plain["verdict"]["checks"]} > {"no_overfitting", "psr", "dsr"}
+    assert {check["name"] for check in plain["verdict"]["checks"]} > {
+        "no_overfitting",
+        "psr",
+        "dsr",
+    }
     assert not any(one["verdict"]["may_enter"] for one in held["tried"])
     documents = SqliteDocuments(home / "state.sqlite")
     trials = TrialLog(documents).all().trials
@@ -100,7 +112,10 @@ def test_a_study_is_run_counted_and_written_and_again_it_is_the_same_to_the_byte
     assert {trial.changed["variant"] for trial in trials} == {"plain", "wide", "slow"}
 
     folds = sorted((home / "bucket" / "folds").iterdir())
-    assert main([*command, "--out", str(tmp_path / "two"), "--markdown", str(tmp_path / "told.md")]) == 0
+    assert (
+        main([*command, "--out", str(tmp_path / "two"), "--markdown", str(tmp_path / "told.md")])
+        == 0
+    )
     assert "Nothing here may enter" in capsys.readouterr().out
     assert sorted((home / "bucket" / "folds").iterdir()) == folds, "all of them were found"
     for name in ("study.html", "study.json"):
@@ -115,13 +130,23 @@ def test_the_gate_is_shown_what_was_tried_side_by_side_and_everything_in_the_log
     log, folds = TrialLog(MemoryDocuments()), MemoryBucket()
     first = run(study, place(log=log, cache=folds))
     assert (first.trials, len(log.all().trials)) == (3, 3)
-    other = run(parse(STUDY.replace("stop_atr: 6", "stop_atr: 3")).on(str(candles)).under(TINY), place(log=log, cache=folds))
+    other = run(
+        parse(STUDY.replace("stop_atr: 6", "stop_atr: 3")).on(str(candles)).under(TINY),
+        place(log=log, cache=folds),
+    )
     assert other.trials == 4, "plain and slow were tried before"
-    overfitting = [check for one in first.tried for check in one.verdict.checks if check.name == "no_overfitting"]
+    overfitting = [
+        check
+        for one in first.tried
+        for check in one.verdict.checks
+        if check.name == "no_overfitting"
+    ]
     assert len(overfitting) == 3
     alone = run(parse(STUDY.partition("  wide")[0]).on(str(candles)).under(TINY), place())
     (one,) = alone.tried
-    assert one.earned.total == first.tried[0].earned.total, "what stands beside a variant changes nothing of it"
+    assert one.earned.total == first.tried[0].earned.total, (
+        "what stands beside a variant changes nothing of it"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +164,9 @@ def ran(candles):
 @pytest.mark.parametrize(
     "path",
     [
-        pytest.param(path, id=path.stem, marks=[] if path.stem in QUICK_ONES else [pytest.mark.full])
+        pytest.param(
+            path, id=path.stem, marks=[] if path.stem in QUICK_ONES else [pytest.mark.full]
+        )
         for path in sorted(EXAMPLES.glob("*.yaml"))
     ],
 )
@@ -158,7 +185,11 @@ def test_the_profiles_of_the_original_are_refused_as_directional(ran):
 
 def test_progress_goes_on_to_the_end(candles):
     told = []
-    run(parse(STUDY).on(str(candles)).under(TINY), place(), on_progress=lambda text, share: told.append((text, share)))
+    run(
+        parse(STUDY).on(str(candles)).under(TINY),
+        place(),
+        on_progress=lambda text, share: told.append((text, share)),
+    )
     shares = [share for _, share in told]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
@@ -176,13 +207,20 @@ def test_what_does_not_fit_is_refused_before_anything_is_worked_on(candles, tmp_
     unknown = refused(parse(STUDY.replace("risk.stop_atr", "risk.stop_at")).on(str(candles)))
     assert unknown.field == "variants.wide"
     assert "stop_atr" in unknown.remedy
-    assert refused(parse(STUDY.replace("profile: trend", "profile: trends")).on(str(candles))).field == "variants.slow"
+    assert (
+        refused(parse(STUDY.replace("profile: trend", "profile: trends")).on(str(candles))).field
+        == "variants.slow"
+    )
     assert refused(parse(STUDY).on(str(tmp_path / "none.csv"))).field == "candles"
     assert refused(parse(STUDY)).field == "candles", "the archive is empty"
-    assert refused(parse(STUDY).on(str(candles))).field == "start", "180 days to learn from are more than there are"
+    assert refused(parse(STUDY).on(str(candles))).field == "start", (
+        "180 days to learn from are more than there are"
+    )
     assert refused(study.within(start_at=START_AT, end_at=None)).field == "start"
     assert refused(study.within(start_at=None, end_at=START_AT + 400 * DAY)).field == "end"
-    assert refused(study.within(start_at=START_AT + 8 * DAY, end_at=None)).field == "variants.plain", "eight days teach nothing"
+    assert (
+        refused(study.within(start_at=START_AT + 8 * DAY, end_at=None)).field == "variants.plain"
+    ), "eight days teach nothing"
 
 
 def test_4h_candles_become_a_path_that_adds_up_to_them_and_the_page_says_so(tmp_path):
@@ -190,7 +228,9 @@ def test_4h_candles_become_a_path_that_adds_up_to_them_and_the_page_says_so(tmp_
     path = tmp_path / "slow.csv"
     write_csv(path, slow)
     asked = DataSet(name="slow", candles=str(path))
-    found = load_candles(asked, archive=ArchiveSource(MemoryBucket()), timeframe=Timeframe.M15, learning_days=0)
+    found = load_candles(
+        asked, archive=ArchiveSource(MemoryBucket()), timeframe=Timeframe.M15, learning_days=0
+    )
     assert found.notes[0].startswith("MADE UP: ")
     own = found.candles[Timeframe.H4]
     assert (own.opened_at == slow.opened_at).all()
@@ -203,8 +243,12 @@ def test_a_longer_history_of_4h_candles_goes_before_those_of_the_file(tmp_path):
     whole = market(75, seed=3, edge_bp=8.0)
     write_csv(tmp_path / "slow.csv", whole[Timeframe.H4])
     write_csv(tmp_path / "late.csv", whole[Timeframe.M15].rows(96 * 30, None))
-    asked = DataSet(name="late", candles=str(tmp_path / "late.csv"), candles_4h=str(tmp_path / "slow.csv"))
-    found = load_candles(asked, archive=ArchiveSource(MemoryBucket()), timeframe=Timeframe.M15, learning_days=10)
+    asked = DataSet(
+        name="late", candles=str(tmp_path / "late.csv"), candles_4h=str(tmp_path / "slow.csv")
+    )
+    found = load_candles(
+        asked, archive=ArchiveSource(MemoryBucket()), timeframe=Timeframe.M15, learning_days=10
+    )
     assert (found.candles[Timeframe.H4].opened_at == whole[Timeframe.H4].opened_at).all()
     late, slow, told = found.notes
     assert "late.csv was read as plain candles" in late
@@ -229,7 +273,10 @@ def test_options_that_do_not_belong_to_a_file_are_refused(words, found, home, fi
 
 
 def test_options_that_belong_to_a_file_are_refused_without_one(home, capsys):
-    assert main(["study", "--set", "risk.stop_atr=2", "--from", "2026-01-01", "--to", "2026-02-01"]) == 2
+    assert (
+        main(["study", "--set", "risk.stop_atr=2", "--from", "2026-01-01", "--to", "2026-02-01"])
+        == 2
+    )
     assert "--set is only for a study that a file declares" in capsys.readouterr().err
     assert main(["study", "--to", "2026-02-01"]) == 2
     assert "Missing option '--from'" in capsys.readouterr().err
@@ -245,7 +292,9 @@ def test_a_wrong_file_is_told_by_its_name_and_its_field(home, file, candles, tmp
     assert "cannot be read" in capsys.readouterr().err
 
 
-def test_a_place_that_cannot_be_written_is_told_before_the_work(home, file, candles, tmp_path, capsys):
+def test_a_place_that_cannot_be_written_is_told_before_the_work(
+    home, file, candles, tmp_path, capsys
+):
     taken = tmp_path / "taken"
     taken.write_text("a file", encoding="utf-8")
     assert main(["study", str(file), "--candles", str(candles), "--out", str(taken)]) == 2

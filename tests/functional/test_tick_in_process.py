@@ -1,4 +1,6 @@
-"""The cycle with real parts in one process: sandbox over HTTP, SQLite, a trained bundle, a stepped clock."""
+"""The cycle with real parts in one process: sandbox over HTTP, SQLite, a trained bundle, a stepped
+clock.
+"""
 
 from collections import Counter
 from dataclasses import replace
@@ -32,7 +34,9 @@ def test_two_days_of_ticks_enter_protect_and_close_by_every_way(home) -> None:
     with world(home) as scene:
         reports = run(scene.with_model(), 600)
     reasons = Counter(trade.reason for report in reports for trade in report.trades)
-    entered = [report for report in reports if report.decision and report.decision.action is Action.ENTER]
+    entered = [
+        report for report in reports if report.decision and report.decision.action is Action.ENTER
+    ]
     assert {report.status for report in reports} == {TickStatus.DONE}
     assert len(entered) >= 5
     assert reasons[Reason.EXIT_TARGET] >= 2
@@ -41,7 +45,9 @@ def test_two_days_of_ticks_enter_protect_and_close_by_every_way(home) -> None:
     held = [report for report in reports if report.positions]
     assert len(held) >= 200
     for report in held:
-        stops = sum(order.remaining_lots for order in report.resting if order.intent.purpose is Purpose.STOP)
+        stops = sum(
+            order.remaining_lots for order in report.resting if order.intent.purpose is Purpose.STOP
+        )
         assert stops >= sum(position.lots for position in report.positions), report.tick
     sequences = [trade.sequence for report in reports for trade in report.trades]
     assert sequences == sorted(set(sequences)), "each trade is told exactly once"
@@ -68,7 +74,9 @@ def test_a_duplicate_answers_with_the_stored_report(home) -> None:
         first = scene.tick(NOW)
         again = scene.tick(NOW)
     assert again.status is TickStatus.DUPLICATE
-    assert replace(again, status=first.status, timings_ms={}, counts={}) == replace(first, timings_ms={}, counts={})
+    assert replace(again, status=first.status, timings_ms={}, counts={}) == replace(
+        first, timings_ms={}, counts={}
+    )
 
 
 def test_a_live_lease_makes_the_next_tick_busy_and_leaves_it_for_a_redelivery(home) -> None:
@@ -81,7 +89,10 @@ def test_a_live_lease_makes_the_next_tick_busy_and_leaves_it_for_a_redelivery(ho
         scene.time.advance_to(NOW + 181_000)
         request = TickRequest(tick=worlds.name(NOW), scheduled_at=NOW, received_at=NOW + 181_000)
         again = run_tick(ports, scene.settings, request)
-        assert (again.status, again.decision) == (TickStatus.LATE, None), "it is its own tick, and too late for its work"
+        assert (again.status, again.decision) == (
+            TickStatus.LATE,
+            None,
+        ), "it is its own tick, and too late for its work"
         assert scene.tick(NOW + 2 * INTERVAL, ports).status is TickStatus.DONE
 
 
@@ -125,9 +136,16 @@ def test_a_halt_forbids_entries_until_a_person_resumes(home) -> None:
     assert sum(order.intent.opens for report in resumed for order in report.orders) >= 1
 
 
-def test_a_drawdown_halt_stays_until_a_person_resumes_and_then_counts_from_the_present_equity(home) -> None:
+def test_a_drawdown_halt_stays_until_a_person_resumes_and_then_counts_from_the_present_equity(
+    home,
+) -> None:
     with world(
-        home, extra={"BOT_RISK__MAX_DRAWDOWN": "0.001", "BOT_RISK__MIN_EDGE_RATE": "-1", "BOT_PROFILE": "loose"}
+        home,
+        extra={
+            "BOT_RISK__MAX_DRAWDOWN": "0.001",
+            "BOT_RISK__MIN_EDGE_RATE": "-1",
+            "BOT_PROFILE": "loose",
+        },
     ) as scene:
         scene.with_model()
         ports = scene.ports()
@@ -145,7 +163,9 @@ def test_without_a_model_nothing_is_entered_and_the_report_says_so(home) -> None
     with world(home) as scene:
         reports = run(scene, 30)
     reasons = {report.decision.reason for report in reports if report.decision}
-    assert Reason.MODEL_MISSING in reasons | {issue.reason for report in reports for issue in report.issues}
+    assert Reason.MODEL_MISSING in reasons | {
+        issue.reason for report in reports for issue in report.issues
+    }
     assert not [order for report in reports for order in report.orders]
 
 
@@ -153,7 +173,9 @@ def test_a_quiet_tick_stays_inside_its_budget(home) -> None:
     with world(home) as scene:
         reports = run(scene.with_model(), 130)
     quiet = [
-        report for report in reports[1:] if not report.orders and not report.fills and not report.trades and not report.alerts
+        report
+        for report in reports[1:]
+        if not report.orders and not report.fills and not report.trades and not report.alerts
     ]
     assert len(quiet) >= 80
     assert max(report.counts["reads"] for report in quiet) <= 10

@@ -1,4 +1,6 @@
-"""Ticks in trouble: what is held stays protected, nothing is entered twice, nothing is told twice or never."""
+"""Ticks in trouble: what is held stays protected, nothing is entered twice, nothing is told twice
+or never.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,7 +12,17 @@ import pytest
 
 from shared.core.errors import StoreBroken, Unavailable
 from shared.core.reasons import Reason
-from shared.core.types import Action, Candles, OrderIntent, OrderKind, Purpose, Rejected, TickReport, TickStatus, Unknown
+from shared.core.types import (
+    Action,
+    Candles,
+    OrderIntent,
+    OrderKind,
+    Purpose,
+    Rejected,
+    TickReport,
+    TickStatus,
+    Unknown,
+)
 from shared.tick.cycle import Ports, run_tick
 from shared.tick.documents import BotDocuments
 from shared.tick.request import TickRequest
@@ -60,18 +72,28 @@ def changed(ports: Ports, path: str, **data: Any) -> None:
 
 def without_stops(ports: Ports) -> None:
     account = ports.documents.get("paper/default").data
-    changed(ports, "paper/default", orders=[order for order in account["orders"] if order["intent"]["purpose"] != "stop"])
+    changed(
+        ports,
+        "paper/default",
+        orders=[order for order in account["orders"] if order["intent"]["purpose"] != "stop"],
+    )
 
 
 def without_plan(ports: Ports, **more: Any) -> None:
-    changed(ports, "bots/default", state={**ports.documents.get("bots/default").data["state"], "plan": None, **more})
+    changed(
+        ports,
+        "bots/default",
+        state={**ports.documents.get("bots/default").data["state"], "plan": None, **more},
+    )
 
 
 def stop_lots(ports: Ports) -> tuple[int, int]:
     account = ports.documents.get("paper/default").data
     held = sum(entry["lots"] for position in account["positions"] for entry in position["entries"])
     stops = [order for order in account["orders"] if order["intent"]["purpose"] == "stop"]
-    return held, sum(order["remaining_lots"] for order in stops if order["intent"]["expires_at"] is None)
+    return held, sum(
+        order["remaining_lots"] for order in stops if order["intent"]["expires_at"] is None
+    )
 
 
 def fell(at: int, minutes_long: int, to_share: float) -> Candles:
@@ -79,7 +101,9 @@ def fell(at: int, minutes_long: int, to_share: float) -> Candles:
     whole = market()
     hit = (whole.opened_at >= at) & (whole.opened_at < at + minutes_long * 60_000)
     return replace(
-        whole, low=np.where(hit, np.floor(whole.low * to_share), whole.low), volume=np.where(hit, 100.0, whole.volume)
+        whole,
+        low=np.where(hit, np.floor(whole.low * to_share), whole.low),
+        volume=np.where(hit, 100.0, whole.volume),
     )
 
 
@@ -99,25 +123,33 @@ def test_a_position_that_protection_closes_is_told_once_and_counted_at_once(scen
     assert scene.tick(NOW + 3 * INTERVAL, ports).trades == ()
 
 
-def test_without_the_path_what_is_held_is_protected_and_nothing_is_decided_or_forgotten(scene) -> None:
+def test_without_the_path_what_is_held_is_protected_and_nothing_is_decided_or_forgotten(
+    scene,
+) -> None:
     ports, before = entered(scene)
     without_stops(ports)
     without_plan(ports)
     intent = ports.documents.query("intents")[0]
     changed(ports, intent.path, open_for="default")
-    blind = replace(ports, exchange=Changed(ports.exchange, reconcile=raising(Unavailable("no candles"))))
+    blind = replace(
+        ports, exchange=Changed(ports.exchange, reconcile=raising(Unavailable("no candles")))
+    )
     report = scene.tick(NOW + 2 * INTERVAL, blind)
     assert (report.status, report.decision) == (TickStatus.DEGRADED, None)
     held, covered = stop_lots(ports)
     assert held == covered > 0
     stops = [order.intent for order in report.orders if order.intent.purpose is Purpose.STOP]
-    assert [stop.trigger_price for stop in stops] == [before.plan.stop_price], "the plan was taken from the open intent"
+    assert [stop.trigger_price for stop in stops] == [before.plan.stop_price], (
+        "the plan was taken from the open intent"
+    )
     after = scene.tick(NOW + 3 * INTERVAL, ports)
     assert after.status is TickStatus.DONE
     assert after.plan == before.plan
 
 
-def test_a_candle_whose_entry_was_filled_and_stopped_while_no_tick_lived_is_not_entered_again(tmp_path) -> None:
+def test_a_candle_whose_entry_was_filled_and_stopped_while_no_tick_lived_is_not_entered_again(
+    tmp_path,
+) -> None:
     with world(tmp_path / "home", minutes=fell(NOW + 60_000, 1, 0.9)) as scene:
         ports = scene.with_model().ports()
         died = scene.tick(NOW, ports)
@@ -126,7 +158,9 @@ def test_a_candle_whose_entry_was_filled_and_stopped_while_no_tick_lived_is_not_
         report = scene.tick(NOW + INTERVAL, ports)
         assert [trade.reason for trade in report.trades] == [Reason.EXIT_STOP]
         assert report.decision is not None
-        assert report.decision.as_of == died.decision.as_of, "still the same candle, and it is still valid"
+        assert report.decision.as_of == died.decision.as_of, (
+            "still the same candle, and it is still valid"
+        )
         assert entries(report) == []
 
 
@@ -148,10 +182,14 @@ def test_a_tick_that_died_after_its_entry_used_up_an_attempt(tmp_path) -> None:
         assert sent == scene.settings.execution.entry_attempts
 
 
-def test_a_tick_that_died_after_the_second_entry_of_a_candle_used_up_the_last_attempt(tmp_path) -> None:
+def test_a_tick_that_died_after_the_second_entry_of_a_candle_used_up_the_last_attempt(
+    tmp_path,
+) -> None:
     whole = market()
     later = (whole.opened_at >= NOW) & (whole.opened_at < NOW + DAY)
-    with world(tmp_path / "home", minutes=replace(whole, volume=np.where(later, 0.0, whole.volume))) as scene:
+    with world(
+        tmp_path / "home", minutes=replace(whole, volume=np.where(later, 0.0, whole.volume))
+    ) as scene:
         ports = scene.with_model().ports()
         assert len(entries(scene.tick(NOW, ports))) == 1
         before = ports.documents.get("bots/default").data["state"]
@@ -164,7 +202,11 @@ def test_a_tick_that_died_after_the_second_entry_of_a_candle_used_up_the_last_at
 
 def test_the_plan_of_the_newest_unsaved_entry_counts_more_than_the_saved_one(scene) -> None:
     ports, before = entered(scene)
-    older = {**ports.documents.get("bots/default").data["state"]["plan"], "stop_price": 1, "exit_by": NOW}
+    older = {
+        **ports.documents.get("bots/default").data["state"]["plan"],
+        "stop_price": 1,
+        "exit_by": NOW,
+    }
     state = {**ports.documents.get("bots/default").data["state"], "plan": older}
     changed(ports, "bots/default", state=state)
     changed(ports, ports.documents.query("intents")[0].path, open_for="default")
@@ -172,7 +214,9 @@ def test_the_plan_of_the_newest_unsaved_entry_counts_more_than_the_saved_one(sce
 
 
 def forget(ports: Ports, report: TickReport) -> None:
-    """As if the tick had been killed just before its save: no state, no report, its intents open."""
+    """As if the tick had been killed just before its save: no state, no report, its
+    intents open.
+    """
     changed(ports, "bots/default", state=None)
     changed(ports, f"ticks/default~{report.tick}", report=None)
     for intent in ports.documents.query("intents"):
@@ -181,11 +225,19 @@ def forget(ports: Ports, report: TickReport) -> None:
 
 
 @pytest.mark.parametrize("damage", [{"resumed_at": "yesterday"}, {"resumed_at": None}])
-def test_a_control_document_that_makes_no_sense_stops_entries_but_never_protection(scene, damage) -> None:
+def test_a_control_document_that_makes_no_sense_stops_entries_but_never_protection(
+    scene, damage
+) -> None:
     ports, _ = entered(scene)
     without_stops(ports)
-    changed(ports, "bots/default", state={**ports.documents.get("bots/default").data["state"], "halted_at": NOW})
-    ports.documents.create("control/current", {**damage, "who": "somebody", "why": "by hand", "at": NOW})
+    changed(
+        ports,
+        "bots/default",
+        state={**ports.documents.get("bots/default").data["state"], "halted_at": NOW},
+    )
+    ports.documents.create(
+        "control/current", {**damage, "who": "somebody", "why": "by hand", "at": NOW}
+    )
     report = scene.tick(NOW + 2 * INTERVAL, ports)
     assert report.status is TickStatus.DEGRADED
     held, covered = stop_lots(ports)
@@ -193,7 +245,9 @@ def test_a_control_document_that_makes_no_sense_stops_entries_but_never_protecti
     assert ports.documents.get("bots/default").data["lease"]["expires_at"] == 0
 
 
-def test_a_control_document_that_makes_no_sense_does_not_hide_the_plan_of_an_entry_that_no_tick_saved(scene) -> None:
+def test_a_control_document_that_makes_no_sense_hides_no_plan_of_an_entry_that_no_tick_saved(
+    scene,
+) -> None:
     ports, before = entered(scene)
     without_stops(ports)
     state = ports.documents.get("bots/default").data["state"]
@@ -201,9 +255,16 @@ def test_a_control_document_that_makes_no_sense_does_not_hide_the_plan_of_an_ent
     intent = ports.documents.query("intents")[0]
     own = before.plan.stop_price - 7  # not what the last range would give
     changed(ports, intent.path, open_for="default", plan={**intent.data["plan"], "stop_price": own})
-    ports.documents.create("control/current", {"resumed_at": "yesterday", "who": "somebody", "why": "by hand", "at": NOW})
+    ports.documents.create(
+        "control/current",
+        {"resumed_at": "yesterday", "who": "somebody", "why": "by hand", "at": NOW},
+    )
     report = scene.tick(NOW + 2 * INTERVAL, ports)
-    stops = [record.intent.trigger_price for record in report.orders if record.intent.purpose is Purpose.STOP]
+    stops = [
+        record.intent.trigger_price
+        for record in report.orders
+        if record.intent.purpose is Purpose.STOP
+    ]
     assert stops == [own]
 
 
@@ -220,7 +281,12 @@ def test_a_surprise_while_loading_gives_lease_and_claim_back(scene) -> None:
     with pytest.raises(RuntimeError, match="a surprise"):
         scene.tick(at, replace(ports, documents=Changed(ports.documents, query=query)))
     assert ports.documents.get("bots/default").data["lease"]["expires_at"] == 0
-    assert BotDocuments(ports.documents, "default").claim(worlds.name(at), now_ms=at, lease_ms=1).document is not None
+    assert (
+        BotDocuments(ports.documents, "default")
+        .claim(worlds.name(at), now_ms=at, lease_ms=1)
+        .document
+        is not None
+    )
 
 
 def test_a_claim_whose_lease_could_not_be_asked_for_is_given_back(scene) -> None:
@@ -228,7 +294,9 @@ def test_a_claim_whose_lease_could_not_be_asked_for_is_given_back(scene) -> None
     scene.tick(NOW, ports)
     at = NOW + INTERVAL
     locked = Changed(ports.documents, replace=raising(StoreBroken("the database is locked")))
-    locked._methods["replace"] = once_raising(ports.documents.replace, StoreBroken("the database is locked"))
+    locked._methods["replace"] = once_raising(
+        ports.documents.replace, StoreBroken("the database is locked")
+    )
     with pytest.raises(StoreBroken):
         scene.tick(at, replace(ports, documents=locked))
     assert scene.tick(at, ports).status is TickStatus.DONE
@@ -261,28 +329,42 @@ def test_who_fails_late_takes_neither_the_claim_nor_the_report_of_who_took_over(
 
 
 @pytest.mark.parametrize("account", ["margin", "spot"])
-def test_a_model_that_cannot_be_read_does_not_keep_a_position_beyond_its_time(tmp_path, account) -> None:
+def test_a_model_that_cannot_be_read_does_not_keep_a_position_beyond_its_time(
+    tmp_path, account
+) -> None:
     extra = {"BOT_ACCOUNT": account}
     with world(tmp_path / "home", extra=extra) as scene:
         ports, _ = entered(scene.with_model())
         state = ports.documents.get("bots/default").data["state"]
-        changed(ports, "bots/default", state={**state, "plan": {**state["plan"], "exit_by": NOW + 2 * INTERVAL}})
+        changed(
+            ports,
+            "bots/default",
+            state={**state, "plan": {**state["plan"], "exit_by": NOW + 2 * INTERVAL}},
+        )
         broken = Changed(ports.champions, serving=raising(Unavailable("the bucket did not answer")))
         report = scene.tick(NOW + 5 * INTERVAL, replace(ports, champions=broken))
         assert report.status is TickStatus.DEGRADED
         assert "the bucket did not answer" in report.detail
         assert [trade.reason for trade in report.trades] == [Reason.EXIT_TIME]
         again = scene.tick(NOW + 6 * INTERVAL, ports)
-        assert again.signal.as_of == NOW + 5 * INTERVAL, "the candle was not used up by the tick that could not read it"
+        assert again.signal.as_of == NOW + 5 * INTERVAL, (
+            "the candle was not used up by the tick that could not read it"
+        )
 
 
 @pytest.mark.parametrize("account", ["margin", "spot"])
 @pytest.mark.parametrize("halt", [{"enabled": False}, {"status": "HALT"}])
-def test_while_the_exchange_takes_no_orders_a_time_exit_leaves_the_stop_alone(tmp_path, account, halt) -> None:
+def test_while_the_exchange_takes_no_orders_a_time_exit_leaves_the_stop_alone(
+    tmp_path, account, halt
+) -> None:
     with world(tmp_path / "home", extra={"BOT_ACCOUNT": account}) as scene:
         ports, _ = entered(scene.with_model())
         state = ports.documents.get("bots/default").data["state"]
-        changed(ports, "bots/default", state={**state, "plan": {**state["plan"], "exit_by": NOW + 2 * INTERVAL}})
+        changed(
+            ports,
+            "bots/default",
+            state={**state, "plan": {**state["plan"], "exit_by": NOW + 2 * INTERVAL}},
+        )
         real = ports.feed.fetch
 
         def fetch(*args: Any, **kwargs: Any) -> Any:
@@ -303,15 +385,23 @@ def test_a_refused_close_is_followed_by_its_stop_in_the_same_tick(tmp_path, acco
     with world(tmp_path / "home", extra={"BOT_ACCOUNT": account}) as scene:
         ports, _ = entered(scene.with_model())
         state = ports.documents.get("bots/default").data["state"]
-        changed(ports, "bots/default", state={**state, "plan": {**state["plan"], "exit_by": NOW + 2 * INTERVAL}})
+        changed(
+            ports,
+            "bots/default",
+            state={**state, "plan": {**state["plan"], "exit_by": NOW + 2 * INTERVAL}},
+        )
         real = ports.exchange.submit
 
         def submit(intent: OrderIntent, **more: Any) -> Any:
             refused = intent.kind is OrderKind.MARKET
             return Rejected(reason=Reason.REJECTED_BY_EXCHANGE) if refused else real(intent, **more)
 
-        report = scene.tick(NOW + 2 * INTERVAL, replace(ports, exchange=Changed(ports.exchange, submit=submit)))
-        assert Counter(order.outcome for order in report.orders if order.intent.purpose is Purpose.CLOSE) == {"rejected": 1}
+        report = scene.tick(
+            NOW + 2 * INTERVAL, replace(ports, exchange=Changed(ports.exchange, submit=submit))
+        )
+        assert Counter(
+            order.outcome for order in report.orders if order.intent.purpose is Purpose.CLOSE
+        ) == {"rejected": 1}
         held, covered = stop_lots(ports)
         assert held == covered > 0
         assert report.status is TickStatus.DONE
@@ -321,8 +411,17 @@ def test_an_alert_that_nobody_took_for_a_day_waits_no_longer(scene) -> None:
     ports = scene.ports()
     deaf = replace(ports, sink=Changed(ports.sink, send=lambda *_, **__: frozenset()))
     for key, at in (("old", NOW - DAY - 1), ("new", NOW - 1)):
-        alert = {"key": f"default:{key}", "level": "info", "kind": "x", "title": "x", "at": at, "fields": {}}
-        ports.documents.create(f"alerts/default:{key}", {"bot": "default", "waiting_for": "default", "alert": alert})
+        alert = {
+            "key": f"default:{key}",
+            "level": "info",
+            "kind": "x",
+            "title": "x",
+            "at": at,
+            "fields": {},
+        }
+        ports.documents.create(
+            f"alerts/default:{key}", {"bot": "default", "waiting_for": "default", "alert": alert}
+        )
     scene.tick(NOW, deaf)
     old, new = (ports.documents.get(f"alerts/default:{key}").data for key in ("old", "new"))
     assert (old["waiting_for"], "given_up_at" in old) == (None, True)
@@ -335,7 +434,14 @@ def test_on_spot_a_resting_sale_makes_room_for_the_stop(tmp_path) -> None:
         account = ports.documents.get("paper/default").data
         (stop,) = (order for order in account["orders"] if order["intent"]["purpose"] == "stop")
         far = account["last_price"] * 2
-        sale = {**stop["intent"], "id": "sale", "purpose": "close", "kind": "limit", "price": far, "trigger_price": None}
+        sale = {
+            **stop["intent"],
+            "id": "sale",
+            "purpose": "close",
+            "kind": "limit",
+            "price": far,
+            "trigger_price": None,
+        }
         changed(ports, "paper/default", orders=[{**stop, "intent": sale}])
         report = scene.tick(NOW + 2 * INTERVAL, ports)
         assert {order.outcome for order in report.orders} == {"accepted"}
@@ -356,7 +462,12 @@ def test_one_alert_that_is_composed_twice_does_not_keep_a_tick_from_being_saved(
 
     state = ports.documents.get("bots/default").data["state"]
     changed(ports, "bots/default", state={**state, "plan": {**state["plan"], "stop_price": 10**9}})
-    blind = replace(ports, exchange=Changed(ports.exchange, cancel=cancel, submit=refusing_closes(ports.exchange.submit)))
+    blind = replace(
+        ports,
+        exchange=Changed(
+            ports.exchange, cancel=cancel, submit=refusing_closes(ports.exchange.submit)
+        ),
+    )
     report = scene.tick(NOW + 2 * INTERVAL, blind)
     assert report.status is TickStatus.DONE
     assert scene.tick(NOW + 3 * INTERVAL, ports).status is TickStatus.DONE
@@ -374,13 +485,22 @@ def refusing_closes(real: Any) -> Any:
 def test_two_bots_on_one_store_do_not_touch_each_other(tmp_path) -> None:
     with world(tmp_path / "home") as scene:
         scene.with_model()
-        other = World(home=scene.home, server=scene.server, sandbox=scene.sandbox, time=scene.time, extra={"BOT_ID": "other"})
+        other = World(
+            home=scene.home,
+            server=scene.server,
+            sandbox=scene.sandbox,
+            time=scene.time,
+            extra={"BOT_ID": "other"},
+        )
         mine, theirs = scene.ports(), other.ports()
         for index in range(12):
             at = NOW + index * INTERVAL
             request = TickRequest(tick=worlds.name(at), scheduled_at=at, received_at=at)
             scene.time.advance_to(at)
-            one, two = run_tick(mine, scene.settings, request), run_tick(theirs, other.settings, request)
+            one, two = (
+                run_tick(mine, scene.settings, request),
+                run_tick(theirs, other.settings, request),
+            )
             assert one.status is two.status is TickStatus.DONE
             assert (one.positions, one.cash_jpy) == (two.positions, two.cash_jpy)
         assert one.positions
@@ -389,10 +509,14 @@ def test_two_bots_on_one_store_do_not_touch_each_other(tmp_path) -> None:
 def test_two_warm_processes_that_take_turns_end_where_one_does(tmp_path) -> None:
     ended = []
     for count in (1, 2):
-        with world(tmp_path / str(count), extra={"BOT_PROFILE": "loose", "BOT_SIDES": "both"}) as scene:
+        with world(
+            tmp_path / str(count), extra={"BOT_PROFILE": "loose", "BOT_SIDES": "both"}
+        ) as scene:
             scene.with_model()
             ports = [scene.ports() for _ in range(count)]
-            reports = [scene.tick(NOW + index * INTERVAL, ports[index % count]) for index in range(120)]
+            reports = [
+                scene.tick(NOW + index * INTERVAL, ports[index % count]) for index in range(120)
+            ]
         trades = [trade for report in reports for trade in report.trades]
         fills = [fill for report in reports for fill in report.fills]
         ended.append((trades, fills, [report.equity_jpy for report in reports]))

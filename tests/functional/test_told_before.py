@@ -1,4 +1,6 @@
-"""What would be wrong at the end of a command is told before its work, and nothing of it is counted as a try."""
+"""What would be wrong at the end of a command is told before its work, and nothing of it is counted
+as a try.
+"""
 
 import subprocess
 import sys
@@ -12,7 +14,15 @@ from shared.core.errors import BotError, UserError
 from shared.core.settings import load
 from tests.functional.test_cli import bot, environ  # noqa: F401 - a fixture
 
-PLACES = ["/proc/nothing/x", "/dev/null/x", "/sys/x", "/dev/full/x/y", "a\0b", "x" * 300, f"ok/{'y' * 300}/z"]
+PLACES = [
+    "/proc/nothing/x",
+    "/dev/null/x",
+    "/sys/x",
+    "/dev/full/x/y",
+    "a\0b",
+    "x" * 300,
+    f"ok/{'y' * 300}/z",
+]
 PERIOD = ("--from", "2026-01-05", "--to", "2026-01-06")
 COMMANDS = {
     "backtest": ("backtest", *PERIOD, "--out"),
@@ -23,7 +33,9 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_place_that_cannot_be_written_is_refused_by_its_option_and_nothing_is_left(tmp_path: Path, place: str) -> None:
+def test_a_place_that_cannot_be_written_is_refused_by_its_option_and_nothing_is_left(
+    tmp_path: Path, place: str
+) -> None:
     where = Path(place) if place.startswith("/") or "\0" in place else tmp_path / place
     for check in (require_folder, require_file):
         with pytest.raises(UserError, match="--out was") as caught:
@@ -43,7 +55,10 @@ def test_a_place_that_can_be_written_stays_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_refuses_it_before_it_asks_for_candles(environ: dict[str, str], name: str) -> None:  # noqa: F811 - the fixture
+def test_a_command_refuses_it_before_it_asks_for_candles(
+    environ: dict[str, str],  # noqa: F811 - the fixture
+    name: str,
+) -> None:
     began = time.monotonic()
     done = bot(environ, *COMMANDS[name], "/proc/nothing/report")
     assert done.returncode == 2, done.stderr
@@ -55,7 +70,10 @@ def test_a_command_refuses_it_before_it_asks_for_candles(environ: dict[str, str]
 
 
 @pytest.mark.parametrize("command", [("train", "--quick"), ("train",), ("collect", "--days", "1")])
-def test_a_data_folder_that_cannot_be_written_is_told_first(environ: dict[str, str], command: tuple[str, ...]) -> None:  # noqa: F811
+def test_a_data_folder_that_cannot_be_written_is_told_first(
+    environ: dict[str, str],  # noqa: F811 - the fixture
+    command: tuple[str, ...],
+) -> None:
     done = bot({**environ, "BOT_HOME": "/proc/nothing"}, *command, cwd=Path("/"))
     assert done.returncode == 2, done.stderr
     assert "/proc/nothing" in done.stderr
@@ -71,9 +89,13 @@ with the_only_training(load({"BOT_HOME": sys.argv[1]})):
 """
 
 
-def test_a_second_training_is_told_at_once_and_a_dead_one_holds_nothing(environ: dict[str, str]) -> None:  # noqa: F811
+def test_a_second_training_is_told_at_once_and_a_dead_one_holds_nothing(
+    environ: dict[str, str],  # noqa: F811 - the fixture
+) -> None:
     home = environ["BOT_HOME"]
-    first = subprocess.Popen([sys.executable, "-c", HOLDER, home], env=environ, stdout=subprocess.PIPE, text=True)
+    first = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, home], env=environ, stdout=subprocess.PIPE, text=True
+    )
     assert first.stdout is not None
     assert first.stdout.readline() == "held\n"
     for options in (("--quick",), (), ("--seed", "3", "--no-fetch")):
@@ -85,5 +107,9 @@ def test_a_second_training_is_told_at_once_and_a_dead_one_holds_nothing(environ:
     first.kill()
     first.wait()
     settings = load({"BOT_HOME": home})
-    with the_only_training(settings), pytest.raises(BotError, match="runs already"), the_only_training(settings):
+    with (
+        the_only_training(settings),
+        pytest.raises(BotError, match="runs already"),
+        the_only_training(settings),
+    ):
         pass

@@ -1,4 +1,6 @@
-"""`bot train` as a person runs it: a process, its exit code, what it prints and what it leaves in the data folder."""
+"""`bot train` as a person runs it: a process, its exit code, what it prints and what it leaves in
+the data folder.
+"""
 
 import json
 import os
@@ -35,10 +37,18 @@ SMALL = {
 
 def write_csv(path: Path, candles: Candles) -> Path:
     columns = zip(
-        candles.opened_at.tolist(), candles.open, candles.high, candles.low, candles.close, candles.volume, strict=True
+        candles.opened_at.tolist(),
+        candles.open,
+        candles.high,
+        candles.low,
+        candles.close,
+        candles.volume,
+        strict=True,
     )
     rows = (f"{at},{o:.0f},{h:.0f},{low:.0f},{c:.0f},{v:.4f}" for at, o, h, low, c, v in columns)
-    path.write_text("\n".join(["timestamp,open,high,low,close,volume", *rows]) + "\n", encoding="ascii")
+    path.write_text(
+        "\n".join(["timestamp,open,high,low,close,volume", *rows]) + "\n", encoding="ascii"
+    )
     return path
 
 
@@ -55,7 +65,9 @@ def csv(tmp_path_factory, quarters) -> Path:
 def bot_train(home: Path, *options: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
     environ = {**os.environ, **SMALL, "BOT_HOME": str(home), "PYTHONPATH": str(ROOT), **more}
     command = [sys.executable, "-m", "scripts.cli", "train", *map(str, options)]
-    return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(
+        command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=120
+    )
 
 
 def registry_of(home: Path) -> BundleRegistry:
@@ -79,13 +91,19 @@ def test_a_first_training_makes_keys_publishes_promotes_and_loads(first):
     assert told["promoted"] is True
     assert told["version"] in registry.versions()
     files = registry.files(told["version"])
-    bundle = load(files, public_keys=public_keys(load_settings({"BOT_HOME": str(home)})), version=told["version"])
+    bundle = load(
+        files,
+        public_keys=public_keys(load_settings({"BOT_HOME": str(home)})),
+        version=told["version"],
+    )
     assert bundle.manifest.parent is None
     assert told["verdict"]["may_serve"] is True
     assert {"skill", "skill_lower", "calibration_error", "f1"} <= set(told["metrics"]["vote"])
 
 
-def test_the_same_command_in_another_folder_with_the_same_key_gives_the_same_bytes(first, tmp_path, csv):
+def test_the_same_command_in_another_folder_with_the_same_key_gives_the_same_bytes(
+    first, tmp_path, csv
+):
     home, told = first
     shutil.copytree(home / "keys", tmp_path / "keys")
     done = bot_train(tmp_path, "--candles", csv, "--days", str(DAYS), "--no-promote")
@@ -95,7 +113,14 @@ def test_the_same_command_in_another_folder_with_the_same_key_gives_the_same_byt
     assert registry.current() is None
     files = registry.files(told["version"], audit=True)
     assert files == registry_of(home).files(told["version"], audit=True)
-    assert {"model.npz", "lightgbm.txt", "xgboost.ubj", "random_forest.npz", "recipe.json", "MODEL_CARD.md"} <= set(files)
+    assert {
+        "model.npz",
+        "lightgbm.txt",
+        "xgboost.ubj",
+        "random_forest.npz",
+        "recipe.json",
+        "MODEL_CARD.md",
+    } <= set(files)
     for words in (
         "decides    check",
         "may serve",
@@ -135,13 +160,17 @@ def test_candles_come_from_the_archive_are_cut_as_asked_and_the_bundle_before_is
             inside = (candles.opened_at >= file.start) & (candles.opened_at < file.end)
             begin, last = inside.argmax(), len(inside) - inside[::-1].argmax()
             archive.write(file, candles.rows(int(begin), int(last)), complete=True)
-    done = bot_train(home, "--from", "2025-01-20", "--to", "2025-03-10T12:00:00Z", "--no-fetch", "--json")
+    done = bot_train(
+        home, "--from", "2025-01-20", "--to", "2025-03-10T12:00:00Z", "--no-fetch", "--json"
+    )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["version"].startswith("20250310T1200Z-")
     assert told["training"]["from_at"] >= START_AT + 18 * 86_400_000
     assert told["validation"]["label_end_at"] <= told["as_of"]
-    assert told["parent"] == before["version"] == told["serves"] == registry_of(home).current().version
+    assert (
+        told["parent"] == before["version"] == told["serves"] == registry_of(home).current().version
+    )
     assert (told["outcome"], told["promoted"]) == ("kept", False)
 
 
@@ -177,7 +206,9 @@ def test_too_little_history_and_coarse_candles_are_said(tmp_path, capsys, quarte
     assert "holds 4h candles" in capsys.readouterr().err
 
 
-def test_a_signing_key_that_nobody_pinned_is_refused_before_the_training(tmp_path, capsys, monkeypatch, csv):
+def test_a_signing_key_that_nobody_pinned_is_refused_before_the_training(
+    tmp_path, capsys, monkeypatch, csv
+):
     monkeypatch.setenv("BOT_BUNDLE_SIGNING_KEY", "11" * 32)
     monkeypatch.setenv("BOT_BUNDLE_PUBLIC_KEY", "22" * 32)
     assert main(["train", "--candles", str(csv)]) == 2

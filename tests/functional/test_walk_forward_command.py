@@ -1,4 +1,6 @@
-"""`bot walk-forward` as a person runs it: what it prints, what it leaves, and that it counts itself."""
+"""`bot walk-forward` as a person runs it: what it prints, what it leaves, and that it counts
+itself.
+"""
 
 import contextlib
 import json
@@ -32,7 +34,10 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def csv(tmp_path_factory) -> Path:
-    return write_csv(tmp_path_factory.mktemp("candles") / "btc.csv", market(100, seed=3, edge_bp=8.0)[Timeframe.M15])
+    return write_csv(
+        tmp_path_factory.mktemp("candles") / "btc.csv",
+        market(100, seed=3, edge_bp=8.0)[Timeframe.M15],
+    )
 
 
 def bot_walk(home: Path, *options: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
@@ -42,12 +47,16 @@ def bot_walk(home: Path, *options: str | Path, **more: str) -> subprocess.Comple
 def bot(home: Path, *words: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
     environ = {**os.environ, **SMALL, "BOT_HOME": str(home), "PYTHONPATH": str(ROOT), **more}
     command = [sys.executable, "-m", "scripts.cli", *map(str, words)]
-    return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(
+        command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=120
+    )
 
 
 @pytest.fixture
 def here(tmp_path, monkeypatch, capsys):
-    """A command in this process, in a fresh data folder: its exit code and what it said on stderr."""
+    """A command in this process, in a fresh data folder: its exit code and what it said
+    on stderr.
+    """
     for name, value in {**SMALL, "BOT_HOME": str(tmp_path / "home")}.items():
         monkeypatch.setenv(name, value)
 
@@ -69,7 +78,9 @@ def trials_of(home: Path) -> list:
 @pytest.fixture(scope="module")
 def first(tmp_path_factory, csv) -> tuple[Path, dict]:
     home = tmp_path_factory.mktemp("walked")
-    done = bot_walk(home, "--candles", csv, "--from", "2025-03-22", "--report", home / "report", "--json")
+    done = bot_walk(
+        home, "--candles", csv, "--from", "2025-03-22", "--report", home / "report", "--json"
+    )
     assert done.returncode == 0, done.stderr
     assert "walk-forward: done in" in done.stderr
     return home, json.loads(done.stdout)
@@ -83,7 +94,9 @@ def test_it_says_what_was_fitted_what_it_brought_and_what_the_gate_says(first):
     assert told["rows_predicted"] > 1_500
     assert told["independent_rows_predicted"] < told["rows_predicted"] / 5
     assert told["verdict"]["may_enter"] is False
-    assert {"skill", "psr", "dsr", "beats_random_entries"} <= {check["name"] for check in told["verdict"]["checks"]}
+    assert {"skill", "psr", "dsr", "beats_random_entries"} <= {
+        check["name"] for check in told["verdict"]["checks"]
+    }
     assert {"reading", "features", "labels", "folds", "replay"} <= set(told["seconds"])
     assert told["buy_and_hold_return"] is not None
     assert told["trials"] == 1
@@ -92,14 +105,21 @@ def test_it_says_what_was_fitted_what_it_brought_and_what_the_gate_says(first):
     verdict = json.loads((home / "report" / "verdict.json").read_text(encoding="utf-8"))
     assert verdict["verdict"] == told["verdict"]
     page = (home / "report" / "report.html").read_text(encoding="utf-8")
-    for words in ("Walk-forward", "The gate: It may serve but not enter", "What the gate found", "beats_random_entries"):
+    for words in (
+        "Walk-forward",
+        "The gate: It may serve but not enter",
+        "What the gate found",
+        "beats_random_entries",
+    ):
         assert words in page, words
 
 
 def test_it_counts_itself_and_a_second_run_reads_every_fold(first, csv):
     home, told = first
     assert len(trials_of(home)) == 1
-    again = bot_walk(home, "--candles", csv, "--from", "2025-03-22", "--report", home / "again", "--json")
+    again = bot_walk(
+        home, "--candles", csv, "--from", "2025-03-22", "--report", home / "again", "--json"
+    )
     assert again.returncode == 0, again.stderr
     second = json.loads(again.stdout)
     assert second["folds_cached"] == second["retrainings"] == told["retrainings"]
@@ -108,7 +128,16 @@ def test_it_counts_itself_and_a_second_run_reads_every_fold(first, csv):
     for name in ("report.html", "result.json", "trades.csv", "equity.csv", "verdict.json"):
         assert (home / "again" / name).read_bytes() == (home / "report" / name).read_bytes(), name
     text = bot_walk(
-        home, "--candles", csv, "--days", "20", "--set", "risk.min_edge_rate=0.002", "--report", home / "other", "--verbose"
+        home,
+        "--candles",
+        csv,
+        "--days",
+        "20",
+        "--set",
+        "risk.min_edge_rate=0.002",
+        "--report",
+        home / "other",
+        "--verbose",
     )
     assert text.returncode == 0, text.stderr
     for word in (
@@ -129,7 +158,16 @@ def test_a_backtest_that_walks_forward_says_the_same_and_fits_nothing_again(firs
     kept = sorted(path.name for path in (home / "bucket" / "folds").iterdir())
     before = len(distinct(trials_of(home)))
     done = bot(
-        home, "backtest", "--walk-forward", "--candles", csv, "--from", "2025-03-22", "--out", tmp_path / "out", "--json"
+        home,
+        "backtest",
+        "--walk-forward",
+        "--candles",
+        csv,
+        "--from",
+        "2025-03-22",
+        "--out",
+        tmp_path / "out",
+        "--json",
     )
     assert done.returncode == 0, done.stderr
     job = json.loads(done.stdout)
@@ -140,12 +178,27 @@ def test_a_backtest_that_walks_forward_says_the_same_and_fits_nothing_again(firs
     for name in ("recipe", "retrainings", "trees", "rows_learned", "rows_predicted", "every_days"):
         assert walk[name] == told[name], name
     money = {"effective_rows", "skill", "psr", "positive_expectation", "beats_random_entries"}
-    checks = [{one["name"]: one["value"] for one in each["verdict"]["checks"] if one["name"] in money} for each in (walk, told)]
+    checks = [
+        {one["name"]: one["value"] for one in each["verdict"]["checks"] if one["name"] in money}
+        for each in (walk, told)
+    ]
     assert checks[0] == checks[1]
     assert len(checks[0]) == len(money)
-    assert len(distinct(trials_of(home))) == before, "one recipe and one set of rules are one try, however they were asked for"
+    assert len(distinct(trials_of(home))) == before, (
+        "one recipe and one set of rules are one try, however they were asked for"
+    )
     assert (tmp_path / "out" / "verdict.json").stat().st_size > 0
-    text = bot(home, "backtest", "--walk-forward", "--candles", csv, "--from", "2025-03-22", "--out", tmp_path / "text")
+    text = bot(
+        home,
+        "backtest",
+        "--walk-forward",
+        "--candles",
+        csv,
+        "--from",
+        "2025-03-22",
+        "--out",
+        tmp_path / "text",
+    )
     for word in ("retrainings  4 models", "note         The gate: It may serve but not enter"):
         assert word in text.stdout, text.stdout + text.stderr
 
@@ -153,7 +206,17 @@ def test_a_backtest_that_walks_forward_says_the_same_and_fits_nothing_again(firs
 @pytest.mark.parametrize("after_seconds", [0.0, 0.5], ids=["at once", "while they import"])
 def test_ctrl_c_ends_it_and_its_workers_with_one_word(csv, tmp_path, after_seconds):
     environ = {**os.environ, **SMALL, "BOT_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    words = ["walk-forward", "--jobs", "2", "--every", "1", "--candles", str(csv), "--from", "2025-03-22"]
+    words = [
+        "walk-forward",
+        "--jobs",
+        "2",
+        "--every",
+        "1",
+        "--candles",
+        str(csv),
+        "--from",
+        "2025-03-22",
+    ]
     running = subprocess.Popen(
         [sys.executable, "-m", "scripts.cli", *words],
         cwd=ROOT,
@@ -231,7 +294,9 @@ def test_two_files_for_the_same_decisions_are_refused(here, csv):
     assert (code, "--candles was given 2 times" in told) == (2, True), told
 
 
-def test_where_no_start_was_given_and_none_is_possible_the_sentence_names_the_days_and_no_option(here, csv):
+def test_where_no_start_was_given_and_none_is_possible_the_sentence_names_the_days_and_no_option(
+    here, csv
+):
     code, told = here("walk-forward", "--candles", csv, "--set", "learning.days=90")
     assert code == 2
     assert "with 90 days to learn from before it, the first decision would be at" in told

@@ -1,6 +1,8 @@
-"""For each mutant that is listed as equal: the inputs on which it and the rule as it is were seen to agree.
+"""For each mutant that is listed as equal: the inputs on which it and the rule as it is were seen
+to agree.
 
-Each function takes the module, as it is or mutated, and gives what it answers to each of its inputs.
+Each function takes the module, as it is or mutated, and gives what it answers to each of its
+inputs.
 """
 
 from collections.abc import Iterator
@@ -57,15 +59,36 @@ def _account(*intents: OrderIntent, held: bool = True) -> ledger.PaperAccount:
 
 def _fill() -> Fill:
     zero = Decimal(0)
-    return Fill(sequence=1, order_id=1, purpose=Purpose.ENTRY, side=Side.LONG, at=T0, price=1, lots=1, maker=True, fee_jpy=zero)
+    return Fill(
+        sequence=1,
+        order_id=1,
+        purpose=Purpose.ENTRY,
+        side=Side.LONG,
+        at=T0,
+        price=1,
+        lots=1,
+        maker=True,
+        fee_jpy=zero,
+    )
 
 
 def _limit(price: int, lots: int = 100, purpose: Purpose = Purpose.TARGET) -> OrderIntent:
-    return OrderIntent(id=f"{purpose}.{price}", purpose=purpose, side=Side.LONG, kind=OrderKind.LIMIT, lots=lots, price=price)
+    return OrderIntent(
+        id=f"{purpose}.{price}",
+        purpose=purpose,
+        side=Side.LONG,
+        kind=OrderKind.LIMIT,
+        lots=lots,
+        price=price,
+    )
 
 
 def _minutes(
-    count: int, *, high: dict[int, int] | None = None, low: dict[int, int] | None = None, volume: float = 1.0
+    count: int,
+    *,
+    high: dict[int, int] | None = None,
+    low: dict[int, int] | None = None,
+    volume: float = 1.0,
 ) -> Candles:
     highs, lows = np.full(count, 1000.0), np.full(count, 1000.0)
     for row, price in (high or {}).items():
@@ -75,7 +98,15 @@ def _minutes(
     flat = np.full(count, 1000.0)
     opened_at = np.arange(count, dtype=np.int64) * MINUTE + T0
     volumes = np.full(count, volume)
-    return Candles(timeframe=Timeframe.M1, opened_at=opened_at, open=flat, high=highs, low=lows, close=flat, volume=volumes)
+    return Candles(
+        timeframe=Timeframe.M1,
+        opened_at=opened_at,
+        open=flat,
+        high=highs,
+        low=lows,
+        close=flat,
+        volume=volumes,
+    )
 
 
 def targets_at_every_distance(plan: ModuleType) -> Iterator[Any]:
@@ -83,12 +114,23 @@ def targets_at_every_distance(plan: ModuleType) -> Iterator[Any]:
     for side in Side:
         yen = Decimal(1)
         holdings = Holdings(
-            as_of=T0, cash_jpy=yen, equity_jpy=yen, available_jpy=yen, mark_price=None, positions=(_position(side),)
+            as_of=T0,
+            cash_jpy=yen,
+            equity_jpy=yen,
+            available_jpy=yen,
+            mark_price=None,
+            positions=(_position(side),),
         )
-        wanted = PositionPlan(side=side, stop_price=1, target_price=1000, exit_by=T0, as_of=T0, entry_intent="")
+        wanted = PositionPlan(
+            side=side, stop_price=1, target_price=1000, exit_by=T0, as_of=T0, entry_intent=""
+        )
         for touch in (1, 500, 998, 999, 1000, 1001, 1002, 5000):
             book = Book(as_of=T0, bid=touch, ask=touch)
-            yield str(plan.watched_target(holdings, plan=wanted, book=book, tick="T", settings=settings, now_ms=T0))
+            yield str(
+                plan.watched_target(
+                    holdings, plan=wanted, book=book, tick="T", settings=settings, now_ms=T0
+                )
+            )
 
 
 def walks_of_every_length(settling: ModuleType) -> Iterator[Any]:
@@ -108,7 +150,9 @@ def walks_of_every_length(settling: ModuleType) -> Iterator[Any]:
 def rows_far_away(settling: ModuleType) -> Iterator[Any]:
     for hit in (0, 1, 63, 64, 65, 319, 320, 321, 399):
         for first, stop in ((0, 400), (hit, 400), (0, hit), (min(hit + 1, 399), 400)):
-            yield settling.next_due(_account(_limit(1100)), _minutes(400, high={hit: 1200}), first, stop)
+            yield settling.next_due(
+                _account(_limit(1100)), _minutes(400, high={hit: 1200}), first, stop
+            )
 
 
 def entries_and_targets_at_every_volume(settling: ModuleType) -> Iterator[Any]:
@@ -136,8 +180,17 @@ def closes_at_every_price(module: ModuleType) -> Iterator[Any]:
     for side in Side:
         for price in (1, 999, 1000, 1001, 5000):
             for lots in (1, 40, 60, 99, 100):
-                stop = OrderIntent(id="s", purpose=Purpose.STOP, side=side, kind=OrderKind.STOP, lots=60, trigger_price=1)
-                close = OrderIntent(id="c", purpose=Purpose.CLOSE, side=side, kind=OrderKind.MARKET, lots=lots)
+                stop = OrderIntent(
+                    id="s",
+                    purpose=Purpose.STOP,
+                    side=side,
+                    kind=OrderKind.STOP,
+                    lots=60,
+                    trigger_price=1,
+                )
+                close = OrderIntent(
+                    id="c", purpose=Purpose.CLOSE, side=side, kind=OrderKind.MARKET, lots=lots
+                )
                 account = replace(_account(stop, close), positions=(_position(side),))
                 done = ledger.Execution(at=T0, price=price, lots=lots, maker=False)
                 yield str(module.closing(account, account.orders[1], done))
@@ -150,14 +203,22 @@ def quotients(module: ModuleType) -> Iterator[Any]:
 
 
 def forecasts_around_the_past(rules: ModuleType) -> Iterator[Any]:
-    settings = configuration.load({}, overrides={"sides": "both", "risk": {"volatility_reach": 2.0}})
+    settings = configuration.load(
+        {}, overrides={"sides": "both", "risk": {"volatility_reach": 2.0}}
+    )
     for side in Side:
         for forecast in (0.005, 0.01, 0.0199, 0.02, 0.0201, 0.04, 0.09):
             signal = _signal(side=side, volatility=forecast, volatility_past=0.02)
             book = Book(as_of=T0, bid=9_999_500, ask=10_000_500)
             yield str(
                 rules.decide(
-                    signal=signal, account=_owner(), issues=(), rules=PairRules(), book=book, now_ms=T0, settings=settings
+                    signal=signal,
+                    account=_owner(),
+                    issues=(),
+                    rules=PairRules(),
+                    book=book,
+                    now_ms=T0,
+                    settings=settings,
                 )
             )
 
@@ -165,7 +226,9 @@ def forecasts_around_the_past(rules: ModuleType) -> Iterator[Any]:
 def candles_of_every_shape(fills: ModuleType) -> Iterator[Any]:
     for high in (1000, 1001, 1500):
         for low in (1000, 999, 500):
-            yield [tuple(point) for point in fills.points(_minutes(2, high={1: high}, low={1: low}), 1)]
+            yield [
+                tuple(point) for point in fills.points(_minutes(2, high={1: high}, low={1: low}), 1)
+            ]
 
 
 def spreads_of_every_half(fills: ModuleType) -> Iterator[Any]:
@@ -183,7 +246,14 @@ def goals_beside_every_position(exposure: ModuleType) -> Iterator[Any]:
             part = Entry(at=T0, price=10_000_000, lots=abs(held), fee_jpy=Decimal(0))
             position = Position(side=side, entries=(part,)) if held else None
             account = replace(_owner(), position=position, goal=Goal(lots=lots, as_of=T0))
-            given = {"signal": _signal(), "issues": (), "rules": PairRules(), "book": book, "now_ms": T0, "settings": settings}
+            given = {
+                "signal": _signal(),
+                "issues": (),
+                "rules": PairRules(),
+                "book": book,
+                "now_ms": T0,
+                "settings": settings,
+            }
             yield str(exposure.decide(account=account, **given))
 
 
@@ -195,15 +265,29 @@ def wishes_beside_every_goal(exposure: ModuleType) -> Iterator[Any]:
                 side = Side.LONG if held > 0 else Side.SHORT
                 part = Entry(at=T0, price=10_000_000, lots=abs(held), fee_jpy=Decimal(0))
                 position = Position(side=side, entries=(part,)) if held else None
-                account = replace(_owner(), position=position, goal=Goal(lots=before, as_of=1, since=7))
+                account = replace(
+                    _owner(), position=position, goal=Goal(lots=before, as_of=1, since=7)
+                )
                 signal = _signal(target_weight=weight, target_volatility=0.5, target_as_of=T0)
-                given = {"issues": (), "rules": PairRules(), "book": None, "now_ms": T0, "settings": settings}
+                given = {
+                    "issues": (),
+                    "rules": PairRules(),
+                    "book": None,
+                    "now_ms": T0,
+                    "settings": settings,
+                }
                 yield str(exposure.decide(signal=signal, account=account, **given))
 
 
 def _owner() -> Account:
     yen = Decimal(1_000_000)
-    return Account(equity_jpy=yen, capital_jpy=yen, available_jpy=2 * yen, equity_peak_jpy=yen, day_start_equity_jpy=yen)
+    return Account(
+        equity_jpy=yen,
+        capital_jpy=yen,
+        available_jpy=2 * yen,
+        equity_peak_jpy=yen,
+        day_start_equity_jpy=yen,
+    )
 
 
 def _signal(side: Side = Side.LONG, **more: Any) -> Signal:

@@ -48,7 +48,11 @@ def test_equal_mutants_are_rare_and_each_is_listed_once() -> None:
 def test_an_entry_whose_function_has_changed_is_refused(tmp_path) -> None:
     path = tmp_path / "equal.yaml"
     path.write_text(
-        "limits:\n  fall:\n    - {was: 'if start_jpy < 0:', becomes: 'if start_jpy > 0:', why: it was so once, inputs: falls}\n"
+        "limits:\n  fall:\n    - {was: 'if start_jpy < 0:', becomes: 'if start_jpy > 0:', why: it"
+        " was so once, inputs: falls}\n"
     )
-    with pytest.raises(UserError, match="lists what is no mutant: limits fall: if start_jpy < 0: -> if start_jpy > 0:"):
+    with pytest.raises(
+        UserError,
+        match="lists what is no mutant: limits fall: if start_jpy < 0: -> if start_jpy > 0:",
+    ):
         equal_ids(_mutants("limits"), listed(path))

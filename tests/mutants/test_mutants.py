@@ -1,4 +1,7 @@
-"""A seeded sample of the slips that a money rule can suffer: each is noticed. `--full` takes them all."""
+"""A seeded sample of the slips that a money rule can suffer: each is noticed.
+
+`--full` takes them all.
+"""
 
 from scripts.mutation.equal import AT_MOST
 from scripts.mutation.rooms import ROOMS
@@ -9,7 +12,14 @@ SAMPLE = 80
 
 def test_every_slip_in_a_money_rule_is_noticed_by_a_test_of_its_room(full, tmp_path) -> None:
     rooms = list(ROOMS)
-    report = run(rooms, sample=None if full else SAMPLE, seed=20_260_101, workers=None, work=tmp_path, again=True)
+    report = run(
+        rooms,
+        sample=None if full else SAMPLE,
+        seed=20_260_101,
+        workers=None,
+        work=tmp_path,
+        again=True,
+    )
     tried = sum(room.tried for room in report.rooms)
     noticed = sum(room.killed + room.timed_out for room in report.rooms)
     equal = sum(room.equal for room in report.rooms)

@@ -19,7 +19,10 @@ def made(source: str) -> set[str]:
 @pytest.mark.parametrize(
     ("line", "slips"),
     [
-        ("    return a <= 0", {"return a < 0", "return a == 0", "return a > 0", "return a <= 1", "return a <= -1"}),
+        (
+            "    return a <= 0",
+            {"return a < 0", "return a == 0", "return a > 0", "return a <= 1", "return a <= -1"},
+        ),
         ("    return a > b", {"return a >= b", "return a < b", "return a != b"}),
         ("    return a[-RECENT:]", {"return a[-(1):]", "return a[+RECENT:]"}),
         ("    return a + 60_000", {"return a - 60_000", "return a + 60001", "return a + 600000"}),
@@ -54,13 +57,18 @@ def test_what_is_no_rule_of_money_is_passed_over(source: str) -> None:
     assert made(source) == set()
 
 
-@pytest.mark.parametrize("source", ['def rule(a):\n    return a == "spot"\n', "def rule(a):\n    return a is None\n"])
+@pytest.mark.parametrize(
+    "source", ['def rule(a):\n    return a == "spot"\n', "def rule(a):\n    return a is None\n"]
+)
 def test_words_and_members_have_no_order(source: str) -> None:
     assert len(made(source)) == 1 + ("spot" in source)
 
 
 def test_a_mutants_name_does_not_change_with_the_lines_above_it() -> None:
-    source = "def rule(a):\n    if a > 0:\n        return 1\n    if a > 0:\n        return 2\n    return 3\n"
+    source = (
+        "def rule(a):\n    if a > 0:\n        return 1\n    if a > 0:\n        return 2\n   "
+        " return 3\n"
+    )
     moved = f'"""Above."""\n\nOTHER = "x"\n\n\n{source}'
     names = [mutant.id for mutant in mutants("limits", source)]
     assert len(set(names)) == len(names)
@@ -78,7 +86,9 @@ def test_a_verdict_is_kept_until_its_function_or_its_killer_changes(tmp_path) ->
     killer = "tests/unit/risk/test_limits.py::test_the_drawdown_is_a_share_of_the_peak"
 
     def records(text: str) -> Records:
-        read = Records(path=tmp_path / "verdicts.jsonl", rooms=ROOMS, sources={"limits": functions(text)})
+        read = Records(
+            path=tmp_path / "verdicts.jsonl", rooms=ROOMS, sources={"limits": functions(text)}
+        )
         read.read()
         return read
 
@@ -86,7 +96,9 @@ def test_a_verdict_is_kept_until_its_function_or_its_killer_changes(tmp_path) ->
     assert records(source).verdict(mutant).killer == killer
     assert records(source.replace("a", "b")).verdict(mutant) is None
     line = json.loads((tmp_path / "verdicts.jsonl").read_text())
-    (tmp_path / "verdicts.jsonl").write_text(json.dumps({**line, "tests": "others"}) + '\n{"id": "cut')
+    (tmp_path / "verdicts.jsonl").write_text(
+        json.dumps({**line, "tests": "others"}) + '\n{"id": "cut'
+    )
     assert records(source).verdict(mutant) is None
     assert records(source).killer(mutant) == killer
 

@@ -1,9 +1,12 @@
-"""How a run closes: the coverage floor of the pure stages, and one line that names what was skipped and why.
+"""How a run closes: the coverage floor of the pure stages, and one line that names what was skipped
+and why.
 
-Covered counts what the unit tests reach: to measure a test doubles what it costs, and the floor is one of pure stages.
+Covered counts what the unit tests reach: to measure a test doubles what it costs, and the floor is
+one of pure stages.
 
-A skip says what it lacked in the first word of its reason: `emulators: none found`. `BOT_REQUIRE=emulators,gcloud`
-turns skips of those kinds into failures, so that a machine which has the tools cannot lose the tests without a word.
+A skip says what it lacked in the first word of its reason: `emulators: none found`.
+`BOT_REQUIRE=emulators,gcloud` turns skips of those kinds into failures, so that a machine which has
+the tools cannot lose the tests without a word.
 """
 
 import json
@@ -27,24 +30,34 @@ PURE_CONTRACTS = (
     "a replay reaches no exchange, no store, no clock and no network",
 )
 BESIDES = ("shared.model", "shared.alerts.compose", "models.gate", "models.statistics")
-"""Under the floor as well, though they read files (a bundle, the settings) or belong to no contract of purity."""
+"""Under the floor as well, though they read files (a bundle, the settings) or belong to no contract
+of purity."""
 
 
 ALONE = frozenset({"shared.turn.state", "shared.turn.turn"})
 
 
 def pure_stages() -> dict[str, tuple[str, ...]]:
-    """What the import contracts keep pure: each room, each module of execution, and the loose files, as prefixes of paths.
+    """What the import contracts keep pure: each room, each module of execution, and the loose
+    files, as prefixes of paths.
 
     So a module of money cannot be moved or added without the floor coming along.
     """
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+        "importlinter"
+    ]["contracts"]
     kept = {contract["name"]: contract.get("source_modules", []) for contract in contracts}
     stages: dict[str, tuple[str, ...]] = {}
-    for name in dict.fromkeys([name for contract in PURE_CONTRACTS for name in kept[contract]] + list(BESIDES)):
+    for name in dict.fromkeys(
+        [name for contract in PURE_CONTRACTS for name in kept[contract]] + list(BESIDES)
+    ):
         path = name.replace(".", "/")
         is_room = (ROOT / path).is_dir()
-        stage = name.partition(".")[2] if is_room or name in ALONE or name.count(".") > 1 else "loose files"
+        stage = (
+            name.partition(".")[2]
+            if is_room or name in ALONE or name.count(".") > 1
+            else "loose files"
+        )
         stages[stage] = (*stages.get(stage, ()), f"{path}/" if is_room else f"{path}.py")
     return stages
 
@@ -72,7 +85,11 @@ class Covered:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--floor", metavar="JSON", help="a coverage report to hold against the floor of the pure stages")
+    parser.addoption(
+        "--floor",
+        metavar="JSON",
+        help="a coverage report to hold against the floor of the pure stages",
+    )
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -91,7 +108,9 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.skipped and not hasattr(report, "wasxfail"):
         fail_where_required(report)
@@ -99,7 +118,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     report = yield
     if report.skipped:
         fail_where_required(report)
@@ -109,14 +130,20 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, p
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     path = session.config.getoption("--floor")
-    if path and not hasattr(session.config, "workerinput") and session.exitstatus == pytest.ExitCode.OK:
+    if (
+        path
+        and not hasattr(session.config, "workerinput")
+        and session.exitstatus == pytest.ExitCode.OK
+    ):
         measured = read_coverage(Path(path))
         if not measured or not all(stage.enough for stage in measured):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Generator[None, None, None]:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> Generator[None, None, None]:
     yield
     path = config.getoption("--floor")
     if path:
@@ -137,7 +164,9 @@ def fail_where_required(report: pytest.TestReport | pytest.CollectReport) -> Non
 
 def required(environ: Mapping[str, str]) -> frozenset[str]:
     """The kinds of tests that must not be skipped here."""
-    return frozenset(filter(None, (kind.strip() for kind in environ.get("BOT_REQUIRE", "").split(","))))
+    return frozenset(
+        filter(None, (kind.strip() for kind in environ.get("BOT_REQUIRE", "").split(",")))
+    )
 
 
 def reason_of(report: pytest.TestReport | pytest.CollectReport) -> str:
@@ -156,11 +185,15 @@ def skipped_line(reasons: list[str]) -> str:
     """One line: how many tests were skipped, for each reason."""
     if not reasons:
         return "skipped: nothing"
-    return "skipped: " + "; ".join(f"{count} × {' '.join(reason.split())}" for reason, count in Counter(reasons).most_common())
+    return "skipped: " + "; ".join(
+        f"{count} × {' '.join(reason.split())}" for reason, count in Counter(reasons).most_common()
+    )
 
 
 def read_coverage(report: Path) -> list[Covered]:
-    """The branches of each pure stage, from coverage's JSON report; nothing where there is no report."""
+    """The branches of each pure stage, from coverage's JSON report; nothing where there is no
+    report.
+    """
     if not report.is_file():
         return []
     files = json.loads(report.read_text(encoding="utf-8"))["files"]
@@ -168,7 +201,10 @@ def read_coverage(report: Path) -> list[Covered]:
     for stage, prefixes in PURE.items():
         mine = [told["summary"] for name, told in files.items() if name.startswith(prefixes)]
         if mine:
-            branches, covered = sum(one["num_branches"] for one in mine), sum(one["covered_branches"] for one in mine)
+            branches, covered = (
+                sum(one["num_branches"] for one in mine),
+                sum(one["covered_branches"] for one in mine),
+            )
             measured.append(Covered(stage=stage, branches=branches, covered=covered))
     return measured
 
@@ -176,11 +212,26 @@ def read_coverage(report: Path) -> list[Covered]:
 def table(measured: list[Covered]) -> list[str]:
     """The stages with their numbers, and the verdict."""
     if not measured:
-        return [f"FAILED: no coverage was measured: the floor of {FLOOR_PERCENT:.0f} % cannot be checked"]
+        return [
+            (
+                f"FAILED: no coverage was measured: the floor of {FLOOR_PERCENT:.0f} % cannot be"
+                " checked"
+            )
+        ]
     lines = []
     for stage in measured:
         verdict = "" if stage.enough else "  too low"
-        lines.append(f"{stage.stage:<22}{stage.covered:>6} of {stage.branches:<6}{stage.percent:6.1f} %{verdict}")
+        lines.append(
+            f"{stage.stage:<22}{stage.covered:>6} of {stage.branches:<6}{stage.percent:6.1f}"
+            f" %{verdict}"
+        )
     low = [stage.stage for stage in measured if not stage.enough]
     floor = f"more than {FLOOR_PERCENT:.0f} % is the floor"
-    return [*lines, f"FAILED: {floor}; below it: {', '.join(low)}" if low else f"passed: {floor}; all are above it"]
+    return [
+        *lines,
+        (
+            f"FAILED: {floor}; below it: {', '.join(low)}"
+            if low
+            else f"passed: {floor}; all are above it"
+        ),
+    ]

@@ -1,1 +1,3 @@
-"""What tests share: worlds that run the real processes, stories that play them, invariants that audit, and made things."""
+"""What tests share: worlds that run the real processes, stories that play them, invariants that
+audit, and made things.
+"""

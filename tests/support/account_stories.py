@@ -1,7 +1,8 @@
-"""Random stories of one paper account: a market, its costs, and a bot that enters, protects, cancels and leaves, all audited.
+"""Random stories of one paper account: a market, its costs, and a bot that enters, protects,
+cancels and leaves, all audited.
 
-A story is a function of its seed. The same one can be settled minute by minute, in random pieces, or in one go between two
-actions; it must end in the same account.
+A story is a function of its seed. The same one can be settled minute by minute, in random pieces,
+or in one go between two actions; it must end in the same account.
 """
 
 import random
@@ -46,11 +47,17 @@ Cuts = Literal["whole", "pieces", "minutes"]
 
 @cache
 def settings(kind: str) -> Settings:
-    return configuration.load({}, overrides={"account": kind, "sides": "long" if kind == "spot" else "both"})
+    return configuration.load(
+        {}, overrides={"account": kind, "sides": "long" if kind == "spot" else "both"}
+    )
 
 
-def market(rng: random.Random, count: int = LENGTH, *, step: int = 300, day_off: float = 0.004) -> Candles:
-    """A believable path: small moves, gaps, wicks, thin and flat minutes, holes, and now and then a day without trading."""
+def market(
+    rng: random.Random, count: int = LENGTH, *, step: int = 300, day_off: float = 0.004
+) -> Candles:
+    """A believable path: small moves, gaps, wicks, thin and flat minutes, holes, and now and then a
+    day without trading.
+    """
     rows, price, at = [], PRICE, T0
     for _ in range(count):
         jumps, flat = rng.random() < 0.1, rng.random() < 0.1
@@ -76,7 +83,9 @@ def market(rng: random.Random, count: int = LENGTH, *, step: int = 300, day_off:
 
 
 def rules_of(dice: random.Random) -> PairRules:
-    """The exchange's side of a setting: fees from a rebate to dear, interest, the smallest size, the margin ratio."""
+    """The exchange's side of a setting: fees from a rebate to dear, interest, the smallest size,
+    the margin ratio.
+    """
     return PairRules(
         min_lots=dice.choice([1, 1, 10]),
         maker_fee_rate=Decimal(dice.choice([0, -2, dice.randint(-5, 12)])) / 10_000,
@@ -101,7 +110,10 @@ def settings_of(dice: random.Random) -> Settings:
 
 
 class Story:
-    """One account and what happens to it. `act` and `cuts` throw dice of their own, so that pieces do not change the story."""
+    """One account and what happens to it.
+
+    `act` and `cuts` throw dice of their own, so that pieces do not change the story.
+    """
 
     def __init__(self, seed: int, cuts: Cuts, *, setting: int | None = None) -> None:
         self.dice, self.cut_dice, self.cuts = random.Random(seed), random.Random(seed + 1), cuts
@@ -127,9 +139,13 @@ class Story:
     def place(self, intent: OrderIntent, *, blind: bool = False) -> bool:
         before = self.account
         book = None if blind else self.book()
-        self.account, outcome = accounts.placed(before, intent, book=book, now_ms=self.now, rules=self.rules)
+        self.account, outcome = accounts.placed(
+            before, intent, book=book, now_ms=self.now, rules=self.rules
+        )
         mark = self.price() if not blind or before.last_price is None else before.last_price
-        self.audit.placed(before, self.account, intent, outcome, rules=self.rules, mark=mark, now=self.now)
+        self.audit.placed(
+            before, self.account, intent, outcome, rules=self.rules, mark=mark, now=self.now
+        )
         self.sent.append(intent)
         return isinstance(outcome, Accepted)
 
@@ -145,7 +161,9 @@ class Story:
         return int(known.close[-1]) if len(known) else PRICE
 
     def book(self) -> Book:
-        return book_at(self.price(), spread_rate=float(self.account.terms.costs.spread_rate), as_of=self.now)
+        return book_at(
+            self.price(), spread_rate=float(self.account.terms.costs.spread_rate), as_of=self.now
+        )
 
     # the story
 
@@ -153,7 +171,9 @@ class Story:
         stops = [int(at) + MINUTE for at in self.minutes.opened_at]
         done = T0
         for _ in range(self.dice.randint(2, 9)):
-            self.walk_to(done, until := self.dice.choice([at for at in stops if at >= done] or [done]))
+            self.walk_to(
+                done, until := self.dice.choice([at for at in stops if at >= done] or [done])
+            )
             done, self.number = until, self.number + 1
             self.now = max(self.now + 1, until + self.dice.randint(0, 59_999))
             self.protect()
@@ -169,13 +189,17 @@ class Story:
             self.settle(cut)
 
     def protect(self) -> None:
-        """What every tick does first; where a stop is refused, once more, and then a close is due."""
+        """What every tick does first; where a stop is refused, once more, and then a
+        close is due.
+        """
         held = accounts.holdings(self.account, self.account.last_price, self.now)
         for side in (position.side for position in held.positions):
             for attempt in range(2):
                 only = replace(
                     accounts.holdings(self.account, self.account.last_price, self.now),
-                    positions=tuple(position for position in self.account.positions if position.side is side),
+                    positions=tuple(
+                        position for position in self.account.positions if position.side is side
+                    ),
                 )
                 self.carry_out(self.protection(only, side, attempt))
                 if bare_lots(self.account, side, self.now) < self.rules.min_lots:
@@ -190,7 +214,9 @@ class Story:
         steps = planning.protection(
             holdings,
             plan=self.plans.get(side),
-            signal=Signal(as_of=self.now, close=self.price(), atr_jpy=400.0, side=None, strength=0.0),
+            signal=Signal(
+                as_of=self.now, close=self.price(), atr_jpy=400.0, side=None, strength=0.0
+            ),
             tick=f"{self.number}.{side}{attempt}",
             now_ms=self.now,
             settings=self.settings,
@@ -200,7 +226,8 @@ class Story:
         return [
             step
             for step in steps
-            if isinstance(step, planning.Place) or (step.order.intent.side is side and not step.order.intent.opens)
+            if isinstance(step, planning.Place)
+            or (step.order.intent.side is side and not step.order.intent.opens)
         ]
 
     def carry_out(self, steps: Sequence[planning.Step]) -> None:
@@ -211,7 +238,11 @@ class Story:
                 self.place(step.intent)
 
     def act(self) -> None:
-        side = self.dice.choice(list(Side)) if self.kind == "margin" or self.dice.random() < 0.05 else Side.LONG
+        side = (
+            self.dice.choice(list(Side))
+            if self.kind == "margin" or self.dice.random() < 0.05
+            else Side.LONG
+        )
         choice = self.dice.random()
         if choice < 0.6:
             self.enter(side)
@@ -236,16 +267,26 @@ class Story:
             self.place(self.dice.choice(self.sent[-4:]))
 
     def enter(self, side: Side) -> None:
-        price, reach = self.price(), self.dice.choice([self.dice.randint(10, 120), self.dice.randint(100, 1500)])
-        way, farther = self.dice.random(), self.dice.choice([0.3, 0.7, 1, 3])  # one candle may hold both
+        price, reach = (
+            self.price(),
+            self.dice.choice([self.dice.randint(10, 120), self.dice.randint(100, 1500)]),
+        )
+        way, farther = (
+            self.dice.random(),
+            self.dice.choice([0.3, 0.7, 1, 3]),
+        )  # one candle may hold both
         kind = OrderKind.MARKET if way < 0.1 else OrderKind.LIMIT
         offset = -self.dice.randint(0, 500) if way < 0.2 else self.dice.randint(2, 300)
         entry = price - side.sign * offset
         if way > 0.7:  # exactly where the market will turn: a touch, and no more
-            coming = self.minutes.rows(int((self.minutes.opened_at < self.now).sum()), None).rows(0, 6)
+            coming = self.minutes.rows(int((self.minutes.opened_at < self.now).sum()), None).rows(
+                0, 6
+            )
             turns = coming.low if side is Side.LONG else coming.high
             entry = int(self.dice.choice(turns)) if len(turns) else entry
-        around = price if way < 0.15 else entry  # else a stop may lie beyond the market from the beginning
+        around = (
+            price if way < 0.15 else entry
+        )  # else a stop may lie beyond the market from the beginning
         most = int(accounts.available_jpy(self.account, price, self.now) * 10_000 / price)
         fitting = self.dice.randint(max(1, most // 20), max(1, most))
         held = self.account.lots(side)
@@ -274,7 +315,10 @@ class Story:
             )
 
     def leave(self, side: Side) -> None:
-        """A time exit: cancel what holds the quantity, then close at market. Or, clumsily, without the cancels."""
+        """A time exit: cancel what holds the quantity, then close at market.
+
+        Or, clumsily, without the cancels.
+        """
         if self.dice.random() < 0.8:
             for order in self.account.orders:
                 if order.intent.side is side and not order.intent.opens:
@@ -292,13 +336,17 @@ class Story:
         )
 
 
-def play(seed: int, cuts: Cuts = "minutes", *, setting: int | None = None) -> tuple[PaperAccount, Counter[str]]:
+def play(
+    seed: int, cuts: Cuts = "minutes", *, setting: int | None = None
+) -> tuple[PaperAccount, Counter[str]]:
     """Tell one story, audited after every event: how it ended, and what it exercised."""
     story = Story(seed, cuts, setting=setting).told()
     counts = story.audit.counts
     for trade in story.account.trades:
         counts[f"{story.kind} {trade.side} {trade.reason}"] += 1
         counts["parts"] += not trade.ends_position
-        counts["stopped where it entered"] += trade.reason is Reason.EXIT_STOP and trade.opened_at == trade.closed_at
+        counts["stopped where it entered"] += (
+            trade.reason is Reason.EXIT_STOP and trade.opened_at == trade.closed_at
+        )
     counts["open at the end"] += bool(story.account.positions)
     return story.account, counts

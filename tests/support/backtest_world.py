@@ -1,4 +1,6 @@
-"""A data folder with an archive and a model, and the backtest function as the real process on a free port."""
+"""A data folder with an archive and a model, and the backtest function as the real process on a
+free port.
+"""
 
 import os
 import shutil
@@ -27,8 +29,13 @@ START, END = "2026-03-03", "2026-03-09"
 JOB = {"start": START, "end": END, "timeframe": "1m", "profile": "loose"}
 LONG = {**JOB, "start": "2026-02-18", "inside_training": True}
 """Long enough to be met at work; what it earns is of no interest."""
-SLOW = {"BOT_BACKTEST__CHECKPOINT_SECONDS": "0.01", "BOT_BACKTEST__STEP_SECONDS": "0.001", "BOT_BACKTEST__LEASE_SECONDS": "1.5"}
-"""A checkpoint every few hours of the market: a worker is met at work, and one that dies is missed soon."""
+SLOW = {
+    "BOT_BACKTEST__CHECKPOINT_SECONDS": "0.01",
+    "BOT_BACKTEST__STEP_SECONDS": "0.001",
+    "BOT_BACKTEST__LEASE_SECONDS": "1.5",
+}
+"""A checkpoint every few hours of the market: a worker is met at work, and one that dies is missed
+soon."""
 SLOWEST = {**SLOW, "BOT_BACKTEST__CHECKPOINT_SECONDS": "0", "BOT_BACKTEST__STEP_SECONDS": "0"}
 """A checkpoint every quarter of an hour of the market."""
 
@@ -51,7 +58,9 @@ def _made_home() -> Path:
 
 def archive(bucket: Any, candles: Candles) -> None:
     store = CandleArchive(bucket)
-    for file in files_between(candles.timeframe, int(candles.opened_at[0]), int(candles.closed_at[-1])):
+    for file in files_between(
+        candles.timeframe, int(candles.opened_at[0]), int(candles.closed_at[-1])
+    ):
         store.write(file, between(candles, file.start, file.end), complete=True)
 
 
@@ -68,21 +77,44 @@ def backtests_in(environ: Mapping[str, str]) -> Backtests:
 
 def result_files(home: Path, stands: Mapping[str, Any]) -> dict[str, bytes]:
     """The files that a job's answer points to."""
-    return {name: (home / "bucket" / key).read_bytes() for name, key in stands["result"]["files"].items()}
+    return {
+        name: (home / "bucket" / key).read_bytes()
+        for name, key in stands["result"]["files"].items()
+    }
 
 
 @contextmanager
-def backtest_process(environ: Mapping[str, str], *, log: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def backtest_process(
+    environ: Mapping[str, str], *, log: Path
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """The real functions-framework process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     framework = str(Path(sys.executable).with_name("functions-framework"))
-    where = ["--source", "functions/backtest/main.py", "--target", "backtest", "--host", "127.0.0.1", "--port", str(port)]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("BOT_", "COV", "PYTHONDONTWRITE"))}
+    where = [
+        "--source",
+        "functions/backtest/main.py",
+        "--target",
+        "backtest",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("BOT_", "COV", "PYTHONDONTWRITE"))
+    }
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [framework, *where], cwd=ROOT, env={**clean, **environ}, stdout=output, stderr=output, start_new_session=True
+            [framework, *where],
+            cwd=ROOT,
+            env={**clean, **environ},
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
         try:
             wait_until_up(port, process, log)

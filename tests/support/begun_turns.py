@@ -1,4 +1,6 @@
-"""A turn with the account of a replay as its hands, one step at a time, and a source that answers what it is told to."""
+"""A turn with the account of a replay as its hands, one step at a time, and a source that answers
+what it is told to.
+"""
 
 import numpy as np
 
@@ -19,11 +21,21 @@ AT = T0 + 7 * MINUTE + 1_000
 def quarters(count, *, until=T0, price=PRICE):
     opened_at = until - QUARTER * np.arange(count, 0, -1, dtype=np.int64)
     flat = np.full(count, float(price))
-    return Candles(timeframe=Timeframe.M15, opened_at=opened_at, open=flat, high=flat, low=flat, close=flat, volume=flat)
+    return Candles(
+        timeframe=Timeframe.M15,
+        opened_at=opened_at,
+        open=flat,
+        high=flat,
+        low=flat,
+        close=flat,
+        volume=flat,
+    )
 
 
 class Noting(AccountInHand):
-    """The account of a replay; it notes what it was asked, and carrying something out takes `takes_ms`."""
+    """The account of a replay; it notes what it was asked, and carrying something out takes
+    `takes_ms`.
+    """
 
     takes_ms = 0
 
@@ -63,19 +75,27 @@ def after(turn, found):
 
 
 class Begun:
-    """A turn with its hands and its steps; `held` books what these hold, `runs` runs a step on what is held."""
+    """A turn with its hands and its steps; `held` books what these hold, `runs` runs a step on what
+    is held.
+    """
 
     def __init__(self, made, account, settings, *, occasion, **state):
         rules = PairRules()
         path = empty(Timeframe.M1)
-        self.hands = Noting(account, path=path, settings=settings, rules=rules, traded=lambda account: None)
+        self.hands = Noting(
+            account, path=path, settings=settings, rules=rules, traded=lambda account: None
+        )
         self.hands.arrive(AT)
         state = State(**{"mode": "paper", "stage": "paper", **state})
-        self.turn = Turn(occasion=Occasion(**{"name": "t.", "scheduled_at": AT, **occasion}), state=state)
+        self.turn = Turn(
+            occasion=Occasion(**{"name": "t.", "scheduled_at": AT, **occasion}), state=state
+        )
         self.steps = Steps(clock=self.hands, hands=self.hands, source=None, settings=settings)
 
     def held(self):
-        self.turn = after(self.turn, self.steps.book(self.turn, self.hands.holdings(self.hands.now)))
+        self.turn = after(
+            self.turn, self.steps.book(self.turn, self.hands.holdings(self.hands.now))
+        )
         return self.turn
 
     def runs(self, step, *what, **more):
@@ -97,11 +117,21 @@ class Begun:
 
     @property
     def placed(self):
-        return [step.intent for steps, *_ in self.hands.sent for step in steps if isinstance(step, planning.Place)]
+        return [
+            step.intent
+            for steps, *_ in self.hands.sent
+            for step in steps
+            if isinstance(step, planning.Place)
+        ]
 
     @property
     def canceled(self):
-        return [step.order.order_id for steps, *_ in self.hands.sent for step in steps if isinstance(step, planning.Cancel)]
+        return [
+            step.order.order_id
+            for steps, *_ in self.hands.sent
+            for step in steps
+            if isinstance(step, planning.Cancel)
+        ]
 
 
 class Asked:

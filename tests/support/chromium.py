@@ -7,7 +7,14 @@ import subprocess
 import threading
 from contextlib import contextmanager
 
-CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+CHROMIUM = next(
+    (
+        found
+        for name in ("chromium", "chromium-browser", "google-chrome")
+        if (found := shutil.which(name))
+    ),
+    None,
+)
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -25,22 +32,34 @@ DARK = ["--force-dark-mode", "--blink-settings=preferredColorScheme=0"]
 
 def browse(profile, address, *flags, size=(1360, 1900)):
     """Run Chromium once on a page; its output and what the page said on the console."""
-    command = [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", f"--window-size={size[0]},{size[1]}", *flags, address]
+    command = [
+        CHROMIUM,
+        *FLAGS,
+        f"--user-data-dir={profile}",
+        f"--window-size={size[0]},{size[1]}",
+        *flags,
+        address,
+    ]
     ran = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
     return ran.stdout, [line for line in ran.stderr.splitlines() if "CONSOLE" in line]
 
 
 def acted(page, profile, folder, script):
-    """Open a page, let `script` (an async function's body that gets `frame` and `move`) act on it; what it returned.
+    """Open a page, let `script` (an async function's body that gets `frame` and `move`) act on it;
+    what it returned.
 
-    `frame()` waits for the next drawing, `move(element, type, x, y, more)` sends a pointer to a place inside an element.
+    `frame()` waits for the next drawing, `move(element, type, x, y, more)` sends a pointer to a
+    place inside an element.
     """
     probe = """
     <script>(async () => {
-      const frame = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+      const frame = () =>
+        new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
       const move = (element, type, x, y, more = {}) => {
-        const box = element.getBoundingClientRect(), kind = type === "wheel" ? WheelEvent : PointerEvent;
-        const place = { clientX: box.left + x, clientY: box.top + y, pointerId: 1, bubbles: true, cancelable: true };
+        const box = element.getBoundingClientRect(),
+          kind = type === "wheel" ? WheelEvent : PointerEvent;
+        const place = { clientX: box.left + x, clientY: box.top + y, pointerId: 1,
+          bubbles: true, cancelable: true };
         element.dispatchEvent(new kind(type, { ...place, ...more }));
       };
       Element.prototype.setPointerCapture = () => {};
@@ -51,7 +70,10 @@ def acted(page, profile, folder, script):
       document.body.appendChild(told);
     })();</script></body>""".replace("SCRIPT", script)
     # Virtual time draws no frames: what waits for the next one is called by a timer instead.
-    frames = "<head><script>window.requestAnimationFrame = (then) => setTimeout(() => then(performance.now()), 16);</script>"
+    frames = (
+        "<head><script>window.requestAnimationFrame = (then) => setTimeout(() =>"
+        " then(performance.now()), 16);</script>"
+    )
     target = folder / "probed.html"
     text = page.read_text(encoding="utf-8").replace("<head>", frames, 1).replace("</body>", probe)
     target.write_text(text, encoding="utf-8")

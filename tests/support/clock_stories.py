@@ -1,4 +1,7 @@
-"""Ticks whose machine's clock is wrong for a while, killed in the middle or not. Real parts, over a random path."""
+"""Ticks whose machine's clock is wrong for a while, killed in the middle or not.
+
+Real parts, over a random path.
+"""
 
 import json
 import random
@@ -28,7 +31,18 @@ from tests.support.tick_stories import INTERVAL, ArrayFeed, Killed
 
 HOUR = 3_600_000
 MINUTE = 60_000
-SKEWS = (-24 * HOUR, -9 * HOUR, -600_000, -61_000, -3_000, 3_000, 61_000, 600_000, 9 * HOUR, 24 * HOUR)
+SKEWS = (
+    -24 * HOUR,
+    -9 * HOUR,
+    -600_000,
+    -61_000,
+    -3_000,
+    3_000,
+    61_000,
+    600_000,
+    9 * HOUR,
+    24 * HOUR,
+)
 WAYS = (("barrier", "margin"), ("barrier", "spot"), ("target", "margin"), ("target", "spot"))
 """Policy and account of a story."""
 PROTECT = frozenset({Purpose.STOP, Purpose.TARGET})
@@ -41,7 +55,10 @@ class ClockRule(StrEnum):
     FUTURE = "no time is stored that lies in the future"
     AT_ONCE = "the next tick under a right clock does its whole work"
     COVERED = "whatever that tick leaves held has a stop of at least its size"
-    DUE = "what ends afterwards was due: its time was over, less was wanted, or the path reached its stop or target"
+    DUE = (
+        "what ends afterwards was due: its time was over, less was wanted, or the path reached its"
+        " stop or target"
+    )
     TOLD = "no more is told than that the clock was wrong"
 
 
@@ -76,17 +93,28 @@ class ClockStory(FenceStory):
     """Ticks whose machine's clock is wrong for a while."""
 
     def tick_with(
-        self, number: int, skew_ms: int, heard: Callable[[Point], None] | None = None, *, late_ms: int = 0, **parts: Any
+        self,
+        number: int,
+        skew_ms: int,
+        heard: Callable[[Point], None] | None = None,
+        *,
+        late_ms: int = 0,
+        **parts: Any,
     ) -> TickReport:
         """A tick by a scheduler on the same machine; `parts` replaces ports."""
         self.clock.sleep_until(T0 + number * INTERVAL + late_ms)
         clock = Wrong(self.clock, skew_ms)
-        ports = replace(self.ports(heard), **{"clock": clock, "feed": Seen(self.minutes, self.clock, skew_ms), **parts})
+        ports = replace(
+            self.ports(heard),
+            **{"clock": clock, "feed": Seen(self.minutes, self.clock, skew_ms), **parts},
+        )
         request = TickRequest.scheduled(clock.now_ms() - late_ms, received_at=clock.now_ms())
         return run_tick(ports, self.settings, request)
 
     def future(self) -> Iterator[str]:
-        """Every stored time that lies beyond the allowed skew, but for what is planned: a time exit, an order's end."""
+        """Every stored time that lies beyond the allowed skew, but for what is planned: a time
+        exit, an order's end.
+        """
         latest = self.clock.now_ms() + 2_000
         for path, text in self.stored().items():
             for name, value in _numbers(json.loads(text), path):
@@ -98,12 +126,17 @@ class ClockStory(FenceStory):
 
     def told(self) -> Counter[str]:
         """How many alerts of each kind were composed so far."""
-        return Counter(item.data["alert"]["kind"] for item in self.documents.query("alerts", limit=1000))
+        return Counter(
+            item.data["alert"]["kind"] for item in self.documents.query("alerts", limit=1000)
+        )
 
     # killed under a wrong clock
 
-    def killed(self, dice: random.Random, *, most: int, skews: Sequence[int] = SKEWS) -> Counter[str]:
-        """Kill a tick under every wrong clock, at `most` of its calls, with and without a position; what was exercised.
+    def killed(
+        self, dice: random.Random, *, most: int, skews: Sequence[int] = SKEWS
+    ) -> Counter[str]:
+        """Kill a tick under every wrong clock, at `most` of its calls, with and without a position;
+        what was exercised.
 
         Raises `InvariantBroken` with all that was broken, causes first.
         """
@@ -125,7 +158,10 @@ class ClockStory(FenceStory):
                         self._again(kept)
                         counts["stops taken away"] += self._strip()
                         self._killed_at(number, skew_ms, point, dice, report, counts)
-        insist(f"{counts['kills']} kills", sorted(self.broken, key=lambda broken: list(ClockRule).index(broken.rule)))
+        insist(
+            f"{counts['kills']} kills",
+            sorted(self.broken, key=lambda broken: list(ClockRule).index(broken.rule)),
+        )
         return counts
 
     def _note(self, where: str, found: Iterable[Violation]) -> None:
@@ -139,7 +175,9 @@ class ClockStory(FenceStory):
         self.documents._stored.update(kept[0])
 
     def _strip(self) -> bool:
-        """Take every stop away, as a hand may: a tick under a wrong clock has something to protect then."""
+        """Take every stop away, as a hand may: a tick under a wrong clock has something to protect
+        then.
+        """
         stored = self.documents.get(f"paper/{self.settings.id}")
         if stored is None or not read(stored.data).positions:
             return False
@@ -147,7 +185,9 @@ class ClockStory(FenceStory):
         self.documents.replace(stored, {**stored.data, "orders": kept})
         return True
 
-    def _points(self, number: int, kept: Any, skew_ms: int, dice: random.Random, most: int) -> Sequence[Point]:
+    def _points(
+        self, number: int, kept: Any, skew_ms: int, dice: random.Random, most: int
+    ) -> Sequence[Point]:
         """The calls of that tick at which it may die."""
         self._again(kept)
         self._strip()
@@ -155,19 +195,32 @@ class ClockStory(FenceStory):
         self.tick_with(number, skew_ms, calls.append)
         if most >= len(calls):
             return calls
-        kinds: dict[tuple[str, str, str], list[Point]] = {}  # most calls read, and are much the same
+        kinds: dict[
+            tuple[str, str, str], list[Point]
+        ] = {}  # most calls read, and are much the same
         for call in calls:
             kinds.setdefault((call.part, call.method, call.when), []).append(call)
-        return [dice.choice(kinds[kind]) for kind in dice.sample(sorted(kinds), min(most, len(kinds)))]
+        return [
+            dice.choice(kinds[kind]) for kind in dice.sample(sorted(kinds), min(most, len(kinds)))
+        ]
 
     def _killed_at(
-        self, number: int, skew_ms: int, point: Point, dice: random.Random, last: TickReport, counts: Counter[str]
+        self,
+        number: int,
+        skew_ms: int,
+        point: Point,
+        dice: random.Random,
+        last: TickReport,
+        counts: Counter[str],
     ) -> None:
         def dies(here: Point) -> None:
             if here == point:
                 raise Killed
 
-        where = f"seed {self.seed} {self.policy} {self.account}: tick {number}, {skew_ms / 1000} s off, killed {point}"
+        where = (
+            f"seed {self.seed} {self.policy} {self.account}: tick {number}, {skew_ms / 1000} s off,"
+            f" killed {point}"
+        )
         known, told = set(self.intents()), self.told()
         with suppress(Killed):
             self.tick_with(number, skew_ms, dies)
@@ -175,9 +228,19 @@ class ClockStory(FenceStory):
         counts["kills"] += 1
         counts[f"killed {point.when} {point.part}.{point.method}"] += 1
         counts[f"killed with{'' if last.positions else 'out'} a position"] += 1
-        new = [msgspec.convert(data["intent"], OrderIntent) for path, data in self.intents().items() if path not in known]
-        counts["stops sent under a wrong clock"] += sum(intent.purpose is Purpose.STOP for intent in new)
-        wrong = [intent for intent in new if intent.purpose not in PROTECT and not self._lost(intent, last, counts)]
+        new = [
+            msgspec.convert(data["intent"], OrderIntent)
+            for path, data in self.intents().items()
+            if path not in known
+        ]
+        counts["stops sent under a wrong clock"] += sum(
+            intent.purpose is Purpose.STOP for intent in new
+        )
+        wrong = [
+            intent
+            for intent in new
+            if intent.purpose not in PROTECT and not self._lost(intent, last, counts)
+        ]
         self._note(where, [Violation(ClockRule.NOTHING, f"it wrote {intent}") for intent in wrong])
         self._note(where, [Violation(ClockRule.FUTURE, found) for found in self.future()])
         for index in range(number + 1, number + 4):
@@ -186,31 +249,53 @@ class ClockStory(FenceStory):
             self._note(where, [*self._right(report), *self._due(last, report, counts)])
             last = report
         more = self.told() - told
-        wrong = {kind: count for kind, count in more.items() if kind in {"time_impossible", "late", "failure"} or count > 3}
-        self._note(where, [Violation(ClockRule.TOLD, str(wrong))] if wrong or more["clock"] > 1 else [])
+        wrong = {
+            kind: count
+            for kind, count in more.items()
+            if kind in {"time_impossible", "late", "failure"} or count > 3
+        }
+        self._note(
+            where, [Violation(ClockRule.TOLD, str(wrong))] if wrong or more["clock"] > 1 else []
+        )
         counts["clock alerts"] += more["clock"]
 
     def _right(self, report: TickReport) -> Iterator[Violation]:
         if report.status != "done":
-            yield Violation(ClockRule.AT_ONCE, f"{report.tick} was {report.status}: {report.reason} {report.detail}")
+            yield Violation(
+                ClockRule.AT_ONCE,
+                f"{report.tick} was {report.status}: {report.reason} {report.detail}",
+            )
         for held in report.positions:
-            stops = [o for o in report.resting if o.intent.purpose is Purpose.STOP and o.intent.side is held.side]
+            stops = [
+                o
+                for o in report.resting
+                if o.intent.purpose is Purpose.STOP and o.intent.side is held.side
+            ]
             if sum(order.remaining_lots for order in stops) < held.lots:
                 yield Violation(ClockRule.COVERED, f"{held.lots} lots of {report.tick}")
         for found in self.future():
             yield Violation(ClockRule.FUTURE, found)
 
     def _lost(self, intent: OrderIntent, before: TickReport, counts: Counter[str]) -> bool:
-        """Whether the path has reached the stop that was taken away: then no other can be placed, and the position ends."""
+        """Whether the path has reached the stop that was taken away: then no other can be placed,
+        and the position ends.
+        """
         if intent.reason is not Reason.EXIT_UNPROTECTED:
             return False
         low, high = self._range_since(before)
         stops = [order.intent for order in before.resting if order.intent.purpose is Purpose.STOP]
         counts["closed where the path had passed the stop"] += 1
-        return any(low <= (o.trigger_price or 0) if o.side is Side.LONG else high >= (o.trigger_price or 0) for o in stops)
+        return any(
+            low <= (o.trigger_price or 0) if o.side is Side.LONG else high >= (o.trigger_price or 0)
+            for o in stops
+        )
 
     def _range_since(self, before: TickReport) -> tuple[int, int]:
-        first = int(np.searchsorted(self.minutes.opened_at, before.finished_at - before.finished_at % MINUTE))
+        first = int(
+            np.searchsorted(
+                self.minutes.opened_at, before.finished_at - before.finished_at % MINUTE
+            )
+        )
         last = int(np.searchsorted(self.minutes.opened_at, self.clock.now_ms()))
         return int(self.minutes.low[first:last].min()), int(self.minutes.high[first:last].max())
 
@@ -227,14 +312,21 @@ class ClockStory(FenceStory):
         reached = high >= plan.target_price if plan.side is Side.LONG else low <= plan.target_price
         return plan.exit_by <= self.clock.now_ms() if intent.reason is Reason.EXIT_TIME else reached
 
-    def _due(self, before: TickReport, report: TickReport, counts: Counter[str]) -> Iterator[Violation]:
+    def _due(
+        self, before: TickReport, report: TickReport, counts: Counter[str]
+    ) -> Iterator[Violation]:
         """What ended since `before`, and why it may."""
         for record in report.orders:
             if record.intent.purpose is not Purpose.CLOSE or record.what != "place":
                 continue
             counts[f"closes: {record.intent.reason}"] += 1
-            if not self._may_close(record.intent, before, report) and not self._lost(record.intent, before, counts):
-                yield Violation(ClockRule.DUE, f"{record.intent.id} closes for {record.intent.reason}, plan {before.plan}")
+            if not self._may_close(record.intent, before, report) and not self._lost(
+                record.intent, before, counts
+            ):
+                yield Violation(
+                    ClockRule.DUE,
+                    f"{record.intent.id} closes for {record.intent.reason}, plan {before.plan}",
+                )
         for fill in report.fills:
             if fill.purpose is not Purpose.STOP:
                 continue

@@ -1,8 +1,11 @@
-"""Ticks that stand still in the middle of their work, and others that go on meanwhile. Real parts, over a random path.
+"""Ticks that stand still in the middle of their work, and others that go on meanwhile.
 
-A tick is paused before or after one call of a port, as a suspended laptop or a throttled instance is: the clock goes on
-beyond its lease, the next ticks of the schedule run, then it is woken and comes to its end. Whatever it does then is compared
-with what was stored when it woke: an old tick changes nothing any more, and no exchange hears of it.
+Real parts, over a random path.
+
+A tick is paused before or after one call of a port, as a suspended laptop or a throttled instance
+is: the clock goes on beyond its lease, the next ticks of the schedule run, then it is woken and
+comes to its end. Whatever it does then is compared with what was stored when it woke: an old tick
+changes nothing any more, and no exchange hears of it.
 """
 
 import random
@@ -18,7 +21,15 @@ import pytest
 from shared.core import settings as configuration
 from shared.core.clock import FixedClock
 from shared.core.settings import Settings
-from shared.core.types import Market, OrderIntent, OrderKind, Signal, TickReport, TickStatus, Timeframe
+from shared.core.types import (
+    Market,
+    OrderIntent,
+    OrderKind,
+    Signal,
+    TickReport,
+    TickStatus,
+    Timeframe,
+)
 from shared.exchanges.paper.exchange import PaperExchange, read
 from shared.stores.memory import MemoryDocuments
 from shared.tick.cycle import Ports, run_tick
@@ -55,7 +66,9 @@ class Point:
 
 
 class Gate:
-    """Passes everything on, and tells of every call before it is made and after it has come back."""
+    """Passes everything on, and tells of every call before it is made and after it has
+    come back.
+    """
 
     def __init__(self, inner: Any, part: str, heard: Callable[[Point], None]) -> None:
         self._inner, self._part, self._heard, self._calls = inner, part, heard, Counter[str]()
@@ -123,14 +136,24 @@ class FenceStory:
     def begin(self) -> None:
         """Everything as it was before the first tick."""
         self.documents, self.clock = MemoryDocuments(), FixedClock(T0)
-        self.script: Any = ScriptedTarget(self.seed) if self.policy == "target" else Script(self.seed)
+        self.script: Any = (
+            ScriptedTarget(self.seed) if self.policy == "target" else Script(self.seed)
+        )
         self.bot = BotDocuments(self.documents, self.settings.id)
         self.ports().exchange.reconcile(T0)
 
     def ports(self, heard: Callable[[Point], None] | None = None) -> Ports:
         """The ports of one process; `heard` is told of every call of one that sends."""
-        feed, documents, store = ArrayFeed(self.minutes), self.documents, PaperDocument(self.documents, self.settings.id)
-        gated: Any = (lambda part, inner: inner) if heard is None else (lambda part, inner: Gate(inner, part, heard))
+        feed, documents, store = (
+            ArrayFeed(self.minutes),
+            self.documents,
+            PaperDocument(self.documents, self.settings.id),
+        )
+        gated: Any = (
+            (lambda part, inner: inner)
+            if heard is None
+            else (lambda part, inner: Gate(inner, part, heard))
+        )
         exchange = PaperExchange(gated("paper", store), feed.minutes, self.settings)
         return Ports(
             clock=self.clock,
@@ -145,7 +168,9 @@ class FenceStory:
         """The tick of a schedule time."""
         at = T0 + number * INTERVAL
         self.clock.sleep_until(at + late_ms)
-        request = TickRequest(tick=f"t{number:03d}", scheduled_at=at, received_at=self.clock.now_ms())
+        request = TickRequest(
+            tick=f"t{number:03d}", scheduled_at=at, received_at=self.clock.now_ms()
+        )
         return run_tick(ports or self.ports(), self.settings, request)
 
     def stored(self) -> dict[str, str]:
@@ -155,7 +180,9 @@ class FenceStory:
     # what is checked
 
     def paused(self, number: int, point: Point, left: int, *, sleeps: int) -> Counter[str]:
-        """Tell it with tick `number` paused at `point`, `left` orders before its end, while the next `sleeps` ticks run."""
+        """Tell it with tick `number` paused at `point`, `left` orders before its end, while the
+        next `sleeps` ticks run.
+        """
         counts: Counter[str] = Counter()
         found: dict[str, Any] = {"asleep": True, "owns": False}
         sent: list[Point] = []
@@ -170,7 +197,12 @@ class FenceStory:
                     found["between"] = self.tick(number + index)
                     self.check_after(found["between"], counts)
                 found["woke"] = self.stored()
-            elif not found["asleep"] and here.part == "exchange" and here.method in SENDS and here.when == "before":
+            elif (
+                not found["asleep"]
+                and here.part == "exchange"
+                and here.method in SENDS
+                and here.when == "before"
+            ):
                 sent.append(here)
 
         self.begin()
@@ -187,9 +219,21 @@ class FenceStory:
             counts["pauses"] += 1
             counts[f"paused {point.when} {point.part}.{point.method}"] += 1
             counts["woken without the lease"] += owned
-            changed = {path for path, _ in after.items() ^ found["woke"].items() if not path.startswith("alerts/")}
+            changed = {
+                path
+                for path, _ in after.items() ^ found["woke"].items()
+                if not path.startswith("alerts/")
+            }
             if found["owns"] and sleeps and changed:
-                insist(where, [Violation(FenceRule.OLD_TICK, f"it wrote {sorted(changed)} after {found['between'].tick}")])
+                insist(
+                    where,
+                    [
+                        Violation(
+                            FenceRule.OLD_TICK,
+                            f"it wrote {sorted(changed)} after {found['between'].tick}",
+                        )
+                    ],
+                )
             counts["orders withheld"] += max(0, left - len(sent))
             if sent:
                 insist(where, [Violation(FenceRule.UNSENT, f"it called {sent}")])
@@ -206,7 +250,10 @@ class FenceStory:
             stops = [order for order in report.resting if order.intent.kind is OrderKind.STOP]
             lots = sum(order.remaining_lots for order in stops if order.intent.side is held.side)
             if lots < held.lots:
-                insist(report.tick, [Violation(FenceRule.COVERED, f"{held.lots} lots, stops for {lots}")])
+                insist(
+                    report.tick,
+                    [Violation(FenceRule.COVERED, f"{held.lots} lots, stops for {lots}")],
+                )
 
     def _audit(self, counts: Counter[str]) -> Iterator[Violation]:
         """Both sides of every order: the intents, and the account's own book."""
@@ -228,9 +275,14 @@ class FenceStory:
         most = self.settings.execution.entry_attempts
         if self.policy == "barrier" and entries and max(entries.values()) > most:
             yield Violation(FenceRule.ENTRIES, f"{max(entries.values())} entries on one candle")
-        worth = sum(entry.lots * entry.price for held in account.positions for entry in held.entries) / 10_000
+        worth = (
+            sum(entry.lots * entry.price for held in account.positions for entry in held.entries)
+            / 10_000
+        )
         if worth > 1_000_000 * 1.05:
-            yield Violation(FenceRule.ONE_POSITION, f"{worth:.0f} yen are held on a capital of 1,000,000")
+            yield Violation(
+                FenceRule.ONE_POSITION, f"{worth:.0f} yen are held on a capital of 1,000,000"
+            )
 
     def intents(self) -> Mapping[str, Mapping[str, Any]]:
         """Every intent that was ever written."""
@@ -239,7 +291,9 @@ class FenceStory:
     # where it can be paused
 
     def points(self) -> list[tuple[int, Point, int]]:
-        """Every call of every tick that sends, before and after it; and how many orders that tick had still to send."""
+        """Every call of every tick that sends, before and after it; and how many orders that tick
+        had still to send.
+        """
         self.begin()
         found: list[tuple[int, Point, int]] = []
         with pytest.MonkeyPatch.context() as patch:
@@ -247,9 +301,16 @@ class FenceStory:
             for number in range(FIRST, LAST - 6):
                 calls: list[Point] = []
                 self.tick(number, self.ports(calls.append))
-                sends = [place for place, call in enumerate(calls) if call.part == "exchange" and call.method in SENDS]
+                sends = [
+                    place
+                    for place, call in enumerate(calls)
+                    if call.part == "exchange" and call.method in SENDS
+                ]
                 if sends:
-                    found += [(number, call, sum(place < other for other in sends)) for place, call in enumerate(calls)]
+                    found += [
+                        (number, call, sum(place < other for other in sends))
+                        for place, call in enumerate(calls)
+                    ]
         return found
 
 
@@ -262,7 +323,9 @@ NOBODY = _Nobody({"lease": {"holder": None}})
 SENDS = frozenset({"submit", "cancel"})
 
 
-def sampled(points: Sequence[tuple[int, Point, int]], dice: random.Random, most: int) -> list[tuple[int, Point, int]]:
+def sampled(
+    points: Sequence[tuple[int, Point, int]], dice: random.Random, most: int
+) -> list[tuple[int, Point, int]]:
     """Pauses of every kind of call, those with an order still to come before the others."""
     by_kind: dict[tuple[str, str, str], list[tuple[int, Point, int]]] = {}
     for given in points:

@@ -1,7 +1,9 @@
-"""What must hold of the paper account whatever happens: checked after every event, recomputed from the fills alone.
+"""What must hold of the paper account whatever happens: checked after every event, recomputed from
+the fills alone.
 
-Nothing here uses the code under test for its sums. Money is counted in whole units of 0.0001 yen, which is what one lot
-costs at a price of one yen, so that a notional is the integer `price * lots`; rates are fractions; the path is read anew.
+Nothing here uses the code under test for its sums. Money is counted in whole units of 0.0001 yen,
+which is what one lot costs at a price of one yen, so that a notional is the integer `price * lots`;
+rates are fractions; the path is read anew.
 """
 
 from collections import Counter, defaultdict
@@ -16,7 +18,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from shared.core.types import Accepted, Candles, Fill, Order, OrderIntent, OrderKind, Outcome, PairRules, Purpose, Side, Trade
+from shared.core.types import (
+    Accepted,
+    Candles,
+    Fill,
+    Order,
+    OrderIntent,
+    OrderKind,
+    Outcome,
+    PairRules,
+    Purpose,
+    Side,
+    Trade,
+)
 from shared.exchanges.paper import account as accounts
 from shared.exchanges.paper.account import PaperAccount
 
@@ -27,7 +41,9 @@ KEPT_ENDED = 20
 
 
 class Rule(StrEnum):
-    """The invariants by name, in the order in which a broken one is told: causes before their consequences."""
+    """The invariants by name, in the order in which a broken one is told: causes before their
+    consequences.
+    """
 
     PLACED_ONCE = "an intent id makes one order"
     LOST = "no accepted order vanishes"
@@ -39,7 +55,9 @@ class Rule(StrEnum):
     STOP_PRICE = "a stop fills where the path reached it, at the worse price, all costs paid"
     STOP_FIRED = "a live stop that is reached fires"
     STOP_FIRST = "where one candle holds stop and target the stop wins"
-    FILLED_ONCE = "an order fills its lots at most once, and stop and target together what was entered"
+    FILLED_ONCE = (
+        "an order fills its lots at most once, and stop and target together what was entered"
+    )
     FEE = "a fill pays its fee"
     COVER = "a position has a stop of at least its size"
     CLOSE_SIZE = "no order closes more than is held"
@@ -64,7 +82,9 @@ class InvariantBroken(AssertionError):
     def __init__(self, event: str, violations: Iterable[Violation]) -> None:
         self.violations = list(violations)
         self.rule = self.violations[0].rule
-        super().__init__(f"after {event}: " + "; ".join(f"{rule}: {found}" for rule, found in self.violations))
+        super().__init__(
+            f"after {event}: " + "; ".join(f"{rule}: {found}" for rule, found in self.violations)
+        )
 
 
 def insist(event: str, violations: Iterable[Violation]) -> None:
@@ -109,7 +129,10 @@ class Expected:
 
 @dataclass
 class Journal:
-    """Double-entry books of one account, kept from fills alone. Debit is positive; all balances add up to zero."""
+    """Double-entry books of one account, kept from fills alone.
+
+    Debit is positive; all balances add up to zero.
+    """
 
     kind: str
     capital: int
@@ -129,7 +152,9 @@ class Journal:
             capital=units(account.cash_jpy),
             maker=Fraction(terms.maker_fee_rate),
             taker=Fraction(terms.taker_fee_rate),
-            interest_day={side: Fraction(0) if spot else Fraction(rate) for side, rate in days.items()},
+            interest_day={
+                side: Fraction(0) if spot else Fraction(rate) for side, rate in days.items()
+            },
         )
         made._book("cash", "capital", made.capital)
         return made
@@ -195,7 +220,11 @@ class Journal:
         for side in Side:
             for lot in self.open[side]:
                 price = lot.price if mark is None else mark
-                worth += price * lot.lots if self.kind == "spot" else (price - lot.price) * lot.lots * side.sign
+                worth += (
+                    price * lot.lots
+                    if self.kind == "spot"
+                    else (price - lot.price) * lot.lots * side.sign
+                )
         return worth
 
 
@@ -209,24 +238,37 @@ def books(account: PaperAccount, journal: Journal, at: int) -> Iterator[Violatio
         if told != kept:
             yield Violation(Rule.POSITION, f"{side} is {told}, the fills say {kept}")
     if units(account.cash_jpy) != journal.balances["cash"]:
-        yield Violation(Rule.CASH, f"{account.cash_jpy}, the fills say {journal.balances['cash']} units")
+        yield Violation(
+            Rule.CASH, f"{account.cash_jpy}, the fills say {journal.balances['cash']} units"
+        )
     if account.kind == "spot" and account.cash_jpy < 0:
         yield Violation(Rule.CASH, f"a spot account owes {account.cash_jpy}")
     worth = units(accounts.equity(account, account.last_price, at))
     if worth != journal.equity(account.last_price, at):
-        yield Violation(Rule.EQUITY, f"{worth} units, the fills say {journal.equity(account.last_price, at)}")
+        yield Violation(
+            Rule.EQUITY, f"{worth} units, the fills say {journal.equity(account.last_price, at)}"
+        )
 
 
 def trade(told: Trade, fill: Fill, expected: Expected) -> Iterator[Violation]:
     """One trade against the journal's own arithmetic."""
-    named = (told.side, told.closed_at, told.exit_price, told.opened_at, told.lots, told.ends_position)
+    named = (
+        told.side,
+        told.closed_at,
+        told.exit_price,
+        told.opened_at,
+        told.lots,
+        told.ends_position,
+    )
     wanted = (fill.side, fill.at, fill.price, expected.opened_at, expected.lots, expected.ends)
     amounts = (units(told.gross_jpy), units(told.fees_jpy), units(told.interest_jpy))
     due = (expected.gross, expected.fees, expected.interest)
     if named != wanted:
         yield Violation(Rule.TRADE, f"trade {told.sequence} says {named}, its fills {wanted}")
     if amounts != due:
-        yield Violation(Rule.TRADE, f"trade {told.sequence}: gross, fees, interest are {amounts}, must be {due}")
+        yield Violation(
+            Rule.TRADE, f"trade {told.sequence}: gross, fees, interest are {amounts}, must be {due}"
+        )
     if abs(Fraction(told.entry_price) * expected.lots - expected.cost) > Fraction(1, 10**9):
         yield Violation(Rule.TRADE, f"trade {told.sequence} entered at {told.entry_price}")
 
@@ -235,11 +277,18 @@ def trade(told: Trade, fill: Fill, expected: Expected) -> Iterator[Violation]:
 
 
 def path(minutes: Candles, row: int) -> list[tuple[int, int]]:
-    """The four points of a candle: open, the nearer extreme (the low on a tie), the other one, close."""
+    """The four points of a candle: open, the nearer extreme (the low on a tie), the other one,
+    close.
+    """
     opened_at = int(minutes.opened_at[row])
-    first, high, low, last = (int(column[row]) for column in (minutes.open, minutes.high, minutes.low, minutes.close))
+    first, high, low, last = (
+        int(column[row]) for column in (minutes.open, minutes.high, minutes.low, minutes.close)
+    )
     middle = (high, low) if high - first < first - low else (low, high)
-    return [(opened_at + second, price) for second, price in zip(SECONDS, (first, *middle, last), strict=True)]
+    return [
+        (opened_at + second, price)
+        for second, price in zip(SECONDS, (first, *middle, last), strict=True)
+    ]
 
 
 def reached(stop: OrderIntent, price: int) -> bool:
@@ -251,8 +300,12 @@ def alive(order: Order, at: int) -> bool:
     return order.placed_at < at and (ends is None or at <= ends)
 
 
-def stop_price(stop: OrderIntent, points: list[tuple[int, int]], index: int, account: PaperAccount) -> int:
-    """What a stop must pay that fires at a point: the worst of what is known, half a spread and the slippage."""
+def stop_price(
+    stop: OrderIntent, points: list[tuple[int, int]], index: int, account: PaperAccount
+) -> int:
+    """What a stop must pay that fires at a point: the worst of what is known, half a spread and the
+    slippage.
+    """
     worst = max if stop.buys else min
     base = stop.trigger_price
     if index == 0:
@@ -268,7 +321,13 @@ def stop_price(stop: OrderIntent, points: list[tuple[int, int]], index: int, acc
 class Walk:
     """One settled stretch of the path, checked point by point."""
 
-    def __init__(self, before: PaperAccount, after: PaperAccount, minutes: Candles, orders: Mapping[int, Order]) -> None:
+    def __init__(
+        self,
+        before: PaperAccount,
+        after: PaperAccount,
+        minutes: Candles,
+        orders: Mapping[int, Order],
+    ) -> None:
         self.before, self.after, self.minutes, self.orders = before, after, minutes, orders
         self.fills: dict[int, list[Fill]] = defaultdict(list)
         for fill in new_fills(before, after):
@@ -280,7 +339,8 @@ class Walk:
         self.stops = [
             order
             for number, order in orders.items()
-            if order.intent.kind is OrderKind.STOP and (number in fresh or number >= before.next_order_id)
+            if order.intent.kind is OrderKind.STOP
+            and (number in fresh or number >= before.next_order_id)
         ]
 
     def violations(self) -> Iterator[Violation]:
@@ -296,7 +356,9 @@ class Walk:
     def _candle(self, row: int) -> Iterator[Violation]:
         opened_at = int(self.minutes.opened_at[row])
         low, high = int(self.minutes.low[row]), int(self.minutes.high[row])
-        touched = any(reached(order.intent, high if order.intent.buys else low) for order in self.stops)
+        touched = any(
+            reached(order.intent, high if order.intent.buys else low) for order in self.stops
+        )
         if not touched and not any(opened_at <= at < opened_at + MINUTE for at in self.fills):
             return
         points, taken = path(self.minutes, row), 0
@@ -304,11 +366,17 @@ class Walk:
             fills = self.fills.pop(at, [])
             taken += sum(fill.lots for fill in fills if fill.maker)
             yield from self._point(points, index, fills)
-        share = Fraction(str(float(self.minutes.volume[row]))) * Fraction(self.before.terms.costs.volume_share) * 10_000
+        share = (
+            Fraction(str(float(self.minutes.volume[row])))
+            * Fraction(self.before.terms.costs.volume_share)
+            * 10_000
+        )
         if taken > floor(share):
             yield Violation(Rule.VOLUME, f"{taken} lots of {floor(share)} at {opened_at}")
 
-    def _point(self, points: list[tuple[int, int]], index: int, fills: list[Fill]) -> Iterator[Violation]:
+    def _point(
+        self, points: list[tuple[int, int]], index: int, fills: list[Fill]
+    ) -> Iterator[Violation]:
         at, price = points[index]
         for fill in fills:
             if fill.purpose is Purpose.ENTRY:
@@ -321,35 +389,60 @@ class Walk:
             if fill.purpose is Purpose.STOP:
                 self.gone.add(fill.order_id)
         for stop in self.stops:
-            side, newborn = stop.intent.side, stop.placed_at == at and stop.order_id >= self.before.next_order_id
+            side, newborn = (
+                stop.intent.side,
+                stop.placed_at == at and stop.order_id >= self.before.next_order_id,
+            )
             due = stop.order_id not in self.gone and held[side] and reached(stop.intent, price)
             if due and (newborn or alive(stop, at)) and self.lots[side]:
-                yield Violation(Rule.STOP_FIRED, f"{stop.intent.id} at {at}: {price} against {stop.intent.trigger_price}")
+                yield Violation(
+                    Rule.STOP_FIRED,
+                    f"{stop.intent.id} at {at}: {price} against {stop.intent.trigger_price}",
+                )
         for side in Side:
-            if held[side] and not self.lots[side]:  # the end of a position ends every order on its side
+            if (
+                held[side] and not self.lots[side]
+            ):  # the end of a position ends every order on its side
                 self.gone |= {stop.order_id for stop in self.stops if stop.intent.side is side}
 
     def _fill(self, fill: Fill, points: list[tuple[int, int]], index: int) -> Iterator[Violation]:
         order, (at, price) = self.orders[fill.order_id], points[index]
         intent = order.intent
-        newborn = intent.kind is OrderKind.STOP and order.placed_at == at and fill.order_id >= self.before.next_order_id
+        newborn = (
+            intent.kind is OrderKind.STOP
+            and order.placed_at == at
+            and fill.order_id >= self.before.next_order_id
+        )
         if not newborn and not alive(order, at):
             life = f"{order.placed_at} to {intent.expires_at}"
             yield Violation(Rule.ALIVE, f"{intent.id} filled at {at}, it lives from {life}")
         if intent.kind is OrderKind.STOP:
             due = stop_price(intent, points, index, self.before)
             if fill.maker or not reached(intent, price) or fill.price != due:
-                yield Violation(Rule.STOP_PRICE, f"{intent.id} at {fill.price}, must be {due} with the path at {price}")
+                yield Violation(
+                    Rule.STOP_PRICE,
+                    f"{intent.id} at {fill.price}, must be {due} with the path at {price}",
+                )
             return
         beyond = price < intent.price if intent.buys else price > intent.price
         if not (fill.maker and fill.price == intent.price and beyond):
-            yield Violation(Rule.THROUGH, f"{intent.id}: {fill.price} for a limit of {intent.price}, the path at {price}")
+            yield Violation(
+                Rule.THROUGH,
+                f"{intent.id}: {fill.price} for a limit of {intent.price}, the path at {price}",
+            )
         if not intent.opens:
             for stop in self.stops:
-                known = stop.placed_at <= at and stop.order_id not in self.gone  # not one that a later fill will bring
+                known = (
+                    stop.placed_at <= at and stop.order_id not in self.gone
+                )  # not one that a later fill will bring
                 live = known and stop.intent.side is intent.side
-                if live and any(alive(stop, t) and reached(stop.intent, p) for t, p in points[index:]):
-                    yield Violation(Rule.STOP_FIRST, f"{intent.id} filled at {at}; the candle reaches {stop.intent.id}")
+                if live and any(
+                    alive(stop, t) and reached(stop.intent, p) for t, p in points[index:]
+                ):
+                    yield Violation(
+                        Rule.STOP_FIRST,
+                        f"{intent.id} filled at {at}; the candle reaches {stop.intent.id}",
+                    )
 
 
 # accounts before and after an event
@@ -361,35 +454,65 @@ def new_fills(before: PaperAccount, after: PaperAccount) -> list[Fill]:
 
 def bare_lots(account: PaperAccount, side: Side, at: int) -> int:
     """How much of a position no live stop covers."""
-    stops = [order for order in account.orders if order.intent.side is side and order.intent.kind is OrderKind.STOP]
-    live = [order for order in stops if order.intent.expires_at is None or order.intent.expires_at > at]
+    stops = [
+        order
+        for order in account.orders
+        if order.intent.side is side and order.intent.kind is OrderKind.STOP
+    ]
+    live = [
+        order for order in stops if order.intent.expires_at is None or order.intent.expires_at > at
+    ]
     return account.lots(side) - sum(order.remaining_lots for order in live)
 
 
 def sizes(account: PaperAccount, intended: Mapping[Side, int]) -> Iterator[Violation]:
-    """Nothing is held beyond what was meant, nothing rests that closes more than is held, no short on spot."""
+    """Nothing is held beyond what was meant, nothing rests that closes more than is held, no short
+    on spot.
+    """
     for side in Side:
         held = account.lots(side)
-        if held > intended[side] or held < 0 or (held and account.kind == "spot" and side is Side.SHORT):
+        if (
+            held > intended[side]
+            or held < 0
+            or (held and account.kind == "spot" and side is Side.SHORT)
+        ):
             yield Violation(Rule.SIZE, f"{held} lots {side}, {intended[side]} were meant")
         for order in account.orders:
             if order.intent.side is side and not order.intent.opens and order.remaining_lots > held:
-                yield Violation(Rule.CLOSE_SIZE, f"{order.intent.id} closes {order.remaining_lots} of {held}")
+                yield Violation(
+                    Rule.CLOSE_SIZE, f"{order.intent.id} closes {order.remaining_lots} of {held}"
+                )
 
 
 def affordable(
-    before: PaperAccount, after: PaperAccount, intent: OrderIntent, rules: PairRules, mark: int, at: int
+    before: PaperAccount,
+    after: PaperAccount,
+    intent: OrderIntent,
+    rules: PairRules,
+    mark: int,
+    at: int,
 ) -> Iterator[Violation]:
-    """An accepted opening order: its size, and its need beside what is held and reserved already, judged before it costs."""
+    """An accepted opening order: its size, and its need beside what is held and reserved already,
+    judged before it costs.
+    """
     most = rules.max_limit_lots if intent.kind is OrderKind.LIMIT else rules.max_market_lots
     if not rules.min_lots <= intent.lots <= most:
         yield Violation(Rule.LIMITS, f"{intent.lots} lots outside {rules.min_lots} to {most}")
-    resting = [(order.intent.price or 0) * order.remaining_lots for order in after.orders if order.intent.opens]
+    resting = [
+        (order.intent.price or 0) * order.remaining_lots
+        for order in after.orders
+        if order.intent.opens
+    ]
     if after.kind == "spot":
         fee = max(Fraction(0), Fraction(rules.maker_fee_rate))
-        needed, money = sum(resting) + sum(round(cost * fee) for cost in resting), Fraction(units(after.cash_jpy))
+        needed, money = (
+            sum(resting) + sum(round(cost * fee) for cost in resting),
+            Fraction(units(after.cash_jpy)),
+        )
     else:
-        held = sum(entry.price * entry.lots for position in after.positions for entry in position.entries)
+        held = sum(
+            entry.price * entry.lots for position in after.positions for entry in position.entries
+        )
         needed = sum(resting) + held
         money = units(accounts.equity(before, mark, at)) / Fraction(rules.margin_ratio)
     if needed > money:
@@ -397,10 +520,14 @@ def affordable(
 
 
 class Audit:
-    """Follows one account from its opening, event by event, and raises `InvariantBroken` at the first that is wrong."""
+    """Follows one account from its opening, event by event, and raises `InvariantBroken` at the
+    first that is wrong.
+    """
 
     def __init__(self, account: PaperAccount, *, least_lots: int = 1) -> None:
-        self.least_lots = least_lots  # less than the exchange's minimum cannot be stopped: it is dust
+        self.least_lots = (
+            least_lots  # less than the exchange's minimum cannot be stopped: it is dust
+        )
         self.journal = Journal.of(account)
         self.orders: dict[int, Order] = {}
         self.accepted: dict[str, int] = {}
@@ -425,11 +552,18 @@ class Audit:
         if not isinstance(outcome, Accepted):
             self.counts["refusals"] += 1
             if after is not before:
-                found.append(Violation(Rule.LOST, f"{intent.id} was refused and changed the account"))
+                found.append(
+                    Violation(Rule.LOST, f"{intent.id} was refused and changed the account")
+                )
         elif intent.id in self.accepted:
             self.counts["told again"] += 1
             if after is not before or outcome.order.order_id != self.accepted[intent.id]:
-                found.append(Violation(Rule.PLACED_ONCE, f"{intent.id} was placed as order {outcome.order.order_id} again"))
+                found.append(
+                    Violation(
+                        Rule.PLACED_ONCE,
+                        f"{intent.id} was placed as order {outcome.order.order_id} again",
+                    )
+                )
         else:
             self.counts[f"placed {intent.purpose}"] += 1
             self.accepted[intent.id] = outcome.order.order_id
@@ -441,10 +575,14 @@ class Audit:
         self._register(after)
         for fill in new_fills(before, after):
             if fill.at != now or fill.maker:
-                found.append(Violation(Rule.ALIVE, f"{intent.id} crossed at {now} and filled at {fill.at}"))
+                found.append(
+                    Violation(Rule.ALIVE, f"{intent.id} crossed at {now} and filled at {fill.at}")
+                )
         self._after(f"placing {intent.id}", before, after, now, found)
 
-    def canceled(self, before: PaperAccount, after: PaperAccount, order: Order, *, now: int) -> None:
+    def canceled(
+        self, before: PaperAccount, after: PaperAccount, order: Order, *, now: int
+    ) -> None:
         self.counts["cancels"] += 1
         if order.intent.kind is OrderKind.STOP:
             self.excused.add(order.intent.side)
@@ -455,16 +593,22 @@ class Audit:
         self._register(after)
         self.counts["minutes"] += (after.settled_until - before.settled_until) // MINUTE
         walked = Walk(before, after, minutes, self.orders).violations()
-        self._after(f"settling to {after.settled_until}", before, after, after.settled_until, walked)
+        self._after(
+            f"settling to {after.settled_until}", before, after, after.settled_until, walked
+        )
 
     def protected(self, account: PaperAccount, *, now: int) -> None:
-        """The tick has protected what is held: from here on nothing excuses a position without its stop."""
+        """The tick has protected what is held: from here on nothing excuses a position without its
+        stop.
+        """
         self.excused.clear()
         self.counts["protected"] += bool(account.positions)
         insist("protecting", self._cover(account, now))
 
     def _register(self, account: PaperAccount) -> None:
-        self.orders.update({order.order_id: order for order in chain(account.ended, account.orders)})
+        self.orders.update(
+            {order.order_id: order for order in chain(account.ended, account.orders)}
+        )
 
     def _cover(self, account: PaperAccount, at: int) -> Iterator[Violation]:
         for side in Side:
@@ -474,9 +618,18 @@ class Audit:
                 self.counts["covered"] += 1
                 bare = bare_lots(account, side, at)
                 if bare >= self.least_lots:
-                    yield Violation(Rule.COVER, f"{bare} of {account.lots(side)} lots {side} have no stop")
+                    yield Violation(
+                        Rule.COVER, f"{bare} of {account.lots(side)} lots {side} have no stop"
+                    )
 
-    def _after(self, event: str, before: PaperAccount, after: PaperAccount, at: int, found: Iterable[Violation]) -> None:
+    def _after(
+        self,
+        event: str,
+        before: PaperAccount,
+        after: PaperAccount,
+        at: int,
+        found: Iterable[Violation],
+    ) -> None:
         self.counts["events"] += 1
         insist(event, chain(found, self._standing(before, after, at)))
         self.at = at
@@ -488,7 +641,9 @@ class Audit:
         worth = self._worth(before)
         told = [done for done in after.trades if done.sequence >= before.next_trade_sequence]
         closings = [fill for fill in fills if fill.purpose is not Purpose.ENTRY]
-        if [fill.sequence for fill in fills] != list(range(before.next_fill_sequence, after.next_fill_sequence)):
+        if [fill.sequence for fill in fills] != list(
+            range(before.next_fill_sequence, after.next_fill_sequence)
+        ):
             yield Violation(Rule.LOST, "the new fills are not numbered one by one")
         if len(told) != len(closings):
             yield Violation(Rule.TRADE, f"{len(closings)} closing fills made {len(told)} trades")
@@ -509,29 +664,47 @@ class Audit:
     def _filled(self, fill: Fill) -> Iterator[Violation]:
         order = self.orders.get(fill.order_id)
         if order is None:
-            yield Violation(Rule.LOST, f"fill {fill.sequence} belongs to order {fill.order_id}, which nobody knows")
+            yield Violation(
+                Rule.LOST,
+                f"fill {fill.sequence} belongs to order {fill.order_id}, which nobody knows",
+            )
             return
         self.filled[fill.order_id] += fill.lots
         self.counts[f"{self.journal.kind} {fill.side} {fill.purpose} fills"] += 1
-        self.counts["partial fills"] += fill.purpose is Purpose.ENTRY and self.filled[fill.order_id] < order.intent.lots
+        self.counts["partial fills"] += (
+            fill.purpose is Purpose.ENTRY and self.filled[fill.order_id] < order.intent.lots
+        )
         if self.filled[fill.order_id] > order.intent.lots:
-            yield Violation(Rule.FILLED_ONCE, f"{order.intent.id}: {self.filled[fill.order_id]} of {order.intent.lots} lots")
+            yield Violation(
+                Rule.FILLED_ONCE,
+                f"{order.intent.id}: {self.filled[fill.order_id]} of {order.intent.lots} lots",
+            )
         yield from self._bracket(order.intent)
         if units(fill.fee_jpy) != self.journal.fee(fill):
             yield Violation(Rule.FEE, f"{fill.fee_jpy} for {fill.lots} lots at {fill.price}")
 
     def _bracket(self, intent: OrderIntent) -> Iterator[Violation]:
-        """Stop and target of an entry close together no more than it opened, where nothing else was held on its side."""
+        """Stop and target of an entry close together no more than it opened, where nothing else was
+        held on its side.
+        """
         family, _, part = intent.id.rpartition(".")
         opened = [number for number in self.filled if self.orders[number].intent.opens]
         mine = [number for number in opened if self.orders[number].intent.side is intent.side]
-        if part not in {"stop", "target"} or [self.orders[number].intent.id for number in mine] != [family]:
+        if part not in {"stop", "target"} or [self.orders[number].intent.id for number in mine] != [
+            family
+        ]:
             return
-        exits = [number for number in self.filled if self.orders[number].intent.id in {f"{family}.stop", f"{family}.target"}]
+        exits = [
+            number
+            for number in self.filled
+            if self.orders[number].intent.id in {f"{family}.stop", f"{family}.target"}
+        ]
         closed, entered = sum(self.filled[number] for number in exits), self.filled[mine[0]]
         self.counts["brackets"] += 1
         if closed > entered:
-            yield Violation(Rule.FILLED_ONCE, f"stop and target of {family} closed {closed} of {entered} lots")
+            yield Violation(
+                Rule.FILLED_ONCE, f"stop and target of {family} closed {closed} of {entered} lots"
+            )
 
     def _worth(self, account: PaperAccount) -> tuple[int, int, int, dict[Side, int]]:
         journal, mark = self.journal, account.last_price
@@ -547,18 +720,26 @@ class Audit:
         fills: list[Fill],
         was: tuple[int, int, int, dict[Side, int]],
     ) -> Iterator[Violation]:
-        """The change of the told equity is the flows of the fills, the move of the mark, fees and interest."""
+        """The change of the told equity is the flows of the fills, the move of the mark, fees and
+        interest.
+        """
         equity, mark, interest, lots = was
         now_mark = after.last_price or 0
         change = units(accounts.equity(after, after.last_price, at)) - equity
         flows = sum(
-            fill.price * fill.lots * fill.side.sign * (-1 if fill.purpose is Purpose.ENTRY else 1) - self.journal.fee(fill)
+            fill.price * fill.lots * fill.side.sign * (-1 if fill.purpose is Purpose.ENTRY else 1)
+            - self.journal.fee(fill)
             for fill in fills
         )
-        moved = sum((self.journal.lots(side) * now_mark - lots[side] * mark) * side.sign for side in Side)
+        moved = sum(
+            (self.journal.lots(side) * now_mark - lots[side] * mark) * side.sign for side in Side
+        )
         grown = self.journal.balances["interest"] + self.journal.accrued(at) - interest
         if change != flows + moved - grown:
-            yield Violation(Rule.EQUITY_JUMP, f"moved {change} units; prices and fills {flows + moved}, interest {grown}")
+            yield Violation(
+                Rule.EQUITY_JUMP,
+                f"moved {change} units; prices and fills {flows + moved}, interest {grown}",
+            )
 
     def _lost(self, before: PaperAccount, after: PaperAccount) -> Iterator[Violation]:
         known = {order.order_id for order in chain(after.orders, after.ended)}

@@ -1,4 +1,6 @@
-"""Run one tick in this process and kill it, hard, before or after the Nth call of a named port method. A test's child."""
+"""Run one tick in this process and kill it, hard, before or after the Nth call of a named port
+method. A test's child.
+"""
 
 import os
 import signal

@@ -1,7 +1,9 @@
-"""Ways to look ahead, built on purpose: broken features, strategies, models and callbacks, each one mistake away from honest.
+"""Ways to look ahead, built on purpose: broken features, strategies, models and callbacks, each one
+mistake away from honest.
 
-An honest configuration is the project's own features and strategies on a generated market, with a small rule in the model's
-place, so that nothing needs to be trained. Every leak is the same with one line that knows the future.
+An honest configuration is the project's own features and strategies on a generated market, with a
+small rule in the model's place, so that nothing needs to be trained. Every leak is the same with
+one line that knows the future.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +20,17 @@ from shared import strategies
 from shared.core import settings as configuration
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
-from shared.core.types import Action, Barriers, Candles, Features, FloatArray, Prediction, Side, Timeframe, Votes
+from shared.core.types import (
+    Action,
+    Barriers,
+    Candles,
+    Features,
+    FloatArray,
+    Prediction,
+    Side,
+    Timeframe,
+    Votes,
+)
 from shared.exchanges.sandbox.generate import generate
 from shared.market.candles import aggregate
 from shared.model.bundle import Bundle
@@ -47,7 +59,9 @@ def candles() -> Mapping[Timeframe, Candles]:
     return {frame: aggregate(minutes(), frame) for frame in (Timeframe.M15, Timeframe.H4)}
 
 
-def inputs(compute: Compute, *, fine: bool = False, bundle: Bundle | None = None, **more: Any) -> Inputs:
+def inputs(
+    compute: Compute, *, fine: bool = False, bundle: Bundle | None = None, **more: Any
+) -> Inputs:
     """A replay of the last days; `fine`: on 1m candles, else on 15m candles alone."""
     return Inputs(
         candles=candles(),
@@ -74,7 +88,10 @@ def predicted(computed: Features, votes: Votes, up: FloatArray) -> Prediction:
     shares = np.stack([0.8 - up, np.full(len(up), 0.2), up], axis=1)
     shares[votes.consensus == 0] = np.nan
     return Prediction(
-        as_of=computed.as_of, probabilities=shares, model="rule", barriers=Barriers(atr_multiple=1.5, horizon_candles=8)
+        as_of=computed.as_of,
+        probabilities=shares,
+        model="rule",
+        barriers=Barriers(atr_multiple=1.5, horizon_candles=8),
     )
 
 
@@ -83,7 +100,9 @@ def staged(computed: Features, settings: Settings) -> Stages:
     return Stages(features=computed, votes=votes, prediction=ruled(computed, votes))
 
 
-def honest(known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings) -> Stages:
+def honest(
+    known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings
+) -> Stages:
     del bundle
     return staged(feature_code.compute(known), settings)
 
@@ -97,24 +116,34 @@ def with_column(computed: Features, name: str, column: FloatArray) -> Features:
 # features that leak
 
 
-def next_return(known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings) -> Stages:
+def next_return(
+    known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings
+) -> Stages:
     """`shift(-1)`: the return of the next candle."""
     computed = feature_code.compute(known)
     moves = computed.column("returns_1")
     return staged(with_column(computed, "returns_4", np.append(moves[1:], np.nan)), settings)
 
 
-def full_sample_zscore(known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings) -> Stages:
+def full_sample_zscore(
+    known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings
+) -> Stages:
     """Standardised with the mean and the deviation of the whole frame."""
     computed = feature_code.compute(known)
     close = known[Timeframe.M15].close
     return staged(with_column(computed, "zscore", (close - close.mean()) / close.std()), settings)
 
 
-def unshifted_4h(known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings) -> Stages:
+def unshifted_4h(
+    known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings
+) -> Stages:
     """A 4h candle is merged at its opening, hours before anybody knows how it closes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(feature_code, "_last_closed", lambda slow, at: np.searchsorted(slow.opened_at, at, side="right") - 1)
+        patch.setattr(
+            feature_code,
+            "_last_closed",
+            lambda slow, at: np.searchsorted(slow.opened_at, at, side="right") - 1,
+        )
         return honest(known, bundle=bundle, settings=settings)
 
 
@@ -126,19 +155,27 @@ def centred(values: FloatArray, reach: int) -> FloatArray:
     return (sums[last] - sums[first]) / (last - first)
 
 
-def centred_rolling(known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings) -> Stages:
+def centred_rolling(
+    known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings
+) -> Stages:
     """A rolling mean with `center=True`."""
     computed = feature_code.compute(known)
     close = computed.column("close")
-    return staged(with_column(computed, "close_to_ema_20", close / centred(close, 3) - 1.0), settings)
+    return staged(
+        with_column(computed, "close_to_ema_20", close / centred(close, 3) - 1.0), settings
+    )
 
 
-def back_filled(known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings) -> Stages:
+def back_filled(
+    known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings
+) -> Stages:
     """What is not warm yet is filled with the first value that is."""
     computed = feature_code.compute(known)
     ratio = computed.column("volume_ratio").copy()
     quiet = ratio < 1.5
-    following = np.minimum.accumulate(np.where(quiet, len(ratio), np.arange(len(ratio)))[::-1])[::-1]
+    following = np.minimum.accumulate(np.where(quiet, len(ratio), np.arange(len(ratio)))[::-1])[
+        ::-1
+    ]
     known_later = following < len(ratio)
     ratio[known_later] = ratio[following[known_later]]
     return staged(with_column(computed, "volume_ratio", ratio), settings)
@@ -147,7 +184,9 @@ def back_filled(known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, se
 # strategies that leak
 
 
-def voter_who_waits(known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings) -> Stages:
+def voter_who_waits(
+    known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings
+) -> Stages:
     """A strategy that takes its vote back where the next candle goes against it."""
     done = honest(known, bundle=bundle, settings=settings)
     close = done.features.column("close")
@@ -157,7 +196,9 @@ def voter_who_waits(known: Mapping[Timeframe, Candles], *, bundle: Bundle | None
     return replace(done, votes=replace(done.votes, sides=sides))
 
 
-def best_confidence(known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings) -> Stages:
+def best_confidence(
+    known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings
+) -> Stages:
     """Confidences scaled to the largest that was ever seen."""
     done = honest(known, bundle=bundle, settings=settings)
     strength = done.votes.strength * done.features.column("volume")
@@ -167,10 +208,16 @@ def best_confidence(known: Mapping[Timeframe, Candles], *, bundle: Bundle | None
 # models that leak
 
 
-def fitted_on_everything(known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings) -> Stages:
-    """A regression of the next return on three features, fitted on the frame that it then predicts."""
+def fitted_on_everything(
+    known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings
+) -> Stages:
+    """A regression of the next return on three features, fitted on the frame that it
+    then predicts.
+    """
     done = honest(known, bundle=bundle, settings=settings)
-    columns = np.stack([done.features.column(name) for name in ("returns_1", "returns_16", "zscore")], axis=1)
+    columns = np.stack(
+        [done.features.column(name) for name in ("returns_1", "returns_16", "zscore")], axis=1
+    )
     rows = np.flatnonzero(np.isfinite(columns).all(axis=1))
     later = np.append(done.features.column("returns_1")[1:], np.nan)
     learned = rows[np.isfinite(later[rows])]
@@ -180,18 +227,29 @@ def fitted_on_everything(known: Mapping[Timeframe, Candles], *, bundle: Bundle |
     return replace(done, prediction=predicted(done.features, done.votes, up))
 
 
-def seeing_head(known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings) -> Stages:
+def seeing_head(
+    known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings
+) -> Stages:
     """A forecast of volatility that is what the next four hours will have."""
     done = honest(known, bundle=bundle, settings=settings)
-    later = np.append(done.features.column("realised_16")[16:], np.full(16, np.nan))[: len(done.features.as_of)]
+    later = np.append(done.features.column("realised_16")[16:], np.full(16, np.nan))[
+        : len(done.features.as_of)
+    ]
     return replace(done, prediction=replace(done.prediction, volatility=later))
 
 
-def seeing_veto(known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings) -> Stages:
+def seeing_veto(
+    known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, settings: Settings
+) -> Stages:
     """A word on the vote that knows where the next candle goes."""
     done = honest(known, bundle=bundle, settings=settings)
     later = np.append(done.features.column("returns_1")[1:], np.nan)
-    return replace(done, prediction=replace(done.prediction, p_vote=np.where(later * done.votes.consensus > 0, 0.9, 0.1)))
+    return replace(
+        done,
+        prediction=replace(
+            done.prediction, p_vote=np.where(later * done.votes.consensus > 0, 0.9, 0.1)
+        ),
+    )
 
 
 # callbacks that leak: a stop, a size or an exit that knows how the candles go on
@@ -199,7 +257,9 @@ def seeing_veto(known: Mapping[Timeframe, Candles], *, bundle: Bundle | None, se
 
 @contextmanager
 def peeking_stop(told: Inputs, ahead_ms: int) -> Iterator[None]:
-    """A stop that is moved out of the way of what the price will do within `ahead_ms` of the decision."""
+    """A stop that is moved out of the way of what the price will do within `ahead_ms` of the
+    decision.
+    """
     fast, real = told.candles[Timeframe.M15], risk_rules._worth
     seen: list[int] = []
 
@@ -255,13 +315,19 @@ def peeking_exit(told: Inputs, ahead_ms: int) -> Iterator[None]:
 
 
 def against(told: Inputs, case: Any, side: Side, ahead_ms: int) -> bool:
-    """Whether the close after `ahead_ms` is worse for a side than the close that everybody knows."""
+    """Whether the close after `ahead_ms` is worse for a side than the close that
+    everybody knows.
+    """
     fast = told.candles[Timeframe.M15]
-    coming = (fast.opened_at >= case.signal.as_of) & (fast.closed_at <= case.signal.as_of + ahead_ms)
+    coming = (fast.opened_at >= case.signal.as_of) & (
+        fast.closed_at <= case.signal.as_of + ahead_ms
+    )
     return bool(coming.any()) and (fast.close[coming][-1] - case.signal.close) * side.sign < 0
 
 
-def with_callback(callback: Callable[[Inputs, int], Any], ahead_ms: int) -> Callable[[Inputs], Replayed]:
+def with_callback(
+    callback: Callable[[Inputs, int], Any], ahead_ms: int
+) -> Callable[[Inputs], Replayed]:
     """A replay whose rules are given such a callback."""
 
     def replayed(told: Inputs) -> Replayed:

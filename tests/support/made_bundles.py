@@ -1,4 +1,6 @@
-"""Bundles that are complete as far as the registry looks; whether they are a model is the loader's question."""
+"""Bundles that are complete as far as the registry looks; whether they are a model is the loader's
+question.
+"""
 
 import hashlib
 import json
@@ -11,9 +13,14 @@ DAY = 86_400_000
 
 
 def made(name: str, *, as_of: int = 0) -> dict[str, bytes]:
-    """Files whose manifest says when the data ended; the seal comes first, so that nobody seals last by chance."""
+    """Files whose manifest says when the data ended; the seal comes first, so that nobody seals
+    last by chance.
+    """
     kept = {"model.npz": f"model of {name}".encode(), "card.md": b"# card", "xgb.ubj": b"trees"}
-    listed = {file: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)} for file, data in kept.items()}
+    listed = {
+        file: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+        for file, data in kept.items()
+    }
     manifest = json.dumps({"files": listed, "as_of": as_of}).encode()
     return {"manifest.sig": name.encode(), **kept, "manifest.json": manifest}
 

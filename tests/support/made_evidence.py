@@ -21,7 +21,9 @@ def said(*, touch, p_upper):
 
 
 def made_rows(count=6_400, *, lean=0.7, seed=1, said_lean=None) -> PredictionRows:
-    """Rows whose labels overlap eight times. A model knows how wild it will be, and the side with probability `lean`.
+    """Rows whose labels overlap eight times.
+
+    A model knows how wild it will be, and the side with probability `lean`.
 
     The model that sees only volatility knows the first and not the second.
     """

@@ -1,6 +1,8 @@
-"""A replay's result made by hand: a plausible market, positions of every kind, booked by the real ledger to 0.0001 yen.
+"""A replay's result made by hand: a plausible market, positions of every kind, booked by the real
+ledger to 0.0001 yen.
 
-`made_candles(days=…, seed=…)` are the 15m candles that `made_replay(days=…, seed=…)` traded on: the curve's closes are theirs.
+`made_candles(days=…, seed=…)` are the 15m candles that `made_replay(days=…, seed=…)` traded on: the
+curve's closes are theirs.
 """
 
 from collections import Counter
@@ -12,7 +14,16 @@ import numpy as np
 from shared.core import settings as configuration
 from shared.core.money import ZERO, jpy
 from shared.core.reasons import Reason
-from shared.core.types import Candles, Order, OrderIntent, OrderKind, PairRules, Purpose, Side, Timeframe
+from shared.core.types import (
+    Candles,
+    Order,
+    OrderIntent,
+    OrderKind,
+    PairRules,
+    Purpose,
+    Side,
+    Timeframe,
+)
 from shared.exchanges.paper.ledger import Execution, closing, equity, opened, opening, terms
 from shared.orders.fills import crossing_at
 from shared.replay.types import UNITS_PER_JPY, Curve, Entered, Event, Replayed
@@ -21,7 +32,14 @@ START = 1_893_456_000_000  # 2030-01-01T00:00:00Z, 09:00 JST
 DAY = 86_400_000
 QUARTER = 900_000
 CAPITAL = Decimal(1_000_000)
-STRATEGIES = ("atr_based", "mochipoy_alert", "multi_timeframe", "fibonacci_retracement", "donchian_channel", "adx_trend")
+STRATEGIES = (
+    "atr_based",
+    "mochipoy_alert",
+    "multi_timeframe",
+    "fibonacci_retracement",
+    "donchian_channel",
+    "adx_trend",
+)
 HOLD = 24
 
 
@@ -30,7 +48,9 @@ def made_candles(*, days=120, seed=1, start_at=START):
     rng = np.random.default_rng([seed, 1])
     count = days * 96
     calm = np.exp(0.5 * np.sin(np.arange(count) / 700.0))
-    close = np.round(10_000_000 * np.exp(np.cumsum(rng.standard_normal(count) * 0.0022 * calm + 0.000004)))
+    close = np.round(
+        10_000_000 * np.exp(np.cumsum(rng.standard_normal(count) * 0.0022 * calm + 0.000004))
+    )
     open_ = np.concatenate(([10_000_000.0], close[:-1]))
     reach = np.abs(rng.standard_normal((2, count))) * 0.0012 * close
     return Candles(
@@ -55,9 +75,13 @@ class _Desk:
     held: dict
     orders: int = 0
 
-    def order(self, purpose, side, lots, *, price=None, stop=None, target=None, reason=Reason.OK, name=""):
+    def order(
+        self, purpose, side, lots, *, price=None, stop=None, target=None, reason=Reason.OK, name=""
+    ):
         self.orders += 1
-        kind = {Purpose.STOP: OrderKind.STOP, Purpose.CLOSE: OrderKind.MARKET}.get(purpose, OrderKind.LIMIT)
+        kind = {Purpose.STOP: OrderKind.STOP, Purpose.CLOSE: OrderKind.MARKET}.get(
+            purpose, OrderKind.LIMIT
+        )
         intent = OrderIntent(
             id=name or f"made.{purpose}.{self.orders}",
             purpose=purpose,
@@ -68,7 +92,9 @@ class _Desk:
             trigger_price=stop if purpose is Purpose.STOP else None,
             reason=reason,
         )
-        return Order(order_id=1_000_000 + self.orders, intent=intent, placed_at=0, remaining_lots=lots)
+        return Order(
+            order_id=1_000_000 + self.orders, intent=intent, placed_at=0, remaining_lots=lots
+        )
 
     def enter(self, order, row, lots, *, second=20):
         done = Execution(at=self.at(row, second), price=order.intent.price, lots=lots, maker=True)
@@ -80,7 +106,13 @@ class _Desk:
             done = Execution(at=self.at(row, second), price=price, lots=lots, maker=True)
         else:
             paid = crossing_at(price, buys=side is Side.SHORT, lots=lots, costs=self.costs)
-            done = Execution(at=self.at(row, second), price=paid.price, lots=lots, maker=False, slippage_jpy=paid.slippage_jpy)
+            done = Execution(
+                at=self.at(row, second),
+                price=paid.price,
+                lots=lots,
+                maker=False,
+                slippage_jpy=paid.slippage_jpy,
+            )
         self.account = closing(self.account, order, done)
 
     def at(self, row, second):
@@ -90,7 +122,9 @@ class _Desk:
         """Remember what the account is worth at the close of a candle."""
         at = int(self.candles.opened_at[row]) + QUARTER
         self.worth[row] = equity(self.account, int(self.candles.close[row]), at)
-        self.held[row] = sum(position.side.sign * position.lots for position in self.account.positions)
+        self.held[row] = sum(
+            position.side.sign * position.lots for position in self.account.positions
+        )
 
 
 def made_replay(
@@ -108,13 +142,20 @@ def made_replay(
 ):
     """A replay of `days` with about `trades` positions on `made_candles(days=days, seed=seed)`.
 
-    Stops, targets, exits by time, targets in two parts, entries in two parts, entries that nobody filled, positions over
-    midnight. Deterministic. `held_at_end` leaves the last position open. `changes` replace fields of the result.
+    Stops, targets, exits by time, targets in two parts, entries in two parts, entries that nobody
+    filled, positions over midnight. Deterministic. `held_at_end` leaves the last position open.
+    `changes` replace fields of the result.
     """
     rules = PairRules(maker_fee_rate=Decimal("-0.0002"), taker_fee_rate=taker_fee_rate)
     candles = made_candles(days=days, seed=seed, start_at=start_at)
     held_terms = replace(terms(configuration.load({}), rules), keep_trades=10_000_000)
-    desk = _Desk(opened(capital_jpy, start_at, kind="margin", terms=held_terms), candles, held_terms.costs, {}, {})
+    desk = _Desk(
+        opened(capital_jpy, start_at, kind="margin", terms=held_terms),
+        candles,
+        held_terms.costs,
+        {},
+        {},
+    )
     entries, rng = [], np.random.default_rng([seed, 2])
     gap = len(candles) // max(1, trades)
     for number in range(trades):
@@ -122,7 +163,9 @@ def made_replay(
         last = min(first + HOLD, (number + 1) * gap - 2, len(candles) - 2)
         stays = held_at_end and number == trades - 1
         if last - first >= 2 or stays:
-            _position(desk, entries, rng, first, last, number, sides=sides, stays=stays, agreeing=agreeing)
+            _position(
+                desk, entries, rng, first, last, number, sides=sides, stays=stays, agreeing=agreeing
+            )
     return replace(_result(desk, entries, rules, start_at, capital_jpy), **changes)
 
 
@@ -171,18 +214,28 @@ def _position(desk, entries, rng, first, last, number, *, sides, stays, agreeing
 
 
 def _leave_at(desk, side, row, last, number, *, whole, stop, target):
-    close, high, low = (float(getattr(desk.candles, name)[row]) for name in ("close", "high", "low"))
+    close, high, low = (
+        float(getattr(desk.candles, name)[row]) for name in ("close", "high", "low")
+    )
     lots = desk.account.lots(side)
-    stopped, reached = (low <= stop, high > target) if side is Side.LONG else (high >= stop, low < target)
+    stopped, reached = (
+        (low <= stop, high > target) if side is Side.LONG else (high >= stop, low < target)
+    )
     if stopped:
-        gapped = min(stop, float(desk.candles.open[row])) if side is Side.LONG else max(stop, float(desk.candles.open[row]))
+        gapped = (
+            min(stop, float(desk.candles.open[row]))
+            if side is Side.LONG
+            else max(stop, float(desk.candles.open[row]))
+        )
         desk.leave(Purpose.STOP, side, row, lots, price=int(gapped))
     elif reached and number % 3 == 0 and lots == whole and row < last:
         desk.leave(Purpose.TARGET, side, row, lots // 2, price=target)
     elif reached:
         desk.leave(Purpose.TARGET, side, row, lots, price=target)
     elif row == last:
-        desk.leave(Purpose.CLOSE, side, row, lots, price=int(close), reason=Reason.EXIT_TIME, second=899)
+        desk.leave(
+            Purpose.CLOSE, side, row, lots, price=int(close), reason=Reason.EXIT_TIME, second=899
+        )
 
 
 def _agreeing(rng):

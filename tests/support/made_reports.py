@@ -1,4 +1,6 @@
-"""A short run made by hand: one trade that wins, one that is stopped, one entry that expires, one position left open."""
+"""A short run made by hand: one trade that wins, one that is stopped, one entry that expires, one
+position left open.
+"""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -34,7 +36,14 @@ STEP = 180_000
 DAYS = 2
 TICKS = DAYS * 480
 CAPITAL = Decimal(1_000_000)
-STRATEGIES = ("atr_based", "mochipoy_alert", "multi_timeframe", "fibonacci_retracement", "donchian_channel", "adx_trend")
+STRATEGIES = (
+    "atr_based",
+    "mochipoy_alert",
+    "multi_timeframe",
+    "fibonacci_retracement",
+    "donchian_channel",
+    "adx_trend",
+)
 
 
 def price_at(at):
@@ -78,7 +87,8 @@ def header(**changes):
 
 def _signal(at):
     votes = tuple(
-        Vote(strategy=name, side=(1, 1, 0, -1, 1, 1)[i], confidence=0.3 + i / 20) for i, name in enumerate(STRATEGIES)
+        Vote(strategy=name, side=(1, 1, 0, -1, 1, 1)[i], confidence=0.3 + i / 20)
+        for i, name in enumerate(STRATEGIES)
     )
     return Signal(
         as_of=at,
@@ -154,8 +164,15 @@ def _trade(sequence, opened_at, closed_at, entry, exit_price, lots, reason, *, s
 
 
 def reports():
-    """960 ticks. Trades: ticks 100 to 180 (target), 300 to 360 (stop); expired at 500 and 501; open since 800."""
-    events = {100: (1, 200, 180, Reason.EXIT_TARGET), 300: (2, 150, 360, Reason.EXIT_STOP), 800: (5, 120, None, None)}
+    """960 ticks.
+
+    Trades: ticks 100 to 180 (target), 300 to 360 (stop); expired at 500 and 501; open since 800.
+    """
+    events = {
+        100: (1, 200, 180, Reason.EXIT_TARGET),
+        300: (2, 150, 360, Reason.EXIT_STOP),
+        800: (5, 120, None, None),
+    }
     closes, made, cash, held = {}, [], CAPITAL, None
     for tick in range(TICKS):
         at = START + tick * STEP
@@ -164,22 +181,45 @@ def reports():
         if tick % 5 == 0:
             decision = Decision(action=Action.HOLD, as_of=at, reason=Reason.NO_CONSENSUS)
             if tick % 4 == 0:
-                decision = Decision(action=Action.DENY, as_of=at, reason=Reason.EDGE_BELOW_COST, edge_rate=tick / 1e7 - 0.0005)
+                decision = Decision(
+                    action=Action.DENY,
+                    as_of=at,
+                    reason=Reason.EDGE_BELOW_COST,
+                    edge_rate=tick / 1e7 - 0.0005,
+                )
             reason = decision.reason
         if tick in events:
             order_id, lots, end, why = events[tick]
             decision, signal, reason = _entry_decision(at, price, lots), _signal(at), Reason.OK
             orders = (_record(at, price, lots, order_id),)
             fills = (_fill(order_id, at + 40_000, price, lots),)
-            held = Position(side=Side.LONG, entries=(Entry(at=at + 40_000, price=price, lots=lots, fee_jpy=ZERO),))
+            held = Position(
+                side=Side.LONG,
+                entries=(Entry(at=at + 40_000, price=price, lots=lots, fee_jpy=ZERO),),
+            )
             closes[end] = (order_id, at + 40_000, price, lots, why)
         if tick in {500, 501}:
-            decision, signal, reason = _entry_decision(START + 500 * STEP, price, 100), _signal(at), Reason.OK
+            decision, signal, reason = (
+                _entry_decision(START + 500 * STEP, price, 100),
+                _signal(at),
+                Reason.OK,
+            )
             orders = (_record(at, price, 100, 3 + tick - 500),)
         if tick in closes:
             order_id, opened_at, entry, lots, why = closes[tick]
             exit_price = entry + (120_000 if why is Reason.EXIT_TARGET else -120_500)
-            trades = (_trade(len(closes), opened_at, at - 60_000, entry, exit_price, lots, why, slippage="75.5"),)
+            trades = (
+                _trade(
+                    len(closes),
+                    opened_at,
+                    at - 60_000,
+                    entry,
+                    exit_price,
+                    lots,
+                    why,
+                    slippage="75.5",
+                ),
+            )
             cash += trades[0].net_jpy
             held = None
         open_jpy = notional_jpy(price - held.entries[0].price, held.lots) if held else ZERO

@@ -2,7 +2,15 @@
 
 import numpy as np
 
-from models.study.result import DatasetResult, Earned, Estimate, GrowthCurve, PredictionQuality, StudyResult, VariantResult
+from models.study.result import (
+    DatasetResult,
+    Earned,
+    Estimate,
+    GrowthCurve,
+    PredictionQuality,
+    StudyResult,
+    VariantResult,
+)
 from shared.model.manifest import Check, Verdict
 
 DAY = 86_400_000
@@ -12,9 +20,13 @@ VARIANTS = ("default", "phase19", "phase22", "trend")
 
 def made_curve(days: int, *, seed: int, drift: float) -> GrowthCurve:
     random = np.random.default_rng(seed)
-    own, hold = (np.cumprod(1.0 + scale * random.standard_normal(days) + drift) for scale in (0.01, 0.03))
+    own, hold = (
+        np.cumprod(1.0 + scale * random.standard_normal(days) + drift) for scale in (0.01, 0.03)
+    )
     return GrowthCurve(
-        day_at=tuple(START + day * DAY for day in range(days)), own=tuple(own.tolist()), hold=tuple(hold.tolist())
+        day_at=tuple(START + day * DAY for day in range(days)),
+        own=tuple(own.tolist()),
+        hold=tuple(hold.tolist()),
     )
 
 
@@ -39,9 +51,21 @@ def made_checks(*, passed: bool) -> tuple[Check, ...]:
             group="enter",
         ),
         Check(
-            name="calibration_error", value=None, threshold=0.03, passed=passed, meaning="at most: calibration", group="enter"
+            name="calibration_error",
+            value=None,
+            threshold=0.03,
+            passed=passed,
+            meaning="at most: calibration",
+            group="enter",
         ),
-        Check(name="trials", value=12_345.0, threshold=0.0, passed=True, meaning="trials in the log", group="note"),
+        Check(
+            name="trials",
+            value=12_345.0,
+            threshold=0.0,
+            passed=True,
+            meaning="trials in the log",
+            group="note",
+        ),
     )
 
 
@@ -65,7 +89,11 @@ def made_tried(name: str, *, days: int, seed: int, passed: bool = False) -> Vari
         earned=Earned(
             total=curve.own[-1] - 1.0,
             annual=None if days < 2 else 0.1,
-            sharpe=Estimate(value=1.1, low=0.2, high=2.0) if passed else Estimate(value=-0.8, low=-2.1, high=0.6),
+            sharpe=(
+                Estimate(value=1.1, low=0.2, high=2.0)
+                if passed
+                else Estimate(value=-0.8, low=-2.1, high=0.6)
+            ),
             above_zero=0.98 if passed else 0.2,
             deflated=None,
             max_drawdown=0.21,
@@ -90,7 +118,10 @@ def made_tried(name: str, *, days: int, seed: int, passed: bool = False) -> Vari
 
 
 def made_result(
-    *, days: int = 240, question: str = "Does any of the four earn its costs?", passed: tuple[str, ...] = ()
+    *,
+    days: int = 240,
+    question: str = "Does any of the four earn its costs?",
+    passed: tuple[str, ...] = (),
 ) -> StudyResult:
     held = tuple(
         DatasetResult(
@@ -100,7 +131,8 @@ def made_result(
             end_at=START + days * DAY,
             resolution="15m",
             tried=tuple(
-                made_tried(each, days=days, seed=seed + number, passed=each in passed) for number, each in enumerate(VARIANTS)
+                made_tried(each, days=days, seed=seed + number, passed=each in passed)
+                for number, each in enumerate(VARIANTS)
             ),
             notes=("HOLES: 96 of the 15m candles are missing.",) if name == "bitbank 2018" else (),
         )
@@ -117,7 +149,10 @@ def made_result(
         seed=7,
         shared_settings={"learning.days": "120", "learning.row_step": "4"},
         variants={
-            name: {"risk.entry": "value" if number == 0 else "threshold", "risk.stop_atr": str(number)}
+            name: {
+                "risk.entry": "value" if number == 0 else "threshold",
+                "risk.stop_atr": str(number),
+            }
             for number, name in enumerate(VARIANTS)
         },
         says={"trend": "Slow momentum of closed 4h candles."},

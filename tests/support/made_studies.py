@@ -1,4 +1,6 @@
-"""A stand-in for the replay in studies: numbers that follow from every input, and notes of who worked where."""
+"""A stand-in for the replay in studies: numbers that follow from every input, and notes of who
+worked where.
+"""
 
 import hashlib
 import os
@@ -20,7 +22,11 @@ DAY = 86_400_000
 
 def made_given(*, days=20, seed=1, since=START, **more):
     quarters = made_candles(days=days, seed=seed)
-    return given({Timeframe.M15: quarters, Timeframe.H4: aggregate(quarters, Timeframe.H4)}, since=since, **more)
+    return given(
+        {Timeframe.M15: quarters, Timeframe.H4: aggregate(quarters, Timeframe.H4)},
+        since=since,
+        **more,
+    )
 
 
 def small_load(**asked):
@@ -33,7 +39,11 @@ def numbers_of(inputs):
     digest = hashlib.sha256(settings_hash(inputs.settings, inputs.rules).encode())
     digest.update(repr((inputs.start_at, inputs.end_at, inputs.notes)).encode())
     prediction = inputs.stages.prediction
-    arrays = [inputs.stages.features.values, inputs.stages.votes.sides, inputs.stages.votes.confidences]
+    arrays = [
+        inputs.stages.features.values,
+        inputs.stages.votes.sides,
+        inputs.stages.votes.confidences,
+    ]
     arrays += [inputs.stages.votes.consensus, inputs.stages.votes.strength]
     arrays += [candles.close for _, candles in sorted(inputs.candles.items())]
     arrays += [] if prediction is None else [prediction.probabilities]
@@ -46,14 +56,20 @@ def numbers_of(inputs):
         hold_rate=0.1,
         drawdown_rate=share / 2,
         trades=int(1000 * share),
-        track=Track(sharpe=(share - 0.5) / 5, observations=int((inputs.end_at - inputs.start_at) // DAY)),
+        track=Track(
+            sharpe=(share - 0.5) / 5, observations=int((inputs.end_at - inputs.start_at) // DAY)
+        ),
     )
 
 
 def noting(file, inputs):
     """The same, and a line in a file: which process worked, and what the features lie in."""
     values = inputs.stages.features.values
-    while isinstance(values, np.ndarray) and values.base is not None and not isinstance(values, np.memmap):
+    while (
+        isinstance(values, np.ndarray)
+        and values.base is not None
+        and not isinstance(values, np.memmap)
+    ):
         values = values.base
     with Path(file).open("a", encoding="ascii") as notes:
         notes.write(f"{os.getpid()} {type(values).__name__}\n")

@@ -23,7 +23,9 @@ def market(days: int, *, seed: int, edge_bp: float) -> dict[Timeframe, Candles]:
 
 def small_settings(days: int = 60) -> Settings:
     settings = load({"BOT_HOME": "/nowhere"})
-    learning = dataclasses.replace(settings.learning, days=days, rounds=15, forest_trees=15, max_depth=4, learning_rate=0.1)
+    learning = dataclasses.replace(
+        settings.learning, days=days, rounds=15, forest_trees=15, max_depth=4, learning_rate=0.1
+    )
     return dataclasses.replace(settings, learning=learning)
 
 
@@ -35,7 +37,13 @@ def last_close(candles: dict[Timeframe, Candles]) -> int:
 def small_training(*, days: int = 60, seed: int = 3, edge_bp: float = 8.0) -> Training:
     candles = market(days + 15, seed=seed, edge_bp=edge_bp)
     return train(
-        candles, small_settings(days), as_of=last_close(candles), seed=7, commit=COMMIT, signing_key=SIGNING_KEY, parent=None
+        candles,
+        small_settings(days),
+        as_of=last_close(candles),
+        seed=7,
+        commit=COMMIT,
+        signing_key=SIGNING_KEY,
+        parent=None,
     )
 
 
@@ -43,5 +51,9 @@ def small_training(*, days: int = 60, seed: int = 3, edge_bp: float = 8.0) -> Tr
 def headed_training() -> Training:
     """With both heads."""
     candles, settings = market(75, seed=3, edge_bp=8.0), small_settings(60)
-    settings = dataclasses.replace(settings, learning=dataclasses.replace(settings.learning, meta_head=True))
-    return train(candles, settings, as_of=last_close(candles), seed=7, commit=COMMIT, signing_key=SIGNING_KEY)
+    settings = dataclasses.replace(
+        settings, learning=dataclasses.replace(settings.learning, meta_head=True)
+    )
+    return train(
+        candles, settings, as_of=last_close(candles), seed=7, commit=COMMIT, signing_key=SIGNING_KEY
+    )

@@ -23,17 +23,24 @@ def quick_settings(**learning: Any) -> Settings:
 
 
 @cache
-def rows(days: int = 100, seed: int = 3, *, edge_bp: float = 8.0, meta: bool = False) -> tuple[Dataset, Features]:
+def rows(
+    days: int = 100, seed: int = 3, *, edge_bp: float = 8.0, meta: bool = False
+) -> tuple[Dataset, Features]:
     settings, candles = quick_settings(meta_head=meta), market(days, seed=seed, edge_bp=edge_bp)
     computed = features.compute(candles)
-    return build(candles, settings.learning, days=None, computed=computed, costs=costs_of(settings)), computed
+    return (
+        build(candles, settings.learning, days=None, computed=computed, costs=costs_of(settings)),
+        computed,
+    )
 
 
 def last_at(computed: Features) -> int:
     return int(computed.as_of[-1])
 
 
-def walked(*, settings: Settings | None = None, back_days: float = 19.0, jobs: int = 1, **more: Any) -> Walked:
+def walked(
+    *, settings: Settings | None = None, back_days: float = 19.0, jobs: int = 1, **more: Any
+) -> Walked:
     if settings is None and jobs == 1 and not more:
         return _plain(back_days)
     return _made(settings or quick_settings(), back_days, jobs, **more)

@@ -1,4 +1,6 @@
-"""A small world: one-minute candles from rows, accounts without costs or with the default ones, orders by what they do."""
+"""A small world: one-minute candles from rows, accounts without costs or with the default ones,
+orders by what they do.
+"""
 
 import json
 import random
@@ -12,7 +14,16 @@ import numpy as np
 
 from shared.core import settings as configuration
 from shared.core.errors import Conflict
-from shared.core.types import Book, Candles, OrderIntent, OrderKind, PairRules, Purpose, Side, Timeframe
+from shared.core.types import (
+    Book,
+    Candles,
+    OrderIntent,
+    OrderKind,
+    PairRules,
+    Purpose,
+    Side,
+    Timeframe,
+)
 from shared.exchanges.paper import account as accounts
 from shared.exchanges.paper.account import PaperAccount
 from tests.support.invariants import Audit
@@ -37,17 +48,42 @@ class World:
         return _settings(json.dumps(overrides))
 
     def free_settings(self):
-        return self.settings(paper={"spread_rate": 0.0, "slippage_rate": 0.0, "volume_share": 1.0, "keep_trades": 1000})
+        return self.settings(
+            paper={
+                "spread_rate": 0.0,
+                "slippage_rate": 0.0,
+                "volume_share": 1.0,
+                "keep_trades": 1000,
+            }
+        )
 
-    def account(self, kind: str = "margin", *, free: bool = True, capital: int = 10_000_000, rules: PairRules | None = None):
+    def account(
+        self,
+        kind: str = "margin",
+        *,
+        free: bool = True,
+        capital: int = 10_000_000,
+        rules: PairRules | None = None,
+    ):
         rules = rules or (replace(PairRules(), taker_fee_rate=Decimal(0)) if free else PairRules())
-        terms = accounts.terms(self.free_settings() if free else self.settings(paper={"keep_trades": 1000}), rules)
+        terms = accounts.terms(
+            self.free_settings() if free else self.settings(paper={"keep_trades": 1000}), rules
+        )
         return accounts.opened(capital, T0, kind=kind, terms=terms)
 
-    def minutes(self, rows: Sequence[Sequence[float]], *, first: int = 0, holes: Sequence[int] = ()) -> Candles:
-        """Rows of open, high, low, close and, where given, volume; row i opens `first + i` minutes after T0."""
+    def minutes(
+        self, rows: Sequence[Sequence[float]], *, first: int = 0, holes: Sequence[int] = ()
+    ) -> Candles:
+        """Rows of open, high, low, close and, where given, volume; row i opens `first + i` minutes
+        after T0.
+        """
         kept = [index for index in range(len(rows)) if index not in holes]
-        table = np.array([[*rows[index][:4], rows[index][4] if len(rows[index]) > 4 else 100.0] for index in kept])
+        table = np.array(
+            [
+                [*rows[index][:4], rows[index][4] if len(rows[index]) > 4 else 100.0]
+                for index in kept
+            ]
+        )
         table = table.reshape(len(kept), 5)
         return Candles(
             timeframe=Timeframe.M1,
@@ -62,7 +98,9 @@ class World:
     def book(self, price: int, *, half: int = 1, at: int = T0) -> Book:
         return Book(as_of=at, bid=price - half, ask=price + half)
 
-    def entry(self, price: int, lots: int = 100, *, side: Side = Side.LONG, **more: Any) -> OrderIntent:
+    def entry(
+        self, price: int, lots: int = 100, *, side: Side = Side.LONG, **more: Any
+    ) -> OrderIntent:
         return OrderIntent(
             **{
                 "id": "t.entry.1",
@@ -76,7 +114,9 @@ class World:
             },
         )
 
-    def stop(self, trigger: int, lots: int = 100, *, side: Side = Side.LONG, **more: Any) -> OrderIntent:
+    def stop(
+        self, trigger: int, lots: int = 100, *, side: Side = Side.LONG, **more: Any
+    ) -> OrderIntent:
         return OrderIntent(
             **{
                 "id": "t.stop.1",
@@ -89,7 +129,9 @@ class World:
             },
         )
 
-    def target(self, price: int, lots: int = 100, *, side: Side = Side.LONG, **more: Any) -> OrderIntent:
+    def target(
+        self, price: int, lots: int = 100, *, side: Side = Side.LONG, **more: Any
+    ) -> OrderIntent:
         return OrderIntent(
             **{
                 "id": "t.target.1",
@@ -115,17 +157,33 @@ class World:
             },
         )
 
-    def placed(self, account: PaperAccount, intent: OrderIntent, price: int, at: int = T0, **more: Any):
+    def placed(
+        self, account: PaperAccount, intent: OrderIntent, price: int, at: int = T0, **more: Any
+    ):
         rules = more.pop("rules", replace(self.rules, taker_fee_rate=account.terms.taker_fee_rate))
-        return accounts.placed(account, intent, book=self.book(price, at=at, **more), now_ms=at, rules=rules)
+        return accounts.placed(
+            account, intent, book=self.book(price, at=at, **more), now_ms=at, rules=rules
+        )
 
-    def resting(self, account: PaperAccount, intent: OrderIntent, price: int, at: int = T0, **more: Any) -> PaperAccount:
+    def resting(
+        self, account: PaperAccount, intent: OrderIntent, price: int, at: int = T0, **more: Any
+    ) -> PaperAccount:
         after, outcome = self.placed(account, intent, price, at, **more)
         assert type(outcome).__name__ == "Accepted", outcome
         return after
 
-    def held(self, *, side: Side = Side.LONG, entry: int, stop: int | None, target: int | None, **more: Any) -> PaperAccount:
-        """An account that holds 100 lots from `entry`, with its bracket, settled up to one minute after T0."""
+    def held(
+        self,
+        *,
+        side: Side = Side.LONG,
+        entry: int,
+        stop: int | None,
+        target: int | None,
+        **more: Any,
+    ) -> PaperAccount:
+        """An account that holds 100 lots from `entry`, with its bracket, settled up to one minute
+        after T0.
+        """
         account = more.pop("account", None) or self.account()
         intent = self.entry(entry, side=side, stop_price=stop, target_price=target, **more)
         account = self.resting(account, intent, entry + side.sign * 10)
@@ -144,7 +202,9 @@ class World:
             audit.intended[order.intent.side] += order.intent.lots
         return audit
 
-    def walk(self, rng: random.Random, count: int, *, start: int = 1_000_000, step: int = 300) -> list[tuple[float, ...]]:
+    def walk(
+        self, rng: random.Random, count: int, *, start: int = 1_000_000, step: int = 300
+    ) -> list[tuple[float, ...]]:
         """A believable random path: small moves, gaps, wicks, flat minutes without volume."""
         rows, price = [], start
         for _ in range(count):
@@ -156,7 +216,15 @@ class World:
             close = price + rng.randint(-step, step)
             high = max(price, close) + rng.randint(0, step)
             low = min(price, close) - rng.randint(0, step)
-            rows.append((price, high, low, close, round(rng.choice([0.0004, 0.005, 0.02, 1.0]) * rng.random(), 4)))
+            rows.append(
+                (
+                    price,
+                    high,
+                    low,
+                    close,
+                    round(rng.choice([0.0004, 0.005, 0.02, 1.0]) * rng.random(), 4),
+                )
+            )
             price = close
         return rows
 

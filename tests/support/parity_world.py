@@ -1,7 +1,8 @@
-"""A stretch of days in a sandbox, with all that can happen in it, one real HTTP tick at every schedule time, and its replay.
+"""A stretch of days in a sandbox, with all that can happen in it, one real HTTP tick at every
+schedule time, and its replay.
 
-The market is generated. Ticks are missed, come late, come after the next one; a person halts and resumes; minutes are
-missing; the stretch holds midnights UTC and a year's end.
+The market is generated. Ticks are missed, come late, come after the next one; a person halts and
+resumes; minutes are missing; the stretch holds midnights UTC and a year's end.
 """
 
 import os
@@ -74,13 +75,18 @@ class Story:
 
 
 def story(*, seed: int, start_at: int, days: float, missed: int, late: int) -> Story:
-    """A story over `days`: half of what is missed or late is so on a candle's close, where something is decided."""
+    """A story over `days`: half of what is missed or late is so on a candle's close, where
+    something is decided.
+    """
     rng = random.Random(seed)
     end_at = start_at + round(days * DAY)
     times = list(range(start_at + CANDLE, end_at - CANDLE, INTERVAL))
     closes = [at for at in times if at % CANDLE == 0]
     others = [at for at in times if at % CANDLE]
-    picked = [*rng.sample(closes, (missed + late) // 2), *rng.sample(others, missed + late - (missed + late) // 2)]
+    picked = [
+        *rng.sample(closes, (missed + late) // 2),
+        *rng.sample(others, missed + late - (missed + late) // 2),
+    ]
     rng.shuffle(picked)
     received = {at: at + rng.randrange(20_000, 95_000, 1_000) for at in picked[missed:]}
     for at in sorted(received)[::3]:
@@ -95,18 +101,28 @@ def story(*, seed: int, start_at: int, days: float, missed: int, late: int) -> S
         end_at=end_at,
         missed=frozenset(picked[:missed]),
         received_at=received,
-        halt=HaltPeriod(from_at=halted_at, until_at=halted_at + round(days * HOUR / 2) // INTERVAL * INTERVAL + 5_000),
+        halt=HaltPeriod(
+            from_at=halted_at,
+            until_at=halted_at + round(days * HOUR / 2) // INTERVAL * INTERVAL + 5_000,
+        ),
         hole=(hole_at, hole_at + 50 * MINUTE),
     )
 
 
 @cache
 def minutes_of(seed: int, start_at: int, end_at: int, hole: tuple[int, int]) -> Candles:
-    """The market, from its history to a day after the stretch; no minutes in the hole, none during weekly maintenance."""
+    """The market, from its history to a day after the stretch; no minutes in the hole, none during
+    weekly maintenance.
+    """
     days = (end_at - start_at + HISTORY) / DAY + 1
-    whole = generate(start_ms=start_at - HISTORY, days=days, seed=seed, edge_bp=8.0, volatility_15m=0.003)
+    whole = generate(
+        start_ms=start_at - HISTORY, days=days, seed=seed, edge_bp=8.0, volatility_15m=0.003
+    )
     keep = np.flatnonzero((whole.opened_at < hole[0]) | (whole.opened_at >= hole[1]))
-    columns = {name: getattr(whole, name)[keep] for name in ("opened_at", "open", "high", "low", "close", "volume")}
+    columns = {
+        name: getattr(whole, name)[keep]
+        for name in ("opened_at", "open", "high", "low", "close", "volume")
+    }
     return Candles(timeframe=Timeframe.M1, **columns)
 
 
@@ -115,7 +131,9 @@ def market_of(told: Story) -> Candles:
 
 
 def by_http(scene: World, url: str) -> Callable[[int, int], TickReport]:
-    """Ticks of the real function process, each over a connection of its own: while people act the server closes idle ones."""
+    """Ticks of the real function process, each over a connection of its own: while people act the
+    server closes idle ones.
+    """
     scheduler = Scheduler(int(url.rsplit(":", 1)[1]), timeout_seconds=60.0, attempts=1)
 
     def tick(scheduled_at: int, received_at: int) -> TickReport:
@@ -133,7 +151,9 @@ def in_process(scene: World) -> Callable[[int, int], TickReport]:
 
     def tick(scheduled_at: int, received_at: int) -> TickReport:
         scene.time.advance_to(received_at)
-        return run_tick(ports, settings, TickRequest.scheduled(scheduled_at, received_at=scene.time.now_ms()))
+        return run_tick(
+            ports, settings, TickRequest.scheduled(scheduled_at, received_at=scene.time.now_ms())
+        )
 
     return tick
 
@@ -152,7 +172,9 @@ def driven(scene: World, told: Story, tick: Callable[[int, int], TickReport]) ->
 
 def by_hand(scene: World, *words: str, expects: int = 0) -> str:
     """One command of a person, as a process of its own; its output."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("BOT_", "COV"))}
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(("BOT_", "COV"))
+    }
     done = subprocess.run(
         [sys.executable, "-m", "scripts.cli", *words],
         cwd=ROOT,
@@ -162,7 +184,9 @@ def by_hand(scene: World, *words: str, expects: int = 0) -> str:
         timeout=300,
         check=False,
     )
-    assert done.returncode == expects, f"{words} ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+    assert done.returncode == expects, (
+        f"{words} ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+    )
     return done.stdout
 
 
@@ -173,14 +197,31 @@ def stored(scene: World) -> list[TickReport]:
         found = BotDocuments(documents, scene.settings.id).reports(since_ms=0, limit=100_000)
     finally:
         documents.close()
-    return sorted((msgspec.convert(told, TickReport) for told in found), key=lambda report: report.scheduled_at)
+    return sorted(
+        (msgspec.convert(told, TickReport) for told in found),
+        key=lambda report: report.scheduled_at,
+    )
 
 
-def inputs(scene: World, minutes: Candles, *, schedule: Schedule, start_at: int, end_at: int, **more: object) -> Inputs:
-    """What a replay of the stretch needs: the sandbox's candles with their history, and the model that serves."""
+def inputs(
+    scene: World,
+    minutes: Candles,
+    *,
+    schedule: Schedule,
+    start_at: int,
+    end_at: int,
+    **more: object,
+) -> Inputs:
+    """What a replay of the stretch needs: the sandbox's candles with their history, and the model
+    that serves.
+    """
     settings = scene.settings
     candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
-    bundle = Champions(BundleRegistry(wiring.bucket_for(settings)), public_keys(settings), settings).serving().bundle
+    bundle = (
+        Champions(BundleRegistry(wiring.bucket_for(settings)), public_keys(settings), settings)
+        .serving()
+        .bundle
+    )
     given: dict[str, object] = {
         "candles": candles,
         "minutes": between(minutes, start_at, end_at + CANDLE),
@@ -209,7 +250,11 @@ def counted(reports: Iterable[TickReport]) -> Counter[str]:
         for record in report.orders:
             if record.what == "place" and record.intent.purpose is Purpose.ENTRY:
                 seen[f"entry {record.outcome}"] += 1
-                if record.outcome == "accepted" and report.decision is not None and record.order_id is not None:
+                if (
+                    record.outcome == "accepted"
+                    and report.decision is not None
+                    and record.order_id is not None
+                ):
                     attempts[report.decision.as_of] += 1
                     asked[record.order_id] = record.intent.lots
                     seen["entries"] += 1
@@ -229,4 +274,7 @@ def counted(reports: Iterable[TickReport]) -> Counter[str]:
 def midnights(told: Story) -> Sequence[str]:
     """The UTC dates that begin inside the stretch."""
     first = told.start_at - told.start_at % DAY + DAY
-    return [datetime.fromtimestamp(at / 1000, UTC).date().isoformat() for at in range(first, told.end_at, DAY)]
+    return [
+        datetime.fromtimestamp(at / 1000, UTC).date().isoformat()
+        for at in range(first, told.end_at, DAY)
+    ]

@@ -1,7 +1,8 @@
-"""Replays on markets written by hand: a flat past, one signal or a few, and a future row by row, in 1m or in 15m candles.
+"""Replays on markets written by hand: a flat past, one signal or a few, and a future row by row, in
+1m or in 15m candles.
 
-The stages are made, not computed: a consensus where a test says so, one ATR for all rows, probabilities that let an entry
-through.
+The stages are made, not computed: a consensus where a test says so, one ATR for all rows,
+probabilities that let an entry through.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,16 @@ import numpy as np
 
 from shared.core import settings as configuration
 from shared.core.settings import Settings
-from shared.core.types import Barriers, Candles, Features, PairRules, Prediction, Side, Timeframe, Votes
+from shared.core.types import (
+    Barriers,
+    Candles,
+    Features,
+    PairRules,
+    Prediction,
+    Side,
+    Timeframe,
+    Votes,
+)
 from shared.market.candles import aggregate
 from shared.replay.types import Inputs, Schedule
 from shared.turn.pipeline import Stages
@@ -24,7 +34,9 @@ DAY = 86_400_000
 T0 = 1_767_225_600_000  # 2026-01-01 00:00 UTC
 BEFORE = 8 * HOUR
 START = T0 + BEFORE
-FREE = PairRules(taker_fee_rate=Decimal(0), long_interest_rate_day=Decimal(0), short_interest_rate_day=Decimal(0))
+FREE = PairRules(
+    taker_fee_rate=Decimal(0), long_interest_rate_day=Decimal(0), short_interest_rate_day=Decimal(0)
+)
 Row = Sequence[float]
 """open, high, low, close and, where it matters, volume in BTC (100 otherwise)."""
 
@@ -44,7 +56,9 @@ PLAIN: dict[str, Any] = {
 }
 """Nothing but the bracket: no limit, no edge asked for."""
 
-WITHOUT_COSTS: dict[str, Any] = {"paper": {"spread_rate": 0.0, "slippage_rate": 0.0, "volume_share": 1.0}}
+WITHOUT_COSTS: dict[str, Any] = {
+    "paper": {"spread_rate": 0.0, "slippage_rate": 0.0, "volume_share": 1.0}
+}
 """The book is still a yen on either side of the path."""
 
 
@@ -59,7 +73,9 @@ def settings(*overlays: Mapping[str, Any]) -> Settings:
 
 def candles(rows: Sequence[Row], timeframe: Timeframe, *, from_at: int) -> Candles:
     """Candles from rows, one after the other."""
-    table = np.array([[*row[:4], row[4] if len(row) > 4 else 100.0] for row in rows], dtype=np.float64).reshape(-1, 5)
+    table = np.array(
+        [[*row[:4], row[4] if len(row) > 4 else 100.0] for row in rows], dtype=np.float64
+    ).reshape(-1, 5)
     return Candles(
         timeframe=timeframe,
         opened_at=from_at + timeframe.ms * np.arange(len(table), dtype=np.int64),
@@ -71,10 +87,14 @@ def candles(rows: Sequence[Row], timeframe: Timeframe, *, from_at: int) -> Candl
     )
 
 
-def stages(quarters: Candles, *, sides: Mapping[int, Side], atr_jpy: float, p_with: float = 0.6) -> Stages:
+def stages(
+    quarters: Candles, *, sides: Mapping[int, Side], atr_jpy: float, p_with: float = 0.6
+) -> Stages:
     """Stages whose consensus is `sides` by the close of a candle, and nothing elsewhere."""
     as_of, rows = quarters.closed_at, len(quarters)
-    consensus = np.array([sides[int(at)].sign if int(at) in sides else 0 for at in as_of], dtype=np.int8)
+    consensus = np.array(
+        [sides[int(at)].sign if int(at) in sides else 0 for at in as_of], dtype=np.int8
+    )
     up = np.where(consensus > 0, p_with, 0.8 - p_with)
     probabilities = np.stack([0.8 - up, np.full(rows, 0.2), up], axis=1)
     probabilities[consensus == 0] = np.nan
@@ -83,7 +103,14 @@ def stages(quarters: Candles, *, sides: Mapping[int, Side], atr_jpy: float, p_wi
             as_of=as_of,
             names=("close", "atr_14", "price_z", "volume_z", "realised_16"),
             values=np.stack(
-                [quarters.close, np.full(rows, float(atr_jpy)), np.zeros(rows), np.zeros(rows), np.full(rows, np.nan)], axis=1
+                [
+                    quarters.close,
+                    np.full(rows, float(atr_jpy)),
+                    np.zeros(rows),
+                    np.zeros(rows),
+                    np.full(rows, np.nan),
+                ],
+                axis=1,
             ),
         ),
         votes=Votes(
@@ -114,7 +141,8 @@ def inputs(
     schedule: Schedule | None = None,
     **more: Any,
 ) -> Inputs:
-    """A replay from `START` over `rows`, after eight flat hours at the first row's open; one signal at `START` if not told.
+    """A replay from `START` over `rows`, after eight flat hours at the first row's open; one signal
+    at `START` if not told.
 
     What is missing to a full 15m candle at the end is filled with flat minutes at the last close.
     """
@@ -125,7 +153,9 @@ def inputs(
     return Inputs(
         candles={Timeframe.M15: quarters, Timeframe.H4: aggregate(path, Timeframe.H4)},
         minutes=path if timeframe is Timeframe.M1 else None,
-        stages=stages(quarters, sides={START: sides} if isinstance(sides, Side) else sides, atr_jpy=atr_jpy),
+        stages=stages(
+            quarters, sides={START: sides} if isinstance(sides, Side) else sides, atr_jpy=atr_jpy
+        ),
         settings=configured or settings(WITHOUT_COSTS),
         rules=rules,
         start_at=START,
@@ -137,5 +167,14 @@ def inputs(
 
 def mirrored(rows: Sequence[Row], around: int = 1_000_000) -> list[Row]:
     """The same market upside down: what was a long's luck is a short's."""
-    upside = [(2 * around - row[0], 2 * around - row[2], 2 * around - row[1], 2 * around - row[3], *row[4:]) for row in rows]
+    upside = [
+        (
+            2 * around - row[0],
+            2 * around - row[2],
+            2 * around - row[1],
+            2 * around - row[3],
+            *row[4:],
+        )
+        for row in rows
+    ]
     return [tuple(row) for row in upside]

@@ -1,4 +1,6 @@
-"""A small market in an archive, and retrainings of it: in this process with a clock that stands, or as the real function."""
+"""A small market in an archive, and retrainings of it: in this process with a clock that stands, or
+as the real function.
+"""
 
 import os
 import shutil
@@ -79,15 +81,25 @@ def retrained(
 
 
 def bundle_bytes(home: Path) -> dict[str, bytes]:
-    """Every file of every bundle, by its key; the pointer apart, whose history tells when it was moved."""
+    """Every file of every bundle, by its key; the pointer apart, whose history tells when it was
+    moved.
+    """
     folder = home / "bucket" / "bundles"
-    found = {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    found = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
     return {name: data for name, data in found.items() if name != "current.json"}
 
 
 def every_file(home: Path) -> dict[str, bytes]:
     """The whole data folder, SQLite's own working files apart."""
-    files = [path for path in sorted(home.rglob("*")) if path.is_file() and path.suffix not in {".sqlite-wal", ".sqlite-shm"}]
+    files = [
+        path
+        for path in sorted(home.rglob("*"))
+        if path.is_file() and path.suffix not in {".sqlite-wal", ".sqlite-shm"}
+    ]
     return {str(path.relative_to(home)): path.read_bytes() for path in files}
 
 
@@ -98,11 +110,29 @@ def retrain_process(environ: Mapping[str, str], *, log: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     framework = str(Path(sys.executable).with_name("functions-framework"))
-    where = ["--source", "functions/retrain/main.py", "--target", "retrain", "--host", "127.0.0.1", "--port", str(port)]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("BOT_", "COV", "PYTHONDONTWRITE"))}
+    where = [
+        "--source",
+        "functions/retrain/main.py",
+        "--target",
+        "retrain",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("BOT_", "COV", "PYTHONDONTWRITE"))
+    }
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [framework, *where], cwd=ROOT, env={**clean, **environ}, stdout=output, stderr=output, start_new_session=True
+            [framework, *where],
+            cwd=ROOT,
+            env={**clean, **environ},
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
         try:
             wait_until_up(port, process, log)

@@ -1,7 +1,8 @@
-"""Stories of ticks: the real cycle on stores in memory, over a random path, with a signal on every candle.
+"""Stories of ticks: the real cycle on stores in memory, over a random path, with a signal on every
+candle.
 
-Only the model is scripted, so that every candle asks for an entry; ticks come twice, meet a held lease, are missed, and find
-stops that a hand has taken away.
+Only the model is scripted, so that every candle asks for an entry; ticks come twice, meet a held
+lease, are missed, and find stops that a hand has taken away.
 """
 
 import random
@@ -78,10 +79,17 @@ class ArrayFeed:
     def __init__(self, minutes: Candles) -> None:
         self.all, self.quarters, self.requests = minutes, aggregate(minutes, Timeframe.M15), 0
 
-    def fetch(self, now_ms: int, *, deadline: float | None = None, may_enter: bool = True) -> Market:
+    def fetch(
+        self, now_ms: int, *, deadline: float | None = None, may_enter: bool = True
+    ) -> Market:
         self.requests += 1
         book = book_at(price_at(self.all, now_ms), spread_rate=0.0001, as_of=now_ms)
-        return Market(as_of=now_ms, candles={Timeframe.M15: self.quarters.closed_by(now_ms)}, book=book, rules=PairRules())
+        return Market(
+            as_of=now_ms,
+            candles={Timeframe.M15: self.quarters.closed_by(now_ms)},
+            book=book,
+            rules=PairRules(),
+        )
 
     def clock_skew_ms(self, *, deadline: float) -> float | None:
         return None
@@ -112,7 +120,9 @@ class Script:
     def __init__(self, seed: int) -> None:
         self.seed, self.asked = seed, Counter[int]()
 
-    def __call__(self, market: Market, *, bundle: object, settings: Settings, computed: object = None) -> Signal | None:
+    def __call__(
+        self, market: Market, *, bundle: object, settings: Settings, computed: object = None
+    ) -> Signal | None:
         quarters = market.candles[Timeframe.M15]
         if not len(quarters):
             return None
@@ -147,10 +157,15 @@ class ReportAudit:
 
     def after(self, report: TickReport) -> None:
         self.counts["reports"] += 1
-        insist(f"tick {report.tick}", [*self._orders(report), *self._covered(report), *self._told(report)])
+        insist(
+            f"tick {report.tick}",
+            [*self._orders(report), *self._covered(report), *self._told(report)],
+        )
 
     def _orders(self, report: TickReport) -> Iterator[Violation]:
-        for fill in report.fills:  # what an earlier tick's entry did, before this one ordered anything
+        for (
+            fill
+        ) in report.fills:  # what an earlier tick's entry did, before this one ordered anything
             if fill.purpose is Purpose.ENTRY and fill.order_id in self.candle_of:
                 self.filled.add(self.candle_of[fill.order_id])
         for record in report.orders:
@@ -161,25 +176,44 @@ class ReportAudit:
                 yield Violation(TickRule.INTENT_ONCE, record.intent.id)
             self.intents.add(record.intent.id)
 
-    def entry(self, request: TickRequest, intent: OrderIntent, order_id: int, candle: int, equity: Decimal | None) -> None:
+    def entry(
+        self,
+        request: TickRequest,
+        intent: OrderIntent,
+        order_id: int,
+        candle: int,
+        equity: Decimal | None,
+    ) -> None:
         """An entry that reached the exchange, of a tick that ended well or died."""
         insist(f"tick {request.tick}", self._entry(request, intent, order_id, candle, equity))
 
     def _entry(
-        self, request: TickRequest, intent: OrderIntent, order_id: int, candle: int, equity: Decimal | None
+        self,
+        request: TickRequest,
+        intent: OrderIntent,
+        order_id: int,
+        candle: int,
+        equity: Decimal | None,
     ) -> Iterator[Violation]:
         self.counts["entries"] += 1
         self.counts["second attempts"] += bool(self.entries[candle])
         self.entries[candle].add(intent.id)
         most = self.settings.execution.entry_attempts
         if len(self.entries[candle]) > most:
-            yield Violation(TickRule.ATTEMPTS, f"{len(self.entries[candle])} entries on the candle of {candle}")
+            yield Violation(
+                TickRule.ATTEMPTS, f"{len(self.entries[candle])} entries on the candle of {candle}"
+            )
         if candle in self.filled:
-            yield Violation(TickRule.ONE_FILL, f"{intent.id} follows a fill of the candle of {candle}")
+            yield Violation(
+                TickRule.ONE_FILL, f"{intent.id} follows a fill of the candle of {candle}"
+            )
         self.candle_of[order_id] = candle
         deadline = request.scheduled_at + int(self.settings.tick.no_new_order_after_seconds * 1000)
         if intent.expires_at is None or intent.expires_at > deadline:
-            yield Violation(TickRule.ENTRY_ENDS, f"{intent.id} ends at {intent.expires_at}, the tick at {deadline}")
+            yield Violation(
+                TickRule.ENTRY_ENDS,
+                f"{intent.id} ends at {intent.expires_at}, the tick at {deadline}",
+            )
         most_yen = Fraction(self.settings.risk.max_leverage)
         if equity is not None and (intent.price or 0) * intent.lots > units(equity) * most_yen:
             yield Violation(TickRule.LEVERAGE, f"{intent.lots} lots at {intent.price} on {equity}")
@@ -208,7 +242,10 @@ class ReportAudit:
             return
         mark = None if report.mark_price is None else int(report.mark_price)
         if units(report.cash_jpy) != self.journal.balances["cash"]:
-            yield Violation(TickRule.BOOKS, f"cash {report.cash_jpy}, the fills say {self.journal.balances['cash']} units")
+            yield Violation(
+                TickRule.BOOKS,
+                f"cash {report.cash_jpy}, the fills say {self.journal.balances['cash']} units",
+            )
         if units(report.equity_jpy) != self.journal.equity(mark, report.finished_at):
             yield Violation(TickRule.BOOKS, f"equity {report.equity_jpy}, the fills say otherwise")
 
@@ -228,8 +265,13 @@ class TickStory:
         self.settings = configuration.load({"BOT_PROFILE": "loose"}, overrides=overrides)
         self.documents, self.clock = MemoryDocuments(), FixedClock(T0)
         self.bot = BotDocuments(self.documents, self.settings.id)
-        self.feed, self.script = ArrayFeed(market(self.dice, 3 * TICKS + 60, day_off=0.0)), Script(seed)
-        self.exchange = PaperExchange(PaperDocument(self.documents, self.settings.id), self.feed.minutes, self.settings)
+        self.feed, self.script = (
+            ArrayFeed(market(self.dice, 3 * TICKS + 60, day_off=0.0)),
+            Script(seed),
+        )
+        self.exchange = PaperExchange(
+            PaperDocument(self.documents, self.settings.id), self.feed.minutes, self.settings
+        )
         self.ports = Ports(
             clock=self.clock,
             documents=self.documents,
@@ -264,7 +306,10 @@ class TickStory:
         audit.after(report)
         self._entries_of(request, report.equity_jpy)
         if report.status is not TickStatus.DONE:
-            insist(f"tick {report.tick}", [Violation(TickRule.ONE_WRITER, f"{report.status}: {report.detail}")])
+            insist(
+                f"tick {report.tick}",
+                [Violation(TickRule.ONE_WRITER, f"{report.status}: {report.detail}")],
+            )
         if self.dice.random() < 0.3:
             self._delivered_again(request)
         for as_of, count in self.script.asked.items():
@@ -276,7 +321,9 @@ class TickStory:
     def _audit(self) -> ReportAudit:
         if self.audit is None:
             terms = accounts.terms(self.settings, PairRules())
-            opened = accounts.opened(self.settings.capital_jpy, T0, kind=self.settings.account, terms=terms)
+            opened = accounts.opened(
+                self.settings.capital_jpy, T0, kind=self.settings.account, terms=terms
+            )
             self.audit = ReportAudit(self.settings, Journal.of(opened))
         return self.audit
 
@@ -286,18 +333,32 @@ class TickStory:
     def _entries_of(self, request: TickRequest, equity: Decimal | None) -> None:
         """What was sent is known from the intents, also where no report tells of it."""
         for stored in self.documents.query("intents", limit=10_000):
-            intent, outcome = msgspec.convert(stored.data["intent"], OrderIntent), stored.data.get("outcome") or {}
-            if stored.path in self.known or not intent.opens or outcome.get("outcome") != "accepted":
+            intent, outcome = (
+                msgspec.convert(stored.data["intent"], OrderIntent),
+                stored.data.get("outcome") or {},
+            )
+            if (
+                stored.path in self.known
+                or not intent.opens
+                or outcome.get("outcome") != "accepted"
+            ):
                 continue
             self.known.add(stored.path)
-            self._audit().entry(request, intent, int(outcome["order_id"]), int(stored.data["plan"]["as_of"]), equity)
+            self._audit().entry(
+                request, intent, int(outcome["order_id"]), int(stored.data["plan"]["as_of"]), equity
+            )
 
     def _dies_before_its_save(self, request: TickRequest) -> None:
         """All is done and nothing saved: the process is killed, or the store breaks."""
-        real, error = self.documents.commit, self.dice.choice([Killed(), StoreBroken("the disk is full")])
+        real, error = (
+            self.documents.commit,
+            self.dice.choice([Killed(), StoreBroken("the disk is full")]),
+        )
 
         def broken(writes: Any) -> Any:
-            if len(writes) > 1 and all(write.kind != "verify" for write in writes):  # an order's batches verify the lease
+            if len(writes) > 1 and all(
+                write.kind != "verify" for write in writes
+            ):  # an order's batches verify the lease
                 raise error
             return real(writes)
 
@@ -316,7 +377,10 @@ class TickStory:
         report = run_tick(self.ports, self.settings, request)
         self.bot.release(lease)
         if report.status is not TickStatus.BUSY or calls != self.script.asked:
-            insist(request.tick, [Violation(TickRule.ONE_WRITER, f"{report.status} while a lease was held")])
+            insist(
+                request.tick,
+                [Violation(TickRule.ONE_WRITER, f"{report.status} while a lease was held")],
+            )
         changed = {path for path, text in self._stored().items() ^ before.items()}
         assert changed <= {f"bots/{self.settings.id}", self.bot.tick_path(request.tick)}, changed
         self._audit().counts["held leases"] += 1
@@ -325,7 +389,10 @@ class TickStory:
         before = self._stored()
         again = run_tick(self.ports, self.settings, request)
         if again.status is not TickStatus.DUPLICATE or self._stored() != before:
-            insist(request.tick, [Violation(TickRule.TICK_ONCE, f"the second delivery was {again.status}")])
+            insist(
+                request.tick,
+                [Violation(TickRule.TICK_ONCE, f"the second delivery was {again.status}")],
+            )
         self._audit().counts["duplicates"] += 1
 
     def _loses_its_stop(self) -> None:
@@ -352,7 +419,9 @@ class Contended:
 
 
 def race(seed: int) -> Counter[str]:
-    """Two writers of one account, each overtaken by the other between read and write: no accepted order may vanish."""
+    """Two writers of one account, each overtaken by the other between read and write: no accepted
+    order may vanish.
+    """
     dice, counts = random.Random(seed), Counter[str]()
     settings = configuration.load({})
     documents = MemoryDocuments()
@@ -384,7 +453,10 @@ def race(seed: int) -> Counter[str]:
         account = read(_some(stored).data)
         known = {order.intent.id for order in (*account.orders, *account.ended)}
         lost = sorted(accepted - known)
-        insist(f"race {number}", [Violation(Rule.LOST, f"{lost} were accepted and are gone")] if lost else [])
+        insist(
+            f"race {number}",
+            [Violation(Rule.LOST, f"{lost} were accepted and are gone")] if lost else [],
+        )
     counts["accepted"] += len(accepted)
     return counts
 

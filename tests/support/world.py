@@ -1,4 +1,6 @@
-"""A whole world for tests: a sandbox with a stepped clock, a trained bundle, stores, and ticks by HTTP or in process."""
+"""A whole world for tests: a sandbox with a stepped clock, a trained bundle, stores, and ticks by
+HTTP or in process.
+"""
 
 import os
 import subprocess
@@ -56,7 +58,14 @@ def training(edge_bp: float = 8.0, seed: int = 5) -> Training:
     known = minutes.closed_by(START + HISTORY_DAYS * DAY)
     candles = {frame: aggregate(known, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     settings = wiring.settings_from(QUICK)
-    return train(candles, settings, as_of=START + HISTORY_DAYS * DAY, seed=1, commit="0" * 40, signing_key=SIGNING_KEY)
+    return train(
+        candles,
+        settings,
+        as_of=START + HISTORY_DAYS * DAY,
+        seed=1,
+        commit="0" * 40,
+        signing_key=SIGNING_KEY,
+    )
 
 
 @dataclass
@@ -99,7 +108,11 @@ class World:
     def tick(self, at: int, ports: Ports | None = None) -> TickReport:
         """A tick in this process at the schedule time `at`."""
         self.time.advance_to(at)
-        return run_tick(ports or self.ports(), self.settings, TickRequest(tick=name(at), scheduled_at=at, received_at=at))
+        return run_tick(
+            ports or self.ports(),
+            self.settings,
+            TickRequest(tick=name(at), scheduled_at=at, received_at=at),
+        )
 
 
 def name(at: int) -> str:
@@ -117,13 +130,17 @@ def world(
     minutes: Candles | None = None,
 ) -> Iterator[World]:
     clock = SteppedTime(now)
-    sandbox = Sandbox(SandboxMarket.from_minutes(minutes if minutes is not None else market(edge_bp, seed)), clock)
+    sandbox = Sandbox(
+        SandboxMarket.from_minutes(minutes if minutes is not None else market(edge_bp, seed)), clock
+    )
     with serve(sandbox) as server:
         yield World(home=home, server=server, sandbox=sandbox, time=clock, extra=extra or {})
 
 
 @contextmanager
-def tick_process(environ: Mapping[str, str], *, log: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def tick_process(
+    environ: Mapping[str, str], *, log: Path
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """The real functions-framework process on a free port."""
     import socket
 
@@ -141,10 +158,17 @@ def tick_process(environ: Mapping[str, str], *, log: Path) -> Iterator[tuple[str
         "--port",
         str(port),
     ]
-    # As a user's shell or an image starts it: with compiled code, without this machine's own settings.
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("BOT_", "COV", "PYTHONDONTWRITE"))}
+    # As a user's shell or an image starts it: with compiled code, without this machine's own
+    # settings.
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("BOT_", "COV", "PYTHONDONTWRITE"))
+    }
     with log.open("ab") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env={**clean, **environ}, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**clean, **environ}, stdout=output, stderr=output
+        )
         try:
             wait_until_up(port, process, log)
             yield f"http://127.0.0.1:{port}", process

@@ -1,4 +1,6 @@
-"""The heads beside the vote: a forecast of volatility, and whether the consensus' own trade pays."""
+"""The heads beside the vote: a forecast of volatility, and whether the consensus' own
+trade pays.
+"""
 
 from models.fit.heads.fit import Heads, fit_heads
 

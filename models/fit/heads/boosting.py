@@ -1,4 +1,6 @@
-"""One small LightGBM model for a head: deterministic, one thread, its trees laid flat and compared with the native ones."""
+"""One small LightGBM model for a head: deterministic, one thread, its trees laid flat and compared
+with the native ones.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,10 +33,16 @@ class Boosted:
 
     def difference(self, rows: NDArray[np.float32]) -> float:
         """The largest difference of exported and native scores; raises `BadBundle` above 1e-6."""
-        return export.check_equal(self.name, self.scores(rows), self._native(rows)) if len(rows) else 0.0
+        return (
+            export.check_equal(self.name, self.scores(rows), self._native(rows))
+            if len(rows)
+            else 0.0
+        )
 
     def _native(self, rows: NDArray[np.float32]) -> FloatArray:
-        told: FloatArray = self.base + np.asarray(self.booster.predict(rows, raw_score=True, num_threads=1), dtype=np.float64)
+        told: FloatArray = self.base + np.asarray(
+            self.booster.predict(rows, raw_score=True, num_threads=1), dtype=np.float64
+        )
         return told
 
     @property
@@ -89,9 +97,20 @@ def boosted(
         "verbosity": -1,
     }
     start = np.full(len(rows), base)
-    data = lightgbm.Dataset(rows, label=target, weight=weight, init_score=start, feature_name=list(names), free_raw_data=True)
+    data = lightgbm.Dataset(
+        rows,
+        label=target,
+        weight=weight,
+        init_score=start,
+        feature_name=list(names),
+        free_raw_data=True,
+    )
     booster = lightgbm.train(parameters, data, num_boost_round=learning.rounds)
     trees = export.lightgbm_trees(booster, classes=1)
     return Boosted(
-        name=name, base=base, trees=trees, forest=export.flatten(trees, feature_count=rows.shape[1]), booster=booster
+        name=name,
+        base=base,
+        trees=trees,
+        forest=export.flatten(trees, feature_count=rows.shape[1]),
+        booster=booster,
     )

@@ -14,10 +14,14 @@ VOLATILITY_FILE, META_FILE = "volatility.txt", "meta.txt"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heads:
-    """What was fitted. `trees` follow those of the members in the bundle's arrays: the volatility head's, then the meta head's.
+    """What was fitted.
 
-    `audit` are the native files; `metrics` by head, with the validation rows' scores. A head that the settings do not ask for
-    is None, and so is one that has too few rows: its metrics then count these.
+    `trees` follow those of the members in the bundle's arrays: the volatility head's, then the meta
+    head's.
+
+    `audit` are the native files; `metrics` by head, with the validation rows' scores. A head that
+    the settings do not ask for is None, and so is one that has too few rows: its metrics then count
+    these.
     """
 
     volatility: VolatilityHead | None = None
@@ -28,12 +32,14 @@ class Heads:
 
 
 def fit_heads(parts: Split, dataset: Dataset, settings: Settings, *, seed: int) -> Heads:
-    """Fit the heads that `settings.learning` asks for, on training and calibration rows; see the modules of the two.
+    """Fit the heads that `settings.learning` asks for, on training and calibration rows; see the
+    modules of the two.
 
     Args:
         parts: The parts of the members' own training.
-        dataset: What they were cut from: votes are rare, so the meta head learns from every training row, also where
-            `learning.row_step` thins them out. Without votes (`Dataset.voted`) there is no meta head.
+        dataset: What they were cut from: votes are rare, so the meta head learns from every
+            training row, also where `learning.row_step` thins them out. Without votes
+            (`Dataset.voted`) there is no meta head.
         settings: `learning` decides.
         seed: Of the draws of rows and columns.
 
@@ -51,7 +57,9 @@ def fit_heads(parts: Split, dataset: Dataset, settings: Settings, *, seed: int) 
         if grown is not None:
             trees, audit[VOLATILITY_FILE] = [*trees, *grown.trees], grown.audit
     if learning.meta_head:
-        every = dataset.between(int(training.as_of[0]), int(training.as_of[-1]) + 1, known_by=int(training.end_at.max()))
+        every = dataset.between(
+            int(training.as_of[0]), int(training.as_of[-1]) + 1, known_by=int(training.end_at.max())
+        )
         meta, grown, metrics["meta"] = fit_meta(parts, every, learning, seed=seed)
         if grown is not None:
             trees, audit[META_FILE] = [*trees, *grown.trees], grown.audit

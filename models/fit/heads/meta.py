@@ -1,8 +1,9 @@
 """The meta head: whether the consensus' own trade pays after costs (meta-labelling).
 
-It learns from rows with a consensus alone, sees the model's features and the vote's side and strength, and is calibrated on
-later rows. What follows from it can only be less: risk may veto or shrink by it, never enter. Source: Lopez de Prado, Advances
-in Financial Machine Learning (2018), section 3.6.
+It learns from rows with a consensus alone, sees the model's features and the vote's side and
+strength, and is calibrated on later rows. What follows from it can only be less: risk may veto or
+shrink by it, never enter. Source: Lopez de Prado, Advances in Financial Machine Learning (2018),
+section 3.6.
 """
 
 from dataclasses import dataclass
@@ -25,7 +26,9 @@ LEAST_OF_A_KIND = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voted:
-    """The rows of a part with a consensus: what the trees see (m, k + 2), whether the trade paid (m,), and uniqueness (m,)."""
+    """The rows of a part with a consensus: what the trees see (m, k + 2), whether the trade paid
+    (m,), and uniqueness (m,).
+    """
 
     rows: NDArray[np.float32]
     paid: FloatArray
@@ -33,12 +36,18 @@ class Voted:
 
     @classmethod
     def of(cls, part: Dataset) -> "Voted":
-        """Rows without a vote, or whose trade has no result, are left out; uniqueness is that among the rest."""
+        """Rows without a vote, or whose trade has no result, are left out; uniqueness is that among
+        the rest.
+        """
         net = np.where(part.side > 0, part.long_net, part.short_net)
         kept = part.at(np.flatnonzero((np.abs(part.side) > 0) & np.isfinite(net)))
         net = np.where(kept.side > 0, kept.long_net, kept.short_net)
         votes = np.stack([kept.side, kept.strength], axis=1).astype(np.float32)
-        return cls(rows=np.concatenate([kept.rows, votes], axis=1), paid=(net > 0).astype(np.float64), weight=kept.weight)
+        return cls(
+            rows=np.concatenate([kept.rows, votes], axis=1),
+            paid=(net > 0).astype(np.float64),
+            weight=kept.weight,
+        )
 
     def __len__(self) -> int:
         """How many rows."""
@@ -94,7 +103,9 @@ def fit_meta(
 
 
 def _metrics(last: Voted, grown: Boosted, head: MetaHead) -> dict[str, float]:
-    """Log-loss beside that of the best constant in hindsight, AUC, and how often what was told came."""
+    """Log-loss beside that of the best constant in hindsight, AUC, and how often what was told
+    came.
+    """
     found = {"rows": float(len(last)), "effective_rows": float(last.weight.sum())}
     if not len(last):
         return found

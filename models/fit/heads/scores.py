@@ -1,4 +1,7 @@
-"""How good a head is on rows that it was not fitted on. None of these sees the future: what they need was fitted before."""
+"""How good a head is on rows that it was not fitted on.
+
+None of these sees the future: what they need was fitted before.
+"""
 
 import numpy as np
 
@@ -6,7 +9,9 @@ from shared.core.types import FloatArray
 
 
 def r_squared(truth: FloatArray, told: FloatArray) -> float:
-    """1 - squared error / squared distance from the rows' own mean, which no forecast can know; NaN without variance."""
+    """1 - squared error / squared distance from the rows' own mean, which no forecast can know; NaN
+    without variance.
+    """
     spread = float(((truth - truth.mean()) ** 2).sum())
     return 1.0 - float(((truth - told) ** 2).sum()) / spread if spread > 0 else float("nan")
 
@@ -19,7 +24,8 @@ def qlike(truth: FloatArray, told: FloatArray, *, correction: float) -> float:
         told: (n,) their forecasts: medians, so that
         correction: turns them into means of variances: h = exp(2 told) x correction.
 
-    Source: Patton (2011), *Volatility forecast comparison using imperfect volatility proxies*, Journal of Econometrics 160.
+    Source: Patton (2011), *Volatility forecast comparison using imperfect volatility proxies*,
+        Journal of Econometrics 160.
     """
     ratio = np.exp(2.0 * (truth - told)) / correction
     return float((ratio - np.log(ratio) - 1.0).mean())
@@ -32,7 +38,9 @@ def log_loss(truth: FloatArray, told: FloatArray) -> float:
 
 
 def ranked(truth: FloatArray, told: FloatArray) -> float:
-    """Area under the ROC curve: how often a row that paid was told more than one that did not; NaN with one kind only."""
+    """Area under the ROC curve: how often a row that paid was told more than one that did not; NaN
+    with one kind only.
+    """
     order = np.argsort(told, kind="stable")
     _, group, size = np.unique(told[order], return_inverse=True, return_counts=True)
     rank = np.empty(len(told))

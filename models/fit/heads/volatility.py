@@ -1,8 +1,10 @@
-"""The volatility head: the logarithm of the realised volatility of the next four hours, by trees and by HAR.
+"""The volatility head: the logarithm of the realised volatility of the next four hours, by trees
+and by HAR.
 
-Both are fitted on the training rows, and the calibration rows, which come later, say which of them serves. Then both learn from
-these as well: volatility has its seasons, and a fit that ends two months ago misses the present one (R2 0.50 instead of 0.56 on
-two years of real candles). The validation rows only tell how good they are.
+Both are fitted on the training rows, and the calibration rows, which come later, say which of them
+serves. Then both learn from these as well: volatility has its seasons, and a fit that ends two
+months ago misses the present one (R2 0.50 instead of 0.56 on two years of real candles). The
+validation rows only tell how good they are.
 """
 
 from dataclasses import dataclass
@@ -22,14 +24,17 @@ from shared.model.manifest import VolatilityHead
 OVERLAP = 16
 """So many neighbouring rows share candles of the four hours that they forecast."""
 ROW_STEP = 4
-"""Every fourth row is learned from: on real candles R2 is the same as with all of them, in a third of the time."""
+"""Every fourth row is learned from: on real candles R2 is the same as with all of them, in a third
+of the time."""
 LEAST_ROWS = {"training": 150, "calibration": 100}
 _RIDGE = 1e-9  # of the diagonal: a market that stands still has no unique slopes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownRows:
-    """Rows (m, k) whose past (m, 3) is warm and whose next four hours were known in time; `truth` (m,) are logarithms."""
+    """Rows (m, k) whose past (m, 3) is warm and whose next four hours were known in time; `truth`
+    (m,) are logarithms.
+    """
 
     as_of: NDArray[np.int64]
     rows: NDArray[np.float32]
@@ -43,7 +48,12 @@ class KnownRows:
         if by is not None:
             kept &= part.volatility_known_at <= by
         truth = log_volatility(part.volatility_next[kept])
-        return cls(as_of=part.as_of[kept], rows=part.rows[kept], past=part.volatility_past[kept], truth=truth)
+        return cls(
+            as_of=part.as_of[kept],
+            rows=part.rows[kept],
+            past=part.volatility_past[kept],
+            truth=truth,
+        )
 
     def __len__(self) -> int:
         """How many rows."""
@@ -52,11 +62,19 @@ class KnownRows:
     def thinned(self) -> "KnownRows":
         """Every `ROW_STEP`-th candle's row."""
         kept = self.as_of // STEP_MS % ROW_STEP == 0
-        return KnownRows(as_of=self.as_of[kept], rows=self.rows[kept], past=self.past[kept], truth=self.truth[kept])
+        return KnownRows(
+            as_of=self.as_of[kept],
+            rows=self.rows[kept],
+            past=self.past[kept],
+            truth=self.truth[kept],
+        )
 
     def before(self, later: "KnownRows") -> "KnownRows":
         """These rows, and then the later ones."""
-        pairs = {name: (getattr(self, name), getattr(later, name)) for name in ("as_of", "rows", "past", "truth")}
+        pairs = {
+            name: (getattr(self, name), getattr(later, name))
+            for name in ("as_of", "rows", "past", "truth")
+        }
         return KnownRows(**{name: np.concatenate(pair) for name, pair in pairs.items()})
 
 
@@ -68,7 +86,9 @@ class Both:
     har: tuple[float, float, float, float]
 
     @classmethod
-    def fit(cls, known: KnownRows, names: tuple[str, ...], learning: LearningSettings, seed: int) -> "Both":
+    def fit(
+        cls, known: KnownRows, names: tuple[str, ...], learning: LearningSettings, seed: int
+    ) -> "Both":
         """Squared error of logarithms."""
         trees = boosted(
             "volatility",
@@ -103,29 +123,38 @@ def fit_volatility(
         return None, None, counts
     names = parts.training.names
     missed = {
-        name: calibration.truth - said for name, said in Both.fit(training, names, learning, seed).told(calibration).items()
+        name: calibration.truth - said
+        for name, said in Both.fit(training, names, learning, seed).told(calibration).items()
     }
     error = {name: float((residual**2).mean()) for name, residual in missed.items()}
     serves: Literal["trees", "har"] = "trees" if error["trees"] < error["har"] else "har"
     both = Both.fit(training.before(calibration.thinned()), names, learning, seed)
-    head = VolatilityHead(trees=len(both.trees.trees), base=both.trees.base, har=both.har, serves=serves)
+    head = VolatilityHead(
+        trees=len(both.trees.trees), base=both.trees.base, har=both.har, serves=serves
+    )
     told = {
         **counts,
         "serves_trees": float(serves == "trees"),
-        "difference_from_native": both.trees.difference(np.concatenate([parts.calibration.rows, parts.validation.rows])),
+        "difference_from_native": both.trees.difference(
+            np.concatenate([parts.calibration.rows, parts.validation.rows])
+        ),
         **_metrics(KnownRows.of(parts.validation, by=None), both, missed),
     }
     return head, both.trees, {name: value for name, value in told.items() if np.isfinite(value)}
 
 
 def har_slopes(past: FloatArray, truth: FloatArray) -> tuple[float, float, float, float]:
-    """Least squares of `truth` (n,) on 1 and the logarithms of `past` (n, 3): constant, four hours, day, week.
+    """Least squares of `truth` (n,) on 1 and the logarithms of `past` (n, 3): constant, four hours,
+    day, week.
 
-    Sums go through `einsum`, not through a threaded BLAS, so that they do not depend on the number of cores.
+    Sums go through `einsum`, not through a threaded BLAS, so that they do not depend on the number
+    of cores.
     """
     design = np.concatenate([np.ones((len(past), 1)), log_volatility(past)], axis=1)
     squares = np.einsum("ni,nj->ij", design, design)
-    slopes = np.linalg.solve(squares + _RIDGE * np.diag(np.diag(squares)), np.einsum("ni,n->i", design, truth))
+    slopes = np.linalg.solve(
+        squares + _RIDGE * np.diag(np.diag(squares)), np.einsum("ni,n->i", design, truth)
+    )
     return float(slopes[0]), float(slopes[1]), float(slopes[2]), float(slopes[3])
 
 
@@ -134,9 +163,11 @@ def _begins(part: Dataset) -> int | None:
 
 
 def _metrics(validation: KnownRows, both: Both, missed: dict[str, FloatArray]) -> dict[str, float]:
-    """R2 and QLIKE of both on the validation rows, and how much more there was than said, as roots of mean squares.
+    """R2 and QLIKE of both on the validation rows, and how much more there was than said, as roots
+    of mean squares.
 
-    `missed`: residuals on the calibration rows of a fit that had not seen them, for the mean of a variance over its median.
+    `missed`: residuals on the calibration rows of a fit that had not seen them, for the mean of a
+    variance over its median.
     """
     found = {"rows": float(len(validation)), "effective_rows": len(validation) / OVERLAP}
     if not len(validation):
@@ -145,5 +176,7 @@ def _metrics(validation: KnownRows, both: Both, missed: dict[str, FloatArray]) -
         correction = float(np.exp(2.0 * missed[name]).mean())
         found[f"r2_{name}"] = r_squared(validation.truth, said)
         found[f"qlike_{name}"] = qlike(validation.truth, said, correction=correction)
-        found[f"root_mean_square_over_{name}"] = float(np.sqrt(np.exp(2.0 * (validation.truth - said)).mean()))
+        found[f"root_mean_square_over_{name}"] = float(
+            np.sqrt(np.exp(2.0 * (validation.truth - said)).mean())
+        )
     return found

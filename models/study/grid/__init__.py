@@ -1,4 +1,7 @@
-"""Studies: many settings on many periods at once. Features are computed once, votes once for all runs that share them."""
+"""Studies: many settings on many periods at once.
+
+Features are computed once, votes once for all runs that share them.
+"""
 
 from models.study.grid.given import Given, data_hashes, given
 from models.study.grid.places import Workers

@@ -1,8 +1,10 @@
-"""What all runs of a study share, worked out once, and the two ways in which it reaches those who work on the runs.
+"""What all runs of a study share, worked out once, and the two ways in which it reaches those who
+work on the runs.
 
-On one machine it is written to a folder once, and every process maps that file: the system keeps one copy in memory, however
-many workers and runs there are. On a cluster each worker is sent it once. Either way a worker asks its `Source` for the
-inputs of a run; features are never computed there, and votes and predictions once for all runs that they are the same for.
+On one machine it is written to a folder once, and every process maps that file: the system keeps
+one copy in memory, however many workers and runs there are. On a cluster each worker is sent it
+once. Either way a worker asks its `Source` for the inputs of a run; features are never computed
+there, and votes and predictions once for all runs that they are the same for.
 """
 
 import fcntl
@@ -43,7 +45,8 @@ class Given:
         candles: 15m and 4h candles, with the history before the first period.
         features: Their features, one row a 15m candle.
         minutes: 1m candles of all periods, where they are the resolution; see `replay.Inputs`.
-        since: The begin of the first period, ms UTC: before it nothing is decided, and no model is asked.
+        since: The begin of the first period, ms UTC: before it nothing is decided, and no model is
+            asked.
         bundle: The model, or None.
         notes: What the reader of every result must know.
     """
@@ -81,7 +84,9 @@ def given(
 
 
 def data_hashes(shared: Given, runs: Iterable[Run]) -> dict[tuple[Period, int], str]:
-    """The hash of the candles that a run can depend on, by its period and how far its decisions look back; each made once."""
+    """The hash of the candles that a run can depend on, by its period and how far its decisions
+    look back; each made once.
+    """
     wanted = {(run.period, run.settings.market.window_candles) for run in runs}
     return {(period, back): _data_hash(shared, period, back) for period, back in wanted}
 
@@ -97,7 +102,9 @@ def _data_hash(shared: Given, period: Period, back: int) -> str:
 
 
 def stages_key(settings: Settings) -> str:
-    """What votes and predictions depend on, beside candles and model: runs of the same key share them."""
+    """What votes and predictions depend on, beside candles and model: runs of the same key share
+    them.
+    """
     told = (settings.strategies, settings.consensus, settings.sides, settings.account)
     return hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:16]
 
@@ -128,7 +135,11 @@ def inputs(source: SharedInputs, run: Run) -> Inputs:
         settings=run.settings,
         start_at=run.period.start_at,
         end_at=run.period.end_at,
-        minutes=None if shared.minutes is None else between(shared.minutes, run.period.start_at, run.period.end_at),
+        minutes=(
+            None
+            if shared.minutes is None
+            else between(shared.minutes, run.period.start_at, run.period.end_at)
+        ),
         rules=run.rules,
         notes=shared.notes,
     )
@@ -167,7 +178,9 @@ class Folder:
 
         path = self.path / key
         with path.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # given back by the system, also where this process dies
+            fcntl.flock(
+                lock, fcntl.LOCK_EX
+            )  # given back by the system, also where this process dies
             if not path.exists():
                 written = path.with_suffix(".new")
                 joblib.dump(_make(self.given(), settings), written)
@@ -228,7 +241,9 @@ _LOCK = threading.RLock()
 
 
 def _kept(name: str, make: Callable[[], Value]) -> Value:
-    """What this process already has under that name, else what `make` gives; threads make it once."""
+    """What this process already has under that name, else what `make` gives; threads
+    make it once.
+    """
     with _LOCK:
         if name not in _KEPT:
             _KEPT[name] = make()
@@ -241,7 +256,11 @@ def _kept(name: str, make: Callable[[], Value]) -> Value:
 
 def _make(shared: Given, settings: Settings) -> Made:
     done = pipeline.stages(
-        shared.candles, bundle=shared.bundle, settings=settings, since=shared.since, computed=shared.features
+        shared.candles,
+        bundle=shared.bundle,
+        settings=settings,
+        since=shared.since,
+        computed=shared.features,
     )
     return done.votes, done.prediction
 
@@ -253,7 +272,9 @@ def _mapped(path: Path) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """The same with every mapped array as a plain one over the same memory: reading one number of a memmap is slow."""
+    """The same with every mapped array as a plain one over the same memory: reading one number of a
+    memmap is slow.
+    """
     if isinstance(value, np.memmap):
         return np.asarray(value)
     if isinstance(value, tuple):
@@ -261,5 +282,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, Given | Candles | Features | Votes | Prediction):
-        return replace(value, **{name.name: _plain(getattr(value, name.name)) for name in fields(value)})
+        return replace(
+            value, **{name.name: _plain(getattr(value, name.name)) for name in fields(value)}
+        )
     return value

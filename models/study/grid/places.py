@@ -1,4 +1,6 @@
-"""Where the runs of a study are worked on: the cores of this machine, a Dask cluster or a Ray one, all through joblib."""
+"""Where the runs of a study are worked on: the cores of this machine, a Dask cluster or a Ray one,
+all through joblib.
+"""
 
 import importlib
 import secrets
@@ -24,7 +26,8 @@ class Workers:
     """Who works.
 
     Attributes:
-        jobs: How many runs at once; 0: one a core. A Dask cluster uses all of its workers whatever it says.
+        jobs: How many runs at once; 0: one a core. A Dask cluster uses all of its workers whatever
+            it says.
         backend: Processes, threads, or a cluster.
         address: Of the cluster; with ray it may be empty, and one is started on this machine.
     """
@@ -38,7 +41,8 @@ class Workers:
 class WorkPlace:
     """A place that is open: where a worker finds what the runs share, and how many of them work.
 
-    `elsewhere`: its workers may run other code than this process. `streams`: results come one by one.
+    `elsewhere`: its workers may run other code than this process. `streams`: results come one by
+    one.
     """
 
     source: SharedInputs
@@ -48,7 +52,9 @@ class WorkPlace:
 
 
 def check_installed(workers: Workers) -> None:
-    """Raise `UserError` with what to install, or that an address is missing, where a cluster cannot be used."""
+    """Raise `UserError` with what to install, or that an address is missing, where a cluster cannot
+    be used.
+    """
     if workers.backend not in CLUSTERS:
         return
     module, wanted = CLUSTERS[workers.backend]
@@ -58,12 +64,16 @@ def check_installed(workers: Workers) -> None:
             remedy=f"install it with: pip install {wanted}",
         )
     if workers.backend == "dask" and not workers.address:
-        raise UserError("the backend dask has no address", remedy="give its scheduler: --address tcp://127.0.0.1:8786")
+        raise UserError(
+            "the backend dask has no address",
+            remedy="give its scheduler: --address tcp://127.0.0.1:8786",
+        )
 
 
 @contextmanager
 def opened(workers: Workers, shared: Given) -> Iterator[WorkPlace]:
-    """Open a place, with everything that the runs share brought there once; joblib works there meanwhile.
+    """Open a place, with everything that the runs share brought there once; joblib works there
+    meanwhile.
 
     Raises:
         UserError: The backend is not installed, or has no address.
@@ -100,14 +110,18 @@ def _dask(workers: Workers, shared: Given) -> Iterator[WorkPlace]:
         client = distributed.Client(workers.address, timeout=CONNECT_SECONDS, set_as_default=False)
         client.wait_for_workers(1, timeout=CONNECT_SECONDS)
     except (OSError, TimeoutError, ValueError) as error:
-        raise Unavailable(f"no Dask cluster with a worker answers at {workers.address}: {error}") from error
+        raise Unavailable(
+            f"no Dask cluster with a worker answers at {workers.address}: {error}"
+        ) from error
     with client, joblib.parallel_config(backend="dask", client=client, scatter=[source]):
         yield WorkPlace(source=source, at_once=sum(client.ncores().values()), elsewhere=True)
 
 
 @contextmanager
 def _ray(workers: Workers, shared: Given) -> Iterator[WorkPlace]:
-    """A Ray cluster: what the runs share lies in its object store, which processes of one machine map."""
+    """A Ray cluster: what the runs share lies in its object store, which processes of one machine
+    map.
+    """
     import joblib
     import ray
     from ray.util.joblib import register_ray
@@ -116,11 +130,18 @@ def _ray(workers: Workers, shared: Given) -> Iterator[WorkPlace]:
         started = {} if workers.address else {"num_cpus": workers.jobs or None}
         ray.init(address=workers.address or None, log_to_driver=False, **started)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise Unavailable(f"no Ray cluster answers at {workers.address or 'this machine'}: {error}") from error
+        raise Unavailable(
+            f"no Ray cluster answers at {workers.address or 'this machine'}: {error}"
+        ) from error
     try:
         register_ray()
         jobs = workers.jobs or int(ray.cluster_resources().get("CPU", 1))
         with joblib.parallel_config(backend="ray", n_jobs=jobs):
-            yield WorkPlace(source=InRay(secrets.token_hex(8), ray.put(shared)), at_once=jobs, elsewhere=True, streams=False)
+            yield WorkPlace(
+                source=InRay(secrets.token_hex(8), ray.put(shared)),
+                at_once=jobs,
+                elsewhere=True,
+                streams=False,
+            )
     finally:
         ray.shutdown()

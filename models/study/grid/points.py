@@ -1,4 +1,6 @@
-"""Which runs a study has: combinations of setting values (all of them, a seeded sample, a list) on one or more periods."""
+"""Which runs a study has: combinations of setting values (all of them, a seeded sample, a list) on
+one or more periods.
+"""
 
 import math
 import random
@@ -32,7 +34,9 @@ class Period:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run: its number in the order of the study, what it changes, the whole settings, the costs, and its period."""
+    """One run: its number in the order of the study, what it changes, the whole settings, the
+    costs, and its period.
+    """
 
     number: int
     changed: Point
@@ -42,7 +46,8 @@ class Run:
 
 
 def varied(text: str) -> tuple[str, tuple[Scalar, ...]]:
-    """A setting and its values, from `risk.stop_atr=2,3,4` or `consensus.agreement=0.3:0.6:0.1` (both ends belong to it).
+    """A setting and its values, from `risk.stop_atr=2,3,4` or `consensus.agreement=0.3:0.6:0.1`
+    (both ends belong to it).
 
     Raises:
         UserError: It is neither, a value comes twice, or no replay depends on that setting.
@@ -50,28 +55,48 @@ def varied(text: str) -> tuple[str, tuple[Scalar, ...]]:
     name, equals, told = text.partition("=")
     name = name.strip()
     if not equals or not _NAME.fullmatch(name) or not told.strip():
-        raise UserError(f"--vary was {text!r}", remedy="write it like risk.stop_atr=2,3,4 or consensus.agreement=0.3:0.6:0.1")
+        raise UserError(
+            f"--vary was {text!r}",
+            remedy="write it like risk.stop_atr=2,3,4 or consensus.agreement=0.3:0.6:0.1",
+        )
     section = name.partition(".")[0]
     if section in NOT_TRIED:
-        raise UserError(f"--vary was {text!r}, and no backtest of a given model depends on {section}", remedy=_INSTEAD)
+        raise UserError(
+            f"--vary was {text!r}, and no backtest of a given model depends on {section}",
+            remedy=_INSTEAD,
+        )
     values = tuple(value for part in told.split(",") for value in _values(part.strip(), text))
-    if len({(isinstance(value, bool), value) for value in values}) < len(values):  # True == 1, and is another value
-        raise UserError(f"--vary was {text!r}, which has a value twice", remedy="give each value once")
+    if len({(isinstance(value, bool), value) for value in values}) < len(
+        values
+    ):  # True == 1, and is another value
+        raise UserError(
+            f"--vary was {text!r}, which has a value twice", remedy="give each value once"
+        )
     return name, values
 
 
-_INSTEAD = "vary a setting of risk, consensus, strategies, execution, paper, market, tick or replay, or sides, account, stage"
+_INSTEAD = (
+    "vary a setting of risk, consensus, strategies, execution, paper, market, tick or replay, or"
+    " sides, account, stage"
+)
 
 
 def grid(vary: Mapping[str, Sequence[Scalar]]) -> list[Point]:
-    """Every combination; the last setting changes quickest. Without any setting: the one point that changes nothing."""
+    """Every combination; the last setting changes quickest.
+
+    Without any setting: the one point that changes nothing.
+    """
     return [_combination(vary, number) for number in range(_combinations(vary))]
 
 
 def sample(vary: Mapping[str, Sequence[Scalar]], count: int, *, seed: int) -> list[Point]:
-    """`count` different combinations in the order of the grid: the same ones for the same seed; all, where there are fewer."""
+    """`count` different combinations in the order of the grid: the same ones for the same seed;
+    all, where there are fewer.
+    """
     if count < 1:
-        raise UserError(f"a sample of {count} runs was asked for", remedy="ask for one at the least")
+        raise UserError(
+            f"a sample of {count} runs was asked for", remedy="ask for one at the least"
+        )
     total = _combinations(vary)
     if count >= total:
         return grid(vary)
@@ -80,7 +105,9 @@ def sample(vary: Mapping[str, Sequence[Scalar]], count: int, *, seed: int) -> li
 
 
 def periods(start_at: int, end_at: int, count: int = 1) -> list[Period]:
-    """[start_at, end_at) in `count` parts that follow each other, cut at whole 15m candles, as equal as that allows."""
+    """[start_at, end_at) in `count` parts that follow each other, cut at whole 15m candles, as
+    equal as that allows.
+    """
     whole = (end_at - start_at) // Timeframe.M15.ms
     if count < 1 or whole < count:
         raise UserError(
@@ -88,7 +115,9 @@ def periods(start_at: int, end_at: int, count: int = 1) -> list[Period]:
             remedy="give a longer period, or fewer parts",
         )
     cuts = [start_at + whole * part // count * Timeframe.M15.ms for part in range(count)]
-    return [Period(start_at=cut, end_at=end) for cut, end in zip(cuts, [*cuts[1:], end_at], strict=True)]
+    return [
+        Period(start_at=cut, end_at=end) for cut, end in zip(cuts, [*cuts[1:], end_at], strict=True)
+    ]
 
 
 def runs(
@@ -99,7 +128,8 @@ def runs(
     profile: str | None = None,
     rules: Callable[[Settings], PairRules] | None = None,
 ) -> list[Run]:
-    """Every point on every period, all periods of a point together, with the settings read and checked.
+    """Every point on every period, all periods of a point together, with the settings read and
+    checked.
 
     Args:
         points: From `grid`, `sample`, or any list.
@@ -120,7 +150,15 @@ def runs(
         settings = (load or _defaults)(profile=profile, overrides=nested(point))
         costs = PairRules() if rules is None else rules(settings)
         for span in spans:
-            found.append(Run(number=len(found), changed=dict(point), settings=settings, rules=costs, period=span))
+            found.append(
+                Run(
+                    number=len(found),
+                    changed=dict(point),
+                    settings=settings,
+                    rules=costs,
+                    period=span,
+                )
+            )
     return found
 
 
@@ -145,7 +183,9 @@ def _combinations(vary: Mapping[str, Sequence[Scalar]]) -> int:
 
 
 def _combination(vary: Mapping[str, Sequence[Scalar]], number: int) -> Point:
-    """The combination at a place of the grid, worked out alone: a sample of a vast grid does not make the grid."""
+    """The combination at a place of the grid, worked out alone: a sample of a vast grid does not
+    make the grid.
+    """
     point: dict[str, Scalar] = {}
     for name in reversed(list(vary)):
         number, index = divmod(number, len(vary[name]))
@@ -161,7 +201,9 @@ def _values(part: str, text: str) -> Iterator[Scalar]:
         first, last, step = (Decimal(word) for word in part.split(":"))
         steps = (last - first) / step
     except (ValueError, ArithmeticError, InvalidOperation) as error:
-        raise UserError(f"--vary was {text!r}", remedy="write a range as first:last:step, like 0.3:0.6:0.1") from error
+        raise UserError(
+            f"--vary was {text!r}", remedy="write a range as first:last:step, like 0.3:0.6:0.1"
+        ) from error
     if not steps.is_finite() or not 0 <= steps < MAX_VALUES:
         raise UserError(
             f"--vary was {text!r}, a range without a value or with more than {MAX_VALUES:,}",
@@ -173,7 +215,10 @@ def _values(part: str, text: str) -> Iterator[Scalar]:
 
 
 def _scalar(word: str) -> Scalar:
-    """What a word means: a whole number, a number, true, false, null, or itself. The settings check its type."""
+    """What a word means: a whole number, a number, true, false, null, or itself.
+
+    The settings check its type.
+    """
     if word in _WORDS:
         return _WORDS[word]
     try:

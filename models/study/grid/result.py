@@ -27,7 +27,8 @@ KIND = "study"
 class Measured:
     """The numbers of one run. Rates are fractions.
 
-    `track` is what its daily returns show of themselves; None where they have no Sharpe ratio, as without any trade.
+    `track` is what its daily returns show of themselves; None where they have no Sharpe ratio, as
+    without any trade.
     """
 
     return_rate: float
@@ -52,7 +53,9 @@ class RunOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Luck:
-    """What luck alone makes of so many tries: the annualised Sharpe of the best of `trials` without any skill."""
+    """What luck alone makes of so many tries: the annualised Sharpe of the best of `trials` without
+    any skill.
+    """
 
     trials: int
     best_sharpe: float | None
@@ -60,7 +63,8 @@ class Luck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedOutcome:
-    """An outcome with the probabilities that its true Sharpe is above zero, and above what luck alone shows.
+    """An outcome with the probabilities that its true Sharpe is above zero, and above what luck
+    alone shows.
 
     Each is the lower one of both published variants, as in `performance.Significance`.
     """
@@ -100,37 +104,65 @@ def trial_of(outcome: RunOutcome, *, data_hash: str, model: str | None, now_ms: 
         recorded_at=now_ms,
         sharpe=found.sharpe,
         changed=run.changed,
-        numbers={"return_rate": found.return_rate, "max_drawdown": found.drawdown_rate, "trades": float(found.trades)},
+        numbers={
+            "return_rate": found.return_rate,
+            "max_drawdown": found.drawdown_rate,
+            "trades": float(found.trades),
+        },
     )
 
 
 def judged(outcomes: Sequence[RunOutcome], history: History) -> list[JudgedOutcome]:
-    """The outcomes, best first: by deflated Sharpe, then by the probability of being above zero, then by Sharpe.
+    """The outcomes, best first: by deflated Sharpe, then by the probability of being above zero,
+    then by Sharpe.
 
-    `history` is everything that was ever tried, these outcomes included. What has no Sharpe ratio comes last.
+    `history` is everything that was ever tried, these outcomes included. What has no Sharpe ratio
+    comes last.
     """
     scatter: dict[int, float | None] = {}
     told = []
     for outcome in outcomes:
         length = outcome.run.period.end_at - outcome.run.period.start_at
         if length not in scatter:
-            scatter[length] = variance_of_trials(sharpes(history.trials, years=length / (YEAR_DAYS * DAY_MS)))
+            scatter[length] = variance_of_trials(
+                sharpes(history.trials, years=length / (YEAR_DAYS * DAY_MS))
+            )
         tried = max(1, history.count) + outcome.run.settings.gate.prior_trials
         told.append(_judged(outcome, trials=tried, variance=scatter[length]))
-    return sorted(told, key=lambda one: (_rank(one.deflated), _rank(one.above_zero), -(one.outcome.measured.sharpe or 0.0)))
+    return sorted(
+        told,
+        key=lambda one: (
+            _rank(one.deflated),
+            _rank(one.above_zero),
+            -(one.outcome.measured.sharpe or 0.0),
+        ),
+    )
 
 
 def _judged(outcome: RunOutcome, *, trials: int, variance: float | None) -> JudgedOutcome:
-    """With the scatter of the trials, annualised; None: what estimation error alone makes, as `performance` assumes."""
+    """With the scatter of the trials, annualised; None: what estimation error alone makes, as
+    `performance` assumes.
+    """
     track = outcome.measured.track
     if track is None:
-        return JudgedOutcome(outcome=outcome, above_zero=None, deflated=None, luck=Luck(trials=trials, best_sharpe=None))
+        return JudgedOutcome(
+            outcome=outcome,
+            above_zero=None,
+            deflated=None,
+            luck=Luck(trials=trials, best_sharpe=None),
+        )
     daily = variance / YEAR_DAYS if variance is not None else 1.0 / (track.observations - 1)
-    deflated = [deflated_sharpe(track, trials=trials, trials_variance=daily, variant=variant) for variant in SharpeVariance]
+    deflated = [
+        deflated_sharpe(track, trials=trials, trials_variance=daily, variant=variant)
+        for variant in SharpeVariance
+    ]
     above = [probabilistic_sharpe(track, variant=variant) for variant in SharpeVariance]
     best = expected_maximum_sharpe(trials, trials_variance=daily) * math.sqrt(YEAR_DAYS)
     return JudgedOutcome(
-        outcome=outcome, above_zero=_lower(above), deflated=_lower(deflated), luck=Luck(trials=trials, best_sharpe=best)
+        outcome=outcome,
+        above_zero=_lower(above),
+        deflated=_lower(deflated),
+        luck=Luck(trials=trials, best_sharpe=best),
     )
 
 

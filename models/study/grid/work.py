@@ -1,4 +1,6 @@
-"""Working on the runs of a study: on one core, on all, or on a cluster, with the same results in the same order."""
+"""Working on the runs of a study: on one core, on all, or on a cluster, with the same results in
+the same order.
+"""
 
 import warnings
 from collections import deque
@@ -31,18 +33,21 @@ def study(
     work: Work = measured,
     on_done: Callable[[RunOutcome], None] | None = None,
 ) -> list[RunOutcome]:
-    """Work on every run; the results in the order of `runs`, the same whoever worked and however many.
+    """Work on every run; the results in the order of `runs`, the same whoever worked and however
+    many.
 
     Args:
         shared: What all runs begin from; its features were computed once, by `given`.
         runs: See `points.runs`.
         workers: Where; all cores of this machine by default.
-        work: What is done with the inputs of a run: a function of a module, so that every worker can find it.
+        work: What is done with the inputs of a run: a function of a module, so that every worker
+            can find it.
         on_done: Called in this process with each result as it comes, in any order.
 
     Raises:
         UserError: The backend is not installed, or has no address.
-        Unavailable: The cluster does not answer, its workers run other code than this process, or a worker died.
+        Unavailable: The cluster does not answer, its workers run other code than this process, or a
+            worker died.
     """
     outcomes: dict[int, RunOutcome] = {}
     groups = _groups(runs)
@@ -52,7 +57,8 @@ def study(
         for number, result, code in results:
             if place.elsewhere and code != code_here():
                 raise Unavailable(
-                    "a worker runs other code than this process: use the same commit and the same numpy everywhere"
+                    "a worker runs other code than this process: use the same commit and the same"
+                    " numpy everywhere"
                 )
             run = runs[number]
             outcomes[number] = RunOutcome(run=run, measured=result)
@@ -66,14 +72,20 @@ def study(
 
 
 def _no_more_than(runs: int, workers: Workers) -> Workers:
-    """As many workers as there are runs at most: every further process would be started to do nothing."""
+    """As many workers as there are runs at most: every further process would be started to do
+    nothing.
+    """
     return replace(workers, jobs=min(workers.jobs, max(1, runs)))
 
 
 @cache
 def code_here() -> str:
-    """The hash of the code that a result depends on: the sources as they are now, and numpy's version."""
-    return fingerprint.bytes_of(fingerprint.sources(("shared", "models/study/grid")), np.__version__)[:16]
+    """The hash of the code that a result depends on: the sources as they are now, and numpy's
+    version.
+    """
+    return fingerprint.bytes_of(
+        fingerprint.sources(("shared", "models/study/grid")), np.__version__
+    )[:16]
 
 
 def _one(source: SharedInputs, run: Run, number: int, work: Work) -> Told:
@@ -94,17 +106,27 @@ def _results(
     try:
         with warnings.catch_warnings():
             # told where an error or a person ends a study with runs under way: known then
-            warnings.filterwarnings("ignore", message=".*still being processed by the workers", category=UserWarning)
+            warnings.filterwarnings(
+                "ignore", message=".*still being processed by the workers", category=UserWarning
+            )
             with ExitStack() as ending:
-                with kept_from_workers() if place.streams else nullcontext():  # a list comes only once all is done
+                with (
+                    kept_from_workers() if place.streams else nullcontext()
+                ):  # a list comes only once all is done
                     made = parallel(calls)
                     if place.streams:
                         ending.enter_context(closing(made))
                 yield from made
     except BrokenProcessPool as error:
-        raise Unavailable("a worker process was ended from outside, most likely for want of memory; use fewer jobs") from error
+        raise Unavailable(
+            "a worker process was ended from outside, most likely for want of memory; use fewer"
+            " jobs"
+        ) from error
     except ImportError as error:
-        raise Unavailable(f"a worker cannot import this program ({error}); install it there, or set its PYTHONPATH") from error
+        raise Unavailable(
+            f"a worker cannot import this program ({error}); install it there, or set its"
+            " PYTHONPATH"
+        ) from error
 
 
 def _groups(runs: Sequence[Run]) -> dict[str, list[int]]:
@@ -116,7 +138,9 @@ def _groups(runs: Sequence[Run]) -> dict[str, list[int]]:
 
 
 def _order(groups: Mapping[str, Sequence[int]], at_once: int) -> Iterator[int]:
-    """The order of work: `at_once` groups side by side, so that no worker waits while another one votes."""
+    """The order of work: `at_once` groups side by side, so that no worker waits while another one
+    votes.
+    """
     waiting = deque(deque(members) for members in groups.values())
     active: deque[deque[int]] = deque()
     while waiting or active:

@@ -20,8 +20,12 @@ def is_loopback(url: str) -> bool:
 
 
 def _check_id(name: str) -> None:
-    """The bot's name is a part of every document's path: one that is not plain would hide its intents from itself."""
-    wrong = "is kept for what belongs to every bot" if name in names.RESERVED else f"must {names.RULE}"
+    """The bot's name is a part of every document's path: one that is not plain would hide its
+    intents from itself.
+    """
+    wrong = (
+        "is kept for what belongs to every bot" if name in names.RESERVED else f"must {names.RULE}"
+    )
     if not names.is_name(name) or name in names.RESERVED:
         raise BadSettings(
             f"the setting id was {shown(name)}: it {wrong}",
@@ -33,14 +37,19 @@ def _is_address(url: str) -> bool:
     """Whether a text is an address that HTTP can be spoken with."""
     try:
         parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        return (
+            parts.scheme in {"http", "https"}
+            and bool(parts.hostname)
+            and (parts.port is None or parts.port > 0)
+        )
     except ValueError:  # a port that is no number, brackets that are no address
         return False
 
 
 ARRIVAL_MARGIN_SECONDS = 3.0
 
-"""Beyond the window for which a request is valid: what the clocks may differ by, here and at the exchange."""
+"""Beyond the window for which a request is valid: what the clocks may differ by, here and at the
+exchange."""
 
 
 def _check_times(settings: Settings) -> None:
@@ -61,14 +70,25 @@ def _check_times(settings: Settings) -> None:
         (last_order, lease, "an order could arrive when another tick already works on the account"),
         (answer, lease, "a tick would still be at work when its lease is over"),
         (orders, answer, "a tick would answer before its last order is out"),
-        ({"tick.settle_seconds": tick.settle_seconds}, orders, "a tick that waits for its candle could never order anything"),
-        ({"tick.manual_ahead_seconds": tick.manual_ahead_seconds}, interval, "a tick could take the name of the next one"),
+        (
+            {"tick.settle_seconds": tick.settle_seconds},
+            orders,
+            "a tick that waits for its candle could never order anything",
+        ),
+        (
+            {"tick.manual_ahead_seconds": tick.manual_ahead_seconds},
+            interval,
+            "a tick could take the name of the next one",
+        ),
     )
     for earlier, later, why in pairs:
         if sum(earlier.values()) >= sum(later.values()):
             raise BadSettings(
                 f"{_times(earlier)} must be below {_times(later)}: otherwise {why}",
-                remedy=f"lower {next(iter(earlier))} or raise {next(iter(later))}; bot.yaml shows times that fit together",
+                remedy=(
+                    f"lower {next(iter(earlier))} or raise {next(iter(later))}; bot.yaml shows"
+                    " times that fit together"
+                ),
             )
 
 
@@ -79,25 +99,41 @@ def _times(parts: Mapping[str, float]) -> str:
 def check(settings: Settings) -> None:
     """Raise `BadSettings` where two settings do not fit together, or one names what cannot be."""
     _check_id(settings.id)
-    addresses = {"exchange.public_url": settings.exchange.public_url, "exchange.private_url": settings.exchange.private_url}
-    for name, url in {**addresses, **({} if settings.clock == "system" else {"clock": settings.clock})}.items():
+    addresses = {
+        "exchange.public_url": settings.exchange.public_url,
+        "exchange.private_url": settings.exchange.private_url,
+    }
+    for name, url in {
+        **addresses,
+        **({} if settings.clock == "system" else {"clock": settings.clock}),
+    }.items():
         if not _is_address(url):
             raise BadSettings(
-                f"the setting {name} was {shown(url)}: it is no address", remedy="write it like https://host/path"
+                f"the setting {name} was {shown(url)}: it is no address",
+                remedy="write it like https://host/path",
             )
     if settings.stage not in settings.stages:
-        raise BadSettings(f"stages has no share for {settings.stage!r}", remedy="add it under stages in bot.yaml")
+        raise BadSettings(
+            f"stages has no share for {settings.stage!r}", remedy="add it under stages in bot.yaml"
+        )
     if settings.market.window_keep < settings.market.window_candles:
-        raise BadSettings("market.window_keep is below market.window_candles", remedy="keep at least the window")
+        raise BadSettings(
+            "market.window_keep is below market.window_candles", remedy="keep at least the window"
+        )
     _check_times(settings)
     if settings.account == "spot" and settings.sides == "both":
-        raise BadSettings("a spot account cannot go short", remedy="set BOT_ACCOUNT=margin or BOT_SIDES=long")
+        raise BadSettings(
+            "a spot account cannot go short", remedy="set BOT_ACCOUNT=margin or BOT_SIDES=long"
+        )
     if settings.account == "spot" and settings.risk.max_leverage > 1.0:
-        raise BadSettings("a spot account has no leverage", remedy="set BOT_RISK__MAX_LEVERAGE=1.0 or less")
+        raise BadSettings(
+            "a spot account has no leverage", remedy="set BOT_RISK__MAX_LEVERAGE=1.0 or less"
+        )
     if settings.clock != "system":
         urls = (settings.clock, settings.exchange.public_url, settings.exchange.private_url)
         if not all(is_loopback(url) for url in urls):
             raise BadSettings(
-                f"BOT_CLOCK was {shown(settings.clock)}: a stepped clock is only for a sandbox on this machine",
+                f"BOT_CLOCK was {shown(settings.clock)}: a stepped clock is only for a sandbox on"
+                " this machine",
                 remedy="set BOT_CLOCK=system, or point both exchange addresses to the sandbox",
             )

@@ -1,6 +1,8 @@
-"""The kinds of values that a setting can hold: every number between two bounds, every text and list of a bounded length.
+"""The kinds of values that a setting can hold: every number between two bounds, every text and list
+of a bounded length.
 
-The bounds are no advice: they are where a value stops to mean anything, or would break what is worked out with it.
+The bounds are no advice: they are where a value stops to mean anything, or would break what is
+worked out with it.
 """
 
 from typing import Annotated, TypeAlias

@@ -1,4 +1,6 @@
-"""Settings, read once: `shared/bot.yaml`, then a profile, then the environment (`BOT_`, `__` for levels)."""
+"""Settings, read once: `shared/bot.yaml`, then a profile, then the environment (`BOT_`, `__` for
+levels).
+"""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -31,7 +33,10 @@ def load(
     overrides: Mapping[str, Any] | None = None,
     defaults: Path = DEFAULTS,
 ) -> Settings:
-    """Read defaults, then the profile, then `environ`, then `overrides` (nested mappings). Raises `BadSettings`."""
+    """Read defaults, then the profile, then `environ`, then `overrides` (nested mappings).
+
+    Raises `BadSettings`.
+    """
     told: dict[str, Any] = msgspec.msgpack.decode(_parsed(defaults.read_text(encoding="utf-8")))
     profiles = told.pop("profiles", {})
     name = profile or environ.get("BOT_PROFILE") or None
@@ -59,7 +64,10 @@ def leaves(kind: type = Settings, path: str = "") -> Iterator[tuple[str, Any]]:
         if is_dataclass(hint) and isinstance(hint, type):
             yield from leaves(hint, f"{path}{name}.")
         elif get_origin(hint) is dict:
-            yield from ((f"{path}{name}.{key}", get_args(hint)[1]) for key in get_args(get_type_hints(Settings)["stage"]))
+            yield from (
+                (f"{path}{name}.{key}", get_args(hint)[1])
+                for key in get_args(get_type_hints(Settings)["stage"])
+            )
         elif name != "profile":
             yield f"{path}{name}", hint
 
@@ -95,28 +103,43 @@ def _set(told: dict[str, Any], variable: str, text: str) -> None:
     for depth, part in enumerate(path):
         if not isinstance(level.get(part), dict):
             known = [PREFIX + "__".join([*path[:depth], name]).upper() for name in level]
-            raise BadSettings(f"the environment has an unknown setting {variable}", remedy=_suggest(variable, known))
+            raise BadSettings(
+                f"the environment has an unknown setting {variable}",
+                remedy=_suggest(variable, known),
+            )
         level = level[part]
     names = {str(name).replace("-", "_"): name for name in level}
     if last not in names or isinstance(level[names[last]], dict):
         known = [PREFIX + "__".join([*path, name]).upper() for name in names]
-        raise BadSettings(f"the environment has an unknown setting {variable}", remedy=_suggest(variable, known))
+        raise BadSettings(
+            f"the environment has an unknown setting {variable}", remedy=_suggest(variable, known)
+        )
     level[names[last]] = text
 
 
 def _checked(value: Any, kind: Any, path: str) -> Any:
-    """Give every value the type and the bounds of its setting, and name the setting where that fails."""
+    """Give every value the type and the bounds of its setting, and name the setting where that
+    fails.
+    """
     if is_dataclass(kind) and isinstance(kind, type):
         hints = hints_of(kind)
         for key in _group(value, path):
             if key not in hints:
-                raise BadSettings(f"unknown setting {path}{str(key)[:_LONGEST_NAME]}", remedy=_suggest(str(key), list(hints)))
+                raise BadSettings(
+                    f"unknown setting {path}{str(key)[:_LONGEST_NAME]}",
+                    remedy=_suggest(str(key), list(hints)),
+                )
         for key in hints:
             if key not in value and key != "profile":
-                raise BadSettings(f"the setting {path}{key} is missing", remedy="give it in bot.yaml")
+                raise BadSettings(
+                    f"the setting {path}{key} is missing", remedy="give it in bot.yaml"
+                )
         return {key: _checked(item, hints[key], f"{path}{key}.") for key, item in value.items()}
     if get_origin(kind) is dict:
-        return {key: _checked(item, get_args(kind)[1], f"{path}{key}.") for key, item in _group(value, path).items()}
+        return {
+            key: _checked(item, get_args(kind)[1], f"{path}{key}.")
+            for key, item in _group(value, path).items()
+        }
     name = path.removesuffix(".")
     if isinstance(value, str) and is_webhook(value):
         found = f"the setting {name} was the address of a webhook, which is a secret"
@@ -126,7 +149,10 @@ def _checked(value: Any, kind: Any, path: str) -> Any:
     except BadValue as error:
         raise BadSettings(
             f"the setting {name} was {shown(value)}: {error}",
-            remedy=f"bot.yaml explains {name}; the environment calls it {PREFIX}{name.upper().replace('.', '__')}",
+            remedy=(
+                f"bot.yaml explains {name}; the environment calls it"
+                f" {PREFIX}{name.upper().replace('.', '__')}"
+            ),
         ) from error
 
 

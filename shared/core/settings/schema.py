@@ -73,7 +73,10 @@ class ExchangeSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickSettings:
-    """The times of a tick. `settle_seconds` end before a minute's second price: a tick knows its account up to its price."""
+    """The times of a tick.
+
+    `settle_seconds` end before a minute's second price: a tick knows its account up to its price.
+    """
 
     interval_seconds: WholeSeconds
     no_new_order_after_seconds: Seconds
@@ -246,7 +249,10 @@ class PaperSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaySettings:
-    """What a replay assumes beside the paper settings. None: what the exchange states of the pair, one label horizon."""
+    """What a replay assumes beside the paper settings.
+
+    None: what the exchange states of the pair, one label horizon.
+    """
 
     maker_fee_rate: FeeRate | None
     taker_fee_rate: FeeRate | None
@@ -284,7 +290,10 @@ class DiscordSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that can be set, except secrets. `state` and `bucket` are never empty after `load`."""
+    """Everything that can be set, except secrets.
+
+    `state` and `bucket` are never empty after `load`.
+    """
 
     mode: Literal["paper", "live"]
     stage: Literal["paper", "stage-10", "stage-50", "live"]
@@ -319,7 +328,9 @@ class Settings:
     profile: Text | None = None
 
     def __repr__(self) -> str:
-        told = ", ".join(f"{field.name}={veiled(repr(getattr(self, field.name)))}" for field in fields(self))
+        told = ", ".join(
+            f"{field.name}={veiled(repr(getattr(self, field.name)))}" for field in fields(self)
+        )
         return f"Settings({told})"
 
     @property
@@ -329,7 +340,9 @@ class Settings:
 
     @property
     def hash(self) -> str:
-        """Twelve hex digits that change when any setting changes that can change a decision (addresses cannot)."""
+        """Twelve hex digits that change when any setting changes that can change a decision
+        (addresses cannot).
+        """
         told = msgspec.to_builtins(self)
         for name in NOT_HASHED:
             told.pop(name)

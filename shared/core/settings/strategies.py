@@ -1,4 +1,7 @@
-"""Parameters of the seven strategies. Defaults and their meaning live in `bot.yaml`; every field must be given there."""
+"""Parameters of the seven strategies.
+
+Defaults and their meaning live in `bot.yaml`; every field must be given there.
+"""
 
 from dataclasses import dataclass
 
@@ -138,7 +141,10 @@ class AdxTrend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trend:
-    """Slow trend of the 4h candles: momentum, crosses of averages and breakouts. The one strategy with a target exposure."""
+    """Slow trend of the 4h candles: momentum, crosses of averages and breakouts.
+
+    The one strategy with a target exposure.
+    """
 
     weight: Share
     min_confidence: Share
@@ -146,7 +152,10 @@ class Trend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strategies:
-    """The seven, by name, in the order of the votes' columns. A weight of 0 takes a strategy out."""
+    """The seven, by name, in the order of the votes' columns.
+
+    A weight of 0 takes a strategy out.
+    """
 
     atr_based: AtrBased
     mochipoy_alert: MochipoyAlert
@@ -159,7 +168,9 @@ class Strategies:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consensus:
-    """How votes become one side: share of weight that must agree, mean confidence, and the rule for conflicts."""
+    """How votes become one side: share of weight that must agree, mean confidence, and the rule for
+    conflicts.
+    """
 
     agreement: Share
     min_confidence: Share

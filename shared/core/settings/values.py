@@ -1,6 +1,8 @@
-"""One rule for what a setting's value means, wherever it was said: `bot.yaml`, environment, `.env`, `--set`, HTTP.
+"""One rule for what a setting's value means, wherever it was said: `bot.yaml`, environment, `.env`,
+`--set`, HTTP.
 
-A text is judged by what it says: `0.1`, `1e-4`, `true`, `null`, `[0.3, 0.6]`. Digits are ASCII and nothing stands between them.
+A text is judged by what it says: `0.1`, `1e-4`, `true`, `null`, `[0.3, 0.6]`. Digits are ASCII and
+nothing stands between them.
 """
 
 import math
@@ -29,7 +31,9 @@ class BadValue(ValueError):
 def settled(value: Any, kind: Any) -> Any:
     """The value as the type `kind` of a setting holds it. Raises `BadValue`."""
     optional, base, origin, bounds = _parts(kind)
-    if optional and (value is None or (isinstance(value, str) and value.strip(_SPACES).lower() in _NOTHING)):
+    if optional and (
+        value is None or (isinstance(value, str) and value.strip(_SPACES).lower() in _NOTHING)
+    ):
         return None
     if base is int or base is float:
         return _number(value, base, bounds)
@@ -43,7 +47,10 @@ def settled(value: Any, kind: Any) -> Any:
 
 
 def strictly_settled(value: Any, kind: Any) -> Any:
-    """The same for a value that came with its type, as in JSON: a text is no number and no truth. Raises `BadValue`."""
+    """The same for a value that came with its type, as in JSON: a text is no number and no truth.
+
+    Raises `BadValue`.
+    """
     base = _parts(kind)[1]
     if value is not None and (
         (isinstance(value, str) and base in {int, float, bool})
@@ -60,7 +67,10 @@ def wanted(kind: Any) -> str:
     if origin is Literal:
         told = f"one of {', '.join(map(str, get_args(base)))}"
     elif origin is tuple:
-        told = f"a list of {bounds.min_length} to {bounds.max_length} values, each {wanted(get_args(base)[0])}"
+        told = (
+            f"a list of {bounds.min_length} to {bounds.max_length} values, each"
+            f" {wanted(get_args(base)[0])}"
+        )
     elif base is bool:
         told = "true or false"
     elif base is int or base is float:
@@ -75,7 +85,10 @@ def reach(bounds: msgspec.Meta) -> str:
     if bounds.gt is None and bounds.lt is None:
         return f"from {_shown(bounds.ge)} to {_shown(bounds.le)}"
     low = f"above {_shown(bounds.gt)}" if bounds.gt is not None else f"from {_shown(bounds.ge)}"
-    return f"{low} {'and below' if bounds.lt is not None else 'to'} {_shown(bounds.lt if bounds.lt is not None else bounds.le)}"
+    return (
+        f"{low} {'and below' if bounds.lt is not None else 'to'}"
+        f" {_shown(bounds.lt if bounds.lt is not None else bounds.le)}"
+    )
 
 
 def _shown(bound: Any) -> str:
@@ -84,7 +97,9 @@ def _shown(bound: Any) -> str:
 
 @cache
 def _parts(kind: Any) -> tuple[bool, Any, Any, msgspec.Meta]:
-    """Whether there may be none, the type without its annotation, what it is made of, and the bounds in it."""
+    """Whether there may be none, the type without its annotation, what it is made of, and the
+    bounds in it.
+    """
     optional = get_origin(kind) in {Union, UnionType}
     if optional:
         (kind,) = (one for one in get_args(kind) if one is not NoneType)
@@ -100,14 +115,18 @@ def _choice(value: Any, choices: tuple[Any, ...]) -> Any:
 
 
 def _several(value: Any, kind: Any, bounds: msgspec.Meta) -> list[Any]:
-    refusal = BadValue(f"give a list of {bounds.min_length} to {bounds.max_length} values, like [0.3, 0.6]")
+    refusal = BadValue(
+        f"give a list of {bounds.min_length} to {bounds.max_length} values, like [0.3, 0.6]"
+    )
     if isinstance(value, str):
         if len(value) > LONGEST_LIST_TEXT:
             raise refusal
         value = value.strip(_SPACES).removeprefix("[").removesuffix("]").split(",")
     elif isinstance(value, int | float) and not isinstance(value, bool):
         value = [value]
-    if not isinstance(value, list | tuple) or not (bounds.min_length or 0) <= len(value) <= (bounds.max_length or 0):
+    if not isinstance(value, list | tuple) or not (bounds.min_length or 0) <= len(value) <= (
+        bounds.max_length or 0
+    ):
         raise refusal
     return [settled(item, kind) for item in value]
 

@@ -23,7 +23,18 @@ from shared.core.types.orders import (
     Unknown,
 )
 from shared.core.types.report import Alert, Level, OrderRecord, TickReport, TickStatus
-from shared.core.types.signal import Action, Barriers, Decision, Features, Goal, Prediction, Signal, Targets, Vote, Votes
+from shared.core.types.signal import (
+    Action,
+    Barriers,
+    Decision,
+    Features,
+    Goal,
+    Prediction,
+    Signal,
+    Targets,
+    Vote,
+    Votes,
+)
 
 __all__ = [
     "Accepted",

@@ -11,9 +11,10 @@ from shared.core.types.signal import Goal
 class Holdings:
     """What the exchange holds for us: the truth that every tick starts from.
 
-    `trades` and `fills` are all that no saved state has counted and the most recent ones before, oldest first;
-    `Trade.sequence` tells which are new. Paper only: `settled_until` is up to where the path has been walked,
-    `opened_with_jpy` the capital that the account began with, and it is `untouched` as long as nothing was ever filled.
+    `trades` and `fills` are all that no saved state has counted and the most recent ones before,
+    oldest first; `Trade.sequence` tells which are new. Paper only: `settled_until` is up to where
+    the path has been walked, `opened_with_jpy` the capital that the account began with, and it is
+    `untouched` as long as nothing was ever filled.
     """
 
     as_of: int
@@ -32,7 +33,10 @@ class Holdings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """Up to which trade and fill, by their sequence, a saved state has counted. Whoever keeps more may let go of these."""
+    """Up to which trade and fill, by their sequence, a saved state has counted.
+
+    Whoever keeps more may let go of these.
+    """
 
     trades: int = 0
     fills: int = 0
@@ -40,7 +44,9 @@ class Counted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionPlan:
-    """What the exchange does not know of a position: why it was entered, its stop and target, and when it must end."""
+    """What the exchange does not know of a position: why it was entered, its stop and target, and
+    when it must end.
+    """
 
     side: Side
     stop_price: int

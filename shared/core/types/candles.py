@@ -25,9 +25,11 @@ class Timeframe(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candles:
-    """Candles of one timeframe as arrays of equal length n, ascending by `opened_at`; holes stay holes.
+    """Candles of one timeframe as arrays of equal length n, ascending by `opened_at`; holes stay
+    holes.
 
-    Prices are whole yen held as float64 (exact), volume is in BTC. Rules are checked by `market.candles.checked`.
+    Prices are whole yen held as float64 (exact), volume is in BTC. Rules are checked by
+    `market.candles.checked`.
     """
 
     timeframe: Timeframe
@@ -66,4 +68,6 @@ class Candles:
 
     def closed_by(self, as_of: int) -> "Candles":
         """Only candles that were closed at `as_of`."""
-        return self.rows(0, int(np.searchsorted(self.opened_at, as_of - self.timeframe.ms, side="right")))
+        return self.rows(
+            0, int(np.searchsorted(self.opened_at, as_of - self.timeframe.ms, side="right"))
+        )

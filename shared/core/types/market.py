@@ -1,4 +1,6 @@
-"""What the exchange says at an instant: book, rules of the pair, candles, and what is wrong with them."""
+"""What the exchange says at an instant: book, rules of the pair, candles, and what is wrong with
+them.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,7 +39,9 @@ class Book:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairRules:
-    """What the exchange says of the pair: minimum and maximum sizes in lots, fees and interest as fractions."""
+    """What the exchange says of the pair: minimum and maximum sizes in lots, fees and interest as
+    fractions.
+    """
 
     min_lots: int = 1
     max_limit_lots: int = 10_000_000
@@ -72,7 +76,9 @@ class Issue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Market:
-    """What a tick knows of the market: closed, final candles only, the book, the rules, and the quality of it all."""
+    """What a tick knows of the market: closed, final candles only, the book, the rules, and the
+    quality of it all.
+    """
 
     as_of: int
     candles: Mapping[Timeframe, Candles]

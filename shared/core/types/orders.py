@@ -41,10 +41,12 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderIntent:
-    """An order as it is written down before it is sent. `id` is deterministic: tick, purpose, sequence.
+    """An order as it is written down before it is sent.
 
-    `stop_price` and `target_price` of an entry tell what must protect its fills. `expires_at`: an entry never
-    outlives the tick that placed it.
+    `id` is deterministic: tick, purpose, sequence.
+
+    `stop_price` and `target_price` of an entry tell what must protect its fills. `expires_at`: an
+    entry never outlives the tick that placed it.
     """
 
     id: str
@@ -88,7 +90,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fill:
-    """A part of an order that was executed. `sequence` counts the account's fills from 1, so that each is told once."""
+    """A part of an order that was executed.
+
+    `sequence` counts the account's fills from 1, so that each is told once.
+    """
 
     sequence: int
     order_id: int
@@ -104,7 +109,9 @@ class Fill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One opening fill of a position that is still open, for its average price, interest and uncollected fee."""
+    """One opening fill of a position that is still open, for its average price, interest and
+    uncollected fee.
+    """
 
     at: int
     price: int

@@ -22,7 +22,10 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """Something a person should know. `key` (bot, kind, subject, window) guards against repetition."""
+    """Something a person should know.
+
+    `key` (bot, kind, subject, window) guards against repetition.
+    """
 
     key: str
     level: Level
@@ -58,7 +61,10 @@ class OrderRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickReport:
-    """Everything that one tick saw, decided and did. Stored, answered as JSON, logged, and replayed later."""
+    """Everything that one tick saw, decided and did.
+
+    Stored, answered as JSON, logged, and replayed later.
+    """
 
     tick: str
     bot: str

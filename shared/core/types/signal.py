@@ -30,7 +30,8 @@ class Features:
 class Votes:
     """What each strategy says on each row, and what they say together.
 
-    `sides` (n, s) and `consensus` (n,) hold -1, 0, +1; `confidences` (n, s) and `strength` (n,) lie in [0, 1].
+    `sides` (n, s) and `consensus` (n,) hold -1, 0, +1; `confidences` (n, s) and `strength` (n,) lie
+    in [0, 1].
     """
 
     as_of: IntArray
@@ -43,9 +44,11 @@ class Votes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Targets:
-    """The exposure that a strategy with a target wants on each row, shape (n,) each; NaN until it is warm.
+    """The exposure that a strategy with a target wants on each row, shape (n,) each; NaN until it
+    is warm.
 
-    `weight` lies in [-1, 1]; `volatility` is the strategy's own estimate of the past, as a share of the price a year.
+    `weight` lies in [-1, 1]; `volatility` is the strategy's own estimate of the past, as a share of
+    the price a year.
     """
 
     as_of: IntArray
@@ -57,9 +60,10 @@ class Targets:
 class Barriers:
     """The label that a model was trained on, and so what its probabilities are about.
 
-    kind `barriers`: which of two levels, `atr_multiple` x ATR(14) away, is touched first within `horizon_candles`.
-    kind `next_candle`: whether the next close lies more than `move_rate` below or above this one (the original's label): no
-    level is touched, so that no expected value follows from it.
+    kind `barriers`: which of two levels, `atr_multiple` x ATR(14) away, is touched first within
+    `horizon_candles`. kind `next_candle`: whether the next close lies more than `move_rate` below
+    or above this one (the original's label): no level is touched, so that no expected value follows
+    from it.
     """
 
     atr_multiple: float
@@ -70,11 +74,13 @@ class Barriers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """Calibrated probabilities (n, 3) in the order lower barrier first, neither, upper first; NaN where there are none.
+    """Calibrated probabilities (n, 3) in the order lower barrier first, neither, upper first; NaN
+    where there are none.
 
-    `unasked` (n,) marks the rows that could have been predicted, but that nobody asked for; None: every row was asked for.
-    `volatility` (n,) is the forecast of the realised volatility of the next 4 hours (root of the sum of squared 15m returns, a
-    rate), `p_vote` (n,) the probability that the consensus' own trade pays; NaN where there is none, None without that head.
+    `unasked` (n,) marks the rows that could have been predicted, but that nobody asked for; None:
+    every row was asked for. `volatility` (n,) is the forecast of the realised volatility of the
+    next 4 hours (root of the sum of squared 15m returns, a rate), `p_vote` (n,) the probability
+    that the consensus' own trade pays; NaN where there is none, None without that head.
     """
 
     as_of: IntArray
@@ -99,10 +105,11 @@ class Vote:
 class Signal:
     """One row of the array stages: all that the scalar rules need to know of candle `as_of`.
 
-    `volatility` is the model's forecast for the next 4 hours and `volatility_past` what the last 4 hours had (both the root of
-    the sum of squared 15m returns). `p_vote`: that the consensus' own trade pays. `target_weight` in [-1, 1] is the exposure
-    that a strategy with a target wants, `target_volatility` its estimate of the price's volatility a year; both rest on
-    candles that were closed at `target_as_of`, the last 4h close.
+    `volatility` is the model's forecast for the next 4 hours and `volatility_past` what the last 4
+    hours had (both the root of the sum of squared 15m returns). `p_vote`: that the consensus' own
+    trade pays. `target_weight` in [-1, 1] is the exposure that a strategy with a target wants,
+    `target_volatility` its estimate of the price's volatility a year; both rest on candles that
+    were closed at `target_as_of`, the last 4h close.
     """
 
     as_of: int
@@ -129,9 +136,11 @@ class Signal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goal:
-    """What the target policy wants to hold: `lots`, negative for a short, decided on the 4h close `as_of`.
+    """What the target policy wants to hold: `lots`, negative for a short, decided on the 4h close
+    `as_of`.
 
-    `since`: the close of the 15m candle since which a larger position is wanted than is held; 0 where none is.
+    `since`: the close of the 15m candle since which a larger position is wanted than is held; 0
+    where none is.
     """
 
     lots: int
@@ -153,7 +162,8 @@ class Action(StrEnum):
 class Decision:
     """What risk wants, and why. `reason` is OK only for an action that goes through.
 
-    `lots` are those of the order: what an ENTER adds, what a REDUCE closes. `goal` is what the target policy wants from now on;
+    `lots` are those of the order: what an ENTER adds, what a REDUCE closes. `goal` is what the
+    target policy wants from now on;
     `crosses`: an entry may take liquidity.
     """
 

@@ -9,7 +9,9 @@ from shared.core.reasons import Reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
-    """One code: what it says, what it means for the market's quality, and whether reading again soon can help."""
+    """One code: what it says, what it means for the market's quality, and whether reading again
+    soon can help.
+    """
 
     text: str
     reason: Reason = Reason.DATA_MISSING
@@ -30,7 +32,8 @@ MEANINGS: Mapping[int, Meaning] = {
     70003: Meaning(text="system error", again=True),
     70004: Meaning(text="trading suspended", reason=Reason.EXCHANGE_HALTED),
 }
-"""The codes that reading can meet. Whatever is not here is reported with its number and not tried again."""
+"""The codes that reading can meet. Whatever is not here is reported with its number and not tried
+again."""
 
 NOT_FOUND = 10000
 TOO_MANY = 10009

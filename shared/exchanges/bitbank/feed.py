@@ -1,10 +1,12 @@
-"""The market of bitbank: candles, book, rules and their quality, with as few requests as a tick can do with.
+"""The market of bitbank: candles, book, rules and their quality, with as few requests as a tick can
+do with.
 
-A quiet tick, of which no entry can come, costs four requests: the ticker, whose answer tells the exchange's time before any
-time is written down, circuit-break mode, status and book. A fifth once an hour (pair rules), and the day's 1m file where a
-paper account holds something. One that may enter (a candle has closed, or its entry may be tried again) always asks for the
-rules too, and for a candle file where one of its candles has closed.
-A first start reads 12 day files and one to three year files more.
+A quiet tick, of which no entry can come, costs four requests: the ticker, whose answer tells the
+exchange's time before any time is written down, circuit-break mode, status and book. A fifth once
+an hour (pair rules), and the day's 1m file where a paper account holds something. One that may
+enter (a candle has closed, or its entry may be tried again) always asks for the rules too, and for
+a candle file where one of its candles has closed. A first start reads 12 day files and one to three
+year files more.
 
 Every answer is read strictly and its own timestamp looked at, inside the loop that reads again:
 see `shared.exchanges.bitbank.answers`.
@@ -45,7 +47,8 @@ RULES_LIVE_MS = HOUR_MS
 RULES_USABLE_MS = 2 * RULES_LIVE_MS
 """Older rules than this are reported and forbid entries, where newer ones cannot be read."""
 BOOK_FRESH_MS = MINUTE_MS
-"""bitbank's BTC/JPY book changes many times a second; one that stood still for a minute is not the market."""
+"""bitbank's BTC/JPY book changes many times a second; one that stood still for a minute is not the
+market."""
 MINUTE_FILES_KEPT = 32
 CONTINUOUS = "NONE"
 
@@ -82,7 +85,10 @@ class _Newest:
 
 
 class BitbankFeed:
-    """`MarketFeed` of the real exchange, or of anything that speaks its protocol. Not for threads."""
+    """`MarketFeed` of the real exchange, or of anything that speaks its protocol.
+
+    Not for threads.
+    """
 
     def __init__(
         self,
@@ -97,7 +103,9 @@ class BitbankFeed:
         """Connect to nothing yet: ccxt is loaded by the first request."""
         self._settings = settings
         self._clock = clock
-        self._rest = PublicRest(settings.exchange, clock, jitter=jitter, sleep=sleep, monotonic=monotonic)
+        self._rest = PublicRest(
+            settings.exchange, clock, jitter=jitter, sleep=sleep, monotonic=monotonic
+        )
         self._windows = Windows(settings, windows, self._read_file)
         self._rules: _KnownRules | None = None
         self._minutes: dict[str, Candles] = {}
@@ -113,16 +121,22 @@ class BitbankFeed:
         """Close the connections."""
         self._rest.close()
 
-    def fetch(self, now_ms: int, *, deadline: float | None = None, may_enter: bool = True) -> Market:
-        """All that is known at `now_ms`. What cannot be read keeps its last known or its default value and is an issue.
+    def fetch(
+        self, now_ms: int, *, deadline: float | None = None, may_enter: bool = True
+    ) -> Market:
+        """All that is known at `now_ms`.
 
-        The book is read last, so that it is the freshest. Where our clock is ahead of the exchange's, its time counts
-        for which candles have closed.
+        What cannot be read keeps its last known or its default value and is an issue.
+
+        The book is read last, so that it is the freshest. Where our clock is ahead of the
+        exchange's, its time counts for which candles have closed.
 
         Args:
             now_ms: The present instant.
-            deadline: Value of `time.monotonic` past which nothing waits; what is missing then is an issue.
-            may_enter: Whether an entry may come of it: then the pair's rules are read now, and without them nothing is entered.
+            deadline: Value of `time.monotonic` past which nothing waits; what is missing then is an
+                issue.
+            may_enter: Whether an entry may come of it: then the pair's rules are read now, and
+                without them nothing is entered.
 
         Raises:
             Unavailable: neither a candle nor a book could be had.
@@ -152,12 +166,15 @@ class BitbankFeed:
         )
 
     def minutes(self, start_ms: int, end_ms: int, *, deadline: float | None = None) -> Candles:
-        """The final 1m candles that opened in [start_ms, end_ms): those closed at least `settle_seconds` ago.
+        """The final 1m candles that opened in [start_ms, end_ms): those closed at least
+        `settle_seconds` ago.
 
-        Files of past days are kept in this instance. Today's is asked for only when a minute of it is final.
+        Files of past days are kept in this instance. Today's is asked for only when a minute of it
+        is final.
 
         Raises:
-            Unavailable: a file could not be had, or only an answer from before the last minute's close; no day is skipped.
+            Unavailable: a file could not be had, or only an answer from before the last minute's
+                close; no day is skipped.
             BadData: a file breaks its rules.
         """
         self._rest.begin(deadline=deadline)
@@ -171,7 +188,8 @@ class BitbankFeed:
         return between(found, start_ms, end_ms)
 
     def clock_skew_ms(self, *, deadline: float) -> float | None:
-        """Our clock minus the exchange's as its smallest answer tells, None where that carries no usable time.
+        """Our clock minus the exchange's as its smallest answer tells, None where that carries no
+        usable time.
 
         Raises:
             Unavailable: no useful answer.
@@ -185,7 +203,10 @@ class BitbankFeed:
         return skew
 
     def rules(self, now_ms: int) -> PairRules:
-        """The pair's fees, interest and sizes of this hour, without status and mode. Raises `Unavailable`."""
+        """The pair's fees, interest and sizes of this hour, without status and mode.
+
+        Raises `Unavailable`.
+        """
         self._rest.begin()
         issues: list[Issue] = []
         rules = self._rules_known(now_ms, issues, live_ms=RULES_LIVE_MS)
@@ -194,7 +215,8 @@ class BitbankFeed:
         return rules
 
     def candle_file(self, file: CandleFile) -> tuple[Candles, bool]:
-        """The final candles of one file, and whether it will never change again because its period is over.
+        """The final candles of one file, and whether it will never change again because its period
+        is over.
 
         Raises:
             NotThere: the exchange does not have it.
@@ -211,11 +233,16 @@ class BitbankFeed:
             return error.candles, False
 
     def history(
-        self, timeframe: Timeframe, start_ms: int, end_ms: int, on_progress: Callable[[int, int], None] | None = None
+        self,
+        timeframe: Timeframe,
+        start_ms: int,
+        end_ms: int,
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> Candles:
         """The final candles that opened in [start_ms, end_ms), straight from the exchange.
 
-        `on_progress` hears how many files are done, and of how many. Files that the exchange does not have are holes.
+        `on_progress` hears how many files are done, and of how many. Files that the exchange does
+        not have are holes.
 
         Raises:
             Unavailable: a file could not be had.
@@ -249,10 +276,15 @@ class BitbankFeed:
         except NotThere as error:
             raise Unavailable(f"the minutes of {file.name} are missing: {error}") from error
         except StaleAnswer as error:
-            # Where our clock is ahead, the last minutes are still to come; anything else is an old answer.
+            # Where our clock is ahead, the last minutes are still to come; anything else is an old
+            # answer.
             there_ms = final_at - max(0, int(self._rest.skew.ms or 0.0))
             there_ms -= there_ms % Timeframe.M1.ms
-            if error.candles is None or not len(error.candles) or int(error.candles.closed_at[-1]) < there_ms:
+            if (
+                error.candles is None
+                or not len(error.candles)
+                or int(error.candles.closed_at[-1]) < there_ms
+            ):
                 raise Unavailable(f"the minutes of {file.name} are not final: {error}") from error
             return error.candles
         if file.end <= final_at:
@@ -275,7 +307,11 @@ class BitbankFeed:
     def _read_file(self, file: CandleFile, closed_by: int) -> Candles:
         if file.end <= FIRST_FILE_AT:
             raise NotThere(f"bitbank has no candles of {file.name}: they begin on 2017-02-14")
-        place = {"pair": self._settings.pair, "candletype": CANDLE_TYPES[file.timeframe], "yyyymmdd": file.name}
+        place = {
+            "pair": self._settings.pair,
+            "candletype": CANDLE_TYPES[file.timeframe],
+            "yyyymmdd": file.name,
+        }
 
         def parse(data: dict[str, Any]) -> tuple[Candles, int]:
             return candles_from(
@@ -287,12 +323,17 @@ class BitbankFeed:
                 seen_at=self._newest.stamp(file),
             )
 
-        candles, stamped_at = self._rest.read("public", "{pair}/candlestick/{candletype}/{yyyymmdd}", parse, place)
+        candles, stamped_at = self._rest.read(
+            "public", "{pair}/candlestick/{candletype}/{yyyymmdd}", parse, place
+        )
         self._newest.stamps[file.timeframe] = (file.name, stamped_at)
         return candles
 
     def _book(self, issues: list[Issue]) -> Book | None:
-        """The book of this moment. One that goes back behind what was read before is refused, for this round."""
+        """The book of this moment.
+
+        One that goes back behind what was read before is refused, for this round.
+        """
 
         def parse(data: dict[str, Any]) -> tuple[Book, int]:
             now, newest = self._exchange_now(), self._newest
@@ -300,14 +341,16 @@ class BitbankFeed:
             sequence = sequence_from(data) or 0
             if book.as_of < newest.book_at or 0 < sequence < newest.sequence:
                 raise StaleAnswer(
-                    f"depth: the book of {book.as_of} (sequence {sequence}) is older than one that was read before, "
-                    f"of {newest.book_at} (sequence {newest.sequence})"
+                    f"depth: the book of {book.as_of} (sequence {sequence}) is older than one that"
+                    f" was read before, of {newest.book_at} (sequence {newest.sequence})"
                 )
             return book, sequence
 
         found = self._part("depth", "book", parse, issues)
         if found is None:
-            self._newest.book_at = self._newest.sequence = 0  # the exchange may have begun to count anew
+            self._newest.book_at = self._newest.sequence = (
+                0  # the exchange may have begun to count anew
+            )
             return None
         self._newest.book_at, self._newest.sequence = found[0].as_of, found[1]
         return found[0]
@@ -323,9 +366,15 @@ class BitbankFeed:
         known = self._part("spot/status", "status", lambda data: status_from(data, pair), issues)
         rules = self._rules_known(now_ms, issues, live_ms=0 if fresh else RULES_LIVE_MS)
         if mode is not None:
-            rules = replace(rules, circuit_break_mode=mode, market_orders=rules.market_orders and mode == CONTINUOUS)
+            rules = replace(
+                rules,
+                circuit_break_mode=mode,
+                market_orders=rules.market_orders and mode == CONTINUOUS,
+            )
             if mode != CONTINUOUS:
-                issues.append(Issue(reason=Reason.CIRCUIT_BREAK, forbids_entry=True, context={"mode": mode}))
+                issues.append(
+                    Issue(reason=Reason.CIRCUIT_BREAK, forbids_entry=True, context={"mode": mode})
+                )
         if known is not None:
             status, min_lots = known
             rules = replace(rules, status=status, min_lots=max(rules.min_lots, min_lots))
@@ -333,13 +382,20 @@ class BitbankFeed:
         return rules
 
     def _rules_known(self, now_ms: int, issues: list[Issue], *, live_ms: int) -> PairRules:
-        """The pair's rules as they were read at most `live_ms` ago, else read now; the last known ones where that fails."""
+        """The pair's rules as they were read at most `live_ms` ago, else read now; the last known
+        ones where that fails.
+        """
         known = self._rules
         if known is not None and 0 <= now_ms - known.read_at < live_ms:
             return known.rules
         failed: list[Issue] = []
         margin = self._settings.account == "margin"
-        rules = self._part("spot/pairs", "rules", lambda data: rules_from(data, self._settings.pair, margin=margin), failed)
+        rules = self._part(
+            "spot/pairs",
+            "rules",
+            lambda data: rules_from(data, self._settings.pair, margin=margin),
+            failed,
+        )
         if rules is not None:
             self._rules = _KnownRules(rules=rules, read_at=now_ms)
             return rules
@@ -347,16 +403,24 @@ class BitbankFeed:
         issues += [replace(issue, forbids_entry=not usable) for issue in failed]
         return PairRules() if known is None else known.rules
 
-    def _part(self, name: str, what: str, parse: Callable[[dict[str, Any]], Part], issues: list[Issue]) -> Part | None:
+    def _part(
+        self, name: str, what: str, parse: Callable[[dict[str, Any]], Part], issues: list[Issue]
+    ) -> Part | None:
         """One part of the market, or None and an issue that forbids entries."""
         try:
             if name.startswith("spot/"):
                 return self._rest.read("markets", name, parse)
-            return self._rest.read("public", f"{{pair}}/{name}", parse, {"pair": self._settings.pair})
+            return self._rest.read(
+                "public", f"{{pair}}/{name}", parse, {"pair": self._settings.pair}
+            )
         except BotError as error:
             reason = reason_of(error)
             if reason not in _OF_THE_EXCHANGE:
-                reason = Reason.BOOK_STALE if what == "book" and isinstance(error, StaleAnswer) else _UNKNOWN[what]
+                reason = (
+                    Reason.BOOK_STALE
+                    if what == "book" and isinstance(error, StaleAnswer)
+                    else _UNKNOWN[what]
+                )
             context = {"what": what, "detail": str(error)}
             issues.append(Issue(reason=reason, forbids_entry=True, context=context))
             return None
@@ -365,7 +429,9 @@ class BitbankFeed:
         skew = self._rest.skew.ms
         if skew is None or abs(skew) <= self._settings.market.max_clock_skew_ms:
             return []
-        return [Issue(reason=Reason.CLOCK_SKEW, forbids_entry=True, context={"ahead_ms": f"{skew:.0f}"})]
+        return [
+            Issue(reason=Reason.CLOCK_SKEW, forbids_entry=True, context={"ahead_ms": f"{skew:.0f}"})
+        ]
 
 
 def _status_issues(status: str) -> list[Issue]:

@@ -1,7 +1,8 @@
-"""bitbank's public REST through ccxt's transport: one reading at a time, paced, tried again, and never past a deadline.
+"""bitbank's public REST through ccxt's transport: one reading at a time, paced, tried again, and
+never past a deadline.
 
-ccxt is loaded on first use. Its own rate limit is off (it sleeps by the wall clock) and so are its retries (they would
-send orders twice); proxies of the environment are ignored.
+ccxt is loaded on first use. Its own rate limit is off (it sleeps by the wall clock) and so are its
+retries (they would send orders twice); proxies of the environment are ignored.
 """
 
 import functools
@@ -13,10 +14,18 @@ from typing import Any, TypeVar
 from shared.core.clock import Clock
 from shared.core.errors import BadData, BotError, RateLimited
 from shared.core.settings import ExchangeSettings, is_loopback
-from shared.exchanges.bitbank.errors import HTTP_SERVER_ERROR, HTTP_TOO_MANY, BadEnvelope, NoAnswer, error_of, worth_another_try
+from shared.exchanges.bitbank.errors import (
+    HTTP_SERVER_ERROR,
+    HTTP_TOO_MANY,
+    BadEnvelope,
+    NoAnswer,
+    error_of,
+    worth_another_try,
+)
 
 REQUESTS_PER_SECOND = 10.0
-"""What bitbank grants a user for queries; its public host states no number, so it is asked no faster."""
+"""What bitbank grants a user for queries; its public host states no number, so it is asked no
+faster."""
 LONGEST_WAIT_SECONDS = 10.0
 """A longer Retry-After is not waited for: the next tick comes sooner than that pays off."""
 DATE_RESOLUTION_MS = 1000
@@ -26,9 +35,13 @@ Parsed = TypeVar("Parsed")
 
 
 class RequestPace:
-    """A token bucket on the monotonic clock: as many requests a second as given, that many at once."""
+    """A token bucket on the monotonic clock: as many requests a second as given, that
+    many at once.
+    """
 
-    def __init__(self, per_second: float, *, monotonic: Callable[[], float], sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self, per_second: float, *, monotonic: Callable[[], float], sleep: Callable[[float], None]
+    ) -> None:
         self._per_second = per_second
         self._monotonic = monotonic
         self._sleep = sleep
@@ -48,7 +61,8 @@ class RequestPace:
 class Skew:
     """Our clock minus the exchange's, from `Date` headers, which are whole seconds rounded down.
 
-    A header D seen between our t0 and t1 says that the skew lies in (t0 - D - 1 s, t1 - D]; several narrow it down.
+    A header D seen between our t0 and t1 says that the skew lies in (t0 - D - 1 s, t1 - D]; several
+    narrow it down.
     """
 
     def __init__(self) -> None:
@@ -56,7 +70,9 @@ class Skew:
         self._high = 0.0
 
     def add(self, *, date_ms: int, sent_at: int, received_at: int) -> None:
-        """Take one header into account; one that contradicts the others (a clock was set) replaces them."""
+        """Take one header into account; one that contradicts the others (a clock was set) replaces
+        them.
+        """
         low, high = float(sent_at - date_ms - DATE_RESOLUTION_MS), float(received_at - date_ms)
         if self._low is not None and max(low, self._low) <= min(high, self._high):
             low, high = max(low, self._low), min(high, self._high)
@@ -64,7 +80,9 @@ class Skew:
 
     @property
     def ms(self) -> float | None:
-        """The smallest skew that explains what was seen, positive where our clock is ahead; None where nothing was."""
+        """The smallest skew that explains what was seen, positive where our clock is ahead; None
+        where nothing was.
+        """
         if self._low is None:
             return None
         return max(self._low, 0.0) + min(self._high, 0.0)
@@ -73,7 +91,8 @@ class Skew:
 class PublicRest:
     """Reads bitbank's unsigned endpoints. Not for threads: one instance each.
 
-    `requests` counts what was sent, tries included; `latency_ms` is the slowest answer since `begin`.
+    `requests` counts what was sent, tries included; `latency_ms` is the slowest answer since
+    `begin`.
     """
 
     def __init__(
@@ -92,13 +111,17 @@ class PublicRest:
         self._sleep = sleep
         self._monotonic = monotonic
         at_home = is_loopback(settings.public_url) and is_loopback(settings.private_url)
-        self._pace = None if at_home else RequestPace(REQUESTS_PER_SECOND, monotonic=monotonic, sleep=sleep)
+        self._pace = (
+            None if at_home else RequestPace(REQUESTS_PER_SECOND, monotonic=monotonic, sleep=sleep)
+        )
         self._exchange: Any = None
         self.requests = 0
         self.begin()
 
     def begin(self, *, deadline: float | None = None) -> None:
-        """Start a new round of readings: measurements begin anew, nothing waits past `deadline` (of `time.monotonic`)."""
+        """Start a new round of readings: measurements begin anew, nothing waits past `deadline` (of
+        `time.monotonic`).
+        """
         self._deadline = deadline
         self._failed_hosts: set[str] = set()
         self.latency_ms = 0.0
@@ -117,9 +140,11 @@ class PublicRest:
         parse: Callable[[dict[str, Any]], Parsed],
         params: Mapping[str, str] | None = None,
     ) -> Parsed:
-        """What `parse` makes of the `data` of one answer, read again with exponential back-off where that can help.
+        """What `parse` makes of the `data` of one answer, read again with exponential back-off
+        where that can help.
 
-        An answer that `parse` refuses is as good as none: it is read again like one that is not bitbank's JSON.
+        An answer that `parse` refuses is as good as none: it is read again like one that is not
+        bitbank's JSON.
 
         Args:
             host: `public`, or `markets` for the unsigned part of the private host.
@@ -141,8 +166,14 @@ class PublicRest:
                 if not worth_another_try(error):
                     raise
                 delay = self._delay(error, attempt)
-                if attempt + 1 == attempts or delay > LONGEST_WAIT_SECONDS or self._ends_within(delay):
-                    if not isinstance(error, BadData):  # whoever answers badly still answers: other parts are tried as often
+                if (
+                    attempt + 1 == attempts
+                    or delay > LONGEST_WAIT_SECONDS
+                    or self._ends_within(delay)
+                ):
+                    if not isinstance(
+                        error, BadData
+                    ):  # whoever answers badly still answers: other parts are tried as often
                         self._failed_hosts.add(host)
                     raise
             self._sleep(delay)
@@ -163,7 +194,9 @@ class PublicRest:
         if self._deadline is not None:
             left = self._deadline - self._monotonic()
             if left <= 0:
-                raise NoAnswer(f"no time was left to ask bitbank for {path.format_map(params)}", again=False)
+                raise NoAnswer(
+                    f"no time was left to ask bitbank for {path.format_map(params)}", again=False
+                )
             timeout = min(timeout, left)
         exchange.timeout = max(1, int(timeout * 1000))
         self.requests += 1
@@ -183,7 +216,9 @@ class PublicRest:
             return
         self.latency_ms = max(self.latency_ms, (self._monotonic() - began) * 1000)
         date_ms = _date_ms(headers.get("Date"))
-        if date_ms is not None and headers.get("Age", "0").strip() == "0":  # a cache's answer carries an old date
+        if (
+            date_ms is not None and headers.get("Age", "0").strip() == "0"
+        ):  # a cache's answer carries an old date
             self.skew.add(date_ms=date_ms, sent_at=sent_at, received_at=self._clock.now_ms())
 
     def _ready(self) -> Any:
@@ -215,7 +250,9 @@ def _ccxt_error() -> type[Exception]:
 
 @functools.cache
 def _exchange_class() -> type[Any]:
-    """The bitbank of ccxt, with its own reading of errors replaced: it takes HTML, nothing and `data: {}` for success."""
+    """The bitbank of ccxt, with its own reading of errors replaced: it takes HTML, nothing and
+    `data: {}` for success.
+    """
     from ccxt.bitbank import bitbank
 
     class Bitbank(bitbank):  # type: ignore[misc,no-any-unimported,unused-ignore]  # ccxt is not typed
@@ -239,8 +276,12 @@ def _exchange_class() -> type[Any]:
     return Bitbank
 
 
-def refuse_unless_good(http_status: int, *, url: str, headers: Mapping[str, str], body: str, response: Any) -> None:
-    """Return for an envelope `{"success": 1, "data": {...}}` with an HTTP status below 400; raise what else it is."""
+def refuse_unless_good(
+    http_status: int, *, url: str, headers: Mapping[str, str], body: str, response: Any
+) -> None:
+    """Return for an envelope `{"success": 1, "data": {...}}` with an HTTP status below 400; raise
+    what else it is.
+    """
     what = url.split("://", 1)[-1].partition("/")[2] or url
     data = response.get("data") if isinstance(response, dict) else None
     code = data.get("code") if isinstance(data, dict) else None
@@ -248,14 +289,19 @@ def refuse_unless_good(http_status: int, *, url: str, headers: Mapping[str, str]
     if isinstance(response, dict) and response.get("success") != 1 and type(code) is int:
         raise error_of(what, code=code, http_status=http_status, retry_after_seconds=wait)
     if http_status == HTTP_TOO_MANY:
-        raise RateLimited(f"bitbank asks for patience with {what} (HTTP 429)", retry_after_seconds=wait)
+        raise RateLimited(
+            f"bitbank asks for patience with {what} (HTTP 429)", retry_after_seconds=wait
+        )
     if http_status >= HTTP_SERVER_ERROR:
         raise NoAnswer(f"bitbank answered {what} with HTTP {http_status}")
     if http_status >= 400:  # noqa: PLR2004 (HTTP's own boundary)
         raise NoAnswer(f"bitbank answered {what} with HTTP {http_status}", again=False)
     if not isinstance(response, dict) or response.get("success") != 1 or not isinstance(data, dict):
         shown = " ".join(body.split())[:BAD_ANSWER_SHOWN]
-        raise BadEnvelope(f"bitbank answered {what} with HTTP {http_status} but not with its JSON: {shown or 'nothing'}")
+        raise BadEnvelope(
+            f"bitbank answered {what} with HTTP {http_status} but not with its JSON:"
+            f" {shown or 'nothing'}"
+        )
 
 
 def retry_after_seconds(text: str | None, *, date: str | None = None) -> float:
@@ -289,5 +335,7 @@ def _unreachable(base_url: str, error: Exception) -> str:
         "Timeout": "did not answer in time",
         "timed out": "did not answer in time",
     }
-    how = next((sentence for sign, sentence in said.items() if sign in text), "broke off the connection")
+    how = next(
+        (sentence for sign, sentence in said.items() if sign in text), "broke off the connection"
+    )
     return f"bitbank at {base_url} {how}"

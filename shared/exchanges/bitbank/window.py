@@ -1,4 +1,6 @@
-"""The window of final candles that a tick looks at: kept in a store, brought up to date with as few files as possible."""
+"""The window of final candles that a tick looks at: kept in a store, brought up to date with as few
+files as possible.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,7 +22,8 @@ SPARE_FILES = 2
 """How many more files than candles without holes would need are read to fill a window."""
 
 ReadFile = Callable[[CandleFile, int], Candles]
-"""(file, instant) -> its candles closed by the instant. Raises `NotThere`, `Unavailable`, `BadData`."""
+"""(file, instant) -> its candles closed by the instant. Raises `NotThere`, `Unavailable`,
+`BadData`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +38,10 @@ class Update:
 class Windows:
     """Keeps one window a timeframe up to date.
 
-    A file is asked for only when a candle of its timeframe has closed since the window's last one. All files from the one with
-    that last candle on are read: so the file of yesterday (or of last year) is read once more after the roll, and
-    whatever the exchange changed since is corrected and reported.
+    A file is asked for only when a candle of its timeframe has closed since the window's last one.
+    All files from the one with that last candle on are read: so the file of yesterday (or of last
+    year) is read once more after the roll, and whatever the exchange changed since is corrected and
+    reported.
     """
 
     def __init__(self, settings: Settings, store: WindowStore, read: ReadFile) -> None:
@@ -46,9 +50,12 @@ class Windows:
         self._read = read
 
     def update(self, timeframe: Timeframe, now_ms: int) -> Update:
-        """The last `window_candles` candles that are final at `now_ms`, and what was wrong. Only the store's own errors pass.
+        """The last `window_candles` candles that are final at `now_ms`, and what was wrong.
 
-        A failure leaves the window as it was before the file that failed: there is no hole that nobody would fill.
+        Only the store's own errors pass.
+
+        A failure leaves the window as it was before the file that failed: there is no hole that
+        nobody would fill.
         """
         due = newest_final(timeframe, now_ms, self._settings.tick.settle_seconds)
         stored, issues = self._stored(timeframe, due)
@@ -71,33 +78,52 @@ class Windows:
         try:
             checked(stored)
         except BadData as error:
-            return empty(timeframe), (_issue(Reason.DATA_BROKEN, timeframe, forbids=False, what="window", detail=str(error)),)
-        if len(stored) and due - int(stored.opened_at[-1]) >= self._settings.market.window_candles * timeframe.ms:
+            return empty(timeframe), (
+                _issue(
+                    Reason.DATA_BROKEN, timeframe, forbids=False, what="window", detail=str(error)
+                ),
+            )
+        if (
+            len(stored)
+            and due - int(stored.opened_at[-1])
+            >= self._settings.market.window_candles * timeframe.ms
+        ):
             return empty(timeframe), ()
         return stored, ()
 
     def _forward(self, work: Update, due: int) -> Update:
-        """Read every file from the one with the last candle to the one with the candle that is due, oldest first."""
+        """Read every file from the one with the last candle to the one with the candle that is due,
+        oldest first.
+        """
         timeframe = work.candles.timeframe
         since = int(work.candles.opened_at[-1]) if len(work.candles) else due
         for file in files_between(timeframe, since, due + timeframe.ms):
             try:
                 work = _joined(work, self._read(file, due + timeframe.ms))
             except NotThere as error:
-                # The newest file may not be there yet just after the roll; an older one is missing for good.
+                # The newest file may not be there yet just after the roll; an older one is missing
+                # for good.
                 newest = file.end > due
                 issues = () if newest else (_failed(timeframe, file, error, forbids=False),)
                 work = replace(work, issues=work.issues + issues, files=work.files + 1)
             except StaleAnswer as error:
-                # What was final in it is taken. Newer files are not, or a hole would stay: `inspect` says what lacks.
+                # What was final in it is taken. Newer files are not, or a hole would stay:
+                # `inspect` says what lacks.
                 if error.candles is not None and len(error.candles):
                     work = _joined(work, error.candles)
                 stale = _issue(
-                    Reason.DATA_STALE, timeframe, forbids=False, what="candle_file", file=file.name, detail=str(error)
+                    Reason.DATA_STALE,
+                    timeframe,
+                    forbids=False,
+                    what="candle_file",
+                    file=file.name,
+                    detail=str(error),
                 )
                 return replace(work, issues=(*work.issues, stale), files=work.files + 1)
             except BotError as error:
-                return replace(work, issues=(*work.issues, _failed(timeframe, file, error, forbids=True)))
+                return replace(
+                    work, issues=(*work.issues, _failed(timeframe, file, error, forbids=True))
+                )
         return work
 
     def _backward(self, work: Update, due: int) -> Update:
@@ -105,14 +131,21 @@ class Windows:
         timeframe = work.candles.timeframe
         wanted = self._settings.market.window_candles
         span = files_between(timeframe, due - (wanted - 1) * timeframe.ms, due + timeframe.ms)
-        file = file_of(timeframe, int(work.candles.opened_at[0]) if len(work.candles) else due).before
+        file = file_of(
+            timeframe, int(work.candles.opened_at[0]) if len(work.candles) else due
+        ).before
         for _ in range(len(span) - 1 + SPARE_FILES):
-            if len(work.candles.closed_by(due + timeframe.ms)) >= wanted or file.end <= FIRST_FILE_AT:
+            if (
+                len(work.candles.closed_by(due + timeframe.ms)) >= wanted
+                or file.end <= FIRST_FILE_AT
+            ):
                 break
             try:
                 work = _joined(work, self._read(file, due + timeframe.ms))
             except BotError as error:
-                return replace(work, issues=(*work.issues, _failed(timeframe, file, error, forbids=False)))
+                return replace(
+                    work, issues=(*work.issues, _failed(timeframe, file, error, forbids=False))
+                )
             file = file.before
         return work
 
@@ -123,7 +156,10 @@ def _joined(work: Update, new: Candles) -> Update:
     issues = work.issues
     if len(changed):
         context = {"corrected": str(len(changed)), "first_at": str(int(changed[0]))}
-        issues = (*issues, _issue(Reason.DATA_BROKEN, new.timeframe, forbids=False, what="correction", **context))
+        issues = (
+            *issues,
+            _issue(Reason.DATA_BROKEN, new.timeframe, forbids=False, what="correction", **context),
+        )
     return Update(candles=merged(work.candles, new), issues=issues, files=work.files + 1)
 
 
@@ -137,4 +173,6 @@ def _failed(timeframe: Timeframe, file: CandleFile, error: BotError, *, forbids:
 
 
 def _issue(reason: Reason, timeframe: Timeframe, *, forbids: bool, **context: str) -> Issue:
-    return Issue(reason=reason, forbids_entry=forbids, context={"timeframe": timeframe.value, **context})
+    return Issue(
+        reason=reason, forbids_entry=forbids, context={"timeframe": timeframe.value, **context}
+    )

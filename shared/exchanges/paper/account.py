@@ -1,6 +1,8 @@
-"""The paper account in one place: the value, and the pure functions that take it from one state to the next.
+"""The paper account in one place: the value, and the pure functions that take it from one state to
+the next.
 
-opened -> placed / canceled (what the bot asks) -> settled (what the path did) -> equity, holdings (what it is worth)
+opened -> placed / canceled (what the bot asks) -> settled (what the path did) -> equity, holdings
+(what it is worth)
 """
 
 from shared.exchanges.paper.ledger import (

@@ -1,4 +1,6 @@
-"""The paper exchange: the pure account as a stored document, settled from the 1m candles since the last look."""
+"""The paper exchange: the pure account as a stored document, settled from the 1m candles since the
+last look.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
@@ -12,17 +14,30 @@ from shared.core.errors import AlreadyExists, BadData, Conflict, LeaseLost, Unav
 from shared.core.money import ZERO, jpy
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
-from shared.core.types import Book, Candles, Counted, Holdings, Order, OrderIntent, Outcome, PairRules, Rejected, Unknown
+from shared.core.types import (
+    Book,
+    Candles,
+    Counted,
+    Holdings,
+    Order,
+    OrderIntent,
+    Outcome,
+    PairRules,
+    Rejected,
+    Unknown,
+)
 from shared.exchanges.paper import account as accounts
 from shared.exchanges.paper.account import PaperAccount
 from shared.orders.ports import Fence, PaperStore
 
 ATTEMPTS = 5
 STORE_EVERY_MS = HOUR_MS
-"""Where only time has passed, the account is written this often: walking an hour again costs less than a write a tick."""
+"""Where only time has passed, the account is written this often: walking an hour again costs less
+than a write a tick."""
 
 MOST_UNCOUNTED = 400
-"""So many fills may wait until they are counted: with as many trades, and the most that is kept, a document can hold them."""
+"""So many fills may wait until they are counted: with as many trades, and the most that is kept, a
+document can hold them."""
 
 SCHEMA = 1
 KNOWN = frozenset({"schema", *(field.name for field in fields(PaperAccount))})
@@ -38,7 +53,10 @@ def told(account: PaperAccount) -> dict[str, Any]:
 def read(data: Mapping[str, Any]) -> PaperAccount:
     """The account of a stored document. Raises `BadData` where it is damaged."""
     if data.get("schema") != SCHEMA:
-        raise BadData(f"the paper account document has schema {data.get('schema')!r}; this version reads {SCHEMA}")
+        raise BadData(
+            f"the paper account document has schema {data.get('schema')!r}; this version reads"
+            f" {SCHEMA}"
+        )
     try:
         account = msgspec.convert(dict(data), PaperAccount)
     except msgspec.ValidationError as error:
@@ -46,40 +64,58 @@ def read(data: Mapping[str, Any]) -> PaperAccount:
     if not account.cash_jpy.is_finite():
         raise BadData(f"the paper account document is damaged: its cash is {account.cash_jpy}")
     if account.capital_jpy is not None and not account.capital_jpy.is_finite():
-        raise BadData(f"the paper account document is damaged: its capital is {account.capital_jpy}")
-    if any(entry.lots <= 0 or entry.price <= 0 for held in account.positions for entry in held.entries):
-        raise BadData("the paper account document is damaged: a position has an entry without size or price")
+        raise BadData(
+            f"the paper account document is damaged: its capital is {account.capital_jpy}"
+        )
+    if any(
+        entry.lots <= 0 or entry.price <= 0 for held in account.positions for entry in held.entries
+    ):
+        raise BadData(
+            "the paper account document is damaged: a position has an entry without size or price"
+        )
     if any(not held.entries for held in account.positions):
         raise BadData("the paper account document is damaged: a position has no entries")
     if any(not 0 < order.remaining_lots <= order.intent.lots for order in account.orders):
-        raise BadData("the paper account document is damaged: an order's remaining size is not within its size")
+        raise BadData(
+            "the paper account document is damaged: an order's remaining size is not within its"
+            " size"
+        )
     return account
 
 
 class PaperExchange:
     """`execution.ports.Exchange` without an exchange.
 
-    Every look settles the account first. Whoever loses a compare-and-set reads again and does the same work again: settling
-    is deterministic and a known intent id is answered as before, so nothing happens twice.
+    Every look settles the account first. Whoever loses a compare-and-set reads again and does the
+    same work again: settling is deterministic and a known intent id is answered as before, so
+    nothing happens twice.
     """
 
-    def __init__(self, store: PaperStore, minutes: Callable[[int, int], Candles], settings: Settings) -> None:
-        """Keep the account in `store`; `minutes(start_ms, end_ms)` gives the 1m candles that opened in between."""
+    def __init__(
+        self, store: PaperStore, minutes: Callable[[int, int], Candles], settings: Settings
+    ) -> None:
+        """Keep the account in `store`; `minutes(start_ms, end_ms)` gives the 1m candles that opened
+        in between.
+        """
         self._store = store
         self._minutes = minutes
         self._settings = settings
         self._ahead: tuple[object | None, PaperAccount, int] | None = None
-        """The version that is stored, how far it was walked since, and until when it is settled itself."""
+        """The version that is stored, how far it was walked since, and until when it is settled
+        itself."""
         self._unknown: Mapping[str, Any] = {}
 
-    def reconcile(self, now_ms: int, *, counted: Counted | None = None, fence: Fence | None = None) -> Holdings:
+    def reconcile(
+        self, now_ms: int, *, counted: Counted | None = None, fence: Fence | None = None
+    ) -> Holdings:
         """Settle from the final 1m candles and say what is held.
 
-        Trades and fills are kept until they were `counted`. Where more than `MOST_UNCOUNTED` fills would wait for that, the
-        rest of the path is left to the reconciles after them, so that the document stays within its size.
+        Trades and fills are kept until they were `counted`. Where more than `MOST_UNCOUNTED` fills
+        would wait for that, the rest of the path is left to the reconciles after them, so that the
+        document stays within its size.
 
-        Raises `Unavailable` where they cannot be read (the account stays as it was) and `BadData` for a damaged document.
-        An idle account asks for no candles and is not written.
+        Raises `Unavailable` where they cannot be read (the account stays as it was) and `BadData`
+        for a damaged document. An idle account asks for no candles and is not written.
         """
         until = accounts.full_minute(now_ms - int(self._settings.tick.settle_seconds * 1000))
         candles: Candles | None = None
@@ -89,8 +125,11 @@ class PaperExchange:
             account = stored if counted is None else accounts.trimmed(stored, counted)
             if account.idle:
                 if account.settled_until <= now_ms + self._settings.market.max_clock_skew_ms:
-                    return self._told(replace(account, settled_until=max(until, account.settled_until)), now_ms)
-                # A clock that was far ahead left this time, and nothing is at stake in it: it would refuse every order.
+                    return self._told(
+                        replace(account, settled_until=max(until, account.settled_until)), now_ms
+                    )
+                # A clock that was far ahead left this time, and nothing is at stake in it: it would
+                # refuse every order.
                 account = replace(account, settled_until=until)
                 if self._saved(account, token, fence):
                     return self._told(account, now_ms)
@@ -102,7 +141,9 @@ class PaperExchange:
             settled = accounts.settled(account, candles, until, last_fill=last_fill)
             if self._kept_in_mind(account, settled, token) or self._saved(settled, token, fence):
                 return self._told(settled, now_ms)
-        raise Conflict(f"the paper account was written by others {ATTEMPTS} times while it was settled")
+        raise Conflict(
+            f"the paper account was written by others {ATTEMPTS} times while it was settled"
+        )
 
     def holdings(self, now_ms: int) -> Holdings:
         """The account as it is stored, not settled any further."""
@@ -117,26 +158,42 @@ class PaperExchange:
         now_ms: int,
         fence: Fence | None = None,
     ) -> Outcome:
-        """Place one order. Without `rules` the account's own newest fees and no suspensions are taken.
+        """Place one order.
 
-        Without a `fence` nobody else may work on the account. Under one nothing changes once another tick has the lease,
-        however long this process stood still in the middle of this call: `LeaseLost`.
+        Without `rules` the account's own newest fees and no suspensions are taken.
+
+        Without a `fence` nobody else may work on the account. Under one nothing changes once
+        another tick has the lease, however long this process stood still in the middle of this
+        call: `LeaseLost`.
         """
         return self._changed(
             now_ms,
             fence,
-            lambda account: accounts.placed(account, intent, book=book, now_ms=now_ms, rules=rules or _rules(account)),
+            lambda account: accounts.placed(
+                account, intent, book=book, now_ms=now_ms, rules=rules or _rules(account)
+            ),
         )
 
     def cancel(self, order: Order, *, now_ms: int, fence: Fence | None = None) -> Outcome:
-        """Cancel one order: its life ends at `now_ms`; the path before that still counts. The fence is as in `submit`."""
-        return self._changed(now_ms, fence, lambda account: accounts.canceled(account, order, now_ms=now_ms))
+        """Cancel one order: its life ends at `now_ms`; the path before that still counts.
+
+        The fence is as in `submit`.
+        """
+        return self._changed(
+            now_ms, fence, lambda account: accounts.canceled(account, order, now_ms=now_ms)
+        )
 
     def _changed(
-        self, now_ms: int, fence: Fence | None, change: Callable[[PaperAccount], tuple[PaperAccount, Outcome]]
+        self,
+        now_ms: int,
+        fence: Fence | None,
+        change: Callable[[PaperAccount], tuple[PaperAccount, Outcome]],
     ) -> Outcome:
         if fence is not None and now_ms > fence.until:
-            raise LeaseLost("the lease was over before the request reached the paper account; nothing was changed")
+            raise LeaseLost(
+                "the lease was over before the request reached the paper account; nothing was"
+                " changed"
+            )
         try:
             for _ in range(ATTEMPTS):
                 account, token = self._load(now_ms)
@@ -147,11 +204,18 @@ class PaperExchange:
             return Unknown(context={"why": str(error)})
         return Rejected(
             reason=Reason.REJECTED_BY_EXCHANGE,
-            context={"why": "the paper account was written by others again and again; nothing was changed"},
+            context={
+                "why": (
+                    "the paper account was written by others again and again; nothing was changed"
+                )
+            },
         )
 
     def _load(self, now_ms: int) -> tuple[PaperAccount, object | None]:
-        """The stored account. One at rest follows the settings; a first one is opened with the capital."""
+        """The stored account.
+
+        One at rest follows the settings; a first one is opened with the capital.
+        """
         stored = self._store.load()
         paper, kind = self._settings, self._settings.account
         if stored is None:
@@ -164,9 +228,11 @@ class PaperExchange:
         return self._with_capital(account), stored[1]
 
     def _with_capital(self, account: PaperAccount) -> PaperAccount:
-        """One that nothing ever traded has the capital that the settings say; any other keeps its own money.
+        """One that nothing ever traded has the capital that the settings say; any other keeps its
+        own money.
 
-        A document that does not say its capital: what the cash was before all its trades, where these are all there.
+        A document that does not say its capital: what the cash was before all its trades, where
+        these are all there.
         """
         asked = jpy(self._settings.capital_jpy)
         if account.idle and account.untouched:
@@ -178,14 +244,20 @@ class PaperExchange:
         return replace(account, capital_jpy=before if whole else asked)
 
     def _remembered(self, stored: tuple[Mapping[str, Any], object]) -> PaperAccount:
-        """The stored account, walked as far as this instance has walked that very version already."""
+        """The stored account, walked as far as this instance has walked that very
+        version already.
+        """
         if self._ahead is not None and self._ahead[0] == stored[1]:
             return self._ahead[1]
         self._ahead = None
         return read(stored[0])
 
-    def _kept_in_mind(self, account: PaperAccount, settled: PaperAccount, token: object | None) -> bool:
-        """Whether only time has passed, and not for long: then nothing is written, and a crash loses nothing."""
+    def _kept_in_mind(
+        self, account: PaperAccount, settled: PaperAccount, token: object | None
+    ) -> bool:
+        """Whether only time has passed, and not for long: then nothing is written, and a crash
+        loses nothing.
+        """
         idle = replace(settled, settled_until=account.settled_until, last_price=account.last_price)
         stored_until = account.settled_until if self._ahead is None else self._ahead[2]
         if idle != account or settled.settled_until - stored_until >= STORE_EVERY_MS:
@@ -193,7 +265,9 @@ class PaperExchange:
         self._ahead = (token, settled, stored_until)
         return True
 
-    def _saved(self, account: PaperAccount, token: object | None, fence: Fence | None = None) -> bool:
+    def _saved(
+        self, account: PaperAccount, token: object | None, fence: Fence | None = None
+    ) -> bool:
         try:
             stored = {**self._unknown, **told(account)}
             if fence is None:
@@ -205,7 +279,9 @@ class PaperExchange:
         return True
 
     def _told(self, account: PaperAccount, now_ms: int) -> Holdings:
-        return replace(accounts.holdings(account, account.last_price, now_ms), untouched=account.untouched)
+        return replace(
+            accounts.holdings(account, account.last_price, now_ms), untouched=account.untouched
+        )
 
 
 def _rules(account: PaperAccount) -> PairRules:

@@ -1,7 +1,10 @@
-"""The paper account: what it holds, what it is worth, and how a fill is booked. Pure; money exact to 0.0001 yen.
+"""The paper account: what it holds, what it is worth, and how a fill is booked.
 
-Margin, as on bitbank: opening a position moves no cash; its fee *occurs* at the open and is *collected*, with the
-interest, when it is closed. Spot: coins are paid at once. Entries are closed first in, first out.
+Pure; money exact to 0.0001 yen.
+
+Margin, as on bitbank: opening a position moves no cash; its fee *occurs* at the open and is
+*collected*, with the interest, when it is closed. Spot: coins are paid at once. Entries are closed
+first in, first out.
 """
 
 from collections.abc import Iterable
@@ -38,7 +41,9 @@ EXITS = {Purpose.STOP: Reason.EXIT_STOP, Purpose.TARGET: Reason.EXIT_TARGET}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What the account pays: the newest fees and interest it has seen, and the costs that paper assumes."""
+    """What the account pays: the newest fees and interest it has seen, and the costs that paper
+    assumes.
+    """
 
     maker_fee_rate: Decimal
     taker_fee_rate: Decimal
@@ -70,11 +75,14 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperAccount:
-    """The whole account as one value. `settled_until` is where the path has been walked to, always a full minute.
+    """The whole account as one value.
 
-    `orders` rest; `ended` are the most recent ones, oldest first, and so are `trades` and `fills`, of which none goes before a
-    saved state has counted it (`trimmed`). `last_price` is the last price of the path while something was held or rested: the
-    mark. `capital_jpy` is what the account was opened with; None in a document that does not say it.
+    `settled_until` is where the path has been walked to, always a full minute.
+
+    `orders` rest; `ended` are the most recent ones, oldest first, and so are `trades` and `fills`,
+    of which none goes before a saved state has counted it (`trimmed`). `last_price` is the last
+    price of the path while something was held or rested: the mark. `capital_jpy` is what the
+    account was opened with; None in a document that does not say it.
     """
 
     kind: Literal["margin", "spot"]
@@ -130,10 +138,18 @@ def terms(settings: Settings, rules: PairRules) -> Terms:
     )
 
 
-def opened(capital_jpy: Decimal | int, now_ms: int, *, kind: Literal["margin", "spot"], terms: Terms) -> PaperAccount:
+def opened(
+    capital_jpy: Decimal | int, now_ms: int, *, kind: Literal["margin", "spot"], terms: Terms
+) -> PaperAccount:
     """A new account with nothing but cash."""
     capital = jpy(capital_jpy)
-    return PaperAccount(kind=kind, cash_jpy=capital, terms=terms, settled_until=full_minute(now_ms), capital_jpy=capital)
+    return PaperAccount(
+        kind=kind,
+        cash_jpy=capital,
+        terms=terms,
+        settled_until=full_minute(now_ms),
+        capital_jpy=capital,
+    )
 
 
 def full_minute(at: int) -> int:
@@ -145,7 +161,9 @@ def full_minute(at: int) -> int:
 
 
 def days_started(opened_at: int, at: int) -> int:
-    """How many periods of 24 hours have started since the opening: bitbank's rounding is not documented, so the dear one."""
+    """How many periods of 24 hours have started since the opening: bitbank's rounding is not
+    documented, so the dear one.
+    """
     return max(0, at - opened_at) // DAY_MS + 1
 
 
@@ -159,7 +177,9 @@ def interest_jpy(account: PaperAccount, side: Side, entry: Entry, at: int) -> De
 
 
 def equity(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> Decimal:
-    """Cash + position at the mark - accrued interest - fees that occurred and are not collected yet."""
+    """Cash + position at the mark - accrued interest - fees that occurred and are not collected
+    yet.
+    """
     worth = account.cash_jpy
     for position in account.positions:
         for entry in position.entries:
@@ -173,25 +193,43 @@ def equity(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> Dec
 
 
 def available_jpy(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> Decimal:
-    """For how many yen a new position may be opened, after what is held and what resting entries reserve."""
+    """For how many yen a new position may be opened, after what is held and what resting entries
+    reserve.
+    """
     return _available(account, equity(account, mark, as_of))
 
 
 def _available(account: PaperAccount, worth: Decimal) -> Decimal:
-    reserved = sum((_reserved(account, order) for order in account.orders if order.intent.opens), ZERO)
+    reserved = sum(
+        (_reserved(account, order) for order in account.orders if order.intent.opens), ZERO
+    )
     if account.kind == "spot":
         return jpy(max(ZERO, account.cash_jpy - reserved))
-    held = sum((notional_jpy(entry.price, entry.lots) for item in account.positions for entry in item.entries), ZERO)
+    held = sum(
+        (
+            notional_jpy(entry.price, entry.lots)
+            for item in account.positions
+            for entry in item.entries
+        ),
+        ZERO,
+    )
     return jpy(max(ZERO, worth / account.terms.margin_ratio - held - reserved))
 
 
 def _reserved(account: PaperAccount, order: Order) -> Decimal:
     cost = notional_jpy(_limit(order.intent), order.remaining_lots)
-    return cost if account.kind == "margin" else cost + jpy(cost * max(ZERO, account.terms.maker_fee_rate))
+    return (
+        cost
+        if account.kind == "margin"
+        else cost + jpy(cost * max(ZERO, account.terms.maker_fee_rate))
+    )
 
 
 def holdings(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> Holdings:
-    """What a tick sees. A close that ended shows no longer; an entry does until the path up to its end is known."""
+    """What a tick sees.
+
+    A close that ended shows no longer; an entry does until the path up to its end is known.
+    """
     worth = equity(account, mark, as_of)
     return Holdings(
         as_of=as_of,
@@ -200,7 +238,9 @@ def holdings(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> H
         available_jpy=_available(account, worth),
         mark_price=None if mark is None else Decimal(mark),
         positions=account.positions,
-        orders=tuple(order for order in account.orders if order.intent.opens or not ended(order, as_of)),
+        orders=tuple(
+            order for order in account.orders if order.intent.opens or not ended(order, as_of)
+        ),
         trades=account.trades,
         fills=account.fills,
         settled_until=account.settled_until,
@@ -209,9 +249,14 @@ def holdings(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> H
 
 
 def trimmed(account: PaperAccount, counted: Counted) -> PaperAccount:
-    """The account without the trades and fills that were counted, but for the `keep_trades` most recent ones."""
+    """The account without the trades and fills that were counted, but for the `keep_trades` most
+    recent ones.
+    """
     keep = account.terms.keep_trades
-    trades, fills = _uncounted(account.trades, counted.trades, keep), _uncounted(account.fills, counted.fills, 2 * keep)
+    trades, fills = (
+        _uncounted(account.trades, counted.trades, keep),
+        _uncounted(account.fills, counted.fills, 2 * keep),
+    )
     if trades is account.trades and fills is account.fills:
         return account
     return changed(account, trades=trades, fills=fills)
@@ -227,15 +272,23 @@ def _uncounted(items: tuple[Numbered, ...], counted: int, keep: int) -> tuple[Nu
 
 def with_order(account: PaperAccount, intent: OrderIntent, at: int) -> tuple[PaperAccount, Order]:
     """The account with one more resting order."""
-    order = Order(order_id=account.next_order_id, intent=intent, placed_at=at, remaining_lots=intent.lots)
-    return changed(account, orders=(*account.orders, order), next_order_id=order.order_id + 1), order
+    order = Order(
+        order_id=account.next_order_id, intent=intent, placed_at=at, remaining_lots=intent.lots
+    )
+    return (
+        changed(account, orders=(*account.orders, order), next_order_id=order.order_id + 1),
+        order,
+    )
 
 
 def updated(account: PaperAccount, order: Order) -> PaperAccount:
     """The account with one order changed; an order without remaining lots has ended."""
     if not order.remaining_lots:
         return without(account, (order,))
-    return changed(account, orders=tuple(order if old.order_id == order.order_id else old for old in account.orders))
+    return changed(
+        account,
+        orders=tuple(order if old.order_id == order.order_id else old for old in account.orders),
+    )
 
 
 def without(account: PaperAccount, orders: Iterable[Order]) -> PaperAccount:
@@ -285,7 +338,9 @@ def _fill(account: PaperAccount, order: Order, done: Execution) -> Fill:
 
 
 def opening(account: PaperAccount, order: Order, done: Execution) -> PaperAccount:
-    """Book a fill that opens or grows a position, and give it its stop and, on margin, its target."""
+    """Book a fill that opens or grows a position, and give it its stop and, on margin,
+    its target.
+    """
     fill = _fill(account, order, done)
     entry = Entry(at=fill.at, price=fill.price, lots=fill.lots, fee_jpy=fill.fee_jpy)
     held = account.position(fill.side)
@@ -293,7 +348,9 @@ def opening(account: PaperAccount, order: Order, done: Execution) -> PaperAccoun
     account = updated(account, changed(order, remaining_lots=order.remaining_lots - fill.lots))
     account = _with_fill(_holding(account, grown), fill)
     if account.kind == "spot":
-        account = changed(account, cash_jpy=account.cash_jpy - notional_jpy(fill.price, fill.lots) - fill.fee_jpy)
+        account = changed(
+            account, cash_jpy=account.cash_jpy - notional_jpy(fill.price, fill.lots) - fill.fee_jpy
+        )
     return _bracketed(account, order.intent, fill)
 
 
@@ -330,17 +387,23 @@ def _bracketed(account: PaperAccount, entry: OrderIntent, fill: Fill) -> PaperAc
 
 
 def _grown(account: PaperAccount, more: OrderIntent, at: int) -> PaperAccount:
-    """Enlarge what rests already, unless it was cancelled later than this fill: its end would leave the new lots bare."""
+    """Enlarge what rests already, unless it was cancelled later than this fill: its end would leave
+    the new lots bare.
+    """
     mine = [order for order in account.orders if order.intent.id == more.id]
     resting = next((order for order in mine if order.intent.expires_at is None), None)
     if resting is None:
         return with_order(account, more, at)[0]
     larger = changed(resting.intent, lots=resting.intent.lots + more.lots)
-    return updated(account, changed(resting, intent=larger, remaining_lots=resting.remaining_lots + more.lots))
+    return updated(
+        account, changed(resting, intent=larger, remaining_lots=resting.remaining_lots + more.lots)
+    )
 
 
 def closing(account: PaperAccount, order: Order, done: Execution) -> PaperAccount:
-    """Book a fill that closes a position or a part of it, as one trade; the end of a position ends every order on its side."""
+    """Book a fill that closes a position or a part of it, as one trade; the end of a position ends
+    every order on its side.
+    """
     fill = _fill(account, order, done)
     held = account.position(fill.side)
     if held is None:
@@ -350,7 +413,9 @@ def closing(account: PaperAccount, order: Order, done: Execution) -> PaperAccoun
     account = updated(account, changed(order, remaining_lots=order.remaining_lots - fill.lots))
     cash = account.cash_jpy + trade.net_jpy
     if account.kind == "spot":
-        cash += sum((notional_jpy(entry.price, entry.lots) + entry.fee_jpy for entry in taken), ZERO)
+        cash += sum(
+            (notional_jpy(entry.price, entry.lots) + entry.fee_jpy for entry in taken), ZERO
+        )
     account = changed(
         _with_fill(_holding(account, Position(side=fill.side, entries=kept)), fill),
         cash_jpy=jpy(cash),
@@ -361,7 +426,9 @@ def closing(account: PaperAccount, order: Order, done: Execution) -> PaperAccoun
 
 
 def _first_in(entries: tuple[Entry, ...], lots: int) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
-    """Split entries into the first `lots` of them and the rest; a fee is split so that nothing is lost in rounding."""
+    """Split entries into the first `lots` of them and the rest; a fee is split so that nothing is
+    lost in rounding.
+    """
     taken: list[Entry] = []
     kept: list[Entry] = []
     for entry in entries:
@@ -375,7 +442,9 @@ def _first_in(entries: tuple[Entry, ...], lots: int) -> tuple[tuple[Entry, ...],
     return tuple(taken), tuple(kept)
 
 
-def _trade(account: PaperAccount, order: Order, fill: Fill, taken: tuple[Entry, ...], *, ends: bool) -> Trade:
+def _trade(
+    account: PaperAccount, order: Order, fill: Fill, taken: tuple[Entry, ...], *, ends: bool
+) -> Trade:
     sign = fill.side.sign
     return Trade(
         sequence=account.next_trade_sequence,
@@ -386,16 +455,22 @@ def _trade(account: PaperAccount, order: Order, fill: Fill, taken: tuple[Entry, 
         entry_price=Position(side=fill.side, entries=taken).average_price,
         exit_price=fill.price,
         reason=EXITS.get(order.intent.purpose, order.intent.reason),
-        gross_jpy=sum((notional_jpy((fill.price - entry.price) * sign, entry.lots) for entry in taken), ZERO),
+        gross_jpy=sum(
+            (notional_jpy((fill.price - entry.price) * sign, entry.lots) for entry in taken), ZERO
+        ),
         fees_jpy=sum((entry.fee_jpy for entry in taken), fill.fee_jpy),
-        interest_jpy=sum((interest_jpy(account, fill.side, entry, fill.at) for entry in taken), ZERO),
+        interest_jpy=sum(
+            (interest_jpy(account, fill.side, entry, fill.at) for entry in taken), ZERO
+        ),
         slippage_jpy=fill.slippage_jpy,
         ends_position=ends,
     )
 
 
 def _freed(account: PaperAccount, side: Side) -> PaperAccount:
-    """After a close: no order may close more than is left, and with nothing left nothing on that side rests."""
+    """After a close: no order may close more than is left, and with nothing left nothing on that
+    side rests.
+    """
     left = account.lots(side)
     mine = [order for order in account.orders if order.intent.side is side]
     if not left:

@@ -1,7 +1,8 @@
 """Place and cancel orders on the paper account, with bitbank's own refusals. Pure.
 
-An action acts on the account as it is settled; the path between `settled_until` and now is walked later. So a cancel
-ends an order's life at that instant, and what the path did before still counts once it is known.
+An action acts on the account as it is settled; the path between `settled_until` and now is walked
+later. So a cancel ends an order's life at that instant, and what the path did before still counts
+once it is known.
 """
 
 from collections.abc import Callable
@@ -9,8 +10,27 @@ from collections.abc import Callable
 from shared.core.frozen import changed
 from shared.core.money import ZERO, jpy, notional_jpy
 from shared.core.reasons import Reason
-from shared.core.types import Accepted, Book, Order, OrderIntent, OrderKind, Outcome, PairRules, Purpose, Rejected, Side
-from shared.exchanges.paper.ledger import Execution, PaperAccount, available_jpy, closing, full_minute, opening, with_order
+from shared.core.types import (
+    Accepted,
+    Book,
+    Order,
+    OrderIntent,
+    OrderKind,
+    Outcome,
+    PairRules,
+    Purpose,
+    Rejected,
+    Side,
+)
+from shared.exchanges.paper.ledger import (
+    Execution,
+    PaperAccount,
+    available_jpy,
+    closing,
+    full_minute,
+    opening,
+    with_order,
+)
 from shared.market.path import book_at
 from shared.orders.fills import Crossing, crossing_book, ended, reaches
 
@@ -26,10 +46,12 @@ def placed(
     now_ms: int,
     rules: PairRules,
 ) -> tuple[PaperAccount, Outcome]:
-    """Place one order: the account after it, and the exchange's answer. A refusal leaves the account as it was.
+    """Place one order: the account after it, and the exchange's answer.
 
-    What crosses trades at once against `book` (the path's last price where None), whole, as taker. An id that the account
-    knows is answered as it was the first time.
+    A refusal leaves the account as it was.
+
+    What crosses trades at once against `book` (the path's last price where None), whole, as taker.
+    An id that the account knows is answered as it was the first time.
     """
     known = _known(account, intent)
     if known is not None:
@@ -38,7 +60,9 @@ def placed(
     refusal = _refusal(account, intent, book, now_ms, rules)
     if refusal is not None:
         return account, refusal
-    now_ms = max(now_ms, account.settled_until)  # what closes goes out under a slow clock too, but never into the past
+    now_ms = max(
+        now_ms, account.settled_until
+    )  # what closes goes out under a slow clock too, but never into the past
     account = changed(account, terms=account.terms.following(rules))
     if account.idle:
         account = changed(account, settled_until=max(account.settled_until, full_minute(now_ms)))
@@ -47,7 +71,9 @@ def placed(
         return account, Accepted(order=order)
     account = _crossed(changed(account, last_price=int(book.mid)), order, book, now_ms)
     done = next((held for held in account.ended if held.order_id == order.order_id), order)
-    return account, Accepted(order=done, fills=tuple(fill for fill in account.fills if fill.order_id == order.order_id))
+    return account, Accepted(
+        order=done, fills=tuple(fill for fill in account.fills if fill.order_id == order.order_id)
+    )
 
 
 def canceled(account: PaperAccount, order: Order, *, now_ms: int) -> tuple[PaperAccount, Outcome]:
@@ -62,13 +88,19 @@ def canceled(account: PaperAccount, order: Order, *, now_ms: int) -> tuple[Paper
             stopped = changed(held, intent=changed(held.intent, expires_at=now_ms))
             orders = tuple(stopped if other is held else other for other in account.orders)
             return changed(account, orders=orders), Accepted(order=stopped)
-    return account, _rejected(Reason.REJECTED_BY_EXCHANGE, code="50009", order_id=str(order.order_id))
+    return account, _rejected(
+        Reason.REJECTED_BY_EXCHANGE, code="50009", order_id=str(order.order_id)
+    )
 
 
 def deferred(account: PaperAccount, purpose: Purpose, *, until: int) -> PaperAccount:
     """The account with its resting orders of one purpose in the market only after `until`."""
     orders = tuple(
-        changed(order, placed_at=max(order.placed_at, until)) if order.intent.purpose is purpose else order
+        (
+            changed(order, placed_at=max(order.placed_at, until))
+            if order.intent.purpose is purpose
+            else order
+        )
         for order in account.orders
     )
     return changed(account, orders=orders)
@@ -77,14 +109,19 @@ def deferred(account: PaperAccount, purpose: Purpose, *, until: int) -> PaperAcc
 def _known(account: PaperAccount, intent: OrderIntent) -> Accepted | None:
     for order in (*account.orders, *account.ended):
         if order.intent.id == intent.id:
-            return Accepted(order=order, fills=tuple(fill for fill in account.fills if fill.order_id == order.order_id))
+            return Accepted(
+                order=order,
+                fills=tuple(fill for fill in account.fills if fill.order_id == order.order_id),
+            )
     return None
 
 
 def _last_book(account: PaperAccount, now_ms: int) -> Book | None:
     if account.last_price is None:
         return None
-    return book_at(account.last_price, spread_rate=float(account.terms.costs.spread_rate), as_of=now_ms)
+    return book_at(
+        account.last_price, spread_rate=float(account.terms.costs.spread_rate), as_of=now_ms
+    )
 
 
 def _crosses(intent: OrderIntent, book: Book) -> bool:
@@ -96,23 +133,35 @@ def _crosses(intent: OrderIntent, book: Book) -> bool:
 
 
 def _crossed(account: PaperAccount, order: Order, book: Book, now_ms: int) -> PaperAccount:
-    """Trade at once: at the touch and the slippage beyond it, but a limit never beyond its own price."""
+    """Trade at once: at the touch and the slippage beyond it, but a limit never beyond its own
+    price.
+    """
     intent = order.intent
     price, slippage_jpy = _at_once(account, intent, book)
-    done = Execution(at=now_ms, price=price, lots=intent.lots, maker=False, slippage_jpy=slippage_jpy)
+    done = Execution(
+        at=now_ms, price=price, lots=intent.lots, maker=False, slippage_jpy=slippage_jpy
+    )
     if not intent.opens:
         return closing(account, order, done)
     return _fired(opening(account, order, done), intent, book, now_ms)
 
 
 def _fired(account: PaperAccount, entry: OrderIntent, book: Book, now_ms: int) -> PaperAccount:
-    """A stop that is born beyond the market fires at once, and never at its trigger: nobody trades there."""
+    """A stop that is born beyond the market fires at once, and never at its trigger: nobody trades
+    there.
+    """
     for stop in account.orders:
         intent = stop.intent
-        if intent.kind is not OrderKind.STOP or intent.side is not entry.side or not reaches(intent, int(book.mid)):
+        if (
+            intent.kind is not OrderKind.STOP
+            or intent.side is not entry.side
+            or not reaches(intent, int(book.mid))
+        ):
             continue
         lots = min(stop.remaining_lots, account.lots(intent.side))
-        price, slippage_jpy = crossing_book(book, buys=intent.buys, lots=lots, costs=account.terms.costs)
+        price, slippage_jpy = crossing_book(
+            book, buys=intent.buys, lots=lots, costs=account.terms.costs
+        )
         done = Execution(at=now_ms, price=price, lots=lots, maker=False, slippage_jpy=slippage_jpy)
         account = closing(account, stop, done)
     return account
@@ -151,7 +200,9 @@ def _no(code: str, **context: str) -> Rejected:
     return _rejected(Reason.REJECTED_BY_EXCHANGE, code=code, **context)
 
 
-def _malformed(account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules) -> Rejected | None:
+def _malformed(
+    account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules
+) -> Rejected | None:
     del book, now_ms, rules
     wanted = intent.trigger_price if intent.kind is OrderKind.STOP else intent.price
     if intent.kind is not OrderKind.MARKET and (wanted is None or wanted <= 0):
@@ -165,19 +216,33 @@ def _malformed(account: PaperAccount, intent: OrderIntent, book: Book | None, no
     return None
 
 
-def _past(account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules) -> Rejected | None:
-    """An order that opens, but in a past that is settled already, or whose own time is over: a tick that slept sends it."""
+def _past(
+    account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules
+) -> Rejected | None:
+    """An order that opens, but in a past that is settled already, or whose own time is over: a tick
+    that slept sends it.
+    """
     del book, rules
     if not intent.opens:
         return None
     if now_ms < account.settled_until:
-        return _no("20035", why="the order lies before what is settled", settled_until=str(account.settled_until))
+        return _no(
+            "20035",
+            why="the order lies before what is settled",
+            settled_until=str(account.settled_until),
+        )
     if intent.expires_at is not None and intent.expires_at <= now_ms:
-        return _no("20035", why="the order's time was over before it arrived", expires_at=str(intent.expires_at))
+        return _no(
+            "20035",
+            why="the order's time was over before it arrived",
+            expires_at=str(intent.expires_at),
+        )
     return None
 
 
-def _size(account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules) -> Rejected | None:
+def _size(
+    account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules
+) -> Rejected | None:
     del book, now_ms
     most = rules.max_limit_lots if intent.kind is OrderKind.LIMIT else rules.max_market_lots
     if intent.lots > most:
@@ -188,13 +253,19 @@ def _size(account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms:
     return None
 
 
-def _suspended(account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules) -> Rejected | None:
+def _suspended(
+    account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules
+) -> Rejected | None:
     del account, book, now_ms
     if rules.suspended:
         return _no("70001", why="trading is suspended")
-    if intent.kind is OrderKind.MARKET and not (rules.market_orders and rules.circuit_break_mode == CONTINUOUS):
+    if intent.kind is OrderKind.MARKET and not (
+        rules.market_orders and rules.circuit_break_mode == CONTINUOUS
+    ):
         return _no("70020", mode=rules.circuit_break_mode)
-    if intent.kind is OrderKind.STOP and not (rules.stop_orders and rules.circuit_break_mode == CONTINUOUS):
+    if intent.kind is OrderKind.STOP and not (
+        rules.stop_orders and rules.circuit_break_mode == CONTINUOUS
+    ):
         return _no("70009", why="stop orders are suspended", mode=rules.circuit_break_mode)
     opens = rules.long_opens if intent.side is Side.LONG else rules.short_opens
     if intent.opens and not opens:
@@ -202,7 +273,9 @@ def _suspended(account: PaperAccount, intent: OrderIntent, book: Book | None, no
     return None
 
 
-def _too_many(account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules) -> Rejected | None:
+def _too_many(
+    account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules
+) -> Rejected | None:
     del intent, book, rules
     live = [order for order in account.orders if not ended(order, now_ms)]
     return _no("60011", live=str(len(live))) if len(live) >= MAX_ORDERS else None
@@ -220,20 +293,29 @@ def _unaffordable(
         return None
     needed = notional_jpy(price, intent.lots)
     if account.kind == "spot":
-        fee_rate = rules.maker_fee_rate if intent.post_only else max(rules.maker_fee_rate, rules.taker_fee_rate)
+        fee_rate = (
+            rules.maker_fee_rate
+            if intent.post_only
+            else max(rules.maker_fee_rate, rules.taker_fee_rate)
+        )
         needed += jpy(needed * max(ZERO, fee_rate))
     free = available_jpy(changed(account, terms=account.terms.following(rules)), mark, now_ms)
     if needed > free:
         code = "60001" if account.kind == "spot" else "50061"
-        return _rejected(Reason.MARGIN_INSUFFICIENT, code=code, needed=str(needed), available=str(free))
+        return _rejected(
+            Reason.MARGIN_INSUFFICIENT, code=code, needed=str(needed), available=str(free)
+        )
     return None
 
 
-def _exceeds(account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules) -> Rejected | None:
+def _exceeds(
+    account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules
+) -> Rejected | None:
     """Whether a close is larger than the position, with what other closes hold of it.
 
-    Margin: a full stop and a full target live together, a second full stop is taken, and a market close must be free of
-    both (all observed; the rule itself is not documented). Spot: every resting sale locks its coins.
+    Margin: a full stop and a full target live together, a second full stop is taken, and a market
+    close must be free of both (all observed; the rule itself is not documented). Spot: every
+    resting sale locks its coins.
     """
     del book, rules
     if intent.opens:
@@ -258,19 +340,37 @@ def _exceeds(account: PaperAccount, intent: OrderIntent, book: Book | None, now_
     return None
 
 
-def _priced(account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules) -> Rejected | None:
-    """Post-only that would trade (bitbank takes and then cancels it), a trigger that is passed, no price to trade at."""
+def _priced(
+    account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules
+) -> Rejected | None:
+    """Post-only that would trade (bitbank takes and then cancels it), a trigger that is passed, no
+    price to trade at.
+    """
     del account, now_ms
     if book is None:
         why = "nobody knows a price to trade at"
         return _rejected(Reason.BOOK_MISSING, why=why) if intent.kind is OrderKind.MARKET else None
     if intent.post_only and _crosses(intent, book) and rules.circuit_break_mode == CONTINUOUS:
         touch = book.ask if intent.buys else book.bid
-        return _rejected(Reason.POST_ONLY_WOULD_CROSS, price=str(intent.price), touch=str(touch), exchange="canceled")
+        return _rejected(
+            Reason.POST_ONLY_WOULD_CROSS,
+            price=str(intent.price),
+            touch=str(touch),
+            exchange="canceled",
+        )
     if intent.kind is OrderKind.STOP and reaches(intent, int(book.mid)):
         return _no("60018", trigger=str(intent.trigger_price), bid=str(book.bid), ask=str(book.ask))
     return None
 
 
 _Check = Callable[[PaperAccount, OrderIntent, Book | None, int, PairRules], Rejected | None]
-_CHECKS: tuple[_Check, ...] = (_malformed, _past, _suspended, _size, _too_many, _exceeds, _unaffordable, _priced)
+_CHECKS: tuple[_Check, ...] = (
+    _malformed,
+    _past,
+    _suspended,
+    _size,
+    _too_many,
+    _exceeds,
+    _unaffordable,
+    _priced,
+)

@@ -1,7 +1,10 @@
-"""Walk the path: settle the paper account from the closed 1m candles since it was last settled. Pure.
+"""Walk the path: settle the paper account from the closed 1m candles since it was last settled.
 
-Settling in one go equals settling in any pieces that end at full minutes, so a tick may come late, die, or never come. A replay
-that has only longer candles settles from these; `minutes` are then candles of that length.
+Pure.
+
+Settling in one go equals settling in any pieces that end at full minutes, so a tick may come late,
+die, or never come. A replay that has only longer candles settles from these; `minutes` are then
+candles of that length.
 """
 
 from collections.abc import Callable
@@ -38,11 +41,12 @@ def settled(
 ) -> PaperAccount:
     """The account after the path up to `until_ms`, a full minute.
 
-    `minutes` may begin earlier and may have holes; candles before `settled_until` or not closed by `until_ms` are passed
-    over. While something rests or is held, `settled_until` follows the candles that are there: what the path has not told
-    is not settled. With nothing at stake only `settled_until` moves. `walked` is shown the account after every candle in
-    which something may have traded. After the candle that brings the fill numbered `last_fill` the walk ends: it goes on from
-    there, to the same account, when it is asked for again.
+    `minutes` may begin earlier and may have holes; candles before `settled_until` or not closed by
+    `until_ms` are passed over. While something rests or is held, `settled_until` follows the
+    candles that are there: what the path has not told is not settled. With nothing at stake only
+    `settled_until` moves. `walked` is shown the account after every candle in which something may
+    have traded. After the candle that brings the fill numbered `last_fill` the walk ends: it goes
+    on from there, to the same account, when it is asked for again.
     """
     if until_ms <= account.settled_until:
         return account
@@ -54,7 +58,11 @@ def settled(
             account = _walked(account, minutes, due)
         row = min(due, stop - 1) + 1
         opened_at = int(minutes.opened_at[row - 1])
-        account = changed(account, settled_until=opened_at + minutes.timeframe.ms, last_price=int(minutes.close[row - 1]))
+        account = changed(
+            account,
+            settled_until=opened_at + minutes.timeframe.ms,
+            last_price=int(minutes.close[row - 1]),
+        )
         if walked is not None and due < stop:
             walked(account)
         if last_fill is not None and account.next_fill_sequence > last_fill:
@@ -63,7 +71,9 @@ def settled(
 
 
 def next_due(account: PaperAccount, minutes: Candles, row: int, stop: int) -> int:
-    """The first row from `row` at which a resting order can trade or end; `stop` where there is none."""
+    """The first row from `row` at which a resting order can trade or end; `stop` where there is
+    none.
+    """
     falls_to, rises_to, end = -np.inf, np.inf, stop
     for order in account.orders:
         intent = order.intent
@@ -78,12 +88,21 @@ def next_due(account: PaperAccount, minutes: Candles, row: int, stop: int) -> in
             else:
                 rises_to = min(rises_to, float(intent.price + 1))
         if intent.expires_at is not None:
-            end = min(end, int(minutes.opened_at.searchsorted(intent.expires_at - minutes.timeframe.ms, side="right")))
+            end = min(
+                end,
+                int(
+                    minutes.opened_at.searchsorted(
+                        intent.expires_at - minutes.timeframe.ms, side="right"
+                    )
+                ),
+            )
     end = max(row, end)
     size = FIRST_CHUNK
     while row < end:
         after = min(row + size, end)
-        hits = np.flatnonzero((minutes.low[row:after] <= falls_to) | (minutes.high[row:after] >= rises_to))
+        hits = np.flatnonzero(
+            (minutes.low[row:after] <= falls_to) | (minutes.high[row:after] >= rises_to)
+        )
         if len(hits):
             return row + int(hits[0])
         row, size = after, size * CHUNK_GROWTH
@@ -108,14 +127,24 @@ def _walked(account: PaperAccount, minutes: Candles, row: int) -> PaperAccount:
 def _entered(account: PaperAccount, point: PathPoint, budget: int) -> tuple[PaperAccount, int]:
     for order in account.orders:
         lots = min(order.remaining_lots, budget)
-        if order.intent.opens and lots and lives(order, point.at) and trades_through(order.intent, point.price):
+        if (
+            order.intent.opens
+            and lots
+            and lives(order, point.at)
+            and trades_through(order.intent, point.price)
+        ):
             account = executed(account, order, point, lots)
             budget -= lots
     return account, budget
 
 
-def _stopped(account: PaperAccount, point: PathPoint, before: PathPoint | None, *, newborn_from: int) -> PaperAccount:
-    """Fire what the point reaches. An order numbered `newborn_from` or later was born at this point, and is live in it."""
+def _stopped(
+    account: PaperAccount, point: PathPoint, before: PathPoint | None, *, newborn_from: int
+) -> PaperAccount:
+    """Fire what the point reaches.
+
+    An order numbered `newborn_from` or later was born at this point, and is live in it.
+    """
     for order in account.orders:
         intent = order.intent
         if intent.kind is not OrderKind.STOP or not reaches(intent, point.price):
@@ -127,23 +156,43 @@ def _stopped(account: PaperAccount, point: PathPoint, before: PathPoint | None, 
         if order.order_id >= newborn_from:
             base = _no_better_than_its_entry(account, intent, base)
         crossing = crossing_at(base, buys=intent.buys, lots=lots, costs=account.terms.costs)
-        done = Execution(at=point.at, price=crossing.price, lots=lots, maker=False, slippage_jpy=crossing.slippage_jpy)
+        done = Execution(
+            at=point.at,
+            price=crossing.price,
+            lots=lots,
+            maker=False,
+            slippage_jpy=crossing.slippage_jpy,
+        )
         account = closing(account, _now(account, order), done)
     return account
 
 
 def _no_better_than_its_entry(account: PaperAccount, stop: OrderIntent, base: int) -> int:
-    """Where the trigger lies beyond the entry that brought it, the market was past it from the beginning."""
-    entered = [order.intent.price for order in (*account.orders, *account.ended) if f"{order.intent.id}.stop" == stop.id]
+    """Where the trigger lies beyond the entry that brought it, the market was past it from the
+    beginning.
+    """
+    entered = [
+        order.intent.price
+        for order in (*account.orders, *account.ended)
+        if f"{order.intent.id}.stop" == stop.id
+    ]
     return (max if stop.buys else min)([base, *(price for price in entered if price is not None)])
 
 
-def _taken(account: PaperAccount, rest: tuple[PathPoint, ...], budget: int) -> tuple[PaperAccount, int]:
-    """Fill resting closes at the first point of `rest`, unless a stop on their side is reached later in the candle."""
+def _taken(
+    account: PaperAccount, rest: tuple[PathPoint, ...], budget: int
+) -> tuple[PaperAccount, int]:
+    """Fill resting closes at the first point of `rest`, unless a stop on their side is reached
+    later in the candle.
+    """
     point = rest[0]
     for order in account.orders:
         intent = order.intent
-        if intent.opens or intent.kind is not OrderKind.LIMIT or not trades_through(intent, point.price):
+        if (
+            intent.opens
+            or intent.kind is not OrderKind.LIMIT
+            or not trades_through(intent, point.price)
+        ):
             continue
         lots = min(order.remaining_lots, account.lots(intent.side), budget)
         if not lots or not lives(order, point.at) or _stop_wins(account, order, rest):
@@ -163,5 +212,7 @@ def _stop_wins(account: PaperAccount, order: Order, rest: tuple[PathPoint, ...])
 
 
 def _now(account: PaperAccount, order: Order) -> Order:
-    """The order as it is after the fills of this point: it rests as long as anything is held on its side."""
+    """The order as it is after the fills of this point: it rests as long as anything is held on its
+    side.
+    """
     return next(held for held in account.orders if held.order_id == order.order_id)

@@ -1,7 +1,8 @@
 """Bars of every length that bitbank serves, made once from the one-minute candles. Pure.
 
-Days and everything shorter are cut at 00:00 UTC, weeks on Mondays (bitbank does not document the day), months on their first.
-A bar exists where at least one minute of it does: holes stay holes, minutes without a trade are flat bars of volume zero.
+Days and everything shorter are cut at 00:00 UTC, weeks on Mondays (bitbank does not document the
+day), months on their first. A bar exists where at least one minute of it does: holes stay holes,
+minutes without a trade are flat bars of volume zero.
 """
 
 from dataclasses import dataclass
@@ -24,7 +25,9 @@ KINDS = (*DAY_FILES, *YEAR_FILES, *CALENDAR_FILES)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bars:
-    """Bars of one length as arrays: prices in yen, volume in lots; `first_minute` is the row of each bar's first minute."""
+    """Bars of one length as arrays: prices in yen, volume in lots; `first_minute` is the row of
+    each bar's first minute.
+    """
 
     opened_at: IntArray
     closed_at: IntArray
@@ -86,19 +89,30 @@ def bars_of(kind: str, minutes: Bars) -> Bars:
 
 
 def points_seen(since_open_ms: int) -> int:
-    """How many of a minute's four path points lie at or before `since_open_ms` after its opening."""
+    """How many of a minute's four path points lie at or before `since_open_ms` after
+    its opening.
+    """
     return sum(offset <= since_open_ms for offset in OFFSETS_MS)
 
 
 def lots_seen(lots: int, points: int) -> int:
-    """What of a minute's volume was traded by its first `points` path points: a quarter at each, whole lots."""
+    """What of a minute's volume was traded by its first `points` path points: a quarter at each,
+    whole lots.
+    """
     return lots * points // len(OFFSETS_MS)
 
 
 def forming_minute(minutes: Bars, row: int, now_ms: int) -> Bar:
-    """The minute at `row` as far as it is known at `now_ms`: only the path points at or before it."""
+    """The minute at `row` as far as it is known at `now_ms`: only the path points at or
+    before it.
+    """
     opened_at = int(minutes.opened_at[row])
-    prices = four_prices(int(minutes.open[row]), int(minutes.high[row]), int(minutes.low[row]), int(minutes.close[row]))
+    prices = four_prices(
+        int(minutes.open[row]),
+        int(minutes.high[row]),
+        int(minutes.low[row]),
+        int(minutes.close[row]),
+    )
     seen = points_seen(now_ms - opened_at)
     known = prices[:seen]
     return Bar(
@@ -112,7 +126,9 @@ def forming_minute(minutes: Bars, row: int, now_ms: int) -> Bar:
 
 
 def span(minutes: Bars, first: int, last: int, now_ms: int) -> Bar:
-    """One bar from the minutes `first` to `last` (included) as far as they are known at `now_ms`; `last` may be forming."""
+    """One bar from the minutes `first` to `last` (included) as far as they are known at `now_ms`;
+    `last` may be forming.
+    """
     end = forming_minute(minutes, last, now_ms)
     if first == last:
         return end
@@ -127,13 +143,17 @@ def span(minutes: Bars, first: int, last: int, now_ms: int) -> Bar:
 
 
 def file_bounds(kind: str, date: str) -> tuple[int, int] | None:
-    """The instants [from, to) of the file `date` of `kind`; None where the date does not have the form that `kind` asks for."""
+    """The instants [from, to) of the file `date` of `kind`; None where the date does not have the
+    form that `kind` asks for.
+    """
     length, pattern = (8, "%Y%m%d") if kind in DAY_FILES else (4, "%Y")
     if len(date) != length or not (date.isascii() and date.isdigit()):
         return None
     try:
         begins = datetime.strptime(date, pattern).replace(tzinfo=UTC)
-        ends_ms = _ms(begins) + DAY_MS if kind in DAY_FILES else _ms(begins.replace(year=begins.year + 1))
+        ends_ms = (
+            _ms(begins) + DAY_MS if kind in DAY_FILES else _ms(begins.replace(year=begins.year + 1))
+        )
     except ValueError:
         return None
     return _ms(begins), ends_ms

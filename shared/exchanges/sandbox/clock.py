@@ -17,8 +17,9 @@ _ATTEMPTS = 2
 class SteppedClock:
     """`shared.core.clock.Clock` by HTTP to a sandbox; with `advance_to` for whoever drives it.
 
-    Every thread of every process keeps its own connection, so it may be shared between threads and survives a fork. All
-    its requests name absolute instants, so one that met a closed connection is sent again.
+    Every thread of every process keeps its own connection, so it may be shared between threads and
+    survives a fork. All its requests name absolute instants, so one that met a closed connection is
+    sent again.
     """
 
     def __init__(self, url: str) -> None:
@@ -33,7 +34,9 @@ class SteppedClock:
         except ValueError:
             host, port = None, 0
         if parts.scheme != "http" or not host or parts.path not in {"", "/", CLOCK_PATH}:
-            raise BadSettings(f"the clock's address was {url!r}", remedy="write it like http://127.0.0.1:8700")
+            raise BadSettings(
+                f"the clock's address was {url!r}", remedy="write it like http://127.0.0.1:8700"
+            )
         self._host, self._port = host, port
         self._local = threading.local()
 
@@ -47,7 +50,10 @@ class SteppedClock:
             pass
 
     def advance_to(self, at_ms: int) -> int:
-        """Move the sandbox's clock forward to `at_ms`, never backwards; where it stands then. Raises `Unavailable`."""
+        """Move the sandbox's clock forward to `at_ms`, never backwards; where it stands then.
+
+        Raises `Unavailable`.
+        """
         return int(self._asked("POST", CLOCK_PATH, {"advance_to_ms": at_ms})["now_ms"])
 
     def close(self) -> None:
@@ -71,11 +77,17 @@ class SteppedClock:
                 self.close()
                 problem = error
                 continue
-            if response.status == http.HTTPStatus.OK and isinstance(answer, dict) and "now_ms" in answer:
+            if (
+                response.status == http.HTTPStatus.OK
+                and isinstance(answer, dict)
+                and "now_ms" in answer
+            ):
                 return answer
             told = answer.get("error", answer) if isinstance(answer, dict) else answer
             raise Unavailable(f"the sandbox's clock at {self._address} refused: {told}")
-        raise Unavailable(f"the sandbox's clock at {self._address} does not answer ({problem})") from problem
+        raise Unavailable(
+            f"the sandbox's clock at {self._address} does not answer ({problem})"
+        ) from problem
 
     def _connection(self) -> http.client.HTTPConnection:
         # A forked child must not speak on its parent's connection.
@@ -84,7 +96,9 @@ class SteppedClock:
             self._local.connection = None
         connection: http.client.HTTPConnection | None = self._local.connection
         if connection is None:
-            connection = http.client.HTTPConnection(self._host, self._port, timeout=_TIMEOUT_SECONDS)
+            connection = http.client.HTTPConnection(
+                self._host, self._port, timeout=_TIMEOUT_SECONDS
+            )
             self._local.connection = connection
         return connection
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 PREFIX = "/_sandbox/"
 SLEEP_PATIENCE_SECONDS = 15.0
-"""A sleeper gets an answer after this at the latest, and asks again: no request hangs until a time-out."""
+"""A sleeper gets an answer after this at the latest, and asks again: no request hangs until a
+time-out."""
 
 Handler: TypeAlias = Callable[["Sandbox", bytes], Reply]
 
@@ -49,12 +50,16 @@ def _now(sandbox: "Sandbox", _body: bytes) -> Reply:
 
 def _advanced(sandbox: "Sandbox", body: bytes) -> Reply:
     if not sandbox.clock.advance_to(_whole_number(body, "advance_to_ms")):
-        return plain({"error": "this sandbox runs on the machine's clock, which nobody can step"}, status=409)
+        return plain(
+            {"error": "this sandbox runs on the machine's clock, which nobody can step"}, status=409
+        )
     return plain({"now_ms": sandbox.clock.now_ms()})
 
 
 def _slept(sandbox: "Sandbox", body: bytes) -> Reply:
-    reached = sandbox.clock.wait_until(_whole_number(body, "until_ms"), patience_seconds=SLEEP_PATIENCE_SECONDS)
+    reached = sandbox.clock.wait_until(
+        _whole_number(body, "until_ms"), patience_seconds=SLEEP_PATIENCE_SECONDS
+    )
     return plain({"now_ms": sandbox.clock.now_ms(), "reached": reached})
 
 
@@ -108,5 +113,7 @@ def _object(body: bytes) -> dict[str, Any]:
 def _whole_number(body: bytes, name: str) -> int:
     value = _object(body).get(name)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise UserError(f"{name} was {value!r}", remedy="give milliseconds since 1970 UTC as a whole number")
+        raise UserError(
+            f"{name} was {value!r}", remedy="give milliseconds since 1970 UTC as a whole number"
+        )
     return value

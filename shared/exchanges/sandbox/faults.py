@@ -1,8 +1,8 @@
 """Everything that can go wrong between a bot and bitbank, switchable while the sandbox runs.
 
-A `Fault` names a kind of `KINDS` and says where (a path pattern), how often (`times`, `probability`) and when (sandbox
-time). `Faults` holds the active ones and counts how often each fired. Changes of one reply live in
-`shared.exchanges.sandbox.spoil`.
+A `Fault` names a kind of `KINDS` and says where (a path pattern), how often (`times`,
+`probability`) and when (sandbox time). `Faults` holds the active ones and counts how often each
+fired. Changes of one reply live in `shared.exchanges.sandbox.spoil`.
 """
 
 import fnmatch
@@ -27,17 +27,20 @@ class Fault:
 
     Attributes:
         name: A key of `KINDS`.
-        path: Which requests, as a shell pattern on the path without the query (`/btc_jpy/candlestick/15min/*`).
+        path: Which requests, as a shell pattern on the path without the query
+            (`/btc_jpy/candlestick/15min/*`).
         times: How often at the most; None: until it is cleared.
         probability: Of firing on each request that it fits.
         from_ms: Sandbox time before which it sleeps; None: from the start.
         until_ms: Sandbox time from which it sleeps; None: for ever.
-        seconds: For `slow`, `stall`, `rate-limit-retry-after`, `clock-skew`, `cached`, `future`: how many. None: the kind's own
-            number.
-        rate: For `wide-spread`: the spread as a share of the price; for `far-book`: the book's price as a share of it; for
+        seconds: For `slow`, `stall`, `rate-limit-retry-after`, `clock-skew`, `cached`, `future`:
+            how many. None: the kind's own number.
+        rate: For `wide-spread`: the spread as a share of the price; for `far-book`: the book's
+            price as a share of it; for
             `candle-spike`: the factor. None: the kind's own number.
         rows: For the candle faults: how many rows. None: the kind's own number.
-        field: For `missing-field`: which one, anywhere in the answer. Empty: the first one of its data.
+        field: For `missing-field`: which one, anywhere in the answer. Empty: the first one of its
+            data.
     """
 
     name: str
@@ -90,24 +93,44 @@ class Faults:
     def told(self) -> dict[str, Any]:
         """What is active, what fired, and which kinds there are: for `GET /_sandbox/faults`."""
         with self._lock:
-            active = [{"id": number, **asdict(fault), "fired": self._fired[number]} for number, fault in self._active.items()]
+            active = [
+                {"id": number, **asdict(fault), "fired": self._fired[number]}
+                for number, fault in self._active.items()
+            ]
             fired = dict(self._fired_by_name)
-        return {"active": active, "fired": fired, "known": {name: kind.sentence for name, kind in KINDS.items()}}
+        return {
+            "active": active,
+            "fired": fired,
+            "known": {name: kind.sentence for name, kind in KINDS.items()},
+        }
 
     def earlier_ms(self, *, endpoint: str, path: str, now_ms: int) -> int:
-        """How long ago the reply is to be made: as far back as any fault that fits asks for. It fires in `applied`."""
+        """How long ago the reply is to be made: as far back as any fault that fits asks for.
+
+        It fires in `applied`.
+        """
         with self._lock:
             return max(
                 (
-                    int((KINDS[fault.name].earlier_seconds if fault.seconds is None else fault.seconds) * 1000)
+                    int(
+                        (
+                            KINDS[fault.name].earlier_seconds
+                            if fault.seconds is None
+                            else fault.seconds
+                        )
+                        * 1000
+                    )
                     for fault in self._active.values()
-                    if KINDS[fault.name].earlier_seconds and _fits(fault, endpoint=endpoint, path=path, now_ms=now_ms)
+                    if KINDS[fault.name].earlier_seconds
+                    and _fits(fault, endpoint=endpoint, path=path, now_ms=now_ms)
                 ),
                 default=0,
             )
 
     def applied(self, reply: Reply, *, endpoint: str, path: str, now_ms: int) -> Reply:
-        """`reply` with every fault that fires on it, in the order in which they were switched on."""
+        """`reply` with every fault that fires on it, in the order in which they were
+        switched on.
+        """
         if not self._active:
             return reply
         with self._lock:
@@ -134,9 +157,14 @@ def fault_from(told: Mapping[str, Any]) -> Fault:
         if key not in known:
             raise UserError(f"a fault has no field {key!r}", remedy=f"known: {', '.join(known)}")
         textual = key in {"name", "path", "field"}
-        right = isinstance(value, str) if textual else value is None or isinstance(value, int | float)
+        right = (
+            isinstance(value, str) if textual else value is None or isinstance(value, int | float)
+        )
         if not right or isinstance(value, bool):
-            raise UserError(f"the fault's {key} was {value!r}", remedy=f"give {'text' if textual else 'a number'}")
+            raise UserError(
+                f"the fault's {key} was {value!r}",
+                remedy=f"give {'text' if textual else 'a number'}",
+            )
     if "name" not in told:
         raise UserError("a fault has no name", remedy=f"known: {', '.join(KINDS)}")
     fault = Fault(**told)
@@ -148,9 +176,15 @@ def _check(fault: Fault) -> None:
     if fault.name not in KINDS:
         raise UserError(f"there is no fault {fault.name!r}", remedy=f"known: {', '.join(KINDS)}")
     if not 0.0 < fault.probability <= 1.0:
-        raise UserError(f"a fault's probability was {fault.probability}", remedy="give a number above 0 and at most 1")
+        raise UserError(
+            f"a fault's probability was {fault.probability}",
+            remedy="give a number above 0 and at most 1",
+        )
     if fault.times is not None and (fault.times < 1 or fault.times != int(fault.times)):
-        raise UserError(f"a fault was to fire {fault.times} times", remedy="give a whole number from 1 on, or none")
+        raise UserError(
+            f"a fault was to fire {fault.times} times",
+            remedy="give a whole number from 1 on, or none",
+        )
     if fault.seconds is not None and not abs(fault.seconds) <= _MAX_SECONDS:
         raise UserError(f"a fault's seconds were {fault.seconds}", remedy="give at most a day")
 

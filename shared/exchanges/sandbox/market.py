@@ -1,4 +1,6 @@
-"""The market that the sandbox serves: one-minute candles, and what of them is known at an instant. Never more than that.
+"""The market that the sandbox serves: one-minute candles, and what of them is known at an instant.
+
+Never more than that.
 
 The forming bar is made of the path's points (`shared.market.path`) at or before now; a quarter of
 a minute's volume trades at each.
@@ -26,7 +28,9 @@ _RENDERED_DAYS = 32
 
 
 class MarketTrade(NamedTuple):
-    """One trade: its number, price in yen, size in lots, the taker's side (`buy` or `sell`), and when."""
+    """One trade: its number, price in yen, size in lots, the taker's side (`buy` or `sell`), and
+    when.
+    """
 
     number: int
     price: int
@@ -36,10 +40,15 @@ class MarketTrade(NamedTuple):
 
 
 class SandboxMarket:
-    """One-minute candles and every longer bar, made once; answers what bitbank would have known at an instant."""
+    """One-minute candles and every longer bar, made once; answers what bitbank would have known at
+    an instant.
+    """
 
     def __init__(self, minutes: Candles, *, source: str) -> None:
-        """Prepare `minutes` (`Timeframe.M1`, not empty). `source`: what they are, in one sentence."""
+        """Prepare `minutes` (`Timeframe.M1`, not empty).
+
+        `source`: what they are, in one sentence.
+        """
         if minutes.timeframe is not Timeframe.M1 or not len(minutes):
             raise UserError("a sandbox needs one-minute candles", remedy="give it at least one")
         self.minutes = minutes
@@ -50,13 +59,16 @@ class SandboxMarket:
         self._finished_days = lru_cache(maxsize=_RENDERED_DAYS)(self._trade_rows)
 
     @classmethod
-    def from_minutes(cls, minutes: Candles, *, source: str = "One-minute candles given by the program.") -> "SandboxMarket":
+    def from_minutes(
+        cls, minutes: Candles, *, source: str = "One-minute candles given by the program."
+    ) -> "SandboxMarket":
         """A market from one-minute candles."""
         return cls(minutes, source=source)
 
     @classmethod
     def from_file(cls, path: Path, *, seed: int, timezone: str | None = None) -> "SandboxMarket":
-        """A market from a file of candles; coarser ones are expanded into minutes once, from `seed`.
+        """A market from a file of candles; coarser ones are expanded into minutes once, from
+        `seed`.
 
         `timezone` is that of times that name none.
 
@@ -71,8 +83,14 @@ class SandboxMarket:
         if candles.timeframe is Timeframe.M1:
             return cls(candles, source=f"The one-minute candles of {path.name}. {told}")
         # Files of other exchanges state volumes more finely than bitbank trades.
-        minutes = expand(replace(candles, volume=np.rint(candles.volume * LOTS_PER_BTC) / LOTS_PER_BTC), seed=seed)
-        source = f"The {candles.timeframe} candles of {path.name}, expanded into minutes (seed {seed}). {told}"
+        minutes = expand(
+            replace(candles, volume=np.rint(candles.volume * LOTS_PER_BTC) / LOTS_PER_BTC),
+            seed=seed,
+        )
+        source = (
+            f"The {candles.timeframe} candles of {path.name}, expanded into minutes (seed {seed})."
+            f" {told}"
+        )
         return cls(minutes, source=source)
 
     @property
@@ -86,16 +104,22 @@ class SandboxMarket:
         return int(self._minutes.closed_at[-1])
 
     def row_at(self, now_ms: int) -> int | None:
-        """The row of the last minute that opened at or before `now_ms`; None before the market begins."""
+        """The row of the last minute that opened at or before `now_ms`; None before the market
+        begins.
+        """
         row = int(np.searchsorted(self._minutes.opened_at, now_ms, side="right")) - 1
         return None if row < 0 else row
 
     def bars(self, kind: str) -> Bars:
-        """All bars of `kind`, closed ones and later ones: for tests and reports, never for an answer."""
+        """All bars of `kind`, closed ones and later ones: for tests and reports, never for an
+        answer.
+        """
         return self._bars[kind]
 
     def known(self, kind: str, now_ms: int) -> tuple[int, Bar | None]:
-        """How many bars of `kind` are closed at `now_ms`, and the one that is forming then, if there is one."""
+        """How many bars of `kind` are closed at `now_ms`, and the one that is forming then, if
+        there is one.
+        """
         found = self._bars[kind]
         closed = int(np.searchsorted(found.closed_at, now_ms, side="right"))
         if closed == len(found) or int(found.opened_at[closed]) > now_ms:
@@ -115,7 +139,9 @@ class SandboxMarket:
         )
 
     def candle_file(self, kind: str, date: str, now_ms: int) -> bytes | None:
-        """The body of `/candlestick/{kind}/{date}` at `now_ms`; None where bitbank has no such file."""
+        """The body of `/candlestick/{kind}/{date}` at `now_ms`; None where bitbank has no such
+        file.
+        """
         bounds = bars.file_bounds(kind, date) if kind in KINDS else None
         if bounds is None:
             return None
@@ -130,7 +156,8 @@ class SandboxMarket:
             return None
         rows = ",".join(parts)
         stamp = min(now_ms, bounds[1] - 1)
-        text = f'{{"success":1,"data":{{"candlestick":[{{"type":"{kind}","ohlcv":[{rows}]}}],"timestamp":{stamp}}}}}'
+        candlestick = f'[{{"type":"{kind}","ohlcv":[{rows}]}}]'
+        text = f'{{"success":1,"data":{{"candlestick":{candlestick},"timestamp":{stamp}}}}}'
         return text.encode()
 
     def last_day(self, now_ms: int) -> Bar | None:
@@ -138,11 +165,16 @@ class SandboxMarket:
         last = self.row_at(now_ms)
         if last is None:
             return None
-        first = min(last, int(np.searchsorted(self._minutes.opened_at, now_ms - DAY_MS, side="right")))
+        first = min(
+            last, int(np.searchsorted(self._minutes.opened_at, now_ms - DAY_MS, side="right"))
+        )
         return bars.span(self._minutes, first, last, now_ms)
 
     def point_at(self, now_ms: int) -> tuple[int, int] | None:
-        """The last point of the path at or before `now_ms`: its instant and its price. None before the market begins."""
+        """The last point of the path at or before `now_ms`: its instant and its price.
+
+        None before the market begins.
+        """
         row = self.row_at(now_ms)
         if row is None:
             return None
@@ -155,11 +187,15 @@ class SandboxMarket:
         The trades of a minute add up to its candle's volume: a quarter at each point of the path.
         """
         found = self._minutes
-        begin, end = np.searchsorted(found.opened_at, (since_ms - MINUTE_MS, until_ms), side="right").tolist()
+        begin, end = np.searchsorted(
+            found.opened_at, (since_ms - MINUTE_MS, until_ms), side="right"
+        ).tolist()
         columns = (found.opened_at, found.open, found.high, found.low, found.close, found.lots)
         before = int(found.close[begin - 1] if begin else found.open[0])
         trades: list[MarketTrade] = []
-        for opened_at, open_, high, low, close, lots in zip(*(column[begin:end].tolist() for column in columns), strict=True):
+        for opened_at, open_, high, low, close, lots in zip(
+            *(column[begin:end].tolist() for column in columns), strict=True
+        ):
             sizes = [bars.lots_seen(lots, seen) for seen in range(len(OFFSETS_MS) + 1)]
             for point, price in enumerate(four_prices(open_, high, low, close)):
                 size, at = sizes[point + 1] - sizes[point], opened_at + OFFSETS_MS[point]
@@ -171,7 +207,9 @@ class SandboxMarket:
         return trades
 
     def latest_trades(self, count: int, now_ms: int) -> list[MarketTrade]:
-        """The last `count` trades up to `now_ms`, oldest first; fewer where the last days were silent."""
+        """The last `count` trades up to `now_ms`, oldest first; fewer where the last days were
+        silent.
+        """
         trades: list[MarketTrade] = []
         reach = MINUTE_MS * count
         while len(trades) < count and reach < 2 * DAY_MS:
@@ -180,7 +218,8 @@ class SandboxMarket:
         return trades[-count:]
 
     def trade_file(self, date: str | None, now_ms: int) -> bytes | None:
-        """The body of `/transactions` (the latest 60) or `/transactions/{date}` at `now_ms`, newest first.
+        """The body of `/transactions` (the latest 60) or `/transactions/{date}` at `now_ms`, newest
+        first.
 
         None where bitbank has no such file.
         """
@@ -188,10 +227,19 @@ class SandboxMarket:
             rows = _trade_text(self.latest_trades(_LATEST_TRADES, now_ms))
         else:
             bounds = bars.file_bounds("1min", date)
-            if bounds is None or bounds[0] > now_ms or bounds[1] <= self.starts_at or bounds[0] >= self.ends_at:
+            if (
+                bounds is None
+                or bounds[0] > now_ms
+                or bounds[1] <= self.starts_at
+                or bounds[0] >= self.ends_at
+            ):
                 return None
             finished = bounds[1] <= now_ms
-            rows = self._finished_days(*bounds) if finished else self._trade_rows(bounds[0], now_ms + 1)
+            rows = (
+                self._finished_days(*bounds)
+                if finished
+                else self._trade_rows(bounds[0], now_ms + 1)
+            )
         return f'{{"success":1,"data":{{"transactions":[{rows}]}}}}'.encode()
 
     def _trade_rows(self, since_ms: int, end_ms: int) -> str:
@@ -199,7 +247,9 @@ class SandboxMarket:
 
     def _prices(self, row: int) -> tuple[int, int, int, int]:
         found = self._minutes
-        return four_prices(int(found.open[row]), int(found.high[row]), int(found.low[row]), int(found.close[row]))
+        return four_prices(
+            int(found.open[row]), int(found.high[row]), int(found.low[row]), int(found.close[row])
+        )
 
     def _rendered(self, kind: str, begin: int, end: int) -> str:
         """The rows [begin, end) of `kind` as bitbank writes them, without the brackets around."""

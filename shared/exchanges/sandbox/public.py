@@ -1,4 +1,7 @@
-"""bitbank's unauthenticated endpoints as functions of the market and the instant. Strings are strings, numbers numbers."""
+"""bitbank's unauthenticated endpoints as functions of the market and the instant.
+
+Strings are strings, numbers numbers.
+"""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -14,7 +17,9 @@ from shared.market.path import book_at
 URL_NOT_FOUND = 10000
 LEVELS = 200
 _BREAK_BAND = 0.2
-_TUESDAY_MIDNIGHT_JST_MS = 5 * DAY_MS + 15 * HOUR_MS  # 1970-01-06 15:00 UTC, a Tuesday 24:00 in Japan
+_TUESDAY_MIDNIGHT_JST_MS = (
+    5 * DAY_MS + 15 * HOUR_MS
+)  # 1970-01-06 15:00 UTC, a Tuesday 24:00 in Japan
 
 PAIR_ROW: Mapping[str, Any] = {
     "name": "btc_jpy",
@@ -78,7 +83,9 @@ def ticker(market: SandboxMarket, now_ms: int, *, spread_rate: float) -> dict[st
 
 
 def depth(market: SandboxMarket, now_ms: int, *, spread_rate: float) -> dict[str, Any] | None:
-    """`/{pair}/depth`: a book around the path, 200 levels a side, the same at the same point of the path."""
+    """`/{pair}/depth`: a book around the path, 200 levels a side, the same at the same point of the
+    path.
+    """
     point = market.point_at(now_ms)
     if point is None:
         return None
@@ -100,12 +107,21 @@ def depth(market: SandboxMarket, now_ms: int, *, spread_rate: float) -> dict[str
 
 
 @lru_cache(maxsize=64)
-def _levels(at: int, price: int, best_ask: int, best_bid: int) -> tuple[list[list[str]], list[list[str]], int, int]:
-    """Asks, bids, and the lots on each side. Drawn from the instant `at`: who asks twice sees the same book."""
+def _levels(
+    at: int, price: int, best_ask: int, best_bid: int
+) -> tuple[list[list[str]], list[list[str]], int, int]:
+    """Asks, bids, and the lots on each side.
+
+    Drawn from the instant `at`: who asks twice sees the same book.
+    """
     rng = np.random.default_rng(at)
     gaps = np.rint(rng.exponential(price * 0.00004, size=(2, LEVELS))).astype(np.int64).clip(min=1)
     gaps[:, 0] = 0
-    lots = np.rint(np.exp(rng.normal(5.5, 1.5, size=(2, LEVELS)))).astype(np.int64).clip(min=1, max=50_000)
+    lots = (
+        np.rint(np.exp(rng.normal(5.5, 1.5, size=(2, LEVELS))))
+        .astype(np.int64)
+        .clip(min=1, max=50_000)
+    )
     away = np.cumsum(gaps, axis=1)
     asks = (best_ask + away[0]).tolist()
     bids = (best_bid - away[1]).clip(min=1).tolist()
@@ -118,7 +134,9 @@ def _levels(at: int, price: int, best_ask: int, best_bid: int) -> tuple[list[lis
 
 
 def circuit_break_info(market: SandboxMarket, now_ms: int) -> dict[str, Any] | None:
-    """`/{pair}/circuit_break_info` in continuous trading: a band of 20 % around the price of 24 hours ago."""
+    """`/{pair}/circuit_break_info` in continuous trading: a band of 20 % around the price of 24
+    hours ago.
+    """
     day = market.last_day(now_ms)
     if day is None:
         return None
@@ -137,7 +155,9 @@ def circuit_break_info(market: SandboxMarket, now_ms: int) -> dict[str, Any] | N
 
 
 def pairs(rules: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
-    """`/spot/pairs`: the pair's row; as bitbank reviews margin ratios, they hold until the coming Tuesday, 24:00 in Japan."""
+    """`/spot/pairs`: the pair's row; as bitbank reviews margin ratios, they hold until the coming
+    Tuesday, 24:00 in Japan.
+    """
     weeks = (now_ms - _TUESDAY_MIDNIGHT_JST_MS) // WEEK_MS + 1
     current = _TUESDAY_MIDNIGHT_JST_MS + weeks * WEEK_MS - 1
     row = dict(rules)
@@ -149,7 +169,11 @@ def pairs(rules: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
 
 def status(rules: Mapping[str, Any]) -> dict[str, Any]:
     """`/spot/status` when all is well."""
-    return {"statuses": [{"pair": rules["name"], "status": "NORMAL", "min_amount": rules["unit_amount"]}]}
+    return {
+        "statuses": [
+            {"pair": rules["name"], "status": "NORMAL", "min_amount": rules["unit_amount"]}
+        ]
+    }
 
 
 def or_not_found(data: dict[str, Any] | None) -> Reply:

@@ -20,8 +20,8 @@ class Reply:
         content_type: The header of that name.
         headers: Further headers; `Date` replaces the sandbox's own.
         delay_seconds: Real seconds before the answer begins.
-        ending: `whole`; `reset` closes with RST and sends nothing; `stall` sends half and is silent for `stall_seconds`;
-            `short` promises more bytes than it sends.
+        ending: `whole`; `reset` closes with RST and sends nothing; `stall` sends half and is silent
+            for `stall_seconds`; `short` promises more bytes than it sends.
         stall_seconds: How long a stall lasts before the connection closes.
         date_offset_ms: How far the `Date` header is off.
     """

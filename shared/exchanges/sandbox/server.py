@@ -1,7 +1,8 @@
 """A bitbank that you can run at home: the REST protocol around a market, a clock, and faults.
 
-`Sandbox.answer` is the whole exchange without HTTP; `serve` puts it on a port. Paths below `/_sandbox/` are its own: clock,
-faults, counts of requests. bitbank's private endpoints answer as they do without a key: code 20003.
+`Sandbox.answer` is the whole exchange without HTTP; `serve` puts it on a port. Paths below
+`/_sandbox/` are its own: clock, faults, counts of requests. bitbank's private endpoints answer as
+they do without a key: code 20003.
 """
 
 import re
@@ -41,7 +42,9 @@ Handler: TypeAlias = "Callable[[Sandbox, Call], Reply]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A method and a path pattern, the endpoint's name (for faults and counts) and what answers it."""
+    """A method and a path pattern, the endpoint's name (for faults and counts) and what
+    answers it.
+    """
 
     method: str
     pattern: re.Pattern[str]
@@ -61,7 +64,9 @@ class Sandbox:
         rules: Mapping[str, Any] = public.PAIR_ROW,
         spread_rate: float = 0.0001,
     ) -> None:
-        """Serve `market` at `clock`'s time; `rules` is the pair's row of `/spot/pairs`, `spread_rate` a share of the price."""
+        """Serve `market` at `clock`'s time; `rules` is the pair's row of `/spot/pairs`,
+        `spread_rate` a share of the price.
+        """
         self.market = market
         self.clock = clock
         self.faults = faults if faults is not None else Faults()
@@ -70,8 +75,13 @@ class Sandbox:
         self._lock = threading.Lock()
         self._requests: Counter[str] = Counter()
 
-    def answer(self, method: str, target: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
-        """Answer one request; `target` is path and query. May wait where a clock endpoint is asked to sleep."""
+    def answer(
+        self, method: str, target: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """Answer one request; `target` is path and query.
+
+        May wait where a clock endpoint is asked to sleep.
+        """
         path, _, query = target.partition("?")
         if path.startswith(control.PREFIX):
             return self._own(method, path, body)
@@ -84,7 +94,9 @@ class Sandbox:
             reply = _unknown(path)
         else:
             at = now_ms - self.faults.earlier_ms(endpoint=endpoint, path=path, now_ms=now_ms)
-            reply = route.handler(self, Call(now_ms=at, named=named, query=query, body=body, headers=headers or {}))
+            reply = route.handler(
+                self, Call(now_ms=at, named=named, query=query, body=body, headers=headers or {})
+            )
         return self.faults.applied(reply, endpoint=endpoint, path=path, now_ms=now_ms)
 
     def requests(self) -> dict[str, int]:
@@ -107,7 +119,9 @@ class Sandbox:
 def _found(method: str, path: str) -> tuple[Route | None, Mapping[str, str]]:
     for route in (*PUBLIC, *PRIVATE):
         if route.method == method and (match := route.pattern.fullmatch(path)):
-            return route, {name: value for name, value in match.groupdict().items() if value is not None}
+            return route, {
+                name: value for name, value in match.groupdict().items() if value is not None
+            }
     return None, {}
 
 
@@ -122,7 +136,9 @@ def _unknown(path: str) -> Reply:
 
 
 def _ticker(sandbox: Sandbox, call: Call) -> Reply:
-    return public.or_not_found(public.ticker(sandbox.market, call.now_ms, spread_rate=sandbox.spread_rate))
+    return public.or_not_found(
+        public.ticker(sandbox.market, call.now_ms, spread_rate=sandbox.spread_rate)
+    )
 
 
 def _tickers(sandbox: Sandbox, call: Call) -> Reply:
@@ -131,7 +147,9 @@ def _tickers(sandbox: Sandbox, call: Call) -> Reply:
 
 
 def _depth(sandbox: Sandbox, call: Call) -> Reply:
-    return public.or_not_found(public.depth(sandbox.market, call.now_ms, spread_rate=sandbox.spread_rate))
+    return public.or_not_found(
+        public.depth(sandbox.market, call.now_ms, spread_rate=sandbox.spread_rate)
+    )
 
 
 def _transactions(sandbox: Sandbox, call: Call) -> Reply:
@@ -164,16 +182,28 @@ def _get(pattern: str, endpoint: str, handler: Handler) -> Route:
 
 
 PUBLIC: tuple[Route, ...] = (
-    _get(r"/(?P<pair>[a-z0-9]+_[a-z]+)/candlestick/(?P<kind>\w+)/(?P<date>\w+)", "candlestick", _candlestick),
+    _get(
+        r"/(?P<pair>[a-z0-9]+_[a-z]+)/candlestick/(?P<kind>\w+)/(?P<date>\w+)",
+        "candlestick",
+        _candlestick,
+    ),
     _get(r"/(?P<pair>[a-z0-9]+_[a-z]+)/depth", "depth", _depth),
     _get(r"/(?P<pair>[a-z0-9]+_[a-z]+)/ticker", "ticker", _ticker),
-    _get(r"/(?P<pair>[a-z0-9]+_[a-z]+)/transactions(?:/(?P<date>\w+))?", "transactions", _transactions),
-    _get(r"/(?P<pair>[a-z0-9]+_[a-z]+)/circuit_break_info", "circuit_break_info", _circuit_break_info),
+    _get(
+        r"/(?P<pair>[a-z0-9]+_[a-z]+)/transactions(?:/(?P<date>\w+))?",
+        "transactions",
+        _transactions,
+    ),
+    _get(
+        r"/(?P<pair>[a-z0-9]+_[a-z]+)/circuit_break_info", "circuit_break_info", _circuit_break_info
+    ),
     _get(r"/tickers(?:_jpy)?", "tickers", _tickers),
     _get(r"(?:/v1)?/spot/pairs", "pairs", _pairs),
     _get(r"(?:/v1)?/spot/status", "status", _status),
 )
-"""bitbank's unauthenticated endpoints. `/spot/pairs` also without `/v1`: ccxt asks so when its addresses are overridden."""
+"""bitbank's unauthenticated endpoints. `/spot/pairs` also without `/v1`: ccxt asks so when its
+addresses are overridden."""
 
 PRIVATE: tuple[Route, ...] = ()
-"""bitbank's endpoints below `/v1/user/`: none, so each of them answers code 20003. Live trading adds its routes here."""
+"""bitbank's endpoints below `/v1/user/`: none, so each of them answers code 20003. Live trading
+adds its routes here."""

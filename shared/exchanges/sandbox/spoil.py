@@ -1,6 +1,7 @@
 """The kinds of fault: how each changes one reply. Pure.
 
-A change returns None where it does not fit the reply (too few rows, an error already): it did not fire then.
+A change returns None where it does not fit the reply (too few rows, an error already): it did not
+fire then.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,12 +17,17 @@ BREAK = frozenset({"circuit_break_info", "depth"})
 STATUS = frozenset({"status"})
 PAIRS = frozenset({"pairs"})
 
-_HTML = b"<html><head><title>%d</title></head><body><h1>The exchange is not itself today</h1></body></html>"
+_HTML = (
+    b"<html><head><title>%d</title></head><body><h1>The exchange is not itself"
+    b" today</h1></body></html>"
+)
 _HTML_TYPE = "text/html; charset=utf-8"
 
 
 class Wishes(Protocol):
-    """What a change may ask of the fault that fires (see `shared.exchanges.sandbox.faults.Fault`)."""
+    """What a change may ask of the fault that fires (see
+    `shared.exchanges.sandbox.faults.Fault`).
+    """
 
     @property
     def seconds(self) -> float | None:
@@ -49,7 +55,8 @@ Change: TypeAlias = Callable[[Reply, Wishes, int], Reply | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A kind of fault: one sentence, how it changes a reply, and the endpoints it concerns (empty: all).
+    """A kind of fault: one sentence, how it changes a reply, and the endpoints it concerns (empty:
+    all).
 
     `earlier_seconds`: the reply is the one of so long ago, before it is changed.
     """
@@ -61,7 +68,9 @@ class Kind:
 
 
 def _html(status: int) -> Change:
-    return lambda reply, _wishes, _now: replace(reply, status=status, body=_HTML % status, content_type=_HTML_TYPE)
+    return lambda reply, _wishes, _now: replace(
+        reply, status=status, body=_HTML % status, content_type=_HTML_TYPE
+    )
 
 
 def _error(code: int, status: int) -> Change:
@@ -77,7 +86,9 @@ def _rate_limit_text(reply: Reply, _wishes: Wishes, _now: int) -> Reply:
 
 
 def _rate_limit_retry_after(_reply: Reply, wishes: Wishes, _now: int) -> Reply:
-    return replace(failure(10009, status=429), headers={"Retry-After": f"{_or(wishes.seconds, 1.0):g}"})
+    return replace(
+        failure(10009, status=429), headers={"Retry-After": f"{_or(wishes.seconds, 1.0):g}"}
+    )
 
 
 def _truncated(reply: Reply, _wishes: Wishes, _now: int) -> Reply:
@@ -103,7 +114,11 @@ def _short(reply: Reply, _wishes: Wishes, _now: int) -> Reply:
 def _clock_skew(reply: Reply, wishes: Wishes, _now: int) -> Reply:
     skew_ms = int(_or(wishes.seconds, 30.0) * 1000)
     told = reply.json()
-    if isinstance(told, dict) and isinstance(told.get("data"), dict) and isinstance(told["data"].get("timestamp"), int):
+    if (
+        isinstance(told, dict)
+        and isinstance(told.get("data"), dict)
+        and isinstance(told["data"].get("timestamp"), int)
+    ):
         told["data"]["timestamp"] += skew_ms
         reply = reply.with_json(told)
     return replace(reply, date_offset_ms=reply.date_offset_ms + skew_ms)
@@ -163,7 +178,11 @@ def _candles(change: Callable[[list[Any], Wishes, int], list[Any] | None]) -> Ch
 
 
 def _nan(rows: list[Any], _wishes: Wishes, _now: int) -> list[Any] | None:
-    return [*rows[:-2], ["NaN", "NaN", "NaN", "NaN", "NaN", rows[-2][5]], rows[-1]] if len(rows) > 1 else None
+    return (
+        [*rows[:-2], ["NaN", "NaN", "NaN", "NaN", "NaN", rows[-2][5]], rows[-1]]
+        if len(rows) > 1
+        else None
+    )
 
 
 def _inverted(rows: list[Any], _wishes: Wishes, _now: int) -> list[Any] | None:
@@ -193,7 +212,9 @@ def _stale(rows: list[Any], wishes: Wishes, _now: int) -> list[Any] | None:
 
 
 def _spike(rows: list[Any], wishes: Wishes, _now: int) -> list[Any] | None:
-    """The last row but some (`rows`, 2) has its high times the factor (`rate`, 10), or its low where that is below one."""
+    """The last row but some (`rows`, 2) has its high times the factor (`rate`, 10), or its low
+    where that is below one.
+    """
     back = max(1, int(_or(wishes.rows, 2)))
     if len(rows) <= back:
         return None
@@ -212,7 +233,10 @@ def _today_missing(reply: Reply, _wishes: Wishes, now_ms: int) -> Reply | None:
         last = int(told["data"]["candlestick"][0]["ohlcv"][-1][5])
     except (TypeError, KeyError, IndexError):
         return None
-    same_day = datetime.fromtimestamp(last / 1000, UTC).date() == datetime.fromtimestamp(now_ms / 1000, UTC).date()
+    same_day = (
+        datetime.fromtimestamp(last / 1000, UTC).date()
+        == datetime.fromtimestamp(now_ms / 1000, UTC).date()
+    )
     return failure(10000, status=404) if same_day else None
 
 
@@ -223,7 +247,9 @@ def _book(change: Callable[[int, int, Wishes], tuple[int, int]]) -> Change:
         told = reply.json()
         data = told.get("data") if isinstance(told, dict) else None
         found = data if isinstance(data, list) else [data]
-        books = [book for book in found if isinstance(book, dict) and ("asks" in book or "sell" in book)]
+        books = [
+            book for book in found if isinstance(book, dict) and ("asks" in book or "sell" in book)
+        ]
         if not books:
             return None
         for book in books:
@@ -233,7 +259,9 @@ def _book(change: Callable[[int, int, Wishes], tuple[int, int]]) -> Change:
     return changed
 
 
-def _moved(book: dict[str, Any], change: Callable[[int, int, Wishes], tuple[int, int]], wishes: Wishes) -> None:
+def _moved(
+    book: dict[str, Any], change: Callable[[int, int, Wishes], tuple[int, int]], wishes: Wishes
+) -> None:
     if "sell" in book:
         ask, bid = change(int(book["sell"]), int(book["buy"]), wishes)
         book |= {"sell": str(ask), "buy": str(bid)}
@@ -316,58 +344,117 @@ def _or(wish: float | None, own: float) -> float:
 KINDS: Mapping[str, Kind] = {
     "http-500": Kind(sentence="500 with an HTML page.", change=_html(500)),
     "http-502": Kind(sentence="502 with an HTML page.", change=_html(502)),
-    "http-503-json": Kind(sentence="503 with code 10008, the server is busy.", change=_error(10008, 503)),
-    "http-500-json": Kind(sentence="500 with code 10001, a system error.", change=_error(10001, 500)),
-    "maintenance": Kind(sentence="503 with code 10007, system maintenance.", change=_error(10007, 503)),
+    "http-503-json": Kind(
+        sentence="503 with code 10008, the server is busy.", change=_error(10008, 503)
+    ),
+    "http-500-json": Kind(
+        sentence="500 with code 10001, a system error.", change=_error(10001, 500)
+    ),
+    "maintenance": Kind(
+        sentence="503 with code 10007, system maintenance.", change=_error(10007, 503)
+    ),
     "rate-limit": Kind(sentence="429 with code 10009.", change=_error(10009, 429)),
     "rate-limit-text": Kind(sentence="429 with plain text.", change=_rate_limit_text),
-    "rate-limit-retry-after": Kind(sentence="429 with code 10009 and Retry-After.", change=_rate_limit_retry_after),
+    "rate-limit-retry-after": Kind(
+        sentence="429 with code 10009 and Retry-After.", change=_rate_limit_retry_after
+    ),
     "html": Kind(sentence="200 with an HTML page.", change=_html(200)),
     "empty": Kind(sentence="200 with an empty body.", change=_body(b"")),
     "truncated": Kind(sentence="200 with half of the JSON.", change=_truncated),
     "list": Kind(sentence="200 with a JSON list.", change=_body(b"[]")),
     "null": Kind(sentence="200 with a JSON null.", change=_body(b"null")),
-    "empty-data": Kind(sentence="200 with success and nothing in it.", change=_body(b'{"success":1,"data":{}}')),
+    "empty-data": Kind(
+        sentence="200 with success and nothing in it.", change=_body(b'{"success":1,"data":{}}')
+    ),
     "missing-field": Kind(sentence="A field of the answer is missing.", change=_missing_field),
     "slow": Kind(sentence="The answer comes late.", change=_slow),
     "reset": Kind(sentence="The connection is reset before the answer.", change=_reset),
     "stall": Kind(sentence="Half of the answer, then silence.", change=_stall),
     "short-body": Kind(sentence="The connection closes in the middle of the body.", change=_short),
-    "clock-skew": Kind(sentence="The exchange's clock (Date and timestamp) is off.", change=_clock_skew),
-    "today-missing": Kind(sentence="The current candle file does not exist yet.", change=_today_missing, endpoints=CANDLES),
+    "clock-skew": Kind(
+        sentence="The exchange's clock (Date and timestamp) is off.", change=_clock_skew
+    ),
+    "today-missing": Kind(
+        sentence="The current candle file does not exist yet.",
+        change=_today_missing,
+        endpoints=CANDLES,
+    ),
     "candle-nan": Kind(sentence="A candle row of NaN.", change=_candles(_nan), endpoints=CANDLES),
     "candle-inverted": Kind(
-        sentence="A candle row with its high below its low.", change=_candles(_inverted), endpoints=CANDLES
+        sentence="A candle row with its high below its low.",
+        change=_candles(_inverted),
+        endpoints=CANDLES,
     ),
-    "candle-duplicate": Kind(sentence="A candle row twice.", change=_candles(_duplicate), endpoints=CANDLES),
-    "candle-disorder": Kind(sentence="Two candle rows in the wrong order.", change=_candles(_disorder), endpoints=CANDLES),
-    "candle-hole": Kind(sentence="A few recent candle rows are missing.", change=_candles(_hole), endpoints=CANDLES),
-    "candle-stale": Kind(sentence="The last candle rows are missing.", change=_candles(_stale), endpoints=CANDLES),
-    "circuit-break": Kind(sentence="Circuit-break mode with a crossed book.", change=_circuit_break, endpoints=BREAK),
-    "busy": Kind(sentence="Status BUSY and a raised minimum amount.", change=_status("BUSY", "0.01"), endpoints=STATUS),
+    "candle-duplicate": Kind(
+        sentence="A candle row twice.", change=_candles(_duplicate), endpoints=CANDLES
+    ),
+    "candle-disorder": Kind(
+        sentence="Two candle rows in the wrong order.",
+        change=_candles(_disorder),
+        endpoints=CANDLES,
+    ),
+    "candle-hole": Kind(
+        sentence="A few recent candle rows are missing.", change=_candles(_hole), endpoints=CANDLES
+    ),
+    "candle-stale": Kind(
+        sentence="The last candle rows are missing.", change=_candles(_stale), endpoints=CANDLES
+    ),
+    "circuit-break": Kind(
+        sentence="Circuit-break mode with a crossed book.", change=_circuit_break, endpoints=BREAK
+    ),
+    "busy": Kind(
+        sentence="Status BUSY and a raised minimum amount.",
+        change=_status("BUSY", "0.01"),
+        endpoints=STATUS,
+    ),
     "halt": Kind(sentence="Status HALT.", change=_status("HALT", "0.0001"), endpoints=STATUS),
-    "orders-stopped": Kind(sentence="The pair takes no orders.", change=_pair({"stop_order": True}), endpoints=PAIRS),
-    "market-stopped": Kind(
-        sentence="The pair takes no market orders.", change=_pair({"stop_market_order": True}), endpoints=PAIRS
+    "orders-stopped": Kind(
+        sentence="The pair takes no orders.", change=_pair({"stop_order": True}), endpoints=PAIRS
     ),
-    "pair-disabled": Kind(sentence="The pair is not enabled.", change=_pair({"is_enabled": False}), endpoints=PAIRS),
-    "stops-stopped": Kind(sentence="The pair takes no stop orders.", change=_pair({"stop_stop_order": True}), endpoints=PAIRS),
-    "wide-spread": Kind(sentence="A spread of 1 %, or the rate asked for.", change=_book(_wide), endpoints=BOOK),
-    "far-book": Kind(sentence="A book at a tenth of the price, or the share asked for.", change=_book(_far), endpoints=BOOK),
+    "market-stopped": Kind(
+        sentence="The pair takes no market orders.",
+        change=_pair({"stop_market_order": True}),
+        endpoints=PAIRS,
+    ),
+    "pair-disabled": Kind(
+        sentence="The pair is not enabled.", change=_pair({"is_enabled": False}), endpoints=PAIRS
+    ),
+    "stops-stopped": Kind(
+        sentence="The pair takes no stop orders.",
+        change=_pair({"stop_stop_order": True}),
+        endpoints=PAIRS,
+    ),
+    "wide-spread": Kind(
+        sentence="A spread of 1 %, or the rate asked for.", change=_book(_wide), endpoints=BOOK
+    ),
+    "far-book": Kind(
+        sentence="A book at a tenth of the price, or the share asked for.",
+        change=_book(_far),
+        endpoints=BOOK,
+    ),
     "cached": Kind(
-        sentence="The answer of 40 seconds ago, or of as many as asked for; only its own timestamp tells.",
+        sentence=(
+            "The answer of 40 seconds ago, or of as many as asked for; only its own timestamp"
+            " tells."
+        ),
         change=_unchanged,
         endpoints=CANDLES | BOOK | BREAK,
         earlier_seconds=40.0,
     ),
     "future": Kind(
-        sentence="The answer's own timestamp is a day ahead, or as many seconds as asked for.", change=_of_the_future
+        sentence="The answer's own timestamp is a day ahead, or as many seconds as asked for.",
+        change=_of_the_future,
     ),
     "candle-spike": Kind(
-        sentence="A recent candle with its high times ten, or its low where the factor asked for is below one.",
+        sentence=(
+            "A recent candle with its high times ten, or its low where the factor asked for is"
+            " below one."
+        ),
         change=_candles(_spike),
         endpoints=CANDLES,
     ),
-    "crossed-book": Kind(sentence="The best bid above the best ask.", change=_book(_crossed), endpoints=BOOK),
+    "crossed-book": Kind(
+        sentence="The best bid above the best ask.", change=_book(_crossed), endpoints=BOOK
+    ),
 }
 """Every fault by its name."""

@@ -1,4 +1,6 @@
-"""The sandbox's own clocks: the machine's, moved and stretched, and one that moves only when told to."""
+"""The sandbox's own clocks: the machine's, moved and stretched, and one that moves only when told
+to.
+"""
 
 import threading
 import time
@@ -8,7 +10,10 @@ Policy: TypeAlias = Literal["auto", "driver"]
 
 
 class TimeSource(Protocol):
-    """A clock that a sandbox shows to others. Like `shared.core.clock.Clock`, with waiting that can be given up."""
+    """A clock that a sandbox shows to others.
+
+    Like `shared.core.clock.Clock`, with waiting that can be given up.
+    """
 
     @property
     def name(self) -> str:
@@ -31,13 +36,16 @@ class TimeSource(Protocol):
 class MachineTime:
     """The machine's clock, moved by an offset and optionally running faster. Nobody can step it.
 
-    It follows the monotonic clock from its start on, so steps of the machine's wall clock do not reach it.
+    It follows the monotonic clock from its start on, so steps of the machine's wall clock do not
+    reach it.
     """
 
     name = "real"
 
     def __init__(self, *, offset_ms: int = 0, speed: float = 1.0) -> None:
-        """Start at the machine's time plus `offset_ms`; `speed` sandbox seconds pass in a second."""
+        """Start at the machine's time plus `offset_ms`; `speed` sandbox seconds pass in
+        a second.
+        """
         self._speed = speed
         self._began_at = time.time_ns() // 1_000_000 + offset_ms
         self._began = time.monotonic()
@@ -62,7 +70,8 @@ class MachineTime:
 class SteppedTime:
     """A clock that stands until somebody moves it, and never goes back. Safe for many threads.
 
-    Policy `auto`: whoever sleeps moves it forward. Policy `driver`: only `advance_to` moves it, and sleepers wait for that.
+    Policy `auto`: whoever sleeps moves it forward. Policy `driver`: only `advance_to` moves it, and
+    sleepers wait for that.
     """
 
     name = "stepped"
@@ -79,7 +88,9 @@ class SteppedTime:
             return self._now_ms
 
     def wait_until(self, at_ms: int, *, patience_seconds: float) -> bool:
-        """Move there (policy `auto`), or wait until a driver has, `patience_seconds` at the most; whether it is reached."""
+        """Move there (policy `auto`), or wait until a driver has, `patience_seconds` at the most;
+        whether it is reached.
+        """
         if self.policy == "auto":
             return self.advance_to(at_ms)
         with self._moved:

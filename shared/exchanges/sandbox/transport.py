@@ -1,4 +1,6 @@
-"""HTTP/1.1 on loopback for the sandbox: kept connections, no Nagle delay, one write an answer, broken endings on purpose."""
+"""HTTP/1.1 on loopback for the sandbox: kept connections, no Nagle delay, one write an answer,
+broken endings on purpose.
+"""
 
 import socket
 import struct
@@ -43,7 +45,9 @@ class RunningServer:
     def __init__(self, server: "_Server") -> None:
         """Start to serve."""
         self._server = server
-        self._thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread = threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
         self._thread.start()
 
     @property
@@ -69,7 +73,12 @@ class RunningServer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
 
@@ -84,7 +93,8 @@ def serve(application: Application, *, host: str = "127.0.0.1", port: int = 0) -
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(
-            f"cannot listen on {host}:{port} ({reason})", remedy="choose another port, or 0 for any free one"
+            f"cannot listen on {host}:{port} ({reason})",
+            remedy="choose another port, or 0 for any free one",
         ) from error
     return RunningServer(server)
 
@@ -102,7 +112,8 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
-        # HTTPServer's own would look up the host's full name, which takes seconds where there is no name server.
+        # HTTPServer's own would look up the host's full name, which takes seconds where there is no
+        # name server.
         TCPServer.server_bind(self)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -124,7 +135,10 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing about clients that went away; anything else is a defect and is shown."""
-        if not isinstance(sys.exception(), ConnectionError | ValueError if self.closing.is_set() else ConnectionError):
+        if not isinstance(
+            sys.exception(),
+            ConnectionError | ValueError if self.closing.is_set() else ConnectionError,
+        ):
             super().handle_error(request, client_address)
 
 
@@ -153,9 +167,15 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         if body is None:
             self.close_connection = True
-            self._send(plain({"error": "the body's length is missing, malformed or above 1 MB"}, status=400))
+            self._send(
+                plain(
+                    {"error": "the body's length is missing, malformed or above 1 MB"}, status=400
+                )
+            )
             return
-        reply = self.server.application.answer(self.command, self.path, body, dict(self.headers.items()))
+        reply = self.server.application.answer(
+            self.command, self.path, body, dict(self.headers.items())
+        )
         if reply.delay_seconds and self.server.closing.wait(reply.delay_seconds):
             self.close_connection = True
             return

@@ -1,6 +1,8 @@
-"""Candle files as people have them, read with pandas: what was understood is told, what is wrong becomes one sentence.
+"""Candle files as people have them, read with pandas: what was understood is told, what is wrong
+becomes one sentence.
 
-Nothing that a tick imports may import this room: pandas costs more than a whole tick (an import contract keeps it so).
+Nothing that a tick imports may import this room: pandas costs more than a whole tick (an import
+contract keeps it so).
 """
 
 import io
@@ -14,27 +16,50 @@ from shared.core.types import Candles, Timeframe
 from shared.market.candles import aggregate
 from shared.market.files.columnar import MAGIC, Columnar
 from shared.market.files.joining import Joining, parts
-from shared.market.files.opening import HEAD_BYTES, MOST_ROWS, MOST_UNPACKED_BYTES, TAKEN, Limited, Lines, opened
+from shared.market.files.opening import (
+    HEAD_BYTES,
+    MOST_ROWS,
+    MOST_UNPACKED_BYTES,
+    TAKEN,
+    Limited,
+    Lines,
+    opened,
+)
 from shared.market.files.structured import rows_of
 from shared.market.files.text import chunks, sniffed, text_of
 from shared.market.files.understood import ReadFile, Understood, spacing_words
 from shared.market.files.zones import zone_of
 
-__all__ = ["MOST_ROWS", "MOST_UNPACKED_BYTES", "ReadFile", "Understood", "read", "read_file", "spacing_words", "zone_of"]
+__all__ = [
+    "MOST_ROWS",
+    "MOST_UNPACKED_BYTES",
+    "ReadFile",
+    "Understood",
+    "read",
+    "read_file",
+    "spacing_words",
+    "zone_of",
+]
 
 _MOST_COLUMNAR_BYTES = 512 << 20
 
 
-def read_file(path: Path | str, timeframe: Timeframe | None = None, *, timezone: str | None = None) -> Candles:
+def read_file(
+    path: Path | str, timeframe: Timeframe | None = None, *, timezone: str | None = None
+) -> Candles:
     """The candles of a person's file alone; see `read`."""
     return read(path, timeframe, timezone=timezone).candles
 
 
-def read(path: Path | str, timeframe: Timeframe | None = None, *, timezone: str | None = None) -> ReadFile:
-    """Candles of a person's file, in any layout of `docs/candles.md`, checked, and how they were understood.
+def read(
+    path: Path | str, timeframe: Timeframe | None = None, *, timezone: str | None = None
+) -> ReadFile:
+    """Candles of a person's file, in any layout of `docs/candles.md`, checked, and how they were
+    understood.
 
-    Without a `timeframe` they come in the file's own where that is one of ours, else in the next coarser one (5m as 15m,
-    1h as 4h). With one, finer candles are put together; coarser ones are refused, because nothing is made up.
+    Without a `timeframe` they come in the file's own where that is one of ours, else in the next
+    coarser one (5m as 15m, 1h as 4h). With one, finer candles are put together; coarser ones are
+    refused, because nothing is made up.
 
     Args:
         path: The file.
@@ -48,13 +73,17 @@ def read(path: Path | str, timeframe: Timeframe | None = None, *, timezone: str 
     given, understood = _joined(path, None if timezone is None else zone_of(timezone)).done()
     spacing_ms = understood.spacing_ms
     wanted = _timeframe(path, spacing_ms, timeframe)
-    columns = {name: getattr(given, name) for name in ("opened_at", "open", "high", "low", "close", "volume")}
+    columns = {
+        name: getattr(given, name)
+        for name in ("opened_at", "open", "high", "low", "close", "volume")
+    }
     if wanted.ms == spacing_ms:
         return ReadFile(candles=Candles(timeframe=wanted, **columns), understood=understood)
     coarse = aggregate(given, wanted, until=int(given.opened_at[-1]) + spacing_ms)
     if not len(coarse):
         raise UserError(
-            f"{path} holds {spacing_words(spacing_ms)} candles and does not fill a single {wanted} candle",
+            f"{path} holds {spacing_words(spacing_ms)} candles and does not fill a single {wanted}"
+            " candle",
             remedy="give a longer file",
         )
     return ReadFile(candles=coarse, understood=understood)
@@ -79,10 +108,15 @@ def _joined(path: Path, zone: tzinfo | None) -> Joining:
             joining.add(frame, entries)
             return joining
         if first == "<":
-            raise UserError(f"{path} is a web page, saved in place of the file", remedy=f"download the file itself; {TAKEN}")
+            raise UserError(
+                f"{path} is a web page, saved in place of the file",
+                remedy=f"download the file itself; {TAKEN}",
+            )
         lines = Lines(source, path, packed=packed)
         table = sniffed(path, text, encoding, whole=len(head) < HEAD_BYTES)
-        joining = parts(chunks(path, lines, table), Joining(path, table.roles, word="line", zone=zone))
+        joining = parts(
+            chunks(path, lines, table), Joining(path, table.roles, word="line", zone=zone)
+        )
         joining.notes.extend(table.notes)
         return joining
 
@@ -91,11 +125,17 @@ def _whole(path: Path, source: IO[bytes], packed: str) -> IO[bytes]:
     """A file that can be read at any place."""
     if not packed:
         return source
-    return io.BytesIO(Limited(source, path, packed=packed).whole(_MOST_COLUMNAR_BYTES, "packed Parquet or feather"))
+    return io.BytesIO(
+        Limited(source, path, packed=packed).whole(
+            _MOST_COLUMNAR_BYTES, "packed Parquet or feather"
+        )
+    )
 
 
 def _timeframe(path: Path, spacing_ms: int, asked: Timeframe | None) -> Timeframe:
-    """The timeframe asked for, or the finest one of ours that candles `spacing_ms` apart can make."""
+    """The timeframe asked for, or the finest one of ours that candles `spacing_ms`
+    apart can make.
+    """
     whole = spacing_ms % Timeframe.M1.ms == 0
     makes = [timeframe for timeframe in Timeframe if whole and timeframe.ms % spacing_ms == 0]
     if makes and asked in {None, *makes}:
@@ -103,5 +143,8 @@ def _timeframe(path: Path, spacing_ms: int, asked: Timeframe | None) -> Timefram
     cannot = f", of which no {asked} ones can be made" if asked else ", which the bot cannot use"
     raise UserError(
         f"{path} holds {spacing_words(spacing_ms)} candles{cannot}",
-        remedy=f"give candles of {f'{asked} or finer' if asked else ', '.join(Timeframe)}; finer ones are put together",
+        remedy=(
+            f"give candles of {f'{asked} or finer' if asked else ', '.join(Timeframe)}; finer ones"
+            " are put together"
+        ),
     )

@@ -39,12 +39,17 @@ class Columnar:
         except (pa.ArrowException, OSError, ValueError) as error:
             raise self._damaged() from error
         if rows > most_rows:
-            raise UserError(f"{path} holds {rows:,} rows, more than {most_rows:,}", remedy="give it in parts")
+            raise UserError(
+                f"{path} holds {rows:,} rows, more than {most_rows:,}", remedy="give it in parts"
+            )
         self._names = tuple(schema.names)
         self.roles: Roles = by_name(str(path), self._names, layout=f"{kind} with named columns")
 
     def batches(self) -> Iterator[tuple["pd.DataFrame", IntArray]]:
-        """The rows as columns by number, and the row of each counting from 1. Raises `UserError`."""
+        """The rows as columns by number, and the row of each counting from 1.
+
+        Raises `UserError`.
+        """
         import pyarrow as pa
 
         wanted = {role: self._names[column] for role, column in self.roles.of.items()}
@@ -58,7 +63,10 @@ class Columnar:
                 else self._table.select(list(wanted.values())).to_batches(BATCH_ROWS)
             )
             for batch in batches:
-                yield self._frame(batch, wanted), np.arange(first, first + batch.num_rows, dtype=np.int64)
+                yield (
+                    self._frame(batch, wanted),
+                    np.arange(first, first + batch.num_rows, dtype=np.int64),
+                )
                 first += batch.num_rows
         except (pa.ArrowException, OSError) as error:
             raise self._damaged() from error
@@ -71,7 +79,9 @@ class Columnar:
         for role, name in wanted.items():
             column = batch.column(batch.schema.names.index(name))
             if role in {*PRICES, "volume"}:
-                with suppress(pa.ArrowException, ValueError):  # the cell that is no number is named later
+                with suppress(
+                    pa.ArrowException, ValueError
+                ):  # the cell that is no number is named later
                     column = column.cast(pa.float64(), safe=False)
             if pa.types.is_date(column.type):
                 column = column.cast(pa.timestamp("ms"))
@@ -80,4 +90,7 @@ class Columnar:
         return pd.DataFrame(columns)
 
     def _damaged(self) -> UserError:
-        return UserError(f"{self._path} is no whole {self._kind} file (damaged or cut off)", remedy="fetch it again")
+        return UserError(
+            f"{self._path} is no whole {self._kind} file (damaged or cut off)",
+            remedy="fetch it again",
+        )

@@ -1,4 +1,6 @@
-"""From chunks of raw cells to candles: numbers within bounds, one order, none twice, one spacing; what is wrong is named."""
+"""From chunks of raw cells to candles: numbers within bounds, one order, none twice, one spacing;
+what is wrong is named.
+"""
 
 from collections.abc import Iterator
 from datetime import tzinfo
@@ -27,7 +29,8 @@ _FEW_SHOWN = 5
 class Joining:
     """Takes the chunks of one file and makes candles of them.
 
-    `word` is what a place in the file is called: line, row or entry. `notes` begin with what the reader of the file adds.
+    `word` is what a place in the file is called: line, row or entry. `notes` begin with what the
+    reader of the file adds.
     """
 
     def __init__(self, path: Path, roles: Roles, *, word: str, zone: tzinfo | None) -> None:
@@ -39,32 +42,50 @@ class Joining:
         self.notes: list[str] = []
 
     def add(self, frame: "pd.DataFrame", lines: IntArray) -> None:
-        """Read one chunk and check what can be told of it alone. Raises `UserError` naming the first wrong place."""
+        """Read one chunk and check what can be told of it alone.
+
+        Raises `UserError` naming the first wrong place.
+        """
         if not len(frame):
             return
         self._count += len(frame)
         if self._count > MOST_ROWS:
-            raise UserError(f"{self._path} holds more than {MOST_ROWS:,} rows", remedy="give it in parts, or coarser candles")
+            raise UserError(
+                f"{self._path} holds more than {MOST_ROWS:,} rows",
+                remedy="give it in parts, or coarser candles",
+            )
         columns: dict[str, Any] = {}
         for name in COLUMNS[1:]:
             columns[name] = self._numbers(frame[self._roles.of[name]], name, lines)
         columns["timestamp"] = self._times(frame, lines)
-        given = Candles(timeframe=Timeframe.M1, opened_at=columns["timestamp"], **{name: columns[name] for name in COLUMNS[1:]})
+        given = Candles(
+            timeframe=Timeframe.M1,
+            opened_at=columns["timestamp"],
+            **{name: columns[name] for name in COLUMNS[1:]},
+        )
         try:
             values_checked(given)
         except BadCandles as error:
-            raise self._wrong(int(lines[error.row]), error.rule, at=int(given.opened_at[error.row])) from error
+            raise self._wrong(
+                int(lines[error.row]), error.rule, at=int(given.opened_at[error.row])
+            ) from error
         for name, column in columns.items():
             self._parts[name].append(column)
         self._parts["line"].append(lines.astype(np.int32))
 
     def done(self) -> tuple[Candles, Understood]:
-        """All candles, ascending, in the timeframe `1m` whatever their spacing is, and what was found. Raises `UserError`."""
+        """All candles, ascending, in the timeframe `1m` whatever their spacing is, and what was
+        found. Raises `UserError`.
+        """
         if not self._count:
-            raise UserError(f"{self._path} holds no candles", remedy="give a file with at least two candles")
+            raise UserError(
+                f"{self._path} holds no candles", remedy="give a file with at least two candles"
+            )
         line = self._joined("line")
         given = Candles(
-            timeframe=Timeframe.M1, opened_at=self._joined("timestamp"), **{name: self._joined(name) for name in COLUMNS[1:]}
+            timeframe=Timeframe.M1,
+            opened_at=self._joined("timestamp"),
+            **{name: self._joined(name) for name in COLUMNS[1:]},
         )
         given, line, order = self._ordered(given, line)
         given, line, dropped = self._once(given, line)
@@ -73,13 +94,16 @@ class Joining:
         self._one_grid(given, line, spacing_ms)
         if len(np.unique(given.high)) == 1 and bool((given.high == given.low).all()):
             raise UserError(
-                f"{self._path} is flat: all prices of its {len(given):,} candles are {given.high[0]:,.0f}",
+                f"{self._path} is flat: all prices of its {len(given):,} candles are"
+                f" {given.high[0]:,.0f}",
                 remedy="give candles of a market that moves",
             )
         notes = [*self.notes, *closing, *self._stamps.notes]
         notes += [f"{dropped:,} equal rows dropped"] if dropped else []
         if self._roles.ignored:
-            shown = ", ".join(self._roles.ignored[:_FEW_SHOWN]) + (", ..." if len(self._roles.ignored) > _FEW_SHOWN else "")
+            shown = ", ".join(self._roles.ignored[:_FEW_SHOWN]) + (
+                ", ..." if len(self._roles.ignored) > _FEW_SHOWN else ""
+            )
             notes.append(f"not used: {shown}")
         return given, Understood(
             layout=self._roles.layout,
@@ -99,7 +123,9 @@ class Joining:
             numbers: FloatArray = cells.to_numpy().astype(np.float64)
             gone = np.isnan(numbers)
             if gone.any():
-                raise self._wrong(int(lines[int(np.argmax(gone))]), f"{name} is missing or no number")
+                raise self._wrong(
+                    int(lines[int(np.argmax(gone))]), f"{name} is missing or no number"
+                )
             return numbers
         found = np.empty(len(cells))
         for row, cell in enumerate(cells.array):
@@ -122,7 +148,9 @@ class Joining:
 
     def _wrong(self, line: int, rule: str, *, at: int | None = None, remedy: str = "") -> UserError:
         when = "" if at is None else f" ({_told(at)})"
-        return UserError(f"{self._path}, {self._word} {line}{when}: {rule}", remedy=remedy or REMEDY)
+        return UserError(
+            f"{self._path}, {self._word} {line}{when}: {rule}", remedy=remedy or REMEDY
+        )
 
     def _ordered(self, given: Candles, line: IntArray) -> tuple[Candles, IntArray, str]:
         steps = np.diff(given.opened_at)
@@ -133,13 +161,18 @@ class Joining:
         forward = (steps > 0).sum() >= (steps < 0).sum()
         wrong = np.flatnonzero(steps < 0 if forward else steps > 0)
         row = int(wrong[0]) + 1
-        where = f"{_told(int(given.opened_at[row]))} comes after {_told(int(given.opened_at[row - 1]))}"
+        where = (
+            f"{_told(int(given.opened_at[row]))} comes after {_told(int(given.opened_at[row - 1]))}"
+        )
         usual = "ascend" if forward else "descend"
         share = f"{len(wrong):,} of {len(steps):,} steps"
         raise self._wrong(
             int(line[row]),
             f"{where}, but most rows {usual}: the file is disordered ({share})",
-            remedy="sort the file by time, if all its rows are of one market; nothing is sorted by a guess",
+            remedy=(
+                "sort the file by time, if all its rows are of one market; nothing is sorted by a"
+                " guess"
+            ),
         )
 
     def _once(self, given: Candles, line: IntArray) -> tuple[Candles, IntArray, int]:
@@ -155,7 +188,11 @@ class Joining:
             row = int(twice[int(np.argmax(differ))])
             first, second = sorted((int(line[row - 1]), int(line[row])))
             at = int(given.opened_at[row])
-            raise self._wrong(second, f"the time stands there twice, with other values in {self._word} {first}", at=at)
+            raise self._wrong(
+                second,
+                f"the time stands there twice, with other values in {self._word} {first}",
+                at=at,
+            )
         keep = np.ones(len(given), dtype=np.bool_)
         keep[twice] = False
         return _picked(given, keep), line[keep], len(twice)
@@ -164,7 +201,8 @@ class Joining:
         steps = np.diff(given.opened_at)
         if not len(steps):
             raise UserError(
-                f"{self._path} has too few candles to tell their timeframe (one)", remedy="give at least two candles"
+                f"{self._path} has too few candles to tell their timeframe (one)",
+                remedy="give at least two candles",
             )
         lengths, counts = np.unique(steps, return_counts=True)
         spacing_ms = int(lengths[np.argmax(counts)])
@@ -182,7 +220,9 @@ class Joining:
         return spacing_ms
 
     def _opened(self, given: Candles, spacing_ms: int) -> tuple[Candles, tuple[str, ...]]:
-        """Stamped by their open: closing times, on the grid or a thousandth before it, are moved back by one candle."""
+        """Stamped by their open: closing times, on the grid or a thousandth before it, are moved
+        back by one candle.
+        """
         late = bool(((given.opened_at + 1) % spacing_ms == 0).all())
         if not late and not self._roles.closing:
             return given, ()
@@ -207,7 +247,8 @@ def _picked(given: Candles, rows: Any) -> Candles:
 
 
 def _long_run(steps: IntArray, spacing_ms: int) -> tuple[int, int] | None:
-    """Where at least a dozen equal steps follow each other that are not the usual one: the row before them, and their length.
+    """Where at least a dozen equal steps follow each other that are not the usual one: the row
+    before them, and their length.
 
     Missing candles make steps of many lengths; twelve equal ones in a row are another timeframe.
     """

@@ -1,4 +1,5 @@
-"""From a path to a stream of plain bytes: what packs a file is undone on the way, in pieces, up to a limit that is told.
+"""From a path to a stream of plain bytes: what packs a file is undone on the way, in pieces, up to
+a limit that is told.
 
 What a file is follows from its first bytes; its name is only a name. Nothing is ever unpickled.
 """
@@ -18,9 +19,18 @@ from shared.core.errors import UserError
 MOST_UNPACKED_BYTES = 2 << 30
 MOST_ROWS = 20_000_000
 LONGEST_LINE_BYTES = 1 << 20
-TAKEN = "give candles as CSV, JSON, Parquet or feather (also gzip, zip, bz2, xz, zstd), see `docs/candles.md`"
+TAKEN = (
+    "give candles as CSV, JSON, Parquet or feather (also gzip, zip, bz2, xz, zstd), see"
+    " `docs/candles.md`"
+)
 HEAD_BYTES = 1 << 17
-_PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+_PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "zip",
+    b"BZh": "bz2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
 _FOREIGN = {
     b"SQLite format 3": "an SQLite database",
     b"\x89HDF": "an HDF5 file",
@@ -41,7 +51,8 @@ _MOST_ZSTD_BYTES = 512 << 20
 
 
 class Limited(io.RawIOBase):
-    """A readable stream that ends with a sentence where it unpacks to too much, where one line never ends, or where it is cut.
+    """A readable stream that ends with a sentence where it unpacks to too much, where one line
+    never ends, or where it is cut.
 
     pandas replaces some errors of the streams that it reads: `failed` keeps the one that was meant.
     """
@@ -81,7 +92,8 @@ class Limited(io.RawIOBase):
         data = io.BufferedReader(self).read(most + 1)
         if len(data) > most:
             raise UserError(
-                f"{self._path} holds more than {most >> 20} MiB of {what}", remedy="give it in parts, or as CSV or Parquet"
+                f"{self._path} holds more than {most >> 20} MiB of {what}",
+                remedy="give it in parts, or as CSV or Parquet",
             )
         return data
 
@@ -90,7 +102,10 @@ class Limited(io.RawIOBase):
             data = self._source.read(count)
         except _BROKEN as error:
             found = f"{self._path} is no whole {self._packed} file (damaged or cut off)"
-            self.failed = UserError(found if self._packed else f"{self._path} cannot be read: {error}", remedy="fetch it again")
+            self.failed = UserError(
+                found if self._packed else f"{self._path} cannot be read: {error}",
+                remedy="fetch it again",
+            )
             raise self.failed from error
         self._seen += len(data)
         last = data.rfind(b"\n")
@@ -98,7 +113,8 @@ class Limited(io.RawIOBase):
         if self._seen > MOST_UNPACKED_BYTES:
             unpacked = "unpacks to" if self._packed else "is"
             self.failed = UserError(
-                f"{self._path} {unpacked} more than {MOST_UNPACKED_BYTES >> 30} GiB", remedy="give it in parts"
+                f"{self._path} {unpacked} more than {MOST_UNPACKED_BYTES >> 30} GiB",
+                remedy="give it in parts",
             )
             raise self.failed
         return data
@@ -110,19 +126,26 @@ class Limited(io.RawIOBase):
 
 
 class Lines(Limited):
-    """The same for text: a line that never ends would fill the memory of whoever waits for its end."""
+    """The same for text: a line that never ends would fill the memory of whoever waits
+    for its end.
+    """
 
     def _fresh(self, count: int) -> bytes:
         data = super()._fresh(count)
         if self.endless:
-            found = f"{self._path} has a line of more than {LONGEST_LINE_BYTES >> 20} MiB: it is no table of candles"
+            found = (
+                f"{self._path} has a line of more than {LONGEST_LINE_BYTES >> 20} MiB: it is no"
+                " table of candles"
+            )
             self.failed = UserError(found, remedy=TAKEN)
             raise self.failed
         return data
 
 
 def opened(path: Path, closing: ExitStack) -> tuple[IO[bytes], str]:
-    """The file's own bytes unpacked, and what they were packed in (`gzip`; empty for a plain file). Raises `UserError`.
+    """The file's own bytes unpacked, and what they were packed in (`gzip`; empty for a plain file).
+
+    Raises `UserError`.
 
     `closing` closes every stream on the way.
     """
@@ -133,7 +156,9 @@ def opened(path: Path, closing: ExitStack) -> tuple[IO[bytes], str]:
     try:
         source: IO[bytes] = closing.enter_context(path.open("rb"))
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}", remedy="check its permissions") from error
+        raise UserError(
+            f"{path} cannot be read: {error.strerror}", remedy="check its permissions"
+        ) from error
     packed = ""
     for _ in range(_DEEPEST):
         start = _start(source, path, packed)
@@ -141,7 +166,9 @@ def opened(path: Path, closing: ExitStack) -> tuple[IO[bytes], str]:
         if kind is None:
             return source, packed
         packed, source = kind, closing.enter_context(_unpacked(source, path, kind))
-    raise UserError(f"{path} is packed more than {_DEEPEST} times", remedy="unpack it, and give what was in it")
+    raise UserError(
+        f"{path} is packed more than {_DEEPEST} times", remedy="unpack it, and give what was in it"
+    )
 
 
 def _start(source: IO[bytes], path: Path, packed: str) -> bytes:
@@ -149,12 +176,16 @@ def _start(source: IO[bytes], path: Path, packed: str) -> bytes:
         start = source.read(512)
         source.seek(0)
     except _BROKEN as error:
-        raise UserError(f"{path} is no whole {packed} file (damaged or cut off)", remedy="fetch it again") from error
+        raise UserError(
+            f"{path} is no whole {packed} file (damaged or cut off)", remedy="fetch it again"
+        ) from error
     foreign = next((what for magic, what in _FOREIGN.items() if start.startswith(magic)), None)
     if start[257:262] == b"ustar":
         foreign = "a tar archive"
     if foreign:
-        raise UserError(f"{path} is {foreign}", remedy=f"save the candles in it as CSV or Parquet; {TAKEN}")
+        raise UserError(
+            f"{path} is {foreign}", remedy=f"save the candles in it as CSV or Parquet; {TAKEN}"
+        )
     return start
 
 
@@ -205,13 +236,22 @@ def _member(source: IO[bytes], path: Path) -> IO[bytes]:
     """The only file in a zip archive."""
     try:
         archive = zipfile.ZipFile(source)
-        names = [one for one in archive.infolist() if not one.is_dir() and not one.filename.startswith("__MACOSX")]
+        names = [
+            one
+            for one in archive.infolist()
+            if not one.is_dir() and not one.filename.startswith("__MACOSX")
+        ]
         if any(one.filename == "[Content_Types].xml" for one in names):
             raise UserError(f"{path} is an Excel workbook", remedy="save the sheet as CSV")
         if len(names) != 1:
-            raise UserError(f"{path} is a zip archive of {len(names)} files", remedy="give an archive of one file, or the file")
+            raise UserError(
+                f"{path} is a zip archive of {len(names)} files",
+                remedy="give an archive of one file, or the file",
+            )
         return archive.open(names[0])
     except RuntimeError as error:
         raise UserError(f"{path} is locked with a password", remedy="unpack it first") from error
     except (*_BROKEN, NotImplementedError) as error:
-        raise UserError(f"{path} is no whole zip file (damaged or cut off)", remedy="fetch it again") from error
+        raise UserError(
+            f"{path} is no whole zip file (damaged or cut off)", remedy="fetch it again"
+        ) from error

@@ -1,4 +1,6 @@
-"""Times as files write them, to milliseconds UTC: numbers of any unit, dates with and without a zone, Excel's days."""
+"""Times as files write them, to milliseconds UTC: numbers of any unit, dates with and without a
+zone, Excel's days.
+"""
 
 import re
 from collections import Counter
@@ -29,7 +31,14 @@ _SUFFIX = (
 _CLOCKED = re.compile(r"\d{1,2}:\d{2}|T\d{2}|[AP]M", re.IGNORECASE)
 _FORMATS = (
     "ISO8601",
-    *("%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d", "%Y.%m.%d %H:%M:%S", "%Y.%m.%d %H:%M", "%Y年%m月%d日 %H:%M"),
+    *(
+        "%Y/%m/%d %H:%M:%S",
+        "%Y/%m/%d %H:%M",
+        "%Y/%m/%d",
+        "%Y.%m.%d %H:%M:%S",
+        "%Y.%m.%d %H:%M",
+        "%Y年%m月%d日 %H:%M",
+    ),
     *(
         "%Y-%m-%d %H:%M",
         "%Y-%m-%d %I-%p",
@@ -41,9 +50,29 @@ _FORMATS = (
         "%Y%m%d %H:%M:%S",
         "%Y%m%d %H:%M",
     ),
-    *("%d.%m.%Y %H:%M:%S.%f", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%b %d, %Y %H:%M", "%d %b %Y %H:%M", "%b %d, %Y"),
-    *("%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%y %H:%M", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y"),
-    *("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%y %H:%M", "%d-%m-%Y %H:%M", "%d-%m-%Y %H:%M:%S"),
+    *(
+        "%d.%m.%Y %H:%M:%S.%f",
+        "%d.%m.%Y %H:%M:%S",
+        "%d.%m.%Y %H:%M",
+        "%b %d, %Y %H:%M",
+        "%d %b %Y %H:%M",
+        "%b %d, %Y",
+    ),
+    *(
+        "%m/%d/%Y %H:%M:%S",
+        "%m/%d/%Y %H:%M",
+        "%m/%d/%y %H:%M",
+        "%m/%d/%Y %I:%M %p",
+        "%m/%d/%Y %I:%M:%S %p",
+        "%m/%d/%Y",
+    ),
+    *(
+        "%d/%m/%Y %H:%M:%S",
+        "%d/%m/%Y %H:%M",
+        "%d/%m/%y %H:%M",
+        "%d-%m-%Y %H:%M",
+        "%d-%m-%Y %H:%M:%S",
+    ),
 )
 
 
@@ -75,10 +104,16 @@ class Stamps:
     @property
     def notes(self) -> tuple[str, ...]:
         """What must be said beside it."""
-        mixed = [f"{count:,} in {kind}" for kind, count in self._written.most_common() if kind in _UNITS]
+        mixed = [
+            f"{count:,} in {kind}" for kind, count in self._written.most_common() if kind in _UNITS
+        ]
         told = (f"units of time are mixed ({', '.join(mixed)})",) if len(mixed) > 1 else ()
         naive = any(kind.startswith(("dates read as", "Excel")) for kind in self._written)
-        return told if naive or self._asked is None else (*told, "the time zone that was given was not needed")
+        return (
+            told
+            if naive or self._asked is None
+            else (*told, "the time zone that was given was not needed")
+        )
 
     def read(self, cells: "pd.Series[Any]") -> IntArray:
         """Milliseconds UTC, shape (n,). Raises `Unreadable`."""
@@ -95,7 +130,9 @@ class Stamps:
                 return self._texts(cells.astype("str"))
             if not good.all():
                 row = int(np.argmin(good))
-                raise Unreadable(f"the time {_shown(cells.iloc[row])} is no number, unlike the others", row=row)
+                raise Unreadable(
+                    f"the time {_shown(cells.iloc[row])} is no number, unlike the others", row=row
+                )
             cells = numbers
         return self._numbers(cells.to_numpy())
 
@@ -112,7 +149,9 @@ class Stamps:
             self._written["Excel's days"] += len(values)
             minutes = (values - _EXCEL_EPOCH_DAYS) * 1_440
             rounded = bool((np.abs(minutes - np.rint(minutes)) < _EXCEL_SLACK_MINUTES).all())
-            naive = np.rint(minutes if rounded else minutes * 60).astype(np.int64) * (MINUTE_MS if rounded else 1_000)
+            naive = np.rint(minutes if rounded else minutes * 60).astype(np.int64) * (
+                MINUTE_MS if rounded else 1_000
+            )
             return self._zoned(naive, "Excel's days")
         at: IntArray = np.zeros(len(values), dtype=np.int64)
         for name, factor in _UNITS.items():
@@ -137,7 +176,13 @@ class Stamps:
             raise Unreadable("the time is missing", row=int(np.argmax(missing)))
         if getattr(cells.dtype, "tz", None) is not None:
             self._written["dates with a zone"] += len(cells)
-            at: IntArray = cells.dt.tz_convert("UTC").dt.tz_localize(None).dt.as_unit("ms").to_numpy().astype(np.int64)
+            at: IntArray = (
+                cells.dt.tz_convert("UTC")
+                .dt.tz_localize(None)
+                .dt.as_unit("ms")
+                .to_numpy()
+                .astype(np.int64)
+            )
             return _bounded(at)
         return self._zoned(cells.dt.as_unit("ms").to_numpy().astype(np.int64), "dates")
 
@@ -146,15 +191,25 @@ class Stamps:
         offsets = text.str.extract(_SUFFIX, expand=False)
         clocked = text.str.contains(_CLOCKED.pattern, regex=True, flags=re.IGNORECASE)
         offsets = offsets.where(clocked)
-        body = text.where(offsets.isna(), text.str.replace(_SUFFIX, "", regex=True)).str.strip().str.rstrip("T")
+        body = (
+            text.where(offsets.isna(), text.str.replace(_SUFFIX, "", regex=True))
+            .str.strip()
+            .str.rstrip("T")
+        )
         naive = self._parsed(body, text)
         has = offsets.notna().to_numpy()
         if not has.any():
             return self._zoned(naive, "dates")
         if not has.all():
             row = int(np.argmin(has))
-            raise Unreadable(f"the time {_shown(text.iloc[row])} has no offset, unlike the others", row=row)
-        minutes = offsets.map({one: offset_minutes(one) or 0 for one in offsets.unique()}).to_numpy().astype(np.int64)
+            raise Unreadable(
+                f"the time {_shown(text.iloc[row])} has no offset, unlike the others", row=row
+            )
+        minutes = (
+            offsets.map({one: offset_minutes(one) or 0 for one in offsets.unique()})
+            .to_numpy()
+            .astype(np.int64)
+        )
         self._written["dates with an offset"] += len(cells)
         return _bounded(naive - minutes * MINUTE_MS)
 
@@ -180,7 +235,11 @@ class Stamps:
         missing = best.isna().to_numpy()
         if missing.any():
             row = int(np.argmax(missing))
-            raise Unreadable(f"the time {_shown(text.iloc[row])} cannot be read", row=row, remedy=f"write {BOUNDS}")
+            raise Unreadable(
+                f"the time {_shown(text.iloc[row])} cannot be read",
+                row=row,
+                remedy=f"write {BOUNDS}",
+            )
         at: IntArray = best.dt.as_unit("ms").to_numpy().astype(np.int64)
         return at
 
@@ -202,21 +261,35 @@ class Stamps:
 
         if self._zone is None:
             raise Unreadable(
-                "the times name no zone", row=0, remedy="say which one it is: --timezone UTC, or --timezone Asia/Tokyo"
+                "the times name no zone",
+                row=0,
+                remedy="say which one it is: --timezone UTC, or --timezone Asia/Tokyo",
             )
         self._written.pop(what, None)
         self._written[f"{what} read as {self._zone}"] += len(naive)
-        local = pd.Series(naive.astype("datetime64[ms]")).dt.tz_localize(self._zone, ambiguous="NaT", nonexistent="NaT")
+        local = pd.Series(naive.astype("datetime64[ms]")).dt.tz_localize(
+            self._zone, ambiguous="NaT", nonexistent="NaT"
+        )
         missing = local.isna().to_numpy()
         if missing.any():
             found = f"is twice or never on the clocks of {self._zone}"
-            raise Unreadable(f"this time {found}", row=int(np.argmax(missing)), remedy="give times in UTC")
-        at: IntArray = local.dt.tz_convert("UTC").dt.tz_localize(None).dt.as_unit("ms").to_numpy().astype(np.int64)
+            raise Unreadable(
+                f"this time {found}", row=int(np.argmax(missing)), remedy="give times in UTC"
+            )
+        at: IntArray = (
+            local.dt.tz_convert("UTC")
+            .dt.tz_localize(None)
+            .dt.as_unit("ms")
+            .to_numpy()
+            .astype(np.int64)
+        )
         return _bounded(at)
 
 
 def _digits(values: Any) -> bool:
-    """Whether days and times are written together, as 20240131, 202401310015 or 20240131001500: numbers that mean a date."""
+    """Whether days and times are written together, as 20240131, 202401310015 or 20240131001500:
+    numbers that mean a date.
+    """
     if values.dtype.kind not in "iu":
         return False
     return any(bool(((values >= low) & (values < end)).all()) for low, end in _TOGETHER)

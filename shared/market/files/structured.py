@@ -1,4 +1,6 @@
-"""JSON as exchanges, ccxt, freqtrade, pandas and charts write it: wherever the rows lie in it, they become columns."""
+"""JSON as exchanges, ccxt, freqtrade, pandas and charts write it: wherever the rows lie in it, they
+become columns.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +24,10 @@ _ROW = 5
 
 
 def rows_of(path: Path, source: Limited) -> tuple["pd.DataFrame", IntArray, Roles]:
-    """The rows as columns by number, the entry of each counting from 1, and their roles. Raises `UserError`."""
+    """The rows as columns by number, the entry of each counting from 1, and their roles.
+
+    Raises `UserError`.
+    """
     document = _decoded(path, source.whole(MOST_BYTES, "JSON"))
     tables = list(_tables(document, 0))
     if not tables:
@@ -30,7 +35,9 @@ def rows_of(path: Path, source: Limited) -> tuple["pd.DataFrame", IntArray, Role
     names, rows = tables[0]
     for other, more in tables[1:]:
         if other != names:
-            raise UserError(f"{path} holds tables of different columns", remedy="give a file of one table")
+            raise UserError(
+                f"{path} holds tables of different columns", remedy="give a file of one table"
+            )
         rows = [*rows, *more]
     return _framed(path, names, rows)
 
@@ -41,7 +48,9 @@ def _decoded(path: Path, data: bytes) -> Any:
     try:
         return msgspec.json.decode(data)
     except RecursionError as error:
-        raise UserError(f"{path} is JSON nested too deeply to hold candles", remedy=WANTED) from error
+        raise UserError(
+            f"{path} is JSON nested too deeply to hold candles", remedy=WANTED
+        ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         try:
             lines = msgspec.json.Decoder().decode_lines(data)
@@ -65,24 +74,40 @@ def _tables(found: Any, depth: int) -> Iterator[tuple[tuple[str, ...], Sequence[
         first = found[0]
         if isinstance(first, list) and len(first) >= _ROW and not isinstance(first[0], list | dict):
             yield (), found
-        elif isinstance(first, dict) and recognised(tuple(first)) >= _BY_NAME and not isinstance(_any(first), list | dict):
+        elif (
+            isinstance(first, dict)
+            and recognised(tuple(first)) >= _BY_NAME
+            and not isinstance(_any(first), list | dict)
+        ):
             names = tuple(first)
-            yield names, [[row.get(name) for name in names] if isinstance(row, dict) else [] for row in found]
+            yield (
+                names,
+                [
+                    [row.get(name) for name in names] if isinstance(row, dict) else []
+                    for row in found
+                ],
+            )
         elif len(found) <= _MOST_PARTS:
             for value in found:
                 yield from _tables(value, depth + 1)
 
 
 def _of_mapping(found: Mapping[str, Any]) -> tuple[tuple[str, ...], Sequence[Sequence[Any]]] | None:
-    """The orients of pandas `split`, `columns` and `index`, and columns as lists (charts); None for anything else."""
+    """The orients of pandas `split`, `columns` and `index`, and columns as lists (charts); None for
+    anything else.
+    """
     columns, index, data = found.get("columns"), found.get("index"), found.get("data")
     if isinstance(columns, list) and isinstance(data, list):
         names = tuple(str(name) for name in columns)
         if recognised(names) >= _BY_NAME:
             if isinstance(index, list) and len(index) == len(data):
-                return ("index", *names), [[at, *row] for at, row in zip(index, data, strict=True) if isinstance(row, list)]
+                return ("index", *names), [
+                    [at, *row] for at, row in zip(index, data, strict=True) if isinstance(row, list)
+                ]
             return names, data
-    values = {name: value for name, value in found.items() if isinstance(value, list | dict) and value}
+    values = {
+        name: value for name, value in found.items() if isinstance(value, list | dict) and value
+    }
     if recognised(tuple(values)) >= _BY_NAME:
         lists = [value for value in values.values() if isinstance(value, list)]
         if lists and len(lists) == len(values) and len(set(map(len, lists))) == 1:
@@ -90,12 +115,19 @@ def _of_mapping(found: Mapping[str, Any]) -> tuple[tuple[str, ...], Sequence[Seq
         dicts = [value for value in values.values() if isinstance(value, dict)]
         if dicts and len(dicts) == len(values):
             keys = list(dicts[0])
-            return ("index", *values), [[key, *(column.get(key) for column in dicts)] for key in keys]
+            return ("index", *values), [
+                [key, *(column.get(key) for column in dicts)] for key in keys
+            ]
     first = _any(found)
-    if isinstance(first, dict) and recognised(tuple(first)) >= _BY_NAME and not isinstance(_any(first), list | dict):
+    if (
+        isinstance(first, dict)
+        and recognised(tuple(first)) >= _BY_NAME
+        and not isinstance(_any(first), list | dict)
+    ):
         names = tuple(first)
         return ("index", *names), [
-            [key, *(row.get(name) if isinstance(row, dict) else None for name in names)] for key, row in found.items()
+            [key, *(row.get(name) if isinstance(row, dict) else None for name in names)]
+            for key, row in found.items()
         ]
     return None
 
@@ -104,14 +136,22 @@ def _any(found: Mapping[str, Any]) -> Any:
     return next(iter(found.values()), None)
 
 
-def _framed(path: Path, names: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> tuple["pd.DataFrame", IntArray, Roles]:
+def _framed(
+    path: Path, names: tuple[str, ...], rows: Sequence[Sequence[Any]]
+) -> tuple["pd.DataFrame", IntArray, Roles]:
     import pandas as pd
 
     width = len(rows[0])
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, list | tuple) or len(row) != width:
-            seen = f"{len(row)} values instead of {width}" if isinstance(row, list | tuple) else f"{_short(row)} is no candle"
-            raise UserError(f"{path}, entry {number}: {seen}", remedy="correct or delete that entry")
+            seen = (
+                f"{len(row)} values instead of {width}"
+                if isinstance(row, list | tuple)
+                else f"{_short(row)} is no candle"
+            )
+            raise UserError(
+                f"{path}, entry {number}: {seen}", remedy="correct or delete that entry"
+            )
     if names:
         roles = by_name(str(path), names, layout="JSON with named values")
     else:

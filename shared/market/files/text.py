@@ -1,4 +1,6 @@
-"""A table of text: encoding, separator, decimal sign and header are found first, then pandas reads it in chunks."""
+"""A table of text: encoding, separator, decimal sign and header are found first, then pandas reads
+it in chunks.
+"""
 
 import csv
 import io
@@ -29,7 +31,11 @@ _FEWEST = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextTable:
-    """How the text is cut. `skipped`: lines before the first row; `header`: the names in the last of them, if there are any."""
+    """How the text is cut.
+
+    `skipped`: lines before the first row; `header`: the names in the last of them, if there are
+    any.
+    """
 
     encoding: str
     separator: str
@@ -67,23 +73,36 @@ def sniffed(path: Path, text: str, encoding: str, *, whole: bool) -> TextTable:
     """How to cut the table that begins with `text`. Raises `UserError` naming a line."""
     lines = re.split(r"\r\n|\n|\r", text)
     if not whole and len(lines) == 1:
-        raise UserError(f"{path}, line 1: has more than {HEAD_BYTES >> 10} KiB: it is no table of candles", remedy=TAKEN)
+        raise UserError(
+            f"{path}, line 1: has more than {HEAD_BYTES >> 10} KiB: it is no table of candles",
+            remedy=TAKEN,
+        )
     lines = lines if whole else lines[:-1]
     filled = [number for number, line in enumerate(lines) if line.strip()][:_LOOKED_AT]
     if not filled:
         raise UserError(f"{path} is empty", remedy=TAKEN)
     separator = _separator([lines[number] for number in filled])
-    cells = {number: next(csv.reader([lines[number]], delimiter=separator), []) for number in filled}
-    header = next((number for number in filled[:_HEADER_WITHIN] if recognised(cells[number]) >= _BY_NAME), None)
+    cells = {
+        number: next(csv.reader([lines[number]], delimiter=separator), []) for number in filled
+    }
+    header = next(
+        (number for number in filled[:_HEADER_WITHIN] if recognised(cells[number]) >= _BY_NAME),
+        None,
+    )
     if header is None:
-        first = next((number for number in filled[:_HEADER_WITHIN] if _row(cells[number])), filled[0])
+        first = next(
+            (number for number in filled[:_HEADER_WITHIN] if _row(cells[number])), filled[0]
+        )
         rows = [cells[number] for number in filled if number >= first]
         where = f"{path}, line {first + 1}"
         if not _row(rows[0]):
             return _named_wrongly(where, rows[0])
         names: tuple[str, ...] = ()
         decimal = _decimal(separator, rows)
-        roles = by_position(where, [[_number(cell, decimal) for cell in row] for row in rows if len(row) == len(rows[0])])
+        roles = by_position(
+            where,
+            [[_number(cell, decimal) for cell in row] for row in rows if len(row) == len(rows[0])],
+        )
         width, skipped = len(rows[0]), first
     else:
         rows = [cells[number] for number in filled if number > header]
@@ -97,7 +116,13 @@ def sniffed(path: Path, text: str, encoding: str, *, whole: bool) -> TextTable:
             line = next(number for number in filled if number > header) + 1
             raise _uneven(path, f"Expected {width} fields in line {line}, saw {len(rows[0])}")
     return TextTable(
-        encoding=encoding, separator=separator, decimal=decimal, skipped=skipped, width=width, header=names, roles=roles
+        encoding=encoding,
+        separator=separator,
+        decimal=decimal,
+        skipped=skipped,
+        width=width,
+        header=names,
+        roles=roles,
     )
 
 
@@ -108,7 +133,9 @@ def _named_wrongly(where: str, names: Sequence[str]) -> TextTable:
 
 
 def _separator(lines: Sequence[str]) -> str:
-    """The one that cuts the most lines into at least five cells; a semicolon before a comma, which may be a decimal sign."""
+    """The one that cuts the most lines into at least five cells; a semicolon before a comma, which
+    may be a decimal sign.
+    """
     best, most = ",", 0
     for separator in (";", "\t", "|", ","):
         count = sum(line.count(separator) >= _FEWEST - 1 for line in lines)
@@ -119,7 +146,9 @@ def _separator(lines: Sequence[str]) -> str:
 
 def _row(cells: Sequence[str]) -> bool:
     """Whether most cells are numbers."""
-    numbers = sum(_number(cell, ".") is not None or bool(_DECIMAL_COMMA.match(cell.strip())) for cell in cells)
+    numbers = sum(
+        _number(cell, ".") is not None or bool(_DECIMAL_COMMA.match(cell.strip())) for cell in cells
+    )
     return numbers >= _FEWEST - 1
 
 
@@ -135,12 +164,21 @@ def _decimal(separator: str, rows: Sequence[Sequence[str]]) -> str:
     return "," if separator != "," and commas else "."
 
 
-def chunks(path: Path, source: Lines, table: TextTable) -> Iterator[tuple["pd.DataFrame", IntArray]]:
-    """The rows as columns by number, and the line of each, without blank lines and repeated headers. Raises `UserError`."""
+def chunks(
+    path: Path, source: Lines, table: TextTable
+) -> Iterator[tuple["pd.DataFrame", IntArray]]:
+    """The rows as columns by number, and the line of each, without blank lines and repeated
+    headers. Raises `UserError`.
+    """
     import pandas as pd
 
     # A trailing empty name keeps pandas from taking the first column for an index.
-    told = {"header": None, "names": list(range(table.width)), "index_col": False, "skiprows": table.skipped}
+    told = {
+        "header": None,
+        "names": list(range(table.width)),
+        "index_col": False,
+        "skiprows": table.skipped,
+    }
     try:
         reader = pd.read_csv(
             io.BufferedReader(source, 1 << 18),
@@ -156,16 +194,22 @@ def chunks(path: Path, source: Lines, table: TextTable) -> Iterator[tuple["pd.Da
         while (frame := _next(reader)) is not None:
             lines = (frame.index.to_numpy() + table.skipped + 1).astype(np.int64)
             if len(lines) and lines[-1] > 2 * MOST_ROWS:
-                raise UserError(f"{path} has more than {2 * MOST_ROWS:,} lines", remedy="give it in parts")
+                raise UserError(
+                    f"{path} has more than {2 * MOST_ROWS:,} lines", remedy="give it in parts"
+                )
             yield _filled(frame, lines, table)
     except pd.errors.EmptyDataError:
         return
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise source.failed or _uneven(path, str(error)) from error
     except UnicodeError as error:
-        raise source.failed or UserError(f"{path} is not text throughout", remedy="give a CSV file in UTF-8") from error
+        raise source.failed or UserError(
+            f"{path} is not text throughout", remedy="give a CSV file in UTF-8"
+        ) from error
     except OSError as error:
-        raise source.failed or UserError(f"{path} cannot be read: {error}", remedy="check the disk") from error
+        raise source.failed or UserError(
+            f"{path} cannot be read: {error}", remedy="check the disk"
+        ) from error
 
 
 def _next(reader: Iterator["pd.DataFrame"]) -> "pd.DataFrame | None":
@@ -177,12 +221,18 @@ def _next(reader: Iterator["pd.DataFrame"]) -> "pd.DataFrame | None":
         return next(reader, None)
 
 
-def _filled(frame: "pd.DataFrame", lines: IntArray, table: TextTable) -> tuple["pd.DataFrame", IntArray]:
+def _filled(
+    frame: "pd.DataFrame", lines: IntArray, table: TextTable
+) -> tuple["pd.DataFrame", IntArray]:
     keep = ~frame.isna().all(axis=1).to_numpy()
     at = frame[table.roles.of["open"]]
     if table.header and at.dtype.kind not in "if":
         name = plain(table.header[table.roles.of["open"]])
-        repeated = at.map(lambda cell: isinstance(cell, str) and plain(cell) == name).to_numpy().astype(np.bool_)
+        repeated = (
+            at.map(lambda cell: isinstance(cell, str) and plain(cell) == name)
+            .to_numpy()
+            .astype(np.bool_)
+        )
         if repeated.any():
             keep &= ~repeated
             frame = frame[keep]
@@ -194,9 +244,16 @@ def _uneven(path: Path, error: str) -> UserError:
     match = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", error)
     if match:
         wanted, line, seen = match.groups()
-        return UserError(f"{path}, line {line}: {seen} columns instead of {wanted}", remedy="correct or delete that line")
+        return UserError(
+            f"{path}, line {line}: {seen} columns instead of {wanted}",
+            remedy="correct or delete that line",
+        )
     if "Length of header" in error:
-        return UserError(f"{path}: its rows have more columns than its header", remedy="give every column a name")
+        return UserError(
+            f"{path}: its rows have more columns than its header", remedy="give every column a name"
+        )
     row = re.search(r"row (\d+)", error)
     where = f", line {int(row.group(1)) + 1}" if row else ""
-    return UserError(f"{path}{where}: {error.strip().splitlines()[-1]}", remedy="correct or delete that line")
+    return UserError(
+        f"{path}{where}: {error.strip().splitlines()[-1]}", remedy="correct or delete that line"
+    )

@@ -11,7 +11,8 @@ class Understood:
 
     Attributes:
         layout: What wrote it, as far as that can be told: `plain CSV`, `Binance klines`.
-        stamps: How its times are written: `milliseconds`, `dates with an offset`, `dates read as Asia/Tokyo`.
+        stamps: How its times are written: `milliseconds`, `dates with an offset`, `dates read as
+            Asia/Tokyo`.
         order: `oldest first` or `newest first, turned round`.
         spacing_ms: How far its candles are apart.
         rows: How many candles it holds, after equal ones were dropped.
@@ -27,7 +28,10 @@ class Understood:
 
     def __str__(self) -> str:
         """One sentence for people."""
-        what = f"{self.layout}, {self.rows:,} candles of {spacing_words(self.spacing_ms)}, {self.stamps}, {self.order}"
+        what = (
+            f"{self.layout}, {self.rows:,} candles of {spacing_words(self.spacing_ms)},"
+            f" {self.stamps}, {self.order}"
+        )
         return "; ".join((what, *self.notes))
 
 

@@ -30,4 +30,6 @@ def zone_of(text: str) -> tzinfo:
             return timezone(timedelta(minutes=minutes), text.strip())
         return ZoneInfo(text.strip())
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise UserError(f"--timezone was {text!r}", remedy="write UTC, JST, +09:00 or a name like Asia/Tokyo") from error
+        raise UserError(
+            f"--timezone was {text!r}", remedy="write UTC, JST, +09:00 or a name like Asia/Tokyo"
+        ) from error

@@ -1,7 +1,16 @@
-"""What the bot did against a replay of the same ticks: every difference, its cause and its price in yen. Pure."""
+"""What the bot did against a replay of the same ticks: every difference, its cause and its price in
+yen. Pure.
+"""
 
 from shared.results.parity.compare import compare
-from shared.results.parity.comparison import Cause, CauseEpisode, Comparison, Fact, TickDifference, Total
+from shared.results.parity.comparison import (
+    Cause,
+    CauseEpisode,
+    Comparison,
+    Fact,
+    TickDifference,
+    Total,
+)
 from shared.results.parity.lived import Stretch, schedule_from, stretch_of
 
 __all__ = [

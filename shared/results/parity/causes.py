@@ -8,7 +8,8 @@ from shared.core.types import Action, Purpose, TickReport
 from shared.results.parity.comparison import Cause, Fact
 
 LATE_MS = 10_000
-"""From here on a tick is late: up to then the deciding tick waits for its candle to be final anyway (`settle_seconds`)."""
+"""From here on a tick is late: up to then the deciding tick waits for its candle to be final anyway
+(`settle_seconds`)."""
 
 TROUBLES: Mapping[Reason, Cause] = {
     Reason.SPREAD_WARNING: Cause.SPREAD,
@@ -62,17 +63,29 @@ def fresh_cause(bot: TickReport, replay: TickReport, facts: Sequence[Fact]) -> C
         return Cause.MODEL
     if abs(bot.received_at - replay.received_at) >= LATE_MS:
         return Cause.LATE_TICK
-    troubles = [TROUBLES[reason] for reason in sorted(_reasons(bot) ^ _reasons(replay)) if reason in TROUBLES]
+    troubles = [
+        TROUBLES[reason]
+        for reason in sorted(_reasons(bot) ^ _reasons(replay))
+        if reason in TROUBLES
+    ]
     if troubles:
         return troubles[0]
     if _same_candle(bot, replay) and any(fact.what.startswith("signal.") for fact in facts):
         return Cause.DATA
     both_enter = _entering(bot) and _entering(replay)
-    return Cause.SPREAD if both_enter and any(_ENTRY_PRICE.fullmatch(fact.what) for fact in facts) else None
+    return (
+        Cause.SPREAD
+        if both_enter and any(_ENTRY_PRICE.fullmatch(fact.what) for fact in facts)
+        else None
+    )
 
 
 def _same_candle(bot: TickReport, replay: TickReport) -> bool:
-    return bot.signal is not None and replay.signal is not None and bot.signal.as_of == replay.signal.as_of
+    return (
+        bot.signal is not None
+        and replay.signal is not None
+        and bot.signal.as_of == replay.signal.as_of
+    )
 
 
 def _entering(report: TickReport) -> bool:
@@ -80,23 +93,35 @@ def _entering(report: TickReport) -> bool:
 
 
 def quiet_cause(bot: TickReport, replay: TickReport, facts: Sequence[Fact]) -> Cause:
-    """What is left where two equal accounts saw an equal signal: another book, or another path since the tick before."""
+    """What is left where two equal accounts saw an equal signal: another book, or another path
+    since the tick before.
+    """
     told = {re.split(r"[.\[]", fact.what)[0] for fact in facts}
     if told & {"fills", "trades"}:
         at_market = any(fill.purpose is Purpose.CLOSE for fill in (*bot.fills, *replay.fills))
         return Cause.SPREAD if at_market else Cause.DATA
-    if bot.mark_price != replay.mark_price:  # the path's where something is held, else the middle of the book
+    if (
+        bot.mark_price != replay.mark_price
+    ):  # the path's where something is held, else the middle of the book
         return Cause.DATA if bot.positions else Cause.SPREAD
     return Cause.SPREAD if any(fact.what in _OF_THE_BOOK for fact in facts) else Cause.UNKNOWN
 
 
 _ENTRY_PRICE = re.compile(r"orders\[\d+\]\.intent\.(price|stop_price|target_price)")
-_OF_THE_BOOK = frozenset({"decision.cost_rate", "decision.edge_rate", "decision.context.cost", "decision.context.edge"})
+_OF_THE_BOOK = frozenset(
+    {"decision.cost_rate", "decision.edge_rate", "decision.context.cost", "decision.context.edge"}
+)
 
 
 def _reasons(report: TickReport) -> frozenset[Reason]:
-    """Everything that the tick complained of; doubts about its model count only where they forbid something."""
-    issues = (issue.reason for issue in report.issues if issue.forbids_entry or issue.reason not in UNASKED)
+    """Everything that the tick complained of; doubts about its model count only where they forbid
+    something.
+    """
+    issues = (
+        issue.reason
+        for issue in report.issues
+        if issue.forbids_entry or issue.reason not in UNASKED
+    )
     told = {report.reason, *issues, *(record.reason for record in report.orders)}
     if report.decision is not None:
         told.add(report.decision.reason)

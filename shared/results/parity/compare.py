@@ -1,7 +1,8 @@
 """The bot's ticks beside those of a replay: every difference, its cause and its price. Pure.
 
-The price of a difference is how far the bot's equity moved against the replay's from the tick before to this one: so all
-prices add up to the gap at the end, and what follows from an earlier difference is counted under that one's cause.
+The price of a difference is how far the bot's equity moved against the replay's from the tick
+before to this one: so all prices add up to the gap at the end, and what follows from an earlier
+difference is counted under that one's cause.
 """
 
 from collections.abc import Sequence
@@ -17,11 +18,16 @@ from shared.results.parity.facts import facts_of
 BY_HAND = "manual-"
 
 
-def compare(reports: Sequence[TickReport], replayed: Sequence[TickReport], *, schedule: Schedule | None = None) -> Comparison:
+def compare(
+    reports: Sequence[TickReport],
+    replayed: Sequence[TickReport],
+    *,
+    schedule: Schedule | None = None,
+) -> Comparison:
     """Compare tick by tick, by schedule time.
 
-    Not compared: what names a run (ids of orders, numbers of fills and trades, fencing counters), what it took (times, counts)
-    and what it told (alerts).
+    Not compared: what names a run (ids of orders, numbers of fills and trades, fencing counters),
+    what it took (times, counts) and what it told (alerts).
 
     Args:
         reports: What the bot did.
@@ -31,9 +37,14 @@ def compare(reports: Sequence[TickReport], replayed: Sequence[TickReport], *, sc
     bot = _named(reports)
     replay = _named(replayed)
     follow = _Follow()
-    # By schedule, not by arrival: what a tick found first because it overtook another follows from that one's lateness.
+    # By schedule, not by arrival: what a tick found first because it overtook another follows from
+    # that one's lateness.
     names = sorted({*bot, *replay})
-    differences = tuple(found for name in names if (found := follow.step(name[0], bot.get(name), replay.get(name))) is not None)
+    differences = tuple(
+        found
+        for name in names
+        if (found := follow.step(name[0], bot.get(name), replay.get(name))) is not None
+    )
     both = [(bot[name], replay[name]) for name in names if name in bot and name in replay]
     missed = {name[0] for name in replay if name not in bot and not name[1]}
     missed |= schedule.missed if schedule is not None else frozenset()
@@ -49,7 +60,10 @@ def compare(reports: Sequence[TickReport], replayed: Sequence[TickReport], *, sc
 
 def _named(reports: Sequence[TickReport]) -> dict[tuple[int, str], TickReport]:
     """Reports by schedule time; one by hand by its name too."""
-    return {(report.scheduled_at, report.tick if report.tick.startswith(BY_HAND) else ""): report for report in reports}
+    return {
+        (report.scheduled_at, report.tick if report.tick.startswith(BY_HAND) else ""): report
+        for report in reports
+    }
 
 
 def _late(report: TickReport) -> bool:
@@ -58,7 +72,10 @@ def _late(report: TickReport) -> bool:
 
 def _gist(report: TickReport) -> tuple[object, ...]:
     told = report.decision
-    return (report.status, *((told.action, told.reason, told.side, told.as_of) if told is not None else ()))
+    return (
+        report.status,
+        *((told.action, told.reason, told.side, told.as_of) if told is not None else ()),
+    )
 
 
 class _Follow:
@@ -69,7 +86,9 @@ class _Follow:
         self._cash_gap = ZERO
         self._root: tuple[Cause, int] | None = None
 
-    def step(self, at: int, bot: TickReport | None, replay: TickReport | None) -> TickDifference | None:
+    def step(
+        self, at: int, bot: TickReport | None, replay: TickReport | None
+    ) -> TickDifference | None:
         if bot is None or replay is None:
             return self._alone(at, bot, replay)
         price, facts = self._moved(bot, replay)
@@ -84,16 +103,22 @@ class _Follow:
         elif self._root is None:
             self._root = (quiet_cause(bot, replay, facts), at)
         cause, began_at = self._root
-        return TickDifference(at=at, cause=cause, began_at=began_at, facts=tuple(facts), price_jpy=price)
+        return TickDifference(
+            at=at, cause=cause, began_at=began_at, facts=tuple(facts), price_jpy=price
+        )
 
     def _alone(self, at: int, bot: TickReport | None, replay: TickReport | None) -> TickDifference:
         """A tick that only one of them has. Its price shows in the ticks that follow."""
         self._root = (Cause.MISSED_TICK if bot is None else Cause.TICK_BY_HAND, at)
         fact = Fact(what="tick", bot=_did(bot), replay=_did(replay))
-        return TickDifference(at=at, cause=self._root[0], began_at=at, facts=(fact,), price_jpy=ZERO, in_both=False)
+        return TickDifference(
+            at=at, cause=self._root[0], began_at=at, facts=(fact,), price_jpy=ZERO, in_both=False
+        )
 
     def _moved(self, bot: TickReport, replay: TickReport) -> tuple[Decimal, list[Fact]]:
-        """How far the equities moved apart since the tick before; a gap that only stays is no difference."""
+        """How far the equities moved apart since the tick before; a gap that only stays is no
+        difference.
+        """
         price = ZERO
         facts: list[Fact] = []
         if abs(bot.received_at - replay.received_at) >= LATE_MS:
@@ -102,11 +127,15 @@ class _Follow:
             before, self.gap = self.gap, bot.equity_jpy - replay.equity_jpy
             price = self.gap - before
         if price:
-            facts.append(Fact(what="equity_jpy", bot=str(bot.equity_jpy), replay=str(replay.equity_jpy)))
+            facts.append(
+                Fact(what="equity_jpy", bot=str(bot.equity_jpy), replay=str(replay.equity_jpy))
+            )
         if bot.cash_jpy is not None and replay.cash_jpy is not None:
             before, self._cash_gap = self._cash_gap, bot.cash_jpy - replay.cash_jpy
             if self._cash_gap != before:
-                facts.append(Fact(what="cash_jpy", bot=str(bot.cash_jpy), replay=str(replay.cash_jpy)))
+                facts.append(
+                    Fact(what="cash_jpy", bot=str(bot.cash_jpy), replay=str(replay.cash_jpy))
+                )
         return price, facts
 
 

@@ -37,9 +37,12 @@ class TickDifference:
 
     Attributes:
         at: The tick's schedule time.
-        began_at: The schedule time of the tick in which the cause arose: `at`, or earlier where this one only follows.
-        price_jpy: What the bot gained (lost, where negative) against the replay since the tick before.
-        in_both: Whether both have this tick; a price of it shows in the ticks that follow otherwise.
+        began_at: The schedule time of the tick in which the cause arose: `at`, or earlier where
+            this one only follows.
+        price_jpy: What the bot gained (lost, where negative) against the replay since the tick
+            before.
+        in_both: Whether both have this tick; a price of it shows in the ticks that follow
+            otherwise.
     """
 
     at: int
@@ -52,7 +55,10 @@ class TickDifference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CauseEpisode:
-    """One cause from the tick in which it arose to the last one that follows from it. `facts` are those of its first tick."""
+    """One cause from the tick in which it arose to the last one that follows from it.
+
+    `facts` are those of its first tick.
+    """
 
     began_at: int
     until_at: int
@@ -79,7 +85,8 @@ class Comparison:
         ticks: How many ticks both have.
         missed: Schedule times at which no tick of the bot ran.
         late: Ticks that were received `LATE_MS` or more after their schedule time.
-        equal_decisions: Ticks in which both decided the same action, for the same reason, on the same side.
+        equal_decisions: Ticks in which both decided the same action, for the same reason, on the
+            same side.
         gap_jpy: The bot's equity minus the replay's at the end.
     """
 
@@ -120,17 +127,25 @@ class Comparison:
         for cause in {episode.cause for episode in self.episodes}:
             mine = [episode for episode in self.episodes if episode.cause is cause]
             price = sum((episode.price_jpy for episode in mine), ZERO)
-            found[cause] = Total(times=len(mine), ticks=sum(episode.ticks for episode in mine), price_jpy=price)
+            found[cause] = Total(
+                times=len(mine), ticks=sum(episode.ticks for episode in mine), price_jpy=price
+            )
         return dict(sorted(found.items(), key=lambda item: (-abs(item[1].price_jpy), item[0])))
 
     @property
     def sentence(self) -> str:
         """The comparison in one sentence."""
         told = (
-            f"{self.ticks} ticks, {len(self.missed)} missed, {len(self.late)} late: decisions equal in {self.equal_decisions}"
+            f"{self.ticks} ticks, {len(self.missed)} missed, {len(self.late)} late: decisions equal"
+            f" in {self.equal_decisions}"
         )
         if self.equal:
             return f"{told}, and so is everything else, to 0.0001 yen."
-        causes = ", ".join(f"{cause} {total.price_jpy:+,.2f}" for cause, total in self.totals.items())
+        causes = ", ".join(
+            f"{cause} {total.price_jpy:+,.2f}" for cause, total in self.totals.items()
+        )
         alike = self.ticks - sum(1 for difference in self.differences if difference.in_both)
-        return f"{told}, everything equal in {alike}; at the end the bot has {self.gap_jpy:+,.2f} yen ({causes})."
+        return (
+            f"{told}, everything equal in {alike}; at the end the bot has {self.gap_jpy:+,.2f} yen"
+            f" ({causes})."
+        )

@@ -14,7 +14,19 @@ from shared.core.types import TickReport
 from shared.results.parity.comparison import Fact
 
 _APART = frozenset(
-    {"tick", "bot", "received_at", "finished_at", "mode", "stage", "profile", "detail", "alerts", "timings_ms", "counts"}
+    {
+        "tick",
+        "bot",
+        "received_at",
+        "finished_at",
+        "mode",
+        "stage",
+        "profile",
+        "detail",
+        "alerts",
+        "timings_ms",
+        "counts",
+    }
     | {"equity_jpy", "cash_jpy", "mark_price"}
 )
 _NUMBERS = frozenset({"sequence", "order_id"})
@@ -24,9 +36,9 @@ _INTENT = re.compile(r"(?P<tick>.+)\.\d+(?P<rest>[a-z]\..+)")
 def facts_of(bot: TickReport, replay: TickReport) -> list[Fact]:
     """Every value in which the two differ.
 
-    Apart from what names a run (fencing counters in ids of intents, numbers of orders, fills and trades), what it took (times,
-    counts), what it told (alerts) and what it said of its model without forbidding anything; equity and cash are compared as
-    they move, see `compare`.
+    Apart from what names a run (fencing counters in ids of intents, numbers of orders, fills and
+    trades), what it took (times, counts), what it told (alerts) and what it said of its model
+    without forbidding anything; equity and cash are compared as they move, see `compare`.
     """
     apart = _APART
     if bot.decision is None or replay.decision is None:  # a tick that only protects asks no model
@@ -37,13 +49,19 @@ def facts_of(bot: TickReport, replay: TickReport) -> list[Fact]:
 def _view(report: TickReport, apart: frozenset[str]) -> dict[str, Any]:
     """A report as JSON values, without what only names a run."""
     told: dict[str, Any] = msgspec.to_builtins(_unwatched(report))
-    view: dict[str, Any] = _plain({name: value for name, value in told.items() if name not in apart})
+    view: dict[str, Any] = _plain(
+        {name: value for name, value in told.items() if name not in apart}
+    )
     return view
 
 
 def _unwatched(report: TickReport) -> TickReport:
-    """The report without the doubts about its model: a replay does not run the watch (`shared.turn.watch`)."""
-    kept = tuple(issue for issue in report.issues if issue.forbids_entry or issue.reason not in UNASKED)
+    """The report without the doubts about its model: a replay does not run the watch
+    (`shared.turn.watch`).
+    """
+    kept = tuple(
+        issue for issue in report.issues if issue.forbids_entry or issue.reason not in UNASKED
+    )
     decision = report.decision
     if decision is not None and "issues" in decision.context:
         forbidding = {issue.reason for issue in kept}
@@ -64,7 +82,9 @@ def _plain(value: Any) -> Any:
 
 
 def _id(told: str) -> str:
-    """An intent's id without the fencing counter of its lease, its tick as the schedule time in milliseconds."""
+    """An intent's id without the fencing counter of its lease, its tick as the schedule time in
+    milliseconds.
+    """
     found = _INTENT.fullmatch(told)
     if found is None:
         return told
@@ -77,7 +97,9 @@ def _id(told: str) -> str:
 def _differing(bot: Any, replay: Any, where: str) -> Iterator[Fact]:
     if isinstance(bot, dict) and isinstance(replay, dict):
         for name in (*bot, *(name for name in replay if name not in bot)):
-            yield from _differing(bot.get(name), replay.get(name), f"{where}.{name}" if where else name)
+            yield from _differing(
+                bot.get(name), replay.get(name), f"{where}.{name}" if where else name
+            )
     elif isinstance(bot, list) and isinstance(replay, list) and len(bot) == len(replay):
         for row, (mine, other) in enumerate(zip(bot, replay, strict=True)):
             yield from _differing(mine, other, f"{where}[{row}]")

@@ -1,4 +1,6 @@
-"""What the stored reports tell of the bot's life: its schedule, and a stretch that a replay can begin. Pure."""
+"""What the stored reports tell of the bot's life: its schedule, and a stretch that a replay can
+begin. Pure.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,11 +18,13 @@ from shared.risk.limits import Limits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
-    """Ticks from one at which the account is known whole: nothing held, nothing resting, no candle half used.
+    """Ticks from one at which the account is known whole: nothing held, nothing resting, no candle
+    half used.
 
     Attributes:
         reports: By schedule time, from `start_at` to `end_at`, both included.
-        opening: The account at the start, with what the limits had counted in the reports before; None at the first tick.
+        opening: The account at the start, with what the limits had counted in the reports before;
+            None at the first tick.
     """
 
     reports: tuple[TickReport, ...]
@@ -32,9 +36,10 @@ class Stretch:
 def stretch_of(reports: Sequence[TickReport], *, since_at: int, settings: Settings) -> Stretch:
     """The part of the reports from `since_at` on that a replay can repeat from its beginning.
 
-    It begins with the bot's first tick, where the first of `reports` is that, and otherwise with the first tick on the close
-    of a 15m candle before which nothing was held and nothing rested: the candle is new to it, and the equity is cash. It never
-    begins before another capital was set for an account that had not traded: a replay has one.
+    It begins with the bot's first tick, where the first of `reports` is that, and otherwise with
+    the first tick on the close of a 15m candle before which nothing was held and nothing rested:
+    the candle is new to it, and the equity is cash. It never begins before another capital was set
+    for an account that had not traded: a replay has one.
 
     Args:
         reports: The bot's reports; those before `since_at` tell what the limits had counted.
@@ -44,8 +49,20 @@ def stretch_of(reports: Sequence[TickReport], *, since_at: int, settings: Settin
     Raises:
         UserError: there is no such tick.
     """
-    mine = sorted((report for report in reports if not report.tick.startswith(BY_HAND)), key=lambda report: report.received_at)
-    since_at = max([since_at, *(after.scheduled_at + 1 for before, after in pairwise(mine) if _capital_set(before, after))])
+    mine = sorted(
+        (report for report in reports if not report.tick.startswith(BY_HAND)),
+        key=lambda report: report.received_at,
+    )
+    since_at = max(
+        [
+            since_at,
+            *(
+                after.scheduled_at + 1
+                for before, after in pairwise(mine)
+                if _capital_set(before, after)
+            ),
+        ]
+    )
     if mine and mine[0].scheduled_at >= since_at and _is_first(mine[0], settings):
         return _stretch(mine, mine[0].scheduled_at, None)
     limits: Limits | None = None
@@ -57,61 +74,94 @@ def stretch_of(reports: Sequence[TickReport], *, since_at: int, settings: Settin
         asked = report.scheduled_at >= since_at and report.scheduled_at % Timeframe.M15.ms == 0
         flat = before.cash_jpy is not None and not before.positions and not before.resting
         if asked and flat and limits is not None and before.cash_jpy is not None:
-            return _stretch(mine, report.scheduled_at, Opening(cash_jpy=before.cash_jpy, limits=limits))
+            return _stretch(
+                mine, report.scheduled_at, Opening(cash_jpy=before.cash_jpy, limits=limits)
+            )
     raise UserError(
-        "there is no tick from which the bot's account could be followed: on the close of a candle, with nothing held before",
+        "there is no tick from which the bot's account could be followed: on the close of a candle,"
+        " with nothing held before",
         remedy="ask for more --days, or wait until the bot has ticked longer",
     )
 
 
 def _is_first(report: TickReport, settings: Settings) -> bool:
-    """Whether nothing can have been before it: the whole capital, no candle used, no order older than the tick."""
-    untouched = report.equity_jpy == settings.capital_jpy and not (report.positions or report.fills or report.trades)
+    """Whether nothing can have been before it: the whole capital, no candle used, no order older
+    than the tick.
+    """
+    untouched = report.equity_jpy == settings.capital_jpy and not (
+        report.positions or report.fills or report.trades
+    )
     unused = report.decision is None or report.decision.reason is not Reason.NOTHING_NEW
-    return untouched and unused and all(order.placed_at >= report.received_at for order in report.resting)
+    return (
+        untouched
+        and unused
+        and all(order.placed_at >= report.received_at for order in report.resting)
+    )
 
 
 def _capital_set(before: TickReport, after: TickReport) -> bool:
-    """Whether the money of an account at rest changed without a trade: it had never traded, and another capital was set."""
+    """Whether the money of an account at rest changed without a trade: it had never traded, and
+    another capital was set.
+    """
     rested = not (before.positions or before.resting or after.fills or after.trades)
-    return rested and None not in {before.cash_jpy, after.cash_jpy} and before.cash_jpy != after.cash_jpy
+    return (
+        rested
+        and None not in {before.cash_jpy, after.cash_jpy}
+        and before.cash_jpy != after.cash_jpy
+    )
 
 
 def _counted(limits: Limits | None, report: TickReport, settings: Settings) -> Limits | None:
     if report.equity_jpy is None:
         return limits
     known = limits or Limits.first(equity_jpy=report.equity_jpy, now_ms=report.received_at)
-    return known.after_trades(report.trades, report.finished_at, settings).after_equity(report.equity_jpy, report.received_at)
+    return known.after_trades(report.trades, report.finished_at, settings).after_equity(
+        report.equity_jpy, report.received_at
+    )
 
 
 def _stretch(reports: Sequence[TickReport], start_at: int, opening: Opening | None) -> Stretch:
-    inside = sorted((report for report in reports if report.scheduled_at >= start_at), key=lambda report: report.scheduled_at)
+    inside = sorted(
+        (report for report in reports if report.scheduled_at >= start_at),
+        key=lambda report: report.scheduled_at,
+    )
     if inside[-1].scheduled_at == start_at:
         raise UserError(
-            f"only the tick of {utc_text(start_at)} can be compared yet, and a replay goes from one tick to another",
+            f"only the tick of {utc_text(start_at)} can be compared yet, and a replay goes from one"
+            " tick to another",
             remedy="ask again after the next tick, or for more --days",
         )
-    return Stretch(reports=tuple(inside), start_at=start_at, end_at=inside[-1].scheduled_at, opening=opening)
+    return Stretch(
+        reports=tuple(inside), start_at=start_at, end_at=inside[-1].scheduled_at, opening=opening
+    )
 
 
 def schedule_from(reports: Sequence[TickReport], interval_ms: int) -> Schedule:
     """Which ticks there were: missed and late ones, and when a person had halted the bot.
 
-    Ticks by hand stand beside the schedule and are left out. A halt begins with the first tick that saw it and ends with the
-    first that did not. A person who takes a drawdown halt back appears as a halt in which no tick falls.
+    Ticks by hand stand beside the schedule and are left out. A halt begins with the first tick that
+    saw it and ends with the first that did not. A person who takes a drawdown halt back appears as
+    a halt in which no tick falls.
 
     Args:
         reports: The bot's stored reports of a period.
         interval_ms: The distance of two schedule times.
     """
-    mine = sorted((report for report in reports if not report.tick.startswith(BY_HAND)), key=lambda report: report.scheduled_at)
+    mine = sorted(
+        (report for report in reports if not report.tick.startswith(BY_HAND)),
+        key=lambda report: report.scheduled_at,
+    )
     if not mine:
         return Schedule()
     ran = {report.scheduled_at for report in mine}
     due = range(mine[0].scheduled_at, mine[-1].scheduled_at + 1, interval_ms)
     return Schedule(
         missed=frozenset(due) - ran,
-        received_at={report.scheduled_at: report.received_at for report in mine if report.received_at != report.scheduled_at},
+        received_at={
+            report.scheduled_at: report.received_at
+            for report in mine
+            if report.received_at != report.scheduled_at
+        },
         halts=tuple(_halts(sorted(mine, key=lambda report: report.received_at))),
     )
 

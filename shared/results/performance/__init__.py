@@ -1,4 +1,6 @@
-"""A replay summed up: what it earned, what it cost, how deep it fell, what came from where, and how much of it can be luck."""
+"""A replay summed up: what it earned, what it cost, how deep it fell, what came from where, and how
+much of it can be luck.
+"""
 
 from shared.results.performance.measure import measure
 from shared.results.performance.types import (

@@ -1,4 +1,7 @@
-"""What each side, exit reason and strategy contributed. Every table adds up to the whole, to 0.0001 yen."""
+"""What each side, exit reason and strategy contributed.
+
+Every table adds up to the whole, to 0.0001 yen.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +14,8 @@ from shared.results.performance.series import yen
 from shared.results.performance.types import Attribution
 
 UNKNOWN = "unknown"
-"""The name of what no strategy is known for: the replay tells of no entry, or of no strategy that voted for it."""
+"""The name of what no strategy is known for: the replay tells of no entry, or of no strategy that
+voted for it."""
 
 
 def by_side(book: PositionBook) -> tuple[Attribution, ...]:
@@ -39,15 +43,24 @@ def by_strategy(book: PositionBook) -> tuple[Attribution, ...]:
 
 def shares_of(entered: Entered | None) -> Mapping[str, float]:
     """The part of a position that each agreeing strategy answers for; they add up to 1."""
-    agreeing = {} if entered is None else {name: max(0.0, told) for name, told in sorted(entered.agreeing.items())}
+    agreeing = (
+        {}
+        if entered is None
+        else {name: max(0.0, told) for name, told in sorted(entered.agreeing.items())}
+    )
     total = sum(agreeing.values())
     if not agreeing:
         return {UNKNOWN: 1.0}
-    return {name: told / total if total > 0.0 else 1.0 / len(agreeing) for name, told in agreeing.items()}
+    return {
+        name: told / total if total > 0.0 else 1.0 / len(agreeing)
+        for name, told in agreeing.items()
+    }
 
 
 def split(units: int, shares: Mapping[str, float]) -> list[int]:
-    """Divide a whole number by shares that add up to 1; what rounding leaves goes to the last, so that nothing is lost."""
+    """Divide a whole number by shares that add up to 1; what rounding leaves goes to the last, so
+    that nothing is lost.
+    """
     parts = [round(units * share) for share in shares.values()]
     parts[-1] += units - sum(parts)
     return parts
@@ -75,7 +88,9 @@ class _Sum:
 
 def _by_part(book: PositionBook, name_of: Callable[[Part], str]) -> tuple[Attribution, ...]:
     table: dict[str, _Sum] = defaultdict(_Sum)
-    for part in chain((part for one in book.closed for part in one.parts), (part for part, _ in book.open_parts)):
+    for part in chain(
+        (part for one in book.closed for part in one.parts), (part for part, _ in book.open_parts)
+    ):
         table[name_of(part)].add(part.gross_units, part.fee_units, part.interest_units)
     for one in book.closed:
         table[name_of(one.parts[-1])].count(won=one.net_units > 0)

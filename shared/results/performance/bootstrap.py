@@ -1,4 +1,6 @@
-"""Resampled returns: how far Sharpe and total return could have differed by luck of the days alone."""
+"""Resampled returns: how far Sharpe and total return could have differed by luck of the
+days alone.
+"""
 
 import math
 
@@ -16,12 +18,15 @@ _ENOUGH = 0.5
 
 
 def block_length(count: int) -> int:
-    """Mean block length for `count` returns: the cube root, rounded up, the order that minimises the error of a variance."""
+    """Mean block length for `count` returns: the cube root, rounded up, the order that minimises
+    the error of a variance.
+    """
     return max(1, math.ceil(round(math.cbrt(count), 9)))
 
 
 def stationary_rows(count: int, *, samples: int, block: int, rng: np.random.Generator) -> IntArray:
-    """Rows to draw, shape (samples, count): blocks of geometric length, mean `block`, that wrap around the end.
+    """Rows to draw, shape (samples, count): blocks of geometric length, mean `block`, that wrap
+    around the end.
 
     Politis & Romano, "The Stationary Bootstrap", JASA 89 (1994).
     """
@@ -43,10 +48,12 @@ def bootstrap(
     block: int | None = None,
     periods_per_year: float = YEAR_DAYS,
 ) -> Bootstrap:
-    """Percentile intervals of the annualised Sharpe and the total return, from `samples` resampled series.
+    """Percentile intervals of the annualised Sharpe and the total return, from `samples` resampled
+    series.
 
-    `returns` of shape (n,), in order. A sample whose returns are all equal has no Sharpe and is left out; the interval is None
-    where that are half of them or more. Deterministic in `seed`. Raises `BadData` for NaN.
+    `returns` of shape (n,), in order. A sample whose returns are all equal has no Sharpe and is
+    left out; the interval is None where that are half of them or more. Deterministic in `seed`.
+    Raises `BadData` for NaN.
     """
     if not np.isfinite(returns).all():
         raise BadData("a return was not a finite number")
@@ -57,7 +64,9 @@ def bootstrap(
     rng = np.random.default_rng(seed)
     step = max(1, _CHUNK // max(1, count))
     for done in range(0, samples if count > 1 else 0, step):
-        drawn = returns[stationary_rows(count, samples=min(step, samples - done), block=length, rng=rng)]
+        drawn = returns[
+            stationary_rows(count, samples=min(step, samples - done), block=length, rng=rng)
+        ]
         sharpes.append(_sharpes(drawn) * math.sqrt(periods_per_year))
         totals.append(np.prod(1.0 + drawn, axis=1) - 1.0)
     total = np.concatenate(totals) if totals else np.empty(0)
@@ -79,7 +88,9 @@ def _sharpes(drawn: FloatArray) -> FloatArray:
     mean = drawn.mean(axis=1)
     deviation = drawn.std(axis=1, ddof=1)
     moves = np.ptp(drawn, axis=1) > 0.0
-    ratios: FloatArray = np.divide(mean, deviation, out=np.full(len(mean), np.nan), where=moves & (deviation > 0.0))
+    ratios: FloatArray = np.divide(
+        mean, deviation, out=np.full(len(mean), np.nan), where=moves & (deviation > 0.0)
+    )
     return ratios
 
 

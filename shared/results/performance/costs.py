@@ -14,7 +14,9 @@ from shared.results.performance.types import Exposure, TradingCosts
 
 def costs(replayed: Replayed, book: PositionBook, series: Series) -> TradingCosts:
     """Gross, what was taken off it, and net; exact."""
-    parts = [part for one in book.closed for part in one.parts] + [part for part, _ in book.open_parts]
+    parts = [part for one in book.closed for part in one.parts] + [
+        part for part, _ in book.open_parts
+    ]
     gross = sum(part.gross_units for part in parts)
     fees = sum(part.fee_units for part in parts)
     interest = sum(part.interest_units for part in parts)
@@ -53,7 +55,9 @@ def exposure(replayed: Replayed, *, mean_equity_units: float) -> Exposure:
         fills=len(replayed.fills),
         turnover_jpy=yen(turnover),
         turnover=times,
-        annual_turnover=times * YEAR_MS / length if times is not None and length >= DAY_MS else None,
+        annual_turnover=(
+            times * YEAR_MS / length if times is not None and length >= DAY_MS else None
+        ),
         maker_share=made / turnover if turnover else None,
     )
 
@@ -83,7 +87,10 @@ def _held_ms(fills: Sequence[Fill], end_at: int) -> tuple[int, int, int]:
 
 def _holding(fills: Sequence[Fill], side: Side) -> BoolArray:
     """Whether that side is held after each fill."""
-    moved = [(fill.lots if fill.purpose is Purpose.ENTRY else -fill.lots) if fill.side is side else 0 for fill in fills]
+    moved = [
+        (fill.lots if fill.purpose is Purpose.ENTRY else -fill.lots) if fill.side is side else 0
+        for fill in fills
+    ]
     lots: IntArray = np.cumsum(np.array(moved, dtype=np.int64))
     held: BoolArray = lots > 0
     return held

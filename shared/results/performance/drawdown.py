@@ -18,12 +18,17 @@ def under_water(equity: FloatArray | IntArray) -> FloatArray:
 
 
 def drawdowns(series: Series, *, annual_return: float | None) -> Drawdowns:
-    """All falls of an equity curve. A fall runs from the last point at its peak to the first at or above it again."""
+    """All falls of an equity curve.
+
+    A fall runs from the last point at its peak to the first at or above it again.
+    """
     units = series.units
     depth = under_water(units)
     below = depth > 0.0
     if not below.any():
-        return Drawdowns(max_share=0.0, calmar=None, deepest=None, longest=None, under_water_share=0.0)
+        return Drawdowns(
+            max_share=0.0, calmar=None, deepest=None, longest=None, under_water_share=0.0
+        )
     edges = np.diff(below.astype(np.int8), prepend=0, append=0)
     begins, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
     worst = np.maximum.reduceat(np.append(depth, 0.0), np.column_stack((begins, ends)).ravel())[::2]
@@ -40,7 +45,9 @@ def drawdowns(series: Series, *, annual_return: float | None) -> Drawdowns:
 
 
 def _told(series: Series, depth: FloatArray, begin: int, end: int) -> Drawdown:
-    """The fall over rows begin..end-1; its peak is the row before, its recovery row `end`, if there is one."""
+    """The fall over rows begin..end-1; its peak is the row before, its recovery row `end`, if there
+    is one.
+    """
     trough = begin + int(np.argmax(depth[begin:end]))
     back = end < len(series.units)
     peak, bottom = (yen(int(series.units[row])) for row in (begin - 1, trough))

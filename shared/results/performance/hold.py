@@ -15,11 +15,13 @@ from shared.results.performance.types import BuyAndHold
 
 
 def held_series(replayed: Replayed) -> tuple[Series, int, int | None, Decimal]:
-    """Equity of buy and hold on the curve's own instants, and how many lots at which price for what fee.
+    """Equity of buy and hold on the curve's own instants, and how many lots at which price for what
+    fee.
 
-    All the capital that whole lots take goes in at the first close and stays; what is left over stays money. No interest:
-    coins that are paid for cost none. Until there is a price (the curve says 0), the capital waits. Raises `BadData` for a
-    close that is not a whole positive number after that.
+    All the capital that whole lots take goes in at the first close and stays; what is left over
+    stays money. No interest: coins that are paid for cost none. Until there is a price (the curve
+    says 0), the capital waits. Raises `BadData` for a close that is not a whole positive number
+    after that.
     """
     curve, capital = replayed.curve, units_of(replayed.start_equity_jpy)
     at, close = curve.at, curve.close
@@ -36,13 +38,16 @@ def held_series(replayed: Replayed) -> tuple[Series, int, int | None, Decimal]:
     price, rate = price_yen(float(known[0])), replayed.rules.taker_fee_rate
     lots = int(Decimal(capital) / (price * (1 + rate)))
     fee = jpy(notional_jpy(price, lots) * rate)
-    # The fee falls into the first step, so that the series begins with the whole capital, as the replay's own does.
+    # The fee falls into the first step, so that the series begins with the whole capital, as the
+    # replay's own does.
     units[first + 1 :] += (np.round(known[1:]).astype(np.int64) - price) * lots - units_of(fee)
     return Series(at=at, units=units), lots, price, fee
 
 
 def hold(replayed: Replayed, *, total: float, daily: FloatArray | None) -> BuyAndHold:
-    """Buy and hold over the replay's period, measured the same way; `total` and `daily` are the replay's returns."""
+    """Buy and hold over the replay's period, measured the same way; `total` and `daily` are the
+    replay's returns.
+    """
     series, lots, price, fee = held_series(replayed)
     returns, own = measured(series, start_at=replayed.start_at, end_at=replayed.end_at)
     return BuyAndHold(

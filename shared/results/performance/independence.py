@@ -7,7 +7,9 @@ from shared.core.types import FloatArray
 
 
 def autocorrelation(values: FloatArray, lag: int = 1) -> float | None:
-    """Correlation of the values with themselves `lag` later: autocovariance / variance, both over n. None: they do not move."""
+    """Correlation of the values with themselves `lag` later: autocovariance / variance, both over
+    n. None: they do not move.
+    """
     if len(values) <= lag or np.ptp(values) == 0.0:
         return None
     around = values - values.mean()
@@ -18,10 +20,12 @@ def autocorrelation(values: FloatArray, lag: int = 1) -> float | None:
 
 
 def effective_number(values: FloatArray) -> float | None:
-    """How many independent values tell as much about the mean as these n do: n / (1 + 2 sum of autocorrelations).
+    """How many independent values tell as much about the mean as these n do: n / (1 + 2 sum of
+    autocorrelations).
 
-    The sum ends before the first pair of neighbouring lags that is not positive (Geyer, Statist. Sci. 7, 1992). Never above n:
-    that neighbours cancel each other is not taken as proof. None where the values do not move.
+    The sum ends before the first pair of neighbouring lags that is not positive (Geyer, Statist.
+    Sci. 7, 1992). Never above n: that neighbours cancel each other is not taken as proof. None
+    where the values do not move.
     """
     count = len(values)
     if count < 2 or np.ptp(values) == 0.0:  # noqa: PLR2004 - one value has no neighbour
@@ -40,13 +44,21 @@ def effective_number(values: FloatArray) -> float | None:
 
 
 def effective_trials(correlation: FloatArray) -> float:
-    """How many independent trials are in a correlation matrix of shape (n, n): its effective rank, between 1 and n.
+    """How many independent trials are in a correlation matrix of shape (n, n): its effective rank,
+    between 1 and n.
 
-    exp of the entropy of the normalised eigenvalues (Roy & Vetterli, EUSIPCO 2007). Raises `BadData` for anything else.
+    exp of the entropy of the normalised eigenvalues (Roy & Vetterli, EUSIPCO 2007). Raises
+    `BadData` for anything else.
     """
-    square = correlation.ndim == 2 and correlation.shape[0] == correlation.shape[1] and len(correlation) > 0  # noqa: PLR2004
+    square = (
+        correlation.ndim == 2  # noqa: PLR2004
+        and correlation.shape[0] == correlation.shape[1]
+        and len(correlation) > 0
+    )
     if not square or not np.isfinite(correlation).all():
-        raise BadData(f"a correlation matrix had shape {correlation.shape}; it must be square and finite")
+        raise BadData(
+            f"a correlation matrix had shape {correlation.shape}; it must be square and finite"
+        )
     eigenvalues = np.linalg.eigvalsh(correlation)
     share = eigenvalues[eigenvalues > 0.0] / eigenvalues[eigenvalues > 0.0].sum()
     return float(np.exp(-np.sum(share * np.log(share))))

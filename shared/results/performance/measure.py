@@ -18,19 +18,39 @@ from shared.results.performance.types import Performance
 
 SEED = 7
 BASIS = (
-    "All costs are taken off. Equity counts what is held at its price, with fees and interest so far.",
-    "Sharpe, Sortino and volatility come from daily returns, midnight to midnight in Japan, and are annualised with 365 days.",
+    (
+        "All costs are taken off. Equity counts what is held at its price, with fees and interest"
+        " so far."
+    ),
+    (
+        "Sharpe, Sortino and volatility come from daily returns, midnight to midnight in Japan, and"
+        " are annualised with 365 days."
+    ),
     "No riskless rate is taken off.",
     "Drawdown is measured at the close of every 15m candle.",
     "A position that was closed in parts counts once; amounts by exit reason follow the parts.",
-    "Slippage, with half the spread of orders that crossed, is inside the prices: net = gross - fees - interest.",
-    "Amounts by strategy are shared among the strategies that voted for an entry, in proportion to their confidence.",
-    "Buy and hold puts the same capital into whole lots at the first close, pays one taker fee, and never sells.",
-    "The probabilistic Sharpe is told in both published variants (2012, 2025); a gate takes the lower.",
+    (
+        "Slippage, with half the spread of orders that crossed, is inside the prices: net = gross -"
+        " fees - interest."
+    ),
+    (
+        "Amounts by strategy are shared among the strategies that voted for an entry, in proportion"
+        " to their confidence."
+    ),
+    (
+        "Buy and hold puts the same capital into whole lots at the first close, pays one taker fee,"
+        " and never sells."
+    ),
+    (
+        "The probabilistic Sharpe is told in both published variants (2012, 2025); a gate takes the"
+        " lower."
+    ),
 )
 
 
-def measure(replayed: Replayed, *, trials: int = 1, trial_sharpes: Sequence[float] = (), seed: int = SEED) -> Performance:
+def measure(
+    replayed: Replayed, *, trials: int = 1, trial_sharpes: Sequence[float] = (), seed: int = SEED
+) -> Performance:
     """Sum up a replay.
 
     Args:
@@ -64,6 +84,8 @@ def measure(replayed: Replayed, *, trials: int = 1, trial_sharpes: Sequence[floa
         by_strategy=attribution.by_strategy(book),
         months=months(series, book.closed, start_at=start_at, end_at=end_at),
         hold=hold(replayed, total=returns.total, daily=daily),
-        significance=significance(daily, nets, trials=trials, trial_sharpes=trial_sharpes, seed=seed),
+        significance=significance(
+            daily, nets, trials=trials, trial_sharpes=trial_sharpes, seed=seed
+        ),
         basis=BASIS,
     )

@@ -1,4 +1,6 @@
-"""Closed positions out of closing fills, with the entry that opened each, and what they say together."""
+"""Closed positions out of closing fills, with the entry that opened each, and what they say
+together.
+"""
 
 from bisect import bisect_right
 from collections import defaultdict
@@ -39,7 +41,8 @@ class Part:
 class Closed:
     """A position from its opening to the end of its last part.
 
-    `reason` is that of the last part; `entered` the order that opened it, None where the replay tells of none.
+    `reason` is that of the last part; `entered` the order that opened it, None where the replay
+    tells of none.
     """
 
     side: Side
@@ -52,7 +55,10 @@ class Closed:
 
     @property
     def r(self) -> float | None:
-        """Net result as a multiple of the risk: distance from entry to first stop, times the size. None: not known."""
+        """Net result as a multiple of the risk: distance from entry to first stop, times the size.
+
+        None: not known.
+        """
         lots = sum(part.lots for part in self.parts)
         if self.entered is None or lots == 0:
             return None
@@ -63,7 +69,9 @@ class Closed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionBook:
-    """All closed positions in the order of closing, and the parts of those that are still open with what opened them."""
+    """All closed positions in the order of closing, and the parts of those that are still open with
+    what opened them.
+    """
 
     closed: tuple[Closed, ...]
     open_parts: tuple[tuple[Part, Entered | None], ...]
@@ -86,7 +94,9 @@ def part_of(trade: Trade) -> Part:
 
 
 def book_of(replayed: Replayed) -> PositionBook:
-    """Join parts to positions and positions to the entry that opened them: the last one filled of those placed by then."""
+    """Join parts to positions and positions to the entry that opened them: the last one filled of
+    those placed by then.
+    """
     orders: dict[Side, list[Entered]] = defaultdict(list)
     for entry in sorted(replayed.entries, key=lambda one: one.placed_at):
         if entry.filled_lots > 0:
@@ -144,7 +154,9 @@ def statistics(book: PositionBook, *, held_at_end: bool) -> Positions:
         worst_jpy=yen(min(nets)) if nets else None,
         longest_losing_streak=_streak(net < 0 for net in nets),
         longest_winning_streak=_streak(net > 0 for net in nets),
-        average_held_ms=sum(one.closed_at - one.opened_at for one in book.closed) // len(nets) if nets else None,
+        average_held_ms=(
+            sum(one.closed_at - one.opened_at for one in book.closed) // len(nets) if nets else None
+        ),
         held_at_end=held_at_end,
     )
 
@@ -153,7 +165,9 @@ def _mean(units: Sequence[int]) -> Decimal | None:
     """Mean amount in yen, rounded once."""
     if not units:
         return None
-    return (Decimal(sum(units)) / len(units) / UNITS_PER_JPY).quantize(JPY_QUANTUM, rounding=ROUND_HALF_EVEN)
+    return (Decimal(sum(units)) / len(units) / UNITS_PER_JPY).quantize(
+        JPY_QUANTUM, rounding=ROUND_HALF_EVEN
+    )
 
 
 def _streak(hits: Iterable[bool]) -> int:

@@ -1,4 +1,7 @@
-"""Return, Sharpe, Sortino and moments of daily returns, and the table of months. `types.Returns` says how they are counted."""
+"""Return, Sharpe, Sortino and moments of daily returns, and the table of months.
+
+`types.Returns` says how they are counted.
+"""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +18,9 @@ from shared.results.performance.types import Month, Returns
 
 
 def annualised(total: float, length_ms: int) -> float | None:
-    """The growth over 365 days at the same rate; None below one day, where nothing was left, and beyond what a float holds."""
+    """The growth over 365 days at the same rate; None below one day, where nothing was left, and
+    beyond what a float holds.
+    """
     if length_ms < DAY_MS or total <= -1.0:
         return None
     power = math.log1p(total) * YEAR_DAYS * DAY_MS / length_ms
@@ -23,7 +28,9 @@ def annualised(total: float, length_ms: int) -> float | None:
 
 
 def sharpe(returns: FloatArray) -> float | None:
-    """Mean / sample standard deviation, per observation; None for fewer than two or for returns that are all equal."""
+    """Mean / sample standard deviation, per observation; None for fewer than two or for returns
+    that are all equal.
+    """
     if len(returns) < 2 or np.ptp(returns) == 0.0:  # noqa: PLR2004 - one return does not deviate
         return None
     deviation = float(returns.std(ddof=1))
@@ -31,7 +38,9 @@ def sharpe(returns: FloatArray) -> float | None:
 
 
 def sortino(returns: FloatArray) -> float | None:
-    """Mean / root of the mean squared loss over all observations, per observation; None where nothing was lost."""
+    """Mean / root of the mean squared loss over all observations, per observation; None where
+    nothing was lost.
+    """
     if len(returns) < 2:  # noqa: PLR2004 - as for the Sharpe
         return None
     downside = math.sqrt(float(np.mean(np.minimum(returns, 0.0) ** 2)))
@@ -48,7 +57,9 @@ def moments(returns: FloatArray) -> tuple[float, float] | None:
 
 
 def measured(series: Series, *, start_at: int, end_at: int) -> tuple[Returns, FloatArray | None]:
-    """Returns of an equity series over a period, and its daily returns of shape (days,), None where equity was lost whole."""
+    """Returns of an equity series over a period, and its daily returns of shape (days,), None where
+    equity was lost whole.
+    """
     total = int(series.units[-1]) / int(series.units[0]) - 1.0
     daily = daily_returns(series, start_at, end_at)
     told = np.empty(0) if daily is None else daily
@@ -73,7 +84,9 @@ def measured(series: Series, *, start_at: int, end_at: int) -> tuple[Returns, Fl
     )
 
 
-def months(series: Series, closed: Sequence[Closed], *, start_at: int, end_at: int) -> tuple[Month, ...]:
+def months(
+    series: Series, closed: Sequence[Closed], *, start_at: int, end_at: int
+) -> tuple[Month, ...]:
     """Month by month, in Japan's time."""
     if end_at <= start_at:
         return ()
@@ -81,7 +94,11 @@ def months(series: Series, closed: Sequence[Closed], *, start_at: int, end_at: i
     units = series.units_at(edges)
     rows = np.searchsorted(series.at, edges, side="right")
     ended: list[list[Closed]] = [[] for _ in names]
-    for one, home in zip(closed, np.searchsorted(edges[1:-1], [one.closed_at for one in closed], side="right"), strict=True):
+    for one, home in zip(
+        closed,
+        np.searchsorted(edges[1:-1], [one.closed_at for one in closed], side="right"),
+        strict=True,
+    ):
         ended[home].append(one)
     table = []
     for number, name in enumerate(names):

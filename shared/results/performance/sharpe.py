@@ -1,11 +1,13 @@
-"""How much of a Sharpe can be luck: probabilistic and deflated Sharpe, track record length, the best of many trials.
+"""How much of a Sharpe can be luck: probabilistic and deflated Sharpe, track record length, the
+best of many trials.
 
-Pure arithmetic on numbers, for replays and for models alike. A Sharpe here is *per observation* (not annualised), kurtosis
-is not excess (a Normal has 3). None wherever a formula has no value.
+Pure arithmetic on numbers, for replays and for models alike. A Sharpe here is *per observation*
+(not annualised), kurtosis is not excess (a Normal has 3). None wherever a formula has no value.
 
-Sources: Lo, "The Statistics of Sharpe Ratios", FAJ 58(4) 2002. Bailey & Lopez de Prado, "The Sharpe Ratio Efficient Frontier",
-J. Risk 15(2) 2012, and "The Deflated Sharpe Ratio", JPM 40(5) 2014. Bailey, Borwein, Lopez de Prado & Zhu, "Pseudo-Mathematics
-and Financial Charlatanism", Notices AMS 61(5) 2014. Lopez de Prado, Lipton & Zoonekynd, "Sharpe Ratio Inference", SSRN 5520741,
+Sources: Lo, "The Statistics of Sharpe Ratios", FAJ 58(4) 2002. Bailey & Lopez de Prado, "The Sharpe
+Ratio Efficient Frontier", J. Risk 15(2) 2012, and "The Deflated Sharpe Ratio", JPM 40(5) 2014.
+Bailey, Borwein, Lopez de Prado & Zhu, "Pseudo-Mathematics and Financial Charlatanism", Notices AMS
+61(5) 2014. Lopez de Prado, Lipton & Zoonekynd, "Sharpe Ratio Inference", SSRN 5520741,
 2025.
 """
 
@@ -20,11 +22,16 @@ from shared.core.errors import BadData
 
 EULER_GAMMA = 0.5772156649015329
 _NORMAL = NormalDist()
-_FAR, _PANELS = 12.0, 4_000  # of an integral over a Normal density; 1e-12 for up to a million trials
+_FAR, _PANELS = (
+    12.0,
+    4_000,
+)  # of an integral over a Normal density; 1e-12 for up to a million trials
 
 
 class SharpeVariance(StrEnum):
-    """Which published variance of a measured Sharpe counts; they disagree on the same data, see `standard_error`."""
+    """Which published variance of a measured Sharpe counts; they disagree on the same data, see
+    `standard_error`.
+    """
 
     ESTIMATED = "estimated"
     HYPOTHESISED = "hypothesised"
@@ -49,14 +56,22 @@ class Track:
     def __post_init__(self) -> None:
         """Raise `BadData` for a number that no series has."""
         numbers = (self.sharpe, self.skewness, self.kurtosis, self.autocorrelation)
-        if not all(math.isfinite(number) for number in numbers) or not -1.0 < self.autocorrelation < 1.0:
-            raise BadData(f"a track record had {self}; its numbers must be finite and its autocorrelation inside (-1, 1)")
+        if (
+            not all(math.isfinite(number) for number in numbers)
+            or not -1.0 < self.autocorrelation < 1.0
+        ):
+            raise BadData(
+                f"a track record had {self}; its numbers must be finite and its autocorrelation"
+                " inside (-1, 1)"
+            )
 
 
 def variance_for_one(track: Track, at_sharpe: float, *, autocorrelation: float = 0.0) -> float:
-    """Asymptotic variance of the Sharpe of one observation, if the true one were `at_sharpe`; divide by T.
+    """Asymptotic variance of the Sharpe of one observation, if the true one were `at_sharpe`;
+    divide by T.
 
-    (1 + 2 B) - (1 + B + C) skewness S + (1 + 2 C) (kurtosis - 1) / 4 S^2 with B = rho / (1 - rho), C = rho^2 / (1 - rho^2).
+    (1 + 2 B) - (1 + B + C) skewness S + (1 + 2 C) (kurtosis - 1) / 4 S^2 with B = rho / (1 - rho),
+    C = rho^2 / (1 - rho^2).
     """
     rho = autocorrelation
     once, twice = rho / (1.0 - rho), rho * rho / (1.0 - rho * rho)
@@ -65,11 +80,14 @@ def variance_for_one(track: Track, at_sharpe: float, *, autocorrelation: float =
     return straight - skewed + (1.0 + 2.0 * twice) * (track.kurtosis - 1.0) / 4.0 * at_sharpe**2
 
 
-def standard_error(track: Track, *, against: float = 0.0, variant: SharpeVariance = SharpeVariance.ESTIMATED) -> float | None:
+def standard_error(
+    track: Track, *, against: float = 0.0, variant: SharpeVariance = SharpeVariance.ESTIMATED
+) -> float | None:
     """Standard error of the measured Sharpe.
 
-    `ESTIMATED` (2012): the variance at the measured Sharpe over T - 1, independent returns. `HYPOTHESISED` (2025): the
-    variance at `against`, the Sharpe of the hypothesis, over T, with autocorrelation.
+    `ESTIMATED` (2012): the variance at the measured Sharpe over T - 1, independent returns.
+    `HYPOTHESISED` (2025): the variance at `against`, the Sharpe of the hypothesis, over T, with
+    autocorrelation.
     """
     if variant is SharpeVariance.ESTIMATED:
         spread, count = variance_for_one(track, track.sharpe), track.observations - 1
@@ -94,7 +112,8 @@ def minimum_track_record(
     confidence: float = 0.95,
     variant: SharpeVariance = SharpeVariance.ESTIMATED,
 ) -> float | None:
-    """How many observations with the same moments show at `confidence` that the Sharpe exceeds `against`.
+    """How many observations with the same moments show at `confidence` that the Sharpe exceeds
+    `against`.
 
     None where it does not exceed it, or by so little that no finite length would show it.
     """
@@ -106,15 +125,18 @@ def minimum_track_record(
     if spread <= 0.0:
         return None
     errors = _NORMAL.inv_cdf(confidence) / (track.sharpe - against)
-    length = spread * (errors * errors) + (1.0 if estimated else 0.0)  # a power would raise where a product is infinite
+    length = spread * (errors * errors) + (
+        1.0 if estimated else 0.0
+    )  # a power would raise where a product is infinite
     return length if math.isfinite(length) else None
 
 
 def expected_maximum(trials: int) -> float:
-    """What the greatest of `trials` independent standard Normal numbers is expected to be; 0 for one.
+    """What the greatest of `trials` independent standard Normal numbers is expected to be; 0 for
+    one.
 
-    (1 - g) Z(1 - 1/N) + g Z(1 - 1/(N e)), g = Euler's constant: an approximation from extreme values, for N of 5 and more
-    good to a percent.
+    (1 - g) Z(1 - 1/N) + g Z(1 - 1/(N e)), g = Euler's constant: an approximation from extreme
+    values, for N of 5 and more good to a percent.
     """
     if trials < 1:
         raise BadData(f"there were {trials} trials; at least this one was tried")
@@ -126,15 +148,19 @@ def expected_maximum(trials: int) -> float:
 
 
 def expected_maximum_sharpe(trials: int, *, trials_variance: float) -> float:
-    """What the best of `trials` without any skill shows, in the units of the root of `trials_variance`."""
+    """What the best of `trials` without any skill shows, in the units of the root of
+    `trials_variance`.
+    """
     return math.sqrt(trials_variance) * expected_maximum(trials)
 
 
 @cache
 def variance_of_maximum(trials: int) -> float:
-    """Variance of the greatest of `trials` independent standard Normal numbers; 1 for one, 0.34 for ten.
+    """Variance of the greatest of `trials` independent standard Normal numbers; 1 for one, 0.34 for
+    ten.
 
-    E[M^r] = K times the integral of z^r phi(z) Phi(z)^(K - 1), by Simpson's rule. Source: the 2025 paper.
+    E[M^r] = K times the integral of z^r phi(z) Phi(z)^(K - 1), by Simpson's rule. Source: the 2025
+    paper.
     """
     if trials < 1:
         raise BadData(f"there were {trials} trials; at least this one was tried")
@@ -158,19 +184,26 @@ def deflated_sharpe(
 ) -> float | None:
     """Probability that the true Sharpe exceeds what the best of `trials` without skill would show.
 
-    Every variant ever scored on the data is a trial. `trials_variance` is that of the trials' Sharpes per observation. The
-    standard error is that of one trial; with `of_maximum` it is that of the greatest of `trials`, as the 2025 paper has it,
-    which is smaller and so surer of whatever lies above the hurdle. A gate takes the first.
+    Every variant ever scored on the data is a trial. `trials_variance` is that of the trials'
+    Sharpes per observation. The standard error is that of one trial; with `of_maximum` it is that
+    of the greatest of `trials`, as the 2025 paper has it, which is smaller and so surer of whatever
+    lies above the hurdle. A gate takes the first.
     """
     hurdle = expected_maximum_sharpe(trials, trials_variance=trials_variance)
     if not of_maximum:
         return probabilistic_sharpe(track, against=hurdle, variant=variant)
     error = standard_error(track, against=hurdle, variant=variant)
-    return None if error is None else _NORMAL.cdf((track.sharpe - hurdle) / (error * math.sqrt(variance_of_maximum(trials))))
+    return (
+        None
+        if error is None
+        else _NORMAL.cdf((track.sharpe - hurdle) / (error * math.sqrt(variance_of_maximum(trials))))
+    )
 
 
 def minimum_backtest_years(trials: int, *, annual_sharpe: float) -> float | None:
-    """How many years it takes lest the best of `trials` without skill shows `annual_sharpe`; None where that is not > 0."""
+    """How many years it takes lest the best of `trials` without skill shows `annual_sharpe`; None
+    where that is not > 0.
+    """
     if annual_sharpe <= 0.0:
         return None
     root = expected_maximum(trials) / annual_sharpe
@@ -179,7 +212,13 @@ def minimum_backtest_years(trials: int, *, annual_sharpe: float) -> float | None
 
 
 def variance_of_trials(sharpes: Sequence[float]) -> float | None:
-    """Sample variance of the trials' Sharpes, in their own units; None for fewer than two. Raises `BadData` for NaN."""
+    """Sample variance of the trials' Sharpes, in their own units; None for fewer than two.
+
+    Raises `BadData` for NaN.
+    """
     if not all(math.isfinite(sharpe) for sharpe in sharpes):
-        raise BadData("a trial's Sharpe was not a finite number; leave out trials that have none, but count them")
+        raise BadData(
+            "a trial's Sharpe was not a finite number; leave out trials that have none, but count"
+            " them"
+        )
     return variance(sharpes) if len(sharpes) > 1 else None

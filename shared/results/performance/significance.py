@@ -1,4 +1,6 @@
-"""How much of a replay's Sharpe can be luck, from its daily returns and the number of variants that were tried."""
+"""How much of a replay's Sharpe can be luck, from its daily returns and the number of variants that
+were tried.
+"""
 
 import math
 from collections.abc import Sequence
@@ -27,7 +29,9 @@ MAX_AUTOCORRELATION = 0.95
 
 
 def track_of(returns: FloatArray) -> Track | None:
-    """What returns of shape (n,) show of themselves, per observation; None where they have no Sharpe."""
+    """What returns of shape (n,) show of themselves, per observation; None where they have no
+    Sharpe.
+    """
     ratio, shape = sharpe(returns), moments(returns)
     if ratio is None or shape is None:
         return None
@@ -49,10 +53,13 @@ def significance(
     trial_sharpes: Sequence[float],
     seed: int,
 ) -> Significance:
-    """All of `types.Significance`. `nets` are the positions' results in order, shape (m,); `trial_sharpes` are annualised.
+    """All of `types.Significance`.
 
-    Without trial Sharpes, or with one alone, trials are taken to differ by nothing but estimation error: a variance of
-    1 / (T - 1) per day. Raises `BadData` for fewer than one trial or a Sharpe that is not a number.
+    `nets` are the positions' results in order, shape (m,); `trial_sharpes` are annualised.
+
+    Without trial Sharpes, or with one alone, trials are taken to differ by nothing but estimation
+    error: a variance of 1 / (T - 1) per day. Raises `BadData` for fewer than one trial or a Sharpe
+        that is not a number.
     """
     if trials < 1:
         raise BadData(f"there were {trials} trials; at least this one was tried")
@@ -62,7 +69,10 @@ def significance(
     given = variance_of_trials(trial_sharpes)
     assumed = 1.0 / (track.observations - 1) if track is not None else None
     variance = given / YEAR_DAYS if given is not None else assumed
-    told = {variant: _probability(track, trials=tried, variance=variance, variant=variant) for variant in SharpeVariance}
+    told = {
+        variant: _probability(track, trials=tried, variance=variance, variant=variant)
+        for variant in SharpeVariance
+    }
     hurdle = None if variance is None else expected_maximum_sharpe(tried, trials_variance=variance)
     return Significance(
         days=len(returns),
@@ -81,7 +91,9 @@ def significance(
     )
 
 
-def _probability(track: Track | None, *, trials: int, variance: float | None, variant: SharpeVariance) -> Probability:
+def _probability(
+    track: Track | None, *, trials: int, variance: float | None, variant: SharpeVariance
+) -> Probability:
     if track is None or variance is None:
         return Probability(above_zero=None, deflated=None, minimum_days=None)
     return Probability(

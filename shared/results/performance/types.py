@@ -1,4 +1,6 @@
-"""What is measured, as frozen values that become JSON. None wherever a number is undefined: never NaN, infinity or a stray 0.
+"""What is measured, as frozen values that become JSON.
+
+None wherever a number is undefined: never NaN, infinity or a stray 0.
 
 Shares and rates are fractions (0.05 is 5 %), amounts exact yen, instants ms UTC, lengths ms.
 """
@@ -13,8 +15,9 @@ from shared.core.types import Timeframe
 class Returns:
     """What the account earned, all costs paid.
 
-    Everything but `total` comes from daily returns: equity from one JST midnight to the next, the first and the last day
-    as short as the period cuts them, so that they compound to the total. No riskless rate is taken off.
+    Everything but `total` comes from daily returns: equity from one JST midnight to the next, the
+    first and the last day as short as the period cuts them, so that they compound to the total. No
+    riskless rate is taken off.
 
     Attributes:
         total: End equity / start equity - 1.
@@ -83,7 +86,8 @@ class Drawdowns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Positions:
-    """Closed positions; one that is closed in parts counts once, by the sum of its parts, at the end of the last.
+    """Closed positions; one that is closed in parts counts once, by the sum of its parts, at the
+    end of the last.
 
     Attributes:
         parts: Closing fills, those of a position still open at the end included.
@@ -91,7 +95,8 @@ class Positions:
         profit_factor: Sum of wins / sum of losses.
         payoff: Average win / average loss.
         expectancy_jpy: Mean net result.
-        expectancy_r: Mean of net result / risk, where risk is the distance from entry to first stop, times the size.
+        expectancy_r: Mean of net result / risk, where risk is the distance from entry to first
+            stop, times the size.
         with_r: For how many positions that risk is known.
         longest_losing_streak: Positions lost in a row, in the order of closing.
         held_at_end: Whether one was still open.
@@ -122,14 +127,15 @@ class Positions:
 class TradingCosts:
     """What trading cost: net = gross - fees - interest, over everything that was closed.
 
-    Slippage (with it the half spread of an order that crossed) is inside the prices and so inside gross: it is told apart
-    for knowledge and must not be taken off again. `frictionless_jpy` = gross + slippage is what the same fills would have
-    earned at middle prices.
+    Slippage (with it the half spread of an order that crossed) is inside the prices and so inside
+    gross: it is told apart for knowledge and must not be taken off again. `frictionless_jpy` =
+    gross + slippage is what the same fills would have earned at middle prices.
 
     Attributes:
         slippage_jpy: Of all fills, opening and closing.
         total_jpy: Fees + interest + slippage.
-        unrealised_jpy: Change of equity - net: what was held at the end, at the mark, with its costs so far.
+        unrealised_jpy: Change of equity - net: what was held at the end, at the mark, with its
+            costs so far.
         share_of_frictionless: Total / frictionless result, where that is positive.
         rate_of_turnover: Total / turnover.
     """
@@ -151,8 +157,10 @@ class Exposure:
     """How much of the time and how much of the money was in the market.
 
     Attributes:
-        held_share: Share of the period in which something was held, from fill to fill; None for a period without length.
-        mean_leverage: Mean of |position| / equity over the candles at whose close something was held.
+        held_share: Share of the period in which something was held, from fill to fill; None for a
+            period without length.
+        mean_leverage: Mean of |position| / equity over the candles at whose close something was
+            held.
         turnover_jpy: Sum of price x size over all fills.
         turnover: The same as a multiple of the mean equity.
         annual_turnover: `turnover` over 365 days.
@@ -173,10 +181,13 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribution:
-    """What one side, exit reason or strategy contributed. Amounts of one table add up to the whole, to 0.0001 yen.
+    """What one side, exit reason or strategy contributed.
 
-    By strategy, each amount of a position is shared among the strategies that voted for it in proportion to their
-    confidence; `positions` and `wins` then count the positions it voted for, and may add up to more than there are.
+    Amounts of one table add up to the whole, to 0.0001 yen.
+
+    By strategy, each amount of a position is shared among the strategies that voted for it in
+    proportion to their confidence; `positions` and `wins` then count the positions it voted for,
+    and may add up to more than there are.
     """
 
     name: str
@@ -195,7 +206,8 @@ class Month:
 
     Attributes:
         month: `2026-01`.
-        total: Return of equity; the months compound to the total return. None where nothing was left to begin with.
+        total: Return of equity; the months compound to the total return. None where nothing was
+            left to begin with.
         change_jpy: Change of equity, with what is held.
         positions: Closed in this month; `net_jpy` is theirs, so it can differ from the change.
     """
@@ -213,7 +225,8 @@ class Month:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuyAndHold:
-    """Buy and hold beside it: as many whole lots as the same capital buys at the first close, one taker fee, never sold.
+    """Buy and hold beside it: as many whole lots as the same capital buys at the first close, one
+    taker fee, never sold.
 
     Attributes:
         excess: The replay's total return minus this one.
@@ -232,7 +245,10 @@ class BuyAndHold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampled:
-    """A percentile interval from resampled daily returns. None where too few samples have the number."""
+    """A percentile interval from resampled daily returns.
+
+    None where too few samples have the number.
+    """
 
     low: float
     high: float
@@ -267,7 +283,8 @@ class Probability:
     Attributes:
         above_zero: Probability that the true Sharpe exceeds zero.
         deflated: Probability that it exceeds what the best of all trials shows without any skill.
-        minimum_days: How many days with such returns show at 95 % that the Sharpe exceeds zero; None: it is not above zero.
+        minimum_days: How many days with such returns show at 95 % that the Sharpe exceeds zero;
+            None: it is not above zero.
     """
 
     above_zero: float | None
@@ -279,18 +296,20 @@ class Probability:
 class Significance:
     """How much of it can be luck.
 
-    Two published variants disagree; both are told, and a gate takes the lower. `estimated` is Bailey and Lopez de Prado 2012
-    (2014 for the deflated one): the variance at the measured Sharpe, over T - 1. `hypothesised` is Lopez de Prado, Lipton
-    and Zoonekynd 2025: the variance at the Sharpe that is tested against, over T, with autocorrelation.
+    Two published variants disagree; both are told, and a gate takes the lower. `estimated` is
+    Bailey and Lopez de Prado 2012 (2014 for the deflated one): the variance at the measured Sharpe,
+    over T - 1. `hypothesised` is Lopez de Prado, Lipton and Zoonekynd 2025: the variance at the
+    Sharpe that is tested against, over T, with autocorrelation.
 
     Attributes:
         days: Daily returns, T.
-        effective_days: Independent ones among them, by their autocorrelation; never more than there are.
+        effective_days: Independent ones among them, by their autocorrelation; never more than there
+            are.
         effective_positions: The same for the positions' net results.
         autocorrelation: Of daily returns, lag of one day.
         trials: How many variants were tried on this data, this one included.
-        trials_variance: Variance of the trials' annualised Sharpes; where they are not given, what estimation error alone
-            makes of trials without skill.
+        trials_variance: Variance of the trials' annualised Sharpes; where they are not given, what
+            estimation error alone makes of trials without skill.
         expected_maximum_sharpe: What the best of so many trials without skill shows, annualised.
         deflated: The lower of both variants.
     """

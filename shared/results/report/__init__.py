@@ -1,4 +1,6 @@
-"""The result of a replay for people and programs: one HTML page that needs no network, JSON, CSV and Parquet."""
+"""The result of a replay for people and programs: one HTML page that needs no network, JSON, CSV
+and Parquet.
+"""
 
 from shared.results.report.write import files, html
 

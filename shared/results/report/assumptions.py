@@ -24,44 +24,79 @@ def resolution_words(resolution: Timeframe) -> str:
 
 def fill_rules(replayed: Replayed, settings: Settings | None) -> list[str]:
     """The assumptions, one sentence each."""
-    return [*_path(replayed), *_entries(replayed, settings), *_exits(settings), *_charges(replayed, settings)]
+    return [
+        *_path(replayed),
+        *_entries(replayed, settings),
+        *_exits(settings),
+        *_charges(replayed, settings),
+    ]
 
 
 def _path(replayed: Replayed) -> list[str]:
-    decided = "A decision uses closed candles only; its order goes out at a tick after the close, never inside that candle."
+    decided = (
+        "A decision uses closed candles only; its order goes out at a tick after the close, never"
+        " inside that candle."
+    )
     if replayed.resolution is Timeframe.M1:
         return [
-            "Orders trade on one-minute candles, each read as four prices: open, the extreme nearer to it, the other, close.",
+            (
+                "Orders trade on one-minute candles, each read as four prices: open, the extreme"
+                " nearer to it, the other, close."
+            ),
             decided,
         ]
     return [
-        "Orders trade on 15-minute candles alone: an approximation on the pessimistic side, not equal to the bot.",
+        (
+            "Orders trade on 15-minute candles alone: an approximation on the pessimistic side, not"
+            " equal to the bot."
+        ),
         decided,
     ]
 
 
 def _entries(replayed: Replayed, settings: Settings | None) -> list[str]:
-    tries = "" if settings is None else f", up to {settings.execution.entry_attempts} attempts a candle"
+    tries = (
+        "" if settings is None else f", up to {settings.execution.entry_attempts} attempts a candle"
+    )
     if replayed.resolution is not Timeframe.M1:
         return [
             f"An entry fills only where its candle trades strictly through the limit{tries}.",
-            "It then pays what crossing costs at that candle's open: taker fee, half the spread, slippage.",
+            (
+                "It then pays what crossing costs at that candle's open: taker fee, half the"
+                " spread, slippage."
+            ),
             "Its target is not live before that candle ends.",
         ]
     share = "a share" if settings is None else percent(settings.paper.volume_share, places=0)
     return [
-        "An entry is a post-only limit at the touch, filled as maker at its own price, never better.",
+        (
+            "An entry is a post-only limit at the touch, filled as maker at its own price, never"
+            " better."
+        ),
         "It fills only where the price trades strictly through it; a mere touch fills nothing.",
-        f"It may take {share} of a one-minute candle's volume, so that it can fill in parts, and lives inside its tick{tries}.",
+        (
+            f"It may take {share} of a one-minute candle's volume, so that it can fill in parts,"
+            f" and lives inside its tick{tries}."
+        ),
     ]
 
 
 def _exits(settings: Settings | None) -> list[str]:
-    held = "" if settings is None else f" A position is closed after {settings.risk.max_hold_candles} candles at the latest."
+    held = (
+        ""
+        if settings is None
+        else f" A position is closed after {settings.risk.max_hold_candles} candles at the latest."
+    )
     return [
-        "A stop is live from its position's first moment, fires at the first price at or beyond it and fills whole, as taker.",
+        (
+            "A stop is live from its position's first moment, fires at the first price at or beyond"
+            " it and fills whole, as taker."
+        ),
         "Where a candle opens beyond the stop (a gap), it fills at that open.",
-        "A target is a resting limit: it needs a price strictly through it; opened through, it fills at its limit, not better.",
+        (
+            "A target is a resting limit: it needs a price strictly through it; opened through, it"
+            " fills at its limit, not better."
+        ),
         f"Where stop and target lie in one candle, the stop counts.{held}",
     ]
 
@@ -69,18 +104,28 @@ def _exits(settings: Settings | None) -> list[str]:
 def _charges(replayed: Replayed, settings: Settings | None) -> list[str]:
     rules = replayed.rules
     interest = (
-        f"Interest on margin: {_rate(rules.long_interest_rate_day)} a day long, {_rate(rules.short_interest_rate_day)} short; "
-        "each started 24 hours counts as a day."
+        f"Interest on margin: {_rate(rules.long_interest_rate_day)} a day long,"
+        f" {_rate(rules.short_interest_rate_day)} short; each started 24 hours counts as a day."
     )
     worse = "half the spread and the slippage"
     if settings is not None:
-        worse = f"half of a {_rate(settings.paper.spread_rate)} spread and {_rate(settings.paper.slippage_rate)} slippage"
+        worse = (
+            f"half of a {_rate(settings.paper.spread_rate)} spread and"
+            f" {_rate(settings.paper.slippage_rate)} slippage"
+        )
     return [
         f"Fees: {_rate(rules.maker_fee_rate)} as maker, {_rate(rules.taker_fee_rate)} as taker.",
         f"Whatever crosses the book (stops, market orders) pays {worse}, rounded against us.",
-        *([interest] if replayed.account == "margin" else ["Spot: coins are paid at once, and there is no interest."]),
+        *(
+            [interest]
+            if replayed.account == "margin"
+            else ["Spot: coins are paid at once, and there is no interest."]
+        ),
         "What is still held at the end is valued at the last price, not sold.",
-        "Not modelled: an exchange that stands still, our orders moving the market beyond their share of its volume, taxes.",
+        (
+            "Not modelled: an exchange that stands still, our orders moving the market beyond their"
+            " share of its volume, taxes."
+        ),
     ]
 
 
@@ -116,4 +161,10 @@ def _text(value: Any) -> str:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:,d}" if isinstance(value, int) else number(value) if isinstance(value, float) else str(value)
+    return (
+        f"{value:,d}"
+        if isinstance(value, int)
+        else number(value)
+        if isinstance(value, float)
+        else str(value)
+    )

@@ -1,4 +1,6 @@
-"""The result for programs and spreadsheets: JSON with exact decimals as strings, and trades and equity as CSV."""
+"""The result for programs and spreadsheets: JSON with exact decimals as strings, and trades and
+equity as CSV.
+"""
 
 import csv
 import io
@@ -21,9 +23,18 @@ _NOT_IN_JSON = frozenset({"curve", "ticks"})
 
 
 def result_json(replayed: Replayed, performance: Performance, *, title: str = "") -> bytes:
-    """Everything but the curve, which stands in `equity.*`. Amounts are strings, instants ms UTC, undefined numbers null."""
-    told = {one.name: getattr(replayed, one.name) for one in fields(replayed) if one.name not in _NOT_IN_JSON}
-    return msgspec.json.encode({"title": title, **told, "performance": performance}, enc_hook=_plain)
+    """Everything but the curve, which stands in `equity.*`.
+
+    Amounts are strings, instants ms UTC, undefined numbers null.
+    """
+    told = {
+        one.name: getattr(replayed, one.name)
+        for one in fields(replayed)
+        if one.name not in _NOT_IN_JSON
+    }
+    return msgspec.json.encode(
+        {"title": title, **told, "performance": performance}, enc_hook=_plain
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -80,18 +91,25 @@ TRADE_COLUMNS = {
     "ends_position": "bool",
     "agreeing": "text",
 }
-"""The columns of a trade and what they hold; `agreeing` are the strategies' names with spaces between."""
+"""The columns of a trade and what they hold; `agreeing` are the strategies' names with spaces
+between."""
 
 
 def trades_csv(held: Sequence[HeldPosition]) -> bytes:
-    """The trades for a spreadsheet: a header, each instant as an ISO date in UTC, in JST, and as exact ms UTC."""
+    """The trades for a spreadsheet: a header, each instant as an ISO date in UTC, in JST, and as
+    exact ms UTC.
+    """
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([name for column, kind in TRADE_COLUMNS.items() for name in _named(column, kind)])
+    writer.writerow(
+        [name for column, kind in TRADE_COLUMNS.items() for name in _named(column, kind)]
+    )
     for row in trade_rows(held):
         cells: list[object] = []
         for column, kind in TRADE_COLUMNS.items():
-            cells.extend(instants(np.array([row[column]]))[0] if kind == "instant" else (_cell(row[column]),))
+            cells.extend(
+                instants(np.array([row[column]]))[0] if kind == "instant" else (_cell(row[column]),)
+            )
         writer.writerow(cells)
     return out.getvalue().encode()
 
@@ -107,8 +125,19 @@ def _cell(value: object) -> object:
 
 
 def equity_csv(curve: Curve, hold: BuyAndHold) -> bytes:
-    """The curve for a spreadsheet, one line a 15m candle; equity exact to 0.0001 yen, drawdown as a fraction."""
-    header = ",".join((*_named("at", "instant"), "equity_jpy", "drawdown", "close", "position_btc", "buy_and_hold_jpy"))
+    """The curve for a spreadsheet, one line a 15m candle; equity exact to 0.0001 yen, drawdown as a
+    fraction.
+    """
+    header = ",".join(
+        (
+            *_named("at", "instant"),
+            "equity_jpy",
+            "drawdown",
+            "close",
+            "position_btc",
+            "buy_and_hold_jpy",
+        )
+    )
     columns = zip(
         instants(curve.at),
         curve.equity_units.tolist(),
@@ -126,7 +155,9 @@ def equity_csv(curve: Curve, hold: BuyAndHold) -> bytes:
 
 
 def instants(at: IntArray) -> list[tuple[str, str, str]]:
-    """Each instant as `2026-01-31 14:59:00` in UTC, the same in JST, and its ms: dates that every spreadsheet knows."""
+    """Each instant as `2026-01-31 14:59:00` in UTC, the same in JST, and its ms: dates that every
+    spreadsheet knows.
+    """
     universal = np.datetime_as_string(at.astype("datetime64[ms]"), unit="s")
     japanese = np.datetime_as_string((at + JST_MS).astype("datetime64[ms]"), unit="s")
     pairs = zip(universal.tolist(), japanese.tolist(), at.tolist(), strict=True)

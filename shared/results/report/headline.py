@@ -1,4 +1,6 @@
-"""The headline: the result in two sentences, and the key figures beside what doing nothing would have earned."""
+"""The headline: the result in two sentences, and the key figures beside what doing nothing would
+have earned.
+"""
 
 from collections.abc import Sequence
 
@@ -14,10 +16,16 @@ A_YEAR_IS_KNOWN_FROM = 0.5
 
 
 def verdict(performance: Performance, entries: Sequence[Entered] = ()) -> tuple[str, str]:
-    """What came of it beside buy and hold, and whether it can be luck. `entries`: those that were placed."""
+    """What came of it beside buy and hold, and whether it can be luck.
+
+    `entries`: those that were placed.
+    """
     total, hold = performance.returns.total, performance.hold.returns.total
     days = (performance.end_at - performance.start_at) / DAY_MS
-    earned = f"In {days:,.0f} days the account {_went(total)} after all costs; buying and holding {_went(hold)}."
+    earned = (
+        f"In {days:,.0f} days the account {_went(total)} after all costs; buying and holding"
+        f" {_went(hold)}."
+    )
     return earned, _luck(performance, entries)
 
 
@@ -34,16 +42,28 @@ def entries_words(entries: Sequence[Entered]) -> str:
     if not entries:
         return "none placed"
     if not filled:
-        return f"{len(entries):,d} placed, none filled: the price did not trade through their limits while they rested"
+        return (
+            f"{len(entries):,d} placed, none filled: the price did not trade through their limits"
+            " while they rested"
+        )
     part = f", {filled - whole:,d} of them in part" if filled > whole else ""
-    return f"{len(entries):,d} placed, {filled:,d} filled{part}, {len(entries) - filled:,d} not filled"
+    return (
+        f"{len(entries):,d} placed, {filled:,d} filled{part}, {len(entries) - filled:,d} not filled"
+    )
 
 
 def _luck(performance: Performance, entries: Sequence[Entered]) -> str:
     told, count = performance.significance, performance.positions.count
     if count == 0:
-        return f"No position was closed, so there is nothing to judge. Entries: {entries_words(entries)}."
-    tried = f"{told.trials:,d} variants were tried" if told.trials > 1 else "no other variant is known to have been tried"
+        return (
+            "No position was closed, so there is nothing to judge. Entries:"
+            f" {entries_words(entries)}."
+        )
+    tried = (
+        f"{told.trials:,d} variants were tried"
+        if told.trials > 1
+        else "no other variant is known to have been tried"
+    )
     basis = f"{_counted(count)} closed; {tried}."
     if told.deflated is None:
         return f"{basis} Too little to tell skill from luck."
@@ -51,7 +71,11 @@ def _luck(performance: Performance, entries: Sequence[Entered]) -> str:
         return f"{basis} Nothing here speaks for an edge."
     beyond = ", beyond the best of that many tries by luck," if told.trials > 1 else ""
     chance = f"The probability of an edge{beyond} is {percent(told.deflated, places=1)}"
-    return f"{basis} {chance}." if told.deflated >= CONVINCING else f"{basis} {chance}: do not rely on it."
+    return (
+        f"{basis} {chance}."
+        if told.deflated >= CONVINCING
+        else f"{basis} {chance}: do not rely on it."
+    )
 
 
 def _counted(count: int) -> str:
@@ -79,8 +103,10 @@ def _net(performance: Performance) -> Card:
     return Card(
         name="Net return",
         value=percent(performance.returns.total, sign=True),
-        note=f"{yen(change, sign=True)} JPY, from {yen(performance.start_equity_jpy)} "
-        f"to {yen(performance.end_equity_jpy)}{yearly}",
+        note=(
+            f"{yen(change, sign=True)} JPY, from {yen(performance.start_equity_jpy)} "
+            f"to {yen(performance.end_equity_jpy)}{yearly}"
+        ),
         tone=tone(round(performance.returns.total, 4)),
     )
 
@@ -90,15 +116,21 @@ def _hold(performance: Performance) -> Card:
     return Card(
         name="Buy and hold",
         value=percent(hold.returns.total, sign=True),
-        note=f"the bot's return less this: {percent(hold.excess, sign=True)} "
-        f"· drawdown {fall_percent(hold.drawdown.max_share)}",
+        note=(
+            f"the bot's return less this: {percent(hold.excess, sign=True)} "
+            f"· drawdown {fall_percent(hold.drawdown.max_share)}"
+        ),
         tone=tone(round(hold.returns.total, 4)),
     )
 
 
 def _drawdown(performance: Performance) -> Card:
     falls = performance.drawdown
-    longest = f"longest {length(falls.longest.length_ms)} below a peak" if falls.longest else "equity never fell"
+    longest = (
+        f"longest {length(falls.longest.length_ms)} below a peak"
+        if falls.longest
+        else "equity never fell"
+    )
     return Card(
         name="Max drawdown",
         value=fall_percent(falls.max_share),
@@ -116,7 +148,10 @@ def _sharpe(performance: Performance) -> Card:
     return Card(
         name="Sharpe, a year",
         value=decimals(performance.returns.sharpe),
-        note=f"{sampled.level:.0%} interval {interval(sampled.sharpe)} · Sortino {decimals(performance.returns.sortino)}",
+        note=(
+            f"{sampled.level:.0%} interval {interval(sampled.sharpe)} · Sortino"
+            f" {decimals(performance.returns.sortino)}"
+        ),
     )
 
 
@@ -126,7 +161,10 @@ def _probability(performance: Performance) -> Card:
     return Card(
         name="Deflated Sharpe",
         value=percent(told.deflated, places=1),
-        note=f"probability of an edge after {trials} · probabilistic Sharpe (above zero) {percent(told.above_zero, places=1)}",
+        note=(
+            f"probability of an edge after {trials} · probabilistic Sharpe (above zero)"
+            f" {percent(told.above_zero, places=1)}"
+        ),
     )
 
 
@@ -135,8 +173,11 @@ def _positions(performance: Performance) -> Card:
     return Card(
         name="Win rate",
         value=percent(held.win_rate, places=1),
-        note=f"{held.wins:,d} of {_counted(held.count)} · profit factor {decimals(held.profit_factor)} "
-        f"· expectancy {yen(held.expectancy_jpy, sign=True)} JPY",
+        note=(
+            f"{held.wins:,d} of {_counted(held.count)} · profit factor"
+            f" {decimals(held.profit_factor)} · expectancy"
+            f" {yen(held.expectancy_jpy, sign=True)} JPY"
+        ),
     )
 
 
@@ -145,7 +186,10 @@ def _costs(performance: Performance) -> Card:
     return Card(
         name="Costs",
         value=f"{yen(costs.total_jpy)} JPY",
-        note=f"fees {yen(costs.fees_jpy)} · slippage {yen(costs.slippage_jpy)} · interest {yen(costs.interest_jpy)}",
+        note=(
+            f"fees {yen(costs.fees_jpy)} · slippage {yen(costs.slippage_jpy)} · interest"
+            f" {yen(costs.interest_jpy)}"
+        ),
     )
 
 
@@ -154,6 +198,9 @@ def _exposure(performance: Performance) -> Card:
     return Card(
         name="Time in the market",
         value=percent(exposure.held_share, places=1),
-        note=f"long {percent(exposure.long_share, places=1)} · short {percent(exposure.short_share, places=1)} "
-        f"· turnover {decimals(exposure.turnover, places=1)} × equity",
+        note=(
+            f"long {percent(exposure.long_share, places=1)} · short"
+            f" {percent(exposure.short_share, places=1)} · turnover"
+            f" {decimals(exposure.turnover, places=1)} × equity"
+        ),
     )

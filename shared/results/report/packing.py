@@ -1,8 +1,9 @@
 """Long columns of whole numbers as short text, for a page that carries its own data.
 
-A column is differenced `order` times (candle times twice: they become zeros), the differences are zigzagged into natural
-numbers and written seven bits a byte, lowest first, with the high bit set on all but the last; a run of zeros is one zero
-followed by the run's length. The bytes stand in the page as base64. `page/unpack.js` reads it.
+A column is differenced `order` times (candle times twice: they become zeros), the differences are
+zigzagged into natural numbers and written seven bits a byte, lowest first, with the high bit set on
+all but the last; a run of zeros is one zero followed by the run's length. The bytes stand in the
+page as base64. `page/unpack.js` reads it.
 """
 
 import base64
@@ -17,11 +18,16 @@ _LONGEST = 10
 
 
 def packed(values: IntArray, *, order: int = 1) -> str:
-    """A column of int64, shape (n,), as text: about a byte for every seven bits of a difference. Nothing is lost."""
+    """A column of int64, shape (n,), as text: about a byte for every seven bits of a difference.
+
+    Nothing is lost.
+    """
     differences = np.asarray(values, dtype=np.int64)
     for _ in range(order):
         differences = np.diff(differences, prepend=np.int64(0))
-    return base64.b64encode(_varints(_runs_shortened(_zigzag(differences))).tobytes()).decode("ascii")
+    return base64.b64encode(_varints(_runs_shortened(_zigzag(differences))).tobytes()).decode(
+        "ascii"
+    )
 
 
 def whole(values: NDArray[np.float64]) -> IntArray:

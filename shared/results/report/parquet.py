@@ -53,11 +53,15 @@ def equity_parquet(curve: Curve, hold: BuyAndHold) -> bytes:
 
 
 def _decimals(units: IntArray) -> "pa.Array":
-    """Ten-thousandths as decimals with four places: the same numbers, 128 bits wide, without a loop."""
+    """Ten-thousandths as decimals with four places: the same numbers, 128 bits wide, without a
+    loop.
+    """
     import pyarrow as pa
 
     wide = np.ascontiguousarray(np.stack((units, units >> 63), axis=1))
-    return pa.Array.from_buffers(pa.decimal128(_DIGITS, _PLACES), len(units), [None, pa.py_buffer(wide.tobytes())])
+    return pa.Array.from_buffers(
+        pa.decimal128(_DIGITS, _PLACES), len(units), [None, pa.py_buffer(wide.tobytes())]
+    )
 
 
 def _written(table: "pa.Table") -> bytes:

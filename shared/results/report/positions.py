@@ -1,4 +1,6 @@
-"""Positions as people think of them: from the first fill that opened one to the last that ended it, with its order."""
+"""Positions as people think of them: from the first fill that opened one to the last that ended it,
+with its order.
+"""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -14,7 +16,8 @@ from shared.replay.types import Entered, Replayed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldPosition:
-    """One position: its trades (one for each closing fill), and the entry that opened it where the replay told of it.
+    """One position: its trades (one for each closing fill), and the entry that opened it where the
+    replay told of it.
 
     Attributes:
         number: Counts from 1 in the order of opening.
@@ -54,12 +57,16 @@ class HeldPosition:
 
     @property
     def slippage_jpy(self) -> Decimal:
-        """Slippage of what was closed, opening and closing, like its fees; it is inside the prices already."""
+        """Slippage of what was closed, opening and closing, like its fees; it is inside the prices
+        already.
+        """
         return sum(self.slippages_jpy, ZERO)
 
     @property
     def slippages_jpy(self) -> tuple[Decimal, ...]:
-        """The same for each of its trades: of the closing fill, and by size of the fills that opened it."""
+        """The same for each of its trades: of the closing fill, and by size of the fills that
+        opened it.
+        """
         found, closed, told = [], 0, ZERO
         for trade in self.trades:
             closed += trade.lots
@@ -75,8 +82,13 @@ class HeldPosition:
 
 
 def positions(replayed: Replayed) -> list[HeldPosition]:
-    """All positions in the order of their opening; the last may still be open. Linear in trades, fills and entries."""
-    orders = sorted((entry for entry in replayed.entries if entry.filled_lots > 0), key=attrgetter("placed_at"))
+    """All positions in the order of their opening; the last may still be open.
+
+    Linear in trades, fills and entries.
+    """
+    orders = sorted(
+        (entry for entry in replayed.entries if entry.filled_lots > 0), key=attrgetter("placed_at")
+    )
     placed = [entry.placed_at for entry in orders]
     opening = [fill for fill in replayed.fills if fill.purpose is Purpose.ENTRY]
     filled = [fill.at for fill in opening]
@@ -87,13 +99,17 @@ def positions(replayed: Replayed) -> list[HeldPosition]:
         part.append(trade)
         if trade.ends_position:
             until = bisect_right(filled, trade.closed_at)
-            one = _held(part, [], number=len(found) + 1, entered=_before(orders, placed, part[0].opened_at))
+            one = _held(
+                part, [], number=len(found) + 1, entered=_before(orders, placed, part[0].opened_at)
+            )
             found.append(replace(one, opening_slippage_jpy=_slippage(opening[told:until])))
             told = until
             part = []
     if part or told < len(opening):
         opened_at = part[0].opened_at if part else opening[told].at
-        one = _held(part, opening[told:], number=len(found) + 1, entered=_before(orders, placed, opened_at))
+        one = _held(
+            part, opening[told:], number=len(found) + 1, entered=_before(orders, placed, opened_at)
+        )
         found.append(replace(one, opening_slippage_jpy=_slippage(opening[told:])))
     return found
 
@@ -103,12 +119,16 @@ def _slippage(fills: Sequence[Fill]) -> Decimal:
 
 
 def _before(orders: Sequence[Entered], placed: Sequence[int], opened_at: int) -> Entered | None:
-    """The order that opened a position: the last one that was filled and had been placed by then."""
+    """The order that opened a position: the last one that was filled and had been
+    placed by then.
+    """
     row = bisect_right(placed, opened_at) - 1
     return orders[row] if row >= 0 else None
 
 
-def _held(part: Sequence[Trade], opening: Sequence[Fill], *, number: int, entered: Entered | None) -> HeldPosition:
+def _held(
+    part: Sequence[Trade], opening: Sequence[Fill], *, number: int, entered: Entered | None
+) -> HeldPosition:
     """A position from its closing fills, and for an open one from all its opening fills too."""
     ended = bool(part) and part[-1].ends_position
     closed = sum(trade.lots for trade in part)
@@ -123,7 +143,11 @@ def _held(part: Sequence[Trade], opening: Sequence[Fill], *, number: int, entere
         closed_at=part[-1].closed_at if ended else None,
         lots=lots,
         entry_price=paid / lots,
-        exit_price=sum((Decimal(trade.exit_price) * trade.lots for trade in part), Decimal(0)) / closed if closed else None,
+        exit_price=(
+            sum((Decimal(trade.exit_price) * trade.lots for trade in part), Decimal(0)) / closed
+            if closed
+            else None
+        ),
         reason=part[-1].reason if ended else None,
         trades=tuple(part),
         entered=entered,

@@ -20,7 +20,17 @@ from shared.results.report.series import drawn
 from shared.results.report.statistics import statistics
 
 _FOLDER = Path(__file__).with_name("page")
-_SCRIPTS = ("unpack.js", "axes.js", "levels.js", "view.js", "overview.js", "equity.js", "price.js", "positions.js", "page.js")
+_SCRIPTS = (
+    "unpack.js",
+    "axes.js",
+    "levels.js",
+    "view.js",
+    "overview.js",
+    "equity.js",
+    "price.js",
+    "positions.js",
+    "page.js",
+)
 _HYPHEN = re.compile(r"(?<![\w.-])-(?=\d)")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -42,9 +52,18 @@ def html(
         candles: 15m candles that hold the period; what lies outside of it is not shown.
         title: A name for the run; any text.
         settings: What the replay ran with, to name the rates and limits in words.
-        checks: What a gate found, as a table of text: the heading, then a row a check; its last cell is yes, no or empty.
+        checks: What a gate found, as a table of text: the heading, then a row a check; its last
+            cell is yes, no or empty.
     """
-    return page(replayed, performance, positions(replayed), candles=candles, title=title, settings=settings, checks=checks)
+    return page(
+        replayed,
+        performance,
+        positions(replayed),
+        candles=candles,
+        title=title,
+        settings=settings,
+        checks=checks,
+    )
 
 
 def page(
@@ -65,7 +84,10 @@ def page(
         .get_template("page.html.j2")
         .render(
             title=escape(title),
-            notes=[(escape(note), not loud(note)) for note in sorted(replayed.notes, key=lambda note: not loud(note))],
+            notes=[
+                (escape(note), not loud(note))
+                for note in sorted(replayed.notes, key=lambda note: not loud(note))
+            ],
             replayed=replayed,
             performance=performance,
             resolution_words=assumptions.resolution_words(replayed.resolution),
@@ -83,7 +105,9 @@ def page(
             denials=tables.denials(replayed.denials),
             events=happened,
             more_events=more_events,
-            counts=[(name.replace("_", " "), f"{count:,d}") for name, count in replayed.counts.items()],
+            counts=[
+                (name.replace("_", " "), f"{count:,d}") for name, count in replayed.counts.items()
+            ],
             fill_rules=assumptions.fill_rules(replayed, settings),
             setting_groups=assumptions.setting_groups(settings),
             style=_pasted(("page.css",)),
@@ -101,14 +125,22 @@ def _embeddable(value: Any) -> Markup:
 
 @lru_cache(maxsize=2)
 def _pasted(names: tuple[str, ...]) -> Markup:
-    """Our own style or script as it stands in the page; a script's parts share one scope that nothing else sees."""
+    """Our own style or script as it stands in the page; a script's parts share one scope that
+    nothing else sees.
+    """
     text = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in names)
     return Markup(f'(() => {{\n"use strict";\n{text}}})();' if names == _SCRIPTS else text)  # noqa: S704 - our own files
 
 
 def _typeset(value: Any) -> Any:
-    """A minus sign where a hyphen stands before a number; text that was escaped already stays as it is."""
-    return _HYPHEN.sub("−", value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    """A minus sign where a hyphen stands before a number; text that was escaped already stays as it
+    is.
+    """
+    return (
+        _HYPHEN.sub("−", value)
+        if isinstance(value, str) and not isinstance(value, Markup)
+        else value
+    )
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,6 @@
-"""What the page's script draws, packed: candles, equity and positions, every one of them at full resolution."""
+"""What the page's script draws, packed: candles, equity and positions, every one of them at full
+resolution.
+"""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -16,7 +18,9 @@ from shared.results.report.words import reason_words
 OPEN = "still open"
 
 
-def drawn(replayed: Replayed, held: Sequence[HeldPosition], *, hold: BuyAndHold, candles: Candles) -> dict[str, Any]:
+def drawn(
+    replayed: Replayed, held: Sequence[HeldPosition], *, hold: BuyAndHold, candles: Candles
+) -> dict[str, Any]:
     """Everything that the charts and the list of positions need, as JSON values."""
     shown = _within(candles, replayed.start_at, replayed.end_at)
     return {
@@ -35,8 +39,12 @@ def _within(candles: Candles, start_at: int, end_at: int) -> Candles:
 
 
 def _candles(candles: Candles) -> dict[str, Any]:
-    """Each price as the difference that is small: open to the close before, close to open, the wicks to the body."""
-    open_, close, high, low = (whole(prices) for prices in (candles.open, candles.close, candles.high, candles.low))
+    """Each price as the difference that is small: open to the close before, close to open, the
+    wicks to the body.
+    """
+    open_, close, high, low = (
+        whole(prices) for prices in (candles.open, candles.close, candles.high, candles.low)
+    )
     before = np.concatenate(([0], close[:-1])) if len(close) else close
     return {
         "ms": candles.timeframe.ms,
@@ -49,7 +57,9 @@ def _candles(candles: Candles) -> dict[str, Any]:
 
 
 def _curve(curve: Curve, candles: Candles) -> dict[str, Any]:
-    """Equity in whole yen, and how far the price of a row is from the last closed candle's (nothing, nearly always)."""
+    """Equity in whole yen, and how far the price of a row is from the last closed candle's
+    (nothing, nearly always).
+    """
     known = np.concatenate(([0], whole(candles.close)))
     beside: IntArray = known[np.searchsorted(candles.closed_at, curve.at, side="right")]
     return {
@@ -80,9 +90,14 @@ def _positions(held: Sequence[HeldPosition]) -> dict[str, Any]:
         "net": [_yen(one.net_jpy) for one in held],
         "parts": [len(one.trades) for one in held],
         "why": [reasons.index(_why(one)) for one in held],
-        "agreeing": [sum(1 << names.index(name) for name in one.entered.agreeing) if one.entered else 0 for one in held],
+        "agreeing": [
+            sum(1 << names.index(name) for name in one.entered.agreeing) if one.entered else 0
+            for one in held
+        ],
     }
-    written: dict[str, Any] = {name: packed(np.array(values, dtype=np.int64)) for name, values in columns.items()}
+    written: dict[str, Any] = {
+        name: packed(np.array(values, dtype=np.int64)) for name, values in columns.items()
+    }
     return {**written, "count": len(held), "reasons": reasons, "names": names}
 
 
@@ -93,15 +108,21 @@ def _why(one: HeldPosition) -> str:
 def drawdown(curve: Curve) -> FloatArray:
     """How far equity is below its highest so far, as a fraction of that; 0 at a peak."""
     peak = np.maximum.accumulate(curve.equity_units).astype(np.float64)
-    below: FloatArray = 1.0 - np.divide(curve.equity_units, peak, out=np.ones(len(peak)), where=peak > 0)
+    below: FloatArray = 1.0 - np.divide(
+        curve.equity_units, peak, out=np.ones(len(peak)), where=peak > 0
+    )
     return below
 
 
 def buy_and_hold(curve: Curve, hold: BuyAndHold) -> IntArray:
-    """What the same capital in bitcoin was worth at each row, in 0.0001 yen: bought at the first close, one fee, never sold."""
+    """What the same capital in bitcoin was worth at each row, in 0.0001 yen: bought at the first
+    close, one fee, never sold.
+    """
     worth = np.full(len(curve.at), curve.equity_units[0] if len(curve.at) else 0, dtype=np.int64)
     if hold.price is not None and len(worth):
-        worth[1:] += hold.lots * (whole(curve.close[1:]) - hold.price) - int(hold.fee_jpy * UNITS_PER_JPY)
+        worth[1:] += hold.lots * (whole(curve.close[1:]) - hold.price) - int(
+            hold.fee_jpy * UNITS_PER_JPY
+        )
     return worth
 
 

@@ -1,4 +1,6 @@
-"""Every measured number in groups, with what it means; where it exists, buy and hold's beside it."""
+"""Every measured number in groups, with what it means; where it exists, buy and hold's
+beside it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +8,16 @@ from decimal import Decimal
 
 from shared.results.performance import Drawdown, Drawdowns, Performance, Probability, Returns
 from shared.results.report.headline import interval
-from shared.results.report.words import DASH, decimals, fall_percent, jst, length, number, percent, yen
+from shared.results.report.words import (
+    DASH,
+    decimals,
+    fall_percent,
+    jst,
+    length,
+    number,
+    percent,
+    yen,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +53,10 @@ def _returns(performance: Performance) -> list[Line]:
     own = _return_values(performance.returns, performance.drawdown)
     hold = _return_values(performance.hold.returns, performance.hold.drawdown)
     return [
-        *(Line(name=name, value=own[name], hold=hold[name], meaning=meaning) for name, meaning in _RETURN_MEANINGS.items()),
+        *(
+            Line(name=name, value=own[name], hold=hold[name], meaning=meaning)
+            for name, meaning in _RETURN_MEANINGS.items()
+        ),
         Line(
             name="Correlation with holding",
             value=decimals(performance.hold.correlation),
@@ -101,12 +115,24 @@ def _money(amount: Decimal | None) -> str:
 def _positions(performance: Performance) -> list[Line]:
     held = performance.positions
     return [
-        Line(name="Closed", value=f"{held.count:,d}", meaning=f"{held.parts:,d} closing fills; one position counts once"),
+        Line(
+            name="Closed",
+            value=f"{held.count:,d}",
+            meaning=f"{held.parts:,d} closing fills; one position counts once",
+        ),
         Line(name="Won, lost, even", value=f"{held.wins:,d}, {held.losses:,d}, {held.even:,d}"),
         Line(name="Win rate", value=percent(held.win_rate)),
-        Line(name="Profit factor", value=decimals(held.profit_factor), meaning="sum of wins / sum of losses"),
+        Line(
+            name="Profit factor",
+            value=decimals(held.profit_factor),
+            meaning="sum of wins / sum of losses",
+        ),
         Line(name="Payoff", value=decimals(held.payoff), meaning="average win / average loss"),
-        Line(name="Expectancy", value=_money(held.expectancy_jpy), meaning="mean net result of a position"),
+        Line(
+            name="Expectancy",
+            value=_money(held.expectancy_jpy),
+            meaning="mean net result of a position",
+        ),
         Line(
             name="Expectancy in R",
             value=decimals(held.expectancy_r, places=3, sign=True),
@@ -126,16 +152,30 @@ def _positions(performance: Performance) -> list[Line]:
 def _exposure(performance: Performance) -> list[Line]:
     exposure, costs = performance.exposure, performance.costs
     return [
-        Line(name="Time held", value=percent(exposure.held_share, places=1), meaning="share of the period, fill to fill"),
+        Line(
+            name="Time held",
+            value=percent(exposure.held_share, places=1),
+            meaning="share of the period, fill to fill",
+        ),
         Line(name="Long", value=percent(exposure.long_share, places=1)),
         Line(name="Short", value=percent(exposure.short_share, places=1)),
         Line(
-            name="Mean leverage", value=decimals(exposure.mean_leverage), meaning="position / equity while something was held"
+            name="Mean leverage",
+            value=decimals(exposure.mean_leverage),
+            meaning="position / equity while something was held",
         ),
         Line(name="Highest leverage", value=decimals(exposure.max_leverage)),
         Line(name="Fills", value=f"{exposure.fills:,d}"),
-        Line(name="Filled as maker", value=percent(exposure.maker_share, places=1), meaning="share of the turnover"),
-        Line(name="Turnover", value=f"{yen(exposure.turnover_jpy)} JPY", meaning="price × size of all fills"),
+        Line(
+            name="Filled as maker",
+            value=percent(exposure.maker_share, places=1),
+            meaning="share of the turnover",
+        ),
+        Line(
+            name="Turnover",
+            value=f"{yen(exposure.turnover_jpy)} JPY",
+            meaning="price × size of all fills",
+        ),
         Line(name="Turnover, × equity", value=decimals(exposure.turnover, places=1)),
         Line(name="The same a year", value=decimals(exposure.annual_turnover, places=1)),
         Line(name="Costs / turnover", value=percent(costs.rate_of_turnover, places=3)),
@@ -150,8 +190,15 @@ def _exposure(performance: Performance) -> list[Line]:
 def _significance(performance: Performance) -> list[Line]:
     told, sampled = performance.significance, performance.significance.bootstrap
     level = f"{sampled.level:.0%}"
-    drawn = f"stationary bootstrap of daily returns: {sampled.samples:,d} samples, mean block {number(sampled.block_days)} days"
-    assumed = "assumed from the estimation error alone" if told.trials_variance_assumed else "of the logged trials"
+    drawn = (
+        f"stationary bootstrap of daily returns: {sampled.samples:,d} samples, mean block"
+        f" {number(sampled.block_days)} days"
+    )
+    assumed = (
+        "assumed from the estimation error alone"
+        if told.trials_variance_assumed
+        else "of the logged trials"
+    )
     return [
         Line(
             name="Daily returns",
@@ -161,12 +208,24 @@ def _significance(performance: Performance) -> list[Line]:
         Line(name=f"Sharpe, {level} interval", value=interval(sampled.sharpe), meaning=drawn),
         Line(
             name=f"Return, {level} interval",
-            value=DASH if sampled.total is None else f"{percent(sampled.total.low)} to {percent(sampled.total.high)}",
+            value=(
+                DASH
+                if sampled.total is None
+                else f"{percent(sampled.total.low)} to {percent(sampled.total.high)}"
+            ),
             meaning=drawn,
         ),
         Line(name="Samples that lost", value=percent(sampled.losing, places=1)),
-        Line(name="Trials", value=f"{told.trials:,d}", meaning="variants tried on this data, this one included"),
-        Line(name="Variance of their Sharpes", value=decimals(told.trials_variance, places=3), meaning=assumed),
+        Line(
+            name="Trials",
+            value=f"{told.trials:,d}",
+            meaning="variants tried on this data, this one included",
+        ),
+        Line(
+            name="Variance of their Sharpes",
+            value=decimals(told.trials_variance, places=3),
+            meaning=assumed,
+        ),
         Line(
             name="Best of them by luck",
             value=decimals(told.expected_maximum_sharpe),
@@ -174,7 +233,11 @@ def _significance(performance: Performance) -> list[Line]:
         ),
         *_probabilities("2012", "Bailey and López de Prado", told.estimated),
         *_probabilities("2025", "López de Prado, Lipton and Zoonekynd", told.hypothesised),
-        Line(name="Autocorrelation", value=decimals(told.autocorrelation, places=3), meaning="of daily returns, one day apart"),
+        Line(
+            name="Autocorrelation",
+            value=decimals(told.autocorrelation, places=3),
+            meaning="of daily returns, one day apart",
+        ),
     ]
 
 

@@ -54,7 +54,11 @@ def _year(name: str, rows: Sequence[Month], most: float) -> Year:
     return Year(
         name=name,
         months=tuple(cells),
-        total=Text(text=percent(total, sign=True), title=f"{yen(changed, sign=True)} JPY", tone=tone(round(total or 0.0, 4))),
+        total=Text(
+            text=percent(total, sign=True),
+            title=f"{yen(changed, sign=True)} JPY",
+            tone=tone(round(total or 0.0, 4)),
+        ),
     )
 
 
@@ -63,8 +67,9 @@ def _heat(one: Month, most: float) -> Heat:
     return Heat(
         text=percent(one.total, sign=True, places=1),
         title=(
-            f"{one.month}: {yen(one.change_jpy, sign=True)} JPY, max drawdown {fall_percent(one.max_drawdown_share)}, "
-            f"{one.positions:,d} positions closed, {one.wins:,d} won"
+            f"{one.month}: {yen(one.change_jpy, sign=True)} JPY, max drawdown"
+            f" {fall_percent(one.max_drawdown_share)}, {one.positions:,d} positions closed,"
+            f" {one.wins:,d} won"
         ),
         tone=tone(total),
         strength=round(FULL_HEAT * min(1.0, abs(total) / most)),
@@ -89,11 +94,21 @@ def cost_rows(performance: Performance) -> list[BarRow]:
     change = performance.end_equity_jpy - performance.start_equity_jpy
     rows = [
         ("Without any cost", "the same fills at middle prices", costs.frictionless_jpy, True),
-        ("Slippage", "with half the spread of orders that crossed; inside the prices", -costs.slippage_jpy, False),
+        (
+            "Slippage",
+            "with half the spread of orders that crossed; inside the prices",
+            -costs.slippage_jpy,
+            False,
+        ),
         ("Fees", "maker and taker fees of what was closed", -costs.fees_jpy, False),
         ("Interest", "each started 24 hours counts as a day", -costs.interest_jpy, False),
         ("Net of what was closed", "gross − fees − interest", costs.net_jpy, True),
-        ("Still held at the end", "valued at the last price, with its costs so far", costs.unrealised_jpy, False),
+        (
+            "Still held at the end",
+            "valued at the last price, with its costs so far",
+            costs.unrealised_jpy,
+            False,
+        ),
         ("Change of equity", "end − start", change, True),
     ]
     most = max(abs(amount) for _, _, amount, _ in rows) or Decimal(1)
@@ -127,14 +142,22 @@ class Share:
 def attributions(performance: Performance) -> list[tuple[str, str, list[Share]]]:
     """Three tables: heading, what the first column is, rows with the largest contribution first."""
     return [
-        ("By strategy", "Strategy", _shares(performance.by_strategy, named=lambda name: name.replace("_", " "))),
+        (
+            "By strategy",
+            "Strategy",
+            _shares(performance.by_strategy, named=lambda name: name.replace("_", " ")),
+        ),
         ("By exit reason", "Reason", _shares(performance.by_reason, named=_reason)),
         ("By side", "Side", _shares(performance.by_side, named=str)),
     ]
 
 
 def _reason(name: str) -> str:
-    return reason_words(Reason(name)) if name in Reason.__members__.values() else name.replace("_", " ")
+    return (
+        reason_words(Reason(name))
+        if name in Reason.__members__.values()
+        else name.replace("_", " ")
+    )
 
 
 def _shares(rows: Sequence[Attribution], *, named: Callable[[str], str]) -> list[Share]:
@@ -182,6 +205,11 @@ def denials(counted: Mapping[Reason, int]) -> list[DenialRow]:
 
 
 def events(told: Sequence[Event]) -> tuple[list[tuple[str, str, str, str]], int]:
-    """Instant in JST, code, words and detail of the first `MOST_EVENTS` events, and how many more there are."""
-    rows = [(jst(event.at), event.reason.value, reason_words(event.reason), event.detail) for event in told[:MOST_EVENTS]]
+    """Instant in JST, code, words and detail of the first `MOST_EVENTS` events, and how many more
+    there are.
+    """
+    rows = [
+        (jst(event.at), event.reason.value, reason_words(event.reason), event.detail)
+        for event in told[:MOST_EVENTS]
+    ]
     return rows, max(0, len(told) - MOST_EVENTS)

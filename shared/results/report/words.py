@@ -7,7 +7,18 @@ from decimal import Decimal
 from shared.core.calendar import HOUR_MS, JST, MINUTE_MS, jst_day
 from shared.core.reasons import Reason
 
-__all__ = ["DASH", "decimals", "fall_percent", "jst", "jst_day", "length", "number", "percent", "reason_words", "yen"]
+__all__ = [
+    "DASH",
+    "decimals",
+    "fall_percent",
+    "jst",
+    "jst_day",
+    "length",
+    "number",
+    "percent",
+    "reason_words",
+    "yen",
+]
 
 DASH = "–"
 """What stands where a number is undefined."""
@@ -17,7 +28,9 @@ _REASONS = {
     Reason.OK: "went through",
     Reason.NO_CONSENSUS: "the strategies did not agree on a side",
     Reason.WARMING_UP: "too few closed candles for the indicators",
-    Reason.EDGE_BELOW_COST: "the model's expected profit did not cover fees, spread and slippage plus the required edge",
+    Reason.EDGE_BELOW_COST: (
+        "the model's expected profit did not cover fees, spread and slippage plus the required edge"
+    ),
     Reason.PROBABILITY_BELOW: "the model was not sure enough of the side",
     Reason.VOTE_VETOED: "the model did not believe that the strategies' trade would pay",
     Reason.SIDE_NOT_ALLOWED: "the strategies agreed on a side that the settings do not allow",
@@ -60,7 +73,9 @@ _REASONS = {
     Reason.MODEL_MISSING: "there was no trained model",
     Reason.MODEL_INVALID: "the model failed its checks and was not used",
     Reason.MODEL_MISMATCH: "the model did not fit the settings",
-    Reason.MODEL_NOT_PROVEN: "the model's edge was not proven, and without proof nothing is entered in live mode",
+    Reason.MODEL_NOT_PROVEN: (
+        "the model's edge was not proven, and without proof nothing is entered in live mode"
+    ),
     Reason.MODEL_OVERRULED: "a person let the model enter without proof",
     Reason.MODEL_DRIFTED: "what the model saw or said had drifted away from what it was judged on",
     Reason.MODEL_WORSE: "the model did worse than it had promised",
@@ -99,11 +114,16 @@ def reason_words(reason: Reason) -> str:
 
 def jst(at_ms: int, *, seconds: bool = False) -> str:
     """An instant as `2026-01-31 09:03` in JST, the time of the people who read it."""
-    return datetime.fromtimestamp(at_ms / 1000, JST).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+    return datetime.fromtimestamp(at_ms / 1000, JST).strftime(
+        "%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M"
+    )
 
 
 def yen(amount: Decimal | float | None, *, sign: bool = False) -> str:
-    """An amount rounded to whole yen, with separators; `sign` also shows a plus. A dash where it is undefined."""
+    """An amount rounded to whole yen, with separators; `sign` also shows a plus.
+
+    A dash where it is undefined.
+    """
     if amount is None or not math.isfinite(amount):
         return DASH
     rounded = round(amount)

@@ -24,12 +24,16 @@ def files(
     parquet: bool = True,
     checks: Sequence[tuple[str, ...]] = (),
 ) -> dict[str, bytes]:
-    """Every file by its name; the arguments are those of `html`. The same result gives the same bytes.
+    """Every file by its name; the arguments are those of `html`.
+
+    The same result gives the same bytes.
 
     Without `parquet` these two files are left out, and their library is not loaded.
     """
     held = positions(replayed)
-    shown = page(replayed, performance, held, candles=candles, title=title, settings=settings, checks=checks)
+    shown = page(
+        replayed, performance, held, candles=candles, title=title, settings=settings, checks=checks
+    )
     made = {
         "report.html": shown.encode(),
         "result.json": result_json(replayed, performance, title=title),

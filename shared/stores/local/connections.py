@@ -1,8 +1,9 @@
 """The SQLite connections of one process: lent to one call at a time, never carried across a fork.
 
-After a fork SQLite in the child believes that it holds its parent's locks, also in connections that the child opens itself;
-when the parent closes the file, the child would go on writing to a deleted log. So all idle connections are closed before a
-fork, and a child that was forked while a call was at work is refused.
+After a fork SQLite in the child believes that it holds its parent's locks, also in connections that
+the child opens itself; when the parent closes the file, the child would go on writing to a deleted
+log. So all idle connections are closed before a fork, and a child that was forked while a call was
+at work is refused.
 """
 
 import os
@@ -32,7 +33,10 @@ class Pool:
         _POOLS.add(self)
 
     def own(self) -> "Pool":
-        """This pool, or in a forked child a new one. Raises `StoreBroken` where a call was at work at the fork."""
+        """This pool, or in a forked child a new one.
+
+        Raises `StoreBroken` where a call was at work at the fork.
+        """
         if self.pid == os.getpid():
             return self
         if self._lent or self._idle:
@@ -43,7 +47,9 @@ class Pool:
         return Pool(self._path)
 
     def take(self) -> sqlite3.Connection | None:
-        """Begin a call: an idle connection, or None where one must be opened. `give` or `drop` ends it.
+        """Begin a call: an idle connection, or None where one must be opened.
+
+        `give` or `drop` ends it.
 
         Raises:
             StoreBroken: the file behind the name is another one now.
@@ -108,7 +114,9 @@ def _after_fork_in_parent() -> None:
         _HELD.pop().lock.release()
 
 
-os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_HELD.clear)
+os.register_at_fork(
+    before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_HELD.clear
+)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -1,9 +1,10 @@
 """Objects as plain files in a folder, safe among several processes.
 
-An object's generation is its file's modification time in nanoseconds, which is set by us before the file gets its name.
-Content and generation are one inode and appear in one rename, so a crash cannot part them as it could part a file and
-its sidecar; asking costs one `stat`; and a file that a person replaces by hand has a new generation as well, which warm
-processes notice. Writers take turns under a lock file, so preconditions hold; readers need no lock.
+An object's generation is its file's modification time in nanoseconds, which is set by us before the
+file gets its name. Content and generation are one inode and appear in one rename, so a crash cannot
+part them as it could part a file and its sidecar; asking costs one `stat`; and a file that a person
+replaces by hand has a new generation as well, which warm processes notice. Writers take turns under
+a lock file, so preconditions hold; readers need no lock.
 """
 
 import errno
@@ -21,14 +22,21 @@ from shared.stores.keys import check_generation, check_key, check_prefix, refuse
 from shared.stores.ports import Blob
 
 _LEFTOVER_SECONDS = 3600
-_STEPS_NS = (1, 1_000, 1_000_000, 1_000_000_000, 2_000_000_000)  # as coarse as file systems keep times
+_STEPS_NS = (
+    1,
+    1_000,
+    1_000_000,
+    1_000_000_000,
+    2_000_000_000,
+)  # as coarse as file systems keep times
 
 
 class FolderBucket:
-    """Objects under `path`, by keys that are their relative file names; the folder is made when first written to.
+    """Objects under `path`, by keys that are their relative file names; the folder is made when
+    first written to.
 
-    Two keys cannot be object and folder at once (`a` and `a/b`); the second is refused with `BadData`. All methods raise
-    `StoreBroken`, with the remedy, where the folder cannot be used.
+    Two keys cannot be object and folder at once (`a` and `a/b`); the second is refused with
+    `BadData`. All methods raise `StoreBroken`, with the remedy, where the folder cannot be used.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, busy_seconds: float = 5.0) -> None:
@@ -39,7 +47,11 @@ class FolderBucket:
 
     def get(self, key: str) -> Blob | None:
         """The object, or None."""
-        with self._translated(), _missing_is_none(), (self.path / check_key(key)).open("rb") as file:
+        with (
+            self._translated(),
+            _missing_is_none(),
+            (self.path / check_key(key)).open("rb") as file,
+        ):
             return Blob(key=key, data=file.read(), generation=_number(os.fstat(file.fileno())))
         return None
 
@@ -51,7 +63,8 @@ class FolderBucket:
     def put(self, key: str, data: bytes, *, if_generation: int | None = None) -> int:
         """Write it and return its new generation; on the disk when it returns.
 
-        Raises `Conflict` where the precondition fails; of several writers with the same one, exactly one succeeds.
+        Raises `Conflict` where the precondition fails; of several writers with the same one,
+        exactly one succeeds.
         """
         target = self.path / check_key(key)
         check_generation(if_generation)
@@ -120,9 +133,14 @@ class FolderBucket:
                     leftover.unlink()
 
     def _make_room(self, target: Path, key: str) -> None:
-        taken = target.is_dir() or any(parent.is_file() for parent in target.parents if parent.is_relative_to(self.path))
+        taken = target.is_dir() or any(
+            parent.is_file() for parent in target.parents if parent.is_relative_to(self.path)
+        )
         if taken:
-            raise BadData(f"the object key {key!r} cannot be stored: part of it is an object, or it is a folder of objects")
+            raise BadData(
+                f"the object key {key!r} cannot be stored: part of it is an object, or it is a"
+                " folder of objects"
+            )
         missing = [parent for parent in target.parents if not parent.exists()]
         target.parent.mkdir(parents=True, exist_ok=True)
         for folder in missing:
@@ -137,7 +155,8 @@ class FolderBucket:
             try:
                 yield
             finally:
-                # a child forked meanwhile shares the descriptor: closing ours alone would not free the lock
+                # a child forked meanwhile shares the descriptor: closing ours alone would not free
+                # the lock
                 fcntl.flock(descriptor, fcntl.LOCK_UN)
         finally:
             os.close(descriptor)
@@ -150,7 +169,8 @@ class FolderBucket:
             except BlockingIOError as error:
                 if time.monotonic() > give_up_at:
                     raise StoreBroken(
-                        f"the bucket {self.path} has been locked by another process for more than {self._busy_seconds:g} s",
+                        f"the bucket {self.path} has been locked by another process for more than"
+                        f" {self._busy_seconds:g} s",
                         remedy="wait for the other process, or stop it, then try again",
                     ) from error
                 time.sleep(pause)
@@ -167,15 +187,19 @@ class FolderBucket:
             full = error.errno in {errno.ENOSPC, errno.EDQUOT}
             raise StoreBroken(
                 f"the bucket {self.path} cannot be used ({error.strerror or error})",
-                remedy="free some space; everything written before is safe"
-                if full
-                else "let this user write the folder, or set BOT_BUCKET to another one",
+                remedy=(
+                    "free some space; everything written before is safe"
+                    if full
+                    else "let this user write the folder, or set BOT_BUCKET to another one"
+                ),
             ) from error
 
 
 @contextmanager
 def _missing_is_none() -> Iterator[None]:
-    """Leave the block quietly where no object is: nothing, a folder, or an object where a folder was meant."""
+    """Leave the block quietly where no object is: nothing, a folder, or an object where a folder
+    was meant.
+    """
     try:
         yield
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
@@ -196,11 +220,16 @@ def _generation(path: Path) -> int | None:
 
 
 def _number(status: os.stat_result) -> int:
-    return max(1, status.st_mtime_ns)  # 0 means "no object", and some archives unpack their files with the time 0
+    return max(
+        1, status.st_mtime_ns
+    )  # 0 means "no object", and some archives unpack their files with the time 0
 
 
 def _stamp(path: Path, *, after: int | None) -> int:
-    """Give a file its generation: the time, and later than the one `after` which it comes. On the disk when it returns."""
+    """Give a file its generation: the time, and later than the one `after` which it comes.
+
+    On the disk when it returns.
+    """
     at = max(time.time_ns(), (after or 0) + 1)
     for step in (0, *_STEPS_NS):
         os.utime(path, ns=(at + step, at + step))

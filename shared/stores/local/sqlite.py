@@ -1,8 +1,10 @@
-"""Documents in one SQLite file: several processes and threads at once, every commit on the disk before it is answered.
+"""Documents in one SQLite file: several processes and threads at once, every commit on the disk
+before it is answered.
 
-WAL lets people read (`bot status`) while a tick writes. `synchronous=FULL` costs one fsync a commit, about a millisecond:
-with NORMAL a power cut could take back the last commits, and an order's intent must not be forgotten once the order is
-out. The writer's nonce doubles as the version: it is new with every write, also after a delete and a create.
+WAL lets people read (`bot status`) while a tick writes. `synchronous=FULL` costs one fsync a
+commit, about a millisecond: with NORMAL a power cut could take back the last commits, and an
+order's intent must not be forgotten once the order is out. The writer's nonce doubles as the
+version: it is new with every write, also after a delete and a create.
 """
 
 import json
@@ -42,9 +44,9 @@ ON CONFLICT (path) DO UPDATE SET data = excluded.data, writer = excluded.writer
 class SqliteDocuments(Documents):
     """Documents in the file `path`, opened at first use; a missing folder is made.
 
-    Threads and processes may share the file; a child of a fork opens its own connections. Every method raises
-    `StoreBroken`, with the remedy, where the file is locked for longer than `busy_seconds`, damaged, foreign or not
-    writable; nothing is ever deleted or repaired.
+    Threads and processes may share the file; a child of a fork opens its own connections. Every
+    method raises `StoreBroken`, with the remedy, where the file is locked for longer than
+    `busy_seconds`, damaged, foreign or not writable; nothing is ever deleted or repaired.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, busy_seconds: float = 5.0) -> None:
@@ -62,13 +64,18 @@ class SqliteDocuments(Documents):
             raise StoreBroken(str(lost), remedy=_REMEDIES[sqlite3.SQLITE_IOERR]) from lost
 
     def close(self) -> None:
-        """Close all connections; those in use close when their call ends. A later call opens the file again."""
+        """Close all connections; those in use close when their call ends.
+
+        A later call opens the file again.
+        """
         pool, self._pool = self._pool, Pool(self.path)
         pool.close()
 
     def _get(self, path: str) -> Document | None:
         with self._connection() as connection:
-            row = connection.execute("SELECT path, data, writer FROM documents WHERE path = ?", (path,)).fetchone()
+            row = connection.execute(
+                "SELECT path, data, writer FROM documents WHERE path = ?", (path,)
+            ).fetchone()
         return None if row is None else _document(row)
 
     def _apply(self, batch: Sequence[CheckedWrite], writer: str) -> str:
@@ -88,7 +95,9 @@ class SqliteDocuments(Documents):
             connection.execute("COMMIT")
         except sqlite3.OperationalError as error:
             if _primary_code(error) == sqlite3.SQLITE_IOERR:
-                raise AnswerLost(f"the disk did not confirm a write to {self.path} ({error})") from error
+                raise AnswerLost(
+                    f"the disk did not confirm a write to {self.path} ({error})"
+                ) from error
             raise
 
     def _query(self, query: CheckedQuery) -> list[Document]:
@@ -100,15 +109,23 @@ class SqliteDocuments(Documents):
         return [_document(row) for row in rows]
 
     def _index(self, connection: sqlite3.Connection, field: str) -> None:
-        """Make the index of a field when it is first asked for: a year of ticks is too much to parse for the newest."""
+        """Make the index of a field when it is first asked for: a year of ticks is too much to
+        parse for the newest.
+        """
         pool = self._own_pool()
         if field in pool.indexed:
             return
         name = f"documents_by_field_{field}"
-        if connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = ?", (name,)).fetchone() is None:
+        if (
+            connection.execute(
+                "SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = ?", (name,)
+            ).fetchone()
+            is None
+        ):
             value = _value(field)
             connection.execute(
-                f'CREATE INDEX IF NOT EXISTS "{name}" ON documents (collection, {value}, path) WHERE {value} IS NOT NULL',
+                f'CREATE INDEX IF NOT EXISTS "{name}" ON documents (collection, {value}, path)'
+                f" WHERE {value} IS NOT NULL",
             )
         pool.indexed.add(field)
 
@@ -122,14 +139,21 @@ class SqliteDocuments(Documents):
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        """A connection for one call. It goes back unless SQLite or the outside world broke the call."""
+        """A connection for one call.
+
+        It goes back unless SQLite or the outside world broke the call.
+        """
         pool = self._own_pool()
         connection = pool.take()
         try:
             connection = connection or self._open(pool)
             yield connection
         except BaseException as error:
-            if connection is not None and isinstance(error, BotError) and not isinstance(error, AnswerLost):
+            if (
+                connection is not None
+                and isinstance(error, BotError)
+                and not isinstance(error, AnswerLost)
+            ):
                 with suppress(sqlite3.Error):
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
@@ -167,8 +191,12 @@ class SqliteDocuments(Documents):
         )
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        """Look whose file it is before anything is changed in it, then make the table where the file is new."""
-        connection.execute("BEGIN")  # one look at all of it: another process may be making the table just now
+        """Look whose file it is before anything is changed in it, then make the table where the
+        file is new.
+        """
+        connection.execute(
+            "BEGIN"
+        )  # one look at all of it: another process may be making the table just now
         ours = self._ours(connection)
         connection.execute("COMMIT")
         if not ours:
@@ -181,20 +209,25 @@ class SqliteDocuments(Documents):
         mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
         if mode != "wal":
             raise StoreBroken(
-                f"the database {self.path} cannot use SQLite's write-ahead log (its mode is {mode})",
+                f"the database {self.path} cannot use SQLite's write-ahead log (its mode is"
+                f" {mode})",
                 remedy="put it on a local disk; network and shared folders do not work",
             )
         connection.execute("PRAGMA synchronous = FULL")
 
     def _ours(self, connection: sqlite3.Connection) -> bool:
-        """Whether the file has our schema; False for an empty one. Raises `StoreBroken` for anybody else's."""
+        """Whether the file has our schema; False for an empty one.
+
+        Raises `StoreBroken` for anybody else's.
+        """
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         owner = connection.execute("PRAGMA application_id").fetchone()[0]
         if (owner, version) == (APPLICATION_ID, SCHEMA):
             return True
         if owner == APPLICATION_ID:
             raise StoreBroken(
-                f"the database {self.path} has schema {version}, and this version of the bot knows {SCHEMA}",
+                f"the database {self.path} has schema {version}, and this version of the bot knows"
+                f" {SCHEMA}",
                 remedy="run the version of the bot that wrote it, or set BOT_STATE to another file",
             )
         if owner or version or connection.execute("SELECT 1 FROM sqlite_master").fetchone():
@@ -205,7 +238,9 @@ class SqliteDocuments(Documents):
         return False
 
     def _persistently(self, connection: sqlite3.Connection, statement: str) -> None:
-        """Repeat until the time is up: SQLite does not wait by itself when it changes the journal mode."""
+        """Repeat until the time is up: SQLite does not wait by itself when it changes the journal
+        mode.
+        """
         give_up_at = time.monotonic() + self._busy_seconds
         while True:
             try:
@@ -220,7 +255,9 @@ class SqliteDocuments(Documents):
     def _broken(self, error: sqlite3.Error) -> StoreBroken:
         code = _primary_code(error)
         found = {
-            sqlite3.SQLITE_BUSY: f"has been locked by another process for more than {self._busy_seconds:g} s",
+            sqlite3.SQLITE_BUSY: (
+                f"has been locked by another process for more than {self._busy_seconds:g} s"
+            ),
             sqlite3.SQLITE_NOTADB: "is not a database",
             sqlite3.SQLITE_CORRUPT: f"is damaged ({error})",
             sqlite3.SQLITE_FULL: "has no room left on its disk",
@@ -228,16 +265,30 @@ class SqliteDocuments(Documents):
             sqlite3.SQLITE_CANTOPEN: "cannot be opened",
             sqlite3.SQLITE_IOERR: f"could not be read or written ({error})",
         }.get(code, f"failed ({error})")
-        return StoreBroken(f"the database {self.path} {found}", remedy=_REMEDIES.get(code, _REMEDIES[sqlite3.SQLITE_IOERR]))
+        return StoreBroken(
+            f"the database {self.path} {found}",
+            remedy=_REMEDIES.get(code, _REMEDIES[sqlite3.SQLITE_IOERR]),
+        )
 
 
 _REMEDIES: Mapping[int, str] = {
-    sqlite3.SQLITE_BUSY: "wait for the other process, or stop it (another bot, an open database browser), then try again",
+    sqlite3.SQLITE_BUSY: (
+        "wait for the other process, or stop it (another bot, an open database browser), then try"
+        " again"
+    ),
     sqlite3.SQLITE_NOTADB: "set BOT_STATE to another file, or move this one away",
-    sqlite3.SQLITE_CORRUPT: "restore a copy, or move the file and those beside it ending in -wal and -shm away to start empty",
+    sqlite3.SQLITE_CORRUPT: (
+        "restore a copy, or move the file and those beside it ending in -wal and -shm away to start"
+        " empty"
+    ),
     sqlite3.SQLITE_FULL: "free some space; everything written before is safe",
-    sqlite3.SQLITE_READONLY: "let this user write the file and its folder, or set BOT_STATE to another file",
-    sqlite3.SQLITE_CANTOPEN: "check that its folder is a folder that this user may write, or set BOT_STATE to another file",
+    sqlite3.SQLITE_READONLY: (
+        "let this user write the file and its folder, or set BOT_STATE to another file"
+    ),
+    sqlite3.SQLITE_CANTOPEN: (
+        "check that its folder is a folder that this user may write, or set BOT_STATE to another"
+        " file"
+    ),
     sqlite3.SQLITE_IOERR: "check the disk, then try again; everything written before is safe",
 }
 
@@ -273,7 +324,10 @@ def _document(row: tuple[str, str, str]) -> Document:
 
 
 def _value(field: str) -> str:
-    """The SQL of a field's value. The field is letters, digits, underscores and dots: `checked_query` has seen to it."""
+    """The SQL of a field's value.
+
+    The field is letters, digits, underscores and dots: `checked_query` has seen to it.
+    """
     return f"json_extract(data, '$.{field}')"
 
 

@@ -1,4 +1,7 @@
-"""A new candle, as the watch takes it: the champion is inspected, and both models are heard on it. Pure."""
+"""A new candle, as the watch takes it: the champion is inspected, and both models are heard on it.
+
+Pure.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +21,9 @@ from shared.turn.watch.inspection import Retrained, inspect, sampled
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """What speaks against the champion, and what the day's document keeps of the candle (see `shadow.entry`)."""
+    """What speaks against the champion, and what the day's document keeps of the candle (see
+    `shadow.entry`).
+    """
 
     doubts: tuple[Issue, ...] = ()
     said: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -39,7 +44,8 @@ def watch(
 
     Args:
         bundle: What decides.
-        challenger: What does not; None where there is none. Nothing that is wrong with it disturbs the champion.
+        challenger: What does not; None where there is none. Nothing that is wrong with it disturbs
+            the champion.
         candles: The window.
         computed: Its features, the very ones that the signal was read from.
         side: What the strategies agreed on: -1, 0 or +1.
@@ -50,14 +56,21 @@ def watch(
     rows = sampled(computed.as_of, step_ms=Timeframe.M15.ms)
     rows[-1] = True
     prediction = pipeline.scored(computed, bundle=bundle, rows=rows)
-    doubts = inspect(bundle, computed, prediction, candles[Timeframe.M15], pointer, now_ms, settings)
+    doubts = inspect(
+        bundle, computed, prediction, candles[Timeframe.M15], pointer, now_ms, settings
+    )
     told: dict[str, FloatArray] = {bundle.version: prediction.probabilities[-1]}
     if challenger is not None:
         try:
             told[challenger.version] = _last(computed, challenger)
         except (BotError, ArithmeticError, ValueError, LookupError) as error:
             found = f"{challenger.version}: {error}"
-            doubts = (*doubts, Issue(reason=Reason.CHALLENGER_INVALID, forbids_entry=False, context={"found": found}))
+            doubts = (
+                *doubts,
+                Issue(
+                    reason=Reason.CHALLENGER_INVALID, forbids_entry=False, context={"found": found}
+                ),
+            )
     return Watched(doubts=doubts, said=shadow.entry(told, as_of=int(computed.as_of[-1]), side=side))
 
 

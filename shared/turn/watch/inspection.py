@@ -1,7 +1,9 @@
-"""Whether the model that serves is still the one that was judged: asked once a candle, of the window that a tick holds. Pure.
+"""Whether the model that serves is still the one that was judged: asked once a candle, of the
+window that a tick holds. Pure.
 
-It remembers nothing: the window is long enough to see the present state, and alerts are told once a day anyway. Every limit has
-room for luck: neighbouring labels tell the same story, so a week of them is worth some twenty.
+It remembers nothing: the window is long enough to see the present state, and alerts are told once a
+day anyway. Every limit has room for luck: neighbouring labels tell the same story, so a week of
+them is worth some twenty.
 """
 
 import math
@@ -21,9 +23,11 @@ from shared.turn.watch.drift import binned, ks_of_shares, psi
 from shared.turn.watch.scores import score
 
 EVERY = 8
-"""The model is asked for every eighth row of the window: what lies between says nearly the same, and costs a tick its time."""
+"""The model is asked for every eighth row of the window: what lies between says nearly the same,
+and costs a tick its time."""
 FEATURE_SHARE = 0.2
-"""This share of the features (two at the least) must have drifted: with dozens of them one always has, by chance."""
+"""This share of the features (two at the least) must have drifted: with dozens of them one always
+has, by chance."""
 _SCORES = {"score:lower": LOWER, "score:upper": UPPER}
 
 
@@ -51,12 +55,14 @@ def inspect(
     now_ms: int,
     settings: Settings,
 ) -> tuple[Issue, ...]:
-    """What speaks against the model; the issues forbid entries only where `watch.forbid_entries` is set.
+    """What speaks against the model; the issues forbid entries only where `watch.forbid_entries` is
+    set.
 
     Args:
         bundle: The model that serves.
         features: Of the window, n rows.
-        prediction: What it says of those rows that are `sampled`, with or without consensus; NaN elsewhere.
+        prediction: What it says of those rows that are `sampled`, with or without consensus; NaN
+            elsewhere.
         candles: The 15m candles of the window, n of them.
         pointer: For the end of the last retraining; None where nothing points to the bundle.
         now_ms: The present instant.
@@ -69,7 +75,11 @@ def inspect(
         *_worse(bundle, features, prediction, candles, settings),
     )
     return tuple(
-        Issue(reason=reason, forbids_entry=settings.watch.forbid_entries, context={"model": bundle.version, **context})
+        Issue(
+            reason=reason,
+            forbids_entry=settings.watch.forbid_entries,
+            context={"model": bundle.version, **context},
+        )
         for reason, context in found
     )
 
@@ -79,20 +89,36 @@ def _ages(
 ) -> Iterator[tuple[Reason, dict[str, str]]]:
     age = (now_ms - bundle.manifest.as_of) / DAY_MS
     if age > settings.watch.max_age_days:
-        yield Reason.MODEL_OLD, {"age": f"{age:.1f} days", "limit": f"{settings.watch.max_age_days:g} days"}
+        yield (
+            Reason.MODEL_OLD,
+            {
+                "age": f"{age:.1f} days",
+                "limit": f"{settings.watch.max_age_days:g} days",
+            },
+        )
     if pointer is not None and pointer.retrained_at is not None:
         since = (now_ms - pointer.retrained_at) / DAY_MS
         if since > settings.watch.overdue_days:
-            yield Reason.RETRAIN_OVERDUE, {"since": f"{since:.1f} days", "limit": f"{settings.watch.overdue_days:g} days"}
+            yield (
+                Reason.RETRAIN_OVERDUE,
+                {
+                    "since": f"{since:.1f} days",
+                    "limit": f"{settings.watch.overdue_days:g} days",
+                },
+            )
 
 
-def _still(bundle: Bundle, prediction: Prediction, settings: Settings) -> Iterator[tuple[Reason, dict[str, str]]]:
+def _still(
+    bundle: Bundle, prediction: Prediction, settings: Settings
+) -> Iterator[tuple[Reason, dict[str, str]]]:
     told = prediction.probabilities[np.isfinite(prediction.probabilities).all(axis=1)]
     if len(told) * EVERY < settings.watch.least_rows:
         return
     spread = float(told.std(axis=0).mean())
     if spread < settings.watch.least_spread:
-        promised = "" if bundle.manifest.promise is None else f"{bundle.manifest.promise.spread:.4f}"
+        promised = (
+            "" if bundle.manifest.promise is None else f"{bundle.manifest.promise.spread:.4f}"
+        )
         yield (
             Reason.MODEL_STILL,
             {
@@ -132,8 +158,12 @@ def _drifted(
         )
 
 
-def _values(reference: Reference, features: Features, prediction: Prediction) -> tuple[FloatArray, int]:
-    """What the window has of it, as the model sees it, and how many rows of the window that stands for."""
+def _values(
+    reference: Reference, features: Features, prediction: Prediction
+) -> tuple[FloatArray, int]:
+    """What the window has of it, as the model sees it, and how many rows of the window that stands
+    for.
+    """
     if reference.name in _SCORES:
         column = prediction.probabilities[:, _SCORES[reference.name]]
         return column, int(np.isfinite(column).sum()) * EVERY
@@ -153,18 +183,27 @@ def _distance(reference: Reference, values: FloatArray) -> tuple[float, str]:
         f"{reference.name}: PSI {index:.2f} (alarm {reference.psi_alarm:.2f}), "
         f"KS {distance:.2f} (alarm {reference.ks_alarm:.2f})"
     )
-    return min(index / max(reference.psi_alarm, 1e-9), distance / max(reference.ks_alarm, 1e-9)), text
+    return (
+        min(index / max(reference.psi_alarm, 1e-9), distance / max(reference.ks_alarm, 1e-9)),
+        text,
+    )
 
 
 def _worse(
     bundle: Bundle, features: Features, prediction: Prediction, candles: Candles, settings: Settings
 ) -> Iterator[tuple[Reason, dict[str, str]]]:
-    """Live rows only: those after the model's data, whose labels have become known inside the window."""
+    """Live rows only: those after the model's data, whose labels have become known inside the
+    window.
+    """
     promise, watch = bundle.manifest.promise, settings.watch
     if promise is None:
         return
     came = label(candles, features.column("atr_14"), bundle.barriers)
-    live = came.complete & (features.as_of > bundle.manifest.as_of) & np.isfinite(prediction.probabilities).all(axis=1)
+    live = (
+        came.complete
+        & (features.as_of > bundle.manifest.as_of)
+        & np.isfinite(prediction.probabilities).all(axis=1)
+    )
     rows = np.flatnonzero(live)
     if len(rows) * EVERY < watch.least_rows:
         return
@@ -182,7 +221,8 @@ def _worse(
             {
                 "hit rate": f"{hit} (promised {promise.hit_rate:.3f}, alarm below {lowest:.3f})",
                 "calibration error": (
-                    f"{shown.calibration_error:.3f} (promised {promise.calibration_error:.3f}, alarm above {highest:.3f})"
+                    f"{shown.calibration_error:.3f} (promised {promise.calibration_error:.3f},"
+                    f" alarm above {highest:.3f})"
                 ),
                 "independent labels": f"{shown.effective_rows:.1f} in {len(rows)} rows",
             },

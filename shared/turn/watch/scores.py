@@ -1,4 +1,6 @@
-"""How good probabilities were, once it is known what came: each row counts as much as its label is independent. Pure."""
+"""How good probabilities were, once it is known what came: each row counts as much as its label is
+independent. Pure.
+"""
 
 import math
 from dataclasses import dataclass
@@ -21,10 +23,12 @@ class Score:
     Attributes:
         rows: How many; `effective_rows` how many independent labels they are worth.
         log_loss: Mean of -log of what the class that came was given, in nats.
-        hit_rate: Share of the rows that touched a barrier on which the more probable side came; None where none touched one.
+        hit_rate: Share of the rows that touched a barrier on which the more probable side came;
+            None where none touched one.
         hit_effective_rows: Of those rows.
         calibration_error: |said - happened| in ten equal bins, weighted, mean of the three classes.
-        calibration_luck: What a perfectly calibrated forecast shows on so few labels one time in a hundred.
+        calibration_luck: What a perfectly calibrated forecast shows on so few labels one time in a
+            hundred.
     """
 
     rows: int
@@ -37,7 +41,9 @@ class Score:
 
     def hit_rate_luck(self, promised: float) -> float:
         """How far below `promised` so few labels fall by chance one time in a hundred."""
-        return ONE_IN_A_HUNDRED * math.sqrt(promised * (1.0 - promised) / max(self.hit_effective_rows, 1.0))
+        return ONE_IN_A_HUNDRED * math.sqrt(
+            promised * (1.0 - promised) / max(self.hit_effective_rows, 1.0)
+        )
 
 
 def score(probabilities: FloatArray, label: Int8Array, weight: FloatArray) -> Score | None:
@@ -61,8 +67,12 @@ def score(probabilities: FloatArray, label: Int8Array, weight: FloatArray) -> Sc
     )
 
 
-def _calibration(probabilities: FloatArray, label: Int8Array, weight: FloatArray) -> tuple[float, float]:
-    """The error, and how large it is by luck one time in a hundred: its mean and spread where every gap is pure chance."""
+def _calibration(
+    probabilities: FloatArray, label: Int8Array, weight: FloatArray
+) -> tuple[float, float]:
+    """The error, and how large it is by luck one time in a hundred: its mean and spread where every
+    gap is pure chance.
+    """
     errors, lucks, total = [], [], float(weight.sum())
     for which in (LOWER, NEITHER, UPPER):
         said, happened = probabilities[:, which], (label == which).astype(np.float64)

@@ -1,7 +1,9 @@
-"""What champion and challenger said of the same candles, as the ticks wrote it down, and how both came out. Pure.
+"""What champion and challenger said of the same candles, as the ticks wrote it down, and how both
+came out. Pure.
 
-A day's document keeps under `said`, by the close of the candle, what every loaded model said of it (`[lower, neither, upper]`
-by version), and under `sides` what the strategies agreed on. It was written down before it happened, so no model had seen it.
+A day's document keeps under `said`, by the close of the candle, what every loaded model said of it
+(`[lower, neither, upper]` by version), and under `sides` what the strategies agreed on. It was
+written down before it happened, so no model had seen it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +22,9 @@ CLASSES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shadow:
-    """Candles in the order of time, (n,): the consensus on each, and by version what was said of it, NaN where nothing was."""
+    """Candles in the order of time, (n,): the consensus on each, and by version what was said of
+    it, NaN where nothing was.
+    """
 
     as_of: IntArray
     sides: Int8Array
@@ -36,9 +40,11 @@ class Shadow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matured:
-    """Recorded candles whose outcome is known, (m,), on which all of the models asked about had spoken.
+    """Recorded candles whose outcome is known, (m,), on which all of the models asked about had
+    spoken.
 
-    `label` 0 lower, 1 neither, 2 upper; `end_at` when it was known; `weight` its uniqueness among these rows.
+    `label` 0 lower, 1 neither, 2 upper; `end_at` when it was known; `weight` its uniqueness among
+    these rows.
     """
 
     as_of: IntArray
@@ -50,12 +56,19 @@ class Matured:
 
 def entry(said: Mapping[str, FloatArray], *, as_of: int, side: int) -> dict[str, dict[str, Any]]:
     """What a tick adds to its day's document; nothing where no model said anything."""
-    told = {version: [float(p) for p in three] for version, three in said.items() if np.isfinite(three).all()}
+    told = {
+        version: [float(p) for p in three]
+        for version, three in said.items()
+        if np.isfinite(three).all()
+    }
     return {"said": {str(as_of): told}, "sides": {str(as_of): side}} if told else {}
 
 
 def records(days: Iterable[Mapping[str, Any]]) -> Shadow:
-    """Read the documents of days, in any order. Raises `BadData` where one holds something else than probabilities."""
+    """Read the documents of days, in any order.
+
+    Raises `BadData` where one holds something else than probabilities.
+    """
     said: dict[int, Mapping[str, Any]] = {}
     sides: dict[int, int] = {}
     for day in days:
@@ -63,17 +76,29 @@ def records(days: Iterable[Mapping[str, Any]]) -> Shadow:
             said |= {int(at): three for at, three in day.get("said", {}).items()}
             sides |= {int(at): int(side) for at, side in day.get("sides", {}).items()}
         except (ValueError, TypeError, AttributeError) as error:
-            raise BadData(f"the shadow record of {day.get('date', 'a day')} is damaged: {error}") from error
+            raise BadData(
+                f"the shadow record of {day.get('date', 'a day')} is damaged: {error}"
+            ) from error
     instants = sorted(said)
     versions = sorted({version for told in said.values() for version in told})
     return Shadow(
         as_of=np.array(instants, dtype=np.int64),
         sides=np.array([sides.get(at, 0) for at in instants], dtype=np.int8),
-        said={version: np.array([_three(said[at].get(version)) for at in instants]) for version in versions},
+        said={
+            version: np.array([_three(said[at].get(version)) for at in instants])
+            for version in versions
+        },
     )
 
 
-def matured(shadow: Shadow, candles: Candles, atr_jpy: FloatArray, barriers: Barriers, *, versions: tuple[str, ...]) -> Matured:
+def matured(
+    shadow: Shadow,
+    candles: Candles,
+    atr_jpy: FloatArray,
+    barriers: Barriers,
+    *,
+    versions: tuple[str, ...],
+) -> Matured:
     """The recorded candles whose whole horizon has passed, on which all `versions` had spoken.
 
     Args:
@@ -96,15 +121,25 @@ def matured(shadow: Shadow, candles: Candles, atr_jpy: FloatArray, barriers: Bar
         label=came.value[row],
         weight=uniqueness(shadow.as_of[kept], came.end_at[row], step_ms=candles.timeframe.ms),
         said={
-            version: shadow.said[version][kept] if version in shadow.said else np.empty((0, CLASSES)) for version in versions
+            version: (
+                shadow.said[version][kept] if version in shadow.said else np.empty((0, CLASSES))
+            )
+            for version in versions
         },
     )
 
 
 def scored(
-    shadow: Shadow, candles: Candles, atr_jpy: FloatArray, barriers: Barriers, *, versions: tuple[str, ...]
+    shadow: Shadow,
+    candles: Candles,
+    atr_jpy: FloatArray,
+    barriers: Barriers,
+    *,
+    versions: tuple[str, ...],
 ) -> dict[str, Score]:
-    """How each model came out on the candles that all of them spoke of; nothing where no label is known yet."""
+    """How each model came out on the candles that all of them spoke of; nothing where no label is
+    known yet.
+    """
     known = matured(shadow, candles, atr_jpy, barriers, versions=versions)
     found = {version: score(known.said[version], known.label, known.weight) for version in versions}
     return {version: one for version, one in found.items() if one is not None}
@@ -113,7 +148,11 @@ def scored(
 def _three(told: Any) -> list[float]:
     if told is None:
         return [np.nan] * CLASSES
-    if not isinstance(told, list) or len(told) != CLASSES or not all(isinstance(p, int | float) for p in told):
+    if (
+        not isinstance(told, list)
+        or len(told) != CLASSES
+        or not all(isinstance(p, int | float) for p in told)
+    ):
         raise BadData(f"the shadow record holds {told!r}, which are not three probabilities")
     if abs(sum(told) - 1.0) > 1e-3 or min(told) < 0.0:  # noqa: PLR2004 - three roundings to 1e-6 and room
         raise BadData(f"the shadow record holds {told!r}, which are not three probabilities")

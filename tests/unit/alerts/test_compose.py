@@ -51,9 +51,16 @@ REPORT = TickReport(
     equity_jpy=jpy(1_000_000),
     model="2029-12-31-abc1234",
 )
-POSITION = Position(side=Side.LONG, entries=(Entry(at=AT - HOUR, price=10_000_000, lots=123, fee_jpy=jpy(0)),))
+POSITION = Position(
+    side=Side.LONG, entries=(Entry(at=AT - HOUR, price=10_000_000, lots=123, fee_jpy=jpy(0)),)
+)
 PLAN = PositionPlan(
-    side=Side.LONG, stop_price=9_800_000, target_price=10_300_000, exit_by=AT + HOUR, as_of=AT - HOUR, entry_intent="e1"
+    side=Side.LONG,
+    stop_price=9_800_000,
+    target_price=10_300_000,
+    exit_by=AT + HOUR,
+    as_of=AT - HOUR,
+    entry_intent="e1",
 )
 
 
@@ -63,14 +70,31 @@ def intent(purpose=Purpose.ENTRY, *, lots=123, id_="t1.e", side=Side.LONG):
 
 
 def resting_stop(lots=123, side=Side.LONG):
-    return Order(order_id=7, intent=intent(Purpose.STOP, lots=lots, side=side), placed_at=AT, remaining_lots=lots)
+    return Order(
+        order_id=7,
+        intent=intent(Purpose.STOP, lots=lots, side=side),
+        placed_at=AT,
+        remaining_lots=lots,
+    )
 
 
-def record(outcome, purpose=Purpose.ENTRY, *, what="place", reason=Reason.REJECTED_BY_EXCHANGE, id_="t1.e", **context):
-    return OrderRecord(what=what, intent=intent(purpose, id_=id_), outcome=outcome, reason=reason, context=context)
+def record(
+    outcome,
+    purpose=Purpose.ENTRY,
+    *,
+    what="place",
+    reason=Reason.REJECTED_BY_EXCHANGE,
+    id_="t1.e",
+    **context,
+):
+    return OrderRecord(
+        what=what, intent=intent(purpose, id_=id_), outcome=outcome, reason=reason, context=context
+    )
 
 
-def fill(sequence, *, order_id=9, lots=100, price=10_000_000, at=AT, purpose=Purpose.ENTRY, maker=True):
+def fill(
+    sequence, *, order_id=9, lots=100, price=10_000_000, at=AT, purpose=Purpose.ENTRY, maker=True
+):
     return Fill(
         sequence=sequence,
         order_id=order_id,
@@ -149,12 +173,19 @@ def test_a_stop_for_a_part_or_for_the_other_side_does_not_protect(resting, title
 
 
 def test_several_stops_protect_together():
-    assert told(replace(REPORT, positions=(POSITION,), resting=(resting_stop(100), resting_stop(23)))) == ()
+    assert (
+        told(replace(REPORT, positions=(POSITION,), resting=(resting_stop(100), resting_stop(23))))
+        == ()
+    )
 
 
 def test_an_account_that_cannot_be_read_is_critical_only_while_a_position_may_be_open():
     broken = replace(
-        REPORT, status=TickStatus.DEGRADED, reason=Reason.STEP_FAILED, detail="reconcile: no answer", equity_jpy=None
+        REPORT,
+        status=TickStatus.DEGRADED,
+        reason=Reason.STEP_FAILED,
+        detail="reconcile: no answer",
+        equity_jpy=None,
     )
     assert [alert.kind for alert in told(broken)] == ["degraded"]
     alerts = told(replace(broken, plan=PLAN))
@@ -164,7 +195,8 @@ def test_an_account_that_cannot_be_read_is_critical_only_while_a_position_may_be
 
 
 @pytest.mark.parametrize(
-    ("what", "title"), [("place", "our stop order of 0.0123 BTC"), ("cancel", "our cancel of the stop order")]
+    ("what", "title"),
+    [("place", "our stop order of 0.0123 BTC"), ("cancel", "our cancel of the stop order")],
 )
 def test_an_order_whose_outcome_is_unknown_is_critical_and_told_once_an_order(what, title):
     report = replace(REPORT, orders=(record("unknown", Purpose.STOP, what=what, code="70001"),))
@@ -184,13 +216,20 @@ def test_a_rejected_stop_is_critical_and_a_rejected_cancel_is_nothing():
 
 
 def test_a_drawdown_halt_is_critical_once_a_day_until_it_ends():
-    decision = Decision(action=Action.DENY, as_of=AT, reason=Reason.LIMIT_DRAWDOWN, context={"drawdown": "0.2100"})
-    report = replace(REPORT, status=TickStatus.HALTED, reason=Reason.LIMIT_DRAWDOWN, decision=decision)
+    decision = Decision(
+        action=Action.DENY, as_of=AT, reason=Reason.LIMIT_DRAWDOWN, context={"drawdown": "0.2100"}
+    )
+    report = replace(
+        REPORT, status=TickStatus.HALTED, reason=Reason.LIMIT_DRAWDOWN, decision=decision
+    )
     alert = one(report)
     assert (alert.level, alert.kind) == (Level.CRITICAL, "drawdown_halt")
     assert alert.fields["drawdown"] == "0.2100"
     assert alert.fields["equity"] == "1,000,000 yen"
-    keys = {one(replace(report, finished_at=AT + minutes * 60_000)).key for minutes in range(0, 48 * 60, 3)}
+    keys = {
+        one(replace(report, finished_at=AT + minutes * 60_000)).key
+        for minutes in range(0, 48 * 60, 3)
+    }
     assert len(keys) == 3  # two days, begun in the middle
 
 
@@ -202,13 +241,26 @@ def test_a_halt_that_begins_in_a_tick_that_decides_nothing_is_told_by_the_change
 
 def test_a_halt_by_a_person_is_no_news_to_that_person():
     decision = Decision(action=Action.DENY, as_of=AT, reason=Reason.HALTED_BY_PERSON)
-    assert told(replace(REPORT, status=TickStatus.HALTED, reason=Reason.HALTED_BY_PERSON, decision=decision)) == ()
+    assert (
+        told(
+            replace(
+                REPORT, status=TickStatus.HALTED, reason=Reason.HALTED_BY_PERSON, decision=decision
+            )
+        )
+        == ()
+    )
 
 
 def test_a_failed_tick_and_a_failed_store_are_critical():
     alert = one(replace(REPORT, status=TickStatus.FAILED, reason=Reason.STEP_FAILED, detail="boom"))
     assert (alert.level, alert.kind, alert.fields["why"]) == (Level.CRITICAL, "tick_failed", "boom")
-    alert = failure(bot="default", at=AT, found="the database is locked", remedy="stop the other", settings=SETTINGS)
+    alert = failure(
+        bot="default",
+        at=AT,
+        found="the database is locked",
+        remedy="stop the other",
+        settings=SETTINGS,
+    )
     assert (alert.level, alert.fields["what"], alert.fields["what to do"]) == (
         Level.CRITICAL,
         "the database is locked",
@@ -216,13 +268,20 @@ def test_a_failed_tick_and_a_failed_store_are_critical():
     )
     assert "what to do" not in failure(bot="default", at=AT, found="x", settings=SETTINGS).fields
     later = failure(bot="default", at=AT + HOUR - 1, found="another text", settings=SETTINGS)
-    assert later.key == alert.key != failure(bot="default", at=AT + HOUR, found="x", settings=SETTINGS).key
+    assert (
+        later.key
+        == alert.key
+        != failure(bot="default", at=AT + HOUR, found="x", settings=SETTINGS).key
+    )
 
 
 def test_a_close_because_the_stop_could_not_be_placed_is_critical():
     alert = one(replace(REPORT, trades=(trade(reason=Reason.EXIT_UNPROTECTED, gross="-500"),)))
     assert alert.level is Level.CRITICAL
-    assert alert.title == "Closed long 0.0123 BTC with a loss of 650 yen: its stop could not be placed."
+    assert (
+        alert.title
+        == "Closed long 0.0123 BTC with a loss of 650 yen: its stop could not be placed."
+    )
 
 
 # the model
@@ -252,7 +311,10 @@ def test_a_model_that_cannot_serve_is_louder_while_a_position_is_open(reason, ho
 
 def test_a_champion_before_it_that_serves_is_named():
     issue = Issue(reason=Reason.MODEL_INVALID, forbids_entry=False)
-    assert "champion before it serves (2029-12-31-abc1234)" in one(replace(REPORT, issues=(issue,))).title
+    assert (
+        "champion before it serves (2029-12-31-abc1234)"
+        in one(replace(REPORT, issues=(issue,))).title
+    )
 
 
 # warnings
@@ -279,14 +341,20 @@ def test_what_forbids_entries_is_a_warning_with_its_facts(reason, kind):
 
 
 def test_warming_up_and_a_wide_but_tradable_spread_are_in_the_report_not_in_an_alert():
-    issues = (Issue(reason=Reason.WARMING_UP, forbids_entry=True), Issue(reason=Reason.SPREAD_WARNING, forbids_entry=False))
+    issues = (
+        Issue(reason=Reason.WARMING_UP, forbids_entry=True),
+        Issue(reason=Reason.SPREAD_WARNING, forbids_entry=False),
+    )
     assert told(replace(REPORT, issues=issues)) == ()
 
 
 def test_a_degraded_tick_is_a_warning_unless_an_issue_tells_it_already():
     degraded = replace(REPORT, status=TickStatus.DEGRADED, reason=Reason.DATA_STALE, detail="x")
     assert one(degraded).kind == "degraded"
-    assert one(replace(degraded, issues=(Issue(reason=Reason.DATA_STALE, forbids_entry=True),))).kind == "data"
+    assert (
+        one(replace(degraded, issues=(Issue(reason=Reason.DATA_STALE, forbids_entry=True),))).kind
+        == "data"
+    )
     fetch = one(replace(degraded, reason=Reason.STEP_FAILED, detail="fetch: no answer"))
     decide = one(replace(degraded, reason=Reason.STEP_FAILED, detail="decide: boom"))
     assert fetch.key != decide.key  # another step is another trouble, also in the same hour
@@ -307,10 +375,15 @@ def test_rejected_orders_are_one_warning_a_reason_and_a_refused_touch_is_daily_l
     assert alerts[1].fields["code"] == "50062"
 
 
-@pytest.mark.parametrize(("reason", "kind"), [(Reason.LIMIT_DAILY_LOSS, "daily_loss"), (Reason.LIMIT_COOLDOWN, "cooldown")])
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [(Reason.LIMIT_DAILY_LOSS, "daily_loss"), (Reason.LIMIT_COOLDOWN, "cooldown")],
+)
 def test_the_limits_of_a_day_are_told_once_a_day(reason, kind):
     report = replace(
-        REPORT, decision=Decision(action=Action.DENY, as_of=AT, reason=reason, context={"loss": "5.1 %"}), equity_jpy=None
+        REPORT,
+        decision=Decision(action=Action.DENY, as_of=AT, reason=reason, context={"loss": "5.1 %"}),
+        equity_jpy=None,
     )
     alert = one(report)
     assert (alert.level, alert.kind, alert.fields["loss"]) == (Level.WARNING, kind, "5.1 %")
@@ -322,7 +395,11 @@ def test_the_limits_of_a_day_are_told_once_a_day(reason, kind):
 
 
 def test_the_fills_of_an_entry_are_one_message_with_price_fee_stop_and_target():
-    fills = (fill(1, lots=100, price=10_000_000), fill(2, lots=100, price=10_000_100, at=AT + 1), fill(3, purpose=Purpose.STOP))
+    fills = (
+        fill(1, lots=100, price=10_000_000),
+        fill(2, lots=100, price=10_000_100, at=AT + 1),
+        fill(3, purpose=Purpose.STOP),
+    )
     alert = one(replace(REPORT, fills=fills, plan=PLAN))
     assert (alert.level, alert.kind, alert.at) == (Level.INFO, "entry_filled", AT + 1)
     assert alert.title == "Entered long: 0.0200 BTC at 10,000,050 yen."
@@ -336,7 +413,9 @@ def test_the_fills_of_an_entry_are_one_message_with_price_fee_stop_and_target():
 def test_a_closed_trade_tells_profit_and_every_cost():
     alert = one(replace(REPORT, trades=(trade(),)))
     assert alert.level is Level.INFO
-    assert alert.title == "Closed long 0.0123 BTC with a profit of 1,350 yen: the target was reached."
+    assert (
+        alert.title == "Closed long 0.0123 BTC with a profit of 1,350 yen: the target was reached."
+    )
     assert alert.fields["net"] == "1,350 yen"
     assert (alert.fields["before costs"], alert.fields["fees"], alert.fields["interest"]) == (
         "1,500 yen",
@@ -349,13 +428,20 @@ def test_a_closed_trade_tells_profit_and_every_cost():
 
 def test_a_day_without_ticks_settled_at_once_is_told_in_few_messages():
     trades = tuple(
-        trade(number, closed_at=AT + number, reason=Reason.EXIT_STOP if number % 3 else Reason.EXIT_TIME)
+        trade(
+            number,
+            closed_at=AT + number,
+            reason=Reason.EXIT_STOP if number % 3 else Reason.EXIT_TIME,
+        )
         for number in range(1, 31)
     )
     fills = tuple(fill(number, order_id=number) for number in range(1, 31))
     alerts = told(replace(REPORT, trades=trades, fills=fills))
     assert len(alerts) == 2
-    assert [alert.title for alert in alerts] == ["30 entries were filled, 0.3000 BTC in all.", "30 trades were closed."]
+    assert [alert.title for alert in alerts] == [
+        "30 entries were filled, 0.3000 BTC in all.",
+        "30 trades were closed.",
+    ]
     assert alerts[1].fields["net"] == "40,509 yen"
     assert alerts[1].fields["why"] == "10 × its time was over, 20 × the stop was reached"
     assert len(told(replace(REPORT, trades=trades[:3], fills=fills[:3]))) == 6
@@ -364,7 +450,10 @@ def test_a_day_without_ticks_settled_at_once_is_told_in_few_messages():
 def test_a_resumed_bot_and_another_model_are_news():
     before, after = KnownBefore(model="a", halted_at=AT - HOUR), KnownBefore(model="b")
     alerts = told(REPORT, before=before, after=after)
-    assert [(alert.level, alert.kind) for alert in alerts] == [(Level.INFO, "resumed"), (Level.INFO, "model_changed")]
+    assert [(alert.level, alert.kind) for alert in alerts] == [
+        (Level.INFO, "resumed"),
+        (Level.INFO, "model_changed"),
+    ]
     assert alerts[0].fields["halted since"].startswith("2030-01-01 08:00:00 JST")
     assert (alerts[1].fields["before"], alerts[1].fields["now"]) == ("a", "b")
     assert told(REPORT, before=KnownBefore(), after=KnownBefore(model="b")) == ()
@@ -376,7 +465,9 @@ def test_a_resumed_bot_and_another_model_are_news():
 
 
 def test_lasting_trouble_has_one_key_a_window_and_events_one_for_ever():
-    lasting = replace(REPORT, positions=(POSITION,), issues=(Issue(reason=Reason.DATA_STALE, forbids_entry=True),))
+    lasting = replace(
+        REPORT, positions=(POSITION,), issues=(Issue(reason=Reason.DATA_STALE, forbids_entry=True),)
+    )
     event = replace(REPORT, trades=(trade(),), fills=(fill(1),), orders=(record("unknown"),))
     ticks = range(AT, AT + 500 * 180_000, 180_000)
     keys = [alert.key for at in ticks for alert in told(replace(lasting, finished_at=at))]

@@ -62,7 +62,9 @@ class Discord:
                 pass  # a client that went away
 
         self._server = Server(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}
+        )
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}/api/webhooks/123/{TOKEN}"
 
@@ -89,7 +91,9 @@ def discord():
 
 
 def alert(name="a", level=Level.CRITICAL, **fields):
-    return Alert(key=name, level=level, kind="kind", title=f"Title of {name}.", at=AT, fields=fields)
+    return Alert(
+        key=name, level=level, kind="kind", title=f"Title of {name}.", at=AT, fields=fields
+    )
 
 
 class Lines(list):
@@ -98,7 +102,12 @@ class Lines(list):
 
 
 def sink(discord, *, levels=tuple(Level), lines=None, **more):
-    return DiscordSink(dict.fromkeys(levels, discord.url), SETTINGS, write=Lines() if lines is None else lines, **more)
+    return DiscordSink(
+        dict.fromkeys(levels, discord.url),
+        SETTINGS,
+        write=Lines() if lines is None else lines,
+        **more,
+    )
 
 
 def send(sink_, alerts, *, seconds=20):
@@ -109,7 +118,13 @@ def send(sink_, alerts, *, seconds=20):
 
 
 def test_the_alerts_of_a_level_are_one_message_and_the_critical_go_first(discord):
-    alerts = [alert("i1", Level.INFO), alert("w1", Level.WARNING), alert("c1"), alert("i2", Level.INFO), alert("c2")]
+    alerts = [
+        alert("i1", Level.INFO),
+        alert("w1", Level.WARNING),
+        alert("c1"),
+        alert("i2", Level.INFO),
+        alert("c2"),
+    ]
     assert send(sink(discord), alerts) == {"i1", "w1", "c1", "i2", "c2"}
     assert [[embed["title"] for embed in body["embeds"]] for _, body, _ in discord.requests] == [
         ["Title of c1.", "Title of c2."],
@@ -134,11 +149,21 @@ def test_a_thread_of_a_channel_in_the_address_is_kept(discord):
 
 def test_levels_without_a_webhook_are_logged_and_count_as_told(discord):
     lines = Lines()
-    told = send(sink(discord, levels=(Level.CRITICAL,), lines=lines), [alert("c"), alert("w", Level.WARNING, why="so")])
+    told = send(
+        sink(discord, levels=(Level.CRITICAL,), lines=lines),
+        [alert("c"), alert("w", Level.WARNING, why="so")],
+    )
     assert told == {"c", "w"}
     assert discord.keys == ["c"]
     assert lines == [
-        {"event": "alert", "severity": "WARNING", "key": "w", "kind": "kind", "title": "Title of w.", "fields": {"why": "so"}}
+        {
+            "event": "alert",
+            "severity": "WARNING",
+            "key": "w",
+            "kind": "kind",
+            "title": "Title of w.",
+            "fields": {"why": "so"},
+        }
     ]
 
 
@@ -234,13 +259,25 @@ def test_a_body_that_drips_is_left_at_the_deadline(discord):
 
 def test_after_the_deadline_nothing_is_asked(discord):
     lines = Lines()
-    assert send(sink(discord, lines=lines), [alert("a"), alert("b", Level.INFO)], seconds=-1) == frozenset()
+    assert (
+        send(sink(discord, lines=lines), [alert("a"), alert("b", Level.INFO)], seconds=-1)
+        == frozenset()
+    )
     assert discord.requests == []
     assert [line["problem"] for line in lines] == ["there was no time left"] * 2
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"), [("1.5", 1.5), (2, 2.0), ("-1", None), ("soon", None), (None, None), ("nan", None), ("inf", None)]
+    ("value", "seconds"),
+    [
+        ("1.5", 1.5),
+        (2, 2.0),
+        ("-1", None),
+        ("soon", None),
+        (None, None),
+        ("nan", None),
+        ("inf", None),
+    ],
 )
 def test_only_a_sensible_wait_is_believed(value, seconds):
     assert _seconds(value) == seconds
@@ -267,11 +304,18 @@ def test_a_payload_that_is_refused_is_not_sent_again(discord, status):
 
 def test_one_bad_alert_does_not_hold_back_the_others(discord):
     def picky(body):
-        return {"status": 400 if any(embed["footer"]["text"] == "bad" for embed in body["embeds"]) else 204}
+        return {
+            "status": (
+                400 if any(embed["footer"]["text"] == "bad" for embed in body["embeds"]) else 204
+            )
+        }
 
     discord.answers = [picky] * 4
     lines = Lines()
-    assert send(sink(discord, lines=lines), [alert("good"), alert("bad"), alert("fine")]) == {"good", "fine"}
+    assert send(sink(discord, lines=lines), [alert("good"), alert("bad"), alert("fine")]) == {
+        "good",
+        "fine",
+    }
     assert [len(body["embeds"]) for _, body, _ in discord.requests] == [3, 1, 1, 1]
     assert [line["keys"] for line in lines] == [["bad"]]
 
@@ -283,12 +327,18 @@ def test_a_webhook_that_is_gone_is_asked_once_and_told_as_not_sent(discord, stat
     alerts = [*(alert(f"c{n}") for n in range(12)), alert("i", Level.INFO)]
     assert send(sink(discord, lines=lines), alerts) == frozenset()
     assert len(discord.requests) == 1
-    assert [line["problem"] for line in lines] == [f"Discord answered {status}", "its webhook is gone", "its webhook is gone"]
+    assert [line["problem"] for line in lines] == [
+        f"Discord answered {status}",
+        "its webhook is gone",
+        "its webhook is gone",
+    ]
 
 
 def test_a_level_that_cannot_be_delivered_does_not_hold_back_another(discord):
     with closing(Discord(*[{"status": 404}])) as dead:
-        both = DiscordSink({Level.CRITICAL: dead.url, Level.INFO: discord.url}, SETTINGS, write=Lines())
+        both = DiscordSink(
+            {Level.CRITICAL: dead.url, Level.INFO: discord.url}, SETTINGS, write=Lines()
+        )
         assert send(both, [alert("c"), alert("i", Level.INFO)]) == {"i"}
         assert (len(dead.requests), len(discord.requests)) == (1, 1)
 
@@ -332,7 +382,9 @@ class _Nothing:
 
 def test_a_registered_secret_in_an_alert_never_leaves(discord):
     masking.register_secrets("bitbank-api-secret-0123")
-    assert send(sink(discord), [alert("a", why="key bitbank-api-secret-0123 refused", hook=discord.url)]) == {"a"}
+    assert send(
+        sink(discord), [alert("a", why="key bitbank-api-secret-0123 refused", hook=discord.url)]
+    ) == {"a"}
     body = json.dumps(discord.requests[0][1])
     assert "bitbank-api-secret" not in body
     assert TOKEN not in body
@@ -341,7 +393,14 @@ def test_a_registered_secret_in_an_alert_never_leaves(discord):
 
 @pytest.mark.parametrize(
     "url",
-    ["", "discord", "http://discord.com/api/webhooks/1/very-secret", "ftp://x/very-secret", "https://", "http://[very-secret"],
+    [
+        "",
+        "discord",
+        "http://discord.com/api/webhooks/1/very-secret",
+        "ftp://x/very-secret",
+        "https://",
+        "http://[very-secret",
+    ],
 )
 def test_an_address_that_cannot_be_a_webhook_is_refused_without_telling_it(url):
     with pytest.raises(BadSettings, match="webhook for warning alerts") as caught:

@@ -11,7 +11,12 @@ AT = 1_893_456_000_123
 
 def alert(number=0, *, level=Level.WARNING, title="A title", fields=None):
     return Alert(
-        key=f"k{number}", level=level, kind="kind", title=title, at=AT, fields={"why": "so"} if fields is None else fields
+        key=f"k{number}",
+        level=level,
+        kind="kind",
+        title=title,
+        at=AT,
+        fields={"why": "so"} if fields is None else fields,
     )
 
 
@@ -32,7 +37,10 @@ def test_an_alert_is_an_embed_with_colour_time_and_fields():
             "color": 0xF39C12,
             "timestamp": "2030-01-01T00:00:00.123Z",
             "footer": {"text": "k0"},
-            "fields": [{"name": "why", "value": "so", "inline": True}, {"name": "long", "value": "x" * 30, "inline": False}],
+            "fields": [
+                {"name": "why", "value": "so", "inline": True},
+                {"name": "long", "value": "x" * 30, "inline": False},
+            ],
         }
     ]
     assert body["allowed_mentions"] == {"parse": []}
@@ -42,7 +50,8 @@ def test_an_alert_is_an_embed_with_colour_time_and_fields():
 
 def test_critical_alerts_carry_their_titles_as_content_for_the_phone():
     alerts = [
-        alert(number, level=Level.CRITICAL, title=title) for number, title in enumerate(["No stop.", "Halted.", "No stop."])
+        alert(number, level=Level.CRITICAL, title=title)
+        for number, title in enumerate(["No stop.", "Halted.", "No stop."])
     ]
     ((_, body),) = made(alerts)
     assert body["content"] == "No stop.\nHalted."
@@ -53,7 +62,10 @@ def test_critical_alerts_carry_their_titles_as_content_for_the_phone():
 def test_eleven_alerts_are_two_messages_and_long_ones_are_more():
     assert [len(group) for group, _ in made([alert(number) for number in range(11)])] == [10, 1]
     assert [
-        len(group) for group, _ in made([alert(n, fields={"a": "x" * 1024, "b": "x" * 1024, "c": "x" * 900}) for n in range(4)])
+        len(group)
+        for group, _ in made(
+            [alert(n, fields={"a": "x" * 1024, "b": "x" * 1024, "c": "x" * 900}) for n in range(4)]
+        )
     ] == [2, 2]
     assert made([]) == []
 
@@ -64,7 +76,9 @@ def test_every_text_passes_the_mask():
     assert {"A title", "k0", "name", "value"} <= set(texts)
 
 
-TEXT = st.text(st.sampled_from("a é😀\n\x00*") | st.characters(exclude_categories=["Cs"]), max_size=30).flatmap(
+TEXT = st.text(
+    st.sampled_from("a é😀\n\x00*") | st.characters(exclude_categories=["Cs"]), max_size=30
+).flatmap(
     lambda text: st.integers(0, 200).map(lambda times: text * times),
 )
 ALERTS = st.lists(

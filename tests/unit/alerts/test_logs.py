@@ -47,7 +47,10 @@ def test_a_line_is_json_with_severity_message_and_both_times(stream):
 
 
 def test_japan_is_nine_hours_ahead_and_its_day_ends_at_15_utc():
-    assert (utc_text(AT + 993), jst_text(AT + 993)) == ("2030-01-01T15:00:00.000Z", "2030-01-02 00:00:00 JST")
+    assert (utc_text(AT + 993), jst_text(AT + 993)) == (
+        "2030-01-01T15:00:00.000Z",
+        "2030-01-02 00:00:00 JST",
+    )
     assert (jst_day(AT), jst_day(AT + 993)) == ("2030-01-01", "2030-01-02")
 
 
@@ -99,7 +102,9 @@ def test_registered_secrets_are_masked_wherever_they_stand(stream):
         plain=f"<{secret}>",
         quoted="k%22ey%2F1%202",
         deep=[{secret: (url,)}],
-        error=ConnectionError("Max retries exceeded with url: /api/webhooks/77/tok-en_of-hook?wait=true"),
+        error=ConnectionError(
+            "Max retries exceeded with url: /api/webhooks/77/tok-en_of-hook?wait=true"
+        ),
         token="tok-en_of-hook",
         short="abc stays",
     )
@@ -133,7 +138,11 @@ def test_lines_go_to_a_file_too_which_is_rotated(tmp_path, stream):
     logs.configure(stream=stream, path=path, clock=FixedClock(AT), max_bytes=2_000, keep=2)
     for number in range(60):
         logs.log("tick.done", number=number)
-    assert sorted(file.name for file in path.parent.iterdir()) == ["bot.jsonl", "bot.jsonl.1", "bot.jsonl.2"]
+    assert sorted(file.name for file in path.parent.iterdir()) == [
+        "bot.jsonl",
+        "bot.jsonl.1",
+        "bot.jsonl.2",
+    ]
     assert all(file.stat().st_size <= 2_000 for file in path.parent.iterdir())
     assert json.loads(path.read_text().splitlines()[-1])["number"] == 59
     assert len(lines(stream)) == 60
@@ -153,7 +162,10 @@ def test_without_configuration_lines_go_to_standard_error_as_it_is_now(capsys):
 
 
 def test_threads_do_not_mix_their_lines(stream):
-    threads = [threading.Thread(target=lambda: [logs.log("x", text="y" * 200) for _ in range(50)]) for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda: [logs.log("x", text="y" * 200) for _ in range(50)])
+        for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -42,7 +42,10 @@ def report(*issues: Issue, at: int = AT) -> TickReport:
 @pytest.mark.parametrize("reason", ABOUT)
 @pytest.mark.parametrize("forbids", [False, True])
 def test_each_is_a_warning_with_its_facts_and_says_whether_entries_are_stopped(reason, forbids):
-    (alert,) = compose(report(Issue(reason=reason, forbids_entry=forbids, context={"age": "22.0 days"})), settings=SETTINGS)
+    (alert,) = compose(
+        report(Issue(reason=reason, forbids_entry=forbids, context={"age": "22.0 days"})),
+        settings=SETTINGS,
+    )
     assert alert.level is Level.WARNING
     assert alert.fields["age"] == "22.0 days"
     assert ("nothing is entered" in alert.title) is forbids
@@ -52,7 +55,10 @@ def test_each_is_a_warning_with_its_facts_and_says_whether_entries_are_stopped(r
 
 def test_a_day_of_ticks_says_each_once():
     issues = tuple(Issue(reason=reason, forbids_entry=False) for reason in ABOUT)
-    told = [compose(report(*issues, at=AT + 15 * 3_600_000 + tick * 180_000), settings=SETTINGS) for tick in range(480)]
+    told = [
+        compose(report(*issues, at=AT + 15 * 3_600_000 + tick * 180_000), settings=SETTINGS)
+        for tick in range(480)
+    ]
     keys = {alert.key for alerts in told for alert in alerts}
     assert sum(len(alerts) for alerts in told) == 480 * len(ABOUT)
     assert len(keys) == len(ABOUT)
@@ -61,7 +67,15 @@ def test_a_day_of_ticks_says_each_once():
 
 
 def test_a_watch_that_broke_is_told_and_other_failed_steps_as_before():
-    broken = Issue(reason=Reason.STEP_FAILED, forbids_entry=False, context={"step": "watch", "found": "it broke"})
+    broken = Issue(
+        reason=Reason.STEP_FAILED,
+        forbids_entry=False,
+        context={"step": "watch", "found": "it broke"},
+    )
     (alert,) = compose(report(broken), settings=SETTINGS)
-    assert (alert.kind, alert.level, alert.fields["found"]) == ("model_unwatched", Level.WARNING, "it broke")
+    assert (alert.kind, alert.level, alert.fields["found"]) == (
+        "model_unwatched",
+        Level.WARNING,
+        "it broke",
+    )
     assert compose(report(replace(broken, context={"step": "signal"})), settings=SETTINGS) == ()

@@ -1,4 +1,6 @@
-"""Discord's request for patience holds for every later tick, level and process, and loses nothing."""
+"""Discord's request for patience holds for every later tick, level and process, and
+loses nothing.
+"""
 
 import json
 import time
@@ -16,7 +18,15 @@ from shared.stores.memory import MemoryDocuments
 from shared.stores.ports import Write
 from shared.tick.documents import BotDocuments
 from shared.tick.filing import deliver, outbox
-from tests.unit.alerts.test_discord import AT, SETTINGS, TOKEN, Discord, Lines, alert, no_proxy  # noqa: F401 - a fixture
+from tests.unit.alerts.test_discord import (
+    AT,
+    SETTINGS,
+    TOKEN,
+    Discord,
+    Lines,
+    alert,
+    no_proxy,  # noqa: F401 - a fixture
+)
 
 TICK_MS = 180_000
 
@@ -41,9 +51,18 @@ class Bot:
         for _ in range(times):
             webhooks = dict(zip(Level, self.urls * len(Level), strict=False))
             patience = StoredPatience(self.documents, self.clock)
-            sink = DiscordSink(webhooks, SETTINGS, patience=patience, write=self.lines, sleep=lambda _: None)
+            sink = DiscordSink(
+                webhooks, SETTINGS, patience=patience, write=self.lines, sleep=lambda _: None
+            )
             now = self.clock.now_ms()
-            deliver(self.bot.waiting_alerts(), bot=self.bot, sink=sink, now_ms=now, sure=True, seconds_left=5.0)
+            deliver(
+                self.bot.waiting_alerts(),
+                bot=self.bot,
+                sink=sink,
+                now_ms=now,
+                sure=True,
+                seconds_left=5.0,
+            )
             self.clock.sleep_until(self.clock.now_ms() + step_ms)
 
     @property
@@ -60,13 +79,19 @@ FORMS = {
     "a header with a fraction": limited(headers={"Retry-After": "3600.25"}),
     "a body": limited(retry_after=3600.5, message="You are being rate limited."),
     "the bucket's header": limited(headers={"X-RateLimit-Reset-After": "3600"}),
-    "a date": lambda _body: limited(headers={"Retry-After": formatdate(time.time() + 3_610, usegmt=True)}),
-    "all of them": limited(headers={"Retry-After": "1", "X-RateLimit-Reset-After": "2"}, retry_after=3600),
+    "a date": lambda _body: limited(
+        headers={"Retry-After": formatdate(time.time() + 3_610, usegmt=True)}
+    ),
+    "all of them": limited(
+        headers={"Retry-After": "1", "X-RateLimit-Reset-After": "2"}, retry_after=3600
+    ),
 }
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_wait_of_an_hour_is_asked_for_once_by_all_ticks_and_levels_and_nothing_is_lost(discord, form):
+def test_a_wait_of_an_hour_is_asked_for_once_by_all_ticks_and_levels_and_nothing_is_lost(
+    discord, form
+):
     discord.answers = [FORMS[form]]
     bot = Bot(discord.url)
     bot.says(alert("c"), alert("w", Level.WARNING), alert("i", Level.INFO))
@@ -101,7 +126,12 @@ def test_one_webhook_does_not_speak_for_another_unless_it_says_so(discord):
 
 
 @pytest.mark.parametrize(
-    "told", [{"headers": {"X-RateLimit-Global": "true"}}, {"headers": {"X-RateLimit-Scope": "global"}}, {"global": True}]
+    "told",
+    [
+        {"headers": {"X-RateLimit-Global": "true"}},
+        {"headers": {"X-RateLimit-Scope": "global"}},
+        {"global": True},
+    ],
 )
 def test_a_limit_for_every_webhook_holds_for_every_webhook(discord, told):
     with closing(Discord()) as other:
@@ -209,4 +239,6 @@ def test_a_storm_that_waited_is_told_in_bounded_pieces(discord):
         before = len(discord.requests)
     assert bot.waiting == set()
     assert max(posts) <= 15
-    assert sorted(discord.keys[10:]) == sorted(f"a{number:03}" for number in range(400)), "each once"
+    assert sorted(discord.keys[10:]) == sorted(f"a{number:03}" for number in range(400)), (
+        "each once"
+    )

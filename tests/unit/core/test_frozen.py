@@ -24,7 +24,10 @@ class Unlucky:
     value: int
 
 
-@pytest.mark.parametrize("value", [One(only=1), Unlucky(new=1, kind=2, copy=3, value=4), PairRules(), CandleProgress(as_of=7)])
+@pytest.mark.parametrize(
+    "value",
+    [One(only=1), Unlucky(new=1, kind=2, copy=3, value=4), PairRules(), CandleProgress(as_of=7)],
+)
 def test_a_changed_value_is_the_one_that_replace_makes_and_the_old_one_stays(value) -> None:
     before = replace(value)
     for field in fields(value):

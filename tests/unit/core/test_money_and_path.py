@@ -29,7 +29,12 @@ def test_a_price_is_a_positive_whole_number_of_yen(value: float) -> None:
 
 
 def test_yen_have_four_places_rounded_half_to_even() -> None:
-    assert [str(jpy(text)) for text in ("1", "0.00005", "0.00015", "-2.5")] == ["1.0000", "0.0000", "0.0002", "-2.5000"]
+    assert [str(jpy(text)) for text in ("1", "0.00005", "0.00015", "-2.5")] == [
+        "1.0000",
+        "0.0000",
+        "0.0002",
+        "-2.5000",
+    ]
     assert rate(0.1) == Decimal("0.1")
 
 
@@ -65,7 +70,12 @@ def test_the_path_visits_the_extreme_nearer_the_open_first_and_the_low_on_a_tie(
 def test_the_price_between_two_points_of_the_path_is_the_earlier_one() -> None:
     path = minutes((100, 105, 90, 95), (95, 96, 94, 96))
     assert [price_at(path, offset) for offset in OFFSETS_MS] == [100, 105, 90, 95]
-    assert [price_at(path, at) for at in (19_999, 59_999, 60_000, 10 * MINUTE_MS)] == [100, 95, 95, 96]
+    assert [price_at(path, at) for at in (19_999, 59_999, 60_000, 10 * MINUTE_MS)] == [
+        100,
+        95,
+        95,
+        96,
+    ]
     with pytest.raises(BadData, match="begins after"):
         price_at(path, -1)
 

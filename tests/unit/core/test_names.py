@@ -1,4 +1,6 @@
-"""Names that become parts of paths are refused at their border, by name, wherever they come from."""
+"""Names that become parts of paths are refused at their border, by name, wherever they
+come from.
+"""
 
 import random
 
@@ -13,9 +15,57 @@ from shared.stores.documents import check_path
 from shared.stores.keys import check_key
 
 WRONG = (
-    *("", " ", ".", "..", "...", "a/b", "team/btc/main", "/", "a/", "/a", "a\\b", "a~b", "~", "a:b", "a.b", "a b", " a", "a "),
-    *("a\n", "\na", "a\x00b", "a\tb", "é", "ビット", "Alpha", "ALPHA", "-a", "_a", "__a__", "a" * 41, "x" * 2_000, "a%2fb"),
-    *("a?b", "a#b", "a*b", "a'b", '"a"', "a;b", "a,b", "$HOME", "all", "current", "\ud800", "𝐚", "a\u200b"),
+    *(
+        "",
+        " ",
+        ".",
+        "..",
+        "...",
+        "a/b",
+        "team/btc/main",
+        "/",
+        "a/",
+        "/a",
+        "a\\b",
+        "a~b",
+        "~",
+        "a:b",
+        "a.b",
+        "a b",
+        " a",
+        "a ",
+    ),
+    *(
+        "a\n",
+        "\na",
+        "a\x00b",
+        "a\tb",
+        "é",
+        "ビット",
+        "Alpha",
+        "ALPHA",
+        "-a",
+        "_a",
+        "__a__",
+        "a" * 41,
+        "x" * 2_000,
+        "a%2fb",
+    ),
+    *(
+        "a?b",
+        "a#b",
+        "a*b",
+        "a'b",
+        '"a"',
+        "a;b",
+        "a,b",
+        "$HOME",
+        "all",
+        "current",
+        "\ud800",
+        "𝐚",
+        "a\u200b",
+    ),
 )
 
 
@@ -32,7 +82,9 @@ def test_an_id_that_would_hide_its_documents_is_refused_when_settings_are_read(w
         assert len(str(refused.value)) < 300
 
 
-@pytest.mark.parametrize("right", ["default", "beta", "a", "0", "trend-2", "my_bot", "2026", "a" * 40, "a--b"])
+@pytest.mark.parametrize(
+    "right", ["default", "beta", "a", "0", "trend-2", "my_bot", "2026", "a" * 40, "a--b"]
+)
 def test_a_plain_id_is_taken(right):
     assert wiring.settings_from({"BOT_ID": right}).id == right
 
@@ -41,7 +93,9 @@ def test_every_name_is_one_part_of_a_path_whatever_it_is_made_of():
     rng, taken = random.Random(3), 0
     letters = "abcxyz019-_ABC./~:\\\n\x00 é"
     for _ in range(20_000):
-        text = "".join(rng.choices(letters[: rng.choice((10, 11, len(letters)))], k=rng.randint(0, 45)))
+        text = "".join(
+            rng.choices(letters[: rng.choice((10, 11, len(letters)))], k=rng.randint(0, 45))
+        )
         if not names.is_name(text):
             continue
         taken += 1
@@ -52,7 +106,9 @@ def test_every_name_is_one_part_of_a_path_whatever_it_is_made_of():
     assert taken >= 2_000
 
 
-@pytest.mark.parametrize("wrong", ["", ".", "..", "a/b", "../x", "a\n", "x" * 65, "é", None, 7, ["a"]])
+@pytest.mark.parametrize(
+    "wrong", ["", ".", "..", "a/b", "../x", "a\n", "x" * 65, "é", None, 7, ["a"]]
+)
 def test_a_job_cannot_be_called_what_is_no_part_of_a_path(wrong):
     assert not is_id(wrong)
 

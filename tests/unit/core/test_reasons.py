@@ -25,7 +25,14 @@ STAGES = (
 )
 NEVER = {
     # outcomes and holds: these decisions deny nothing
-    *(Reason.OK, Reason.POSITION_OPEN, Reason.ENTRY_RESTING, Reason.NOTHING_NEW, Reason.ON_TARGET, Reason.TARGET_UNKNOWN),
+    *(
+        Reason.OK,
+        Reason.POSITION_OPEN,
+        Reason.ENTRY_RESTING,
+        Reason.NOTHING_NEW,
+        Reason.ON_TARGET,
+        Reason.TARGET_UNKNOWN,
+    ),
     # warnings
     *(Reason.SPREAD_WARNING, Reason.MODEL_OVERRULED),
     # what came of positions and orders
@@ -33,7 +40,13 @@ NEVER = {
     *(Reason.REJECTED_BY_EXCHANGE, Reason.OUTCOME_UNKNOWN, Reason.POST_ONLY_WOULD_CROSS),
     *(Reason.ENTRY_EXPIRED, Reason.STOP_PLACED, Reason.ORPHAN_CANCELED),
     # what a tick as a whole came to
-    *(Reason.TICK_LATE, Reason.LEASE_HELD, Reason.TIME_IMPOSSIBLE, Reason.STATE_DAMAGED, Reason.CAPITAL_CHANGED),
+    *(
+        Reason.TICK_LATE,
+        Reason.LEASE_HELD,
+        Reason.TIME_IMPOSSIBLE,
+        Reason.STATE_DAMAGED,
+        Reason.CAPITAL_CHANGED,
+    ),
 }
 
 
@@ -46,37 +59,55 @@ def test_every_reason_either_stands_in_the_table_or_never_denies() -> None:
 
 
 def forbidding(tree: ast.AST) -> set[str]:
-    """The members of `Reason` that a module denies for: given to `_deny`, `denied`, a DENY decision or a forbidding issue."""
+    """The members of `Reason` that a module denies for: given to `_deny`, `denied`, a DENY decision
+    or a forbidding issue.
+    """
     found = set()
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
         named = {keyword.arg: keyword.value for keyword in node.keywords}
         forbids = named.get("forbids_entry", named.get("forbids"))
-        callee = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        callee = (
+            node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        )
         arguments = [*node.args, *named.values()]
         denies = any(isinstance(each, ast.Attribute) and each.attr == "DENY" for each in arguments)
         never = isinstance(forbids, ast.Constant) and forbids.value is False
-        if (forbids is not None and not never) or denies or callee in {"_deny", "denied", "_valued"}:
+        if (
+            (forbids is not None and not never)
+            or denies
+            or callee in {"_deny", "denied", "_valued"}
+        ):
             found |= {
                 inner.attr
                 for each in arguments
                 for inner in ast.walk(each)
-                if isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name) and inner.value.id == "Reason"
+                if isinstance(inner, ast.Attribute)
+                and isinstance(inner.value, ast.Name)
+                and inner.value.id == "Reason"
             }
     return found
 
 
 def test_whatever_the_code_denies_for_stands_in_the_table() -> None:
-    modules = [file for stage in STAGES for file in ([ROOT / stage] if stage.endswith(".py") else (ROOT / stage).glob("*.py"))]
-    told = {name for file in modules for name in forbidding(ast.parse(file.read_text(encoding="utf-8")))}
+    modules = [
+        file
+        for stage in STAGES
+        for file in ([ROOT / stage] if stage.endswith(".py") else (ROOT / stage).glob("*.py"))
+    ]
+    told = {
+        name for file in modules for name in forbidding(ast.parse(file.read_text(encoding="utf-8")))
+    }
     assert {Reason[name] for name in told} - {Reason.OK} <= set(DENIALS)
     assert len(modules) >= 30
     assert len(told) >= 25
 
 
 def test_a_denial_that_the_table_does_not_know_is_found() -> None:
-    planted = ast.parse("_issue(Reason.TICK_LATE, forbids=True)\nIssue(reason=Reason.STOP_PLACED, forbids_entry=x)")
+    planted = ast.parse(
+        "_issue(Reason.TICK_LATE, forbids=True)\nIssue(reason=Reason.STOP_PLACED, forbids_entry=x)"
+    )
     assert forbidding(planted) == {"TICK_LATE", "STOP_PLACED"}
 
 

@@ -33,9 +33,16 @@ QUIET = TickReport(
 
 
 def test_a_trouble_that_lasts_is_told_once_and_again_when_it_is_another() -> None:
-    stale = replace(QUIET, status=TickStatus.DEGRADED, reason=Reason.DATA_STALE, detail="3 candles are missing")
+    stale = replace(
+        QUIET, status=TickStatus.DEGRADED, reason=Reason.DATA_STALE, detail="3 candles are missing"
+    )
     more = replace(stale, detail="4 candles are missing")
-    busy = replace(QUIET, status=TickStatus.BUSY, reason=Reason.LEASE_HELD, detail="another tick holds the account")
+    busy = replace(
+        QUIET,
+        status=TickStatus.BUSY,
+        reason=Reason.LEASE_HELD,
+        detail="another tick holds the account",
+    )
     assert happened(QUIET, before=None) == []
     assert happened(stale, before=QUIET) == ["degraded: 3 candles are missing"]
     assert happened(more, before=stale) == []
@@ -45,5 +52,9 @@ def test_a_trouble_that_lasts_is_told_once_and_again_when_it_is_another() -> Non
 
 def test_a_reason_is_told_with_instants_that_people_read() -> None:
     told = sentence(Reason.DATA_STALE, {"timeframe": "15m", "last_at": str(AT), "missing": "3"})
-    assert told == "the newest candle is too old (timeframe 15m, last at 2026-01-08 02:45:00 JST (17:45:00 UTC), missing 3)"
+    assert (
+        told
+        == "the newest candle is too old (timeframe 15m, last at 2026-01-08 02:45:00 JST (17:45:00"
+        " UTC), missing 3)"
+    )
     assert sentence(Reason.DATA_STALE, {}) == "the newest candle is too old"

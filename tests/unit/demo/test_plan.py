@@ -66,7 +66,10 @@ def test_otherwise_from_after_with_an_embargo_of_one_horizon():
 def test_without_enough_on_either_side_there_is_no_model_and_a_sentence():
     found = plan(candles(40))
     assert not found.trains_on_the_future
-    assert found.untrained == "neither before nor after these days does some.csv hold 60 days to learn from"
+    assert (
+        found.untrained
+        == "neither before nor after these days does some.csv hold 60 days to learn from"
+    )
 
 
 def test_a_start_that_was_asked_for_is_taken_even_without_history():

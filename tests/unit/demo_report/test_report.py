@@ -37,7 +37,11 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         attrs = dict(attrs)
-        self.addresses += [value for name, value in attrs.items() if name in {"src", "href", "action", "data", "srcset"}]
+        self.addresses += [
+            value
+            for name, value in attrs.items()
+            if name in {"src", "href", "action", "data", "srcset"}
+        ]
         if tag == "table":
             self._table = self.tables.setdefault(attrs.get("id", ""), [])
         elif tag == "tr" and self._table is not None:
@@ -75,10 +79,15 @@ def page():
 
 def test_the_first_line_of_the_page_states_the_planted_pattern_and_its_size(page):
     body = render(REPORTS, header=made.header()).split("<body>")[1]
-    assert re.sub("<[^>]+>", "", body).strip().startswith("This market is generated (seed 7) with a planted")
+    assert (
+        re.sub("<[^>]+>", "", body)
+        .strip()
+        .startswith("This market is generated (seed 7) with a planted")
+    )
     assert "6 bp of drift per 15m candle in trending regimes" in page.texts[1]
     assert (
-        "The model was trained on the period before it, 2029-07-05 to 2030-01-01; it was not asked by the gate" in page.texts[1]
+        "The model was trained on the period before it, 2029-07-05 to 2030-01-01; it was not asked"
+        " by the gate" in page.texts[1]
     )
 
 
@@ -90,7 +99,9 @@ def test_without_an_edge_the_first_line_says_that_nothing_is_planted():
 
 def test_real_candles_are_named_with_their_period():
     header = made.header(market=MarketSource(kind="file", file="bitbank_2018.csv.gz"))
-    assert first_line(header).startswith("Real candles from bitbank_2018.csv.gz, 2030-01-01 to 2030-01-03 (JST).")
+    assert first_line(header).startswith(
+        "Real candles from bitbank_2018.csv.gz, 2030-01-01 to 2030-01-03 (JST)."
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,7 +119,9 @@ def test_the_training_period_is_told_as_before_later_or_overlapping(start, end, 
 
 
 def test_a_missing_model_is_told_with_its_cause():
-    assert "No model: too little history." in first_line(made.header(training=TrainingNote(missing="too little history")))
+    assert "No model: too little history." in first_line(
+        made.header(training=TrainingNote(missing="too little history"))
+    )
 
 
 def test_the_cards_show_the_computed_figures(page):
@@ -148,15 +161,22 @@ def test_the_drawdown_is_measured_from_the_peak_so_far():
 def test_every_decision_that_led_to_an_order_is_one_row(page):
     _head, *rows = page.tables["decisions"]
     assert len(rows) == 4
-    assert [row[0] for row in rows] == [jst(made.START + tick * made.STEP) for tick in (100, 300, 500, 800)]
+    assert [row[0] for row in rows] == [
+        jst(made.START + tick * made.STEP) for tick in (100, 300, 500, 800)
+    ]
     told = [row[8] for row in rows]
-    entry, stopped = made.price_at(made.START + 100 * made.STEP), made.price_at(made.START + 300 * made.STEP)
+    entry, stopped = (
+        made.price_at(made.START + 100 * made.STEP),
+        made.price_at(made.START + 300 * made.STEP),
+    )
     assert told[0] == f"filled at {entry:,d}; target reached at {entry + 120_000:,d}"
     assert told[1] == f"filled at {stopped:,d}; stopped at {stopped - 120_500:,d}"
     assert told[2] == "not filled, expired, 2 attempts"
     assert told[3].endswith("; still open")
     assert [row[5] for row in rows] == [str(btc_from_lots(lots)) for lots in (200, 150, 100, 120)]
-    assert [row[9] for row in rows[:2]] == [yen(trade.net_jpy, sign=True) for trade in all_trades(REPORTS)]
+    assert [row[9] for row in rows[:2]] == [
+        yen(trade.net_jpy, sign=True) for trade in all_trades(REPORTS)
+    ]
     assert all(row[2] == "▲▲·▼▲▲" and row[4] == "+21.0 bp" for row in rows)
 
 
@@ -167,7 +187,9 @@ def test_times_are_jst_with_utc_in_the_title():
 
 def test_the_reasons_add_up_to_the_ticks_that_entered_nothing(page):
     why = why_nothing(REPORTS)
-    entered = sum(report.decision is not None and report.decision.action is Action.ENTER for report in REPORTS)
+    entered = sum(
+        report.decision is not None and report.decision.action is Action.ENTER for report in REPORTS
+    )
     assert sum(row.ticks for row in why) == len(REPORTS) - entered
     counted = {row[0]: row for row in page.tables["reasons"][1:]}
     assert set(counted) == {"no_consensus", "edge_below_cost", "nothing_new"}
@@ -177,12 +199,20 @@ def test_the_reasons_add_up_to_the_ticks_that_entered_nothing(page):
 
 
 def test_every_candle_without_an_entry_counts_once_and_the_rows_add_up_to_what_the_sentence_says():
-    """Five ticks look at a candle: what it was denied for, and then nothing new; a first denial may give way to another."""
-    again = [replace(one, decision=replace(one.decision, reason=Reason.NOTHING_NEW)) for one in REPORTS if one.decision]
+    """Five ticks look at a candle: what it was denied for, and then nothing new; a first denial may
+    give way to another.
+    """
+    again = [
+        replace(one, decision=replace(one.decision, reason=Reason.NOTHING_NEW))
+        for one in REPORTS
+        if one.decision
+    ]
     told = sorted([*REPORTS, *again], key=lambda one: one.received_at)
     why = why_nothing(told)
     decided = {one.decision.as_of for one in told if one.decision}
-    entered = {one.decision.as_of for one in told if one.decision and one.decision.action is Action.ENTER}
+    entered = {
+        one.decision.as_of for one in told if one.decision and one.decision.action is Action.ENTER
+    }
     assert len(entered) >= 2
     assert sum(row.candles for row in why) == len(decided - entered) > 20
     said = re.search(r"Of ([\d,]+) candles without an entry", why_summary(why, made.header()))
@@ -198,16 +228,27 @@ def test_a_drawdown_stands_below_zero_and_buying_and_holding_is_drawn_from_the_s
 
 def test_the_best_refused_edge_is_shown():
     edge = next(row for row in why_nothing(REPORTS) if row.reason is Reason.EDGE_BELOW_COST)
-    assert edge.best_edge_rate == max(r.decision.edge_rate for r in REPORTS if r.decision and r.decision.action is Action.DENY)
+    assert edge.best_edge_rate == max(
+        r.decision.edge_rate for r in REPORTS if r.decision and r.decision.action is Action.DENY
+    )
 
 
 def test_a_run_without_entries_says_why_in_its_heading_and_in_words():
-    quiet = [report for report in REPORTS if report.decision is None or report.decision.action is not Action.ENTER]
-    bare = [replace(report, fills=(), trades=(), positions=(), equity_jpy=made.CAPITAL) for report in quiet]
+    quiet = [
+        report
+        for report in REPORTS
+        if report.decision is None or report.decision.action is not Action.ENTER
+    ]
+    bare = [
+        replace(report, fills=(), trades=(), positions=(), equity_jpy=made.CAPITAL)
+        for report in quiet
+    ]
     html = render(bare, header=made.header(market=MarketSource(kind="generated", seed=1)))
     assert "No decision led to an order." in html
     assert "<h2>Why nothing was entered</h2>" in html
-    assert "nothing to learn, so a model that tells the truth finds no trade worth its costs" in html
+    assert (
+        "nothing to learn, so a model that tells the truth finds no trade worth its costs" in html
+    )
 
 
 def test_the_page_asks_nothing_from_any_network(page):
@@ -227,13 +268,17 @@ def test_the_drawn_data_are_the_curve_and_the_positions(page):
 
 
 def test_markup_in_names_is_text():
-    html = render(REPORTS, header=made.header(profile="<script>alert(1)</script>", model="</script><b>x"))
+    html = render(
+        REPORTS, header=made.header(profile="<script>alert(1)</script>", model="</script><b>x")
+    )
     assert "<script>alert" not in html
     assert "</script><b>" not in html
 
 
 def test_a_report_of_no_ticks_can_be_made():
-    html = render([], header=made.header(stopped_early="Stopped by hand after 0.00 simulated days."))
+    html = render(
+        [], header=made.header(stopped_early="Stopped by hand after 0.00 simulated days.")
+    )
     assert "Stopped by hand after 0.00 simulated days." in html
 
 
@@ -270,7 +315,12 @@ def test_every_reason_has_words():
 def test_thinning_keeps_the_deepest_drawdown_and_both_ends(seed, count):
     amounts = np.random.default_rng(seed).integers(500_000, 1_500_000, count).tolist()
     reports = [
-        replace(REPORTS[0], scheduled_at=made.START + i * made.STEP, equity_jpy=Decimal(amount), status=TickStatus.DONE)
+        replace(
+            REPORTS[0],
+            scheduled_at=made.START + i * made.STEP,
+            equity_jpy=Decimal(amount),
+            status=TickStatus.DONE,
+        )
         for i, amount in enumerate(amounts)
     ]
     curve = equity_curve(reports, Decimal(1_000_000))
@@ -286,7 +336,10 @@ def test_many_candles_are_joined_without_losing_an_extreme():
     many = replace(
         candles,
         opened_at=made.START + 900_000 * np.arange(len(candles) * 4),
-        **{name: np.tile(getattr(candles, name), 4) for name in ("open", "high", "low", "close", "volume")},
+        **{
+            name: np.tile(getattr(candles, name), 4)
+            for name in ("open", "high", "low", "close", "volume")
+        },
     )
     drawn = candle_series(many)
     assert len(drawn["at"]) <= MOST_CANDLES
@@ -304,4 +357,9 @@ def test_an_equity_point_knows_its_price_from_the_signal_where_nothing_is_held()
 
 
 def test_next_to_nothing_has_no_sign_of_loss() -> None:
-    assert [basis_points(rate) for rate in (-4e-6, 4e-6, -6e-6, None)] == ["+0.0 bp", "+0.0 bp", "-0.1 bp", "–"]
+    assert [basis_points(rate) for rate in (-4e-6, 4e-6, -6e-6, None)] == [
+        "+0.0 bp",
+        "+0.0 bp",
+        "-0.1 bp",
+        "–",
+    ]

@@ -1,4 +1,6 @@
-"""What a tick may come upon under the target policy: refused stops, lost goals, late candles, the other policy's position."""
+"""What a tick may come upon under the target policy: refused stops, lost goals, late candles, the
+other policy's position.
+"""
 
 import json
 import random
@@ -66,8 +68,16 @@ BARRIER = load({}, overrides={"sides": "both"})
 
 def hands_with(*lots: int, side: Side = Side.LONG, settings: Settings = TREND) -> AccountInHand:
     """A margin account that has grown by these entries, each under its own stop."""
-    account = accounts.opened(100_000_000, AT, kind="margin", terms=accounts.terms(settings, PairRules()))
-    hands = AccountInHand(account, path=empty(Timeframe.M1), settings=settings, rules=PairRules(), traded=lambda account: None)
+    account = accounts.opened(
+        100_000_000, AT, kind="margin", terms=accounts.terms(settings, PairRules())
+    )
+    hands = AccountInHand(
+        account,
+        path=empty(Timeframe.M1),
+        settings=settings,
+        rules=PairRules(),
+        traded=lambda account: None,
+    )
     hands.arrive(AT)
     stop_price = PRICE * (82 if side is Side.LONG else 118) // 100
     for number, size in enumerate(lots):
@@ -80,7 +90,9 @@ def hands_with(*lots: int, side: Side = Side.LONG, settings: Settings = TREND) -
             price=PRICE * (101 if side is Side.LONG else 99) // 100,
             stop_price=stop_price,
         )
-        hands.account, outcome = accounts.placed(hands.account, entry, book=BOOK, now_ms=AT, rules=PairRules())
+        hands.account, outcome = accounts.placed(
+            hands.account, entry, book=BOOK, now_ms=AT, rules=PairRules()
+        )
         assert isinstance(outcome, Accepted)
     return hands
 
@@ -88,7 +100,9 @@ def hands_with(*lots: int, side: Side = Side.LONG, settings: Settings = TREND) -
 def covered(hands: AccountInHand) -> int:
     held = hands.holdings(AT)
     assert held.positions
-    return sum(order.remaining_lots for order in held.orders if order.intent.purpose is Purpose.STOP)
+    return sum(
+        order.remaining_lots for order in held.orders if order.intent.purpose is Purpose.STOP
+    )
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -96,7 +110,14 @@ def test_where_the_one_stop_for_all_is_refused_the_stops_that_it_would_replace_s
     smaller = PairRules(max_market_lots=120)  # no stop for all 150 lots is taken any more
     hands = hands_with(100, 50, side=side)
     steps = planning.protection(
-        hands.holdings(AT), plan=None, signal=None, tick="t", now_ms=AT, settings=TREND, book=BOOK, rules=PairRules()
+        hands.holdings(AT),
+        plan=None,
+        signal=None,
+        tick="t",
+        now_ms=AT,
+        settings=TREND,
+        book=BOOK,
+        rules=PairRules(),
     )
     carry_out(steps, hands, book=BOOK, rules=smaller)
     assert [record.outcome for record in hands.records] == ["rejected"]
@@ -107,11 +128,20 @@ def test_where_the_one_stop_for_all_is_refused_the_stops_that_it_would_replace_s
 
 def test_the_desk_of_a_tick_sends_nothing_that_waits_for_an_order_which_was_not_taken() -> None:
     documents, name = MemoryDocuments(), TREND.id
-    exchange = PaperExchange(PaperDocument(documents, name), lambda start, end: empty(Timeframe.M1), TREND)
+    exchange = PaperExchange(
+        PaperDocument(documents, name), lambda start, end: empty(Timeframe.M1), TREND
+    )
     bot = BotDocuments(documents, name)
     lease = bot.take_lease(now_ms=AT, lease_ms=170_000)
     assert lease is not None
-    desk = Desk(exchange=exchange, bot=bot, clock=FixedClock(AT), settings=TREND, lease=lease, opens_until=AT + 100_000)
+    desk = Desk(
+        exchange=exchange,
+        bot=bot,
+        clock=FixedClock(AT),
+        settings=TREND,
+        lease=lease,
+        opens_until=AT + 100_000,
+    )
     for number in (1, 2):
         entry = OrderIntent(
             id=f"before.{number}",
@@ -124,7 +154,14 @@ def test_the_desk_of_a_tick_sends_nothing_that_waits_for_an_order_which_was_not_
         )
         exchange.submit(entry, book=BOOK, rules=PairRules(), now_ms=AT)
     steps = planning.protection(
-        exchange.holdings(AT), plan=None, signal=None, tick="t", now_ms=AT, settings=TREND, book=BOOK, rules=PairRules()
+        exchange.holdings(AT),
+        plan=None,
+        signal=None,
+        tick="t",
+        now_ms=AT,
+        settings=TREND,
+        book=BOOK,
+        rules=PairRules(),
     )
     assert len(steps) == 3
     carry_out(steps, desk, book=BOOK, rules=PairRules(max_market_lots=7))
@@ -133,13 +170,24 @@ def test_the_desk_of_a_tick_sends_nothing_that_waits_for_an_order_which_was_not_
 
 
 @pytest.mark.parametrize("side", list(Side))
-def test_where_the_stop_of_the_rest_is_refused_nothing_is_closed_and_nothing_is_left_bare(side) -> None:
+def test_where_the_stop_of_the_rest_is_refused_nothing_is_closed_and_nothing_is_left_bare(
+    side,
+) -> None:
     smaller = PairRules(max_market_lots=120)
     hands = hands_with(100, 50, side=side)
     goal = Goal(lots=130 * side.sign, as_of=AT)
-    less = Decision(action=Action.REDUCE, as_of=AT, reason=Reason.EXIT_EXPOSURE, side=side, lots=20, goal=goal)
+    less = Decision(
+        action=Action.REDUCE, as_of=AT, reason=Reason.EXIT_EXPOSURE, side=side, lots=20, goal=goal
+    )
     steps = planning.orders(
-        less, hands.holdings(AT), book=BOOK, rules=PairRules(), tick="t", now_ms=AT, deadline_at=AT + 1, settings=TREND
+        less,
+        hands.holdings(AT),
+        book=BOOK,
+        rules=PairRules(),
+        tick="t",
+        now_ms=AT,
+        deadline_at=AT + 1,
+        settings=TREND,
     )
     carry_out(steps, hands, book=BOOK, rules=smaller)
     assert [record.outcome for record in hands.records] == ["rejected"]
@@ -166,7 +214,12 @@ def signal(weight: float | None = 1.0, *, at: int = AT) -> Signal:
 
 
 def decided(
-    state: State, held: Holdings, *, given: Signal, settings: Settings = TREND, rules: PairRules | None = None
+    state: State,
+    held: Holdings,
+    *,
+    given: Signal,
+    settings: Settings = TREND,
+    rules: PairRules | None = None,
 ) -> Decision:
     return risk.decide(
         signal=given,
@@ -219,15 +272,26 @@ def booked(state: State, held: Holdings, settings: Settings = TREND) -> State:
 
 @pytest.mark.parametrize("goal", [None, Goal(lots=0, as_of=AT - SLOT)])
 @pytest.mark.parametrize("side", list(Side))
-def test_what_was_stopped_is_not_entered_again_where_the_tick_that_wanted_it_died(goal, side) -> None:
-    """The entry was sent and filled, its tick died before it saved the goal, and the stop fired before the next one."""
-    state = booked(State(mode="paper", stage="paper", goal=goal), holdings(0, ended(AT + 90_000, side=side), at=AT + 180_000))
+def test_what_was_stopped_is_not_entered_again_where_the_tick_that_wanted_it_died(
+    goal, side
+) -> None:
+    """The entry was sent and filled, its tick died before it saved the goal, and the stop fired
+    before the next one.
+    """
+    state = booked(
+        State(mode="paper", stage="paper", goal=goal),
+        holdings(0, ended(AT + 90_000, side=side), at=AT + 180_000),
+    )
     for weight in (1.0, -1.0):
         assert decided(state, holdings(), given=signal(weight)).action is Action.HOLD
-        assert decided(state, holdings(), given=signal(weight, at=AT + SLOT - QUARTER)).action is Action.HOLD
+        assert (
+            decided(state, holdings(), given=signal(weight, at=AT + SLOT - QUARTER)).action
+            is Action.HOLD
+        )
         assert decided(state, holdings(), given=signal(weight, at=AT + SLOT)).action is Action.ENTER
     wanted_less = booked(
-        State(mode="paper", stage="paper", goal=goal), holdings(0, ended(AT + 90_000, side=side, reason=Reason.EXIT_EXPOSURE))
+        State(mode="paper", stage="paper", goal=goal),
+        holdings(0, ended(AT + 90_000, side=side, reason=Reason.EXIT_EXPOSURE)),
     )
     assert decided(wanted_less, holdings(), given=signal(-side.sign)).action is Action.ENTER
 
@@ -235,7 +299,9 @@ def test_what_was_stopped_is_not_entered_again_where_the_tick_that_wanted_it_die
 def test_what_is_too_much_by_less_than_the_exchange_takes_is_kept_without_an_order() -> None:
     rules = PairRules(min_lots=10)
     for lots, action in ((509, Action.HOLD), (510, Action.REDUCE), (500, Action.HOLD)):
-        state = booked(State(mode="paper", stage="paper", goal=Goal(lots=500, as_of=AT)), holdings(lots))
+        state = booked(
+            State(mode="paper", stage="paper", goal=Goal(lots=500, as_of=AT)), holdings(lots)
+        )
         told = decided(state, holdings(lots), given=signal(), rules=rules)
         assert (told.action, told.goal) == (action, Goal(lots=500, as_of=AT))
     state = booked(State(mode="paper", stage="paper", goal=Goal(lots=0, as_of=AT)), holdings(9))
@@ -245,9 +311,15 @@ def test_what_is_too_much_by_less_than_the_exchange_takes_is_kept_without_an_ord
 @pytest.mark.parametrize("side", list(Side))
 def test_a_growth_at_a_better_price_keeps_the_loss_of_the_whole_within_the_drawdown(side) -> None:
     """What was bought dearer loses more at the common stop than its lots at today's price would."""
-    settings = load({}, profile="trend", overrides={**BOTH_WAYS, "risk": {"max_drawdown": 0.09, "exposure": EXPOSURE}})
+    settings = load(
+        {},
+        profile="trend",
+        overrides={**BOTH_WAYS, "risk": {"max_drawdown": 0.09, "exposure": EXPOSURE}},
+    )
     paid = 14_000_000
-    state = booked(State(mode="paper", stage="paper"), holdings(200 * side.sign, price=paid), settings)
+    state = booked(
+        State(mode="paper", stage="paper"), holdings(200 * side.sign, price=paid), settings
+    )
     held = holdings(200 * side.sign, price=paid)
     told = decided(state, held, given=signal(float(side.sign)), settings=settings)
     assert told.action is Action.ENTER
@@ -262,11 +334,22 @@ def test_a_growth_at_a_better_price_keeps_the_loss_of_the_whole_within_the_drawd
 def flat(frame: Timeframe, count: int, *, until: int) -> Candles:
     opened_at = until - frame.ms * np.arange(count, 0, -1, dtype=np.int64)
     price = np.rint(PRICE * (1.0 + 0.0001 * np.arange(count)))
-    return Candles(timeframe=frame, opened_at=opened_at, open=price, high=price, low=price, close=price, volume=np.ones(count))
+    return Candles(
+        timeframe=frame,
+        opened_at=opened_at,
+        open=price,
+        high=price,
+        low=price,
+        close=price,
+        volume=np.ones(count),
+    )
 
 
 def test_nothing_is_wanted_anew_on_the_4h_candle_before_the_one_that_is_due() -> None:
-    whole = {Timeframe.M15: flat(Timeframe.M15, 400, until=AT), Timeframe.H4: flat(Timeframe.H4, 1_000, until=AT)}
+    whole = {
+        Timeframe.M15: flat(Timeframe.M15, 400, until=AT),
+        Timeframe.H4: flat(Timeframe.H4, 1_000, until=AT),
+    }
     late = {**whole, Timeframe.H4: whole[Timeframe.H4].rows(0, 999)}
     early = {**late, Timeframe.M15: whole[Timeframe.M15].rows(0, 399)}
     told = {}
@@ -285,7 +368,10 @@ def test_nothing_is_wanted_anew_on_the_4h_candle_before_the_one_that_is_due() ->
 
 
 def test_a_newer_4h_candle_beside_older_15m_candles_is_not_looked_at() -> None:
-    candles = {Timeframe.M15: flat(Timeframe.M15, 390, until=AT - QUARTER), Timeframe.H4: flat(Timeframe.H4, 1_000, until=AT)}
+    candles = {
+        Timeframe.M15: flat(Timeframe.M15, 390, until=AT - QUARTER),
+        Timeframe.H4: flat(Timeframe.H4, 1_000, until=AT),
+    }
     market = Market(as_of=AT, candles=candles, book=BOOK, rules=PairRules(), issues=())
     told = pipeline.last_signal(market, bundle=None, settings=TREND)
     assert told is not None
@@ -298,8 +384,14 @@ def test_with_4h_candles_missing_a_replay_that_skips_does_what_every_tick_does()
         inputs, dice = exposure_stories.inputs_of(seed), np.random.default_rng(seed)
         slow = inputs.candles[Timeframe.H4]
         kept = dice.random(len(slow)) > 0.4
-        columns = {name: getattr(slow, name)[kept] for name in ("opened_at", "open", "high", "low", "close", "volume")}
-        holed = replace(inputs, candles={**inputs.candles, Timeframe.H4: Candles(timeframe=Timeframe.H4, **columns)})
+        columns = {
+            name: getattr(slow, name)[kept]
+            for name in ("opened_at", "open", "high", "low", "close", "volume")
+        }
+        holed = replace(
+            inputs,
+            candles={**inputs.candles, Timeframe.H4: Candles(timeframe=Timeframe.H4, **columns)},
+        )
         every, part = Replay(replace(holed, every_tick=True)), Replay(holed)
         every.advance()
         part.advance()
@@ -314,7 +406,11 @@ def test_with_4h_candles_missing_a_replay_that_skips_does_what_every_tick_does()
             if goal is not None and before is not None and goal.as_of > before.as_of:
                 stopped = any(trade.reason is not Reason.EXIT_EXPOSURE for trade in report.trades)
                 counts["new goals"] += 1
-                assert goal.as_of in closed or stopped or goal.lots == before.lots, (seed, goal, before)
+                assert goal.as_of in closed or stopped or goal.lots == before.lots, (
+                    seed,
+                    goal,
+                    before,
+                )
             before = goal or before
         counts["missing"] += int((~kept).sum())
         counts["fills"] += len(one.fills)
@@ -327,7 +423,9 @@ def test_with_4h_candles_missing_a_replay_that_skips_does_what_every_tick_does()
 
 
 def test_a_plan_is_forgotten_under_the_target_policy_and_a_goal_under_the_barriers() -> None:
-    plan = PositionPlan(side=Side.LONG, stop_price=1, target_price=2, exit_by=AT, as_of=AT, entry_intent="a")
+    plan = PositionPlan(
+        side=Side.LONG, stop_price=1, target_price=2, exit_by=AT, as_of=AT, entry_intent="a"
+    )
     both = State(mode="paper", stage="paper", plan=plan, goal=Goal(lots=10, as_of=AT))
     assert booked(both, holdings(10)).plan is None
     assert booked(both, holdings(10)).goal == both.goal
@@ -342,13 +440,24 @@ def test_whatever_policy_a_position_is_found_under_it_is_covered_at_every_tick_a
         dice = random.Random(seed)
         inputs = exposure_stories.inputs_of(seed)
         made = replay_stories.stages_of(dice, inputs.candles[Timeframe.M15])
-        inputs = replace(inputs, stages=replace(made, targets=inputs.stages.targets), every_tick=True, schedule=Schedule())
+        inputs = replace(
+            inputs,
+            stages=replace(made, targets=inputs.stages.targets),
+            every_tick=True,
+            schedule=Schedule(),
+        )
         least = max(1, inputs.rules.min_lots)
         checkpoint, since = None, 0
         cuts = sorted(dice.randrange(inputs.start_at, inputs.end_at) for _ in range(5))
         for number, until in enumerate((*cuts, inputs.end_at)):
             policy = ("barrier", "target")[(seed + number) % 2]
-            risk_now = replace(inputs.settings.risk, policy=policy, max_hold_candles=16, stop_atr=6.0, target_atr=6.0)
+            risk_now = replace(
+                inputs.settings.risk,
+                policy=policy,
+                max_hold_candles=16,
+                stop_atr=6.0,
+                target_atr=6.0,
+            )
             settings = replace(inputs.settings, risk=risk_now)
             part = Replay(replace(inputs, settings=settings), checkpoint=checkpoint)
             found = None if checkpoint is None else bool(checkpoint["account"]["positions"])
@@ -356,27 +465,55 @@ def test_whatever_policy_a_position_is_found_under_it_is_covered_at_every_tick_a
             old: set[int] = set()
             for report in (tick for tick in part.result().ticks if tick.received_at > since):
                 for held in report.positions:
-                    stops = [o for o in report.resting if o.intent.purpose is Purpose.STOP and o.intent.side is held.side]
+                    stops = [
+                        o
+                        for o in report.resting
+                        if o.intent.purpose is Purpose.STOP and o.intent.side is held.side
+                    ]
                     counts[f"{policy} ticks held"] += 1
-                    assert held.lots - sum(order.remaining_lots for order in stops) < least, (seed, policy, report.tick)
+                    assert held.lots - sum(order.remaining_lots for order in stops) < least, (
+                        seed,
+                        policy,
+                        report.tick,
+                    )
                     if policy == "target":
-                        assert not (old & {o.order_id for o in report.resting}), (seed, report.tick, "a barrier's target")
+                        assert not (old & {o.order_id for o in report.resting}), (
+                            seed,
+                            report.tick,
+                            "a barrier's target",
+                        )
                     if policy == "barrier":
                         age = report.received_at - held.entries[-1].at
                         assert age <= 17 * QUARTER + 600_000, (seed, report.tick, age)
-                old = {order.order_id for order in report.resting if order.intent.purpose is Purpose.TARGET}
+                old = {
+                    order.order_id
+                    for order in report.resting
+                    if order.intent.purpose is Purpose.TARGET
+                }
                 counts[f"{policy} ended"] += any(trade.ends_position for trade in report.trades)
             counts[f"{policy} found a position"] += bool(found)
             checkpoint, since = json.loads(json.dumps(part.checkpoint())), until
-    floors = {"target found a position": 6, "barrier found a position": 6, "barrier ended": 20, "target ended": 5}
-    assert {name: counts[name] for name, floor in floors.items() if counts[name] < floor} == {}, counts
+    floors = {
+        "target found a position": 6,
+        "barrier found a position": 6,
+        "barrier ended": 20,
+        "target ended": 5,
+    }
+    assert {name: counts[name] for name, floor in floors.items() if counts[name] < floor} == {}, (
+        counts
+    )
 
 
 # what is stored
 
 
 def test_a_state_that_was_stored_before_there_were_goals_is_read() -> None:
-    state = State(mode="paper", stage="paper", limits=Limits.first(equity_jpy=Decimal(1), now_ms=AT), signal=signal(None))
+    state = State(
+        mode="paper",
+        stage="paper",
+        limits=Limits.first(equity_jpy=Decimal(1), now_ms=AT),
+        signal=signal(None),
+    )
     old = json.loads(json.dumps(state.told()))
     for name in ("schema", "goal", "doubts"):
         del old[name]
@@ -384,7 +521,10 @@ def test_a_state_that_was_stored_before_there_were_goals_is_read() -> None:
         old["signal"].pop(name)
     read = State.stored(old, TREND)
     assert read == replace(state, signal=replace(state.signal, target_as_of=None))  # type: ignore[type-var]
-    assert len(msgspec.json.encode(replace(state, goal=Goal(lots=-(10**7), as_of=AT, since=AT)))) < 4_096
+    assert (
+        len(msgspec.json.encode(replace(state, goal=Goal(lots=-(10**7), as_of=AT, since=AT))))
+        < 4_096
+    )
 
 
 def test_an_account_without_money_wants_nothing_and_gives_up_what_it_holds() -> None:
@@ -395,7 +535,13 @@ def test_an_account_without_money_wants_nothing_and_gives_up_what_it_holds() -> 
                 held, halted=False, capital_jpy=1_000_000
             )
             told = risk.decide(
-                signal=signal(1.0), account=account, issues=(), rules=PairRules(), book=BOOK, now_ms=AT + 10_000, settings=TREND
+                signal=signal(1.0),
+                account=account,
+                issues=(),
+                rules=PairRules(),
+                book=BOOK,
+                now_ms=AT + 10_000,
+                settings=TREND,
             )
             assert told.action is (Action.EXIT if lots else Action.HOLD)
             assert told.goal == Goal(lots=0, as_of=AT, since=told.goal.since if told.goal else 0)

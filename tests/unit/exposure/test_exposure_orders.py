@@ -1,4 +1,6 @@
-"""Growing, shrinking, merging: what is planned, and what the paper account does with it, step by step."""
+"""Growing, shrinking, merging: what is planned, and what the paper account does with it, step by
+step.
+"""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -8,7 +10,18 @@ import pytest
 
 from shared.core.reasons import Reason
 from shared.core.settings import load
-from shared.core.types import Accepted, Action, Book, Decision, Entry, Goal, PairRules, Position, Purpose, Side
+from shared.core.types import (
+    Accepted,
+    Action,
+    Book,
+    Decision,
+    Entry,
+    Goal,
+    PairRules,
+    Position,
+    Purpose,
+    Side,
+)
 from shared.exchanges.paper import account as accounts
 from shared.exchanges.paper.account import PaperAccount
 from shared.market.path import book_at
@@ -18,7 +31,11 @@ from shared.orders.plan import Cancel, Place
 T0, PRICE = 1_699_999_200_000, 10_000_000
 RULES = PairRules()
 SETTINGS = {
-    kind: load({}, profile="trend", overrides={"account": kind, "risk": {"exposure": {"volatility_target": 0.3}}})
+    kind: load(
+        {},
+        profile="trend",
+        overrides={"account": kind, "risk": {"exposure": {"volatility_target": 0.3}}},
+    )
     for kind in ("margin", "spot")
 }
 
@@ -27,11 +44,20 @@ def book(price: int = PRICE) -> Book:
     return book_at(price, spread_rate=0.0001, as_of=T0)
 
 
-def wanting(action: Action, lots: int, *, goal: int = 500, side: Side = Side.LONG, **more: Any) -> Decision:
+def wanting(
+    action: Action, lots: int, *, goal: int = 500, side: Side = Side.LONG, **more: Any
+) -> Decision:
     reason = Reason.OK if action is Action.ENTER else Reason.EXIT_EXPOSURE
     stop = PRICE * (82 if side is Side.LONG else 118) // 100
     return Decision(
-        action=action, as_of=T0, reason=reason, side=side, lots=lots, stop_price=stop, goal=Goal(lots=goal, as_of=T0), **more
+        action=action,
+        as_of=T0,
+        reason=reason,
+        side=side,
+        lots=lots,
+        stop_price=stop,
+        goal=Goal(lots=goal, as_of=T0),
+        **more,
     )
 
 
@@ -40,7 +66,9 @@ class Desk:
 
     def __init__(self, kind: str, *, side: Side = Side.LONG, rules: PairRules = RULES) -> None:
         self.settings, self.rules, self.side, self.now = SETTINGS[kind], rules, side, T0
-        self.account: PaperAccount = accounts.opened(100_000_000, T0, kind=kind, terms=accounts.terms(self.settings, rules))
+        self.account: PaperAccount = accounts.opened(
+            100_000_000, T0, kind=kind, terms=accounts.terms(self.settings, rules)
+        )
         self.bare: list[int] = []
         self.outcomes: list[Any] = []
 
@@ -82,7 +110,11 @@ class Desk:
                     self.account, step.intent, book=book(price), now_ms=self.now, rules=self.rules
                 )
             self.outcomes.append(outcome)
-            stops = sum(order.remaining_lots for order in self.holdings.orders if order.intent.purpose is Purpose.STOP)
+            stops = sum(
+                order.remaining_lots
+                for order in self.holdings.orders
+                if order.intent.purpose is Purpose.STOP
+            )
             self.bare.append(self.account.lots(self.side) - stops)
 
     @property
@@ -106,10 +138,12 @@ class Desk:
 # growing
 
 
-def test_an_entry_rests_at_the_own_touch_or_crosses_with_a_bound_and_carries_its_stop_and_no_target() -> None:
+def test_an_entry_rests_at_the_own_touch_or_crosses_with_a_bound_and_carries_only_its_stop():
     for side in Side:
         for crosses in (False, True):
-            (step,) = Desk("margin", side=side).ordered(wanting(Action.ENTER, 100, side=side, crosses=crosses))
+            (step,) = Desk("margin", side=side).ordered(
+                wanting(Action.ENTER, 100, side=side, crosses=crosses)
+            )
             assert isinstance(step, Place)
             intent, touch = step.intent, book()
             assert intent.post_only is not crosses
@@ -168,7 +202,9 @@ def test_a_lost_stop_comes_back_from_the_average_price_without_any_plan_or_signa
     (step,) = desk.protected()
     assert isinstance(step, Place)
     assert desk.stops == [(100, step.intent.trigger_price)]
-    assert step.intent.trigger_price == int(desk.account.positions[0].average_price * Decimal("0.82"))
+    assert step.intent.trigger_price == int(
+        desk.account.positions[0].average_price * Decimal("0.82")
+    )
 
 
 # shrinking
@@ -210,7 +246,10 @@ def test_a_rest_below_the_minimum_is_closed_with_the_part(kind) -> None:
     assert desk.account.idle
 
 
-@pytest.mark.parametrize("closed", [{"stop_orders": False}, {"market_orders": False}, {"circuit_break_mode": "CIRCUIT_BREAK"}])
+@pytest.mark.parametrize(
+    "closed",
+    [{"stop_orders": False}, {"market_orders": False}, {"circuit_break_mode": "CIRCUIT_BREAK"}],
+)
 @pytest.mark.parametrize("kind", ["margin", "spot"])
 def test_while_stops_or_market_orders_are_forbidden_all_keeps_its_stop(kind, closed) -> None:
     desk = Desk(kind).holding(100)
@@ -235,7 +274,11 @@ def test_where_the_sale_is_refused_the_next_protection_covers_all_again() -> Non
             deadline_at=desk.now + 1,
             settings=desk.settings,
         )
-        unsold = tuple(step for step in real if isinstance(step, Cancel) or step.intent.purpose is not Purpose.CLOSE)
+        unsold = tuple(
+            step
+            for step in real
+            if isinstance(step, Cancel) or step.intent.purpose is not Purpose.CLOSE
+        )
         desk.carry_out(unsold, price=PRICE)
         assert planning.bare(desk.holdings, now_ms=desk.now)
         desk.protected()
@@ -252,6 +295,11 @@ def test_an_exit_closes_all_whatever_rests() -> None:
 
 
 def test_the_last_lots_in_are_those_that_stay() -> None:
-    parts = [Entry(at=T0, price=price, lots=100, fee_jpy=Decimal(0)) for price in (8_000_000, 12_000_000)]
+    parts = [
+        Entry(at=T0, price=price, lots=100, fee_jpy=Decimal(0)) for price in (8_000_000, 12_000_000)
+    ]
     left = planning._last_in(Position(side=Side.LONG, entries=tuple(parts)), 150)
-    assert [(entry.lots, entry.price > 9_000_000) for entry in left.entries] == [(50, False), (100, True)]
+    assert [(entry.lots, entry.price > 9_000_000) for entry in left.entries] == [
+        (50, False),
+        (100, True),
+    ]

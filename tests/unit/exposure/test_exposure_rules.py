@@ -1,4 +1,6 @@
-"""The target policy, decision by decision: what is wanted, what keeps it from growing, and what always closes."""
+"""The target policy, decision by decision: what is wanted, what keeps it from growing, and what
+always closes.
+"""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -9,7 +11,19 @@ import pytest
 from shared import risk
 from shared.core.reasons import Reason
 from shared.core.settings import Settings, load
-from shared.core.types import Account, Action, Book, Decision, Entry, Goal, Issue, PairRules, Position, Side, Signal
+from shared.core.types import (
+    Account,
+    Action,
+    Book,
+    Decision,
+    Entry,
+    Goal,
+    Issue,
+    PairRules,
+    Position,
+    Side,
+    Signal,
+)
 from shared.risk import exposure
 
 SLOT = 14_400_000
@@ -18,9 +32,14 @@ PRICE = 10_000_000  # a lot is 1,000 yen
 
 
 def settings(**risk_settings: Any) -> Settings:
-    more = {"account": risk_settings.pop("account", "margin"), "sides": risk_settings.pop("sides", "long")}
+    more = {
+        "account": risk_settings.pop("account", "margin"),
+        "sides": risk_settings.pop("sides", "long"),
+    }
     exposure = {"volatility_target": 0.3, **risk_settings.pop("exposure", {})}
-    return load({}, profile="trend", overrides={**more, "risk": {**risk_settings, "exposure": exposure}})
+    return load(
+        {}, profile="trend", overrides={**more, "risk": {**risk_settings, "exposure": exposure}}
+    )
 
 
 def signal(weight: float | None = 1.0, **more: Any) -> Signal:
@@ -76,7 +95,14 @@ def standing(lots: int, *, since: int = AT) -> Goal:
 
 @pytest.mark.parametrize(
     ("weight", "volatility", "lots"),
-    [(1.0, 0.3, 1_000), (1.0, 0.15, 1_000), (1.0, 0.6, 500), (0.5, 0.3, 500), (0.5, 0.6, 250), (1.0, 0.0, 1_000)],
+    [
+        (1.0, 0.3, 1_000),
+        (1.0, 0.15, 1_000),
+        (1.0, 0.6, 500),
+        (0.5, 0.3, 500),
+        (0.5, 0.6, 250),
+        (1.0, 0.0, 1_000),
+    ],
 )
 def test_the_goal_is_weight_times_scale_times_capital(weight, volatility, lots) -> None:
     told = decided(signal(weight, target_volatility=volatility))
@@ -87,9 +113,21 @@ def test_the_goal_is_weight_times_scale_times_capital(weight, volatility, lots) 
 @pytest.mark.parametrize(
     ("more", "lots"),
     [
-        ({"who": account(equity_jpy=Decimal(600_000), equity_peak_jpy=Decimal(600_000), day_start_equity_jpy=Decimal(1))}, 600),
+        (
+            {
+                "who": account(
+                    equity_jpy=Decimal(600_000),
+                    equity_peak_jpy=Decimal(600_000),
+                    day_start_equity_jpy=Decimal(1),
+                )
+            },
+            600,
+        ),
         ({"settings": settings(max_leverage=0.5)}, 500),
-        ({"settings": settings(max_drawdown=0.09)}, 496),  # 18 % and the costs of leaving, at most 9 % of the capital
+        (
+            {"settings": settings(max_drawdown=0.09)},
+            496,
+        ),  # 18 % and the costs of leaving, at most 9 % of the capital
         ({"rules": PairRules(max_market_lots=300)}, 300),
     ],
 )
@@ -108,7 +146,11 @@ def test_a_leverage_above_one_is_not_used_by_a_weight_of_one() -> None:
 def test_shorts_are_flat_where_the_settings_or_spot_do_not_allow_them() -> None:
     assert decided(signal(-1.0)).reason is Reason.ON_TARGET
     both = decided(signal(-1.0), settings=settings(sides="both"))
-    assert (both.action, both.side, both.goal) == (Action.ENTER, Side.SHORT, Goal(lots=-1_000, as_of=AT, since=AT))
+    assert (both.action, both.side, both.goal) == (
+        Action.ENTER,
+        Side.SHORT,
+        Goal(lots=-1_000, as_of=AT, since=AT),
+    )
     assert exposure.weight_allowed(-1.0, settings(account="spot")) == 0.0
 
 
@@ -134,7 +176,9 @@ def test_from_flat_nothing_below_the_band_is_opened(weight, lots) -> None:
         (-500, -0.8, -800, Action.ENTER),
     ],
 )
-def test_the_band_keeps_a_side_but_never_a_position_that_is_not_wanted(held, weight, wanted, action) -> None:
+def test_the_band_keeps_a_side_but_never_a_position_that_is_not_wanted(
+    held, weight, wanted, action
+) -> None:
     told = decided(signal(weight), account(held), settings=settings(sides="both"))
     assert told.goal is not None
     assert (told.goal.lots, told.action) == (wanted, action)
@@ -153,7 +197,9 @@ def test_a_goal_stands_until_the_next_4h_close() -> None:
     assert decided(signal(1.0), account(500, old)).goal == replace(old, since=0)
     later = decided(signal(1.0, as_of=AT + SLOT, target_as_of=AT + SLOT), account(500, old))
     assert later.goal == Goal(lots=1_000, as_of=AT + SLOT, since=AT)
-    settled = decided(signal(1.0, as_of=AT + SLOT, target_as_of=AT + SLOT), account(500, standing(500, since=0)))
+    settled = decided(
+        signal(1.0, as_of=AT + SLOT, target_as_of=AT + SLOT), account(500, standing(500, since=0))
+    )
     assert settled.goal == Goal(lots=1_000, as_of=AT + SLOT, since=AT + SLOT)
 
 
@@ -177,7 +223,9 @@ DENIALS: dict[Reason, dict[str, Any]] = {
 
 @pytest.mark.parametrize("reason", DENIALS)
 @pytest.mark.parametrize("held", [0, 300])
-def test_what_halts_entries_halts_growing_until_the_next_4h_close_and_nothing_else(reason, held) -> None:
+def test_what_halts_entries_halts_growing_until_the_next_4h_close_and_nothing_else(
+    reason, held
+) -> None:
     told = decided(signal(1.0), account(held, **DENIALS[reason]))
     assert (told.action, told.reason) == (Action.DENY, reason)
     assert told.goal == Goal(lots=held, as_of=AT)
@@ -204,7 +252,10 @@ def test_a_denial_that_will_not_pass_ends_the_growth(reason, more) -> None:
 @pytest.mark.parametrize(
     ("reason", "more"),
     [
-        (Reason.SPREAD_CRITICAL, {"issues": (Issue(reason=Reason.SPREAD_CRITICAL, forbids_entry=True),)}),
+        (
+            Reason.SPREAD_CRITICAL,
+            {"issues": (Issue(reason=Reason.SPREAD_CRITICAL, forbids_entry=True),)},
+        ),
         (Reason.SIDE_SUSPENDED, {"rules": PairRules(long_opens=False)}),
         (Reason.BOOK_MISSING, {"book": None}),
     ],
@@ -214,7 +265,11 @@ def test_a_denial_that_may_pass_leaves_the_goal_to_the_next_tick(reason, more) -
     assert (told.action, told.reason) == (Action.DENY, reason)
     assert told.goal == Goal(lots=1_000, as_of=AT, since=AT)
     waits = decided(who=account(entry_resting=True))
-    assert (waits.action, waits.reason, waits.goal) == (Action.HOLD, Reason.ENTRY_RESTING, told.goal)
+    assert (waits.action, waits.reason, waits.goal) == (
+        Action.HOLD,
+        Reason.ENTRY_RESTING,
+        told.goal,
+    )
 
 
 def test_an_entry_rests_for_its_time_and_crosses_after_it() -> None:
@@ -231,7 +286,9 @@ def test_a_growth_asks_for_what_is_missing_and_its_stop_lies_beyond_the_average_
     assert told.lots == 600
     average = (400 * 8_000_000 + 600 * (PRICE - 500)) / 1_000
     assert told.stop_price == int(average * 0.82)
-    assert float(told.context["loss_at_stop"]) == pytest.approx((PRICE - 500 - told.stop_price) / PRICE, abs=0.003)
+    assert float(told.context["loss_at_stop"]) == pytest.approx(
+        (PRICE - 500 - told.stop_price) / PRICE, abs=0.003
+    )
     short = decided(signal(-1.0), account(), settings=settings(sides="both"))
     assert short.stop_price == -int(-(PRICE + 500) * 118 // 100)
     assert short.lots == 999, "the ask at which it rests is dearer than the close"
@@ -240,5 +297,7 @@ def test_a_growth_asks_for_what_is_missing_and_its_stop_lies_beyond_the_average_
 @pytest.mark.parametrize(("kind", "most"), [("spot", 499), ("margin", 500)])
 def test_what_is_available_bounds_an_order_with_its_fee_on_spot(kind, most) -> None:
     rich = account(available_jpy=Decimal(500_000))
-    told = decided(who=rich, settings=settings(account=kind), rules=PairRules(maker_fee_rate=Decimal("0.001")))
+    told = decided(
+        who=rich, settings=settings(account=kind), rules=PairRules(maker_fee_rate=Decimal("0.001"))
+    )
     assert (told.lots, told.context["bound_by"]) == (most, "available")

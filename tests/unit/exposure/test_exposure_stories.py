@@ -1,6 +1,8 @@
-"""Random stories under the target policy: whatever happens, every promise holds, and skipping changes nothing.
+"""Random stories under the target policy: whatever happens, every promise holds, and skipping
+changes nothing.
 
-A checker that never goes red proves nothing: each invariant gets a bug planted in the rule that it guards, and must name it.
+A checker that never goes red proves nothing: each invariant gets a bug planted in the rule that it
+guards, and must name it.
 """
 
 from collections import Counter
@@ -59,7 +61,9 @@ def test_whatever_is_wanted_every_promise_holds_in_every_way_of_playing(full) ->
     for seed in range(FULL if full else STORIES):
         counts += Story(seed).told()
     times = FULL // STORIES if full else 1
-    assert {name: counts[name] for name, floor in FLOORS.items() if counts[name] < floor * times} == {}, counts
+    assert {
+        name: counts[name] for name, floor in FLOORS.items() if counts[name] < floor * times
+    } == {}, counts
 
 
 # the bugs, each one rule of ours replaced
@@ -67,7 +71,11 @@ def test_whatever_is_wanted_every_promise_holds_in_every_way_of_playing(full) ->
 
 def an_entry_brings_no_stop_and_nothing_is_protected(patch: pytest.MonkeyPatch) -> None:
     real = ledger._bracketed
-    patch.setattr(ledger, "_bracketed", lambda account, entry, fill: real(account, replace(entry, stop_price=None), fill))
+    patch.setattr(
+        ledger,
+        "_bracketed",
+        lambda account, entry, fill: real(account, replace(entry, stop_price=None), fill),
+    )
     patch.setattr(planning, "protection", lambda *args, **more: ())
 
 
@@ -75,15 +83,27 @@ def a_reduction_leaves_the_rest_without_a_stop(patch: pytest.MonkeyPatch) -> Non
     real = planning._reduced
 
     def bare(*what: Any) -> Any:
-        return tuple(step for step in real(*what) if isinstance(step, planning.Cancel) or step.intent.purpose != "stop")
+        return tuple(
+            step
+            for step in real(*what)
+            if isinstance(step, planning.Cancel) or step.intent.purpose != "stop"
+        )
 
     patch.setattr(planning, "_reduced", bare)
-    patch.setattr(Steps, "cover", lambda self, turn, market: self.book(turn, self.hands.holdings(self.clock.now_ms())))
+    patch.setattr(
+        Steps,
+        "cover",
+        lambda self, turn, market: self.book(turn, self.hands.holdings(self.clock.now_ms())),
+    )
 
 
 def the_stop_lies_three_times_as_far(patch: pytest.MonkeyPatch) -> None:
     def far(account: Any, side: Side, lots: int, price: int, settings: Any) -> int:
-        return yen_beyond(Decimal(price), Decimal(str(3 * settings.risk.exposure.stop_rate)), above=side is Side.SHORT)
+        return yen_beyond(
+            Decimal(price),
+            Decimal(str(3 * settings.risk.exposure.stop_rate)),
+            above=side is Side.SHORT,
+        )
 
     patch.setattr(exposure, "_stop", far)
 
@@ -122,7 +142,9 @@ def an_entry_crosses_at_once(patch: pytest.MonkeyPatch) -> None:
 def an_entry_outlives_its_tick(patch: pytest.MonkeyPatch) -> None:
     real = planning.orders
     patch.setattr(
-        planning, "orders", lambda *what, **more: real(*what, **{**more, "deadline_at": more["deadline_at"] + 600_000})
+        planning,
+        "orders",
+        lambda *what, **more: real(*what, **{**more, "deadline_at": more["deadline_at"] + 600_000}),
     )
 
 
@@ -158,7 +180,9 @@ def a_closed_part_is_sold_twice(patch: pytest.MonkeyPatch) -> None:
     real = planning._reduced
 
     def more(draft: Any, position: Any, decision: Any) -> Any:
-        return real(draft, position, replace(decision, lots=min(position.lots - 1, 2 * decision.lots)))
+        return real(
+            draft, position, replace(decision, lots=min(position.lots - 1, 2 * decision.lots))
+        )
 
     patch.setattr(planning, "_reduced", more)
 
@@ -224,8 +248,12 @@ def honest(seed: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("bug", BUGS, ids=[f"{bug.plant.__name__}: {bug.breaks.name}" for bug in BUGS])
-def test_a_planted_bug_breaks_the_very_invariant_that_stands_against_it(bug: Bug, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    "bug", BUGS, ids=[f"{bug.plant.__name__}: {bug.breaks.name}" for bug in BUGS]
+)
+def test_a_planted_bug_breaks_the_very_invariant_that_stands_against_it(
+    bug: Bug, monkeypatch
+) -> None:
     for seed in range(bug.first, bug.first + STORIES):
         with monkeypatch.context() as patch:
             bug.plant(patch)

@@ -1,6 +1,8 @@
-"""Real ticks under the target policy on stores in memory: killed at any request, refused, unanswered, doubled, late, missing.
+"""Real ticks under the target policy on stores in memory: killed at any request, refused,
+unanswered, doubled, late, missing.
 
-Only the target is scripted: a new one for every 15m candle, so that positions grow, shrink and turn all the time.
+Only the target is scripted: a new one for every 15m candle, so that positions grow, shrink and turn
+all the time.
 """
 
 from collections import Counter
@@ -12,12 +14,32 @@ import pytest
 
 from shared.core.errors import Unavailable
 from shared.core.reasons import Reason
-from shared.core.types import Holdings, Market, OrderIntent, Rejected, Side, Signal, TickReport, TickStatus, Timeframe, Unknown
+from shared.core.types import (
+    Holdings,
+    Market,
+    OrderIntent,
+    Rejected,
+    Side,
+    Signal,
+    TickReport,
+    TickStatus,
+    Timeframe,
+    Unknown,
+)
 from shared.orders.plan import uncovered
 from shared.tick.cycle import run_tick
 from shared.tick.request import TickRequest
 from tests.support.invariants import Violation, insist
-from tests.support.tick_stories import INTERVAL, T0, TICKS, Killed, ReportAudit, TickRule, TickStory, _some
+from tests.support.tick_stories import (
+    INTERVAL,
+    T0,
+    TICKS,
+    Killed,
+    ReportAudit,
+    TickRule,
+    TickStory,
+    _some,
+)
 
 STORIES, FULL = 30, 1_500
 STOP_RATE, CROSSES = 0.002, 400.0
@@ -51,7 +73,9 @@ class ScriptedTarget:
 
 
 class Unreliable:
-    """The exchange, that now and then refuses, does not answer (done or not), or is the last thing that the process sees."""
+    """The exchange, that now and then refuses, does not answer (done or not), or is the last thing
+    that the process sees.
+    """
 
     def __init__(self, inner: Any, story: "TargetStory") -> None:
         self.inner, self.story, self.share, self.faults = inner, story, 0.0, 0
@@ -88,8 +112,12 @@ class TargetStory(TickStory):
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
         settings = self.settings
-        shape = replace(settings.risk.exposure, band=0.05, stop_rate=STOP_RATE, passive_seconds=CROSSES)
-        self.settings = replace(settings, risk=replace(settings.risk, policy="target", exposure=shape))
+        shape = replace(
+            settings.risk.exposure, band=0.05, stop_rate=STOP_RATE, passive_seconds=CROSSES
+        )
+        self.settings = replace(
+            settings, risk=replace(settings.risk, policy="target", exposure=shape)
+        )
         self.script = ScriptedTarget(seed, self)  # type: ignore[assignment]
         self.counts: Counter[str] = Counter()
         self.unreliable = Unreliable(self.exchange, self)
@@ -144,12 +172,24 @@ class TargetStory(TickStory):
         """Whatever became of the tick: what rests now."""
         held: Holdings = self.exchange.holdings(self.clock.now_ms())
         now = self.clock.now_ms()
-        live = [order for order in held.orders if order.intent.opens and (order.intent.expires_at or now + 1) > now]
-        found = [Violation(TickRule.ENTRY_ENDS, "two entries are in the market")] if len(live) > 1 else []
+        live = [
+            order
+            for order in held.orders
+            if order.intent.opens and (order.intent.expires_at or now + 1) > now
+        ]
+        found = (
+            [Violation(TickRule.ENTRY_ENDS, "two entries are in the market")]
+            if len(live) > 1
+            else []
+        )
         for order in live:
             scheduled_at = int(order.intent.id.split(".")[0].removeprefix("t"))
             if (order.intent.expires_at or now * 2) > scheduled_at + 100_000:
-                found.append(Violation(TickRule.ENTRY_ENDS, f"{order.intent.id} ends at {order.intent.expires_at}"))
+                found.append(
+                    Violation(
+                        TickRule.ENTRY_ENDS, f"{order.intent.id} ends at {order.intent.expires_at}"
+                    )
+                )
         insist("what rests", found)
 
     def _checked(self, report: TickReport, *, broken: bool) -> Iterator[Violation]:
@@ -168,11 +208,16 @@ class TargetStory(TickStory):
         self.counts["growths"] += decision.action == "enter" and held != 0
         self.counts["reversals"] += decision.action == "exit" and goal * held < 0
         if decision.action == "enter" and abs(held) + decision.lots > abs(goal):
-            yield Violation(TickRule.LEVERAGE, f"{held} held, {decision.lots} asked for, {goal} wanted")
+            yield Violation(
+                TickRule.LEVERAGE, f"{held} held, {decision.lots} asked for, {goal} wanted"
+            )
         if decision.action == "enter" and decision.side is not None:
             last = self.stopped.get(decision.side, 0)
             if decision.goal.as_of < last - last % Timeframe.H4.ms:
-                yield Violation(TickRule.ONE_FILL, f"stopped at {last}, entered for the goal of {decision.goal.as_of}")
+                yield Violation(
+                    TickRule.ONE_FILL,
+                    f"stopped at {last}, entered for the goal of {decision.goal.as_of}",
+                )
         most = float(report.equity_jpy or 0) * self.settings.risk.max_leverage * 1.03
         for position in report.positions:
             if position.lots * float(report.mark_price or 0) / 10_000 > most:
@@ -182,10 +227,11 @@ class TargetStory(TickStory):
 
 
 class TargetAudit(ReportAudit):
-    """One fault leaves nothing bare at the end of its tick; what several leave bare the next undisturbed tick covers.
+    """One fault leaves nothing bare at the end of its tick; what several leave bare the next
+    undisturbed tick covers.
 
-    On margin not even where nobody knows the market, if all was covered before (`guarded`); on spot stops are merged with a
-    gap.
+    On margin not even where nobody knows the market, if all was covered before (`guarded`); on spot
+    stops are merged with a gap.
     """
 
     def after_target(self, report: TickReport, *, faults: int, guarded: bool) -> None:
@@ -205,7 +251,9 @@ class Silent:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
-    def fetch(self, now_ms: int, *, deadline: float | None = None, may_enter: bool = True) -> Market:
+    def fetch(
+        self, now_ms: int, *, deadline: float | None = None, may_enter: bool = True
+    ) -> Market:
         raise Unavailable("the public host is silent")
 
 
@@ -229,4 +277,6 @@ def test_whatever_befalls_the_ticks_every_promise_of_the_target_policy_holds(ful
         "stopped": 20,
         "covered": 250,
     }
-    assert {name: counts[name] for name, floor in floors.items() if counts[name] < floor * times} == {}, counts
+    assert {
+        name: counts[name] for name, floor in floors.items() if counts[name] < floor * times
+    } == {}, counts

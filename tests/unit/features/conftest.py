@@ -11,7 +11,9 @@ START = 1_500_000_000_000 // Timeframe.H4.ms * Timeframe.H4.ms
 
 
 def _market(rows: int, seed: int) -> Candles:
-    """15m candles: trends, calm and wild weeks, jumps, minutes without any trade, and holes of up to 40 candles."""
+    """15m candles: trends, calm and wild weeks, jumps, minutes without any trade, and holes of up
+    to 40 candles.
+    """
     random = np.random.default_rng(seed)
     regime = np.repeat(random.integers(0, 5, rows // 150 + 1), 150)[:rows]
     drift = np.array([0.0, 0.0015, -0.0015, 0.0, 0.0])[regime]
@@ -22,7 +24,9 @@ def _market(rows: int, seed: int) -> Candles:
     moves[quiet] = 0.0
     level, levels = 0.0, []
     for move, still in zip(moves.tolist(), quiet.tolist(), strict=True):
-        level += move - (0.0 if still else 0.0003 * level)  # pulled back, so that years stay within believable prices
+        level += move - (
+            0.0 if still else 0.0003 * level
+        )  # pulled back, so that years stay within believable prices
         levels.append(level)
     close = np.round(4e6 * np.exp(np.array(levels)))
     opened = np.concatenate([[close[0]], close[:-1]])
@@ -31,7 +35,9 @@ def _market(rows: int, seed: int) -> Candles:
     high = np.maximum(opened, close) + np.round(random.exponential(1.0, rows) * reach * 0.7)
     low = np.minimum(opened, close) - np.round(random.exponential(1.0, rows) * reach * 0.7)
     low = np.maximum(low, 1.0)
-    volume = np.where(quiet, 0.0, np.round(random.lognormal(1.0, 1.0, rows) * (1 + 100 * np.abs(moves)), 4))
+    volume = np.where(
+        quiet, 0.0, np.round(random.lognormal(1.0, 1.0, rows) * (1 + 100 * np.abs(moves)), 4)
+    )
     kept = np.ones(rows, dtype=bool)
     for at in random.integers(0, rows, rows // 1000):
         kept[at : at + int(random.integers(1, 40))] = False
@@ -76,10 +82,20 @@ def market_of() -> Callable[[int, int], Mapping[Timeframe, Candles]]:
 
 @pytest.fixture(scope="session")
 def candles_of() -> Callable[..., Candles]:
-    """Candles from closes alone, or with the other columns given; one every timeframe without holes."""
+    """Candles from closes alone, or with the other columns given; one every timeframe without
+    holes.
+    """
 
-    def make(close: list[float], timeframe: Timeframe = Timeframe.M15, start: int = START, **columns: list[float]) -> Candles:
-        values = {name: np.array(columns.get(name, close), dtype=np.float64) for name in ("open", "high", "low")}
+    def make(
+        close: list[float],
+        timeframe: Timeframe = Timeframe.M15,
+        start: int = START,
+        **columns: list[float],
+    ) -> Candles:
+        values = {
+            name: np.array(columns.get(name, close), dtype=np.float64)
+            for name in ("open", "high", "low")
+        }
         return Candles(
             timeframe=timeframe,
             opened_at=start + timeframe.ms * np.arange(len(close), dtype=np.int64),

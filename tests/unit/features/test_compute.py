@@ -1,4 +1,6 @@
-"""The matrix: names, warm-up, alignment of the 4h candles, and markets that are empty, flat or absurd."""
+"""The matrix: names, warm-up, alignment of the 4h candles, and markets that are empty, flat or
+absurd.
+"""
 
 import numpy as np
 import pytest
@@ -30,7 +32,9 @@ def test_the_seeds_sets_are_in_their_order_and_all_sets_are_in_the_catalogue() -
     assert sum(name.endswith("_4h") for name in MODEL) >= 10
 
 
-def test_every_column_that_is_computed_on_15m_candles_is_in_the_catalogue_and_the_reverse(market_of) -> None:
+def test_every_column_that_is_computed_on_15m_candles_is_in_the_catalogue_and_the_reverse(
+    market_of,
+) -> None:
     candles = market_of(300, 1)
     computed = {name for family in FAST for name in family(candles[Timeframe.M15])}
     listed = {feature.name for feature in CATALOGUE if feature.timeframe is Timeframe.M15}
@@ -51,7 +55,9 @@ def test_the_table_for_the_documentation_has_one_formula_in_one_line_for_each_fe
         assert "|" not in formula or formula.count("|") % 2 == 0
 
 
-def test_each_feature_has_its_first_value_after_exactly_the_candles_it_says_it_needs(candles_of) -> None:
+def test_each_feature_has_its_first_value_after_exactly_the_candles_it_says_it_needs(
+    candles_of,
+) -> None:
     random = np.random.default_rng(4)
     close = (5e6 + np.cumsum(np.round(random.normal(0, 9e3, 700)))).tolist()
     columns = {
@@ -71,19 +77,25 @@ def test_each_feature_has_its_first_value_after_exactly_the_candles_it_says_it_n
             assert warm[feature.needs - 1 :].all(), feature.name
         else:
             for candles, is_warm in ((feature.needs, True), (feature.needs - 1, False)):
-                last = features.compute({Timeframe.M15: fast.rows(0, 1), Timeframe.H4: slow.tail(candles)})
+                last = features.compute(
+                    {Timeframe.M15: fast.rows(0, 1), Timeframe.H4: slow.tail(candles)}
+                )
                 assert np.isfinite(last.column(feature.name)[0]) == is_warm, feature.name
         counted += 1
     assert counted == len(ALL)
 
 
-def test_min_history_in_the_settings_is_enough_for_every_feature_but_those_of_the_har_forecast_and_the_slow_trend() -> None:
+def test_min_history_is_enough_for_every_feature_but_those_of_the_har_forecast_and_the_slow_trend():
     market = load({}).market
-    fast = {feature.name: feature.needs for feature in CATALOGUE if feature.timeframe is Timeframe.M15}
+    fast = {
+        feature.name: feature.needs for feature in CATALOGUE if feature.timeframe is Timeframe.M15
+    }
     assert fast.pop("realised_672") <= market.window_candles
     assert "realised_672" not in {*MODEL, *PHASE19, *PHASE22}
     assert max(fast.values()) <= market.min_history_15m
-    slow = {feature.name: feature.needs for feature in CATALOGUE if feature.timeframe is Timeframe.H4}
+    slow = {
+        feature.name: feature.needs for feature in CATALOGUE if feature.timeframe is Timeframe.H4
+    }
     late = [slow.pop(name) for name in (*trend.SIGNALS[1:], trend.VOLATILITY)]
     assert market.min_history_4h < max(late) <= market.window_candles
     assert not {*trend.SIGNALS[1:], trend.VOLATILITY} & {*MODEL, *PHASE19, *PHASE22}
@@ -118,11 +130,15 @@ def test_with_a_missing_4h_candle_the_one_before_it_stays_the_last_known(candles
     )
     returns = features.compute({Timeframe.M15: fast, Timeframe.H4: slow}).column("returns_1_4h")
     assert returns[62] == pytest.approx(0.1)
-    assert returns[63] == pytest.approx(66 / 110 - 1), "rows are neighbours, whatever lies between them"
+    assert returns[63] == pytest.approx(66 / 110 - 1), (
+        "rows are neighbours, whatever lies between them"
+    )
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 5])
-def test_any_number_of_candles_gives_a_row_each_and_nan_where_nothing_is_warm(candles_of, rows: int) -> None:
+def test_any_number_of_candles_gives_a_row_each_and_nan_where_nothing_is_warm(
+    candles_of, rows: int
+) -> None:
     fast, slow = candles_of([100.0] * rows), candles_of([100.0] * rows, Timeframe.H4)
     for candles in ({Timeframe.M15: fast, Timeframe.H4: slow}, {Timeframe.M15: fast}):
         found = features.compute(candles)
@@ -141,11 +157,29 @@ def test_without_15m_candles_there_is_nothing_to_compute(candles_of) -> None:
 def test_a_market_that_stands_still_has_neutral_values_and_no_warning(candles_of) -> None:
     still = [5_000_000.0] * 1200
     fast = candles_of(still, volume=[0.0] * 1200)
-    slow = candles_of(still, Timeframe.H4, start=int(fast.opened_at[0]) - 1200 * FOUR_HOURS, volume=[0.0] * 1200)
+    slow = candles_of(
+        still, Timeframe.H4, start=int(fast.opened_at[0]) - 1200 * FOUR_HOURS, volume=[0.0] * 1200
+    )
     found = features.compute({Timeframe.M15: fast, Timeframe.H4: slow})
     last = dict(zip(found.names, found.values[-1].tolist(), strict=True))
-    neutral = {"bb_position": 0.5, "channel_position": 0.5, "rsi_14": 50.0, "volume_ratio": 1.0, "volatility_ratio": 1.0}
-    prices = {"open", "high", "low", "close", "ema_20", "ema_50", "donchian_high_20", "donchian_low_20", "swing_high_20"}
+    neutral = {
+        "bb_position": 0.5,
+        "channel_position": 0.5,
+        "rsi_14": 50.0,
+        "volume_ratio": 1.0,
+        "volatility_ratio": 1.0,
+    }
+    prices = {
+        "open",
+        "high",
+        "low",
+        "close",
+        "ema_20",
+        "ema_50",
+        "donchian_high_20",
+        "donchian_low_20",
+        "swing_high_20",
+    }
     for name, value in last.items():
         if name.removesuffix("_4h") in neutral:
             assert value == neutral[name.removesuffix("_4h")], name
@@ -170,11 +204,15 @@ PRICE = st.integers(1, 30_000_000)
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_whatever_the_candles_are_values_are_finite_once_warm_and_stay_in_their_bounds(data: st.DataObject) -> None:
+def test_whatever_the_candles_are_values_are_finite_once_warm_and_stay_in_their_bounds(
+    data: st.DataObject,
+) -> None:
     rows = data.draw(st.integers(100, 180))
     choices = data.draw(st.lists(st.tuples(PRICE, PRICE, PRICE, PRICE), min_size=1, max_size=12))
     picks = data.draw(st.lists(st.integers(0, len(choices) - 1), min_size=rows, max_size=rows))
-    volumes = data.draw(st.lists(st.sampled_from([0.0, 0.0001, 0.1, 3.0, 5000.0]), min_size=rows, max_size=rows))
+    volumes = data.draw(
+        st.lists(st.sampled_from([0.0, 0.0001, 0.1, 3.0, 5000.0]), min_size=rows, max_size=rows)
+    )
     four = np.array([choices[pick] for pick in picks], dtype=np.float64)
     candles = Candles(
         timeframe=Timeframe.M15,
@@ -193,7 +231,10 @@ def test_whatever_the_candles_are_values_are_finite_once_warm_and_stay_in_their_
         assert not np.isinf(column).any(), feature.name
     bounds = {
         **dict.fromkeys(("rsi_14", "adx_14", "plus_di_14", "minus_di_14"), (0.0, 100.0)),
-        **dict.fromkeys(("rci_9", "rci_14", "rci_26", "rci_52", "price_z", "volume_z", "di_difference"), (-100.0, 100.0)),
+        **dict.fromkeys(
+            ("rci_9", "rci_14", "rci_26", "rci_52", "price_z", "volume_z", "di_difference"),
+            (-100.0, 100.0),
+        ),
         **dict.fromkeys(("candle_body", "upper_wick", "lower_wick"), (0.0, 1.0)),
         **dict.fromkeys(("ema_20_cross", "di_cross", "swing_direction_20"), (-1.0, 1.0)),
         "volume_ratio": (0.0, 20.0 + 1e-9),

@@ -1,4 +1,6 @@
-"""Values of the indicators: against TA-Lib where conventions are the same, by hand where they are not."""
+"""Values of the indicators: against TA-Lib where conventions are the same, by hand where they are
+not.
+"""
 
 import numpy as np
 import pytest
@@ -19,7 +21,9 @@ def computed(market):
     return features.compute(market)
 
 
-def apart(ours: np.ndarray, theirs: np.ndarray, *, from_row: int = 0, scale: float | np.ndarray = 1.0) -> float:
+def apart(
+    ours: np.ndarray, theirs: np.ndarray, *, from_row: int = 0, scale: float | np.ndarray = 1.0
+) -> float:
     """The largest difference, where both must be warm on the same rows."""
     ours, theirs = ours[from_row:], theirs[from_row:]
     assert np.array_equal(np.isnan(ours), np.isnan(theirs)), "warm on other rows"
@@ -79,15 +83,25 @@ def test_every_indicator_with_talibs_conventions_agrees_with_talib_to_1e_9(marke
     assert {name: value for name, value in worst.items() if value > 1e-9} == {}
 
 
-def test_indicators_agree_with_talib_through_flat_stretches_jumps_and_holes_too(market, computed) -> None:
+def test_indicators_agree_with_talib_through_flat_stretches_jumps_and_holes_too(
+    market, computed
+) -> None:
     candles = market[Timeframe.M15]
-    with np.errstate(invalid="ignore", divide="ignore"):  # TA-Lib's bands of a flat stretch have no width
+    with np.errstate(
+        invalid="ignore", divide="ignore"
+    ):  # TA-Lib's bands of a flat stretch have no width
         expected = expected_of(candles)
     same = ("rsi_14", "atr_rate", "plus_di_14", "minus_di_14", "close_to_ema_50", "returns_16")
-    assert {name: value for name in same if (value := apart(computed.column(name), expected[name])) > 1e-9} == {}
+    assert {
+        name: value
+        for name in same
+        if (value := apart(computed.column(name), expected[name])) > 1e-9
+    } == {}
 
 
-def test_macd_and_its_signal_agree_with_talibs_own_macd_once_its_other_seed_is_forgotten(market) -> None:
+def test_macd_and_its_signal_agree_with_talibs_own_macd_once_its_other_seed_is_forgotten(
+    market,
+) -> None:
     candles = market[Timeframe.M15]
     found = features.compute({Timeframe.M15: candles})
     line, signal, _ = talib.MACD(candles.close, 12, 26, 9)
@@ -126,7 +140,9 @@ def test_rci_is_the_rank_correlation_with_time_for_closes_without_ties() -> None
     for length, rci in found.items():
         assert np.isnan(rci[: length - 1]).all()
         for row in range(length - 1, 400):
-            assert rci[row] == pytest.approx(100 * rank_correlation(close[row + 1 - length : row + 1]), abs=1e-9)
+            assert rci[row] == pytest.approx(
+                100 * rank_correlation(close[row + 1 - length : row + 1]), abs=1e-9
+            )
 
 
 def test_rci_is_exact_at_its_ends_and_in_a_market_that_stands_still() -> None:
@@ -136,13 +152,20 @@ def test_rci_is_exact_at_its_ends_and_in_a_market_that_stands_still() -> None:
     assert indicators.rci(np.full(60, 7.0), (9, 52))[52][-1] == 0.0
 
 
-@pytest.mark.parametrize(("closes", "expected"), [([1, 3, 2], 50.0), ([3, 2, 1], -100.0), ([1, 2, 2], 75.0), ([2, 1, 3], 50.0)])
+@pytest.mark.parametrize(
+    ("closes", "expected"),
+    [([1, 3, 2], 50.0), ([3, 2, 1], -100.0), ([1, 2, 2], 75.0), ([2, 1, 3], 50.0)],
+)
 def test_rci_of_three_closes_by_hand(closes, expected) -> None:
     assert indicators.rci(np.array(closes, float), (3,))[3][-1] == expected
 
 
 def test_the_channel_leaves_the_present_candle_out_so_that_a_close_can_break_it() -> None:
-    high, low, close = np.array([10.0, 12, 11, 15]), np.array([8.0, 9, 9, 10]), np.array([9.0, 10, 10, 14])
+    high, low, close = (
+        np.array([10.0, 12, 11, 15]),
+        np.array([8.0, 9, 9, 10]),
+        np.array([9.0, 10, 10, 14]),
+    )
     top, bottom = indicators.channel(high, low, 3)
     assert top[3] == 12
     assert bottom[3] == 8
@@ -150,7 +173,9 @@ def test_the_channel_leaves_the_present_candle_out_so_that_a_close_can_break_it(
 
 
 def test_a_channel_without_width_counts_as_one_yen() -> None:
-    place = indicators.place_in(np.array([100.0, 101.0, 99.0]), np.full(3, 100.0), np.full(3, 100.0))
+    place = indicators.place_in(
+        np.array([100.0, 101.0, 99.0]), np.full(3, 100.0), np.full(3, 100.0)
+    )
     assert place.tolist() == [0.5, 1.5, -0.5]
 
 
@@ -162,10 +187,21 @@ def test_a_value_is_measured_against_the_past_without_itself() -> None:
 
 @pytest.mark.parametrize(
     ("past", "value", "expected"),
-    [(0.0, 0.0, 0.0), (0.0, 0.1, 100.0), (0.0, -0.1, -100.0), (0.1, 0.1, 0.0), (0.1, 0.2, 100.0), (0.3, 0.1, -100.0)],
+    [
+        (0.0, 0.0, 0.0),
+        (0.0, 0.1, 100.0),
+        (0.0, -0.1, -100.0),
+        (0.1, 0.1, 0.0),
+        (0.1, 0.2, 100.0),
+        (0.3, 0.1, -100.0),
+    ],
 )
-def test_after_a_past_without_any_variation_a_change_is_as_unusual_as_can_be_and_rounding_is_not(past, value, expected) -> None:
-    assert indicators.unusualness(np.array([past] * 96 + [value]), 96)[-1] == pytest.approx(expected, abs=1e-6)
+def test_after_a_past_without_any_variation_a_change_is_as_unusual_as_can_be_and_rounding_is_not(
+    past, value, expected
+) -> None:
+    assert indicators.unusualness(np.array([past] * 96 + [value]), 96)[-1] == pytest.approx(
+        expected, abs=1e-6
+    )
 
 
 def test_the_direction_of_a_swing_is_that_of_its_later_extreme() -> None:
@@ -175,7 +211,9 @@ def test_the_direction_of_a_swing_is_that_of_its_later_extreme() -> None:
     assert direction[2] == -1  # the high at row 1, the low at row 2
     assert indicators.swing_direction(-low, -high, 3)[2] == 1
     assert indicators.swing_direction(np.array([5.0, 9, 5]), np.array([4.0, 1, 4]), 3)[2] == 0
-    assert indicators.swing_direction(np.array([9.0, 5, 9]), np.array([2.0, 1, 3]), 3)[2] == 1  # the later of equal highs
+    assert (
+        indicators.swing_direction(np.array([9.0, 5, 9]), np.array([2.0, 1, 3]), 3)[2] == 1
+    )  # the later of equal highs
 
 
 def test_a_crossing_is_told_once_on_the_row_where_it_happens() -> None:
@@ -203,10 +241,20 @@ def test_engulfing_tells_the_multiple_of_the_engulfed_body(first, second, expect
 
 
 def test_body_and_wicks_are_shares_of_the_range(candles_of) -> None:
-    candles = candles_of([104.0, 100.0], open=[101.0, 100.0], high=[110.0, 100.0], low=[100.0, 100.0])
+    candles = candles_of(
+        [104.0, 100.0], open=[101.0, 100.0], high=[110.0, 100.0], low=[100.0, 100.0]
+    )
     found = features.compute({Timeframe.M15: candles})
-    assert [found.column(name)[0] for name in ("candle_body", "upper_wick", "lower_wick")] == [0.3, 0.6, 0.1]
-    assert [found.column(name)[1] for name in ("candle_body", "upper_wick", "lower_wick")] == [0.0, 0.0, 0.0]
+    assert [found.column(name)[0] for name in ("candle_body", "upper_wick", "lower_wick")] == [
+        0.3,
+        0.6,
+        0.1,
+    ]
+    assert [found.column(name)[1] for name in ("candle_body", "upper_wick", "lower_wick")] == [
+        0.0,
+        0.0,
+        0.0,
+    ]
 
 
 def test_returns_are_simple(candles_of) -> None:
@@ -222,13 +270,17 @@ def test_volume_is_compared_with_a_mean_that_includes_it(candles_of) -> None:
 
 
 def test_the_distance_to_the_extremes_of_four_candles(candles_of) -> None:
-    candles = candles_of([100.0] * 3 + [99.0], high=[120.0, 110.0, 100.0, 100.0], low=[80.0, 90.0, 90.0, 99.0])
+    candles = candles_of(
+        [100.0] * 3 + [99.0], high=[120.0, 110.0, 100.0, 100.0], low=[80.0, 90.0, 90.0, 99.0]
+    )
     found = features.compute({Timeframe.M15: candles})
     assert found.column("above_low_4")[3] == pytest.approx(99 / 80 - 1)
     assert found.column("below_high_4")[3] == pytest.approx(99 / 120 - 1)
 
 
-def test_realised_volatility_is_the_root_of_the_squared_returns_of_its_window_and_nothing_else(market, computed) -> None:
+def test_realised_volatility_is_the_root_of_the_squared_returns_of_its_window_and_nothing_else(
+    market, computed
+) -> None:
     close = market[Timeframe.M15].close
     moves = close[1:] / close[:-1] - 1
     compared = 0
@@ -236,7 +288,9 @@ def test_realised_volatility_is_the_root_of_the_squared_returns_of_its_window_an
         column = computed.column(f"realised_{rows}")
         assert np.isnan(column[:rows]).all()
         for row in range(rows, len(close), 97):
-            assert column[row] == pytest.approx(np.sqrt((moves[row - rows : row] ** 2).sum()), rel=1e-12, abs=1e-15)
+            assert column[row] == pytest.approx(
+                np.sqrt((moves[row - rows : row] ** 2).sum()), rel=1e-12, abs=1e-15
+            )
             compared += 1
     assert compared > 150
 

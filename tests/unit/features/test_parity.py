@@ -44,19 +44,32 @@ def same_votes(one: Votes, rows: slice, other: Votes, other_rows: slice) -> bool
     )
 
 
-def test_every_feature_and_vote_on_a_prefix_is_the_same_row_of_the_whole(market_of, full: bool) -> None:
+def test_every_feature_and_vote_on_a_prefix_is_the_same_row_of_the_whole(
+    market_of, full: bool
+) -> None:
     rows = 2600
     candles = market_of(rows, 11)
     size = len(candles[Timeframe.M15])
     whole, whole_votes = both(candles)
     enough = {frame: len(part) for frame, part in candles.items()}
     soon = [feature.needs <= enough[feature.timeframe] for feature in CATALOGUE]
-    assert np.isfinite(whole.values).any(axis=0)[soon].all(), "every feature of these candles must be warm somewhere"
+    assert np.isfinite(whole.values).any(axis=0)[soon].all(), (
+        "every feature of these candles must be warm somewhere"
+    )
     assert sum(soon) >= len(ALL) - 8
     spoke = np.abs(whole_votes.sides).sum(axis=0)
     assert (spoke[:-1] >= 20).all(), "every strategy but the slow trend must have spoken"
     random = np.random.default_rng(3)
-    lengths = sorted({*range(120), 999, 1000, 1001, size, *random.integers(120, size, 1200 if full else 120).tolist()})
+    lengths = sorted(
+        {
+            *range(120),
+            999,
+            1000,
+            1001,
+            size,
+            *random.integers(120, size, 1200 if full else 120).tolist(),
+        }
+    )
     compared = spoken = 0
     for length in lengths:
         part, votes = both(known_at(candles, length))
@@ -70,7 +83,9 @@ def test_every_feature_and_vote_on_a_prefix_is_the_same_row_of_the_whole(market_
 
 
 def _windows(market_of, *, count: int, rows: int, seed: int) -> dict[str, int]:
-    """Compare the last row of `count` random windows with the same row of the full history, in both timeframes."""
+    """Compare the last row of `count` random windows with the same row of the full history, in both
+    timeframes.
+    """
     candles = market_of(rows, seed)
     fast, slow = candles[Timeframe.M15], candles[Timeframe.H4]
     whole, whole_votes = both(candles)
@@ -98,10 +113,15 @@ def _windows(market_of, *, count: int, rows: int, seed: int) -> dict[str, int]:
 
 def equal_words(seen: Mapping[str, int]) -> str:
     spoke = sum(seen[name] for name in strategies.NAMES)
-    return f"{seen['windows']:,} windows of {WINDOW:,} candles: {seen['values']:,} features and {spoke:,} votes equal"
+    return (
+        f"{seen['windows']:,} windows of {WINDOW:,} candles: {seen['values']:,} features and"
+        f" {spoke:,} votes equal"
+    )
 
 
-def test_three_hundred_windows_of_a_thousand_candles_tell_the_same_float64_as_the_full_history(market_of) -> None:
+def test_three_hundred_windows_of_a_thousand_candles_tell_the_same_float64_as_the_full_history(
+    market_of,
+) -> None:
     seen = _windows(market_of, count=300, rows=36_000, seed=5)
     print(equal_words(seen))
     assert seen["windows"] == 300
@@ -110,8 +130,13 @@ def test_three_hundred_windows_of_a_thousand_candles_tell_the_same_float64_as_th
 
 
 @pytest.mark.full
-def test_ten_thousand_windows_of_a_thousand_candles_tell_the_same_float64_as_the_full_history(market_of) -> None:
-    """Both timeframes cut to 1,000. No exception is known: every feature ends where its weights fall below 2**-51."""
+def test_ten_thousand_windows_of_a_thousand_candles_tell_the_same_float64_as_the_full_history(
+    market_of,
+) -> None:
+    """Both timeframes cut to 1,000.
+
+    No exception is known: every feature ends where its weights fall below 2**-51.
+    """
     total: dict[str, int] = {}
     for seed in range(10):
         for name, count in _windows(market_of, count=1000, rows=36_000, seed=100 + seed).items():
@@ -127,7 +152,9 @@ def test_the_longest_memory_of_all_features_fits_the_window_with_room(market_of)
     fast, slow = candles[Timeframe.M15], candles[Timeframe.H4]
     whole = features.compute(candles).values[-1]
     for length, equal in ((1000, True), (999, False), (500, False)):
-        part = features.compute({Timeframe.M15: fast.tail(length), Timeframe.H4: slow.tail(length)}).values[-1]
+        part = features.compute(
+            {Timeframe.M15: fast.tail(length), Timeframe.H4: slow.tail(length)}
+        ).values[-1]
         assert (differing(part, whole) == []) is equal
 
 
@@ -139,8 +166,10 @@ from shared.core.settings import load
 candles = pickle.loads(sys.stdin.buffer.read())
 computed = features.compute(candles)
 votes = strategies.vote(computed, load({}).strategies, load({}).consensus)
-values = np.where(np.isnan(computed.values), np.nan, computed.values)  # the sign of a NaN is nobody's value
-print(hashlib.sha256(values.tobytes() + votes.confidences.tobytes() + votes.strength.tobytes()).hexdigest())
+# The sign of a NaN is nobody's value.
+values = np.where(np.isnan(computed.values), np.nan, computed.values)
+voted = votes.confidences.tobytes() + votes.strength.tobytes()
+print(hashlib.sha256(values.tobytes() + voted).hexdigest())
 """
 
 
@@ -166,8 +195,14 @@ def test_the_same_bits_come_out_whatever_vector_instructions_the_processor_has(m
 
 
 @pytest.mark.parametrize("block", [1, 97, 1000, 1999])
-def test_blocks_of_any_size_give_the_same_float64_as_one_block(market_of, monkeypatch, block: int) -> None:
-    candles = market_of(2_600, 17) if block > 1 else {frame: part.tail(60) for frame, part in market_of(2_600, 17).items()}
+def test_blocks_of_any_size_give_the_same_float64_as_one_block(
+    market_of, monkeypatch, block: int
+) -> None:
+    candles = (
+        market_of(2_600, 17)
+        if block > 1
+        else {frame: part.tail(60) for frame, part in market_of(2_600, 17).items()}
+    )
     whole, whole_votes = both(candles)
     assert len(whole.as_of) < features.BLOCK_ROWS
     assert features.REACH_ROWS == WINDOW

@@ -25,7 +25,9 @@ PRICES = np.round(1e7 + np.cumsum(RANDOM.normal(0, 2e4, 1500)))
 
 
 @pytest.mark.parametrize("ratio", [0.8, 11 / 13, 25 / 27, 19 / 21, 49 / 51, 13 / 14])
-def test_a_sum_ends_where_its_weights_cannot_move_a_float64_and_fits_the_window(ratio: float) -> None:
+def test_a_sum_ends_where_its_weights_cannot_move_a_float64_and_fits_the_window(
+    ratio: float,
+) -> None:
     count = taps(ratio)
     assert ratio**count <= 2.0**-51 < ratio ** (count - 33)
     assert count % 32 == 0
@@ -100,7 +102,12 @@ def test_wilders_sum_is_the_recursion_that_starts_with_the_sum() -> None:
 @pytest.mark.parametrize("size", [0, 1, 13])
 def test_too_short_a_series_is_never_warm(size: int) -> None:
     values = PRICES[:size]
-    for told in (ema_lead(values, 14), wilder_sum(values, 14, seed=14), window_sum(values, 14), window_max(values, 14)):
+    for told in (
+        ema_lead(values, 14),
+        wilder_sum(values, 14, seed=14),
+        window_sum(values, 14),
+        window_max(values, 14),
+    ):
         assert len(told) == size
         assert np.isnan(told).all()
 
@@ -115,6 +122,8 @@ def test_shifts_leave_nan_where_nothing_is_known() -> None:
 
 
 def test_a_quotient_says_what_nothing_by_nothing_is_and_keeps_nan() -> None:
-    told = quotient(np.array([0.0, 1.0, np.nan, np.nan]), np.array([0.0, 2.0, 0.0, 1.0]), of_nothing=7.0)
+    told = quotient(
+        np.array([0.0, 1.0, np.nan, np.nan]), np.array([0.0, 2.0, 0.0, 1.0]), of_nothing=7.0
+    )
     assert told[:2].tolist() == [7.0, 0.5]
     assert np.isnan(told[2:]).all()

@@ -9,7 +9,15 @@ import pytest
 
 from scripts.commands.test import neutral, pytest_arguments, run_tests
 from shared.core.errors import UserError
-from tests.plugins.closing import PURE, UNIT_TESTS, kind_of, pytest_runtest_protocol, read_coverage, skipped_line, table
+from tests.plugins.closing import (
+    PURE,
+    UNIT_TESTS,
+    kind_of,
+    pytest_runtest_protocol,
+    read_coverage,
+    skipped_line,
+    table,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -21,10 +29,14 @@ def test_every_pure_stage_that_the_floor_names_exists() -> None:
 
 
 def test_the_floor_is_under_every_rule_that_moves_money() -> None:
-    """Wherever a file decides over money: the rooms of the mutation tests, and what an account is made of."""
+    """Wherever a file decides over money: the rooms of the mutation tests, and what an account is
+    made of.
+    """
     from scripts.mutation.rooms import ROOMS
 
-    money = {str(room.path) for name, room in ROOMS.items() if name not in {"paper", "desk"}}  # these two send and store
+    money = {
+        str(room.path) for name, room in ROOMS.items() if name not in {"paper", "desk"}
+    }  # these two send and store
     money |= {f"shared/exchanges/paper/{name}.py" for name in ("ledger", "placing", "settling")}
     money |= {"shared/orders/plan.py", "shared/orders/fills.py", "shared/turn/state.py"}
     guarded = tuple(prefix for stage in PURE.values() for prefix in stage)
@@ -33,14 +45,18 @@ def test_the_floor_is_under_every_rule_that_moves_money() -> None:
 
 def test_a_rule_of_money_without_tests_is_below_the_floor(tmp_path: Path) -> None:
     files = {
-        f"{prefix}x.py" if prefix.endswith("/") else prefix: {"summary": {"num_branches": 10, "covered_branches": 10}}
+        f"{prefix}x.py" if prefix.endswith("/") else prefix: {
+            "summary": {"num_branches": 10, "covered_branches": 10}
+        }
         for stage in PURE.values()
         for prefix in stage
     }
     files["shared/exchanges/paper/ledger.py"]["summary"]["covered_branches"] = 8
     report = tmp_path / "coverage.json"
     report.write_text(json.dumps({"files": files}))
-    assert [stage.stage for stage in read_coverage(report) if not stage.enough] == ["exchanges.paper.ledger"]
+    assert [stage.stage for stage in read_coverage(report) if not stage.enough] == [
+        "exchanges.paper.ledger"
+    ]
 
 
 def test_the_parts_of_the_closing_lines() -> None:
@@ -57,10 +73,16 @@ def test_a_run_of_everything_is_measured_and_a_run_of_a_part_is_not() -> None:
     assert "--cov" in everything
     assert "--full" in everything
     assert any(word.startswith("--floor=") for word in everything)
-    assert pytest_arguments(("tests/unit",), "stop", full=False) == [str(ROOT / "tests/unit"), "-k", "stop"]
+    assert pytest_arguments(("tests/unit",), "stop", full=False) == [
+        str(ROOT / "tests/unit"),
+        "-k",
+        "stop",
+    ]
 
 
-def test_a_full_run_of_a_part_shows_what_passed_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_full_run_of_a_part_shows_what_passed_printed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "test_measured.py").write_text("def test_x():\n    print('a tick takes 33 ms')\n")
     (tmp_path / "conftest.py").write_text(
         "def pytest_addoption(parser):\n    parser.addoption('--full', action='store_true')\n"
@@ -69,7 +91,9 @@ def test_a_full_run_of_a_part_shows_what_passed_printed(tmp_path: Path, capfd: p
     assert "a tick takes 33 ms" in capfd.readouterr().out
 
 
-def test_paths_are_found_from_the_root_and_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_are_found_from_the_root_and_from_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "test_mine.py").write_text("")
     words = pytest_arguments(("test_mine.py::test_x", "tests/unit/house"), None, full=False)
@@ -79,12 +103,20 @@ def test_paths_are_found_from_the_root_and_from_the_current_folder(tmp_path: Pat
 
 
 def test_tests_run_without_the_settings_and_keys_of_this_machine() -> None:
-    environ = {"PATH": "p", "BOT_STAGE": "live", "BITBANK_API_KEY": "k", "DISCORD_WEBHOOK_URL": "d", "BOT_REQUIRE": "gcloud"}
+    environ = {
+        "PATH": "p",
+        "BOT_STAGE": "live",
+        "BITBANK_API_KEY": "k",
+        "DISCORD_WEBHOOK_URL": "d",
+        "BOT_REQUIRE": "gcloud",
+    }
     kept = neutral(environ)
     assert kept == {"PATH": "p", "BOT_REQUIRE": "gcloud", "PYTHONPATH": str(ROOT)}
 
 
-@pytest.mark.parametrize(("file", "is_traced"), [("functional/test_demo.py", False), ("unit/test_names.py", True)])
+@pytest.mark.parametrize(
+    ("file", "is_traced"), [("functional/test_demo.py", False), ("unit/test_names.py", True)]
+)
 def test_only_unit_tests_are_traced(file: str, is_traced: bool) -> None:
     def tracer(*_: object) -> None: ...
 

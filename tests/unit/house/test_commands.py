@@ -16,7 +16,9 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_every_module_is_a_command_and_every_command_a_module() -> None:
-    modules = {path.stem.replace("_", "-") for path in (ROOT / "scripts/commands").glob("*.py")} - {"--init--"}
+    modules = {path.stem.replace("_", "-") for path in (ROOT / "scripts/commands").glob("*.py")} - {
+        "--init--"
+    }
     assert modules == set(COMMANDS)
 
 
@@ -29,17 +31,23 @@ def test_every_command_has_help_and_json_and_a_line_in_the_readme(name: str) -> 
         options = [parameter for parameter in part.params if isinstance(parameter, click.Option)]
         assert (part.help or "").strip(), f"{name} {part.name} lacks help"
         assert [option.name for option in options if not option.help] == []
-        assert isinstance(part, click.Group) or any("--json" in option.opts for option in options), f"{part.name} lacks --json"
-    assert re.search(rf"^\| `{name}` \| \S", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+        assert isinstance(part, click.Group) or any(
+            "--json" in option.opts for option in options
+        ), f"{part.name} lacks --json"
+    assert re.search(
+        rf"^\| `{name}` \| \S", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
 
 
 def test_the_help_lists_every_command_and_imports_none() -> None:
     code = (
-        "import sys\nfrom scripts.cli import main\ncode = main(['--help'])\n"
-        "heavy = {'numpy', 'msgspec', 'ccxt', 'flask', 'rich', 'functions.wiring'} & set(sys.modules)\n"
-        "print(code, sorted(heavy), [m for m in sys.modules if m.startswith('scripts.commands')])"
+        "import sys\nfrom scripts.cli import main\ncode = main(['--help'])\nheavy = {'numpy',"
+        " 'msgspec', 'ccxt', 'flask', 'rich', 'functions.wiring'} & set(sys.modules)\nprint(code,"
+        " sorted(heavy), [m for m in sys.modules if m.startswith('scripts.commands')])"
     )
-    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert ran.stdout.splitlines()[-1] == "0 [] []"
     listed = re.findall(r"^  ([a-z][a-z-]*) +[A-Z]", ran.stdout, re.MULTILINE)
     assert listed == list(COMMANDS)
@@ -60,7 +68,9 @@ def test_a_name_like_no_command_gets_all_names(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize("words", [["--nonsense"], ["lock", "--nonsense"], ["lock", "more"]])
-def test_a_wrong_option_is_the_users_mistake(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_option_is_the_users_mistake(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(words) == 2
     assert capsys.readouterr().err.startswith("error: ")
 
@@ -68,7 +78,11 @@ def test_a_wrong_option_is_the_users_mistake(words: list[str], capsys: pytest.Ca
 @pytest.mark.parametrize(
     ("raised", "code", "lines"),
     [
-        (UserError("it was wrong", remedy="make it right"), 2, ["error: it was wrong", "remedy: make it right"]),
+        (
+            UserError("it was wrong", remedy="make it right"),
+            2,
+            ["error: it was wrong", "remedy: make it right"],
+        ),
         (UserError("it was wrong"), 2, ["error: it was wrong"]),
         (BotError("it broke"), 1, ["error: it broke"]),
         (click.Abort(), 130, ["interrupted"]),
@@ -77,7 +91,11 @@ def test_a_wrong_option_is_the_users_mistake(words: list[str], capsys: pytest.Ca
     ],
 )
 def test_each_kind_of_error_has_its_exit_code_and_its_sentence(
-    raised: BaseException, code: int, lines: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    raised: BaseException,
+    code: int,
+    lines: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def broken(*_: object, **__: object) -> None:
         raise raised
@@ -143,7 +161,9 @@ def test_the_environment_wins_over_the_folder_and_the_folder_over_the_home(
     assert environ == {"BOT_HOME": str(home), "A": "environment", "B": "here", "C": "home"}
 
 
-def test_an_env_file_that_is_no_text_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_env_file_that_is_no_text_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from scripts.cli import read_env_files
 
     (tmp_path / ".env").write_bytes(b"\xff\xfe\x00")

@@ -1,4 +1,6 @@
-"""The import contracts name every module of every package, and an import that runs back breaks them."""
+"""The import contracts name every module of every package, and an import that runs back breaks
+them.
+"""
 
 import itertools
 import os
@@ -14,16 +16,31 @@ ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("scripts", "functions", "models", "shared")
 
 PLANTED = {
-    "shared/tick/cycle.py": ("import shared.exchanges.sandbox.market", "scripts that run one name the sandbox"),
+    "shared/tick/cycle.py": (
+        "import shared.exchanges.sandbox.market",
+        "scripts that run one name the sandbox",
+    ),
     "shared/a_new_room.py": ("import json", "shared: the folder list is the trade"),
-    "shared/features/families.py": ("import shared.strategies", "shared: the folder list is the trade"),
+    "shared/features/families.py": (
+        "import shared.strategies",
+        "shared: the folder list is the trade",
+    ),
     "functions/wiring.py": ("import functions.tick.main", "functions: entry points"),
     "scripts/console.py": ("import scripts.commands.train", "scripts: cli -> commands"),
     "models/gate/table.py": ("import scripts.console", "scripts -> functions -> models"),
-    "shared/results/parity/compare.py": ("import shared.stores.local.sqlite", "only functions.wiring names"),
+    "shared/results/parity/compare.py": (
+        "import shared.stores.local.sqlite",
+        "only functions.wiring names",
+    ),
     "scripts/report/render.py": ("import shared.alerts.discord", "only functions.wiring names"),
-    "shared/exchanges/sandbox/bars.py": ("import shared.risk.limits", "an exchange knows neither the turn nor a tick"),
-    "models/backtest/prepare.py": ("import shared.exchanges.paper.account", "nobody but the replay"),
+    "shared/exchanges/sandbox/bars.py": (
+        "import shared.risk.limits",
+        "an exchange knows neither the turn nor a tick",
+    ),
+    "models/backtest/prepare.py": (
+        "import shared.exchanges.paper.account",
+        "nobody but the replay",
+    ),
     "shared/turn/sequence.py": ("import time", "the decision is pure"),
     "shared/replay/engine.py": ("import shared.tick.desk", "a replay reaches no exchange"),
 }
@@ -31,14 +48,17 @@ PLANTED = {
 
 
 def contracts() -> list[dict]:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+        "importlinter"
+    ]["contracts"]
 
 
 def modules_of(package: str) -> set[str]:
     return {
         path.stem
         for path in (ROOT / package).iterdir()
-        if (path.suffix == ".py" and path.stem != "__init__") or (path.is_dir() and any(path.glob("*.py")))
+        if (path.suffix == ".py" and path.stem != "__init__")
+        or (path.is_dir() and any(path.glob("*.py")))
     }
 
 
@@ -46,7 +66,12 @@ def lint(root: Path) -> subprocess.CompletedProcess[str]:
     code = "from importlinter.cli import lint_imports_command; lint_imports_command(['--no-cache'])"
     environ = {**os.environ, "PYTHONPATH": str(root), "COLUMNS": "200", "NO_COLOR": "1"}
     return subprocess.run(
-        [sys.executable, "-P", "-c", code], cwd=root, env=environ, capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-c", code],
+        cwd=root,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -61,19 +86,25 @@ def test_a_contract_names_every_module_of_every_package(package: str) -> None:
 
 def test_every_package_of_the_product_is_under_contract() -> None:
     found = {path.parent.name for path in ROOT.glob("*/*.py")} - {"tests"}
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+        "importlinter"
+    ]
     assert found == set(settings["root_packages"]) == set(PACKAGES)
 
 
 def rooms_of(package: str) -> list[list[str]]:
-    """The rooms of a package in their order, the last one first; those of one line do not know each other."""
+    """The rooms of a package in their order, the last one first; those of one line do not know each
+    other.
+    """
     (layers,) = (contract for contract in contracts() if contract.get("containers") == [package])
     return [[name.strip() for name in layer.split("|")] for layer in layers["layers"]]
 
 
 def copy_of_the_packages(folder: Path) -> Path:
     for package in PACKAGES:
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
     shutil.copy2(ROOT / "pyproject.toml", folder / "pyproject.toml")
     return folder
 
@@ -85,7 +116,11 @@ def test_an_import_that_runs_back_breaks_its_contract(tmp_path: Path) -> None:
             module.write(f"\n{line}\n")
     told = lint(root)
     assert told.returncode == 1
-    broken = [line.removesuffix(" BROKEN") for line in told.stdout.splitlines() if line.endswith(" BROKEN")]
+    broken = [
+        line.removesuffix(" BROKEN")
+        for line in told.stdout.splitlines()
+        if line.endswith(" BROKEN")
+    ]
     for where, (line, contract) in PLANTED.items():
         assert [name for name in broken if contract in name], (where, line, told.stdout[-3000:])
     assert "a_new_room" in told.stdout
@@ -93,12 +128,16 @@ def test_an_import_that_runs_back_breaks_its_contract(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("package", "fewest"), [("shared", 13), ("models", 10)])
-def test_an_import_from_any_room_upwards_breaks_the_order_of_the_rooms(package: str, fewest: int, tmp_path: Path) -> None:
+def test_an_import_from_any_room_upwards_breaks_the_order_of_the_rooms(
+    package: str, fewest: int, tmp_path: Path
+) -> None:
     root, layers = copy_of_the_packages(tmp_path), rooms_of(package)
     planted = []
     for above, below in itertools.pairwise(layers):
         for room in below:
-            (root / package / room / "planted.py").write_text(f"import {package}.{above[0]}.new\n", encoding="utf-8")
+            (root / package / room / "planted.py").write_text(
+                f"import {package}.{above[0]}.new\n", encoding="utf-8"
+            )
             (root / package / above[0] / "new.py").write_text("", encoding="utf-8")
             planted.append(f"{package}.{room}.planted -> {package}.{above[0]}.new")
     told = lint(root).stdout

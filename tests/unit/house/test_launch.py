@@ -41,7 +41,9 @@ def test_an_environment_counts_as_installed_only_with_the_same_hashes(venv: Path
         assert environments.take_older(venv, ["product"]) is None
 
 
-def test_an_environment_whose_python_went_away_or_became_another_is_not_installed(venv: Path) -> None:
+def test_an_environment_whose_python_went_away_or_became_another_is_not_installed(
+    venv: Path,
+) -> None:
     installed(venv, product="a")
     (version,) = (venv / "lib").iterdir()
     version.rename(version.with_name("python3.2"))
@@ -76,7 +78,9 @@ def use(environment: Path, held: "multiprocessing.synchronize.Event") -> None:
     time.sleep(60)
 
 
-def test_what_is_in_use_is_not_cleared_and_what_is_being_cleared_is_not_used(tmp_path: Path) -> None:
+def test_what_is_in_use_is_not_cleared_and_what_is_being_cleared_is_not_used(
+    tmp_path: Path,
+) -> None:
     venv = tmp_path / ".venv"
     for name in ("one", "two", "half"):
         (tmp_path / ".venv.d" / name).mkdir(parents=True)
@@ -140,7 +144,9 @@ def test_links_of_the_user_are_followed_and_the_launchers_own_is_not(tmp_path: P
     assert environments.own_path(venv) in {venv, tmp_path / "other"}
 
 
-def test_help_without_packages_is_the_page_of_the_longest_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_without_packages_is_the_page_of_the_longest_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     pages = launch.pages_of((ROOT / "docs/commands.md").read_text(encoding="utf-8"))
     assert len(pages) >= 22
     for name, page in pages.items():
@@ -155,7 +161,10 @@ def test_help_without_packages_is_the_page_of_the_longest_command(capsys: pytest
 @pytest.mark.skipif(os.geteuid() == 0, reason="root: may write everywhere")
 def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(environments.LaunchError, match="cannot be written"), environments.exclusively(tmp_path / ".venv"):
+    with (
+        pytest.raises(environments.LaunchError, match="cannot be written"),
+        environments.exclusively(tmp_path / ".venv"),
+    ):
         pass
 
 
@@ -171,15 +180,29 @@ def test_a_path_that_is_a_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "found", "remedy"),
     [
-        ("error sending request for url: dns error: failed to lookup", "did not answer", "connect to the network"),
-        ("NewConnectionError: [Errno 111] Connection refused", "did not answer", "connect to the network"),
-        ("THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE", "pinned hash", "do not go on"),
+        (
+            "error sending request for url: dns error: failed to lookup",
+            "did not answer",
+            "connect to the network",
+        ),
+        (
+            "NewConnectionError: [Errno 111] Connection refused",
+            "did not answer",
+            "connect to the network",
+        ),
+        (
+            "THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE",
+            "pinned hash",
+            "do not go on",
+        ),
         ("OSError: [Errno 28] No space left on device", "disk is full", "free about"),
         ("ERROR: No matching distribution found for a==1", "no file for this Python", "glibc"),
         ("something else", "see ", "read the last lines"),
     ],
 )
-def test_a_failed_install_is_one_sentence_and_a_remedy(said: str, found: str, remedy: str, tmp_path: Path) -> None:
+def test_a_failed_install_is_one_sentence_and_a_remedy(
+    said: str, found: str, remedy: str, tmp_path: Path
+) -> None:
     log = tmp_path / "log"
     log.write_text(said)
     error = environments.failure("the packages could not be installed", log)
@@ -213,7 +236,11 @@ def test_root_on_debian_gets_libgomp_installed_also_where_the_lists_are_old(
     monkeypatch.setattr(system_libraries, "has_library", lambda _: installed.exists())
     monkeypatch.setattr(system_libraries.os, "geteuid", lambda: 0)
     system_libraries.ensure_openmp()
-    assert [line.split()[2] for line in told.read_text().splitlines()] == ["install", "update", "install"]
+    assert [line.split()[2] for line in told.read_text().splitlines()] == [
+        "install",
+        "update",
+        "install",
+    ]
 
 
 def test_a_library_that_is_there_is_found_and_one_that_is_not_is_not() -> None:

@@ -1,4 +1,6 @@
-"""What is pinned: one version everywhere, every file with its hash, nothing heavy where a tick runs."""
+"""What is pinned: one version everywhere, every file with its hash, nothing heavy where a tick
+runs.
+"""
 
 import re
 import tomllib
@@ -16,7 +18,17 @@ from shared.core.errors import BotError
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = [str(target.path) for target in TARGETS]
-LEARNING = {"pandas", "pyarrow", "lightgbm", "xgboost", "xgboost-cpu", "scikit-learn", "scipy", "joblib", "matplotlib"}
+LEARNING = {
+    "pandas",
+    "pyarrow",
+    "lightgbm",
+    "xgboost",
+    "xgboost-cpu",
+    "scikit-learn",
+    "scipy",
+    "joblib",
+    "matplotlib",
+}
 
 
 def text_of(name: str) -> str:
@@ -37,12 +49,20 @@ def test_a_tick_installs_a_part_of_the_product_in_the_same_versions() -> None:
     product, tick = pins("requirements.txt"), pins("functions/tick/requirements.txt")
     assert len(tick) >= 30
     assert tick.items() <= product.items()
-    assert set(blocks(text_of("functions/tick/requirements.txt"))) <= set(blocks(text_of("requirements.txt")))
+    assert set(blocks(text_of("functions/tick/requirements.txt"))) <= set(
+        blocks(text_of("requirements.txt"))
+    )
 
 
 def test_a_tick_installs_nothing_that_learns() -> None:
     assert not LEARNING & set(pins("functions/tick/requirements.txt"))
-    assert LEARNING & set(pins("requirements.txt")) >= {"pyarrow", "lightgbm", "xgboost", "xgboost-cpu", "scikit-learn"}
+    assert LEARNING & set(pins("requirements.txt")) >= {
+        "pyarrow",
+        "lightgbm",
+        "xgboost",
+        "xgboost-cpu",
+        "scikit-learn",
+    }
 
 
 def test_the_tests_add_to_the_product_and_repeat_nothing() -> None:
@@ -53,8 +73,16 @@ def test_the_tests_add_to_the_product_and_repeat_nothing() -> None:
 
 
 def test_no_package_for_graphics_cards_is_pinned() -> None:
-    assert not [package for name in FILES for package in pins(name) if "nvidia" in package or "cuda" in package]
-    markers = {pin.partition("==")[0]: pin.partition(" ; ")[2] for pin in blocks(text_of("requirements.txt"))}
+    assert not [
+        package
+        for name in FILES
+        for package in pins(name)
+        if "nvidia" in package or "cuda" in package
+    ]
+    markers = {
+        pin.partition("==")[0]: pin.partition(" ; ")[2]
+        for pin in blocks(text_of("requirements.txt"))
+    }
     assert markers["xgboost"] == "sys_platform == 'darwin'"
     assert markers["xgboost-cpu"] == "sys_platform != 'darwin'"
     product = pins("requirements.txt")
@@ -65,15 +93,21 @@ def test_no_package_for_graphics_cards_is_pinned() -> None:
 def test_every_pin_has_hashes_and_no_file_names_a_host(name: str) -> None:
     found = blocks(text_of(name))
     assert found
-    assert [pin for pin, rest in found.items() if not re.search(r"--hash=sha256:[0-9a-f]{64}", rest)] == []
-    assert not re.search(r"https?:|--index|--find-links|--trusted|^/|file:|@ ", text_of(name), re.MULTILINE)
+    assert [
+        pin for pin, rest in found.items() if not re.search(r"--hash=sha256:[0-9a-f]{64}", rest)
+    ] == []
+    assert not re.search(
+        r"https?:|--index|--find-links|--trusted|^/|file:|@ ", text_of(name), re.MULTILINE
+    )
 
 
 def test_every_direct_requirement_is_pinned() -> None:
     counted = 0
     for target in TARGETS:
         source = (ROOT / "infra/requirements" / target.source).read_text(encoding="utf-8")
-        known = set(pins(str(target.path))) | (set(pins(str(target.includes))) if target.includes else set())
+        known = set(pins(str(target.path))) | (
+            set(pins(str(target.includes))) if target.includes else set()
+        )
         for line in source.splitlines():
             if re.match(r"[A-Za-z]", line):
                 counted += 1
@@ -82,15 +116,34 @@ def test_every_direct_requirement_is_pinned() -> None:
 
 
 PLATFORMS = {
-    "linux, 64-bit Intel": {"sys_platform": "linux", "platform_system": "Linux", "platform_machine": "x86_64"},
-    "linux, 64-bit ARM": {"sys_platform": "linux", "platform_system": "Linux", "platform_machine": "aarch64"},
-    "macOS, Apple silicon": {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64"},
-    "macOS, Intel": {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "x86_64"},
+    "linux, 64-bit Intel": {
+        "sys_platform": "linux",
+        "platform_system": "Linux",
+        "platform_machine": "x86_64",
+    },
+    "linux, 64-bit ARM": {
+        "sys_platform": "linux",
+        "platform_system": "Linux",
+        "platform_machine": "aarch64",
+    },
+    "macOS, Apple silicon": {
+        "sys_platform": "darwin",
+        "platform_system": "Darwin",
+        "platform_machine": "arm64",
+    },
+    "macOS, Intel": {
+        "sys_platform": "darwin",
+        "platform_system": "Darwin",
+        "platform_machine": "x86_64",
+    },
 }
 ELSEWHERE = {"xgboost": "sys_platform == 'darwin'", "xgboost-cpu": "sys_platform != 'darwin'"}
-"""Packages that another platform installs: their metadata is not here. Both need numpy and scipy and nothing else."""
+"""Packages that another platform installs: their metadata is not here. Both need numpy and scipy
+and nothing else."""
 
-LEFT_OUT = set(re.findall(r"^([a-z][\w-]*) ;", text_of("infra/requirements/overrides.txt"), re.MULTILINE))
+LEFT_OUT = set(
+    re.findall(r"^([a-z][\w-]*) ;", text_of("infra/requirements/overrides.txt"), re.MULTILINE)
+)
 
 
 def test_what_is_left_out_of_the_locks_is_used_nowhere() -> None:
@@ -122,9 +175,17 @@ def environments() -> Iterator[tuple[str, dict[str, str]]]:
             yield f"Python 3.{minor} on {platform}", {**default_environment(), **python, **markers}
 
 
-def unpinned(pins: list[Requirement], environment: dict[str, str]) -> tuple[list[str], int, set[str]]:
-    """What the pins of one environment ask for that is not pinned as asked; how many were looked at; which are not here."""
-    active = {canonicalize_name(pin.name): pin for pin in pins if pin.marker is None or pin.marker.evaluate(environment)}
+def unpinned(
+    pins: list[Requirement], environment: dict[str, str]
+) -> tuple[list[str], int, set[str]]:
+    """What the pins of one environment ask for that is not pinned as asked; how many were looked
+    at; which are not here.
+    """
+    active = {
+        canonicalize_name(pin.name): pin
+        for pin in pins
+        if pin.marker is None or pin.marker.evaluate(environment)
+    }
     missing, looked_at, absent = [], 0, set()
     for name, pin in active.items():
         try:
@@ -134,14 +195,19 @@ def unpinned(pins: list[Requirement], environment: dict[str, str]) -> tuple[list
             continue
         for want in wanted:
             if not any(
-                want.marker is None or want.marker.evaluate({**environment, "extra": extra}) for extra in ("", *pin.extras)
+                want.marker is None or want.marker.evaluate({**environment, "extra": extra})
+                for extra in ("", *pin.extras)
             ):
                 continue
             if canonicalize_name(want.name) in LEFT_OUT:
                 continue
             looked_at += 1
             found = active.get(canonicalize_name(want.name))
-            if found is None or not want.extras <= found.extras or not want.specifier.contains(str(found.specifier)[2:]):
+            if (
+                found is None
+                or not want.extras <= found.extras
+                or not want.specifier.contains(str(found.specifier)[2:])
+            ):
                 missing.append(f"{name} asks for {want}, pinned is {found}")
     return missing, looked_at, absent
 
@@ -162,12 +228,17 @@ def test_a_lock_without_an_extra_a_marker_or_a_package_is_no_closure() -> None:
     linux = next(environment for _, environment in environments())
 
     def planted(name: str, *pins: str) -> list[str]:
-        return unpinned([pin for pin in whole if pin.name != name] + [Requirement(pin) for pin in pins], linux)[0]
+        return unpinned(
+            [pin for pin in whole if pin.name != name] + [Requirement(pin) for pin in pins], linux
+        )[0]
 
     assert planted("nothing") == []
     assert any("coverage[toml]" in line for line in planted("coverage", "coverage==7.17.3"))
     assert any("asks for numpy" in line for line in planted("numpy"))
-    assert any("asks for click" in line for line in planted("click", "click==8.0 ; python_version >= '3.14'"))
+    assert any(
+        "asks for click" in line
+        for line in planted("click", "click==8.0 ; python_version >= '3.14'")
+    )
     assert any("asks for pytest" in line for line in planted("pytest", "pytest==6.0"))
 
 

@@ -65,12 +65,21 @@ def read_book(data, *, now=T0):
 
 
 def depth(**changes):
-    return {"asks": [["101", "0.5"], ["102", "1"]], "bids": [["99", "0.00015"], ["98", "2"]], "timestamp": T0} | changes
+    return {
+        "asks": [["101", "0.5"], ["102", "1"]],
+        "bids": [["99", "0.00015"], ["98", "2"]],
+        "timestamp": T0,
+    } | changes
 
 
 def test_only_candles_that_closed_by_the_instant_are_taken():
     data = ohlcv(candle(0), candle(1), candle(2))
-    for closed_by, count in ((T0 + 899_999, 0), (T0 + 900_000, 1), (T0 + 2_699_999, 2), (T0 + 2_700_000, 3)):
+    for closed_by, count in (
+        (T0 + 899_999, 0),
+        (T0 + 900_000, 1),
+        (T0 + 2_699_999, 2),
+        (T0 + 2_700_000, 3),
+    ):
         assert len(taken(data, closed_by)) == count
 
 
@@ -157,7 +166,8 @@ def test_the_last_candle_of_a_past_file_is_final_though_its_answer_is_stamped_be
 
 
 @pytest.mark.parametrize(
-    "stamp", [None, "1769990399999", 1.5, True, -1, 0, [], LATER + 2_001, LATER + 86_400_000, LATER * 1_000]
+    "stamp",
+    [None, "1769990399999", 1.5, True, -1, 0, [], LATER + 2_001, LATER + 86_400_000, LATER * 1_000],
 )
 def test_an_answer_that_does_not_say_when_it_was_made_is_refused(stamp):
     with pytest.raises(BadData, match=r"timestamp is|stamped"):
@@ -177,21 +187,34 @@ def test_a_stamp_in_seconds_is_from_before_any_candle_closed():
 def test_a_candle_of_the_future_is_refused():
     with pytest.raises(BadData, match="ahead of the present"):
         taken(stamped(T0 + 900_000, candle(0), candle(3)), T0 + 900_000, now=T0 + 1_000_000)
-    assert len(taken(stamped(T0 + 1_000_000, candle(0), candle(1)), T0 + 900_000, now=T0 + 1_000_000)) == 1
+    assert (
+        len(taken(stamped(T0 + 1_000_000, candle(0), candle(1)), T0 + 900_000, now=T0 + 1_000_000))
+        == 1
+    )
 
 
 def test_an_answer_older_than_one_that_was_read_gives_nothing_back():
     close = T0 + 4 * 900_000
     data = stamped(close + 20_000, *(candle(i) for i in range(4)))
     for seen_at in (0, close + 20_000):
-        assert len(candles_from(data, DAY, closed_by=close, now_ms=LATER, ahead_ms=0, seen_at=seen_at)[0]) == 4
-    with pytest.raises(StaleAnswer, match="was made 1 ms before one that was read already") as caught:
+        assert (
+            len(
+                candles_from(data, DAY, closed_by=close, now_ms=LATER, ahead_ms=0, seen_at=seen_at)[
+                    0
+                ]
+            )
+            == 4
+        )
+    with pytest.raises(
+        StaleAnswer, match="was made 1 ms before one that was read already"
+    ) as caught:
         candles_from(data, DAY, closed_by=close, now_ms=LATER, ahead_ms=0, seen_at=close + 20_001)
     assert caught.value.candles is None
 
 
 @pytest.mark.parametrize(
-    ("offset", "refused"), [(-60_000, False), (-60_001, True), (2_000, False), (2_001, True), (86_400_000, True)]
+    ("offset", "refused"),
+    [(-60_000, False), (-60_001, True), (2_000, False), (2_001, True), (86_400_000, True)],
 )
 def test_a_book_of_another_moment_is_refused_on_either_side(offset, refused):
     if not refused:
@@ -272,10 +295,15 @@ def rules(*, margin: bool = True, **changes):
 def test_margin_rules_take_the_dearer_of_opening_and_closing():
     told = rules()
     assert (told.maker_fee_rate, told.taker_fee_rate) == (Decimal("0.0001"), Decimal("0.001"))
-    assert (told.long_interest_rate_day, told.short_interest_rate_day) == (Decimal("0.0004"), Decimal("0.0005"))
+    assert (told.long_interest_rate_day, told.short_interest_rate_day) == (
+        Decimal("0.0004"),
+        Decimal("0.0005"),
+    )
     assert (told.min_lots, told.max_limit_lots, told.max_market_lots) == (1, 10_000_000, 100_000)
     assert told.margin_ratio == Decimal("0.5")
-    assert all((told.enabled, told.stop_orders, told.market_orders, told.long_opens, told.short_opens))
+    assert all(
+        (told.enabled, told.stop_orders, told.market_orders, told.long_opens, told.short_opens)
+    )
 
 
 def test_spot_rules_take_spot_fees_and_cannot_go_short():
@@ -297,7 +325,10 @@ def test_spot_rules_take_spot_fees_and_cannot_go_short():
         ({"stop_margin_short_order": True}, {"short_opens"}),
         ({"stop_buy_order": True}, {"long_opens"}),
         ({"stop_sell_order": True}, {"short_opens"}),
-        ({"margin_current_individual_ratio": None, "margin_long_interest": None}, {"long_opens", "short_opens"}),
+        (
+            {"margin_current_individual_ratio": None, "margin_long_interest": None},
+            {"long_opens", "short_opens"},
+        ),
     ],
 )
 def test_each_flag_of_the_exchange_closes_what_it_names(flag, closed):

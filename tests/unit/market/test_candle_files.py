@@ -26,12 +26,16 @@ def test_from_4h_on_a_file_is_a_utc_year():
 
 
 def test_files_touch_the_interval_and_its_end_is_excluded():
-    names = [file.name for file in files_between(Timeframe.M15, ms(2024, 2, 28, 12), ms(2024, 3, 1))]
+    names = [
+        file.name for file in files_between(Timeframe.M15, ms(2024, 2, 28, 12), ms(2024, 3, 1))
+    ]
     assert names == ["20240228", "20240229"]
     assert files_between(Timeframe.M15, ms(2026, 1, 1), ms(2026, 1, 1)) == ()
 
 
 def test_nothing_from_before_the_first_day_of_data_is_asked_for():
     assert ms(2017, 2, 14) == FIRST_FILE_AT
-    assert [file.name for file in files_between(Timeframe.M15, ms(2016, 1, 1), ms(2017, 2, 15))] == ["20170214"]
+    assert [
+        file.name for file in files_between(Timeframe.M15, ms(2016, 1, 1), ms(2017, 2, 15))
+    ] == ["20170214"]
     assert [file.name for file in files_between(Timeframe.H4, 0, ms(2018, 1, 1))] == ["2017"]

@@ -36,13 +36,16 @@ def row(**changes: float) -> list[tuple[float, ...]]:
 
 def same(one: Candles, two: Candles) -> bool:
     return one.timeframe is two.timeframe and all(
-        np.array_equal(getattr(one, name), getattr(two, name)) for name in ("opened_at", *COLUMNS[1:])
+        np.array_equal(getattr(one, name), getattr(two, name))
+        for name in ("opened_at", *COLUMNS[1:])
     )
 
 
 @st.composite
 def series(draw: st.DrawFn, timeframe: Timeframe = Timeframe.M15, max_size: int = 40) -> Candles:
-    """Candles with holes, flat ones, single-yen ranges and extremes anywhere; volumes in whole lots."""
+    """Candles with holes, flat ones, single-yen ranges and extremes anywhere; volumes in whole
+    lots.
+    """
     slots = sorted(draw(st.sets(st.integers(0, 60), min_size=1, max_size=max_size)))
     rows = []
     for slot in slots:
@@ -50,7 +53,9 @@ def series(draw: st.DrawFn, timeframe: Timeframe = Timeframe.M15, max_size: int 
         width = draw(st.sampled_from([0, 1, 2, 500, 90_000]))
         inside = st.integers(low, low + width)
         volume = draw(st.integers(0, 2_000_000)) / 10_000
-        rows.append((T0 + slot * timeframe.ms, draw(inside), low + width, low, draw(inside), volume))
+        rows.append(
+            (T0 + slot * timeframe.ms, draw(inside), low + width, low, draw(inside), volume)
+        )
     return from_rows(timeframe, rows)
 
 
@@ -110,7 +115,13 @@ def test_columns_of_unequal_length_are_refused():
 def test_a_coarser_candle_takes_the_first_open_the_extremes_the_last_close_and_the_sum():
     rows = [(T0 + i * 60_000, 100 + i, 200 - i, 50 + i, 101 + i, 0.1) for i in range(15)]
     (coarse,) = [aggregate(from_rows(Timeframe.M1, rows), Timeframe.M15)]
-    assert (coarse.opened_at[0], coarse.open[0], coarse.high[0], coarse.low[0], coarse.close[0]) == (T0, 100, 200, 50, 115)
+    assert (
+        coarse.opened_at[0],
+        coarse.open[0],
+        coarse.high[0],
+        coarse.low[0],
+        coarse.close[0],
+    ) == (T0, 100, 200, 50, 115)
     assert coarse.volume[0] == 1.5
 
 
@@ -123,7 +134,9 @@ def test_an_unfinished_coarser_candle_is_dropped_unless_its_end_was_reached():
 
 
 def test_one_finer_candle_is_enough_for_a_coarser_one():
-    minutes = from_rows(Timeframe.M1, [(T0 + 7 * 60_000, 100, 110, 90, 105, 1.0), (T0 + STEP, 1, 1, 1, 1, 0)])
+    minutes = from_rows(
+        Timeframe.M1, [(T0 + 7 * 60_000, 100, 110, 90, 105, 1.0), (T0 + STEP, 1, 1, 1, 1, 0)]
+    )
     coarse = aggregate(minutes, Timeframe.M15)
     assert coarse.opened_at.tolist() == [T0]
 
@@ -136,7 +149,9 @@ def test_candles_are_not_put_together_to_finer_ones():
 
 def test_where_both_have_a_candle_the_new_one_wins():
     old = from_rows(Timeframe.M15, GOOD[:4])
-    new = from_rows(Timeframe.M15, [(T0 + 3 * STEP, 7, 8, 6, 7, 1.0), (T0 + 5 * STEP, 9, 9, 9, 9, 0.0)])
+    new = from_rows(
+        Timeframe.M15, [(T0 + 3 * STEP, 7, 8, 6, 7, 1.0), (T0 + 5 * STEP, 9, 9, 9, 9, 0.0)]
+    )
     both = merged(old, new)
     assert both.opened_at.tolist() == [T0 + i * STEP for i in (0, 1, 2, 3, 5)]
     assert both.open.tolist() == [100, 101, 102, 7, 9]
@@ -162,9 +177,15 @@ def write(path: Path, lines: list[str]) -> Path:
 
 
 def fine(count: int, minutes: int, *, missing: tuple[int, ...] = ()) -> list[str]:
-    """Lines of `count` candles `minutes` apart; the i-th opens at 100 + i and holds a volume of 0.00001."""
+    """Lines of `count` candles `minutes` apart; the i-th opens at 100 + i and holds a volume of
+    0.00001.
+    """
     step = minutes * 60_000
-    return [f"{T0 + i * step},{100 + i},{110 + i},{90 + i},{101 + i},0.00001" for i in range(count) if i not in missing]
+    return [
+        f"{T0 + i * step},{100 + i},{110 + i},{90 + i},{101 + i},0.00001"
+        for i in range(count)
+        if i not in missing
+    ]
 
 
 def test_five_minute_candles_come_as_fifteen_minute_ones_and_an_hour_as_four(tmp_path):
@@ -193,7 +214,8 @@ def test_minutes_come_as_they_are_or_put_together_as_asked(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("minutes", "asked"), [(15, Timeframe.M1), (5, Timeframe.M1), (240, Timeframe.M15), (10, Timeframe.M15)]
+    ("minutes", "asked"),
+    [(15, Timeframe.M1), (5, Timeframe.M1), (240, Timeframe.M15), (10, Timeframe.M15)],
 )
 def test_finer_candles_than_the_files_are_never_made_up(tmp_path, minutes, asked):
     path = write(tmp_path / "a.csv", [HEADER, *fine(40, minutes)])
@@ -205,7 +227,10 @@ def test_finer_candles_than_the_files_are_never_made_up(tmp_path, minutes, asked
 DATA = Path(__file__).parents[4] / "shared" / "data"
 
 
-@pytest.mark.skipif(not (DATA / "bitbank_btcjpy_1m_2018.csv.gz").exists(), reason="the real candles are not beside the project")
+@pytest.mark.skipif(
+    not (DATA / "bitbank_btcjpy_1m_2018.csv.gz").exists(),
+    reason="the real candles are not beside the project",
+)
 def test_real_minutes_aggregate_to_the_real_coarser_candles():
     minutes = read_file(DATA / "bitbank_btcjpy_1m_2018.csv.gz")
     for name, timeframe in (("15m", Timeframe.M15), ("4h", Timeframe.H4)):
@@ -214,9 +239,16 @@ def test_real_minutes_aggregate_to_the_real_coarser_candles():
         assert len(coarse) > 1_000
 
 
-@pytest.mark.skipif(not (DATA / "gmo_btcjpy_1m_202401.csv.gz").exists(), reason="the real candles are not beside the project")
+@pytest.mark.skipif(
+    not (DATA / "gmo_btcjpy_1m_202401.csv.gz").exists(),
+    reason="the real candles are not beside the project",
+)
 def test_every_real_file_down_to_fifteen_minutes_is_usable_at_fifteen_minutes():
-    counts = {path.name: len(read_file(path, Timeframe.M15)) for path in DATA.glob("*.csv.gz") if "_4h_" not in path.name}
+    counts = {
+        path.name: len(read_file(path, Timeframe.M15))
+        for path in DATA.glob("*.csv.gz")
+        if "_4h_" not in path.name
+    }
     assert len(counts) >= 5
     assert min(counts.values()) > 1_800
     with pytest.raises(UserError, match="holds 4h candles, of which no 15m ones can be made"):

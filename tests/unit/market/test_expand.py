@@ -26,8 +26,21 @@ def series(draw: st.DrawFn) -> Candles:
         low = draw(st.integers(1, 20_000_000))
         width = draw(st.sampled_from([0, 1, 2, 500, 90_000, 10_000_000]))
         inside = st.integers(low, low + width)
-        volume = draw(st.sampled_from([0, 1, 3, 7])) if draw(st.booleans()) else draw(st.integers(0, 20_000_000))
-        rows.append((T0 + slot * timeframe.ms, draw(inside), low + width, low, draw(inside), volume / 10_000))
+        volume = (
+            draw(st.sampled_from([0, 1, 3, 7]))
+            if draw(st.booleans())
+            else draw(st.integers(0, 20_000_000))
+        )
+        rows.append(
+            (
+                T0 + slot * timeframe.ms,
+                draw(inside),
+                low + width,
+                low,
+                draw(inside),
+                volume / 10_000,
+            )
+        )
     return from_rows(timeframe, rows)
 
 
@@ -67,7 +80,10 @@ def test_a_candle_expands_the_same_wherever_it_stands(candles, seed, data):
     start = data.draw(st.integers(0, len(candles) - 1))
     stop = data.draw(st.integers(start + 1, len(candles)))
     each = candles.timeframe.ms // Timeframe.M1.ms
-    assert same(expand(candles.rows(start, stop), seed=seed), expand(candles, seed=seed).rows(start * each, stop * each))
+    assert same(
+        expand(candles.rows(start, stop), seed=seed),
+        expand(candles, seed=seed).rows(start * each, stop * each),
+    )
 
 
 def test_each_minute_opens_where_the_one_before_it_closed():
@@ -94,7 +110,10 @@ def test_minutes_look_like_a_market_and_not_like_a_line():
 
 
 def test_volumes_that_are_no_whole_lots_come_back_too():
-    candles = from_rows(Timeframe.M15, [(T0, 100, 120, 90, 110, 1.234567), (T0 + 900_000, 100, 120, 90, 110, 0.00001)])
+    candles = from_rows(
+        Timeframe.M15,
+        [(T0, 100, 120, 90, 110, 1.234567), (T0 + 900_000, 100, 120, 90, 110, 0.00001)],
+    )
     assert same(aggregate(expand(candles, seed=1), Timeframe.M15), candles)
 
 

@@ -7,7 +7,14 @@ from shared.core import settings as configuration
 from shared.core.reasons import Reason
 from shared.core.types import Book, Candles, Market, PairRules, Timeframe
 from shared.market.candles import empty, from_rows
-from shared.market.quality import _holes, believed, enough_history, holes_before, inspect, newest_final
+from shared.market.quality import (
+    _holes,
+    believed,
+    enough_history,
+    holes_before,
+    inspect,
+    newest_final,
+)
 
 T0 = 1_769_904_000_000  # 2026-02-01 00:00 UTC
 SETTLED = 10_000
@@ -74,7 +81,9 @@ def test_a_short_history_is_no_issue_but_not_enough():
     assert found(short, GOOD) == []
     assert not enough_history({Timeframe.M15: short, Timeframe.H4: GOOD}, SETTINGS)
     assert not enough_history({Timeframe.M15: candles(Timeframe.M15, 400)}, SETTINGS)
-    assert enough_history({Timeframe.M15: candles(Timeframe.M15, 400), Timeframe.H4: GOOD}, SETTINGS)
+    assert enough_history(
+        {Timeframe.M15: candles(Timeframe.M15, 400), Timeframe.H4: GOOD}, SETTINGS
+    )
 
 
 def test_the_holes_before_every_row_at_once_are_those_that_a_tick_counts_at_each():
@@ -85,7 +94,15 @@ def test_the_holes_before_every_row_at_once_are_those_that_a_tick_counts_at_each
         kept = np.flatnonzero(draw.random(600) > 0.03)
         opened_at = 1_700_006_400_000 + kept * timeframe.ms
         flat = np.full(len(kept), 100.0)
-        candles = Candles(timeframe=timeframe, opened_at=opened_at, open=flat, high=flat, low=flat, close=flat, volume=flat)
+        candles = Candles(
+            timeframe=timeframe,
+            opened_at=opened_at,
+            open=flat,
+            high=flat,
+            low=flat,
+            close=flat,
+            volume=flat,
+        )
         every = holes_before(candles, settings)
         for row in range(len(candles)):
             assert every[row] == _holes(candles.rows(max(0, row - 99), row + 1), settings)
@@ -96,9 +113,12 @@ def test_the_holes_before_every_row_at_once_are_those_that_a_tick_counts_at_each
 
 
 def ranging(range_yen: int, *, spike: int = 0) -> Candles:
-    """Twenty candles around ten million yen, each of this range; one of them with a high `spike` times too large."""
+    """Twenty candles around ten million yen, each of this range; one of them with a high `spike`
+    times too large.
+    """
     rows = [
-        [T0 - i * Timeframe.M15.ms, 10_000_000, 10_000_000 + range_yen, 10_000_000, 10_000_000, 1.0] for i in range(20, 0, -1)
+        [T0 - i * Timeframe.M15.ms, 10_000_000, 10_000_000 + range_yen, 10_000_000, 10_000_000, 1.0]
+        for i in range(20, 0, -1)
     ]
     if spike:
         rows[-3][2] *= spike
@@ -108,7 +128,9 @@ def ranging(range_yen: int, *, spike: int = 0) -> Candles:
 def seen(middle: int, m15: Candles, *, mark: int | None = None) -> tuple[bool, list[Reason]]:
     """Whether the book is still there, and what is said."""
     book = Book(as_of=T0, bid=middle - 100, ask=middle + 100)
-    market = Market(as_of=T0, candles={Timeframe.M15: m15, Timeframe.H4: GOOD}, book=book, rules=PairRules())
+    market = Market(
+        as_of=T0, candles={Timeframe.M15: m15, Timeframe.H4: GOOD}, book=book, rules=PairRules()
+    )
     told = believed(market, mark=None if mark is None else Decimal(mark), settings=SETTINGS)
     assert all(issue.forbids_entry for issue in told.issues)
     return told.book is not None, [issue.reason for issue in told.issues]
@@ -131,7 +153,10 @@ def test_a_book_is_far_beyond_both_its_limits_on_either_side(range_yen, limit, s
 @pytest.mark.parametrize("factor", [0.01, 0.1, 0.5, 0.9, 1.1, 2.0, 10.0])
 def test_a_book_at_another_price_altogether_is_none_also_beside_a_bad_candle(factor):
     for spike in (0, 10):
-        assert seen(int(10_000_000 * factor), ranging(30_000, spike=spike)) == (False, [Reason.BOOK_FAR])
+        assert seen(int(10_000_000 * factor), ranging(30_000, spike=spike)) == (
+            False,
+            [Reason.BOOK_FAR],
+        )
 
 
 def test_a_far_book_where_the_path_is_too_forbids_entries_and_stays_for_what_is_held():

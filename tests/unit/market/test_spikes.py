@@ -1,4 +1,6 @@
-"""A price far beyond its neighbours on both sides cannot be; the longest wicks of real markets can."""
+"""A price far beyond its neighbours on both sides cannot be; the longest wicks of real
+markets can.
+"""
 
 from dataclasses import replace
 
@@ -27,7 +29,8 @@ MINUTES = generate(start_ms=T0, days=30, seed=3, edge_bp=0.0, maintenance=False)
 QUARTERS = aggregate(MINUTES, Timeframe.M15)
 SLOW = aggregate(MINUTES, Timeframe.H4)
 
-# What bitbank's market did on 2018-01-16 and 17: minutes whose wick lies 15 to 22 % away from their body.
+# What bitbank's market did on 2018-01-16 and 17: minutes whose wick lies 15 to 22 % away from their
+# body.
 REAL_MINUTES = (
     (1_600_000, 1_601_000, 1_598_000, 1_599_000),
     (1_599_000, 1_600_500, 1_590_000, 1_592_000),
@@ -40,7 +43,9 @@ REAL_MINUTES = (
 
 
 def changed(candles: Candles, row: int, **factors: float) -> Candles:
-    """The candles with prices of one row times a factor; its high and low follow an open or close that leaves them."""
+    """The candles with prices of one row times a factor; its high and low follow an open or close
+    that leaves them.
+    """
     columns = {name: getattr(candles, name).copy() for name in ("open", "high", "low", "close")}
     for name, factor in factors.items():
         columns[name][row] = max(1.0, round(columns[name][row] * factor))
@@ -83,7 +88,9 @@ def test_two_bad_candles_side_by_side_are_both_named():
 def test_the_newest_candle_is_looked_at_with_what_lies_before_it(factor):
     for row, rest in ((len(QUARTERS) - 1, QUARTERS), (0, QUARTERS)):
         field = "high" if factor > 1 else "low"
-        assert [spike.opened_at for spike in spikes(changed(rest, row, **{field: factor}))] == [rest.opened_at[row]]
+        assert [spike.opened_at for spike in spikes(changed(rest, row, **{field: factor}))] == [
+            rest.opened_at[row]
+        ]
 
 
 def test_a_market_that_moves_and_stays_is_no_spike():
@@ -91,7 +98,11 @@ def test_a_market_that_moves_and_stays_is_no_spike():
         later = np.arange(len(QUARTERS)) >= 500
         columns = {name: getattr(QUARTERS, name) for name in ("open", "high", "low", "close")}
         moved = replace(
-            QUARTERS, **{name: np.where(later, np.rint(column * factor), column) for name, column in columns.items()}
+            QUARTERS,
+            **{
+                name: np.where(later, np.rint(column * factor), column)
+                for name, column in columns.items()
+            },
         )
         assert spikes(moved) == ()
 
@@ -120,7 +131,9 @@ def test_minutes_that_reach_the_same_price_confirm_it_up_to_twice():
         minutes = replace(MINUTES, high=path)
         asked: list[tuple[int, int]] = []
 
-        def minutes_of(start: int, end: int, known: Candles = minutes, asked: list[tuple[int, int]] = asked) -> Candles:
+        def minutes_of(
+            start: int, end: int, known: Candles = minutes, asked: list[tuple[int, int]] = asked
+        ) -> Candles:
             asked.append((start, end))
             return between(known, start, end)
 
@@ -130,7 +143,10 @@ def test_minutes_that_reach_the_same_price_confirm_it_up_to_twice():
         assert len(spikes(wick, lambda start, end: None)) == 1
 
 
-@pytest.mark.parametrize(("frame", "row"), [(Timeframe.M15, 5), (Timeframe.M15, -1), (Timeframe.H4, 3), (Timeframe.H4, -2)])
+@pytest.mark.parametrize(
+    ("frame", "row"),
+    [(Timeframe.M15, 5), (Timeframe.M15, -1), (Timeframe.H4, 3), (Timeframe.H4, -2)],
+)
 def test_nothing_is_entered_while_one_lies_in_the_window(frame, row):
     good = {Timeframe.M15: QUARTERS, Timeframe.H4: SLOW}
     now = T0 + 30 * 86_400_000 + 10_000
@@ -149,10 +165,16 @@ def test_nothing_is_learned_from_them(frame, factors):
     good = {Timeframe.M15: QUARTERS, Timeframe.H4: SLOW}
     bad = good | {frame: changed(good[frame], 100, **factors)}
     as_of = T0 + 30 * 86_400_000
-    assert "spikes" not in {finding.name for finding in check_candles(good, SETTINGS.learning, as_of=as_of)}
-    assert "spikes" in {finding.name for finding in check_candles(bad, SETTINGS.learning, as_of=as_of)}
+    assert "spikes" not in {
+        finding.name for finding in check_candles(good, SETTINGS.learning, as_of=as_of)
+    }
+    assert "spikes" in {
+        finding.name for finding in check_candles(bad, SETTINGS.learning, as_of=as_of)
+    }
     assert spiked(bad, as_of=int(good[frame].opened_at[100])) == (), "it has not closed yet"
-    with pytest.raises(BadData, match=f"prices that cannot be: the .* of the {frame} candle of 2026-02"):
+    with pytest.raises(
+        BadData, match=f"prices that cannot be: the .* of the {frame} candle of 2026-02"
+    ):
         build(bad, SETTINGS.learning)
 
 
@@ -160,13 +182,19 @@ def test_a_backtest_names_them_and_says_what_follows():
     good = {Timeframe.M15: QUARTERS, Timeframe.H4: SLOW}
     assert prepare._spikes(good, MINUTES) == ()
     (note,) = prepare._spikes(good | {Timeframe.M15: changed(QUARTERS, 100, low=0.1)}, MINUTES)
-    assert note.startswith("Prices that cannot be: the low of the 15m candle of 2026-02-02 01:00 UTC is 0.1 times")
+    assert note.startswith(
+        "Prices that cannot be: the low of the 15m candle of 2026-02-02 01:00 UTC is 0.1 times"
+    )
     (note,) = prepare._spikes(good, changed(MINUTES, 100, high=10.0))
     assert "the high of the 1m candle of 2026-02-01 01:40 UTC is " in note
 
 
-@pytest.mark.parametrize(("with_minutes", "factor", "named"), [(False, 1.5, 1), (True, 1.5, 0), (True, 10.0, 1)])
-def test_a_collection_names_them_unless_the_archives_minutes_tell_the_same(with_minutes, factor, named):
+@pytest.mark.parametrize(
+    ("with_minutes", "factor", "named"), [(False, 1.5, 1), (True, 1.5, 0), (True, 10.0, 1)]
+)
+def test_a_collection_names_them_unless_the_archives_minutes_tell_the_same(
+    with_minutes, factor, named
+):
     bad = changed(QUARTERS, 40, high=factor)
     at = int(QUARTERS.opened_at[40])
     path = MINUTES.high.copy()
@@ -175,7 +203,9 @@ def test_a_collection_names_them_unless_the_archives_minutes_tell_the_same(with_
     day = file_of(Timeframe.M15, T0)
     if with_minutes:
         minute_day = file_of(Timeframe.M1, T0)
-        archive.write(minute_day, between(replace(MINUTES, high=path), day.start, day.end), complete=True)
+        archive.write(
+            minute_day, between(replace(MINUTES, high=path), day.start, day.end), complete=True
+        )
 
     class Files:
         def candle_file(self, file):

@@ -18,7 +18,13 @@ from shared.model.registry import BundleRegistry
 from shared.model.signing import public_of, sign
 from shared.stores.memory import MemoryBucket
 from shared.turn.champion import Champions
-from tests.support.made_trainings import OTHER_KEY, SIGNING_KEY, headed_training, small_settings, small_training
+from tests.support.made_trainings import (
+    OTHER_KEY,
+    SIGNING_KEY,
+    headed_training,
+    small_settings,
+    small_training,
+)
 
 KEYS = (public_of(SIGNING_KEY),)
 
@@ -34,7 +40,9 @@ def version() -> str:
 
 
 def signed(given: dict[str, bytes], **changes) -> dict[str, bytes]:
-    """The files with a changed manifest that is signed by the right key: damage that only later checks can find."""
+    """The files with a changed manifest that is signed by the right key: damage that only later
+    checks can find.
+    """
     manifest = dataclasses.replace(decode(given[MANIFEST]), **changes)
     told = encode(manifest)
     return {**given, MANIFEST: told, SIGNATURE: sign(told, SIGNING_KEY)}
@@ -105,7 +113,11 @@ def test_a_truncated_file_is_refused(files, version):
 def test_any_two_swapped_files_are_refused(files, version):
     swaps = 0
     for one, other in combinations(sorted(files), 2):
-        says = "signature" if {one, other} & {MANIFEST, SIGNATURE} else f"hashes: {one} is not the file that was signed"
+        says = (
+            "signature"
+            if {one, other} & {MANIFEST, SIGNATURE}
+            else f"hashes: {one} is not the file that was signed"
+        )
         refused({**files, one: files[other], other: files[one]}, version, says)
         swaps += 1
     assert swaps >= 36
@@ -113,7 +125,9 @@ def test_any_two_swapped_files_are_refused(files, version):
 
 def test_files_of_another_bundle_with_a_right_signature_of_their_own_are_refused(files, version):
     other = small_training().files
-    refused({**files, MODEL: other[MODEL]}, version, "hashes: model.npz is not the file that was signed")
+    refused(
+        {**files, MODEL: other[MODEL]}, version, "hashes: model.npz is not the file that was signed"
+    )
     refused({**files, MANIFEST: other[MANIFEST]}, version, "signature")
     refused({**files, MANIFEST: other[MANIFEST], SIGNATURE: other[SIGNATURE]}, version, "hashes")
 
@@ -137,12 +151,20 @@ def test_a_bundle_under_another_name_is_refused(files):
 
 def test_an_old_schema_is_refused_before_its_fields_are_read(files, version):
     told = b'{"schema": 0, "something": "older"}'
-    refused({**files, MANIFEST: told, SIGNATURE: sign(told, SIGNING_KEY)}, version, "parse: manifest.json has schema 0")
+    refused(
+        {**files, MANIFEST: told, SIGNATURE: sign(told, SIGNING_KEY)},
+        version,
+        "parse: manifest.json has schema 0",
+    )
 
 
 @pytest.mark.parametrize("told", [b"{", b"[]", b'{"schema": 3}', b'{"schema": "2"}', b"\xff\xfe"])
 def test_a_malformed_manifest_is_refused(files, version, told):
-    refused({**files, MANIFEST: told, SIGNATURE: sign(told, SIGNING_KEY)}, version, "parse: manifest.json is malformed")
+    refused(
+        {**files, MANIFEST: told, SIGNATURE: sign(told, SIGNING_KEY)},
+        version,
+        "parse: manifest.json is malformed",
+    )
 
 
 def test_another_order_of_the_features_is_caught_by_the_golden_rows(files, version):
@@ -160,21 +182,44 @@ def test_another_order_of_the_features_is_caught_by_the_golden_rows(files, versi
 
 def test_features_missing_doubled_or_of_other_code_are_refused(files, version):
     features = decode(files[MANIFEST]).features
-    refused(signed(files, features=features[:-1]), version, "structure: a node asks for a feature|golden rows")
     refused(
-        signed(files, features=(*features[:-1], features[0])), version, "features: the manifest names no feature, or one twice"
+        signed(files, features=features[:-1]),
+        version,
+        "structure: a node asks for a feature|golden rows",
+    )
+    refused(
+        signed(files, features=(*features[:-1], features[0])),
+        version,
+        "features: the manifest names no feature, or one twice",
     )
     refused(signed(files, features=()), version, "features: the manifest names no feature")
-    refused(files, version, "features: the bundle was trained with other feature code", feature_code="0" * 64)
+    refused(
+        files,
+        version,
+        "features: the bundle was trained with other feature code",
+        feature_code="0" * 64,
+    )
 
 
 def test_golden_rows_that_are_absent_wrong_or_not_finite_are_refused(files, version):
     golden = decode(files[MANIFEST]).golden
-    refused(signed(files, golden=Golden(rows=(), probabilities=())), version, "golden rows: there are none")
+    refused(
+        signed(files, golden=Golden(rows=(), probabilities=())),
+        version,
+        "golden rows: there are none",
+    )
     shifted = tuple((a + 2e-6, b - 2e-6, c) for a, b, c in golden.probabilities)
-    refused(signed(files, golden=dataclasses.replace(golden, probabilities=shifted)), version, "golden rows: a probability")
+    refused(
+        signed(files, golden=dataclasses.replace(golden, probabilities=shifted)),
+        version,
+        "golden rows: a probability",
+    )
     huge = ((1e300, *golden.rows[0][1:]), *golden.rows[1:])
-    refused(signed(files, golden=dataclasses.replace(golden, rows=huge)), version, "golden rows: a value is not finite")
+    refused(
+        signed(files, golden=dataclasses.replace(golden, rows=huge)),
+        version,
+        "golden rows: a value is not finite",
+    )
 
 
 def test_weights_slopes_classes_and_barriers_that_make_no_sense_are_refused(files, version):
@@ -202,7 +247,9 @@ def test_another_order_of_the_members_is_refused(files, version):
 
 
 def heads_of(files: dict[str, bytes], **changes):
-    """The manifest's heads with some of their numbers replaced: `volatility_trees=3` sets `volatility.trees`."""
+    """The manifest's heads with some of their numbers replaced: `volatility_trees=3` sets
+    `volatility.trees`.
+    """
     manifest = decode(files[MANIFEST])
     heads = {"volatility": manifest.volatility, "meta": manifest.meta}
     for name, value in changes.items():
@@ -215,7 +262,10 @@ def heads_of(files: dict[str, bytes], **changes):
     ("changes", "says"),
     [
         ({"volatility_base": 1e6}, "structure: base or slopes of the volatility head"),
-        ({"volatility_har": (0.0, 1e9, 0.0, 0.0)}, "structure: base or slopes of the volatility head"),
+        (
+            {"volatility_har": (0.0, 1e9, 0.0, 0.0)},
+            "structure: base or slopes of the volatility head",
+        ),
         ({"volatility_trees": -1}, "structure: the volatility head serves by"),
         (
             {"volatility_trees": 0, "volatility_serves": "trees"},
@@ -232,7 +282,10 @@ def heads_of(files: dict[str, bytes], **changes):
             "structure: a tree of the volatility head asks for side or strength|golden rows",
         ),
         ({"volatility_base": -4.0}, "golden rows: a forecast of volatility differs"),
-        ({"volatility_har": (-2.0, 0.5, 0.2, 0.1)}, "golden rows: a forecast of volatility differs"),
+        (
+            {"volatility_har": (-2.0, 0.5, 0.2, 0.1)},
+            "golden rows: a forecast of volatility differs",
+        ),
         ({"meta_slope": 0.9}, "golden rows: a vote's probability differs"),
         ({"meta_offset": 0.3}, "golden rows: a vote's probability differs"),
     ],
@@ -259,11 +312,15 @@ def test_a_head_that_is_hidden_added_or_taken_from_its_golden_rows_is_refused(fi
         ({"votes": golden.votes[1:]}, "meta"),
     ):
         refused(
-            signed(files, golden=dataclasses.replace(golden, **changes)), version, f"golden rows: there are none for the {head}"
+            signed(files, golden=dataclasses.replace(golden, **changes)),
+            version,
+            f"golden rows: there are none for the {head}",
         )
     zero = ((0.0, 0.01), *golden.volatility[1:])
     refused(
-        signed(files, golden=dataclasses.replace(golden, volatility=zero)), version, "golden rows: a forecast .* above zero"
+        signed(files, golden=dataclasses.replace(golden, volatility=zero)),
+        version,
+        "golden rows: a forecast .* above zero",
     )
     more = tuple((one * (1 + 3e-6), other) for one, other in golden.volatility)
     refused(
@@ -280,7 +337,11 @@ def test_only_the_meta_heads_trees_may_see_the_vote(files, version):
     for what, tree in (("members", 0), ("volatility head", manifest.spans[1][0])):
         arrays = {name: array.copy() for name, array in arrays_of(files).items()}
         arrays["feature"][int(arrays["roots"][tree])] = width + 1
-        refused(with_model(files, pack(arrays)), version, f"structure: a tree of the {what} asks for side or strength")
+        refused(
+            with_model(files, pack(arrays)),
+            version,
+            f"structure: a tree of the {what} asks for side or strength",
+        )
 
 
 def test_the_champion_before_it_keeps_serving_whatever_happened_to_the_bundle(files, version):
@@ -293,10 +354,14 @@ def test_the_champion_before_it_keeps_serving_whatever_happened_to_the_bundle(fi
         "parse: manifest.json has schema 1": {**files, **resigned(b'{"schema": 1}')},
     }
     for says, damaged in spoiled.items():
-        served = Champions(registry_with(good, version, files, damaged), KEYS, small_settings()).serving()
+        served = Champions(
+            registry_with(good, version, files, damaged), KEYS, small_settings()
+        ).serving()
         assert served.bundle is not None
         assert served.bundle.version == good.version
-        assert [(issue.reason, issue.forbids_entry) for issue in served.issues] == [(Reason.MODEL_INVALID, False)]
+        assert [(issue.reason, issue.forbids_entry) for issue in served.issues] == [
+            (Reason.MODEL_INVALID, False)
+        ]
         assert says in served.issues[0].context["found"]
 
 
@@ -304,7 +369,9 @@ def resigned(told: bytes) -> dict[str, bytes]:
     return {MANIFEST: told, SIGNATURE: sign(told, SIGNING_KEY)}
 
 
-def registry_with(good: Training, version: str, files: dict[str, bytes], damaged: dict[str, bytes]) -> BundleRegistry:
+def registry_with(
+    good: Training, version: str, files: dict[str, bytes], damaged: dict[str, bytes]
+) -> BundleRegistry:
     """Two champions one after the other; then the bucket holds other bytes for the present one."""
     bucket = MemoryBucket()
     registry = BundleRegistry(bucket)
@@ -328,8 +395,16 @@ def test_a_pickle_inside_the_arrays_is_never_opened(files, version):
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr("feature.npy", body.getvalue())
-    refused(with_model(files, stream.getvalue()), version, "parse: model.npz is not readable as plain arrays")
-    refused(with_model(files, body.getvalue()), version, "parse: model.npz is not readable as plain arrays")
+    refused(
+        with_model(files, stream.getvalue()),
+        version,
+        "parse: model.npz is not readable as plain arrays",
+    )
+    refused(
+        with_model(files, body.getvalue()),
+        version,
+        "parse: model.npz is not readable as plain arrays",
+    )
     assert opened == []
 
 
@@ -363,7 +438,9 @@ def test_one_changed_leaf_is_caught_by_the_golden_rows(files, version):
 
 def test_the_arrays_in_the_file_are_small_and_plain(files):
     manifest = decode(files[MANIFEST])
-    forest = from_bytes(files[MODEL], feature_count=manifest.input_count, tree_count=manifest.spans[-1][1])
+    forest = from_bytes(
+        files[MODEL], feature_count=manifest.input_count, tree_count=manifest.spans[-1][1]
+    )
     assert forest.depth == 4
     with zipfile.ZipFile(io.BytesIO(files[MODEL])) as archive:
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}

@@ -41,7 +41,9 @@ def random_tree(rng: np.random.Generator, depth: int) -> Tree:
 def walked(tree: Tree, row: np.ndarray) -> np.ndarray:
     node = 0
     while tree.left[node] >= 0:
-        node = int(tree.left[node] if row[tree.feature[node]] <= tree.threshold[node] else tree.right[node])
+        node = int(
+            tree.left[node] if row[tree.feature[node]] <= tree.threshold[node] else tree.right[node]
+        )
     return tree.value[node]
 
 
@@ -57,8 +59,12 @@ def test_the_flat_walk_ends_in_the_leaf_that_a_plain_walk_ends_in(seed):
     rows = np.random.default_rng(seed + 1).normal(size=(5, FEATURES)).astype(np.float32)
     first, second = forest.sums(rows, [(0, 5), (5, 12)])
     for index, row in enumerate(rows):
-        assert np.allclose(first[index], sum(walked(tree, row) for tree in trees[:5]), rtol=0, atol=1e-12)
-        assert np.allclose(second[index], sum(walked(tree, row) for tree in trees[5:]), rtol=0, atol=1e-12)
+        assert np.allclose(
+            first[index], sum(walked(tree, row) for tree in trees[:5]), rtol=0, atol=1e-12
+        )
+        assert np.allclose(
+            second[index], sum(walked(tree, row) for tree in trees[5:]), rtol=0, atol=1e-12
+        )
 
 
 def test_a_row_gives_the_same_float64_alone_and_among_thousands():
@@ -81,7 +87,12 @@ def test_no_rows_give_no_sums():
 def test_a_threshold_rounded_down_keeps_every_decision_of_a_float32(threshold, x):
     down = rounded_down(np.array([threshold]))[0]
     near = np.float32(threshold)
-    for value in (np.float32(x), near, np.nextafter(near, np.float32(np.inf)), np.nextafter(near, np.float32(-np.inf))):
+    for value in (
+        np.float32(x),
+        near,
+        np.nextafter(near, np.float32(np.inf)),
+        np.nextafter(near, np.float32(-np.inf)),
+    ):
         assert (float(value) <= threshold) == bool(value <= down)
 
 
@@ -114,7 +125,10 @@ def a_leaf(forest: Forest) -> int:
         (lambda f: broken(f, "left", an_inner_node(f), len(f.left) - 1), "outside the arrays"),
         (lambda f: broken(f, "left", len(f.left) - 1, 0), "before its parent"),
         (lambda f: broken(f, "left", an_inner_node(f), an_inner_node(f)), "a leaf has a threshold"),
-        (lambda f: broken(f, "left", an_inner_node(f), f.left[an_inner_node(f)] + 1), "two parents"),
+        (
+            lambda f: broken(f, "left", an_inner_node(f), f.left[an_inner_node(f)] + 1),
+            "two parents",
+        ),
         (lambda f: broken(f, "feature", 0, FEATURES), "feature outside"),
         (lambda f: broken(f, "feature", 0, -1), "feature outside"),
         (lambda f: broken(f, "value", a_leaf(f), np.nan), "not a finite number"),
@@ -167,5 +181,7 @@ def test_arrays_of_another_type_or_name_are_refused():
 
 def test_a_leaf_keeps_every_finite_row():
     assert np.finfo(np.float32).max == LEAF_THRESHOLD
-    (total,) = made(1, trees=1)[1].sums(np.full((1, FEATURES), np.finfo(np.float32).max, dtype=np.float32), [(0, 1)])
+    (total,) = made(1, trees=1)[1].sums(
+        np.full((1, FEATURES), np.finfo(np.float32).max, dtype=np.float32), [(0, 1)]
+    )
     assert np.isfinite(total).all()

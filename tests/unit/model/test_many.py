@@ -13,7 +13,9 @@ FEATURES = 5
 
 
 def forest_of(seed: int, *, trees: int, depth: int, coarse: bool) -> Forest:
-    """Random trees of at most `depth` levels; `coarse` thresholds repeat, as those of histograms do."""
+    """Random trees of at most `depth` levels; `coarse` thresholds repeat, as those of histograms
+    do.
+    """
     rng = np.random.default_rng(seed)
 
     def tree() -> Tree:
@@ -31,7 +33,9 @@ def forest_of(seed: int, *, trees: int, depth: int, coarse: bool) -> Forest:
         grow(int(rng.integers(depth + 1)))
         feature, threshold, left, right = (np.array(column) for column in zip(*nodes, strict=True))
         value = rng.normal(size=(len(nodes), 3)) * (rng.random(3) < 0.6)
-        return Tree(feature=feature, threshold=rounded_down(threshold), left=left, right=right, value=value)
+        return Tree(
+            feature=feature, threshold=rounded_down(threshold), left=left, right=right, value=value
+        )
 
     return flatten([tree() for _ in range(trees)], feature_count=FEATURES)
 
@@ -45,23 +49,40 @@ def rows_of(seed: int, count: int) -> np.ndarray:
 
 def asked_of(forest: Forest) -> many.Questions:
     return many.questions(
-        feature=forest.feature, threshold=forest.threshold, left=forest.left, roots=forest.roots, depth=forest.depth
+        feature=forest.feature,
+        threshold=forest.threshold,
+        left=forest.left,
+        roots=forest.roots,
+        depth=forest.depth,
     )
 
 
 @settings(max_examples=60)
-@given(st.integers(0, 10_000), st.integers(1, 9), st.integers(1, many.DEEPEST), st.booleans(), st.integers(0, 60))
+@given(
+    st.integers(0, 10_000),
+    st.integers(1, 9),
+    st.integers(1, many.DEEPEST),
+    st.booleans(),
+    st.integers(0, 60),
+)
 def test_every_sum_is_the_walks_own_float64(seed, trees, depth, coarse, count):
     forest = forest_of(seed, trees=trees, depth=depth, coarse=coarse)
     assume(forest.depth > 0)
     rows, spans = rows_of(seed + 1, count), [(0, trees // 2), (trees // 2, trees), (0, trees)]
-    walked, asked = forest.walked(rows, spans), many.sums(rows, asked_of(forest), forest.value, spans)
+    walked, asked = (
+        forest.walked(rows, spans),
+        many.sums(rows, asked_of(forest), forest.value, spans),
+    )
     assert all(np.array_equal(one, other) for one, other in zip(walked, asked, strict=True))
 
 
 @pytest.mark.parametrize("count", [MANY_ROWS - 1, MANY_ROWS, 4_095, 4_096, 4_097, 9_000])
 def test_the_number_of_rows_changes_no_sum(count):
-    forest, rows, spans = forest_of(1, trees=150, depth=5, coarse=True), rows_of(2, count), [(0, 100), (100, 150)]
+    forest, rows, spans = (
+        forest_of(1, trees=150, depth=5, coarse=True),
+        rows_of(2, count),
+        [(0, 100), (100, 150)],
+    )
     for one, other in zip(forest.walked(rows, spans), forest.sums(rows, spans), strict=True):
         assert one.shape == other.shape == (count, 3)
         assert np.array_equal(one, other)
@@ -90,7 +111,10 @@ def test_trees_of_one_leaf_and_trees_too_deep_for_a_byte_are_walked():
 @pytest.mark.parametrize("count", [1, MANY_ROWS - 1, MANY_ROWS, 3_000])
 def test_a_part_of_the_trees_adds_up_to_what_its_span_does_in_the_whole(count):
     """The heads' trees may lie less deep than the members': their part keeps the whole's depth."""
-    shallow, deep = forest_of(6, trees=20, depth=1, coarse=True), forest_of(7, trees=30, depth=6, coarse=True)
+    shallow, deep = (
+        forest_of(6, trees=20, depth=1, coarse=True),
+        forest_of(7, trees=30, depth=6, coarse=True),
+    )
     forest = Forest(
         feature=np.concatenate([shallow.feature, deep.feature]),
         threshold=np.concatenate([shallow.threshold, deep.threshold]),

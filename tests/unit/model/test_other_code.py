@@ -1,4 +1,6 @@
-"""A proof is of the code that made it: other code enters nothing live, whether its source or its answers tell it apart."""
+"""A proof is of the code that made it: other code enters nothing live, whether its source or its
+answers tell it apart.
+"""
 
 import ast
 from dataclasses import replace
@@ -39,12 +41,21 @@ def bundle() -> Bundle:
 
 def proven(**changes) -> Bundle:
     """As the gate leaves it where everything passed, at the costs that the exchange states."""
-    told = {"verdict": Verdict(may_serve=True, may_enter=True), "proven": terms(LIVE), "costs": costs(PairRules()), **changes}
+    told = {
+        "verdict": Verdict(may_serve=True, may_enter=True),
+        "proven": terms(LIVE),
+        "costs": costs(PairRules()),
+        **changes,
+    }
     return replace(bundle(), manifest=replace(bundle().manifest, **told))
 
 
 def forbids(found) -> list[str]:
-    return [issue.context["found"] for issue in found if issue.forbids_entry and issue.reason is Reason.MODEL_NOT_PROVEN]
+    return [
+        issue.context["found"]
+        for issue in found
+        if issue.forbids_entry and issue.reason is Reason.MODEL_NOT_PROVEN
+    ]
 
 
 # the source
@@ -63,9 +74,15 @@ class OneNumber(ast.NodeTransformer):
         if not self.done and isinstance(node, ast.Constant) and type(node.value) in {int, float}:
             self.done = True
             return ast.copy_location(ast.Constant(value=node.value + 1), node)
-        if not self.done and isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Lt | ast.Gt | ast.LtE | ast.GtE):
+        if (
+            not self.done
+            and isinstance(node, ast.Compare)
+            and isinstance(node.ops[0], ast.Lt | ast.Gt | ast.LtE | ast.GtE)
+        ):
             self.done = True
-            other = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt}[type(node.ops[0])]
+            other = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt}[
+                type(node.ops[0])
+            ]
             node.ops[0] = other()
             return node
         return super().generic_visit(node)
@@ -86,9 +103,17 @@ def test_one_changed_number_or_comparison_in_any_file_that_decides_is_other_code
 def test_comments_docstrings_imports_layout_order_and_places_make_no_difference():
     texts = {place: sources()[place] for place in PLACES}
     before = trees_of(texts)
-    laid_out = {place: b"import os\n\n# a comment\n" + ast.unparse(ast.parse(text)).encode() for place, text in texts.items()}
+    laid_out = {
+        place: b"import os\n\n# a comment\n" + ast.unparse(ast.parse(text)).encode()
+        for place, text in texts.items()
+    }
     assert trees_of(laid_out) == before
-    assert trees_of({f"moved/{number}.py": text for number, text in enumerate(reversed(texts.values()))}) == before
+    assert (
+        trees_of(
+            {f"moved/{number}.py": text for number, text in enumerate(reversed(texts.values()))}
+        )
+        == before
+    )
     trees = [ast.parse(text) for text in (texts[MONEY], texts[PATH])]
     together = ast.Module(body=[*trees[1].body, *trees[0].body], type_ignores=[])
     apart = {place: text for place, text in texts.items() if place not in {MONEY, PATH}}
@@ -100,7 +125,8 @@ def test_comments_docstrings_imports_layout_order_and_places_make_no_difference(
 
 def test_a_name_that_an_import_gave_is_the_name_where_it_comes_from():
     one = (
-        b"from shared.core.money import rate as share\nfrom shared import risk\n\ndef f(x):\n    return risk.decide(share(x))\n"
+        b"from shared.core.money import rate as share\nfrom shared import risk\n\ndef f(x):\n   "
+        b" return risk.decide(share(x))\n"
     )
     other = (
         b"from shared.core.money import rate\nfrom shared.risk import decide\n\n"
@@ -108,7 +134,9 @@ def test_a_name_that_an_import_gave_is_the_name_where_it_comes_from():
     )
     third = other.replace(b"decide(rate(x))", b"rate(decide(x))")
     assert trees_of({"a": one}) == trees_of({"b": other}) != trees_of({"c": third})
-    assert trees_of({"a": b"import numpy as np\nX = np.pi\n"}) != trees_of({"a": b"import math as np\nX = np.pi\n"})
+    assert trees_of({"a": b"import numpy as np\nX = np.pi\n"}) != trees_of(
+        {"a": b"import math as np\nX = np.pi\n"}
+    )
 
 
 def test_a_deciding_file_that_is_gone_is_no_silence(monkeypatch):
@@ -162,7 +190,9 @@ def test_an_exchange_that_asks_more_than_was_paid_in_the_proof_voids_it_by_name(
 
 
 def answered(files=None, settings=None) -> str | None:
-    return golden.difference((files or small_training().files).get(CANDLES), bundle(), settings or small_settings())
+    return golden.difference(
+        (files or small_training().files).get(CANDLES), bundle(), settings or small_settings()
+    )
 
 
 def test_the_same_code_gives_the_same_answers_and_there_are_enough_of_them():
@@ -175,7 +205,9 @@ def test_the_same_code_gives_the_same_answers_and_there_are_enough_of_them():
 
 
 def test_answers_are_asked_under_the_settings_that_they_were_given_for():
-    other = load({"BOT_RISK__STOP_ATR": "9", "BOT_CONSENSUS__AGREEMENT": "0.9", "BOT_CAPITAL_JPY": "5"})
+    other = load(
+        {"BOT_RISK__STOP_ATR": "9", "BOT_CONSENSUS__AGREEMENT": "0.9", "BOT_CAPITAL_JPY": "5"}
+    )
     assert answered(settings=other) is None
 
 
@@ -197,11 +229,17 @@ def test_a_vote_and_a_decision_that_fall_otherwise_are_named(monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(
-            pipeline.strategies, "vote", lambda *given: replace(found := vote(*given), confidences=found.confidences * 0.99)
+            pipeline.strategies,
+            "vote",
+            lambda *given: replace(found := vote(*given), confidences=found.confidences * 0.99),
         )
         assert "votes" in answered()
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline.risk, "decide", lambda **given: replace(found := decide(**given), lots=found.lots + 1))
+        patch.setattr(
+            pipeline.risk,
+            "decide",
+            lambda **given: replace(found := decide(**given), lots=found.lots + 1),
+        )
         assert "decision" in answered()
 
 
@@ -214,18 +252,27 @@ def test_other_candles_or_none_are_no_answer():
     assert "no answer" in answered({CANDLES: b"nonsense"})
 
 
-def test_a_champion_that_answers_otherwise_enters_nothing_live_even_when_it_is_overruled(monkeypatch):
+def test_a_champion_that_answers_otherwise_enters_nothing_live_even_when_it_is_overruled(
+    monkeypatch,
+):
     made, settings = small_training(), small_settings()
     registry = BundleRegistry(MemoryBucket())
     registry.publish(made.version, made.files)
     registry.promote(made.version, at=1, why="a test", by="test")
     assert Champions(registry, KEYS, settings).serving().answers_otherwise is None
     decide = pipeline.risk.decide
-    monkeypatch.setattr(pipeline.risk, "decide", lambda **given: replace(found := decide(**given), lots=found.lots + 1))
+    monkeypatch.setattr(
+        pipeline.risk,
+        "decide",
+        lambda **given: replace(found := decide(**given), lots=found.lots + 1),
+    )
     champion = Champions(registry, KEYS, settings).serving()
     assert "decision" in champion.answers_otherwise
     overruled = replace(LIVE, risk=replace(LIVE.risk, overrule_model=made.version))
-    for asked, live in ((overruled, True), (replace(overruled, mode="paper", stage="paper"), False)):
+    for asked, live in (
+        (overruled, True),
+        (replace(overruled, mode="paper", stage="paper"), False),
+    ):
         found = permission(champion.bundle, asked, answers_otherwise=champion.answers_otherwise)
         assert bool(forbids(found)) is live
         assert "other code" in found[0].context["found"]

@@ -69,11 +69,19 @@ def test_probabilities_are_rounded_shares_of_one(bundle, computed):
 
 
 def test_a_row_is_predicted_the_same_alone_and_among_all(bundle, computed):
-    everything = predict(computed, votes_for(computed, np.ones(len(computed.as_of))), bundle).probabilities
+    everything = predict(
+        computed, votes_for(computed, np.ones(len(computed.as_of))), bundle
+    ).probabilities
     compared = 0
     for row in range(3_000, len(computed.as_of), 61):
-        alone = Features(as_of=computed.as_of[row : row + 1], names=computed.names, values=computed.values[row : row + 1])
-        assert np.array_equal(predict(alone, votes_for(alone, np.ones(1)), bundle).probabilities[0], everything[row])
+        alone = Features(
+            as_of=computed.as_of[row : row + 1],
+            names=computed.names,
+            values=computed.values[row : row + 1],
+        )
+        assert np.array_equal(
+            predict(alone, votes_for(alone, np.ones(1)), bundle).probabilities[0], everything[row]
+        )
         compared += 1
     assert compared >= 60
 
@@ -81,7 +89,9 @@ def test_a_row_is_predicted_the_same_alone_and_among_all(bundle, computed):
 def test_features_are_taken_by_name_in_whatever_order_they_come(bundle, computed):
     order = np.random.default_rng(1).permutation(len(computed.names))
     shuffled = Features(
-        as_of=computed.as_of, names=tuple(computed.names[index] for index in order), values=computed.values[:, order]
+        as_of=computed.as_of,
+        names=tuple(computed.names[index] for index in order),
+        values=computed.values[:, order],
     )
     votes = votes_for(computed, every_third(computed))
     one, other = predict(computed, votes, bundle), predict(shuffled, votes, bundle)
@@ -91,7 +101,9 @@ def test_features_are_taken_by_name_in_whatever_order_they_come(bundle, computed
 def test_a_missing_feature_is_named(bundle, computed):
     kept = [index for index, name in enumerate(computed.names) if name != "rsi_14"]
     fewer = Features(
-        as_of=computed.as_of, names=tuple(computed.names[index] for index in kept), values=computed.values[:, kept]
+        as_of=computed.as_of,
+        names=tuple(computed.names[index] for index in kept),
+        values=computed.values[:, kept],
     )
     with pytest.raises(BadBundle, match=r"features: .* wants rsi_14"):
         predict(fewer, votes_for(fewer, every_third(fewer)), bundle)
@@ -107,11 +119,15 @@ def test_a_value_too_large_for_float32_is_not_predicted(bundle, computed):
     values = computed.values.copy()
     values[-1, computed.names.index(bundle.manifest.features[0])] = 1e300
     huge = Features(as_of=computed.as_of, names=computed.names, values=values)
-    assert np.isnan(predict(huge, votes_for(huge, np.ones(len(huge.as_of))), bundle).probabilities[-1]).all()
+    assert np.isnan(
+        predict(huge, votes_for(huge, np.ones(len(huge.as_of))), bundle).probabilities[-1]
+    ).all()
 
 
 def test_no_consensus_at_all_gives_no_probability(bundle, computed):
-    assert np.isnan(predict(computed, votes_for(computed, np.zeros(len(computed.as_of))), bundle).probabilities).all()
+    assert np.isnan(
+        predict(computed, votes_for(computed, np.zeros(len(computed.as_of))), bundle).probabilities
+    ).all()
 
 
 def test_softmax_equals_the_textbook_one_and_survives_large_scores():
@@ -140,23 +156,33 @@ from shared.model import load, predict_rows
 files = {{path.name: path.read_bytes() for path in Path({str(tmp_path)!r}).iterdir()}}
 bundle = load(files, public_keys=({public_of(SIGNING_KEY)!r},), version={training.version!r})
 rows = np.array(bundle.manifest.golden.rows, dtype=np.float32)
-heavy = sorted(set(sys.modules) & {{"lightgbm", "xgboost", "sklearn", "scipy", "pandas", "pyarrow", "joblib", "optuna"}})
+learners = {{"lightgbm", "xgboost", "sklearn", "joblib", "optuna"}}
+heavy = sorted(set(sys.modules) & {{*learners, "scipy", "pandas", "pyarrow"}})
 print(json.dumps([heavy, predict_rows(rows, bundle).tolist()]))
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     heavy, probabilities = json.loads(done.stdout)
     assert heavy == []
-    assert np.abs(np.array(probabilities) - np.array(training.manifest.golden.probabilities)).max() < 1e-12
+    assert (
+        np.abs(np.array(probabilities) - np.array(training.manifest.golden.probabilities)).max()
+        < 1e-12
+    )
 
 
 def test_importing_the_stage_does_not_even_load_the_cryptography():
     code = "import sys, shared.model; print('cryptography' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "False"
 
 
 def test_predict_rows_of_nothing_is_nothing(bundle):
-    assert predict_rows(np.empty((0, len(bundle.manifest.features)), dtype=np.float32), bundle).shape == (0, 3)
+    assert predict_rows(
+        np.empty((0, len(bundle.manifest.features)), dtype=np.float32), bundle
+    ).shape == (0, 3)
 
 
 def test_rows_that_nobody_asks_for_are_marked_and_the_others_keep_their_numbers(bundle, computed):
@@ -175,4 +201,9 @@ def test_rows_that_nobody_asks_for_are_marked_and_the_others_keep_their_numbers(
 
 def test_marks_of_other_rows_are_refused(bundle, computed):
     with pytest.raises(BadData, match="rows are marked"):
-        predict(computed, votes_for(computed, every_third(computed)), bundle, asked=np.ones(3, dtype=bool))
+        predict(
+            computed,
+            votes_for(computed, every_third(computed)),
+            bundle,
+            asked=np.ones(3, dtype=bool),
+        )

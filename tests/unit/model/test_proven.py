@@ -1,4 +1,6 @@
-"""A proof is of one configuration: whatever is set otherwise, in live mode nothing is entered by it."""
+"""A proof is of one configuration: whatever is set otherwise, in live mode nothing is entered by
+it.
+"""
 
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
@@ -20,7 +22,19 @@ from tests.support.made_trainings import SIGNING_KEY, small_training
 LIVE = load({"BOT_HOME": "/nowhere", "BOT_MODE": "live", "BOT_STAGE": "stage-10"})
 ELSEWHERE = ("home", "state", "bucket", "alerts", "clock", "bundle_public_key", "id", "profile")
 UNASKED = {  # what a proof does not depend on, with a reason each in `shared.model.proven`
-    *("mode", "stage", "stages", "capital_jpy", "exchange", "learning", "retrain", "watch", "backtest", "study", "discord"),
+    *(
+        "mode",
+        "stage",
+        "stages",
+        "capital_jpy",
+        "exchange",
+        "learning",
+        "retrain",
+        "watch",
+        "backtest",
+        "study",
+        "discord",
+    ),
     *ELSEWHERE,
 }
 
@@ -33,12 +47,19 @@ def quick() -> Bundle:
 
 def proven(settings: Settings = LIVE, **changes: Any) -> Bundle:
     """A bundle as the gate leaves it where everything passed, under these settings."""
-    told = {"verdict": Verdict(may_serve=True, may_enter=True), "proven": terms(settings), **changes}
+    told = {
+        "verdict": Verdict(may_serve=True, may_enter=True),
+        "proven": terms(settings),
+        **changes,
+    }
     return replace(quick(), manifest=replace(quick().manifest, **told))
 
 
 def forbids(bundle: Bundle, settings: Settings) -> bool:
-    return any(issue.forbids_entry and issue.reason is Reason.MODEL_NOT_PROVEN for issue in permission(bundle, settings))
+    return any(
+        issue.forbids_entry and issue.reason is Reason.MODEL_NOT_PROVEN
+        for issue in permission(bundle, settings)
+    )
 
 
 def test_what_was_proven_for_these_settings_enters_and_a_quick_training_never_does():
@@ -66,7 +87,10 @@ def every_change(part: Any, name: str = "") -> list[tuple[str, Any]]:
         if dotted in UNASKED:
             continue
         if is_dataclass(value):
-            found += [(deeper, replace(part, **{each.name: other})) for deeper, other in every_change(value, dotted)]
+            found += [
+                (deeper, replace(part, **{each.name: other}))
+                for deeper, other in every_change(value, dotted)
+            ]
         else:
             found.append((dotted, replace(part, **{each.name: changed(value)})))
     return found
@@ -89,7 +113,14 @@ def test_every_single_setting_that_decides_what_is_entered_takes_the_proof_away_
 
 
 def test_mode_stage_capital_and_places_may_differ_from_the_proofs():
-    paper = load({"BOT_HOME": "/elsewhere", "BOT_ID": "b", "BOT_CAPITAL_JPY": "123456", "BOT_LEARNING__SEED": "8"})
+    paper = load(
+        {
+            "BOT_HOME": "/elsewhere",
+            "BOT_ID": "b",
+            "BOT_CAPITAL_JPY": "123456",
+            "BOT_LEARNING__SEED": "8",
+        }
+    )
     assert permission(proven(paper), LIVE) == ()
 
 

@@ -1,4 +1,6 @@
-"""A bundle serves only what it was made for: its purpose and its question stand in the signed manifest."""
+"""A bundle serves only what it was made for: its purpose and its question stand in the signed
+manifest.
+"""
 
 import json
 from dataclasses import replace
@@ -15,10 +17,20 @@ from shared.model.registry import BundleRegistry
 from shared.model.signing import public_of, sign
 from shared.stores.memory import MemoryBucket
 from shared.turn.champion import Champions, unsuited
-from tests.support.made_trainings import COMMIT, SIGNING_KEY, last_close, market, small_settings, small_training
+from tests.support.made_trainings import (
+    COMMIT,
+    SIGNING_KEY,
+    last_close,
+    market,
+    small_settings,
+    small_training,
+)
 
 KEYS = (public_of(SIGNING_KEY),)
-SANDBOX = {"BOT_EXCHANGE__PUBLIC_URL": "http://127.0.0.1:1", "BOT_EXCHANGE__PRIVATE_URL": "http://127.0.0.1:1/v1"}
+SANDBOX = {
+    "BOT_EXCHANGE__PUBLIC_URL": "http://127.0.0.1:1",
+    "BOT_EXCHANGE__PRIVATE_URL": "http://127.0.0.1:1/v1",
+}
 
 
 def resigned(made: Training, **changes) -> dict[str, bytes]:
@@ -88,7 +100,9 @@ def test_a_pointer_that_names_one_all_the_same_serves_nothing_by_name():
     bucket.put("bundles/current.json", json.dumps(told).encode())
     found = serving(registry)
     assert found.bundle is None
-    assert [(issue.reason, issue.forbids_entry) for issue in found.issues] == [(Reason.MODEL_INVALID, True)]
+    assert [(issue.reason, issue.forbids_entry) for issue in found.issues] == [
+        (Reason.MODEL_INVALID, True)
+    ]
     assert "purpose" in found.issues[0].context["found"]
 
 
@@ -107,11 +121,17 @@ def test_a_demos_bundle_serves_on_a_sandbox_alone():
         ({}, "phase22", "15"),
         ({"BOT_LEARNING__FEATURES": "phase19"}, None, "features"),
         ({"BOT_LEARNING__LABEL": "next_candle"}, None, "its label is barriers"),
-        ({"BOT_LEARNING__BARRIER_ATR": "3"}, None, "4 ATR within 48 candles and the settings ask for 3 ATR"),
+        (
+            {"BOT_LEARNING__BARRIER_ATR": "3"},
+            None,
+            "4 ATR within 48 candles and the settings ask for 3 ATR",
+        ),
         ({"BOT_LEARNING__HORIZON_CANDLES": "96"}, None, "within 96 candles"),
     ],
 )
-def test_one_of_other_features_label_or_barriers_is_no_model_of_these_settings_by_name(environ, profile, names):
+def test_one_of_other_features_label_or_barriers_is_no_model_of_these_settings_by_name(
+    environ, profile, names
+):
     made, registry = small_training(), BundleRegistry(MemoryBucket())
     registry.publish(made.version, made.files)
     registry.promote(made.version, at=1, why="a test", by="test")
@@ -126,7 +146,12 @@ def test_one_of_other_features_label_or_barriers_is_no_model_of_these_settings_b
 
 
 def test_what_only_decides_how_it_is_learned_or_traded_makes_no_other_question():
-    other = {"BOT_LEARNING__ROUNDS": "9", "BOT_LEARNING__SEED": "1", "BOT_RISK__STOP_ATR": "9", "BOT_LEARNING__DAYS": "90"}
+    other = {
+        "BOT_LEARNING__ROUNDS": "9",
+        "BOT_LEARNING__SEED": "1",
+        "BOT_RISK__STOP_ATR": "9",
+        "BOT_LEARNING__DAYS": "90",
+    }
     assert unsuited(small_training().manifest, load(other)) is None
 
 
@@ -136,7 +161,9 @@ def test_what_only_decides_how_it_is_learned_or_traded_makes_no_other_question()
 def test_the_most_that_any_bundle_knows_is_remembered_also_by_those_in_the_archive():
     registry, made = BundleRegistry(MemoryBucket()), small_training()
     assert registry.most_logged() == 0
-    for number, trials in enumerate(({"logged": 5}, {"logged": 3, "most_logged": 9}, {"on_record": 400})):
+    for number, trials in enumerate(
+        ({"logged": 5}, {"logged": 3, "most_logged": 9}, {"on_record": 400})
+    ):
         version = f"{made.version}-{number}"
         registry.publish(version, resigned(made, version=version, trials=trials))
     assert registry.most_logged() == 9

@@ -25,12 +25,18 @@ AT = {"at": 1, "why": "a test", "by": "test"}
 
 
 def made(name: str) -> dict[str, bytes]:
-    """Files that are complete as far as the registry looks; whether they are a model is the loader's question."""
+    """Files that are complete as far as the registry looks; whether they are a model is the
+    loader's question.
+    """
     import hashlib
 
     model = f"model of {name}".encode()
     listed = {"model.npz": {"sha256": hashlib.sha256(model).hexdigest(), "size": len(model)}}
-    return {"manifest.json": json.dumps({"files": listed}).encode(), "manifest.sig": name.encode(), "model.npz": model}
+    return {
+        "manifest.json": json.dumps({"files": listed}).encode(),
+        "manifest.sig": name.encode(),
+        "model.npz": model,
+    }
 
 
 def test_a_bundle_goes_in_and_comes_out_and_loads(registry):
@@ -40,7 +46,10 @@ def test_a_bundle_goes_in_and_comes_out_and_loads(registry):
     pointer = registry.current()
     files = registry.files(pointer.version)
     assert set(files) == {*SERVING, "golden.npz"}
-    assert load(files, public_keys=(public_of(SIGNING_KEY),), version=pointer.version).version == training.version
+    assert (
+        load(files, public_keys=(public_of(SIGNING_KEY),), version=pointer.version).version
+        == training.version
+    )
     assert registry.files(pointer.version, audit=True) == training.files
 
 

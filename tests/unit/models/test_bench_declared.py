@@ -16,7 +16,11 @@ name: wide
 question: Is wider better?
 notes: [Read this.]
 data:
-  - {name: old, candles: a.csv, candles_4h: b.csv, start: 2018-05-01, end: 2018-06-01T09:00:00+09:00}
+  - name: old
+    candles: a.csv
+    candles_4h: b.csv
+    start: 2018-05-01
+    end: 2018-06-01T09:00:00+09:00
   - {candles: folder/new.csv.gz}
 timeframe: 1m
 profile: seeds
@@ -36,11 +40,20 @@ def test_everything_that_can_be_declared_is_read():
     assert (old.name, old.candles, old.candles_4h) == ("old", "a.csv", "b.csv")
     assert (old.start_at, old.end_at) == (1_525_132_800_000, 1_527_811_200_000)
     assert (new.name, new.candles, new.start_at) == ("new", "folder/new.csv.gz", None)
-    assert (study.timeframe, study.every_days, study.seed, study.notes) == (Timeframe.M1, 14, 3, ("Read this.",))
+    assert (study.timeframe, study.every_days, study.seed, study.notes) == (
+        Timeframe.M1,
+        14,
+        3,
+        ("Read this.",),
+    )
     plain, wide = study.variants
     assert study.settings_of(plain) == (
         "seeds",
-        {"retrain": {"every_days": 14}, "learning": {"seed": 3, "days": 90}, "risk": {"stop_atr": 3}},
+        {
+            "retrain": {"every_days": 14},
+            "learning": {"seed": 3, "days": 90},
+            "risk": {"stop_atr": 3},
+        },
     )
     assert study.settings_of(wide)[0] == "loose"
     assert study.settings_of(wide)[1]["risk"] == {"stop_atr": 6}
@@ -49,17 +62,34 @@ def test_everything_that_can_be_declared_is_read():
 
 def test_the_hash_changes_with_everything_that_is_declared():
     first = parse(WHOLE).hash
-    changed = [WHOLE.replace(*pair) for pair in (("Is wider", "Is it"), ("stop_atr: 6", "stop_atr: 7"), ("seed: 3", "seed: 4"))]
+    changed = [
+        WHOLE.replace(*pair)
+        for pair in (("Is wider", "Is it"), ("stop_atr: 6", "stop_atr: 7"), ("seed: 3", "seed: 4"))
+    ]
     assert len({first, *(parse(text).hash for text in changed)}) == 4
     assert parse(WHOLE).hash == first
 
 
 def test_other_candles_another_period_and_further_settings_can_be_asked_for():
     study = parse(WHOLE)
-    other = study.on("made.csv").within(start_at=900_000, end_at=None).under({"risk": {"target_atr": 5}, "sides": "both"})
-    assert [(one.name, one.candles, one.start_at, one.end_at) for one in other.data] == [("made", "made.csv", 900_000, None)]
-    assert other.overrides == {"risk.stop_atr": 3, "learning.days": 90, "risk.target_atr": 5, "sides": "both"}
-    assert other.settings_of(other.variants[1])[1]["risk"] == {"stop_atr": 6, "target_atr": 5}, "a variant's own still wins"
+    other = (
+        study.on("made.csv")
+        .within(start_at=900_000, end_at=None)
+        .under({"risk": {"target_atr": 5}, "sides": "both"})
+    )
+    assert [(one.name, one.candles, one.start_at, one.end_at) for one in other.data] == [
+        ("made", "made.csv", 900_000, None)
+    ]
+    assert other.overrides == {
+        "risk.stop_atr": 3,
+        "learning.days": 90,
+        "risk.target_atr": 5,
+        "sides": "both",
+    }
+    assert other.settings_of(other.variants[1])[1]["risk"] == {
+        "stop_atr": 6,
+        "target_atr": 5,
+    }, "a variant's own still wins"
 
 
 REFUSED = {
@@ -74,15 +104,30 @@ REFUSED = {
     "an empty question": (WHOLE.replace("Is wider better?", "''"), "question was"),
     "a seed that is none": (WHOLE.replace("seed: 3", "seed: three"), "seed was 'three'"),
     "a truth as a number": (WHOLE.replace("seed: 3", "seed: true"), "seed was True"),
-    "a name that YAML takes for a truth": (WHOLE.replace("  plain:", "  off:"), "put the name in quotes"),
+    "a name that YAML takes for a truth": (
+        WHOLE.replace("  plain:", "  off:"),
+        "put the name in quotes",
+    ),
     "a resolution": (WHOLE.replace("1m", "5m"), "timeframe was '5m'"),
     "a time": (WHOLE.replace("2018-05-01", "someday"), "data[0].start was 'someday'"),
-    "an end before the start": (WHOLE.replace("2018-06-01", "2018-04-01"), "data[0].end is not after"),
+    "an end before the start": (
+        WHOLE.replace("2018-06-01", "2018-04-01"),
+        "data[0].end is not after",
+    ),
     "a field of the data": (WHOLE.replace("candles_4h", "candles_1h"), "data[0].candles_1h is not"),
     "candles twice": (WHOLE + "candles: a.csv\n", "candles was given beside data"),
-    "two of one name": (WHOLE.replace("candles: folder/new.csv.gz", "candles: c.csv, name: old"), "data has 'old' twice"),
-    "a setting twice": (WHOLE.replace("learning.days: 90", "risk.stop_atr: 4"), "risk.stop_atr was given twice"),
-    "settings that are none": (WHOLE.replace("{risk.stop_atr: 6}", "6"), "variants.wide.overrides was 6"),
+    "two of one name": (
+        WHOLE.replace("candles: folder/new.csv.gz", "candles: c.csv, name: old"),
+        "data has 'old' twice",
+    ),
+    "a setting twice": (
+        WHOLE.replace("learning.days: 90", "risk.stop_atr: 4"),
+        "risk.stop_atr was given twice",
+    ),
+    "settings that are none": (
+        WHOLE.replace("{risk.stop_atr: 6}", "6"),
+        "variants.wide.overrides was 6",
+    ),
 }
 
 
@@ -116,7 +161,9 @@ def test_every_example_is_read_and_its_settings_load(path):
     assert study.name == path.stem
     assert len(study.variants) >= 3
     asked = map(study.settings_of, study.variants)
-    found = {msgspec.json.encode(load({}, profile=profile, overrides=told)) for profile, told in asked}
+    found = {
+        msgspec.json.encode(load({}, profile=profile, overrides=told)) for profile, told in asked
+    }
     assert len(found) == len(study.variants), "two variants are the same"
 
 

@@ -1,4 +1,6 @@
-"""The page, the data and the Markdown of a study: the same result gives the same bytes, and text stays text."""
+"""The page, the data and the Markdown of a study: the same result gives the same bytes, and text
+stays text.
+"""
 
 import json
 import re
@@ -27,13 +29,21 @@ def test_the_same_result_gives_the_same_bytes(result):
 
 
 def test_the_answer_names_what_may_enter(result):
-    assert tables.verdict(result) == (
-        "2 of 8 passed the gate and may enter: trend on bitbank 2018; trend on Binance x ECB 2023-25."
+    assert (
+        tables.verdict(result)
+        == "2 of 8 passed the gate and may enter: trend on bitbank 2018; trend on Binance x ECB"
+        " 2023-25."
     )
-    assert tables.verdict(made_result()) == "Nothing here may enter: none of the 8 tries passed the gate."
+    assert (
+        tables.verdict(made_result())
+        == "Nothing here may enter: none of the 8 tries passed the gate."
+    )
     alone = made_result()
     held = replace(alone.held[0], tried=alone.held[0].tried[:1])
-    assert tables.verdict(replace(alone, held=(held,))) == "It may not enter: it did not pass the gate."
+    assert (
+        tables.verdict(replace(alone, held=(held,)))
+        == "It may not enter: it did not pass the gate."
+    )
 
 
 def test_every_variant_stands_in_every_table_with_what_it_failed(result):
@@ -45,7 +55,9 @@ def test_every_variant_stands_in_every_table_with_what_it_failed(result):
         assert [row[0].text for row in denied.rows] == list(VARIANTS)
         for row, tried in zip(money.rows, held.tried, strict=False):
             assert row[-1].text == ("yes" if tried.variant == "trend" else "no")
-            assert row[-1].title == ("" if tried.variant == "trend" else "deflated_sharpe, calibration_error")
+            assert row[-1].title == (
+                "" if tried.variant == "trend" else "deflated_sharpe, calibration_error"
+            )
         assert all(len(row) == len(money.head) for row in money.rows)
 
 
@@ -75,7 +87,14 @@ def test_an_interval_is_good_or_bad_only_where_it_leaves_zero_out(found, text, t
 
 def test_text_from_outside_stays_text(result):
     held = replace(result.held[0], name=HOSTILE)
-    hostile = replace(result, name=HOSTILE, question=HOSTILE, notes=(HOSTILE,), says={HOSTILE: HOSTILE}, held=(held,))
+    hostile = replace(
+        result,
+        name=HOSTILE,
+        question=HOSTILE,
+        notes=(HOSTILE,),
+        says={HOSTILE: HOSTILE},
+        held=(held,),
+    )
     page = files(hostile)["study.html"].decode()
     assert page.count("<script>") == 1
     assert "<img" not in page
@@ -88,7 +107,10 @@ def test_the_data_is_json_without_anything_undefined(result):
     assert told["verdict"] == tables.verdict(result)
     assert told["held"][0]["tried"][3]["learned"] is None
     assert len(told["held"][0]["tried"][0]["curve"]["own"]) == 240
-    assert finite({"a": [float("nan"), 1.0], "b": (float("inf"),)}) == {"a": [None, 1.0], "b": [None]}
+    assert finite({"a": [float("nan"), 1.0], "b": (float("inf"),)}) == {
+        "a": [None, 1.0],
+        "b": [None],
+    }
 
 
 def test_the_markdown_says_what_the_page_says_and_no_place_of_this_machine(result):
@@ -127,12 +149,23 @@ def test_marks_of_a_wide_range_are_far_apart_and_every_word_is_inside():
     held = made_result(days=2_000).held[0]
     first = held.tried[0]
     for most in (1.2, 3.0, 14.2, 90.0, 4_000.0):
-        rising = tuple(most ** (day / (len(first.curve.day_at) - 1)) for day in range(len(first.curve.day_at)))
-        svg = str(draw.growth(replace(held, tried=(replace(first, curve=replace(first.curve, hold=rising)),))))
-        marks = re.findall(r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="end">([^<]* %)</text>', svg)
+        rising = tuple(
+            most ** (day / (len(first.curve.day_at) - 1)) for day in range(len(first.curve.day_at))
+        )
+        svg = str(
+            draw.growth(
+                replace(held, tried=(replace(first, curve=replace(first.curve, hold=rising)),))
+            )
+        )
+        marks = re.findall(
+            r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="end">([^<]* %)</text>', svg
+        )
         heights = [float(y) for _, y, _ in marks]
         assert 3 <= len(marks) <= draw.TICKS + 3
-        assert all(above - below > 14 for below, above in zip(sorted(heights), sorted(heights)[1:], strict=False))
+        assert all(
+            above - below > 14
+            for below, above in zip(sorted(heights), sorted(heights)[1:], strict=False)
+        )
         assert all(6.8 * len(text) <= float(x) for x, _, text in marks)
         assert "0 %" in {text for _, _, text in marks}
 
@@ -148,9 +181,18 @@ def test_a_picture_without_days_or_movement_is_drawn_or_left_out():
 
 
 def test_a_check_that_failed_by_an_end_of_its_interval_shows_the_interval():
-    """A limit of 0 and a value of 0.0244 contradict each other until one sees that the interval reaches below zero."""
+    """A limit of 0 and a value of 0.0244 contradict each other until one sees that the interval
+    reaches below zero.
+    """
     failed = Check(
-        name="skill", value=0.0244, threshold=0.0, passed=False, meaning="above: skill", group="enter", lower=-0.011, upper=0.06
+        name="skill",
+        value=0.0244,
+        threshold=0.0,
+        passed=False,
+        meaning="above: skill",
+        group="enter",
+        lower=-0.011,
+        upper=0.06,
     )
     assert tables._check(failed).text == "0.0244 (-0.011 to 0.06) ✗"
     assert tables._check(replace(failed, passed=True)).text == "0.0244 ✓"

@@ -24,7 +24,9 @@ def without(part: Candles, rows) -> Candles:
 
 
 def standing_still(part: Candles, first: int, count: int) -> Candles:
-    columns = {name: getattr(part, name).copy() for name in ("open", "high", "low", "close", "volume")}
+    columns = {
+        name: getattr(part, name).copy() for name in ("open", "high", "low", "close", "volume")
+    }
     for name in ("open", "high", "low", "close"):
         columns[name][first : first + count] = part.close[first - 1]
     columns["volume"][first : first + count] = 0.0
@@ -71,7 +73,10 @@ def test_many_small_holes_are_told_by_their_share(candles):
 def test_an_old_end_is_told_of_each_timeframe(candles):
     end = last_close(candles)
     assert found(candles, as_of=end + DAY_MS) == set()
-    assert found(candles, as_of=end + DAY_MS + 5 * 3_600_000) == {("stale_end", "15m"), ("stale_end", "4h")}
+    assert found(candles, as_of=end + DAY_MS + 5 * 3_600_000) == {
+        ("stale_end", "15m"),
+        ("stale_end", "4h"),
+    }
     slow = {**candles, Timeframe.H4: candles[Timeframe.H4].rows(0, -12)}
     assert found(slow) == {("stale_end", "4h")}
 
@@ -89,7 +94,9 @@ def test_a_price_that_stands_still_is_told(candles):
     assert found({**candles, Timeframe.M15: standing_still(quarters, 4_001, 30)}) == set()
     still = {**candles, Timeframe.M15: standing_still(quarters, 4_001, 40)}
     assert ("flat_stretch", "15m") in found(still)
-    assert "stands still for 10.0 hours" in " ".join(map(str, check_candles(still, LEARNING, as_of=last_close(still))))
+    assert "stands still for 10.0 hours" in " ".join(
+        map(str, check_candles(still, LEARNING, as_of=last_close(still)))
+    )
 
 
 def test_timeframes_of_different_markets_are_told(candles):
@@ -99,7 +106,9 @@ def test_timeframes_of_different_markets_are_told(candles):
 
 def test_a_timeframe_that_is_not_there_is_told_alone(candles):
     assert found({Timeframe.M15: candles[Timeframe.M15]}) == {("missing_timeframe", "")}
-    assert found(candles, as_of=int(candles[Timeframe.M15].opened_at[0])) == {("missing_timeframe", "")}
+    assert found(candles, as_of=int(candles[Timeframe.M15].opened_at[0])) == {
+        ("missing_timeframe", "")
+    }
 
 
 def test_only_what_was_known_and_what_is_learned_from_is_looked_at(candles):

@@ -56,7 +56,10 @@ def test_what_comes_later_changes_no_row_that_was_complete_before(dataset, candl
 @pytest.mark.parametrize("embargo_candles", [0, 1, 48, 96])
 def test_no_label_of_a_part_reaches_into_the_next_one(dataset, embargo_candles):
     parts = split(dataset, held_out_share=0.25, embargo_ms=embargo_candles * STEP)
-    for earlier, later in ((parts.training, parts.calibration), (parts.calibration, parts.validation)):
+    for earlier, later in (
+        (parts.training, parts.calibration),
+        (parts.calibration, parts.validation),
+    ):
         begins = int(later.as_of[0])
         assert int(earlier.end_at.max()) + embargo_candles * STEP <= begins
         assert (earlier.as_of < begins).all()
@@ -119,7 +122,11 @@ def test_the_whole_history_cut_by_time_equals_a_dataset_of_that_time(candles):
     cut = whole.between(int(recent.as_of[0]), int(recent.as_of[-1]) + 1, known_by=2**62)
     for each in dataclasses.fields(Dataset):
         ours, theirs = getattr(cut, each.name), getattr(recent, each.name)
-        assert ours == theirs if isinstance(ours, tuple) else np.array_equal(ours, theirs, equal_nan=True), each.name
+        assert (
+            ours == theirs
+            if isinstance(ours, tuple)
+            else np.array_equal(ours, theirs, equal_nan=True)
+        ), each.name
 
 
 def test_features_of_other_candles_are_refused(candles):
@@ -160,7 +167,9 @@ def test_past_and_coming_volatility_meet_without_overlap(dataset):
     there = np.flatnonzero(np.isfinite(dataset.volatility_next) & (later < len(dataset)))
     there = there[dataset.as_of[later[there]] == dataset.volatility_known_at[there]]
     assert len(there) > 4_000
-    assert dataset.volatility_past[later[there], 0] == pytest.approx(dataset.volatility_next[there], rel=1e-12)
+    assert dataset.volatility_past[later[there], 0] == pytest.approx(
+        dataset.volatility_next[there], rel=1e-12
+    )
 
 
 def test_a_cut_counts_uniqueness_among_its_own_rows(dataset):

@@ -28,11 +28,17 @@ def test_scores_equal_those_of_scikit_learn(sample):
     probabilities, label = sample
     told = metrics(probabilities, label, block=96, seed=1)
     guess = probabilities.argmax(axis=1)
-    precision, recall, f1, _ = precision_recall_fscore_support(label, guess, average="macro", zero_division=0)
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        label, guess, average="macro", zero_division=0
+    )
     assert told["log_loss"] == pytest.approx(log_loss(label, probabilities), abs=1e-12)
     assert told["accuracy"] == pytest.approx(accuracy_score(label, guess), abs=1e-12)
-    assert (told["precision"], told["recall"], told["f1"]) == pytest.approx((precision, recall, f1), abs=1e-12)
-    assert told["skill"] == pytest.approx(1 - told["log_loss"] / told["log_loss_constant"], abs=1e-12)
+    assert (told["precision"], told["recall"], told["f1"]) == pytest.approx(
+        (precision, recall, f1), abs=1e-12
+    )
+    assert told["skill"] == pytest.approx(
+        1 - told["log_loss"] / told["log_loss_constant"], abs=1e-12
+    )
 
 
 def test_a_constant_forecast_never_has_skill():
@@ -109,7 +115,9 @@ def test_a_weight_counts_like_so_many_equal_rows():
         assert score(said, label, weight=weight, **asked).value == pytest.approx(
             score(said[twice], label[twice], **asked).value
         )
-    assert calibration_error(said, label, weight) == pytest.approx(calibration_error(said[twice], label[twice]))
+    assert calibration_error(said, label, weight) == pytest.approx(
+        calibration_error(said[twice], label[twice])
+    )
     assert constant(label, weight)[0] == pytest.approx(constant(label)[0])
 
 
@@ -130,13 +138,19 @@ def test_an_error_that_is_no_luck_stays_whole():
     said = rng.dirichlet([6.0, 8.0, 6.0], size=20_000)
     label = (rng.random((20_000, 1)) > said.cumsum(axis=1)).sum(axis=1).astype(np.int8)
     wrong = 0.8 * said + 0.2 * np.array([1.0, 0.0, 0.0])
-    whole, beyond = calibration_error(wrong, label), calibration_error_beyond_luck(wrong, label, np.ones(20_000))
+    whole, beyond = (
+        calibration_error(wrong, label),
+        calibration_error_beyond_luck(wrong, label, np.ones(20_000)),
+    )
     assert beyond == pytest.approx(whole, abs=0.005)
     assert beyond > 0.05
 
 
 def test_labels_that_overlap_ten_times_are_a_tenth_of_the_evidence_for_a_gap():
-    said, label = np.full((400, 3), 1 / 3), np.repeat(np.random.default_rng(12).integers(0, 3, 40), 10).astype(np.int8)
+    said, label = (
+        np.full((400, 3), 1 / 3),
+        np.repeat(np.random.default_rng(12).integers(0, 3, 40), 10).astype(np.int8),
+    )
     alone = calibration_error_beyond_luck(said, label, np.ones(400))
     overlapping = calibration_error_beyond_luck(said, label, np.full(400, 0.1))
     assert overlapping < alone

@@ -14,7 +14,9 @@ LEARNING = small_settings().learning
 
 @pytest.fixture(scope="module")
 def parts():
-    return split(build(market(75, seed=3, edge_bp=8.0), LEARNING, MODEL), held_out_share=0.25, embargo_ms=0)
+    return split(
+        build(market(75, seed=3, edge_bp=8.0), LEARNING, MODEL), held_out_share=0.25, embargo_ms=0
+    )
 
 
 @pytest.fixture(scope="module")
@@ -23,17 +25,24 @@ def fitted(parts):
 
 
 def edges(parts, trees) -> np.ndarray:
-    """Held-out rows whose values are moved onto thresholds and one float32 to either side of them."""
+    """Held-out rows whose values are moved onto thresholds and one float32 to either
+    side of them.
+    """
     rng = np.random.default_rng(1)
     rows = parts.validation.rows.copy()
     thresholds = [
-        (int(f), t) for tree in trees for f, t, left in zip(tree.feature, tree.threshold, tree.left, strict=True) if left >= 0
+        (int(f), t)
+        for tree in trees
+        for f, t, left in zip(tree.feature, tree.threshold, tree.left, strict=True)
+        if left >= 0
     ]
     for row in rows:
         for index in rng.choice(len(thresholds), size=12):
             feature, threshold = thresholds[index]
             row[feature] = (
-                np.nextafter(threshold, np.float32(rng.choice([-np.inf, np.inf]))) if rng.random() < 0.7 else threshold
+                np.nextafter(threshold, np.float32(rng.choice([-np.inf, np.inf])))
+                if rng.random() < 0.7
+                else threshold
             )
     return rows
 
@@ -43,7 +52,9 @@ def test_flat_trees_equal_the_native_library_on_every_row(parts, fitted, index):
     learner = fitted[index]
     forest = export.flatten(learner.trees, feature_count=len(MODEL))
     member = member_of(learner, 1.0)
-    rows = np.concatenate([parts.calibration.rows, parts.validation.rows, edges(parts, learner.trees)])
+    rows = np.concatenate(
+        [parts.calibration.rows, parts.validation.rows, edges(parts, learner.trees)]
+    )
     (scores,) = member_scores(rows, forest, (member,))
     difference = np.abs(softmax(scores) - learner.native(rows)).max(axis=1)
     assert difference.max() <= 1e-6
@@ -65,7 +76,9 @@ def test_the_rows_on_the_thresholds_do_test_the_rounding(parts, fitted):
         )
         for tree in learner.trees
     ]
-    (scores,) = member_scores(rows, export.flatten(shifted, feature_count=len(MODEL)), (member_of(learner, 1.0),))
+    (scores,) = member_scores(
+        rows, export.flatten(shifted, feature_count=len(MODEL)), (member_of(learner, 1.0),)
+    )
     assert np.abs(softmax(scores) - learner.native(rows)).max() > 1e-6
 
 
@@ -97,7 +110,15 @@ def test_a_learner_that_finds_nothing_to_split_is_exported_as_a_constant(parts):
 def test_the_forest_for_audit_is_plain_arrays_that_walk_like_the_forest(parts, fitted):
     from shared.model.arrays import unpack
 
-    names = ("node_counts", "feature", "threshold", "children_left", "children_right", "n_node_samples", "value")
+    names = (
+        "node_counts",
+        "feature",
+        "threshold",
+        "children_left",
+        "children_right",
+        "n_node_samples",
+        "value",
+    )
     arrays = unpack(fitted[2].audit, names, what="random_forest.npz")
     row = parts.validation.rows[0]
     total, start = np.zeros(3), 0
@@ -108,14 +129,25 @@ def test_the_forest_for_audit_is_plain_arrays_that_walk_like_the_forest(parts, f
             node = start + int(arrays["children_left" if goes_left else "children_right"][node])
         total += arrays["value"][node, 0] / arrays["value"][node, 0].sum()
         start += int(count)
-    assert np.abs(total / len(arrays["node_counts"]) - fitted[2].native(parts.validation.rows[:1])[0]).max() < 1e-12
+    assert (
+        np.abs(
+            total / len(arrays["node_counts"]) - fitted[2].native(parts.validation.rows[:1])[0]
+        ).max()
+        < 1e-12
+    )
 
 
 @pytest.mark.parametrize(
     ("error", "says"),
     [
-        (OSError("libgomp.so.1: cannot open shared object file: No such file or directory"), "OpenMP"),
-        (RuntimeError("XGBoost Library could not be loaded. Likely causes: libomp.dylib"), "OpenMP"),
+        (
+            OSError("libgomp.so.1: cannot open shared object file: No such file or directory"),
+            "OpenMP",
+        ),
+        (
+            RuntimeError("XGBoost Library could not be loaded. Likely causes: libomp.dylib"),
+            "OpenMP",
+        ),
         (ModuleNotFoundError("No module named 'lightgbm'"), "Python package lightgbm"),
     ],
 )

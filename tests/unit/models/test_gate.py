@@ -1,4 +1,6 @@
-"""The gate on predictions, on the champion, and as a whole: each check passes where it should and fails where it should."""
+"""The gate on predictions, on the champion, and as a whole: each check passes where it should and
+fails where it should.
+"""
 
 import itertools
 import json
@@ -15,11 +17,25 @@ from models.gate.types import PredictionRows, TrialCounts
 from shared.core.errors import BadData
 from shared.core.settings import load
 from shared.model.manifest import Check, Verdict
-from tests.support.made_evidence import EMBARGO_MS, STEP_MS, made_evidence, made_money, made_rival, made_rows, said
+from tests.support.made_evidence import (
+    EMBARGO_MS,
+    STEP_MS,
+    made_evidence,
+    made_money,
+    made_rival,
+    made_rows,
+    said,
+)
 
 GATE = load({}).gate
 LABEL = np.array([0, 1, 2] * 100, dtype=np.int8)
-WEIGHED = ("skill", "direction_skill", "beats_volatility_only", "side_beats_volatility_only", "auc_of_the_move")
+WEIGHED = (
+    "skill",
+    "direction_skill",
+    "beats_volatility_only",
+    "side_beats_volatility_only",
+    "auc_of_the_move",
+)
 EVEN = np.full((300, 3), 1 / 3)
 SERVE = serve_checks(differences={"lightgbm": 0.0}, probabilities=EVEN, label=LABEL)
 
@@ -37,7 +53,9 @@ def check_of(verdict: Verdict, name: str) -> Check:
 
 
 def cut(rows: PredictionRows, chosen) -> PredictionRows:
-    return PredictionRows(**{field.name: getattr(rows, field.name)[chosen] for field in fields(rows)})
+    return PredictionRows(
+        **{field.name: getattr(rows, field.name)[chosen] for field in fields(rows)}
+    )
 
 
 def test_where_everything_is_shown_all_three_verdicts_are_yes():
@@ -91,21 +109,40 @@ def reversed_sides(rows: PredictionRows) -> PredictionRows:
 BAD_ROWS = {
     "constant": (
         lambda rows: replace(rows, probabilities=np.full((len(rows), 3), 1 / 3)),
-        {"skill", "direction_skill", "directional_not_volatility", "beats_volatility_only", "side_beats_volatility_only"},
+        {
+            "skill",
+            "direction_skill",
+            "directional_not_volatility",
+            "beats_volatility_only",
+            "side_beats_volatility_only",
+        },
     ),
     "volatility alone": (
         lambda rows: replace(rows, probabilities=rows.volatility_only),
-        {"direction_skill", "directional_not_volatility", "beats_volatility_only", "side_beats_volatility_only"},
+        {
+            "direction_skill",
+            "directional_not_volatility",
+            "beats_volatility_only",
+            "side_beats_volatility_only",
+        },
     ),
     "overconfident": (overconfident, {"calibration_error"}),
-    "the wrong way round": (reversed_sides, {"skill", "direction_skill", "side_beats_volatility_only"}),
+    "the wrong way round": (
+        reversed_sides,
+        {"skill", "direction_skill", "side_beats_volatility_only"},
+    ),
     "too few": (lambda rows: cut(rows, slice(0, 600)), {"effective_rows"}),
     "doubled": (lambda rows: cut(rows, np.repeat(np.arange(len(rows)), 2)), {"rows_in_order"}),
     "backwards": (lambda rows: cut(rows, np.arange(len(rows))[::-1]), {"rows_in_order"}),
     "known before": (lambda rows: replace(rows, end_at=rows.as_of), {"rows_in_order"}),
-    "trained too late": (lambda rows: replace(rows, known_at=rows.known_at + 1), {"training_ends_before"}),
+    "trained too late": (
+        lambda rows: replace(rows, known_at=rows.known_at + 1),
+        {"training_ends_before"},
+    ),
     "one row trained on": (
-        lambda rows: replace(rows, known_at=np.where(np.arange(len(rows)) == 77, rows.end_at, rows.known_at)),
+        lambda rows: replace(
+            rows, known_at=np.where(np.arange(len(rows)) == 77, rows.end_at, rows.known_at)
+        ),
         {"training_ends_before"},
     ),
 }
@@ -122,7 +159,9 @@ def test_each_fault_of_the_predictions_is_named_and_closes_the_gate(name):
 
 
 def test_a_fault_closes_what_it_is_about_and_leaves_the_rest():
-    assert failed(verdict_of(rows=replace(made_rows(), known_at=made_rows().known_at + 1))) == {"training_ends_before"}
+    assert failed(verdict_of(rows=replace(made_rows(), known_at=made_rows().known_at + 1))) == {
+        "training_ends_before"
+    }
     sharp = failed(verdict_of(rows=overconfident(made_rows(19_200), 1.5)))
     assert {"calibration_error"} <= sharp <= {"calibration_error", "beats_volatility_only"}
 
@@ -151,16 +190,29 @@ def test_skill_that_rests_on_as_many_rows_but_fewer_stories_is_less_sure():
     rows = made_rows(800, seed=5)
     at = rows.as_of[0] + STEP_MS * np.arange(6_400, dtype=np.int64)
     stretched = cut(rows, np.repeat(np.arange(800), 8))
-    stretched = replace(stretched, as_of=at, end_at=at + 64 * STEP_MS, known_at=at - EMBARGO_MS, weight=stretched.weight / 8)
+    stretched = replace(
+        stretched,
+        as_of=at,
+        end_at=at + 64 * STEP_MS,
+        known_at=at - EMBARGO_MS,
+        weight=stretched.weight / 8,
+    )
     wide = check_of(verdict_of(rows=stretched), "direction_skill")
     assert wide.upper - wide.lower > 2 * (short.upper - short.lower)
 
 
 def test_a_row_counts_as_much_as_it_is_unique():
-    """Rows that only repeat what their neighbours say are many and weigh little: here the model is right, elsewhere not."""
+    """Rows that only repeat what their neighbours say are many and weigh little: here the model is
+    right, elsewhere not.
+    """
     knows, blind = made_rows(1_600, lean=0.9), made_rows(1_600, lean=0.5, said_lean=0.9, seed=2)
     later = knows.as_of[-1] + STEP_MS - blind.as_of[0]
-    moved = replace(blind, as_of=blind.as_of + later, end_at=blind.end_at + later, known_at=blind.known_at + later)
+    moved = replace(
+        blind,
+        as_of=blind.as_of + later,
+        end_at=blind.end_at + later,
+        known_at=blind.known_at + later,
+    )
     joined = PredictionRows(
         **{
             field.name: np.concatenate([getattr(part, field.name) for part in (knows, moved)])
@@ -169,7 +221,10 @@ def test_a_row_counts_as_much_as_it_is_unique():
     )
     rare = replace(joined, weight=np.where(np.arange(3_200) < 1_600, 0.02, 0.2))
     often = replace(joined, weight=np.where(np.arange(3_200) < 1_600, 0.2, 0.02))
-    told = {name: [check_of(verdict_of(rows=rows), name).value for rows in (rare, often)] for name in WEIGHED}
+    told = {
+        name: [check_of(verdict_of(rows=rows), name).value for rows in (rare, often)]
+        for name in WEIGHED
+    }
     for name, (little, much) in told.items():
         assert little < much - 0.05, name
 
@@ -189,7 +244,9 @@ def wild_returns(count, *, seed=3):
 
 
 def original_label(count=8_000) -> PredictionRows:
-    """The label of the seeds, the next candle above +0.3 %, forecast as well as volatility allows."""
+    """The label of the seeds, the next candle above +0.3 %, forecast as well as
+    volatility allows.
+    """
     returns, deviation = wild_returns(count)
     tail = np.array([0.5 * math.erfc(0.003 / one / math.sqrt(2)) for one in deviation])
     label = np.where(returns > 0.003, 2, np.where(returns < -0.003, 0, 1)).astype(np.int8)
@@ -214,7 +271,9 @@ def test_the_label_of_the_seeds_is_refused_as_directional_however_skilful_it_loo
     refused = check_of(verdict, "directional_not_volatility")
     assert not refused.passed
     assert refused.value > 0.9
-    assert {"direction_skill", "beats_volatility_only", "side_beats_volatility_only"} <= failed(verdict)
+    assert {"direction_skill", "beats_volatility_only", "side_beats_volatility_only"} <= failed(
+        verdict
+    )
     assert not verdict.may_enter
 
 
@@ -226,7 +285,12 @@ def test_a_score_of_direction_has_the_opposite_skill_for_the_opposite_move():
 
 def test_a_score_without_any_skill_has_no_share_and_fails():
     rows = made_rows(lean=0.5, said_lean=0.7, seed=4)
-    blind = replace(rows, probabilities=said(touch=np.full(len(rows), 0.6), p_upper=rows.probabilities[:, 2] * 0 + 0.5))
+    blind = replace(
+        rows,
+        probabilities=said(
+            touch=np.full(len(rows), 0.6), p_upper=rows.probabilities[:, 2] * 0 + 0.5
+        ),
+    )
     found = directional_not_volatility(blind, GATE)[0]
     assert (found.value, found.passed) == (None, False)
 
@@ -261,7 +325,9 @@ def test_without_a_champion_whoever_may_serve_takes_over():
     verdict = verdict_of(rival=None)
     assert verdict.takes_over
     assert not [check for check in verdict.checks if check.group == "champion"]
-    assert not verdict_of(rival=None, serve=serve_checks(differences={"a": 1.0}, probabilities=EVEN, label=LABEL)).takes_over
+    assert not verdict_of(
+        rival=None, serve=serve_checks(differences={"a": 1.0}, probabilities=EVEN, label=LABEL)
+    ).takes_over
 
 
 def test_a_challenger_that_is_worse_leaves_the_champion_in_its_place():
@@ -278,7 +344,11 @@ def test_a_challenger_that_is_better_and_badly_calibrated_does_not_take_over():
     rival = made_rival(better=0.9, champion=0.5)
     shy = replace(rival.challenger, probabilities=made_rows(lean=0.9, said_lean=0.7).probabilities)
     verdict = verdict_of(
-        rival=replace(rival, challenger=shy, champion=replace(rival.champion, probabilities=rival.champion.volatility_only))
+        rival=replace(
+            rival,
+            challenger=shy,
+            champion=replace(rival.champion, probabilities=rival.champion.volatility_only),
+        )
     )
     assert check_of(verdict, "no_worse_than_champion").passed
     assert failed(verdict) == {"calibration_beside_champion"}
@@ -294,30 +364,49 @@ def other_rows(rival):
 
 
 def no_rows(rival):
-    return replace(rival, challenger=cut(rival.challenger, slice(0, 0)), champion=cut(rival.champion, slice(0, 0)))
+    return replace(
+        rival,
+        challenger=cut(rival.challenger, slice(0, 0)),
+        champion=cut(rival.champion, slice(0, 0)),
+    )
 
 
 def few_rows(rival):
-    return replace(rival, challenger=cut(rival.challenger, slice(0, 700)), champion=cut(rival.champion, slice(0, 700)))
+    return replace(
+        rival,
+        challenger=cut(rival.challenger, slice(0, 700)),
+        champion=cut(rival.champion, slice(0, 700)),
+    )
 
 
 @pytest.mark.parametrize("spoil", [touched, other_rows, no_rows, few_rows])
 def test_too_little_common_untouched_evidence_is_a_verdict_of_its_own_and_keeps_the_champion(spoil):
     verdict = verdict_of(rival=spoil(made_rival()))
-    assert failed(verdict) == {"champion_comparable", "no_worse_than_champion", "calibration_beside_champion"}
+    assert failed(verdict) == {
+        "champion_comparable",
+        "no_worse_than_champion",
+        "calibration_beside_champion",
+    }
     assert check_of(verdict, "no_worse_than_champion").value is None
     assert (verdict.may_serve, verdict.may_enter, verdict.takes_over) == (True, True, False)
 
 
 def test_of_many_equal_challengers_few_look_better_by_luck():
-    """Both know the side equally well, each in its own way: one in ten may pass, by the confidence of 0.9."""
+    """Both know the side equally well, each in its own way: one in ten may pass, by the confidence
+    of 0.9.
+    """
     taken = 0
     for seed in range(60):
         rows, random = made_rows(3_200, seed=seed), np.random.default_rng(seed)
         noise = [np.repeat(random.normal(0, 0.1, 400), 8) for _ in range(2)]
         p = rows.probabilities[:, 2] / (rows.probabilities[:, 0] + rows.probabilities[:, 2])
         both = [
-            replace(rows, probabilities=said(touch=1 - rows.probabilities[:, 1], p_upper=np.clip(p + one, 0.02, 0.98)))
+            replace(
+                rows,
+                probabilities=said(
+                    touch=1 - rows.probabilities[:, 1], p_upper=np.clip(p + one, 0.02, 0.98)
+                ),
+            )
             for one in noise
         ]
         rival = replace(made_rival(count=80), challenger=both[0], champion=both[1])
@@ -376,7 +465,9 @@ def test_what_may_not_serve_may_not_enter_nor_take_over():
     ],
 )
 def test_what_does_not_predict_sanely_may_not_serve(probabilities, differences, name):
-    verdict = unproven(serve_checks(differences=differences, probabilities=probabilities, label=LABEL))
+    verdict = unproven(
+        serve_checks(differences=differences, probabilities=probabilities, label=LABEL)
+    )
     assert not verdict.may_serve
     assert name in failed(verdict)
     assert name in in_words(verdict)
@@ -404,14 +495,17 @@ def test_the_table_has_a_row_a_check_and_says_what_was_asked():
 
 
 def test_every_check_that_decides_decides_alone():
-    """No check is made up for by others: failing any one of them changes the verdict that it is about."""
+    """No check is made up for by others: failing any one of them changes the verdict that it is
+    about.
+    """
     checks = verdict_of().checks
     seen = 0
     for check, verdict in itertools.product(checks, ("serve", "enter", "champion")):
         if check.group == verdict:
             changed = [replace(each, passed=each is not check) for each in checks]
             told = {
-                group: all(each.passed for each in changed if each.group == group) for group in ("serve", "enter", "champion")
+                group: all(each.passed for each in changed if each.group == group)
+                for group in ("serve", "enter", "champion")
             }
             assert [group for group, passed in told.items() if not passed] == [check.group]
             seen += 1

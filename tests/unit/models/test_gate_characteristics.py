@@ -37,13 +37,17 @@ def test_records_without_edge_open_the_gate_at_most_one_time_in_twenty(full):
     for kind in KINDS:
         same = summed((kind,), [cell for cell in cells if cell.what[0] == kind])
         assert same.upper <= (_MOST.get(kind, 0.05) if full else 0.25)
-        assert same.opened - same.with_months <= (3 if full else 1), "good months refuse what the others let through"
+        assert same.opened - same.with_months <= (3 if full else 1), (
+            "good months refuse what the others let through"
+        )
 
 
 def test_an_edge_opens_the_gate_the_more_often_the_greater_it_is_and_the_longer_it_was_seen(full):
     cells = power(count=2_000 if full else 21, gate=GATE, seed=7)
     print(f"\n{power_table(cells)}")
-    share = np.array([cell.opened / cell.count for cell in cells if len(cell.what) == 2]).reshape(3, 4)[:, :3]
+    share = np.array([cell.opened / cell.count for cell in cells if len(cell.what) == 2]).reshape(
+        3, 4
+    )[:, :3]
     slack = 0.02 if full else 0.15
     assert (np.diff(share, axis=0) > -slack).all()
     assert (np.diff(share, axis=1) > -slack).all()
@@ -75,8 +79,13 @@ def test_the_kinds_are_as_ugly_as_they_say():
     kurtosis = {kind: float((values**4).mean()) for kind, values in drawn.items()}
     assert skewness["crashes"] < -1.0
     assert skewness["jumps"] > 1.0
-    months = {kind: drawn[kind][:1_980].reshape(66, 30, 60).sum(axis=1) for kind in ("crash-like", "trend-like", "normal")}
-    by_month = {kind: float((values**3).mean() / values.std() ** 3) for kind, values in months.items()}
+    months = {
+        kind: drawn[kind][:1_980].reshape(66, 30, 60).sum(axis=1)
+        for kind in ("crash-like", "trend-like", "normal")
+    }
+    by_month = {
+        kind: float((values**3).mean() / values.std() ** 3) for kind, values in months.items()
+    }
     assert by_month["crash-like"] < -1.0
     assert by_month["trend-like"] > 0.8
     good = {kind: float((values >= 0.0).mean()) for kind, values in months.items()}
@@ -86,14 +95,22 @@ def test_the_kinds_are_as_ugly_as_they_say():
     assert (drawn["idle"] == 0.0).mean() == pytest.approx(2 / 3, abs=0.02)
     squares = drawn["garch"] ** 2
     assert np.corrcoef(squares[1:].ravel(), squares[:-1].ravel())[0, 1] > 0.08
-    assert np.corrcoef(drawn["sticky"][1:].ravel(), drawn["sticky"][:-1].ravel())[0, 1] == pytest.approx(0.2, abs=0.01)
+    assert np.corrcoef(drawn["sticky"][1:].ravel(), drawn["sticky"][:-1].ravel())[
+        0, 1
+    ] == pytest.approx(0.2, abs=0.01)
 
 
-@pytest.mark.parametrize(("found", "count"), [(0, 50), (50, 50), (3, 84), (68, 2_000), (1, 1), (0, 1)])
+@pytest.mark.parametrize(
+    ("found", "count"), [(0, 50), (50, 50), (3, 84), (68, 2_000), (1, 1), (0, 1)]
+)
 def test_the_interval_of_a_share_is_that_of_clopper_and_pearson(found, count):
     lower, upper = clopper_pearson(found, count)
-    assert lower == pytest.approx(beta.ppf(0.025, found, count - found + 1) if found else 0.0, abs=1e-9)
-    assert upper == pytest.approx(beta.ppf(0.975, found + 1, count - found) if found < count else 1.0, abs=1e-9)
+    assert lower == pytest.approx(
+        beta.ppf(0.025, found, count - found + 1) if found else 0.0, abs=1e-9
+    )
+    assert upper == pytest.approx(
+        beta.ppf(0.975, found + 1, count - found) if found < count else 1.0, abs=1e-9
+    )
 
 
 def test_the_command_prints_both_tables(capsys, monkeypatch, tmp_path):

@@ -19,7 +19,9 @@ ONE = TrialCounts(count=1, sharpes=np.zeros(0))
 
 
 def checks_of(money, trials=ONE, gate=GATE):
-    verdict = judge(made_evidence(rows=None, rival=None, money=money, trials=trials), gate, serve=())
+    verdict = judge(
+        made_evidence(rows=None, rival=None, money=money, trials=trials), gate, serve=()
+    )
     return {check.name: check for check in verdict.checks}
 
 
@@ -67,7 +69,10 @@ def test_days_that_cancel_each_other_are_no_extra_proof():
 
 def test_every_try_lowers_the_deflated_probability_and_one_try_leaves_it():
     money = made_money(annual_sharpe=2.0)
-    told = [checks_of(money, TrialCounts(count=count, sharpes=np.zeros(0)))["dsr"].value for count in (1, 2, 10, 100, 1_000)]
+    told = [
+        checks_of(money, TrialCounts(count=count, sharpes=np.zeros(0)))["dsr"].value
+        for count in (1, 2, 10, 100, 1_000)
+    ]
     assert told[0] == checks_of(money)["psr"].value
     assert told == sorted(told, reverse=True)
     assert told[-1] < 0.5
@@ -99,7 +104,8 @@ def test_a_record_shorter_than_its_minimum_says_how_many_days_it_needs():
 
 
 @pytest.mark.parametrize(
-    ("years", "trades", "passed"), [(1, 99, False), (1, 100, True), (2, 3, True), (3, 0, True), (1, 0, False)]
+    ("years", "trades", "passed"),
+    [(1, 99, False), (1, 100, True), (2, 3, True), (3, 0, True), (1, 0, False)],
 )
 def test_a_hundred_trades_or_two_years_are_enough(years, trades, passed):
     money = made_money(years=years, trades=max(trades, 1))
@@ -155,7 +161,11 @@ def test_a_loss_equals_chance_as_often_as_chance_equals_it():
 
 def test_months_are_those_of_japan_and_idle_ones_do_not_count():
     money = made_money(years=1)
-    returns = np.where((money.day_at >= START_AT + 31 * DAY_MS) & (money.day_at < START_AT + 59 * DAY_MS), 0.0, money.returns)
+    returns = np.where(
+        (money.day_at >= START_AT + 31 * DAY_MS) & (money.day_at < START_AT + 59 * DAY_MS),
+        0.0,
+        money.returns,
+    )
     found = months(replace(money, returns=returns))
     assert len(found) == 11
     assert found[0] == pytest.approx(np.log1p(returns[:31]).sum())
@@ -181,22 +191,39 @@ def test_overfitting_is_a_veto_where_configurations_stood_side_by_side():
     skilled = noise.copy()
     skilled[:, 3] += 0.004
     assert "no_overfitting" not in checks_of(made_money())
-    assert "no_overfitting" not in checks_of(made_money(), TrialCounts(count=1, sharpes=np.zeros(0), matrix=noise[:, :1]))
-    assert checks_of(made_money(), TrialCounts(count=1, sharpes=np.zeros(0), matrix=skilled))["no_overfitting"].passed
+    assert "no_overfitting" not in checks_of(
+        made_money(), TrialCounts(count=1, sharpes=np.zeros(0), matrix=noise[:, :1])
+    )
+    assert checks_of(made_money(), TrialCounts(count=1, sharpes=np.zeros(0), matrix=skilled))[
+        "no_overfitting"
+    ].passed
     turned = noise.copy()  # the best of one half is the worst of the other
     turned[:, :6] += 0.004 * np.where(np.arange(730) < 365, 1, -1)[:, None]
     turned[:, 6:] -= 0.004 * np.where(np.arange(730) < 365, 1, -1)[:, None]
-    found = checks_of(made_money(), TrialCounts(count=1, sharpes=np.zeros(0), matrix=turned))["no_overfitting"]
+    found = checks_of(made_money(), TrialCounts(count=1, sharpes=np.zeros(0), matrix=turned))[
+        "no_overfitting"
+    ]
     assert found.value > 0.5
     assert not found.passed
-    short = checks_of(made_money(), TrialCounts(count=1, sharpes=np.zeros(0), matrix=noise[:10]))["no_overfitting"]
+    short = checks_of(made_money(), TrialCounts(count=1, sharpes=np.zeros(0), matrix=noise[:10]))[
+        "no_overfitting"
+    ]
     assert (short.value, short.passed) == (None, False)
 
 
 def test_an_account_that_never_moved_has_shown_nothing():
-    still = replace(made_money(), returns=np.zeros(730), net_rates=np.zeros(0), closed_at=np.zeros(0, dtype=np.int64))
+    still = replace(
+        made_money(),
+        returns=np.zeros(730),
+        net_rates=np.zeros(0),
+        closed_at=np.zeros(0, dtype=np.int64),
+    )
     found = checks_of(still)
-    assert {name for name in ("psr", "dsr", "minimum_track_record", "good_months") if found[name].value is not None} == set()
+    assert {
+        name
+        for name in ("psr", "dsr", "minimum_track_record", "good_months")
+        if found[name].value is not None
+    } == set()
     assert not found["positive_expectation"].passed
 
 
@@ -207,4 +234,6 @@ def test_what_decides_nothing_stands_beside_buying_and_holding():
     assert found["net_return"].threshold == pytest.approx(np.prod(1 + 2 * money.returns) - 1)
     assert found["sharpe"].value == pytest.approx(found["sharpe"].threshold)
     assert 0.0 < found["max_drawdown"].value < found["max_drawdown"].threshold
-    assert {found[name].group for name in ("net_return", "sharpe", "max_drawdown", "kelly_share")} == {"note"}
+    assert {
+        found[name].group for name in ("net_return", "sharpe", "max_drawdown", "kelly_share")
+    } == {"note"}

@@ -1,4 +1,6 @@
-"""The heads: fitted on the past, chosen and calibrated later, equal to the native libraries, and honest about noise."""
+"""The heads: fitted on the past, chosen and calibrated later, equal to the native libraries, and
+honest about noise.
+"""
 
 import dataclasses
 import math
@@ -31,16 +33,26 @@ def asked(*, volatility: bool = True, meta: bool = True, **learning):
     settings = small_settings()
     return dataclasses.replace(
         settings,
-        learning=dataclasses.replace(settings.learning, volatility_head=volatility, meta_head=meta, rounds=30, **learning),
+        learning=dataclasses.replace(
+            settings.learning, volatility_head=volatility, meta_head=meta, rounds=30, **learning
+        ),
     )
 
 
 def made(count: int = 4_000, *, seed: int = 1, bent: float = 0.0, pays: float = 0.0) -> Dataset:
-    """Next volatility: HAR of the past plus `bent` x a step that only trees see. Votes pay by `pays` x a feature."""
+    """Next volatility: HAR of the past plus `bent` x a step that only trees see.
+
+    Votes pay by `pays` x a feature.
+    """
     random = np.random.default_rng(seed)
     rows = random.normal(size=(count, len(NAMES))).astype(np.float32)
     past = np.exp(random.normal(-5.0, 0.4, size=(count, 3)))
-    truth = HAR[0] + np.log(past) @ np.array(HAR[1:]) + bent * np.sign(rows[:, 0] * rows[:, 1]) + random.normal(0, 0.2, count)
+    truth = (
+        HAR[0]
+        + np.log(past) @ np.array(HAR[1:])
+        + bent * np.sign(rows[:, 0] * rows[:, 1])
+        + random.normal(0, 0.2, count)
+    )
     side = random.choice([-1.0, 0.0, 1.0], size=count)
     won = random.random(count) < 1 / (1 + np.exp(-pays * rows[:, 2]))
     net = np.where(won, 0.01, -0.01)
@@ -78,7 +90,9 @@ def fitted(dataset: Dataset, *, seed: int = 7, **learning):
 def test_har_is_found_again_and_serves_where_nothing_is_bent():
     heads = fitted(made(), meta=False)
     assert heads.volatility.serves == "har"
-    assert heads.volatility.har[0] == pytest.approx(HAR[0], abs=0.03 * 10), "the slopes' errors times logarithms near -5"
+    assert heads.volatility.har[0] == pytest.approx(HAR[0], abs=0.03 * 10), (
+        "the slopes' errors times logarithms near -5"
+    )
     assert heads.volatility.har[1:] == pytest.approx(HAR[1:], abs=0.05)
     assert heads.metrics["volatility"]["r2_har"] > heads.metrics["volatility"]["r2_trees"]
     assert heads.metrics["volatility"]["qlike_har"] < heads.metrics["volatility"]["qlike_trees"]
@@ -98,19 +112,28 @@ def test_the_slopes_are_those_of_least_squares():
     truth = log_volatility(dataset.volatility_next)
     reference = LinearRegression().fit(log_volatility(dataset.volatility_past), truth)
     found = har_slopes(dataset.volatility_past, truth)
-    assert found == pytest.approx((float(reference.intercept_), *reference.coef_.tolist()), rel=1e-6)
+    assert found == pytest.approx(
+        (float(reference.intercept_), *reference.coef_.tolist()), rel=1e-6
+    )
     still = har_slopes(np.full((300, 3), 0.01), np.full(300, -4.0))
-    assert all(math.isfinite(slope) for slope in still), "no unique slopes, and numbers all the same"
+    assert all(math.isfinite(slope) for slope in still), (
+        "no unique slopes, and numbers all the same"
+    )
 
 
 def test_the_validation_rows_change_the_metrics_and_nothing_else():
     parts = split(made(bent=0.3, pays=1.0))
     last = parts.validation
     other = dataclasses.replace(
-        last, volatility_next=last.volatility_next[::-1] * 3, long_net=-last.long_net, rows=last.rows[::-1].copy()
+        last,
+        volatility_next=last.volatility_next[::-1] * 3,
+        long_net=-last.long_net,
+        rows=last.rows[::-1].copy(),
     )
     one = fit_heads(parts, made(bent=0.3, pays=1.0), asked(), seed=7)
-    two = fit_heads(dataclasses.replace(parts, validation=other), made(bent=0.3, pays=1.0), asked(), seed=7)
+    two = fit_heads(
+        dataclasses.replace(parts, validation=other), made(bent=0.3, pays=1.0), asked(), seed=7
+    )
     assert (one.volatility, one.meta, one.audit) == (two.volatility, two.meta, two.audit)
     assert one.metrics["volatility"]["r2_trees"] != two.metrics["volatility"]["r2_trees"]
     assert one.metrics["meta"]["log_loss"] != two.metrics["meta"]["log_loss"]
@@ -128,11 +151,18 @@ def test_the_calibration_rows_choose_who_serves():
 
 
 def test_a_row_whose_four_hours_end_in_the_next_part_is_not_learned_from():
-    """The embargo follows the members' label, which may be shorter than four hours: the head cuts for itself."""
+    """The embargo follows the members' label, which may be shorter than four hours: the head cuts
+    for itself.
+    """
     dataset = made()
     first, second = len(dataset) // 2, 3_000
     cuts = (slice(0, first), slice(first, second), slice(second, None))
-    close = Split(**{name: dataset.at(cut) for name, cut in zip(("training", "calibration", "validation"), cuts, strict=True)})
+    close = Split(
+        **{
+            name: dataset.at(cut)
+            for name, cut in zip(("training", "calibration", "validation"), cuts, strict=True)
+        }
+    )
     known = KnownRows.of(close.training, by=int(close.calibration.as_of[0]))
     assert len(known) == first - 15
     assert known.as_of.max() + 16 * STEP <= close.calibration.as_of[0]
@@ -140,29 +170,46 @@ def test_a_row_whose_four_hours_end_in_the_next_part_is_not_learned_from():
     for part, end in (("training", first), ("calibration", second)):
         leak = getattr(close, part).volatility_next.copy()
         leak[-15:] = 1.0
-        leaked = dataclasses.replace(close, **{part: dataclasses.replace(getattr(close, part), volatility_next=leak)})
+        leaked = dataclasses.replace(
+            close, **{part: dataclasses.replace(getattr(close, part), volatility_next=leak)}
+        )
         assert fit_heads(leaked, dataset, settings, seed=7).audit == honest, end
         leak[-40:] = 1.0
-        early = dataclasses.replace(close, **{part: dataclasses.replace(getattr(close, part), volatility_next=leak)})
-        assert fit_heads(early, dataset, settings, seed=7).audit != honest, "what was known in time is learned from"
+        early = dataclasses.replace(
+            close, **{part: dataclasses.replace(getattr(close, part), volatility_next=leak)}
+        )
+        assert fit_heads(early, dataset, settings, seed=7).audit != honest, (
+            "what was known in time is learned from"
+        )
 
 
 def test_what_serves_has_learned_from_the_calibration_rows_too():
-    """Volatility doubles where the training ends: the fit that chose does not know it, the one that serves does."""
+    """Volatility doubles where the training ends: the fit that chose does not know it, the one that
+    serves does.
+    """
     dataset = made(6_000)
-    later = dataclasses.replace(dataset, volatility_next=dataset.volatility_next * np.where(np.arange(6_000) < 3_000, 1.0, 2.0))
-    both, old = fitted(later, meta=False).metrics["volatility"], fitted(dataset, meta=False).metrics["volatility"]
+    later = dataclasses.replace(
+        dataset,
+        volatility_next=dataset.volatility_next * np.where(np.arange(6_000) < 3_000, 1.0, 2.0),
+    )
+    both, old = (
+        fitted(later, meta=False).metrics["volatility"],
+        fitted(dataset, meta=False).metrics["volatility"],
+    )
     assert 1.1 < both["root_mean_square_over_har"] / old["root_mean_square_over_har"] < 1.9
 
 
 def test_rows_that_do_not_know_their_next_hours_are_left_out_and_too_few_make_no_head():
     dataset = made()
     unknown = dataclasses.replace(
-        dataset, volatility_next=np.where(np.arange(len(dataset)) % 3 == 0, np.nan, dataset.volatility_next)
+        dataset,
+        volatility_next=np.where(np.arange(len(dataset)) % 3 == 0, np.nan, dataset.volatility_next),
     )
     heads = fitted(unknown, meta=False)
     assert heads.metrics["volatility"]["training_rows"] == pytest.approx(330, abs=3)
-    nothing = fitted(dataclasses.replace(dataset, volatility_next=np.full(len(dataset), np.nan)), meta=False)
+    nothing = fitted(
+        dataclasses.replace(dataset, volatility_next=np.full(len(dataset), np.nan)), meta=False
+    )
     assert (nothing.volatility, nothing.trees, nothing.audit) == (None, [], {})
     assert nothing.metrics == {"volatility": {"training_rows": 0.0, "calibration_rows": 0.0}}
 
@@ -200,19 +247,31 @@ def test_only_rows_with_a_vote_and_a_result_of_its_own_side_are_learned_from():
 
 
 def test_without_votes_there_is_no_head_and_its_metrics_say_so():
-    dataset = dataclasses.replace(made(), side=np.full(4_000, np.nan), strength=np.full(4_000, np.nan))
+    dataset = dataclasses.replace(
+        made(), side=np.full(4_000, np.nan), strength=np.full(4_000, np.nan)
+    )
     heads = fitted(dataset, volatility=False)
     assert (heads.meta, heads.metrics["meta"]["training_rows"]) == (None, 0.0)
-    lost = dataclasses.replace(made(), long_net=np.full(4_000, -0.01), short_net=np.full(4_000, -0.01))
-    assert fitted(lost, volatility=False).meta is None, "every trade lost: there is nothing to tell apart"
+    lost = dataclasses.replace(
+        made(), long_net=np.full(4_000, -0.01), short_net=np.full(4_000, -0.01)
+    )
+    assert fitted(lost, volatility=False).meta is None, (
+        "every trade lost: there is nothing to tell apart"
+    )
 
 
 def test_votes_are_learned_from_on_every_row_where_the_members_learn_from_some():
     dataset = made()
     parts = split(dataset)
-    thin = dataclasses.replace(parts, training=parts.training.at(np.arange(0, len(parts.training), 4)))
-    thick, thinned = (fit_heads(each, dataset, asked(volatility=False), seed=7) for each in (parts, thin))
-    assert thinned.metrics["meta"]["training_rows"] == pytest.approx(thick.metrics["meta"]["training_rows"], abs=5)
+    thin = dataclasses.replace(
+        parts, training=parts.training.at(np.arange(0, len(parts.training), 4))
+    )
+    thick, thinned = (
+        fit_heads(each, dataset, asked(volatility=False), seed=7) for each in (parts, thin)
+    )
+    assert thinned.metrics["meta"]["training_rows"] == pytest.approx(
+        thick.metrics["meta"]["training_rows"], abs=5
+    )
 
 
 def test_votes_are_matched_to_rows_by_their_instant():
@@ -239,7 +298,12 @@ def test_votes_are_matched_to_rows_by_their_instant():
 def test_the_same_rows_and_seed_give_the_same_bytes_and_another_seed_others():
     dataset = made(bent=0.3, pays=1.0)
     one, two, other = fitted(dataset), fitted(dataset), fitted(dataset, seed=8)
-    assert (one.audit, one.metrics, one.volatility, one.meta) == (two.audit, two.metrics, two.volatility, two.meta)
+    assert (one.audit, one.metrics, one.volatility, one.meta) == (
+        two.audit,
+        two.metrics,
+        two.volatility,
+        two.meta,
+    )
     assert one.audit["volatility.txt"] != other.audit["volatility.txt"]
     assert one.audit["meta.txt"] != other.audit["meta.txt"]
 
@@ -261,10 +325,17 @@ def test_the_trees_of_both_lie_one_after_the_other_and_say_what_the_native_files
             held_out.rows,
             heads.volatility.base,
         ),
-        (vote_scores(seen, forest.part(count, 2 * count), heads.meta), "meta.txt", seen, heads.meta.base),
+        (
+            vote_scores(seen, forest.part(count, 2 * count), heads.meta),
+            "meta.txt",
+            seen,
+            heads.meta.base,
+        ),
     )
     for told, file, rows, base in pairs:
-        native = lightgbm.Booster(model_str=heads.audit[file].decode()).predict(rows, raw_score=True, num_threads=1)
+        native = lightgbm.Booster(model_str=heads.audit[file].decode()).predict(
+            rows, raw_score=True, num_threads=1
+        )
         assert np.abs(told - base - native).max() <= 1e-6
         assert np.ptp(told) > 0.1
     assert max(told["difference_from_native"] for told in heads.metrics.values()) <= 1e-6
@@ -272,7 +343,9 @@ def test_the_trees_of_both_lie_one_after_the_other_and_say_what_the_native_files
 
 def test_heads_that_nobody_asks_for_are_not_fitted():
     heads = fitted(made(), volatility=False, meta=False)
-    assert heads == dataclasses.replace(heads, volatility=None, meta=None, trees=[], audit={}, metrics={})
+    assert heads == dataclasses.replace(
+        heads, volatility=None, meta=None, trees=[], audit={}, metrics={}
+    )
 
 
 # scores and calibration
@@ -286,7 +359,9 @@ def test_the_scores_are_those_of_the_libraries():
     assert math.isnan(r_squared(np.ones(5), np.ones(5)))
     paid, p = (random.random(500) < 0.4).astype(float), np.round(random.random(500), 2)
     assert ranked(paid, p) == pytest.approx(roc_auc_score(paid, p))
-    assert log_loss(paid, np.clip(p, 0.01, 0.99)) == pytest.approx(reference_log_loss(paid, np.clip(p, 0.01, 0.99)))
+    assert log_loss(paid, np.clip(p, 0.01, 0.99)) == pytest.approx(
+        reference_log_loss(paid, np.clip(p, 0.01, 0.99))
+    )
     assert math.isnan(ranked(np.ones(5), p[:5]))
     assert qlike(truth, truth, correction=1.0) == 0.0
     assert qlike(truth, truth + 0.1, correction=1.0) == pytest.approx(math.exp(-0.2) + 0.2 - 1.0)

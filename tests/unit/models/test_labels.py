@@ -5,7 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.data.labels import LOWER, NEITHER, UPPER, USUAL_COSTS, TradeCosts, barriers_of, costs_of, label, results
+from models.data.labels import (
+    LOWER,
+    NEITHER,
+    UPPER,
+    USUAL_COSTS,
+    TradeCosts,
+    barriers_of,
+    costs_of,
+    label,
+    results,
+)
 from shared.core.settings import load
 from shared.core.types import Barriers, Candles, Timeframe
 
@@ -13,7 +23,9 @@ STEP = Timeframe.M15.ms
 
 
 def candles_of(rows, *, holes=()) -> Candles:
-    """Rows are (open, high, low, close); `holes` are positions on the clock at which there is no candle."""
+    """Rows are (open, high, low, close); `holes` are positions on the clock at which there is no
+    candle.
+    """
     slots = [slot for slot in range(len(rows) + len(holes)) if slot not in holes][: len(rows)]
     table = np.array(rows, dtype=np.float64).reshape(-1, 4)
     return Candles(
@@ -27,13 +39,17 @@ def candles_of(rows, *, holes=()) -> Candles:
     )
 
 
-def slow_label(candles: Candles, atr: np.ndarray, barriers: Barriers) -> list[tuple[int, int, bool]]:
+def slow_label(
+    candles: Candles, atr: np.ndarray, barriers: Barriers
+) -> list[tuple[int, int, bool]]:
     """What the module's text says, candle by candle."""
     told = []
     for row in range(len(candles)):
         closed = int(candles.opened_at[row]) + STEP
         deadline = closed + barriers.horizon_candles * STEP
-        if not (np.isfinite(atr[row]) and atr[row] > 0 and deadline <= int(candles.opened_at[-1]) + STEP):
+        if not (
+            np.isfinite(atr[row]) and atr[row] > 0 and deadline <= int(candles.opened_at[-1]) + STEP
+        ):
             told.append((NEITHER, deadline, False))
             continue
         upper = candles.close[row] + barriers.atr_multiple * atr[row]
@@ -64,11 +80,17 @@ def markets(draw):
     for _ in range(count):
         opened = price + rng.integers(-3, 4)
         price = opened + rng.integers(-6, 7)
-        high, low = max(opened, price) + rng.integers(0, 12), min(opened, price) - rng.integers(0, 12)
+        high, low = (
+            max(opened, price) + rng.integers(0, 12),
+            min(opened, price) - rng.integers(0, 12),
+        )
         rows.append((opened, high, low, price))
     holes = set(rng.choice(count + 4, size=draw(st.integers(0, 4)), replace=False).tolist())
     atr = rng.choice([np.nan, 0.0, 2.0, 4.0, 8.0], size=count, p=[0.1, 0.05, 0.3, 0.3, 0.25])
-    barriers = Barriers(atr_multiple=draw(st.sampled_from([0.5, 1.0, 2.5])), horizon_candles=draw(st.integers(1, 12)))
+    barriers = Barriers(
+        atr_multiple=draw(st.sampled_from([0.5, 1.0, 2.5])),
+        horizon_candles=draw(st.integers(1, 12)),
+    )
     return candles_of(rows, holes=holes), atr, barriers
 
 
@@ -95,13 +117,21 @@ def test_that_comparison_met_every_case():
 
 def test_a_candle_that_touches_both_levels_benefits_neither_side():
     candles = candles_of([(100, 100, 100, 100), (100, 111, 89, 100), (100, 130, 100, 130)])
-    labels = label(candles, np.array([10.0, 10.0, 10.0]), Barriers(atr_multiple=1.0, horizon_candles=2))
-    assert (labels.value[0], bool(labels.ambiguous[0]), int(labels.end_at[0])) == (NEITHER, True, 2 * STEP)
+    labels = label(
+        candles, np.array([10.0, 10.0, 10.0]), Barriers(atr_multiple=1.0, horizon_candles=2)
+    )
+    assert (labels.value[0], bool(labels.ambiguous[0]), int(labels.end_at[0])) == (
+        NEITHER,
+        True,
+        2 * STEP,
+    )
 
 
 def test_a_candle_that_opens_beyond_a_level_touched_that_one_first():
     candles = candles_of([(100, 100, 100, 100), (112, 113, 85, 90), (90, 90, 90, 90)])
-    labels = label(candles, np.array([10.0, 10.0, 10.0]), Barriers(atr_multiple=1.0, horizon_candles=2))
+    labels = label(
+        candles, np.array([10.0, 10.0, 10.0]), Barriers(atr_multiple=1.0, horizon_candles=2)
+    )
     assert (labels.value[0], bool(labels.ambiguous[0])) == (UPPER, False)
 
 
@@ -115,7 +145,10 @@ def test_swapping_up_and_down_swaps_the_labels():
     rng = np.random.default_rng(4)
     close = 10_000 + np.cumsum(rng.integers(-20, 21, size=400))
     opened = np.roll(close, 1)
-    high, low = np.maximum(opened, close) + rng.integers(0, 30, 400), np.minimum(opened, close) - rng.integers(0, 30, 400)
+    high, low = (
+        np.maximum(opened, close) + rng.integers(0, 30, 400),
+        np.minimum(opened, close) - rng.integers(0, 30, 400),
+    )
     barriers, atr = Barriers(atr_multiple=2.0, horizon_candles=10), np.full(400, 25.0)
     one = label(candles_of(np.column_stack([opened, high, low, close])), atr, barriers)
     mirrored = np.column_stack([20_000 - opened, 20_000 - low, 20_000 - high, 20_000 - close])
@@ -126,7 +159,10 @@ def test_swapping_up_and_down_swaps_the_labels():
 
 
 def test_no_candles_give_no_labels():
-    assert len(label(candles_of([]), np.empty(0), Barriers(atr_multiple=1.0, horizon_candles=3)).value) == 0
+    assert (
+        len(label(candles_of([]), np.empty(0), Barriers(atr_multiple=1.0, horizon_candles=3)).value)
+        == 0
+    )
 
 
 # what a trade would have brought
@@ -151,7 +187,9 @@ def test_a_touched_level_fills_one_side_as_maker_and_stops_the_other():
     long, short = brought(rows)
     assert long == pytest.approx(0.10 - 0.001 - 0.001 - 0.0004)
     assert short == pytest.approx(-0.10 - 0.001 - 0.01 - 0.0008)
-    mirrored = [(200 - opened, 200 - low, 200 - high, 200 - close) for opened, high, low, close in rows]
+    mirrored = [
+        (200 - opened, 200 - low, 200 - high, 200 - close) for opened, high, low, close in rows
+    ]
     long, short = brought(mirrored)
     assert long == pytest.approx(-0.10 - 0.001 - 0.01 - 0.0004)
     assert short == pytest.approx(0.10 - 0.001 - 0.001 - 0.0008)
@@ -217,6 +255,12 @@ def test_the_seeds_label_trades_from_close_to_close():
 
 def test_the_barriers_of_a_label_follow_from_the_settings():
     learning = load({}).learning
-    assert barriers_of(learning) == Barriers(atr_multiple=learning.barrier_atr, horizon_candles=learning.horizon_candles)
+    assert barriers_of(learning) == Barriers(
+        atr_multiple=learning.barrier_atr, horizon_candles=learning.horizon_candles
+    )
     other = barriers_of(dataclasses.replace(learning, label="next_candle"))
-    assert (other.kind, other.horizon_candles, other.move_rate) == ("next_candle", 1, learning.move_rate)
+    assert (other.kind, other.horizon_candles, other.move_rate) == (
+        "next_candle",
+        1,
+        learning.move_rate,
+    )

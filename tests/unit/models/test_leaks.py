@@ -63,7 +63,11 @@ def clean(seed: int, label: str, chosen: tuple[str, ...]) -> tuple[Finding, ...]
     dataset = build(candles, learning, chosen, days=None)
     parts = split(dataset, held_out_share=0.25, embargo_ms=EMBARGO)
     found = leaks.inspect_dataset(dataset, candles, barriers=barriers_of(learning), seed=seed)
-    return (*found, *leaks.inspect_dataset(dataset), *leaks.inspect_split(parts, embargo_ms=EMBARGO))
+    return (
+        *found,
+        *leaks.inspect_dataset(dataset),
+        *leaks.inspect_split(parts, embargo_ms=EMBARGO),
+    )
 
 
 @pytest.mark.parametrize("seeds", [range(3), pytest.param(range(40), marks=pytest.mark.full)])
@@ -80,9 +84,9 @@ def test_clean_data_has_no_leak(seeds):
 def test_clean_combinatorial_splits_have_no_leak(dataset):
     found = combinatorial(dataset.as_of, dataset.end_at, embargo_ms=EMBARGO)
     for fold in found.splits:
-        assert not leaks.inspect_pair(dataset.at(fold.training), dataset.at(fold.test), embargo_ms=EMBARGO, in_order=False), (
-            fold.groups
-        )
+        assert not leaks.inspect_pair(
+            dataset.at(fold.training), dataset.at(fold.test), embargo_ms=EMBARGO, in_order=False
+        ), fold.groups
 
 
 # features that know too much
@@ -116,12 +120,16 @@ def test_a_4h_candle_before_it_is_closed_is_a_feature_of_the_future(candles):
 
 def test_a_future_feature_that_was_put_into_the_dataset_alone_is_found_too(dataset, candles):
     moves = np.append(np.diff(dataset.close) / dataset.close[:-1], 0.0)
-    found = leaks.inspect_dataset(with_column(dataset, "returns_1", moves), candles, barriers=BARRIERS)
+    found = leaks.inspect_dataset(
+        with_column(dataset, "returns_1", moves), candles, barriers=BARRIERS
+    )
     assert (names(found), accused(found)) == ({"future_feature"}, {"returns_1"})
 
 
 def test_a_scale_of_the_whole_history_is_called_so(candles):
-    compute = lambda known: planted.full_sample_zscore(known, bundle=None, settings=SETTINGS).features  # noqa: E731
+    def compute(known):
+        return planted.full_sample_zscore(known, bundle=None, settings=SETTINGS).features
+
     dataset = build(candles, LEARNING, NAMES, days=None, computed=compute(candles))
     found = leaks.inspect_dataset(dataset, candles, barriers=BARRIERS, compute=compute)
     assert (names(found), accused(found)) == ({"global_scaler"}, {"zscore"})
@@ -141,20 +149,27 @@ def ranked(rows):
 
 @pytest.mark.parametrize("scale", [standardised, to_unit, ranked])
 def test_a_dataset_scaled_as_a_whole_is_called_so(scale, dataset, candles):
-    scaled = dataclasses.replace(dataset, rows=scale(dataset.rows.astype(np.float64)).astype(np.float32))
+    scaled = dataclasses.replace(
+        dataset, rows=scale(dataset.rows.astype(np.float64)).astype(np.float32)
+    )
     found = leaks.inspect_dataset(scaled, candles, barriers=BARRIERS)
     assert names(found) == {"global_scaler"}
     assert len(accused(found)) > len(NAMES) / 2
 
 
 def test_without_candles_a_standardised_dataset_is_recognised_by_its_mean_and_deviation(dataset):
-    scaled = dataclasses.replace(dataset, rows=standardised(dataset.rows.astype(np.float64)).astype(np.float32))
+    scaled = dataclasses.replace(
+        dataset, rows=standardised(dataset.rows.astype(np.float64)).astype(np.float32)
+    )
     found = leaks.inspect_dataset(scaled)
     assert (names(found), accused(found)) == ({"global_scaler"}, set(NAMES))
 
 
 def test_rows_that_stand_at_other_instants_are_shuffled_in_time(dataset, candles):
-    for order in (np.roll(np.arange(len(dataset)), -3), np.random.default_rng(5).permutation(len(dataset))):
+    for order in (
+        np.roll(np.arange(len(dataset)), -3),
+        np.random.default_rng(5).permutation(len(dataset)),
+    ):
         moved = dataclasses.replace(dataset, rows=dataset.rows[order])
         assert names(leaks.inspect_dataset(moved, candles, barriers=BARRIERS)) == {"shuffled_time"}
 
@@ -164,12 +179,16 @@ def test_rows_that_stand_at_other_instants_are_shuffled_in_time(dataset, candles
 
 def noisy(dataset: Dataset):
     random = np.random.default_rng(2)
-    return np.where(random.random(len(dataset)) < 0.1, random.integers(0, 3, len(dataset)), dataset.label)
+    return np.where(
+        random.random(len(dataset)) < 0.1, random.integers(0, 3, len(dataset)), dataset.label
+    )
 
 
 def in_a_code(dataset: Dataset):
     """Upper is 2 or -2, lower 1 or -1: no rank tells it, a tree does."""
-    return np.array([1.0, 0.0, 2.0])[dataset.label] * np.random.default_rng(6).choice([-1.0, 1.0], len(dataset))
+    return np.array([1.0, 0.0, 2.0])[dataset.label] * np.random.default_rng(6).choice(
+        [-1.0, 1.0], len(dataset)
+    )
 
 
 def ranked_with_noise(dataset: Dataset):
@@ -190,7 +209,10 @@ TARGETS: dict[str, Callable[[Dataset], object]] = {
 @pytest.mark.parametrize("case", TARGETS)
 def test_a_feature_that_is_the_target_is_called_so(case, dataset, candles):
     told = with_column(dataset, "rsi_14", TARGETS[case](dataset))
-    for found in (leaks.inspect_dataset(told, candles, barriers=BARRIERS), leaks.inspect_dataset(told)):
+    for found in (
+        leaks.inspect_dataset(told, candles, barriers=BARRIERS),
+        leaks.inspect_dataset(told),
+    ):
         assert (names(found), accused(found)) == ({"target_in_features"}, {"rsi_14"})
 
 
@@ -198,7 +220,9 @@ def test_the_next_move_is_the_target_of_the_seeds_label(candles):
     learning = dataclasses.replace(LEARNING, label="next_candle")
     dataset = build(candles, learning, NAMES, days=None)
     told = with_column(dataset, "returns_1", dataset.long_net)
-    assert names(leaks.inspect_dataset(told, candles, barriers=barriers_of(learning))) == {"target_in_features"}
+    assert names(leaks.inspect_dataset(told, candles, barriers=barriers_of(learning))) == {
+        "target_in_features"
+    }
 
 
 # rows
@@ -230,7 +254,9 @@ def under_other_instants(dataset: Dataset) -> Dataset:
 
 @pytest.mark.parametrize("copied", [twice, appended, under_other_instants])
 def test_copied_rows_are_called_so(copied, dataset, candles):
-    assert names(leaks.inspect_dataset(copied(dataset), candles, barriers=BARRIERS)) == {"duplicated_rows"}
+    assert names(leaks.inspect_dataset(copied(dataset), candles, barriers=BARRIERS)) == {
+        "duplicated_rows"
+    }
 
 
 def test_a_market_that_stands_still_is_no_copy(dataset):
@@ -258,7 +284,9 @@ def cut(dataset: Dataset, training, test) -> Split:
     third = len(held) // 3
     free = EMBARGO // STEP + LEARNING.horizon_candles
     return Split(
-        training=dataset.at(training), calibration=held.at(slice(0, third - free)), validation=held.at(slice(third, None))
+        training=dataset.at(training),
+        calibration=held.at(slice(0, third - free)),
+        validation=held.at(slice(third, None)),
     )
 
 
@@ -278,7 +306,11 @@ def on_everything(dataset: Dataset) -> Split:
 
 def on_the_last_month_as_well(dataset: Dataset) -> Split:
     parts = split(dataset, held_out_share=0.25, embargo_ms=EMBARGO)
-    both = np.flatnonzero(np.isin(dataset.as_of, np.concatenate([parts.training.as_of, parts.validation.as_of[-500:]])))
+    both = np.flatnonzero(
+        np.isin(
+            dataset.as_of, np.concatenate([parts.training.as_of, parts.validation.as_of[-500:]])
+        )
+    )
     return dataclasses.replace(parts, training=dataset.at(both))
 
 
@@ -297,12 +329,16 @@ def on_copies_of_the_test(dataset: Dataset) -> Split:
 
 def at_random(dataset: Dataset) -> Split:
     chosen = np.random.default_rng(4).permutation(len(dataset))
-    return cut(dataset, np.sort(chosen[: len(chosen) * 3 // 4]), np.sort(chosen[len(chosen) * 3 // 4 :]))
+    return cut(
+        dataset, np.sort(chosen[: len(chosen) * 3 // 4]), np.sort(chosen[len(chosen) * 3 // 4 :])
+    )
 
 
 def on_the_future(dataset: Dataset) -> Split:
     parts = split(dataset, held_out_share=0.25, embargo_ms=EMBARGO)
-    return Split(training=parts.validation, calibration=parts.calibration, validation=parts.training)
+    return Split(
+        training=parts.validation, calibration=parts.calibration, validation=parts.training
+    )
 
 
 SPLITS = {
@@ -320,7 +356,12 @@ SPLITS = {
 def test_a_split_that_leaks_is_called_by_its_name(planted_split, dataset):
     found = leaks.inspect_split(planted_split(dataset), embargo_ms=EMBARGO)
     assert names(found) == {SPLITS[planted_split]}
-    assert leaks.inspect_split(split(dataset, held_out_share=0.25, embargo_ms=EMBARGO), embargo_ms=EMBARGO) == ()
+    assert (
+        leaks.inspect_split(
+            split(dataset, held_out_share=0.25, embargo_ms=EMBARGO), embargo_ms=EMBARGO
+        )
+        == ()
+    )
 
 
 def test_overlap_is_counted_to_the_row():
@@ -354,7 +395,10 @@ def test_overlap_equals_a_slow_reading_of_the_definition(seed, longest, embargo)
         weight=np.ones(60),
     )
     judged = random.random(60) < 0.2
-    training, test = blank.at(np.flatnonzero(~judged & (random.random(60) < 0.5))), blank.at(np.flatnonzero(judged))
+    training, test = (
+        blank.at(np.flatnonzero(~judged & (random.random(60) < 0.5))),
+        blank.at(np.flatnonzero(judged)),
+    )
     slow = sum(
         any(
             start < theirs_end + embargo * STEP and theirs_start < end + embargo * STEP
@@ -381,7 +425,12 @@ def test_that_comparison_met_overlaps_and_none():
 
 def test_findings_stop_what_asks_with_all_their_sentences(dataset):
     found = leaks.inspect_split(at_random(dataset), embargo_ms=EMBARGO)
-    with pytest.raises(BadData, match=r"shuffled_time: .* rows that are learned from lie after .*; right would be a training"):
+    with pytest.raises(
+        BadData,
+        match=(
+            r"shuffled_time: .* rows that are learned from lie after .*; right would be a training"
+        ),
+    ):
         refuse(found)
     refuse(())
 
@@ -393,7 +442,9 @@ def test_looking_back_costs_a_few_ticks_and_depends_on_its_seed_alone(dataset, c
         asked.append(max(len(part) for part in known.values()))
         return features.compute(known)
 
-    look = partial(looks_ahead, with_column(dataset, "rsi_14", dataset.label), candles, compute=compute)
+    look = partial(
+        looks_ahead, with_column(dataset, "rsi_14", dataset.label), candles, compute=compute
+    )
     assert look(cuts=5, seed=1) == look(cuts=5, seed=1)
     assert len(asked) == 10
     assert max(asked) <= 1_200

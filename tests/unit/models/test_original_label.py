@@ -1,4 +1,6 @@
-"""The seeds' label, end to end: generated market, honest data, a small learner, and the gate's word on what it learned."""
+"""The seeds' label, end to end: generated market, honest data, a small learner, and the gate's word
+on what it learned.
+"""
 
 import dataclasses
 from functools import cache

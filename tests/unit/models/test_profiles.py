@@ -1,4 +1,6 @@
-"""The profiles of the original's two releases say what the reference says, setting by setting, with the section it is from."""
+"""The profiles of the original's two releases say what the reference says, setting by setting, with
+the section it is from.
+"""
 
 from decimal import Decimal
 from functools import reduce
@@ -90,7 +92,9 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("section", "setting", "phase19", "phase22"), TABLE, ids=[row[1] for row in TABLE])
+@pytest.mark.parametrize(
+    ("section", "setting", "phase19", "phase22"), TABLE, ids=[row[1] for row in TABLE]
+)
 def test_the_profiles_say_what_the_reference_says(section, setting, phase19, phase22):
     for profile, expected in (("phase19", phase19), ("phase22", phase22)):
         found = reduce(getattr, setting.split("."), load({}, profile=profile))
@@ -99,7 +103,9 @@ def test_the_profiles_say_what_the_reference_says(section, setting, phase19, pha
 
 
 def test_the_features_are_the_original_sets_in_their_order():
-    twelve, fifteen = (features_of(load({}, profile=profile).learning) for profile in ("phase19", "phase22"))
+    twelve, fifteen = (
+        features_of(load({}, profile=profile).learning) for profile in ("phase19", "phase22")
+    )
     assert twelve == (
         *("close", "volume", "returns_1", "rsi_14", "macd", "macd_signal"),
         *("atr_14", "bb_position", "ema_20", "ema_50", "volume_ratio", "zscore"),
@@ -142,10 +148,15 @@ def test_a_profile_is_changed_by_the_environment_like_the_defaults():
 def test_the_page_about_the_profiles_names_their_numbers():
     from pathlib import Path
 
-    page = (Path(__file__).resolve().parents[3] / "docs" / "profiles.md").read_text(encoding="utf-8")
+    page = (Path(__file__).resolve().parents[3] / "docs" / "profiles.md").read_text(
+        encoding="utf-8"
+    )
     nineteen, twenty_two = (load({}, profile=profile) for profile in ("phase19", "phase22"))
     for settings in (nineteen, twenty_two):
         for name, weight in ((name, getattr(settings.strategies, name).weight) for name in NAMES):
             assert weight == 0 or f"{name} {weight:g}" in page
         assert f"{settings.risk.min_probability:g}" in page
-        assert f"Kelly x {settings.risk.kelly_fraction:g}, at most {100 * settings.risk.kelly_cap:g} %" in page
+        assert (
+            f"Kelly x {settings.risk.kelly_fraction:g}, at most {100 * settings.risk.kelly_cap:g} %"
+            in page
+        )

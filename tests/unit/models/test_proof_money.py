@@ -35,7 +35,9 @@ LOOSE = {
 
 
 def traded(seed, *, days=60, sides=None, **overrides):
-    """The strategies on a market without any pattern, every consensus entered; `sides` replaces the consensus."""
+    """The strategies on a market without any pattern, every consensus entered; `sides` replaces the
+    consensus.
+    """
     rules = settings.load({"BOT_HOME": "/nowhere"}, overrides={**LOOSE, **overrides})
     candles = market(days, seed=seed, edge_bp=0.0)
     done = pipeline.stages(candles, bundle=None, settings=rules)
@@ -70,7 +72,9 @@ def test_days_positions_and_holding_are_those_that_the_performance_tells():
 
 
 def test_entries_without_skill_are_not_better_than_random_ones():
-    """Strategies on noise: their mean lies among the random ones, or below them, for a replay's own fills are the stricter."""
+    """Strategies on noise: their mean lies among the random ones, or below them, for a replay's own
+    fills are the stricter.
+    """
     places = []
     for seed in range(1, 6):
         replayed, inputs = traded(seed)
@@ -94,29 +98,44 @@ def test_entries_that_know_the_future_are_better_than_random_ones():
 
 
 def test_without_a_position_there_is_nothing_to_compare():
-    replayed, inputs = traded(1, days=20, sides=lambda _candles, rows: np.zeros(rows, dtype=np.int8))
+    replayed, inputs = traded(
+        1, days=20, sides=lambda _candles, rows: np.zeros(rows, dtype=np.int8)
+    )
     found = money_of(replayed, inputs, draws=DRAWS, seed=1)
     assert len(found.net_rates) == len(found.random) == 0
     assert not found.returns.any()
 
 
 def exposed(weights, change):
-    """A replay that held `weights` of its equity from each candle to the next, as prices moved by `change`."""
+    """A replay that held `weights` of its equity from each candle to the next, as prices moved by
+    `change`.
+    """
     close = 1e7 * np.cumprod(np.concatenate([[1.0], 1.0 + change]))
     equity = np.full(len(close), 10**10)
     base = made_replay(days=10, trades=2)
     lots = np.concatenate([weights * equity[:-1] / close[:-1], [0.0]]).astype(np.int64)
     at = base.start_at + 900_000 * np.arange(1, len(close) + 1)
     curve = Curve(at=at, equity_units=equity, close=close, lots=lots)
-    replayed = replace(base, curve=curve, trades=(), fills=(), end_at=int(at[-1]), end_equity_jpy=base.start_equity_jpy)
+    replayed = replace(
+        base,
+        curve=curve,
+        trades=(),
+        fills=(),
+        end_at=int(at[-1]),
+        end_equity_jpy=base.start_equity_jpy,
+    )
     held = settings.load({}, overrides={"risk": {"policy": "target"}})
-    return replayed, Inputs(candles={}, stages=None, settings=held, start_at=base.start_at, end_at=int(at[-1]))
+    return replayed, Inputs(
+        candles={}, stages=None, settings=held, start_at=base.start_at, end_at=int(at[-1])
+    )
 
 
 @pytest.mark.parametrize(("skill", "low", "high"), [(0.0, 0.02, 0.98), (1.0, 0.99, 1.0)])
 def test_an_exposure_is_compared_with_itself_moved_in_time(skill, low, high):
     rng = np.random.default_rng(5)
-    change = np.repeat(rng.choice([-1.0, 1.0], 200), 96) * 2e-5 + rng.standard_normal(200 * 96) * 1e-3
+    change = (
+        np.repeat(rng.choice([-1.0, 1.0], 200), 96) * 2e-5 + rng.standard_normal(200 * 96) * 1e-3
+    )
     drift = np.repeat(change.reshape(-1, 96).mean(axis=1) > 0, 96).astype(float)
     chance = np.repeat(rng.choice([0.0, 1.0], 200), 96)
     replayed, inputs = exposed(skill * drift + (1 - skill) * chance, change)
@@ -126,7 +145,9 @@ def test_an_exposure_is_compared_with_itself_moved_in_time(skill, low, high):
 
 
 def test_an_exposure_that_never_changes_is_as_good_at_any_time():
-    replayed, inputs = exposed(np.full(120 * 96, 0.5), np.random.default_rng(1).standard_normal(120 * 96) * 1e-3)
+    replayed, inputs = exposed(
+        np.full(120 * 96, 0.5), np.random.default_rng(1).standard_normal(120 * 96) * 1e-3
+    )
     found = money_of(replayed, inputs, draws=20, seed=2)
     assert found.random == pytest.approx(np.full(20, found.own), rel=1e-3)
 
@@ -139,7 +160,14 @@ def test_every_seed_of_a_recipe_that_was_tried_counts():
     from shared.core.trials import History, Trial
 
     usual = load({})
-    told = {"kind": "walk-forward", "settings_hash": "s", "data_hash": "d", "start_at": 0, "end_at": 1, "recorded_at": 0}
+    told = {
+        "kind": "walk-forward",
+        "settings_hash": "s",
+        "data_hash": "d",
+        "start_at": 0,
+        "end_at": 1,
+        "recorded_at": 0,
+    }
     seeds = [replace(usual, learning=replace(usual.learning, seed=seed)) for seed in (1, 2, 3, 3)]
     trials = [Trial(**told, model=named("walk-forward-abc", settings)) for settings in seeds]
     assert History(trials=tuple(trials)).count == 3

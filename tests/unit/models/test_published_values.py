@@ -1,6 +1,8 @@
-"""Every formula that the gate rests on, against figures that somebody else printed, to the digits that were printed.
+"""Every formula that the gate rests on, against figures that somebody else printed, to the digits
+that were printed.
 
-Each row names its source. "recomputed" stands for more digits of the paper's formula than the paper prints.
+Each row names its source. "recomputed" stands for more digits of the paper's formula than the paper
+prints.
 """
 
 import math
@@ -36,7 +38,10 @@ INFERENCE = "zoonek/2025-sharpe-ratio @6199ecb, code of Sharpe Ratio Inference, 
 KELLY = "Kelly 1956: f = p - q / b"
 THORP = "Thorp 2006, section 7"
 BOOK = "Lopez de Prado, Advances in Financial Machine Learning, 2018"
-OVERFITTING = "Bailey, Borwein, Lopez de Prado & Zhu, J. Computational Finance 20(4), 2017; two implementations, logits equal"
+OVERFITTING = (
+    "Bailey, Borwein, Lopez de Prado & Zhu, J. Computational Finance 20(4), 2017; two"
+    " implementations, logits equal"
+)
 SHARES = "sum of (found - expected) ln(found / expected), by hand"
 SCIPY = "scipy.stats.ks_2samp, exact"
 
@@ -50,7 +55,10 @@ ROUNDED_NORMAL = Track(sharpe=0.458, observations=24)
 BEST_OF_MANY = Track(sharpe=2.5 / math.sqrt(250), observations=1250, skewness=-3.0, kurtosis=10.0)
 BEST_NORMAL = Track(sharpe=2.5 / math.sqrt(250), observations=1250)
 MANY = 0.5 / 250
-SPANS = (np.array([-1, 1, 3]), np.array([2, 3, 5]))  # [0-2], [2-3], [4-5]: a label covers what comes after its instant
+SPANS = (
+    np.array([-1, 1, 3]),
+    np.array([2, 3, 5]),
+)  # [0-2], [2-3], [4-5]: a label covers what comes after its instant
 DECILES = [0.1] * 10
 
 
@@ -65,7 +73,9 @@ class Published(NamedTuple):
 
 def years(per_year: int, skewness: float = 0.0, kurtosis: float = 3.0) -> float | None:
     """Minimum track record to tell an annual Sharpe of 2 from one of 1."""
-    track = Track(sharpe=2 / math.sqrt(per_year), observations=999, skewness=skewness, kurtosis=kurtosis)
+    track = Track(
+        sharpe=2 / math.sqrt(per_year), observations=999, skewness=skewness, kurtosis=kurtosis
+    )
     length = minimum_track_record(track, against=1 / math.sqrt(per_year), confidence=0.95)
     return None if length is None else length / per_year
 
@@ -115,56 +125,160 @@ TABLE = (
     Published("E[max] of 10", lambda: expected_maximum(10), "1.57", MATHS),
     Published("E[max] of 10, recomputed", lambda: expected_maximum(10), "1.57460", MATHS),
     Published("E[max] of 45, recomputed", lambda: expected_maximum(45), "2.23564", MATHS),
-    Published("MinBTL of 45 trials, Sharpe 1", lambda: minimum_backtest_years(45, annual_sharpe=1.0), "5", MATHS),
-    Published("the same, recomputed", lambda: minimum_backtest_years(45, annual_sharpe=1.0), "4.99809", MATHS),
-    Published("hurdle of 100 trials", lambda: expected_maximum_sharpe(100, trials_variance=MANY), "0.1132", DEFLATED),
-    Published("the same, recomputed", lambda: expected_maximum_sharpe(100, trials_variance=MANY), "0.113172", DEFLATED),
-    Published("DSR, N 100", lambda: deflated_sharpe(BEST_OF_MANY, trials=100, trials_variance=MANY), "0.9004", DEFLATED),
     Published(
-        "the same, recomputed", lambda: deflated_sharpe(BEST_OF_MANY, trials=100, trials_variance=MANY), "0.900397", DEFLATED
+        "MinBTL of 45 trials, Sharpe 1",
+        lambda: minimum_backtest_years(45, annual_sharpe=1.0),
+        "5",
+        MATHS,
     ),
-    Published("DSR, N 46", lambda: deflated_sharpe(BEST_OF_MANY, trials=46, trials_variance=MANY), "0.9505", DEFLATED),
     Published(
-        "the same, recomputed", lambda: deflated_sharpe(BEST_OF_MANY, trials=46, trials_variance=MANY), "0.950502", DEFLATED
+        "the same, recomputed",
+        lambda: minimum_backtest_years(45, annual_sharpe=1.0),
+        "4.99809",
+        MATHS,
     ),
-    Published("DSR, N 88, Normal", lambda: deflated_sharpe(BEST_NORMAL, trials=88, trials_variance=MANY), "0.9505", DEFLATED),
     Published(
-        "the same, recomputed", lambda: deflated_sharpe(BEST_NORMAL, trials=88, trials_variance=MANY), "0.950491", DEFLATED
+        "hurdle of 100 trials",
+        lambda: expected_maximum_sharpe(100, trials_variance=MANY),
+        "0.1132",
+        DEFLATED,
+    ),
+    Published(
+        "the same, recomputed",
+        lambda: expected_maximum_sharpe(100, trials_variance=MANY),
+        "0.113172",
+        DEFLATED,
+    ),
+    Published(
+        "DSR, N 100",
+        lambda: deflated_sharpe(BEST_OF_MANY, trials=100, trials_variance=MANY),
+        "0.9004",
+        DEFLATED,
+    ),
+    Published(
+        "the same, recomputed",
+        lambda: deflated_sharpe(BEST_OF_MANY, trials=100, trials_variance=MANY),
+        "0.900397",
+        DEFLATED,
+    ),
+    Published(
+        "DSR, N 46",
+        lambda: deflated_sharpe(BEST_OF_MANY, trials=46, trials_variance=MANY),
+        "0.9505",
+        DEFLATED,
+    ),
+    Published(
+        "the same, recomputed",
+        lambda: deflated_sharpe(BEST_OF_MANY, trials=46, trials_variance=MANY),
+        "0.950502",
+        DEFLATED,
+    ),
+    Published(
+        "DSR, N 88, Normal",
+        lambda: deflated_sharpe(BEST_NORMAL, trials=88, trials_variance=MANY),
+        "0.9505",
+        DEFLATED,
+    ),
+    Published(
+        "the same, recomputed",
+        lambda: deflated_sharpe(BEST_NORMAL, trials=88, trials_variance=MANY),
+        "0.950491",
+        DEFLATED,
     ),
     Published("PSR(0), Normal", lambda: probabilistic_sharpe(ROUNDED_NORMAL), "0.982", FRONTIER),
-    Published("the same, recomputed", lambda: probabilistic_sharpe(ROUNDED_NORMAL), "0.981675", FRONTIER),
-    Published("PSR(0), skew -2.448, kurtosis 10.164", lambda: probabilistic_sharpe(ROUNDED), "0.913", FRONTIER),
+    Published(
+        "the same, recomputed", lambda: probabilistic_sharpe(ROUNDED_NORMAL), "0.981675", FRONTIER
+    ),
+    Published(
+        "PSR(0), skew -2.448, kurtosis 10.164",
+        lambda: probabilistic_sharpe(ROUNDED),
+        "0.913",
+        FRONTIER,
+    ),
     Published("the same, recomputed", lambda: probabilistic_sharpe(ROUNDED), "0.913361", FRONTIER),
-    Published("PSR(0), Sharpe not rounded, Normal", lambda: probabilistic_sharpe(FUND_NORMAL), "0.981243", FRONTIER),
-    Published("PSR(0), Sharpe not rounded", lambda: probabilistic_sharpe(FUND), "0.912709", FRONTIER),
+    Published(
+        "PSR(0), Sharpe not rounded, Normal",
+        lambda: probabilistic_sharpe(FUND_NORMAL),
+        "0.981243",
+        FRONTIER,
+    ),
+    Published(
+        "PSR(0), Sharpe not rounded", lambda: probabilistic_sharpe(FUND), "0.912709", FRONTIER
+    ),
     Published("MinTRL, daily", lambda: years(252), "2.73", FRONTIER),
     Published("MinTRL, weekly", lambda: years(52), "2.83", FRONTIER),
     Published("MinTRL, monthly", lambda: years(12), "3.24", FRONTIER),
-    Published("MinTRL, monthly, skew -0.72, kurtosis 5.78", lambda: years(12, -0.72, 5.78), "4.99", FRONTIER),
+    Published(
+        "MinTRL, monthly, skew -0.72, kurtosis 5.78",
+        lambda: years(12, -0.72, 5.78),
+        "4.99",
+        FRONTIER,
+    ),
     Published("MinTRL, daily, recomputed", lambda: years(252), "2.73098", FRONTIER),
     Published("MinTRL, weekly, recomputed", lambda: years(52), "2.82883", FRONTIER),
     Published("MinTRL, monthly, recomputed", lambda: years(12), "3.23980", FRONTIER),
     Published("MinTRL, skewed, recomputed", lambda: years(12, -0.72, 5.78), "4.99126", FRONTIER),
     Published("PSR(0), 2025", lambda: probabilistic_sharpe(FUND, **NEW), "0.987", INFERENCE),
-    Published("the same, recomputed", lambda: probabilistic_sharpe(FUND, **NEW), "0.98721", INFERENCE),
-    Published("PSR(0.1), 2025", lambda: probabilistic_sharpe(FUND, against=0.1, **NEW), "0.939", INFERENCE),
-    Published("the same, recomputed", lambda: probabilistic_sharpe(FUND, against=0.1, **NEW), "0.93915", INFERENCE),
-    Published("sigma of the Sharpe", lambda: standard_error(FUND, against=FUND.sharpe, **NEW), "0.329", INFERENCE),
-    Published("the same, Normal", lambda: standard_error(FUND_NORMAL, against=FUND.sharpe, **NEW), "0.214", INFERENCE),
+    Published(
+        "the same, recomputed", lambda: probabilistic_sharpe(FUND, **NEW), "0.98721", INFERENCE
+    ),
+    Published(
+        "PSR(0.1), 2025", lambda: probabilistic_sharpe(FUND, against=0.1, **NEW), "0.939", INFERENCE
+    ),
+    Published(
+        "the same, recomputed",
+        lambda: probabilistic_sharpe(FUND, against=0.1, **NEW),
+        "0.93915",
+        INFERENCE,
+    ),
+    Published(
+        "sigma of the Sharpe",
+        lambda: standard_error(FUND, against=FUND.sharpe, **NEW),
+        "0.329",
+        INFERENCE,
+    ),
+    Published(
+        "the same, Normal",
+        lambda: standard_error(FUND_NORMAL, against=FUND.sharpe, **NEW),
+        "0.214",
+        INFERENCE,
+    ),
     Published("MinTRL, 2025", lambda: minimum_track_record(FUND, **NEW), "13.029", INFERENCE),
-    Published("PSR(0), rho 0.2", lambda: probabilistic_sharpe(FUND_TIED, **NEW), "0.966", INFERENCE),
-    Published("E[max] of 10, variance 0.1", lambda: expected_maximum_sharpe(10, trials_variance=0.1), "0.498", INFERENCE),
+    Published(
+        "PSR(0), rho 0.2", lambda: probabilistic_sharpe(FUND_TIED, **NEW), "0.966", INFERENCE
+    ),
+    Published(
+        "E[max] of 10, variance 0.1",
+        lambda: expected_maximum_sharpe(10, trials_variance=0.1),
+        "0.498",
+        INFERENCE,
+    ),
     Published(
         "DSR of the maximum, K 10",
         lambda: deflated_sharpe(FUND, trials=10, trials_variance=0.1, of_maximum=True, **NEW),
         "0.416",
         INFERENCE,
     ),
-    Published("DSR, K 10", lambda: deflated_sharpe(FUND, trials=10, trials_variance=0.1, **NEW), "0.451", INFERENCE),
+    Published(
+        "DSR, K 10",
+        lambda: deflated_sharpe(FUND, trials=10, trials_variance=0.1, **NEW),
+        "0.451",
+        INFERENCE,
+    ),
     Published("Kelly, p 0.53, even money", lambda: kelly(0.53, 1.0), "0.06", KELLY),
     Published("Kelly, p 0.6, two to one", lambda: kelly(0.6, 2.0), "0.40", KELLY),
-    Published("Kelly, continuous", lambda: kelly_continuous(mean=0.11, riskless=0.06, deviation=0.15).share, "2.22222", THORP),
-    Published("its growth", lambda: kelly_continuous(mean=0.11, riskless=0.06, deviation=0.15).rate, "0.115556", THORP),
+    Published(
+        "Kelly, continuous",
+        lambda: kelly_continuous(mean=0.11, riskless=0.06, deviation=0.15).share,
+        "2.22222",
+        THORP,
+    ),
+    Published(
+        "its growth",
+        lambda: kelly_continuous(mean=0.11, riskless=0.06, deviation=0.15).rate,
+        "0.115556",
+        THORP,
+    ),
     Published("uniqueness of [0-2]", lambda: unique(0), "0.8333333", f"{BOOK}, 4.5: 5/6"),
     Published("uniqueness of [2-3]", lambda: unique(1), "0.7500000", f"{BOOK}, 4.5: 3/4"),
     Published("uniqueness of [4-5]", lambda: unique(2), "1.0000000", f"{BOOK}, 4.5: 1"),
@@ -173,10 +287,27 @@ TABLE = (
     Published("drawn after [2-3]: [4-5]", lambda: next_drawn(2), "0.4285714", f"{BOOK}, 4.5: 6/14"),
     Published("splits of CPCV(6, 2)", purged_splits, "15", f"{BOOK}, chapter 12; skfolio"),
     Published("paths of CPCV(6, 2)", purged_paths, "5", f"{BOOK}, chapter 12; skfolio"),
-    Published("splits of PBO, S 16", lambda: len(overfitting(np.eye(32)[:, :2]).logits), "12870", "C(16, 8)"),
-    Published("splits of PBO, S 8", lambda: len(overfitting(noise().T, splits=8).logits), "70", "C(8, 4)"),
-    Published("PBO of noise", lambda: overfitting(noise().T, splits=8).probability, "0.685714", OVERFITTING),
-    Published("PBO of one that dominates", lambda: overfitting(dominant().T, splits=8).probability, "0.0", OVERFITTING),
+    Published(
+        "splits of PBO, S 16",
+        lambda: len(overfitting(np.eye(32)[:, :2]).logits),
+        "12870",
+        "C(16, 8)",
+    ),
+    Published(
+        "splits of PBO, S 8", lambda: len(overfitting(noise().T, splits=8).logits), "70", "C(8, 4)"
+    ),
+    Published(
+        "PBO of noise",
+        lambda: overfitting(noise().T, splits=8).probability,
+        "0.685714",
+        OVERFITTING,
+    ),
+    Published(
+        "PBO of one that dominates",
+        lambda: overfitting(dominant().T, splits=8).probability,
+        "0.0",
+        OVERFITTING,
+    ),
     Published(
         "PSI of nearly equal shares",
         lambda: psi(DECILES, [0.08, 0.09, 0.10, 0.11, 0.12, 0.10, 0.10, 0.12, 0.09, 0.09]),
@@ -204,13 +335,20 @@ def test_the_published_figure_is_reproduced_to_its_printed_digits(row):
 
 def test_no_figure_of_the_table_is_missing():
     assert len(TABLE) >= 55
-    assert {row.source.split(",")[0] for row in TABLE} >= {"Bailey & Lopez de Prado", "Lopez de Prado", "Thorp 2006"}
+    assert {row.source.split(",")[0] for row in TABLE} >= {
+        "Bailey & Lopez de Prado",
+        "Lopez de Prado",
+        "Thorp 2006",
+    }
 
 
-def test_the_probability_of_overfitting_of_noise_is_about_a_half_and_one_of_them_is_a_noisy_number():
+def test_the_probability_of_overfitting_of_noise_is_about_a_half_and_one_alone_is_noisy():
     """On 40 seeds the mean was published as 0.502 with a deviation of 0.19."""
     found = np.array(
-        [overfitting(np.random.default_rng(seed).standard_normal((400, 50)) * 0.01).probability for seed in range(40)]
+        [
+            overfitting(np.random.default_rng(seed).standard_normal((400, 50)) * 0.01).probability
+            for seed in range(40)
+        ]
     )
     assert found.mean() == pytest.approx(0.502, abs=3 * 0.19 / math.sqrt(40))
     assert found.std() == pytest.approx(0.19, abs=0.08)

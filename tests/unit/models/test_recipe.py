@@ -19,7 +19,9 @@ EVEN = np.full(3, 1 / 3)
 
 def changed(**learning):
     settings = load({"BOT_HOME": "/nowhere"})
-    return dataclasses.replace(settings, learning=dataclasses.replace(settings.learning, **learning))
+    return dataclasses.replace(
+        settings, learning=dataclasses.replace(settings.learning, **learning)
+    )
 
 
 def test_the_recipe_changes_with_all_that_makes_a_model_and_with_nothing_else():
@@ -39,14 +41,18 @@ def test_the_recipe_changes_with_all_that_makes_a_model_and_with_nothing_else():
     assert len({plain, *others}) == len(others) + 1
     assert recipe_hash(changed(seed=8)) == plain
     looser = changed()
-    looser = dataclasses.replace(looser, risk=dataclasses.replace(looser.risk, max_drawdown=0.1), id="other")
+    looser = dataclasses.replace(
+        looser, risk=dataclasses.replace(looser.risk, max_drawdown=0.1), id="other"
+    )
     assert recipe_hash(looser) == plain
 
 
 def test_votes_belong_to_the_recipe_only_where_a_head_learns_from_them():
     def agreeing(**learning):
         settings = changed(**learning)
-        return dataclasses.replace(settings, consensus=dataclasses.replace(settings.consensus, agreement=0.6))
+        return dataclasses.replace(
+            settings, consensus=dataclasses.replace(settings.consensus, agreement=0.6)
+        )
 
     assert recipe_hash(agreeing()) == recipe_hash(changed())
     assert recipe_hash(agreeing(meta_head=True)) != recipe_hash(changed(meta_head=True))
@@ -62,7 +68,11 @@ def test_what_is_known_at_an_instant_is_what_a_training_then_would_have_built():
     whole, settings = rows()
     candles = market(75, seed=3, edge_bp=8.0)
     at = int(whole.as_of[-200])
-    then = build({frame: part.closed_by(at) for frame, part in candles.items()}, settings.learning, costs=costs_of(settings))
+    then = build(
+        {frame: part.closed_by(at) for frame, part in candles.items()},
+        settings.learning,
+        costs=costs_of(settings),
+    )
     known = known_at(whole, settings, closed_at=at)
     assert len(known) > 4_000
     for each in dataclasses.fields(known):
@@ -78,12 +88,19 @@ def test_what_is_known_at_an_instant_is_what_a_training_then_would_have_built():
 def test_the_vote_is_convex_and_the_same_every_time(weights_from, kind):
     whole, settings = rows()
     learning = dataclasses.replace(
-        settings.learning, rounds=3, forest_trees=4, weights_from=weights_from, calibration=kind, volatility_head=False
+        settings.learning,
+        rounds=3,
+        forest_trees=4,
+        weights_from=weights_from,
+        calibration=kind,
+        volatility_head=False,
     )
     settings = dataclasses.replace(settings, learning=learning)
     known = known_at(whole, settings, closed_at=int(whole.end_at.max()))
     parts = parts_of(known, settings)
-    one, other = (fit(parts, known, settings, seed=7, tell=lambda _text, _share: None) for _ in range(2))
+    one, other = (
+        fit(parts, known, settings, seed=7, tell=lambda _text, _share: None) for _ in range(2)
+    )
     assert one.members == other.members
     assert one.calibration == other.calibration
     weights = [member.weight for member in one.members]
@@ -148,7 +165,9 @@ def test_a_mixture_cannot_be_bettered_by_moving_a_share():
     prior = np.array([0.5, 0.3, 0.2])
 
     def posterior(shares):
-        return (weight * np.log(given @ shares)).sum() + PRIOR_LABELS * (prior * np.log(shares)).sum()
+        return (weight * np.log(given @ shares)).sum() + PRIOR_LABELS * (
+            prior * np.log(shares)
+        ).sum()
 
     best = mixture(given, weight, prior=prior)
     tried = 0
@@ -165,10 +184,19 @@ def test_a_mixture_cannot_be_bettered_by_moving_a_share():
 
 def test_fitted_on_calibration_rows_the_weights_find_the_member_that_knows():
     whole, settings = rows()
-    part = parts_of(known_at(whole, settings, closed_at=int(whole.end_at.max())), settings).calibration
+    part = parts_of(
+        known_at(whole, settings, closed_at=int(whole.end_at.max())), settings
+    ).calibration
     rng = np.random.default_rng(6)
     knowing = np.log(np.where(np.eye(3)[part.label] > 0, 0.6, 0.2))
     noise = rng.normal(size=(len(part), 3))
-    weights = fitted_weights([noise, knowing, noise[::-1]], part, base=BASE, kind="platt", prior=EVEN, embargo_ms=48 * 900_000)
+    weights = fitted_weights(
+        [noise, knowing, noise[::-1]],
+        part,
+        base=BASE,
+        kind="platt",
+        prior=EVEN,
+        embargo_ms=48 * 900_000,
+    )
     assert weights[1] > 0.5
     assert weights.sum() == pytest.approx(1.0)

@@ -38,7 +38,9 @@ def labelled(draw):
 
 
 def brute_force(as_of, end_at, test, embargo_ms) -> list[int]:
-    """Rows that may learn, row by row: judged stretches are runs of test rows; nothing of a label comes near one."""
+    """Rows that may learn, row by row: judged stretches are runs of test rows; nothing of a label
+    comes near one.
+    """
     stretches, run = [], [test[0]]
     for row in [*test[1:], None]:
         if row is not None and row == run[-1] + 1:
@@ -51,7 +53,10 @@ def brute_force(as_of, end_at, test, embargo_ms) -> list[int]:
         row
         for row in range(len(as_of))
         if row not in judged
-        and all(end_at[row] + embargo_ms <= first or as_of[row] >= last + embargo_ms for first, last in stretches)
+        and all(
+            end_at[row] + embargo_ms <= first or as_of[row] >= last + embargo_ms
+            for first, last in stretches
+        )
     ]
 
 
@@ -60,14 +65,17 @@ COUNTS = {"splits": 0, "purged": 0, "pairs": 0}
 
 @settings(max_examples=60, deadline=None)
 @given(labelled(), st.integers(3, 6), st.integers(1, 2), st.integers(0, 12))
-def test_combinatorial_splits_equal_brute_force_and_no_training_label_comes_near_a_test_row(told, groups, held_out, embargo):
+def test_combinatorial_splits_equal_brute_force_and_no_training_label_comes_near_a_test_row(
+    told, groups, held_out, embargo
+):
     as_of, end_at = told
     embargo_ms = embargo * STEP
     found = combinatorial(as_of, end_at, groups=groups, held_out=held_out, embargo_ms=embargo_ms)
     assert [fold.groups for fold in found.splits] == list(combinations(range(groups), held_out))
     for fold in found.splits:
         expected = brute_force(as_of.tolist(), end_at.tolist(), fold.test.tolist(), embargo_ms)
-        # Neighbouring groups are one stretch to the brute force, two to the fences: the same rows are left.
+        # Neighbouring groups are one stretch to the brute force, two to the fences: the same rows
+        # are left.
         assert fold.training.tolist() == expected
         starts, ends = as_of[fold.training], end_at[fold.training]
         for row in fold.test:
@@ -93,13 +101,19 @@ def test_six_groups_with_two_held_out_are_fifteen_splits_and_five_paths():
     assert found.paths.shape == (5, 6)
 
 
-@pytest.mark.parametrize(("groups", "held_out", "paths"), [(6, 2, 5), (5, 2, 4), (6, 3, 10), (4, 1, 1)])
-def test_every_path_judges_every_row_once_and_every_split_judges_each_of_its_groups_once(groups, held_out, paths):
+@pytest.mark.parametrize(
+    ("groups", "held_out", "paths"), [(6, 2, 5), (5, 2, 4), (6, 3, 10), (4, 1, 1)]
+)
+def test_every_path_judges_every_row_once_and_every_split_judges_each_of_its_groups_once(
+    groups, held_out, paths
+):
     as_of = np.arange(101, dtype=np.int64) * STEP
     found = combinatorial(as_of, as_of + STEP, groups=groups, held_out=held_out)
     used = [(int(number), group) for path in found.paths for group, number in enumerate(path)]
     assert len(found.paths) == paths
-    assert sorted(used) == sorted((number, group) for number, fold in enumerate(found.splits) for group in fold.groups)
+    assert sorted(used) == sorted(
+        (number, group) for number, fold in enumerate(found.splits) for group in fold.groups
+    )
     along = found.along_paths([fold.test.astype(np.float64) for fold in found.splits])
     assert np.array_equal(along, np.tile(np.arange(101.0), (paths, 1)))
 
@@ -107,7 +121,9 @@ def test_every_path_judges_every_row_once_and_every_split_judges_each_of_its_gro
 def test_what_a_path_tells_comes_from_the_split_that_it_names():
     as_of = np.arange(30, dtype=np.int64) * STEP
     found = combinatorial(as_of, as_of + STEP, groups=3, held_out=2)
-    along = found.along_paths([np.full((len(fold.test), 2), number) for number, fold in enumerate(found.splits)])
+    along = found.along_paths(
+        [np.full((len(fold.test), 2), number) for number, fold in enumerate(found.splits)]
+    )
     assert along.shape == (2, 30, 2)
     assert np.array_equal(along[:, ::10, 0], found.paths)
 
@@ -115,7 +131,9 @@ def test_what_a_path_tells_comes_from_the_split_that_it_names():
 def test_a_horizon_of_sixteen_candles_costs_fifteen_rows_on_each_open_side_of_what_is_judged():
     as_of = np.arange(36_000, dtype=np.int64) * STEP
     for fold in combinatorial(as_of, as_of + 16 * STEP).splits:
-        sides = {group + side for group in fold.groups for side in (-1, 1)} - set(fold.groups) - {-1, 6}
+        sides = (
+            {group + side for group in fold.groups for side in (-1, 1)} - set(fold.groups) - {-1, 6}
+        )
         open_sides = sum((group + side) in sides for group in fold.groups for side in (-1, 1))
         assert len(fold.training) == 24_000 - 15 * open_sides
 
@@ -132,7 +150,12 @@ def day(text: str) -> int:
 
 
 def windows(first: str, end: str, **changed):
-    told = {"days": 30, "every_days": 7, "calibration_share": 0.1, "embargo_ms": 48 * STEP} | changed
+    told = {
+        "days": 30,
+        "every_days": 7,
+        "calibration_share": 0.1,
+        "embargo_ms": 48 * STEP,
+    } | changed
     return walk_forward_folds(first_at=day(first), end_at=day(end), **told)
 
 
@@ -141,16 +164,30 @@ def test_weekly_retrainings_begin_iso_weeks():
         assert retrained_at(day(at), every_days=7) == day("2025-06-02T00:00")
     found = windows("2025-06-05T12:00", "2025-07-01T00:00")
     assert [datetime.fromtimestamp(window.at / 1000, UTC).isoformat()[:16] for window in found] == [
-        *("2025-06-02T00:00", "2025-06-09T00:00", "2025-06-16T00:00", "2025-06-23T00:00", "2025-06-30T00:00"),
+        *(
+            "2025-06-02T00:00",
+            "2025-06-09T00:00",
+            "2025-06-16T00:00",
+            "2025-06-23T00:00",
+            "2025-06-30T00:00",
+        ),
     ]
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 400 * 96), st.integers(1, 120 * 96), st.integers(1, 28), st.integers(1, 400))
 def test_every_instant_is_decided_by_the_newest_retraining_before_it(start, length, every, days):
-    first_at, end_at = day("2024-01-03T00:00") + start * STEP, day("2024-01-03T00:00") + (start + length) * STEP
+    first_at, end_at = (
+        day("2024-01-03T00:00") + start * STEP,
+        day("2024-01-03T00:00") + (start + length) * STEP,
+    )
     found = walk_forward_folds(
-        first_at=first_at, end_at=end_at, days=days, every_days=every, calibration_share=0.2, embargo_ms=STEP
+        first_at=first_at,
+        end_at=end_at,
+        days=days,
+        every_days=every,
+        calibration_share=0.2,
+        embargo_ms=STEP,
     )
     assert (found[0].from_at, found[-1].to_at) == (first_at, end_at)
     assert [window.number for window in found] == list(range(len(found)))

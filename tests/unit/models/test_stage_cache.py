@@ -1,4 +1,6 @@
-"""The array stages from the cache equal the computed ones, and anything that could change them is a miss."""
+"""The array stages from the cache equal the computed ones, and anything that could change them is a
+miss.
+"""
 
 import dataclasses
 
@@ -37,7 +39,10 @@ def candles():
 
 def same(one: pipeline.Stages, other: pipeline.Stages) -> bool:
     pairs = [
-        *((getattr(one.features, name), getattr(other.features, name)) for name in ("as_of", "values")),
+        *(
+            (getattr(one.features, name), getattr(other.features, name))
+            for name in ("as_of", "values")
+        ),
         *(
             (getattr(one.votes, name), getattr(other.votes, name))
             for name in ("as_of", "sides", "confidences", "consensus", "strength")
@@ -57,7 +62,10 @@ def same(one: pipeline.Stages, other: pipeline.Stages) -> bool:
             if columns[0] is not None:
                 pairs.append(columns)
     return all(
-        a.shape == b.shape and a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in pairs
+        a.shape == b.shape
+        and a.dtype == b.dtype
+        and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+        for a, b in pairs
     ) and (one.features.names, one.votes.names) == (other.features.names, other.votes.names)
 
 
@@ -82,14 +90,18 @@ def test_what_is_found_equals_what_is_computed(tmp_path, request, settings, cand
     whole = pipeline.stages(candles, bundle=model, settings=settings, since=since)
     assert found.features.names == KEPT
     for name in KEPT:
-        assert np.array_equal(found.features.column(name), whole.features.column(name), equal_nan=True)
+        assert np.array_equal(
+            found.features.column(name), whole.features.column(name), equal_nan=True
+        )
     whole = dataclasses.replace(whole, features=found.features)
     assert same(whole, found)
     signals = 0
     counts = {Timeframe.M15: 1000, Timeframe.H4: 1000}
     for row in range(3_900, len(found.votes.as_of), 7):
         one = pipeline.signal_at(found, row, candles_before=counts, slow_until=0, settings=settings)
-        assert one == pipeline.signal_at(whole, row, candles_before=counts, slow_until=0, settings=settings)
+        assert one == pipeline.signal_at(
+            whole, row, candles_before=counts, slow_until=0, settings=settings
+        )
         signals += one.p_upper is not None
         assert (one.volatility is None) == (model is None)
         assert (one.p_vote is not None) == (one.p_upper is not None and which == "headed")
@@ -102,26 +114,37 @@ def variants(settings, bundle, candles):
     volume[17] += 0.0001
     slow = candles[Timeframe.H4]
     strategies = dataclasses.replace(
-        settings.strategies, adx_trend=dataclasses.replace(settings.strategies.adx_trend, strong=26.0)
+        settings.strategies,
+        adx_trend=dataclasses.replace(settings.strategies.adx_trend, strong=26.0),
     )
     calibration = dataclasses.replace(bundle.manifest.calibration, slope=0.5)
     value = bundle.forest.value.copy()
     value[3, 1] += 1e-9
     return {
-        "a volume": {"candles": {**candles, Timeframe.M15: dataclasses.replace(fast, volume=volume)}},
+        "a volume": {
+            "candles": {**candles, Timeframe.M15: dataclasses.replace(fast, volume=volume)}
+        },
         "one candle less": {"candles": {**candles, Timeframe.M15: fast.rows(0, -1)}},
         "one 4h candle less": {"candles": {**candles, Timeframe.H4: slow.rows(1, None)}},
         "no 4h candles": {"candles": {Timeframe.M15: fast}},
         "a strategy": {"settings": dataclasses.replace(settings, strategies=strategies)},
         "the consensus": {
-            "settings": dataclasses.replace(settings, consensus=dataclasses.replace(settings.consensus, agreement=0.41))
+            "settings": dataclasses.replace(
+                settings, consensus=dataclasses.replace(settings.consensus, agreement=0.41)
+            )
         },
         "no model": {"bundle": None},
         "the model's name": {"bundle": dataclasses.replace(bundle, version="other")},
         "the calibration": {
-            "bundle": dataclasses.replace(bundle, manifest=dataclasses.replace(bundle.manifest, calibration=calibration))
+            "bundle": dataclasses.replace(
+                bundle, manifest=dataclasses.replace(bundle.manifest, calibration=calibration)
+            )
         },
-        "a leaf": {"bundle": dataclasses.replace(bundle, forest=dataclasses.replace(bundle.forest, value=value))},
+        "a leaf": {
+            "bundle": dataclasses.replace(
+                bundle, forest=dataclasses.replace(bundle.forest, value=value)
+            )
+        },
         "the start": {"since": SINCE + 900_000},
         "no start": {"since": None},
         "the sides": {"settings": dataclasses.replace(settings, sides="both")},
@@ -141,7 +164,9 @@ def test_whatever_could_change_the_stages_is_a_miss(settings, bundle, candles):
 def test_what_comes_after_the_stages_is_a_hit(settings, bundle, candles):
     cache = StageCache(MemoryBucket())
     cache.stages(candles, bundle=bundle, settings=settings)
-    other = load_settings({}, overrides={"capital_jpy": 5_000_000, "risk": {"max_losses": 2}, "sides": "both"})
+    other = load_settings(
+        {}, overrides={"capital_jpy": 5_000_000, "risk": {"max_losses": 2}, "sides": "both"}
+    )
     cache.stages(candles, bundle=bundle, settings=other)
     assert cache.found.hit
 

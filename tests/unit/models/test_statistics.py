@@ -1,4 +1,6 @@
-"""Blocks, ranks, overfitting: against simulation, against scipy, and against a slow way to say the same."""
+"""Blocks, ranks, overfitting: against simulation, against scipy, and against a slow way to say the
+same.
+"""
 
 import itertools
 import math
@@ -28,7 +30,9 @@ def test_a_block_is_a_week_and_four_labels_long_where_there_are_many_and_two_lab
     short = at[:2_000]
     assert block_rows(short, short + 8 * STEP_MS, step_ms=STEP_MS) == 2_000 // LEAST_BLOCKS
     assert block_rows(short[:50], short[:50] + 8 * STEP_MS, step_ms=STEP_MS) == 16
-    assert block_rows(at[::4], at[::4] + 480 * STEP_MS, step_ms=4 * STEP_MS) == 480  # thinned rows reach over fewer rows
+    assert (
+        block_rows(at[::4], at[::4] + 480 * STEP_MS, step_ms=4 * STEP_MS) == 480
+    )  # thinned rows reach over fewer rows
     assert block_rows(at[:0], at[:0], step_ms=STEP_MS) == 1
 
 
@@ -36,7 +40,9 @@ def test_few_blocks_cut_smaller_tails_and_many_cut_what_is_said():
     cut = [expanded_tail(0.025, blocks) for blocks in (2, 5, 10, 30, 1_000)]
     assert cut == sorted(cut)
     assert cut[-1] == pytest.approx(0.025, rel=0.01)
-    assert cut[2] == pytest.approx(stats.norm.cdf(math.sqrt(10 / 9) * stats.t.ppf(0.025, 9)), rel=1e-9)
+    assert cut[2] == pytest.approx(
+        stats.norm.cdf(math.sqrt(10 / 9) * stats.t.ppf(0.025, 9)), rel=1e-9
+    )
     assert cut[0] == pytest.approx(stats.norm.cdf(math.sqrt(2) * stats.t.ppf(0.025, 1)), rel=1e-9)
     assert expanded_tail(0.025, 1) == 0.0
 
@@ -59,7 +65,10 @@ def test_the_ratio_is_of_sums_and_a_base_that_counts_more_counts_more():
     gain, base = np.array([1.0, 0.0] * 50), np.array([1.0, 3.0] * 50)
     found = ratio_interval(gain, base, block=2, seed=1, confidence=0.95)
     assert found.value == 0.25
-    assert (found.lower, found.upper) == (pytest.approx(0.25, abs=0.03), pytest.approx(0.25, abs=0.03))
+    assert (found.lower, found.upper) == (
+        pytest.approx(0.25, abs=0.03),
+        pytest.approx(0.25, abs=0.03),
+    )
     assert found.blocks == 50
 
 
@@ -72,23 +81,32 @@ def test_where_not_even_two_blocks_fit_nothing_is_shown(count):
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another():
     gain, base = np.random.default_rng(1).normal(size=300), np.ones(300)
     asked = {"block": 10, "confidence": 0.95}
-    assert ratio_interval(gain, base, seed=1, **asked) == ratio_interval(gain, base, seed=1, **asked)
-    assert ratio_interval(gain, base, seed=1, **asked) != ratio_interval(gain, base, seed=2, **asked)
+    assert ratio_interval(gain, base, seed=1, **asked) == ratio_interval(
+        gain, base, seed=1, **asked
+    )
+    assert ratio_interval(gain, base, seed=1, **asked) != ratio_interval(
+        gain, base, seed=2, **asked
+    )
 
 
 # ranks
 
 
 @given(
-    rows=st.lists(st.tuples(st.integers(0, 5), st.booleans(), st.floats(0.01, 5.0)), min_size=2, max_size=60).filter(
-        lambda rows: len({happened for _, happened, _ in rows}) == 2
-    )
+    rows=st.lists(
+        st.tuples(st.integers(0, 5), st.booleans(), st.floats(0.01, 5.0)), min_size=2, max_size=60
+    ).filter(lambda rows: len({happened for _, happened, _ in rows}) == 2)
 )
 def test_the_area_is_the_weight_of_the_pairs_in_the_right_order_a_tie_counting_half(rows):
     score, happened, weight = (np.array(part) for part in zip(*rows, strict=True))
-    pairs = [(one, other) for one in np.flatnonzero(happened) for other in np.flatnonzero(~happened)]
+    pairs = [
+        (one, other) for one in np.flatnonzero(happened) for other in np.flatnonzero(~happened)
+    ]
     whole = sum(weight[one] * weight[other] for one, other in pairs)
-    right = sum(weight[one] * weight[other] * (np.sign(score[one] - score[other]) + 1) / 2 for one, other in pairs)
+    right = sum(
+        weight[one] * weight[other] * (np.sign(score[one] - score[other]) + 1) / 2
+        for one, other in pairs
+    )
     assert auc(score.astype(np.float64), happened, weight) == pytest.approx(right / whole, abs=1e-9)
 
 
@@ -107,7 +125,8 @@ def slow_logits(returns, splits):
     logits = []
     for inside in itertools.combinations(range(splits), splits // 2):
         halves = [
-            np.concatenate([blocks[each] for each in range(splits) if (each in inside) == wanted]) for wanted in (True, False)
+            np.concatenate([blocks[each] for each in range(splits) if (each in inside) == wanted])
+            for wanted in (True, False)
         ]
         first, second = (half.mean(axis=0) / half.std(axis=0, ddof=1) for half in halves)
         rank = stats.rankdata(second)[first.argmax()] / (returns.shape[1] + 1)
@@ -115,11 +134,15 @@ def slow_logits(returns, splits):
     return np.array(logits)
 
 
-@pytest.mark.parametrize(("rows", "configurations", "splits"), [(240, 8, 8), (250, 5, 6), (64, 30, 4)])
+@pytest.mark.parametrize(
+    ("rows", "configurations", "splits"), [(240, 8, 8), (250, 5, 6), (64, 30, 4)]
+)
 def test_sums_over_blocks_give_the_logits_of_the_book(rows, configurations, splits):
     returns = 0.01 * np.random.default_rng(rows).standard_normal((rows, configurations)) + 0.002
     even = returns[: rows // splits * splits]
-    assert overfitting(even, splits=splits).logits == pytest.approx(slow_logits(even, splits), abs=1e-9)
+    assert overfitting(even, splits=splits).logits == pytest.approx(
+        slow_logits(even, splits), abs=1e-9
+    )
     assert len(overfitting(returns, splits=splits).logits) == math.comb(splits, splits // 2)
 
 

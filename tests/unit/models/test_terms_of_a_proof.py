@@ -1,4 +1,6 @@
-"""A proof costs what trading costs and counts what was tried: where it does not, the gate is shut, by name."""
+"""A proof costs what trading costs and counts what was tried: where it does not, the gate is shut,
+by name.
+"""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -43,7 +45,9 @@ def variable(name):
 
 
 def shut_by(settings, rules=None):
-    """The names of the checks that keep otherwise perfect evidence from entering under these settings."""
+    """The names of the checks that keep otherwise perfect evidence from entering under these
+    settings.
+    """
     evidence = replace(made_evidence(), cheapened=cheapened(settings, rules))
     verdict = judge(evidence, USUAL.gate, serve=())
     failed = [check for check in verdict.checks if check.group == "enter" and not check.passed]
@@ -60,12 +64,16 @@ def test_there_are_at_least_twelve_ways_to_pay_too_little():
 
 @pytest.mark.parametrize(("name", "value"), CHEAP)
 @pytest.mark.parametrize("way", ["environment", "override", "profile and override"])
-def test_each_cost_below_what_is_shipped_shuts_the_gate_by_name_however_it_was_set(name, value, way):
+def test_each_cost_below_what_is_shipped_shuts_the_gate_by_name_however_it_was_set(
+    name, value, way
+):
     group, _, last = name.partition(".")
     settings = {
         "environment": lambda: load({variable(name): str(value)}),
         "override": lambda: load({}, overrides={group: {last: value}}),
-        "profile and override": lambda: load({}, profile="phase19", overrides={group: {last: value}}),
+        "profile and override": lambda: load(
+            {}, profile="phase19", overrides={group: {last: value}}
+        ),
     }[way]()
     (failed,) = shut_by(settings)
     assert failed.name == "full_costs"
@@ -89,9 +97,17 @@ def test_rules_that_are_kinder_than_the_exchanges_shut_it_too(name, value):
 
 def test_full_costs_dearer_ones_and_every_shipped_profile_leave_it_open():
     dearer = load(
-        {"BOT_PAPER__SLIPPAGE_RATE": "0.001", "BOT_REPLAY__TAKER_FEE_RATE": "0.0012", "BOT_PAPER__VOLUME_SHARE": "0.1"}
+        {
+            "BOT_PAPER__SLIPPAGE_RATE": "0.001",
+            "BOT_REPLAY__TAKER_FEE_RATE": "0.0012",
+            "BOT_PAPER__VOLUME_SHARE": "0.1",
+        }
     )
-    for settings in (USUAL, dearer, *(load({}, profile=name) for name in ("seeds", "loose", "trend", "phase19", "phase22"))):
+    for settings in (
+        USUAL,
+        dearer,
+        *(load({}, profile=name) for name in ("seeds", "loose", "trend", "phase19", "phase22")),
+    ):
         assert not shut_by(settings, rules_of(settings))
         assert not loosened(settings, rules_of(settings))
 
@@ -117,7 +133,9 @@ def test_a_replay_that_paid_nothing_may_not_enter_and_says_why_in_its_table_and_
     found = {check.name: check for check in proof.verdict.checks}
     assert (found["full_costs"].passed, found["full_costs"].value) == (False, 2)
     assert (found["whole_trial_log"].passed, found["whole_trial_log"].value) == (False, 1)
-    assert {"full_costs", "whole_trial_log"} <= {row[1] for row in table(proof.verdict) if row[5] == "no"}
+    assert {"full_costs", "whole_trial_log"} <= {
+        row[1] for row in table(proof.verdict) if row[5] == "no"
+    }
     assert "full_costs" in in_words(proof.verdict)
     assert (proof.trials, proof.logged) == (397, 1)
     assert any("fresh" in note for note in proof.replayed.notes)
@@ -143,7 +161,10 @@ def trial(number=1, years=2.0):
 
 def test_what_a_profile_has_behind_it_counts_beside_the_log():
     history = History(trials=(trial(1), trial(2)), damaged=("trials/x",))
-    assert (tally(trial(3), history, prior=0).count, tally(trial(3), history, prior=396).count) == (4, 400)
+    assert (tally(trial(3), history, prior=0).count, tally(trial(3), history, prior=396).count) == (
+        4,
+        400,
+    )
     assert tally(trial(2), history, prior=396).logged == 3
     assert load({}, profile=TREND).gate.prior_trials >= 380
     assert USUAL.gate.prior_trials == 0
@@ -163,18 +184,32 @@ def test_a_fresh_log_and_tries_before_it_are_said_once():
     [
         load({"BOT_GATE__PRIOR_TRIALS": "0"}, profile=TREND),
         load({}, profile=TREND, overrides={"gate": {"prior_trials": 395}}),
-        load({"BOT_RISK__POLICY": "target", "BOT_STRATEGIES__TREND__WEIGHT": "1", "BOT_ACCOUNT": "spot"}),
+        load(
+            {
+                "BOT_RISK__POLICY": "target",
+                "BOT_STRATEGIES__TREND__WEIGHT": "1",
+                "BOT_ACCOUNT": "spot",
+            }
+        ),
     ],
 )
-def test_whoever_forgets_them_loosens_the_gate_by_name_under_whatever_name_the_policy_runs(settings):
+def test_whoever_forgets_them_loosens_the_gate_by_name_under_whatever_name_the_policy_runs(
+    settings,
+):
     assert least_prior(settings) == 396
     (named,) = loosened(settings)
     assert named.startswith("gate.prior_trials was ")
 
 
-@pytest.mark.parametrize(("logged", "remembered", "passes"), [(1, 0, True), (7, 7, True), (6, 7, False), (1, 400, False)])
-def test_a_log_that_is_shorter_than_bundles_remember_shuts_the_gate_by_name(logged, remembered, passes):
-    trials = TrialCounts(count=logged + 396, sharpes=np.zeros(0), logged=logged, remembered=remembered)
+@pytest.mark.parametrize(
+    ("logged", "remembered", "passes"), [(1, 0, True), (7, 7, True), (6, 7, False), (1, 400, False)]
+)
+def test_a_log_that_is_shorter_than_bundles_remember_shuts_the_gate_by_name(
+    logged, remembered, passes
+):
+    trials = TrialCounts(
+        count=logged + 396, sharpes=np.zeros(0), logged=logged, remembered=remembered
+    )
     # so many tries need a longer record; only this one check is looked at
     verdict = judge(replace(made_evidence(), trials=trials), USUAL.gate, serve=())
     found = {check.name: check for check in verdict.checks}["whole_trial_log"]

@@ -23,14 +23,29 @@ from shared.model.manifest import Check, Verdict
 from shared.model.predict import Bundle
 from shared.model.signing import public_of
 from shared.turn.watch.drift import binned, psi
-from tests.support.made_trainings import COMMIT, SIGNING_KEY, START_AT, last_close, market, small_settings, small_training
+from tests.support.made_trainings import (
+    COMMIT,
+    SIGNING_KEY,
+    START_AT,
+    last_close,
+    market,
+    small_settings,
+    small_training,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def again(**changes):
     candles = market(75, seed=3, edge_bp=8.0)
-    asked = {"as_of": last_close(candles), "seed": 7, "commit": COMMIT, "signing_key": SIGNING_KEY, "parent": None, **changes}
+    asked = {
+        "as_of": last_close(candles),
+        "seed": 7,
+        "commit": COMMIT,
+        "signing_key": SIGNING_KEY,
+        "parent": None,
+        **changes,
+    }
     return train(candles, asked.pop("settings", small_settings()), **asked)
 
 
@@ -48,7 +63,8 @@ def test_another_process_gives_the_same_bytes_too():
 import hashlib, json
 from tests.support.made_trainings import small_training
 made = small_training()
-print(json.dumps([made.version, {name: hashlib.sha256(data).hexdigest() for name, data in made.files.items()}]))
+hashes = {name: hashlib.sha256(data).hexdigest() for name, data in made.files.items()}
+print(json.dumps([made.version, hashes]))
 """
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -86,7 +102,8 @@ def test_candles_that_closed_after_the_instant_are_not_looked_at():
     candles = market(75, seed=3, edge_bp=8.0)
     cut = START_AT + 74 * 86_400_000
     settings = dataclasses.replace(
-        small_settings(), learning=dataclasses.replace(small_settings().learning, rounds=3, forest_trees=3)
+        small_settings(),
+        learning=dataclasses.replace(small_settings().learning, rounds=3, forest_trees=3),
     )
     shorter = {timeframe: part.closed_by(cut) for timeframe, part in candles.items()}
     asked = {"as_of": cut, "seed": 7, "commit": COMMIT, "signing_key": SIGNING_KEY}
@@ -109,7 +126,14 @@ def test_the_manifest_tells_what_was_done():
     assert manifest.validation.label_end_at <= manifest.as_of
     assert len(manifest.golden.rows) == 20
     assert {"numpy", "lightgbm", "xgboost", "scikit-learn", "python"} == set(manifest.libraries)
-    assert set(manifest.metrics) == {"vote", "lightgbm", "xgboost", "random_forest", "data", "volatility"}
+    assert set(manifest.metrics) == {
+        "vote",
+        "lightgbm",
+        "xgboost",
+        "random_forest",
+        "data",
+        "volatility",
+    }
     assert manifest.training.effective_rows < manifest.training.rows / 5
     for name in ("lightgbm", "xgboost", "random_forest", "volatility"):
         assert manifest.metrics[name]["difference_from_native"] <= 1e-6
@@ -125,7 +149,9 @@ def test_the_promised_metrics_are_those_of_the_bundle_that_serves():
     bundle = load(training.files, public_keys=(public_of(SIGNING_KEY),), version=training.version)
     learning = small_settings().learning
     data = build(market(75, seed=3, edge_bp=8.0), learning, MODEL)
-    part = split(data, held_out_share=learning.validation_share, embargo_ms=48 * Timeframe.M15.ms).validation
+    part = split(
+        data, held_out_share=learning.validation_share, embargo_ms=48 * Timeframe.M15.ms
+    ).validation
     given = predict_rows(part.rows, bundle)
     loss = -np.log(given[np.arange(len(part)), part.label]).mean()
     assert len(part) == bundle.manifest.validation.rows > 500
@@ -159,8 +185,17 @@ def test_a_training_that_asked_nobody_may_serve_and_not_enter_however_good_it_lo
 def test_the_verdict_of_the_gate_stands_under_the_checks_on_the_bundle_itself():
     learning = dataclasses.replace(small_settings().learning, rounds=3, forest_trees=3)
     quick = dataclasses.replace(small_settings(), learning=learning)
-    edge = Check(name="psr", value=0.99, threshold=0.95, passed=True, meaning="at least: x", group="enter")
-    stale = Check(name="export_equals_native", value=1.0, threshold=1e-6, passed=False, meaning="at most: x", group="serve")
+    edge = Check(
+        name="psr", value=0.99, threshold=0.95, passed=True, meaning="at least: x", group="enter"
+    )
+    stale = Check(
+        name="export_equals_native",
+        value=1.0,
+        threshold=1e-6,
+        passed=False,
+        meaning="at most: x",
+        group="serve",
+    )
     given = Verdict(may_serve=False, may_enter=True, checks=(stale, edge), takes_over=True)
     made = again(settings=quick, verdict=given).manifest.verdict
     assert (made.may_serve, made.may_enter, made.takes_over) == (True, True, True)
@@ -197,9 +232,13 @@ def test_what_the_bundle_is_held_against_is_what_it_was_judged_on():
     assert manifest.references[0].shares == pytest.approx([0.1] * 10, abs=0.01)
     bundle = load(training.files, public_keys=(public_of(SIGNING_KEY),), version=training.version)
     given = predict_rows(part.rows, bundle)
-    assert binned(given[:, 2], manifest.references[-1].edges) == pytest.approx(manifest.references[-1].shares, abs=1e-12)
+    assert binned(given[:, 2], manifest.references[-1].edges) == pytest.approx(
+        manifest.references[-1].shares, abs=1e-12
+    )
     assert manifest.promise.log_loss == pytest.approx(training.metrics["vote"]["log_loss"])
-    assert manifest.promise.calibration_error == pytest.approx(training.metrics["vote"]["calibration_error"])
+    assert manifest.promise.calibration_error == pytest.approx(
+        training.metrics["vote"]["calibration_error"]
+    )
     assert 0.3 < manifest.promise.hit_rate < 0.9
     assert manifest.promise.spread > 0
 
@@ -216,14 +255,22 @@ def test_other_fees_make_another_version_where_the_meta_head_learns_from_them():
             replay=dataclasses.replace(settings.replay, taker_fee_rate=fee_rate),
         )
         known = market(75, seed=3, edge_bp=8.0)
-        return _version(known, settings, commit=COMMIT, data_hash="d", what={"recipe": recipe_hash(settings, MODEL)})
+        return _version(
+            known,
+            settings,
+            commit=COMMIT,
+            data_hash="d",
+            what={"recipe": recipe_hash(settings, MODEL)},
+        )
 
     assert named(0.001, meta=True) != named(0.002, meta=True)
     assert named(0.001, meta=False) == named(0.002, meta=False)
 
 
-def test_windows_of_a_clean_market_after_the_training_reach_the_alarm_seldom_and_another_market_does():
-    """Quick and slow features, fifty days each: the level is of windows to come, not of those that it was made from."""
+def test_windows_of_a_clean_market_after_the_training_seldom_reach_the_alarm_another_market_does():
+    """Quick and slow features, fifty days each: the level is of windows to come, not of those that
+    it was made from.
+    """
     from models.fit.references import _level, _pairs, _Past
 
     rng = np.random.default_rng(5)
@@ -235,7 +282,9 @@ def test_windows_of_a_clean_market_after_the_training_reach_the_alarm_seldom_and
         values = lfilter([1.0], [1.0, -slow], noise)
         as_of = np.arange(len(values), dtype=np.int64) * step
         known, judged = values[: 180 * day], values[153 * day : 180 * day]
-        past = _Past(as_of=as_of[: len(known)], values=known, asked=np.ones(len(known), dtype=np.bool_))
+        past = _Past(
+            as_of=as_of[: len(known)], values=known, asked=np.ones(len(known), dtype=np.bool_)
+        )
         reached, _, independent = _pairs(past, 27 * day * step)
         assert independent >= 10
         level = _level(np.sqrt(reached).tolist(), independent) ** 2
@@ -289,9 +338,13 @@ def _found(training) -> bool:
         (np.tile([0.9, 0.05, 0.05], (300, 1)), {"a": 0.0}, "mean_near_what_happened"),
     ],
 )
-def test_what_does_not_predict_sanely_may_neither_serve_nor_enter(probabilities, differences, failed):
+def test_what_does_not_predict_sanely_may_neither_serve_nor_enter(
+    probabilities, differences, failed
+):
     label = np.array([0, 1, 2] * 100, dtype=np.int8)
-    verdict = unproven(serve_checks(differences=differences, probabilities=probabilities, label=label))
+    verdict = unproven(
+        serve_checks(differences=differences, probabilities=probabilities, label=label)
+    )
     assert (verdict.may_serve, verdict.may_enter) == (False, False)
     assert failed in {check.name for check in verdict.checks if not check.passed}
     assert failed in in_words(verdict)
@@ -299,7 +352,9 @@ def test_what_does_not_predict_sanely_may_neither_serve_nor_enter(probabilities,
 
 def test_too_little_history_is_said_before_anything_is_fitted():
     candles = market(75, seed=3, edge_bp=8.0)
-    early = {timeframe: part.closed_by(START_AT + 15 * 86_400_000) for timeframe, part in candles.items()}
+    early = {
+        timeframe: part.closed_by(START_AT + 15 * 86_400_000) for timeframe, part in candles.items()
+    }
     told = []
     with pytest.raises(UserError, match="usable rows"):
         train(
@@ -342,4 +397,7 @@ def test_history_covers_the_days_the_warm_up_and_a_horizon():
 
 def test_a_bundle_is_what_the_loader_makes():
     training = small_training()
-    assert isinstance(load(training.files, public_keys=(public_of(SIGNING_KEY),), version=training.version), Bundle)
+    assert isinstance(
+        load(training.files, public_keys=(public_of(SIGNING_KEY),), version=training.version),
+        Bundle,
+    )

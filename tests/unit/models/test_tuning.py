@@ -15,7 +15,8 @@ from tests.support.made_trainings import market, small_settings
 
 STEP = Timeframe.M15.ms
 SETTINGS = dataclasses.replace(
-    small_settings(), learning=dataclasses.replace(small_settings().learning, rounds=8, forest_trees=8)
+    small_settings(),
+    learning=dataclasses.replace(small_settings().learning, rounds=8, forest_trees=8),
 )
 
 
@@ -32,7 +33,10 @@ def plain_loss(parts, learning, _seed) -> float:
 
 def tuned(trials: int, seed: int = 7, score=plain_loss) -> tuple[object, list[TuningTrial]]:
     told: list[TuningTrial] = []
-    return tune(window(), SETTINGS, trials=trials, seed=seed, on_trial=told.append, score=score), told
+    return (
+        tune(window(), SETTINGS, trials=trials, seed=seed, on_trial=told.append, score=score),
+        told,
+    )
 
 
 def test_every_trial_is_told_the_first_with_what_is_set():
@@ -59,7 +63,9 @@ def test_the_search_finds_the_bottom_of_a_bowl_and_changes_sizes_only():
 
 
 def test_what_is_set_stays_where_nothing_is_better():
-    best, _ = tuned(8, score=lambda _parts, learning, _seed: 0.5 if learning == SETTINGS.learning else 1.0)
+    best, _ = tuned(
+        8, score=lambda _parts, learning, _seed: 0.5 if learning == SETTINGS.learning else 1.0
+    )
     assert best == SETTINGS.learning
 
 
@@ -79,7 +85,9 @@ def test_a_trial_that_was_broken_off_is_never_the_best_however_well_it_began():
     first_at = int(window().as_of[0])
 
     def harder_later(parts, learning, seed) -> float:
-        return plain_loss(parts, learning, seed) + 1e-8 * (int(parts.validation.as_of[0]) - first_at)
+        return plain_loss(parts, learning, seed) + 1e-8 * (
+            int(parts.validation.as_of[0]) - first_at
+        )
 
     best, told = tuned(40, score=harder_later)
     broken = [tried for tried in told if tried.pruned]
@@ -94,7 +102,9 @@ def test_folds_are_purged_walk_forward_inside_the_window():
     for fold in folds_of(data, SETTINGS.learning):
         parts = fold.cut(data)
         assert not inspect_split(parts, embargo_ms=fold.embargo_ms)
-        assert int(parts.training.end_at.max()) + SETTINGS.learning.horizon_candles * STEP <= int(parts.validation.as_of[0])
+        assert int(parts.training.end_at.max()) + SETTINGS.learning.horizon_candles * STEP <= int(
+            parts.validation.as_of[0]
+        )
         judged.append(parts.validation.as_of)
     every = np.concatenate(judged)
     assert len(judged) == FOLDS
@@ -117,7 +127,11 @@ def test_the_learners_themselves_are_tuned_and_every_trial_counts_in_the_log():
     def write(tried: TuningTrial) -> None:
         told.append(tried)
         start_at, end_at = int(data.as_of[0]), int(data.as_of[-1])
-        log.append(tried.trial(SETTINGS, data_hash="d" * 16, start_at=start_at, end_at=end_at, now_ms=tried.number))
+        log.append(
+            tried.trial(
+                SETTINGS, data_hash="d" * 16, start_at=start_at, end_at=end_at, now_ms=tried.number
+            )
+        )
 
     def quick(parts, learning, seed) -> float:
         return vote_loss(parts, dataclasses.replace(learning, rounds=6, forest_trees=6), seed)

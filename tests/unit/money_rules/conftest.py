@@ -62,23 +62,40 @@ class Made:
     # orders
 
     def intent(self, purpose: Purpose, kind: OrderKind, lots: int, **more: Any) -> OrderIntent:
-        plain = {"id": f"t.{purpose}.1", "purpose": purpose, "side": Side.LONG, "kind": kind, "lots": lots}
+        plain = {
+            "id": f"t.{purpose}.1",
+            "purpose": purpose,
+            "side": Side.LONG,
+            "kind": kind,
+            "lots": lots,
+        }
         return OrderIntent(**{**plain, **more})
 
     def entry(self, price: int, lots: int = 100, **more: Any) -> OrderIntent:
-        return self.intent(Purpose.ENTRY, OrderKind.LIMIT, lots, **{"price": price, "post_only": True, **more})
+        return self.intent(
+            Purpose.ENTRY, OrderKind.LIMIT, lots, **{"price": price, "post_only": True, **more}
+        )
 
     def stop(self, trigger: int, lots: int = 100, **more: Any) -> OrderIntent:
         return self.intent(Purpose.STOP, OrderKind.STOP, lots, **{"trigger_price": trigger, **more})
 
     def target(self, price: int, lots: int = 100, **more: Any) -> OrderIntent:
-        return self.intent(Purpose.TARGET, OrderKind.LIMIT, lots, **{"price": price, "post_only": True, **more})
+        return self.intent(
+            Purpose.TARGET, OrderKind.LIMIT, lots, **{"price": price, "post_only": True, **more}
+        )
 
     def close(self, lots: int = 100, **more: Any) -> OrderIntent:
         return self.intent(Purpose.CLOSE, OrderKind.MARKET, lots, **more)
 
-    def order(self, number: int, intent: OrderIntent, *, at: int = T0, left: int | None = None) -> Order:
-        return Order(order_id=number, intent=intent, placed_at=at, remaining_lots=intent.lots if left is None else left)
+    def order(
+        self, number: int, intent: OrderIntent, *, at: int = T0, left: int | None = None
+    ) -> Order:
+        return Order(
+            order_id=number,
+            intent=intent,
+            placed_at=at,
+            remaining_lots=intent.lots if left is None else left,
+        )
 
     # what is held
 
@@ -88,12 +105,28 @@ class Made:
     def position(self, *parts: Entry, side: Side = Side.LONG) -> Position:
         return Position(side=side, entries=parts)
 
-    def account(self, kind: str = "margin", *, cash: int = 10_000_000, rules: PairRules = NO_FEES, **more: Any) -> PaperAccount:
-        costs = more.pop("costs", {"spread_rate": 0.0, "slippage_rate": 0.0, "volume_share": 1.0, "keep_trades": 10})
+    def account(
+        self,
+        kind: str = "margin",
+        *,
+        cash: int = 10_000_000,
+        rules: PairRules = NO_FEES,
+        **more: Any,
+    ) -> PaperAccount:
+        costs = more.pop(
+            "costs",
+            {"spread_rate": 0.0, "slippage_rate": 0.0, "volume_share": 1.0, "keep_trades": 10},
+        )
         terms = accounts.terms(self.settings(paper=costs), rules)
         return replace(accounts.opened(cash, T0, kind=kind, terms=terms), **more)
 
-    def holdings(self, *positions: Position, orders: tuple[Order, ...] = (), equity: int = 1_000_000, **more: Any) -> Holdings:
+    def holdings(
+        self,
+        *positions: Position,
+        orders: tuple[Order, ...] = (),
+        equity: int = 1_000_000,
+        **more: Any,
+    ) -> Holdings:
         yen = Decimal(equity)
         return Holdings(
             **{
@@ -143,7 +176,12 @@ class Made:
         )
 
     def plan(self, **more: Any) -> PositionPlan:
-        plain = {"side": Side.LONG, "stop_price": 9_800_000, "target_price": 10_300_000, "exit_by": T0 + 900_000}
+        plain = {
+            "side": Side.LONG,
+            "stop_price": 9_800_000,
+            "target_price": 10_300_000,
+            "exit_by": T0 + 900_000,
+        }
         return PositionPlan(**{**plain, "as_of": T0, "entry_intent": "a", **more})
 
     # a decision
@@ -171,11 +209,18 @@ class Made:
 
     def owner(self, yen: int = 1_000_000, **more: Any) -> Account:
         money = Decimal(yen)
-        plain = {"equity_jpy": money, "capital_jpy": money, "equity_peak_jpy": money, "day_start_equity_jpy": money}
+        plain = {
+            "equity_jpy": money,
+            "capital_jpy": money,
+            "equity_peak_jpy": money,
+            "day_start_equity_jpy": money,
+        }
         return Account(**{**plain, "available_jpy": 2 * money, **more})
 
     def market(self, **more: Any) -> Market:
-        return Market(**{"as_of": CLOSED_AT, "candles": {}, "book": self.book(), "rules": PairRules(), **more})
+        return Market(
+            **{"as_of": CLOSED_AT, "candles": {}, "book": self.book(), "rules": PairRules(), **more}
+        )
 
 
 @pytest.fixture

@@ -1,4 +1,6 @@
-"""The one loop over orders: what it sends, what it leaves out, and what it says reached the exchange."""
+"""The one loop over orders: what it sends, what it leaves out, and what it says reached the
+exchange.
+"""
 
 import pytest
 
@@ -9,7 +11,9 @@ from shared.orders.plan import Cancel, Place
 
 
 class Sending:
-    """A sender that answers each intent as it was told to, and takes every other; `asked` is what it was asked."""
+    """A sender that answers each intent as it was told to, and takes every other; `asked` is what
+    it was asked.
+    """
 
     def __init__(self, **outcomes):
         self.outcomes, self.records, self.asked = outcomes, [], []
@@ -45,10 +49,19 @@ def test_every_step_is_sent_in_its_order_with_what_the_tick_has_read(made):
     assert sender.asked[3:] == [("s", None, None, None)]
 
 
-@pytest.mark.parametrize(("outcome", "reached"), [("accepted", "e"), ("unknown", "e"), ("rejected", None), ("denied", None)])
+@pytest.mark.parametrize(
+    ("outcome", "reached"),
+    [("accepted", "e"), ("unknown", "e"), ("rejected", None), ("denied", None)],
+)
 def test_an_entry_reached_the_exchange_unless_it_was_refused(made, outcome, reached):
     sender = Sending(e=outcome)
-    assert carry_out([Place(intent=made.entry(9_000_000, id="e")), Place(intent=made.stop(8_000_000))], sender) == reached
+    assert (
+        carry_out(
+            [Place(intent=made.entry(9_000_000, id="e")), Place(intent=made.stop(8_000_000))],
+            sender,
+        )
+        == reached
+    )
     assert len(sender.asked) == 2
 
 
@@ -75,7 +88,9 @@ def test_the_cancel_of_an_entry_is_no_entry(made):
 )
 @pytest.mark.parametrize("kind", ["place", "cancel"])
 @pytest.mark.parametrize("at_once", [True, False])
-def test_a_step_that_waits_for_an_order_is_sent_only_where_that_was_taken(made, outcomes, after, sent, kind, at_once):
+def test_a_step_that_waits_for_an_order_is_sent_only_where_that_was_taken(
+    made, outcomes, after, sent, kind, at_once
+):
     sender, waits = Sending(**outcomes), made.stop(9_000_000, id="waits")
     step = (
         Place(intent=waits, after=after)
@@ -105,7 +120,11 @@ def test_a_record_says_how_a_step_came_out(made):
         what="place", intent=intent, outcome="accepted", order_id=8
     )
     assert record_of(place, no) == OrderRecord(
-        what="place", intent=intent, outcome="rejected", reason=Reason.DATA_MISSING, context={"a": "b"}
+        what="place",
+        intent=intent,
+        outcome="rejected",
+        reason=Reason.DATA_MISSING,
+        context={"a": "b"},
     )
     told = {"what": "cancel", "intent": intent, "order_id": 7, "reason": Reason.ORPHAN_CANCELED}
     assert record_of(cancel, Accepted(order=order)) == OrderRecord(**told, outcome="accepted")

@@ -1,4 +1,6 @@
-"""Every rule of the decision at its boundary: one thing is spoiled, and the answer is this reason or none."""
+"""Every rule of the decision at its boundary: one thing is spoiled, and the answer is this reason
+or none.
+"""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -37,13 +39,24 @@ def decided(made):
 
 def test_the_plain_case_enters(decided):
     entered = decided()
-    assert (entered.action, entered.reason, entered.side, entered.as_of) == (Action.ENTER, Reason.OK, LONG, CLOSED_AT)
+    assert (entered.action, entered.reason, entered.side, entered.as_of) == (
+        Action.ENTER,
+        Reason.OK,
+        LONG,
+        CLOSED_AT,
+    )
     assert entered.edge_rate > 0
     assert entered.cost_rate > 0
 
 
 def test_a_case_has_an_entry_price_only_with_a_side_and_a_book(made):
-    given = {"account": made.owner(), "issues": (), "rules": PairRules(), "now_ms": NOW, "settings": made.settings()}
+    given = {
+        "account": made.owner(),
+        "issues": (),
+        "rules": PairRules(),
+        "now_ms": NOW,
+        "settings": made.settings(),
+    }
     assert Case(signal=made.signal(), book=made.book(), **given).entry_price == 9_999_500
     assert Case(signal=made.signal(side=SHORT), book=made.book(), **given).entry_price == 10_000_500
     assert Case(signal=made.signal(side=None), book=made.book(), **given).entry_price is None
@@ -54,7 +67,9 @@ def test_a_case_has_an_entry_price_only_with_a_side_and_a_book(made):
 
 
 def held(made, *, side=LONG, parts=((10_000_000, 5, 0),)):
-    return made.position(*(made.part(price, lots, at=CLOSED_AT + at) for price, lots, at in parts), side=side)
+    return made.position(
+        *(made.part(price, lots, at=CLOSED_AT + at) for price, lots, at in parts), side=side
+    )
 
 
 def test_what_is_held_is_told_with_its_plan_or_without_one(made, decided):
@@ -67,19 +82,28 @@ def test_what_is_held_is_told_with_its_plan_or_without_one(made, decided):
         5,
         CLOSED_AT,
     )
-    assert (told.stop_price, told.target_price, told.exit_by) == (plan.stop_price, plan.target_price, plan.exit_by)
+    assert (told.stop_price, told.target_price, told.exit_by) == (
+        plan.stop_price,
+        plan.target_price,
+        plan.exit_by,
+    )
     bare = decided(account=made.owner(position=held(made)))
     assert (bare.stop_price, bare.target_price, bare.exit_by) == (0, 0, None)
 
 
-@pytest.mark.parametrize(("late_ms", "reason"), [(-1, Reason.POSITION_OPEN), (0, Reason.EXIT_TIME), (1, Reason.EXIT_TIME)])
+@pytest.mark.parametrize(
+    ("late_ms", "reason"),
+    [(-1, Reason.POSITION_OPEN), (0, Reason.EXIT_TIME), (1, Reason.EXIT_TIME)],
+)
 def test_a_position_ends_when_its_time_has_come(made, decided, late_ms, reason):
     planned = made.owner(position=held(made), plan=made.plan(exit_by=NOW))
     assert decided(account=planned, now_ms=NOW + late_ms).reason is reason
     parts = ((10_000_000, 5, -QUARTER), (10_000_000, 5, -5), (10_000_000, 5, 0))
     lost = made.owner(position=held(made, parts=parts))
     ends = CLOSED_AT + 4 * QUARTER
-    assert decided(account=lost, now_ms=ends + late_ms, risk={"max_hold_candles": 4}).reason is reason
+    assert (
+        decided(account=lost, now_ms=ends + late_ms, risk={"max_hold_candles": 4}).reason is reason
+    )
 
 
 @pytest.mark.parametrize(
@@ -92,9 +116,13 @@ def test_a_position_ends_when_its_time_has_come(made, decided, late_ms, reason):
         (SHORT, LONG, True, Action.EXIT),
     ],
 )
-def test_an_opposite_signal_ends_a_position_where_that_is_asked_for(made, decided, side, signalled, asked, action):
+def test_an_opposite_signal_ends_a_position_where_that_is_asked_for(
+    made, decided, side, signalled, asked, action
+):
     account = made.owner(position=held(made, side=side), plan=made.plan(exit_by=NOW + 1))
-    told = decided(account=account, signal=made.signal(side=signalled), risk={"exit_on_opposite": asked})
+    told = decided(
+        account=account, signal=made.signal(side=signalled), risk={"exit_on_opposite": asked}
+    )
     assert told.action is action
 
 
@@ -102,11 +130,14 @@ def test_an_opposite_signal_ends_a_position_where_that_is_asked_for(made, decide
 
 
 @pytest.mark.parametrize(
-    ("equity", "halted", "denied"), [(801, False, False), (800, False, True), (799, False, True), (1000, True, True)]
+    ("equity", "halted", "denied"),
+    [(801, False, False), (800, False, True), (799, False, True), (1000, True, True)],
 )
 def test_the_drawdown_halts_from_its_limit_on(made, decided, equity, halted, denied):
     account = made.owner(1_000_000, drawdown_halted=halted, equity_peak_jpy=Decimal(1_000_000))
-    account = replace(account, equity_jpy=Decimal(equity * 1000), day_start_equity_jpy=Decimal(equity * 1000))
+    account = replace(
+        account, equity_jpy=Decimal(equity * 1000), day_start_equity_jpy=Decimal(equity * 1000)
+    )
     told = decided(account=account, risk={"max_drawdown": 0.2, "daily_loss": 0.9})
     assert (told.reason is Reason.LIMIT_DRAWDOWN) is denied
     assert told.side is LONG
@@ -121,7 +152,9 @@ def test_a_day_is_lost_from_its_limit_on(made, decided, equity, denied):
 
 @pytest.mark.parametrize(("until", "denied"), [(NOW - 1, False), (NOW, False), (NOW + 1, True)])
 def test_a_cool_down_ends_at_its_instant(made, decided, until, denied):
-    assert (decided(account=made.owner(cooldown_until=until)).reason is Reason.LIMIT_COOLDOWN) is denied
+    assert (
+        decided(account=made.owner(cooldown_until=until)).reason is Reason.LIMIT_COOLDOWN
+    ) is denied
 
 
 def test_an_issue_that_forbids_denies_and_one_that_closes_the_candle_comes_first(decided):
@@ -130,14 +163,19 @@ def test_an_issue_that_forbids_denies_and_one_that_closes_the_candle_comes_first
     harmless = Issue(reason=Reason.DATA_STALE, forbids_entry=False)
     told = decided(issues=(harmless, transient, final))
     assert (told.reason, told.side, told.action) == (Reason.DATA_BROKEN, LONG, Action.DENY)
-    assert told.context == {"where": "there", "issues": f"{harmless.reason},{transient.reason},{final.reason}"}
+    assert told.context == {
+        "where": "there",
+        "issues": f"{harmless.reason},{transient.reason},{final.reason}",
+    }
     assert decided(issues=(harmless,)).action is Action.ENTER
 
 
 # the signal and its model
 
 
-@pytest.mark.parametrize("missing", [("p_lower",), ("p_neither",), ("p_upper",), ("p_lower", "p_upper")])
+@pytest.mark.parametrize(
+    "missing", [("p_lower",), ("p_neither",), ("p_upper",), ("p_lower", "p_upper")]
+)
 def test_without_one_of_its_probabilities_a_signal_has_no_model(made, decided, missing):
     assert decided(signal=made.signal(**dict.fromkeys(missing))).reason is Reason.MODEL_MISSING
 
@@ -160,7 +198,15 @@ def test_barriers_lie_at_a_distance(made, decided, multiple, reason):
 
 @pytest.mark.parametrize(
     ("volatility", "denied"),
-    [(None, False), (0.01, False), (1e-9, False), (0.0, True), (-0.01, True), (float("nan"), True), (float("inf"), True)],
+    [
+        (None, False),
+        (0.01, False),
+        (1e-9, False),
+        (0.0, True),
+        (-0.01, True),
+        (float("nan"), True),
+        (float("inf"), True),
+    ],
 )
 def test_a_forecast_of_volatility_is_a_positive_number(made, decided, volatility, denied):
     told = decided(signal=made.signal(volatility=volatility))
@@ -189,7 +235,9 @@ def test_the_vote_may_only_say_no(made, decided, below, p_vote, reason):
     assert told.reason is (reason or Reason.OK)
 
 
-@pytest.mark.parametrize(("age_ms", "denied"), [(599_999, False), (600_000, False), (600_001, True)])
+@pytest.mark.parametrize(
+    ("age_ms", "denied"), [(599_999, False), (600_000, False), (600_001, True)]
+)
 def test_a_decision_is_valid_for_its_seconds(decided, age_ms, denied):
     assert (decided(now_ms=CLOSED_AT + age_ms).reason is Reason.DECISION_EXPIRED) is denied
 
@@ -201,7 +249,10 @@ def test_a_signal_of_the_future_is_not_expired(made, decided):
 @pytest.mark.parametrize(("used", "denied"), [(1, False), (2, True), (3, True)])
 def test_so_many_attempts_and_no_more(made, decided, used, denied):
     settings = made.settings(execution={"entry_attempts": 2})
-    assert (decided(account=made.owner(attempts_used=used), settings=settings).reason is Reason.ATTEMPTS_USED) is denied
+    assert (
+        decided(account=made.owner(attempts_used=used), settings=settings).reason
+        is Reason.ATTEMPTS_USED
+    ) is denied
 
 
 @pytest.mark.parametrize(
@@ -234,7 +285,9 @@ def test_a_price_without_a_range_or_a_range_without_a_price_is_broken(made, deci
         (2.0, 1.0, (0.01, 0.02), 499_998.9, False),
     ],
 )
-def test_neither_stop_nor_target_may_lie_at_zero(made, decided, stop, target, volatility, atr, broken):
+def test_neither_stop_nor_target_may_lie_at_zero(
+    made, decided, stop, target, volatility, atr, broken
+):
     forecast, past = volatility or (None, None)
     signal = made.signal(close=1_000_000, atr_jpy=atr, volatility=forecast, volatility_past=past)
     book = made.book(999_999, 1_000_001)
@@ -267,9 +320,17 @@ def test_an_edge_suffices_from_its_limit_on(made, decided, above, denied):
 
 def test_with_a_forecast_the_smaller_of_both_kelly_shares_counts(made, decided):
     signal = made.signal(volatility=0.02, volatility_past=0.01, p_upper=0.7, p_lower=0.1)
-    risk = {"kelly_fraction": 0.05, "kelly_cap": 1.0, "risk_per_trade": 0.5, "max_leverage": 2.0, "volatility_reach": 2.0}
+    risk = {
+        "kelly_fraction": 0.05,
+        "kelly_cap": 1.0,
+        "risk_per_trade": 0.5,
+        "max_leverage": 2.0,
+        "volatility_reach": 2.0,
+    }
     settings = made.settings(risk=risk)
-    both = edges.lower(signal=signal, side=LONG, rules=PairRules(), book=made.book(), settings=settings)
+    both = edges.lower(
+        signal=signal, side=LONG, rules=PairRules(), book=made.book(), settings=settings
+    )
     shares = [edges.kelly_share(each, fraction=0.05, cap=1.0) for each in both]
     assert shares[0] != shares[1]
     told = decided(signal=signal, settings=settings)
@@ -283,7 +344,9 @@ def test_without_kelly_nothing_is_said_of_it(decided):
 
 def test_an_edge_that_is_negative_where_that_is_allowed_has_no_kelly_share(made, decided):
     signal = made.signal(p_upper=0.4, p_lower=0.4)
-    told = decided(signal=signal, risk={"entry": "threshold", "min_probability": 0.3, "kelly_fraction": 0.5})
+    told = decided(
+        signal=signal, risk={"entry": "threshold", "min_probability": 0.3, "kelly_fraction": 0.5}
+    )
     assert told.reason is Reason.SIZE_KELLY_ZERO
 
 
@@ -296,7 +359,9 @@ def test_an_edge_that_is_negative_where_that_is_allowed_has_no_kelly_share(made,
         (None, 0.0, "volatility_target"),
     ],
 )
-def test_the_size_heeds_the_forecast_or_the_past_and_a_past_of_nothing_is_unknown(made, decided, forecast, past, bound):
+def test_the_size_heeds_the_forecast_or_the_past_and_a_past_of_nothing_is_unknown(
+    made, decided, forecast, past, bound
+):
     signal = made.signal(volatility=forecast, volatility_past=past)
     told = decided(signal=signal, risk={"volatility_target": 0.2})
     assert told.context["bound_by"] == bound
@@ -311,14 +376,21 @@ def test_the_size_heeds_the_forecast_or_the_past_and_a_past_of_nothing_is_unknow
         ("BUSY", 1, Reason.EXCHANGE_BUSY),
     ],
 )
-def test_a_minimum_that_a_busy_exchange_has_raised_says_nothing_of_the_signal(made, decided, status, available, reason):
+def test_a_minimum_that_a_busy_exchange_has_raised_says_nothing_of_the_signal(
+    made, decided, status, available, reason
+):
     rules = PairRules(status=status, min_lots=5_000)
-    assert decided(rules=rules, account=made.owner(available_jpy=Decimal(available))).reason is reason
+    assert (
+        decided(rules=rules, account=made.owner(available_jpy=Decimal(available))).reason is reason
+    )
 
 
 def test_a_lack_of_margin_stays_one_while_the_exchange_is_busy(made, decided):
     account = made.owner(available_jpy=Decimal(1))
-    assert decided(rules=PairRules(status="BUSY"), account=account).reason is Reason.MARGIN_INSUFFICIENT
+    assert (
+        decided(rules=PairRules(status="BUSY"), account=account).reason
+        is Reason.MARGIN_INSUFFICIENT
+    )
 
 
 def test_an_entry_ends_its_candles_after_its_signal_and_says_what_it_was_worth(made, decided):
@@ -342,8 +414,15 @@ def test_a_next_candle_forecast_has_no_edge_and_enters_by_probability_alone(made
 
 
 @pytest.mark.parametrize(("forecast", "nearer"), [(0.01, True), (0.02, False), (0.04, False)])
-def test_a_forecast_that_brings_the_stop_nearer_never_makes_the_order_larger(made, decided, forecast, nearer):
-    risk = {"entry": "threshold", "min_probability": 0.5, "kelly_fraction": 0.0, "volatility_reach": 2.0}
+def test_a_forecast_that_brings_the_stop_nearer_never_makes_the_order_larger(
+    made, decided, forecast, nearer
+):
+    risk = {
+        "entry": "threshold",
+        "min_probability": 0.5,
+        "kelly_fraction": 0.0,
+        "volatility_reach": 2.0,
+    }
     plain = decided(risk=risk)
     told = decided(signal=made.signal(volatility=forecast, volatility_past=0.02), risk=risk)
     distance, usual = 9_999_500 - told.stop_price, 9_999_500 - plain.stop_price
@@ -361,10 +440,17 @@ def test_a_veto_that_is_not_positive_asks_nobody(made, decided, p_vote):
 
 @pytest.mark.parametrize(("forecast", "more"), [(0.01, False), (0.02, False), (0.04, True)])
 def test_the_order_of_a_short_is_reckoned_by_the_further_stop_too(made, decided, forecast, more):
-    risk = {"entry": "threshold", "min_probability": 0.5, "kelly_fraction": 0.0, "volatility_reach": 2.0}
+    risk = {
+        "entry": "threshold",
+        "min_probability": 0.5,
+        "kelly_fraction": 0.0,
+        "volatility_reach": 2.0,
+    }
     settings = made.settings(sides="both", risk=risk)
     short = made.signal(side=SHORT, p_lower=0.6, p_upper=0.2)
     plain = decided(signal=short, settings=settings)
-    told = decided(signal=replace(short, volatility=forecast, volatility_past=0.02), settings=settings)
+    told = decided(
+        signal=replace(short, volatility=forecast, volatility_past=0.02), settings=settings
+    )
     assert (told.lots < plain.lots) is more
     assert (told.lots == plain.lots) is not more

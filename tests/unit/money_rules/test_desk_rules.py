@@ -10,7 +10,15 @@ from shared.core.clock import FixedClock
 from shared.core.errors import LeaseLost
 from shared.core.reasons import Reason
 from shared.core.tick_times import arrival_ms
-from shared.core.types import Accepted, Counted, OrderRecord, PairRules, Rejected, Timeframe, Unknown
+from shared.core.types import (
+    Accepted,
+    Counted,
+    OrderRecord,
+    PairRules,
+    Rejected,
+    Timeframe,
+    Unknown,
+)
 from shared.exchanges.paper.exchange import PaperExchange
 from shared.market.candles import empty
 from shared.orders import plan as planning
@@ -41,14 +49,18 @@ class Documents(MemoryDocuments):
 
 
 class Answering:
-    """An exchange that answers each intent as it was told to, and takes every other; `asked` is what it was asked."""
+    """An exchange that answers each intent as it was told to, and takes every other; `asked` is
+    what it was asked.
+    """
 
     def __init__(self, **answers):
         self.answers, self.asked = answers, []
 
     def submit(self, intent, *, book, rules=None, now_ms, fence):
         self.asked.append((intent.id, book, rules, now_ms, fence))
-        order = planning.Order(order_id=len(self.asked), intent=intent, placed_at=now_ms, remaining_lots=intent.lots)
+        order = planning.Order(
+            order_id=len(self.asked), intent=intent, placed_at=now_ms, remaining_lots=intent.lots
+        )
         return self.answers.get(intent.id, Accepted(order=order))
 
     def cancel(self, order, *, now_ms, fence):
@@ -64,7 +76,9 @@ class Opened:
         self.documents = Documents(self.clock)
         self.bot = BotDocuments(self.documents, settings.id)
         store = PaperDocument(self.documents, settings.id)
-        self.exchange = exchange or PaperExchange(store, lambda start, end: empty(Timeframe.M1), settings)
+        self.exchange = exchange or PaperExchange(
+            store, lambda start, end: empty(Timeframe.M1), settings
+        )
         self.lease = self.bot.take_lease(now_ms=T0, lease_ms=LEASE_MS)
         self.desk = Desk(
             exchange=self.exchange,
@@ -85,7 +99,9 @@ class Opened:
         return [(record.intent.id, record.outcome) for record in self.desk.records]
 
     def written(self):
-        """The stored intents by their ids, in the order of the desk's own list; both say the same."""
+        """The stored intents by their ids, in the order of the desk's own list; both
+        say the same.
+        """
         stored = {document.path: document.data for document in self.bot.open_intents()}
         assert {document.path: document.data for document in self.desk.intents} == stored
         return {document.data["intent"]["id"]: document.data for document in self.desk.intents}
@@ -99,7 +115,9 @@ def opened(made):
 # what is sent
 
 
-def test_every_step_is_sent_once_in_its_order_under_the_fence_and_at_the_present_instant(made, opened):
+def test_every_step_is_sent_once_in_its_order_under_the_fence_and_at_the_present_instant(
+    made, opened
+):
     it, book, rules = opened(), made.book(), PairRules()
     order = made.order(7, made.stop(9_000_000, id="old"))
     steps = [
@@ -116,7 +134,13 @@ def test_every_step_is_sent_once_in_its_order_under_the_fence_and_at_the_present
     ]
     assert it.desk.records == [
         OrderRecord(what="place", intent=steps[0].intent, outcome="accepted", order_id=1),
-        OrderRecord(what="cancel", intent=order.intent, outcome="accepted", order_id=7, reason=Reason.ORPHAN_CANCELED),
+        OrderRecord(
+            what="cancel",
+            intent=order.intent,
+            outcome="accepted",
+            order_id=7,
+            reason=Reason.ORPHAN_CANCELED,
+        ),
         OrderRecord(what="place", intent=steps[2].intent, outcome="accepted", order_id=3),
     ]
 
@@ -147,7 +171,9 @@ def test_a_stop_is_no_entry_that_reached_the_exchange(made, opened):
     ],
 )
 @pytest.mark.parametrize("kind", ["place", "cancel"])
-def test_a_step_that_waits_for_an_order_is_sent_only_where_that_was_taken(made, opened, answers, after, sent, kind):
+def test_a_step_that_waits_for_an_order_is_sent_only_where_that_was_taken(
+    made, opened, answers, after, sent, kind
+):
     it = opened(**answers)
     it.sends(*(made.stop(9_000_000, id=name) for name in "abc"))
     waits = made.stop(9_000_000, id="waits")
@@ -194,12 +220,17 @@ def test_the_paper_exchange_has_what_the_desk_sent_and_lets_it_go_again(made):
 
 def test_an_account_is_reconciled_under_the_fence_with_what_the_saved_state_has_counted(made):
     exchange, counted = Answering(), Counted(trades=3, fills=4)
-    exchange.reconcile = lambda now_ms, **more: exchange.asked.append((now_ms, more)) or "reconciled"
+    exchange.reconcile = lambda now_ms, **more: (
+        exchange.asked.append((now_ms, more)) or "reconciled"
+    )
     exchange.holdings = lambda now_ms: exchange.asked.append(now_ms) or "held"
     for more in ({}, {"counted": counted}):
         it = Opened(made.settings(), exchange, **more)
         assert (it.desk.reconcile(T0 + 5), it.desk.holdings(T0 + 6)) == ("reconciled", "held")
-        assert exchange.asked == [(T0 + 5, {"counted": more.get("counted"), "fence": it.fence}), T0 + 6]
+        assert exchange.asked == [
+            (T0 + 5, {"counted": more.get("counted"), "fence": it.fence}),
+            T0 + 6,
+        ]
         exchange.asked.clear()
 
 
@@ -208,12 +239,18 @@ def test_an_account_is_reconciled_under_the_fence_with_what_the_saved_state_has_
 
 def test_the_intent_is_there_before_the_request_and_its_outcome_after_it(made, opened):
     it, plan = opened(b=NO, c=NOBODY_KNOWS), made.plan(entry_intent="")
-    intents = [made.stop(9_000_000, id="a"), made.entry(9_000_000, id="b"), made.entry(9_000_000, id="c")]
+    intents = [
+        made.stop(9_000_000, id="a"),
+        made.entry(9_000_000, id="b"),
+        made.entry(9_000_000, id="c"),
+    ]
     seen = []
     submit = it.exchange.submit
 
     def looking(intent, **more):
-        seen.append([document.data for document in it.bot.open_intents() if "outcome" not in document.data])
+        seen.append(
+            [document.data for document in it.bot.open_intents() if "outcome" not in document.data]
+        )
         return submit(intent, **more)
 
     it.exchange.submit = looking
@@ -221,7 +258,11 @@ def test_the_intent_is_there_before_the_request_and_its_outcome_after_it(made, o
     assert it.sends(*intents, plan=plan) == "c"
     for intent, before in zip(intents, seen, strict=True):
         kept = replace(plan, entry_intent=intent.id) if intent.opens else None
-        told = {"intent": msgspec.to_builtins(intent), "plan": kept and msgspec.to_builtins(kept), "at": T0 + 5}
+        told = {
+            "intent": msgspec.to_builtins(intent),
+            "plan": kept and msgspec.to_builtins(kept),
+            "at": T0 + 5,
+        }
         assert before == [{"bot": it.bot.bot, "open_for": it.bot.bot, "fence": 1, **told}]
     assert {name: data["outcome"] for name, data in it.written().items()} == {
         record.intent.id: msgspec.to_builtins(record) for record in it.desk.records
@@ -250,7 +291,10 @@ def denied(intent, reason):
     return OrderRecord(what="place", intent=intent, outcome="denied", reason=reason)
 
 
-@pytest.mark.parametrize(("after_ms", "reason"), [(OPENS_MS - 1, None), (OPENS_MS, None), (OPENS_MS + 1, Reason.DEADLINE_NEAR)])
+@pytest.mark.parametrize(
+    ("after_ms", "reason"),
+    [(OPENS_MS - 1, None), (OPENS_MS, None), (OPENS_MS + 1, Reason.DEADLINE_NEAR)],
+)
 def test_nothing_opens_after_its_time_and_a_stop_still_goes_out(made, opened, after_ms, reason):
     it, entry = opened(), made.entry(9_000_000, id="e")
     it.clock.sleep_until(T0 + after_ms)
@@ -272,7 +316,9 @@ def test_nothing_opens_after_its_time_and_a_stop_still_goes_out(made, opened, af
         ({}, ("a",), True, True),
     ],
 )
-def test_nothing_opens_while_an_order_may_be_there_or_not(made, opened, answers, before, blocked, refused):
+def test_nothing_opens_while_an_order_may_be_there_or_not(
+    made, opened, answers, before, blocked, refused
+):
     it, entry = opened(**answers), made.entry(9_000_000, id="e")
     assert it.desk.blocked_by_unknown is False
     it.sends(*(made.stop(9_000_000, id=name) for name in before))
@@ -293,15 +339,24 @@ def test_an_entry_whose_time_passes_while_it_is_written_down_is_not_sent(made, o
     assert it.sends(entries[0]) is None
     assert [name for name, *_ in it.exchange.asked] == ["a", "b"]
     assert it.desk.records[2:] == [denied(entries[0], Reason.DEADLINE_NEAR)]
-    assert [data["outcome"]["outcome"] for data in it.written().values()] == ["accepted", "accepted", "not_sent"]
-    assert it.written()["x"]["outcome"] == {"outcome": "not_sent", "reason": Reason.DEADLINE_NEAR.value}
+    assert [data["outcome"]["outcome"] for data in it.written().values()] == [
+        "accepted",
+        "accepted",
+        "not_sent",
+    ]
+    assert it.written()["x"]["outcome"] == {
+        "outcome": "not_sent",
+        "reason": Reason.DEADLINE_NEAR.value,
+    }
     assert it.sends(entries[1]) is None
     assert list(it.written()) == ["a", "b", "x"]
 
 
 @pytest.mark.parametrize(("early_ms", "sent"), [(1, True), (0, True), (-1, False)])
 @pytest.mark.parametrize("kind", ["place", "cancel"])
-def test_nothing_is_sent_that_could_arrive_when_the_lease_is_over(made, opened, early_ms, sent, kind):
+def test_nothing_is_sent_that_could_arrive_when_the_lease_is_over(
+    made, opened, early_ms, sent, kind
+):
     it, stop = opened(), made.stop(9_000_000, id="s")
     it.clock.sleep_until(T0 + LEASE_MS - arrival_ms(made.settings()) - early_ms)
     step = (

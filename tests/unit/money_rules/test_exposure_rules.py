@@ -1,4 +1,6 @@
-"""The target policy at its boundaries: what is wanted, how it is reached, and what each limit leaves of it."""
+"""The target policy at its boundaries: what is wanted, how it is reached, and what each limit
+leaves of it.
+"""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -21,12 +23,24 @@ PRICE = 10_000_000
 @pytest.fixture
 def settings(made):
     def making(*, account="margin", sides="both", paper=None, risk=None, **of_exposure):
-        plain = {"volatility_target": 0.5, "band": 0.1, "stop_rate": 0.1, "passive_seconds": 60.0, **of_exposure}
+        plain = {
+            "volatility_target": 0.5,
+            "band": 0.1,
+            "stop_rate": 0.1,
+            "passive_seconds": 60.0,
+            **of_exposure,
+        }
         return made.settings(
             account=account,
             sides=sides,
             paper=paper or {"spread_rate": 0.0, "slippage_rate": 0.0},
-            risk={"policy": "target", "max_leverage": 2.0, "max_drawdown": 0.9, "exposure": plain, **(risk or {})},
+            risk={
+                "policy": "target",
+                "max_leverage": 2.0,
+                "max_drawdown": 0.9,
+                "exposure": plain,
+                **(risk or {}),
+            },
         )
 
     return making
@@ -34,7 +48,9 @@ def settings(made):
 
 @pytest.fixture
 def wanting(made):
-    """A signal that wants a weight of a capital at a volatility of a half, from a 4h candle that has just closed."""
+    """A signal that wants a weight of a capital at a volatility of a half, from a 4h candle that
+    has just closed.
+    """
 
     def making(weight=1.0, volatility=0.5, as_of=CLOSED_AT, **more):
         return made.signal(
@@ -58,7 +74,12 @@ def owning(made):
     def making(lots=0, *, price=PRICE, goal=None, **more):
         side = LONG if lots > 0 else SHORT
         position = made.position(made.part(price, abs(lots)), side=side) if lots else None
-        return made.owner(1_000_000, position=position, goal=goal, **{"available_jpy": Decimal(10_000_000), **more})
+        return made.owner(
+            1_000_000,
+            position=position,
+            goal=goal,
+            **{"available_jpy": Decimal(10_000_000), **more},
+        )
 
     return making
 
@@ -101,12 +122,18 @@ def standing(lots, *, since=0, as_of=CLOSED_AT):
         (0.3333, 0.5, 333),
     ],
 )
-def test_what_is_wanted_is_weight_by_volatility_of_the_capital(decided, wanting, weight, volatility, lots):
-    assert decided(signal=wanting(weight, volatility), rules=replace(FREE, min_lots=0)).goal.lots == lots
+def test_what_is_wanted_is_weight_by_volatility_of_the_capital(
+    decided, wanting, weight, volatility, lots
+):
+    assert (
+        decided(signal=wanting(weight, volatility), rules=replace(FREE, min_lots=0)).goal.lots
+        == lots
+    )
 
 
 @pytest.mark.parametrize(
-    ("sides", "account", "weight"), [("both", "margin", -0.5), ("long", "margin", 0.0), ("long", "spot", 0.0)]
+    ("sides", "account", "weight"),
+    [("both", "margin", -0.5), ("long", "margin", 0.0), ("long", "spot", 0.0)],
 )
 def test_a_side_that_is_not_allowed_weighs_nothing(settings, sides, account, weight):
     told = settings(sides=sides, account=account, risk={"max_leverage": 1.0})
@@ -118,15 +145,31 @@ def test_a_side_that_is_not_allowed_weighs_nothing(settings, sides, account, wei
 
 @pytest.mark.parametrize(
     ("least", "weight", "lots"),
-    [(1, 0.001, 1), (1, 0.0009, 0), (0, 0.001, 1), (0, 0.0009, 0), (5, 0.005, 5), (5, 0.004, 0), (2, 0.002, 2), (0, 0.0, 0)],
+    [
+        (1, 0.001, 1),
+        (1, 0.0009, 0),
+        (0, 0.001, 1),
+        (0, 0.0009, 0),
+        (5, 0.005, 5),
+        (5, 0.004, 0),
+        (2, 0.002, 2),
+        (0, 0.0, 0),
+    ],
 )
 def test_what_is_below_the_minimum_is_not_wanted(decided, wanting, settings, least, weight, lots):
-    told = decided(signal=wanting(weight), rules=replace(FREE, min_lots=least), told=settings(band=0.0))
+    told = decided(
+        signal=wanting(weight), rules=replace(FREE, min_lots=least), told=settings(band=0.0)
+    )
     assert told.goal.lots == lots
 
 
 def test_a_volatility_that_is_not_positive_shrinks_nothing(settings):
-    assert [exposure.volatility_scale(each, settings()) for each in (0.0, -1.0, 0.25, 0.5)] == [1, 1, 1, 1]
+    assert [exposure.volatility_scale(each, settings()) for each in (0.0, -1.0, 0.25, 0.5)] == [
+        1,
+        1,
+        1,
+        1,
+    ]
     assert exposure.volatility_scale(1.0, settings()) == Decimal("0.5")
 
 
@@ -152,8 +195,15 @@ def test_a_change_within_the_band_is_not_traded(decided, wanting, owning, held, 
 
 
 @pytest.mark.parametrize(("least", "lots"), [(99, 600), (100, 600), (101, 500)])
-def test_a_change_below_the_minimum_is_not_traded_either(decided, wanting, owning, settings, least, lots):
-    told = decided(signal=wanting(0.6), account=owning(500), rules=replace(FREE, min_lots=least), told=settings(band=0.0))
+def test_a_change_below_the_minimum_is_not_traded_either(
+    decided, wanting, owning, settings, least, lots
+):
+    told = decided(
+        signal=wanting(0.6),
+        account=owning(500),
+        rules=replace(FREE, min_lots=least),
+        told=settings(band=0.0),
+    )
     assert told.goal.lots == lots
 
 
@@ -171,7 +221,9 @@ def test_without_a_wish_the_goal_stands_or_is_unknown(decided, wanting, owning, 
     assert decided(signal=signal, account=owning(goal=goal)).goal.lots == 500
 
 
-@pytest.mark.parametrize(("as_of", "lots"), [(CLOSED_AT - H4, 1000), (CLOSED_AT, 500), (CLOSED_AT + H4, 500)])
+@pytest.mark.parametrize(
+    ("as_of", "lots"), [(CLOSED_AT - H4, 1000), (CLOSED_AT, 500), (CLOSED_AT + H4, 500)]
+)
 def test_a_goal_stands_until_the_next_4h_close(decided, owning, as_of, lots):
     assert decided(account=owning(goal=standing(500, as_of=as_of))).goal.lots == lots
 
@@ -201,7 +253,9 @@ def test_a_growth_begins_with_its_wish_and_goes_on_where_the_one_before_was_the_
     settings, wanting, owning, held, weight, before, since
 ):
     given = {"issues": (), "rules": FREE, "book": None, "now_ms": NOW, "settings": settings()}
-    goal = exposure._goal(Case(signal=wanting(weight), account=owning(held, goal=before), **given), held)
+    goal = exposure._goal(
+        Case(signal=wanting(weight), account=owning(held, goal=before), **given), held
+    )
     assert (goal.lots, goal.since) == (round(weight * 1000), since)
 
 
@@ -248,7 +302,10 @@ def test_the_goal_is_reached_from_what_is_held(decided, owning, held, goal, acti
     ],
 )
 def test_a_surplus_below_the_minimum_is_kept(decided, owning, surplus, least, action):
-    told = decided(account=owning(500 + surplus, goal=standing(500, since=7)), rules=replace(FREE, min_lots=least))
+    told = decided(
+        account=owning(500 + surplus, goal=standing(500, since=7)),
+        rules=replace(FREE, min_lots=least),
+    )
     assert told.action is action
     if action is Action.HOLD:
         assert (told.reason, told.goal.since) == (Reason.ON_TARGET, 0)
@@ -267,7 +324,9 @@ def test_a_growth_that_is_halted_keeps_its_side_and_its_goal(decided, owning, go
     assert (told.action, told.reason, told.side) == (Action.DENY, Reason.HALTED_BY_PERSON, side)
 
 
-def test_a_denial_that_is_final_ends_the_growth_and_one_that_may_pass_does_not(decided, owning, wanting):
+def test_a_denial_that_is_final_ends_the_growth_and_one_that_may_pass_does_not(
+    decided, owning, wanting
+):
     account = owning(300, goal=standing(500, since=7))
     final = decided(account=account, signal=wanting(model=None))
     assert (final.reason, final.goal) == (Reason.MODEL_MISSING, standing(300))
@@ -291,7 +350,9 @@ def test_a_side_that_the_exchange_has_suspended_is_not_grown(decided, owning, go
 
 @pytest.mark.parametrize(("late_ms", "crosses"), [(-1, False), (0, True), (1, True)])
 def test_a_growth_waits_at_the_touch_and_then_crosses(decided, owning, late_ms, crosses):
-    told = decided(account=owning(goal=standing(500, since=CLOSED_AT)), now_ms=CLOSED_AT + 60_000 + late_ms)
+    told = decided(
+        account=owning(goal=standing(500, since=CLOSED_AT)), now_ms=CLOSED_AT + 60_000 + late_ms
+    )
     assert (told.action, told.crosses) == (Action.ENTER, crosses)
 
 
@@ -322,13 +383,21 @@ def test_an_order_is_reckoned_at_its_dearest_price(made, settings, side, crosses
         ("margin", False, 99_999, 99),
     ],
 )
-def test_what_is_available_pays_price_and_on_spot_the_fee(made, decided, owning, settings, account, crosses, free, lots):
+def test_what_is_available_pays_price_and_on_spot_the_fee(
+    made, decided, owning, settings, account, crosses, free, lots
+):
     rules = replace(FREE, maker_fee_rate=Decimal("0.1"), taker_fee_rate=Decimal("0.2"))
     told = decided(
-        account=owning(goal=standing(500, since=1 if crosses else CLOSED_AT), available_jpy=Decimal(free)),
+        account=owning(
+            goal=standing(500, since=1 if crosses else CLOSED_AT), available_jpy=Decimal(free)
+        ),
         rules=rules,
         book=made.book(PRICE, PRICE),
-        told=settings(account=account, sides="both" if account == "margin" else "long", risk={"max_leverage": 1.0}),
+        told=settings(
+            account=account,
+            sides="both" if account == "margin" else "long",
+            risk={"max_leverage": 1.0},
+        ),
     )
     assert (told.action, told.lots, told.context["bound_by"]) == (Action.ENTER, lots, "available")
 
@@ -345,7 +414,9 @@ def test_what_is_available_pays_price_and_on_spot_the_fee(made, decided, owning,
         ("1999", 2, Reason.MARGIN_INSUFFICIENT),
     ],
 )
-def test_a_lack_of_margin_ends_a_growth_below_the_minimum(made, decided, owning, free, least, reason):
+def test_a_lack_of_margin_ends_a_growth_below_the_minimum(
+    made, decided, owning, free, least, reason
+):
     told = decided(
         account=owning(goal=standing(500, since=CLOSED_AT), available_jpy=Decimal(free)),
         rules=replace(FREE, min_lots=least),
@@ -375,9 +446,13 @@ def test_a_cheap_coin_is_not_bought_for_less_than_a_yen(made, decided, owning, w
         (520, 5, "BUSY", 1, Reason.MARGIN_INSUFFICIENT),
     ],
 )
-def test_a_growth_below_the_minimum_says_what_is_too_small(decided, owning, goal, least, status, free, reason):
+def test_a_growth_below_the_minimum_says_what_is_too_small(
+    decided, owning, goal, least, status, free, reason
+):
     rules = replace(FREE, min_lots=least, status=status)
-    told = decided(account=owning(500, goal=standing(goal), available_jpy=Decimal(free)), rules=rules)
+    told = decided(
+        account=owning(500, goal=standing(goal), available_jpy=Decimal(free)), rules=rules
+    )
     assert told.reason is reason
 
 
@@ -389,30 +464,45 @@ def test_a_growth_below_the_minimum_says_what_is_too_small(decided, owning, goal
         (400, {"max_drawdown": 0.06}, 200, "max_drawdown"),
     ],
 )
-def test_every_limit_is_of_all_that_will_be_held(made, decided, owning, settings, held, limits, lots, bound):
+def test_every_limit_is_of_all_that_will_be_held(
+    made, decided, owning, settings, held, limits, lots, bound
+):
     told = decided(
-        account=owning(held, goal=standing(900, since=CLOSED_AT)), book=made.book(PRICE, PRICE), told=settings(risk=limits)
+        account=owning(held, goal=standing(900, since=CLOSED_AT)),
+        book=made.book(PRICE, PRICE),
+        told=settings(risk=limits),
     )
     assert (told.lots, told.context["bound_by"]) == (lots, bound)
 
 
-@pytest.mark.parametrize(("price", "lots"), [(PRICE, 600), (2 * PRICE, 300), (PRICE // 2, 600), (PRICE + PRICE // 2, 400)])
-def test_the_loss_at_the_stop_is_reckoned_from_the_dearest_price_of_all(made, decided, owning, settings, price, lots):
+@pytest.mark.parametrize(
+    ("price", "lots"),
+    [(PRICE, 600), (2 * PRICE, 300), (PRICE // 2, 600), (PRICE + PRICE // 2, 400)],
+)
+def test_the_loss_at_the_stop_is_reckoned_from_the_dearest_price_of_all(
+    made, decided, owning, settings, price, lots
+):
     """A tenth of the price is lost at the stop, of which 6 % of the capital may be."""
     account = owning(1, price=price, goal=standing(900, since=CLOSED_AT))
-    told = decided(account=account, book=made.book(PRICE, PRICE), told=settings(risk={"max_drawdown": 0.06}))
+    told = decided(
+        account=account, book=made.book(PRICE, PRICE), told=settings(risk={"max_drawdown": 0.06})
+    )
     assert told.lots == lots - 1
 
 
 def test_the_average_price_is_taken_rounded_up(made, decided, settings):
     parts = made.part(20_000_000, 1), made.part(20_000_001, 1)
-    account = replace(made.owner(1_000_000), position=made.position(*parts), goal=standing(900, since=CLOSED_AT))
+    account = replace(
+        made.owner(1_000_000), position=made.position(*parts), goal=standing(900, since=CLOSED_AT)
+    )
     told = decided(
         account=replace(account, available_jpy=Decimal(10_000_000)),
         book=made.book(PRICE, PRICE),
         told=settings(risk={"max_drawdown": 0.0600000015}),
     )
-    assert told.lots == 297  # at 20,000,000 the limit would be 300 lots in all; half a yen more makes it 299
+    assert (
+        told.lots == 297
+    )  # at 20,000,000 the limit would be 300 lots in all; half a yen more makes it 299
 
 
 def test_the_stop_lies_its_rate_from_the_average_of_all(made, settings):
@@ -437,7 +527,9 @@ def test_the_stop_lies_its_rate_from_the_average_of_all(made, settings):
         ("0", 0.0, 0.5, (1_010_000, 990_000), "10"),
     ],
 )
-def test_the_loss_of_a_lot_is_the_distance_and_what_leaving_costs(made, settings, taker, slippage, spread, book, loss):
+def test_the_loss_of_a_lot_is_the_distance_and_what_leaving_costs(
+    made, settings, taker, slippage, spread, book, loss
+):
     lost = exposure.loss_per_lot(
         price=1_000_000,
         stop=900_000,
@@ -449,7 +541,8 @@ def test_the_loss_of_a_lot_is_the_distance_and_what_leaving_costs(made, settings
 
 
 @pytest.mark.parametrize(
-    ("amount", "per_lot", "lots"), [("10", "3", 3), ("10", "0", 0), ("10", "-1", 0), ("10", "0.5", 20), ("9.999", "10", 0)]
+    ("amount", "per_lot", "lots"),
+    [("10", "3", 3), ("10", "0", 0), ("10", "-1", 0), ("10", "0.5", 20), ("9.999", "10", 0)],
 )
 def test_lots_are_whole_and_none_where_a_lot_costs_nothing(amount, per_lot, lots):
     assert exposure._floor(Decimal(amount), Decimal(per_lot)) == lots
@@ -457,29 +550,56 @@ def test_lots_are_whole_and_none_where_a_lot_costs_nothing(amount, per_lot, lots
 
 def test_what_the_strategy_wishes_is_told_where_it_wishes(decided, owning, wanting):
     told = decided(signal=wanting(0.5, 1.0))
-    assert (told.context["weight"], told.context["volatility"], told.context["scale"]) == ("0.500000", "1.000000", "0.500000")
+    assert (told.context["weight"], told.context["volatility"], told.context["scale"]) == (
+        "0.500000",
+        "1.000000",
+        "0.500000",
+    )
     for missing in ("target_weight", "target_volatility"):
-        silent = decided(signal=replace(wanting(), **{missing: None}), account=owning(goal=standing(500)))
+        silent = decided(
+            signal=replace(wanting(), **{missing: None}), account=owning(goal=standing(500))
+        )
         assert "weight" not in silent.context
 
 
 @pytest.mark.parametrize(
     ("held", "weight", "before", "since"),
-    [(-1, 0.001, None, CLOSED_AT), (0, 0.001, standing(1, since=7, as_of=1), 7), (1, -0.001, None, CLOSED_AT)],
+    [
+        (-1, 0.001, None, CLOSED_AT),
+        (0, 0.001, standing(1, since=7, as_of=1), 7),
+        (1, -0.001, None, CLOSED_AT),
+    ],
 )
 def test_one_lot_is_a_growth_too(settings, wanting, owning, held, weight, before, since):
-    given = {"issues": (), "rules": FREE, "book": None, "now_ms": NOW, "settings": settings(band=0.0)}
-    goal = exposure._goal(Case(signal=wanting(weight), account=owning(held, goal=before), **given), held)
+    given = {
+        "issues": (),
+        "rules": FREE,
+        "book": None,
+        "now_ms": NOW,
+        "settings": settings(band=0.0),
+    }
+    goal = exposure._goal(
+        Case(signal=wanting(weight), account=owning(held, goal=before), **given), held
+    )
     assert (goal.lots, goal.since) == (round(weight * 1000), since)
 
 
 @pytest.mark.parametrize(("least", "lots"), [(99, 400), (100, 400), (101, 500)])
-def test_a_reduction_below_the_minimum_is_not_wanted(decided, wanting, owning, settings, least, lots):
-    told = decided(signal=wanting(0.4), account=owning(500), rules=replace(FREE, min_lots=least), told=settings(band=0.0))
+def test_a_reduction_below_the_minimum_is_not_wanted(
+    decided, wanting, owning, settings, least, lots
+):
+    told = decided(
+        signal=wanting(0.4),
+        account=owning(500),
+        rules=replace(FREE, min_lots=least),
+        told=settings(band=0.0),
+    )
     assert told.goal.lots == lots
 
 
-@pytest.mark.parametrize(("goal", "price", "stop"), [(1, 9_999_999, 8_999_999), (-1, 10_000_001, 11_000_002)])
+@pytest.mark.parametrize(
+    ("goal", "price", "stop"), [(1, 9_999_999, 8_999_999), (-1, 10_000_001, 11_000_002)]
+)
 def test_one_lot_is_entered_on_its_own_side_with_its_stop(decided, owning, goal, price, stop):
     told = decided(account=owning(goal=standing(goal, since=CLOSED_AT)))
     assert (told.action, told.lots, told.stop_price) == (Action.ENTER, 1, stop)

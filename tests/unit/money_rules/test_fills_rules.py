@@ -24,7 +24,9 @@ from shared.orders.fills import (
 
 T0 = 1_699_999_200_000
 LONG, SHORT = Side.LONG, Side.SHORT
-COSTS = Costs(spread_rate=Decimal("0.0002"), slippage_rate=Decimal("0.001"), volume_share=Decimal(1))
+COSTS = Costs(
+    spread_rate=Decimal("0.0002"), slippage_rate=Decimal("0.001"), volume_share=Decimal(1)
+)
 FREE = Costs(spread_rate=Decimal(0), slippage_rate=Decimal(0), volume_share=Decimal(1))
 
 
@@ -94,7 +96,13 @@ def test_a_limit_trades_beyond_its_price_and_not_at_it(made, side, purpose, pric
 def test_a_stop_fires_at_its_trigger_already(made, side, price, fires):
     intent = made.stop(100, side=side)
     assert reaches(intent, price) is fires
-    assert stop_within(intent, [PathPoint(T0, 100 + 5 * side.sign, opens=True), PathPoint(T0, price, opens=False)]) is fires
+    assert (
+        stop_within(
+            intent,
+            [PathPoint(T0, 100 + 5 * side.sign, opens=True), PathPoint(T0, price, opens=False)],
+        )
+        is fires
+    )
     assert not stop_within(intent, [])
 
 
@@ -152,9 +160,13 @@ def test_a_candles_volume_gives_whole_lots_of_its_share_rounded_down(volume, sha
         (SHORT, False, 105, 100, 105),
     ],
 )
-def test_a_stop_trades_at_its_trigger_or_at_the_worst_where_the_price_was_beyond_it(made, side, opens, price, before, base):
+def test_a_stop_trades_at_its_trigger_or_at_the_worst_where_the_price_was_beyond_it(
+    made, side, opens, price, before, base
+):
     earlier = None if before is None else PathPoint(T0, before, opens=False)
-    assert stop_base(made.stop(100, side=side), PathPoint(T0 + 1, price, opens=opens), earlier) == base
+    assert (
+        stop_base(made.stop(100, side=side), PathPoint(T0 + 1, price, opens=opens), earlier) == base
+    )
 
 
 @pytest.mark.parametrize(
@@ -184,7 +196,9 @@ def test_half_a_spread_is_whole_yen_to_even_and_one_at_the_least(price, spread, 
         (2, False, FREE, 1, "0.01"),
     ],
 )
-def test_what_takes_from_the_path_pays_half_the_spread_and_the_slippage_rounded_against_it(base, buys, costs, price, paid):
+def test_what_takes_from_the_path_pays_half_the_spread_and_the_slippage_rounded_against_it(
+    base, buys, costs, price, paid
+):
     crossing = crossing_at(base, buys=buys, lots=100, costs=costs)
     assert (crossing.price, crossing.slippage_jpy) == (price, Decimal(paid))
 
@@ -198,6 +212,10 @@ def test_what_takes_from_the_path_pays_half_the_spread_and_the_slippage_rounded_
         (False, COSTS, 998_990, "10.10"),
     ],
 )
-def test_what_takes_from_a_book_pays_the_other_touch_and_the_slippage_beyond_it(buys, costs, price, paid):
-    crossing = crossing_book(Book(as_of=T0, bid=999_990, ask=1_000_010), buys=buys, lots=100, costs=costs)
+def test_what_takes_from_a_book_pays_the_other_touch_and_the_slippage_beyond_it(
+    buys, costs, price, paid
+):
+    crossing = crossing_book(
+        Book(as_of=T0, bid=999_990, ask=1_000_010), buys=buys, lots=100, costs=costs
+    )
     assert (crossing.price, crossing.slippage_jpy) == (price, Decimal(paid))

@@ -16,19 +16,33 @@ def first(equity: int = 1000) -> Limits:
 
 def test_an_account_begins_with_nothing_counted():
     begun = first()
-    assert (begun.last_trade_sequence, begun.position_net_jpy, begun.losing_streak, begun.cooldown_until) == (0, 0, 0, 0)
+    assert (
+        begun.last_trade_sequence,
+        begun.position_net_jpy,
+        begun.losing_streak,
+        begun.cooldown_until,
+    ) == (0, 0, 0, 0)
 
 
-@pytest.mark.parametrize(("net", "streak"), [("-1", 1), ("-0.0001", 1), ("0", 0), ("0.0001", 0), ("0.5", 0), ("1", 0)])
+@pytest.mark.parametrize(
+    ("net", "streak"), [("-1", 1), ("-0.0001", 1), ("0", 0), ("0.0001", 0), ("0.5", 0), ("1", 0)]
+)
 def test_a_position_is_lost_below_zero_and_not_at_it(made, net, streak):
-    assert first().after_trades([made.trade(1, net, at=NOW)], NOW, made.settings()).losing_streak == streak
+    assert (
+        first().after_trades([made.trade(1, net, at=NOW)], NOW, made.settings()).losing_streak
+        == streak
+    )
 
 
 def test_a_trade_that_was_counted_is_not_counted_again_even_beside_a_new_one(made):
     settings = made.settings()
-    counted = first().after_trades([made.trade(1, -5, at=NOW), made.trade(2, -5, at=NOW)], NOW, settings)
+    counted = first().after_trades(
+        [made.trade(1, -5, at=NOW), made.trade(2, -5, at=NOW)], NOW, settings
+    )
     again = counted.after_trades(
-        [made.trade(1, -5, at=NOW), made.trade(2, -5, at=NOW), made.trade(3, -5, at=NOW)], NOW, settings
+        [made.trade(1, -5, at=NOW), made.trade(2, -5, at=NOW), made.trade(3, -5, at=NOW)],
+        NOW,
+        settings,
     )
     assert (counted.losing_streak, again.losing_streak, again.last_trade_sequence) == (2, 3, 3)
 
@@ -45,8 +59,12 @@ def test_a_trade_counts_from_the_instant_of_its_close(made, late_ms, counted):
 
 
 def test_a_streak_that_is_longer_than_a_lowered_limit_begins_a_cool_down(made):
-    four = first().after_trades([made.trade(n, -5, at=NOW) for n in range(1, 5)], NOW, made.settings(risk={"max_losses": 5}))
-    lowered = four.after_trades([made.trade(5, -5, at=NOW)], NOW, made.settings(risk={"max_losses": 3}))
+    four = first().after_trades(
+        [made.trade(n, -5, at=NOW) for n in range(1, 5)], NOW, made.settings(risk={"max_losses": 5})
+    )
+    lowered = four.after_trades(
+        [made.trade(5, -5, at=NOW)], NOW, made.settings(risk={"max_losses": 3})
+    )
     assert (lowered.losing_streak, lowered.cooldown_until) == (0, NOW + 86_400_000)
 
 
@@ -69,7 +87,9 @@ def test_within_a_day_a_higher_equity_raises_the_peak_alone():
 
 
 def test_who_resumes_keeps_what_a_half_closed_position_has_won_or_lost(made):
-    half = first().after_trades([made.trade(1, -5, at=NOW, ends_position=False)], NOW, made.settings())
+    half = first().after_trades(
+        [made.trade(1, -5, at=NOW, ends_position=False)], NOW, made.settings()
+    )
     again = half.restarted(Decimal(700))
     assert (again.position_net_jpy, again.last_trade_sequence) == (-5, 1)
 
@@ -87,7 +107,9 @@ def test_who_resumes_keeps_what_a_half_closed_position_has_won_or_lost(made):
         ("1000", "-500", "1.5"),
     ],
 )
-def test_a_fall_is_a_share_of_where_it_began_and_all_of_it_where_that_was_nothing(start, now, share):
+def test_a_fall_is_a_share_of_where_it_began_and_all_of_it_where_that_was_nothing(
+    start, now, share
+):
     assert fall(Decimal(start), Decimal(now)) == Decimal(share)
 
 

@@ -1,4 +1,6 @@
-"""The paper account as a stored document: what is read, what is settled anew, what is written and what is kept in mind."""
+"""The paper account as a stored document: what is read, what is settled anew, what is written and
+what is kept in mind.
+"""
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -53,7 +55,9 @@ class Shelf:
 
 
 class Minutes:
-    """Flat candles on demand, with what was asked for in minutes after T0; `then` is called once, after the first answer."""
+    """Flat candles on demand, with what was asked for in minutes after T0; `then` is called once,
+    after the first answer.
+    """
 
     def __init__(self, price, volume, low=None, then=None):
         self.price, self.volume, self.low, self.then = price, volume, low or {}, then
@@ -70,14 +74,26 @@ class Minutes:
         if then is not None:
             then()
         volume = np.full(len(opened), self.volume)
-        return Candles(timeframe=Timeframe.M1, opened_at=opened, open=flat, high=flat, low=low, close=flat, volume=volume)
+        return Candles(
+            timeframe=Timeframe.M1,
+            opened_at=opened,
+            open=flat,
+            high=flat,
+            low=low,
+            close=flat,
+            volume=volume,
+        )
 
 
 @pytest.fixture
 def opened(made):
     def opening(account, /, *, price=1000, volume=100.0, low=None, **settings):
         shelf, minutes = Shelf(account), Minutes(price, volume, low)
-        return PaperExchange(shelf, minutes, made.settings(capital_jpy=CAPITAL, **settings)), shelf, minutes
+        return (
+            PaperExchange(shelf, minutes, made.settings(capital_jpy=CAPITAL, **settings)),
+            shelf,
+            minutes,
+        )
 
     return opening
 
@@ -105,7 +121,15 @@ def damaged(made, **more):
 
 
 @pytest.mark.parametrize(
-    "fine", [{}, {"left": 5}, {"lots": 2}, {"price": 2}, {"capital_jpy": None}, {"capital_jpy": Decimal(5)}]
+    "fine",
+    [
+        {},
+        {"left": 5},
+        {"lots": 2},
+        {"price": 2},
+        {"capital_jpy": None},
+        {"capital_jpy": Decimal(5)},
+    ],
 )
 def test_a_sound_document_is_read_as_it_was(made, fine):
     data = damaged(made, **fine)
@@ -117,7 +141,11 @@ def test_a_sound_document_is_read_as_it_was(made, fine):
     [
         *({"left": left} for left in (-1, 0, 6)),
         *({name: size} for name in ("lots", "price") for size in (-1, 0)),
-        *({name: Decimal(value)} for name in ("capital_jpy", "cash_jpy") for value in ("NaN", "Infinity")),
+        *(
+            {name: Decimal(value)}
+            for name in ("capital_jpy", "cash_jpy")
+            for value in ("NaN", "Infinity")
+        ),
     ],
 )
 def test_a_document_with_what_cannot_be_is_damaged(made, wrong):
@@ -148,25 +176,47 @@ def test_a_version_reads_the_schema_that_it_writes(made, monkeypatch):
 # whose money it is
 
 
-@pytest.mark.parametrize(("cash", "capital"), [(CAPITAL, CAPITAL), (5, 5), (CAPITAL, 5), (5, CAPITAL), (CAPITAL, None)])
+@pytest.mark.parametrize(
+    ("cash", "capital"), [(CAPITAL, CAPITAL), (5, 5), (CAPITAL, 5), (5, CAPITAL), (CAPITAL, None)]
+)
 @pytest.mark.parametrize("touched", ["", "ordered", "filled"])
-def test_only_what_nothing_ever_traded_has_the_capital_that_is_set(made, opened, cash, capital, touched):
-    account = resting(made, made.entry(900), cash=cash) if touched == "ordered" else made.account(cash=cash)
+def test_only_what_nothing_ever_traded_has_the_capital_that_is_set(
+    made, opened, cash, capital, touched
+):
+    account = (
+        resting(made, made.entry(900), cash=cash)
+        if touched == "ordered"
+        else made.account(cash=cash)
+    )
     account = replace(account, capital_jpy=None if capital is None else Decimal(capital))
-    held = opened(replace(account, next_fill_sequence=2 if touched == "filled" else 1))[0].holdings(T0)
+    held = opened(replace(account, next_fill_sequence=2 if touched == "filled" else 1))[0].holdings(
+        T0
+    )
     if not touched:
         assert (held.cash_jpy, held.opened_with_jpy, held.untouched) == (CAPITAL, CAPITAL, True)
     else:
         began = CAPITAL if capital is None else capital
-        assert (held.cash_jpy, held.opened_with_jpy, held.untouched) == (cash, began, touched == "ordered")
+        assert (held.cash_jpy, held.opened_with_jpy, held.untouched) == (
+            cash,
+            began,
+            touched == "ordered",
+        )
 
 
 @pytest.mark.parametrize(("following", "whole"), [(2, False), (3, True), (4, False), (12, False)])
 @pytest.mark.parametrize("idle", [True, False])
-def test_a_capital_that_is_not_said_is_what_the_cash_was_before_all_trades(made, opened, following, whole, idle):
+def test_a_capital_that_is_not_said_is_what_the_cash_was_before_all_trades(
+    made, opened, following, whole, idle
+):
     account = made.account(cash=500) if idle else resting(made, made.entry(900), cash=500)
     trades = made.trade(1, 5), made.trade(2, 7)
-    account = replace(account, trades=trades, next_trade_sequence=following, next_fill_sequence=5, capital_jpy=None)
+    account = replace(
+        account,
+        trades=trades,
+        next_trade_sequence=following,
+        next_fill_sequence=5,
+        capital_jpy=None,
+    )
     held = opened(account)[0].holdings(T0)
     assert (held.cash_jpy, held.opened_with_jpy) == (500, 488 if whole and idle else CAPITAL)
 
@@ -174,7 +224,12 @@ def test_a_capital_that_is_not_said_is_what_the_cash_was_before_all_trades(made,
 def test_a_first_account_is_opened_with_the_capital_and_written_with_its_first_order(made, opened):
     paper, shelf, _ = opened(None)
     held = paper.reconcile(at(9))
-    assert (held.cash_jpy, held.settled_until, held.untouched, shelf.saves) == (CAPITAL, T0 + 9 * MINUTE, True, 0)
+    assert (held.cash_jpy, held.settled_until, held.untouched, shelf.saves) == (
+        CAPITAL,
+        T0 + 9 * MINUTE,
+        True,
+        0,
+    )
     outcome = paper.submit(made.entry(900), book=made.book(999, 1001), now_ms=T0 + 1)
     assert isinstance(outcome, Accepted)
     assert (shelf.saves, shelf.data["cash_jpy"], shelf.data["terms"]["taker_fee_rate"]) == (
@@ -193,11 +248,17 @@ RATES = {
 }
 
 
-def test_an_account_at_rest_follows_the_settings_and_keeps_the_exchanges_rates_and_unknown_fields(made, opened):
+def test_an_account_at_rest_follows_the_settings_and_keeps_the_exchanges_rates_and_unknown_fields(
+    made, opened
+):
     rules = PairRules(**RATES)
-    paper, shelf, _ = opened(made.account("margin", rules=rules, cash=CAPITAL), account="spot", paper={"keep_trades": 7})
+    paper, shelf, _ = opened(
+        made.account("margin", rules=rules, cash=CAPITAL), account="spot", paper={"keep_trades": 7}
+    )
     shelf.data = {**shelf.data, "new": 5}
-    assert isinstance(paper.submit(made.entry(900), book=made.book(999, 1001), now_ms=T0 + 1), Accepted)
+    assert isinstance(
+        paper.submit(made.entry(900), book=made.book(999, 1001), now_ms=T0 + 1), Accepted
+    )
     account = read(shelf.data)
     expected = terms(made.settings(paper={"keep_trades": 7}), rules)
     assert (shelf.data["new"], account.kind, account.terms) == (5, "spot", expected)
@@ -225,8 +286,12 @@ def test_a_busy_account_keeps_its_kind_and_terms(made, opened):
         (T0 + 5 * MINUTE - 2_001, T0 + 4 * MINUTE, 1),
     ],
 )
-def test_an_account_at_rest_moves_in_time_alone_but_never_stays_in_the_future(made, opened, now, until, saves):
-    paper, shelf, minutes = opened(made.account(settled_until=T0 + 5 * MINUTE), market={"max_clock_skew_ms": 2000})
+def test_an_account_at_rest_moves_in_time_alone_but_never_stays_in_the_future(
+    made, opened, now, until, saves
+):
+    paper, shelf, minutes = opened(
+        made.account(settled_until=T0 + 5 * MINUTE), market={"max_clock_skew_ms": 2000}
+    )
     held = paper.reconcile(now)
     assert (held.settled_until, shelf.saves, minutes.asked, held.as_of) == (until, saves, [], now)
 
@@ -247,7 +312,9 @@ def test_a_lost_race_is_tried_five_times(made, opened, lost):
     else:
         assert ahead.reconcile(at(1)).settled_until == T0 + MINUTE
         assert busy.reconcile(at(1)).positions[0].lots == 100
-        assert isinstance(sending.submit(made.entry(900), book=made.book(999, 1001), now_ms=T0 + 1), Accepted)
+        assert isinstance(
+            sending.submit(made.entry(900), book=made.book(999, 1001), now_ms=T0 + 1), Accepted
+        )
         assert [each.loads for each in (shelf, other, third)] == [lost + 1] * 3
         assert [each.saves for each in (shelf, other, third)] == [1] * 3
     assert minutes.asked == [(0, 1)]
@@ -256,9 +323,14 @@ def test_a_lost_race_is_tried_five_times(made, opened, lost):
 # a path that is walked
 
 
-@pytest.mark.parametrize(("now", "asked"), [(at(1), []), (at(2, -1), []), (at(0), []), (at(2), [(1, 2)]), (at(4), [(1, 4)])])
+@pytest.mark.parametrize(
+    ("now", "asked"),
+    [(at(1), []), (at(2, -1), []), (at(0), []), (at(2), [(1, 2)]), (at(4), [(1, 4)])],
+)
 def test_only_what_is_final_and_not_yet_settled_is_asked_for(made, opened, now, asked):
-    paper, shelf, minutes = opened(replace(resting(made, made.entry(900)), settled_until=T0 + MINUTE))
+    paper, shelf, minutes = opened(
+        replace(resting(made, made.entry(900)), settled_until=T0 + MINUTE)
+    )
     held = paper.reconcile(now)
     assert (minutes.asked, shelf.saves) == (asked, 0)
     assert held.settled_until == T0 + MINUTE * (asked[0][1] if asked else 1)
@@ -309,14 +381,23 @@ def test_what_another_wrote_is_read_anew_and_begins_its_own_hour(made, opened):
 
 
 @pytest.mark.parametrize(
-    ("written", "asked"), [(0, [(0, 10), (10, 20), (0, 20)]), (10, [(0, 10), (10, 20)]), (12, [(0, 10), (10, 20)])]
+    ("written", "asked"),
+    [(0, [(0, 10), (10, 20), (0, 20)]), (10, [(0, 10), (10, 20)]), (12, [(0, 10), (10, 20)])],
 )
-def test_candles_are_asked_for_again_only_where_the_path_begins_before_them(made, opened, written, asked):
+def test_candles_are_asked_for_again_only_where_the_path_begins_before_them(
+    made, opened, written, asked
+):
     paper, shelf, minutes = opened(resting(made, made.entry(900)), low={15: 800})
     paper.reconcile(at(10))
 
     def other():
-        shelf.data, shelf.number = {**shelf.data, "settled_until": T0 + written * MINUTE}, shelf.number + 1
+        shelf.data, shelf.number = (
+            {
+                **shelf.data,
+                "settled_until": T0 + written * MINUTE,
+            },
+            shelf.number + 1,
+        )
 
     minutes.then = other
     assert paper.reconcile(at(20)).positions[0].lots == 100
@@ -335,7 +416,9 @@ def test_no_more_than_four_hundred_fills_wait_until_they_are_counted(made, opene
 
 def test_what_was_counted_is_let_go_of(made, opened):
     account = resting(made, made.entry(900))
-    account = replace(account, fills=tuple(made.fill(number) for number in range(1, 31)), next_fill_sequence=31)
+    account = replace(
+        account, fills=tuple(made.fill(number) for number in range(1, 31)), next_fill_sequence=31
+    )
     paper, _, _ = opened(account)
     assert len(paper.reconcile(at(1)).fills) == 30
     assert len(paper.reconcile(at(2), counted=Counted(trades=0, fills=8)).fills) == 22
@@ -351,14 +434,18 @@ def test_no_request_arrives_after_the_lease(made, opened, late, lost):
     order = paper.holdings(T0).orders[0]
     if lost:
         for request in (
-            lambda: paper.submit(made.entry(800, id="b"), book=made.book(999, 1001), now_ms=now, fence=fence),
+            lambda: paper.submit(
+                made.entry(800, id="b"), book=made.book(999, 1001), now_ms=now, fence=fence
+            ),
             lambda: paper.cancel(order, now_ms=now, fence=fence),
         ):
             with pytest.raises(LeaseLost):
                 request()
         assert (shelf.saves, shelf.held) == (0, [])
     else:
-        outcome = paper.submit(made.entry(800, id="b"), book=made.book(999, 1001), now_ms=now, fence=fence)
+        outcome = paper.submit(
+            made.entry(800, id="b"), book=made.book(999, 1001), now_ms=now, fence=fence
+        )
         assert isinstance(outcome, Accepted)
         assert isinstance(paper.cancel(order, now_ms=now, fence=fence), Accepted)
         assert shelf.held == ["mine", "mine"]
@@ -377,7 +464,9 @@ def test_without_a_fence_no_lease_is_held_and_a_path_is_saved_under_the_one_that
 
 def test_an_order_that_is_known_is_answered_and_not_written_again(made, opened):
     paper, shelf, _ = opened(made.account())
-    first, second = (paper.submit(made.entry(900), book=made.book(999, 1001), now_ms=T0 + 1) for _ in range(2))
+    first, second = (
+        paper.submit(made.entry(900), book=made.book(999, 1001), now_ms=T0 + 1) for _ in range(2)
+    )
     assert first == second
     assert shelf.saves == 1
 
@@ -392,5 +481,7 @@ def test_a_store_that_does_not_answer_leaves_the_outcome_unknown(made, opened):
 
 def test_an_order_takes_the_rules_that_it_is_given(made, opened):
     paper, shelf, _ = opened(made.account())
-    paper.submit(made.entry(900), book=made.book(999, 1001), rules=PairRules(**RATES), now_ms=T0 + 1)
+    paper.submit(
+        made.entry(900), book=made.book(999, 1001), rules=PairRules(**RATES), now_ms=T0 + 1
+    )
     assert read(shelf.data).terms.taker_fee_rate == RATES["taker_fee_rate"]

@@ -1,4 +1,6 @@
-"""What the paper exchange takes, refuses and answers: each limit at its boundary, each refusal with what it says."""
+"""What the paper exchange takes, refuses and answers: each limit at its boundary, each refusal with
+what it says.
+"""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -20,7 +22,13 @@ def ask(made):
     """Place an intent at a book of 999/1001 (or another), and give the account and the answer."""
 
     def asking(account, intent, *, bid=999, ask=1001, book=True, rules=FREE, at=T0):
-        return placed(account, intent, book=made.book(bid, ask, at=at) if book else None, now_ms=at, rules=rules)
+        return placed(
+            account,
+            intent,
+            book=made.book(bid, ask, at=at) if book else None,
+            now_ms=at,
+            rules=rules,
+        )
 
     return asking
 
@@ -44,7 +52,11 @@ def code(answer):
 def test_an_order_that_rests_is_answered_with_itself_and_moves_no_money(made, ask):
     account, answer = ask(made.account(), made.entry(998))
     assert answer == Accepted(order=account.orders[0])
-    assert (account.cash_jpy, account.fills, account.last_price) == (made.account().cash_jpy, (), None)
+    assert (account.cash_jpy, account.fills, account.last_price) == (
+        made.account().cash_jpy,
+        (),
+        None,
+    )
 
 
 def test_what_crosses_is_answered_with_its_own_fills_alone(made, ask):
@@ -52,7 +64,9 @@ def test_what_crosses_is_answered_with_its_own_fills_alone(made, ask):
     account, first = ask(made.account(costs=costs), made.entry(1100, post_only=False, id="one"))
     account, second = ask(account, made.entry(1100, 50, post_only=False, id="two"))
     assert [fill.sequence for fill in first.fills] == [1]
-    assert [(fill.sequence, fill.order_id, fill.lots, fill.maker) for fill in second.fills] == [(2, 2, 50, False)]
+    assert [(fill.sequence, fill.order_id, fill.lots, fill.maker) for fill in second.fills] == [
+        (2, 2, 50, False)
+    ]
     assert (second.order.order_id, second.order.remaining_lots) == (2, 0)
     assert second.fills[0].slippage_jpy == Decimal("0.0600")  # 1,012 for a middle of 1,000, 50 lots
     assert account.last_price == 1000
@@ -77,13 +91,21 @@ def test_without_a_book_the_last_price_of_the_path_makes_one(made, ask):
 
 
 def test_the_terms_follow_the_rules_that_an_order_was_placed_under(made, ask):
-    account, _ = ask(made.account(), made.entry(900), rules=replace(FREE, margin_ratio=Decimal("0.4")))
+    account, _ = ask(
+        made.account(), made.entry(900), rules=replace(FREE, margin_ratio=Decimal("0.4"))
+    )
     assert account.terms.margin_ratio == Decimal("0.4")
 
 
-@pytest.mark.parametrize(("settled_until", "after"), [(T0 - 120_000, T0), (T0, T0), (T0 + 60_000, T0 + 60_000)])
-def test_an_idle_account_begins_its_path_in_the_minute_of_the_order(made, ask, settled_until, after):
-    account, _ = ask(replace(made.account(), settled_until=settled_until), made.entry(900), at=T0 + 59_999)
+@pytest.mark.parametrize(
+    ("settled_until", "after"), [(T0 - 120_000, T0), (T0, T0), (T0 + 60_000, T0 + 60_000)]
+)
+def test_an_idle_account_begins_its_path_in_the_minute_of_the_order(
+    made, ask, settled_until, after
+):
+    account, _ = ask(
+        replace(made.account(), settled_until=settled_until), made.entry(900), at=T0 + 59_999
+    )
     assert account.settled_until == after
 
 
@@ -137,7 +159,9 @@ def test_a_limit_crosses_at_the_other_touch(made, ask, side, purpose, price, cro
         (SHORT, 0.01, 980, 989, "0.1100"),
     ],
 )
-def test_what_trades_at_once_pays_slippage_but_a_limit_never_more_than_its_price(made, ask, side, slippage, limit, price, paid):
+def test_what_trades_at_once_pays_slippage_but_a_limit_never_more_than_its_price(
+    made, ask, side, slippage, limit, price, paid
+):
     costs = {"spread_rate": 0.0, "slippage_rate": slippage, "volume_share": 1.0, "keep_trades": 10}
     account = made.account(costs=costs)
     kind = OrderKind.MARKET if limit is None else OrderKind.LIMIT
@@ -151,17 +175,34 @@ def test_a_market_order_with_a_price_beside_it_is_no_limit(made, ask):
     assert ask(holding(made), intent)[1].fills == ()
 
 
-def test_a_stop_that_is_born_beyond_the_market_fires_at_once_and_takes_what_it_was_born_for(made, ask):
+def test_a_stop_that_is_born_beyond_the_market_fires_at_once_and_takes_what_it_was_born_for(
+    made, ask
+):
     costs = {"spread_rate": 0.0, "slippage_rate": 0.01, "volume_share": 1.0, "keep_trades": 10}
     account = holding(
-        made, lots=40, orders=[made.stop(900, 40, id="far"), made.stop(900, 40, side=SHORT, id="other")], costs=costs
+        made,
+        lots=40,
+        orders=[made.stop(900, 40, id="far"), made.stop(900, 40, side=SHORT, id="other")],
+        costs=costs,
     )
-    account = replace(account, positions=(*account.positions, made.position(made.part(1000, 40), side=SHORT)))
+    account = replace(
+        account, positions=(*account.positions, made.position(made.part(1000, 40), side=SHORT))
+    )
     after, answer = ask(account, made.entry(1020, post_only=False, stop_price=1100))
     assert [fill.purpose for fill in answer.fills] == [Purpose.ENTRY]
     stopped = after.fills[-1]
-    assert (len(after.fills), stopped.purpose, stopped.side, stopped.lots) == (2, Purpose.STOP, LONG, 100)
-    assert (stopped.price, stopped.maker, stopped.at, stopped.slippage_jpy) == (989, False, T0, Decimal("0.1100"))
+    assert (len(after.fills), stopped.purpose, stopped.side, stopped.lots) == (
+        2,
+        Purpose.STOP,
+        LONG,
+        100,
+    )
+    assert (stopped.price, stopped.maker, stopped.at, stopped.slippage_jpy) == (
+        989,
+        False,
+        T0,
+        Decimal("0.1100"),
+    )
     assert (after.lots(LONG), after.lots(SHORT)) == (40, 40)
 
 
@@ -175,14 +216,20 @@ def test_an_answer_tells_the_order_itself_whatever_has_ended_besides(made, ask):
 
 
 def test_only_the_order_that_is_meant_is_cancelled_and_its_life_ends_now(made):
-    account = holding(made, orders=[made.stop(900, id="one"), made.stop(901, id="two"), made.stop(902, id="three")])
+    account = holding(
+        made,
+        orders=[made.stop(900, id="one"), made.stop(901, id="two"), made.stop(902, id="three")],
+    )
     after, answer = canceled(account, account.orders[1], now_ms=T0 + 5)
     assert [order.intent.expires_at for order in after.orders] == [None, T0 + 5, None]
     assert answer == Accepted(order=after.orders[1])
 
 
 def test_an_order_that_has_ended_is_told_as_it_ended(made):
-    account = holding(made, orders=[made.stop(900, id="one"), made.stop(901, id="two"), made.stop(902, id="three")])
+    account = holding(
+        made,
+        orders=[made.stop(900, id="one"), made.stop(901, id="two"), made.stop(902, id="three")],
+    )
     ended = without(account, account.orders)
     for order in account.orders:
         assert canceled(ended, order, now_ms=T0) == (ended, Accepted(order=order))
@@ -200,7 +247,9 @@ def test_an_order_that_nobody_knows_cannot_be_cancelled(made, number):
     for held in (account, without(account, [order])):
         after, answer = canceled(held, replace(order, order_id=number), now_ms=T0)
         assert after is held
-        assert answer == Rejected(reason=Reason.REJECTED_BY_EXCHANGE, context={"code": "50009", "order_id": str(number)})
+        assert answer == Rejected(
+            reason=Reason.REJECTED_BY_EXCHANGE, context={"code": "50009", "order_id": str(number)}
+        )
 
 
 def test_orders_of_one_purpose_are_put_off_and_none_is_brought_forward(made):
@@ -263,7 +312,14 @@ def test_a_size_lies_between_the_least_and_the_most_of_its_kind(made, ask, kind,
 
 @pytest.mark.parametrize(
     ("held", "lots", "answer"),
-    [(5, 5, None), (5, 4, "60004"), (20, 10, None), (20, 9, "60004"), (20, 11, None), (0, 0, "60004")],
+    [
+        (5, 5, None),
+        (5, 4, "60004"),
+        (20, 10, None),
+        (20, 9, "60004"),
+        (20, 11, None),
+        (0, 0, "60004"),
+    ],
 )
 def test_a_close_may_be_below_the_minimum_where_all_that_is_held_is(made, ask, held, lots, answer):
     rules = replace(FREE, min_lots=10)
@@ -274,8 +330,13 @@ def test_a_close_may_be_below_the_minimum_where_all_that_is_held_is(made, ask, h
 
 @pytest.mark.parametrize("least", [0, 1])
 def test_an_order_of_nothing_is_refused_whatever_the_minimum(made, ask, least):
-    assert code(ask(made.account(), made.entry(998, 0), rules=replace(FREE, min_lots=least))[1]) == "60004"
-    assert isinstance(ask(made.account(), made.entry(998, 1), rules=replace(FREE, min_lots=least))[1], Accepted)
+    assert (
+        code(ask(made.account(), made.entry(998, 0), rules=replace(FREE, min_lots=least))[1])
+        == "60004"
+    )
+    assert isinstance(
+        ask(made.account(), made.entry(998, 1), rules=replace(FREE, min_lots=least))[1], Accepted
+    )
 
 
 ALL = ("limit", "market", "stop")
@@ -297,27 +358,44 @@ ALL = ("limit", "market", "stop")
 def test_what_is_suspended_is_refused_and_nothing_else(made, ask, rules, refused):
     intents = {"limit": made.entry(998), "market": made.close(), "stop": made.stop(900)}
     account = holding(made)
-    told = {name: ask(account, intent, rules=replace(FREE, **rules))[1] for name, intent in intents.items()}
-    assert {name: code(answer) for name, answer in told.items() if isinstance(answer, Rejected)} == refused
+    told = {
+        name: ask(account, intent, rules=replace(FREE, **rules))[1]
+        for name, intent in intents.items()
+    }
+    assert {
+        name: code(answer) for name, answer in told.items() if isinstance(answer, Rejected)
+    } == refused
     short = ask(made.account(), made.entry(1002, side=SHORT), rules=replace(FREE, **rules))[1]
-    assert isinstance(short, Rejected) is ("short_opens" in rules or "enabled" in rules or "status" in rules)
+    assert isinstance(short, Rejected) is (
+        "short_opens" in rules or "enabled" in rules or "status" in rules
+    )
 
 
 def test_what_is_refused_by_a_mode_says_which(made, ask):
     rules = replace(FREE, circuit_break_mode="CIRCUIT_BREAK")
     assert ask(holding(made), made.close(), rules=rules)[1].context["mode"] == "CIRCUIT_BREAK"
     assert ask(holding(made), made.stop(900), rules=rules)[1].context["mode"] == "CIRCUIT_BREAK"
-    assert ask(made.account(), made.entry(998), rules=replace(FREE, long_opens=False))[1].context["side"] == "long"
+    assert (
+        ask(made.account(), made.entry(998), rules=replace(FREE, long_opens=False))[1].context[
+            "side"
+        ]
+        == "long"
+    )
 
 
 @pytest.mark.parametrize(
-    ("live", "ended", "refused"), [(29, 0, False), (29, 5, False), (30, 0, True), (30, 1, True), (31, 0, True)]
+    ("live", "ended", "refused"),
+    [(29, 0, False), (29, 5, False), (30, 0, True), (30, 1, True), (31, 0, True)],
 )
-def test_thirty_orders_may_rest_and_those_that_have_ended_do_not_count(made, ask, live, ended, refused):
+def test_thirty_orders_may_rest_and_those_that_have_ended_do_not_count(
+    made, ask, live, ended, refused
+):
     account = made.account()
     for number in range(live + ended):
         expires_at = None if number < live else T0
-        account, _ = with_order(account, made.entry(1, 1, id=str(number), expires_at=expires_at), T0 - 1)
+        account, _ = with_order(
+            account, made.entry(1, 1, id=str(number), expires_at=expires_at), T0 - 1
+        )
     told = ask(account, made.entry(998, 1))[1]
     assert isinstance(told, Rejected) is refused
     if refused:
@@ -334,7 +412,9 @@ def test_thirty_orders_may_rest_and_those_that_have_ended_do_not_count(made, ask
         ("spot", LONG, 100, 1001, "60001"),
     ],
 )
-def test_an_entry_is_taken_as_long_as_the_money_suffices(made, ask, kind, purpose, cash, lots, answer):
+def test_an_entry_is_taken_as_long_as_the_money_suffices(
+    made, ask, kind, purpose, cash, lots, answer
+):
     intent = made.entry(1000, lots, side=purpose)
     told = ask(made.account(kind, cash=cash), intent)[1]
     assert (code(told) if isinstance(told, Rejected) else None) == answer
@@ -356,9 +436,13 @@ def test_an_entry_is_taken_as_long_as_the_money_suffices(made, ask, kind, purpos
         ("-0.1", "-0.2", True, 1101, "60001"),
     ],
 )
-def test_on_spot_the_dearest_fee_that_may_come_is_part_of_the_price(made, ask, maker, taker, post_only, lots, answer):
+def test_on_spot_the_dearest_fee_that_may_come_is_part_of_the_price(
+    made, ask, maker, taker, post_only, lots, answer
+):
     rules = replace(FREE, maker_fee_rate=Decimal(maker), taker_fee_rate=Decimal(taker))
-    told = ask(made.account("spot", cash=110), made.entry(1000, lots, post_only=post_only), rules=rules)[1]
+    told = ask(
+        made.account("spot", cash=110), made.entry(1000, lots, post_only=post_only), rules=rules
+    )[1]
     assert (code(told) if isinstance(told, Rejected) else None) == answer
 
 
@@ -369,7 +453,9 @@ def test_on_margin_a_fee_reserves_nothing(made, ask):
 
 def test_what_crosses_is_reckoned_at_what_it_will_cost(made, ask):
     account = made.account("spot", cash=100)
-    assert isinstance(ask(account, made.entry(2000, 999, post_only=False))[1], Accepted)  # filled at 1,001, not 2,000
+    assert isinstance(
+        ask(account, made.entry(2000, 999, post_only=False))[1], Accepted
+    )  # filled at 1,001, not 2,000
     market = made.intent(Purpose.ENTRY, OrderKind.MARKET, 999)
     assert isinstance(ask(account, market)[1], Accepted)
     assert code(ask(account, made.entry(2000, 1000, post_only=False))[1]) == "60001"
@@ -416,12 +502,16 @@ def test_a_loss_at_the_middle_of_the_book_takes_from_what_is_free(made, ask):
         ("spot", ("stop", "target"), "close", 21, "80"),
     ],
 )
-def test_a_close_is_no_larger_than_what_is_held_and_not_locked(made, ask, kind, resting, asked, lots, locked):
+def test_a_close_is_no_larger_than_what_is_held_and_not_locked(
+    made, ask, kind, resting, asked, lots, locked
+):
     makes = {
         "stop": lambda lots, name: made.stop(900, lots, id=name),
         "target": lambda lots, name: made.target(1100, lots, id=name),
         "close": lambda lots, name: made.close(lots, id=name),
-        "limit": lambda lots, name: made.intent(Purpose.CLOSE, OrderKind.LIMIT, lots, price=1100, id=name),
+        "limit": lambda lots, name: made.intent(
+            Purpose.CLOSE, OrderKind.LIMIT, lots, price=1100, id=name
+        ),
     }
     account = holding(made, kind=kind, orders=[makes[name](40, f"r{name}") for name in resting])
     told = ask(account, makes[asked](lots, "asked"))[1]
@@ -446,13 +536,25 @@ def test_what_has_ended_opens_or_lies_on_the_other_side_locks_nothing(made, ask)
 
 @pytest.mark.parametrize(
     ("side", "trigger", "refused"),
-    [(LONG, 999, False), (LONG, 1000, True), (LONG, 1001, True), (SHORT, 1001, False), (SHORT, 1000, True), (SHORT, 999, True)],
+    [
+        (LONG, 999, False),
+        (LONG, 1000, True),
+        (LONG, 1001, True),
+        (SHORT, 1001, False),
+        (SHORT, 1000, True),
+        (SHORT, 999, True),
+    ],
 )
 def test_a_stop_whose_trigger_the_middle_has_reached_is_refused(made, ask, side, trigger, refused):
     told = ask(holding(made, side=side), made.stop(trigger, side=side))[1]
     assert isinstance(told, Rejected) is refused
     if refused:
-        assert told.context == {"code": "60018", "trigger": str(trigger), "bid": "999", "ask": "1001"}
+        assert told.context == {
+            "code": "60018",
+            "trigger": str(trigger),
+            "bid": "999",
+            "ask": "1001",
+        }
 
 
 def test_without_any_price_only_a_market_order_is_refused(made, ask):
@@ -467,7 +569,9 @@ def test_while_the_market_is_interrupted_a_post_only_order_may_cross(made, ask):
 
 @pytest.mark.parametrize(("ends_at", "refused"), [(T0 - 1, True), (T0, True), (T0 + 1, False)])
 def test_an_order_whose_end_has_come_is_refused(made, ask, ends_at, refused):
-    assert isinstance(ask(made.account(), made.entry(998, expires_at=ends_at))[1], Rejected) is refused
+    assert (
+        isinstance(ask(made.account(), made.entry(998, expires_at=ends_at))[1], Rejected) is refused
+    )
 
 
 def test_a_close_under_a_slow_clock_goes_out_but_never_into_the_past(made, ask):

@@ -1,4 +1,6 @@
-"""What is sent, step by step: whole steps are compared, so that nothing of an order is left to chance."""
+"""What is sent, step by step: whole steps are compared, so that nothing of an order is left to
+chance.
+"""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -34,16 +36,29 @@ def held(made):
 
     def holding(*orders, lots=100, side=LONG, price=1_000_000, mark=1_000_000, parts=None):
         position = made.position(*(parts or [made.part(price, lots)]), side=side)
-        return made.holdings(position, orders=orders, mark_price=None if mark is None else Decimal(mark))
+        return made.holdings(
+            position, orders=orders, mark_price=None if mark is None else Decimal(mark)
+        )
 
     return holding
 
 
 @pytest.fixture
 def protect(made):
-    def protecting(holdings, *, plan=None, signal=None, account="margin", policy="barrier", stop_atr=2.0, **more):
+    def protecting(
+        holdings,
+        *,
+        plan=None,
+        signal=None,
+        account="margin",
+        policy="barrier",
+        stop_atr=2.0,
+        **more,
+    ):
         settings = made.settings(account=account, risk={"policy": policy, "stop_atr": stop_atr})
-        return planning.protection(holdings, plan=plan, signal=signal, tick="T", now_ms=T0, settings=settings, **more)
+        return planning.protection(
+            holdings, plan=plan, signal=signal, tick="T", now_ms=T0, settings=settings, **more
+        )
 
     return protecting
 
@@ -51,7 +66,13 @@ def protect(made):
 @pytest.fixture
 def ask(made):
     def asking(decision, holdings, *, account="margin", **more):
-        given = {"book": made.book(999_999, 1_000_001), "rules": RULES, "now_ms": T0, "deadline_at": T0 + 100_000, **more}
+        given = {
+            "book": made.book(999_999, 1_000_001),
+            "rules": RULES,
+            "now_ms": T0,
+            "deadline_at": T0 + 100_000,
+            **more,
+        }
         settings = made.settings(account=account, execution={"crossing_rate": 0.005})
         return planning.orders(decision, holdings, tick="T", settings=settings, **given)
 
@@ -85,12 +106,20 @@ def target(lots, price, *, side=LONG, number=1):
 def close(lots, reason, *, side=LONG, number=1, price=None):
     kind = OrderKind.MARKET if price is None else OrderKind.LIMIT
     return OrderIntent(
-        id=f"T.close.{number}", purpose=Purpose.CLOSE, side=side, kind=kind, lots=lots, price=price, reason=reason
+        id=f"T.close.{number}",
+        purpose=Purpose.CLOSE,
+        side=side,
+        kind=kind,
+        lots=lots,
+        price=price,
+        reason=reason,
     )
 
 
 def decision(action, side=LONG, lots=42, **more):
-    return Decision(action=action, as_of=T0, reason=more.pop("reason", Reason.OK), side=side, lots=lots, **more)
+    return Decision(
+        action=action, as_of=T0, reason=more.pop("reason", Reason.OK), side=side, lots=lots, **more
+    )
 
 
 # how a step came out
@@ -101,26 +130,43 @@ def test_each_outcome_is_recorded_with_what_it_says(made):
     assert planning.recorded("place", intent, Accepted(order=made.order(7, intent))) == OrderRecord(
         what="place", intent=intent, outcome="accepted", order_id=7
     )
-    assert planning.recorded("place", intent, Rejected(reason=Reason.DATA_MISSING, context={"a": "b"})) == OrderRecord(
-        what="place", intent=intent, outcome="rejected", reason=Reason.DATA_MISSING, context={"a": "b"}
+    assert planning.recorded(
+        "place", intent, Rejected(reason=Reason.DATA_MISSING, context={"a": "b"})
+    ) == OrderRecord(
+        what="place",
+        intent=intent,
+        outcome="rejected",
+        reason=Reason.DATA_MISSING,
+        context={"a": "b"},
     )
     assert planning.recorded("cancel", intent, Unknown(context={"a": "b"})) == OrderRecord(
-        what="cancel", intent=intent, outcome="unknown", reason=Reason.OUTCOME_UNKNOWN, context={"a": "b"}
+        what="cancel",
+        intent=intent,
+        outcome="unknown",
+        reason=Reason.OUTCOME_UNKNOWN,
+        context={"a": "b"},
     )
 
 
 # protection under the barriers
 
 
-@pytest.mark.parametrize(("covered", "missing"), [(0, 100), (1, 99), (60, 40), (98, 2), (99, 1), (100, 0)])
-def test_a_stop_is_placed_for_what_is_not_covered_down_to_one_lot(made, held, protect, covered, missing):
+@pytest.mark.parametrize(
+    ("covered", "missing"), [(0, 100), (1, 99), (60, 40), (98, 2), (99, 1), (100, 0)]
+)
+def test_a_stop_is_placed_for_what_is_not_covered_down_to_one_lot(
+    made, held, protect, covered, missing
+):
     orders = [made.order(1, made.stop(900_000, covered))] if covered else []
     steps = protect(held(*orders, mark=None), plan=made.plan(stop_price=900_000))
     assert steps == ((Place(intent=stop(missing, 900_000)),) if missing else ())
 
 
 def test_of_a_stop_that_was_filled_in_part_only_the_rest_covers(made, held, protect):
-    steps = protect(held(made.order(1, made.stop(900_000, 100), left=30), mark=None), plan=made.plan(stop_price=900_000))
+    steps = protect(
+        held(made.order(1, made.stop(900_000, 100), left=30), mark=None),
+        plan=made.plan(stop_price=900_000),
+    )
     assert steps == (Place(intent=stop(70, 900_000)),)
 
 
@@ -157,13 +203,17 @@ def test_where_the_price_is_at_the_trigger_or_there_is_none_the_position_is_clos
     steps = protect(held(side=side, mark=mark), plan=plan)
     if closed:
         number = 2 if trigger > 0 else 1
-        assert steps == (Place(intent=close(100, Reason.EXIT_UNPROTECTED, side=side, number=number)),)
+        assert steps == (
+            Place(intent=close(100, Reason.EXIT_UNPROTECTED, side=side, number=number)),
+        )
     else:
         assert steps[0] == Place(intent=stop(100, trigger, side=side))
 
 
 @pytest.mark.parametrize(("side", "trigger"), [(LONG, 977_499), (SHORT, 1_022_501)])
-def test_without_a_plan_the_stop_lies_at_the_usual_distance_rounded_away(made, held, protect, side, trigger):
+def test_without_a_plan_the_stop_lies_at_the_usual_distance_rounded_away(
+    made, held, protect, side, trigger
+):
     steps = protect(held(side=side, mark=None), signal=made.signal(atr_jpy=15_000.25), stop_atr=1.5)
     assert steps == (Place(intent=stop(100, trigger, side=side)),)
 
@@ -190,7 +240,9 @@ def test_the_plan_of_the_other_side_is_no_plan(made, held, protect):
         (None, [Purpose.STOP, Purpose.TARGET]),
     ],
 )
-def test_where_stops_are_forbidden_the_position_is_closed_instead(made, held, protect, rules, purposes):
+def test_where_stops_are_forbidden_the_position_is_closed_instead(
+    made, held, protect, rules, purposes
+):
     steps = protect(held(), plan=made.plan(stop_price=900_000, target_price=1_200_000), rules=rules)
     assert [step.intent.purpose for step in steps] == purposes
 
@@ -207,7 +259,9 @@ def test_where_stops_are_forbidden_the_position_is_closed_instead(made, held, pr
         (LONG, 1_200_000, None, False),
     ],
 )
-def test_a_target_rests_while_the_price_has_not_reached_it(made, held, protect, side, price, mark, placed):
+def test_a_target_rests_while_the_price_has_not_reached_it(
+    made, held, protect, side, price, mark, placed
+):
     plan = made.plan(side=side, stop_price=1_000_000 - 900_000 * side.sign, target_price=price)
     orders = [made.order(1, made.stop(1_000_000 - 900_000 * side.sign, side=side))]
     steps = protect(held(*orders, side=side, mark=mark), plan=plan)
@@ -224,7 +278,10 @@ def test_one_target_is_enough_and_on_spot_there_is_none(made, held, protect):
 
 def test_a_stop_and_its_target_are_placed_together_and_numbered(made, held, protect):
     steps = protect(held(), plan=made.plan(stop_price=900_000, target_price=1_200_000))
-    assert steps == (Place(intent=stop(100, 900_000)), Place(intent=target(100, 1_200_000, number=2)))
+    assert steps == (
+        Place(intent=stop(100, 900_000)),
+        Place(intent=target(100, 1_200_000, number=2)),
+    )
 
 
 def test_on_spot_a_resting_sale_goes_before_the_stop_that_needs_its_coins(made, held, protect):
@@ -251,7 +308,10 @@ def test_on_spot_a_resting_sale_goes_before_the_stop_that_needs_its_coins(made, 
     ],
 )
 def test_the_youngest_stops_go_while_the_position_stays_covered(made, held, protect, sizes, gone):
-    orders = [made.order(number, made.stop(900_000, lots, id=f"{number}")) for number, lots in enumerate(sizes, start=1)]
+    orders = [
+        made.order(number, made.stop(900_000, lots, id=f"{number}"))
+        for number, lots in enumerate(sizes, start=1)
+    ]
     steps = protect(held(*reversed(orders), mark=None), plan=made.plan(stop_price=900_000))
     assert [step.order.order_id for step in steps] == gone
     assert {step.reason for step in steps} <= {Reason.ORPHAN_CANCELED}
@@ -286,18 +346,29 @@ def test_orphans_and_entries_of_earlier_ticks_go(made, held, protect):
     ("covered", "closing", "uncovered", "bare"),
     [(100, 0, 0, False), (99, 0, 1, True), (0, 0, 1, True), (99, 5, 1, False), (101, 0, 0, False)],
 )
-def test_a_position_is_bare_where_no_stop_covers_it_and_no_close_rests(made, held, covered, closing, uncovered, bare):
+def test_a_position_is_bare_where_no_stop_covers_it_and_no_close_rests(
+    made, held, covered, closing, uncovered, bare
+):
     orders = [made.order(1, made.stop(900_000, covered))] if covered else []
-    orders += [made.order(2, made.intent(Purpose.CLOSE, OrderKind.LIMIT, closing, price=1))] if closing else []
+    orders += (
+        [made.order(2, made.intent(Purpose.CLOSE, OrderKind.LIMIT, closing, price=1))]
+        if closing
+        else []
+    )
     holdings = held(*orders)
     assert len(planning.uncovered(holdings, now_ms=T0)) == uncovered
     assert planning.bare(holdings, now_ms=T0) is bare
 
 
 def test_one_bare_position_of_two_is_enough(made):
-    long, short = made.position(made.part(1_000_000, 100)), made.position(made.part(1_000_000, 100), side=SHORT)
+    long, short = (
+        made.position(made.part(1_000_000, 100)),
+        made.position(made.part(1_000_000, 100), side=SHORT),
+    )
     closing = made.order(1, made.intent(Purpose.CLOSE, OrderKind.LIMIT, 5, price=1))
-    both = made.holdings(long, short, orders=(closing, made.order(2, made.target(1_200_000, id="x"))))
+    both = made.holdings(
+        long, short, orders=(closing, made.order(2, made.target(1_200_000, id="x")))
+    )
     assert planning.bare(both, now_ms=T0)
     assert planning.uncovered(both, now_ms=T0) == (long, short)
     covered = made.order(3, made.stop(1_100_000, side=SHORT))
@@ -309,10 +380,17 @@ def test_one_bare_position_of_two_is_enough(made):
 
 @pytest.mark.parametrize(
     ("side", "crosses", "price"),
-    [(LONG, False, 999_999), (SHORT, False, 1_000_001), (LONG, True, 1_005_002), (SHORT, True, 994_999)],
+    [
+        (LONG, False, 999_999),
+        (SHORT, False, 1_000_001),
+        (LONG, True, 1_005_002),
+        (SHORT, True, 994_999),
+    ],
 )
 def test_an_entry_is_one_order_with_its_end_and_its_bracket(made, ask, side, crosses, price):
-    entering = decision(Action.ENTER, side, stop_price=900_000, target_price=1_200_000, crosses=crosses)
+    entering = decision(
+        Action.ENTER, side, stop_price=900_000, target_price=1_200_000, crosses=crosses
+    )
     assert ask(entering, made.holdings()) == (
         Place(
             intent=OrderIntent(
@@ -351,7 +429,9 @@ def test_to_hold_and_to_deny_sends_nothing(made, held, ask, action):
     assert ask(decision(action), made.holdings()) == ()
 
 
-def test_an_entry_waits_while_something_is_held_or_rests_and_a_growth_only_for_the_other_side(made, held, ask):
+def test_an_entry_waits_while_something_is_held_or_rests_and_a_growth_only_for_the_other_side(
+    made, held, ask
+):
     entering = decision(Action.ENTER)
     growing = replace(entering, goal=made.goal(142))
     rests = made.order(1, made.entry(900_000))
@@ -364,7 +444,10 @@ def test_an_entry_waits_while_something_is_held_or_rests_and_a_growth_only_for_t
 
 
 def test_an_exit_cancels_what_holds_the_position_and_closes_all_of_its_side(made, ask):
-    long, short = made.position(made.part(1_000_000, 100)), made.position(made.part(1_000_000, 70), side=SHORT)
+    long, short = (
+        made.position(made.part(1_000_000, 100)),
+        made.position(made.part(1_000_000, 70), side=SHORT),
+    )
     orders = (
         made.order(1, made.stop(900_000)),
         made.order(2, made.entry(900_000)),
@@ -378,7 +461,10 @@ def test_an_exit_cancels_what_holds_the_position_and_closes_all_of_its_side(made
         Cancel(order=orders[1], reason=Reason.EXIT_TIME),
         Place(intent=close(100, Reason.EXIT_TIME)),
     )
-    other = Cancel(order=orders[3], reason=Reason.EXIT_TIME), Place(intent=close(70, Reason.EXIT_TIME, side=SHORT))
+    other = (
+        Cancel(order=orders[3], reason=Reason.EXIT_TIME),
+        Place(intent=close(70, Reason.EXIT_TIME, side=SHORT)),
+    )
     assert ask(leaving, holdings) == mine
     assert ask(replace(leaving, side=SHORT), holdings) == other
     assert ask(replace(leaving, side=None), holdings) == (
@@ -399,7 +485,9 @@ def test_an_exit_cancels_what_holds_the_position_and_closes_all_of_its_side(made
         (SHORT, False, None, None),
     ],
 )
-def test_while_market_orders_are_forbidden_a_crossing_limit_closes(made, held, ask, side, book, mark, price):
+def test_while_market_orders_are_forbidden_a_crossing_limit_closes(
+    made, held, ask, side, book, mark, price
+):
     more = {} if book else {"book": None}
     steps = ask(
         decision(Action.EXIT, side, reason=Reason.EXIT_TIME),
@@ -407,7 +495,11 @@ def test_while_market_orders_are_forbidden_a_crossing_limit_closes(made, held, a
         rules=replace(RULES, market_orders=False),
         **more,
     )
-    assert steps == (() if price is None else (Place(intent=close(100, Reason.EXIT_TIME, side=side, price=price)),))
+    assert steps == (
+        ()
+        if price is None
+        else (Place(intent=close(100, Reason.EXIT_TIME, side=side, price=price)),)
+    )
 
 
 def test_while_nothing_is_taken_all_stays_as_it_is(made, held, ask):
@@ -430,20 +522,37 @@ def test_while_nothing_is_taken_all_stays_as_it_is(made, held, ask):
         (SHORT, 1_199_999, 1_200_001, False),
     ],
 )
-def test_a_watched_target_is_taken_once_the_touch_has_reached_it(made, held, side, bid, ask_price, taken):
+def test_a_watched_target_is_taken_once_the_touch_has_reached_it(
+    made, held, side, bid, ask_price, taken
+):
     resting = made.order(1, made.stop(900_000, side=side))
     plan = made.plan(side=side, target_price=1_200_000)
-    more = {"tick": "T", "settings": made.settings(), "book": made.book(bid, ask_price), "now_ms": T0}
+    more = {
+        "tick": "T",
+        "settings": made.settings(),
+        "book": made.book(bid, ask_price),
+        "now_ms": T0,
+    }
     steps = planning.watched_target(held(resting, side=side), plan=plan, **more)
-    taking = (Cancel(order=resting, reason=Reason.EXIT_TARGET), Place(intent=close(100, Reason.EXIT_TARGET, side=side)))
+    taking = (
+        Cancel(order=resting, reason=Reason.EXIT_TARGET),
+        Place(intent=close(100, Reason.EXIT_TARGET, side=side)),
+    )
     assert steps == (taking if taken else ())
-    halted = planning.watched_target(held(resting, side=side), plan=plan, rules=replace(RULES, enabled=False), **more)
+    halted = planning.watched_target(
+        held(resting, side=side), plan=plan, rules=replace(RULES, enabled=False), **more
+    )
     assert halted == ()
 
 
 def test_a_target_is_watched_only_where_it_does_not_rest_and_is_this_positions(made, held):
     plan = made.plan(target_price=1_200_000)
-    more = {"tick": "T", "settings": made.settings(), "book": made.book(1_300_000, 1_300_001), "now_ms": T0}
+    more = {
+        "tick": "T",
+        "settings": made.settings(),
+        "book": made.book(1_300_000, 1_300_001),
+        "now_ms": T0,
+    }
     resting = made.order(1, made.target(1_200_000))
     ended = made.order(1, made.target(1_200_000, expires_at=T0))
     for orders, position_plan, watched in (
@@ -462,8 +571,16 @@ def test_a_target_is_watched_only_where_it_does_not_rest_and_is_this_positions(m
 
 
 def test_a_target_of_the_other_side_is_not_taken_where_the_price_would_have_it(made, held):
-    more = {"tick": "T", "settings": made.settings(), "book": made.book(1_100_000, 1_100_001), "now_ms": T0}
-    assert planning.watched_target(held(side=SHORT), plan=made.plan(target_price=1_200_000), **more) == ()
+    more = {
+        "tick": "T",
+        "settings": made.settings(),
+        "book": made.book(1_100_000, 1_100_001),
+        "now_ms": T0,
+    }
+    assert (
+        planning.watched_target(held(side=SHORT), plan=made.plan(target_price=1_200_000), **more)
+        == ()
+    )
 
 
 # protection and reductions under the target policy
@@ -471,15 +588,23 @@ def test_a_target_of_the_other_side_is_not_taken_where_the_price_would_have_it(m
 
 def stops_of(made, *sizes, trigger=900_000, side=LONG):
     return [
-        made.order(number, made.stop(trigger, lots, id=f"{number}", side=side)) for number, lots in enumerate(sizes, start=1)
+        made.order(number, made.stop(trigger, lots, id=f"{number}", side=side))
+        for number, lots in enumerate(sizes, start=1)
     ]
 
 
-def test_under_the_target_policy_the_stop_is_the_disasters_whatever_the_plan_says(made, held, protect):
+def test_under_the_target_policy_the_stop_is_the_disasters_whatever_the_plan_says(
+    made, held, protect
+):
     rate = Decimal(repr(made.target_settings().risk.exposure.stop_rate))
     away = int(1_000_000 * rate)
     for side in (LONG, SHORT):
-        steps = protect(held(side=side), plan=made.plan(side=side, stop_price=999_999), signal=made.signal(), policy="target")
+        steps = protect(
+            held(side=side),
+            plan=made.plan(side=side, stop_price=999_999),
+            signal=made.signal(),
+            policy="target",
+        )
         assert steps == (Place(intent=stop(100, 1_000_000 - side.sign * away, side=side)),)
 
 
@@ -498,12 +623,16 @@ def test_under_the_target_policy_a_barriers_target_goes(made, held, protect):
         ("spot", (40, 30, 20, 10), True),
     ],
 )
-def test_stops_that_stand_side_by_side_are_merged_into_one(made, held, protect, account, sizes, merged):
+def test_stops_that_stand_side_by_side_are_merged_into_one(
+    made, held, protect, account, sizes, merged
+):
     orders = stops_of(made, *sizes)
     away = int(1_000_000 * Decimal(repr(made.target_settings().risk.exposure.stop_rate)))
     one = Place(intent=stop(100, 1_000_000 - away))
     after = None if account == "spot" else "T.stop.1"
-    gone = tuple(Cancel(order=order, reason=Reason.ORPHAN_CANCELED, after=after) for order in orders)
+    gone = tuple(
+        Cancel(order=order, reason=Reason.ORPHAN_CANCELED, after=after) for order in orders
+    )
     wanted = (*gone, one) if account == "spot" else (one, *gone)
     steps = protect(held(*orders), account=account, policy="target")
     assert steps == (wanted if merged else ())
@@ -520,26 +649,38 @@ def test_stops_that_stand_side_by_side_are_merged_into_one(made, held, protect, 
         (replace(RULES, status="HALT"), False, False),
     ],
 )
-def test_stops_are_not_merged_while_an_entry_rests_or_no_stop_is_taken(made, held, protect, rules, opening, merged):
+def test_stops_are_not_merged_while_an_entry_rests_or_no_stop_is_taken(
+    made, held, protect, rules, opening, merged
+):
     orders = stops_of(made, 60, 60)
     resting = [made.order(9, made.entry(900_000, id="T.entry.1"))] if opening else []
     steps = protect(held(*orders, *resting), rules=rules, policy="target")
     assert any(isinstance(step, Place) for step in steps) is merged
     more = protect(held(*stops_of(made, 100, 60), *resting), rules=rules, policy="target")
-    assert [step.order.order_id for step in more if isinstance(step, Cancel)] == ([1, 2] if merged else [2])
+    assert [step.order.order_id for step in more if isinstance(step, Cancel)] == (
+        [1, 2] if merged else [2]
+    )
 
 
 @pytest.mark.parametrize(("beyond", "merged"), [(1, True), (0, False), (-1, False)])
-def test_stops_are_not_merged_where_the_price_is_at_the_new_one(made, held, protect, beyond, merged):
+def test_stops_are_not_merged_where_the_price_is_at_the_new_one(
+    made, held, protect, beyond, merged
+):
     away = int(1_000_000 * Decimal(repr(made.target_settings().risk.exposure.stop_rate)))
-    steps = protect(held(*stops_of(made, 60, 60, trigger=1), mark=1_000_000 - away + beyond), policy="target")
+    steps = protect(
+        held(*stops_of(made, 60, 60, trigger=1), mark=1_000_000 - away + beyond), policy="target"
+    )
     assert bool(steps) is merged
 
 
 @pytest.fixture
 def reduce(made, ask):
     def reducing(holdings, lots, **more):
-        return ask(decision(Action.REDUCE, more.pop("side", LONG), lots, reason=Reason.EXIT_EXPOSURE), holdings, **more)
+        return ask(
+            decision(Action.REDUCE, more.pop("side", LONG), lots, reason=Reason.EXIT_EXPOSURE),
+            holdings,
+            **more,
+        )
 
     return reducing
 
@@ -582,21 +723,31 @@ def test_on_spot_the_stops_go_first(made, held, reduce):
         (None, 100, True),
     ],
 )
-def test_what_would_be_left_below_the_minimum_is_closed_with_it(made, held, reduce, least, lots, all_of_it):
+def test_what_would_be_left_below_the_minimum_is_closed_with_it(
+    made, held, reduce, least, lots, all_of_it
+):
     rules = None if least is None else replace(RULES, min_lots=least)
     steps = reduce(held(), lots, rules=rules)
     assert (steps == (Place(intent=close(100, Reason.EXIT_EXPOSURE)),)) is all_of_it
 
 
 @pytest.mark.parametrize(
-    "rules", [replace(RULES, status="HALT"), replace(RULES, market_orders=False), replace(RULES, stop_orders=False), BREAK]
+    "rules",
+    [
+        replace(RULES, status="HALT"),
+        replace(RULES, market_orders=False),
+        replace(RULES, stop_orders=False),
+        BREAK,
+    ],
 )
 def test_nothing_is_reduced_while_stops_or_market_orders_are_forbidden(made, held, reduce, rules):
     assert reduce(held(), 30, rules=rules) == ()
 
 
 @pytest.mark.parametrize(("beyond", "reduced"), [(1, True), (0, False), (-1, False)])
-def test_where_the_price_is_at_the_stop_of_the_rest_all_is_closed(made, held, reduce, beyond, reduced):
+def test_where_the_price_is_at_the_stop_of_the_rest_all_is_closed(
+    made, held, reduce, beyond, reduced
+):
     at = disaster(made, 1_000_000) + beyond
     steps = reduce(held(), 30, book=made.book(at - 1, at + 1))
     assert (steps == (Place(intent=close(100, Reason.EXIT_UNPROTECTED, number=2)),)) is not reduced
@@ -605,10 +756,16 @@ def test_where_the_price_is_at_the_stop_of_the_rest_all_is_closed(made, held, re
 
 
 @pytest.mark.parametrize(
-    ("left", "cost"), [(30, 39_000_000), (50, 65_000_000), (51, 66_200_000), (60, 77_000_000), (99, 118_000_000)]
+    ("left", "cost"),
+    [(30, 39_000_000), (50, 65_000_000), (51, 66_200_000), (60, 77_000_000), (99, 118_000_000)],
 )
 def test_what_is_left_is_what_was_entered_last(made, held, reduce, left, cost):
-    parts = [made.part(1_000_000, 20), made.part(1_100_000, 20), made.part(1_200_000, 10), made.part(1_300_000, 50)]
+    parts = [
+        made.part(1_000_000, 20),
+        made.part(1_100_000, 20),
+        made.part(1_200_000, 10),
+        made.part(1_300_000, 50),
+    ]
     steps = reduce(held(parts=parts, mark=None), 100 - left, book=None)
     rate = Decimal(repr(made.settings().risk.exposure.stop_rate))
     assert steps[0].intent.trigger_price == int(Decimal(cost) / left * (1 - rate))
@@ -634,7 +791,9 @@ def test_an_entry_of_this_tick_does_not_stand_for_the_target(made, held, protect
 @pytest.mark.parametrize(("mark", "placed"), [("1199999.5", 1), ("1200000", 0), ("1200000.5", 0)])
 def test_half_a_yen_before_the_target_it_still_rests(made, held, protect, mark, placed):
     holdings = replace(held(made.order(1, made.stop(900_000))), mark_price=Decimal(mark))
-    assert len(protect(holdings, plan=made.plan(stop_price=900_000, target_price=1_200_000))) == placed
+    assert (
+        len(protect(holdings, plan=made.plan(stop_price=900_000, target_price=1_200_000))) == placed
+    )
 
 
 def test_only_stops_are_surplus(made, held, protect):
@@ -644,11 +803,15 @@ def test_only_stops_are_surplus(made, held, protect):
 
 
 @pytest.mark.parametrize(("covered", "missing"), [(98, 2), (99, 1), (100, 0), (101, 0)])
-def test_under_the_target_policy_too_a_stop_is_never_a_lot_too_small(made, held, protect, covered, missing):
+def test_under_the_target_policy_too_a_stop_is_never_a_lot_too_small(
+    made, held, protect, covered, missing
+):
     steps = protect(held(*stops_of(made, covered)), policy="target")
     assert [step.intent.lots for step in steps] == [missing] * bool(missing)
 
 
-def test_two_stops_on_spot_are_not_merged_and_without_a_price_those_on_margin_are(made, held, protect):
+def test_two_stops_on_spot_are_not_merged_and_without_a_price_those_on_margin_are(
+    made, held, protect
+):
     assert protect(held(*stops_of(made, 60, 40)), account="spot", policy="target") == ()
     assert len(protect(held(*stops_of(made, 60, 40), mark=None), policy="target")) == 3

@@ -1,4 +1,6 @@
-"""In which order the steps of a tick run, which of them run at all, and what it means that one fails."""
+"""In which order the steps of a tick run, which of them run at all, and what it means that one
+fails.
+"""
 
 from dataclasses import replace
 
@@ -25,7 +27,9 @@ class Feed:
 
 
 class Steady:
-    """Runs each step as the guard behind it does; `ran` names them in order, and `broken` raises what it is told to."""
+    """Runs each step as the guard behind it does; `ran` names them in order, and `broken` raises
+    what it is told to.
+    """
 
     def __init__(self, guard=unguarded, **broken):
         self.guard, self.broken, self.ran = guard, broken, []
@@ -43,7 +47,18 @@ class Steady:
 class Run:
     """A whole sequence: a signal that enters, a book, and nothing held, but for what is said."""
 
-    def __init__(self, made, *, orders=(), lots=0, occasion=None, state=None, settings=None, tolerant=False, **answers):
+    def __init__(
+        self,
+        made,
+        *,
+        orders=(),
+        lots=0,
+        occasion=None,
+        state=None,
+        settings=None,
+        tolerant=False,
+        **answers,
+    ):
         held = (made.position(made.part(PRICE, lots)),) if lots else ()
         account = made.account(
             positions=held,
@@ -53,8 +68,12 @@ class Run:
             last_price=PRICE,
             settled_until=T0 + 7 * MINUTE,
         )
-        self.it = Begun(made, account, settings or made.settings(), occasion=occasion or {}, **(state or {}))
-        market = made.market(candles={Timeframe.M15: quarters(12)}, book=made.book(at=AT), rules=PairRules())
+        self.it = Begun(
+            made, account, settings or made.settings(), occasion=occasion or {}, **(state or {})
+        )
+        market = made.market(
+            candles={Timeframe.M15: quarters(12)}, book=made.book(at=AT), rules=PairRules()
+        )
         self.source = Asked(**{"market": market, "signal": made.signal(as_of=T0), **answers})
         self.it.steps = replace(self.it.steps, source=self.source)
         meter = Meter(MemoryDocuments(), Feed())
@@ -82,7 +101,9 @@ def test_every_step_runs_once_and_in_its_order(made):
     assert one.records == [("place", Purpose.ENTRY)]
     assert one.it.hands.records[0].intent.id == "t.d.entry.1"
     assert turn.state.candle == CandleProgress(as_of=T0, attempts_used=1, closed=False)
-    assert [order.intent.purpose for order in turn.holdings.orders] == [Purpose.ENTRY], "what was sent is seen"
+    assert [order.intent.purpose for order in turn.holdings.orders] == [Purpose.ENTRY], (
+        "what was sent is seen"
+    )
 
 
 def test_where_nothing_was_ordered_there_is_nothing_to_see_after_it(made):
@@ -95,7 +116,9 @@ def test_where_nothing_was_ordered_there_is_nothing_to_see_after_it(made):
 @pytest.mark.parametrize("lots", [0, 100])
 def test_a_refusal_leaves_protection_and_nothing_else(made, lots):
     for refusal in (LATE, OFF):
-        one = Run(made, lots=lots, state={"plan": made.plan(stop_price=9_700_000)}, refusals=[refusal])
+        one = Run(
+            made, lots=lots, state={"plan": made.plan(stop_price=9_700_000)}, refusals=[refusal]
+        )
         turn = one()
         assert one.ran == ["reconcile", "protect"]
         assert (turn.ending, turn.decision, turn.market) == (refusal, None, None)
@@ -105,10 +128,16 @@ def test_a_refusal_leaves_protection_and_nothing_else(made, lots):
 def test_where_a_stop_was_refused_the_market_is_asked_all_the_same_and_nothing_is_decided(made):
     for more in ({"refusals": [LATE]}, {"occasion": {"readable": False}}):
         one = Run(made, lots=100, state={"plan": made.plan(stop_price=9_700_000)}, **more)
-        one.it.hands._rules = PairRules(max_market_lots=7)  # what the exchange takes, as long as the tick has read no rules
+        one.it.hands._rules = PairRules(
+            max_market_lots=7
+        )  # what the exchange takes, as long as the tick has read no rules
         turn = one()
         assert one.ran == ["reconcile", "protect", "fetch"]
-        outcomes = [record.outcome for record in one.it.hands.records if record.intent.purpose is Purpose.STOP]
+        outcomes = [
+            record.outcome
+            for record in one.it.hands.records
+            if record.intent.purpose is Purpose.STOP
+        ]
         assert outcomes == ["rejected", "accepted"]
         assert turn.market is not None
         assert turn.decision is None
@@ -128,7 +157,11 @@ def test_what_lies_damaged_is_the_ending_unless_something_went_wrong_before(made
         for reason in (Reason.CONTROL_DAMAGED, Reason.INTENT_DAMAGED)
     )
     one = Run(made, occasion={"damage": (first, second)})
-    expected = Ending(status=TickStatus.DEGRADED, reason=Reason.CONTROL_DAMAGED, detail="control_damaged is broken")
+    expected = Ending(
+        status=TickStatus.DEGRADED,
+        reason=Reason.CONTROL_DAMAGED,
+        detail="control_damaged is broken",
+    )
     assert one().ending == expected
     assert one.ran[:6] == ALL, "it is the market's issue that forbids entries, and exits go on"
     one = Run(made, occasion={"damage": (first,)})
@@ -160,9 +193,13 @@ def test_a_market_that_was_not_read_is_the_ending_also_where_nothing_was_at_stak
     missing = Issue(reason=Reason.BOOK_MISSING, forbids_entry=True)
     market = made.market(candles={Timeframe.M15: quarters(12)}, book=None, issues=(missing,))
     one = Run(made, market=market)
-    assert one().ending == Ending(status=TickStatus.DEGRADED, reason=Reason.BOOK_MISSING, issue=missing)
+    assert one().ending == Ending(
+        status=TickStatus.DEGRADED, reason=Reason.BOOK_MISSING, issue=missing
+    )
     one = Run(made, market=market, occasion={"halted": True})
-    assert one().ending == Ending(status=TickStatus.HALTED, reason=Reason.HALTED_BY_PERSON), "the first one stays"
+    assert one().ending == Ending(status=TickStatus.HALTED, reason=Reason.HALTED_BY_PERSON), (
+        "the first one stays"
+    )
 
 
 def test_a_replay_raises_what_a_step_raises(made):
@@ -190,7 +227,9 @@ def test_in_a_tick_a_step_that_fails_is_the_ending_and_the_tick_goes_on(made, st
     detail = f"{step}: ZeroDivisionError: surprise"
     assert turn.ending == Ending(status=TickStatus.DEGRADED, reason=reason, detail=detail)
     assert (turn.failed, turn.is_trusted) == ((step,), step != "reconcile")
-    assert [("place", Purpose.ENTRY)] * (step in {"protect", "cover"}) == one.records, "what breaks before an order forbids it"
+    assert [("place", Purpose.ENTRY)] * (step in {"protect", "cover"}) == one.records, (
+        "what breaks before an order forbids it"
+    )
     assert (NO_SIGNAL in turn.issues) is (step == "signal")
 
 
@@ -209,14 +248,25 @@ def test_a_signal_that_breaks_half_way_keeps_what_was_read_and_enters_nothing(ma
     turn = one()
     assert turn.failed == ("signal",)
     assert turn.market.issues[-1] is turn.issues[0] is NO_SIGNAL
-    assert (turn.decision.action, turn.decision.reason, one.records) == (Action.DENY, Reason.STEP_FAILED, [])
+    assert (turn.decision.action, turn.decision.reason, one.records) == (
+        Action.DENY,
+        Reason.STEP_FAILED,
+        [],
+    )
     assert NO_SIGNAL.forbids_entry is True
 
 
 def test_a_position_ends_at_its_time_though_the_signal_is_broken(made):
     stop = made.order(1, made.stop(9_000_000))
     state = {"plan": made.plan(exit_by=AT), "signal": made.signal(as_of=T0)}
-    one = Run(made, lots=100, orders=(stop,), tolerant=True, model=ZeroDivisionError("surprise"), state=state)
+    one = Run(
+        made,
+        lots=100,
+        orders=(stop,),
+        tolerant=True,
+        model=ZeroDivisionError("surprise"),
+        state=state,
+    )
     turn = one()
     assert (turn.decision.reason, turn.holdings.positions) == (Reason.EXIT_TIME, ())
 

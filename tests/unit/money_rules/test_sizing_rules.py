@@ -17,7 +17,9 @@ RULES = PairRules(
     long_interest_rate_day=Decimal("0.0004"),
     short_interest_rate_day=Decimal("0.0006"),
 )
-FREE = PairRules(taker_fee_rate=Decimal(0), long_interest_rate_day=Decimal(0), short_interest_rate_day=Decimal(0))
+FREE = PairRules(
+    taker_fee_rate=Decimal(0), long_interest_rate_day=Decimal(0), short_interest_rate_day=Decimal(0)
+)
 WHERE = Prices(entry=1_000_000, stop=990_000, target=1_010_000)
 
 
@@ -26,7 +28,12 @@ def settings(made):
     """No slippage and no spread; risk is what is given."""
 
     def making(*, account="margin", paper=None, **risk):
-        plain = {"risk_per_trade": 0.01, "max_leverage": 1.0, "max_hold_candles": 95, "kelly_fraction": 0.0}
+        plain = {
+            "risk_per_trade": 0.01,
+            "max_leverage": 1.0,
+            "max_hold_candles": 95,
+            "kelly_fraction": 0.0,
+        }
         return made.settings(
             account=account,
             paper=paper or {"spread_rate": 0.0, "slippage_rate": 0.0},
@@ -38,7 +45,9 @@ def settings(made):
 
 @pytest.fixture
 def size(made, settings):
-    def sizing_(*, owner=None, rules=FREE, where=WHERE, side=LONG, book=None, kelly=None, told=None, **more):
+    def sizing_(
+        *, owner=None, rules=FREE, where=WHERE, side=LONG, book=None, kelly=None, told=None, **more
+    ):
         return sizing.size(
             side=side,
             where=where,
@@ -62,7 +71,9 @@ def size(made, settings):
         (SHORT, 0.5, 1_000_751, 998_499),
     ],
 )
-def test_stop_and_target_lie_their_ranges_away_rounded_outwards(settings, side, factor, stop, target):
+def test_stop_and_target_lie_their_ranges_away_rounded_outwards(
+    settings, side, factor, stop, target
+):
     told = settings(stop_atr=1.5, target_atr=3.0)
     where = sizing.prices(side=side, entry=1_000_000, atr_jpy=1000.1, settings=told, factor=factor)
     assert where == Prices(entry=1_000_000, stop=stop, target=target)
@@ -91,10 +102,18 @@ def test_what_sizing_works_with_is_the_lesser_of_capital_and_equity_and_the_stag
 @pytest.mark.parametrize(
     ("side", "account", "rules", "book", "paper", "loss"),
     [
-        # a lot: 0.0001 x (10,000 of distance + what is paid of the stop on leaving + what is paid of the entry)
+        # a lot: 0.0001 x (10,000 of distance + what is paid of the stop on leaving + what is paid
+        # of the entry)
         (LONG, "margin", FREE, None, {}, "1"),
         (SHORT, "margin", FREE, None, {}, "1"),
-        (LONG, "margin", RULES, None, {}, "1.338"),  # 990,000 x 0.2 % + 1,000,000 x (0.1 % + 0.04 %)
+        (
+            LONG,
+            "margin",
+            RULES,
+            None,
+            {},
+            "1.338",
+        ),  # 990,000 x 0.2 % + 1,000,000 x (0.1 % + 0.04 %)
         (SHORT, "margin", RULES, None, {}, "1.358"),
         (LONG, "spot", RULES, None, {}, "1.298"),
         (LONG, "margin", FREE, None, {"slippage_rate": 0.01}, "1.99"),
@@ -104,7 +123,9 @@ def test_what_sizing_works_with_is_the_lesser_of_capital_and_equity_and_the_stag
         (LONG, "margin", replace(FREE, taker_fee_rate=Decimal("-0.001")), None, {}, "0.901"),
     ],
 )
-def test_the_loss_of_a_lot_is_the_distance_and_all_that_leaving_costs(made, settings, side, account, rules, book, paper, loss):
+def test_the_loss_of_a_lot_is_the_distance_and_all_that_leaving_costs(
+    made, settings, side, account, rules, book, paper, loss
+):
     told = settings(account=account, paper={"spread_rate": 0.0, "slippage_rate": 0.0, **paper})
     where = replace(WHERE, stop=990_000)
     if side is SHORT:
@@ -118,19 +139,26 @@ def test_the_loss_of_a_lot_is_the_distance_and_all_that_leaving_costs(made, sett
 
 
 def test_a_book_that_is_crossed_takes_nothing_from_the_loss(made, settings):
-    lost = sizing.loss_per_lot(side=LONG, where=WHERE, rules=FREE, book=made.book(1_010_000, 990_000), settings=settings())
+    lost = sizing.loss_per_lot(
+        side=LONG, where=WHERE, rules=FREE, book=made.book(1_010_000, 990_000), settings=settings()
+    )
     assert lost == 1
 
 
 @pytest.mark.parametrize(("candles", "interest_days"), [(95, 1), (96, 2), (191, 2), (192, 3)])
-def test_interest_is_reckoned_for_every_day_that_the_longest_holding_starts(settings, candles, interest_days):
+def test_interest_is_reckoned_for_every_day_that_the_longest_holding_starts(
+    settings, candles, interest_days
+):
     rules = replace(FREE, long_interest_rate_day=Decimal("0.001"))
-    lost = sizing.loss_per_lot(side=LONG, where=WHERE, rules=rules, book=None, settings=settings(max_hold_candles=candles))
+    lost = sizing.loss_per_lot(
+        side=LONG, where=WHERE, rules=rules, book=None, settings=settings(max_hold_candles=candles)
+    )
     assert lost == 1 + Decimal("0.1") * interest_days
 
 
 @pytest.mark.parametrize(
-    ("account", "most", "used"), [("margin", 1.5, "1.5"), ("margin", 0.5, "0.5"), ("spot", 0.5, "0.5"), ("spot", 1.0, "1")]
+    ("account", "most", "used"),
+    [("margin", 1.5, "1.5"), ("margin", 0.5, "0.5"), ("spot", 0.5, "0.5"), ("spot", 1.0, "1")],
 )
 def test_leverage_is_the_setting(settings, account, most, used):
     assert sizing.leverage(settings(account=account, max_leverage=most)) == Decimal(used)
@@ -146,7 +174,8 @@ def test_a_year_has_2190_times_four_hours():
 
 
 @pytest.mark.parametrize(
-    ("p_vote", "share"), [(None, "0"), (0.0, "0"), (0.4, "0"), (0.5, "0"), (0.75, "0.5"), (1.0, "1"), (1.5, "1")]
+    ("p_vote", "share"),
+    [(None, "0"), (0.0, "0"), (0.4, "0"), (0.5, "0"), (0.75, "0.5"), (1.0, "1"), (1.5, "1")],
 )
 def test_a_vote_leaves_nothing_at_half_and_all_at_certainty(p_vote, share):
     assert sizing.vote_share(p_vote) == Decimal(share)
@@ -154,7 +183,13 @@ def test_a_vote_leaves_nothing_at_half_and_all_at_certainty(p_vote, share):
 
 @pytest.mark.parametrize(
     ("capital", "risk", "lots"),
-    [(100, 0.01, 1), (199, 0.01, 1), (200, 0.01, 2), (99, 0.01, 0), (1000, 0.1, 100)],  # a lot loses 1 yen and costs 100
+    [
+        (100, 0.01, 1),
+        (199, 0.01, 1),
+        (200, 0.01, 2),
+        (99, 0.01, 0),
+        (1000, 0.1, 100),
+    ],  # a lot loses 1 yen and costs 100
 )
 def test_the_risk_of_a_trade_gives_whole_lots_rounded_down(made, size, capital, risk, lots):
     owner = made.owner(capital, available_jpy=Decimal(10**9))
@@ -162,23 +197,33 @@ def test_the_risk_of_a_trade_gives_whole_lots_rounded_down(made, size, capital, 
     assert found.limits["risk_per_trade"] == lots
 
 
-@pytest.mark.parametrize(("leverage", "lots"), [(1.0, 10_000), (2.0, 20_000), (0.5, 5_000), (0.00995, 99)])
+@pytest.mark.parametrize(
+    ("leverage", "lots"), [(1.0, 10_000), (2.0, 20_000), (0.5, 5_000), (0.00995, 99)]
+)
 def test_leverage_gives_lots_of_the_entry_price(size, leverage, lots):
     assert size(with_settings={"max_leverage": leverage}).limits["max_leverage"] == lots
 
 
-@pytest.mark.parametrize(("limit", "market", "most"), [(70, 50, 50), (50, 70, 50), (10_000_000, 100_000, 100_000)])
+@pytest.mark.parametrize(
+    ("limit", "market", "most"), [(70, 50, 50), (50, 70, 50), (10_000_000, 100_000, 100_000)]
+)
 def test_the_exchanges_maximum_is_the_lesser_of_both_kinds(size, limit, market, most):
     rules = replace(FREE, max_limit_lots=limit, max_market_lots=market)
     assert size(rules=rules).limits["exchange_maximum"] == most
 
 
-@pytest.mark.parametrize(("kelly", "lots"), [(None, None), ("0", 0), ("0.002", 2000), ("0.0000019", 1)])
-def test_kelly_is_a_share_of_the_capital_at_the_stop_and_counts_only_where_it_is_on(size, kelly, lots):
+@pytest.mark.parametrize(
+    ("kelly", "lots"), [(None, None), ("0", 0), ("0.002", 2000), ("0.0000019", 1)]
+)
+def test_kelly_is_a_share_of_the_capital_at_the_stop_and_counts_only_where_it_is_on(
+    size, kelly, lots
+):
     assert size(kelly=None if kelly is None else Decimal(kelly)).limits.get("kelly") == lots
 
 
-@pytest.mark.parametrize(("volatility", "lots"), [(None, 0), (0.001, 10_000), (0.02, 2136), (0.01, 4273)])
+@pytest.mark.parametrize(
+    ("volatility", "lots"), [(None, 0), (0.001, 10_000), (0.02, 2136), (0.01, 4273)]
+)
 def test_a_volatility_target_shrinks_what_is_more_volatile(size, volatility, lots):
     found = size(volatility=volatility, with_settings={"volatility_target": 0.2})
     assert found.limits["volatility_target"] == lots
@@ -196,9 +241,15 @@ def test_a_volatility_target_shrinks_what_is_more_volatile(size, volatility, lot
         ("margin", "0", -5, 0),
     ],
 )
-def test_what_is_available_pays_the_entry_and_on_spot_its_fee(made, size, account, maker, free, lots):
+def test_what_is_available_pays_the_entry_and_on_spot_its_fee(
+    made, size, account, maker, free, lots
+):
     rules = replace(FREE, maker_fee_rate=Decimal(maker))
-    found = size(owner=made.owner(available_jpy=Decimal(free)), rules=rules, with_settings={"account": account})
+    found = size(
+        owner=made.owner(available_jpy=Decimal(free)),
+        rules=rules,
+        with_settings={"account": account},
+    )
     assert found.limits["available"] == lots
 
 
@@ -221,7 +272,11 @@ def test_a_size_below_the_minimum_is_none_and_says_whether_only_the_balance_is_m
     made, size, risk, free, least, lots, reason
 ):
     rules = replace(FREE, min_lots=least)
-    found = size(owner=made.owner(available_jpy=Decimal(free)), rules=rules, with_settings={"risk_per_trade": risk})
+    found = size(
+        owner=made.owner(available_jpy=Decimal(free)),
+        rules=rules,
+        with_settings={"risk_per_trade": risk},
+    )
     assert (found.lots, found.reason) == (lots, reason)
     assert found.bound_by == ("available" if free < 1_000 else "risk_per_trade")
 
@@ -238,9 +293,13 @@ def test_a_size_below_the_minimum_is_none_and_says_whether_only_the_balance_is_m
         (None, 2_000_000, 0, "vote", Reason.SIZE_BELOW_MINIMUM),
     ],
 )
-def test_a_doubtful_vote_shrinks_what_all_other_limits_leave(made, size, p_vote, free, lots, bound, reason):
+def test_a_doubtful_vote_shrinks_what_all_other_limits_leave(
+    made, size, p_vote, free, lots, bound, reason
+):
     owner = made.owner(100_000, available_jpy=Decimal(free))
-    found = size(owner=owner, p_vote=p_vote, with_settings={"shrink_by_vote": True, "max_leverage": 2.0})
+    found = size(
+        owner=owner, p_vote=p_vote, with_settings={"shrink_by_vote": True, "max_leverage": 2.0}
+    )
     assert (found.lots, found.bound_by, found.reason) == (lots, bound, reason)
     assert "vote" not in size(owner=owner, p_vote=p_vote).limits
 
@@ -267,15 +326,23 @@ def test_where_nothing_is_lost_and_nothing_is_paid_nothing_is_bought(size):
         ("spot", replace(FREE, maker_fee_rate=Decimal("-0.1")), {"risk_per_trade": 0.5}, 100),
     ],
 )
-def test_the_smallest_capital_pays_the_least_order_and_bears_its_loss(settings, account, rules, more, capital):
-    told = replace(settings(account=account, stop_atr=1.0, **more), stages={"paper": 1.0, "none": 0.0, "live": 0.5})
+def test_the_smallest_capital_pays_the_least_order_and_bears_its_loss(
+    settings, account, rules, more, capital
+):
+    told = replace(
+        settings(account=account, stop_atr=1.0, **more),
+        stages={"paper": 1.0, "none": 0.0, "live": 0.5},
+    )
     found = sizing.smallest_capital(price=1_000_000, atr_jpy=10_000.0, rules=rules, settings=told)
     assert found["paper"] == capital
     assert "none" not in found
 
 
 def test_each_stage_needs_more_by_what_its_share_is_less(settings):
-    told = replace(settings(stop_atr=1.0, risk_per_trade=0.001), stages={"paper": 1.0, "third": 0.3, "live": 1.5})
+    told = replace(
+        settings(stop_atr=1.0, risk_per_trade=0.001),
+        stages={"paper": 1.0, "third": 0.3, "live": 1.5},
+    )
     found = sizing.smallest_capital(price=1_000_000, atr_jpy=10_000.0, rules=FREE, settings=told)
     assert found == {"paper": 1000, "third": 3334, "live": 667}
 
@@ -283,12 +350,16 @@ def test_each_stage_needs_more_by_what_its_share_is_less(settings):
 @pytest.mark.parametrize(("free", "lots"), [("0.5", 5), ("0.05", 0), ("-1", 0)])
 def test_less_than_a_yen_buys_less_than_a_yens_worth(made, size, free, lots):
     cheap = Prices(entry=1_000, stop=990, target=1_010)
-    assert size(where=cheap, owner=made.owner(available_jpy=Decimal(free))).limits["available"] == lots
+    assert (
+        size(where=cheap, owner=made.owner(available_jpy=Decimal(free))).limits["available"] == lots
+    )
 
 
 def test_the_smallest_capital_is_that_of_a_long(settings):
     rules = replace(FREE, short_interest_rate_day=Decimal("0.5"))
-    found = sizing.smallest_capital(price=1_000_000, atr_jpy=10_000.0, rules=rules, settings=settings(stop_atr=1.0))
+    found = sizing.smallest_capital(
+        price=1_000_000, atr_jpy=10_000.0, rules=rules, settings=settings(stop_atr=1.0)
+    )
     assert found["paper"] == 100
 
 
@@ -296,6 +367,11 @@ def test_a_risk_or_a_share_that_is_not_positive_has_no_smallest_capital(settings
     told = settings(stop_atr=1.0)
     for risk in (0.0, -0.5):
         less = replace(told, risk=replace(told.risk, risk_per_trade=risk))
-        assert sizing.smallest_capital(price=1_000_000, atr_jpy=10_000.0, rules=FREE, settings=less) == {}
+        assert (
+            sizing.smallest_capital(price=1_000_000, atr_jpy=10_000.0, rules=FREE, settings=less)
+            == {}
+        )
     less = replace(told, stages={"paper": -0.5, "live": 0.0})
-    assert sizing.smallest_capital(price=1_000_000, atr_jpy=10_000.0, rules=FREE, settings=less) == {}
+    assert (
+        sizing.smallest_capital(price=1_000_000, atr_jpy=10_000.0, rules=FREE, settings=less) == {}
+    )

@@ -11,7 +11,14 @@ from shared.core.reasons import Reason
 from shared.core.types import Action, Counted, Decision, Goal, Issue, Purpose, Side
 from shared.risk.limits import Limits
 from shared.turn import state as states
-from shared.turn.state import CandleProgress, State, capital_changed, impossible, signed_lots, trouble
+from shared.turn.state import (
+    CandleProgress,
+    State,
+    capital_changed,
+    impossible,
+    signed_lots,
+    trouble,
+)
 
 T0 = 1_699_999_200_000  # 22:00 UTC
 H4 = 4 * 3_600_000
@@ -36,7 +43,13 @@ def decision(action=Action.ENTER, reason=Reason.OK, **more):
 def test_a_first_state_knows_nothing_and_retries_nothing(state):
     first = state()
     assert first.candle == CandleProgress(as_of=0, attempts_used=0, closed=True)
-    assert (first.halted_at, first.last_fill_sequence, first.last_tick, first.last_scheduled_at, first.last_finished_at) == (
+    assert (
+        first.halted_at,
+        first.last_fill_sequence,
+        first.last_tick,
+        first.last_scheduled_at,
+        first.last_finished_at,
+    ) == (
         0,
         0,
         "",
@@ -72,7 +85,10 @@ def test_a_version_reads_up_to_its_own_schema_and_writes_that(made, state, monke
         State.stored({**state().told(), "schema": 3}, made.settings())
 
 
-@pytest.mark.parametrize("name", ["mode", "stage", "limits", "candle", "halted_at", "last_fill_sequence", "doubts", "plan"])
+@pytest.mark.parametrize(
+    "name",
+    ["mode", "stage", "limits", "candle", "halted_at", "last_fill_sequence", "doubts", "plan"],
+)
 def test_a_state_without_one_of_its_fields_is_damaged(made, state, name):
     told = state().told()
     del told[name]
@@ -86,8 +102,13 @@ def test_a_state_without_one_of_its_fields_is_damaged(made, state, name):
             State.stored(older, made.settings())
 
 
-@pytest.mark.parametrize(("mode", "holds", "refused"), [("live", True, True), ("live", False, False), ("paper", True, False)])
-def test_only_a_position_of_another_mode_keeps_a_state_from_being_read(made, state, mode, holds, refused):
+@pytest.mark.parametrize(
+    ("mode", "holds", "refused"),
+    [("live", True, True), ("live", False, False), ("paper", True, False)],
+)
+def test_only_a_position_of_another_mode_keeps_a_state_from_being_read(
+    made, state, mode, holds, refused
+):
     told = state(mode=mode, stage="live", holds=holds).told()
     if refused:
         with pytest.raises(BadData, match="holds a live position"):
@@ -96,7 +117,9 @@ def test_only_a_position_of_another_mode_keeps_a_state_from_being_read(made, sta
         assert State.stored(told, made.settings()) == state(holds=holds)
 
 
-@pytest.mark.parametrize(("mode", "kept"), [("paper", True), ("live", False), ("what", True), (None, True)])
+@pytest.mark.parametrize(
+    ("mode", "kept"), [("paper", True), ("live", False), ("what", True), (None, True)]
+)
 def test_what_protects_is_saved_from_a_damaged_state_of_the_same_mode(made, state, mode, kept):
     told = {**state(plan=made.plan(), signal=made.signal()).told(), "mode": mode, "limits": 5}
     found = State.salvaged(told, made.settings())
@@ -106,12 +129,23 @@ def test_what_protects_is_saved_from_a_damaged_state_of_the_same_mode(made, stat
 
 
 def test_unknown_fields_survive_where_their_part_is_the_same(made, state):
-    before = state(plan=made.plan(), candle=CandleProgress(as_of=T0), limits=Limits.first(equity_jpy=Decimal(1), now_ms=T0))
+    before = state(
+        plan=made.plan(),
+        candle=CandleProgress(as_of=T0),
+        limits=Limits.first(equity_jpy=Decimal(1), now_ms=T0),
+    )
     stored = before.told()
-    stored = {**stored, "new": 1, "plan": {**stored["plan"], "new": 2}, "candle": {**stored["candle"], "new": 3}}
+    stored = {
+        **stored,
+        "new": 1,
+        "plan": {**stored["plan"], "new": 2},
+        "candle": {**stored["candle"], "new": 3},
+    }
     same = before.told(stored)
     assert (same["new"], same["plan"]["new"], same["candle"]["new"]) == (1, 2, 3)
-    other = replace(before, plan=made.plan(stop_price=7), candle=CandleProgress(as_of=T0 + 1)).told(stored)
+    other = replace(before, plan=made.plan(stop_price=7), candle=CandleProgress(as_of=T0 + 1)).told(
+        stored
+    )
     assert "new" not in other["plan"]
     assert (other["new"], other["candle"]["new"], other["candle"]["as_of"]) == (1, 3, T0 + 1)
     assert "new" not in before.told(None)
@@ -137,13 +171,18 @@ def test_a_new_candle_counts_what_was_sent_and_never_saved(made, state, plans, f
     unsaved = [made.plan(as_of=T0 + at) for at in plans]
     filled = [made.fill(1, at=T0 + at, purpose=purpose) for at, purpose in fills]
     after = state().after_candle(signal, unsaved=unsaved, fills=filled)
-    assert (after.signal, after.candle) == (signal, CandleProgress(as_of=T0, attempts_used=used, closed=closed))
+    assert (after.signal, after.candle) == (
+        signal,
+        CandleProgress(as_of=T0, attempts_used=used, closed=closed),
+    )
     assert after.after_candle(made.signal(as_of=T0, close=7)) is after
 
 
 def test_entries_that_ticks_died_of_count_on_their_own_candle(made, state):
     before = state(candle=CandleProgress(as_of=T0, attempts_used=1, closed=False))
-    after = before.after_unsaved([made.plan(as_of=T0), made.plan(as_of=T0 - 1), made.plan(as_of=T0)])
+    after = before.after_unsaved(
+        [made.plan(as_of=T0), made.plan(as_of=T0 - 1), made.plan(as_of=T0)]
+    )
     assert after.candle == CandleProgress(as_of=T0, attempts_used=3, closed=False)
 
 
@@ -159,7 +198,9 @@ def test_entries_that_ticks_died_of_count_on_their_own_candle(made, state):
         (decision(Action.HOLD, Reason.NOTHING_NEW), False, True),
     ],
 )
-def test_what_may_be_tried_again_leaves_the_candle_open(made, state, made_decision, attempted, closed):
+def test_what_may_be_tried_again_leaves_the_candle_open(
+    made, state, made_decision, attempted, closed
+):
     old, new = made.plan(), made.plan(stop_price=7)
     open_ = state(candle=CandleProgress(as_of=T0, attempts_used=1, closed=False), plan=old)
     after = open_.after_decision(made_decision, attempted=attempted, plan=new)
@@ -174,7 +215,10 @@ def test_what_may_be_tried_again_leaves_the_candle_open(made, state, made_decisi
 def test_a_goal_is_kept_and_closes_the_candle(made, state, attempted):
     open_ = state(candle=CandleProgress(as_of=T0, attempts_used=1, closed=False))
     after = open_.after_decision(decision(goal=made.goal(5)), attempted=attempted, plan=None)
-    assert (after.goal, after.candle) == (made.goal(5), CandleProgress(as_of=T0, attempts_used=1 + attempted, closed=True))
+    assert (after.goal, after.candle) == (
+        made.goal(5),
+        CandleProgress(as_of=T0, attempts_used=1 + attempted, closed=True),
+    )
 
 
 # what is held
@@ -191,11 +235,17 @@ def test_a_goal_is_kept_and_closes_the_candle(made, state, attempted):
         (False, True, T0 + 1, True, True),
     ],
 )
-def test_a_fill_uses_the_candle_up_and_a_plan_lasts_while_it_may_be_needed(made, state, held, resting, filled_at, closed, plan):
+def test_a_fill_uses_the_candle_up_and_a_plan_lasts_while_it_may_be_needed(
+    made, state, held, resting, filled_at, closed, plan
+):
     before = state(candle=CandleProgress(as_of=T0, closed=False), plan=made.plan(as_of=T0))
     positions = (made.position(made.part(1, 1)),) if held else ()
     orders = (made.order(1, made.entry(1)),) if resting else (made.order(2, made.stop(1)),)
-    fills = () if filled_at is None else (made.fill(1, at=filled_at), *(made.fill(n, at=T0 - 1) for n in range(2, 30)))
+    fills = (
+        ()
+        if filled_at is None
+        else (made.fill(1, at=filled_at), *(made.fill(n, at=T0 - 1) for n in range(2, 30)))
+    )
     after = before.after_holdings(made.holdings(*positions, orders=orders, fills=fills))
     assert (after.holds, after.candle.closed, after.plan is not None) == (held, closed, plan)
     assert after.after_holdings(made.holdings(*positions, orders=orders, fills=fills)) is after
@@ -230,7 +280,9 @@ SLOT = T0 - T0 % H4
         (500, {"closed_at": T0 + 1, "reason": Reason.EXIT_EXPOSURE}, True),
     ],
 )
-def test_what_was_stopped_on_the_goals_side_is_not_wanted_again_before_the_next_4h_close(made, state, goal, trade, kept):
+def test_what_was_stopped_on_the_goals_side_is_not_wanted_again_before_the_next_4h_close(
+    made, state, goal, trade, kept
+):
     before = state(goal=Goal(lots=goal, as_of=T0, since=3))
     held = made.holdings(made.position(made.part(1, 7)), trades=(made.trade(1, 5, **trade),))
     after = before.under_policy(held, made.target_settings())
@@ -238,9 +290,12 @@ def test_what_was_stopped_on_the_goals_side_is_not_wanted_again_before_the_next_
 
 
 @pytest.mark.parametrize(
-    ("closed_at", "as_of"), [(SLOT + H4, SLOT + H4), (SLOT + H4 - 1, SLOT), (SLOT + 2 * H4 + 1, SLOT + 2 * H4)]
+    ("closed_at", "as_of"),
+    [(SLOT + H4, SLOT + H4), (SLOT + H4 - 1, SLOT), (SLOT + 2 * H4 + 1, SLOT + 2 * H4)],
 )
-def test_what_ended_while_nothing_was_known_to_be_wanted_is_not_wanted_from_its_4h_close_on(made, state, closed_at, as_of):
+def test_what_ended_while_nothing_was_known_to_be_wanted_is_not_wanted_from_its_4h_close_on(
+    made, state, closed_at, as_of
+):
     trades = made.trade(1, 5, at=SLOT + 1), made.trade(2, 5, at=closed_at)
     after = state().under_policy(made.holdings(trades=trades), made.target_settings())
     assert after.goal == Goal(lots=0, as_of=as_of)
@@ -264,31 +319,51 @@ def test_another_position_is_pursued_than_is_held(made, state):
 def test_the_halt_begins_at_its_drawdown(made, state, equity, halts):
     before = state(limits=Limits.first(equity_jpy=Decimal(1000), now_ms=T0))
     after = before.after_account(
-        made.holdings(equity=equity), lifts=0, now_ms=T0 + 5, settings=made.settings(risk={"max_drawdown": 0.2})
+        made.holdings(equity=equity),
+        lifts=0,
+        now_ms=T0 + 5,
+        settings=made.settings(risk={"max_drawdown": 0.2}),
     )
     assert after.halted_at == (T0 + 5 if halts else 0)
 
 
-@pytest.mark.parametrize(("lifts", "halted_at", "peak"), [(T0 - 1, T0, 1000), (T0, 0, 700), (T0 + 1, T0, 1000), (0, T0, 1000)])
+@pytest.mark.parametrize(
+    ("lifts", "halted_at", "peak"),
+    [(T0 - 1, T0, 1000), (T0, 0, 700), (T0 + 1, T0, 1000), (0, T0, 1000)],
+)
 def test_a_halt_is_lifted_by_its_own_name_alone(made, state, lifts, halted_at, peak):
     before = state(limits=Limits.first(equity_jpy=Decimal(1000), now_ms=T0), halted_at=T0)
     settings = made.settings(risk={"max_drawdown": 0.2})
-    after = before.after_account(made.holdings(equity=700), lifts=lifts, now_ms=T0 + 5, settings=settings)
+    after = before.after_account(
+        made.holdings(equity=700), lifts=lifts, now_ms=T0 + 5, settings=settings
+    )
     assert (after.halted_at, after.limits.equity_peak_jpy) == (halted_at, peak)
-    assert after.after_account(made.holdings(equity=700), lifts=lifts, now_ms=T0 + 6, settings=settings) is after
+    assert (
+        after.after_account(
+            made.holdings(equity=700), lifts=lifts, now_ms=T0 + 6, settings=settings
+        )
+        is after
+    )
 
 
 def test_a_new_halt_never_has_the_name_of_the_one_that_was_lifted(made, state):
     before = state(limits=Limits.first(equity_jpy=Decimal(1000), now_ms=T0))
     settings = made.settings(risk={"max_drawdown": 0.2})
     for now, name in ((T0 - 1, T0 - 1), (T0, T0 + 1), (T0 + 1, T0 + 1)):
-        assert before.after_account(made.holdings(equity=700), lifts=T0, now_ms=now, settings=settings).halted_at == name
+        assert (
+            before.after_account(
+                made.holdings(equity=700), lifts=T0, now_ms=now, settings=settings
+            ).halted_at
+            == name
+        )
 
 
 def test_an_account_that_never_traded_has_lost_nothing(made, state):
     before = state(limits=Limits.first(equity_jpy=Decimal(1000), now_ms=T0))
     holdings = made.holdings(equity=500, opened_with_jpy=Decimal(500), untouched=True)
-    after = before.after_account(holdings, lifts=0, now_ms=T0, settings=made.settings(risk={"max_drawdown": 0.2}))
+    after = before.after_account(
+        holdings, lifts=0, now_ms=T0, settings=made.settings(risk={"max_drawdown": 0.2})
+    )
     assert (after.halted_at, after.limits.equity_peak_jpy) == (0, 500)
 
 
@@ -306,17 +381,30 @@ def test_the_rules_are_told_what_is_held_and_remembered(made, state):
     )
     position = made.position(made.part(1, 1))
     held = made.holdings(position, orders=(made.order(1, made.entry(1)),), equity=7)
-    remembered = state(limits=limits, plan=made.plan(), goal=made.goal(1), halted_at=T0, last_fill_sequence=8)
+    remembered = state(
+        limits=limits, plan=made.plan(), goal=made.goal(1), halted_at=T0, last_fill_sequence=8
+    )
     remembered = replace(remembered, candle=CandleProgress(as_of=T0, attempts_used=2))
     told = remembered.account(held, halted=True, capital_jpy=11)
-    assert (told.equity_jpy, told.capital_jpy, told.available_jpy, told.equity_peak_jpy, told.day_start_equity_jpy) == (
+    assert (
+        told.equity_jpy,
+        told.capital_jpy,
+        told.available_jpy,
+        told.equity_peak_jpy,
+        told.day_start_equity_jpy,
+    ) == (
         7,
         11,
         7,
         5,
         4,
     )
-    assert (told.losing_streak, told.cooldown_until, told.halted, told.drawdown_halted) == (3, 2, True, True)
+    assert (told.losing_streak, told.cooldown_until, told.halted, told.drawdown_halted) == (
+        3,
+        2,
+        True,
+        True,
+    )
     assert (told.position, told.plan, told.goal, told.entry_resting, told.attempts_used) == (
         position,
         made.plan(),
@@ -324,23 +412,38 @@ def test_the_rules_are_told_what_is_held_and_remembered(made, state):
         True,
         2,
     )
-    bare = state(limits=limits).account(made.holdings(orders=(made.order(1, made.stop(1)),)), halted=False, capital_jpy=11)
-    assert (bare.position, bare.entry_resting, bare.halted, bare.drawdown_halted) == (None, False, False, False)
+    bare = state(limits=limits).account(
+        made.holdings(orders=(made.order(1, made.stop(1)),)), halted=False, capital_jpy=11
+    )
+    assert (bare.position, bare.entry_resting, bare.halted, bare.drawdown_halted) == (
+        None,
+        False,
+        False,
+        False,
+    )
     assert remembered.counted == Counted(trades=9, fills=8)
     assert state(last_fill_sequence=8).counted == Counted(trades=0, fills=8)
 
 
-@pytest.mark.parametrize(("closed", "signalled", "retries"), [(False, True, True), (True, True, False), (False, False, False)])
-def test_a_signal_may_be_tried_again_while_its_candle_is_open(made, state, closed, signalled, retries):
+@pytest.mark.parametrize(
+    ("closed", "signalled", "retries"),
+    [(False, True, True), (True, True, False), (False, False, False)],
+)
+def test_a_signal_may_be_tried_again_while_its_candle_is_open(
+    made, state, closed, signalled, retries
+):
     candle = CandleProgress(as_of=T0, closed=closed)
     assert state(candle=candle, signal=made.signal() if signalled else None).retries is retries
 
 
 @pytest.mark.parametrize(
-    ("began", "traded", "told"), [(None, True, False), (1_000_000, True, False), (999_999, True, True), (999_999, False, False)]
+    ("began", "traded", "told"),
+    [(None, True, False), (1_000_000, True, False), (999_999, True, True), (999_999, False, False)],
 )
 def test_a_capital_that_changed_after_a_trade_is_told(made, began, traded, told):
-    held = made.holdings(opened_with_jpy=None if began is None else Decimal(began), untouched=not traded)
+    held = made.holdings(
+        opened_with_jpy=None if began is None else Decimal(began), untouched=not traded
+    )
     said = capital_changed(held, made.settings(capital_jpy=1_000_000))
     assert (said is not None) is told
 
@@ -348,9 +451,14 @@ def test_a_capital_that_changed_after_a_trade_is_told(made, began, traded, told)
 def test_a_first_account_begins_the_limits_and_its_trades_count_at_once(made, state):
     settings = made.settings()
     after = state().after_account(
-        made.holdings(equity=7, trades=(made.trade(1, -5, at=T0),)), lifts=0, now_ms=T0, settings=settings
+        made.holdings(equity=7, trades=(made.trade(1, -5, at=T0),)),
+        lifts=0,
+        now_ms=T0,
+        settings=settings,
     )
-    assert after.limits == replace(Limits.first(equity_jpy=Decimal(7), now_ms=T0), last_trade_sequence=1, losing_streak=1)
+    assert after.limits == replace(
+        Limits.first(equity_jpy=Decimal(7), now_ms=T0), last_trade_sequence=1, losing_streak=1
+    )
     later = after.after_account(made.holdings(equity=9), lifts=0, now_ms=T0, settings=settings)
     assert later.limits.equity_peak_jpy == 9
 
@@ -367,10 +475,14 @@ def test_a_paper_position_is_not_taken_over_by_live(made, state):
 
 
 @pytest.mark.parametrize("at", [T0 - 1, T0 + 1])
-def test_any_other_candle_is_a_new_one_and_only_its_own_attempts_and_later_fills_count(made, state, at):
+def test_any_other_candle_is_a_new_one_and_only_its_own_attempts_and_later_fills_count(
+    made, state, at
+):
     before = state(candle=CandleProgress(as_of=T0))
     unsaved = [made.plan(as_of=at), made.plan(as_of=at - 5), made.plan(as_of=at + 5)]
-    after = before.after_candle(made.signal(as_of=at), unsaved=unsaved, fills=[made.fill(1, at=at - 1)])
+    after = before.after_candle(
+        made.signal(as_of=at), unsaved=unsaved, fills=[made.fill(1, at=at - 1)]
+    )
     assert after.candle == CandleProgress(as_of=at, attempts_used=1, closed=False)
     again = state(candle=CandleProgress(as_of=T0, closed=False)).after_unsaved(unsaved)
     assert again.candle.attempts_used == 0
@@ -391,7 +503,9 @@ def test_of_two_positions_and_two_orders_the_first_counts_and_one_that_opens_is_
     long, short = made.position(made.part(1, 7)), made.position(made.part(1, 3), side=SHORT)
     limits = Limits.first(equity_jpy=Decimal(1), now_ms=T0)
     orders = made.order(1, made.stop(1)), made.order(2, made.entry(1))
-    told = state(limits=limits).account(made.holdings(long, short, orders=orders), halted=False, capital_jpy=1)
+    told = state(limits=limits).account(
+        made.holdings(long, short, orders=orders), halted=False, capital_jpy=1
+    )
     assert (told.position, told.entry_resting) == (long, True)
 
 
@@ -404,13 +518,18 @@ def test_a_part_that_is_new_or_gone_takes_nothing_over(made, state):
     stored = {**state().told(), "plan": {"new": 2}, "last_tick": {"new": 1}}
     assert state().told(stored)["plan"] is None
     assert state().told(stored)["last_tick"] == ""
-    assert state(plan=made.plan()).told({**stored, "plan": 5})["plan"]["stop_price"] == made.plan().stop_price
+    assert (
+        state(plan=made.plan()).told({**stored, "plan": 5})["plan"]["stop_price"]
+        == made.plan().stop_price
+    )
 
 
 @pytest.mark.parametrize("side", [LONG, SHORT])
 def test_without_a_goal_an_end_on_either_side_is_not_wanted_again(made, state, side):
     trades = (made.trade(1, 5, at=1, side=side),)
-    assert state().under_policy(made.holdings(trades=trades), made.target_settings()).goal == Goal(lots=0, as_of=0)
+    assert state().under_policy(made.holdings(trades=trades), made.target_settings()).goal == Goal(
+        lots=0, as_of=0
+    )
     trades = (made.trade(1, 5, at=0, side=side),)
     assert state().under_policy(made.holdings(trades=trades), made.target_settings()).goal is None
 
@@ -418,7 +537,9 @@ def test_without_a_goal_an_end_on_either_side_is_not_wanted_again(made, state, s
 def test_a_halt_that_is_lifted_is_remembered_as_lifted(made, state):
     limits = Limits.first(equity_jpy=Decimal(1000), now_ms=T0)
     before = state(limits=limits, halted_at=T0)
-    after = before.after_account(made.holdings(equity=1000), lifts=T0, now_ms=T0 + 1, settings=made.settings())
+    after = before.after_account(
+        made.holdings(equity=1000), lifts=T0, now_ms=T0 + 1, settings=made.settings()
+    )
     assert after.halted_at == 0
 
 
@@ -432,7 +553,9 @@ def told_of(**wrong):
 
 
 @pytest.mark.parametrize("name", ["last_scheduled_at", "last_finished_at"])
-@pytest.mark.parametrize(("at", "believed"), [(0, True), (T0, True), (LATEST, True), (LATEST + 1, False)])
+@pytest.mark.parametrize(
+    ("at", "believed"), [(0, True), (T0, True), (LATEST, True), (LATEST + 1, False)]
+)
 def test_a_tick_in_the_future_is_forgotten(made, state, name, at, believed):
     before = state(late_in_a_row=2, **{name: at})
     after, wrong = before.believed(T0, latest_ms=LATEST, settings=made.settings())
@@ -441,7 +564,9 @@ def test_a_tick_in_the_future_is_forgotten(made, state, name, at, believed):
     assert wrong == (() if believed else told_of(**{name: at}))
 
 
-@pytest.mark.parametrize(("beyond", "believed"), [(-100_000, True), (0, True), (1, False), (10**12, False)])
+@pytest.mark.parametrize(
+    ("beyond", "believed"), [(-100_000, True), (0, True), (1, False), (10**12, False)]
+)
 def test_a_cool_down_is_no_longer_than_one_that_begins_now(made, state, beyond, believed):
     settings = made.settings(risk={"cooldown_seconds": 90.5})
     until = LATEST + 90_500 + beyond
@@ -449,11 +574,18 @@ def test_a_cool_down_is_no_longer_than_one_that_begins_now(made, state, beyond, 
     before = state(limits=limits, last_scheduled_at=T0, last_finished_at=5)
     after, wrong = before.believed(T0, latest_ms=LATEST, settings=settings)
     assert (after is before) is believed
-    assert after == (before if believed else replace(before, limits=replace(limits, cooldown_until=T0 + 90_500)))
+    assert after == (
+        before if believed else replace(before, limits=replace(limits, cooldown_until=T0 + 90_500))
+    )
     assert wrong == (() if believed else told_of(cooldown_until=until))
 
 
-PLAIN_LIMITS = {"equity_peak_jpy": Decimal(9), "day_start_equity_jpy": Decimal(8), "day": "2023-11-14", "losing_streak": 1}
+PLAIN_LIMITS = {
+    "equity_peak_jpy": Decimal(9),
+    "day_start_equity_jpy": Decimal(8),
+    "day": "2023-11-14",
+    "losing_streak": 1,
+}
 MIDNIGHT = jst_day_begins(T0)  # of the 15th
 
 
@@ -471,7 +603,9 @@ MIDNIGHT = jst_day_begins(T0)  # of the 15th
 def test_a_day_that_has_not_come_begins_anew(made, state, day, latest_at, believed):
     limits = Limits(**{**PLAIN_LIMITS, "day": day})
     before = state(limits=limits)
-    after, wrong = before.believed(latest_at - 30_000, latest_ms=latest_at, settings=made.settings())
+    after, wrong = before.believed(
+        latest_at - 30_000, latest_ms=latest_at, settings=made.settings()
+    )
     assert (after is before) is believed
     assert after == (before if believed else replace(before, limits=replace(limits, day="")))
     assert wrong == (() if believed else told_of(day=int(day.replace("-", ""))))
@@ -490,7 +624,9 @@ def test_all_that_is_wrong_is_forgotten_and_told_at_once_and_the_rest_stays(made
 
 
 def test_what_is_not_believed_is_told_and_keeps_nobody_from_entering():
-    assert impossible("x", 5) == Issue(reason=Reason.TIME_IMPOSSIBLE, forbids_entry=False, context={"what": "x", "at": "5"})
+    assert impossible("x", 5) == Issue(
+        reason=Reason.TIME_IMPOSSIBLE, forbids_entry=False, context={"what": "x", "at": "5"}
+    )
 
 
 # what a person is told of a bot that ticked
@@ -501,14 +637,32 @@ def test_what_is_not_believed_is_told_and_keeps_nobody_from_entering():
     [
         ({}, []),
         ({"last_finished_at": T0 - 540_000}, []),
-        ({"last_finished_at": T0 - 540_001}, ["the last tick finished 540 s ago; one was due every 180 s"]),
-        ({"last_finished_at": 1}, ["the last tick finished 1699999200 s ago; one was due every 180 s"]),
+        (
+            {"last_finished_at": T0 - 540_001},
+            ["the last tick finished 540 s ago; one was due every 180 s"],
+        ),
+        (
+            {"last_finished_at": 1},
+            ["the last tick finished 1699999200 s ago; one was due every 180 s"],
+        ),
         ({"last_finished_at": LATEST, "last_scheduled_at": LATEST}, []),
-        ({"last_finished_at": LATEST + 1}, ["the last tick finished 30 s in the future: a clock is or was wrong"]),
-        ({"last_scheduled_at": T0 + 45_000}, ["the last tick was scheduled 45 s in the future: a clock is or was wrong"]),
+        (
+            {"last_finished_at": LATEST + 1},
+            ["the last tick finished 30 s in the future: a clock is or was wrong"],
+        ),
+        (
+            {"last_scheduled_at": T0 + 45_000},
+            ["the last tick was scheduled 45 s in the future: a clock is or was wrong"],
+        ),
         ({"last_scheduled_at": 1, "late_in_a_row": 2}, []),
-        ({"late_in_a_row": 3}, ["3 ticks in a row came too late: they protect, and decide nothing"]),
-        ({"late_in_a_row": 4}, ["4 ticks in a row came too late: they protect, and decide nothing"]),
+        (
+            {"late_in_a_row": 3},
+            ["3 ticks in a row came too late: they protect, and decide nothing"],
+        ),
+        (
+            {"late_in_a_row": 4},
+            ["4 ticks in a row came too late: they protect, and decide nothing"],
+        ),
         (
             {"last_finished_at": LATEST + 1, "last_scheduled_at": T0 + 45_000, "late_in_a_row": 3},
             [
@@ -519,6 +673,11 @@ def test_what_is_not_believed_is_told_and_keeps_nobody_from_entering():
         ),
     ],
 )
-def test_a_bot_is_in_trouble_once_its_ticks_are_overdue_ahead_of_their_time_or_late(made, state, remembered, said):
-    settings = made.settings(tick={"interval_seconds": 180, "manual_ahead_seconds": 30}, market={"max_clock_skew_ms": 2000})
+def test_a_bot_is_in_trouble_once_its_ticks_are_overdue_ahead_of_their_time_or_late(
+    made, state, remembered, said
+):
+    settings = made.settings(
+        tick={"interval_seconds": 180, "manual_ahead_seconds": 30},
+        market={"max_clock_skew_ms": 2000},
+    )
     assert trouble(state(**remembered), now_ms=T0, settings=settings) == tuple(said)

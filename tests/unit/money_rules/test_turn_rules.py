@@ -1,4 +1,6 @@
-"""What a tick does with an account and a market, step by step, at the instants and numbers that decide."""
+"""What a tick does with an account and a market, step by step, at the instants and numbers that
+decide.
+"""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -26,7 +28,18 @@ from shared.risk.limits import Limits
 from shared.turn.report import report
 from shared.turn.state import CandleProgress, State
 from shared.turn.turn import Ending, Occasion, Turn, newest, unread
-from tests.support.begun_turns import AT, MINUTE, PRICE, QUARTER, T0, Asked, Begun, after, note_what_is_carried_out, quarters
+from tests.support.begun_turns import (
+    AT,
+    MINUTE,
+    PRICE,
+    QUARTER,
+    T0,
+    Asked,
+    Begun,
+    after,
+    note_what_is_carried_out,
+    quarters,
+)
 
 LONG, SHORT = Side.LONG, Side.SHORT
 
@@ -85,7 +98,9 @@ def test_what_is_held_is_booked_into_the_state_at_the_present_instant(begun, mad
     it = begun(lots=100, halted_at=5)
     assert it.held().holdings is it.hands.holdings(AT)
     expected = State(mode="paper", stage="paper", halted_at=5)
-    assert it.turn.state == expected.after_account(it.turn.holdings, lifts=0, now_ms=AT, settings=made.settings())
+    assert it.turn.state == expected.after_account(
+        it.turn.holdings, lifts=0, now_ms=AT, settings=made.settings()
+    )
     other = begun(lots=100, halted_at=5, occasion={"lifts": 5})
     assert other.held().state.halted_at == 0
 
@@ -101,15 +116,17 @@ def test_an_account_is_read_and_booked_and_what_a_dead_tick_sent_is_known(begun,
     it = begun(lots=100, plan=made.plan(as_of=1), candle=done())
     turn = it.runs("reconcile")
     assert it.hands.reconciled == [AT]
-    assert turn.state == State(mode="paper", stage="paper", plan=made.plan(as_of=1), candle=done()).after_account(
-        turn.holdings, lifts=0, now_ms=AT, settings=made.settings()
-    )
+    assert turn.state == State(
+        mode="paper", stage="paper", plan=made.plan(as_of=1), candle=done()
+    ).after_account(turn.holdings, lifts=0, now_ms=AT, settings=made.settings())
     plans = tuple(made.plan(as_of=T0, stop_price=9_500_000 + number) for number in range(4))
     it = begun(lots=100, plan=made.plan(as_of=1), candle=done(), occasion={"unsaved": plans})
     turn = it.runs("reconcile")
     assert (turn.state.plan, turn.state.candle.attempts_used) == (plans[3], 4)
     it = begun(lots=100, occasion={"unsaved": plans})
-    assert next(it.steps.reconcile(it.turn)).state.plan == plans[3], "it is known before the account is"
+    assert next(it.steps.reconcile(it.turn)).state.plan == plans[3], (
+        "it is known before the account is"
+    )
 
 
 def test_what_is_held_is_known_though_it_cannot_be_booked(begun):
@@ -169,7 +186,9 @@ def test_where_nothing_is_held_and_nothing_rests_nothing_is_done(begun):
     ],
 )
 @pytest.mark.parametrize("step", ["look_at", "cover", "protect"])
-def test_with_a_market_a_stop_that_cannot_be_is_a_close(begun, made, market, bid, rules, kind, step):
+def test_with_a_market_a_stop_that_cannot_be_is_a_close(
+    begun, made, market, bid, rules, kind, step
+):
     book, rules = made.book(bid, bid + 1_000, at=AT), PairRules(**rules)
     seen = market(book=book, rules=rules, candles={Timeframe.M15: empty(Timeframe.M15)})
     it = begun(lots=100, plan=made.plan(stop_price=9_700_000, target_price=20_000_000))
@@ -186,7 +205,9 @@ def test_with_a_market_a_stop_that_cannot_be_is_a_close(begun, made, market, bid
 
 @pytest.mark.parametrize("stops", [(100, 100), (100,)])
 def test_a_look_at_the_market_leaves_what_is_covered_as_it_is(begun, made, market, stops):
-    orders = [made.order(number, made.stop(9_000_000, lots)) for number, lots in enumerate(stops, 1)]
+    orders = [
+        made.order(number, made.stop(9_000_000, lots)) for number, lots in enumerate(stops, 1)
+    ]
     it = begun(*orders, lots=100, plan=made.plan())
     it.held()
     it.looks_at(market())
@@ -206,7 +227,9 @@ def test_a_book_far_from_everything_is_none_and_one_near_the_mark_is_believed(be
         assert [each.reason for each in turn.issues] == [Reason.LATENCY_HIGH, Reason.BOOK_FAR]
     it = begun(lots=100, plan=made.plan())
     it.held()
-    assert next(it.steps.look_at(it.turn, it.turn.holdings, far)).market is far, "a market is known before it is judged"
+    assert next(it.steps.look_at(it.turn, it.turn.holdings, far)).market is far, (
+        "a market is known before it is judged"
+    )
     it, plain = begun(), market()
     it.held()
     assert it.looks_at(plain).issues == ()
@@ -241,7 +264,9 @@ def due(begun, made, **more):
     return it
 
 
-@pytest.mark.parametrize(("as_of", "due_now"), [(T0 - QUARTER, True), (T0, False), (T0 + QUARTER, False)])
+@pytest.mark.parametrize(
+    ("as_of", "due_now"), [(T0 - QUARTER, True), (T0, False), (T0 + QUARTER, False)]
+)
 def test_a_candle_that_has_closed_is_due(begun, made, as_of, due_now):
     assert due(begun, made, candle=done(as_of)).is_due(AT) is due_now
     assert due(begun, made, candle=done(as_of)).is_due(T0) is due_now
@@ -250,7 +275,10 @@ def test_a_candle_that_has_closed_is_due(begun, made, as_of, due_now):
         assert due(begun, made).is_due(T0 + QUARTER) is True
 
 
-@pytest.mark.parametrize(("signal", "closed", "due_now"), [(True, False, True), (True, True, False), (False, False, False)])
+@pytest.mark.parametrize(
+    ("signal", "closed", "due_now"),
+    [(True, False, True), (True, True, False), (False, False, False)],
+)
 def test_an_entry_that_may_be_tried_again_is_due(begun, made, signal, closed, due_now):
     it = due(begun, made, candle=done(closed=closed), signal=made.signal() if signal else None)
     assert it.is_due() is due_now
@@ -274,10 +302,23 @@ def test_a_time_exit_is_due_from_its_instant_on(begun, made, after_ms, due_now):
         ("target", 0, False, False),
     ],
 )
-def test_a_position_of_which_nobody_knows_when_it_ends_is_due(begun, made, policy, lots, plan, due_now):
+def test_a_position_of_which_nobody_knows_when_it_ends_is_due(
+    begun, made, policy, lots, plan, due_now
+):
     settings = made.settings() if policy == "barrier" else made.target_settings()
-    orders = (made.order(1, made.stop(9_000_000)), made.order(2, made.target(20_000_000))) if lots else ()
-    it = due(begun, made, orders=orders, lots=lots, settings=settings, plan=made.plan(exit_by=AT + 1) if plan else None)
+    orders = (
+        (made.order(1, made.stop(9_000_000)), made.order(2, made.target(20_000_000)))
+        if lots
+        else ()
+    )
+    it = due(
+        begun,
+        made,
+        orders=orders,
+        lots=lots,
+        settings=settings,
+        plan=made.plan(exit_by=AT + 1) if plan else None,
+    )
     assert it.is_due() is due_now
 
 
@@ -287,7 +328,9 @@ def test_another_position_than_is_held_is_due_while_it_is_wanted(begun, made, lo
     assert it.is_due() is due_now
 
 
-@pytest.mark.parametrize(("rests", "side", "due_now"), [(True, LONG, False), (False, LONG, True), (False, SHORT, False)])
+@pytest.mark.parametrize(
+    ("rests", "side", "due_now"), [(True, LONG, False), (False, LONG, True), (False, SHORT, False)]
+)
 def test_a_target_that_does_not_rest_is_watched(begun, made, rests, side, due_now):
     orders = (made.order(2, made.target(20_000_000)),) if rests else ()
     it = due(begun, made, orders=orders, lots=100, plan=made.plan(side=side, exit_by=AT + 1))
@@ -343,14 +386,19 @@ def test_a_new_signal_knows_what_was_sent_and_never_saved(begun, made, market):
     it.turn = replace(turn, holdings=replace(turn.holdings, fills=(made.fill(1, at=T0 + 1),)))
     signal = made.signal(as_of=T0)
     turn = reads(it, market(), signal=signal)
-    assert (turn.state.signal, turn.state.candle) == (signal, CandleProgress(as_of=T0, attempts_used=1, closed=True))
+    assert (turn.state.signal, turn.state.candle) == (
+        signal,
+        CandleProgress(as_of=T0, attempts_used=1, closed=True),
+    )
     assert it.steps.source.asked == ["permission", "signal", "doubts"]
     later = market(candles={Timeframe.M15: quarters(12, until=T0 + QUARTER)})
     turn = reads(it, later, signal=made.signal(as_of=T0 + QUARTER))
     assert turn.state.candle == CandleProgress(as_of=T0 + QUARTER, attempts_used=0, closed=False)
 
 
-@pytest.mark.parametrize(("as_of", "asks"), [(T0 - QUARTER, True), (T0, False), (T0 + QUARTER, False)])
+@pytest.mark.parametrize(
+    ("as_of", "asks"), [(T0 - QUARTER, True), (T0, False), (T0 + QUARTER, False)]
+)
 def test_a_signal_is_asked_for_once_a_candle(begun, made, market, as_of, asks):
     it = begun(candle=done(as_of))
     before = it.held()
@@ -369,7 +417,9 @@ def test_doubts_end_with_the_candle_that_gave_rise_to_them(begun, made, market):
 
 
 @pytest.mark.parametrize(("as_of", "is_due"), [(T0 - QUARTER, True), (T0, False)])
-def test_a_market_is_fetched_at_the_instant_to_which_the_account_is_settled(begun, made, market, as_of, is_due):
+def test_a_market_is_fetched_at_the_instant_to_which_the_account_is_settled(
+    begun, made, market, as_of, is_due
+):
     seen = market(book=made.book(at=AT))
     orders = (made.order(1, made.stop(9_000_000)), made.order(2, made.target(20_000_000)))
     it = begun(*orders, lots=100, plan=made.plan(exit_by=10**14), candle=done(as_of))
@@ -403,11 +453,15 @@ def test_what_is_wrong_with_the_model_is_wrong_with_the_market(begun, made, mark
     seen, unnamed = market(issues=(late,)), Issue(reason=Reason.STEP_FAILED, forbids_entry=True)
     it = begun()
     it.held()
-    turn = reads(it, seen, signal=made.signal(as_of=T0), issues=(unproven,), doubts=(mine, anothers, unnamed))
+    turn = reads(
+        it, seen, signal=made.signal(as_of=T0), issues=(unproven,), doubts=(mine, anothers, unnamed)
+    )
     assert turn.issues == turn.market.issues == (late, unproven, mine, unnamed)
     assert turn.state.doubts == (mine, anothers, unnamed)
     turn = reads(it, seen)
-    assert turn.issues == turn.market.issues == (late, mine, unnamed), "every tick on the candle knows its doubts"
+    assert turn.issues == turn.market.issues == (late, mine, unnamed), (
+        "every tick on the candle knows its doubts"
+    )
     turn = reads(it, seen, model="another")
     assert turn.issues == (late, anothers, unnamed)
     it = begun()
@@ -436,7 +490,9 @@ def test_without_a_signal_nothing_can_be_decided(begun, market):
         (100, False, False, (Action.HOLD, Reason.POSITION_OPEN)),
     ],
 )
-def test_a_candle_is_decided_once_and_what_is_held_every_tick(begun, made, market, lots, closed, halted, told):
+def test_a_candle_is_decided_once_and_what_is_held_every_tick(
+    begun, made, market, lots, closed, halted, told
+):
     signal = made.signal(as_of=T0, side=None)
     it = begun(lots=lots, signal=signal, candle=done(closed=closed), occasion={"halted": halted})
     turn = it.held()
@@ -447,8 +503,12 @@ def test_a_candle_is_decided_once_and_what_is_held_every_tick(begun, made, marke
 
 @pytest.mark.parametrize("halted", [False, True])
 def test_a_goal_is_pursued_by_every_tick(begun, made, market, halted):
-    signal = made.signal(as_of=T0, side=None, target_weight=1.0, target_as_of=T0, target_volatility=0.3)
-    it = begun(settings=made.target_settings(), signal=signal, candle=done(), occasion={"halted": halted})
+    signal = made.signal(
+        as_of=T0, side=None, target_weight=1.0, target_as_of=T0, target_volatility=0.3
+    )
+    it = begun(
+        settings=made.target_settings(), signal=signal, candle=done(), occasion={"halted": halted}
+    )
     it.held()
     turn = it.decides(market(book=made.book(at=AT)))
     assert turn.decision.action is (Action.DENY if halted else Action.ENTER)
@@ -458,7 +518,9 @@ def test_a_goal_is_pursued_by_every_tick(begun, made, market, halted):
 def test_the_decision_tells_what_is_wrong_with_the_market(begun, made, market):
     it = begun(signal=made.signal(as_of=T0), candle=done(closed=False))
     it.held()
-    turn = it.decides(market(book=None, issues=(Issue(reason=Reason.LATENCY_HIGH, forbids_entry=True),)))
+    turn = it.decides(
+        market(book=None, issues=(Issue(reason=Reason.LATENCY_HIGH, forbids_entry=True),))
+    )
     assert [issue.reason for issue in turn.issues] == [Reason.LATENCY_HIGH, Reason.BOOK_MISSING]
 
 
@@ -471,7 +533,9 @@ def test_the_decision_tells_what_is_wrong_with_the_market(begun, made, market):
         (True, 5, Reason.HALTED_BY_PERSON),
     ],
 )
-def test_a_halt_is_how_the_tick_ends_unless_something_went_wrong_before(begun, made, market, halted, halted_at, reason):
+def test_a_halt_is_how_the_tick_ends_unless_something_went_wrong_before(
+    begun, made, market, halted, halted_at, reason
+):
     for before in (None, Ending(status=TickStatus.DEGRADED, reason=Reason.DATA_HOLE)):
         it = begun(signal=made.signal(as_of=T0), halted_at=halted_at, occasion={"halted": halted})
         it.turn = it.turn.ended(before)
@@ -484,7 +548,14 @@ def test_a_halt_is_how_the_tick_ends_unless_something_went_wrong_before(begun, m
 
 
 def enter(**more):
-    plain = {"action": Action.ENTER, "as_of": T0, "reason": Reason.OK, "side": LONG, "lots": 10, "stop_price": 9_800_000}
+    plain = {
+        "action": Action.ENTER,
+        "as_of": T0,
+        "reason": Reason.OK,
+        "side": LONG,
+        "lots": 10,
+        "stop_price": 9_800_000,
+    }
     return Decision(**{**plain, "target_price": 10_300_000, "exit_by": T0 + QUARTER, **more})
 
 
@@ -498,12 +569,25 @@ def ordered(it, made, market, decision, *, scheduled_at=AT, **more):
     return turn, sent[3]
 
 
-def test_an_entry_lives_until_the_tick_orders_nothing_more_and_its_plan_is_kept(begun, made, market):
+def test_an_entry_lives_until_the_tick_orders_nothing_more_and_its_plan_is_kept(
+    begun, made, market
+):
     it = begun(candle=done(closed=False))
     turn, plan = ordered(it, made, market, enter())
     (intent,) = it.placed
-    assert (intent.id, intent.expires_at, intent.price, intent.lots) == ("t.d.entry.1", AT + 100_000, 9_999_500, 10)
-    kept = made.plan(stop_price=9_800_000, target_price=10_300_000, exit_by=T0 + QUARTER, as_of=T0, entry_intent="")
+    assert (intent.id, intent.expires_at, intent.price, intent.lots) == (
+        "t.d.entry.1",
+        AT + 100_000,
+        9_999_500,
+        10,
+    )
+    kept = made.plan(
+        stop_price=9_800_000,
+        target_price=10_300_000,
+        exit_by=T0 + QUARTER,
+        as_of=T0,
+        entry_intent="",
+    )
     assert plan == kept
     assert turn.state.plan == replace(kept, entry_intent="t.d.entry.1")
     assert turn.state.candle == CandleProgress(as_of=T0, attempts_used=1, closed=False)
@@ -533,12 +617,23 @@ def test_an_entry_toward_a_goal_has_no_plan(begun, made, market):
     it = begun(settings=made.target_settings(), candle=done())
     turn, plan = ordered(it, made, market, enter(exit_by=None, goal=goal))
     assert len(it.placed) == 1
-    assert (plan, turn.state.plan, turn.state.goal, turn.state.candle.attempts_used) == (None, None, goal, 1)
+    assert (plan, turn.state.plan, turn.state.goal, turn.state.candle.attempts_used) == (
+        None,
+        None,
+        goal,
+        1,
+    )
 
 
 @pytest.mark.parametrize(
     "decision",
-    [enter(side=None), enter(exit_by=None), enter(action=Action.HOLD), enter(action=Action.EXIT), enter(action=Action.DENY)],
+    [
+        enter(side=None),
+        enter(exit_by=None),
+        enter(action=Action.HOLD),
+        enter(action=Action.EXIT),
+        enter(action=Action.DENY),
+    ],
 )
 def test_only_an_entry_with_a_side_and_an_end_has_a_plan(begun, made, market, decision):
     assert ordered(begun(), made, market, decision)[1] is None
@@ -547,12 +642,20 @@ def test_only_an_entry_with_a_side_and_an_end_has_a_plan(begun, made, market, de
 def test_an_exit_closes_what_is_held_and_no_part_of_it_is_called_a_gap(begun, made, market):
     it = begun(made.order(4, made.stop(9_000_000)), lots=100, plan=made.plan())
     turn, plan = ordered(it, made, market, enter(action=Action.EXIT, reason=Reason.EXIT_TIME))
-    assert ([intent.purpose for intent in it.placed], it.canceled, plan) == ([Purpose.CLOSE], [4], None)
+    assert ([intent.purpose for intent in it.placed], it.canceled, plan) == (
+        [Purpose.CLOSE],
+        [4],
+        None,
+    )
     assert (turn.ordered, turn.gap_ms) == (True, None)
 
 
-@pytest.mark.parametrize(("takes_ms", "rules", "gap_ms"), [(7, {}, 7), (-3, {}, -3), (7, {"stop_orders": False}, None)])
-def test_the_gap_is_what_a_reduction_took_where_there_was_one(begun, made, market, takes_ms, rules, gap_ms):
+@pytest.mark.parametrize(
+    ("takes_ms", "rules", "gap_ms"), [(7, {}, 7), (-3, {}, -3), (7, {"stop_orders": False}, None)]
+)
+def test_the_gap_is_what_a_reduction_took_where_there_was_one(
+    begun, made, market, takes_ms, rules, gap_ms
+):
     it = begun(made.order(4, made.stop(9_000_000)), lots=100, settings=made.target_settings())
     it.hands.takes_ms = takes_ms
     less = enter(action=Action.REDUCE, lots=40, goal=Goal(lots=60, as_of=T0), exit_by=None)
@@ -572,19 +675,30 @@ def test_the_gap_is_what_a_reduction_took_where_there_was_one(begun, made, marke
     ],
 )
 @pytest.mark.parametrize("action", [Action.HOLD, Action.DENY])
-def test_a_watched_target_is_sold_at_where_the_path_is_known(begun, made, market, bid, late_ms, sold, action):
+def test_a_watched_target_is_sold_at_where_the_path_is_known(
+    begun, made, market, bid, late_ms, sold, action
+):
     it = begun(made.order(4, made.stop(9_000_000)), lots=100, plan=made.plan())
     it.hands.arrive(T0 + 7 * MINUTE + late_ms)
     hold = Decision(action=action, as_of=T0, reason=Reason.POSITION_OPEN)
     turn, plan = ordered(it, made, market, hold, book=made.book(bid, bid + 1_000))
-    assert [(intent.id, intent.kind) for intent in it.placed] == ([("t.d.close.1", OrderKind.MARKET)] if sold else [])
+    assert [(intent.id, intent.kind) for intent in it.placed] == (
+        [("t.d.close.1", OrderKind.MARKET)] if sold else []
+    )
     assert (turn.ordered, it.canceled, plan) == (sold, [4] if sold else [], None)
 
 
 def test_a_watched_target_is_sold_at_a_limit_where_market_orders_are_forbidden(begun, made, market):
     it = begun(made.order(4, made.stop(9_000_000)), lots=100, plan=made.plan())
     hold = Decision(action=Action.HOLD, as_of=T0, reason=Reason.POSITION_OPEN)
-    ordered(it, made, market, hold, book=made.book(10_300_000, 10_301_000), rules=PairRules(market_orders=False))
+    ordered(
+        it,
+        made,
+        market,
+        hold,
+        book=made.book(10_300_000, 10_301_000),
+        rules=PairRules(market_orders=False),
+    )
     assert [intent.kind for intent in it.placed] == [OrderKind.LIMIT]
 
 
@@ -612,7 +726,9 @@ def test_an_exchange_that_walks_no_path_has_no_gap_in_it(begun, made, market):
         (Reason.EXCHANGE_BUSY, False, {"what": "status"}, False),
     ],
 )
-def test_what_could_not_be_read_and_forbids_entries_is_unread(market, reason, forbids, context, found):
+def test_what_could_not_be_read_and_forbids_entries_is_unread(
+    market, reason, forbids, context, found
+):
     other = Issue(reason=Reason.PRICE_JUMP, forbids_entry=True)
     issue = Issue(reason=reason, forbids_entry=forbids, context=context)
     assert unread(market(issues=(other, issue))) == (issue if found else None)
@@ -626,13 +742,23 @@ def test_the_newest_candle_is_the_last_one_of_a_quarter(market):
 
 def test_a_report_tells_what_is_held_and_what_no_state_had_counted(made, market):
     limits = replace(Limits.first(equity_jpy=Decimal(7), now_ms=T0), last_trade_sequence=4)
-    state = State(mode="paper", stage="paper", limits=limits, signal=made.signal(), plan=made.plan())
+    state = State(
+        mode="paper", stage="paper", limits=limits, signal=made.signal(), plan=made.plan()
+    )
     turn = Turn(occasion=Occasion(name="t.", scheduled_at=T0), state=state)
     fills = tuple(made.fill(number) for number in range(1, 5))
     trades = tuple(made.trade(number, 1) for number in range(1, 6))
     mark, book = Decimal(5), made.book()
     position, order = made.position(made.part(PRICE, 1)), made.order(1, made.stop(1))
-    held = made.holdings(position, orders=(order,), fills=fills, trades=trades, mark_price=mark, equity=7, cash_jpy=Decimal(8))
+    held = made.holdings(
+        position,
+        orders=(order,),
+        fills=fills,
+        trades=trades,
+        mark_price=mark,
+        equity=7,
+        cash_jpy=Decimal(8),
+    )
     issue = Issue(reason=Reason.LATENCY_HIGH, forbids_entry=True)
     record = OrderRecord(what="cancel", intent=order.intent, outcome="accepted")
     settings = made.settings()
@@ -686,7 +812,9 @@ def test_a_report_tells_what_is_held_and_what_no_state_had_counted(made, market)
     )
     assert report(replace(turn, holdings=held), **said) == whole
     unreadable = replace(turn, holdings=held, occasion=replace(turn.occasion, readable=False))
-    assert report(unreadable, **said) == replace(whole, trades=()), "a state that is not saved counts nothing"
+    assert report(unreadable, **said) == replace(whole, trades=()), (
+        "a state that is not saved counts nothing"
+    )
     flat = replace(turn, holdings=replace(held, positions=()))
     for seen, middle in ((None, None), (market(book=None), None), (market(book=book), book.mid)):
         assert report(replace(flat, market=seen), **said).mark_price == middle

@@ -1,4 +1,6 @@
-"""From holdings and decisions to steps: protection first, exits that can go through, entries that end in time."""
+"""From holdings and decisions to steps: protection first, exits that can go through, entries that
+end in time.
+"""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -30,11 +32,18 @@ RULES = PairRules()
 
 
 def order(number, intent, *, remaining=None):
-    return Order(order_id=number, intent=intent, placed_at=NOW - 1000, remaining_lots=remaining or intent.lots)
+    return Order(
+        order_id=number,
+        intent=intent,
+        placed_at=NOW - 1000,
+        remaining_lots=remaining or intent.lots,
+    )
 
 
 def position(lots=100, *, side=Side.LONG, price=1_000_000):
-    return Position(side=side, entries=(Entry(at=NOW - 1000, price=price, lots=lots, fee_jpy=Decimal(0)),))
+    return Position(
+        side=side, entries=(Entry(at=NOW - 1000, price=price, lots=lots, fee_jpy=Decimal(0)),)
+    )
 
 
 def holdings(*orders, positions=(), mark=Decimal(1_000_000)):
@@ -50,7 +59,14 @@ def holdings(*orders, positions=(), mark=Decimal(1_000_000)):
 
 
 def position_plan(side=Side.LONG, stop=950_000, target=1_100_000):
-    return PositionPlan(side=side, stop_price=stop, target_price=target, exit_by=NOW + 1, as_of=NOW - 1, entry_intent="e")
+    return PositionPlan(
+        side=side,
+        stop_price=stop,
+        target_price=target,
+        exit_by=NOW + 1,
+        as_of=NOW - 1,
+        entry_intent="e",
+    )
 
 
 def signal(atr=10_000.0):
@@ -77,15 +93,29 @@ def ask(world, decision, held, **more):
 def enter(side=Side.LONG):
     stop, target = (950_000, 1_050_000) if side is Side.LONG else (1_050_000, 950_000)
     return Decision(
-        action=Action.ENTER, as_of=NOW, reason=Reason.OK, side=side, lots=42, stop_price=stop, target_price=target, exit_by=NOW
+        action=Action.ENTER,
+        as_of=NOW,
+        reason=Reason.OK,
+        side=side,
+        lots=42,
+        stop_price=stop,
+        target_price=target,
+        exit_by=NOW,
     )
 
 
 def summary(steps):
     return [
-        ("cancel", step.order.order_id, step.reason)
-        if isinstance(step, Cancel)
-        else (step.intent.purpose, step.intent.kind, step.intent.lots, step.intent.trigger_price or step.intent.price)
+        (
+            ("cancel", step.order.order_id, step.reason)
+            if isinstance(step, Cancel)
+            else (
+                step.intent.purpose,
+                step.intent.kind,
+                step.intent.lots,
+                step.intent.trigger_price or step.intent.price,
+            )
+        )
         for step in steps
     ]
 
@@ -107,24 +137,32 @@ def test_on_spot_only_the_stop_rests(world):
 
 def test_a_stop_that_is_too_small_is_joined_by_another_for_the_rest(world):
     held = holdings(order(1, world.stop(950_000, 60)), positions=[position()])
-    assert summary(protect(world, held, plan=position_plan(), account="spot")) == [("stop", "stop", 40, 950_000)]
+    assert summary(protect(world, held, plan=position_plan(), account="spot")) == [
+        ("stop", "stop", 40, 950_000)
+    ]
 
 
 def test_a_full_bracket_needs_nothing(world):
-    held = holdings(order(1, world.stop(950_000)), order(2, world.target(1_100_000)), positions=[position()])
+    held = holdings(
+        order(1, world.stop(950_000)), order(2, world.target(1_100_000)), positions=[position()]
+    )
     assert protect(world, held, plan=position_plan()) == ()
     assert planning.uncovered(held, now_ms=NOW) == ()
 
 
 def test_a_missing_target_comes_back_unless_the_price_is_there_already(world):
     held = holdings(order(1, world.stop(950_000)), positions=[position()])
-    assert summary(protect(world, held, plan=position_plan())) == [("target", "limit", 100, 1_100_000)]
+    assert summary(protect(world, held, plan=position_plan())) == [
+        ("target", "limit", 100, 1_100_000)
+    ]
     assert protect(world, replace(held, mark_price=Decimal(1_100_000)), plan=position_plan()) == ()
     assert protect(world, replace(held, mark_price=None), plan=position_plan()) == ()
 
 
 def test_a_passed_trigger_cancels_what_holds_the_quantity_and_closes(world):
-    held = holdings(order(2, world.target(1_100_000)), positions=[position()], mark=Decimal(949_000))
+    held = holdings(
+        order(2, world.target(1_100_000)), positions=[position()], mark=Decimal(949_000)
+    )
     assert summary(protect(world, held, plan=position_plan())) == [
         ("cancel", 2, Reason.EXIT_UNPROTECTED),
         ("close", "market", 100, None),
@@ -139,17 +177,23 @@ def test_a_lost_plan_is_replaced_by_the_usual_distance(world):
     steps = protect(world, holdings(positions=[position()]), told=signal())
     assert summary(steps) == [("stop", "stop", 100, 960_000)]  # 4 ATR of 10,000
     short = holdings(positions=[position(side=Side.SHORT)])
-    assert summary(protect(world, short, told=signal(), plan=position_plan())) == [("stop", "stop", 100, 1_040_000)]
+    assert summary(protect(world, short, told=signal(), plan=position_plan())) == [
+        ("stop", "stop", 100, 1_040_000)
+    ]
 
 
 @pytest.mark.parametrize("told", [None, signal(atr=0.0), signal(atr=500_000.0)])
 def test_without_plan_and_usable_signal_the_position_is_closed(world, told):
-    assert summary(protect(world, holdings(positions=[position()]), told=told)) == [("close", "market", 100, None)]
+    assert summary(protect(world, holdings(positions=[position()]), told=told)) == [
+        ("close", "market", 100, None)
+    ]
 
 
 def test_without_stops_but_with_market_orders_the_position_is_closed_at_market(world):
     rules = PairRules(stop_orders=False)
-    steps = protect(world, holdings(positions=[position()]), plan=position_plan(), rules=rules, book=BOOK)
+    steps = protect(
+        world, holdings(positions=[position()]), plan=position_plan(), rules=rules, book=BOOK
+    )
     assert summary(steps) == [("close", "market", 100, None)]
 
 
@@ -182,13 +226,17 @@ def test_without_any_price_a_close_that_needs_one_waits(world):
 
 
 def test_surplus_stops_go_youngest_first_and_never_below_full_cover(world):
-    stops = [order(number, world.stop(950_000, lots)) for number, lots in ((1, 100), (2, 60), (3, 100))]
+    stops = [
+        order(number, world.stop(950_000, lots)) for number, lots in ((1, 100), (2, 60), (3, 100))
+    ]
     held = holdings(*stops, positions=[position()])
     assert summary(protect(world, held, plan=position_plan())) == [
         ("cancel", 3, Reason.ORPHAN_CANCELED),
         ("cancel", 2, Reason.ORPHAN_CANCELED),
     ]
-    held = holdings(order(1, world.stop(950_000, 60)), order(2, world.stop(950_000, 60)), positions=[position()])
+    held = holdings(
+        order(1, world.stop(950_000, 60)), order(2, world.stop(950_000, 60)), positions=[position()]
+    )
     assert protect(world, held, plan=position_plan(), account="spot") == ()
 
 
@@ -210,7 +258,9 @@ def test_orphans_and_old_entries_are_canceled_but_not_this_ticks_entry(world):
 def test_a_stop_whose_life_has_ended_protects_nothing(world):
     held = holdings(order(1, world.stop(950_000, expires_at=NOW)), positions=[position()])
     assert [held.side for held in planning.uncovered(held, now_ms=NOW)] == [Side.LONG]
-    assert summary(protect(world, held, plan=position_plan(), account="spot")) == [("stop", "stop", 100, 950_000)]
+    assert summary(protect(world, held, plan=position_plan(), account="spot")) == [
+        ("stop", "stop", 100, 950_000)
+    ]
 
 
 # decisions
@@ -221,10 +271,19 @@ def test_an_entry_rests_at_the_touch_until_the_deadline_with_its_bracket(world, 
     (step,) = ask(world, enter(side), holdings())
     assert isinstance(step, Place)
     intent = step.intent
-    assert (intent.purpose, intent.kind, intent.side, intent.price, intent.lots) == ("entry", OrderKind.LIMIT, side, price, 42)
+    assert (intent.purpose, intent.kind, intent.side, intent.price, intent.lots) == (
+        "entry",
+        OrderKind.LIMIT,
+        side,
+        price,
+        42,
+    )
     assert intent.post_only
     assert intent.expires_at == NOW + 100_000
-    assert (intent.stop_price, intent.target_price) == (enter(side).stop_price, enter(side).target_price)
+    assert (intent.stop_price, intent.target_price) == (
+        enter(side).stop_price,
+        enter(side).target_price,
+    )
     assert intent.id == "T.entry.1"
     assert ask(world, enter(side), holdings()) == (step,)
 
@@ -257,12 +316,17 @@ def test_an_exit_cancels_the_live_closes_and_the_entry_first(world):
     ]
     assert steps[-1].intent.reason is Reason.EXIT_TIME
     both = ask(world, replace(leave, side=None), held)
-    assert [step.intent.id for step in both if isinstance(step, Place)] == ["T.close.1", "T.close.2"]
+    assert [step.intent.id for step in both if isinstance(step, Place)] == [
+        "T.close.1",
+        "T.close.2",
+    ]
 
 
 def watch(world, held, bid, *, plan):
     book = Book(as_of=NOW, bid=bid, ask=bid + 2)
-    return planning.watched_target(held, plan=plan, book=book, tick="T", now_ms=NOW, settings=world.settings())
+    return planning.watched_target(
+        held, plan=plan, book=book, tick="T", now_ms=NOW, settings=world.settings()
+    )
 
 
 def test_a_target_that_cannot_rest_is_watched_and_taken_at_the_touch(world):
@@ -278,10 +342,14 @@ def test_a_target_that_cannot_rest_is_watched_and_taken_at_the_touch(world):
 
 
 def test_a_target_that_rests_is_left_to_the_exchange(world):
-    held = holdings(order(1, world.stop(950_000)), order(2, world.target(1_100_000)), positions=[position()])
+    held = holdings(
+        order(1, world.stop(950_000)), order(2, world.target(1_100_000)), positions=[position()]
+    )
     assert watch(world, held, 1_200_000, plan=position_plan()) == ()
     assert watch(world, held, 1_200_000, plan=None) == ()
-    bare = planning.watched_target(held, plan=position_plan(), book=None, tick="T", now_ms=NOW, settings=world.settings())
+    bare = planning.watched_target(
+        held, plan=position_plan(), book=None, tick="T", now_ms=NOW, settings=world.settings()
+    )
     assert bare == ()
 
 

@@ -1,4 +1,6 @@
-"""Array signals with bracket orders: the same trades, prices and yen as the paper account makes of the same candles."""
+"""Array signals with bracket orders: the same trades, prices and yen as the paper account makes of
+the same candles.
+"""
 
 import random
 from collections import Counter
@@ -14,7 +16,16 @@ from hypothesis import strategies as st
 from shared.core.errors import BadData
 from shared.core.money import jpy, notional_jpy
 from shared.core.reasons import Reason
-from shared.core.types import Accepted, Candles, OrderIntent, OrderKind, PairRules, Purpose, Side, Timeframe
+from shared.core.types import (
+    Accepted,
+    Candles,
+    OrderIntent,
+    OrderKind,
+    PairRules,
+    Purpose,
+    Side,
+    Timeframe,
+)
 from shared.exchanges.paper import account as accounts
 from shared.exchanges.paper.account import PaperAccount, Terms
 from shared.market.first_touch import FirstTouch
@@ -25,8 +36,12 @@ from shared.replay.crossings import at_base, at_book, rounded_share
 from tests.support.account_stories import market, rules_of
 
 FREE = Costs(spread_rate=Decimal(0), slippage_rate=Decimal(0), volume_share=Decimal(1))
-COSTLY = Costs(spread_rate=Decimal("0.0001"), slippage_rate=Decimal("0.0005"), volume_share=Decimal(1))
-NO_FEES = PairRules(taker_fee_rate=Decimal(0), long_interest_rate_day=Decimal(0), short_interest_rate_day=Decimal(0))
+COSTLY = Costs(
+    spread_rate=Decimal("0.0001"), slippage_rate=Decimal("0.0005"), volume_share=Decimal(1)
+)
+NO_FEES = PairRules(
+    taker_fee_rate=Decimal(0), long_interest_rate_day=Decimal(0), short_interest_rate_day=Decimal(0)
+)
 REASONS = {
     Reason.EXIT_STOP: Exit.STOP,
     Reason.EXIT_TARGET: Exit.TARGET,
@@ -35,7 +50,9 @@ REASONS = {
 }
 
 
-def candles_of(*rows: tuple[float, float, float, float], timeframe: Timeframe = Timeframe.M15) -> Candles:
+def candles_of(
+    *rows: tuple[float, float, float, float], timeframe: Timeframe = Timeframe.M15
+) -> Candles:
     table = np.array(rows, dtype=float)
     return Candles(
         timeframe=timeframe,
@@ -61,7 +78,9 @@ def sides_of(count: int, **at: int) -> np.ndarray:
 class ByHand:
     """A trader who does at every open, through the paper account, what the arrays say."""
 
-    def __init__(self, candles: Candles, orders: Brackets, *, rules: PairRules, costs: Costs) -> None:
+    def __init__(
+        self, candles: Candles, orders: Brackets, *, rules: PairRules, costs: Costs
+    ) -> None:
         self.candles, self.orders, self.rules = candles, orders, rules
         terms = Terms(
             maker_fee_rate=rules.maker_fee_rate,
@@ -72,7 +91,9 @@ class ByHand:
             costs=costs,
             keep_trades=10_000,
         )
-        self.account: PaperAccount = accounts.opened(10**12, int(candles.opened_at[0]), kind="margin", terms=terms)
+        self.account: PaperAccount = accounts.opened(
+            10**12, int(candles.opened_at[0]), kind="margin", terms=terms
+        )
         self.entry_row = 0
 
     def traded(self) -> PaperAccount:
@@ -103,7 +124,10 @@ class ByHand:
         opened = int(self.candles.open[row])
         levels = {}
         for name, away in (("stop", -side.sign), ("target", side.sign)):
-            price, distance = getattr(self.orders, f"{name}_price"), getattr(self.orders, f"{name}_distance")
+            price, distance = (
+                getattr(self.orders, f"{name}_price"),
+                getattr(self.orders, f"{name}_distance"),
+            )
             if price is not None and np.isfinite(price[row - 1]):
                 levels[f"{name}_price"] = round(price[row - 1])
             elif distance is not None and np.isfinite(distance[row - 1]):
@@ -112,10 +136,25 @@ class ByHand:
         self.entry_row = row
         self.place(row, now, Purpose.ENTRY, side, lots, **levels)
 
-    def place(self, row: int, now: int, purpose: Purpose, side: Side, lots: int, **more: object) -> None:
-        intent = OrderIntent(id=f"{purpose}{row}", purpose=purpose, side=side, kind=OrderKind.MARKET, lots=lots, **more)
-        book = book_at(int(self.candles.open[row]), spread_rate=float(self.account.terms.costs.spread_rate), as_of=now)
-        self.account, outcome = accounts.placed(self.account, intent, book=book, now_ms=now, rules=self.rules)
+    def place(
+        self, row: int, now: int, purpose: Purpose, side: Side, lots: int, **more: object
+    ) -> None:
+        intent = OrderIntent(
+            id=f"{purpose}{row}",
+            purpose=purpose,
+            side=side,
+            kind=OrderKind.MARKET,
+            lots=lots,
+            **more,
+        )
+        book = book_at(
+            int(self.candles.open[row]),
+            spread_rate=float(self.account.terms.costs.spread_rate),
+            as_of=now,
+        )
+        self.account, outcome = accounts.placed(
+            self.account, intent, book=book, now_ms=now, rules=self.rules
+        )
         assert isinstance(outcome, Accepted), outcome
 
 
@@ -139,7 +178,12 @@ def told(trades: BracketTrades) -> list[tuple]:
 
 
 def money_of(trades: BracketTrades) -> tuple:
-    return trades.money.gross_units, trades.money.fee_units, trades.money.interest_units, trades.money.net_units
+    return (
+        trades.money.gross_units,
+        trades.money.fee_units,
+        trades.money.interest_units,
+        trades.money.net_units,
+    )
 
 
 def told_by(account: PaperAccount) -> list[tuple]:
@@ -162,20 +206,30 @@ def told_by(account: PaperAccount) -> list[tuple]:
 
 
 def story(seed: int, *, count: int = 60) -> tuple[Candles, Brackets, PairRules, Costs]:
-    """A market with gaps, wicks, flat candles and holes, and orders whose barriers lie about as far as it moves."""
+    """A market with gaps, wicks, flat candles and holes, and orders whose barriers lie about as far
+    as it moves.
+    """
     dice = random.Random(seed)
-    step = dice.choice([2, 5, 300])  # small steps make ties: touches, equal extremes, closes at the stop
+    step = dice.choice(
+        [2, 5, 300]
+    )  # small steps make ties: touches, equal extremes, closes at the stop
     minutes = market(dice, count, step=step)
     longer = dice.choice([Timeframe.M1, Timeframe.M15])
-    opened_at = minutes.opened_at[0] + (minutes.opened_at - minutes.opened_at[0]) * (longer.ms // Timeframe.M1.ms)
-    candles = replace(minutes, timeframe=longer, opened_at=opened_at, volume=np.full(len(minutes), 1e6))
+    opened_at = minutes.opened_at[0] + (minutes.opened_at - minutes.opened_at[0]) * (
+        longer.ms // Timeframe.M1.ms
+    )
+    candles = replace(
+        minutes, timeframe=longer, opened_at=opened_at, volume=np.full(len(minutes), 1e6)
+    )
     size, density = len(candles), dice.choice([0.05, 0.3, 1.0])
     draw = np.random.default_rng(seed)
     sides = np.where(draw.random(size) < density, draw.choice([-1, 1], size), 0).astype(np.int8)
 
     def barrier(name: str, toward: int) -> dict[str, np.ndarray]:
         kind = dice.choice(["none", "distance", "price"])
-        distance = np.where(draw.random(size) < 0.1, np.inf, draw.uniform(-1, 6 * step, size).clip(0.4))
+        distance = np.where(
+            draw.random(size) < 0.1, np.inf, draw.uniform(-1, 6 * step, size).clip(0.4)
+        )
         if kind == "price":  # from the close: the open may lie beyond it already
             return {f"{name}_price": candles.close + toward * np.where(sides < 0, -1, 1) * distance}
         return {} if kind == "none" else {f"{name}_distance": distance}
@@ -209,7 +263,8 @@ def compared(seed: int) -> Counter[str]:
     exact = trades.money.net_units / (trades.entry_price * trades.lots)
     assert trades.net_rate == pytest.approx(exact, abs=2e-4 / candles.close.min() * 10_000)
     counts = Counter(
-        f"{'long' if side > 0 else 'short'} {Exit(end).name}" for side, end in zip(trades.side, trades.ends, strict=True)
+        f"{'long' if side > 0 else 'short'} {Exit(end).name}"
+        for side, end in zip(trades.side, trades.ends, strict=True)
     )
     counts["own candle"] = int((trades.exit_row == trades.entry_row).sum())
     return counts
@@ -219,7 +274,9 @@ def test_the_trades_the_prices_and_the_yen_are_those_of_the_paper_account(full: 
     counts: Counter[str] = Counter()
     for seed in range(4000 if full else 400):
         counts += compared(seed)
-    floors = {f"{side} {end.name}": 30 for side in ("long", "short") for end in Exit} | {"own candle": 200}
+    floors = {f"{side} {end.name}": 30 for side in ("long", "short") for end in Exit} | {
+        "own candle": 200
+    }
     assert {name: counts[name] for name, floor in floors.items() if counts[name] < floor} == {}
 
 
@@ -229,7 +286,8 @@ def test_any_story_ends_as_in_the_paper_account(seed: int) -> None:
     compared(seed)
 
 
-# the six probes of how honest a backtester is inside a candle: entry at 100, stop 95, target 110, no costs
+# the six probes of how honest a backtester is inside a candle: entry at 100, stop 95, target 110,
+# no costs
 
 
 FLAT = (100.0, 100.0, 100.0, 100.0)
@@ -238,7 +296,11 @@ PROBES = {
     "A: opens beyond the stop and comes back": ((SHALLOW, (90.0, 97.0, 89.0, 96.0)), 90, Exit.STOP),
     "B: the whole candle beyond the stop": ((SHALLOW, (90.0, 92.0, 88.0, 91.0)), 90, Exit.STOP),
     "C: stop and target, the stop nearer": ((SHALLOW, (100.0, 111.0, 94.0, 100.0)), 95, Exit.STOP),
-    "C2: stop and target, the target nearer": ((SHALLOW, (105.0, 111.0, 94.0, 100.0)), 95, Exit.STOP),
+    "C2: stop and target, the target nearer": (
+        (SHALLOW, (105.0, 111.0, 94.0, 100.0)),
+        95,
+        Exit.STOP,
+    ),
     "D: the stop in the entry's own candle": (((100.0, 101.0, 94.0, 96.0), SHALLOW), 95, Exit.STOP),
     "E: opens beyond the target": ((SHALLOW, (115.0, 116.0, 114.0, 115.0)), 110, Exit.TARGET),
     "a touch of the target fills nothing": ((SHALLOW, (100.0, 110.0, 99.0, 100.0)), 100, Exit.OPEN),
@@ -251,8 +313,16 @@ PROBES = {
 @pytest.mark.parametrize("probe", PROBES)
 def test_a_probe_inside_the_candle_ends_strictly(probe: str, side: int) -> None:
     rows, price, end = PROBES[probe]
-    turned = [row if side > 0 else (200 - row[0], 200 - row[2], 200 - row[1], 200 - row[3]) for row in (FLAT, *rows)]
-    orders = Brackets(sides=sides_of(3, row0=side), stop_distance=np.full(3, 5.0), target_distance=np.full(3, 10.0), lots=10)
+    turned = [
+        row if side > 0 else (200 - row[0], 200 - row[2], 200 - row[1], 200 - row[3])
+        for row in (FLAT, *rows)
+    ]
+    orders = Brackets(
+        sides=sides_of(3, row0=side),
+        stop_distance=np.full(3, 5.0),
+        target_distance=np.full(3, 10.0),
+        lots=10,
+    )
     probe_costs = replace(FREE, spread_rate=Decimal(0))
     trades = walk(candles_of(*turned), orders, rules=NO_FEES, costs=probe_costs)
     half_spread = 1  # the least there is; a target and a valuation pay none
@@ -263,11 +333,21 @@ def test_a_probe_inside_the_candle_ends_strictly(probe: str, side: int) -> None:
 
 
 @pytest.mark.parametrize("side", [1, -1])
-@pytest.mark.parametrize("way", [(9_000, 9_600, 8_000, 8_500), (9_000, 9_900, 8_990, 9_800), (9_000, 9_400, 8_000, 9_300)])
-def test_an_entry_that_opens_beyond_its_own_stop_leaves_at_once_at_that_open(way: tuple[int, ...], side: int) -> None:
-    """Whether the price comes back to the stop or not: a stop beyond the market does not wait for it."""
+@pytest.mark.parametrize(
+    "way",
+    [(9_000, 9_600, 8_000, 8_500), (9_000, 9_900, 8_990, 9_800), (9_000, 9_400, 8_000, 9_300)],
+)
+def test_an_entry_that_opens_beyond_its_own_stop_leaves_at_once_at_that_open(
+    way: tuple[int, ...], side: int
+) -> None:
+    """Whether the price comes back to the stop or not: a stop beyond the market does not wait for
+    it.
+    """
     turn = 20_000
-    rows = [row if side > 0 else (turn - row[0], turn - row[2], turn - row[1], turn - row[3]) for row in ((10_000,) * 4, way)]
+    rows = [
+        row if side > 0 else (turn - row[0], turn - row[2], turn - row[1], turn - row[3])
+        for row in ((10_000,) * 4, way)
+    ]
     stop = 9_500 if side > 0 else turn - 9_500
     orders = Brackets(sides=sides_of(2, row0=side), stop_price=np.full(2, float(stop)), lots=10)
     trades = walk(candles_of(*rows), orders, rules=NO_FEES, costs=FREE)
@@ -280,20 +360,45 @@ def test_an_entry_that_opens_beyond_its_own_stop_leaves_at_once_at_that_open(way
 # what decides when
 
 
-def test_nothing_is_entered_on_the_candle_that_decides_it_and_the_last_candle_decides_nothing() -> None:
+def test_nothing_is_entered_on_the_candle_that_decides_it_and_the_last_candle_decides_nothing():
     candles = candles_of((100, 130, 70, 100), (100, 101, 99, 100), (100, 101, 99, 100))
     orders = Brackets(sides=np.ones(3, dtype=np.int8), stop_distance=np.full(3, 5.0), lots=1)
     trades = walk(candles, orders, rules=NO_FEES, costs=FREE)
     assert trades.entry_row.tolist() == [1]
     assert trades.ends.tolist() == [Exit.OPEN]
-    assert len(walk(candles.rows(0, 1), Brackets(sides=np.ones(1, dtype=np.int8)), rules=NO_FEES, costs=FREE)) == 0
-    assert len(walk(candles.rows(0, 0), Brackets(sides=np.ones(0, dtype=np.int8)), rules=NO_FEES, costs=FREE)) == 0
+    assert (
+        len(
+            walk(
+                candles.rows(0, 1),
+                Brackets(sides=np.ones(1, dtype=np.int8)),
+                rules=NO_FEES,
+                costs=FREE,
+            )
+        )
+        == 0
+    )
+    assert (
+        len(
+            walk(
+                candles.rows(0, 0),
+                Brackets(sides=np.ones(0, dtype=np.int8)),
+                rules=NO_FEES,
+                costs=FREE,
+            )
+        )
+        == 0
+    )
 
 
 def test_a_candle_that_ends_one_side_may_begin_the_other_at_the_same_open() -> None:
     candles = candles_of(*[SHALLOW] * 6)
     turn = np.arange(6) == 2
-    orders = Brackets(sides=sides_of(6, row0=1, row2=-1), end_longs=turn, end_shorts=~turn & (np.arange(6) == 0), lots=1)
+    orders = Brackets(
+        sides=sides_of(6, row0=1, row2=-1),
+        end_longs=turn,
+        end_shorts=~turn & (np.arange(6) == 0),
+        lots=1,
+    )
     trades = walk(candles, orders, rules=NO_FEES, costs=FREE)
     assert trades.side.tolist() == [1, -1]
     assert trades.exit_row.tolist() == [3, 5]
@@ -317,7 +422,9 @@ def test_a_time_limit_counts_the_candles_that_a_position_was_held() -> None:
 
 
 def test_a_target_that_a_thin_candle_could_not_have_filled_is_marked() -> None:
-    candles = replace(candles_of(FLAT, SHALLOW, (100, 120, 99, 100)), volume=np.array([1.0, 1.0, 0.001]))
+    candles = replace(
+        candles_of(FLAT, SHALLOW, (100, 120, 99, 100)), volume=np.array([1.0, 1.0, 0.001])
+    )
     for lots, thin in ((10, False), (11, True), (None, False)):
         orders = Brackets(sides=sides_of(3, row0=1), target_distance=np.full(3, 10.0), lots=lots)
         assert walk(candles, orders, rules=NO_FEES, costs=FREE).thin.tolist() == [thin]
@@ -325,7 +432,9 @@ def test_a_target_that_a_thin_candle_could_not_have_filled_is_marked() -> None:
 
 def test_without_sizes_there_are_rates_and_no_money() -> None:
     candles, orders, rules, costs = story(3)
-    sized, unsized = (walk(candles, replace(orders, lots=lots), rules=rules, costs=costs) for lots in (7, None))
+    sized, unsized = (
+        walk(candles, replace(orders, lots=lots), rules=rules, costs=costs) for lots in (7, None)
+    )
     assert len(sized) > 3
     assert unsized.money is None
     assert unsized.lots is None
@@ -340,7 +449,11 @@ def test_what_later_candles_hold_never_changes_a_trade_that_has_ended(full: bool
         for count in range(2, len(candles), 7):
             cut = Brackets(
                 **{
-                    name: value[:count] if isinstance(value := getattr(orders, name), np.ndarray) else value
+                    name: (
+                        value[:count]
+                        if isinstance(value := getattr(orders, name), np.ndarray)
+                        else value
+                    )
                     for name in Brackets.__dataclass_fields__
                 }
             )
@@ -377,7 +490,11 @@ def test_orders_that_cannot_be_meant_are_refused(what: str) -> None:
 
 
 def test_what_is_not_known_yet_where_nothing_is_entered_does_not_matter() -> None:
-    orders = Brackets(sides=sides_of(3, row1=1), stop_distance=np.array([np.nan, 5.0, np.nan]), lots=np.array([0, 1, 0]))
+    orders = Brackets(
+        sides=sides_of(3, row1=1),
+        stop_distance=np.array([np.nan, 5.0, np.nan]),
+        lots=np.array([0, 1, 0]),
+    )
     assert len(walk(candles_of(*[SHALLOW] * 3), orders, rules=NO_FEES, costs=FREE)) == 1
 
 
@@ -398,24 +515,39 @@ def test_prices_over_arrays_are_those_of_the_fill_rules(
     fired = [crossing_at(price, buys=buys, lots=1, costs=costs).price for price in prices]
     assert at_base(whole, buys=sides, costs=costs).tolist() == fired
     booked = [
-        crossing_book(book_at(price, spread_rate=float(spread), as_of=0), buys=buys, lots=1, costs=costs).price
+        crossing_book(
+            book_at(price, spread_rate=float(spread), as_of=0), buys=buys, lots=1, costs=costs
+        ).price
         for price in prices
     ]
     assert at_book(whole, buys=sides, costs=costs).tolist() == booked
 
 
 @given(
-    st.lists(st.tuples(st.integers(1, 10**8), st.integers(1, 100_000), st.integers(1, 4000)), min_size=1, max_size=20),
-    st.one_of(st.decimals(Decimal("-0.01"), Decimal("0.02"), places=5), st.decimals(0, Decimal("0.02"), places=12)),
+    st.lists(
+        st.tuples(st.integers(1, 10**8), st.integers(1, 100_000), st.integers(1, 4000)),
+        min_size=1,
+        max_size=20,
+    ),
+    st.one_of(
+        st.decimals(Decimal("-0.01"), Decimal("0.02"), places=5),
+        st.decimals(0, Decimal("0.02"), places=12),
+    ),
 )
-def test_shares_over_arrays_are_rounded_as_money_is(rows: list[tuple[int, int, int]], rate: Decimal) -> None:
+def test_shares_over_arrays_are_rounded_as_money_is(
+    rows: list[tuple[int, int, int]], rate: Decimal
+) -> None:
     price, lots, days = np.array(rows).T
     exact = [jpy(notional_jpy(each, size) * rate * for_days) for each, size, for_days in rows]
-    assert rounded_share(price * lots, rate, days).tolist() == [int(amount * 10_000) for amount in exact]
+    assert rounded_share(price * lots, rate, days).tolist() == [
+        int(amount * 10_000) for amount in exact
+    ]
 
 
 @given(st.data(), st.integers(1, 200))
-def test_the_first_touch_is_the_first_row_that_a_plain_search_finds(data: st.DataObject, count: int) -> None:
+def test_the_first_touch_is_the_first_row_that_a_plain_search_finds(
+    data: st.DataObject, count: int
+) -> None:
     draw = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     low = draw.integers(0, 60, count).astype(float)
     high = low + draw.integers(0, 20, count)

@@ -1,4 +1,6 @@
-"""The checker itself: where it cuts, how wild its futures are, what it compares, and what it tells."""
+"""The checker itself: where it cuts, how wild its futures are, what it compares, and
+what it tells.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,8 +28,17 @@ def told(*, fine: bool = False) -> Inputs:
     return leaks.inputs(leaks.honest, fine=fine, **PERIOD)
 
 
-def run(replayed: Callable[[Inputs], Replayed] = replay, *, cuts: int = 4, fine: bool = False, **more) -> Checked:
-    return check(told(fine=fine), None, compute=leaks.honest, replay=replayed, cuts=cuts, **{"most_rows": 0, **more})
+def run(
+    replayed: Callable[[Inputs], Replayed] = replay, *, cuts: int = 4, fine: bool = False, **more
+) -> Checked:
+    return check(
+        told(fine=fine),
+        None,
+        compute=leaks.honest,
+        replay=replayed,
+        cuts=cuts,
+        **{"most_rows": 0, **more},
+    )
 
 
 def test_the_cuts_are_seeded_closes_of_the_period_and_half_of_them_led_to_entries() -> None:
@@ -36,7 +47,9 @@ def test_the_cuts_are_seeded_closes_of_the_period_and_half_of_them_led_to_entrie
     assert first.cuts != other.cuts
     assert len(set(first.cuts)) == 6
     assert list(first.cuts) == sorted(first.cuts)
-    assert all(PERIOD["start_at"] < cut < PERIOD["end_at"] and cut % QUARTER == 0 for cut in first.cuts)
+    assert all(
+        PERIOD["start_at"] < cut < PERIOD["end_at"] and cut % QUARTER == 0 for cut in first.cuts
+    )
     decided = {entered.as_of for entered in replay(told()).entries}
     assert len(decided & set(first.cuts)) >= 3
 
@@ -61,7 +74,9 @@ def test_the_verdict_counts_what_was_compared() -> None:
     assert "nothing looks ahead" in line
     assert "features" in line
     assert "at 4 cuts" in line
-    assert rows == "falsified the next candle after all 97 rows, and computed features and votes again"
+    assert (
+        rows == "falsified the next candle after all 97 rows, and computed features and votes again"
+    )
 
 
 # wild futures
@@ -69,7 +84,9 @@ def test_the_verdict_counts_what_was_compared() -> None:
 
 @pytest.mark.parametrize("timeframe", [Timeframe.M15, Timeframe.H4])
 @pytest.mark.parametrize("seed", range(5))
-def test_a_wild_future_keeps_the_past_every_rule_of_candles_and_the_open_at_the_cut(timeframe, seed) -> None:
+def test_a_wild_future_keeps_the_past_every_rule_of_candles_and_the_open_at_the_cut(
+    timeframe, seed
+) -> None:
     candles = leaks.candles()[timeframe]
     cut = leaks.FIRST_AT + 7 * QUARTER * seed
     changed = checked_candles(wild(candles, cut, np.random.default_rng(seed)))
@@ -94,7 +111,9 @@ def test_where_nothing_comes_after_the_cut_nothing_changes() -> None:
 # differences, each planted where a replay could hide one
 
 
-def altered(change: Callable[[Replayed, Inputs], Replayed], *, only_truncated: bool = False) -> Callable[[Inputs], Replayed]:
+def altered(
+    change: Callable[[Replayed, Inputs], Replayed], *, only_truncated: bool = False
+) -> Callable[[Inputs], Replayed]:
     """A replay that tells something else as soon as its future is not the real one."""
     real = told().candles[Timeframe.M15].close
 
@@ -117,11 +136,19 @@ def another_stop(done: Replayed, asked: Inputs) -> Replayed:
 
 
 def another_fill(done: Replayed, asked: Inputs) -> Replayed:
-    return replace(done, fills=(replace(done.fills[0], price=done.fills[0].price + 1), *done.fills[1:]))
+    return replace(
+        done, fills=(replace(done.fills[0], price=done.fills[0].price + 1), *done.fills[1:])
+    )
 
 
 def another_trade(done: Replayed, asked: Inputs) -> Replayed:
-    return replace(done, trades=(replace(done.trades[0], exit_price=done.trades[0].exit_price + 1), *done.trades[1:]))
+    return replace(
+        done,
+        trades=(
+            replace(done.trades[0], exit_price=done.trades[0].exit_price + 1),
+            *done.trades[1:],
+        ),
+    )
 
 
 def a_unit_of_equity(done: Replayed, asked: Inputs) -> Replayed:
@@ -153,7 +180,10 @@ def test_the_smallest_difference_in_what_had_happened_is_told(change, kind, name
     first = next(difference for difference in result.differences if difference.kind == kind)
     assert name in first.name
     assert first.at <= first.cut_at
-    assert {difference.way for difference in result.differences if difference.kind == kind} == {"truncated", "perturbed"}
+    assert {difference.way for difference in result.differences if difference.kind == kind} == {
+        "truncated",
+        "perturbed",
+    }
     assert str(first) in result.lines()
 
 
@@ -165,19 +195,30 @@ def test_a_difference_that_shows_only_in_a_shorter_history_is_told_as_such() -> 
 def test_what_is_missing_or_extra_at_the_end_is_named_so() -> None:
     def one_more(done: Replayed, asked: Inputs) -> Replayed:
         last = replace(done.fills[-1], sequence=done.fills[-1].sequence + 1, at=leaks.FIRST_AT)
-        return replace(done, fills=tuple(sorted((*done.fills, last), key=lambda fill: fill.at)) if done.fills else ())
+        return replace(
+            done,
+            fills=(
+                tuple(sorted((*done.fills, last), key=lambda fill: fill.at)) if done.fills else ()
+            ),
+        )
 
     assert not run(altered(one_more)).passed
 
     def none(done: Replayed, asked: Inputs) -> Replayed:
         return replace(done, trades=())
 
-    names = {difference.name for difference in run(altered(none)).differences if difference.kind == "trade"}
+    names = {
+        difference.name
+        for difference in run(altered(none)).differences
+        if difference.kind == "trade"
+    }
     assert names == {"missing"}
 
 
 def test_only_the_first_differences_are_kept_and_each_says_how_many_there_are() -> None:
-    result = check(leaks.inputs(leaks.unshifted_4h, **PERIOD), None, compute=leaks.unshifted_4h, cuts=12)
+    result = check(
+        leaks.inputs(leaks.unshifted_4h, **PERIOD), None, compute=leaks.unshifted_4h, cuts=12
+    )
     assert len(result.differences) == 50
     assert all(difference.count >= 1 for difference in result.differences)
     first = result.differences[0]
@@ -196,14 +237,25 @@ def test_other_columns_than_before_are_a_difference() -> None:
 
 
 def test_rows_that_the_model_was_not_asked_for_are_not_compared() -> None:
-    """Stages may be computed for the rows that can lead to an entry; the whole and the cut ones need not agree on which."""
+    """Stages may be computed for the rows that can lead to an entry; the whole and the cut ones
+    need not agree on which.
+    """
     whole = told()
     prediction = whole.stages.prediction
     assert prediction is not None
-    unasked = np.isfinite(prediction.probabilities[:, 0]) & (prediction.as_of <= whole.start_at - DAY)
+    unasked = np.isfinite(prediction.probabilities[:, 0]) & (
+        prediction.as_of <= whole.start_at - DAY
+    )
     shares = np.where(unasked[:, None], np.nan, prediction.probabilities)
-    partly = replace(whole, stages=replace(whole.stages, prediction=replace(prediction, probabilities=shares, unasked=unasked)))
-    fewer, all_rows = (check(inputs, None, compute=leaks.honest, cuts=3) for inputs in (partly, whole))
+    partly = replace(
+        whole,
+        stages=replace(
+            whole.stages, prediction=replace(prediction, probabilities=shares, unasked=unasked)
+        ),
+    )
+    fewer, all_rows = (
+        check(inputs, None, compute=leaks.honest, cuts=3) for inputs in (partly, whole)
+    )
     assert fewer.passed, fewer.lines()
     assert 0 < fewer.compared["predictions"] < all_rows.compared["predictions"]
 
@@ -218,14 +270,22 @@ def test_the_checker_changes_nothing_that_it_was_given() -> None:
 
 
 def test_a_slow_column_of_few_answers_that_has_just_warmed_up_is_accused_of_nothing() -> None:
-    """Thirty-some warm 4h rows of a breakout say the same by chance in one falsified market, never in three."""
+    """Thirty-some warm 4h rows of a breakout say the same by chance in one falsified market, never
+    in three.
+    """
     minutes = generate(start_ms=leaks.START, days=61, seed=3, edge_bp=0.0, maintenance=False)
     candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     stages = pipeline.stages(candles, bundle=None, settings=leaks.SETTINGS)
     slow = stages.features.column("breakout_330_4h")
     assert 0 < np.isfinite(slow[::16]).sum() < 60
     end_at = int(candles[Timeframe.M15].closed_at[-1])
-    told = Inputs(candles=candles, stages=stages, settings=leaks.SETTINGS, start_at=end_at - DAY, end_at=end_at)
+    told = Inputs(
+        candles=candles,
+        stages=stages,
+        settings=leaks.SETTINGS,
+        start_at=end_at - DAY,
+        end_at=end_at,
+    )
     for seed in range(6):
         assert checking._replaced(told, None, pipeline.stages, np.random.default_rng(seed)) == []
 

@@ -1,4 +1,6 @@
-"""A model is not asked about its own past: every instant around what it learned from, the override, and what is said."""
+"""A model is not asked about its own past: every instant around what it learned from, the override,
+and what is said.
+"""
 
 from dataclasses import replace
 
@@ -20,7 +22,11 @@ SETTINGS = configuration.load({})
 
 def part(from_at: int, to_at: int, *, label_end_at: int | None = None) -> Interval:
     return Interval(
-        from_at=from_at, to_at=to_at, label_end_at=to_at if label_end_at is None else label_end_at, rows=1, effective_rows=1.0
+        from_at=from_at,
+        to_at=to_at,
+        label_end_at=to_at if label_end_at is None else label_end_at,
+        rows=1,
+        effective_rows=1.0,
     )
 
 
@@ -59,8 +65,12 @@ LAST_AT = T0 + 25 * DAY
 ALLOWED_AT = LAST_AT + 2 * HORIZON * CANDLE
 
 
-def notes(start_at: int, end_at: int, *, told: Manifest | None = None, settings=SETTINGS, **more) -> tuple[str, ...]:
-    return refuse_training(start_at=start_at, end_at=end_at, manifest=told or manifest(), settings=settings, **more)
+def notes(
+    start_at: int, end_at: int, *, told: Manifest | None = None, settings=SETTINGS, **more
+) -> tuple[str, ...]:
+    return refuse_training(
+        start_at=start_at, end_at=end_at, manifest=told or manifest(), settings=settings, **more
+    )
 
 
 def is_refused(start_at: int, end_at: int, **more) -> bool:
@@ -84,14 +94,20 @@ def embargo_of(candles: int):
         (LAST_AT + CANDLE, LAST_AT + 2 * CANDLE, True),  # inside the label horizon
         (LAST_AT + HORIZON * CANDLE, LAST_AT + (HORIZON + 1) * CANDLE, True),  # inside the embargo
         (FIRST_AT + DAY, FIRST_AT + 2 * DAY, True),
-        (T0 + 22 * DAY + 12 * 3_600_000, T0 + 22 * DAY + 13 * 3_600_000, True),  # the gap between two parts
+        (
+            T0 + 22 * DAY + 12 * 3_600_000,
+            T0 + 22 * DAY + 13 * 3_600_000,
+            True,
+        ),  # the gap between two parts
         (FIRST_AT - DAY, FIRST_AT, False),
         (FIRST_AT - DAY, FIRST_AT + 1, True),  # its last candle is the first that was learned from
         (FIRST_AT - DAY, ALLOWED_AT + DAY, True),  # all of it lies within the period
         (FIRST_AT, FIRST_AT, False),  # an empty period asks nothing
     ],
 )
-def test_every_candle_from_the_first_row_to_the_embargos_end_is_refused_and_no_other(start_at, end_at, refused) -> None:
+def test_every_candle_from_the_first_row_to_the_embargos_end_is_refused_and_no_other(
+    start_at, end_at, refused
+) -> None:
     assert is_refused(start_at, end_at) is refused
 
 
@@ -108,7 +124,9 @@ def test_a_label_that_was_known_later_than_the_horizon_says_counts() -> None:
     late = LAST_AT + 100 * CANDLE + 1
     told = manifest(validation=part(LAST_AT - DAY, LAST_AT, label_end_at=late))
     assert learned(told, SETTINGS).known_at == late
-    assert learned(told, SETTINGS).allowed_at == LAST_AT + (101 + HORIZON) * CANDLE  # on the grid of candles
+    assert (
+        learned(told, SETTINGS).allowed_at == LAST_AT + (101 + HORIZON) * CANDLE
+    )  # on the grid of candles
 
 
 def test_the_refusal_says_what_was_found_and_names_the_first_instant_that_is_allowed() -> None:
@@ -150,11 +168,16 @@ def test_an_earlier_period_is_allowed_but_said() -> None:
 
 def test_a_period_before_and_inside_says_both() -> None:
     said = notes(FIRST_AT - DAY, LAST_AT, inside_training=True)
-    assert [("INSIDE" in note, "later candles" in note) for note in said] == [(True, False), (False, True)]
+    assert [("INSIDE" in note, "later candles" in note) for note in said] == [
+        (True, False),
+        (False, True),
+    ]
 
 
 def test_without_a_model_there_is_nothing_to_refuse() -> None:
-    assert refuse_training(start_at=FIRST_AT, end_at=LAST_AT, manifest=None, settings=SETTINGS) == ()
+    assert (
+        refuse_training(start_at=FIRST_AT, end_at=LAST_AT, manifest=None, settings=SETTINGS) == ()
+    )
 
 
 def test_the_embargo_is_a_setting_and_a_short_one_is_said() -> None:

@@ -1,7 +1,9 @@
-"""What happens inside a candle: the six probes of the comparison with other engines, and every other strict rule, by hand.
+"""What happens inside a candle: the six probes of the comparison with other engines, and every
+other strict rule, by hand.
 
-A long enters at 1,000,000 with a stop at 950,000 and a target at 1,100,000; a short is the same market upside down. The book
-lies one yen on either side of the path, so what crosses pays one yen; there are no other costs unless a test says so.
+A long enters at 1,000,000 with a stop at 950,000 and a target at 1,100,000; a short is the same
+market upside down. The book lies one yen on either side of the path, so what crosses pays one yen;
+there are no other costs unless a test says so.
 """
 
 from dataclasses import replace
@@ -12,7 +14,17 @@ import pytest
 from shared.core.reasons import Reason
 from shared.core.types import PairRules, Purpose, Side, Timeframe
 from shared.replay import Replayed, replay
-from tests.support.replay_worlds import DAY, HOUR, MINUTE, START, WITHOUT_COSTS, Row, inputs, mirrored, settings
+from tests.support.replay_worlds import (
+    DAY,
+    HOUR,
+    MINUTE,
+    START,
+    WITHOUT_COSTS,
+    Row,
+    inputs,
+    mirrored,
+    settings,
+)
 
 ENTRY, STOP, TARGET = 1_000_000, 950_000, 1_100_000
 ABOVE = ENTRY + 1  # where the path stands while the bid is at the entry's price
@@ -23,8 +35,14 @@ BOTH_SIDES = pytest.mark.parametrize("side", list(Side))
 BOTH_PATHS = pytest.mark.parametrize("timeframe", [Timeframe.M1, Timeframe.M15])
 
 
-def played(rows: list[Row], *, side: Side = Side.LONG, timeframe: Timeframe = Timeframe.M1, **more) -> Replayed:
-    return replay(inputs(rows if side is Side.LONG else mirrored(rows), timeframe=timeframe, sides=side, **more))
+def played(
+    rows: list[Row], *, side: Side = Side.LONG, timeframe: Timeframe = Timeframe.M1, **more
+) -> Replayed:
+    return replay(
+        inputs(
+            rows if side is Side.LONG else mirrored(rows), timeframe=timeframe, sides=side, **more
+        )
+    )
 
 
 def seen(price: int, side: Side) -> int:
@@ -33,7 +51,11 @@ def seen(price: int, side: Side) -> int:
 
 
 def exits(done: Replayed, side: Side) -> list[tuple[Purpose, int]]:
-    return [(fill.purpose, seen(fill.price, side)) for fill in done.fills if fill.purpose is not Purpose.ENTRY]
+    return [
+        (fill.purpose, seen(fill.price, side))
+        for fill in done.fills
+        if fill.purpose is not Purpose.ENTRY
+    ]
 
 
 def stopped_at(price: int) -> list[tuple[Purpose, int]]:
@@ -48,15 +70,35 @@ def stopped_at(price: int) -> list[tuple[Purpose, int]]:
 @pytest.mark.parametrize(
     ("probe", "expected"),
     [
-        pytest.param([FILLS, (900_000, 970_000, 890_000, 960_000)], stopped_at(900_000), id="A open below the stop"),
-        pytest.param([FILLS, (900_000, 940_000, 890_000, 910_000)], stopped_at(900_000), id="B whole candle below the stop"),
-        pytest.param([FILLS, (960_000, 1_110_000, 940_000, 1_000_000)], stopped_at(STOP), id="C both, open nearer the stop"),
         pytest.param(
-            [FILLS, (1_090_000, 1_110_000, 940_000, 1_000_000)], stopped_at(STOP), id="C2 both, open nearer the target"
+            [FILLS, (900_000, 970_000, 890_000, 960_000)],
+            stopped_at(900_000),
+            id="A open below the stop",
         ),
-        pytest.param([(ABOVE, ABOVE, 940_000, 960_000), CALM], stopped_at(STOP), id="D stop in the entry candle"),
         pytest.param(
-            [FILLS, (1_150_000, 1_160_000, 1_140_000, 1_150_000)], [(Purpose.TARGET, TARGET)], id="E open above target"
+            [FILLS, (900_000, 940_000, 890_000, 910_000)],
+            stopped_at(900_000),
+            id="B whole candle below the stop",
+        ),
+        pytest.param(
+            [FILLS, (960_000, 1_110_000, 940_000, 1_000_000)],
+            stopped_at(STOP),
+            id="C both, open nearer the stop",
+        ),
+        pytest.param(
+            [FILLS, (1_090_000, 1_110_000, 940_000, 1_000_000)],
+            stopped_at(STOP),
+            id="C2 both, open nearer the target",
+        ),
+        pytest.param(
+            [(ABOVE, ABOVE, 940_000, 960_000), CALM],
+            stopped_at(STOP),
+            id="D stop in the entry candle",
+        ),
+        pytest.param(
+            [FILLS, (1_150_000, 1_160_000, 1_140_000, 1_150_000)],
+            [(Purpose.TARGET, TARGET)],
+            id="E open above target",
         ),
     ],
 )
@@ -64,25 +106,35 @@ def test_the_six_probes_have_the_strict_answer(probe, expected, side, timeframe)
     done = played(probe, side=side, timeframe=timeframe)
     assert exits(done, side) == expected
     (entered,) = done.entries
-    assert [seen(price, side) for price in (entered.price, entered.stop_price, entered.target_price)] == [ENTRY, STOP, TARGET]
+    assert [
+        seen(price, side) for price in (entered.price, entered.stop_price, entered.target_price)
+    ] == [ENTRY, STOP, TARGET]
     assert entered.filled_lots == entered.lots > 0
     assert done.curve.lots[-1] == 0
     entry = done.fills[0]
-    assert (seen(entry.price, side), entry.maker) == ((ENTRY, True) if timeframe is Timeframe.M1 else (ABOVE + 1, False))
+    assert (seen(entry.price, side), entry.maker) == (
+        (ENTRY, True) if timeframe is Timeframe.M1 else (ABOVE + 1, False)
+    )
 
 
-def test_spot_has_no_resting_target_and_a_jump_over_it_is_sold_once_the_path_confirms_the_book() -> None:
+def test_spot_has_no_resting_target_and_a_jump_over_it_is_sold_once_the_path_confirms_the_book():
     configured = settings(WITHOUT_COSTS, {"account": "spot", "sides": "long"})
     done = played([FILLS, CALM, CALM, *[(1_150_000,) * 4] * 12], configured=configured)
     (sold,) = [fill for fill in done.fills if fill.purpose is Purpose.CLOSE]
-    # The tick after the jump sees a book 15 % away from candle and path, and does not believe it; the one after that does.
+    # The tick after the jump sees a book 15 % away from candle and path, and does not believe it;
+    # the one after that does.
     assert (sold.price, sold.at) == (1_149_999, START + 6 * MINUTE + 10_000)
     assert done.trades[0].reason is Reason.EXIT_TARGET
 
 
 def test_spot_sells_at_no_target_before_it_knows_that_the_stop_was_not_touched_on_the_way() -> None:
     configured = settings(WITHOUT_COSTS, {"account": "spot", "sides": "long"})
-    wild = (ABOVE, TARGET, 940_000, TARGET)  # the minute before the tick: down through the stop, up to the target
+    wild = (
+        ABOVE,
+        TARGET,
+        940_000,
+        TARGET,
+    )  # the minute before the tick: down through the stop, up to the target
     done = played([FILLS, CALM, wild, *[(1_150_000,) * 4] * 12], configured=configured)
     assert exits(done, Side.LONG) == stopped_at(STOP)
 
@@ -105,7 +157,9 @@ def test_a_stop_one_yen_away_is_not_reached(side) -> None:
 
 @BOTH_PATHS
 @BOTH_SIDES
-def test_where_the_stop_is_reached_after_the_target_in_one_candle_the_stop_still_wins(side, timeframe) -> None:
+def test_where_the_stop_is_reached_after_the_target_in_one_candle_the_stop_still_wins(
+    side, timeframe
+) -> None:
     done = played([FILLS, (1_099_000, 1_105_000, STOP, 1_099_000)], side=side, timeframe=timeframe)
     assert exits(done, side) == stopped_at(STOP)
 
@@ -149,7 +203,13 @@ def test_the_candle_that_decided_fills_nothing(side, timeframe) -> None:
     quarters = 15 if timeframe is Timeframe.M1 else 1
     rows = [*[deep] * quarters, *[CALM] * (2 * quarters)]
     decided_at = START + 15 * MINUTE
-    done = replay(inputs(rows if side is Side.LONG else mirrored(rows), timeframe=timeframe, sides={decided_at: side}))
+    done = replay(
+        inputs(
+            rows if side is Side.LONG else mirrored(rows),
+            timeframe=timeframe,
+            sides={decided_at: side},
+        )
+    )
     assert done.fills == ()
     assert {entered.as_of for entered in done.entries} == {decided_at}
     assert all(entered.placed_at > decided_at for entered in done.entries)
@@ -166,7 +226,9 @@ def test_the_same_depth_one_candle_later_fills(side) -> None:
 
 @BOTH_SIDES
 def test_nothing_fills_after_the_entry_has_left_the_market(side) -> None:
-    """Placed 10 s after the close, in the market until 100 s after it; a second time three minutes later, and no third."""
+    """Placed 10 s after the close, in the market until 100 s after it; a second time three minutes
+    later, and no third.
+    """
     through = (ABOVE, ABOVE, ENTRY - 1, ABOVE)
     late = played([CALM, CALM, through, CALM, CALM, through, *[through] * 6], side=side)
     assert late.fills == ()
@@ -182,7 +244,9 @@ def test_nothing_fills_after_the_entry_has_left_the_market(side) -> None:
 
 
 @BOTH_SIDES
-def test_a_minute_fills_no_more_than_its_share_of_the_volume_and_each_part_is_protected(side) -> None:
+def test_a_minute_fills_no_more_than_its_share_of_the_volume_and_each_part_is_protected(
+    side,
+) -> None:
     thin = (ABOVE, ABOVE, ENTRY - 1, ABOVE, 0.0555)  # a fifth of 555 lots: 111
     configured = settings(WITHOUT_COSTS, {"paper": {"volume_share": 0.2}})
     done = played([thin, thin, (ABOVE, ABOVE, 940_000, 960_000)], side=side, configured=configured)
@@ -218,10 +282,21 @@ ABOUT_5M: Row = (5_000_250, 5_000_250, 4_999_000, 5_000_250)
 
 
 def test_a_stopped_long_costs_what_the_hand_says() -> None:
-    done = replay(inputs([ABOUT_5M, (4_920_000, 4_920_000, 4_890_000, 4_900_000)], configured=DEAR, rules=DEFAULTS))
+    done = replay(
+        inputs(
+            [ABOUT_5M, (4_920_000, 4_920_000, 4_890_000, 4_900_000)],
+            configured=DEAR,
+            rules=DEFAULTS,
+        )
+    )
     (trade,), (entered,) = done.trades, done.entries
-    assert (entered.price, entered.stop_price, entered.target_price) == (5_000_000, 4_900_000, 5_200_000)
-    # a lot loses 10 + 0.7595 (fee, half spread and slippage of the stop) + 0.2 (interest) = 10.9595 yen: 10,000 / that
+    assert (entered.price, entered.stop_price, entered.target_price) == (
+        5_000_000,
+        4_900_000,
+        5_200_000,
+    )
+    # a lot loses 10 + 0.7595 (fee, half spread and slippage of the stop) + 0.2 (interest) = 10.9595
+    # yen: 10,000 / that
     assert trade.lots == 912
     # 4,900,000 - 245 (half a spread) - 2,450 (slippage)
     assert trade.exit_price == 4_897_305
@@ -234,15 +309,22 @@ def test_a_stopped_long_costs_what_the_hand_says() -> None:
 
 
 def test_a_short_that_takes_its_profit_pays_maker_fees_and_two_days_of_interest() -> None:
-    rules = replace(DEFAULTS, maker_fee_rate=Decimal("0.0002"), short_interest_rate_day=Decimal("0.0005"))
+    rules = replace(
+        DEFAULTS, maker_fee_rate=Decimal("0.0002"), short_interest_rate_day=Decimal("0.0005")
+    )
     about: Row = (4_999_750, 5_001_000, 4_999_750, 4_999_750)
     calm: Row = (4_999_750,) * 4
     rows = [about, *[calm] * (25 * 60), (4_900_000, 4_900_000, 4_799_000, 4_800_000)]
     configured = settings({"risk": {"stop_atr": 2.0, "target_atr": 4.0, "max_hold_candles": 120}})
     done = replay(inputs(rows, sides=Side.SHORT, configured=configured, rules=rules))
     (trade,), (entered,) = done.trades, done.entries
-    assert (entered.price, entered.stop_price, entered.target_price) == (5_000_000, 5_100_000, 4_800_000)
-    # a lot loses 10 + 0.7905 (leaving) + 0.1 (maker's fee) + 0.5 (two days of interest) = 11.3905 yen
+    assert (entered.price, entered.stop_price, entered.target_price) == (
+        5_000_000,
+        5_100_000,
+        4_800_000,
+    )
+    # a lot loses 10 + 0.7905 (leaving) + 0.1 (maker's fee) + 0.5 (two days of interest) = 11.3905
+    # yen
     assert trade.lots == 877
     assert trade.exit_price == 4_800_000
     assert trade.gross_jpy == Decimal("17540.0000")  # 200,000 x 0.0877
@@ -253,7 +335,9 @@ def test_a_short_that_takes_its_profit_pays_maker_fees_and_two_days_of_interest(
 
 def test_a_time_exit_crosses_the_book_and_pays_the_taker() -> None:
     configured = settings({"risk": {"stop_atr": 2.0, "target_atr": 4.0, "max_hold_candles": 2}})
-    done = replay(inputs([ABOUT_5M, *[(5_000_250,) * 4] * 59], configured=configured, rules=DEFAULTS))
+    done = replay(
+        inputs([ABOUT_5M, *[(5_000_250,) * 4] * 59], configured=configured, rules=DEFAULTS)
+    )
     (trade,) = done.trades
     assert trade.reason is Reason.EXIT_TIME
     assert trade.closed_at == START + 30 * MINUTE + 10_000
@@ -267,7 +351,12 @@ def test_a_time_exit_crosses_the_book_and_pays_the_taker() -> None:
 
 def test_spot_pays_coins_at_once_and_no_interest() -> None:
     configured = settings(
-        {"account": "spot", "sides": "long", "risk": {"stop_atr": 2.0, "target_atr": 4.0}, "replay": {"maker_fee_rate": 0.0012}}
+        {
+            "account": "spot",
+            "sides": "long",
+            "risk": {"stop_atr": 2.0, "target_atr": 4.0},
+            "replay": {"maker_fee_rate": 0.0012},
+        }
     )
     flat = [(5_000_250,) * 4] * 14
     rows = [ABOUT_5M, *flat, *[(5_000_250,) * 4] * 15, (4_920_000, 4_920_000, 4_890_000, 4_900_000)]
@@ -285,7 +374,10 @@ def test_spot_pays_coins_at_once_and_no_interest() -> None:
 def test_from_15m_candles_alone_an_entry_pays_for_crossing() -> None:
     done = replay(
         inputs(
-            [ABOUT_5M, (4_920_000, 4_920_000, 4_890_000, 4_900_000)], timeframe=Timeframe.M15, configured=DEAR, rules=DEFAULTS
+            [ABOUT_5M, (4_920_000, 4_920_000, 4_890_000, 4_900_000)],
+            timeframe=Timeframe.M15,
+            configured=DEAR,
+            rules=DEFAULTS,
         )
     )
     entry, trade = done.fills[0], done.trades[0]
@@ -296,14 +388,22 @@ def test_from_15m_candles_alone_an_entry_pays_for_crossing() -> None:
     assert done.end_equity_jpy < Decimal("990005.1818")
 
 
-def test_a_position_held_for_days_pays_each_started_day_and_the_curve_shows_it_when_it_starts() -> None:
-    configured = settings({"risk": {"stop_atr": 2.0, "target_atr": 4.0, "max_hold_candles": 96 * 4}})
-    done = replay(inputs([ABOUT_5M, *[(5_000_250,) * 4] * (3 * 24 * 60)], configured=configured, rules=DEFAULTS))
+def test_a_position_held_for_days_pays_each_started_day_and_the_curve_shows_it_when_it_starts():
+    configured = settings(
+        {"risk": {"stop_atr": 2.0, "target_atr": 4.0, "max_hold_candles": 96 * 4}}
+    )
+    done = replay(
+        inputs(
+            [ABOUT_5M, *[(5_000_250,) * 4] * (3 * 24 * 60)], configured=configured, rules=DEFAULTS
+        )
+    )
     lots = done.entries[0].lots
     day = 5_000_000 * lots * 4 // 10_000
     filled_at = done.fills[0].at
     held = done.curve.lots != 0
-    for at, units in zip(done.curve.at[held].tolist(), done.curve.equity_units[held].tolist(), strict=True):
+    for at, units in zip(
+        done.curve.at[held].tolist(), done.curve.equity_units[held].tolist(), strict=True
+    ):
         started = (at - filled_at) // DAY + 1
         assert units == 10_000_000_000 + 250 * lots - day * started, (at - START) / HOUR
     assert held.sum() > 280

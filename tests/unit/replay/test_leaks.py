@@ -1,7 +1,8 @@
 """Every known way to look ahead is caught, and the honest configuration raises no alarm.
 
-The eight probes of the comparison with other checkers, each built as it is found in the wild, and some of their relatives. Only
-a model that was trained on the period and loaded from disk is invisible to a replay without its future: its manifest tells.
+The eight probes of the comparison with other checkers, each built as it is found in the wild, and
+some of their relatives. Only a model that was trained on the period and loaded from disk is
+invisible to a replay without its future: its manifest tells.
 """
 
 from functools import cache
@@ -25,7 +26,9 @@ PERIOD = {"start_at": leaks.FIRST_AT, "end_at": leaks.FIRST_AT + 2 * DAY}
 
 @cache
 def checked(compute: leaks.Compute, *, fine: bool = False) -> Checked:
-    return check(leaks.inputs(compute, fine=fine, **PERIOD), None, compute=compute, cuts=6, most_rows=0)
+    return check(
+        leaks.inputs(compute, fine=fine, **PERIOD), None, compute=compute, cuts=6, most_rows=0
+    )
 
 
 def found(result: Checked) -> set[str]:
@@ -68,19 +71,35 @@ def test_the_real_pipeline_with_a_real_model_raises_no_alarm_after_its_training(
         pytest.param(leaks.full_sample_zscore, "feature zscore", id="3 a full-sample z-score"),
         pytest.param(leaks.unshifted_4h, "feature rsi_14_4h", id="4 an unshifted higher timeframe"),
         pytest.param(leaks.centred_rolling, "feature close_to_ema_20", id="5 centred rolling"),
-        pytest.param(leaks.fitted_on_everything, "prediction p_upper", id="6 a model fitted on the whole frame"),
-        pytest.param(leaks.seeing_head, "prediction volatility", id="a forecast that is the future"),
-        pytest.param(leaks.seeing_veto, "prediction p_vote", id="a veto that knows the next candle"),
+        pytest.param(
+            leaks.fitted_on_everything,
+            "prediction p_upper",
+            id="6 a model fitted on the whole frame",
+        ),
+        pytest.param(
+            leaks.seeing_head, "prediction volatility", id="a forecast that is the future"
+        ),
+        pytest.param(
+            leaks.seeing_veto, "prediction p_vote", id="a veto that knows the next candle"
+        ),
         pytest.param(leaks.back_filled, "feature volume_ratio", id="back-filled values"),
-        pytest.param(leaks.voter_who_waits, "vote atr_based side", id="a strategy that takes its vote back"),
-        pytest.param(leaks.best_confidence, "consensus strength", id="confidence scaled to the best ever"),
+        pytest.param(
+            leaks.voter_who_waits, "vote atr_based side", id="a strategy that takes its vote back"
+        ),
+        pytest.param(
+            leaks.best_confidence, "consensus strength", id="confidence scaled to the best ever"
+        ),
     ],
 )
 def test_a_leaking_stage_is_caught_by_its_name(leak, told) -> None:
     result = checked(leak)
     assert not result.passed
     assert told in found(result), result.lines()
-    ways = {difference.way for difference in result.differences if f"{difference.kind} {difference.name}" == told}
+    ways = {
+        difference.way
+        for difference in result.differences
+        if f"{difference.kind} {difference.name}" == told
+    }
     assert "perturbed" in ways
     assert not result.refused
 
@@ -88,7 +107,11 @@ def test_a_leaking_stage_is_caught_by_its_name(leak, told) -> None:
 def test_what_is_not_touched_by_the_leak_is_not_accused() -> None:
     accused = found(checked(leaks.centred_rolling))
     assert {name for name in accused if name.startswith("feature")} == {"feature close_to_ema_20"}
-    assert not {name for name in found(checked(leaks.fitted_on_everything)) if name.startswith(("feature", "vote"))}
+    assert not {
+        name
+        for name in found(checked(leaks.fitted_on_everything))
+        if name.startswith(("feature", "vote"))
+    }
 
 
 def test_the_unclosed_4h_candle_accuses_the_4h_columns_only() -> None:
@@ -105,7 +128,14 @@ def test_the_unclosed_4h_candle_accuses_the_4h_columns_only() -> None:
 @pytest.mark.parametrize("callback", [leaks.peeking_stop, leaks.peeking_entry])
 def test_a_callback_that_peeks_is_caught(callback, fine, ahead_ms) -> None:
     told = leaks.inputs(leaks.honest, fine=fine, **PERIOD)
-    result = check(told, None, compute=leaks.honest, replay=leaks.with_callback(callback, ahead_ms), cuts=6, most_rows=0)
+    result = check(
+        told,
+        None,
+        compute=leaks.honest,
+        replay=leaks.with_callback(callback, ahead_ms),
+        cuts=6,
+        most_rows=0,
+    )
     assert not result.passed
     kinds = {difference.kind for difference in result.differences}
     assert "entry" in kinds, result.lines()
@@ -113,9 +143,16 @@ def test_a_callback_that_peeks_is_caught(callback, fine, ahead_ms) -> None:
 
 
 def test_an_exit_that_peeks_is_caught_where_it_happens_and_in_what_each_tick_decided() -> None:
-    told = leaks.inputs(leaks.honest, every_tick=True, start_at=leaks.FIRST_AT, end_at=leaks.FIRST_AT + DAY)
+    told = leaks.inputs(
+        leaks.honest, every_tick=True, start_at=leaks.FIRST_AT, end_at=leaks.FIRST_AT + DAY
+    )
     result = check(
-        told, None, compute=leaks.honest, replay=leaks.with_callback(leaks.peeking_exit, QUARTER), cuts=8, most_rows=0
+        told,
+        None,
+        compute=leaks.honest,
+        replay=leaks.with_callback(leaks.peeking_exit, QUARTER),
+        cuts=8,
+        most_rows=0,
     )
     assert not result.passed
     kinds = {difference.kind for difference in result.differences}
@@ -142,7 +179,11 @@ def trained(*, until_days: int):
 
 
 def from_disk_of(training) -> Bundle:
-    return load(training.files, public_keys=(public_of(made_trainings.SIGNING_KEY),), version=training.version)
+    return load(
+        training.files,
+        public_keys=(public_of(made_trainings.SIGNING_KEY),),
+        version=training.version,
+    )
 
 
 def later_days():
@@ -160,17 +201,23 @@ def later_days():
     return told
 
 
-def test_a_model_that_was_trained_on_the_whole_period_and_loaded_from_disk_is_refused(tmp_path) -> None:
+def test_a_model_that_was_trained_on_the_whole_period_and_loaded_from_disk_is_refused(
+    tmp_path,
+) -> None:
     training = trained(until_days=75)
     BundleRegistry(FolderBucket(tmp_path)).publish(training.version, training.files)
     files = BundleRegistry(FolderBucket(tmp_path)).files(training.version)
-    bundle = load(files, public_keys=(public_of(made_trainings.SIGNING_KEY),), version=training.version)
+    bundle = load(
+        files, public_keys=(public_of(made_trainings.SIGNING_KEY),), version=training.version
+    )
     told = later_days()(bundle)
     result = check(told, bundle, cuts=3)
     assert not result.passed
     assert "knows 288 of the 288 candles" in result.refused
     assert "begin at 2025-03-17" in result.remedy
-    assert result.differences == ()  # nothing in a replay can tell: the model says the same with and without its future
+    assert (
+        result.differences == ()
+    )  # nothing in a replay can tell: the model says the same with and without its future
     allowed = check(told, bundle, cuts=3, inside_training=True)
     assert allowed.passed
     assert allowed.notes[0].startswith("INSIDE TRAINING")
@@ -199,7 +246,10 @@ def test_a_column_from_a_copy_of_its_own_is_caught_although_its_past_never_chang
         done = leaks.honest(known, bundle=bundle, settings=settings)
         rows = len(known[Timeframe.M15])
         return leaks.staged(
-            leaks.with_column(done.features, "returns_96", whole.features.column("returns_96")[:rows]), settings
+            leaks.with_column(
+                done.features, "returns_96", whole.features.column("returns_96")[:rows]
+            ),
+            settings,
         )
 
     result = checked(copied)
@@ -212,7 +262,9 @@ def test_a_slow_column_that_says_nothing_of_the_last_days_is_no_false_alarm() ->
         done = leaks.honest(known, bundle=bundle, settings=settings)
         lows = known[Timeframe.M15].low
         column = np.full(len(lows), np.nan)
-        column[600:] = np.lib.stride_tricks.sliding_window_view(lows, 300).min(axis=1)[: len(lows) - 600]  # ends 300 rows ago
+        column[600:] = np.lib.stride_tricks.sliding_window_view(lows, 300).min(axis=1)[
+            : len(lows) - 600
+        ]  # ends 300 rows ago
         return leaks.staged(leaks.with_column(done.features, "returns_96", column), settings)
 
     result = checked(slow)

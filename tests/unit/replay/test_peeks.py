@@ -1,4 +1,6 @@
-"""Every row is asked whether it knows the candle after it: a peek in a few rows is found, an honest row never accused."""
+"""Every row is asked whether it knows the candle after it: a peek in a few rows is found, an honest
+row never accused.
+"""
 
 from dataclasses import replace
 
@@ -30,7 +32,9 @@ def asked(compute, **more):
 
 def some_instants(count, *, seed):
     """Closes of the period at which a peek is planted."""
-    return np.random.default_rng(seed).choice(np.arange(START_AT, END_AT, QUARTER), count, replace=False)
+    return np.random.default_rng(seed).choice(
+        np.arange(START_AT, END_AT, QUARTER), count, replace=False
+    )
 
 
 def told(found):
@@ -62,7 +66,9 @@ def test_a_feature_that_peeks_in_eight_rows_is_found_with_each_of_them(name, ahe
     difference = told(asked(peeking))[("feature", name)]
     assert difference.count == 8
     assert difference.at == min(instants)
-    assert difference.row == int(leaks.candles()[Timeframe.M15].closed_at.searchsorted(difference.at))
+    assert difference.row == int(
+        leaks.candles()[Timeframe.M15].closed_at.searchsorted(difference.at)
+    )
 
 
 def test_a_vote_that_knows_in_eight_rows_how_the_next_candle_closes_is_found() -> None:
@@ -82,7 +88,7 @@ def test_a_vote_that_knows_in_eight_rows_how_the_next_candle_closes_is_found() -
     assert key == ("vote", f"{stages(leaks.candles()).votes.names[2]} side")
     assert (
         found[key].count >= 4
-    )  # where the next candle really rises or falls, as the column would have said anyway, nothing moves
+    )  # where the next candle moves as the column would have said anyway, nothing moves
 
 
 def test_a_row_that_knows_a_4h_candle_before_it_closes_is_found() -> None:
@@ -96,7 +102,10 @@ def test_a_row_that_knows_a_4h_candle_before_it_closes_is_found() -> None:
         chosen = np.isin(done.as_of, instants)
         column[chosen] = slow.close[open_now[chosen]]
         return pipeline.stages(
-            market, bundle=None, settings=leaks.SETTINGS, computed=leaks.with_column(done, "returns_4", column)
+            market,
+            bundle=None,
+            settings=leaks.SETTINGS,
+            computed=leaks.with_column(done, "returns_4", column),
         )
 
     found = told(asked(peeking))
@@ -113,7 +122,7 @@ def test_what_a_budget_leaves_out_is_told() -> None:
     assert asked(stages, most_rows=0).seen == 0
 
 
-def test_a_column_with_a_longer_memory_than_is_allowed_is_accused_of_nothing_that_it_did_not_do() -> None:
+def test_a_column_with_a_longer_memory_than_is_allowed_is_accused_of_nothing_that_it_did_not_do():
     def remembering(market):
         done = features.compute(market)
         return pipeline.stages(
@@ -124,7 +133,10 @@ def test_a_column_with_a_longer_memory_than_is_allowed_is_accused_of_nothing_tha
         )
 
     period = {"start_at": leaks.START + 3 * DAY, "end_at": leaks.START + 18 * DAY}
-    assert asked(remembering, **period, most_rows=80 * len(leaks.candles()[Timeframe.M15])).differences == ()
+    assert (
+        asked(remembering, **period, most_rows=80 * len(leaks.candles()[Timeframe.M15])).differences
+        == ()
+    )
 
 
 def plain(market) -> Stages:
@@ -146,7 +158,9 @@ def plain(market) -> Stages:
 
 
 def test_candles_that_lie_a_memory_apart_are_falsified_together() -> None:
-    """Years cost some two thousand runs and not one a row; a peek is found in the first row and in the last."""
+    """Years cost some two thousand runs and not one a row; a peek is found in the first row and in
+    the last.
+    """
     minutes = generate(start_ms=leaks.START, days=30, seed=3, edge_bp=0.0, maintenance=False)
     market = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     closes = market[Timeframe.M15].closed_at

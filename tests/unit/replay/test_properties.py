@@ -1,8 +1,10 @@
-"""Random settings on random markets: whatever happens in a replay, its books close and its promises hold.
+"""Random settings on random markets: whatever happens in a replay, its books close and its promises
+hold.
 
-Each story is audited from its fills and the path alone (`tests.support.replay_invariants`). A checker that
-never goes red proves
-nothing: below, each invariant gets a bug planted in the engine or in a rule that it runs, and must name it.
+Each story is audited from its fills and the path alone (`tests.support.replay_invariants`). A
+checker that never goes red proves
+nothing: below, each invariant gets a bug planted in the engine or in a rule that it runs, and must
+name it.
 """
 
 from collections import Counter
@@ -69,18 +71,27 @@ FLOORS = {
 }
 
 
-def test_whatever_the_settings_and_the_market_every_promise_holds_in_every_way_of_playing(full) -> None:
+def test_whatever_the_settings_and_the_market_every_promise_holds_in_every_way_of_playing(
+    full,
+) -> None:
     counts: Counter[str] = Counter()
     stories = FULL if full else STORIES
     for seed in range(stories):
         counts += Story(seed).told()
+    entries = sum(
+        counts[f"{kind} entries"] for kind in ("margin long", "margin short", "spot long")
+    )
     print(
-        f"{stories:,} random settings on random candles: cash and position reconcile after every event; "
-        f"{counts['margin long entries'] + counts['margin short entries'] + counts['spot long entries']:,} entries, "
-        f"{counts['points with a stop']:,} points with a stop, {counts['ticks skipped']:,} ticks skipped"
+        f"{stories:,} random settings on random candles: cash and position reconcile after every"
+        " event;"
+        f" {entries:,}"
+        f" entries, {counts['points with a stop']:,} points with a stop,"
+        f" {counts['ticks skipped']:,} ticks skipped"
     )
     times = FULL // STORIES if full else 1
-    assert {name: counts[name] for name, floor in FLOORS.items() if counts[name] < floor * times} == {}, counts
+    assert {
+        name: counts[name] for name, floor in FLOORS.items() if counts[name] < floor * times
+    } == {}, counts
 
 
 def test_with_a_forecast_and_a_word_on_the_vote_the_promises_hold_as_well(full) -> None:
@@ -101,7 +112,9 @@ def replayed_stop(story: Story, entry: Any) -> int:
     """Where the stop would lie without a forecast."""
     features = story.inputs.stages.features
     atr = float(features.column("atr_14")[int(np.searchsorted(features.as_of, entry.as_of))])
-    return sizing.prices(side=entry.side, entry=entry.price, atr_jpy=atr, settings=story.inputs.settings).stop
+    return sizing.prices(
+        side=entry.side, entry=entry.price, atr_jpy=atr, settings=story.inputs.settings
+    ).stop
 
 
 # the bugs, each one rule of ours replaced
@@ -118,7 +131,9 @@ def a_limit_fills_at_a_better_price(patch: pytest.MonkeyPatch) -> None:
     real = settling.executed
 
     def better(account: Any, order: Any, point: Any, lots: int) -> Any:
-        return real(account, replace(order, intent=replace(order.intent, price=point.price)), point, lots)
+        return real(
+            account, replace(order, intent=replace(order.intent, price=point.price)), point, lots
+        )
 
     patch.setattr(settling, "executed", better)
 
@@ -128,13 +143,21 @@ def a_15m_entry_pays_no_slippage(patch: pytest.MonkeyPatch) -> None:
 
     def cheap(account: Any, intent: Any, book: Any) -> Any:
         crossing = real(account, intent, book)
-        return crossing._replace(price=book.ask if intent.buys else book.bid) if intent.opens else crossing
+        return (
+            crossing._replace(price=book.ask if intent.buys else book.bid)
+            if intent.opens
+            else crossing
+        )
 
     patch.setattr(placing, "_at_once", cheap)
 
 
 def a_close_pays_no_slippage(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(placing, "crossing_book", lambda book, *, buys, lots, costs: fills.Crossing(int(book.mid), ZERO))
+    patch.setattr(
+        placing,
+        "crossing_book",
+        lambda book, *, buys, lots, costs: fills.Crossing(int(book.mid), ZERO),
+    )
 
 
 def the_volume_share_is_ignored(patch: pytest.MonkeyPatch) -> None:
@@ -155,7 +178,11 @@ def a_stop_pays_no_spread_and_no_slippage(patch: pytest.MonkeyPatch) -> None:
 
 def an_entry_brings_no_stop_and_nothing_is_protected(patch: pytest.MonkeyPatch) -> None:
     real = ledger._bracketed
-    patch.setattr(ledger, "_bracketed", lambda account, entry, fill: real(account, replace(entry, stop_price=None), fill))
+    patch.setattr(
+        ledger,
+        "_bracketed",
+        lambda account, entry, fill: real(account, replace(entry, stop_price=None), fill),
+    )
     patch.setattr(planning, "protection", lambda *args, **more: ())
 
 
@@ -167,7 +194,11 @@ def the_stop_is_not_live_in_the_entry_candle(patch: pytest.MonkeyPatch) -> None:
         young = {order.order_id for order in account.orders if order.placed_at >= minute}
         old = tuple(order for order in account.orders if order.order_id not in young)
         after = real(replace(account, orders=old), point, before, newborn_from=10**9)
-        rest = tuple(order for order in account.orders if order.order_id in young and after.lots(order.intent.side))
+        rest = tuple(
+            order
+            for order in account.orders
+            if order.order_id in young and after.lots(order.intent.side)
+        )
         return replace(after, orders=(*after.orders, *rest))
 
     patch.setattr(settling, "_stopped", late)
@@ -179,20 +210,34 @@ def the_target_comes_before_the_stop(patch: pytest.MonkeyPatch) -> None:
 
 def the_fee_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     real = ledger._fill
-    patch.setattr(ledger, "_fill", lambda account, order, done: replace(real(account, order, done), fee_jpy=ZERO))
+    patch.setattr(
+        ledger,
+        "_fill",
+        lambda account, order, done: replace(real(account, order, done), fee_jpy=ZERO),
+    )
 
 
 def a_started_day_of_interest_is_rounded_down(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(ledger, "days_started", lambda opened_at, at: max(0, at - opened_at) // ledger.DAY_MS)
+    patch.setattr(
+        ledger, "days_started", lambda opened_at, at: max(0, at - opened_at) // ledger.DAY_MS
+    )
 
 
 def the_curve_forgets_the_interest(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(valuation, "_interest", lambda entry, side, as_of, terms: np.zeros(len(as_of), dtype=np.int64))
+    patch.setattr(
+        valuation,
+        "_interest",
+        lambda entry, side, as_of, terms: np.zeros(len(as_of), dtype=np.int64),
+    )
 
 
 def the_curve_looks_at_the_next_close(patch: pytest.MonkeyPatch) -> None:
     real = valuation.marks_at
-    patch.setattr(valuation, "marks_at", lambda path, instants, snapshot: real(path, instants + path.timeframe.ms, snapshot))
+    patch.setattr(
+        valuation,
+        "marks_at",
+        lambda path, instants, snapshot: real(path, instants + path.timeframe.ms, snapshot),
+    )
 
 
 def a_yen_appears_from_nowhere(patch: pytest.MonkeyPatch) -> None:
@@ -247,8 +292,12 @@ def the_risk_forgets_the_costs(patch: pytest.MonkeyPatch) -> None:
 
 def the_minimum_size_is_not_asked_for(patch: pytest.MonkeyPatch) -> None:
     real = sizing.size
-    patch.setattr(sizing, "size", lambda *, rules, **more: real(rules=replace(rules, min_lots=1), **more))
-    patch.setattr(placing, "_CHECKS", tuple(check for check in placing._CHECKS if check is not placing._size))
+    patch.setattr(
+        sizing, "size", lambda *, rules, **more: real(rules=replace(rules, min_lots=1), **more)
+    )
+    patch.setattr(
+        placing, "_CHECKS", tuple(check for check in placing._CHECKS if check is not placing._size)
+    )
 
 
 def a_candle_is_decided_before_it_closes(patch: pytest.MonkeyPatch) -> None:
@@ -262,12 +311,20 @@ def a_candle_is_decided_before_it_closes(patch: pytest.MonkeyPatch) -> None:
 
 
 def shorts_are_allowed_everywhere(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(risk_rules, "RULES", tuple(rule for rule in risk_rules.RULES if rule is not risk_rules._side))
+    patch.setattr(
+        risk_rules,
+        "RULES",
+        tuple(rule for rule in risk_rules.RULES if rule is not risk_rules._side),
+    )
     patch.setattr(screening, "_allowed", lambda consensus, settings: consensus != 0)
 
 
 def attempts_are_not_counted(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(risk_rules, "RULES", tuple(rule for rule in risk_rules.RULES if rule is not risk_rules._attempts))
+    patch.setattr(
+        risk_rules,
+        "RULES",
+        tuple(rule for rule in risk_rules.RULES if rule is not risk_rules._attempts),
+    )
 
 
 def a_halt_is_not_heard(patch: pytest.MonkeyPatch) -> None:
@@ -290,16 +347,24 @@ def the_days_loss_is_not_asked_for(patch: pytest.MonkeyPatch) -> None:
 def a_cool_down_ends_at_once(patch: pytest.MonkeyPatch) -> None:
     real = risk_limits.Limits._after
     patch.setattr(
-        risk_limits.Limits, "_after", lambda self, trade, settings: replace(real(self, trade, settings), cooldown_until=0)
+        risk_limits.Limits,
+        "_after",
+        lambda self, trade, settings: replace(real(self, trade, settings), cooldown_until=0),
     )
 
 
 def a_second_entry_is_made_while_one_is_held(patch: pytest.MonkeyPatch) -> None:
-    kept = tuple(rule for rule in risk_rules.RULES if rule not in {risk_rules._position, risk_rules._resting})
+    kept = tuple(
+        rule for rule in risk_rules.RULES if rule not in {risk_rules._position, risk_rules._resting}
+    )
     real, real_decide = planning.orders, Steps.decide
 
     def blind(decision: Any, holdings: Any, **more: Any) -> Any:
-        bare = replace(holdings, positions=(), orders=()) if decision.action is Action.ENTER else holdings
+        bare = (
+            replace(holdings, positions=(), orders=())
+            if decision.action is Action.ENTER
+            else holdings
+        )
         return real(decision, bare, **more)
 
     def open_candle(self: Steps, turn: Any, *what: Any) -> Any:
@@ -321,14 +386,22 @@ def the_time_exit_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 
     def holds(case: Any) -> Any:
         decision = real(case)
-        return replace(decision, action=Action.HOLD) if decision is not None and decision.action is Action.EXIT else decision
+        return (
+            replace(decision, action=Action.HOLD)
+            if decision is not None and decision.action is Action.EXIT
+            else decision
+        )
 
     patch.setattr(risk_rules, "RULES", (holds, *risk_rules.RULES[1:]))
 
 
 def a_partial_fill_is_counted_whole(patch: pytest.MonkeyPatch) -> None:
     real = results._counts
-    patch.setattr(results, "_counts", lambda story, candles: {**real(story, candles), "positions": len(story.trades)})
+    patch.setattr(
+        results,
+        "_counts",
+        lambda story, candles: {**real(story, candles), "positions": len(story.trades)},
+    )
 
 
 def a_coin_is_tossed_for_the_book(patch: pytest.MonkeyPatch) -> None:
@@ -358,7 +431,13 @@ def a_checkpoint_forgets_the_losing_streak(patch: pytest.MonkeyPatch) -> None:
     def forgetful(self: Any) -> Any:
         told = real(self)
         known = told["state"]["limits"]
-        return {**told, "state": {**told["state"], "limits": known and {**known, "losing_streak": 0, "cooldown_until": 0}}}
+        return {
+            **told,
+            "state": {
+                **told["state"],
+                "limits": known and {**known, "losing_streak": 0, "cooldown_until": 0},
+            },
+        }
 
     patch.setattr(engine.Replay, "checkpoint", forgetful)
 
@@ -434,7 +513,9 @@ def played(bug: Bug, seed: int) -> None:
 
 @cache
 def broken_by(number: int) -> tuple[Rule, ...]:
-    """Play stories with the bug until one goes red: what it broke, the cause first; nothing where all stayed green."""
+    """Play stories with the bug until one goes red: what it broke, the cause first; nothing where
+    all stayed green.
+    """
     bug = BUGS[number]
     for seed in range(bug.stories):
         Story(seed).inputs  # noqa: B018 - made before the bug is planted

@@ -1,4 +1,6 @@
-"""Random entries with a strategy's own barriers: the same draws for the same seed, and nothing to be won by chance."""
+"""Random entries with a strategy's own barriers: the same draws for the same seed, and nothing to
+be won by chance.
+"""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -12,9 +14,17 @@ from shared.orders.fills import Costs
 from shared.replay.brackets import Brackets, walk
 from shared.replay.random_entries import Pace, pace_of, random_entries
 
-COSTS = Costs(spread_rate=Decimal("0.0001"), slippage_rate=Decimal("0.0005"), volume_share=Decimal(1))
-RULES = PairRules(taker_fee_rate=Decimal("0.001"), long_interest_rate_day=Decimal(0), short_interest_rate_day=Decimal(0))
-FREE = PairRules(taker_fee_rate=Decimal(0), long_interest_rate_day=Decimal(0), short_interest_rate_day=Decimal(0))
+COSTS = Costs(
+    spread_rate=Decimal("0.0001"), slippage_rate=Decimal("0.0005"), volume_share=Decimal(1)
+)
+RULES = PairRules(
+    taker_fee_rate=Decimal("0.001"),
+    long_interest_rate_day=Decimal(0),
+    short_interest_rate_day=Decimal(0),
+)
+FREE = PairRules(
+    taker_fee_rate=Decimal(0), long_interest_rate_day=Decimal(0), short_interest_rate_day=Decimal(0)
+)
 PATIENT = Costs(spread_rate=Decimal(0), slippage_rate=Decimal(0), volume_share=Decimal(1))
 
 
@@ -35,14 +45,26 @@ def fair_market(count: int, *, seed: int = 4, drift: float = 0.0) -> Candles:
 
 def orders_of(candles: Candles, sides: np.ndarray) -> Brackets:
     distance = 0.006 * candles.close
-    return Brackets(sides=sides.astype(np.int8), stop_distance=distance, target_distance=distance, max_hold_candles=24)
+    return Brackets(
+        sides=sides.astype(np.int8),
+        stop_distance=distance,
+        target_distance=distance,
+        max_hold_candles=24,
+    )
 
 
 def test_one_draw_is_a_walk_of_the_entries_that_it_drew() -> None:
     candles = fair_market(3000)
     orders = orders_of(candles, np.zeros(len(candles)))
-    drawn = random_entries(candles, orders, Pace(chance=1.0, long_share=1.0), rules=RULES, costs=COSTS, draws=3)
-    every = walk(candles, replace(orders, sides=np.ones(len(candles), dtype=np.int8)), rules=RULES, costs=COSTS)
+    drawn = random_entries(
+        candles, orders, Pace(chance=1.0, long_share=1.0), rules=RULES, costs=COSTS, draws=3
+    )
+    every = walk(
+        candles,
+        replace(orders, sides=np.ones(len(candles), dtype=np.int8)),
+        rules=RULES,
+        costs=COSTS,
+    )
     closed = every.taken(every.closed)
     assert len(closed) > 100
     assert drawn.trades.tolist() == [len(closed)] * 3
@@ -55,7 +77,8 @@ def test_the_same_seed_gives_the_same_draws_and_another_seed_others() -> None:
     candles = fair_market(2000)
     orders, pace = orders_of(candles, np.zeros(2000)), Pace(chance=0.05, long_share=0.5)
     one, again, other = (
-        random_entries(candles, orders, pace, rules=RULES, costs=COSTS, draws=50, seed=seed) for seed in (1, 1, 2)
+        random_entries(candles, orders, pace, rules=RULES, costs=COSTS, draws=50, seed=seed)
+        for seed in (1, 1, 2)
     )
     assert one.total_rate.tolist() == again.total_rate.tolist()
     assert one.total_rate.tolist() != other.total_rate.tolist()
@@ -74,7 +97,7 @@ def test_random_entries_come_as_often_as_those_they_stand_beside() -> None:
     assert drawn.trades.mean() == pytest.approx(len(trades), rel=0.05)
 
 
-def test_entries_without_knowledge_stand_in_the_middle_of_random_ones_and_those_with_it_above_all() -> None:
+def test_entries_without_knowledge_stand_in_the_middle_of_random_ones_and_those_with_it_above_all():
     candles = fair_market(8000)
     draw = np.random.default_rng(1)
     ahead = np.append(np.sign(np.diff(candles.close[1:])), [0, 0])
@@ -83,7 +106,9 @@ def test_entries_without_knowledge_stand_in_the_middle_of_random_ones_and_those_
         sides = np.where(chosen, ahead if knows else draw.choice([-1, 1], 8000), 0)
         orders = orders_of(candles, sides)
         trades = walk(candles, orders, rules=RULES, costs=COSTS)
-        drawn = random_entries(candles, orders, pace_of(trades, candles), rules=RULES, costs=COSTS, draws=400)
+        drawn = random_entries(
+            candles, orders, pace_of(trades, candles), rules=RULES, costs=COSTS, draws=400
+        )
         assert low <= drawn.beaten_by(float(trades.net_rate[trades.closed].mean())) <= high
 
 
@@ -101,10 +126,14 @@ def test_nothing_is_entered_where_a_barrier_is_not_known_yet() -> None:
     candles = fair_market(500)
     unknown = np.where(np.arange(500) < 490, np.nan, 0.001 * candles.close)
     orders = Brackets(sides=np.zeros(500, dtype=np.int8), stop_distance=unknown, max_hold_candles=1)
-    drawn = random_entries(candles, orders, Pace(chance=1.0, long_share=0.0), rules=RULES, costs=COSTS, draws=2)
+    drawn = random_entries(
+        candles, orders, Pace(chance=1.0, long_share=0.0), rules=RULES, costs=COSTS, draws=2
+    )
     assert 1 <= drawn.trades.max() <= 9
     none = replace(orders, stop_distance=np.full(500, np.nan))
-    empty = random_entries(candles, none, Pace(chance=1.0, long_share=0.0), rules=RULES, costs=COSTS, draws=2)
+    empty = random_entries(
+        candles, none, Pace(chance=1.0, long_share=0.0), rules=RULES, costs=COSTS, draws=2
+    )
     assert empty.trades.tolist() == [0, 0]
     assert np.isnan(empty.beaten_by(0.0))
 
@@ -112,7 +141,11 @@ def test_nothing_is_entered_where_a_barrier_is_not_known_yet() -> None:
 def test_what_is_no_chance_is_refused() -> None:
     candles = fair_market(50)
     orders = orders_of(candles, np.zeros(50))
-    for pace in (Pace(chance=0.0, long_share=0.5), Pace(chance=1.1, long_share=0.5), Pace(chance=0.5, long_share=2.0)):
+    for pace in (
+        Pace(chance=0.0, long_share=0.5),
+        Pace(chance=1.1, long_share=0.5),
+        Pace(chance=0.5, long_share=2.0),
+    ):
         with pytest.raises(BadData):
             random_entries(candles, orders, pace, rules=RULES, costs=COSTS)
     priced = Brackets(sides=orders.sides, stop_price=candles.low)

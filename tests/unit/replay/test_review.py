@@ -17,18 +17,22 @@ ABOVE = ENTRY + 1
 CALM: Row = (ABOVE, ABOVE, ABOVE, ABOVE)
 
 
-def test_on_15m_candles_the_stop_is_live_in_the_entry_candle_however_late_in_it_the_tick_came() -> None:
+def test_on_15m_candles_the_stop_is_live_in_the_entry_candle_however_late_in_it_the_tick_came():
     falls = (ABOVE, ABOVE + 1, 940_000, 960_000)  # the low is in the second half of the candle
     for late_ms in (0, 30_000, 61_000, 85_000):
         done = replay(
-            inputs([falls, CALM, CALM], timeframe=Timeframe.M15, schedule=Schedule(received_at={START: START + late_ms}))
+            inputs(
+                [falls, CALM, CALM],
+                timeframe=Timeframe.M15,
+                schedule=Schedule(received_at={START: START + late_ms}),
+            )
         )
         stopped = [fill for fill in done.fills if fill.purpose is Purpose.STOP]
         assert len(stopped) == 1, late_ms
         assert START < stopped[0].at < START + QUARTER
 
 
-def test_on_15m_candles_a_long_wait_for_final_candles_takes_no_stop_out_of_the_entry_candle() -> None:
+def test_on_15m_candles_a_long_wait_for_final_candles_takes_no_stop_out_of_the_entry_candle():
     falls = (ABOVE, ABOVE + 1, 940_000, 960_000)
     patient = settings(WITHOUT_COSTS, {"tick": {"settle_seconds": 19.0}})
     given = inputs([falls, CALM, CALM], timeframe=Timeframe.M15, configured=patient)
@@ -44,7 +48,9 @@ def test_a_halt_that_nobody_takes_back_is_said_loudly_and_one_that_somebody_did_
     rows = [falls, *[CALM] * 7]
 
     def said(configured, *halts: HaltPeriod) -> list[str]:
-        given = inputs(rows, timeframe=Timeframe.M15, configured=configured, schedule=Schedule(halts=halts))
+        given = inputs(
+            rows, timeframe=Timeframe.M15, configured=configured, schedule=Schedule(halts=halts)
+        )
         return [note for note in replay(given).notes if loud(note)]
 
     (note,) = said(shy)
@@ -55,12 +61,16 @@ def test_a_halt_that_nobody_takes_back_is_said_loudly_and_one_that_somebody_did_
 
 def test_a_result_tells_every_fill_and_trade_however_few_the_account_keeps() -> None:
     fills = (ABOVE, ABOVE, ENTRY - 1, ABOVE, 100.0)
-    thin = [(1_100_001, 1_100_001, 1_100_001, 1_100_001, 0.002)] * 40  # the target is taken a little a minute, unseen by a tick
+    thin = [
+        (1_100_001, 1_100_001, 1_100_001, 1_100_001, 0.002)
+    ] * 40  # the target is taken a little a minute, unseen by a tick
     kept, limits = {}, []
     for keep in (1, 200):
         configured = settings(WITHOUT_COSTS, {"paper": {"keep_trades": keep}})
         missed = frozenset(range(START + 180_000, START + 40 * MINUTE, 180_000))
-        given = inputs([fills, *thin, *[CALM] * 4], configured=configured, schedule=Schedule(missed=missed))
+        given = inputs(
+            [fills, *thin, *[CALM] * 4], configured=configured, schedule=Schedule(missed=missed)
+        )
         kept[keep] = replay(given)
         whole = Replay(given)
         whole.advance()
@@ -91,7 +101,7 @@ def test_a_year_of_ticks_that_each_came_a_little_late_is_laid_out_in_a_moment() 
     assert not ticks.late.any()
 
 
-def test_the_price_at_the_start_is_the_last_one_that_was_known_and_not_that_of_the_first_minute() -> None:
+def test_the_price_at_the_start_is_the_last_one_that_was_known_and_not_that_of_the_first_minute():
     given = inputs([(1_100_000, 1_200_000, 1_100_000, 1_150_000), *[CALM] * 29])
     assert given.minutes is not None
     later = given.minutes.rows(int(np.searchsorted(given.minutes.opened_at, START)), None)
@@ -101,15 +111,22 @@ def test_the_price_at_the_start_is_the_last_one_that_was_known_and_not_that_of_t
     assert cut.curve.equity_units.tolist() == whole.curve.equity_units.tolist()
 
 
-def test_a_late_tick_on_spot_leaves_a_watched_target_where_the_stop_may_have_been_touched_in_its_own_minute() -> None:
+def test_a_late_tick_on_spot_leaves_a_watched_target_where_its_minute_may_have_touched_the_stop():
     configured = settings(WITHOUT_COSTS, {"account": "spot", "sides": "long"})
-    wild = (960_000, 1_120_000, 940_000, 1_120_000)  # 20 s into the minute below the stop, 40 s above the target
+    wild = (
+        960_000,
+        1_120_000,
+        940_000,
+        1_120_000,
+    )  # 20 s into the minute below the stop, 40 s above the target
     rows = [(ABOVE, ABOVE, ENTRY - 1, ABOVE), CALM, CALM, wild, *[(1_150_000,) * 4] * 12]
     for seconds in (0, 25, 45, 59):
         late = Schedule(received_at={START + 3 * MINUTE: START + 3 * MINUTE + seconds * 1000})
         given = inputs(rows, configured=configured, schedule=late)
         done = replay(given)
-        assert [(fill.purpose, fill.price) for fill in done.fills][1:] == [(Purpose.STOP, 949_999)], seconds
+        assert [(fill.purpose, fill.price) for fill in done.fills][1:] == [
+            (Purpose.STOP, 949_999)
+        ], seconds
         assert done.fills == replay(replace(given, every_tick=True)).fills
 
 
@@ -124,5 +141,8 @@ def test_no_15m_entry_is_told_by_a_candle_that_ends_after_the_period() -> None:
 
 def test_leverage_is_said_to_be_unlike_the_exchange_s() -> None:
     levered = settings(WITHOUT_COSTS, {"risk": {"max_leverage": 2.0}})
-    assert any("forced" in note or "force" in note for note in replay(inputs([CALM] * 4, configured=levered)).notes)
+    assert any(
+        "forced" in note or "force" in note
+        for note in replay(inputs([CALM] * 4, configured=levered)).notes
+    )
     assert not replay(inputs([CALM] * 4)).notes

@@ -10,7 +10,9 @@ from shared.risk import anomalies
 
 
 def found(desk, *, signal=None, **more):
-    issues = anomalies(market=desk.market(**more), signal=signal or desk.signal, settings=desk.settings())
+    issues = anomalies(
+        market=desk.market(**more), signal=signal or desk.signal, settings=desk.settings()
+    )
     return [(issue.reason, issue.forbids_entry) for issue in issues]
 
 
@@ -57,7 +59,10 @@ def test_jumps_of_price_and_volume_forbid_entries_either_way(desk):
 
 def test_a_busy_exchange_without_stops_forbids_all_the_same(desk):
     rules = PairRules(status="BUSY", stop_orders=False)
-    assert found(desk, rules=rules) == [(Reason.EXCHANGE_HALTED, True), (Reason.EXCHANGE_BUSY, False)]
+    assert found(desk, rules=rules) == [
+        (Reason.EXCHANGE_HALTED, True),
+        (Reason.EXCHANGE_BUSY, False),
+    ]
 
 
 def test_what_the_market_stage_has_said_is_not_said_again(desk):

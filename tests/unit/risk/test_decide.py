@@ -1,4 +1,6 @@
-"""Every rule answers for its own reason, in the order of the table, and what enters keeps to every limit."""
+"""Every rule answers for its own reason, in the order of the table, and what enters keeps to every
+limit.
+"""
 
 import random
 from dataclasses import replace
@@ -8,15 +10,34 @@ import pytest
 
 from shared.core.money import LOT_BTC, notional_jpy
 from shared.core.reasons import DENIALS, TRANSIENT, Reason
-from shared.core.types import Action, Barriers, Book, Entry, Issue, PairRules, Position, PositionPlan, Side
+from shared.core.types import (
+    Action,
+    Barriers,
+    Book,
+    Entry,
+    Issue,
+    PairRules,
+    Position,
+    PositionPlan,
+    Side,
+)
 from shared.risk import sizing
 from shared.risk.rules import RULES
 
-HELD = Position(side=Side.LONG, entries=(Entry(at=0, price=10_000_000, lots=5, fee_jpy=Decimal(0)),))
+HELD = Position(
+    side=Side.LONG, entries=(Entry(at=0, price=10_000_000, lots=5, fee_jpy=Decimal(0)),)
+)
 
 
 def plan(desk, exit_by):
-    return PositionPlan(side=Side.LONG, stop_price=1, target_price=2, exit_by=exit_by, as_of=desk.closed_at, entry_intent="e")
+    return PositionPlan(
+        side=Side.LONG,
+        stop_price=1,
+        target_price=2,
+        exit_by=exit_by,
+        as_of=desk.closed_at,
+        entry_intent="e",
+    )
 
 
 def spoiled(desk):
@@ -38,7 +59,9 @@ def spoiled(desk):
         Reason.POSITION_OPEN: {"account": held},
         Reason.HALTED_BY_PERSON: {"account": replace(account, halted=True)},
         Reason.LIMIT_DRAWDOWN: {"account": replace(account, equity_peak_jpy=Decimal(1_250_000))},
-        Reason.LIMIT_DAILY_LOSS: {"account": replace(account, day_start_equity_jpy=Decimal(1_052_632))},
+        Reason.LIMIT_DAILY_LOSS: {
+            "account": replace(account, day_start_equity_jpy=Decimal(1_052_632))
+        },
         Reason.LIMIT_COOLDOWN: {"account": replace(account, cooldown_until=desk.now + 10**8)},
         Reason.ENTRY_RESTING: {"account": replace(account, entry_resting=True)},
         Reason.WARMING_UP: {"signal": replace(signal, warm=False)},
@@ -49,12 +72,17 @@ def spoiled(desk):
         Reason.MODEL_MISSING: {"signal": replace(signal, p_upper=None)},
         Reason.MODEL_MISMATCH: {"signal": replace(signal, barriers=None)},
         Reason.MODEL_INVALID: {"signal": replace(signal, p_upper=0.9)},
-        Reason.VOTE_VETOED: {"signal": replace(signal, p_vote=0.49), "settings": desk.settings(risk={"veto_below": 0.5})},
+        Reason.VOTE_VETOED: {
+            "signal": replace(signal, p_vote=0.49),
+            "settings": desk.settings(risk={"veto_below": 0.5}),
+        },
         Reason.DECISION_EXPIRED: {"now_ms": desk.closed_at + 600_001},
         Reason.ATTEMPTS_USED: {"account": replace(account, attempts_used=2)},
         Reason.BOOK_MISSING: {"book": None},
         Reason.DATA_BROKEN: {"signal": replace(signal, atr_jpy=0.0)},
-        Reason.PROBABILITY_BELOW: {"settings": desk.settings(risk={"entry": "threshold", "min_probability": 0.61})},
+        Reason.PROBABILITY_BELOW: {
+            "settings": desk.settings(risk={"entry": "threshold", "min_probability": 0.61})
+        },
         Reason.EDGE_BELOW_COST: {"signal": replace(signal, p_lower=0.4, p_upper=0.4)},
         Reason.SIZE_KELLY_ZERO: {
             "signal": replace(signal, p_lower=0.4, p_upper=0.4),
@@ -78,15 +106,19 @@ def test_every_reason_is_reached_with_its_action(desk):
         expected = (
             Action.EXIT
             if reason in EXITS
-            else Action.HOLD
-            if reason in HOLDS
-            else Action.ENTER
-            if reason is Reason.OK
-            else Action.DENY
+            else (
+                Action.HOLD
+                if reason in HOLDS
+                else Action.ENTER
+                if reason is Reason.OK
+                else Action.DENY
+            )
         )
         assert decision.action is expected
         assert decision.as_of == desk.closed_at
-        assert (decision.lots > 0) is (decision.action is not Action.DENY and reason is not Reason.ENTRY_RESTING)
+        assert (decision.lots > 0) is (
+            decision.action is not Action.DENY and reason is not Reason.ENTRY_RESTING
+        )
         reached += 1
     assert reached == 27
     assert len(RULES) == 15
@@ -116,17 +148,26 @@ def test_a_position_can_end_while_everything_else_is_halted(desk):
         equity_peak_jpy=Decimal(9_000_000),
     )
     decision = desk.decide(account=account, book=None, signal=replace(desk.signal, warm=False))
-    assert (decision.action, decision.reason, decision.side, decision.lots) == (Action.EXIT, Reason.EXIT_TIME, Side.LONG, 5)
+    assert (decision.action, decision.reason, decision.side, decision.lots) == (
+        Action.EXIT,
+        Reason.EXIT_TIME,
+        Side.LONG,
+        5,
+    )
 
 
-def test_a_position_without_a_plan_is_held_for_the_time_of_one_and_its_stop_is_protections_business(desk):
+def test_a_position_without_a_plan_is_held_for_the_time_of_one_and_its_stop_is_protections_business(
+    desk,
+):
     most_ms = desk.settings().risk.max_hold_candles * 900_000
     for age_ms, action, reason in (
         (most_ms - 1, Action.HOLD, Reason.POSITION_OPEN),
         (most_ms, Action.EXIT, Reason.EXIT_TIME),
     ):
         first, last = HELD.entries[0], replace(HELD.entries[0], at=desk.now - age_ms)
-        decision = desk.decide(account=replace(desk.account, position=replace(HELD, entries=(first, last))))
+        decision = desk.decide(
+            account=replace(desk.account, position=replace(HELD, entries=(first, last)))
+        )
         assert (decision.action, decision.reason) == (action, reason)
 
 
@@ -135,11 +176,17 @@ def test_the_opposite_consensus_closes_only_where_it_is_asked_for(desk):
     assert desk.decide(account=account, signal=desk.short()).reason is Reason.POSITION_OPEN
     asked = desk.settings(risk={"exit_on_opposite": True})
     assert desk.decide(account=account, settings=asked).reason is Reason.POSITION_OPEN
-    assert desk.decide(account=account, signal=replace(desk.signal, side=None), settings=asked).reason is Reason.POSITION_OPEN
+    assert (
+        desk.decide(account=account, signal=replace(desk.signal, side=None), settings=asked).reason
+        is Reason.POSITION_OPEN
+    )
 
 
 def test_the_drawdown_halt_stays_when_the_equity_comes_back(desk):
-    assert desk.decide(account=replace(desk.account, drawdown_halted=True)).reason is Reason.LIMIT_DRAWDOWN
+    assert (
+        desk.decide(account=replace(desk.account, drawdown_halted=True)).reason
+        is Reason.LIMIT_DRAWDOWN
+    )
 
 
 def test_limits_bite_exactly_at_their_value(desk):
@@ -147,17 +194,25 @@ def test_limits_bite_exactly_at_their_value(desk):
     assert desk.decide(account=at).reason is Reason.LIMIT_DRAWDOWN
     above = replace(desk.account, equity_peak_jpy=Decimal(1_249_999))
     assert desk.decide(account=above).action is Action.ENTER
-    fallen = replace(desk.account, equity_jpy=Decimal(950_000))  # by exactly 5 % since the day's start
+    fallen = replace(
+        desk.account, equity_jpy=Decimal(950_000)
+    )  # by exactly 5 % since the day's start
     assert desk.decide(account=fallen).reason is Reason.LIMIT_DAILY_LOSS
     assert desk.decide(account=replace(fallen, equity_jpy=Decimal(950_001))).action is Action.ENTER
-    assert desk.decide(account=replace(desk.account, cooldown_until=desk.now)).action is Action.ENTER
+    assert (
+        desk.decide(account=replace(desk.account, cooldown_until=desk.now)).action is Action.ENTER
+    )
     assert desk.decide(now_ms=desk.closed_at + 600_000).action is Action.ENTER
     assert desk.decide(account=replace(desk.account, attempts_used=1)).action is Action.ENTER
 
 
 def test_the_first_forbidding_issue_is_the_reason_and_all_are_told(desk):
     decision = desk.decide(**spoiled(desk)[Reason.DATA_HOLE])
-    assert decision.context == {"candles": "3", "reason": "x", "issues": "spread_warning,data_hole,clock_skew"}
+    assert decision.context == {
+        "candles": "3",
+        "reason": "x",
+        "issues": "spread_warning,data_hole,clock_skew",
+    }
     warned = (Issue(reason=Reason.SPREAD_WARNING, forbids_entry=False),)
     assert desk.decide(issues=warned).action is Action.ENTER
 
@@ -187,7 +242,9 @@ def test_sides_follow_settings_account_and_exchange(desk):
     assert desk.decide(signal=desk.short(), **shut).reason is Reason.SIDE_SUSPENDED
     assert desk.decide(**shut).action is Action.ENTER
     assert desk.decide(rules=PairRules(long_opens=False)).reason is Reason.SIDE_SUSPENDED
-    spot = replace(desk.settings(account="spot"), sides="both")  # settings refuse this; the rule does not rely on it
+    spot = replace(
+        desk.settings(account="spot"), sides="both"
+    )  # settings refuse this; the rule does not rely on it
     assert desk.decide(signal=desk.short(), settings=spot).reason is Reason.SIDE_NOT_ALLOWED
     assert desk.decide(settings=desk.settings(account="spot")).action is Action.ENTER
 
@@ -197,7 +254,10 @@ def test_a_model_that_does_not_tell_probabilities_is_not_believed(desk, broken):
     assert desk.decide(signal=replace(desk.signal, p_neither=broken)).reason is Reason.MODEL_INVALID
     barriers = Barriers(atr_multiple=broken if broken != 1.1 else 0.0, horizon_candles=1)
     if broken != -0.1:
-        assert desk.decide(signal=replace(desk.signal, barriers=barriers)).reason is Reason.MODEL_MISMATCH
+        assert (
+            desk.decide(signal=replace(desk.signal, barriers=barriers)).reason
+            is Reason.MODEL_MISMATCH
+        )
 
 
 def test_probabilities_rounded_to_six_digits_are_believed(desk):
@@ -206,8 +266,12 @@ def test_probabilities_rounded_to_six_digits_are_believed(desk):
 
 
 def test_a_stop_or_target_below_zero_is_refused(desk):
-    assert desk.decide(signal=replace(desk.signal, atr_jpy=2_499_875.0)).reason is Reason.DATA_BROKEN
-    assert desk.decide(signal=replace(desk.signal, atr_jpy=float("inf"))).reason is Reason.DATA_BROKEN
+    assert (
+        desk.decide(signal=replace(desk.signal, atr_jpy=2_499_875.0)).reason is Reason.DATA_BROKEN
+    )
+    assert (
+        desk.decide(signal=replace(desk.signal, atr_jpy=float("inf"))).reason is Reason.DATA_BROKEN
+    )
     assert desk.decide(signal=replace(desk.signal, close=0)).reason is Reason.DATA_BROKEN
 
 
@@ -246,9 +310,16 @@ def any_case(rng, desk, **settings):
     lower, neither, upper = sorted(rng.random() for _ in range(3))
     total = lower + neither + upper
     side = rng.choice(list(Side))
-    probabilities = {"p_lower": lower / total, "p_neither": neither / total, "p_upper": upper / total}
+    probabilities = {
+        "p_lower": lower / total,
+        "p_neither": neither / total,
+        "p_upper": upper / total,
+    }
     if side is Side.SHORT:
-        probabilities["p_lower"], probabilities["p_upper"] = probabilities["p_upper"], probabilities["p_lower"]
+        probabilities["p_lower"], probabilities["p_upper"] = (
+            probabilities["p_upper"],
+            probabilities["p_lower"],
+        )
     equity = Decimal(rng.randint(1_000, 50_000_000))
     account = replace(
         desk.account,
@@ -267,10 +338,18 @@ def any_case(rng, desk, **settings):
     }
     stage = rng.choice(["paper", "stage-10", "stage-50", "live"])
     return {
-        "signal": replace(desk.signal, close=price, atr_jpy=price * rng.uniform(0.0005, 0.02), side=side, **probabilities),
+        "signal": replace(
+            desk.signal,
+            close=price,
+            atr_jpy=price * rng.uniform(0.0005, 0.02),
+            side=side,
+            **probabilities,
+        ),
         "account": account,
         "book": Book(as_of=0, bid=price - half, ask=price + half),
-        "rules": PairRules(min_lots=rng.choice([1, 1, 10]), max_market_lots=rng.choice([50, 100_000])),
+        "rules": PairRules(
+            min_lots=rng.choice([1, 1, 10]), max_market_lots=rng.choice([50, 100_000])
+        ),
         "settings": desk.settings(sides="both", stage=stage, risk=risk, **settings),
     }
 
@@ -287,8 +366,12 @@ def test_no_entry_ever_exceeds_a_limit(desk, full):
         entered += 1
         settings, account, side = case["settings"], case["account"], decision.side
         entry = case["book"].bid if side is Side.LONG else case["book"].ask
-        capital = min(account.capital_jpy, account.equity_jpy) * Decimal(str(settings.stages[settings.stage]))
-        assert notional_jpy(entry, decision.lots) <= capital * Decimal(str(settings.risk.max_leverage))
+        capital = min(account.capital_jpy, account.equity_jpy) * Decimal(
+            str(settings.stages[settings.stage])
+        )
+        assert notional_jpy(entry, decision.lots) <= capital * Decimal(
+            str(settings.risk.max_leverage)
+        )
         assert notional_jpy(entry, decision.lots) <= account.available_jpy
         distance = abs(entry - decision.stop_price) * decision.lots * LOT_BTC
         assert distance < capital * Decimal(str(settings.risk.risk_per_trade))
@@ -329,7 +412,8 @@ def test_a_halted_account_never_enters(desk):
     for _ in range(500):
         case = any_case(rng, desk)
         halted = replace(
-            case["account"], **rng.choice([{"halted": True}, {"drawdown_halted": True}, {"cooldown_until": 2**60}])
+            case["account"],
+            **rng.choice([{"halted": True}, {"drawdown_halted": True}, {"cooldown_until": 2**60}]),
         )
         assert desk.decide(**{**case, "account": halted}).action is Action.DENY
         denied += desk.decide(**case).action is Action.ENTER
@@ -344,4 +428,6 @@ def test_a_decision_is_the_same_every_time(desk):
 
 
 def test_nothing_in_use_means_nothing_to_size(desk):
-    assert sizing.capital_in_use(replace(desk.account, equity_jpy=Decimal(-5)), desk.settings()) == 0
+    assert (
+        sizing.capital_in_use(replace(desk.account, equity_jpy=Decimal(-5)), desk.settings()) == 0
+    )

@@ -1,4 +1,6 @@
-"""Streaks, cool-downs, peaks and days: updates that may be repeated, split and delayed without a difference."""
+"""Streaks, cool-downs, peaks and days: updates that may be repeated, split and delayed without a
+difference.
+"""
 
 import random
 from dataclasses import replace
@@ -57,7 +59,8 @@ def test_trades_count_once_in_any_pieces_and_any_order(desk):
     settings, rng, cooled = desk.settings(risk={"max_losses": 3}), random.Random(1), 0
     for _ in range(300):
         trades = [
-            trade(n, rng.choice([-5, -1, 4]), at=NOW + n * 1000, ends=rng.random() < 0.7) for n in range(1, rng.randint(2, 20))
+            trade(n, rng.choice([-5, -1, 4]), at=NOW + n * 1000, ends=rng.random() < 0.7)
+            for n in range(1, rng.randint(2, 20))
         ]
         whole = first().after_trades(trades, LATER, settings)
         pieces = first()
@@ -72,7 +75,12 @@ def test_trades_count_once_in_any_pieces_and_any_order(desk):
 
 
 def test_a_position_closed_in_parts_wins_or_loses_as_a_whole(desk):
-    parts = [trade(1, -5, ends=False), trade(2, 9, ends=True), trade(3, 2, ends=False), trade(4, -3, ends=True)]
+    parts = [
+        trade(1, -5, ends=False),
+        trade(2, 9, ends=True),
+        trade(3, 2, ends=False),
+        trade(4, -3, ends=True),
+    ]
     limits = first().after_trades(parts[:2], LATER, desk.settings())
     assert (limits.losing_streak, limits.position_net_jpy) == (0, 0)
     limits = limits.after_trades(parts[:3], LATER, desk.settings())
@@ -89,8 +97,14 @@ def test_equity_raises_the_peak_and_begins_the_day():
     assert (limits.equity_peak_jpy, limits.day_start_equity_jpy) == (1200, 1000)
     assert limits.after_equity(Decimal(900), NOW) is limits
     tomorrow = limits.after_equity(Decimal(900), DAY_START + 86_400_000)
-    assert (tomorrow.equity_peak_jpy, tomorrow.day_start_equity_jpy, tomorrow.day) == (1200, 900, "2023-11-16")
-    assert tomorrow.after_equity(Decimal(800), DAY_START) == tomorrow  # a late look does not turn the day back
+    assert (tomorrow.equity_peak_jpy, tomorrow.day_start_equity_jpy, tomorrow.day) == (
+        1200,
+        900,
+        "2023-11-16",
+    )
+    assert (
+        tomorrow.after_equity(Decimal(800), DAY_START) == tomorrow
+    )  # a late look does not turn the day back
 
 
 def test_the_drawdown_is_a_share_of_the_peak():
@@ -100,7 +114,9 @@ def test_the_drawdown_is_a_share_of_the_peak():
     assert Limits.first(equity_jpy=Decimal(0), now_ms=NOW).drawdown(Decimal(0)) == 1
 
 
-def test_a_person_who_takes_the_drawdown_halt_back_moves_the_peak_alone_and_no_trade_counts_twice(desk):
+def test_a_person_who_takes_the_drawdown_halt_back_moves_the_peak_alone_and_no_trade_counts_twice(
+    desk,
+):
     limits = first().after_trades([trade(n, -5) for n in range(1, 8)], LATER, desk.settings())
     assert (limits.losing_streak, limits.cooldown_until) == (2, NOW + 86_400_000)
     again = limits.restarted(Decimal(700))

@@ -1,4 +1,6 @@
-"""The screen of a replay may let too much through, never too little: what it denies the rules deny."""
+"""The screen of a replay may let too much through, never too little: what it denies the
+rules deny.
+"""
 
 import random
 from collections import Counter
@@ -35,7 +37,10 @@ def _random_settings(desk, draw: random.Random):
             "veto_below": draw.choice([0.0, 0.0, 0.4]),
             "shrink_by_vote": draw.random() < 0.2,
         },
-        paper={"spread_rate": draw.choice([0.0, 0.0001, 0.0004]), "slippage_rate": draw.choice([0.0, 0.0005])},
+        paper={
+            "spread_rate": draw.choice([0.0, 0.0001, 0.0004]),
+            "slippage_rate": draw.choice([0.0, 0.0005]),
+        },
     )
 
 
@@ -60,19 +65,26 @@ def _case(desk, draw: random.Random, settings):
             move_rate=0.003,
         ),
         volatility=draw.choice([None, draw.uniform(0.001, 0.05)]),
-        volatility_past=draw.choice([None, 0.0, draw.uniform(0.001, 0.05), draw.uniform(0.001, 0.05)]),
+        volatility_past=draw.choice(
+            [None, 0.0, draw.uniform(0.001, 0.05), draw.uniform(0.001, 0.05)]
+        ),
         p_vote=draw.random() if draw.random() < 0.8 else None,
         warm=draw.random() > 0.05,
         price_z=draw.choice([0.0, 5.9, 6.0, -7.0]) if draw.random() < 0.1 else 0.0,
         volume_z=draw.choice([0.0, 7.9, 8.0]) if draw.random() < 0.1 else 0.0,
     )
-    rules = PairRules(maker_fee_rate=draw.choice([Decimal(0), Decimal("-0.0002"), Decimal("0.0012")]))
+    rules = PairRules(
+        maker_fee_rate=draw.choice([Decimal(0), Decimal("-0.0002"), Decimal("0.0012")])
+    )
     price = round(close * draw.uniform(0.999, 1.001))
     return signal, rules, book_at(price, spread_rate=settings.paper.spread_rate, as_of=desk.now)
 
 
 def _rows(signal) -> ScreenRows:
-    three = [np.nan if share is None else share for share in (signal.p_lower, signal.p_neither, signal.p_upper)]
+    three = [
+        np.nan if share is None else share
+        for share in (signal.p_lower, signal.p_neither, signal.p_upper)
+    ]
     return ScreenRows(
         close=np.array([float(signal.close)]),
         atr_jpy=np.array([signal.atr_jpy]),
@@ -146,9 +158,18 @@ def test_the_edge_in_arrays_is_never_below_the_edge_of_the_rules(desk):
         signal, rules, book = _case(desk, draw, settings)
         if signal.side is None or signal.p_upper is None:
             continue
-        told = edges.lower(signal=signal, side=signal.side, rules=rules, book=book, settings=settings)[0].net
-        moved += told < edges.expected(signal=signal, side=signal.side, rules=rules, book=book, settings=settings).net
-        best = float(net_edge_at_best(_rows(signal), np.array([0]), rules=rules, settings=settings)[0])
+        told = edges.lower(
+            signal=signal, side=signal.side, rules=rules, book=book, settings=settings
+        )[0].net
+        moved += (
+            told
+            < edges.expected(
+                signal=signal, side=signal.side, rules=rules, book=book, settings=settings
+            ).net
+        )
+        best = float(
+            net_edge_at_best(_rows(signal), np.array([0]), rules=rules, settings=settings)[0]
+        )
         assert best >= told - ROOM
         assert best == pytest.approx(told, abs=5 / signal.close + 1e-6)
         compared += 1
@@ -160,7 +181,9 @@ def test_rows_with_holes_before_them_and_rows_without_a_model_pass_nowhere(desk)
     settings = desk.settings()
     rows = _rows(desk.signal)
     assert screen(rows, rules=desk.rules, settings=settings)[0].tolist() == [True]
-    assert screen(replace(rows, holes=np.array([True])), rules=desk.rules, settings=settings)[0].tolist() == [False]
+    assert screen(replace(rows, holes=np.array([True])), rules=desk.rules, settings=settings)[
+        0
+    ].tolist() == [False]
     passes, why = screen(replace(rows, probabilities=None), rules=desk.rules, settings=settings)
     assert passes.tolist() == [False]
     assert [reason for reason, denied in why if denied[0]] == [Reason.MODEL_MISSING]
@@ -179,7 +202,8 @@ def test_the_factors_in_arrays_are_those_of_the_rules(desk):
             for _ in range(500)
         ]
         columns = [
-            np.concatenate([_column(getattr(each, name)) for each in signals]) for name in ("volatility", "volatility_past")
+            np.concatenate([_column(getattr(each, name)) for each in signals])
+            for name in ("volatility", "volatility_past")
         ]
         told = distance_factors(*columns, settings=given)
         assert told.tolist() == [edges.distance_factor(each, given) for each in signals]

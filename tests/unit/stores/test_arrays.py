@@ -97,7 +97,12 @@ def test_the_oldest_entries_go_by_count_and_by_size_and_other_objects_stay(bucke
     size = int(bucket.keys("stages/")[0].rpartition(".")[2])
     small = ArrayStore(bucket, "stages/", most_bytes=2 * size + 1)
     small.write("6", ARRAYS)
-    assert [small.read(f"{number}") is not None for number in range(3, 7)] == [False, False, True, True]
+    assert [small.read(f"{number}") is not None for number in range(3, 7)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
     tiny = ArrayStore(bucket, "stages/", most_bytes=1)
     tiny.write("7", ARRAYS)
     assert tiny.read("7") is not None, "what was written a moment ago stays"
@@ -126,4 +131,6 @@ def _write_and_read(folder: str, seed: int) -> int:
 
 def test_processes_that_write_read_and_make_room_at_once_never_see_half_an_entry(tmp_path):
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        assert pool.starmap(_write_and_read, [(str(tmp_path / "bucket"), seed) for seed in range(2)]) == [0, 0]
+        assert pool.starmap(
+            _write_and_read, [(str(tmp_path / "bucket"), seed) for seed in range(2)]
+        ) == [0, 0]

@@ -15,11 +15,19 @@ DAY = 86_400_000
 FIELDS = ("opened_at", "open", "high", "low", "close", "volume")
 
 
-def candles(start: int, count: int, timeframe: Timeframe = Timeframe.M15, *, price: float = 100.0) -> Candles:
+def candles(
+    start: int, count: int, timeframe: Timeframe = Timeframe.M15, *, price: float = 100.0
+) -> Candles:
     price_ = np.full(count, price)
     at = start + np.arange(count, dtype=np.int64) * timeframe.ms
     return Candles(
-        timeframe=timeframe, opened_at=at, open=price_, high=price_, low=price_, close=price_, volume=np.arange(count) / 10_000
+        timeframe=timeframe,
+        opened_at=at,
+        open=price_,
+        high=price_,
+        low=price_,
+        close=price_,
+        volume=np.arange(count) / 10_000,
     )
 
 
@@ -28,7 +36,8 @@ def same(one: Candles | None, two: Candles) -> bool:
         one is not None
         and one.timeframe is two.timeframe
         and all(
-            np.array_equal(getattr(one, name), getattr(two, name)) and getattr(one, name).dtype == getattr(two, name).dtype
+            np.array_equal(getattr(one, name), getattr(two, name))
+            and getattr(one, name).dtype == getattr(two, name).dtype
             for name in FIELDS
         )
     )
@@ -72,7 +81,9 @@ def test_every_damage_to_a_window_means_that_there_is_none():
         bucket.put(key, data)
         loaded = windows.load(Timeframe.M15)
         flipped += loaded is None
-        assert loaded is None or same(loaded, candles(T0, 50))  # a byte that only names, like a date, may change
+        assert loaded is None or same(
+            loaded, candles(T0, 50)
+        )  # a byte that only names, like a date, may change
     assert flipped > len(broken) * 0.8
 
 

@@ -23,7 +23,12 @@ def test_an_object_is_a_plain_file_at_its_key(bucket):
 
 
 def test_reading_an_empty_bucket_makes_nothing(bucket):
-    assert (bucket.get("a"), bucket.generation("a"), bucket.keys(), bucket.keys("a/b/")) == (None, None, [], [])
+    assert (bucket.get("a"), bucket.generation("a"), bucket.keys(), bucket.keys("a/b/")) == (
+        None,
+        None,
+        [],
+        [],
+    )
     bucket.delete("a")
     assert not bucket.path.exists()
 
@@ -35,7 +40,9 @@ def test_a_file_that_a_person_puts_there_is_an_object_with_a_new_generation(buck
     with pytest.raises(Conflict):
         bucket.put("a", b"2", if_generation=generation)
     os.utime(bucket.path / "a", ns=(0, 0))
-    assert bucket.generation("a") == bucket.get("a").generation == 1  # never 0, which means: not there
+    assert (
+        bucket.generation("a") == bucket.get("a").generation == 1
+    )  # never 0, which means: not there
 
 
 def test_leftovers_of_killed_writers_are_never_listed_and_go_after_an_hour(bucket):
@@ -80,9 +87,15 @@ def test_deleting_removes_only_folders_that_it_leaves_empty(bucket):
 
 
 @pytest.mark.parametrize("coarse_ns", [1, 100, 1_000, 1_000_000_000, 2_000_000_000])
-def test_the_generation_grows_also_where_times_are_kept_coarsely_or_the_clock_went_back(tmp_path, monkeypatch, coarse_ns):
+def test_the_generation_grows_also_where_times_are_kept_coarsely_or_the_clock_went_back(
+    tmp_path, monkeypatch, coarse_ns
+):
     utime = os.utime
-    monkeypatch.setattr(os, "utime", lambda path, ns: utime(path, ns=tuple(at // coarse_ns * coarse_ns for at in ns)))
+    monkeypatch.setattr(
+        os,
+        "utime",
+        lambda path, ns: utime(path, ns=tuple(at // coarse_ns * coarse_ns for at in ns)),
+    )
     file = tmp_path / "file"
     file.write_bytes(b"")
     stored = time.time_ns() + 3_600_000_000_000  # an hour ahead of this clock
@@ -126,7 +139,9 @@ def test_a_lock_that_is_held_for_too_long_is_told(bucket):
     impatient = FolderBucket(bucket.path, busy_seconds=0.2)
     descriptor = os.open(bucket.path / ".lock", os.O_RDWR)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
-    with pytest.raises(StoreBroken, match=r"locked by another process for more than 0\.2 s") as caught:
+    with pytest.raises(
+        StoreBroken, match=r"locked by another process for more than 0\.2 s"
+    ) as caught:
         impatient.put("a", b"2")
     assert caught.value.remedy
     assert impatient.get("a").data == b"1"

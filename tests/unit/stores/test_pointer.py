@@ -1,4 +1,6 @@
-"""The registry's pointer: moves, rollbacks, the challenger, the archive, and many promotions at once."""
+"""The registry's pointer: moves, rollbacks, the challenger, the archive, and many promotions at
+once.
+"""
 
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +32,12 @@ def test_every_move_is_told_with_when_why_and_by_whom(bucket):
         ("challenge", "b", 2, "gate passed", "retrain"),
         ("promote", "b", 3, "shadow passed", "retrain"),
     ]
-    assert (pointer.version, pointer.previous, pointer.challenger, pointer.challenger_since) == ("b", "a", None, None)
+    assert (pointer.version, pointer.previous, pointer.challenger, pointer.challenger_since) == (
+        "b",
+        "a",
+        None,
+        None,
+    )
     assert pointer.champion_since == 3
 
 
@@ -53,7 +60,9 @@ def test_a_challenger_runs_until_it_is_promoted_or_withdrawn_and_survives_anothe
     assert [move.what for move in before.history] == ["promote", "challenge", "promote", "withdraw"]
 
 
-def test_a_rollback_goes_back_and_a_second_one_further_and_what_was_rolled_back_never_steps_in(bucket):
+def test_a_rollback_goes_back_and_a_second_one_further_and_what_was_rolled_back_never_steps_in(
+    bucket,
+):
     registry = filled(bucket, "a", "b", "c", "d")
     with pytest.raises(NotThere):
         registry.rollback(at=0, **WHY)
@@ -146,7 +155,9 @@ def test_an_archived_bundle_comes_back_when_it_is_promoted(bucket):
 
 
 class Meddling(MemoryBucket):
-    """Somebody promotes a bundle in the very moment in which its copy to the archive is complete."""
+    """Somebody promotes a bundle in the very moment in which its copy to the archive is
+    complete.
+    """
 
     def put(self, key, data, *, if_generation=None):
         generation = super().put(key, data, if_generation=if_generation)
@@ -181,12 +192,18 @@ def _race_in_a_process(path, name, start, told):
 
 
 def _nothing_was_lost(registry, won: dict[str, int]) -> None:
-    """Twenty moves, each on the generation that the one before it wrote: the history is their order, whole."""
+    """Twenty moves, each on the generation that the one before it wrote: the history is their
+    order, whole.
+    """
     pointer = registry.current()
     order = sorted(won, key=won.__getitem__)
     assert len(set(won.values())) == len(won) == 20, "one winner a generation"
     assert [move.version for move in pointer.history] == order
-    assert (pointer.version, pointer.previous, pointer.generation) == (order[-1], order[-2], won[order[-1]])
+    assert (pointer.version, pointer.previous, pointer.generation) == (
+        order[-1],
+        order[-2],
+        won[order[-1]],
+    )
 
 
 def test_of_twenty_threads_that_promote_at_once_one_wins_a_generation_and_no_move_is_lost(bucket):
@@ -194,16 +211,23 @@ def test_of_twenty_threads_that_promote_at_once_one_wins_a_generation_and_no_mov
     registry = filled(bucket, *names)
     with ThreadPoolExecutor(20) as pool:
         told = list(pool.map(partial(_attempt, registry), names))
-    _nothing_was_lost(registry, {name: generation for name, (generation, _) in zip(names, told, strict=True)})
+    _nothing_was_lost(
+        registry, {name: generation for name, (generation, _) in zip(names, told, strict=True)}
+    )
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_of_twenty_processes_that_promote_at_once_one_wins_a_generation_and_no_move_is_lost(tmp_path):
+def test_of_twenty_processes_that_promote_at_once_one_wins_a_generation_and_no_move_is_lost(
+    tmp_path,
+):
     names = [f"v{number:02}" for number in range(20)]
     registry = filled(FolderBucket(tmp_path), *names)
     fork = multiprocessing.get_context("fork")
     start, told = fork.Event(), fork.Queue()
-    racers = [fork.Process(target=_race_in_a_process, args=(tmp_path, name, start, told)) for name in names]
+    racers = [
+        fork.Process(target=_race_in_a_process, args=(tmp_path, name, start, told))
+        for name in names
+    ]
     for racer in racers:
         racer.start()
     start.set()

@@ -131,7 +131,9 @@ FORKS = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 
 
 @FORKS
-def test_a_forked_child_opens_its_own_connection_and_loses_nothing_when_its_parent_closes(store, path):
+def test_a_forked_child_opens_its_own_connection_and_loses_nothing_when_its_parent_closes(
+    store, path
+):
     store.create("a/parent", {})
     context = multiprocessing.get_context("fork")
     parent_closed, results = context.Event(), context.Queue()
@@ -139,13 +141,19 @@ def test_a_forked_child_opens_its_own_connection_and_loses_nothing_when_its_pare
     child.start()
     assert results.get(timeout=20) != os.getpid()
     store.create("a/after", {})
-    store.close()  # were the child without locks of its own, this would delete the log that it writes to
+    # were the child without locks of its own, this would delete the log that it writes to
+    store.close()
     assert (path.parent / "state.sqlite-wal").exists()
     parent_closed.set()
     assert results.get(timeout=20) is True
     child.join()
     assert child.exitcode == 0
-    assert [document.path for document in store.query("a")] == ["a/after", "a/child", "a/child-later", "a/parent"]
+    assert [document.path for document in store.query("a")] == [
+        "a/after",
+        "a/child",
+        "a/child-later",
+        "a/parent",
+    ]
 
 
 def _in_refused_child(store, results):
@@ -181,7 +189,9 @@ def test_a_database_locked_for_too_long_is_told_with_its_remedy_and_nothing_is_l
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         began = time.monotonic()
-        with pytest.raises(StoreBroken, match=r"locked by another process for more than 0\.2 s") as caught:
+        with pytest.raises(
+            StoreBroken, match=r"locked by another process for more than 0\.2 s"
+        ) as caught:
             impatient.create("a/2", {})
         assert time.monotonic() - began >= 0.15
         assert "stop it" in caught.value.remedy
@@ -233,7 +243,9 @@ def test_a_database_of_another_schema_is_refused(store, path, schema):
 
 
 def test_a_damaged_database_is_told_and_not_repaired(store, path):
-    store.commit([Write(kind="put", path=f"a/{n}", data={"n": n, "text": "x" * 900}) for n in range(200)])
+    store.commit(
+        [Write(kind="put", path=f"a/{n}", data={"n": n, "text": "x" * 900}) for n in range(200)]
+    )
     store.close()
     whole = path.read_bytes()
     path.write_bytes(whole[:4096] + b"\xaa" * (len(whole) - 4096))
@@ -299,7 +311,9 @@ def test_a_full_disk_is_told_and_what_was_written_stays(store):
     with store._connection() as connection:
         connection.execute("PRAGMA max_page_count = 8")  # SQLite answers as on a full disk
     with pytest.raises(StoreBroken, match="no room left") as caught:
-        store.commit([Write(kind="put", path=f"a/{n}", data={"text": "x" * 3000}) for n in range(20)])
+        store.commit(
+            [Write(kind="put", path=f"a/{n}", data={"text": "x" * 3000}) for n in range(20)]
+        )
     assert "free some space" in caught.value.remedy
     assert [document.path for document in store.query("a")] == ["a/1"]
     store.create("a/2", {})
@@ -358,7 +372,12 @@ def test_a_commit_that_the_disk_did_not_confirm_is_asked_about_once_more(path, w
 
 def test_a_query_by_a_field_uses_an_index_in_order(store):
     store.commit([Write(kind="put", path=f"ticks/{n}", data={"claimed_at": n}) for n in range(50)])
-    assert [item.path for item in store.query("ticks", field="claimed_at", op=">=", value=0, descending=True, limit=2)] == [
+    assert [
+        item.path
+        for item in store.query(
+            "ticks", field="claimed_at", op=">=", value=0, descending=True, limit=2
+        )
+    ] == [
         "ticks/49",
         "ticks/48",
     ]
@@ -369,7 +388,9 @@ def test_a_query_by_a_field_uses_an_index_in_order(store):
         query = checked_query("ticks", field="claimed_at", descending=True, limit=2, **asked)
         text, values = _select(query)
         with store._connection() as connection:
-            plan = " ".join(row[-1] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", values))
+            plan = " ".join(
+                row[-1] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", values)
+            )
         assert "documents_by_field_claimed_at" in plan
         assert "TEMP B-TREE" not in plan
 
@@ -378,14 +399,23 @@ def test_the_newest_of_many_documents_is_found_without_reading_them_all(store):
     for batch in range(6):
         store.commit(
             [
-                Write(kind="put", path=f"ticks/{batch}-{n}", data={"at": batch * 500 + n, "report": "x" * 2000})
+                Write(
+                    kind="put",
+                    path=f"ticks/{batch}-{n}",
+                    data={"at": batch * 500 + n, "report": "x" * 2000},
+                )
                 for n in range(500)
             ]
         )
     store.query("ticks", field="at", op=">=", value=0, limit=1)
     began = time.perf_counter()
     for _ in range(20):
-        assert store.query("ticks", field="at", op=">=", value=0, descending=True, limit=1)[0].data["at"] == 2999
+        assert (
+            store.query("ticks", field="at", op=">=", value=0, descending=True, limit=1)[0].data[
+                "at"
+            ]
+            == 2999
+        )
     assert (time.perf_counter() - began) / 20 < 0.01
 
 

@@ -21,7 +21,10 @@ SIX = (0.2, 0.2, 0.2, 0.1, 0.15, 0.15)
 
 def ballots(*words: float) -> list[Ballot]:
     """One row: a signed confidence for each strategy."""
-    return [Ballot(sides=np.array([np.sign(word)], dtype=np.int8), confidences=np.array([abs(word)])) for word in words]
+    return [
+        Ballot(sides=np.array([np.sign(word)], dtype=np.int8), confidences=np.array([abs(word)]))
+        for word in words
+    ]
 
 
 @pytest.mark.parametrize(
@@ -29,7 +32,11 @@ def ballots(*words: float) -> list[Ballot]:
     [
         ((0, 0, 0, 0, 0, 0), 0, 0.0),
         ((0.6, 0.8, 0, 0, 0, 0), 1, 0.7),  # exactly 40 % of the weight
-        ((0, 0, 0, 0.5, 0.6, 0.6), 1, (0.05 + 0.09 + 0.09) / 0.4),  # the same 40 %, summed otherwise
+        (
+            (0, 0, 0, 0.5, 0.6, 0.6),
+            1,
+            (0.05 + 0.09 + 0.09) / 0.4,
+        ),  # the same 40 %, summed otherwise
         ((0.6, 0, 0, 0, 0.6, 0), 0, 0.0),  # 35 %
         ((0.3, 0.3, 0, 0, 0, 0), 1, 0.3),
         ((0.2, 0.39, 0, 0, 0, 0), 0, 0.0),  # mean confidence below 0.3
@@ -67,7 +74,9 @@ def test_weights_count_as_shares_of_their_own_sum() -> None:
     assert once[1].tolist() == pytest.approx(thrice[1].tolist())
 
 
-def test_a_strategy_of_weight_zero_is_out_and_all_of_weight_zero_is_silence(defaults, row_of) -> None:
+def test_a_strategy_of_weight_zero_is_out_and_all_of_weight_zero_is_silence(
+    defaults, row_of
+) -> None:
     row = row_of(bb_position=0.0, rsi_14=5, volatility_ratio=1.0)
     alone = replace(RULES, agreement=0.2)
     told = strategies.vote(row, defaults.strategies, alone)
@@ -79,18 +88,27 @@ def test_a_strategy_of_weight_zero_is_out_and_all_of_weight_zero_is_silence(defa
     assert told.names == strategies.NAMES
     nobody = replace(
         defaults.strategies,
-        **{name: replace(getattr(defaults.strategies, name), weight=0.0) for name in strategies.NAMES},
+        **{
+            name: replace(getattr(defaults.strategies, name), weight=0.0)
+            for name in strategies.NAMES
+        },
     )
     told = strategies.vote(row, nobody, replace(RULES, agreement=0.0, min_confidence=0.0))
     assert told.consensus.tolist() == [0]
     assert told.strength.tolist() == [0.0]
 
 
-def test_the_names_are_those_of_the_settings_and_each_can_be_taken_out_alone(defaults, row_of) -> None:
+def test_the_names_are_those_of_the_settings_and_each_can_be_taken_out_alone(
+    defaults, row_of
+) -> None:
     assert list(strategies.NAMES) == list(type(defaults.strategies).__dataclass_fields__)
-    assert sum(getattr(defaults.strategies, name).weight for name in strategies.NAMES) == pytest.approx(1.0)
+    assert sum(
+        getattr(defaults.strategies, name).weight for name in strategies.NAMES
+    ) == pytest.approx(1.0)
     for name in strategies.NAMES:
-        out = replace(defaults.strategies, **{name: replace(getattr(defaults.strategies, name), weight=0.0)})
+        out = replace(
+            defaults.strategies, **{name: replace(getattr(defaults.strategies, name), weight=0.0)}
+        )
         told = strategies.vote(row_of(close=1.0), out, defaults.consensus)
         assert told.sides.shape == (1, 7)
 
@@ -103,7 +121,9 @@ def test_no_rows_give_no_votes(defaults) -> None:
 
 
 def test_rows_that_are_not_warm_never_vote_and_never_agree(defaults) -> None:
-    rows = Features(as_of=np.arange(5, dtype=np.int64), names=ALL, values=np.full((5, len(ALL)), np.nan))
+    rows = Features(
+        as_of=np.arange(5, dtype=np.int64), names=ALL, values=np.full((5, len(ALL)), np.nan)
+    )
     anything = Consensus(agreement=0.0, min_confidence=0.0, conflict_margin=0.0)
     told = strategies.vote(rows, defaults.strategies, anything)
     assert not told.sides.any()
@@ -112,8 +132,14 @@ def test_rows_that_are_not_warm_never_vote_and_never_agree(defaults) -> None:
 
 def test_the_same_rows_give_the_same_votes_every_time(defaults) -> None:
     random = np.random.default_rng(0)
-    rows = Features(as_of=np.arange(500, dtype=np.int64), names=ALL, values=random.normal(0.5, 30, (500, len(ALL))))
-    first, second = (strategies.vote(rows, defaults.strategies, defaults.consensus) for _ in range(2))
+    rows = Features(
+        as_of=np.arange(500, dtype=np.int64),
+        names=ALL,
+        values=random.normal(0.5, 30, (500, len(ALL))),
+    )
+    first, second = (
+        strategies.vote(rows, defaults.strategies, defaults.consensus) for _ in range(2)
+    )
     assert np.abs(first.sides).sum() > 300
     assert first.sides.tobytes() == second.sides.tobytes()
     assert first.confidences.tobytes() == second.confidences.tobytes()
@@ -136,7 +162,9 @@ def test_a_close_beyond_the_channel_of_the_candles_before_it_is_a_breakout(defau
         close=close,
         volume=volume,
     )
-    told = strategies.vote(features.compute({Timeframe.M15: candles}), defaults.strategies, defaults.consensus)
+    told = strategies.vote(
+        features.compute({Timeframe.M15: candles}), defaults.strategies, defaults.consensus
+    )
     column = told.names.index("donchian_channel")
     assert told.sides[-1, column] == 1
     assert told.confidences[-1, column] == 0.75
@@ -150,7 +178,12 @@ WORDS = st.floats(-1.0, 1.0, allow_nan=False)
 @given(
     st.lists(WORDS, min_size=6, max_size=6),
     st.lists(st.floats(0.0, 1.0), min_size=6, max_size=6),
-    st.builds(Consensus, agreement=st.floats(0, 1), min_confidence=st.floats(0, 1), conflict_margin=st.floats(0, 1)),
+    st.builds(
+        Consensus,
+        agreement=st.floats(0, 1),
+        min_confidence=st.floats(0, 1),
+        conflict_margin=st.floats(0, 1),
+    ),
 )
 def test_whatever_is_said_the_consensus_has_votes_on_its_side_and_a_strength_between_zero_and_one(
     words, weights, rules
@@ -162,7 +195,10 @@ def test_whatever_is_said_the_consensus_has_votes_on_its_side_and_a_strength_bet
     if side == 0:
         assert strength == 0.0
     else:
-        assert any(np.sign(word) == side and weight > 0 for word, weight in zip(words, weights, strict=True))
+        assert any(
+            np.sign(word) == side and weight > 0
+            for word, weight in zip(words, weights, strict=True)
+        )
         mirrored = agree(ballots(*(-word for word in words)), weights, rules)
         assert mirrored[0].tolist() == [-side]
         assert mirrored[1].tolist() == [strength]
@@ -170,7 +206,9 @@ def test_whatever_is_said_the_consensus_has_votes_on_its_side_and_a_strength_bet
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.3, 3.0, 60.0, 1e6]))
-def test_whatever_the_features_are_sides_and_confidences_stay_in_their_bounds(seed: int, scale: float) -> None:
+def test_whatever_the_features_are_sides_and_confidences_stay_in_their_bounds(
+    seed: int, scale: float
+) -> None:
     random = np.random.default_rng(seed)
     values = random.normal(0.5, scale, (200, len(ALL)))
     values[random.random(values.shape) < 0.02] = np.nan

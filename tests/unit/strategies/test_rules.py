@@ -1,7 +1,8 @@
-"""Every rule of every strategy, in both directions, and what the strategy says where a rule does not hold.
+"""Every rule of every strategy, in both directions, and what the strategy says where a rule does
+not hold.
 
-A case gives the columns for a buy; its mirror is made by a function of the strategy and must give the same confidence on
-the other side.
+A case gives the columns for a buy; its mirror is made by a function of the strategy and must give
+the same confidence on the other side.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,25 +33,47 @@ def mirror_atr(row: Row) -> Row:
 
 
 def mirror_mochipoy(row: Row) -> Row:
-    return {"ema_20": row["ema_50"], "ema_50": row["ema_20"], "macd": -row["macd"], "rci_14": -row["rci_14"]}
+    return {
+        "ema_20": row["ema_50"],
+        "ema_50": row["ema_20"],
+        "macd": -row["macd"],
+        "rci_14": -row["rci_14"],
+    }
 
 
 def mirror_multi(row: Row) -> Row:
-    signs = {name: -row[name] for name in ("ema_50_change_16_4h", "close_to_ema_50_4h", "ema_20_cross")}
+    signs = {
+        name: -row[name] for name in ("ema_50_change_16_4h", "close_to_ema_50_4h", "ema_20_cross")
+    }
     reach = {"above_low_4": -row["below_high_4"], "below_high_4": -row["above_low_4"]}
     return {**row, **signs, **reach, "rsi_14": 100 - row["rsi_14"]}
 
 
 def mirror_fibonacci(row: Row) -> Row:
-    flipped = {**row, "rsi_14": 100 - row["rsi_14"], "upper_wick": row["lower_wick"], "lower_wick": row["upper_wick"]}
+    flipped = {
+        **row,
+        "rsi_14": 100 - row["rsi_14"],
+        "upper_wick": row["lower_wick"],
+        "lower_wick": row["upper_wick"],
+    }
     middle = 2.0 * row["close"]
-    flipped |= {"swing_high_20": middle - row["swing_low_20"], "swing_low_20": middle - row["swing_high_20"]}
-    return {**flipped, "swing_direction_20": -row["swing_direction_20"], "engulfing": -row["engulfing"]}
+    flipped |= {
+        "swing_high_20": middle - row["swing_low_20"],
+        "swing_low_20": middle - row["swing_high_20"],
+    }
+    return {
+        **flipped,
+        "swing_direction_20": -row["swing_direction_20"],
+        "engulfing": -row["engulfing"],
+    }
 
 
 def mirror_donchian(row: Row) -> Row:
     middle = 2.0 * row["close"]
-    flipped = {"donchian_high_20": middle - row["donchian_low_20"], "donchian_low_20": middle - row["donchian_high_20"]}
+    flipped = {
+        "donchian_high_20": middle - row["donchian_low_20"],
+        "donchian_low_20": middle - row["donchian_high_20"],
+    }
     return {**row, **flipped, "channel_position": 1 - row["channel_position"]}
 
 
@@ -91,9 +114,16 @@ DONCHIAN = {
     "volume_ratio": 1.0,
     "atr_rate": 0.005,
 }
-ADX = {"adx_14": 10.0, "adx_change_1": -0.1, "di_difference": 0.0, "di_cross": 0.0, "volume_ratio": 1.0}
+ADX = {
+    "adx_14": 10.0,
+    "adx_change_1": -0.1,
+    "di_difference": 0.0,
+    "di_cross": 0.0,
+    "volume_ratio": 1.0,
+}
 
-# strategy, its mirror, a row on which it says nothing, and for each rule what is changed and the confidence of the buy
+# strategy, its mirror, a row on which it says nothing, and for each rule what is changed and the
+# confidence of the buy
 CASES: tuple[tuple[ModuleType, Callable[[Row], Row], Row, dict[str, tuple[Row, float]]], ...] = (
     (
         atr_based,
@@ -105,12 +135,21 @@ CASES: tuple[tuple[ModuleType, Callable[[Row], Row], Row, dict[str, tuple[Row, f
             "half way beyond both": ({"bb_position": 0.2, "rsi_14": 20}, 0.3 + 0.2 + 0.2 + 0.15),
             "only the band": ({"bb_position": 0.0}, 0.7 * 0.7),
             "only RSI": ({"rsi_14": 5}, 0.7 * 0.5),
-            "the band stronger than RSI against it": ({"bb_position": 0.1, "rsi_14": 65}, 0.8 * 0.7),
-            "RSI stronger than the band against it": ({"bb_position": 0.71, "rsi_14": 5}, 0.8 * 0.5),
+            "the band stronger than RSI against it": (
+                {"bb_position": 0.1, "rsi_14": 65},
+                0.8 * 0.7,
+            ),
+            "RSI stronger than the band against it": (
+                {"bb_position": 0.71, "rsi_14": 5},
+                0.8 * 0.5,
+            ),
             "both lean": ({"bb_position": 0.35, "rsi_14": 38}, 0.25 + 0.3 * 0.27),
             "calm": ({"bb_position": 0.0, "rsi_14": 35, "volatility_ratio": 0.4}, 0.8 * 0.9),
             "wild": ({"bb_position": 0.3, "rsi_14": 35, "volatility_ratio": 1.6}, 1.2 * 0.5),
-            "wild, never above 1": ({"bb_position": 0.0, "rsi_14": 5, "volatility_ratio": 1.6}, 1.0),
+            "wild, never above 1": (
+                {"bb_position": 0.0, "rsi_14": 5, "volatility_ratio": 1.6},
+                1.0,
+            ),
         },
     ),
     (
@@ -131,9 +170,18 @@ CASES: tuple[tuple[ModuleType, Callable[[Row], Row], Row, dict[str, tuple[Row, f
         MULTI,
         {
             "trend alone": (UP_TREND, 0.6),
-            "trend and entry by cross and RSI": ({**UP_TREND, "ema_20_cross": 1, "rsi_14": 30}, 1.0),
-            "trend and entry by cross and pullback": ({**UP_TREND, "ema_20_cross": 1, "above_low_4": 0.006}, 1.0),
-            "trend and entry by RSI and pullback": ({**UP_TREND, "rsi_14": 25, "above_low_4": 0.005}, 1.0),
+            "trend and entry by cross and RSI": (
+                {**UP_TREND, "ema_20_cross": 1, "rsi_14": 30},
+                1.0,
+            ),
+            "trend and entry by cross and pullback": (
+                {**UP_TREND, "ema_20_cross": 1, "above_low_4": 0.006},
+                1.0,
+            ),
+            "trend and entry by RSI and pullback": (
+                {**UP_TREND, "rsi_14": 25, "above_low_4": 0.005},
+                1.0,
+            ),
             "entry alone": ({"rsi_14": 25, "above_low_4": 0.006}, 0.4),
             "entry by all three": ({"ema_20_cross": 1, "rsi_14": 25, "above_low_4": 0.006}, 0.4),
             "one entry vote is no entry": ({**UP_TREND, "rsi_14": 25}, 0.6),
@@ -156,7 +204,10 @@ CASES: tuple[tuple[ModuleType, Callable[[Row], Row], Row, dict[str, tuple[Row, f
                 0.3 + 0.5 + 0.1,
             ),
             "engulfing on a weak level": ({"close": 10_764, "engulfing": 1.2}, 0.3 + 0.5 + 0.1),
-            "volume adds": ({"close": 10_764, "rsi_14": 30, "volume_ratio_10": 1.5}, 0.3 + 0.3 + 0.1),
+            "volume adds": (
+                {"close": 10_764, "rsi_14": 30, "volume_ratio_10": 1.5},
+                0.3 + 0.3 + 0.1,
+            ),
             "proximity fades": (
                 {"close": 10_810, "rsi_14": 30, "volume_ratio_10": 1.5},
                 0.3 + 0.3 + 0.1 * (1 - (46 / 10_810) / 0.01),
@@ -168,12 +219,18 @@ CASES: tuple[tuple[ModuleType, Callable[[Row], Row], Row, dict[str, tuple[Row, f
         mirror_donchian,
         DONCHIAN,
         {
-            "breakout on volume": ({"close": 11_023, "channel_position": 1.023, "volume_ratio": 1.3}, 0.75),
+            "breakout on volume": (
+                {"close": 11_023, "channel_position": 1.023, "volume_ratio": 1.3},
+                0.75,
+            ),
             "reversal at the very edge": ({"channel_position": 0.0}, 0.3 + 0.3),
             "reversal at the end of its zone": ({"channel_position": 0.0499}, 0.3 + 0.3 * 0.002),
             "reversal in a lively market": ({"channel_position": 0.0, "atr_rate": 0.02}, 0.7),
             "reversal on volume": ({"channel_position": 0.0, "volume_ratio": 1.5}, 0.65),
-            "reversal on all": ({"channel_position": 0.0, "atr_rate": 0.02, "volume_ratio": 3.0}, 0.8),
+            "reversal on all": (
+                {"channel_position": 0.0, "atr_rate": 0.02, "volume_ratio": 3.0},
+                0.8,
+            ),
             "weak zone, shallow": ({"channel_position": 0.4}, 0.35),
             "weak zone, deep": ({"channel_position": 0.28}, 0.35 + 0.25 * 0.8),
         },
@@ -188,10 +245,19 @@ CASES: tuple[tuple[ModuleType, Callable[[Row], Row], Row, dict[str, tuple[Row, f
                 0.3 + 0.1 + 0.06 + 0.1 + 0.04 + 0.15,
             ),
             "strong, at most 0.9": (
-                {"adx_14": 80, "adx_change_1": 2, "di_difference": 40, "di_cross": 1, "volume_ratio": 3},
+                {
+                    "adx_14": 80,
+                    "adx_change_1": 2,
+                    "di_difference": 40,
+                    "di_cross": 1,
+                    "volume_ratio": 3,
+                },
                 0.9,
             ),
-            "moderate": ({"adx_14": 20, "di_difference": 5, "volume_ratio": 1.2}, 0.3 + 0.06 + 0.05 + 0.02),
+            "moderate": (
+                {"adx_14": 20, "di_difference": 5, "volume_ratio": 1.2},
+                0.3 + 0.06 + 0.05 + 0.02,
+            ),
             "moderate and rising": (
                 {"adx_14": 15, "adx_change_1": 0.1, "di_difference": 2, "volume_ratio": 1.2},
                 0.3 + 0.1 + 0.02 + 0.02,
@@ -207,7 +273,13 @@ CASES: tuple[tuple[ModuleType, Callable[[Row], Row], Row, dict[str, tuple[Row, f
 )
 
 RULES = [
-    pytest.param(module, mirror, {**quiet, **changed}, confidence, id=f"{module.__name__.rsplit('.', 1)[1]}: {rule}")
+    pytest.param(
+        module,
+        mirror,
+        {**quiet, **changed},
+        confidence,
+        id=f"{module.__name__.rsplit('.', 1)[1]}: {rule}",
+    )
     for module, mirror, quiet, rules in CASES
     for rule, (changed, confidence) in rules.items()
 ]
@@ -236,7 +308,11 @@ NOT_ENOUGH: tuple[tuple[ModuleType, Row, dict[str, Row]], ...] = (
         multi_timeframe,
         MULTI,
         {
-            "trend and entry against each other": {**UP_TREND, "rsi_14": 75, "below_high_4": -0.006},
+            "trend and entry against each other": {
+                **UP_TREND,
+                "rsi_14": 75,
+                "below_high_4": -0.006,
+            },
             "EMA50 hardly moves": {**UP_TREND, "ema_50_change_16_4h": 0.002},
             "the close on the other side": {**UP_TREND, "close_to_ema_50_4h": -0.01},
             "too calm": {**UP_TREND, "atr_rate_4h": 0.005},
@@ -254,7 +330,11 @@ NOT_ENOUGH: tuple[tuple[ModuleType, Row, dict[str, Row]], ...] = (
             "a confirmation against the swing": {"rsi_14": 80},
             "a swing without direction": {"swing_direction_20": 0.0, "rsi_14": 20},
             "far from every level": {"close": 10_150.0, "rsi_14": 20},
-            "too small a swing": {"swing_high_20": 10_550.0, "swing_low_20": 10_450.0, "rsi_14": 20},
+            "too small a swing": {
+                "swing_high_20": 10_550.0,
+                "swing_low_20": 10_450.0,
+                "rsi_14": 20,
+            },
             "engulfing too little": {"engulfing": 1.1},
         },
     ),
@@ -264,8 +344,16 @@ NOT_ENOUGH: tuple[tuple[ModuleType, Row, dict[str, Row]], ...] = (
         {
             "the middle": {"channel_position": 0.45},
             "between edge and weak zone": {"channel_position": 0.1},
-            "a break without volume": {"close": 11_023.0, "channel_position": 1.023, "volume_ratio": 1.2},
-            "a break that is not far enough": {"close": 11_010.0, "channel_position": 1.01, "volume_ratio": 2.0},
+            "a break without volume": {
+                "close": 11_023.0,
+                "channel_position": 1.023,
+                "volume_ratio": 1.2,
+            },
+            "a break that is not far enough": {
+                "close": 11_010.0,
+                "channel_position": 1.01,
+                "volume_ratio": 2.0,
+            },
         },
     ),
     (
@@ -274,7 +362,12 @@ NOT_ENOUGH: tuple[tuple[ModuleType, Row, dict[str, Row]], ...] = (
         {
             "strong but falling": {"adx_14": 30, "di_difference": 4, "di_cross": 1},
             "strong without a cross": {"adx_14": 30, "adx_change_1": 0.2, "di_difference": 9},
-            "strong, hardly crossed": {"adx_14": 30, "adx_change_1": 0.2, "di_difference": 0.4, "di_cross": 1},
+            "strong, hardly crossed": {
+                "adx_14": 30,
+                "adx_change_1": 0.2,
+                "di_difference": 0.4,
+                "di_cross": 1,
+            },
             "moderate without volume": {"adx_14": 20, "di_difference": 9, "volume_ratio": 1.1},
             "moderate, close together": {"adx_14": 20, "di_difference": 1.9, "volume_ratio": 2},
             "weak, close together": {"di_difference": 0.9},
@@ -294,14 +387,18 @@ def settings_of(module: ModuleType, defaults):
 
 
 @pytest.mark.parametrize(("module", "mirror", "row", "confidence"), RULES)
-def test_a_rule_fires_as_a_buy_and_mirrored_as_a_sell(module, mirror, row, confidence, row_of, defaults) -> None:
+def test_a_rule_fires_as_a_buy_and_mirrored_as_a_sell(
+    module, mirror, row, confidence, row_of, defaults
+) -> None:
     told = {}
     for side, columns in ((1, row), (-1, mirror(row))):
         said = module.vote(row_of(**columns), settings_of(module, defaults))
         assert said.sides.dtype == np.int8
         assert said.sides.tolist() == [side], columns
         told[side] = float(said.confidences[0])
-        assert told[side] == pytest.approx(confidence, abs=2e-3 if module is fibonacci_retracement else 1e-9)
+        assert told[side] == pytest.approx(
+            confidence, abs=2e-3 if module is fibonacci_retracement else 1e-9
+        )
     if module is not fibonacci_retracement and module is not donchian_channel:
         assert told[1] == pytest.approx(told[-1], abs=1e-12)
 
@@ -330,7 +427,9 @@ def test_a_strategy_says_nothing_where_any_column_that_it_reads_is_not_warm(
 
 
 @pytest.mark.parametrize(("module", "mirror", "row", "confidence"), RULES)
-def test_a_strategy_keeps_silent_below_its_own_least_confidence(module, mirror, row, confidence, row_of, defaults) -> None:
+def test_a_strategy_keeps_silent_below_its_own_least_confidence(
+    module, mirror, row, confidence, row_of, defaults
+) -> None:
     if confidence >= 1.0:
         return
     least = replace(settings_of(module, defaults), min_confidence=min(1.0, confidence + 0.01))
@@ -349,10 +448,16 @@ def test_one_unopposed_vote_speaks_where_the_settings_let_it(row_of, defaults) -
 
 
 def test_two_equal_words_against_each_other_are_no_word(row_of, defaults) -> None:
-    even = replace(defaults.strategies.atr_based, bb_base=0.3, bb_gain=0.0, rsi_base=0.3, rsi_gain=0.0)
-    assert atr_based.vote(row_of(**{**ATR, "bb_position": 0.1, "rsi_14": 80}), even).sides.tolist() == [0]
+    even = replace(
+        defaults.strategies.atr_based, bb_base=0.3, bb_gain=0.0, rsi_base=0.3, rsi_gain=0.0
+    )
+    assert atr_based.vote(
+        row_of(**{**ATR, "bb_position": 0.1, "rsi_14": 80}), even
+    ).sides.tolist() == [0]
 
 
 def test_without_levels_fibonacci_never_speaks(row_of, defaults) -> None:
     none = replace(defaults.strategies.fibonacci_retracement, levels=())
-    assert fibonacci_retracement.vote(row_of(**{**FIBONACCI, "rsi_14": 10}), none).sides.tolist() == [0]
+    assert fibonacci_retracement.vote(
+        row_of(**{**FIBONACCI, "rsi_14": 10}), none
+    ).sides.tolist() == [0]

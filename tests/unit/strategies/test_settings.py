@@ -1,4 +1,6 @@
-"""The strategies' settings: every default is there, and nonsense is refused with the setting's name."""
+"""The strategies' settings: every default is there, and nonsense is refused with the setting's
+name.
+"""
 
 import pytest
 
@@ -24,7 +26,9 @@ def test_a_value_outside_its_bounds_is_refused_by_name(variable: str, value: str
 
 
 def test_a_word_that_is_none_of_the_choices_is_answered_with_the_choices() -> None:
-    with pytest.raises(BadSettings, match=r"learning\.label was 'foo': choose one of barriers, next_candle"):
+    with pytest.raises(
+        BadSettings, match=r"learning\.label was 'foo': choose one of barriers, next_candle"
+    ):
         load({"BOT_LEARNING__LABEL": "foo"})
 
 

@@ -1,4 +1,6 @@
-"""The slow trend: its formulas written again in plain loops, exactness in the window, and what the window leaves out."""
+"""The slow trend: its formulas written again in plain loops, exactness in the window, and what the
+window leaves out.
+"""
 
 from collections.abc import Mapping
 
@@ -54,7 +56,9 @@ def columns_of(candles: Candles) -> dict[str, FloatArray]:
 def rows_of(columns: Mapping[str, FloatArray]) -> Features:
     """A matrix of these columns alone."""
     values = np.stack(list(columns.values()), axis=1)
-    return Features(as_of=np.arange(len(values), dtype=np.int64), names=tuple(columns), values=values)
+    return Features(
+        as_of=np.arange(len(values), dtype=np.int64), names=tuple(columns), values=values
+    )
 
 
 # exactness in the window
@@ -85,7 +89,7 @@ def test_with_fewer_candles_than_the_window_a_prefix_gives_every_bit_of_the_same
     assert warm >= 60
 
 
-def test_a_candle_that_is_a_thousand_and_one_back_changes_nothing_and_the_one_after_it_does() -> None:
+def test_a_candle_that_is_a_thousand_and_one_back_changes_nothing_and_the_one_after_it_does():
     candles = slow_candles(WINDOW + 1, 4)
     last = len(candles) - 1
     before = columns_of(candles)
@@ -124,8 +128,12 @@ def test_crosses_breakouts_and_volatility_are_what_plain_loops_say() -> None:
     close = candles.close
     for stop in (620, 900, 1_001, 1_200, len(candles)):
         for fast, slow in ((5, 20), (10, 50), (20, 100)):
-            apart = (mean_of(close, 6 * fast, stop) - mean_of(close, 6 * slow, stop)) / close[stop - 1]
-            assert found[f"mean_{6 * fast}_to_{6 * slow}_4h"][stop - 1] == pytest.approx(apart, abs=1e-12)
+            apart = (mean_of(close, 6 * fast, stop) - mean_of(close, 6 * slow, stop)) / close[
+                stop - 1
+            ]
+            assert found[f"mean_{6 * fast}_to_{6 * slow}_4h"][stop - 1] == pytest.approx(
+                apart, abs=1e-12
+            )
         for days in (10, 20, 55):
             width, side = DAY * days, 0
             for row in range(max(width, stop - WINDOW + width), stop):
@@ -135,12 +143,17 @@ def test_crosses_breakouts_and_volatility_are_what_plain_loops_say() -> None:
                 elif close[row] < candles.low[before].min():
                     side = -1
             assert found[f"breakout_{width}_4h"][stop - 1] == side
-        moves = np.diff(close[max(0, stop - WINDOW) : stop]) / close[max(0, stop - WINDOW) : stop - 1]
+        moves = (
+            np.diff(close[max(0, stop - WINDOW) : stop]) / close[max(0, stop - WINDOW) : stop - 1]
+        )
         weights = (179 / 181) ** np.arange(len(moves))[::-1]
         year = np.sqrt((moves * moves * weights).sum() / weights.sum() * 2190)
         assert found[trend.VOLATILITY][stop - 1] == pytest.approx(year, rel=1e-12)
         for days in (7, 14, 28, 56, 90):
-            assert found[f"returns_{6 * days}_4h"][stop - 1] == close[stop - 1] / close[stop - 1 - 6 * days] - 1
+            assert (
+                found[f"returns_{6 * days}_4h"][stop - 1]
+                == close[stop - 1] / close[stop - 1 - 6 * days] - 1
+            )
 
 
 def test_a_market_that_stands_still_has_no_side_at_all() -> None:
@@ -170,7 +183,10 @@ def test_the_weight_is_the_mean_of_eleven_signs_and_the_vote_says_the_same() -> 
     for negative in range(12):
         row = one(**dict.fromkeys(trend.SIGNALS[:negative], -3.0))
         weight = (11 - 2 * negative) / 11
-        told, ballot = trend.targets(row, SETTINGS.strategies.trend), trend.vote(row, SETTINGS.strategies.trend)
+        told, ballot = (
+            trend.targets(row, SETTINGS.strategies.trend),
+            trend.vote(row, SETTINGS.strategies.trend),
+        )
         assert told.weight.tolist() == [weight]
         assert told.volatility.tolist() == [0.1]
         assert ballot.sides.tolist() == [int(np.sign(weight))]
@@ -185,7 +201,9 @@ def test_one_signal_that_is_not_warm_leaves_the_target_unknown(missing) -> None:
 
 
 def test_below_the_least_confidence_the_strategy_is_flat_and_silent() -> None:
-    settings = load({}, profile="trend", overrides={"strategies": {"trend": {"min_confidence": 0.5}}}).strategies.trend
+    settings = load(
+        {}, profile="trend", overrides={"strategies": {"trend": {"min_confidence": 0.5}}}
+    ).strategies.trend
     row = one(**dict.fromkeys(trend.SIGNALS[:3], -3.0))  # 5 / 11
     assert trend.targets(row, settings).weight.tolist() == [0.0]
     assert trend.vote(row, settings).sides.tolist() == [0]
@@ -202,10 +220,18 @@ def test_only_where_the_strategy_has_a_weight_is_there_a_target() -> None:
 
 def test_a_4h_candle_counts_on_the_15m_row_of_its_close_and_not_before() -> None:
     slow = slow_candles(700, 6)
-    fast_at = np.arange(int(slow.opened_at[-3]), int(slow.closed_at[-1]), Timeframe.M15.ms, dtype=np.int64)
+    fast_at = np.arange(
+        int(slow.opened_at[-3]), int(slow.closed_at[-1]), Timeframe.M15.ms, dtype=np.int64
+    )
     flat = np.full(len(fast_at), 1_000_000.0)
     fast = Candles(
-        timeframe=Timeframe.M15, opened_at=fast_at, open=flat, high=flat, low=flat, close=flat, volume=np.ones(len(flat))
+        timeframe=Timeframe.M15,
+        opened_at=fast_at,
+        open=flat,
+        high=flat,
+        low=flat,
+        close=flat,
+        volume=np.ones(len(flat)),
     )
     computed = features.compute({Timeframe.M15: fast, Timeframe.H4: slow})
     known = np.searchsorted(slow.closed_at, fast.closed_at, side="right") - 1
@@ -218,9 +244,13 @@ def test_a_4h_candle_counts_on_the_15m_row_of_its_close_and_not_before() -> None
 
 
 def unbounded(candles: Candles) -> tuple[FloatArray, FloatArray]:
-    """Weight and volatility of the textbook's recursions over all history: EMAs that never end, the last breakout ever."""
+    """Weight and volatility of the textbook's recursions over all history: EMAs that never end, the
+    last breakout ever.
+    """
     close = candles.close
-    signs = [np.sign(column) for name, column in columns_of(candles).items() if name in trend.MOMENTUM]
+    signs = [
+        np.sign(column) for name, column in columns_of(candles).items() if name in trend.MOMENTUM
+    ]
     for fast, slow in ((5, 20), (10, 50), (20, 100)):
         means = []
         for days in (fast, slow):
@@ -247,7 +277,8 @@ def unbounded(candles: Candles) -> tuple[FloatArray, FloatArray]:
 
 
 def test_the_difference_to_the_unbounded_forms_is_small_and_stated() -> None:
-    """Of 11,977 made candles 4.8 % have another weight, by 4/11 at most; the volatility differs by 0.08 % at most.
+    """Of 11,977 made candles 4.8 % have another weight, by 4/11 at most; the volatility differs by
+    0.08 % at most.
 
     Of the 15,666 real ones of 2018 to 2025 in `../shared/data`: 3.5 %, 3/11, and 0.014 %.
     """

@@ -1,4 +1,6 @@
-"""What people have ordered: whose halt it is, which one a resume takes back, and what a damaged document may never do."""
+"""What people have ordered: whose halt it is, which one a resume takes back, and what a damaged
+document may never do.
+"""
 
 import contextlib
 import random
@@ -47,7 +49,14 @@ def test_a_halt_for_all_holds_for_every_bot_until_it_is_taken_back_for_all(docum
 
 def test_a_halt_of_an_older_version_holds_for_every_bot_and_its_resume_lifts_nothing(documents):
     alpha, beta = bots(documents)
-    older = {"halt": True, "halted_at": AT, "who": "bob", "why": "older", "at": AT, "resumed_at": AT + 10**9}
+    older = {
+        "halt": True,
+        "halted_at": AT,
+        "who": "bob",
+        "why": "older",
+        "at": AT,
+        "resumed_at": AT + 10**9,
+    }
     documents.create("control/current", older)
     for bot in (alpha, beta):
         (halt,) = bot.control().halts.values()
@@ -86,7 +95,9 @@ WRONG = (None, True, False, 0, -1, 7, 1.5, "", "yesterday", [], [1], {}, {"a": 1
 
 
 def damaged_ones():
-    """Every field of both layouts with every value of a wrong type, and without the field; and documents that are none."""
+    """Every field of both layouts with every value of a wrong type, and without the field; and
+    documents that are none.
+    """
     halt = {"id": "h", "at": AT, "who": "a", "why": "b"}
     lifted = {"halts": ["g"], "drawdown": AT, "at": AT, "who": "a", "why": "b"}
     whole = {"schema": 1, "halt": halt, "lifted": lifted}
@@ -105,7 +116,9 @@ def damaged_ones():
                 yield made
             made = {**base}
             if len(path) == 2:
-                made[path[0]] = {name: part for name, part in base[path[0]].items() if name != path[1]}
+                made[path[0]] = {
+                    name: part for name, part in base[path[0]].items() if name != path[1]
+                }
             else:
                 del made[path[0]]
             yield made
@@ -125,7 +138,9 @@ def test_whatever_a_control_document_holds_it_is_read_or_named_and_a_resume_mend
             documents.commit([Write(kind="put", path="control/alpha", data=data)])
             ordered = alpha.control()
             assert bool(ordered.damaged) == bool(found.damaged)
-            alpha.resume(halts=[halt.id for halt in ordered.halts.values()], drawdown=0, **ASKED, now_ms=AT)
+            alpha.resume(
+                halts=[halt.id for halt in ordered.halts.values()], drawdown=0, **ASKED, now_ms=AT
+            )
             assert not alpha.control().damaged
             assert not alpha.control().halts
             assert not beta.control().damaged
@@ -151,17 +166,25 @@ def test_no_sequence_of_halts_and_resumes_lifts_more_than_it_names(documents):
     for _ in range(300):
         bot = bots(documents)[rng.random() < 0.5]
         before = {
-            path: halt for name in ("alpha", "beta") for path, halt in BotDocuments(documents, name).control().halts.items()
+            path: halt
+            for name in ("alpha", "beta")
+            for path, halt in BotDocuments(documents, name).control().halts.items()
         }
         everyone = rng.random() < 0.3
         if rng.random() < 0.5:
             bot.halt(**ASKED, now_ms=rng.randrange(10), everyone=everyone)
             continue
-        named = [halt.id for halt in rng.sample(list(before.values()), k=rng.randint(0, len(before)))]
+        named = [
+            halt.id for halt in rng.sample(list(before.values()), k=rng.randint(0, len(before)))
+        ]
         with contextlib.suppress(Conflict):
-            bot.resume(halts=named, drawdown=0, **ASKED, now_ms=rng.randrange(10), everyone=everyone)
+            bot.resume(
+                halts=named, drawdown=0, **ASKED, now_ms=rng.randrange(10), everyone=everyone
+            )
         after = {
-            path: halt for name in ("alpha", "beta") for path, halt in BotDocuments(documents, name).control().halts.items()
+            path: halt
+            for name in ("alpha", "beta")
+            for path, halt in BotDocuments(documents, name).control().halts.items()
         }
         gone = set(before) - set(after)
         assert all(before[path].id in named for path in gone)

@@ -1,4 +1,6 @@
-"""A machine's clock that is wrong, in one tick or in many: nothing is decided by it, and no time of the future is kept."""
+"""A machine's clock that is wrong, in one tick or in many: nothing is decided by it, and no time of
+the future is kept.
+"""
 
 import itertools
 import random
@@ -24,13 +26,17 @@ from tests.support.tick_stories import INTERVAL, Deaf
 
 @cache
 def off_from(policy: str, account: str, *, held: bool) -> tuple[int, int]:
-    """A seed and its first tick in which, under a right clock, something is held from before to after, or nothing is."""
+    """A seed and its first tick in which, under a right clock, something is held from before to
+    after, or nothing is.
+    """
     for seed in range(1, 20):
         story = ClockStory(seed, policy=policy, account=account)
         story.begin()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(pipeline, "last_signal", story.script)
-            holds = [bool(story.tick_with(number, 0).positions) for number in range(FIRST, LAST - 8)]
+            holds = [
+                bool(story.tick_with(number, 0).positions) for number in range(FIRST, LAST - 8)
+            ]
         for number, both in enumerate(itertools.pairwise(holds), start=FIRST + 1):
             if both == (held, held):
                 return seed, number
@@ -39,7 +45,9 @@ def off_from(policy: str, account: str, *, held: bool) -> tuple[int, int]:
 
 @pytest.mark.parametrize("skew_ms", SKEWS)
 @pytest.mark.parametrize("ticks", [1, 4])
-def test_a_wrong_clock_decides_nothing_keeps_no_time_of_the_future_and_leaves_no_trace(skew_ms, ticks) -> None:
+def test_a_wrong_clock_decides_nothing_keeps_no_time_of_the_future_and_leaves_no_trace(
+    skew_ms, ticks
+) -> None:
     counts: Counter[str] = Counter()
     for policy, account, held in [(*way, held) for way in WAYS for held in (True, False)]:
         seed, first = off_from(policy, account, held=held)
@@ -50,36 +58,72 @@ def test_a_wrong_clock_decides_nothing_keeps_no_time_of_the_future_and_leaves_no
             for number in range(FIRST, first + ticks + 3):
                 off = first <= number < first + ticks
                 report = story.tick_with(number, skew_ms if off else 0)
-                counts[f"{'off' if off else 'right'} ticks, {policy}, {'held' if report.positions else 'nothing held'}"] += 1
+                counts[
+                    f"{'off' if off else 'right'} ticks, {policy},"
+                    f" {'held' if report.positions else 'nothing held'}"
+                ] += 1
                 if off:
-                    assert (report.status, report.reason, report.decision) == ("degraded", "clock_skew", None)
-                    placed = {order.intent.purpose for order in report.orders if order.what == "place"}
+                    assert (report.status, report.reason, report.decision) == (
+                        "degraded",
+                        "clock_skew",
+                        None,
+                    )
+                    placed = {
+                        order.intent.purpose for order in report.orders if order.what == "place"
+                    }
                     assert placed <= PROTECT, report.orders
                 else:
                     assert report.status == "done", (number, report.status, report.detail)
-                    assert not report.positions or report.plan is None or report.plan.exit_by > story.clock.now_ms()
+                    assert (
+                        not report.positions
+                        or report.plan is None
+                        or report.plan.exit_by > story.clock.now_ms()
+                    )
                 assert not list(story.future())
             told = story.told()
             counts["clock alerts"] += told["clock"]
             assert 1 <= told["clock"] <= 2, told
             assert told["time_impossible"] == told["late"] == 0, told
     print(skew_ms / 1000, "s in", ticks, "ticks:", dict(counts))
-    assert sum(count for name, count in counts.items() if name.startswith("off")) == 2 * len(WAYS) * ticks, counts
+    assert (
+        sum(count for name, count in counts.items() if name.startswith("off"))
+        == 2 * len(WAYS) * ticks
+    ), counts
     for policy, what in itertools.product(("barrier", "target"), ("held", "nothing held")):
         assert counts[f"off ticks, {policy}, {what}"] >= 2, counts
 
 
-def test_a_tick_killed_under_a_wrong_clock_leaves_nothing_that_the_next_one_stumbles_over(full) -> None:
+def test_a_tick_killed_under_a_wrong_clock_leaves_nothing_that_the_next_one_stumbles_over(
+    full,
+) -> None:
     counts: Counter[str] = Counter()
     for seed in range(1, 7 if full else 2):
         for policy, account in WAYS:
             story = ClockStory(seed, policy=policy, account=account)
-            counts += story.killed(random.Random(f"{seed} {policy} {account}"), most=100 if full else 3)
+            counts += story.killed(
+                random.Random(f"{seed} {policy} {account}"), most=100 if full else 3
+            )
     print(dict(counts))
     assert min(counts["killed with a position"], counts["killed without a position"]) >= 100, counts
-    assert min(counts["stops sent under a wrong clock"], counts["clock alerts"], counts["closes: exit_exposure"]) >= 15, counts
-    parts = {"documents.create", "documents.replace", "documents.commit", "exchange.reconcile", "exchange.submit", "sink.send"}
-    assert min(counts[f"killed {when} {part}"] for part in parts for when in ("before", "after")) >= 2, counts
+    assert (
+        min(
+            counts["stops sent under a wrong clock"],
+            counts["clock alerts"],
+            counts["closes: exit_exposure"],
+        )
+        >= 15
+    ), counts
+    parts = {
+        "documents.create",
+        "documents.replace",
+        "documents.commit",
+        "exchange.reconcile",
+        "exchange.submit",
+        "sink.send",
+    }
+    assert (
+        min(counts[f"killed {when} {part}"] for part in parts for when in ("before", "after")) >= 2
+    ), counts
 
 
 def hasty(state: State, *_: Any, **__: Any) -> tuple[State, tuple[()]]:
@@ -95,8 +139,18 @@ def nothing(_steps: Steps, turn: Any, *_: Any, **__: Any) -> Any:
 
 PLANTED = {
     "a wrong clock is believed": (ClockRule.NOTHING, BoundedClock, "compare", lambda *_: None),
-    "the machine's time is written down": (ClockRule.FUTURE, BoundedClock, "now_ms", BoundedClock.own_ms),
-    "a lease without end": (ClockRule.AT_ONCE, cycle, "lease_end", lambda _at, now_ms, _settings: now_ms + INTERVAL + 1_000),
+    "the machine's time is written down": (
+        ClockRule.FUTURE,
+        BoundedClock,
+        "now_ms",
+        BoundedClock.own_ms,
+    ),
+    "a lease without end": (
+        ClockRule.AT_ONCE,
+        cycle,
+        "lease_end",
+        lambda _at, now_ms, _settings: now_ms + INTERVAL + 1_000,
+    ),
     "nothing is protected": (ClockRule.COVERED, Steps, "protect", nothing),
     "a time exit comes too early": (ClockRule.DUE, State, "believed", hasty),
     "a right time is told to be impossible": (
@@ -115,7 +169,9 @@ def test_a_planted_bug_of_the_clock_is_found(planted, monkeypatch) -> None:
     found: set[str] = set()
     for policy, account in WAYS[:3]:
         try:
-            ClockStory(1, policy=policy, account=account).killed(random.Random(1), most=6, skews=(-24 * HOUR, 24 * HOUR))
+            ClockStory(1, policy=policy, account=account).killed(
+                random.Random(1), most=6, skews=(-24 * HOUR, 24 * HOUR)
+            )
         except InvariantBroken as broken:
             found |= {violation.rule for violation in broken.violations}
     assert rule in found, found
@@ -132,7 +188,11 @@ def test_what_an_older_version_stored_of_the_future_is_not_believed_and_told_onc
         state = {**stored.data["state"], "last_scheduled_at": ahead, "last_finished_at": ahead}
         lease = {"holder": "x", "fence": 7, "expires_at": ahead}
         story.documents.replace(stored, {**stored.data, "state": state, "lease": lease})
-        assert trouble(State.stored(state, story.settings), now_ms=story.clock.now_ms(), settings=story.settings)
+        assert trouble(
+            State.stored(state, story.settings),
+            now_ms=story.clock.now_ms(),
+            settings=story.settings,
+        )
         reports = [story.tick_with(number, 0) for number in range(FIRST + 1, FIRST + 4)]
     assert [report.status for report in reports] == ["done"] * 3
     told = story.told()
@@ -147,20 +207,35 @@ def test_a_row_of_late_ticks_is_an_alert_and_not_healthy() -> None:
         reports = [story.tick(number, late_ms=160_000) for number in range(FIRST, FIRST + 3)]
     assert {report.status for report in reports} == {"late"}
     state = State.stored(story.documents.get("bots/default").data["state"], story.settings)
-    assert "3 ticks in a row came too late" in " ".join(trouble(state, now_ms=story.clock.now_ms(), settings=story.settings))
-    assert [item for item in story.documents.query("alerts", limit=99) if item.data["alert"]["kind"] == "late"]
+    assert "3 ticks in a row came too late" in " ".join(
+        trouble(state, now_ms=story.clock.now_ms(), settings=story.settings)
+    )
+    assert [
+        item
+        for item in story.documents.query("alerts", limit=99)
+        if item.data["alert"]["kind"] == "late"
+    ]
 
 
 @pytest.mark.parametrize(
     ("environ", "named"),
     [
         ({"BOT_TICK__LEASE_SECONDS": "1"}, ("no_new_order_after_seconds", "lease_seconds")),
-        ({"BOT_TICK__NO_NEW_ORDER_AFTER_SECONDS": "1000"}, ("no_new_order_after_seconds", "lease_seconds")),
+        (
+            {"BOT_TICK__NO_NEW_ORDER_AFTER_SECONDS": "1000"},
+            ("no_new_order_after_seconds", "lease_seconds"),
+        ),
         ({"BOT_TICK__LEASE_SECONDS": "180"}, ("lease_seconds", "interval_seconds")),
         ({"BOT_TICK__ANSWER_BY_SECONDS": "170"}, ("answer_by_seconds", "lease_seconds")),
         ({"BOT_EXCHANGE__TIMEOUT_SECONDS": "62"}, ("timeout_seconds", "lease_seconds")),
-        ({"BOT_EXCHANGE__REQUEST_WINDOW_SECONDS": "61"}, ("request_window_seconds", "lease_seconds")),
-        ({"BOT_TICK__ANSWER_BY_SECONDS": "100"}, ("no_new_order_after_seconds", "answer_by_seconds")),
+        (
+            {"BOT_EXCHANGE__REQUEST_WINDOW_SECONDS": "61"},
+            ("request_window_seconds", "lease_seconds"),
+        ),
+        (
+            {"BOT_TICK__ANSWER_BY_SECONDS": "100"},
+            ("no_new_order_after_seconds", "answer_by_seconds"),
+        ),
     ],
 )
 def test_times_of_a_tick_that_do_not_fit_together_are_refused_by_both_names(environ, named) -> None:
@@ -209,11 +284,27 @@ def test_no_alert_is_given_up_by_a_clock_that_may_be_wrong(skew_ms, silent) -> N
         story.tick_with(FIRST, 0)
         for name, age_ms in (("of an hour", HOUR), ("of two days", 48 * HOUR)):
             at = story.clock.now_ms() - age_ms
-            alert = {"key": name, "level": "info", "kind": "x", "title": "x", "at": at, "fields": {}}
-            story.documents.create(f"alerts/{name}", {"bot": "default", "waiting_for": "default", "alert": alert})
-        feed = Silent(story.minutes, story.clock, skew_ms) if silent else Seen(story.minutes, story.clock, skew_ms)
+            alert = {
+                "key": name,
+                "level": "info",
+                "kind": "x",
+                "title": "x",
+                "at": at,
+                "fields": {},
+            }
+            story.documents.create(
+                f"alerts/{name}", {"bot": "default", "waiting_for": "default", "alert": alert}
+            )
+        feed = (
+            Silent(story.minutes, story.clock, skew_ms)
+            if silent
+            else Seen(story.minutes, story.clock, skew_ms)
+        )
         story.tick_with(FIRST + 1, skew_ms, sink=Closed(), feed=feed)
-        assert {item.data["alert"]["key"] for item in story.bot.waiting_alerts()} >= {"of an hour", "of two days"}
+        assert {item.data["alert"]["key"] for item in story.bot.waiting_alerts()} >= {
+            "of an hour",
+            "of two days",
+        }
         story.tick_with(FIRST + 2, 0, sink=Closed())
         waiting = {item.data["alert"]["key"] for item in story.bot.waiting_alerts()}
         assert ("of an hour" in waiting, "of two days" in waiting) == (True, False)

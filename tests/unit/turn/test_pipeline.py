@@ -38,7 +38,13 @@ def history():
 
 def account() -> Account:
     yen = Decimal("1000000.0000")
-    return Account(equity_jpy=yen, capital_jpy=yen, available_jpy=yen, equity_peak_jpy=yen, day_start_equity_jpy=yen)
+    return Account(
+        equity_jpy=yen,
+        capital_jpy=yen,
+        available_jpy=yen,
+        equity_peak_jpy=yen,
+        day_start_equity_jpy=yen,
+    )
 
 
 def market_at(history, as_of: int, book: Book | None = None) -> Market:
@@ -50,7 +56,9 @@ def market_at(history, as_of: int, book: Book | None = None) -> Market:
     )
 
 
-def test_a_tick_and_a_replay_see_the_same_signal_on_every_sampled_row(history, bundle, settings) -> None:
+def test_a_tick_and_a_replay_see_the_same_signal_on_every_sampled_row(
+    history, bundle, settings
+) -> None:
     whole = pipeline.stages(history, bundle=bundle, settings=settings)
     rows = np.random.default_rng(3).integers(1200, len(history[Timeframe.M15]), 40)
     predicted = 0
@@ -58,9 +66,14 @@ def test_a_tick_and_a_replay_see_the_same_signal_on_every_sampled_row(history, b
         as_of = int(whole.features.as_of[row])
         known = {frame: candles.closed_by(as_of) for frame, candles in history.items()}
         ticked = pipeline.last_signal(market_at(history, as_of), bundle=bundle, settings=settings)
-        counts = {frame: min(len(candles), settings.market.window_candles) for frame, candles in known.items()}
+        counts = {
+            frame: min(len(candles), settings.market.window_candles)
+            for frame, candles in known.items()
+        }
         until = int(known[Timeframe.H4].closed_at[-1])
-        replayed = pipeline.signal_at(whole, row, candles_before=counts, slow_until=until, settings=settings)
+        replayed = pipeline.signal_at(
+            whole, row, candles_before=counts, slow_until=until, settings=settings
+        )
         assert ticked == replayed
         predicted += ticked is not None and ticked.p_upper is not None
     assert predicted >= 10
@@ -79,7 +92,10 @@ def test_too_little_history_is_said_and_no_row_at_all_is_none(history, bundle, s
         settings=settings,
     )
     assert decision.reason is Reason.WARMING_UP
-    assert pipeline.last_signal(market_at(history, world.START), bundle=bundle, settings=settings) is None
+    assert (
+        pipeline.last_signal(market_at(history, world.START), bundle=bundle, settings=settings)
+        is None
+    )
 
 
 def test_without_a_bundle_there_is_a_signal_but_never_an_entry(history, settings) -> None:
@@ -102,21 +118,37 @@ def decision_at(stages, row: int, *, settings, account: Account, history) -> pip
     as_of = int(stages.features.as_of[row])
     counts = {frame: len(candles.closed_by(as_of)) for frame, candles in history.items()}
     slow_until = as_of - as_of % Timeframe.H4.ms
-    signal = pipeline.signal_at(stages, row, candles_before=counts, slow_until=slow_until, settings=settings)
+    signal = pipeline.signal_at(
+        stages, row, candles_before=counts, slow_until=slow_until, settings=settings
+    )
     book = Book(as_of=as_of, bid=signal.close - 50, ask=signal.close + 50)
     return pipeline.decide(
-        signal, market=market_at(history, as_of, book), account=account, now_ms=as_of + 20_000, settings=settings
+        signal,
+        market=market_at(history, as_of, book),
+        account=account,
+        now_ms=as_of + 20_000,
+        settings=settings,
     )[0]
 
 
 @pytest.mark.parametrize(
     ("kind", "sides", "loose"),
-    [("margin", "long", False), ("margin", "both", True), ("spot", "long", True), ("margin", "long", True)],
+    [
+        ("margin", "long", False),
+        ("margin", "both", True),
+        ("spot", "long", True),
+        ("margin", "long", True),
+    ],
 )
 def test_every_decision_is_the_same_when_only_rows_that_can_lead_to_an_entry_are_predicted(
     history, bundle, kind, sides, loose
 ) -> None:
-    environ = {**world.QUICK, "BOT_ACCOUNT": kind, "BOT_SIDES": sides, **({"BOT_PROFILE": "loose"} if loose else {})}
+    environ = {
+        **world.QUICK,
+        "BOT_ACCOUNT": kind,
+        "BOT_SIDES": sides,
+        **({"BOT_PROFILE": "loose"} if loose else {}),
+    }
     settings = wiring.settings_from(environ)
     rows = len(history[Timeframe.M15])
     whole = pipeline.stages(history, bundle=bundle, settings=settings)
@@ -145,7 +177,9 @@ def test_every_decision_is_the_same_when_only_rows_that_can_lead_to_an_entry_are
         assert seen[Reason.OK] >= 500
 
 
-def test_stages_for_a_later_start_or_one_side_refuse_a_decision_that_they_cannot_make(history, bundle, settings) -> None:
+def test_stages_for_a_later_start_or_one_side_refuse_a_decision_that_they_cannot_make(
+    history, bundle, settings
+) -> None:
     both = replace(settings, sides="both")
     stages = pipeline.stages(history, bundle=bundle, settings=settings, since=AT)
     assert stages.prediction is not None
@@ -156,7 +190,12 @@ def test_stages_for_a_later_start_or_one_side_refuse_a_decision_that_they_cannot
         pipeline.signal_at(stages, early, candles_before=counts, slow_until=0, settings=settings)
     short = int(np.flatnonzero(stages.prediction.unasked & (stages.votes.consensus < 0))[-1])
     assert stages.features.as_of[short] > AT
-    assert pipeline.signal_at(stages, short, candles_before=counts, slow_until=0, settings=settings).p_upper is None
+    assert (
+        pipeline.signal_at(
+            stages, short, candles_before=counts, slow_until=0, settings=settings
+        ).p_upper
+        is None
+    )
     with pytest.raises(BadData, match="other settings"):
         pipeline.signal_at(stages, short, candles_before=counts, slow_until=0, settings=both)
 

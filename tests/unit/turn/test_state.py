@@ -8,7 +8,18 @@ import pytest
 from functions import wiring
 from shared.core.errors import BadData
 from shared.core.reasons import Reason
-from shared.core.types import Action, Decision, Entry, Fill, Holdings, Position, PositionPlan, Purpose, Side, Signal
+from shared.core.types import (
+    Action,
+    Decision,
+    Entry,
+    Fill,
+    Holdings,
+    Position,
+    PositionPlan,
+    Purpose,
+    Side,
+    Signal,
+)
 from shared.risk.limits import Limits
 from shared.turn.state import State
 
@@ -26,7 +37,12 @@ def signal(at: int = AT) -> Signal:
 
 def plan() -> PositionPlan:
     return PositionPlan(
-        side=Side.LONG, stop_price=12_800_000, target_price=13_200_000, exit_by=AT + 10, as_of=AT, entry_intent="a"
+        side=Side.LONG,
+        stop_price=12_800_000,
+        target_price=13_200_000,
+        exit_by=AT + 10,
+        as_of=AT,
+        entry_intent="a",
     )
 
 
@@ -60,7 +76,10 @@ def fill(at: int) -> Fill:
 
 def test_a_state_survives_its_json_unchanged(settings) -> None:
     limits = Limits.first(equity_jpy=Decimal("1000000.0000"), now_ms=AT)
-    state = replace(State(mode="paper", stage="paper", limits=limits, plan=plan()).after_candle(signal()), halted_at=3)
+    state = replace(
+        State(mode="paper", stage="paper", limits=limits, plan=plan()).after_candle(signal()),
+        halted_at=3,
+    )
     assert State.stored(state.told(), settings) == state
 
 
@@ -88,7 +107,9 @@ def test_a_live_position_is_never_taken_over_by_paper(settings) -> None:
         (Decision(action=Action.HOLD, as_of=AT, reason=Reason.NOTHING_NEW), False, False),
     ],
 )
-def test_only_a_transient_denial_or_an_attempt_leaves_the_candle_open(decision, attempted, retries) -> None:
+def test_only_a_transient_denial_or_an_attempt_leaves_the_candle_open(
+    decision, attempted, retries
+) -> None:
     state = State(mode="paper", stage="paper").after_candle(signal())
     assert state.retries
     after = state.after_decision(decision, attempted=attempted, plan=plan() if attempted else None)
@@ -100,7 +121,9 @@ def test_only_a_transient_denial_or_an_attempt_leaves_the_candle_open(decision, 
 def test_the_same_candle_is_never_opened_twice(settings) -> None:
     state = State(mode="paper", stage="paper").after_candle(signal())
     closed = state.after_decision(
-        Decision(action=Action.DENY, as_of=AT, reason=Reason.NO_CONSENSUS), attempted=False, plan=None
+        Decision(action=Action.DENY, as_of=AT, reason=Reason.NO_CONSENSUS),
+        attempted=False,
+        plan=None,
     )
     assert closed.after_candle(signal()) == closed
     assert closed.after_candle(signal(AT + 900_000)).retries

@@ -25,7 +25,9 @@ OTHER_SIDE_OF_TIME = ("learning.", "gate.")
 LEAST_SETTINGS, LEAST_NUMBERS = 200, 150
 
 
-def every_setting(kind: Any = Settings, at: Any = DEFAULTS, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+def every_setting(
+    kind: Any = Settings, at: Any = DEFAULTS, path: str = ""
+) -> Iterator[tuple[str, Any, Any]]:
     """Name, type and default of each."""
     for field in fields(kind):
         hint, value = hints_of(kind)[field.name], getattr(at, field.name)
@@ -39,7 +41,9 @@ def every_setting(kind: Any = Settings, at: Any = DEFAULTS, path: str = "") -> I
 
 
 def plain(kind: Any) -> tuple[Any, msgspec.Meta]:
-    """The type and the bounds of a setting; of an optional one, those of the value that it may have."""
+    """The type and the bounds of a setting; of an optional one, those of the value that it may
+    have.
+    """
     if get_origin(kind) in {Union, UnionType}:
         (kind,) = (one for one in get_args(kind) if one is not NoneType)
     metas = [one for one in getattr(kind, "__metadata__", ()) if isinstance(one, msgspec.Meta)]
@@ -50,7 +54,23 @@ EVERY = list(every_setting())
 NUMBERS = [(name, kind, value) for name, kind, value in EVERY if plain(kind)[0] in (int, float)]
 
 HOSTILE_NUMBERS = (
-    *(math.nan, math.inf, -math.inf, 1e308, -1e308, 1.7976931348623157e308, 5e-324, -5e-324, -0.0, 0, 1, -1, 0.5, 2.0, 1e-9),
+    *(
+        math.nan,
+        math.inf,
+        -math.inf,
+        1e308,
+        -1e308,
+        1.7976931348623157e308,
+        5e-324,
+        -5e-324,
+        -0.0,
+        0,
+        1,
+        -1,
+        0.5,
+        2.0,
+        1e-9,
+    ),
     *(10**30, -(10**30), 2**63, 2**64, 10**400, True, False, None, [], {}, [1], {"a": 1}),
     *(
         "",
@@ -113,22 +133,68 @@ HOSTILE_TEXTS = (
     *(None, True, 1, 1.5, [], {}, [1], {"a": 1}, math.nan, 10**400),
 )
 HOSTILE_LISTS = (
-    *([], [0.5], [math.nan], [math.inf], ["0.5"], ["x"], [2], [True], [None], [[0.5]], [0.5] * 20, [0.5] * 21, [0.5] * 10_000),
+    *(
+        [],
+        [0.5],
+        [math.nan],
+        [math.inf],
+        ["0.5"],
+        ["x"],
+        [2],
+        [True],
+        [None],
+        [[0.5]],
+        [0.5] * 20,
+        [0.5] * 21,
+        [0.5] * 10_000,
+    ),
     *("", "[]", "[0.5]", "0.5", "0.5,0.6", "[nan]", "0.5," * 10_000, None, True, 0.5, {}),
 )
 
 
 def values_for(kind: Any) -> tuple[Any, ...]:
-    """What is tried on a setting of this type, its own bounds and what lies beyond them included."""
+    """What is tried on a setting of this type, its own bounds and what lies beyond them
+    included.
+    """
     base, bounds = plain(kind)
     if base in (int, float):
         edges = [edge for edge in (bounds.ge, bounds.le, bounds.gt, bounds.lt) if edge is not None]
         beyond = [math.nextafter(edge, way) for edge in edges for way in (-math.inf, math.inf)]
         return (*HOSTILE_NUMBERS, *edges, *beyond)
     if base is bool:
-        return ("true", "false", "TRUE", "yes", "on", "1", "0", "2", "", None, True, False, 0, 1, 2, 0.0, math.nan, [], {})
+        return (
+            "true",
+            "false",
+            "TRUE",
+            "yes",
+            "on",
+            "1",
+            "0",
+            "2",
+            "",
+            None,
+            True,
+            False,
+            0,
+            1,
+            2,
+            0.0,
+            math.nan,
+            [],
+            {},
+        )
     if get_origin(base) is Literal:
-        return (*get_args(base), *(str(one).upper() for one in get_args(base)), "", "x", None, True, 1, [], {})
+        return (
+            *get_args(base),
+            *(str(one).upper() for one in get_args(base)),
+            "",
+            "x",
+            None,
+            True,
+            1,
+            [],
+            {},
+        )
     return HOSTILE_LISTS if get_origin(base) is tuple else HOSTILE_TEXTS
 
 
@@ -136,7 +202,9 @@ def written(value: Any) -> str:
     """The value as a person writes it into a variable."""
     if isinstance(value, str):
         return value
-    return "1" + "0" * 400 if value == 10**400 and not isinstance(value, bool) else json.dumps(value)
+    return (
+        "1" + "0" * 400 if value == 10**400 and not isinstance(value, bool) else json.dumps(value)
+    )
 
 
 def read_at(settings: Settings, name: str) -> Any:
@@ -174,10 +242,19 @@ def by_overrides(name: str, value: Any) -> Settings:
 
 
 def job_of(name: str, value: Any) -> Job:
-    """The whole way of a job's body; NaN and infinities are no JSON, and no text holds half a character."""
+    """The whole way of a job's body; NaN and infinities are no JSON, and no text holds half a
+    character.
+    """
     walk = name.startswith(OTHER_SIDE_OF_TIME)
-    told = {"start": "2026-01-01", "end": "2026-02-01", "overrides": {name: "@"}, "walk_forward": walk}
-    text = json.dumps(told).replace('"@"', written(value) if value == 10**400 else json.dumps(value, ensure_ascii=False))
+    told = {
+        "start": "2026-01-01",
+        "end": "2026-02-01",
+        "overrides": {name: "@"},
+        "walk_forward": walk,
+    }
+    text = json.dumps(told).replace(
+        '"@"', written(value) if value == 10**400 else json.dumps(value, ensure_ascii=False)
+    )
     return parse(fields_of(text.encode("utf-8", "surrogatepass")))
 
 
@@ -204,7 +281,10 @@ def over_http(name: str) -> bool:
 
 
 def verdict(name: str, value: Any, way: Any) -> tuple[bool, Any]:
-    """Whether it was taken, and as what. A refusal names the setting and says what would be right."""
+    """Whether it was taken, and as what.
+
+    A refusal names the setting and says what would be right.
+    """
     try:
         settings = way(name, value)
     except (BadSettings, BadRequest) as caught:
@@ -213,7 +293,10 @@ def verdict(name: str, value: Any, way: Any) -> tuple[bool, Any]:
         error = UserError("")
     if str(error):
         told = f"{getattr(error, 'field', '')} {error}"
-        assert any(word in told for word in (name, name.rpartition(".")[2], "JSON", "body", "share for", "leverage")), (
+        assert any(
+            word in told
+            for word in (name, name.rpartition(".")[2], "JSON", "body", "share for", "leverage")
+        ), (
             name,
             told,
         )
@@ -223,7 +306,9 @@ def verdict(name: str, value: Any, way: Any) -> tuple[bool, Any]:
     found = read_at(settings, name)
     for number in found if isinstance(found, tuple) else (found,):
         assert not isinstance(number, float) or math.isfinite(number), (name, value, number)
-        assert not isinstance(number, float) or math.copysign(1.0, number) > 0 or number < 0, f"{name} is a negative zero"
+        assert not isinstance(number, float) or math.copysign(1.0, number) > 0 or number < 0, (
+            f"{name} is a negative zero"
+        )
     if way is by_environment:
         msgspec.json.encode(settings)
         assert settings.hash
@@ -237,29 +322,45 @@ def test_every_number_has_a_least_and_a_most_and_every_text_and_list_a_length() 
     for name, kind, _ in EVERY:
         base, bounds = plain(kind)
         if base in (int, float):
-            closed = (bounds.ge is not None or bounds.gt is not None) and (bounds.le is not None or bounds.lt is not None)
+            closed = (bounds.ge is not None or bounds.gt is not None) and (
+                bounds.le is not None or bounds.lt is not None
+            )
         elif get_origin(base) is tuple:
             closed = bounds.max_length is not None and plain(get_args(base)[0])[1].le is not None
         else:
-            closed = base is bool or get_origin(base) is Literal or bounds.max_length is not None or bounds.pattern is not None
+            closed = (
+                base is bool
+                or get_origin(base) is Literal
+                or bounds.max_length is not None
+                or bounds.pattern is not None
+            )
         if not closed:
             unbounded.append(name)
     assert not unbounded
 
 
-def test_a_value_is_refused_by_name_or_taken_and_finite_with_one_verdict_on_every_way(full: bool) -> None:
+def test_a_value_is_refused_by_name_or_taken_and_finite_with_one_verdict_on_every_way(
+    full: bool,
+) -> None:
     dice, tried, refused, taken, ways_tried = random.Random(7), 0, 0, 0, 0
     for name, kind, default in EVERY:
         values = list(values_for(kind))
         chosen = values if full else dice.sample(values, min(len(values), 3))
         ways = {told: way for told, way in WAYS.items() if told != "HTTP" or over_http(name)}
         for value in (*chosen, default):
-            found = {told: verdict(name, value, way) for told, way in ways.items() if fits(value, told, kind)}
+            found = {
+                told: verdict(name, value, way)
+                for told, way in ways.items()
+                if fits(value, told, kind)
+            }
             assert len(set(map(repr, found.values()))) == 1, (name, value, found)
             tried, ways_tried = tried + 1, ways_tried + len(found)
             good = next(iter(found.values()))[0]
             taken, refused = taken + good, refused + (not good)
-    print(f"{len(EVERY)} settings, {len(NUMBERS)} of them numbers; {tried} values, {ways_tried} times said")
+    print(
+        f"{len(EVERY)} settings, {len(NUMBERS)} of them numbers; {tried} values, {ways_tried} times"
+        " said"
+    )
     print(f"{taken} values taken, {refused} refused")
     assert tried >= (20 if full else 4) * len(EVERY)
     assert ways_tried >= 3 * tried
@@ -268,7 +369,9 @@ def test_a_value_is_refused_by_name_or_taken_and_finite_with_one_verdict_on_ever
 
 
 def fits(value: Any, way: str, kind: Any) -> bool:
-    """Whether the value can be said this way: a variable holds texts, and no structure but a list of numbers."""
+    """Whether the value can be said this way: a variable holds texts, and no structure but a list
+    of numbers.
+    """
     base = plain(kind)[0]
     if way not in {"environment", ".env", "--set"}:
         return True
@@ -284,12 +387,19 @@ def fits(value: Any, way: str, kind: Any) -> bool:
 
 @pytest.mark.parametrize("text", ["inf", "nan", "1e308", "-inf"])
 def test_a_cooldown_without_end_is_refused_by_name(text: str) -> None:
-    with pytest.raises(BadSettings, match=r"risk\.cooldown_seconds was .*give a number from 0 to 31,536,000") as caught:
+    with pytest.raises(
+        BadSettings, match=r"risk\.cooldown_seconds was .*give a number from 0 to 31,536,000"
+    ) as caught:
         load({"BOT_RISK__COOLDOWN_SECONDS": text})
     assert "BOT_RISK__COOLDOWN_SECONDS" in caught.value.remedy
 
 
 def test_a_value_in_the_place_of_a_group_is_refused_by_name() -> None:
-    for told in ({"risk": 5}, {"risk": {"max_drawdown": {"a": 1}}}, {"stages": [1]}, {"learning": {"weights": None}}):
+    for told in (
+        {"risk": 5},
+        {"risk": {"max_drawdown": {"a": 1}}},
+        {"stages": [1]},
+        {"learning": {"weights": None}},
+    ):
         with pytest.raises(BadSettings, match=r"risk|stages|weights"):
             load({}, overrides=told)

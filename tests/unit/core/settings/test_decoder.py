@@ -1,4 +1,6 @@
-"""The one decoder of all functions, on bodies as they come: what is wrong is named, and nothing is an error of ours."""
+"""The one decoder of all functions, on bodies as they come: what is wrong is named, and nothing is
+an error of ours.
+"""
 
 import json
 import random
@@ -10,7 +12,17 @@ import pytest
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
-from functions.http import DEEPEST, MOST_BODY_BYTES, TooLarge, answered, body_of, fields_of, only, query_of, typed
+from functions.http import (
+    DEEPEST,
+    MOST_BODY_BYTES,
+    TooLarge,
+    answered,
+    body_of,
+    fields_of,
+    only,
+    query_of,
+    typed,
+)
 from functions.tick.main import TickFields
 from shared.core.errors import BadRequest, Unavailable
 from shared.core.settings.kinds import Text
@@ -65,7 +77,13 @@ def test_a_name_given_twice_is_refused_by_name_at_any_depth() -> None:
 
 
 def test_no_body_white_space_and_a_byte_order_mark_are_taken() -> None:
-    assert fields_of(b"") == fields_of(b" \r\n\t") == fields_of(b"{}") == fields_of(b"\xef\xbb\xbf{}") == {}
+    assert (
+        fields_of(b"")
+        == fields_of(b" \r\n\t")
+        == fields_of(b"{}")
+        == fields_of(b"\xef\xbb\xbf{}")
+        == {}
+    )
 
 
 UNKNOWN_OR_MISTYPED = [
@@ -85,7 +103,9 @@ UNKNOWN_OR_MISTYPED = [
 
 
 @pytest.mark.parametrize(("told", "field", "remedy"), UNKNOWN_OR_MISTYPED)
-def test_an_unknown_or_mistyped_field_is_named_with_what_would_be_right(told, field, remedy) -> None:
+def test_an_unknown_or_mistyped_field_is_named_with_what_would_be_right(
+    told, field, remedy
+) -> None:
     with pytest.raises(BadRequest) as caught:
         typed(told, TickFields)
     assert caught.value.field == field
@@ -111,11 +131,13 @@ def request(body: bytes = b"", **more) -> Request:
     return Request(EnvironBuilder(method="POST", data=body, **more).get_environ())
 
 
-def test_a_body_beyond_the_limit_is_refused_with_the_limit_whether_its_length_was_told_or_not() -> None:
+def test_a_body_beyond_the_limit_is_refused_with_the_limit_whether_its_length_was_told_or_not():
     large = b'{"a": "' + b"x" * MOST_BODY_BYTES + b'"}'
     with pytest.raises(TooLarge, match=f"longer than {MOST_BODY_BYTES:,} bytes"):
         body_of(request(large))
-    assert body_of(request(b'{"a": 1}', content_type="application/x-www-form-urlencoded")) == {"a": 1}
+    assert body_of(request(b'{"a": 1}', content_type="application/x-www-form-urlencoded")) == {
+        "a": 1
+    }
     assert body_of(request(b'{"a": 1}', content_type="image/png; charset=latin-1")) == {"a": 1}
 
 
@@ -153,7 +175,11 @@ def test_a_failure_is_answered_and_a_surprise_is_no_traceback() -> None:
         return answered("test", work, more={"status": "failed"})
 
     bad = fails(BadRequest("days", "was 0", remedy="give more"))
-    assert (bad.status_code, bad.get_json()["field"], bad.get_json()["status"]) == (400, "days", "failed")
+    assert (bad.status_code, bad.get_json()["field"], bad.get_json()["status"]) == (
+        400,
+        "days",
+        "failed",
+    )
     assert fails(Unavailable("the store is away")).status_code == 503
     ours = fails(KeyError("https://discord.com/api/webhooks/1/secret"))
     assert ours.status_code == 500

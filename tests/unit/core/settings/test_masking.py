@@ -54,7 +54,12 @@ WRONG_PLACES = [
         "BOT_CAPITAL_JPY",
         "BOT_PROFILE",
     ),
-    *("BOT_MODE", "BOT_RISK__EXIT_ON_OPPOSITE", "BOT_STRATEGIES__FIBONACCI_RETRACEMENT__LEVELS", "BOT_STUDY__ADDRESS"),
+    *(
+        "BOT_MODE",
+        "BOT_RISK__EXIT_ON_OPPOSITE",
+        "BOT_STRATEGIES__FIBONACCI_RETRACEMENT__LEVELS",
+        "BOT_STUDY__ADDRESS",
+    ),
 ]
 
 
@@ -86,7 +91,14 @@ def test_a_secret_in_the_wrong_variable_is_in_no_error_no_answer_and_no_repr(sec
 
 
 def test_a_webhook_in_a_setting_is_refused_with_the_variable_where_it_belongs() -> None:
-    for variable in ("BOT_ALERTS", "BOT_ID", "BOT_HOME", "BOT_STATE", "BOT_CAPITAL_JPY", "BOT_EXCHANGE__PUBLIC_URL"):
+    for variable in (
+        "BOT_ALERTS",
+        "BOT_ID",
+        "BOT_HOME",
+        "BOT_STATE",
+        "BOT_CAPITAL_JPY",
+        "BOT_EXCHANGE__PUBLIC_URL",
+    ):
         with pytest.raises(BadSettings, match="webhook") as caught:
             load({"BOT_HOME": "/nowhere", variable: WEBHOOKS[0]})
         assert "DISCORD_WEBHOOK_URL" in caught.value.remedy
@@ -96,7 +108,12 @@ def test_a_webhook_in_a_setting_is_refused_with_the_variable_where_it_belongs() 
 def test_lines_answers_and_the_console_tell_no_secret(secret: str, capsys) -> None:
     stream = io.StringIO()
     logs.configure(stream=stream)
-    logs.log("x", error=f"could not reach {secret}", inner={"list": [secret]}, trace=f'File "a"\nValueError: {secret}')
+    logs.log(
+        "x",
+        error=f"could not reach {secret}",
+        inner={"list": [secret]},
+        trace=f'File "a"\nValueError: {secret}',
+    )
     logs.configure()
 
     def work():
@@ -128,7 +145,11 @@ def test_what_is_no_secret_stays_readable() -> None:
             "sqlite:////home/somebody/bot/state.sqlite",
             "https://public.bitbank.cc/btc_jpy/depth",
         ),
-        *("BOT_STRATEGIES__FIBONACCI_RETRACEMENT__LEVELS", "risk.exposure.volatility_target", "20260301T120000Z-3f2a9c1b2d4e"),
+        *(
+            "BOT_STRATEGIES__FIBONACCI_RETRACEMENT__LEVELS",
+            "risk.exposure.volatility_target",
+            "20260301T120000Z-3f2a9c1b2d4e",
+        ),
         *(
             "2026-11-29T10:55:00.123Z",
             "tests/unit/core/settings/test_masking.py::test_what_stays",

@@ -1,4 +1,6 @@
-"""Nothing that no saved state has counted is let go of, and an account that never traded has lost nothing."""
+"""Nothing that no saved state has counted is let go of, and an account that never traded has lost
+nothing.
+"""
 
 import random
 from dataclasses import replace
@@ -34,11 +36,16 @@ def closed_in_parts(world, shelf, parts, **paper):
 def after(state, held, settings, now):
     """The state that a tick would save."""
     booked = state.after_account(held, lifts=0, now_ms=now, settings=settings)
-    return replace(booked, last_fill_sequence=max([state.last_fill_sequence, *(fill.sequence for fill in held.fills)]))
+    return replace(
+        booked,
+        last_fill_sequence=max([state.last_fill_sequence, *(fill.sequence for fill in held.fills)]),
+    )
 
 
 @pytest.mark.parametrize("keep", [1, 50])
-def test_a_target_that_was_filled_in_a_hundred_parts_while_no_tick_ran_is_counted_whole(world, shelf, keep):
+def test_a_target_that_was_filled_in_a_hundred_parts_while_no_tick_ran_is_counted_whole(
+    world, shelf, keep
+):
     paper = closed_in_parts(world, shelf, 100, keep_trades=keep)
     settings, first = world.settings(), State(mode="paper", stage="paper")
     now = world.t0 + 110 * world.minute
@@ -57,14 +64,20 @@ def test_a_target_that_was_filled_in_a_hundred_parts_while_no_tick_ran_is_counte
     assert after(state, kept, settings, now + world.minute).limits == state.limits
 
 
-def test_ticks_at_any_times_some_of_which_die_unsaved_tell_each_part_exactly_once_and_end_the_same(world):
+def test_ticks_at_any_times_some_of_which_die_unsaved_tell_each_part_exactly_once_and_end_the_same(
+    world,
+):
     rng, ends, died = random.Random(8), set(), 0
     settings = world.settings()
     for round_ in range(12):
         shelf = Shelf()
         paper = closed_in_parts(world, shelf, 100, keep_trades=rng.choice((1, 3, 50)))
         state, trades, fills = State(mode="paper", stage="paper"), [], []
-        times = [120] if round_ == 0 else [*sorted(rng.sample(range(2, 120), k=rng.randint(1, 40))), 120]
+        times = (
+            [120]
+            if round_ == 0
+            else [*sorted(rng.sample(range(2, 120), k=rng.randint(1, 40))), 120]
+        )
         for minute in times:
             now = world.t0 + minute * world.minute
             held = paper.reconcile(now, counted=state.counted)
@@ -72,12 +85,18 @@ def test_ticks_at_any_times_some_of_which_die_unsaved_tell_each_part_exactly_onc
                 died += 1
                 continue
             saved = after(state, held, settings, now)
-            trades += [item for item in held.trades if state.counted.trades < item.sequence <= saved.counted.trades]
+            trades += [
+                item
+                for item in held.trades
+                if state.counted.trades < item.sequence <= saved.counted.trades
+            ]
             fills += [item for item in held.fills if item.sequence > state.counted.fills]
             state = saved
         assert [item.sequence for item in trades] == list(range(1, 101))
         assert [item.sequence for item in fills] == list(range(1, 102))
-        limits = replace(state.limits, equity_peak_jpy=ZERO, day_start_equity_jpy=ZERO)  # these two are of the looks
+        limits = replace(
+            state.limits, equity_peak_jpy=ZERO, day_start_equity_jpy=ZERO
+        )  # these two are of the looks
         ends.add((tuple(trades), tuple(fills), limits, held.cash_jpy))
     assert len(ends) == 1
     assert died >= 20
@@ -89,7 +108,10 @@ def test_a_document_never_outgrows_its_store_however_many_parts_wait(world, shel
     for tick in range(6):
         now = world.t0 + (1_510 + tick) * world.minute
         held = paper.reconcile(now, counted=state.counted)
-        assert len([item for item in held.fills if item.sequence > state.counted.fills]) <= MOST_UNCOUNTED + 4
+        assert (
+            len([item for item in held.fills if item.sequence > state.counted.fills])
+            <= MOST_UNCOUNTED + 4
+        )
         assert len(encoded(shelf.data, "paper/x").encode()) < MAX_DOCUMENT_BYTES / 2
         state = after(state, held, settings, now)
         seen = max(seen, len(held.fills))
@@ -100,7 +122,11 @@ def test_a_document_never_outgrows_its_store_however_many_parts_wait(world, shel
     paper = PaperExchange(shelf, lambda *_: world.minutes([]), largest)
     whole = paper._load(world.t0)[0]
     count = 2 * 1_000 + MOST_UNCOUNTED
-    most = replace(whole, fills=(held.fills * count)[:count], trades=(held.trades * count)[: 1_000 + MOST_UNCOUNTED])
+    most = replace(
+        whole,
+        fills=(held.fills * count)[:count],
+        trades=(held.trades * count)[: 1_000 + MOST_UNCOUNTED],
+    )
     assert len(encoded(told(most), "paper/x").encode()) < MAX_DOCUMENT_BYTES
 
 
@@ -108,14 +134,18 @@ def test_what_is_counted_is_let_go_of_and_nothing_else(world):
     terms = replace(world.account().terms, keep_trades=2)
     account = replace(world.account(), terms=terms)
     account = world.held(account=account, entry=1_000_000, stop=900_000, target=TARGET)
-    account = accounts.settled(account, world.minutes([FILLED, *thin(20)]), world.t0 + 20 * world.minute)
+    account = accounts.settled(
+        account, world.minutes([FILLED, *thin(20)]), world.t0 + 20 * world.minute
+    )
     for trades in range(25):
         for fills in (0, 3, 30):
             left = accounts.trimmed(account, Counted(trades=trades, fills=fills))
             assert [item.sequence for item in left.trades if item.sequence > trades] == [
                 item.sequence for item in account.trades if item.sequence > trades
             ]
-            assert len(left.trades) == max(min(2, len(account.trades)), len(account.trades) - trades)
+            assert len(left.trades) == max(
+                min(2, len(account.trades)), len(account.trades) - trades
+            )
             assert len(left.fills) == max(min(4, len(account.fills)), len(account.fills) - fills)
             assert replace(left, trades=account.trades, fills=account.fills) == account
 
@@ -124,15 +154,26 @@ def test_an_account_that_never_traded_has_the_capital_that_is_set_and_no_drawdow
     state, counts = State(mode="paper", stage="paper"), 0
     for number, capital in enumerate((1_000_000, 500_000, 3_000_000, 1_000, 2_000_000)):
         settings = world.settings(capital_jpy=capital)
-        paper = PaperExchange(shelf, Minutes(world.minutes([(1_000_000, 1_000_000, 1_000_000, 1_000_000)] * 60)), settings)
+        paper = PaperExchange(
+            shelf,
+            Minutes(world.minutes([(1_000_000, 1_000_000, 1_000_000, 1_000_000)] * 60)),
+            settings,
+        )
         now = world.t0 + number * 300_000
         held = paper.reconcile(now, counted=state.counted)
-        assert (held.cash_jpy, held.equity_jpy, held.opened_with_jpy, held.untouched) == (capital, capital, capital, True)
+        assert (held.cash_jpy, held.equity_jpy, held.opened_with_jpy, held.untouched) == (
+            capital,
+            capital,
+            capital,
+            True,
+        )
         state = after(state, held, settings, now)
         assert state.halted_at == 0
         assert state.limits.equity_peak_jpy == state.limits.day_start_equity_jpy == capital
         assert capital_changed(held, settings) is None
-        order = entered(world, paper, at=number * 300_000, lots=1, price=900_000)  # rests and expires unfilled
+        order = entered(
+            world, paper, at=number * 300_000, lots=1, price=900_000
+        )  # rests and expires unfilled
         assert paper.cancel(order, now_ms=now + 1).order.order_id == order.order_id
         paper.reconcile(now + 200_000)
         counts += shelf.saves > 0
@@ -150,7 +191,11 @@ def test_an_account_that_has_traded_keeps_its_own_money_and_says_so(world, shelf
         settings = world.settings(capital_jpy=capital)
         changed = PaperExchange(shelf, lambda *_: world.minutes([]), settings)
         held = changed.reconcile(now, counted=state.counted)
-        assert (held.cash_jpy, held.equity_jpy, held.opened_with_jpy) == (before.cash_jpy, before.equity_jpy, 1_000_000)
+        assert (held.cash_jpy, held.equity_jpy, held.opened_with_jpy) == (
+            before.cash_jpy,
+            before.equity_jpy,
+            1_000_000,
+        )
         booked = after(state, held, settings, now)
         assert (booked.limits, booked.halted_at) == (state.limits, 0)
         assert "1,000,000" in capital_changed(held, settings)
@@ -173,31 +218,59 @@ def test_exactly_at_the_limit_of_the_drawdown_is_a_halt(world):
         share = Decimal(rng.randint(1, 99)) / 100
         settings = world.settings(risk={"max_drawdown": float(share)})
         peak = Decimal(rng.randint(1, 10**6) * 100).quantize(Decimal("0.0001"))
-        account = accounts.opened(peak, world.t0, kind="margin", terms=accounts.terms(settings, PairRules()))
+        account = accounts.opened(
+            peak, world.t0, kind="margin", terms=accounts.terms(settings, PairRules())
+        )
         held = accounts.holdings(account, None, world.t0)
-        state = State(mode="paper", stage="paper").after_account(held, lifts=0, now_ms=world.t0, settings=settings)
+        state = State(mode="paper", stage="paper").after_account(
+            held, lifts=0, now_ms=world.t0, settings=settings
+        )
         fallen = replace(held, equity_jpy=peak - peak * share)
         halted = state.after_account(fallen, lifts=0, now_ms=world.t0 + 1, settings=settings)
         assert halted.halted_at == world.t0 + 1, (share, peak)
         nearly = replace(held, equity_jpy=fallen.equity_jpy + Decimal("0.0001"))
-        assert state.after_account(nearly, lifts=0, now_ms=world.t0 + 1, settings=settings).halted_at == 0
+        assert (
+            state.after_account(nearly, lifts=0, now_ms=world.t0 + 1, settings=settings).halted_at
+            == 0
+        )
         at, below = at + 1, below + 1
     assert at == below == 400
 
 
 def test_only_the_drawdown_halt_that_is_named_is_lifted_and_only_the_peak_moves(world):
     settings = world.settings(risk={"max_drawdown": 0.2})
-    account = accounts.opened(1_000, world.t0, kind="margin", terms=accounts.terms(settings, PairRules()))
+    account = accounts.opened(
+        1_000, world.t0, kind="margin", terms=accounts.terms(settings, PairRules())
+    )
     held = accounts.holdings(account, None, world.t0)
-    state = State(mode="paper", stage="paper").after_account(held, lifts=0, now_ms=world.t0, settings=settings)
-    state = replace(state, limits=replace(state.limits, losing_streak=3, cooldown_until=world.t0 + 10**9))
+    state = State(mode="paper", stage="paper").after_account(
+        held, lifts=0, now_ms=world.t0, settings=settings
+    )
+    state = replace(
+        state, limits=replace(state.limits, losing_streak=3, cooldown_until=world.t0 + 10**9)
+    )
     fallen = replace(held, equity_jpy=Decimal(700))
     halted = state.after_account(fallen, lifts=0, now_ms=world.t0 + 5, settings=settings)
     for lifts in (0, 1, world.t0 + 4, world.t0 + 6, world.t0 + 86_400_000, 2**62):
-        assert halted.after_account(fallen, lifts=lifts, now_ms=world.t0 + 7, settings=settings).halted_at == world.t0 + 5
-    lifted = halted.after_account(fallen, lifts=world.t0 + 5, now_ms=world.t0 + 7, settings=settings)
-    assert (lifted.halted_at, lifted.limits) == (0, replace(halted.limits, equity_peak_jpy=Decimal(700)))
+        assert (
+            halted.after_account(
+                fallen, lifts=lifts, now_ms=world.t0 + 7, settings=settings
+            ).halted_at
+            == world.t0 + 5
+        )
+    lifted = halted.after_account(
+        fallen, lifts=world.t0 + 5, now_ms=world.t0 + 7, settings=settings
+    )
+    assert (lifted.halted_at, lifted.limits) == (
+        0,
+        replace(halted.limits, equity_peak_jpy=Decimal(700)),
+    )
     again = replace(held, equity_jpy=Decimal(500))
     later = lifted.after_account(again, lifts=world.t0 + 5, now_ms=world.t0 + 5, settings=settings)
     assert later.halted_at == world.t0 + 6, "not even by the same instant"
-    assert later.after_account(again, lifts=world.t0 + 5, now_ms=world.t0 + 9, settings=settings).halted_at == world.t0 + 6
+    assert (
+        later.after_account(
+            again, lifts=world.t0 + 5, now_ms=world.t0 + 9, settings=settings
+        ).halted_at
+        == world.t0 + 6
+    )

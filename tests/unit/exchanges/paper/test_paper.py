@@ -1,4 +1,6 @@
-"""The paper exchange over a store: skipped ticks, lost races, broken documents, and nothing twice."""
+"""The paper exchange over a store: skipped ticks, lost races, broken documents, and
+nothing twice.
+"""
 
 import random
 from dataclasses import replace
@@ -37,11 +39,28 @@ def exchange(world, shelf, rows=(), **overrides):
     return PaperExchange(shelf, minutes, settings), minutes
 
 
-def entered(world, paper, price=1_000_000, *, stop=990_000, target=1_010_000, at=0, expires=100_000, lots=100):
+def entered(
+    world,
+    paper,
+    price=1_000_000,
+    *,
+    stop=990_000,
+    target=1_010_000,
+    at=0,
+    expires=100_000,
+    lots=100,
+):
     intent = world.entry(
-        price, lots, stop_price=stop, target_price=target, expires_at=world.t0 + at + expires, id=f"{at}.entry.1"
+        price,
+        lots,
+        stop_price=stop,
+        target_price=target,
+        expires_at=world.t0 + at + expires,
+        id=f"{at}.entry.1",
     )
-    outcome = paper.submit(intent, book=world.book(price + 10), rules=PairRules(), now_ms=world.t0 + at)
+    outcome = paper.submit(
+        intent, book=world.book(price + 10), rules=PairRules(), now_ms=world.t0 + at
+    )
     assert isinstance(outcome, Accepted), outcome
     return outcome.order
 
@@ -49,7 +68,12 @@ def entered(world, paper, price=1_000_000, *, stop=990_000, target=1_010_000, at
 def test_the_first_look_opens_the_account_with_the_capital_and_writes_nothing(world, shelf):
     paper, minutes = exchange(world, shelf)
     held = paper.reconcile(world.t0 + 5_000_000)
-    assert (held.cash_jpy, held.equity_jpy, held.positions, held.orders) == (1_000_000, 1_000_000, (), ())
+    assert (held.cash_jpy, held.equity_jpy, held.positions, held.orders) == (
+        1_000_000,
+        1_000_000,
+        (),
+        (),
+    )
     assert held.available_jpy == 2_000_000
     assert shelf.saves == 0
     assert minutes.asked == []
@@ -78,7 +102,9 @@ def random_market(world, seed, minutes):
 
 @pytest.mark.parametrize("seed", range(10))
 def test_two_hundred_skipped_ticks_end_as_two_hundred_ticks(world, seed):
-    """The same orders and 200 ticks of 180 s between: settled at each of them, or only by the last."""
+    """The same orders and 200 ticks of 180 s between: settled at each of them, or only
+    by the last.
+    """
     rows = random_market(world, seed, 610)
     ends = []
     for index in range(2):
@@ -142,7 +168,10 @@ def test_dying_between_any_two_steps_changes_nothing(world):
                     before = {"data": shelf.data, "version": shelf.version}
                     paper.reconcile(now)  # done, and the process died before it said so
                     if rng.random() < 0.5:
-                        shelf.data, shelf.version = before["data"], before["version"]  # or before it was stored
+                        shelf.data, shelf.version = (
+                            before["data"],
+                            before["version"],
+                        )  # or before it was stored
                     died += 1
                     paper, _ = exchange(world, shelf, rows)
                 paper.reconcile(now)
@@ -167,12 +196,18 @@ def test_a_lost_race_is_read_again_and_done_again(world, shelf):
     assert paper.reconcile(world.t0 + 130_000).positions[0].lots == 100
     assert len(minutes.asked) == 1
     shelf.lose = 2
-    stop = next(order for order in paper.holdings(world.t0 + 130_000).orders if order.intent.purpose == "stop")
+    stop = next(
+        order
+        for order in paper.holdings(world.t0 + 130_000).orders
+        if order.intent.purpose == "stop"
+    )
     assert isinstance(paper.cancel(stop, now_ms=world.t0 + 130_000), Accepted)
     shelf.lose = 99
     with pytest.raises(Conflict):
         paper.reconcile(world.t0 + 190_000)
-    outcome = paper.submit(world.entry(900_000, id="x"), book=world.book(1_000_000), now_ms=world.t0 + 131_000)
+    outcome = paper.submit(
+        world.entry(900_000, id="x"), book=world.book(1_000_000), now_ms=world.t0 + 131_000
+    )
     assert isinstance(outcome, Rejected)
 
 
@@ -182,7 +217,9 @@ def test_a_store_that_does_not_answer_leaves_the_outcome_unknown(world, shelf):
     outcome = paper.submit(world.entry(990_000), book=world.book(1_000_000), now_ms=world.t0)
     assert isinstance(outcome, Unknown)
     shelf.fail = None
-    assert isinstance(paper.submit(world.entry(990_000), book=world.book(1_000_000), now_ms=world.t0), Accepted)
+    assert isinstance(
+        paper.submit(world.entry(990_000), book=world.book(1_000_000), now_ms=world.t0), Accepted
+    )
 
 
 def test_without_minutes_the_account_stays_as_it_was(world, shelf):
@@ -220,13 +257,19 @@ def test_a_full_document_stays_small(world, shelf):
     import json
 
     _paper, _ = exchange(world, shelf)
-    account = accounts.opened(10_000_000, world.t0, kind="margin", terms=accounts.terms(world.settings(), PairRules()))
+    account = accounts.opened(
+        10_000_000, world.t0, kind="margin", terms=accounts.terms(world.settings(), PairRules())
+    )
     for number in range(120):
         at = world.t0 + number
-        entry = world.entry(None, 10, kind="market", post_only=False, id=f"2026-01-01T00:00:00Z.{number}.entry")
+        entry = world.entry(
+            None, 10, kind="market", post_only=False, id=f"2026-01-01T00:00:00Z.{number}.entry"
+        )
         entry = replace(entry, kind=world.close().kind)
         account, _ = world.placed(account, entry, 15_000_000, at)
-        account, _ = world.placed(account, world.close(10, id=f"2026-01-01T00:00:00Z.{number}.close"), 15_000_000, at)
+        account, _ = world.placed(
+            account, world.close(10, id=f"2026-01-01T00:00:00Z.{number}.close"), 15_000_000, at
+        )
         account = accounts.trimmed(account, Counted(trades=number + 1, fills=2 * number + 2))
     assert len(account.trades) == 50
     assert len(json.dumps(told(account))) < 64 * 1024
@@ -241,7 +284,11 @@ def test_a_full_document_stays_small(world, shelf):
         {"settled_until": None},
         {"orders": [{}]},
         {"positions": [{"side": "long", "entries": []}]},
-        {"positions": [{"side": "long", "entries": [{"at": 1, "price": 0, "lots": 1, "fee_jpy": "0"}]}]},
+        {
+            "positions": [
+                {"side": "long", "entries": [{"at": 1, "price": 0, "lots": 1, "fee_jpy": "0"}]}
+            ]
+        },
     ],
 )
 def test_a_damaged_document_is_named_and_never_replaced(world, shelf, damage):
@@ -290,11 +337,23 @@ def test_fees_follow_the_rules_of_the_newest_order(world, shelf):
 
 
 def test_a_short_is_held_and_closed_on_margin(world, shelf):
-    paper, _ = exchange(world, shelf, [(1_000_000, 1_001_000, 1_000_000, 1_000_000), (1_000_000, 1_000_000, 985_000, 986_000)])
-    intent = world.entry(1_000_100, side=Side.SHORT, stop_price=1_020_000, target_price=990_000, expires_at=world.t0 + 100_000)
+    paper, _ = exchange(
+        world,
+        shelf,
+        [(1_000_000, 1_001_000, 1_000_000, 1_000_000), (1_000_000, 1_000_000, 985_000, 986_000)],
+    )
+    intent = world.entry(
+        1_000_100,
+        side=Side.SHORT,
+        stop_price=1_020_000,
+        target_price=990_000,
+        expires_at=world.t0 + 100_000,
+    )
     paper.submit(intent, book=world.book(1_000_000), rules=PairRules(), now_ms=world.t0)
     held = paper.reconcile(world.t0 + 130_000)
-    assert [(trade.reason, trade.gross_jpy) for trade in held.trades] == [(Reason.EXIT_TARGET, Decimal(101))]
+    assert [(trade.reason, trade.gross_jpy) for trade in held.trades] == [
+        (Reason.EXIT_TARGET, Decimal(101))
+    ]
 
 
 def test_where_only_time_has_passed_the_account_is_written_once_an_hour(world, shelf):

@@ -41,7 +41,13 @@ class Browser:
 
     def ask(self, method: str, path: str, body: Any = None) -> Answer:
         try:
-            payload = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+            payload = (
+                None
+                if body is None
+                else body
+                if isinstance(body, bytes)
+                else json.dumps(body).encode()
+            )
             self._connection.request(method, path, body=payload)
             response = self._connection.getresponse()
             return Answer(response.status, dict(response.getheaders()), response.read())

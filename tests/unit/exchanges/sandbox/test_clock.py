@@ -1,4 +1,6 @@
-"""The stepped clock: moved by sleepers or by a driver, shared by threads and processes, clear when it is gone."""
+"""The stepped clock: moved by sleepers or by a driver, shared by threads and processes, clear when
+it is gone.
+"""
 
 import os
 import threading
@@ -42,7 +44,9 @@ def test_what_the_sandbox_shows_moves_with_the_clock(running: Running) -> None:
     clock.close()
 
 
-def test_under_a_driver_sleepers_wait_until_it_has_stepped_past(driven: tuple[SteppedClock, str]) -> None:
+def test_under_a_driver_sleepers_wait_until_it_has_stepped_past(
+    driven: tuple[SteppedClock, str],
+) -> None:
     driver, url = driven
     woken: list[tuple[int, int]] = []
 
@@ -67,7 +71,9 @@ def test_under_a_driver_sleepers_wait_until_it_has_stepped_past(driven: tuple[St
     assert (3, NOW + 3_000) in woken
 
 
-def test_a_sleep_longer_than_one_request_asks_again(driven: tuple[SteppedClock, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sleep_longer_than_one_request_asks_again(
+    driven: tuple[SteppedClock, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(control, "SLEEP_PATIENCE_SECONDS", 0.02)
     driver, url = driven
     thread = threading.Thread(target=lambda: SteppedClock(url).sleep_until(NOW + 1))
@@ -146,7 +152,15 @@ def test_something_else_on_that_port_is_no_clock(market: SandboxMarket) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "localhost:8700", "https://127.0.0.1:1", "http://", "http://127.0.0.1:x", "http://127.0.0.1:1/else"]
+    "url",
+    [
+        "",
+        "localhost:8700",
+        "https://127.0.0.1:1",
+        "http://",
+        "http://127.0.0.1:x",
+        "http://127.0.0.1:1/else",
+    ],
 )
 def test_an_address_that_cannot_be_a_clock_is_refused(url: str) -> None:
     with pytest.raises(BadSettings, match="clock's address"):

@@ -25,12 +25,20 @@ Check = Callable[[Answer, Answer], bool]
 
 
 def is_code(code: int, status: int) -> Check:
-    return lambda spoilt, _good: (spoilt.status, spoilt.json) == (status, {"success": 0, "data": {"code": code}})
+    return lambda spoilt, _good: (
+        (spoilt.status, spoilt.json)
+        == (
+            status,
+            {"success": 0, "data": {"code": code}},
+        )
+    )
 
 
 def is_html(status: int) -> Check:
     return lambda spoilt, _good: (
-        spoilt.status == status and spoilt.body.startswith(b"<html>") and spoilt.headers["Content-Type"].startswith("text/html")
+        spoilt.status == status
+        and spoilt.body.startswith(b"<html>")
+        and spoilt.headers["Content-Type"].startswith("text/html")
     )
 
 
@@ -44,11 +52,17 @@ def rows(answer: Answer) -> list[Any]:
 
 
 def truncated(spoilt: Answer, good: Answer) -> bool:
-    return spoilt.status == 200 and good.body.startswith(spoilt.body) and len(spoilt.body) == len(good.body) // 2
+    return (
+        spoilt.status == 200
+        and good.body.startswith(spoilt.body)
+        and len(spoilt.body) == len(good.body) // 2
+    )
 
 
 def skewed(spoilt: Answer, good: Answer) -> bool:
-    off = parsedate_to_datetime(spoilt.headers["Date"]) - parsedate_to_datetime(good.headers["Date"])
+    off = parsedate_to_datetime(spoilt.headers["Date"]) - parsedate_to_datetime(
+        good.headers["Date"]
+    )
     return off.total_seconds() == 30 and spoilt.data["timestamp"] - good.data["timestamp"] == 30_000
 
 
@@ -65,13 +79,19 @@ def crossed(spoilt: Answer, _good: Answer) -> bool:
 
 
 def far(spoilt: Answer, good: Answer) -> bool:
-    best = [[int(answer.data[side][0][0]) for side in ("asks", "bids")] for answer in (spoilt, good)]
+    best = [
+        [int(answer.data[side][0][0]) for side in ("asks", "bids")] for answer in (spoilt, good)
+    ]
     return all(abs(10 * wrong - right) <= 10 for wrong, right in zip(*best, strict=True))
 
 
 def broken(spoilt: Answer, _good: Answer) -> bool:
     data = spoilt.data
-    return data["mode"] == "CIRCUIT_BREAK" and data["upper_trigger_price"] is None and data["reopen_timestamp"] > NOW
+    return (
+        data["mode"] == "CIRCUIT_BREAK"
+        and data["upper_trigger_price"] is None
+        and data["reopen_timestamp"] > NOW
+    )
 
 
 EXPECTED: dict[str, tuple[str, Check]] = {
@@ -81,8 +101,14 @@ EXPECTED: dict[str, tuple[str, Check]] = {
     "http-500-json": (TICKER, is_code(10001, 500)),
     "maintenance": (STATUS, is_code(10007, 503)),
     "rate-limit": (TICKER, is_code(10009, 429)),
-    "rate-limit-text": (TICKER, lambda spoilt, _: (spoilt.status, spoilt.body) == (429, b"Too Many Requests")),
-    "rate-limit-retry-after": (TICKER, lambda spoilt, _: spoilt.status == 429 and spoilt.headers["Retry-After"] == "1"),
+    "rate-limit-text": (
+        TICKER,
+        lambda spoilt, _: (spoilt.status, spoilt.body) == (429, b"Too Many Requests"),
+    ),
+    "rate-limit-retry-after": (
+        TICKER,
+        lambda spoilt, _: spoilt.status == 429 and spoilt.headers["Retry-After"] == "1",
+    ),
     "html": (TICKER, is_html(200)),
     "empty": (TODAY, is_body(b"")),
     "truncated": (TODAY, truncated),
@@ -92,19 +118,41 @@ EXPECTED: dict[str, tuple[str, Check]] = {
     "missing-field": (DEPTH, lambda spoilt, good: set(good.data) - set(spoilt.data) == {"asks"}),
     "clock-skew": (TICKER, skewed),
     "today-missing": (TODAY, is_code(10000, 404)),
-    "candle-nan": (TODAY, lambda spoilt, good: rows(spoilt)[-2][:5] == ["NaN"] * 5 and len(rows(spoilt)) == len(rows(good))),
-    "candle-inverted": (TODAY, lambda spoilt, _: any(int(row[1]) < int(row[2]) for row in rows(spoilt))),
+    "candle-nan": (
+        TODAY,
+        lambda spoilt, good: (
+            rows(spoilt)[-2][:5] == ["NaN"] * 5 and len(rows(spoilt)) == len(rows(good))
+        ),
+    ),
+    "candle-inverted": (
+        TODAY,
+        lambda spoilt, _: any(int(row[1]) < int(row[2]) for row in rows(spoilt)),
+    ),
     "candle-duplicate": (TODAY, lambda spoilt, good: len(rows(spoilt)) == len(rows(good)) + 1),
-    "candle-disorder": (TODAY, lambda spoilt, good: rows(spoilt) != rows(good) and sorted(rows(spoilt)) == sorted(rows(good))),
+    "candle-disorder": (
+        TODAY,
+        lambda spoilt, good: (
+            rows(spoilt) != rows(good) and sorted(rows(spoilt)) == sorted(rows(good))
+        ),
+    ),
     "candle-hole": (
         TODAY,
-        lambda spoilt, good: len(rows(spoilt)) == len(rows(good)) - 3 and rows(spoilt)[-2:] == rows(good)[-2:],
+        lambda spoilt, good: (
+            len(rows(spoilt)) == len(rows(good)) - 3 and rows(spoilt)[-2:] == rows(good)[-2:]
+        ),
     ),
     "candle-stale": (TODAY, lambda spoilt, good: rows(spoilt) == rows(good)[:-4]),
     "circuit-break": (BREAK, broken),
     "busy": (
         STATUS,
-        lambda spoilt, _: spoilt.data["statuses"][0] == {"pair": "btc_jpy", "status": "BUSY", "min_amount": "0.01"},
+        lambda spoilt, _: (
+            spoilt.data["statuses"][0]
+            == {
+                "pair": "btc_jpy",
+                "status": "BUSY",
+                "min_amount": "0.01",
+            }
+        ),
     ),
     "halt": (STATUS, lambda spoilt, _: spoilt.data["statuses"][0]["status"] == "HALT"),
     "orders-stopped": (PAIRS, lambda spoilt, _: spoilt.data["pairs"][0]["stop_order"] is True),
@@ -112,10 +160,22 @@ EXPECTED: dict[str, tuple[str, Check]] = {
     "wide-spread": (DEPTH, wide),
     "crossed-book": (DEPTH, crossed),
     "far-book": (DEPTH, far),
-    "cached": (TODAY, lambda spoilt, good: good.data["timestamp"] - spoilt.data["timestamp"] == 40_000),
-    "future": (DEPTH, lambda spoilt, good: spoilt.data["timestamp"] - good.data["timestamp"] == 86_400_000),
-    "candle-spike": (TODAY, lambda spoilt, good: int(rows(spoilt)[-2][1]) == 10 * int(rows(good)[-2][1])),
-    "market-stopped": (PAIRS, lambda spoilt, _: spoilt.data["pairs"][0]["stop_market_order"] is True),
+    "cached": (
+        TODAY,
+        lambda spoilt, good: good.data["timestamp"] - spoilt.data["timestamp"] == 40_000,
+    ),
+    "future": (
+        DEPTH,
+        lambda spoilt, good: spoilt.data["timestamp"] - good.data["timestamp"] == 86_400_000,
+    ),
+    "candle-spike": (
+        TODAY,
+        lambda spoilt, good: int(rows(spoilt)[-2][1]) == 10 * int(rows(good)[-2][1]),
+    ),
+    "market-stopped": (
+        PAIRS,
+        lambda spoilt, _: spoilt.data["pairs"][0]["stop_market_order"] is True,
+    ),
     "pair-disabled": (PAIRS, lambda spoilt, _: spoilt.data["pairs"][0]["is_enabled"] is False),
 }
 ON_THE_WIRE = {"slow", "reset", "stall", "short-body"}
@@ -181,7 +241,9 @@ def test_a_stalled_answer_outlasts_the_client_s_patience(running: Running) -> No
 
 
 def test_closing_does_not_wait_for_stalls_and_delays(market: SandboxMarket) -> None:
-    faults = Faults(Fault(name="slow", seconds=60, path=DEPTH), Fault(name="stall", seconds=60, path=TICKER))
+    faults = Faults(
+        Fault(name="slow", seconds=60, path=DEPTH), Fault(name="stall", seconds=60, path=TICKER)
+    )
     server = serve(Sandbox(market, SteppedTime(NOW), faults=faults))
     for path in (TICKER, DEPTH):
         hasty = Browser(server.port, timeout=0.1)
@@ -216,7 +278,11 @@ def test_a_fault_sleeps_outside_its_hours(running: Running) -> None:
 
 def test_a_fault_left_to_chance_follows_its_seed(market: SandboxMarket) -> None:
     def statuses(seed: int) -> list[int]:
-        sandbox = Sandbox(market, SteppedTime(NOW), faults=Faults(Fault(name="http-502", probability=0.3), seed=seed))
+        sandbox = Sandbox(
+            market,
+            SteppedTime(NOW),
+            faults=Faults(Fault(name="http-502", probability=0.3), seed=seed),
+        )
         return [sandbox.answer("GET", TICKER).status for _ in range(300)]
 
     assert statuses(1) == statuses(1) != statuses(2)
@@ -240,7 +306,9 @@ def test_two_faults_can_meet_on_one_answer(running: Running) -> None:
     assert 0.019 < (bid - ask) / ask < 0.021
     ticker = running.browser.get(TICKER).data
     assert int(ticker["buy"]) > int(ticker["sell"])
-    assert int(running.browser.get("/tickers").data[0]["buy"]) > int(running.browser.get("/tickers").data[0]["sell"])
+    assert int(running.browser.get("/tickers").data[0]["buy"]) > int(
+        running.browser.get("/tickers").data[0]["sell"]
+    )
 
 
 def test_in_a_circuit_break_the_book_crosses(running: Running) -> None:
@@ -266,7 +334,9 @@ def test_a_fault_that_does_not_fit_an_answer_is_neither_shown_nor_counted(runnin
     assert yesterday.status == 200
     candle_faults = {name for name in KINDS if name.startswith("candle-")}
     # A row of NaN has no high that could be spoilt; a past file is the same from a cache.
-    assert set(running.browser.get("/_sandbox/faults").json["fired"]) == candle_faults - {"candle-spike"} | {"cached"}
+    assert set(running.browser.get("/_sandbox/faults").json["fired"]) == candle_faults - {
+        "candle-spike"
+    } | {"cached"}
 
 
 def test_a_spoilt_answer_can_be_spoilt_again_without_harm(running: Running) -> None:
@@ -278,7 +348,15 @@ def test_a_spoilt_answer_can_be_spoilt_again_without_harm(running: Running) -> N
 
 
 def test_a_fault_from_json_takes_every_field() -> None:
-    told = {"name": "slow", "path": "/x", "times": 2, "probability": 0.5, "from_ms": 1, "until_ms": 2, "seconds": 1.5}
+    told = {
+        "name": "slow",
+        "path": "/x",
+        "times": 2,
+        "probability": 0.5,
+        "from_ms": 1,
+        "until_ms": 2,
+        "seconds": 1.5,
+    }
     assert fault_from(json.loads(json.dumps(told))) == Fault(**told)  # type: ignore[arg-type]
     with pytest.raises(UserError, match="no name"):
         fault_from({})

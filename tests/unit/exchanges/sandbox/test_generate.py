@@ -15,7 +15,11 @@ SEEDS = (7, 1, 2)
 
 @pytest.fixture(scope="module")
 def markets() -> dict[tuple[float, int], Candles]:
-    return {(edge, seed): generate(start_ms=START, days=200, seed=seed, edge_bp=edge) for edge in (0.0, 8.0) for seed in SEEDS}
+    return {
+        (edge, seed): generate(start_ms=START, days=200, seed=seed, edge_bp=edge)
+        for edge in (0.0, 8.0)
+        for seed in SEEDS
+    }
 
 
 def closes_15m(minutes: Candles) -> FloatArray:
@@ -51,7 +55,9 @@ def test_candles_keep_every_rule(markets: dict[tuple[float, int], Candles]) -> N
         assert np.array_equal(minutes.volume, np.rint(minutes.volume * 10_000) / 10_000)
 
 
-def test_a_15m_return_has_the_volatility_that_was_asked_for(markets: dict[tuple[float, int], Candles]) -> None:
+def test_a_15m_return_has_the_volatility_that_was_asked_for(
+    markets: dict[tuple[float, int], Candles],
+) -> None:
     for minutes in markets.values():
         close = closes_15m(minutes)
         assert 0.0023 < (close[1:] / close[:-1] - 1).std() < 0.0028
@@ -76,7 +82,9 @@ def test_volume_follows_the_movement(markets: dict[tuple[float, int], Candles]) 
     assert 50 < minutes.volume.sum() / 200 < 300
 
 
-def test_some_minutes_are_flat_without_volume_at_the_close_before(markets: dict[tuple[float, int], Candles]) -> None:
+def test_some_minutes_are_flat_without_volume_at_the_close_before(
+    markets: dict[tuple[float, int], Candles],
+) -> None:
     minutes = markets[0.0, 7]
     flat = np.flatnonzero(minutes.volume == 0)
     assert 0.01 < len(flat) / len(minutes) < 0.10
@@ -95,7 +103,9 @@ def test_the_exchange_closes_once_a_week(markets: dict[tuple[float, int], Candle
     assert np.all(np.diff(whole.opened_at) == 60_000)
 
 
-def test_a_planted_trend_can_be_learned_and_without_it_there_is_none(markets: dict[tuple[float, int], Candles]) -> None:
+def test_a_planted_trend_can_be_learned_and_without_it_there_is_none(
+    markets: dict[tuple[float, int], Candles],
+) -> None:
     for seed in SEEDS:
         assert trend_t(markets[8.0, seed]) > 5
         assert abs(trend_t(markets[0.0, seed])) < 3
@@ -131,9 +141,12 @@ def test_regimes_last_about_a_day_and_balance() -> None:
 
 
 def test_the_same_seed_gives_the_same_market_and_another_another() -> None:
-    one, two, other = (generate(start_ms=START, days=3, seed=seed, edge_bp=4.0) for seed in (5, 5, 6))
+    one, two, other = (
+        generate(start_ms=START, days=3, seed=seed, edge_bp=4.0) for seed in (5, 5, 6)
+    )
     assert all(
-        np.array_equal(getattr(one, name), getattr(two, name)) for name in ("opened_at", "open", "high", "low", "volume")
+        np.array_equal(getattr(one, name), getattr(two, name))
+        for name in ("opened_at", "open", "high", "low", "volume")
     )
     assert not np.array_equal(one.close[:100], other.close[:100])
 
@@ -152,7 +165,14 @@ def test_200_days_are_made_in_seconds() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"days": 0}, {"days": 5_000}, {"edge_bp": float("nan")}, {"edge_bp": 500}, {"start_price": 5}, {"volatility_15m": 0.0}],
+    [
+        {"days": 0},
+        {"days": 5_000},
+        {"edge_bp": float("nan")},
+        {"edge_bp": 500},
+        {"start_price": 5},
+        {"volatility_15m": 0.0},
+    ],
 )
 def test_arguments_that_make_no_market_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(UserError, match="asked for"):

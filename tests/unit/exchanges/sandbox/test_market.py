@@ -36,18 +36,25 @@ def changed_after(now: int) -> SandboxMarket:
     """The same market up to the last path point at `now`, and quite another one afterwards."""
     found = MARKET.minutes
     late = found.opened_at + 60_000 > now
-    columns = {name: getattr(found, name).copy() for name in ("open", "high", "low", "close", "volume")}
+    columns = {
+        name: getattr(found, name).copy() for name in ("open", "high", "low", "close", "volume")
+    }
     for row in np.flatnonzero(late):
-        prices = list(four_prices(*(float(columns[name][row]) for name in ("open", "high", "low", "close"))))
+        prices = list(
+            four_prices(*(float(columns[name][row]) for name in ("open", "high", "low", "close")))
+        )
         seen = sum(int(found.opened_at[row]) + offset <= now for offset in OFFSETS_MS)
         if seen == 0:
             for name in ("open", "high", "low", "close"):
                 columns[name][row] *= 3
             columns["volume"][row] += 5
         elif seen < 4:
-            # Of this minute only the close is still open to change without changing the path so far.
+            # Of this minute only the close is still open to change without changing the path so
+            # far.
             columns["close"][row] = prices[2]
-    return SandboxMarket.from_minutes(Candles(timeframe=Timeframe.M1, opened_at=found.opened_at, **columns))
+    return SandboxMarket.from_minutes(
+        Candles(timeframe=Timeframe.M1, opened_at=found.opened_at, **columns)
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -76,7 +83,9 @@ def test_the_forming_bar_holds_exactly_the_path_up_to_now(now: int) -> None:
             price
             for row in range(int(first), int(last))
             for offset, price in zip(
-                OFFSETS_MS, four_prices(found.open[row], found.high[row], found.low[row], found.close[row]), strict=True
+                OFFSETS_MS,
+                four_prices(found.open[row], found.high[row], found.low[row], found.close[row]),
+                strict=True,
             )
             if int(found.opened_at[row]) + offset <= now
         ]
@@ -85,7 +94,12 @@ def test_the_forming_bar_holds_exactly_the_path_up_to_now(now: int) -> None:
             assert forming is None
             continue
         assert forming is not None
-        assert (forming.open, forming.high, forming.low, forming.close) == (points[0], max(points), min(points), points[-1])
+        assert (forming.open, forming.high, forming.low, forming.close) == (
+            points[0],
+            max(points),
+            min(points),
+            points[-1],
+        )
         assert forming.close == price_at(found, now)
 
 
@@ -112,8 +126,12 @@ def test_every_timeframe_adds_up_to_the_minutes() -> None:
 
 
 def test_weeks_begin_on_mondays_and_months_on_their_first() -> None:
-    weeks = [datetime.fromtimestamp(at / 1000, UTC) for at in MARKET.bars("1week").opened_at.tolist()]
-    months = [datetime.fromtimestamp(at / 1000, UTC) for at in MARKET.bars("1month").opened_at.tolist()]
+    weeks = [
+        datetime.fromtimestamp(at / 1000, UTC) for at in MARKET.bars("1week").opened_at.tolist()
+    ]
+    months = [
+        datetime.fromtimestamp(at / 1000, UTC) for at in MARKET.bars("1month").opened_at.tolist()
+    ]
     assert [at.weekday() for at in weeks] == [0] * len(weeks)
     assert len(weeks) == 3
     assert [(at.month, at.day, at.hour) for at in months] == [(12, 1, 0), (1, 1, 0)]
@@ -161,9 +179,15 @@ def test_files_roll_at_midnight_and_at_new_year() -> None:
         ("4hour", "0000"),
     ],
 )
-def test_there_is_no_file_for_a_wrong_form_a_future_day_or_a_time_before_the_data(kind: str, date: str) -> None:
+def test_there_is_no_file_for_a_wrong_form_a_future_day_or_a_time_before_the_data(
+    kind: str, date: str
+) -> None:
     assert MARKET.candle_file(kind, date, START + 9 * DAY) is None
-    assert kind not in KINDS or file_bounds(kind, date) is None or date in {"20270101", "2027", "20251229", "9999"}
+    assert (
+        kind not in KINDS
+        or file_bounds(kind, date) is None
+        or date in {"20270101", "2027", "20251229", "9999"}
+    )
 
 
 def test_the_trades_of_a_day_add_up_to_its_minutes() -> None:
@@ -180,8 +204,15 @@ def test_the_trades_of_a_day_add_up_to_its_minutes() -> None:
     assert sorted(minutes) == [row[5] for row in traded]
     for open_, high, low, close, volume, at in traded:
         prices = [int(trade["price"]) for trade in minutes[at]]
-        assert (prices[0], max(prices), min(prices), prices[-1]) == (int(open_), int(high), int(low), int(close))
-        assert sum(round(float(trade["amount"]) * 10_000) for trade in minutes[at]) == round(float(volume) * 10_000)
+        assert (prices[0], max(prices), min(prices), prices[-1]) == (
+            int(open_),
+            int(high),
+            int(low),
+            int(close),
+        )
+        assert sum(round(float(trade["amount"]) * 10_000) for trade in minutes[at]) == round(
+            float(volume) * 10_000
+        )
     numbers = [trade["transaction_id"] for trade in trades]
     assert numbers == sorted(set(numbers), reverse=True)
 
@@ -205,7 +236,13 @@ def write_csv(path: Path, candles: Candles) -> None:
     lines += [
         f"{at},{open_:.0f},{high:.0f},{low:.0f},{close:.0f},{volume:.4f}"
         for at, open_, high, low, close, volume in zip(
-            candles.opened_at, candles.open, candles.high, candles.low, candles.close, candles.volume, strict=True
+            candles.opened_at,
+            candles.open,
+            candles.high,
+            candles.low,
+            candles.close,
+            candles.volume,
+            strict=True,
         )
     ]
     path.write_text("\n".join(lines) + "\n")
@@ -224,8 +261,13 @@ def coarse(kind: str, timeframe: Timeframe) -> Candles:
     )
 
 
-@pytest.mark.parametrize(("kind", "timeframe"), [("1min", Timeframe.M1), ("15min", Timeframe.M15), ("4hour", Timeframe.H4)])
-def test_a_file_is_served_in_its_own_timeframe_as_it_was_written(tmp_path: Path, kind: str, timeframe: Timeframe) -> None:
+@pytest.mark.parametrize(
+    ("kind", "timeframe"),
+    [("1min", Timeframe.M1), ("15min", Timeframe.M15), ("4hour", Timeframe.H4)],
+)
+def test_a_file_is_served_in_its_own_timeframe_as_it_was_written(
+    tmp_path: Path, kind: str, timeframe: Timeframe
+) -> None:
     path = tmp_path / "candles.csv"
     write_csv(path, coarse(kind, timeframe))
     served = SandboxMarket.from_file(path, seed=3).bars(kind)
@@ -235,7 +277,9 @@ def test_a_file_is_served_in_its_own_timeframe_as_it_was_written(tmp_path: Path,
 
 def test_a_broken_file_is_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "candles.csv"
-    path.write_text("timestamp,open,high,low,close,volume\n1767052800000,NaN,1,1,1,1\n1767052860000,1,1,1,1,1\n")
+    path.write_text(
+        "timestamp,open,high,low,close,volume\n1767052800000,NaN,1,1,1,1\n1767052860000,1,1,1,1,1\n"
+    )
     with pytest.raises(UserError):
         SandboxMarket.from_file(path, seed=1)
     with pytest.raises(UserError):

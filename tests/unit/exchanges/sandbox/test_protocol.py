@@ -1,4 +1,6 @@
-"""Answers have the structure of bitbank's own: strings where it sends strings, numbers where it sends numbers."""
+"""Answers have the structure of bitbank's own: strings where it sends strings, numbers where it
+sends numbers.
+"""
 
 import http.client
 import json
@@ -22,7 +24,8 @@ from tests.unit.exchanges.sandbox.conftest import DAY, NOW, START, Answer, Brows
 
 Asked = Callable[..., Answer]
 
-# Real frames of 2026-09-23, real candle rows of 2026-02-01, and the documented forms where no frame is public.
+# Real frames of 2026-09-23, real candle rows of 2026-02-01, and the documented forms where no frame
+# is public.
 RECORDED: dict[str, Any] = {
     "/btc_jpy/ticker": json.loads(
         '{"sell":"13638336","buy":"13638000","open":"13470001","high":"13655000","low":"13368518","last":"13638335",'
@@ -46,7 +49,9 @@ RECORDED: dict[str, Any] = {
         '"itayose_lower_price":null,"upper_trigger_price":"16368002","lower_trigger_price":"10912000","fee_type":"NORMAL",'
         '"reopen_timestamp":null,"timestamp":1790127270282}'
     ),
-    "/v1/spot/status": json.loads('{"statuses":[{"pair":"btc_jpy","status":"NORMAL","min_amount":"0.0001"}]}'),
+    "/v1/spot/status": json.loads(
+        '{"statuses":[{"pair":"btc_jpy","status":"NORMAL","min_amount":"0.0001"}]}'
+    ),
     "/v1/spot/pairs": json.loads(
         '{"pairs":[{"name":"btc_jpy","base_asset":"btc","quote_asset":"jpy","maker_fee_rate_base":"0","taker_fee_rate_base":"0",'
         '"maker_fee_rate_quote":"0","taker_fee_rate_quote":"0.001","margin_open_maker_fee_rate_quote":"0",'
@@ -90,13 +95,17 @@ def test_the_pair_row_is_the_real_one_of_2026_09_23(asked: Asked) -> None:
         name: value for name, value in real.items() if "_until" not in name
     }
     week = 7 * DAY
-    assert (real["margin_current_individual_until"] - row["margin_current_individual_until"]) % week == 0
+    assert (
+        real["margin_current_individual_until"] - row["margin_current_individual_until"]
+    ) % week == 0
     assert at <= row["margin_current_individual_until"] < at + week
     assert row["margin_next_individual_until"] - row["margin_current_individual_until"] == week
     assert asked("/spot/pairs").body == asked("/v1/spot/pairs").body
 
 
-def test_the_book_stands_half_the_spread_around_the_path(asked: Asked, market: SandboxMarket) -> None:
+def test_the_book_stands_half_the_spread_around_the_path(
+    asked: Asked, market: SandboxMarket
+) -> None:
     for now in range(NOW, NOW + 3_600_000, 7_000):
         depth = asked("/btc_jpy/depth", now=now).data
         expected = book_at(price_at(market.minutes, now), spread_rate=0.0001, as_of=now)
@@ -105,7 +114,11 @@ def test_the_book_stands_half_the_spread_around_the_path(asked: Asked, market: S
         assert asks == sorted(set(asks))
         assert bids == sorted(set(bids), reverse=True)
         assert len(asks) == len(bids) == 200
-        assert all(Decimal(size) >= Decimal("0.0001") for side in ("asks", "bids") for _, size in depth[side])
+        assert all(
+            Decimal(size) >= Decimal("0.0001")
+            for side in ("asks", "bids")
+            for _, size in depth[side]
+        )
         ticker = asked("/btc_jpy/ticker", now=now).data
         assert (int(ticker["sell"]), int(ticker["buy"])) == (expected.ask, expected.bid)
         assert int(ticker["last"]) == price_at(market.minutes, now)
@@ -155,14 +168,23 @@ def test_what_is_not_there_is_404_with_code_10000(asked: Asked, path: str) -> No
 
 
 def test_before_its_market_begins_nothing_is_found(asked: Asked) -> None:
-    for path in ("/btc_jpy/ticker", "/btc_jpy/depth", "/btc_jpy/circuit_break_info", "/btc_jpy/candlestick/1day/2025"):
+    for path in (
+        "/btc_jpy/ticker",
+        "/btc_jpy/depth",
+        "/btc_jpy/circuit_break_info",
+        "/btc_jpy/candlestick/1day/2025",
+    ):
         assert asked(path, now=START - 1).status == 404
     assert asked("/tickers", now=START - 1).data == []
     assert asked("/v1/spot/status", now=START - 1).status == 200
 
 
 def test_private_endpoints_say_that_there_is_no_key(running: Running) -> None:
-    for method, path in (("GET", "/v1/user/assets"), ("POST", "/v1/user/spot/order"), ("GET", "/v1/user/margin/positions")):
+    for method, path in (
+        ("GET", "/v1/user/assets"),
+        ("POST", "/v1/user/spot/order"),
+        ("GET", "/v1/user/margin/positions"),
+    ):
         assert running.browser.ask(method, path).json == {"success": 0, "data": {"code": 20003}}
 
 
@@ -186,18 +208,30 @@ def test_a_real_clock_runs_from_where_it_was_put(market: SandboxMarket) -> None:
 
 
 def test_requests_are_counted_by_endpoint_and_its_own_are_not(running: Running) -> None:
-    for path in ("/btc_jpy/ticker", "/btc_jpy/candlestick/15min/20260105", "/btc_jpy/candlestick/4hour/2025", "/nope"):
+    for path in (
+        "/btc_jpy/ticker",
+        "/btc_jpy/candlestick/15min/20260105",
+        "/btc_jpy/candlestick/4hour/2025",
+        "/nope",
+    ):
         running.browser.get(path)
     running.browser.get("/v1/user/assets")
     told = running.browser.get("/_sandbox/requests").json
-    assert told == {"total": 5, "endpoints": {"ticker": 1, "candlestick": 2, "unknown": 1, "private": 1}}
+    assert told == {
+        "total": 5,
+        "endpoints": {"ticker": 1, "candlestick": 2, "unknown": 1, "private": 1},
+    }
     assert running.browser.ask("DELETE", "/_sandbox/requests").json["total"] == 0
 
 
 def test_it_says_what_it_is(running: Running, market: SandboxMarket) -> None:
     told = running.browser.get("/_sandbox/").json
     assert told["market"] == market.source
-    assert (told["starts_at"], told["ends_at"], told["now_ms"]) == (market.starts_at, market.ends_at, NOW)
+    assert (told["starts_at"], told["ends_at"], told["now_ms"]) == (
+        market.starts_at,
+        market.ends_at,
+        NOW,
+    )
 
 
 @pytest.mark.parametrize(
@@ -279,5 +313,6 @@ def test_a_request_on_a_kept_connection_takes_no_nagle_delay(running: Running) -
             began = time.perf_counter()
             running.browser.get(path)
             took.append(time.perf_counter() - began)
-        # Really about 0.5 ms; the limit is far below the 40 ms that a wrongly buffered answer costs on any machine.
+        # Really about 0.5 ms; the limit is far below the 40 ms that a wrongly buffered answer costs
+        # on any machine.
         assert statistics.median(took) < most

@@ -1,4 +1,6 @@
-"""A job in a store: one worker at a time, fenced by the document itself, whatever dies or comes late."""
+"""A job in a store: one worker at a time, fenced by the document itself, whatever dies or comes
+late.
+"""
 
 import threading
 
@@ -14,7 +16,11 @@ LEASE = 60_000
 
 @pytest.fixture(params=["memory", "sqlite"])
 def jobs(request, tmp_path):
-    documents = MemoryDocuments() if request.param == "memory" else SqliteDocuments(tmp_path / "state.sqlite")
+    documents = (
+        MemoryDocuments()
+        if request.param == "memory"
+        else SqliteDocuments(tmp_path / "state.sqlite")
+    )
     yield JobDocuments(documents)
     documents.close()
 
@@ -35,7 +41,10 @@ def test_the_same_job_is_found_again_and_another_one_under_its_name_is_refused(j
 def test_one_of_many_gets_the_lease_and_the_next_one_after_it_ran_out(jobs) -> None:
     create(jobs)
     taken = []
-    threads = [threading.Thread(target=lambda: taken.append(jobs.take("a", now_ms=0, lease_ms=LEASE))) for _ in range(8)]
+    threads = [
+        threading.Thread(target=lambda: taken.append(jobs.take("a", now_ms=0, lease_ms=LEASE)))
+        for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -47,7 +56,11 @@ def test_one_of_many_gets_the_lease_and_the_next_one_after_it_ran_out(jobs) -> N
     second = jobs.take("a", now_ms=LEASE, lease_ms=LEASE)
     assert second is not None
     assert second.fence == held[0].fence + 1
-    for write in (held[0].save, held[0].release, lambda changes, now_ms: held[0].finish("done", changes, now_ms=now_ms)):
+    for write in (
+        held[0].save,
+        held[0].release,
+        lambda changes, now_ms: held[0].finish("done", changes, now_ms=now_ms),
+    ):
         with pytest.raises(LeaseLost):
             write({"share": 0.9}, now_ms=LEASE + 1)
     assert jobs.get("a").data["share"] == 0.0
@@ -68,17 +81,25 @@ def test_a_slice_ends_with_the_job_waiting_and_the_next_worker_finds_what_was_sa
     held = jobs.take("a", now_ms=0, lease_ms=LEASE)
     held.release({"checkpoint": "k", "share": 0.25}, now_ms=5)
     stored = jobs.get("a").data
-    assert (stored["status"], stored["checkpoint"], stored["lease"]["expires_at"]) == ("waiting", "k", 0)
+    assert (stored["status"], stored["checkpoint"], stored["lease"]["expires_at"]) == (
+        "waiting",
+        "k",
+        0,
+    )
     second = jobs.take("a", now_ms=6, lease_ms=LEASE)
     assert second.data["checkpoint"] == "k"
     assert second.data["slices"] == 2
     second.finish("done", {"result": {"x": 1}}, now_ms=9)
     assert jobs.get("a").data["status"] == "done"
     assert jobs.take("a", now_ms=10**9, lease_ms=LEASE) is None
-    assert create(jobs, now_ms=10**9).data["status"] == "done", "asked again, it is the same finished job"
+    assert create(jobs, now_ms=10**9).data["status"] == "done", (
+        "asked again, it is the same finished job"
+    )
 
 
-def test_a_cancel_is_at_once_where_nobody_works_and_is_seen_by_the_worker_where_one_does(jobs) -> None:
+def test_a_cancel_is_at_once_where_nobody_works_and_is_seen_by_the_worker_where_one_does(
+    jobs,
+) -> None:
     create(jobs)
     assert jobs.cancel("a", now_ms=1).data["status"] == "canceled"
     assert jobs.take("a", now_ms=2, lease_ms=LEASE) is None
@@ -95,7 +116,9 @@ def test_a_cancel_is_at_once_where_nobody_works_and_is_seen_by_the_worker_where_
         jobs.cancel("nobody", now_ms=0)
 
 
-def test_a_cancel_after_the_worker_died_is_at_once_and_the_dead_worker_finds_nothing_to_do(jobs) -> None:
+def test_a_cancel_after_the_worker_died_is_at_once_and_the_dead_worker_finds_nothing_to_do(
+    jobs,
+) -> None:
     create(jobs)
     held = jobs.take("a", now_ms=0, lease_ms=LEASE)
     assert jobs.cancel("a", now_ms=LEASE + 1).data["status"] == "canceled"

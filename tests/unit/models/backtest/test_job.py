@@ -1,4 +1,6 @@
-"""What a backtest may be asked: every field is checked, and what is accepted says the same again when it is told."""
+"""What a backtest may be asked: every field is checked, and what is accepted says the same again
+when it is told.
+"""
 
 import math
 from datetime import UTC, datetime
@@ -29,7 +31,12 @@ def nested(depth: int) -> dict:
 def test_the_defaults_are_a_million_yen_on_15m_candles_with_the_champion() -> None:
     job = parse(PERIOD)
     assert job == Job(start_at=JANUARY, end_at=JANUARY + 31 * 86_400_000)
-    assert (job.capital_jpy, job.timeframe, job.model, job.inside_training) == (1_000_000, Timeframe.M15, "champion", False)
+    assert (job.capital_jpy, job.timeframe, job.model, job.inside_training) == (
+        1_000_000,
+        Timeframe.M15,
+        "champion",
+        False,
+    )
     assert job.nested_overrides == {"capital_jpy": 1_000_000}
 
 
@@ -41,7 +48,9 @@ def test_the_defaults_are_a_million_yen_on_15m_candles_with_the_champion() -> No
     fee=st.none() | st.floats(-0.01, 0.05),
     slippage=st.none() | st.floats(0, 0.05),
     profile=st.none() | st.sampled_from(["loose", "seeds"]),
-    overrides=st.dictionaries(st.sampled_from(["risk.max_drawdown", "consensus.agreement"]), st.floats(0, 1)),
+    overrides=st.dictionaries(
+        st.sampled_from(["risk.max_drawdown", "consensus.agreement"]), st.floats(0, 1)
+    ),
     model=st.sampled_from(["champion", "none", "20260101T0000Z-abc"]),
     inside=st.booleans(),
 )
@@ -74,7 +83,14 @@ def test_nested_and_dotted_overrides_are_the_same_job() -> None:
     nested = parse({**PERIOD, "overrides": {"risk": {"max_drawdown": 0.1, "max_losses": 3}}})
     assert dotted == nested
     assert dotted.hash == nested.hash
-    fees = parse({**PERIOD, "maker_fee_rate": 0.0012, "slippage_rate": 0.001, "overrides": {"paper.volume_share": 0.1}})
+    fees = parse(
+        {
+            **PERIOD,
+            "maker_fee_rate": 0.0012,
+            "slippage_rate": 0.001,
+            "overrides": {"paper.volume_share": 0.1},
+        }
+    )
     assert fees.nested_overrides == {
         "capital_jpy": 1_000_000,
         "replay": {"maker_fee_rate": 0.0012},
@@ -127,8 +143,14 @@ def test_nested_and_dotted_overrides_are_the_same_job() -> None:
         ({"walk_forward": True, "model": "champion"}, "model"),
         ({"walk_forward": True, "model": "none"}, "model"),
         ({"walk_forward": True, "inside_training": True}, "inside_training"),
-        ({"walk_forward": True, "overrides": {"retrain.every_days": 3}}, "overrides.retrain.every_days"),
-        ({"walk_forward": True, "overrides": {"retrain.promote": False}}, "overrides.retrain.promote"),
+        (
+            {"walk_forward": True, "overrides": {"retrain.every_days": 3}},
+            "overrides.retrain.every_days",
+        ),
+        (
+            {"walk_forward": True, "overrides": {"retrain.promote": False}},
+            "overrides.retrain.promote",
+        ),
         ({"walk_forward": True, "overrides": {"study.jobs": 3}}, "overrides.study.jobs"),
         ({"overrides": {"gate.shuffles": 3}}, "overrides.gate.shuffles"),
         ({"strat": "2026-01-01"}, "strat"),
@@ -144,10 +166,14 @@ def test_a_bad_field_is_named_and_what_would_be_right_is_said(changed, field) ->
 
 @given(
     every=st.none() | st.integers(1, 366),
-    overrides=st.dictionaries(st.sampled_from(["learning.days", "gate.shuffles", "risk.max_losses"]), st.integers(0, 400)),
+    overrides=st.dictionaries(
+        st.sampled_from(["learning.days", "gate.shuffles", "risk.max_losses"]), st.integers(0, 400)
+    ),
 )
 def test_a_walk_forward_that_is_told_and_read_again_is_the_same(every, overrides) -> None:
-    job = parse({**PERIOD, "walk_forward": True, "every_days": every, "overrides": overrides, "model": None})
+    job = parse(
+        {**PERIOD, "walk_forward": True, "every_days": every, "overrides": overrides, "model": None}
+    )
     assert job.walk_forward
     assert parse(told(job)) == job
     assert "model" not in told(job)

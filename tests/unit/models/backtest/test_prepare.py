@@ -48,14 +48,21 @@ def without(candles: Candles, first: int, last: int) -> Candles:
     return replace(candles, **{name: getattr(candles, name)[keep] for name in names})
 
 
-def test_a_walk_forward_has_a_whole_window_before_the_first_row_that_it_may_learn_from(source) -> None:
+def test_a_walk_forward_has_a_whole_window_before_the_first_row_that_it_may_learn_from(
+    source,
+) -> None:
     asked = parse({"start": instant(30), "end": instant(35), "walk_forward": True, "every_days": 3})
     learning = settings(overrides={"learning": {"days": 10}, "retrain": {"every_days": 3}})
     known = candles_of(asked, source, learning)[0][Timeframe.M15]
-    learned_from = asked.start_at - (10 + 3) * DAY - learning.learning.horizon_candles * Timeframe.M15.ms
+    learned_from = (
+        asked.start_at - (10 + 3) * DAY - learning.learning.horizon_candles * Timeframe.M15.ms
+    )
     assert len(known.closed_by(learned_from)) == 1_000
     following = settings(overrides={"learning": {"days": 10}, "risk": {"policy": "target"}})
-    assert len(candles_of(asked, source, following)[0][Timeframe.M15].closed_by(asked.start_at)) == 1_000, "nothing is learned"
+    assert (
+        len(candles_of(asked, source, following)[0][Timeframe.M15].closed_by(asked.start_at))
+        == 1_000
+    ), "nothing is learned"
 
 
 def test_a_whole_window_of_history_comes_before_the_start_also_across_holes(quarters) -> None:
@@ -70,19 +77,43 @@ def test_a_whole_window_of_history_comes_before_the_start_also_across_holes(quar
 
 
 def test_the_result_of_a_short_history_says_so(source) -> None:
-    made = prepare(job(30, 35), settings=settings(), source=source, bundle=None, notes=(), stages=pipeline.stages)
-    assert made.inputs.notes == ("Short history before the start (180 of 4h candles of 1,000): the first decisions know less.",)
+    made = prepare(
+        job(30, 35),
+        settings=settings(),
+        source=source,
+        bundle=None,
+        notes=(),
+        stages=pipeline.stages,
+    )
+    assert made.inputs.notes == (
+        (
+            "Short history before the start (180 of 4h candles of 1,000): the first decisions know"
+            " less."
+        ),
+    )
 
 
-def test_the_result_of_a_period_with_holes_says_so_and_a_few_missing_candles_are_ordinary(quarters) -> None:
+def test_the_result_of_a_period_with_holes_says_so_and_a_few_missing_candles_are_ordinary(
+    quarters,
+) -> None:
     def notes(first: int, last: int) -> tuple[str, ...]:
         holed = FileSource(name="the file", candles=without(quarters, first, last))
-        made = prepare(job(30, 35), settings=settings(), source=holed, bundle=None, notes=(), stages=pipeline.stages)
+        made = prepare(
+            job(30, 35),
+            settings=settings(),
+            source=holed,
+            bundle=None,
+            notes=(),
+            stages=pipeline.stages,
+        )
         return tuple(note for note in made.inputs.notes if note.startswith("Holes"))
 
     assert notes(30 * 96 + 10, 30 * 96 + 14) == ()
     (said,) = notes(30 * 96 + 10, 32 * 96 + 10)
-    assert said.startswith("Holes: 192 of the 480 15m candles of the period are missing, the longest hole lasts 48 hours: ")
+    assert said.startswith(
+        "Holes: 192 of the 480 15m candles of the period are missing, the longest hole lasts 48"
+        " hours: "
+    )
     assert "lasts 24 hours" in notes(30 * 96, 31 * 96)[0], "also where it begins"
 
 
@@ -94,7 +125,9 @@ def test_the_result_of_a_period_with_holes_says_so_and_a_few_missing_candles_are
         (-2, 20, "start", "with no history before"),
     ],
 )
-def test_a_period_that_the_candles_do_not_cover_is_refused_by_name(source, first, last, field, says) -> None:
+def test_a_period_that_the_candles_do_not_cover_is_refused_by_name(
+    source, first, last, field, says
+) -> None:
     with pytest.raises(BadJob) as caught:
         candles_of(job(first, last), source, settings())
     assert caught.value.field == field
@@ -106,22 +139,38 @@ def test_missing_minutes_are_refused_and_a_silent_quarter_is_not(quarters, sourc
         candles_of(job(30, 35, timeframe="1m"), source, settings())
     assert caught.value.field == "timeframe"
     opened = quarters.opened_at[30 * 96 : 35 * 96]
-    once = replace(quarters.rows(30 * 96, 35 * 96), timeframe=Timeframe.M1, opened_at=opened)  # a minute a quarter
+    once = replace(
+        quarters.rows(30 * 96, 35 * 96), timeframe=Timeframe.M1, opened_at=opened
+    )  # a minute a quarter
 
     class Both(FileSource):
         def read(self, timeframe, start_ms, end_ms):
-            return once.rows(2, None) if timeframe is Timeframe.M1 else super().read(timeframe, start_ms, end_ms)
+            return (
+                once.rows(2, None)
+                if timeframe is Timeframe.M1
+                else super().read(timeframe, start_ms, end_ms)
+            )
 
-    _, minutes = candles_of(job(30, 35, timeframe="1m"), Both(name="both", candles=quarters), settings())
+    _, minutes = candles_of(
+        job(30, 35, timeframe="1m"), Both(name="both", candles=quarters), settings()
+    )
     assert len(minutes) == 478
 
 
 def test_fees_come_from_the_job_then_the_settings_then_the_exchange() -> None:
     assert rules_of(settings()).taker_fee_rate == Decimal("0.001")
     seeds = settings_of(job(1, 2, profile="seeds"), settings)
-    assert (rules_of(seeds).maker_fee_rate, rules_of(seeds).taker_fee_rate) == (Decimal("0.0012"), Decimal("0.0012"))
-    named = settings_of(job(1, 2, profile="seeds", maker_fee_rate=-0.0002, slippage_rate=0.001), settings)
-    assert (rules_of(named).maker_fee_rate, rules_of(named).taker_fee_rate) == (Decimal("-0.0002"), Decimal("0.0012"))
+    assert (rules_of(seeds).maker_fee_rate, rules_of(seeds).taker_fee_rate) == (
+        Decimal("0.0012"),
+        Decimal("0.0012"),
+    )
+    named = settings_of(
+        job(1, 2, profile="seeds", maker_fee_rate=-0.0002, slippage_rate=0.001), settings
+    )
+    assert (rules_of(named).maker_fee_rate, rules_of(named).taker_fee_rate) == (
+        Decimal("-0.0002"),
+        Decimal("0.0012"),
+    )
     assert named.paper.slippage_rate == 0.001
 
 
@@ -137,14 +186,29 @@ def test_a_setting_that_does_not_fit_is_named(source) -> None:
         assert caught.value.remedy
 
 
-def test_the_fingerprint_changes_with_what_a_result_depends_on_and_with_nothing_else(source, quarters) -> None:
+def test_the_fingerprint_changes_with_what_a_result_depends_on_and_with_nothing_else(
+    source, quarters
+) -> None:
     def of(asked, base=settings, given=source):
-        made = prepare(asked, settings=settings_of(asked, base), source=given, bundle=None, notes=(), stages=pipeline.stages)
+        made = prepare(
+            asked,
+            settings=settings_of(asked, base),
+            source=given,
+            bundle=None,
+            notes=(),
+            stages=pipeline.stages,
+        )
         return made.fingerprint
 
     plain = of(job(30, 31))
     assert of(job(30, 31, id="named")) == plain
-    assert of(job(30, 31), partial(load, {"BOT_HOME": "/elsewhere", "BOT_BACKTEST__STEP_SECONDS": "9"})) == plain
+    assert (
+        of(
+            job(30, 31),
+            partial(load, {"BOT_HOME": "/elsewhere", "BOT_BACKTEST__STEP_SECONDS": "9"}),
+        )
+        == plain
+    )
     other = [
         of(job(30, 32)),
         of(job(29, 31)),
@@ -156,13 +220,18 @@ def test_the_fingerprint_changes_with_what_a_result_depends_on_and_with_nothing_
     assert len({plain, *other}) == 7
 
 
-def test_the_joined_archive_gives_what_the_archive_gives_and_notices_a_file_that_was_written_again(quarters) -> None:
+def test_the_joined_archive_gives_what_the_archive_gives_and_notices_a_file_that_was_written_again(
+    quarters,
+) -> None:
     bucket = MemoryBucket()
     archive(bucket, quarters.rows(0, 30 * 96))
     joined = JoinedArchive(bucket)
     start, end = START + DAY // 2, START + 20 * DAY
     for _ in range(2):  # made, then found
-        assert_equal(joined.read(Timeframe.M15, start, end), CandleArchive(bucket).read(Timeframe.M15, start, end))
+        assert_equal(
+            joined.read(Timeframe.M15, start, end),
+            CandleArchive(bucket).read(Timeframe.M15, start, end),
+        )
     assert len(bucket.keys("candles/joined/")) == 1
     archive(bucket, without(quarters, 500, 510))
     again = joined.read(Timeframe.M15, start, end)

@@ -1,4 +1,6 @@
-"""A policy that asks no model is judged on every candle that is stored, and no model beside it costs a fold."""
+"""A policy that asks no model is judged on every candle that is stored, and no model beside it
+costs a fold.
+"""
 
 from dataclasses import replace
 
@@ -32,6 +34,8 @@ def test_it_decides_once_its_signals_are_warm_at_the_begin_of_a_day():
     candles = market(75, seed=3, edge_bp=8.0)
     first = int(candles[Timeframe.M15].opened_at[0])
     assert first_target(candles) % DAY_MS == 0
-    assert first + WARM_UP_DAYS * DAY_MS <= first_target(candles) < first + (WARM_UP_DAYS + 1) * DAY_MS
+    assert (
+        first + WARM_UP_DAYS * DAY_MS <= first_target(candles) < first + (WARM_UP_DAYS + 1) * DAY_MS
+    )
     later = {frame: replace(part, opened_at=part.opened_at + 1) for frame, part in candles.items()}
     assert first_target(later) == first_target(candles) + DAY_MS

@@ -1,4 +1,6 @@
-"""The parts of a retraining: weeks, who serves, the shadow record, tuned sizes, what is told, and what is drawn."""
+"""The parts of a retraining: weeks, who serves, the shadow record, tuned sizes, what is told, and
+what is drawn.
+"""
 
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -37,7 +39,12 @@ def test_a_request_is_read_and_its_bad_field_named():
     assert typed({}, RetrainFields) == RetrainFields(days=None, seed=None, dry_run=False)
     told = {"days": 90, "seed": 0, "dry_run": True}
     assert typed(told, RetrainFields) == RetrainFields(days=90, seed=0, dry_run=True)
-    for body, field in (({"days": 1.5}, "days"), ({"seed": 2**31}, "seed"), ({"x": 1}, "x"), ({"dry_run": None}, "dry_run")):
+    for body, field in (
+        ({"days": 1.5}, "days"),
+        ({"seed": 2**31}, "seed"),
+        ({"x": 1}, "x"),
+        ({"dry_run": None}, "dry_run"),
+    ):
         with pytest.raises(BadRequest) as caught:
             typed(body, RetrainFields)
         assert caught.value.field == field
@@ -48,7 +55,11 @@ def judged(made: Training, *, takes_over: bool, parent: str) -> Training:
     verdict = replace(made.manifest.verdict, takes_over=takes_over)
     manifest = replace(made.manifest, verdict=verdict, parent=parent)
     body = encode(manifest)
-    return replace(made, manifest=manifest, files={**made.files, MANIFEST: body, SIGNATURE: sign(body, SIGNING_KEY)})
+    return replace(
+        made,
+        manifest=manifest,
+        files={**made.files, MANIFEST: body, SIGNATURE: sign(body, SIGNING_KEY)},
+    )
 
 
 class World:
@@ -57,7 +68,9 @@ class World:
     def __init__(self, *, takes_over: bool = True, parent: str | None = None) -> None:
         self.registry = BundleRegistry(MemoryBucket())
         self.old = small_training()
-        self.new = judged(small_training(seed=4), takes_over=takes_over, parent=parent or self.old.version)
+        self.new = judged(
+            small_training(seed=4), takes_over=takes_over, parent=parent or self.old.version
+        )
         for made in (self.old, self.new):
             self.registry.publish(made.version, made.files)
         self.registry.promote(self.old.version, at=1, why="first", by="test")
@@ -81,7 +94,11 @@ def test_a_challenger_serves_after_its_days_and_not_before():
     assert scene.registry.current().version == scene.old.version
     assert "serves now" in scene.settle(after_days=7)
     now = scene.registry.current()
-    assert (now.version, now.previous, now.challenger) == (scene.new.version, scene.old.version, None)
+    assert (now.version, now.previous, now.challenger) == (
+        scene.new.version,
+        scene.old.version,
+        None,
+    )
     assert scene.settle(after_days=8) == ""
 
 
@@ -90,16 +107,26 @@ def test_a_challenger_that_the_record_speaks_against_goes_and_a_person_may_keep_
     assert "a person decides" in scene.settle(after_days=9, promote=False)
     assert scene.registry.current().challenger == scene.new.version
     assert "does not take" in scene.settle(after_days=9, against="it was worse")
-    assert (scene.registry.current().version, scene.registry.current().challenger) == (scene.old.version, None)
+    assert (scene.registry.current().version, scene.registry.current().challenger) == (
+        scene.old.version,
+        None,
+    )
 
 
 @pytest.mark.parametrize(
-    ("changes", "why"), [({"takes_over": False}, "no gate said"), ({"parent": "another"}, "was judged against another")]
+    ("changes", "why"),
+    [
+        ({"takes_over": False}, "no gate said"),
+        ({"parent": "another"}, "was judged against another"),
+    ],
 )
 def test_a_challenger_that_was_not_judged_against_this_champion_never_takes_its_place(changes, why):
     scene = World(**changes)
     assert why in scene.settle(after_days=9)
-    assert (scene.registry.current().version, scene.registry.current().challenger) == (scene.old.version, None)
+    assert (scene.registry.current().version, scene.registry.current().challenger) == (
+        scene.old.version,
+        None,
+    )
 
 
 def test_the_recipe_in_a_bundle_gives_the_same_settings_back_and_another_one_none():
@@ -117,7 +144,9 @@ def test_the_recipe_in_a_bundle_gives_the_same_settings_back_and_another_one_non
 
 def test_tuned_sizes_are_due_after_their_days_and_worth_nothing_for_other_settings():
     bucket = MemoryBucket()
-    found = sizes.Tuned(at=100 * DAY, base=sizes.base_of(SETTINGS.learning), trials=20, sizes={"rounds": 60})
+    found = sizes.Tuned(
+        at=100 * DAY, base=sizes.base_of(SETTINGS.learning), trials=20, sizes={"rounds": 60}
+    )
     sizes.keep(bucket, "a", found)
     assert sizes.stored(bucket, "a", SETTINGS.learning) == found
     assert sizes.stored(bucket, "a", replace(SETTINGS.learning, days=90, seed=1)) == found
@@ -150,10 +179,15 @@ def result(outcome: str = "kept") -> dict:
 
 
 def test_weeks_without_a_change_become_a_warning():
-    levels = [alert_of("b", "n", result(), at=0, unchanged=count).level for count in range(KEPT_WEEKS + 2)]
+    levels = [
+        alert_of("b", "n", result(), at=0, unchanged=count).level for count in range(KEPT_WEEKS + 2)
+    ]
     assert levels == [Level.INFO] * KEPT_WEEKS + [Level.WARNING] * 2
     assert alert_of("b", "n", result("refused"), at=0, unchanged=1).level is Level.WARNING
-    assert alert_of("b", "n", result(), at=0, unchanged=0).fields["serves now"] == "nothing: no entries"
+    assert (
+        alert_of("b", "n", result(), at=0, unchanged=0).fields["serves now"]
+        == "nothing: no entries"
+    )
 
 
 def evidence(count: int = 3_000) -> tuple[PredictionRows, MoneyRecord, tuple[Check, ...]]:
@@ -172,10 +206,33 @@ def evidence(count: int = 3_000) -> tuple[PredictionRows, MoneyRecord, tuple[Che
     )
     days = np.arange(60, dtype=np.int64) * DAY
     returns = rng.normal(0.0, 0.01, 60)
-    money = MoneyRecord(day_at=days, returns=returns, hold=returns[::-1], closed_at=days, net_rates=returns, random=returns)
+    money = MoneyRecord(
+        day_at=days,
+        returns=returns,
+        hold=returns[::-1],
+        closed_at=days,
+        net_rates=returns,
+        random=returns,
+    )
     checks = (
-        Check(name="a<b", value=1.0, threshold=0.5, passed=True, meaning="above: x", group="enter", lower=0.9, upper=1.1),
-        Check(name="none", value=None, threshold=0.5, passed=False, meaning="above: y", group="champion"),
+        Check(
+            name="a<b",
+            value=1.0,
+            threshold=0.5,
+            passed=True,
+            meaning="above: x",
+            group="enter",
+            lower=0.9,
+            upper=1.1,
+        ),
+        Check(
+            name="none",
+            value=None,
+            threshold=0.5,
+            passed=False,
+            meaning="above: y",
+            group="champion",
+        ),
         Check(name="told", value=2.0, threshold=3.0, passed=True, meaning="z", group="note"),
     )
     return rows, money, checks
@@ -202,7 +259,10 @@ def test_the_months_count_rows_as_the_gate_does():
     wrong = rows.probabilities[np.arange(len(rows)), rows.label] < 1 / 3
     assert 50 < wrong.sum() < len(rows) - 50
     lighter = replace(rows, weight=np.where(wrong, rows.weight / 2, rows.weight))
-    assert pictures(rows=lighter, money=None, checks=(), block=96, seed=7)["skill_by_month.svg"] != plain
+    assert (
+        pictures(rows=lighter, money=None, checks=(), block=96, seed=7)["skill_by_month.svg"]
+        != plain
+    )
 
 
 def test_honest_probabilities_lie_on_the_line_and_what_there_is_not_is_not_drawn():
@@ -212,7 +272,10 @@ def test_honest_probabilities_lie_on_the_line_and_what_there_is_not_is_not_drawn
     points = _points(rows, 2)
     assert len(points) == 10
     assert sum(low <= said <= high for said, _, low, high in points) >= 9
-    assert set(pictures(rows=None, money=money, checks=checks, block=96, seed=7)) == {"equity.svg", "gate.svg"}
+    assert set(pictures(rows=None, money=money, checks=checks, block=96, seed=7)) == {
+        "equity.svg",
+        "gate.svg",
+    }
     assert pictures(rows=None, money=None, checks=(), block=96, seed=7) == {}
 
 

@@ -1,4 +1,6 @@
-"""The weekly retraining in one process: claimed once, the same bytes, and only proven things move the pointer."""
+"""The weekly retraining in one process: claimed once, the same bytes, and only proven things move
+the pointer.
+"""
 
 import json
 import shutil
@@ -49,7 +51,12 @@ def test_the_first_bundle_is_gated_signed_published_and_serves(first):
     _, environ, told = first
     result, registry = told["result"], registry_of(environ)
     assert (told["status"], result["outcome"]) == ("done", "promoted")
-    assert registry.current().version == registry.versions()[0] == result["version"] == result["serves"]
+    assert (
+        registry.current().version
+        == registry.versions()[0]
+        == result["version"]
+        == result["serves"]
+    )
     assert registry.current().retrained_at == NOW
     files = registry.files(result["version"], audit=True)
     keys = public_keys(wiring.settings_from(environ))
@@ -63,7 +70,10 @@ def test_the_first_bundle_is_gated_signed_published_and_serves(first):
     assert result["folds"]["count"] == manifest.trials["folds"] >= 4
     assert sum(result["files"].values()) < 4 * 2**20
     assert manifest.proven == terms(wiring.settings_from(environ))
-    assert [one.split()[0] for one in manifest.loosened] == ["gate.history_days", "gate.shuffles"], "as this small world has it"
+    assert [one.split()[0] for one in manifest.loosened] == [
+        "gate.history_days",
+        "gate.shuffles",
+    ], "as this small world has it"
     assert any("gate.shuffles" in note for note in manifest.notes)
 
 
@@ -72,13 +82,26 @@ def test_the_card_tells_trials_folds_verdict_and_how_to_overrule_and_its_picture
     version = told["result"]["version"]
     files = registry_of(environ).files(version, audit=True)
     card = files["MODEL_CARD.md"].decode()
-    for words in (f"# Model {version}", "1 configurations are on", "risk.overrule_model", "## Folds of the walk-forward"):
+    for words in (
+        f"# Model {version}",
+        "1 configurations are on",
+        "risk.overrule_model",
+        "## Folds of the walk-forward",
+    ):
         assert words in card
     assert card.count("\n| 0 |") == 1
     pictures = [name for name in files if name.endswith(".svg")]
-    assert sorted(pictures) == ["equity.svg", "gate.svg", "reliability.svg", "scores.svg", "skill_by_month.svg"]
+    assert sorted(pictures) == [
+        "equity.svg",
+        "gate.svg",
+        "reliability.svg",
+        "scores.svg",
+        "skill_by_month.svg",
+    ]
     assert all(f"]({name})" in card and files[name].startswith(b"<svg") for name in pictures)
-    assert {*pictures, "MODEL_CARD.md", "recipe.json"} <= set(json.loads(files["manifest.json"])["files"])
+    assert {*pictures, "MODEL_CARD.md", "recipe.json"} <= set(
+        json.loads(files["manifest.json"])["files"]
+    )
 
 
 def test_a_week_is_worked_on_once(first):
@@ -96,7 +119,11 @@ def test_a_week_is_worked_on_once(first):
 def test_one_alert_tells_what_was_trained_the_verdict_the_numbers_and_what_serves(first):
     _, environ, told = first
     stored = documents_of(environ).query("alerts")
-    alerts = [document.data["alert"] for document in stored if document.data["alert"]["kind"] == "retrained"]
+    alerts = [
+        document.data["alert"]
+        for document in stored
+        if document.data["alert"]["kind"] == "retrained"
+    ]
     assert len(alerts) == 1
     assert alerts[0]["level"] == Level.INFO
     assert set(alerts[0]["fields"]) >= {"trained", "verdict", "dsr", "serves now"}
@@ -126,7 +153,9 @@ def test_two_at_once_have_one_winner_and_the_other_is_told_who_works(tmp_path):
     assert registry_of(environ).versions() == [told["result"]["version"]]
 
 
-def test_time_that_runs_out_saves_what_was_done_and_the_calls_after_it_come_to_the_same_bytes(first, tmp_path):
+def test_time_that_runs_out_saves_what_was_done_and_the_calls_after_it_come_to_the_same_bytes(
+    first, tmp_path
+):
     home, _, told = first
     environ = home_at(tmp_path / "home")
     waited = Retrains(place_in(environ)).run(RetrainRequest(), seconds=0.0)
@@ -140,11 +169,15 @@ def test_time_that_runs_out_saves_what_was_done_and_the_calls_after_it_come_to_t
             if text.startswith(end):
                 raise TimeIsUp(f"the test's time was over before {text}")
 
-        stands = Retrains(place_in(environ, now=NOW + number * 60_000)).run(RetrainRequest(), on_progress=tell)
+        stands = Retrains(place_in(environ, now=NOW + number * 60_000)).run(
+            RetrainRequest(), on_progress=tell
+        )
         assert (stands["status"], stands["more"]) == ("waiting", True)
         assert bundle_bytes(tmp_path / "home") == {}
         if number:
-            assert next(text for text in heard if text.startswith("fold ")).startswith(f"fold {2 if number == 1 else 5} of")
+            assert next(text for text in heard if text.startswith("fold ")).startswith(
+                f"fold {2 if number == 1 else 5} of"
+            )
     heard = []
     stands = Retrains(place_in(environ, now=NOW + DAY)).run(
         RetrainRequest(), on_progress=lambda text, _share: heard.append(text)
@@ -155,20 +188,34 @@ def test_time_that_runs_out_saves_what_was_done_and_the_calls_after_it_come_to_t
     assert stands["result"]["version"] == told["result"]["version"]
 
 
-def test_a_challenger_runs_beside_the_champion_and_the_next_retraining_lets_it_serve(first, tmp_path):
+def test_a_challenger_runs_beside_the_champion_and_the_next_retraining_lets_it_serve(
+    first, tmp_path
+):
     """Also: folds of the week before are not fitted again."""
-    environ = home_at(tmp_path / "home", BOT_GATE__MIN_EFFECTIVE_ROWS="5", BOT_GATE__CHAMPION_CALIBRATION_SLACK="1.0")
+    environ = home_at(
+        tmp_path / "home",
+        BOT_GATE__MIN_EFFECTIVE_ROWS="5",
+        BOT_GATE__CHAMPION_CALIBRATION_SLACK="1.0",
+    )
     environ["BOT_GATE__CHAMPION_CONFIDENCE"] = "0.99"
     champion = retrained(environ)["result"]["version"]
     doing: list[str] = []
     place = place_in(environ, now=NOW + WEEK)
-    second = Retrains(place).run(RetrainRequest(), on_progress=lambda text, _share: doing.append(text))["result"]
-    checks = {check["name"]: check for check in second["verdict"]["checks"] if check["group"] == "champion"}
+    second = Retrains(place).run(
+        RetrainRequest(), on_progress=lambda text, _share: doing.append(text)
+    )["result"]
+    checks = {
+        check["name"]: check
+        for check in second["verdict"]["checks"]
+        if check["group"] == "champion"
+    }
     assert checks["champion_comparable"]["passed"]
     assert second["serves"] == champion == second["parent"]
     assert any(text.startswith(("fold 3 of", "fold 4 of")) for text in doing[:6]), doing[:6]
     registry = registry_of(environ)
-    better = no_worse(registry, second["version"])  # by the numbers of this market it is not; the rest is about what follows
+    better = no_worse(
+        registry, second["version"]
+    )  # by the numbers of this market it is not; the rest is about what follows
     registry.challenge(better, at=NOW + WEEK, why="test", by="test")
     third = retrained(environ, now=NOW + 2 * WEEK)["result"]
     assert f"{better} serves now" in " ".join(third["notes"])
@@ -182,7 +229,9 @@ def no_worse(registry: BundleRegistry, version: str) -> str:
     manifest = decode(files[MANIFEST])
     verdict = replace(manifest.verdict, takes_over=True)
     body = encode(replace(manifest, version=f"{version}-better", verdict=verdict))
-    registry.publish(f"{version}-better", {**files, MANIFEST: body, SIGNATURE: sign(body, SIGNING_KEY)})
+    registry.publish(
+        f"{version}-better", {**files, MANIFEST: body, SIGNATURE: sign(body, SIGNING_KEY)}
+    )
     return f"{version}-better"
 
 
@@ -200,7 +249,9 @@ def test_a_champion_that_is_not_whole_keeps_no_other_from_being_trained(first, t
 
 
 def test_a_trial_is_on_record_before_anything_of_its_bundle_is_published(first, tmp_path):
-    """A worker that dies in between has looked at a result, and it counts whether anybody goes on or not."""
+    """A worker that dies in between has looked at a result, and it counts whether anybody goes on
+    or not.
+    """
 
     class Full:
         def __init__(self, inner):
@@ -274,7 +325,12 @@ def test_too_little_history_for_a_fold_serves_where_nothing_does_and_proves_noth
 
 
 def test_a_person_decides_where_promotion_is_off(tmp_path):
-    environ = home_at(tmp_path / "home", BOT_RETRAIN__PROMOTE="false", BOT_LEARNING__DAYS="80", BOT_LEARNING__ROW_STEP="4")
+    environ = home_at(
+        tmp_path / "home",
+        BOT_RETRAIN__PROMOTE="false",
+        BOT_LEARNING__DAYS="80",
+        BOT_LEARNING__ROW_STEP="4",
+    )
     told = retrained(environ)["result"]
     assert told["outcome"] == "waits"
     assert (registry_of(environ).current(), told["serves"]) == (None, None)

@@ -27,7 +27,11 @@ VARY = {"risk.stop_atr": (2, 3, 4), "consensus.agreement": (0.3, 0.4), "sides": 
         ("risk.stop_atr=1,2:4:1,9", "risk.stop_atr", (1, 2, 3, 4, 9)),
         ("risk.exit_on_opposite=true,false", "risk.exit_on_opposite", (True, False)),
         ("sides=long, both", "sides", ("long", "both")),
-        ("replay.maker_fee_rate=null,-0.0002,1e-3", "replay.maker_fee_rate", (None, -0.0002, 0.001)),
+        (
+            "replay.maker_fee_rate=null,-0.0002,1e-3",
+            "replay.maker_fee_rate",
+            (None, -0.0002, 0.001),
+        ),
         ("stages.stage-10=0.1,0.2", "stages.stage-10", (0.1, 0.2)),
     ],
 )
@@ -113,7 +117,9 @@ def test_periods_follow_each_other_and_are_cut_at_whole_candles(count, more, res
     assert all(span.start_at % QUARTER == 0 for span in spans)
 
 
-@pytest.mark.parametrize(("start", "end", "count"), [(0, QUARTER, 2), (QUARTER, 0, 1), (0, 0, 1), (0, QUARTER, 0)])
+@pytest.mark.parametrize(
+    ("start", "end", "count"), [(0, QUARTER, 2), (QUARTER, 0, 1), (0, 0, 1), (0, QUARTER, 0)]
+)
 def test_a_period_that_is_too_short_is_refused(start, end, count):
     with pytest.raises(UserError, match="cannot be cut"):
         periods(start, end, count)
@@ -141,8 +147,18 @@ def test_the_points_lie_over_environment_and_profile_and_the_rules_follow_the_se
     def load_small(**asked):
         return load({"BOT_RISK__TARGET_ATR": "9", "BOT_RISK__STOP_ATR": "9"}, **asked)
 
-    told = runs([{"risk.stop_atr": 2}], [Period(start_at=0, end_at=1)], load=load_small, profile="seeds", rules=rules)[0]
-    assert (told.settings.risk.stop_atr, told.settings.risk.target_atr, told.settings.profile) == (2.0, 9.0, "seeds")
+    told = runs(
+        [{"risk.stop_atr": 2}],
+        [Period(start_at=0, end_at=1)],
+        load=load_small,
+        profile="seeds",
+        rules=rules,
+    )[0]
+    assert (told.settings.risk.stop_atr, told.settings.risk.target_atr, told.settings.profile) == (
+        2.0,
+        9.0,
+        "seeds",
+    )
     assert seen == [0.0012]
     assert told.rules.min_lots == 2
 
@@ -166,7 +182,10 @@ def test_a_setting_that_does_not_fit_is_refused_before_anything_runs(point, name
 
 def test_the_same_point_twice_is_refused():
     with pytest.raises(UserError, match="twice"):
-        runs([{"risk.stop_atr": 2, "sides": "both"}, {"sides": "both", "risk.stop_atr": 2}], [Period(start_at=0, end_at=1)])
+        runs(
+            [{"risk.stop_atr": 2, "sides": "both"}, {"sides": "both", "risk.stop_atr": 2}],
+            [Period(start_at=0, end_at=1)],
+        )
 
 
 def test_dotted_names_become_levels():

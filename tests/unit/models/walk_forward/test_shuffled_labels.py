@@ -41,7 +41,13 @@ def test_refits_that_are_kept_are_not_made_again_and_a_damaged_one_is():
         told.clear()
         tell = lambda _text, share: told.append(share)  # noqa: E731
         return shuffled_skills(
-            dataset, computed, settings_of(shuffles), folds=2, cache=bucket, on_progress=tell, **ends(computed)
+            dataset,
+            computed,
+            settings_of(shuffles),
+            folds=2,
+            cache=bucket,
+            on_progress=tell,
+            **ends(computed),
         )
 
     one = skills(1, cache)
@@ -55,9 +61,16 @@ def test_refits_that_are_kept_are_not_made_again_and_a_damaged_one_is():
     keys = cache.keys("shuffles/")
     assert len(keys) == 4
     whole = cache.get(keys[0]).data
-    as_of, probabilities = kept_shuffle(cache, keys[0].removeprefix("shuffles/").removesuffix(".npz"))
+    as_of, probabilities = kept_shuffle(
+        cache, keys[0].removeprefix("shuffles/").removesuffix(".npz")
+    )
     wrong = pack({"as_of": as_of, "probabilities": probabilities + 0.5})
-    for damaged in (whole[: len(whole) // 2], b"", wrong, pack({"as_of": as_of[:-1], "probabilities": probabilities})):
+    for damaged in (
+        whole[: len(whole) // 2],
+        b"",
+        wrong,
+        pack({"as_of": as_of[:-1], "probabilities": probabilities}),
+    ):
         cache.put(keys[0], damaged)
         np.testing.assert_array_equal(skills(2, cache), both)
         assert told == [0.0, 0.75, 1.0], "the damaged one alone"
@@ -66,6 +79,11 @@ def test_refits_that_are_kept_are_not_made_again_and_a_damaged_one_is():
 
 def test_the_same_shuffle_gives_the_same_skill_and_none_gives_none():
     dataset, computed = rows()
-    one, other = (shuffled_skills(dataset, computed, settings_of(1), folds=1, **ends(computed)) for _ in range(2))
+    one, other = (
+        shuffled_skills(dataset, computed, settings_of(1), folds=1, **ends(computed))
+        for _ in range(2)
+    )
     np.testing.assert_array_equal(one, other)
-    assert shuffled_skills(dataset, computed, settings_of(0), folds=1, **ends(computed)).shape == (0,)
+    assert shuffled_skills(dataset, computed, settings_of(0), folds=1, **ends(computed)).shape == (
+        0,
+    )

@@ -22,41 +22,75 @@ def same(one, other) -> None:
     assert one.recipe == other.recipe
     np.testing.assert_array_equal(one.probabilities, other.probabilities)
     np.testing.assert_array_equal(one.volatility, other.volatility)
-    for name in ("as_of", "end_at", "label", "weight", "probabilities", "volatility_only", "known_at"):
-        np.testing.assert_array_equal(getattr(one.rows, name), getattr(other.rows, name), err_msg=name)
-    plain = [[dataclasses.replace(fold, seconds=0.0, cached=False) for fold in walk.folds] for walk in (one, other)]
+    for name in (
+        "as_of",
+        "end_at",
+        "label",
+        "weight",
+        "probabilities",
+        "volatility_only",
+        "known_at",
+    ):
+        np.testing.assert_array_equal(
+            getattr(one.rows, name), getattr(other.rows, name), err_msg=name
+        )
+    plain = [
+        [dataclasses.replace(fold, seconds=0.0, cached=False) for fold in walk.folds]
+        for walk in (one, other)
+    ]
     assert plain[0] == plain[1]
 
 
 @pytest.mark.parametrize(
     "learning",
-    [{}, {"meta_head": True, "row_step": 2, "weights_from": "fitted"}, {"label": "next_candle", "features": "phase22"}],
+    [
+        {},
+        {"meta_head": True, "row_step": 2, "weights_from": "fitted"},
+        {"label": "next_candle", "features": "phase22"},
+    ],
     ids=["default", "heads and thinned rows", "the seeds' label and features"],
 )
 def test_each_fold_says_what_the_bundle_of_a_training_at_its_instant_says(learning):
-    """The walk is cut from the whole history; the training sees nothing but the candles that were closed then."""
+    """The walk is cut from the whole history; the training sees nothing but the candles that were
+    closed then.
+    """
     settings = quick_settings(**learning)
     candles = market(100, seed=3, edge_bp=8.0)
     computed = features.compute(candles)
-    dataset = build(candles, settings.learning, days=None, computed=computed, costs=costs_of(settings))
+    dataset = build(
+        candles, settings.learning, days=None, computed=computed, costs=costs_of(settings)
+    )
     end_at = last_at(computed) + 1
-    walk = walk_forward(dataset, computed, settings, first_at=end_at - 10 * DAY_MS, end_at=end_at, seed=SEED, jobs=1)
+    walk = walk_forward(
+        dataset, computed, settings, first_at=end_at - 10 * DAY_MS, end_at=end_at, seed=SEED, jobs=1
+    )
     compared = 0
     for fold in walk.folds:
         # a retraining takes place at the Monday before the first decision
-        at = fold.from_at if fold.number else fold.from_at - (fold.from_at - 4 * DAY_MS) % (7 * DAY_MS)
+        at = (
+            fold.from_at
+            if fold.number
+            else fold.from_at - (fold.from_at - 4 * DAY_MS) % (7 * DAY_MS)
+        )
         made = train(candles, settings, as_of=at, seed=SEED, commit=COMMIT, signing_key=SIGNING_KEY)
         bundle = model.load(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
         assert made.manifest.recipe == walk.recipe
-        assert (made.manifest.training, made.manifest.calibrating) == (fold.training, fold.calibrating)
+        assert (made.manifest.training, made.manifest.calibrating) == (
+            fold.training,
+            fold.calibrating,
+        )
         inside = np.flatnonzero((computed.as_of >= fold.from_at) & (computed.as_of < fold.to_at))
         columns = [computed.names.index(name) for name in made.manifest.features]
         wanted = predict_rows(computed.values[np.ix_(inside, columns)].astype(np.float32), bundle)
-        assert np.abs(walk.probabilities[inside] - wanted).max() <= 5.1e-7  # they are rounded to 1e-6
+        assert (
+            np.abs(walk.probabilities[inside] - wanted).max() <= 5.1e-7
+        )  # they are rounded to 1e-6
         done = pipeline.stages(candles, bundle=bundle, settings=settings, computed=computed)
         said = walk.prediction(computed)
         if settings.learning.volatility_head:
-            np.testing.assert_array_equal(said.volatility[inside], done.prediction.volatility[inside])
+            np.testing.assert_array_equal(
+                said.volatility[inside], done.prediction.volatility[inside]
+            )
             assert np.isfinite(said.volatility[inside]).all()
         if settings.learning.meta_head:
             np.testing.assert_array_equal(said.p_vote[inside], done.prediction.p_vote[inside])
@@ -85,10 +119,23 @@ def test_what_comes_after_a_decision_changes_nothing_of_it():
     """A history that ends earlier gives the same predictions up to there, bit for bit."""
     settings = quick_settings()
     whole = walked(back_days=15.0)
-    candles = {frame: part.closed_by(whole.folds[1].to_at) for frame, part in market(100, seed=3, edge_bp=8.0).items()}
+    candles = {
+        frame: part.closed_by(whole.folds[1].to_at)
+        for frame, part in market(100, seed=3, edge_bp=8.0).items()
+    }
     computed = features.compute(candles)
-    dataset = build(candles, settings.learning, days=None, computed=computed, costs=costs_of(settings))
-    shorter = walk_forward(dataset, computed, settings, first_at=whole.start_at, end_at=whole.folds[1].to_at, seed=SEED, jobs=1)
+    dataset = build(
+        candles, settings.learning, days=None, computed=computed, costs=costs_of(settings)
+    )
+    shorter = walk_forward(
+        dataset,
+        computed,
+        settings,
+        first_at=whole.start_at,
+        end_at=whole.folds[1].to_at,
+        seed=SEED,
+        jobs=1,
+    )
     count = len(computed.as_of)
     told = np.isfinite(shorter.probabilities).all(axis=1)
     assert told.sum() > 1_000
@@ -116,10 +163,14 @@ def test_a_week_later_one_fold_is_new():
 
 
 @pytest.mark.parametrize("meta", [False, True])
-def test_other_rules_of_voting_find_the_same_folds_unless_the_meta_head_learned_from_the_votes(meta):
+def test_other_rules_of_voting_find_the_same_folds_unless_the_meta_head_learned_from_the_votes(
+    meta,
+):
     bucket, settings = MemoryBucket(), quick_settings(meta_head=meta)
     first = walked(settings=settings, back_days=5.0, cache=bucket)
-    milder = dataclasses.replace(settings, consensus=dataclasses.replace(settings.consensus, agreement=0.2))
+    milder = dataclasses.replace(
+        settings, consensus=dataclasses.replace(settings.consensus, agreement=0.2)
+    )
     again = walked(settings=milder, back_days=5.0, cache=bucket)
     assert [fold.cached for fold in again.folds] == [not meta] * len(first.folds)
     if not meta:
@@ -133,7 +184,9 @@ def kept():
     return walked(back_days=5.0, cache=bucket), bucket
 
 
-@pytest.mark.parametrize("damage", ["cut short", "flipped", "other shape", "no probabilities", "empty"])
+@pytest.mark.parametrize(
+    "damage", ["cut short", "flipped", "other shape", "no probabilities", "empty"]
+)
 def test_a_damaged_fold_is_worked_again_and_replaced(kept, damage):
     good, whole = kept
     bucket = MemoryBucket()
@@ -159,7 +212,15 @@ def spoilt(data: bytes, damage: str) -> bytes:
     if damage == "flipped":
         place = len(data) // 3
         return data[:place] + bytes([data[place] ^ 0x10]) + data[place + 1 :]
-    names = ("probabilities", "volatility_only", "volatility", "p_vote", "training", "calibrating", "numbers")
+    names = (
+        "probabilities",
+        "volatility_only",
+        "volatility",
+        "p_vote",
+        "training",
+        "calibrating",
+        "numbers",
+    )
     arrays = unpack(data, names, what="fold")
     if damage == "other shape":
         arrays["volatility"] = arrays["volatility"][:-1]
@@ -180,7 +241,9 @@ def test_another_seed_recipe_or_candle_is_another_fold():
     label = dataset.label.copy()
     place = int(np.searchsorted(dataset.as_of, end_at - 40 * DAY_MS))
     label[place] = (label[place] + 1) % 3
-    walk_forward(dataclasses.replace(dataset, label=label), computed, quick_settings(), seed=SEED, **ends)
+    walk_forward(
+        dataclasses.replace(dataset, label=label), computed, quick_settings(), seed=SEED, **ends
+    )
     assert len(bucket.keys("folds/")) == 4 * len(first)
 
 

@@ -24,7 +24,9 @@ def halted(report: TickReport, reason: Reason) -> TickReport:
 
 
 def plain(report: TickReport) -> TickReport:
-    return replace(report, decision=Decision(action=Action.HOLD, as_of=0, reason=Reason.NOTHING_NEW))
+    return replace(
+        report, decision=Decision(action=Action.HOLD, as_of=0, reason=Reason.NOTHING_NEW)
+    )
 
 
 def test_no_reports_are_the_plain_schedule() -> None:
@@ -43,15 +45,23 @@ def test_missed_and_late_ticks_are_those_that_the_reports_lack_or_tell() -> None
 
 def test_a_halt_lasts_from_the_first_tick_that_saw_it_to_the_first_that_did_not() -> None:
     told = [plain(report) for report in REPORTS[:10]]
-    told[3], told[5] = halted(told[3], Reason.HALTED_BY_PERSON), halted(told[5], Reason.HALTED_BY_PERSON)
+    told[3], told[5] = (
+        halted(told[3], Reason.HALTED_BY_PERSON),
+        halted(told[5], Reason.HALTED_BY_PERSON),
+    )
     told[4] = replace(told[4], decision=None, status=TickStatus.LATE)  # it says nothing of a halt
-    assert schedule_from(told, STEP).halts == (HaltPeriod(from_at=told[3].received_at, until_at=told[6].received_at),)
+    assert schedule_from(told, STEP).halts == (
+        HaltPeriod(from_at=told[3].received_at, until_at=told[6].received_at),
+    )
     assert schedule_from(told[:6], STEP).halts == (HaltPeriod(from_at=told[3].received_at),)
 
 
 def test_a_drawdown_halt_that_a_person_took_back_is_a_halt_without_a_tick() -> None:
     told = [plain(report) for report in REPORTS[:10]]
-    told[3], told[4] = halted(told[3], Reason.LIMIT_DRAWDOWN), halted(told[4], Reason.LIMIT_DRAWDOWN)
+    told[3], told[4] = (
+        halted(told[3], Reason.LIMIT_DRAWDOWN),
+        halted(told[4], Reason.LIMIT_DRAWDOWN),
+    )
     resumed = told[5].received_at
     assert schedule_from(told, STEP).halts == (HaltPeriod(from_at=resumed - 1, until_at=resumed),)
 
@@ -62,18 +72,23 @@ def test_a_stretch_begins_with_the_bots_first_tick_where_that_is_asked_for() -> 
     assert found.reports == tuple(REPORTS)
 
 
-def test_a_later_stretch_begins_on_a_candle_before_which_nothing_was_held_with_the_cash_of_then() -> None:
+def test_a_later_stretch_begins_on_a_candle_before_which_nothing_was_held_with_the_cash_of_then():
     """Of the made reports ticks 100 to 179 hold a position; it won, and the next one was lost."""
     found = stretch_of(REPORTS, since_at=START + 101 * STEP, settings=SETTINGS)
     assert found.start_at == START + 185 * STEP, (
         "180 sold it: the tick before 185 was the first before a candle to hold nothing"
     )
     assert found.opening.cash_jpy == REPORTS[184].cash_jpy > Decimal(1_000_000)
-    assert found.opening.limits.equity_peak_jpy == max(report.equity_jpy for report in REPORTS[:185])
+    assert found.opening.limits.equity_peak_jpy == max(
+        report.equity_jpy for report in REPORTS[:185]
+    )
     assert found.opening.limits.losing_streak == 0
     later = stretch_of(REPORTS, since_at=START + 370 * STEP, settings=SETTINGS)
     assert later.opening.limits.losing_streak == 1
-    assert later.opening.limits.day == "20300102" or later.opening.limits.day >= found.opening.limits.day
+    assert (
+        later.opening.limits.day == "20300102"
+        or later.opening.limits.day >= found.opening.limits.day
+    )
 
 
 def test_a_single_tick_is_told_in_words_that_it_cannot_be_compared_yet() -> None:

@@ -4,7 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.core.errors import BadData
-from shared.results.performance.independence import autocorrelation, effective_number, effective_trials
+from shared.results.performance.independence import (
+    autocorrelation,
+    effective_number,
+    effective_trials,
+)
 
 
 def test_autocorrelation_is_that_of_the_plain_definition():
@@ -12,7 +16,9 @@ def test_autocorrelation_is_that_of_the_plain_definition():
     mean = sum(values) / 300
     for lag in (1, 2, 7):
         above = sum((values[i] - mean) * (values[i + lag] - mean) for i in range(300 - lag))
-        assert autocorrelation(values, lag) == pytest.approx(above / sum((value - mean) ** 2 for value in values))
+        assert autocorrelation(values, lag) == pytest.approx(
+            above / sum((value - mean) ** 2 for value in values)
+        )
     assert autocorrelation(np.ones(5)) is None
     assert autocorrelation(np.array([1.0])) is None
 

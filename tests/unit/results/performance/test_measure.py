@@ -36,7 +36,9 @@ def with_equity(equity, *, start_at=START, **changes):
     units = np.array([round(value * UNITS_PER_JPY) for value in equity], dtype=np.int64)
     count = len(units)
     at = start_at + QUARTER * np.arange(count, dtype=np.int64)
-    curve = Curve(at=at, equity_units=units, close=np.full(count, 1e7), lots=np.zeros(count, dtype=np.int64))
+    curve = Curve(
+        at=at, equity_units=units, close=np.full(count, 1e7), lots=np.zeros(count, dtype=np.int64)
+    )
     made = made_replay(days=1, trades=0, start_at=start_at)
     ends = {"start_equity_jpy": Decimal(equity[0]), "end_equity_jpy": Decimal(equity[-1])}
     return replace(made, curve=curve, start_at=start_at, end_at=int(at[-1]), **ends, **changes)
@@ -64,15 +66,21 @@ def numbers_in(told):
     held_at_end=st.booleans(),
     agreeing=st.booleans(),
 )
-def test_every_sum_reconciles_to_a_ten_thousandth_of_a_yen(seed, days, trades, held_at_end, agreeing):
-    replayed = made_replay(seed=seed, days=days, trades=trades, held_at_end=held_at_end, agreeing=agreeing)
+def test_every_sum_reconciles_to_a_ten_thousandth_of_a_yen(
+    seed, days, trades, held_at_end, agreeing
+):
+    replayed = made_replay(
+        seed=seed, days=days, trades=trades, held_at_end=held_at_end, agreeing=agreeing
+    )
     told = measure(replayed)
     costs = told.costs
     assert costs.net_jpy == costs.gross_jpy - costs.fees_jpy - costs.interest_jpy
     assert costs.net_jpy == sum((trade.net_jpy for trade in replayed.trades), ZERO)
     assert costs.gross_jpy == sum((trade.gross_jpy for trade in replayed.trades), ZERO)
     assert costs.slippage_jpy == sum((fill.slippage_jpy for fill in replayed.fills), ZERO)
-    assert costs.net_jpy + costs.unrealised_jpy == replayed.end_equity_jpy - replayed.start_equity_jpy
+    assert (
+        costs.net_jpy + costs.unrealised_jpy == replayed.end_equity_jpy - replayed.start_equity_jpy
+    )
     assert (costs.unrealised_jpy == 0) or told.positions.held_at_end
     for table in (told.by_side, told.by_reason, told.by_strategy):
         for name in ("gross_jpy", "fees_jpy", "interest_jpy", "net_jpy"):
@@ -81,8 +89,13 @@ def test_every_sum_reconciles_to_a_ten_thousandth_of_a_yen(seed, days, trades, h
         assert sum(row.positions for row in table) == told.positions.count
         assert sum(row.wins for row in table) == told.positions.wins
     assert sum(month.positions for month in told.months) == told.positions.count
-    assert sum((month.change_jpy for month in told.months), ZERO) == replayed.end_equity_jpy - replayed.start_equity_jpy
-    assert math.prod(1 + month.total for month in told.months) == pytest.approx(1 + told.returns.total)
+    assert (
+        sum((month.change_jpy for month in told.months), ZERO)
+        == replayed.end_equity_jpy - replayed.start_equity_jpy
+    )
+    assert math.prod(1 + month.total for month in told.months) == pytest.approx(
+        1 + told.returns.total
+    )
     counted = told.positions
     assert counted.count == counted.wins + counted.losses + counted.even
     assert counted.parts == len(replayed.trades)
@@ -108,7 +121,12 @@ def test_parts_of_one_position_count_as_one_by_their_sum():
     parts = [one for one in book_of(replayed).closed if len(one.parts) > 1]
     assert len(parts) >= 5
     whole = sum(
-        (trade.net_jpy for trade in replayed.trades if parts[0].opened_at <= trade.closed_at <= parts[0].closed_at), ZERO
+        (
+            trade.net_jpy
+            for trade in replayed.trades
+            if parts[0].opened_at <= trade.closed_at <= parts[0].closed_at
+        ),
+        ZERO,
     )
     assert whole == Decimal(parts[0].net_units) / UNITS_PER_JPY
 
@@ -140,10 +158,16 @@ def test_r_is_the_result_as_a_multiple_of_what_was_risked():
     stopped = [one for one in book.closed if one.reason is Reason.EXIT_STOP and len(one.parts) == 1]
     assert len(stopped) >= 10
     for one in stopped:
-        distance = abs(float(one.parts[0].entry_price) - one.entered.stop_price) / one.parts[0].entry_price
+        distance = (
+            abs(float(one.parts[0].entry_price) - one.entered.stop_price) / one.parts[0].entry_price
+        )
         assert distance == pytest.approx(0.008, rel=1e-3)
-        assert -1.6 < one.r < -1.0, "a stop costs its distance and a bit: spread, slippage, fees, interest"
-    assert measure(replayed).positions.expectancy_r == pytest.approx(sum(one.r for one in book.closed) / len(book.closed))
+        assert -1.6 < one.r < -1.0, (
+            "a stop costs its distance and a bit: spread, slippage, fees, interest"
+        )
+    assert measure(replayed).positions.expectancy_r == pytest.approx(
+        sum(one.r for one in book.closed) / len(book.closed)
+    )
 
 
 def test_a_position_belongs_to_the_entry_that_was_filled_not_to_the_attempt_before():
@@ -192,12 +216,18 @@ def test_exposure_is_the_time_from_fill_to_fill():
     told = measure(replayed).exposure
     closed = book_of(replayed).closed
     length = replayed.end_at - replayed.start_at
-    assert told.held_share == pytest.approx(sum(one.closed_at - one.opened_at for one in closed) / length)
+    assert told.held_share == pytest.approx(
+        sum(one.closed_at - one.opened_at for one in closed) / length
+    )
     assert told.held_share == pytest.approx(told.long_share + told.short_share)
     assert told.maker_share == pytest.approx(
-        sum(fill.price * fill.lots for fill in replayed.fills if fill.maker) / float(told.turnover_jpy) / UNITS_PER_JPY
+        sum(fill.price * fill.lots for fill in replayed.fills if fill.maker)
+        / float(told.turnover_jpy)
+        / UNITS_PER_JPY
     )
-    assert told.turnover == pytest.approx(float(told.turnover_jpy) / mean_units(equity_of(replayed)) * UNITS_PER_JPY)
+    assert told.turnover == pytest.approx(
+        float(told.turnover_jpy) / mean_units(equity_of(replayed)) * UNITS_PER_JPY
+    )
     assert 0.5 < told.mean_leverage < told.max_leverage < 1.0
 
 
@@ -221,7 +251,9 @@ def test_buy_and_hold_buys_whole_lots_at_the_first_close_pays_one_fee_and_stays(
     assert told.returns.total == pytest.approx(expected / 1_000_000 - 1)
     assert told.excess == pytest.approx(measure(replayed).returns.total - told.returns.total)
     peak = np.maximum.accumulate(np.concatenate(([1_000_000], 1 + closes * 999 / UNITS_PER_JPY)))
-    assert told.drawdown.max_share == pytest.approx(float((1 - (1 + closes * 999 / UNITS_PER_JPY) / peak[1:]).max()), rel=1e-9)
+    assert told.drawdown.max_share == pytest.approx(
+        float((1 - (1 + closes * 999 / UNITS_PER_JPY) / peak[1:]).max()), rel=1e-9
+    )
 
 
 def test_buy_and_hold_waits_for_the_first_price():
@@ -250,15 +282,24 @@ def test_capital_below_one_lot_holds_money():
 
 def test_a_real_replay_is_measured_and_reconciles():
     rows = [
-        (price, price + 4_000, price - 4_000, price) for price in (1_000_000 + 1_500 * (minute % 97) for minute in range(3000))
+        (price, price + 4_000, price - 4_000, price)
+        for price in (1_000_000 + 1_500 * (minute % 97) for minute in range(3000))
     ]
-    signals = {worlds.START + hour * worlds.HOUR: Side.LONG if hour % 3 else Side.SHORT for hour in range(0, 48, 2)}
+    signals = {
+        worlds.START + hour * worlds.HOUR: Side.LONG if hour % 3 else Side.SHORT
+        for hour in range(0, 48, 2)
+    }
     configured = worlds.settings({"capital_jpy": 1_000_000})
-    inputs = worlds.inputs(rows, sides=signals, atr_jpy=30_000, configured=configured, rules=PairRules())
+    inputs = worlds.inputs(
+        rows, sides=signals, atr_jpy=30_000, configured=configured, rules=PairRules()
+    )
     replayed = replay(inputs)
     told = measure(replayed)
     assert told.positions.count >= 10
-    assert told.costs.net_jpy + told.costs.unrealised_jpy == replayed.end_equity_jpy - replayed.start_equity_jpy
+    assert (
+        told.costs.net_jpy + told.costs.unrealised_jpy
+        == replayed.end_equity_jpy - replayed.start_equity_jpy
+    )
     assert sum((row.net_jpy for row in told.by_strategy), ZERO) == told.costs.net_jpy
     assert {row.name for row in told.by_strategy} == {"hand"}
     assert told.positions.with_r == told.positions.count
@@ -277,7 +318,11 @@ def test_more_trials_deflate_and_their_variance_is_told_as_assumed_until_it_is_k
         measure(replayed, trials=50, trial_sharpes=[0.1, 0.4, -0.3, 0.2]).significance,
     )
     assert alone.expected_maximum_sharpe == 0
-    assert alone.deflated == alone.above_zero == min(alone.estimated.above_zero, alone.hypothesised.above_zero)
+    assert (
+        alone.deflated
+        == alone.above_zero
+        == min(alone.estimated.above_zero, alone.hypothesised.above_zero)
+    )
     assert tried.deflated < alone.deflated
     assert tried.trials_variance_assumed
     assert tried.trials_variance == pytest.approx(365 / (tried.days - 1))
@@ -287,7 +332,12 @@ def test_more_trials_deflate_and_their_variance_is_told_as_assumed_until_it_is_k
 
 
 def test_sharpes_of_more_trials_than_were_counted_count_themselves():
-    assert measure(made_replay(days=9, trades=5), trials=1, trial_sharpes=[0.1, 0.2, 0.3]).significance.trials == 3
+    assert (
+        measure(
+            made_replay(days=9, trades=5), trials=1, trial_sharpes=[0.1, 0.2, 0.3]
+        ).significance.trials
+        == 3
+    )
 
 
 @pytest.mark.parametrize("spoiled", [{"trials": 0}, {"trial_sharpes": [0.1, math.nan]}])
@@ -309,10 +359,15 @@ EDGES = {
     "to nothing": lambda: with_equity([*np.linspace(1e6, 0, 2000).round(), *[0.0] * 500]),
     "below nothing": lambda: with_equity(np.linspace(1e6, -3e5, 2000).round()),
     "never recovered": lambda: with_equity([1e6, *np.linspace(2e6, 1e6, 2000).round()]),
-    "constant growth": lambda: with_equity([1e6 * 1.01 ** (max(0, (row - 60)) // 96) for row in range(960)]),
+    "constant growth": lambda: with_equity(
+        [1e6 * 1.01 ** (max(0, (row - 60)) // 96) for row in range(960)]
+    ),
     "no curve": lambda: replace(
         made_replay(days=1, trades=0),
-        curve=Curve(**{name: np.empty(0, np.int64) for name in ("at", "equity_units", "lots")}, close=np.empty(0)),
+        curve=Curve(
+            **{name: np.empty(0, np.int64) for name in ("at", "equity_units", "lots")},
+            close=np.empty(0),
+        ),
     ),
 }
 
@@ -323,7 +378,10 @@ def test_at_every_edge_numbers_are_finite_or_none_and_become_json(edge):
     seen = list(numbers_in(told))
     assert len(seen) > 3
     assert all(math.isfinite(number) for number in seen)
-    assert json.loads(json.dumps(told, allow_nan=False))["returns"]["total"] == told["returns"]["total"]
+    assert (
+        json.loads(json.dumps(told, allow_nan=False))["returns"]["total"]
+        == told["returns"]["total"]
+    )
 
 
 def test_without_a_trade_there_is_nothing_to_average():
@@ -378,12 +436,16 @@ def test_a_curve_out_of_order_or_without_a_close_is_refused():
     with pytest.raises(BadData, match="ascending"):
         measure(replace(replayed, curve=replace(replayed.curve, at=replayed.curve.at[::-1])))
     with pytest.raises(BadData, match="close"):
-        measure(replace(replayed, curve=replace(replayed.curve, close=replayed.curve.close * math.nan)))
+        measure(
+            replace(replayed, curve=replace(replayed.curve, close=replayed.curve.close * math.nan))
+        )
 
 
 def test_a_value_after_the_last_candle_is_the_last_of_the_series():
     replayed = with_equity([1e6, 1.1e6, 1.2e6])
-    told = measure(replace(replayed, end_at=replayed.end_at + 60_000, end_equity_jpy=Decimal(1_250_000)))
+    told = measure(
+        replace(replayed, end_at=replayed.end_at + 60_000, end_equity_jpy=Decimal(1_250_000))
+    )
     assert told.returns.total == pytest.approx(0.25)
 
 
@@ -393,17 +455,33 @@ def test_a_value_after_the_last_candle_is_the_last_of_the_series():
 def test_the_same_replay_gives_the_same_numbers_in_another_process():
     told = msgspec.json.encode(measure(made_replay(days=20, trades=10), trials=3)).decode()
     code = (
-        "import msgspec; from tests.support.made_replays import made_replay; from shared.results.performance import measure;"
-        "print(msgspec.json.encode(measure(made_replay(days=20, trades=10), trials=3)).decode())"
+        "import msgspec; from tests.support.made_replays import made_replay; from"
+        " shared.results.performance import"
+        " measure;print(msgspec.json.encode(measure(made_replay(days=20, trades=10),"
+        " trials=3)).decode())"
     )
-    again = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    again = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
     assert again.stdout.strip() == told
 
 
 def test_importing_it_loads_no_heavy_library():
-    heavy = {"pandas", "scipy", "matplotlib", "plotly", "sklearn", "pyarrow", "lightgbm", "xgboost", "ccxt"}
+    heavy = {
+        "pandas",
+        "scipy",
+        "matplotlib",
+        "plotly",
+        "sklearn",
+        "pyarrow",
+        "lightgbm",
+        "xgboost",
+        "ccxt",
+    }
     code = f"import sys, shared.results.performance; print(sorted({heavy!r} & set(sys.modules)))"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
     assert told.stdout.strip() == "[]"
 
 
@@ -413,4 +491,6 @@ def test_a_year_with_a_thousand_positions_takes_a_moment():
     begun = time.process_time()
     told = measure(replayed)
     assert told.positions.count == 1000
-    assert time.process_time() - begun < 10.0  # a tenth of a second where nothing is quadratic; no machine is that slow
+    assert (
+        time.process_time() - begun < 10.0
+    )  # a tenth of a second where nothing is quadratic; no machine is that slow

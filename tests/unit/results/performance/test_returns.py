@@ -1,4 +1,6 @@
-"""Daily returns, months and drawdown against slow, plain definitions and against other people's libraries."""
+"""Daily returns, months and drawdown against slow, plain definitions and against other people's
+libraries.
+"""
 
 import math
 import statistics
@@ -13,7 +15,14 @@ from hypothesis import strategies as st
 
 from shared.core.calendar import DAY_MS, JST, jst_day
 from shared.results.performance.drawdown import drawdowns, under_water
-from shared.results.performance.returns import annualised, measured, moments, months, sharpe, sortino
+from shared.results.performance.returns import (
+    annualised,
+    measured,
+    moments,
+    months,
+    sharpe,
+    sortino,
+)
 from shared.results.performance.series import Series, daily_returns, day_edges, month_edges
 from tests.support.made_replays import QUARTER, START
 
@@ -42,7 +51,9 @@ def test_the_numbers_are_those_of_two_libraries():
     told, daily = measured(series, start_at=int(series.at[0]), end_at=int(series.at[-1]))
     falls = drawdowns(series, annual_return=told.annual)
     assert len(daily) == 500
-    mine = {name: getattr(told, name) for name in ("total", "annual", "sharpe", "sortino", "volatility")}
+    mine = {
+        name: getattr(told, name) for name in ("total", "annual", "sharpe", "sortino", "volatility")
+    }
     mine |= {"drawdown": falls.max_share, "calmar": falls.calmar}
     assert mine == pytest.approx(OTHERS_SAY, rel=1e-8)
 
@@ -53,12 +64,18 @@ def test_the_moments_are_those_of_scipy():
     assert kurtosis == pytest.approx(scipy.stats.kurtosis(OTHERS, fisher=False))
 
 
-@given(st.lists(st.floats(-0.2, 0.2), min_size=2, max_size=40).filter(lambda values: np.ptp(values) > 1e-6))
+@given(
+    st.lists(st.floats(-0.2, 0.2), min_size=2, max_size=40).filter(
+        lambda values: np.ptp(values) > 1e-6
+    )
+)
 def test_sharpe_and_sortino_are_the_plain_definitions(values):
     returns = np.array(values)
     assert sharpe(returns) == pytest.approx(statistics.fmean(values) / statistics.stdev(values))
     losses = math.sqrt(sum(value**2 for value in values if value < 0) / len(values))
-    expected = None if losses == 0 else pytest.approx(statistics.fmean(values) / losses, nan_ok=False)
+    expected = (
+        None if losses == 0 else pytest.approx(statistics.fmean(values) / losses, nan_ok=False)
+    )
     assert sortino(returns) == expected
 
 
@@ -135,9 +152,14 @@ def test_days_and_months_compound_to_the_total(equity, quarters):
     told, daily = measured(series, start_at=START, end_at=int(series.at[-1]))
     table = months(series, (), start_at=START, end_at=int(series.at[-1]))
     assert float(np.prod(1.0 + daily)) - 1.0 == pytest.approx(told.total, rel=1e-9, abs=1e-9)
-    assert math.prod(1.0 + month.total for month in table) - 1.0 == pytest.approx(told.total, rel=1e-9, abs=1e-9)
+    assert math.prod(1.0 + month.total for month in table) - 1.0 == pytest.approx(
+        told.total, rel=1e-9, abs=1e-9
+    )
     assert sum(month.change_jpy for month in table) == equity[-1] - equity[0]
-    assert max(month.max_drawdown_share for month in table) <= drawdowns(series, annual_return=None).max_share + 1e-12
+    assert (
+        max(month.max_drawdown_share for month in table)
+        <= drawdowns(series, annual_return=None).max_share + 1e-12
+    )
 
 
 def test_months_have_the_names_and_bounds_of_the_calendar():
@@ -204,5 +226,7 @@ def test_a_fall_below_nothing_is_deeper_than_the_whole():
 
 
 def test_the_way_under_water_begins_anew_at_every_peak():
-    assert under_water(np.array([10.0, 5.0, 10.0, 12.0, 9.0])) == pytest.approx([0, 0.5, 0, 0, 0.25])
+    assert under_water(np.array([10.0, 5.0, 10.0, 12.0, 9.0])) == pytest.approx(
+        [0, 0.5, 0, 0, 0.25]
+    )
     assert under_water(np.array([-1.0, -5.0, 2.0, 1.0])) == pytest.approx([0, 0, 0, 0.5])

@@ -51,11 +51,15 @@ def test_forty_five_trials_of_a_sharpe_of_one_need_five_years():
 )
 def test_the_deflated_sharpe_is_that_of_the_2014_paper(trials, skewness, kurtosis, expected):
     track = Track(**DSR, skewness=skewness, kurtosis=kurtosis)
-    assert deflated_sharpe(track, trials=trials, trials_variance=TRIALS_VARIANCE) == pytest.approx(expected, abs=5e-7)
+    assert deflated_sharpe(track, trials=trials, trials_variance=TRIALS_VARIANCE) == pytest.approx(
+        expected, abs=5e-7
+    )
 
 
 def test_the_hurdle_of_a_hundred_trials_is_that_of_the_2014_paper():
-    assert expected_maximum_sharpe(100, trials_variance=TRIALS_VARIANCE) == pytest.approx(0.113172, abs=5e-7)
+    assert expected_maximum_sharpe(100, trials_variance=TRIALS_VARIANCE) == pytest.approx(
+        0.113172, abs=5e-7
+    )
 
 
 @pytest.mark.parametrize(
@@ -86,14 +90,24 @@ def test_the_2025_variant_gives_the_numbers_of_its_authors():
     new = {"variant": SharpeVariance.HYPOTHESISED}
     assert probabilistic_sharpe(HEDGE_FUND, **new) == pytest.approx(0.98721, abs=5e-6)
     assert probabilistic_sharpe(HEDGE_FUND, against=0.1, **new) == pytest.approx(0.93915, abs=5e-6)
-    assert standard_error(HEDGE_FUND, against=HEDGE_FUND.sharpe, **new) == pytest.approx(0.329, abs=5e-4)
+    assert standard_error(HEDGE_FUND, against=HEDGE_FUND.sharpe, **new) == pytest.approx(
+        0.329, abs=5e-4
+    )
     normal = Track(sharpe=HEDGE_FUND.sharpe, observations=24)
     assert standard_error(normal, against=normal.sharpe, **new) == pytest.approx(0.214, abs=5e-4)
     assert minimum_track_record(HEDGE_FUND, **new) == pytest.approx(13.029, abs=5e-4)
-    tied = Track(sharpe=HEDGE_FUND.sharpe, observations=24, skewness=-2.448, kurtosis=10.164, autocorrelation=0.2)
+    tied = Track(
+        sharpe=HEDGE_FUND.sharpe,
+        observations=24,
+        skewness=-2.448,
+        kurtosis=10.164,
+        autocorrelation=0.2,
+    )
     assert probabilistic_sharpe(tied, **new) == pytest.approx(0.966, abs=5e-4)
     assert expected_maximum_sharpe(10, trials_variance=0.1) == pytest.approx(0.498, abs=5e-4)
-    assert deflated_sharpe(HEDGE_FUND, trials=10, trials_variance=0.1, **new) == pytest.approx(0.451, abs=5e-4)
+    assert deflated_sharpe(HEDGE_FUND, trials=10, trials_variance=0.1, **new) == pytest.approx(
+        0.451, abs=5e-4
+    )
 
 
 def test_the_standard_error_is_what_samples_of_a_known_sharpe_scatter_by():
@@ -113,7 +127,9 @@ def test_autocorrelation_widens_the_standard_error_as_much_as_in_a_simulation():
         series[:, column] = rho * series[:, column - 1] + noise[:, column]
     seen = (series.mean(axis=1) / series.std(axis=1, ddof=1)).std()
     track = Track(sharpe=0.0, observations=length, autocorrelation=rho)
-    assert standard_error(track, variant=SharpeVariance.HYPOTHESISED) == pytest.approx(float(seen), rel=0.05)
+    assert standard_error(track, variant=SharpeVariance.HYPOTHESISED) == pytest.approx(
+        float(seen), rel=0.05
+    )
 
 
 tracks = st.builds(
@@ -133,7 +149,9 @@ def test_deflating_never_makes_a_sharpe_more_probable(track, trials, variant):
     assert 0.0 <= deflated <= 1.0
     if variant is SharpeVariance.ESTIMATED:
         assert deflated <= plain
-        assert deflated >= deflated_sharpe(track, trials=trials + 1, trials_variance=1e-4, variant=variant)
+        assert deflated >= deflated_sharpe(
+            track, trials=trials + 1, trials_variance=1e-4, variant=variant
+        )
 
 
 @given(track=tracks, variant=st.sampled_from(SharpeVariance))
@@ -160,7 +178,13 @@ def test_what_has_no_value_is_none():
 
 
 @pytest.mark.parametrize(
-    "spoiled", [{"sharpe": math.nan}, {"kurtosis": math.inf}, {"autocorrelation": 1.0}, {"skewness": -math.inf}]
+    "spoiled",
+    [
+        {"sharpe": math.nan},
+        {"kurtosis": math.inf},
+        {"autocorrelation": 1.0},
+        {"skewness": -math.inf},
+    ],
 )
 def test_a_number_that_no_series_has_is_refused(spoiled):
     with pytest.raises(BadData):
@@ -191,9 +215,14 @@ def test_the_standard_error_of_a_maximum_is_surer_on_both_sides_of_the_hurdle():
     for sharpe in (0.2, 0.9):
         track = Track(sharpe=sharpe, observations=24)
         asked = {"trials": 10, "trials_variance": 0.1, "variant": SharpeVariance.HYPOTHESISED}
-        one, best = deflated_sharpe(track, **asked), deflated_sharpe(track, **asked, of_maximum=True)
+        one, best = (
+            deflated_sharpe(track, **asked),
+            deflated_sharpe(track, **asked, of_maximum=True),
+        )
         assert abs(best - 0.5) > abs(one - 0.5)
     with pytest.raises(BadData, match="at least this one"):
         variance_of_maximum(0)
     certain = Track(sharpe=0.0, observations=10, autocorrelation=0.0)
-    assert deflated_sharpe(certain, trials=1, trials_variance=0.1, of_maximum=True) == pytest.approx(0.5)
+    assert deflated_sharpe(
+        certain, trials=1, trials_variance=0.1, of_maximum=True
+    ) == pytest.approx(0.5)

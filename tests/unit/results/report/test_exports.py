@@ -53,7 +53,9 @@ def test_there_are_six_files_and_four_without_parquet(replayed, performance, mad
     names = ["report.html", "result.json", "trades.csv", "equity.csv"]
     assert list(made) == [*names, "trades.parquet", "equity.parquet"]
     assert all(isinstance(content, bytes) and content for content in made.values())
-    without = files(replayed, performance, candles=made_candles(days=DAYS), title="a run", parquet=False)
+    without = files(
+        replayed, performance, candles=made_candles(days=DAYS), title="a run", parquet=False
+    )
     assert without == {name: made[name] for name in names}
 
 
@@ -65,7 +67,9 @@ def test_the_json_holds_exact_decimals_as_strings(replayed, performance, made):
     told = json.loads(made["result.json"], parse_constant=pytest.fail)
     assert told["title"] == "a run"
     assert told["end_equity_jpy"] == str(replayed.end_equity_jpy)
-    assert [Decimal(trade["gross_jpy"]) for trade in told["trades"]] == [trade.gross_jpy for trade in replayed.trades]
+    assert [Decimal(trade["gross_jpy"]) for trade in told["trades"]] == [
+        trade.gross_jpy for trade in replayed.trades
+    ]
     assert {type(trade["fees_jpy"]) for trade in told["trades"]} == {str}
     assert told["performance"]["costs"]["net_jpy"] == str(performance.costs.net_jpy)
     assert told["performance"]["returns"]["sharpe"] == performance.returns.sharpe
@@ -82,11 +86,16 @@ def test_the_trades_of_the_csv_are_those_of_the_replay(replayed, made):
     for row, trade in zip(rows, replayed.trades, strict=True):
         assert int(row["sequence"]) == trade.sequence
         assert row["side"] == trade.side.value
-        assert (int(row["opened_at_ms"]), int(row["closed_at_ms"])) == (trade.opened_at, trade.closed_at)
+        assert (int(row["opened_at_ms"]), int(row["closed_at_ms"])) == (
+            trade.opened_at,
+            trade.closed_at,
+        )
         assert Decimal(row["size_btc"]) == trade.lots * LOT_BTC
         assert Decimal(row["entry_price"]) == jpy(trade.entry_price)
         assert int(row["exit_price"]) == trade.exit_price
-        amounts = [Decimal(row[f"{name}_jpy"]) for name in ("gross", "fees", "interest", "slippage", "net")]
+        amounts = [
+            Decimal(row[f"{name}_jpy"]) for name in ("gross", "fees", "interest", "slippage", "net")
+        ]
         told = [trade.gross_jpy, trade.fees_jpy, trade.interest_jpy, amounts[3], trade.net_jpy]
         assert amounts == told
         assert amounts[3] >= trade.slippage_jpy, "with what the fills that opened it lost"
@@ -97,7 +106,10 @@ def test_the_trades_of_the_csv_are_those_of_the_replay(replayed, made):
 def test_the_slippage_of_all_trades_is_the_one_that_was_measured():
     whole = made_replay(days=DAYS, trades=45, held_at_end=False)
     # as from 15m candles alone, where every entry pays for crossing
-    crossing = [replace(fill, slippage_jpy=jpy(fill.lots)) if fill.purpose is Purpose.ENTRY else fill for fill in whole.fills]
+    crossing = [
+        replace(fill, slippage_jpy=jpy(fill.lots)) if fill.purpose is Purpose.ENTRY else fill
+        for fill in whole.fills
+    ]
     whole = replace(whole, fills=tuple(crossing))
     performance = measure(whole)
     made = files(whole, performance, candles=made_candles(days=DAYS), title="a run", parquet=False)
@@ -107,7 +119,10 @@ def test_the_slippage_of_all_trades_is_the_one_that_was_measured():
     assert performance.costs.slippage_jpy > sum(trade.slippage_jpy for trade in whole.trades)
 
 
-@pytest.mark.parametrize(("name", "column"), [("trades.csv", "opened_at"), ("trades.csv", "closed_at"), ("equity.csv", "at")])
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [("trades.csv", "opened_at"), ("trades.csv", "closed_at"), ("equity.csv", "at")],
+)
 def test_a_spreadsheet_finds_dates_in_utc_and_in_jst(made, name, column):
     rows = lines(made[name])
     for row in rows:
@@ -132,7 +147,9 @@ def test_the_curve_of_the_csv_is_exact(replayed, performance, made):
     assert [int(Decimal(row["equity_jpy"]) * 10_000) for row in rows] == curve.equity_units.tolist()
     assert [float(row["close"]) for row in rows] == curve.close.tolist()
     assert [int(Decimal(row["position_btc"]) / LOT_BTC) for row in rows] == curve.lots.tolist()
-    assert max(float(row["drawdown"]) for row in rows) == pytest.approx(performance.drawdown.max_share, abs=1e-6)
+    assert max(float(row["drawdown"]) for row in rows) == pytest.approx(
+        performance.drawdown.max_share, abs=1e-6
+    )
     held, *_ = held_series(replayed)
     assert [int(Decimal(row["buy_and_hold_jpy"]) * 10_000) for row in rows] == held.units.tolist()
     assert Decimal(rows[-1]["buy_and_hold_jpy"]) == performance.hold.end_equity_jpy
@@ -157,7 +174,9 @@ def test_parquet_and_csv_tell_the_same_trades(replayed, made):
 
 def test_parquet_holds_the_curve_exactly(replayed, made):
     table = pq.read_table(io.BytesIO(made["equity.parquet"])).to_pydict()
-    assert [int(amount * 10_000) for amount in table["equity_jpy"]] == replayed.curve.equity_units.tolist()
+    assert [
+        int(amount * 10_000) for amount in table["equity_jpy"]
+    ] == replayed.curve.equity_units.tolist()
     assert table["position_lots"] == replayed.curve.lots.tolist()
     assert table["close"] == replayed.curve.close.tolist()
     assert [int(at.timestamp() * 1000) for at in table["at"]] == replayed.curve.at.tolist()
@@ -176,7 +195,9 @@ def test_amounts_below_zero_stay_exact():
 
 def test_a_replay_without_trades_has_headers_and_types_all_the_same():
     empty = made_replay(days=2, trades=0)
-    made = files(empty, measure(empty), candles=made_candles(days=2), settings=configuration.load({}))
+    made = files(
+        empty, measure(empty), candles=made_candles(days=2), settings=configuration.load({})
+    )
     assert lines(made["trades.csv"]) == []
     assert made["trades.csv"].count(b"\r\n") == 1
     assert pq.read_table(io.BytesIO(made["trades.parquet"])).num_rows == 0
@@ -185,6 +206,9 @@ def test_a_replay_without_trades_has_headers_and_types_all_the_same():
 
 def test_nothing_heavy_is_imported_before_parquet_is_asked_for():
     heavy = ("pyarrow", "pandas", "matplotlib", "scipy", "scripts")
-    asked = f"import sys, shared.results.report; print([name for name in {heavy} if name in sys.modules])"
+    asked = (
+        f"import sys, shared.results.report; print([name for name in {heavy} if name in"
+        " sys.modules])"
+    )
     ran = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True)
     assert ran.stdout.strip() == "[]"

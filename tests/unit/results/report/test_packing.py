@@ -28,7 +28,11 @@ def unpacked(text, order):
 
     while at < len(data):
         folded = following()
-        values.extend([0] * following() if folded == 0 else [-((folded + 1) // 2) if folded % 2 else folded // 2])
+        values.extend(
+            [0] * following()
+            if folded == 0
+            else [-((folded + 1) // 2) if folded % 2 else folded // 2]
+        )
     for _ in range(order):
         values = np.cumsum(np.array(values, dtype=np.int64)).tolist()
     return values

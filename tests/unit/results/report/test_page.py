@@ -1,4 +1,6 @@
-"""What the page says: everything that was measured, nothing that was not, and no text that is taken for code."""
+"""What the page says: everything that was measured, nothing that was not, and no text that is taken
+for code.
+"""
 
 import re
 from dataclasses import replace
@@ -79,7 +81,9 @@ def test_the_page_is_one_file_that_asks_for_nothing(page, read):
     assert "default-src 'none'" in page
     assert "@import" not in page
     assert not re.search(r"url\((?!#)", page)
-    assert not re.search(r"\b(fetch|XMLHttpRequest|WebSocket|EventSource|sendBeacon|importScripts)\b", page)
+    assert not re.search(
+        r"\b(fetch|XMLHttpRequest|WebSocket|EventSource|sendBeacon|importScripts)\b", page
+    )
     assert set(re.findall(r"https?://[^\"'\s]+", page)) == {"http://www.w3.org/2000/svg"}
 
 
@@ -96,7 +100,10 @@ def test_the_headline_tells_the_result_beside_doing_nothing(read, replayed):
         f"{measured.positions.wins} of {measured.positions.count} positions",
     ):
         assert said in read.text
-    for figure in (percent(measured.returns.total, sign=True), percent(measured.hold.returns.total, sign=True)):
+    for figure in (
+        percent(measured.returns.total, sign=True),
+        percent(measured.hold.returns.total, sign=True),
+    ):
         assert figure.replace("-", "−") in read.text
 
 
@@ -118,7 +125,10 @@ def test_an_approximation_is_called_one(replayed):
 
 
 def test_hostile_text_is_shown_and_not_obeyed(replayed):
-    hostile = "</title></script><script>alert(1)</script><img src=x onerror=alert(1)> {{ 7 * 7 }} {% raise %} '\""
+    hostile = (
+        "</title></script><script>alert(1)</script><img src=x onerror=alert(1)> {{ 7 * 7 }} {%"
+        " raise %} '\""
+    )
     event = Event(at=replayed.start_at, reason=Reason.LIMIT_COOLDOWN, detail=hostile)
     plain = Page(page_of(replayed))
     spoiled = replace(replayed, notes=(hostile,), profile=hostile, model=hostile, events=(event,))
@@ -149,7 +159,9 @@ def test_every_table_adds_up_to_the_whole(replayed):
     measured = measure(replayed)
     rows = {row.name: row.amount for row in tables.cost_rows(measured)}
     assert rows["Net of what was closed"] == yen(measured.costs.net_jpy, sign=True)
-    assert rows["Change of equity"] == yen(measured.end_equity_jpy - measured.start_equity_jpy, sign=True)
+    assert rows["Change of equity"] == yen(
+        measured.end_equity_jpy - measured.start_equity_jpy, sign=True
+    )
     for heading, _first, shares in tables.attributions(measured):
         assert shares, heading
         assert max(share.share for share in shares) == 1.0
@@ -171,7 +183,9 @@ def test_the_months_of_a_year_compound(replayed):
 
 
 def test_why_nothing_was_entered_has_the_most_frequent_reason_first(replayed):
-    rows = tables.denials({Reason.POSITION_OPEN: 5, Reason.NO_CONSENSUS: 15, Reason.LIMIT_COOLDOWN: 0})
+    rows = tables.denials(
+        {Reason.POSITION_OPEN: 5, Reason.NO_CONSENSUS: 15, Reason.LIMIT_COOLDOWN: 0}
+    )
     assert [(row.code, row.candles, row.percent) for row in rows] == [
         ("no_consensus", "15", "75.0 %"),
         ("position_open", "5", "25.0 %"),
@@ -180,7 +194,10 @@ def test_why_nothing_was_entered_has_the_most_frequent_reason_first(replayed):
 
 
 def test_many_events_are_cut_and_counted(replayed):
-    told = tuple(Event(at=replayed.start_at + n, reason=Reason.LIMIT_COOLDOWN) for n in range(tables.MOST_EVENTS + 7))
+    told = tuple(
+        Event(at=replayed.start_at + n, reason=Reason.LIMIT_COOLDOWN)
+        for n in range(tables.MOST_EVENTS + 7)
+    )
     read = Page(page_of(replace(replayed, events=told)))
     assert "And 7 more in result.json." in read.text
     assert "None." in Page(page_of(replace(replayed, events=()))).text
@@ -198,7 +215,9 @@ def test_the_fill_rules_name_the_rates(replayed):
         assert said in told
     assert "the stop counts" in told
     assert "half the spread and the slippage" in " ".join(fill_rules(replayed, None))
-    assert "there is no interest" in " ".join(fill_rules(replace(replayed, account="spot"), settings))
+    assert "there is no interest" in " ".join(
+        fill_rules(replace(replayed, account="spot"), settings)
+    )
 
 
 def test_all_settings_that_decide_are_listed():
@@ -207,8 +226,14 @@ def test_all_settings_that_decide_are_listed():
     assert told["general"]["capital_jpy"] == "1,000,000"
     assert told["replay"]["maker_fee_rate"] == "–"
     assert set(told["strategy weights"]) == {
-        "atr_based", "mochipoy_alert", "multi_timeframe", "fibonacci_retracement", "donchian_channel", "adx_trend", "trend",
-    }  # fmt: skip
+        "atr_based",
+        "mochipoy_alert",
+        "multi_timeframe",
+        "fibonacci_retracement",
+        "donchian_channel",
+        "adx_trend",
+        "trend",
+    }
     assert setting_groups(None) == []
 
 
@@ -259,14 +284,20 @@ def test_a_replay_whose_entries_were_never_filled_says_so(replayed):
     bare = made_replay(days=1, trades=0)
     unfilled = replace(replayed.entries[0], filled_lots=0)
     read = Page(page_of(replace(bare, entries=(unfilled,) * 539), days=1))
-    assert "Entries: 539 placed, none filled: the price did not trade through their limits" in read.text
+    assert (
+        "Entries: 539 placed, none filled: the price did not trade through their limits"
+        in read.text
+    )
 
 
 @pytest.mark.parametrize(
     ("filled", "said"),
     [
         ((), "none placed"),
-        ((0, 0), "2 placed, none filled: the price did not trade through their limits while they rested"),
+        (
+            (0, 0),
+            "2 placed, none filled: the price did not trade through their limits while they rested",
+        ),
         ((10, 4, 0), "3 placed, 2 filled, 1 of them in part, 1 not filled"),
         ((10, 10), "2 placed, 2 filled, 0 not filled"),
     ],
@@ -281,8 +312,17 @@ def test_every_drawdown_that_is_shown_stands_below_zero(replayed, page):
     assert measured.drawdown.max_share > 0
     assert measured.hold.drawdown.max_share > 0
     shown = [card.value for card in cards(measured) if card.name == "Max drawdown"]
-    shown += [card.note.rpartition("drawdown ")[2] for card in cards(measured) if card.name == "Buy and hold"]
+    shown += [
+        card.note.rpartition("drawdown ")[2]
+        for card in cards(measured)
+        if card.name == "Buy and hold"
+    ]
     for group in statistics(measured):
-        shown += [text for line in group.lines if line.name == "Max drawdown" for text in (line.value, line.hold)]
+        shown += [
+            text
+            for line in group.lines
+            if line.name == "Max drawdown"
+            for text in (line.value, line.hold)
+        ]
     assert len(shown) == 4
     assert all(text.startswith("-") for text in shown), shown

@@ -49,7 +49,11 @@ def test_each_knows_the_order_that_opened_it(replayed, held):
 def test_what_is_still_open_has_no_end(replayed, held):
     last = held[-1]
     assert (last.closed_at, last.exit_price, last.reason, last.trades) == (None, None, None, ())
-    opening = [fill for fill in replayed.fills if fill.purpose is Purpose.ENTRY and fill.at >= last.opened_at]
+    opening = [
+        fill
+        for fill in replayed.fills
+        if fill.purpose is Purpose.ENTRY and fill.at >= last.opened_at
+    ]
     assert last.lots == sum(fill.lots for fill in opening) == abs(int(replayed.curve.lots[-1]))
     assert last.entry_price == sum(Decimal(fill.price) * fill.lots for fill in opening) / last.lots
 

@@ -51,7 +51,9 @@ def test_the_exact_p_of_200_small_samples_is_that_of_scipy():
     told = set()
     for _ in range(200):
         first = np.round(random.standard_normal(random.integers(1, 40)), 1)
-        second = np.round(random.standard_normal(random.integers(1, 40)) + random.choice([0.0, 0.5]), 1)
+        second = np.round(
+            random.standard_normal(random.integers(1, 40)) + random.choice([0.0, 0.5]), 1
+        )
         theirs = ks_2samp(first, second, method="exact")
         distance, p = ks(first, second)
         assert distance == pytest.approx(theirs.statistic, abs=1e-12)

@@ -1,4 +1,6 @@
-"""Whether a model is still the one that was judged: each alarm is seen to ring, and to be silent before."""
+"""Whether a model is still the one that was judged: each alarm is seen to ring, and to be silent
+before.
+"""
 
 from dataclasses import replace
 from functools import cache
@@ -37,7 +39,9 @@ def bundle() -> Bundle:
 def window(days: int = 7) -> tuple[dict[Timeframe, Candles], Features]:
     """The window of a tick so many days after the training, which ended at `AT`."""
     known = world.market().closed_by(AT + days * DAY)
-    candles = {frame: aggregate(known, frame).tail(1_000) for frame in (Timeframe.M15, Timeframe.H4)}
+    candles = {
+        frame: aggregate(known, frame).tail(1_000) for frame in (Timeframe.M15, Timeframe.H4)
+    }
     return candles, features.compute(candles)
 
 
@@ -58,17 +62,36 @@ def like_the_window(model: Bundle, computed: Features, prediction: Prediction) -
         )
         column = column[np.isfinite(column)]
         edges = np.unique(np.quantile(column, np.linspace(0.1, 0.9, 9)))
-        shares = np.bincount(np.searchsorted(edges, column, side="right"), minlength=len(edges) + 1) / len(column)
-        told.append(replace(reference, edges=tuple(edges), shares=tuple(shares), psi_alarm=0.1, ks_alarm=0.1))
+        shares = np.bincount(
+            np.searchsorted(edges, column, side="right"), minlength=len(edges) + 1
+        ) / len(column)
+        told.append(
+            replace(
+                reference, edges=tuple(edges), shares=tuple(shares), psi_alarm=0.1, ks_alarm=0.1
+            )
+        )
     return replace(model, manifest=replace(model.manifest, references=tuple(told)))
 
 
 def asked(
-    model: Bundle, *, settings: Settings = SETTINGS, pointer: ServingPointer | None = None, now_ms: int = AT + 7 * DAY, **more
+    model: Bundle,
+    *,
+    settings: Settings = SETTINGS,
+    pointer: ServingPointer | None = None,
+    now_ms: int = AT + 7 * DAY,
+    **more,
 ):
     candles, computed = window()
     prediction = more.get("prediction") or heard(computed)
-    return inspect(model, more.get("computed") or computed, prediction, candles[Timeframe.M15], pointer, now_ms, settings)
+    return inspect(
+        model,
+        more.get("computed") or computed,
+        prediction,
+        candles[Timeframe.M15],
+        pointer,
+        now_ms,
+        settings,
+    )
 
 
 def calm() -> Bundle:
@@ -92,7 +115,11 @@ def test_an_old_model_and_an_overdue_retraining_are_told_from_their_day_on():
     as_of = calm().manifest.as_of
     pointer = ServingPointer(version="a", previous=None, generation=1, retrained_at=as_of)
     day = 86_400_000
-    for days, expected in ((10, set()), (10.1, {Reason.RETRAIN_OVERDUE}), (21.1, {Reason.RETRAIN_OVERDUE, Reason.MODEL_OLD})):
+    for days, expected in (
+        (10, set()),
+        (10.1, {Reason.RETRAIN_OVERDUE}),
+        (21.1, {Reason.RETRAIN_OVERDUE, Reason.MODEL_OLD}),
+    ):
         now_ms = int(as_of + days * day)
         assert {issue.reason for issue in asked(calm(), pointer=pointer, now_ms=now_ms)} == expected
     assert asked(calm(), pointer=replace(pointer, retrained_at=None), now_ms=as_of + 20 * day) == ()
@@ -102,7 +129,9 @@ def test_a_model_that_says_the_same_of_every_candle_stands_still():
     _, computed = window()
     said = heard(computed)
     flat = np.where(np.isfinite(said.probabilities), np.array([0.3, 0.4, 0.3]), np.nan)
-    reasons = [issue.reason for issue in asked(calm(), prediction=replace(said, probabilities=flat))]
+    reasons = [
+        issue.reason for issue in asked(calm(), prediction=replace(said, probabilities=flat))
+    ]
     assert Reason.MODEL_STILL in reasons
 
 
@@ -129,20 +158,26 @@ def test_a_score_that_drifts_is_an_alarm_by_itself():
     _, computed = window()
     said = heard(computed)
     swapped = replace(said, probabilities=np.clip(said.probabilities[:, ::-1] ** 3, 0.0, 1.0))
-    reasons = [issue for issue in asked(calm(), prediction=swapped) if issue.reason is Reason.MODEL_DRIFTED]
+    reasons = [
+        issue for issue in asked(calm(), prediction=swapped) if issue.reason is Reason.MODEL_DRIFTED
+    ]
     assert len(reasons) == 1
     assert reasons[0].context["scores"].startswith("score:")
 
 
 def forecast(right: float) -> Prediction:
-    """Sure of the side that came, or of the other one, in this share of the rows; of nothing where nothing was touched."""
+    """Sure of the side that came, or of the other one, in this share of the rows; of nothing where
+    nothing was touched.
+    """
     candles, computed = window()
     came = label(candles[Timeframe.M15], computed.column("atr_14"), bundle().barriers)
     random = np.random.default_rng(8)
     told = np.full((len(computed.as_of), 3), np.nan)
     for row in np.flatnonzero(sampled(computed.as_of, step_ms=900_000)):
         happened = int(came.value[row])
-        sure = happened if happened == NEITHER or random.random() < right else UPPER + LOWER - happened
+        sure = (
+            happened if happened == NEITHER or random.random() < right else UPPER + LOWER - happened
+        )
         told[row] = 0.1
         told[row, sure] = 0.8
     return replace(heard(computed), probabilities=told)
@@ -154,9 +189,11 @@ def promising(hit_rate: float, calibration_error: float = 0.5) -> Bundle:
     return replace(model, manifest=replace(model.manifest, references=(), promise=told))
 
 
-def test_a_model_that_is_wrong_far_more_often_than_it_promised_is_told_and_one_with_bad_luck_is_not():
+def test_a_model_wrong_far_more_often_than_it_promised_is_told_and_one_with_bad_luck_is_not():
     assert asked(promising(0.7), prediction=forecast(1.0)) == ()
-    assert asked(promising(0.7), prediction=forecast(0.45)) == (), "so few independent labels prove nothing"
+    assert asked(promising(0.7), prediction=forecast(0.45)) == (), (
+        "so few independent labels prove nothing"
+    )
     (issue,) = asked(promising(0.7), prediction=forecast(0.0))
     assert issue.reason is Reason.MODEL_WORSE
     assert "promised 0.700" in issue.context["hit rate"]
@@ -180,7 +217,9 @@ def test_too_short_a_window_says_nothing():
     settings = with_watch(least_rows=2_000)
     _, computed = window()
     assert asked(promising(0.7), prediction=forecast(0.0), settings=settings) == ()
-    assert asked(calm(), computed=moved(computed, bundle().manifest.features), settings=settings) == ()
+    assert (
+        asked(calm(), computed=moved(computed, bundle().manifest.features), settings=settings) == ()
+    )
 
 
 @pytest.mark.parametrize("forbid", [False, True])
@@ -192,25 +231,30 @@ def test_a_suspect_model_may_enter_unless_the_settings_forbid_it(forbid):
 
 def test_the_same_rows_are_asked_in_every_tick():
     _, computed = window()
-    before, after = sampled(computed.as_of[:-1], step_ms=900_000), sampled(computed.as_of[1:], step_ms=900_000)
+    before, after = (
+        sampled(computed.as_of[:-1], step_ms=900_000),
+        sampled(computed.as_of[1:], step_ms=900_000),
+    )
     assert (before[1:] == after[:-1]).all()
     assert before.sum() in {len(before) // EVERY, len(before) // EVERY + 1}
 
 
-def test_both_models_are_heard_on_a_candle_without_consensus_and_the_champion_says_what_it_says_with_one():
+def test_both_models_are_heard_without_consensus_and_the_champion_says_what_it_says_with_one():
     candles, computed = window()
     challenger = replace(bundle(), version="other")
     told = {
-        side: watch(
-            bundle(),
-            challenger,
-            candles=candles,
-            computed=computed,
-            side=side,
-            pointer=None,
-            now_ms=AT,
-            settings=SETTINGS,
-        ).said
+        side: (
+            watch(
+                bundle(),
+                challenger,
+                candles=candles,
+                computed=computed,
+                side=side,
+                pointer=None,
+                now_ms=AT,
+                settings=SETTINGS,
+            ).said
+        )
         for side in (0, 1)
     }
     at = str(int(computed.as_of[-1]))
@@ -222,7 +266,11 @@ def test_both_models_are_heard_on_a_candle_without_consensus_and_the_champion_sa
 
 def test_a_challenger_that_cannot_be_asked_disturbs_nobody():
     candles, computed = window()
-    strange = replace(bundle(), version="strange", manifest=replace(bundle().manifest, features=("no_such_feature",)))
+    strange = replace(
+        bundle(),
+        version="strange",
+        manifest=replace(bundle().manifest, features=("no_such_feature",)),
+    )
     found = watch(
         calm(),
         strange,
@@ -233,6 +281,8 @@ def test_a_challenger_that_cannot_be_asked_disturbs_nobody():
         now_ms=AT + 7 * DAY,
         settings=with_watch(forbid_entries=True),
     )
-    assert [(issue.reason, issue.forbids_entry) for issue in found.doubts] == [(Reason.CHALLENGER_INVALID, False)]
+    assert [(issue.reason, issue.forbids_entry) for issue in found.doubts] == [
+        (Reason.CHALLENGER_INVALID, False)
+    ]
     assert "no_such_feature" in found.doubts[0].context["found"]
     assert list(found.said["said"][str(int(computed.as_of[-1]))]) == [bundle().version]

@@ -41,7 +41,9 @@ def documents(candles: Candles, said) -> list[dict]:
 
 
 def knowing(candles: Candles, atr_jpy: np.ndarray):
-    """A champion that always says one third, and a challenger that knows what comes, from row 50 on."""
+    """A champion that always says one third, and a challenger that knows what comes, from row 50
+    on.
+    """
     happened = label(candles, atr_jpy, BARRIERS).value
 
     def said(row: int) -> dict[str, np.ndarray]:
@@ -83,7 +85,9 @@ def test_a_candle_whose_horizon_has_not_passed_is_not_scored_even_if_it_touched(
     record = shadow.records(documents(candles, knowing(candles, atr_jpy)))
     for seen in (60, 100, 200):
         part = candles.rows(0, seen)
-        known = shadow.matured(record, part, atr_jpy[:seen], BARRIERS, versions=("champion", "challenger"))
+        known = shadow.matured(
+            record, part, atr_jpy[:seen], BARRIERS, versions=("champion", "challenger")
+        )
         assert len(known.as_of) == seen - 50 - 4
         assert (known.as_of + 4 * STEP <= part.closed_at[-1]).all()
     assert (label(candles, atr_jpy, BARRIERS).value == UPPER).sum() > 20
@@ -92,10 +96,17 @@ def test_a_candle_whose_horizon_has_not_passed_is_not_scored_even_if_it_touched(
 def test_candles_that_are_gone_or_were_never_recorded_are_left_out():
     candles, atr_jpy = market()
     record = shadow.records(documents(candles, knowing(candles, atr_jpy)))
-    late = shadow.matured(record, candles.rows(200, None), atr_jpy[200:], BARRIERS, versions=("champion",))
+    late = shadow.matured(
+        record, candles.rows(200, None), atr_jpy[200:], BARRIERS, versions=("champion",)
+    )
     assert late.as_of[0] == candles.closed_at[200]
-    assert shadow.scored(record, candles.rows(0, 0), atr_jpy[:0], BARRIERS, versions=("champion",)) == {}
-    assert shadow.scored(shadow.records([]), candles, atr_jpy, BARRIERS, versions=("champion",)) == {}
+    assert (
+        shadow.scored(record, candles.rows(0, 0), atr_jpy[:0], BARRIERS, versions=("champion",))
+        == {}
+    )
+    assert (
+        shadow.scored(shadow.records([]), candles, atr_jpy, BARRIERS, versions=("champion",)) == {}
+    )
     assert shadow.scored(record, candles, atr_jpy, BARRIERS, versions=("champion", "nobody")) == {}
 
 
