@@ -70,7 +70,7 @@ def money(held: DatasetResult) -> StudyTable:
             Text(text="Drawdown"),
             Text(text="Trades"),
             Text(text="Won"),
-            Text(text="DatasetResult", title="share of the time in which something was held"),
+            Text(text="Held", title="share of the time in which something was held"),
             Text(
                 text="Costs",
                 title="fees, slippage and interest, as a share of the money at the start",
