@@ -198,7 +198,8 @@ class Backtests:
             with suppress(BotError):
                 held.release({}, now_ms=self._now())
             raise
-        except Exception as error:  # noqa: BLE001 - a surprise must end the job, or it is tried for ever
+        # A surprise must end the job, or it is tried for ever.
+        except Exception as error:  # noqa: BLE001
             self._fail(held, name, error)
         return self.status(name)
 

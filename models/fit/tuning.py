@@ -201,7 +201,8 @@ def folds_of(dataset: Dataset, learning: LearningSettings) -> tuple[Window, ...]
     for window in folds:
         parts = window.cut(dataset)
         few = min(len(parts.training), len(parts.validation))
-        if few < LEAST_ROWS or len(np.unique(parts.training.label)) < 3:  # noqa: PLR2004 - the three classes
+        # The three classes.
+        if few < LEAST_ROWS or len(np.unique(parts.training.label)) < 3:  # noqa: PLR2004
             raise UserError(
                 f"a fold of the tuning has {few} rows, at least {LEAST_ROWS} with all three labels"
                 " are needed",

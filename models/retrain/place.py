@@ -133,7 +133,8 @@ class FileHistory:
         """The hash of its candles."""
         return data_hash([self.source.candles])
 
-    def fetch(self, start_at: int, end_at: int, tell: Tell) -> tuple[str, ...]:  # noqa: ARG002 - a file is there already
+    # A file is there already.
+    def fetch(self, start_at: int, end_at: int, tell: Tell) -> tuple[str, ...]:  # noqa: ARG002
         """Nothing to do."""
         return ()
 

@@ -123,7 +123,8 @@ class Retrains:
         ) as error:  # who ended it by hand goes on at once, not later
             self._wait(held, name, error)
             raise
-        except Exception as error:  # noqa: BLE001 - a surprise must end the claim, or it is tried for ever
+        # A surprise must end the claim, or it is tried for ever.
+        except Exception as error:  # noqa: BLE001
             self._fail(held, name, error)
         self._deliver()
         return view(self._jobs.get(name))

@@ -58,7 +58,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     lines: list[str] = []
     column = 1
     while column < len(head):
-        columns = (0, column)
+        columns: tuple[int, ...] = (0, column)
         while columns[-1] + 1 < len(head) and _fits(told, (*columns, columns[-1] + 1)):
             columns = (*columns, columns[-1] + 1)
         lines += ["", *_lines(told, columns, "---:")] if lines else _lines(told, columns, "---:")

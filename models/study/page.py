@@ -98,7 +98,8 @@ def period(held: DatasetResult) -> str:
 @lru_cache(maxsize=1)
 def _style() -> Markup:
     """The look of all our reports, and what is the study's own."""
-    return Markup("\n".join(path.read_text(encoding="utf-8") for path in _STYLE))  # noqa: S704 - our own files
+    # Our own files.
+    return Markup("\n".join(path.read_text(encoding="utf-8") for path in _STYLE))  # noqa: S704
 
 
 def _typeset(value: Any) -> Any:

@@ -70,7 +70,8 @@ class LogSink:
         """Write lines by `write`."""
         self._write = write
 
-    def send(self, alerts: Sequence[Alert], *, deadline_ms: int = 0) -> frozenset[str]:  # noqa: ARG002 - a log line takes no time
+    # A log line takes no time.
+    def send(self, alerts: Sequence[Alert], *, deadline_ms: int = 0) -> frozenset[str]:  # noqa: ARG002
         """Write all of them."""
         for alert in alerts:
             self._write(
@@ -157,7 +158,8 @@ class DiscordSink:
                 continue
             try:
                 self._send_level(url, group, delivery)
-            except Exception as error:  # noqa: BLE001 - an alert that cannot be told must not stop a tick
+            # An alert that cannot be told must not stop a tick.
+            except Exception as error:  # noqa: BLE001
                 self._failed(group, f"a {type(error).__name__} of ours")
         return frozenset(alert.key for alert in alerts if alert.key in self._told)
 
@@ -231,7 +233,8 @@ class DiscordSink:
         """How long the webhook still wants no message; where that cannot be read it is asked."""
         try:
             return 0.0 if self._patience is None else self._patience.left_seconds(url)
-        except Exception as error:  # noqa: BLE001 - a note that cannot be read must not hold an alert back
+        # A note that cannot be read must not hold an alert back.
+        except Exception as error:  # noqa: BLE001
             self._write(
                 "alerts.patience", severity="WARNING", problem=f"{type(error).__name__}: {error}"
             )
@@ -244,7 +247,8 @@ class DiscordSink:
                 self._patience.note(
                     url, _PATIENCE_SECONDS if wait is None else wait, everywhere=asked.everywhere
                 )
-        except Exception as error:  # noqa: BLE001 - a note that cannot be written must not stop a tick
+        # A note that cannot be written must not stop a tick.
+        except Exception as error:  # noqa: BLE001
             self._write(
                 "alerts.patience", severity="WARNING", problem=f"{type(error).__name__}: {error}"
             )

@@ -45,5 +45,6 @@ def _copier(kind: type) -> tuple[Callable[[Any], Any], _Setters]:
         "kind": kind,
         **{f"set_{name}": setters[name] for name in names},
     }
-    exec(text, scope)  # noqa: S102 - the text holds the names of slots and nothing else; a loop takes almost twice as long
+    # The text holds the names of slots and nothing else; a loop takes almost twice as long.
+    exec(text, scope)  # noqa: S102
     return scope["copied"], setters

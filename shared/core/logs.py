@@ -56,7 +56,8 @@ class _Stderr(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            print(self.format(record), file=sys.stderr, flush=True)  # noqa: T201 - this is where lines go
+            # This is where lines go.
+            print(self.format(record), file=sys.stderr, flush=True)  # noqa: T201
         except (OSError, ValueError):  # a closed pipe must not stop a tick
             return
 
@@ -153,5 +154,6 @@ def _text(value: Any) -> str:
         return str(value)
     try:
         return repr(value)
-    except Exception as error:  # noqa: BLE001 - a value that cannot even be told must not stop a tick
+    # A value that cannot even be told must not stop a tick.
+    except Exception as error:  # noqa: BLE001
         return f"<{type(value).__name__} that raised {type(error).__name__}>"

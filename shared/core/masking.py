@@ -33,7 +33,8 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (_WEBHOOK, rf"\1{MASK}"),
     (
         re.compile(
-            rf"(?i)(?<![\w/])({_SLASH}?(?:api{_SLASH})?(?:v\d+{_SLASH})?webhooks{_SLASH})\d{{6,}}{_REST}"
+            rf"(?i)(?<![\w/])({_SLASH}?(?:api{_SLASH})?(?:v\d+{_SLASH})?webhooks{_SLASH})"
+            rf"\d{{6,}}{_REST}"
         ),
         rf"\1{MASK}",
     ),
@@ -48,7 +49,8 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(
             r"(?i)([?&;](?:access[_-]?|auth[_-]?|api[_-]?|id[_-]?|x-amz-|x-goog-|client[_-]?)?"
-            r"(?:token|key|secret|signature|sig|password|passwd|pass|pwd|credential|auth)=)[^\s&\"'<>#;]+"
+            r"(?:token|key|secret|signature|sig|password|passwd|pass|pwd|credential|auth)=)"
+            r"[^\s&\"'<>#;]+"
         ),
         rf"\1{MASK}",
     ),
@@ -174,7 +176,8 @@ def _looks_like_a_key(word: str) -> bool:
     lower, upper, digits = (
         sum(map(kind, word)) for kind in (str.islower, str.isupper, str.isdigit)
     )
-    return min(lower, upper) >= 3 and digits >= 2 and max(map(len, re.split(r"[_.-]", word))) >= 12  # noqa: PLR2004 - a judgement
+    # A judgement.
+    return min(lower, upper) >= 3 and digits >= 2 and max(map(len, re.split(r"[_.-]", word))) >= 12  # noqa: PLR2004
 
 
 def shown(value: object) -> str:

@@ -113,7 +113,8 @@ def believable(signal: Signal) -> bool:
     three = (signal.p_lower, signal.p_neither, signal.p_upper)
     if any(p is None or not math.isfinite(p) or p < 0 or p > 1 for p in three):
         return False
-    return abs(sum(p for p in three if p is not None) - 1.0) < 1e-3  # noqa: PLR2004 - three roundings to 1e-6 and room
+    # Three roundings to 1e-6 and room.
+    return abs(sum(p for p in three if p is not None) - 1.0) < 1e-3  # noqa: PLR2004
 
 
 def expected(

@@ -139,7 +139,8 @@ class Champions:
                 return self._load(version), ()
             except BadBundle as error:
                 self._refused = version, str(error)
-            except Exception as error:  # noqa: BLE001 - the store may answer again: the next tick asks
+            # The store may answer again: the next tick asks.
+            except Exception as error:  # noqa: BLE001
                 return None, (
                     _issue(
                         Reason.CHALLENGER_INVALID, f"{type(error).__name__}: {error}", forbids=False

@@ -100,7 +100,8 @@ def sample(vary: Mapping[str, Sequence[Scalar]], count: int, *, seed: int) -> li
     total = _combinations(vary)
     if count >= total:
         return grid(vary)
-    chosen = random.Random(seed).sample(range(total), count)  # noqa: S311 - a seeded choice, not a secret
+    # A seeded choice, not a secret.
+    chosen = random.Random(seed).sample(range(total), count)  # noqa: S311
     return [_combination(vary, number) for number in sorted(chosen)]
 
 

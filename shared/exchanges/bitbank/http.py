@@ -255,7 +255,8 @@ def _exchange_class() -> type[Any]:
     """
     from ccxt.bitbank import bitbank
 
-    class Bitbank(bitbank):  # type: ignore[misc,no-any-unimported,unused-ignore]  # ccxt is not typed
+    # Ccxt is not typed.
+    class Bitbank(bitbank):  # type: ignore[misc,no-any-unimported,unused-ignore]
         seen_headers: Mapping[str, str] | None = None
 
         def handle_errors(

@@ -120,7 +120,8 @@ def page(
 
 def _embeddable(value: Any) -> Markup:
     """JSON that cannot end the script element it stands in."""
-    return Markup(json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"))  # noqa: S704 - no `<` is left
+    # No `<` is left.
+    return Markup(json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"))  # noqa: S704
 
 
 @lru_cache(maxsize=2)
@@ -129,7 +130,8 @@ def _pasted(names: tuple[str, ...]) -> Markup:
     nothing else sees.
     """
     text = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in names)
-    return Markup(f'(() => {{\n"use strict";\n{text}}})();' if names == _SCRIPTS else text)  # noqa: S704 - our own files
+    # Our own files.
+    return Markup(f'(() => {{\n"use strict";\n{text}}})();' if names == _SCRIPTS else text)  # noqa: S704
 
 
 def _typeset(value: Any) -> Any:

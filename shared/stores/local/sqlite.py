@@ -299,7 +299,8 @@ def _primary_code(error: sqlite3.Error) -> int:
 
 def _versions(connection: sqlite3.Connection, paths: Sequence[str]) -> dict[str, str]:
     marks = ", ".join("?" * len(paths))
-    rows = connection.execute(f"SELECT path, writer FROM documents WHERE path IN ({marks})", paths)  # noqa: S608 - marks only
+    # Marks only.
+    rows = connection.execute(f"SELECT path, writer FROM documents WHERE path IN ({marks})", paths)  # noqa: S608
     return dict(rows.fetchall())
 
 
@@ -348,7 +349,8 @@ def _select(query: CheckedQuery) -> tuple[str, list[Json]]:
             values.append(query.value)
     direction = " DESC" if query.descending else ""
     text = (
-        f"SELECT path, data, writer FROM documents WHERE {' AND '.join(where)} "  # noqa: S608 - names checked, values bound
+        # Names checked, values bound.
+        f"SELECT path, data, writer FROM documents WHERE {' AND '.join(where)} "  # noqa: S608
         f"ORDER BY {', '.join(item + direction for item in order)} LIMIT ?"
     )
     return text, [*values, query.limit]
