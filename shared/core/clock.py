@@ -8,7 +8,12 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Time as the bot sees it."""
+    """Time as the bot sees it.
+
+    >>> from shared.core.calendar import utc_text
+    >>> utc_text(SystemClock().now_ms()) > "2025"
+    True
+    """
 
     def now_ms(self) -> int:
         """The present instant in milliseconds since 1970 UTC."""

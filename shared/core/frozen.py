@@ -18,6 +18,10 @@ _Setters: TypeAlias = Mapping[str, Callable[[Any, Any], None]]
 def changed(value: T, /, **fields: Any) -> T:
     """A copy of `value` with other `fields`.
 
+    >>> from shared.core.types import Book
+    >>> changed(Book(as_of=0, bid=99, ask=101), ask=103)
+    Book(as_of=0, bid=99, ask=103, bid_lots=0, ask_lots=0)
+
     Raises:
         TypeError: `value` has no such field.
     """

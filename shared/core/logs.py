@@ -118,6 +118,14 @@ def log(event: str, *, severity: Severity = "INFO", **fields: Any) -> None:
 
     Never raises. A field called like one of the line's own (`at`, `message`, ...) gets a trailing
     underscore.
+
+    >>> import contextlib
+    >>> import io
+    >>> with contextlib.redirect_stderr(io.StringIO()) as written:
+    ...     log("tick.done", lots=12)
+    >>> line = json.loads(written.getvalue())
+    >>> line["severity"], line["message"], line["lots"]
+    ('INFO', 'tick.done', 12)
     """
     at = _Where.clock.now_ms()
     line = {
