@@ -31,6 +31,15 @@ def compute(candles: Mapping[Timeframe, Candles]) -> Features:
     on at most its last 1,000 candles, with the same float64 whatever came before them; that is also
     why years can be computed block by block.
 
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=2, seed=7)
+    >>> features = compute({Timeframe.M15: aggregate(minutes, Timeframe.M15)})
+    >>> features.values.shape[0], features.names[:3]
+    (192, ('open', 'high', 'low'))
+    >>> int(np.isnan(features.column("ema_20")).sum())  # 19 candles, then it is warm
+    19
+
     Raises:
         BadData: Without 15m candles in the mapping. No 4h candles make the 4h columns NaN.
     """

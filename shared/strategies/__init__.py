@@ -44,6 +44,18 @@ def vote(features: Features, strategies: Strategies, consensus: Consensus) -> Vo
     """Ask all seven and weigh their answers: sides and confidences (n, 7) in the order of `NAMES`.
 
     A strategy of weight 0 is out: it keeps its column and says nothing.
+
+    >>> from shared.core.settings import load
+    >>> from shared.core.types import Timeframe
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.features import compute
+    >>> from shared.market.candles import aggregate
+    >>> settings = load({})
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=2, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> votes = vote(compute(candles), settings.strategies, settings.consensus)
+    >>> votes.sides.shape, votes.names[0]
+    ((192, 7), 'atr_based')
     """
     rows = len(features.as_of)
     weights = [float(getattr(strategies, name).weight) for name in NAMES]
@@ -98,5 +110,16 @@ def _ballots(features: Features, strategies: Strategies) -> list[Ballot]:
 
 
 def targets(features: Features, strategies: Strategies) -> Targets | None:
-    """The exposure that `trend` wants on each row; None where its weight is 0."""
+    """The exposure that `trend` wants on each row; None where its weight is 0.
+
+    >>> from shared.core.settings import load
+    >>> from shared.core.types import Timeframe
+    >>> from shared.features import compute
+    >>> from shared.market.candles import empty
+    >>> nothing = compute({Timeframe.M15: empty(Timeframe.M15)})
+    >>> targets(nothing, load({}, profile="trend").strategies).weight.shape
+    (0,)
+    >>> targets(nothing, load({}).strategies) is None  # by default the trend has no weight
+    True
+    """
     return trend.targets(features, strategies.trend) if strategies.trend.weight else None
