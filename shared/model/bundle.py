@@ -41,6 +41,25 @@ def load(
 ) -> Bundle:
     """Check a bundle and make it usable.
 
+    >>> from models.fit.train import train
+    >>> from shared.core.settings import load as settings_from
+    >>> from shared.core.types import Timeframe
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.model.signing import make_keys
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> small = {"days": 30, "rounds": 2, "forest_trees": 2}
+    >>> settings = settings_from({}, overrides={"learning": small})
+    >>> private, public = make_keys()
+    >>> end = int(minutes.closed_at[-1])
+    >>> training = train(
+    ...     candles, settings, as_of=end, seed=1, commit="0" * 40, signing_key=private
+    ... )
+    >>> bundle = load(training.files, public_keys=[public], version=training.version)
+    >>> bundle.manifest.purpose, bundle.may_enter  # nobody asked the gate
+    ('quick', False)
+
     Args:
         files: by name; `manifest.json`, `manifest.sig` and `model.npz` at least. Whatever is given
             is checked.
