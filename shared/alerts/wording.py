@@ -59,6 +59,9 @@ def _fact(name: str, text: str) -> str:
 def sentence(reason: Reason, context: Mapping[str, str]) -> str:
     """A reason with its facts, in one line: `the newest candle is too old (timeframe 15m, missing
     3)`.
+
+    >>> sentence(Reason.DATA_STALE, {"timeframe": "15m", "missing": "3"})
+    'the newest candle is too old (timeframe 15m, missing 3)'
     """
     told = ", ".join(f"{name} {text}" for name, text in facts(context).items())
     return f"{reason_text(reason)} ({told})" if told else reason_text(reason)

@@ -21,6 +21,29 @@ def decide(
     """What `settings.risk.policy` decides, and why.
 
     `issues` are those of market, data and model together.
+
+    >>> from decimal import Decimal
+    >>> from shared.core.settings import load
+    >>> money = Decimal(1_000_000)
+    >>> account = Account(
+    ...     equity_jpy=money,
+    ...     capital_jpy=money,
+    ...     available_jpy=money,
+    ...     equity_peak_jpy=money,
+    ...     day_start_equity_jpy=money,
+    ... )
+    >>> signal = Signal(as_of=0, close=9_800_000, atr_jpy=24_500.0, side=None, strength=0.0)
+    >>> decision = decide(
+    ...     signal=signal,
+    ...     account=account,
+    ...     issues=(),
+    ...     rules=PairRules(),
+    ...     book=Book(as_of=0, bid=9_799_000, ask=9_801_000),
+    ...     now_ms=1_000,
+    ...     settings=load({}),
+    ... )
+    >>> decision.action.value, decision.reason.value
+    ('deny', 'no_consensus')
     """
     policy = exposure.decide if settings.risk.policy == "target" else barriers.decide
     return policy(
