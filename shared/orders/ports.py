@@ -18,6 +18,9 @@ class Fence:
     lease, for an exchange whose account lies in the same store: it changes the account only in one
     batch with the condition that the lease is still that. Looking at a clock cannot replace this: a
     process may stop for hours between its last look and its request.
+
+    >>> Fence(number=2, until=170_000, held=None).number
+    2
     """
 
     number: int

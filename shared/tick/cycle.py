@@ -39,7 +39,17 @@ from shared.turn.turn import Ending, Turn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """Everything outside that a tick touches. `functions/wiring.py` chooses the adapters."""
+    """Everything outside that a tick touches. `functions/wiring.py` chooses the adapters.
+
+    >>> import tempfile
+    >>> from functions import wiring
+    >>> with tempfile.TemporaryDirectory() as home:
+    ...     ports = wiring.ports(wiring.settings_from({"BOT_HOME": home}), {})
+    ...     documents = ports.documents.query("bots")
+    ...     ports.documents.close()
+    >>> documents
+    []
+    """
 
     clock: Clock
     documents: DocumentStore

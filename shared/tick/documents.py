@@ -58,7 +58,16 @@ class Lease:
 
 
 class BotDocuments:
-    """What one bot keeps in a document store."""
+    """What one bot keeps in a document store.
+
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> bot = BotDocuments(MemoryDocuments(), "default")
+    >>> lease = bot.take_lease(now_ms=0, lease_ms=170_000)
+    >>> bot.take_lease(now_ms=60_000, lease_ms=170_000) is None  # a live tick holds the account
+    True
+    >>> bot.take_lease(now_ms=180_000, lease_ms=170_000) is None
+    False
+    """
 
     def __init__(self, documents: DocumentStore, bot: str) -> None:
         """Work on the documents of `bot`."""

@@ -77,7 +77,15 @@ class Champion:
 
 
 class Champions:
-    """Loads the champion. Kept by a warm instance; holds no connection."""
+    """Loads the champion. Kept by a warm instance; holds no connection.
+
+    >>> from shared.core.settings import load
+    >>> from shared.model.registry import BundleRegistry
+    >>> from shared.stores.memory import MemoryBucket
+    >>> champions = Champions(BundleRegistry(MemoryBucket()), (), load({}))
+    >>> [issue.reason.value for issue in champions.serving().issues]
+    ['model_missing']
+    """
 
     def __init__(self, registry: Registry, public_keys: Sequence[str], settings: Settings) -> None:
         """Trust bundles signed by one of `public_keys` (Ed25519, hex) that were made for these
