@@ -103,7 +103,12 @@ def _blamed(job: Job, found: str) -> str:
 
 
 def rules_of(settings: Settings, stated: PairRules | None = None) -> PairRules:
-    """The pair's rules with the fees that the settings assume in their place."""
+    """The pair's rules with the fees that the settings assume in their place.
+
+    >>> from shared.core.settings import load
+    >>> rules_of(load({})).taker_fee_rate, rules_of(load({}, profile="phase19")).taker_fee_rate
+    (Decimal('0.001'), Decimal('0.0012'))
+    """
     rules, assumed = stated or PairRules(), settings.replay
     return replace(
         rules,

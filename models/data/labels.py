@@ -43,6 +43,10 @@ class TradeCosts:
 def costs_of(settings: Settings, rules: PairRules | None = None) -> TradeCosts:
     """Fees as replays assume them (`settings.replay`, else the exchange's `rules`); interest only
     on margin.
+
+    >>> from shared.core.settings import load
+    >>> f"{costs_of(load({})).crossing:.4f}"
+    '0.0015'
     """
     rules = rules or PairRules()
     given = settings.replay

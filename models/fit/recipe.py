@@ -92,6 +92,19 @@ def known_at(dataset: Dataset, settings: Settings, *, closed_at: int) -> Dataset
 
     Only rows whose whole horizon had passed are taken, also where a barrier was touched at once:
     early touches would be over-represented otherwise.
+
+    >>> from models.data.dataset import build
+    >>> from shared.core.types import Timeframe
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> settings = load({})
+    >>> dataset = build(candles, settings.learning, days=None)
+    >>> noon = 1_767_225_600_000 + 30 * DAY_MS
+    >>> bool(known_at(dataset, settings, closed_at=noon).end_at.max() <= noon)
+    True
     """
     learning = settings.learning
     last_at = closed_at - barriers_of(learning).horizon_candles * STEP_MS
@@ -106,6 +119,17 @@ def known_at(dataset: Dataset, settings: Settings, *, closed_at: int) -> Dataset
 
 def parts_of(known: Dataset, settings: Settings) -> Split:
     """Training, calibration and validation, in the order of time.
+
+    >>> from models.data.dataset import build
+    >>> from shared.core.types import Timeframe
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> parts = parts_of(build(candles, load({}).learning), load({}))
+    >>> len(parts.training) > len(parts.calibration) > 0
+    True
 
     Raises:
         UserError: One is too small, or something of one part leaks into another: the leak is named.
@@ -124,6 +148,10 @@ def parts_of(known: Dataset, settings: Settings) -> Split:
 def embargo_ms(settings: Settings) -> int:
     """What is kept free between a part's last known label and the next part: one horizon of the
     label.
+
+    >>> from shared.core.settings import load
+    >>> embargo_ms(load({})) // 900_000
+    48
     """
     return settings.learning.horizon_candles * STEP_MS
 
@@ -218,6 +246,13 @@ def recipe_hash(settings: Settings, names: tuple[str, ...] | None = None) -> str
     The settings of the learning (of votes and trades, too, where the meta head learns from them),
     the features in their order, the code that computes features, labels and models, and the
     learners' versions.
+
+    >>> from shared.core.settings import load
+    >>> deeper = {"learning": {"max_depth": 9}}
+    >>> recipe_hash(load({})) == recipe_hash(load({"BOT_RISK__MAX_LOSSES": "3"}))
+    True
+    >>> recipe_hash(load({})) == recipe_hash(load({}, overrides=deeper))
+    False
     """
     told = msgspec.to_builtins(settings)
     learning = {name: value for name, value in told["learning"].items() if name != "seed"}

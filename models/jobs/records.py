@@ -29,7 +29,18 @@ _HEARTBEATS_A_LEASE = 3
 
 
 class JobDocuments:
-    """The jobs of one collection in a document store."""
+    """The jobs of one collection in a document store.
+
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> jobs = JobDocuments(MemoryDocuments(), "backtests")
+    >>> made = jobs.create("spring", kind="backtest", job={}, job_hash="a1", now_ms=0)
+    >>> made.data["status"], [job.path for job in jobs.recent()]
+    ('waiting', ['backtests/spring'])
+    >>> jobs.take("spring", now_ms=0, lease_ms=60_000).lease_seconds
+    60.0
+    >>> jobs.take("spring", now_ms=30_000, lease_ms=60_000) is None  # somebody works on it
+    True
+    """
 
     def __init__(self, documents: DocumentStore, collection: str = COLLECTION) -> None:
         """Work on the documents of `collection`."""
@@ -161,6 +172,14 @@ class HeldJob:
     """A job under our lease.
 
     Its methods may be called from the worker and from the thread that keeps the lease alive.
+
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> jobs = JobDocuments(MemoryDocuments(), "backtests")
+    >>> made = jobs.create("spring", kind="backtest", job={}, job_hash="a1", now_ms=0)
+    >>> held = jobs.take("spring", now_ms=0, lease_ms=60_000)
+    >>> held.finish("done", {"trades": 12}, now_ms=1_000)
+    >>> held.data["status"], held.data["trades"]
+    ('done', 12)
     """
 
     def __init__(self, documents: DocumentStore, document: Document, *, lease_ms: int) -> None:
@@ -226,6 +245,15 @@ class HeldJob:
 def kept_alive(held: HeldJob, clock: Clock) -> Iterator[None]:
     """Renew the lease while the block works on something long; the thread has ended when the block
     has.
+
+    >>> from shared.core.clock import SystemClock
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> clock, jobs = SystemClock(), JobDocuments(MemoryDocuments(), "backtests")
+    >>> made = jobs.create("spring", kind="backtest", job={}, job_hash="a1", now_ms=clock.now_ms())
+    >>> held = jobs.take("spring", now_ms=clock.now_ms(), lease_ms=60_000)
+    >>> with kept_alive(held, clock):
+    ...     jobs.take("spring", now_ms=clock.now_ms(), lease_ms=60_000) is None
+    True
     """
     over = threading.Event()
     pause = held.lease_seconds / _HEARTBEATS_A_LEASE

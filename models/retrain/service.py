@@ -64,7 +64,29 @@ SEND_SECONDS = 30.0
 
 
 class Retrains:
-    """Everything that a shell (the command, the function) can ask."""
+    """Everything that a shell (the command, the function) can ask.
+
+    >>> from models.retrain.place import ArchiveHistory
+    >>> from shared.alerts.discord import LogSink
+    >>> from shared.core.clock import SystemClock
+    >>> from shared.core.logs import log
+    >>> from shared.core.settings import load
+    >>> from shared.market.archive import CandleArchive
+    >>> from shared.stores.memory import MemoryBucket, MemoryDocuments
+    >>> place = RetrainPorts(
+    ...     settings=load({}),
+    ...     documents=MemoryDocuments(),
+    ...     bucket=MemoryBucket(),
+    ...     clock=SystemClock(),
+    ...     history=ArchiveHistory(archive=CandleArchive(MemoryBucket())),
+    ...     sink=LogSink(log),
+    ...     signing_key=lambda: "0" * 64,
+    ...     public_keys=(),
+    ...     commit="0" * 40,
+    ... )
+    >>> Retrains(place).recent()
+    []
+    """
 
     def __init__(self, place: RetrainPorts) -> None:
         """Work at `place`."""

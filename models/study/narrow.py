@@ -11,8 +11,8 @@ _PAIR = 2
 def paragraph(text: str, *, first: str = "", rest: str = "") -> list[str]:
     """The lines of a text, `first` before its first line and `rest` before the others.
 
-    >>> paragraph("what each " * 12, first="- ", rest="  ")[0][-20:]
-    'each what each what'
+    >>> [len(line) for line in paragraph("one word " * 20, first="- ", rest="  ")]
+    [100, 82]
     """
     # A line that began with a sign would read as an item, so a sign stays with the word before it.
     lines = textwrap.wrap(

@@ -15,7 +15,32 @@ PAGE, DATA, MARKDOWN = "study.html", "study.json", "study.md"
 
 
 def files(result: StudyResult, *, command: str = "") -> dict[str, bytes]:
-    """Every file by its name."""
+    r"""Every file by its name.
+
+    >>> from models.study.experiment import StudyPorts, run
+    >>> from shared.core.types import Timeframe
+    >>> from shared.stores.trials import TrialLog
+    >>> from models.backtest.sources import FileSource
+    >>> from models.study.declared import parse
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> text = "name: slow trend\nquestion: What does it earn?\nstart: 2026-01-06\n"
+    >>> text += "end: 2026-01-09\nvariants: {trend: {profile: trend}}\n"
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=8, seed=7)
+    >>> place = StudyPorts(
+    ...     load=lambda **more: load({}, **more),
+    ...     archive=FileSource(name="made up", candles=aggregate(minutes, Timeframe.M15)),
+    ...     log=TrialLog(MemoryDocuments()),
+    ...     now_ms=1_767_225_600_000,
+    ...     commit="0" * 40,
+    ...     jobs=1,
+    ... )
+    >>> result = run(parse(text), place)
+    >>> sorted(files(result))
+    ['study.html', 'study.json', 'study.md']
+    """
     return {
         PAGE: page.html(result).encode(),
         DATA: data(result),
@@ -32,7 +57,32 @@ def data(result: StudyResult) -> bytes:
 
 
 def markdown(result: StudyResult, *, command: str = "") -> str:
-    """The same tables as text; `command` is how it was made, where that is to be told."""
+    r"""The same tables as text; `command` is how it was made, where that is to be told.
+
+    >>> from models.study.experiment import StudyPorts, run
+    >>> from shared.core.types import Timeframe
+    >>> from shared.stores.trials import TrialLog
+    >>> from models.backtest.sources import FileSource
+    >>> from models.study.declared import parse
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> text = "name: slow trend\nquestion: What does it earn?\nstart: 2026-01-06\n"
+    >>> text += "end: 2026-01-09\nvariants: {trend: {profile: trend}}\n"
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=8, seed=7)
+    >>> place = StudyPorts(
+    ...     load=lambda **more: load({}, **more),
+    ...     archive=FileSource(name="made up", candles=aggregate(minutes, Timeframe.M15)),
+    ...     log=TrialLog(MemoryDocuments()),
+    ...     now_ms=1_767_225_600_000,
+    ...     commit="0" * 40,
+    ...     jobs=1,
+    ... )
+    >>> result = run(parse(text), place)
+    >>> markdown(result).splitlines()[4]
+    '**It may not enter: it did not pass the gate.**'
+    """
     lines = [
         f"# Study: {result.name}",
         "",
