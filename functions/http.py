@@ -76,6 +76,10 @@ def body_of(request: Request) -> dict[str, Any]:
     """The fields of a request's body, whatever content type it claims.
 
     Raises `BadRequest`; `TooLarge` beyond the limit.
+
+    >>> from werkzeug.test import EnvironBuilder
+    >>> body_of(Request(EnvironBuilder(method="POST", data=b'{"id": "spring"}').get_environ()))
+    {'id': 'spring'}
     """
     if (request.content_length or 0) <= MOST_BODY_BYTES:
         data = request.stream.read(MOST_BODY_BYTES + 1)
@@ -88,7 +92,12 @@ def body_of(request: Request) -> dict[str, Any]:
 
 
 def query_of(request: Request) -> dict[str, str]:
-    """The parameters of a request's address. Raises `BadRequest` for one that is given twice."""
+    """The parameters of a request's address. Raises `BadRequest` for one that is given twice.
+
+    >>> from werkzeug.test import EnvironBuilder
+    >>> query_of(Request(EnvironBuilder(query_string="id=spring").get_environ()))
+    {'id': 'spring'}
+    """
     told: dict[str, str] = {}
     for name, values in request.args.lists():
         if len(values) > 1:
@@ -103,6 +112,10 @@ def typed(told: Mapping[str, Any], kind: type[Typed], *, named: str = "body") ->
     Raises `BadRequest` naming the first that is unknown, missing or not of its type.
 
     `named`: where they stand, for the sentence about an unknown one.
+
+    >>> from models.retrain import RetrainFields
+    >>> typed({"seed": 7, "dry_run": True}, RetrainFields)
+    RetrainFields(days=None, seed=7, dry_run=True)
     """
     hints, known = hints_of(kind), {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
     only(told, known, named=named)
@@ -122,6 +135,11 @@ def typed(told: Mapping[str, Any], kind: type[Typed], *, named: str = "body") ->
 def only(told: Iterable[str], known: Iterable[str], *, named: str = "body") -> None:
     """Raise `BadRequest` for the first name that is not among the known, with the one that was
     probably meant.
+
+    >>> only(["id", "strat"], ["id", "start"])
+    Traceback (most recent call last):
+        ...
+    shared.core.errors.BadRequest: strat is not known in the body
     """
     names = tuple(known)
     for name in told:
@@ -142,7 +160,12 @@ def only(told: Iterable[str], known: Iterable[str], *, named: str = "body") -> N
 def answer(
     told: Mapping[str, Any], status: int = 200, *, retry_after_seconds: int | None = None
 ) -> Response:
-    """An object as an answer, without secrets."""
+    """An object as an answer, without secrets.
+
+    >>> made = answer({"status": "done"}, 202)
+    >>> made.status_code, made.get_json()
+    (202, {'status': 'done'})
+    """
     body = masked(msgspec.json.encode(told).decode()).encode()
     made = Response(body, status=status, mimetype="application/json")
     if retry_after_seconds is not None:
@@ -159,7 +182,11 @@ def wrong(
     retry_after_seconds: int | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> Response:
-    """The answer to what was refused, or did not succeed."""
+    """The answer to what was refused, or did not succeed.
+
+    >>> wrong("no job is called spring", status=404, field="id").get_json()["error"]
+    'no job is called spring'
+    """
     told = {
         "error": _readable(error),
         "field": _readable(field),
@@ -183,6 +210,12 @@ def answered(
     `more` goes into every answer that tells of a failure.
 
     A surprise of ours is answered with 500, and where it happened goes into the log.
+
+    >>> def refuse():
+    ...     raise BadRequest("start", "was 'soon'", remedy="give a date like 2026-01-31")
+    >>> made = answered("backtest", refuse)
+    >>> made.status_code, made.get_json()["field"], made.get_json()["remedy"]
+    (400, 'start', 'give a date like 2026-01-31')
     """
     again = False
     try:

@@ -49,13 +49,20 @@ def prepare_types() -> None:
     msgspec (0.22) builds what it knows of a dataclass on first use and without a lock: two threads
     that meet there end the process with a segmentation fault (seen in one of ten starts under load,
     and in half of them when provoked).
+
+    >>> prepare_types() is None  # from now on every thread may decode a state
+    True
     """
     for decoded in (Settings, State, TickReport, Alert, PositionPlan, PaperAccount, Manifest):
         msgspec.json.Decoder(decoded)
 
 
 def environment() -> Mapping[str, str]:
-    """The process's environment, read in this one place."""
+    """The process's environment, read in this one place.
+
+    >>> "PATH" in environment()
+    True
+    """
     return os.environ
 
 
@@ -66,6 +73,9 @@ def settings_from(environ: Mapping[str, str], **more: Any) -> Settings:
     """Typed settings, and the rule that no tick in the cloud runs on an in-memory disk.
 
     Raises `BadSettings`.
+
+    >>> settings_from({"BOT_STAGE": "stage-10"}).stage
+    'stage-10'
     """
     register_secrets(*(environ[name] for name in SECRETS if environ.get(name)))
     register_secret_variables(environ)
@@ -89,7 +99,11 @@ def settings_from(environ: Mapping[str, str], **more: Any) -> Settings:
 
 @cache
 def warn_of_left_over() -> None:
-    """Say once a process which variables of the original are set and not read."""
+    """Say once a process which variables of the original are set and not read.
+
+    >>> warn_of_left_over() is None  # none of the original's variables is set here
+    True
+    """
     for found in left_over(environment()):
         log("settings.left_over", severity="WARNING", found=found)
 

@@ -372,7 +372,7 @@ class Settings:
     `state` and `bucket` are never empty after `load`.
 
     >>> from shared.core.settings import load
-    >>> (load({}).pair, load({"BOT_SIDES": "both"}).sides)
+    >>> load({}).pair, load({"BOT_SIDES": "both"}).sides
     ('btc_jpy', 'both')
     >>> load({}).hash == load({"BOT_SIDES": "both"}).hash
     False
