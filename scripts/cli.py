@@ -54,7 +54,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "resume": (ACT, "Take a halt back."),
     "promote": (ACT, "Let a model bundle serve."),
     "rollback": (ACT, "Let the model serve that served before."),
-    "check": (WORK, "Lint, types, import contracts and tests: what CI runs."),
+    "check": (WORK, "Lint, types, import contracts, examples and tests: what CI runs."),
     "test": (WORK, "Run the tests, with coverage and its floor."),
     "mutants": (WORK, "Change the money rules one slip at a time; a test has to notice each."),
     "lock": (WORK, "Pin every requirement again, with hashes."),
