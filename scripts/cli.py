@@ -18,7 +18,7 @@ from pathlib import Path
 
 import click
 
-from scripts.in_use import hold
+from scripts.installation.in_use import hold
 from shared.core.errors import BotError, UserError
 from shared.core.masking import register_secret_variables, veiled
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import click
 
-from scripts.console import emit, json_option
+from scripts.output.console import emit, json_option
 from shared.core.errors import BotError, UserError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from functions import wiring
-from scripts.console import emit, json_option
+from scripts.output.console import emit, json_option
 from shared.core.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -221,7 +221,7 @@ def test_the_test_that_a_row_names_is_there_and_prints_what_the_row_states(
 
 
 def test_what_the_demo_took_is_printed_by_its_summary() -> None:
-    source = (ROOT / "scripts/demo/summary.py").read_text(encoding="utf-8")
+    source = (ROOT / "scripts/local/demo/summary.py").read_text(encoding="utf-8")
     assert all(words in source for words in ("to prepare, ", "to tick, ", " ms each"))
     assert (
         missing(

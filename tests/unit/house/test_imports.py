@@ -26,13 +26,16 @@ PLANTED = {
         "shared: the folder list is the trade",
     ),
     "functions/wiring.py": ("import functions.tick.main", "functions: entry points"),
-    "scripts/console.py": ("import scripts.commands.train", "scripts: cli -> commands"),
-    "models/gate/table.py": ("import scripts.console", "scripts -> functions -> models"),
+    "scripts/output/console.py": ("import scripts.commands.train", "scripts: cli -> commands"),
+    "models/gate/table.py": ("import scripts.output.console", "scripts -> functions -> models"),
     "shared/results/parity/compare.py": (
         "import shared.stores.local.sqlite",
         "only functions.wiring names",
     ),
-    "scripts/report/render.py": ("import shared.alerts.discord", "only functions.wiring names"),
+    "scripts/output/report/render.py": (
+        "import shared.alerts.discord",
+        "only functions.wiring names",
+    ),
     "shared/exchanges/sandbox/bars.py": (
         "import shared.risk.limits",
         "an exchange knows neither the turn nor a tick",
