@@ -52,7 +52,11 @@ class Machine:
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, self.root / name)
         shutil.copy2(ROOT / "scripts/launch.py", self.root / "scripts/launch.py")
-        shutil.copytree(ROOT / "scripts/installation", self.root / "scripts/installation")
+        shutil.copytree(
+            ROOT / "scripts/installation",
+            self.root / "scripts/installation",
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
         (self.root / "tests").mkdir()
         (self.root / "scripts/cli.py").write_text(COMMAND_LINE)
         self.want("requirements.txt")
