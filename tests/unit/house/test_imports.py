@@ -31,7 +31,7 @@ PLANTED = {
     "shared/a_new_room.py": ("import json", PLACES),
     "scripts/a_loose_module.py": ("import json", PLACES),
     "models/__init__.py": ("import shared.core.money", PLACES),
-    "shared/features/families.py": ("import shared.strategies", PLACES),
+    "shared/features/indicators.py": ("import shared.strategies", PLACES),
     "scripts/output/report/render.py": (
         "import shared.alerts.discord",
         "only functions.wiring names",
@@ -132,7 +132,7 @@ def test_an_import_that_runs_back_breaks_its_contract(tmp_path: Path) -> None:
         assert [name for name in broken if contract in name], (where, line, told.stdout[-3000:])
         module = where.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         imported = line.removeprefix("import ")
-        if contract != PLACES or module == "shared.features.families":
+        if contract != PLACES or module == "shared.features.indicators":
             assert f"{module} -> {imported} (l." in told.stdout, (where, line)
         else:
             assert f"\n- {module}\n" in told.stdout, (where, line)
