@@ -4,9 +4,8 @@ from pathlib import Path
 
 import click
 
+from scripts.installation.checkout import ROOT
 from scripts.output.console import emit, json_option
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @click.command()

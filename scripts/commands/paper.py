@@ -12,7 +12,8 @@ import click
 import msgspec
 
 from functions import wiring
-from scripts.local.children import ROOT, last_lines
+from scripts.installation.checkout import ROOT
+from scripts.local.children import last_lines
 from scripts.local.paper.logs import local_log
 from scripts.local.paper.place import SupervisorPaths
 from scripts.operation.bot import opened

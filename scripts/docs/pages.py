@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 from functools import reduce
-from pathlib import Path
 
 import click
 import msgspec
 
 from scripts.cli import cli
+from scripts.installation.checkout import ROOT
 from shared.core.reasons import DENIALS, Reason
 from shared.core.settings import Settings, leaves, load
 from shared.core.settings.values import wanted
 from shared.features import catalogue
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = ROOT / "docs"
 
 
 def features_page() -> str:

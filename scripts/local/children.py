@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from scripts.installation.checkout import ROOT
 from scripts.local.lifeline import NO_MARK
 from shared.core.errors import BotError
 
-ROOT = Path(__file__).resolve().parents[2]
 LAST_LINES = 15
 
 

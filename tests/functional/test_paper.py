@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.local.children import ROOT
+from scripts.installation.checkout import ROOT
 from scripts.local.paper.logs import local_log
 from scripts.local.paper.place import SupervisorPaths
 from scripts.local.paper.supervisor import next_time

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from scripts.installation.checkout import ROOT
 from scripts.testing.mutation.mutants import functions, mutants
 from scripts.testing.mutation.records import Records
-from scripts.testing.mutation.rooms import ROOMS, ROOT
+from scripts.testing.mutation.rooms import ROOMS
 from scripts.testing.mutation.run import run
 from scripts.testing.mutation.session import KILLED, MutantVerdict
 from shared.core.errors import UserError

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import yaml
 
+from scripts.installation.checkout import ROOT
 from scripts.testing.mutation.mutants import Mutant
-from scripts.testing.mutation.rooms import ROOT
 from shared.core.errors import UserError
 
 LISTED = Path("tests/mutants/equal.yaml")

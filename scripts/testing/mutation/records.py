@@ -10,8 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from scripts.installation.checkout import ROOT
 from scripts.testing.mutation.mutants import MODULE, Mutant
-from scripts.testing.mutation.rooms import ROOT, Room
+from scripts.testing.mutation.rooms import Room
 from scripts.testing.mutation.session import KILLED, SURVIVED, TIMED_OUT, MutantVerdict
 
 

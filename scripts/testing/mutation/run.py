@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.installation.checkout import ROOT
 from scripts.testing.mutation.equal import equal_ids, listed
 from scripts.testing.mutation.mutants import Mutant, functions, mutants, source_of
 from scripts.testing.mutation.records import Records
-from scripts.testing.mutation.rooms import ROOMS, ROOT
+from scripts.testing.mutation.rooms import ROOMS
 from scripts.testing.mutation.session import KILLED, SURVIVED, TIMED_OUT, MutantVerdict, Work, tried
 from shared.core.errors import BotError, UserError
 

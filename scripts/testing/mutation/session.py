@@ -22,9 +22,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
+from scripts.installation.checkout import ROOT
 from scripts.testing.mutation.forks import Ended, Forks
 from scripts.testing.mutation.mutants import Mutant
-from scripts.testing.mutation.rooms import ROOT, Room
+from scripts.testing.mutation.rooms import Room
 
 Say: TypeAlias = Callable[[str], None]
 

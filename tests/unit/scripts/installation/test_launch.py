@@ -1,3 +1,4 @@
+import ast
 import json
 import multiprocessing
 import os
@@ -246,3 +247,21 @@ def test_root_on_debian_gets_libgomp_installed_also_where_the_lists_are_old(
 
 def test_a_library_that_is_there_is_found_and_one_that_is_not_is_not() -> None:
     assert not system_libraries.has_library("libnobody-has-this.so.9")
+
+
+def test_the_launcher_imports_nothing_that_would_have_to_be_installed() -> None:
+    files = [Path(launch.__file__), *Path(environments.__file__).parent.glob("*.py")]
+    imported = {
+        name
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+        )
+    }
+    own = {name for name in imported if name.startswith("scripts.installation.")}
+    assert len(own) >= 3
+    assert {name.partition(".")[0] for name in imported - own} <= sys.stdlib_module_names
