@@ -51,7 +51,7 @@ PASSED_OVER = {
 WORDS = {"CONTINUOUS"}
 """Constants that are words."""
 
-TELLING = {"_deny", "_no", "_rejected", "_told"}
+TELLING = {"deny", "tell", "_no", "_rejected", "_told"}
 """What these functions are told by name, people read; no rule does."""
 
 

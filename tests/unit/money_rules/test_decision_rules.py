@@ -10,7 +10,8 @@ import pytest
 from shared.core.reasons import Reason
 from shared.core.types import Action, Barriers, Issue, PairRules, Side
 from shared.risk import edge as edges
-from shared.risk.rules import Case, decide
+from shared.risk.case import Case
+from shared.risk.policies import BarrierPolicy
 
 CLOSED_AT = 1_700_000_100_000
 NOW = CLOSED_AT + 15_000
@@ -32,7 +33,7 @@ def decided(made):
             "now_ms": NOW,
             "settings": settings or made.settings(risk=risk or {}),
         }
-        return decide(**{**given, **more})
+        return BarrierPolicy().decide(Case(**{**given, **more}))
 
     return deciding
 
@@ -173,11 +174,9 @@ def test_an_issue_that_forbids_denies_and_one_that_closes_the_candle_comes_first
 # the signal and its model
 
 
-@pytest.mark.parametrize(
-    "missing", [("p_lower",), ("p_neither",), ("p_upper",), ("p_lower", "p_upper")]
-)
-def test_without_one_of_its_probabilities_a_signal_has_no_model(made, decided, missing):
-    assert decided(signal=made.signal(**dict.fromkeys(missing))).reason is Reason.MODEL_MISSING
+def test_without_a_forecast_a_signal_has_no_model(made, decided):
+    silent = replace(made.signal(), forecast=None)
+    assert decided(signal=silent).reason is Reason.MODEL_MISSING
 
 
 @pytest.mark.parametrize(
