@@ -600,3 +600,27 @@ def test_a_reduction_below_the_minimum_is_not_wanted(
 def test_one_lot_is_entered_on_its_own_side_with_its_stop(decided, owning, goal, price, stop):
     told = decided(account=owning(goal=standing(goal, since=CLOSED_AT)))
     assert (told.action, told.lots, told.stop_price) == (Action.ENTER, 1, stop)
+
+
+@pytest.mark.parametrize(("side", "stop"), [(LONG, 900_000), (SHORT, 1_100_001)])
+def test_the_stop_of_what_is_held_follows_from_its_average_price_alone(made, settings, side, stop):
+    held = made.position(made.part(1_000_000, 3), made.part(1_000_002, 1), side=side)
+    for plan, signal in ((None, None), (made.plan(), made.signal())):
+        told = exposure.ExposurePolicy().stop_price(
+            held, plan=plan, signal=signal, settings=settings()
+        )
+        assert told == stop
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_a_tick_is_due_while_another_position_is_wanted_than_is_held(made, holds):
+    for pursues in (True, False):
+        due = exposure.ExposurePolicy().is_due(
+            holds=holds, pursues=pursues, plan=made.plan(exit_by=0), now_ms=CLOSED_AT
+        )
+        assert due is pursues
+
+
+def test_an_exposure_needs_no_model_and_has_a_goal():
+    policy = exposure.ExposurePolicy()
+    assert (policy.needs_model, policy.has_goal) == (False, True)
