@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from models.backtest.prepare import rules_of
 from models.gate import judge
 from models.gate.shipped import cheapened
 from models.gate.types import Evidence, Rival, TrialCounts
@@ -21,6 +20,8 @@ from shared.model.manifest import Check, Verdict
 from shared.replay.engine import replay
 from shared.replay.types import Inputs, Replayed
 from shared.results.performance import Performance, measure
+from shared.risk import policy_of
+from shared.risk.costs import assumed_rules
 from shared.turn.pipeline import Stages
 
 
@@ -49,8 +50,8 @@ class ProofRequest:
     ...     start_at=start + 5 * day,
     ...     end_at=start + 8 * day,
     ... )
-    >>> asked.settings.risk.policy, asked.history.count
-    ('target', 0)
+    >>> asked.settings.profile, asked.history.count
+    ('trend', 0)
 
     Attributes:
         walked: Out-of-sample predictions, from `models.walk_forward`.
@@ -209,7 +210,7 @@ def concluded(asked: ProofRequest, inputs: Inputs, replayed: Replayed) -> Proof:
         else measure(replayed, trials=among.count, trial_sharpes=among.sharpes)
     )
     evidence = Evidence(
-        rows=asked.walked.rows if asked.settings.risk.policy == "barrier" else None,
+        rows=asked.walked.rows if policy_of(asked.settings).needs_model else None,
         money=money_of(
             replayed,
             inputs,
@@ -258,7 +259,7 @@ def _inputs(asked: ProofRequest) -> Inputs:
         minutes=asked.minutes,
         stages=replace(asked.stages, prediction=walked.prediction(asked.stages.features)),
         settings=asked.settings,
-        rules=rules_of(asked.settings, asked.rules),
+        rules=assumed_rules(asked.settings, asked.rules),
         start_at=walked.start_at if asked.start_at is None else asked.start_at,
         end_at=min(end_at, last_at),
         notes=(walked_note(walked), *asked.notes),

@@ -39,7 +39,7 @@ def load(
 
     >>> load({"BOT_RISK__MAX_DRAWDOWN": "0.1"}).risk.max_drawdown
     0.1
-    >>> load({}, profile="trend").risk.policy
+    >>> load({}, profile="trend").risk.policy.value
     'target'
     """
     told: dict[str, Any] = msgspec.msgpack.decode(_parsed(defaults.read_text(encoding="utf-8")))
