@@ -29,13 +29,13 @@ from models.walk_forward import shuffled_skills, unasked, walk_forward
 from models.walk_forward.types import Walked
 from shared import features
 from shared.core.calendar import YEAR_DAYS
+from shared.core.costs import assumed_rules
 from shared.core.errors import BadSettings, UserError
 from shared.core.settings import Settings
 from shared.core.trials import History, Scalar, settings_hash, tally
 from shared.core.types import Features, FloatArray
 from shared.results.performance import measure
 from shared.risk import policy_of
-from shared.risk.costs import assumed_rules
 from shared.stores.ports import Bucket
 from shared.stores.trials import TrialLog
 from shared.turn import pipeline
