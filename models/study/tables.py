@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from models.gate import figure
 from models.study.result import DatasetResult, Earned, Estimate, StudyResult, VariantResult
 from shared.model.manifest import Check
-from shared.results.report.cells import Text, tone
-from shared.results.report.words import DASH, decimals, fall_percent, percent
+from shared.results.page.cells import Text, tone
+from shared.results.page.words import DASH, decimals, fall_percent, percent
 
 YES, NO = "yes", "no"
 
@@ -70,7 +70,7 @@ def money(held: DatasetResult) -> StudyTable:
             Text(text="Drawdown"),
             Text(text="Trades"),
             Text(text="Won"),
-            Text(text="DatasetResult", title="share of the time in which something was held"),
+            Text(text="Held", title="share of the time in which something was held"),
             Text(
                 text="Costs",
                 title="fees, slippage and interest, as a share of the money at the start",

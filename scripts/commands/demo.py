@@ -16,7 +16,7 @@ from scripts.demo import plan as planning
 from scripts.demo import summary
 from scripts.demo.run import environment_of, run
 from scripts.report.header import market_line
-from scripts.report.words import JST
+from shared.core.calendar import JST
 from shared.core.errors import UserError
 from shared.core.types import Timeframe
 

@@ -141,7 +141,7 @@ def test_the_picture_holds_every_line_and_all_of_it_inside():
     for _, points in lines:
         places = [tuple(map(float, point.split(","))) for point in points.split()]
         assert 300 < len(places) <= draw.MOST_POINTS + 1
-        assert all(0 <= x <= draw.WIDTH and 0 <= y <= draw.HEIGHT for x, y in places)
+        assert all(0 <= x <= draw.AREA.width and 0 <= y <= draw.AREA.height for x, y in places)
     assert "nan" not in svg
 
 
@@ -158,7 +158,7 @@ def test_marks_of_a_wide_range_are_far_apart_and_every_word_is_inside():
             )
         )
         marks = re.findall(
-            r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="end">([^<]* %)</text>', svg
+            r'<text class="tick" x="([\d.]+)" y="([\d.]+)" text-anchor="end">([^<]* %)</text>', svg
         )
         heights = [float(y) for _, y, _ in marks]
         assert 3 <= len(marks) <= draw.TICKS + 3
