@@ -40,7 +40,7 @@ def without_luck(values: Mapping[str, Any], run: TickedRun) -> dict[str, Any]:
     nothing.
     """
     closed = run.performance.positions.count
-    told = f"{closed:,d} closed in so few days: that tells nothing of skill or luck."
+    told = f"{headline.counted(closed)} closed in so few days: nothing tells skill from luck yet."
     return {
         "luck": told if closed else values["luck"],
         "cards": [card for card in values["cards"] if card.name not in headline.LUCK_CARDS],

@@ -143,7 +143,7 @@ def test_the_cards_and_tables_show_what_the_run_came_to(page):
 
 def test_two_days_are_no_proof_of_skill(page):
     text = " ".join(page.texts)
-    assert "2 closed in so few days: that tells nothing of skill or luck." in text
+    assert "2 positions closed in so few days: nothing tells skill from luck yet." in text
     for word in ("Deflated Sharpe", "Sharpe, a year", "Luck or skill", "probability of an edge"):
         assert word not in text, word
 
