@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from functions import wiring
-from scripts.console import Progress, emit, json_option, progress, timezone_option
-from scripts.studies import ShareBar
-from scripts.writable import require_folder
+from scripts.output.console import Progress, emit, json_option, progress, timezone_option
+from scripts.research.studies import ShareBar
+from scripts.research.writable import require_folder
 from shared.core.calendar import DAY_MS
 from shared.core.errors import UserError
 from shared.core.types import Timeframe
@@ -22,7 +22,7 @@ from shared.core.types import Timeframe
 if TYPE_CHECKING:
     from models.backtest.service import BacktestPorts
     from models.study.declared import DataSet
-    from scripts.walks import WalkRun
+    from scripts.output.walks import WalkRun
     from shared.core.settings import Settings
 
 OPTIONS = {
@@ -121,8 +121,8 @@ def command(
     from models.backtest.job import BadJob
     from models.backtest.outcome import files_of
     from models.study.declared import BadStudy
-    from scripts.backtests import position_lines
-    from scripts.walks import data_of, lines_of
+    from scripts.output.backtests import position_lines
+    from scripts.output.walks import data_of, lines_of
     from shared.stores.trials import TrialLog
 
     began = time.monotonic()
@@ -252,7 +252,7 @@ def walk(
     from models.proof.learn import timed
     from models.study.candles import load
     from models.study.walk import WalkPlace, outcome_of, prove_walk
-    from scripts.walks import WalkRun
+    from scripts.output.walks import WalkRun
     from shared.model.registry import BundleRegistry
     from shared.stores.trials import TrialLog
 

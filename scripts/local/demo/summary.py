@@ -1,0 +1,127 @@
+"""What a demo came to, for people and as JSON."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scripts.local.demo.run import Ran
+from scripts.output.console import duration, yen
+from scripts.output.report import first_line
+from scripts.output.report.outcome import TickedRun, compute
+from shared.core.types import Action
+from shared.results.page.words import percent, reason_words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedDemo:
+    """A finished demo: where its report is, how long all of it took, and its folder where that was
+    kept.
+    """
+
+    ran: Ran
+    target: Path
+    seconds: float
+    home: Path | None
+
+
+def told(done: FinishedDemo) -> dict[str, Any]:
+    """The summary as JSON values."""
+    ran = done.ran
+    run = compute(ran.reports, ran.header)
+    performance, costs = run.performance, run.performance.costs
+    return {
+        "first_line": first_line(ran.header),
+        "report": str(done.target) if ran.reports else None,
+        "home": None if done.home is None else str(done.home),
+        "start_at": ran.plan.start_at,
+        "end_at": ran.plan.end_at,
+        "training": ran.header.training,
+        "model": ran.header.model,
+        "profile": ran.header.profile,
+        "settings_hash": ran.header.settings_hash,
+        "start_equity_jpy": performance.start_equity_jpy,
+        "end_equity_jpy": performance.end_equity_jpy,
+        "profit_jpy": performance.end_equity_jpy - performance.start_equity_jpy,
+        "fees_jpy": costs.fees_jpy,
+        "interest_jpy": costs.interest_jpy,
+        "slippage_jpy": costs.slippage_jpy,
+        "max_drawdown": performance.drawdown.max_share,
+        "buy_and_hold": _hold(run),
+        "round_trips": performance.positions.count,
+        "wins": performance.positions.wins,
+        "stops": sum(
+            trade.reason == "exit_stop" for report in ran.reports for trade in report.trades
+        ),
+        "decisions_with_orders": len(run.stories),
+        "entries_decided": sum(story.decision.action is Action.ENTER for story in run.stories),
+        "ticks": dict(run.ticks),
+        "reasons": {
+            row.reason.value: {"candles": row.candles, "ticks": row.ticks} for row in run.why_not
+        },
+        "interrupted": ran.interrupted,
+        "failure": None if ran.failure is None else str(ran.failure),
+        "seconds": {
+            "total": round(done.seconds, 1),
+            "preparing": round(ran.preparing_seconds, 1),
+            "ticking": round(ran.ticking_seconds, 1),
+        },
+        "ms_per_tick": round(ran.ms_per_tick, 1),
+    }
+
+
+def _hold(run: TickedRun) -> float | None:
+    """What buying and holding brought; None where no tick knew a price."""
+    hold = run.performance.hold
+    return None if hold.price is None else hold.returns.total
+
+
+def lines(done: FinishedDemo) -> list[str]:
+    """The summary for people."""
+    ran = done.ran
+    written = ["", first_line(ran.header), ""]
+    if ran.header.stopped_early:
+        written += [ran.header.stopped_early, ""]
+    if not ran.reports:
+        return [*written, "No tick was done, so there is no report."]
+    run = compute(ran.reports, ran.header)
+    performance, costs = run.performance, run.performance.costs
+    held, hold = performance.positions, _hold(run)
+    written += [
+        (
+            f"equity       {yen(performance.start_equity_jpy)} -> {yen(performance.end_equity_jpy)}"
+            f" ({percent(performance.returns.total, sign=True)}); buy and hold"
+            f" {'unknown' if hold is None else percent(hold, sign=True)}"
+        ),
+        (
+            f"round trips  {held.count}, {held.wins} won; max drawdown"
+            f" {percent(performance.drawdown.max_share)}"
+        ),
+        (
+            f"costs        fees {yen(costs.fees_jpy)}, interest {yen(costs.interest_jpy)}, "
+            f"slippage {yen(costs.slippage_jpy)}"
+        ),
+        (
+            f"ticks        {len(ran.reports):,d}"
+            f" ({', '.join(f'{count:,d} {status}' for status, count in run.ticks.items())})"
+        ),
+    ]
+    written += _why(run)
+    written += [
+        (
+            f"took         {duration(done.seconds)}: {duration(ran.preparing_seconds)} to prepare, "
+            f"{duration(ran.ticking_seconds)} to tick, {ran.ms_per_tick:.0f} ms each"
+        ),
+        *([f"kept         {done.home}"] if done.home is not None else []),
+        f"report       {done.target.as_uri()}",
+    ]
+    return written
+
+
+def _why(run: TickedRun) -> list[str]:
+    """The three most frequent reasons why a candle led to no entry."""
+    rows = [row for row in run.why_not if row.candles and row.reason != "nothing_new"][:3]
+    return [
+        f"{'why not' if row is rows[0] else '':<12} {row.candles:,d} candles:"
+        f" {reason_words(row.reason)}"
+        for row in rows
+    ]

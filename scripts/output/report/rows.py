@@ -1,0 +1,200 @@
+"""The tables of the report as texts: what the template only has to lay out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scripts.output.report.header import ReportHeader
+from scripts.output.report.outcome import TickedRun
+from scripts.output.report.story import DecisionStory, WhyNot
+from shared.core.money import btc_from_lots
+from shared.core.reasons import Reason
+from shared.core.types import Action, Side, Vote
+from shared.results.page.cells import Text, basis_points, tone
+from shared.results.page.words import DASH, jst, percent, reason_words, utc, yen
+from shared.results.report import headline
+from shared.results.report.statistics import LUCK
+from shared.results.report.tables import DenialRow
+
+NO_DECISION = frozenset({Reason.NOTHING_NEW})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRow:
+    """One line of the table of decisions."""
+
+    when: Text
+    action: Text
+    votes: tuple[Text, ...]
+    chances: tuple[float, float, float] | None
+    edge: Text
+    size: str
+    stop: str
+    target: str
+    ended: Text
+    profit: Text
+
+
+def without_luck(values: Mapping[str, Any], run: TickedRun) -> dict[str, Any]:
+    """The parts of a replay's page that tell skill from luck, without that: a few days prove
+    nothing.
+    """
+    closed = run.performance.positions.count
+    told = f"{headline.counted(closed)} closed in so few days: nothing tells skill from luck yet."
+    return {
+        "luck": told if closed else values["luck"],
+        "cards": [card for card in values["cards"] if card.name not in headline.LUCK_CARDS],
+        "statistics": [group for group in values["statistics"] if group.name != LUCK],
+    }
+
+
+def tick_cell(ticks: Mapping[str, int]) -> tuple[str, str]:
+    """How many ticks there were, and how they ended."""
+    told = " · ".join(f"{count:,d} {status}" for status, count in ticks.items())
+    return f"{sum(ticks.values()):,d}", told
+
+
+def capitals(smallest: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Stage and the smallest capital at which it can place one lot."""
+    return [(stage, f"{yen(amount)} JPY") for stage, amount in smallest.items()]
+
+
+def decision_row(story: DecisionStory) -> DecisionRow:
+    """One decision as cells."""
+    decision, signal = story.decision, story.signal
+    entered = decision.action is Action.ENTER
+    side = decision.side or Side.LONG
+    asked = decision.lots or (story.orders[0].intent.lots if story.orders else 0)
+    return DecisionRow(
+        when=Text(text=jst(story.scheduled_at), title=utc(story.scheduled_at)),
+        action=Text(
+            text=f"{'enter' if entered else 'exit'} {side.value}",
+            title=reason_words(decision.reason),
+            tone=side.value if entered else "exit",
+        ),
+        votes=tuple(_vote(vote) for vote in signal.votes) if signal else (),
+        chances=(
+            (signal.p_lower, signal.p_neither or 0.0, signal.p_upper or 0.0)
+            if signal and signal.p_lower is not None
+            else None
+        ),
+        edge=Text(
+            text=basis_points(decision.edge_rate),
+            title=(
+                ""
+                if decision.cost_rate is None
+                else f"expected costs {basis_points(decision.cost_rate)}"
+            ),
+        ),
+        size=f"{btc_from_lots(asked)}",
+        stop=f"{decision.stop_price:,d}" if decision.stop_price else "–",
+        target=f"{decision.target_price:,d}" if decision.target_price else "–",
+        ended=_ended(story),
+        profit=_profit(story),
+    )
+
+
+def _vote(vote: Vote) -> Text:
+    sign, name = {1: ("▲", "up"), -1: ("▼", "down"), 0: ("·", "none")}[vote.side]
+    return Text(
+        text=sign, title=f"{vote.strategy}: {name}, confidence {vote.confidence:.2f}", tone=name
+    )
+
+
+def _ended(story: DecisionStory) -> Text:
+    sent = story.orders[-1]
+    tries = f", {story.attempts} attempts" if story.attempts > 1 else ""
+    if not story.filled_lots:
+        if sent.reason is not Reason.OK or sent.outcome == "rejected":
+            return Text(
+                text=f"{sent.outcome}{tries}", title=reason_words(sent.reason), tone="muted"
+            )
+        return Text(
+            text=f"not filled, expired{tries}",
+            title="the price did not trade through the order",
+            tone="muted",
+        )
+    price = sum(fill.price * fill.lots for fill in story.fills) / story.filled_lots
+    part = (
+        ""
+        if story.filled_lots >= story.decision.lots
+        else f" ({btc_from_lots(story.filled_lots)} of it)"
+    )
+    filled = f"filled at {price:,.0f}{part}{tries}"
+    if story.decision.action is not Action.ENTER:
+        return Text(text=filled, title=reason_words(story.decision.reason))
+    position = story.position
+    if position is None or position.closed_at is None:
+        return Text(text=f"{filled}; still open", title="its profit so far is in the equity")
+    last = position.trades[-1]
+    return Text(
+        text=f"{filled}; {reason_words(last.reason)} at {last.exit_price:,d}",
+        title=f"closed {jst(last.closed_at, seconds=True)} JST ({utc(last.closed_at)})",
+    )
+
+
+def _profit(story: DecisionStory) -> Text:
+    position = story.position
+    if position is None or story.decision.action is not Action.ENTER:
+        return Text(text="–")
+    if not story.opens_position:
+        return Text(
+            text="with the above",
+            title="this order added to the position that an earlier one had opened",
+        )
+    if not position.trades:
+        return Text(text="open")
+    return Text(
+        text=yen(position.net_jpy, sign=True),
+        title=f"after fees {yen(position.fees_jpy)} and interest {yen(position.interest_jpy)}",
+        tone=tone(position.net_jpy),
+    )
+
+
+def reason_rows(why: Sequence[WhyNot]) -> list[DenialRow]:
+    """The reasons with bars: by candles where a candle was decided, plain ticks after them."""
+    longest = max((row.candles for row in why), default=0) or 1
+    total = sum(row.candles for row in why) or 1
+    return [
+        DenialRow(
+            code=row.reason.value,
+            words=reason_words(row.reason),
+            candles=f"{row.candles:,d}" if row.candles else DASH,
+            percent=percent(row.candles / total, places=1) if row.candles else DASH,
+            share=row.candles / longest,
+            ticks=f"{row.ticks:,d}",
+            best_edge=basis_points(row.best_edge_rate),
+        )
+        for row in why
+    ]
+
+
+def order_rows(orders: Mapping[tuple[str, str], int]) -> list[tuple[str, str, str]]:
+    """Purpose, outcome and count of all orders and cancels."""
+    return [
+        (purpose, outcome, f"{count:,d}") for (purpose, outcome), count in sorted(orders.items())
+    ]
+
+
+def why_summary(why: Sequence[WhyNot], header: ReportHeader) -> str:
+    """The table of reasons in one or two sentences."""
+    decided = [row for row in why if row.candles and row.reason not in NO_DECISION]
+    if not decided:
+        return ""
+    total = sum(row.candles for row in why)
+    top = decided[0]
+    told = (
+        f"Of {total:,d} candles without an entry, {top.candles:,d} were left because"
+        f" {reason_words(top.reason)}."
+    )
+    below = next((row for row in decided if row.reason is Reason.EDGE_BELOW_COST), None)
+    if below is not None and below.best_edge_rate is not None:
+        told += (
+            f" The best refused edge was {basis_points(below.best_edge_rate)} a trade after costs."
+        )
+    if header.market.kind == "generated" and not header.market.edge_bp:
+        told += (
+            " The prices hold nothing to learn, so a model that tells the truth finds no trade"
+            " worth its costs."
+        )
+    return told
