@@ -10,7 +10,6 @@ from typing import TypeAlias
 
 import numpy as np
 
-from models.backtest.prepare import rules_of
 from models.data.dataset import build
 from models.data.findings import refuse
 from models.data.labels import barriers_of, costs_of
@@ -20,6 +19,8 @@ from models.walk_forward import Walked, shuffled_skills, unasked, walk_forward
 from shared import features
 from shared.core.settings import Settings
 from shared.core.types import Candles, Features, FloatArray, Timeframe
+from shared.risk import policy_of
+from shared.risk.costs import assumed_rules
 from shared.stores.ports import Bucket
 from shared.turn import pipeline
 from shared.turn.pipeline import Stages
@@ -81,11 +82,11 @@ def learn(
     with timed(seconds, "features"):
         computed = features.compute(candles) if computed is None else computed
         stages = pipeline.stages(candles, bundle=None, settings=settings, computed=computed)
-    if settings.risk.policy != "barrier":
+    if not policy_of(settings).needs_model:
         return LearnedFolds(walked=unasked(computed, settings), stages=stages, seconds=seconds)
     told("labels", 0.0, False)
     with timed(seconds, "labels"):
-        costs = costs_of(settings, rules_of(settings))
+        costs = costs_of(settings, assumed_rules(settings))
         dataset = build(candles, settings.learning, days=None, computed=computed, costs=costs)
         refuse(inspect_dataset(dataset, candles, barriers=barriers_of(settings.learning)))
     steps = _Steps(told)

@@ -8,7 +8,6 @@ import hashlib
 
 import msgspec
 
-from models.backtest.prepare import rules_of
 from models.card.card import FoldLine, Gated, card
 from models.card.pictures import pictures
 from models.fit.train import CARD, Training
@@ -23,6 +22,7 @@ from shared.model.bundle import load
 from shared.model.manifest import MANIFEST, SIGNATURE, FileEntry, Manifest, Verdict, encode
 from shared.model.proven import costs, terms
 from shared.model.signing import public_of, sign
+from shared.risk.costs import assumed_rules
 
 LEAST_BLOCK = 96
 
@@ -74,7 +74,7 @@ def sealed(outcome: JudgedTraining, settings: Settings, *, signing_key: str) -> 
         **_remembered(proof),
     }
     asked = terms(settings)
-    rules = rules_of(settings) if proof is None else proof.inputs.rules
+    rules = assumed_rules(settings) if proof is None else proof.inputs.rules
     easier = loosened(settings, rules)
     said = tuple(
         f"The gate was made easier than it is meant: {one}. Such a proof opens nothing."

@@ -30,6 +30,7 @@ from shared.core.settings import Settings
 from shared.core.trials import History, Scalar, settings_hash, tally
 from shared.core.types import Features, FloatArray
 from shared.results.performance import measure
+from shared.risk import policy_of
 from shared.stores.ports import Bucket
 from shared.stores.trials import TrialLog
 
@@ -151,7 +152,7 @@ def _case(study: Study, variant: Variant, place: StudyPorts) -> _Case:
 
 def _learns(settings: Settings) -> bool:
     """Whether its policy asks a model for direction."""
-    return settings.risk.policy == "barrier"
+    return policy_of(settings).needs_model
 
 
 def _shares(cases: Sequence[_Case], done: float, whole: float) -> list[tuple[_Case, float, float]]:

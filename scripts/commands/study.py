@@ -16,7 +16,7 @@ from click.core import ParameterSource
 
 from functions import wiring
 from models.backtest.job import BadJob, Job, parse
-from models.backtest.prepare import bundle_of, candles_of, honest_notes, rules_of
+from models.backtest.prepare import bundle_of, candles_of, honest_notes
 from models.backtest.service import BacktestPorts
 from models.backtest.sources import FileSource
 from models.study import grid
@@ -29,6 +29,7 @@ from shared.core.errors import UserError
 from shared.core.settings import Settings
 from shared.core.trials import History, settings_hash
 from shared.model.registry import BundleRegistry
+from shared.risk.costs import assumed_rules
 from shared.stores.trials import TrialLog
 
 ARCHIVE = "archive"
@@ -287,7 +288,7 @@ def _studied(
 ) -> tuple[Sequence[grid.Run], list[grid.JudgedOutcome], History, tuple[str, ...]]:
     """Prepare what the runs share, work on them, and write each into the trial log as it comes."""
     spans = grid.periods(job.start_at, job.end_at, asked.periods)
-    runs = grid.runs(points, spans, load=place.load, profile=asked.profile, rules=rules_of)
+    runs = grid.runs(points, spans, load=place.load, profile=asked.profile, rules=assumed_rules)
     settings = runs[0].settings
     bundle, said = bundle_of(job, BundleRegistry(place.bucket), place.public_keys, settings)
     notes = (*honest_notes(job, bundle, settings), *said)

@@ -18,6 +18,7 @@ from scripts.research.writable import require_folder
 from shared.core.calendar import DAY_MS
 from shared.core.errors import UserError
 from shared.core.types import Timeframe
+from shared.risk import policy_of
 
 if TYPE_CHECKING:
     from models.backtest.service import BacktestPorts
@@ -259,7 +260,7 @@ def walk(
     seconds: dict[str, float] = {}
     tell = ShareBar(bar)
     tell("candles", 0.0)
-    learns = settings.risk.policy == "barrier"
+    learns = policy_of(settings).needs_model
     with timed(seconds, "reading"):
         loaded = load(
             asked,

@@ -1,4 +1,4 @@
-"""What `shared.orders.fills` and the paper ledger charge, for whole arrays at once.
+"""What `shared.exchanges.paper.fills` and the paper ledger charge, for whole arrays at once.
 
 Pure; whole numbers only.
 
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from shared.core.types import BoolArray, FloatArray, IntArray
-from shared.orders.fills import Costs
+from shared.exchanges.paper.fills import Costs
 
 _LARGEST = 2**62
 

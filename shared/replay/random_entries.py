@@ -16,7 +16,7 @@ import numpy as np
 
 from shared.core.errors import BadData
 from shared.core.types import Candles, FloatArray, IntArray, PairRules
-from shared.orders.fills import Costs
+from shared.exchanges.paper.fills import Costs
 from shared.replay.brackets import Brackets, BracketTrades, outcomes
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from shared.core.errors import BadData
 from shared.core.types import Candles, PairRules, Timeframe
-from shared.orders.fills import Costs
+from shared.exchanges.paper.fills import Costs
 from shared.replay.brackets import Brackets, walk
 from shared.replay.random_entries import Pace, pace_of, random_entries
 
