@@ -29,6 +29,7 @@ from shared.core.types import (
     Trade,
     Vote,
 )
+from shared.core.variants import AccountKind
 from tests.support.signals import signal_of
 
 START = 1_893_456_000_000  # 2030-01-01T00:00:00Z, 09:00 JST
@@ -73,7 +74,7 @@ def header(**changes):
         start_at=START,
         end_at=START + DAYS * 86_400_000,
         start_equity_jpy=CAPITAL,
-        account="margin",
+        account=AccountKind.MARGIN,
         settings_hash="0123456789ab",
         model="2029-12-31-abc1234",
         smallest_capital_jpy={

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
+from shared.core.variants import AccountKind
 from shared.results.page.words import jst_day, number
 
 
@@ -50,7 +51,7 @@ class ReportHeader:
     start_at: int
     end_at: int
     start_equity_jpy: Decimal
-    account: str
+    account: AccountKind
     profile: str | None = None
     settings_hash: str = ""
     model: str | None = None
