@@ -16,6 +16,7 @@ from models.backtest.sources import CandleSource
 from shared import model
 from shared.core import fingerprint
 from shared.core.calendar import DAY_MS, HOUR_MS, utc_text
+from shared.core.costs import assumed_rules
 from shared.core.errors import BadBundle, BadSettings, UserError
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
@@ -28,7 +29,6 @@ from shared.model.registry import BundleRegistry
 from shared.replay.honesty import refuse_training
 from shared.replay.types import Inputs
 from shared.risk import policy_of
-from shared.risk.costs import assumed_rules
 from shared.turn.champion import Champions
 from shared.turn.pipeline import Stages
 

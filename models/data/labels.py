@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.core.calendar import DAY_MS
+from shared.core.costs import assumed_rules, crossing_rate
 from shared.core.settings import Settings
 from shared.core.types import Barriers, Candles, FloatArray, PairRules
 from shared.model.outcomes import LOWER, NEITHER, UPPER, Labels, label
 from shared.model.question import barriers_of
-from shared.risk.costs import assumed_rules, crossing_rate
 
 __all__ = [
     "LOWER",

@@ -17,10 +17,10 @@ from models.data.leaks import inspect_dataset
 from models.fit.members import Progress
 from models.walk_forward import Walked, shuffled_skills, unasked, walk_forward
 from shared import features
+from shared.core.costs import assumed_rules
 from shared.core.settings import Settings
 from shared.core.types import Candles, Features, FloatArray, Timeframe
 from shared.risk import policy_of
-from shared.risk.costs import assumed_rules
 from shared.stores.ports import Bucket
 from shared.turn import pipeline
 from shared.turn.pipeline import Stages

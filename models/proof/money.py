@@ -8,8 +8,8 @@ import numpy as np
 
 from models.gate.types import MoneyRecord
 from shared.core.calendar import DAY_MS
+from shared.core.costs import assumed_costs, crossing_rate
 from shared.core.types import Candles, Features, FloatArray, Purpose, Side, Timeframe
-from shared.exchanges.paper.fills import assumed_costs
 from shared.replay.brackets import Brackets
 from shared.replay.random_entries import Pace, random_entries
 from shared.replay.types import Curve, Inputs, Replayed
@@ -17,7 +17,6 @@ from shared.results.performance.hold import held_series
 from shared.results.performance.positions import Closed, book_of
 from shared.results.performance.series import changes, day_edges, equity_of
 from shared.risk import policy_of
-from shared.risk.costs import crossing_rate
 from shared.risk.screen import distance_factors
 
 LEAST_SHIFT_DAYS = 30

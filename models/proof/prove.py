@@ -13,6 +13,7 @@ from models.gate.types import Evidence, Rival, TrialCounts
 from models.proof.money import money_of
 from models.walk_forward.types import Walked
 from shared.core.calendar import YEAR_DAYS
+from shared.core.costs import assumed_rules
 from shared.core.settings import Settings
 from shared.core.trials import WALK_FORWARD, History, Trial, data_hash, settings_hash, tally
 from shared.core.types import Candles, FloatArray, PairRules, Timeframe
@@ -21,7 +22,6 @@ from shared.replay.engine import replay
 from shared.replay.types import Inputs, Replayed
 from shared.results.performance import Performance, measure
 from shared.risk import policy_of
-from shared.risk.costs import assumed_rules
 from shared.turn.pipeline import Stages
 
 

@@ -16,13 +16,13 @@ from models.proof import Proof
 from models.retrain.proving import JudgedTraining
 from models.retrain.rivals import RECIPE, recipe_file
 from models.walk_forward import WalkFold
+from shared.core.costs import assumed_rules
 from shared.core.settings import Settings
 from shared.core.trials import Tally
 from shared.model.bundle import load
 from shared.model.manifest import MANIFEST, SIGNATURE, FileEntry, Manifest, Verdict, encode
 from shared.model.proven import costs, terms
 from shared.model.signing import public_of, sign
-from shared.risk.costs import assumed_rules
 
 LEAST_BLOCK = 96
 

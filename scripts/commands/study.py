@@ -25,11 +25,11 @@ from scripts.output.console import emit, json_option, progress, timezone_option
 from scripts.research import studies
 from scripts.research.writable import require_file
 from shared.core.calendar import utc_text
+from shared.core.costs import assumed_rules
 from shared.core.errors import UserError
 from shared.core.settings import Settings
 from shared.core.trials import History, settings_hash
 from shared.model.registry import BundleRegistry
-from shared.risk.costs import assumed_rules
 from shared.stores.trials import TrialLog
 
 ARCHIVE = "archive"

@@ -45,6 +45,7 @@ DECIDING = (
     *(
         "market/spikes.py",
         "exchanges/bitbank/window.py",
+        "core/costs.py",
         "core/money.py",
         "core/types",
         "core/variants.py",

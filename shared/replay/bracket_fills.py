@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.core.calendar import DAY_MS
+from shared.core.costs import Costs
 from shared.core.money import LOTS_PER_BTC
 from shared.core.types import BoolArray, Candles, FloatArray, Int8Array, IntArray, PairRules
-from shared.exchanges.paper.fills import Costs
 from shared.market.first_touch import FirstTouch
 from shared.market.path import offsets_ms
 from shared.replay.bracket_types import Brackets, BracketTrades, Exit, Money

@@ -29,9 +29,9 @@ from dataclasses import fields
 
 import numpy as np
 
+from shared.core.costs import Costs
 from shared.core.errors import BadData
 from shared.core.types import Candles, IntArray, PairRules
-from shared.exchanges.paper.fills import Costs
 from shared.replay.bracket_fills import settled
 from shared.replay.bracket_types import Brackets, BracketTrades, Exit, Money
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from shared.core.costs import Costs
 from shared.core.types import BoolArray, FloatArray, IntArray
-from shared.exchanges.paper.fills import Costs
 
 _LARGEST = 2**62
 

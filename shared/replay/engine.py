@@ -25,6 +25,7 @@ import msgspec
 import numpy as np
 
 from shared import risk
+from shared.core.costs import assumed_rules
 from shared.core.errors import BadData
 from shared.core.frozen import changed
 from shared.core.money import ZERO, rate
@@ -42,7 +43,6 @@ from shared.replay.result import gathered
 from shared.replay.rows import ReplayRows
 from shared.replay.story import Story
 from shared.replay.types import Inputs, Replayed
-from shared.risk.costs import assumed_rules
 from shared.turn.report import report
 from shared.turn.sequence import run, unguarded
 from shared.turn.state import CandleProgress, State

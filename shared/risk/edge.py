@@ -25,9 +25,9 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 
+from shared.core.costs import rates
 from shared.core.settings import Settings
 from shared.core.types import Book, PairRules, Side, Signal
-from shared.risk.costs import rates
 
 SMALLEST = 1e-6
 """Probabilities arrive rounded to this; nothing is believed to be nearer to 0 or 1."""

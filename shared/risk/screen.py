@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shared.core.costs import rates_at_best
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import (
@@ -23,7 +24,6 @@ from shared.core.types import (
     PairRules,
     Targets,
 )
-from shared.risk.costs import rates_at_best
 from shared.risk.edge import SMALLEST
 
 ROOM = 1e-8

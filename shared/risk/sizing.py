@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
 
+from shared.core.costs import holding_rate, leaving_rate, prepaid_rate
 from shared.core.money import LOT_BTC, ZERO, jpy, rate
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import Account, Book, PairRules, Side
-from shared.risk.costs import holding_rate, leaving_rate, prepaid_rate
 
 FOUR_HOURS_A_YEAR = Decimal(365 * 6)
 

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from shared.core.costs import Costs
 from shared.core.types import Candles, PairRules, Timeframe
-from shared.exchanges.paper.fills import Costs
 from shared.exchanges.sandbox.generate import generate
 from shared.features import BLOCK_ROWS, REACH_ROWS
 from shared.features.indicators import atr, crossing

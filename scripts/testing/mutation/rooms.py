@@ -54,7 +54,7 @@ ROOMS: Mapping[str, Room] = {
     "sizing": _room(
         "shared.risk.sizing", "test_sizing_rules", "tests/unit/risk/test_sizing.py", DECISION[1]
     ),
-    "costs": _room("shared.risk.costs", "test_costs_rules"),
+    "costs": _room("shared.core.costs", "test_costs_rules"),
     "halts": _room("shared.risk.halts", "test_decision_rules", *DECISION),
     "rules": _room("shared.risk.policies.barrier", "test_decision_rules", *DECISION),
     "exposure": _room("shared.risk.policies.exposure", "test_exposure_rules", *EXPOSURE),

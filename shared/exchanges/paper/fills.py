@@ -20,34 +20,13 @@ Paper exchange, sandbox and replay share these rules. Each errs on the expensive
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
+from shared.core.costs import Costs
 from shared.core.money import LOTS_PER_BTC, notional_jpy, rate
-from shared.core.settings.schema import PaperSettings
 from shared.core.types import Book, Candles, OrderIntent
 from shared.market.path import four_prices, offsets_ms
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Costs:
-    """What the paper market charges beside fees: fractions of the price, and the share of a
-    candle's volume we may take.
-    """
-
-    spread_rate: Decimal
-    slippage_rate: Decimal
-    volume_share: Decimal
-
-
-def assumed_costs(paper: PaperSettings) -> Costs:
-    """What the settings say that the paper market charges."""
-    return Costs(
-        spread_rate=rate(paper.spread_rate),
-        slippage_rate=rate(paper.slippage_rate),
-        volume_share=rate(paper.volume_share),
-    )
 
 
 class PathPoint(NamedTuple):

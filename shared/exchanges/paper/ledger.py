@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from shared.core.calendar import DAY_MS, MINUTE_MS
+from shared.core.costs import Costs, assumed_costs
 from shared.core.frozen import changed
 from shared.core.money import ZERO, jpy, notional_jpy
 from shared.core.reasons import Reason
@@ -32,7 +33,7 @@ from shared.core.types import (
     Side,
     Trade,
 )
-from shared.exchanges.paper.fills import Costs, PathPoint, assumed_costs
+from shared.exchanges.paper.fills import PathPoint
 
 KEEP_ENDED = 20
 

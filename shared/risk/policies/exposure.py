@@ -18,6 +18,7 @@ position's loss there, costs included, is at most `risk.max_drawdown` of the cap
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_DOWN, Decimal
 
+from shared.core.costs import prepaid_rate, stop_loss_per_lot
 from shared.core.frozen import changed
 from shared.core.money import LOT_BTC, ZERO, rate, yen_beyond
 from shared.core.reasons import TRANSIENT, Reason
@@ -37,7 +38,6 @@ from shared.core.types import (
 )
 from shared.risk import sizing
 from shared.risk.case import Case
-from shared.risk.costs import prepaid_rate, stop_loss_per_lot
 from shared.risk.halts import HALTS
 
 

@@ -7,9 +7,9 @@ from functools import reduce
 
 import pytest
 
+from shared.core.costs import assumed_rules
 from shared.core.settings import load
 from shared.model.question import features_of
-from shared.risk.costs import assumed_rules
 from shared.strategies import NAMES
 
 NEVER = 0.0

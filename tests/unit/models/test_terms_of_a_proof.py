@@ -15,10 +15,10 @@ from models.gate.shipped import TREND, cheapened, least_prior, loosened
 from models.gate.types import TrialCounts
 from models.proof import ProofRequest, prove
 from models.walk_forward import unasked
+from shared.core.costs import assumed_rules
 from shared.core.settings import load
 from shared.core.trials import History, Trial, tally
 from shared.core.types import PairRules, Timeframe
-from shared.risk.costs import assumed_rules
 from shared.turn import pipeline
 from tests.support.made_evidence import made_evidence
 from tests.support.made_trainings import market

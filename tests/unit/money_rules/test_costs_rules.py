@@ -6,8 +6,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from shared.core import costs
 from shared.core.types import AccountKind, PairRules, Side
-from shared.risk import costs
 
 LONG, SHORT = Side.LONG, Side.SHORT
 RULES = PairRules(

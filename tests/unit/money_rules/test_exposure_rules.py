@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
+from shared.core import costs
 from shared.core.reasons import Reason
 from shared.core.types import AccountKind, Action, Goal, PairRules, Side
-from shared.risk import costs
 from shared.risk.case import Case
 from shared.risk.policies import exposure
 

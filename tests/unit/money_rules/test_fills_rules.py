@@ -5,9 +5,9 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from shared.core.costs import Costs
 from shared.core.types import Book, Candles, Purpose, Side, Timeframe
 from shared.exchanges.paper.fills import (
-    Costs,
     PathPoint,
     crossing_at,
     crossing_book,

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from shared.core.costs import Costs
 from shared.core.reasons import Reason
 from shared.core.types import (
     AccountKind,
@@ -22,7 +23,7 @@ from shared.core.types import (
     Trade,
 )
 from shared.exchanges.paper import ledger
-from shared.exchanges.paper.fills import Costs, PathPoint
+from shared.exchanges.paper.fills import PathPoint
 from shared.exchanges.paper.ledger import Execution
 
 T0 = 1_699_999_200_000

@@ -7,11 +7,11 @@ from decimal import Decimal
 
 import pytest
 
+from shared.core.costs import Costs
 from shared.core.reasons import Reason
 from shared.core.types import Accepted, Book, Order, OrderKind, PairRules, Purpose, Side
 from shared.exchanges.paper import account as accounts
 from shared.exchanges.paper.fills import (
-    Costs,
     PathPoint,
     crossing_at,
     crossing_book,

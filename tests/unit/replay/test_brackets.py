@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import settings as sizes
 from hypothesis import strategies as st
 
+from shared.core.costs import Costs
 from shared.core.errors import BadData
 from shared.core.money import jpy, notional_jpy
 from shared.core.reasons import Reason
@@ -29,7 +30,7 @@ from shared.core.types import (
 )
 from shared.exchanges.paper import account as accounts
 from shared.exchanges.paper.account import PaperAccount, Terms
-from shared.exchanges.paper.fills import Costs, crossing_at, crossing_book
+from shared.exchanges.paper.fills import crossing_at, crossing_book
 from shared.market.first_touch import FirstTouch
 from shared.market.path import book_at
 from shared.replay.brackets import Brackets, BracketTrades, Exit, walk

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.core import costs
 from shared.core.types import AccountKind, Barriers, PairRules, Side
-from shared.risk import costs
 from shared.risk import edge as edges
 from shared.risk.edge import touches_target_first
 from tests.support.signals import changed_signal

@@ -10,11 +10,11 @@ import pytest
 from models.backtest.job import BadJob, parse
 from models.backtest.prepare import candles_of, prepare, settings_of
 from models.backtest.sources import FileSource
+from shared.core.costs import assumed_rules
 from shared.core.settings import load
 from shared.core.types import Candles, Timeframe
 from shared.market.archive import CandleArchive
 from shared.market.joined import KEEP, JoinedArchive
-from shared.risk.costs import assumed_rules
 from shared.stores.memory import MemoryBucket
 from shared.turn import pipeline
 from tests.support.backtest_world import archive

@@ -14,7 +14,28 @@ import numpy as np
 from shared.core.calendar import DAY_MS
 from shared.core.money import LOT_BTC, ZERO, rate
 from shared.core.settings import Settings
+from shared.core.settings.schema import PaperSettings
 from shared.core.types import Book, BoolArray, FloatArray, PairRules, Side, Timeframe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """What the paper market charges beside fees: fractions of the price, and the share of a
+    candle's volume we may take.
+    """
+
+    spread_rate: Decimal
+    slippage_rate: Decimal
+    volume_share: Decimal
+
+
+def assumed_costs(paper: PaperSettings) -> Costs:
+    """What the settings say that the paper market charges."""
+    return Costs(
+        spread_rate=rate(paper.spread_rate),
+        slippage_rate=rate(paper.slippage_rate),
+        volume_share=rate(paper.volume_share),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
