@@ -25,7 +25,6 @@ from models.study.walk import Progress, WalkPlace, prove_walk
 from models.walk_forward.types import Walked
 from shared import features
 from shared.core.calendar import YEAR_DAYS
-from shared.core.costs import assumed_rules
 from shared.core.errors import BadSettings, UserError
 from shared.core.settings import Settings
 from shared.core.trials import History, Scalar, settings_hash, tally
