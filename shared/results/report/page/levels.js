@@ -38,8 +38,8 @@ const extremes = (at, lists, from, to) => {
   return low > high ? [0, 1] : [low, high];
 };
 
-// Candles joined to ones that are at least four pixels wide, at round times of JST; kept, as panning
-// asks again and again.
+// Candles joined to ones that are at least four pixels wide, at round times of JST; kept, as
+// panning asks again and again.
 const joined = new Map();
 const LENGTHS = [1, 2, 4, 8, 16, 24, 32, 48, 96, 192, 288, 672, 1344, 2880, 8640];
 const candlesFor = (candles, span, room) => {

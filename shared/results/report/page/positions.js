@@ -1,5 +1,5 @@
-// The list of all positions: sorted by any column, filtered, a page at a time; choosing one shows it
-// on the charts.
+// The list of all positions: sorted by any column, filtered, a page at a time; choosing one shows
+// it on the charts.
 const positionList = (positions) => {
   const PAGE = 25,
     MOST_PRINTED = 500;

@@ -1,5 +1,5 @@
-// What is shown: one span of time and one instant pointed at, shared by all charts, and every way to
-// move them.
+// What is shown: one span of time and one instant pointed at, shared by all charts, and every way
+// to move them.
 const view = {
   all: [drawn.start, Math.max(drawn.end, drawn.start + 1)],
   span: null,
