@@ -47,7 +47,7 @@ def replay_runs(
     >>> span = Period(start_at=start + 7 * day, end_at=start + 8 * day)
     >>> todo = runs([{"risk.stop_atr": 2}, {"risk.stop_atr": 3}], [span])
     >>> shared = given(candles, since=span.start_at)
-    >>> [out.measured.trades for out in study(shared, todo, workers=Workers(jobs=1))]
+    >>> [out.measured.trades for out in replay_runs(shared, todo, workers=Workers(jobs=1))]
     [0, 0]
 
     Args:
