@@ -37,7 +37,7 @@ from shared.turn.state import State
 
 if TYPE_CHECKING:
     from models.backtest.forward import Tell, Walk
-    from models.backtest.service import BacktestPorts
+    from models.backtest.ports import BacktestPorts
     from models.retrain import CandleHistory
     from models.retrain import RetrainPorts as RetrainPlace
 
@@ -176,7 +176,7 @@ def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = Fal
 
 def backtest_place(settings: Settings, environ: Mapping[str, str]) -> "BacktestPorts":
     """Where backtests live; nothing of theirs is imported for a tick."""
-    from models.backtest.service import BacktestPorts
+    from models.backtest.ports import BacktestPorts
     from models.backtest.sources import ArchiveSource
     from models.backtest.stage_cache import StageCache
 

@@ -20,7 +20,7 @@ from shared.core.errors import UserError
 from shared.core.types import Timeframe
 
 if TYPE_CHECKING:
-    from models.backtest.service import BacktestPorts
+    from models.backtest.ports import BacktestPorts
     from models.study.declared import DataSet
     from scripts.walks import WalkRun
     from shared.core.settings import Settings
