@@ -4,7 +4,7 @@ from models.jobs.pace import JobPace, TimeIsUp
 from models.retrain.place import Tell
 
 
-class Progress:
+class RetrainProgress:
     """Tells what comes next, and ends the slice between two steps."""
 
     def __init__(self, pace: JobPace, *, on_progress: Tell | None = None) -> None:

@@ -16,7 +16,7 @@ from models.retrain import outbox, pinning, sizes
 from models.retrain.gathering import gather, learnable
 from models.retrain.pinning import LearningGround
 from models.retrain.place import RetrainPorts, Tell
-from models.retrain.progress import Progress
+from models.retrain.progress import RetrainProgress
 from models.retrain.proving import Bench, Incumbent, judged
 from models.retrain.publishing import publish
 from models.retrain.records import Pinned, up_to
@@ -47,7 +47,7 @@ class RetrainWork:
         Raises `TimeIsUp` between two steps, and `UserError` or `BadData` for what makes it
         impossible.
         """
-        progress = Progress(pace, on_progress=self._on_progress)
+        progress = RetrainProgress(pace, on_progress=self._on_progress)
         ground = self._gather(held, progress)
         pin = pinning.pin(self._ports, held, ground, tell=progress.part(0.14, 0.25))
         bench = self._bench(ground, pin)
@@ -62,7 +62,7 @@ class RetrainWork:
         progress.tell("signing and publishing", 0.97)
         publish(self._ports, self._jobs, held, ground=ground, bench=bench, pin=pin, outcome=outcome)
 
-    def _gather(self, held: HeldJob, progress: Progress) -> LearningGround:
+    def _gather(self, held: HeldJob, progress: RetrainProgress) -> LearningGround:
         """Candles and rows, checked. Raises `BadData`."""
         job, settings = held.data["job"], self._ports.settings
         as_of = int(job["as_of"])

@@ -13,8 +13,8 @@ from functions import wiring
 from models.backtest.forward import Walk, concluded, offered, prepare_walk
 from models.backtest.job import BadJob, Job, parse
 from models.backtest.outcome import Outcome, files_of, judged, stopped_note, summary_of, trial_of
-from models.backtest.prepare import PreparedReplay, bundle_of, prepare, settings_of
 from models.backtest.ports import BacktestPorts
+from models.backtest.prepare import PreparedReplay, bundle_of, prepare, settings_of
 from models.backtest.sources import CandleSource, FileSource
 from models.backtest.walk import steps
 from scripts.backtests import lines, position_lines

@@ -16,8 +16,8 @@ from click.core import ParameterSource
 
 from functions import wiring
 from models.backtest.job import BadJob, Job, parse
-from models.backtest.prepare import bundle_of, candles_of, honest_notes, rules_of
 from models.backtest.ports import BacktestPorts
+from models.backtest.prepare import bundle_of, candles_of, honest_notes, rules_of
 from models.backtest.sources import FileSource
 from models.study import grid
 from models.study.grid.places import check_installed
