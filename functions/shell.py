@@ -1,8 +1,9 @@
 """What every function has around its verbs: wired once an instance, its log lines, and an answer to
 whatever comes of a request.
 
-A verb takes a request and gives a `VerbResult`. What a client did wrong is 400 by its name, what failed
-and may be sent again 503, a surprise of ours 500 without a traceback. Nothing runs after an answer.
+A verb takes a request and gives a `VerbResult`. What a client did wrong is 400 by its name, what
+failed and may be sent again 503, a surprise of ours 500 without a traceback. Nothing runs after an
+answer.
 """
 
 import threading

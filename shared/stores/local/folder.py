@@ -18,10 +18,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from shared.core.errors import BadData, Conflict, StoreBroken
+from shared.core.retry import backoff_seconds, retry
 from shared.stores.keys import check_generation, check_key, check_prefix, refused
 from shared.stores.ports import Blob
 
 _LEFTOVER_SECONDS = 3600
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.0005, 0.02
 _STEPS_NS = (
     1,
     1_000,
@@ -162,21 +164,21 @@ class FolderBucket:
             os.close(descriptor)
 
     def _wait(self, descriptor: int) -> None:
-        give_up_at, pause = time.monotonic() + self._busy_seconds, 0.0005
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                if time.monotonic() > give_up_at:
-                    raise StoreBroken(
-                        f"the bucket {self.path} has been locked by another process for more than"
-                        f" {self._busy_seconds:g} s",
-                        remedy="wait for the other process, or stop it, then try again",
-                    ) from error
-                time.sleep(pause)
-                pause = min(pause * 2, 0.02)
-            else:
-                return
+        try:
+            retry(
+                lambda: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB),
+                on=BlockingIOError,
+                pause_seconds=lambda _, number: min(
+                    backoff_seconds(_FIRST_PAUSE_SECONDS, number), _LONGEST_PAUSE_SECONDS
+                ),
+                deadline=time.monotonic() + self._busy_seconds,
+            )
+        except BlockingIOError as error:
+            raise StoreBroken(
+                f"the bucket {self.path} has been locked by another process for more than"
+                f" {self._busy_seconds:g} s",
+                remedy="wait for the other process, or stop it, then try again",
+            ) from error
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

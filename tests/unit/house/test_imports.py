@@ -42,6 +42,10 @@ PLANTED = {
         "nobody but the replay",
     ),
     "shared/turn/sequence.py": ("import time", "the decision is pure"),
+    "shared/orders/carry_out.py": (
+        "import shared.core.retry",
+        "an order request is sent once",
+    ),
     "shared/replay/engine.py": ("import shared.tick.desk", "a replay reaches no exchange"),
 }
 """Where, what, and the contract that must break."""
