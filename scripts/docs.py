@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from scripts.cli import cli
+from shared.core.files import write_file
 from shared.core.reasons import DENIALS, Reason
 from shared.core.settings import Settings, leaves, load
 from shared.core.settings.values import wanted
@@ -170,4 +171,4 @@ PAGES = {
 
 if __name__ == "__main__":
     for file, page in PAGES.items():
-        (DOCS / file).write_text(page(), encoding="utf-8")
+        write_file(DOCS / file, page())

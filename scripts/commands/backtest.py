@@ -19,7 +19,7 @@ from models.backtest.sources import CandleSource, FileSource
 from models.backtest.walk import steps
 from scripts.backtests import lines, position_lines
 from scripts.console import Progress, emit, json_option, progress, timezone_option
-from scripts.writable import require_folder
+from scripts.writable import require_folder, write_results
 from shared.core.calendar import DAY_MS, YEAR_MS, utc_text
 from shared.core.errors import UserError
 from shared.core.settings import Settings
@@ -290,7 +290,7 @@ def _run(
         trials.append(trial_of(outcome, prepared, now_ms=place.clock.now_ms()))
         checked = _checked(job, prepared, bar) if asked.check else None
     folder = asked.out or settings.home_path / f"backtest-{prepared.fingerprint[:12]}"
-    _write(folder, files)
+    write_results(folder, files, option="--out")
     data = {
         **summary_of(outcome),
         "files": {name: str(folder / name) for name in files},
@@ -419,15 +419,3 @@ def _checked(job: Job, prepared: PreparedReplay, bar: Progress) -> Any:
         inside_training=job.inside_training,
         on_progress=lambda share: bar.describe(f"look-ahead check, {100 * share:.0f} %"),
     )
-
-
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, data in files.items():
-            (folder / name).write_bytes(data)
-    except OSError as error:
-        raise UserError(
-            f"{folder} cannot be written ({error.strerror})",
-            remedy="choose another folder with --out",
-        ) from error

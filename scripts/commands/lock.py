@@ -19,6 +19,7 @@ import click
 
 from scripts.console import emit, json_option
 from shared.core.errors import BotError, UserError
+from shared.core.files import write_file
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = Path("infra/requirements")
@@ -80,7 +81,7 @@ def command(*, upgrade: bool, packages: tuple[str, ...], check: bool, as_json: b
             remedy="run `scripts/bot lock` and commit the result",
         )
     for path in changed:
-        (ROOT / path).write_text(texts[Path(path)], encoding="utf-8")
+        write_file(ROOT / path, texts[Path(path)])
     pins = {str(path): len(blocks(text)) for path, text in texts.items()}
     lines = [
         f"{path}: {count} packages{', changed' if path in changed else ''}"

@@ -26,6 +26,7 @@ from scripts.console import emit, json_option, progress, timezone_option
 from scripts.writable import require_file
 from shared.core.calendar import utc_text
 from shared.core.errors import UserError
+from shared.core.files import write_file
 from shared.core.settings import Settings
 from shared.core.trials import History, settings_hash
 from shared.model.registry import BundleRegistry
@@ -352,7 +353,7 @@ def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     table.writeheader()
     table.writerows(rows)
     try:
-        path.write_text(text.getvalue(), encoding="utf-8")
+        write_file(path, text.getvalue())
     except OSError as error:
         raise UserError(
             f"{path} cannot be written ({error.strerror})", remedy="choose another file with --out"

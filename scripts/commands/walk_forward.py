@@ -4,7 +4,7 @@ ask the gate.
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ import click
 
 from functions import wiring
 from scripts.console import Progress, emit, json_option, progress, timezone_option
-from scripts.writable import require_folder
+from scripts.writable import require_folder, write_results
 from shared.core.calendar import DAY_MS
 from shared.core.errors import UserError
 from shared.core.types import Timeframe
@@ -139,7 +139,7 @@ def command(
             bar.describe("report")
             folder = report or settings.home_path / f"walk-{run.proof.trial.id[:12]}"
             files = _files(run)
-            _write(folder, files)
+            write_results(folder, files, option="--report")
     except BadStudy as error:
         told = str(error).removeprefix(error.field).strip()
         raise UserError(
@@ -342,15 +342,3 @@ def _files(run: "WalkRun") -> dict[str, bytes]:
         checks=table(verdict),
     )
     return {**made, "verdict.json": (to_json({**walk_of(run), "verdict": verdict}) + "\n").encode()}
-
-
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, data in files.items():
-            (folder / name).write_bytes(data)
-    except OSError as error:
-        raise UserError(
-            f"{folder} cannot be written ({error.strerror})",
-            remedy="choose another folder with --report",
-        ) from error

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from shared.core.errors import BadData, Conflict, StoreBroken
+from shared.core.files import sync, write_draft
 from shared.core.retry import backoff_seconds, retry
 from shared.stores.keys import check_generation, check_key, check_prefix, refused
 from shared.stores.ports import Blob
@@ -80,7 +81,7 @@ class FolderBucket:
                     self._make_room(target, key)
                     generation = _stamp(temporary, after=stored)
                     temporary.replace(target)
-                    _sync(target.parent)
+                    sync(target.parent)
                     return generation
             finally:
                 temporary.unlink(missing_ok=True)
@@ -116,14 +117,7 @@ class FolderBucket:
             self._temporary.mkdir(parents=True, exist_ok=True)
         self._sweep()
         temporary = self._temporary / secrets.token_hex(16)
-        try:
-            with temporary.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        write_draft(temporary, data)
         return temporary
 
     def _sweep(self) -> None:
@@ -146,7 +140,7 @@ class FolderBucket:
         missing = [parent for parent in target.parents if not parent.exists()]
         target.parent.mkdir(parents=True, exist_ok=True)
         for folder in missing:
-            _sync(folder.parent)
+            sync(folder.parent)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -238,13 +232,5 @@ def _stamp(path: Path, *, after: int | None) -> int:
         kept = _number(path.stat())  # what the file system kept of it
         if kept > (after or 0):
             break
-    _sync(path)
+    sync(path)
     return kept
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
