@@ -40,7 +40,6 @@ from shared.stores.trials import TrialLog
 from shared.turn import pipeline
 
 KIND = "study"
-DEFAULT_VARIANT = Variant(name="default")
 TOP_DENIALS = 5
 SPENT_ON_FOLDS, SPENT_ON_REPLAY = 0.65, 0.15
 """The shares of a variant's time that its folds and its replay are shown to take; between them

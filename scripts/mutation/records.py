@@ -12,7 +12,7 @@ from typing import Any
 
 from scripts.mutation.mutants import MODULE, Mutant
 from scripts.mutation.rooms import ROOT, Room
-from scripts.mutation.session import KILLED, SURVIVED, TIMED_OUT, MutantVerdict
+from scripts.mutation.session import MutantVerdict
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,6 +98,3 @@ def _prepared(test: str) -> str:
 
 def _hashed(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-OUTCOMES = (KILLED, TIMED_OUT, SURVIVED)

@@ -11,11 +11,11 @@ from typing import Any
 from functions import wiring
 from models.jobs.keys import signing_key
 from models.retrain import RetrainPorts, RetrainRequest, Retrains
-from shared.core.clock import FixedClock
 from shared.core.types import Candles, Timeframe
 from shared.exchanges.sandbox.generate import generate
 from shared.market.candles import aggregate
 from tests.support.backtest_world import archive
+from tests.support.fixed_clock import FixedClock
 from tests.support.world import SIGNING_KEY, START
 
 DAY = 86_400_000
