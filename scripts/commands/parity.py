@@ -12,8 +12,8 @@ from decimal import Decimal
 import click
 import msgspec
 
-from scripts.console import emit, json_option, jst, progress, yen
-from scripts.here import Here, opened
+from scripts.operation.bot import Here, opened
+from scripts.output.console import emit, json_option, jst, progress, yen
 from shared import model
 from shared.core.calendar import DAY_MS
 from shared.core.errors import BadBundle, UserError

@@ -21,9 +21,9 @@ from models.backtest.prepare import bundle_of, candles_of, honest_notes, rules_o
 from models.backtest.sources import FileSource
 from models.study import grid
 from models.study.grid.places import check_installed
-from scripts import studies
-from scripts.console import emit, json_option, progress, timezone_option
-from scripts.writable import require_file
+from scripts.output.console import emit, json_option, progress, timezone_option
+from scripts.research import studies
+from scripts.research.writable import require_file
 from shared.core.calendar import utc_text
 from shared.core.errors import UserError
 from shared.core.files import write_file

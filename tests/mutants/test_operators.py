@@ -4,11 +4,12 @@ import json
 
 import pytest
 
-from scripts.mutation.mutants import functions, mutants
-from scripts.mutation.records import Records
-from scripts.mutation.rooms import ROOMS, ROOT
-from scripts.mutation.run import run
-from scripts.mutation.session import KILLED, MutantVerdict
+from scripts.installation.checkout import ROOT
+from scripts.testing.mutation.mutants import functions, mutants
+from scripts.testing.mutation.records import Records
+from scripts.testing.mutation.rooms import ROOMS
+from scripts.testing.mutation.run import run
+from scripts.testing.mutation.session import KILLED, MutantVerdict
 from shared.core.errors import UserError
 
 

@@ -8,7 +8,7 @@ from math import sin
 
 import numpy as np
 
-from scripts.report import MarketSource, ReportHeader, TrainingNote
+from scripts.output.report import MarketSource, ReportHeader, TrainingNote
 from shared.core.money import ZERO, jpy, notional_jpy
 from shared.core.reasons import Reason
 from shared.core.types import (

@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from scripts import docs
+from scripts.docs import pages as docs
 from shared.alerts.wording import reason_text
 from shared.core.reasons import DENIALS, OF_THE_WATCH, TRANSIENT, UNREAD, Denial, Reason
 from shared.results.report.words import reason_words

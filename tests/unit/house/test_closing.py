@@ -32,7 +32,7 @@ def test_the_floor_is_under_every_rule_that_moves_money() -> None:
     """Wherever a file decides over money: the rooms of the mutation tests, and what an account is
     made of.
     """
-    from scripts.mutation.rooms import ROOMS
+    from scripts.testing.mutation.rooms import ROOMS
 
     money = {
         str(room.path) for name, room in ROOMS.items() if name not in {"paper", "desk"}
