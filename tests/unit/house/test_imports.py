@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("scripts", "functions", "models", "shared")
 LOOSE = {
     "scripts": {"bot", "cli.py", "launch.py"},
-    "functions": {"http.py", "wiring.py"},
+    "functions": {"http.py", "shell.py", "wiring.py"},
     "models": set(),
     "shared": {"bot.yaml"},
 }
