@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import click
-import msgspec
 
 from functions import wiring
 from scripts.installation.checkout import ROOT
@@ -249,7 +248,7 @@ def _lines(pid: int | None, told: Mapping[str, Any]) -> list[str]:
     if told.get("learning"):
         lines.append(f"learning  {told['learning']}")
     if told.get("last_report"):
-        lines += _tick_lines(msgspec.convert(told["last_report"], TickReport))
+        lines += _tick_lines(TickReport.read(told["last_report"]))
     return lines
 
 

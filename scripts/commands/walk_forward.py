@@ -18,6 +18,7 @@ from scripts.research.writable import require_folder, write_results
 from shared.core.calendar import DAY_MS
 from shared.core.errors import UserError
 from shared.core.types import Timeframe
+from shared.risk import policy_of
 
 if TYPE_CHECKING:
     from models.backtest.ports import BacktestPorts
@@ -257,7 +258,7 @@ def walk(
 
     seconds: dict[str, float] = {}
     tell = _Told(bar)
-    learns = settings.risk.policy == "barrier"
+    learns = policy_of(settings).needs_model
     with _timed(seconds, "reading", tell, "candles", 0.0):
         loaded = load(
             asked,

@@ -77,7 +77,7 @@ def _readable(stored: Sequence[Any]) -> list[TickReport]:
     reports = []
     for data in stored:
         try:
-            reports.append(msgspec.convert(data, TickReport))
+            reports.append(TickReport.read(data))
         except msgspec.ValidationError:  # of another version
             continue
     return reports

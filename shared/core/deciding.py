@@ -13,7 +13,14 @@ from shared.core import fingerprint
 
 PACKAGE = Path(__file__).resolve().parents[1]
 DECIDING = (
-    *("features", "strategies", "risk", "orders/carry_out.py", "orders/plan.py", "orders/fills.py"),
+    *(
+        "features",
+        "strategies",
+        "risk",
+        "orders/carry_out.py",
+        "orders/plan.py",
+        "exchanges/paper/fills.py",
+    ),
     "replay",
     *(
         "model/forest.py",
@@ -35,7 +42,14 @@ DECIDING = (
         "market/path.py",
         "market/quality.py",
     ),
-    *("market/spikes.py", "exchanges/bitbank/window.py", "core/money.py", "core/types"),
+    *(
+        "market/spikes.py",
+        "exchanges/bitbank/window.py",
+        "core/costs.py",
+        "core/money.py",
+        "core/types",
+        "core/variants.py",
+    ),
     *("turn/pipeline.py", "turn/sequence.py", "turn/state.py", "turn/steps.py", "turn/turn.py"),
 )
 """Rooms and files between candles and orders, as places under this package."""

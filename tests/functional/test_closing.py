@@ -92,7 +92,9 @@ def test_nothing_skipped_is_said_too(tmp_path: Path) -> None:
 
 def report(folder: Path, covered: int) -> Path:
     files = {
-        "shared/risk/rules.py": {"summary": {"num_branches": 100, "covered_branches": covered}},
+        "shared/risk/policies/barrier.py": {
+            "summary": {"num_branches": 100, "covered_branches": covered}
+        },
         "shared/features/x.py": {"summary": {"num_branches": 0, "covered_branches": 0}},
         "shared/tick/cycle.py": {"summary": {"num_branches": 100, "covered_branches": 0}},
     }

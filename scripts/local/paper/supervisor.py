@@ -233,9 +233,7 @@ class Supervisor:
         else:
             self.progress.failed_in_a_row = 0
             self.progress.trouble = ""
-        for told in happened(
-            report, before=None if before is None else msgspec.convert(before, TickReport)
-        ):
+        for told in happened(report, before=None if before is None else TickReport.read(before)):
             self._say(told)
         self._say(line(report))
         return report

@@ -112,6 +112,7 @@ def decision_row(story: DecisionStory) -> DecisionRow:
     decision, signal = story.decision, story.signal
     entered = decision.action is Action.ENTER
     side = decision.side or Side.LONG
+    forecast = None if signal is None else signal.forecast
     asked = decision.lots or (story.orders[0].intent.lots if story.orders else 0)
     return DecisionRow(
         when=Text(text=jst(story.scheduled_at), title=utc(story.scheduled_at)),
@@ -122,9 +123,7 @@ def decision_row(story: DecisionStory) -> DecisionRow:
         ),
         votes=tuple(_vote(vote) for vote in signal.votes) if signal else (),
         chances=(
-            (signal.p_lower, signal.p_neither or 0.0, signal.p_upper or 0.0)
-            if signal and signal.p_lower is not None
-            else None
+            None if forecast is None else (forecast.p_lower, forecast.p_neither, forecast.p_upper)
         ),
         edge=Text(
             text=basis_points(decision.edge_rate),

@@ -51,7 +51,7 @@ PASSED_OVER = {
 WORDS = {"CONTINUOUS"}
 """Constants that are words."""
 
-TELLING = {"_deny", "_no", "_rejected", "_told"}
+TELLING = {"deny", "tell", "_no", "_rejected", "_told"}
 """What these functions are told by name, people read; no rule does."""
 
 
@@ -279,13 +279,14 @@ def _only_told(node: Node) -> bool:
 
 def _is_guard(node: Node) -> bool:
     """Whether a node is an `if` that only raises `AssertionError`."""
+    if node.type != "if_stmt":
+        return False
+    body = node.children[-1]
+    statements = [held for held in body.children if held.type not in {"newline", "indent"}]
     return (
-        node.type == "if_stmt"
-        and node.children[-1].get_code().split()[:1] == ["raise"]
-        and (
-            "AssertionError" in node.children[-1].get_code()
-            and len(node.children[-1].get_code().strip().splitlines()) == 1
-        )
+        len(statements) == 1
+        and body.get_code().split()[:1] == ["raise"]
+        and ("AssertionError" in statements[0].get_code())
     )
 
 

@@ -44,7 +44,7 @@ ROOMS: Mapping[str, Room] = {
     "ledger": _room("shared.exchanges.paper.ledger", "test_ledger_rules", *ACCOUNT),
     "placing": _room("shared.exchanges.paper.placing", "test_placing_rules", *ACCOUNT),
     "settling": _room("shared.exchanges.paper.settling", "test_settling_rules", *ACCOUNT),
-    "fills": _room("shared.orders.fills", "test_fills_rules", *ACCOUNT),
+    "fills": _room("shared.exchanges.paper.fills", "test_fills_rules", *ACCOUNT),
     "paper": _room(
         "shared.exchanges.paper.exchange",
         "test_paper_rules",
@@ -54,8 +54,10 @@ ROOMS: Mapping[str, Room] = {
     "sizing": _room(
         "shared.risk.sizing", "test_sizing_rules", "tests/unit/risk/test_sizing.py", DECISION[1]
     ),
-    "rules": _room("shared.risk.rules", "test_decision_rules", *DECISION),
-    "exposure": _room("shared.risk.exposure", "test_exposure_rules", *EXPOSURE),
+    "costs": _room("shared.core.costs", "test_costs_rules"),
+    "halts": _room("shared.risk.halts", "test_decision_rules", *DECISION),
+    "rules": _room("shared.risk.policies.barrier", "test_decision_rules", *DECISION),
+    "exposure": _room("shared.risk.policies.exposure", "test_exposure_rules", *EXPOSURE),
     "state": _room(
         "shared.turn.state", "test_state_rules", "tests/unit/turn/test_state.py", *EXPOSURE
     ),

@@ -38,7 +38,7 @@ def test_the_floor_is_under_every_rule_that_moves_money() -> None:
         str(room.path) for name, room in ROOMS.items() if name not in {"paper", "desk"}
     }  # these two send and store
     money |= {f"shared/exchanges/paper/{name}.py" for name in ("ledger", "placing", "settling")}
-    money |= {"shared/orders/plan.py", "shared/orders/fills.py", "shared/turn/state.py"}
+    money |= {"shared/orders/plan.py", "shared/exchanges/paper/fills.py", "shared/turn/state.py"}
     guarded = tuple(prefix for stage in PURE.values() for prefix in stage)
     assert sorted(path for path in money if not path.startswith(guarded)) == []
 

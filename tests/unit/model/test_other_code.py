@@ -61,7 +61,7 @@ def forbids(found) -> list[str]:
 # the source
 
 MONEY, PATH = "core/money.py", "market/path.py"
-PLACES = (MONEY, PATH, "risk/rules.py", "turn/turn.py", "features/indicators.py")
+PLACES = (MONEY, PATH, "risk/policies/barrier.py", "turn/turn.py", "features/indicators.py")
 
 
 class OneNumber(ast.NodeTransformer):
@@ -238,7 +238,7 @@ def test_a_vote_and_a_decision_that_fall_otherwise_are_named(monkeypatch):
         patch.setattr(
             pipeline.risk,
             "decide",
-            lambda **given: replace(found := decide(**given), lots=found.lots + 1),
+            lambda case: replace(found := decide(case), lots=found.lots + 1),
         )
         assert "decision" in answered()
 
@@ -264,7 +264,7 @@ def test_a_champion_that_answers_otherwise_enters_nothing_live_even_when_it_is_o
     monkeypatch.setattr(
         pipeline.risk,
         "decide",
-        lambda **given: replace(found := decide(**given), lots=found.lots + 1),
+        lambda case: replace(found := decide(case), lots=found.lots + 1),
     )
     champion = Champions(registry, KEYS, settings).serving()
     assert "decision" in champion.answers_otherwise

@@ -6,88 +6,75 @@ is worth and how much of it.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Mapping
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TypeVar
 
 from shared.core.money import rate
-from shared.core.reasons import TRANSIENT, Reason
+from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import (
-    Account,
     Action,
-    Book,
     Decision,
-    Issue,
-    PairRules,
+    Forecast,
+    PolicyName,
+    Position,
+    PositionPlan,
     Side,
     Signal,
     Timeframe,
 )
 from shared.risk import edge as edges
 from shared.risk import sizing
-from shared.risk.limits import fall
+from shared.risk.case import Case, Rule, deny
+from shared.risk.halts import HALTS
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """All that the rules may look at."""
+class BarrierPolicy:
+    """One entry with a stop and a target, where the model's probabilities say that it is worth it.
 
-    signal: Signal
-    account: Account
-    issues: Sequence[Issue]
-    rules: PairRules
-    book: Book | None
-    now_ms: int
-    settings: Settings
+    What is held has a plan: its stop, its target, and when it must end.
+    """
 
-    @property
-    def entry_price(self) -> int | None:
-        """The touch at which a post-only entry on the signal's side would rest."""
-        if self.book is None or self.signal.side is None:
+    name = PolicyName.BARRIER
+    needs_model = True
+    has_goal = False
+
+    def decide(self, case: Case) -> Decision:
+        """Enter, exit, hold or deny, and why: the first rule that has a word decides."""
+        for rule in RULES:
+            decision = rule(case)
+            if decision is not None:
+                return decision
+        return _weigh(case)
+
+    def stop_price(
+        self,
+        position: Position,
+        *,
+        plan: PositionPlan | None,
+        signal: Signal | None,
+        settings: Settings,
+    ) -> int | None:
+        """That of the plan; where it is lost, at the usual distance from the average price.
+
+        None where the ATR is not known either.
+        """
+        if plan is not None:
+            return plan.stop_price
+        if signal is None or signal.atr_jpy <= 0:
             return None
-        return self.book.bid if self.signal.side is Side.LONG else self.book.ask
+        distance = rate(signal.atr_jpy) * rate(settings.risk.stop_atr)
+        price = position.average_price - distance * position.side.sign
+        rounding = ROUND_FLOOR if position.side is Side.LONG else ROUND_CEILING
+        return int(price.to_integral_value(rounding=rounding))
 
-
-def decide(
-    *,
-    signal: Signal,
-    account: Account,
-    issues: Sequence[Issue],
-    rules: PairRules,
-    book: Book | None,
-    now_ms: int,
-    settings: Settings,
-) -> Decision:
-    """Enter, exit, hold or deny, and why. `issues` are those of market, data and model together."""
-    case = Case(
-        signal=signal,
-        account=account,
-        issues=issues,
-        rules=rules,
-        book=book,
-        now_ms=now_ms,
-        settings=settings,
-    )
-    for rule in RULES:
-        decision = rule(case)
-        if decision is not None:
-            return decision
-    return _worth(case)
-
-
-def _decision(case: Case, action: Action, reason: Reason, **context: object) -> Decision:
-    told = {name: str(value) for name, value in context.items()}
-    return Decision(
-        action=action, as_of=case.signal.as_of, reason=reason, side=case.signal.side, context=told
-    )
-
-
-def _deny(case: Case, reason: Reason, **context: object) -> Decision:
-    return _decision(case, Action.DENY, reason, **context)
+    def is_due(self, *, holds: bool, pursues: bool, plan: PositionPlan | None, now_ms: int) -> bool:
+        """Whether what is held may have to end though no candle has closed."""
+        del pursues
+        return holds if plan is None else now_ms >= plan.exit_by
 
 
 # what is held
@@ -121,108 +108,45 @@ def _position(case: Case) -> Decision | None:
     )
 
 
-def _resting(case: Case) -> Decision | None:
-    return (
-        _decision(case, Action.HOLD, Reason.ENTRY_RESTING) if case.account.entry_resting else None
-    )
-
-
-# halts
-
-
-def _halted(case: Case) -> Decision | None:
-    return _deny(case, Reason.HALTED_BY_PERSON) if case.account.halted else None
-
-
-def _drawdown(case: Case) -> Decision | None:
-    account, limit = case.account, rate(case.settings.risk.max_drawdown)
-    share = fall(account.equity_peak_jpy, account.equity_jpy)
-    if account.drawdown_halted or share >= limit:
-        return _deny(
-            case,
-            Reason.LIMIT_DRAWDOWN,
-            drawdown=_share(share),
-            limit=limit,
-            peak_jpy=account.equity_peak_jpy,
-        )
-    return None
-
-
-def _daily_loss(case: Case) -> Decision | None:
-    account, limit = case.account, rate(case.settings.risk.daily_loss)
-    share = fall(account.day_start_equity_jpy, account.equity_jpy)
-    if share >= limit:
-        return _deny(case, Reason.LIMIT_DAILY_LOSS, loss=_share(share), limit=limit)
-    return None
-
-
-def _cooldown(case: Case) -> Decision | None:
-    until = case.account.cooldown_until
-    return _deny(case, Reason.LIMIT_COOLDOWN, until=until) if case.now_ms < until else None
-
-
 # market, data, signal
 
 
-def _warming(case: Case) -> Decision | None:
-    return None if case.signal.warm else _deny(case, Reason.WARMING_UP)
-
-
-def _forbidden(case: Case) -> Decision | None:
-    """The first issue that forbids entries is the reason, those that close the candle first; the
-    context names them all.
-    """
-    critical = [issue for issue in case.issues if issue.forbids_entry]
-    if not critical:
-        return None
-    first = min(critical, key=lambda issue: issue.reason in TRANSIENT)
-    return Decision(
-        action=Action.DENY,
-        as_of=case.signal.as_of,
-        reason=first.reason,
-        side=case.signal.side,
-        context={**first.context, "issues": ",".join(issue.reason for issue in case.issues)},
-    )
-
-
 def _consensus(case: Case) -> Decision | None:
-    return _deny(case, Reason.NO_CONSENSUS) if case.signal.side is None else None
+    return deny(case, Reason.NO_CONSENSUS) if case.signal.side is None else None
 
 
 def _side(case: Case) -> Decision | None:
     settings, side = case.settings, case.signal.side
     if side is Side.SHORT and settings.sides != "both":
-        return _deny(case, Reason.SIDE_NOT_ALLOWED, why=f"sides is {settings.sides}")
-    if side is Side.SHORT and settings.account == "spot":
-        return _deny(case, Reason.SIDE_NOT_ALLOWED, why="account is spot")
+        return deny(case, Reason.SIDE_NOT_ALLOWED, why=f"sides is {settings.sides}")
+    if side is Side.SHORT and not settings.account.has_shorts:
+        return deny(case, Reason.SIDE_NOT_ALLOWED, why=f"account is {settings.account}")
     opens = case.rules.long_opens if side is Side.LONG else case.rules.short_opens
-    return None if opens else _deny(case, Reason.SIDE_SUSPENDED)
+    return None if opens else deny(case, Reason.SIDE_SUSPENDED)
 
 
 def _model(case: Case) -> Decision | None:
-    signal = case.signal
-    if signal.p_lower is None or signal.p_neither is None or signal.p_upper is None:
-        return _deny(case, Reason.MODEL_MISSING)
-    strange = _strange_label(case)
+    signal, forecast = case.signal, case.signal.forecast
+    if forecast is None:
+        return deny(case, Reason.MODEL_MISSING)
+    strange = _strange_label(case, forecast)
     if strange is not None:
-        return _deny(case, Reason.MODEL_MISMATCH, why=strange)
-    if not edges.believable(signal):
-        told = (signal.p_lower, signal.p_neither, signal.p_upper)
-        return _deny(case, Reason.MODEL_INVALID, why="these are not probabilities", told=told)
+        return deny(case, Reason.MODEL_MISMATCH, why=strange)
+    if not forecast.is_believable():
+        told = (forecast.p_lower, forecast.p_neither, forecast.p_upper)
+        return deny(case, Reason.MODEL_INVALID, why="these are not probabilities", told=told)
     if signal.volatility is not None and not (
         math.isfinite(signal.volatility) and signal.volatility > 0
     ):
-        return _deny(
+        return deny(
             case, Reason.MODEL_INVALID, why="this is not a volatility", told=signal.volatility
         )
     return None
 
 
-def _strange_label(case: Case) -> str | None:
+def _strange_label(case: Case, forecast: Forecast) -> str | None:
     """Why the model's label does not fit what the settings ask of it."""
-    barriers = case.signal.barriers
-    if barriers is None:
-        return "the model does not say which barriers its probabilities are for"
+    barriers = forecast.barriers
     if barriers.kind == "next_candle":
         if case.settings.risk.entry == "value":
             return (
@@ -236,18 +160,18 @@ def _strange_label(case: Case) -> str | None:
 
 def _vote(case: Case) -> Decision | None:
     """The meta head may only say no."""
-    risk, told = case.settings.risk, case.signal.p_vote
+    risk, told = case.settings.risk, _asked(case.signal.forecast).p_vote
     if not (risk.veto_below > 0 or risk.shrink_by_vote):
         return None
     if told is None:
         why = (
             "the settings ask whether the vote's own trade pays, and the model has no word on that"
         )
-        return _deny(case, Reason.MODEL_MISMATCH, why=why)
+        return deny(case, Reason.MODEL_MISMATCH, why=why)
     if not 0.0 <= told <= 1.0:
-        return _deny(case, Reason.MODEL_INVALID, why="this is not a probability", told=told)
+        return deny(case, Reason.MODEL_INVALID, why="this is not a probability", told=told)
     return (
-        _deny(case, Reason.VOTE_VETOED, p_vote=told, limit=risk.veto_below)
+        deny(case, Reason.VOTE_VETOED, p_vote=told, limit=risk.veto_below)
         if told < risk.veto_below
         else None
     )
@@ -256,28 +180,28 @@ def _vote(case: Case) -> Decision | None:
 def _expired(case: Case) -> Decision | None:
     age_ms = case.now_ms - case.signal.as_of
     if age_ms > case.settings.tick.decision_valid_seconds * 1000:
-        return _deny(case, Reason.DECISION_EXPIRED, age_seconds=age_ms // 1000)
+        return deny(case, Reason.DECISION_EXPIRED, age_seconds=age_ms // 1000)
     return None
 
 
 def _attempts(case: Case) -> Decision | None:
     used, most = case.account.attempts_used, case.settings.execution.entry_attempts
-    return _deny(case, Reason.ATTEMPTS_USED, used=used, most=most) if used >= most else None
+    return deny(case, Reason.ATTEMPTS_USED, used=used, most=most) if used >= most else None
 
 
 def _priced(case: Case) -> Decision | None:
     """Edge and size need a price, a range, and a stop above zero."""
     signal, price = case.signal, case.entry_price
     if price is None:
-        return _deny(case, Reason.BOOK_MISSING)
+        return deny(case, Reason.BOOK_MISSING)
     if not (signal.atr_jpy > 0 and signal.close > 0):
-        return _deny(case, Reason.DATA_BROKEN, atr_jpy=signal.atr_jpy, close=signal.close)
+        return deny(case, Reason.DATA_BROKEN, atr_jpy=signal.atr_jpy, close=signal.close)
     factor = max(1.0, edges.distance_factor(signal, case.settings))
     reach = (
         signal.atr_jpy * factor * max(case.settings.risk.stop_atr, case.settings.risk.target_atr)
     )
     if reach >= price - 1:
-        return _deny(
+        return deny(
             case,
             Reason.DATA_BROKEN,
             atr_jpy=signal.atr_jpy,
@@ -286,42 +210,23 @@ def _priced(case: Case) -> Decision | None:
     return None
 
 
-Rule = Callable[[Case], Decision | None]
-
 RULES: tuple[Rule, ...] = (
-    _position,  #    POSITION_OPEN, or an exit: EXIT_TIME, EXIT_OPPOSITE
-    _halted,  #      HALTED_BY_PERSON
-    _drawdown,  #    LIMIT_DRAWDOWN
-    _daily_loss,  #  LIMIT_DAILY_LOSS
-    _cooldown,  #    LIMIT_COOLDOWN
-    _resting,  #     ENTRY_RESTING
-    _warming,  #     WARMING_UP
-    _forbidden,  #   any issue that forbids entries
-    _consensus,  #   NO_CONSENSUS
-    _side,  #        SIDE_NOT_ALLOWED, SIDE_SUSPENDED
-    _model,  #       MODEL_MISSING, MODEL_MISMATCH, MODEL_INVALID
-    _vote,  #        VOTE_VETOED, MODEL_MISMATCH, MODEL_INVALID
-    _expired,  #     DECISION_EXPIRED
-    _attempts,  #    ATTEMPTS_USED
-    _priced,  #      BOOK_MISSING, DATA_BROKEN
+    _position,  #  POSITION_OPEN, or an exit: EXIT_TIME, EXIT_OPPOSITE
+    *HALTS,
+    _consensus,  # NO_CONSENSUS
+    _side,  #      SIDE_NOT_ALLOWED, SIDE_SUSPENDED
+    _model,  #     MODEL_MISSING, MODEL_MISMATCH, MODEL_INVALID
+    _vote,  #      VOTE_VETOED, MODEL_MISMATCH, MODEL_INVALID
+    _expired,  #   DECISION_EXPIRED
+    _attempts,  #  ATTEMPTS_USED
+    _priced,  #    BOOK_MISSING, DATA_BROKEN
 )
-"""Asked in this order; `_worth` comes last: EDGE_BELOW_COST or PROBABILITY_BELOW, SIZE_KELLY_ZERO,
+"""Asked in this order; `_weigh` comes last: EDGE_BELOW_COST or PROBABILITY_BELOW, SIZE_KELLY_ZERO,
 SIZE_BELOW_MINIMUM, MARGIN_INSUFFICIENT, OK.
 """
 
-HALTS: tuple[Rule, ...] = (
-    _halted,
-    _drawdown,
-    _daily_loss,
-    _cooldown,
-    _resting,
-    _warming,
-    _forbidden,
-)
-"""Those of them that keep a position from being opened or grown under any policy."""
 
-
-def _worth(case: Case) -> Decision:
+def _weigh(case: Case) -> Decision:
     """Edge or probability, then size, then the order."""
     signal, settings, side, price = case.signal, case.settings, case.signal.side, case.entry_price
     if side is None or price is None:
@@ -339,9 +244,9 @@ def _worth(case: Case) -> Decision:
         }
     edge = None if value is None else value[0]
     if risk.entry == "threshold":
-        sure = signal.p_upper if side is Side.LONG else signal.p_lower
+        sure = _asked(signal.forecast).side(side)[0]
         facts["probability"] = sure
-        if _asked(sure) < risk.min_probability:
+        if sure < risk.min_probability:
             return _valued(
                 case, edge, Reason.PROBABILITY_BELOW, {**facts, "limit": risk.min_probability}
             )
@@ -372,7 +277,7 @@ def _worth(case: Case) -> Decision:
         volatility=(
             signal.volatility if signal.volatility is not None else signal.volatility_past or None
         ),
-        p_vote=signal.p_vote,
+        p_vote=None if signal.forecast is None else signal.forecast.p_vote,
     )
     facts |= {
         "bound_by": size.bound_by,
@@ -416,10 +321,7 @@ def _value(case: Case, side: Side) -> tuple[edges.Edge, edges.Edge] | None:
     """The lower and the other edge; None where the model's label has no barriers that a trade could
     touch.
     """
-    barriers = case.signal.barriers
-    if barriers is None:
-        raise AssertionError("the rules before this one deny a signal without barriers")
-    if barriers.kind != "barriers":
+    if _asked(case.signal.forecast).barriers.kind != "barriers":
         return None
     return edges.lower(
         signal=case.signal, side=side, rules=case.rules, book=case.book, settings=case.settings
@@ -448,7 +350,3 @@ def _valued(
         cost_rate=None if edge is None else edge.cost,
         context={name: str(value) for name, value in facts.items()},
     )
-
-
-def _share(value: Decimal) -> str:
-    return f"{value:.6f}"

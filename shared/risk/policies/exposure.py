@@ -15,55 +15,80 @@ that is held. So that one stop cannot lose more than the drawdown at which the b
 position's loss there, costs included, is at most `risk.max_drawdown` of the capital in use.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_DOWN, Decimal
 
+from shared.core.costs import prepaid_rate, stop_loss_per_lot
 from shared.core.frozen import changed
 from shared.core.money import LOT_BTC, ZERO, rate, yen_beyond
 from shared.core.reasons import TRANSIENT, Reason
 from shared.core.settings import Settings
-from shared.core.types import Account, Action, Book, Decision, Goal, Issue, PairRules, Side, Signal
+from shared.core.types import (
+    Account,
+    Action,
+    Book,
+    Decision,
+    Goal,
+    PolicyName,
+    Position,
+    PositionPlan,
+    Side,
+    Signal,
+    TargetExposure,
+)
 from shared.risk import sizing
-from shared.risk.rules import HALTS, Case
+from shared.risk.case import Case
+from shared.risk.halts import HALTS
 
 
-def decide(
-    *,
-    signal: Signal,
-    account: Account,
-    issues: Sequence[Issue],
-    rules: PairRules,
-    book: Book | None,
-    now_ms: int,
-    settings: Settings,
-) -> Decision:
-    """Enter (which also grows), reduce, exit, hold or deny, and why.
+class ExposurePolicy:
+    """Hold what a strategy with a target wants, decided anew after each 4h close.
 
-    `issues` are those of market, data and model together.
+    What is held has a goal, and its stop bounds a disaster.
     """
-    case = Case(
-        signal=signal,
-        account=account,
-        issues=issues,
-        rules=rules,
-        book=book,
-        now_ms=now_ms,
-        settings=settings,
-    )
-    held = held_lots(case.account)
-    goal = _goal(case, held)
-    if goal is None:
-        return Decision(action=Action.HOLD, as_of=case.signal.as_of, reason=Reason.TARGET_UNKNOWN)
-    if held and goal.lots * held <= 0:
-        return _closing(case, goal, held, Action.EXIT, abs(held))
-    surplus = abs(held) - abs(goal.lots)
-    if surplus < 0:
-        return _grown(case, goal, held)
-    if surplus < max(1, case.rules.min_lots):
-        return _told(
-            case, changed(goal, since=0), held, Action.HOLD, Reason.ON_TARGET, **_wishes(case)
+
+    name = PolicyName.TARGET
+    needs_model = False
+    has_goal = True
+
+    def decide(self, case: Case) -> Decision:
+        """Enter (which also grows), reduce, exit, hold or deny, and why."""
+        held = held_lots(case.account)
+        goal = _goal(case, held)
+        if goal is None:
+            return Decision(
+                action=Action.HOLD, as_of=case.signal.as_of, reason=Reason.TARGET_UNKNOWN
+            )
+        if held and goal.lots * held <= 0:
+            return _closing(case, goal, held, Action.EXIT, abs(held))
+        surplus = abs(held) - abs(goal.lots)
+        if surplus < 0:
+            return _grown(case, goal, held)
+        if surplus < max(1, case.rules.min_lots):
+            reached = changed(goal, since=0)
+            return _told(case, reached, held, Action.HOLD, Reason.ON_TARGET, **_wishes(case))
+        return _closing(case, goal, held, Action.REDUCE, surplus)
+
+    def stop_price(
+        self,
+        position: Position,
+        *,
+        plan: PositionPlan | None,
+        signal: Signal | None,
+        settings: Settings,
+    ) -> int | None:
+        """The disaster stop: `stop_rate` from the average price, whatever was planned."""
+        del plan, signal
+        return yen_beyond(
+            position.average_price,
+            rate(settings.risk.exposure.stop_rate),
+            above=position.side is Side.SHORT,
         )
-    return _closing(case, goal, held, Action.REDUCE, surplus)
+
+    def is_due(self, *, holds: bool, pursues: bool, plan: PositionPlan | None, now_ms: int) -> bool:
+        """Whether another position is wanted than is held, so that every tick works on it."""
+        del holds, plan, now_ms
+        return pursues
 
 
 def held_lots(account: Account) -> int:
@@ -73,8 +98,7 @@ def held_lots(account: Account) -> int:
 
 def weight_allowed(weight: float, settings: Settings) -> float:
     """The weight without the side that the settings do not allow."""
-    both = settings.sides == "both" and settings.account == "margin"
-    return weight if both else max(0.0, weight)
+    return weight if settings.has_shorts else max(0.0, weight)
 
 
 # what is wanted
@@ -83,31 +107,26 @@ def weight_allowed(weight: float, settings: Settings) -> float:
 def _goal(case: Case, held: int) -> Goal | None:
     """The standing goal, or a new one where a 4h candle has closed since."""
     signal, standing = case.signal, case.account.goal
-    if (
-        signal.target_weight is None
-        or signal.target_volatility is None
-        or signal.target_as_of is None
-    ):
+    exposure = signal.exposure
+    if exposure is None or (standing is not None and exposure.as_of <= standing.as_of):
         return standing
-    if standing is not None and signal.target_as_of <= standing.as_of:
-        return standing
-    lots = _beyond_band(case, _wanted(case, signal.target_weight, signal.target_volatility), held)
+    lots = _beyond_band(case, _wanted(case, exposure), held)
     since = 0
     if abs(lots) > abs(held) or lots * held < 0:
         since = signal.as_of
         if standing is not None and standing.since > 0 and standing.lots * lots > 0:
             since = standing.since
-    return Goal(lots=lots, as_of=signal.target_as_of, since=since)
+    return Goal(lots=lots, as_of=exposure.as_of, since=since)
 
 
-def _wanted(case: Case, weight: float, volatility: float) -> int:
+def _wanted(case: Case, exposure: TargetExposure) -> int:
     """Lots at the candle's close, negative for a short; what is below the exchange's minimum is
     nothing.
     """
-    allowed = weight_allowed(weight, case.settings)
+    allowed = weight_allowed(exposure.weight, case.settings)
     capital = sizing.capital_in_use(case.account, case.settings)
     side, price = _side(allowed), case.signal.close
-    share = rate(abs(allowed)) * volatility_scale(volatility, case.settings)
+    share = rate(abs(allowed)) * volatility_scale(exposure.volatility, case.settings)
     limits = _limits(case, side, price, capital, paid=price)
     lots = min(_floor(capital * share, price * LOT_BTC), *limits.values())
     return side.sign * lots if lots >= case.rules.min_lots else 0
@@ -138,23 +157,12 @@ def _limits(case: Case, side: Side, price: int, capital: Decimal, *, paid: int) 
     stop = yen_beyond(
         Decimal(paid), rate(settings.risk.exposure.stop_rate), above=side is Side.SHORT
     )
-    loss = loss_per_lot(price=paid, stop=stop, rules=rules, book=case.book, settings=settings)
+    loss = stop_loss_per_lot(price=paid, stop=stop, rules=rules, book=case.book, settings=settings)
     return {
         "max_leverage": _floor(capital * sizing.leverage(settings), price * LOT_BTC),
         "max_drawdown": _floor(capital * rate(settings.risk.max_drawdown), loss),
         "exchange_maximum": min(rules.max_limit_lots, rules.max_market_lots),
     }
-
-
-def loss_per_lot(
-    *, price: int, stop: int, rules: PairRules, book: Book | None, settings: Settings
-) -> Decimal:
-    """What one lot loses when the disaster stop fires, in yen: the distance, and what leaving
-    costs. Interest aside.
-    """
-    spread = rate(book.spread_rate) if book is not None else rate(settings.paper.spread_rate)
-    leaving = rules.taker_fee_rate + rate(settings.paper.slippage_rate) + max(ZERO, spread) / 2
-    return (Decimal(abs(price - stop)) + stop * leaving) * LOT_BTC
 
 
 # how it is reached
@@ -181,8 +189,8 @@ def _sized(case: Case, goal: Goal, held: int, side: Side, book: Book) -> Decisio
     crosses = case.now_ms >= goal.since + int(settings.risk.exposure.passive_seconds * 1000)
     price = _price(book, side, settings, crosses=crosses)
     capital = sizing.capital_in_use(case.account, settings)
-    fee_rate = max(ZERO, case.rules.taker_fee_rate if crosses else case.rules.maker_fee_rate)
-    paid = price * LOT_BTC * (1 + (fee_rate if settings.account == "spot" else ZERO))
+    fee_rate = case.rules.taker_fee_rate if crosses else case.rules.maker_fee_rate
+    paid = price * LOT_BTC * (1 + prepaid_rate(fee_rate, settings))
     owned = case.account.position
     dearest = (
         price
@@ -211,9 +219,9 @@ def _sized(case: Case, goal: Goal, held: int, side: Side, book: Book) -> Decisio
             goal, held, _told(case, goal, held, Action.DENY, reason, least=least, **facts)
         )
     stop = _stop(case.account, side, lots, price, settings)
-    loss = loss_per_lot(price=price, stop=stop, rules=case.rules, book=book, settings=settings) * (
-        have + lots
-    )
+    loss = stop_loss_per_lot(
+        price=price, stop=stop, rules=case.rules, book=book, settings=settings
+    ) * (have + lots)
     told = _told(
         case,
         goal,
@@ -283,11 +291,15 @@ def _told(
 
 def _wishes(case: Case) -> Mapping[str, object]:
     """What the strategy says, for people."""
-    weight, volatility = case.signal.target_weight, case.signal.target_volatility
-    if weight is None or volatility is None:
+    wanted = case.signal.exposure
+    if wanted is None:
         return {}
-    scale = volatility_scale(volatility, case.settings)
-    return {"weight": f"{weight:.6f}", "volatility": f"{volatility:.6f}", "scale": f"{scale:.6f}"}
+    scale = volatility_scale(wanted.volatility, case.settings)
+    return {
+        "weight": f"{wanted.weight:.6f}",
+        "volatility": f"{wanted.volatility:.6f}",
+        "scale": f"{scale:.6f}",
+    }
 
 
 def _side(signed: float) -> Side:

@@ -20,24 +20,13 @@ Paper exchange, sandbox and replay share these rules. Each errs on the expensive
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
+from shared.core.costs import Costs
 from shared.core.money import LOTS_PER_BTC, notional_jpy, rate
-from shared.core.types import Book, Candles, Order, OrderIntent
+from shared.core.types import Book, Candles, OrderIntent
 from shared.market.path import four_prices, offsets_ms
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Costs:
-    """What the paper market charges beside fees: fractions of the price, and the share of a
-    candle's volume we may take.
-    """
-
-    spread_rate: Decimal
-    slippage_rate: Decimal
-    volume_share: Decimal
 
 
 class PathPoint(NamedTuple):
@@ -77,32 +66,6 @@ def points(minutes: Candles, row: int) -> tuple[PathPoint, ...]:
     )
 
 
-def lives(order: Order, at: int) -> bool:
-    """Whether the order is in the market at `at`: strictly after it was placed, and not after its
-    end.
-    """
-    return order.placed_at < at and not ended(order, at - 1)
-
-
-def ended(order: Order, at: int) -> bool:
-    """Whether nothing after `at` can fill the order."""
-    return order.intent.expires_at is not None and order.intent.expires_at <= at
-
-
-def trades_through(intent: OrderIntent, price: int) -> bool:
-    """Whether a path price lies strictly beyond the limit: a mere touch leaves us waiting in the
-    queue.
-    """
-    limit = _some(intent.price)
-    return price < limit if intent.buys else price > limit
-
-
-def reaches(intent: OrderIntent, price: int) -> bool:
-    """Whether a price lies at or beyond the trigger of a stop."""
-    trigger = _some(intent.trigger_price)
-    return price >= trigger if intent.buys else price <= trigger
-
-
 def volume_lots(volume_btc: float, share: Decimal) -> int:
     """How many lots of a candle's volume our resting orders may take, rounded down."""
     return int((rate(volume_btc) * share * LOTS_PER_BTC).to_integral_value(rounding=ROUND_DOWN))
@@ -115,18 +78,18 @@ def stop_base(intent: OrderIntent, point: PathPoint, before: PathPoint | None) -
     trigger already (a stop that was placed late), the worst of all counts: nobody knows where
     between the two it was placed.
     """
-    trigger = _some(intent.trigger_price)
+    trigger = _trigger(intent)
     worst = max if intent.buys else min
     if point.opens:
         return worst(trigger, point.price)
-    if before is not None and reaches(intent, before.price):
+    if before is not None and intent.is_reached(before.price):
         return worst(trigger, before.price, point.price)
     return trigger
 
 
 def stop_within(intent: OrderIntent, path: Sequence[PathPoint]) -> bool:
     """Whether any point of the rest of a candle reaches the trigger."""
-    return any(reaches(intent, point.price) for point in path)
+    return any(intent.is_reached(point.price) for point in path)
 
 
 def half_spread(price: int, spread_rate: Decimal) -> int:
@@ -156,7 +119,7 @@ def _crossing(middle: Decimal, worse: Decimal, *, buys: bool, lots: int) -> Cros
     return Crossing(price, notional_jpy(abs(price - middle), lots))
 
 
-def _some(price: int | None) -> int:
-    if price is None:
-        raise AssertionError("a limit has a price and a stop has a trigger: placing checks it")
-    return price
+def _trigger(intent: OrderIntent) -> int:
+    if intent.trigger_price is None:
+        raise AssertionError("a stop has a trigger: placing checks it")
+    return intent.trigger_price
