@@ -162,7 +162,7 @@ class BacktestWork:
         # before anybody can read of it
         log_of_trials.append(trial_of(outcome, prepared, now_ms=now_ms))
         keys = {}
-        for file, data in files_of(outcome, prepared).items():
+        for file, data in files_of(outcome, prepared.inputs).items():
             keys[file] = f"{_folder(job.id)}{held.fence}/{file}"
             self._ports.bucket.put(keys[file], data)
         result = {"summary": summary_of(outcome), "files": keys}

@@ -47,6 +47,7 @@ DECIDING = (
         "exchanges/bitbank/window.py",
         "core/costs.py",
         "core/money.py",
+        "core/pair.py",
         "core/types",
         "core/variants.py",
     ),
