@@ -25,7 +25,7 @@ from shared.model.bundle import Bundle
 from shared.model.manifest import encode
 from shared.stores.arrays import ArrayStore
 from shared.stores.ports import Bucket
-from shared.strategies import NAMES
+from shared.strategies import names
 from shared.turn import pipeline
 from shared.turn.pipeline import Stages
 
@@ -91,7 +91,9 @@ class StageCache:
         try:
             stored = self._store.read(key)
             if stored is not None:
-                done = _unpacked(stored, candles[Timeframe.M15], bundle)
+                done = _unpacked(
+                    stored, candles[Timeframe.M15], bundle, names=names(settings.strategies)
+                )
                 self.found = CacheOutcome(
                     hit=True, told="votes and predictions were stored already"
                 )
@@ -182,7 +184,11 @@ def _packed(done: Stages) -> dict[str, NDArray[Any]]:
 
 
 def _unpacked(
-    stored: Mapping[str, NDArray[Any]], candles: Candles, bundle: Bundle | None
+    stored: Mapping[str, NDArray[Any]],
+    candles: Candles,
+    bundle: Bundle | None,
+    *,
+    names: tuple[str, ...],
 ) -> Stages:
     as_of = stored["as_of"]
     if not np.array_equal(as_of, candles.closed_at):
@@ -204,7 +210,7 @@ def _unpacked(
         features=Features(as_of=as_of, names=KEPT, values=stored["features"].T),
         votes=Votes(
             as_of=as_of,
-            names=NAMES,
+            names=names,
             sides=stored["sides"].T,
             confidences=stored["confidences"].T,
             consensus=stored["consensus"],

@@ -8,9 +8,11 @@ before. All of them, and the volatility, are functions of exactly the last 1,000
 (see `features.families.slow_trend`).
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from shared.core.settings.strategies import Trend
+from shared.core.settings.kinds import Share
 from shared.core.types import Features, FloatArray, Targets
 from shared.strategies.ballot import Ballot, ballot, columns
 
@@ -19,6 +21,17 @@ CROSSES = ("mean_30_to_120_4h", "mean_60_to_300_4h", "mean_120_to_600_4h")
 BREAKOUTS = ("breakout_60_4h", "breakout_120_4h", "breakout_330_4h")
 SIGNALS = (*MOMENTUM, *CROSSES, *BREAKOUTS)
 VOLATILITY = "volatility_180_4h"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trend:
+    """Slow trend of the 4h candles: momentum, crosses of averages and breakouts.
+
+    The one strategy with a target exposure.
+    """
+
+    weight: Share
+    min_confidence: Share = 0.0  # weaker than this is flat
 
 
 def vote(features: Features, settings: Trend) -> Ballot:

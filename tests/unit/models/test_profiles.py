@@ -10,7 +10,7 @@ import pytest
 from models.backtest.prepare import rules_of
 from shared.core.settings import load
 from shared.model.question import features_of
-from shared.strategies import NAMES
+from shared.strategies import names
 
 NEVER = 0.0
 TABLE = [
@@ -129,7 +129,10 @@ def test_every_profile_loads_and_is_told_by_its_hash(profile):
 
 @pytest.mark.parametrize(("profile", "voting"), [("phase19", 4), ("phase22", 5)])
 def test_the_weights_of_those_that_vote_add_up_to_one(profile, voting):
-    weights = [getattr(load({}, profile=profile).strategies, name).weight for name in NAMES]
+    weights = [
+        getattr(load({}, profile=profile).strategies, name).weight
+        for name in names(load({}).strategies)
+    ]
     assert sum(weights) == pytest.approx(1.0)
     assert sum(weight > 0 for weight in weights) == voting
 
@@ -153,7 +156,9 @@ def test_the_page_about_the_profiles_names_their_numbers():
     )
     nineteen, twenty_two = (load({}, profile=profile) for profile in ("phase19", "phase22"))
     for settings in (nineteen, twenty_two):
-        for name, weight in ((name, getattr(settings.strategies, name).weight) for name in NAMES):
+        for name, weight in (
+            (name, getattr(settings.strategies, name).weight) for name in names(load({}).strategies)
+        ):
             assert weight == 0 or f"{name} {weight:g}" in page
         assert f"{settings.risk.min_probability:g}" in page
         assert (
