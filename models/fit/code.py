@@ -19,7 +19,7 @@ FITTING = (
         "models/fit/calibrate.py",
         "models/fit/export.py",
         "models/fit/heads",
-        "models/fit/learners.py",
+        "models/fit/learners",
     ),
     *(
         "models/fit/members.py",

@@ -3,10 +3,12 @@ levels).
 """
 
 import difflib
+import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
+from functools import reduce
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin
 
 import msgspec
 
@@ -62,10 +64,8 @@ def leaves(kind: type = Settings, path: str = "") -> Iterator[tuple[str, Any]]:
         if is_dataclass(hint) and isinstance(hint, type):
             yield from leaves(hint, f"{path}{name}.")
         elif get_origin(hint) is dict:
-            yield from (
-                (f"{path}{name}.{key}", get_args(hint)[1])
-                for key in get_args(get_type_hints(Settings)["stage"])
-            )
+            group: Any = reduce(operator.getitem, [*path.split(".")[:-1], name], defaults())
+            yield from ((f"{path}{name}.{key}", get_args(hint)[1]) for key in group)
         elif name != "profile":
             yield f"{path}{name}", hint
 
