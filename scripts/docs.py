@@ -26,7 +26,7 @@ def features_page() -> str:
         "# Features",
         "",
         (
-            "One catalogue; made from `shared/features/catalogue.py`. A value is known at the close"
+            "One catalogue; made from `shared/features/families/`. A value is known at the close"
             " of its candle and never"
         ),
         (

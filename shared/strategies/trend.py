@@ -5,7 +5,7 @@ The signals of the study that found this the only thing worth following: whether
 than 7, 14, 28, 56 and 90 days ago, whether the exponential mean of 5 days lies above that of 20 (10
 above 50, 20 above 100), and to which side the price last left the channel of the 10, 20 and 55 days
 before. All of them, and the volatility, are functions of exactly the last 1,000 closed 4h candles
-(see `features.families.slow_trend`).
+(see `shared/features/families`).
 """
 
 from dataclasses import dataclass

@@ -21,7 +21,7 @@ PLANTED = {
         "scripts that run one name the sandbox",
     ),
     "shared/a_new_room.py": ("import json", "shared: the folder list is the trade"),
-    "shared/features/families.py": (
+    "shared/features/indicators.py": (
         "import shared.strategies",
         "shared: the folder list is the trade",
     ),
