@@ -10,14 +10,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.core import fingerprint
+from shared.core import deciding
 from shared.core.errors import BadData, BotError
 from shared.core.settings import Settings
 from shared.core.types import Candles, Features, Prediction, Targets, Timeframe, Votes
@@ -33,10 +32,6 @@ KEPT = ("close", "atr_14", "price_z", "volume_z", "realised_16")
 """The features that are looked at after the stages; the others have done their work in votes and
 predictions."""
 PREFIX = "stages/"
-_CODE = (
-    *("shared/features", "shared/strategies", "shared/model", "shared/turn/pipeline.py"),
-    *("shared/core/settings/strategies.py", "shared/core/types"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +58,7 @@ class StageCache:
         code: str | None = None,
     ) -> None:
         """Keep entries in `bucket`, the newest `most_entries` and together `most_bytes`; `code` is
-        the hash of other code.
+        that of other code than decides here.
         """
         self._store = ArrayStore(bucket, PREFIX, most_entries=most_entries, most_bytes=most_bytes)
         self._code = code
@@ -85,7 +80,11 @@ class StageCache:
         `found` says what happened.
         """
         key = key_of(
-            candles, bundle=bundle, settings=settings, since=since, code=self._code or code_hash()
+            candles,
+            bundle=bundle,
+            settings=settings,
+            since=since,
+            code=self._code or deciding.files_hash(),
         )
         why = "nothing was stored for these candles, settings and model"
         try:
@@ -148,12 +147,6 @@ def key_of(
             for column in (part.opened_at, part.open, part.high, part.low, part.close, part.volume):
                 digest.update(np.ascontiguousarray(column).data)
     return digest.hexdigest()
-
-
-@cache
-def code_hash() -> str:
-    """SHA-256 of the sources that make the stages: an entry of other code is never found."""
-    return fingerprint.bytes_of(fingerprint.sources(_CODE))
 
 
 def _packed(done: Stages) -> dict[str, NDArray[Any]]:

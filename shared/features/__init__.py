@@ -10,7 +10,7 @@ import numpy as np
 from shared.core.errors import BadData
 from shared.core.types import Candles, Features, FloatArray, IntArray, Timeframe
 from shared.features.catalogue import ALL, CATALOGUE
-from shared.features.feature import WINDOW, Series
+from shared.features.feature import WINDOW, CandleSeries
 
 __all__ = ["compute"]
 
@@ -49,7 +49,7 @@ def _fast(candles: Candles, *, into: FloatArray) -> None:
     for start in range(0, len(candles), BLOCK_ROWS):
         stop = min(start + BLOCK_ROWS, len(candles))
         first = max(0, start - REACH_ROWS)
-        series = Series(candles=candles.rows(first, stop))
+        series = CandleSeries(candles=candles.rows(first, stop))
         for row, column in zip(into, CATALOGUE, strict=True):
             if column.timeframe is Timeframe.M15:
                 row[start:stop] = column.compute(series)[start - first :]
@@ -57,7 +57,7 @@ def _fast(candles: Candles, *, into: FloatArray) -> None:
 
 def _slow(candles: Candles | None, instants: IntArray, *, into: FloatArray) -> None:
     """The columns of the 4h candles as they were known at each instant; NaN without any."""
-    series = None if candles is None else Series(candles=candles)
+    series = None if candles is None else CandleSeries(candles=candles)
     known = None if candles is None else _last_closed(candles, instants)
     for row, column in zip(into, CATALOGUE, strict=True):
         if column.timeframe is Timeframe.M15:

@@ -17,7 +17,7 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
+class CandleSeries:
     """Candles of one timeframe, oldest first, and what several features need of them."""
 
     candles: Candles
@@ -54,7 +54,7 @@ class Series:
         return self.candles.closed_at
 
 
-Compute: TypeAlias = Callable[[Series], FloatArray]
+Compute: TypeAlias = Callable[[CandleSeries], FloatArray]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +73,12 @@ class Feature:
 
 
 def once(
-    function: Callable[Concatenate[Series, Given], Value],
-) -> Callable[Concatenate[Series, Given], Value]:
+    function: Callable[Concatenate[CandleSeries, Given], Value],
+) -> Callable[Concatenate[CandleSeries, Given], Value]:
     """Let a function that several features ask be worked out once for a series."""
 
     @wraps(function)
-    def kept(series: Series, /, *args: Given.args, **kwargs: Given.kwargs) -> Value:
+    def kept(series: CandleSeries, /, *args: Given.args, **kwargs: Given.kwargs) -> Value:
         key = (function, args, *kwargs.items())
         if key not in series.kept:
             series.kept[key] = function(series, *args, **kwargs)

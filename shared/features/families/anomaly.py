@@ -1,12 +1,12 @@
 """How unusual the last return and the last volume are against the 96 before them, a day."""
 
 from shared.core.types import FloatArray
-from shared.features.feature import Feature, Series
+from shared.features.feature import CandleSeries, Feature
 from shared.features.indicators import unusualness
 from shared.features.recursion import late
 
 
-def price_z(series: Series) -> FloatArray:
+def price_z(series: CandleSeries) -> FloatArray:
     """The last return against the 96 before it, (n,)."""
     moves = series.close[1:] / series.close[:-1] - 1.0
     return late(unusualness(moves, 96), 1, len(series.close))

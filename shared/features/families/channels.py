@@ -3,12 +3,12 @@ last left the channels of 10, 20 and 55 days.
 """
 
 from shared.core.types import FloatArray
-from shared.features.feature import FAST_AND_SLOW, SLOW, WINDOW, Feature, Series, once
+from shared.features.feature import FAST_AND_SLOW, SLOW, WINDOW, CandleSeries, Feature, once
 from shared.features.indicators import breakout, channel, place_in
 
 
 @once
-def donchian(series: Series) -> tuple[FloatArray, FloatArray]:
+def donchian(series: CandleSeries) -> tuple[FloatArray, FloatArray]:
     """Top and bottom of the channel, yen, (n,) each."""
     return channel(series.high, series.low, 20)
 

@@ -1,19 +1,19 @@
 """ADX and DI."""
 
 from shared.core.types import FloatArray
-from shared.features.feature import FAST_AND_SLOW, Feature, Series, once
+from shared.features.feature import FAST_AND_SLOW, CandleSeries, Feature, once
 from shared.features.indicators import Directional, crossing, directional
 from shared.features.recursion import before
 
 
 @once
-def movement(series: Series) -> Directional:
+def movement(series: CandleSeries) -> Directional:
     """ADX, +DI and -DI."""
     return directional(series.high, series.low, series.close, 14)
 
 
 @once
-def di_difference(series: Series) -> FloatArray:
+def di_difference(series: CandleSeries) -> FloatArray:
     """+DI - -DI, (n,)."""
     return movement(series).plus_di - movement(series).minus_di
 

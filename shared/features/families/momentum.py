@@ -1,12 +1,12 @@
 """RSI and RCI."""
 
 from shared.core.types import FloatArray
-from shared.features.feature import FAST_AND_SLOW, Feature, Series, once
+from shared.features.feature import FAST_AND_SLOW, CandleSeries, Feature, once
 from shared.features.indicators import rci, rsi
 
 
 @once
-def ranks(series: Series) -> dict[int, FloatArray]:
+def ranks(series: CandleSeries) -> dict[int, FloatArray]:
     """RCI by its length: all at once are cheaper than each alone."""
     return rci(series.close, (9, 14, 26, 52))
 

@@ -3,12 +3,12 @@
 import numpy as np
 
 from shared.core.types import FloatArray
-from shared.features.feature import Feature, Series
+from shared.features.feature import CandleSeries, Feature
 from shared.features.indicators import engulfing
 from shared.features.recursion import quotient
 
 
-def share_of_range(series: Series, length: FloatArray) -> FloatArray:
+def share_of_range(series: CandleSeries, length: FloatArray) -> FloatArray:
     """A length in yen as a share of the candle's range, (n,); 0 where the candle is flat."""
     return quotient(length, series.high - series.low, of_nothing=0.0)
 

@@ -4,13 +4,13 @@ import numpy as np
 
 from shared.core.calendar import DAY_MS, HOUR_MS
 from shared.core.types import FloatArray
-from shared.features.feature import Feature, Series
+from shared.features.feature import CandleSeries, Feature
 
 WEEK_DAYS = 7
 THURSDAY = 3  # 1 January 1970 was one; Monday is 0
 
 
-def weekday(series: Series) -> FloatArray:
+def weekday(series: CandleSeries) -> FloatArray:
     """0 Monday to 6 Sunday, (n,)."""
     return ((series.closed_at // DAY_MS + THURSDAY) % WEEK_DAYS).astype(np.float64)
 

@@ -2,31 +2,31 @@
 
 from shared.core.types import FloatArray
 from shared.features import indicators
-from shared.features.feature import FAST_AND_SLOW, SLOW, WINDOW, Feature, Series, once
+from shared.features.feature import FAST_AND_SLOW, SLOW, WINDOW, CandleSeries, Feature, once
 from shared.features.indicators import crossing
 from shared.features.recursion import before, ema_lead, mean_lead
 
 
 @once
-def lead(series: Series, span: int) -> FloatArray:
+def lead(series: CandleSeries, span: int) -> FloatArray:
     """How far the close lies above its EMA, yen, (n,)."""
     return ema_lead(series.close, span)
 
 
 @once
-def ema(series: Series, span: int) -> FloatArray:
+def ema(series: CandleSeries, span: int) -> FloatArray:
     """The EMA of the close, yen, (n,)."""
     return series.close - lead(series, span)
 
 
 @once
-def macd_lines(series: Series) -> tuple[FloatArray, FloatArray]:
+def macd_lines(series: CandleSeries) -> tuple[FloatArray, FloatArray]:
     """MACD and its signal, yen, (n,) each."""
     return indicators.macd(series.close)
 
 
 @once
-def slow_lead(series: Series, span: int) -> FloatArray:
+def slow_lead(series: CandleSeries, span: int) -> FloatArray:
     """How far the close lies above its exponential mean of the last 1,000, yen, (n,)."""
     return mean_lead(series.close, span, WINDOW)
 

@@ -3,31 +3,31 @@ hours, a day and a week.
 """
 
 from shared.core.types import FloatArray
-from shared.features.feature import FAST_AND_SLOW, SLOW, WINDOW, Feature, Series, once
+from shared.features.feature import FAST_AND_SLOW, SLOW, WINDOW, CandleSeries, Feature, once
 from shared.features.indicators import atr, mean_and_deviation, realised, volatility_a_year
 from shared.features.recursion import quotient, window_sum
 
 
 @once
-def atr_14(series: Series) -> FloatArray:
+def atr_14(series: CandleSeries) -> FloatArray:
     """The average true range, yen, (n,)."""
     return atr(series.high, series.low, series.close, 14)
 
 
 @once
-def atr_rate(series: Series) -> FloatArray:
+def atr_rate(series: CandleSeries) -> FloatArray:
     """The same as a share of the close, (n,)."""
     return atr_14(series) / series.close
 
 
 @once
-def zscore(series: Series) -> FloatArray:
+def zscore(series: CandleSeries) -> FloatArray:
     """How many deviations the close lies above its mean, (n,)."""
     mean, deviation = mean_and_deviation(series.close, 20)
     return quotient(series.close - mean, deviation, of_nothing=0.0)
 
 
-def against_its_mean(series: Series) -> FloatArray:
+def against_its_mean(series: CandleSeries) -> FloatArray:
     """The ATR rate over its mean of the last 20 candles, (n,)."""
     rate = atr_rate(series)
     return quotient(rate, window_sum(rate, 20) / 20.0, of_nothing=1.0)

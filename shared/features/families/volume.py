@@ -1,11 +1,11 @@
 """Volume against its own mean."""
 
 from shared.core.types import FloatArray
-from shared.features.feature import FAST_AND_SLOW, Feature, Series
+from shared.features.feature import FAST_AND_SLOW, CandleSeries, Feature
 from shared.features.recursion import quotient, window_sum
 
 
-def against_mean(series: Series, width: int) -> FloatArray:
+def against_mean(series: CandleSeries, width: int) -> FloatArray:
     """The volume over its mean of the last `width` candles, (n,)."""
     mean = window_sum(series.volume, width) / float(width)
     return quotient(series.volume, mean, of_nothing=1.0)

@@ -42,7 +42,9 @@ PLANTED = {
         "nobody but the replay",
     ),
     "shared/turn/sequence.py": ("import time", "the decision is pure"),
-    "shared/replay/engine.py": ("import shared.tick.desk", "a replay reaches no exchange"),
+    "shared/replay/engine.py": ("import shared.tick.desk", "the decision is pure"),
+    "shared/orders/new.py": ("", "every file of the product has a guard"),
+    "shared/core/names.py": ("import pandas", "pandas reads candle files"),
 }
 """Where, what, and the contract that must break."""
 
@@ -105,6 +107,11 @@ def copy_of_the_packages(folder: Path) -> Path:
         shutil.copytree(
             ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__")
         )
+    shutil.copytree(
+        ROOT / "tests/plugins",
+        folder / "tests/plugins",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
     shutil.copy2(ROOT / "pyproject.toml", folder / "pyproject.toml")
     return folder
 
@@ -124,6 +131,9 @@ def test_an_import_that_runs_back_breaks_its_contract(tmp_path: Path) -> None:
     for where, (line, contract) in PLANTED.items():
         assert [name for name in broken if contract in name], (where, line, told.stdout[-3000:])
     assert "a_new_room" in told.stdout
+    assert "shared/orders/new.py: no line of shared/core/guards.toml" in " ".join(
+        told.stdout.split()
+    )
     assert "shared.tick.cycle -> shared.exchanges.sandbox" in told.stdout
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from shared import model
-from shared.core import deciding
+from shared.core import guards
 from shared.core.deciding import Code, present, sources
 from shared.core.errors import NotThere
 from shared.core.fingerprint import trees_of
@@ -60,8 +60,11 @@ def forbids(found) -> list[str]:
 
 # the source
 
-MONEY, PATH = "core/money.py", "market/path.py"
-PLACES = (MONEY, PATH, "risk/rules.py", "turn/turn.py", "features/indicators.py")
+MONEY, PATH = "shared/core/money.py", "shared/market/path.py"
+PLACES = (
+    *(MONEY, PATH, "shared/risk/rules.py"),
+    *("shared/turn/turn.py", "shared/features/indicators.py"),
+)
 
 
 class OneNumber(ast.NodeTransformer):
@@ -140,7 +143,8 @@ def test_a_name_that_an_import_gave_is_the_name_where_it_comes_from():
 
 
 def test_a_deciding_file_that_is_gone_is_no_silence(monkeypatch):
-    monkeypatch.setattr(deciding, "DECIDING", (*deciding.DECIDING, "nothing_like_this.py"))
+    known = {**guards.lines(), "shared/nothing_like_this.py": frozenset({"decides"})}
+    monkeypatch.setattr(guards, "lines", lambda: known)
     with pytest.raises(NotThere, match="nothing_like_this"):
         sources()
 

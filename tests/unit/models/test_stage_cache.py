@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from models.backtest.stage_cache import KEPT, StageCache, code_hash, key_of
+from models.backtest.stage_cache import KEPT, StageCache, key_of
 from shared.core.errors import StoreBroken
 from shared.core.settings import load as load_settings
 from shared.core.types import Timeframe
@@ -177,7 +177,6 @@ def test_entries_of_other_code_are_not_found(settings, candles):
     older = StageCache(bucket, code="older")
     older.stages(candles, bundle=None, settings=settings)
     assert not older.found.hit
-    assert len(code_hash()) == 64
     assert len(bucket.keys()) == 2
 
 

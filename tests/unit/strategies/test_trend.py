@@ -11,7 +11,7 @@ from shared import features, strategies
 from shared.core.settings import load
 from shared.core.types import Candles, Features, FloatArray, Timeframe
 from shared.features.catalogue import ALL, CATALOGUE
-from shared.features.feature import WINDOW, Series
+from shared.features.feature import WINDOW, CandleSeries
 from shared.strategies import trend
 
 SETTINGS = load({}, profile="trend")
@@ -49,7 +49,10 @@ def slow_candles(rows: int, seed: int) -> Candles:
 
 def columns_of(candles: Candles) -> dict[str, FloatArray]:
     """The columns that the strategy looks at, by the names of the catalogue."""
-    series, compute = Series(candles=candles), {column.name: column.compute for column in CATALOGUE}
+    series, compute = (
+        CandleSeries(candles=candles),
+        {column.name: column.compute for column in CATALOGUE},
+    )
     return {name: compute[name](series) for name in (*trend.SIGNALS, trend.VOLATILITY)}
 
 

@@ -1,0 +1,65 @@
+"""Import contracts about the files that `shared/core/guards.toml` gives a guard, and the one that
+every file has a guard.
+"""
+
+from typing import Any
+
+from grimp import ImportGraph
+from importlinter import Contract, ContractCheck, fields, output
+from importlinter.contracts.forbidden import ForbiddenContract
+from importlinter.contracts.protected import ProtectedContract
+
+from shared.core import guards
+
+
+class _OfGuard(Contract):
+    """Takes the modules of a guard for those that a contract of import-linter is about."""
+
+    filled = ""
+
+    def __init__(
+        self, name: str, session_options: dict[str, Any], contract_options: dict[str, Any]
+    ) -> None:
+        modules = modules_of(contract_options["guard"])
+        super().__init__(name, session_options, {**contract_options, self.filled: modules})
+
+
+class Forbids(_OfGuard, ForbiddenContract):
+    """What has the guard may not import the forbidden modules."""
+
+    filled = "source_modules"
+    guard = fields.StringField()
+
+
+class Protects(_OfGuard, ProtectedContract):
+    """What has the guard is imported by those alone that are allowed to."""
+
+    filled = "protected_modules"
+    guard = fields.StringField()
+
+
+class Covers(Contract):
+    """Every module of the product stands under a line of the table."""
+
+    def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
+        del graph, verbose
+        said = guards.unguarded(guards.files_of_the_product())
+        return ContractCheck(kept=said is None, metadata={"said": said})
+
+    def render_broken_contract(self, check: ContractCheck) -> None:
+        output.print_error(check.metadata["said"])
+
+
+def modules_of(guard: str) -> list[str]:
+    """The modules with a guard; a folder of which all have it stands for its modules."""
+    known = guards.lines()
+    modules: list[str] = []
+    for line in guards.under(guard):
+        inside = [path for path in known if path.startswith(f"{line}/")]
+        lines = [line] if all(guard in known[path] for path in inside) else guards.files_in(line)
+        modules += [
+            path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+            for path in lines
+            if guard in known[guards.line_of(path) or path]
+        ]
+    return modules
