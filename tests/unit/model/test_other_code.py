@@ -158,7 +158,9 @@ def test_other_code_enters_nothing_live_by_name_and_paper_says_so():
         (said,) = permission(proven(code=code), PAPER)
         assert (said.reason, said.forbids_entry) == (Reason.MODEL_NOT_PROVEN, False)
         assert "other code" in said.context["found"]
+        assert "`scripts/bot train` proves it again" in said.context["found"]
     assert permission(proven(), PAPER) == ()
+    assert bundle().manifest.code.is_here, "what is trained now is of this code"
     assert permission(bundle(), PAPER) == (), "nothing is said of what was never proven"
 
 
