@@ -90,15 +90,18 @@ def test_an_intent_that_is_sent_again_is_placed_once_and_answered_alike(scene):
     assert len(scene.reconcile(T0).orders) == 1
 
 
-def test_a_canceled_order_is_gone_and_cannot_be_canceled_again(scene):
+def test_a_canceled_order_is_gone_and_whoever_cancels_it_again_hears_how_it_ended(scene):
     order = scene.submit(scene.entry()).order
     done = scene.open().cancel(order, now_ms=T0, fence=scene.fence)
     assert isinstance(done, Accepted)
     later = T0 + 2 * MINUTE
     assert scene.reconcile(later).orders == ()
     again = scene.open().cancel(order, now_ms=later, fence=scene.fence)
-    assert isinstance(again, Rejected)
+    assert isinstance(again, Accepted)
+    assert again.order.remaining_lots == order.remaining_lots
     assert scene.reconcile(T0 + 15 * MINUTE).positions == ()
+    nobodys = scene.open().cancel(replace(order, order_id=999), now_ms=later, fence=scene.fence)
+    assert isinstance(nobodys, Rejected)
 
 
 def test_an_order_that_makes_no_sense_is_rejected_with_a_reason_and_changes_nothing(scene):

@@ -2,6 +2,7 @@
 every file has a guard.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from grimp import ImportGraph
@@ -52,14 +53,16 @@ class Covers(Contract):
 
 def modules_of(guard: str) -> list[str]:
     """The modules with a guard; a folder of which all have it stands for its modules."""
-    known = guards.lines()
-    modules: list[str] = []
-    for line in guards.under(guard):
-        inside = [path for path in known if path.startswith(f"{line}/")]
-        lines = [line] if all(guard in known[path] for path in inside) else guards.files_in(line)
-        modules += [
-            path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-            for path in lines
-            if guard in known[guards.line_of(path) or path]
-        ]
-    return modules
+    files = set(guards.sources(guard))
+    return [module for line in guards.under(guard) for module in _within(line, files)]
+
+
+def _within(path: str, files: set[str]) -> Iterator[str]:
+    inside = [path] if path.endswith(".py") else guards.files_in(path)
+    if files.issuperset(inside):
+        yield path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        return
+    depth = path.count("/") + 2
+    for part in sorted({"/".join(file.split("/")[:depth]) for file in inside}):
+        if part in files or not part.endswith(".py"):
+            yield from _within(part, files)

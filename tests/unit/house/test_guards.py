@@ -29,7 +29,8 @@ def test_a_new_file_in_a_room_that_is_guarded_as_a_whole_comes_under_its_guards(
         "shared/risk/new.py": "shared/risk",
         "shared/strategies/new.py": "shared/strategies",
         "models/fit/learners/new.py": "models/fit/learners",
-        "shared/exchanges/bitbank/private/new.py": "shared/exchanges/bitbank",
+        "shared/exchanges/another/new.py": "shared/exchanges",
+        "shared/stores/google/firestore.py": "shared/stores",
     }.items():
         assert guards.unguarded([file]) is None
         assert guards.line_of(file) == line
