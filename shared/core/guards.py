@@ -7,7 +7,7 @@ which files are meant; nobody keeps another list.
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from shared.core import fingerprint
@@ -16,6 +16,7 @@ PACKAGES = ("functions", "models", "scripts", "shared")
 _TABLE = Path(__file__).with_name("guards.toml")
 
 
+@cache
 def lines() -> Mapping[str, frozenset[str]]:
     """The guards of each line, by its path from the root."""
     return {path: frozenset(words.split()) for path, words in _table()["files"].items()}
@@ -36,9 +37,10 @@ def tests() -> Mapping[str, tuple[str, ...]]:
 
 def line_of(path: str) -> str | None:
     """The line that a file stands under; None where there is none."""
-    known = lines()
-    above = (path, *map(str, PurePosixPath(path).parents))
-    return next((line for line in above if line in known), None)
+    known, line = lines(), path
+    while line and line not in known:
+        line = line.rpartition("/")[0]
+    return line or None
 
 
 def under(guard: str) -> tuple[str, ...]:
@@ -46,7 +48,7 @@ def under(guard: str) -> tuple[str, ...]:
     named = [path for path, guards in lines().items() if guard in guards]
     folders = {path for path in named if not path.endswith(".py")}
     return tuple(
-        path for path in named if folders.isdisjoint(map(str, PurePosixPath(path).parents))
+        path for path in named if not any(path.startswith(f"{folder}/") for folder in folders)
     )
 
 
