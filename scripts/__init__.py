@@ -1,1 +1,1 @@
-"""."""
+"""The one command, `scripts/bot`, and what it needs."""

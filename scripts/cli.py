@@ -18,11 +18,10 @@ from pathlib import Path
 
 import click
 
-from scripts.in_use import hold
+from scripts.installation.checkout import ROOT
+from scripts.installation.in_use import hold
 from shared.core.errors import BotError, UserError
 from shared.core.masking import register_secret_variables, veiled
-
-ROOT = Path(__file__).resolve().parent.parent
 
 TRY, RUN, LOOK, ACT, WORK = "Try it", "Run it", "Look", "Act", "Work on it"
 

@@ -17,8 +17,15 @@ from typing import NoReturn
 if __name__ == "__main__":
     sys.path.insert(0, sys.argv[1])
 
-from scripts.environments import LaunchError, own_path, python_of, ready, say, take_older
-from scripts.system_libraries import ensure_openmp
+from scripts.installation.environments import (
+    LaunchError,
+    own_path,
+    python_of,
+    ready,
+    say,
+    take_older,
+)
+from scripts.installation.system_libraries import ensure_openmp
 
 PRODUCT = "requirements.txt"
 TESTS = "tests/requirements.txt"
@@ -76,7 +83,7 @@ def explain(root: Path, words: Sequence[str]) -> int:
 
 
 def pages_of(text: str) -> dict[str, str]:
-    """The help of each command, by the command's words, out of the page that `scripts/docs.py`
+    """The help of each command, by the command's words, out of the page that `scripts/docs`
     makes.
     """
     return dict(re.findall(r"^## `(.+?)`\n\n```text\n(.*?)\n```$", text, re.MULTILINE | re.DOTALL))

@@ -5,7 +5,7 @@ array stages, the fees.
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Protocol
 
@@ -16,18 +16,19 @@ from models.backtest.sources import CandleSource
 from shared import model
 from shared.core import fingerprint
 from shared.core.calendar import DAY_MS, HOUR_MS, utc_text
+from shared.core.costs import assumed_rules
 from shared.core.errors import BadBundle, BadSettings, UserError
-from shared.core.money import rate
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.trials import Scalar, data_hash, settings_hash
-from shared.core.types import Candles, PairRules, Timeframe
+from shared.core.types import Candles, Timeframe
 from shared.market.candles import between
 from shared.market.spikes import spikes, told
 from shared.model.bundle import Bundle
 from shared.model.registry import BundleRegistry
 from shared.replay.honesty import refuse_training
 from shared.replay.types import Inputs
+from shared.risk import policy_of
 from shared.turn.champion import Champions
 from shared.turn.pipeline import Stages
 
@@ -102,20 +103,6 @@ def _blamed(job: Job, found: str) -> str:
     return f"overrides.{named[0]}" if named else "overrides"
 
 
-def rules_of(settings: Settings, stated: PairRules | None = None) -> PairRules:
-    """The pair's rules with the fees that the settings assume in their place."""
-    rules, assumed = stated or PairRules(), settings.replay
-    return replace(
-        rules,
-        maker_fee_rate=(
-            rules.maker_fee_rate if assumed.maker_fee_rate is None else rate(assumed.maker_fee_rate)
-        ),
-        taker_fee_rate=(
-            rules.taker_fee_rate if assumed.taker_fee_rate is None else rate(assumed.taker_fee_rate)
-        ),
-    )
-
-
 def bundle_of(
     job: Job, registry: BundleRegistry, public_keys: tuple[str, ...], settings: Settings
 ) -> tuple[Bundle | None, tuple[str, ...]]:
@@ -173,7 +160,7 @@ def honest_notes(job: Job, bundle: Bundle | None, settings: Settings) -> tuple[s
     Raises `BadJob` naming `start` where it learned from it.
     """
     watched = (UNWATCHED,) if settings.watch.forbid_entries else ()
-    if bundle is not None and settings.risk.policy != "barrier":
+    if bundle is not None and not policy_of(settings).needs_model:
         return UNASKED, *watched
     try:
         guarded = refuse_training(
@@ -260,7 +247,7 @@ def _learning_ms(settings: Settings) -> int:
     """How long before the first decision the oldest row lies that the first retraining may learn
     from.
     """
-    if settings.risk.policy != "barrier":
+    if not policy_of(settings).needs_model:
         return 0
     return (
         settings.learning.days + settings.retrain.every_days
@@ -327,7 +314,7 @@ def prepare(
     """
     honest = honest_notes(job, bundle, settings)
     candles, minutes = candles_of(job, source, settings)
-    rules = rules_of(settings)
+    rules = assumed_rules(settings)
     hashes = (
         data_hash([candles[frame] for frame in _FRAMES] + ([] if minutes is None else [minutes])),
         settings_hash(settings, rules),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.core.calendar import DAY_MS
+from shared.core.costs import assumed_rules, crossing_rate
 from shared.core.settings import Settings
 from shared.core.types import Barriers, Candles, FloatArray, PairRules
 from shared.model.outcomes import LOWER, NEITHER, UPPER, Labels, label
@@ -44,14 +45,11 @@ def costs_of(settings: Settings, rules: PairRules | None = None) -> TradeCosts:
     """Fees as replays assume them (`settings.replay`, else the exchange's `rules`); interest only
     on margin.
     """
-    rules = rules or PairRules()
-    given = settings.replay
-    maker = float(rules.maker_fee_rate) if given.maker_fee_rate is None else given.maker_fee_rate
-    taker = float(rules.taker_fee_rate) if given.taker_fee_rate is None else given.taker_fee_rate
-    borrowed = 0.0 if settings.account == "spot" else 1.0
+    rules = assumed_rules(settings, rules)
+    borrowed = 1.0 if settings.account.has_debt else 0.0
     return TradeCosts(
-        maker=maker,
-        crossing=taker + settings.paper.slippage_rate + settings.paper.spread_rate / 2,
+        maker=float(rules.maker_fee_rate),
+        crossing=crossing_rate(rules, settings.paper.spread_rate / 2, settings),
         long_interest_day=borrowed * float(rules.long_interest_rate_day),
         short_interest_day=borrowed * float(rules.short_interest_rate_day),
     )

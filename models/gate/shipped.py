@@ -7,6 +7,7 @@ from decimal import Decimal
 from shared.core.settings import GateSettings, Settings, load
 from shared.core.types import PairRules
 from shared.model.proven import STATED, cheaper, costs
+from shared.risk import policy_of
 
 _MORE_IS_HARDER = ("confidence", "history_days", "shuffles", "prior_trials")
 _DECIDES_NO_ENTRY = frozenset({"champion_confidence", "champion_calibration_slack", "random_runs"})
@@ -58,7 +59,7 @@ def least_prior(settings: Settings) -> int:
     """How many things were tried before these settings were chosen, as far as this
     project knows.
     """
-    known = {settings.profile, TREND if settings.risk.policy == "target" else None} - {None}
+    known = {settings.profile, TREND if policy_of(settings).has_goal else None} - {None}
     return max(
         (load({}, profile=name).gate.prior_trials for name in known),
         default=load({}).gate.prior_trials,

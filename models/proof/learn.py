@@ -10,7 +10,6 @@ from typing import TypeAlias
 
 import numpy as np
 
-from models.backtest.prepare import rules_of
 from models.data.dataset import build
 from models.data.findings import refuse
 from models.data.labels import barriers_of, costs_of
@@ -18,8 +17,10 @@ from models.data.leaks import inspect_dataset
 from models.fit.learners import Progress
 from models.walk_forward import Walked, shuffled_skills, unasked, walk_forward
 from shared import features
+from shared.core.costs import assumed_rules
 from shared.core.settings import Settings
 from shared.core.types import Candles, FloatArray, Timeframe
+from shared.risk import policy_of
 from shared.stores.ports import Bucket
 from shared.turn import pipeline
 from shared.turn.pipeline import Stages
@@ -77,11 +78,11 @@ def learn(
     with _timed(seconds, "features"):
         computed = features.compute(candles)
         stages = pipeline.stages(candles, bundle=None, settings=settings, computed=computed)
-    if settings.risk.policy != "barrier":
+    if not policy_of(settings).needs_model:
         return LearnedFolds(walked=unasked(computed, settings), stages=stages, seconds=seconds)
     told("labels", 0.0, False)
     with _timed(seconds, "labels"):
-        costs = costs_of(settings, rules_of(settings))
+        costs = costs_of(settings, assumed_rules(settings))
         dataset = build(candles, settings.learning, days=None, computed=computed, costs=costs)
         refuse(inspect_dataset(dataset, candles, barriers=barriers_of(settings.learning)))
     steps = _Steps(told)

@@ -8,16 +8,15 @@ import numpy as np
 
 from models.gate.types import MoneyRecord
 from shared.core.calendar import DAY_MS
-from shared.core.money import rate
-from shared.core.settings import Settings
+from shared.core.costs import assumed_costs, crossing_rate
 from shared.core.types import Candles, Features, FloatArray, Purpose, Side, Timeframe
-from shared.orders.fills import Costs
 from shared.replay.brackets import Brackets
 from shared.replay.random_entries import Pace, random_entries
 from shared.replay.types import Curve, Inputs, Replayed
 from shared.results.performance.hold import held_series
 from shared.results.performance.positions import Closed, book_of
 from shared.results.performance.series import changes, day_edges, equity_of
+from shared.risk import policy_of
 from shared.risk.screen import distance_factors
 
 LEAST_SHIFT_DAYS = 30
@@ -41,9 +40,7 @@ def money_of(replayed: Replayed, inputs: Inputs, *, draws: int, seed: int) -> Mo
     own, held = equity_of(replayed), held_series(replayed)[0]
     closed = book_of(replayed).closed
     chance = (
-        _moved(replayed, draws=draws, seed=seed)
-        if inputs.settings.risk.policy == "target"
-        else None
+        _moved(replayed, draws=draws, seed=seed) if policy_of(inputs.settings).has_goal else None
     )
     return MoneyRecord(
         day_at=edges[:-1],
@@ -96,11 +93,13 @@ def _random(
         brackets,
         Pace(chance=min(1.0, len(closed) / flat), long_share=longs / len(closed)),
         rules=replayed.rules,
-        costs=_costs(inputs.settings),
+        costs=assumed_costs(inputs.settings.paper),
         draws=draws,
         seed=seed,
     )
-    dearer = _crossing_rate(replayed, inputs.settings) - _entry_rate(replayed)
+    dearer = crossing_rate(
+        replayed.rules, inputs.settings.paper.spread_rate / 2, inputs.settings
+    ) - _entry_rate(replayed)
     known: FloatArray = drawn.mean_rate[~np.isnan(drawn.mean_rate)] + dearer
     return known
 
@@ -132,24 +131,6 @@ def _factors(inputs: Inputs) -> FloatArray | float:
 def _ranges(features: Features) -> FloatArray:
     atr_jpy = features.column("atr_14")
     return np.where(np.isfinite(atr_jpy) & (atr_jpy > 0.0), atr_jpy, np.nan)
-
-
-def _costs(settings: Settings) -> Costs:
-    paper = settings.paper
-    return Costs(
-        spread_rate=rate(paper.spread_rate),
-        slippage_rate=rate(paper.slippage_rate),
-        volume_share=rate(paper.volume_share),
-    )
-
-
-def _crossing_rate(replayed: Replayed, settings: Settings) -> float:
-    """What a random entry paid: taker fee, slippage and half the spread."""
-    return (
-        float(replayed.rules.taker_fee_rate)
-        + settings.paper.slippage_rate
-        + settings.paper.spread_rate / 2
-    )
 
 
 def _entry_rate(replayed: Replayed) -> float:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from models.backtest.prepare import rules_of
 from models.gate import judge
 from models.gate.shipped import cheapened
 from models.gate.types import Evidence, Rival, TrialCounts
 from models.proof.money import money_of
 from models.walk_forward.types import Walked
 from shared.core.calendar import YEAR_DAYS
+from shared.core.costs import assumed_rules
 from shared.core.settings import Settings
 from shared.core.trials import WALK_FORWARD, History, Trial, data_hash, settings_hash, tally
 from shared.core.types import Candles, FloatArray, PairRules, Timeframe
@@ -21,6 +21,7 @@ from shared.model.manifest import Check, Verdict
 from shared.replay.engine import replay
 from shared.replay.types import Inputs, Replayed
 from shared.results.performance import Performance, measure
+from shared.risk import policy_of
 from shared.turn.pipeline import Stages
 
 
@@ -111,7 +112,7 @@ def concluded(asked: ProofRequest, inputs: Inputs, replayed: Replayed) -> Proof:
         else measure(replayed, trials=among.count, trial_sharpes=among.sharpes)
     )
     evidence = Evidence(
-        rows=asked.walked.rows if asked.settings.risk.policy == "barrier" else None,
+        rows=asked.walked.rows if policy_of(asked.settings).needs_model else None,
         money=money_of(
             replayed,
             inputs,
@@ -160,7 +161,7 @@ def _inputs(asked: ProofRequest) -> Inputs:
         minutes=asked.minutes,
         stages=replace(asked.stages, prediction=walked.prediction(asked.stages.features)),
         settings=asked.settings,
-        rules=rules_of(asked.settings, asked.rules),
+        rules=assumed_rules(asked.settings, asked.rules),
         start_at=walked.start_at if asked.start_at is None else asked.start_at,
         end_at=min(end_at, last_at),
         notes=(walked_note(walked), *asked.notes),

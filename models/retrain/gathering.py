@@ -15,6 +15,7 @@ from shared.core.settings import Settings
 from shared.core.trials import data_hash
 from shared.core.types import Candles, Timeframe
 from shared.market.candle_files import FIRST_FILE_AT
+from shared.risk import policy_of
 from shared.turn import pipeline
 from shared.turn.pipeline import Stages
 
@@ -55,7 +56,7 @@ def gather(history: CandleHistory, settings: Settings, *, as_of: int, tell: Tell
     """
     start_at = as_of - (settings.gate.history_days + settings.learning.days + WARM_UP_DAYS) * DAY_MS
     notes = history.fetch(start_at, as_of, tell)
-    if settings.risk.policy != "barrier":
+    if not policy_of(settings).needs_model:
         start_at = FIRST_FILE_AT  # no candle taught it anything, so that all there are can judge it
     candles = {
         timeframe: history.read(timeframe, start_at, as_of).closed_by(as_of)

@@ -28,6 +28,7 @@ from shared.model.bundle import Bundle
 from shared.model.manifest import Check, Verdict
 from shared.model.question import another
 from shared.model.signing import public_of
+from shared.risk import policy_of
 from shared.stores.ports import Bucket
 
 
@@ -200,7 +201,7 @@ def _walked(bench: Bench, settings: Settings, dataset: Dataset, tell: Tell) -> W
     """Every retraining that live would have had; folds that the bucket holds are not
     fitted again.
     """
-    if settings.risk.policy != "barrier":
+    if not policy_of(settings).needs_model:
         long_enough = bench.as_of - first_target(bench.candles) >= DAY_MS
         return unasked(bench.rows.stages.features, settings) if long_enough else None
     first_at = first_decision(settings, dataset, as_of=bench.as_of)
@@ -259,7 +260,7 @@ def _judged_champion(bench: Bench) -> tuple[Bundle | None, tuple[str, ...]]:
     if bench.champion is None:
         return None, ()
     version = bench.champion.version
-    if bench.settings.risk.policy != "barrier":
+    if not policy_of(bench.settings).needs_model:
         return None, (
             (
                 f"The policy {bench.settings.risk.policy} asks no model: {version}, which serves,"

@@ -8,7 +8,6 @@ import hashlib
 
 import msgspec
 
-from models.backtest.prepare import rules_of
 from models.card.card import FoldLine, Gated, card
 from models.card.pictures import pictures
 from models.fit.train import CARD, Training
@@ -17,6 +16,7 @@ from models.proof import Proof
 from models.retrain.proving import JudgedTraining
 from models.retrain.rivals import RECIPE, recipe_file
 from models.walk_forward import WalkFold
+from shared.core.costs import assumed_rules
 from shared.core.settings import Settings
 from shared.core.trials import Tally
 from shared.model.bundle import load
@@ -74,7 +74,7 @@ def sealed(outcome: JudgedTraining, settings: Settings, *, signing_key: str) -> 
         **_remembered(proof),
     }
     asked = terms(settings)
-    rules = rules_of(settings) if proof is None else proof.inputs.rules
+    rules = assumed_rules(settings) if proof is None else proof.inputs.rules
     easier = loosened(settings, rules)
     said = tuple(
         f"The gate was made easier than it is meant: {one}. Such a proof opens nothing."

@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from models.backtest.prepare import rules_of
 from models.backtest.sources import CandleSource
 from models.data import dataset as rows
 from models.data.findings import refuse
@@ -30,11 +29,13 @@ from models.walk_forward import shuffled_skills, unasked, walk_forward
 from models.walk_forward.types import Walked
 from shared import features
 from shared.core.calendar import YEAR_DAYS
+from shared.core.costs import assumed_rules
 from shared.core.errors import BadSettings, UserError
 from shared.core.settings import Settings
 from shared.core.trials import History, Scalar, settings_hash, tally
 from shared.core.types import Features, FloatArray
 from shared.results.performance import measure
+from shared.risk import policy_of
 from shared.stores.ports import Bucket
 from shared.stores.trials import TrialLog
 from shared.turn import pipeline
@@ -162,7 +163,7 @@ def _case(study: Study, variant: Variant, place: StudyPorts) -> _Case:
 
 def _learns(settings: Settings) -> bool:
     """Whether its policy asks a model for direction."""
-    return settings.risk.policy == "barrier"
+    return policy_of(settings).needs_model
 
 
 def _shares(cases: Sequence[_Case], done: float, whole: float) -> list[tuple[_Case, float, float]]:
@@ -226,7 +227,7 @@ def _walked(
 ) -> tuple[Walked, FloatArray]:
     """The predictions out of sample, and the skills of refits on shuffled labels."""
     settings = case.settings
-    costs = costs_of(settings, rules_of(settings))
+    costs = costs_of(settings, assumed_rules(settings))
     dataset = rows.build(
         loaded.candles, settings.learning, days=None, computed=computed, costs=costs
     )

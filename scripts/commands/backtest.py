@@ -17,9 +17,9 @@ from models.backtest.prepare import PreparedReplay, bundle_of, prepare, settings
 from models.backtest.service import BacktestPorts
 from models.backtest.sources import CandleSource, FileSource
 from models.backtest.walk import steps
-from scripts.backtests import lines, position_lines
-from scripts.console import Progress, emit, json_option, progress, timezone_option
-from scripts.writable import require_folder
+from scripts.output.backtests import lines, position_lines
+from scripts.output.console import Progress, emit, json_option, progress, timezone_option
+from scripts.research.writable import require_folder
 from shared.core.calendar import DAY_MS, YEAR_MS, utc_text
 from shared.core.errors import UserError
 from shared.core.settings import Settings

@@ -7,16 +7,14 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 
-from scripts import quick_tests
 from scripts.commands.test import neutral, pytest_arguments, run_tests
-from scripts.console import duration, emit, json_option
+from scripts.installation.checkout import ROOT
+from scripts.output.console import duration, emit, json_option
+from scripts.testing import quick_tests
 from shared.core.errors import BotError, UserError
-
-ROOT = Path(__file__).resolve().parents[2]
 
 STEPS = {
     "lint": ["-m", "ruff", "check", "."],

@@ -7,8 +7,8 @@ from math import ceil
 
 import click
 
-from scripts.console import emit, json_option, progress, utc
-from scripts.writable import require_stores
+from scripts.output.console import emit, json_option, progress, utc
+from scripts.research.writable import require_stores
 from shared.core.calendar import DAY_MS
 from shared.core.errors import UserError
 from shared.core.types import Timeframe

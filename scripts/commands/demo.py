@@ -11,12 +11,12 @@ from types import FrameType
 
 import click
 
-from scripts.console import emit, json_option, timezone_option
-from scripts.demo import plan as planning
-from scripts.demo import summary
-from scripts.demo.run import environment_of, run
-from scripts.report.header import market_line
-from scripts.report.words import JST
+from scripts.local.demo import plan as planning
+from scripts.local.demo import summary
+from scripts.local.demo.run import environment_of, run
+from scripts.output.console import emit, json_option, timezone_option
+from scripts.output.report.header import market_line
+from scripts.output.report.words import JST
 from shared.core.errors import UserError
 from shared.core.types import Timeframe
 

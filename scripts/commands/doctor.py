@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from functions import wiring
-from scripts.console import duration, emit, json_option, utc, yen
-from scripts.damage import damage
-from scripts.here import Here, opened, reason_option, who_asks, why_asked
+from scripts.operation.bot import Here, opened, reason_option, who_asks, why_asked
+from scripts.operation.damage import damage
+from scripts.output.console import duration, emit, json_option, utc, yen
 from shared import features, risk
 from shared.core.errors import BotError, UserError
 from shared.core.reasons import Reason

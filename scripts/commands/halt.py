@@ -2,8 +2,8 @@
 
 import click
 
-from scripts.console import emit, json_option, jst
-from scripts.here import opened, reason_option, who_asks, why_asked
+from scripts.operation.bot import opened, reason_option, who_asks, why_asked
+from scripts.output.console import emit, json_option, jst
 
 
 @click.command()

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import click
 
-from scripts.console import emit, json_option
+from scripts.installation.checkout import ROOT
+from scripts.output.console import emit, json_option
 from shared.core.errors import BotError, UserError
 
-ROOT = Path(__file__).resolve().parents[2]
 SOURCES = Path("infra/requirements")
 EVERYTHING = "tests.in"
 OVERRIDES = "overrides.txt"

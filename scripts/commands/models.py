@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from functions import wiring
-from scripts.console import duration, emit, json_option, jst
-from scripts.here import Here, opened
-from scripts.registry import RegistryEntry, look, registry_of
+from scripts.operation.bot import Here, opened
+from scripts.operation.registry import RegistryEntry, look, registry_of
+from scripts.output.console import duration, emit, json_option, jst
 from shared import features
 from shared.core.calendar import jst_day
 from shared.core.types import Timeframe

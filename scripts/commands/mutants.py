@@ -4,9 +4,8 @@ from pathlib import Path
 
 import click
 
-from scripts.console import emit, json_option
-
-ROOT = Path(__file__).resolve().parents[2]
+from scripts.installation.checkout import ROOT
+from scripts.output.console import emit, json_option
 
 
 @click.command()
@@ -48,7 +47,7 @@ def command(
     not asked again. Mutants that change nothing are listed by function in tests/mutants/equal.yaml.
     Ends with 1 where one survives.
     """
-    from scripts.mutation.run import run, told
+    from scripts.testing.mutation.run import run, told
 
     report = run(rooms, sample=sample, seed=seed, workers=workers, work=work, again=again)
     emit(report, told(report), as_json=as_json)

@@ -9,18 +9,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import click
-import msgspec
 
 from functions import wiring
-from scripts.children import ROOT, last_lines
-from scripts.console import emit, json_option, jst, utc
-from scripts.demo.events import decision_words
-from scripts.here import opened
-from scripts.paper.logs import local_log
-from scripts.paper.place import SupervisorPaths
-from scripts.standing import lines as standing_lines
-from scripts.standing import standing
-from scripts.words import holdings_lines, model_line
+from scripts.installation.checkout import ROOT
+from scripts.local.children import last_lines
+from scripts.local.paper.logs import local_log
+from scripts.local.paper.place import SupervisorPaths
+from scripts.operation.bot import opened
+from scripts.operation.standing import lines as standing_lines
+from scripts.operation.standing import standing
+from scripts.output.console import emit, json_option, jst, utc
+from scripts.output.events import decision_words
+from scripts.output.holdings import holdings_lines, model_line
 from shared.core.errors import BotError, UserError
 from shared.core.settings import Settings
 from shared.core.settings.original_variables import left_over
@@ -168,7 +168,7 @@ def _run(
     once: bool,
     as_json: bool,
 ) -> None:
-    from scripts.paper.supervisor import Supervisor
+    from scripts.local.paper.supervisor import Supervisor
 
     def echo(text: str) -> None:
         click.echo(text, err=True)
@@ -248,7 +248,7 @@ def _lines(pid: int | None, told: Mapping[str, Any]) -> list[str]:
     if told.get("learning"):
         lines.append(f"learning  {told['learning']}")
     if told.get("last_report"):
-        lines += _tick_lines(msgspec.convert(told["last_report"], TickReport))
+        lines += _tick_lines(TickReport.read(told["last_report"]))
     return lines
 
 

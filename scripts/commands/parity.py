@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import click
-import msgspec
 
-from scripts.console import emit, json_option, jst, progress, yen
-from scripts.here import Here, opened
+from scripts.operation.bot import Here, opened
+from scripts.output.console import emit, json_option, jst, progress, yen
 from shared import model
 from shared.core.calendar import DAY_MS
 from shared.core.errors import BadBundle, UserError
@@ -138,8 +137,7 @@ def compared(here: Here, stretch: Stretch) -> Parity:
 def _reports(here: Here, days: float) -> list[TickReport]:
     since_ms = here.clock.now_ms() - round((days + LEAD_IN_DAYS) * DAY_MS)
     found = [
-        msgspec.convert(told, TickReport)
-        for told in here.bot.reports(since_ms=since_ms, limit=MOST_REPORTS)
+        TickReport.read(told) for told in here.bot.reports(since_ms=since_ms, limit=MOST_REPORTS)
     ]
     if not found:
         raise UserError(

@@ -2,9 +2,9 @@
 
 import click
 
-from scripts.console import emit, json_option
-from scripts.here import opened, reason_option, who_asks, why_asked
-from scripts.registry import look, moved, pointer_lines, registry_of
+from scripts.operation.bot import opened, reason_option, who_asks, why_asked
+from scripts.operation.registry import look, moved, pointer_lines, registry_of
+from scripts.output.console import emit, json_option
 from shared.core.errors import BadBundle, UserError
 from shared.model.registry import BundleRegistry, ServingPointer
 from shared.turn.champion import unproven

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from scripts.console import emit, json_option, jst, yen
-from scripts.here import Here, opened, reason_option, who_asks, why_asked
+from scripts.operation.bot import Here, opened, reason_option, who_asks, why_asked
+from scripts.output.console import emit, json_option, jst, yen
 from shared.core.errors import BadData
 from shared.tick import control
 from shared.tick.control import Halt, Ordered

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import click
 
-from scripts.console import json_option, jst, timezone_option, utc
+from scripts.output.console import json_option, jst, timezone_option, utc
 from shared.core.calendar import DAY_MS, MINUTE_MS
 from shared.core.clock import SystemClock
 from shared.core.errors import UserError

@@ -3,15 +3,13 @@
 import os
 import socket
 import sys
-from pathlib import Path
 
 import click
 
 from functions import wiring
-from scripts.console import emit, json_option
+from scripts.installation.checkout import ROOT
+from scripts.output.console import emit, json_option
 from shared.core.errors import UserError
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def functions() -> list[str]:

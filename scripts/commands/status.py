@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import click
 
-from scripts.console import duration, emit, json_option, jst
-from scripts.here import opened
-from scripts.standing import lines as told
-from scripts.standing import standing
-from scripts.words import holdings_lines
+from scripts.operation.bot import opened
+from scripts.operation.standing import lines as told
+from scripts.operation.standing import standing
+from scripts.output.console import duration, emit, json_option, jst
+from scripts.output.holdings import holdings_lines
 from shared.core.settings import Settings
 from shared.core.types import TickReport
 from shared.turn.state import STALE_AFTER_INTERVALS, trouble

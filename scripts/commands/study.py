@@ -16,15 +16,16 @@ from click.core import ParameterSource
 
 from functions import wiring
 from models.backtest.job import BadJob, Job, parse
-from models.backtest.prepare import bundle_of, candles_of, honest_notes, rules_of
+from models.backtest.prepare import bundle_of, candles_of, honest_notes
 from models.backtest.service import BacktestPorts
 from models.backtest.sources import FileSource
 from models.study import grid
 from models.study.grid.places import check_installed
-from scripts import studies
-from scripts.console import emit, json_option, progress, timezone_option
-from scripts.writable import require_file
+from scripts.output.console import emit, json_option, progress, timezone_option
+from scripts.research import studies
+from scripts.research.writable import require_file
 from shared.core.calendar import utc_text
+from shared.core.costs import assumed_rules
 from shared.core.errors import UserError
 from shared.core.settings import Settings
 from shared.core.trials import History, settings_hash
@@ -287,7 +288,7 @@ def _studied(
 ) -> tuple[Sequence[grid.Run], list[grid.JudgedOutcome], History, tuple[str, ...]]:
     """Prepare what the runs share, work on them, and write each into the trial log as it comes."""
     spans = grid.periods(job.start_at, job.end_at, asked.periods)
-    runs = grid.runs(points, spans, load=place.load, profile=asked.profile, rules=rules_of)
+    runs = grid.runs(points, spans, load=place.load, profile=asked.profile, rules=assumed_rules)
     settings = runs[0].settings
     bundle, said = bundle_of(job, BundleRegistry(place.bucket), place.public_keys, settings)
     notes = (*honest_notes(job, bundle, settings), *said)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from scripts import quick_tests
-from scripts.console import emit, json_option
+from scripts.installation.checkout import ROOT
+from scripts.output.console import emit, json_option
+from scripts.testing import quick_tests
 from shared.core.errors import UserError
 
-ROOT = Path(__file__).resolve().parents[2]
 COVERAGE = Path("coverage")
 WORKERS = 4
 

@@ -6,9 +6,9 @@ from typing import Any
 import click
 
 from functions import wiring
-from scripts.console import emit, json_option, jst
-from scripts.here import Here, opened
-from scripts.words import holdings_lines, model_line
+from scripts.operation.bot import Here, opened
+from scripts.output.console import emit, json_option, jst
+from scripts.output.holdings import holdings_lines, model_line
 from shared.core.errors import UserError
 from shared.core.types import OrderRecord, TickReport, TickStatus
 from shared.tick.cycle import run_tick

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from models.fit.commit import commit
-from scripts.console import emit, json_option, timezone_option
-from scripts.writable import require_stores, the_only_training
+from scripts.output.console import emit, json_option, timezone_option
+from scripts.research.writable import require_stores, the_only_training
 from shared.core.calendar import DAY_MS
 from shared.core.errors import BotError, UserError
 
@@ -111,7 +111,7 @@ def command(
     for note in () if source is None else source.notes:
         click.echo(note, err=True)
     if quick:
-        from scripts import quick_training
+        from scripts.research import quick_training
 
         candles, at = quick_training.known(source, settings, period.as_of)
         training, promoted = quick_training.quick(
@@ -125,7 +125,7 @@ def command(
         )
         return
     from models.retrain import FileHistory, RetrainRequest, Retrains
-    from scripts.quick_training import bar_of_shares
+    from scripts.research.quick_training import bar_of_shares
 
     history: CandleHistory | None = None
     instant = period.as_of

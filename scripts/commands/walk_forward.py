@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from functions import wiring
-from scripts.console import Progress, emit, json_option, progress, timezone_option
-from scripts.writable import require_folder
+from scripts.output.console import Progress, emit, json_option, progress, timezone_option
+from scripts.research.writable import require_folder
 from shared.core.calendar import DAY_MS
 from shared.core.errors import UserError
 from shared.core.types import Timeframe
+from shared.risk import policy_of
 
 if TYPE_CHECKING:
     from models.backtest.service import BacktestPorts
     from models.study.declared import DataSet
-    from scripts.walks import WalkRun
+    from scripts.output.walks import WalkRun
     from shared.core.settings import Settings
 
 OPTIONS = {
@@ -121,8 +122,8 @@ def command(
     """
     from models.backtest.job import BadJob
     from models.study.declared import BadStudy
-    from scripts.backtests import position_lines
-    from scripts.walks import data_of, lines_of
+    from scripts.output.backtests import position_lines
+    from scripts.output.walks import data_of, lines_of
     from shared.stores.trials import TrialLog
 
     began = time.monotonic()
@@ -251,13 +252,13 @@ def walk(
     from models.proof import ProofRequest, prove
     from models.proof.learn import learn
     from models.study.candles import load
-    from scripts.walks import WalkRun
+    from scripts.output.walks import WalkRun
     from shared.model.registry import BundleRegistry
     from shared.stores.trials import TrialLog
 
     seconds: dict[str, float] = {}
     tell = _Told(bar)
-    learns = settings.risk.policy == "barrier"
+    learns = policy_of(settings).needs_model
     with _timed(seconds, "reading", tell, "candles", 0.0):
         loaded = load(
             asked,
@@ -327,8 +328,8 @@ def _files(run: "WalkRun") -> dict[str, bytes]:
     """The report of the replay, and the verdict beside it."""
     from models.backtest.outcome import title_of
     from models.gate import in_words, table
-    from scripts.console import to_json
-    from scripts.walks import walk_of
+    from scripts.output.console import to_json
+    from scripts.output.walks import walk_of
     from shared.results.report import files
 
     replayed, verdict = run.proof.replayed, run.proof.verdict

@@ -168,7 +168,7 @@ DENIALS: Mapping[Reason, Denial] = {
 }
 """Every reason that can keep an entry from being made, once. What is not here never denies.
 
-Where several stand against an entry, one that closes the candle is the reason: see `risk.rules`.
+Where several stand against an entry, one that closes the candle is the reason: see `risk.halts`.
 """
 
 TRANSIENT = frozenset(reason for reason, kind in DENIALS.items() if kind is Denial.TRANSIENT)

@@ -15,7 +15,7 @@ import msgspec
 
 from shared.core.errors import BadSettings
 from shared.core.settings import Settings, settings_of
-from shared.core.types import PairRules
+from shared.core.types import AccountKind, PairRules
 
 STATED = (
     "maker_fee_rate",
@@ -74,7 +74,9 @@ def costs(rules: PairRules) -> dict[str, str]:
     return {name: str(getattr(rules, name)) for name in STATED}
 
 
-def cheaper(paid: Mapping[str, str], rules: PairRules | None, *, account: str) -> tuple[str, ...]:
+def cheaper(
+    paid: Mapping[str, str], rules: PairRules | None, *, account: AccountKind
+) -> tuple[str, ...]:
     """In words: every cost that was paid in a proof and is below what `rules` state.
 
     One that was never told was not paid.
@@ -84,7 +86,7 @@ def cheaper(paid: Mapping[str, str], rules: PairRules | None, *, account: str) -
     if rules is None:
         return ()
     found = []
-    for name in STATED if account == "margin" else STATED[:2]:
+    for name in STATED if account.has_debt else STATED[:2]:
         stated: Decimal = getattr(rules, name)
         if name not in paid:
             found.append(f"{name} is {stated} and was not told")

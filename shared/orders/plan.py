@@ -36,7 +36,7 @@ from shared.core.types import (
     Side,
     Signal,
 )
-from shared.orders.fills import ended, reaches
+from shared.risk import policy_of
 
 MOST_STOPS = 3
 """So many stops of a spot position may stand side by side before they are merged; the exchange
@@ -120,7 +120,7 @@ def protection(
         if order.intent.opens:
             if not order.intent.id.startswith(tick):
                 steps.append(Cancel(order=order, reason=Reason.ENTRY_EXPIRED))
-        elif order.intent.side not in held and not ended(order, now_ms):
+        elif order.intent.side not in held and not order.has_ended(now_ms):
             steps.append(Cancel(order=order, reason=Reason.ORPHAN_CANCELED))
     return tuple(steps)
 
@@ -318,7 +318,7 @@ def _closes(holdings: Holdings, side: Side, now_ms: int) -> list[Order]:
         order for order in holdings.orders if order.intent.side is side and not order.intent.opens
     ]
     return sorted(
-        (order for order in mine if not ended(order, now_ms)), key=lambda order: order.order_id
+        (order for order in mine if not order.has_ended(now_ms)), key=lambda order: order.order_id
     )
 
 
@@ -331,25 +331,20 @@ def _guarded(
 ) -> list[Step]:
     closes = _closes(draft.holdings, position.side, draft.now_ms)
     missing = position.lots - _covered(closes)
-    by_exposure = draft.settings.risk.policy == "target"
-    if by_exposure:
+    policy = policy_of(draft.settings)
+    if policy.has_goal:
         plan = None
-    if missing <= 0 and by_exposure:
+    if missing <= 0 and policy.has_goal:
         return [*_merged(draft, position, closes), *_targets_of_a_barrier(closes)]
     if missing <= 0:
         surplus = _surplus(closes, position.lots)
         target = [] if surplus else _target(draft, position, plan, closes)
         return [*surplus, *target]
-    if by_exposure:
-        trigger: int | None = _disaster_price(position, draft.settings)
-    else:
-        trigger = (
-            plan.stop_price if plan is not None else _stop_from(signal, position, draft.settings)
-        )
+    trigger = policy.stop_price(position, plan=plan, signal=signal, settings=draft.settings)
     if trigger is None or trigger <= 0 or not draft.stops_allowed:
         return list(_closed(draft, position, Reason.EXIT_UNPROTECTED))
     stop = _stop(draft, position, missing, trigger)
-    if draft.mark is not None and reaches(stop, int(draft.mark)):
+    if draft.mark is not None and stop.is_reached(int(draft.mark)):
         return list(_closed(draft, position, Reason.EXIT_UNPROTECTED))
     return [*_unlocked(draft, closes), Place(intent=stop), *_target(draft, position, plan, closes)]
 
@@ -366,13 +361,14 @@ def _stop(draft: _Draft, position: Position, lots: int, trigger: int) -> OrderIn
     )
 
 
-def _disaster_price(position: Position, settings: Settings) -> int:
-    """The target policy's stop, `stop_rate` from the average price."""
-    return yen_beyond(
-        position.average_price,
-        rate(settings.risk.exposure.stop_rate),
-        above=position.side is Side.SHORT,
+def _own_price(draft: _Draft, position: Position) -> int:
+    """Where the stop belongs by the position alone, as every policy with a goal knows it."""
+    price = policy_of(draft.settings).stop_price(
+        position, plan=None, signal=None, settings=draft.settings
     )
+    if price is None:
+        raise AssertionError("only a policy with a goal merges stops and reduces a position")
+    return price
 
 
 def _merged(draft: _Draft, position: Position, closes: list[Order]) -> list[Step]:
@@ -383,14 +379,14 @@ def _merged(draft: _Draft, position: Position, closes: list[Order]) -> list[Step
     merging them leaves a gap: there `MOST_STOPS` may stand.
     """
     stops = [order for order in closes if order.intent.purpose is Purpose.STOP]
-    most = MOST_STOPS if draft.settings.account == "spot" else 1
+    most = MOST_STOPS if draft.settings.account.has_locks else 1
     rests = any(order.intent.opens for order in draft.holdings.orders)
     if rests or len(stops) <= most or not draft.stops_allowed or draft.suspended:
         return _surplus(closes, position.lots)
-    stop = _stop(draft, position, position.lots, _disaster_price(position, draft.settings))
-    if draft.mark is not None and reaches(stop, int(draft.mark)):
+    stop = _stop(draft, position, position.lots, _own_price(draft, position))
+    if draft.mark is not None and stop.is_reached(int(draft.mark)):
         return []
-    if draft.settings.account == "spot":
+    if draft.settings.account.has_locks:
         return [
             *(Cancel(order=order, reason=Reason.ORPHAN_CANCELED) for order in stops),
             Place(intent=stop),
@@ -427,15 +423,15 @@ def _reduced(draft: _Draft, position: Position, decision: Decision) -> tuple[Ste
         return _closed(draft, position, decision.reason)
     if draft.suspended or not (draft.market_allowed and draft.stops_allowed):
         return ()
-    stop = _stop(draft, position, left, _disaster_price(_last_in(position, left), draft.settings))
-    if draft.mark is not None and reaches(stop, int(draft.mark)):
+    stop = _stop(draft, position, left, _own_price(draft, _last_in(position, left)))
+    if draft.mark is not None and stop.is_reached(int(draft.mark)):
         return _closed(draft, position, Reason.EXIT_UNPROTECTED)
     mine = [order for order in draft.holdings.orders if order.intent.side is position.side]
-    first = None if draft.settings.account == "spot" else stop.id
+    first = None if draft.settings.account.has_locks else stop.id
     cancels = [
         Cancel(order=order, reason=decision.reason, after=first)
         for order in mine
-        if not ended(order, draft.now_ms)
+        if not order.has_ended(draft.now_ms)
     ]
     close = OrderIntent(
         id=draft.next_id(Purpose.CLOSE),
@@ -462,7 +458,7 @@ def _last_in(position: Position, lots: int) -> Position:
 
 def _unlocked(draft: _Draft, closes: list[Order]) -> list[Step]:
     """On spot a resting sale locks the coins that a stop needs: it goes first."""
-    if draft.settings.account != "spot":
+    if not draft.settings.account.has_locks:
         return []
     return [
         Cancel(order=order, reason=Reason.STOP_PLACED)
@@ -486,7 +482,7 @@ def _target(
     draft: _Draft, position: Position, plan: PositionPlan | None, closes: list[Order]
 ) -> list[Step]:
     """The target as a post-only limit, where it can rest and does not."""
-    if plan is None or draft.settings.account == "spot":
+    if plan is None or draft.settings.account.has_locks:
         return []
     if any(order.intent.kind is OrderKind.LIMIT for order in closes):
         return []
@@ -504,19 +500,6 @@ def _target(
     return [Place(intent=target)]
 
 
-def _stop_from(signal: Signal | None, position: Position, settings: Settings) -> int | None:
-    """A stop at the usual distance from the average price, for a position whose plan is lost."""
-    if signal is None or signal.atr_jpy <= 0:
-        return None
-    distance = rate(signal.atr_jpy) * rate(settings.risk.stop_atr)
-    price = position.average_price - distance * position.side.sign
-    return int(
-        price.to_integral_value(
-            rounding=ROUND_FLOOR if position.side is Side.LONG else ROUND_CEILING
-        )
-    )
-
-
 def _closed(draft: _Draft, position: Position, reason: Reason) -> tuple[Step, ...]:
     """Cancel all that holds the position's quantity or would grow it, then close all of it.
 
@@ -527,7 +510,7 @@ def _closed(draft: _Draft, position: Position, reason: Reason) -> tuple[Step, ..
         return ()
     mine = [order for order in draft.holdings.orders if order.intent.side is position.side]
     cancels = [
-        Cancel(order=order, reason=reason) for order in mine if not ended(order, draft.now_ms)
+        Cancel(order=order, reason=reason) for order in mine if not order.has_ended(draft.now_ms)
     ]
     if draft.market_allowed:
         kind, price = OrderKind.MARKET, None

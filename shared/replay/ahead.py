@@ -39,6 +39,7 @@ class Ahead:
         candles and path.
         """
         self._inputs, self._settings = inputs, inputs.settings
+        self._policy = risk.policy_of(inputs.settings)
         self._grid, self._holding = grid, holding
         self._known, self._path, self._story = known, path, story
         self._settle_ms = int(inputs.settings.tick.settle_seconds * 1000)
@@ -48,11 +49,7 @@ class Ahead:
         where there is none.
         """
         idle = hands.account.idle
-        if (
-            self._settings.risk.policy == "target"
-            and not self._inputs.every_tick
-            and not state.retries
-        ):
+        if self._policy.has_goal and not self._inputs.every_tick and not state.retries:
             return max(index + 1, min(self._next_of_goal(index, state, hands), len(self._grid)))
         if self._inputs.every_tick or state.retries or not (idle or self._steady(state, hands)):
             return index + 1
@@ -77,7 +74,7 @@ class Ahead:
         held = hands.holdings(hands.now_ms())
         purposes = [order.intent.purpose for order in account.orders]
         bracketed = Purpose.STOP in purposes and (
-            account.kind == "spot" or Purpose.TARGET in purposes
+            account.kind.has_locks or Purpose.TARGET in purposes
         )
         return bracketed and not planning.uncovered(held, now_ms=hands.now_ms())
 
@@ -192,7 +189,7 @@ class Ahead:
             )
             if opposite is not None:
                 following = min(following, self._grid.first_from(int(self._known.as_of[opposite])))
-        if account.kind == "spot":
+        if account.kind.has_locks:
             following = min(following, self._first_at_target(index, following, plan.target_price))
         return following
 

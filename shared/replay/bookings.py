@@ -9,12 +9,11 @@ candle is final; so tick i has the looks `first[i]` to `first[i + 1]`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
 
 import numpy as np
 
 from shared.core.calendar import DAY_MS, JST_MS, MINUTE_MS
-from shared.core.types import Candles, IntArray
+from shared.core.types import AccountKind, Candles, IntArray
 from shared.exchanges.paper.account import Terms
 from shared.replay.grid import Grid
 from shared.replay.hands import Snapshot
@@ -46,7 +45,7 @@ class Bookings:
         stop: int,
         held: Snapshot,
         *,
-        kind: Literal["margin", "spot"],
+        kind: AccountKind,
         terms: Terms,
     ) -> IntArray:
         """Equity in 0.0001 yen at the looks [start, stop), while the account is as in `held`."""

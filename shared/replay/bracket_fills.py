@@ -1,4 +1,4 @@
-"""How entries with stop and target end, all of them side by side: `shared.orders.fills` for arrays.
+"""How entries with stop and target end, all side by side: the fill rules of paper for arrays.
 
 Pure.
 """
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.core.calendar import DAY_MS
+from shared.core.costs import Costs
 from shared.core.money import LOTS_PER_BTC
 from shared.core.types import BoolArray, Candles, FloatArray, Int8Array, IntArray, PairRules
 from shared.market.first_touch import FirstTouch
 from shared.market.path import offsets_ms
-from shared.orders.fills import Costs
 from shared.replay.bracket_types import Brackets, BracketTrades, Exit, Money
 from shared.replay.crossings import at_base, at_book, rounded_share
 

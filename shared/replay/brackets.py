@@ -2,8 +2,8 @@
 exchange would. Pure.
 
 For research and baselines. Whoever has, for each candle, a side to enter and a distance of stop and
-target, gets the trades that the fill rules of `shared.orders.fills` make of them, one position at a
-time:
+target, gets the trades that the fill rules of `shared.exchanges.paper.fills` make of them, one
+position at a time:
 
 * What the closed candle i decides trades at the open of candle i + 1, as taker: half the spread and
   the slippage worse.
@@ -29,9 +29,9 @@ from dataclasses import fields
 
 import numpy as np
 
+from shared.core.costs import Costs
 from shared.core.errors import BadData
 from shared.core.types import Candles, IntArray, PairRules
-from shared.orders.fills import Costs
 from shared.replay.bracket_fills import settled
 from shared.replay.bracket_types import Brackets, BracketTrades, Exit, Money
 

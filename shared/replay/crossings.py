@@ -1,4 +1,4 @@
-"""What `shared.orders.fills` and the paper ledger charge, for whole arrays at once.
+"""What `shared.exchanges.paper.fills` and the paper ledger charge, for whole arrays at once.
 
 Pure; whole numbers only.
 
@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from shared.core.costs import Costs
 from shared.core.types import BoolArray, FloatArray, IntArray
-from shared.orders.fills import Costs
 
 _LARGEST = 2**62
 

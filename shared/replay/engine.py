@@ -24,11 +24,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from shared import risk
+from shared.core.costs import assumed_rules
 from shared.core.errors import BadData
 from shared.core.frozen import changed
 from shared.core.money import ZERO, rate
 from shared.core.tick_times import latest_start_ms
-from shared.core.types import Candles, Goal, PairRules, TickReport, Timeframe
+from shared.core.types import Candles, Goal, TickReport, Timeframe
 from shared.exchanges.paper import account as accounts
 from shared.exchanges.paper.account import PaperAccount
 from shared.replay import valuation
@@ -60,7 +62,7 @@ class Replay:
         _check(inputs)
         self._inputs = inputs
         self._settings = inputs.settings
-        self._rules = rules_of(inputs)
+        self._rules = assumed_rules(inputs.settings, inputs.rules)
         self._path = _path_of(inputs)
         self._known = ReplayRows(inputs, self._rules)
         self._settle_ms = int(self._settings.tick.settle_seconds * 1000)
@@ -76,7 +78,8 @@ class Replay:
             schedule=inputs.schedule,
             latest_start_ms=latest_start_ms(self._settings),
         )
-        watches = self._settings.account == "spot" and self._settings.risk.policy == "barrier"
+        self._policy = risk.policy_of(self._settings)
+        watches = self._settings.account.has_locks and not self._policy.has_goal
         holding = watching(self._grid) if watches else self._grid
         self._bookings = bookings(holding, self._path, settle_ms=self._settle_ms)
         self._next = 0
@@ -295,7 +298,7 @@ class Replay:
         """The ticks left out between the two found at each 4h close that what is held is what is
         wanted.
         """
-        if self._settings.risk.policy != "target":
+        if not self._policy.has_goal:
             return
         goal = self._state.goal or Goal(lots=0, as_of=0)
         left_out = slice(index + 1, following)
@@ -309,16 +312,6 @@ def replay(inputs: Inputs) -> Replayed:
     whole = Replay(inputs)
     whole.advance()
     return whole.result()
-
-
-def rules_of(inputs: Inputs) -> PairRules:
-    """The pair's rules with the fees that `settings.replay` puts in their place."""
-    rules, asked = inputs.rules, inputs.settings.replay
-    if asked.maker_fee_rate is not None:
-        rules = replace(rules, maker_fee_rate=rate(asked.maker_fee_rate))
-    if asked.taker_fee_rate is not None:
-        rules = replace(rules, taker_fee_rate=rate(asked.taker_fee_rate))
-    return rules
 
 
 def _check(inputs: Inputs) -> None:

@@ -36,10 +36,10 @@ from shared.core.types import (
 )
 from shared.exchanges.paper import account as accounts
 from shared.exchanges.paper.account import PaperAccount
+from shared.exchanges.paper.fills import crossing_book, volume_lots
 from shared.exchanges.paper.settling import next_due
 from shared.market.path import book_at, price_at
 from shared.orders.carry_out import record_of
-from shared.orders.fills import crossing_book, trades_through, volume_lots
 from shared.orders.plan import Cancel, Step
 
 UNCOUNTED = Counted()
@@ -187,7 +187,7 @@ class AccountInHand:
         if (
             self.now >= ends_at
             or lots < rules.min_lots
-            or not trades_through(intent, low if intent.buys else high)
+            or not intent.is_passed(low if intent.buys else high)
         ):
             after, outcome = accounts.placed(
                 self.account, intent, book=book, now_ms=self.now, rules=rules
@@ -235,7 +235,7 @@ class AccountInHand:
         """On spot an order that was sized at its limit is too large for its cash at what crossing
         costs.
         """
-        if self.account.kind == "margin" or intent.price is None or book is None:
+        if self.account.kind.has_debt or intent.price is None or book is None:
             return intent.lots
         costs = self.account.terms.costs
         price = crossing_book(book, buys=intent.buys, lots=intent.lots, costs=costs).price

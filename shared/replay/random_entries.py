@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shared.core.costs import Costs
 from shared.core.errors import BadData
 from shared.core.types import Candles, FloatArray, IntArray, PairRules
-from shared.orders.fills import Costs
 from shared.replay.brackets import Brackets, BracketTrades, outcomes
 
 

@@ -10,6 +10,7 @@ from shared.core.reasons import Reason
 from shared.core.types import BoolArray, Candles, IntArray, PairRules, Signal, Timeframe
 from shared.market.quality import holes_before
 from shared.replay.types import Inputs
+from shared.risk import policy_of
 from shared.risk.screen import ROOM, ScreenRows, exposure_shares, screen
 from shared.turn import pipeline
 
@@ -112,7 +113,7 @@ class ReplayRows:
 
     @cached_property
     def _screened(self) -> tuple[BoolArray, list[tuple[Reason, BoolArray]]]:
-        if self._settings.risk.policy == "target":
+        if policy_of(self._settings).has_goal:
             return self._by_target()
         column = self._stages.features.column
         fast, slow = self._settings.market.min_history_15m, self._settings.market.min_history_4h

@@ -11,6 +11,7 @@ from shared.core.money import LOTS_PER_BTC
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import (
+    AccountKind,
     Candles,
     Fill,
     FloatArray,
@@ -182,7 +183,7 @@ class Replayed:
     settings_hash: str
     profile: str | None
     model: str | None
-    account: str
+    account: AccountKind
     rules: PairRules
     start_equity_jpy: Decimal
     end_equity_jpy: Decimal

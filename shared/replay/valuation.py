@@ -4,13 +4,12 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Literal
 
 import numpy as np
 
 from shared.core.calendar import DAY_MS
 from shared.core.money import jpy, notional_jpy
-from shared.core.types import Candles, Entry, FloatArray, IntArray, Side
+from shared.core.types import AccountKind, Candles, Entry, FloatArray, IntArray, Side
 from shared.exchanges.paper.account import Terms
 from shared.market.path import offsets_ms
 from shared.replay.hands import Snapshot
@@ -26,7 +25,7 @@ def worth(
     marks: IntArray,
     as_of: IntArray,
     *,
-    kind: Literal["margin", "spot"],
+    kind: AccountKind,
     terms: Terms,
 ) -> IntArray:
     """Equity at the instants `as_of` at the prices `marks` (whole yen), while the account is as in
@@ -38,13 +37,11 @@ def worth(
     value = np.full(len(marks), snapshot.cash_units, dtype=np.int64)
     for position in snapshot.positions:
         for entry in position.entries:
-            if kind == "spot":
-                value += marks * entry.lots
+            if kind.has_debt:
+                value += (marks - entry.price) * (position.side.sign * entry.lots)
+                value -= units(entry.fee_jpy) + _interest(entry, position.side, as_of, terms)
             else:
-                value += (marks - entry.price) * (position.side.sign * entry.lots) - units(
-                    entry.fee_jpy
-                )
-                value -= _interest(entry, position.side, as_of, terms)
+                value += marks * entry.lots
     return value
 
 
@@ -100,7 +97,7 @@ def curve(
     instants: IntArray,
     path: Candles,
     *,
-    kind: Literal["margin", "spot"],
+    kind: AccountKind,
     terms: Terms,
 ) -> tuple[IntArray, FloatArray, IntArray]:
     """Equity in 0.0001 yen, the path's last price (0: none yet), and the lots held (negative:

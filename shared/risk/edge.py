@@ -25,24 +25,14 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shared.core.calendar import DAY_MS
+from shared.core.costs import rates
 from shared.core.settings import Settings
-from shared.core.types import Book, PairRules, Side, Signal, Timeframe
+from shared.core.types import Book, PairRules, Side, Signal
 
 SMALLEST = 1e-6
 """Probabilities arrive rounded to this; nothing is believed to be nearer to 0 or 1."""
 DIGITS = 9
 """Edge and Kelly share are rounded so that no processor's last bit decides."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rates:
-    """Costs as shares of the price: one number for each way in or out."""
-
-    entry: float
-    target: float
-    crossing: float
-    interest: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,32 +80,6 @@ def distance_factor(signal: Signal, settings: Settings) -> float:
     return min(reach, max(1.0 / reach, signal.volatility / past)) if past > 0 else reach
 
 
-def rates(*, rules: PairRules, side: Side, book: Book | None, settings: Settings) -> Rates:
-    """What entry and exits cost: fees and interest by the exchange's rules, spread from the book,
-    slippage from settings.
-    """
-    spread = book.spread_rate if book is not None else settings.paper.spread_rate
-    crossing = float(rules.taker_fee_rate) + settings.paper.slippage_rate + max(0.0, spread) / 2
-    maker = float(rules.maker_fee_rate)
-    if settings.account == "spot":
-        return Rates(entry=maker, target=crossing, crossing=crossing, interest=0.0)
-    day = rules.long_interest_rate_day if side is Side.LONG else rules.short_interest_rate_day
-    return Rates(entry=maker, target=maker, crossing=crossing, interest=float(day) * days(settings))
-
-
-def days(settings: Settings) -> int:
-    """How many days of interest the longest holding starts."""
-    return settings.risk.max_hold_candles * Timeframe.M15.ms // DAY_MS + 1
-
-
-def believable(signal: Signal) -> bool:
-    """Whether the three probabilities are probabilities."""
-    three = (signal.p_lower, signal.p_neither, signal.p_upper)
-    if any(p is None or not math.isfinite(p) or p < 0 or p > 1 for p in three):
-        return False
-    return abs(sum(p for p in three if p is not None) - 1.0) < 1e-3  # noqa: PLR2004 - three roundings to 1e-6 and room
-
-
 def expected(
     *,
     signal: Signal,
@@ -131,16 +95,16 @@ def expected(
     `factor`: by how much stop and target, and with them the model's barriers, lie further away than
     ATR says.
     """
-    lower, upper, barriers = signal.p_lower, signal.p_upper, signal.barriers
-    if lower is None or upper is None or barriers is None:
-        raise AssertionError(
-            "the rules before this one deny a signal without probabilities or barriers"
-        )
-    with_us, against = (upper, lower) if side is Side.LONG else (lower, upper)
+    forecast = signal.forecast
+    if forecast is None:
+        raise AssertionError("the rules before this one deny a signal without a forecast")
+    with_us, against = forecast.side(side)
     touch = with_us + against
     target, stop = settings.risk.target_atr, settings.risk.stop_atr
     q = with_us / touch if touch > 0 else 0.5
-    first = touches_target_first(q, barrier=barriers.atr_multiple, target=target, stop=stop)
+    first = touches_target_first(
+        q, barrier=forecast.barriers.atr_multiple, target=target, stop=stop
+    )
     p_target, p_stop = touch * first, touch * (1.0 - first)
     p_time = max(0.0, 1.0 - touch)
     atr = signal.atr_jpy / signal.close * factor

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shared.core.costs import rates_at_best
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import (
@@ -23,7 +24,7 @@ from shared.core.types import (
     PairRules,
     Targets,
 )
-from shared.risk.edge import SMALLEST, days
+from shared.risk.edge import SMALLEST
 
 ROOM = 1e-8
 
@@ -102,8 +103,7 @@ def exposure_shares(targets: Targets, *, settings: Settings) -> FloatArray:
     """The share of the capital that the target policy wants on each row, before its limits; NaN
     where unknown.
     """
-    both = settings.sides == "both" and settings.account == "margin"
-    weight = np.abs(targets.weight) if both else np.maximum(targets.weight, 0.0)
+    weight = np.abs(targets.weight) if settings.has_shorts else np.maximum(targets.weight, 0.0)
     with np.errstate(all="ignore"):
         scale = np.minimum(1.0, settings.risk.exposure.volatility_target / targets.volatility)
     return weight * np.where(
@@ -129,8 +129,7 @@ def distance_factors(
 
 def _allowed(consensus: Int8Array, settings: Settings) -> BoolArray:
     """The rows whose side the settings allow."""
-    shorts = settings.sides == "both" and settings.account == "margin"
-    allowed: BoolArray = (consensus > 0) | (shorts & (consensus < 0))
+    allowed: BoolArray = (consensus > 0) | (settings.has_shorts & (consensus < 0))
     return allowed
 
 
@@ -158,24 +157,14 @@ def net_edge_at_best(
         first = np.where(still, risk.stop_atr / (risk.target_atr + risk.stop_atr), first)
     p_target, p_stop = touch * first, touch * (1.0 - first)
     p_time = np.maximum(0.0, 1.0 - touch)
-    half_spread = np.maximum(0.0, settings.paper.spread_rate / 2 - 2.0 / close)
-    crossing = float(rules.taker_fee_rate) + settings.paper.slippage_rate + half_spread
-    maker = float(rules.maker_fee_rate)
-    if settings.account == "spot":
-        at_target, interest = crossing, np.zeros(len(close))
-    else:
-        at_target = np.full(len(close), maker)
-        long_day, short_day = (
-            float(rules.long_interest_rate_day),
-            float(rules.short_interest_rate_day),
-        )
-        interest = np.where(long, long_day, short_day) * days(settings)
+    pays = rates_at_best(rules=rules, close=close, long=long, settings=settings)
     gross = (p_target * risk.target_atr - p_stop * risk.stop_atr) * atr
     volatility, past = (
         None if column is None else column[asked]
         for column in (rows.volatility, rows.volatility_past)
     )
     gross = np.minimum(gross, gross * distance_factors(volatility, past, settings=settings))
-    cost = maker + interest + p_target * at_target + (p_stop + p_time) * crossing
+    crossing = (p_stop + p_time) * pays.crossing
+    cost = pays.entry + pays.interest + p_target * pays.target + crossing
     net: FloatArray = gross - cost
     return net

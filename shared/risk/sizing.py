@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
 
+from shared.core.costs import holding_rate, leaving_rate, prepaid_rate
 from shared.core.money import LOT_BTC, ZERO, jpy, rate
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import Account, Book, PairRules, Side
-from shared.risk.edge import days
 
 FOUR_HOURS_A_YEAR = Decimal(365 * 6)
 
@@ -70,10 +70,8 @@ def loss_per_lot(
     """What one lot loses when its stop fires, in yen, unrounded: distance, both fees, half spread,
     slippage, interest.
     """
-    spread = rate(book.spread_rate) if book is not None else rate(settings.paper.spread_rate)
-    leaving = rules.taker_fee_rate + rate(settings.paper.slippage_rate) + max(ZERO, spread) / 2
-    day = rules.long_interest_rate_day if side is Side.LONG else rules.short_interest_rate_day
-    interest = ZERO if settings.account == "spot" else day * days(settings)
+    leaving = leaving_rate(rules=rules, book=book, settings=settings)
+    interest = holding_rate(rules=rules, side=side, settings=settings)
     distance = Decimal(abs(where.entry - where.stop))
     return (
         distance + where.stop * leaving + where.entry * (max(ZERO, rules.maker_fee_rate) + interest)
@@ -85,7 +83,7 @@ def leverage(settings: Settings) -> Decimal:
     itself on spot.
     """
     most = rate(settings.risk.max_leverage)
-    return min(Decimal(1), most) if settings.account == "spot" else most
+    return most if settings.account.has_debt else min(Decimal(1), most)
 
 
 def annual_volatility(volatility: float) -> Decimal:
@@ -136,7 +134,7 @@ def size(
     capital = capital_in_use(account, settings)
     loss = loss_per_lot(side=side, where=where, rules=rules, book=book, settings=settings)
     lot = where.entry * LOT_BTC
-    fee = max(ZERO, rules.maker_fee_rate) if settings.account == "spot" else ZERO
+    fee = prepaid_rate(rules.maker_fee_rate, settings)
     limits = {
         "risk_per_trade": _floor(capital * rate(settings.risk.risk_per_trade), loss),
         "max_leverage": _floor(capital * leverage(settings), lot),
@@ -179,7 +177,7 @@ def smallest_capital(
     where = prices(side=Side.LONG, entry=price, atr_jpy=atr_jpy, settings=settings)
     loss = loss_per_lot(side=Side.LONG, where=where, rules=rules, book=None, settings=settings)
     least = max(1, rules.min_lots)
-    fee = max(ZERO, rules.maker_fee_rate) if settings.account == "spot" else ZERO
+    fee = prepaid_rate(rules.maker_fee_rate, settings)
     at_risk = Decimal("Infinity")
     if settings.risk.risk_per_trade > 0:
         at_risk = least * loss / rate(settings.risk.risk_per_trade)

@@ -62,7 +62,7 @@ class Reporter:
     def duplicate(self, stored: Mapping[str, Any]) -> TickReport:
         """The report of a tick that is finished, told again."""
         try:
-            return replace(msgspec.convert(stored, TickReport), status=TickStatus.DUPLICATE)
+            return replace(TickReport.read(stored), status=TickStatus.DUPLICATE)
         except msgspec.ValidationError as error:
             detail = f"done before; its stored report cannot be read ({error})"
             return self.undone(Ending(status=TickStatus.DUPLICATE, reason=Reason.OK, detail=detail))

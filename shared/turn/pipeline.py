@@ -24,11 +24,13 @@ from shared.core.types import (
     Decision,
     Features,
     FloatArray,
+    Forecast,
     Issue,
     Market,
     Prediction,
     Side,
     Signal,
+    TargetExposure,
     Targets,
     Timeframe,
     Vote,
@@ -80,9 +82,9 @@ def _may_enter(votes: Votes, since: int, settings: Settings) -> BoolArray:
     """Rows on an allowed side, from the candle before the last one closed by `since`: the last may
     not be final then.
 
-    The target policy enters by no row's probabilities.
+    A policy that needs no model enters by no row's probabilities.
     """
-    if settings.risk.policy == "target":
+    if not risk.policy_of(settings).needs_model:
         return np.zeros(len(votes.as_of), dtype=np.bool_)
     asked = votes.consensus != 0 if _allows(Side.SHORT, settings) else votes.consensus > 0
     asked[: max(0, int(np.searchsorted(votes.as_of, since, side="right")) - 2)] = False
@@ -90,8 +92,8 @@ def _may_enter(votes: Votes, since: int, settings: Settings) -> BoolArray:
 
 
 def _allows(side: Side, settings: Settings) -> bool:
-    """Whether the settings alone would let an entry on this side through (see `risk.rules`)."""
-    return side is Side.LONG or (settings.sides == "both" and settings.account != "spot")
+    """Whether the settings alone would let an entry on this side through."""
+    return side is Side.LONG or settings.has_shorts
 
 
 def signal_at(
@@ -122,20 +124,25 @@ def signal_at(
         candles_before[Timeframe.M15] >= settings.market.min_history_15m
         and candles_before[Timeframe.H4] >= settings.market.min_history_4h
     )
-    lower = neither = upper = None
-    if done.prediction is not None and consensus and settings.risk.policy == "barrier":
-        three: list[float] = done.prediction.probabilities[row].tolist()
+    prediction, forecast = done.prediction, None
+    if prediction is not None and consensus and risk.policy_of(settings).needs_model:
+        three: list[float] = prediction.probabilities[row].tolist()
         if all(math.isfinite(share) for share in three):
             lower, neither, upper = three
-        elif done.prediction.unasked is None or not done.prediction.unasked[row]:
+            forecast = Forecast(
+                p_lower=lower,
+                p_neither=neither,
+                p_upper=upper,
+                barriers=prediction.barriers,
+                p_vote=_value(prediction.p_vote, row),
+            )
+        elif prediction.unasked is None or not prediction.unasked[row]:
             enough = False
         elif _allows(Side.LONG if consensus > 0 else Side.SHORT, settings):
             raise BadData(
                 f"row {row} was not predicted: these stages are for other settings or a later start"
             )
     as_of = int(done.features.as_of[row])
-    slot = as_of - as_of % Timeframe.H4.ms
-    targets = done.targets if slow_until == slot else None
     return Signal(
         as_of=as_of,
         close=int(value["close"]),
@@ -151,28 +158,31 @@ def signal_at(
                 strict=True,
             )
         ),
-        p_lower=lower,
-        p_neither=neither,
-        p_upper=upper,
-        barriers=done.prediction.barriers if done.prediction is not None else None,
-        model=done.prediction.model if done.prediction is not None else None,
+        model=None if prediction is None else prediction.model,
+        forecast=forecast,
+        exposure=_exposure(done.targets, row, as_of=as_of, slow_until=slow_until),
         price_z=value["price_z"] if math.isfinite(value["price_z"]) else 0.0,
         volume_z=value["volume_z"] if math.isfinite(value["volume_z"]) else 0.0,
         warm=enough and math.isfinite(value["atr_14"]),
-        volatility=None if done.prediction is None else _told(done.prediction.volatility, row),
+        volatility=None if prediction is None else _value(prediction.volatility, row),
         volatility_past=value["realised_16"] if math.isfinite(value["realised_16"]) else None,
-        p_vote=(
-            None
-            if done.prediction is None or settings.risk.policy == "target"
-            else _told(done.prediction.p_vote, row)
-        ),
-        target_weight=None if targets is None else _told(targets.weight, row),
-        target_as_of=None if targets is None else slot,
-        target_volatility=None if targets is None else _told(targets.volatility, row),
     )
 
 
-def _told(column: FloatArray | None, row: int) -> float | None:
+def _exposure(
+    targets: Targets | None, row: int, *, as_of: int, slow_until: int
+) -> TargetExposure | None:
+    """What a strategy with a target wants, where the 4h candle that is due has told it."""
+    slot = as_of - as_of % Timeframe.H4.ms
+    if targets is None or slow_until != slot:
+        return None
+    weight, volatility = _value(targets.weight, row), _value(targets.volatility, row)
+    if weight is None or volatility is None:
+        return None
+    return TargetExposure(weight=weight, volatility=volatility, as_of=slot)
+
+
+def _value(column: FloatArray | None, row: int) -> float | None:
     """One value of a head or a target, None where it said nothing."""
     value = math.nan if column is None else float(column[row])
     return value if math.isfinite(value) else None
@@ -252,7 +262,7 @@ def decide(
         *market.issues,
         *risk.anomalies(market=market, signal=signal, settings=settings),
     )
-    decision = risk.decide(
+    case = risk.Case(
         signal=signal,
         account=account,
         issues=issues,
@@ -261,4 +271,4 @@ def decide(
         now_ms=now_ms,
         settings=settings,
     )
-    return decision, tuple(issues)
+    return risk.decide(case), tuple(issues)

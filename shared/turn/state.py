@@ -31,6 +31,8 @@ from shared.core.types import (
     Signal,
     Timeframe,
 )
+from shared.core.types.signal import nested
+from shared.risk import policy_of
 from shared.risk.limits import Limits
 
 SCHEMA = 1
@@ -111,7 +113,7 @@ class State:
         if missing:
             raise BadData(f"{whose} is damaged: it has no {missing[0]}")
         try:
-            state = msgspec.convert(data, cls)
+            state = msgspec.convert(_with_signal(data), cls)
         except msgspec.ValidationError as error:
             raise BadData(f"{whose} is damaged: {error}") from error
         if state.mode != settings.mode and state.holds:
@@ -133,7 +135,7 @@ class State:
             return first
         plan, signal = (
             _readable(data.get("plan"), PositionPlan),
-            _readable(data.get("signal"), Signal),
+            _readable(_with_signal(data).get("signal"), Signal),
         )
         return changed(first, plan=plan, signal=signal)
 
@@ -230,11 +232,9 @@ class State:
         return changed(self, holds=holds, candle=candle, plan=plan)
 
     def under_policy(self, holdings: Holdings, settings: Settings) -> "State":
-        """Only what the present policy knows is kept: a plan under the barriers, a goal under the
-        target.
-        """
-        target = settings.risk.policy == "target"
-        plan, goal = (None, self._goal_after(holdings)) if target else (self.plan, None)
+        """Only what the present policy knows is kept: a plan or a goal."""
+        has_goal = policy_of(settings).has_goal
+        plan, goal = (None, self._goal_after(holdings)) if has_goal else (self.plan, None)
         return (
             self if plan is self.plan and goal is self.goal else changed(self, plan=plan, goal=goal)
         )
@@ -389,6 +389,12 @@ def impossible(what: str, at: int) -> Issue:
 def signed_lots(holdings: Holdings) -> int:
     """What is held, negative for a short."""
     return sum(held.side.sign * held.lots for held in holdings.positions)
+
+
+def _with_signal(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The document with its signal as this version reads it."""
+    signal = data.get("signal")
+    return {**data, "signal": nested(signal)} if isinstance(signal, Mapping) else data
 
 
 def _readable(data: object, kind: type[T]) -> T | None:

@@ -28,6 +28,7 @@ from shared.market.path import OFFSETS_MS
 from shared.market.quality import believed
 from shared.orders import plan as planning
 from shared.orders.carry_out import carry_out
+from shared.risk import policy_of
 from shared.turn import pipeline
 from shared.turn.ports import Hands, Source, TurnClock
 from shared.turn.state import State
@@ -150,18 +151,15 @@ class Steps:
         target must know that the stop was not touched before.
         """
         closed_at = now_ms - now_ms % Timeframe.M15.ms
-        plan = state.plan
-        if (
-            closed_at > state.candle.as_of
-            or state.retries
-            or (plan is not None and now_ms >= plan.exit_by)
-        ):
+        if closed_at > state.candle.as_of or state.retries:
             return True
-        if plan is None and holdings.positions and self.settings.risk.policy == "barrier":
-            return True
-        if state.pursues(holdings):
-            return True
-        return planning.watches(holdings, plan=plan, now_ms=now_ms)
+        due = policy_of(self.settings).is_due(
+            holds=bool(holdings.positions),
+            pursues=state.pursues(holdings),
+            plan=state.plan,
+            now_ms=now_ms,
+        )
+        return due or planning.watches(holdings, plan=state.plan, now_ms=now_ms)
 
     def look_at(self, turn: Turn, holdings: Holdings, market: Market) -> Found:
         """The market as far as it is believed.

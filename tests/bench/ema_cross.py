@@ -17,13 +17,13 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from shared.core.costs import Costs
 from shared.core.types import Candles, PairRules, Timeframe
 from shared.exchanges.sandbox.generate import generate
 from shared.features import BLOCK_ROWS, REACH_ROWS
 from shared.features.indicators import atr, crossing
 from shared.features.recursion import ema_lead
 from shared.market.candles import aggregate
-from shared.orders.fills import Costs
 from shared.replay.brackets import Brackets, BracketTrades, walk
 
 FEE_RATE, SLIPPAGE_RATE = 0.0012, 0.0005

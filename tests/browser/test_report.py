@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from scripts.report import render
+from scripts.output.report import render
 from tests.support import made_reports as made
 from tests.support.chromium import CHROMIUM, DARK, browse, served
 

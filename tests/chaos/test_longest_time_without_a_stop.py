@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from shared.core.reasons import Reason
-from shared.core.types import Holdings, OrderIntent, Purpose, Rejected
+from shared.core.types import AccountKind, Holdings, OrderIntent, PolicyName, Purpose, Rejected
 from shared.exchanges.paper.exchange import read
 from shared.orders.plan import uncovered
 from shared.tick.cycle import run_tick
@@ -157,7 +157,7 @@ def test_no_position_is_bare_for_longer_than_one_interval_while_ticks_come_on_ti
 
 
 def test_a_tick_that_was_taken_up_late_and_killed_does_not_hold_up_the_next() -> None:
-    story = FenceStory(1, policy="barrier", account="margin")
+    story = FenceStory(1, policy=PolicyName.BARRIER, account=AccountKind.MARGIN)
     story.begin()
 
     def dies(here: Point) -> None:
@@ -176,7 +176,7 @@ def test_a_tick_that_was_taken_up_late_and_killed_does_not_hold_up_the_next() ->
     [(0, True), (100_000, True), (156_000, True), (157_000, False), (175_000, False)],
 )
 def test_a_tick_that_comes_too_late_for_its_work_only_protects(late_ms, works) -> None:
-    story = FenceStory(1, policy="barrier", account="margin")
+    story = FenceStory(1, policy=PolicyName.BARRIER, account=AccountKind.MARGIN)
     story.begin()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "last_signal", story.script)
@@ -188,7 +188,7 @@ def test_a_tick_that_comes_too_late_for_its_work_only_protects(late_ms, works) -
 
 
 def test_a_tick_by_hand_holds_the_account_by_its_own_time() -> None:
-    story = FenceStory(1, policy="barrier", account="margin")
+    story = FenceStory(1, policy=PolicyName.BARRIER, account=AccountKind.MARGIN)
     story.begin()
 
     def dies(here: Point) -> None:

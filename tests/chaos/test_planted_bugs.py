@@ -16,9 +16,8 @@ from typing import Any
 import pytest
 
 from shared.core.money import ZERO
-from shared.core.types import OrderKind
-from shared.exchanges.paper import ledger, placing, settling
-from shared.orders import fills
+from shared.core.types import Order, OrderIntent, OrderKind
+from shared.exchanges.paper import fills, ledger, placing, settling
 from shared.orders import plan as planning
 from shared.risk import sizing
 from shared.stores import documents
@@ -55,8 +54,8 @@ STORIES: dict[Callable[[int], Counter[str]], int] = {
 
 def a_limit_fills_on_a_touch(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        settling,
-        "trades_through",
+        OrderIntent,
+        "is_passed",
         lambda i, price: price <= i.price if i.buys else price >= i.price,
     )
 
@@ -86,12 +85,12 @@ def the_volume_is_given_to_every_order(patch: pytest.MonkeyPatch) -> None:
 
 
 def expiry_is_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(settling, "lives", lambda order, at: order.placed_at < at)
-    patch.setattr(settling, "ended", lambda order, at: False)
+    real = Order.has_ended
+    patch.setattr(Order, "has_ended", lambda order, at: not order.intent.opens and real(order, at))
 
 
 def an_order_fills_before_it_was_placed(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(settling, "lives", lambda order, at: not fills.ended(order, at - 1))
+    patch.setattr(Order, "is_live", lambda order, at: not order.has_ended(at - 1))
 
 
 def the_stop_is_ignored_in_the_candle_of_the_entry(patch: pytest.MonkeyPatch) -> None:

@@ -100,10 +100,10 @@ def test_a_challenger_is_heard_on_every_candle_and_changes_no_decision_and_no_bu
     entered = [
         report.signal
         for report in alone
-        if report.signal is not None and report.signal.p_upper is not None
+        if report.signal is not None and report.signal.forecast is not None
     ]
     at = {int(instant): row for row, instant in enumerate(record.as_of)}
-    seen = {signal.as_of: signal.p_upper for signal in entered}
+    seen = {signal.as_of: signal.forecast.p_upper for signal in entered}
     assert seen
     assert all(record.said[served][at[instant], 2] == told for instant, told in seen.items()), (
         "what decided is what is recorded"

@@ -92,7 +92,9 @@ def test_nothing_skipped_is_said_too(tmp_path: Path) -> None:
 
 def report(folder: Path, covered: int) -> Path:
     files = {
-        "shared/risk/rules.py": {"summary": {"num_branches": 100, "covered_branches": covered}},
+        "shared/risk/policies/barrier.py": {
+            "summary": {"num_branches": 100, "covered_branches": covered}
+        },
         "shared/features/__init__.py": {"summary": {"num_branches": 0, "covered_branches": 0}},
         "shared/tick/cycle.py": {"summary": {"num_branches": 100, "covered_branches": 0}},
     }
@@ -103,7 +105,7 @@ def report(folder: Path, covered: int) -> Path:
 
 @pytest.mark.parametrize(
     ("covered", "code", "verdict"),
-    [(91, 0, "all are above it"), (90, 1, "below it: shared/risk/rules")],
+    [(91, 0, "all are above it"), (90, 1, "below it: shared/risk/policies/barrier")],
 )
 def test_the_floor_is_for_the_pure_stages_and_must_be_exceeded(
     tmp_path: Path, covered: int, code: int, verdict: str
@@ -113,7 +115,9 @@ def test_the_floor_is_for_the_pure_stages_and_must_be_exceeded(
     assert ran.returncode == code
     assert verdict in ran.stdout
     assert re.search(
-        rf"^shared/risk/rules +{covered} of 100 +{covered}\.0 %", ran.stdout, re.MULTILINE
+        rf"^shared/risk/policies/barrier +{covered} of 100 +{covered}\.0 %",
+        ran.stdout,
+        re.MULTILINE,
     )
     assert ("FAILED" in ran.stdout) == bool(code)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.environments import CLOSED
+from scripts.installation.environments import CLOSED
 
 pytestmark = pytest.mark.full
 

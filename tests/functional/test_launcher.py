@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from scripts import launch
-from scripts.environments import home_of
+from scripts.installation.environments import home_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = Path(sys._base_executable)
@@ -51,8 +51,12 @@ class Machine:
         for name in ("scripts/bot", "scripts/__init__.py", "docs/commands.md", "pyproject.toml"):
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, self.root / name)
-        for name in ("launch", "environments", "in_use", "system_libraries"):
-            shutil.copy2(ROOT / f"scripts/{name}.py", self.root / f"scripts/{name}.py")
+        shutil.copy2(ROOT / "scripts/launch.py", self.root / "scripts/launch.py")
+        shutil.copytree(
+            ROOT / "scripts/installation",
+            self.root / "scripts/installation",
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
         (self.root / "tests").mkdir()
         (self.root / "scripts/cli.py").write_text(COMMAND_LINE)
         self.want("requirements.txt")

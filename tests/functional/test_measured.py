@@ -5,6 +5,7 @@ cheap commands run; `--full` runs each command as it stands there. Values are no
 those of a machine.
 """
 
+import inspect
 import os
 import re
 import shlex
@@ -18,6 +19,7 @@ import pytest
 
 from models.gate import characteristics
 from scripts.commands.test import neutral
+from scripts.local.demo import summary
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -221,7 +223,7 @@ def test_the_test_that_a_row_names_is_there_and_prints_what_the_row_states(
 
 
 def test_what_the_demo_took_is_printed_by_its_summary() -> None:
-    source = (ROOT / "scripts/demo/summary.py").read_text(encoding="utf-8")
+    source = inspect.getsource(summary)
     assert all(words in source for words in ("to prepare, ", "to tick, ", " ms each"))
     assert (
         missing(

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.children import ROOT
-from scripts.paper.logs import local_log
-from scripts.paper.place import SupervisorPaths
-from scripts.paper.supervisor import next_time
+from scripts.installation.checkout import ROOT
+from scripts.local.paper.logs import local_log
+from scripts.local.paper.place import SupervisorPaths
+from scripts.local.paper.supervisor import next_time
 from shared.core.clock import SystemClock
 from shared.core.errors import UserError
 from shared.exchanges.sandbox.generate import generate

@@ -56,7 +56,7 @@ def test_whoever_acts_without_a_terminal_must_say_why(say, command, why) -> None
 def test_at_a_terminal_the_reason_is_asked_for(scene, say, monkeypatch) -> None:
     import click
 
-    from scripts import here
+    from scripts.operation import bot as here
 
     class Terminal:
         @staticmethod

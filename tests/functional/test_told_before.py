@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from scripts.writable import require_file, require_folder, require_stores, the_only_training
+from scripts.research.writable import (
+    require_file,
+    require_folder,
+    require_stores,
+    the_only_training,
+)
 from shared.core.errors import BotError, UserError
 from shared.core.settings import load
 from tests.functional.test_cli import bot, environ  # noqa: F401 - a fixture
@@ -81,7 +86,7 @@ def test_a_data_folder_that_cannot_be_written_is_told_first(
 
 HOLDER = """
 import sys, time
-from scripts.writable import the_only_training
+from scripts.research.writable import the_only_training
 from shared.core.settings import load
 with the_only_training(load({"BOT_HOME": sys.argv[1]})):
     print("held", flush=True)

@@ -16,6 +16,7 @@ import numpy as np
 from shared.core import settings as configuration
 from shared.core.types import (
     Account,
+    AccountKind,
     Barriers,
     Book,
     Candles,
@@ -34,6 +35,8 @@ from shared.core.types import (
     Timeframe,
 )
 from shared.exchanges.paper import ledger
+from shared.risk import Case
+from tests.support.signals import signal_of
 
 T0, MINUTE = 1_699_999_200_000, 60_000
 FREE = {"paper": {"spread_rate": 0.0, "slippage_rate": 0.0, "volume_share": 1.0}}
@@ -51,7 +54,7 @@ def _position(side: Side = Side.LONG) -> Position:
 def _account(*intents: OrderIntent, held: bool = True) -> ledger.PaperAccount:
     settings = configuration.load({}, overrides=FREE)
     terms = ledger.terms(settings, replace(PairRules(), taker_fee_rate=Decimal(0)))
-    account = ledger.opened(10_000_000, T0, kind="margin", terms=terms)
+    account = ledger.opened(10_000_000, T0, kind=AccountKind.MARGIN, terms=terms)
     for intent in intents:
         account, _ = ledger.with_order(account, intent, T0 - 1)
     return replace(account, positions=(_position(),)) if held else account
@@ -211,14 +214,16 @@ def forecasts_around_the_past(rules: ModuleType) -> Iterator[Any]:
             signal = _signal(side=side, volatility=forecast, volatility_past=0.02)
             book = Book(as_of=T0, bid=9_999_500, ask=10_000_500)
             yield str(
-                rules.decide(
-                    signal=signal,
-                    account=_owner(),
-                    issues=(),
-                    rules=PairRules(),
-                    book=book,
-                    now_ms=T0,
-                    settings=settings,
+                rules.BarrierPolicy().decide(
+                    Case(
+                        signal=signal,
+                        account=_owner(),
+                        issues=(),
+                        rules=PairRules(),
+                        book=book,
+                        now_ms=T0,
+                        settings=settings,
+                    )
                 )
             )
 
@@ -254,7 +259,7 @@ def goals_beside_every_position(exposure: ModuleType) -> Iterator[Any]:
                 "now_ms": T0,
                 "settings": settings,
             }
-            yield str(exposure.decide(account=account, **given))
+            yield str(exposure.ExposurePolicy().decide(Case(account=account, **given)))
 
 
 def wishes_beside_every_goal(exposure: ModuleType) -> Iterator[Any]:
@@ -276,7 +281,9 @@ def wishes_beside_every_goal(exposure: ModuleType) -> Iterator[Any]:
                     "now_ms": T0,
                     "settings": settings,
                 }
-                yield str(exposure.decide(signal=signal, account=account, **given))
+                yield str(
+                    exposure.ExposurePolicy().decide(Case(signal=signal, account=account, **given))
+                )
 
 
 def _owner() -> Account:
@@ -292,7 +299,7 @@ def _owner() -> Account:
 
 def _signal(side: Side = Side.LONG, **more: Any) -> Signal:
     lower, upper = (0.2, 0.6) if side is Side.LONG else (0.6, 0.2)
-    return Signal(
+    return signal_of(
         as_of=T0,
         close=10_000_000,
         atr_jpy=30_000.0,

@@ -5,9 +5,10 @@ from functools import cache
 
 import pytest
 
-from scripts.mutation.equal import AT_MOST, equal_ids, listed
-from scripts.mutation.mutants import mutants, source_of
-from scripts.mutation.rooms import ROOMS, ROOT
+from scripts.installation.checkout import ROOT
+from scripts.testing.mutation.equal import AT_MOST, equal_ids, listed
+from scripts.testing.mutation.mutants import mutants, source_of
+from scripts.testing.mutation.rooms import ROOMS
 from shared.core.errors import UserError
 from tests.mutants.agreement import answers
 

@@ -3,9 +3,9 @@
 `--full` takes them all.
 """
 
-from scripts.mutation.equal import AT_MOST
-from scripts.mutation.rooms import ROOMS
-from scripts.mutation.run import run
+from scripts.testing.mutation.equal import AT_MOST
+from scripts.testing.mutation.rooms import ROOMS
+from scripts.testing.mutation.run import run
 
 SAMPLE = 80
 

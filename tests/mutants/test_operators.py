@@ -4,11 +4,12 @@ import json
 
 import pytest
 
-from scripts.mutation.mutants import functions, mutants
-from scripts.mutation.records import Records
-from scripts.mutation.rooms import ROOMS, ROOT
-from scripts.mutation.run import run
-from scripts.mutation.session import KILLED, MutantVerdict
+from scripts.installation.checkout import ROOT
+from scripts.testing.mutation.mutants import functions, mutants
+from scripts.testing.mutation.records import Records
+from scripts.testing.mutation.rooms import ROOMS
+from scripts.testing.mutation.run import run
+from scripts.testing.mutation.session import KILLED, MutantVerdict
 from shared.core.errors import UserError
 
 
@@ -50,7 +51,7 @@ def test_a_constant_outside_of_functions_is_mutated_too() -> None:
         "@dataclass(frozen=True, slots=True)\nclass Held:\n    lots: int\n",
         "class Port(Protocol):\n    limit = 5\n",
         "def rule(a):\n    raise ValueError(f'{a + 1} is 5 too many')\n",
-        "def rule(a):\n    return _deny(a, why=a + 1)\n",
+        "def rule(a):\n    return deny(a, why=a + 1)\n",
     ],
 )
 def test_what_is_no_rule_of_money_is_passed_over(source: str) -> None:

@@ -30,7 +30,6 @@ from shared.core.types import (
     PositionPlan,
     Purpose,
     Side,
-    Signal,
     Timeframe,
 )
 from shared.exchanges.paper import account as accounts
@@ -38,6 +37,7 @@ from shared.exchanges.paper.account import PaperAccount
 from shared.market.path import book_at
 from shared.orders import plan as planning
 from tests.support.invariants import DAY, MINUTE, Audit, bare_lots
+from tests.support.signals import signal_of
 
 T0 = 1_699_999_200_000
 LENGTH = 40
@@ -214,7 +214,7 @@ class Story:
         steps = planning.protection(
             holdings,
             plan=self.plans.get(side),
-            signal=Signal(
+            signal=signal_of(
                 as_of=self.now, close=self.price(), atr_jpy=400.0, side=None, strength=0.0
             ),
             tick=f"{self.number}.{side}{attempt}",

@@ -17,7 +17,17 @@ from typing import Any
 import numpy as np
 
 from shared.core.reasons import Reason
-from shared.core.types import Action, Candles, Fill, Purpose, Side, Targets, TickReport, Timeframe
+from shared.core.types import (
+    Action,
+    Candles,
+    Fill,
+    PolicyName,
+    Purpose,
+    Side,
+    Targets,
+    TickReport,
+    Timeframe,
+)
 from shared.market.candles import aggregate
 from shared.replay import Inputs, Replay, Replayed, replay
 from shared.turn.pipeline import Stages
@@ -194,13 +204,14 @@ class Audit:
         if decision.action is not Action.ENTER:
             return
         self.counts["growths"] += held != 0
-        weight = signal.target_weight or 0.0
-        shorts = self.settings.sides == "both" and self.settings.account == "margin"
+        weight = 0.0 if signal.exposure is None else signal.exposure.weight
+        shorts = self.settings.has_shorts
         if decision.side is None or goal * decision.side.sign <= 0 or (goal < 0 and not shorts):
             yield Violation(
                 Rule.SIDE, f"{decision.side} for {goal} lots, sides {self.settings.sides}"
             )
-        if signal.target_as_of == decision.goal.as_of and weight * goal <= 0:
+        told_at = None if signal.exposure is None else signal.exposure.as_of
+        if told_at == decision.goal.as_of and weight * goal <= 0:
             yield Violation(Rule.SIDE, f"{goal} lots for a weight of {weight}")
         if abs(held) + decision.lots > abs(goal):
             yield Violation(Rule.GOAL, f"{held} held and {decision.lots} asked for; {goal} wanted")
@@ -216,7 +227,7 @@ class Audit:
             )
             if (
                 decision.goal.as_of < last
-                and signal.target_as_of == decision.goal.as_of
+                and told_at == decision.goal.as_of
                 and self._same_side(before, report)
             ):
                 yield Violation(
@@ -478,7 +489,7 @@ def inputs_of(seed: int) -> Inputs:
     )
     risk = replace(
         base.risk,
-        policy="target",
+        policy=PolicyName.TARGET,
         exposure=exposure,
         max_drawdown=dice.choice([0.004, 0.03, 0.2, 1.0, 1.0]),
         max_leverage=(

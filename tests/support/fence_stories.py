@@ -38,6 +38,7 @@ from shared.tick.request import TickRequest
 from shared.turn import pipeline
 from tests.support.account_stories import T0, market
 from tests.support.invariants import Violation, insist
+from tests.support.signals import signal_of
 from tests.support.tick_stories import INTERVAL, ArrayFeed, Deaf, NoModel, Script
 
 FIRST, LAST = 6, 26
@@ -101,7 +102,7 @@ class ScriptedTarget:
             return None
         as_of = int(quarters.closed_at[-1])
         weight = random.Random(f"{self.seed} {as_of}").choice([0.0, 0.3, 0.5, 0.8, 1.0, 1.0])
-        return Signal(
+        return signal_of(
             as_of=as_of,
             close=int(quarters.close[-1]),
             atr_jpy=250.0,

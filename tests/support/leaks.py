@@ -36,8 +36,8 @@ from shared.market.candles import aggregate
 from shared.model.bundle import Bundle
 from shared.replay import engine
 from shared.replay.types import Inputs, Replayed
-from shared.risk import rules as risk_rules
 from shared.risk import sizing
+from shared.risk.policies import barrier as risk_rules
 from shared.turn.pipeline import Stages
 
 DAY = 86_400_000
@@ -260,7 +260,7 @@ def peeking_stop(told: Inputs, ahead_ms: int) -> Iterator[None]:
     """A stop that is moved out of the way of what the price will do within `ahead_ms` of the
     decision.
     """
-    fast, real = told.candles[Timeframe.M15], risk_rules._worth
+    fast, real = told.candles[Timeframe.M15], risk_rules._weigh
     seen: list[int] = []
 
     def worth(case: Any) -> Any:
@@ -278,7 +278,7 @@ def peeking_stop(told: Inputs, ahead_ms: int) -> Iterator[None]:
 
     real_prices = sizing.prices
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(risk_rules, "_worth", worth)
+        patch.setattr(risk_rules, "_weigh", worth)
         patch.setattr(sizing, "prices", prices)
         yield
 
@@ -286,15 +286,15 @@ def peeking_stop(told: Inputs, ahead_ms: int) -> Iterator[None]:
 @contextmanager
 def peeking_entry(told: Inputs, ahead_ms: int) -> Iterator[None]:
     """An entry that is called off where the price will go against it."""
-    real = risk_rules._worth
+    real = risk_rules._weigh
 
     def worth(case: Any) -> Any:
         if against(told, case, case.signal.side, ahead_ms):
-            return risk_rules._deny(case, Reason.EDGE_BELOW_COST)
+            return risk_rules.deny(case, Reason.EDGE_BELOW_COST)
         return real(case)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(risk_rules, "_worth", worth)
+        patch.setattr(risk_rules, "_weigh", worth)
         yield
 
 

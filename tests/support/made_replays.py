@@ -15,6 +15,7 @@ from shared.core import settings as configuration
 from shared.core.money import ZERO, jpy
 from shared.core.reasons import Reason
 from shared.core.types import (
+    AccountKind,
     Candles,
     Order,
     OrderIntent,
@@ -24,8 +25,8 @@ from shared.core.types import (
     Side,
     Timeframe,
 )
+from shared.exchanges.paper.fills import crossing_at
 from shared.exchanges.paper.ledger import Execution, closing, equity, opened, opening, terms
-from shared.orders.fills import crossing_at
 from shared.replay.types import UNITS_PER_JPY, Curve, Entered, Event, Replayed
 
 START = 1_893_456_000_000  # 2030-01-01T00:00:00Z, 09:00 JST
@@ -150,7 +151,7 @@ def made_replay(
     candles = made_candles(days=days, seed=seed, start_at=start_at)
     held_terms = replace(terms(configuration.load({}), rules), keep_trades=10_000_000)
     desk = _Desk(
-        opened(capital_jpy, start_at, kind="margin", terms=held_terms),
+        opened(capital_jpy, start_at, kind=AccountKind.MARGIN, terms=held_terms),
         candles,
         held_terms.costs,
         {},
@@ -260,7 +261,7 @@ def _result(desk, entries, rules, start_at, capital_jpy):
         settings_hash="0123456789ab",
         profile=None,
         model="2029-12-31-abc1234",
-        account="margin",
+        account=AccountKind.MARGIN,
         rules=rules,
         start_equity_jpy=jpy(capital_jpy),
         end_equity_jpy=jpy(Decimal(int(units[-1])) / UNITS_PER_JPY),

@@ -8,7 +8,7 @@ from math import sin
 
 import numpy as np
 
-from scripts.report import MarketSource, ReportHeader, TrainingNote
+from scripts.output.report import MarketSource, ReportHeader, TrainingNote
 from shared.core.money import ZERO, jpy, notional_jpy
 from shared.core.reasons import Reason
 from shared.core.types import (
@@ -23,13 +23,13 @@ from shared.core.types import (
     Position,
     Purpose,
     Side,
-    Signal,
     TickReport,
     TickStatus,
     Timeframe,
     Trade,
     Vote,
 )
+from tests.support.signals import signal_of
 
 START = 1_893_456_000_000  # 2030-01-01T00:00:00Z, 09:00 JST
 STEP = 180_000
@@ -90,7 +90,7 @@ def _signal(at):
         Vote(strategy=name, side=(1, 1, 0, -1, 1, 1)[i], confidence=0.3 + i / 20)
         for i, name in enumerate(STRATEGIES)
     )
-    return Signal(
+    return signal_of(
         as_of=at,
         close=price_at(at),
         atr_jpy=30_000.0,

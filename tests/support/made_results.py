@@ -11,6 +11,7 @@ from models.study.result import (
     StudyResult,
     VariantResult,
 )
+from shared.core.types import PolicyName
 from shared.model.manifest import Check, Verdict
 
 DAY = 86_400_000
@@ -82,7 +83,7 @@ def made_tried(name: str, *, days: int, seed: int, passed: bool = False) -> Vari
     return VariantResult(
         variant=name,
         profile=None if name == "default" else name,
-        policy="target" if name == "trend" else "barrier",
+        policy=PolicyName.TARGET if name == "trend" else PolicyName.BARRIER,
         recipe=None if name == "trend" else "0123456789abcdef",
         settings_hash="fedcba9876543210",
         learned=None if name == "trend" else asked,

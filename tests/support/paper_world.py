@@ -15,6 +15,7 @@ import numpy as np
 from shared.core import settings as configuration
 from shared.core.errors import Conflict
 from shared.core.types import (
+    AccountKind,
     Book,
     Candles,
     OrderIntent,
@@ -69,7 +70,7 @@ class World:
         terms = accounts.terms(
             self.free_settings() if free else self.settings(paper={"keep_trades": 1000}), rules
         )
-        return accounts.opened(capital, T0, kind=kind, terms=terms)
+        return accounts.opened(capital, T0, kind=AccountKind(kind), terms=terms)
 
     def minutes(
         self, rows: Sequence[Sequence[float]], *, first: int = 0, holes: Sequence[int] = ()

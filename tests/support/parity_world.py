@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 
 from functions import wiring
-from scripts.scheduler import Scheduler
+from scripts.local.scheduler import Scheduler
 from shared.core.types import Candles, Purpose, TickReport, Timeframe
 from shared.exchanges.sandbox.generate import generate
 from shared.market.candles import aggregate, between

@@ -47,6 +47,7 @@ from shared.tick.request import TickRequest
 from shared.turn.champion import Champion
 from tests.support.account_stories import T0, market
 from tests.support.invariants import Journal, Rule, Violation, insist, units
+from tests.support.signals import signal_of
 
 INTERVAL = 180_000
 TICKS = 60
@@ -129,7 +130,7 @@ class Script:
         as_of = int(quarters.closed_at[-1])
         self.asked[as_of] += 1
         side = random.Random(self.seed + as_of).choice(list(Side))
-        return Signal(
+        return signal_of(
             as_of=as_of,
             close=int(quarters.close[-1]),
             atr_jpy=250.0,

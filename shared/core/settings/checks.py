@@ -121,13 +121,15 @@ def check(settings: Settings) -> None:
             "market.window_keep is below market.window_candles", remedy="keep at least the window"
         )
     _check_times(settings)
-    if settings.account == "spot" and settings.sides == "both":
+    if settings.sides == "both" and not settings.account.has_shorts:
         raise BadSettings(
-            "a spot account cannot go short", remedy="set BOT_ACCOUNT=margin or BOT_SIDES=long"
+            f"a {settings.account} account cannot go short",
+            remedy="set BOT_ACCOUNT=margin or BOT_SIDES=long",
         )
-    if settings.account == "spot" and settings.risk.max_leverage > 1.0:
+    if not settings.account.has_debt and settings.risk.max_leverage > 1.0:
         raise BadSettings(
-            "a spot account has no leverage", remedy="set BOT_RISK__MAX_LEVERAGE=1.0 or less"
+            f"a {settings.account} account has no leverage",
+            remedy="set BOT_RISK__MAX_LEVERAGE=1.0 or less",
         )
     if settings.clock != "system":
         urls = (settings.clock, settings.exchange.public_url, settings.exchange.private_url)

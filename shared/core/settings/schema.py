@@ -50,6 +50,7 @@ from shared.core.settings.kinds import (
     Yen,
 )
 from shared.core.settings.strategies import Consensus, Strategies
+from shared.core.variants import AccountKind, PolicyName
 
 NOT_HASHED = (
     *("home", "state", "bucket", "clock", "exchange", "discord", "alerts"),
@@ -189,7 +190,7 @@ class ExposureSettings:
 class RiskSettings:
     """All limits."""
 
-    policy: Literal["barrier", "target"]
+    policy: PolicyName
     entry: Literal["value", "threshold"]
     min_probability: Share
     veto_below: Share
@@ -290,7 +291,7 @@ class Settings:
     stage: Literal["paper", "stage-10", "stage-50", "live"]
     id: Name
     pair: Literal["btc_jpy"]
-    account: Literal["margin", "spot"]
+    account: AccountKind
     sides: Literal["long", "both"]
     capital_jpy: Yen
     home: Text
@@ -317,6 +318,11 @@ class Settings:
     study: StudySettings
     discord: DiscordSettings
     profile: Text | None = None
+
+    @property
+    def has_shorts(self) -> bool:
+        """Whether a short may be entered: wanted, and possible on this kind of account."""
+        return self.sides == "both" and self.account.has_shorts
 
     def __repr__(self) -> str:
         told = ", ".join(

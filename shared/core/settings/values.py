@@ -7,6 +7,7 @@ nothing stands between them.
 
 import math
 import re
+from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -41,8 +42,8 @@ def settled(value: Any, kind: Any) -> Any:
         return _number(value, base, bounds)
     if base is bool:
         return _flag(value)
-    if origin is Literal:
-        return _choice(value, get_args(base))
+    if _choices(base):
+        return _choice(value, base)
     if origin is tuple:
         return _several(value, get_args(base)[0], bounds)
     return _words(value, bounds)
@@ -66,8 +67,8 @@ def strictly_settled(value: Any, kind: Any) -> Any:
 def wanted(kind: Any) -> str:
     """What a setting of this type can hold, as the end of the sentence that begins with "give"."""
     optional, base, origin, bounds = _parts(kind)
-    if origin is Literal:
-        told = f"one of {', '.join(map(str, get_args(base)))}"
+    if _choices(base):
+        told = f"one of {', '.join(_choices(base))}"
     elif origin is tuple:
         told = (
             f"a list of {bounds.min_length} to {bounds.max_length} values, each"
@@ -110,10 +111,18 @@ def _parts(kind: Any) -> tuple[bool, Any, Any, msgspec.Meta]:
     return optional, base, get_origin(base), metas[0] if metas else msgspec.Meta()
 
 
-def _choice(value: Any, choices: tuple[Any, ...]) -> Any:
+def _choices(base: Any) -> tuple[str, ...]:
+    """The words that a setting can be, where it is one of a few."""
+    if get_origin(base) is Literal:
+        return tuple(map(str, get_args(base)))
+    return tuple(base) if isinstance(base, type) and issubclass(base, StrEnum) else ()
+
+
+def _choice(value: Any, base: Any) -> Any:
+    choices = _choices(base)
     if isinstance(value, str) and value in choices:
         return value
-    raise BadValue(f"choose one of {', '.join(map(str, choices))}")
+    raise BadValue(f"choose one of {', '.join(choices)}")
 
 
 def _several(value: Any, kind: Any, bounds: msgspec.Meta) -> list[Any]:

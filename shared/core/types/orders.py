@@ -72,6 +72,24 @@ class OrderIntent:
         """Whether the order buys bitcoin."""
         return (self.side is Side.LONG) == self.opens
 
+    def is_passed(self, price: int) -> bool:
+        """Whether a price lies strictly beyond the limit: a mere touch leaves us waiting in the
+        queue.
+        """
+        limit = _known(self.price)
+        return price < limit if self.buys else price > limit
+
+    def is_reached(self, price: int) -> bool:
+        """Whether a price lies at or beyond the trigger of a stop."""
+        trigger = _known(self.trigger_price)
+        return price >= trigger if self.buys else price <= trigger
+
+
+def _known(price: int | None) -> int:
+    if price is None:
+        raise AssertionError("a limit has a price and a stop has a trigger: placing checks it")
+    return price
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
@@ -86,6 +104,16 @@ class Order:
     def executed_lots(self) -> int:
         """What has been filled so far."""
         return self.intent.lots - self.remaining_lots
+
+    def is_live(self, at: int) -> bool:
+        """Whether it is in the market at `at`: strictly after it was placed, and not after its
+        end.
+        """
+        return self.placed_at < at and not self.has_ended(at - 1)
+
+    def has_ended(self, at: int) -> bool:
+        """Whether nothing after `at` can fill it."""
+        return self.intent.expires_at is not None and self.intent.expires_at <= at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
+
+import msgspec
 
 from shared.core.reasons import Reason
 from shared.core.types.account import PositionPlan
 from shared.core.types.market import Issue
 from shared.core.types.orders import Fill, Order, OrderIntent, Position, Trade
-from shared.core.types.signal import Decision, Signal
+from shared.core.types.signal import Decision, Signal, nested
 
 
 class Level(StrEnum):
@@ -94,3 +97,13 @@ class TickReport:
     alerts: tuple[str, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> "TickReport":
+        """A report as it was stored, by this version or an older one.
+
+        Raises `msgspec.ValidationError` where it is of no version that is known.
+        """
+        signal = stored.get("signal")
+        told = {**stored, "signal": nested(signal)} if isinstance(signal, Mapping) else stored
+        return msgspec.convert(told, cls)

@@ -1,9 +1,10 @@
 """From features to a decision: votes, prediction, signal, goal, and what is to be done."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from shared.core.reasons import Reason
 from shared.core.types.arrays import BoolArray, FloatArray, Int8Array, IntArray
@@ -102,14 +103,51 @@ class Vote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What the model says of one candle: which of its `barriers` is touched first.
+
+    `p_vote`: that the consensus' own trade pays; None without that head.
+    """
+
+    p_lower: float
+    p_neither: float
+    p_upper: float
+    barriers: Barriers
+    p_vote: float | None = None
+
+    def is_believable(self) -> bool:
+        """Whether the three probabilities are probabilities."""
+        three = (self.p_lower, self.p_neither, self.p_upper)
+        if any(not math.isfinite(p) or p < 0 or p > 1 for p in three):
+            return False
+        return abs(sum(three) - 1.0) < 1e-3  # noqa: PLR2004 - three roundings to 1e-6 and room
+
+    def side(self, side: Side) -> tuple[float, float]:
+        """The probabilities that the barrier with this side, and that against it, comes first."""
+        with_us, against = self.p_upper, self.p_lower
+        return (with_us, against) if side is Side.LONG else (against, with_us)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetExposure:
+    """What a strategy with a target wants to hold.
+
+    `weight` in [-1, 1] is the share of the capital, `volatility` its estimate of the price's
+    volatility a year; both rest on candles that were closed at `as_of`, the last 4h close.
+    """
+
+    weight: float
+    volatility: float
+    as_of: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
     """One row of the array stages: all that the scalar rules need to know of candle `as_of`.
 
     `volatility` is the model's forecast for the next 4 hours and `volatility_past` what the last 4
-    hours had (both the root of the sum of squared 15m returns). `p_vote`: that the consensus' own
-    trade pays. `target_weight` in [-1, 1] is the exposure that a strategy with a target wants,
-    `target_volatility` its estimate of the price's volatility a year; both rest on candles that
-    were closed at `target_as_of`, the last 4h close.
+    hours had (both the root of the sum of squared 15m returns). `forecast` is there where a model
+    was asked for the direction, `exposure` where a strategy has a target.
     """
 
     as_of: int
@@ -118,20 +156,36 @@ class Signal:
     side: Side | None
     strength: float
     votes: tuple[Vote, ...] = ()
-    p_lower: float | None = None
-    p_neither: float | None = None
-    p_upper: float | None = None
-    barriers: Barriers | None = None
     model: str | None = None
+    forecast: Forecast | None = None
+    exposure: TargetExposure | None = None
     price_z: float = 0.0
     volume_z: float = 0.0
     warm: bool = True
     volatility: float | None = None
     volatility_past: float | None = None
-    p_vote: float | None = None
-    target_weight: float | None = None
-    target_as_of: int | None = None
-    target_volatility: float | None = None
+
+
+def nested(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A stored signal as this version reads it.
+
+    An older one has what a model and a strategy with a target say as fields of its own
+    (`p_lower` ... `target_as_of`).
+    """
+    if "forecast" in stored or "exposure" in stored:
+        return stored
+    told: dict[str, Any] = dict(stored)
+    forecast = {name: told.pop(name, None) for name in _FORECAST}
+    weight, volatility, as_of = (told.pop(f"target_{name}", None) for name in _EXPOSURE)
+    if all(forecast[name] is not None for name in _FORECAST[:4]):
+        told["forecast"] = forecast
+    if weight is not None and volatility is not None and as_of is not None:
+        told["exposure"] = dict(zip(_EXPOSURE, (weight, volatility, as_of), strict=True))
+    return told
+
+
+_FORECAST = ("p_lower", "p_neither", "p_upper", "barriers", "p_vote")
+_EXPOSURE = ("weight", "volatility", "as_of")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -389,7 +389,7 @@ class BitbankFeed:
         if known is not None and 0 <= now_ms - known.read_at < live_ms:
             return known.rules
         failed: list[Issue] = []
-        margin = self._settings.account == "margin"
+        margin = self._settings.account.has_debt
         rules = self._part(
             "spot/pairs",
             "rules",

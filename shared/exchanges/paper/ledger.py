@@ -10,14 +10,16 @@ first in, first out.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from shared.core.calendar import DAY_MS, MINUTE_MS
+from shared.core.costs import Costs, assumed_costs
 from shared.core.frozen import changed
-from shared.core.money import ZERO, jpy, notional_jpy, rate
+from shared.core.money import ZERO, jpy, notional_jpy
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import (
+    AccountKind,
     Counted,
     Entry,
     Fill,
@@ -31,7 +33,7 @@ from shared.core.types import (
     Side,
     Trade,
 )
-from shared.orders.fills import Costs, PathPoint, ended
+from shared.exchanges.paper.fills import PathPoint
 
 KEEP_ENDED = 20
 
@@ -85,7 +87,7 @@ class PaperAccount:
     account was opened with; None in a document that does not say it.
     """
 
-    kind: Literal["margin", "spot"]
+    kind: AccountKind
     cash_jpy: Decimal
     terms: Terms
     settled_until: int
@@ -129,17 +131,13 @@ def terms(settings: Settings, rules: PairRules) -> Terms:
         long_interest_rate_day=rules.long_interest_rate_day,
         short_interest_rate_day=rules.short_interest_rate_day,
         margin_ratio=rules.margin_ratio,
-        costs=Costs(
-            spread_rate=rate(paper.spread_rate),
-            slippage_rate=rate(paper.slippage_rate),
-            volume_share=rate(paper.volume_share),
-        ),
+        costs=assumed_costs(paper),
         keep_trades=paper.keep_trades,
     )
 
 
 def opened(
-    capital_jpy: Decimal | int, now_ms: int, *, kind: Literal["margin", "spot"], terms: Terms
+    capital_jpy: Decimal | int, now_ms: int, *, kind: AccountKind, terms: Terms
 ) -> PaperAccount:
     """A new account with nothing but cash."""
     capital = jpy(capital_jpy)
@@ -169,7 +167,7 @@ def days_started(opened_at: int, at: int) -> int:
 
 def interest_jpy(account: PaperAccount, side: Side, entry: Entry, at: int) -> Decimal:
     """Interest accrued on one entry of a margin position."""
-    if account.kind == "spot":
+    if not account.kind.has_debt:
         return ZERO
     held = account.terms
     day = held.long_interest_rate_day if side is Side.LONG else held.short_interest_rate_day
@@ -184,11 +182,11 @@ def equity(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> Dec
     for position in account.positions:
         for entry in position.entries:
             price = Decimal(entry.price if mark is None else mark)
-            if account.kind == "spot":
-                worth += notional_jpy(price, entry.lots)
-            else:
+            if account.kind.has_debt:
                 worth += notional_jpy((price - entry.price) * position.side.sign, entry.lots)
                 worth -= entry.fee_jpy + interest_jpy(account, position.side, entry, as_of)
+            else:
+                worth += notional_jpy(price, entry.lots)
     return jpy(worth)
 
 
@@ -203,7 +201,7 @@ def _available(account: PaperAccount, worth: Decimal) -> Decimal:
     reserved = sum(
         (_reserved(account, order) for order in account.orders if order.intent.opens), ZERO
     )
-    if account.kind == "spot":
+    if not account.kind.has_debt:
         return jpy(max(ZERO, account.cash_jpy - reserved))
     held = sum(
         (
@@ -218,11 +216,9 @@ def _available(account: PaperAccount, worth: Decimal) -> Decimal:
 
 def _reserved(account: PaperAccount, order: Order) -> Decimal:
     cost = notional_jpy(_limit(order.intent), order.remaining_lots)
-    return (
-        cost
-        if account.kind == "margin"
-        else cost + jpy(cost * max(ZERO, account.terms.maker_fee_rate))
-    )
+    if account.kind.has_debt:
+        return cost
+    return cost + jpy(cost * max(ZERO, account.terms.maker_fee_rate))
 
 
 def holdings(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> Holdings:
@@ -239,7 +235,7 @@ def holdings(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> H
         mark_price=None if mark is None else Decimal(mark),
         positions=account.positions,
         orders=tuple(
-            order for order in account.orders if order.intent.opens or not ended(order, as_of)
+            order for order in account.orders if order.intent.opens or not order.has_ended(as_of)
         ),
         trades=account.trades,
         fills=account.fills,
@@ -347,7 +343,7 @@ def opening(account: PaperAccount, order: Order, done: Execution) -> PaperAccoun
     grown = Position(side=fill.side, entries=(*(held.entries if held else ()), entry))
     account = updated(account, changed(order, remaining_lots=order.remaining_lots - fill.lots))
     account = _with_fill(_holding(account, grown), fill)
-    if account.kind == "spot":
+    if not account.kind.has_debt:
         account = changed(
             account, cash_jpy=account.cash_jpy - notional_jpy(fill.price, fill.lots) - fill.fee_jpy
         )
@@ -372,7 +368,7 @@ def _bracketed(account: PaperAccount, entry: OrderIntent, fill: Fill) -> PaperAc
             reason=Reason.STOP_PLACED,
         )
         account = _grown(account, stop, fill.at)
-    if entry.target_price is not None and account.kind == "margin":
+    if entry.target_price is not None and not account.kind.has_locks:
         target = OrderIntent(
             id=f"{entry.id}.target",
             purpose=Purpose.TARGET,
@@ -412,7 +408,7 @@ def closing(account: PaperAccount, order: Order, done: Execution) -> PaperAccoun
     trade = _trade(account, order, fill, taken, ends=not kept)
     account = updated(account, changed(order, remaining_lots=order.remaining_lots - fill.lots))
     cash = account.cash_jpy + trade.net_jpy
-    if account.kind == "spot":
+    if not account.kind.has_debt:
         cash += sum(
             (notional_jpy(entry.price, entry.lots) + entry.fee_jpy for entry in taken), ZERO
         )

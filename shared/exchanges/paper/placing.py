@@ -12,6 +12,7 @@ from shared.core.money import ZERO, jpy, notional_jpy
 from shared.core.reasons import Reason
 from shared.core.types import (
     Accepted,
+    AccountKind,
     Book,
     Order,
     OrderIntent,
@@ -22,6 +23,7 @@ from shared.core.types import (
     Rejected,
     Side,
 )
+from shared.exchanges.paper.fills import Crossing, crossing_book
 from shared.exchanges.paper.ledger import (
     Execution,
     PaperAccount,
@@ -32,10 +34,12 @@ from shared.exchanges.paper.ledger import (
     with_order,
 )
 from shared.market.path import book_at
-from shared.orders.fills import Crossing, crossing_book, ended, reaches
 
 MAX_ORDERS = 30
 CONTINUOUS = "NONE"
+TOO_LITTLE_MONEY = {AccountKind.MARGIN: "50061", AccountKind.SPOT: "60001"}
+TOO_LITTLE_HELD = {AccountKind.MARGIN: "50062", AccountKind.SPOT: "60001"}
+"""bitbank's codes: an opening that cannot be paid, a close of more than is held."""
 
 
 def placed(
@@ -83,7 +87,7 @@ def canceled(account: PaperAccount, order: Order, *, now_ms: int) -> tuple[Paper
             return account, Accepted(order=held)
     for held in account.orders:
         if held.order_id == order.order_id:
-            if ended(held, now_ms):
+            if held.has_ended(now_ms):
                 return account, Accepted(order=held)
             stopped = changed(held, intent=changed(held.intent, expires_at=now_ms))
             orders = tuple(stopped if other is held else other for other in account.orders)
@@ -155,7 +159,7 @@ def _fired(account: PaperAccount, entry: OrderIntent, book: Book, now_ms: int) -
         if (
             intent.kind is not OrderKind.STOP
             or intent.side is not entry.side
-            or not reaches(intent, int(book.mid))
+            or not intent.is_reached(int(book.mid))
         ):
             continue
         lots = min(stop.remaining_lots, account.lots(intent.side))
@@ -211,8 +215,8 @@ def _malformed(
         return _no("40200", why="a stop only closes")
     if intent.post_only and intent.kind is not OrderKind.LIMIT:
         return _no("40114", why="only a limit can be post-only")
-    if account.kind == "spot" and intent.side is Side.SHORT:
-        return _no("40164", why="a spot account cannot go short")
+    if intent.side is Side.SHORT and not account.kind.has_shorts:
+        return _no("40164", why=f"a {account.kind} account cannot go short")
     return None
 
 
@@ -277,7 +281,7 @@ def _too_many(
     account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules
 ) -> Rejected | None:
     del intent, book, rules
-    live = [order for order in account.orders if not ended(order, now_ms)]
+    live = [order for order in account.orders if not order.has_ended(now_ms)]
     return _no("60011", live=str(len(live))) if len(live) >= MAX_ORDERS else None
 
 
@@ -292,7 +296,7 @@ def _unaffordable(
     if price is None:
         return None
     needed = notional_jpy(price, intent.lots)
-    if account.kind == "spot":
+    if not account.kind.has_debt:
         fee_rate = (
             rules.maker_fee_rate
             if intent.post_only
@@ -301,9 +305,11 @@ def _unaffordable(
         needed += jpy(needed * max(ZERO, fee_rate))
     free = available_jpy(changed(account, terms=account.terms.following(rules)), mark, now_ms)
     if needed > free:
-        code = "60001" if account.kind == "spot" else "50061"
         return _rejected(
-            Reason.MARGIN_INSUFFICIENT, code=code, needed=str(needed), available=str(free)
+            Reason.MARGIN_INSUFFICIENT,
+            code=TOO_LITTLE_MONEY[account.kind],
+            needed=str(needed),
+            available=str(free),
         )
     return None
 
@@ -323,11 +329,13 @@ def _exceeds(
     live = [
         order
         for order in account.orders
-        if not order.intent.opens and order.intent.side is intent.side and not ended(order, now_ms)
+        if not order.intent.opens
+        and order.intent.side is intent.side
+        and not order.has_ended(now_ms)
     ]
     stops = sum(order.remaining_lots for order in live if order.intent.kind is OrderKind.STOP)
     limits = sum(order.remaining_lots for order in live if order.intent.kind is OrderKind.LIMIT)
-    if account.kind == "spot":
+    if account.kind.has_locks:
         locked = stops + limits
     elif intent.kind is OrderKind.STOP:
         locked = 0
@@ -335,8 +343,12 @@ def _exceeds(
         locked = limits if intent.post_only else max(stops, limits)
     held = account.lots(intent.side)
     if intent.lots + locked > held:
-        code = "60001" if account.kind == "spot" else "50062"
-        return _no(code, lots=str(intent.lots), held=str(held), locked=str(locked))
+        return _no(
+            TOO_LITTLE_HELD[account.kind],
+            lots=str(intent.lots),
+            held=str(held),
+            locked=str(locked),
+        )
     return None
 
 
@@ -358,7 +370,7 @@ def _priced(
             touch=str(touch),
             exchange="canceled",
         )
-    if intent.kind is OrderKind.STOP and reaches(intent, int(book.mid)):
+    if intent.kind is OrderKind.STOP and intent.is_reached(int(book.mid)):
         return _no("60018", trigger=str(intent.trigger_price), bid=str(book.bid), ask=str(book.ask))
     return None
 

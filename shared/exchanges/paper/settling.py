@@ -13,19 +13,15 @@ import numpy as np
 
 from shared.core.frozen import changed
 from shared.core.types import Candles, Order, OrderIntent, OrderKind
-from shared.exchanges.paper.ledger import Execution, PaperAccount, closing, executed, without
-from shared.orders.fills import (
+from shared.exchanges.paper.fills import (
     PathPoint,
     crossing_at,
-    ended,
-    lives,
     points,
-    reaches,
     stop_base,
     stop_within,
-    trades_through,
     volume_lots,
 )
+from shared.exchanges.paper.ledger import Execution, PaperAccount, closing, executed, without
 
 FIRST_CHUNK = 64
 CHUNK_GROWTH = 4
@@ -121,7 +117,7 @@ def _walked(account: PaperAccount, minutes: Candles, row: int) -> PaperAccount:
         account, budget = _taken(account, path[index:], budget)
         before = point
     closed_at = int(minutes.opened_at[row]) + minutes.timeframe.ms
-    return without(account, [order for order in account.orders if ended(order, closed_at - 1)])
+    return without(account, [order for order in account.orders if order.has_ended(closed_at - 1)])
 
 
 def _entered(account: PaperAccount, point: PathPoint, budget: int) -> tuple[PaperAccount, int]:
@@ -130,8 +126,8 @@ def _entered(account: PaperAccount, point: PathPoint, budget: int) -> tuple[Pape
         if (
             order.intent.opens
             and lots
-            and lives(order, point.at)
-            and trades_through(order.intent, point.price)
+            and order.is_live(point.at)
+            and order.intent.is_passed(point.price)
         ):
             account = executed(account, order, point, lots)
             budget -= lots
@@ -147,10 +143,10 @@ def _stopped(
     """
     for order in account.orders:
         intent = order.intent
-        if intent.kind is not OrderKind.STOP or not reaches(intent, point.price):
+        if intent.kind is not OrderKind.STOP or not intent.is_reached(point.price):
             continue
         lots = min(order.remaining_lots, account.lots(intent.side))
-        if not lots or not (order.order_id >= newborn_from or lives(order, point.at)):
+        if not lots or not (order.order_id >= newborn_from or order.is_live(point.at)):
             continue
         base = stop_base(intent, point, before)
         if order.order_id >= newborn_from:
@@ -188,14 +184,10 @@ def _taken(
     point = rest[0]
     for order in account.orders:
         intent = order.intent
-        if (
-            intent.opens
-            or intent.kind is not OrderKind.LIMIT
-            or not trades_through(intent, point.price)
-        ):
+        if intent.opens or intent.kind is not OrderKind.LIMIT or not intent.is_passed(point.price):
             continue
         lots = min(order.remaining_lots, account.lots(intent.side), budget)
-        if not lots or not lives(order, point.at) or _stop_wins(account, order, rest):
+        if not lots or not order.is_live(point.at) or _stop_wins(account, order, rest):
             continue
         account = executed(account, _now(account, order), point, lots)
         budget -= lots
@@ -206,7 +198,7 @@ def _stop_wins(account: PaperAccount, order: Order, rest: tuple[PathPoint, ...])
     return any(
         other.intent.kind is OrderKind.STOP
         and other.intent.side is order.intent.side
-        and stop_within(other.intent, [point for point in rest if lives(other, point.at)])
+        and stop_within(other.intent, [point for point in rest if other.is_live(point.at)])
         for other in account.orders
     )
 

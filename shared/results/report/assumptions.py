@@ -118,7 +118,7 @@ def _charges(replayed: Replayed, settings: Settings | None) -> list[str]:
         f"Whatever crosses the book (stops, market orders) pays {worse}, rounded against us.",
         *(
             [interest]
-            if replayed.account == "margin"
+            if replayed.account.has_debt
             else ["Spot: coins are paid at once, and there is no interest."]
         ),
         "What is still held at the end is valued at the last price, not sold.",

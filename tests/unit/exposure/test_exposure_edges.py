@@ -19,6 +19,7 @@ from shared.core.settings import Settings, load
 from shared.core.types import (
     Accepted,
     Account,
+    AccountKind,
     Action,
     Candles,
     Decision,
@@ -52,6 +53,7 @@ from shared.tick.documents import BotDocuments, PaperDocument
 from shared.turn import pipeline
 from shared.turn.state import State
 from tests.support import exposure_stories, replay_stories
+from tests.support.signals import as_before, signal_of
 
 SLOT, QUARTER = Timeframe.H4.ms, Timeframe.M15.ms
 AT = 120_000 * SLOT
@@ -69,7 +71,7 @@ BARRIER = load({}, overrides={"sides": "both"})
 def hands_with(*lots: int, side: Side = Side.LONG, settings: Settings = TREND) -> AccountInHand:
     """A margin account that has grown by these entries, each under its own stop."""
     account = accounts.opened(
-        100_000_000, AT, kind="margin", terms=accounts.terms(settings, PairRules())
+        100_000_000, AT, kind=AccountKind.MARGIN, terms=accounts.terms(settings, PairRules())
     )
     hands = AccountInHand(
         account,
@@ -200,7 +202,7 @@ def test_where_the_stop_of_the_rest_is_refused_nothing_is_closed_and_nothing_is_
 
 
 def signal(weight: float | None = 1.0, *, at: int = AT) -> Signal:
-    return Signal(
+    return signal_of(
         as_of=at,
         close=PRICE,
         atr_jpy=50_000.0,
@@ -222,13 +224,15 @@ def decided(
     rules: PairRules | None = None,
 ) -> Decision:
     return risk.decide(
-        signal=given,
-        account=state.account(held, halted=False, capital_jpy=1_000_000),
-        issues=(),
-        rules=rules or PairRules(),
-        book=BOOK,
-        now_ms=given.as_of + 10_000,
-        settings=settings,
+        risk.Case(
+            signal=given,
+            account=state.account(held, halted=False, capital_jpy=1_000_000),
+            issues=(),
+            rules=rules or PairRules(),
+            book=BOOK,
+            now_ms=given.as_of + 10_000,
+            settings=settings,
+        )
     )
 
 
@@ -356,9 +360,9 @@ def test_nothing_is_wanted_anew_on_the_4h_candle_before_the_one_that_is_due() ->
     for name, candles in (("whole", whole), ("late", late), ("early", early)):
         market = Market(as_of=AT, candles=candles, book=BOOK, rules=PairRules(), issues=())
         told[name] = pipeline.last_signal(market, bundle=None, settings=TREND)
-    assert told["whole"].target_weight == 1.0
-    assert (told["late"].target_weight, told["late"].target_volatility) == (None, None)
-    assert (told["early"].target_weight, told["early"].target_as_of) == (1.0, AT - SLOT)
+    assert told["whole"].exposure.weight == 1.0
+    assert told["late"].exposure is None
+    assert (told["early"].exposure.weight, told["early"].exposure.as_of) == (1.0, AT - SLOT)
     standing = State(mode="paper", stage="paper", goal=Goal(lots=300, as_of=AT - SLOT))
     state = booked(standing, holdings(300))
     assert decided(state, holdings(300), given=told["late"]).goal == standing.goal
@@ -375,7 +379,8 @@ def test_a_newer_4h_candle_beside_older_15m_candles_is_not_looked_at() -> None:
     market = Market(as_of=AT, candles=candles, book=BOOK, rules=PairRules(), issues=())
     told = pipeline.last_signal(market, bundle=None, settings=TREND)
     assert told is not None
-    assert (told.target_weight, told.target_as_of) == (1.0, AT - SLOT)
+    assert told.exposure is not None
+    assert (told.exposure.weight, told.exposure.as_of) == (1.0, AT - SLOT)
 
 
 def test_with_4h_candles_missing_a_replay_that_skips_does_what_every_tick_does() -> None:
@@ -517,10 +522,12 @@ def test_a_state_that_was_stored_before_there_were_goals_is_read() -> None:
     old = json.loads(json.dumps(state.told()))
     for name in ("schema", "goal", "doubts"):
         del old[name]
-    for name in ("target_weight", "target_volatility", "target_as_of"):
-        old["signal"].pop(name)
-    read = State.stored(old, TREND)
-    assert read == replace(state, signal=replace(state.signal, target_as_of=None))  # type: ignore[type-var]
+    old["signal"] = {
+        name: told
+        for name, told in as_before(state.signal).items()
+        if not name.startswith("target_")
+    }
+    assert State.stored(old, TREND) == state
     assert (
         len(msgspec.json.encode(replace(state, goal=Goal(lots=-(10**7), as_of=AT, since=AT))))
         < 4_096
@@ -535,13 +542,15 @@ def test_an_account_without_money_wants_nothing_and_gives_up_what_it_holds() -> 
                 held, halted=False, capital_jpy=1_000_000
             )
             told = risk.decide(
-                signal=signal(1.0),
-                account=account,
-                issues=(),
-                rules=PairRules(),
-                book=BOOK,
-                now_ms=AT + 10_000,
-                settings=TREND,
+                risk.Case(
+                    signal=signal(1.0),
+                    account=account,
+                    issues=(),
+                    rules=PairRules(),
+                    book=BOOK,
+                    now_ms=AT + 10_000,
+                    settings=TREND,
+                )
             )
             assert told.action is (Action.EXIT if lots else Action.HOLD)
             assert told.goal == Goal(lots=0, as_of=AT, since=told.goal.since if told.goal else 0)

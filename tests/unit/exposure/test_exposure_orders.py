@@ -12,6 +12,7 @@ from shared.core.reasons import Reason
 from shared.core.settings import load
 from shared.core.types import (
     Accepted,
+    AccountKind,
     Action,
     Book,
     Decision,
@@ -36,7 +37,7 @@ SETTINGS = {
         profile="trend",
         overrides={"account": kind, "risk": {"exposure": {"volatility_target": 0.3}}},
     )
-    for kind in ("margin", "spot")
+    for kind in AccountKind
 }
 
 
@@ -67,7 +68,7 @@ class Desk:
     def __init__(self, kind: str, *, side: Side = Side.LONG, rules: PairRules = RULES) -> None:
         self.settings, self.rules, self.side, self.now = SETTINGS[kind], rules, side, T0
         self.account: PaperAccount = accounts.opened(
-            100_000_000, T0, kind=kind, terms=accounts.terms(self.settings, rules)
+            100_000_000, T0, kind=AccountKind(kind), terms=accounts.terms(self.settings, rules)
         )
         self.bare: list[int] = []
         self.outcomes: list[Any] = []

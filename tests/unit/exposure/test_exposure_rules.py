@@ -13,6 +13,7 @@ from shared.core.reasons import Reason
 from shared.core.settings import Settings, load
 from shared.core.types import (
     Account,
+    AccountKind,
     Action,
     Book,
     Decision,
@@ -24,7 +25,8 @@ from shared.core.types import (
     Side,
     Signal,
 )
-from shared.risk import exposure
+from shared.risk.policies import exposure
+from tests.support.signals import signal_of
 
 SLOT = 14_400_000
 AT = 1_000 * SLOT
@@ -54,7 +56,7 @@ def signal(weight: float | None = 1.0, **more: Any) -> Signal:
         "target_volatility": None if weight is None else 0.3,
         "target_as_of": AT,
     }
-    return Signal(**{**given, **more})
+    return signal_of(**{**given, **more})
 
 
 def account(lots: int = 0, goal: Goal | None = None, price: int = PRICE, **more: Any) -> Account:
@@ -83,7 +85,7 @@ def decided(given: Signal | None = None, who: Account | None = None, **more: Any
         "now_ms": AT + 10_000,
         "settings": settings(),
     }
-    return risk.decide(**{**whole, **more})
+    return risk.decide(risk.Case(**{**whole, **more}))
 
 
 def standing(lots: int, *, since: int = AT) -> Goal:
@@ -151,7 +153,7 @@ def test_shorts_are_flat_where_the_settings_or_spot_do_not_allow_them() -> None:
         Side.SHORT,
         Goal(lots=-1_000, as_of=AT, since=AT),
     )
-    assert exposure.weight_allowed(-1.0, settings(account="spot")) == 0.0
+    assert exposure.weight_allowed(-1.0, settings(account=AccountKind.SPOT)) == 0.0
 
 
 @pytest.mark.parametrize(("weight", "lots"), [(0.19, 0), (0.2, 200), (0.21, 210)])

@@ -17,11 +17,12 @@ import pytest
 from shared.core.frozen import changed
 from shared.core.money import yen_beyond
 from shared.core.reasons import Reason
-from shared.core.types import Action, Side
-from shared.exchanges.paper import ledger, settling
+from shared.core.types import Action, OrderIntent, Side
+from shared.exchanges.paper import ledger
 from shared.orders import plan as planning
 from shared.replay import engine, rows
-from shared.risk import exposure, sizing
+from shared.risk import sizing
+from shared.risk.policies import exposure
 from shared.turn.state import State
 from shared.turn.steps import Steps
 from tests.support.exposure_stories import Rule, Story
@@ -113,7 +114,7 @@ def the_leverage_is_not_limited(patch: pytest.MonkeyPatch) -> None:
 
 
 def the_stop_may_lose_anything(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(exposure, "loss_per_lot", lambda **_: Decimal("0.0001"))
+    patch.setattr(exposure, "stop_loss_per_lot", lambda **_: Decimal("0.0001"))
 
 
 def nothing_halts_a_growth(patch: pytest.MonkeyPatch) -> None:
@@ -173,7 +174,7 @@ def what_is_not_wanted_any_more_is_kept(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_stop_does_not_fire(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(settling, "reaches", lambda intent, price: False)
+    patch.setattr(OrderIntent, "is_reached", lambda intent, price: False)
 
 
 def a_closed_part_is_sold_twice(patch: pytest.MonkeyPatch) -> None:

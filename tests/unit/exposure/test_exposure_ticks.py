@@ -18,6 +18,7 @@ from shared.core.types import (
     Holdings,
     Market,
     OrderIntent,
+    PolicyName,
     Rejected,
     Side,
     Signal,
@@ -30,6 +31,7 @@ from shared.orders.plan import uncovered
 from shared.tick.cycle import run_tick
 from shared.tick.request import TickRequest
 from tests.support.invariants import Violation, insist
+from tests.support.signals import signal_of
 from tests.support.tick_stories import (
     INTERVAL,
     T0,
@@ -59,7 +61,7 @@ class ScriptedTarget:
         self.asked[as_of] += 1
         weights = [0.0, 0.1, 0.3, 0.5, 0.6, 0.8, 1.0, -0.3, -0.6, -1.0, None]
         weight = type(self.story.dice)(f"{self.seed} {as_of}").choice(weights)
-        return Signal(
+        return signal_of(
             as_of=as_of,
             close=int(quarters.close[-1]),
             atr_jpy=250.0,
@@ -116,7 +118,7 @@ class TargetStory(TickStory):
             settings.risk.exposure, band=0.05, stop_rate=STOP_RATE, passive_seconds=CROSSES
         )
         self.settings = replace(
-            settings, risk=replace(settings.risk, policy="target", exposure=shape)
+            settings, risk=replace(settings.risk, policy=PolicyName.TARGET, exposure=shape)
         )
         self.script = ScriptedTarget(seed, self)  # type: ignore[assignment]
         self.counts: Counter[str] = Counter()

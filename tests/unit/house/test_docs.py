@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.docs import DOCS, PAGES
+from scripts.docs.pages import DOCS, PAGES
 
 ROOT = DOCS.parent
 

@@ -3,10 +3,10 @@
 from pathlib import Path, PurePosixPath
 
 from models.fit.code import code_hash
-from scripts.mutation.rooms import ROOMS
+from scripts.testing.guard_contracts import modules_of
+from scripts.testing.mutation.rooms import ROOMS
 from shared.core import deciding, fingerprint, guards
 from tests.plugins import closing
-from tests.plugins.contracts import modules_of
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = guards.files_of_the_product()

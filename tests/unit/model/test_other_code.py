@@ -62,7 +62,7 @@ def forbids(found) -> list[str]:
 
 MONEY, PATH = "shared/core/money.py", "shared/market/path.py"
 PLACES = (
-    *(MONEY, PATH, "shared/risk/rules.py"),
+    *(MONEY, PATH, "shared/risk/policies/barrier.py"),
     *("shared/turn/turn.py", "shared/features/indicators.py"),
 )
 
@@ -244,7 +244,7 @@ def test_a_vote_and_a_decision_that_fall_otherwise_are_named(monkeypatch):
         patch.setattr(
             pipeline.risk,
             "decide",
-            lambda **given: replace(found := decide(**given), lots=found.lots + 1),
+            lambda case: replace(found := decide(case), lots=found.lots + 1),
         )
         assert "decision" in answered()
 
@@ -270,7 +270,7 @@ def test_a_champion_that_answers_otherwise_enters_nothing_live_even_when_it_is_o
     monkeypatch.setattr(
         pipeline.risk,
         "decide",
-        lambda **given: replace(found := decide(**given), lots=found.lots + 1),
+        lambda case: replace(found := decide(case), lots=found.lots + 1),
     )
     champion = Champions(registry, KEYS, settings).serving()
     assert "decision" in champion.answers_otherwise

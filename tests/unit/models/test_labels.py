@@ -17,7 +17,7 @@ from models.data.labels import (
     results,
 )
 from shared.core.settings import load
-from shared.core.types import Barriers, Candles, Timeframe
+from shared.core.types import AccountKind, Barriers, Candles, Timeframe
 
 STEP = Timeframe.M15.ms
 
@@ -227,7 +227,7 @@ def test_every_day_that_was_begun_costs_interest():
 def test_costs_come_from_the_settings_and_the_exchange():
     settings = load({})
     assert costs_of(settings) == USUAL_COSTS
-    spot = dataclasses.replace(settings, account="spot")
+    spot = dataclasses.replace(settings, account=AccountKind.SPOT)
     assert (costs_of(spot).long_interest_day, costs_of(spot).short_interest_day) == (0.0, 0.0)
     dearer = load({}, profile="seeds")
     assert costs_of(dearer).maker == 0.0012

@@ -7,7 +7,7 @@ from functools import reduce
 
 import pytest
 
-from models.backtest.prepare import rules_of
+from shared.core.costs import assumed_rules
 from shared.core.settings import load
 from shared.model.question import features_of
 from shared.strategies import names
@@ -139,7 +139,7 @@ def test_the_weights_of_those_that_vote_add_up_to_one(profile, voting):
 
 @pytest.mark.parametrize("profile", ["phase19", "phase22"])
 def test_both_sides_of_a_trade_pay_the_fee_of_the_first_documents(profile):
-    rules = rules_of(load({}, profile=profile))
+    rules = assumed_rules(load({}, profile=profile))
     assert rules.maker_fee_rate == rules.taker_fee_rate == Decimal("0.0012")
 
 

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from models.backtest.job import parse
-from models.backtest.prepare import rules_of, settings_of
+from models.backtest.prepare import settings_of
 from models.gate import in_words, judge, table
 from models.gate.shipped import TREND, cheapened, least_prior, loosened
 from models.gate.types import TrialCounts
 from models.proof import ProofRequest, prove
 from models.walk_forward import unasked
+from shared.core.costs import assumed_rules
 from shared.core.settings import load
 from shared.core.trials import History, Trial, tally
 from shared.core.types import PairRules, Timeframe
@@ -108,8 +109,8 @@ def test_full_costs_dearer_ones_and_every_shipped_profile_leave_it_open():
         dearer,
         *(load({}, profile=name) for name in ("seeds", "loose", "trend", "phase19", "phase22")),
     ):
-        assert not shut_by(settings, rules_of(settings))
-        assert not loosened(settings, rules_of(settings))
+        assert not shut_by(settings, assumed_rules(settings))
+        assert not loosened(settings, assumed_rules(settings))
 
 
 def test_a_replay_that_paid_nothing_may_not_enter_and_says_why_in_its_table_and_its_words():

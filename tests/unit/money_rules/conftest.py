@@ -12,6 +12,7 @@ from shared.core import settings as configuration
 from shared.core.reasons import Reason
 from shared.core.types import (
     Account,
+    AccountKind,
     Barriers,
     Book,
     Entry,
@@ -32,6 +33,7 @@ from shared.core.types import (
 )
 from shared.exchanges.paper import account as accounts
 from shared.exchanges.paper.account import PaperAccount
+from tests.support.signals import signal_of
 
 T0 = 1_699_999_200_000
 MINUTE = 60_000
@@ -118,7 +120,7 @@ class Made:
             {"spread_rate": 0.0, "slippage_rate": 0.0, "volume_share": 1.0, "keep_trades": 10},
         )
         terms = accounts.terms(self.settings(paper=costs), rules)
-        return replace(accounts.opened(cash, T0, kind=kind, terms=terms), **more)
+        return replace(accounts.opened(cash, T0, kind=AccountKind(kind), terms=terms), **more)
 
     def holdings(
         self,
@@ -199,7 +201,7 @@ class Made:
             "barriers": Barriers(atr_multiple=4.0, horizon_candles=48),
             "model": "m",
         }
-        return Signal(**{**plain, **more})
+        return signal_of(**{**plain, **more})
 
     def goal(self, lots: int, **more: Any) -> Goal:
         return Goal(**{"lots": lots, "as_of": T0, **more})

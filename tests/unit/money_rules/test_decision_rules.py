@@ -10,7 +10,9 @@ import pytest
 from shared.core.reasons import Reason
 from shared.core.types import Action, Barriers, Issue, PairRules, Side
 from shared.risk import edge as edges
-from shared.risk.rules import Case, decide
+from shared.risk.case import Case
+from shared.risk.policies import BarrierPolicy
+from tests.unit.money_rules.conftest import T0
 
 CLOSED_AT = 1_700_000_100_000
 NOW = CLOSED_AT + 15_000
@@ -32,7 +34,7 @@ def decided(made):
             "now_ms": NOW,
             "settings": settings or made.settings(risk=risk or {}),
         }
-        return decide(**{**given, **more})
+        return BarrierPolicy().decide(Case(**{**given, **more}))
 
     return deciding
 
@@ -173,11 +175,9 @@ def test_an_issue_that_forbids_denies_and_one_that_closes_the_candle_comes_first
 # the signal and its model
 
 
-@pytest.mark.parametrize(
-    "missing", [("p_lower",), ("p_neither",), ("p_upper",), ("p_lower", "p_upper")]
-)
-def test_without_one_of_its_probabilities_a_signal_has_no_model(made, decided, missing):
-    assert decided(signal=made.signal(**dict.fromkeys(missing))).reason is Reason.MODEL_MISSING
+def test_without_a_forecast_a_signal_has_no_model(made, decided):
+    silent = replace(made.signal(), forecast=None)
+    assert decided(signal=silent).reason is Reason.MODEL_MISSING
 
 
 @pytest.mark.parametrize(
@@ -454,3 +454,37 @@ def test_the_order_of_a_short_is_reckoned_by_the_further_stop_too(made, decided,
     )
     assert (told.lots < plain.lots) is more
     assert (told.lots == plain.lots) is not more
+
+
+@pytest.mark.parametrize(
+    ("side", "atr", "price"),
+    [
+        (LONG, 10_000.2, 979_999),
+        (SHORT, 10_000.2, 1_020_001),
+        (LONG, 0.0, None),
+        (LONG, -1.0, None),
+        (LONG, 0.5, 999_999),
+    ],
+)
+def test_a_stop_whose_plan_is_lost_lies_at_the_usual_distance_rounded_away(made, side, atr, price):
+    held = made.position(made.part(1_000_000, 5), side=side)
+    settings = made.settings(risk={"stop_atr": 2.0})
+    signal = made.signal(atr_jpy=atr)
+    told = BarrierPolicy().stop_price(held, plan=None, signal=signal, settings=settings)
+    assert told == price
+    assert BarrierPolicy().stop_price(held, plan=None, signal=None, settings=settings) is None
+    plan = made.plan(stop_price=123_456)
+    assert BarrierPolicy().stop_price(held, plan=plan, signal=signal, settings=settings) == 123_456
+
+
+@pytest.mark.parametrize("pursues", [True, False])
+def test_a_tick_is_due_when_a_plan_is_over_or_lost_and_something_is_held(made, pursues):
+    plan = made.plan(exit_by=T0)
+    for now_ms, due in ((T0 - 1, False), (T0, True), (T0 + 1, True)):
+        assert BarrierPolicy().is_due(holds=True, pursues=pursues, plan=plan, now_ms=now_ms) is due
+    for holds in (True, False):
+        assert BarrierPolicy().is_due(holds=holds, pursues=pursues, plan=None, now_ms=T0) is holds
+
+
+def test_a_barrier_needs_a_model_and_has_a_plan():
+    assert (BarrierPolicy().needs_model, BarrierPolicy().has_goal) == (True, False)

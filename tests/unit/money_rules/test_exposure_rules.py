@@ -7,10 +7,11 @@ from decimal import Decimal
 
 import pytest
 
+from shared.core import costs
 from shared.core.reasons import Reason
-from shared.core.types import Action, Goal, PairRules, Side
-from shared.risk import exposure
-from shared.risk.rules import Case
+from shared.core.types import AccountKind, Action, Goal, PairRules, Side
+from shared.risk.case import Case
+from shared.risk.policies import exposure
 
 CLOSED_AT = 1_700_000_100_000
 NOW = CLOSED_AT + 15_000
@@ -22,7 +23,7 @@ PRICE = 10_000_000
 
 @pytest.fixture
 def settings(made):
-    def making(*, account="margin", sides="both", paper=None, risk=None, **of_exposure):
+    def making(*, account=AccountKind.MARGIN, sides="both", paper=None, risk=None, **of_exposure):
         plain = {
             "volatility_target": 0.5,
             "band": 0.1,
@@ -96,7 +97,7 @@ def decided(made, settings, wanting, owning):
             "now_ms": NOW,
             "settings": told or settings(),
         }
-        return exposure.decide(**{**given, **more})
+        return exposure.ExposurePolicy().decide(Case(**{**given, **more}))
 
     return deciding
 
@@ -139,7 +140,7 @@ def test_a_side_that_is_not_allowed_weighs_nothing(settings, sides, account, wei
     told = settings(sides=sides, account=account, risk={"max_leverage": 1.0})
     assert exposure.weight_allowed(-0.5, told) == weight
     assert exposure.weight_allowed(0.5, told) == 0.5
-    spot = replace(told, sides="both", account="spot")
+    spot = replace(told, sides="both", account=AccountKind.SPOT)
     assert exposure.weight_allowed(-0.5, spot) == 0.0
 
 
@@ -213,9 +214,8 @@ def test_no_more_is_wanted_than_an_order_may_be(decided, settings, limit, market
     assert decided(rules=rules, told=settings(band=0.0)).goal.lots == lots
 
 
-@pytest.mark.parametrize("missing", ["target_weight", "target_volatility", "target_as_of"])
-def test_without_a_wish_the_goal_stands_or_is_unknown(decided, wanting, owning, missing):
-    signal = replace(wanting(), **{missing: None})
+def test_without_a_wish_the_goal_stands_or_is_unknown(decided, wanting, owning):
+    signal = replace(wanting(), exposure=None)
     assert decided(signal=signal).reason is Reason.TARGET_UNKNOWN
     goal = standing(500, as_of=CLOSED_AT - H4)
     assert decided(signal=signal, account=owning(goal=goal)).goal.lots == 500
@@ -530,7 +530,7 @@ def test_the_stop_lies_its_rate_from_the_average_of_all(made, settings):
 def test_the_loss_of_a_lot_is_the_distance_and_what_leaving_costs(
     made, settings, taker, slippage, spread, book, loss
 ):
-    lost = exposure.loss_per_lot(
+    lost = costs.stop_loss_per_lot(
         price=1_000_000,
         stop=900_000,
         rules=replace(FREE, taker_fee_rate=Decimal(taker)),
@@ -555,11 +555,8 @@ def test_what_the_strategy_wishes_is_told_where_it_wishes(decided, owning, wanti
         "1.000000",
         "0.500000",
     )
-    for missing in ("target_weight", "target_volatility"):
-        silent = decided(
-            signal=replace(wanting(), **{missing: None}), account=owning(goal=standing(500))
-        )
-        assert "weight" not in silent.context
+    silent = decided(signal=replace(wanting(), exposure=None), account=owning(goal=standing(500)))
+    assert "weight" not in silent.context
 
 
 @pytest.mark.parametrize(
@@ -603,3 +600,27 @@ def test_a_reduction_below_the_minimum_is_not_wanted(
 def test_one_lot_is_entered_on_its_own_side_with_its_stop(decided, owning, goal, price, stop):
     told = decided(account=owning(goal=standing(goal, since=CLOSED_AT)))
     assert (told.action, told.lots, told.stop_price) == (Action.ENTER, 1, stop)
+
+
+@pytest.mark.parametrize(("side", "stop"), [(LONG, 900_000), (SHORT, 1_100_001)])
+def test_the_stop_of_what_is_held_follows_from_its_average_price_alone(made, settings, side, stop):
+    held = made.position(made.part(1_000_000, 3), made.part(1_000_002, 1), side=side)
+    for plan, signal in ((None, None), (made.plan(), made.signal())):
+        told = exposure.ExposurePolicy().stop_price(
+            held, plan=plan, signal=signal, settings=settings()
+        )
+        assert told == stop
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_a_tick_is_due_while_another_position_is_wanted_than_is_held(made, holds):
+    for pursues in (True, False):
+        due = exposure.ExposurePolicy().is_due(
+            holds=holds, pursues=pursues, plan=made.plan(exit_by=0), now_ms=CLOSED_AT
+        )
+        assert due is pursues
+
+
+def test_an_exposure_needs_no_model_and_has_a_goal():
+    policy = exposure.ExposurePolicy()
+    assert (policy.needs_model, policy.has_goal) == (False, True)

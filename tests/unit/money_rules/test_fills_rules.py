@@ -5,20 +5,16 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from shared.core.costs import Costs
 from shared.core.types import Book, Candles, Purpose, Side, Timeframe
-from shared.orders.fills import (
-    Costs,
+from shared.exchanges.paper.fills import (
     PathPoint,
     crossing_at,
     crossing_book,
-    ended,
     half_spread,
-    lives,
     points,
-    reaches,
     stop_base,
     stop_within,
-    trades_through,
     volume_lots,
 )
 
@@ -79,7 +75,7 @@ def test_a_longer_candle_has_its_points_at_the_same_shares_of_its_length():
 )
 def test_a_limit_trades_beyond_its_price_and_not_at_it(made, side, purpose, price, fills):
     make = made.entry if purpose is Purpose.ENTRY else made.target
-    assert trades_through(make(100, side=side), price) is fills
+    assert (make(100, side=side)).is_passed(price) is fills
 
 
 @pytest.mark.parametrize(
@@ -95,7 +91,7 @@ def test_a_limit_trades_beyond_its_price_and_not_at_it(made, side, purpose, pric
 )
 def test_a_stop_fires_at_its_trigger_already(made, side, price, fires):
     intent = made.stop(100, side=side)
-    assert reaches(intent, price) is fires
+    assert intent.is_reached(price) is fires
     assert (
         stop_within(
             intent,
@@ -119,13 +115,13 @@ def test_a_stop_fires_at_its_trigger_already(made, side, price, fires):
 )
 def test_an_order_lives_after_its_placing_up_to_and_with_its_end(made, at, alive, over):
     order = made.order(1, made.entry(100, expires_at=T0 + 1000), at=T0)
-    assert (lives(order, at), ended(order, at)) == (alive, over)
+    assert (order.is_live(at), order.has_ended(at)) == (alive, over)
 
 
 def test_an_order_without_an_end_does_not_end(made):
     order = made.order(1, made.stop(100), at=T0)
-    assert lives(order, T0 + 10**12)
-    assert not ended(order, T0 + 10**12)
+    assert order.is_live(T0 + 10**12)
+    assert not order.has_ended(T0 + 10**12)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ from decimal import Decimal
 
 import pytest
 
+from shared.core.costs import Costs
 from shared.core.reasons import Reason
 from shared.core.types import (
+    AccountKind,
     Counted,
     Entry,
     Fill,
@@ -21,8 +23,8 @@ from shared.core.types import (
     Trade,
 )
 from shared.exchanges.paper import ledger
+from shared.exchanges.paper.fills import PathPoint
 from shared.exchanges.paper.ledger import Execution
-from shared.orders.fills import Costs, PathPoint
 
 T0 = 1_699_999_200_000
 DAY = 86_400_000
@@ -40,7 +42,7 @@ FEES = PairRules(
 def account(made):
     """An account with fees, and what is given: orders rest by number, positions are held."""
 
-    def making(*positions, kind="margin", orders=(), cash=1_000_000, **more):
+    def making(*positions, kind=AccountKind.MARGIN, orders=(), cash=1_000_000, **more):
         more = {"next_order_id": 1 + len(orders), **more}
         return made.account(
             kind, cash=cash, rules=FEES, positions=positions, orders=tuple(orders), **more
@@ -93,7 +95,9 @@ def test_the_terms_follow_every_rate_up_and_down_and_keep_the_rest(account, fiel
 
 
 def test_a_new_account_is_settled_to_its_full_minute(made):
-    begun = ledger.opened("1000.00005", T0 + 59_999, kind="spot", terms=made.account().terms)
+    begun = ledger.opened(
+        "1000.00005", T0 + 59_999, kind=AccountKind.SPOT, terms=made.account().terms
+    )
     assert (begun.kind, begun.cash_jpy, begun.settled_until, begun.idle) == (
         "spot",
         yen("1000.0000"),
@@ -182,12 +186,12 @@ def test_what_is_free_is_what_is_neither_held_nor_reserved(made, account, kind, 
 def test_what_is_free_is_never_less_than_nothing(made, account):
     resting = [made.order(1, made.entry(1_000_000_000, 10_000))]
     assert ledger.available_jpy(account(orders=resting), None, T0) == 0
-    assert ledger.available_jpy(account(kind="spot", orders=resting), None, T0) == 0
+    assert ledger.available_jpy(account(kind=AccountKind.SPOT, orders=resting), None, T0) == 0
     assert ledger.available_jpy(account(cash=-5), None, T0) == 0
 
 
 def test_a_rebate_reserves_nothing_back(made, account):
-    held = account(kind="spot", orders=[made.order(1, made.entry(1_000_000, 100))])
+    held = account(kind=AccountKind.SPOT, orders=[made.order(1, made.entry(1_000_000, 100))])
     rebate = replace(held, terms=replace(held.terms, maker_fee_rate=Decimal("-0.5")))
     assert ledger.available_jpy(rebate, None, T0) == yen("990000.0000")
 
@@ -544,7 +548,7 @@ def test_an_account_is_untouched_until_its_first_fill(account):
 
 
 def test_an_account_remembers_the_capital_that_it_began_with(made):
-    begun = ledger.opened(1_000, T0, kind="margin", terms=made.account().terms)
+    begun = ledger.opened(1_000, T0, kind=AccountKind.MARGIN, terms=made.account().terms)
     assert begun.capital_jpy == 1_000
     assert ledger.holdings(begun, None, T0).opened_with_jpy == 1_000
 

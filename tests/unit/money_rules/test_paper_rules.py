@@ -10,7 +10,16 @@ import pytest
 
 from shared.core.errors import BadData, Conflict, LeaseLost, Unavailable
 from shared.core.reasons import Reason
-from shared.core.types import Accepted, Candles, Counted, PairRules, Rejected, Timeframe, Unknown
+from shared.core.types import (
+    Accepted,
+    AccountKind,
+    Candles,
+    Counted,
+    PairRules,
+    Rejected,
+    Timeframe,
+    Unknown,
+)
 from shared.exchanges.paper import exchange as papers
 from shared.exchanges.paper.exchange import PaperExchange, read, told
 from shared.exchanges.paper.ledger import terms, with_order
@@ -253,7 +262,9 @@ def test_an_account_at_rest_follows_the_settings_and_keeps_the_exchanges_rates_a
 ):
     rules = PairRules(**RATES)
     paper, shelf, _ = opened(
-        made.account("margin", rules=rules, cash=CAPITAL), account="spot", paper={"keep_trades": 7}
+        made.account("margin", rules=rules, cash=CAPITAL),
+        account=AccountKind.SPOT,
+        paper={"keep_trades": 7},
     )
     shelf.data = {**shelf.data, "new": 5}
     assert isinstance(
@@ -266,7 +277,7 @@ def test_an_account_at_rest_follows_the_settings_and_keeps_the_exchanges_rates_a
 
 def test_a_busy_account_keeps_its_kind_and_terms(made, opened):
     account = resting(made, made.entry(900))
-    paper, shelf, _ = opened(account, account="spot", paper={"keep_trades": 7})
+    paper, shelf, _ = opened(account, account=AccountKind.SPOT, paper={"keep_trades": 7})
     paper.cancel(account.orders[0], now_ms=T0 + 1)
     after = read(shelf.data)
     assert (after.kind, after.terms) == (account.kind, account.terms)

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from shared.core.reasons import Reason
-from shared.core.types import Accepted, OrderKind, PairRules, Purpose, Rejected, Side
+from shared.core.types import Accepted, AccountKind, OrderKind, PairRules, Purpose, Rejected, Side
 from shared.exchanges.paper.ledger import with_order, without
 from shared.exchanges.paper.placing import canceled, deferred, placed
 
@@ -33,7 +33,7 @@ def ask(made):
     return asking
 
 
-def holding(made, *, lots=100, side=LONG, kind="margin", orders=(), **more):
+def holding(made, *, lots=100, side=LONG, kind=AccountKind.MARGIN, orders=(), **more):
     account = made.account(kind, **more)
     account = replace(account, positions=(made.position(made.part(1000, lots), side=side),))
     for intent in orders:

@@ -10,12 +10,14 @@ import pytest
 from shared.core.reasons import Reason
 from shared.core.types import (
     Accepted,
+    AccountKind,
     Action,
     Decision,
     OrderIntent,
     OrderKind,
     OrderRecord,
     PairRules,
+    PolicyName,
     Purpose,
     Rejected,
     Side,
@@ -50,8 +52,8 @@ def protect(made):
         *,
         plan=None,
         signal=None,
-        account="margin",
-        policy="barrier",
+        account=AccountKind.MARGIN,
+        policy=PolicyName.BARRIER,
         stop_atr=2.0,
         **more,
     ):
@@ -65,7 +67,9 @@ def protect(made):
 
 @pytest.fixture
 def ask(made):
-    def asking(decision, holdings, *, account="margin", **more):
+    def asking(
+        decision, holdings, *, account=AccountKind.MARGIN, policy=PolicyName.BARRIER, **more
+    ):
         given = {
             "book": made.book(999_999, 1_000_001),
             "rules": RULES,
@@ -73,7 +77,9 @@ def ask(made):
             "deadline_at": T0 + 100_000,
             **more,
         }
-        settings = made.settings(account=account, execution={"crossing_rate": 0.005})
+        settings = made.settings(
+            account=account, risk={"policy": policy}, execution={"crossing_rate": 0.005}
+        )
         return planning.orders(decision, holdings, tick="T", settings=settings, **given)
 
     return asking
@@ -272,7 +278,7 @@ def test_one_target_is_enough_and_on_spot_there_is_none(made, held, protect):
     plan = made.plan(stop_price=900_000, target_price=1_200_000)
     covered = made.order(1, made.stop(900_000))
     assert protect(held(covered, made.order(2, made.target(1_200_000, 40))), plan=plan) == ()
-    assert protect(held(covered), plan=plan, account="spot") == ()
+    assert protect(held(covered), plan=plan, account=AccountKind.SPOT) == ()
     assert protect(held(covered), plan=None) == ()
 
 
@@ -287,12 +293,14 @@ def test_a_stop_and_its_target_are_placed_together_and_numbered(made, held, prot
 def test_on_spot_a_resting_sale_goes_before_the_stop_that_needs_its_coins(made, held, protect):
     resting = made.order(1, made.target(1_200_000))
     plan = made.plan(stop_price=900_000)
-    assert protect(held(resting), plan=plan, account="spot") == (
+    assert protect(held(resting), plan=plan, account=AccountKind.SPOT) == (
         Cancel(order=resting, reason=Reason.STOP_PLACED),
         Place(intent=stop(100, 900_000)),
     )
     part = made.order(2, made.stop(900_000, 40))
-    assert protect(held(part), plan=plan, account="spot") == (Place(intent=stop(60, 900_000)),)
+    assert protect(held(part), plan=plan, account=AccountKind.SPOT) == (
+        Place(intent=stop(60, 900_000)),
+    )
 
 
 @pytest.mark.parametrize(
@@ -603,14 +611,14 @@ def test_under_the_target_policy_the_stop_is_the_disasters_whatever_the_plan_say
             held(side=side),
             plan=made.plan(side=side, stop_price=999_999),
             signal=made.signal(),
-            policy="target",
+            policy=PolicyName.TARGET,
         )
         assert steps == (Place(intent=stop(100, 1_000_000 - side.sign * away, side=side)),)
 
 
 def test_under_the_target_policy_a_barriers_target_goes(made, held, protect):
     resting = made.order(2, made.target(1_200_000))
-    steps = protect(held(*stops_of(made, 100), resting), plan=made.plan(), policy="target")
+    steps = protect(held(*stops_of(made, 100), resting), plan=made.plan(), policy=PolicyName.TARGET)
     assert steps == (Cancel(order=resting, reason=Reason.ORPHAN_CANCELED),)
 
 
@@ -634,7 +642,7 @@ def test_stops_that_stand_side_by_side_are_merged_into_one(
         Cancel(order=order, reason=Reason.ORPHAN_CANCELED, after=after) for order in orders
     )
     wanted = (*gone, one) if account == "spot" else (one, *gone)
-    steps = protect(held(*orders), account=account, policy="target")
+    steps = protect(held(*orders), account=account, policy=PolicyName.TARGET)
     assert steps == (wanted if merged else ())
 
 
@@ -654,9 +662,9 @@ def test_stops_are_not_merged_while_an_entry_rests_or_no_stop_is_taken(
 ):
     orders = stops_of(made, 60, 60)
     resting = [made.order(9, made.entry(900_000, id="T.entry.1"))] if opening else []
-    steps = protect(held(*orders, *resting), rules=rules, policy="target")
+    steps = protect(held(*orders, *resting), rules=rules, policy=PolicyName.TARGET)
     assert any(isinstance(step, Place) for step in steps) is merged
-    more = protect(held(*stops_of(made, 100, 60), *resting), rules=rules, policy="target")
+    more = protect(held(*stops_of(made, 100, 60), *resting), rules=rules, policy=PolicyName.TARGET)
     assert [step.order.order_id for step in more if isinstance(step, Cancel)] == (
         [1, 2] if merged else [2]
     )
@@ -668,7 +676,8 @@ def test_stops_are_not_merged_where_the_price_is_at_the_new_one(
 ):
     away = int(1_000_000 * Decimal(repr(made.target_settings().risk.exposure.stop_rate)))
     steps = protect(
-        held(*stops_of(made, 60, 60, trigger=1), mark=1_000_000 - away + beyond), policy="target"
+        held(*stops_of(made, 60, 60, trigger=1), mark=1_000_000 - away + beyond),
+        policy=PolicyName.TARGET,
     )
     assert bool(steps) is merged
 
@@ -679,6 +688,7 @@ def reduce(made, ask):
         return ask(
             decision(Action.REDUCE, more.pop("side", LONG), lots, reason=Reason.EXIT_EXPOSURE),
             holdings,
+            policy=PolicyName.TARGET,
             **more,
         )
 
@@ -702,7 +712,7 @@ def test_on_margin_the_rest_gets_its_stop_before_the_old_ones_go(made, held, red
 
 def test_on_spot_the_stops_go_first(made, held, reduce):
     orders = stops_of(made, 100)
-    assert reduce(held(*orders), 30, account="spot") == (
+    assert reduce(held(*orders), 30, account=AccountKind.SPOT) == (
         Cancel(order=orders[0], reason=Reason.EXIT_EXPOSURE),
         Place(intent=close(30, Reason.EXIT_EXPOSURE, number=2)),
         Place(intent=stop(70, disaster(made, 1_000_000))),
@@ -806,12 +816,15 @@ def test_only_stops_are_surplus(made, held, protect):
 def test_under_the_target_policy_too_a_stop_is_never_a_lot_too_small(
     made, held, protect, covered, missing
 ):
-    steps = protect(held(*stops_of(made, covered)), policy="target")
+    steps = protect(held(*stops_of(made, covered)), policy=PolicyName.TARGET)
     assert [step.intent.lots for step in steps] == [missing] * bool(missing)
 
 
 def test_two_stops_on_spot_are_not_merged_and_without_a_price_those_on_margin_are(
     made, held, protect
 ):
-    assert protect(held(*stops_of(made, 60, 40)), account="spot", policy="target") == ()
-    assert len(protect(held(*stops_of(made, 60, 40), mark=None), policy="target")) == 3
+    assert (
+        protect(held(*stops_of(made, 60, 40)), account=AccountKind.SPOT, policy=PolicyName.TARGET)
+        == ()
+    )
+    assert len(protect(held(*stops_of(made, 60, 40), mark=None), policy=PolicyName.TARGET)) == 3

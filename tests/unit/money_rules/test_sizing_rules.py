@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from shared.core.reasons import Reason
-from shared.core.types import PairRules, Side
+from shared.core.types import AccountKind, PairRules, Side
 from shared.risk import sizing
 from shared.risk.sizing import Prices
 
@@ -27,7 +27,7 @@ WHERE = Prices(entry=1_000_000, stop=990_000, target=1_010_000)
 def settings(made):
     """No slippage and no spread; risk is what is given."""
 
-    def making(*, account="margin", paper=None, **risk):
+    def making(*, account=AccountKind.MARGIN, paper=None, **risk):
         plain = {
             "risk_per_trade": 0.01,
             "max_leverage": 1.0,
@@ -165,7 +165,7 @@ def test_leverage_is_the_setting(settings, account, most, used):
 
 
 def test_on_spot_leverage_is_never_more_than_the_money(settings):
-    spot, lent = settings(account="spot"), settings(max_leverage=2.0)
+    spot, lent = settings(account=AccountKind.SPOT), settings(max_leverage=2.0)
     assert sizing.leverage(replace(spot, risk=lent.risk)) == 1
 
 

@@ -7,22 +7,19 @@ from decimal import Decimal
 
 import pytest
 
+from shared.core.costs import Costs
 from shared.core.reasons import Reason
 from shared.core.types import Accepted, Book, Order, OrderKind, PairRules, Purpose, Side
 from shared.exchanges.paper import account as accounts
-from shared.market.path import book_at
-from shared.orders.fills import (
-    Costs,
+from shared.exchanges.paper.fills import (
     PathPoint,
     crossing_at,
     crossing_book,
     half_spread,
-    lives,
-    reaches,
     stop_base,
-    trades_through,
     volume_lots,
 )
+from shared.market.path import book_at
 
 ENTRY, STOP, TARGET = 1_000_000, 950_000, 1_100_000
 
@@ -326,8 +323,8 @@ def test_life_begins_after_the_placing_and_ends_with_the_end(world):
     order = Order(
         order_id=1, intent=world.entry(ENTRY, expires_at=20), placed_at=10, remaining_lots=1
     )
-    assert [at for at in range(8, 24) if lives(order, at)] == list(range(11, 21))
-    assert lives(replace(order, intent=replace(order.intent, expires_at=None)), 10**15)
+    assert [at for at in range(8, 24) if order.is_live(at)] == list(range(11, 21))
+    assert (replace(order, intent=replace(order.intent, expires_at=None))).is_live(10**15)
 
 
 def test_a_touch_waits_for_the_point_that_goes_through(world):
@@ -337,7 +334,7 @@ def test_a_touch_waits_for_the_point_that_goes_through(world):
     )  # opens at the limit, the low at second 40
     assert [fill.at for fill in account.fills] == [world.t0 + world.minute + 40_000]
     intent = world.entry(ENTRY)
-    assert [trades_through(intent, price) for price in (ENTRY + 1, ENTRY, ENTRY - 1)] == [
+    assert [intent.is_passed(price) for price in (ENTRY + 1, ENTRY, ENTRY - 1)] == [
         False,
         False,
         True,
@@ -429,6 +426,6 @@ def test_a_resting_entry_whose_stop_lies_beyond_its_own_price_is_never_stopped_w
 
 def test_a_limit_without_a_price_and_a_stop_without_a_trigger_are_our_own_mistakes_and_loud(world):
     with pytest.raises(AssertionError, match="placing checks it"):
-        trades_through(world.close(), 1_000_000)
+        world.close().is_passed(1_000_000)
     with pytest.raises(AssertionError, match="placing checks it"):
-        reaches(world.entry(1_000_000), 1_000_000)
+        world.entry(1_000_000).is_reached(1_000_000)

@@ -9,6 +9,7 @@ import pytest
 
 from shared.core.reasons import Reason
 from shared.core.types import (
+    AccountKind,
     Action,
     Book,
     Decision,
@@ -73,7 +74,7 @@ def signal(atr=10_000.0):
     return Signal(as_of=NOW, close=1_000_000, atr_jpy=atr, side=None, strength=0.0)
 
 
-def protect(world, held, *, plan=None, told=None, account="margin", **more):
+def protect(world, held, *, plan=None, told=None, account=AccountKind.MARGIN, **more):
     return planning.protection(
         held,
         plan=plan,
@@ -131,13 +132,15 @@ def test_a_position_without_a_stop_gets_it_first_and_then_its_target(world):
 
 
 def test_on_spot_only_the_stop_rests(world):
-    steps = protect(world, holdings(positions=[position()]), plan=position_plan(), account="spot")
+    steps = protect(
+        world, holdings(positions=[position()]), plan=position_plan(), account=AccountKind.SPOT
+    )
     assert summary(steps) == [("stop", "stop", 100, 950_000)]
 
 
 def test_a_stop_that_is_too_small_is_joined_by_another_for_the_rest(world):
     held = holdings(order(1, world.stop(950_000, 60)), positions=[position()])
-    assert summary(protect(world, held, plan=position_plan(), account="spot")) == [
+    assert summary(protect(world, held, plan=position_plan(), account=AccountKind.SPOT)) == [
         ("stop", "stop", 40, 950_000)
     ]
 
@@ -217,7 +220,10 @@ def test_in_a_circuit_break_the_close_is_a_crossing_limit(world, side, book, mar
 def test_in_a_circuit_break_a_full_stop_that_stands_is_left_alone(world):
     held = holdings(order(1, world.stop(950_000)), positions=[position()])
     rules = PairRules(circuit_break_mode="CIRCUIT_BREAK")
-    assert protect(world, held, plan=position_plan(), account="spot", rules=rules, book=BOOK) == ()
+    assert (
+        protect(world, held, plan=position_plan(), account=AccountKind.SPOT, rules=rules, book=BOOK)
+        == ()
+    )
 
 
 def test_without_any_price_a_close_that_needs_one_waits(world):
@@ -237,7 +243,7 @@ def test_surplus_stops_go_youngest_first_and_never_below_full_cover(world):
     held = holdings(
         order(1, world.stop(950_000, 60)), order(2, world.stop(950_000, 60)), positions=[position()]
     )
-    assert protect(world, held, plan=position_plan(), account="spot") == ()
+    assert protect(world, held, plan=position_plan(), account=AccountKind.SPOT) == ()
 
 
 def test_orphans_and_old_entries_are_canceled_but_not_this_ticks_entry(world):
@@ -258,7 +264,7 @@ def test_orphans_and_old_entries_are_canceled_but_not_this_ticks_entry(world):
 def test_a_stop_whose_life_has_ended_protects_nothing(world):
     held = holdings(order(1, world.stop(950_000, expires_at=NOW)), positions=[position()])
     assert [held.side for held in planning.uncovered(held, now_ms=NOW)] == [Side.LONG]
-    assert summary(protect(world, held, plan=position_plan(), account="spot")) == [
+    assert summary(protect(world, held, plan=position_plan(), account=AccountKind.SPOT)) == [
         ("stop", "stop", 100, 950_000)
     ]
 

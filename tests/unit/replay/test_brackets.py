@@ -13,11 +13,13 @@ from hypothesis import given
 from hypothesis import settings as sizes
 from hypothesis import strategies as st
 
+from shared.core.costs import Costs
 from shared.core.errors import BadData
 from shared.core.money import jpy, notional_jpy
 from shared.core.reasons import Reason
 from shared.core.types import (
     Accepted,
+    AccountKind,
     Candles,
     OrderIntent,
     OrderKind,
@@ -28,9 +30,9 @@ from shared.core.types import (
 )
 from shared.exchanges.paper import account as accounts
 from shared.exchanges.paper.account import PaperAccount, Terms
+from shared.exchanges.paper.fills import crossing_at, crossing_book
 from shared.market.first_touch import FirstTouch
 from shared.market.path import book_at
-from shared.orders.fills import Costs, crossing_at, crossing_book
 from shared.replay.brackets import Brackets, BracketTrades, Exit, walk
 from shared.replay.crossings import at_base, at_book, rounded_share
 from tests.support.account_stories import market, rules_of
@@ -92,7 +94,7 @@ class ByHand:
             keep_trades=10_000,
         )
         self.account: PaperAccount = accounts.opened(
-            10**12, int(candles.opened_at[0]), kind="margin", terms=terms
+            10**12, int(candles.opened_at[0]), kind=AccountKind.MARGIN, terms=terms
         )
         self.entry_row = 0
 

@@ -18,16 +18,15 @@ import numpy as np
 import pytest
 
 from shared.core.money import ZERO
-from shared.core.types import Action
-from shared.exchanges.paper import ledger, placing, settling
-from shared.orders import fills
+from shared.core.types import Action, Order, OrderIntent
+from shared.exchanges.paper import fills, ledger, placing, settling
 from shared.orders import plan as planning
 from shared.replay import ahead, engine, hands, replay, rows, valuation
 from shared.replay import result as results
+from shared.risk import halts, sizing
 from shared.risk import limits as risk_limits
-from shared.risk import rules as risk_rules
 from shared.risk import screen as screening
-from shared.risk import sizing
+from shared.risk.policies import barrier as risk_rules
 from shared.turn.steps import Steps
 from tests.support.invariants import InvariantBroken
 from tests.support.replay_invariants import Rule
@@ -124,7 +123,7 @@ def a_limit_fills_when_the_price_comes_near(patch: pytest.MonkeyPatch) -> None:
     def near(intent: Any, price: int) -> bool:
         return price * 0.9995 <= intent.price if intent.buys else price * 1.0005 >= intent.price
 
-    patch.setattr(settling, "trades_through", near)
+    patch.setattr(OrderIntent, "is_passed", near)
 
 
 def a_limit_fills_at_a_better_price(patch: pytest.MonkeyPatch) -> None:
@@ -337,11 +336,11 @@ def without(patch: pytest.MonkeyPatch, rule: Any) -> None:
 
 
 def the_drawdown_is_not_asked_for(patch: pytest.MonkeyPatch) -> None:
-    without(patch, risk_rules._drawdown)
+    without(patch, halts.deny_drawdown)
 
 
 def the_days_loss_is_not_asked_for(patch: pytest.MonkeyPatch) -> None:
-    without(patch, risk_rules._daily_loss)
+    without(patch, halts.deny_daily_loss)
 
 
 def a_cool_down_ends_at_once(patch: pytest.MonkeyPatch) -> None:
@@ -355,7 +354,9 @@ def a_cool_down_ends_at_once(patch: pytest.MonkeyPatch) -> None:
 
 def a_second_entry_is_made_while_one_is_held(patch: pytest.MonkeyPatch) -> None:
     kept = tuple(
-        rule for rule in risk_rules.RULES if rule not in {risk_rules._position, risk_rules._resting}
+        rule
+        for rule in risk_rules.RULES
+        if rule not in {risk_rules._position, halts.wait_for_entry}
     )
     real, real_decide = planning.orders, Steps.decide
 
@@ -377,8 +378,8 @@ def a_second_entry_is_made_while_one_is_held(patch: pytest.MonkeyPatch) -> None:
 
 
 def an_entry_outlives_its_tick(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(settling, "lives", lambda order, at: order.placed_at < at)
-    patch.setattr(settling, "ended", lambda order, at: False)
+    real = Order.has_ended
+    patch.setattr(Order, "has_ended", lambda order, at: not order.intent.opens and real(order, at))
 
 
 def the_time_exit_is_forgotten(patch: pytest.MonkeyPatch) -> None:

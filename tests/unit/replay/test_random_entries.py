@@ -8,9 +8,9 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from shared.core.costs import Costs
 from shared.core.errors import BadData
 from shared.core.types import Candles, PairRules, Timeframe
-from shared.orders.fills import Costs
 from shared.replay.brackets import Brackets, walk
 from shared.replay.random_entries import Pace, pace_of, random_entries
 

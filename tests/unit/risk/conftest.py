@@ -10,7 +10,8 @@ import pytest
 
 from shared.core import settings as configuration
 from shared.core.types import Account, Barriers, Book, Market, PairRules, Side, Signal
-from shared.risk import decide
+from shared.risk import Case, decide
+from tests.support.signals import changed_signal, signal_of
 
 CLOSED_AT = 1_700_000_100_000
 
@@ -27,7 +28,7 @@ class Desk:
     now = CLOSED_AT + 15_000
     rules = PairRules()
     book = Book(as_of=CLOSED_AT, bid=9_999_500, ask=10_000_500)
-    signal = Signal(
+    signal = signal_of(
         as_of=CLOSED_AT,
         close=10_000_000,
         atr_jpy=30_000.0,
@@ -54,7 +55,7 @@ class Desk:
         return replace(Market(as_of=self.now, candles={}, book=self.book, rules=self.rules), **more)
 
     def short(self) -> Signal:
-        return replace(self.signal, side=Side.SHORT, p_lower=0.6, p_upper=0.2)
+        return changed_signal(self.signal, side=Side.SHORT, p_lower=0.6, p_upper=0.2)
 
     def decide(self, **more: Any):
         given = {
@@ -66,7 +67,7 @@ class Desk:
             "now_ms": self.now,
             "settings": self.settings(),
         }
-        return decide(**{**given, **more})
+        return decide(Case(**{**given, **more}))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from shared.core.money import LOT_BTC, notional_jpy
 from shared.core.reasons import DENIALS, TRANSIENT, Reason
 from shared.core.types import (
+    AccountKind,
     Action,
     Barriers,
     Book,
@@ -22,7 +23,8 @@ from shared.core.types import (
     Side,
 )
 from shared.risk import sizing
-from shared.risk.rules import RULES
+from shared.risk.policies.barrier import RULES
+from tests.support.signals import changed_signal
 
 HELD = Position(
     side=Side.LONG, entries=(Entry(at=0, price=10_000_000, lots=5, fee_jpy=Decimal(0)),)
@@ -64,28 +66,32 @@ def spoiled(desk):
         },
         Reason.LIMIT_COOLDOWN: {"account": replace(account, cooldown_until=desk.now + 10**8)},
         Reason.ENTRY_RESTING: {"account": replace(account, entry_resting=True)},
-        Reason.WARMING_UP: {"signal": replace(signal, warm=False)},
+        Reason.WARMING_UP: {"signal": changed_signal(signal, warm=False)},
         Reason.DATA_HOLE: {"issues": forbidden},
-        Reason.NO_CONSENSUS: {"signal": replace(signal, side=None)},
+        Reason.NO_CONSENSUS: {"signal": changed_signal(signal, side=None)},
         Reason.SIDE_NOT_ALLOWED: {"signal": desk.short()},
         Reason.SIDE_SUSPENDED: {"rules": PairRules(long_opens=False)},
-        Reason.MODEL_MISSING: {"signal": replace(signal, p_upper=None)},
-        Reason.MODEL_MISMATCH: {"signal": replace(signal, barriers=None)},
-        Reason.MODEL_INVALID: {"signal": replace(signal, p_upper=0.9)},
+        Reason.MODEL_MISSING: {"signal": replace(signal, forecast=None)},
+        Reason.MODEL_MISMATCH: {
+            "signal": changed_signal(
+                signal, barriers=Barriers(atr_multiple=0.0, horizon_candles=48)
+            )
+        },
+        Reason.MODEL_INVALID: {"signal": changed_signal(signal, p_upper=0.9)},
         Reason.VOTE_VETOED: {
-            "signal": replace(signal, p_vote=0.49),
+            "signal": changed_signal(signal, p_vote=0.49),
             "settings": desk.settings(risk={"veto_below": 0.5}),
         },
         Reason.DECISION_EXPIRED: {"now_ms": desk.closed_at + 600_001},
         Reason.ATTEMPTS_USED: {"account": replace(account, attempts_used=2)},
         Reason.BOOK_MISSING: {"book": None},
-        Reason.DATA_BROKEN: {"signal": replace(signal, atr_jpy=0.0)},
+        Reason.DATA_BROKEN: {"signal": changed_signal(signal, atr_jpy=0.0)},
         Reason.PROBABILITY_BELOW: {
             "settings": desk.settings(risk={"entry": "threshold", "min_probability": 0.61})
         },
-        Reason.EDGE_BELOW_COST: {"signal": replace(signal, p_lower=0.4, p_upper=0.4)},
+        Reason.EDGE_BELOW_COST: {"signal": changed_signal(signal, p_lower=0.4, p_upper=0.4)},
         Reason.SIZE_KELLY_ZERO: {
-            "signal": replace(signal, p_lower=0.4, p_upper=0.4),
+            "signal": changed_signal(signal, p_lower=0.4, p_upper=0.4),
             "settings": desk.settings(risk={"min_edge_rate": -1.0}),
         },
         Reason.SIZE_BELOW_MINIMUM: {"account": replace(account, capital_jpy=Decimal(500))},
@@ -147,7 +153,9 @@ def test_a_position_can_end_while_everything_else_is_halted(desk):
         cooldown_until=desk.now + 1,
         equity_peak_jpy=Decimal(9_000_000),
     )
-    decision = desk.decide(account=account, book=None, signal=replace(desk.signal, warm=False))
+    decision = desk.decide(
+        account=account, book=None, signal=changed_signal(desk.signal, warm=False)
+    )
     assert (decision.action, decision.reason, decision.side, decision.lots) == (
         Action.EXIT,
         Reason.EXIT_TIME,
@@ -177,7 +185,9 @@ def test_the_opposite_consensus_closes_only_where_it_is_asked_for(desk):
     asked = desk.settings(risk={"exit_on_opposite": True})
     assert desk.decide(account=account, settings=asked).reason is Reason.POSITION_OPEN
     assert (
-        desk.decide(account=account, signal=replace(desk.signal, side=None), settings=asked).reason
+        desk.decide(
+            account=account, signal=changed_signal(desk.signal, side=None), settings=asked
+        ).reason
         is Reason.POSITION_OPEN
     )
 
@@ -243,36 +253,41 @@ def test_sides_follow_settings_account_and_exchange(desk):
     assert desk.decide(**shut).action is Action.ENTER
     assert desk.decide(rules=PairRules(long_opens=False)).reason is Reason.SIDE_SUSPENDED
     spot = replace(
-        desk.settings(account="spot"), sides="both"
+        desk.settings(account=AccountKind.SPOT), sides="both"
     )  # settings refuse this; the rule does not rely on it
     assert desk.decide(signal=desk.short(), settings=spot).reason is Reason.SIDE_NOT_ALLOWED
-    assert desk.decide(settings=desk.settings(account="spot")).action is Action.ENTER
+    assert desk.decide(settings=desk.settings(account=AccountKind.SPOT)).action is Action.ENTER
 
 
 @pytest.mark.parametrize("broken", [float("nan"), float("inf"), -0.1, 1.1])
 def test_a_model_that_does_not_tell_probabilities_is_not_believed(desk, broken):
-    assert desk.decide(signal=replace(desk.signal, p_neither=broken)).reason is Reason.MODEL_INVALID
+    assert (
+        desk.decide(signal=changed_signal(desk.signal, p_neither=broken)).reason
+        is Reason.MODEL_INVALID
+    )
     barriers = Barriers(atr_multiple=broken if broken != 1.1 else 0.0, horizon_candles=1)
     if broken != -0.1:
         assert (
-            desk.decide(signal=replace(desk.signal, barriers=barriers)).reason
+            desk.decide(signal=changed_signal(desk.signal, barriers=barriers)).reason
             is Reason.MODEL_MISMATCH
         )
 
 
 def test_probabilities_rounded_to_six_digits_are_believed(desk):
-    rounded = replace(desk.signal, p_lower=0.200001, p_neither=0.199999, p_upper=0.600001)
+    rounded = changed_signal(desk.signal, p_lower=0.200001, p_neither=0.199999, p_upper=0.600001)
     assert desk.decide(signal=rounded).action is Action.ENTER
 
 
 def test_a_stop_or_target_below_zero_is_refused(desk):
     assert (
-        desk.decide(signal=replace(desk.signal, atr_jpy=2_499_875.0)).reason is Reason.DATA_BROKEN
+        desk.decide(signal=changed_signal(desk.signal, atr_jpy=2_499_875.0)).reason
+        is Reason.DATA_BROKEN
     )
     assert (
-        desk.decide(signal=replace(desk.signal, atr_jpy=float("inf"))).reason is Reason.DATA_BROKEN
+        desk.decide(signal=changed_signal(desk.signal, atr_jpy=float("inf"))).reason
+        is Reason.DATA_BROKEN
     )
-    assert desk.decide(signal=replace(desk.signal, close=0)).reason is Reason.DATA_BROKEN
+    assert desk.decide(signal=changed_signal(desk.signal, close=0)).reason is Reason.DATA_BROKEN
 
 
 def test_an_entry_says_what_it_needs_to_be_carried_out(desk):
@@ -289,7 +304,7 @@ def test_an_entry_says_what_it_needs_to_be_carried_out(desk):
 
 
 def test_an_edge_below_its_costs_is_told_with_both(desk):
-    decision = desk.decide(signal=replace(desk.signal, p_lower=0.39, p_upper=0.41))
+    decision = desk.decide(signal=changed_signal(desk.signal, p_lower=0.39, p_upper=0.41))
     assert decision.reason is Reason.EDGE_BELOW_COST
     assert decision.edge_rate is not None
     assert decision.cost_rate is not None
@@ -299,7 +314,9 @@ def test_an_edge_below_its_costs_is_told_with_both(desk):
 
 def test_kelly_is_off_at_fraction_zero(desk):
     off = desk.settings(risk={"kelly_fraction": 0.0, "min_edge_rate": -1.0})
-    decision = desk.decide(signal=replace(desk.signal, p_lower=0.4, p_upper=0.4), settings=off)
+    decision = desk.decide(
+        signal=changed_signal(desk.signal, p_lower=0.4, p_upper=0.4), settings=off
+    )
     assert decision.action is Action.ENTER
     assert "lots_kelly" not in decision.context
 
@@ -338,7 +355,7 @@ def any_case(rng, desk, **settings):
     }
     stage = rng.choice(["paper", "stage-10", "stage-50", "live"])
     return {
-        "signal": replace(
+        "signal": changed_signal(
             desk.signal,
             close=price,
             atr_jpy=price * rng.uniform(0.0005, 0.02),

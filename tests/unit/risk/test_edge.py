@@ -3,7 +3,6 @@ textbook.
 """
 
 import math
-from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -11,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.types import Barriers, PairRules, Side
+from shared.core import costs
+from shared.core.types import AccountKind, Barriers, PairRules, Side
 from shared.risk import edge as edges
 from shared.risk.edge import touches_target_first
+from tests.support.signals import changed_signal
 
 q_values = st.floats(0.001, 0.999)
 distances = st.floats(0.1, 20)
@@ -103,26 +104,29 @@ def test_a_short_sees_the_market_from_the_other_side(desk):
 
 
 def test_spot_pays_no_interest_and_sells_its_target_at_market(desk):
-    rates = edges.rates(
-        rules=PairRules(), side=Side.LONG, book=None, settings=desk.settings(account="spot")
+    rates = costs.rates(
+        rules=PairRules(),
+        side=Side.LONG,
+        book=None,
+        settings=desk.settings(account=AccountKind.SPOT),
     )
     assert rates.interest == 0
     assert rates.target == rates.crossing == pytest.approx(0.001 + 0.0005 + 0.00005)
 
 
 def test_a_holding_over_a_day_pays_for_each_started_day(desk):
-    assert edges.days(desk.settings()) == 1
-    assert edges.days(desk.settings(risk={"max_hold_candles": 95})) == 1
-    assert edges.days(desk.settings(risk={"max_hold_candles": 96})) == 2
+    assert costs.longest_days(desk.settings()) == 1
+    assert costs.longest_days(desk.settings(risk={"max_hold_candles": 95})) == 1
+    assert costs.longest_days(desk.settings(risk={"max_hold_candles": 96})) == 2
     dear = PairRules(short_interest_rate_day=Decimal("0.001"))
     two = desk.settings(risk={"max_hold_candles": 96})
-    assert edges.rates(
+    assert costs.rates(
         rules=dear, side=Side.SHORT, book=None, settings=two
     ).interest == pytest.approx(0.002)
 
 
 def test_a_signal_that_expects_no_touch_is_worth_its_costs_less_than_nothing(desk):
-    still = replace(desk.signal, p_lower=0.0, p_neither=1.0, p_upper=0.0)
+    still = changed_signal(desk.signal, p_lower=0.0, p_neither=1.0, p_upper=0.0)
     edge = edges.expected(
         signal=still, side=Side.LONG, rules=PairRules(), book=desk.book, settings=desk.settings()
     )
@@ -166,7 +170,7 @@ def test_other_distances_than_the_models_change_the_edge(desk):
         settings=desk.settings(),
     )
     assert other.p_target > same.p_target
-    wide = replace(desk.signal, barriers=Barriers(atr_multiple=8.0, horizon_candles=48))
+    wide = changed_signal(desk.signal, barriers=Barriers(atr_multiple=8.0, horizon_candles=48))
     less = edges.expected(
         signal=wide, side=Side.LONG, rules=PairRules(), book=desk.book, settings=desk.settings()
     )

@@ -15,6 +15,7 @@ from shared.core.reasons import Reason
 from shared.core.types import Action, Barriers, Side
 from shared.risk import edge as edges
 from shared.risk import sizing
+from tests.support.signals import changed_signal
 from tests.unit.risk.conftest import Desk
 
 CALM = {
@@ -27,7 +28,7 @@ NEXT = Barriers(atr_multiple=4.0, horizon_candles=1, kind="next_candle", move_ra
 
 
 def wild(desk, volatility=0.012, past=0.010, **more):
-    return replace(desk.signal, volatility=volatility, volatility_past=past, **more)
+    return changed_signal(desk.signal, volatility=volatility, volatility_past=past, **more)
 
 
 # distances
@@ -37,8 +38,8 @@ def test_without_a_forecast_or_a_past_stop_and_target_lie_where_atr_says(desk):
     plain = desk.decide()
     assert (plain.stop_price, plain.target_price) == (9_879_500, 10_119_500)
     for signal in (
-        replace(desk.signal, volatility=0.02),
-        replace(desk.signal, volatility_past=0.02),
+        changed_signal(desk.signal, volatility=0.02),
+        changed_signal(desk.signal, volatility_past=0.02),
     ):
         assert desk.decide(signal=signal) == plain
 
@@ -52,7 +53,7 @@ def test_stop_and_target_widen_together_by_forecast_over_past_and_the_size_shrin
     assert decision.lots < plain.lots
     assert decision.context["distance"] == "1.200000"
     short = desk.decide(
-        signal=replace(desk.short(), volatility=0.012, volatility_past=0.01),
+        signal=changed_signal(desk.short(), volatility=0.012, volatility_past=0.01),
         settings=desk.settings(sides="both"),
     )
     assert (short.stop_price, short.target_price) == (10_000_500 + 144_000, 10_000_500 - 144_000)
@@ -81,7 +82,7 @@ def test_a_narrower_stop_makes_the_order_no_larger(desk):
 
 
 def test_a_trade_must_pay_at_both_distances(desk):
-    poor = replace(
+    poor = changed_signal(
         desk.signal,
         p_lower=0.32,
         p_neither=0.24,
@@ -97,7 +98,7 @@ def test_a_trade_must_pay_at_both_distances(desk):
     )
     assert edges.expected(signal=poor, side=Side.LONG, **told).net < given.risk.min_edge_rate
     assert desk.decide(signal=poor, settings=given).reason is Reason.EDGE_BELOW_COST
-    narrow = replace(
+    narrow = changed_signal(
         desk.signal,
         p_lower=0.30,
         p_neither=0.24,
@@ -112,12 +113,12 @@ def test_a_trade_must_pay_at_both_distances(desk):
 
 
 def test_a_stop_that_the_forecast_would_push_below_zero_is_denied(desk):
-    signal = replace(desk.signal, atr_jpy=2_000_000.0)
+    signal = changed_signal(desk.signal, atr_jpy=2_000_000.0)
     assert (
         desk.decide(signal=signal, settings=desk.settings(risk={"min_edge_rate": -1.0})).reason
         is not Reason.DATA_BROKEN
     )
-    far = replace(signal, volatility=0.02, volatility_past=0.01)
+    far = changed_signal(signal, volatility=0.02, volatility_past=0.01)
     assert desk.decide(signal=far).reason is Reason.DATA_BROKEN
 
 
@@ -145,7 +146,8 @@ def test_the_volatility_target_is_a_limit_by_hand(desk):
     calm = desk.decide(signal=wild(desk, 0.001), settings=given)
     assert calm.context["lots_volatility_target"] == calm.context["lots_max_leverage"] == "1000"
     assert (
-        desk.decide(signal=replace(desk.signal, volatility_past=0.01), settings=given).lots == 641
+        desk.decide(signal=changed_signal(desk.signal, volatility_past=0.01), settings=given).lots
+        == 641
     ), "the past, without forecast"
     assert desk.decide(settings=given).reason is Reason.SIZE_BELOW_MINIMUM, (
         "nothing is known of either"
@@ -160,21 +162,22 @@ def test_the_volatility_target_is_a_limit_by_hand(desk):
 
 def test_the_meta_head_vetoes_below_its_limit_and_not_at_it(desk):
     given = desk.settings(risk={"veto_below": 0.55})
-    denied = desk.decide(signal=replace(desk.signal, p_vote=0.549999), settings=given)
+    denied = desk.decide(signal=changed_signal(desk.signal, p_vote=0.549999), settings=given)
     assert (denied.action, denied.reason) == (Action.DENY, Reason.VOTE_VETOED)
     assert denied.context == {"p_vote": "0.549999", "limit": "0.55"}
     assert (
-        desk.decide(signal=replace(desk.signal, p_vote=0.55), settings=given).action is Action.ENTER
+        desk.decide(signal=changed_signal(desk.signal, p_vote=0.55), settings=given).action
+        is Action.ENTER
     )
 
 
 @pytest.mark.parametrize(("p_vote", "share"), [(1.0, 1.0), (0.75, 0.5), (0.6, 0.2)])
 def test_the_size_shrinks_by_how_far_the_vote_lies_above_one_half(desk, p_vote, share):
     given = desk.settings(risk={"shrink_by_vote": True})
-    decision = desk.decide(signal=replace(desk.signal, p_vote=p_vote), settings=given)
+    decision = desk.decide(signal=changed_signal(desk.signal, p_vote=p_vote), settings=given)
     assert decision.lots == int(desk.decide().lots * Decimal(str(share)))
     assert (
-        desk.decide(signal=replace(desk.signal, p_vote=0.5), settings=given).reason
+        desk.decide(signal=changed_signal(desk.signal, p_vote=0.5), settings=given).reason
         is Reason.SIZE_BELOW_MINIMUM
     )
 
@@ -185,10 +188,10 @@ def test_who_asks_for_a_word_on_the_vote_gets_no_entry_from_a_model_without_one(
     assert desk.decide(settings=given).reason is Reason.MODEL_MISMATCH
     for odd in (math.nan, -0.1, 1.1):
         assert (
-            desk.decide(signal=replace(desk.signal, p_vote=odd), settings=given).reason
+            desk.decide(signal=changed_signal(desk.signal, p_vote=odd), settings=given).reason
             is Reason.MODEL_INVALID
         )
-    assert desk.decide(signal=replace(desk.signal, p_vote=0.0)).action is Action.ENTER, (
+    assert desk.decide(signal=changed_signal(desk.signal, p_vote=0.0)).action is Action.ENTER, (
         "nobody asked"
     )
 
@@ -197,7 +200,9 @@ def test_money_that_is_not_there_stays_the_reason_when_the_vote_shrinks_too(desk
     given = desk.settings(risk={"shrink_by_vote": True})
     few = replace(desk.account, available_jpy=Decimal(1_500))
     assert (
-        desk.decide(signal=replace(desk.signal, p_vote=0.75), settings=given, account=few).reason
+        desk.decide(
+            signal=changed_signal(desk.signal, p_vote=0.75), settings=given, account=few
+        ).reason
         is Reason.MARGIN_INSUFFICIENT
     )
 
@@ -209,16 +214,21 @@ def test_a_threshold_asks_for_the_probability_of_the_side_and_for_nothing_else(d
     given = desk.settings(
         sides="both", risk={"entry": "threshold", "min_probability": 0.5, "kelly_fraction": 0.0}
     )
-    poor = replace(desk.signal, p_lower=0.5, p_neither=0.0, p_upper=0.5)
+    poor = changed_signal(desk.signal, p_lower=0.5, p_neither=0.0, p_upper=0.5)
     assert desk.decide(signal=poor).reason is Reason.EDGE_BELOW_COST
     decision = desk.decide(signal=poor, settings=given)
     assert decision.action is Action.ENTER
     assert decision.edge_rate < 0
     assert (
-        desk.decide(signal=replace(poor, p_upper=0.499999, p_lower=0.500001), settings=given).reason
+        desk.decide(
+            signal=changed_signal(poor, p_upper=0.499999, p_lower=0.500001), settings=given
+        ).reason
         is Reason.PROBABILITY_BELOW
     )
-    assert desk.decide(signal=replace(poor, side=Side.SHORT), settings=given).action is Action.ENTER
+    assert (
+        desk.decide(signal=changed_signal(poor, side=Side.SHORT), settings=given).action
+        is Action.ENTER
+    )
     kelly = desk.settings(
         risk={"entry": "threshold", "min_probability": 0.5, "kelly_fraction": 0.5}
     )
@@ -226,7 +236,7 @@ def test_a_threshold_asks_for_the_probability_of_the_side_and_for_nothing_else(d
 
 
 def test_the_next_candles_label_has_no_value_and_is_entered_by_threshold_alone(desk):
-    signal = replace(desk.signal, barriers=NEXT)
+    signal = changed_signal(desk.signal, barriers=NEXT)
     denied = desk.decide(signal=signal)
     assert denied.reason is Reason.MODEL_MISMATCH
     assert "threshold" in denied.context["why"]
@@ -236,7 +246,9 @@ def test_the_next_candles_label_has_no_value_and_is_entered_by_threshold_alone(d
     assert (decision.stop_price, decision.target_price) == (9_879_500, 10_119_500)
     assert "kelly" not in decision.context
     assert (
-        desk.decide(signal=replace(signal, p_upper=0.59, p_neither=0.21), settings=given).reason
+        desk.decide(
+            signal=changed_signal(signal, p_upper=0.59, p_neither=0.21), settings=given
+        ).reason
         is Reason.PROBABILITY_BELOW
     )
 
@@ -264,7 +276,7 @@ VOLATILITY = st.one_of(st.none(), st.floats(1e-4, 0.2))
 def never_larger(told, side, heads, chosen, other):
     desk = Desk()
     lower, upper = (share / sum(told) * 0.9 if sum(told) else 0.45 for share in told)
-    signal = replace(
+    signal = changed_signal(
         desk.signal, side=side, p_lower=lower, p_upper=upper, p_neither=1.0 - lower - upper
     )
     reach, veto, shrink, target = chosen
@@ -285,7 +297,7 @@ def never_larger(told, side, heads, chosen, other):
         signal=signal, settings=desk.settings(sides="both", risk={**fixed, **CALM})
     )
     volatility, past, p_vote = heads
-    spoken = replace(signal, volatility=volatility, volatility_past=past, p_vote=p_vote)
+    spoken = changed_signal(signal, volatility=volatility, volatility_past=past, p_vote=p_vote)
     after = desk.decide(
         signal=spoken, settings=desk.settings(sides="both", risk={**fixed, **asked})
     )

@@ -11,19 +11,26 @@ import numpy as np
 import pytest
 
 from shared.core.reasons import Reason
-from shared.core.types import Action, Barriers, PairRules, Side
+from shared.core.types import AccountKind, Action, Barriers, Forecast, PairRules, Side
 from shared.market.path import book_at
-from shared.risk import anomalies, decide
+from shared.risk import anomalies
 from shared.risk import edge as edges
 from shared.risk.screen import ROOM, ScreenRows, distance_factors, net_edge_at_best, screen
+from tests.support.signals import changed_signal
 
 CASES = 4_000
+SILENT = Forecast(
+    p_lower=np.nan,
+    p_neither=np.nan,
+    p_upper=np.nan,
+    barriers=Barriers(atr_multiple=4.0, horizon_candles=48),
+)
 
 
 def _random_settings(desk, draw: random.Random):
     spot = draw.random() < 0.3
     return desk.settings(
-        account="spot" if spot else "margin",
+        account=AccountKind.SPOT if spot else AccountKind.MARGIN,
         sides="long" if spot else draw.choice(["long", "both"]),
         risk={
             "stop_atr": round(draw.uniform(0.5, 6), 2),
@@ -50,7 +57,7 @@ def _case(desk, draw: random.Random, settings):
     shares = [draw.random() ** 2 for _ in range(3)]
     lower, neither, upper = (round(share / sum(shares), 6) for share in shares)
     asked = side is not None and draw.random() > 0.05
-    signal = replace(
+    signal = changed_signal(
         desk.signal,
         close=close,
         atr_jpy=close * draw.uniform(0.0005, 0.01),
@@ -81,23 +88,20 @@ def _case(desk, draw: random.Random, settings):
 
 
 def _rows(signal) -> ScreenRows:
-    three = [
-        np.nan if share is None else share
-        for share in (signal.p_lower, signal.p_neither, signal.p_upper)
-    ]
+    told = signal.forecast or SILENT
     return ScreenRows(
         close=np.array([float(signal.close)]),
         atr_jpy=np.array([signal.atr_jpy]),
         consensus=np.array([0 if signal.side is None else signal.side.sign], dtype=np.int8),
-        probabilities=np.array([three]),
-        barriers=signal.barriers,
+        probabilities=np.array([[told.p_lower, told.p_neither, told.p_upper]]),
+        barriers=told.barriers,
         warm=np.array([signal.warm]),
         holes=np.array([False]),
         price_z=np.array([signal.price_z]),
         volume_z=np.array([signal.volume_z]),
         volatility=_column(signal.volatility),
         volatility_past=_column(signal.volatility_past),
-        p_vote=_column(signal.p_vote),
+        p_vote=_column(told.p_vote),
     )
 
 
@@ -114,14 +118,8 @@ def test_what_the_screen_denies_the_rules_deny_for_the_same_reason(desk):
             passes, why = screen(_rows(signal), rules=rules, settings=settings)
             market = desk.market(book=book, rules=rules)
             issues = anomalies(market=market, signal=signal, settings=settings)
-            told = decide(
-                signal=signal,
-                account=desk.account,
-                issues=issues,
-                rules=rules,
-                book=book,
-                now_ms=desk.now,
-                settings=settings,
+            told = desk.decide(
+                signal=signal, issues=issues, rules=rules, book=book, settings=settings
             )
             seen["cases"] += 1
             if told.action is Action.ENTER:
@@ -156,7 +154,7 @@ def test_the_edge_in_arrays_is_never_below_the_edge_of_the_rules(desk):
         if case % 20 == 0:
             settings = _random_settings(desk, draw)
         signal, rules, book = _case(desk, draw, settings)
-        if signal.side is None or signal.p_upper is None:
+        if signal.side is None or signal.forecast is None:
             continue
         told = edges.lower(
             signal=signal, side=signal.side, rules=rules, book=book, settings=settings

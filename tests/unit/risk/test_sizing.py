@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from shared.core.reasons import Reason
-from shared.core.types import PairRules, Side
+from shared.core.types import AccountKind, PairRules, Side
 from shared.risk import sizing, smallest_capital
 
 
@@ -56,14 +56,14 @@ def test_leverage_binds_and_spot_never_goes_beyond_its_money(desk):
     loose = {"risk_per_trade": 0.5}
     assert sized(desk, settings=desk.settings(risk={**loose, "max_leverage": 1.5})).lots == 1500
     spot = replace(
-        desk.settings(account="spot", risk=loose),
+        desk.settings(account=AccountKind.SPOT, risk=loose),
         risk=desk.settings(risk={**loose, "max_leverage": 2.0}).risk,
     )
     assert sized(desk, settings=spot).lots == 1000
     rules = PairRules(maker_fee_rate=Decimal("0.001"))
     size = sized(
         desk,
-        settings=desk.settings(account="spot", risk=loose),
+        settings=desk.settings(account=AccountKind.SPOT, risk=loose),
         rules=rules,
         available_jpy=Decimal(1_000_000),
     )

@@ -14,6 +14,7 @@ import pytest
 from shared.core import settings as configuration
 from shared.core.clock import BoundedClock, FixedClock
 from shared.core.errors import BadSettings, Unavailable
+from shared.core.types import AccountKind, PolicyName
 from shared.tick import cycle
 from shared.turn import pipeline
 from shared.turn.state import State, impossible, trouble
@@ -178,7 +179,7 @@ def test_a_planted_bug_of_the_clock_is_found(planted, monkeypatch) -> None:
 
 
 def test_what_an_older_version_stored_of_the_future_is_not_believed_and_told_once() -> None:
-    story = ClockStory(1, policy="barrier", account="margin")
+    story = ClockStory(1, policy=PolicyName.BARRIER, account=AccountKind.MARGIN)
     story.begin()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "last_signal", story.script)
@@ -200,7 +201,7 @@ def test_what_an_older_version_stored_of_the_future_is_not_believed_and_told_onc
 
 
 def test_a_row_of_late_ticks_is_an_alert_and_not_healthy() -> None:
-    story = FenceStory(1, policy="barrier", account="margin")
+    story = FenceStory(1, policy=PolicyName.BARRIER, account=AccountKind.MARGIN)
     story.begin()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "last_signal", story.script)
@@ -277,7 +278,7 @@ class Closed(Deaf):
 @pytest.mark.parametrize("skew_ms", [-24 * HOUR, 9 * HOUR, 25 * HOUR])
 @pytest.mark.parametrize("silent", [False, True])
 def test_no_alert_is_given_up_by_a_clock_that_may_be_wrong(skew_ms, silent) -> None:
-    story = ClockStory(1, policy="barrier", account="margin")
+    story = ClockStory(1, policy=PolicyName.BARRIER, account=AccountKind.MARGIN)
     story.begin()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "last_signal", story.script)

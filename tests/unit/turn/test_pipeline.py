@@ -75,7 +75,7 @@ def test_a_tick_and_a_replay_see_the_same_signal_on_every_sampled_row(
             whole, row, candles_before=counts, slow_until=until, settings=settings
         )
         assert ticked == replayed
-        predicted += ticked is not None and ticked.p_upper is not None
+        predicted += ticked is not None and ticked.forecast is not None
     assert predicted >= 10
 
 
@@ -101,7 +101,7 @@ def test_too_little_history_is_said_and_no_row_at_all_is_none(history, bundle, s
 def test_without_a_bundle_there_is_a_signal_but_never_an_entry(history, settings) -> None:
     signal = pipeline.last_signal(market_at(history, AT), bundle=None, settings=settings)
     assert signal is not None
-    assert signal.p_upper is None
+    assert signal.forecast is None
     assert signal.model is None
     forced = replace(signal, side=pipeline.Side.LONG)
     decision, _ = pipeline.decide(
@@ -193,7 +193,7 @@ def test_stages_for_a_later_start_or_one_side_refuse_a_decision_that_they_cannot
     assert (
         pipeline.signal_at(
             stages, short, candles_before=counts, slow_until=0, settings=settings
-        ).p_upper
+        ).forecast
         is None
     )
     with pytest.raises(BadData, match="other settings"):

@@ -5,6 +5,7 @@ import math
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -48,6 +49,13 @@ def plain(kind: Any) -> tuple[Any, msgspec.Meta]:
         (kind,) = (one for one in get_args(kind) if one is not NoneType)
     metas = [one for one in getattr(kind, "__metadata__", ()) if isinstance(one, msgspec.Meta)]
     return (kind.__origin__, metas[0]) if metas else (kind, msgspec.Meta())
+
+
+def one_of(base: Any) -> tuple[str, ...]:
+    """The words of a setting that is one of a few."""
+    if get_origin(base) is Literal:
+        return get_args(base)
+    return tuple(map(str, base)) if issubclass(base, StrEnum) else ()
 
 
 EVERY = list(every_setting())
@@ -183,10 +191,10 @@ def values_for(kind: Any) -> tuple[Any, ...]:
             [],
             {},
         )
-    if get_origin(base) is Literal:
+    if words := one_of(base):
         return (
-            *get_args(base),
-            *(str(one).upper() for one in get_args(base)),
+            *words,
+            *(word.upper() for word in words),
             "",
             "x",
             None,
@@ -330,7 +338,7 @@ def test_every_number_has_a_least_and_a_most_and_every_text_and_list_a_length() 
         else:
             closed = (
                 base is bool
-                or get_origin(base) is Literal
+                or bool(one_of(base))
                 or bounds.max_length is not None
                 or bounds.pattern is not None
             )

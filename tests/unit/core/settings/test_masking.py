@@ -183,7 +183,7 @@ def test_the_value_of_a_variable_with_a_secret_name_is_masked_whatever_it_looks_
 
 
 def test_the_command_line_masks_what_it_prints() -> None:
-    from scripts.console import emit
+    from scripts.output.console import emit
 
     @click.command()
     def say() -> None:

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from shared.core.money import ZERO
-from shared.core.types import Counted, PairRules
+from shared.core.types import AccountKind, Counted, PairRules
 from shared.exchanges.paper import account as accounts
 from shared.exchanges.paper.exchange import MOST_UNCOUNTED, PaperExchange, told
 from shared.stores.documents import MAX_DOCUMENT_BYTES, encoded
@@ -219,7 +219,7 @@ def test_exactly_at_the_limit_of_the_drawdown_is_a_halt(world):
         settings = world.settings(risk={"max_drawdown": float(share)})
         peak = Decimal(rng.randint(1, 10**6) * 100).quantize(Decimal("0.0001"))
         account = accounts.opened(
-            peak, world.t0, kind="margin", terms=accounts.terms(settings, PairRules())
+            peak, world.t0, kind=AccountKind.MARGIN, terms=accounts.terms(settings, PairRules())
         )
         held = accounts.holdings(account, None, world.t0)
         state = State(mode="paper", stage="paper").after_account(
@@ -240,7 +240,7 @@ def test_exactly_at_the_limit_of_the_drawdown_is_a_halt(world):
 def test_only_the_drawdown_halt_that_is_named_is_lifted_and_only_the_peak_moves(world):
     settings = world.settings(risk={"max_drawdown": 0.2})
     account = accounts.opened(
-        1_000, world.t0, kind="margin", terms=accounts.terms(settings, PairRules())
+        1_000, world.t0, kind=AccountKind.MARGIN, terms=accounts.terms(settings, PairRules())
     )
     held = accounts.holdings(account, None, world.t0)
     state = State(mode="paper", stage="paper").after_account(

@@ -10,7 +10,7 @@ import pytest
 
 from shared.core.errors import BadData, Conflict, Unavailable
 from shared.core.reasons import Reason
-from shared.core.types import Accepted, Counted, PairRules, Rejected, Side, Unknown
+from shared.core.types import Accepted, AccountKind, Counted, PairRules, Rejected, Side, Unknown
 from shared.exchanges.paper import account as accounts
 from shared.exchanges.paper.exchange import PaperExchange, read, told
 
@@ -258,7 +258,10 @@ def test_a_full_document_stays_small(world, shelf):
 
     _paper, _ = exchange(world, shelf)
     account = accounts.opened(
-        10_000_000, world.t0, kind="margin", terms=accounts.terms(world.settings(), PairRules())
+        10_000_000,
+        world.t0,
+        kind=AccountKind.MARGIN,
+        terms=accounts.terms(world.settings(), PairRules()),
     )
     for number in range(120):
         at = world.t0 + number
@@ -314,10 +317,10 @@ def test_an_order_without_remaining_size_is_damage(world, shelf):
 def test_an_account_at_rest_follows_the_settings_and_a_busy_one_waits(world, shelf):
     paper, _ = exchange(world, shelf)
     order = entered(world, paper)
-    spot, _ = exchange(world, shelf, account="spot")
+    spot, _ = exchange(world, shelf, account=AccountKind.SPOT)
     assert spot.holdings(world.t0).available_jpy == 2_000_000 - 10_000
     paper.cancel(order, now_ms=world.t0 + 1)
-    spot, minutes = exchange(world, shelf, [(1_000_000,) * 4], account="spot")
+    spot, minutes = exchange(world, shelf, [(1_000_000,) * 4], account=AccountKind.SPOT)
     spot.reconcile(world.t0 + 70_000)
     assert minutes.asked == [(world.t0, world.t0 + 60_000)]
     assert spot.holdings(world.t0 + 70_000).available_jpy == 1_000_000

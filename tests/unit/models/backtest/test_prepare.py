@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from models.backtest.job import BadJob, parse
-from models.backtest.prepare import candles_of, prepare, rules_of, settings_of
+from models.backtest.prepare import candles_of, prepare, settings_of
 from models.backtest.sources import FileSource
+from shared.core.costs import assumed_rules
 from shared.core.settings import load
 from shared.core.types import Candles, Timeframe
 from shared.market.archive import CandleArchive
@@ -158,16 +159,16 @@ def test_missing_minutes_are_refused_and_a_silent_quarter_is_not(quarters, sourc
 
 
 def test_fees_come_from_the_job_then_the_settings_then_the_exchange() -> None:
-    assert rules_of(settings()).taker_fee_rate == Decimal("0.001")
+    assert assumed_rules(settings()).taker_fee_rate == Decimal("0.001")
     seeds = settings_of(job(1, 2, profile="seeds"), settings)
-    assert (rules_of(seeds).maker_fee_rate, rules_of(seeds).taker_fee_rate) == (
+    assert (assumed_rules(seeds).maker_fee_rate, assumed_rules(seeds).taker_fee_rate) == (
         Decimal("0.0012"),
         Decimal("0.0012"),
     )
     named = settings_of(
         job(1, 2, profile="seeds", maker_fee_rate=-0.0002, slippage_rate=0.001), settings
     )
-    assert (rules_of(named).maker_fee_rate, rules_of(named).taker_fee_rate) == (
+    assert (assumed_rules(named).maker_fee_rate, assumed_rules(named).taker_fee_rate) == (
         Decimal("-0.0002"),
         Decimal("0.0012"),
     )

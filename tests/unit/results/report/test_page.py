@@ -12,7 +12,7 @@ import pytest
 
 from shared.core import settings as configuration
 from shared.core.reasons import Reason
-from shared.core.types import Timeframe
+from shared.core.types import AccountKind, Timeframe
 from shared.replay.result import COARSE
 from shared.replay.types import Event
 from shared.results.performance import measure
@@ -216,7 +216,7 @@ def test_the_fill_rules_name_the_rates(replayed):
     assert "the stop counts" in told
     assert "half the spread and the slippage" in " ".join(fill_rules(replayed, None))
     assert "there is no interest" in " ".join(
-        fill_rules(replace(replayed, account="spot"), settings)
+        fill_rules(replace(replayed, account=AccountKind.SPOT), settings)
     )
 
 

@@ -1,0 +1,1 @@
+"""What runs on this machine: the demo, paper trading, and the processes and schedule under both."""

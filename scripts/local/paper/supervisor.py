@@ -1,0 +1,262 @@
+"""The scheduler of a paper bot: POST every schedule time, never two at once, skip the late ones and
+say so.
+"""
+
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import msgspec
+
+from functions import wiring
+from scripts.local.children import Child, ChildDied, free_port, tick_function
+from scripts.local.paper.learning import Learning
+from scripts.local.paper.place import SupervisorPaths
+from scripts.local.scheduler import Scheduler
+from scripts.output.console import jst, utc
+from scripts.output.events import happened, line
+from shared.core.clock import Clock
+from shared.core.errors import BotError
+from shared.core.settings import Settings
+from shared.core.types import TickReport, TickStatus
+from shared.model.registry import BundleRegistry
+
+LOOK_SECONDS = 0.5
+FIRST_RESTART_SECONDS = 1.0
+LONGEST_RESTART_SECONDS = 60.0
+
+
+@dataclass(slots=True, kw_only=True)
+class SupervisorStatus:
+    """What the status tells.
+
+    Instants are ms UTC; `trouble` is one sentence, empty where all is well.
+
+    Ticks are counted since `counted_since`, over every restart.
+    """
+
+    pid: int
+    started_at: int
+    counted_since: int
+    interval_seconds: int
+    doing: str = "starting"
+    next_at: int | None = None
+    ticks: int = 0
+    skipped: int = 0
+    failed_in_a_row: int = 0
+    trouble: str = ""
+    learning: str = ""
+    last_report: dict[str, Any] | None = None
+
+
+def _begun(
+    before: Mapping[str, Any], *, pid: int, now_ms: int, settings: Settings
+) -> SupervisorStatus:
+    """A new supervisor's progress: it counts on from where the one before it stopped."""
+    return SupervisorStatus(
+        pid=pid,
+        started_at=now_ms,
+        counted_since=before.get("counted_since", before.get("started_at", now_ms)),
+        interval_seconds=settings.tick.interval_seconds,
+        ticks=before.get("ticks", 0),
+        skipped=before.get("skipped", 0),
+        last_report=before.get("last_report"),
+    )
+
+
+def next_time(now_ms: int, interval_ms: int) -> int:
+    """The first schedule time after `now_ms`."""
+    return now_ms - now_ms % interval_ms + interval_ms
+
+
+class Supervisor:
+    """Lives as long as paper trading does; SIGTERM lets the tick in flight finish."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        place: SupervisorPaths,
+        *,
+        pid: int,
+        say: Callable[[str], None],
+    ) -> None:
+        """Work for the bot of `settings` in `place`; `environ` is what its processes get."""
+        self._settings = settings
+        self._environ = dict(environ)
+        self._place = place
+        self._say = say
+        self._stopping = threading.Event()
+        self._clock: Clock = wiring.clock_for(settings)
+        self._interval_ms = settings.tick.interval_seconds * 1000
+        self._function: Child | None = None
+        self._scheduler: Scheduler | None = None
+        self._restart_seconds = FIRST_RESTART_SECONDS
+        self._learning: Learning | None = None
+        self.progress = _begun(
+            place.told(), pid=pid, now_ms=self._clock.now_ms(), settings=settings
+        )
+
+    def run(
+        self, *, once: bool, tick_line: Callable[[str], None], learning_line: Callable[[str], None]
+    ) -> TickReport | None:
+        """Tick until told to stop, or once. The last report, where there was one."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        self._tick_line = tick_line
+        self._say(
+            f"paper trading starts: every {self._settings.tick.interval_seconds} s, settings"
+            f" {self._settings.hash}"
+        )
+        report = None
+        try:
+            if BundleRegistry(wiring.bucket_for(self._settings)).current() is None:
+                self._learning = Learning(
+                    self._settings, self._environ, self._place, on_line=learning_line
+                )
+            if once:
+                self._learn_first()
+            while not self._stopping.is_set():
+                at = self._waited_for(once=once)
+                if at is None:
+                    break
+                report = self._ticked(at) or report
+                if once:
+                    break
+        finally:
+            self._end()
+        return report
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping.set()
+
+    def _learn_first(self) -> None:
+        """A single tick waits for its model, but not for a second attempt at one."""
+        learning = self._learning
+        while (
+            learning is not None
+            and not learning.done
+            and not learning.trouble
+            and not self._stopping.is_set()
+        ):
+            learning.look()
+            self._tell(learning.doing)
+            self._stopping.wait(LOOK_SECONDS)
+
+    def _waited_for(self, *, once: bool) -> int | None:
+        """Wait for the next schedule time, keeping the other processes alive meanwhile; None when
+        told to stop.
+        """
+        now = self._clock.now_ms()
+        at = now - now % self._interval_ms if once else next_time(now, self._interval_ms)
+        due = self.progress.next_at
+        if due is not None and not once:
+            missed = (at - due) // self._interval_ms
+            if missed > 0:
+                self.progress.skipped += missed
+                self._say(
+                    f"skipped {missed} late schedule time{'s' if missed > 1 else ''} before"
+                    f" {utc(at)} ({jst(at)})"
+                )
+        self.progress.next_at = at
+        while not self._stopping.is_set():
+            self._look_after()
+            left = at - self._clock.now_ms()
+            if left <= 0:
+                self.progress.next_at = at + self._interval_ms
+                return at
+            self._stopping.wait(min(LOOK_SECONDS, left / 1000))
+        return None
+
+    def _look_after(self) -> None:
+        if self._learning is not None:
+            before = self._learning.doing, self._learning.trouble
+            self._learning.look()
+            if self._learning.done:
+                self._say(
+                    "a model was trained quickly and serves from now on; the gate was not asked"
+                    " about it"
+                )
+                self._learning = None
+            elif before != (self._learning.doing, self._learning.trouble):
+                self._say(self._learning.doing)
+        try:
+            self._alive()
+        except BotError as error:
+            self._trouble(str(error))
+        self._tell("waiting for the next schedule time")
+
+    def _alive(self) -> Scheduler:
+        """The scheduler of a running function; it is started where it is not, or not any more."""
+        if self._function is not None and self._scheduler is not None:
+            try:
+                self._function.check()
+                return self._scheduler
+            except ChildDied as error:
+                self._say(f"{error}; starting it again in {self._restart_seconds:.0f} s")
+                self._function = None
+                self._scheduler.close()
+                self._stopping.wait(self._restart_seconds)
+                self._restart_seconds = min(2 * self._restart_seconds, LONGEST_RESTART_SECONDS)
+        port = free_port()
+        self._function = tick_function(
+            port,
+            environ=self._environ,
+            log_path=self._place.tick_log_path,
+            on_line=self._tick_line,
+            mark=self._place.mark("tick"),
+        )
+        self._scheduler = Scheduler(port, attempts=2)
+        self._function.wait_until_listening(port)
+        return self._scheduler
+
+    def _ticked(self, at: int) -> TickReport | None:
+        self._tell(f"ticking {utc(at)}")
+        try:
+            report = self._alive().tick(
+                at, alive=self._function.check if self._function else lambda: None
+            )
+        except BotError as error:
+            self.progress.failed_in_a_row += 1
+            self._trouble(f"the tick of {utc(at)} failed: {error}")
+            return None
+        self._restart_seconds = FIRST_RESTART_SECONDS
+        self.progress.ticks += 1
+        before = self.progress.last_report
+        self.progress.last_report = msgspec.to_builtins(report)
+        if report.status is TickStatus.DEGRADED:
+            self.progress.failed_in_a_row += 1
+            self._trouble(f"the last tick was degraded: {report.detail}")
+        else:
+            self.progress.failed_in_a_row = 0
+            self.progress.trouble = ""
+        for told in happened(report, before=None if before is None else TickReport.read(before)):
+            self._say(told)
+        self._say(line(report))
+        return report
+
+    def _trouble(self, sentence: str) -> None:
+        if sentence != self.progress.trouble:
+            self._say(sentence)
+        self.progress.trouble = sentence
+
+    def _tell(self, doing: str) -> None:
+        self.progress.doing = doing
+        learning = self._learning
+        self.progress.learning = (
+            "" if learning is None else "; ".join(filter(None, (learning.doing, learning.trouble)))
+        )
+        self._place.tell(msgspec.to_builtins(self.progress))
+
+    def _end(self) -> None:
+        if self._learning is not None:
+            self._learning.stop()
+        if self._scheduler is not None:
+            self._scheduler.close()
+        if self._function is not None:
+            self._function.stop(patience_seconds=self._settings.tick.answer_by_seconds)
+        self._say("paper trading has ended")
+        self._tell("ended")

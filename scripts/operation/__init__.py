@@ -1,0 +1,3 @@
+"""The bot that the settings name, for whoever runs it: how it stands, which models it knows, what
+of it is damaged.
+"""

@@ -1,0 +1,227 @@
+"""Why a bot trades or does not: halts, limits, the model that serves, and what was decided on the
+last candle.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from scripts.operation.bot import Here
+from scripts.operation.registry import registry_of
+from scripts.output.console import jst, yen
+from scripts.output.report.words import percent, reason_words
+from shared.core.calendar import jst_day
+from shared.core.errors import BadData, BotError
+from shared.core.money import btc_from_lots, rate
+from shared.core.reasons import Reason
+from shared.core.settings import Settings
+from shared.core.types import Action, Decision, TickReport
+from shared.risk import fall
+from shared.tick.control import ALL, OLDER, Ordered
+from shared.turn.state import State
+
+SILENT = frozenset({Reason.NOTHING_NEW, Reason.ON_TARGET, Reason.TARGET_UNKNOWN})
+"""What a tick says that had nothing to decide: the tick that read the candle said why."""
+
+TOLD = frozenset({"why", "found", "limit", "drawdown", "loss", "p_vote"})
+
+RECENT_TICKS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotStanding:
+    """What people look for first. `state` None: it cannot be read.
+
+    `decided` is the report that decided on the last candle.
+    """
+
+    control: Ordered
+    state: State | None
+    state_trouble: str
+    report: TickReport | None
+    decided: TickReport | None
+    model: str
+    now_ms: int
+
+
+def standing(here: Here) -> BotStanding:
+    """Read it. Nothing that is damaged keeps the rest from being told."""
+    stored = here.bot.peek()
+    state, trouble = None, ""
+    try:
+        state = State.stored(
+            stored.data.get("state") if stored is not None else None, here.settings
+        )
+    except (BadData, AttributeError) as error:
+        trouble = str(error)
+    reports = _readable(here.bot.latest(RECENT_TICKS))
+    report = reports[0] if reports else None
+    decided = next(
+        (one for one in reports if one.decision is not None and one.decision.reason not in SILENT),
+        None,
+    )
+    return BotStanding(
+        control=here.bot.control(),
+        state=state,
+        state_trouble=trouble,
+        report=report,
+        decided=decided,
+        model=_serving(here, report),
+        now_ms=here.clock.now_ms(),
+    )
+
+
+def _readable(stored: Sequence[Any]) -> list[TickReport]:
+    reports = []
+    for data in stored:
+        try:
+            reports.append(TickReport.read(data))
+        except msgspec.ValidationError:  # of another version
+            continue
+    return reports
+
+
+def _serving(here: Here, report: TickReport | None) -> str:
+    """Which model serves now, beside what the last tick said."""
+    try:
+        pointer = registry_of(here).current()
+    except BotError as error:
+        return f"unknown: {error}"
+    last = report.model if report is not None else None
+    if pointer is None:
+        return "none: no bundle was ever promoted; what is held is managed, nothing is entered"
+    if last == pointer.version or report is None:
+        return pointer.version
+    was = f"decided with {last}" if last else "found none that it could use"
+    since = f" since {jst(pointer.champion_since)}" if pointer.champion_since else ""
+    return f"{pointer.version} serves{since}; the last tick {was}"
+
+
+def lines(found: BotStanding, settings: Settings) -> list[str]:
+    """One line a fact: what halts, what limits, the model, and the last candle's decision."""
+    told = [*halts(found.control, found.state), *_limits(found, settings)]
+    if found.state_trouble:
+        told.append(
+            f"DAMAGED   {found.state_trouble}: what is held is protected, nothing is decided"
+        )
+    return [*told, f"model     {found.model}", *_decision(found), *_issues(found)]
+
+
+def halts(control: Ordered, state: State | None) -> Iterator[str]:
+    """Who or what halts the bot, since when, and why; a document that cannot be read
+    halts it too.
+    """
+    for path, halt in control.halts.items():
+        whose = " for every bot" if path in {ALL, OLDER} else ""
+        yield (
+            f"HALTED    by {halt.who} at {jst(halt.at)}{whose}: {halt.why}; `{_resume(path)}` takes"
+            " it back"
+        )
+    for path, found in control.damaged.items():
+        yield f"DAMAGED   {found}: nothing is entered; `{_resume(path)}` writes it anew"
+    drawdown = 0 if state is None else state.halted_at
+    if drawdown and drawdown == control.lifts_drawdown:
+        yield f"resumed   from the drawdown halt of {jst(drawdown)}; the next tick honours it"
+    elif drawdown:
+        yield (
+            f"HALTED    by the drawdown limit at {jst(drawdown)}; `scripts/bot resume` takes it"
+            " back"
+        )
+    elif control.lifted is not None and not control.halts:
+        yield f"resumed   by {control.lifted.who} at {jst(control.lifted.at)}: {control.lifted.why}"
+
+
+def _resume(path: str) -> str:
+    return "scripts/bot resume --all" if path in {ALL, OLDER} else "scripts/bot resume"
+
+
+def _limits(found: BotStanding, settings: Settings) -> Iterator[str]:
+    limits = None if found.state is None else found.state.limits
+    if limits is None:
+        return
+    if limits.cooldown_until > found.now_ms:
+        yield f"COOLING   after losses in a row: no entries until {jst(limits.cooldown_until)}"
+    equity = None if found.report is None else found.report.equity_jpy
+    if equity is None or limits.day != jst_day(found.now_ms):
+        return
+    lost = fall(limits.day_start_equity_jpy, equity)
+    if lost >= rate(settings.risk.daily_loss):
+        yield (
+            f"DAY LOST  {percent(float(lost))} since {yen(limits.day_start_equity_jpy)}: no entries"
+            " until tomorrow (JST)"
+        )
+
+
+def _decision(found: BotStanding) -> Iterator[str]:
+    """Why nothing was entered on the last candle, or what was."""
+    report = found.decided
+    if report is None or report.decision is None:
+        if found.report is not None:
+            yield (
+                "decision  none on a candle yet:"
+                f" {found.report.detail or reason_words(found.report.reason)}"
+            )
+        return
+    told = report.decision
+    candle = f"the candle that closed at {jst(told.as_of)}"
+    edge = f" (edge {percent(told.edge_rate, sign=True)})" if told.edge_rate is not None else ""
+    if told.action is Action.ENTER:
+        sent = [
+            record for record in report.orders if record.intent.opens and record.what == "place"
+        ]
+        came = (
+            "; ".join(f"{record.outcome}: {reason_words(record.reason)}" for record in sent)
+            or "no order was sent"
+        )
+        yield (
+            f"decision  enter {told.side} {btc_from_lots(told.lots)} BTC on {candle}{edge}: {came}"
+        )
+    elif told.action in {Action.EXIT, Action.REDUCE}:
+        yield f"decision  {told.action} on {candle}: {reason_words(told.reason)}"
+    else:
+        yield (
+            f"decision  nothing entered on {candle}:"
+            f" {reason_words(told.reason)}{edge}{_facts(told)}"
+        )
+
+
+def _facts(decision: Decision) -> str:
+    """Facts of a denial that say something by themselves; what was found of the model then is told
+    of now elsewhere.
+    """
+    told = TOLD - {"found"} if decision.reason is Reason.MODEL_MISSING else TOLD
+    shown = [f"{name} {text}" for name, text in decision.context.items() if name in told]
+    until = decision.context.get("until", "")
+    if until.isdigit():
+        shown.append(f"until {jst(int(until))}")
+    return f" ({', '.join(shown)})" if shown else ""
+
+
+def _issues(found: BotStanding) -> Iterator[str]:
+    """What the last tick found wrong: in capitals what forbids entries."""
+    if found.report is None:
+        return
+    for issue in found.report.issues:
+        missing = issue.reason is Reason.MODEL_MISSING  # whether one serves is told of now
+        if (
+            missing
+            or issue.reason is Reason.CONTROL_DAMAGED
+            or not (issue.context or issue.forbids_entry)
+        ):
+            continue
+        model = issue.reason.startswith(("model_", "retrain_", "challenger_"))
+        name = (
+            ("MODEL" if issue.forbids_entry else "model")
+            if model
+            else "FORBIDS"
+            if issue.forbids_entry
+            else "noted"
+        )
+        facts = "; ".join(
+            text if name == "found" else f"{name} {text}"
+            for name, text in issue.context.items()
+            if name not in {"model", "remedy"}
+        )
+        yield f"{name:<9} {issue.reason}{f': {facts}' if facts else ''}"

@@ -1,0 +1,3 @@
+"""What people read: the console, and results, holdings and events in words; `report/` is a run as
+one page.
+"""

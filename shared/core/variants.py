@@ -1,0 +1,40 @@
+"""The variants that a bot is set up with: how the exchange keeps its account, and what decides."""
+
+from enum import StrEnum
+
+
+class AccountKind(StrEnum):
+    """How the exchange keeps what is bought: what it may short, lock and owe."""
+
+    MARGIN = "margin"
+    SPOT = "spot"
+
+    @property
+    def has_shorts(self) -> bool:
+        """Whether a position may be short: only what is borrowed can be sold first."""
+        return self is AccountKind.MARGIN
+
+    @property
+    def has_debt(self) -> bool:
+        """Whether money or coins are borrowed.
+
+        Then opening moves no cash, interest accrues, and the fee of the opening is collected with
+        it at the close. Else coins are paid at once, fee included.
+        """
+        return self is AccountKind.MARGIN
+
+    @property
+    def has_locks(self) -> bool:
+        """Whether an order that closes locks what it would sell.
+
+        Then a second one beside it is refused: no target rests beside a stop, and a stop makes
+        room before what replaces it.
+        """
+        return self is AccountKind.SPOT
+
+
+class PolicyName(StrEnum):
+    """What decides: see `shared.risk.policies`."""
+
+    BARRIER = "barrier"
+    TARGET = "target"

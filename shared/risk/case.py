@@ -1,0 +1,52 @@
+"""What a rule may look at, and how what it says is told. Pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from shared.core.reasons import Reason
+from shared.core.settings import Settings
+from shared.core.types import Account, Action, Book, Decision, Issue, PairRules, Side, Signal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """All that the rules may look at.
+
+    `issues` are those of market, data and model together.
+    """
+
+    signal: Signal
+    account: Account
+    issues: Sequence[Issue]
+    rules: PairRules
+    book: Book | None
+    now_ms: int
+    settings: Settings
+
+    @property
+    def entry_price(self) -> int | None:
+        """The touch at which a post-only entry on the signal's side would rest."""
+        if self.book is None or self.signal.side is None:
+            return None
+        return self.book.bid if self.signal.side is Side.LONG else self.book.ask
+
+
+Rule: TypeAlias = Callable[[Case], Decision | None]
+"""A decision where the rule has a word on the case, else None."""
+
+
+def tell(case: Case, action: Action, reason: Reason, **context: object) -> Decision:
+    """A decision on the signal's side that orders nothing."""
+    return Decision(
+        action=action,
+        as_of=case.signal.as_of,
+        reason=reason,
+        side=case.signal.side,
+        context={name: str(value) for name, value in context.items()},
+    )
+
+
+def deny(case: Case, reason: Reason, **context: object) -> Decision:
+    """No entry, because of `reason`."""
+    return tell(case, Action.DENY, reason, **context)
