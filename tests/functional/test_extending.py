@@ -109,7 +109,7 @@ def test_the_strategy_votes_in_the_stages_of_tick_and_replay_and_its_settings_ar
     project: Path,
 ) -> None:
     code = """
-from scripts import docs
+from scripts.docs import pages as docs
 from shared.core.errors import BadSettings
 from shared.core.settings import load
 from shared.turn import pipeline
@@ -134,7 +134,7 @@ except BadSettings as error:
 def test_the_feature_is_a_column_of_the_matrix_and_a_row_of_the_page(project: Path) -> None:
     code = """
 import numpy as np
-from scripts import docs
+from scripts.docs import pages as docs
 from shared import features
 from tests.support.made_trainings import market
 
