@@ -9,11 +9,15 @@ import math
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 from shared.core.errors import BadData
+from shared.core.pair import BTC_JPY
 
-LOT_BTC = Decimal("0.0001")
-LOTS_PER_BTC = 10_000
-JPY_QUANTUM = Decimal("0.0001")
-ZERO = Decimal("0.0000")
+LOT_BTC = BTC_JPY.size_step_btc
+LOTS_PER_BTC = BTC_JPY.lots_per_btc
+JPY_QUANTUM = BTC_JPY.value_step_jpy
+UNITS_PER_JPY = int(1 / JPY_QUANTUM)
+"""Sums over many instants are counted in whole units of `JPY_QUANTUM`: a price times a lot is a
+whole number of them, so that nothing is rounded."""
+ZERO = Decimal(0).quantize(JPY_QUANTUM)
 
 
 def jpy(value: Decimal | int | str) -> Decimal:
@@ -25,6 +29,16 @@ def jpy(value: Decimal | int | str) -> Decimal:
     if not amount.is_finite():
         raise BadData(f"an amount of yen was {value!r}; it must be a finite number")
     return amount.quantize(JPY_QUANTUM, rounding=ROUND_HALF_EVEN)
+
+
+def jpy_units(amount: Decimal) -> int:
+    """An amount of yen with four places as a whole number of units."""
+    return int(amount * UNITS_PER_JPY)
+
+
+def jpy_from_units(units: int) -> Decimal:
+    """A whole number of units as an amount of yen."""
+    return units * JPY_QUANTUM
 
 
 def rate(value: float | str | Decimal) -> Decimal:

@@ -28,12 +28,11 @@ from shared import risk
 from shared.core.costs import assumed_rules
 from shared.core.errors import BadData
 from shared.core.frozen import changed
-from shared.core.money import ZERO, rate
+from shared.core.money import ZERO, jpy_from_units, jpy_units, rate
 from shared.core.tick_times import latest_start_ms
 from shared.core.types import Candles, Goal, TickReport, Timeframe
 from shared.exchanges.paper import account as accounts
 from shared.exchanges.paper.account import PaperAccount
-from shared.replay import valuation
 from shared.replay.ahead import Ahead
 from shared.replay.bookings import bookings, telling
 from shared.replay.grid import Grid, grid, watching
@@ -269,14 +268,14 @@ class Replay:
             equity,
             start,
             since=received,
-            peak=valuation.units(self._state.limits.equity_peak_jpy),
+            peak=jpy_units(self._state.limits.equity_peak_jpy),
             max_drawdown=rate(self._settings.risk.max_drawdown),
             halts=self._inputs.schedule.halts,
         )
         for key in keys:
             before, now = self._state, int(looks.as_of[start + key])
             self._state = before.after_account(
-                changed(holdings, as_of=now, equity_jpy=Decimal(int(equity[key])).scaleb(-4)),
+                changed(holdings, as_of=now, equity_jpy=jpy_from_units(int(equity[key]))),
                 lifts=self._lifts(before.halted_at, now),
                 now_ms=now,
                 settings=self._settings,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from shared.core.money import LOTS_PER_BTC
+from shared.core.money import UNITS_PER_JPY
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import (
@@ -24,10 +24,6 @@ from shared.core.types import (
 )
 from shared.risk.limits import Limits
 from shared.turn.pipeline import Stages
-
-UNITS_PER_JPY = LOTS_PER_BTC
-"""Equity is counted in 0.0001 yen: a whole yen times a lot is a whole number of them, so that sums
-are exact."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

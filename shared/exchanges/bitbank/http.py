@@ -1,8 +1,10 @@
 """bitbank's public REST through ccxt's transport: one reading at a time, paced, tried again, and
 never past a deadline.
 
-ccxt is loaded on first use. Its own rate limit is off (it sleeps by the wall clock) and so are its
-retries (they would send orders twice); proxies of the environment are ignored.
+ccxt signs and carries, and nothing else of it is used; it is loaded on first use. Its own rate
+limit is off (it sleeps by the wall clock) and so are its retries (they would send orders twice); its
+reading of errors is replaced (it takes HTML, nothing and `data: {}` for success). Proxies of the
+environment are ignored.
 """
 
 import functools
