@@ -401,7 +401,7 @@ class Backtests:
             trial_of(outcome, prepared, now_ms=now_ms)
         )  # before anybody can read of it
         keys = {}
-        for file, data in files_of(outcome, prepared).items():
+        for file, data in files_of(outcome, prepared.inputs).items():
             keys[file] = f"{_folder(job.id)}{held.fence}/{file}"
             self._place.bucket.put(keys[file], data)
         result = {"summary": summary_of(outcome), "files": keys}

@@ -11,7 +11,7 @@ import msgspec
 from models.study import page, tables
 from models.study.result import DatasetResult, StudyResult, finite
 from models.study.tables import StudyTable
-from shared.results.report.cells import Text
+from shared.results.page.cells import Text
 
 PAGE, DATA, MARKDOWN = "study.html", "study.json", "study.md"
 

@@ -286,7 +286,7 @@ def _run(
             outcome = concluded(
                 outcome, prepared, walk, history=trials.all(), recorded_at=place.clock.now_ms()
             )
-        files = files_of(outcome, prepared, parquet=asked.parquet)
+        files = files_of(outcome, prepared.inputs, parquet=asked.parquet)
         trials.append(trial_of(outcome, prepared, now_ms=place.clock.now_ms()))
         checked = _checked(job, prepared, bar) if asked.check else None
     folder = asked.out or settings.home_path / f"backtest-{prepared.fingerprint[:12]}"

@@ -16,7 +16,7 @@ from scripts.local.demo import summary
 from scripts.local.demo.run import environment_of, run
 from scripts.output.console import emit, json_option, timezone_option
 from scripts.output.report.header import market_line
-from scripts.output.report.words import JST
+from shared.core.calendar import JST
 from shared.core.errors import UserError
 from shared.core.types import Timeframe
 

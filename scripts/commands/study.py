@@ -311,7 +311,7 @@ def _studied(
             bar.advance()
 
         bar.describe(f"{len(runs):,} runs")
-        outcomes = grid.study(shared, runs, workers=workers, on_done=note)
+        outcomes = grid.replay_runs(shared, runs, workers=workers, on_done=note)
     history = log.all()
     return runs, grid.judged(outcomes, history), history, notes
 

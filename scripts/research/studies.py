@@ -124,24 +124,25 @@ def _run(study: "Study", settings: Settings, jobs: int | None) -> "StudyResult":
                 cache=bucket,
                 jobs=settings.study.jobs if jobs is None else jobs,
             )
-            return run(study, place, on_progress=_ShareBar(bar))
+            return run(study, place, on_progress=ShareBar(bar))
     finally:
         documents.close()
 
 
-class _ShareBar:
-    """Shares of the whole as advances of a bar."""
+class ShareBar:
+    """Shares of the whole as advances of a bar of a hundred."""
 
     def __init__(self, bar: Progress) -> None:
+        """Begin at nothing."""
         self._bar = bar
-        self._told = 0
+        self._shown = 0
 
     def __call__(self, text: str, share: float) -> None:
+        """Say what is done next; a bar never goes back."""
         self._bar.describe(text)
-        now = round(100 * share)
-        if now > self._told:
-            self._bar.advance(now - self._told)
-            self._told = now
+        now = max(self._shown, round(100 * share))
+        self._bar.advance(now - self._shown)
+        self._shown = now
 
 
 def _command(asked: FileStudyOptions) -> str:

@@ -11,14 +11,16 @@ from shared.replay.engine import replay
 from shared.replay.types import Inputs
 from shared.results.performance import Performance, measure
 from shared.results.performance.sharpe import (
-    SharpeVariance,
     Track,
-    deflated_sharpe,
     expected_maximum_sharpe,
-    probabilistic_sharpe,
     variance_of_trials,
 )
-from shared.results.performance.significance import MAX_AUTOCORRELATION
+from shared.results.performance.significance import (
+    MAX_AUTOCORRELATION,
+    assumed_variance,
+    lower,
+    probabilities,
+)
 
 KIND = "study"
 
@@ -151,17 +153,13 @@ def _judged(outcome: RunOutcome, *, trials: int, variance: float | None) -> Judg
             deflated=None,
             luck=Luck(trials=trials, best_sharpe=None),
         )
-    daily = variance / YEAR_DAYS if variance is not None else 1.0 / (track.observations - 1)
-    deflated = [
-        deflated_sharpe(track, trials=trials, trials_variance=daily, variant=variant)
-        for variant in SharpeVariance
-    ]
-    above = [probabilistic_sharpe(track, variant=variant) for variant in SharpeVariance]
+    daily = variance / YEAR_DAYS if variance is not None else assumed_variance(track)
+    told = probabilities(track, trials=trials, variance=daily).values()
     best = expected_maximum_sharpe(trials, trials_variance=daily) * math.sqrt(YEAR_DAYS)
     return JudgedOutcome(
         outcome=outcome,
-        above_zero=_lower(above),
-        deflated=_lower(deflated),
+        above_zero=lower(*(one.above_zero for one in told)),
+        deflated=lower(*(one.deflated for one in told)),
         luck=Luck(trials=trials, best_sharpe=best),
     )
 
@@ -178,11 +176,6 @@ def _track(performance: Performance) -> Track | None:
         kurtosis=returns.kurtosis,
         autocorrelation=max(-MAX_AUTOCORRELATION, min(MAX_AUTOCORRELATION, rho)),
     )
-
-
-def _lower(told: Sequence[float | None]) -> float | None:
-    known = [number for number in told if number is not None]
-    return min(known) if len(known) == len(told) else None
 
 
 def _rank(probability: float | None) -> float:

@@ -25,7 +25,7 @@ Work: TypeAlias = Callable[[Inputs], Measured]
 Told: TypeAlias = tuple[int, Measured, str]
 
 
-def study(
+def replay_runs(
     shared: Given,
     runs: Sequence[Run],
     *,

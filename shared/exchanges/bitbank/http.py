@@ -2,9 +2,9 @@
 never past a deadline.
 
 ccxt signs and carries, and nothing else of it is used; it is loaded on first use. Its own rate
-limit is off (it sleeps by the wall clock) and so are its retries (they would send orders twice); its
-reading of errors is replaced (it takes HTML, nothing and `data: {}` for success). Proxies of the
-environment are ignored.
+limit is off (it sleeps by the wall clock) and so are its retries (they would send orders twice);
+its reading of errors is replaced (it takes HTML, nothing and `data: {}` for success). Proxies of
+the environment are ignored.
 """
 
 import functools

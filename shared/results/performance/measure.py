@@ -27,7 +27,7 @@ BASIS = (
         " are annualised with 365 days."
     ),
     "No riskless rate is taken off.",
-    "Drawdown is measured at the close of every 15m candle.",
+    "Drawdown is measured where the equity is: at the close of every 15m candle, or at each tick.",
     "A position that was closed in parts counts once; amounts by exit reason follow the parts.",
     (
         "Slippage, with half the spread of orders that crossed, is inside the prices: net = gross -"

@@ -6,7 +6,7 @@ from pathlib import Path
 from scripts.docs import pages as docs
 from shared.alerts.wording import reason_text
 from shared.core.reasons import DENIALS, OF_THE_WATCH, TRANSIENT, UNREAD, Denial, Reason
-from shared.results.report.words import reason_words
+from shared.results.page.words import reason_words
 
 ROOT = Path(__file__).resolve().parents[3]
 NEVER = {

@@ -117,6 +117,7 @@ def test_the_markdown_says_what_the_page_says_and_no_place_of_this_machine(resul
     text = markdown(result, command="scripts/bot study docs/studies/profiles.yaml")
     assert "    scripts/bot study docs/studies/profiles.yaml\n" in text
     assert "| trend | +39.1 % |" in text
+    assert "| Won | Held | Costs |" in text
     assert "data `00112233aabbccdd`" in text
     assert "**2 of 8 passed the gate" in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
@@ -141,7 +142,7 @@ def test_the_picture_holds_every_line_and_all_of_it_inside():
     for _, points in lines:
         places = [tuple(map(float, point.split(","))) for point in points.split()]
         assert 300 < len(places) <= draw.MOST_POINTS + 1
-        assert all(0 <= x <= draw.WIDTH and 0 <= y <= draw.HEIGHT for x, y in places)
+        assert all(0 <= x <= draw.AREA.width and 0 <= y <= draw.AREA.height for x, y in places)
     assert "nan" not in svg
 
 
@@ -158,7 +159,7 @@ def test_marks_of_a_wide_range_are_far_apart_and_every_word_is_inside():
             )
         )
         marks = re.findall(
-            r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="end">([^<]* %)</text>', svg
+            r'<text class="tick" x="([\d.]+)" y="([\d.]+)" text-anchor="end">([^<]* %)</text>', svg
         )
         heights = [float(y) for _, y, _ in marks]
         assert 3 <= len(marks) <= draw.TICKS + 3

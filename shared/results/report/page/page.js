@@ -1,5 +1,4 @@
-// Puts the page together: data, charts, buttons, light and dark, printing.
-const root = document.documentElement;
+// Puts the page together: data, charts, buttons.
 const candles = unpackCandles(drawn.candles);
 const curve = unpackCurve(drawn.curve, candles, drawn.hold);
 const positions = unpackPositions(drawn.positions);
@@ -18,17 +17,6 @@ for (const button of document.querySelectorAll("[data-days]")) {
 }
 const moves = { in: () => zoom(0.5), out: () => zoom(2), left: () => pan(-0.5), right: () => pan(0.5) };
 for (const button of document.querySelectorAll("[data-move]")) button.addEventListener("click", moves[button.dataset.move]);
-
-const theme = document.getElementById("theme");
-const dark = () => (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
-const nameTheme = () => { theme.textContent = dark() ? "Light" : "Dark"; theme.setAttribute("aria-label", `Show the page in ${dark() ? "light" : "dark"} colours`); };
-theme.addEventListener("click", () => { root.dataset.theme = dark() ? "light" : "dark"; nameTheme(); });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", nameTheme);
-nameTheme();
-const folded = [...document.querySelectorAll("details")];
-let unfolded = [];
-window.addEventListener("beforeprint", () => { unfolded = folded.filter((one) => !one.open); for (const one of unfolded) one.open = true; });
-window.addEventListener("afterprint", () => { for (const one of unfolded) one.open = false; });
 
 for (const chart of view.charts) chart.draw();
 tellSpan();

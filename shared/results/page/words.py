@@ -1,7 +1,7 @@
 """Numbers, instants and reasons for people: plain English, yen with separators, Japan's time."""
 
 import math
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from shared.core.calendar import HOUR_MS, JST, MINUTE_MS, jst_day
@@ -17,6 +17,7 @@ __all__ = [
     "number",
     "percent",
     "reason_words",
+    "utc",
     "yen",
 ]
 
@@ -117,6 +118,11 @@ def jst(at_ms: int, *, seconds: bool = False) -> str:
     return datetime.fromtimestamp(at_ms / 1000, JST).strftime(
         "%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M"
     )
+
+
+def utc(at_ms: int) -> str:
+    """An instant for machines: `2026-01-31T00:03:00Z`."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def yen(amount: Decimal | float | None, *, sign: bool = False) -> str:
