@@ -23,7 +23,7 @@ def features_page() -> str:
         "# Features",
         "",
         (
-            "One catalogue; made from `shared/features/catalogue.py`. A value is known at the close"
+            "One catalogue; made from `shared/features/families/`. A value is known at the close"
             " of its candle and never"
         ),
         (
@@ -99,9 +99,10 @@ def settings_page() -> str:
             " beside its default in"
         ),
         (
-            "[shared/bot.yaml](../shared/bot.yaml). A value beyond its bounds is refused by name,"
-            " and means the same in"
+            "[shared/bot.yaml](../shared/bot.yaml), of a strategy in its file of"
+            " `shared/strategies/`. A value beyond"
         ),
+        "its bounds is refused by name, and means the same in",
         (
             "`bot.yaml`, environment, `.env`, `--set` and over HTTP. The environment's name: `BOT_`"
             " and the name in capitals, with"

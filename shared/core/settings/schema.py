@@ -102,15 +102,6 @@ class MarketSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LearnerWeights:
-    """The soft vote of the three learners."""
-
-    lightgbm: Share
-    xgboost: Share
-    random_forest: Share
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LearningSettings:
     """Features, label, split, size and seed of the training."""
 
@@ -126,7 +117,7 @@ class LearningSettings:
     max_depth: Depth
     learning_rate: LearningRate
     seed: Seed
-    weights: LearnerWeights
+    weights: dict[str, Share]
     weights_from: Literal["settings", "fitted"]
     calibration: Literal["platt", "temperature"]
     row_step: CandleCount

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from shared.core.errors import BadData, Conflict, StoreBroken
 from shared.core.files import sync, write_draft
@@ -47,6 +48,11 @@ class FolderBucket:
         self.path = Path(path).expanduser().absolute()
         self._busy_seconds = busy_seconds
         self._temporary = self.path / ".tmp"
+
+    @classmethod
+    def open(cls, address: str) -> Self:
+        """The store at a path."""
+        return cls(address)
 
     def get(self, key: str) -> Blob | None:
         """The object, or None."""

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 from shared.core.errors import BotError, StoreBroken
 from shared.core.retry import retry
@@ -57,6 +58,11 @@ class SqliteDocuments(Documents):
         self.path = Path(path).expanduser().absolute()
         self._busy_seconds = busy_seconds
         self._pool = Pool(self.path)
+
+    @classmethod
+    def open(cls, address: str) -> Self:
+        """The store at a path."""
+        return cls(Path(address))
 
     def commit(self, writes: Sequence[Write]) -> Mapping[str, Document]:
         """All writes or none; on the disk when it returns."""
