@@ -1,6 +1,6 @@
-"""What every function does with a request before and after its one verb: decode, check, answer.
+"""The one decoder of all functions: what a request says, typed and checked.
 
-One decoder for all of them. A body is a JSON object in UTF-8 (whatever its content type says; none
+A body is a JSON object in UTF-8 (whatever its content type says; none
 at all is `{}`), read up to a limit, without duplicate names, NaN, infinities, or nesting without
 end. Its fields and those of the query are typed by a dataclass; an unknown or mistyped one is
 answered with 400 and its name. What a client did wrong is never answered with 500: a scheduler
@@ -10,17 +10,14 @@ would repeat it for ever.
 import difflib
 import json
 import math
-import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
-import msgspec
-from flask import Request, Response
+from flask import Request
 
-from shared.core.errors import BadRequest, BotError, UserError
-from shared.core.logs import Severity, log
-from shared.core.masking import masked, shown, veiled
+from shared.core.errors import BadRequest
+from shared.core.masking import shown, veiled
 from shared.core.settings.values import BadValue, hints_of, strictly_settled
 
 MOST_BODY_BYTES = 1_000_000
@@ -30,11 +27,7 @@ _MOST_DRAINED_BYTES = 64_000_000
 _LONGEST_NAME = 80
 _SEND_AN_OBJECT = "send a JSON object"
 
-BAD_REQUEST, TOO_LARGE, OURS, AGAIN = 400, 413, 500, 503
-
 Typed = TypeVar("Typed")
-Refusals = Mapping[type[BotError], tuple[int, str, str]]
-"""By the kind of an error: the status, the field, and the remedy where the error names none."""
 
 
 class TooLarge(BadRequest):
@@ -155,101 +148,6 @@ def only(told: Iterable[str], known: Iterable[str], *, named: str = "body") -> N
             raise BadRequest(
                 veiled(name[:_LONGEST_NAME]), f"is not known in the {named}", remedy=remedy
             )
-
-
-def answer(
-    told: Mapping[str, Any], status: int = 200, *, retry_after_seconds: int | None = None
-) -> Response:
-    """An object as an answer, without secrets.
-
-    >>> made = answer({"status": "done"}, 202)
-    >>> made.status_code, made.get_json()
-    (202, {'status': 'done'})
-    """
-    body = masked(msgspec.json.encode(told).decode()).encode()
-    made = Response(body, status=status, mimetype="application/json")
-    if retry_after_seconds is not None:
-        made.headers["Retry-After"] = str(retry_after_seconds)
-    return made
-
-
-def wrong(
-    error: str,
-    *,
-    status: int,
-    field: str = "",
-    remedy: str = "",
-    retry_after_seconds: int | None = None,
-    more: Mapping[str, Any] | None = None,
-) -> Response:
-    """The answer to what was refused, or did not succeed.
-
-    >>> wrong("no job is called spring", status=404, field="id").get_json()["error"]
-    'no job is called spring'
-    """
-    told = {
-        "error": _readable(error),
-        "field": _readable(field),
-        "remedy": _readable(remedy),
-        **(more or {}),
-    }
-    return answer(told, status, retry_after_seconds=retry_after_seconds)
-
-
-def answered(
-    name: str,
-    work: Callable[[], Response],
-    *,
-    refusals: Refusals | None = None,
-    severity: Severity = "ERROR",
-    retry_after_seconds: int | None = None,
-    more: Mapping[str, Any] | None = None,
-) -> Response:
-    """Do the work of a request and answer whatever comes of it.
-
-    `more` goes into every answer that tells of a failure.
-
-    A surprise of ours is answered with 500, and where it happened goes into the log.
-
-    >>> def refuse():
-    ...     raise BadRequest("start", "was 'soon'", remedy="give a date like 2026-01-31")
-    >>> made = answered("backtest", refuse)
-    >>> made.status_code, made.get_json()["field"], made.get_json()["remedy"]
-    (400, 'start', 'give a date like 2026-01-31')
-    """
-    again = False
-    try:
-        return work()
-    except BadRequest as error:
-        status, field, remedy, found = BAD_REQUEST, error.field, error.remedy, str(error)
-        if isinstance(error, TooLarge):
-            status = TOO_LARGE
-    except BotError as error:
-        # Nothing is lost: the same request may be sent again.
-        again = type(error) not in (refusals or {})
-        status, field, usual = (refusals or {}).get(type(error), (AGAIN, "", ""))
-        remedy, found = (error.remedy if isinstance(error, UserError) else "") or usual, str(error)
-    except Exception as error:  # noqa: BLE001 - the border: no traceback leaves, and none is lost
-        log(f"{name}.surprise", severity="ERROR", trace=traceback.format_exc())
-        status, field, remedy, found = (
-            OURS,
-            "",
-            "the log says where",
-            f"something unexpected happened ({type(error).__name__})",
-        )
-    told = {"error": veiled(found), "remedy": veiled(remedy)}
-    if again or status == OURS:
-        log(f"{name}.failed", severity=severity, **told)
-    else:
-        log(f"{name}.refused", severity="WARNING", status=status, field=field, **told)
-    wait = retry_after_seconds if status == AGAIN else None
-    return wrong(
-        found, status=status, field=field, remedy=remedy, retry_after_seconds=wait, more=more
-    )
-
-
-def _readable(text: str) -> str:
-    return veiled(text).encode("utf-8", "backslashreplace").decode()
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

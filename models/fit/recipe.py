@@ -25,18 +25,11 @@ from models.data.leaks import inspect_split
 from models.fit import calibrate, export, voting
 from models.fit.code import code_hash
 from models.fit.heads import Heads, fit_heads
-from models.fit.members import (
-    NATIVE_FILES,
-    Learner,
-    Progress,
-    differences,
-    fit_all,
-    member_of,
-    weights_of,
-)
+from models.fit.learners import Learner, Progress, fit_all, packages_of, weights_of
+from models.fit.members import differences, member_of
 from shared.core.calendar import DAY_MS
 from shared.core.errors import UserError
-from shared.core.settings import Settings
+from shared.core.settings import LearningSettings, Settings
 from shared.core.types import FloatArray, Timeframe
 from shared.model.forest import Forest
 from shared.model.manifest import CLASSES, META_INPUTS, Calibration, Member
@@ -44,12 +37,8 @@ from shared.model.predict import calibrated, logarithm, member_scores
 from shared.model.question import features_of
 
 STEP_MS = Timeframe.M15.ms
-LIBRARIES = {
-    "numpy": "numpy",
-    "lightgbm": "lightgbm",
-    "xgboost": "xgboost-cpu",
-    "scikit-learn": "scikit-learn",
-}
+_ALWAYS = {"numpy": "numpy", "lightgbm": "lightgbm"}
+"""What every training needs: the heads are fitted by LightGBM."""
 _HASH_DIGITS = 16
 
 
@@ -75,7 +64,7 @@ class Fitted:
 
     def audit(self) -> dict[str, bytes]:
         """The learners' own files, by name."""
-        files = {NATIVE_FILES[learner.name]: learner.audit for learner in self.learners}
+        files = {learner.file: learner.audit for learner in self.learners}
         return files if self.heads is None else {**files, **self.heads.audit}
 
     def differences(self) -> dict[str, float]:
@@ -264,14 +253,19 @@ def recipe_hash(settings: Settings, names: tuple[str, ...] | None = None) -> str
             told["paper"],
             told["account"],
         ]
-    parts = [learning, list(names or features_of(settings.learning)), libraries(), code_hash()]
+    parts = [
+        learning,
+        list(names or features_of(settings.learning)),
+        libraries(settings.learning),
+        code_hash(),
+    ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:_HASH_DIGITS]
 
 
 @cache
-def _versions() -> Mapping[str, str]:
+def _versions(learners: tuple[str, ...]) -> Mapping[str, str]:
     found = {"python": platform.python_version()}
-    for name, distribution in LIBRARIES.items():
+    for name, distribution in {**_ALWAYS, **packages_of(learners)}.items():
         for wanted in (distribution, distribution.removesuffix("-cpu")):
             try:
                 found[name] = importlib.metadata.version(wanted)
@@ -286,6 +280,6 @@ def _versions() -> Mapping[str, str]:
     return found
 
 
-def libraries() -> dict[str, str]:
-    """The versions of Python and of all that fits models, without importing any of it."""
-    return dict(_versions())
+def libraries(learning: LearningSettings) -> dict[str, str]:
+    """The versions of Python and of all that fits these models, without importing any of it."""
+    return dict(_versions(tuple(learning.weights)))

@@ -26,8 +26,8 @@ from models.data.dataset import STEP_MS, Dataset, Split
 from models.data.findings import refuse
 from models.data.leaks import inspect_split
 from models.data.splits import Window
-from models.fit.learners import needed
-from models.fit.members import fit_all, weights_of
+from models.fit.learners import fit_all, weights_of
+from models.fit.learners.learner import needed
 from shared.core.errors import UserError
 from shared.core.settings import LearningSettings, Settings
 from shared.core.trials import Trial, settings_hash

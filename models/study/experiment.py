@@ -35,7 +35,6 @@ from shared.stores.ports import Bucket
 from shared.stores.trials import TrialLog
 
 KIND = "study"
-DEFAULT_VARIANT = Variant(name="default")
 TOP_DENIALS = 5
 
 

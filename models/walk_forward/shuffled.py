@@ -14,7 +14,7 @@ import numpy as np
 
 from models.data.dataset import Dataset
 from models.fit.drafts import draft
-from models.fit.members import Progress
+from models.fit.learners import Progress
 from models.fit.recipe import fit, parts_of, recipe_hash
 from models.statistics import evaluate
 from models.walk_forward.cache import keep_shuffle, kept_shuffle

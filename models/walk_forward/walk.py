@@ -12,7 +12,7 @@ import numpy as np
 
 from models.data.dataset import Dataset
 from models.data.labels import barriers_of
-from models.fit.members import Progress
+from models.fit.learners import Progress
 from models.fit.recipe import recipe_hash
 from models.gate.types import PredictionRows
 from models.walk_forward.cache import keep, kept

@@ -41,7 +41,7 @@ def features_page() -> str:
         "# Features",
         "",
         *prose(
-            "One catalogue; made from `shared/features/catalogue.py`. A value is known at the close"
+            "One catalogue; made from `shared/features/families/`. A value is known at the close"
             " of its candle and never back-filled; after the name stands how many candles it looks"
             " at, at the end which sets it belongs to. Columns that end in `_4h` come from the last"
             " 4h candle that had closed by then."
@@ -95,10 +95,10 @@ def settings_page() -> str:
         "",
         *prose(
             "What every setting can hold; made from `shared/core/settings`. What each means stands"
-            " beside its default in [shared/bot.yaml](../shared/bot.yaml). A value beyond its"
-            " bounds is refused by name, and means the same in `bot.yaml`, environment, `.env`,"
-            " `--set` and over HTTP. The environment's name: `BOT_` and the name in capitals, with"
-            " `__` for each dot."
+            " beside its default in [shared/bot.yaml](../shared/bot.yaml), of a strategy in its"
+            " file of `shared/strategies/`. A value beyond its bounds is refused by name, and means"
+            " the same in `bot.yaml`, environment, `.env`, `--set` and over HTTP. The environment's"
+            " name: `BOT_` and the name in capitals, with `__` for each dot."
         ),
     ]
     defaults = load({"BOT_HOME": "/"})

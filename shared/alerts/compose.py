@@ -361,14 +361,7 @@ def _issues(report: TickReport, maker: _Maker) -> Iterator[Alert]:
         if issue.reason in _MODEL:
             yield _model(issue, report, maker)
         elif issue.reason in _ABOUT_THE_MODEL:
-            kind, title = _ABOUT_THE_MODEL[issue.reason]
-            end = "; nothing is entered." if issue.forbids_entry else "."
-            yield maker.daily(
-                Level.WARNING,
-                kind,
-                title.format(model=report.model or "the model") + end,
-                facts(issue.context),
-            )
+            yield _about_the_model(issue, report, maker)
         elif issue.reason is Reason.STEP_FAILED and issue.context.get("step") == "watch":
             end = (
                 "; nothing is entered." if issue.forbids_entry else "; decisions are not disturbed."
@@ -391,6 +384,16 @@ def _issues(report: TickReport, maker: _Maker) -> Iterator[Alert]:
             yield maker.lasting(
                 Level.WARNING, _WARNED[issue.reason], issue.reason, title, facts(issue.context)
             )
+
+
+def _about_the_model(issue: Issue, report: TickReport, maker: _Maker) -> Alert:
+    """Once a day; that a proof is void which stops nothing here, once for each model."""
+    kind, title = _ABOUT_THE_MODEL[issue.reason]
+    title = title.format(model=report.model or "the model")
+    if issue.reason is Reason.MODEL_NOT_PROVEN and not issue.forbids_entry:
+        return maker.event(Level.WARNING, kind, report.model, f"{title}.", facts(issue.context))
+    end = "; nothing is entered." if issue.forbids_entry else "."
+    return maker.daily(Level.WARNING, kind, title + end, facts(issue.context))
 
 
 def _impossible(issue: Issue, maker: _Maker) -> Alert:

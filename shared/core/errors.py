@@ -150,3 +150,13 @@ class StoreBroken(UserError):
     >>> (str(broken), broken.remedy)
     ('the candles are damaged', 'run: bot collect')
     """
+
+
+def as_bot_error(error: Exception) -> BotError:
+    """The error as one that this project names; a surprise becomes one that says its kind."""
+    return error if isinstance(error, BotError) else BotError(f"{type(error).__name__}: {error}")
+
+
+def remedy_of(error: BaseException) -> str:
+    """The next step of whoever meets the error; empty where it names none."""
+    return error.remedy if isinstance(error, UserError) else ""

@@ -1,7 +1,5 @@
 """Candles as arrays: their rules, coarser ones from finer ones, and joining. Pure."""
 
-from collections.abc import Iterable, Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,15 +41,6 @@ def empty(timeframe: Timeframe) -> Candles:
         close=none,
         volume=none,
     )
-
-
-def from_rows(timeframe: Timeframe, rows: Iterable[Sequence[float]]) -> Candles:
-    """Candles from rows (opened_at, open, high, low, close, volume), checked.
-
-    Raises `BadCandles`.
-    """
-    table = np.array([tuple(row) for row in rows], dtype=np.float64).reshape(-1, len(COLUMNS))
-    return from_table(timeframe, table)
 
 
 def from_table(

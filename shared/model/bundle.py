@@ -36,7 +36,6 @@ def load(
     *,
     public_keys: Sequence[str],
     version: str,
-    feature_code: str | None = None,
     whole: bool = False,
 ) -> Bundle:
     """Check a bundle and make it usable.
@@ -65,7 +64,6 @@ def load(
             is checked.
         public_keys: Ed25519 keys as hex, any of which may have signed.
         version: the name under which the bundle was asked for; the manifest must say the same.
-        feature_code: hash of the feature code that will feed it; None skips this check.
         whole: ask for every file that the manifest lists, the ones kept for audit too.
 
     Raises:
@@ -78,7 +76,7 @@ def load(
     _check_signature(files, public_keys, version)
     manifest = decode(files[MANIFEST])
     _check_hashes(files, manifest, whole=whole)
-    _check_manifest(manifest, version, feature_code)
+    _check_manifest(manifest, version)
     _check_heads(manifest)
     forest = trees.from_bytes(
         files[MODEL], feature_count=manifest.input_count, tree_count=manifest.spans[-1][1]
@@ -116,7 +114,7 @@ def _check_hashes(files: Mapping[str, bytes], manifest: Manifest, *, whole: bool
         raise BadBundle(f"files: {', '.join(missing)} is missing from bundle {manifest.version}")
 
 
-def _check_manifest(manifest: Manifest, version: str, feature_code: str | None) -> None:
+def _check_manifest(manifest: Manifest, version: str) -> None:
     if manifest.version != version:
         raise BadBundle(
             f"parse: the manifest is of version {manifest.version}, asked was {version}"
@@ -127,8 +125,6 @@ def _check_manifest(manifest: Manifest, version: str, feature_code: str | None) 
         )
     if not manifest.features or len(set(manifest.features)) != len(manifest.features):
         raise BadBundle("features: the manifest names no feature, or one twice")
-    if feature_code is not None and manifest.feature_code != feature_code:
-        raise BadBundle("features: the bundle was trained with other feature code than this")
     if not manifest.members or any(member.trees < 1 for member in manifest.members):
         raise BadBundle("structure: a member without trees")
     weights = [member.weight for member in manifest.members]

@@ -286,7 +286,7 @@ def _void(manifest: Manifest, settings: Settings, rules: PairRules | None) -> st
     if manifest.loosened:
         return f"it passed a gate that was made easier ({'; '.join(manifest.loosened)})"
     if not manifest.code.is_here:
-        return "it was proven with other code than this, which a retraining proves again"
+        return "it was proven with other code than this; `scripts/bot train` proves it again"
     below = cheaper(manifest.costs, rules, account=settings.account)
     return (
         f"it was proven at lower costs than the exchange states now ({'; '.join(below)})"

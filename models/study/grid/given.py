@@ -21,6 +21,7 @@ import numpy as np
 
 from models.study.grid.points import Period, Run
 from shared import features
+from shared.core.files import drafting
 from shared.core.settings import Settings
 from shared.core.trials import data_hash
 from shared.core.types import Candles, Features, Prediction, Timeframe, Votes
@@ -215,9 +216,8 @@ class Folder:
                 lock, fcntl.LOCK_EX
             )  # given back by the system, also where this process dies
             if not path.exists():
-                written = path.with_suffix(".new")
-                joblib.dump(_make(self.given(), settings), written)
-                written.rename(path)
+                with drafting(path) as draft:
+                    joblib.dump(_make(self.given(), settings), draft)
         made: Made = _mapped(path)
         return made
 

@@ -116,19 +116,6 @@ class MarketSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LearnerWeights:
-    """The soft vote of the three learners.
-
-    >>> LearnerWeights(lightgbm=0.4, xgboost=0.4, random_forest=0.2).random_forest
-    0.2
-    """
-
-    lightgbm: Share
-    xgboost: Share
-    random_forest: Share
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LearningSettings:
     """Features, label, split, size and seed of the training.
 
@@ -149,7 +136,7 @@ class LearningSettings:
     max_depth: Depth
     learning_rate: LearningRate
     seed: Seed
-    weights: LearnerWeights
+    weights: dict[str, Share]
     weights_from: Literal["settings", "fitted"]
     calibration: Literal["platt", "temperature"]
     row_step: CandleCount
