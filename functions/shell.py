@@ -31,6 +31,9 @@ Wired = TypeVar("Wired")
 class VerbResult:
     """What a verb answers.
 
+    >>> VerbResult(body={"id": "spring"}, status=202).send_again
+    False
+
     Attributes:
         body: A JSON object.
         status: Of HTTP.
@@ -53,6 +56,9 @@ Verb = Callable[[Request], VerbResult]
 class Refusal:
     """How a kind of error is answered: the `field` that it is about, and the remedy where the error
     names none.
+
+    >>> Refusal(status=404, field="id", remedy="ask for one that there is").status
+    404
     """
 
     status: int
@@ -61,7 +67,12 @@ class Refusal:
 
 
 class Shell(Generic[Wired]):
-    """One function in one instance: adapters and caches are kept, and nothing else."""
+    """One function in one instance: adapters and caches are kept, and nothing else.
+
+    >>> shell = Shell("backtest", wire=lambda *_: None, usage="send POST")
+    >>> shell.settings.pair
+    'btc_jpy'
+    """
 
     def __init__(
         self,

@@ -19,6 +19,18 @@ class HeldJob:
 
     Its methods may be called from the worker and from the thread that keeps the lease alive. All
     that write raise `LeaseLost` where another worker has the job, or nobody may.
+
+    >>> from models.jobs.records import JobDocuments
+    >>> from shared.core.clock import SystemClock
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> clock, jobs = SystemClock(), JobDocuments(MemoryDocuments(), "backtests")
+    >>> made = jobs.create("spring", kind="backtest", job={}, job_hash="a1", now_ms=clock.now_ms())
+    >>> held = jobs.take("spring", now_ms=clock.now_ms(), lease_ms=60_000)
+    >>> held.name, held.lease_seconds
+    ('spring', 60.0)
+    >>> held.finish("done", {"trades": 12}, now_ms=clock.now_ms())
+    >>> held.data["status"], held.data["trades"]
+    ('done', 12)
     """
 
     def __init__(self, documents: DocumentStore, lease: Lease, *, lease_ms: int) -> None:

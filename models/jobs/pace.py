@@ -13,6 +13,9 @@ NOTE_EVERY_SECONDS = 1.0
 class TimeIsUp(BotError):
     """The slice is over before the job: it waits for its next worker, who goes on from what was
     saved. `changes` are written as the job is handed over.
+
+    >>> TimeIsUp("the slice was over before the replay", changes={"row": 12}).changes
+    {'row': 12}
     """
 
     def __init__(self, found: str, *, changes: Mapping[str, Any] | None = None) -> None:
@@ -26,7 +29,18 @@ class JobCanceled(BotError):
 
 
 class JobPace:
-    """One slice: so many seconds from now on, on the machine's own clock."""
+    """One slice: so many seconds from now on, on the machine's own clock.
+
+    >>> from models.jobs.records import JobDocuments
+    >>> from shared.core.clock import SystemClock
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> clock, jobs = SystemClock(), JobDocuments(MemoryDocuments(), "backtests")
+    >>> made = jobs.create("spring", kind="backtest", job={}, job_hash="a1", now_ms=clock.now_ms())
+    >>> held = jobs.take("spring", now_ms=clock.now_ms(), lease_ms=60_000)
+    >>> pace = JobPace(held, now_ms=clock.now_ms, seconds=60.0)
+    >>> pace.is_over, JobPace(held, now_ms=clock.now_ms, seconds=0.0).is_over
+    (False, True)
+    """
 
     def __init__(self, held: HeldJob, *, now_ms: Callable[[], int], seconds: float) -> None:
         """Work on `held` for at most `seconds`."""

@@ -22,7 +22,11 @@ from shared.core.logs import log
 
 
 class SliceEnd(Enum):
-    """What came of asking for a slice."""
+    """What came of asking for a slice.
+
+    >>> [end.name for end in SliceEnd]
+    ['FINAL', 'BUSY', 'WORKED']
+    """
 
     FINAL = auto()
     BUSY = auto()
@@ -55,7 +59,17 @@ class JobWork(Protocol):
 
 
 class JobWorker:
-    """Works on the jobs of one kind."""
+    """Works on the jobs of one kind.
+
+    >>> from shared.core.clock import SystemClock
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> clock, jobs = SystemClock(), JobDocuments(MemoryDocuments(), "backtests")
+    >>> made = jobs.create("spring", kind="backtest", job={}, job_hash="a1", now_ms=clock.now_ms())
+    >>> held = jobs.take("spring", now_ms=clock.now_ms(), lease_ms=60_000)
+    >>> worker = JobWorker(jobs, clock, kind="backtest", lease_ms=60_000)
+    >>> worker.run("spring", None, seconds=1.0).name  # another worker has it
+    'BUSY'
+    """
 
     def __init__(self, jobs: JobDocuments, clock: Clock, *, kind: str, lease_ms: int) -> None:
         """`kind` names them in the log; a worker that is silent for `lease_ms` has lost its job."""

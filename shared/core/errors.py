@@ -153,10 +153,18 @@ class StoreBroken(UserError):
 
 
 def as_bot_error(error: Exception) -> BotError:
-    """The error as one that this project names; a surprise becomes one that says its kind."""
+    """The error as one that this project names; a surprise becomes one that says its kind.
+
+    >>> str(as_bot_error(KeyError("price")))
+    "KeyError: 'price'"
+    """
     return error if isinstance(error, BotError) else BotError(f"{type(error).__name__}: {error}")
 
 
 def remedy_of(error: BaseException) -> str:
-    """The next step of whoever meets the error; empty where it names none."""
+    """The next step of whoever meets the error; empty where it names none.
+
+    >>> remedy_of(UserError("no file", remedy="give a path")), remedy_of(KeyError("price"))
+    ('give a path', '')
+    """
     return error.remedy if isinstance(error, UserError) else ""

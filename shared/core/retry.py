@@ -24,6 +24,15 @@ def retry(
 ) -> Result:
     """What `ask` gives, asked again where it failed and that may help.
 
+    >>> answers = iter([TimeoutError("too slow"), "here"])
+    >>> def ask():
+    ...     answer = next(answers)
+    ...     if isinstance(answer, Exception):
+    ...         raise answer
+    ...     return answer
+    >>> retry(ask, on=TimeoutError, pause_seconds=lambda _failure, _number: 0.0, attempts=2)
+    'here'
+
     Args:
         ask: Once; it may be called several times.
         on: The failures after which it may be asked again; any other is raised at once.

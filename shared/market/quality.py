@@ -39,6 +39,12 @@ def inspect(
 
     `minutes_of`: see `spikes`. `quiet`: whoever asks knows that nothing in them is `loud`. A short
     history is no issue here: rows that are not warm say so themselves.
+
+    >>> from shared.core.settings import load
+    >>> from shared.market.candles import empty
+    >>> issues = inspect({Timeframe.M15: empty(Timeframe.M15)}, 0, load({}))
+    >>> [(issue.reason.value, issue.forbids_entry) for issue in issues]
+    [('data_missing', True)]
     """
     issues: list[Issue] = []
     for timeframe, have in candles.items():

@@ -15,6 +15,15 @@ def repeat_on_conflict(change: Callable[[], Result], *, attempts: int | None = N
     At once and without a pause: that it failed means that somebody else got through. Nothing was
     written by an attempt that ended in `Conflict`, so this repeats no effect.
 
+    >>> tries = iter([Conflict("somebody else was faster"), 12])
+    >>> def change():
+    ...     found = next(tries)
+    ...     if isinstance(found, Exception):
+    ...         raise found
+    ...     return found
+    >>> repeat_on_conflict(change)
+    12
+
     Args:
         change: The whole of it, from reading on.
         attempts: At most so many; None: until nobody is in the way.

@@ -21,6 +21,12 @@ from shared.stores.ports import Document, DocumentStore, Write
 class Lease:
     """A lease that we took.
 
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> documents = MemoryDocuments()
+    >>> ours = take(documents, "bots/one", None, changes={"lots": 0}, now_ms=0, lease_ms=170_000)
+    >>> ours.fence, ours.expires_at, ours.data["lots"]
+    (1, 170000, 0)
+
     Attributes:
         document: As it was last read or written by us; its version is what fences.
         holder: Our name, drawn anew with every lease.
@@ -63,6 +69,9 @@ def is_held(expires_at: int, *, now_ms: int, longest_ms: int | None = None) -> b
 
     No lease lives longer than `longest_ms`: one that says so was written by a wrong clock, and
     holds nobody up.
+
+    >>> is_held(170_000, now_ms=60_000), is_held(170_000, now_ms=170_000)
+    (True, False)
     """
     is_impossible = longest_ms is not None and expires_at > now_ms + longest_ms
     return expires_at > now_ms and not is_impossible
@@ -80,6 +89,15 @@ def take(
     longest_ms: int | None = None,
 ) -> Lease | None:
     """Take the lease of the document at `path`; None while another holds it, or was faster.
+
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> documents = MemoryDocuments()
+    >>> ours = take(documents, "bots/one", None, changes={"lots": 0}, now_ms=0, lease_ms=170_000)
+    >>> stored = documents.get("bots/one")
+    >>> take(documents, "bots/one", stored, changes={}, now_ms=60_000, lease_ms=170_000) is None
+    True
+    >>> take(documents, "bots/one", stored, changes={}, now_ms=170_000, lease_ms=170_000).fence
+    2
 
     Args:
         documents: The store.
@@ -127,7 +145,16 @@ def renew(
 
 
 def release(documents: DocumentStore, lease: Lease, changes: Mapping[str, Any]) -> Lease:
-    """Write `changes` and give the lease back. Raises `LeaseLost`."""
+    """Write `changes` and give the lease back. Raises `LeaseLost`.
+
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> documents = MemoryDocuments()
+    >>> ours = take(documents, "bots/one", None, changes={"lots": 0}, now_ms=0, lease_ms=170_000)
+    >>> release(documents, ours, {"lots": 12}).data["lots"]
+    12
+    >>> is_held(documents.get("bots/one").data["lease"]["expires_at"], now_ms=1)
+    False
+    """
     return _written(documents, lease, changes, unheld(fence=lease.fence))
 
 

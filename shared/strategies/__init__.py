@@ -28,8 +28,14 @@ BLOCK_ROWS = 16_384
 
 
 def names(strategies: Strategies) -> tuple[str, ...]:
-    """What the columns of the votes are called, in their order."""
-    return tuple(field.name for field in fields(strategies))  # type: ignore[arg-type] # see `Strategies`
+    """What the columns of the votes are called, in their order.
+
+    >>> from shared.core.settings import load
+    >>> names(load({}).strategies)[:2]
+    ('atr_based', 'mochipoy_alert')
+    """
+    # See `Strategies`.
+    return tuple(field.name for field in fields(strategies))  # type: ignore[arg-type]
 
 
 def vote(features: Features, strategies: Strategies, consensus: Consensus) -> Votes:
@@ -76,6 +82,16 @@ def vote(features: Features, strategies: Strategies, consensus: Consensus) -> Vo
 def targets(features: Features, strategies: Strategies) -> Targets | None:
     """The exposure that the first strategy wants on each row which has a word on it and a weight;
     None without one.
+
+    >>> from shared.core.settings import load
+    >>> from shared.core.types import Timeframe
+    >>> from shared.features import compute
+    >>> from shared.market.candles import empty
+    >>> nothing = compute({Timeframe.M15: empty(Timeframe.M15)})
+    >>> targets(nothing, load({}, profile="trend").strategies).weight.shape
+    (0,)
+    >>> targets(nothing, load({}).strategies) is None  # by default the trend has no weight
+    True
     """
     for name in names(strategies):
         parameters = getattr(strategies, name)

@@ -27,6 +27,19 @@ _FROM_SHARE, _SPAN, _TO_SHARE = 0.05, 0.75, 0.65
 def fit_all(part: Dataset, learning: LearningSettings, seed: int, tell: Progress) -> list[Learner]:
     """Fit the learners in the order of their weights, which is that of the vote; `tell` hears which
     is next and the share that is done.
+
+    >>> from models.data.dataset import build
+    >>> from shared.core.settings import load
+    >>> from shared.core.types import Timeframe
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> small = {"learning": {"days": 30, "rounds": 2, "forest_trees": 2}}
+    >>> learning = load({}, overrides=small).learning
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> fitted = fit_all(build(candles, learning), learning, 7, lambda _text, _share: None)
+    >>> [learner.name for learner in fitted]
+    ['lightgbm', 'xgboost', 'random_forest']
     """
     fitted = []
     for number, name in enumerate(learning.weights):
@@ -41,6 +54,10 @@ def weights_of(learning: LearningSettings) -> dict[str, float]:
     """Each learner's share of the vote by the settings, summing to 1.
 
     Raises `UserError` where all are 0.
+
+    >>> from shared.core.settings import load
+    >>> round(sum(weights_of(load({}).learning).values()), 9)
+    1.0
     """
     total = sum(learning.weights.values())
     if total <= 0:
@@ -51,7 +68,11 @@ def weights_of(learning: LearningSettings) -> dict[str, float]:
 
 
 def packages_of(names: Iterable[str]) -> dict[str, str]:
-    """The packages that these learners fit with: what each is called, and how it is installed."""
+    """The packages that these learners fit with: what each is called, and how it is installed.
+
+    >>> packages_of(["lightgbm"])
+    {'lightgbm': 'lightgbm'}
+    """
     return {
         package: distribution
         for name in names

@@ -31,6 +31,18 @@ class Learner:
 
     Scores are `base` + the sum of the trees (link `softmax`), or the logarithm of their mean
     probability (link `mean`).
+
+    >>> import numpy as np
+    >>> learner = Learner(
+    ...     name="nothing",
+    ...     native=lambda rows: np.full((len(rows), 3), 1 / 3),
+    ...     file="nothing.txt",
+    ...     write=lambda: b"no tree",
+    ...     trees=[],
+    ...     link="softmax",
+    ... )
+    >>> learner.audit, learner.base
+    (b'no tree', (0.0, 0.0, 0.0))
     """
 
     name: str

@@ -180,7 +180,11 @@ def _convert(told: dict[str, Any]) -> Settings:
 
 
 def settings_of(told: Mapping[str, Any]) -> Settings:
-    """The settings that nested mappings say, each of its type. Raises `msgspec.ValidationError`."""
+    """The settings that nested mappings say, each of its type. Raises `msgspec.ValidationError`.
+
+    >>> settings_of(msgspec.to_builtins(load({}))) == load({})
+    True
+    """
     read = {**told, "strategies": msgspec.convert(told["strategies"], strategies.kind())}
     settings: Settings = msgspec.convert(read, Settings)
     return settings

@@ -117,7 +117,7 @@ def test_the_markdown_says_what_the_page_says_and_no_place_of_this_machine(resul
     text = markdown(result, command="scripts/bot study docs/studies/profiles.yaml")
     assert "    scripts/bot study docs/studies/profiles.yaml\n" in text
     assert "| trend | +39.1 % |" in text
-    assert "| Held | Costs |" in text
+    assert "| Won | Held |" in text
     assert "data `00112233aabbccdd`" in text
     assert "**2 of 8 passed the gate" in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
