@@ -56,7 +56,7 @@ class Walk(Protocol):
         ...
 
     @property
-    def named(self) -> str | None:
+    def logged_model(self) -> str | None:
         """What the trial log calls these models."""
         ...
 
@@ -71,7 +71,7 @@ class Walk(Protocol):
         """
         ...
 
-    def judged(
+    def judge_replay(
         self, prepared: PreparedReplay, replayed: Replayed, *, history: History, recorded_at: int
     ) -> WalkJudgement:
         """The gate on a replay that reached its end. `history` is the trial log before this try."""
@@ -86,7 +86,7 @@ class Walks(Protocol):
         ...
 
 
-def offered(walks: Walks | None) -> Walks:
+def require_walks(walks: Walks | None) -> Walks:
     """Where walk-forward jobs can be done. Raises `BadJob` naming `walk_forward`."""
     if walks is None:
         raise BadJob(
@@ -128,7 +128,7 @@ def prepare_walk(
     )
 
 
-def concluded(
+def conclude_walk(
     outcome: Outcome, prepared: PreparedReplay, walk: Walk, *, history: History, recorded_at: int
 ) -> Outcome:
     """The outcome with what was learned, and with the gate's verdict where the replay reached its

@@ -15,7 +15,7 @@ from shared.core.trials import History, Trial, tally
 from shared.core.types import Timeframe
 from shared.replay.types import Inputs, Replayed
 from shared.results.performance import Performance, measure
-from shared.results.report import files as report_files
+from shared.results.report import report_files as report_files
 
 TOP_DENIALS = 5
 
@@ -44,7 +44,7 @@ def stopped_note(at: int, job: Job, why: str) -> str:
     )
 
 
-def judged(
+def measure_outcome(
     replayed: Replayed, prepared: PreparedReplay, history: History, *, complete: bool
 ) -> Outcome:
     """Measure a replay, and deflate its Sharpe by everything that was ever tried, this one
@@ -62,7 +62,7 @@ def judged(
     return Outcome(replayed=told, performance=performance, complete=complete)
 
 
-def trial_of(outcome: Outcome, prepared: PreparedReplay, *, now_ms: int) -> Trial:
+def backtest_trial(outcome: Outcome, prepared: PreparedReplay, *, now_ms: int) -> Trial:
     """The line that goes into the trial log."""
     return _trial(outcome.replayed, outcome.performance, prepared, now_ms=now_ms)
 
@@ -94,7 +94,7 @@ def title_of(replayed: Replayed) -> str:
     return f"BTC/JPY {first} to {last}, {replayed.resolution} candles"
 
 
-def files_of(outcome: Outcome, inputs: Inputs, *, parquet: bool = True) -> dict[str, bytes]:
+def result_files(outcome: Outcome, inputs: Inputs, *, parquet: bool = True) -> dict[str, bytes]:
     """The files of the result by their names; `inputs` are those of its replay.
 
     The same inputs give the same bytes.

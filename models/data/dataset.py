@@ -27,7 +27,7 @@ from shared.core.types import (
     Timeframe,
     Votes,
 )
-from shared.market.spikes import spikes, told
+from shared.market.spikes import spikes, spikes_text
 from shared.model.question import features_of
 
 CALIBRATION_PART = 0.4  # of the held-out share; the later part is for validation
@@ -142,7 +142,7 @@ class Dataset:
             kept &= self.as_of[first:last] // STEP_MS % row_step == 0
         return self.at(slice(first, last) if kept.all() else first + np.flatnonzero(kept))
 
-    def voted(self, votes: Votes) -> "Dataset":
+    def with_votes(self, votes: Votes) -> "Dataset":
         """The same rows with what the strategies said on them.
 
         Raises `BadData` where a row was not voted on.
@@ -231,7 +231,7 @@ def build(
         raise BadData(f"training needs candles of {', '.join(missing)}, and there are none")
     odd = [spike for part in candles.values() for spike in spikes(part)]
     if odd:
-        raise BadData(f"nothing is learned from prices that cannot be: {told(odd)}")
+        raise BadData(f"nothing is learned from prices that cannot be: {spikes_text(odd)}")
     quarters = candles[Timeframe.M15]
     names = features_of(learning) if names is None else names
     computed = features.compute(candles) if computed is None else computed
@@ -329,7 +329,7 @@ def _check_sizes(parts: Split) -> None:
         )
 
 
-def data_hash(candles: Mapping[Timeframe, Candles]) -> str:
+def candles_hash(candles: Mapping[Timeframe, Candles]) -> str:
     """SHA-256 of the 15m and 4h candles, independent of the machine's byte order."""
     digest = hashlib.sha256()
     for timeframe in (Timeframe.M15, Timeframe.H4):

@@ -74,7 +74,7 @@ def inspect_dataset(
         return disorder
     targets = target_in_features(dataset)
     if candles is None:
-        return (*targets, *standardised(dataset))
+        return (*targets, *standardised_columns(dataset))
     accused = {finding.facts["feature"] for finding in targets}
     ahead = looks_ahead(dataset, candles, compute=compute, cuts=cuts, seed=seed)
     others = tuple(finding for finding in ahead if finding.facts.get("feature") not in accused)
@@ -241,7 +241,7 @@ def told_label_ends(dataset: Dataset, quarters: Candles, barriers: Barriers) -> 
     )
 
 
-def standardised(dataset: Dataset) -> tuple[Finding, ...]:
+def standardised_columns(dataset: Dataset) -> tuple[Finding, ...]:
     """Columns whose mean over the whole dataset is 0 and whose deviation is 1: nobody knew these
     numbers before its end.
     """

@@ -8,7 +8,7 @@ from shared.core import fingerprint, guards
 
 
 @cache
-def code_hash() -> str:
+def model_code_hash() -> str:
     """The hash of all code that a model depends on.
 
     Raises `NotThere` where a file of it is gone.

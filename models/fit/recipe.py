@@ -23,7 +23,7 @@ from models.data.findings import refuse
 from models.data.labels import barriers_of
 from models.data.leaks import inspect_split
 from models.fit import calibrate, export, voting
-from models.fit.code import code_hash
+from models.fit.code import model_code_hash
 from models.fit.heads import Heads, fit_heads
 from models.fit.learners import Learner, Progress, fit_all, packages_of, weights_of
 from models.fit.members import differences, member_of
@@ -33,7 +33,7 @@ from shared.core.settings import LearningSettings, Settings
 from shared.core.types import FloatArray, Timeframe
 from shared.model.forest import Forest
 from shared.model.manifest import CLASSES, META_INPUTS, Calibration, Member
-from shared.model.predict import calibrated, logarithm, member_scores
+from shared.model.predict import calibrate_scores, logarithm, member_scores
 from shared.model.question import features_of
 
 STEP_MS = Timeframe.M15.ms
@@ -123,7 +123,7 @@ def parts_of(known: Dataset, settings: Settings) -> Split:
     Raises:
         UserError: One is too small, or something of one part leaks into another: the leak is named.
     """
-    learning, embargo = settings.learning, embargo_ms(settings)
+    learning, embargo = settings.learning, training_embargo_ms(settings)
     parts = split(
         known,
         held_out_share=learning.validation_share,
@@ -134,7 +134,7 @@ def parts_of(known: Dataset, settings: Settings) -> Split:
     return parts
 
 
-def embargo_ms(settings: Settings) -> int:
+def training_embargo_ms(settings: Settings) -> int:
     """What is kept free between a part's last known label and the next part: one horizon of the
     label.
 
@@ -145,7 +145,9 @@ def embargo_ms(settings: Settings) -> int:
     return settings.learning.horizon_candles * STEP_MS
 
 
-def fit(parts: Split, known: Dataset, settings: Settings, *, seed: int, tell: Progress) -> Fitted:
+def fit_recipe(
+    parts: Split, known: Dataset, settings: Settings, *, seed: int, tell: Progress
+) -> Fitted:
     """Fit, calibrate and weigh.
 
     Deterministic: the same rows, settings and seed give the same trees and numbers.
@@ -174,7 +176,7 @@ def fit(parts: Split, known: Dataset, settings: Settings, *, seed: int, tell: Pr
     more = 0 if heads is None or heads.meta is None else len(META_INPUTS)
     forest = export.flatten(trees, feature_count=width + more)
     tell("calibration", 0.75)
-    members, vote = _calibrated(members, forest, parts, settings)
+    members, vote = _calibrate_members(members, forest, parts, settings)
     return Fitted(
         parts=parts,
         members=members,
@@ -185,7 +187,7 @@ def fit(parts: Split, known: Dataset, settings: Settings, *, seed: int, tell: Pr
     )
 
 
-def _calibrated(
+def _calibrate_members(
     members: tuple[Member, ...], forest: Forest, parts: Split, settings: Settings
 ) -> tuple[tuple[Member, ...], Calibration]:
     """Calibrate each member, weigh them where the settings want it, and calibrate their vote, all
@@ -203,7 +205,7 @@ def _calibrated(
             base=base,
             kind=learning.calibration,
             prior=np.array([member.weight for member in members]),
-            embargo_ms=embargo_ms(settings),
+            embargo_ms=training_embargo_ms(settings),
         )
         members = tuple(
             dataclasses.replace(member, weight=weight)
@@ -211,12 +213,12 @@ def _calibrated(
         )
     done, vote = [], np.zeros((len(part), len(CLASSES)))
     for member, score in zip(members, scores, strict=True):
-        found = calibrate.fit(
+        found = calibrate.fit_calibration(
             score, part.label, part.weight, base=base, centre=0.0, kind=learning.calibration
         )
         done.append(dataclasses.replace(member, calibration=found))
-        vote += member.weight * calibrated(score, found)
-    last = calibrate.fit(
+        vote += member.weight * calibrate_scores(score, found)
+    last = calibrate.fit_calibration(
         logarithm(vote), part.label, part.weight, base=base, centre=1.0, kind=learning.calibration
     )
     return tuple(done), last
@@ -257,7 +259,7 @@ def recipe_hash(settings: Settings, names: tuple[str, ...] | None = None) -> str
         learning,
         list(names or features_of(settings.learning)),
         libraries(settings.learning),
-        code_hash(),
+        model_code_hash(),
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:_HASH_DIGITS]
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from shared.core.settings import GateSettings, Settings, load
 from shared.core.types import PairRules
-from shared.model.proven import STATED, cheaper, costs
+from shared.model.proven import STATED, cheaper, stated_costs
 from shared.risk import policy_of
 
 _MORE_IS_HARDER = ("confidence", "history_days", "shuffles", "prior_trials")
@@ -18,7 +18,7 @@ TREND = "trend"
 tries behind him."""
 
 
-def loosened(settings: Settings, rules: PairRules | None = None) -> tuple[str, ...]:
+def loosened_rules(settings: Settings, rules: PairRules | None = None) -> tuple[str, ...]:
     """In words: every threshold and every cost that is easier than what is shipped or stated.
 
     Harder ones are nobody's harm.
@@ -32,15 +32,15 @@ def loosened(settings: Settings, rules: PairRules | None = None) -> tuple[str, .
         rules: By which the replay reckoned; None: the exchange's own, under the fees of the
             settings.
     """
-    return (*_gate(settings), *_embargo(settings), *cheapened(settings, rules))
+    return (*_gate(settings), *_embargo(settings), *cheapened_costs(settings, rules))
 
 
-def cheapened(settings: Settings, rules: PairRules | None = None) -> tuple[str, ...]:
+def cheapened_costs(settings: Settings, rules: PairRules | None = None) -> tuple[str, ...]:
     """The costs alone."""
     return (
-        *_assumed(settings),
+        *_cheapened_assumptions(settings),
         *(
-            cheaper(costs(rules), PairRules(), account=settings.account)
+            cheaper(stated_costs(rules), PairRules(), account=settings.account)
             if rules is not None
             else ()
         ),
@@ -70,7 +70,7 @@ def least_prior(settings: Settings) -> int:
     )
 
 
-def _assumed(settings: Settings) -> Iterator[str]:
+def _cheapened_assumptions(settings: Settings) -> Iterator[str]:
     """What the settings assume, beside `bot.yaml` without a profile, and beside the exchange's own
     rules.
     """

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from models.gate import judge
-from models.gate.shipped import cheapened
+from models.gate.shipped import cheapened_costs
 from models.gate.types import Evidence, Rival, TrialCounts
 from models.proof.money import money_of
 from models.walk_forward.types import Walked
@@ -169,10 +169,10 @@ def prove(asked: ProofRequest) -> Proof:
             candle.
     """
     inputs = _inputs(asked)
-    return concluded(asked, inputs, replay(inputs))
+    return prove_replay(asked, inputs, replay(inputs))
 
 
-def concluded(asked: ProofRequest, inputs: Inputs, replayed: Replayed) -> Proof:
+def prove_replay(asked: ProofRequest, inputs: Inputs, replayed: Replayed) -> Proof:
     """Measure, count and judge a replay that is there already: `replayed` is what became of
     `inputs`.
 
@@ -226,8 +226,8 @@ def concluded(asked: ProofRequest, inputs: Inputs, replayed: Replayed) -> Proof:
         ),
         rival=asked.rival,
         shuffled=asked.shuffled,
-        cheapened=cheapened(asked.settings, inputs.rules),
-        embargo_ms=embargo_ms(asked.settings),
+        cheapened_costs=cheapened_costs(asked.settings, inputs.rules),
+        decision_embargo_ms=decision_embargo_ms(asked.settings),
         seed=asked.settings.learning.seed,
     )
     return Proof(
@@ -242,7 +242,7 @@ def concluded(asked: ProofRequest, inputs: Inputs, replayed: Replayed) -> Proof:
     )
 
 
-def embargo_ms(settings: Settings) -> int:
+def decision_embargo_ms(settings: Settings) -> int:
     """What lies between the last label that a model knew and its first decision: as in the split of
     its training.
     """
@@ -279,7 +279,7 @@ def walked_note(walked: Walked) -> str:
     )
 
 
-def named(model: str | None, settings: Settings) -> str | None:
+def seeded_recipe(model: str | None, settings: Settings) -> str | None:
     """The recipe and its seed: a recipe does not hold the seed, and the luckiest of many seeds is
     the best of many tries.
     """
@@ -297,7 +297,7 @@ def _trial(
         data_hash=data_hash(parts),
         start_at=inputs.start_at,
         end_at=inputs.end_at,
-        model=named(replayed.model, asked.settings),
+        model=seeded_recipe(replayed.model, asked.settings),
         recorded_at=asked.recorded_at,
         sharpe=performance.returns.sharpe,
         changed=dict(asked.changed),

@@ -20,7 +20,7 @@ from models.retrain import outbox
 from models.retrain.asked import RetrainRequest
 from models.retrain.claims import KIND, claim
 from models.retrain.place import RetrainPorts, Tell
-from models.retrain.records import view
+from models.retrain.records import claim_view
 from models.retrain.slice import RetrainWork
 from shared.core.errors import StoreBroken
 
@@ -64,7 +64,7 @@ class Retrains:
         mine = [
             one for one in self._jobs.recent() if one.data["job"]["bot"] == self._ports.settings.id
         ]
-        return [view(one, whole=False) for one in mine]
+        return [claim_view(one, whole=False) for one in mine]
 
     def run(
         self,
@@ -95,7 +95,7 @@ class Retrains:
             raise
         if end is SliceEnd.WORKED:
             outbox.deliver(self._ports)
-        stands = view(self._jobs.get(name))
+        stands = claim_view(self._jobs.get(name))
         if end is SliceEnd.WORKED:
             return stands
         return {**stands, "already" if end is SliceEnd.FINAL else "busy": True}

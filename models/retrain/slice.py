@@ -17,7 +17,7 @@ from models.retrain.gathering import gather, learnable
 from models.retrain.pinning import LearningGround
 from models.retrain.place import RetrainPorts, Tell
 from models.retrain.progress import RetrainProgress
-from models.retrain.proving import Bench, Incumbent, judged
+from models.retrain.proving import Bench, Incumbent, judge_training
 from models.retrain.publishing import publish
 from models.retrain.records import Pinned, up_to
 from models.retrain.telling import failure_of
@@ -51,7 +51,7 @@ class RetrainWork:
         ground = self._gather(held, progress)
         pin = pinning.pin(self._ports, held, ground, tell=progress.part(0.14, 0.25))
         bench = self._bench(ground, pin)
-        outcome = judged(
+        outcome = judge_training(
             bench,
             known_shuffled=pin.shuffled,
             keep_shuffled=lambda found: pinning.keep(

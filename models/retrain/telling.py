@@ -11,7 +11,7 @@ from models.retrain.proving import JudgedTraining
 from models.retrain.sealing import Sealed
 from models.retrain.serving import Served
 from models.walk_forward import Walked
-from shared.alerts.wording import key, when
+from shared.alerts.wording import alert_key, when
 from shared.core.calendar import DAY_MS, utc_text
 from shared.core.types import Alert, Level
 from shared.model.manifest import Check, Verdict
@@ -78,7 +78,7 @@ def _money(proof: Proof | None) -> dict[str, Any] | None:
     }
 
 
-def lines_of(result: Mapping[str, Any]) -> list[str]:
+def retraining_lines(result: Mapping[str, Any]) -> list[str]:
     """The result in a few lines."""
     folds, money = result["folds"], result["money"]
     told = [f"model       {result['version']}"]
@@ -139,7 +139,7 @@ def alert_of(bot: str, name: str, result: Mapping[str, Any], *, at: int, unchang
         told["unchanged"] = f"{unchanged} retrainings in a row have left the champion as it was"
     title = f"Retrained: {result['version']} - {result['why']}."
     return Alert(
-        key=key(bot, "retrained", name),
+        alert_key=alert_key(bot, "retrained", name),
         level=Level.WARNING if bad else Level.INFO,
         kind="retrained",
         title=title,
@@ -157,7 +157,7 @@ def failure_of(bot: str, name: str, found: str, remedy: str, *, at: int) -> Aler
         "time": when(at),
     }
     return Alert(
-        key=key(bot, "retrain_failed", name, at // DAY_MS),
+        alert_key=alert_key(bot, "retrain_failed", name, at // DAY_MS),
         level=Level.WARNING,
         kind="retrain_failed",
         title="The retraining stopped, and nothing was changed.",

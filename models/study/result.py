@@ -28,7 +28,7 @@ __all__ = [
     "VariantResult",
     "curve",
     "earned",
-    "finite",
+    "finite_or_null",
     "learned",
 ]
 
@@ -118,7 +118,7 @@ class VariantResult:
     beside: Beside | None = None
 
     @property
-    def failed(self) -> tuple[str, ...]:
+    def failed_check_names(self) -> tuple[str, ...]:
         """The names of the checks that keep it from entering."""
         return tuple(
             check.name
@@ -200,12 +200,12 @@ class StudyResult:
     damaged: tuple[str, ...] = field(default=())
 
     @property
-    def tried(self) -> tuple[VariantResult, ...]:
+    def variant_results(self) -> tuple[VariantResult, ...]:
         """All of them, data set by data set."""
         return tuple(one for held in self.held for one in held.tried)
 
 
-def learned(walked: Walked, verdict: Verdict) -> PredictionQuality:
+def prediction_quality(walked: Walked, verdict: Verdict) -> PredictionQuality:
     """The skill of a walk-forward, as the gate found it: a number that it could not find is
     undefined here, too.
     """
@@ -228,7 +228,7 @@ def _estimate(check: Check | None) -> Estimate:
     )
 
 
-def earned(proof: Proof, performance: Performance, verdict: Verdict) -> Earned:
+def proof_earnings(proof: Proof, performance: Performance, verdict: Verdict) -> Earned:
     """The money of a proof; `performance` is that of its replay.
 
     What luck may explain is told as the gate counts it.
@@ -281,7 +281,7 @@ def _against_random(money: MoneyRecord | None) -> tuple[float | None, Sequence[f
     return own, money.random.tolist()
 
 
-def curve(money: MoneyRecord | None) -> GrowthCurve:
+def growth_curve(money: MoneyRecord | None) -> GrowthCurve:
     """Growth by day."""
     if money is None:
         return GrowthCurve(day_at=(), own=(), hold=())
@@ -292,14 +292,14 @@ def curve(money: MoneyRecord | None) -> GrowthCurve:
     return GrowthCurve(day_at=tuple(money.day_at.tolist()), own=grown[0], hold=grown[1])
 
 
-def finite(value: object) -> object:
+def finite_or_null(value: object) -> object:
     """The same builtin value with None in place of every number that is not finite,
     however deep.
     """
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {key: finite(inner) for key, inner in value.items()}
+        return {key: finite_or_null(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(inner) for inner in value]
+        return [finite_or_null(inner) for inner in value]
     return value

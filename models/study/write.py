@@ -8,13 +8,13 @@ import json
 import msgspec
 
 from models.study import narrow, page, tables
-from models.study.result import DatasetResult, StudyResult, finite
+from models.study.result import DatasetResult, StudyResult, finite_or_null
 from models.study.tables import StudyTable
 
 PAGE, DATA, MARKDOWN = "study.html", "study.json", "study.md"
 
 
-def files(result: StudyResult, *, command: str = "") -> dict[str, bytes]:
+def study_files(result: StudyResult, *, command: str = "") -> dict[str, bytes]:
     r"""Every file by its name.
 
     >>> from models.study.experiment import StudyPorts, run
@@ -42,17 +42,17 @@ def files(result: StudyResult, *, command: str = "") -> dict[str, bytes]:
     ['study.html', 'study.json', 'study.md']
     """
     return {
-        PAGE: page.html(result).encode(),
-        DATA: data(result),
+        PAGE: page.study_page(result).encode(),
+        DATA: study_json(result),
         MARKDOWN: markdown(result, command=command).encode(),
     }
 
 
-def data(result: StudyResult) -> bytes:
+def study_json(result: StudyResult) -> bytes:
     """Everything, as JSON: rates are fractions, instants ms UTC, what is not defined null."""
-    told = finite(msgspec.to_builtins(result))
+    told = finite_or_null(msgspec.to_builtins(result))
     assert isinstance(told, dict)
-    told["verdict"] = tables.verdict(result)
+    told["verdict"] = tables.verdict_text(result)
     return (json.dumps(told, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode()
 
 
@@ -88,19 +88,19 @@ def markdown(result: StudyResult, *, command: str = "") -> str:
         "",
         *narrow.paragraph(result.question),
         "",
-        *narrow.paragraph(f"**{tables.verdict(result)}**"),
+        *narrow.paragraph(f"**{tables.verdict_text(result)}**"),
         "",
     ]
     for note in (*result.notes, *page.said_of_some(result)):
         lines += [*narrow.paragraph(note, first="> ", rest="> "), ""]
-    lines += _made(result, command)
+    lines += _origin_lines(result, command)
     for held in result.held:
         lines += _section(held)
-    lines += _declared(result)
+    lines += _declared_lines(result)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _made(result: StudyResult, command: str) -> list[str]:
+def _origin_lines(result: StudyResult, command: str) -> list[str]:
     """What made it, and of what."""
     lines = [
         (
@@ -118,7 +118,7 @@ def _made(result: StudyResult, command: str) -> list[str]:
         ),
         f"{result.trials:,} trials in the log, these included",
         *(
-            f"{held.name}: {page.period(held)}, {held.resolution} candles, data `{held.hash}`"
+            f"{held.name}: {page.dataset_period_text(held)}, {held.resolution} candles, data `{held.hash}`"
             for held in result.held
         ),
         *(f"{name}: {text}" for name, text in result.says.items()),
@@ -128,7 +128,7 @@ def _made(result: StudyResult, command: str) -> list[str]:
 
 def _section(held: DatasetResult) -> list[str]:
     lines = [f"## {held.name}", ""]
-    for table in tables.all_of(held):
+    for table in tables.dataset_tables(held):
         lines += [
             f"### {table.name}",
             "",
@@ -147,9 +147,9 @@ def _section(held: DatasetResult) -> list[str]:
     return lines
 
 
-def _declared(result: StudyResult) -> list[str]:
+def _declared_lines(result: StudyResult) -> list[str]:
     lines = []
-    differ = tables.changed(result)
+    differ = tables.changed_settings_table(result)
     if differ is not None:
         lines += [f"## {differ.name}", "", *_table(differ), ""]
     if result.shared_settings:

@@ -11,7 +11,7 @@ from shared.core.settings import Settings
 from shared.core.types import Features
 
 
-def unasked(computed: Features, settings: Settings) -> Walked:
+def empty_walk(computed: Features, settings: Settings) -> Walked:
     """No folds, and no prediction on any row.
 
     >>> from shared.core.settings import load

@@ -15,9 +15,9 @@ from scripts.installation.checkout import ROOT
 from scripts.local.children import last_lines
 from scripts.local.paper.logs import local_log
 from scripts.local.paper.place import SupervisorPaths
-from scripts.operation.bot import opened
-from scripts.operation.standing import lines as standing_lines
-from scripts.operation.standing import standing
+from scripts.operation.bot import open_bot
+from scripts.operation.standing import load_standing
+from scripts.operation.standing import standing_lines as standing_lines
 from scripts.output.console import emit, json_option, jst, utc
 from scripts.output.events import decision_words
 from scripts.output.holdings import holdings_lines, model_line
@@ -100,7 +100,7 @@ def status(context: click.Context, *, as_json: bool) -> None:
     lines = [
         *_lines(pid, told),
         *_standing_lines(),
-        *(f"LEFT      {_left(name, group)}" for name, group in left.items()),
+        *(f"LEFT      {_left_process_text(name, group)}" for name, group in left.items()),
     ]
     emit(
         {"running": pid is not None, **told, "pid": pid, "left": left},
@@ -121,7 +121,7 @@ def stop(*, as_json: bool) -> None:
         left = place.end_left()
         lines = [
             "Paper trading does not run.",
-            *(f"Ended {_left(name, group)}" for name, group in left.items()),
+            *(f"Ended {_left_process_text(name, group)}" for name, group in left.items()),
         ]
         emit({"running": False, "stopped": False, "left": left}, "\n".join(lines), as_json=as_json)
         return
@@ -218,7 +218,7 @@ def _background(environ: Mapping[str, str], place: SupervisorPaths) -> int:
     )
 
 
-def _left(name: str, group: int) -> str:
+def _left_process_text(name: str, group: int) -> str:
     return f"the {name} process (group {group}) of a supervisor that was killed"
 
 
@@ -255,8 +255,8 @@ def _lines(pid: int | None, told: Mapping[str, Any]) -> list[str]:
 def _standing_lines() -> list[str]:
     """Halts, limits, the model and the last candle's decision, as `status` says them."""
     try:
-        with opened() as here:
-            return standing_lines(standing(here), here.settings)
+        with open_bot() as here:
+            return standing_lines(load_standing(here), here.settings)
     except BotError as error:
         return [f"UNKNOWN   whether anything halts it: {error}"]
 

@@ -9,7 +9,7 @@ from shared.core.types import Timeframe
 from shared.replay.types import Replayed
 from shared.results.performance import Performance
 from shared.results.performance.positions import book_of
-from shared.results.performance.series import yen as yen_of
+from shared.results.performance.series import yen_of_units as yen_of
 from shared.results.report.headline import entries_words
 
 DASH = "–"
@@ -19,7 +19,7 @@ _RESOLUTIONS = {
 }
 
 
-def lines(
+def backtest_lines(
     outcome: Outcome, *, report: str, took_seconds: float, cached: int | None = None
 ) -> list[str]:
     """The summary, a line each; `cached`: how many fits of a walk-forward were there already."""
@@ -39,7 +39,7 @@ def lines(
         ),
         *_numbers(performance),
         f"entries      {entries_words(replayed.entries)}",
-        f"no entry     {_denied(replayed)}",
+        f"no entry     {_denials_text(replayed)}",
         *([] if outcome.walk is None else fitted_lines(outcome.walk, cached=cached)),
         *(f"note         {note}" for note in replayed.notes),
         f"report       {report}",
@@ -110,7 +110,7 @@ def _numbers(performance: Performance) -> Sequence[str]:
     ]
 
 
-def _denied(replayed: Replayed) -> str:
+def _denials_text(replayed: Replayed) -> str:
     """For how many candles what kept the bot from entering; the parts add up to the whole."""
     total, top = sum(replayed.denials.values()), top_denials(replayed)
     if not total:

@@ -19,7 +19,7 @@ from shared.results.page.words import percent, reason_words
 QUIET = frozenset({Reason.NOTHING_NEW})
 
 
-def happened(report: TickReport, *, before: TickReport | None) -> list[str]:
+def event_lines(report: TickReport, *, before: TickReport | None) -> list[str]:
     """Orders, fills, ends of trades and troubles of one tick; nothing for a quiet one.
 
     A trouble that the tick `before` had as well is not told again.
@@ -88,7 +88,7 @@ def price_words(report: TickReport) -> str:
     return "–" if mark is None else yen(mark)
 
 
-def line(report: TickReport) -> str:
+def report_line(report: TickReport) -> str:
     """One plain line of a tick: time, price, equity, position, decision."""
     price = price_words(report)
     equity = yen(report.equity_jpy) if report.equity_jpy is not None else "–"

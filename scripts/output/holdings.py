@@ -16,7 +16,7 @@ def holdings_lines(report: TickReport) -> list[str]:
     lines += [
         position_line(position, report.resting, report.plan) for position in report.positions
     ] or ["position  none"]
-    lines += [f"resting   {order_words(order)}" for order in report.resting]
+    lines += [f"resting   {resting_order_words(order)}" for order in report.resting]
     return lines
 
 
@@ -42,7 +42,7 @@ def position_line(position: Position, resting: Sequence[Order], plan: PositionPl
     return f"position  {size}, {stop}{rest}"
 
 
-def order_words(order: Order) -> str:
+def resting_order_words(order: Order) -> str:
     """An order that rests."""
     intent = order.intent
     price = intent.price if intent.price is not None else intent.trigger_price

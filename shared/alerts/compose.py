@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from shared.alerts.wording import btc, facts, key, lasted, reason_text, when, yen
+from shared.alerts.wording import alert_key, btc, duration_text, facts, reason_text, when, yen
 from shared.core.calendar import jst_day
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
@@ -141,7 +141,7 @@ def compose(
     return tuple(sorted(alerts, key=lambda alert: _LOUDNESS[alert.level]))
 
 
-def failure(*, bot: str, at: int, found: str, remedy: str = "", settings: Settings) -> Alert:
+def failure_alert(*, bot: str, at: int, found: str, remedy: str = "", settings: Settings) -> Alert:
     """A tick that failed as a whole and left no report (its store cannot be used): goes to the sink
     without the outbox.
 
@@ -153,7 +153,7 @@ def failure(*, bot: str, at: int, found: str, remedy: str = "", settings: Settin
     window = at // int(settings.discord.window_seconds * 1000)
     told = {"what": found, "what to do": remedy, "time": when(at), "bot": bot}
     return Alert(
-        key=key(bot, "tick_failed", "store", window),
+        alert_key=alert_key(bot, "tick_failed", "store", window),
         level=Level.CRITICAL,
         kind="tick_failed",
         title="The tick failed and nothing was saved.",
@@ -171,26 +171,26 @@ class _Maker:
         self._at = report.finished_at
         self._window_ms = int(settings.discord.window_seconds * 1000)
 
-    def lasting(
+    def make_lasting(
         self, level: Level, kind: str, subject: object, title: str, told: Mapping[str, str]
     ) -> Alert:
         """A condition: once a window."""
         return self._make(
             level,
-            key(self._bot, kind, subject, self._at // self._window_ms),
+            alert_key(self._bot, kind, subject, self._at // self._window_ms),
             kind,
             title,
             told,
             self._at,
         )
 
-    def daily(self, level: Level, kind: str, title: str, told: Mapping[str, str]) -> Alert:
+    def make_daily(self, level: Level, kind: str, title: str, told: Mapping[str, str]) -> Alert:
         """A limit that lasts: once a JST day."""
         return self._make(
-            level, key(self._bot, kind, jst_day(self._at)), kind, title, told, self._at
+            level, alert_key(self._bot, kind, jst_day(self._at)), kind, title, told, self._at
         )
 
-    def event(
+    def make_event(
         self,
         level: Level,
         kind: str,
@@ -201,14 +201,19 @@ class _Maker:
     ) -> Alert:
         """Something that happened: once."""
         return self._make(
-            level, key(self._bot, kind, subject), kind, title, told, self._at if at is None else at
+            level,
+            alert_key(self._bot, kind, subject),
+            kind,
+            title,
+            told,
+            self._at if at is None else at,
         )
 
     def _make(
         self, level: Level, name: str, kind: str, title: str, told: Mapping[str, str], at: int
     ) -> Alert:
         fields = {**told, "time": when(at), "bot": f"{self._bot} ({self._mode})"}
-        return Alert(key=name, level=level, kind=kind, title=title, at=at, fields=fields)
+        return Alert(alert_key=name, level=level, kind=kind, title=title, at=at, fields=fields)
 
 
 def _positions(report: TickReport, maker: _Maker) -> Iterator[Alert]:
@@ -219,7 +224,7 @@ def _positions(report: TickReport, maker: _Maker) -> Iterator[Alert]:
             if order.intent.purpose is Purpose.STOP and order.intent.side is position.side
         )
         if stopped < position.lots:
-            yield _unprotected(position, stopped, maker)
+            yield _unprotected_alert(position, stopped, maker)
     if report.equity_jpy is None and report.plan is not None:
         yield maker.lasting(
             Level.CRITICAL,
@@ -230,7 +235,7 @@ def _positions(report: TickReport, maker: _Maker) -> Iterator[Alert]:
         )
 
 
-def _unprotected(position: Position, stopped: int, maker: _Maker) -> Alert:
+def _unprotected_alert(position: Position, stopped: int, maker: _Maker) -> Alert:
     missing = "has no stop" if stopped == 0 else f"has a stop for only {btc(stopped)}"
     return maker.lasting(
         Level.CRITICAL,
@@ -250,7 +255,7 @@ def _orders(report: TickReport, maker: _Maker) -> Iterator[Alert]:
                 Level.CRITICAL,
                 "outcome_unknown",
                 f"{record.what}-{intent.id}",
-                f"Nobody knows whether the exchange took our {_told_what(record)} of"
+                f"Nobody knows whether the exchange took our {_order_text(record)} of"
                 f" {btc(intent.lots)}.",
                 {"order": intent.id, "side": intent.side.value, **facts(record.context)},
             )
@@ -278,7 +283,7 @@ def _orders(report: TickReport, maker: _Maker) -> Iterator[Alert]:
         yield _rejects(reason, list(records), maker)
 
 
-def _told_what(record: OrderRecord) -> str:
+def _order_text(record: OrderRecord) -> str:
     return (
         f"cancel of the {record.intent.purpose} order"
         if record.what == "cancel"
@@ -353,7 +358,7 @@ def _issues(report: TickReport, maker: _Maker) -> Iterator[Alert]:
     seen: set[Reason] = set()
     for issue in sorted(report.issues, key=lambda issue: not issue.forbids_entry):
         if issue.reason is Reason.TIME_IMPOSSIBLE:
-            yield _impossible(issue, maker)
+            yield _impossible_alert(issue, maker)
             continue
         if issue.reason in seen:
             continue
@@ -396,7 +401,7 @@ def _about_the_model(issue: Issue, report: TickReport, maker: _Maker) -> Alert:
     return maker.daily(Level.WARNING, kind, title + end, facts(issue.context))
 
 
-def _impossible(issue: Issue, maker: _Maker) -> Alert:
+def _impossible_alert(issue: Issue, maker: _Maker) -> Alert:
     """A time of the future that was stored or asked for: once for each that is stored, once a
     window for schedule times.
     """
@@ -491,7 +496,7 @@ def _trade(trade: Trade, level: Level, maker: _Maker) -> Alert:
         "interest": yen(trade.interest_jpy),
         "entry": yen(trade.entry_price),
         "exit": yen(trade.exit_price),
-        "held": lasted(trade.closed_at - trade.opened_at),
+        "held": duration_text(trade.closed_at - trade.opened_at),
     }
     title = f"{part} {trade.side} {btc(trade.lots)} with {result}: {reason_text(trade.reason)}."
     return maker.event(
@@ -510,7 +515,7 @@ def _many_trades(trades: Sequence[Trade], maker: _Maker) -> Alert:
         "net": yen(sum((trade.net_jpy for trade in trades), start=zero)),
         "fees": yen(sum((trade.fees_jpy for trade in trades), start=zero)),
         "interest": yen(sum((trade.interest_jpy for trade in trades), start=zero)),
-        "why": _counted(reason_text(trade.reason) for trade in trades),
+        "why": _counted_text(reason_text(trade.reason) for trade in trades),
     }
     subject = f"{trades[0].sequence}-{trades[-1].sequence}-{trades[-1].closed_at}"
     return maker.event(
@@ -523,7 +528,7 @@ def _many_trades(trades: Sequence[Trade], maker: _Maker) -> Alert:
     )
 
 
-def _counted(texts: Iterable[str]) -> str:
+def _counted_text(texts: Iterable[str]) -> str:
     return ", ".join(f"{len(list(group))} × {text}" for text, group in groupby(sorted(texts)))
 
 

@@ -13,7 +13,7 @@ _MOST_FACTS = 6
 _LONGEST_FACT = 200
 
 
-def key(*parts: object) -> str:
+def alert_key(*parts: object) -> str:
     """An alert's key: parts joined by colons, safe as a document's name."""
     joined = ":".join(_UNSAFE.sub("-", str(part)) or "-" for part in parts)
     return f"-{joined}" if joined.startswith("__") else joined  # __names__ are Firestore's own
@@ -37,7 +37,7 @@ def btc(lots: int) -> str:
     return f"{btc_from_lots(lots):f} BTC"
 
 
-def lasted(milliseconds: int) -> str:
+def duration_text(milliseconds: int) -> str:
     """`2 h 05 min`."""
     minutes = milliseconds // MINUTE_MS
     # An hour.

@@ -30,7 +30,7 @@ class Code:
         )
 
 
-def present() -> Code:
+def present_code() -> Code:
     """That of the code that runs here."""
     return Code(files=files_hash(), trees=trees_hash())
 

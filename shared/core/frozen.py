@@ -15,7 +15,7 @@ T = TypeVar("T")
 _Setters: TypeAlias = Mapping[str, Callable[[Any, Any], None]]
 
 
-def changed(value: T, /, **fields: Any) -> T:
+def copy_with(value: T, /, **fields: Any) -> T:
     """A copy of `value` with other `fields`.
 
     >>> from shared.core.types import Book

@@ -58,7 +58,7 @@ def sources(guard: str) -> Mapping[str, bytes]:
     Raises `NotThere` where a line names what is gone: then nobody can say which code it is.
     """
     known = lines()
-    found = fingerprint.sources(under(guard))
+    found = fingerprint.read_sources(under(guard))
     return {path: text for path, text in found.items() if guard in known[line_of(path) or path]}
 
 

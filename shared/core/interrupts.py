@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def kept_from_workers() -> Iterator[None]:
+def hide_interrupts_from_workers() -> Iterator[None]:
     """Processes that joblib's loky starts meanwhile never hear of Ctrl-C; here it waits until they
     are started.
 

@@ -19,8 +19,8 @@ class FirstTouch:
         """Build over candles' extremes, shape (n,) each."""
         self._leaves = 1 << len(low).bit_length()
         self._count = len(low)
-        self._lowest = _folded(low, self._leaves, np.minimum, -np.inf)
-        self._highest = _folded(high, self._leaves, np.maximum, np.inf)
+        self._lowest = _build_tree(low, self._leaves, np.minimum, -np.inf)
+        self._highest = _build_tree(high, self._leaves, np.maximum, np.inf)
 
     def rows(self, start: IntArray, falls_to: FloatArray, rises_to: FloatArray) -> IntArray:
         """For each search the first row at or after `start` with `low <= falls_to` or `high >=
@@ -39,9 +39,13 @@ class FirstTouch:
             node >>= (
                 node & 1
             ) ^ 1  # an even node and its neighbour are both ahead: go on with their parent
-        return np.minimum(self._descended(found, falls_to, rises_to) - self._leaves, self._count)
+        return np.minimum(
+            self._descend_to_leaves(found, falls_to, rises_to) - self._leaves, self._count
+        )
 
-    def _descended(self, node: IntArray, falls_to: FloatArray, rises_to: FloatArray) -> IntArray:
+    def _descend_to_leaves(
+        self, node: IntArray, falls_to: FloatArray, rises_to: FloatArray
+    ) -> IntArray:
         """From touched nodes to their first touched leaf."""
         which = np.flatnonzero(node < self._leaves)
         while len(which):
@@ -54,7 +58,7 @@ class FirstTouch:
         return node
 
 
-def _folded(values: FloatArray, leaves: int, worst: np.ufunc, beyond: float) -> FloatArray:
+def _build_tree(values: FloatArray, leaves: int, worst: np.ufunc, beyond: float) -> FloatArray:
     tree = np.full(2 * leaves, beyond)
     tree[leaves : leaves + len(values)] = values
     width, used = leaves, len(values)

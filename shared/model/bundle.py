@@ -19,19 +19,19 @@ from shared.model.manifest import (
     SIGNATURE,
     FileEntry,
     Manifest,
-    decode,
+    decode_manifest,
 )
 from shared.model.predict import Bundle, predict_rows, volatility_rows, vote_rows
 from shared.model.signing import verify
 
-__all__ = ["Bundle", "Manifest", "load"]
+__all__ = ["Bundle", "Manifest", "load_bundle"]
 
 GOLDEN_TOLERANCE = 1e-6
 MAX_SLOPE = 10.0
 MAX_NUMBER = 1e3
 
 
-def load(
+def load_bundle(
     files: Mapping[str, bytes],
     *,
     public_keys: Sequence[str],
@@ -74,7 +74,7 @@ def load(
         if name not in files:
             raise BadBundle(f"files: {name} is missing from bundle {version}")
     _check_signature(files, public_keys, version)
-    manifest = decode(files[MANIFEST])
+    manifest = decode_manifest(files[MANIFEST])
     _check_hashes(files, manifest, whole=whole)
     _check_manifest(manifest, version)
     _check_heads(manifest)

@@ -308,7 +308,7 @@ def encode(manifest: Manifest) -> bytes:
     ).encode()
 
 
-def decode(data: bytes) -> Manifest:
+def decode_manifest(data: bytes) -> Manifest:
     """Read a manifest. Raises `BadBundle` for an old schema before anything else is looked at."""
     try:
         schema = msgspec.json.decode(data, type=_Schema).schema

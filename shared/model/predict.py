@@ -57,7 +57,7 @@ class Bundle:
         return self.manifest.barriers
 
     @property
-    def may_enter(self) -> bool:
+    def is_allowed_to_enter(self) -> bool:
         """Whether the verdict allows opening positions."""
         return self.manifest.verdict.may_enter
 
@@ -289,8 +289,8 @@ def predict_rows(rows: NDArray[np.float32], bundle: Bundle) -> FloatArray:
     for member, scores in zip(
         manifest.members, member_scores(rows, forest, manifest.members), strict=True
     ):
-        vote += member.weight * calibrated(scores, member.calibration)
-    return calibrated(logarithm(vote), manifest.calibration)
+        vote += member.weight * calibrate_scores(scores, member.calibration)
+    return calibrate_scores(logarithm(vote), manifest.calibration)
 
 
 def member_scores(
@@ -309,7 +309,7 @@ def member_scores(
     ]
 
 
-def calibrated(scores: FloatArray, calibration: Calibration) -> FloatArray:
+def calibrate_scores(scores: FloatArray, calibration: Calibration) -> FloatArray:
     """softmax(slope x scores + offsets), (n, 3)."""
     return softmax(calibration.slope * scores + np.asarray(calibration.offsets))
 

@@ -44,14 +44,14 @@ class Ahead:
         self._known, self._path, self._story = known, path, story
         self._settle_ms = int(inputs.settings.tick.settle_seconds * 1000)
 
-    def following(self, index: int, state: State, hands: AccountInHand) -> int:
+    def next_index(self, index: int, state: State, hands: AccountInHand) -> int:
         """The index of the next tick to work out after the one at `index`; the number of ticks
         where there is none.
         """
         idle = hands.account.idle
         if self._policy.has_goal and not self._inputs.every_tick and not state.retries:
             return max(index + 1, min(self._next_of_goal(index, state, hands), len(self._grid)))
-        if self._inputs.every_tick or state.retries or not (idle or self._steady(state, hands)):
+        if self._inputs.every_tick or state.retries or not (idle or self._is_steady(state, hands)):
             return index + 1
         following = (
             self._next_chance(index, state, hands)
@@ -60,7 +60,7 @@ class Ahead:
         )
         return max(index + 1, min(following, len(self._grid)))
 
-    def _steady(self, state: State, hands: AccountInHand) -> bool:
+    def _is_steady(self, state: State, hands: AccountInHand) -> bool:
         """Whether a tick without news would do nothing: one position, a stop for all of it, and a
         target where one can rest.
         """
@@ -76,7 +76,7 @@ class Ahead:
         bracketed = Purpose.STOP in purposes and (
             account.kind.has_locks or Purpose.TARGET in purposes
         )
-        return bracketed and not planning.uncovered(held, now_ms=hands.now_ms())
+        return bracketed and not planning.uncovered_positions(held, now_ms=hands.now_ms())
 
     def _next_of_goal(self, index: int, state: State, hands: AccountInHand) -> int:
         """With a target: while it is pursued the very next tick; then that of the next 4h close
@@ -94,7 +94,7 @@ class Ahead:
         ):
             return index + 1
         idle = hands.account.idle
-        if not idle and (len(held.positions) != 1 or not self._at_rest(state, hands, held, now)):
+        if not idle and (len(held.positions) != 1 or not self._is_at_rest(state, hands, held, now)):
             return index + 1
         least = 0.0 if held.positions else self._settings.risk.exposure.band
         after = 0 if goal is None else goal.as_of
@@ -110,7 +110,7 @@ class Ahead:
             following = min(following, self._grid.first_settling(closed_at, index))
         return following
 
-    def _at_rest(self, state: State, hands: AccountInHand, held: Holdings, now_ms: int) -> bool:
+    def _is_at_rest(self, state: State, hands: AccountInHand, held: Holdings, now_ms: int) -> bool:
         """Whether no order of the account ends by itself, and protection has nothing to do."""
         if any(
             order.intent.opens or order.intent.expires_at is not None

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from shared.core.reasons import Reason
 from shared.core.types import Candles, Holdings, Issue, Market, PairRules, Signal, TickStatus
-from shared.market.candles import between
-from shared.market.quality import inspect
-from shared.market.spikes import loud
+from shared.market.candles import candles_between
+from shared.market.quality import inspect_candles
+from shared.market.spikes import possible_spike_rows
 from shared.replay.hands import AccountInHand
 from shared.replay.rows import ReplayRows
 from shared.replay.types import Inputs
@@ -33,7 +33,7 @@ class Past:
         self._settings, self._minutes = inputs.settings, inputs.minutes
         self._rules, self._known, self._hands = rules, known, hands
         self._settle_ms = int(inputs.settings.tick.settle_seconds * 1000)
-        self._quiet = not any(len(loud(part)) for part in inputs.candles.values())
+        self._quiet = not any(len(possible_spike_rows(part)) for part in inputs.candles.values())
 
     def arrive(self, *, is_late: bool) -> None:
         """A tick begins; one that is late only protects."""
@@ -48,7 +48,7 @@ class Past:
         del holdings, may_enter
         now = self._hands.now
         candles, self.row = self._known.window(now - self._settle_ms)
-        issues = inspect(
+        issues = inspect_candles(
             candles, now, self._settings, minutes_of=self._minutes_of, quiet=self._quiet
         )
         return Market(
@@ -72,4 +72,4 @@ class Past:
         return ()
 
     def _minutes_of(self, start_ms: int, end_ms: int) -> Candles | None:
-        return None if self._minutes is None else between(self._minutes, start_ms, end_ms)
+        return None if self._minutes is None else candles_between(self._minutes, start_ms, end_ms)

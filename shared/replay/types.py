@@ -271,7 +271,7 @@ class Replayed:
     notes: tuple[str, ...] = ()
 
 
-def loud(note: str) -> bool:
+def is_warning(note: str) -> bool:
     """Whether a note warns, and does not only inform: it begins with a word in capitals, as in
     "INSIDE TRAINING: ...".
     """

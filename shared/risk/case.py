@@ -58,7 +58,7 @@ Rule: TypeAlias = Callable[[Case], Decision | None]
 """A decision where the rule has a word on the case, else None."""
 
 
-def tell(case: Case, action: Action, reason: Reason, **context: object) -> Decision:
+def decide_without_order(case: Case, action: Action, reason: Reason, **context: object) -> Decision:
     """A decision on the signal's side that orders nothing."""
     return Decision(
         action=action,
@@ -71,4 +71,4 @@ def tell(case: Case, action: Action, reason: Reason, **context: object) -> Decis
 
 def deny(case: Case, reason: Reason, **context: object) -> Decision:
     """No entry, because of `reason`."""
-    return tell(case, Action.DENY, reason, **context)
+    return decide_without_order(case, Action.DENY, reason, **context)

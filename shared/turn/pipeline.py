@@ -102,12 +102,12 @@ def _may_enter(votes: Votes, since: int, settings: Settings) -> BoolArray:
     """
     if not risk.policy_of(settings).needs_model:
         return np.zeros(len(votes.as_of), dtype=np.bool_)
-    asked = votes.consensus != 0 if _allows(Side.SHORT, settings) else votes.consensus > 0
+    asked = votes.consensus != 0 if _is_side_allowed(Side.SHORT, settings) else votes.consensus > 0
     asked[: max(0, int(np.searchsorted(votes.as_of, since, side="right")) - 2)] = False
     return asked
 
 
-def _allows(side: Side, settings: Settings) -> bool:
+def _is_side_allowed(side: Side, settings: Settings) -> bool:
     """Whether the settings alone would let an entry on this side through."""
     return side is Side.LONG or settings.has_shorts
 
@@ -154,7 +154,7 @@ def signal_at(
             )
         elif prediction.unasked is None or not prediction.unasked[row]:
             enough = False
-        elif _allows(Side.LONG if consensus > 0 else Side.SHORT, settings):
+        elif _is_side_allowed(Side.LONG if consensus > 0 else Side.SHORT, settings):
             raise BadData(
                 f"row {row} was not predicted: these stages are for other settings or a later start"
             )
@@ -233,7 +233,7 @@ def last_signal(
     return signal_at(done, 0, candles_before=counts, slow_until=slow_until, settings=settings)
 
 
-def scored(computed: Features, *, bundle: Bundle, rows: BoolArray) -> Prediction:
+def predict_chosen_rows(computed: Features, *, bundle: Bundle, rows: BoolArray) -> Prediction:
     """What a model says of some rows (n,) whether or not the strategies agree there; NaN elsewhere,
     and where it is not warm.
 

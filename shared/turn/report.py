@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from shared.core.frozen import changed
+from shared.core.frozen import copy_with
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import Counted, Holdings, Issue, OrderRecord, TickReport, TickStatus
 from shared.turn.turn import Turn
 
 
-def report(
+def build_report(
     turn: Turn,
     *,
     tick: str,
@@ -104,7 +104,7 @@ def _with_account(
     The mark is the one at which the equity was computed; where nothing is held, the middle of the
     book, where one was read.
     """
-    return changed(
+    return copy_with(
         draft,
         fills=tuple(fill for fill in holdings.fills if fill.sequence > before.fills),
         trades=tuple(

@@ -9,11 +9,11 @@ and raises.
 from collections.abc import Callable
 from typing import TypeAlias
 
-from shared.core.frozen import changed
+from shared.core.frozen import copy_with
 from shared.core.reasons import Reason
 from shared.core.types import Issue, TickStatus
 from shared.turn.steps import Found, Steps
-from shared.turn.turn import Ending, Turn, unread
+from shared.turn.turn import Ending, Turn, unread_issue
 
 Guard: TypeAlias = Callable[[str, Turn, Found], Turn]
 """Runs a step by its name from a turn on, and says what is known after it: where it broke, what it
@@ -23,7 +23,7 @@ NO_SIGNAL = Issue(reason=Reason.STEP_FAILED, forbids_entry=True, context={"step"
 """Where the signal broke nothing is entered; what is held can end."""
 
 
-def unguarded(step: str, turn: Turn, found: Found) -> Turn:
+def run_unguarded(step: str, turn: Turn, found: Found) -> Turn:
     """Run a step that must not fail: what it raises is raised."""
     del step
     for known in found:
@@ -62,12 +62,12 @@ def run(turn: Turn, steps: Steps, guard: Guard) -> Turn:
     """
     turn = guard("reconcile", turn, steps.reconcile(turn))
     for issue in turn.occasion.damage:
-        turn = turn.ended(
+        turn = turn.end_with(
             Ending(status=TickStatus.DEGRADED, reason=issue.reason, detail=issue.context["found"])
         )
     turn = guard("protect", turn, steps.protect(turn, part="p"))
     refusal, holdings = steps.source.refusal(), turn.holdings
-    turn = turn.ended(refusal)
+    turn = turn.end_with(refusal)
     if holdings is None:
         return turn
     if refusal is None and turn.is_trusted:
@@ -88,7 +88,7 @@ def _decide(turn: Turn, steps: Steps, guard: Guard) -> Turn:
         return turn.ended(refusal)
     turn = guard("signal", turn, steps.read(turn, holdings, market))
     if "signal" in turn.failed:
-        turn = turn.seeing(changed(market, issues=(*market.issues, NO_SIGNAL)))
+        turn = turn.see_market(copy_with(market, issues=(*market.issues, NO_SIGNAL)))
     return guard("decide", turn, steps.decide(turn, holdings, turn.market or market))
 
 
@@ -102,7 +102,7 @@ def _order(turn: Turn, steps: Steps, guard: Guard) -> Turn:
 
 def _end(turn: Turn) -> Turn:
     """A tick that could not see the market is degraded, also where nothing was at stake."""
-    missing = None if turn.market is None else unread(turn.market)
+    missing = None if turn.market is None else unread_issue(turn.market)
     if missing is None:
         return turn
     return turn.ended(Ending(status=TickStatus.DEGRADED, reason=missing.reason, issue=missing))

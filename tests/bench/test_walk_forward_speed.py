@@ -103,10 +103,14 @@ def test_one_training_and_one_row(settings: Settings, candles: Mapping[Timeframe
     made, spent = min(
         (timed(lambda: train(candles, settings, **asked)) for _ in range(3)), key=lambda one: one[1]
     )
-    bundle = model.load(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
+    bundle = model.load_bundle(
+        made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version
+    )
     row = np.array(made.manifest.golden.rows[:1], dtype=np.float32)
     _, loading = timed(
-        lambda: model.load(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
+        lambda: model.load_bundle(
+            made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version
+        )
     )
     times = sorted(timed(lambda: predict_rows(row, bundle))[1] for _ in range(200))
     print(

@@ -61,7 +61,7 @@ def a_limit_fills_on_a_touch(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_limit_fills_at_the_market_that_went_through_it(patch: pytest.MonkeyPatch) -> None:
-    real = settling.executed
+    real = settling.book_limit_fill
 
     def better(account: Any, order: Any, point: Any, lots: int) -> Any:
         return real(
@@ -76,7 +76,7 @@ def the_volume_share_is_ignored(patch: pytest.MonkeyPatch) -> None:
 
 
 def the_volume_is_given_to_every_order(patch: pytest.MonkeyPatch) -> None:
-    real = settling._entered
+    real = settling._fill_entries
     patch.setattr(
         settling,
         "_entered",
@@ -94,7 +94,7 @@ def an_order_fills_before_it_was_placed(patch: pytest.MonkeyPatch) -> None:
 
 
 def the_stop_is_ignored_in_the_candle_of_the_entry(patch: pytest.MonkeyPatch) -> None:
-    real = settling._stopped
+    real = settling._fire_stops
 
     def late(account: Any, point: Any, before: Any, *, newborn_from: int) -> Any:
         minute = point.at - point.at % MINUTE
@@ -127,7 +127,7 @@ def the_target_comes_before_the_stop(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_partial_fill_does_not_grow_the_stop(patch: pytest.MonkeyPatch) -> None:
-    real = ledger._grown
+    real = ledger._grow_resting_order
 
     def once(account: Any, more: Any, at: int) -> Any:
         return (
@@ -140,7 +140,7 @@ def a_partial_fill_does_not_grow_the_stop(patch: pytest.MonkeyPatch) -> None:
 
 
 def an_entry_brings_no_stop(patch: pytest.MonkeyPatch) -> None:
-    real = ledger._bracketed
+    real = ledger._grow_bracket
     patch.setattr(
         ledger,
         "_bracketed",
@@ -149,7 +149,7 @@ def an_entry_brings_no_stop(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_close_leaves_the_other_orders_as_large_as_before(patch: pytest.MonkeyPatch) -> None:
-    real = ledger._freed
+    real = ledger._free_side
     patch.setattr(
         ledger,
         "_freed",
@@ -192,7 +192,7 @@ def a_started_day_of_interest_is_rounded_down(patch: pytest.MonkeyPatch) -> None
 
 
 def a_close_pays_out_twice(patch: pytest.MonkeyPatch) -> None:
-    real = settling.closing
+    real = settling.book_closing
 
     def twice(account: Any, order: Any, done: Any) -> Any:
         after = real(account, order, done)
@@ -202,7 +202,7 @@ def a_close_pays_out_twice(patch: pytest.MonkeyPatch) -> None:
 
 
 def cash_moves_without_a_fill(patch: pytest.MonkeyPatch) -> None:
-    real = settling._walked
+    real = settling._walk_candle
     patch.setattr(
         settling,
         "_walked",
@@ -233,7 +233,7 @@ def a_spot_account_goes_short(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         placing,
         "_CHECKS",
-        tuple(check for check in placing._CHECKS if check is not placing._malformed),
+        tuple(check for check in placing._CHECKS if check is not placing._refuse_malformed),
     )
 
 
@@ -245,18 +245,20 @@ def money_is_not_asked_for(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         placing,
         "_CHECKS",
-        tuple(check for check in placing._CHECKS if check is not placing._unaffordable),
+        tuple(check for check in placing._CHECKS if check is not placing._refuse_unaffordable),
     )
 
 
 def the_minimum_size_is_not_asked_for(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        placing, "_CHECKS", tuple(check for check in placing._CHECKS if check is not placing._size)
+        placing,
+        "_CHECKS",
+        tuple(check for check in placing._CHECKS if check is not placing._refuse_size),
     )
 
 
 def an_order_fills_all_its_lots_again_and_again(patch: pytest.MonkeyPatch) -> None:
-    real = ledger.updated
+    real = ledger.update_order
 
     def whole(account: Any, order: Any) -> Any:
         left = (
@@ -272,7 +274,7 @@ def an_order_fills_all_its_lots_again_and_again(patch: pytest.MonkeyPatch) -> No
 def a_minute_is_walked_twice(patch: pytest.MonkeyPatch) -> None:
     from shared.exchanges.paper import account as accounts
 
-    real = accounts.settled
+    real = accounts.settle_account
 
     def again(account: Any, minutes: Any, until: int) -> Any:
         rewound = (

@@ -130,4 +130,6 @@ def test_a_move_that_was_repeated_ends_where_one_that_lived_does(tmp_path):
             expected.challenger,
         )
         assert registry.versions() == BundleRegistry(FolderBucket(lived)).versions()
-        assert registry.archived() == BundleRegistry(FolderBucket(lived)).archived()
+        assert (
+            registry.archived_versions() == BundleRegistry(FolderBucket(lived)).archived_versions()
+        )

@@ -11,7 +11,7 @@ from models.fit.train import Training
 from shared import model
 from shared.core.reasons import Reason
 from shared.core.types import Level, TickReport, TickStatus
-from shared.model.manifest import decode, encode
+from shared.model.manifest import decode_manifest, encode
 from shared.model.registry import BundleRegistry
 from shared.model.signing import public_of, sign
 from shared.tick import present
@@ -39,12 +39,14 @@ def rival() -> tuple[str, dict[str, bytes]]:
     """
     made = champion()
     version = f"{made.version}-rival"
-    manifest = decode(made.files["manifest.json"])
+    manifest = decode_manifest(made.files["manifest.json"])
     from shared.model.predict import Bundle, predict_rows
 
     calmer = replace(manifest.calibration, slope=manifest.calibration.slope * 0.8)
     draft = replace(manifest, version=version, calibration=calmer)
-    loaded = model.load(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
+    loaded = model.load_bundle(
+        made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version
+    )
     import numpy as np
 
     rows = np.array(manifest.golden.rows).astype(np.float32)
@@ -92,7 +94,7 @@ def test_a_challenger_is_heard_on_every_candle_and_changes_no_decision_and_no_bu
     assert [report.counts["writes"] for report in beside] == [
         report.counts["writes"] for report in alone
     ]
-    record = shadow.records(days)
+    record = shadow.decode_shadow(days)
     served, version = champion().version, rival()[0]
     assert len(record.as_of) == 9
     assert record.both(served, version).all()

@@ -53,8 +53,8 @@ def _position(side: Side = Side.LONG) -> Position:
 
 def _account(*intents: OrderIntent, held: bool = True) -> ledger.PaperAccount:
     settings = configuration.load({}, overrides=FREE)
-    terms = ledger.terms(settings, replace(PairRules(), taker_fee_rate=Decimal(0)))
-    account = ledger.opened(10_000_000, T0, kind=AccountKind.MARGIN, terms=terms)
+    terms = ledger.account_terms(settings, replace(PairRules(), taker_fee_rate=Decimal(0)))
+    account = ledger.open_account(10_000_000, T0, kind=AccountKind.MARGIN, terms=terms)
     for intent in intents:
         account, _ = ledger.with_order(account, intent, T0 - 1)
     return replace(account, positions=(_position(),)) if held else account

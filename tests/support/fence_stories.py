@@ -29,7 +29,7 @@ from shared.core.types import (
     TickStatus,
     Timeframe,
 )
-from shared.exchanges.paper.exchange import PaperExchange, read
+from shared.exchanges.paper.exchange import PaperExchange, decode_account
 from shared.stores.memory import MemoryDocuments
 from shared.tick.cycle import Ports, run_tick
 from shared.tick.documents import BotDocuments, PaperDocument
@@ -258,7 +258,7 @@ class FenceStory:
 
     def _audit(self, counts: Counter[str]) -> Iterator[Violation]:
         """Both sides of every order: the intents, and the account's own book."""
-        account = read((self.documents.get(f"paper/{self.settings.id}") or NOBODY).data)
+        account = decode_account((self.documents.get(f"paper/{self.settings.id}") or NOBODY).data)
         orders = Counter(order.intent.id for order in (*account.orders, *account.ended))
         bracket = {intent_id for intent_id in orders if intent_id.endswith((".stop", ".target"))}
         known = {path.rpartition("~")[2]: data for path, data in self.intents().items()}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from models.study.grid import Measured
-from models.study.grid.given import given
+from models.study.grid.given import build_given
 from shared.core.settings import load
 from shared.core.trials import settings_hash
 from shared.core.types import Timeframe
@@ -22,7 +22,7 @@ DAY = 86_400_000
 
 def made_given(*, days=20, seed=1, since=START, **more):
     quarters = made_candles(days=days, seed=seed)
-    return given(
+    return build_given(
         {Timeframe.M15: quarters, Timeframe.H4: aggregate(quarters, Timeframe.H4)},
         since=since,
         **more,

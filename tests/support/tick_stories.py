@@ -36,7 +36,7 @@ from shared.core.types import (
     Timeframe,
 )
 from shared.exchanges.paper import account as accounts
-from shared.exchanges.paper.exchange import PaperExchange, read
+from shared.exchanges.paper.exchange import PaperExchange, decode_account
 from shared.market.candles import aggregate
 from shared.market.path import book_at, price_at
 from shared.stores.memory import MemoryDocuments
@@ -321,8 +321,8 @@ class TickStory:
 
     def _audit(self) -> ReportAudit:
         if self.audit is None:
-            terms = accounts.terms(self.settings, PairRules())
-            opened = accounts.opened(
+            terms = accounts.account_terms(self.settings, PairRules())
+            opened = accounts.open_account(
                 self.settings.capital_jpy, T0, kind=self.settings.account, terms=terms
             )
             self.audit = ReportAudit(self.settings, Journal.of(opened))
@@ -451,7 +451,7 @@ def race(seed: int) -> Counter[str]:
         enter(number, 0)
         counts["races"] += stores[0].first is None
         stored = documents.get("paper/race")
-        account = read(_some(stored).data)
+        account = decode_account(_some(stored).data)
         known = {order.intent.id for order in (*account.orders, *account.ended)}
         lost = sorted(accepted - known)
         insist(

@@ -53,7 +53,7 @@ class Boosted:
         return text.encode()
 
 
-def boosted(
+def fit_boosted_trees(
     name: str,
     rows: NDArray[np.float32],
     target: FloatArray,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.data.dataset import STEP_MS, Dataset, Split
-from models.fit.heads.boosting import Boosted, boosted
+from models.fit.heads.boosting import Boosted, fit_boosted_trees
 from models.fit.heads.scores import qlike, r_squared
 from shared.core.settings import LearningSettings
 from shared.core.types import FloatArray
@@ -59,7 +59,7 @@ class KnownRows:
         """How many rows."""
         return len(self.truth)
 
-    def thinned(self) -> "KnownRows":
+    def thin_rows(self) -> "KnownRows":
         """Every `ROW_STEP`-th candle's row."""
         kept = self.as_of // STEP_MS % ROW_STEP == 0
         return KnownRows(
@@ -90,7 +90,7 @@ class Both:
         cls, known: KnownRows, names: tuple[str, ...], learning: LearningSettings, seed: int
     ) -> "Both":
         """Squared error of logarithms."""
-        trees = boosted(
+        trees = fit_boosted_trees(
             "volatility",
             known.rows,
             known.truth,
@@ -103,7 +103,7 @@ class Both:
         )
         return cls(trees=trees, har=har_slopes(known.past, known.truth))
 
-    def told(self, known: KnownRows) -> dict[str, FloatArray]:
+    def predict_logarithms(self, known: KnownRows) -> dict[str, FloatArray]:
         """What each says, as logarithms (m,)."""
         return {"trees": self.trees.scores(known.rows), "har": har_logarithm(known.past, self.har)}
 

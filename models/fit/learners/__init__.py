@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from models.data.dataset import Dataset
 from models.fit.learners.learner import Learner
 from shared.core.errors import UserError
-from shared.core.masking import shown
+from shared.core.masking import quote_value
 from shared.core.settings import LearningSettings
 
 __all__ = ["Learner", "Progress", "fit_all", "packages_of", "weights_of"]
@@ -84,7 +84,7 @@ def module_of(name: str) -> Any:
     """The learner's own file. Raises `UserError` where there is none."""
     if not name.isidentifier() or find_spec(f"{__name__}.{name}") is None:
         raise UserError(
-            f"learning.weights names the learner {shown(name)}, and there is no file of it",
+            f"learning.weights names the learner {quote_value(name)}, and there is no file of it",
             remedy=f"write models/fit/learners/{name}.py, or take its weight out",
         )
     return import_module(f"{__name__}.{name}")

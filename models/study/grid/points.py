@@ -54,7 +54,7 @@ class Run:
     period: Period
 
 
-def varied(text: str) -> tuple[str, tuple[Scalar, ...]]:
+def parse_variation(text: str) -> tuple[str, tuple[Scalar, ...]]:
     """A setting and its values, from `risk.stop_atr=2,3,4` or `consensus.agreement=0.3:0.6:0.1`
     (both ends belong to it).
 
@@ -93,7 +93,7 @@ _INSTEAD = (
 )
 
 
-def grid(vary: Mapping[str, Sequence[Scalar]]) -> list[Point]:
+def grid_points(vary: Mapping[str, Sequence[Scalar]]) -> list[Point]:
     """Every combination; the last setting changes quickest.
 
     Without any setting: the one point that changes nothing.
@@ -117,7 +117,7 @@ def sample(vary: Mapping[str, Sequence[Scalar]], count: int, *, seed: int) -> li
         )
     total = _combinations(vary)
     if count >= total:
-        return grid(vary)
+        return grid_points(vary)
     # A seeded choice, not a secret.
     chosen = random.Random(seed).sample(range(total), count)  # noqa: S311
     return [_combination(vary, number) for number in sorted(chosen)]
@@ -173,7 +173,7 @@ def runs(
         raise UserError("a study has the same settings twice", remedy="give each combination once")
     found: list[Run] = []
     for point in points:
-        settings = (load or _defaults)(profile=profile, overrides=nested(point))
+        settings = (load or _defaults)(profile=profile, overrides=nest_point(point))
         costs = PairRules() if rules is None else rules(settings)
         for span in spans:
             found.append(
@@ -192,7 +192,7 @@ def _defaults(*, profile: str | None, overrides: Mapping[str, Any]) -> Settings:
     return load_settings({}, profile=profile, overrides=overrides)
 
 
-def nested(point: Point) -> dict[str, Any]:
+def nest_point(point: Point) -> dict[str, Any]:
     """The point as nested mappings, as `settings.load` takes overrides."""
     whole: dict[str, Any] = {}
     for name, value in point.items():

@@ -108,7 +108,7 @@ class JudgedOutcome:
     luck: Luck
 
 
-def measured(inputs: Inputs) -> Measured:
+def measure_run(inputs: Inputs) -> Measured:
     """Replay, and take the numbers: all that a worker sends back, however long the period was."""
     return numbers(measure(replay(inputs)))
 
@@ -124,7 +124,7 @@ def numbers(performance: Performance) -> Measured:
     )
 
 
-def trial_of(outcome: RunOutcome, *, data_hash: str, model: str | None, now_ms: int) -> Trial:
+def grid_trial(outcome: RunOutcome, *, data_hash: str, model: str | None, now_ms: int) -> Trial:
     """The line that goes into the trial log.
 
     >>> from models.study.grid.points import periods, runs
@@ -156,7 +156,7 @@ def trial_of(outcome: RunOutcome, *, data_hash: str, model: str | None, now_ms: 
     )
 
 
-def judged(outcomes: Sequence[RunOutcome], history: History) -> list[JudgedOutcome]:
+def judge_outcomes(outcomes: Sequence[RunOutcome], history: History) -> list[JudgedOutcome]:
     """The outcomes, best first: by deflated Sharpe, then by the probability of being above zero,
     then by Sharpe.
 
@@ -181,7 +181,7 @@ def judged(outcomes: Sequence[RunOutcome], history: History) -> list[JudgedOutco
                 sharpes(history.trials, years=length / (YEAR_DAYS * DAY_MS))
             )
         tried = max(1, history.count) + outcome.run.settings.gate.prior_trials
-        told.append(_judged(outcome, trials=tried, variance=scatter[length]))
+        told.append(_judge_outcome(outcome, trials=tried, variance=scatter[length]))
     return sorted(
         told,
         key=lambda one: (
@@ -192,7 +192,7 @@ def judged(outcomes: Sequence[RunOutcome], history: History) -> list[JudgedOutco
     )
 
 
-def _judged(outcome: RunOutcome, *, trials: int, variance: float | None) -> JudgedOutcome:
+def _judge_outcome(outcome: RunOutcome, *, trials: int, variance: float | None) -> JudgedOutcome:
     """With the scatter of the trials, annualised; None: what estimation error alone makes, as
     `performance` assumes.
     """

@@ -60,14 +60,14 @@ class ReportHeader:
     overruled: str = ""
 
 
-def period(start_at: int, end_at: int) -> str:
+def period_text(start_at: int, end_at: int) -> str:
     """A period [start, end) as its first and last day in JST."""
     return f"{jst_day(start_at)} to {jst_day(max(start_at, end_at - 1))}"
 
 
 def market_line(market: MarketSource, *, start_at: int, end_at: int) -> str:
     """The market in one sentence."""
-    when = period(start_at, end_at)
+    when = period_text(start_at, end_at)
     if market.kind == "file":
         return f"Real candles from {market.file}, {when} (JST)."
     if market.kind == "exchange":
@@ -91,7 +91,7 @@ def training_line(training: TrainingNote, *, start_at: int, end_at: int) -> str:
     """The model's past in one sentence, and whether it lies before or after what is shown."""
     if training.missing:
         return f"No model: {training.missing}."
-    when = period(training.start_at, training.end_at)
+    when = period_text(training.start_at, training.end_at)
     if training.end_at <= start_at:
         return (
             f"The model was trained on the period before it, {when}; it was not asked by the gate,"

@@ -40,7 +40,7 @@ def without_luck(values: Mapping[str, Any], run: TickedRun) -> dict[str, Any]:
     nothing.
     """
     closed = run.performance.positions.count
-    told = f"{headline.counted(closed)} closed in so few days: nothing tells skill from luck yet."
+    told = f"{headline.positions_text(closed)} closed in so few days: nothing tells skill from luck yet."
     return {
         "luck": told if closed else values["luck"],
         "cards": [card for card in values["cards"] if card.name not in headline.LUCK_CARDS],
@@ -88,7 +88,7 @@ def decision_row(story: DecisionStory) -> DecisionRow:
         size=f"{btc_from_lots(asked)}",
         stop=f"{decision.stop_price:,d}" if decision.stop_price else "–",
         target=f"{decision.target_price:,d}" if decision.target_price else "–",
-        ended=_ended(story),
+        ended=_outcome_text(story),
         profit=_profit(story),
     )
 
@@ -100,7 +100,7 @@ def _vote(vote: Vote) -> Text:
     )
 
 
-def _ended(story: DecisionStory) -> Text:
+def _outcome_text(story: DecisionStory) -> Text:
     sent = story.orders[-1]
     tries = f", {story.attempts} attempts" if story.attempts > 1 else ""
     if not story.filled_lots:

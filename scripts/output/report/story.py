@@ -82,7 +82,7 @@ def stories(reports: Sequence[TickReport]) -> list[DecisionStory]:
         sent = [
             record
             for record in report.orders
-            if record.intent.purpose is purpose and _was_sent(record)
+            if record.intent.purpose is purpose and _is_sent_order(record)
         ]
         if not sent:
             continue
@@ -102,7 +102,7 @@ def stories(reports: Sequence[TickReport]) -> list[DecisionStory]:
     return sorted(told.values(), key=lambda story: story.scheduled_at)
 
 
-def _was_sent(record: OrderRecord) -> bool:
+def _is_sent_order(record: OrderRecord) -> bool:
     return record.what != "cancel" and record.outcome != DENIED
 
 

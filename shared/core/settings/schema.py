@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from shared.core.masking import veiled
+from shared.core.masking import mask_secrets_and_keys
 from shared.core.settings.kinds import (
     AtrDistance,
     Attempts,
@@ -405,7 +405,8 @@ class Settings:
 
     def __repr__(self) -> str:
         told = ", ".join(
-            f"{field.name}={veiled(repr(getattr(self, field.name)))}" for field in fields(self)
+            f"{field.name}={mask_secrets_and_keys(repr(getattr(self, field.name)))}"
+            for field in fields(self)
         )
         return f"Settings({told})"
 

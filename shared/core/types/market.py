@@ -27,7 +27,7 @@ class Book:
     ask_lots: int = 0
 
     @property
-    def crossed(self) -> bool:
+    def is_crossed(self) -> bool:
         """Whether the book makes no sense for continuous trading."""
         return self.bid >= self.ask
 
@@ -68,7 +68,7 @@ class PairRules:
     circuit_break_mode: str = "NONE"
 
     @property
-    def suspended(self) -> bool:
+    def is_suspended(self) -> bool:
         """Whether the exchange takes no order at all."""
         return not self.enabled or self.status == "HALT"
 

@@ -132,7 +132,7 @@ class Comparison:
     gap_jpy: Decimal
 
     @property
-    def equal(self) -> bool:
+    def is_equal(self) -> bool:
         """Whether nothing differs in any tick."""
         return not self.differences
 
@@ -173,7 +173,7 @@ class Comparison:
             f"{self.ticks} ticks, {len(self.missed)} missed, {len(self.late)} late: decisions equal"
             f" in {self.equal_decisions}"
         )
-        if self.equal:
+        if self.is_equal:
             return f"{told}, and so is everything else, to 0.0001 yen."
         causes = ", ".join(
             f"{cause} {total.price_jpy:+,.2f}" for cause, total in self.totals.items()

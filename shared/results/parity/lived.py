@@ -83,7 +83,7 @@ def stretch_of(reports: Sequence[TickReport], *, since_at: int, settings: Settin
             *(
                 after.scheduled_at + 1
                 for before, after in pairwise(mine)
-                if _capital_set(before, after)
+                if _is_capital_changed(before, after)
             ),
         ]
     )
@@ -92,8 +92,12 @@ def stretch_of(reports: Sequence[TickReport], *, since_at: int, settings: Settin
     limits: Limits | None = None
     for before, report in pairwise(mine):
         if before.equity_jpy is not None:
-            limits = _counted(limits, before, settings)
-        if limits is not None and report.equity_jpy is not None and _capital_set(before, report):
+            limits = _advance_limits(limits, before, settings)
+        if (
+            limits is not None
+            and report.equity_jpy is not None
+            and _is_capital_changed(before, report)
+        ):
             limits = limits.opened(report.equity_jpy)
         asked = report.scheduled_at >= since_at and report.scheduled_at % Timeframe.M15.ms == 0
         flat = before.cash_jpy is not None and not before.positions and not before.resting
@@ -123,7 +127,7 @@ def _is_first(report: TickReport, settings: Settings) -> bool:
     )
 
 
-def _capital_set(before: TickReport, after: TickReport) -> bool:
+def _is_capital_changed(before: TickReport, after: TickReport) -> bool:
     """Whether the money of an account at rest changed without a trade: it had never traded, and
     another capital was set.
     """
@@ -135,7 +139,7 @@ def _capital_set(before: TickReport, after: TickReport) -> bool:
     )
 
 
-def _counted(limits: Limits | None, report: TickReport, settings: Settings) -> Limits | None:
+def _advance_limits(limits: Limits | None, report: TickReport, settings: Settings) -> Limits | None:
     if report.equity_jpy is None:
         return limits
     known = limits or Limits.first(equity_jpy=report.equity_jpy, now_ms=report.received_at)

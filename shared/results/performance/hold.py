@@ -9,8 +9,8 @@ from shared.core.money import ZERO, jpy, notional_jpy, price_yen
 from shared.core.types import FloatArray
 from shared.replay.types import Replayed
 from shared.results.performance.drawdown import drawdowns
-from shared.results.performance.returns import measured
-from shared.results.performance.series import Series, units_of, yen
+from shared.results.performance.returns import measure_returns
+from shared.results.performance.series import Series, units_of, yen_of_units
 from shared.results.performance.types import BuyAndHold
 
 
@@ -49,12 +49,12 @@ def hold(replayed: Replayed, *, total: float, daily: FloatArray | None) -> BuyAn
     replay's returns.
     """
     series, lots, price, fee = held_series(replayed)
-    returns, own = measured(series, start_at=replayed.start_at, end_at=replayed.end_at)
+    returns, own = measure_returns(series, start_at=replayed.start_at, end_at=replayed.end_at)
     return BuyAndHold(
         lots=lots,
         price=price,
         fee_jpy=fee,
-        end_equity_jpy=yen(int(series.units[-1])),
+        end_equity_jpy=yen_of_units(int(series.units[-1])),
         returns=returns,
         drawdown=drawdowns(series, annual_return=returns.annual),
         excess=total - returns.total,

@@ -7,11 +7,11 @@ import numpy as np
 from shared.core.calendar import YEAR_MS
 from shared.replay.types import Replayed
 from shared.results.performance import attribution
-from shared.results.performance.costs import costs, exposure, mean_units
+from shared.results.performance.costs import exposure, mean_units, trading_costs
 from shared.results.performance.drawdown import drawdowns
 from shared.results.performance.hold import hold
-from shared.results.performance.positions import book_of, statistics
-from shared.results.performance.returns import measured, months
+from shared.results.performance.positions import book_of, position_statistics
+from shared.results.performance.returns import measure_returns, months
 from shared.results.performance.series import equity_of
 from shared.results.performance.significance import significance
 from shared.results.performance.types import Performance
@@ -84,7 +84,7 @@ def measure(
     """
     start_at, end_at = replayed.start_at, replayed.end_at
     series, book = equity_of(replayed), book_of(replayed)
-    returns, daily = measured(series, start_at=start_at, end_at=end_at)
+    returns, daily = measure_returns(series, start_at=start_at, end_at=end_at)
     nets = np.array([one.net_units for one in book.closed], dtype=np.float64)
     held_at_end = bool(len(replayed.curve.lots)) and int(replayed.curve.lots[-1]) != 0
     return Performance(
@@ -96,8 +96,8 @@ def measure(
         end_equity_jpy=replayed.end_equity_jpy,
         returns=returns,
         drawdown=drawdowns(series, annual_return=returns.annual),
-        positions=statistics(book, held_at_end=held_at_end),
-        costs=costs(replayed, book, series),
+        positions=position_statistics(book, held_at_end=held_at_end),
+        trading_costs=trading_costs(replayed, book, series),
         exposure=exposure(replayed, mean_equity_units=mean_units(series)),
         by_side=attribution.by_side(book),
         by_reason=attribution.by_reason(book),

@@ -102,7 +102,7 @@ def trades_csv(held: Sequence[HeldPosition]) -> bytes:
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(
-        [name for column, kind in TRADE_COLUMNS.items() for name in _named(column, kind)]
+        [name for column, kind in TRADE_COLUMNS.items() for name in _column_names(column, kind)]
     )
     for row in trade_rows(held):
         cells: list[object] = []
@@ -114,7 +114,7 @@ def trades_csv(held: Sequence[HeldPosition]) -> bytes:
     return out.getvalue().encode()
 
 
-def _named(column: str, kind: str) -> tuple[str, ...]:
+def _column_names(column: str, kind: str) -> tuple[str, ...]:
     return (f"{column}_utc", f"{column}_jst", f"{column}_ms") if kind == "instant" else (column,)
 
 
@@ -130,7 +130,7 @@ def equity_csv(curve: Curve, hold: BuyAndHold) -> bytes:
     """
     header = ",".join(
         (
-            *_named("at", "instant"),
+            *_column_names("at", "instant"),
             "equity_jpy",
             "drawdown",
             "close",

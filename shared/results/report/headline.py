@@ -67,7 +67,7 @@ def _luck(performance: Performance, entries: Sequence[Entered]) -> str:
         if told.trials > 1
         else "no other variant is known to have been tried"
     )
-    basis = f"{counted(count)} closed; {tried}."
+    basis = f"{positions_text(count)} closed; {tried}."
     if told.deflated is None:
         return f"{basis} Too little to tell skill from luck."
     if performance.returns.total <= 0:
@@ -81,7 +81,7 @@ def _luck(performance: Performance, entries: Sequence[Entered]) -> str:
     )
 
 
-def counted(count: int) -> str:
+def positions_text(count: int) -> str:
     """`1 position`, `33 positions`."""
     return "1 position" if count == 1 else f"{count:,d} positions"
 
@@ -178,7 +178,7 @@ def _positions(performance: Performance) -> Card:
         name="Win rate",
         value=percent(held.win_rate, places=1),
         note=(
-            f"{held.wins:,d} of {counted(held.count)} · profit factor"
+            f"{held.wins:,d} of {positions_text(held.count)} · profit factor"
             f" {decimals(held.profit_factor)} · expectancy"
             f" {yen(held.expectancy_jpy, sign=True)} JPY"
         ),

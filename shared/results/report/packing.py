@@ -17,7 +17,7 @@ _BITS = 7
 _LONGEST = 10
 
 
-def packed(values: IntArray, *, order: int = 1) -> str:
+def pack_column(values: IntArray, *, order: int = 1) -> str:
     """A column of int64, shape (n,), as text: about a byte for every seven bits of a difference.
 
     Nothing is lost.

@@ -31,14 +31,14 @@ def trades_parquet(held: Sequence[HeldPosition]) -> bytes:
         "decimal": pa.decimal128(_DIGITS, _PLACES),
     }
     schema = pa.schema([(name, kinds[kind]) for name, kind in TRADE_COLUMNS.items()])
-    return _written(pa.Table.from_pylist(trade_rows(held), schema=schema))
+    return _parquet_bytes(pa.Table.from_pylist(trade_rows(held), schema=schema))
 
 
 def equity_parquet(curve: Curve, hold: BuyAndHold) -> bytes:
     """One row a 15m candle and one for the start."""
     import pyarrow as pa
 
-    return _written(
+    return _parquet_bytes(
         pa.table(
             {
                 "at": pa.array(curve.at, type=pa.int64()).cast(pa.timestamp("ms", tz="UTC")),
@@ -64,7 +64,7 @@ def _decimals(units: IntArray) -> "pa.Array":
     )
 
 
-def _written(table: "pa.Table") -> bytes:
+def _parquet_bytes(table: "pa.Table") -> bytes:
     import pyarrow.parquet as pq
 
     out = io.BytesIO()

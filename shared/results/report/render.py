@@ -11,8 +11,8 @@ from shared.results.page.render import embeddable, render
 from shared.results.performance import Performance
 from shared.results.report import assumptions, headline, tables
 from shared.results.report.positions import HeldPosition, positions
-from shared.results.report.series import drawn
-from shared.results.report.statistics import statistics
+from shared.results.report.series import chart_values
+from shared.results.report.statistics import statistic_groups
 
 FOLDER = Path(__file__).with_name("page")
 SCRIPTS = tuple(
@@ -132,7 +132,7 @@ def values_of(
         "attributions": tables.attributions(performance),
         "positions": held,
         "checks": (),
-        "statistics": statistics(performance),
+        "statistics": statistic_groups(performance),
         "entered": bool(held),
         "denials": tables.denials(replayed.denials),
         "denial_words": "",
@@ -143,5 +143,5 @@ def values_of(
         ],
         "fill_rules": assumptions.fill_rules(replayed, settings),
         "setting_groups": assumptions.setting_groups(settings),
-        "drawn": embeddable(drawn(replayed, held, hold=performance.hold, candles=candles)),
+        "drawn": embeddable(chart_values(replayed, held, hold=performance.hold, candles=candles)),
     }

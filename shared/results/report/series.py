@@ -13,13 +13,13 @@ from shared.core.types import Candles, FloatArray, IntArray
 from shared.replay.types import Curve, Replayed
 from shared.results.page.words import reason_words
 from shared.results.performance import BuyAndHold
-from shared.results.report.packing import packed, whole
+from shared.results.report.packing import pack_column, whole
 from shared.results.report.positions import HeldPosition
 
 OPEN = "still open"
 
 
-def drawn(
+def chart_values(
     replayed: Replayed, held: Sequence[HeldPosition], *, hold: BuyAndHold, candles: Candles
 ) -> dict[str, Any]:
     """Everything that the charts and the list of positions need, as JSON values."""
@@ -49,11 +49,11 @@ def _candles(candles: Candles) -> dict[str, Any]:
     before = np.concatenate(([0], close[:-1])) if len(close) else close
     return {
         "ms": candles.timeframe.ms,
-        "at": packed(candles.opened_at, order=2),
-        "gap": packed(open_ - before, order=0),
-        "body": packed(close - open_, order=0),
-        "up": packed(high - np.maximum(open_, close), order=0),
-        "down": packed(np.minimum(open_, close) - low, order=0),
+        "at": pack_column(candles.opened_at, order=2),
+        "gap": pack_column(open_ - before, order=0),
+        "body": pack_column(close - open_, order=0),
+        "up": pack_column(high - np.maximum(open_, close), order=0),
+        "down": pack_column(np.minimum(open_, close) - low, order=0),
     }
 
 
@@ -64,10 +64,10 @@ def _curve(curve: Curve, candles: Candles) -> dict[str, Any]:
     known = np.concatenate(([0], whole(candles.close)))
     beside: IntArray = known[np.searchsorted(candles.closed_at, curve.at, side="right")]
     return {
-        "at": packed(curve.at, order=2),
-        "equity": packed(whole(curve.equity_jpy)),
-        "off": packed(whole(curve.close) - beside, order=0),
-        "lots": packed(curve.lots),
+        "at": pack_column(curve.at, order=2),
+        "equity": pack_column(whole(curve.equity_jpy)),
+        "off": pack_column(whole(curve.close) - beside, order=0),
+        "lots": pack_column(curve.lots),
     }
 
 
@@ -97,7 +97,7 @@ def _positions(held: Sequence[HeldPosition]) -> dict[str, Any]:
         ],
     }
     written: dict[str, Any] = {
-        name: packed(np.array(values, dtype=np.int64)) for name, values in columns.items()
+        name: pack_column(np.array(values, dtype=np.int64)) for name, values in columns.items()
     }
     return {**written, "count": len(held), "reasons": reasons, "names": names}
 

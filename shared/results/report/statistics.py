@@ -41,7 +41,7 @@ class Group:
     beside: bool = False
 
 
-def statistics(performance: Performance) -> list[Group]:
+def statistic_groups(performance: Performance) -> list[Group]:
     """All groups."""
     return [
         Group(name="Return and risk", beside=True, lines=_returns(performance)),

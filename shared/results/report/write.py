@@ -11,10 +11,10 @@ from shared.results.report.parquet import equity_parquet, trades_parquet
 from shared.results.report.positions import positions
 from shared.results.report.render import html, page
 
-__all__ = ["files", "html"]
+__all__ = ["html", "report_files"]
 
 
-def files(
+def report_files(
     replayed: Replayed,
     performance: Performance,
     *,

@@ -22,7 +22,7 @@ class Policy(Protocol):
         """As `risk.policy` names it."""
 
     @property
-    def needs_model(self) -> bool:
+    def is_model_based(self) -> bool:
         """Whether side and size rest on what a model says of the candle."""
 
     @property

@@ -2,7 +2,7 @@
 
 from pathlib import Path, PurePosixPath
 
-from models.fit.code import code_hash
+from models.fit.code import model_code_hash
 from scripts.testing.guard_contracts import modules_of
 from scripts.testing.mutation.rooms import ROOMS
 from shared.core import deciding, fingerprint, guards
@@ -70,7 +70,7 @@ def test_floor_contracts_hashes_and_mutation_rooms_are_of_the_table() -> None:
         )
     assert "shared/turn/state" in closing.PURE
     assert deciding.sources() == guards.sources("decides")
-    assert code_hash() == fingerprint.trees_of(guards.sources("fits"))
+    assert model_code_hash() == fingerprint.trees_of(guards.sources("fits"))
     assert {str(room.path) for room in ROOMS.values()} == set(guards.tests())
     assert len(ROOMS) == len(guards.tests())
 

@@ -238,7 +238,7 @@ def test_the_book_is_its_best_prices_with_sizes_rounded_down():
 
 
 def test_a_crossed_book_is_told_as_it_is():
-    assert read_book(depth(bids=[["105", "1"]])).crossed
+    assert read_book(depth(bids=[["105", "1"]])).is_crossed
 
 
 @pytest.mark.parametrize(

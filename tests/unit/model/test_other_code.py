@@ -12,7 +12,7 @@ import pytest
 
 from shared import model
 from shared.core import guards
-from shared.core.deciding import Code, present, sources
+from shared.core.deciding import Code, present_code, sources
 from shared.core.errors import NotThere
 from shared.core.fingerprint import trees_of
 from shared.core.reasons import Reason
@@ -20,12 +20,12 @@ from shared.core.settings import load
 from shared.core.types import Features, PairRules
 from shared.model.bundle import Bundle
 from shared.model.manifest import CANDLES, Verdict
-from shared.model.proven import costs, terms
+from shared.model.proven import proof_terms, stated_costs
 from shared.model.registry import BundleRegistry
 from shared.model.signing import public_of
 from shared.stores.memory import MemoryBucket
 from shared.turn import golden, pipeline
-from shared.turn.champion import Champions, permission, unproven
+from shared.turn.champion import Champions, permission, unproven_reason
 from tests.support.made_trainings import SIGNING_KEY, small_settings, small_training
 
 LIVE = load({"BOT_HOME": "/nowhere", "BOT_MODE": "live", "BOT_STAGE": "stage-10"})
@@ -36,15 +36,15 @@ KEYS = (public_of(SIGNING_KEY),)
 @cache
 def bundle() -> Bundle:
     made = small_training()
-    return model.load(made.files, public_keys=KEYS, version=made.version)
+    return model.load_bundle(made.files, public_keys=KEYS, version=made.version)
 
 
 def proven(**changes) -> Bundle:
     """As the gate leaves it where everything passed, at the costs that the exchange states."""
     told = {
         "verdict": Verdict(may_serve=True, may_enter=True),
-        "proven": terms(LIVE),
-        "costs": costs(PairRules()),
+        "proven": proof_terms(LIVE),
+        "costs": stated_costs(PairRules()),
         **changes,
     }
     return replace(bundle(), manifest=replace(bundle().manifest, **told))
@@ -165,8 +165,10 @@ def test_other_code_enters_nothing_live_by_name_and_paper_says_so():
 
 
 def test_where_the_bytes_differ_the_trees_decide():
-    assert Code(files="0" * 16, trees=present().trees).is_here
-    assert Code(files=present().files, trees="0" * 16).is_here, "the same bytes need no reading"
+    assert Code(files="0" * 16, trees=present_code().trees).is_here
+    assert Code(files=present_code().files, trees="0" * 16).is_here, (
+        "the same bytes need no reading"
+    )
     assert not Code(files="0" * 16, trees="0" * 16).is_here
 
 
@@ -188,15 +190,15 @@ def test_an_exchange_that_asks_more_than_was_paid_in_the_proof_voids_it_by_name(
     (found,) = forbids(permission(proven(), LIVE, rules=rules))
     assert "lower costs" in found
     assert next(iter(dearer)) in found
-    assert unproven(proven(), LIVE, rules=PairRules()) is None
-    assert unproven(proven(costs={}), LIVE, rules=PairRules()) is not None
+    assert unproven_reason(proven(), LIVE, rules=PairRules()) is None
+    assert unproven_reason(proven(costs={}), LIVE, rules=PairRules()) is not None
 
 
 # the answers
 
 
 def answered(files=None, settings=None) -> str | None:
-    return golden.difference(
+    return golden.golden_difference(
         (files or small_training().files).get(CANDLES), bundle(), settings or small_settings()
     )
 
@@ -252,9 +254,9 @@ def test_a_vote_and_a_decision_that_fall_otherwise_are_named(monkeypatch):
 def test_other_candles_or_none_are_no_answer():
     files = dict(small_training().files)
     assert "no golden candles" in answered({"x": b""})
-    spoiled = golden.unpacked(files[CANDLES])
+    spoiled = golden.unpack_candles(files[CANDLES])
     cheaper = {frame: replace(part, close=part.close - 1) for frame, part in spoiled.items()}
-    assert answered({CANDLES: golden.packed(cheaper)}) is not None
+    assert answered({CANDLES: golden.pack_candles(cheaper)}) is not None
     assert "no answer" in answered({CANDLES: b"nonsense"})
 
 
@@ -265,14 +267,14 @@ def test_a_champion_that_answers_otherwise_enters_nothing_live_even_when_it_is_o
     registry = BundleRegistry(MemoryBucket())
     registry.publish(made.version, made.files)
     registry.promote(made.version, at=1, why="a test", by="test")
-    assert Champions(registry, KEYS, settings).serving().answers_otherwise is None
+    assert Champions(registry, KEYS, settings).load_champion().answers_otherwise is None
     decide = pipeline.risk.decide
     monkeypatch.setattr(
         pipeline.risk,
         "decide",
         lambda case: replace(found := decide(case), lots=found.lots + 1),
     )
-    champion = Champions(registry, KEYS, settings).serving()
+    champion = Champions(registry, KEYS, settings).load_champion()
     assert "decision" in champion.answers_otherwise
     overruled = replace(LIVE, risk=replace(LIVE.risk, overrule_model=made.version))
     for asked, live in (

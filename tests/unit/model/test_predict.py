@@ -10,9 +10,9 @@ import pytest
 from shared import features as feature_stage
 from shared.core.errors import BadBundle, BadData
 from shared.core.types import Features, Votes
-from shared.model import load, predict, predict_rows
+from shared.model import load_bundle, predict, predict_rows
 from shared.model.manifest import Calibration
-from shared.model.predict import calibrated, softmax
+from shared.model.predict import calibrate_scores, softmax
 from shared.model.signing import public_of
 from tests.support.made_trainings import SIGNING_KEY, market, small_training
 
@@ -22,7 +22,9 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture(scope="module")
 def bundle():
     training = small_training()
-    return load(training.files, public_keys=(public_of(SIGNING_KEY),), version=training.version)
+    return load_bundle(
+        training.files, public_keys=(public_of(SIGNING_KEY),), version=training.version
+    )
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +142,7 @@ def test_softmax_equals_the_textbook_one_and_survives_large_scores():
 def test_a_slope_of_zero_gives_the_offsets_shares_whatever_the_scores():
     base = np.array([0.2, 0.5, 0.3])
     flat = Calibration(slope=0.0, offsets=tuple(np.log(base)))
-    given = calibrated(np.random.default_rng(3).normal(size=(50, 3)) * 100, flat)
+    given = calibrate_scores(np.random.default_rng(3).normal(size=(50, 3)) * 100, flat)
     assert np.abs(given - base).max() < 1e-15
 
 

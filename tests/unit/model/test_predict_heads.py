@@ -15,7 +15,7 @@ from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 from shared import features as feature_stage
 from shared.core.errors import BadBundle
 from shared.core.types import Features, Votes
-from shared.model import load, predict, volatility_rows, vote_rows
+from shared.model import load_bundle, predict, volatility_rows, vote_rows
 from shared.model.heads import (
     LEAST_VOLATILITY,
     MOST_LOGARITHM,
@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
     made = headed_training()
-    return load(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
+    return load_bundle(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
 
 
 @pytest.fixture(scope="module")

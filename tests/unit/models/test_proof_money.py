@@ -155,7 +155,7 @@ def test_an_exposure_that_never_changes_is_as_good_at_any_time():
 def test_every_seed_of_a_recipe_that_was_tried_counts():
     from dataclasses import replace
 
-    from models.proof.prove import named
+    from models.proof.prove import seeded_recipe
     from shared.core.settings import load
     from shared.core.trials import History, Trial
 
@@ -169,5 +169,7 @@ def test_every_seed_of_a_recipe_that_was_tried_counts():
         "recorded_at": 0,
     }
     seeds = [replace(usual, learning=replace(usual.learning, seed=seed)) for seed in (1, 2, 3, 3)]
-    trials = [Trial(**told, model=named("walk-forward-abc", settings)) for settings in seeds]
+    trials = [
+        Trial(**told, model=seeded_recipe("walk-forward-abc", settings)) for settings in seeds
+    ]
     assert History(trials=tuple(trials)).count == 3

@@ -8,10 +8,10 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from models.backtest.job import parse
-from models.backtest.prepare import settings_of
-from models.gate import in_words, judge, table
-from models.gate.shipped import TREND, cheapened, least_prior, loosened
+from models.backtest.job import parse_job
+from models.backtest.prepare import job_settings
+from models.gate import in_words, judge, verdict_table
+from models.gate.shipped import TREND, cheapened_costs, least_prior, loosened_rules
 from models.gate.types import TrialCounts
 from models.proof import ProofRequest, prove
 from models.walk_forward import unasked
@@ -49,7 +49,7 @@ def shut_by(settings, rules=None):
     """The names of the checks that keep otherwise perfect evidence from entering under these
     settings.
     """
-    evidence = replace(made_evidence(), cheapened=cheapened(settings, rules))
+    evidence = replace(made_evidence(), cheapened=cheapened_costs(settings, rules))
     verdict = judge(evidence, USUAL.gate, serve=())
     failed = [check for check in verdict.checks if check.group == "enter" and not check.passed]
     assert verdict.may_enter is (not failed)
@@ -79,13 +79,13 @@ def test_each_cost_below_what_is_shipped_shuts_the_gate_by_name_however_it_was_s
     (failed,) = shut_by(settings)
     assert failed.name == "full_costs"
     assert name in failed.meaning
-    assert any(one.startswith(name) for one in loosened(settings))
+    assert any(one.startswith(name) for one in loosened_rules(settings))
 
 
 def test_an_override_of_a_job_over_http_is_no_other_way_in():
     asked = {"start": "2024-03-01", "end": "2024-04-01", "walk_forward": True}
-    job = parse({**asked, "slippage_rate": 0.0, "overrides": {"paper.spread_rate": 0.0}})
-    (failed,) = shut_by(settings_of(job, lambda **more: load({}, **more)))
+    job = parse_job({**asked, "slippage_rate": 0.0, "overrides": {"paper.spread_rate": 0.0}})
+    (failed,) = shut_by(job_settings(job, lambda **more: load({}, **more)))
     assert "paper.slippage_rate was 0 in place of 0.0005" in failed.meaning
     assert "paper.spread_rate was 0 in place of 0.0001" in failed.meaning
 
@@ -110,7 +110,7 @@ def test_full_costs_dearer_ones_and_every_shipped_profile_leave_it_open():
         *(load({}, profile=name) for name in ("seeds", "loose", "trend", "phase19", "phase22")),
     ):
         assert not shut_by(settings, assumed_rules(settings))
-        assert not loosened(settings, assumed_rules(settings))
+        assert not loosened_rules(settings, assumed_rules(settings))
 
 
 def test_a_replay_that_paid_nothing_may_not_enter_and_says_why_in_its_table_and_its_words():
@@ -135,7 +135,7 @@ def test_a_replay_that_paid_nothing_may_not_enter_and_says_why_in_its_table_and_
     assert (found["full_costs"].passed, found["full_costs"].value) == (False, 2)
     assert (found["whole_trial_log"].passed, found["whole_trial_log"].value) == (False, 1)
     assert {"full_costs", "whole_trial_log"} <= {
-        row[1] for row in table(proof.verdict) if row[5] == "no"
+        row[1] for row in verdict_table(proof.verdict) if row[5] == "no"
     }
     assert "full_costs" in in_words(proof.verdict)
     assert (proof.trials, proof.logged) == (397, 1)
@@ -198,7 +198,7 @@ def test_whoever_forgets_them_loosens_the_gate_by_name_under_whatever_name_the_p
     settings,
 ):
     assert least_prior(settings) == 396
-    (named,) = loosened(settings)
+    (named,) = loosened_rules(settings)
     assert named.startswith("gate.prior_trials was ")
 
 

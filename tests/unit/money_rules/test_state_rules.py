@@ -15,7 +15,7 @@ from shared.turn.state import (
     CandleProgress,
     State,
     capital_changed,
-    impossible,
+    impossible_time_issue,
     signed_lots,
     trouble,
 )
@@ -63,26 +63,26 @@ def test_a_first_state_knows_nothing_and_retries_nothing(state):
 
 @pytest.mark.parametrize("data", [None, {}])
 def test_nothing_stored_is_the_first_state(made, state, data):
-    assert State.stored(data, made.settings()) == state()
+    assert State.decode_state(data, made.settings()) == state()
 
 
 @pytest.mark.parametrize("schema", [-1, 2, "1", 1.0, True, None])
 def test_a_schema_that_cannot_be_is_refused(made, state, schema):
     with pytest.raises(BadData):
-        State.stored({**state().told(), "schema": schema}, made.settings())
+        State.decode_state({**state().told(), "schema": schema}, made.settings())
 
 
 @pytest.mark.parametrize("schema", [0, 1])
 def test_both_schemas_that_there_are_can_be_read(made, state, schema):
-    assert State.stored({**state().told(), "schema": schema}, made.settings()) == state()
+    assert State.decode_state({**state().told(), "schema": schema}, made.settings()) == state()
 
 
 def test_a_version_reads_up_to_its_own_schema_and_writes_that(made, state, monkeypatch):
     monkeypatch.setattr(states, "SCHEMA", 2)
     assert state().told()["schema"] == 2
-    assert State.stored(state().told(), made.settings()) == state()
+    assert State.decode_state(state().told(), made.settings()) == state()
     with pytest.raises(BadData, match="reads up to 2"):
-        State.stored({**state().told(), "schema": 3}, made.settings())
+        State.decode_state({**state().told(), "schema": 3}, made.settings())
 
 
 @pytest.mark.parametrize(
@@ -93,13 +93,13 @@ def test_a_state_without_one_of_its_fields_is_damaged(made, state, name):
     told = state().told()
     del told[name]
     with pytest.raises(BadData, match=f"it has no {name}"):
-        State.stored(told, made.settings())
+        State.decode_state(told, made.settings())
     older = {key: value for key, value in told.items() if key != "schema"}
     if name in {"doubts", "plan"}:
-        assert State.stored(older, made.settings()) == state()
+        assert State.decode_state(older, made.settings()) == state()
     else:
         with pytest.raises(BadData, match=f"it has no {name}"):
-            State.stored(older, made.settings())
+            State.decode_state(older, made.settings())
 
 
 @pytest.mark.parametrize(
@@ -112,9 +112,9 @@ def test_only_a_position_of_another_mode_keeps_a_state_from_being_read(
     told = state(mode=mode, stage="live", holds=holds).told()
     if refused:
         with pytest.raises(BadData, match="holds a live position"):
-            State.stored(told, made.settings())
+            State.decode_state(told, made.settings())
     else:
-        assert State.stored(told, made.settings()) == state(holds=holds)
+        assert State.decode_state(told, made.settings()) == state(holds=holds)
 
 
 @pytest.mark.parametrize(
@@ -122,10 +122,10 @@ def test_only_a_position_of_another_mode_keeps_a_state_from_being_read(
 )
 def test_what_protects_is_saved_from_a_damaged_state_of_the_same_mode(made, state, mode, kept):
     told = {**state(plan=made.plan(), signal=made.signal()).told(), "mode": mode, "limits": 5}
-    found = State.salvaged(told, made.settings())
+    found = State.salvage_state(told, made.settings())
     assert found == (state(plan=made.plan(), signal=made.signal()) if kept else state())
-    assert State.salvaged([1], made.settings()) == state()
-    assert State.salvaged({**told, "plan": 5}, made.settings()).plan is None
+    assert State.salvage_state([1], made.settings()) == state()
+    assert State.salvage_state({**told, "plan": 5}, made.settings()).plan is None
 
 
 def test_unknown_fields_survive_where_their_part_is_the_same(made, state):
@@ -465,13 +465,13 @@ def test_a_first_account_begins_the_limits_and_its_trades_count_at_once(made, st
 
 def test_a_damaged_field_is_named_and_never_guessed(made, state):
     with pytest.raises(BadData, match="is damaged"):
-        State.stored({**state().told(), "halted_at": "x"}, made.settings())
+        State.decode_state({**state().told(), "halted_at": "x"}, made.settings())
 
 
 def test_a_paper_position_is_not_taken_over_by_live(made, state):
     live = replace(made.settings(), mode="live")
     with pytest.raises(BadData, match="holds a paper position"):
-        State.stored(state(holds=True).told(), live)
+        State.decode_state(state(holds=True).told(), live)
 
 
 @pytest.mark.parametrize("at", [T0 - 1, T0 + 1])
@@ -549,7 +549,7 @@ LATEST = T0 + 30_000  # what is believed at the most, where it is now T0
 
 
 def told_of(**wrong):
-    return tuple(impossible(name, at) for name, at in wrong.items())
+    return tuple(impossible_time_issue(name, at) for name, at in wrong.items())
 
 
 @pytest.mark.parametrize("name", ["last_scheduled_at", "last_finished_at"])
@@ -624,7 +624,7 @@ def test_all_that_is_wrong_is_forgotten_and_told_at_once_and_the_rest_stays(made
 
 
 def test_what_is_not_believed_is_told_and_keeps_nobody_from_entering():
-    assert impossible("x", 5) == Issue(
+    assert impossible_time_issue("x", 5) == Issue(
         reason=Reason.TIME_IMPOSSIBLE, forbids_entry=False, context={"what": "x", "at": "5"}
     )
 

@@ -127,7 +127,7 @@ def a_limit_fills_when_the_price_comes_near(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_limit_fills_at_a_better_price(patch: pytest.MonkeyPatch) -> None:
-    real = settling.executed
+    real = settling.book_limit_fill
 
     def better(account: Any, order: Any, point: Any, lots: int) -> Any:
         return real(
@@ -176,7 +176,7 @@ def a_stop_pays_no_spread_and_no_slippage(patch: pytest.MonkeyPatch) -> None:
 
 
 def an_entry_brings_no_stop_and_nothing_is_protected(patch: pytest.MonkeyPatch) -> None:
-    real = ledger._bracketed
+    real = ledger._grow_bracket
     patch.setattr(
         ledger,
         "_bracketed",
@@ -186,7 +186,7 @@ def an_entry_brings_no_stop_and_nothing_is_protected(patch: pytest.MonkeyPatch) 
 
 
 def the_stop_is_not_live_in_the_entry_candle(patch: pytest.MonkeyPatch) -> None:
-    real = settling._stopped
+    real = settling._fire_stops
 
     def late(account: Any, point: Any, before: Any, *, newborn_from: int) -> Any:
         minute = point.at - point.at % 60_000
@@ -260,7 +260,7 @@ def equity_drifts(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_close_pays_out_twice(patch: pytest.MonkeyPatch) -> None:
-    real = settling.closing
+    real = settling.book_closing
 
     def twice(account: Any, order: Any, done: Any) -> Any:
         after = real(account, order, done)
@@ -295,7 +295,9 @@ def the_minimum_size_is_not_asked_for(patch: pytest.MonkeyPatch) -> None:
         sizing, "size", lambda *, rules, **more: real(rules=replace(rules, min_lots=1), **more)
     )
     patch.setattr(
-        placing, "_CHECKS", tuple(check for check in placing._CHECKS if check is not placing._size)
+        placing,
+        "_CHECKS",
+        tuple(check for check in placing._CHECKS if check is not placing._refuse_size),
     )
 
 

@@ -17,7 +17,7 @@ from shared.core.errors import BadSettings, Unavailable
 from shared.core.types import AccountKind, PolicyName
 from shared.tick import cycle
 from shared.turn import pipeline
-from shared.turn.state import State, impossible, trouble
+from shared.turn.state import State, impossible_time_issue, trouble
 from shared.turn.steps import Steps
 from tests.support.clock_stories import HOUR, PROTECT, SKEWS, WAYS, ClockRule, ClockStory, Seen
 from tests.support.fence_stories import FIRST, LAST, FenceStory
@@ -159,7 +159,7 @@ PLANTED = {
         ClockRule.TOLD,
         State,
         "believed",
-        lambda state, *_, **__: (state, (impossible(state.last_tick, 1),)),
+        lambda state, *_, **__: (state, (impossible_time_issue(state.last_tick, 1),)),
     ),
 }
 
@@ -191,7 +191,7 @@ def test_what_an_older_version_stored_of_the_future_is_not_believed_and_told_onc
         lease = {"holder": "x", "fence": 7, "expires_at": ahead}
         story.documents.replace(stored, {**stored.data, "state": state, "lease": lease})
         assert trouble(
-            State.stored(state, story.settings),
+            State.decode_state(state, story.settings),
             now_ms=story.clock.now_ms(),
             settings=story.settings,
         )
@@ -208,7 +208,7 @@ def test_a_row_of_late_ticks_is_an_alert_and_not_healthy() -> None:
         patch.setattr(pipeline, "last_signal", story.script)
         reports = [story.tick(number, late_ms=160_000) for number in range(FIRST, FIRST + 3)]
     assert {report.status for report in reports} == {"late"}
-    state = State.stored(story.documents.get("bots/default").data["state"], story.settings)
+    state = State.decode_state(story.documents.get("bots/default").data["state"], story.settings)
     assert "3 ticks in a row came too late" in " ".join(
         trouble(state, now_ms=story.clock.now_ms(), settings=story.settings)
     )

@@ -80,20 +80,20 @@ def test_a_state_survives_its_json_unchanged(settings) -> None:
         State(mode="paper", stage="paper", limits=limits, plan=plan()).after_candle(signal()),
         halted_at=3,
     )
-    assert State.stored(state.told(), settings) == state
+    assert State.decode_state(state.told(), settings) == state
 
 
 def test_an_empty_state_is_the_first_one_and_a_damaged_one_is_named(settings) -> None:
-    assert State.stored({}, settings) == State(mode="paper", stage="paper")
+    assert State.decode_state({}, settings) == State(mode="paper", stage="paper")
     with pytest.raises(BadData, match="the stored state of bot 'default' is damaged"):
-        State.stored({"mode": 1}, settings)
+        State.decode_state({"mode": 1}, settings)
 
 
 def test_a_live_position_is_never_taken_over_by_paper(settings) -> None:
     live = replace(State(mode="live", stage="live"), holds=True)
     with pytest.raises(BadData, match="holds a live position"):
-        State.stored(live.told(), settings)
-    assert State.stored(replace(live, holds=False).told(), settings).mode == "paper"
+        State.decode_state(live.told(), settings)
+    assert State.decode_state(replace(live, holds=False).told(), settings).mode == "paper"
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ import msgspec
 import pytest
 
 from functions.http import fields_of
-from models.backtest.job import BadJob, Job, parse
-from models.backtest.prepare import settings_of
+from models.backtest.job import BadJob, Job, parse_job
+from models.backtest.prepare import job_settings
 from scripts.cli import parse_env
-from scripts.commands.backtest import change
+from scripts.commands.backtest import parse_change
 from shared.core.errors import BadRequest, BadSettings, UserError
 from shared.core.settings import Settings, load
 from shared.core.settings.values import hints_of
@@ -241,7 +241,7 @@ def by_env_file(name: str, value: Any) -> Settings:
 
 
 def by_option(name: str, value: Any) -> Settings:
-    told, found = change(f"{name}={written(value)}")
+    told, found = parse_change(f"{name}={written(value)}")
     return load({"BOT_HOME": "/nowhere"}, overrides=nested(told, found))
 
 
@@ -263,11 +263,11 @@ def job_of(name: str, value: Any) -> Job:
     text = json.dumps(told).replace(
         '"@"', written(value) if value == 10**400 else json.dumps(value, ensure_ascii=False)
     )
-    return parse(fields_of(text.encode("utf-8", "surrogatepass")))
+    return parse_job(fields_of(text.encode("utf-8", "surrogatepass")))
 
 
 def by_http(name: str, value: Any) -> Settings:
-    return settings_of(job_of(name, value), lambda **more: load({"BOT_HOME": "/nowhere"}, **more))
+    return job_settings(job_of(name, value), lambda **more: load({"BOT_HOME": "/nowhere"}, **more))
 
 
 WAYS = {

@@ -17,10 +17,10 @@ from functions.http import (
     MOST_BODY_BYTES,
     TooLarge,
     body_of,
+    check_known_names,
     fields_of,
-    only,
+    parse_fields,
     query_of,
-    typed,
 )
 from functions.shell import Shell
 from functions.tick.main import TickFields
@@ -107,7 +107,7 @@ def test_an_unknown_or_mistyped_field_is_named_with_what_would_be_right(
     told, field, remedy
 ) -> None:
     with pytest.raises(BadRequest) as caught:
-        typed(told, TickFields)
+        parse_fields(told, TickFields)
     assert caught.value.field == field
     assert remedy in caught.value.remedy
 
@@ -120,11 +120,11 @@ class Needs:
 
 def test_a_missing_field_is_named_and_numbers_keep_their_bounds() -> None:
     with pytest.raises(BadRequest, match="work is missing"):
-        typed({}, Needs)
+        parse_fields({}, Needs)
     for bad in (2, -1, "0.5", True, None):
         with pytest.raises(BadRequest, match="share was"):
-            typed({"work": "a", "share": bad}, Needs)
-    assert typed({"work": "a", "share": 1}, Needs) == Needs(work="a", share=1.0)
+            parse_fields({"work": "a", "share": bad}, Needs)
+    assert parse_fields({"work": "a", "share": 1}, Needs) == Needs(work="a", share=1.0)
 
 
 def request(body: bytes = b"", **more) -> Request:
@@ -146,7 +146,7 @@ def test_a_query_is_checked_like_a_body() -> None:
     with pytest.raises(BadRequest, match="id was given twice"):
         query_of(request(query_string="id=a&id=b"))
     with pytest.raises(BadRequest, match="dry_run is not known in the query"):
-        only(query_of(request(query_string="dry_run=true")), (), named="query")
+        check_known_names(query_of(request(query_string="dry_run=true")), (), named="query")
 
 
 def test_random_bytes_and_cut_bodies_are_never_an_error_of_ours() -> None:
@@ -158,7 +158,7 @@ def test_random_bytes_and_cut_bodies_are_never_an_error_of_ours() -> None:
             if body:
                 body[dice.randrange(len(body))] = dice.randrange(256)
         try:
-            typed(fields_of(bytes(body)), TickFields)
+            parse_fields(fields_of(bytes(body)), TickFields)
             taken += 1
         except BadRequest as error:
             refused += bool(error.remedy)

@@ -21,7 +21,7 @@ from shared.results.performance import measure
 from shared.results.report import html, render, tables
 from shared.results.report.assumptions import fill_rules, setting_groups
 from shared.results.report.headline import cards, entries_words, verdict
-from shared.results.report.statistics import statistics
+from shared.results.report.statistics import statistic_groups
 from tests.support.made_replays import made_candles, made_replay
 
 DAYS = 120
@@ -317,7 +317,7 @@ def test_every_drawdown_that_is_shown_stands_below_zero(replayed, page):
         for card in cards(measured)
         if card.name == "Buy and hold"
     ]
-    for group in statistics(measured):
+    for group in statistic_groups(measured):
         shown += [
             text
             for line in group.lines
