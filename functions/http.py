@@ -107,7 +107,7 @@ def parse_fields(told: Mapping[str, Any], kind: type[Typed], *, named: str = "bo
     `named`: where they stand, for the sentence about an unknown one.
 
     >>> from models.retrain import RetrainFields
-    >>> typed({"seed": 7, "dry_run": True}, RetrainFields)
+    >>> parse_fields({"seed": 7, "dry_run": True}, RetrainFields)
     RetrainFields(days=None, seed=7, dry_run=True)
     """
     hints, known = hints_of(kind), {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
@@ -129,7 +129,7 @@ def check_known_names(told: Iterable[str], known: Iterable[str], *, named: str =
     """Raise `BadRequest` for the first name that is not among the known, with the one that was
     probably meant.
 
-    >>> only(["id", "strat"], ["id", "start"])
+    >>> check_known_names(["id", "strat"], ["id", "start"])
     Traceback (most recent call last):
         ...
     shared.core.errors.BadRequest: strat is not known in the body

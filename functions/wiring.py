@@ -97,7 +97,7 @@ def settings_from(environ: Mapping[str, str], **more: Any) -> Settings:
     """
     register_secrets(*(environ[name] for name in SECRETS if environ.get(name)))
     register_secret_variables(environ)
-    settings = configuration.load(environ, **more)
+    settings = configuration.load_settings(environ, **more)
     if settings.mode not in EXCHANGES:
         raise BadSettings(
             f"BOT_MODE was {settings.mode}; {settings.mode} orders are not part of this version",
@@ -271,7 +271,7 @@ def retrain_place(
         sink=sink,
         signing_key=lambda: key,
         public_keys=public_keys(settings),
-        code_commit=code_commit(environ),
+        commit=code_commit(environ),
         trials=trials,
     )
 

@@ -121,7 +121,7 @@ def prepare_walk(
     return replace(
         prepared,
         kind=WALK_FORWARD,
-        named=walk.named,
+        named=walk.logged_model,
         inputs=inputs,
         fingerprint=_fingerprint(prepared, inputs.stages.prediction),
         changed={**prepared.changed, **changed},
@@ -144,7 +144,7 @@ def conclude_walk(
                 "verdict": None,
             },
         )
-    judged = walk.judged(prepared, outcome.replayed, history=history, recorded_at=recorded_at)
+    judged = walk.judge_replay(prepared, outcome.replayed, history=history, recorded_at=recorded_at)
     notes = (*outcome.replayed.notes, f"The gate: {judged.told['in_words']}")
     replayed = replace(outcome.replayed, notes=notes)
     return replace(outcome, replayed=replayed, walk={**facts, **judged.told}, checks=judged.checks)

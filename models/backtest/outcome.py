@@ -15,7 +15,7 @@ from shared.core.trials import History, Trial, tally
 from shared.core.types import Timeframe
 from shared.replay.types import Inputs, Replayed
 from shared.results.performance import Performance, measure
-from shared.results.report import report_files as report_files
+from shared.results.report import report_files
 
 TOP_DENIALS = 5
 

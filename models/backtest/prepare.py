@@ -125,9 +125,12 @@ def bundle_of(
             if issue.reason is Reason.MODEL_INVALID
         )
     try:
-        return model.load_bundle(
-            registry.files(job.model), public_keys=public_keys, version=job.model
-        ), ()
+        return (
+            model.load_bundle(
+                registry.files(job.model), public_keys=public_keys, version=job.model
+            ),
+            (),
+        )
     except BadBundle as error:
         known = registry.versions()[-5:]
         remedy = (
@@ -162,7 +165,7 @@ def honest_notes(job: Job, bundle: Bundle | None, settings: Settings) -> tuple[s
     Raises `BadJob` naming `start` where it learned from it.
     """
     watched = (UNWATCHED,) if settings.watch.forbid_entries else ()
-    if bundle is not None and not policy_of(settings).needs_model:
+    if bundle is not None and not policy_of(settings).is_model_based:
         return UNASKED, *watched
     try:
         guarded = refuse_training(
@@ -172,7 +175,7 @@ def honest_notes(job: Job, bundle: Bundle | None, settings: Settings) -> tuple[s
             settings=settings,
             inside_training=job.inside_training,
         )
-        unproven = () if bundle is None or bundle.may_enter else (UNPROVEN,)
+        unproven = () if bundle is None or bundle.is_allowed_to_enter else (UNPROVEN,)
         return (*guarded, *unproven, *watched)
     except UserError as error:
         raise BadJob(
@@ -199,7 +202,10 @@ def check_extent(job: Job, source: CandleSource) -> None:
         )
         raise BadJob("start", found, remedy=f"begin later, or {source.remedy}")
     if job.end_at > extent[1]:
-        found = f"was {_minute_text(job.end_at)}: the 15m candles of {source.name} end at {_minute_text(extent[1])}"
+        found = (
+            f"was {_minute_text(job.end_at)}: the 15m candles of {source.name} end at"
+            f" {_minute_text(extent[1])}"
+        )
         raise BadJob("end", found, remedy=f"end there, or {source.remedy}")
 
 
@@ -229,7 +235,10 @@ def candles_of(
         )
         raise BadJob("start", found, remedy=source.remedy)
     if last_at < job.end_at:
-        found = f"was {_minute_text(job.end_at)}: the 15m candles of {source.name} end at {_minute_text(last_at)}"
+        found = (
+            f"was {_minute_text(job.end_at)}: the 15m candles of {source.name} end at"
+            f" {_minute_text(last_at)}"
+        )
         raise BadJob("end", found, remedy=f"end there, or {source.remedy}")
     first_at = int(quarters.opened_at[0])
     if first_at >= job.start_at:
@@ -238,7 +247,8 @@ def candles_of(
             f" {_minute_text(first_at)}, with no history before"
         )
         remedy = (
-            f"begin at {_minute_text(first_at + settings.market.min_history_15m * Timeframe.M15.ms)} or"
+            "begin at"
+            f" {_minute_text(first_at + settings.market.min_history_15m * Timeframe.M15.ms)} or"
             " later"
         )
         raise BadJob("start", found, remedy=f"{remedy}, or {source.remedy}")
@@ -249,7 +259,7 @@ def _learning_ms(settings: Settings) -> int:
     """How long before the first decision the oldest row lies that the first retraining may learn
     from.
     """
-    if not policy_of(settings).needs_model:
+    if not policy_of(settings).is_model_based:
         return 0
     return (
         settings.learning.days + settings.retrain.every_days
@@ -413,8 +423,8 @@ def _spikes(candles: Mapping[Timeframe, Candles], minutes: Candles | None) -> tu
         return ()
     return (
         (
-            f"Prices that cannot be: {spikes_text(found)}. Nothing is entered while one of 15m or 4h lies"
-            " in a tick's window."
+            f"Prices that cannot be: {spikes_text(found)}. Nothing is entered while one of 15m or"
+            " 4h lies in a tick's window."
         ),
     )
 

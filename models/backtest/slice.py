@@ -83,7 +83,7 @@ class BacktestWork:
         pace, saved_seconds = time.pace, 0.0
         for at in steps(replay, end_at=job.end_at, step_seconds=self._settings.step_seconds):
             pace.note(_progress(job, at))
-            if replay.done:
+            if replay.is_finished:
                 break
             if time.is_over:
                 return at
@@ -155,12 +155,12 @@ class BacktestWork:
         """Measure, write the files, note the trial, and end the job."""
         job, replayed = msgspec.convert(held.data["job"], Job), replay.result()
         now_ms = self._ports.clock.now_ms()
-        if not replay.done:
+        if not replay.is_finished:
             why = f"its time limit of {limit_seconds:g} s ended the work"
             replayed = replace(replayed, notes=(stopped_note(replay.at, job, why), *replayed.notes))
         log_of_trials = TrialLog(self._ports.documents)
         history = log_of_trials.all()
-        outcome = measure_outcome(replayed, prepared, history, complete=replay.done)
+        outcome = measure_outcome(replayed, prepared, history, complete=replay.is_finished)
         if walk is not None:
             outcome = forward.conclude_walk(
                 outcome, prepared, walk, history=history, recorded_at=now_ms

@@ -48,12 +48,12 @@ class Dataset:
 
     Fields from `unclear` on are NaN (False) on all rows where nobody gave them.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
-    >>> dataset = build(candles, load({}).learning)
+    >>> dataset = build(candles, load_settings({}).learning)
     >>> 0 < dataset.effective < len(dataset)  # labels overlap, so they are worth less
     True
 
@@ -173,12 +173,12 @@ class Split:
     part's embargo began.
 
     >>> from models.fit.recipe import parts_of
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
-    >>> parts = parts_of(build(candles, load({}).learning), load({}))
+    >>> parts = parts_of(build(candles, load_settings({}).learning), load_settings({}))
     >>> bool(parts.training.end_at.max() < parts.calibration.as_of[0])
     True
     """
@@ -199,12 +199,12 @@ def build(
 ) -> Dataset:
     """Compute features and labels; earlier candles only warm the features up.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
-    >>> dataset = build(candles, load({}).learning)
+    >>> dataset = build(candles, load_settings({}).learning)
     >>> dataset.names[0], sorted(set(dataset.label.tolist()))
     ('returns_1', [0, 1, 2])
 

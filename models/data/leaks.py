@@ -53,12 +53,12 @@ def inspect_dataset(
 
     >>> from models.data.dataset import build
     >>> from shared.core.types import Timeframe
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
-    >>> inspect_dataset(build(candles, load({}).learning))
+    >>> inspect_dataset(build(candles, load_settings({}).learning))
     ()
 
     Args:

@@ -84,12 +84,12 @@ def known_at(dataset: Dataset, settings: Settings, *, closed_at: int) -> Dataset
 
     >>> from models.data.dataset import build
     >>> from shared.core.types import Timeframe
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
-    >>> settings = load({})
+    >>> settings = load_settings({})
     >>> dataset = build(candles, settings.learning, days=None)
     >>> noon = 1_767_225_600_000 + 30 * DAY_MS
     >>> bool(known_at(dataset, settings, closed_at=noon).end_at.max() <= noon)
@@ -111,12 +111,12 @@ def parts_of(known: Dataset, settings: Settings) -> Split:
 
     >>> from models.data.dataset import build
     >>> from shared.core.types import Timeframe
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
-    >>> parts = parts_of(build(candles, load({}).learning), load({}))
+    >>> parts = parts_of(build(candles, load_settings({}).learning), load_settings({}))
     >>> len(parts.training) > len(parts.calibration) > 0
     True
 
@@ -138,8 +138,8 @@ def training_embargo_ms(settings: Settings) -> int:
     """What is kept free between a part's last known label and the next part: one horizon of the
     label.
 
-    >>> from shared.core.settings import load
-    >>> embargo_ms(load({})) // 900_000
+    >>> from shared.core.settings import load_settings
+    >>> training_embargo_ms(load_settings({})) // 900_000
     48
     """
     return settings.learning.horizon_candles * STEP_MS
@@ -238,11 +238,11 @@ def recipe_hash(settings: Settings, names: tuple[str, ...] | None = None) -> str
     the features in their order, the code that computes features, labels and models, and the
     learners' versions.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> deeper = {"learning": {"max_depth": 9}}
-    >>> recipe_hash(load({})) == recipe_hash(load({"BOT_RISK__MAX_LOSSES": "3"}))
+    >>> recipe_hash(load_settings({})) == recipe_hash(load_settings({"BOT_RISK__MAX_LOSSES": "3"}))
     True
-    >>> recipe_hash(load({})) == recipe_hash(load({}, overrides=deeper))
+    >>> recipe_hash(load_settings({})) == recipe_hash(load_settings({}, overrides=deeper))
     False
     """
     told = msgspec.to_builtins(settings)

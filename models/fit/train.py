@@ -113,7 +113,7 @@ def train(
         "recipe": recipe,
         "purpose": purpose,
     }
-    version = _version(known, settings, commit=commit, data_hash=hashed, what=what)
+    version = _version(known, settings, commit=commit, candles_hash=hashed, what=what)
     bundle = draft(
         fitted,
         settings,

@@ -23,7 +23,7 @@ from models.gate.judge import judge
 from models.gate.types import Evidence, MoneyRecord, TrialCounts
 from models.statistics.proportion import clopper_pearson
 from shared.core.calendar import DAY_MS, JST_MS, YEAR_DAYS
-from shared.core.settings import GateSettings, load
+from shared.core.settings import GateSettings, load_settings
 from shared.core.types import FloatArray
 
 DAY_DEVIATION = 0.01
@@ -359,7 +359,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--seed", type=int, default=7, help="of everything")
     asked = parser.parse_args(arguments)
-    gate = load({"BOT_HOME": str(Path("~").expanduser())}).gate
+    gate = load_settings({"BOT_HOME": str(Path("~").expanduser())}).gate
     false = false_table(false_openings(count=asked.count, gate=gate, seed=asked.seed))
     sys.stdout.write(
         f"{false}\n\n{power_table(power(count=asked.count, gate=gate, seed=asked.seed))}\n"

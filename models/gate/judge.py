@@ -31,9 +31,9 @@ def judge(evidence: Evidence, gate: GateSettings, *, serve: Sequence[Check]) -> 
 
     >>> import numpy as np
     >>> from models.gate.types import TrialCounts
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> nothing = Evidence(rows=None, money=None, trials=TrialCounts(count=1, sharpes=np.zeros(0)))
-    >>> verdict = judge(nothing, load({}).gate, serve=())
+    >>> verdict = judge(nothing, load_settings({}).gate, serve=())
     >>> verdict.may_enter
     False
 
@@ -68,7 +68,7 @@ def unproven_verdict(serve: Sequence[Check]) -> Verdict:
     """The verdict on a bundle that was made without asking the gate: it may serve, and it may not
     enter.
 
-    >>> unproven(()).may_serve, unproven(()).may_enter
+    >>> unproven_verdict(()).may_serve, unproven_verdict(()).may_enter
     (True, False)
     """
     asked = Check(

@@ -52,7 +52,7 @@ def verdict_table(verdict: Verdict) -> list[tuple[str, ...]]:
     ...     group="enter",
     ... )
     >>> verdict = Verdict(may_serve=True, may_enter=False, checks=(check,))
-    >>> table(verdict)[1]
+    >>> verdict_table(verdict)[1]
     ('may enter', 'psr', '0.364', '', 'at least 0.95: chance of a Sharpe above zero', 'no')
     """
     return [_COLUMNS, *(_row(check) for check in verdict.checks)]

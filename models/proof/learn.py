@@ -15,7 +15,7 @@ from models.data.findings import refuse
 from models.data.labels import barriers_of, costs_of
 from models.data.leaks import inspect_dataset
 from models.fit.learners import Progress
-from models.walk_forward import Walked, shuffled_skills, unasked, walk_forward
+from models.walk_forward import Walked, empty_walk, shuffled_skills, walk_forward
 from shared import features
 from shared.core.costs import assumed_rules
 from shared.core.settings import Settings
@@ -82,8 +82,8 @@ def learn_folds(
     with measure_seconds(seconds, "features"):
         computed = features.compute(candles) if computed is None else computed
         stages = pipeline.stages(candles, bundle=None, settings=settings, computed=computed)
-    if not policy_of(settings).needs_model:
-        return LearnedFolds(walked=unasked(computed, settings), stages=stages, seconds=seconds)
+    if not policy_of(settings).is_model_based:
+        return LearnedFolds(walked=empty_walk(computed, settings), stages=stages, seconds=seconds)
     told("labels", 0.0, False)
     with measure_seconds(seconds, "labels"):
         costs = costs_of(settings, assumed_rules(settings))

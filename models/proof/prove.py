@@ -29,19 +29,19 @@ from shared.turn.pipeline import Stages
 class ProofRequest:
     """What is to be proven, and on what.
 
-    >>> from models.walk_forward import unasked
-    >>> from shared.core.settings import load
+    >>> from models.walk_forward import empty_walk
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import Timeframe
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.turn.pipeline import stages
-    >>> settings = load({}, profile="trend")  # asks no model for direction
+    >>> settings = load_settings({}, profile="trend")  # asks no model for direction
     >>> start, day = 1_767_225_600_000, 86_400_000
     >>> minutes = generate(start_ms=start, days=8, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> run = stages(candles, bundle=None, settings=settings)
     >>> asked = ProofRequest(
-    ...     walked=unasked(run.features, settings),
+    ...     walked=empty_walk(run.features, settings),
     ...     stages=run,
     ...     candles=candles,
     ...     settings=settings,
@@ -101,19 +101,19 @@ class Proof:
 
     `trial` belongs into the log; `trials` and `logged` (those of the log alone) count it already.
 
-    >>> from models.walk_forward import unasked
-    >>> from shared.core.settings import load
+    >>> from models.walk_forward import empty_walk
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import Timeframe
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.turn.pipeline import stages
-    >>> settings = load({}, profile="trend")  # asks no model for direction
+    >>> settings = load_settings({}, profile="trend")  # asks no model for direction
     >>> start, day = 1_767_225_600_000, 86_400_000
     >>> minutes = generate(start_ms=start, days=8, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> run = stages(candles, bundle=None, settings=settings)
     >>> asked = ProofRequest(
-    ...     walked=unasked(run.features, settings),
+    ...     walked=empty_walk(run.features, settings),
     ...     stages=run,
     ...     candles=candles,
     ...     settings=settings,
@@ -140,19 +140,19 @@ class Proof:
 def prove(asked: ProofRequest) -> Proof:
     """Replay, measure, count, judge. The same arguments give the same proof.
 
-    >>> from models.walk_forward import unasked
-    >>> from shared.core.settings import load
+    >>> from models.walk_forward import empty_walk
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import Timeframe
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.turn.pipeline import stages
-    >>> settings = load({}, profile="trend")  # asks no model for direction
+    >>> settings = load_settings({}, profile="trend")  # asks no model for direction
     >>> start, day = 1_767_225_600_000, 86_400_000
     >>> minutes = generate(start_ms=start, days=8, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> run = stages(candles, bundle=None, settings=settings)
     >>> asked = ProofRequest(
-    ...     walked=unasked(run.features, settings),
+    ...     walked=empty_walk(run.features, settings),
     ...     stages=run,
     ...     candles=candles,
     ...     settings=settings,
@@ -176,19 +176,19 @@ def prove_replay(asked: ProofRequest, inputs: Inputs, replayed: Replayed) -> Pro
     """Measure, count and judge a replay that is there already: `replayed` is what became of
     `inputs`.
 
-    >>> from models.walk_forward import unasked
-    >>> from shared.core.settings import load
+    >>> from models.walk_forward import empty_walk
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import Timeframe
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.turn.pipeline import stages
-    >>> settings = load({}, profile="trend")  # asks no model for direction
+    >>> settings = load_settings({}, profile="trend")  # asks no model for direction
     >>> start, day = 1_767_225_600_000, 86_400_000
     >>> minutes = generate(start_ms=start, days=8, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> run = stages(candles, bundle=None, settings=settings)
     >>> asked = ProofRequest(
-    ...     walked=unasked(run.features, settings),
+    ...     walked=empty_walk(run.features, settings),
     ...     stages=run,
     ...     candles=candles,
     ...     settings=settings,
@@ -198,7 +198,7 @@ def prove_replay(asked: ProofRequest, inputs: Inputs, replayed: Replayed) -> Pro
     ...     end_at=start + 8 * day,
     ... )
     >>> proof = prove(asked)
-    >>> concluded(asked, proof.inputs, proof.replayed).verdict == proof.verdict
+    >>> prove_replay(asked, proof.inputs, proof.replayed).verdict == proof.verdict
     True
     """
     alone = measure(replayed)
@@ -210,7 +210,7 @@ def prove_replay(asked: ProofRequest, inputs: Inputs, replayed: Replayed) -> Pro
         else measure(replayed, trials=among.count, trial_sharpes=among.sharpes)
     )
     evidence = Evidence(
-        rows=asked.walked.rows if policy_of(asked.settings).needs_model else None,
+        rows=asked.walked.rows if policy_of(asked.settings).is_model_based else None,
         money=money_of(
             replayed,
             inputs,
@@ -226,8 +226,8 @@ def prove_replay(asked: ProofRequest, inputs: Inputs, replayed: Replayed) -> Pro
         ),
         rival=asked.rival,
         shuffled=asked.shuffled,
-        cheapened_costs=cheapened_costs(asked.settings, inputs.rules),
-        decision_embargo_ms=decision_embargo_ms(asked.settings),
+        cheapened=cheapened_costs(asked.settings, inputs.rules),
+        embargo_ms=decision_embargo_ms(asked.settings),
         seed=asked.settings.learning.seed,
     )
     return Proof(

@@ -46,7 +46,7 @@ def pin(ports: RetrainPorts, held: HeldJob, ground: LearningGround, *, tell: Tel
         data=ground.gathered.hash,
         code=deciding.trees_hash(),
     )
-    if known is not None and known.same_inputs(fresh):
+    if known is not None and known.has_same_inputs(fresh):
         return known
     if known is not None:
         because = "code, settings or candles have changed"

@@ -17,7 +17,7 @@ from models.proof import ProofRequest as Question
 from models.retrain import rivals
 from models.retrain.gathering import Learnable
 from models.retrain.place import Tell
-from models.walk_forward import Walked, shuffled_skills, unasked, walk_forward
+from models.walk_forward import Walked, empty_walk, shuffled_skills, walk_forward
 from shared import model
 from shared.core.calendar import DAY_MS
 from shared.core.errors import BadBundle, UserError
@@ -203,9 +203,9 @@ def _walk_history(bench: Bench, settings: Settings, dataset: Dataset, tell: Tell
     """Every retraining that live would have had; folds that the bucket holds are not
     fitted again.
     """
-    if not policy_of(settings).needs_model:
+    if not policy_of(settings).is_model_based:
         long_enough = bench.as_of - first_target(bench.candles) >= DAY_MS
-        return unasked(bench.rows.stages.features, settings) if long_enough else None
+        return empty_walk(bench.rows.stages.features, settings) if long_enough else None
     first_at = first_decision(settings, dataset, as_of=bench.as_of)
     if first_at is None:
         return None
@@ -262,7 +262,7 @@ def _judged_champion(bench: Bench) -> tuple[Bundle | None, tuple[str, ...]]:
     if bench.champion is None:
         return None, ()
     version = bench.champion.version
-    if not policy_of(bench.settings).needs_model:
+    if not policy_of(bench.settings).is_model_based:
         return None, (
             (
                 f"The policy {bench.settings.risk.policy} asks no model: {version}, which serves,"

@@ -139,7 +139,7 @@ def alert_of(bot: str, name: str, result: Mapping[str, Any], *, at: int, unchang
         told["unchanged"] = f"{unchanged} retrainings in a row have left the champion as it was"
     title = f"Retrained: {result['version']} - {result['why']}."
     return Alert(
-        alert_key=alert_key(bot, "retrained", name),
+        key=alert_key(bot, "retrained", name),
         level=Level.WARNING if bad else Level.INFO,
         kind="retrained",
         title=title,
@@ -157,7 +157,7 @@ def failure_of(bot: str, name: str, found: str, remedy: str, *, at: int) -> Aler
         "time": when(at),
     }
     return Alert(
-        alert_key=alert_key(bot, "retrain_failed", name, at // DAY_MS),
+        key=alert_key(bot, "retrain_failed", name, at // DAY_MS),
         level=Level.WARNING,
         kind="retrain_failed",
         title="The retraining stopped, and nothing was changed.",

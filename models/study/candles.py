@@ -183,8 +183,8 @@ def _period(
     start_at = -(-earliest // DAY_MS) * DAY_MS if asked.start_at is None else asked.start_at
     if asked.start_at is not None and asked.start_at <= first:
         found = (
-            f"was {_minute_text(start_at)}: {name} begins at {_minute_text(first)}, and before the start there"
-            " must be something to learn"
+            f"was {_minute_text(start_at)}: {name} begins at {_minute_text(first)}, and before the"
+            " start there must be something to learn"
         )
         raise BadStudy(
             "start",
@@ -203,7 +203,10 @@ def _period(
             remedy=remedy,
         )
     if end_at - start_at < DAY_MS:
-        found = f"leaves less than a day between {_minute_text(start_at)} and {_minute_text(end_at)} in {name}"
+        found = (
+            f"leaves less than a day between {_minute_text(start_at)} and {_minute_text(end_at)} in"
+            f" {name}"
+        )
         remedy = "begin earlier, end later, or give more candles"
         raise BadStudy("start", found, remedy=remedy)
     return start_at, end_at

@@ -44,7 +44,7 @@ class BadStudy(UserError):
     """A field of a study is wrong: `field` is its place in the file, like `variants.a
     day.overrides`.
 
-    >>> parse("name: spring")
+    >>> parse_study("name: spring")
     Traceback (most recent call last):
         ...
     models.study.declared.BadStudy: question is missing
@@ -104,7 +104,7 @@ class Study:
     >>> text += "  as it ships: {profile: trend}\n"
     >>> text += "  target 10:\n    profile: trend\n"
     >>> text += "    overrides: {risk.exposure.volatility_target: 0.1}\n"
-    >>> study = parse(text)
+    >>> study = parse_study(text)
     >>> study.name, [variant.name for variant in study.variants]
     ('slow trend', ['as it ships', 'target 10'])
 
@@ -189,7 +189,7 @@ def parse_study(text: str) -> Study:
     >>> text += "  as it ships: {profile: trend}\n"
     >>> text += "  target 10:\n    profile: trend\n"
     >>> text += "    overrides: {risk.exposure.volatility_target: 0.1}\n"
-    >>> study = parse(text)
+    >>> study = parse_study(text)
     >>> dict(study.variants[1].overrides)
     {'risk.exposure.volatility_target': 0.1}
     """

@@ -51,8 +51,8 @@ class StudyPorts:
 
     >>> from shared.core.types import Timeframe
     >>> from models.backtest.sources import FileSource
-    >>> from models.study.declared import parse
-    >>> from shared.core.settings import load
+    >>> from models.study.declared import parse_study
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.stores.memory import MemoryDocuments
@@ -60,7 +60,7 @@ class StudyPorts:
     >>> text += "end: 2026-01-09\nvariants: {trend: {profile: trend}}\n"
     >>> minutes = generate(start_ms=1_767_225_600_000, days=8, seed=7)
     >>> place = StudyPorts(
-    ...     load=lambda **more: load({}, **more),
+    ...     load=lambda **more: load_settings({}, **more),
     ...     archive=FileSource(name="made up", candles=aggregate(minutes, Timeframe.M15)),
     ...     log=TrialLog(MemoryDocuments()),
     ...     now_ms=1_767_225_600_000,
@@ -119,8 +119,8 @@ def run(study: Study, place: StudyPorts, *, on_progress: Progress | None = None)
 
     >>> from shared.core.types import Timeframe
     >>> from models.backtest.sources import FileSource
-    >>> from models.study.declared import parse
-    >>> from shared.core.settings import load
+    >>> from models.study.declared import parse_study
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.stores.memory import MemoryDocuments
@@ -128,15 +128,15 @@ def run(study: Study, place: StudyPorts, *, on_progress: Progress | None = None)
     >>> text += "end: 2026-01-09\nvariants: {trend: {profile: trend}}\n"
     >>> minutes = generate(start_ms=1_767_225_600_000, days=8, seed=7)
     >>> place = StudyPorts(
-    ...     load=lambda **more: load({}, **more),
+    ...     load=lambda **more: load_settings({}, **more),
     ...     archive=FileSource(name="made up", candles=aggregate(minutes, Timeframe.M15)),
     ...     log=TrialLog(MemoryDocuments()),
     ...     now_ms=1_767_225_600_000,
     ...     commit="0" * 40,
     ...     jobs=1,
     ... )
-    >>> result = run(parse(text), place)
-    >>> result.name, result.trials, [one.verdict.may_enter for one in result.tried]
+    >>> result = run(parse_study(text), place)
+    >>> result.name, result.trials, [one.verdict.may_enter for one in result.variant_results]
     ('slow trend', 1, [False])
 
     Args:
@@ -191,7 +191,7 @@ def run(study: Study, place: StudyPorts, *, on_progress: Progress | None = None)
 
 
 def _case(study: Study, variant: Variant, place: StudyPorts) -> _Case:
-    profile, overrides = study.settings_of(variant)
+    profile, overrides = study.variant_settings(variant)
     try:
         return _Case(
             variant=variant,
@@ -205,7 +205,7 @@ def _case(study: Study, variant: Variant, place: StudyPorts) -> _Case:
 
 def _is_model_needed(settings: Settings) -> bool:
     """Whether its policy asks a model for direction."""
-    return policy_of(settings).needs_model
+    return policy_of(settings).is_model_based
 
 
 def _shares(cases: Sequence[_Case], done: float, whole: float) -> list[tuple[_Case, float, float]]:
@@ -307,13 +307,13 @@ def _judge_again(one: _Proven, matrix: FloatArray | None, history: History) -> V
         policy=settings.risk.policy,
         recipe=None if one.walked is None else one.walked.recipe,
         settings_hash=settings_hash(settings, proof.inputs.rules),
-        prediction_quality=None if one.walked is None else prediction_quality(one.walked, verdict),
-        proof_earnings=proof_earnings(proof, performance, verdict),
+        learned=None if one.walked is None else prediction_quality(one.walked, verdict),
+        earned=proof_earnings(proof, performance, verdict),
         verdict=verdict,
         denials={reason.value: candles for reason, candles in ordered[:TOP_DENIALS]},
-        growth_curve=growth_curve(evidence.money),
+        curve=growth_curve(evidence.money),
         notes=proof.replayed.notes,
-        compare_with_holding=compare_with_holding(
+        beside=compare_with_holding(
             evidence.money, limit=settings.risk.max_drawdown, seed=one.case.seed
         ),
     )

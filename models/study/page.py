@@ -34,7 +34,7 @@ def study_page(result: StudyResult) -> str:
     values = {
         "result": result,
         "verdict": tables.verdict_text(result),
-        "passed": any(one.verdict.may_enter for one in result.tried),
+        "passed": any(one.verdict.may_enter for one in result.variant_results),
         "sections": [_section(held) for held in result.held],
         "changed": tables.changed_settings_table(result),
     }
@@ -67,7 +67,7 @@ def _section(held: DatasetResult) -> _Section:
     sharpes = [one.earned.sharpe for one in held.tried]
     return _Section(
         held=held,
-        dataset_period_text=dataset_period_text(held),
+        period=dataset_period_text(held),
         chart=draw.draw_growth(held),
         legend=tuple(
             (one.variant, f"line-{number % draw.COLOURS}") for number, one in enumerate(held.tried)

@@ -26,10 +26,10 @@ __all__ = [
     "PredictionQuality",
     "StudyResult",
     "VariantResult",
-    "curve",
-    "earned",
     "finite_or_null",
-    "learned",
+    "growth_curve",
+    "prediction_quality",
+    "proof_earnings",
 ]
 
 SHOWN_GROUPS = ("enter", "champion", "note")
@@ -164,8 +164,8 @@ class StudyResult:
     >>> from shared.core.types import Timeframe
     >>> from shared.stores.trials import TrialLog
     >>> from models.backtest.sources import FileSource
-    >>> from models.study.declared import parse
-    >>> from shared.core.settings import load
+    >>> from models.study.declared import parse_study
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.stores.memory import MemoryDocuments
@@ -173,15 +173,15 @@ class StudyResult:
     >>> text += "end: 2026-01-09\nvariants: {trend: {profile: trend}}\n"
     >>> minutes = generate(start_ms=1_767_225_600_000, days=8, seed=7)
     >>> place = StudyPorts(
-    ...     load=lambda **more: load({}, **more),
+    ...     load=lambda **more: load_settings({}, **more),
     ...     archive=FileSource(name="made up", candles=aggregate(minutes, Timeframe.M15)),
     ...     log=TrialLog(MemoryDocuments()),
     ...     now_ms=1_767_225_600_000,
     ...     commit="0" * 40,
     ...     jobs=1,
     ... )
-    >>> result = run(parse(text), place)
-    >>> [one.variant for one in result.tried], result.trials
+    >>> result = run(parse_study(text), place)
+    >>> [one.variant for one in result.variant_results], result.trials
     (['trend'], 1)
     """
 

@@ -27,7 +27,7 @@ class StudyTable:
 
 def verdict_text(result: StudyResult) -> str:
     """The answer in a sentence or two."""
-    tried = result.tried
+    tried = result.variant_results
     may = [
         (held.name, one.variant)
         for held in result.held
@@ -86,7 +86,7 @@ def money_table(held: DatasetResult) -> StudyTable:
 
 
 def _money_row(one: VariantResult) -> tuple[Text, ...]:
-    found, failed = one.earned, one.failed
+    found, failed = one.earned, one.failed_check_names
     costs = (
         f"fees {found.fees_jpy:,.0f}, slippage {found.slippage_jpy:,.0f}, interest"
         f" {found.interest_jpy:,.0f} yen"

@@ -21,8 +21,8 @@ def study_files(result: StudyResult, *, command: str = "") -> dict[str, bytes]:
     >>> from shared.core.types import Timeframe
     >>> from shared.stores.trials import TrialLog
     >>> from models.backtest.sources import FileSource
-    >>> from models.study.declared import parse
-    >>> from shared.core.settings import load
+    >>> from models.study.declared import parse_study
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.stores.memory import MemoryDocuments
@@ -30,15 +30,15 @@ def study_files(result: StudyResult, *, command: str = "") -> dict[str, bytes]:
     >>> text += "end: 2026-01-09\nvariants: {trend: {profile: trend}}\n"
     >>> minutes = generate(start_ms=1_767_225_600_000, days=8, seed=7)
     >>> place = StudyPorts(
-    ...     load=lambda **more: load({}, **more),
+    ...     load=lambda **more: load_settings({}, **more),
     ...     archive=FileSource(name="made up", candles=aggregate(minutes, Timeframe.M15)),
     ...     log=TrialLog(MemoryDocuments()),
     ...     now_ms=1_767_225_600_000,
     ...     commit="0" * 40,
     ...     jobs=1,
     ... )
-    >>> result = run(parse(text), place)
-    >>> sorted(files(result))
+    >>> result = run(parse_study(text), place)
+    >>> sorted(study_files(result))
     ['study.html', 'study.json', 'study.md']
     """
     return {
@@ -63,8 +63,8 @@ def markdown(result: StudyResult, *, command: str = "") -> str:
     >>> from shared.core.types import Timeframe
     >>> from shared.stores.trials import TrialLog
     >>> from models.backtest.sources import FileSource
-    >>> from models.study.declared import parse
-    >>> from shared.core.settings import load
+    >>> from models.study.declared import parse_study
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.stores.memory import MemoryDocuments
@@ -72,14 +72,14 @@ def markdown(result: StudyResult, *, command: str = "") -> str:
     >>> text += "end: 2026-01-09\nvariants: {trend: {profile: trend}}\n"
     >>> minutes = generate(start_ms=1_767_225_600_000, days=8, seed=7)
     >>> place = StudyPorts(
-    ...     load=lambda **more: load({}, **more),
+    ...     load=lambda **more: load_settings({}, **more),
     ...     archive=FileSource(name="made up", candles=aggregate(minutes, Timeframe.M15)),
     ...     log=TrialLog(MemoryDocuments()),
     ...     now_ms=1_767_225_600_000,
     ...     commit="0" * 40,
     ...     jobs=1,
     ... )
-    >>> result = run(parse(text), place)
+    >>> result = run(parse_study(text), place)
     >>> markdown(result).splitlines()[4]
     '**It may not enter: it did not pass the gate.**'
     """
@@ -112,13 +112,12 @@ def _origin_lines(result: StudyResult, command: str) -> list[str]:
     if command:
         lines += ["Made by", "", *narrow.code(command), ""]
     lines += _items(
-        (
-            f"declared `{result.hash}`, commit `{result.commit}`, seed {result.seed}, retrained"
-            f" every {result.every_days:g} days"
-        ),
+        f"declared `{result.hash}`, commit `{result.commit}`, seed {result.seed}, retrained"
+        f" every {result.every_days:g} days",
         f"{result.trials:,} trials in the log, these included",
         *(
-            f"{held.name}: {page.dataset_period_text(held)}, {held.resolution} candles, data `{held.hash}`"
+            f"{held.name}: {page.dataset_period_text(held)}, {held.resolution} candles, data"
+            f" `{held.hash}`"
             for held in result.held
         ),
         *(f"{name}: {text}" for name, text in result.says.items()),

@@ -50,13 +50,13 @@ def shuffled_skills(
     else is the recipe's.
 
     >>> from models.data.dataset import build
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import Timeframe
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.features import compute
     >>> from shared.market.candles import aggregate
     >>> small = {"days": 34, "rounds": 2, "forest_trees": 2}
-    >>> settings = load({}, overrides={"learning": small, "gate": {"shuffles": 1}})
+    >>> settings = load_settings({}, overrides={"learning": small, "gate": {"shuffles": 1}})
     >>> start, day = 1_767_225_600_000, 86_400_000
     >>> minutes = generate(start_ms=start, days=56, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}

@@ -29,7 +29,7 @@ from shared.results.parity import (
     CauseEpisode,
     Comparison,
     Stretch,
-    compare,
+    compare_reports,
     schedule_from,
     stretch_of,
 )
@@ -117,10 +117,10 @@ def compare_stretch(here: Here, stretch: Stretch) -> Parity:
         bar.advance()
         coarse = replay(replace(inputs, minutes=None, every_tick=False))
         bar.advance()
-    bot = compare(stretch.reports, lived.ticks, schedule=schedule)
+    bot = compare_reports(stretch.reports, lived.ticks, schedule=schedule)
     return Parity(
         bot_id=here.settings.id,
-        equal=bot.equal,
+        equal=bot.is_equal,
         sentence=bot.sentence,
         start_at=stretch.start_at,
         end_at=stretch.end_at,
@@ -128,7 +128,7 @@ def compare_stretch(here: Here, stretch: Stretch) -> Parity:
         model=lived.model,
         settings_hash=here.settings.hash,
         bot=bot,
-        on_time=compare(lived.ticks, punctual.ticks) if unpunctual else None,
+        on_time=compare_reports(lived.ticks, punctual.ticks) if unpunctual else None,
         schedule=schedule,
         end_jpy=_ends(stretch.reports, lived, punctual, coarse),
     )

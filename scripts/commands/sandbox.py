@@ -221,7 +221,7 @@ def _facts(sandbox: Sandbox) -> dict[str, Any]:
         "starts_at": market.starts_at,
         "ends_at": market.ends_at,
         "clock": sandbox.clock.name,
-        "faults": [fault["name"] for fault in sandbox.faults.told()["active"]],
+        "faults": [fault["name"] for fault in sandbox.faults.describe_faults()["active"]],
     }
 
 

@@ -301,7 +301,7 @@ def _work_on_runs(
     with progress("study", len(runs)) as bar:
         bar.describe("features")
         candles, minutes = candles_of(job, place.source, settings)
-        shared = grid.given(
+        shared = grid.build_given(
             candles, since=job.start_at, minutes=minutes, bundle=bundle, notes=notes
         )
         hashes = grid.data_hashes(shared, runs)

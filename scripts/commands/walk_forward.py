@@ -259,7 +259,7 @@ def walk(
     seconds: dict[str, float] = {}
     tell = ShareBar(bar)
     tell("candles", 0.0)
-    learns = policy_of(settings).needs_model
+    learns = policy_of(settings).is_model_based
     with measure_seconds(seconds, "reading"):
         loaded = load_data_set(
             asked,

@@ -169,7 +169,9 @@ def _decision(found: BotStanding) -> Iterator[str]:
     edge = f" (edge {percent(told.edge_rate, sign=True)})" if told.edge_rate is not None else ""
     if told.action is Action.ENTER:
         sent = [
-            record for record in report.orders if record.intent.opens and record.what == "place"
+            record
+            for record in report.orders
+            if record.intent.is_opening and record.what == "place"
         ]
         came = (
             "; ".join(f"{record.outcome}: {reason_words(record.reason)}" for record in sent)

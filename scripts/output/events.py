@@ -40,7 +40,7 @@ def order_words(record: OrderRecord) -> str:
     price = intent.price or intent.trigger_price
     told = f"{intent.purpose} {intent.side} {btc_from_lots(intent.lots)} BTC"
     told += f" at {yen(price)}" if price else " at the market"
-    if intent.opens and intent.stop_price and intent.target_price:
+    if intent.is_opening and intent.stop_price and intent.target_price:
         told += f", stop {yen(intent.stop_price)}, target {yen(intent.target_price)}"
     if record.outcome == "accepted":
         return told

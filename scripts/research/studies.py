@@ -124,7 +124,7 @@ def _run(study: "Study", settings: Settings, jobs: int | None) -> "StudyResult":
                 archive=ArchiveSource(bucket),
                 log=TrialLog(documents),
                 now_ms=wiring.clock_for(settings).now_ms(),
-                code_commit=code_commit(os.environ),
+                commit=code_commit(os.environ),
                 remembered=BundleRegistry(bucket).most_logged(),
                 cache=bucket,
                 jobs=settings.study.jobs if jobs is None else jobs,
@@ -239,7 +239,7 @@ def _study_lines(result: "StudyResult", made: Mapping[str, str], took: float) ->
         lines += [f"{held.name}, {held.days:,.0f} days, data {held.hash}"]
         lines += ["  ".join(_align_row(row, widths)).rstrip() for row in shown]
         for one in held.tried:
-            names = [name.replace("_", " ") for name in one.failed]
+            names = [name.replace("_", " ") for name in one.failed_check_names]
             more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
             lines += [f"{one.variant} fails: {', '.join(names[:SHOWN])}{more}"] if names else []
         lines.append("")

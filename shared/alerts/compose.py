@@ -109,7 +109,7 @@ def compose(
     With the state `before` and `after` the tick, changes between them (halted, resumed, another
     model) are told too. A tick that did nothing (a duplicate, a busy account) has nothing to tell.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> report = TickReport(
     ...     tick="default~0",
     ...     bot="default",
@@ -122,7 +122,7 @@ def compose(
     ...     stage="paper",
     ...     settings_hash="0" * 16,
     ... )
-    >>> [(alert.kind, alert.level.value) for alert in compose(report, settings=load({}))]
+    >>> [(alert.kind, alert.level.value) for alert in compose(report, settings=load_settings({}))]
     [('degraded', 'warning')]
     """
     if report.status in {TickStatus.DUPLICATE, TickStatus.BUSY}:
@@ -145,15 +145,16 @@ def failure_alert(*, bot: str, at: int, found: str, remedy: str = "", settings: 
     """A tick that failed as a whole and left no report (its store cannot be used): goes to the sink
     without the outbox.
 
-    >>> from shared.core.settings import load
-    >>> alert = failure(bot="default", at=0, found="the disk is full", settings=load({}))
+    >>> from shared.core.settings import load_settings
+    >>> settings = load_settings({})
+    >>> alert = failure_alert(bot="default", at=0, found="the disk is full", settings=settings)
     >>> alert.title, alert.fields["what"]
     ('The tick failed and nothing was saved.', 'the disk is full')
     """
     window = at // int(settings.discord.window_seconds * 1000)
     told = {"what": found, "what to do": remedy, "time": when(at), "bot": bot}
     return Alert(
-        alert_key=alert_key(bot, "tick_failed", "store", window),
+        key=alert_key(bot, "tick_failed", "store", window),
         level=Level.CRITICAL,
         kind="tick_failed",
         title="The tick failed and nothing was saved.",
@@ -213,7 +214,7 @@ class _Maker:
         self, level: Level, name: str, kind: str, title: str, told: Mapping[str, str], at: int
     ) -> Alert:
         fields = {**told, "time": when(at), "bot": f"{self._bot} ({self._mode})"}
-        return Alert(alert_key=name, level=level, kind=kind, title=title, at=at, fields=fields)
+        return Alert(key=name, level=level, kind=kind, title=title, at=at, fields=fields)
 
 
 def _positions(report: TickReport, maker: _Maker) -> Iterator[Alert]:
@@ -226,7 +227,7 @@ def _positions(report: TickReport, maker: _Maker) -> Iterator[Alert]:
         if stopped < position.lots:
             yield _unprotected_alert(position, stopped, maker)
     if report.equity_jpy is None and report.plan is not None:
-        yield maker.lasting(
+        yield maker.make_lasting(
             Level.CRITICAL,
             "account_unknown",
             report.plan.side,
@@ -237,7 +238,7 @@ def _positions(report: TickReport, maker: _Maker) -> Iterator[Alert]:
 
 def _unprotected_alert(position: Position, stopped: int, maker: _Maker) -> Alert:
     missing = "has no stop" if stopped == 0 else f"has a stop for only {btc(stopped)}"
-    return maker.lasting(
+    return maker.make_lasting(
         Level.CRITICAL,
         "unprotected",
         position.side,
@@ -251,7 +252,7 @@ def _orders(report: TickReport, maker: _Maker) -> Iterator[Alert]:
     for record in report.orders:
         intent = record.intent
         if record.outcome == "unknown":
-            yield maker.event(
+            yield maker.make_event(
                 Level.CRITICAL,
                 "outcome_unknown",
                 f"{record.what}-{intent.id}",
@@ -261,7 +262,7 @@ def _orders(report: TickReport, maker: _Maker) -> Iterator[Alert]:
             )
         elif record.outcome == "rejected" and record.what != "cancel":
             if intent.purpose is Purpose.STOP:
-                yield maker.event(
+                yield maker.make_event(
                     Level.CRITICAL,
                     "stop_rejected",
                     intent.id,
@@ -294,7 +295,7 @@ def _order_text(record: OrderRecord) -> str:
 def _rejects(reason: Reason, records: Sequence[OrderRecord], maker: _Maker) -> Alert:
     last = records[-1]
     many = "an order" if len(records) == 1 else f"{len(records)} orders"
-    return maker.lasting(
+    return maker.make_lasting(
         Level.WARNING,
         "rejected",
         reason,
@@ -307,13 +308,13 @@ def _status(report: TickReport, maker: _Maker) -> Iterator[Alert]:
     told = {"why": report.detail or reason_text(report.reason)}
     if report.status is TickStatus.FAILED:
         title = f"The tick failed: {reason_text(report.reason)}."
-        yield maker.lasting(Level.CRITICAL, "tick_failed", report.reason, title, told)
+        yield maker.make_lasting(Level.CRITICAL, "tick_failed", report.reason, title, told)
     elif report.status is TickStatus.DEGRADED and report.reason not in {
         issue.reason for issue in report.issues
     }:
         title = f"The tick ran degraded, without new entries: {reason_text(report.reason)}."
         step = report.detail.partition(":")[0] if report.reason is Reason.STEP_FAILED else ""
-        yield maker.lasting(
+        yield maker.make_lasting(
             Level.WARNING, "degraded", f"{report.reason}{step and '-'}{step}", title, told
         )
 
@@ -337,16 +338,16 @@ def _limits(
     )
     if halted_now or Reason.LIMIT_DRAWDOWN in reasons:
         title = "Trading is halted by the drawdown limit until a person resumes it."
-        yield maker.daily(Level.CRITICAL, "drawdown_halt", title, told)
+        yield maker.make_daily(Level.CRITICAL, "drawdown_halt", title, told)
     if Reason.LIMIT_DAILY_LOSS in reasons:
-        yield maker.daily(
+        yield maker.make_daily(
             Level.WARNING,
             "daily_loss",
             "The loss of the day reached its limit: no entries until tomorrow (JST).",
             told,
         )
     if Reason.LIMIT_COOLDOWN in reasons:
-        yield maker.daily(
+        yield maker.make_daily(
             Level.WARNING,
             "cooldown",
             "Too many losses in a row: no entries until the cool-down is over.",
@@ -371,7 +372,7 @@ def _issues(report: TickReport, maker: _Maker) -> Iterator[Alert]:
             end = (
                 "; nothing is entered." if issue.forbids_entry else "; decisions are not disturbed."
             )
-            yield maker.lasting(
+            yield maker.make_lasting(
                 Level.WARNING,
                 "model_unwatched",
                 issue.reason,
@@ -383,10 +384,10 @@ def _issues(report: TickReport, maker: _Maker) -> Iterator[Alert]:
                 "The capital that is set is not what the account began with; its money was not"
                 " changed."
             )
-            yield maker.daily(Level.WARNING, "capital", title, facts(issue.context))
+            yield maker.make_daily(Level.WARNING, "capital", title, facts(issue.context))
         elif issue.forbids_entry and issue.reason in _WARNED:
             title = f"No entries: {reason_text(issue.reason)}."
-            yield maker.lasting(
+            yield maker.make_lasting(
                 Level.WARNING, _WARNED[issue.reason], issue.reason, title, facts(issue.context)
             )
 
@@ -396,9 +397,11 @@ def _about_the_model(issue: Issue, report: TickReport, maker: _Maker) -> Alert:
     kind, title = _ABOUT_THE_MODEL[issue.reason]
     title = title.format(model=report.model or "the model")
     if issue.reason is Reason.MODEL_NOT_PROVEN and not issue.forbids_entry:
-        return maker.event(Level.WARNING, kind, report.model, f"{title}.", facts(issue.context))
+        return maker.make_event(
+            Level.WARNING, kind, report.model, f"{title}.", facts(issue.context)
+        )
     end = "; nothing is entered." if issue.forbids_entry else "."
-    return maker.daily(Level.WARNING, kind, title + end, facts(issue.context))
+    return maker.make_daily(Level.WARNING, kind, title + end, facts(issue.context))
 
 
 def _impossible_alert(issue: Issue, maker: _Maker) -> Alert:
@@ -413,8 +416,8 @@ def _impossible_alert(issue: Issue, maker: _Maker) -> Alert:
         "likely": "a clock that was wrong wrote it",
     }
     if what == "scheduled_at":
-        return maker.lasting(Level.WARNING, "time_impossible", what, title, told)
-    return maker.event(Level.WARNING, "time_impossible", f"{what}-{at}", title, told)
+        return maker.make_lasting(Level.WARNING, "time_impossible", what, title, told)
+    return maker.make_event(Level.WARNING, "time_impossible", f"{what}-{at}", title, told)
 
 
 def _model(issue: Issue, report: TickReport, maker: _Maker) -> Alert:
@@ -425,7 +428,7 @@ def _model(issue: Issue, report: TickReport, maker: _Maker) -> Alert:
         if report.model is not None
         else "nothing is entered"
     )
-    return maker.lasting(
+    return maker.make_lasting(
         Level.CRITICAL if grave else Level.WARNING,
         "model",
         issue.reason,
@@ -444,7 +447,7 @@ def _entries(report: TickReport, maker: _Maker) -> Iterator[Alert]:
     if len(orders) > MOST_SINGLE_EVENTS:
         lots = sum(fill.lots for fill in fills)
         title = f"{len(orders)} entries were filled, {btc(lots)} in all."
-        yield maker.event(
+        yield maker.make_event(
             Level.INFO,
             "entry_filled",
             f"{fills[0].sequence}-{fills[-1].sequence}",
@@ -467,7 +470,7 @@ def _entry(fills: Sequence[Fill], report: TickReport, maker: _Maker) -> Alert:
     if report.plan is not None and report.plan.side is first.side:
         told |= {"stop": yen(report.plan.stop_price), "target": yen(report.plan.target_price)}
     title = f"Entered {first.side}: {btc(lots)} at {yen(price)}."
-    return maker.event(
+    return maker.make_event(
         Level.INFO, "entry_filled", f"{first.order_id}-{first.sequence}", title, told, fills[-1].at
     )
 
@@ -499,7 +502,7 @@ def _trade(trade: Trade, level: Level, maker: _Maker) -> Alert:
         "held": duration_text(trade.closed_at - trade.opened_at),
     }
     title = f"{part} {trade.side} {btc(trade.lots)} with {result}: {reason_text(trade.reason)}."
-    return maker.event(
+    return maker.make_event(
         level,
         "position_closed",
         f"{trade.sequence}-{trade.closed_at}",
@@ -518,7 +521,7 @@ def _many_trades(trades: Sequence[Trade], maker: _Maker) -> Alert:
         "why": _counted_text(reason_text(trade.reason) for trade in trades),
     }
     subject = f"{trades[0].sequence}-{trades[-1].sequence}-{trades[-1].closed_at}"
-    return maker.event(
+    return maker.make_event(
         Level.INFO,
         "position_closed",
         subject,
@@ -539,7 +542,7 @@ def _changes(
         return
     if before.halted_at and not after.halted_at:
         title = "Trading was resumed after the drawdown halt."
-        yield maker.event(
+        yield maker.make_event(
             Level.INFO, "resumed", before.halted_at, title, {"halted since": when(before.halted_at)}
         )
     if after.late_in_a_row >= LATE_IN_A_ROW:
@@ -548,10 +551,10 @@ def _changes(
             " exit is made."
         )
         told = {"what to do": "look at the scheduler, and at the clock of this machine"}
-        yield maker.lasting(Level.WARNING, "late", "row", title, told)
+        yield maker.make_lasting(Level.WARNING, "late", "row", title, told)
     if before.model is not None and after.model is not None and before.model != after.model:
         told = {"before": before.model, "now": after.model}
-        yield maker.lasting(
+        yield maker.make_lasting(
             Level.INFO,
             "model_changed",
             f"{before.model}+{after.model}",

@@ -24,7 +24,7 @@ def read_sources(places: Iterable[str], *, below: Path = ROOT) -> Mapping[str, b
 
     Raises `NotThere` where one is gone: then nobody can say which code it is.
 
-    >>> list(sources(["shared/core/money.py"]))
+    >>> list(read_sources(["shared/core/money.py"]))
     ['shared/core/money.py']
     """
     found: dict[str, bytes] = {}

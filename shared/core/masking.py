@@ -131,7 +131,7 @@ def register_secrets(*values: str) -> None:
     Values shorter than four characters are no secrets.
 
     >>> register_secrets("correct horse")
-    >>> masked("the word was correct horse")
+    >>> mask_secrets("the word was correct horse")
     'the word was ***'
     """
     for value in values:
@@ -158,7 +158,7 @@ def mask_secrets(text: str) -> str:
     """The text without registered secrets, webhook addresses, and passwords or tokens
     in addresses.
 
-    >>> masked("sent to https://discord.com/api/webhooks/123456/abcdef")
+    >>> mask_secrets("sent to https://discord.com/api/webhooks/123456/abcdef")
     'sent to https://discord.com/api/webhooks/***'
     """
     text = _SECRETS.mask(text)
@@ -170,7 +170,8 @@ def mask_secrets(text: str) -> str:
 def mask_secrets_and_keys(text: str) -> str:
     """The text without all that, and without anything that looks like a key.
 
-    >>> veiled("key 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
+    >>> key = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+    >>> mask_secrets_and_keys(f"key {key}")
     'key ***'
     """
     text = mask_secrets(text)
@@ -194,9 +195,9 @@ def _is_key_like(word: str) -> bool:
 def quote_value(value: object) -> str:
     r"""A value as an error tells it: in quotes, never all of a long one, nothing of a secret.
 
-    >>> shown("seven")
+    >>> quote_value("seven")
     "'seven'"
-    >>> shown(list(range(40)))
+    >>> quote_value(list(range(40)))
     '[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 2…'
     """
     if isinstance(value, int) and abs(value) >= _LARGEST:

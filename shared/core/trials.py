@@ -65,7 +65,7 @@ class Trial:
     ...     model=None,
     ...     recorded_at=0,
     ... )
-    >>> (trial.years, trial.id[:8], trial.tried[:8])
+    >>> (trial.years, trial.id[:8], trial.try_hash[:8])
     (1.0, '2acbc8ce', 'ce298f48')
 
     Attributes:
@@ -255,10 +255,11 @@ def settings_hash(settings: Settings, rules: PairRules | None = None) -> str:
     Unlike `Settings.hash` it covers the costs that only a replay assumes, and not where things are
     stored, how the bot is called, or how a model was trained (the trial names the model itself).
 
-    >>> from shared.core.settings import load
-    >>> settings_hash(load({})) == settings_hash(load({"BOT_ID": "second"}))
+    >>> from shared.core.settings import load_settings
+    >>> usual = settings_hash(load_settings({}))
+    >>> usual == settings_hash(load_settings({"BOT_ID": "second"}))
     True
-    >>> settings_hash(load({})) == settings_hash(load({"BOT_RISK__STOP_ATR": "3"}))
+    >>> usual == settings_hash(load_settings({"BOT_RISK__STOP_ATR": "3"}))
     False
     """
     told = {
@@ -273,8 +274,8 @@ def data_hash(parts: Iterable[Candles]) -> str:
     """Sixteen hex digits of candles, independent of the machine's byte order.
 
     >>> from shared.core.types import Timeframe
-    >>> from shared.market.candles import empty
-    >>> data_hash([empty(Timeframe.M15)])
+    >>> from shared.market.candles import empty_candles
+    >>> data_hash([empty_candles(Timeframe.M15)])
     'c5d3ed29bc1aa9bd'
     """
     digest = hashlib.sha256()

@@ -28,7 +28,7 @@ class BadCandles(BadData):
 def empty_candles(timeframe: Timeframe) -> Candles:
     """No candles.
 
-    >>> len(empty(Timeframe.H4))
+    >>> len(empty_candles(Timeframe.H4))
     0
     """
     none = np.empty(0)
@@ -184,7 +184,7 @@ def candles_between(candles: Candles, start_ms: int, end_ms: int) -> Candles:
     >>> from shared.exchanges.sandbox.generate import generate
     >>> start = 1_767_225_600_000
     >>> minutes = generate(start_ms=start, days=1, seed=7)
-    >>> len(between(minutes, start, start + 3_600_000))
+    >>> len(candles_between(minutes, start, start + 3_600_000))
     60
     """
     low, high = np.searchsorted(candles.opened_at, [start_ms, end_ms])

@@ -40,9 +40,10 @@ def inspect_candles(
     `minutes_of`: see `spikes`. `quiet`: whoever asks knows that nothing in them is `loud`. A short
     history is no issue here: rows that are not warm say so themselves.
 
-    >>> from shared.core.settings import load
-    >>> from shared.market.candles import empty
-    >>> issues = inspect({Timeframe.M15: empty(Timeframe.M15)}, 0, load({}))
+    >>> from shared.core.settings import load_settings
+    >>> from shared.market.candles import empty_candles
+    >>> nothing = {Timeframe.M15: empty_candles(Timeframe.M15)}
+    >>> issues = inspect_candles(nothing, 0, load_settings({}))
     >>> [(issue.reason.value, issue.forbids_entry) for issue in issues]
     [('data_missing', True)]
     """

@@ -104,7 +104,7 @@ def spikes_text(found: Iterable[Spike], *, most: int = 3) -> str:
     >>> spike = Spike(
     ...     timeframe=Timeframe.M15, opened_at=1_767_225_600_000, field="high", factor=10.0
     ... )
-    >>> told([spike])
+    >>> spikes_text([spike])
     'the high of the 15m candle of 2026-01-01 00:00 UTC is 10 times what its neighbours say'
     """
     named = [str(spike) for spike in found]

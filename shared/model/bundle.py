@@ -41,7 +41,7 @@ def load_bundle(
     """Check a bundle and make it usable.
 
     >>> from models.fit.train import train
-    >>> from shared.core.settings import load as settings_from
+    >>> from shared.core.settings import load_settings as settings_from
     >>> from shared.core.types import Timeframe
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
@@ -55,8 +55,8 @@ def load_bundle(
     >>> training = train(
     ...     candles, settings, as_of=end, seed=1, commit="0" * 40, signing_key=private
     ... )
-    >>> bundle = load(training.files, public_keys=[public], version=training.version)
-    >>> bundle.manifest.purpose, bundle.may_enter  # nobody asked the gate
+    >>> bundle = load_bundle(training.files, public_keys=[public], version=training.version)
+    >>> bundle.manifest.purpose, bundle.is_allowed_to_enter  # nobody asked the gate
     ('quick', False)
 
     Args:

@@ -52,7 +52,7 @@ def carry_out(
         if step.after is not None and not _is_taken(step.after, sender.records):
             continue
         record = sender.send(step, book=book, rules=rules, plan=plan)
-        if record.what == "place" and record.intent.opens and record.outcome in ARRIVED:
+        if record.what == "place" and record.intent.is_opening and record.outcome in ARRIVED:
             opened = record.intent.id
     return opened
 

@@ -121,7 +121,7 @@ def protection(
     with `book` and `rules` once they are read if a stop was refused: then it knows that the trigger
     is passed or that the exchange forbids stops, and closes.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from decimal import Decimal
     >>> from shared.core.types import Entry
     >>> money = Decimal(1_000_000)
@@ -143,7 +143,7 @@ def protection(
     ...     entry_intent="t1~e1",
     ... )
     >>> stop, target = protection(
-    ...     holdings, plan=plan, signal=None, tick="t2", now_ms=60_000, settings=load({})
+    ...     holdings, plan=plan, signal=None, tick="t2", now_ms=60_000, settings=load_settings({})
     ... )
     >>> stop.intent.trigger_price, target.intent.price
     (9700000, 10000000)
@@ -157,7 +157,7 @@ def protection(
         steps += _guard_position(draft, position, mine, signal)
     held = {position.side for position in holdings.positions}
     for order in holdings.orders:
-        if order.intent.opens:
+        if order.intent.is_opening:
             if not order.intent.id.startswith(tick):
                 steps.append(Cancel(order=order, reason=Reason.ENTRY_EXPIRED))
         elif order.intent.side not in held and not order.has_ended(now_ms):
@@ -180,7 +180,7 @@ def uncovered_positions(holdings: Holdings, *, now_ms: int) -> tuple[Position, .
     ...     mark_price=Decimal(9_801_000),
     ...     positions=(Position(side=Side.LONG, entries=(entry,)),),
     ... )
-    >>> [position.lots for position in uncovered(holdings, now_ms=60_000)]
+    >>> [position.lots for position in uncovered_positions(holdings, now_ms=60_000)]
     [12]
     """
     return tuple(
@@ -243,7 +243,7 @@ def orders(
         for held in holdings.positions
         if decision.goal is None or held.side is not decision.side
     ]
-    busy = others or any(order.intent.opens for order in holdings.orders)
+    busy = others or any(order.intent.is_opening for order in holdings.orders)
     if busy or book is None or now_ms >= deadline_at:
         return ()
     entry = OrderIntent(
@@ -363,7 +363,7 @@ class _Draft:
 
     @property
     def is_suspended(self) -> bool:
-        return self.rules is not None and self.rules.suspended
+        return self.rules is not None and self.rules.is_suspended
 
     @property
     def mark(self) -> Decimal | None:
@@ -373,7 +373,9 @@ class _Draft:
 def _closes(holdings: Holdings, side: Side, now_ms: int) -> list[Order]:
     """The live orders that close a side, oldest first."""
     mine = [
-        order for order in holdings.orders if order.intent.side is side and not order.intent.opens
+        order
+        for order in holdings.orders
+        if order.intent.side is side and not order.intent.is_opening
     ]
     return sorted(
         (order for order in mine if not order.has_ended(now_ms)), key=lambda order: order.order_id
@@ -399,7 +401,7 @@ def _guard_position(
         target = [] if surplus else _target(draft, position, plan, closes)
         return [*surplus, *target]
     trigger = policy.stop_price(position, plan=plan, signal=signal, settings=draft.settings)
-    if trigger is None or trigger <= 0 or not draft.stops_allowed:
+    if trigger is None or trigger <= 0 or not draft.is_stop_allowed:
         return list(_close_position(draft, position, Reason.EXIT_UNPROTECTED))
     stop = _stop(draft, position, missing, trigger)
     if draft.mark is not None and stop.is_reached(int(draft.mark)):
@@ -442,8 +444,8 @@ def _merge_stops(draft: _Draft, position: Position, closes: list[Order]) -> list
     """
     stops = [order for order in closes if order.intent.purpose is Purpose.STOP]
     most = MOST_STOPS if draft.settings.account.has_locks else 1
-    rests = any(order.intent.opens for order in draft.holdings.orders)
-    if rests or len(stops) <= most or not draft.stops_allowed or draft.suspended:
+    rests = any(order.intent.is_opening for order in draft.holdings.orders)
+    if rests or len(stops) <= most or not draft.is_stop_allowed or draft.is_suspended:
         return _surplus(closes, position.lots)
     stop = _stop(draft, position, position.lots, _own_price(draft, position))
     if draft.mark is not None and stop.is_reached(int(draft.mark)):
@@ -483,7 +485,7 @@ def _reduce_position(draft: _Draft, position: Position, decision: Decision) -> t
     left = position.lots - decision.lots
     if left < (1 if draft.rules is None else max(1, draft.rules.min_lots)):
         return _close_position(draft, position, decision.reason)
-    if draft.suspended or not (draft.market_allowed and draft.stops_allowed):
+    if draft.is_suspended or not (draft.is_market_allowed and draft.is_stop_allowed):
         return ()
     stop = _stop(draft, position, left, _own_price(draft, _last_in(position, left)))
     if draft.mark is not None and stop.is_reached(int(draft.mark)):
@@ -568,13 +570,13 @@ def _close_position(draft: _Draft, position: Position, reason: Reason) -> tuple[
     Nothing where no order is taken at all, or no price is known: what rests stays, it is better
     than nothing.
     """
-    if draft.suspended:
+    if draft.is_suspended:
         return ()
     mine = [order for order in draft.holdings.orders if order.intent.side is position.side]
     cancels = [
         Cancel(order=order, reason=reason) for order in mine if not order.has_ended(draft.now_ms)
     ]
-    if draft.market_allowed:
+    if draft.is_market_allowed:
         kind, price = OrderKind.MARKET, None
     else:
         kind, price = OrderKind.LIMIT, _crossing_limit(draft, position.side)

@@ -52,7 +52,7 @@ from shared.turn.turn import Occasion, Turn
 class Replay:
     """A replay that can stop anywhere and go on later, also in another process.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.turn.pipeline import stages
@@ -61,8 +61,8 @@ class Replay:
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> inputs = Inputs(
     ...     candles=candles,
-    ...     stages=stages(candles, bundle=None, settings=load({})),
-    ...     settings=load({}),
+    ...     stages=stages(candles, bundle=None, settings=load_settings({})),
+    ...     settings=load_settings({}),
     ...     start_at=start + 7 * day,
     ...     end_at=start + 8 * day,
     ... )
@@ -165,7 +165,7 @@ class Replay:
             index = self._next
             self._visit(index)
             self._next = self._ahead.next_index(index, self._state, self._hands)
-            if not self._hands.account.idle and self._next > index + 1:
+            if not self._hands.account.is_idle and self._next > index + 1:
                 self._book_between(index, self._next)
                 self._catch_up(self._next)
             if self._next > index + 1:
@@ -178,7 +178,7 @@ class Replay:
         """Everything that has happened so far, as JSON values."""
         return {
             "next": self._next,
-            "state": self._state.told(),
+            "state": self._state.encode_state(),
             "account": msgspec.to_builtins(self._hands.account),
             "story": self._story.as_values(),
             "snapshots": msgspec.to_builtins(self._hands.snapshots),
@@ -220,7 +220,7 @@ class Replay:
             int(self._grid.received_at[index]),
         )
         before = self._state
-        self._hands.arrive(received_at, counted=before.counted)
+        self._hands.arrive(received_at, counted=before.counted_account)
         self._past.arrive(is_late=bool(self._grid.late[index]))
         occasion = Occasion(
             name=f"{scheduled_at}.0",
@@ -229,10 +229,10 @@ class Replay:
             halted=self._is_halted(received_at),
         )
         turn = run(Turn(occasion=occasion, state=before), self._steps, run_unguarded)
-        self._story.decided(
+        self._story.note_decision(
             self._past.row, turn.decision, turn.state, self._hands.records, now_ms=self._hands.now
         )
-        self._story.visited(before, turn.state, self._hands, self._settings)
+        self._story.note_visit(before, turn.state, self._hands, self._settings)
         if self._inputs.every_tick:
             self._story.ticks.append(self._report(turn, received_at, before))
         self._state = copy_with(
@@ -300,7 +300,7 @@ class Replay:
                 now_ms=now,
                 settings=self._settings,
             )
-            self._story.limits_moved(before, self._state, self._settings)
+            self._story.note_limits(before, self._state, self._settings)
 
     def _catch_up(self, index: int) -> None:
         """Before the tick at `index`, which reads no new candle: take over the newest, of which
@@ -329,7 +329,7 @@ class Replay:
 def replay(inputs: Inputs) -> Replayed:
     """Run from beginning to end.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.turn.pipeline import stages
@@ -338,8 +338,8 @@ def replay(inputs: Inputs) -> Replayed:
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> inputs = Inputs(
     ...     candles=candles,
-    ...     stages=stages(candles, bundle=None, settings=load({})),
-    ...     settings=load({}),
+    ...     stages=stages(candles, bundle=None, settings=load_settings({})),
+    ...     settings=load_settings({}),
     ...     start_at=start + 7 * day,
     ...     end_at=start + 8 * day,
     ... )

@@ -169,9 +169,9 @@ class AccountInHand:
         return record
 
     def _place_order(self, intent: OrderIntent, book: Book | None, rules: PairRules) -> Outcome:
-        if self._coarse and intent.opens and intent.post_only:
+        if self._coarse and intent.is_opening and intent.post_only:
             return self._place_coarsely(intent, book, rules)
-        if self._coarse and intent.opens:
+        if self._coarse and intent.is_opening:
             return self._cross_coarsely(intent, book, rules)
         self.account, outcome = accounts.place_order(
             self.account, intent, book=book, now_ms=self.now, rules=rules
@@ -187,7 +187,7 @@ class AccountInHand:
         if (
             self.now >= ends_at
             or lots < rules.min_lots
-            or not intent.is_passed(low if intent.buys else high)
+            or not intent.is_passed(low if intent.is_buy else high)
         ):
             after, outcome = accounts.place_order(
                 self.account, intent, book=book, now_ms=self.now, rules=rules
@@ -236,7 +236,7 @@ class AccountInHand:
         if self.account.kind.has_debt or intent.price is None or book is None:
             return intent.lots
         costs = self.account.terms.costs
-        price = crossing_book(book, buys=intent.buys, lots=intent.lots, costs=costs).price
+        price = crossing_book(book, buys=intent.is_buy, lots=intent.lots, costs=costs).price
         free = accounts.available_jpy(self.account, price, self.now)
         fits = free / (notional_jpy(price, 1) * (1 + max(ZERO, rules.taker_fee_rate)))
         return max(1, min(intent.lots, int(fits)))

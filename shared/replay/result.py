@@ -135,7 +135,7 @@ def _denials(
     """
     codes = {why: code for code, why in enumerate(Reason)}
     reason = np.full(stop - first, -1, dtype=np.int16)
-    for why, rows in known.denied:
+    for why, rows in known.denied_rows:
         reason[rows[first:stop]] = codes[why]
     for begin, end, why in (
         *story.blocks,

@@ -84,7 +84,7 @@ class Story:
                 )
             elif (
                 record.what == "place"
-                and record.intent.opens
+                and record.intent.is_opening
                 and record.order_id is not None
                 and signal is not None
             ):

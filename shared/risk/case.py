@@ -16,7 +16,7 @@ class Case:
     `issues` are those of market, data and model together.
 
     >>> from decimal import Decimal
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> money = Decimal(1_000_000)
     >>> account = Account(
     ...     equity_jpy=money,
@@ -32,7 +32,7 @@ class Case:
     ...     rules=PairRules(),
     ...     book=Book(as_of=0, bid=9_799_000, ask=9_801_000),
     ...     now_ms=1_000,
-    ...     settings=load({}),
+    ...     settings=load_settings({}),
     ... )
     >>> case.entry_price
     9799000

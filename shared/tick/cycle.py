@@ -159,7 +159,7 @@ def _believe_request(
 
 def _work(start: _Start, lease: Lease, claim: Document) -> TickReport:
     ports, settings, request, meter = start.ports, start.settings, start.request, start.meter
-    with meter.timed("load"):
+    with meter.time_step("load"):
         loaded = load_tick_inputs(start.bot, lease, clock=start.clock, settings=settings)
     desk = Desk(
         exchange=ports.exchange,
@@ -188,7 +188,7 @@ def _work(start: _Start, lease: Lease, claim: Document) -> TickReport:
     guard = TickGuard(turn, meter)
     try:
         turn = sequence.run(turn, steps, guard)
-        with meter.timed("save"):
+        with meter.time_step("save"):
             report, waiting = _save(start, work, turn)
     except LeaseLost as error:
         return _report(start, work, replace(guard.turn, ending=_busy(str(error))))
@@ -220,7 +220,7 @@ def _save(start: _Start, work: _Work, turn: Turn) -> tuple[TickReport, list[Docu
     )
     stored = work.lease.data.get("state")
     if turn.occasion.readable:
-        stored = state.told(over=stored)
+        stored = state.encode_state(over=stored)
     start.bot.save(
         work.lease, state=stored, claim=work.claim, report=msgspec.to_builtins(report), more=writes
     )

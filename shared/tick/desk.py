@@ -106,7 +106,11 @@ class Desk:
         refused = self._refuse_opening(intent)
         if refused is not None:
             return self._add_record(_denied_record(intent, refused))
-        kept = replace(plan, entry_intent=intent.id) if plan is not None and intent.opens else None
+        kept = (
+            replace(plan, entry_intent=intent.id)
+            if plan is not None and intent.is_opening
+            else None
+        )
         said = {
             "intent": msgspec.to_builtins(intent),
             "plan": msgspec.to_builtins(kept) if kept is not None else None,
@@ -136,7 +140,7 @@ class Desk:
 
     def _refuse_opening(self, intent: OrderIntent) -> Reason | None:
         """Only an order that opens can be refused here; what protects always goes out."""
-        if not intent.opens:
+        if not intent.is_opening:
             return None
         if self._now_ms() > self._opens_until:
             return Reason.DEADLINE_NEAR

@@ -56,7 +56,7 @@ class Loaded:
     @property
     def is_blocked(self) -> bool:
         """Whether nobody knows what came of an order of a tick before."""
-        return any(intent.unsettled for intent in self.intents.values())
+        return any(intent.is_unsettled for intent in self.intents.values())
 
     @property
     def sound_intents(self) -> Sequence[Document]:
@@ -123,7 +123,7 @@ def _believe_state(
     if clock.off_ms:
         return stored, ()
     now = clock.now_ms()
-    return stored.believed(now, latest_ms=latest_believed(now, settings), settings=settings)
+    return stored.believe_times(now, latest_ms=latest_believed(now, settings), settings=settings)
 
 
 def _damage(reason: Reason, found: str) -> Issue:

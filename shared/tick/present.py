@@ -94,7 +94,7 @@ class Present:
 
     def permission(self, market: Market) -> tuple[Issue, ...]:
         """Ask for the champion: what is wrong with it, and whether it may enter."""
-        self._champion = champion = self._champions.serving()
+        self._champion = champion = self._champions.load_champion()
         otherwise = champion.answers_otherwise
         allowed = permission(
             champion.bundle, self._settings, rules=market.rules, answers_otherwise=otherwise
@@ -117,7 +117,7 @@ class Present:
         Except where a person wants no entries with a suspect model: one that cannot be watched is
         suspect.
         """
-        with self._meter.timed("watch"):
+        with self._meter.time_step("watch"):
             try:
                 return self._watch_newest(
                     market, side=0 if signal.side is None else signal.side.sign

@@ -42,7 +42,7 @@ class Reporter:
             received_at=self.request.received_at,
             finished_at=self.clock.now_ms(),
             settings=self.settings,
-            before=loaded.before.counted,
+            before=loaded.before.counted_account,
             model=model,
             orders=orders,
             issues=(*issues, *self._overruled_issues(issues, model=model or loaded.before.model)),
@@ -57,7 +57,7 @@ class Reporter:
             before=State(mode=self.settings.mode, stage=self.settings.stage), intents={}
         )
         turn = nothing.turn(self.request.tick, scheduled_at=self.request.scheduled_at)
-        return self.report(turn.ended(ending), loaded=nothing, model=None, orders=())
+        return self.report(turn.end_with(ending), loaded=nothing, model=None, orders=())
 
     def report_duplicate(self, stored: Mapping[str, Any]) -> TickReport:
         """The report of a tick that is finished, told again."""

@@ -79,11 +79,11 @@ class Champion:
 class Champions:
     """Loads the champion. Kept by a warm instance; holds no connection.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.model.registry import BundleRegistry
     >>> from shared.stores.memory import MemoryBucket
-    >>> champions = Champions(BundleRegistry(MemoryBucket()), (), load({}))
-    >>> [issue.reason.value for issue in champions.serving().issues]
+    >>> champions = Champions(BundleRegistry(MemoryBucket()), (), load_settings({}))
+    >>> [issue.reason.value for issue in champions.load_champion().issues]
     ['model_missing']
     """
 
@@ -248,7 +248,7 @@ def permission(
                 forbids=True,
             ),
         )
-    if bundle.may_enter and not bundle.manifest.code.is_here:
+    if bundle.is_allowed_to_enter and not bundle.manifest.code.is_here:
         return (
             *found,
             _issue(
@@ -266,7 +266,7 @@ def unproven_reason(
     """Why the bundle's edge is not proven for exactly these settings, these costs and this code;
     None where it is.
     """
-    if not bundle.may_enter:
+    if not bundle.is_allowed_to_enter:
         failed = [
             check.name
             for check in bundle.manifest.verdict.checks

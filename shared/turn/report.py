@@ -27,15 +27,15 @@ def build_report(
 ) -> TickReport:
     """What a tick saw, decided and did.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.turn.state import State
     >>> from shared.turn.turn import Occasion
-    >>> settings = load({})
+    >>> settings = load_settings({})
     >>> turn = Turn(
     ...     occasion=Occasion(name="t1", scheduled_at=0),
     ...     state=State(mode="paper", stage="paper"),
     ... )
-    >>> told = report(
+    >>> told = build_report(
     ...     turn,
     ...     tick="default~0",
     ...     received_at=900,
@@ -89,7 +89,7 @@ def build_report(
     if turn.holdings is None:
         return draft
     book = turn.market.book if turn.market is not None else None
-    after = turn.state.counted if turn.occasion.readable else before
+    after = turn.state.counted_account if turn.occasion.readable else before
     return _with_account(
         draft, turn.holdings, mid=None if book is None else book.mid, before=before, after=after
     )

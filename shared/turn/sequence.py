@@ -38,7 +38,7 @@ def run(turn: Turn, steps: Steps, guard: Guard) -> Turn:
 
     >>> from decimal import Decimal
     >>> from types import SimpleNamespace
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import Holdings
     >>> from shared.turn.state import State
     >>> from shared.turn.turn import Ending, Occasion
@@ -51,12 +51,12 @@ def run(turn: Turn, steps: Steps, guard: Guard) -> Turn:
     ...     clock=SimpleNamespace(now_ms=lambda: 160_000),
     ...     hands=SimpleNamespace(reconcile=lambda _now: held),
     ...     source=SimpleNamespace(refusal=lambda: late),
-    ...     settings=load({}),
+    ...     settings=load_settings({}),
     ... )
     >>> turn = Turn(
     ...     occasion=Occasion(name="t1", scheduled_at=0), state=State(mode="paper", stage="paper")
     ... )
-    >>> ended = run(turn, steps, unguarded)
+    >>> ended = run(turn, steps, run_unguarded)
     >>> ended.ending.status.value, ended.holdings.cash_jpy, ended.market
     ('late', Decimal('1000000'), None)
     """
@@ -85,7 +85,7 @@ def _decide(turn: Turn, steps: Steps, guard: Guard) -> Turn:
         return turn
     refusal = steps.source.refusal()
     if refusal is not None:
-        return turn.ended(refusal)
+        return turn.end_with(refusal)
     turn = guard("signal", turn, steps.read(turn, holdings, market))
     if "signal" in turn.failed:
         turn = turn.see_market(copy_with(market, issues=(*market.issues, NO_SIGNAL)))
@@ -105,4 +105,4 @@ def _end(turn: Turn) -> Turn:
     missing = None if turn.market is None else unread_issue(turn.market)
     if missing is None:
         return turn
-    return turn.ended(Ending(status=TickStatus.DEGRADED, reason=missing.reason, issue=missing))
+    return turn.end_with(Ending(status=TickStatus.DEGRADED, reason=missing.reason, issue=missing))

@@ -68,12 +68,12 @@ class State:
     `doubts` are what the watch found against the model on the newest candle: every tick on that
     candle must know them.
 
-    >>> from shared.core.settings import load
-    >>> settings = load({})
-    >>> state = State.stored(None, settings)
-    >>> state.mode, state.halted_at, state.retries
+    >>> from shared.core.settings import load_settings
+    >>> settings = load_settings({})
+    >>> state = State.decode_state(None, settings)
+    >>> state.mode, state.halted_at, state.has_retry
     ('paper', 0, False)
-    >>> State.stored(state.told(), settings) == state
+    >>> State.decode_state(state.encode_state(), settings) == state
     True
     """
 
@@ -227,7 +227,7 @@ class State:
         fill is used up.
         """
         holds = bool(holdings.positions)
-        entry_rests = any(order.intent.opens for order in holdings.orders)
+        entry_rests = any(order.intent.is_opening for order in holdings.orders)
         filled = holds or (
             self.plan is not None and any(fill.at > self.plan.as_of for fill in holdings.fills)
         )
@@ -325,7 +325,7 @@ class State:
             position=holdings.positions[0] if holdings.positions else None,
             plan=self.plan,
             goal=self.goal,
-            entry_resting=any(order.intent.opens for order in holdings.orders),
+            entry_resting=any(order.intent.is_opening for order in holdings.orders),
             attempts_used=self.candle.attempts_used,
         )
 

@@ -44,10 +44,10 @@ class Steps:
 
     >>> from shared.core.reasons import Reason
     >>> from shared.core.types import TickStatus
-    >>> from shared.turn.sequence import unguarded
+    >>> from shared.turn.sequence import run_unguarded
     >>> from decimal import Decimal
     >>> from types import SimpleNamespace
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import Holdings
     >>> from shared.turn.state import State
     >>> from shared.turn.turn import Ending, Occasion
@@ -60,12 +60,12 @@ class Steps:
     ...     clock=SimpleNamespace(now_ms=lambda: 160_000),
     ...     hands=SimpleNamespace(reconcile=lambda _now: held),
     ...     source=SimpleNamespace(refusal=lambda: late),
-    ...     settings=load({}),
+    ...     settings=load_settings({}),
     ... )
     >>> turn = Turn(
     ...     occasion=Occasion(name="t1", scheduled_at=0), state=State(mode="paper", stage="paper")
     ... )
-    >>> unguarded("reconcile", turn, steps.reconcile(turn)).state.limits.equity_peak_jpy
+    >>> run_unguarded("reconcile", turn, steps.reconcile(turn)).state.limits.equity_peak_jpy
     Decimal('1000000')
     """
 
@@ -178,11 +178,11 @@ class Steps:
         target must know that the stop was not touched before.
         """
         closed_at = now_ms - now_ms % Timeframe.M15.ms
-        if closed_at > state.candle.as_of or state.retries:
+        if closed_at > state.candle.as_of or state.has_retry:
             return True
         due = policy_of(self.settings).is_due(
             holds=bool(holdings.positions),
-            pursues=state.pursues(holdings),
+            pursues=state.is_pursuing(holdings),
             plan=state.plan,
             now_ms=now_ms,
         )
@@ -224,7 +224,7 @@ class Steps:
         if issues or kept:
             model = self.source.model
             doubts = (issue for issue in kept if issue.context.get("model", model) == model)
-            turn = turn.seeing(copy_with(market, issues=(*market.issues, *issues, *doubts)))
+            turn = turn.see_market(copy_with(market, issues=(*market.issues, *issues, *doubts)))
             yield turn
         return turn
 
@@ -251,7 +251,7 @@ class Steps:
         turn = copy_with(turn, decision=decision, issues=issues)
         if halted or state.halted_at:
             reason = Reason.HALTED_BY_PERSON if halted else Reason.LIMIT_DRAWDOWN
-            turn = turn.ended(Ending(status=TickStatus.HALTED, reason=reason))
+            turn = turn.end_with(Ending(status=TickStatus.HALTED, reason=reason))
         yield turn
         return turn
 

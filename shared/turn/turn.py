@@ -65,7 +65,7 @@ class Turn:
     ...     occasion=Occasion(name="t1", scheduled_at=0), state=State(mode="paper", stage="paper")
     ... )
     >>> late = Ending(status=TickStatus.LATE, reason=Reason.OK)
-    >>> turn.ended(late).ending.status.value, turn.broken("reconcile", late).is_trusted
+    >>> turn.end_with(late).ending.status.value, turn.note_broken_step("reconcile", late).is_trusted
     ('late', False)
     """
 

@@ -18,7 +18,7 @@ from models.fit.train import WARM_UP_DAYS, train
 from models.walk_forward import walk_forward
 from shared import features, model
 from shared.core.calendar import DAY_MS
-from shared.core.settings import Settings, load
+from shared.core.settings import Settings, load_settings
 from shared.core.types import Candles, Timeframe
 from shared.exchanges.sandbox.generate import generate
 from shared.market.candles import aggregate
@@ -40,7 +40,7 @@ def timed(run: Callable[[], Any]) -> tuple[Any, float]:
 
 @pytest.fixture(scope="module")
 def settings() -> Settings:
-    return load({"BOT_HOME": "/nowhere"})
+    return load_settings({"BOT_HOME": "/nowhere"})
 
 
 @pytest.fixture(scope="module")

@@ -82,11 +82,11 @@ def whole(registry: BundleRegistry) -> None:
         pointer.previous,
         pointer.challenger,
         *registry.versions(),
-        *registry.archived(),
+        *registry.archived_versions(),
     } - {None}:
         number = 9 if version == "new" else NAMES.index(version)
         assert registry.files(version, audit=True) == made(version, as_of=number * DAY), version
-    assert {*NAMES} <= {*registry.versions(), *registry.archived()}, "a bundle was lost"
+    assert {*NAMES} <= {*registry.versions(), *registry.archived_versions()}, "a bundle was lost"
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")

@@ -177,7 +177,7 @@ def test_a_kill_at_any_point_of_a_tick_leaves_the_account_as_if_it_had_not_happe
         scene.with_model()
         calm = [scene.tick(NOW + index * INTERVAL) for index in range(9)]
         expected = account_of(scene)
-    assert any(order.intent.opens for report in calm[:2] for order in report.orders)
+    assert any(order.intent.is_opening for report in calm[:2] for order in report.orders)
     for number, kill in enumerate(KILLS):
         with world(tmp_path / f"killed-{number}") as scene:
             scene.with_model()
@@ -196,7 +196,7 @@ def test_a_kill_at_any_point_of_a_tick_leaves_the_account_as_if_it_had_not_happe
                 order.intent.id
                 for told in reports
                 for order in told.orders
-                if order.intent.opens and order.what == "place"
+                if order.intent.is_opening and order.what == "place"
             )
             assert all(count == 1 for count in entries.values()), kill
             held, covered = stop_lots(scene)

@@ -166,7 +166,7 @@ def test_an_archived_champion_is_still_found(tmp_path) -> None:
         registry._put_away(rival()[0])
         registry._take_away(rival()[0])
         champions = scene.ports().champions
-        assert champions.serving().challenger.version == rival()[0]
+        assert champions.load_champion().challenger.version == rival()[0]
 
 
 def live(scene: World, at: int, ports, **risk) -> TickReport:
@@ -182,7 +182,7 @@ def test_in_live_mode_a_model_without_proof_enters_nothing_and_on_paper_it_trade
 ) -> None:
     with world(tmp_path / "paper", extra=LOUD) as scene:
         paper = ticks(scene.with_model(), 16)
-    assert any(order.intent.opens for report in paper for order in report.orders)
+    assert any(order.intent.is_opening for report in paper for order in report.orders)
     assert not [
         issue
         for report in paper
@@ -194,7 +194,7 @@ def test_in_live_mode_a_model_without_proof_enters_nothing_and_on_paper_it_trade
         ports = scene.ports()
         reports = [live(scene, NOW + index * INTERVAL, ports) for index in range(16)]
     assert not champion().manifest.verdict.may_enter
-    assert not [order for report in reports for order in report.orders if order.intent.opens]
+    assert not [order for report in reports for order in report.orders if order.intent.is_opening]
     assert all(
         [issue.forbids_entry for issue in report.issues if issue.reason is Reason.MODEL_NOT_PROVEN]
         == [True]
@@ -217,7 +217,7 @@ def test_a_person_may_overrule_by_name_and_every_report_says_so(tmp_path) -> Non
         ]
         late = live(scene, NOW - INTERVAL, ports, overrule_model=version)
     assert late.status is TickStatus.LATE
-    assert any(order.intent.opens for report in reports for order in report.orders)
+    assert any(order.intent.is_opening for report in reports for order in report.orders)
     for report in [*reports, late]:
         told = [issue for issue in report.issues if issue.reason is Reason.MODEL_OVERRULED]
         assert len(told) == 1
@@ -260,7 +260,7 @@ def test_exits_and_protection_work_whatever_the_proof(tmp_path) -> None:
         Reason.EXIT_TIME,
     }
     assert not after[-1].positions
-    assert not [order for report in after for order in report.orders if order.intent.opens]
+    assert not [order for report in after for order in report.orders if order.intent.is_opening]
 
 
 @pytest.mark.parametrize("forbid", [False, True])
@@ -283,7 +283,9 @@ def test_a_suspect_model_is_told_in_every_tick_and_forbids_entries_only_where_th
     since = next(index for index, issues in enumerate(old) if issues)
     assert since <= 5
     assert all(len(issues) == 1 and issues[0].forbids_entry is forbid for issues in old[since:])
-    entered = [order for report in reports[since:] for order in report.orders if order.intent.opens]
+    entered = [
+        order for report in reports[since:] for order in report.orders if order.intent.is_opening
+    ]
     assert bool(entered) is not forbid
     about = [item["alert"] for item in waiting if item["alert"]["kind"] == "model_old"]
     assert len(about) == 1
@@ -299,14 +301,14 @@ def test_a_watch_that_breaks_disturbs_no_decision_unless_suspects_are_forbidden(
 
     with world(tmp_path / "whole", extra=LOUD) as scene:
         whole = ticks(scene.with_model(), 10)
-    monkeypatch.setattr(present, "watch", breaking)
+    monkeypatch.setattr(present, "watch_candle", breaking)
     with world(tmp_path / "broken", extra=LOUD) as scene:
         broken = ticks(scene.with_model(), 10)
     with world(tmp_path / "strict", extra={**LOUD, "BOT_WATCH__FORBID_ENTRIES": "true"}) as scene:
         strict = ticks(scene.with_model(), 10)
     assert [report.orders for report in broken] == [report.orders for report in whole]
-    assert any(order.intent.opens for report in whole for order in report.orders)
+    assert any(order.intent.is_opening for report in whole for order in report.orders)
     assert all(report.status is TickStatus.DONE for report in broken)
     told = [issue for issue in broken[-1].issues if issue.reason is Reason.STEP_FAILED]
     assert "the watch is broken" in told[0].context["found"]
-    assert not [order for report in strict for order in report.orders if order.intent.opens]
+    assert not [order for report in strict for order in report.orders if order.intent.is_opening]

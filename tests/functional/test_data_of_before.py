@@ -33,7 +33,7 @@ def test_an_older_data_folder_goes_on_as_it_would_have_gone_on(tmp_path) -> None
         bot = BotDocuments(scene.ports().documents, scene.settings.id)
         stored = bot.peek().data["state"]
         state = State.decode_state(stored, scene.settings)
-        read = json.loads(json.dumps(state.told(over=stored)))
+        read = json.loads(json.dumps(state.encode_state(over=stored)))
         assert {**read, "signal": None} == {**stored, "signal": None}
         assert json.loads(json.dumps(as_before(state.signal))) == stored["signal"]
         tick, seen = parity_world.in_process(scene), []

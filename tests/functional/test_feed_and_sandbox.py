@@ -41,7 +41,7 @@ class Bot:
             "retry_base_seconds": 0.0,
             "timeout_seconds": 0.5,
         }
-        self.settings = configuration.load(
+        self.settings = configuration.load_settings(
             {},
             overrides={"exchange": exchange, "market": {"window_candles": 200, "window_keep": 220}},
         )

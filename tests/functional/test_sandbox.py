@@ -128,7 +128,7 @@ def test_the_bot_s_own_feed_reads_a_whole_market_from_it(sandbox: dict[str, Any]
         "BOT_EXCHANGE__PRIVATE_URL": f"{url}/v1",
         "BOT_CLOCK": url,
     }
-    feed = BitbankFeed(bot_settings.load(told), clock, CandleWindows(MemoryBucket()))
+    feed = BitbankFeed(bot_settings.load_settings(told), clock, CandleWindows(MemoryBucket()))
     try:
         now = clock.now_ms()
         market = feed.fetch(now)

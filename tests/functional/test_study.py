@@ -20,7 +20,7 @@ from shared import features, strategies
 from shared.core.errors import Unavailable, UserError
 from shared.core.trials import History, sharpes
 from shared.core.types import Timeframe
-from shared.model import load_bundle as load_bundle
+from shared.model import load_bundle
 from shared.model.registry import BundleRegistry
 from shared.model.signing import public_of
 from shared.replay import replay
@@ -203,7 +203,7 @@ def trained_study(bundle, *, parts=1):
         "risk.min_edge_rate": (-1.0,),
     }
     runs = grid.runs(grid.grid_points(vary), spans, profile="loose")
-    return grid.given(candles, since=end - 6 * DAY, bundle=bundle), runs
+    return grid.build_given(candles, since=end - 6 * DAY, bundle=bundle), runs
 
 
 def test_a_study_of_the_real_replay_measures_what_a_single_replay_measures(trained, tmp_path):

@@ -120,7 +120,7 @@ def test_the_real_replay_on_a_dask_cluster_trades_the_same(cluster):
         grid.grid_points({"risk.stop_atr": (1, 2), "consensus.agreement": (0.2, 0.4)}),
         grid.periods(end - 5 * DAY, end),
     )
-    shared = grid.given(candles, since=end - 5 * DAY)
+    shared = grid.build_given(candles, since=end - 5 * DAY)
     here = grid.replay_runs(shared, runs, workers=Workers(jobs=1))
     assert grid.replay_runs(shared, runs, workers=Workers(backend="dask", address=cluster)) == here
 

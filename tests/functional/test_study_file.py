@@ -13,7 +13,7 @@ from models.study import BadStudy, StudyPorts, parse_study, run
 from models.study.candles import load_data_set as load_candles
 from models.study.declared import DataSet
 from scripts.cli import main
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.types import Timeframe
 from shared.stores.local.sqlite import SqliteDocuments
 from shared.stores.memory import MemoryBucket, MemoryDocuments
@@ -73,7 +73,7 @@ def options():
 def place(**more):
     bucket = MemoryBucket()
     given = {
-        "load": lambda **asked: load({}, **asked),
+        "load": lambda **asked: load_settings({}, **asked),
         "archive": ArchiveSource(bucket),
         "log": TrialLog(MemoryDocuments()),
         "now_ms": START_AT,

@@ -108,7 +108,9 @@ def fell(at: int, minutes_long: int, to_share: float) -> Candles:
 
 
 def entries(report: TickReport) -> list[OrderIntent]:
-    return [order.intent for order in report.orders if order.intent.opens and order.what == "place"]
+    return [
+        order.intent for order in report.orders if order.intent.is_opening and order.what == "place"
+    ]
 
 
 def test_a_position_that_protection_closes_is_told_once_and_counted_at_once(scene) -> None:

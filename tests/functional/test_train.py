@@ -13,7 +13,7 @@ import pytest
 
 from models.fit.commit import code_commit
 from scripts.cli import main
-from shared.core.settings import load as load_settings
+from shared.core.settings import load_settings
 from shared.core.types import Candles, Timeframe
 from shared.market.archive import CandleArchive
 from shared.market.candle_files import files_between

@@ -52,7 +52,7 @@ def _position(side: Side = Side.LONG) -> Position:
 
 
 def _account(*intents: OrderIntent, held: bool = True) -> ledger.PaperAccount:
-    settings = configuration.load({}, overrides=FREE)
+    settings = configuration.load_settings({}, overrides=FREE)
     terms = ledger.account_terms(settings, replace(PairRules(), taker_fee_rate=Decimal(0)))
     account = ledger.open_account(10_000_000, T0, kind=AccountKind.MARGIN, terms=terms)
     for intent in intents:
@@ -113,7 +113,7 @@ def _minutes(
 
 
 def targets_at_every_distance(plan: ModuleType) -> Iterator[Any]:
-    settings = configuration.load({}, overrides={})
+    settings = configuration.load_settings({}, overrides={})
     for side in Side:
         yen = Decimal(1)
         holdings = Holdings(
@@ -206,7 +206,7 @@ def quotients(module: ModuleType) -> Iterator[Any]:
 
 
 def forecasts_around_the_past(rules: ModuleType) -> Iterator[Any]:
-    settings = configuration.load(
+    settings = configuration.load_settings(
         {}, overrides={"sides": "both", "risk": {"volatility_reach": 2.0}}
     )
     for side in Side:
@@ -243,7 +243,9 @@ def spreads_of_every_half(fills: ModuleType) -> Iterator[Any]:
 
 
 def goals_beside_every_position(exposure: ModuleType) -> Iterator[Any]:
-    settings = configuration.load({}, overrides={"sides": "both", "risk": {"policy": "target"}})
+    settings = configuration.load_settings(
+        {}, overrides={"sides": "both", "risk": {"policy": "target"}}
+    )
     book = Book(as_of=T0, bid=9_999_500, ask=10_000_500)
     for held in (-500, -1, 0, 1, 500):
         for lots in (-700, -500, -1, 0, 1, 500, 700):
@@ -263,7 +265,9 @@ def goals_beside_every_position(exposure: ModuleType) -> Iterator[Any]:
 
 
 def wishes_beside_every_goal(exposure: ModuleType) -> Iterator[Any]:
-    settings = configuration.load({}, overrides={"sides": "both", "risk": {"policy": "target"}})
+    settings = configuration.load_settings(
+        {}, overrides={"sides": "both", "risk": {"policy": "target"}}
+    )
     for held in (-500, -1, 0, 1, 500):
         for before in (-700, -1, 0, 1, 700):
             for weight in (-1.0, -0.5, 0.0, 0.5, 1.0):

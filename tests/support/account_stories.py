@@ -47,7 +47,7 @@ Cuts = Literal["whole", "pieces", "minutes"]
 
 @cache
 def settings(kind: str) -> Settings:
-    return configuration.load(
+    return configuration.load_settings(
         {}, overrides={"account": kind, "sides": "long" if kind == "spot" else "both"}
     )
 
@@ -208,7 +208,7 @@ class Story:
                     break
         if not self.keeps_entries:
             for order in self.account.orders:
-                if order.intent.opens:
+                if order.intent.is_opening:
                     self.cancel(order)
         self.audit.protected(self.account, now=self.now)
 
@@ -229,7 +229,7 @@ class Story:
             step
             for step in steps
             if isinstance(step, planning.Place)
-            or (step.order.intent.side is side and not step.order.intent.opens)
+            or (step.order.intent.side is side and not step.order.intent.is_opening)
         ]
 
     def carry_out(self, steps: Sequence[planning.Step]) -> None:
@@ -323,7 +323,7 @@ class Story:
         """
         if self.dice.random() < 0.8:
             for order in self.account.orders:
-                if order.intent.side is side and not order.intent.opens:
+                if order.intent.side is side and not order.intent.is_opening:
                     self.cancel(order)
         self.place(
             OrderIntent(

@@ -127,7 +127,7 @@ class FenceStory:
             "paper": {"volume_share": dice.choice([0.002, 0.2]), "keep_trades": 1000},
             "risk": {"max_hold_candles": 1, "policy": policy},
         }
-        settings = configuration.load({"BOT_PROFILE": "loose"}, overrides=overrides)
+        settings = configuration.load_settings({"BOT_PROFILE": "loose"}, overrides=overrides)
         shape = replace(settings.risk.exposure, band=0.05, stop_rate=0.02, passive_seconds=600)
         self.settings: Settings = replace(settings, risk=replace(settings.risk, exposure=shape))
         self.minutes = market(dice, 3 * LAST + 90, day_off=0.0)
@@ -271,7 +271,7 @@ class FenceStory:
         entries: Counter[int] = Counter()
         for intent_id, data in known.items():
             intent = msgspec.convert(data["intent"], OrderIntent)
-            if intent.opens and intent_id in orders:
+            if intent.is_opening and intent_id in orders:
                 entries[int((data["plan"] or {}).get("as_of", 0))] += 1
         most = self.settings.execution.entry_attempts
         if self.policy == "barrier" and entries and max(entries.values()) > most:

@@ -156,7 +156,9 @@ def made_replay(
     """
     rules = PairRules(maker_fee_rate=Decimal("-0.0002"), taker_fee_rate=taker_fee_rate)
     candles = made_candles(days=days, seed=seed, start_at=start_at)
-    held_terms = replace(account_terms(configuration.load({}), rules), keep_trades=10_000_000)
+    held_terms = replace(
+        account_terms(configuration.load_settings({}), rules), keep_trades=10_000_000
+    )
     desk = _Desk(
         open_account(capital_jpy, start_at, kind=AccountKind.MARGIN, terms=held_terms),
         candles,

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.study.grid import Measured
 from models.study.grid.given import build_given
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.trials import settings_hash
 from shared.core.types import Timeframe
 from shared.market.candles import aggregate
@@ -31,7 +31,9 @@ def made_given(*, days=20, seed=1, since=START, **more):
 
 def small_load(**asked):
     """The defaults with a short window, so that few days are enough."""
-    return load({"BOT_MARKET__WINDOW_CANDLES": "300", "BOT_MARKET__WINDOW_KEEP": "300"}, **asked)
+    return load_settings(
+        {"BOT_MARKET__WINDOW_CANDLES": "300", "BOT_MARKET__WINDOW_KEEP": "300"}, **asked
+    )
 
 
 def numbers_of(inputs):

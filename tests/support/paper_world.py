@@ -35,7 +35,7 @@ MINUTE = 60_000
 
 @cache
 def _settings(overrides: str):
-    return configuration.load({}, overrides=json.loads(overrides))
+    return configuration.load_settings({}, overrides=json.loads(overrides))
 
 
 class World:

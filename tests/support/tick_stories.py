@@ -263,7 +263,7 @@ class TickStory:
             "risk": {"max_hold_candles": 2},
         }
         overrides["sides"] = "both" if overrides["account"] == "margin" else "long"
-        self.settings = configuration.load({"BOT_PROFILE": "loose"}, overrides=overrides)
+        self.settings = configuration.load_settings({"BOT_PROFILE": "loose"}, overrides=overrides)
         self.documents, self.clock = MemoryDocuments(), FixedClock(T0)
         self.bot = BotDocuments(self.documents, self.settings.id)
         self.feed, self.script = (
@@ -340,7 +340,7 @@ class TickStory:
             )
             if (
                 stored.path in self.known
-                or not intent.opens
+                or not intent.is_opening
                 or outcome.get("outcome") != "accepted"
             ):
                 continue
@@ -424,7 +424,7 @@ def race(seed: int) -> Counter[str]:
     order may vanish.
     """
     dice, counts = random.Random(seed), Counter[str]()
-    settings = configuration.load({})
+    settings = configuration.load_settings({})
     documents = MemoryDocuments()
     minutes = market(dice, 60, day_off=0.0)
     stores = [Contended(PaperDocument(documents, "race")) for _ in range(2)]

@@ -48,7 +48,7 @@ class Given:
     >>> start, day = 1_767_225_600_000, 86_400_000
     >>> minutes = generate(start_ms=start, days=8, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
-    >>> shared = given(candles, since=start + 7 * day)
+    >>> shared = build_given(candles, since=start + 7 * day)
     >>> shared.model is None, shared.features.names[0]
     (True, 'open')
 
@@ -91,7 +91,7 @@ def build_given(
     >>> start, day = 1_767_225_600_000, 86_400_000
     >>> minutes = generate(start_ms=start, days=8, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
-    >>> len(given(candles, since=start).features.as_of)
+    >>> len(build_given(candles, since=start).features.as_of)
     761
     """
     return Given(
@@ -115,7 +115,7 @@ def data_hashes(shared: Given, runs: Iterable[Run]) -> dict[tuple[Period, int], 
     >>> start, day = 1_767_225_600_000, 86_400_000
     >>> minutes = generate(start_ms=start, days=8, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
-    >>> shared = given(candles, since=start + 7 * day)
+    >>> shared = build_given(candles, since=start + 7 * day)
     >>> span = Period(start_at=start + 7 * day, end_at=start + 8 * day)
     >>> todo = runs([{"risk.stop_atr": 2}, {"risk.stop_atr": 3}], [span])
     >>> len(data_hashes(shared, todo))  # the same candles for both
@@ -161,8 +161,8 @@ class SharedInputs(Protocol):
 
 def run_inputs(source: SharedInputs, run: Run) -> Inputs:
     """The inputs of one run."""
-    shared = source.given()
-    votes, prediction = source.made(run.settings)
+    shared = source.load_given()
+    votes, prediction = source.votes_and_prediction(run.settings)
     return Inputs(
         candles=shared.candles,
         stages=Stages(features=shared.features, votes=votes, prediction=prediction),

@@ -11,8 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, TypeAlias
 
 from shared.core.errors import UserError
-from shared.core.settings import Settings
-from shared.core.settings import load as load_settings
+from shared.core.settings import Settings, load_settings
 from shared.core.trials import NOT_TRIED, Scalar
 from shared.core.types import PairRules, Timeframe
 
@@ -41,7 +40,7 @@ class Run:
     """One run: its number in the order of the study, what it changes, the whole settings, the
     costs, and its period.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> todo = runs([{"risk.stop_atr": 3}], [Period(start_at=0, end_at=900_000)])
     >>> todo[0].settings.risk.stop_atr, todo[0].number
     (3.0, 0)
@@ -58,7 +57,7 @@ def parse_variation(text: str) -> tuple[str, tuple[Scalar, ...]]:
     """A setting and its values, from `risk.stop_atr=2,3,4` or `consensus.agreement=0.3:0.6:0.1`
     (both ends belong to it).
 
-    >>> varied("consensus.agreement=0.3:0.6:0.1")
+    >>> parse_variation("consensus.agreement=0.3:0.6:0.1")
     ('consensus.agreement', (0.3, 0.4, 0.5, 0.6))
 
     Raises:
@@ -98,7 +97,7 @@ def grid_points(vary: Mapping[str, Sequence[Scalar]]) -> list[Point]:
 
     Without any setting: the one point that changes nothing.
 
-    >>> grid({"risk.stop_atr": [2, 3], "risk.target_atr": [4, 5]})[:2]
+    >>> grid_points({"risk.stop_atr": [2, 3], "risk.target_atr": [4, 5]})[:2]
     [{'risk.stop_atr': 2, 'risk.target_atr': 4}, {'risk.stop_atr': 2, 'risk.target_atr': 5}]
     """
     return [_combination(vary, number) for number in range(_combinations(vary))]

@@ -133,7 +133,7 @@ def grid_trial(outcome: RunOutcome, *, data_hash: str, model: str | None, now_ms
     ...     return_rate=0.02, hold_rate=-0.1, drawdown_rate=0.01, trades=3, track=None
     ... )
     >>> outcome = RunOutcome(run=run, measured=numbers)
-    >>> trial = trial_of(outcome, data_hash="b" * 16, model=None, now_ms=0)
+    >>> trial = grid_trial(outcome, data_hash="b" * 16, model=None, now_ms=0)
     >>> trial.kind, dict(trial.changed)
     ('study', {'risk.stop_atr': 3})
     """
@@ -169,7 +169,7 @@ def judge_outcomes(outcomes: Sequence[RunOutcome], history: History) -> list[Jud
     ...     return_rate=0.02, hold_rate=-0.1, drawdown_rate=0.01, trades=3, track=None
     ... )
     >>> outcome = RunOutcome(run=run, measured=numbers)
-    >>> [found.deflated for found in judged([outcome], History())]  # too short for a Sharpe ratio
+    >>> [found.deflated for found in judge_outcomes([outcome], History())]
     [None]
     """
     scatter: dict[int, float | None] = {}

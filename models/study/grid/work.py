@@ -36,7 +36,7 @@ def replay_runs(
     """Work on every run; the results in the order of `runs`, the same whoever worked and however
     many.
 
-    >>> from models.study.grid.given import given
+    >>> from models.study.grid.given import build_given
     >>> from models.study.grid.points import Period, runs
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
@@ -46,7 +46,7 @@ def replay_runs(
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> span = Period(start_at=start + 7 * day, end_at=start + 8 * day)
     >>> todo = runs([{"risk.stop_atr": 2}, {"risk.stop_atr": 3}], [span])
-    >>> shared = given(candles, since=span.start_at)
+    >>> shared = build_given(candles, since=span.start_at)
     >>> [out.measured.trades for out in replay_runs(shared, todo, workers=Workers(jobs=1))]
     [0, 0]
 
@@ -78,7 +78,7 @@ def replay_runs(
                     " numpy everywhere"
                 )
             run = runs[number]
-            outcomes[number] = RunOutcome(run=run, measure_run=result)
+            outcomes[number] = RunOutcome(run=run, measured=result)
             if on_done is not None:
                 on_done(outcomes[number])
             key = stages_key(run.settings)

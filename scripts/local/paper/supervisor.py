@@ -97,7 +97,7 @@ class Supervisor:
         self._restart_seconds = FIRST_RESTART_SECONDS
         self._learning: Learning | None = None
         self.progress = _begin_status(
-            place.told(), pid=pid, now_ms=self._clock.now_ms(), settings=settings
+            place.read_status(), pid=pid, now_ms=self._clock.now_ms(), settings=settings
         )
 
     def run(
@@ -249,7 +249,7 @@ class Supervisor:
         self.progress.learning = (
             "" if learning is None else "; ".join(filter(None, (learning.doing, learning.trouble)))
         )
-        self._place.tell(msgspec.to_builtins(self.progress))
+        self._place.write_status(msgspec.to_builtins(self.progress))
 
     def _end(self) -> None:
         if self._learning is not None:

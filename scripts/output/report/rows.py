@@ -40,7 +40,10 @@ def without_luck(values: Mapping[str, Any], run: TickedRun) -> dict[str, Any]:
     nothing.
     """
     closed = run.performance.positions.count
-    told = f"{headline.positions_text(closed)} closed in so few days: nothing tells skill from luck yet."
+    told = (
+        f"{headline.positions_text(closed)} closed in so few days: nothing tells skill from luck"
+        " yet."
+    )
     return {
         "luck": told if closed else values["luck"],
         "cards": [card for card in values["cards"] if card.name not in headline.LUCK_CARDS],

@@ -161,7 +161,7 @@ def _report(
             RoomReport(
                 room=name,
                 mutants=sum(mutant.room == name for mutant in every),
-                try_mutants=len(mine),
+                tried=len(mine),
                 killed=outcomes[KILLED],
                 timed_out=outcomes[TIMED_OUT],
                 equal=sum(mutant.id in equal for mutant in mine),

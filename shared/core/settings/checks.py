@@ -139,7 +139,7 @@ def check_settings(settings: Settings) -> None:
         urls = (settings.clock, settings.exchange.public_url, settings.exchange.private_url)
         if not all(is_loopback(url) for url in urls):
             raise BadSettings(
-                f"BOT_CLOCK was {quote_value(settings.clock)}: a stepped clock is only for a sandbox on"
-                " this machine",
+                f"BOT_CLOCK was {quote_value(settings.clock)}: a stepped clock is only for a"
+                " sandbox on this machine",
                 remedy="set BOT_CLOCK=system, or point both exchange addresses to the sandbox",
             )

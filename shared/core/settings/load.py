@@ -36,9 +36,9 @@ def load_settings(
 
     Raises `BadSettings`.
 
-    >>> load({"BOT_RISK__MAX_DRAWDOWN": "0.1"}).risk.max_drawdown
+    >>> load_settings({"BOT_RISK__MAX_DRAWDOWN": "0.1"}).risk.max_drawdown
     0.1
-    >>> load({}, profile="trend").risk.policy.value
+    >>> load_settings({}, profile="trend").risk.policy.value
     'target'
     """
     told = defaults()
@@ -186,7 +186,7 @@ def _convert(told: dict[str, Any]) -> Settings:
 def settings_of(told: Mapping[str, Any]) -> Settings:
     """The settings that nested mappings say, each of its type. Raises `msgspec.ValidationError`.
 
-    >>> settings_of(msgspec.to_builtins(load({}))) == load({})
+    >>> settings_of(msgspec.to_builtins(load_settings({}))) == load_settings({})
     True
     """
     read = {**told, "strategies": msgspec.convert(told["strategies"], strategies.kind())}

@@ -68,7 +68,7 @@ class OrderIntent:
     ...     lots=12,
     ...     trigger_price=9_700_000,
     ... )
-    >>> stop.opens, stop.buys  # the stop of a long sells
+    >>> stop.is_opening, stop.is_buy  # the stop of a long sells
     (False, False)
     """
 

@@ -126,7 +126,7 @@ class PaperExchange:
             nonlocal candles
             stored, token = self._load(now_ms)
             account = stored if counted is None else accounts.trim_account(stored, counted)
-            if account.idle:
+            if account.is_idle:
                 if account.settled_until <= now_ms + self._settings.market.max_clock_skew_ms:
                     return replace(account, settled_until=max(until, account.settled_until))
                 # A clock that was far ahead left this time, and nothing is at stake in it: it would
@@ -230,7 +230,7 @@ class PaperExchange:
             ), None
         self._unknown = {name: value for name, value in stored[0].items() if name not in KNOWN}
         account = self._recall_account(stored)
-        if account.idle:
+        if account.is_idle:
             account = replace(
                 account, kind=kind, terms=accounts.account_terms(paper, _rules(account))
             )
@@ -244,11 +244,11 @@ class PaperExchange:
         these are all there.
         """
         asked = jpy(self._settings.capital_jpy)
-        if account.idle and account.untouched:
+        if account.is_idle and account.is_untouched:
             return replace(account, cash_jpy=asked, capital_jpy=asked)
         if account.capital_jpy is not None:
             return account
-        whole = account.idle and len(account.trades) == account.next_trade_sequence - 1
+        whole = account.is_idle and len(account.trades) == account.next_trade_sequence - 1
         before = account.cash_jpy - sum((trade.net_jpy for trade in account.trades), ZERO)
         return replace(account, capital_jpy=before if whole else asked)
 
@@ -289,7 +289,7 @@ class PaperExchange:
 
     def _account_holdings(self, account: PaperAccount, now_ms: int) -> Holdings:
         return replace(
-            accounts.holdings(account, account.last_price, now_ms), untouched=account.untouched
+            accounts.holdings(account, account.last_price, now_ms), untouched=account.is_untouched
         )
 
 

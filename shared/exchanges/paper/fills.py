@@ -83,7 +83,7 @@ def stop_base(intent: OrderIntent, point: PathPoint, before: PathPoint | None) -
     between the two it was placed.
     """
     trigger = _trigger(intent)
-    worst = max if intent.buys else min
+    worst = max if intent.is_buy else min
     if point.opens:
         return worst(trigger, point.price)
     if before is not None and intent.is_reached(before.price):

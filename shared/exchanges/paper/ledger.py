@@ -86,11 +86,10 @@ class PaperAccount:
     price of the path while something was held or rested: the mark. `capital_jpy` is what the
     account was opened with; None in a document that does not say it.
 
-    >>> from shared.core.settings import load
-    >>> account = opened(
-    ...     1_000_000, 1_767_225_630_000, kind="margin", terms=terms(load({}), PairRules())
-    ... )
-    >>> account.cash_jpy, account.settled_until, account.idle, account.untouched
+    >>> from shared.core.settings import load_settings
+    >>> terms = account_terms(load_settings({}), PairRules())
+    >>> account = open_account(1_000_000, 1_767_225_630_000, kind="margin", terms=terms)
+    >>> account.cash_jpy, account.settled_until, account.is_idle, account.is_untouched
     (Decimal('1000000.0000'), 1767225600000, True, True)
     """
 
@@ -144,14 +143,14 @@ def account_terms(settings: Settings, rules: PairRules) -> Terms:
 
 
 def open_account(
-    capital_jpy: Decimal | int, now_ms: int, *, kind: AccountKind, account_terms: Terms
+    capital_jpy: Decimal | int, now_ms: int, *, kind: AccountKind, terms: Terms
 ) -> PaperAccount:
     """A new account with nothing but cash."""
     capital = jpy(capital_jpy)
     return PaperAccount(
         kind=kind,
         cash_jpy=capital,
-        account_terms=account_terms,
+        terms=terms,
         settled_until=full_minute(now_ms),
         capital_jpy=capital,
     )
@@ -206,7 +205,7 @@ def available_jpy(account: PaperAccount, mark: Decimal | int | None, as_of: int)
 
 def _available(account: PaperAccount, worth: Decimal) -> Decimal:
     reserved = sum(
-        (_reserved_jpy(account, order) for order in account.orders if order.intent.opens), ZERO
+        (_reserved_jpy(account, order) for order in account.orders if order.intent.is_opening), ZERO
     )
     if not account.kind.has_debt:
         return jpy(max(ZERO, account.cash_jpy - reserved))
@@ -242,7 +241,9 @@ def holdings(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> H
         mark_price=None if mark is None else Decimal(mark),
         positions=account.positions,
         orders=tuple(
-            order for order in account.orders if order.intent.opens or not order.has_ended(as_of)
+            order
+            for order in account.orders
+            if order.intent.is_opening or not order.has_ended(as_of)
         ),
         trades=account.trades,
         fills=account.fills,
@@ -484,7 +485,7 @@ def _free_side(account: PaperAccount, side: Side) -> PaperAccount:
     if not left:
         return end_orders(account, mine)
     for order in mine:
-        if not order.intent.opens and order.remaining_lots > left:
+        if not order.intent.is_opening and order.remaining_lots > left:
             smaller = copy_with(order.intent, lots=order.executed_lots + left)
             account = update_order(account, copy_with(order, intent=smaller, remaining_lots=left))
     return account
@@ -497,7 +498,7 @@ def book_limit_fill(
     done = Execution(at=point.at, price=_limit(order.intent), lots=lots, maker=True)
     return (
         book_opening(account, order, done)
-        if order.intent.opens
+        if order.intent.is_opening
         else book_closing(account, order, done)
     )
 

@@ -67,8 +67,8 @@ def place_order(
     now_ms = max(
         now_ms, account.settled_until
     )  # what closes goes out under a slow clock too, but never into the past
-    account = copy_with(account, terms=account.terms.following(rules))
-    if account.idle:
+    account = copy_with(account, terms=account.terms.follow_rules(rules))
+    if account.is_idle:
         account = copy_with(account, settled_until=max(account.settled_until, full_minute(now_ms)))
     account, order = with_order(account, intent, now_ms)
     if book is None or not (intent.kind is OrderKind.MARKET or _is_crossing(intent, book)):
@@ -133,7 +133,7 @@ def _is_crossing(intent: OrderIntent, book: Book) -> bool:
         return False
     if intent.price is None:
         raise AssertionError("a limit has a price: placing checks it")
-    return intent.price >= book.ask if intent.buys else intent.price <= book.bid
+    return intent.price >= book.ask if intent.is_buy else intent.price <= book.bid
 
 
 def _book_crossing(account: PaperAccount, order: Order, book: Book, now_ms: int) -> PaperAccount:
@@ -166,7 +166,7 @@ def _fire_newborn_stops(
             continue
         lots = min(stop.remaining_lots, account.lots(intent.side))
         price, slippage_jpy = crossing_book(
-            book, buys=intent.buys, lots=lots, costs=account.terms.costs
+            book, buys=intent.is_buy, lots=lots, costs=account.terms.costs
         )
         done = Execution(at=now_ms, price=price, lots=lots, maker=False, slippage_jpy=slippage_jpy)
         account = book_closing(account, stop, done)
@@ -174,10 +174,10 @@ def _fire_newborn_stops(
 
 
 def _at_once(account: PaperAccount, intent: OrderIntent, book: Book) -> Crossing:
-    crossing = crossing_book(book, buys=intent.buys, lots=intent.lots, costs=account.terms.costs)
+    crossing = crossing_book(book, buys=intent.is_buy, lots=intent.lots, costs=account.terms.costs)
     if intent.price is None:
         return crossing
-    price = (min if intent.buys else max)(crossing.price, intent.price)
+    price = (min if intent.is_buy else max)(crossing.price, intent.price)
     return Crossing(price, jpy(notional_jpy(abs(price - book.mid), intent.lots)))
 
 
@@ -213,7 +213,7 @@ def _refuse_malformed(
     wanted = intent.trigger_price if intent.kind is OrderKind.STOP else intent.price
     if intent.kind is not OrderKind.MARKET and (wanted is None or wanted <= 0):
         return _reject_with_code("30012", why=f"a {intent.kind} order needs a positive price")
-    if intent.kind is OrderKind.STOP and intent.opens:
+    if intent.kind is OrderKind.STOP and intent.is_opening:
         return _reject_with_code("40200", why="a stop only closes")
     if intent.post_only and intent.kind is not OrderKind.LIMIT:
         return _reject_with_code("40114", why="only a limit can be post-only")
@@ -229,7 +229,7 @@ def _refuse_past(
     that slept sends it.
     """
     del book, rules
-    if not intent.opens:
+    if not intent.is_opening:
         return None
     if now_ms < account.settled_until:
         return _reject_with_code(
@@ -253,7 +253,9 @@ def _refuse_size(
     most = rules.max_limit_lots if intent.kind is OrderKind.LIMIT else rules.max_market_lots
     if intent.lots > most:
         return _reject_with_code("60003", lots=str(intent.lots), most=str(most))
-    smallest = rules.min_lots if intent.opens else min(rules.min_lots, account.lots(intent.side))
+    smallest = (
+        rules.min_lots if intent.is_opening else min(rules.min_lots, account.lots(intent.side))
+    )
     if intent.lots < max(1, smallest):
         return _reject_with_code("60004", lots=str(intent.lots), least=str(rules.min_lots))
     return None
@@ -263,7 +265,7 @@ def _refuse_suspended(
     account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules
 ) -> Rejected | None:
     del account, book, now_ms
-    if rules.suspended:
+    if rules.is_suspended:
         return _reject_with_code("70001", why="trading is suspended")
     if intent.kind is OrderKind.MARKET and not (
         rules.market_orders and rules.circuit_break_mode == CONTINUOUS
@@ -276,7 +278,7 @@ def _refuse_suspended(
             "70009", why="stop orders are suspended", mode=rules.circuit_break_mode
         )
     opens = rules.long_opens if intent.side is Side.LONG else rules.short_opens
-    if intent.opens and not opens:
+    if intent.is_opening and not opens:
         return _reject_with_code("50078", side=intent.side)
     return None
 
@@ -292,7 +294,7 @@ def _refuse_too_many(
 def _refuse_unaffordable(
     account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules
 ) -> Rejected | None:
-    if not intent.opens:
+    if not intent.is_opening:
         return None
     mark = book.mid if book is not None else account.last_price
     # What it costs, not what its limit or the touch says; one that rests costs its limit.
@@ -307,7 +309,7 @@ def _refuse_unaffordable(
             else max(rules.maker_fee_rate, rules.taker_fee_rate)
         )
         needed += jpy(needed * max(ZERO, fee_rate))
-    free = available_jpy(copy_with(account, terms=account.terms.following(rules)), mark, now_ms)
+    free = available_jpy(copy_with(account, terms=account.terms.follow_rules(rules)), mark, now_ms)
     if needed > free:
         return _reject(
             Reason.MARGIN_INSUFFICIENT,
@@ -328,12 +330,12 @@ def _refuse_excess(
     resting sale locks its coins.
     """
     del book, rules
-    if intent.opens:
+    if intent.is_opening:
         return None
     live = [
         order
         for order in account.orders
-        if not order.intent.opens
+        if not order.intent.is_opening
         and order.intent.side is intent.side
         and not order.has_ended(now_ms)
     ]
@@ -367,7 +369,7 @@ def _refuse_price(
         why = "nobody knows a price to trade at"
         return _reject(Reason.BOOK_MISSING, why=why) if intent.kind is OrderKind.MARKET else None
     if intent.post_only and _is_crossing(intent, book) and rules.circuit_break_mode == CONTINUOUS:
-        touch = book.ask if intent.buys else book.bid
+        touch = book.ask if intent.is_buy else book.bid
         return _reject(
             Reason.POST_ONLY_WOULD_CROSS,
             price=str(intent.price),

@@ -54,7 +54,7 @@ def settle_account(
         return account
     row = int(minutes.opened_at.searchsorted(account.settled_until))
     stop = int(minutes.opened_at.searchsorted(until_ms - minutes.timeframe.ms, side="right"))
-    while not account.idle and row < stop:
+    while not account.is_idle and row < stop:
         due = next_due(account, minutes, row, stop)
         if due < stop:
             account = _walk_candle(account, minutes, due)
@@ -69,7 +69,7 @@ def settle_account(
             walked(account)
         if last_fill is not None and account.next_fill_sequence > last_fill:
             break
-    return copy_with(account, settled_until=until_ms) if account.idle else account
+    return copy_with(account, settled_until=until_ms) if account.is_idle else account
 
 
 def next_due(account: PaperAccount, minutes: Candles, row: int, stop: int) -> int:
@@ -80,12 +80,12 @@ def next_due(account: PaperAccount, minutes: Candles, row: int, stop: int) -> in
     for order in account.orders:
         intent = order.intent
         if intent.trigger_price is not None:
-            if intent.buys:
+            if intent.is_buy:
                 rises_to = min(rises_to, float(intent.trigger_price))
             else:
                 falls_to = max(falls_to, float(intent.trigger_price))
         elif intent.price is not None:
-            if intent.buys:
+            if intent.is_buy:
                 falls_to = max(falls_to, float(intent.price - 1))
             else:
                 rises_to = min(rises_to, float(intent.price + 1))
@@ -132,7 +132,7 @@ def _fill_entries(account: PaperAccount, point: PathPoint, budget: int) -> tuple
     for order in account.orders:
         lots = min(order.remaining_lots, budget)
         if (
-            order.intent.opens
+            order.intent.is_opening
             and lots
             and order.is_live(point.at)
             and order.intent.is_passed(point.price)
@@ -159,7 +159,7 @@ def _fire_stops(
         base = stop_base(intent, point, before)
         if order.order_id >= newborn_from:
             base = _no_better_than_its_entry(account, intent, base)
-        crossing = crossing_at(base, buys=intent.buys, lots=lots, costs=account.terms.costs)
+        crossing = crossing_at(base, buys=intent.is_buy, lots=lots, costs=account.terms.costs)
         done = Execution(
             at=point.at,
             price=crossing.price,
@@ -180,7 +180,7 @@ def _no_better_than_its_entry(account: PaperAccount, stop: OrderIntent, base: in
         for order in (*account.orders, *account.ended)
         if f"{order.intent.id}.stop" == stop.id
     ]
-    return (max if stop.buys else min)([base, *(price for price in entered if price is not None)])
+    return (max if stop.is_buy else min)([base, *(price for price in entered if price is not None)])
 
 
 def _fill_closes(
@@ -192,7 +192,11 @@ def _fill_closes(
     point = rest[0]
     for order in account.orders:
         intent = order.intent
-        if intent.opens or intent.kind is not OrderKind.LIMIT or not intent.is_passed(point.price):
+        if (
+            intent.is_opening
+            or intent.kind is not OrderKind.LIMIT
+            or not intent.is_passed(point.price)
+        ):
             continue
         lots = min(order.remaining_lots, account.lots(intent.side), budget)
         if not lots or not order.is_live(point.at) or _is_stop_first(account, order, rest):

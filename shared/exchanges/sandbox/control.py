@@ -28,7 +28,7 @@ def answer_control(sandbox: "Sandbox", method: str, path: str, body: bytes) -> R
     number = name.removeprefix("faults/")
     if method == "DELETE" and name != number and number.isdecimal():
         sandbox.faults.clear(int(number))
-        return plain_reply(sandbox.faults.told())
+        return plain_reply(sandbox.faults.describe_faults())
     return plain_reply({"error": f"the sandbox has no {method} {path}"}, status=404)
 
 
@@ -64,7 +64,7 @@ def _sleep_on_clock(sandbox: "Sandbox", body: bytes) -> Reply:
 
 
 def _faults(sandbox: "Sandbox", _body: bytes) -> Reply:
-    return plain_reply(sandbox.faults.told())
+    return plain_reply(sandbox.faults.describe_faults())
 
 
 def _add_fault(sandbox: "Sandbox", body: bytes) -> Reply:
@@ -73,7 +73,7 @@ def _add_fault(sandbox: "Sandbox", body: bytes) -> Reply:
 
 def _clear_faults(sandbox: "Sandbox", _body: bytes) -> Reply:
     sandbox.faults.clear()
-    return plain_reply(sandbox.faults.told())
+    return plain_reply(sandbox.faults.describe_faults())
 
 
 def _requests(sandbox: "Sandbox", _body: bytes) -> Reply:

@@ -166,7 +166,10 @@ class Joining:
         forward = (steps > 0).sum() >= (steps < 0).sum()
         wrong = np.flatnonzero(steps < 0 if forward else steps > 0)
         row = int(wrong[0]) + 1
-        where = f"{_minute_text(int(given.opened_at[row]))} comes after {_minute_text(int(given.opened_at[row - 1]))}"
+        where = (
+            f"{_minute_text(int(given.opened_at[row]))} comes after"
+            f" {_minute_text(int(given.opened_at[row - 1]))}"
+        )
         usual = "ascend" if forward else "descend"
         share = f"{len(wrong):,} of {len(steps):,} steps"
         raise self._wrong(

@@ -43,7 +43,7 @@ def compare_reports(
     ...     equity_jpy=Decimal(1_000_000),
     ...     cash_jpy=Decimal(1_000_000),
     ... )
-    >>> compare([report], [report]).sentence
+    >>> compare_reports([report], [report]).sentence
     '1 ticks, 0 missed, 0 late: decisions equal in 1, and so is everything else, to 0.0001 yen.'
 
     Args:

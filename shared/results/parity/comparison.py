@@ -112,7 +112,7 @@ class Comparison:
 
     >>> Comparison(
     ...     ticks=2, missed=(), late=(), equal_decisions=2, differences=(), gap_jpy=Decimal(0)
-    ... ).equal
+    ... ).is_equal
     True
 
     Attributes:

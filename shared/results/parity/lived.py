@@ -46,7 +46,7 @@ def stretch_of(reports: Sequence[TickReport], *, since_at: int, settings: Settin
 
     >>> from dataclasses import replace
     >>> from decimal import Decimal
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> report = TickReport(
     ...     tick="default~0",
     ...     bot="default",
@@ -61,7 +61,7 @@ def stretch_of(reports: Sequence[TickReport], *, since_at: int, settings: Settin
     ...     cash_jpy=Decimal(1_000_000),
     ... )
     >>> second = replace(report, tick="default~1", scheduled_at=180_000, received_at=180_900)
-    >>> stretch = stretch_of([report, second], since_at=0, settings=load({}))
+    >>> stretch = stretch_of([report, second], since_at=0, settings=load_settings({}))
     >>> len(stretch.reports), stretch.start_at, stretch.end_at
     (2, 0, 180000)
 
@@ -98,7 +98,7 @@ def stretch_of(reports: Sequence[TickReport], *, since_at: int, settings: Settin
             and report.equity_jpy is not None
             and _is_capital_changed(before, report)
         ):
-            limits = limits.opened(report.equity_jpy)
+            limits = limits.restart_untraded(report.equity_jpy)
         asked = report.scheduled_at >= since_at and report.scheduled_at % Timeframe.M15.ms == 0
         flat = before.cash_jpy is not None and not before.positions and not before.resting
         if asked and flat and limits is not None and before.cash_jpy is not None:

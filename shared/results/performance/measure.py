@@ -55,7 +55,7 @@ def measure(
 
     >>> from shared.core.types import Timeframe
     >>> from shared.replay import Inputs, replay
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.turn.pipeline import stages
@@ -64,8 +64,8 @@ def measure(
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> inputs = Inputs(
     ...     candles=candles,
-    ...     stages=stages(candles, bundle=None, settings=load({})),
-    ...     settings=load({}),
+    ...     stages=stages(candles, bundle=None, settings=load_settings({})),
+    ...     settings=load_settings({}),
     ...     start_at=start + 7 * day,
     ...     end_at=start + 8 * day,
     ... )
@@ -97,7 +97,7 @@ def measure(
         returns=returns,
         drawdown=drawdowns(series, annual_return=returns.annual),
         positions=position_statistics(book, held_at_end=held_at_end),
-        trading_costs=trading_costs(replayed, book, series),
+        costs=trading_costs(replayed, book, series),
         exposure=exposure(replayed, mean_equity_units=mean_units(series)),
         by_side=attribution.by_side(book),
         by_reason=attribution.by_reason(book),

@@ -37,12 +37,12 @@ class BarrierPolicy:
 
     What is held has a plan: its stop, its target, and when it must end.
 
-    >>> BarrierPolicy().needs_model, BarrierPolicy().has_goal
+    >>> BarrierPolicy().is_model_based, BarrierPolicy().has_goal
     (True, False)
     """
 
     name = PolicyName.BARRIER
-    needs_model = True
+    is_model_based = True
     has_goal = False
 
     def decide(self, case: Case) -> Decision:

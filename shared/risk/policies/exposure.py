@@ -46,12 +46,12 @@ class ExposurePolicy:
 
     What is held has a goal, and its stop bounds a disaster.
 
-    >>> ExposurePolicy().needs_model, ExposurePolicy().has_goal
+    >>> ExposurePolicy().is_model_based, ExposurePolicy().has_goal
     (False, True)
     """
 
     name = PolicyName.TARGET
-    needs_model = False
+    is_model_based = False
     has_goal = True
 
     def decide(self, case: Case) -> Decision:

@@ -184,7 +184,7 @@ class SqliteDocuments(Documents):
         connection = self._connect()
         try:
             self._prepare(connection)
-            pool.opened()
+            pool.remember_file()
         except BaseException:
             connection.close()
             raise

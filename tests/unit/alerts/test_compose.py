@@ -34,7 +34,7 @@ from shared.core.types import (
 )
 from shared.stores.documents import check_path
 
-SETTINGS = configuration.load({})
+SETTINGS = configuration.load_settings({})
 AT = 1_893_456_000_000  # 2030-01-01 09:00:00 JST
 HOUR = 3_600_000
 

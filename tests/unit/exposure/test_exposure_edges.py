@@ -14,7 +14,7 @@ import pytest
 
 from shared import risk
 from shared.core.reasons import Reason
-from shared.core.settings import Settings, load
+from shared.core.settings import Settings, load_settings
 from shared.core.types import (
     Accepted,
     Account,
@@ -61,8 +61,8 @@ PRICE = 10_000_000
 BOOK = book_at(PRICE, spread_rate=0.0001, as_of=AT)
 BOTH_WAYS = {"account": "margin", "sides": "both"}
 EXPOSURE = {"volatility_target": 0.3}
-TREND = load({}, profile="trend", overrides={**BOTH_WAYS, "risk": {"exposure": EXPOSURE}})
-BARRIER = load({}, overrides={"sides": "both"})
+TREND = load_settings({}, profile="trend", overrides={**BOTH_WAYS, "risk": {"exposure": EXPOSURE}})
+BARRIER = load_settings({}, overrides={"sides": "both"})
 
 
 # refused stops
@@ -318,7 +318,7 @@ def test_what_is_too_much_by_less_than_the_exchange_takes_is_kept_without_an_ord
 @pytest.mark.parametrize("side", list(Side))
 def test_a_growth_at_a_better_price_keeps_the_loss_of_the_whole_within_the_drawdown(side) -> None:
     """What was bought dearer loses more at the common stop than its lots at today's price would."""
-    settings = load(
+    settings = load_settings(
         {},
         profile="trend",
         overrides={**BOTH_WAYS, "risk": {"max_drawdown": 0.09, "exposure": EXPOSURE}},

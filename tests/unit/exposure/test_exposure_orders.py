@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.core.reasons import Reason
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.types import (
     Accepted,
     AccountKind,
@@ -32,7 +32,7 @@ from shared.orders.plan import Cancel, Place
 T0, PRICE = 1_699_999_200_000, 10_000_000
 RULES = PairRules()
 SETTINGS = {
-    kind: load(
+    kind: load_settings(
         {},
         profile="trend",
         overrides={"account": kind, "risk": {"exposure": {"volatility_target": 0.3}}},
@@ -249,7 +249,7 @@ def test_on_spot_the_stops_make_room_and_the_rest_gets_its_own_within_the_same_s
 def test_a_rest_below_the_minimum_is_closed_with_the_part(kind) -> None:
     desk = Desk(kind, rules=PairRules(min_lots=10)).holding(100)
     desk.ordered(wanting(Action.REDUCE, 95, goal=5))
-    assert desk.account.idle
+    assert desk.account.is_idle
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_an_exit_closes_all_whatever_rests() -> None:
     for kind in ("margin", "spot"):
         desk = Desk(kind).holding(200, 100)
         desk.ordered(wanting(Action.EXIT, 300, goal=0))
-        assert desk.account.idle
+        assert desk.account.is_idle
         assert desk.account.trades[-1].ends_position
 
 

@@ -74,7 +74,7 @@ def an_entry_brings_no_stop_and_nothing_is_protected(patch: pytest.MonkeyPatch) 
     real = ledger._grow_bracket
     patch.setattr(
         ledger,
-        "_bracketed",
+        "_grow_bracket",
         lambda account, entry, fill: real(account, replace(entry, stop_price=None), fill),
     )
     patch.setattr(planning, "protection", lambda *args, **more: ())
@@ -90,7 +90,7 @@ def a_reduction_leaves_the_rest_without_a_stop(patch: pytest.MonkeyPatch) -> Non
             if isinstance(step, planning.Cancel) or step.intent.purpose != "stop"
         )
 
-    patch.setattr(planning, "_reduced", bare)
+    patch.setattr(planning, "_reduce_position", bare)
     patch.setattr(
         Steps,
         "cover",
@@ -132,12 +132,12 @@ def twice_as_much_is_ordered(patch: pytest.MonkeyPatch) -> None:
         decision = real(*what)
         return copy_with(decision, lots=2 * decision.lots)
 
-    patch.setattr(exposure, "_sized", doubled)
+    patch.setattr(exposure, "_size_growth", doubled)
 
 
 def an_entry_crosses_at_once(patch: pytest.MonkeyPatch) -> None:
     real = exposure._size_growth
-    patch.setattr(exposure, "_sized", lambda *what: copy_with(real(*what), crosses=True))
+    patch.setattr(exposure, "_size_growth", lambda *what: copy_with(real(*what), crosses=True))
 
 
 def an_entry_outlives_its_tick(patch: pytest.MonkeyPatch) -> None:
@@ -170,7 +170,7 @@ def what_is_not_wanted_any_more_is_kept(patch: pytest.MonkeyPatch) -> None:
     def kept(case: Any, goal: Any, held: int, action: Action, lots: int) -> Any:
         return exposure._build_decision(case, goal, held, Action.HOLD, Reason.ON_TARGET)
 
-    patch.setattr(exposure, "_closing", kept)
+    patch.setattr(exposure, "_close_lots", kept)
 
 
 def a_stop_does_not_fire(patch: pytest.MonkeyPatch) -> None:
@@ -185,7 +185,7 @@ def a_closed_part_is_sold_twice(patch: pytest.MonkeyPatch) -> None:
             draft, position, replace(decision, lots=min(position.lots - 1, 2 * decision.lots))
         )
 
-    patch.setattr(planning, "_reduced", more)
+    patch.setattr(planning, "_reduce_position", more)
 
 
 def a_4h_close_is_skipped(patch: pytest.MonkeyPatch) -> None:

@@ -179,7 +179,7 @@ class TargetStory(TickStory):
         live = [
             order
             for order in held.orders
-            if order.intent.opens and (order.intent.expires_at or now + 1) > now
+            if order.intent.is_opening and (order.intent.expires_at or now + 1) > now
         ]
         found = (
             [Violation(TickRule.ENTRY_ENDS, "two entries are in the market")]

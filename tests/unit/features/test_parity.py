@@ -12,12 +12,12 @@ import pytest
 from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
 from shared import features, strategies
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.types import Candles, Features, Timeframe, Votes
 from shared.features.catalogue import ALL, CATALOGUE
 
 WINDOW = 1000
-SETTINGS = load({}, overrides={"strategies": {"trend": {"weight": 0.15}}})
+SETTINGS = load_settings({}, overrides={"strategies": {"trend": {"weight": 0.15}}})
 
 
 def known_at(candles: Mapping[Timeframe, Candles], rows: int) -> Mapping[Timeframe, Candles]:

@@ -18,7 +18,7 @@ from tests.support.candle_rows import from_rows
 
 T0 = 1_769_904_000_000  # 2026-02-01 00:00 UTC
 SETTLED = 10_000
-SETTINGS = configuration.load({})
+SETTINGS = configuration.load_settings({})
 
 
 def candles(timeframe: Timeframe, count: int, *, without: tuple[int, ...] = ()):
@@ -77,7 +77,7 @@ def test_a_hole_right_before_the_last_4h_candle_is_reported():
 
 
 def test_the_holes_before_every_row_at_once_are_those_that_a_tick_counts_at_each():
-    settings = configuration.load({})
+    settings = configuration.load_settings({})
     draw = np.random.default_rng(3)
     compared = holed = 0
     for timeframe in (Timeframe.M15, Timeframe.H4):

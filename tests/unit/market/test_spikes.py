@@ -25,7 +25,7 @@ from shared.stores.memory import MemoryBucket
 from tests.support.candle_rows import from_rows
 
 T0 = 1_769_904_000_000  # 2026-02-01 00:00 UTC
-SETTINGS = configuration.load({})
+SETTINGS = configuration.load_settings({})
 MINUTES = generate(start_ms=T0, days=30, seed=3, edge_bp=0.0, maintenance=False)
 QUARTERS = aggregate(MINUTES, Timeframe.M15)
 SLOW = aggregate(MINUTES, Timeframe.H4)

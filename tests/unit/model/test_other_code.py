@@ -16,7 +16,7 @@ from shared.core.deciding import Code, present_code, sources
 from shared.core.errors import NotThere
 from shared.core.fingerprint import trees_of
 from shared.core.reasons import Reason
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.types import Features, PairRules
 from shared.model.bundle import Bundle
 from shared.model.manifest import CANDLES, Verdict
@@ -28,7 +28,7 @@ from shared.turn import golden, pipeline
 from shared.turn.champion import Champions, permission, unproven_reason
 from tests.support.made_trainings import SIGNING_KEY, small_settings, small_training
 
-LIVE = load({"BOT_HOME": "/nowhere", "BOT_MODE": "live", "BOT_STAGE": "stage-10"})
+LIVE = load_settings({"BOT_HOME": "/nowhere", "BOT_MODE": "live", "BOT_STAGE": "stage-10"})
 PAPER = replace(LIVE, mode="paper", stage="paper")
 KEYS = (public_of(SIGNING_KEY),)
 
@@ -213,7 +213,7 @@ def test_the_same_code_gives_the_same_answers_and_there_are_enough_of_them():
 
 
 def test_answers_are_asked_under_the_settings_that_they_were_given_for():
-    other = load(
+    other = load_settings(
         {"BOT_RISK__STOP_ATR": "9", "BOT_CONSENSUS__AGREEMENT": "0.9", "BOT_CAPITAL_JPY": "5"}
     )
     assert answered(settings=other) is None

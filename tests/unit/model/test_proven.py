@@ -11,7 +11,7 @@ import pytest
 from models.gate.shipped import loosened_rules
 from shared import model
 from shared.core.reasons import Reason
-from shared.core.settings import Settings, load
+from shared.core.settings import Settings, load_settings
 from shared.model.bundle import Bundle
 from shared.model.manifest import Verdict
 from shared.model.proven import proof_differences, proof_terms
@@ -19,7 +19,7 @@ from shared.model.signing import public_of
 from shared.turn.champion import permission, unproven_reason
 from tests.support.made_trainings import SIGNING_KEY, small_training
 
-LIVE = load({"BOT_HOME": "/nowhere", "BOT_MODE": "live", "BOT_STAGE": "stage-10"})
+LIVE = load_settings({"BOT_HOME": "/nowhere", "BOT_MODE": "live", "BOT_STAGE": "stage-10"})
 ELSEWHERE = ("home", "state", "bucket", "alerts", "clock", "bundle_public_key", "id", "profile")
 UNASKED = {  # what a proof does not depend on, with a reason each in `shared.model.proven`
     *(
@@ -117,7 +117,7 @@ def test_every_single_setting_that_decides_what_is_entered_takes_the_proof_away_
 
 
 def test_mode_stage_capital_and_places_may_differ_from_the_proofs():
-    paper = load(
+    paper = load_settings(
         {
             "BOT_HOME": "/elsewhere",
             "BOT_ID": "b",

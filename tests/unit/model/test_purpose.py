@@ -11,7 +11,7 @@ import pytest
 from models.fit.train import Training, train
 from shared.core.errors import BadBundle
 from shared.core.reasons import Reason
-from shared.core.settings import Settings, load
+from shared.core.settings import Settings, load_settings
 from shared.model.manifest import MANIFEST, SIGNATURE, decode_manifest, encode
 from shared.model.registry import BundleRegistry
 from shared.model.signing import public_of, sign
@@ -110,7 +110,7 @@ def test_a_demos_bundle_serves_on_a_sandbox_alone():
     files = resigned(small_training(), purpose="demo")
     manifest = decode_manifest(files[MANIFEST])
     assert "purpose" in unsuited_reason(manifest, small_settings())
-    at_home = replace(small_settings(), exchange=load(SANDBOX).exchange)
+    at_home = replace(small_settings(), exchange=load_settings(SANDBOX).exchange)
     assert unsuited_reason(manifest, at_home) is None
 
 
@@ -135,7 +135,7 @@ def test_one_of_other_features_label_or_barriers_is_no_model_of_these_settings_b
     made, registry = small_training(), BundleRegistry(MemoryBucket())
     registry.publish(made.version, made.files)
     registry.promote(made.version, at=1, why="a test", by="test")
-    settings = load({"BOT_HOME": "/nowhere", **environ}, profile=profile)
+    settings = load_settings({"BOT_HOME": "/nowhere", **environ}, profile=profile)
     assert serving(registry).bundle is not None
     found = serving(registry, settings)
     assert found.bundle is None
@@ -152,7 +152,7 @@ def test_what_only_decides_how_it_is_learned_or_traded_makes_no_other_question()
         "BOT_RISK__STOP_ATR": "9",
         "BOT_LEARNING__DAYS": "90",
     }
-    assert unsuited_reason(small_training().manifest, load(other)) is None
+    assert unsuited_reason(small_training().manifest, load_settings(other)) is None
 
 
 # what bundles remember of the trial log

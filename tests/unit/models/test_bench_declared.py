@@ -7,7 +7,7 @@ import pytest
 
 from models.study import BadStudy, parse_study
 from models.study.declared import flatten_settings, nest_settings
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.types import Timeframe
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "docs" / "studies").glob("*.yaml"))
@@ -86,7 +86,7 @@ def test_other_candles_another_period_and_further_settings_can_be_asked_for():
         "risk.target_atr": 5,
         "sides": "both",
     }
-    assert other.settings_of(other.variants[1])[1]["risk"] == {
+    assert other.variant_settings(other.variants[1])[1]["risk"] == {
         "stop_atr": 6,
         "target_atr": 5,
     }, "a variant's own still wins"
@@ -162,7 +162,8 @@ def test_every_example_is_read_and_its_settings_load(path):
     assert len(study.variants) >= 3
     asked = map(study.variant_settings, study.variants)
     found = {
-        msgspec.json.encode(load({}, profile=profile, overrides=told)) for profile, told in asked
+        msgspec.json.encode(load_settings({}, profile=profile, overrides=told))
+        for profile, told in asked
     }
     assert len(found) == len(study.variants), "two variants are the same"
 

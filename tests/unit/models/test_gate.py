@@ -15,7 +15,7 @@ from models.gate import in_words, judge, serve_checks, unproven_verdict, verdict
 from models.gate.leaks import directional_not_volatility
 from models.gate.types import PredictionRows, TrialCounts
 from shared.core.errors import BadData
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.model.manifest import Check, Verdict
 from tests.support.made_evidence import (
     EMBARGO_MS,
@@ -27,7 +27,7 @@ from tests.support.made_evidence import (
     said,
 )
 
-GATE = load({}).gate
+GATE = load_settings({}).gate
 LABEL = np.array([0, 1, 2] * 100, dtype=np.int8)
 WEIGHED = (
     "skill",

@@ -18,9 +18,9 @@ from models.gate.characteristics import (
     sum_cells,
 )
 from models.statistics.proportion import clopper_pearson
-from shared.core.settings import load
+from shared.core.settings import load_settings
 
-GATE = load({}).gate
+GATE = load_settings({}).gate
 _MOST = {"crash-like": 0.08}
 """A record in which the crash did not happen yet looks like an edge, and no check can tell."""
 

@@ -9,12 +9,12 @@ from models.gate import judge
 from models.gate.money import Record, beats_random_entries
 from models.gate.stability import months
 from models.gate.types import TrialCounts
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.results.performance.sharpe import SharpeVariance, probabilistic_sharpe
 from shared.results.performance.significance import significance, track_of
 from tests.support.made_evidence import DAY_MS, START_AT, made_evidence, made_money
 
-GATE = load({}).gate
+GATE = load_settings({}).gate
 ONE = TrialCounts(count=1, sharpes=np.zeros(0))
 
 

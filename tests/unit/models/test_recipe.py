@@ -8,7 +8,7 @@ from models.data.labels import costs_of
 from models.fit.calibrate import fit_calibration as calibrate
 from models.fit.recipe import fit_recipe, known_at, parts_of, recipe_hash
 from models.fit.voting import PRIOR_LABELS, fitted_weights, mixture
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.model.predict import calibrate_scores, softmax
 from shared.model.question import features_of
 from tests.support.made_trainings import market, small_settings
@@ -18,7 +18,7 @@ EVEN = np.full(3, 1 / 3)
 
 
 def changed(**learning):
-    settings = load({"BOT_HOME": "/nowhere"})
+    settings = load_settings({"BOT_HOME": "/nowhere"})
     return dataclasses.replace(
         settings, learning=dataclasses.replace(settings.learning, **learning)
     )

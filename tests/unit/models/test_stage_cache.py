@@ -9,7 +9,7 @@ import pytest
 
 from models.backtest.stage_cache import KEPT, StageCache, stage_cache_key
 from shared.core.errors import StoreBroken
-from shared.core.settings import load as load_settings
+from shared.core.settings import load_settings
 from shared.core.types import Timeframe
 from shared.model import load_bundle
 from shared.model.signing import public_of

@@ -44,7 +44,7 @@ NO_FEES = replace(PairRules(), taker_fee_rate=ZERO)
 
 @cache
 def _settings(overrides: str):
-    return configuration.load({}, overrides=json.loads(overrides))
+    return configuration.load_settings({}, overrides=json.loads(overrides))
 
 
 class Made:

@@ -487,4 +487,4 @@ def test_a_tick_is_due_when_a_plan_is_over_or_lost_and_something_is_held(made, p
 
 
 def test_a_barrier_needs_a_model_and_has_a_plan():
-    assert (BarrierPolicy().needs_model, BarrierPolicy().has_goal) == (True, False)
+    assert (BarrierPolicy().is_model_based, BarrierPolicy().has_goal) == (True, False)

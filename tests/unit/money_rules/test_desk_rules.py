@@ -257,7 +257,7 @@ def test_the_intent_is_there_before_the_request_and_its_outcome_after_it(made, o
     it.clock.sleep_until(T0 + 5)
     assert it.sends(*intents, plan=plan) == "c"
     for intent, before in zip(intents, seen, strict=True):
-        kept = replace(plan, entry_intent=intent.id) if intent.opens else None
+        kept = replace(plan, entry_intent=intent.id) if intent.is_opening else None
         told = {
             "intent": msgspec.to_builtins(intent),
             "plan": kept and msgspec.to_builtins(kept),

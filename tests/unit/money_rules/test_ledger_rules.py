@@ -414,7 +414,7 @@ def test_a_close_is_one_trade_with_all_that_it_cost(made, account, kind, side, i
         ends_position=True,
     )
     assert after.next_trade_sequence == 4
-    assert after.idle
+    assert after.is_idle
     assert after.cash_jpy == yen(cash)
 
 

@@ -137,7 +137,7 @@ def test_a_limit_crosses_at_the_other_touch(made, ask, side, purpose, price, cro
     answer = ask(account, post_only)[1]
     assert isinstance(answer, Rejected) is crosses
     if crosses:
-        touch = "1001" if intent.buys else "999"
+        touch = "1001" if intent.is_buy else "999"
         assert (answer.reason, answer.context["price"], answer.context["touch"]) == (
             Reason.POST_ONLY_WOULD_CROSS,
             str(price),

@@ -165,7 +165,7 @@ def test_what_lies_damaged_is_the_ending_unless_something_went_wrong_before(made
     assert one().ending == expected
     assert one.ran[:6] == ALL, "it is the market's issue that forbids entries, and exits go on"
     one = Run(made, occasion={"damage": (first,)})
-    one.it.turn = one.it.turn.ended(LATE)
+    one.it.turn = one.it.turn.end_with(LATE)
     assert one().ending == LATE
 
 

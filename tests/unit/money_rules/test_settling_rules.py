@@ -111,7 +111,7 @@ def test_the_mark_stays_where_the_account_became_idle(made):
     account = resting(made, made.entry(900, expires_at=T0 + MINUTE - 1))
     path = minutes((1000, 1000, 1000, 1001), (1002, 1002, 1002, 1002), (1003, 1003, 1003, 1003))
     after = settle_account(account, path, T0 + 3 * MINUTE)
-    assert (after.idle, after.settled_until, after.last_price) == (True, T0 + 3 * MINUTE, 1001)
+    assert (after.is_idle, after.settled_until, after.last_price) == (True, T0 + 3 * MINUTE, 1001)
 
 
 def test_every_candle_that_may_trade_is_shown_and_no_other(made):
@@ -174,7 +174,7 @@ def test_a_row_is_due_where_its_range_lets_an_order_trade(made, make, side, low,
 def test_of_several_orders_the_nearest_counts(made, make, side):
     prices = (
         (800, 900, 850)
-        if getattr(made, make)(1, side=side).buys is (make == "stop")
+        if getattr(made, make)(1, side=side).is_buy is (make == "stop")
         else (900, 800, 850)
     )
     account = resting(
@@ -182,7 +182,7 @@ def test_of_several_orders_the_nearest_counts(made, make, side):
     )
     near = prices[0]
     beyond = (
-        near if make == "stop" else near + (-1 if getattr(made, make)(1, side=side).buys else 1)
+        near if make == "stop" else near + (-1 if getattr(made, make)(1, side=side).is_buy else 1)
     )
     path = minutes(
         (near, near, near, near) if make != "stop" else (850, 850, 850, 850),
@@ -343,7 +343,7 @@ def test_a_stop_takes_only_what_is_held(made):
     account = holding(made, made.stop(900, 100), lots=60)
     after = settle_account(account, minutes((800, 800, 800, 800)), T0 + MINUTE)
     assert [fill.lots for fill in after.fills] == [60]
-    assert after.idle
+    assert after.is_idle
     smaller = holding(made, made.stop(900, 40), lots=60)
     assert [
         fill.lots

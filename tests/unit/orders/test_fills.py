@@ -110,7 +110,7 @@ def test_probe_d_the_stop_is_live_in_the_candle_of_the_entry(world, side):
     assert only_trade(account) == (Reason.EXIT_STOP, flip(STOP) - side.sign)
     (trade,) = account.trades
     assert trade.opened_at == trade.closed_at
-    assert account.idle
+    assert account.is_idle
 
 
 def test_a_gap_through_entry_and_stop_fills_both_at_the_worst(world):
@@ -212,7 +212,7 @@ def test_a_partly_filled_target_shrinks_the_stop(world):
         (30, Reason.EXIT_TARGET, False),
         (70, Reason.EXIT_STOP, True),
     ]
-    assert rest.idle
+    assert rest.is_idle
 
 
 def test_a_stop_that_fires_takes_the_rest_of_its_entry_with_it(world):

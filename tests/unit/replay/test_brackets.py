@@ -177,7 +177,7 @@ def told(trades: BracketTrades) -> list[tuple]:
             Exit(trades.ends[at]).name,
             *(jpy(Decimal(int(units[at])) / 10_000) for units in money_of(trades)),
         )
-        for at in np.flatnonzero(trades.closed)
+        for at in np.flatnonzero(trades.is_closed)
     ]
 
 

@@ -17,7 +17,7 @@ CANDLE = 900_000
 DAY = 86_400_000
 T0 = 1_767_225_600_000  # 2026-01-01 00:00 UTC
 HORIZON = 48
-SETTINGS = configuration.load({})
+SETTINGS = configuration.load_settings({})
 
 
 def part(from_at: int, to_at: int, *, label_end_at: int | None = None) -> Interval:
@@ -82,7 +82,7 @@ def is_refused(start_at: int, end_at: int, **more) -> bool:
 
 
 def embargo_of(candles: int):
-    return configuration.load({}, overrides={"replay": {"embargo_candles": candles}})
+    return configuration.load_settings({}, overrides={"replay": {"embargo_candles": candles}})
 
 
 @pytest.mark.parametrize(

@@ -242,11 +242,13 @@ def test_a_row_of_late_ticks_is_an_alert_and_not_healthy() -> None:
 )
 def test_times_of_a_tick_that_do_not_fit_together_are_refused_by_both_names(environ, named) -> None:
     with pytest.raises(BadSettings) as found:
-        configuration.load(environ)
+        configuration.load_settings(environ)
     assert all(name in str(found.value) for name in named), found.value
     level, name = next(iter(environ)).removeprefix("BOT_").lower().split("__")
     with pytest.raises(BadSettings):
-        configuration.load({}, overrides={level: {name: float(next(iter(environ.values())))}})
+        configuration.load_settings(
+            {}, overrides={level: {name: float(next(iter(environ.values())))}}
+        )
 
 
 def test_a_clock_that_is_ahead_says_the_exchanges_time_and_one_that_is_behind_its_own() -> None:

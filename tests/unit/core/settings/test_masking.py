@@ -22,7 +22,7 @@ from shared.core.masking import (
     quote_value,
     register_secret_variables,
 )
-from shared.core.settings import load
+from shared.core.settings import load_settings
 
 TOKEN = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_AbCdEfGhIjKlMnOpQrStUvWxYz"
 WEBHOOKS = [
@@ -108,7 +108,7 @@ def test_a_webhook_in_a_setting_is_refused_with_the_variable_where_it_belongs() 
         "BOT_EXCHANGE__PUBLIC_URL",
     ):
         with pytest.raises(BadSettings, match="webhook") as caught:
-            load({"BOT_HOME": "/nowhere", variable: WEBHOOKS[0]})
+            load_settings({"BOT_HOME": "/nowhere", variable: WEBHOOKS[0]})
         assert "DISCORD_WEBHOOK_URL" in caught.value.remedy
 
 

@@ -375,7 +375,7 @@ def test_a_cancel_ends_a_life_now_and_the_path_before_still_counts(world):
         assert isinstance(outcome, Accepted)
         after = accounts.settle_account(after, fills, world.t0 + world.minute)
         assert after.lots(Side.LONG) == lots
-        assert not any(order.intent.opens for order in after.orders)
+        assert not any(order.intent.is_opening for order in after.orders)
 
 
 def test_canceling_twice_or_after_the_end_tells_the_order_as_it_ended(world):

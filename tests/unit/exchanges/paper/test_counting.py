@@ -80,7 +80,7 @@ def test_ticks_at_any_times_some_of_which_die_unsaved_tell_each_part_exactly_onc
         )
         for minute in times:
             now = world.t0 + minute * world.minute
-            held = paper.reconcile(now, counted=state.counted)
+            held = paper.reconcile(now, counted=state.counted_account)
             if minute != 120 and rng.random() < 0.3:
                 died += 1
                 continue
@@ -88,9 +88,9 @@ def test_ticks_at_any_times_some_of_which_die_unsaved_tell_each_part_exactly_onc
             trades += [
                 item
                 for item in held.trades
-                if state.counted.trades < item.sequence <= saved.counted.trades
+                if state.counted_account.trades < item.sequence <= saved.counted.trades
             ]
-            fills += [item for item in held.fills if item.sequence > state.counted.fills]
+            fills += [item for item in held.fills if item.sequence > state.counted_account.fills]
             state = saved
         assert [item.sequence for item in trades] == list(range(1, 101))
         assert [item.sequence for item in fills] == list(range(1, 102))
@@ -107,15 +107,15 @@ def test_a_document_never_outgrows_its_store_however_many_parts_wait(world, shel
     state, settings, seen = State(mode="paper", stage="paper"), world.settings(), 0
     for tick in range(6):
         now = world.t0 + (1_510 + tick) * world.minute
-        held = paper.reconcile(now, counted=state.counted)
+        held = paper.reconcile(now, counted=state.counted_account)
         assert (
-            len([item for item in held.fills if item.sequence > state.counted.fills])
+            len([item for item in held.fills if item.sequence > state.counted_account.fills])
             <= MOST_UNCOUNTED + 4
         )
         assert len(encode_document(shelf.data, "paper/x").encode()) < MAX_DOCUMENT_BYTES / 2
         state = after(state, held, settings, now)
         seen = max(seen, len(held.fills))
-    assert (state.counted.trades, held.positions) == (1_500, ())
+    assert (state.counted_account.trades, held.positions) == (1_500, ())
     assert seen >= MOST_UNCOUNTED
     assert held.cash_jpy > settings.capital_jpy
     largest = world.settings(paper={"keep_trades": 1_000})
@@ -160,7 +160,7 @@ def test_an_account_that_never_traded_has_the_capital_that_is_set_and_no_drawdow
             settings,
         )
         now = world.t0 + number * 300_000
-        held = paper.reconcile(now, counted=state.counted)
+        held = paper.reconcile(now, counted=state.counted_account)
         assert (held.cash_jpy, held.equity_jpy, held.opened_with_jpy, held.untouched) == (
             capital,
             capital,

@@ -11,7 +11,7 @@ from models.backtest.job import BadJob, parse_job
 from models.backtest.prepare import candles_of, job_settings, prepare
 from models.backtest.sources import FileSource
 from shared.core.costs import assumed_rules
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.types import Candles, Timeframe
 from shared.market.archive import CandleArchive
 from shared.market.joined import KEEP, JoinedArchive
@@ -21,7 +21,7 @@ from tests.support.backtest_world import archive
 from tests.support.made_replays import DAY, START, made_candles
 
 DAYS = 40
-settings = partial(load, {})
+settings = partial(load_settings, {})
 
 
 def instant(days: float) -> str:
@@ -208,7 +208,7 @@ def test_the_fingerprint_changes_with_what_a_result_depends_on_and_with_nothing_
     assert (
         of(
             job(30, 31),
-            partial(load, {"BOT_HOME": "/elsewhere", "BOT_BACKTEST__STEP_SECONDS": "9"}),
+            partial(load_settings, {"BOT_HOME": "/elsewhere", "BOT_BACKTEST__STEP_SECONDS": "9"}),
         )
         == plain
     )

@@ -16,7 +16,7 @@ from models.retrain import rivals, serving, sizes
 from models.retrain.asked import RetrainFields, week_of
 from models.retrain.telling import KEPT_WEEKS, alert_of
 from shared.core.errors import BadData, BadRequest
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.types import Level
 from shared.model.manifest import MANIFEST, SIGNATURE, Check, encode
 from shared.model.registry import BundleRegistry
@@ -25,7 +25,7 @@ from shared.stores.memory import MemoryBucket
 from tests.support.made_trainings import SIGNING_KEY, small_training
 
 DAY = 86_400_000
-SETTINGS = load({"BOT_HOME": "/nowhere"})
+SETTINGS = load_settings({"BOT_HOME": "/nowhere"})
 
 
 def test_weeks_are_those_of_iso_8601():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from models.study.grid import Period, grid_points, parse_variation, periods, runs, sample
 from models.study.grid.points import nest_point
 from shared.core.errors import BadSettings, UserError
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.types import PairRules
 
 QUARTER = 900_000
@@ -145,7 +145,7 @@ def test_the_points_lie_over_environment_and_profile_and_the_rules_follow_the_se
         return PairRules(min_lots=int(settings.risk.stop_atr))
 
     def load_small(**asked):
-        return load({"BOT_RISK__TARGET_ATR": "9", "BOT_RISK__STOP_ATR": "9"}, **asked)
+        return load_settings({"BOT_RISK__TARGET_ATR": "9", "BOT_RISK__STOP_ATR": "9"}, **asked)
 
     told = runs(
         [{"risk.stop_atr": 2}],

@@ -200,7 +200,10 @@ def test_amounts_below_zero_stay_exact():
 def test_a_replay_without_trades_has_headers_and_types_all_the_same():
     empty = made_replay(days=2, trades=0)
     made = report_files(
-        empty, measure(empty), candles=made_candles(days=2), settings=configuration.load({})
+        empty,
+        measure(empty),
+        candles=made_candles(days=2),
+        settings=configuration.load_settings({}),
     )
     assert lines(made["trades.csv"]) == []
     assert made["trades.csv"].count(b"\r\n") == 1

@@ -69,7 +69,7 @@ def replayed():
 
 @pytest.fixture(scope="module")
 def page(replayed):
-    return page_of(replayed, title="spring", trials=12, settings=configuration.load({}))
+    return page_of(replayed, title="spring", trials=12, settings=configuration.load_settings({}))
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +205,7 @@ def test_many_events_are_cut_and_counted(replayed):
 
 
 def test_the_fill_rules_name_the_rates(replayed):
-    settings = configuration.load({})
+    settings = configuration.load_settings({})
     told = " ".join(fill_rules(replayed, settings))
     for said in (
         "-0.02 % as maker, 0.1 % as taker",
@@ -222,7 +222,9 @@ def test_the_fill_rules_name_the_rates(replayed):
 
 
 def test_all_settings_that_decide_are_listed():
-    told = {group.name: dict(group.values) for group in setting_groups(configuration.load({}))}
+    told = {
+        group.name: dict(group.values) for group in setting_groups(configuration.load_settings({}))
+    }
     assert told["risk"]["max_drawdown"] == "0.2"
     assert told["general"]["capital_jpy"] == "1,000,000"
     assert told["replay"]["maker_fee_rate"] == "–"

@@ -16,7 +16,7 @@ from shared.core.calendar import DAY_MS, JST_MS
 from shared.core.errors import UserError
 from shared.core.types import Candles, Timeframe
 
-SETTINGS = configuration.load({})
+SETTINGS = configuration.load_settings({})
 BEGIN = 1_514_937_600_000
 FILE = Path("some.csv")
 
