@@ -51,7 +51,7 @@ PASSED_OVER = {
 WORDS = {"CONTINUOUS"}
 """Constants that are words."""
 
-TELLING = {"deny", "tell", "_no", "_rejected", "_told"}
+TELLING = {"deny", "decide_without_order", "_reject", "_reject_with_code", "_build_decision"}
 """What these functions are told by name, people read; no rule does."""
 
 

@@ -88,8 +88,8 @@ def test_the_terms_are_what_settings_and_rules_say(made):
 @pytest.mark.parametrize("value", ["0.0001", "0.9"])
 def test_the_terms_follow_every_rate_up_and_down_and_keep_the_rest(account, field, value):
     before = account().terms
-    assert before.following(FEES) is before
-    assert before.following(replace(FEES, **{field: Decimal(value)})) == replace(
+    assert before.follow_rules(FEES) is before
+    assert before.follow_rules(replace(FEES, **{field: Decimal(value)})) == replace(
         before, **{field: Decimal(value)}
     )
 
@@ -108,8 +108,8 @@ def test_a_new_account_is_settled_to_its_full_minute(made):
 
 
 def test_an_account_is_idle_only_without_orders_and_positions(made, account):
-    assert not account(made.position(made.part(100, 1))).idle
-    assert not account(orders=[made.order(1, made.entry(1))]).idle
+    assert not account(made.position(made.part(100, 1))).is_idle
+    assert not account(orders=[made.order(1, made.entry(1))]).is_idle
 
 
 # what it is worth
@@ -542,7 +542,7 @@ def test_a_full_minute_is_one_of_sixty_seconds(at, minute):
 
 
 def test_an_account_is_untouched_until_its_first_fill(account):
-    assert [account(next_fill_sequence=number).untouched for number in (0, 1, 2, 3, 10)] == [
+    assert [account(next_fill_sequence=number).is_untouched for number in (0, 1, 2, 3, 10)] == [
         False,
         True,
         False,

@@ -538,7 +538,7 @@ def test_a_halt_is_how_the_tick_ends_unless_something_went_wrong_before(
 ):
     for before in (None, Ending(status=TickStatus.DEGRADED, reason=Reason.DATA_HOLE)):
         it = begun(signal=made.signal(as_of=T0), halted_at=halted_at, occasion={"halted": halted})
-        it.turn = it.turn.ended(before)
+        it.turn = it.turn.end_with(before)
         it.held()
         ending = None if reason is None else Ending(status=TickStatus.HALTED, reason=reason)
         assert it.decides(market(book=made.book(at=AT))).ending == (before or ending)

@@ -124,7 +124,7 @@ def test_a_gap_through_entry_and_stop_fills_both_at_the_worst(world):
 def test_a_limit_that_is_only_touched_does_not_fill(world):
     account = world.resting(world.account(), world.entry(ENTRY), 1_010_000)
     touched = after(world, account, (1_010_000, 1_010_000, ENTRY, 1_005_000))
-    assert touched.idle is False
+    assert touched.is_idle is False
     assert touched.positions == ()
     through = after(world, account, (1_010_000, 1_010_000, ENTRY - 1, 1_005_000))
     assert through.lots(Side.LONG) == 100
@@ -221,7 +221,7 @@ def test_a_stop_that_fires_takes_the_rest_of_its_entry_with_it(world):
     )
     account = after(world, account, (1_000_000, 1_000_000, 940_000, 945_000, 0.002))
     assert [trade.lots for trade in account.trades] == [20]
-    assert account.idle
+    assert account.is_idle
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_a_stopped_margin_long_costs_what_the_hand_says(world):
     assert trade.interest_jpy == Decimal("200.0000")
     assert trade.slippage_jpy == Decimal("269.5000")
     assert account.cash_jpy == Decimal("989040.7695") == 1_000_000 + trade.net_jpy
-    assert account.idle
+    assert account.is_idle
 
 
 def test_a_short_that_takes_its_profit_after_25_hours_pays_two_days(world):
@@ -103,7 +103,7 @@ def test_a_spot_round_trip_pays_coins_at_once_and_no_interest(world):
     assert isinstance(outcome, Accepted)
     assert outcome.fills[0].fee_jpy == Decimal("599.6999")
     assert sold.cash_jpy == Decimal(500100) + Decimal("499749.9") - Decimal("599.6999")
-    assert sold.idle
+    assert sold.is_idle
     assert sold.trades[0].interest_jpy == 0
 
 
@@ -290,7 +290,7 @@ def test_closes_may_not_exceed_the_position_but_a_second_full_stop_may_stand(wor
     assert len(twice.orders) == 3
     fallen = settle(world, twice, (945_000, 945_000, 930_000, 935_000))
     assert [trade.lots for trade in fallen.trades] == [100]
-    assert fallen.idle
+    assert fallen.is_idle
 
 
 def test_a_market_order_needs_a_price_from_somewhere(world):
@@ -427,7 +427,7 @@ def test_the_end_of_a_position_ends_every_order_on_its_side(world):
         held, world.close(reason=Reason.EXIT_TIME), 1_000_000, world.t0 + 61_000
     )
     assert isinstance(outcome, Accepted)
-    assert closed.idle
+    assert closed.is_idle
     assert closed.trades[0].reason is Reason.EXIT_TIME
 
 

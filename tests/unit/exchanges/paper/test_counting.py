@@ -57,8 +57,8 @@ def test_a_target_that_was_filled_in_a_hundred_parts_while_no_tick_ran_is_counte
     assert net > 0
     assert held.cash_jpy == settings.capital_jpy + net
     assert (state.limits.losing_streak, state.limits.position_net_jpy) == (0, 0)
-    assert state.counted == Counted(trades=100, fills=101)
-    kept = paper.reconcile(now + world.minute, counted=state.counted)
+    assert state.counted_account == Counted(trades=100, fills=101)
+    kept = paper.reconcile(now + world.minute, counted=state.counted_account)
     assert len(kept.trades) == keep
     assert len(kept.fills) == 2 * keep
     assert after(state, kept, settings, now + world.minute).limits == state.limits
@@ -88,7 +88,7 @@ def test_ticks_at_any_times_some_of_which_die_unsaved_tell_each_part_exactly_onc
             trades += [
                 item
                 for item in held.trades
-                if state.counted_account.trades < item.sequence <= saved.counted.trades
+                if state.counted_account.trades < item.sequence <= saved.counted_account.trades
             ]
             fills += [item for item in held.fills if item.sequence > state.counted_account.fills]
             state = saved
@@ -190,7 +190,7 @@ def test_an_account_that_has_traded_keeps_its_own_money_and_says_so(world, shelf
     for capital in (500_000, 2_000_000, 1):
         settings = world.settings(capital_jpy=capital)
         changed = PaperExchange(shelf, lambda *_: world.minutes([]), settings)
-        held = changed.reconcile(now, counted=state.counted)
+        held = changed.reconcile(now, counted=state.counted_account)
         assert (held.cash_jpy, held.equity_jpy, held.opened_with_jpy) == (
             before.cash_jpy,
             before.equity_jpy,
