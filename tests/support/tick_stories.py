@@ -104,7 +104,7 @@ class ArrayFeed:
 class NoModel:
     """The signals are scripted, and nothing is wrong with that."""
 
-    def serving(self) -> Champion:
+    def load_champion(self) -> Champion:
         return Champion(bundle=None)
 
 

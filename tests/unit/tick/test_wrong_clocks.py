@@ -154,11 +154,11 @@ PLANTED = {
         lambda _at, now_ms, _settings: now_ms + INTERVAL + 1_000,
     ),
     "nothing is protected": (ClockRule.COVERED, Steps, "protect", nothing),
-    "a time exit comes too early": (ClockRule.DUE, State, "believed", hasty),
+    "a time exit comes too early": (ClockRule.DUE, State, "believe_times", hasty),
     "a right time is told to be impossible": (
         ClockRule.TOLD,
         State,
-        "believed",
+        "believe_times",
         lambda state, *_, **__: (state, (impossible_time_issue(state.last_tick, 1),)),
     ),
 }
