@@ -50,7 +50,7 @@ class JobWalk:
     ) -> Stages:
         """The array stages with the prediction of each moment's newest model.
 
-        Raises as `models.proof.learn.learn` does.
+        Raises as `models.proof.learn.learn_folds` does.
         """
         if bundle is not None or since is None:
             raise BadData("a walk-forward asks the models of its own, from a first decision on")

@@ -109,7 +109,8 @@ def prove_walk(
 
 
 def outcome_of(proven: ProvenWalk, settings: Settings) -> Outcome:
-    """The walk as the result of a backtest, as `models.backtest.forward.concluded` tells one."""
+    """The walk as the result of a backtest, as `models.backtest.forward.conclude_walk` tells one.
+    """
     proof, walked = proven.proof, proven.learned.walked
     facts = {**fitted_facts(walked, settings), "folds": fold_facts(walked), **verdict_facts(proof)}
     notes = (*proof.replayed.notes, f"The gate: {facts['in_words']}")

@@ -136,8 +136,8 @@ def _allowed_rows(consensus: Int8Array, settings: Settings) -> BoolArray:
 def net_edge_at_best(
     rows: ScreenRows, asked: IntArray, *, rules: PairRules, settings: Settings
 ) -> FloatArray:
-    """The net of `edge.lower` of the rows `asked`, in arrays, at the narrowest spread that the book
-    can have.
+    """The net of `edge.lower_edge` of the rows `asked`, in arrays, at the narrowest spread that the
+    book can have.
     """
     if rows.probabilities is None or rows.barriers is None:
         raise AssertionError("without a model nothing has an edge")

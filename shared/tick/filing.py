@@ -98,7 +98,7 @@ def day_writes(
 
     A day that cannot be read is logged and never overwritten.
 
-    `said`: further facts of this candle, each under its own name (see `watch.shadow.entry`).
+    `said`: further facts of this candle, each under its own name (see `watch.shadow.shadow_entry`).
     """
     if told.equity_jpy is None:
         return []

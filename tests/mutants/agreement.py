@@ -196,7 +196,7 @@ def closes_at_every_price(module: ModuleType) -> Iterator[Any]:
                 )
                 account = replace(_account(stop, close), positions=(_position(side),))
                 done = ledger.Execution(at=T0, price=price, lots=lots, maker=False)
-                yield str(module.closing(account, account.orders[1], done))
+                yield str(module.book_closing(account, account.orders[1], done))
 
 
 def quotients(module: ModuleType) -> Iterator[Any]:

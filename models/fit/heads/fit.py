@@ -57,7 +57,7 @@ def fit_heads(parts: Split, dataset: Dataset, settings: Settings, *, seed: int) 
         parts: The parts of the members' own training.
         dataset: What they were cut from: votes are rare, so the meta head learns from every
             training row, also where `learning.row_step` thins them out. Without votes
-            (`Dataset.voted`) there is no meta head.
+            (`Dataset.with_votes`) there is no meta head.
         settings: `learning` decides.
         seed: Of the draws of rows and columns.
 

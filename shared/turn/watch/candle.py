@@ -22,7 +22,7 @@ from shared.turn.watch.inspection import Retrained, inspect_model, sampled_rows
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
     """What speaks against the champion, and what the day's document keeps of the candle (see
-    `shadow.entry`).
+    `shadow.shadow_entry`).
     """
 
     doubts: tuple[Issue, ...] = ()

@@ -131,7 +131,7 @@ def test_the_trees_of_one_head_are_not_those_of_another(bundle, computed):
     inputs = np.array(
         [[computed.column(name)[row] for name in bundle.manifest.features]], dtype=np.float32
     )
-    walked = bundle.forest.walked(
+    walked = bundle.forest.walk_rows(
         np.concatenate([inputs, [[1.0, 0.5]]], axis=1).astype(np.float32),
         [(first, last), (last, end)],
     )
