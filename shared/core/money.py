@@ -7,6 +7,7 @@ passes through this module, which refuses NaN and infinity.
 
 import math
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 
 from shared.core.errors import BadData
 
@@ -29,9 +30,18 @@ def jpy(value: Decimal | int | str) -> Decimal:
 
 def rate(value: float | str | Decimal) -> Decimal:
     """A fraction (a fee, an interest, a share) as the Decimal that its shortest text says."""
-    fraction = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    return _shortest(value) if isinstance(value, float) else _finite(Decimal(value))
+
+
+@lru_cache(maxsize=1024)
+def _shortest(value: float) -> Decimal:
+    """Settings are floats and are asked for at every tick."""
+    return _finite(Decimal(repr(value)))
+
+
+def _finite(fraction: Decimal) -> Decimal:
     if not fraction.is_finite():
-        raise BadData(f"a rate was {value!r}; it must be a finite number")
+        raise BadData(f"a rate was {fraction}; it must be a finite number")
     return fraction
 
 
@@ -54,7 +64,9 @@ def yen_beyond(price: Decimal, share: Decimal, *, above: bool) -> int:
 
 def notional_jpy(price: int | Decimal, lots: int) -> Decimal:
     """What `lots` cost at `price`, in yen."""
-    return jpy(Decimal(price) * lots * LOT_BTC)
+    if isinstance(price, int):  # a yen times a lot is 0.0001 yen: nothing to round
+        return price * lots * LOT_BTC
+    return jpy(price * lots * LOT_BTC)
 
 
 def lots_from_btc(size_btc: Decimal | str) -> int:

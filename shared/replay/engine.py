@@ -62,6 +62,7 @@ class Replay:
         _check(inputs)
         self._inputs = inputs
         self._settings = inputs.settings
+        self._settings_hash = inputs.settings.hash if inputs.every_tick else ""
         self._rules = assumed_rules(inputs.settings, inputs.rules)
         self._path = _path_of(inputs)
         self._known = ReplayRows(inputs, self._rules)
@@ -230,6 +231,8 @@ class Replay:
         """The drawdown halt of `halted_at`, where a person resumed after it began; 0 where nobody
         has by `at`.
         """
+        if not halted_at:
+            return 0
         ends = [
             halt.until_at
             for halt in self._inputs.schedule.halts
@@ -244,6 +247,7 @@ class Replay:
             received_at=received_at,
             finished_at=self._hands.now,
             settings=self._settings,
+            settings_hash=self._settings_hash,
             before=before.counted,
             model=self._past.model,
             orders=self._hands.records,

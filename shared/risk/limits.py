@@ -43,7 +43,8 @@ class Limits:
         Trades that claim to have closed after `now_ms` wait for their time.
         """
         limits = self
-        for trade in sorted(trades, key=lambda done: done.sequence):
+        fresh = [trade for trade in trades if trade.sequence > self.last_trade_sequence]
+        for trade in sorted(fresh, key=lambda done: done.sequence):
             if trade.sequence > limits.last_trade_sequence and trade.closed_at <= now_ms:
                 limits = limits._after(trade, settings)
         return limits

@@ -181,7 +181,7 @@ def equity(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> Dec
     worth = account.cash_jpy
     for position in account.positions:
         for entry in position.entries:
-            price = Decimal(entry.price if mark is None else mark)
+            price = entry.price if mark is None else mark
             if account.kind.has_debt:
                 worth += notional_jpy((price - entry.price) * position.side.sign, entry.lots)
                 worth -= entry.fee_jpy + interest_jpy(account, position.side, entry, as_of)
@@ -259,8 +259,9 @@ def trimmed(account: PaperAccount, counted: Counted) -> PaperAccount:
 
 
 def _uncounted(items: tuple[Numbered, ...], counted: int, keep: int) -> tuple[Numbered, ...]:
-    gone = min(len(items) - keep, sum(item.sequence <= counted for item in items))
-    return items[gone:] if gone > 0 else items
+    spare = max(0, len(items) - keep)
+    gone = sum(item.sequence <= counted for item in items[:spare])
+    return items[gone:] if gone else items
 
 
 # orders that rest
