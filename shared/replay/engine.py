@@ -265,7 +265,7 @@ class Replay:
         held = snapshot(account, account.settled_until)
         equity = looks.equities(start, stop, held, kind=account.kind, terms=account.terms)
         received = int(self._grid.received_at[index])
-        holdings = self._hands.holdings(received)
+        holdings = self._hands.holdings(self._hands.now)
         if self._state.limits is None:
             raise AssertionError("the limits are there once an account was booked")
         keys = telling(

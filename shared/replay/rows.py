@@ -27,7 +27,6 @@ class ReplayRows:
         self._slow_closed_at = self._slow.closed_at
         self.as_of: IntArray = inputs.stages.features.as_of
         self._wanted: dict[float, IntArray] = {}
-        self._windows: dict[Timeframe, tuple[int, Candles]] = {}
 
     @property
     def model(self) -> str | None:
@@ -47,21 +46,14 @@ class ReplayRows:
         """The last candles that had closed by `final_at`, as a tick sees them, and the row of the
         newest 15m one (-1: none).
         """
+        most = self._settings.market.window_candles
         fast = int(self.as_of.searchsorted(final_at, side="right"))
         slow = int(self._slow_closed_at.searchsorted(final_at, side="right"))
-        return {
-            Timeframe.M15: self._last(self._fast, fast),
-            Timeframe.H4: self._last(self._slow, slow),
-        }, fast - 1
-
-    def _last(self, candles: Candles, stop: int) -> Candles:
-        """The window that ends before row `stop`; kept, because the next ticks see the same."""
-        kept_stop, kept = self._windows.get(candles.timeframe, (-1, candles))
-        if kept_stop != stop:
-            most = self._settings.market.window_candles
-            kept = candles.rows(max(0, stop - most), stop)
-            self._windows[candles.timeframe] = (stop, kept)
-        return kept
+        candles = {
+            Timeframe.M15: self._fast.rows(max(0, fast - most), fast),
+            Timeframe.H4: self._slow.rows(max(0, slow - most), slow),
+        }
+        return candles, fast - 1
 
     def next_chance(self, row: int) -> int | None:
         """The first row from `row` on that may lead to an entry."""

@@ -13,15 +13,17 @@ from shared.core.types import Book, Issue, Market, Signal
 
 def anomalies(*, market: Market, signal: Signal, settings: Settings) -> tuple[Issue, ...]:
     """All that is unusual, those that forbid entries first."""
-    known = {issue.reason for issue in market.issues}
-    if known & {Reason.BOOK_STALE, Reason.BOOK_FAR}:
-        known.add(Reason.BOOK_MISSING)  # it is not missing: it was not believed
     found = [
         *_exchange(market),
         *_book(market.book, settings),
         *_candle(signal, settings),
         *_connection(market, settings),
     ]
+    if not found:
+        return ()
+    known = {issue.reason for issue in market.issues}
+    if known & {Reason.BOOK_STALE, Reason.BOOK_FAR}:
+        known.add(Reason.BOOK_MISSING)  # it is not missing: it was not believed
     fresh = [issue for issue in found if issue.reason not in known]
     return tuple(sorted(fresh, key=lambda issue: not issue.forbids_entry))
 

@@ -114,7 +114,10 @@ class PaperAccount:
 
     def position(self, side: Side) -> Position | None:
         """What is held on one side."""
-        return next((position for position in self.positions if position.side is side), None)
+        for position in self.positions:
+            if position.side is side:
+                return position
+        return None
 
     def lots(self, side: Side) -> int:
         """How much is held on one side."""
@@ -198,20 +201,15 @@ def available_jpy(account: PaperAccount, mark: Decimal | int | None, as_of: int)
 
 
 def _available(account: PaperAccount, worth: Decimal) -> Decimal:
-    reserved = sum(
-        (_reserved(account, order) for order in account.orders if order.intent.opens), ZERO
-    )
-    if not account.kind.has_debt:
-        return jpy(max(ZERO, account.cash_jpy - reserved))
-    held = sum(
-        (
-            notional_jpy(entry.price, entry.lots)
-            for item in account.positions
-            for entry in item.entries
-        ),
-        ZERO,
-    )
-    return jpy(max(ZERO, worth / account.terms.margin_ratio - held - reserved))
+    free = worth / account.terms.margin_ratio if account.kind.has_debt else account.cash_jpy
+    for order in account.orders:
+        if order.intent.opens:
+            free -= _reserved(account, order)
+    if account.kind.has_debt:
+        for position in account.positions:
+            for entry in position.entries:
+                free -= notional_jpy(entry.price, entry.lots)
+    return jpy(max(ZERO, free))
 
 
 def _reserved(account: PaperAccount, order: Order) -> Decimal:
