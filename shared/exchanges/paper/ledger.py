@@ -259,7 +259,7 @@ def trimmed(account: PaperAccount, counted: Counted) -> PaperAccount:
 def _uncounted(items: tuple[Numbered, ...], counted: int, keep: int) -> tuple[Numbered, ...]:
     spare = max(0, len(items) - keep)
     gone = sum(item.sequence <= counted for item in items[:spare])
-    return items[gone:] if gone else items
+    return items[gone:]
 
 
 # orders that rest

@@ -50,7 +50,7 @@ def settled(
         return changed(account, settled_until=until_ms)
     row = int(minutes.opened_at.searchsorted(account.settled_until))
     stop = int(minutes.opened_at.searchsorted(until_ms - minutes.timeframe.ms, side="right"))
-    while not account.idle and row < stop:
+    while row < stop:
         due = next_due(account, minutes, row, stop)
         if due < stop:
             account = _walked(account, minutes, due)
@@ -63,9 +63,11 @@ def settled(
         )
         if walked is not None and due < stop:
             walked(account)
+        if account.idle:
+            return changed(account, settled_until=until_ms)
         if last_fill is not None and account.next_fill_sequence > last_fill:
             break
-    return changed(account, settled_until=until_ms) if account.idle else account
+    return account
 
 
 def next_due(account: PaperAccount, minutes: Candles, row: int, stop: int) -> int:
