@@ -38,17 +38,17 @@ class FirstTouch:
         found = np.empty(len(start), dtype=np.int64)
         for first in range(0, len(start), _AT_ONCE):
             part = slice(first, first + _AT_ONCE)
-            found[part] = self._found(start[part], falls_to[part], rises_to[part], until[part])
+            found[part] = self._search(start[part], falls_to[part], rises_to[part], until[part])
         return found
 
-    def _found(
+    def _search(
         self, start: IntArray, falls: FloatArray, rises: FloatArray, until: IntArray
     ) -> IntArray:
         found = start + self._near(start, falls, rises)
         (far,) = ((found == start + _BLOCK) & (found < until)).nonzero()
         if len(far):
             falls, rises, begin = falls[far], rises[far], start[far] // _BLOCK + 1
-            block = _BLOCK * self._touched_block(begin, falls, rises, until[far] // _BLOCK)
+            block = _BLOCK * self._search_blocks(begin, falls, rises, until[far] // _BLOCK)
             found[far] = block + self._near(block, falls, rises)
         rows: IntArray = np.minimum(found, len(self._low))
         return rows
@@ -63,7 +63,7 @@ class FirstTouch:
         near: IntArray = touched.argmax(axis=1)
         return near
 
-    def _touched_block(
+    def _search_blocks(
         self, block: IntArray, falls_to: FloatArray, rises_to: FloatArray, last: IntArray
     ) -> IntArray:
         """The first block, from each on, that touches, or one at or after the `last` that matters:
