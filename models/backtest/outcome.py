@@ -13,7 +13,7 @@ from models.backtest.prepare import PreparedReplay
 from shared.core.calendar import utc_text
 from shared.core.trials import History, Trial, tally
 from shared.core.types import Timeframe
-from shared.replay.types import Replayed
+from shared.replay.types import Inputs, Replayed
 from shared.results.performance import Performance, measure
 from shared.results.report import files as report_files
 
@@ -94,17 +94,18 @@ def title_of(replayed: Replayed) -> str:
     return f"BTC/JPY {first} to {last}, {replayed.resolution} candles"
 
 
-def files_of(
-    outcome: Outcome, prepared: PreparedReplay, *, parquet: bool = True
-) -> dict[str, bytes]:
-    """The files of the result by their names. The same inputs give the same bytes."""
+def files_of(outcome: Outcome, inputs: Inputs, *, parquet: bool = True) -> dict[str, bytes]:
+    """The files of the result by their names; `inputs` are those of its replay.
+
+    The same inputs give the same bytes.
+    """
     walked = outcome.walk is not None
     made = report_files(
         outcome.replayed,
         outcome.performance,
-        candles=prepared.inputs.candles[Timeframe.M15],
+        candles=inputs.candles[Timeframe.M15],
         title=f"{'Walk-forward, ' if walked else ''}{title_of(outcome.replayed)}",
-        settings=prepared.inputs.settings,
+        settings=inputs.settings,
         parquet=parquet,
         checks=outcome.checks,
     )

@@ -1,191 +1,63 @@
-"""A plot as SVG, written by hand: the same numbers give the same bytes, on any machine and with any
-version of anything.
+"""The pictures of a card as SVG files of their own: a plot with its title and legend, on a white
+ground so that they can be read on a dark page too.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT = 760, 360
-LEFT, RIGHT, TOP, BOTTOM = 64, 40, 56, 48
-BLUE, RED, GREY, INK, PALE = "#0072b2", "#d55e00", "#8a8f98", "#22262b", "#d9dce1"
-_TICKS = 6
-_FONT = 'font-family="system-ui, sans-serif"'
+from shared.results.page.svg import Area, Plot, label
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Axis:
-    """What one axis shows: [low, high], where it is labelled, and how."""
-
-    low: float
-    high: float
-    ticks: tuple[tuple[float, str], ...]
-    title: str = ""
-
-    @classmethod
-    def of(
-        cls,
-        values: Sequence[float],
-        *,
-        title: str = "",
-        unit: str = "",
-        around: Sequence[float] = (),
-    ) -> "Axis":
-        """An axis with round ticks that holds all finite `values`, and those `around` too."""
-        known = [value for value in (*values, *around) if math.isfinite(value)] or [0.0, 1.0]
-        low, high = min(known), max(known)
-        if high - low < 1e-9:  # noqa: PLR2004 - a flat line needs some height
-            low, high = low - 0.5, high + 0.5
-        step = _round_step((high - low) / _TICKS)
-        first, last = math.floor(low / step), math.ceil(high / step)
-        digits = max(0, -math.floor(math.log10(step) + 1e-9))
-        ticks = tuple(
-            (number * step, f"{number * step:.{digits}f}{unit}")
-            for number in range(first, last + 1)
-        )
-        return cls(low=first * step, high=last * step, ticks=ticks, title=title)
-
-
-def _round_step(rough: float) -> float:
-    """The next of 1, 2, 5 x a power of ten."""
-    power = 10.0 ** math.floor(math.log10(rough))
-    return next(
-        power * factor for factor in (1.0, 2.0, 5.0, 10.0) if power * factor >= rough * (1 - 1e-9)
+AREA = Area(width=760, height=360, left=64, right=40, top=56, bottom=48)
+_INK, _GREY, _PALE = "#22262b", "#8a8f98", "#d9dce1"
+_COLOURS = {"upper": "#0072b2", "lower": "#d55e00", "hold": _GREY, "base": _INK}
+_KEY_LETTER = 7.0
+_STYLE = "".join(
+    (
+        f"text{{font:11px system-ui,sans-serif;fill:{_INK}}}",
+        ".title{font-size:15px;font-weight:600}.group{font-size:13px;font-weight:600}",
+        f".word{{font-size:12px}}.note,.group{{fill:{_GREY}}}",
+        ".passed,.failed{font-size:12px;font-weight:600}",
+        f".passed{{fill:#008f5d}}.failed{{fill:{_COLOURS['lower']}}}.grid{{stroke:{_PALE}}}",
+        *(
+            f"polyline.{look}{{fill:none;stroke:{colour};stroke-width:1.6}}"
+            f"path.{look}{{fill:none;stroke:{colour}}}"
+            f"circle.{look},rect.{look}{{fill:{colour}}}"
+            for look, colour in _COLOURS.items()
+        ),
+        f"polyline.even{{fill:none;stroke:{_GREY};stroke-width:1.6;stroke-dasharray:5 4}}",
+        "rect.bar{fill-opacity:.45}",
     )
+)
 
 
 @dataclass(slots=True, kw_only=True)
-class Plot:
-    """One picture: axes and title first, then whatever is drawn into it, in that order."""
+class Picture(Plot):
+    """A plot with a title, a note below it, and a legend of those looks that `keys` names."""
 
     title: str
-    x: Axis
-    y: Axis
     note: str = ""
-    _parts: list[str] = field(default_factory=list)
-    _keys: list[tuple[str, str]] = field(default_factory=list)
-
-    def line(
-        self,
-        xs: Sequence[float],
-        ys: Sequence[float],
-        *,
-        colour: str,
-        name: str = "",
-        dashed: bool = False,
-    ) -> None:
-        """A line through the points; `name` puts it into the legend."""
-        points = " ".join(f"{self._x(x):.1f},{self._y(y):.1f}" for x, y in zip(xs, ys, strict=True))
-        dash = ' stroke-dasharray="5 4"' if dashed else ""
-        self._parts.append(
-            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.6"{dash}/>'
-        )
-        self._key(name, colour)
-
-    def dots(
-        self,
-        xs: Sequence[float],
-        ys: Sequence[float],
-        *,
-        colour: str,
-        name: str = "",
-        radius: float = 3.5,
-    ) -> None:
-        """A dot at each point."""
-        self._parts += [
-            f'<circle cx="{self._x(x):.1f}" cy="{self._y(y):.1f}" r="{radius}" fill="{colour}"/>'
-            for x, y in zip(xs, ys, strict=True)
-        ]
-        self._key(name, colour)
-
-    def whisker(self, x: float, low: float, high: float, *, colour: str) -> None:
-        """An interval, upright."""
-        at, ends = self._x(x), (self._y(low), self._y(high))
-        self._parts.append(
-            f'<path d="M{at:.1f} {ends[0]:.1f}V{ends[1]:.1f}M{at - 3:.1f}'
-            f' {ends[0]:.1f}h6M{at - 3:.1f} {ends[1]:.1f}h6" stroke="{colour}" fill="none"/>'
-        )
-
-    def bars(
-        self, edges: Sequence[float], heights: Sequence[float], *, colour: str, name: str = ""
-    ) -> None:
-        """Adjoining bars, half transparent so that two sets can be told apart."""
-        floor = self._y(max(0.0, self.y.low))
-        for left, right, height in zip(edges[:-1], edges[1:], heights, strict=True):
-            begin, top = self._x(left), self._y(height)
-            size = f'width="{self._x(right) - begin:.1f}" height="{max(0.0, floor - top):.1f}"'
-            self._parts.append(
-                f'<rect x="{begin:.1f}" y="{top:.1f}" {size} fill="{colour}" fill-opacity="0.45"/>'
-            )
-        self._key(name, colour)
-
-    def level(self, y: float, *, colour: str = INK) -> None:
-        """A level line across the plot."""
-        self.line([self.x.low, self.x.high], [y, y], colour=colour)
+    keys: Sequence[tuple[str, str]] = ()
+    area: Area = field(default=AREA)
 
     def svg(self) -> bytes:
-        """The picture."""
-        return frame(WIDTH, HEIGHT, [*self._axes(), *self._parts, *self._legend()])
-
-    def _axes(self) -> list[str]:
-        parts = [text(LEFT, 20, self.title, size=15, weight="600")]
+        """The file."""
+        area = self.area
+        parts = [label(area.left, 20, self.title, look="title")]
         if self.note:
-            parts.append(text(LEFT, 38, self.note, size=11, colour=GREY))
-        for value, label in self.y.ticks:
-            at = self._y(value)
-            parts.append(f'<path d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}" stroke="{PALE}"/>')
-            parts.append(text(LEFT - 8, at + 4, label, size=11, anchor="end"))
-        for value, label in self.x.ticks:
-            parts.append(
-                text(self._x(value), HEIGHT - BOTTOM + 18, label, size=11, anchor="middle")
-            )
-        parts.append(
-            text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, self.x.title, size=12, anchor="middle")
-        )
-        return parts
-
-    def _legend(self) -> list[str]:
-        parts, at = [], float(WIDTH - RIGHT)
-        for name, colour in reversed(self._keys):
-            at -= 7.0 * len(name) + 24
-            parts.append(f'<rect x="{at:.1f}" y="11" width="12" height="9" fill="{colour}"/>')
-            parts.append(text(at + 17, 20, name, size=12))
-        return parts
-
-    def _key(self, name: str, colour: str) -> None:
-        if name:
-            self._keys.append((name, colour))
-
-    def _x(self, value: float) -> float:
-        share = (value - self.x.low) / (self.x.high - self.x.low)
-        return LEFT + min(1.0, max(0.0, share)) * (WIDTH - LEFT - RIGHT)
-
-    def _y(self, value: float) -> float:
-        share = (value - self.y.low) / (self.y.high - self.y.low)
-        return HEIGHT - BOTTOM - min(1.0, max(0.0, share)) * (HEIGHT - TOP - BOTTOM)
-
-
-def text(
-    x: float,
-    y: float,
-    told: str,
-    *,
-    size: int,
-    anchor: str = "start",
-    colour: str = INK,
-    weight: str = "400",
-) -> str:
-    """A line of text."""
-    place = f'x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}"'
-    return f'<text {place} fill="{colour}" font-weight="{weight}" {_FONT}>{escape(told)}</text>'
+            parts.append(label(area.left, 38, self.note, look="note"))
+        at = float(area.width - area.right)
+        for name, look in reversed(self.keys):
+            at -= _KEY_LETTER * len(name) + 24
+            parts.append(f'<rect class="{look}" x="{at:.1f}" y="11" width="12" height="9"/>')
+            parts.append(label(at + 17, 20, name, look="word"))
+        middle = (area.left + area.width - area.right) / 2
+        parts.append(label(middle, area.height - 8, self.x.title, anchor="middle", look="word"))
+        return frame(area.width, area.height, [*parts, *self.parts()])
 
 
 def frame(width: int, height: int, parts: Sequence[str]) -> bytes:
-    """A whole SVG file on a white ground, so that it can be read on a dark page too."""
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0'
-        f' {width} {height}">'
-    )
-    ground = f'<rect width="{width}" height="{height}" fill="#ffffff"/>'
-    return "\n".join([head, ground, *parts, "</svg>", ""]).encode()
+    """A whole SVG file."""
+    size = f'width="{width}" height="{height}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {width} {height}">'
+    ground = f'<rect {size} fill="#ffffff"/>'
+    return "\n".join([head, f"<style>{_STYLE}</style>", ground, *parts, "</svg>", ""]).encode()

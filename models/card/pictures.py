@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from models.card.drawing import BLUE, GREY, INK, PALE, RED, Axis, Plot, frame, text
+from models.card.drawing import Picture, frame
 from models.data.labels import LOWER, UPPER
 from models.gate.types import MoneyRecord, PredictionRows
 from models.statistics.evaluate import bootstrap, constant, log_losses
 from shared.core.calendar import DAY_MS, JST_MS
 from shared.core.types import FloatArray, IntArray
 from shared.model.manifest import Check
+from shared.results.page.svg import Axis, label
 
 BINS = 10
 HISTOGRAM_BINS = 40
@@ -22,8 +23,8 @@ LEAST_INDEPENDENT = 2.0
 LEAST_OF_A_MONTH = 8.0
 """A point of the reliability curve, and a month, that rests on fewer independent labels than these
 is not drawn."""
-SIDES = ((UPPER, "upper first", BLUE), (LOWER, "lower first", RED))
-GREEN = "#008f5d"
+SIDES = ((UPPER, "upper first", "upper"), (LOWER, "lower first", "lower"))
+_KEYS = tuple((name, look) for _, name, look in SIDES)
 _Z = 1.959963984540054
 _GROUPS = {
     "serve": "may it serve",
@@ -67,28 +68,28 @@ def reliability(rows: PredictionRows) -> bytes:
     """How often a barrier came first, by how probable it had been said to be; 95 % by independent
     labels (Wilson 1927).
     """
-    curves = [(name, colour, _points(rows, side)) for side, name, colour in SIDES]
-    known = [value for _, _, points in curves for point in points for value in point]
+    curves = [(look, _points(rows, side)) for side, _, look in SIDES]
+    known = [value for _, points in curves for point in points for value in point]
     x = Axis.of(
-        [point[0] for _, _, points in curves for point in points],
+        [point[0] for _, points in curves for point in points],
         title="what the model said",
         around=(0.0,),
     )
-    plot = Plot(
+    plot = Picture(
         title="Said and happened",
         note="Out of sample. On the line: what was said with 40 % happened in 40 % of the cases.",
         x=x,
         y=Axis.of(known, title="", around=(0.0,)),
+        keys=_KEYS,
     )
     end = min(x.high, plot.y.high)
-    plot.line([0.0, end], [0.0, end], colour=GREY, dashed=True)
-    for name, colour, points in curves:
+    plot.line([0.0, end], [0.0, end], look="even")
+    for look, points in curves:
         for said, _, low, high in points:
-            plot.whisker(said, low, high, colour=colour)
-        plot.line([point[0] for point in points], [point[1] for point in points], colour=colour)
-        plot.dots(
-            [point[0] for point in points], [point[1] for point in points], colour=colour, name=name
-        )
+            plot.whisker(said, low, high, look=look)
+        middle = [point[0] for point in points], [point[1] for point in points]
+        plot.line(*middle, look=look)
+        plot.dots(*middle, look=look)
     return plot.svg()
 
 
@@ -136,7 +137,7 @@ def skill_by_month(rows: PredictionRows, *, block: int, seed: int) -> bytes:
     ticks = tuple(
         (float(place), _month_name(found[place][0])) for place in places if place % every == 0
     )
-    plot = Plot(
+    plot = Picture(
         title="Skill by month",
         note=(
             "Log loss saved over always saying the same, 95 % by moving blocks. Below zero: worse"
@@ -147,9 +148,9 @@ def skill_by_month(rows: PredictionRows, *, block: int, seed: int) -> bytes:
     )
     plot.level(0.0)
     for place, (_, skill) in zip(places, found, strict=True):
-        plot.whisker(float(place), 100 * skill.lower, 100 * skill.upper, colour=BLUE)
+        plot.whisker(float(place), 100 * skill.lower, 100 * skill.upper, look="upper")
     plot.dots(
-        [float(place) for place in places], [100 * skill.value for _, skill in found], colour=BLUE
+        [float(place) for place in places], [100 * skill.value for _, skill in found], look="upper"
     )
     return plot.svg()
 
@@ -174,14 +175,15 @@ def scores(rows: PredictionRows) -> bytes:
         (np.histogram(said[:, column], bins=edges)[0] / len(rows) * 100).tolist()
         for column in (0, 1)
     ]
-    plot = Plot(
+    plot = Picture(
         title="What it said",
         note="Share of all out-of-sample candles.",
         x=x,
         y=Axis.of([*shares[0], *shares[1]], unit=" %", around=(0.0,)),
+        keys=_KEYS,
     )
-    for (_, name, colour), heights in zip(SIDES, shares, strict=True):
-        plot.bars(edges.tolist(), heights, colour=colour, name=name)
+    for (_, look), heights in zip(_KEYS, shares, strict=True):
+        plot.bars(edges.tolist(), heights, look=f"{look} bar")
     return plot.svg()
 
 
@@ -194,16 +196,17 @@ def equity(money: MoneyRecord) -> bytes:
         (float(days[place]), f"{datetime.fromtimestamp(int(days[place]) / 1000, UTC):%Y-%m-%d}")
         for place in places
     )
-    plot = Plot(
+    plot = Picture(
         title="The walk-forward beside buying and holding",
         note=(
             "Out of sample, after fees, spread and slippage, by the rules of the tick; start = 100."
         ),
         x=Axis(low=float(days[0]), high=float(days[-1]), ticks=ticks),
         y=Axis.of([*own, *held]),
+        keys=(("hold", "hold"), ("this recipe", "upper")),
     )
-    plot.line(days.tolist(), held, colour=GREY, name="hold")
-    plot.line(days.tolist(), own, colour=BLUE, name="this recipe")
+    plot.line(days.tolist(), held, look="hold")
+    plot.line(days.tolist(), own, look="upper")
     return plot.svg()
 
 
@@ -214,13 +217,13 @@ def _grown(returns: FloatArray) -> list[float]:
 
 def gate_table(checks: Sequence[Check]) -> bytes:
     """The gate's checks with their values, intervals and thresholds, by what they decide."""
-    parts, y = [text(16, 28, "The gate", size=15, weight="600")], 44
+    parts, y = [label(16, 28, "The gate", look="title")], 44
     for group, heading in _GROUPS.items():
         of_group = [check for check in checks if check.group == group]
         if not of_group:
             continue
         y += 24
-        parts.append(text(16, y, heading, size=13, weight="600", colour=GREY))
+        parts.append(label(16, y, heading, look="group"))
         y += 8
         for check in of_group:
             parts += _line(check, y)
@@ -229,9 +232,7 @@ def gate_table(checks: Sequence[Check]) -> bytes:
 
 
 def _line(check: Check, y: int) -> list[str]:
-    told, colour = ("passed", GREEN) if check.passed else ("failed", RED)
-    if check.group == "note":
-        told, colour = "", INK
+    outcome = "" if check.group == "note" else "passed" if check.passed else "failed"
     value = "unknown" if check.value is None else f"{check.value:.4g}"
     interval = (
         ""
@@ -240,12 +241,12 @@ def _line(check: Check, y: int) -> list[str]:
     )
     base = y + 18
     return [
-        f'<path d="M16 {y}H{_TABLE_WIDTH - 16}" stroke="{PALE}"/>',
-        text(16, base, check.name, size=12),
-        text(400, base, value, size=12, anchor="end"),
-        text(412, base, interval, size=11, colour=GREY),
-        text(600, base, _asked(check), size=12),
-        text(_TABLE_WIDTH - 24, base, told, size=12, anchor="end", colour=colour, weight="600"),
+        f'<path class="grid" d="M16 {y}H{_TABLE_WIDTH - 16}"/>',
+        label(16, base, check.name, look="word"),
+        label(400, base, value, anchor="end", look="word"),
+        label(412, base, interval, look="note"),
+        label(600, base, _asked(check), look="word"),
+        label(_TABLE_WIDTH - 24, base, outcome, anchor="end", look=outcome or "word"),
     ]
 
 

@@ -19,6 +19,7 @@ from models.data.dataset import STEP_MS, Dataset, Split
 from models.data.labels import LOWER, NEITHER, UPPER
 from models.statistics import evaluate
 from shared.core.types import BoolArray, FloatArray, Int8Array, IntArray
+from shared.model.calibration import calibration_error
 from shared.model.manifest import Promise, Reference
 from shared.model.predict import Bundle, predict_rows
 from shared.turn.watch.drift import LEAST_SHARE
@@ -157,7 +158,7 @@ def promise(probabilities: FloatArray, part: Dataset) -> Promise:
     """What the vote (n, 3) showed on rows that nothing was fitted on."""
     return Promise(
         hit_rate=_hit_rate(probabilities, part.label),
-        calibration_error=evaluate.calibration_error(probabilities, part.label),
+        calibration_error=calibration_error(probabilities, part.label),
         log_loss=float(evaluate.log_losses(probabilities, part.label).mean()),
         spread=float(probabilities.std(axis=0).mean()),
     )

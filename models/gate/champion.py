@@ -8,8 +8,9 @@ import numpy as np
 from models.gate.checks import at_least, at_most
 from models.gate.types import PredictionRows, Rival
 from models.statistics.blocks import BlockInterval, block_rows, ratio_interval
-from models.statistics.evaluate import calibration_error, log_losses
+from models.statistics.evaluate import log_losses
 from shared.core.settings import GateSettings
+from shared.model.calibration import calibration_error
 from shared.model.manifest import Check
 
 _SOURCES = {

@@ -5,13 +5,9 @@ to believe the numbers.
 from models.gate.checks import above, at_least, at_most, note
 from models.gate.types import PredictionRows
 from models.statistics.blocks import block_rows
-from models.statistics.evaluate import (
-    calibration_error,
-    calibration_error_beyond_luck,
-    direction_skill,
-    skill,
-)
+from models.statistics.evaluate import calibration_error_beyond_luck, direction_skill, skill
 from shared.core.settings import GateSettings
+from shared.model.calibration import calibration_error
 from shared.model.manifest import Check
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from models.gate import in_words
+from models.gate.shipped import loosened
 from models.proof.prove import Proof
 from models.walk_forward.types import Walked
 from shared.core.calendar import utc_text
@@ -45,11 +46,14 @@ def folds(walked: Walked) -> list[dict[str, Any]]:
 
 
 def judged(proof: Proof) -> dict[str, Any]:
-    """The verdict, in words and check by check. What is not finite is null."""
+    """The verdict, in words and check by check, and which rules were softer than they ship. What is
+    not finite is null.
+    """
     return {
         "in_words": in_words(proof.verdict),
         "trials": proof.trials,
         "verdict": _plain(proof.verdict),
+        "loosened": list(loosened(proof.inputs.settings, proof.inputs.rules)),
     }
 
 

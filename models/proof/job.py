@@ -10,7 +10,6 @@ from models.backtest.forward import WalkJudgement
 from models.backtest.prepare import PreparedReplay
 from models.backtest.stage_cache import reduced
 from models.gate import table
-from models.gate.shipped import loosened
 from models.proof.facts import fitted, folds, judged
 from models.proof.learn import LearnedFolds, Tell, learn
 from models.proof.prove import ProofRequest, concluded, named, walked_note
@@ -106,10 +105,7 @@ class JobWalk:
             remembered=BundleRegistry(self._bucket).most_logged(),
         )
         proof = concluded(asked, inputs, replayed)
-        return WalkJudgement(
-            told={**judged(proof), "loosened": list(loosened(inputs.settings, inputs.rules))},
-            checks=tuple(table(proof.verdict)),
-        )
+        return WalkJudgement(told=judged(proof), checks=tuple(table(proof.verdict)))
 
     @property
     def _known(self) -> LearnedFolds:

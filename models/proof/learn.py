@@ -14,12 +14,12 @@ from models.data.dataset import build
 from models.data.findings import refuse
 from models.data.labels import barriers_of, costs_of
 from models.data.leaks import inspect_dataset
-from models.fit.members import Progress
+from models.fit.learners import Progress
 from models.walk_forward import Walked, shuffled_skills, unasked, walk_forward
 from shared import features
 from shared.core.costs import assumed_rules
 from shared.core.settings import Settings
-from shared.core.types import Candles, FloatArray, Timeframe
+from shared.core.types import Candles, Features, FloatArray, Timeframe
 from shared.risk import policy_of
 from shared.stores.ports import Bucket
 from shared.turn import pipeline
@@ -50,6 +50,8 @@ def learn(
     *,
     start_at: int,
     end_at: int,
+    computed: Features | None = None,
+    jobs: int | None = None,
     cache: Bucket | None = None,
     tell: Tell | None = None,
 ) -> LearnedFolds:
@@ -62,9 +64,11 @@ def learn(
     Args:
         candles: 15m and 4h, with the history that the first retraining needs; none closes after
             `end_at`.
-        settings: The recipe, the schedule, the seed and the number of processes.
+        settings: The recipe, the schedule and the seed.
         start_at: The first decision, ms UTC.
         end_at: No decision after it.
+        computed: The features of exactly these candles, where they are known.
+        jobs: How many processes, 0: one a core; None: what the settings say.
         cache: Where fits are kept; None: nowhere.
         tell: See `Tell`.
 
@@ -75,40 +79,40 @@ def learn(
     told = tell or (lambda _text, _share, _new: None)
     seconds: dict[str, float] = {}
     told("features", 0.0, False)
-    with _timed(seconds, "features"):
-        computed = features.compute(candles)
+    with timed(seconds, "features"):
+        computed = features.compute(candles) if computed is None else computed
         stages = pipeline.stages(candles, bundle=None, settings=settings, computed=computed)
     if not policy_of(settings).needs_model:
         return LearnedFolds(walked=unasked(computed, settings), stages=stages, seconds=seconds)
     told("labels", 0.0, False)
-    with _timed(seconds, "labels"):
+    with timed(seconds, "labels"):
         costs = costs_of(settings, assumed_rules(settings))
         dataset = build(candles, settings.learning, days=None, computed=computed, costs=costs)
         refuse(inspect_dataset(dataset, candles, barriers=barriers_of(settings.learning)))
     steps = _Steps(told)
-    with _timed(seconds, "folds"):
+    schedule = {
+        "first_at": start_at,
+        "end_at": end_at,
+        "seed": settings.learning.seed,
+        "jobs": settings.retrain.jobs if jobs is None else jobs,
+    }
+    with timed(seconds, "folds"):
         walked = walk_forward(
             dataset,
             computed,
             settings,
-            first_at=start_at,
-            end_at=end_at,
-            seed=settings.learning.seed,
-            jobs=settings.retrain.jobs,
             cache=cache,
             on_progress=steps.part(0.0, SPENT_ON_FOLDS),
+            **schedule,
         )
-    with _timed(seconds, "shuffles"):
+    with timed(seconds, "shuffles"):
         shuffled = shuffled_skills(
             dataset,
             computed,
             settings,
-            first_at=start_at,
-            end_at=end_at,
-            seed=settings.learning.seed,
-            jobs=settings.retrain.jobs,
             cache=cache,
             on_progress=steps.part(SPENT_ON_FOLDS, 1.0),
+            **schedule,
         )
     return LearnedFolds(walked=walked, stages=stages, shuffled=shuffled, seconds=seconds)
 
@@ -134,7 +138,8 @@ class _Steps:
 
 
 @contextmanager
-def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+def timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    """Note under `name` how many seconds the block took."""
     began = time.perf_counter()
     yield
     seconds[name] = round(time.perf_counter() - began, 3)

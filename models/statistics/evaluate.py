@@ -9,9 +9,9 @@ import numpy as np
 from models.data.labels import LOWER, NEITHER, UPPER
 from models.statistics.blocks import ratio_interval
 from shared.core.types import FloatArray, Int8Array
+from shared.model.calibration import calibration_bins, calibration_error
 
 CONFIDENCE = 0.95
-BINS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,12 @@ class Skill:
 
 
 def log_losses(probabilities: FloatArray, label: Int8Array) -> FloatArray:
-    """-log of what was given to the class that came, (n,), in nats."""
+    """-log of what was given to the class that came, (n,), in nats.
+
+    >>> said = np.array([[0.5, 0.25, 0.25], [0.5, 0.25, 0.25]])
+    >>> np.round(log_losses(said, np.array([0, 1], dtype=np.int8)), 4).tolist()
+    [0.6931, 1.3863]
+    """
     given = probabilities[np.arange(len(label)), label]
     losses: FloatArray = -np.log(np.maximum(given, 1e-12))
     return losses
@@ -57,6 +62,9 @@ def constant(label: Int8Array, weight: FloatArray | None = None) -> FloatArray:
 
     No forecast that could have been made beats it by being constant, so skill against it is never a
     lucky base rate.
+
+    >>> constant(np.array([0, 0, 1, 2], dtype=np.int8))[0].tolist()
+    [0.5, 0.25, 0.25]
     """
     counts = np.bincount(label, weights=weight, minlength=3)
     return np.broadcast_to(counts / counts.sum(), (len(label), 3))
@@ -127,20 +135,11 @@ def bootstrap(
     return Skill(value=found.value, lower=found.lower, upper=found.upper)
 
 
-def calibration_error(
-    probabilities: FloatArray, label: Int8Array, weight: FloatArray | None = None
-) -> float:
-    """Expected calibration error, class by class in ten equal bins, mean of the three: |said -
-    happened| weighted by rows.
-    """
-    errors = [np.abs(gaps).sum() / total for gaps, _, total in _bins(probabilities, label, weight)]
-    return float(np.mean(errors))
-
-
 def calibration_error_beyond_luck(
     probabilities: FloatArray, label: Int8Array, weight: FloatArray
 ) -> float:
-    """The same, less what so few independent labels would show of a perfectly calibrated forecast.
+    """The calibration error, less what so few independent labels would show of a perfectly
+    calibrated forecast.
 
     In each bin sqrt(max(0, gap^2 - variance of the gap)), where `weight` counts independent labels:
     few of them make gaps in any forecast. Sources: Ferro & Fricker, QJRMS 138, 2012 (the bias of
@@ -148,31 +147,10 @@ def calibration_error_beyond_luck(
     debiased estimate).
     """
     errors = [
-        np.sqrt(np.maximum(0.0, gaps**2 - variances)).sum() / total
-        for gaps, variances, total in _bins(probabilities, label, weight)
+        np.sqrt(np.maximum(0.0, one.gaps**2 - one.variances)).sum() / one.total
+        for one in calibration_bins(probabilities, label, weight)
     ]
     return float(np.mean(errors))
-
-
-def _bins(
-    probabilities: FloatArray, label: Int8Array, weight: FloatArray | None
-) -> list[tuple[FloatArray, FloatArray, float]]:
-    """For each class: by bin the sum of (said - happened) and its variance under perfect
-    calibration; the sum of weights.
-    """
-    counted = np.ones(len(label)) if weight is None else weight
-    found = []
-    for class_index in range(3):
-        said, happened = probabilities[:, class_index], (label == class_index).astype(np.float64)
-        place = np.minimum((said * BINS).astype(np.int64), BINS - 1)
-        gaps: FloatArray = np.bincount(
-            place, weights=counted * (said - happened), minlength=BINS
-        ).astype(np.float64)
-        variances: FloatArray = np.bincount(
-            place, weights=counted * said * (1.0 - said), minlength=BINS
-        ).astype(np.float64)
-        found.append((gaps, variances, float(counted.sum())))
-    return found
 
 
 def metrics(

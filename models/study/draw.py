@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from markupsafe import Markup, escape
 
 from models.study.result import DatasetResult, Estimate
+from shared.results.page.svg import Area, Axis, Plot, round_step
 
-WIDTH, HEIGHT = 1200, 320
-LEFT, RIGHT, TOP, BOTTOM = 78, 12, 10, 26
+AREA = Area(width=1200, height=320, left=78, right=12, top=10, bottom=26)
 MOST_POINTS = 600
 COLOURS = 8
 LEAST_STEP = 0.05
@@ -36,73 +36,46 @@ def growth(held: DatasetResult) -> Markup:
     ]
     low = min(min(line) for _, line in lines)
     high = max(max(line) for _, line in lines)
-    scale = _Scale(max(low, 1e-3), max(high, 1.0 + LEAST_STEP))
-    parts = [_grid(scale), _times(first.day_at)]
-    for number, (name, line) in enumerate(lines):
-        dashed = ' stroke-dasharray="7 4"' if number > COLOURS else ""
-        parts.append(f'<polyline class="{name}"{dashed} points="{_points(line, scale)}"/>')
-    title = escape(f"Growth on {held.name}")
-    svg = (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
-        f' aria-label="{title}">{"".join(parts)}</svg>'
+    plot = Plot(
+        x=_days(first.day_at),
+        y=_growths(max(low, 1e-3), max(high, 1.0 + LEAST_STEP)),
+        area=AREA,
     )
+    plot.level(1.0)
+    for number, (name, line) in enumerate(lines):
+        rows = _thinned(len(line))
+        look = f"{name} again" if number > COLOURS else name
+        plot.line(rows, [line[row] for row in rows], look=look)
+    size = f'viewBox="0 0 {AREA.width} {AREA.height}"'
+    title = escape(f"Growth on {held.name}")
+    svg = f'<svg {size} role="img" aria-label="{title}">{"".join(plot.parts())}</svg>'
     return Markup(svg)  # noqa: S704 - numbers of ours, and a title that was escaped
 
 
-class _Scale:
-    """From growth to the height in the picture."""
-
-    def __init__(self, low: float, high: float) -> None:
-        margin = 0.04 * max(math.log(high) - math.log(low), LEAST_STEP)
-        self.low, self.high = math.log(low) - margin, math.log(high) + margin
-
-    def y(self, growth: float) -> float:
-        share = (math.log(max(growth, 1e-3)) - self.low) / (self.high - self.low)
-        return TOP + (1.0 - share) * (HEIGHT - TOP - BOTTOM)
-
-    def ticks(self) -> list[float]:
-        """Growths to mark, at most a handful: round percentages or, over a wide range, as many
-        times the first yen.
-        """
-        least, most = math.exp(self.low), math.exp(self.high)
-        if most > WIDE * least:
-            decades = [10.0**power for power in range(-3, 6)]
-            times = [
-                part * decade
-                for decade in decades
-                for part in (1, 2, 5)
-                if least <= part * decade <= most
-            ]
-            return times if len(times) <= TICKS + 1 else [one for one in times if one in decades]
-        wanted = (most - least) / TICKS
-        step = next(
-            (
-                part * 10**power
-                for power in range(-3, 6)
-                for part in (1, 2, 5)
-                if part * 10**power >= wanted
-            ),
-            wanted,
-        )
-        first = math.ceil(least / step)
-        return [count * step for count in range(first, int(most / step) + 1) if count > 0]
-
-
-def _grid(scale: _Scale) -> str:
-    parts = []
-    for tick in scale.ticks():
-        y = scale.y(tick)
-        parts.append(
-            f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        )
-        parts.append(
-            f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{_change(tick)}</text>'
-        )
-    y = scale.y(1.0)
-    return (
-        "".join(parts)
-        + f'<line class="base" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+def _growths(low: float, high: float) -> Axis:
+    """An axis of growth, logarithmic, with a handful of marks at the most: round percentages or,
+    over a wide range, as many times the first yen.
+    """
+    margin = math.exp(0.04 * max(math.log(high / low), LEAST_STEP))
+    least, most = low / margin, high * margin
+    marks = _decades(least, most) if most > WIDE * least else _evenly(least, most)
+    return Axis(
+        low=least, high=most, ticks=tuple((one, _change(one)) for one in marks), logarithmic=True
     )
+
+
+def _decades(least: float, most: float) -> list[float]:
+    decades = [10.0**power for power in range(-3, 6)]
+    times = [
+        part * decade for decade in decades for part in (1, 2, 5) if least <= part * decade <= most
+    ]
+    return times if len(times) <= TICKS + 1 else [one for one in times if one in decades]
+
+
+def _evenly(least: float, most: float) -> list[float]:
+    step = round_step((most - least) / TICKS)
+    first = math.ceil(least / step)
+    return [count * step for count in range(first, int(most / step) + 1) if count > 0]
 
 
 def _change(growth: float) -> str:
@@ -110,25 +83,20 @@ def _change(growth: float) -> str:
     return f"{percent:+,} %".replace("-", "−") if percent else "0 %"
 
 
-def _times(day_at: Sequence[int]) -> str:
-    parts = []
-    for number in range(TICKS + 1):
-        row = round(number / TICKS * (len(day_at) - 1))
-        x = _x(row, len(day_at))
-        anchor = "start" if number == 0 else "end" if number == TICKS else "middle"
-        told = f"{datetime.fromtimestamp(day_at[row] / 1000, UTC):%Y-%m-%d}"
-        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="{anchor}">{told}</text>')
-    return "".join(parts)
+def _days(day_at: Sequence[int]) -> Axis:
+    """An axis of rows, labelled with some of their dates."""
+    last = len(day_at) - 1
+    rows = sorted({round(number / TICKS * last) for number in range(TICKS + 1)})
+    ticks = tuple(
+        (float(row), f"{datetime.fromtimestamp(day_at[row] / 1000, UTC):%Y-%m-%d}") for row in rows
+    )
+    return Axis(low=0.0, high=float(max(1, last)), ticks=ticks)
 
 
-def _x(row: float, count: int) -> float:
-    return LEFT + row / max(1, count - 1) * (WIDTH - LEFT - RIGHT)
-
-
-def _points(line: Sequence[float], scale: _Scale) -> str:
-    step = max(1, -(-len(line) // MOST_POINTS))
-    rows = sorted({*range(0, len(line), step), len(line) - 1})
-    return " ".join(f"{_x(row, len(line)):.1f},{scale.y(line[row]):.1f}" for row in rows)
+def _thinned(count: int) -> list[int]:
+    """Rows from the first to the last, about as many as can be seen."""
+    step = max(1, -(-count // MOST_POINTS))
+    return sorted({*range(0, count, step), count - 1})
 
 
 def forest(found: Estimate, within: Sequence[Estimate]) -> Markup:
@@ -159,4 +127,5 @@ def forest(found: Estimate, within: Sequence[Estimate]) -> Markup:
         f'width="{FOREST_WIDTH}" height="{FOREST_HEIGHT}" viewBox="0 0 {FOREST_WIDTH}'
         f' {FOREST_HEIGHT}"'
     )
-    return Markup(f'<svg class="forest" {size} aria-hidden="true">{parts}</svg>')  # noqa: S704 - numbers of ours
+    # Numbers of ours.
+    return Markup(f'<svg class="forest" {size} aria-hidden="true">{parts}</svg>')  # noqa: S704

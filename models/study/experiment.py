@@ -14,22 +14,17 @@ import msgspec
 import numpy as np
 
 from models.backtest.sources import CandleSource
-from models.data import dataset as rows
-from models.data.findings import refuse
-from models.data.labels import barriers_of, costs_of
-from models.data.leaks import inspect_dataset
 from models.gate import judge
 from models.gate.types import TrialCounts
-from models.proof import Proof, ProofRequest, prove
+from models.proof import Proof
 from models.study.candles import LoadedCandles, load
 from models.study.declared import BadStudy, Study, Variant
 from models.study.holding import beside
 from models.study.result import DatasetResult, StudyResult, VariantResult, curve, earned, learned
-from models.walk_forward import shuffled_skills, unasked, walk_forward
+from models.study.walk import Progress, WalkPlace, prove_walk
 from models.walk_forward.types import Walked
 from shared import features
 from shared.core.calendar import YEAR_DAYS
-from shared.core.costs import assumed_rules
 from shared.core.errors import BadSettings, UserError
 from shared.core.settings import Settings
 from shared.core.trials import History, Scalar, settings_hash, tally
@@ -38,21 +33,35 @@ from shared.results.performance import measure
 from shared.risk import policy_of
 from shared.stores.ports import Bucket
 from shared.stores.trials import TrialLog
-from shared.turn import pipeline
 
 KIND = "study"
-DEFAULT_VARIANT = Variant(name="default")
 TOP_DENIALS = 5
-SPENT_ON_FOLDS, SPENT_ON_REPLAY = 0.65, 0.15
-"""The shares of a variant's time that its folds and its replay are shown to take; between them
-labels are shuffled."""
-
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyPorts:
-    """What an experiment needs from outside.
+    r"""What an experiment needs from outside.
+
+    >>> from shared.core.types import Timeframe
+    >>> from models.backtest.sources import FileSource
+    >>> from models.study.declared import parse
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> text = "name: slow trend\nquestion: What does it earn?\nstart: 2026-01-06\n"
+    >>> text += "end: 2026-01-09\nvariants: {trend: {profile: trend}}\n"
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=8, seed=7)
+    >>> place = StudyPorts(
+    ...     load=lambda **more: load({}, **more),
+    ...     archive=FileSource(name="made up", candles=aggregate(minutes, Timeframe.M15)),
+    ...     log=TrialLog(MemoryDocuments()),
+    ...     now_ms=1_767_225_600_000,
+    ...     commit="0" * 40,
+    ...     jobs=1,
+    ... )
+    >>> place.log.all().count
+    0
 
     Attributes:
         load: `settings.load` with its environment: takes `profile` and `overrides`.
@@ -98,8 +107,30 @@ class _Proven:
 
 
 def run(study: Study, place: StudyPorts, *, on_progress: Progress | None = None) -> StudyResult:
-    """Run every variant on every data set, log each, and judge all of them by everything that the
+    r"""Run every variant on every data set, log each, and judge all of them by everything that the
     log then holds.
+
+    >>> from shared.core.types import Timeframe
+    >>> from models.backtest.sources import FileSource
+    >>> from models.study.declared import parse
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> text = "name: slow trend\nquestion: What does it earn?\nstart: 2026-01-06\n"
+    >>> text += "end: 2026-01-09\nvariants: {trend: {profile: trend}}\n"
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=8, seed=7)
+    >>> place = StudyPorts(
+    ...     load=lambda **more: load({}, **more),
+    ...     archive=FileSource(name="made up", candles=aggregate(minutes, Timeframe.M15)),
+    ...     log=TrialLog(MemoryDocuments()),
+    ...     now_ms=1_767_225_600_000,
+    ...     commit="0" * 40,
+    ...     jobs=1,
+    ... )
+    >>> result = run(parse(text), place)
+    >>> result.name, result.trials, [one.verdict.may_enter for one in result.tried]
+    ('slow trend', 1, [False])
 
     Args:
         study: What is declared.
@@ -187,77 +218,28 @@ def _proven(
     tell: Progress,
 ) -> _Proven:
     """Walk, replay, judge, and write the trial down."""
-    settings, learns = case.settings, _learns(case.settings)
     try:
-        found = (
-            _walked(case, loaded, computed, place, tell)
-            if learns
-            else (unasked(computed, settings), np.zeros(0))
+        found = prove_walk(
+            loaded,
+            case.settings,
+            WalkPlace(
+                history=History(),  # judged again below, by the whole log
+                remembered=place.remembered,
+                recorded_at=place.now_ms,
+                cache=place.cache,
+                jobs=place.jobs,
+            ),
+            computed=computed,
+            changed=_changed(study, case),
+            tell=tell,
         )
     except UserError as error:
         raise BadStudy(
             f"variants.{case.variant.name}", f"on {loaded.name}: {error}", remedy=error.remedy
         ) from error
-    walked, shuffled = found
-    tell("replay", 1.0 - SPENT_ON_REPLAY)
-    proof = prove(
-        ProofRequest(
-            walked=walked,
-            stages=pipeline.stages(
-                loaded.candles, bundle=None, settings=settings, computed=computed
-            ),
-            candles=loaded.candles,
-            minutes=loaded.minutes,
-            settings=settings,
-            history=History(),  # judged again below, by the whole log
-            remembered=place.remembered,
-            recorded_at=place.now_ms,
-            start_at=loaded.start_at,
-            end_at=loaded.end_at,
-            shuffled=shuffled,
-            changed=_changed(study, case),
-        )
-    )
-    place.log.append(replace(proof.trial, kind=KIND))
-    return _Proven(case=case, walked=walked if learns else None, proof=proof)
-
-
-def _walked(
-    case: _Case, loaded: LoadedCandles, computed: Features, place: StudyPorts, tell: Progress
-) -> tuple[Walked, FloatArray]:
-    """The predictions out of sample, and the skills of refits on shuffled labels."""
-    settings = case.settings
-    costs = costs_of(settings, assumed_rules(settings))
-    dataset = rows.build(
-        loaded.candles, settings.learning, days=None, computed=computed, costs=costs
-    )
-    refuse(inspect_dataset(dataset, loaded.candles, barriers=barriers_of(settings.learning)))
-    ends = {
-        "first_at": loaded.start_at,
-        "end_at": loaded.end_at,
-        "seed": case.seed,
-        "jobs": place.jobs,
-    }
-    walked = walk_forward(
-        dataset,
-        computed,
-        settings,
-        cache=place.cache,
-        on_progress=lambda text, share: tell(text, SPENT_ON_FOLDS * share),
-        **ends,
-    )
-    if not settings.gate.shuffles:
-        return walked, np.zeros(0)
-    left = 1.0 - SPENT_ON_REPLAY - SPENT_ON_FOLDS
-    shuffled = shuffled_skills(
-        dataset,
-        computed,
-        settings,
-        cache=place.cache,
-        on_progress=lambda text, share: tell(text, SPENT_ON_FOLDS + left * share),
-        **ends,
-    )
-    return walked, shuffled
+    place.log.append(replace(found.proof.trial, kind=KIND))
+    walked = found.learned.walked if _learns(case.settings) else None
+    return _Proven(case=case, walked=walked, proof=found.proof)
 
 
 def _changed(study: Study, case: _Case) -> dict[str, Scalar]:

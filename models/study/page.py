@@ -1,27 +1,18 @@
 """A study as one self-contained HTML page. Pure: the same result gives the same bytes."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-import shared.results.report
 from models.study import draw, tables
 from models.study.result import DatasetResult, StudyResult
 from shared.core.calendar import utc_text
 from shared.replay.types import loud
+from shared.results.page.render import render
 
 _FOLDER = Path(__file__).with_name("page")
-_STYLE = (
-    Path(shared.results.report.__file__).with_name("page") / "page.css",
-    _FOLDER / "study.css",
-)
-_HYPHEN = re.compile(r"(?<![\w.-])-(?=[\d.])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,23 +31,20 @@ def html(result: StudyResult) -> str:
     """The page as text: no network, light and dark; nothing but the button for them needs its
     script.
     """
-    notes = [*result.notes, *said_of_some(result)]
-    written: str = (
-        _environment()
-        .get_template("study.html.j2")
-        .render(
-            result=result,
-            verdict=tables.verdict(result),
-            passed=any(one.verdict.may_enter for one in result.tried),
-            notes=[
-                (note, not loud(note)) for note in sorted(notes, key=lambda note: not loud(note))
-            ],
-            sections=[_section(held) for held in result.held],
-            changed=tables.changed(result),
-            style=_style(),
-        )
+    values = {
+        "result": result,
+        "verdict": tables.verdict(result),
+        "passed": any(one.verdict.may_enter for one in result.tried),
+        "sections": [_section(held) for held in result.held],
+        "changed": tables.changed(result),
+    }
+    return render(
+        _FOLDER / "study.html.j2",
+        values,
+        heading=f"Study: {result.name}",
+        notes=(*result.notes, *said_of_some(result)),
+        styles=(_FOLDER / "study.css",),
     )
-    return written
 
 
 def said_of_some(result: StudyResult) -> list[str]:
@@ -93,32 +81,3 @@ def period(held: DatasetResult) -> str:
     """From when to when, and how long that is."""
     first, last = (utc_text(at)[:10] for at in (held.start_at, held.end_at))
     return f"{first} to {last}, {held.days:,.0f} days"
-
-
-@lru_cache(maxsize=1)
-def _style() -> Markup:
-    """The look of all our reports, and what is the study's own."""
-    return Markup("\n".join(path.read_text(encoding="utf-8") for path in _STYLE))  # noqa: S704 - our own files
-
-
-def _typeset(value: Any) -> Any:
-    """A minus sign where a hyphen stands before a number; text that was escaped already stays as it
-    is.
-    """
-    return (
-        _HYPHEN.sub("−", value)
-        if isinstance(value, str) and not isinstance(value, Markup)
-        else value
-    )
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_typeset,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

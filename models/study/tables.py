@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from models.gate import figure
 from models.study.result import DatasetResult, Earned, Estimate, StudyResult, VariantResult
 from shared.model.manifest import Check
-from shared.results.report.cells import Text, tone
-from shared.results.report.words import DASH, decimals, fall_percent, percent
+from shared.results.page.cells import Text, basis_points, tone
+from shared.results.page.words import DASH, decimals, fall_percent, percent
 
 YES, NO = "yes", "no"
 
@@ -70,7 +70,7 @@ def money(held: DatasetResult) -> StudyTable:
             Text(text="Drawdown"),
             Text(text="Trades"),
             Text(text="Won"),
-            Text(text="DatasetResult", title="share of the time in which something was held"),
+            Text(text="Held", title="share of the time in which something was held"),
             Text(
                 text="Costs",
                 title="fees, slippage and interest, as a share of the money at the start",
@@ -91,7 +91,8 @@ def _money_row(one: VariantResult) -> tuple[Text, ...]:
         f"fees {found.fees_jpy:,.0f}, slippage {found.slippage_jpy:,.0f}, interest"
         f" {found.interest_jpy:,.0f} yen"
     )
-    random = f"its own mean {_points(found.mean_rate)}, random {_points(found.random_rate)}"
+    own, drawn = basis_points(found.mean_rate), basis_points(found.random_rate)
+    random = f"its own mean {own}, random {drawn}"
     return (
         Text(text=one.variant, title=one.profile or ""),
         _signed(found.total),
@@ -386,10 +387,6 @@ def _signed(rate: float | None) -> Text:
 
 def _probability(value: float | None) -> str:
     return DASH if value is None else f"{value:.3f}"
-
-
-def _points(rate: float | None) -> str:
-    return DASH if rate is None else f"{10_000 * rate:+z.1f} bp"
 
 
 def all_of(held: DatasetResult) -> Sequence[StudyTable]:

@@ -4,8 +4,6 @@ ask the gate.
 
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +12,15 @@ import click
 
 from functions import wiring
 from scripts.output.console import Progress, emit, json_option, progress, timezone_option
-from scripts.research.writable import require_folder
+from scripts.research.studies import ShareBar
+from scripts.research.writable import require_folder, write_results
 from shared.core.calendar import DAY_MS
 from shared.core.errors import UserError
 from shared.core.types import Timeframe
 from shared.risk import policy_of
 
 if TYPE_CHECKING:
-    from models.backtest.service import BacktestPorts
+    from models.backtest.ports import BacktestPorts
     from models.study.declared import DataSet
     from scripts.output.walks import WalkRun
     from shared.core.settings import Settings
@@ -33,7 +32,6 @@ OPTIONS = {
     "end": "--to",
     "timeframe": "--timeframe",
 }
-SPENT_ON_LEARNING = 0.9
 
 
 @click.command()
@@ -121,6 +119,7 @@ def command(
     quarter of an hour; without an offset they are UTC.
     """
     from models.backtest.job import BadJob
+    from models.backtest.outcome import files_of
     from models.study.declared import BadStudy
     from scripts.output.backtests import position_lines
     from scripts.output.walks import data_of, lines_of
@@ -136,11 +135,12 @@ def command(
         asked = _last_days(place, _asked(paths, start, end, timezone), days)
         with progress("walk-forward", 100) as bar:
             run = walk(place, settings, asked, Timeframe(timeframe), bar, cached=not no_cache)
-            TrialLog(place.documents).append(run.proof.trial)  # before anybody can read of it
+            proof = run.proven.proof
+            TrialLog(place.documents).append(proof.trial)  # before anybody can read of it
             bar.describe("report")
-            folder = report or settings.home_path / f"walk-{run.proof.trial.id[:12]}"
-            files = _files(run)
-            _write(folder, files)
+            folder = report or settings.home_path / f"walk-{proof.trial.id[:12]}"
+            files = files_of(run.outcome, proof.inputs, parquet=False)
+            write_results(folder, files, option="--report")
     except BadStudy as error:
         told = str(error).removeprefix(error.field).strip()
         raise UserError(
@@ -153,7 +153,7 @@ def command(
     finally:
         place.documents.close()
     took = time.monotonic() - began
-    said = [*lines_of(run, folder, took), *(position_lines(run.proof.replayed) if verbose else [])]
+    said = [*lines_of(run, folder, took), *(position_lines(proof.replayed) if verbose else [])]
     emit(data_of(run, folder, files, took), "\n".join(said), as_json=as_json)
 
 
@@ -248,110 +248,39 @@ def walk(
     *,
     cached: bool,
 ) -> "WalkRun":
-    """Load, walk, replay and judge; `place` is not written to but for fits."""
-    from models.proof import ProofRequest, prove
-    from models.proof.learn import learn
+    """Load, learn, replay and judge; `place` is not written to but for fits."""
+    from models.proof.learn import timed
     from models.study.candles import load
+    from models.study.walk import WalkPlace, outcome_of, prove_walk
     from scripts.output.walks import WalkRun
     from shared.model.registry import BundleRegistry
     from shared.stores.trials import TrialLog
 
     seconds: dict[str, float] = {}
-    tell = _Told(bar)
+    tell = ShareBar(bar)
+    tell("candles", 0.0)
     learns = policy_of(settings).needs_model
-    with _timed(seconds, "reading", tell, "candles", 0.0):
+    with timed(seconds, "reading"):
         loaded = load(
             asked,
             archive=place.source,
             timeframe=timeframe,
             learning_days=settings.learning.days if learns else 0,
         )
-    learned = learn(
-        loaded.candles,
+    proven = prove_walk(
+        loaded,
         settings,
-        start_at=loaded.start_at,
-        end_at=loaded.end_at,
-        cache=place.bucket if cached else None,
-        tell=tell.part(0.0, SPENT_ON_LEARNING),
+        WalkPlace(
+            history=TrialLog(place.documents).all(),
+            remembered=BundleRegistry(place.bucket).most_logged(),
+            recorded_at=place.clock.now_ms(),
+            cache=place.bucket if cached else None,
+        ),
+        notes=loaded.notes,
+        tell=tell,
     )
-    seconds |= learned.seconds
-    with _timed(seconds, "replay", tell, "replay and gate", SPENT_ON_LEARNING):
-        proof = prove(
-            ProofRequest(
-                walked=learned.walked,
-                stages=learned.stages,
-                candles=loaded.candles,
-                minutes=loaded.minutes,
-                settings=settings,
-                start_at=loaded.start_at,
-                end_at=loaded.end_at,
-                history=TrialLog(place.documents).all(),
-                recorded_at=place.clock.now_ms(),
-                shuffled=learned.shuffled,
-                remembered=BundleRegistry(place.bucket).most_logged(),
-                notes=loaded.notes,
-            )
-        )
     return WalkRun(
-        loaded=loaded, walked=learned.walked, proof=proof, settings=settings, seconds=seconds
+        proven=proven,
+        outcome=outcome_of(proven, settings),
+        seconds={**seconds, **proven.seconds},
     )
-
-
-class _Told:
-    """Progress of the whole from the progress of its parts."""
-
-    def __init__(self, bar: Progress) -> None:
-        self._bar = bar
-        self._shown = 0
-
-    def __call__(self, text: str, share: float) -> None:
-        self._bar.describe(text)
-        now = max(self._shown, round(100 * share))
-        self._bar.advance(now - self._shown)
-        self._shown = now
-
-    def part(self, start: float, share: float) -> Any:
-        return lambda text, done, _new: self(text, start + share * min(1.0, done))
-
-
-@contextmanager
-def _timed(
-    seconds: dict[str, float], name: str, tell: _Told, text: str, share: float
-) -> Iterator[None]:
-    tell(text, share)
-    began = time.perf_counter()
-    yield
-    seconds[name] = round(time.perf_counter() - began, 3)
-
-
-def _files(run: "WalkRun") -> dict[str, bytes]:
-    """The report of the replay, and the verdict beside it."""
-    from models.backtest.outcome import title_of
-    from models.gate import in_words, table
-    from scripts.output.console import to_json
-    from scripts.output.walks import walk_of
-    from shared.results.report import files
-
-    replayed, verdict = run.proof.replayed, run.proof.verdict
-    made = files(
-        replace(replayed, notes=(*replayed.notes, f"The gate: {in_words(verdict)}")),
-        run.proof.performance,
-        candles=run.loaded.candles[Timeframe.M15],
-        title=f"Walk-forward, {title_of(run.proof.replayed)}",
-        settings=run.settings,
-        parquet=False,
-        checks=table(verdict),
-    )
-    return {**made, "verdict.json": (to_json({**walk_of(run), "verdict": verdict}) + "\n").encode()}
-
-
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, data in files.items():
-            (folder / name).write_bytes(data)
-    except OSError as error:
-        raise UserError(
-            f"{folder} cannot be written ({error.strerror})",
-            remedy="choose another folder with --report",
-        ) from error

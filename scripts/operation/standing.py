@@ -11,13 +11,13 @@ import msgspec
 from scripts.operation.bot import Here
 from scripts.operation.registry import registry_of
 from scripts.output.console import jst, yen
-from scripts.output.report.words import percent, reason_words
 from shared.core.calendar import jst_day
 from shared.core.errors import BadData, BotError
 from shared.core.money import btc_from_lots, rate
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import Action, Decision, TickReport
+from shared.results.page.words import percent, reason_words
 from shared.risk import fall
 from shared.tick.control import ALL, OLDER, Ordered
 from shared.turn.state import State

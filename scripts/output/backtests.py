@@ -19,8 +19,10 @@ _RESOLUTIONS = {
 }
 
 
-def lines(outcome: Outcome, *, report: str, took_seconds: float) -> list[str]:
-    """The summary, a line each."""
+def lines(
+    outcome: Outcome, *, report: str, took_seconds: float, cached: int | None = None
+) -> list[str]:
+    """The summary, a line each; `cached`: how many fits of a walk-forward were there already."""
     replayed, performance = outcome.replayed, outcome.performance
     rules = replayed.rules
     fees = (
@@ -38,7 +40,7 @@ def lines(outcome: Outcome, *, report: str, took_seconds: float) -> list[str]:
         *_numbers(performance),
         f"entries      {entries_words(replayed.entries)}",
         f"no entry     {_denied(replayed)}",
-        *([] if outcome.walk is None else fitted_lines(outcome.walk)),
+        *([] if outcome.walk is None else fitted_lines(outcome.walk, cached=cached)),
         *(f"note         {note}" for note in replayed.notes),
         f"report       {report}",
         f"took         {duration(took_seconds)}",
@@ -58,8 +60,8 @@ def position_lines(replayed: Replayed) -> list[str]:
     return [f"position     {line}" for line in told] or ["position     none was closed"]
 
 
-def fitted_lines(walk: Mapping[str, Any], *, cached: int | None = None) -> list[str]:
-    """What a walk-forward fitted; `cached`: how much of it was there already."""
+def fitted_lines(walk: Mapping[str, Any], *, cached: int | None) -> list[str]:
+    """What a walk-forward fitted; `cached`: how much of it was there already, where it is known."""
     if not walk["retrainings"]:
         return ["retrainings  none: this policy asks no model"]
     recipe = (

@@ -1,8 +1,7 @@
 """One tick in words: what happened, for the live table and for plain lines."""
 
 from scripts.output.console import jst, yen
-from scripts.output.report.figures import mark_of
-from scripts.output.report.words import percent, reason_words
+from scripts.output.report.outcome import mark_of
 from shared.core.money import btc_from_lots
 from shared.core.reasons import Reason
 from shared.core.types import (
@@ -15,6 +14,7 @@ from shared.core.types import (
     TickStatus,
     Trade,
 )
+from shared.results.page.words import percent, reason_words
 
 QUIET = frozenset({Reason.NOTHING_NEW})
 

@@ -1,7 +1,7 @@
 """A walk-forward's result, as a person reads it in the terminal and as JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,46 +9,41 @@ import numpy as np
 
 from models.backtest.outcome import Outcome, summary_of
 from models.gate import in_words, table_lines
-from models.proof.facts import fitted
-from scripts.output.backtests import DASH, fitted_lines, lines
+from scripts.output.backtests import DASH, lines
 from shared.model.manifest import Verdict
 
 if TYPE_CHECKING:
-    from models.proof import Proof
-    from models.study.candles import LoadedCandles
-    from models.walk_forward import Walked
-    from shared.core.settings import Settings
+    from models.study.walk import ProvenWalk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalkRun:
-    """What one walk gave, and the seconds that each part of it took."""
+    """What one walk gave, as a walk and as the result of a backtest, and the seconds that each part
+    of it took.
+    """
 
-    loaded: "LoadedCandles"
-    walked: "Walked"
-    proof: "Proof"
-    settings: "Settings"
-    seconds: dict[str, float] = field(default_factory=dict)
+    proven: "ProvenWalk"
+    outcome: Outcome
+    seconds: Mapping[str, float]
 
-
-def walk_of(run: WalkRun) -> dict[str, Any]:
-    """What was fitted: the same for the same candles, settings and code."""
-    return {**fitted(run.walked, run.settings), "trials": run.proof.trials}
+    @property
+    def kept(self) -> int:
+        """How many folds were in the cache."""
+        return sum(fold.cached for fold in self.proven.learned.walked.folds)
 
 
 def data_of(run: WalkRun, folder: Path, files: Mapping[str, bytes], took: float) -> dict[str, Any]:
     """Everything for `--json`: the replay, the models, the evidence, the verdict, and where the
     files are.
     """
-    outcome = Outcome(replayed=run.proof.replayed, performance=run.proof.performance, complete=True)
+    evidence = run.proven.proof.evidence
     return {
-        **summary_of(outcome),
-        **walk_of(run),
-        "folds": run.walked.folds,
-        "folds_cached": sum(fold.cached for fold in run.walked.folds),
-        "random_entries": run.proof.evidence.money and run.proof.evidence.money.random,
-        "shuffled_skills": run.proof.evidence.shuffled,
-        "verdict": run.proof.verdict,
+        **summary_of(replace(run.outcome, replayed=run.proven.proof.replayed, walk=None)),
+        **(run.outcome.walk or {}),
+        "folds": run.proven.learned.walked.folds,
+        "folds_cached": run.kept,
+        "random_entries": evidence.money and evidence.money.random,
+        "shuffled_skills": evidence.shuffled,
         "seconds": run.seconds,
         "files": {name: str(folder / name) for name in files},
         "took_seconds": round(took, 3),
@@ -57,17 +52,17 @@ def data_of(run: WalkRun, folder: Path, files: Mapping[str, bytes], took: float)
 
 def lines_of(run: WalkRun, folder: Path, took: float) -> list[str]:
     """The summary and the gate's table, a line each."""
-    outcome = Outcome(replayed=run.proof.replayed, performance=run.proof.performance, complete=True)
-    told = lines(outcome, report=str(folder / "report.html"), took_seconds=took)
-    kept = sum(fold.cached for fold in run.walked.folds)
+    proof = run.proven.proof
+    outcome = replace(run.outcome, replayed=proof.replayed)  # the verdict has a line of its own
+    report = str(folder / "report.html")
+    told = lines(outcome, report=report, took_seconds=took, cached=run.kept)
     spent = ", ".join(f"{name} {value:.1f}" for name, value in run.seconds.items())
     return [
-        *(_luck(run.proof.verdict) if line.startswith("luck ") else line for line in told[:-2]),
-        *fitted_lines(walk_of(run), cached=kept),
+        *(_luck(proof.verdict) if line.startswith("luck ") else line for line in told[:-2]),
         f"chance       {_chance(run) or DASH}",
-        f"verdict      {in_words(run.proof.verdict)}",
+        f"verdict      {in_words(proof.verdict)}",
         "",
-        *table_lines(run.proof.verdict),
+        *table_lines(proof.verdict),
         "",
         *told[-2:],
         f"seconds      {spent}",
@@ -90,7 +85,7 @@ def _luck(verdict: Verdict) -> str:
 
 def _chance(run: WalkRun) -> str:
     """What random entries with the same barriers brought."""
-    money = run.proof.evidence.money
+    money = run.proven.proof.evidence.money
     if money is None or not len(money.random):
         return ""
     own = money.own if money.own is not None else float(money.net_rates.mean())

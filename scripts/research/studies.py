@@ -13,6 +13,7 @@ from functions import wiring
 from scripts.output.console import Progress, duration, emit, progress
 from scripts.research.writable import require_file, require_folder
 from shared.core.errors import UserError
+from shared.core.files import write_file
 from shared.core.settings import Settings
 from shared.stores.trials import TrialLog
 
@@ -124,24 +125,25 @@ def _run(study: "Study", settings: Settings, jobs: int | None) -> "StudyResult":
                 cache=bucket,
                 jobs=settings.study.jobs if jobs is None else jobs,
             )
-            return run(study, place, on_progress=_ShareBar(bar))
+            return run(study, place, on_progress=ShareBar(bar))
     finally:
         documents.close()
 
 
-class _ShareBar:
-    """Shares of the whole as advances of a bar."""
+class ShareBar:
+    """Shares of the whole as advances of a bar of a hundred."""
 
     def __init__(self, bar: Progress) -> None:
+        """Begin at nothing."""
         self._bar = bar
-        self._told = 0
+        self._shown = 0
 
     def __call__(self, text: str, share: float) -> None:
+        """Say what is done next; a bar never goes back."""
         self._bar.describe(text)
-        now = round(100 * share)
-        if now > self._told:
-            self._bar.advance(now - self._told)
-            self._told = now
+        now = max(self._shown, round(100 * share))
+        self._bar.advance(now - self._shown)
+        self._shown = now
 
 
 def _command(asked: FileStudyOptions) -> str:
@@ -197,7 +199,7 @@ def _write(
     for name, path in places.items():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(made[name])
+            write_file(path, made[name])
         except OSError as error:
             option = "--markdown" if path == asked.markdown else "--out"
             raise UserError(

@@ -87,6 +87,9 @@ _LOUDNESS = {Level.CRITICAL: 0, Level.WARNING: 1, Level.INFO: 2}
 class KnownBefore:
     """What the state says at one moment: the model served, since when a drawdown halts (0: it does
     not), and late ticks.
+
+    >>> KnownBefore(model="v1").late_in_a_row
+    0
     """
 
     model: str | None = None
@@ -105,6 +108,22 @@ def compose(
 
     With the state `before` and `after` the tick, changes between them (halted, resumed, another
     model) are told too. A tick that did nothing (a duplicate, a busy account) has nothing to tell.
+
+    >>> from shared.core.settings import load
+    >>> report = TickReport(
+    ...     tick="default~0",
+    ...     bot="default",
+    ...     status=TickStatus.DEGRADED,
+    ...     reason=Reason.DATA_STALE,
+    ...     scheduled_at=0,
+    ...     received_at=900,
+    ...     finished_at=1_900,
+    ...     mode="paper",
+    ...     stage="paper",
+    ...     settings_hash="0" * 16,
+    ... )
+    >>> [(alert.kind, alert.level.value) for alert in compose(report, settings=load({}))]
+    [('degraded', 'warning')]
     """
     if report.status in {TickStatus.DUPLICATE, TickStatus.BUSY}:
         return ()
@@ -125,6 +144,11 @@ def compose(
 def failure(*, bot: str, at: int, found: str, remedy: str = "", settings: Settings) -> Alert:
     """A tick that failed as a whole and left no report (its store cannot be used): goes to the sink
     without the outbox.
+
+    >>> from shared.core.settings import load
+    >>> alert = failure(bot="default", at=0, found="the disk is full", settings=load({}))
+    >>> alert.title, alert.fields["what"]
+    ('The tick failed and nothing was saved.', 'the disk is full')
     """
     window = at // int(settings.discord.window_seconds * 1000)
     told = {"what": found, "what to do": remedy, "time": when(at), "bot": bot}
@@ -337,14 +361,7 @@ def _issues(report: TickReport, maker: _Maker) -> Iterator[Alert]:
         if issue.reason in _MODEL:
             yield _model(issue, report, maker)
         elif issue.reason in _ABOUT_THE_MODEL:
-            kind, title = _ABOUT_THE_MODEL[issue.reason]
-            end = "; nothing is entered." if issue.forbids_entry else "."
-            yield maker.daily(
-                Level.WARNING,
-                kind,
-                title.format(model=report.model or "the model") + end,
-                facts(issue.context),
-            )
+            yield _about_the_model(issue, report, maker)
         elif issue.reason is Reason.STEP_FAILED and issue.context.get("step") == "watch":
             end = (
                 "; nothing is entered." if issue.forbids_entry else "; decisions are not disturbed."
@@ -367,6 +384,16 @@ def _issues(report: TickReport, maker: _Maker) -> Iterator[Alert]:
             yield maker.lasting(
                 Level.WARNING, _WARNED[issue.reason], issue.reason, title, facts(issue.context)
             )
+
+
+def _about_the_model(issue: Issue, report: TickReport, maker: _Maker) -> Alert:
+    """Once a day; that a proof is void which stops nothing here, once for each model."""
+    kind, title = _ABOUT_THE_MODEL[issue.reason]
+    title = title.format(model=report.model or "the model")
+    if issue.reason is Reason.MODEL_NOT_PROVEN and not issue.forbids_entry:
+        return maker.event(Level.WARNING, kind, report.model, f"{title}.", facts(issue.context))
+    end = "; nothing is entered." if issue.forbids_entry else "."
+    return maker.daily(Level.WARNING, kind, title + end, facts(issue.context))
 
 
 def _impossible(issue: Issue, maker: _Maker) -> Alert:

@@ -27,7 +27,8 @@ def when(at: int) -> str:
 def yen(amount: Decimal | int) -> str:
     """`1,234 yen`; cents of a yen are told where the amount is small."""
     exact = Decimal(amount)
-    whole = abs(exact) >= 100 or exact == int(exact)  # noqa: PLR2004 - below 100 yen a hundredth matters
+    # Below 100 yen a hundredth matters.
+    whole = abs(exact) >= 100 or exact == int(exact)  # noqa: PLR2004
     return f"{exact:,.0f} yen" if whole else f"{exact:,.2f} yen"
 
 
@@ -39,7 +40,8 @@ def btc(lots: int) -> str:
 def lasted(milliseconds: int) -> str:
     """`2 h 05 min`."""
     minutes = milliseconds // MINUTE_MS
-    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"  # noqa: PLR2004 - an hour
+    # An hour.
+    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"  # noqa: PLR2004
 
 
 def facts(context: Mapping[str, str]) -> dict[str, str]:
@@ -57,6 +59,9 @@ def _fact(name: str, text: str) -> str:
 def sentence(reason: Reason, context: Mapping[str, str]) -> str:
     """A reason with its facts, in one line: `the newest candle is too old (timeframe 15m, missing
     3)`.
+
+    >>> sentence(Reason.DATA_STALE, {"timeframe": "15m", "missing": "3"})
+    'the newest candle is too old (timeframe 15m, missing 3)'
     """
     told = ", ".join(f"{name} {text}" for name, text in facts(context).items())
     return f"{reason_text(reason)} ({told})" if told else reason_text(reason)

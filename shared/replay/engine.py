@@ -28,12 +28,11 @@ from shared import risk
 from shared.core.costs import assumed_rules
 from shared.core.errors import BadData
 from shared.core.frozen import changed
-from shared.core.money import ZERO, rate
+from shared.core.money import ZERO, jpy_from_units, jpy_units, rate
 from shared.core.tick_times import latest_start_ms
 from shared.core.types import Candles, Goal, TickReport, Timeframe
 from shared.exchanges.paper import account as accounts
 from shared.exchanges.paper.account import PaperAccount
-from shared.replay import valuation
 from shared.replay.ahead import Ahead
 from shared.replay.bookings import bookings, telling
 from shared.replay.grid import Grid, grid, watching
@@ -51,7 +50,27 @@ from shared.turn.turn import Occasion, Turn
 
 
 class Replay:
-    """A replay that can stop anywhere and go on later, also in another process."""
+    """A replay that can stop anywhere and go on later, also in another process.
+
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.turn.pipeline import stages
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=8, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> inputs = Inputs(
+    ...     candles=candles,
+    ...     stages=stages(candles, bundle=None, settings=load({})),
+    ...     settings=load({}),
+    ...     start_at=start + 7 * day,
+    ...     end_at=start + 8 * day,
+    ... )
+    >>> whole = Replay(inputs)
+    >>> whole.advance()
+    >>> whole.result().counts["entries"]  # without a model nothing is entered
+    0
+    """
 
     def __init__(self, inputs: Inputs, *, checkpoint: Mapping[str, Any] | None = None) -> None:
         """Begin, or go on from what `checkpoint()` told of a replay with equal inputs.
@@ -273,14 +292,14 @@ class Replay:
             equity,
             start,
             since=received,
-            peak=valuation.units(self._state.limits.equity_peak_jpy),
+            peak=jpy_units(self._state.limits.equity_peak_jpy),
             max_drawdown=rate(self._settings.risk.max_drawdown),
             halts=self._inputs.schedule.halts,
         )
         for key in keys:
             before, now = self._state, int(looks.as_of[start + key])
             self._state = before.after_account(
-                changed(holdings, as_of=now, equity_jpy=Decimal(int(equity[key])).scaleb(-4)),
+                changed(holdings, as_of=now, equity_jpy=jpy_from_units(int(equity[key]))),
                 lifts=self._lifts(before.halted_at, now),
                 now_ms=now,
                 settings=self._settings,
@@ -312,7 +331,26 @@ class Replay:
 
 
 def replay(inputs: Inputs) -> Replayed:
-    """Run from beginning to end."""
+    """Run from beginning to end.
+
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.turn.pipeline import stages
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=8, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> inputs = Inputs(
+    ...     candles=candles,
+    ...     stages=stages(candles, bundle=None, settings=load({})),
+    ...     settings=load({}),
+    ...     start_at=start + 7 * day,
+    ...     end_at=start + 8 * day,
+    ... )
+    >>> replayed = replay(inputs)
+    >>> replayed.counts["candles"], replayed.trades, replayed.end_equity_jpy
+    (96, (), Decimal('1000000.0000'))
+    """
     whole = Replay(inputs)
     whole.advance()
     return whole.result()

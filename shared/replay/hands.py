@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from shared.core.errors import BadData
 from shared.core.frozen import changed
-from shared.core.money import ZERO, notional_jpy
+from shared.core.money import ZERO, jpy_units, notional_jpy
 from shared.core.settings import Settings
 from shared.core.types import (
     Accepted,
@@ -252,7 +252,7 @@ def snapshot(account: PaperAccount, from_at: int) -> Snapshot:
     """The account's part that its value depends on."""
     return Snapshot(
         from_at=from_at,
-        cash_units=int(account.cash_jpy.scaleb(4)),
+        cash_units=jpy_units(account.cash_jpy),
         positions=account.positions,
         last_price=account.last_price,
     )

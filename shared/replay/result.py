@@ -6,6 +6,7 @@ from decimal import Decimal
 import numpy as np
 
 from shared.core.calendar import utc_text
+from shared.core.money import jpy_from_units
 from shared.core.reasons import Reason
 from shared.core.types import Candles, FloatArray, IntArray, PairRules, Purpose, Timeframe
 from shared.exchanges.paper.account import Terms
@@ -115,7 +116,7 @@ def _closes_before(quarters: Candles, instants: IntArray) -> FloatArray:
 
 
 def _yen(units: int) -> Decimal:
-    return Decimal(units).scaleb(-4)
+    return jpy_from_units(units)
 
 
 def _denials(

@@ -91,7 +91,7 @@ class Story:
             ):
                 self.orders[record.order_id] = len(self.entries)
                 self.entries.append(
-                    _entered(record, decision, signal, attempt=attempt, now_ms=now_ms)
+                    entry_of(record, decision, signal, attempt=attempt, now_ms=now_ms)
                 )
 
     def visited(
@@ -141,9 +141,10 @@ class Story:
             self.blocks.append((first, stop, reason))
 
 
-def _entered(
+def entry_of(
     record: OrderRecord, decision: Decision, signal: Signal, *, attempt: int, now_ms: int
 ) -> Entered:
+    """An order that may open a position, placed at `now_ms`, and why; none of it is filled yet."""
     intent = record.intent
     sign = intent.side.sign
     return Entered(

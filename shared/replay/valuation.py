@@ -3,21 +3,15 @@
 """
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 import numpy as np
 
 from shared.core.calendar import DAY_MS
-from shared.core.money import jpy, notional_jpy
+from shared.core.money import jpy, jpy_units, notional_jpy
 from shared.core.types import AccountKind, Candles, Entry, FloatArray, IntArray, Side
 from shared.exchanges.paper.account import Terms
 from shared.market.path import offsets_ms
 from shared.replay.hands import Snapshot
-
-
-def units(amount: Decimal) -> int:
-    """An amount of yen as a whole number of 0.0001 yen."""
-    return int(amount.scaleb(4))
 
 
 def worth(
@@ -39,7 +33,7 @@ def worth(
         for entry in position.entries:
             if kind.has_debt:
                 value += (marks - entry.price) * (position.side.sign * entry.lots)
-                value -= units(entry.fee_jpy) + _interest(entry, position.side, as_of, terms)
+                value -= jpy_units(entry.fee_jpy) + _interest(entry, position.side, as_of, terms)
             else:
                 value += marks * entry.lots
     return value
@@ -53,7 +47,7 @@ def _interest(entry: Entry, side: Side, as_of: IntArray, terms: Terms) -> IntArr
     if not len(days):
         return days
     most = int(days.max())
-    table = np.array([units(jpy(day * count)) for count in range(most + 1)], dtype=np.int64)
+    table = np.array([jpy_units(jpy(day * count)) for count in range(most + 1)], dtype=np.int64)
     interest: IntArray = table[days]
     return interest
 

@@ -70,7 +70,7 @@ def test_the_results_are_the_same_in_the_same_order_with_any_number_of_processes
 ):
     runs = made_runs()
     told = [
-        grid.study(shared, runs, workers=workers, work=numbers_of)
+        grid.replay_runs(shared, runs, workers=workers, work=numbers_of)
         for workers in (
             Workers(jobs=1),
             Workers(jobs=2),
@@ -94,7 +94,7 @@ def test_no_more_workers_are_started_than_there_are_runs(shared, monkeypatch):
 
     monkeypatch.setattr(places, "_here", watched)
     runs = made_runs({"risk.stop_atr": (2, 3)}, parts=1)
-    done = grid.study(
+    done = grid.replay_runs(
         shared, runs, workers=Workers(jobs=100_000, backend="threading"), work=numbers_of
     )
     assert (len(done), asked) == (2, [2])
@@ -102,10 +102,10 @@ def test_no_more_workers_are_started_than_there_are_runs(shared, monkeypatch):
 
 def test_every_run_gets_exactly_what_it_would_get_alone(shared):
     runs = made_runs()
-    together = grid.study(shared, runs, workers=Workers(jobs=2), work=numbers_of)
+    together = grid.replay_runs(shared, runs, workers=Workers(jobs=2), work=numbers_of)
     for run, outcome in zip(runs, together, strict=True):
         fresh = made_given()
-        alone = grid.study(
+        alone = grid.replay_runs(
             fresh, [replace(run, number=0)], workers=Workers(jobs=1), work=numbers_of
         )
         assert alone[0].measured == outcome.measured
@@ -119,7 +119,9 @@ def test_features_are_computed_once_and_votes_once_for_all_runs_that_share_them(
     )
     monkeypatch.setattr(strategies, "vote", lambda *args: (counts.update(votes=1), vote(*args))[1])
     runs = made_runs({"risk.stop_atr": (2, 3, 4, 5), "consensus.agreement": (0.3, 0.4, 0.5)})
-    grid.study(made_given(), runs, workers=Workers(jobs=3, backend="threading"), work=numbers_of)
+    grid.replay_runs(
+        made_given(), runs, workers=Workers(jobs=3, backend="threading"), work=numbers_of
+    )
     assert len(runs) == 24
     assert counts == {"features": 1, "votes": 3}
 
@@ -127,7 +129,7 @@ def test_features_are_computed_once_and_votes_once_for_all_runs_that_share_them(
 def test_what_is_shared_is_mapped_by_every_process_and_not_copied(shared, tmp_path):
     notes = tmp_path / "notes"
     runs = made_runs(parts=8)
-    grid.study(shared, runs, workers=Workers(jobs=2), work=partial(noting, str(notes)))
+    grid.replay_runs(shared, runs, workers=Workers(jobs=2), work=partial(noting, str(notes)))
     told = [line.split() for line in notes.read_text().splitlines()]
     assert len(told) == len(runs) == 48
     assert {kind for _, kind in told} == {"memmap"}
@@ -148,23 +150,25 @@ def test_votes_that_no_run_needs_any_more_are_taken_off_the_disk(shared, tmp_pat
 
 def test_the_folder_of_a_study_is_gone_when_it_ends_also_by_an_error(shared, monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    grid.study(shared, made_runs(), workers=Workers(jobs=1), work=numbers_of)
+    grid.replay_runs(shared, made_runs(), workers=Workers(jobs=1), work=numbers_of)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ValueError, match="this run cannot be"):
-        grid.study(shared, made_runs(), workers=Workers(jobs=1), work=failing)
+        grid.replay_runs(shared, made_runs(), workers=Workers(jobs=1), work=failing)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_was_done_before_a_run_failed_has_been_told(shared):
     seen = []
     with pytest.raises(ValueError, match="this run cannot be"):
-        grid.study(shared, made_runs(), workers=Workers(jobs=1), work=failing, on_done=seen.append)
+        grid.replay_runs(
+            shared, made_runs(), workers=Workers(jobs=1), work=failing, on_done=seen.append
+        )
     assert [outcome.run.number for outcome in seen] == [0, 1]
 
 
 def test_a_worker_that_dies_is_said_in_one_sentence(shared):
     with pytest.raises(Unavailable, match="use fewer jobs"):
-        grid.study(shared, made_runs(), workers=Workers(jobs=2), work=dying)
+        grid.replay_runs(shared, made_runs(), workers=Workers(jobs=2), work=dying)
 
 
 @pytest.mark.parametrize("backend", sorted(CLUSTERS))
@@ -183,7 +187,7 @@ def test_a_cluster_whose_package_is_not_installed_is_said_before_anything_is_rea
 def test_dask_without_an_address_is_refused(shared, monkeypatch):
     monkeypatch.setattr("models.study.grid.places.find_spec", lambda name: object())
     with pytest.raises(UserError, match="no address"):
-        grid.study(shared, made_runs(), workers=Workers(backend="dask"), work=numbers_of)
+        grid.replay_runs(shared, made_runs(), workers=Workers(backend="dask"), work=numbers_of)
 
 
 # with the real replay
@@ -204,7 +208,7 @@ def trained_study(bundle, *, parts=1):
 
 def test_a_study_of_the_real_replay_measures_what_a_single_replay_measures(trained, tmp_path):
     shared, runs = trained_study(trained[1])
-    outcomes = grid.study(shared, runs, workers=Workers(jobs=2))
+    outcomes = grid.replay_runs(shared, runs, workers=Workers(jobs=2))
     source = Folder.write(tmp_path, shared)
     told = grid.judged(outcomes, History(trials=tuple(trial_of(outcome) for outcome in outcomes)))
     ratios = sharpes([trial_of(outcome) for outcome in outcomes])

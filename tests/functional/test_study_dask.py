@@ -96,9 +96,9 @@ def made_runs():
 
 def test_a_dask_cluster_gives_the_results_of_one_process(cluster, tmp_path):
     shared, runs, notes = made_given(), made_runs(), tmp_path / "notes"
-    here = grid.study(shared, runs, workers=Workers(jobs=1), work=numbers_of)
+    here = grid.replay_runs(shared, runs, workers=Workers(jobs=1), work=numbers_of)
     seen = []
-    there = grid.study(
+    there = grid.replay_runs(
         shared,
         runs,
         workers=Workers(backend="dask", address=cluster),
@@ -121,14 +121,14 @@ def test_the_real_replay_on_a_dask_cluster_trades_the_same(cluster):
         grid.periods(end - 5 * DAY, end),
     )
     shared = grid.given(candles, since=end - 5 * DAY)
-    here = grid.study(shared, runs, workers=Workers(jobs=1))
-    assert grid.study(shared, runs, workers=Workers(backend="dask", address=cluster)) == here
+    here = grid.replay_runs(shared, runs, workers=Workers(jobs=1))
+    assert grid.replay_runs(shared, runs, workers=Workers(backend="dask", address=cluster)) == here
 
 
 def test_workers_that_run_other_code_are_refused(cluster, monkeypatch):
     monkeypatch.setattr("models.study.grid.work.code_here", lambda: "another commit")
     with pytest.raises(Unavailable, match="other code"):
-        grid.study(
+        grid.replay_runs(
             made_given(),
             made_runs(),
             workers=Workers(backend="dask", address=cluster),
@@ -141,7 +141,7 @@ def test_an_address_where_nobody_answers_is_said_in_one_sentence(monkeypatch):
     with pytest.raises(
         Unavailable, match=r"no Dask cluster with a worker answers at tcp://127\.0\.0\.1:9"
     ):
-        grid.study(
+        grid.replay_runs(
             made_given(),
             made_runs(),
             workers=Workers(backend="dask", address="tcp://127.0.0.1:9"),

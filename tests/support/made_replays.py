@@ -12,7 +12,7 @@ from decimal import Decimal
 import numpy as np
 
 from shared.core import settings as configuration
-from shared.core.money import ZERO, jpy
+from shared.core.money import UNITS_PER_JPY, ZERO, jpy
 from shared.core.reasons import Reason
 from shared.core.types import (
     AccountKind,
@@ -27,7 +27,7 @@ from shared.core.types import (
 )
 from shared.exchanges.paper.fills import crossing_at
 from shared.exchanges.paper.ledger import Execution, closing, equity, opened, opening, terms
-from shared.replay.types import UNITS_PER_JPY, Curve, Entered, Event, Replayed
+from shared.replay.types import Curve, Entered, Event, Replayed
 
 START = 1_893_456_000_000  # 2030-01-01T00:00:00Z, 09:00 JST
 DAY = 86_400_000

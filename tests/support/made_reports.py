@@ -29,6 +29,7 @@ from shared.core.types import (
     Trade,
     Vote,
 )
+from shared.core.variants import AccountKind
 from tests.support.signals import signal_of
 
 START = 1_893_456_000_000  # 2030-01-01T00:00:00Z, 09:00 JST
@@ -73,6 +74,7 @@ def header(**changes):
         start_at=START,
         end_at=START + DAYS * 86_400_000,
         start_equity_jpy=CAPITAL,
+        account=AccountKind.MARGIN,
         settings_hash="0123456789ab",
         model="2029-12-31-abc1234",
         smallest_capital_jpy={
@@ -163,6 +165,22 @@ def _trade(sequence, opened_at, closed_at, entry, exit_price, lots, reason, *, s
     )
 
 
+def _closing(trade, order_id):
+    stopped = trade.reason is Reason.EXIT_STOP
+    return Fill(
+        sequence=order_id,
+        order_id=order_id,
+        purpose=Purpose.STOP if stopped else Purpose.TARGET,
+        side=trade.side,
+        at=trade.closed_at,
+        price=trade.exit_price,
+        lots=trade.lots,
+        maker=not stopped,
+        fee_jpy=trade.fees_jpy,
+        slippage_jpy=trade.slippage_jpy,
+    )
+
+
 def reports():
     """960 ticks.
 
@@ -220,6 +238,7 @@ def reports():
                     slippage="75.5",
                 ),
             )
+            fills = (_closing(trades[0], order_id + 100),)
             cash += trades[0].net_jpy
             held = None
         open_jpy = notional_jpy(price - held.entries[0].price, held.lots) if held else ZERO

@@ -1,4 +1,4 @@
-"""Studies: many settings on many periods at once.
+"""A grid: the same replay under many settings, on many periods at once.
 
 Features are computed once, votes once for all runs that share them.
 """
@@ -7,7 +7,7 @@ from models.study.grid.given import Given, data_hashes, given
 from models.study.grid.places import Workers
 from models.study.grid.points import Period, Point, Run, grid, periods, runs, sample, varied
 from models.study.grid.result import JudgedOutcome, Luck, Measured, RunOutcome, judged, trial_of
-from models.study.grid.work import study
+from models.study.grid.work import replay_runs
 
 __all__ = [
     "Given",
@@ -24,9 +24,9 @@ __all__ = [
     "grid",
     "judged",
     "periods",
+    "replay_runs",
     "runs",
     "sample",
-    "study",
     "trial_of",
     "varied",
 ]

@@ -11,14 +11,16 @@ from shared.replay.engine import replay
 from shared.replay.types import Inputs
 from shared.results.performance import Performance, measure
 from shared.results.performance.sharpe import (
-    SharpeVariance,
     Track,
-    deflated_sharpe,
     expected_maximum_sharpe,
-    probabilistic_sharpe,
     variance_of_trials,
 )
-from shared.results.performance.significance import MAX_AUTOCORRELATION
+from shared.results.performance.significance import (
+    MAX_AUTOCORRELATION,
+    assumed_variance,
+    lower,
+    probabilities,
+)
 
 KIND = "study"
 
@@ -29,6 +31,12 @@ class Measured:
 
     `track` is what its daily returns show of themselves; None where they have no Sharpe ratio, as
     without any trade.
+
+    >>> numbers = Measured(
+    ...     return_rate=0.02, hold_rate=-0.1, drawdown_rate=0.01, trades=3, track=None
+    ... )
+    >>> numbers.return_rate > numbers.hold_rate, numbers.sharpe is None  # no track, no Sharpe
+    (True, True)
     """
 
     return_rate: float
@@ -45,7 +53,17 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutcome:
-    """A run and its numbers."""
+    """A run and its numbers.
+
+    >>> from models.study.grid.points import periods, runs
+    >>> run = runs([{"risk.stop_atr": 3}], periods(0, 86_400_000))[0]
+    >>> numbers = Measured(
+    ...     return_rate=0.02, hold_rate=-0.1, drawdown_rate=0.01, trades=3, track=None
+    ... )
+    >>> outcome = RunOutcome(run=run, measured=numbers)
+    >>> outcome.measured.trades
+    3
+    """
 
     run: Run
     measured: Measured
@@ -55,6 +73,9 @@ class RunOutcome:
 class Luck:
     """What luck alone makes of so many tries: the annualised Sharpe of the best of `trials` without
     any skill.
+
+    >>> Luck(trials=12, best_sharpe=1.1).best_sharpe
+    1.1
     """
 
     trials: int
@@ -67,6 +88,18 @@ class JudgedOutcome:
     alone shows.
 
     Each is the lower one of both published variants, as in `performance.Significance`.
+
+    >>> from models.study.grid.points import periods, runs
+    >>> run = runs([{"risk.stop_atr": 3}], periods(0, 86_400_000))[0]
+    >>> numbers = Measured(
+    ...     return_rate=0.02, hold_rate=-0.1, drawdown_rate=0.01, trades=3, track=None
+    ... )
+    >>> outcome = RunOutcome(run=run, measured=numbers)
+    >>> found = JudgedOutcome(
+    ...     outcome=outcome, above_zero=0.9, deflated=0.4, luck=Luck(trials=12, best_sharpe=1.1)
+    ... )
+    >>> found.luck.trials
+    12
     """
 
     outcome: RunOutcome
@@ -92,7 +125,18 @@ def numbers(performance: Performance) -> Measured:
 
 
 def trial_of(outcome: RunOutcome, *, data_hash: str, model: str | None, now_ms: int) -> Trial:
-    """The line that goes into the trial log."""
+    """The line that goes into the trial log.
+
+    >>> from models.study.grid.points import periods, runs
+    >>> run = runs([{"risk.stop_atr": 3}], periods(0, 86_400_000))[0]
+    >>> numbers = Measured(
+    ...     return_rate=0.02, hold_rate=-0.1, drawdown_rate=0.01, trades=3, track=None
+    ... )
+    >>> outcome = RunOutcome(run=run, measured=numbers)
+    >>> trial = trial_of(outcome, data_hash="b" * 16, model=None, now_ms=0)
+    >>> trial.kind, dict(trial.changed)
+    ('study', {'risk.stop_atr': 3})
+    """
     run, found = outcome.run, outcome.measured
     return Trial(
         kind=KIND,
@@ -118,6 +162,15 @@ def judged(outcomes: Sequence[RunOutcome], history: History) -> list[JudgedOutco
 
     `history` is everything that was ever tried, these outcomes included. What has no Sharpe ratio
     comes last.
+
+    >>> from models.study.grid.points import periods, runs
+    >>> run = runs([{"risk.stop_atr": 3}], periods(0, 86_400_000))[0]
+    >>> numbers = Measured(
+    ...     return_rate=0.02, hold_rate=-0.1, drawdown_rate=0.01, trades=3, track=None
+    ... )
+    >>> outcome = RunOutcome(run=run, measured=numbers)
+    >>> [found.deflated for found in judged([outcome], History())]  # too short for a Sharpe ratio
+    [None]
     """
     scatter: dict[int, float | None] = {}
     told = []
@@ -151,17 +204,13 @@ def _judged(outcome: RunOutcome, *, trials: int, variance: float | None) -> Judg
             deflated=None,
             luck=Luck(trials=trials, best_sharpe=None),
         )
-    daily = variance / YEAR_DAYS if variance is not None else 1.0 / (track.observations - 1)
-    deflated = [
-        deflated_sharpe(track, trials=trials, trials_variance=daily, variant=variant)
-        for variant in SharpeVariance
-    ]
-    above = [probabilistic_sharpe(track, variant=variant) for variant in SharpeVariance]
+    daily = variance / YEAR_DAYS if variance is not None else assumed_variance(track)
+    told = probabilities(track, trials=trials, variance=daily).values()
     best = expected_maximum_sharpe(trials, trials_variance=daily) * math.sqrt(YEAR_DAYS)
     return JudgedOutcome(
         outcome=outcome,
-        above_zero=_lower(above),
-        deflated=_lower(deflated),
+        above_zero=lower(*(one.above_zero for one in told)),
+        deflated=lower(*(one.deflated for one in told)),
         luck=Luck(trials=trials, best_sharpe=best),
     )
 
@@ -178,11 +227,6 @@ def _track(performance: Performance) -> Track | None:
         kurtosis=returns.kurtosis,
         autocorrelation=max(-MAX_AUTOCORRELATION, min(MAX_AUTOCORRELATION, rho)),
     )
-
-
-def _lower(told: Sequence[float | None]) -> float | None:
-    known = [number for number in told if number is not None]
-    return min(known) if len(known) == len(told) else None
 
 
 def _rank(probability: float | None) -> float:

@@ -56,6 +56,7 @@ class Ran:
 
     plan: DemoPlan
     header: ReportHeader
+    settings: Settings
     reports: list[TickReport] = field(default_factory=list)
     candles: Candles | None = None
     preparing_seconds: float = 0.0
@@ -71,7 +72,9 @@ class Ran:
 
     def page(self) -> str:
         """The report of what was done."""
-        return render(self.reports, header=self.header, candles=self.candles)
+        return render(
+            self.reports, header=self.header, candles=self.candles, settings=self.settings
+        )
 
 
 def environment_of(environ: Mapping[str, str], home: Path, profile: str | None) -> dict[str, str]:
@@ -93,7 +96,8 @@ def run(plan: DemoPlan, environ: dict[str, str], home: Path) -> Ran:
     Ctrl-C and the death of a process end it early and are told in the result; children are ended.
     """
     settings = wiring.settings_from(environ)
-    ran = Ran(plan=plan, header=_header(plan, settings, TrainingNote(missing="it was not trained")))
+    header = _header(plan, settings, TrainingNote(missing="it was not trained"))
+    ran = Ran(plan=plan, header=header, settings=settings)
     began = time.monotonic()
     try:
         with ExitStack() as children:
@@ -243,6 +247,7 @@ def _header(plan: DemoPlan, settings: Settings, training: TrainingNote) -> Repor
         start_at=plan.start_at,
         end_at=plan.end_at,
         start_equity_jpy=Decimal(settings.capital_jpy) + ZERO,
+        account=settings.account,
         profile=settings.profile,
         settings_hash=settings.hash,
     )

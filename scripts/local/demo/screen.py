@@ -12,9 +12,9 @@ import click
 
 from scripts.output.console import duration, jst, yen
 from scripts.output.events import QUIET, decision_words, happened, line, position_words, price_words
-from scripts.output.report.words import percent, reason_words
 from shared.core.calendar import HOUR_MS
 from shared.core.types import TickReport
+from shared.results.page.words import percent, reason_words
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -7,10 +7,9 @@ from typing import Any
 from scripts.local.demo.run import Ran
 from scripts.output.console import duration, yen
 from scripts.output.report import first_line
-from scripts.output.report.figures import compute
-from scripts.output.report.story import stories, why_nothing
-from scripts.output.report.words import percent, reason_words
+from scripts.output.report.outcome import TickedRun, compute
 from shared.core.types import Action
+from shared.results.page.words import percent, reason_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +27,8 @@ class FinishedDemo:
 def told(done: FinishedDemo) -> dict[str, Any]:
     """The summary as JSON values."""
     ran = done.ran
-    figures = compute(ran.reports, ran.header.start_equity_jpy)
-    decided = stories(ran.reports)
+    run = compute(ran.reports, ran.header)
+    performance, costs = run.performance, run.performance.costs
     return {
         "first_line": first_line(ran.header),
         "report": str(done.target) if ran.reports else None,
@@ -40,25 +39,24 @@ def told(done: FinishedDemo) -> dict[str, Any]:
         "model": ran.header.model,
         "profile": ran.header.profile,
         "settings_hash": ran.header.settings_hash,
-        "start_equity_jpy": figures.start_equity_jpy,
-        "end_equity_jpy": figures.end_equity_jpy,
-        "profit_jpy": figures.profit_jpy,
-        "fees_jpy": figures.fees_jpy,
-        "interest_jpy": figures.interest_jpy,
-        "slippage_jpy": figures.slippage_jpy,
-        "max_drawdown": figures.max_drawdown,
-        "buy_and_hold": figures.buy_and_hold,
-        "round_trips": figures.round_trips,
-        "wins": figures.wins,
+        "start_equity_jpy": performance.start_equity_jpy,
+        "end_equity_jpy": performance.end_equity_jpy,
+        "profit_jpy": performance.end_equity_jpy - performance.start_equity_jpy,
+        "fees_jpy": costs.fees_jpy,
+        "interest_jpy": costs.interest_jpy,
+        "slippage_jpy": costs.slippage_jpy,
+        "max_drawdown": performance.drawdown.max_share,
+        "buy_and_hold": _hold(run),
+        "round_trips": performance.positions.count,
+        "wins": performance.positions.wins,
         "stops": sum(
             trade.reason == "exit_stop" for report in ran.reports for trade in report.trades
         ),
-        "decisions_with_orders": len(decided),
-        "entries_decided": sum(story.decision.action is Action.ENTER for story in decided),
-        "ticks": dict(figures.ticks),
+        "decisions_with_orders": len(run.stories),
+        "entries_decided": sum(story.decision.action is Action.ENTER for story in run.stories),
+        "ticks": dict(run.ticks),
         "reasons": {
-            row.reason.value: {"candles": row.candles, "ticks": row.ticks}
-            for row in why_nothing(ran.reports)
+            row.reason.value: {"candles": row.candles, "ticks": row.ticks} for row in run.why_not
         },
         "interrupted": ran.interrupted,
         "failure": None if ran.failure is None else str(ran.failure),
@@ -71,35 +69,43 @@ def told(done: FinishedDemo) -> dict[str, Any]:
     }
 
 
+def _hold(run: TickedRun) -> float | None:
+    """What buying and holding brought; None where no tick knew a price."""
+    hold = run.performance.hold
+    return None if hold.price is None else hold.returns.total
+
+
 def lines(done: FinishedDemo) -> list[str]:
     """The summary for people."""
     ran = done.ran
-    figures = compute(ran.reports, ran.header.start_equity_jpy)
     written = ["", first_line(ran.header), ""]
     if ran.header.stopped_early:
         written += [ran.header.stopped_early, ""]
     if not ran.reports:
         return [*written, "No tick was done, so there is no report."]
-    hold = "unknown" if figures.buy_and_hold is None else percent(figures.buy_and_hold, sign=True)
+    run = compute(ran.reports, ran.header)
+    performance, costs = run.performance, run.performance.costs
+    held, hold = performance.positions, _hold(run)
     written += [
         (
-            f"equity       {yen(figures.start_equity_jpy)} -> {yen(figures.end_equity_jpy)} "
-            f"({percent(figures.profit_rate, sign=True)}); buy and hold {hold}"
+            f"equity       {yen(performance.start_equity_jpy)} -> {yen(performance.end_equity_jpy)}"
+            f" ({percent(performance.returns.total, sign=True)}); buy and hold"
+            f" {'unknown' if hold is None else percent(hold, sign=True)}"
         ),
         (
-            f"round trips  {figures.round_trips}, {figures.wins} won; max drawdown"
-            f" {percent(figures.max_drawdown)}"
+            f"round trips  {held.count}, {held.wins} won; max drawdown"
+            f" {percent(performance.drawdown.max_share)}"
         ),
         (
-            f"costs        fees {yen(figures.fees_jpy)}, interest {yen(figures.interest_jpy)}, "
-            f"slippage {yen(figures.slippage_jpy)}"
+            f"costs        fees {yen(costs.fees_jpy)}, interest {yen(costs.interest_jpy)}, "
+            f"slippage {yen(costs.slippage_jpy)}"
         ),
         (
             f"ticks        {len(ran.reports):,d}"
-            f" ({', '.join(f'{count:,d} {status}' for status, count in figures.ticks.items())})"
+            f" ({', '.join(f'{count:,d} {status}' for status, count in run.ticks.items())})"
         ),
     ]
-    written += _why(ran)
+    written += _why(run)
     written += [
         (
             f"took         {duration(done.seconds)}: {duration(ran.preparing_seconds)} to prepare, "
@@ -111,11 +117,9 @@ def lines(done: FinishedDemo) -> list[str]:
     return written
 
 
-def _why(ran: Ran) -> list[str]:
+def _why(run: TickedRun) -> list[str]:
     """The three most frequent reasons why a candle led to no entry."""
-    rows = [row for row in why_nothing(ran.reports) if row.candles and row.reason != "nothing_new"][
-        :3
-    ]
+    rows = [row for row in run.why_not if row.candles and row.reason != "nothing_new"][:3]
     return [
         f"{'why not' if row is rows[0] else '':<12} {row.candles:,d} candles:"
         f" {reason_words(row.reason)}"

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-from scripts.output.report.words import jst_day, number
+from shared.core.variants import AccountKind
+from shared.results.page.words import jst_day, number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,7 @@ class ReportHeader:
     start_at: int
     end_at: int
     start_equity_jpy: Decimal
+    account: AccountKind
     profile: str | None = None
     settings_hash: str = ""
     model: str | None = None

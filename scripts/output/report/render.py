@@ -1,82 +1,75 @@
-"""Turn tick reports into one self-contained HTML page.
+"""Turn tick reports into one self-contained HTML page: a replay's, with the story of the ticks.
 
 Pure: the same reports give the same page.
 """
 
-import json
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+import numpy as np
 
-from scripts.output.report import rows, words
-from scripts.output.report.charts import candle_series, equity_series, position_series
-from scripts.output.report.figures import compute, equity_curve
-from scripts.output.report.header import ReportHeader, first_line, period
-from scripts.output.report.story import all_fills, all_trades, episodes, stories, why_nothing
-from shared.core.types import Candles, TickReport
+from scripts.output.report import rows
+from scripts.output.report.header import ReportHeader
+from scripts.output.report.outcome import compute
+from shared.core.settings import Settings
+from shared.core.types import Candles, TickReport, Timeframe
+from shared.results.page.render import render as render_page
+from shared.results.report.render import FOLDER, SCRIPTS, values_of
 
 _FOLDER = Path(__file__).with_name("page")
 
 
 def render(
-    reports: Sequence[TickReport], *, header: ReportHeader, candles: Candles | None = None
+    reports: Sequence[TickReport],
+    *,
+    header: ReportHeader,
+    candles: Candles | None = None,
+    settings: Settings | None = None,
 ) -> str:
-    """The page as text: no network, light and dark, readable without its script but for the charts.
+    """The page as text: no network, light and dark, readable without its script but for the charts
+    and the list of positions.
 
     Args:
         reports: Every tick's report in the order of the ticks; duplicates of fills and trades are
             counted once.
         header: What the ticks do not know: the market, the training, the start.
         candles: The 15m candles of the period for the price chart.
+        settings: What the bot ran with, to name the rates and limits in words.
     """
-    told = stories(reports)
-    figures = compute(reports, header.start_equity_jpy)
-    positions = episodes(all_fills(reports), all_trades(reports))
-    curve = equity_curve(reports, header.start_equity_jpy)
-    drawn = {
-        "equity": equity_series(curve, float(header.start_equity_jpy)),
-        "candles": candle_series(candles),
-        "positions": position_series(positions, told, end_at=header.end_at),
-        "start": header.start_at,
-        "end": header.end_at,
+    run = compute(reports, header)
+    shown = candles if candles is not None else _no_candles()
+    values = values_of(
+        run.replayed, run.performance, run.positions, candles=shown, settings=settings
+    )
+    story = {
+        **rows.without_luck(values, run),
+        "capitals": rows.capitals(header.smallest_capital_jpy),
+        "ticks": rows.tick_cell(run.ticks),
+        "decisions": [rows.decision_row(story) for story in run.stories],
+        "denials": rows.reason_rows(run.why_not),
+        "denial_words": rows.why_summary(run.why_not, header),
+        "entered": any(story.decision.action == "enter" for story in run.stories),
+        "orders": rows.order_rows(run.orders),
     }
-    page: str = (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            first_line=first_line(header),
-            header=header,
-            shown_period=period(header.start_at, header.end_at),
-            figures=figures,
-            cards=rows.cards(figures),
-            capitals=rows.capitals(header.smallest_capital_jpy),
-            decisions=[rows.decision_row(story) for story in told],
-            reasons=rows.reason_rows(why_nothing(reports)),
-            nothing_entered=not any(story.decision.action == "enter" for story in told),
-            summary=rows.why_summary(why_nothing(reports), header),
-            orders=rows.order_rows(figures),
-            drawn=_embeddable(drawn),
-        )
+    return render_page(
+        _FOLDER / "demo.html.j2",
+        values | story,
+        heading="Paper trading BTC/JPY",
+        notes=run.replayed.notes,
+        folders=(FOLDER,),
+        styles=(_FOLDER / "demo.css",),
+        scripts=SCRIPTS,
     )
-    return page
 
 
-def _embeddable(value: Any) -> str:
-    """JSON that cannot end the script element it stands in."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+def _no_candles() -> Candles:
+    none = np.empty(0)
+    return Candles(
+        timeframe=Timeframe.M15,
+        opened_at=np.empty(0, dtype=np.int64),
+        open=none,
+        high=none,
+        low=none,
+        close=none,
+        volume=none,
     )
-    environment.filters.update(jst=words.jst, utc=words.utc, yen=words.yen, percent=words.percent)
-    return environment

@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from typing import Any
 
-from scripts.output.report.figures import Figures
 from scripts.output.report.header import ReportHeader
+from scripts.output.report.outcome import TickedRun
 from scripts.output.report.story import DecisionStory, WhyNot
-from scripts.output.report.words import jst, percent, reason_words, utc, yen
 from shared.core.money import btc_from_lots
 from shared.core.reasons import Reason
 from shared.core.types import Action, Side, Vote
-from shared.results.report.cells import Card, Text, basis_points, tone
+from shared.results.page.cells import Text, basis_points, tone
+from shared.results.page.words import DASH, jst, percent, reason_words, utc, yen
+from shared.results.report import headline
+from shared.results.report.statistics import LUCK
+from shared.results.report.tables import DenialRow
 
 NO_DECISION = frozenset({Reason.NOTHING_NEW})
 
@@ -32,74 +35,23 @@ class DecisionRow:
     profit: Text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReasonRow:
-    """One line of the table of why nothing was entered; `share` in [0, 1] of the longest bar."""
+def without_luck(values: Mapping[str, Any], run: TickedRun) -> dict[str, Any]:
+    """The parts of a replay's page that tell skill from luck, without that: a few days prove
+    nothing.
+    """
+    closed = run.performance.positions.count
+    told = f"{headline.counted(closed)} closed in so few days: nothing tells skill from luck yet."
+    return {
+        "luck": told if closed else values["luck"],
+        "cards": [card for card in values["cards"] if card.name not in headline.LUCK_CARDS],
+        "statistics": [group for group in values["statistics"] if group.name != LUCK],
+    }
 
-    code: str
-    words: str
-    candles: str
-    ticks: str
-    best_edge: str
-    share: float
 
-
-def cards(figures: Figures) -> list[Card]:
-    """The key figures."""
-    hold = figures.buy_and_hold
-    trips = figures.round_trips
-    still = (
-        f"{yen(figures.open_jpy, sign=True)} JPY still open"
-        if figures.open_positions
-        else "nothing left open"
-    )
-    costs = figures.fees_jpy + figures.interest_jpy + figures.slippage_jpy
-    return [
-        Card(
-            name="Equity",
-            value=f"{yen(figures.end_equity_jpy)} JPY",
-            note=f"from {yen(figures.start_equity_jpy)} JPY",
-        ),
-        Card(
-            name="Profit after costs",
-            value=f"{yen(figures.profit_jpy, sign=True)} JPY",
-            note=f"{percent(figures.profit_rate, sign=True)}; {still}",
-            tone=tone(round(figures.profit_jpy)),
-        ),
-        Card(
-            name="Buy and hold",
-            value="–" if hold is None else percent(hold, sign=True),
-            note="the same capital in bitcoin, without costs",
-            tone="" if hold is None else tone(round(hold, 4)),
-        ),
-        Card(
-            name="Max drawdown",
-            value=percent(-figures.max_drawdown if figures.max_drawdown else 0.0),
-            note="from the highest equity so far",
-        ),
-        Card(
-            name="Round trips",
-            value=str(trips),
-            note=(
-                f"{figures.wins} won ({percent(figures.wins / trips, places=0)})"
-                if trips
-                else "no position was closed"
-            ),
-        ),
-        Card(
-            name="Costs paid",
-            value=f"{yen(costs)} JPY",
-            note=(
-                f"fees {yen(figures.fees_jpy)} · interest {yen(figures.interest_jpy)} · slippage"
-                f" {yen(figures.slippage_jpy)}"
-            ),
-        ),
-        Card(
-            name="Ticks",
-            value=f"{sum(figures.ticks.values()):,d}",
-            note=" · ".join(f"{count:,d} {status}" for status, count in figures.ticks.items()),
-        ),
-    ]
+def tick_cell(ticks: Mapping[str, int]) -> tuple[str, str]:
+    """How many ticks there were, and how they ended."""
+    told = " · ".join(f"{count:,d} {status}" for status, count in ticks.items())
+    return f"{sum(ticks.values()):,d}", told
 
 
 def capitals(smallest: Mapping[str, int]) -> list[tuple[str, str]]:
@@ -170,8 +122,8 @@ def _ended(story: DecisionStory) -> Text:
     filled = f"filled at {price:,.0f}{part}{tries}"
     if story.decision.action is not Action.ENTER:
         return Text(text=filled, title=reason_words(story.decision.reason))
-    position = story.episode
-    if position is None or not position.ended:
+    position = story.position
+    if position is None or position.closed_at is None:
         return Text(text=f"{filled}; still open", title="its profit so far is in the equity")
     last = position.trades[-1]
     return Text(
@@ -181,46 +133,45 @@ def _ended(story: DecisionStory) -> Text:
 
 
 def _profit(story: DecisionStory) -> Text:
-    position = story.episode
+    position = story.position
     if position is None or story.decision.action is not Action.ENTER:
         return Text(text="–")
-    if not story.opens_episode:
+    if not story.opens_position:
         return Text(
             text="with the above",
             title="this order added to the position that an earlier one had opened",
         )
     if not position.trades:
         return Text(text="open")
-    fees = sum((trade.fees_jpy for trade in position.trades), Decimal(0))
-    interest = sum((trade.interest_jpy for trade in position.trades), Decimal(0))
     return Text(
         text=yen(position.net_jpy, sign=True),
-        title=f"after fees {yen(fees)} and interest {yen(interest)}",
+        title=f"after fees {yen(position.fees_jpy)} and interest {yen(position.interest_jpy)}",
         tone=tone(position.net_jpy),
     )
 
 
-def reason_rows(why: Sequence[WhyNot]) -> list[ReasonRow]:
+def reason_rows(why: Sequence[WhyNot]) -> list[DenialRow]:
     """The reasons with bars: by candles where a candle was decided, plain ticks after them."""
     longest = max((row.candles for row in why), default=0) or 1
+    total = sum(row.candles for row in why) or 1
     return [
-        ReasonRow(
+        DenialRow(
             code=row.reason.value,
             words=reason_words(row.reason),
-            candles=f"{row.candles:,d}" if row.candles else "–",
+            candles=f"{row.candles:,d}" if row.candles else DASH,
+            percent=percent(row.candles / total, places=1) if row.candles else DASH,
+            share=row.candles / longest,
             ticks=f"{row.ticks:,d}",
             best_edge=basis_points(row.best_edge_rate),
-            share=row.candles / longest,
         )
         for row in why
     ]
 
 
-def order_rows(figures: Figures) -> list[tuple[str, str, str]]:
+def order_rows(orders: Mapping[tuple[str, str], int]) -> list[tuple[str, str, str]]:
     """Purpose, outcome and count of all orders and cancels."""
     return [
-        (purpose, outcome, f"{count:,d}")
-        for (purpose, outcome), count in sorted(figures.orders.items())
+        (purpose, outcome, f"{count:,d}") for (purpose, outcome), count in sorted(orders.items())
     ]
 
 

@@ -2,10 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
+from dataclasses import dataclass, field, replace
 
-from shared.core.money import ZERO
 from shared.core.reasons import Reason
 from shared.core.types import (
     Action,
@@ -17,52 +15,28 @@ from shared.core.types import (
     TickReport,
     Trade,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PositionEpisode:
-    """A position from its first entry fill to its end; `ended` is false while some of
-    it is open.
-    """
-
-    opened_at: int
-    entry_fills: tuple[Fill, ...]
-    trades: tuple[Trade, ...]
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing of it is open any more."""
-        return bool(self.trades) and self.trades[-1].ends_position
-
-    @property
-    def net_jpy(self) -> Decimal:
-        """Profit of what was closed, after all costs."""
-        return sum((trade.net_jpy for trade in self.trades), ZERO)
-
-    @property
-    def lots(self) -> int:
-        """What was bought or sold to open it."""
-        return sum(fill.lots for fill in self.entry_fills)
-
-    @property
-    def entry_price(self) -> Decimal:
-        """The mean price of its entry fills."""
-        return Decimal(sum(fill.price * fill.lots for fill in self.entry_fills)) / self.lots
+from shared.replay.story import entry_of
+from shared.replay.types import Entered
+from shared.results.report.positions import HeldPosition
 
 
 @dataclass(slots=True, kw_only=True)
 class DecisionStory:
     """One decision that led to an order: its ticks (a second attempt is the same decision), orders,
     fills, end.
+
+    `sent_at` are the instants of its orders. `position` is what its fills belong to, and
+    `opens_position` whether they began it.
     """
 
     decision: Decision
     signal: Signal | None
     scheduled_at: int
     orders: list[OrderRecord] = field(default_factory=list)
+    sent_at: list[int] = field(default_factory=list)
     fills: tuple[Fill, ...] = ()
-    episode: PositionEpisode | None = None
-    opens_episode: bool = False
+    position: HeldPosition | None = None
+    opens_position: bool = False
 
     @property
     def attempts(self) -> int:
@@ -97,29 +71,6 @@ def all_trades(reports: Iterable[TickReport]) -> list[Trade]:
     return [seen[sequence] for sequence in sorted(seen)]
 
 
-def episodes(fills: Sequence[Fill], trades: Sequence[Trade]) -> list[PositionEpisode]:
-    """Group entry fills and trades into positions: one ends with the trade that says so."""
-    entries = [fill for fill in fills if fill.purpose is Purpose.ENTRY]
-    found: list[PositionEpisode] = []
-    part: list[Trade] = []
-    for trade in trades:
-        part.append(trade)
-        if trade.ends_position:
-            found.append(_episode(entries, part, until=trade.closed_at))
-            entries = [fill for fill in entries if fill.at > trade.closed_at]
-            part = []
-    if entries:
-        found.append(_episode(entries, part, until=entries[-1].at))
-    return [episode for episode in found if episode.entry_fills]
-
-
-def _episode(entries: Sequence[Fill], trades: Sequence[Trade], *, until: int) -> PositionEpisode:
-    mine = tuple(fill for fill in entries if fill.at <= until)
-    return PositionEpisode(
-        opened_at=mine[0].at if mine else 0, entry_fills=mine, trades=tuple(trades)
-    )
-
-
 def stories(reports: Sequence[TickReport]) -> list[DecisionStory]:
     """Every decision that led to an order, in time."""
     told: dict[tuple[int, Action], DecisionStory] = {}
@@ -142,11 +93,12 @@ def stories(reports: Sequence[TickReport]) -> list[DecisionStory]:
             ),
         )
         story.orders.extend(sent)
+        story.sent_at.extend([report.received_at] * len(sent))
         story.signal = story.signal or report.signal
     fills = all_fills(reports)
-    positions = episodes(fills, all_trades(reports))
     for story in told.values():
-        _follow(story, fills, positions)
+        ids = {record.order_id for record in story.orders if record.order_id is not None}
+        story.fills = tuple(fill for fill in fills if fill.order_id in ids)
     return sorted(told.values(), key=lambda story: story.scheduled_at)
 
 
@@ -154,15 +106,36 @@ def _was_sent(record: OrderRecord) -> bool:
     return record.what != "cancel" and record.outcome != DENIED
 
 
-def _follow(
-    story: DecisionStory, fills: Sequence[Fill], positions: Sequence[PositionEpisode]
-) -> None:
-    ids = {record.order_id for record in story.orders if record.order_id is not None}
-    story.fills = tuple(fill for fill in fills if fill.order_id in ids)
-    for position in positions:
-        if any(fill in position.entry_fills for fill in story.fills):
-            story.episode = position
-            story.opens_episode = story.fills[0] == position.entry_fills[0]
+def entries(told: Iterable[DecisionStory]) -> tuple[Entered, ...]:
+    """Every entry that the exchange took, in the order of sending, with what was filled of it."""
+    return tuple(
+        replace(
+            entry_of(record, story.decision, story.signal, attempt=attempt, now_ms=at),
+            filled_lots=sum(f.lots for f in story.fills if f.order_id == record.order_id),
+        )
+        for story in told
+        for attempt, (record, at) in enumerate(
+            zip(story.orders, story.sent_at, strict=True), start=1
+        )
+        if record.intent.opens and record.order_id is not None and story.signal is not None
+    )
+
+
+def follow(told: Iterable[DecisionStory], held: Sequence[HeldPosition]) -> None:
+    """Tell each entry which position its fills belong to."""
+    for story in told:
+        if story.decision.action is not Action.ENTER or not story.fills:
+            continue
+        at = story.fills[0].at
+        story.position = next(
+            (
+                one
+                for one in held
+                if one.opened_at <= at and (one.closed_at is None or at <= one.closed_at)
+            ),
+            None,
+        )
+        story.opens_position = story.position is not None and story.position.opened_at == at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ import numpy as np
 from shared.core.calendar import DAY_MS, MINUTE_MS
 from shared.core.errors import BadData
 from shared.core.money import LOT_BTC, ZERO, lots_from_btc, price_yen
+from shared.core.pair import BTC_JPY
 from shared.core.types import Book, Candles, PairRules, Timeframe
 from shared.market.candle_files import CandleFile
 from shared.market.candles import COLUMNS, BadCandles, from_table
@@ -227,10 +228,12 @@ def rules_from(data: Mapping[str, Any], pair: str, *, margin: bool) -> PairRules
     """
     row = _row_of(data, "pairs", "name", pair)
     what = "spot/pairs"
-    for name, wanted in (("price_digits", 0), ("amount_digits", 4)):
-        if _field(row, name, int, what) != wanted:
+    wanted = {"price_digits": BTC_JPY.price_digits, "amount_digits": BTC_JPY.size_digits}
+    for name, digits in wanted.items():
+        if _field(row, name, int, what) != digits:
             raise BadData(
-                f"{what}.{name} is {row[name]}; this bot counts in whole yen and 0.0001 BTC"
+                f"{what}.{name} is {row[name]}; this bot counts in steps of"
+                f" {BTC_JPY.price_step_jpy} yen and {BTC_JPY.size_step_btc} BTC"
             )
     if "margin_current_individual_ratio" not in row:
         raise BadData(f"{what}: the field margin_current_individual_ratio is missing")

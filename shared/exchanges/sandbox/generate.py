@@ -26,6 +26,7 @@ import numpy as np
 
 from shared.core.calendar import DAY_MS, HOUR_MS, MINUTE_MS
 from shared.core.errors import UserError
+from shared.core.money import LOTS_PER_BTC
 from shared.core.types import BoolArray, Candles, FloatArray, IntArray, Timeframe
 
 MINUTES_A_DAY = 1_440
@@ -236,8 +237,10 @@ def _volume(sigma: FloatArray, shape: FloatArray, rng: np.random.Generator) -> F
     lively = sigma / sigma.mean() + 2.0 * moved / moved.mean()
     noise = np.exp(0.9 * rng.standard_normal(sigma.size) - 0.405)
     volume: FloatArray = (
-        np.rint((_MEAN_VOLUME_BTC / 3.0 * lively * noise).clip(min=_LEAST_VOLUME_BTC) * 10_000)
-        / 10_000
+        np.rint(
+            (_MEAN_VOLUME_BTC / 3.0 * lively * noise).clip(min=_LEAST_VOLUME_BTC) * LOTS_PER_BTC
+        )
+        / LOTS_PER_BTC
     )
     return volume
 

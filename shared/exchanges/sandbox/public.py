@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from shared.core.calendar import DAY_MS, HOUR_MS, WEEK_MS
+from shared.core.pair import BTC_JPY
 from shared.exchanges.sandbox.market import SandboxMarket, btc_text
 from shared.exchanges.sandbox.reply import Reply, failure, success
 from shared.market.path import book_at
@@ -43,13 +44,13 @@ PAIR_ROW: Mapping[str, Any] = {
     "margin_next_individual_until": 1791298799999,
     "margin_next_company_ratio": "0.0818",
     "margin_next_company_until": 1791298799999,
-    "unit_amount": "0.0001",
+    "unit_amount": str(BTC_JPY.size_step_btc),
     "limit_max_amount": "1000",
     "market_max_amount": "10",
     "market_allowance_rate": "0.2",
     "market_in_cb_allowance_rate": "0.2",
-    "price_digits": 0,
-    "amount_digits": 4,
+    "price_digits": BTC_JPY.price_digits,
+    "amount_digits": BTC_JPY.size_digits,
     "is_enabled": True,
     "stop_order": False,
     "stop_order_and_cancel": False,

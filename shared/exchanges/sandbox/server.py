@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from shared.core.errors import UserError
+from shared.core.pair import BTC_JPY
 from shared.exchanges.sandbox import control, public
 from shared.exchanges.sandbox.faults import Faults
 from shared.exchanges.sandbox.market import SandboxMarket
@@ -22,7 +23,7 @@ from shared.exchanges.sandbox.transport import RunningServer, serve
 
 __all__ = ["PRIVATE", "PUBLIC", "Route", "RunningServer", "Sandbox", "serve"]
 
-PAIR = "btc_jpy"
+PAIR = BTC_JPY.name
 ACCESS_KEY_NOT_FOUND = 20003
 
 

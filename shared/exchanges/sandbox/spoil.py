@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeAlias
 
+from shared.core.pair import BTC_JPY
 from shared.exchanges.sandbox.reply import Reply, failure
 
 CANDLES = frozenset({"candlestick"})
@@ -407,7 +408,11 @@ KINDS: Mapping[str, Kind] = {
         change=_status("BUSY", "0.01"),
         endpoints=STATUS,
     ),
-    "halt": Kind(sentence="Status HALT.", change=_status("HALT", "0.0001"), endpoints=STATUS),
+    "halt": Kind(
+        sentence="Status HALT.",
+        change=_status("HALT", str(BTC_JPY.size_step_btc)),
+        endpoints=STATUS,
+    ),
     "orders-stopped": Kind(
         sentence="The pair takes no orders.", change=_pair({"stop_order": True}), endpoints=PAIRS
     ),

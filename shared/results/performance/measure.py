@@ -27,7 +27,7 @@ BASIS = (
         " are annualised with 365 days."
     ),
     "No riskless rate is taken off.",
-    "Drawdown is measured at the close of every 15m candle.",
+    "Drawdown is measured where the equity is: at the close of every 15m candle, or at each tick.",
     "A position that was closed in parts counts once; amounts by exit reason follow the parts.",
     (
         "Slippage, with half the spread of orders that crossed, is inside the prices: net = gross -"
@@ -52,6 +52,26 @@ def measure(
     replayed: Replayed, *, trials: int = 1, trial_sharpes: Sequence[float] = (), seed: int = SEED
 ) -> Performance:
     """Sum up a replay.
+
+    >>> from shared.core.types import Timeframe
+    >>> from shared.replay import Inputs, replay
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.turn.pipeline import stages
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=8, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> inputs = Inputs(
+    ...     candles=candles,
+    ...     stages=stages(candles, bundle=None, settings=load({})),
+    ...     settings=load({}),
+    ...     start_at=start + 7 * day,
+    ...     end_at=start + 8 * day,
+    ... )
+    >>> performance = measure(replay(inputs))
+    >>> performance.returns.total, performance.positions.count, performance.start_equity_jpy
+    (0.0, 0, Decimal('1000000.0000'))
 
     Args:
         replayed: What happened.

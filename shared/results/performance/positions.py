@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from shared.core.money import JPY_QUANTUM
+from shared.core.money import JPY_QUANTUM, UNITS_PER_JPY
 from shared.core.reasons import Reason
 from shared.core.types import Side, Trade
-from shared.replay.types import UNITS_PER_JPY, Entered, Replayed
+from shared.replay.types import Entered, Replayed
 from shared.results.performance.series import units_of, yen
 from shared.results.performance.types import Positions
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from shared.core.calendar import DAY_MS, JST_MS
 from shared.core.errors import BadData
-from shared.core.money import jpy
+from shared.core.money import UNITS_PER_JPY, jpy
 from shared.core.types import FloatArray, IntArray
-from shared.replay.types import UNITS_PER_JPY, Replayed
+from shared.replay.types import Replayed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,12 +67,9 @@ def significance(
     tried = max(trials, len(trial_sharpes))
     track = track_of(returns)
     given = variance_of_trials(trial_sharpes)
-    assumed = 1.0 / (track.observations - 1) if track is not None else None
+    assumed = assumed_variance(track) if track is not None else None
     variance = given / YEAR_DAYS if given is not None else assumed
-    told = {
-        variant: _probability(track, trials=tried, variance=variance, variant=variant)
-        for variant in SharpeVariance
-    }
+    told = probabilities(track, trials=tried, variance=variance)
     hurdle = None if variance is None else expected_maximum_sharpe(tried, trials_variance=variance)
     return Significance(
         days=len(returns),
@@ -85,10 +82,28 @@ def significance(
         expected_maximum_sharpe=None if hurdle is None else hurdle * math.sqrt(YEAR_DAYS),
         estimated=told[SharpeVariance.ESTIMATED],
         hypothesised=told[SharpeVariance.HYPOTHESISED],
-        above_zero=_lower(*(one.above_zero for one in told.values())),
-        deflated=_lower(*(one.deflated for one in told.values())),
+        above_zero=lower(*(one.above_zero for one in told.values())),
+        deflated=lower(*(one.deflated for one in told.values())),
         bootstrap=bootstrap(returns, seed=seed, periods_per_year=YEAR_DAYS),
     )
+
+
+def probabilities(
+    track: Track | None, *, trials: int, variance: float | None
+) -> dict[SharpeVariance, Probability]:
+    """What a track record says, in each published variant.
+
+    `variance` is that of the trials' Sharpes, per observation.
+    """
+    return {
+        variant: _probability(track, trials=trials, variance=variance, variant=variant)
+        for variant in SharpeVariance
+    }
+
+
+def assumed_variance(track: Track) -> float:
+    """The variance of trials that differ by nothing but estimation error, per observation."""
+    return 1.0 / (track.observations - 1)
 
 
 def _probability(
@@ -103,7 +118,7 @@ def _probability(
     )
 
 
-def _lower(*numbers: float | None) -> float | None:
+def lower(*numbers: float | None) -> float | None:
     """The least of them; None where one has no value: nothing is gated on half the evidence."""
     known = [number for number in numbers if number is not None]
     return min(known) if len(known) == len(numbers) else None

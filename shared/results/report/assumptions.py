@@ -10,7 +10,7 @@ import msgspec
 from shared.core.settings import Settings
 from shared.core.types import Timeframe
 from shared.replay.types import Replayed
-from shared.results.report.words import number, percent
+from shared.results.page.words import number, percent
 
 OF_RECORD = "of record"
 APPROXIMATION = "conservative approximation"

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from shared.core.calendar import JST_MS
-from shared.core.money import btc_from_lots, jpy
+from shared.core.money import UNITS_PER_JPY, btc_from_lots, jpy
 from shared.core.types import IntArray
 from shared.replay.types import Curve, Replayed
 from shared.results.performance import BuyAndHold, Performance
@@ -148,7 +148,8 @@ def equity_csv(curve: Curve, hold: BuyAndHold) -> bytes:
         strict=True,
     )
     lines = [
-        f"{','.join(when)},{_four_places(equity)},{down:.6f},{price:.0f},{_four_places(lots)},{_four_places(held)}"
+        f"{','.join(when)},{_four_places(equity)},{down:.6f},{price:.0f},"
+        f"{_four_places(lots)},{_four_places(held)}"
         for when, equity, down, price, lots, held in columns
     ]
     return "\r\n".join((header, *lines, "")).encode()
@@ -167,4 +168,5 @@ def instants(at: IntArray) -> list[tuple[str, str, str]]:
 def _four_places(units: int) -> str:
     """A whole number of ten-thousandths: yen in the unit of equity, bitcoin in lots."""
     sign, rest = ("-" if units < 0 else ""), abs(units)
-    return f"{sign}{rest // 10_000}.{rest % 10_000:04d}"
+    whole, part = divmod(rest, UNITS_PER_JPY)
+    return f"{sign}{whole}.{part:04d}"

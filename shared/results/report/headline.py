@@ -6,13 +6,16 @@ from collections.abc import Sequence
 
 from shared.core.calendar import DAY_MS
 from shared.replay.types import Entered
+from shared.results.page.cells import Card, tone
+from shared.results.page.words import DASH, decimals, fall_percent, length, percent, yen
 from shared.results.performance import Performance, Sampled
-from shared.results.report.cells import Card, tone
-from shared.results.report.words import DASH, decimals, fall_percent, length, percent, yen
 
 CONVINCING = 0.95
 A_YEAR_IS_KNOWN_FROM = 0.5
 """Years: a shorter period says nothing of a whole one."""
+_SHARPE, _DEFLATED = "Sharpe, a year", "Deflated Sharpe"
+LUCK_CARDS = frozenset({_SHARPE, _DEFLATED})
+"""The cards that tell skill from luck, by name."""
 
 
 def verdict(performance: Performance, entries: Sequence[Entered] = ()) -> tuple[str, str]:
@@ -64,7 +67,7 @@ def _luck(performance: Performance, entries: Sequence[Entered]) -> str:
         if told.trials > 1
         else "no other variant is known to have been tried"
     )
-    basis = f"{_counted(count)} closed; {tried}."
+    basis = f"{counted(count)} closed; {tried}."
     if told.deflated is None:
         return f"{basis} Too little to tell skill from luck."
     if performance.returns.total <= 0:
@@ -78,7 +81,8 @@ def _luck(performance: Performance, entries: Sequence[Entered]) -> str:
     )
 
 
-def _counted(count: int) -> str:
+def counted(count: int) -> str:
+    """`1 position`, `33 positions`."""
     return "1 position" if count == 1 else f"{count:,d} positions"
 
 
@@ -146,7 +150,7 @@ def interval(sampled: Sampled | None) -> str:
 def _sharpe(performance: Performance) -> Card:
     sampled = performance.significance.bootstrap
     return Card(
-        name="Sharpe, a year",
+        name=_SHARPE,
         value=decimals(performance.returns.sharpe),
         note=(
             f"{sampled.level:.0%} interval {interval(sampled.sharpe)} · Sortino"
@@ -159,7 +163,7 @@ def _probability(performance: Performance) -> Card:
     told = performance.significance
     trials = "1 trial" if told.trials == 1 else f"{told.trials:,d} trials"
     return Card(
-        name="Deflated Sharpe",
+        name=_DEFLATED,
         value=percent(told.deflated, places=1),
         note=(
             f"probability of an edge after {trials} · probabilistic Sharpe (above zero)"
@@ -174,7 +178,7 @@ def _positions(performance: Performance) -> Card:
         name="Win rate",
         value=percent(held.win_rate, places=1),
         note=(
-            f"{held.wins:,d} of {_counted(held.count)} · profit factor"
+            f"{held.wins:,d} of {counted(held.count)} · profit factor"
             f" {decimals(held.profit_factor)} · expectancy"
             f" {yen(held.expectancy_jpy, sign=True)} JPY"
         ),

@@ -1,37 +1,34 @@
 """The result as one self-contained HTML page. Pure: the same result gives the same page."""
 
-import json
-import re
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
-
 from shared.core.settings import Settings
 from shared.core.types import Candles
-from shared.replay.types import Replayed, loud
+from shared.replay.types import Replayed
+from shared.results.page.render import embeddable, render
 from shared.results.performance import Performance
-from shared.results.report import assumptions, headline, tables, words
+from shared.results.report import assumptions, headline, tables
 from shared.results.report.positions import HeldPosition, positions
 from shared.results.report.series import drawn
 from shared.results.report.statistics import statistics
 
-_FOLDER = Path(__file__).with_name("page")
-_SCRIPTS = (
-    "unpack.js",
-    "axes.js",
-    "levels.js",
-    "view.js",
-    "overview.js",
-    "equity.js",
-    "price.js",
-    "positions.js",
-    "page.js",
+FOLDER = Path(__file__).with_name("page")
+SCRIPTS = tuple(
+    FOLDER / name
+    for name in (
+        "unpack.js",
+        "axes.js",
+        "levels.js",
+        "view.js",
+        "overview.js",
+        "equity.js",
+        "price.js",
+        "positions.js",
+        "page.js",
+    )
 )
-_HYPHEN = re.compile(r"(?<![\w.-])-(?=\d)")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -45,6 +42,28 @@ def html(
     checks: Sequence[tuple[str, ...]] = (),
 ) -> str:
     """The page as text: no network, light and dark; its tables can be read without its script.
+
+    >>> from shared.core.settings import load
+    >>> from shared.core.types import Timeframe
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.replay import Inputs, replay
+    >>> from shared.results.performance import measure
+    >>> from shared.turn.pipeline import stages
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=8, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> inputs = Inputs(
+    ...     candles=candles,
+    ...     stages=stages(candles, bundle=None, settings=load({})),
+    ...     settings=load({}),
+    ...     start_at=start + 7 * day,
+    ...     end_at=start + 8 * day,
+    ... )
+    >>> replayed, quarters = replay(inputs), candles[Timeframe.M15]
+    >>> page = html(replayed, measure(replayed), candles=quarters, title="A quiet day")
+    >>> "<title>A quiet day" in page, "https://" in page  # it asks no network for anything
+    (True, False)
 
     Args:
         replayed: What happened.
@@ -77,81 +96,52 @@ def page(
     checks: Sequence[tuple[str, ...]] = (),
 ) -> str:
     """As `html`, from positions that were put together already."""
+    values = values_of(replayed, performance, held, candles=candles, settings=settings)
+    return render(
+        FOLDER / "report.html.j2",
+        {**values, "checks": checks},
+        heading=title or "Backtest BTC/JPY",
+        notes=replayed.notes,
+        scripts=SCRIPTS,
+    )
+
+
+def values_of(
+    replayed: Replayed,
+    performance: Performance,
+    held: list[HeldPosition],
+    *,
+    candles: Candles,
+    settings: Settings | None,
+) -> dict[str, Any]:
+    """What `report.html.j2` says, by the names that it asks for."""
     earned, luck = headline.verdict(performance, replayed.entries)
     happened, more_events = tables.events(replayed.events)
-    written: str = (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            title=escape(title),
-            notes=[
-                (escape(note), not loud(note))
-                for note in sorted(replayed.notes, key=lambda note: not loud(note))
-            ],
-            replayed=replayed,
-            performance=performance,
-            resolution_words=assumptions.resolution_words(replayed.resolution),
-            of_record=assumptions.resolution_words(replayed.resolution) == assumptions.OF_RECORD,
-            earned=earned,
-            luck=luck,
-            cards=headline.cards(performance),
-            month_names=_MONTHS,
-            years=tables.years(performance.months),
-            costs=tables.cost_rows(performance),
-            attributions=tables.attributions(performance),
-            positions=held,
-            checks=checks,
-            statistics=statistics(performance),
-            denials=tables.denials(replayed.denials),
-            events=happened,
-            more_events=more_events,
-            counts=[
-                (name.replace("_", " "), f"{count:,d}") for name, count in replayed.counts.items()
-            ],
-            fill_rules=assumptions.fill_rules(replayed, settings),
-            setting_groups=assumptions.setting_groups(settings),
-            style=_pasted(("page.css",)),
-            script=_pasted(_SCRIPTS),
-            drawn=_embeddable(drawn(replayed, held, hold=performance.hold, candles=candles)),
-        )
-    )
-    return written
-
-
-def _embeddable(value: Any) -> Markup:
-    """JSON that cannot end the script element it stands in."""
-    return Markup(json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"))  # noqa: S704 - no `<` is left
-
-
-@lru_cache(maxsize=2)
-def _pasted(names: tuple[str, ...]) -> Markup:
-    """Our own style or script as it stands in the page; a script's parts share one scope that
-    nothing else sees.
-    """
-    text = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in names)
-    return Markup(f'(() => {{\n"use strict";\n{text}}})();' if names == _SCRIPTS else text)  # noqa: S704 - our own files
-
-
-def _typeset(value: Any) -> Any:
-    """A minus sign where a hyphen stands before a number; text that was escaped already stays as it
-    is.
-    """
-    return (
-        _HYPHEN.sub("−", value)
-        if isinstance(value, str) and not isinstance(value, Markup)
-        else value
-    )
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_typeset,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(jst=words.jst, yen=words.yen, percent=words.percent)
-    return environment
+    known_as = assumptions.resolution_words(replayed.resolution)
+    return {
+        "replayed": replayed,
+        "performance": performance,
+        "resolution_words": known_as,
+        "of_record": known_as == assumptions.OF_RECORD,
+        "earned": earned,
+        "luck": luck,
+        "cards": headline.cards(performance),
+        "month_names": _MONTHS,
+        "years": tables.years(performance.months),
+        "costs": tables.cost_rows(performance),
+        "attributions": tables.attributions(performance),
+        "positions": held,
+        "checks": (),
+        "statistics": statistics(performance),
+        "entered": bool(held),
+        "denials": tables.denials(replayed.denials),
+        "denial_words": "",
+        "events": happened,
+        "more_events": more_events,
+        "counts": [
+            (name.replace("_", " "), f"{count:,d}") for name, count in replayed.counts.items()
+        ],
+        "fill_rules": assumptions.fill_rules(replayed, settings),
+        "setting_groups": assumptions.setting_groups(settings),
+        "drawn": embeddable(drawn(replayed, held, hold=performance.hold, candles=candles)),
+    }

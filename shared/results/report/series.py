@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from shared.core.money import UNITS_PER_JPY
 from shared.core.types import Candles, FloatArray, IntArray
-from shared.replay.types import UNITS_PER_JPY, Curve, Replayed
+from shared.replay.types import Curve, Replayed
+from shared.results.page.words import reason_words
 from shared.results.performance import BuyAndHold
 from shared.results.report.packing import packed, whole
 from shared.results.report.positions import HeldPosition
-from shared.results.report.words import reason_words
 
 OPEN = "still open"
 

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shared.results.performance import Drawdown, Drawdowns, Performance, Probability, Returns
-from shared.results.report.headline import interval
-from shared.results.report.words import (
+from shared.results.page.words import (
     DASH,
     decimals,
     fall_percent,
@@ -18,6 +16,10 @@ from shared.results.report.words import (
     percent,
     yen,
 )
+from shared.results.performance import Drawdown, Drawdowns, Performance, Probability, Returns
+from shared.results.report.headline import interval
+
+LUCK = "Luck or skill"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,7 @@ def statistics(performance: Performance) -> list[Group]:
         Group(name="Return and risk", beside=True, lines=_returns(performance)),
         Group(name="Positions", lines=_positions(performance)),
         Group(name="In the market", lines=_exposure(performance)),
-        Group(name="Luck or skill", lines=_significance(performance)),
+        Group(name=LUCK, lines=_significance(performance)),
     ]
 
 

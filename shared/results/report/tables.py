@@ -6,9 +6,9 @@ from decimal import Decimal
 
 from shared.core.reasons import Reason
 from shared.replay.types import Event
+from shared.results.page.cells import Text, tone
+from shared.results.page.words import fall_percent, jst, percent, reason_words, yen
 from shared.results.performance import Attribution, Month, Performance
-from shared.results.report.cells import Text, tone
-from shared.results.report.words import fall_percent, jst, percent, reason_words, yen
 
 MOST_EVENTS = 300
 FULL_HEAT = 62
@@ -179,13 +179,19 @@ def _shares(rows: Sequence[Attribution], *, named: Callable[[str], str]) -> list
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenialRow:
-    """Why nothing was entered, and how often."""
+    """Why nothing was entered, and how often.
+
+    `ticks` and `best_edge`: in how many ticks, and the best edge that was seen then, where the
+    ticks are known.
+    """
 
     code: str
     words: str
     candles: str
     percent: str
     share: float
+    ticks: str = ""
+    best_edge: str = ""
 
 
 def denials(counted: Mapping[Reason, int]) -> list[DenialRow]:

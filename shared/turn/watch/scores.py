@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.core.types import FloatArray, Int8Array
+from shared.model.calibration import calibration_bins
 from shared.model.outcomes import LOWER, NEITHER, UPPER
 
-BINS = 10
 ONE_IN_A_HUNDRED = 2.326
 """One-sided normal quantile of 0.99."""
 _MEAN_OF_ABSOLUTE = math.sqrt(2.0 / math.pi)  # of a standard normal variable
@@ -73,14 +73,10 @@ def _calibration(
     """The error, and how large it is by luck one time in a hundred: its mean and spread where every
     gap is pure chance.
     """
-    errors, lucks, total = [], [], float(weight.sum())
-    for which in (LOWER, NEITHER, UPPER):
-        said, happened = probabilities[:, which], (label == which).astype(np.float64)
-        place = np.minimum((said * BINS).astype(np.int64), BINS - 1)
-        gap = np.abs(np.bincount(place, weights=weight * (said - happened), minlength=BINS))
-        variance = np.bincount(place, weights=weight * said * (1.0 - said), minlength=BINS)
-        mean = _MEAN_OF_ABSOLUTE * np.sqrt(variance).sum()
-        spread = math.sqrt((1.0 - _MEAN_OF_ABSOLUTE**2) * variance.sum())
-        errors.append(float(gap.sum()) / total)
-        lucks.append(float(mean + ONE_IN_A_HUNDRED * spread) / total)
-    return float(np.mean(errors)), float(np.mean(lucks))
+    bins = calibration_bins(probabilities, label, weight)
+    lucks = []
+    for one in bins:
+        mean = _MEAN_OF_ABSOLUTE * np.sqrt(one.variances).sum()
+        spread = math.sqrt((1.0 - _MEAN_OF_ABSOLUTE**2) * one.variances.sum())
+        lucks.append(float(mean + ONE_IN_A_HUNDRED * spread) / one.total)
+    return float(np.mean([one.error for one in bins])), float(np.mean(lucks))

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from models.fit.calibrate import MAX_SLOPE, fit
-from models.statistics.evaluate import calibration_error, log_losses
+from models.statistics.evaluate import log_losses
+from shared.model.calibration import calibration_error
 from shared.model.predict import calibrated, softmax
 
 BASE = np.array([0.3, 0.4, 0.3])

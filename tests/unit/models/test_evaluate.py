@@ -4,7 +4,6 @@ from sklearn.metrics import accuracy_score, log_loss, precision_recall_fscore_su
 
 from models.statistics.evaluate import (
     bootstrap,
-    calibration_error,
     calibration_error_beyond_luck,
     constant,
     direction_skill,
@@ -12,6 +11,7 @@ from models.statistics.evaluate import (
     metrics,
     skill,
 )
+from shared.model.calibration import calibration_error
 
 SHARES = np.array([0.3, 0.4, 0.3])
 

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.core.errors import BadData
-from shared.core.money import ZERO
+from shared.core.money import UNITS_PER_JPY, ZERO
 from shared.core.reasons import Reason
 from shared.core.types import PairRules, Side
 from shared.replay import replay
-from shared.replay.types import UNITS_PER_JPY, Curve
+from shared.replay.types import Curve
 from shared.results.performance import measure
 from shared.results.performance.attribution import UNKNOWN, shares_of, split
 from shared.results.performance.costs import mean_units

@@ -15,16 +15,17 @@ from shared.core.reasons import Reason
 from shared.core.types import AccountKind, Timeframe
 from shared.replay.result import COARSE
 from shared.replay.types import Event
+from shared.results import page as kit
+from shared.results.page.words import decimals, length, percent, yen
 from shared.results.performance import measure
 from shared.results.report import html, render, tables
 from shared.results.report.assumptions import fill_rules, setting_groups
 from shared.results.report.headline import cards, entries_words, verdict
 from shared.results.report.statistics import statistics
-from shared.results.report.words import decimals, length, percent, yen
 from tests.support.made_replays import made_candles, made_replay
 
 DAYS = 120
-FOLDER = Path(render.__file__).with_name("page")
+KIT = Path(kit.__file__).parent
 
 
 class Page(HTMLParser):
@@ -260,11 +261,10 @@ def test_the_verdict_says_how_much_of_it_can_be_luck(replayed, total, deflated, 
 
 
 def test_every_file_of_the_page_is_in_it(page):
-    names = {path.name for path in FOLDER.iterdir() if path.suffix == ".js"}
-    assert names == set(render._SCRIPTS)
-    for name in names:
-        assert (FOLDER / name).read_text(encoding="utf-8").strip() in page
-    assert (FOLDER / "page.css").read_text(encoding="utf-8").strip() in page
+    scripts = {path for path in render.FOLDER.iterdir() if path.suffix == ".js"}
+    assert scripts == set(render.SCRIPTS)
+    for path in (*scripts, KIT / "theme.js", KIT / "page.css"):
+        assert path.read_text(encoding="utf-8").strip() in page
 
 
 def test_a_year_with_a_thousand_positions_stays_below_a_megabyte():

@@ -6,21 +6,17 @@ from dataclasses import replace
 from decimal import Decimal
 from html.parser import HTMLParser
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from scripts.output.report import MarketSource, TrainingNote, first_line, render
-from scripts.output.report.charts import MOST_CANDLES, MOST_POINTS, candle_series, equity_series
-from scripts.output.report.figures import EquityPoint, compute, equity_curve
+from scripts.output.report.outcome import compute, mark_of
 from scripts.output.report.rows import why_summary
-from scripts.output.report.story import all_fills, all_trades, episodes, stories, why_nothing
-from scripts.output.report.words import jst, percent, reason_words, yen
+from scripts.output.report.story import all_fills, all_trades, stories, why_nothing
 from shared.core.money import ZERO, btc_from_lots
 from shared.core.reasons import Reason
-from shared.core.types import Action, TickStatus
-from shared.results.report.cells import basis_points
+from shared.core.types import Action
+from shared.results.page.cells import basis_points
+from shared.results.page.words import jst, percent, reason_words, yen
 from tests.support import made_reports as made
 
 REPORTS = made.reports()
@@ -124,38 +120,49 @@ def test_a_missing_model_is_told_with_its_cause():
     )
 
 
-def test_the_cards_show_the_computed_figures(page):
-    figures = compute(REPORTS, made.CAPITAL)
+def test_the_cards_and_tables_show_what_the_run_came_to(page):
+    run = compute(REPORTS, made.header())
+    performance, costs = run.performance, run.performance.costs
     texts = " | ".join(page.texts)
     trades = all_trades(REPORTS)
-    assert figures.end_equity_jpy == REPORTS[-1].equity_jpy
-    assert figures.profit_jpy == figures.realised_jpy + figures.open_jpy
-    assert figures.realised_jpy == sum((trade.net_jpy for trade in trades), ZERO)
-    assert f"{yen(figures.end_equity_jpy)} JPY" in texts
-    assert f"{yen(figures.profit_jpy, sign=True)} JPY" in texts
-    costs = (figures.fees_jpy, figures.interest_jpy, figures.slippage_jpy)
-    assert "fees {} · interest {} · slippage {}".format(*map(yen, costs)) in texts
-    assert figures.slippage_jpy == Decimal(151)
-    assert (figures.round_trips, figures.wins) == (2, 1)
-    assert percent(figures.max_drawdown) in texts
-    assert percent(figures.buy_and_hold, sign=True) in texts
+    assert performance.end_equity_jpy == REPORTS[-1].equity_jpy
+    assert costs.net_jpy == sum((trade.net_jpy for trade in trades), ZERO)
+    assert costs.net_jpy + costs.unrealised_jpy == performance.end_equity_jpy - made.CAPITAL
+    assert f"to {yen(performance.end_equity_jpy)}" in texts
+    assert f"{yen(performance.end_equity_jpy - made.CAPITAL, sign=True)} JPY" in texts
+    paid = map(yen, (costs.fees_jpy, costs.slippage_jpy, costs.interest_jpy))
+    assert "fees {} · slippage {} · interest {}".format(*paid) in texts
+    assert costs.slippage_jpy == Decimal(151)
+    assert (performance.positions.count, performance.positions.wins) == (2, 1)
+    assert percent(performance.drawdown.max_share) in texts
+    assert percent(performance.hold.returns.total, sign=True) in texts
     assert "959 done · 1 degraded" in texts
     assert "410,000 JPY" in texts
+    assert page.tables["costs"][-2][1] == yen(costs.unrealised_jpy, sign=True)
 
 
-def test_buy_and_hold_is_the_last_price_against_the_first():
-    figures = compute(REPORTS, made.CAPITAL)
+def test_two_days_are_no_proof_of_skill(page):
+    text = " ".join(page.texts)
+    assert "2 positions closed in so few days: nothing tells skill from luck yet." in text
+    for word in ("Deflated Sharpe", "Sharpe, a year", "Luck or skill", "probability of an edge"):
+        assert word not in text, word
+
+
+def test_buy_and_hold_begins_at_the_first_price_and_pays_one_fee():
+    hold = compute(REPORTS, made.header()).performance.hold
     first, last = made.price_at(made.START), made.price_at(REPORTS[-1].scheduled_at)
-    assert figures.buy_and_hold == pytest.approx(last / first - 1)
+    assert hold.price == first
+    assert hold.returns.total == pytest.approx(last / first - 1 - 0.001, abs=2e-4)
 
 
-def test_the_drawdown_is_measured_from_the_peak_so_far():
-    curve = equity_curve(REPORTS, made.CAPITAL)
-    peak = made.CAPITAL
-    for point in curve:
-        peak = max(peak, point.equity_jpy)
-        assert point.drawdown == pytest.approx(float(1 - point.equity_jpy / peak))
-    assert max(point.drawdown for point in curve) > 0.002
+def test_the_drawdown_is_measured_from_the_peak_so_far_at_every_tick():
+    performance = compute(REPORTS, made.header()).performance
+    deepest, peak = ZERO, made.CAPITAL
+    for report in REPORTS:
+        peak = max(peak, report.equity_jpy)
+        deepest = max(deepest, 1 - report.equity_jpy / peak)
+    assert performance.drawdown.max_share == pytest.approx(float(deepest))
+    assert deepest > 0.002
 
 
 def test_every_decision_that_led_to_an_order_is_one_row(page):
@@ -175,7 +182,7 @@ def test_every_decision_that_led_to_an_order_is_one_row(page):
     assert told[3].endswith("; still open")
     assert [row[5] for row in rows] == [str(btc_from_lots(lots)) for lots in (200, 150, 100, 120)]
     assert [row[9] for row in rows[:2]] == [
-        yen(trade.net_jpy, sign=True) for trade in all_trades(REPORTS)
+        yen(trade.net_jpy, sign=True).replace("-", "−") for trade in all_trades(REPORTS)
     ]
     assert all(row[2] == "▲▲·▼▲▲" and row[4] == "+21.0 bp" for row in rows)
 
@@ -191,10 +198,10 @@ def test_the_reasons_add_up_to_the_ticks_that_entered_nothing(page):
         report.decision is not None and report.decision.action is Action.ENTER for report in REPORTS
     )
     assert sum(row.ticks for row in why) == len(REPORTS) - entered
-    counted = {row[0]: row for row in page.tables["reasons"][1:]}
+    counted = {row[0]: row for row in page.tables["denials"][1:]}
     assert set(counted) == {"no_consensus", "edge_below_cost", "nothing_new"}
     for row in why:
-        assert counted[row.reason.value][4] == f"{row.ticks:,d}"
+        assert counted[row.reason.value][5] == f"{row.ticks:,d}"
         assert counted[row.reason.value][1] == reason_words(row.reason)
 
 
@@ -220,9 +227,8 @@ def test_every_candle_without_an_entry_counts_once_and_the_rows_add_up_to_what_t
     assert int(said.group(1).replace(",", "")) == sum(row.candles for row in why)
 
 
-def test_a_drawdown_stands_below_zero_and_buying_and_holding_is_drawn_from_the_start(page):
+def test_a_drawdown_stands_below_zero():
     html = render(REPORTS, header=made.header())
-    assert "beside.checked = drawn.equity.at.length > 0;" in html
     assert re.search(r"Max drawdown.{0,120}[-−]\d", re.sub(r"<[^>]+>|\s+", " ", html))
 
 
@@ -254,17 +260,23 @@ def test_a_run_without_entries_says_why_in_its_heading_and_in_words():
 def test_the_page_asks_nothing_from_any_network(page):
     assert page.addresses == ["data:,"]
     html = render(REPORTS, header=made.header())
-    assert not re.search(r"url\(|@import|https?://(?!www\.w3\.org/2000/svg)", html)
+    assert not re.search(r"url\((?!#)|@import|https?://(?!www\.w3\.org/2000/svg)", html)
     assert "default-src 'none'" in html
 
 
-def test_the_drawn_data_are_the_curve_and_the_positions(page):
-    curve = equity_curve(REPORTS, made.CAPITAL)
-    assert page.json["equity"]["equity"] == [float(point.equity_jpy) for point in curve]
+def test_the_drawn_data_are_every_tick_and_the_positions(page):
+    run = compute(REPORTS, made.header())
+    at = [report.scheduled_at for report in REPORTS]
+    assert run.replayed.curve.at.tolist() == at
+    known = [int(report.equity_jpy * 10_000) for report in REPORTS]
+    assert run.replayed.curve.equity_units.tolist() == known
     drawn = page.json["positions"]
-    assert [position["why"] for position in drawn] == ["target reached", "stopped", "still open"]
-    assert drawn[0]["stop"] == round(drawn[0]["in_price"]) - 120_000
-    assert len(page.json["candles"]["at"]) == len(made.candles())
+    assert drawn["count"] == 3
+    assert set(drawn["reasons"]) == {"target reached", "stopped", "still open"}
+    for one, tick in zip(run.positions, (100, 300, 800), strict=True):
+        assert one.entered.stop_price == made.price_at(made.START + tick * made.STEP) - 120_000
+    assert [one.entered.filled_lots for one in run.positions] == [200, 150, 120]
+    assert [one.attempt for one in run.replayed.entries if not one.filled_lots] == [1, 2]
 
 
 def test_markup_in_names_is_text():
@@ -283,7 +295,7 @@ def test_a_report_of_no_ticks_can_be_made():
 
 
 def test_duplicates_of_fills_and_trades_count_once():
-    assert len(all_fills([*REPORTS, *REPORTS])) == len(all_fills(REPORTS)) == 3
+    assert len(all_fills([*REPORTS, *REPORTS])) == len(all_fills(REPORTS)) == 5
     assert len(all_trades([*REPORTS, *REPORTS])) == len(all_trades(REPORTS)) == 2
 
 
@@ -299,10 +311,12 @@ def test_a_position_closed_in_parts_is_one_round_trip():
     trade = all_trades(REPORTS)[0]
     part = replace(trade, lots=80, ends_position=False, closed_at=trade.closed_at - 60_000)
     rest = replace(trade, sequence=2, lots=120)
-    found = episodes(all_fills(REPORTS)[:1], [part, rest])
-    assert len(found) == 1
-    assert found[0].ended
-    assert found[0].net_jpy == part.net_jpy + rest.net_jpy
+    last = next(report for report in REPORTS if report.trades)
+    whole = [*REPORTS[:180], replace(last, trades=(part, rest))]
+    run = compute(whole, made.header())
+    assert run.performance.positions.count == 1
+    assert run.positions[0].net_jpy == part.net_jpy + rest.net_jpy
+    assert [story.position for story in run.stories] == run.positions
 
 
 def test_every_reason_has_words():
@@ -310,50 +324,27 @@ def test_every_reason_has_words():
     assert len({reason_words(reason) for reason in Reason}) == len(Reason)
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(MOST_POINTS + 1, MOST_POINTS * 3))
-@settings(max_examples=20, deadline=None)
-def test_thinning_keeps_the_deepest_drawdown_and_both_ends(seed, count):
-    amounts = np.random.default_rng(seed).integers(500_000, 1_500_000, count).tolist()
-    reports = [
-        replace(
-            REPORTS[0],
-            scheduled_at=made.START + i * made.STEP,
-            equity_jpy=Decimal(amount),
-            status=TickStatus.DONE,
-        )
-        for i, amount in enumerate(amounts)
-    ]
-    curve = equity_curve(reports, Decimal(1_000_000))
-    drawn = equity_series(curve, 1e6)
-    assert len(drawn["at"]) <= MOST_POINTS + 2
-    assert min(drawn["equity"]) == min(amounts)
-    assert max(drawn["equity"]) == max(amounts)
-    assert (drawn["equity"][0], drawn["equity"][-1]) == (amounts[0], amounts[-1])
-
-
-def test_many_candles_are_joined_without_losing_an_extreme():
-    candles = made.candles()
-    many = replace(
-        candles,
-        opened_at=made.START + 900_000 * np.arange(len(candles) * 4),
-        **{
-            name: np.tile(getattr(candles, name), 4)
-            for name in ("open", "high", "low", "close", "volume")
-        },
-    )
-    drawn = candle_series(many)
-    assert len(drawn["at"]) <= MOST_CANDLES
-    assert max(drawn["high"]) == candles.high.max()
-    assert min(drawn["low"]) == candles.low.min()
-    assert drawn["close"][-1] == candles.close[-1]
-
-
-def test_an_equity_point_knows_its_price_from_the_signal_where_nothing_is_held():
+def test_the_price_of_a_tick_is_the_signals_where_nothing_is_held():
     idle = replace(REPORTS[100], positions=(), mark_price=Decimal(1))
-    assert equity_curve([idle], made.CAPITAL)[0].mark_price == idle.signal.close
+    assert mark_of(idle) == idle.signal.close
     held = replace(REPORTS[100], mark_price=Decimal(5_000_000))
-    assert equity_curve([held], made.CAPITAL)[0].mark_price == held.mark_price
-    assert isinstance(equity_curve([idle], made.CAPITAL)[0], EquityPoint)
+    assert mark_of(held) == held.mark_price
+
+
+def test_a_tick_without_equity_or_price_leaves_no_hole_in_the_curve():
+    broken = [
+        REPORTS[0],
+        replace(REPORTS[1], equity_jpy=None),
+        replace(REPORTS[2], mark_price=None),
+        REPORTS[3],
+    ]
+    curve = compute(broken, made.header()).replayed.curve
+    assert curve.at.tolist() == [REPORTS[row].scheduled_at for row in (0, 2, 3)]
+    assert curve.close.tolist() == [
+        made.price_at(made.START),
+        made.price_at(made.START),
+        made.price_at(made.START + 3 * made.STEP),
+    ]
 
 
 def test_next_to_nothing_has_no_sign_of_loss() -> None:
