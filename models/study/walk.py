@@ -109,8 +109,7 @@ def prove_walk(
 
 
 def outcome_of(proven: ProvenWalk, settings: Settings) -> Outcome:
-    """The walk as the result of a backtest, as `models.backtest.forward.conclude_walk` tells one.
-    """
+    """The walk as a backtest's result, as `models.backtest.forward.conclude_walk` tells one."""
     proof, walked = proven.proof, proven.learned.walked
     facts = {**fitted_facts(walked, settings), "folds": fold_facts(walked), **verdict_facts(proof)}
     notes = (*proof.replayed.notes, f"The gate: {facts['in_words']}")

@@ -87,8 +87,8 @@ def test_a_data_folder_that_cannot_be_written_is_told_first(
 HOLDER = """
 import sys, time
 from scripts.research.writable import the_only_training
-from shared.core.settings import load
-with the_only_training(load({"BOT_HOME": sys.argv[1]})):
+from shared.core.settings import load_settings
+with the_only_training(load_settings({"BOT_HOME": sys.argv[1]})):
     print("held", flush=True)
     time.sleep(60)
 """

@@ -141,7 +141,7 @@ def walks_of_every_length(settling: ModuleType) -> Iterator[Any]:
         for hit in (0, 2, 4, None):
             shown: list[int] = []
             path = _minutes(5, high={} if hit is None else {hit: 1200})
-            walked = settling.settled(
+            walked = settling.settle_account(
                 _account(_limit(1100, 30)),
                 path,
                 T0 + until * MINUTE,
@@ -162,21 +162,13 @@ def entries_and_targets_at_every_volume(settling: ModuleType) -> Iterator[Any]:
     for lots in (0, 1, 50, 99, 100, 101, 150, 200, 300):
         account = _account(_limit(900, 100, Purpose.ENTRY), _limit(1100, 100))
         path = _minutes(1, high={0: 1200}, low={0: 850}, volume=lots / 10_000)
-        yield settling.settled(account, path, T0 + MINUTE)
+        yield settling.settle_account(account, path, T0 + MINUTE)
 
 
 def days_around_every_boundary(module: ModuleType) -> Iterator[Any]:
     for days in range(4):
         for beside in (-1, 0, 1, 2):
             yield module.days_started(T0, T0 + days * 86_400_000 + beside)
-
-
-def items_of_every_number(module: ModuleType) -> Iterator[Any]:
-    for count in range(6):
-        for counted in range(8):
-            for keep in (0, 1, 3, 9):
-                items = tuple(replace(_fill(), sequence=number) for number in range(1, count + 1))
-                yield module._uncounted(items, counted, keep)
 
 
 def closes_at_every_price(module: ModuleType) -> Iterator[Any]:

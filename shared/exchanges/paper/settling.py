@@ -52,9 +52,11 @@ def settle_account(
     """
     if until_ms <= account.settled_until:
         return account
+    if account.is_idle:
+        return copy_with(account, settled_until=until_ms)
     row = int(minutes.opened_at.searchsorted(account.settled_until))
     stop = int(minutes.opened_at.searchsorted(until_ms - minutes.timeframe.ms, side="right"))
-    while not account.is_idle and row < stop:
+    while row < stop:
         due = next_due(account, minutes, row, stop)
         if due < stop:
             account = _walk_candle(account, minutes, due)
@@ -67,9 +69,11 @@ def settle_account(
         )
         if walked is not None and due < stop:
             walked(account)
+        if account.is_idle:
+            return copy_with(account, settled_until=until_ms)
         if last_fill is not None and account.next_fill_sequence > last_fill:
             break
-    return copy_with(account, settled_until=until_ms) if account.is_idle else account
+    return account
 
 
 def next_due(account: PaperAccount, minutes: Candles, row: int, stop: int) -> int:
@@ -81,14 +85,14 @@ def next_due(account: PaperAccount, minutes: Candles, row: int, stop: int) -> in
         intent = order.intent
         if intent.trigger_price is not None:
             if intent.is_buy:
-                rises_to = min(rises_to, float(intent.trigger_price))
+                rises_to = min(rises_to, intent.trigger_price)
             else:
-                falls_to = max(falls_to, float(intent.trigger_price))
+                falls_to = max(falls_to, intent.trigger_price)
         elif intent.price is not None:
             if intent.is_buy:
-                falls_to = max(falls_to, float(intent.price - 1))
+                falls_to = max(falls_to, intent.price - 1)
             else:
-                rises_to = min(rises_to, float(intent.price + 1))
+                rises_to = min(rises_to, intent.price + 1)
         if intent.expires_at is not None:
             end = min(
                 end,
@@ -102,9 +106,8 @@ def next_due(account: PaperAccount, minutes: Candles, row: int, stop: int) -> in
     size = FIRST_CHUNK
     while row < end:
         after = min(row + size, end)
-        hits = np.flatnonzero(
-            (minutes.low[row:after] <= falls_to) | (minutes.high[row:after] >= rises_to)
-        )
+        reached = (minutes.low[row:after] <= falls_to) | (minutes.high[row:after] >= rises_to)
+        (hits,) = reached.nonzero()
         if len(hits):
             return row + int(hits[0])
         row, size = after, size * CHUNK_GROWTH

@@ -168,10 +168,10 @@ _DIGEST = """
 import hashlib, pickle, sys
 import numpy as np
 from shared import features, strategies
-from shared.core.settings import load
+from shared.core.settings import load_settings
 candles = pickle.loads(sys.stdin.buffer.read())
 computed = features.compute(candles)
-votes = strategies.vote(computed, load({}).strategies, load({}).consensus)
+votes = strategies.vote(computed, load_settings({}).strategies, load_settings({}).consensus)
 # The sign of a NaN is nobody's value.
 values = np.where(np.isnan(computed.values), np.nan, computed.values)
 voted = votes.confidences.tobytes() + votes.strength.tobytes()

@@ -339,7 +339,7 @@ def test_each_flag_of_the_exchange_closes_what_it_names(flag, closed):
 
 def test_a_pair_counted_in_other_units_is_refused():
     for change in ({"price_digits": 1}, {"amount_digits": 8}):
-        with pytest.raises(BadData, match="whole yen"):
+        with pytest.raises(BadData, match="steps of 1 yen"):
             rules(**change)
 
 

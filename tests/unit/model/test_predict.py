@@ -154,9 +154,9 @@ def test_serving_loads_none_of_the_learning_libraries(tmp_path):
 import json, sys
 from pathlib import Path
 import numpy as np
-from shared.model import load, predict_rows
+from shared.model import load_bundle, predict_rows
 files = {{path.name: path.read_bytes() for path in Path({str(tmp_path)!r}).iterdir()}}
-bundle = load(files, public_keys=({public_of(SIGNING_KEY)!r},), version={training.version!r})
+bundle = load_bundle(files, public_keys=({public_of(SIGNING_KEY)!r},), version={training.version!r})
 rows = np.array(bundle.manifest.golden.rows, dtype=np.float32)
 learners = {{"lightgbm", "xgboost", "sklearn", "joblib", "optuna"}}
 heavy = sorted(set(sys.modules) & {{*learners, "scipy", "pandas", "pyarrow"}})

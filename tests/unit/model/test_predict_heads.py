@@ -235,9 +235,9 @@ _SAY = """
 import json, sys
 from pathlib import Path
 import numpy as np
-from shared.model import load, volatility_rows, vote_rows
+from shared.model import load_bundle, volatility_rows, vote_rows
 files = {path.name: path.read_bytes() for path in Path(sys.argv[1]).iterdir()}
-bundle = load(files, public_keys=(sys.argv[2],), version=sys.argv[3])
+bundle = load_bundle(files, public_keys=(sys.argv[2],), version=sys.argv[3])
 golden = bundle.manifest.golden
 rows = np.array(golden.rows, dtype=np.float32)
 volatility = volatility_rows(rows, np.array(golden.realised), bundle)

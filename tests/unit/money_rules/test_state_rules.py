@@ -56,7 +56,12 @@ def test_a_first_state_knows_nothing_and_retries_nothing(state):
         0,
         0,
     )
-    assert (first.holds, first.doubts, first.settings_hash, first.has_retry) == (False, (), "", False)
+    assert (first.holds, first.doubts, first.settings_hash, first.has_retry) == (
+        False,
+        (),
+        "",
+        False,
+    )
     assert first.late_in_a_row == 0
     assert first.encode_state()["schema"] == 1
 
@@ -74,7 +79,9 @@ def test_a_schema_that_cannot_be_is_refused(made, state, schema):
 
 @pytest.mark.parametrize("schema", [0, 1])
 def test_both_schemas_that_there_are_can_be_read(made, state, schema):
-    assert State.decode_state({**state().encode_state(), "schema": schema}, made.settings()) == state()
+    assert (
+        State.decode_state({**state().encode_state(), "schema": schema}, made.settings()) == state()
+    )
 
 
 def test_a_version_reads_up_to_its_own_schema_and_writes_that(made, state, monkeypatch):
@@ -121,7 +128,11 @@ def test_only_a_position_of_another_mode_keeps_a_state_from_being_read(
     ("mode", "kept"), [("paper", True), ("live", False), ("what", True), (None, True)]
 )
 def test_what_protects_is_saved_from_a_damaged_state_of_the_same_mode(made, state, mode, kept):
-    told = {**state(plan=made.plan(), signal=made.signal()).encode_state(), "mode": mode, "limits": 5}
+    told = {
+        **state(plan=made.plan(), signal=made.signal()).encode_state(),
+        "mode": mode,
+        "limits": 5,
+    }
     found = State.salvage_state(told, made.settings())
     assert found == (state(plan=made.plan(), signal=made.signal()) if kept else state())
     assert State.salvage_state([1], made.settings()) == state()
@@ -143,9 +154,9 @@ def test_unknown_fields_survive_where_their_part_is_the_same(made, state):
     }
     same = before.encode_state(stored)
     assert (same["new"], same["plan"]["new"], same["candle"]["new"]) == (1, 2, 3)
-    other = replace(before, plan=made.plan(stop_price=7), candle=CandleProgress(as_of=T0 + 1)).encode_state(
-        stored
-    )
+    other = replace(
+        before, plan=made.plan(stop_price=7), candle=CandleProgress(as_of=T0 + 1)
+    ).encode_state(stored)
     assert "new" not in other["plan"]
     assert (other["new"], other["candle"]["new"], other["candle"]["as_of"]) == (1, 3, T0 + 1)
     assert "new" not in before.encode_state(None)
