@@ -112,7 +112,7 @@ class Shell(Generic[Wired]):
                 self._settings = wiring.settings_from(wiring.environment())
             return self._settings
 
-    def wired(self) -> Wired:
+    def wire_once(self) -> Wired:
         """What the first request made, and a warm instance keeps."""
         with self._lock:
             if self._wired is None:
@@ -144,9 +144,9 @@ class Shell(Generic[Wired]):
             )
         # The border: no traceback leaves, and none is lost.
         except Exception as error:  # noqa: BLE001
-            return self._failed(error)
+            return self._answer_failure(error)
 
-    def _failed(self, error: Exception) -> Response:
+    def _answer_failure(self, error: Exception) -> Response:
         found, remedy, field_name = str(error), remedy_of(error), ""
         if isinstance(error, BadRequest):
             status, field_name = BAD_REQUEST, error.field

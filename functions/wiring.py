@@ -128,13 +128,13 @@ def warn_of_left_over() -> None:
 
 def documents_for(settings: Settings) -> DocumentStore:
     """The document store that `BOT_STATE` names."""
-    store: DocumentStore = _opened(settings.state, "BOT_STATE", DOCUMENTS)
+    store: DocumentStore = _open_adapter(settings.state, "BOT_STATE", DOCUMENTS)
     return store
 
 
 def bucket_for(settings: Settings) -> Bucket:
     """The bucket that `BOT_BUCKET` names."""
-    bucket: Bucket = _opened(settings.bucket, "BOT_BUCKET", BUCKETS)
+    bucket: Bucket = _open_adapter(settings.bucket, "BOT_BUCKET", BUCKETS)
     return bucket
 
 
@@ -276,7 +276,7 @@ def retrain_place(
     )
 
 
-def _opened(url: str, name: str, known: Mapping[str, str]) -> Any:
+def _open_adapter(url: str, name: str, known: Mapping[str, str]) -> Any:
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in known:
         raise BadSettings(

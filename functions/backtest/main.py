@@ -90,13 +90,13 @@ def backtest(request: Request) -> Response:
 def _get(request: Request) -> VerbResult:
     name = parse_fields(query_of(request), JobQuery, named="query").id
     if name is None:
-        return VerbResult(body={"jobs": _SHELL.wired().recent()})
-    return VerbResult(body=_SHELL.wired().status(_require_id(name, "id")))
+        return VerbResult(body={"jobs": _SHELL.wire_once().recent()})
+    return VerbResult(body=_SHELL.wire_once().status(_require_id(name, "id")))
 
 
 def _delete(request: Request) -> VerbResult:
     name = _require_id(parse_fields(query_of(request), JobQuery, named="query").id, "id")
-    return VerbResult(body=_SHELL.wired().cancel(name))
+    return VerbResult(body=_SHELL.wire_once().cancel(name))
 
 
 def _post(request: Request) -> VerbResult:
@@ -108,7 +108,7 @@ def _post(request: Request) -> VerbResult:
         return _slice(parse_fields(body, Slice, named="request for work"))
     if "cancel" in body:
         name = parse_fields(body, CancelBody, named="request to cancel").cancel
-        return VerbResult(body=_SHELL.wired().cancel(_require_id(name, "cancel")))
+        return VerbResult(body=_SHELL.wire_once().cancel(_require_id(name, "cancel")))
     return _submit(body)
 
 
@@ -116,7 +116,7 @@ def _submit(body: dict[str, Any]) -> VerbResult:
     later = body.pop("async", False)
     if not isinstance(later, bool):
         raise BadJob("async", f"was {quote_value(later)}", remedy="give true or false")
-    backtests = _SHELL.wired()
+    backtests = _SHELL.wire_once()
     job = parse_job({**body, "id": _new_name() if body.get("id") is None else body["id"]})
     stands = backtests.submit(job)
     if later or not stands["more"]:
@@ -129,7 +129,7 @@ def _slice(asked: Slice) -> VerbResult:
 
     What the job itself did wrong is answered with 200: sending it again would not help.
     """
-    backtests = _SHELL.wired()
+    backtests = _SHELL.wire_once()
     longest = backtests.longest_seconds
     if asked.slice_seconds is not None and asked.slice_seconds > longest:
         raise BadJob(

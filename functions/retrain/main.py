@@ -59,13 +59,13 @@ def retrain(request: Request) -> Response:
 
 def _recent(request: Request) -> VerbResult:
     _check_query(request)
-    return VerbResult(body={"retrainings": _SHELL.wired().recent()})
+    return VerbResult(body={"retrainings": _SHELL.wire_once().recent()})
 
 
 def _run(request: Request) -> VerbResult:
     _check_query(request)
     body = parse_fields(body_of(request), RetrainFields)
-    retrains = _SHELL.wire(dry_run=True) if body.dry_run else _SHELL.wired()
+    retrains = _SHELL.wire(dry_run=True) if body.dry_run else _SHELL.wire_once()
     stands = retrains.run(RetrainRequest(days=body.days, seed=body.seed))
     line = {name: stands[name] for name in ("retraining", "status", "doing", "share")}
     return VerbResult(

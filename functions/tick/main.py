@@ -70,7 +70,7 @@ def _run(request: Request) -> VerbResult:
     _check_query(request)
     body = parse_fields(body_of(request), TickFields)
     scheduled_at = _schedule_time(request.headers.get(SCHEDULE_HEADER) or body.scheduled_at)
-    ports, settings = _SHELL.wired(), _SHELL.settings
+    ports, settings = _SHELL.wire_once(), _SHELL.settings
     asked = _name(scheduled_at, ports)
     if body.dry_run:
         ports = _SHELL.wire(dry_run=True)
@@ -130,7 +130,7 @@ def _name(scheduled_at: int | None, ports: Ports) -> TickRequest:
 
 def _health(request: Request) -> VerbResult:
     _check_query(request)
-    return health(_SHELL.wired(), _SHELL.settings)
+    return health(_SHELL.wire_once(), _SHELL.settings)
 
 
 def health(ports: Ports, settings: Settings) -> VerbResult:

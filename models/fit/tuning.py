@@ -27,7 +27,7 @@ from models.data.findings import refuse
 from models.data.leaks import inspect_split
 from models.data.splits import Window
 from models.fit.learners import fit_all, weights_of
-from models.fit.learners.learner import needed
+from models.fit.learners.learner import import_package
 from shared.core.errors import UserError
 from shared.core.settings import LearningSettings, Settings
 from shared.core.trials import Trial, settings_hash
@@ -113,7 +113,7 @@ def tune(
         BadData: A fold leaks.
     """
     folds = folds_of(dataset, settings.learning)
-    optuna = needed("optuna")
+    optuna = import_package("optuna")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     done: list[TuningTrial] = []
 

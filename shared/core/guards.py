@@ -73,7 +73,7 @@ def files_of_the_product() -> list[str]:
     return [file for package in PACKAGES for file in files_in(package)]
 
 
-def unguarded(files: Iterable[str]) -> str | None:
+def find_unguarded(files: Iterable[str]) -> str | None:
     """What to say of the files that stand under no line; None where each stands under one."""
     bare = [path for path in files if line_of(path) is None]
     if not bare:

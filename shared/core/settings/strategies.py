@@ -29,7 +29,9 @@ class Strategies:
     __slots__ = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _made, ({name: getattr(self, name) for name in kind().__dataclass_fields__},)
+        return _build_parameters, (
+            {name: getattr(self, name) for name in kind().__dataclass_fields__},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,5 +88,5 @@ def _parameters(name: str) -> type:
     return found
 
 
-def _made(parameters: Mapping[str, Any]) -> Any:
+def _build_parameters(parameters: Mapping[str, Any]) -> Any:
     return kind()(**parameters)

@@ -14,11 +14,11 @@ FILES = guards.files_of_the_product()
 
 def test_every_file_of_the_product_has_a_guard() -> None:
     assert len(FILES) > 400
-    assert guards.unguarded(FILES) is None
+    assert guards.find_unguarded(FILES) is None
 
 
 def test_a_new_file_beside_guarded_ones_has_none_and_is_told_which_there_are() -> None:
-    said = guards.unguarded([*FILES, "shared/orders/new.py"])
+    said = guards.find_unguarded([*FILES, "shared/orders/new.py"])
     assert said is not None
     assert said.startswith("shared/orders/new.py: no line of shared/core/guards.toml")
     assert all(f"{name}: {meaning}" in said for name, meaning in guards.meanings().items())
@@ -32,7 +32,7 @@ def test_a_new_file_in_a_room_that_is_guarded_as_a_whole_comes_under_its_guards(
         "shared/exchanges/another/new.py": "shared/exchanges",
         "shared/stores/google/firestore.py": "shared/stores",
     }.items():
-        assert guards.unguarded([file]) is None
+        assert guards.find_unguarded([file]) is None
         assert guards.line_of(file) == line
 
 
