@@ -11,8 +11,9 @@ from models.retrain.proving import JudgedTraining
 from models.retrain.sealing import Sealed
 from models.retrain.serving import Served
 from models.walk_forward import Walked
-from shared.alerts.wording import key, when
-from shared.core.calendar import DAY_MS, utc_text
+from shared.alerts.wording import key, name_fields
+from shared.core.calendar import DAY_MS, jst_and_utc, utc_text
+from shared.core.sentences import say
 from shared.core.types import Alert, Level
 from shared.model.manifest import Check, Verdict
 
@@ -125,19 +126,26 @@ def alert_of(bot: str, name: str, result: Mapping[str, Any], *, at: int, unchang
     """
     bad = result["outcome"] == "refused" or unchanged >= KEPT_WEEKS
     verdict = msgspec.convert(result["verdict"], Verdict)
+    training = result["training"]
     told = {
-        "trained": (
-            f"{_day(result['training']['from_at'])} to {_day(result['as_of'])},"
-            f" {result['training']['rows']:,} candles"
+        **name_fields(
+            trained=say(
+                "alerts.value.trained",
+                since=_day(training["from_at"]),
+                until=_day(result["as_of"]),
+                rows=f"{training['rows']:,}",
+            ),
+            verdict=result["in_words"],
         ),
-        "verdict": result["in_words"],
         **{check.name.replace("_", " "): _number(check) for check in _telling(verdict.checks)},
-        "serves now": result["serves"] or "nothing: no entries",
-        "time": when(at),
+        **name_fields(
+            serves_now=result["serves"] or say("alerts.value.nothing_serves"),
+            time=jst_and_utc(at),
+        ),
     }
     if unchanged >= KEPT_WEEKS:
-        told["unchanged"] = f"{unchanged} retrainings in a row have left the champion as it was"
-    title = f"Retrained: {result['version']} - {result['why']}."
+        told |= name_fields(unchanged=say("alerts.value.unchanged", weeks=unchanged))
+    title = say("alerts.title.retrained", version=result["version"], why=result["why"])
     return Alert(
         key=key(bot, "retrained", name),
         level=Level.WARNING if bad else Level.INFO,
@@ -150,17 +158,17 @@ def alert_of(bot: str, name: str, result: Mapping[str, Any], *, at: int, unchang
 
 def failure_of(bot: str, name: str, found: str, remedy: str, *, at: int) -> Alert:
     """The retraining stopped: bad data, or a fault. What serves goes on serving."""
-    told = {
-        "what": found,
-        "what to do": remedy,
-        "meanwhile": "what serves goes on serving",
-        "time": when(at),
-    }
+    told = name_fields(
+        what=found,
+        what_to_do=remedy,
+        meanwhile=say("alerts.value.serves_on"),
+        time=jst_and_utc(at),
+    )
     return Alert(
         key=key(bot, "retrain_failed", name, at // DAY_MS),
         level=Level.WARNING,
         kind="retrain_failed",
-        title="The retraining stopped, and nothing was changed.",
+        title=say("alerts.title.retrain_failed"),
         at=at,
         fields={name: text for name, text in told.items() if text},
     )

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from models.gate import figure
 from models.study.result import DatasetResult, Earned, Estimate, StudyResult, VariantResult
+from shared.core.sentences.figures import DASH, basis_points, decimals, fall_percent, percent
 from shared.model.manifest import Check
-from shared.results.page.cells import Text, basis_points, tone
-from shared.results.page.words import DASH, decimals, fall_percent, percent
+from shared.results.page.cells import Text, tone
 
 YES, NO = "yes", "no"
 

@@ -11,10 +11,12 @@ import click
 from functions import wiring
 from scripts.operation.bot import Here, opened, reason_option, who_asks, why_asked
 from scripts.operation.damage import damage
-from scripts.output.console import duration, emit, json_option, utc, yen
+from scripts.output.console import emit, json_option
 from shared import features, risk
+from shared.core.calendar import utc_second
 from shared.core.errors import BotError, UserError
 from shared.core.reasons import Reason
+from shared.core.sentences.figures import duration, yen
 from shared.core.settings import Settings
 from shared.core.settings.original_variables import left_over
 from shared.core.types import Issue, Level, Market, Timeframe
@@ -190,7 +192,7 @@ def _ticks(here: Here) -> DoctorCheck:
         return DoctorCheck(
             name="ticks",
             verdict=CheckOutcome.OK,
-            said=f"the last one finished at {utc(state.last_finished_at)}",
+            said=f"the last one finished at {utc_second(state.last_finished_at)}",
         )
     in_time = state.late_in_a_row == 0 and state.last_finished_at <= here.clock.now_ms()
     remedy = (
@@ -329,7 +331,7 @@ def _clock(here: Here, market: Market) -> DoctorCheck:
     return DoctorCheck(
         name="clock",
         verdict=CheckOutcome.OK,
-        said=f"{utc(market.as_of)}, as the exchange's to its header's second",
+        said=f"{utc_second(market.as_of)}, as the exchange's to its header's second",
         data=data,
     )
 

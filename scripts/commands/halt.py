@@ -3,7 +3,8 @@
 import click
 
 from scripts.operation.bot import opened, reason_option, who_asks, why_asked
-from scripts.output.console import emit, json_option, jst
+from scripts.output.console import emit, json_option
+from shared.core.calendar import jst_text
 
 
 @click.command()
@@ -28,8 +29,8 @@ def command(*, why: str | None, by: str | None, everyone: bool, as_json: bool) -
         halt = here.bot.halt(who=by or who_asks(), why=reason, now_ms=now_ms, everyone=everyone)
     whose = "every bot of this store" if everyone else f"bot {bot}"
     text = (
-        f"{whose} halted at {jst(now_ms)} by {halt.who}: {reason}\nNo position will be opened; what"
-        " is held keeps its stop."
+        f"{whose} halted at {jst_text(now_ms)} by {halt.who}: {reason}\nNo position will be"
+        " opened; what is held keeps its stop."
     )
     data = {
         "halt": True,

@@ -9,9 +9,10 @@ import click
 from functions import wiring
 from scripts.operation.bot import Here, opened
 from scripts.operation.registry import RegistryEntry, look, registry_of
-from scripts.output.console import duration, emit, json_option, jst
+from scripts.output.console import emit, json_option
 from shared import features
-from shared.core.calendar import jst_day
+from shared.core.calendar import jst_day, jst_text
+from shared.core.sentences.figures import duration
 from shared.core.types import Timeframe
 from shared.market.archive import CandleWindows
 from shared.model.registry import ServingPointer
@@ -132,11 +133,13 @@ def _lines(
         yield "champion    none: nothing is entered; `scripts/bot train` makes one"
     else:
         since = (
-            f" since {jst(pointer.champion_since)}" if pointer.champion_since is not None else ""
+            f" since {jst_text(pointer.champion_since)}"
+            if pointer.champion_since is not None
+            else ""
         )
         yield f"champion    {pointer.version}{since}"
         beside = (
-            f" since {jst(pointer.challenger_since)}"
+            f" since {jst_text(pointer.challenger_since)}"
             if pointer.challenger_since is not None
             else ""
         )
@@ -196,4 +199,4 @@ def _history(pointer: ServingPointer | None) -> Iterator[str]:
     if moves:
         yield ""
     for move in reversed(moves):
-        yield f"{jst(move.at)}  {move.what:<9}  {move.version} by {move.by}: {move.why}"
+        yield f"{jst_text(move.at)}  {move.what:<9}  {move.version} by {move.by}: {move.why}"

@@ -18,9 +18,10 @@ from scripts.local.paper.place import SupervisorPaths
 from scripts.operation.bot import opened
 from scripts.operation.standing import lines as standing_lines
 from scripts.operation.standing import standing
-from scripts.output.console import emit, json_option, jst, utc
+from scripts.output.console import emit, json_option
 from scripts.output.events import decision_words
 from scripts.output.holdings import holdings_lines, model_line
+from shared.core.calendar import jst_text, utc_second
 from shared.core.errors import BotError, UserError
 from shared.core.settings import Settings
 from shared.core.settings.original_variables import left_over
@@ -228,13 +229,13 @@ def _lines(pid: int | None, told: Mapping[str, Any]) -> list[str]:
         return [*lines, "tick      none was ever scheduled here"]
     if pid is not None:
         lines.append(
-            f"since     {jst(told['started_at'])} ({utc(told['started_at'])}), every"
+            f"since     {jst_text(told['started_at'])} ({utc_second(told['started_at'])}), every"
             f" {told['interval_seconds']} s"
         )
         lines.append(f"doing     {told['doing']}")
         if told.get("next_at"):
-            lines.append(f"next      {jst(told['next_at'])}")
-    since = f" since {jst(told['counted_since'])}" if told.get("counted_since") else ""
+            lines.append(f"next      {jst_text(told['next_at'])}")
+    since = f" since {jst_text(told['counted_since'])}" if told.get("counted_since") else ""
     lines.append(
         f"ticks     {told['ticks']} done{since}, {told['skipped']} skipped because they were late"
     )
@@ -264,7 +265,7 @@ def _standing_lines() -> list[str]:
 def _tick_lines(report: TickReport) -> list[str]:
     detail = f": {report.detail}" if report.detail else ""
     head = (
-        f"last tick {jst(report.scheduled_at)} ({utc(report.scheduled_at)}),"
+        f"last tick {jst_text(report.scheduled_at)} ({utc_second(report.scheduled_at)}),"
         f" {report.status}{detail}"
     )
     return [head, *holdings_lines(report)]

@@ -12,10 +12,11 @@ from decimal import Decimal
 import click
 
 from scripts.operation.bot import Here, opened
-from scripts.output.console import emit, json_option, jst, progress, yen
+from scripts.output.console import emit, json_option, progress
 from shared import model
-from shared.core.calendar import DAY_MS
+from shared.core.calendar import DAY_MS, jst_text
 from shared.core.errors import BadBundle, UserError
+from shared.core.sentences.figures import yen
 from shared.core.settings import Settings
 from shared.core.types import Candles, TickReport, Timeframe
 from shared.market.archive import CandleArchive
@@ -229,7 +230,7 @@ def _bundle(bucket: Bucket, settings: Settings, stretch: Stretch) -> Bundle | No
 def _begins(stretch: Stretch) -> str:
     if stretch.opening is None:
         return "with the bot's first tick"
-    since = jst(stretch.start_at - LEAD_IN_DAYS * DAY_MS)
+    since = jst_text(stretch.start_at - LEAD_IN_DAYS * DAY_MS)
     return (
         f"where the bot held nothing, with its {yen(stretch.opening.cash_jpy)}; "
         f"peak, day and losing streak are those that its reports since {since} tell"
@@ -256,7 +257,7 @@ def _ends(
 def lines(parity: Parity) -> list[str]:
     """The answer as a person reads it."""
     told = [
-        f"parity    bot {parity.bot_id}, {jst(parity.start_at)} to {jst(parity.end_at)}",
+        f"parity    bot {parity.bot_id}, {jst_text(parity.start_at)} to {jst_text(parity.end_at)}",
         f"          {parity.sentence}",
         f"begins    {parity.begins}",
         (
@@ -291,6 +292,6 @@ def _episode(episode: CauseEpisode) -> str:
     )
     ticks = f"{episode.ticks} tick{'s' if episode.ticks > 1 else ''}"
     return (
-        f"  {jst(episode.began_at)}  {episode.cause}, {episode.price_jpy:+,.2f} yen in {ticks}:"
-        f" {shown}{more}"
+        f"  {jst_text(episode.began_at)}  {episode.cause}, {episode.price_jpy:+,.2f} yen in"
+        f" {ticks}: {shown}{more}"
     )

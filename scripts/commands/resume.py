@@ -6,8 +6,10 @@ from typing import Any
 import click
 
 from scripts.operation.bot import Here, opened, reason_option, who_asks, why_asked
-from scripts.output.console import emit, json_option, jst, yen
+from scripts.output.console import emit, json_option
+from shared.core.calendar import jst_text
 from shared.core.errors import BadData
+from shared.core.sentences.figures import yen
 from shared.tick import control
 from shared.tick.control import Halt, Ordered
 from shared.turn.state import State
@@ -58,7 +60,7 @@ def command(*, why: str | None, by: str | None, everyone: bool, as_json: bool) -
     ]
     stays = list(_stays(ordered, state, everyone=everyone, now_ms=now_ms))
     lines = (
-        [f"Taken back by {by or who_asks()} at {jst(now_ms)} ({reason}): {'; '.join(lifted)}."]
+        [f"Taken back by {by or who_asks()} at {jst_text(now_ms)} ({reason}): {'; '.join(lifted)}."]
         if lifted
         else []
     )
@@ -92,10 +94,11 @@ def _state(here: Here) -> State | None:
 
 def _lifted(halts: Mapping[str, Halt], drawdown: int) -> Iterator[str]:
     for halt in halts.values():
-        yield f"the halt of {halt.who} at {jst(halt.at)} ({halt.why})"
+        yield f"the halt of {halt.who} at {jst_text(halt.at)} ({halt.why})"
     if drawdown:
         yield (
-            f"the drawdown halt of {jst(drawdown)}: the drawdown counts from the next tick's equity"
+            f"the drawdown halt of {jst_text(drawdown)}: the drawdown counts from the next tick's"
+            " equity"
         )
 
 
@@ -107,8 +110,8 @@ def _stays(ordered: Ordered, state: State | None, *, everyone: bool, now_ms: int
         halt = ordered.halts[path]
         whose = f"bot {ordered.bot}" if everyone else "every bot"
         yield (
-            f"the halt of {whose} by {halt.who} at {jst(halt.at)} ({halt.why}); `{how}` takes it"
-            " back"
+            f"the halt of {whose} by {halt.who} at {jst_text(halt.at)} ({halt.why}); `{how}`"
+            " takes it back"
         )
     for path in others & set(ordered.damaged):
         yield f"{ordered.damaged[path]}; `{how}` writes it anew"
@@ -120,14 +123,14 @@ def _stays(ordered: Ordered, state: State | None, *, everyone: bool, now_ms: int
         return
     if everyone and state.halted_at and state.halted_at != ordered.lifts_drawdown:
         yield (
-            f"bot {ordered.bot}'s drawdown halt of {jst(state.halted_at)}; `scripts/bot resume`"
-            " takes it back"
+            f"bot {ordered.bot}'s drawdown halt of {jst_text(state.halted_at)}; `scripts/bot"
+            " resume` takes it back"
         )
     limits = state.limits
     if limits is None:
         return
     if limits.cooldown_until > now_ms:
-        yield f"the cool-down until {jst(limits.cooldown_until)}"
+        yield f"the cool-down until {jst_text(limits.cooldown_until)}"
     if limits.losing_streak:
         yield f"the losing streak of {limits.losing_streak}"
     yield (

@@ -7,8 +7,10 @@ import click
 from scripts.operation.bot import opened
 from scripts.operation.standing import lines as told
 from scripts.operation.standing import standing
-from scripts.output.console import duration, emit, json_option, jst
+from scripts.output.console import emit, json_option
 from scripts.output.holdings import holdings_lines
+from shared.core.calendar import jst_text
+from shared.core.sentences.figures import duration
 from shared.core.settings import Settings
 from shared.core.types import TickReport
 from shared.turn.state import STALE_AFTER_INTERVALS, trouble
@@ -85,7 +87,7 @@ def _head(
     if report is None or age is None:
         return [*lines, f"tick      none was ever run with the state in {settings.state}"]
     ago = f"{duration(age)} ago" if age >= 0 else f"{duration(-age)} in the FUTURE"
-    lines.append(f"tick      {report.tick} {report.status}, {jst(report.finished_at)}, {ago}")
+    lines.append(f"tick      {report.tick} {report.status}, {jst_text(report.finished_at)}, {ago}")
     lines += [f"NOT WELL  {sentence}" for sentence in why]
     if report.detail:
         lines.append(f"because   {report.reason}: {report.detail}")

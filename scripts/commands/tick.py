@@ -7,8 +7,9 @@ import click
 
 from functions import wiring
 from scripts.operation.bot import Here, opened
-from scripts.output.console import emit, json_option, jst
+from scripts.output.console import emit, json_option
 from scripts.output.holdings import holdings_lines, model_line
+from shared.core.calendar import jst_text
 from shared.core.errors import UserError
 from shared.core.types import OrderRecord, TickReport, TickStatus
 from shared.tick.cycle import run_tick
@@ -87,7 +88,7 @@ def lines(report: TickReport, *, dry_run: bool) -> list[str]:
     told = [
         (
             f"tick {report.tick} {report.status}{' (dry run)' if dry_run else ''},"
-            f" {jst(report.finished_at)}"
+            f" {jst_text(report.finished_at)}"
         )
     ]
     if report.detail:

@@ -9,6 +9,7 @@ import msgspec
 from scripts.cli import cli
 from scripts.installation.checkout import ROOT
 from shared.core.reasons import DENIALS, Reason
+from shared.core.sentences import reason_now, reason_then
 from shared.core.settings import Settings, leaves, load
 from shared.core.settings.values import wanted
 from shared.features import catalogue
@@ -62,7 +63,7 @@ def features_page() -> str:
 
 
 def reasons_page() -> str:
-    """Every reason code, and what a denial for it leaves of its candle."""
+    """Every reason code, what a denial for it leaves of its candle, and how it is told."""
     lines = [
         "# Reasons",
         "",
@@ -80,11 +81,17 @@ def reasons_page() -> str:
             "nothing more comes of that candle; where both kinds stand against an entry, it is"
             " closed. Tick and replay know no"
         ),
-        "other table. Where nothing stands, the reason never denies an entry.",
+        "other table. Where nothing stands, the reason never denies an entry. Alerts tell a reason",
+        "as it *is*, reports, pages and `status` as it *was*; both texts are from",
+        "`shared/core/sentences`.",
         "",
-        "| reason | denies |",
-        "|---|---|",
-        *(f"| `{reason}` | {DENIALS.get(reason, '')} |" for reason in Reason),
+        "| reason | denies | is | was |",
+        "|---|---|---|---|",
+        *(
+            f"| `{reason}` | {DENIALS.get(reason, '')} | {reason_now(reason)} |"
+            f" {reason_then(reason)} |"
+            for reason in Reason
+        ),
     ]
     return "\n".join(lines) + "\n"
 

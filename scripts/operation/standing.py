@@ -10,14 +10,14 @@ import msgspec
 
 from scripts.operation.bot import Here
 from scripts.operation.registry import registry_of
-from scripts.output.console import jst, yen
-from shared.core.calendar import jst_day
+from shared.core.calendar import jst_day, jst_text
 from shared.core.errors import BadData, BotError
 from shared.core.money import btc_from_lots, rate
 from shared.core.reasons import Reason
+from shared.core.sentences import reason_then
+from shared.core.sentences.figures import percent, yen
 from shared.core.settings import Settings
 from shared.core.types import Action, Decision, TickReport
-from shared.results.page.words import percent, reason_words
 from shared.risk import fall
 from shared.tick.control import ALL, OLDER, Ordered
 from shared.turn.state import State
@@ -95,7 +95,7 @@ def _serving(here: Here, report: TickReport | None) -> str:
     if last == pointer.version or report is None:
         return pointer.version
     was = f"decided with {last}" if last else "found none that it could use"
-    since = f" since {jst(pointer.champion_since)}" if pointer.champion_since else ""
+    since = f" since {jst_text(pointer.champion_since)}" if pointer.champion_since else ""
     return f"{pointer.version} serves{since}; the last tick {was}"
 
 
@@ -116,21 +116,22 @@ def halts(control: Ordered, state: State | None) -> Iterator[str]:
     for path, halt in control.halts.items():
         whose = " for every bot" if path in {ALL, OLDER} else ""
         yield (
-            f"HALTED    by {halt.who} at {jst(halt.at)}{whose}: {halt.why}; `{_resume(path)}` takes"
-            " it back"
+            f"HALTED    by {halt.who} at {jst_text(halt.at)}{whose}: {halt.why};"
+            f" `{_resume(path)}` takes it back"
         )
     for path, found in control.damaged.items():
         yield f"DAMAGED   {found}: nothing is entered; `{_resume(path)}` writes it anew"
     drawdown = 0 if state is None else state.halted_at
     if drawdown and drawdown == control.lifts_drawdown:
-        yield f"resumed   from the drawdown halt of {jst(drawdown)}; the next tick honours it"
+        yield f"resumed   from the drawdown halt of {jst_text(drawdown)}; the next tick honours it"
     elif drawdown:
         yield (
-            f"HALTED    by the drawdown limit at {jst(drawdown)}; `scripts/bot resume` takes it"
-            " back"
+            f"HALTED    by the drawdown limit at {jst_text(drawdown)}; `scripts/bot resume` takes"
+            " it back"
         )
     elif control.lifted is not None and not control.halts:
-        yield f"resumed   by {control.lifted.who} at {jst(control.lifted.at)}: {control.lifted.why}"
+        yield f"resumed   by {control.lifted.who} at {jst_text(control.lifted.at)}:"
+        f" {control.lifted.why}"
 
 
 def _resume(path: str) -> str:
@@ -142,7 +143,7 @@ def _limits(found: BotStanding, settings: Settings) -> Iterator[str]:
     if limits is None:
         return
     if limits.cooldown_until > found.now_ms:
-        yield f"COOLING   after losses in a row: no entries until {jst(limits.cooldown_until)}"
+        yield f"COOLING   after losses in a row: no entries until {jst_text(limits.cooldown_until)}"
     equity = None if found.report is None else found.report.equity_jpy
     if equity is None or limits.day != jst_day(found.now_ms):
         return
@@ -161,29 +162,28 @@ def _decision(found: BotStanding) -> Iterator[str]:
         if found.report is not None:
             yield (
                 "decision  none on a candle yet:"
-                f" {found.report.detail or reason_words(found.report.reason)}"
+                f" {found.report.detail or reason_then(found.report.reason)}"
             )
         return
     told = report.decision
-    candle = f"the candle that closed at {jst(told.as_of)}"
+    candle = f"the candle that closed at {jst_text(told.as_of)}"
     edge = f" (edge {percent(told.edge_rate, sign=True)})" if told.edge_rate is not None else ""
     if told.action is Action.ENTER:
         sent = [
             record for record in report.orders if record.intent.opens and record.what == "place"
         ]
         came = (
-            "; ".join(f"{record.outcome}: {reason_words(record.reason)}" for record in sent)
+            "; ".join(f"{record.outcome}: {reason_then(record.reason)}" for record in sent)
             or "no order was sent"
         )
         yield (
             f"decision  enter {told.side} {btc_from_lots(told.lots)} BTC on {candle}{edge}: {came}"
         )
     elif told.action in {Action.EXIT, Action.REDUCE}:
-        yield f"decision  {told.action} on {candle}: {reason_words(told.reason)}"
+        yield f"decision  {told.action} on {candle}: {reason_then(told.reason)}"
     else:
         yield (
-            f"decision  nothing entered on {candle}:"
-            f" {reason_words(told.reason)}{edge}{_facts(told)}"
+            f"decision  nothing entered on {candle}: {reason_then(told.reason)}{edge}{_facts(told)}"
         )
 
 
@@ -195,7 +195,7 @@ def _facts(decision: Decision) -> str:
     shown = [f"{name} {text}" for name, text in decision.context.items() if name in told]
     until = decision.context.get("until", "")
     if until.isdigit():
-        shown.append(f"until {jst(int(until))}")
+        shown.append(f"until {jst_text(int(until))}")
     return f" ({', '.join(shown)})" if shown else ""
 
 

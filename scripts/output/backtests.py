@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models.backtest.outcome import Outcome, title_of, top_denials
-from scripts.output.console import duration, utc, yen
+from shared.core.calendar import utc_second
+from shared.core.sentences.figures import duration, yen
 from shared.core.types import Timeframe
 from shared.replay.types import Replayed
 from shared.results.performance import Performance
@@ -54,8 +55,8 @@ def position_lines(replayed: Replayed) -> list[str]:
         lots = sum(part.lots for part in one.parts)
         held = duration((one.closed_at - one.opened_at) / 1000)
         told.append(
-            f"{utc(one.opened_at)}  {one.side:<5} {lots:>6,} lots  {held:>11}  {one.reason:<16}"
-            f" {yen(yen_of(one.net_units))}"
+            f"{utc_second(one.opened_at)}  {one.side:<5} {lots:>6,} lots  {held:>11} "
+            f" {one.reason:<16} {yen(yen_of(one.net_units))}"
         )
     return [f"position     {line}" for line in told] or ["position     none was closed"]
 

@@ -1,9 +1,11 @@
 """One tick in words: what happened, for the live table and for plain lines."""
 
-from scripts.output.console import jst, yen
 from scripts.output.report.outcome import mark_of
+from shared.core.calendar import jst_text
 from shared.core.money import btc_from_lots
 from shared.core.reasons import Reason
+from shared.core.sentences import reason_then
+from shared.core.sentences.figures import percent, yen
 from shared.core.types import (
     Action,
     Decision,
@@ -14,7 +16,6 @@ from shared.core.types import (
     TickStatus,
     Trade,
 )
-from shared.results.page.words import percent, reason_words
 
 QUIET = frozenset({Reason.NOTHING_NEW})
 
@@ -27,7 +28,7 @@ def happened(report: TickReport, *, before: TickReport | None) -> list[str]:
     told = []
     lasts = before is not None and (before.status, before.reason) == (report.status, report.reason)
     if report.status not in {TickStatus.DONE, TickStatus.HALTED} and not lasts:
-        told.append(f"{report.status}: {report.detail or reason_words(report.reason)}")
+        told.append(f"{report.status}: {report.detail or reason_then(report.reason)}")
     told += [fill_words(fill) for fill in report.fills if fill.purpose is Purpose.ENTRY]
     told += [trade_words(trade) for trade in report.trades]
     told += [order_words(record) for record in report.orders if record.what != "cancel"]
@@ -44,7 +45,7 @@ def order_words(record: OrderRecord) -> str:
         told += f", stop {yen(intent.stop_price)}, target {yen(intent.target_price)}"
     if record.outcome == "accepted":
         return told
-    return f"{told}: {record.outcome} ({reason_words(record.reason)})"
+    return f"{told}: {record.outcome} ({reason_then(record.reason)})"
 
 
 def fill_words(fill: Fill) -> str:
@@ -55,18 +56,18 @@ def fill_words(fill: Fill) -> str:
 def trade_words(trade: Trade) -> str:
     """How a position, or a part of it, ended."""
     part = "" if trade.ends_position else " (a part)"
-    return f"{reason_words(trade.reason)} at {yen(trade.exit_price)}{part}: {yen(trade.net_jpy)}"
+    return f"{reason_then(trade.reason)} at {yen(trade.exit_price)}{part}: {yen(trade.net_jpy)}"
 
 
 def decision_words(report: TickReport) -> str:
     """What was decided and why, in a few words."""
     decision = report.decision
     if decision is None:
-        return reason_words(report.reason)
+        return reason_then(report.reason)
     if decision.action is Action.ENTER:
         return f"enter {decision.side}{_edge(decision)}"
     if decision.action in {Action.REDUCE, Action.EXIT}:
-        return f"{decision.action}: {reason_words(decision.reason)}"
+        return f"{decision.action}: {reason_then(decision.reason)}"
     return f"{decision.reason.value.replace('_', ' ')}{_edge(decision)}"
 
 
@@ -93,6 +94,6 @@ def line(report: TickReport) -> str:
     price = price_words(report)
     equity = yen(report.equity_jpy) if report.equity_jpy is not None else "–"
     return (
-        f"{jst(report.scheduled_at)}  BTC {price}  equity {equity}  {position_words(report)} "
+        f"{jst_text(report.scheduled_at)}  BTC {price}  equity {equity}  {position_words(report)} "
         f" {decision_words(report)}"
     )

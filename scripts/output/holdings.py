@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from scripts.output.console import jst, yen
+from shared.core.calendar import jst_text
 from shared.core.money import btc_from_lots
+from shared.core.sentences.figures import yen
 from shared.core.types import Order, Position, PositionPlan, Purpose, TickReport
 
 
@@ -24,7 +25,7 @@ def position_line(position: Position, resting: Sequence[Order], plan: PositionPl
     """A position, and whether a stop really rests for all of it."""
     size = (
         f"{position.side} {btc_from_lots(position.lots)} BTC from {yen(position.average_price)}"
-        f" since {jst(position.opened_at)}"
+        f" since {jst_text(position.opened_at)}"
     )
     stops = [
         order
@@ -35,7 +36,7 @@ def position_line(position: Position, resting: Sequence[Order], plan: PositionPl
     prices = ", ".join(yen(order.intent.trigger_price or 0) for order in stops)
     stop = f"stop {prices}" if guarded else "NO FULL STOP"
     rest = (
-        f", target {yen(plan.target_price)}, ends by {jst(plan.exit_by)}"
+        f", target {yen(plan.target_price)}, ends by {jst_text(plan.exit_by)}"
         if plan is not None
         else ""
     )
@@ -48,7 +49,9 @@ def order_words(order: Order) -> str:
     price = intent.price if intent.price is not None else intent.trigger_price
     at = f" at {yen(price)}" if price is not None else ""
     size = f"{btc_from_lots(order.remaining_lots)} BTC"
-    return f"{intent.purpose} {intent.kind} {intent.side} {size}{at} since {jst(order.placed_at)}"
+    return (
+        f"{intent.purpose} {intent.kind} {intent.side} {size}{at} since {jst_text(order.placed_at)}"
+    )
 
 
 def model_line(model: str | None) -> str:

@@ -27,6 +27,21 @@ def jst_text(at: int) -> str:
     return f"{datetime.fromtimestamp(at // 1000, tz=JST):%Y-%m-%d %H:%M:%S} JST"
 
 
+def utc_second(at: int) -> str:
+    """`2026-01-31T14:59:00Z`, of an instant whose milliseconds say nothing."""
+    return f"{datetime.fromtimestamp(at // 1000, tz=UTC):%Y-%m-%dT%H:%M:%S}Z"
+
+
+def jst_minute(at: int) -> str:
+    """`2026-01-31 23:59`, where the heading names the zone."""
+    return f"{datetime.fromtimestamp(at // 1000, tz=JST):%Y-%m-%d %H:%M}"
+
+
+def jst_and_utc(at: int) -> str:
+    """`2026-01-31 23:59:00 JST (14:59:00 UTC)`."""
+    return f"{jst_text(at)} ({utc_text(at)[11:19]} UTC)"
+
+
 def jst_day(at: int) -> str:
     """The accounting day, `2026-01-31`."""
     return _day((at + JST_MS) // DAY_MS)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 import click
 
-from scripts.output.console import duration, jst, yen
 from scripts.output.events import QUIET, decision_words, happened, line, position_words, price_words
-from shared.core.calendar import HOUR_MS
+from shared.core.calendar import HOUR_MS, jst_text
+from shared.core.sentences import reason_then
+from shared.core.sentences.figures import duration, percent, yen
 from shared.core.types import TickReport
-from shared.results.page.words import percent, reason_words
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -63,7 +63,7 @@ class PlainLines:
         """Say what is worth a line."""
         self._done += 1
         for told in happened(report, before=self._last):
-            click.echo(f"{jst(report.scheduled_at)}  {told}", err=True)
+            click.echo(f"{jst_text(report.scheduled_at)}  {told}", err=True)
         self._last = report
         if report.scheduled_at >= self._next_at or self._done == self._total:
             self._next_at = report.scheduled_at + PLAIN_EVERY_MS
@@ -107,7 +107,7 @@ class LiveTable:
         reason = report.reason if report.decision is None else report.decision.reason
         if reason not in QUIET:
             self._recent.append(report)
-            self._reasons[reason_words(reason)] += 1
+            self._reasons[reason_then(reason)] += 1
         self._events.extend((report.scheduled_at, told) for told in happened(report, before=before))
 
     def _drawn(self) -> "RenderableType":
@@ -141,7 +141,7 @@ class LiveTable:
         told = Text("waiting for the first tick")
         if last is not None:
             price = price_words(last)
-            told = Text(f"{jst(last.scheduled_at)}   BTC {price}   ")
+            told = Text(f"{jst_text(last.scheduled_at)}   BTC {price}   ")
             if last.equity_jpy is not None and self._start_equity:
                 change = float(last.equity_jpy) / self._start_equity - 1
                 style = "green" if change > 0 else "red" if change < 0 else ""
@@ -171,7 +171,7 @@ class LiveTable:
         table.add_column("decision and why", ratio=1, no_wrap=True)
         for report in list(self._recent)[-self._rows :]:
             table.add_row(
-                jst(report.scheduled_at)[5:16],
+                jst_text(report.scheduled_at)[5:16],
                 price_words(report),
                 yen(report.equity_jpy) if report.equity_jpy is not None else "–",
                 position_words(report),
@@ -187,5 +187,5 @@ class LiveTable:
         table.add_column("time", no_wrap=True)
         table.add_column("orders, fills and ends of trades", ratio=1, no_wrap=True)
         for at, told in list(self._events)[-self._rows :]:
-            table.add_row(jst(at)[5:16], told)
+            table.add_row(jst_text(at)[5:16], told)
         return table

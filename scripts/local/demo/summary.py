@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from scripts.local.demo.run import Ran
-from scripts.output.console import duration, yen
 from scripts.output.report import first_line
 from scripts.output.report.outcome import TickedRun, compute
+from shared.core.sentences import reason_then
+from shared.core.sentences.figures import duration, percent, yen
 from shared.core.types import Action
-from shared.results.page.words import percent, reason_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +122,6 @@ def _why(run: TickedRun) -> list[str]:
     rows = [row for row in run.why_not if row.candles and row.reason != "nothing_new"][:3]
     return [
         f"{'why not' if row is rows[0] else '':<12} {row.candles:,d} candles:"
-        f" {reason_words(row.reason)}"
+        f" {reason_then(row.reason)}"
         for row in rows
     ]

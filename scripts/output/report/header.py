@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
+from shared.core.calendar import jst_day
+from shared.core.sentences.figures import number
 from shared.core.variants import AccountKind
-from shared.results.page.words import jst_day, number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

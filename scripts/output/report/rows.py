@@ -7,11 +7,13 @@ from typing import Any
 from scripts.output.report.header import ReportHeader
 from scripts.output.report.outcome import TickedRun
 from scripts.output.report.story import DecisionStory, WhyNot
+from shared.core.calendar import jst_minute, jst_text, utc_second
 from shared.core.money import btc_from_lots
 from shared.core.reasons import Reason
+from shared.core.sentences import reason_then
+from shared.core.sentences.figures import DASH, basis_points, percent, yen_alone
 from shared.core.types import Action, Side, Vote
-from shared.results.page.cells import Text, basis_points, tone
-from shared.results.page.words import DASH, jst, percent, reason_words, utc, yen
+from shared.results.page.cells import Text, tone
 from shared.results.report import headline
 from shared.results.report.statistics import LUCK
 from shared.results.report.tables import DenialRow
@@ -56,7 +58,7 @@ def tick_cell(ticks: Mapping[str, int]) -> tuple[str, str]:
 
 def capitals(smallest: Mapping[str, int]) -> list[tuple[str, str]]:
     """Stage and the smallest capital at which it can place one lot."""
-    return [(stage, f"{yen(amount)} JPY") for stage, amount in smallest.items()]
+    return [(stage, f"{yen_alone(amount)} JPY") for stage, amount in smallest.items()]
 
 
 def decision_row(story: DecisionStory) -> DecisionRow:
@@ -67,10 +69,10 @@ def decision_row(story: DecisionStory) -> DecisionRow:
     forecast = None if signal is None else signal.forecast
     asked = decision.lots or (story.orders[0].intent.lots if story.orders else 0)
     return DecisionRow(
-        when=Text(text=jst(story.scheduled_at), title=utc(story.scheduled_at)),
+        when=Text(text=jst_minute(story.scheduled_at), title=utc_second(story.scheduled_at)),
         action=Text(
             text=f"{'enter' if entered else 'exit'} {side.value}",
-            title=reason_words(decision.reason),
+            title=reason_then(decision.reason),
             tone=side.value if entered else "exit",
         ),
         votes=tuple(_vote(vote) for vote in signal.votes) if signal else (),
@@ -105,9 +107,7 @@ def _ended(story: DecisionStory) -> Text:
     tries = f", {story.attempts} attempts" if story.attempts > 1 else ""
     if not story.filled_lots:
         if sent.reason is not Reason.OK or sent.outcome == "rejected":
-            return Text(
-                text=f"{sent.outcome}{tries}", title=reason_words(sent.reason), tone="muted"
-            )
+            return Text(text=f"{sent.outcome}{tries}", title=reason_then(sent.reason), tone="muted")
         return Text(
             text=f"not filled, expired{tries}",
             title="the price did not trade through the order",
@@ -121,14 +121,14 @@ def _ended(story: DecisionStory) -> Text:
     )
     filled = f"filled at {price:,.0f}{part}{tries}"
     if story.decision.action is not Action.ENTER:
-        return Text(text=filled, title=reason_words(story.decision.reason))
+        return Text(text=filled, title=reason_then(story.decision.reason))
     position = story.position
     if position is None or position.closed_at is None:
         return Text(text=f"{filled}; still open", title="its profit so far is in the equity")
     last = position.trades[-1]
     return Text(
-        text=f"{filled}; {reason_words(last.reason)} at {last.exit_price:,d}",
-        title=f"closed {jst(last.closed_at, seconds=True)} JST ({utc(last.closed_at)})",
+        text=f"{filled}; {reason_then(last.reason)} at {last.exit_price:,d}",
+        title=f"closed {jst_text(last.closed_at)} ({utc_second(last.closed_at)})",
     )
 
 
@@ -144,8 +144,9 @@ def _profit(story: DecisionStory) -> Text:
     if not position.trades:
         return Text(text="open")
     return Text(
-        text=yen(position.net_jpy, sign=True),
-        title=f"after fees {yen(position.fees_jpy)} and interest {yen(position.interest_jpy)}",
+        text=yen_alone(position.net_jpy, sign=True),
+        title=f"after fees {yen_alone(position.fees_jpy)} and interest"
+        f" {yen_alone(position.interest_jpy)}",
         tone=tone(position.net_jpy),
     )
 
@@ -157,7 +158,7 @@ def reason_rows(why: Sequence[WhyNot]) -> list[DenialRow]:
     return [
         DenialRow(
             code=row.reason.value,
-            words=reason_words(row.reason),
+            words=reason_then(row.reason),
             candles=f"{row.candles:,d}" if row.candles else DASH,
             percent=percent(row.candles / total, places=1) if row.candles else DASH,
             share=row.candles / longest,
@@ -184,7 +185,7 @@ def why_summary(why: Sequence[WhyNot], header: ReportHeader) -> str:
     top = decided[0]
     told = (
         f"Of {total:,d} candles without an entry, {top.candles:,d} were left because"
-        f" {reason_words(top.reason)}."
+        f" {reason_then(top.reason)}."
     )
     below = next((row for row in decided if row.reason is Reason.EDGE_BELOW_COST), None)
     if below is not None and below.best_edge_rate is not None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
+from shared.core.sentences.figures import number, percent
 from shared.core.settings import Settings
 from shared.core.types import Timeframe
 from shared.replay.types import Replayed
-from shared.results.page.words import number, percent
 
 OF_RECORD = "of record"
 APPROXIMATION = "conservative approximation"

@@ -5,9 +5,9 @@ have earned.
 from collections.abc import Sequence
 
 from shared.core.calendar import DAY_MS
+from shared.core.sentences.figures import DASH, decimals, fall_percent, length, percent, yen_alone
 from shared.replay.types import Entered
 from shared.results.page.cells import Card, tone
-from shared.results.page.words import DASH, decimals, fall_percent, length, percent, yen
 from shared.results.performance import Performance, Sampled
 
 CONVINCING = 0.95
@@ -108,8 +108,8 @@ def _net(performance: Performance) -> Card:
         name="Net return",
         value=percent(performance.returns.total, sign=True),
         note=(
-            f"{yen(change, sign=True)} JPY, from {yen(performance.start_equity_jpy)} "
-            f"to {yen(performance.end_equity_jpy)}{yearly}"
+            f"{yen_alone(change, sign=True)} JPY, from {yen_alone(performance.start_equity_jpy)} "
+            f"to {yen_alone(performance.end_equity_jpy)}{yearly}"
         ),
         tone=tone(round(performance.returns.total, 4)),
     )
@@ -180,7 +180,7 @@ def _positions(performance: Performance) -> Card:
         note=(
             f"{held.wins:,d} of {counted(held.count)} · profit factor"
             f" {decimals(held.profit_factor)} · expectancy"
-            f" {yen(held.expectancy_jpy, sign=True)} JPY"
+            f" {yen_alone(held.expectancy_jpy, sign=True)} JPY"
         ),
     )
 
@@ -189,10 +189,10 @@ def _costs(performance: Performance) -> Card:
     costs = performance.costs
     return Card(
         name="Costs",
-        value=f"{yen(costs.total_jpy)} JPY",
+        value=f"{yen_alone(costs.total_jpy)} JPY",
         note=(
-            f"fees {yen(costs.fees_jpy)} · slippage {yen(costs.slippage_jpy)} · interest"
-            f" {yen(costs.interest_jpy)}"
+            f"fees {yen_alone(costs.fees_jpy)} · slippage {yen_alone(costs.slippage_jpy)} ·"
+            f" interest {yen_alone(costs.interest_jpy)}"
         ),
     )
 

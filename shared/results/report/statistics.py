@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shared.results.page.words import (
+from shared.core.calendar import jst_minute
+from shared.core.sentences.figures import (
     DASH,
     decimals,
     fall_percent,
-    jst,
     length,
     number,
     percent,
-    yen,
+    yen_alone,
 )
 from shared.results.performance import Drawdown, Drawdowns, Performance, Probability, Returns
 from shared.results.report.headline import interval
@@ -107,11 +107,15 @@ def _return_values(returns: Returns, falls: Drawdowns) -> dict[str, str]:
 
 
 def _fall(fall: Drawdown | None) -> str:
-    return DASH if fall is None else f"{jst(fall.peak_at)[:10]}\nto {jst(fall.trough_at)[:10]}"
+    return (
+        DASH
+        if fall is None
+        else f"{jst_minute(fall.peak_at)[:10]}\nto {jst_minute(fall.trough_at)[:10]}"
+    )
 
 
 def _money(amount: Decimal | None) -> str:
-    return DASH if amount is None else f"{yen(amount, sign=True)} JPY"
+    return DASH if amount is None else f"{yen_alone(amount, sign=True)} JPY"
 
 
 def _positions(performance: Performance) -> list[Line]:
@@ -175,7 +179,7 @@ def _exposure(performance: Performance) -> list[Line]:
         ),
         Line(
             name="Turnover",
-            value=f"{yen(exposure.turnover_jpy)} JPY",
+            value=f"{yen_alone(exposure.turnover_jpy)} JPY",
             meaning="price × size of all fills",
         ),
         Line(name="Turnover, × equity", value=decimals(exposure.turnover, places=1)),

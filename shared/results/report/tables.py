@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from shared.core.calendar import jst_minute
 from shared.core.reasons import Reason
+from shared.core.sentences import reason_then
+from shared.core.sentences.figures import fall_percent, percent, yen_alone
 from shared.replay.types import Event
 from shared.results.page.cells import Text, tone
-from shared.results.page.words import fall_percent, jst, percent, reason_words, yen
 from shared.results.performance import Attribution, Month, Performance
 
 MOST_EVENTS = 300
@@ -56,7 +58,7 @@ def _year(name: str, rows: Sequence[Month], most: float) -> Year:
         months=tuple(cells),
         total=Text(
             text=percent(total, sign=True),
-            title=f"{yen(changed, sign=True)} JPY",
+            title=f"{yen_alone(changed, sign=True)} JPY",
             tone=tone(round(total or 0.0, 4)),
         ),
     )
@@ -67,7 +69,7 @@ def _heat(one: Month, most: float) -> Heat:
     return Heat(
         text=percent(one.total, sign=True, places=1),
         title=(
-            f"{one.month}: {yen(one.change_jpy, sign=True)} JPY, max drawdown"
+            f"{one.month}: {yen_alone(one.change_jpy, sign=True)} JPY, max drawdown"
             f" {fall_percent(one.max_drawdown_share)}, {one.positions:,d} positions closed,"
             f" {one.wins:,d} won"
         ),
@@ -116,7 +118,7 @@ def cost_rows(performance: Performance) -> list[BarRow]:
         BarRow(
             name=name,
             title=title,
-            amount=yen(amount, sign=True),
+            amount=yen_alone(amount, sign=True),
             tone=tone(round(amount)),
             share=float(abs(amount) / most),
             strong=strong,
@@ -154,9 +156,7 @@ def attributions(performance: Performance) -> list[tuple[str, str, list[Share]]]
 
 def _reason(name: str) -> str:
     return (
-        reason_words(Reason(name))
-        if name in Reason.__members__.values()
-        else name.replace("_", " ")
+        reason_then(Reason(name)) if name in Reason.__members__.values() else name.replace("_", " ")
     )
 
 
@@ -167,10 +167,10 @@ def _shares(rows: Sequence[Attribution], *, named: Callable[[str], str]) -> list
             name=named(row.name),
             positions=f"{row.positions:,d}",
             win_rate=percent(row.win_rate, places=1),
-            gross=yen(row.gross_jpy, sign=True),
-            fees=yen(row.fees_jpy),
-            interest=yen(row.interest_jpy),
-            net=Text(text=yen(row.net_jpy, sign=True), tone=tone(round(row.net_jpy))),
+            gross=yen_alone(row.gross_jpy, sign=True),
+            fees=yen_alone(row.fees_jpy),
+            interest=yen_alone(row.interest_jpy),
+            net=Text(text=yen_alone(row.net_jpy, sign=True), tone=tone(round(row.net_jpy))),
             share=float(abs(row.net_jpy) / most),
         )
         for row in sorted(rows, key=lambda row: -row.net_jpy)
@@ -200,7 +200,7 @@ def denials(counted: Mapping[Reason, int]) -> list[DenialRow]:
     return [
         DenialRow(
             code=reason.value,
-            words=reason_words(reason),
+            words=reason_then(reason),
             candles=f"{count:,d}",
             percent=percent(count / total, places=1),
             share=count / most,
@@ -215,7 +215,7 @@ def events(told: Sequence[Event]) -> tuple[list[tuple[str, str, str, str]], int]
     there are.
     """
     rows = [
-        (jst(event.at), event.reason.value, reason_words(event.reason), event.detail)
+        (jst_minute(event.at), event.reason.value, reason_then(event.reason), event.detail)
         for event in told[:MOST_EVENTS]
     ]
     return rows, max(0, len(told) - MOST_EVENTS)

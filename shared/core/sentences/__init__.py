@@ -1,0 +1,57 @@
+"""The sentences that people read, in one catalogue: alerts, reports and pages, `status`, `doctor`,
+what a tick says of itself, and the reasons.
+
+`say` takes a sentence by its key and fills its fields. A chapter is a module of the language's
+package, and the first part of its keys; it is read when its first sentence is said. Another
+language is another package of the same chapters, keys and fields, and `LANGUAGE` says which is
+spoken. What goes into a field is text already: `figures` writes each number, amount and instant.
+
+Not here: errors with their remedies, the help of commands and lines of logs. They are written where
+they are raised, for whoever reads the code or a machine's log.
+"""
+
+from functools import cache
+from importlib import import_module
+from string import Formatter
+
+from shared.core.reasons import Reason
+
+LANGUAGE = "english"
+"""The package of chapters that is spoken."""
+
+
+def say(key: str, /, **values: str | int) -> str:
+    """The sentence called `key`, like `alerts.title.entered`, with its fields filled.
+
+    Raises `LookupError` for a key that no chapter has, and `ValueError` where `values` are not
+    exactly the fields of the sentence.
+    """
+    template, fields = _sentence(LANGUAGE, key)
+    if values.keys() != fields:
+        raise ValueError(f"the sentence {key!r} has fields {sorted(fields)}, not {sorted(values)}")
+    return template.format_map(values)
+
+
+def reason_now(reason: Reason) -> str:
+    """Why something is so, as the end of a sentence: `the newest candle is too old`."""
+    return say(f"reasons.now.{reason}")
+
+
+def reason_then(reason: Reason) -> str:
+    """Why something was so, as the end of a sentence: `the newest candle was too old`."""
+    return say(f"reasons.then.{reason}")
+
+
+def fields_of(template: str) -> frozenset[str]:
+    """The names of a template's fields."""
+    return frozenset(name for _, name, _, _ in Formatter().parse(template) if name is not None)
+
+
+@cache
+def _sentence(language: str, key: str) -> tuple[str, frozenset[str]]:
+    chapter = f"{__name__}.{language}.{key.partition('.')[0]}"
+    try:
+        template: str = import_module(chapter).SENTENCES[key]
+    except (ModuleNotFoundError, KeyError) as error:
+        raise LookupError(f"no sentence is called {key!r}") from error
+    return template, fields_of(template)
