@@ -30,8 +30,16 @@ PLACES = {
     "alerts.value.": embeds.MAX_VALUE,
     "reasons.": 120,
     "figures.": 100,
+    "models.column.policy": 8,
+    "models.column.purpose": 10,
+    "models.column.role": 10,
+    "models.column.verdict": 13,
 }
 """How many characters fit where a sentence is shown, by the beginning of its key."""
+
+COLUMNS = {"models": 12, "paper": 10, "status": 10, "tick": 10}
+"""Where the text of a line begins that has a label, by chapter."""
+LABEL = re.compile(r"([^{]*?\S {2,})\S")
 
 
 @dataclass(frozen=True)
@@ -202,6 +210,17 @@ def test_every_sentence_fits_its_place() -> None:
         keys = [key for key in known if key.startswith(place)]
         assert keys, place
         assert [key for key in keys if len(longest(key, known)) > most] == []
+
+
+def test_labels_stand_in_their_column() -> None:
+    labels = {
+        key: (width(label[1]), COLUMNS[key.partition(".")[0]])
+        for key, text in catalogue().items()
+        if key.partition(".")[0] in COLUMNS and (label := LABEL.match(text))
+    }
+    assert len(labels) > 30
+    assert {key: found for key, found in labels.items() if len(set(found)) > 1} == {}
+    assert width("注文      ") == 10
 
 
 def test_an_unknown_key_and_wrong_fields_raise() -> None:
