@@ -60,6 +60,11 @@ def fall_percent(share: float | None) -> str:
     return percent(None if share is None else -share or 0.0)
 
 
+def rate_percent(fraction: Decimal | float) -> str:
+    """A fee or an interest in per cent, without needless digits: `0.12 %`."""
+    return f"{number(round(float(fraction) * 100, 6))} %"
+
+
 def basis_points(fraction: float | None) -> str:
     """A fraction in basis points, one place."""
     return DASH if fraction is None else f"{fraction * 10_000:+z.1f} bp"

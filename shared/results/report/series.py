@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 
 from shared.core.money import UNITS_PER_JPY
-from shared.core.sentences import reason_then
+from shared.core.sentences import reason_then, say
 from shared.core.types import Candles, FloatArray, IntArray
 from shared.replay.types import Curve, Replayed
 from shared.results.performance import BuyAndHold
 from shared.results.report.packing import packed, whole
 from shared.results.report.positions import HeldPosition
-
-OPEN = "still open"
 
 
 def drawn(
@@ -103,7 +101,7 @@ def _positions(held: Sequence[HeldPosition]) -> dict[str, Any]:
 
 
 def _why(one: HeldPosition) -> str:
-    return reason_then(one.reason) if one.reason is not None else OPEN
+    return reason_then(one.reason) if one.reason is not None else say("report.still_open")
 
 
 def drawdown(curve: Curve) -> FloatArray:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from shared.core.calendar import jst_minute
 from shared.core.reasons import Reason
-from shared.core.sentences import reason_then
+from shared.core.sentences import reason_then, say
 from shared.core.sentences.figures import fall_percent, percent, yen_alone
 from shared.replay.types import Event
 from shared.results.page.cells import Text, tone
@@ -68,10 +68,13 @@ def _heat(one: Month, most: float) -> Heat:
     total = one.total or 0.0
     return Heat(
         text=percent(one.total, sign=True, places=1),
-        title=(
-            f"{one.month}: {yen_alone(one.change_jpy, sign=True)} JPY, max drawdown"
-            f" {fall_percent(one.max_drawdown_share)}, {one.positions:,d} positions closed,"
-            f" {one.wins:,d} won"
+        title=say(
+            "report.month",
+            month=one.month,
+            change=yen_alone(one.change_jpy, sign=True),
+            drawdown=fall_percent(one.max_drawdown_share),
+            positions=f"{one.positions:,d}",
+            wins=f"{one.wins:,d}",
         ),
         tone=tone(total),
         strength=round(FULL_HEAT * min(1.0, abs(total) / most)),
@@ -95,23 +98,33 @@ def cost_rows(performance: Performance) -> list[BarRow]:
     costs = performance.costs
     change = performance.end_equity_jpy - performance.start_equity_jpy
     rows = [
-        ("Without any cost", "the same fills at middle prices", costs.frictionless_jpy, True),
         (
-            "Slippage",
-            "with half the spread of orders that crossed; inside the prices",
+            say("report.cost.frictionless"),
+            say("report.cost_means.frictionless"),
+            costs.frictionless_jpy,
+            True,
+        ),
+        (
+            say("report.cost.slippage"),
+            say("report.cost_means.slippage"),
             -costs.slippage_jpy,
             False,
         ),
-        ("Fees", "maker and taker fees of what was closed", -costs.fees_jpy, False),
-        ("Interest", "each started 24 hours counts as a day", -costs.interest_jpy, False),
-        ("Net of what was closed", "gross − fees − interest", costs.net_jpy, True),
+        (say("report.cost.fees"), say("report.cost_means.fees"), -costs.fees_jpy, False),
         (
-            "Still held at the end",
-            "valued at the last price, with its costs so far",
+            say("report.cost.interest"),
+            say("report.cost_means.interest"),
+            -costs.interest_jpy,
+            False,
+        ),
+        (say("report.cost.net"), say("report.cost_means.net"), costs.net_jpy, True),
+        (
+            say("report.cost.unrealised"),
+            say("report.cost_means.unrealised"),
             costs.unrealised_jpy,
             False,
         ),
-        ("Change of equity", "end − start", change, True),
+        (say("report.cost.change"), say("report.cost_means.change"), change, True),
     ]
     most = max(abs(amount) for _, _, amount, _ in rows) or Decimal(1)
     return [
@@ -145,12 +158,20 @@ def attributions(performance: Performance) -> list[tuple[str, str, list[Share]]]
     """Three tables: heading, what the first column is, rows with the largest contribution first."""
     return [
         (
-            "By strategy",
-            "Strategy",
+            say("report.heading.by_strategy"),
+            say("report.column.strategy"),
             _shares(performance.by_strategy, named=lambda name: name.replace("_", " ")),
         ),
-        ("By exit reason", "Reason", _shares(performance.by_reason, named=_reason)),
-        ("By side", "Side", _shares(performance.by_side, named=str)),
+        (
+            say("report.heading.by_reason"),
+            say("report.column.reason"),
+            _shares(performance.by_reason, named=_reason),
+        ),
+        (
+            say("report.heading.by_side"),
+            say("report.column.side"),
+            _shares(performance.by_side, named=str),
+        ),
     ]
 
 
