@@ -11,6 +11,8 @@ import msgspec
 from models.study import page, tables
 from models.study.result import DatasetResult, StudyResult, finite
 from models.study.tables import StudyTable
+from shared.core.sentences import say
+from shared.core.sentences.figures import number
 from shared.results.page.cells import Text
 
 PAGE, DATA, MARKDOWN = "study.html", "study.json", "study.md"
@@ -36,7 +38,7 @@ def data(result: StudyResult) -> bytes:
 def markdown(result: StudyResult, *, command: str = "") -> str:
     """The same tables as text; `command` is how it was made, where that is to be told."""
     lines = [
-        f"# Study: {result.name}",
+        f"# {say('study.title', study=result.name)}",
         "",
         result.question,
         "",
@@ -54,22 +56,28 @@ def markdown(result: StudyResult, *, command: str = "") -> str:
 def _made(result: StudyResult, command: str) -> list[str]:
     """What made it, and of what."""
     lines = [
-        (
-            "Everything is out of sample: each decision came from the newest model that there was"
-            " then."
-        ),
+        say("study.newest_model"),
         "",
     ]
     if command:
-        lines += ["Made by", "", f"    {command}", ""]
+        lines += [say("study.made_by"), "", f"    {command}", ""]
     lines += [
-        (
-            f"- declared `{result.hash}`, commit `{result.commit}`, seed {result.seed}, retrained"
-            f" every {result.every_days:g} days"
+        say(
+            "study.declared",
+            hash=result.hash,
+            commit=result.commit,
+            seed=result.seed,
+            days=number(result.every_days),
         ),
-        f"- {result.trials:,} trials in the log, these included",
+        say("study.trials", trials=f"{result.trials:,}"),
         *(
-            f"- {held.name}: {page.period(held)}, {held.resolution} candles, data `{held.hash}`"
+            say(
+                "study.data",
+                data=held.name,
+                period=page.period(held),
+                resolution=held.resolution,
+                hash=held.hash,
+            )
             for held in result.held
         ),
         *(f"- {name}: {text}" for name, text in result.says.items()),
@@ -91,7 +99,7 @@ def _section(held: DatasetResult) -> list[str]:
         ]
     meanings = {check.name: check.meaning for one in held.tried for check in one.checks}
     if meanings:
-        lines += ["What the checks ask:", ""]
+        lines += [say("study.asked"), ""]
         lines += [f"- *{name.replace('_', ' ')}*: {meaning}" for name, meaning in meanings.items()]
         lines += [""]
     return lines
@@ -103,7 +111,7 @@ def _declared(result: StudyResult) -> list[str]:
     if differ is not None:
         lines += [f"## {differ.name}", "", *_table(differ), ""]
     if result.shared_settings:
-        lines += ["## What all of them change of the defaults", ""]
+        lines += [f"## {say('study.heading.shared')}", ""]
         lines += [f"- `{name}`: {value}" for name, value in result.shared_settings.items()]
     return lines
 
