@@ -1,6 +1,6 @@
-"""What every function does with a request before and after its one verb: decode, check, answer.
+"""The one decoder of all functions: what a request says, typed and checked.
 
-One decoder for all of them. A body is a JSON object in UTF-8 (whatever its content type says; none
+A body is a JSON object in UTF-8 (whatever its content type says; none
 at all is `{}`), read up to a limit, without duplicate names, NaN, infinities, or nesting without
 end. Its fields and those of the query are typed by a dataclass; an unknown or mistyped one is
 answered with 400 and its name. What a client did wrong is never answered with 500: a scheduler
@@ -10,17 +10,14 @@ would repeat it for ever.
 import difflib
 import json
 import math
-import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
-import msgspec
-from flask import Request, Response
+from flask import Request
 
-from shared.core.errors import BadRequest, BotError, UserError
-from shared.core.logs import Severity, log
-from shared.core.masking import masked, shown, veiled
+from shared.core.errors import BadRequest
+from shared.core.masking import shown, veiled
 from shared.core.settings.values import BadValue, hints_of, strictly_settled
 
 MOST_BODY_BYTES = 1_000_000
@@ -30,11 +27,7 @@ _MOST_DRAINED_BYTES = 64_000_000
 _LONGEST_NAME = 80
 _SEND_AN_OBJECT = "send a JSON object"
 
-BAD_REQUEST, TOO_LARGE, OURS, AGAIN = 400, 413, 500, 503
-
 Typed = TypeVar("Typed")
-Refusals = Mapping[type[BotError], tuple[int, str, str]]
-"""By the kind of an error: the status, the field, and the remedy where the error names none."""
 
 
 class TooLarge(BadRequest):
@@ -76,6 +69,10 @@ def body_of(request: Request) -> dict[str, Any]:
     """The fields of a request's body, whatever content type it claims.
 
     Raises `BadRequest`; `TooLarge` beyond the limit.
+
+    >>> from werkzeug.test import EnvironBuilder
+    >>> body_of(Request(EnvironBuilder(method="POST", data=b'{"id": "spring"}').get_environ()))
+    {'id': 'spring'}
     """
     if (request.content_length or 0) <= MOST_BODY_BYTES:
         data = request.stream.read(MOST_BODY_BYTES + 1)
@@ -88,7 +85,12 @@ def body_of(request: Request) -> dict[str, Any]:
 
 
 def query_of(request: Request) -> dict[str, str]:
-    """The parameters of a request's address. Raises `BadRequest` for one that is given twice."""
+    """The parameters of a request's address. Raises `BadRequest` for one that is given twice.
+
+    >>> from werkzeug.test import EnvironBuilder
+    >>> query_of(Request(EnvironBuilder(query_string="id=spring").get_environ()))
+    {'id': 'spring'}
+    """
     told: dict[str, str] = {}
     for name, values in request.args.lists():
         if len(values) > 1:
@@ -103,6 +105,10 @@ def typed(told: Mapping[str, Any], kind: type[Typed], *, named: str = "body") ->
     Raises `BadRequest` naming the first that is unknown, missing or not of its type.
 
     `named`: where they stand, for the sentence about an unknown one.
+
+    >>> from models.retrain import RetrainFields
+    >>> typed({"seed": 7, "dry_run": True}, RetrainFields)
+    RetrainFields(days=None, seed=7, dry_run=True)
     """
     hints, known = hints_of(kind), {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
     only(told, known, named=named)
@@ -122,6 +128,11 @@ def typed(told: Mapping[str, Any], kind: type[Typed], *, named: str = "body") ->
 def only(told: Iterable[str], known: Iterable[str], *, named: str = "body") -> None:
     """Raise `BadRequest` for the first name that is not among the known, with the one that was
     probably meant.
+
+    >>> only(["id", "strat"], ["id", "start"])
+    Traceback (most recent call last):
+        ...
+    shared.core.errors.BadRequest: strat is not known in the body
     """
     names = tuple(known)
     for name in told:
@@ -137,86 +148,6 @@ def only(told: Iterable[str], known: Iterable[str], *, named: str = "body") -> N
             raise BadRequest(
                 veiled(name[:_LONGEST_NAME]), f"is not known in the {named}", remedy=remedy
             )
-
-
-def answer(
-    told: Mapping[str, Any], status: int = 200, *, retry_after_seconds: int | None = None
-) -> Response:
-    """An object as an answer, without secrets."""
-    body = masked(msgspec.json.encode(told).decode()).encode()
-    made = Response(body, status=status, mimetype="application/json")
-    if retry_after_seconds is not None:
-        made.headers["Retry-After"] = str(retry_after_seconds)
-    return made
-
-
-def wrong(
-    error: str,
-    *,
-    status: int,
-    field: str = "",
-    remedy: str = "",
-    retry_after_seconds: int | None = None,
-    more: Mapping[str, Any] | None = None,
-) -> Response:
-    """The answer to what was refused, or did not succeed."""
-    told = {
-        "error": _readable(error),
-        "field": _readable(field),
-        "remedy": _readable(remedy),
-        **(more or {}),
-    }
-    return answer(told, status, retry_after_seconds=retry_after_seconds)
-
-
-def answered(
-    name: str,
-    work: Callable[[], Response],
-    *,
-    refusals: Refusals | None = None,
-    severity: Severity = "ERROR",
-    retry_after_seconds: int | None = None,
-    more: Mapping[str, Any] | None = None,
-) -> Response:
-    """Do the work of a request and answer whatever comes of it.
-
-    `more` goes into every answer that tells of a failure.
-
-    A surprise of ours is answered with 500, and where it happened goes into the log.
-    """
-    again = False
-    try:
-        return work()
-    except BadRequest as error:
-        status, field, remedy, found = BAD_REQUEST, error.field, error.remedy, str(error)
-        if isinstance(error, TooLarge):
-            status = TOO_LARGE
-    except BotError as error:
-        # Nothing is lost: the same request may be sent again.
-        again = type(error) not in (refusals or {})
-        status, field, usual = (refusals or {}).get(type(error), (AGAIN, "", ""))
-        remedy, found = (error.remedy if isinstance(error, UserError) else "") or usual, str(error)
-    except Exception as error:  # noqa: BLE001 - the border: no traceback leaves, and none is lost
-        log(f"{name}.surprise", severity="ERROR", trace=traceback.format_exc())
-        status, field, remedy, found = (
-            OURS,
-            "",
-            "the log says where",
-            f"something unexpected happened ({type(error).__name__})",
-        )
-    told = {"error": veiled(found), "remedy": veiled(remedy)}
-    if again or status == OURS:
-        log(f"{name}.failed", severity=severity, **told)
-    else:
-        log(f"{name}.refused", severity="WARNING", status=status, field=field, **told)
-    wait = retry_after_seconds if status == AGAIN else None
-    return wrong(
-        found, status=status, field=field, remedy=remedy, retry_after_seconds=wait, more=more
-    )
-
-
-def _readable(text: str) -> str:
-    return veiled(text).encode("utf-8", "backslashreplace").decode()
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ environment in, `Ports` out.
 import os
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -23,11 +23,12 @@ from shared.core.settings.original_variables import left_over
 from shared.core.types import Alert, Level, PositionPlan, TickReport
 from shared.exchanges.bitbank.feed import BitbankFeed
 from shared.exchanges.paper.account import PaperAccount
-from shared.exchanges.paper.exchange import PaperExchange
 from shared.market.archive import CandleWindows
+from shared.market.ports import MarketFeed
 from shared.model.manifest import Manifest
 from shared.model.registry import BundleRegistry
 from shared.model.signing import public_keys
+from shared.orders.ports import Exchange
 from shared.stores.ports import Blob, Bucket, DocumentStore
 from shared.tick import control
 from shared.tick.cycle import Ports
@@ -37,9 +38,26 @@ from shared.turn.state import State
 
 if TYPE_CHECKING:
     from models.backtest.forward import Tell, Walk
-    from models.backtest.service import BacktestPorts
+    from models.backtest.ports import BacktestPorts
     from models.retrain import CandleHistory
     from models.retrain import RetrainPorts as RetrainPlace
+
+
+DOCUMENTS: Mapping[str, str] = {
+    "sqlite": "shared.stores.local.sqlite:SqliteDocuments",
+    "memory": "shared.stores.memory:MemoryDocuments",
+}
+"""The document stores, by how `BOT_STATE` begins; each opens what stands after `://`."""
+BUCKETS: Mapping[str, str] = {
+    "file": "shared.stores.local.folder:FolderBucket",
+    "memory": "shared.stores.memory:MemoryBucket",
+}
+"""The buckets, by how `BOT_BUCKET` begins."""
+EXCHANGES: Mapping[str, str] = {
+    "paper": "shared.exchanges.paper.exchange:PaperExchange",
+}
+"""Who holds our orders, by `BOT_MODE`. Each is made of a document of its own, of what gives the 1m
+candles between two instants, and of the settings."""
 
 
 @cache
@@ -49,13 +67,20 @@ def prepare_types() -> None:
     msgspec (0.22) builds what it knows of a dataclass on first use and without a lock: two threads
     that meet there end the process with a segmentation fault (seen in one of ten starts under load,
     and in half of them when provoked).
+
+    >>> prepare_types() is None  # from now on every thread may decode a state
+    True
     """
     for decoded in (Settings, State, TickReport, Alert, PositionPlan, PaperAccount, Manifest):
         msgspec.json.Decoder(decoded)
 
 
 def environment() -> Mapping[str, str]:
-    """The process's environment, read in this one place."""
+    """The process's environment, read in this one place.
+
+    >>> "PATH" in environment()
+    True
+    """
     return os.environ
 
 
@@ -66,14 +91,17 @@ def settings_from(environ: Mapping[str, str], **more: Any) -> Settings:
     """Typed settings, and the rule that no tick in the cloud runs on an in-memory disk.
 
     Raises `BadSettings`.
+
+    >>> settings_from({"BOT_STAGE": "stage-10"}).stage
+    'stage-10'
     """
     register_secrets(*(environ[name] for name in SECRETS if environ.get(name)))
     register_secret_variables(environ)
     settings = configuration.load(environ, **more)
-    if settings.mode == "live":
+    if settings.mode not in EXCHANGES:
         raise BadSettings(
-            "BOT_MODE was live; live orders are not part of this version",
-            remedy="set BOT_MODE=paper",
+            f"BOT_MODE was {settings.mode}; {settings.mode} orders are not part of this version",
+            remedy=f"set BOT_MODE={' or '.join(EXCHANGES)}",
         )
     if environ.get("K_SERVICE"):
         for name, url in (("BOT_STATE", settings.state), ("BOT_BUCKET", settings.bucket)):
@@ -89,33 +117,32 @@ def settings_from(environ: Mapping[str, str], **more: Any) -> Settings:
 
 @cache
 def warn_of_left_over() -> None:
-    """Say once a process which variables of the original are set and not read."""
+    """Say once a process which variables of the original are set and not read.
+
+    >>> warn_of_left_over() is None  # none of the original's variables is set here
+    True
+    """
     for found in left_over(environment()):
         log("settings.left_over", severity="WARNING", found=found)
 
 
 def documents_for(settings: Settings) -> DocumentStore:
     """The document store that `BOT_STATE` names."""
-    scheme, rest = _scheme(settings.state, "BOT_STATE", ("sqlite", "memory"))
-    if scheme == "memory":
-        from shared.stores.memory import MemoryDocuments
-
-        return MemoryDocuments()
-    from shared.stores.local.sqlite import SqliteDocuments
-
-    return SqliteDocuments(Path(rest))
+    store: DocumentStore = _opened(settings.state, "BOT_STATE", DOCUMENTS)
+    return store
 
 
 def bucket_for(settings: Settings) -> Bucket:
     """The bucket that `BOT_BUCKET` names."""
-    scheme, rest = _scheme(settings.bucket, "BOT_BUCKET", ("file", "memory"))
-    if scheme == "memory":
-        from shared.stores.memory import MemoryBucket
+    bucket: Bucket = _opened(settings.bucket, "BOT_BUCKET", BUCKETS)
+    return bucket
 
-        return MemoryBucket()
-    from shared.stores.local.folder import FolderBucket
 
-    return FolderBucket(Path(rest))
+def exchange_for(settings: Settings, documents: DocumentStore, feed: MarketFeed) -> Exchange:
+    """Who holds our orders in the mode of the settings."""
+    kind = resolve_name(EXCHANGES[settings.mode])
+    exchange: Exchange = kind(PaperDocument(documents, settings.id), feed.minutes, settings)
+    return exchange
 
 
 def clock_for(settings: Settings) -> Clock:
@@ -168,7 +195,7 @@ def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = Fal
         clock=clock,
         documents=documents,
         feed=feed,
-        exchange=PaperExchange(PaperDocument(documents, settings.id), feed.minutes, settings),
+        exchange=exchange_for(settings, documents, feed),
         champions=Champions(BundleRegistry(bucket), public_keys(settings), settings),
         sink=sink,
     )
@@ -176,7 +203,7 @@ def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = Fal
 
 def backtest_place(settings: Settings, environ: Mapping[str, str]) -> "BacktestPorts":
     """Where backtests live; nothing of theirs is imported for a tick."""
-    from models.backtest.service import BacktestPorts
+    from models.backtest.ports import BacktestPorts
     from models.backtest.sources import ArchiveSource
     from models.backtest.stage_cache import StageCache
 
@@ -245,14 +272,15 @@ def retrain_place(
     )
 
 
-def _scheme(url: str, name: str, known: tuple[str, ...]) -> tuple[str, str]:
+def _opened(url: str, name: str, known: Mapping[str, str]) -> Any:
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in known:
         raise BadSettings(
             f"{name} was {shown(url)}",
             remedy=f"begin it with one of: {', '.join(f'{kind}://' for kind in known)}",
         )
-    return scheme, f"/{rest.lstrip('/')}" if rest.startswith("/") else rest
+    place = f"/{rest.lstrip('/')}" if rest.startswith("/") else rest
+    return resolve_name(known[scheme]).open(place)
 
 
 def _copied(documents: DocumentStore, settings: Settings) -> DocumentStore:

@@ -53,7 +53,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "resume": (ACT, "Take a halt back."),
     "promote": (ACT, "Let a model bundle serve."),
     "rollback": (ACT, "Let the model serve that served before."),
-    "check": (WORK, "Lint, types, import contracts and tests: what CI runs."),
+    "check": (WORK, "Lint, types, import contracts, examples and tests: what CI runs."),
     "test": (WORK, "Run the tests, with coverage and its floor."),
     "mutants": (WORK, "Change the money rules one slip at a time; a test has to notice each."),
     "lock": (WORK, "Pin every requirement again, with hashes."),
@@ -71,7 +71,8 @@ class LazyGroup(click.Group):
         """All names, in the order of `COMMANDS`."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+    # Click's signature.
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import `scripts.commands.<name>` and take its `command`."""
         if cmd_name not in COMMANDS:
             return None
@@ -90,7 +91,8 @@ class LazyGroup(click.Group):
             raise click.UsageError(f"No such command {args[0]!r}. {hint}", ctx)
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+    # Click's signature.
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the table by section."""
         for section in (TRY, RUN, LOOK, ACT, WORK):
             with formatter.section(section):

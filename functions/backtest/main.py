@@ -16,9 +16,8 @@ import base64
 import binascii
 import secrets
 import sys
-import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,27 +29,15 @@ import functions_framework
 from flask import Request, Response
 
 from functions import wiring
-from functions.http import (
-    AGAIN,
-    Refusals,
-    answer,
-    answered,
-    body_of,
-    fields_of,
-    only,
-    query_of,
-    typed,
-    wrong,
-)
+from functions.http import body_of, fields_of, only, query_of, typed
+from functions.shell import Refusal, Shell, VerbResult
 from models.backtest.job import BadJob, is_id, parse
 from models.backtest.service import Backtests, OtherJob, prepare_types
 from shared.core.calendar import utc_text
 from shared.core.errors import BadRequest, NotThere
-from shared.core.logs import log
 from shared.core.masking import shown
+from shared.core.settings import Settings
 from shared.core.settings.kinds import Seconds, Text
-
-RETRY_AFTER_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,66 +62,74 @@ class JobQuery:
     id: Text | None = None
 
 
+def _wire(settings: Settings, environ: Mapping[str, str]) -> Backtests:
+    prepare_types()
+    return Backtests(wiring.backtest_place(settings, environ))
+
+
+_SHELL = Shell(
+    "backtest",
+    wire=_wire,
+    usage="use POST, GET or DELETE",
+    refusals={
+        NotThere: Refusal(status=404, field="id", remedy="check the id"),
+        OtherJob: Refusal(
+            status=409, field="id", remedy="send another id, or exactly the same job"
+        ),
+    },
+    retry_after_seconds=30,
+)
+
+
 @functions_framework.http
 def backtest(request: Request) -> Response:
     """Take, work on, show or give up a backtest."""
-    refusals: Refusals = {
-        NotThere: (404, "id", "check the id"),
-        OtherJob: (409, "id", "send another id, or exactly the same job"),
-    }
-    return answered(
-        "backtest",
-        lambda: _handled(request),
-        refusals=refusals,
-        retry_after_seconds=RETRY_AFTER_SECONDS,
-    )
+    return _SHELL.respond(request, {"POST": _post, "GET": _get, "DELETE": _delete})
 
 
-def _handled(request: Request) -> Response:
-    query = query_of(request)
-    if request.method == "POST":
-        only(query, (), named="query: a job is told in the body")
-        return _posted(body_of(request))
-    name = typed(query, JobQuery, named="query").id
-    if request.method == "GET":
-        return answer(
-            {"jobs": _wired_once().recent()}
-            if name is None
-            else _wired_once().status(_named(name, "id"))
-        )
-    if request.method == "DELETE":
-        return answer(_wired_once().cancel(_named(name, "id")))
-    return wrong(f"the method was {request.method}", status=405, remedy="use POST, GET or DELETE")
+def _get(request: Request) -> VerbResult:
+    name = typed(query_of(request), JobQuery, named="query").id
+    if name is None:
+        return VerbResult(body={"jobs": _SHELL.wired().recent()})
+    return VerbResult(body=_SHELL.wired().status(_named(name, "id")))
 
 
-def _posted(body: dict[str, Any]) -> Response:
+def _delete(request: Request) -> VerbResult:
+    name = _named(typed(query_of(request), JobQuery, named="query").id, "id")
+    return VerbResult(body=_SHELL.wired().cancel(name))
+
+
+def _post(request: Request) -> VerbResult:
+    only(query_of(request), (), named="query: a job is told in the body")
+    body = body_of(request)
     if "message" in body:
         body = _pushed(body["message"])
     if "work" in body:
         return _slice(typed(body, Slice, named="request for work"))
     if "cancel" in body:
-        return answer(
-            _wired_once().cancel(
-                _named(typed(body, CancelBody, named="request to cancel").cancel, "cancel")
-            )
-        )
+        name = typed(body, CancelBody, named="request to cancel").cancel
+        return VerbResult(body=_SHELL.wired().cancel(_named(name, "cancel")))
+    return _submit(body)
+
+
+def _submit(body: dict[str, Any]) -> VerbResult:
     later = body.pop("async", False)
     if not isinstance(later, bool):
         raise BadJob("async", f"was {shown(later)}", remedy="give true or false")
-    backtests = _wired_once()
+    backtests = _SHELL.wired()
     job = parse({**body, "id": _new_name() if body.get("id") is None else body["id"]})
-    stood = backtests.submit(job)
-    if later or not stood["more"]:
-        return _told(stood, 202 if stood["more"] else 200)
-    return _told(backtests.work(job.id, seconds=backtests.longest_seconds), 200)
+    stands = backtests.submit(job)
+    if later or not stands["more"]:
+        return _job(stands)
+    return _job(backtests.work(job.id, seconds=backtests.longest_seconds))
 
 
-def _slice(asked: Slice) -> Response:
+def _slice(asked: Slice) -> VerbResult:
     """One slice of a job.
 
     What the job itself did wrong is answered with 200: sending it again would not help.
     """
-    backtests = _wired_once()
+    backtests = _SHELL.wired()
     longest = backtests.longest_seconds
     if asked.slice_seconds is not None and asked.slice_seconds > longest:
         raise BadJob(
@@ -143,26 +138,23 @@ def _slice(asked: Slice) -> Response:
             remedy=f"give seconds, up to {longest:g}",
         )
     stands = backtests.work(_named(asked.work, "work"), seconds=asked.slice_seconds)
-    log(
-        "backtest.slice",
-        id=stands["id"],
-        status=stands["status"],
-        share=stands["share"],
-        busy=stands.get("busy", False),
-    )
-    return _stands(stands, 503 if stands.get("busy") else 200)
+    is_busy = bool(stands.get("busy"))
+    line = {**_line(stands), "busy": is_busy}
+    status = 503 if is_busy else 200
+    return VerbResult(body=stands, status=status, send_again=is_busy, event="slice", line=line)
 
 
-def _told(stands: dict[str, Any], status: int) -> Response:
+def _job(stands: dict[str, Any]) -> VerbResult:
     """A job's state as the answer to whoever asked for it."""
-    log("backtest.job", id=stands["id"], status=stands["status"], share=stands["share"])
-    wrong = stands["error"]
+    body, status, wrong = stands, 202 if stands["more"] else 200, stands["error"]
     if stands["status"] == "failed" and wrong:
-        return _stands(
-            {**stands, **{name: wrong[name] for name in ("error", "field", "remedy")}},
-            500 if wrong["ours"] else 400,
-        )
-    return _stands(stands, 202 if stands["more"] else status)
+        body = {**stands, **{name: wrong[name] for name in ("error", "field", "remedy")}}
+        status = 500 if wrong["ours"] else 400
+    return VerbResult(body=body, status=status, event="job", line=_line(stands))
+
+
+def _line(stands: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: stands[name] for name in ("id", "status", "share")}
 
 
 def _pushed(message: object) -> dict[str, Any]:
@@ -186,36 +178,5 @@ def _named(name: str | None, field: str) -> str:
 
 
 def _new_name() -> str:
-    at = utc_text(wiring.clock_for(_settings()).now_ms())
+    at = utc_text(wiring.clock_for(_SHELL.settings).now_ms())
     return f"{at[:19].replace('-', '').replace(':', '')}-{secrets.token_hex(3)}"
-
-
-@cache
-def _settings() -> Any:
-    wiring.warn_of_left_over()
-    return wiring.settings_from(wiring.environment())
-
-
-@cache
-def _wired() -> Backtests:
-    """Settings and adapters, made by the first request and kept by the warm instance: caches,
-    nothing else.
-    """
-    return Backtests(wiring.backtest_place(_settings(), wiring.environment()))
-
-
-def _wired_once() -> Backtests:
-    """One thread wires, the others wait: see `wiring.prepare_types` for what happens otherwise."""
-    with _WIRING:
-        wiring.prepare_types()
-        prepare_types()
-        return _wired()
-
-
-_WIRING = threading.Lock()
-
-
-def _stands(told: dict[str, Any], status: int) -> Response:
-    return answer(
-        told, status, retry_after_seconds=RETRY_AFTER_SECONDS if status == AGAIN else None
-    )

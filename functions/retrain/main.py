@@ -21,8 +21,7 @@ Nothing runs after a response.
 """
 
 import sys
-import threading
-from functools import cache
+from collections.abc import Mapping
 from pathlib import Path
 
 # functions-framework puts only this file's folder on the path; the packages live at the
@@ -33,68 +32,50 @@ import functions_framework
 from flask import Request, Response
 
 from functions import wiring
-from functions.http import Refusals, answer, answered, body_of, only, query_of, typed, wrong
+from functions.http import body_of, only, query_of, typed
+from functions.shell import Refusal, Shell, VerbResult
 from models.retrain import OtherRetrain, RetrainFields, RetrainRequest, Retrains
-from shared.core.logs import log
 from shared.core.settings import Settings
 
-RETRY_AFTER_SECONDS = 60
-_AGAIN = frozenset({409, 503})
+
+def _wire(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = False) -> Retrains:
+    return Retrains(wiring.retrain_place(settings, environ, dry_run=dry_run))
+
+
+_SHELL = Shell(
+    "retrain",
+    wire=_wire,
+    usage="use POST or GET",
+    refusals={OtherRetrain: Refusal(status=400, field="days")},
+    retry_after_seconds=60,
+)
 
 
 @functions_framework.http
 def retrain(request: Request) -> Response:
     """Retrain, or tell of the last runs."""
-    refusals: Refusals = {OtherRetrain: (400, "days", "")}
-    return answered(
-        "retrain",
-        lambda: _handled(request),
-        refusals=refusals,
-        retry_after_seconds=RETRY_AFTER_SECONDS,
-    )
+    return _SHELL.respond(request, {"POST": _run, "GET": _recent})
 
 
-def _handled(request: Request) -> Response:
-    only(query_of(request), (), named="query: a retraining is told what to do in its body")
-    if request.method == "GET":
-        return answer({"retrainings": _retrains(dry_run=False).recent()})
-    if request.method != "POST":
-        return wrong(f"the method was {request.method}", status=405, remedy="use POST or GET")
-    told = typed(body_of(request), RetrainFields)
-    stands = _retrains(dry_run=told.dry_run).run(RetrainRequest(days=told.days, seed=told.seed))
+def _recent(request: Request) -> VerbResult:
+    _check_query(request)
+    return VerbResult(body={"retrainings": _SHELL.wired().recent()})
+
+
+def _run(request: Request) -> VerbResult:
+    _check_query(request)
+    body = typed(body_of(request), RetrainFields)
+    retrains = _SHELL.wire(dry_run=True) if body.dry_run else _SHELL.wired()
+    stands = retrains.run(RetrainRequest(days=body.days, seed=body.seed))
     line = {name: stands[name] for name in ("retraining", "status", "doing", "share")}
-    log("retrain.run", **line, dry_run=told.dry_run)
-    shown = {**stands, "dry_run": True} if told.dry_run else stands
-    status = 409 if stands.get("busy") else 503 if stands["more"] else 200
-    return answer(
-        shown, status, retry_after_seconds=RETRY_AFTER_SECONDS if status in _AGAIN else None
+    return VerbResult(
+        body={**stands, "dry_run": True} if body.dry_run else stands,
+        status=409 if stands.get("busy") else 503 if stands["more"] else 200,
+        send_again=bool(stands.get("busy") or stands["more"]),
+        event="run",
+        line={**line, "dry_run": body.dry_run},
     )
 
 
-def _retrains(*, dry_run: bool) -> Retrains:
-    """One thread wires, the others wait: see `wiring.prepare_types` for what happens otherwise.
-
-    A dry run is wired anew.
-    """
-    with _WIRING:
-        wiring.prepare_types()
-        if dry_run:
-            return Retrains(wiring.retrain_place(_settings(), wiring.environment(), dry_run=True))
-        return _wired()
-
-
-@cache
-def _settings() -> Settings:
-    wiring.warn_of_left_over()
-    return wiring.settings_from(wiring.environment())
-
-
-@cache
-def _wired() -> Retrains:
-    """Settings and adapters, made by the first request and kept by the warm instance: caches,
-    nothing else.
-    """
-    return Retrains(wiring.retrain_place(_settings(), wiring.environment()))
-
-
-_WIRING = threading.Lock()
+def _check_query(request: Request) -> None:
+    only(query_of(request), (), named="query: a retraining is told what to do in its body")

@@ -3,11 +3,10 @@ nothing.
 """
 
 import sys
-import threading
 import time
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,10 @@ import msgspec
 from flask import Request, Response
 
 from functions import wiring
-from functions.http import answer, answered, body_of, only, query_of, typed, wrong
+from functions.http import body_of, only, query_of, typed
+from functions.shell import Shell, VerbResult
 from shared.alerts import failure
-from shared.core.errors import BadData, BadRequest, BotError, UserError
+from shared.core.errors import BadData, BadRequest, as_bot_error, remedy_of
 from shared.core.logs import log
 from shared.core.masking import veiled
 from shared.core.settings import Settings
@@ -47,77 +47,63 @@ class TickFields:
     dry_run: bool = False
 
 
+def _wire(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = False) -> Ports:
+    return wiring.ports(settings, environ, dry_run=dry_run)
+
+
+_SHELL = Shell(
+    "tick",
+    wire=_wire,
+    usage="POST runs a tick, GET tells how the bot is",
+    severity="CRITICAL",
+    failure={"status": "failed"},
+)
+
+
 @functions_framework.http
 def tick(request: Request) -> Response:
     """Run a tick, or say how the last one went."""
-    return answered(
-        "tick", lambda: _handled(request), severity="CRITICAL", more={"status": "failed"}
-    )
+    return _SHELL.respond(request, {"POST": _run, "GET": _health})
 
 
-def _handled(request: Request) -> Response:
-    only(query_of(request), (), named="query: a tick is told what to do in its body")
-    if request.method == "POST":
-        told = typed(body_of(request), TickFields)
-        scheduled_at = _schedule_time(request.headers.get(SCHEDULE_HEADER) or told.scheduled_at)
-        settings, ports = _wired_once()
-        return _run(_asked(scheduled_at, ports), settings, ports, dry_run=told.dry_run)
-    if request.method == "GET":
-        return _health(*_wired_once())
-    return wrong(
-        f"the method was {request.method}; POST runs a tick, GET tells how the bot is", status=405
-    )
-
-
-def _run(asked: TickRequest, settings: Settings, ports: Ports, *, dry_run: bool) -> Response:
-    if dry_run:
-        ports = wiring.ports(settings, wiring.environment(), dry_run=True)
+def _run(request: Request) -> VerbResult:
+    _check_query(request)
+    body = typed(body_of(request), TickFields)
+    scheduled_at = _schedule_time(request.headers.get(SCHEDULE_HEADER) or body.scheduled_at)
+    ports, settings = _SHELL.wired(), _SHELL.settings
+    asked = _name(scheduled_at, ports)
+    if body.dry_run:
+        ports = _SHELL.wire(dry_run=True)
     try:
-        told = msgspec.to_builtins(run_tick(ports, settings, asked))
+        report = msgspec.to_builtins(run_tick(ports, settings, asked))
     except Exception as error:
-        # The outbox is as broken as the tick, so this one alert goes straight to the sink.
-        named = (
-            error if isinstance(error, BotError) else BotError(f"{type(error).__name__}: {error}")
-        )
-        remedy = named.remedy if isinstance(named, UserError) else ""
-        found = veiled(str(named))
-        alert = failure(
-            bot=settings.id,
-            at=ports.clock.now_ms(),
-            found=found,
-            remedy=veiled(remedy),
-            settings=settings,
-        )
-        ports.sink.send(
-            [alert], deadline_ms=int((time.monotonic() + settings.discord.timeout_seconds) * 1000)
-        )
+        _tell_failure(error, settings, ports)
+        named = as_bot_error(error)
         if named is error:
             raise
         # A surprise of ours is no bad request; where it happened belongs into the log.
         log("tick.surprise", severity="ERROR", trace=traceback.format_exc())
         raise named from error
-    log("tick.done", severity="INFO", **_line(told), **({"dry_run": True} if dry_run else {}))
-    return answer({**told, "dry_run": True} if dry_run else told)
+    dry_run = {"dry_run": True} if body.dry_run else {}
+    return VerbResult(body={**report, **dry_run}, event="done", line={**_line(report), **dry_run})
 
 
-@cache
-def _wired() -> tuple[Settings, Ports]:
-    """Settings and adapters, made by the first request and kept by the warm instance: caches,
-    nothing else.
-    """
-    wiring.warn_of_left_over()
-    settings = wiring.settings_from(wiring.environment())
-    return settings, wiring.ports(settings, wiring.environment())
+def _tell_failure(error: Exception, settings: Settings, ports: Ports) -> None:
+    """The outbox is as broken as the tick, so this one alert goes straight to the sink."""
+    named = as_bot_error(error)
+    alert = failure(
+        bot=settings.id,
+        at=ports.clock.now_ms(),
+        found=veiled(str(named)),
+        remedy=veiled(remedy_of(named)),
+        settings=settings,
+    )
+    until = time.monotonic() + settings.discord.timeout_seconds
+    ports.sink.send([alert], deadline_ms=int(until * 1000))
 
 
-def _wired_once() -> tuple[Settings, Ports]:
-    """One thread wires, the others wait: see `wiring.prepare_types` for what happens otherwise."""
-    with _WIRING:
-        wiring.prepare_types()
-        return _wired()
-
-
-_WIRING = threading.Lock()
+def _check_query(request: Request) -> None:
+    only(query_of(request), (), named="query: a tick is told what to do in its body")
 
 
 def _schedule_time(text: str | None) -> int | None:
@@ -129,7 +115,7 @@ def _schedule_time(text: str | None) -> int | None:
         ) from error
 
 
-def _asked(scheduled_at: int | None, ports: Ports) -> TickRequest:
+def _name(scheduled_at: int | None, ports: Ports) -> TickRequest:
     """Name the tick by its schedule time; none is a tick by hand.
 
     One too far ahead becomes one where the time is known.
@@ -140,13 +126,19 @@ def _asked(scheduled_at: int | None, ports: Ports) -> TickRequest:
     return TickRequest.scheduled(scheduled_at, received_at=received_at)
 
 
-def _health(settings: Settings, ports: Ports) -> Response:
+def _health(request: Request) -> VerbResult:
+    _check_query(request)
+    return health(_SHELL.wired(), _SHELL.settings)
+
+
+def health(ports: Ports, settings: Settings) -> VerbResult:
+    """Whether the bot does what it should, and if not why: 200 or 503."""
     bot = BotDocuments(ports.documents, settings.id)
     stored = bot.peek()
     try:
         state = State.stored((stored.data["state"] if stored is not None else None) or {}, settings)
     except BadData as error:
-        return answer({"healthy": False, "why": (str(error),)}, 503)
+        return VerbResult(body={"healthy": False, "why": (str(error),)}, status=503)
     now_ms, last = ports.clock.now_ms(), state.last_finished_at
     why = trouble(state, now_ms=now_ms, settings=settings) if last else ("no tick was ever run",)
     report = bot.report(state.last_tick) if state.last_tick else {}
@@ -165,7 +157,7 @@ def _health(settings: Settings, ports: Ports) -> Response:
         "stage": settings.stage,
         "settings_hash": settings.hash,
     }
-    return answer(told, 200 if healthy else 503)
+    return VerbResult(body=told, status=200 if healthy else 503)
 
 
 def _line(report: dict[str, Any]) -> dict[str, Any]:

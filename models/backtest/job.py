@@ -42,7 +42,11 @@ def is_id(name: object) -> bool:
 
 
 class BadJob(BadRequest):
-    """A field of a job is wrong."""
+    """A field of a job is wrong.
+
+    >>> str(BadJob("start", "was 'soon'", remedy="give a date like 2026-01-31"))
+    "start was 'soon'"
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

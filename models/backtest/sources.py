@@ -69,7 +69,16 @@ class ArchiveSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileSource:
-    """A person's file: coarser candles are made of its own."""
+    """A person's file: coarser candles are made of its own.
+
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=2, seed=7)
+    >>> source = FileSource(name="made up", candles=aggregate(minutes, Timeframe.M15))
+    >>> first, last = source.extent()
+    >>> len(source.read(Timeframe.H4, first, last))
+    12
+    """
 
     name: str
     candles: Candles

@@ -10,14 +10,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.core import fingerprint
+from shared.core import deciding
 from shared.core.errors import BadData, BotError
 from shared.core.settings import Settings
 from shared.core.types import Candles, Features, Prediction, Targets, Timeframe, Votes
@@ -25,7 +24,7 @@ from shared.model.bundle import Bundle
 from shared.model.manifest import encode
 from shared.stores.arrays import ArrayStore
 from shared.stores.ports import Bucket
-from shared.strategies import NAMES
+from shared.strategies import names
 from shared.turn import pipeline
 from shared.turn.pipeline import Stages
 
@@ -33,10 +32,6 @@ KEPT = ("close", "atr_14", "price_z", "volume_z", "realised_16")
 """The features that are looked at after the stages; the others have done their work in votes and
 predictions."""
 PREFIX = "stages/"
-_CODE = (
-    *("shared/features", "shared/strategies", "shared/model", "shared/turn/pipeline.py"),
-    *("shared/core/settings/strategies.py", "shared/core/types"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +58,7 @@ class StageCache:
         code: str | None = None,
     ) -> None:
         """Keep entries in `bucket`, the newest `most_entries` and together `most_bytes`; `code` is
-        the hash of other code.
+        that of other code than decides here.
         """
         self._store = ArrayStore(bucket, PREFIX, most_entries=most_entries, most_bytes=most_bytes)
         self._code = code
@@ -85,13 +80,19 @@ class StageCache:
         `found` says what happened.
         """
         key = key_of(
-            candles, bundle=bundle, settings=settings, since=since, code=self._code or code_hash()
+            candles,
+            bundle=bundle,
+            settings=settings,
+            since=since,
+            code=self._code or deciding.files_hash(),
         )
         why = "nothing was stored for these candles, settings and model"
         try:
             stored = self._store.read(key)
             if stored is not None:
-                done = _unpacked(stored, candles[Timeframe.M15], bundle)
+                done = _unpacked(
+                    stored, candles[Timeframe.M15], bundle, names=names(settings.strategies)
+                )
                 self.found = CacheOutcome(
                     hit=True, told="votes and predictions were stored already"
                 )
@@ -148,12 +149,6 @@ def key_of(
     return digest.hexdigest()
 
 
-@cache
-def code_hash() -> str:
-    """SHA-256 of the sources that make the stages: an entry of other code is never found."""
-    return fingerprint.bytes_of(fingerprint.sources(_CODE))
-
-
 def _packed(done: Stages) -> dict[str, NDArray[Any]]:
     votes, prediction = done.votes, done.prediction
     packed: dict[str, NDArray[Any]] = {
@@ -182,7 +177,11 @@ def _packed(done: Stages) -> dict[str, NDArray[Any]]:
 
 
 def _unpacked(
-    stored: Mapping[str, NDArray[Any]], candles: Candles, bundle: Bundle | None
+    stored: Mapping[str, NDArray[Any]],
+    candles: Candles,
+    bundle: Bundle | None,
+    *,
+    names: tuple[str, ...],
 ) -> Stages:
     as_of = stored["as_of"]
     if not np.array_equal(as_of, candles.closed_at):
@@ -204,7 +203,7 @@ def _unpacked(
         features=Features(as_of=as_of, names=KEPT, values=stored["features"].T),
         votes=Votes(
             as_of=as_of,
-            names=NAMES,
+            names=names,
             sides=stored["sides"].T,
             confidences=stored["confidences"].T,
             consensus=stored["consensus"],

@@ -48,6 +48,15 @@ class Dataset:
 
     Fields from `unclear` on are NaN (False) on all rows where nobody gave them.
 
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> dataset = build(candles, load({}).learning)
+    >>> 0 < dataset.effective < len(dataset)  # labels overlap, so they are worth less
+    True
+
     Attributes:
         names: The k features.
         as_of: (n,) the instant of each row's decision.
@@ -162,6 +171,16 @@ class Dataset:
 class Split:
     """Three parts in the order of time, purged: every label of a part was known before the next
     part's embargo began.
+
+    >>> from models.fit.recipe import parts_of
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> parts = parts_of(build(candles, load({}).learning), load({}))
+    >>> bool(parts.training.end_at.max() < parts.calibration.as_of[0])
+    True
     """
 
     training: Dataset
@@ -179,6 +198,15 @@ def build(
     costs: TradeCosts = USUAL_COSTS,
 ) -> Dataset:
     """Compute features and labels; earlier candles only warm the features up.
+
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> dataset = build(candles, load({}).learning)
+    >>> dataset.names[0], sorted(set(dataset.label.tolist()))
+    ('returns_1', [0, 1, 2])
 
     Args:
         candles: closed candles, 15m and 4h.

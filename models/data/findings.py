@@ -29,7 +29,14 @@ class Finding:
 
 
 def refuse(findings: Iterable[Finding]) -> None:
-    """Raise `BadData` with every finding, a sentence a line; nothing where there is none."""
+    """Raise `BadData` with every finding, a sentence a line; nothing where there is none.
+
+    >>> finding = Finding(name="rows_in_order", found="two rows are doubled", right="none")
+    >>> refuse([finding])
+    Traceback (most recent call last):
+        ...
+    shared.core.errors.BadData: rows_in_order: two rows are doubled; right would be none
+    """
     told = "\n".join(str(finding) for finding in findings)
     if told:
         raise BadData(told)

@@ -44,6 +44,10 @@ class TradeCosts:
 def costs_of(settings: Settings, rules: PairRules | None = None) -> TradeCosts:
     """Fees as replays assume them (`settings.replay`, else the exchange's `rules`); interest only
     on margin.
+
+    >>> from shared.core.settings import load
+    >>> f"{costs_of(load({})).crossing:.4f}"
+    '0.0015'
     """
     rules = assumed_rules(settings, rules)
     borrowed = 1.0 if settings.account.has_debt else 0.0

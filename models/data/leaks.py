@@ -51,6 +51,16 @@ def inspect_dataset(
 ) -> tuple[Finding, ...]:
     """Everything that can be wrong with a dataset by itself; nothing where it is clean.
 
+    >>> from models.data.dataset import build
+    >>> from shared.core.types import Timeframe
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> inspect_dataset(build(candles, load({}).learning))
+    ()
+
     Args:
         dataset: What is to be learned from.
         candles: Those that it was made of; without them nobody can tell whether a feature looks

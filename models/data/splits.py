@@ -31,6 +31,12 @@ class Window:
 
     `at` is the instant of the retraining. Labels of a part count where they were known `embargo_ms`
     before the next part.
+
+    >>> window = Window(
+    ...     number=1, learn_from_at=0, calibrate_at=70, at=100, from_at=100, to_at=107, embargo_ms=5
+    ... )
+    >>> window.to_at - window.from_at
+    7
     """
 
     number: int

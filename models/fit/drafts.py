@@ -58,7 +58,7 @@ def draft(
         validation=interval(parts.validation),
         trials={"configurations": 1},
         metrics={},
-        libraries=libraries(),
+        libraries=libraries(settings.learning),
         settings_hash=settings.hash,
         golden=Golden(rows=(), probabilities=()),
         verdict=Verdict(may_serve=False, may_enter=False),

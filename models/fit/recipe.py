@@ -25,18 +25,11 @@ from models.data.leaks import inspect_split
 from models.fit import calibrate, export, voting
 from models.fit.code import code_hash
 from models.fit.heads import Heads, fit_heads
-from models.fit.members import (
-    NATIVE_FILES,
-    Learner,
-    Progress,
-    differences,
-    fit_all,
-    member_of,
-    weights_of,
-)
+from models.fit.learners import Learner, Progress, fit_all, packages_of, weights_of
+from models.fit.members import differences, member_of
 from shared.core.calendar import DAY_MS
 from shared.core.errors import UserError
-from shared.core.settings import Settings
+from shared.core.settings import LearningSettings, Settings
 from shared.core.types import FloatArray, Timeframe
 from shared.model.forest import Forest
 from shared.model.manifest import CLASSES, META_INPUTS, Calibration, Member
@@ -44,12 +37,8 @@ from shared.model.predict import calibrated, logarithm, member_scores
 from shared.model.question import features_of
 
 STEP_MS = Timeframe.M15.ms
-LIBRARIES = {
-    "numpy": "numpy",
-    "lightgbm": "lightgbm",
-    "xgboost": "xgboost-cpu",
-    "scikit-learn": "scikit-learn",
-}
+_ALWAYS = {"numpy": "numpy", "lightgbm": "lightgbm"}
+"""What every training needs: the heads are fitted by LightGBM."""
 _HASH_DIGITS = 16
 
 
@@ -75,7 +64,7 @@ class Fitted:
 
     def audit(self) -> dict[str, bytes]:
         """The learners' own files, by name."""
-        files = {NATIVE_FILES[learner.name]: learner.audit for learner in self.learners}
+        files = {learner.file: learner.audit for learner in self.learners}
         return files if self.heads is None else {**files, **self.heads.audit}
 
     def differences(self) -> dict[str, float]:
@@ -92,6 +81,19 @@ def known_at(dataset: Dataset, settings: Settings, *, closed_at: int) -> Dataset
 
     Only rows whose whole horizon had passed are taken, also where a barrier was touched at once:
     early touches would be over-represented otherwise.
+
+    >>> from models.data.dataset import build
+    >>> from shared.core.types import Timeframe
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> settings = load({})
+    >>> dataset = build(candles, settings.learning, days=None)
+    >>> noon = 1_767_225_600_000 + 30 * DAY_MS
+    >>> bool(known_at(dataset, settings, closed_at=noon).end_at.max() <= noon)
+    True
     """
     learning = settings.learning
     last_at = closed_at - barriers_of(learning).horizon_candles * STEP_MS
@@ -106,6 +108,17 @@ def known_at(dataset: Dataset, settings: Settings, *, closed_at: int) -> Dataset
 
 def parts_of(known: Dataset, settings: Settings) -> Split:
     """Training, calibration and validation, in the order of time.
+
+    >>> from models.data.dataset import build
+    >>> from shared.core.types import Timeframe
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> parts = parts_of(build(candles, load({}).learning), load({}))
+    >>> len(parts.training) > len(parts.calibration) > 0
+    True
 
     Raises:
         UserError: One is too small, or something of one part leaks into another: the leak is named.
@@ -124,6 +137,10 @@ def parts_of(known: Dataset, settings: Settings) -> Split:
 def embargo_ms(settings: Settings) -> int:
     """What is kept free between a part's last known label and the next part: one horizon of the
     label.
+
+    >>> from shared.core.settings import load
+    >>> embargo_ms(load({})) // 900_000
+    48
     """
     return settings.learning.horizon_candles * STEP_MS
 
@@ -218,6 +235,13 @@ def recipe_hash(settings: Settings, names: tuple[str, ...] | None = None) -> str
     The settings of the learning (of votes and trades, too, where the meta head learns from them),
     the features in their order, the code that computes features, labels and models, and the
     learners' versions.
+
+    >>> from shared.core.settings import load
+    >>> deeper = {"learning": {"max_depth": 9}}
+    >>> recipe_hash(load({})) == recipe_hash(load({"BOT_RISK__MAX_LOSSES": "3"}))
+    True
+    >>> recipe_hash(load({})) == recipe_hash(load({}, overrides=deeper))
+    False
     """
     told = msgspec.to_builtins(settings)
     learning = {name: value for name, value in told["learning"].items() if name != "seed"}
@@ -229,14 +253,19 @@ def recipe_hash(settings: Settings, names: tuple[str, ...] | None = None) -> str
             told["paper"],
             told["account"],
         ]
-    parts = [learning, list(names or features_of(settings.learning)), libraries(), code_hash()]
+    parts = [
+        learning,
+        list(names or features_of(settings.learning)),
+        libraries(settings.learning),
+        code_hash(),
+    ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:_HASH_DIGITS]
 
 
 @cache
-def _versions() -> Mapping[str, str]:
+def _versions(learners: tuple[str, ...]) -> Mapping[str, str]:
     found = {"python": platform.python_version()}
-    for name, distribution in LIBRARIES.items():
+    for name, distribution in {**_ALWAYS, **packages_of(learners)}.items():
         for wanted in (distribution, distribution.removesuffix("-cpu")):
             try:
                 found[name] = importlib.metadata.version(wanted)
@@ -251,6 +280,6 @@ def _versions() -> Mapping[str, str]:
     return found
 
 
-def libraries() -> dict[str, str]:
-    """The versions of Python and of all that fits models, without importing any of it."""
-    return dict(_versions())
+def libraries(learning: LearningSettings) -> dict[str, str]:
+    """The versions of Python and of all that fits these models, without importing any of it."""
+    return dict(_versions(tuple(learning.weights)))

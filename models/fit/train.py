@@ -15,7 +15,7 @@ from models.card.card import card
 from models.data.dataset import Dataset, build, data_hash
 from models.data.labels import costs_of
 from models.fit.drafts import draft, golden_rows
-from models.fit.members import Progress
+from models.fit.learners import Progress
 from models.fit.recipe import Fitted, fit, parts_of, recipe_hash
 from models.fit.references import promise, references
 from models.gate import serve_checks, unproven

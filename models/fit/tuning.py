@@ -26,8 +26,8 @@ from models.data.dataset import STEP_MS, Dataset, Split
 from models.data.findings import refuse
 from models.data.leaks import inspect_split
 from models.data.splits import Window
-from models.fit.learners import needed
-from models.fit.members import fit_all, weights_of
+from models.fit.learners import fit_all, weights_of
+from models.fit.learners.learner import needed
 from shared.core.errors import UserError
 from shared.core.settings import LearningSettings, Settings
 from shared.core.trials import Trial, settings_hash
@@ -201,7 +201,8 @@ def folds_of(dataset: Dataset, learning: LearningSettings) -> tuple[Window, ...]
     for window in folds:
         parts = window.cut(dataset)
         few = min(len(parts.training), len(parts.validation))
-        if few < LEAST_ROWS or len(np.unique(parts.training.label)) < 3:  # noqa: PLR2004 - the three classes
+        # The three classes.
+        if few < LEAST_ROWS or len(np.unique(parts.training.label)) < 3:  # noqa: PLR2004
             raise UserError(
                 f"a fold of the tuning has {few} rows, at least {LEAST_ROWS} with all three labels"
                 " are needed",

@@ -29,6 +29,14 @@ def judge(evidence: Evidence, gate: GateSettings, *, serve: Sequence[Check]) -> 
     yet. Where the policy asks no model for direction (`evidence.rows` is None) the checks on
     predictions are left out and money alone decides. The same evidence gives the same verdict.
 
+    >>> import numpy as np
+    >>> from models.gate.types import TrialCounts
+    >>> from shared.core.settings import load
+    >>> nothing = Evidence(rows=None, money=None, trials=TrialCounts(count=1, sharpes=np.zeros(0)))
+    >>> verdict = judge(nothing, load({}).gate, serve=())
+    >>> verdict.may_enter
+    False
+
     Args:
         evidence: What was found out of sample.
         gate: The thresholds.
@@ -59,6 +67,9 @@ def judge(evidence: Evidence, gate: GateSettings, *, serve: Sequence[Check]) -> 
 def unproven(serve: Sequence[Check]) -> Verdict:
     """The verdict on a bundle that was made without asking the gate: it may serve, and it may not
     enter.
+
+    >>> unproven(()).may_serve, unproven(()).may_enter
+    (True, False)
     """
     asked = Check(
         name=PROVEN,

@@ -71,7 +71,8 @@ def directional_not_volatility(rows: PredictionRows, gate: GateSettings) -> list
     upper, lower = rows.probabilities[:, UPPER], rows.probabilities[:, LOWER]
     own = _mean_auc(rows, (upper, UPPER), (lower, LOWER))
     opposite = _mean_auc(rows, (upper, LOWER), (lower, UPPER))
-    known = own is not None and opposite is not None and own > 0.5  # noqa: PLR2004 - one half ranks nothing
+    # One half ranks nothing.
+    known = own is not None and opposite is not None and own > 0.5  # noqa: PLR2004
     share = (
         (opposite - 0.5) / (own - 0.5)
         if known and own is not None and opposite is not None

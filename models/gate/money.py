@@ -30,8 +30,6 @@ from shared.results.performance.sharpe import (
 )
 from shared.results.performance.significance import track_of
 
-NO_RETURNS = np.zeros(0)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:

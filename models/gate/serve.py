@@ -22,6 +22,14 @@ def serve_checks(
 ) -> tuple[Check, ...]:
     """Judge sanity by held-out rows.
 
+    >>> checks = serve_checks(
+    ...     differences={"lightgbm": 1e-8},
+    ...     probabilities=np.full((300, 3), 1 / 3),
+    ...     label=np.tile(np.array([0, 1, 2], dtype=np.int8), 100),
+    ... )
+    >>> [check.passed for check in checks]
+    [True, True, True]
+
     Args:
         differences: The largest difference between exported and native probabilities, by member.
         probabilities: (n, 3) the calibrated vote.

@@ -23,6 +23,10 @@ def loosened(settings: Settings, rules: PairRules | None = None) -> tuple[str, .
 
     Harder ones are nobody's harm.
 
+    >>> from shared.core.settings import load
+    >>> loosened(load({})), loosened(load({}, overrides={"gate": {"min_psr": 0.5}}))
+    ((), ('gate.min_psr was 0.5 in place of 0.95',))
+
     Args:
         settings: What was asked.
         rules: By which the replay reckoned; None: the exchange's own, under the fees of the

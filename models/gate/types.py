@@ -15,6 +15,19 @@ from shared.core.types import FloatArray, Int8Array, IntArray
 class PredictionRows:
     """Out-of-sample predictions of one recipe or model, (n,) rows.
 
+    >>> at = np.arange(4) * 900_000
+    >>> rows = PredictionRows(
+    ...     as_of=at,
+    ...     end_at=at + 1_800_000,
+    ...     label=np.array([0, 1, 2, 2], dtype=np.int8),
+    ...     weight=np.full(4, 0.5),
+    ...     probabilities=np.full((4, 3), 1 / 3),
+    ...     volatility_only=np.full((4, 3), 1 / 3),
+    ...     known_at=at - 900_000,
+    ... )
+    >>> len(rows), rows.effective
+    (4, 2.0)
+
     Attributes:
         as_of: Instant of each decision.
         end_at: When its label was known.
@@ -48,6 +61,18 @@ class PredictionRows:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoneyRecord:
     """What the out-of-sample predictions did after costs, by the rules of the tick.
+
+    >>> days = np.arange(730) * 86_400_000
+    >>> record = MoneyRecord(
+    ...     day_at=days,
+    ...     returns=np.zeros(730),
+    ...     hold=np.zeros(730),
+    ...     closed_at=np.zeros(0, dtype=np.int64),
+    ...     net_rates=np.zeros(0),
+    ...     random=np.zeros(100),
+    ... )
+    >>> record.years
+    2.0
 
     Attributes:
         day_at: (d,) begin of each JST day.
@@ -85,6 +110,9 @@ class TrialCounts:
     side by side on the same days, for the probability of overfitting; None where there was only
     one. `logged` is what the log itself holds, and `remembered` the most that any bundle knows it
     to have held: a log that holds less has lost some.
+
+    >>> TrialCounts(count=397, sharpes=np.array([0.07])).logged is None
+    True
     """
 
     count: int
@@ -98,6 +126,20 @@ class TrialCounts:
 class Rival:
     """The champion on rows that neither's training, label ends and embargo have touched: the same
     rows for both.
+
+    >>> at = np.arange(2) * 900_000
+    >>> rows = PredictionRows(
+    ...     as_of=at,
+    ...     end_at=at + 1_800_000,
+    ...     label=np.array([0, 2], dtype=np.int8),
+    ...     weight=np.full(2, 0.5),
+    ...     probabilities=np.full((2, 3), 1 / 3),
+    ...     volatility_only=np.full((2, 3), 1 / 3),
+    ...     known_at=at - 900_000,
+    ... )
+    >>> rival = Rival(version="v1", source="folds", challenger=rows, champion=rows)
+    >>> len(rival.champion) == len(rival.challenger)
+    True
     """
 
     version: str

@@ -12,7 +12,11 @@ _GROUPS = ("serve", "enter", "champion", "note")
 
 
 def in_words(verdict: Verdict) -> str:
-    """The verdict in two sentences at most."""
+    """The verdict in two sentences at most.
+
+    >>> in_words(Verdict(may_serve=True, may_enter=True))[:30]
+    'It may serve and it may enter:'
+    """
     failed = {group: _failed(verdict, group) for group in _GROUPS}
     if not verdict.may_serve:
         return say("gate.may_not_serve", failed=_names(failed["serve"]))
@@ -30,6 +34,18 @@ def in_words(verdict: Verdict) -> str:
 def table(verdict: Verdict) -> list[tuple[str, ...]]:
     """A heading and a row a check, as text: what it decides, its name, value, interval, what was
     asked, whether it passed.
+
+    >>> check = Check(
+    ...     name="psr",
+    ...     value=0.364,
+    ...     threshold=0.95,
+    ...     passed=False,
+    ...     meaning="at least: chance of a Sharpe above zero",
+    ...     group="enter",
+    ... )
+    >>> verdict = Verdict(may_serve=True, may_enter=False, checks=(check,))
+    >>> table(verdict)[1]
+    ('may enter', 'psr', '0.364', '', 'at least 0.95: chance of a Sharpe above zero', 'no')
     """
     columns = ("decides", "check", "value", "interval", "asked", "passed")
     head = tuple(say(f"gate.column.{name}") for name in columns)
@@ -37,7 +53,20 @@ def table(verdict: Verdict) -> list[tuple[str, ...]]:
 
 
 def table_lines(verdict: Verdict) -> list[str]:
-    """The same in columns, what was asked last: it is long."""
+    """The same in columns, what was asked last: it is long.
+
+    >>> check = Check(
+    ...     name="psr",
+    ...     value=0.364,
+    ...     threshold=0.95,
+    ...     passed=False,
+    ...     meaning="at least: chance of a Sharpe above zero",
+    ...     group="enter",
+    ... )
+    >>> verdict = Verdict(may_serve=True, may_enter=False, checks=(check,))
+    >>> table_lines(verdict)[1]
+    'may enter  psr    0.364            no      at least 0.95: chance of a Sharpe above zero'
+    """
     rows = table(verdict)
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return [
@@ -55,6 +84,9 @@ def table_lines(verdict: Verdict) -> list[str]:
 def figure(value: float, *, digits: int = 4) -> str:
     """A number with the digits that matter and never an exponent: what is too small to show is said
     to be so.
+
+    >>> figure(0.123456), figure(12_345.6), figure(0.00001)
+    ('0.1235', '12,346', 'under 0.0001')
     """
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"

@@ -2,11 +2,10 @@
 on first use.
 """
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from shared.core.errors import BadSettings, UserError
+from shared.core.files import create_file
 from shared.core.settings import Settings
 from shared.model.signing import (
     make_keys,
@@ -30,7 +29,7 @@ def signing_key(settings: Settings, environ: Mapping[str, str]) -> str:
         private = environ.get(VARIABLE) or _from_home(settings)
         public = public_of(private)
         if not public_keys(settings):
-            _write(public_key_path(settings), public, mode=0o644)
+            create_file(public_key_path(settings), f"{public}\n", mode=0o644)
     except OSError as error:
         raise UserError(
             f"the keys for bundles in {settings.home_path} cannot be used ({error})",
@@ -50,22 +49,8 @@ def _from_home(settings: Settings) -> str:
     if not path.exists():
         private, public = make_keys()
         try:
-            _write(path, private, mode=0o600)
-            _write(public_key_path(settings), public, mode=0o644)
+            create_file(path, f"{private}\n", mode=0o600)
+            create_file(public_key_path(settings), f"{public}\n", mode=0o644)
         except FileExistsError:  # another process was first: use its pair
             pass
     return path.read_text(encoding="ascii").strip()
-
-
-def _write(path: Path, text: str, *, mode: int) -> None:
-    """Create a file that must not exist yet; a half-written one is never seen under its name."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(
-        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="ascii"
-    ) as file:
-        file.write(text + "\n")
-    try:
-        os.link(draft, path)
-    finally:
-        draft.unlink()

@@ -4,32 +4,39 @@
                            result, error     a backtest
     retrains/{bot}~{week}  the same of a weekly retraining
 
-A job is worked on by whoever holds its lease. The lease lies in the same document as everything
-that the worker saves, so that saving *is* the fencing check: who was silent for too long finds
-another holder and gets `LeaseLost`.
+A job is worked on by whoever holds its lease (`shared.stores.lease`), which lies in the same
+document as everything that the worker saves.
 
     waiting --take--> working --release--> waiting          a slice is over, more is left
                               --finish---> done | partial | failed | canceled
 """
 
-import secrets
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from typing import Any
 
-from shared.core.clock import Clock
-from shared.core.errors import AlreadyExists, BotError, Conflict, LeaseLost, NotThere
+from models.jobs.held import HeldJob
+from shared.core.errors import AlreadyExists, Conflict, NotThere
+from shared.stores import lease as leases
+from shared.stores.conflicts import repeat_on_conflict
 from shared.stores.ports import Document, DocumentStore
 
 COLLECTION = "jobs"
 FINAL = frozenset({"done", "partial", "failed", "canceled"})
-_FREE = {"holder": None, "expires_at": 0}
-_HEARTBEATS_A_LEASE = 3
 
 
 class JobDocuments:
-    """The jobs of one collection in a document store."""
+    """The jobs of one collection in a document store.
+
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> jobs = JobDocuments(MemoryDocuments(), "backtests")
+    >>> made = jobs.create("spring", kind="backtest", job={}, job_hash="a1", now_ms=0)
+    >>> made.data["status"], [job.path for job in jobs.recent()]
+    ('waiting', ['backtests/spring'])
+    >>> jobs.take("spring", now_ms=0, lease_ms=60_000).lease_seconds
+    60.0
+    >>> jobs.take("spring", now_ms=30_000, lease_ms=60_000) is None  # somebody works on it
+    True
+    """
 
     def __init__(self, documents: DocumentStore, collection: str = COLLECTION) -> None:
         """Work on the documents of `collection`."""
@@ -74,7 +81,7 @@ class JobDocuments:
             "cancel": False,
             "created_at": now_ms,
             "updated_at": now_ms,
-            "lease": {**_FREE, "fence": 0},
+            "lease": leases.unheld(fence=0),
             "slices": 0,
             "worked_ms": 0,
             "share": 0.0,
@@ -90,9 +97,8 @@ class JobDocuments:
         if stored.data["status"] != "failed":
             return stored
         try:
-            return self._documents.replace(
-                stored, {**fresh, "lease": {**_FREE, "fence": stored.data["lease"]["fence"]}}
-            )
+            lease = leases.unheld(fence=stored.data["lease"]["fence"])
+            return self._documents.replace(stored, {**fresh, "lease": lease})
         except Conflict:  # somebody else began it again
             return self.get(name)
 
@@ -114,133 +120,41 @@ class JobDocuments:
 
         Raises `NotThere`.
         """
-        while True:
+
+        def ask() -> Document:
             stored = self.get(name)
             if stored.data["status"] in FINAL or stored.data["cancel"]:
                 return stored
+            held = stored.data["lease"]
             changes: dict[str, Any] = {"cancel": True, "updated_at": now_ms}
-            if stored.data["lease"]["expires_at"] <= now_ms:
-                lease = {**_FREE, "fence": int(stored.data["lease"]["fence"]) + 1}
+            if not leases.is_held(held["expires_at"], now_ms=now_ms):
+                lease = leases.unheld(fence=int(held["fence"]) + 1)
                 changes |= {"status": "canceled", "lease": lease}
-            try:
-                return self._documents.replace(stored, {**stored.data, **changes})
-            except Conflict:
-                continue
+            return self._documents.replace(stored, {**stored.data, **changes})
 
-    def take(self, name: str, *, now_ms: int, lease_ms: int) -> "HeldJob | None":
+        return repeat_on_conflict(ask)
+
+    def take(self, name: str, *, now_ms: int, lease_ms: int) -> HeldJob | None:
         """Take a job's lease; None while another worker holds it, and where nothing is left to do.
 
         Raises `NotThere`.
         """
         stored = self.get(name)
-        held = stored.data["lease"]
-        if stored.data["status"] in FINAL or held["expires_at"] > now_ms:
+        if stored.data["status"] in FINAL:
             return None
-        lease = {
-            "holder": secrets.token_hex(8),
-            "fence": int(held["fence"]) + 1,
-            "expires_at": now_ms + lease_ms,
-        }
-        changes = {
-            "status": "working",
-            "lease": lease,
-            "slices": stored.data["slices"] + 1,
-            "updated_at": now_ms,
-        }
-        try:
-            document = self._documents.replace(stored, {**stored.data, **changes})
-        except Conflict:
-            return None
-        return HeldJob(self._documents, document, lease_ms=lease_ms)
+        lease = leases.take(
+            self._documents,
+            stored.path,
+            stored,
+            changes={
+                "status": "working",
+                "slices": stored.data["slices"] + 1,
+                "updated_at": now_ms,
+            },
+            now_ms=now_ms,
+            lease_ms=lease_ms,
+        )
+        return None if lease is None else HeldJob(self._documents, lease, lease_ms=lease_ms)
 
     def _path(self, name: str) -> str:
         return f"{self._collection}/{name}"
-
-
-class HeldJob:
-    """A job under our lease.
-
-    Its methods may be called from the worker and from the thread that keeps the lease alive.
-    """
-
-    def __init__(self, documents: DocumentStore, document: Document, *, lease_ms: int) -> None:
-        """Hold `document`, whose lease is ours."""
-        self._documents = documents
-        self._document = document
-        self._lease_ms = lease_ms
-        self._lock = threading.Lock()
-        self._holder: str = document.data["lease"]["holder"]
-        self.fence: int = document.data["lease"]["fence"]
-
-    @property
-    def lease_seconds(self) -> float:
-        """For how long each write renews the lease."""
-        return self._lease_ms / 1000
-
-    @property
-    def data(self) -> Mapping[str, Any]:
-        """The job as it was last read or written."""
-        return self._document.data
-
-    @property
-    def canceled(self) -> bool:
-        """Whether somebody asked to give it up, as far as is known since the last write."""
-        return bool(self._document.data["cancel"])
-
-    def save(self, changes: Mapping[str, Any], *, now_ms: int) -> None:
-        """Write `changes` and renew the lease.
-
-        Raises `LeaseLost` where another worker has the job, or nobody may.
-        """
-        self._write(changes, now_ms=now_ms, expires_at=now_ms + self._lease_ms)
-
-    def release(self, changes: Mapping[str, Any], *, now_ms: int) -> None:
-        """End a slice: write `changes`, let the job wait for its next worker."""
-        self._write({"status": "waiting", **changes}, now_ms=now_ms, expires_at=0)
-
-    def finish(self, status: str, changes: Mapping[str, Any], *, now_ms: int) -> None:
-        """End the job."""
-        self._write({**changes, "status": status}, now_ms=now_ms, expires_at=0)
-
-    def _write(self, changes: Mapping[str, Any], *, now_ms: int, expires_at: int) -> None:
-        lease = {
-            "holder": self._holder if expires_at else None,
-            "fence": self.fence,
-            "expires_at": expires_at,
-        }
-        with self._lock:
-            while True:
-                data = {**self._document.data, **changes, "lease": lease, "updated_at": now_ms}
-                try:
-                    self._document = self._documents.replace(self._document, data)
-                except Conflict as error:  # a cancel, or another worker
-                    found = self._documents.get(self._document.path)
-                    if found is None or found.data["lease"]["holder"] != self._holder:
-                        raise LeaseLost(f"another worker has {self._document.path} now") from error
-                    self._document = found
-                else:
-                    return
-
-
-@contextmanager
-def kept_alive(held: HeldJob, clock: Clock) -> Iterator[None]:
-    """Renew the lease while the block works on something long; the thread has ended when the block
-    has.
-    """
-    over = threading.Event()
-    pause = held.lease_seconds / _HEARTBEATS_A_LEASE
-
-    def beat() -> None:
-        while not over.wait(pause):
-            # A lost lease is found by the worker's own next write; a store that fails now may be
-            # well then.
-            with suppress(BotError):
-                held.save({}, now_ms=clock.now_ms())
-
-    thread = threading.Thread(target=beat, name="job-lease", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()

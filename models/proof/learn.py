@@ -14,7 +14,7 @@ from models.data.dataset import build
 from models.data.findings import refuse
 from models.data.labels import barriers_of, costs_of
 from models.data.leaks import inspect_dataset
-from models.fit.members import Progress
+from models.fit.learners import Progress
 from models.walk_forward import Walked, shuffled_skills, unasked, walk_forward
 from shared import features
 from shared.core.costs import assumed_rules

@@ -29,6 +29,30 @@ from shared.turn.pipeline import Stages
 class ProofRequest:
     """What is to be proven, and on what.
 
+    >>> from models.walk_forward import unasked
+    >>> from shared.core.settings import load
+    >>> from shared.core.types import Timeframe
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.turn.pipeline import stages
+    >>> settings = load({}, profile="trend")  # asks no model for direction
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=8, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> run = stages(candles, bundle=None, settings=settings)
+    >>> asked = ProofRequest(
+    ...     walked=unasked(run.features, settings),
+    ...     stages=run,
+    ...     candles=candles,
+    ...     settings=settings,
+    ...     history=History(),
+    ...     recorded_at=start + 8 * day,
+    ...     start_at=start + 5 * day,
+    ...     end_at=start + 8 * day,
+    ... )
+    >>> asked.settings.profile, asked.history.count
+    ('trend', 0)
+
     Attributes:
         walked: Out-of-sample predictions, from `models.walk_forward`.
         stages: Features and votes over exactly `candles`; a prediction in it is not looked at.
@@ -76,6 +100,31 @@ class Proof:
     """What was found.
 
     `trial` belongs into the log; `trials` and `logged` (those of the log alone) count it already.
+
+    >>> from models.walk_forward import unasked
+    >>> from shared.core.settings import load
+    >>> from shared.core.types import Timeframe
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.turn.pipeline import stages
+    >>> settings = load({}, profile="trend")  # asks no model for direction
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=8, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> run = stages(candles, bundle=None, settings=settings)
+    >>> asked = ProofRequest(
+    ...     walked=unasked(run.features, settings),
+    ...     stages=run,
+    ...     candles=candles,
+    ...     settings=settings,
+    ...     history=History(),
+    ...     recorded_at=start + 8 * day,
+    ...     start_at=start + 5 * day,
+    ...     end_at=start + 8 * day,
+    ... )
+    >>> proof = prove(asked)
+    >>> proof.trials, len(proof.replayed.trades)
+    (397, 0)
     """
 
     inputs: Inputs
@@ -91,6 +140,30 @@ class Proof:
 def prove(asked: ProofRequest) -> Proof:
     """Replay, measure, count, judge. The same arguments give the same proof.
 
+    >>> from models.walk_forward import unasked
+    >>> from shared.core.settings import load
+    >>> from shared.core.types import Timeframe
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.turn.pipeline import stages
+    >>> settings = load({}, profile="trend")  # asks no model for direction
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=8, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> run = stages(candles, bundle=None, settings=settings)
+    >>> asked = ProofRequest(
+    ...     walked=unasked(run.features, settings),
+    ...     stages=run,
+    ...     candles=candles,
+    ...     settings=settings,
+    ...     history=History(),
+    ...     recorded_at=start + 8 * day,
+    ...     start_at=start + 5 * day,
+    ...     end_at=start + 8 * day,
+    ... )
+    >>> prove(asked).verdict.may_enter
+    False
+
     Raises:
         BadData: Stages, candles and predictions do not belong together, or the period has no
             candle.
@@ -102,6 +175,31 @@ def prove(asked: ProofRequest) -> Proof:
 def concluded(asked: ProofRequest, inputs: Inputs, replayed: Replayed) -> Proof:
     """Measure, count and judge a replay that is there already: `replayed` is what became of
     `inputs`.
+
+    >>> from models.walk_forward import unasked
+    >>> from shared.core.settings import load
+    >>> from shared.core.types import Timeframe
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.turn.pipeline import stages
+    >>> settings = load({}, profile="trend")  # asks no model for direction
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=8, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> run = stages(candles, bundle=None, settings=settings)
+    >>> asked = ProofRequest(
+    ...     walked=unasked(run.features, settings),
+    ...     stages=run,
+    ...     candles=candles,
+    ...     settings=settings,
+    ...     history=History(),
+    ...     recorded_at=start + 8 * day,
+    ...     start_at=start + 5 * day,
+    ...     end_at=start + 8 * day,
+    ... )
+    >>> proof = prove(asked)
+    >>> concluded(asked, proof.inputs, proof.replayed).verdict == proof.verdict
+    True
     """
     alone = measure(replayed)
     trial = _trial(asked, inputs, replayed, alone)

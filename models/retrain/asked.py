@@ -17,12 +17,19 @@ MOST_SEED = 2**31 - 1
 
 
 class OtherRetrain(UserError):
-    """This week's retraining was claimed with other days or another seed."""
+    """This week's retraining was claimed with other days or another seed.
+
+    >>> str(OtherRetrain("this week was claimed with seed 7"))
+    'this week was claimed with seed 7'
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrainRequest:
     """One request.
+
+    >>> RetrainRequest(days=90).digest() == RetrainRequest(days=180).digest()
+    False
 
     Attributes:
         days: To learn from; None: `learning.days`.
@@ -47,7 +54,11 @@ class RetrainRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrainFields:
-    """What a request may say. `dry_run`: work everything out and write nothing but the trial."""
+    """What a request may say. `dry_run`: work everything out and write nothing but the trial.
+
+    >>> RetrainFields(seed=7).dry_run
+    False
+    """
 
     days: Annotated[int, msgspec.Meta(ge=1, le=MOST_DAYS)] | None = None
     seed: Annotated[int, msgspec.Meta(ge=0, le=MOST_SEED)] | None = None

@@ -22,7 +22,16 @@ Tell: TypeAlias = Callable[[str, float], None]
 
 
 class CandleHistory(Protocol):
-    """Closed candles, as far back as they are asked for and there are any."""
+    """Closed candles, as far back as they are asked for and there are any.
+
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> quarters = aggregate(generate(start_ms=start, days=2, seed=7), Timeframe.M15)
+    >>> history = FileHistory(source=FileSource(name="made up", candles=quarters))
+    >>> history.name, len(history.read(Timeframe.H4, start, start + day))
+    ('made up', 6)
+    """
 
     @property
     def name(self) -> str:
@@ -53,6 +62,26 @@ class RetrainPorts:
     `commit` is the code's, `signing_key` gives the Ed25519 private key as hex when it is needed,
     and `public_keys` are those that a tick trusts. `trials` holds the trial log; None: `documents`
     does.
+
+    >>> from shared.alerts.discord import LogSink
+    >>> from shared.core.clock import SystemClock
+    >>> from shared.core.logs import log
+    >>> from shared.core.settings import load
+    >>> from shared.market.archive import CandleArchive
+    >>> from shared.stores.memory import MemoryBucket, MemoryDocuments
+    >>> place = RetrainPorts(
+    ...     settings=load({}),
+    ...     documents=MemoryDocuments(),
+    ...     bucket=MemoryBucket(),
+    ...     clock=SystemClock(),
+    ...     history=ArchiveHistory(archive=CandleArchive(MemoryBucket())),
+    ...     sink=LogSink(log),
+    ...     signing_key=lambda: "0" * 64,
+    ...     public_keys=(),
+    ...     commit="0" * 40,
+    ... )
+    >>> place.log.all().count
+    0
     """
 
     settings: Settings
@@ -76,7 +105,13 @@ class RetrainPorts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveHistory:
-    """The archive; with a feed, what it lacks is fetched first."""
+    """The archive; with a feed, what it lacks is fetched first.
+
+    >>> from shared.stores.memory import MemoryBucket
+    >>> history = ArchiveHistory(archive=CandleArchive(MemoryBucket()))
+    >>> history.name, len(history.read(Timeframe.M15, 1_767_225_600_000, 1_767_312_000_000))
+    ('the archive', 0)
+    """
 
     archive: CandleArchive
     feed: HistoryFeed | None = None
@@ -119,7 +154,16 @@ class ArchiveHistory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileHistory:
-    """A person's file; 4h candles are made of it."""
+    """A person's file; 4h candles are made of it.
+
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> quarters = aggregate(generate(start_ms=start, days=2, seed=7), Timeframe.M15)
+    >>> history = FileHistory(source=FileSource(name="made up", candles=quarters))
+    >>> len(history.identity), history.fetch(start, start + day, print)
+    (16, ())
+    """
 
     source: FileSource
 
@@ -133,7 +177,8 @@ class FileHistory:
         """The hash of its candles."""
         return data_hash([self.source.candles])
 
-    def fetch(self, start_at: int, end_at: int, tell: Tell) -> tuple[str, ...]:  # noqa: ARG002 - a file is there already
+    # A file is there already.
+    def fetch(self, start_at: int, end_at: int, tell: Tell) -> tuple[str, ...]:  # noqa: ARG002
         """Nothing to do."""
         return ()
 

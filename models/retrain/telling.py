@@ -12,9 +12,9 @@ from models.retrain.sealing import Sealed
 from models.retrain.serving import Served
 from models.walk_forward import Walked
 from shared.alerts.wording import key, name_fields
-from shared.core.calendar import DAY_MS, jst_and_utc, utc_text
+from shared.core.calendar import DAY_MS, utc_text
 from shared.core.sentences import say
-from shared.core.sentences.figures import decimals, percent
+from shared.core.sentences.figures import decimals, jst_and_utc, percent
 from shared.core.types import Alert, Level
 from shared.model.manifest import Check, Verdict
 

@@ -32,7 +32,12 @@ class Skill:
 
 
 def log_losses(probabilities: FloatArray, label: Int8Array) -> FloatArray:
-    """-log of what was given to the class that came, (n,), in nats."""
+    """-log of what was given to the class that came, (n,), in nats.
+
+    >>> said = np.array([[0.5, 0.25, 0.25], [0.5, 0.25, 0.25]])
+    >>> np.round(log_losses(said, np.array([0, 1], dtype=np.int8)), 4).tolist()
+    [0.6931, 1.3863]
+    """
     given = probabilities[np.arange(len(label)), label]
     losses: FloatArray = -np.log(np.maximum(given, 1e-12))
     return losses
@@ -57,6 +62,9 @@ def constant(label: Int8Array, weight: FloatArray | None = None) -> FloatArray:
 
     No forecast that could have been made beats it by being constant, so skill against it is never a
     lucky base rate.
+
+    >>> constant(np.array([0, 0, 1, 2], dtype=np.int8))[0].tolist()
+    [0.5, 0.25, 0.25]
     """
     counts = np.bincount(label, weights=weight, minlength=3)
     return np.broadcast_to(counts / counts.sum(), (len(label), 3))

@@ -36,11 +36,6 @@ class Overfitting:
         """
         return float(np.mean(self.logits <= 0.0))
 
-    @property
-    def probability_below(self) -> float:
-        """The other convention, logit < 0: a rank just in the middle does not count."""
-        return float(np.mean(self.logits < 0.0))
-
 
 def overfitting(returns: FloatArray, *, splits: int = SPLITS) -> Overfitting:
     """Cut the observations into `splits` blocks in order; choose the best by Sharpe on each half of

@@ -43,6 +43,11 @@ _DEEPEST = 8
 class BadStudy(UserError):
     """A field of a study is wrong: `field` is its place in the file, like `variants.a
     day.overrides`.
+
+    >>> parse("name: spring")
+    Traceback (most recent call last):
+        ...
+    models.study.declared.BadStudy: question is missing
     """
 
     def __init__(self, name: str, found: str, *, remedy: str) -> None:
@@ -54,6 +59,9 @@ class BadStudy(UserError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSet:
     """Candles, and the period in which decisions count.
+
+    >>> DataSet(name="the archive").candles
+    'archive'
 
     Attributes:
         name: What the page calls it.
@@ -77,6 +85,9 @@ class DataSet:
 class Variant:
     """One thing that is tried: a profile and settings by their dotted names, on top of those of the
     study.
+
+    >>> Variant(name="target 10", profile="trend").profile
+    'trend'
     """
 
     name: str
@@ -87,7 +98,15 @@ class Variant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """A declared experiment. Every variant is run on every data set, and each counts as a trial.
+    r"""A declared experiment. Every variant is run on every data set, and each counts as a trial.
+
+    >>> text = "name: slow trend\nquestion: Does a smaller target fall less?\nvariants:\n"
+    >>> text += "  as it ships: {profile: trend}\n"
+    >>> text += "  target 10:\n    profile: trend\n"
+    >>> text += "    overrides: {risk.exposure.volatility_target: 0.1}\n"
+    >>> study = parse(text)
+    >>> study.name, [variant.name for variant in study.variants]
+    ('slow trend', ['as it ships', 'target 10'])
 
     Attributes:
         profile: A named overlay of the settings; a variant's own takes its place.
@@ -162,7 +181,16 @@ class Study:
 
 
 def parse(text: str) -> Study:
-    """A study from the text of its file. Raises `BadStudy` for the first field that is wrong."""
+    r"""A study from the text of its file. Raises `BadStudy` for the first field that is wrong.
+
+    >>> text = "name: slow trend\nquestion: Does a smaller target fall less?\nvariants:\n"
+    >>> text += "  as it ships: {profile: trend}\n"
+    >>> text += "  target 10:\n    profile: trend\n"
+    >>> text += "    overrides: {risk.exposure.volatility_target: 0.1}\n"
+    >>> study = parse(text)
+    >>> dict(study.variants[1].overrides)
+    {'risk.exposure.volatility_target': 0.1}
+    """
     try:
         told = yaml.load(text, Loader=_LOADER)  # noqa: S506 - safe, in C
     except (yaml.YAMLError, ValueError) as error:

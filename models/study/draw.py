@@ -128,4 +128,5 @@ def forest(found: Estimate, within: Sequence[Estimate]) -> Markup:
         f'width="{FOREST_WIDTH}" height="{FOREST_HEIGHT}" viewBox="0 0 {FOREST_WIDTH}'
         f' {FOREST_HEIGHT}"'
     )
-    return Markup(f'<svg class="forest" {size} aria-hidden="true">{parts}</svg>')  # noqa: S704 - numbers of ours
+    # Numbers of ours.
+    return Markup(f'<svg class="forest" {size} aria-hidden="true">{parts}</svg>')  # noqa: S704

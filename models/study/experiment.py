@@ -35,13 +35,33 @@ from shared.stores.ports import Bucket
 from shared.stores.trials import TrialLog
 
 KIND = "study"
-DEFAULT_VARIANT = Variant(name="default")
 TOP_DENIALS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyPorts:
-    """What an experiment needs from outside.
+    r"""What an experiment needs from outside.
+
+    >>> from shared.core.types import Timeframe
+    >>> from models.backtest.sources import FileSource
+    >>> from models.study.declared import parse
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> text = "name: slow trend\nquestion: What does it earn?\nstart: 2026-01-06\n"
+    >>> text += "end: 2026-01-09\nvariants: {trend: {profile: trend}}\n"
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=8, seed=7)
+    >>> place = StudyPorts(
+    ...     load=lambda **more: load({}, **more),
+    ...     archive=FileSource(name="made up", candles=aggregate(minutes, Timeframe.M15)),
+    ...     log=TrialLog(MemoryDocuments()),
+    ...     now_ms=1_767_225_600_000,
+    ...     commit="0" * 40,
+    ...     jobs=1,
+    ... )
+    >>> place.log.all().count
+    0
 
     Attributes:
         load: `settings.load` with its environment: takes `profile` and `overrides`.
@@ -87,8 +107,30 @@ class _Proven:
 
 
 def run(study: Study, place: StudyPorts, *, on_progress: Progress | None = None) -> StudyResult:
-    """Run every variant on every data set, log each, and judge all of them by everything that the
+    r"""Run every variant on every data set, log each, and judge all of them by everything that the
     log then holds.
+
+    >>> from shared.core.types import Timeframe
+    >>> from models.backtest.sources import FileSource
+    >>> from models.study.declared import parse
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> text = "name: slow trend\nquestion: What does it earn?\nstart: 2026-01-06\n"
+    >>> text += "end: 2026-01-09\nvariants: {trend: {profile: trend}}\n"
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=8, seed=7)
+    >>> place = StudyPorts(
+    ...     load=lambda **more: load({}, **more),
+    ...     archive=FileSource(name="made up", candles=aggregate(minutes, Timeframe.M15)),
+    ...     log=TrialLog(MemoryDocuments()),
+    ...     now_ms=1_767_225_600_000,
+    ...     commit="0" * 40,
+    ...     jobs=1,
+    ... )
+    >>> result = run(parse(text), place)
+    >>> result.name, result.trials, [one.verdict.may_enter for one in result.tried]
+    ('slow trend', 1, [False])
 
     Args:
         study: What is declared.

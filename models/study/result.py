@@ -154,11 +154,35 @@ class DatasetResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyResult:
-    """A study, done. The same file, candles, commit and trial log give the same result.
+    r"""A study, done. The same file, candles, commit and trial log give the same result.
 
     `trials` is how many different things the log holds, these included; `declared` are the settings
     by dotted names, a row a
     name: what holds for all variants, and what each changed.
+
+    >>> from models.study.experiment import StudyPorts, run
+    >>> from shared.core.types import Timeframe
+    >>> from shared.stores.trials import TrialLog
+    >>> from models.backtest.sources import FileSource
+    >>> from models.study.declared import parse
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> text = "name: slow trend\nquestion: What does it earn?\nstart: 2026-01-06\n"
+    >>> text += "end: 2026-01-09\nvariants: {trend: {profile: trend}}\n"
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=8, seed=7)
+    >>> place = StudyPorts(
+    ...     load=lambda **more: load({}, **more),
+    ...     archive=FileSource(name="made up", candles=aggregate(minutes, Timeframe.M15)),
+    ...     log=TrialLog(MemoryDocuments()),
+    ...     now_ms=1_767_225_600_000,
+    ...     commit="0" * 40,
+    ...     jobs=1,
+    ... )
+    >>> result = run(parse(text), place)
+    >>> [one.variant for one in result.tried], result.trials
+    (['trend'], 1)
     """
 
     name: str

@@ -4,22 +4,45 @@ The same result, the same bytes.
 """
 
 import json
-from collections.abc import Sequence
 
 import msgspec
 
-from models.study import page, tables
+from models.study import narrow, page, tables
 from models.study.result import DatasetResult, StudyResult, finite
 from models.study.tables import StudyTable
 from shared.core.sentences import say
 from shared.core.sentences.figures import number
-from shared.results.page.cells import Text
 
 PAGE, DATA, MARKDOWN = "study.html", "study.json", "study.md"
 
 
 def files(result: StudyResult, *, command: str = "") -> dict[str, bytes]:
-    """Every file by its name."""
+    r"""Every file by its name.
+
+    >>> from models.study.experiment import StudyPorts, run
+    >>> from shared.core.types import Timeframe
+    >>> from shared.stores.trials import TrialLog
+    >>> from models.backtest.sources import FileSource
+    >>> from models.study.declared import parse
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> text = "name: slow trend\nquestion: What does it earn?\nstart: 2026-01-06\n"
+    >>> text += "end: 2026-01-09\nvariants: {trend: {profile: trend}}\n"
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=8, seed=7)
+    >>> place = StudyPorts(
+    ...     load=lambda **more: load({}, **more),
+    ...     archive=FileSource(name="made up", candles=aggregate(minutes, Timeframe.M15)),
+    ...     log=TrialLog(MemoryDocuments()),
+    ...     now_ms=1_767_225_600_000,
+    ...     commit="0" * 40,
+    ...     jobs=1,
+    ... )
+    >>> result = run(parse(text), place)
+    >>> sorted(files(result))
+    ['study.html', 'study.json', 'study.md']
+    """
     return {
         PAGE: page.html(result).encode(),
         DATA: data(result),
@@ -36,16 +59,42 @@ def data(result: StudyResult) -> bytes:
 
 
 def markdown(result: StudyResult, *, command: str = "") -> str:
-    """The same tables as text; `command` is how it was made, where that is to be told."""
+    r"""The same tables as text; `command` is how it was made, where that is to be told.
+
+    >>> from models.study.experiment import StudyPorts, run
+    >>> from shared.core.types import Timeframe
+    >>> from shared.stores.trials import TrialLog
+    >>> from models.backtest.sources import FileSource
+    >>> from models.study.declared import parse
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> text = "name: slow trend\nquestion: What does it earn?\nstart: 2026-01-06\n"
+    >>> text += "end: 2026-01-09\nvariants: {trend: {profile: trend}}\n"
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=8, seed=7)
+    >>> place = StudyPorts(
+    ...     load=lambda **more: load({}, **more),
+    ...     archive=FileSource(name="made up", candles=aggregate(minutes, Timeframe.M15)),
+    ...     log=TrialLog(MemoryDocuments()),
+    ...     now_ms=1_767_225_600_000,
+    ...     commit="0" * 40,
+    ...     jobs=1,
+    ... )
+    >>> result = run(parse(text), place)
+    >>> markdown(result).splitlines()[4]
+    '**It may not enter: it did not pass the gate.**'
+    """
     lines = [
         f"# {say('study.title', study=result.name)}",
         "",
-        result.question,
+        *narrow.paragraph(result.question),
         "",
-        f"**{tables.verdict(result)}**",
+        *narrow.paragraph(f"**{tables.verdict(result)}**"),
         "",
     ]
-    lines += [*(f"> {note}\n" for note in (*result.notes, *page.said_of_some(result)))]
+    for note in (*result.notes, *page.said_of_some(result)):
+        lines += [*narrow.paragraph(note, first="> ", rest="> "), ""]
     lines += _made(result, command)
     for held in result.held:
         lines += _section(held)
@@ -60,8 +109,8 @@ def _made(result: StudyResult, command: str) -> list[str]:
         "",
     ]
     if command:
-        lines += [say("study.made_by"), "", f"    {command}", ""]
-    lines += [
+        lines += [say("study.made_by"), "", *narrow.code(command), ""]
+    lines += _items(
         say(
             "study.declared",
             hash=result.hash,
@@ -80,10 +129,9 @@ def _made(result: StudyResult, command: str) -> list[str]:
             )
             for held in result.held
         ),
-        *(f"- {name}: {text}" for name, text in result.says.items()),
-        "",
-    ]
-    return lines
+        *(f"{name}: {text}" for name, text in result.says.items()),
+    )
+    return [*lines, ""]
 
 
 def _section(held: DatasetResult) -> list[str]:
@@ -92,7 +140,7 @@ def _section(held: DatasetResult) -> list[str]:
         lines += [
             f"### {table.name}",
             "",
-            f"{table.note[:1].upper()}{table.note[1:]}.",
+            *narrow.paragraph(f"{table.note[:1].upper()}{table.note[1:]}."),
             "",
             *_table(table),
             "",
@@ -100,7 +148,9 @@ def _section(held: DatasetResult) -> list[str]:
     meanings = {check.name: check.meaning for one in held.tried for check in one.checks}
     if meanings:
         lines += [say("study.asked"), ""]
-        lines += [f"- *{name.replace('_', ' ')}*: {meaning}" for name, meaning in meanings.items()]
+        lines += _items(
+            *(f"*{name.replace('_', ' ')}*: {meaning}" for name, meaning in meanings.items())
+        )
         lines += [""]
     return lines
 
@@ -112,15 +162,15 @@ def _declared(result: StudyResult) -> list[str]:
         lines += [f"## {differ.name}", "", *_table(differ), ""]
     if result.shared_settings:
         lines += [f"## {say('study.heading.shared')}", ""]
-        lines += [f"- `{name}`: {value}" for name, value in result.shared_settings.items()]
+        lines += _items(*(f"`{name}`: {value}" for name, value in result.shared_settings.items()))
     return lines
 
 
+def _items(*texts: str) -> list[str]:
+    return [line for text in texts for line in narrow.paragraph(text, first="- ", rest="  ")]
+
+
 def _table(table: StudyTable) -> list[str]:
-    widths = "|".join(["---", *["---:" if len(table.head) > 2 else "---"] * (len(table.head) - 1)])  # noqa: PLR2004 - a pair is words
-    return [_row(table.head), f"|{widths}|", *(_row(row) for row in table.rows)]
-
-
-def _row(cells: Sequence[Text]) -> str:
-    told = (cell.text.replace("|", "\\|").replace("\n", " ") for cell in cells)
-    return f"| {' | '.join(told)} |"
+    return narrow.table(
+        [cell.text for cell in table.head], [[cell.text for cell in row] for row in table.rows]
+    )

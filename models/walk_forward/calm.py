@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from models.data.dataset import Dataset, Split
 from models.fit import calibrate, export
-from models.fit.learners import fit_lightgbm
+from models.fit.learners import lightgbm
 from models.fit.recipe import class_shares
 from shared.core.settings import LearningSettings
 from shared.core.types import FloatArray
@@ -34,7 +34,7 @@ def volatility_only(
     """
     small = replace(learning, rounds=ROUNDS, max_depth=DEPTH, learning_rate=0.1)
     training, calibration = (_seen(part, names) for part in (parts.training, parts.calibration))
-    trees = export.lightgbm_trees(fit_lightgbm(training, small, seed))
+    trees = lightgbm.trees_of(lightgbm.train(training, small, seed))
     forest = export.flatten(trees, feature_count=len(names))
     span = [(0, len(trees))]
     found = calibrate.fit(

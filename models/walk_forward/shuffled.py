@@ -14,7 +14,7 @@ import numpy as np
 
 from models.data.dataset import Dataset
 from models.fit.drafts import draft
-from models.fit.members import Progress
+from models.fit.learners import Progress
 from models.fit.recipe import fit, parts_of, recipe_hash
 from models.statistics import evaluate
 from models.walk_forward.cache import keep_shuffle, kept_shuffle
@@ -48,6 +48,25 @@ def shuffled_skills(
 
     Training and calibration labels change places among themselves, each part for itself; everything
     else is the recipe's.
+
+    >>> from models.data.dataset import build
+    >>> from shared.core.settings import load
+    >>> from shared.core.types import Timeframe
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.features import compute
+    >>> from shared.market.candles import aggregate
+    >>> small = {"days": 34, "rounds": 2, "forest_trees": 2}
+    >>> settings = load({}, overrides={"learning": small, "gate": {"shuffles": 1}})
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=56, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> computed = compute(candles)
+    >>> dataset = build(candles, settings.learning, days=None, computed=computed)
+    >>> first, last = start + 48 * day, start + 54 * day
+    >>> shuffled_skills(
+    ...     dataset, computed, settings, first_at=first, end_at=last, seed=1, jobs=1
+    ... ).shape
+    (1,)
 
     Args:
         dataset: As for `walk_forward`.

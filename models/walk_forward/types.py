@@ -9,7 +9,21 @@ from shared.model.manifest import Interval
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalkFold:
-    """One retraining: what it learned from, and the decisions [from_at, to_at) that are its own."""
+    """One retraining: what it learned from, and the decisions [from_at, to_at) that are its own.
+
+    >>> part = Interval(from_at=0, to_at=60, label_end_at=65, rows=61, effective_rows=7.5)
+    >>> fold = WalkFold(
+    ...     number=1,
+    ...     from_at=100,
+    ...     to_at=107,
+    ...     training=part,
+    ...     calibrating=part,
+    ...     trees=960,
+    ...     seconds=1.0,
+    ... )
+    >>> fold.to_at - fold.from_at, fold.cached
+    (7, False)
+    """
 
     number: int
     from_at: int
@@ -29,6 +43,16 @@ class Walked:
     `probabilities` (n, 3), rounded to 1e-6, and `volatility`, `p_vote` (n,) are NaN on rows that no
     fold decides. `rows` are those of them whose label is known, for the gate. `recipe` is the hash
     of everything that makes a model but its candles.
+
+    >>> from models.walk_forward import unasked
+    >>> from shared.core.settings import load
+    >>> from shared.core.types import Timeframe
+    >>> from shared.features import compute
+    >>> from shared.market.candles import empty
+    >>> nothing = compute({Timeframe.M15: empty(Timeframe.M15)})
+    >>> walked = unasked(nothing, load({}, profile="trend"))
+    >>> walked.recipe, walked.folds, walked.prediction(nothing).model
+    ('none-target', (), 'walk-forward-none-target')
     """
 
     recipe: str

@@ -12,7 +12,16 @@ from shared.core.types import Features
 
 
 def unasked(computed: Features, settings: Settings) -> Walked:
-    """No folds, and no prediction on any row."""
+    """No folds, and no prediction on any row.
+
+    >>> from shared.core.settings import load
+    >>> from shared.core.types import Timeframe
+    >>> from shared.features import compute
+    >>> from shared.market.candles import empty
+    >>> nothing = compute({Timeframe.M15: empty(Timeframe.M15)})
+    >>> unasked(nothing, load({}, profile="trend")).probabilities.shape
+    (0, 3)
+    """
     none, nothing = np.zeros(0, dtype=np.int64), np.zeros((0, 3))
     return Walked(
         recipe=f"none-{settings.risk.policy}",

@@ -12,7 +12,7 @@ import numpy as np
 
 from models.data.dataset import Dataset
 from models.data.labels import barriers_of
-from models.fit.members import Progress
+from models.fit.learners import Progress
 from models.fit.recipe import recipe_hash
 from models.gate.types import PredictionRows
 from models.walk_forward.cache import keep, kept
@@ -46,6 +46,26 @@ def walk_forward(
 
     Every fold predicts what the bundle of `train` at its instant would: same rows, same numbers.
     The result is the same for any number of jobs, with and without the cache.
+
+    >>> from models.data.dataset import build
+    >>> from shared.core.settings import load
+    >>> from shared.core.types import Timeframe
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.features import compute
+    >>> from shared.market.candles import aggregate
+    >>> small = {"days": 34, "rounds": 2, "forest_trees": 2}
+    >>> settings = load({}, overrides={"learning": small, "gate": {"shuffles": 1}})
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=56, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> computed = compute(candles)
+    >>> dataset = build(candles, settings.learning, days=None, computed=computed)
+    >>> first, last = start + 48 * day, start + 54 * day
+    >>> walked = walk_forward(
+    ...     dataset, computed, settings, first_at=first, end_at=last, seed=1, jobs=1
+    ... )
+    >>> len(walked.folds), bool(walked.rows.as_of.min() >= first)
+    (2, True)
 
     Args:
         dataset: Labelled rows of the whole history (`dataset.build` with `days=None`).

@@ -13,13 +13,13 @@ from functions import wiring
 from models.backtest.forward import Walk, concluded, offered, prepare_walk
 from models.backtest.job import BadJob, Job, parse
 from models.backtest.outcome import Outcome, files_of, judged, stopped_note, summary_of, trial_of
+from models.backtest.ports import BacktestPorts
 from models.backtest.prepare import PreparedReplay, bundle_of, prepare, settings_of
-from models.backtest.service import BacktestPorts
 from models.backtest.sources import CandleSource, FileSource
 from models.backtest.walk import steps
 from scripts.output.backtests import lines, position_lines
 from scripts.output.console import Progress, emit, json_option, progress, timezone_option
-from scripts.research.writable import require_folder
+from scripts.research.writable import require_folder, write_results
 from shared.core.calendar import DAY_MS, YEAR_MS, utc_text
 from shared.core.errors import UserError
 from shared.core.settings import Settings
@@ -290,7 +290,7 @@ def _run(
         trials.append(trial_of(outcome, prepared, now_ms=place.clock.now_ms()))
         checked = _checked(job, prepared, bar) if asked.check else None
     folder = asked.out or settings.home_path / f"backtest-{prepared.fingerprint[:12]}"
-    _write(folder, files)
+    write_results(folder, files, option="--out")
     data = {
         **summary_of(outcome),
         "files": {name: str(folder / name) for name in files},
@@ -419,15 +419,3 @@ def _checked(job: Job, prepared: PreparedReplay, bar: Progress) -> Any:
         inside_training=job.inside_training,
         on_progress=lambda share: bar.describe(f"look-ahead check, {100 * share:.0f} %"),
     )
-
-
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, data in files.items():
-            (folder / name).write_bytes(data)
-    except OSError as error:
-        raise UserError(
-            f"{folder} cannot be written ({error.strerror})",
-            remedy="choose another folder with --out",
-        ) from error

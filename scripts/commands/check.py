@@ -1,4 +1,4 @@
-"""Everything that CI asks: lint, format, types, import contracts, tests."""
+"""Everything that CI asks: lint, format, types, import contracts, examples, tests."""
 
 import os
 import subprocess
@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
@@ -22,6 +23,7 @@ STEPS = {
     "format": ["-m", "ruff", "format", "--check", "."],
     "types": ["-m", "mypy"],
     "imports": ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
+    "examples": ["-m", "pytest", "-q", "--doctest-modules", "shared", "models", "functions"],
 }
 
 
@@ -44,7 +46,7 @@ class StepResult:
 @json_option
 @click.pass_context
 def command(context: click.Context, *, quick: bool, as_json: bool) -> None:
-    """Lint, types, import contracts and tests: what CI runs.
+    """Lint, types, import contracts, examples and tests: what CI runs.
 
     The tests run only where everything before them passed. With --quick files of unit tests run,
     the cheapest first, as long as they fit 25 seconds of CPU by what `scripts/bot test --measure`
@@ -89,13 +91,13 @@ def _tests(*, quick: bool, to_stderr: bool) -> StepResult:
     return StepResult(step="tests", passed=code == 0, seconds=time.monotonic() - began, said=said)
 
 
-def run_step(step: str) -> StepResult:
-    """Run one tool and keep what it said."""
+def run_step(step: str, *, root: Path = ROOT) -> StepResult:
+    """Run one tool on the tree at `root` and keep what it said."""
     began = time.monotonic()
     words: Sequence[str] = [sys.executable, *STEPS[step]]
     ran = subprocess.run(
         words,
-        cwd=ROOT,
+        cwd=root,
         env=neutral(os.environ),
         check=False,
         text=True,

@@ -9,8 +9,9 @@ import click
 
 from scripts.output.console import emit, json_option, progress
 from scripts.research.writable import require_stores
-from shared.core.calendar import DAY_MS, utc_second
+from shared.core.calendar import DAY_MS
 from shared.core.errors import UserError
+from shared.core.sentences.figures import utc_second
 from shared.core.types import Timeframe
 from shared.market.candle_files import FIRST_FILE_AT, files_between
 from shared.market.collect import Collected, collect

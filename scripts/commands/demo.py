@@ -18,6 +18,7 @@ from scripts.output.console import emit, json_option, timezone_option
 from scripts.output.report.header import market_line
 from shared.core.calendar import JST
 from shared.core.errors import UserError
+from shared.core.files import write_file
 from shared.core.types import Timeframe
 
 EDGE_BP = 10.0
@@ -120,7 +121,7 @@ def command(
         click.echo(market_line(plan.market, start_at=plan.start_at, end_at=plan.end_at), err=True)
         ran = run(plan, environ, home)
         if ran.reports:
-            target.write_text(ran.page(), encoding="utf-8")
+            write_file(target, ran.page())
     finally:
         if not keep:
             shutil.rmtree(home, ignore_errors=True)

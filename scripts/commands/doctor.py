@@ -13,11 +13,10 @@ from scripts.operation.bot import Here, opened, reason_option, who_asks, why_ask
 from scripts.operation.damage import damage
 from scripts.output.console import emit, json_option
 from shared import features, risk
-from shared.core.calendar import utc_second
 from shared.core.errors import BotError, UserError
 from shared.core.reasons import Reason
 from shared.core.sentences import say
-from shared.core.sentences.figures import duration, number, yen
+from shared.core.sentences.figures import duration, number, utc_second, yen
 from shared.core.settings import Settings
 from shared.core.settings.original_variables import left_over
 from shared.core.types import Issue, Level, Market, Timeframe

@@ -20,6 +20,7 @@ import click
 from scripts.installation.checkout import ROOT
 from scripts.output.console import emit, json_option
 from shared.core.errors import BotError, UserError
+from shared.core.files import write_file
 
 SOURCES = Path("infra/requirements")
 EVERYTHING = "tests.in"
@@ -80,7 +81,7 @@ def command(*, upgrade: bool, packages: tuple[str, ...], check: bool, as_json: b
             remedy="run `scripts/bot lock` and commit the result",
         )
     for path in changed:
-        (ROOT / path).write_text(texts[Path(path)], encoding="utf-8")
+        write_file(ROOT / path, texts[Path(path)])
     pins = {str(path): len(blocks(text)) for path, text in texts.items()}
     lines = [
         f"{path}: {count} packages{', changed' if path in changed else ''}"

@@ -42,10 +42,10 @@ def command(
 ) -> None:
     """Change the money rules one slip at a time; a test has to notice each.
 
-    ROOMS: plan, carry_out, ledger, placing, settling, fills, paper, limits, sizing, rules,
-    exposure, state, turn, sequence, desk; all of them unless named. A run that was interrupted goes
-    on where it was, and what has not changed since is not asked again. Mutants that change nothing
-    are listed by function in tests/mutants/equal.yaml. Ends with 1 where one survives.
+    ROOMS: the files of money in shared/core/guards.toml, by name, like plan or desk; all of them
+    unless named. A run that was interrupted goes on where it was, and what has not changed since is
+    not asked again. Mutants that change nothing are listed by function in tests/mutants/equal.yaml.
+    Ends with 1 where one survives.
     """
     from scripts.testing.mutation.run import run, told
 

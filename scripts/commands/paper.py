@@ -21,9 +21,10 @@ from scripts.operation.standing import standing
 from scripts.output.console import emit, json_option
 from scripts.output.events import decision_words
 from scripts.output.holdings import holdings_lines, model_line
-from shared.core.calendar import jst_text, utc_second
+from shared.core.calendar import jst_text
 from shared.core.errors import BotError, UserError
 from shared.core.sentences import say
+from shared.core.sentences.figures import utc_second
 from shared.core.settings import Settings
 from shared.core.settings.original_variables import left_over
 from shared.core.types import TickReport

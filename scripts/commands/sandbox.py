@@ -13,9 +13,10 @@ from typing import Any, Literal
 import click
 
 from scripts.output.console import json_option, timezone_option
-from shared.core.calendar import DAY_MS, MINUTE_MS, jst_text, utc_second
+from shared.core.calendar import DAY_MS, MINUTE_MS, jst_text
 from shared.core.clock import SystemClock
 from shared.core.errors import UserError
+from shared.core.sentences.figures import utc_second
 from shared.exchanges.sandbox.faults import Fault, Faults, fault_from
 from shared.exchanges.sandbox.generate import Planted, generate
 from shared.exchanges.sandbox.market import SandboxMarket

@@ -16,8 +16,8 @@ from click.core import ParameterSource
 
 from functions import wiring
 from models.backtest.job import BadJob, Job, parse
+from models.backtest.ports import BacktestPorts
 from models.backtest.prepare import bundle_of, candles_of, honest_notes
-from models.backtest.service import BacktestPorts
 from models.backtest.sources import FileSource
 from models.study import grid
 from models.study.grid.places import check_installed
@@ -27,6 +27,7 @@ from scripts.research.writable import require_file
 from shared.core.calendar import utc_text
 from shared.core.costs import assumed_rules
 from shared.core.errors import UserError
+from shared.core.files import write_file
 from shared.core.settings import Settings
 from shared.core.trials import History, settings_hash
 from shared.model.registry import BundleRegistry
@@ -353,7 +354,7 @@ def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     table.writeheader()
     table.writerows(rows)
     try:
-        path.write_text(text.getvalue(), encoding="utf-8")
+        write_file(path, text.getvalue())
     except OSError as error:
         raise UserError(
             f"{path} cannot be written ({error.strerror})", remedy="choose another file with --out"

@@ -4,7 +4,6 @@ ask the gate.
 
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +13,14 @@ import click
 from functions import wiring
 from scripts.output.console import Progress, emit, json_option, progress, timezone_option
 from scripts.research.studies import ShareBar
-from scripts.research.writable import require_folder
+from scripts.research.writable import require_folder, write_results
 from shared.core.calendar import DAY_MS
 from shared.core.errors import UserError
 from shared.core.types import Timeframe
 from shared.risk import policy_of
 
 if TYPE_CHECKING:
-    from models.backtest.service import BacktestPorts
+    from models.backtest.ports import BacktestPorts
     from models.study.declared import DataSet
     from scripts.output.walks import WalkRun
     from shared.core.settings import Settings
@@ -141,7 +140,7 @@ def command(
             bar.describe("report")
             folder = report or settings.home_path / f"walk-{proof.trial.id[:12]}"
             files = files_of(run.outcome, proof.inputs, parquet=False)
-            _write(folder, files)
+            write_results(folder, files, option="--report")
     except BadStudy as error:
         told = str(error).removeprefix(error.field).strip()
         raise UserError(
@@ -285,15 +284,3 @@ def walk(
         outcome=outcome_of(proven, settings),
         seconds={**seconds, **proven.seconds},
     )
-
-
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, data in files.items():
-            (folder / name).write_bytes(data)
-    except OSError as error:
-        raise UserError(
-            f"{folder} cannot be written ({error.strerror})",
-            remedy="choose another folder with --report",
-        ) from error

@@ -1,6 +1,7 @@
 """Write every page that is made from the code: `python -m scripts.docs`."""
 
 from scripts.docs.pages import DOCS, PAGES
+from shared.core.files import write_file
 
 for file, page in PAGES.items():
-    (DOCS / file).write_text(page(), encoding="utf-8")
+    write_file(DOCS / file, page())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import reduce
+from textwrap import wrap
 
 import click
 import msgspec
@@ -17,48 +18,52 @@ from shared.features import catalogue
 DOCS = ROOT / "docs"
 
 
+WIDTH = 100
+
+
+def prose(text: str, *, first: str = "", rest: str = "") -> list[str]:
+    """The lines of a paragraph, or of an item where `first` and `rest` say so."""
+    lines = wrap(
+        text,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    assert all(len(line) <= WIDTH for line in lines), f"no line of {text!r} may be longer"
+    return lines
+
+
 def features_page() -> str:
     """Every feature with its formula, and which sets it belongs to."""
     sets = {"model": catalogue.MODEL, "phase 19": catalogue.PHASE19, "phase 22": catalogue.PHASE22}
     lines = [
         "# Features",
         "",
-        (
-            "One catalogue; made from `shared/features/catalogue.py`. A value is known at the close"
-            " of its candle and never"
+        *prose(
+            "One catalogue; made from `shared/features/families/`. A value is known at the close"
+            " of its candle and never back-filled; after the name stands how many candles it looks"
+            " at, at the end which sets it belongs to. Columns that end in `_4h` come from the last"
+            " 4h candle that had closed by then."
         ),
-        (
-            "back-filled; *needs* is how many candles it looks at. Columns that end in `_4h` come"
-            " from the last 4h candle that"
-        ),
-        "had closed by then.",
         "",
-        (
+        *prose(
             "Deviations are those of a population (divided by n), in the bands, in `zscore`, and in"
-            " `price_z` and `volume_z`,"
+            " `price_z` and `volume_z`, whose yardstick leaves the present candle out. Of equal"
+            " highs, and of equal lows, the latest counts. Wilder's sums are S = S before x 13/14 +"
+            " the new value. They begin with the plain sum of the first 14 values (`rsi_14`,"
+            " `atr_14`, and the mean of DX in `adx_14`), those of directional movement and of its"
+            " true range with the sum of the first 13, as TA-Lib does."
         ),
-        (
-            "whose yardstick leaves the present candle out. Of equal highs, and of equal lows, the"
-            " latest counts. Wilder's sums"
-        ),
-        (
-            "are S = S before x 13/14 + the new value. They begin with the plain sum of the first"
-            " 14 values (`rsi_14`, `atr_14`,"
-        ),
-        (
-            "and the mean of DX in `adx_14`), those of directional movement and of its true range"
-            " with the sum of the first 13,"
-        ),
-        "as TA-Lib does.",
-        "",
-        "| feature | family | needs | formula | used by |",
-        "|---|---|---|---|---|",
     ]
+    families: dict[str, list[str]] = {}
     for name, _timeframe, family, needs, formula in catalogue.table():
         users = ", ".join(label for label, names in sets.items() if name in names)
-        lines.append(
-            f"| `{name}` | {family} | {needs} | {formula.replace('|', '&#124;')} | {users} |"
-        )
+        text = f"`{name}` ({needs}): {formula}{f'. *{users}*' if users else ''}"
+        families.setdefault(family, []).extend(prose(text, first="* ", rest="  "))
+    for family, items in families.items():
+        lines += ["", f"## {family[:1].upper()}{family[1:]}", "", *items]
     return "\n".join(lines) + "\n"
 
 
@@ -67,30 +72,35 @@ def reasons_page() -> str:
     lines = [
         "# Reasons",
         "",
-        "Every refusal, exit and degradation is one of these, with key=value context; made from",
-        "`shared/core/reasons.py`. *denies*",
-        (
-            "says what is left of the candle whose entry was denied for it. *transient*: the reason"
-            " says nothing about the signal,"
+        *prose(
+            "Every refusal, exit and degradation is one of these, with key=value context; made from"
+            " `shared/core/reasons.py`. *denies* says what is left of the candle whose entry was"
+            " denied for it. *transient*: the reason says nothing about the signal, so the"
+            " following ticks try the same candle again until `tick.decision_valid_seconds` after"
+            " its close. *closing*: nothing more comes of that candle; where both kinds stand"
+            " against an entry, it is closed. Tick and replay know no other table. Where nothing"
+            " stands, the reason never denies an entry."
         ),
-        (
-            "so the following ticks try the same candle again until `tick.decision_valid_seconds`"
-            " after its close. *closing*:"
-        ),
-        (
-            "nothing more comes of that candle; where both kinds stand against an entry, it is"
-            " closed. Tick and replay know no"
-        ),
-        "other table. Where nothing stands, the reason never denies an entry. Alerts tell a reason",
-        "as it *is*, reports, pages and `status` as it *was*; both texts are from",
-        "`shared/core/sentences`.",
         "",
-        "| reason | denies | is | was |",
-        "|---|---|---|---|",
+        "| reason | denies |",
+        "|---|---|",
+        *(f"| `{reason}` | {DENIALS.get(reason, '')} |" for reason in Reason),
+        "",
+        "## As people read them",
+        "",
+        *prose(
+            "What is so, and what was so. Alerts tell a reason of now, reports, pages and `status`"
+            " one of then; both texts are from `shared/core/sentences`."
+        ),
+        "",
         *(
-            f"| `{reason}` | {DENIALS.get(reason, '')} | {reason_now(reason)} |"
-            f" {reason_then(reason)} |"
+            line
             for reason in Reason
+            for line in prose(
+                f"`{reason}`: *{reason_now(reason)}*; *{reason_then(reason)}*.",
+                first="* ",
+                rest="  ",
+            )
         ),
     ]
     return "\n".join(lines) + "\n"
@@ -101,31 +111,24 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        (
+        *prose(
             "What every setting can hold; made from `shared/core/settings`. What each means stands"
-            " beside its default in"
+            " beside its default in [shared/bot.yaml](../shared/bot.yaml), of a strategy in its"
+            " file of `shared/strategies/`. A value beyond its bounds is refused by name, and means"
+            " the same in `bot.yaml`, environment, `.env`, `--set` and over HTTP. The environment's"
+            " name: `BOT_` and the name in capitals, with `__` for each dot."
         ),
-        (
-            "[shared/bot.yaml](../shared/bot.yaml). A value beyond its bounds is refused by name,"
-            " and means the same in"
-        ),
-        (
-            "`bot.yaml`, environment, `.env`, `--set` and over HTTP. The environment's name: `BOT_`"
-            " and the name in capitals, with"
-        ),
-        "`__` for each dot.",
-        "",
-        "| setting | default | holds |",
-        "|---|---|---|",
     ]
     defaults = load({"BOT_HOME": "/"})
     told = msgspec.to_builtins(defaults) | {"home": "~/.crypto-bot", "state": "", "bucket": ""}
+    groups: dict[str, list[str]] = {}
     for name, kind in leaves(Settings):
         default = reduce(lambda level, part: level[part], name.split("."), told)
-        lines.append(
-            f"| `{name}` | {'' if default == '' else f'`{msgspec.json.encode(default).decode()}`'}"
-            f" | {wanted(kind)} |"
-        )
+        value = "" if default == "" else f" = `{msgspec.json.encode(default).decode()}`"
+        item = prose(f"`{name}`{value}: {wanted(kind)}", first="* ", rest="  ")
+        groups.setdefault(name.rpartition(".")[0], []).extend(item)
+    for group, items in groups.items():
+        lines += ["", f"## {f'`{group}`' if group else 'The bot'}", "", *items]
     return "\n".join(lines) + "\n"
 
 
@@ -134,11 +137,10 @@ def commands_page() -> str:
     lines = [
         "# Commands",
         "",
-        (
+        *prose(
             "What `scripts/bot COMMAND --help` prints; made from `scripts/commands/`. The launcher"
-            " reads this page where no"
+            " reads this page where no package is installed yet."
         ),
-        "package is installed yet.",
     ]
     for name, text in helps(cli, "scripts/bot", None):
         lines += ["", f"## `{name}`", "", "```text", text, "```"]

@@ -4,13 +4,13 @@ its report.
 
 import http.client
 import json
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
 
 from shared.core.errors import BotError, Unavailable
+from shared.core.retry import retry
 from shared.core.types import TickReport
 
 SCHEDULE_HEADER = "X-CloudScheduler-ScheduleTime"
@@ -18,6 +18,10 @@ SCHEDULE_HEADER = "X-CloudScheduler-ScheduleTime"
 
 class TickFailed(BotError):
     """The function answered that a tick was not done."""
+
+
+class _TickRefused(TickFailed):
+    """Another attempt would be answered in the same way."""
 
 
 class Scheduler:
@@ -40,34 +44,38 @@ class Scheduler:
 
         Args:
             scheduled_at: Its name.
-            alive: Called between attempts; raises where trying again is useless.
+            alive: Called after a failed attempt; raises where trying again is useless.
 
         Raises:
             TickFailed: the function refused the tick, or could not do it on any attempt.
             Unavailable: the function does not answer.
         """
-        failure: BotError = Unavailable("the tick function was not asked")
-        for attempt in range(self._attempts):
-            if attempt:
-                alive()
-                time.sleep(0.1 * attempt)
-            try:
-                status, body = self._post(scheduled_at)
-            except (OSError, http.client.HTTPException) as error:
-                self.close()
-                failure = Unavailable(
-                    f"the tick function on port {self._port} does not answer ({_named(error)})"
-                )
-                continue
-            if status == http.HTTPStatus.OK:
-                return msgspec.json.decode(body, type=TickReport)
-            failure = TickFailed(
-                f"the tick of {_rfc3339(scheduled_at)} was answered with {status}: {_told(body)}"
-            )
-            if status < http.HTTPStatus.INTERNAL_SERVER_ERROR:
-                break
-        alive()
-        raise failure
+
+        def pause_seconds(failure: BotError, number: int) -> float | None:
+            alive()
+            return None if isinstance(failure, _TickRefused) else 0.1 * number
+
+        return retry(
+            lambda: self._ask(scheduled_at),
+            on=(TickFailed, Unavailable),
+            pause_seconds=pause_seconds,
+            attempts=self._attempts,
+        )
+
+    def _ask(self, scheduled_at: int) -> TickReport:
+        try:
+            status, body = self._post(scheduled_at)
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise Unavailable(
+                f"the tick function on port {self._port} does not answer ({_named(error)})"
+            ) from error
+        if status == http.HTTPStatus.OK:
+            return msgspec.json.decode(body, type=TickReport)
+        is_final = status < http.HTTPStatus.INTERNAL_SERVER_ERROR
+        raise (_TickRefused if is_final else TickFailed)(
+            f"the tick of {_rfc3339(scheduled_at)} was answered with {status}: {_told(body)}"
+        )
 
     def close(self) -> None:
         """Close the connection."""

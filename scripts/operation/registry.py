@@ -12,6 +12,7 @@ from shared.core.errors import BadBundle, Conflict, UserError
 from shared.model.bundle import Bundle
 from shared.model.registry import BundleRegistry, ServingPointer
 from shared.model.signing import public_keys
+from shared.stores.conflicts import repeat_on_conflict
 from shared.turn.champion import unsuited
 
 ATTEMPTS = 5
@@ -64,15 +65,13 @@ def moved(move: Callable[[], ServingPointer]) -> ServingPointer:
 
     Raises `UserError`.
     """
-    for _ in range(ATTEMPTS):
-        try:
-            return move()
-        except Conflict:
-            continue
-    raise UserError(
-        "somebody else keeps moving the pointer",
-        remedy="look with `scripts/bot models`, then try again",
-    )
+    try:
+        return repeat_on_conflict(move, attempts=ATTEMPTS)
+    except Conflict as error:
+        raise UserError(
+            "somebody else keeps moving the pointer",
+            remedy="look with `scripts/bot models`, then try again",
+        ) from error
 
 
 def pointer_lines(before: ServingPointer | None, after: ServingPointer) -> list[str]:

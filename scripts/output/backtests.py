@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models.backtest.outcome import Outcome, title_of, top_denials
-from shared.core.calendar import utc_second
 from shared.core.sentences import say
-from shared.core.sentences.figures import decimals, duration, percent, rate_percent, yen
+from shared.core.sentences.figures import decimals, duration, percent, rate_percent, utc_second, yen
 from shared.core.types import Timeframe
 from shared.replay.types import Replayed
 from shared.results.performance import Performance

@@ -12,8 +12,9 @@ from models.gate import in_words
 from models.gate.words import PROVEN
 from models.jobs.keys import signing_key
 from scripts.output.console import progress
-from shared.core.calendar import DAY_MS, utc_second
+from shared.core.calendar import DAY_MS
 from shared.core.errors import UserError
+from shared.core.sentences.figures import utc_second
 from shared.core.settings import Settings
 from shared.core.types import Candles, Timeframe
 from shared.model.manifest import MANIFEST, Interval, Manifest, decode

@@ -13,6 +13,7 @@ from functions import wiring
 from scripts.output.console import Progress, emit, progress
 from scripts.research.writable import require_file, require_folder
 from shared.core.errors import UserError
+from shared.core.files import write_file
 from shared.core.sentences.figures import duration
 from shared.core.settings import Settings
 from shared.stores.trials import TrialLog
@@ -199,7 +200,7 @@ def _write(
     for name, path in places.items():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(made[name])
+            write_file(path, made[name])
         except OSError as error:
             option = "--markdown" if path == asked.markdown else "--out"
             raise UserError(

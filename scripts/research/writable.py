@@ -3,12 +3,13 @@
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from shared.core.errors import BotError, UserError
+from shared.core.files import write_files
 from shared.core.settings import Settings
 
 PROBE_BYTES = 8_192
@@ -22,6 +23,17 @@ def require_folder(folder: Path, option: str) -> None:
     """
     if wrong := _wrong_with(folder.absolute()):
         raise _refused(folder, option, wrong)
+
+
+def write_results(folder: Path, files: Mapping[str, bytes], *, option: str) -> None:
+    """Write all files of a result. Raises `UserError` naming the `option` that chose the folder."""
+    try:
+        write_files(folder, files)
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be written ({error.strerror})",
+            remedy=f"choose another folder with {option}",
+        ) from error
 
 
 def require_file(path: Path, option: str) -> None:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from shared.alerts.wording import facts, key, name_fields
-from shared.core.calendar import jst_and_utc, jst_day
+from shared.core.calendar import jst_day
 from shared.core.reasons import Reason
 from shared.core.sentences import reason_now, say
-from shared.core.sentences.figures import btc, duration, yen_words
+from shared.core.sentences.figures import btc, duration, jst_and_utc, yen_words
 from shared.core.settings import Settings
 from shared.core.tick_times import LATE_IN_A_ROW
 from shared.core.types import (
@@ -76,6 +76,9 @@ _LOUDNESS = {Level.CRITICAL: 0, Level.WARNING: 1, Level.INFO: 2}
 class KnownBefore:
     """What the state says at one moment: the model served, since when a drawdown halts (0: it does
     not), and late ticks.
+
+    >>> KnownBefore(model="v1").late_in_a_row
+    0
     """
 
     model: str | None = None
@@ -94,6 +97,22 @@ def compose(
 
     With the state `before` and `after` the tick, changes between them (halted, resumed, another
     model) are told too. A tick that did nothing (a duplicate, a busy account) has nothing to tell.
+
+    >>> from shared.core.settings import load
+    >>> report = TickReport(
+    ...     tick="default~0",
+    ...     bot="default",
+    ...     status=TickStatus.DEGRADED,
+    ...     reason=Reason.DATA_STALE,
+    ...     scheduled_at=0,
+    ...     received_at=900,
+    ...     finished_at=1_900,
+    ...     mode="paper",
+    ...     stage="paper",
+    ...     settings_hash="0" * 16,
+    ... )
+    >>> [(alert.kind, alert.level.value) for alert in compose(report, settings=load({}))]
+    [('degraded', 'warning')]
     """
     if report.status in {TickStatus.DUPLICATE, TickStatus.BUSY}:
         return ()
@@ -114,6 +133,11 @@ def compose(
 def failure(*, bot: str, at: int, found: str, remedy: str = "", settings: Settings) -> Alert:
     """A tick that failed as a whole and left no report (its store cannot be used): goes to the sink
     without the outbox.
+
+    >>> from shared.core.settings import load
+    >>> alert = failure(bot="default", at=0, found="the disk is full", settings=load({}))
+    >>> alert.title, alert.fields["what"]
+    ('The tick failed and nothing was saved.', 'the disk is full')
     """
     window = at // int(settings.discord.window_seconds * 1000)
     told = name_fields(what=found, what_to_do=remedy, time=jst_and_utc(at), bot=bot)
@@ -324,8 +348,7 @@ def _issues(report: TickReport, maker: _Maker) -> Iterator[Alert]:
         if issue.reason in _MODEL:
             yield _model(issue, report, maker)
         elif issue.reason in _ABOUT_THE_MODEL:
-            kind, title = _ABOUT_THE_MODEL[issue.reason], _watch_title(issue, report)
-            yield maker.daily(Level.WARNING, kind, title, facts(issue.context))
+            yield _about_the_model(issue, report, maker)
         elif issue.reason is Reason.STEP_FAILED and issue.context.get("step") == "watch":
             yield maker.lasting(
                 Level.WARNING,
@@ -359,6 +382,14 @@ def _watch_title(issue: Issue, report: TickReport) -> str:
     if issue.forbids_entry:
         return say("alerts.title.watch_closed", finding=finding)
     return say("alerts.title.watch", finding=finding)
+
+
+def _about_the_model(issue: Issue, report: TickReport, maker: _Maker) -> Alert:
+    """Once a day; that a proof is void which stops nothing here, once for each model."""
+    kind, title = _ABOUT_THE_MODEL[issue.reason], _watch_title(issue, report)
+    if issue.reason is Reason.MODEL_NOT_PROVEN and not issue.forbids_entry:
+        return maker.event(Level.WARNING, kind, report.model, title, facts(issue.context))
+    return maker.daily(Level.WARNING, kind, title, facts(issue.context))
 
 
 def _impossible(issue: Issue, maker: _Maker) -> Alert:

@@ -18,6 +18,7 @@ from shared.alerts.ports import Patience
 from shared.core.errors import BadSettings, Unavailable
 from shared.core.logs import Severity, log
 from shared.core.masking import masked, register_secrets
+from shared.core.retry import backoff_seconds, retry
 from shared.core.settings import Settings, is_loopback
 from shared.core.types import Alert, Level
 
@@ -70,7 +71,8 @@ class LogSink:
         """Write lines by `write`."""
         self._write = write
 
-    def send(self, alerts: Sequence[Alert], *, deadline_ms: int = 0) -> frozenset[str]:  # noqa: ARG002 - a log line takes no time
+    # A log line takes no time.
+    def send(self, alerts: Sequence[Alert], *, deadline_ms: int = 0) -> frozenset[str]:  # noqa: ARG002
         """Write all of them."""
         for alert in alerts:
             self._write(
@@ -92,6 +94,27 @@ class _End(Enum):
     GONE = auto()
     GAVE_UP = auto()
     LATER = auto()
+
+
+class _NotTaken(Exception):
+    """A message that was not taken and may be sent again, unless the failure `is_final`."""
+
+    def __init__(self, found: str, *, answer: Answer | None = None, is_final: bool = False) -> None:
+        super().__init__(found)
+        self._answer, self._is_final = answer, is_final
+
+    @property
+    def asked_by(self) -> Answer | None:
+        """The answer that asked for patience, where one did."""
+        answer = self._answer
+        return answer if answer is not None and answer.status == _TOO_MANY else None
+
+    def pause_seconds(self, number: int) -> float | None:
+        """How long to wait after failure `number`: as the answer says, or longer each time."""
+        if self._is_final:
+            return None
+        asked = None if self._answer is None else self._answer.retry_after_seconds
+        return backoff_seconds(_BACKOFF_SECONDS, number) if asked is None else asked
 
 
 class DiscordSink:
@@ -157,7 +180,8 @@ class DiscordSink:
                 continue
             try:
                 self._send_level(url, group, delivery)
-            except Exception as error:  # noqa: BLE001 - an alert that cannot be told must not stop a tick
+            # An alert that cannot be told must not stop a tick.
+            except Exception as error:  # noqa: BLE001
                 self._failed(group, f"a {type(error).__name__} of ours")
         return frozenset(alert.key for alert in alerts if alert.key in self._told)
 
@@ -181,37 +205,34 @@ class DiscordSink:
         if (closed := self._closed(url, delivery)) is not None:
             return closed
         payload = json.dumps(body, ensure_ascii=True, allow_nan=False).encode()
-        problem, asked = "there was no time left", None
-        for attempt in range(self._discord.attempts):
-            left = delivery.until - self._monotonic()
-            if left < _LEAST_SECONDS:
-                break
-            wait, asked = _BACKOFF_SECONDS * 2**attempt, None
-            try:
-                answer = self._post(
-                    _confirmed(url), payload, min(self._discord.timeout_seconds, left)
-                )
-            except Unavailable as error:
-                problem = str(error)
-            else:
-                end = _ended(answer.status)
-                problem = f"Discord answered {answer.status}"
-                if end is not None:
-                    return end, problem
-                wait = (
-                    answer.retry_after_seconds if answer.retry_after_seconds is not None else wait
-                )
-                asked = answer if answer.status == _TOO_MANY else None
-            if (
-                attempt + 1 == self._discord.attempts
-                or self._monotonic() + wait > delivery.until - _LEAST_SECONDS
-            ):
-                break
-            self._sleep(wait)
-        if asked is None:
-            return _End.GAVE_UP, problem
-        self._note(url, asked)
-        return _End.LATER, problem
+        try:
+            return retry(
+                lambda: self._ask(url, payload, until=delivery.until),
+                on=_NotTaken,
+                pause_seconds=lambda failure, number: failure.pause_seconds(number),
+                attempts=self._discord.attempts,
+                deadline=delivery.until - _LEAST_SECONDS,
+                sleep=self._sleep,
+                monotonic=self._monotonic,
+            )
+        except _NotTaken as failure:
+            if failure.asked_by is None:
+                return _End.GAVE_UP, str(failure)
+            self._note(url, failure.asked_by)
+            return _End.LATER, str(failure)
+
+    def _ask(self, url: str, payload: bytes, *, until: float) -> tuple[_End, str]:
+        left = until - self._monotonic()
+        if left < _LEAST_SECONDS:
+            raise _NotTaken("there was no time left", is_final=True)
+        try:
+            answer = self._post(_confirmed(url), payload, min(self._discord.timeout_seconds, left))
+        except Unavailable as error:
+            raise _NotTaken(str(error)) from None
+        end, found = _ended(answer.status), f"Discord answered {answer.status}"
+        if end is None:
+            raise _NotTaken(found, answer=answer)
+        return end, found
 
     def _closed(self, url: str, delivery: "_Delivery") -> tuple[_End, str] | None:
         """Why this webhook gets nothing (more) in this delivery, or None; counts the message
@@ -231,7 +252,8 @@ class DiscordSink:
         """How long the webhook still wants no message; where that cannot be read it is asked."""
         try:
             return 0.0 if self._patience is None else self._patience.left_seconds(url)
-        except Exception as error:  # noqa: BLE001 - a note that cannot be read must not hold an alert back
+        # A note that cannot be read must not hold an alert back.
+        except Exception as error:  # noqa: BLE001
             self._write(
                 "alerts.patience", severity="WARNING", problem=f"{type(error).__name__}: {error}"
             )
@@ -244,7 +266,8 @@ class DiscordSink:
                 self._patience.note(
                     url, _PATIENCE_SECONDS if wait is None else wait, everywhere=asked.everywhere
                 )
-        except Exception as error:  # noqa: BLE001 - a note that cannot be written must not stop a tick
+        # A note that cannot be written must not stop a tick.
+        except Exception as error:  # noqa: BLE001
             self._write(
                 "alerts.patience", severity="WARNING", problem=f"{type(error).__name__}: {error}"
             )

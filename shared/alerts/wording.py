@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 
-from shared.core.calendar import jst_and_utc
 from shared.core.reasons import Reason
 from shared.core.sentences import reason_now, say
+from shared.core.sentences.figures import jst_and_utc
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.+-]+")
 _MOST_FACTS = 6
@@ -38,6 +38,9 @@ def _fact(name: str, text: str) -> str:
 def sentence(reason: Reason, context: Mapping[str, str]) -> str:
     """A reason with its facts, in one line: `the newest candle is too old (timeframe 15m, missing
     3)`.
+
+    >>> sentence(Reason.DATA_STALE, {"timeframe": "15m", "missing": "3"})
+    'the newest candle is too old (timeframe 15m, missing 3)'
     """
     told = ", ".join(f"{name} {text}" for name, text in facts(context).items())
     return f"{reason_now(reason)} ({told})" if told else reason_now(reason)

@@ -17,33 +17,32 @@ JST_MS = 9 * HOUR_MS
 
 
 def utc_text(at: int) -> str:
-    """`2026-01-31T14:59:00.123Z`."""
+    """`2026-01-31T14:59:00.123Z`.
+
+    >>> utc_text(1_769_871_540_123)
+    '2026-01-31T14:59:00.123Z'
+    """
     whole = datetime.fromtimestamp(at // 1000, tz=UTC)
     return f"{whole:%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z"
 
 
 def jst_text(at: int) -> str:
-    """`2026-01-31 23:59:00 JST`."""
+    """`2026-01-31 23:59:00 JST`.
+
+    >>> jst_text(1_769_871_540_123)
+    '2026-01-31 23:59:00 JST'
+    """
     return f"{datetime.fromtimestamp(at // 1000, tz=JST):%Y-%m-%d %H:%M:%S} JST"
 
 
-def utc_second(at: int) -> str:
-    """`2026-01-31T14:59:00Z`, of an instant whose milliseconds say nothing."""
-    return f"{datetime.fromtimestamp(at // 1000, tz=UTC):%Y-%m-%dT%H:%M:%S}Z"
-
-
-def jst_minute(at: int) -> str:
-    """`2026-01-31 23:59`, where the heading names the zone."""
-    return f"{datetime.fromtimestamp(at // 1000, tz=JST):%Y-%m-%d %H:%M}"
-
-
-def jst_and_utc(at: int) -> str:
-    """`2026-01-31 23:59:00 JST (14:59:00 UTC)`."""
-    return f"{jst_text(at)} ({utc_text(at)[11:19]} UTC)"
-
-
 def jst_day(at: int) -> str:
-    """The accounting day, `2026-01-31`."""
+    """The accounting day, `2026-01-31`.
+
+    >>> jst_day(1_769_871_540_123)  # 14:59 UTC is 23:59 in Japan
+    '2026-01-31'
+    >>> jst_day(1_769_871_600_000)
+    '2026-02-01'
+    """
     return _day((at + JST_MS) // DAY_MS)
 
 

@@ -8,7 +8,12 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Time as the bot sees it."""
+    """Time as the bot sees it.
+
+    >>> from shared.core.calendar import utc_text
+    >>> utc_text(SystemClock().now_ms()) > "2025"
+    True
+    """
 
     def now_ms(self) -> int:
         """The present instant in milliseconds since 1970 UTC."""
@@ -69,22 +74,3 @@ class BoundedClock:
     def sleep_until(self, at_ms: int) -> None:
         """Sleep until `now_ms` says `at_ms`."""
         self._inner.sleep_until(at_ms + max(0, self.off_ms))
-
-
-class FixedClock:
-    """A clock that stands until it is told to move: `sleep_until` moves it.
-
-    For replays and tests.
-    """
-
-    def __init__(self, now_ms: int) -> None:
-        """Start at `now_ms`."""
-        self._now_ms = now_ms
-
-    def now_ms(self) -> int:
-        """Where it was last set."""
-        return self._now_ms
-
-    def sleep_until(self, at_ms: int) -> None:
-        """Jump there; never backwards."""
-        self._now_ms = max(self._now_ms, at_ms)

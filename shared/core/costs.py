@@ -22,6 +22,14 @@ from shared.core.types import Book, BoolArray, FloatArray, PairRules, Side, Time
 class Costs:
     """What the paper market charges beside fees: fractions of the price, and the share of a
     candle's volume we may take.
+
+    >>> costs = Costs(
+    ...     spread_rate=Decimal("0.0002"),
+    ...     slippage_rate=Decimal("0.0005"),
+    ...     volume_share=Decimal("0.1"),
+    ... )
+    >>> costs.spread_rate / 2 + costs.slippage_rate  # what crossing costs beside the fee
+    Decimal('0.0006')
     """
 
     spread_rate: Decimal
@@ -30,7 +38,12 @@ class Costs:
 
 
 def assumed_costs(paper: PaperSettings) -> Costs:
-    """What the settings say that the paper market charges."""
+    """What the settings say that the paper market charges.
+
+    >>> from shared.core.settings import load
+    >>> assumed_costs(load({}).paper).slippage_rate
+    Decimal('0.0005')
+    """
     return Costs(
         spread_rate=rate(paper.spread_rate),
         slippage_rate=rate(paper.slippage_rate),
@@ -59,7 +72,13 @@ class RateRows:
 
 
 def assumed_rules(settings: Settings, stated: PairRules | None = None) -> PairRules:
-    """The pair's rules with the fees that `settings.replay` puts in their place."""
+    """The pair's rules with the fees that `settings.replay` puts in their place.
+
+    >>> from shared.core.settings import load
+    >>> phase19 = load({}, profile="phase19")
+    >>> assumed_rules(load({})).taker_fee_rate, assumed_rules(phase19).taker_fee_rate
+    (Decimal('0.001'), Decimal('0.0012'))
+    """
     rules, assumed = stated or PairRules(), settings.replay
     maker, taker = assumed.maker_fee_rate, assumed.taker_fee_rate
     return replace(
@@ -101,7 +120,12 @@ def rates_at_best(
 
 
 def crossing_rate(rules: PairRules, half_spread: float, settings: Settings) -> float:
-    """What an order pays that takes liquidity, as a share of the price."""
+    """What an order pays that takes liquidity, as a share of the price.
+
+    >>> from shared.core.settings import load
+    >>> round(crossing_rate(PairRules(), 0.0001, load({})), 6)
+    0.0016
+    """
     return float(rules.taker_fee_rate) + settings.paper.slippage_rate + half_spread
 
 

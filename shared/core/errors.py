@@ -2,13 +2,21 @@
 
 
 class BotError(Exception):
-    """Any failure that this project names."""
+    """Any failure that this project names.
+
+    >>> str(BotError("the candles of today are not there yet"))
+    'the candles of today are not there yet'
+    """
 
 
 class UserError(BotError):
     """The person must change something: a setting, an argument, a file.
 
     Exit code 2; the `remedy` is the next step.
+
+    >>> wrong = UserError("no candles.csv lies here", remedy="give the path of a file")
+    >>> (str(wrong), wrong.remedy)
+    ('no candles.csv lies here', 'give the path of a file')
     """
 
     def __init__(self, found: str, *, remedy: str = "") -> None:
@@ -18,12 +26,23 @@ class UserError(BotError):
 
 
 class BadSettings(UserError):
-    """A setting is unknown, malformed or contradicts another. Nothing starts."""
+    """A setting is unknown, malformed or contradicts another. Nothing starts.
+
+    >>> from shared.core.settings import load
+    >>> load({"BOT_RISK__MAX_DRAWDOWN": "7"})
+    Traceback (most recent call last):
+        ...
+    shared.core.errors.BadSettings: the setting risk.max_drawdown was '7': give a number from 0 to 1
+    """
 
 
 class BadRequest(UserError):
     """A field of a request is wrong: `field` names it, `found` says the rest of the sentence that
     begins with the name.
+
+    >>> wrong = BadRequest("start", "was 'soon'", remedy="give a date like 2026-01-31")
+    >>> (wrong.field, str(wrong), wrong.remedy)
+    ('start', "start was 'soon'", 'give a date like 2026-01-31')
     """
 
     def __init__(self, field: str, found: str, *, remedy: str) -> None:
@@ -37,11 +56,21 @@ class BadData(BotError):
     """Data breaks its own rules (NaN, disorder, a missing field).
 
     It is refused at the border, never repaired by a guess.
+
+    >>> from shared.core.money import price_yen
+    >>> price_yen("9800000.5")
+    Traceback (most recent call last):
+        ...
+    shared.core.errors.BadData: a price was '9800000.5'; it must be a positive whole number of yen
     """
 
 
 class Unavailable(BotError):
-    """A service did not answer usefully. Reading may be tried again; an order request may not."""
+    """A service did not answer usefully. Reading may be tried again; an order request may not.
+
+    >>> str(Unavailable("bitbank answered with status 503"))
+    'bitbank answered with status 503'
+    """
 
 
 class RateLimited(Unavailable):
@@ -56,27 +85,86 @@ class RateLimited(Unavailable):
 class NotThere(BotError):
     """The thing asked for does not exist (a candle file of today just after the roll, a document,
     an object).
+
+    >>> from shared.core.fingerprint import sources
+    >>> sources(["shared/nowhere"])
+    Traceback (most recent call last):
+        ...
+    shared.core.errors.NotThere: the code is not whole: there is no shared/nowhere
     """
 
 
 class AlreadyExists(BotError):
-    """`create` found the document there: somebody else was first."""
+    """`create` found the document there: somebody else was first.
+
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> documents = MemoryDocuments()
+    >>> first = documents.create("ticks/one", {"bot": "default"})
+    >>> documents.create("ticks/one", {"bot": "default"})
+    Traceback (most recent call last):
+        ...
+    shared.core.errors.AlreadyExists: the document ticks/one exists already
+    """
 
 
 class Conflict(BotError):
-    """Compare-and-set found another version: read again and decide again, or give up the lease."""
+    """Compare-and-set found another version: read again and decide again, or give up the lease.
+
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> documents = MemoryDocuments()
+    >>> read = documents.create("bots/default", {"lots": 1})
+    >>> newer = documents.replace(read, {"lots": 2})
+    >>> try:
+    ...     documents.replace(read, {"lots": 3})
+    ... except Conflict:
+    ...     documents.get("bots/default").data["lots"]
+    2
+    """
 
 
 class BadBundle(BotError):
-    """A model bundle failed one of its checks. It is not used; the champion before it may be."""
+    """A model bundle failed one of its checks. It is not used; the champion before it may be.
+
+    >>> from shared.model import load
+    >>> load({}, public_keys=[], version="v1")
+    Traceback (most recent call last):
+        ...
+    shared.core.errors.BadBundle: files: manifest.json is missing from bundle v1
+    """
 
 
 class LeaseLost(BotError):
-    """Another tick owns the account now. Stop at once; nothing more may be ordered or saved."""
+    """Another tick owns the account now. Stop at once; nothing more may be ordered or saved.
+
+    >>> str(LeaseLost("another tick holds the account"))
+    'another tick holds the account'
+    """
 
 
 class StoreBroken(UserError):
     """The local store cannot be used (locked for too long, corrupt, not writable).
 
     Nothing was lost by stopping.
+
+    >>> broken = StoreBroken("the candles are damaged", remedy="run: bot collect")
+    >>> (str(broken), broken.remedy)
+    ('the candles are damaged', 'run: bot collect')
     """
+
+
+def as_bot_error(error: Exception) -> BotError:
+    """The error as one that this project names; a surprise becomes one that says its kind.
+
+    >>> str(as_bot_error(KeyError("price")))
+    "KeyError: 'price'"
+    """
+    return error if isinstance(error, BotError) else BotError(f"{type(error).__name__}: {error}")
+
+
+def remedy_of(error: BaseException) -> str:
+    """The next step of whoever meets the error; empty where it names none.
+
+    >>> remedy_of(UserError("no file", remedy="give a path")), remedy_of(KeyError("price"))
+    ('give a path', '')
+    """
+    return error.remedy if isinstance(error, UserError) else ""

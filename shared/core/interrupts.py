@@ -14,6 +14,12 @@ def kept_from_workers() -> Iterator[None]:
 
     They inherit the mask from their first instruction on: an initializer would come seconds later,
     after their imports.
+
+    >>> with kept_from_workers():
+    ...     signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    True
+    >>> signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    False
     """
     from multiprocessing import resource_tracker
 

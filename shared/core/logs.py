@@ -1,8 +1,7 @@
 """The log: one JSON object a line, with Cloud Logging's `severity`, `at` in UTC for machines and
 `at_jst` for people.
 
-Secrets are masked wherever they stand in a line (see `shared/core/masking.py`); so are they in what
-other libraries log through handlers that carry `SecretFilter`.
+Secrets are masked wherever they stand in a line (see `shared/core/masking.py`).
 """
 
 import json
@@ -12,14 +11,12 @@ import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum
-from logging.handlers import RotatingFileHandler
 from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal, TextIO, TypeAlias
 
 from shared.core.calendar import jst_text, utc_text
 from shared.core.clock import Clock, SystemClock
-from shared.core.errors import UserError
 from shared.core.masking import masked
 
 Severity: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
@@ -29,19 +26,6 @@ _RESERVED = frozenset({"severity", "message", "at", "at_jst"})
 _logger = logging.getLogger("crypto_bot")
 _logger.propagate = False
 _logger.setLevel(logging.DEBUG)
-
-
-class SecretFilter(logging.Filter):
-    """Masks registered secrets in the records of any library."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Mask the record's text and traceback in place; always let it through."""
-        record.msg, record.args = masked(record.getMessage()), ()
-        if record.exc_info and not record.exc_text:
-            record.exc_text = logging.Formatter().formatException(record.exc_info)
-        if record.exc_text:
-            record.exc_text = masked(record.exc_text)
-        return True
 
 
 class _Line(logging.Formatter):
@@ -56,7 +40,8 @@ class _Stderr(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            print(self.format(record), file=sys.stderr, flush=True)  # noqa: T201 - this is where lines go
+            # This is where lines go.
+            print(self.format(record), file=sys.stderr, flush=True)  # noqa: T201
         except (OSError, ValueError):  # a closed pipe must not stop a tick
             return
 
@@ -67,47 +52,21 @@ class _Where:
     clock: Clock = SystemClock()
 
 
-def configure(
-    *,
-    stream: TextIO | None = None,
-    path: Path | None = None,
-    clock: Clock | None = None,
-    max_bytes: int = 5_000_000,
-    keep: int = 5,
-) -> None:
-    """Send lines to `stream` (standard error by default) and, where a path is given, to a file that
-    is rotated too.
-
-    Raises:
-        UserError: the file cannot be written.
-    """
-    console: logging.Handler = _Stderr() if stream is None else logging.StreamHandler(stream)
-    handlers = [console]
-    if path is not None:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handlers.append(
-                RotatingFileHandler(path, maxBytes=max_bytes, backupCount=keep, encoding="utf-8")
-            )
-        except OSError as error:
-            raise UserError(
-                f"the log file {path} cannot be written ({error.strerror})",
-                remedy="choose a folder that this user may write",
-            ) from error
+def configure(*, stream: TextIO | None = None, clock: Clock | None = None) -> None:
+    """Send lines to `stream` (standard error by default), with the times of `clock`."""
     _Where.clock = clock or SystemClock()
-    _replace_handlers(handlers)
+    _handle_by(_Stderr() if stream is None else logging.StreamHandler(stream))
 
 
-def _replace_handlers(handlers: list[logging.Handler]) -> None:
+def _handle_by(handler: logging.Handler) -> None:
     for old in list(_logger.handlers):
         _logger.removeHandler(old)
         old.close()
-    for handler in handlers:
-        handler.setFormatter(_Line())
-        _logger.addHandler(handler)
+    handler.setFormatter(_Line())
+    _logger.addHandler(handler)
 
 
-_replace_handlers([_Stderr()])
+_handle_by(_Stderr())
 
 
 def log(event: str, *, severity: Severity = "INFO", **fields: Any) -> None:
@@ -117,6 +76,14 @@ def log(event: str, *, severity: Severity = "INFO", **fields: Any) -> None:
 
     Never raises. A field called like one of the line's own (`at`, `message`, ...) gets a trailing
     underscore.
+
+    >>> import contextlib
+    >>> import io
+    >>> with contextlib.redirect_stderr(io.StringIO()) as written:
+    ...     log("tick.done", lots=12)
+    >>> line = json.loads(written.getvalue())
+    >>> line["severity"], line["message"], line["lots"]
+    ('INFO', 'tick.done', 12)
     """
     at = _Where.clock.now_ms()
     line = {
@@ -153,5 +120,6 @@ def _text(value: Any) -> str:
         return str(value)
     try:
         return repr(value)
-    except Exception as error:  # noqa: BLE001 - a value that cannot even be told must not stop a tick
+    # A value that cannot even be told must not stop a tick.
+    except Exception as error:  # noqa: BLE001
         return f"<{type(value).__name__} that raised {type(error).__name__}>"

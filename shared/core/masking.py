@@ -33,7 +33,8 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (_WEBHOOK, rf"\1{MASK}"),
     (
         re.compile(
-            rf"(?i)(?<![\w/])({_SLASH}?(?:api{_SLASH})?(?:v\d+{_SLASH})?webhooks{_SLASH})\d{{6,}}{_REST}"
+            rf"(?i)(?<![\w/])({_SLASH}?(?:api{_SLASH})?(?:v\d+{_SLASH})?webhooks{_SLASH})"
+            rf"\d{{6,}}{_REST}"
         ),
         rf"\1{MASK}",
     ),
@@ -48,7 +49,8 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(
             r"(?i)([?&;](?:access[_-]?|auth[_-]?|api[_-]?|id[_-]?|x-amz-|x-goog-|client[_-]?)?"
-            r"(?:token|key|secret|signature|sig|password|passwd|pass|pwd|credential|auth)=)[^\s&\"'<>#;]+"
+            r"(?:token|key|secret|signature|sig|password|passwd|pass|pwd|credential|auth)=)"
+            r"[^\s&\"'<>#;]+"
         ),
         rf"\1{MASK}",
     ),
@@ -127,6 +129,10 @@ def register_secrets(*values: str) -> None:
     """Mask these values from now on: keys, webhook addresses.
 
     Values shorter than four characters are no secrets.
+
+    >>> register_secrets("correct horse")
+    >>> masked("the word was correct horse")
+    'the word was ***'
     """
     for value in values:
         if value:
@@ -151,6 +157,9 @@ def register_secret_variables(environ: Mapping[str, str]) -> None:
 def masked(text: str) -> str:
     """The text without registered secrets, webhook addresses, and passwords or tokens
     in addresses.
+
+    >>> masked("sent to https://discord.com/api/webhooks/123456/abcdef")
+    'sent to https://discord.com/api/webhooks/***'
     """
     text = _SECRETS.mask(text)
     for shape, instead in _SHAPES:
@@ -159,7 +168,11 @@ def masked(text: str) -> str:
 
 
 def veiled(text: str) -> str:
-    """The text without all that, and without anything that looks like a key."""
+    """The text without all that, and without anything that looks like a key.
+
+    >>> veiled("key 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
+    'key ***'
+    """
     text = masked(text)
     for shape in _KEYS:
         text = shape.sub(MASK, text)
@@ -174,11 +187,18 @@ def _looks_like_a_key(word: str) -> bool:
     lower, upper, digits = (
         sum(map(kind, word)) for kind in (str.islower, str.isupper, str.isdigit)
     )
-    return min(lower, upper) >= 3 and digits >= 2 and max(map(len, re.split(r"[_.-]", word))) >= 12  # noqa: PLR2004 - a judgement
+    # A judgement.
+    return min(lower, upper) >= 3 and digits >= 2 and max(map(len, re.split(r"[_.-]", word))) >= 12  # noqa: PLR2004
 
 
 def shown(value: object) -> str:
-    """A value as an error tells it: in quotes, never all of a long one, nothing of a secret."""
+    r"""A value as an error tells it: in quotes, never all of a long one, nothing of a secret.
+
+    >>> shown("seven")
+    "'seven'"
+    >>> shown(list(range(40)))
+    '[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 2…'
+    """
     if isinstance(value, int) and abs(value) >= _LARGEST:
         return "a number of more than 64 bits"
     if isinstance(value, str):

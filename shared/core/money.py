@@ -24,6 +24,9 @@ def jpy(value: Decimal | int | str) -> Decimal:
     """An amount of yen with four places, rounded half to even.
 
     Raises `BadData` for NaN or infinity.
+
+    >>> jpy("1234.56785")
+    Decimal('1234.5678')
     """
     amount = Decimal(value)
     if not amount.is_finite():
@@ -42,7 +45,11 @@ def jpy_from_units(units: int) -> Decimal:
 
 
 def rate(value: float | str | Decimal) -> Decimal:
-    """A fraction (a fee, an interest, a share) as the Decimal that its shortest text says."""
+    """A fraction (a fee, an interest, a share) as the Decimal that its shortest text says.
+
+    >>> rate(0.1)  # not 0.1000000000000000055
+    Decimal('0.1')
+    """
     fraction = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     if not fraction.is_finite():
         raise BadData(f"a rate was {value!r}; it must be a finite number")
@@ -50,7 +57,11 @@ def rate(value: float | str | Decimal) -> Decimal:
 
 
 def price_yen(value: float | str | Decimal) -> int:
-    """A price as whole yen. Raises `BadData` where it is not a positive whole number."""
+    """A price as whole yen. Raises `BadData` where it is not a positive whole number.
+
+    >>> price_yen("9800000.0")
+    9800000
+    """
     number = float(value)
     if not math.isfinite(number) or number <= 0 or number != int(number):
         raise BadData(f"a price was {value!r}; it must be a positive whole number of yen")
@@ -60,6 +71,11 @@ def price_yen(value: float | str | Decimal) -> int:
 def yen_beyond(price: Decimal, share: Decimal, *, above: bool) -> int:
     """The whole price that lies `share` of it above or below `price`, rounded away from it; one yen
     at the least.
+
+    >>> yen_beyond(Decimal(9_800_001), Decimal("0.01"), above=True)
+    9898002
+    >>> yen_beyond(Decimal(9_800_001), Decimal("0.01"), above=False)
+    9702000
     """
     if above:
         return int((price * (1 + share)).to_integral_value(rounding=ROUND_CEILING))
@@ -67,7 +83,11 @@ def yen_beyond(price: Decimal, share: Decimal, *, above: bool) -> int:
 
 
 def notional_jpy(price: int | Decimal, lots: int) -> Decimal:
-    """What `lots` cost at `price`, in yen."""
+    """What `lots` cost at `price`, in yen.
+
+    >>> notional_jpy(9_800_000, 12)
+    Decimal('11760.0000')
+    """
     return jpy(Decimal(price) * lots * LOT_BTC)
 
 
@@ -77,5 +97,9 @@ def lots_from_btc(size_btc: Decimal | str) -> int:
 
 
 def btc_from_lots(lots: int) -> Decimal:
-    """The size in bitcoin, four places."""
+    """The size in bitcoin, four places.
+
+    >>> btc_from_lots(123)
+    Decimal('0.0123')
+    """
     return LOT_BTC * lots

@@ -7,7 +7,13 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """`CATEGORY_CONDITION` codes. `Denied` by our own rules is not `Rejected` by the exchange."""
+    """`CATEGORY_CONDITION` codes. `Denied` by our own rules is not `Rejected` by the exchange.
+
+    >>> Reason("no_consensus").name
+    'NO_CONSENSUS'
+    >>> str(DENIALS[Reason.SPREAD_CRITICAL])
+    'transient'
+    """
 
     # the decision
     OK = "ok"

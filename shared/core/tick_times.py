@@ -22,6 +22,10 @@ def arrival_ms(settings: Settings) -> int:
 def latest_start_ms(settings: Settings) -> int:
     """How long after its schedule time a tick may begin its work; later it has no time for a
     request, and only protects.
+
+    >>> from shared.core.settings import load
+    >>> latest_start_ms(load({}))
+    156000
     """
     return int(
         (settings.tick.lease_seconds - settings.exchange.timeout_seconds) * 1000
@@ -51,6 +55,10 @@ def longest_hold_ms(settings: Settings) -> int:
 def latest_believed(now_ms: int, settings: Settings) -> int:
     """No time that a sound clock wrote down lies later than this; schedule times may lie a little
     ahead.
+
+    >>> from shared.core.settings import load
+    >>> latest_believed(1_000_000, load({}))  # thirty seconds ahead, for a tick by hand
+    1030000
     """
     return now_ms + int(
         max(settings.market.max_clock_skew_ms, settings.tick.manual_ahead_seconds * 1000)

@@ -56,6 +56,18 @@ Scalar: TypeAlias = str | int | float | bool | None
 class Trial:
     """One try: what was run on what, and what came out.
 
+    >>> trial = Trial(
+    ...     kind="backtest",
+    ...     settings_hash="a" * 16,
+    ...     data_hash="b" * 16,
+    ...     start_at=0,
+    ...     end_at=365 * 86_400_000,
+    ...     model=None,
+    ...     recorded_at=0,
+    ... )
+    >>> (trial.years, trial.id[:8], trial.tried[:8])
+    (1.0, '2acbc8ce', 'ce298f48')
+
     Attributes:
         kind: What it was a part of: `study`, `backtest`, `search`, …
         settings_hash: Of all rules and costs; see `settings_hash`.
@@ -115,6 +127,9 @@ class Trial:
 class History:
     """What a trial log holds: its trials, oldest first, and the names of records that could not be
     read.
+
+    >>> History().count
+    0
     """
 
     trials: tuple[Trial, ...] = ()
@@ -166,6 +181,19 @@ class Tally:
 def tally(trial: Trial, history: History, *, prior: int) -> Tally:
     """Count a try among all others; `prior` is `gate.prior_trials`: what was tried where no log was
     kept.
+
+    >>> trial = Trial(
+    ...     kind="backtest",
+    ...     settings_hash="a" * 16,
+    ...     data_hash="b" * 16,
+    ...     start_at=0,
+    ...     end_at=365 * 86_400_000,
+    ...     model=None,
+    ...     recorded_at=0,
+    ...     sharpe=1.2,
+    ... )
+    >>> tally(trial, History(), prior=396).count
+    397
     """
     tried = distinct((trial, *history.trials))
     logged = len(tried) + len(history.damaged)
@@ -226,6 +254,12 @@ def settings_hash(settings: Settings, rules: PairRules | None = None) -> str:
 
     Unlike `Settings.hash` it covers the costs that only a replay assumes, and not where things are
     stored, how the bot is called, or how a model was trained (the trial names the model itself).
+
+    >>> from shared.core.settings import load
+    >>> settings_hash(load({})) == settings_hash(load({"BOT_ID": "second"}))
+    True
+    >>> settings_hash(load({})) == settings_hash(load({"BOT_RISK__STOP_ATR": "3"}))
+    False
     """
     told = {
         name: value
@@ -236,7 +270,13 @@ def settings_hash(settings: Settings, rules: PairRules | None = None) -> str:
 
 
 def data_hash(parts: Iterable[Candles]) -> str:
-    """Sixteen hex digits of candles, independent of the machine's byte order."""
+    """Sixteen hex digits of candles, independent of the machine's byte order.
+
+    >>> from shared.core.types import Timeframe
+    >>> from shared.market.candles import empty
+    >>> data_hash([empty(Timeframe.M15)])
+    'c5d3ed29bc1aa9bd'
+    """
     digest = hashlib.sha256()
     for part in parts:
         digest.update(

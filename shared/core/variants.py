@@ -4,7 +4,11 @@ from enum import StrEnum
 
 
 class AccountKind(StrEnum):
-    """How the exchange keeps what is bought: what it may short, lock and owe."""
+    """How the exchange keeps what is bought: what it may short, lock and owe.
+
+    >>> AccountKind.SPOT.has_shorts, AccountKind.SPOT.has_debt, AccountKind.SPOT.has_locks
+    (False, False, True)
+    """
 
     MARGIN = "margin"
     SPOT = "spot"
@@ -34,7 +38,11 @@ class AccountKind(StrEnum):
 
 
 class PolicyName(StrEnum):
-    """What decides: see `shared.risk.policies`."""
+    """What decides: see `shared.risk.policies`.
+
+    >>> [str(name) for name in PolicyName]
+    ['barrier', 'target']
+    """
 
     BARRIER = "barrier"
     TARGET = "target"

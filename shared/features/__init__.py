@@ -10,14 +10,14 @@ import numpy as np
 from shared.core.errors import BadData
 from shared.core.types import Candles, Features, FloatArray, IntArray, Timeframe
 from shared.features.catalogue import ALL, CATALOGUE
-from shared.features.families import FAST, SLOW, Columns, Family
+from shared.features.feature import WINDOW, CandleSeries
 
 __all__ = ["compute"]
 
 
 BLOCK_ROWS = 16_384
 """Rows computed at once: with this many, what is worked on stays in the processor's cache."""
-REACH_ROWS = 1_000
+REACH_ROWS = WINDOW
 """How many candles before a row can matter to it; so many are computed again at the head of each
 block, and thrown away."""
 
@@ -30,6 +30,15 @@ def compute(candles: Mapping[Timeframe, Candles]) -> Features:
     4h candle that was closed at the row's close (at that very instant counts). Each value depends
     on at most its last 1,000 candles, with the same float64 whatever came before them; that is also
     why years can be computed block by block.
+
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=2, seed=7)
+    >>> features = compute({Timeframe.M15: aggregate(minutes, Timeframe.M15)})
+    >>> features.values.shape[0], features.names[:3]
+    (192, ('open', 'high', 'low'))
+    >>> int(np.isnan(features.column("ema_20")).sum())  # 19 candles, then it is warm
+    19
 
     Raises:
         BadData: Without 15m candles in the mapping. No 4h candles make the 4h columns NaN.
@@ -49,30 +58,23 @@ def _fast(candles: Candles, *, into: FloatArray) -> None:
     for start in range(0, len(candles), BLOCK_ROWS):
         stop = min(start + BLOCK_ROWS, len(candles))
         first = max(0, start - REACH_ROWS)
-        columns = _columns(candles.rows(first, stop), FAST)
-        for row, feature in zip(into, CATALOGUE, strict=True):
-            if feature.timeframe is Timeframe.M15:
-                row[start:stop] = columns[feature.name][start - first :]
+        series = CandleSeries(candles=candles.rows(first, stop))
+        for row, column in zip(into, CATALOGUE, strict=True):
+            if column.timeframe is Timeframe.M15:
+                row[start:stop] = column.compute(series)[start - first :]
 
 
 def _slow(candles: Candles | None, instants: IntArray, *, into: FloatArray) -> None:
     """The columns of the 4h candles as they were known at each instant; NaN without any."""
-    columns = {} if candles is None else _columns(candles, SLOW)
+    series = None if candles is None else CandleSeries(candles=candles)
     known = None if candles is None else _last_closed(candles, instants)
-    for row, feature in zip(into, CATALOGUE, strict=True):
-        if feature.timeframe is Timeframe.M15:
+    for row, column in zip(into, CATALOGUE, strict=True):
+        if column.timeframe is Timeframe.M15:
             continue
-        if known is None:
+        if series is None or known is None:
             row.fill(np.nan)
         else:
-            _align(columns[feature.name.removesuffix("_4h")], known, into=row)
-
-
-def _columns(candles: Candles, families: tuple[Family, ...]) -> Columns:
-    found: Columns = {}
-    for family in families:
-        found.update(family(candles))
-    return found
+            _align(column.compute(series), known, into=row)
 
 
 def _last_closed(slow: Candles, instants: IntArray) -> IntArray:

@@ -70,7 +70,22 @@ class CandleWindows:
 
 
 class CandleArchive:
-    """Candles of a pair as Parquet. pyarrow is loaded by the first file that is read or written."""
+    """Candles of a pair as Parquet. pyarrow is loaded by the first file that is read or written.
+
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candle_files import file_of
+    >>> from shared.market.candles import aggregate
+    >>> from shared.stores.memory import MemoryBucket
+    >>> day = 1_767_225_600_000
+    >>> file = file_of(Timeframe.M15, day)
+    >>> archive = CandleArchive(MemoryBucket())
+    >>> candles = aggregate(generate(start_ms=day, days=1, seed=7), Timeframe.M15)
+    >>> archive.write(file, candles, complete=True)
+    >>> archive.complete(Timeframe.M15) == {file.name}
+    True
+    >>> len(archive.read(Timeframe.M15, day, day + 3_600_000))
+    4
+    """
 
     def __init__(self, bucket: Bucket, *, pair: str = PAIR) -> None:
         """Use `bucket`; nothing is read or written yet."""

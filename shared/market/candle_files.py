@@ -46,6 +46,10 @@ def file_of(timeframe: Timeframe, at_ms: int) -> CandleFile:
 def files_between(timeframe: Timeframe, start_ms: int, end_ms: int) -> tuple[CandleFile, ...]:
     """The files that touch [start_ms, end_ms), oldest first; none from before the first day of
     data.
+
+    >>> day = 1_767_225_600_000
+    >>> [file.name for file in files_between(Timeframe.M15, day, day + 2 * 86_400_000)]
+    ['20260101', '20260102']
     """
     files = []
     at_ms = max(start_ms, FIRST_FILE_AT)

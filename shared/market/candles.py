@@ -1,7 +1,5 @@
 """Candles as arrays: their rules, coarser ones from finer ones, and joining. Pure."""
 
-from collections.abc import Iterable, Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,7 +26,11 @@ class BadCandles(BadData):
 
 
 def empty(timeframe: Timeframe) -> Candles:
-    """No candles."""
+    """No candles.
+
+    >>> len(empty(Timeframe.H4))
+    0
+    """
     none = np.empty(0)
     return Candles(
         timeframe=timeframe,
@@ -39,15 +41,6 @@ def empty(timeframe: Timeframe) -> Candles:
         close=none,
         volume=none,
     )
-
-
-def from_rows(timeframe: Timeframe, rows: Iterable[Sequence[float]]) -> Candles:
-    """Candles from rows (opened_at, open, high, low, close, volume), checked.
-
-    Raises `BadCandles`.
-    """
-    table = np.array([tuple(row) for row in rows], dtype=np.float64).reshape(-1, len(COLUMNS))
-    return from_table(timeframe, table)
 
 
 def from_table(
@@ -130,6 +123,12 @@ def aggregate(candles: Candles, timeframe: Timeframe, *, until: int | None = Non
     ones are complete. The default is the close of the last of them, so an unfinished candle at the
     end is dropped; where the finer candles end early because of a hole, say how far they are known.
 
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=1, seed=7)
+    >>> candles = aggregate(minutes, Timeframe.M15)
+    >>> len(minutes), len(candles), float(candles.high[0]) == float(minutes.high[:15].max())
+    (1440, 96, True)
+
     Raises:
         BadData: `timeframe` is not a multiple of the candles' own.
     """
@@ -175,7 +174,14 @@ def merged(old: Candles, new: Candles) -> Candles:
 
 
 def between(candles: Candles, start_ms: int, end_ms: int) -> Candles:
-    """The candles that opened in [start_ms, end_ms)."""
+    """The candles that opened in [start_ms, end_ms).
+
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> start = 1_767_225_600_000
+    >>> minutes = generate(start_ms=start, days=1, seed=7)
+    >>> len(between(minutes, start, start + 3_600_000))
+    60
+    """
     low, high = np.searchsorted(candles.opened_at, [start_ms, end_ms])
     return candles.rows(int(low), int(high))
 

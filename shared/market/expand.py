@@ -32,6 +32,15 @@ _ROUNDING = 1e-6
 def expand(candles: Candles, *, seed: int) -> Candles:
     """Minutes for every candle, in its own order; holes stay holes.
 
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> quarters = aggregate(generate(start_ms=1_767_225_600_000, days=1, seed=7), Timeframe.M15)
+    >>> minutes = expand(quarters, seed=1)
+    >>> len(minutes) // len(quarters)
+    15
+    >>> bool((aggregate(minutes, Timeframe.M15).close == quarters.close).all())
+    True
+
     Args:
         candles: Checked candles of any timeframe.
         seed: Another seed, another path through the same candles.

@@ -17,14 +17,22 @@ OFFSETS_MS = (0, 20_000, 40_000, 59_000)
 
 
 def offsets_ms(timeframe: Timeframe) -> tuple[int, int, int, int]:
-    """When the four prices of a candle are, in ms after it opened."""
+    """When the four prices of a candle are, in ms after it opened.
+
+    >>> offsets_ms(Timeframe.M1)
+    (0, 20000, 40000, 59000)
+    """
     longer = timeframe.ms // Timeframe.M1.ms
     first, second, third, last = OFFSETS_MS
     return first * longer, second * longer, third * longer, last * longer
 
 
 def four_prices(open_: float, high: float, low: float, close: float) -> tuple[int, int, int, int]:
-    """The prices of one candle of the path at its four instants, in whole yen."""
+    """The prices of one candle of the path at its four instants, in whole yen.
+
+    >>> four_prices(100.0, 103.0, 92.0, 95.0)  # the nearer extreme comes first
+    (100, 103, 92, 95)
+    """
     if high - open_ < open_ - low:
         return int(open_), int(high), int(low), int(close)
     return int(open_), int(low), int(high), int(close)
@@ -48,6 +56,10 @@ def price_at(minutes: Candles, at: int) -> int:
 
 
 def book_at(price: int, *, spread_rate: float, as_of: int) -> Book:
-    """The book around a price of the path: half the spread on either side, one yen at the least."""
+    """The book around a price of the path: half the spread on either side, one yen at the least.
+
+    >>> book_at(9_800_000, spread_rate=0.0002, as_of=0).bid
+    9799020
+    """
     half = max(1, round(price * spread_rate / 2))
     return Book(as_of=as_of, bid=price - half, ask=price + half)

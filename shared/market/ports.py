@@ -7,7 +7,16 @@ from shared.market.candle_files import CandleFile
 
 
 class MarketFeed(Protocol):
-    """Where candles, book and pair rules come from."""
+    """Where candles, book and pair rules come from.
+
+    >>> import tempfile
+    >>> from functions import wiring
+    >>> with tempfile.TemporaryDirectory() as home:
+    ...     ports = wiring.ports(wiring.settings_from({"BOT_HOME": home}), {})
+    ...     ports.documents.close()
+    >>> type(ports.feed).__name__, ports.feed.requests
+    ('BitbankFeed', 0)
+    """
 
     def fetch(
         self, now_ms: int, *, deadline: float | None = None, may_enter: bool = True

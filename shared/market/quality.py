@@ -38,7 +38,13 @@ def inspect(
     end, a price that cannot be.
 
     `minutes_of`: see `spikes`. `quiet`: whoever asks knows that nothing in them is `loud`. A short
-    history is no issue here: rows that are not warm say so themselves, and `enough_history` tells.
+    history is no issue here: rows that are not warm say so themselves.
+
+    >>> from shared.core.settings import load
+    >>> from shared.market.candles import empty
+    >>> issues = inspect({Timeframe.M15: empty(Timeframe.M15)}, 0, load({}))
+    >>> [(issue.reason.value, issue.forbids_entry) for issue in issues]
+    [('data_missing', True)]
     """
     issues: list[Issue] = []
     for timeframe, have in candles.items():
@@ -109,18 +115,6 @@ def _usual_range(near: Candles) -> float:
     ranges = [max(high, before) - min(low, before) for high, low, before in candles]
     usual: float = median(ranges[-RANGE_CANDLES:])
     return usual
-
-
-def enough_history(candles: Mapping[Timeframe, Candles], settings: Settings) -> bool:
-    """Whether both timeframes have the candles that an entry needs at least."""
-    wanted = {
-        Timeframe.M15: settings.market.min_history_15m,
-        Timeframe.H4: settings.market.min_history_4h,
-    }
-    return all(
-        timeframe in candles and len(candles[timeframe]) >= count
-        for timeframe, count in wanted.items()
-    )
 
 
 def _holes(candles: Candles, settings: Settings) -> int:

@@ -62,6 +62,13 @@ MinutesOf: TypeAlias = Callable[[int, int], Candles | None]
 def spikes(candles: Candles, minutes_of: MinutesOf | None = None) -> tuple[Spike, ...]:
     """The candles that cannot be, oldest first, the furthest of each one's four prices.
 
+    >>> from shared.core.types import Timeframe
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> quarters = aggregate(generate(start_ms=1_767_225_600_000, days=2, seed=7), Timeframe.M15)
+    >>> spikes(quarters)
+    ()
+
     Args:
         candles: Any timeframe, (n,); holes are passed over.
         minutes_of: Where minutes can be had. A price that those of its candle reach too is real, up
@@ -92,7 +99,14 @@ def spikes(candles: Candles, minutes_of: MinutesOf | None = None) -> tuple[Spike
 
 
 def told(found: Iterable[Spike], *, most: int = 3) -> str:
-    """The first few of them as one clause."""
+    """The first few of them as one clause.
+
+    >>> spike = Spike(
+    ...     timeframe=Timeframe.M15, opened_at=1_767_225_600_000, field="high", factor=10.0
+    ... )
+    >>> told([spike])
+    'the high of the 15m candle of 2026-01-01 00:00 UTC is 10 times what its neighbours say'
+    """
     named = [str(spike) for spike in found]
     more = len(named) - most
     return "; ".join(named[:most]) + (f"; and {more} more" if more > 0 else "")

@@ -36,17 +36,34 @@ def load(
     *,
     public_keys: Sequence[str],
     version: str,
-    feature_code: str | None = None,
     whole: bool = False,
 ) -> Bundle:
     """Check a bundle and make it usable.
+
+    >>> from models.fit.train import train
+    >>> from shared.core.settings import load as settings_from
+    >>> from shared.core.types import Timeframe
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.model.signing import make_keys
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> small = {"days": 30, "rounds": 2, "forest_trees": 2}
+    >>> settings = settings_from({}, overrides={"learning": small})
+    >>> private, public = make_keys()
+    >>> end = int(minutes.closed_at[-1])
+    >>> training = train(
+    ...     candles, settings, as_of=end, seed=1, commit="0" * 40, signing_key=private
+    ... )
+    >>> bundle = load(training.files, public_keys=[public], version=training.version)
+    >>> bundle.manifest.purpose, bundle.may_enter  # nobody asked the gate
+    ('quick', False)
 
     Args:
         files: by name; `manifest.json`, `manifest.sig` and `model.npz` at least. Whatever is given
             is checked.
         public_keys: Ed25519 keys as hex, any of which may have signed.
         version: the name under which the bundle was asked for; the manifest must say the same.
-        feature_code: hash of the feature code that will feed it; None skips this check.
         whole: ask for every file that the manifest lists, the ones kept for audit too.
 
     Raises:
@@ -59,7 +76,7 @@ def load(
     _check_signature(files, public_keys, version)
     manifest = decode(files[MANIFEST])
     _check_hashes(files, manifest, whole=whole)
-    _check_manifest(manifest, version, feature_code)
+    _check_manifest(manifest, version)
     _check_heads(manifest)
     forest = trees.from_bytes(
         files[MODEL], feature_count=manifest.input_count, tree_count=manifest.spans[-1][1]
@@ -97,7 +114,7 @@ def _check_hashes(files: Mapping[str, bytes], manifest: Manifest, *, whole: bool
         raise BadBundle(f"files: {', '.join(missing)} is missing from bundle {manifest.version}")
 
 
-def _check_manifest(manifest: Manifest, version: str, feature_code: str | None) -> None:
+def _check_manifest(manifest: Manifest, version: str) -> None:
     if manifest.version != version:
         raise BadBundle(
             f"parse: the manifest is of version {manifest.version}, asked was {version}"
@@ -108,8 +125,6 @@ def _check_manifest(manifest: Manifest, version: str, feature_code: str | None) 
         )
     if not manifest.features or len(set(manifest.features)) != len(manifest.features):
         raise BadBundle("features: the manifest names no feature, or one twice")
-    if feature_code is not None and manifest.feature_code != feature_code:
-        raise BadBundle("features: the bundle was trained with other feature code than this")
     if not manifest.members or any(member.trees < 1 for member in manifest.members):
         raise BadBundle("structure: a member without trees")
     weights = [member.weight for member in manifest.members]

@@ -104,6 +104,9 @@ class Verdict:
 
     `takes_over`: it may serve and has shown that it is no worse than the champion, or there is
     none.
+
+    >>> Verdict(may_serve=True, may_enter=False).takes_over
+    False
     """
 
     may_serve: bool
@@ -220,6 +223,26 @@ class Manifest:
     that decides, as it was. `trials` holds how many things had been tried by then: `on_record` with
     those of the profile, `logged` those of the trial log, `most_logged` the most that any bundle
     before this one knew of.
+
+    >>> from models.fit.train import train
+    >>> from shared.core.settings import load
+    >>> from shared.core.types import Timeframe
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> small = {"days": 30, "rounds": 2, "forest_trees": 2}
+    >>> training = train(
+    ...     candles,
+    ...     load({}, overrides={"learning": small}),
+    ...     as_of=int(minutes.closed_at[-1]),
+    ...     seed=1,
+    ...     commit="0" * 40,
+    ...     signing_key="0" * 64,
+    ... )
+    >>> manifest = decode(training.files[MANIFEST])
+    >>> manifest.purpose, manifest.classes, manifest.verdict.may_enter
+    ('quick', ('lower', 'neither', 'upper'), False)
     """
 
     schema: int

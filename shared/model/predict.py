@@ -24,7 +24,28 @@ SMALLEST_PROBABILITY = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """A bundle that passed all checks of `load`."""
+    """A bundle that passed all checks of `load`.
+
+    >>> from models.fit.train import train
+    >>> from shared.core.settings import load as settings_from
+    >>> from shared.core.types import Timeframe
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.model.signing import make_keys
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> small = {"days": 30, "rounds": 2, "forest_trees": 2}
+    >>> settings = settings_from({}, overrides={"learning": small})
+    >>> private, public = make_keys()
+    >>> end = int(minutes.closed_at[-1])
+    >>> training = train(
+    ...     candles, settings, as_of=end, seed=1, commit="0" * 40, signing_key=private
+    ... )
+    >>> from shared.model import load
+    >>> bundle = load(training.files, public_keys=[public], version=training.version)
+    >>> bundle.barriers.kind, bundle.barriers.horizon_candles, bundle.may_enter
+    ('barriers', 48, False)
+    """
 
     version: str
     manifest: Manifest
@@ -46,6 +67,34 @@ def predict(
 ) -> Prediction:
     """Predict the rows on which the strategies agree, or those of them that are `asked` for: the
     rest can lead to nothing.
+
+    >>> from models.fit.train import train
+    >>> from shared.core.settings import load as settings_from
+    >>> from shared.core.types import Timeframe
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.model.signing import make_keys
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> small = {"days": 30, "rounds": 2, "forest_trees": 2}
+    >>> settings = settings_from({}, overrides={"learning": small})
+    >>> private, public = make_keys()
+    >>> end = int(minutes.closed_at[-1])
+    >>> training = train(
+    ...     candles, settings, as_of=end, seed=1, commit="0" * 40, signing_key=private
+    ... )
+    >>> from shared.model import load
+    >>> bundle = load(training.files, public_keys=[public], version=training.version)
+    >>> from shared.features import compute
+    >>> from shared.strategies import vote
+    >>> features = compute(candles)
+    >>> votes = vote(features, settings.strategies, settings.consensus)
+    >>> prediction = predict(features, votes, bundle)
+    >>> prediction.probabilities.shape
+    (3807, 3)
+    >>> asked = np.isfinite(prediction.probabilities[:, 0])
+    >>> bool((votes.consensus[asked] != 0).all())  # only where the strategies agree
+    True
 
     Args:
         features: n rows; the bundle's features are taken from it by name.
@@ -142,6 +191,29 @@ def volatility_rows(rows: NDArray[np.float32], realised: FloatArray, bundle: Bun
     """What trees and HAR forecast, (n, 2), not rounded; `realised` (n, 3) are `HAR_INPUTS`.
 
     The bundle must have the head.
+
+    >>> from models.fit.train import train
+    >>> from shared.core.settings import load as settings_from
+    >>> from shared.core.types import Timeframe
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.model.signing import make_keys
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> small = {"days": 30, "rounds": 2, "forest_trees": 2}
+    >>> settings = settings_from({}, overrides={"learning": small})
+    >>> private, public = make_keys()
+    >>> end = int(minutes.closed_at[-1])
+    >>> training = train(
+    ...     candles, settings, as_of=end, seed=1, commit="0" * 40, signing_key=private
+    ... )
+    >>> from shared.model import load
+    >>> bundle = load(training.files, public_keys=[public], version=training.version)
+    >>> rows = np.zeros((1, len(bundle.manifest.features)), dtype=np.float32)
+    >>> realised = np.array([[0.01, 0.025, 0.066]])  # of the last four hours, day and week
+    >>> forecasts = volatility_rows(rows, realised, bundle)
+    >>> forecasts.shape, bool((forecasts > 0).all())
+    ((1, 2), True)
     """
     head = bundle.manifest.volatility
     if head is None:
@@ -155,6 +227,28 @@ def vote_rows(rows: NDArray[np.float32], votes: FloatArray, bundle: Bundle) -> F
     """What the meta head says, (n,), not rounded; `votes` (n, 2) are `META_INPUTS`.
 
     The bundle must have the head.
+
+    >>> from models.fit.train import train
+    >>> from shared.core.settings import load as settings_from
+    >>> from shared.core.types import Timeframe
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.model import load
+    >>> from shared.model.signing import make_keys
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> small = {"days": 30, "rounds": 2, "forest_trees": 2, "meta_head": True}
+    >>> settings = settings_from({}, overrides={"learning": small})
+    >>> private, public = make_keys()
+    >>> end = int(minutes.closed_at[-1])
+    >>> training = train(
+    ...     candles, settings, as_of=end, seed=1, commit="0" * 40, signing_key=private
+    ... )
+    >>> bundle = load(training.files, public_keys=[public], version=training.version)
+    >>> rows = np.zeros((1, len(bundle.manifest.features)), dtype=np.float32)
+    >>> pays = vote_rows(rows, np.array([[1.0, 0.6]]), bundle)  # long, with a strength of 0.6
+    >>> pays.shape, bool(0 < pays[0] < 1)
+    ((1,), True)
     """
     head = bundle.manifest.meta
     if head is None:
@@ -165,7 +259,30 @@ def vote_rows(rows: NDArray[np.float32], votes: FloatArray, bundle: Bundle) -> F
 
 
 def predict_rows(rows: NDArray[np.float32], bundle: Bundle) -> FloatArray:
-    """The calibrated vote on finite float32 rows (n, k): probabilities (n, 3), not rounded."""
+    """The calibrated vote on finite float32 rows (n, k): probabilities (n, 3), not rounded.
+
+    >>> from models.fit.train import train
+    >>> from shared.core.settings import load as settings_from
+    >>> from shared.core.types import Timeframe
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.model.signing import make_keys
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> small = {"days": 30, "rounds": 2, "forest_trees": 2}
+    >>> settings = settings_from({}, overrides={"learning": small})
+    >>> private, public = make_keys()
+    >>> end = int(minutes.closed_at[-1])
+    >>> training = train(
+    ...     candles, settings, as_of=end, seed=1, commit="0" * 40, signing_key=private
+    ... )
+    >>> from shared.model import load
+    >>> bundle = load(training.files, public_keys=[public], version=training.version)
+    >>> rows = np.zeros((4, len(bundle.manifest.features)), dtype=np.float32)
+    >>> probabilities = predict_rows(rows, bundle)
+    >>> probabilities.shape, np.round(probabilities.sum(axis=1), 9).tolist()
+    ((4, 3), [1.0, 1.0, 1.0, 1.0])
+    """
     manifest = bundle.manifest
     vote = np.zeros((len(rows), len(CLASSES)))
     forest = bundle.forest.part(*manifest.spans[0])

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from shared.core.errors import BadSettings
-from shared.core.settings import Settings
+from shared.core.settings import Settings, settings_of
 from shared.core.types import AccountKind, PairRules
 
 STATED = (
@@ -112,12 +112,11 @@ def under(proven: Mapping[str, str], settings: Settings) -> Settings:
             )
         level[last] = json.loads(text)
     try:
-        found: Settings = msgspec.convert(told, Settings)
+        return settings_of(told)
     except msgspec.ValidationError as error:
         raise BadSettings(
             f"a setting is another one by now: {error}", remedy="train again with this code"
         ) from error
-    return found
 
 
 def _note(found: dict[str, str], name: str, value: Any) -> None:

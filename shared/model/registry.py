@@ -18,13 +18,13 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from types import EllipsisType
 
 from shared.core.errors import AlreadyExists, BadBundle, Conflict
 from shared.model import pointer as pointers
 from shared.model.pointer import Move, ServingPointer
+from shared.stores.conflicts import repeat_on_conflict
 from shared.stores.ports import Bucket
 
 __all__ = ["SERVING", "BundleRegistry", "Move", "ServingPointer"]
@@ -206,15 +206,20 @@ class BundleRegistry:
         It depends on nothing that others move, so it is tried again where they do. Raises
         `Conflict` where that never ends.
         """
-        for _ in range(_ATTEMPTS):
+
+        def note() -> ServingPointer | None:
             now = self.current()
             if now is None:
                 return None
-            with suppress(Conflict):
-                return self._moved(now, replace(now, retrained_at=max(at, now.retrained_at or 0)))
-        raise Conflict(
-            "the pointer was moved again and again while the end of a retraining was to be noted"
-        )
+            return self._moved(now, replace(now, retrained_at=max(at, now.retrained_at or 0)))
+
+        try:
+            return repeat_on_conflict(note, attempts=_ATTEMPTS)
+        except Conflict as error:
+            raise Conflict(
+                "the pointer was moved again and again while the end of a retraining was to be"
+                " noted"
+            ) from error
 
     # the archive
 

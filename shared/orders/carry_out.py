@@ -58,7 +58,23 @@ def carry_out(
 
 
 def record_of(step: Step, outcome: Outcome) -> OrderRecord:
-    """How a step came out; a cancel says of which order, and why it was asked for."""
+    """How a step came out; a cancel says of which order, and why it was asked for.
+
+    >>> from shared.core.reasons import Reason
+    >>> from shared.core.types import OrderIntent, OrderKind, Purpose, Rejected, Side
+    >>> from shared.orders.plan import Place
+    >>> stop = OrderIntent(
+    ...     id="t1~p1",
+    ...     purpose=Purpose.STOP,
+    ...     side=Side.LONG,
+    ...     kind=OrderKind.STOP,
+    ...     lots=12,
+    ...     trigger_price=9_700_000,
+    ... )
+    >>> record = record_of(Place(intent=stop), Rejected(reason=Reason.EXCHANGE_HALTED))
+    >>> record.what, record.outcome, record.reason.value
+    ('place', 'rejected', 'exchange_halted')
+    """
     if isinstance(step, Cancel):
         record = recorded("cancel", step.order.intent, outcome)
         return changed(record, order_id=step.order.order_id, reason=step.reason)

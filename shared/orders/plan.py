@@ -55,7 +55,20 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
-    """Cancel this order, because of `reason`; `after` as in `Place`."""
+    """Cancel this order, because of `reason`; `after` as in `Place`.
+
+    >>> stop = OrderIntent(
+    ...     id="t1~p1",
+    ...     purpose=Purpose.STOP,
+    ...     side=Side.LONG,
+    ...     kind=OrderKind.STOP,
+    ...     lots=12,
+    ...     trigger_price=9_700_000,
+    ... )
+    >>> order = Order(order_id=7, intent=stop, placed_at=0, remaining_lots=12)
+    >>> Cancel(order=order, reason=Reason.ORPHAN_CANCELED).order.order_id
+    7
+    """
 
     order: Order
     reason: Reason
@@ -107,6 +120,33 @@ def protection(
     missing target comes back, orphans and entries of earlier ticks are cancelled. Call it again
     with `book` and `rules` once they are read if a stop was refused: then it knows that the trigger
     is passed or that the exchange forbids stops, and closes.
+
+    >>> from shared.core.settings import load
+    >>> from decimal import Decimal
+    >>> from shared.core.types import Entry
+    >>> money = Decimal(1_000_000)
+    >>> entry = Entry(at=0, price=9_800_000, lots=12, fee_jpy=Decimal(0))
+    >>> holdings = Holdings(
+    ...     as_of=60_000,
+    ...     cash_jpy=money,
+    ...     equity_jpy=money,
+    ...     available_jpy=money,
+    ...     mark_price=Decimal(9_801_000),
+    ...     positions=(Position(side=Side.LONG, entries=(entry,)),),
+    ... )
+    >>> plan = PositionPlan(
+    ...     side=Side.LONG,
+    ...     stop_price=9_700_000,
+    ...     target_price=10_000_000,
+    ...     exit_by=43_200_000,
+    ...     as_of=0,
+    ...     entry_intent="t1~e1",
+    ... )
+    >>> stop, target = protection(
+    ...     holdings, plan=plan, signal=None, tick="t2", now_ms=60_000, settings=load({})
+    ... )
+    >>> stop.intent.trigger_price, target.intent.price
+    (9700000, 10000000)
     """
     draft = _Draft(
         holdings=holdings, tick=tick, now_ms=now_ms, settings=settings, book=book, rules=rules
@@ -126,7 +166,23 @@ def protection(
 
 
 def uncovered(holdings: Holdings, *, now_ms: int) -> tuple[Position, ...]:
-    """The positions that no stop, or too small a stop, protects."""
+    """The positions that no stop, or too small a stop, protects.
+
+    >>> from decimal import Decimal
+    >>> from shared.core.types import Entry
+    >>> money = Decimal(1_000_000)
+    >>> entry = Entry(at=0, price=9_800_000, lots=12, fee_jpy=Decimal(0))
+    >>> holdings = Holdings(
+    ...     as_of=60_000,
+    ...     cash_jpy=money,
+    ...     equity_jpy=money,
+    ...     available_jpy=money,
+    ...     mark_price=Decimal(9_801_000),
+    ...     positions=(Position(side=Side.LONG, entries=(entry,)),),
+    ... )
+    >>> [position.lots for position in uncovered(holdings, now_ms=60_000)]
+    [12]
+    """
     return tuple(
         held
         for held in holdings.positions

@@ -18,6 +18,9 @@ class Fence:
     lease, for an exchange whose account lies in the same store: it changes the account only in one
     batch with the condition that the lease is still that. Looking at a clock cannot replace this: a
     process may stop for hours between its last look and its request.
+
+    >>> Fence(number=2, until=170_000, held=None).number
+    2
     """
 
     number: int
@@ -26,7 +29,17 @@ class Fence:
 
 
 class Exchange(Protocol):
-    """Paper account or real exchange; the cycle does not know which."""
+    """Paper account or real exchange; the cycle does not know which.
+
+    >>> import tempfile
+    >>> from functions import wiring
+    >>> with tempfile.TemporaryDirectory() as home:
+    ...     ports = wiring.ports(wiring.settings_from({"BOT_HOME": home}), {})
+    ...     holdings = ports.exchange.holdings(1_767_225_600_000)
+    ...     ports.documents.close()
+    >>> holdings.positions, holdings.cash_jpy
+    ((), Decimal('1000000.0000'))
+    """
 
     def reconcile(self, now_ms: int, *, counted: Counted | None = None, fence: Fence) -> Holdings:
         """Bring knowledge up to `now_ms` (paper: settle from the 1m candles since) and say what is

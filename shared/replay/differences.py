@@ -300,7 +300,8 @@ def _known(curve: Curve, cut: Cut) -> Table:
 
 
 def _differs(whole: NDArray[Any], part: NDArray[Any]) -> BoolArray:
-    differs: BoolArray = (whole != part) & ~((whole != whole) & (part != part))  # noqa: PLR0124 - NaN equals NaN here
+    # NaN equals NaN here.
+    differs: BoolArray = (whole != part) & ~((whole != whole) & (part != part))  # noqa: PLR0124
     return differs
 
 

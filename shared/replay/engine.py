@@ -50,7 +50,27 @@ from shared.turn.turn import Occasion, Turn
 
 
 class Replay:
-    """A replay that can stop anywhere and go on later, also in another process."""
+    """A replay that can stop anywhere and go on later, also in another process.
+
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.turn.pipeline import stages
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=8, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> inputs = Inputs(
+    ...     candles=candles,
+    ...     stages=stages(candles, bundle=None, settings=load({})),
+    ...     settings=load({}),
+    ...     start_at=start + 7 * day,
+    ...     end_at=start + 8 * day,
+    ... )
+    >>> whole = Replay(inputs)
+    >>> whole.advance()
+    >>> whole.result().counts["entries"]  # without a model nothing is entered
+    0
+    """
 
     def __init__(self, inputs: Inputs, *, checkpoint: Mapping[str, Any] | None = None) -> None:
         """Begin, or go on from what `checkpoint()` told of a replay with equal inputs.
@@ -307,7 +327,26 @@ class Replay:
 
 
 def replay(inputs: Inputs) -> Replayed:
-    """Run from beginning to end."""
+    """Run from beginning to end.
+
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.turn.pipeline import stages
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=8, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> inputs = Inputs(
+    ...     candles=candles,
+    ...     stages=stages(candles, bundle=None, settings=load({})),
+    ...     settings=load({}),
+    ...     start_at=start + 7 * day,
+    ...     end_at=start + 8 * day,
+    ... )
+    >>> replayed = replay(inputs)
+    >>> replayed.counts["candles"], replayed.trades, replayed.end_equity_jpy
+    (96, (), Decimal('1000000.0000'))
+    """
     whole = Replay(inputs)
     whole.advance()
     return whole.result()

@@ -17,7 +17,7 @@ import numpy as np
 from shared.core.costs import Costs
 from shared.core.errors import BadData
 from shared.core.types import Candles, FloatArray, IntArray, PairRules
-from shared.replay.brackets import Brackets, BracketTrades, outcomes
+from shared.replay.brackets import Brackets, outcomes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,35 +39,11 @@ class RandomEntries:
     Attributes:
         trades: How many trades a draw closed.
         mean_rate: Mean net rate a trade; NaN where a draw closed none.
-        total_rate: Sum of the net rates: the profit of the same stake in every trade.
-        win_share: How many of the trades ended above zero.
     """
 
     trades: IntArray
     mean_rate: FloatArray
-    total_rate: FloatArray
-    win_share: FloatArray
     seed: int
-
-    def beaten_by(self, mean_rate: float) -> float:
-        """The share of draws whose mean trade is below `mean_rate`, in [0, 1]; NaN without draws
-        that traded.
-        """
-        drawn = self.mean_rate[~np.isnan(self.mean_rate)]
-        return float(np.mean(drawn < mean_rate)) if len(drawn) else float("nan")
-
-
-def pace_of(trades: BracketTrades, candles: Candles) -> Pace:
-    """The pace of trades that `walk` made of `candles`, as closely as it can be told.
-
-    Raises `BadData` without any.
-    """
-    if not len(trades):
-        raise BadData("no trades: nobody can say how often to enter")
-    flat_from = np.concatenate(([0], trades.free_row - 1))
-    flat_until = np.concatenate((trades.decided_row + 1, [len(candles) - 1]))
-    asked = int(np.maximum(0, flat_until - flat_from).sum())
-    return Pace(chance=len(trades) / asked, long_share=float(np.mean(trades.side > 0)))
 
 
 def random_entries(
@@ -153,11 +129,7 @@ def _with_sides(orders: Brackets, sides: "np.ndarray[tuple[int], np.dtype[np.int
 def _drawn(table: _Table, pace: Pace, draws: int, seed: int) -> RandomEntries:
     """All draws side by side, one entry of each at a time."""
     random = np.random.default_rng(seed)
-    trades, wins, total = (
-        np.zeros(draws, dtype=np.int64),
-        np.zeros(draws, dtype=np.int64),
-        np.zeros(draws),
-    )
+    trades, total = np.zeros(draws, dtype=np.int64), np.zeros(draws)
     which, at = np.arange(draws), np.zeros(draws, dtype=np.int64)
     while len(which):
         at = at + random.geometric(pace.chance, len(which)) - 1
@@ -167,14 +139,7 @@ def _drawn(table: _Table, pace: Pace, draws: int, seed: int) -> RandomEntries:
         rate = table.rate[side, at]
         closed = ~np.isnan(rate)
         trades[which] += closed
-        wins[which] += rate > 0.0
         total[which] += np.where(closed, rate, 0.0)
         at = table.following[side, at]
     with np.errstate(invalid="ignore"):
-        return RandomEntries(
-            trades=trades,
-            mean_rate=total / trades,
-            total_rate=total,
-            win_share=wins / trades,
-            seed=seed,
-        )
+        return RandomEntries(trades=trades, mean_rate=total / trades, seed=seed)

@@ -28,7 +28,11 @@ from shared.turn.pipeline import Stages
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HaltPeriod:
-    """A person halted the bot at `from_at` and resumed it at `until_at` (None: not yet)."""
+    """A person halted the bot at `from_at` and resumed it at `until_at` (None: not yet).
+
+    >>> HaltPeriod(from_at=0).until_at is None  # nobody has resumed it yet
+    True
+    """
 
     from_at: int
     until_at: int | None = None
@@ -39,6 +43,9 @@ class Schedule:
     """Which ticks there were.
 
     Without anything said: one every `tick.interval_seconds`, received at its schedule time.
+
+    >>> Schedule(missed=frozenset({180_000})).halts
+    ()
 
     Attributes:
         missed: Schedule times at which no tick ran.
@@ -55,6 +62,10 @@ class Schedule:
 class Opening:
     """What an account that has traded before begins with: cash and nothing else, and what its
     limits have counted.
+
+    >>> limits = Limits.first(equity_jpy=Decimal(990_000), now_ms=1_767_225_600_000)
+    >>> Opening(cash_jpy=Decimal(990_000), limits=limits).limits.day
+    '2026-01-01'
     """
 
     cash_jpy: Decimal
@@ -64,6 +75,23 @@ class Opening:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
     """Everything that a replay depends on.
+
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.turn.pipeline import stages
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=8, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> inputs = Inputs(
+    ...     candles=candles,
+    ...     stages=stages(candles, bundle=None, settings=load({})),
+    ...     settings=load({}),
+    ...     start_at=start + 7 * day,
+    ...     end_at=start + 8 * day,
+    ... )
+    >>> inputs.resolution.value, inputs.schedule.missed
+    ('15m', frozenset())
 
     Attributes:
         candles: 15m and 4h candles, with the history before `start_at` that the first decisions
@@ -108,6 +136,23 @@ class Entered:
 
     `agreeing` are the strategies that voted for its side, with their confidence. `attempt` counts
     from 1 a candle. `filled_lots` is what the order got in its life.
+
+    >>> entered = Entered(
+    ...     intent="t1~e1",
+    ...     as_of=0,
+    ...     placed_at=1_000,
+    ...     side=Side.LONG,
+    ...     lots=12,
+    ...     price=9_800_000,
+    ...     stop_price=9_700_000,
+    ...     target_price=10_000_000,
+    ...     attempt=1,
+    ...     strength=0.7,
+    ...     edge_rate=0.002,
+    ...     agreeing={"atr_based": 0.6},
+    ... )
+    >>> entered.filled_lots
+    0
     """
 
     intent: str
@@ -129,6 +174,9 @@ class Entered:
 class Event:
     """Something that happened to the account's limits: a halt, a cool-down, an order that was
     refused, in words for people.
+
+    >>> Event(at=0, reason=Reason.LIMIT_DRAWDOWN, detail="20 % below the peak").reason.value
+    'limit_drawdown'
     """
 
     at: int
@@ -143,6 +191,16 @@ class Curve:
 
     `equity_units` is exact, in 0.0001 yen. `close` is the last price by then, in yen; `lots` is
     what is held, negative for a short.
+
+    >>> import numpy as np
+    >>> curve = Curve(
+    ...     at=np.array([0, 900_000]),
+    ...     equity_units=np.array([10_000_000_000, 10_005_000_000]),
+    ...     close=np.array([9_800_000.0, 9_804_900.0]),
+    ...     lots=np.array([0, 100]),
+    ... )
+    >>> curve.equity_jpy.tolist()
+    [1000000.0, 1000500.0]
     """
 
     at: IntArray
@@ -161,6 +219,25 @@ class Curve:
 class Replayed:
     """The result of a replay: everything that happened, nothing summed up yet (see
     `shared.results.performance`).
+
+    >>> from shared.replay import replay
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.turn.pipeline import stages
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=8, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> inputs = Inputs(
+    ...     candles=candles,
+    ...     stages=stages(candles, bundle=None, settings=load({})),
+    ...     settings=load({}),
+    ...     start_at=start + 7 * day,
+    ...     end_at=start + 8 * day,
+    ... )
+    >>> replayed = replay(inputs)
+    >>> replayed.resolution.value, len(replayed.curve.at), sum(replayed.denials.values())
+    ('15m', 97, 96)
 
     Attributes:
         resolution: 1m (of record) or 15m (conservative approximation).

@@ -23,5 +23,30 @@ __all__ = [
 
 
 def decide(case: Case) -> Decision:
-    """What the policy of the settings decides, and why."""
+    """What the policy of the settings decides, and why.
+
+    >>> from decimal import Decimal
+    >>> from shared.core.settings import load
+    >>> from shared.core.types import Account, Book, PairRules, Signal
+    >>> money = Decimal(1_000_000)
+    >>> account = Account(
+    ...     equity_jpy=money,
+    ...     capital_jpy=money,
+    ...     available_jpy=money,
+    ...     equity_peak_jpy=money,
+    ...     day_start_equity_jpy=money,
+    ... )
+    >>> case = Case(
+    ...     signal=Signal(as_of=0, close=9_800_000, atr_jpy=24_500.0, side=None, strength=0.0),
+    ...     account=account,
+    ...     issues=(),
+    ...     rules=PairRules(),
+    ...     book=Book(as_of=0, bid=9_799_000, ask=9_801_000),
+    ...     now_ms=1_000,
+    ...     settings=load({}),
+    ... )
+    >>> decision = decide(case)
+    >>> decision.action.value, decision.reason.value
+    ('deny', 'no_consensus')
+    """
     return policy_of(case.settings).decide(case)

@@ -12,7 +12,16 @@ from shared.core.types import Book, Issue, Market, Signal
 
 
 def anomalies(*, market: Market, signal: Signal, settings: Settings) -> tuple[Issue, ...]:
-    """All that is unusual, those that forbid entries first."""
+    """All that is unusual, those that forbid entries first.
+
+    >>> from shared.core.settings import load
+    >>> from shared.core.types import PairRules
+    >>> book = Book(as_of=0, bid=9_700_000, ask=9_900_000)
+    >>> market = Market(as_of=0, candles={}, book=book, rules=PairRules())
+    >>> signal = Signal(as_of=0, close=9_800_000, atr_jpy=24_500.0, side=None, strength=0.0)
+    >>> [issue.reason.value for issue in anomalies(market=market, signal=signal, settings=load({}))]
+    ['spread_critical']
+    """
     known = {issue.reason for issue in market.issues}
     if known & {Reason.BOOK_STALE, Reason.BOOK_FAR}:
         known.add(Reason.BOOK_MISSING)  # it is not missing: it was not believed

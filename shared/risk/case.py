@@ -14,6 +14,28 @@ class Case:
     """All that the rules may look at.
 
     `issues` are those of market, data and model together.
+
+    >>> from decimal import Decimal
+    >>> from shared.core.settings import load
+    >>> money = Decimal(1_000_000)
+    >>> account = Account(
+    ...     equity_jpy=money,
+    ...     capital_jpy=money,
+    ...     available_jpy=money,
+    ...     equity_peak_jpy=money,
+    ...     day_start_equity_jpy=money,
+    ... )
+    >>> case = Case(
+    ...     signal=Signal(as_of=0, close=9_800_000, atr_jpy=24_500.0, side=Side.LONG, strength=0.7),
+    ...     account=account,
+    ...     issues=(),
+    ...     rules=PairRules(),
+    ...     book=Book(as_of=0, bid=9_799_000, ask=9_801_000),
+    ...     now_ms=1_000,
+    ...     settings=load({}),
+    ... )
+    >>> case.entry_price
+    9799000
     """
 
     signal: Signal

@@ -20,6 +20,10 @@ from shared.core.types import Trade
 class Limits:
     """`position_net_jpy` adds up the parts of a position that is closed piece by piece: it wins or
     loses as a whole.
+
+    >>> limits = Limits.first(equity_jpy=Decimal(1_000_000), now_ms=1_767_225_600_000)
+    >>> limits.day, limits.after_equity(Decimal(1_050_000), 1_767_225_780_000).equity_peak_jpy
+    ('2026-01-01', Decimal('1050000'))
     """
 
     equity_peak_jpy: Decimal
@@ -91,7 +95,11 @@ class Limits:
 
 
 def fall(start_jpy: Decimal, now_jpy: Decimal) -> Decimal:
-    """The loss since `start_jpy` as a share of it; 1 where the start was nothing already."""
+    """The loss since `start_jpy` as a share of it; 1 where the start was nothing already.
+
+    >>> fall(Decimal(1_000_000), Decimal(950_000)), fall(Decimal(1_000_000), Decimal(1_100_000))
+    (Decimal('0.05'), Decimal('0.0000'))
+    """
     if start_jpy <= 0:
         return Decimal(1)
     return max(ZERO, (start_jpy - now_jpy) / start_jpy)

@@ -173,6 +173,10 @@ def smallest_capital(
 
     At `price` and `atr_jpy`, for a long, with the paper spread; a stage with no share of the
     capital is left out.
+
+    >>> from shared.core.settings import load
+    >>> smallest_capital(price=9_800_000, atr_jpy=24_500.0, rules=PairRules(), settings=load({}))
+    {'paper': 1170, 'stage-10': 11696, 'stage-50': 2340, 'live': 1170}
     """
     where = prices(side=Side.LONG, entry=price, atr_jpy=atr_jpy, settings=settings)
     loss = loss_per_lot(side=Side.LONG, where=where, rules=rules, book=None, settings=settings)

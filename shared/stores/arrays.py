@@ -32,6 +32,14 @@ class ArrayStore:
 
     Two that make the same entry write the same bytes under the same name; one that is taken away
     while another looks for it is missing, no more.
+
+    >>> from shared.stores.memory import MemoryBucket
+    >>> store = ArrayStore(MemoryBucket(), "cache/")
+    >>> store.write("spring", {"close": np.array([100.0, 101.0])})
+    >>> store.read("spring")["close"].tolist()
+    [100.0, 101.0]
+    >>> store.read("autumn") is None
+    True
     """
 
     def __init__(

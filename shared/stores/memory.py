@@ -7,7 +7,7 @@ import bisect
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from shared.core.errors import Conflict
 from shared.stores.documents import CheckedQuery, CheckedWrite, Documents, collection_of
@@ -23,6 +23,12 @@ class MemoryDocuments(Documents):
         super().__init__()
         self._lock = threading.Lock()
         self._stored: dict[str, tuple[str, str]] = {}
+
+    @classmethod
+    def open(cls, address: str) -> Self:
+        """One of its own, whatever the address."""
+        del address
+        return cls()
 
     def _get(self, path: str) -> Document | None:
         with self._lock:
@@ -109,6 +115,12 @@ class MemoryBucket:
         self._lock = threading.Lock()
         self._blobs: dict[str, Blob] = {}
         self._written = 0
+
+    @classmethod
+    def open(cls, address: str) -> Self:
+        """One of its own, whatever the address."""
+        del address
+        return cls()
 
     def get(self, key: str) -> Blob | None:
         """The object, or None."""

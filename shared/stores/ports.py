@@ -13,7 +13,12 @@ Json: TypeAlias = Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A stored document. `version` changes with every write and is only compared for equality."""
+    """A stored document. `version` changes with every write and is only compared for equality.
+
+    >>> document = Document(path="bots/default", data={"lots": 12}, version="1")
+    >>> document.data["lots"]
+    12
+    """
 
     path: str
     data: Mapping[str, Json]
@@ -28,6 +33,15 @@ class Write:
     unless the stored version is `version`; `put` overwrites whatever is there; `delete` takes it
     away, if it is there. `verify` fails like `replace` and leaves the document as it is, with its
     version: the rest of the batch is applied under that condition.
+
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> documents = MemoryDocuments()
+    >>> writes = [
+    ...     Write(kind="create", path="ticks/one", data={"done": True}),
+    ...     Write(kind="put", path="bots/default", data={"lots": 0}),
+    ... ]
+    >>> sorted(documents.commit(writes))
+    ['bots/default', 'ticks/one']
     """
 
     kind: Literal["create", "replace", "put", "delete", "verify"]
@@ -48,6 +62,14 @@ class DocumentStore(Protocol):
     document. Half a character (a lone surrogate) in a text becomes U+FFFD.
 
     `reads` and `writes` count documents; a query counts one read at the least.
+
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> documents = MemoryDocuments()
+    >>> document = documents.create("bots/default", {"lots": 12})
+    >>> documents.replace(document, {"lots": 0}).data["lots"]
+    0
+    >>> [found.path for found in documents.query("bots", field="lots", value=0)]
+    ['bots/default']
     """
 
     reads: int
@@ -110,7 +132,14 @@ class Blob:
 
 
 class Bucket(Protocol):
-    """Objects by key, with generation preconditions."""
+    """Objects by key, with generation preconditions.
+
+    >>> from shared.stores.memory import MemoryBucket
+    >>> bucket = MemoryBucket()
+    >>> first = bucket.put("bundles/one", b"model", if_generation=0)
+    >>> bucket.get("bundles/one").data, bucket.keys("bundles/")
+    (b'model', ['bundles/one'])
+    """
 
     def get(self, key: str) -> Blob | None:
         """The object, or None."""

@@ -19,7 +19,24 @@ FIRST_PAGE = 10_000
 
 
 class TrialLog:
-    """The trials of one document store. Implements the port `Trials`."""
+    """The trials of one document store. Implements the port `Trials`.
+
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> trial = Trial(
+    ...     kind="backtest",
+    ...     settings_hash="a" * 16,
+    ...     data_hash="b" * 16,
+    ...     start_at=0,
+    ...     end_at=86_400_000,
+    ...     model=None,
+    ...     recorded_at=0,
+    ... )
+    >>> log = TrialLog(MemoryDocuments())
+    >>> log.append(trial), log.append(trial)  # the same try counts once
+    (True, False)
+    >>> log.all().count
+    1
+    """
 
     def __init__(self, documents: DocumentStore) -> None:
         """Write to and read from `documents`."""

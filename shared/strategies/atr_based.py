@@ -2,11 +2,41 @@
 both are low.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from shared.core.settings.strategies import AtrBased
+from shared.core.settings.kinds import BandPosition, Factor, Oscillator, Share, Span
 from shared.core.types import Features, FloatArray
 from shared.strategies.ballot import Ballot, against, ballot, beyond, columns, share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtrBased:
+    """Mean reversion: Bollinger position and RSI at their extremes, scaled by volatility."""
+
+    weight: Share
+    min_confidence: Share = 0.3
+    bb_low: BandPosition = 0.3  # position in the band, 0 lower, 1 upper: buy at or below
+    bb_high: BandPosition = 0.7  # sell at or above
+    bb_span: Span = 0.2
+    bb_base: Share = 0.3
+    bb_gain: Share = 0.4
+    rsi_low: Oscillator = 35.0
+    rsi_high: Oscillator = 65.0
+    rsi_span: Span = 30.0
+    rsi_base: Share = 0.2
+    rsi_gain: Share = 0.3
+    single_factor: Factor = 0.7  # only one of the two is at its extreme
+    conflict_factor: Factor = 0.8  # they disagree: the stronger, times this
+    # neither is: both lean to one side, by this much of their half range in the mean
+    weak_deviation: Factor = 0.1
+    weak_base: Share = 0.25
+    weak_gain: Share = 0.3
+    volatility_low: Factor = 0.5  # ATR rate against its own mean of 20 candles
+    volatility_high: Factor = 1.5
+    low_volatility_factor: Factor = 0.8
+    high_volatility_factor: Factor = 1.2
 
 
 def vote(features: Features, settings: AtrBased) -> Ballot:

@@ -1,4 +1,4 @@
-"""Six ballots -> one side. Weights decide, a conflict decides nothing."""
+"""All ballots -> one side. Weights decide, a conflict decides nothing."""
 
 from collections.abc import Sequence
 

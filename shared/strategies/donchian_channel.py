@@ -2,11 +2,36 @@
 weakly against its halves.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from shared.core.settings.strategies import DonchianChannel
+from shared.core.settings.kinds import Factor, Share, Span
 from shared.core.types import Features, FloatArray, Int8Array
 from shared.strategies.ballot import Ballot, ballot, columns, difference, share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DonchianChannel:
+    """Breakout of the channel of the 20 candles before, reversal at its edges."""
+
+    weight: Share
+    min_confidence: Share = 0.3
+    breakout: Factor = 0.002  # beyond the channel, as a share of its edge
+    breakout_volume_ratio: Factor = 1.2
+    breakout_confidence: Share = 0.75
+    reversal_zone: Span = 0.05  # the outer part of the channel
+    reversal_base: Share = 0.3
+    reversal_gain: Share = 0.3
+    calm_atr_rate: Factor = 0.01  # an ATR rate between these two adds atr_bonus
+    wild_atr_rate: Factor = 0.03
+    atr_bonus: Share = 0.1
+    volume_bonus: Share = 0.1  # at most, by the volume above its mean
+    weak_low: Share = 0.4  # buy from here down to weak_low - weak_span
+    weak_high: Share = 0.6  # sell from here up to weak_high + weak_span
+    weak_span: Span = 0.15
+    weak_base: Share = 0.35
+    weak_gain: Share = 0.25
 
 
 def vote(features: Features, settings: DonchianChannel) -> Ballot:

@@ -2,11 +2,39 @@
 of the swing.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from shared.core.settings.strategies import FibonacciRetracement
+from shared.core.settings.kinds import Factor, Oscillator, Share, Shares, Span
 from shared.core.types import BoolArray, Features, FloatArray, Int8Array
 from shared.strategies.ballot import Ballot, against, ballot, beyond, columns, difference, share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FibonacciRetracement:
+    """Levels of the last swing, with candle patterns, RSI and volume as confirmations."""
+
+    weight: Share
+    min_confidence: Share = 0.4
+    levels: Shares = (0.236, 0.382, 0.5, 0.618)
+    strong_level: Share = 0.382  # levels from here on are strong
+    min_swing_rate: Factor = 0.01  # height of the swing as a share of the price
+    tolerance: Span = 0.01  # distance to the level as a share of the price
+    rsi_low: Oscillator = 30.0
+    rsi_high: Oscillator = 70.0
+    rsi_span: Span = 30.0
+    hammer_body: Share = 0.3  # shares of the candle's range
+    hammer_wick: Share = 0.6
+    pin_bar: Factor = 2.0  # wick as a multiple of the body
+    engulfing: Factor = 1.1  # body as a multiple of the engulfed one
+    volume_ratio: Factor = 1.5  # against the mean of 10 candles: adds confidence, never a direction
+    base: Share = 0.3
+    rsi_gain: Share = 1.0
+    candle_bonus: Share = 0.5
+    volume_bonus: Share = 0.3
+    strong_bonus: Share = 0.2
+    proximity_bonus: Share = 0.1
 
 
 def vote(features: Features, settings: FibonacciRetracement) -> Ballot:

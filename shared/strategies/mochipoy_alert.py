@@ -1,12 +1,27 @@
 """Three votes: the trend of the EMAs, the momentum of MACD, and RCI's overheating against both."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from shared.core.settings.strategies import MochipoyAlert
+from shared.core.settings.kinds import Rank, Share
 from shared.core.types import Features
 from shared.strategies.ballot import Ballot, against, ballot, columns, difference
 
 _ALL, _MOST = 3, 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MochipoyAlert:
+    """EMA trend, MACD momentum and RCI overheating vote; two equal votes make a signal."""
+
+    weight: Share
+    min_confidence: Share = 0.4
+    rci_low: Rank = -80.0
+    rci_high: Rank = 80.0
+    single_vote_confidence: Share = 0.35  # one vote, none against it
+    two_votes_confidence: Share = 0.65
+    three_votes_confidence: Share = 0.8
 
 
 def vote(features: Features, settings: MochipoyAlert) -> Ballot:

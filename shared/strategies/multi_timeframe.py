@@ -2,13 +2,30 @@
 candles.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from shared.core.settings.strategies import MultiTimeframe
+from shared.core.settings.kinds import Factor, Oscillator, Share
 from shared.core.types import Features, FloatArray, Int8Array
 from shared.strategies.ballot import Ballot, against, ballot, columns, difference
 
 _TWO = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MultiTimeframe:
+    """The trend of 4h candles, entered on 15m candles."""
+
+    weight: Share
+    min_confidence: Share = 0.4  # of trend_weight x trend + entry_weight x entry
+    trend_change: Factor = 0.002  # of EMA50 over 16 4h candles
+    min_atr_rate: Factor = 0.005  # of the 4h candles: no trend in a market that stands still
+    rsi_low: Oscillator = 30.0
+    rsi_high: Oscillator = 70.0
+    pullback: Factor = 0.005  # back from the extreme of the last 4 candles of 15m
+    trend_weight: Share = 0.6
+    entry_weight: Share = 0.4
 
 
 def vote(features: Features, settings: MultiTimeframe) -> Ballot:

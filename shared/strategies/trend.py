@@ -5,12 +5,14 @@ The signals of the study that found this the only thing worth following: whether
 than 7, 14, 28, 56 and 90 days ago, whether the exponential mean of 5 days lies above that of 20 (10
 above 50, 20 above 100), and to which side the price last left the channel of the 10, 20 and 55 days
 before. All of them, and the volatility, are functions of exactly the last 1,000 closed 4h candles
-(see `features.families.slow_trend`).
+(see `shared/features/families`).
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
-from shared.core.settings.strategies import Trend
+from shared.core.settings.kinds import Share
 from shared.core.types import Features, FloatArray, Targets
 from shared.strategies.ballot import Ballot, ballot, columns
 
@@ -19,6 +21,17 @@ CROSSES = ("mean_30_to_120_4h", "mean_60_to_300_4h", "mean_120_to_600_4h")
 BREAKOUTS = ("breakout_60_4h", "breakout_120_4h", "breakout_330_4h")
 SIGNALS = (*MOMENTUM, *CROSSES, *BREAKOUTS)
 VOLATILITY = "volatility_180_4h"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trend:
+    """Slow trend of the 4h candles: momentum, crosses of averages and breakouts.
+
+    The one strategy with a target exposure.
+    """
+
+    weight: Share
+    min_confidence: Share = 0.0  # weaker than this is flat
 
 
 def vote(features: Features, settings: Trend) -> Ballot:

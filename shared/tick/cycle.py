@@ -20,10 +20,11 @@ from shared.core.tick_times import latest_believed, lease_end, longest_hold_ms
 from shared.core.types import Issue, TickReport, TickStatus
 from shared.market.ports import MarketFeed
 from shared.orders.ports import Exchange
+from shared.stores.lease import Lease
 from shared.stores.ports import Document, DocumentStore
 from shared.tick import filing
 from shared.tick.desk import Desk
-from shared.tick.documents import BotDocuments, Lease
+from shared.tick.documents import BotDocuments
 from shared.tick.guard import TickGuard
 from shared.tick.loaded import Loaded, load
 from shared.tick.meter import Meter
@@ -39,7 +40,16 @@ from shared.turn.turn import Ending, Turn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """Everything outside that a tick touches. `functions/wiring.py` chooses the adapters."""
+    """Everything outside that a tick touches. `functions/wiring.py` chooses the adapters.
+
+    >>> import tempfile
+    >>> from functions import wiring
+    >>> with tempfile.TemporaryDirectory() as home:
+    ...     ports = wiring.ports(wiring.settings_from({"BOT_HOME": home}), {})
+    ...     ports.documents.close()
+    >>> type(ports.exchange).__name__, type(ports.documents).__name__
+    ('PaperExchange', 'SqliteDocuments')
+    """
 
     clock: Clock
     documents: DocumentStore
@@ -206,7 +216,9 @@ def _save(start: _Start, work: _Work, turn: Turn) -> tuple[TickReport, list[Docu
     report = replace(
         report, counts={**report.counts, "writes": report.counts["writes"] + 2 + len(writes)}
     )
-    stored = state.told(over=work.lease.state) if turn.occasion.readable else work.lease.state
+    stored = work.lease.data.get("state")
+    if turn.occasion.readable:
+        stored = state.told(over=stored)
     start.bot.save(
         work.lease, state=stored, claim=work.claim, report=msgspec.to_builtins(report), more=writes
     )

@@ -29,8 +29,9 @@ from shared.core.types import (
 from shared.orders import plan as planning
 from shared.orders.carry_out import record_of
 from shared.orders.ports import Exchange, Fence
+from shared.stores.lease import Lease
 from shared.stores.ports import Document
-from shared.tick.documents import BotDocuments, Lease
+from shared.tick.documents import BotDocuments
 
 
 class Desk:

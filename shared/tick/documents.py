@@ -11,8 +11,8 @@ one atomic save.
     trades/{bot}~{n}      closed trades
     audit/{time}~{n}      who did what
 
-Lease and state share a document, so that saving the state *is* the fencing check: whoever lost the
-lease meanwhile finds another version and gets `LeaseLost`.
+Lease and state share a document (`shared.stores.lease`), so that saving the state *is* the fencing
+check: whoever lost the lease meanwhile finds another version and gets `LeaseLost`.
 """
 
 import secrets
@@ -22,6 +22,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from shared.core.errors import AlreadyExists, BadData, Conflict, LeaseLost
+from shared.stores import lease as leases
+from shared.stores.lease import Lease
 from shared.stores.ports import Document, DocumentStore, Write
 from shared.tick import control as orders
 from shared.tick.control import Control, Halt, Lifted, Ordered
@@ -37,28 +39,17 @@ class Claim:
     report: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
-    """The right to act for an account until `expires_at`. `fence` grows with every lease taken."""
-
-    document: Document
-    holder: str
-    fence: int
-    expires_at: int
-
-    @property
-    def state(self) -> Any:
-        """The stored state, whatever it is; None at the very first tick."""
-        return self.document.data.get("state")
-
-    @property
-    def condition(self) -> Write:
-        """The write that lets a batch pass only as long as nobody has taken the lease after us."""
-        return Write(kind="verify", path=self.document.path, version=self.document.version)
-
-
 class BotDocuments:
-    """What one bot keeps in a document store."""
+    """What one bot keeps in a document store.
+
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> bot = BotDocuments(MemoryDocuments(), "default")
+    >>> lease = bot.take_lease(now_ms=0, lease_ms=170_000)
+    >>> bot.take_lease(now_ms=60_000, lease_ms=170_000) is None  # a live tick holds the account
+    True
+    >>> bot.take_lease(now_ms=180_000, lease_ms=170_000) is None
+    False
+    """
 
     def __init__(self, documents: DocumentStore, bot: str) -> None:
         """Work on the documents of `bot`."""
@@ -95,11 +86,8 @@ class BotDocuments:
             return Claim()
         if stored.data["report"] is not None and self._finished(stored.data["report"]):
             return Claim(report=stored.data["report"])
-        expires_at = stored.data["expires_at"]
-        if (
-            stored.data["report"] is None
-            and expires_at > now_ms
-            and not _impossible(expires_at, now_ms, longest_ms)
+        if stored.data["report"] is None and leases.is_held(
+            stored.data["expires_at"], now_ms=now_ms, longest_ms=longest_ms
         ):
             return Claim()
         try:
@@ -145,24 +133,16 @@ class BotDocuments:
         """
         path = f"bots/{self.bot}"
         stored = self.documents.get(path)
-        held = stored.data["lease"] if stored is not None else {"fence": 0, "expires_at": 0}
-        judged_at = now_ms if seen_at is None else seen_at
-        if held["expires_at"] > judged_at and not _impossible(
-            held["expires_at"], judged_at, longest_ms
-        ):
-            return None
-        holder, fence, expires_at = secrets.token_hex(8), int(held["fence"]) + 1, now_ms + lease_ms
-        lease = {"holder": holder, "fence": fence, "expires_at": expires_at}
-        try:
-            if stored is None:
-                document = self.documents.create(
-                    path, {"bot": self.bot, "lease": lease, "state": None}
-                )
-            else:
-                document = self.documents.replace(stored, {**stored.data, "lease": lease})
-        except (AlreadyExists, Conflict):
-            return None
-        return Lease(document=document, holder=holder, fence=fence, expires_at=expires_at)
+        return leases.take(
+            self.documents,
+            path,
+            stored,
+            changes={"bot": self.bot, "state": None} if stored is None else {},
+            now_ms=now_ms,
+            lease_ms=lease_ms,
+            judged_at=seen_at,
+            longest_ms=longest_ms,
+        )
 
     def peek(self) -> Document | None:
         """Lease and state as they are stored, for people who look."""
@@ -384,14 +364,8 @@ class BotDocuments:
 
         Raises `LeaseLost`.
         """
-        released = {"holder": None, "fence": lease.fence, "expires_at": 0}
         writes = [
-            Write(
-                kind="replace",
-                path=lease.document.path,
-                data={**lease.document.data, "lease": released, "state": state},
-                version=lease.document.version,
-            ),
+            lease.release_write({"state": state}),
             Write(
                 kind="replace",
                 path=claim.path,
@@ -409,11 +383,8 @@ class BotDocuments:
 
     def release(self, lease: Lease) -> None:
         """Give the lease back without saving anything, where it is still ours."""
-        released = {"holder": None, "fence": lease.fence, "expires_at": 0}
-        try:
-            self.documents.replace(lease.document, {**lease.document.data, "lease": released})
-        except Conflict:
-            return
+        with suppress(LeaseLost):
+            leases.release(self.documents, lease, {})
 
     def mark(self, alerts: Sequence[Document], *, status: str, now_ms: int) -> None:
         """Take alerts out of the outbox: `sent_at`, or `given_up_at` where nobody took them for too
@@ -530,7 +501,3 @@ def _over(path: str, stored: Document | None, data: Mapping[str, Any], *, exists
     if stored is not None:
         return Write(kind="replace", path=path, data=data, version=stored.version)
     return Write(kind="put" if exists else "create", path=path, data=data)
-
-
-def _impossible(expires_at: int, now_ms: int, longest_ms: int | None) -> bool:
-    return longest_ms is not None and expires_at > now_ms + longest_ms

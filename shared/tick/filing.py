@@ -150,7 +150,8 @@ def deliver(
             if sure and alert.key not in sent and now_ms - alert.at > GIVE_UP_MS
         ]
         bot.mark(old, status="given_up_at", now_ms=now_ms)
-    except Exception as error:  # noqa: BLE001 - the tick is saved; its answer must not depend on Discord
+    # The tick is saved; its answer must not depend on Discord.
+    except Exception as error:  # noqa: BLE001
         log(
             "alerts.undelivered",
             severity="ERROR",

@@ -31,7 +31,8 @@ class TickGuard:
                     self.turn = known
             except LeaseLost:
                 raise
-            except Exception as error:  # noqa: BLE001 - the report of a tick in which anything broke must still be saved
+            # The report of a tick in which anything broke must still be saved.
+            except Exception as error:  # noqa: BLE001
                 reason = Reason.EXIT_UNPROTECTED if step == "protect" else Reason.STEP_FAILED
                 ending = Ending(
                     status=TickStatus.DEGRADED,

@@ -11,8 +11,9 @@ from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.tick_times import latest_believed
 from shared.core.types import Counted, Issue, TickStatus
+from shared.stores.lease import Lease
 from shared.stores.ports import Document
-from shared.tick.documents import BotDocuments, Lease
+from shared.tick.documents import BotDocuments
 from shared.tick.intents import Written, sorted_out, unsaved_plans
 from shared.turn.state import State
 from shared.turn.turn import Ending, Occasion, Turn
@@ -89,10 +90,11 @@ def load(bot: BotDocuments, lease: Lease, *, clock: BoundedClock, settings: Sett
     intents, damaged_intents = sorted_out((intent.path, intent.data) for intent in open_intents)
     damaged_state: str | None = None
     strange: tuple[Issue, ...] = ()
+    stored = lease.data.get("state")  # none at the very first tick
     try:
-        before, strange = _believed(State.stored(lease.state, settings), clock, settings)
+        before, strange = _believed(State.stored(stored, settings), clock, settings)
     except BadData as error:
-        before, damaged_state = State.salvaged(lease.state, settings), str(error)
+        before, damaged_state = State.salvaged(stored, settings), str(error)
     return Loaded(
         before=before,
         damaged_state=damaged_state,

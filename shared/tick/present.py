@@ -120,7 +120,8 @@ class Present:
         with self._meter.timed("watch"):
             try:
                 return self._watched(market, side=0 if signal.side is None else signal.side.sign)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the tick goes on, and says so
+            # Whatever it is, the tick goes on, and says so.
+            except Exception as error:  # noqa: BLE001
                 context = {"step": "watch", "found": sentence_of(error)}
                 forbids = self._settings.watch.forbid_entries
                 return (Issue(reason=Reason.STEP_FAILED, forbids_entry=forbids, context=context),)

@@ -77,7 +77,15 @@ class Champion:
 
 
 class Champions:
-    """Loads the champion. Kept by a warm instance; holds no connection."""
+    """Loads the champion. Kept by a warm instance; holds no connection.
+
+    >>> from shared.core.settings import load
+    >>> from shared.model.registry import BundleRegistry
+    >>> from shared.stores.memory import MemoryBucket
+    >>> champions = Champions(BundleRegistry(MemoryBucket()), (), load({}))
+    >>> [issue.reason.value for issue in champions.serving().issues]
+    ['model_missing']
+    """
 
     def __init__(self, registry: Registry, public_keys: Sequence[str], settings: Settings) -> None:
         """Trust bundles signed by one of `public_keys` (Ed25519, hex) that were made for these
@@ -139,7 +147,8 @@ class Champions:
                 return self._load(version), ()
             except BadBundle as error:
                 self._refused = version, str(error)
-            except Exception as error:  # noqa: BLE001 - the store may answer again: the next tick asks
+            # The store may answer again: the next tick asks.
+            except Exception as error:  # noqa: BLE001
                 return None, (
                     _issue(
                         Reason.CHALLENGER_INVALID, f"{type(error).__name__}: {error}", forbids=False
@@ -277,7 +286,7 @@ def _void(manifest: Manifest, settings: Settings, rules: PairRules | None) -> st
     if manifest.loosened:
         return f"it passed a gate that was made easier ({'; '.join(manifest.loosened)})"
     if not manifest.code.is_here:
-        return "it was proven with other code than this, which a retraining proves again"
+        return "it was proven with other code than this; `scripts/bot train` proves it again"
     below = cheaper(manifest.costs, rules, account=settings.account)
     return (
         f"it was proven at lower costs than the exchange states now ({'; '.join(below)})"

@@ -44,6 +44,13 @@ class Stages:
     """The array stages over the same rows.
 
     `prediction` is None without a valid model, `targets` without the trend strategy.
+
+    >>> from shared.core.settings import load
+    >>> from shared.market.candles import empty
+    >>> frames = (Timeframe.M15, Timeframe.H4)
+    >>> nothing = {frame: empty(frame) for frame in frames}
+    >>> stages(nothing, bundle=None, settings=load({})).prediction is None
+    True
     """
 
     features: Features
@@ -61,6 +68,15 @@ def stages(
     computed: Features | None = None,
 ) -> Stages:
     """Run features, votes and prediction over all rows of the 15m candles.
+
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=2, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> run = stages(candles, bundle=None, settings=load({}))
+    >>> len(run.features.as_of), run.votes.consensus.shape
+    (192, (192,))
 
     Args:
         candles: 15m and 4h candles.

@@ -27,6 +27,28 @@ def report(
 ) -> TickReport:
     """What a tick saw, decided and did.
 
+    >>> from shared.core.settings import load
+    >>> from shared.turn.state import State
+    >>> from shared.turn.turn import Occasion
+    >>> settings = load({})
+    >>> turn = Turn(
+    ...     occasion=Occasion(name="t1", scheduled_at=0),
+    ...     state=State(mode="paper", stage="paper"),
+    ... )
+    >>> told = report(
+    ...     turn,
+    ...     tick="default~0",
+    ...     received_at=900,
+    ...     finished_at=1_900,
+    ...     settings=settings,
+    ...     before=Counted(),
+    ...     model=None,
+    ...     orders=(),
+    ...     issues=(),
+    ... )
+    >>> told.status.value, told.finished_at
+    ('done', 1900)
+
     Args:
         turn: What was known at its end.
         tick: Its name.

@@ -35,6 +35,30 @@ def run(turn: Turn, steps: Steps, guard: Guard) -> Turn:
     """Run all steps that may run.
 
     Protection comes before everything that can fail, and needs nothing of it.
+
+    >>> from decimal import Decimal
+    >>> from types import SimpleNamespace
+    >>> from shared.core.settings import load
+    >>> from shared.core.types import Holdings
+    >>> from shared.turn.state import State
+    >>> from shared.turn.turn import Ending, Occasion
+    >>> money = Decimal(1_000_000)
+    >>> held = Holdings(
+    ...     as_of=0, cash_jpy=money, equity_jpy=money, available_jpy=money, mark_price=None
+    ... )
+    >>> late = Ending(status=TickStatus.LATE, reason=Reason.TICK_LATE)
+    >>> steps = Steps(
+    ...     clock=SimpleNamespace(now_ms=lambda: 160_000),
+    ...     hands=SimpleNamespace(reconcile=lambda _now: held),
+    ...     source=SimpleNamespace(refusal=lambda: late),
+    ...     settings=load({}),
+    ... )
+    >>> turn = Turn(
+    ...     occasion=Occasion(name="t1", scheduled_at=0), state=State(mode="paper", stage="paper")
+    ... )
+    >>> ended = run(turn, steps, unguarded)
+    >>> ended.ending.status.value, ended.holdings.cash_jpy, ended.market
+    ('late', Decimal('1000000'), None)
     """
     turn = guard("reconcile", turn, steps.reconcile(turn))
     for issue in turn.occasion.damage:

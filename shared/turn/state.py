@@ -67,6 +67,14 @@ class State:
 
     `doubts` are what the watch found against the model on the newest candle: every tick on that
     candle must know them.
+
+    >>> from shared.core.settings import load
+    >>> settings = load({})
+    >>> state = State.stored(None, settings)
+    >>> state.mode, state.halted_at, state.retries
+    ('paper', 0, False)
+    >>> State.stored(state.told(), settings) == state
+    True
     """
 
     mode: str

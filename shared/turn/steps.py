@@ -40,7 +40,34 @@ Found: TypeAlias = Generator[Turn, None, Turn]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
-    """The steps, for whoever has a clock, an account and a market."""
+    """The steps, for whoever has a clock, an account and a market.
+
+    >>> from shared.core.reasons import Reason
+    >>> from shared.core.types import TickStatus
+    >>> from shared.turn.sequence import unguarded
+    >>> from decimal import Decimal
+    >>> from types import SimpleNamespace
+    >>> from shared.core.settings import load
+    >>> from shared.core.types import Holdings
+    >>> from shared.turn.state import State
+    >>> from shared.turn.turn import Ending, Occasion
+    >>> money = Decimal(1_000_000)
+    >>> held = Holdings(
+    ...     as_of=0, cash_jpy=money, equity_jpy=money, available_jpy=money, mark_price=None
+    ... )
+    >>> late = Ending(status=TickStatus.LATE, reason=Reason.TICK_LATE)
+    >>> steps = Steps(
+    ...     clock=SimpleNamespace(now_ms=lambda: 160_000),
+    ...     hands=SimpleNamespace(reconcile=lambda _now: held),
+    ...     source=SimpleNamespace(refusal=lambda: late),
+    ...     settings=load({}),
+    ... )
+    >>> turn = Turn(
+    ...     occasion=Occasion(name="t1", scheduled_at=0), state=State(mode="paper", stage="paper")
+    ... )
+    >>> unguarded("reconcile", turn, steps.reconcile(turn)).state.limits.equity_peak_jpy
+    Decimal('1000000')
+    """
 
     clock: TurnClock
     hands: Hands

@@ -15,6 +15,9 @@ from shared.turn.state import State
 class Ending:
     """How a tick ends that is not simply done, and why: in words, or by what is wrong with the
     market.
+
+    >>> Ending(status=TickStatus.LATE, reason=Reason.OK, detail="two minutes late").detail
+    'two minutes late'
     """
 
     status: TickStatus
@@ -26,6 +29,9 @@ class Ending:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occasion:
     """What a tick begins with, besides the state.
+
+    >>> Occasion(name="default~0", scheduled_at=0).readable
+    True
 
     Attributes:
         name: What the ids of its intents begin with; no two ticks have the same.
@@ -53,6 +59,14 @@ class Turn:
     `issues` are those of the market until the decision adds its own. `gap_ms`: how long it took to
     shrink a position, in which a part of it may have had no stop. `failed` names the steps that
     broke, `ending` is the first thing that went wrong.
+
+    >>> from shared.turn.state import State
+    >>> turn = Turn(
+    ...     occasion=Occasion(name="t1", scheduled_at=0), state=State(mode="paper", stage="paper")
+    ... )
+    >>> late = Ending(status=TickStatus.LATE, reason=Reason.OK)
+    >>> turn.ended(late).ending.status.value, turn.broken("reconcile", late).is_trusted
+    ('late', False)
     """
 
     occasion: Occasion

@@ -87,10 +87,10 @@ def nobody_looks_at_the_lease_before_a_request(patch: pytest.MonkeyPatch) -> Non
 
 
 def the_account_has_no_fence(patch: pytest.MonkeyPatch) -> None:
-    real = exchange.PaperExchange._saved
+    real = exchange.PaperExchange._save
     patch.setattr(
         exchange.PaperExchange,
-        "_saved",
+        "_save",
         lambda self, account, token, fence=None: real(self, account, token),
     )
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from functions import wiring
-from models.retrain import RetrainRequest, Retrains, pace
+from models.jobs import pace
+from models.retrain import RetrainRequest, Retrains
 from shared import model
 from shared.model.registry import BundleRegistry
 from shared.model.signing import public_keys
@@ -55,7 +56,7 @@ def undisturbed(tmp_path_factory) -> tuple[dict[str, bytes], Counter]:
         port: Counting(getattr(place, port), port, calls) for port in ("bucket", "documents")
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pace, "SAY_EVERY_SECONDS", NEVER)
+        patch.setattr(pace, "NOTE_EVERY_SECONDS", NEVER)
         assert Retrains(replace(place, **counted)).run(RetrainRequest())["status"] == "done"
     return bundle_bytes(home), calls
 
@@ -71,7 +72,7 @@ def steps(calls: Counter) -> list[tuple[str, str, str, int]]:
 
 def run_and_die(environ: dict[str, str], step: tuple[str, str, str, int]) -> None:
     """What the child does."""
-    pace.SAY_EVERY_SECONDS = NEVER
+    pace.NOTE_EVERY_SECONDS = NEVER
     port, method, when, nth = step
     place = place_in(environ)
     Retrains(

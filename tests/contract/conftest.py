@@ -1,4 +1,4 @@
-"""The adapters under the contract suites. A new adapter joins by one more entry here.
+"""The adapters of `functions/wiring.py` under the contract suites: one joins by its line there.
 
 A case opens its store again and again: `open()` gives another view of the same data where the
 adapter can be shared (`LASTING`), and `open(lossy=n)` one that loses the answer of its next n
@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from shared.stores.documents import AnswerLost
-from shared.stores.local.folder import FolderBucket
-from shared.stores.local.sqlite import SqliteDocuments
-from shared.stores.memory import MemoryBucket, MemoryDocuments
+from functions.wiring import BUCKETS, DOCUMENTS
+from tests.support.adapters import bucket_at, lossy_documents_at
+
+IN_A_PROCESS = {"memory"}
+"""What is gone with the process that opened it."""
 
 
 @dataclass
@@ -24,52 +25,25 @@ class Case:
     address: str = ""  # what another process opens
 
 
-class _Lossy:
-    losses = 0
-
-    def _answer(self):
-        if self.losses:
-            self.losses -= 1
-            raise AnswerLost("the answer was lost on purpose")
-
-
-class LossyMemory(_Lossy, MemoryDocuments):
-    pass
-
-
-class LossySqlite(_Lossy, SqliteDocuments):
-    pass
-
-
-def _memory(path: Path, opened: list) -> Case:
-    store = LossyMemory()
+def _documents(scheme: str, path: Path, opened: list) -> Case:
+    address = f"{scheme}://{path / 'deep' / 'state'}"
+    held = lossy_documents_at(address) if scheme in IN_A_PROCESS else None
 
     def open_(*, lossy: int = 0):
-        store.losses = lossy
-        return store
-
-    return Case(open=open_)
-
-
-def _sqlite(path: Path, opened: list) -> Case:
-    file = path / "deep" / "state.sqlite"
-
-    def open_(*, lossy: int = 0):
-        store = LossySqlite(file)
+        store = held or lossy_documents_at(address)
         store.losses = lossy
         opened.append(store)
         return store
 
-    return Case(open=open_, address=str(file))
+    return Case(open=open_, address=address)
 
 
-DOCUMENTS = {"memory": _memory, "sqlite": _sqlite}
-LASTING_DOCUMENTS = sorted(DOCUMENTS.keys() - {"memory"})
+LASTING_DOCUMENTS = sorted(DOCUMENTS.keys() - IN_A_PROCESS)
 
 
 def _documents_case(name, path):
     opened: list[Any] = []
-    yield DOCUMENTS[name](path, opened)
+    yield _documents(name, path, opened)
     for store in opened:
         store.close()
 
@@ -89,28 +63,20 @@ def documents(documents_case):
     return documents_case.open()
 
 
-def _memory_bucket(path: Path) -> Case:
-    bucket = MemoryBucket()
-    return Case(open=lambda: bucket)
+def _bucket(scheme: str, path: Path) -> Case:
+    address = f"{scheme}://{path / 'deep' / 'bucket'}"
+    held = bucket_at(address) if scheme in IN_A_PROCESS else None
+    return Case(open=lambda: held or bucket_at(address), address=address)
 
 
-def _folder_bucket(path: Path) -> Case:
-    return Case(
-        open=lambda: FolderBucket(path / "deep" / "bucket"), address=str(path / "deep" / "bucket")
-    )
-
-
-BUCKETS = {"memory": _memory_bucket, "folder": _folder_bucket}
-
-
-LASTING_BUCKETS = sorted(BUCKETS.keys() - {"memory"})
+LASTING_BUCKETS = sorted(BUCKETS.keys() - IN_A_PROCESS)
 
 
 @pytest.fixture(params=sorted(BUCKETS))
 def bucket(request, tmp_path):
-    return BUCKETS[request.param](tmp_path).open()
+    return _bucket(request.param, tmp_path).open()
 
 
 @pytest.fixture(params=LASTING_BUCKETS)
 def lasting_bucket_case(request, tmp_path):
-    return BUCKETS[request.param](tmp_path)
+    return _bucket(request.param, tmp_path)

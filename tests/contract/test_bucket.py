@@ -6,8 +6,8 @@ import threading
 import pytest
 
 from shared.core.errors import BadData, Conflict
-from shared.stores.local.folder import FolderBucket
 from shared.stores.ports import Blob
+from tests.support.adapters import bucket_at
 
 
 def test_what_was_put_is_read_back_with_its_generation(bucket):
@@ -141,7 +141,7 @@ def _increment(bucket, times):
 
 
 def _in_a_process(path, races, times, start, results):
-    bucket = FolderBucket(path, busy_seconds=30)
+    bucket = bucket_at(path)
     start.wait()
     won = []
     for race in range(races):

@@ -14,6 +14,7 @@ from shared.stores.documents import AnswerLost
 from shared.stores.local.sqlite import SqliteDocuments
 from shared.stores.memory import MemoryDocuments
 from shared.stores.ports import Document, Write
+from tests.support.adapters import documents_at
 
 
 class Colour(StrEnum):
@@ -566,14 +567,14 @@ def test_no_increment_by_compare_and_set_is_lost_between_threads(documents):
 
 
 def _increment_in_a_process(path, times, start, results):
-    store = SqliteDocuments(path, busy_seconds=30)
+    store = documents_at(path)
     start.wait()
     results.put(_increment(store, times))
     store.close()
 
 
 def _create_in_a_process(path, races, start, results):
-    store = SqliteDocuments(path, busy_seconds=30)
+    store = documents_at(path)
     start.wait()
     won = []
     for race in range(races):

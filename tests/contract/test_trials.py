@@ -2,16 +2,15 @@
 
 import dataclasses
 import multiprocessing
-from pathlib import Path
 
 import pytest
 
 from shared.core.errors import BadData, BotError
 from shared.core.trials import History, Trial
 from shared.stores import trials as adapter
-from shared.stores.local.sqlite import SqliteDocuments
 from shared.stores.ports import Trials, Write
 from shared.stores.trials import TrialLog
+from tests.support.adapters import documents_at
 
 FORKS = pytest.mark.filterwarnings(
     "ignore:This process:DeprecationWarning"
@@ -200,7 +199,7 @@ def test_the_log_only_creates(documents, log):
 
 
 def _append_in_a_process(path: str, own: int, start, results) -> None:
-    documents = SqliteDocuments(Path(path), busy_seconds=30)
+    documents = documents_at(path)
     log = TrialLog(documents)
     start.wait()
     new = [

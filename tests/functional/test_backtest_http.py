@@ -20,13 +20,11 @@ from tests.support.backtest_world import (
     LONG,
     SLOW,
     SLOWEST,
-    backtest_process,
     backtests_in,
     home_at,
     result_files,
-    send,
 )
-from tests.support.world import ROOT
+from tests.support.world import ROOT, backtest_process, send
 
 
 def post(url: str, body: object, **more: object) -> tuple[int, dict]:

@@ -26,8 +26,8 @@ from shared.core.types import Timeframe
 from shared.market.candles import aggregate
 from shared.stores.local.sqlite import SqliteDocuments
 from shared.stores.trials import TrialLog
-from tests.support.backtest_world import archive, backtest_process, backtests_in, result_files, send
-from tests.support.world import QUICK, ROOT, market
+from tests.support.backtest_world import archive, backtests_in, result_files
+from tests.support.world import QUICK, ROOT, backtest_process, market, send
 
 TINY = {
     "learning.days": 35,

@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 
 from shared.core import settings as configuration
-from shared.core.clock import FixedClock
 from shared.core.errors import BadData, NotThere, RateLimited, Unavailable
 from shared.core.reasons import Reason
 from shared.core.types import Candles, Market, Timeframe
@@ -29,6 +28,7 @@ from shared.market.archive import CandleArchive, CandleWindows
 from shared.market.candle_files import file_of
 from shared.market.collect import collect
 from shared.stores.memory import MemoryBucket
+from tests.support.fixed_clock import FixedClock
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 PATHS = {

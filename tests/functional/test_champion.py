@@ -14,7 +14,8 @@ NOW = START + HISTORY_DAYS * DAY
 def damage(scene: World, version: str) -> None:
     """Flip one byte of the arrays in the bucket."""
     bucket = worlds.wiring.bucket_for(scene.settings)
-    key = next(key for key in bucket.keys() if version in key and key.endswith("model.npz"))  # noqa: SIM118 - a bucket is no dict
+    # A bucket is no dict.
+    key = next(key for key in bucket.keys() if version in key and key.endswith("model.npz"))  # noqa: SIM118
     data = bytearray(bucket.get(key).data)
     data[len(data) // 2] ^= 1
     bucket.put(key, bytes(data))

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from shared.core import settings as configuration
-from shared.core.clock import FixedClock
 from shared.core.errors import Unavailable
 from shared.core.types import Candles, Timeframe
 from shared.exchanges.bitbank.feed import BitbankFeed
@@ -23,6 +22,7 @@ from shared.exchanges.sandbox.time_source import SteppedTime
 from shared.market.archive import CandleWindows
 from shared.market.candles import aggregate, between, differing
 from shared.stores.memory import MemoryBucket
+from tests.support.fixed_clock import FixedClock
 
 MINUTE = 60_000
 START = int(datetime(2025, 12, 20, tzinfo=UTC).timestamp() * 1000)

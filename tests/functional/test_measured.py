@@ -109,20 +109,15 @@ class Row:
 
 
 def rows_of(readme: str) -> list[Row]:
-    """The table under *Measured*; *the same* is the command of the row above."""
+    """The list under *Measured*; *the same* is the command of the row above."""
     part = readme.partition("\n## Measured\n")[2].partition("\n## ")[0]
-    cells = [
-        [cell.strip() for cell in line.strip("|").split(" | ")]
-        for line in part.splitlines()
-        if line.startswith("|")
-    ]
+    items = [" ".join(item.split()) for item in re.split(r"^\* ", part, flags=re.MULTILINE)[1:]]
     found: list[Row] = []
-    for what, _, command in cells[2:]:
-        quoted = re.fullmatch(r"`([^`]+)`", command)
-        assert quoted or (command == "the same" and found), (
-            f"{what}: {command} is no command to be pasted"
-        )
-        found.append(Row(what=what, command=quoted[1] if quoted else found[-1].command))
+    for item in items:
+        row = re.fullmatch(r"\*\*(.+)\*\*: .+ Printed by (?:`([^`]+)`|the same)\.", item)
+        assert row, f"{item} names no command to be pasted"
+        assert row[2] or found, f"{item} is the first: no command stands above it"
+        found.append(Row(what=row[1], command=row[2] or found[-1].command))
     return found
 
 
@@ -210,6 +205,7 @@ def test_the_test_that_a_row_names_is_there_and_prints_what_the_row_states(
         (ROOT / file).read_text(encoding="utf-8")
         for file in {name.partition("::")[0] for name in mine}
     )
+    source = re.sub(r'"\s*\n\s*f?"', "", source)  # one text, written in pieces
     assert re.search(r"^\s+print\(", source, re.MULTILINE)
     for line in row.printed:
         parts = [part.strip(" %") for part in re.split(r"#|<duration>", line)]
@@ -263,6 +259,4 @@ def test_a_row_whose_command_prints_nothing_is_noticed() -> None:
     silent = "1 passed in 3.21s\nskipped: nothing"
     assert [row.what for row in ROWS if missing(row.printed, silent) != list(row.printed)] == []
     with pytest.raises(AssertionError, match="no command to be pasted"):
-        rows_of(
-            "\n## Measured\n\n| What | Seen | Command |\n|---|---|---|\n| A | 1 s | by hand |\n"
-        )
+        rows_of("\n## Measured\n\n* **A**: 1 s.\n  Printed by hand.\n")

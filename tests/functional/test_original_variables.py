@@ -50,7 +50,8 @@ def test_doctor_and_paper_start_name_them(environ: dict[str, str]):  # noqa: F81
 
 
 @pytest.mark.parametrize("function", ["tick", "backtest", "retrain"])
-def test_every_function_logs_them_once(environ: dict[str, str], function: str) -> None:  # noqa: F811 - the fixture
+# The argument is the fixture of that name.
+def test_every_function_logs_them_once(environ: dict[str, str], function: str) -> None:  # noqa: F811
     asked = [sys.executable, "-c", ASKED_TWICE, function]
     done = subprocess.run(
         asked, cwd=ROOT, env={**environ, **SET}, capture_output=True, text=True, check=True

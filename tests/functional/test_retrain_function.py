@@ -16,9 +16,8 @@ from tests.support.retrain_world import (
     every_file,
     home_at,
     minutes,
-    retrain_process,
 )
-from tests.support.world import world
+from tests.support.world import retrain_process, world
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +36,7 @@ def running(tmp_path_factory):
                 if name.startswith(("BOT_E", "BOT_CLOCK"))
             },
         )
-        with retrain_process(environ, log=folder / "log") as url:
+        with retrain_process(environ, log=folder / "log") as (url, _):
             requests.get(url, timeout=60)  # opens the store, which makes its file
             dry_before = without_trials(home)
             dry = requests.post(url, json={"dry_run": True}, timeout=120)

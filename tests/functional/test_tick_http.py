@@ -220,7 +220,7 @@ def test_bad_requests_get_one_clear_sentence(tmp_path) -> None:
         ]
         for answer, code, words in bad:
             assert answer.status_code == code, answer.text
-            assert words in answer.json()["error"]
+            assert words in answer.json()["error"] + answer.json()["remedy"]
         by_hand = requests.post(url, timeout=30)
         assert by_hand.json()["tick"].startswith("manual-")
         ahead = requests.post(url, headers={header: rfc3339(NOW + 3600_000)}, timeout=30)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import msgspec
 import pytest
 
 from functions.tick import main as tick_function
@@ -181,18 +180,18 @@ def test_a_tick_that_cannot_see_the_market_is_degraded_and_not_healthy_though_no
 ) -> None:
     ports = scene.ports()
     scene.tick(NOW - 4 * 60_000, ports)
-    assert tick_function._health(scene.settings, ports).status_code == 200
+    assert tick_function.health(ports, scene.settings).status == 200
     spoil(scene, "http-502", path)
     report = scene.tick(NOW, ports)
     assert report.status is TickStatus.DEGRADED
     assert report.reason is not Reason.OK
     assert report.detail
-    health = tick_function._health(scene.settings, ports)
-    assert health.status_code == 503
-    told = msgspec.json.decode(health.get_data())
+    health = tick_function.health(ports, scene.settings)
+    assert health.status == 503
+    told = health.body
     assert (told["healthy"], told["last_status"]) == (False, "degraded")
     assert scene.tick(NOW + INTERVAL, ports).status is TickStatus.DONE
-    assert tick_function._health(scene.settings, ports).status_code == 200
+    assert tick_function.health(ports, scene.settings).status == 200
 
 
 @pytest.mark.parametrize(

@@ -225,7 +225,8 @@ def test_ctrl_c_ends_it_and_its_workers_with_one_word(csv, tmp_path, after_secon
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - a shell's background ignores it
+        # A shell's background ignores it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     try:
         limit = time.monotonic() + 60

@@ -13,7 +13,6 @@ import json
 import os
 import sys
 import threading
-import tomllib
 from collections import Counter
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
@@ -21,48 +20,29 @@ from pathlib import Path
 
 import pytest
 
+from shared.core import guards
+
 FLOOR_PERCENT = 90.0
 
 ROOT = Path(__file__).resolve().parents[2]
 UNIT_TESTS = ROOT / "tests" / "unit"
-PURE_CONTRACTS = (
-    "the decision is pure: no clock, no network, no store, no file",
-    "a replay reaches no exchange, no store, no clock and no network",
-)
-BESIDES = ("shared.model", "shared.alerts.compose", "models.gate", "models.statistics")
-"""Under the floor as well, though they read files (a bundle, the settings) or belong to no contract
-of purity."""
+FLOOR_GUARDS = ("pure", "floor")
 
 
-ALONE = frozenset({"shared.turn.state", "shared.turn.turn"})
-
-
-def pure_stages() -> dict[str, tuple[str, ...]]:
-    """What the import contracts keep pure: each room, each module of execution, and the loose
-    files, as prefixes of paths.
-
-    So a module of money cannot be moved or added without the floor coming along.
+def guarded_stages() -> dict[str, tuple[str, ...]]:
+    """What `shared/core/guards.toml` puts under the floor: each file of money by itself, the others
+    of a room together.
     """
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
-        "importlinter"
-    ]["contracts"]
-    kept = {contract["name"]: contract.get("source_modules", []) for contract in contracts}
     stages: dict[str, tuple[str, ...]] = {}
-    for name in dict.fromkeys(
-        [name for contract in PURE_CONTRACTS for name in kept[contract]] + list(BESIDES)
-    ):
-        path = name.replace(".", "/")
-        is_room = (ROOT / path).is_dir()
-        stage = (
-            name.partition(".")[2]
-            if is_room or name in ALONE or name.count(".") > 1
-            else "loose files"
-        )
-        stages[stage] = (*stages.get(stage, ()), f"{path}/" if is_room else f"{path}.py")
+    for guard in FLOOR_GUARDS:
+        for file in guards.sources(guard):
+            is_money = "money" in guards.lines()[guards.line_of(file) or file]
+            stage = file.removesuffix(".py") if is_money else "/".join(file.split("/")[:2])
+            stages[stage] = (*stages.get(stage, ()), file)
     return stages
 
 
-PURE: Mapping[str, tuple[str, ...]] = pure_stages()
+PURE: Mapping[str, tuple[str, ...]] = guarded_stages()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,8 +178,8 @@ def read_coverage(report: Path) -> list[Covered]:
         return []
     files = json.loads(report.read_text(encoding="utf-8"))["files"]
     measured = []
-    for stage, prefixes in PURE.items():
-        mine = [told["summary"] for name, told in files.items() if name.startswith(prefixes)]
+    for stage, names in PURE.items():
+        mine = [files[name]["summary"] for name in names if name in files]
         if mine:
             branches, covered = (
                 sum(one["num_branches"] for one in mine),
@@ -222,7 +202,7 @@ def table(measured: list[Covered]) -> list[str]:
     for stage in measured:
         verdict = "" if stage.enough else "  too low"
         lines.append(
-            f"{stage.stage:<22}{stage.covered:>6} of {stage.branches:<6}{stage.percent:6.1f}"
+            f"{stage.stage:<32}{stage.covered:>6} of {stage.branches:<6}{stage.percent:6.1f}"
             f" %{verdict}"
         )
     low = [stage.stage for stage in measured if not stage.enough]

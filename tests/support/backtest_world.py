@@ -1,15 +1,7 @@
-"""A data folder with an archive and a model, and the backtest function as the real process on a
-free port.
-"""
+"""A data folder with an archive and a model, and backtests in it."""
 
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -23,7 +15,7 @@ from shared.market.archive import CandleArchive
 from shared.market.candle_files import files_between
 from shared.market.candles import aggregate, between
 from shared.model.registry import BundleRegistry
-from tests.support.world import QUICK, ROOT, SIGNING_KEY, market, training, wait_until_up
+from tests.support.world import QUICK, SIGNING_KEY, market, training
 
 START, END = "2026-03-03", "2026-03-09"
 JOB = {"start": START, "end": END, "timeframe": "1m", "profile": "loose"}
@@ -81,50 +73,3 @@ def result_files(home: Path, stands: Mapping[str, Any]) -> dict[str, bytes]:
         name: (home / "bucket" / key).read_bytes()
         for name, key in stands["result"]["files"].items()
     }
-
-
-@contextmanager
-def backtest_process(
-    environ: Mapping[str, str], *, log: Path
-) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The real functions-framework process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    framework = str(Path(sys.executable).with_name("functions-framework"))
-    where = [
-        "--source",
-        "functions/backtest/main.py",
-        "--target",
-        "backtest",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
-    clean = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("BOT_", "COV", "PYTHONDONTWRITE"))
-    }
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            [framework, *where],
-            cwd=ROOT,
-            env={**clean, **environ},
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-        try:
-            wait_until_up(port, process, log)
-            yield f"http://127.0.0.1:{port}", process
-        finally:
-            send(process, signal.SIGKILL)
-            process.wait()
-
-
-def send(process: subprocess.Popen[bytes], number: int) -> None:
-    """A signal to the server and its workers: they are one machine."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, number)

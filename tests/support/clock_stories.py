@@ -16,7 +16,6 @@ import msgspec
 import numpy as np
 import pytest
 
-from shared.core.clock import FixedClock
 from shared.core.reasons import Reason
 from shared.core.types import OrderIntent, Purpose, Side, TickReport
 from shared.exchanges.paper.exchange import read
@@ -26,6 +25,7 @@ from shared.tick.request import TickRequest
 from shared.turn import pipeline
 from tests.support.account_stories import T0
 from tests.support.fence_stories import FIRST, LAST, FenceStory, Point
+from tests.support.fixed_clock import FixedClock
 from tests.support.invariants import Violation, insist
 from tests.support.tick_stories import INTERVAL, ArrayFeed, Killed
 

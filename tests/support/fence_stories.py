@@ -19,7 +19,6 @@ import msgspec
 import pytest
 
 from shared.core import settings as configuration
-from shared.core.clock import FixedClock
 from shared.core.settings import Settings
 from shared.core.types import (
     Market,
@@ -37,6 +36,7 @@ from shared.tick.documents import BotDocuments, PaperDocument
 from shared.tick.request import TickRequest
 from shared.turn import pipeline
 from tests.support.account_stories import T0, market
+from tests.support.fixed_clock import FixedClock
 from tests.support.invariants import Violation, insist
 from tests.support.signals import signal_of
 from tests.support.tick_stories import INTERVAL, ArrayFeed, Deaf, NoModel, Script

@@ -1,15 +1,7 @@
-"""A small market in an archive, and retrainings of it: in this process with a clock that stands, or
-as the real function.
-"""
+"""A small market in an archive, and retrainings of it in this process, with a clock that stands."""
 
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -19,12 +11,12 @@ from typing import Any
 from functions import wiring
 from models.jobs.keys import signing_key
 from models.retrain import RetrainPorts, RetrainRequest, Retrains
-from shared.core.clock import FixedClock
 from shared.core.types import Candles, Timeframe
 from shared.exchanges.sandbox.generate import generate
 from shared.market.candles import aggregate
 from tests.support.backtest_world import archive
-from tests.support.world import ROOT, SIGNING_KEY, START, wait_until_up
+from tests.support.fixed_clock import FixedClock
+from tests.support.world import SIGNING_KEY, START
 
 DAY = 86_400_000
 DAYS = 92
@@ -101,43 +93,3 @@ def every_file(home: Path) -> dict[str, bytes]:
         if path.is_file() and path.suffix not in {".sqlite-wal", ".sqlite-shm"}
     ]
     return {str(path.relative_to(home)): path.read_bytes() for path in files}
-
-
-@contextmanager
-def retrain_process(environ: Mapping[str, str], *, log: Path) -> Iterator[str]:
-    """The real functions-framework process on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    framework = str(Path(sys.executable).with_name("functions-framework"))
-    where = [
-        "--source",
-        "functions/retrain/main.py",
-        "--target",
-        "retrain",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
-    clean = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("BOT_", "COV", "PYTHONDONTWRITE"))
-    }
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            [framework, *where],
-            cwd=ROOT,
-            env={**clean, **environ},
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-        try:
-            wait_until_up(port, process, log)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()

@@ -17,7 +17,6 @@ import msgspec
 import pytest
 
 from shared.core import settings as configuration
-from shared.core.clock import FixedClock
 from shared.core.errors import StoreBroken
 from shared.core.settings import Settings
 from shared.core.types import (
@@ -46,6 +45,7 @@ from shared.tick.documents import BotDocuments, PaperDocument
 from shared.tick.request import TickRequest
 from shared.turn.champion import Champion
 from tests.support.account_stories import T0, market
+from tests.support.fixed_clock import FixedClock
 from tests.support.invariants import Journal, Rule, Violation, insist, units
 from tests.support.signals import signal_of
 

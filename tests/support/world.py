@@ -3,13 +3,15 @@ HTTP or in process.
 """
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -138,28 +140,20 @@ def world(
 
 
 @contextmanager
-def tick_process(
-    environ: Mapping[str, str], *, log: Path
+def function_process(
+    name: str, environ: Mapping[str, str], *, log: Path
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The real functions-framework process on a free port."""
-    import socket
+    """The real functions-framework process of one function, on a free port of its own; its address.
 
+    As a user's shell or an image starts it: with compiled code, without this machine's own
+    settings. Server and workers are a process group, for they are one machine.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [
-        str(Path(sys.executable).with_name("functions-framework")),
-        "--source",
-        "functions/tick/main.py",
-        "--target",
-        "tick",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
-    # As a user's shell or an image starts it: with compiled code, without this machine's own
-    # settings.
+    command = [str(Path(sys.executable).with_name("functions-framework"))]
+    command += ["--source", f"functions/{name}/main.py", "--target", name]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
     clean = {
         name: value
         for name, value in os.environ.items()
@@ -167,23 +161,33 @@ def tick_process(
     }
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command, cwd=ROOT, env={**clean, **environ}, stdout=output, stderr=output
+            command,
+            cwd=ROOT,
+            env={**clean, **environ},
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
         try:
             wait_until_up(port, process, log)
             yield f"http://127.0.0.1:{port}", process
         finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            send(process, signal.SIGKILL)
+            process.wait()
+
+
+def send(process: subprocess.Popen[bytes], number: int) -> None:
+    """A signal to a server and its workers."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+tick_process = partial(function_process, "tick")
+backtest_process = partial(function_process, "backtest")
+retrain_process = partial(function_process, "retrain")
 
 
 def wait_until_up(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    import socket
-
     until = time.monotonic() + 30
     while time.monotonic() < until:
         if process.poll() is not None:

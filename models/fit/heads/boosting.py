@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.fit import export
-from models.fit.learners import MAX_BINS, needed
+from models.fit.learners.learner import MAX_BINS, needed
+from models.fit.learners.lightgbm import trees_of
 from shared.core.settings import LearningSettings
 from shared.core.types import FloatArray
 from shared.model.forest import Forest
@@ -106,7 +107,7 @@ def boosted(
         free_raw_data=True,
     )
     booster = lightgbm.train(parameters, data, num_boost_round=learning.rounds)
-    trees = export.lightgbm_trees(booster, classes=1)
+    trees = trees_of(booster, classes=1)
     return Boosted(
         name=name,
         base=base,

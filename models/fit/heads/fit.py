@@ -22,6 +22,9 @@ class Heads:
     `audit` are the native files; `metrics` by head, with the validation rows' scores. A head that
     the settings do not ask for is None, and so is one that has too few rows: its metrics then count
     these.
+
+    >>> Heads().volatility is None, Heads().trees
+    (True, [])
     """
 
     volatility: VolatilityHead | None = None
@@ -34,6 +37,21 @@ class Heads:
 def fit_heads(parts: Split, dataset: Dataset, settings: Settings, *, seed: int) -> Heads:
     """Fit the heads that `settings.learning` asks for, on training and calibration rows; see the
     modules of the two.
+
+    >>> from models.data.dataset import build
+    >>> from models.fit.recipe import parts_of
+    >>> from shared.core.types import Timeframe
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> small = {"learning": {"days": 30, "rounds": 2}}
+    >>> settings = load({}, overrides=small)
+    >>> dataset = build(candles, settings.learning)
+    >>> heads = fit_heads(parts_of(dataset, settings), dataset, settings, seed=7)
+    >>> heads.volatility.serves in {"trees", "har"}, heads.meta
+    (True, None)
 
     Args:
         parts: The parts of the members' own training.

@@ -21,6 +21,7 @@ import numpy as np
 
 from models.study.grid.points import Period, Run
 from shared import features
+from shared.core.files import drafting
 from shared.core.settings import Settings
 from shared.core.trials import data_hash
 from shared.core.types import Candles, Features, Prediction, Timeframe, Votes
@@ -40,6 +41,16 @@ KEPT = 4
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
     """What every run begins from.
+
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.core.types import Timeframe
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=8, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> shared = given(candles, since=start + 7 * day)
+    >>> shared.model is None, shared.features.names[0]
+    (True, 'open')
 
     Attributes:
         candles: 15m and 4h candles, with the history before the first period.
@@ -72,7 +83,17 @@ def given(
     bundle: Bundle | None = None,
     notes: Sequence[str] = (),
 ) -> Given:
-    """Compute the features, the only time in a study."""
+    """Compute the features, the only time in a study.
+
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.core.types import Timeframe
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=8, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> len(given(candles, since=start).features.as_of)
+    761
+    """
     return Given(
         candles=candles,
         features=features.compute(candles),
@@ -86,6 +107,19 @@ def given(
 def data_hashes(shared: Given, runs: Iterable[Run]) -> dict[tuple[Period, int], str]:
     """The hash of the candles that a run can depend on, by its period and how far its decisions
     look back; each made once.
+
+    >>> from models.study.grid.points import runs
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.core.types import Timeframe
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=8, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> shared = given(candles, since=start + 7 * day)
+    >>> span = Period(start_at=start + 7 * day, end_at=start + 8 * day)
+    >>> todo = runs([{"risk.stop_atr": 2}, {"risk.stop_atr": 3}], [span])
+    >>> len(data_hashes(shared, todo))  # the same candles for both
+    1
     """
     wanted = {(run.period, run.settings.market.window_candles) for run in runs}
     return {(period, back): _data_hash(shared, period, back) for period, back in wanted}
@@ -182,9 +216,8 @@ class Folder:
                 lock, fcntl.LOCK_EX
             )  # given back by the system, also where this process dies
             if not path.exists():
-                written = path.with_suffix(".new")
-                joblib.dump(_make(self.given(), settings), written)
-                written.rename(path)
+                with drafting(path) as draft:
+                    joblib.dump(_make(self.given(), settings), draft)
         made: Made = _mapped(path)
         return made
 

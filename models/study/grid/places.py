@@ -25,6 +25,9 @@ CLUSTERS = {"dask": ("distributed", "dask distributed"), "ray": ("ray", "ray")}
 class Workers:
     """Who works.
 
+    >>> Workers(jobs=2).backend
+    'loky'
+
     Attributes:
         jobs: How many runs at once; 0: one a core. A Dask cluster uses all of its workers whatever
             it says.

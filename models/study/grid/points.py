@@ -26,7 +26,11 @@ _WORDS: Mapping[str, Scalar] = {"true": True, "false": False, "null": None}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """The instants [start_at, end_at), ms UTC."""
+    """The instants [start_at, end_at), ms UTC.
+
+    >>> Period(start_at=0, end_at=900_000).end_at
+    900000
+    """
 
     start_at: int
     end_at: int
@@ -36,6 +40,11 @@ class Period:
 class Run:
     """One run: its number in the order of the study, what it changes, the whole settings, the
     costs, and its period.
+
+    >>> from shared.core.settings import load
+    >>> todo = runs([{"risk.stop_atr": 3}], [Period(start_at=0, end_at=900_000)])
+    >>> todo[0].settings.risk.stop_atr, todo[0].number
+    (3.0, 0)
     """
 
     number: int
@@ -48,6 +57,9 @@ class Run:
 def varied(text: str) -> tuple[str, tuple[Scalar, ...]]:
     """A setting and its values, from `risk.stop_atr=2,3,4` or `consensus.agreement=0.3:0.6:0.1`
     (both ends belong to it).
+
+    >>> varied("consensus.agreement=0.3:0.6:0.1")
+    ('consensus.agreement', (0.3, 0.4, 0.5, 0.6))
 
     Raises:
         UserError: It is neither, a value comes twice, or no replay depends on that setting.
@@ -85,6 +97,9 @@ def grid(vary: Mapping[str, Sequence[Scalar]]) -> list[Point]:
     """Every combination; the last setting changes quickest.
 
     Without any setting: the one point that changes nothing.
+
+    >>> grid({"risk.stop_atr": [2, 3], "risk.target_atr": [4, 5]})[:2]
+    [{'risk.stop_atr': 2, 'risk.target_atr': 4}, {'risk.stop_atr': 2, 'risk.target_atr': 5}]
     """
     return [_combination(vary, number) for number in range(_combinations(vary))]
 
@@ -92,6 +107,9 @@ def grid(vary: Mapping[str, Sequence[Scalar]]) -> list[Point]:
 def sample(vary: Mapping[str, Sequence[Scalar]], count: int, *, seed: int) -> list[Point]:
     """`count` different combinations in the order of the grid: the same ones for the same seed;
     all, where there are fewer.
+
+    >>> len(sample({"risk.stop_atr": [1, 2, 3], "risk.target_atr": [4, 5]}, 4, seed=7))
+    4
     """
     if count < 1:
         raise UserError(
@@ -100,13 +118,17 @@ def sample(vary: Mapping[str, Sequence[Scalar]], count: int, *, seed: int) -> li
     total = _combinations(vary)
     if count >= total:
         return grid(vary)
-    chosen = random.Random(seed).sample(range(total), count)  # noqa: S311 - a seeded choice, not a secret
+    # A seeded choice, not a secret.
+    chosen = random.Random(seed).sample(range(total), count)  # noqa: S311
     return [_combination(vary, number) for number in sorted(chosen)]
 
 
 def periods(start_at: int, end_at: int, count: int = 1) -> list[Period]:
     """[start_at, end_at) in `count` parts that follow each other, cut at whole 15m candles, as
     equal as that allows.
+
+    >>> [(span.start_at, span.end_at) for span in periods(0, 4 * 900_000, 2)]
+    [(0, 1800000), (1800000, 3600000)]
     """
     whole = (end_at - start_at) // Timeframe.M15.ms
     if count < 1 or whole < count:
@@ -130,6 +152,10 @@ def runs(
 ) -> list[Run]:
     """Every point on every period, all periods of a point together, with the settings read and
     checked.
+
+    >>> todo = runs([{"risk.stop_atr": 2}, {"risk.stop_atr": 3}], periods(0, 1_800_000, 2))
+    >>> [(run.number, run.settings.risk.stop_atr, run.period.start_at) for run in todo]
+    [(0, 2.0, 0), (1, 2.0, 900000), (2, 3.0, 0), (3, 3.0, 900000)]
 
     Args:
         points: From `grid`, `sample`, or any list.

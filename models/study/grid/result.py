@@ -31,6 +31,12 @@ class Measured:
 
     `track` is what its daily returns show of themselves; None where they have no Sharpe ratio, as
     without any trade.
+
+    >>> numbers = Measured(
+    ...     return_rate=0.02, hold_rate=-0.1, drawdown_rate=0.01, trades=3, track=None
+    ... )
+    >>> numbers.return_rate > numbers.hold_rate, numbers.sharpe is None  # no track, no Sharpe
+    (True, True)
     """
 
     return_rate: float
@@ -47,7 +53,17 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutcome:
-    """A run and its numbers."""
+    """A run and its numbers.
+
+    >>> from models.study.grid.points import periods, runs
+    >>> run = runs([{"risk.stop_atr": 3}], periods(0, 86_400_000))[0]
+    >>> numbers = Measured(
+    ...     return_rate=0.02, hold_rate=-0.1, drawdown_rate=0.01, trades=3, track=None
+    ... )
+    >>> outcome = RunOutcome(run=run, measured=numbers)
+    >>> outcome.measured.trades
+    3
+    """
 
     run: Run
     measured: Measured
@@ -57,6 +73,9 @@ class RunOutcome:
 class Luck:
     """What luck alone makes of so many tries: the annualised Sharpe of the best of `trials` without
     any skill.
+
+    >>> Luck(trials=12, best_sharpe=1.1).best_sharpe
+    1.1
     """
 
     trials: int
@@ -69,6 +88,18 @@ class JudgedOutcome:
     alone shows.
 
     Each is the lower one of both published variants, as in `performance.Significance`.
+
+    >>> from models.study.grid.points import periods, runs
+    >>> run = runs([{"risk.stop_atr": 3}], periods(0, 86_400_000))[0]
+    >>> numbers = Measured(
+    ...     return_rate=0.02, hold_rate=-0.1, drawdown_rate=0.01, trades=3, track=None
+    ... )
+    >>> outcome = RunOutcome(run=run, measured=numbers)
+    >>> found = JudgedOutcome(
+    ...     outcome=outcome, above_zero=0.9, deflated=0.4, luck=Luck(trials=12, best_sharpe=1.1)
+    ... )
+    >>> found.luck.trials
+    12
     """
 
     outcome: RunOutcome
@@ -94,7 +125,18 @@ def numbers(performance: Performance) -> Measured:
 
 
 def trial_of(outcome: RunOutcome, *, data_hash: str, model: str | None, now_ms: int) -> Trial:
-    """The line that goes into the trial log."""
+    """The line that goes into the trial log.
+
+    >>> from models.study.grid.points import periods, runs
+    >>> run = runs([{"risk.stop_atr": 3}], periods(0, 86_400_000))[0]
+    >>> numbers = Measured(
+    ...     return_rate=0.02, hold_rate=-0.1, drawdown_rate=0.01, trades=3, track=None
+    ... )
+    >>> outcome = RunOutcome(run=run, measured=numbers)
+    >>> trial = trial_of(outcome, data_hash="b" * 16, model=None, now_ms=0)
+    >>> trial.kind, dict(trial.changed)
+    ('study', {'risk.stop_atr': 3})
+    """
     run, found = outcome.run, outcome.measured
     return Trial(
         kind=KIND,
@@ -120,6 +162,15 @@ def judged(outcomes: Sequence[RunOutcome], history: History) -> list[JudgedOutco
 
     `history` is everything that was ever tried, these outcomes included. What has no Sharpe ratio
     comes last.
+
+    >>> from models.study.grid.points import periods, runs
+    >>> run = runs([{"risk.stop_atr": 3}], periods(0, 86_400_000))[0]
+    >>> numbers = Measured(
+    ...     return_rate=0.02, hold_rate=-0.1, drawdown_rate=0.01, trades=3, track=None
+    ... )
+    >>> outcome = RunOutcome(run=run, measured=numbers)
+    >>> [found.deflated for found in judged([outcome], History())]  # too short for a Sharpe ratio
+    [None]
     """
     scatter: dict[int, float | None] = {}
     told = []

@@ -36,6 +36,20 @@ def replay_runs(
     """Work on every run; the results in the order of `runs`, the same whoever worked and however
     many.
 
+    >>> from models.study.grid.given import given
+    >>> from models.study.grid.points import Period, runs
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.core.types import Timeframe
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=8, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> span = Period(start_at=start + 7 * day, end_at=start + 8 * day)
+    >>> todo = runs([{"risk.stop_atr": 2}, {"risk.stop_atr": 3}], [span])
+    >>> shared = given(candles, since=span.start_at)
+    >>> [out.measured.trades for out in replay_runs(shared, todo, workers=Workers(jobs=1))]
+    [0, 0]
+
     Args:
         shared: What all runs begin from; its features were computed once, by `given`.
         runs: See `points.runs`.

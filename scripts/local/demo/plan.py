@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from scripts.output.report import MarketSource
-from shared.core.calendar import DAY_MS, JST_MS, utc_second
+from shared.core.calendar import DAY_MS, JST_MS
 from shared.core.errors import UserError
+from shared.core.sentences.figures import utc_second
 from shared.core.settings import Settings
 from shared.core.types import Candles, Timeframe
 

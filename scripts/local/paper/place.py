@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from shared.core.errors import BotError, UserError
+from shared.core.files import write_file
 from shared.core.settings import Settings
 
 LEAST_ROOM_BYTES = 100_000
@@ -141,9 +142,7 @@ class SupervisorPaths:
 
     def tell(self, status: Mapping[str, Any]) -> None:
         """Replace the status; readers see the old one or the new one, never a part."""
-        draft = self.status_path.with_suffix(f".{os.getpid()}")
-        draft.write_text(json.dumps(status), encoding="utf-8")
-        draft.replace(self.status_path)
+        write_file(self.status_path, json.dumps(status))
 
     def told(self) -> dict[str, Any]:
         """The last status; empty where there is none."""

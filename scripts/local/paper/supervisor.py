@@ -17,9 +17,10 @@ from scripts.local.paper.learning import Learning
 from scripts.local.paper.place import SupervisorPaths
 from scripts.local.scheduler import Scheduler
 from scripts.output.events import happened, line
-from shared.core.calendar import jst_text, utc_second
+from shared.core.calendar import jst_text
 from shared.core.clock import Clock
 from shared.core.errors import BotError
+from shared.core.sentences.figures import utc_second
 from shared.core.settings import Settings
 from shared.core.types import TickReport, TickStatus
 from shared.model.registry import BundleRegistry

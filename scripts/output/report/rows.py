@@ -7,11 +7,18 @@ from typing import Any
 from scripts.output.report.header import ReportHeader
 from scripts.output.report.outcome import TickedRun
 from scripts.output.report.story import DecisionStory, WhyNot
-from shared.core.calendar import jst_minute, jst_text, utc_second
+from shared.core.calendar import jst_text
 from shared.core.money import btc_from_lots
 from shared.core.reasons import Reason
 from shared.core.sentences import reason_then, say
-from shared.core.sentences.figures import DASH, basis_points, percent, yen_alone
+from shared.core.sentences.figures import (
+    DASH,
+    basis_points,
+    jst_minute,
+    percent,
+    utc_second,
+    yen_alone,
+)
 from shared.core.types import Action, Side, Vote
 from shared.results.page.cells import Text, tone
 from shared.results.report import headline

@@ -13,7 +13,7 @@ from typing import Any
 from scripts.installation.checkout import ROOT
 from scripts.testing.mutation.mutants import MODULE, Mutant
 from scripts.testing.mutation.rooms import Room
-from scripts.testing.mutation.session import KILLED, SURVIVED, TIMED_OUT, MutantVerdict
+from scripts.testing.mutation.session import MutantVerdict
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,6 +99,3 @@ def _prepared(test: str) -> str:
 
 def _hashed(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-OUTCOMES = (KILLED, TIMED_OUT, SURVIVED)

@@ -124,7 +124,8 @@ def run(
 
 def _drawn(every: Sequence[Mutant], count: int, seed: int) -> list[Mutant]:
     """A sample, in the order in which they stand."""
-    places = random.Random(seed).sample(range(len(every)), min(count, len(every)))  # noqa: S311 - a seeded sample
+    # A seeded sample.
+    places = random.Random(seed).sample(range(len(every)), min(count, len(every)))  # noqa: S311
     return [every[place] for place in sorted(places)]
 
 
@@ -188,7 +189,8 @@ def told(report: Report) -> str:
         }
         rows.append(RoomReport(room="all", **sums))
     lines += [
-        f"{row.room:<10}{row.mutants:>9,}{row.tried:>8,}{row.killed:>8,}{row.timed_out:>11,}{row.equal:>7,}{row.survived:>10,}"
+        f"{row.room:<10}{row.mutants:>9,}{row.tried:>8,}{row.killed:>8,}{row.timed_out:>11,}"
+        f"{row.equal:>7,}{row.survived:>10,}"
         for row in rows
     ]
     for survivor in report.survivors:

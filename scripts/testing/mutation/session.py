@@ -192,7 +192,8 @@ class _Session:
     def pytest_runtestloop(self, session: Any) -> bool:
         """All of it."""
         items = {item.nodeid: item for item in session.items}
-        session.config._tmp_path_factory.getbasetemp()  # noqa: SLF001 - once, before the forks: they share it
+        # Once, before the forks: they share it.
+        session.config._tmp_path_factory.getbasetemp()  # noqa: SLF001
         baseline = self._baseline(items)
         if self.why:
             return True

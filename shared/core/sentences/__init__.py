@@ -25,6 +25,9 @@ def say(key: str, /, **values: str | int) -> str:
 
     Raises `LookupError` for a key that no chapter has, and `ValueError` where `values` are not
     exactly the fields of the sentence.
+
+    >>> say("alerts.title.tick_failed", reason="a step failed")
+    'The tick failed: a step failed.'
     """
     template, fields = _sentence(LANGUAGE, key)
     if values.keys() != fields:
@@ -33,17 +36,29 @@ def say(key: str, /, **values: str | int) -> str:
 
 
 def reason_now(reason: Reason) -> str:
-    """Why something is so, as the end of a sentence: `the newest candle is too old`."""
+    """Why something is so, as the end of a sentence.
+
+    >>> reason_now(Reason.DATA_STALE)
+    'the newest candle is too old'
+    """
     return say(f"reasons.now.{reason}")
 
 
 def reason_then(reason: Reason) -> str:
-    """Why something was so, as the end of a sentence: `the newest candle was too old`."""
+    """Why something was so, as the end of a sentence.
+
+    >>> reason_then(Reason.DATA_STALE)
+    'the newest candle was too old'
+    """
     return say(f"reasons.then.{reason}")
 
 
 def fields_of(template: str) -> frozenset[str]:
-    """The names of a template's fields."""
+    """The names of a template's fields.
+
+    >>> sorted(fields_of("{size} at {price}"))
+    ['price', 'size']
+    """
     return frozenset(name for _, name, _, _ in Formatter().parse(template) if name is not None)
 
 

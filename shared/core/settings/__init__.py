@@ -1,7 +1,8 @@
 """Typed settings, read once."""
 
 from shared.core.settings.checks import ARRIVAL_MARGIN_SECONDS, is_loopback
-from shared.core.settings.load import DEFAULTS, NOT_SETTINGS, PREFIX, leaves, load
+from shared.core.settings.load import NOT_SETTINGS, PREFIX, leaves, load, settings_of
+from shared.core.settings.origin import DEFAULTS
 from shared.core.settings.schema import (
     NOT_HASHED,
     BacktestSettings,
@@ -10,7 +11,6 @@ from shared.core.settings.schema import (
     ExecutionSettings,
     ExposureSettings,
     GateSettings,
-    LearnerWeights,
     LearningSettings,
     MarketSettings,
     PaperSettings,
@@ -35,7 +35,6 @@ __all__ = [
     "ExecutionSettings",
     "ExposureSettings",
     "GateSettings",
-    "LearnerWeights",
     "LearningSettings",
     "MarketSettings",
     "PaperSettings",
@@ -49,4 +48,5 @@ __all__ = [
     "is_loopback",
     "leaves",
     "load",
+    "settings_of",
 ]

@@ -11,7 +11,11 @@ from shared.core.settings.schema import Settings
 
 
 def is_loopback(url: str) -> bool:
-    """Whether an address points to this machine."""
+    """Whether an address points to this machine.
+
+    >>> is_loopback("http://127.0.0.1:8080"), is_loopback("https://public.bitbank.cc")
+    (True, False)
+    """
     try:
         host = urlsplit(url).hostname or ""
         return host == "localhost" or ip_address(host).is_loopback

@@ -3,23 +3,23 @@ levels).
 """
 
 import difflib
+import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
-from functools import cache
+from functools import reduce
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin
 
 import msgspec
-import yaml
 
 from shared.core.errors import BadSettings
 from shared.core.masking import is_webhook, shown
+from shared.core.settings import strategies
 from shared.core.settings.checks import check
 from shared.core.settings.kinds import Text
+from shared.core.settings.origin import defaults
 from shared.core.settings.schema import Settings
 from shared.core.settings.values import BadValue, hints_of, settled
-
-DEFAULTS = Path(__file__).resolve().parents[2] / "bot.yaml"
 
 PREFIX = "BOT_"
 
@@ -31,13 +31,18 @@ def load(
     *,
     profile: Text | None = None,
     overrides: Mapping[str, Any] | None = None,
-    defaults: Path = DEFAULTS,
 ) -> Settings:
     """Read defaults, then the profile, then `environ`, then `overrides` (nested mappings).
 
     Raises `BadSettings`.
+
+    >>> load({"BOT_RISK__MAX_DRAWDOWN": "0.1"}).risk.max_drawdown
+    0.1
+    >>> load({}, profile="trend").risk.policy.value
+    'target'
     """
-    told: dict[str, Any] = msgspec.msgpack.decode(_parsed(defaults.read_text(encoding="utf-8")))
+    told = defaults()
+    told["strategies"] = strategies.with_defaults(told["strategies"])
     profiles = told.pop("profiles", {})
     name = profile or environ.get("BOT_PROFILE") or None
     if name is not None:
@@ -59,26 +64,19 @@ def load(
 
 
 def leaves(kind: type = Settings, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every setting that holds a value: its dotted name, and its type with its bounds."""
+    """Every setting that holds a value: its dotted name, and its type with its bounds.
+
+    >>> [name for name, _ in leaves()][:4]
+    ['mode', 'stage', 'id', 'pair']
+    """
     for name, hint in hints_of(kind).items():
         if is_dataclass(hint) and isinstance(hint, type):
             yield from leaves(hint, f"{path}{name}.")
         elif get_origin(hint) is dict:
-            yield from (
-                (f"{path}{name}.{key}", get_args(hint)[1])
-                for key in get_args(get_type_hints(Settings)["stage"])
-            )
+            group: Any = reduce(operator.getitem, [*path.split(".")[:-1], name], defaults())
+            yield from ((f"{path}{name}.{key}", get_args(hint)[1]) for key in group)
         elif name != "profile":
             yield f"{path}{name}", hint
-
-
-_YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-@cache
-def _parsed(text: str) -> bytes:
-    """The defaults in a form of which copies are cheap: YAML takes longer than all the rest."""
-    return msgspec.msgpack.encode(yaml.load(text, Loader=_YAML_LOADER))  # noqa: S506 - safe, in C
 
 
 def _suggest(word: str, known: list[str]) -> str:
@@ -150,10 +148,16 @@ def _checked(value: Any, kind: Any, path: str) -> Any:
         raise BadSettings(
             f"the setting {name} was {shown(value)}: {error}",
             remedy=(
-                f"bot.yaml explains {name}; the environment calls it"
+                f"{_explained_in(name)} explains {name}; the environment calls it"
                 f" {PREFIX}{name.upper().replace('.', '__')}"
             ),
         ) from error
+
+
+def _explained_in(name: str) -> str:
+    """The file in which a person reads what a setting means."""
+    group, _, rest = name.partition(".")
+    return f"shared/strategies/{rest.partition('.')[0]}.py" if group == "strategies" else "bot.yaml"
 
 
 def _group(value: Any, path: str) -> Mapping[Any, Any]:
@@ -172,7 +176,17 @@ def _convert(told: dict[str, Any]) -> Settings:
     told["home"] = str(home)
     told["state"] = told["state"] or f"sqlite:///{home / 'state.sqlite'}"
     told["bucket"] = told["bucket"] or f"file:///{home / 'bucket'}"
-    settings: Settings = msgspec.convert(told, Settings)
+    return settings_of(told)
+
+
+def settings_of(told: Mapping[str, Any]) -> Settings:
+    """The settings that nested mappings say, each of its type. Raises `msgspec.ValidationError`.
+
+    >>> settings_of(msgspec.to_builtins(load({}))) == load({})
+    True
+    """
+    read = {**told, "strategies": msgspec.convert(told["strategies"], strategies.kind())}
+    settings: Settings = msgspec.convert(read, Settings)
     return settings
 
 

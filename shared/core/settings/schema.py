@@ -62,7 +62,12 @@ NOT_HASHED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeSettings:
-    """Where bitbank is and how patiently it is asked."""
+    """Where bitbank is and how patiently it is asked.
+
+    >>> from shared.core.settings import load
+    >>> load({}).exchange.public_url
+    'https://public.bitbank.cc'
+    """
 
     public_url: Text
     private_url: Text
@@ -77,6 +82,10 @@ class TickSettings:
     """The times of a tick.
 
     `settle_seconds` end before a minute's second price: a tick knows its account up to its price.
+
+    >>> from shared.core.settings import load
+    >>> load({}).tick.interval_seconds
+    180
     """
 
     interval_seconds: WholeSeconds
@@ -90,7 +99,12 @@ class TickSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketSettings:
-    """How much history a tick looks at, and what is too little, too old or too broken."""
+    """How much history a tick looks at, and what is too little, too old or too broken.
+
+    >>> from shared.core.settings import load
+    >>> load({}).market.window_candles
+    1000
+    """
 
     window_candles: WindowCandles
     window_keep: WindowCandles
@@ -102,17 +116,13 @@ class MarketSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LearnerWeights:
-    """The soft vote of the three learners."""
-
-    lightgbm: Share
-    xgboost: Share
-    random_forest: Share
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LearningSettings:
-    """Features, label, split, size and seed of the training."""
+    """Features, label, split, size and seed of the training.
+
+    >>> from shared.core.settings import load
+    >>> load({}).learning.label, load({}, profile="phase19").learning.label
+    ('barriers', 'next_candle')
+    """
 
     days: WholeDays
     features: Literal["model", "phase19", "phase22"]
@@ -126,7 +136,7 @@ class LearningSettings:
     max_depth: Depth
     learning_rate: LearningRate
     seed: Seed
-    weights: LearnerWeights
+    weights: dict[str, Share]
     weights_from: Literal["settings", "fitted"]
     calibration: Literal["platt", "temperature"]
     row_step: CandleCount
@@ -136,7 +146,12 @@ class LearningSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateSettings:
-    """What must be shown before a model may enter. Sources of the thresholds: docs/adr."""
+    """What must be shown before a model may enter. Sources of the thresholds: docs/adr.
+
+    >>> from shared.core.settings import load
+    >>> load({}).gate.min_dsr
+    0.95
+    """
 
     history_days: WholeDays
     confidence: Confidence
@@ -158,7 +173,12 @@ class GateSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrainSettings:
-    """The weekly retraining."""
+    """The weekly retraining.
+
+    >>> from shared.core.settings import load
+    >>> load({}).retrain.every_days
+    7
+    """
 
     every_days: ScheduleDays
     time_limit_seconds: Seconds
@@ -174,7 +194,12 @@ class RetrainSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchSettings:
-    """What makes a serving model suspect, and whether a suspect model may still enter."""
+    """What makes a serving model suspect, and whether a suspect model may still enter.
+
+    >>> from shared.core.settings import load
+    >>> load({}).watch.forbid_entries
+    False
+    """
 
     max_age_days: Days
     overdue_days: Days
@@ -187,7 +212,12 @@ class WatchSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExposureSettings:
-    """The target policy: weight x capital instead of one entry with stop and target."""
+    """The target policy: weight x capital instead of one entry with stop and target.
+
+    >>> from shared.core.settings import load
+    >>> load({}, profile="trend").risk.exposure.volatility_target
+    0.15
+    """
 
     volatility_target: YearlyVolatility
     band: Share
@@ -197,7 +227,12 @@ class ExposureSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskSettings:
-    """All limits."""
+    """All limits.
+
+    >>> from shared.core.settings import load
+    >>> load({}).risk.stop_atr, load({}).risk.max_hold_candles
+    (4.0, 48)
+    """
 
     policy: PolicyName
     entry: Literal["value", "threshold"]
@@ -232,7 +267,12 @@ class RiskSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionSettings:
-    """How entries are tried."""
+    """How entries are tried.
+
+    >>> from shared.core.settings import load
+    >>> load({}).execution.crossing_rate
+    0.01
+    """
 
     entry_attempts: Attempts
     crossing_rate: Share
@@ -240,7 +280,12 @@ class ExecutionSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperSettings:
-    """What the paper exchange assumes."""
+    """What the paper exchange assumes.
+
+    >>> from shared.core.settings import load
+    >>> load({}).paper.slippage_rate
+    0.0005
+    """
 
     spread_rate: CostRate
     slippage_rate: SlippageRate
@@ -253,6 +298,10 @@ class ReplaySettings:
     """What a replay assumes beside the paper settings.
 
     None: what the exchange states of the pair, one label horizon.
+
+    >>> from shared.core.settings import load
+    >>> load({}, profile="phase19").replay.maker_fee_rate
+    0.0012
     """
 
     maker_fee_rate: FeeRate | None
@@ -262,7 +311,12 @@ class ReplaySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestSettings:
-    """How a backtest is worked off in slices. Not one of these can change a result."""
+    """How a backtest is worked off in slices. Not one of these can change a result.
+
+    >>> from shared.core.settings import load
+    >>> load({}).backtest.slice_seconds
+    480.0
+    """
 
     slice_seconds: Seconds
     time_limit_seconds: Seconds
@@ -273,7 +327,12 @@ class BacktestSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudySettings:
-    """Where the runs of a study are worked on. Not one of these can change a result."""
+    """Where the runs of a study are worked on. Not one of these can change a result.
+
+    >>> from shared.core.settings import load
+    >>> load({}).study.backend
+    'loky'
+    """
 
     jobs: Jobs
     backend: Literal["loky", "threading", "dask", "ray"]
@@ -282,7 +341,12 @@ class StudySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscordSettings:
-    """How alerts leave."""
+    """How alerts leave.
+
+    >>> from shared.core.settings import load
+    >>> load({}).discord.attempts
+    3
+    """
 
     timeout_seconds: RequestSeconds
     attempts: Attempts
@@ -294,6 +358,12 @@ class Settings:
     """Everything that can be set, except secrets.
 
     `state` and `bucket` are never empty after `load`.
+
+    >>> from shared.core.settings import load
+    >>> load({}).pair, load({"BOT_SIDES": "both"}).sides
+    ('btc_jpy', 'both')
+    >>> load({}).hash == load({"BOT_SIDES": "both"}).hash
+    False
     """
 
     mode: Literal["paper", "live"]

@@ -1,169 +1,35 @@
-"""Parameters of the seven strategies.
+"""The parameters of every strategy that a line of `bot.yaml` names, and how votes become one side.
 
-Defaults and their meaning live in `bot.yaml`; every field must be given there.
+Core imports no strategy: a line of `bot.yaml` names a file of `shared/strategies/`, which is opened
+when settings are first read. The class there that is called like the file holds the parameters,
+their bounds and their defaults.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, make_dataclass
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
 
-from shared.core.settings.kinds import BandPosition, Factor, Oscillator, Rank, Share, Shares, Span
+from shared.core.errors import BadSettings
+from shared.core.masking import shown
+from shared.core.settings.kinds import Share
+from shared.core.settings.origin import DEFAULTS, defaults
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AtrBased:
-    """Mean reversion: Bollinger position and RSI at their extremes, scaled by volatility."""
-
-    weight: Share
-    min_confidence: Share
-    bb_low: BandPosition
-    bb_high: BandPosition
-    bb_span: Span
-    bb_base: Share
-    bb_gain: Share
-    rsi_low: Oscillator
-    rsi_high: Oscillator
-    rsi_span: Span
-    rsi_base: Share
-    rsi_gain: Share
-    single_factor: Factor
-    conflict_factor: Factor
-    weak_deviation: Factor
-    weak_base: Share
-    weak_gain: Share
-    volatility_low: Factor
-    volatility_high: Factor
-    low_volatility_factor: Factor
-    high_volatility_factor: Factor
+ROOM = "shared.strategies"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MochipoyAlert:
-    """EMA trend, MACD momentum and RCI overheating vote; two equal votes make a signal."""
-
-    weight: Share
-    min_confidence: Share
-    rci_low: Rank
-    rci_high: Rank
-    single_vote_confidence: Share
-    two_votes_confidence: Share
-    three_votes_confidence: Share
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MultiTimeframe:
-    """The trend of 4h candles, entered on 15m candles."""
-
-    weight: Share
-    min_confidence: Share
-    trend_change: Factor
-    min_atr_rate: Factor
-    rsi_low: Oscillator
-    rsi_high: Oscillator
-    pullback: Factor
-    trend_weight: Share
-    entry_weight: Share
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FibonacciRetracement:
-    """Levels of the last swing, with candle patterns, RSI and volume as confirmations."""
-
-    weight: Share
-    min_confidence: Share
-    levels: Shares
-    strong_level: Share
-    min_swing_rate: Factor
-    tolerance: Span
-    rsi_low: Oscillator
-    rsi_high: Oscillator
-    rsi_span: Span
-    hammer_body: Share
-    hammer_wick: Share
-    pin_bar: Factor
-    engulfing: Factor
-    volume_ratio: Factor
-    base: Share
-    rsi_gain: Share
-    candle_bonus: Share
-    volume_bonus: Share
-    strong_bonus: Share
-    proximity_bonus: Share
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DonchianChannel:
-    """Breakout of the channel of the 20 candles before, reversal at its edges."""
-
-    weight: Share
-    min_confidence: Share
-    breakout: Factor
-    breakout_volume_ratio: Factor
-    breakout_confidence: Share
-    reversal_zone: Span
-    reversal_base: Share
-    reversal_gain: Share
-    calm_atr_rate: Factor
-    wild_atr_rate: Factor
-    atr_bonus: Share
-    volume_bonus: Share
-    weak_low: Share
-    weak_high: Share
-    weak_span: Span
-    weak_base: Share
-    weak_gain: Share
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdxTrend:
-    """Trend strength and the direction of DI."""
-
-    weight: Share
-    min_confidence: Share
-    strong: Oscillator
-    moderate: Oscillator
-    cross_difference: Factor
-    moderate_difference: Factor
-    weak_difference: Factor
-    volume_ratio: Factor
-    base: Share
-    strong_bonus: Share
-    adx_gain: Share
-    adx_span: Span
-    rising_bonus: Share
-    di_gain: Share
-    di_span: Span
-    cross_bonus: Share
-    volume_bonus: Share
-    lowest: Share
-    highest: Share
-    weak_base: Share
-    weak_highest: Share
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trend:
-    """Slow trend of the 4h candles: momentum, crosses of averages and breakouts.
-
-    The one strategy with a target exposure.
-    """
-
-    weight: Share
-    min_confidence: Share
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Strategies:
-    """The seven, by name, in the order of the votes' columns.
+    """The parameters of each strategy by its name, in the order of the votes' columns.
 
-    A weight of 0 takes a strategy out.
+    What is read are objects of `kind()`, which has a field for each line of `bot.yaml`.
     """
 
-    atr_based: AtrBased
-    mochipoy_alert: MochipoyAlert
-    multi_timeframe: MultiTimeframe
-    fibonacci_retracement: FibonacciRetracement
-    donchian_channel: DonchianChannel
-    adx_trend: AdxTrend
-    trend: Trend
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made, ({name: getattr(self, name) for name in kind().__dataclass_fields__},)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,3 +41,50 @@ class Consensus:
     agreement: Share
     min_confidence: Share
     conflict_margin: Share
+
+
+@cache
+def kind() -> Any:
+    """The dataclass with a field for each strategy, in the order of `bot.yaml`.
+
+    Raises `BadSettings` where a line names no file of `shared/strategies/`.
+    """
+    hints = [(name, _parameters(name)) for name in defaults()["strategies"]]
+    return make_dataclass(
+        "Strategies", hints, bases=(Strategies,), frozen=True, slots=True, kw_only=True
+    )
+
+
+def with_defaults(lines: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The lines of `bot.yaml`, with the defaults of each strategy's file under what they say."""
+    return {
+        name: {
+            **{
+                field.name: field.default
+                for field in fields(kind().__dataclass_fields__[name].type)
+                if field.default is not MISSING
+            },
+            **line,
+        }
+        for name, line in lines.items()
+    }
+
+
+def _parameters(name: str) -> type:
+    named = "".join(part.title() for part in name.split("_"))
+    if not name.isidentifier() or find_spec(f"{ROOM}.{name}") is None:
+        raise BadSettings(
+            f"{DEFAULTS.name} names the strategy {shown(name)}, and there is no file of it",
+            remedy=f"write {ROOM.replace('.', '/')}/{name}.py, or take the line out",
+        )
+    found = getattr(import_module(f"{ROOM}.{name}"), named, None)
+    if not isinstance(found, type):
+        raise BadSettings(
+            f"the strategy {name} has no class {named} with its parameters",
+            remedy=f"write one into {ROOM.replace('.', '/')}/{name}.py; docs/extending.md shows it",
+        )
+    return found
+
+
+def _made(parameters: Mapping[str, Any]) -> Any:
+    return kind()(**parameters)

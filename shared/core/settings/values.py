@@ -14,6 +14,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from shared.core.settings import strategies
+
 LONGEST_NUMBER = 40
 LONGEST_LIST_TEXT = 1_000
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
@@ -195,4 +197,8 @@ def _words(value: Any, bounds: msgspec.Meta) -> str:
 @cache
 def hints_of(kind: type) -> dict[str, Any]:
     """The types of a dataclass's fields with their bounds."""
-    return get_type_hints(kind, include_extras=True)
+    hints = get_type_hints(kind, include_extras=True)
+    return {
+        name: strategies.kind() if hint is strategies.Strategies else hint
+        for name, hint in hints.items()
+    }

@@ -15,6 +15,13 @@ class Holdings:
     oldest first; `Trade.sequence` tells which are new. Paper only: `settled_until` is up to where
     the path has been walked, `opened_with_jpy` the capital that the account began with, and it is
     `untouched` as long as nothing was ever filled.
+
+    >>> money = Decimal(1_000_000)
+    >>> holdings = Holdings(
+    ...     as_of=0, cash_jpy=money, equity_jpy=money, available_jpy=money, mark_price=None
+    ... )
+    >>> (holdings.positions, holdings.orders)
+    ((), ())
     """
 
     as_of: int
@@ -36,6 +43,9 @@ class Counted:
     """Up to which trade and fill, by their sequence, a saved state has counted.
 
     Whoever keeps more may let go of these.
+
+    >>> Counted(trades=3, fills=7)
+    Counted(trades=3, fills=7)
     """
 
     trades: int = 0
@@ -46,6 +56,17 @@ class Counted:
 class PositionPlan:
     """What the exchange does not know of a position: why it was entered, its stop and target, and
     when it must end.
+
+    >>> plan = PositionPlan(
+    ...     side=Side.LONG,
+    ...     stop_price=9_700_000,
+    ...     target_price=10_000_000,
+    ...     exit_by=43_200_000,
+    ...     as_of=0,
+    ...     entry_intent="default~1~e1",
+    ... )
+    >>> plan.target_price - plan.stop_price
+    300000
     """
 
     side: Side
@@ -58,7 +79,19 @@ class PositionPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What the risk rules know of the account at the moment of a decision."""
+    """What the risk rules know of the account at the moment of a decision.
+
+    >>> money = Decimal(1_000_000)
+    >>> account = Account(
+    ...     equity_jpy=money,
+    ...     capital_jpy=money,
+    ...     available_jpy=money,
+    ...     equity_peak_jpy=money,
+    ...     day_start_equity_jpy=money,
+    ... )
+    >>> (account.position, account.halted, account.attempts_used)
+    (None, False, 0)
+    """
 
     equity_jpy: Decimal
     capital_jpy: Decimal

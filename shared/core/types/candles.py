@@ -11,7 +11,11 @@ _LENGTHS_MS = {"1m": 60_000, "15m": 900_000, "4h": 14_400_000}
 
 
 class Timeframe(StrEnum):
-    """The candles that the bot reads."""
+    """The candles that the bot reads.
+
+    >>> [(str(timeframe), timeframe.ms) for timeframe in Timeframe]
+    [('1m', 60000), ('15m', 900000), ('4h', 14400000)]
+    """
 
     M1 = "1m"
     M15 = "15m"
@@ -30,6 +34,23 @@ class Candles:
 
     Prices are whole yen held as float64 (exact), volume is in BTC. Rules are checked by
     `market.candles.checked`.
+
+    >>> prices = np.array([100.0, 101.0, 99.0])
+    >>> candles = Candles(
+    ...     timeframe=Timeframe.M15,
+    ...     opened_at=np.arange(3) * Timeframe.M15.ms,
+    ...     open=prices,
+    ...     high=prices + 2,
+    ...     low=prices - 2,
+    ...     close=prices + 1,
+    ...     volume=np.ones(3),
+    ... )
+    >>> len(candles), candles.closed_at.tolist()
+    (3, [900000, 1800000, 2700000])
+    >>> candles.closed_by(1_800_000).close.tolist()
+    [101.0, 102.0]
+    >>> candles.tail(1).high.tolist()
+    [101.0]
     """
 
     timeframe: Timeframe

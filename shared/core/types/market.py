@@ -13,7 +13,12 @@ from shared.core.types.candles import Candles, Timeframe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
-    """The best prices in whole yen, and what rests there in lots."""
+    """The best prices in whole yen, and what rests there in lots.
+
+    >>> book = Book(as_of=0, bid=9_799_000, ask=9_801_000)
+    >>> book.mid, f"{book.spread_rate:.6f}", book.crossed
+    (Decimal('9800000'), '0.000204', False)
+    """
 
     as_of: int
     bid: int
@@ -41,6 +46,9 @@ class Book:
 class PairRules:
     """What the exchange says of the pair: minimum and maximum sizes in lots, fees and interest as
     fractions.
+
+    >>> PairRules().taker_fee_rate, PairRules(status="HALT").suspended
+    (Decimal('0.001'), True)
     """
 
     min_lots: int = 1
@@ -67,7 +75,11 @@ class PairRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
-    """One thing that is wrong with data or market: whether it forbids entries, and the facts."""
+    """One thing that is wrong with data or market: whether it forbids entries, and the facts.
+
+    >>> Issue(reason=Reason.BOOK_MISSING, forbids_entry=True).context
+    {}
+    """
 
     reason: Reason
     forbids_entry: bool
@@ -78,6 +90,11 @@ class Issue:
 class Market:
     """What a tick knows of the market: closed, final candles only, the book, the rules, and the
     quality of it all.
+
+    >>> book = Book(as_of=0, bid=9_799_000, ask=9_801_000)
+    >>> market = Market(as_of=0, candles={}, book=book, rules=PairRules())
+    >>> market.book.mid, market.issues
+    (Decimal('9800000'), ())
     """
 
     as_of: int

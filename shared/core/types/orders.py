@@ -11,7 +11,11 @@ from shared.core.reasons import Reason
 
 
 class Side(StrEnum):
-    """The side of a position."""
+    """The side of a position.
+
+    >>> Side.LONG.sign, Side.SHORT.sign
+    (1, -1)
+    """
 
     LONG = "long"
     SHORT = "short"
@@ -23,7 +27,11 @@ class Side(StrEnum):
 
 
 class OrderKind(StrEnum):
-    """The three kinds of order that the bot places. A stop becomes a market order when it fires."""
+    """The three kinds of order that the bot places. A stop becomes a market order when it fires.
+
+    >>> [str(kind) for kind in OrderKind]
+    ['limit', 'market', 'stop']
+    """
 
     LIMIT = "limit"
     MARKET = "market"
@@ -31,7 +39,11 @@ class OrderKind(StrEnum):
 
 
 class Purpose(StrEnum):
-    """What an order is for."""
+    """What an order is for.
+
+    >>> Purpose("target")
+    <Purpose.TARGET: 'target'>
+    """
 
     ENTRY = "entry"
     STOP = "stop"
@@ -47,6 +59,17 @@ class OrderIntent:
 
     `stop_price` and `target_price` of an entry tell what must protect its fills. `expires_at`: an
     entry never outlives the tick that placed it.
+
+    >>> stop = OrderIntent(
+    ...     id="t1~s1",
+    ...     purpose=Purpose.STOP,
+    ...     side=Side.LONG,
+    ...     kind=OrderKind.STOP,
+    ...     lots=12,
+    ...     trigger_price=9_700_000,
+    ... )
+    >>> stop.opens, stop.buys  # the stop of a long sells
+    (False, False)
     """
 
     id: str
@@ -93,7 +116,19 @@ def _known(price: int | None) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """An order that the exchange holds."""
+    """An order that the exchange holds.
+
+    >>> intent = OrderIntent(
+    ...     id="t1~e1",
+    ...     purpose=Purpose.ENTRY,
+    ...     side=Side.LONG,
+    ...     kind=OrderKind.LIMIT,
+    ...     lots=12,
+    ...     price=9_800_000,
+    ... )
+    >>> Order(order_id=7, intent=intent, placed_at=0, remaining_lots=5).executed_lots
+    7
+    """
 
     order_id: int
     intent: OrderIntent
@@ -121,6 +156,20 @@ class Fill:
     """A part of an order that was executed.
 
     `sequence` counts the account's fills from 1, so that each is told once.
+
+    >>> fill = Fill(
+    ...     sequence=1,
+    ...     order_id=7,
+    ...     purpose=Purpose.ENTRY,
+    ...     side=Side.LONG,
+    ...     at=0,
+    ...     price=9_800_000,
+    ...     lots=12,
+    ...     maker=True,
+    ...     fee_jpy=ZERO,
+    ... )
+    >>> fill.maker, fill.slippage_jpy
+    (True, Decimal('0.0000'))
     """
 
     sequence: int
@@ -139,6 +188,9 @@ class Fill:
 class Entry:
     """One opening fill of a position that is still open, for its average price, interest and
     uncollected fee.
+
+    >>> Entry(at=0, price=9_800_000, lots=12, fee_jpy=ZERO).lots
+    12
     """
 
     at: int
@@ -149,7 +201,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """What is held on one side."""
+    """What is held on one side.
+
+    >>> entries = (
+    ...     Entry(at=0, price=9_800_000, lots=10, fee_jpy=ZERO),
+    ...     Entry(at=60_000, price=9_801_000, lots=10, fee_jpy=ZERO),
+    ... )
+    >>> position = Position(side=Side.LONG, entries=entries)
+    >>> position.lots, position.average_price, position.opened_at
+    (20, Decimal('9800500'), 0)
+    """
 
     side: Side
     entries: tuple[Entry, ...]
@@ -172,7 +233,24 @@ class Position:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trade:
-    """A position from its opening to its end, or the part of it that one closing fill ended."""
+    """A position from its opening to its end, or the part of it that one closing fill ended.
+
+    >>> trade = Trade(
+    ...     sequence=1,
+    ...     side=Side.LONG,
+    ...     opened_at=0,
+    ...     closed_at=3_600_000,
+    ...     lots=10,
+    ...     entry_price=Decimal(9_800_000),
+    ...     exit_price=9_850_000,
+    ...     reason=Reason.EXIT_TARGET,
+    ...     gross_jpy=Decimal(50),
+    ...     fees_jpy=Decimal("9.85"),
+    ...     interest_jpy=Decimal("3.92"),
+    ... )
+    >>> trade.net_jpy
+    Decimal('36.23')
+    """
 
     sequence: int
     side: Side
@@ -196,7 +274,20 @@ class Trade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """The exchange has the order."""
+    """The exchange has the order.
+
+    >>> intent = OrderIntent(
+    ...     id="t1~e1",
+    ...     purpose=Purpose.ENTRY,
+    ...     side=Side.LONG,
+    ...     kind=OrderKind.LIMIT,
+    ...     lots=12,
+    ...     price=9_800_000,
+    ... )
+    >>> accepted = Accepted(order=Order(order_id=7, intent=intent, placed_at=0, remaining_lots=12))
+    >>> accepted.order.order_id, accepted.fills
+    (7, ())
+    """
 
     order: Order
     fills: tuple[Fill, ...] = ()
@@ -204,7 +295,11 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """The exchange said no."""
+    """The exchange said no.
+
+    >>> Rejected(reason=Reason.EXCHANGE_HALTED).reason.value
+    'exchange_halted'
+    """
 
     reason: Reason
     context: Mapping[str, str] = field(default_factory=dict)
@@ -212,7 +307,11 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """Nobody knows whether the exchange has the order. Never resent; reconciliation finds out."""
+    """Nobody knows whether the exchange has the order. Never resent; reconciliation finds out.
+
+    >>> dict(Unknown(context={"found": "no answer"}).context)
+    {'found': 'no answer'}
+    """
 
     context: Mapping[str, str] = field(default_factory=dict)
 

@@ -16,7 +16,11 @@ from shared.core.types.signal import Decision, Signal, nested
 
 
 class Level(StrEnum):
-    """How loud an alert is: critical at once, warning soon, info in a digest."""
+    """How loud an alert is: critical at once, warning soon, info in a digest.
+
+    >>> [str(level) for level in Level]
+    ['critical', 'warning', 'info']
+    """
 
     CRITICAL = "critical"
     WARNING = "warning"
@@ -28,6 +32,10 @@ class Alert:
     """Something a person should know.
 
     `key` (bot, kind, subject, window) guards against repetition.
+
+    >>> alert = Alert(key="default~halt~1", level=Level.CRITICAL, kind="halt", title="Halted", at=0)
+    >>> alert.level.value, dict(alert.fields)
+    ('critical', {})
     """
 
     key: str
@@ -39,7 +47,11 @@ class Alert:
 
 
 class TickStatus(StrEnum):
-    """How a tick ended."""
+    """How a tick ended.
+
+    >>> TickStatus.DEGRADED.value
+    'degraded'
+    """
 
     DONE = "done"
     DUPLICATE = "duplicate"
@@ -52,7 +64,20 @@ class TickStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRecord:
-    """One order or cancel of a tick: what was asked, and how it came out."""
+    """One order or cancel of a tick: what was asked, and how it came out.
+
+    >>> from shared.core.types import OrderKind, Purpose, Side
+    >>> intent = OrderIntent(
+    ...     id="t1~e1",
+    ...     purpose=Purpose.ENTRY,
+    ...     side=Side.LONG,
+    ...     kind=OrderKind.LIMIT,
+    ...     lots=12,
+    ...     price=9_800_000,
+    ... )
+    >>> OrderRecord(what="place", intent=intent, outcome="accepted", order_id=7).reason.value
+    'ok'
+    """
 
     what: str
     intent: OrderIntent
@@ -67,6 +92,20 @@ class TickReport:
     """Everything that one tick saw, decided and did.
 
     Stored, answered as JSON, logged, and replayed later.
+
+    >>> report = TickReport(
+    ...     tick="default~0",
+    ...     bot="default",
+    ...     status=TickStatus.DONE,
+    ...     scheduled_at=0,
+    ...     received_at=900,
+    ...     finished_at=1_900,
+    ...     mode="paper",
+    ...     stage="paper",
+    ...     settings_hash="0" * 16,
+    ... )
+    >>> report.finished_at - report.scheduled_at, report.reason.value, report.orders
+    (1900, 'ok', ())
     """
 
     tick: str

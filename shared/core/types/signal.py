@@ -16,6 +16,13 @@ class Features:
     """A matrix, one row a 15m candle, float64; NaN where a value is not warm yet.
 
     `as_of[i]` is the close of candle i: the first instant at which row i is known.
+
+    >>> import numpy as np
+    >>> features = Features(
+    ...     as_of=np.array([900_000]), names=("close", "rsi_14"), values=np.array([[9.8e6, 41.5]])
+    ... )
+    >>> features.column("rsi_14").tolist()
+    [41.5]
     """
 
     as_of: IntArray
@@ -33,6 +40,18 @@ class Votes:
 
     `sides` (n, s) and `consensus` (n,) hold -1, 0, +1; `confidences` (n, s) and `strength` (n,) lie
     in [0, 1].
+
+    >>> import numpy as np
+    >>> votes = Votes(
+    ...     as_of=np.array([900_000]),
+    ...     names=("atr_based", "adx_trend"),
+    ...     sides=np.array([[1, -1]], dtype=np.int8),
+    ...     confidences=np.array([[0.7, 0.3]]),
+    ...     consensus=np.array([1], dtype=np.int8),
+    ...     strength=np.array([0.7]),
+    ... )
+    >>> dict(zip(votes.names, votes.sides[0].tolist(), strict=True))
+    {'atr_based': 1, 'adx_trend': -1}
     """
 
     as_of: IntArray
@@ -50,6 +69,13 @@ class Targets:
 
     `weight` lies in [-1, 1]; `volatility` is the strategy's own estimate of the past, as a share of
     the price a year.
+
+    >>> import numpy as np
+    >>> targets = Targets(
+    ...     as_of=np.array([900_000]), weight=np.array([0.25]), volatility=np.array([0.6])
+    ... )
+    >>> float(targets.weight[-1])
+    0.25
     """
 
     as_of: IntArray
@@ -65,6 +91,9 @@ class Barriers:
     `horizon_candles`. kind `next_candle`: whether the next close lies more than `move_rate` below
     or above this one (the original's label): no level is touched, so that no expected value follows
     from it.
+
+    >>> Barriers(atr_multiple=4.0, horizon_candles=48).kind
+    'barriers'
     """
 
     atr_multiple: float
@@ -82,6 +111,16 @@ class Prediction:
     every row was asked for. `volatility` (n,) is the forecast of the realised volatility of the
     next 4 hours (root of the sum of squared 15m returns, a rate), `p_vote` (n,) the probability
     that the consensus' own trade pays; NaN where there is none, None without that head.
+
+    >>> import numpy as np
+    >>> prediction = Prediction(
+    ...     as_of=np.array([900_000]),
+    ...     probabilities=np.array([[0.3, 0.2, 0.5]]),
+    ...     model="v1",
+    ...     barriers=Barriers(atr_multiple=4.0, horizon_candles=48),
+    ... )
+    >>> prediction.probabilities[0].tolist()
+    [0.3, 0.2, 0.5]
     """
 
     as_of: IntArray
@@ -95,7 +134,11 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vote:
-    """One strategy's word on one candle."""
+    """One strategy's word on one candle.
+
+    >>> Vote(strategy="trend", side=1, confidence=0.8).side
+    1
+    """
 
     strategy: str
     side: int
@@ -107,6 +150,15 @@ class Forecast:
     """What the model says of one candle: which of its `barriers` is touched first.
 
     `p_vote`: that the consensus' own trade pays; None without that head.
+
+    >>> forecast = Forecast(
+    ...     p_lower=0.3,
+    ...     p_neither=0.2,
+    ...     p_upper=0.5,
+    ...     barriers=Barriers(atr_multiple=4.0, horizon_candles=48),
+    ... )
+    >>> forecast.is_believable(), forecast.side(Side.SHORT)
+    (True, (0.3, 0.5))
     """
 
     p_lower: float
@@ -134,6 +186,9 @@ class TargetExposure:
 
     `weight` in [-1, 1] is the share of the capital, `volatility` its estimate of the price's
     volatility a year; both rest on candles that were closed at `as_of`, the last 4h close.
+
+    >>> TargetExposure(weight=0.25, volatility=0.6, as_of=0).weight
+    0.25
     """
 
     weight: float
@@ -148,6 +203,10 @@ class Signal:
     `volatility` is the model's forecast for the next 4 hours and `volatility_past` what the last 4
     hours had (both the root of the sum of squared 15m returns). `forecast` is there where a model
     was asked for the direction, `exposure` where a strategy has a target.
+
+    >>> signal = Signal(as_of=0, close=9_800_000, atr_jpy=24_500.0, side=Side.LONG, strength=0.7)
+    >>> signal.side.sign, signal.forecast, signal.warm
+    (1, None, True)
     """
 
     as_of: int
@@ -195,6 +254,9 @@ class Goal:
 
     `since`: the close of the 15m candle since which a larger position is wanted than is held; 0
     where none is.
+
+    >>> Goal(lots=-120, as_of=0).since
+    0
     """
 
     lots: int
@@ -203,7 +265,11 @@ class Goal:
 
 
 class Action(StrEnum):
-    """What a decision asks for."""
+    """What a decision asks for.
+
+    >>> Action.ENTER.value
+    'enter'
+    """
 
     ENTER = "enter"
     REDUCE = "reduce"
@@ -219,6 +285,10 @@ class Decision:
     `lots` are those of the order: what an ENTER adds, what a REDUCE closes. `goal` is what the
     target policy wants from now on;
     `crosses`: an entry may take liquidity.
+
+    >>> decision = Decision(action=Action.DENY, as_of=0, reason=Reason.NO_CONSENSUS)
+    >>> decision.lots, decision.side
+    (0, None)
     """
 
     action: Action

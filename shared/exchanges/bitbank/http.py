@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from shared.core.clock import Clock
 from shared.core.errors import BadData, BotError, RateLimited
+from shared.core.retry import backoff_seconds, retry
 from shared.core.settings import ExchangeSettings, is_loopback
 from shared.exchanges.bitbank.errors import (
     HTTP_SERVER_ERROR,
@@ -161,32 +162,29 @@ class PublicRest:
             Unavailable: no useful answer after all tries, or no time left for one.
         """
         attempts = 1 if host in self._failed_hosts else self._settings.read_attempts
-        for attempt in range(attempts):
-            try:
-                return parse(self._read_once(host, path, dict(params or {})))
-            except BotError as error:
-                if not worth_another_try(error):
-                    raise
-                delay = self._delay(error, attempt)
-                if (
-                    attempt + 1 == attempts
-                    or delay > LONGEST_WAIT_SECONDS
-                    or self._ends_within(delay)
-                ):
-                    if not isinstance(
-                        error, BadData
-                    ):  # whoever answers badly still answers: other parts are tried as often
-                        self._failed_hosts.add(host)
-                    raise
-            self._sleep(delay)
-        raise AssertionError("read_attempts is at least 1")
+        try:
+            return retry(
+                lambda: parse(self._read_once(host, path, dict(params or {}))),
+                on=BotError,
+                pause_seconds=self._pause_seconds,
+                attempts=attempts,
+                deadline=self._deadline,
+                sleep=self._sleep,
+                monotonic=self._monotonic,
+            )
+        except BotError as error:
+            # Whoever answers badly still answers: other parts are tried as often.
+            if worth_another_try(error) and not isinstance(error, BadData):
+                self._failed_hosts.add(host)
+            raise
 
-    def _delay(self, error: BotError, attempt: int) -> float:
-        delay = self._settings.retry_base_seconds * 2.0**attempt * (1.0 + self._jitter())
-        return max(delay, error.retry_after_seconds) if isinstance(error, RateLimited) else delay
-
-    def _ends_within(self, seconds: float) -> bool:
-        return self._deadline is not None and self._monotonic() + seconds >= self._deadline
+    def _pause_seconds(self, error: BotError, number: int) -> float | None:
+        if not worth_another_try(error):
+            return None
+        pause = backoff_seconds(self._settings.retry_base_seconds, number, jitter=self._jitter())
+        if isinstance(error, RateLimited):
+            pause = max(pause, error.retry_after_seconds)
+        return None if pause > LONGEST_WAIT_SECONDS else pause
 
     def _read_once(self, host: str, path: str, params: dict[str, str]) -> dict[str, Any]:
         if self._pace is not None:
@@ -257,7 +255,8 @@ def _exchange_class() -> type[Any]:
     """
     from ccxt.bitbank import bitbank
 
-    class Bitbank(bitbank):  # type: ignore[misc,no-any-unimported,unused-ignore]  # ccxt is not typed
+    # Ccxt is not typed.
+    class Bitbank(bitbank):  # type: ignore[misc,no-any-unimported,unused-ignore]
         seen_headers: Mapping[str, str] | None = None
 
         def handle_errors(

@@ -29,6 +29,7 @@ from shared.core.types import (
 from shared.exchanges.paper import account as accounts
 from shared.exchanges.paper.account import PaperAccount
 from shared.orders.ports import Fence, PaperStore
+from shared.stores.conflicts import repeat_on_conflict
 
 ATTEMPTS = 5
 STORE_EVERY_MS = HOUR_MS
@@ -120,30 +121,34 @@ class PaperExchange:
         until = accounts.full_minute(now_ms - int(self._settings.tick.settle_seconds * 1000))
         candles: Candles | None = None
         last_fill = None if counted is None else counted.fills + MOST_UNCOUNTED
-        for _ in range(ATTEMPTS):
+
+        def settle() -> PaperAccount:
+            nonlocal candles
             stored, token = self._load(now_ms)
             account = stored if counted is None else accounts.trimmed(stored, counted)
             if account.idle:
                 if account.settled_until <= now_ms + self._settings.market.max_clock_skew_ms:
-                    return self._told(
-                        replace(account, settled_until=max(until, account.settled_until)), now_ms
-                    )
+                    return replace(account, settled_until=max(until, account.settled_until))
                 # A clock that was far ahead left this time, and nothing is at stake in it: it would
                 # refuse every order.
                 account = replace(account, settled_until=until)
-                if self._saved(account, token, fence):
-                    return self._told(account, now_ms)
-                continue
+                self._save(account, token, fence)
+                return account
             if until <= account.settled_until:
-                return self._told(account, now_ms)
+                return account
             if candles is None or int(candles.opened_at[0]) > account.settled_until:
                 candles = self._minutes(account.settled_until, until)
             settled = accounts.settled(account, candles, until, last_fill=last_fill)
-            if self._kept_in_mind(account, settled, token) or self._saved(settled, token, fence):
-                return self._told(settled, now_ms)
-        raise Conflict(
-            f"the paper account was written by others {ATTEMPTS} times while it was settled"
-        )
+            if not self._kept_in_mind(account, settled, token):
+                self._save(settled, token, fence)
+            return settled
+
+        try:
+            return self._told(repeat_on_conflict(settle, attempts=ATTEMPTS), now_ms)
+        except Conflict as error:
+            raise Conflict(
+                f"the paper account was written by others {ATTEMPTS} times while it was settled"
+            ) from error
 
     def holdings(self, now_ms: int) -> Holdings:
         """The account as it is stored, not settled any further."""
@@ -194,22 +199,22 @@ class PaperExchange:
                 "the lease was over before the request reached the paper account; nothing was"
                 " changed"
             )
+
+        def place() -> Outcome:
+            account, token = self._load(now_ms)
+            after, outcome = change(account)
+            if after is not account:
+                self._save(after, token, fence)
+            return outcome
+
         try:
-            for _ in range(ATTEMPTS):
-                account, token = self._load(now_ms)
-                after, outcome = change(account)
-                if after is account or self._saved(after, token, fence):
-                    return outcome
+            # Not an order sent twice: where another wrote first, nothing of this one was stored.
+            return repeat_on_conflict(place, attempts=ATTEMPTS)
         except Unavailable as error:
             return Unknown(context={"why": str(error)})
-        return Rejected(
-            reason=Reason.REJECTED_BY_EXCHANGE,
-            context={
-                "why": (
-                    "the paper account was written by others again and again; nothing was changed"
-                )
-            },
-        )
+        except Conflict:
+            why = "the paper account was written by others again and again; nothing was changed"
+            return Rejected(reason=Reason.REJECTED_BY_EXCHANGE, context={"why": why})
 
     def _load(self, now_ms: int) -> tuple[PaperAccount, object | None]:
         """The stored account.
@@ -265,18 +270,18 @@ class PaperExchange:
         self._ahead = (token, settled, stored_until)
         return True
 
-    def _saved(
+    def _save(
         self, account: PaperAccount, token: object | None, fence: Fence | None = None
-    ) -> bool:
+    ) -> None:
+        """Raises `Conflict` where another wrote since `token`, and `LeaseLost`."""
+        stored = {**self._unknown, **told(account)}
         try:
-            stored = {**self._unknown, **told(account)}
             if fence is None:
                 self._store.save(stored, token)
             else:
                 self._store.save(stored, token, held=fence.held)
-        except (Conflict, AlreadyExists):
-            return False
-        return True
+        except AlreadyExists as error:
+            raise Conflict(str(error)) from error
 
     def _told(self, account: PaperAccount, now_ms: int) -> Holdings:
         return replace(

@@ -67,7 +67,11 @@ def points(minutes: Candles, row: int) -> tuple[PathPoint, ...]:
 
 
 def volume_lots(volume_btc: float, share: Decimal) -> int:
-    """How many lots of a candle's volume our resting orders may take, rounded down."""
+    """How many lots of a candle's volume our resting orders may take, rounded down.
+
+    >>> volume_lots(1.5, Decimal("0.1"))
+    1500
+    """
     return int((rate(volume_btc) * share * LOTS_PER_BTC).to_integral_value(rounding=ROUND_DOWN))
 
 
@@ -107,7 +111,17 @@ def crossing_at(base: int, *, buys: bool, lots: int, costs: Costs) -> Crossing:
 
 
 def crossing_book(book: Book, *, buys: bool, lots: int, costs: Costs) -> Crossing:
-    """What an order pays that takes liquidity from a book: the touch and the slippage beyond it."""
+    """What an order pays that takes liquidity from a book: the touch and the slippage beyond it.
+
+    >>> costs = Costs(
+    ...     spread_rate=Decimal("0.0002"),
+    ...     slippage_rate=Decimal("0.0005"),
+    ...     volume_share=Decimal("0.1"),
+    ... )
+    >>> book = Book(as_of=0, bid=9_799_000, ask=9_801_000)
+    >>> crossing_book(book, buys=True, lots=12, costs=costs)
+    Crossing(price=9805901, slippage_jpy=Decimal('7.0812'))
+    """
     sign = 1 if buys else -1
     touch = book.ask if buys else book.bid
     return _crossing(book.mid, touch * (1 + sign * costs.slippage_rate), buys=buys, lots=lots)

@@ -85,6 +85,13 @@ class PaperAccount:
     of which none goes before a saved state has counted it (`trimmed`). `last_price` is the last
     price of the path while something was held or rested: the mark. `capital_jpy` is what the
     account was opened with; None in a document that does not say it.
+
+    >>> from shared.core.settings import load
+    >>> account = opened(
+    ...     1_000_000, 1_767_225_630_000, kind="margin", terms=terms(load({}), PairRules())
+    ... )
+    >>> account.cash_jpy, account.settled_until, account.idle, account.untouched
+    (Decimal('1000000.0000'), 1767225600000, True, True)
     """
 
     kind: AccountKind

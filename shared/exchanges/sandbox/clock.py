@@ -8,10 +8,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from shared.core.errors import BadSettings, Unavailable
+from shared.core.retry import retry
 
 CLOCK_PATH = "/_sandbox/clock"
 _TIMEOUT_SECONDS = 30.0
 _ATTEMPTS = 2
+_NO_ANSWER = (OSError, http.client.HTTPException, ValueError)
 
 
 class SteppedClock:
@@ -66,28 +68,29 @@ class SteppedClock:
     def _asked(self, method: str, path: str, body: dict[str, int] | None = None) -> dict[str, Any]:
         payload = None if body is None else json.dumps(body).encode()
         headers = {} if payload is None else {"Content-Type": "application/json"}
-        problem: Exception | None = None
-        for _ in range(_ATTEMPTS):
+
+        def ask() -> tuple[int, Any]:
             connection = self._connection()
             try:
                 connection.request(method, path, body=payload, headers=headers)
                 response = connection.getresponse()
-                answer = json.loads(response.read())
-            except (OSError, http.client.HTTPException, ValueError) as error:
+                return response.status, json.loads(response.read())
+            except _NO_ANSWER:
                 self.close()
-                problem = error
-                continue
-            if (
-                response.status == http.HTTPStatus.OK
-                and isinstance(answer, dict)
-                and "now_ms" in answer
-            ):
-                return answer
-            told = answer.get("error", answer) if isinstance(answer, dict) else answer
-            raise Unavailable(f"the sandbox's clock at {self._address} refused: {told}")
-        raise Unavailable(
-            f"the sandbox's clock at {self._address} does not answer ({problem})"
-        ) from problem
+                raise
+
+        try:
+            status, answer = retry(
+                ask, on=_NO_ANSWER, pause_seconds=lambda _error, _number: 0.0, attempts=_ATTEMPTS
+            )
+        except _NO_ANSWER as error:
+            raise Unavailable(
+                f"the sandbox's clock at {self._address} does not answer ({error})"
+            ) from error
+        if status == http.HTTPStatus.OK and isinstance(answer, dict) and "now_ms" in answer:
+            return answer
+        told = answer.get("error", answer) if isinstance(answer, dict) else answer
+        raise Unavailable(f"the sandbox's clock at {self._address} refused: {told}")
 
     def _connection(self) -> http.client.HTTPConnection:
         # A forked child must not speak on its parent's connection.

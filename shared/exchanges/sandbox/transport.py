@@ -160,7 +160,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer a DELETE."""
         self._respond()
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base class's
+    # The name is the base class's.
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Say nothing: the sandbox counts its requests instead."""
 
     def _respond(self) -> None:

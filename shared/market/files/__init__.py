@@ -47,19 +47,38 @@ _MOST_COLUMNAR_BYTES = 512 << 20
 def read_file(
     path: Path | str, timeframe: Timeframe | None = None, *, timezone: str | None = None
 ) -> Candles:
-    """The candles of a person's file alone; see `read`."""
+    r"""The candles of a person's file alone; see `read`.
+
+    >>> import tempfile
+    >>> text = "timestamp,open,high,low,close,volume\n1767225600000,100,102,99,101,1.5\n"
+    >>> text += "1767226500000,101,103,100,102,0.5\n"
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "candles.csv"
+    ...     written = path.write_text(text)
+    ...     read_file(path).close.tolist()
+    [101.0, 102.0]
+    """
     return read(path, timeframe, timezone=timezone).candles
 
 
 def read(
     path: Path | str, timeframe: Timeframe | None = None, *, timezone: str | None = None
 ) -> ReadFile:
-    """Candles of a person's file, in any layout of `docs/candles.md`, checked, and how they were
+    r"""Candles of a person's file, in any layout of `docs/candles.md`, checked, and how they were
     understood.
 
     Without a `timeframe` they come in the file's own where that is one of ours, else in the next
     coarser one (5m as 15m, 1h as 4h). With one, finer candles are put together; coarser ones are
     refused, because nothing is made up.
+
+    >>> import tempfile
+    >>> text = "timestamp,open,high,low,close,volume\n1767225600000,100,102,99,101,1.5\n"
+    >>> text += "1767226500000,101,103,100,102,0.5\n"
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "candles.csv"
+    ...     written = path.write_text(text)
+    ...     str(read(path).understood)
+    'plain candles, 2 candles of 15m, times in milliseconds, oldest first'
 
     Args:
         path: The file.

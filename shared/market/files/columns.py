@@ -223,7 +223,8 @@ def by_position(where: str, rows: Sequence[Sequence[float | None]], *, layout: s
         return Roles(of={**six, "volume": 6}, layout="Kraken candles")
     if _between(rows, 5):
         raise UserError(f"{where}: the sixth column holds prices, no volume", remedy=WANTED)
-    if width >= 11 and _timelike(rows, 6):  # noqa: PLR2004 - Binance's twelve, the last of them unused
+    # Binance's twelve, the last of them unused.
+    if width >= 11 and _timelike(rows, 6):  # noqa: PLR2004
         return Roles(of=six, layout="Binance klines")
     return Roles(of=six, layout=layout or "rows without a header")
 

@@ -131,7 +131,8 @@ class Joining:
         for row, cell in enumerate(cells.array):
             value = _value(cell)
             if value is None:
-                missing = cell is None or (isinstance(cell, float) and cell != cell)  # noqa: PLR0124 - NaN
+                # NaN.
+                missing = cell is None or (isinstance(cell, float) and cell != cell)  # noqa: PLR0124
                 what = "is missing" if missing else f"{str(cell).strip()[:40]!r} is no number"
                 raise self._wrong(int(lines[row]), f"{name} {what}{_thousands(cell)}")
             found[row] = value

@@ -306,4 +306,5 @@ def _bounded(at: IntArray) -> IntArray:
 
 def _shown(cell: Any) -> str:
     text = str(cell).strip()
-    return repr(text if len(text) <= 40 else f"{text[:40]}...")  # noqa: PLR2004 - as much as a line bears
+    # As much as a line bears.
+    return repr(text if len(text) <= 40 else f"{text[:40]}...")  # noqa: PLR2004

@@ -9,6 +9,17 @@ from shared.core.types import Candles
 class Understood:
     """How a file was read.
 
+    >>> str(
+    ...     Understood(
+    ...         layout="Binance klines",
+    ...         stamps="milliseconds",
+    ...         order="oldest first",
+    ...         spacing_ms=900_000,
+    ...         rows=96,
+    ...     )
+    ... )
+    'Binance klines, 96 candles of 15m, milliseconds, oldest first'
+
     Attributes:
         layout: What wrote it, as far as that can be told: `plain CSV`, `Binance klines`.
         stamps: How its times are written: `milliseconds`, `dates with an offset`, `dates read as
@@ -37,14 +48,31 @@ class Understood:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadFile:
-    """The candles of a file, and how it was understood."""
+    """The candles of a file, and how it was understood.
+
+    >>> from shared.core.types import Timeframe
+    >>> from shared.market.candles import empty
+    >>> understood = Understood(
+    ...     layout="plain CSV",
+    ...     stamps="milliseconds",
+    ...     order="oldest first",
+    ...     spacing_ms=900_000,
+    ...     rows=0,
+    ... )
+    >>> len(ReadFile(candles=empty(Timeframe.M15), understood=understood).candles)
+    0
+    """
 
     candles: Candles
     understood: Understood
 
 
 def spacing_words(spacing_ms: int) -> str:
-    """A spacing as traders write it: 1m, 90s, 4h, 1d."""
+    """A spacing as traders write it: 1m, 90s, 4h, 1d.
+
+    >>> [spacing_words(length) for length in (60_000, 90_000, 14_400_000, 86_400_000)]
+    ['1m', '1.5m', '4h', '1d']
+    """
     seconds = spacing_ms / 1000
     for length, letter in ((86_400, "d"), (3_600, "h"), (60, "m")):
         if seconds >= length and seconds % length == 0:

@@ -23,7 +23,11 @@ def offset_minutes(text: str) -> int | None:
 
 
 def zone_of(text: str) -> tzinfo:
-    """The zone that a person names. Raises `UserError`."""
+    """The zone that a person names. Raises `UserError`.
+
+    >>> str(zone_of("+09:00")), str(zone_of("Asia/Tokyo"))
+    ('+09:00', 'Asia/Tokyo')
+    """
     minutes = offset_minutes(text.strip())
     try:
         if minutes is not None:

@@ -13,9 +13,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from shared.core.calendar import jst_minute, utc_second
 from shared.core.sentences import say
-from shared.core.sentences.figures import percent, yen_alone
+from shared.core.sentences.figures import jst_minute, percent, utc_second, yen_alone
 from shared.replay.types import loud
 
 _FOLDER = Path(__file__).parent
@@ -61,13 +60,15 @@ def render(
 
 def embeddable(value: Any) -> Markup:
     """JSON that cannot end the script element it stands in."""
-    return Markup(json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"))  # noqa: S704 - no `<` is left
+    # No `<` is left.
+    return Markup(json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"))  # noqa: S704
 
 
 @lru_cache(maxsize=8)
 def _pasted(paths: tuple[Path, ...]) -> Markup:
     """Our own files as they stand in the page."""
-    return Markup("\n".join(path.read_text(encoding="utf-8") for path in paths))  # noqa: S704 - our own files
+    # Our own files.
+    return Markup("\n".join(path.read_text(encoding="utf-8") for path in paths))  # noqa: S704
 
 
 def _scoped(paths: tuple[Path, ...]) -> Markup:

@@ -29,6 +29,10 @@ class Axis:
     """What one axis shows: [low, high], where it is labelled, and how.
 
     `logarithmic`: equal factors are equally far apart.
+
+    >>> axis = Axis.of([0.2, 3.8], title="days")
+    >>> axis.low <= 0.2, axis.high >= 3.8, axis.title
+    (True, True, 'days')
     """
 
     low: float
@@ -72,7 +76,12 @@ class Axis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Area:
-    """The size of a picture in pixels, and the margins around its plot."""
+    """The size of a picture in pixels, and the margins around its plot.
+
+    >>> area = Area(width=640, height=320, left=48, right=16, top=12, bottom=36)
+    >>> area.width - area.left - area.right  # what is left for the plot
+    576
+    """
 
     width: int
     height: int
@@ -87,6 +96,14 @@ class Plot:
     """One plot: its axes first, then whatever is drawn into it, in that order.
 
     `look` is always the class of what is drawn.
+
+    >>> plot = Plot(
+    ...     x=Axis.of([0, 10]),
+    ...     y=Axis.of([0, 1]),
+    ...     area=Area(width=640, height=320, left=48, right=16, top=12, bottom=36),
+    ... )
+    >>> plot.x_of(plot.x.low), plot.x_of(plot.x.high)
+    (48.0, 624.0)
     """
 
     x: Axis

@@ -29,6 +29,23 @@ def compare(
     Not compared: what names a run (ids of orders, numbers of fills and trades, fencing counters),
     what it took (times, counts) and what it told (alerts).
 
+    >>> from shared.core.types import TickStatus
+    >>> report = TickReport(
+    ...     tick="default~0",
+    ...     bot="default",
+    ...     status=TickStatus.DONE,
+    ...     scheduled_at=0,
+    ...     received_at=900,
+    ...     finished_at=1_900,
+    ...     mode="paper",
+    ...     stage="paper",
+    ...     settings_hash="0" * 16,
+    ...     equity_jpy=Decimal(1_000_000),
+    ...     cash_jpy=Decimal(1_000_000),
+    ... )
+    >>> compare([report], [report]).sentence
+    '1 ticks, 0 missed, 0 late: decisions equal in 1, and so is everything else, to 0.0001 yen.'
+
     Args:
         reports: What the bot did.
         replayed: The reports of a replay with `every_tick`.

@@ -8,7 +8,11 @@ from shared.core.money import ZERO
 
 
 class Cause(StrEnum):
-    """Why bot and replay differ."""
+    """Why bot and replay differ.
+
+    >>> Cause("missed tick").name
+    'MISSED_TICK'
+    """
 
     MISSED_TICK = "missed tick"
     LATE_TICK = "late tick"
@@ -24,7 +28,11 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """One value that differs: where it stands in the report, and what the two say."""
+    """One value that differs: where it stands in the report, and what the two say.
+
+    >>> Fact(what="decision.action", bot="deny", replay="enter").replay
+    'enter'
+    """
 
     what: str
     bot: str
@@ -34,6 +42,12 @@ class Fact:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickDifference:
     """Everything that differs in one tick.
+
+    >>> difference = TickDifference(
+    ...     at=180_000, cause=Cause.DATA, began_at=0, facts=(), price_jpy=Decimal(0)
+    ... )
+    >>> difference.cause.value
+    'data'
 
     Attributes:
         at: The tick's schedule time.
@@ -58,6 +72,17 @@ class CauseEpisode:
     """One cause from the tick in which it arose to the last one that follows from it.
 
     `facts` are those of its first tick.
+
+    >>> episode = CauseEpisode(
+    ...     began_at=0,
+    ...     until_at=180_000,
+    ...     cause=Cause.SPREAD,
+    ...     ticks=2,
+    ...     price_jpy=Decimal("-12.5"),
+    ...     facts=(Fact(what="book.ask", bot="9801000", replay="9800980"),),
+    ... )
+    >>> episode.facts[0].what
+    'book.ask'
     """
 
     began_at: int
@@ -70,7 +95,11 @@ class CauseEpisode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Total:
-    """What one cause did in all: how often it arose, in how many ticks it showed, and its price."""
+    """What one cause did in all: how often it arose, in how many ticks it showed, and its price.
+
+    >>> Total(times=1, ticks=3, price_jpy=Decimal("-12.5")).ticks
+    3
+    """
 
     times: int
     ticks: int
@@ -80,6 +109,11 @@ class Total:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """All differences of a period.
+
+    >>> Comparison(
+    ...     ticks=2, missed=(), late=(), equal_decisions=2, differences=(), gap_jpy=Decimal(0)
+    ... ).equal
+    True
 
     Attributes:
         ticks: How many ticks both have.

@@ -21,6 +21,9 @@ class Stretch:
     """Ticks from one at which the account is known whole: nothing held, nothing resting, no candle
     half used.
 
+    >>> Stretch(reports=(), start_at=0, end_at=180_000).opening is None
+    True
+
     Attributes:
         reports: By schedule time, from `start_at` to `end_at`, both included.
         opening: The account at the start, with what the limits had counted in the reports before;
@@ -40,6 +43,27 @@ def stretch_of(reports: Sequence[TickReport], *, since_at: int, settings: Settin
     the first tick on the close of a 15m candle before which nothing was held and nothing rested:
     the candle is new to it, and the equity is cash. It never begins before another capital was set
     for an account that had not traded: a replay has one.
+
+    >>> from dataclasses import replace
+    >>> from decimal import Decimal
+    >>> from shared.core.settings import load
+    >>> report = TickReport(
+    ...     tick="default~0",
+    ...     bot="default",
+    ...     status=TickStatus.DONE,
+    ...     scheduled_at=0,
+    ...     received_at=900,
+    ...     finished_at=1_900,
+    ...     mode="paper",
+    ...     stage="paper",
+    ...     settings_hash="0" * 16,
+    ...     equity_jpy=Decimal(1_000_000),
+    ...     cash_jpy=Decimal(1_000_000),
+    ... )
+    >>> second = replace(report, tick="default~1", scheduled_at=180_000, received_at=180_900)
+    >>> stretch = stretch_of([report, second], since_at=0, settings=load({}))
+    >>> len(stretch.reports), stretch.start_at, stretch.end_at
+    (2, 0, 180000)
 
     Args:
         reports: The bot's reports; those before `since_at` tell what the limits had counted.
@@ -142,6 +166,25 @@ def schedule_from(reports: Sequence[TickReport], interval_ms: int) -> Schedule:
     Ticks by hand stand beside the schedule and are left out. A halt begins with the first tick that
     saw it and ends with the first that did not. A person who takes a drawdown halt back appears as
     a halt in which no tick falls.
+
+    >>> from dataclasses import replace
+    >>> from decimal import Decimal
+    >>> report = TickReport(
+    ...     tick="default~0",
+    ...     bot="default",
+    ...     status=TickStatus.DONE,
+    ...     scheduled_at=0,
+    ...     received_at=900,
+    ...     finished_at=1_900,
+    ...     mode="paper",
+    ...     stage="paper",
+    ...     settings_hash="0" * 16,
+    ...     equity_jpy=Decimal(1_000_000),
+    ...     cash_jpy=Decimal(1_000_000),
+    ... )
+    >>> third = replace(report, tick="default~2", scheduled_at=360_000, received_at=360_900)
+    >>> sorted(schedule_from([report, third], 180_000).missed)
+    [180000]
 
     Args:
         reports: The bot's stored reports of a period.

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from shared.core.errors import BadData
 from shared.core.types import FloatArray
 
 
@@ -41,24 +40,3 @@ def effective_number(values: FloatArray) -> float | None:
     kept = pairs[: negative[0]] if len(negative) else pairs
     inflation = 2.0 * float(kept.sum()) - 1.0
     return count / max(1.0, inflation)
-
-
-def effective_trials(correlation: FloatArray) -> float:
-    """How many independent trials are in a correlation matrix of shape (n, n): its effective rank,
-    between 1 and n.
-
-    exp of the entropy of the normalised eigenvalues (Roy & Vetterli, EUSIPCO 2007). Raises
-    `BadData` for anything else.
-    """
-    square = (
-        correlation.ndim == 2  # noqa: PLR2004
-        and correlation.shape[0] == correlation.shape[1]
-        and len(correlation) > 0
-    )
-    if not square or not np.isfinite(correlation).all():
-        raise BadData(
-            f"a correlation matrix had shape {correlation.shape}; it must be square and finite"
-        )
-    eigenvalues = np.linalg.eigvalsh(correlation)
-    share = eigenvalues[eigenvalues > 0.0] / eigenvalues[eigenvalues > 0.0].sum()
-    return float(np.exp(-np.sum(share * np.log(share))))

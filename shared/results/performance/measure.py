@@ -53,6 +53,26 @@ def measure(
 ) -> Performance:
     """Sum up a replay.
 
+    >>> from shared.core.types import Timeframe
+    >>> from shared.replay import Inputs, replay
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.turn.pipeline import stages
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=8, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> inputs = Inputs(
+    ...     candles=candles,
+    ...     stages=stages(candles, bundle=None, settings=load({})),
+    ...     settings=load({}),
+    ...     start_at=start + 7 * day,
+    ...     end_at=start + 8 * day,
+    ... )
+    >>> performance = measure(replay(inputs))
+    >>> performance.returns.total, performance.positions.count, performance.start_equity_jpy
+    (0.0, 0, Decimal('1000000.0000'))
+
     Args:
         replayed: What happened.
         trials: How many variants were ever scored on this data, this one included.

@@ -200,17 +200,6 @@ def deflated_sharpe(
     )
 
 
-def minimum_backtest_years(trials: int, *, annual_sharpe: float) -> float | None:
-    """How many years it takes lest the best of `trials` without skill shows `annual_sharpe`; None
-    where that is not > 0.
-    """
-    if annual_sharpe <= 0.0:
-        return None
-    root = expected_maximum(trials) / annual_sharpe
-    years = root * root
-    return years if math.isfinite(years) else None
-
-
 def variance_of_trials(sharpes: Sequence[float]) -> float | None:
     """Sample variance of the trials' Sharpes, in their own units; None for fewer than two.
 

@@ -19,6 +19,22 @@ class Returns:
     first and the last day as short as the period cuts them, so that they compound to the total. No
     riskless rate is taken off.
 
+    >>> returns = Returns(
+    ...     total=0.082,
+    ...     annual=0.08,
+    ...     sharpe=1.34,
+    ...     sortino=1.9,
+    ...     volatility=0.07,
+    ...     days=370,
+    ...     winning_days=0.4,
+    ...     best_day=0.021,
+    ...     worst_day=-0.017,
+    ...     skewness=0.3,
+    ...     kurtosis=4.1,
+    ... )
+    >>> f"{returns.total:+.1%}"
+    '+8.2%'
+
     Attributes:
         total: End equity / start equity - 1.
         annual: The same growth over 365 days; None below one day, and where nothing was left.
@@ -48,6 +64,19 @@ class Returns:
 class Drawdown:
     """One fall below a peak of equity.
 
+    >>> fall = Drawdown(
+    ...     share=0.1,
+    ...     jpy=Decimal(100_000),
+    ...     peak_jpy=Decimal(1_000_000),
+    ...     trough_jpy=Decimal(900_000),
+    ...     peak_at=0,
+    ...     trough_at=3_600_000,
+    ...     recovered_at=None,
+    ...     length_ms=7_200_000,
+    ... )
+    >>> fall.peak_jpy - fall.trough_jpy == fall.jpy
+    True
+
     Attributes:
         share: (peak - trough) / peak; above 1 where more than everything was lost.
         peak_at: The last instant at the peak.
@@ -69,6 +98,12 @@ class Drawdown:
 class Drawdowns:
     """All falls below a peak, measured at every 15m candle.
 
+    >>> never = Drawdowns(
+    ...     max_share=0.0, calmar=None, deepest=None, longest=None, under_water_share=0.0
+    ... )
+    >>> never.deepest is None
+    True
+
     Attributes:
         max_share: The deepest one's share of its peak; 0 where equity never fell.
         calmar: Annual return / `max_share`.
@@ -88,6 +123,27 @@ class Drawdowns:
 class Positions:
     """Closed positions; one that is closed in parts counts once, by the sum of its parts, at the
     end of the last.
+
+    >>> from shared.core.types import Timeframe
+    >>> from shared.replay import Inputs, replay
+    >>> from shared.results.performance import measure
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.turn.pipeline import stages
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=8, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> inputs = Inputs(
+    ...     candles=candles,
+    ...     stages=stages(candles, bundle=None, settings=load({})),
+    ...     settings=load({}),
+    ...     start_at=start + 7 * day,
+    ...     end_at=start + 8 * day,
+    ... )
+    >>> performance = measure(replay(inputs))
+    >>> performance.positions.count, performance.positions.win_rate
+    (0, None)
 
     Attributes:
         parts: Closing fills, those of a position still open at the end included.
@@ -131,6 +187,21 @@ class TradingCosts:
     gross: it is told apart for knowledge and must not be taken off again. `frictionless_jpy` =
     gross + slippage is what the same fills would have earned at middle prices.
 
+    >>> costs = TradingCosts(
+    ...     gross_jpy=Decimal(1_000),
+    ...     fees_jpy=Decimal(90),
+    ...     interest_jpy=Decimal(10),
+    ...     net_jpy=Decimal(900),
+    ...     slippage_jpy=Decimal(40),
+    ...     total_jpy=Decimal(140),
+    ...     frictionless_jpy=Decimal(1_040),
+    ...     unrealised_jpy=Decimal(0),
+    ...     share_of_frictionless=0.1346,
+    ...     rate_of_turnover=0.0006,
+    ... )
+    >>> costs.gross_jpy - costs.fees_jpy - costs.interest_jpy == costs.net_jpy
+    True
+
     Attributes:
         slippage_jpy: Of all fills, opening and closing.
         total_jpy: Fees + interest + slippage.
@@ -155,6 +226,21 @@ class TradingCosts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposure:
     """How much of the time and how much of the money was in the market.
+
+    >>> exposure = Exposure(
+    ...     held_share=0.43,
+    ...     long_share=0.4,
+    ...     short_share=0.03,
+    ...     mean_leverage=0.2,
+    ...     max_leverage=0.5,
+    ...     fills=56,
+    ...     turnover_jpy=Decimal(12_000_000),
+    ...     turnover=12.0,
+    ...     annual_turnover=1.7,
+    ...     maker_share=0.5,
+    ... )
+    >>> round(exposure.long_share + exposure.short_share, 2) == exposure.held_share
+    True
 
     Attributes:
         held_share: Share of the period in which something was held, from fill to fill; None for a
@@ -188,6 +274,19 @@ class Attribution:
     By strategy, each amount of a position is shared among the strategies that voted for it in
     proportion to their confidence; `positions` and `wins` then count the positions it voted for,
     and may add up to more than there are.
+
+    >>> by_stop = Attribution(
+    ...     name="stop",
+    ...     positions=4,
+    ...     wins=1,
+    ...     win_rate=0.25,
+    ...     gross_jpy=Decimal(-80),
+    ...     fees_jpy=Decimal(9),
+    ...     interest_jpy=Decimal(1),
+    ...     net_jpy=Decimal(-90),
+    ... )
+    >>> by_stop.gross_jpy - by_stop.fees_jpy - by_stop.interest_jpy == by_stop.net_jpy
+    True
     """
 
     name: str
@@ -203,6 +302,20 @@ class Attribution:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Month:
     """One calendar month of Japan's time, or what of it lies in the period.
+
+    >>> january = Month(
+    ...     month="2026-01",
+    ...     start_at=1_767_225_600_000,
+    ...     end_at=1_769_871_600_000,
+    ...     total=0.012,
+    ...     change_jpy=Decimal(12_000),
+    ...     max_drawdown_share=0.008,
+    ...     positions=3,
+    ...     wins=2,
+    ...     net_jpy=Decimal(12_000),
+    ... )
+    >>> january.wins / january.positions > 0.5
+    True
 
     Attributes:
         month: `2026-01`.
@@ -228,6 +341,27 @@ class BuyAndHold:
     """Buy and hold beside it: as many whole lots as the same capital buys at the first close, one
     taker fee, never sold.
 
+    >>> from shared.core.types import Timeframe
+    >>> from shared.replay import Inputs, replay
+    >>> from shared.results.performance import measure
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.turn.pipeline import stages
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=8, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> inputs = Inputs(
+    ...     candles=candles,
+    ...     stages=stages(candles, bundle=None, settings=load({})),
+    ...     settings=load({}),
+    ...     start_at=start + 7 * day,
+    ...     end_at=start + 8 * day,
+    ... )
+    >>> performance = measure(replay(inputs))
+    >>> performance.hold.lots > 0, performance.hold.fee_jpy > 0
+    (True, True)
+
     Attributes:
         excess: The replay's total return minus this one.
         correlation: Of the two series of daily returns.
@@ -248,6 +382,9 @@ class Sampled:
     """A percentile interval from resampled daily returns.
 
     None where too few samples have the number.
+
+    >>> Sampled(low=-0.4, high=2.1).high
+    2.1
     """
 
     low: float
@@ -257,6 +394,19 @@ class Sampled:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bootstrap:
     """The stationary bootstrap of daily returns (Politis & Romano, JASA 89, 1994).
+
+    >>> bootstrap = Bootstrap(
+    ...     seed=7,
+    ...     level=0.95,
+    ...     samples=1_000,
+    ...     days=365,
+    ...     block_days=12,
+    ...     sharpe=Sampled(low=-0.4, high=2.1),
+    ...     total=Sampled(low=-0.05, high=0.2),
+    ...     losing=0.11,
+    ... )
+    >>> bootstrap.sharpe.low
+    -0.4
 
     Attributes:
         level: Of the intervals: 0.95 runs from the 2.5th to the 97.5th percentile.
@@ -280,6 +430,9 @@ class Bootstrap:
 class Probability:
     """One published variant of the probabilistic Sharpe and what is made of it.
 
+    >>> Probability(above_zero=0.93, deflated=0.4, minimum_days=512.0).deflated
+    0.4
+
     Attributes:
         above_zero: Probability that the true Sharpe exceeds zero.
         deflated: Probability that it exceeds what the best of all trials shows without any skill.
@@ -300,6 +453,27 @@ class Significance:
     Bailey and Lopez de Prado 2012 (2014 for the deflated one): the variance at the measured Sharpe,
     over T - 1. `hypothesised` is Lopez de Prado, Lipton and Zoonekynd 2025: the variance at the
     Sharpe that is tested against, over T, with autocorrelation.
+
+    >>> from shared.core.types import Timeframe
+    >>> from shared.replay import Inputs, replay
+    >>> from shared.results.performance import measure
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.turn.pipeline import stages
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=8, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> inputs = Inputs(
+    ...     candles=candles,
+    ...     stages=stages(candles, bundle=None, settings=load({})),
+    ...     settings=load({}),
+    ...     start_at=start + 7 * day,
+    ...     end_at=start + 8 * day,
+    ... )
+    >>> performance = measure(replay(inputs))
+    >>> performance.significance.trials, performance.significance.deflated
+    (1, None)
 
     Attributes:
         days: Daily returns, T.
@@ -332,6 +506,27 @@ class Significance:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performance:
     """A replay summed up.
+
+    >>> from shared.core.types import Timeframe
+    >>> from shared.replay import Inputs, replay
+    >>> from shared.results.performance import measure
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.turn.pipeline import stages
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=8, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> inputs = Inputs(
+    ...     candles=candles,
+    ...     stages=stages(candles, bundle=None, settings=load({})),
+    ...     settings=load({}),
+    ...     start_at=start + 7 * day,
+    ...     end_at=start + 8 * day,
+    ... )
+    >>> performance = measure(replay(inputs))
+    >>> performance.resolution.value, performance.end_equity_jpy
+    ('15m', Decimal('1000000.0000'))
 
     Attributes:
         years: Length of the period in years of 365 days.

@@ -148,7 +148,8 @@ def equity_csv(curve: Curve, hold: BuyAndHold) -> bytes:
         strict=True,
     )
     lines = [
-        f"{','.join(when)},{_four_places(equity)},{down:.6f},{price:.0f},{_four_places(lots)},{_four_places(held)}"
+        f"{','.join(when)},{_four_places(equity)},{down:.6f},{price:.0f},"
+        f"{_four_places(lots)},{_four_places(held)}"
         for when, equity, down, price, lots, held in columns
     ]
     return "\r\n".join((header, *lines, "")).encode()

@@ -43,6 +43,28 @@ def html(
 ) -> str:
     """The page as text: no network, light and dark; its tables can be read without its script.
 
+    >>> from shared.core.settings import load
+    >>> from shared.core.types import Timeframe
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.replay import Inputs, replay
+    >>> from shared.results.performance import measure
+    >>> from shared.turn.pipeline import stages
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=8, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> inputs = Inputs(
+    ...     candles=candles,
+    ...     stages=stages(candles, bundle=None, settings=load({})),
+    ...     settings=load({}),
+    ...     start_at=start + 7 * day,
+    ...     end_at=start + 8 * day,
+    ... )
+    >>> replayed, quarters = replay(inputs), candles[Timeframe.M15]
+    >>> page = html(replayed, measure(replayed), candles=quarters, title="A quiet day")
+    >>> "<title>A quiet day" in page, "https://" in page  # it asks no network for anything
+    (True, False)
+
     Args:
         replayed: What happened.
         performance: The same summed up, by `shared.results.performance.measure`.

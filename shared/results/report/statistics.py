@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shared.core.calendar import jst_minute
 from shared.core.sentences import say
 from shared.core.sentences.figures import (
     DASH,
     decimals,
     fall_percent,
+    jst_minute,
     length,
     number,
     percent,

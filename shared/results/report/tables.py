@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shared.core.calendar import jst_minute
 from shared.core.reasons import Reason
 from shared.core.sentences import reason_then, say
-from shared.core.sentences.figures import fall_percent, percent, yen_alone
+from shared.core.sentences.figures import fall_percent, jst_minute, percent, yen_alone
 from shared.replay.types import Event
 from shared.results.page.cells import Text, tone
 from shared.results.performance import Attribution, Month, Performance

@@ -29,6 +29,27 @@ def files(
     The same result gives the same bytes.
 
     Without `parquet` these two files are left out, and their library is not loaded.
+
+    >>> from shared.results.performance import measure
+    >>> from shared.core.types import Timeframe
+    >>> from shared.replay import Inputs, replay
+    >>> from shared.core.settings import load
+    >>> from shared.exchanges.sandbox.generate import generate
+    >>> from shared.market.candles import aggregate
+    >>> from shared.turn.pipeline import stages
+    >>> start, day = 1_767_225_600_000, 86_400_000
+    >>> minutes = generate(start_ms=start, days=8, seed=7)
+    >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
+    >>> inputs = Inputs(
+    ...     candles=candles,
+    ...     stages=stages(candles, bundle=None, settings=load({})),
+    ...     settings=load({}),
+    ...     start_at=start + 7 * day,
+    ...     end_at=start + 8 * day,
+    ... )
+    >>> replayed = replay(inputs)
+    >>> sorted(files(replayed, measure(replayed), candles=candles[Timeframe.M15], parquet=False))
+    ['equity.csv', 'report.html', 'result.json', 'trades.csv']
     """
     held = positions(replayed)
     shown = page(

@@ -20,5 +20,10 @@ POLICIES: Mapping[PolicyName, Policy] = MappingProxyType(
 
 
 def policy_of(settings: Settings) -> Policy:
-    """The policy that `risk.policy` names."""
+    """The policy that `risk.policy` names.
+
+    >>> from shared.core.settings import load
+    >>> policy_of(load({})).name.value, policy_of(load({}, profile="trend")).name.value
+    ('barrier', 'target')
+    """
     return POLICIES[settings.risk.policy]

@@ -36,6 +36,9 @@ class BarrierPolicy:
     """One entry with a stop and a target, where the model's probabilities say that it is worth it.
 
     What is held has a plan: its stop, its target, and when it must end.
+
+    >>> BarrierPolicy().needs_model, BarrierPolicy().has_goal
+    (True, False)
     """
 
     name = PolicyName.BARRIER

@@ -45,6 +45,9 @@ class ExposurePolicy:
     """Hold what a strategy with a target wants, decided anew after each 4h close.
 
     What is held has a goal, and its stop bounds a disaster.
+
+    >>> ExposurePolicy().needs_model, ExposurePolicy().has_goal
+    (False, True)
     """
 
     name = PolicyName.TARGET

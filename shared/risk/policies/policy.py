@@ -8,7 +8,14 @@ from shared.risk.case import Case
 
 
 class Policy(Protocol):
-    """How a bot decides, how what is held is protected, and when a tick has something to decide."""
+    """How a bot decides, how what is held is protected, and when a tick has something to decide.
+
+    >>> from shared.core.settings import load
+    >>> from shared.risk.policies import policy_of
+    >>> policy = policy_of(load({}, profile="trend"))
+    >>> policy.name.value, policy.needs_model
+    ('target', False)
+    """
 
     @property
     def name(self) -> PolicyName:

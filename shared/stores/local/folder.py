@@ -16,12 +16,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from shared.core.errors import BadData, Conflict, StoreBroken
+from shared.core.files import sync, write_draft
+from shared.core.retry import backoff_seconds, retry
 from shared.stores.keys import check_generation, check_key, check_prefix, refused
 from shared.stores.ports import Blob
 
 _LEFTOVER_SECONDS = 3600
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.0005, 0.02
 _STEPS_NS = (
     1,
     1_000,
@@ -44,6 +48,11 @@ class FolderBucket:
         self.path = Path(path).expanduser().absolute()
         self._busy_seconds = busy_seconds
         self._temporary = self.path / ".tmp"
+
+    @classmethod
+    def open(cls, address: str) -> Self:
+        """The store at a path."""
+        return cls(address)
 
     def get(self, key: str) -> Blob | None:
         """The object, or None."""
@@ -78,7 +87,7 @@ class FolderBucket:
                     self._make_room(target, key)
                     generation = _stamp(temporary, after=stored)
                     temporary.replace(target)
-                    _sync(target.parent)
+                    sync(target.parent)
                     return generation
             finally:
                 temporary.unlink(missing_ok=True)
@@ -114,14 +123,7 @@ class FolderBucket:
             self._temporary.mkdir(parents=True, exist_ok=True)
         self._sweep()
         temporary = self._temporary / secrets.token_hex(16)
-        try:
-            with temporary.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        write_draft(temporary, data)
         return temporary
 
     def _sweep(self) -> None:
@@ -144,7 +146,7 @@ class FolderBucket:
         missing = [parent for parent in target.parents if not parent.exists()]
         target.parent.mkdir(parents=True, exist_ok=True)
         for folder in missing:
-            _sync(folder.parent)
+            sync(folder.parent)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -162,21 +164,21 @@ class FolderBucket:
             os.close(descriptor)
 
     def _wait(self, descriptor: int) -> None:
-        give_up_at, pause = time.monotonic() + self._busy_seconds, 0.0005
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                if time.monotonic() > give_up_at:
-                    raise StoreBroken(
-                        f"the bucket {self.path} has been locked by another process for more than"
-                        f" {self._busy_seconds:g} s",
-                        remedy="wait for the other process, or stop it, then try again",
-                    ) from error
-                time.sleep(pause)
-                pause = min(pause * 2, 0.02)
-            else:
-                return
+        try:
+            retry(
+                lambda: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB),
+                on=BlockingIOError,
+                pause_seconds=lambda _, number: min(
+                    backoff_seconds(_FIRST_PAUSE_SECONDS, number), _LONGEST_PAUSE_SECONDS
+                ),
+                deadline=time.monotonic() + self._busy_seconds,
+            )
+        except BlockingIOError as error:
+            raise StoreBroken(
+                f"the bucket {self.path} has been locked by another process for more than"
+                f" {self._busy_seconds:g} s",
+                remedy="wait for the other process, or stop it, then try again",
+            ) from error
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -236,13 +238,5 @@ def _stamp(path: Path, *, after: int | None) -> int:
         kept = _number(path.stat())  # what the file system kept of it
         if kept > (after or 0):
             break
-    _sync(path)
+    sync(path)
     return kept
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -14,13 +14,16 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 from shared.core.errors import BotError, StoreBroken
+from shared.core.retry import retry
 from shared.stores.documents import AnswerLost, CheckedQuery, CheckedWrite, Documents, collection_of
 from shared.stores.local.connections import Pool
 from shared.stores.ports import Document, Json, Write
 
 SCHEMA = 1
+_BUSY_PAUSE_SECONDS = 0.01
 APPLICATION_ID = 0x63627430  # "cbt0": no other program's file is taken for ours
 
 _TABLES = f"""
@@ -55,6 +58,11 @@ class SqliteDocuments(Documents):
         self.path = Path(path).expanduser().absolute()
         self._busy_seconds = busy_seconds
         self._pool = Pool(self.path)
+
+    @classmethod
+    def open(cls, address: str) -> Self:
+        """The store at a path."""
+        return cls(Path(address))
 
     def commit(self, writes: Sequence[Write]) -> Mapping[str, Document]:
         """All writes or none; on the disk when it returns."""
@@ -241,16 +249,16 @@ class SqliteDocuments(Documents):
         """Repeat until the time is up: SQLite does not wait by itself when it changes the journal
         mode.
         """
-        give_up_at = time.monotonic() + self._busy_seconds
-        while True:
-            try:
-                connection.execute(statement).fetchall()
-            except sqlite3.OperationalError as error:
-                if _primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
-                    raise
-                time.sleep(0.01)
-            else:
-                return
+
+        def pause_seconds(error: sqlite3.OperationalError, _number: int) -> float | None:
+            return _BUSY_PAUSE_SECONDS if _primary_code(error) == sqlite3.SQLITE_BUSY else None
+
+        retry(
+            lambda: connection.execute(statement).fetchall(),
+            on=sqlite3.OperationalError,
+            pause_seconds=pause_seconds,
+            deadline=time.monotonic() + self._busy_seconds,
+        )
 
     def _broken(self, error: sqlite3.Error) -> StoreBroken:
         code = _primary_code(error)
@@ -299,7 +307,8 @@ def _primary_code(error: sqlite3.Error) -> int:
 
 def _versions(connection: sqlite3.Connection, paths: Sequence[str]) -> dict[str, str]:
     marks = ", ".join("?" * len(paths))
-    rows = connection.execute(f"SELECT path, writer FROM documents WHERE path IN ({marks})", paths)  # noqa: S608 - marks only
+    # Marks only.
+    rows = connection.execute(f"SELECT path, writer FROM documents WHERE path IN ({marks})", paths)  # noqa: S608
     return dict(rows.fetchall())
 
 
@@ -348,7 +357,8 @@ def _select(query: CheckedQuery) -> tuple[str, list[Json]]:
             values.append(query.value)
     direction = " DESC" if query.descending else ""
     text = (
-        f"SELECT path, data, writer FROM documents WHERE {' AND '.join(where)} "  # noqa: S608 - names checked, values bound
+        # Names checked, values bound.
+        f"SELECT path, data, writer FROM documents WHERE {' AND '.join(where)} "  # noqa: S608
         f"ORDER BY {', '.join(item + direction for item in order)} LIMIT ?"
     )
     return text, [*values, query.limit]

@@ -154,6 +154,7 @@ def _three(told: Any) -> list[float]:
         or not all(isinstance(p, int | float) for p in told)
     ):
         raise BadData(f"the shadow record holds {told!r}, which are not three probabilities")
-    if abs(sum(told) - 1.0) > 1e-3 or min(told) < 0.0:  # noqa: PLR2004 - three roundings to 1e-6 and room
+    # Three roundings to 1e-6 and room.
+    if abs(sum(told) - 1.0) > 1e-3 or min(told) < 0.0:  # noqa: PLR2004
         raise BadData(f"the shadow record holds {told!r}, which are not three probabilities")
     return [float(p) for p in told]

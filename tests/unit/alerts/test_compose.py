@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from shared.alerts import KnownBefore, compose, failure
 from shared.alerts.wording import facts, key
 from shared.core import settings as configuration
-from shared.core.calendar import jst_and_utc
 from shared.core.money import jpy
 from shared.core.reasons import Reason
 from shared.core.sentences import reason_now
-from shared.core.sentences.figures import btc, yen_words
+from shared.core.sentences.figures import btc, jst_and_utc, yen_words
 from shared.core.types import (
     Action,
     Decision,

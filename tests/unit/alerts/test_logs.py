@@ -2,7 +2,6 @@
 
 import io
 import json
-import logging
 import threading
 from decimal import Decimal
 from pathlib import Path
@@ -12,9 +11,8 @@ import pytest
 
 from shared.core import logs, masking
 from shared.core.calendar import jst_day, jst_text, utc_text
-from shared.core.clock import FixedClock
-from shared.core.errors import UserError
 from shared.core.reasons import Reason
+from tests.support.fixed_clock import FixedClock
 
 AT = 1_893_509_999_007  # 2030-01-01T14:59:59.007Z
 
@@ -113,46 +111,6 @@ def test_registered_secrets_are_masked_wherever_they_stand(stream):
         assert part not in text
     assert text.count(masking.MASK) == 7
     assert lines(stream)[0]["short"] == "abc stays"
-
-
-def test_the_filter_masks_what_other_libraries_log(stream):
-    masking.register_secrets("library-secret-1")
-    handler = logging.StreamHandler(stream)
-    handler.addFilter(logs.SecretFilter())
-    other = logging.getLogger("some.package")
-    other.addHandler(handler)
-    other.propagate = False
-    try:
-        int("library-secret-1")
-    except ValueError:
-        other.exception("asking %s", "http://x/library-secret-1")
-    other.removeHandler(handler)
-    text = stream.getvalue()
-    assert "library-secret-1" not in text
-    assert "asking http://x/***" in text
-    assert "ValueError: invalid literal for int() with base 10: '***'" in text
-
-
-def test_lines_go_to_a_file_too_which_is_rotated(tmp_path, stream):
-    path = tmp_path / "logs" / "bot.jsonl"
-    logs.configure(stream=stream, path=path, clock=FixedClock(AT), max_bytes=2_000, keep=2)
-    for number in range(60):
-        logs.log("tick.done", number=number)
-    assert sorted(file.name for file in path.parent.iterdir()) == [
-        "bot.jsonl",
-        "bot.jsonl.1",
-        "bot.jsonl.2",
-    ]
-    assert all(file.stat().st_size <= 2_000 for file in path.parent.iterdir())
-    assert json.loads(path.read_text().splitlines()[-1])["number"] == 59
-    assert len(lines(stream)) == 60
-
-
-def test_a_log_file_that_cannot_be_written_is_told(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="cannot be written") as caught:
-        logs.configure(path=tmp_path / "file" / "bot.jsonl")
-    assert caught.value.remedy
 
 
 def test_without_configuration_lines_go_to_standard_error_as_it_is_now(capsys):

@@ -54,7 +54,9 @@ def test_each_is_a_warning_with_its_facts_and_says_whether_entries_are_stopped(r
 
 
 def test_a_day_of_ticks_says_each_once():
-    issues = tuple(Issue(reason=reason, forbids_entry=False) for reason in ABOUT)
+    issues = tuple(
+        Issue(reason=reason, forbids_entry=reason is Reason.MODEL_NOT_PROVEN) for reason in ABOUT
+    )
     told = [
         compose(report(*issues, at=AT + 15 * 3_600_000 + tick * 180_000), settings=SETTINGS)
         for tick in range(480)
@@ -64,6 +66,18 @@ def test_a_day_of_ticks_says_each_once():
     assert len(keys) == len(ABOUT)
     tomorrow = compose(report(*issues, at=AT + 39 * 3_600_000), settings=SETTINGS)
     assert not keys & {alert.key for alert in tomorrow}
+
+
+def test_a_proof_that_is_void_on_paper_is_told_once_for_each_model_whatever_the_day():
+    void = Issue(reason=Reason.MODEL_NOT_PROVEN, forbids_entry=False, context={"found": "why"})
+    keys = {
+        alert.key
+        for tick in range(0, 480 * 30, 60)
+        for alert in compose(report(void, at=AT + tick * 180_000), settings=SETTINGS)
+    }
+    assert len(keys) == 1
+    (other,) = compose(replace(report(void), model="v2"), settings=SETTINGS)
+    assert other.key not in keys
 
 
 def test_a_watch_that_broke_is_told_and_other_failed_steps_as_before():

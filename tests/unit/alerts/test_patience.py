@@ -11,13 +11,13 @@ import pytest
 
 from shared.alerts.discord import DiscordSink
 from shared.alerts.patience import EVERY_WEBHOOK, LONGEST_SECONDS, StoredPatience, name_of
-from shared.core.clock import FixedClock
 from shared.core.errors import StoreBroken
 from shared.core.types import Level
 from shared.stores.memory import MemoryDocuments
 from shared.stores.ports import Write
 from shared.tick.documents import BotDocuments
 from shared.tick.filing import deliver, outbox
+from tests.support.fixed_clock import FixedClock
 from tests.unit.alerts.test_discord import (
     AT,
     SETTINGS,

@@ -5,7 +5,8 @@ Those of its meaning: `tests/unit/model/test_other_code.py`.
 
 import pytest
 
-from models.fit.code import FITTING, code_hash
+from models.fit.code import code_hash
+from shared.core import guards
 from shared.core.errors import NotThere
 from shared.core.fingerprint import bytes_of, sources
 
@@ -39,5 +40,5 @@ def test_a_room_brings_all_its_files_and_a_file_that_is_gone_is_no_silence(tmp_p
 
 
 def test_every_file_that_fits_a_model_is_there() -> None:
-    assert len(sources(FITTING)) >= 15
+    assert len(guards.sources("fits")) >= 50
     assert len(code_hash()) == 16

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from shared import risk
-from shared.core.clock import FixedClock
 from shared.core.reasons import Reason
 from shared.core.settings import Settings, load
 from shared.core.types import (
@@ -53,6 +52,7 @@ from shared.tick.documents import BotDocuments, PaperDocument
 from shared.turn import pipeline
 from shared.turn.state import State
 from tests.support import exposure_stories, replay_stories
+from tests.support.fixed_clock import FixedClock
 from tests.support.signals import as_before, signal_of
 
 SLOT, QUARTER = Timeframe.H4.ms, Timeframe.M15.ms

@@ -2,6 +2,8 @@
 absurd.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,9 +13,8 @@ from shared import features
 from shared.core.errors import BadData
 from shared.core.settings import load
 from shared.core.types import Candles, Timeframe
-from shared.features import catalogue
+from shared.features import catalogue, families
 from shared.features.catalogue import ALL, CATALOGUE, MODEL, PHASE19, PHASE22
-from shared.features.families import FAST, SLOW
 from shared.strategies import trend
 
 QUARTER, FOUR_HOURS = Timeframe.M15.ms, Timeframe.H4.ms
@@ -32,15 +33,10 @@ def test_the_seeds_sets_are_in_their_order_and_all_sets_are_in_the_catalogue() -
     assert sum(name.endswith("_4h") for name in MODEL) >= 10
 
 
-def test_every_column_that_is_computed_on_15m_candles_is_in_the_catalogue_and_the_reverse(
-    market_of,
-) -> None:
-    candles = market_of(300, 1)
-    computed = {name for family in FAST for name in family(candles[Timeframe.M15])}
-    listed = {feature.name for feature in CATALOGUE if feature.timeframe is Timeframe.M15}
-    assert computed == listed
-    slow = {f"{name}_4h" for family in SLOW for name in family(candles[Timeframe.H4])}
-    assert {feature.name for feature in CATALOGUE if feature.timeframe is Timeframe.H4} <= slow
+def test_every_file_of_a_family_is_in_the_catalogue_and_every_name_of_a_feature_is_unique() -> None:
+    files = {path.stem for path in Path(families.__file__).parent.glob("*.py")} - {"__init__"}
+    assert {column.family for column in CATALOGUE} == files
+    assert len(set(ALL)) == len(ALL)
 
 
 def test_the_table_for_the_documentation_has_one_formula_in_one_line_for_each_feature() -> None:

@@ -89,7 +89,9 @@ def _windows(market_of, *, count: int, rows: int, seed: int) -> dict[str, int]:
     candles = market_of(rows, seed)
     fast, slow = candles[Timeframe.M15], candles[Timeframe.H4]
     whole, whole_votes = both(candles)
-    seen = {"windows": 0, "values": 0, "consensus": 0} | dict.fromkeys(strategies.NAMES, 0)
+    seen = {"windows": 0, "values": 0, "consensus": 0} | dict.fromkeys(
+        strategies.names(SETTINGS.strategies), 0
+    )
     first = max(WINDOW, int(np.searchsorted(fast.closed_at, slow.closed_at[WINDOW + 50])))
     for end in np.random.default_rng(seed).integers(first, len(fast), count):
         row = int(end)
@@ -112,7 +114,7 @@ def _windows(market_of, *, count: int, rows: int, seed: int) -> dict[str, int]:
 
 
 def equal_words(seen: Mapping[str, int]) -> str:
-    spoke = sum(seen[name] for name in strategies.NAMES)
+    spoke = sum(seen[name] for name in strategies.names(SETTINGS.strategies))
     return (
         f"{seen['windows']:,} windows of {WINDOW:,} candles: {seen['values']:,} features and"
         f" {spoke:,} votes equal"
@@ -126,7 +128,9 @@ def test_three_hundred_windows_of_a_thousand_candles_tell_the_same_float64_as_th
     print(equal_words(seen))
     assert seen["windows"] == 300
     assert seen["values"] == 300 * len(ALL)
-    assert min(seen[name] for name in (*strategies.NAMES, "consensus")) >= 5, seen
+    assert min(seen[name] for name in (*strategies.names(SETTINGS.strategies), "consensus")) >= 5, (
+        seen
+    )
 
 
 @pytest.mark.full
@@ -144,7 +148,9 @@ def test_ten_thousand_windows_of_a_thousand_candles_tell_the_same_float64_as_the
     print(equal_words(total))
     assert total["windows"] == 10_000
     assert total["values"] == 10_000 * len(ALL)
-    assert min(total[name] for name in (*strategies.NAMES, "consensus")) >= 200, total
+    assert (
+        min(total[name] for name in (*strategies.names(SETTINGS.strategies), "consensus")) >= 200
+    ), total
 
 
 def test_the_longest_memory_of_all_features_fits_the_window_with_room(market_of) -> None:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("scripts", "functions", "models", "shared")
 LOOSE = {
     "scripts": {"bot", "cli.py", "launch.py"},
-    "functions": {"http.py", "wiring.py"},
+    "functions": {"http.py", "shell.py", "wiring.py"},
     "models": set(),
     "shared": {"bot.yaml"},
 }
@@ -50,9 +50,13 @@ PLANTED = {
     ),
     "models/data/a_new_reader.py": ("import pandas", "pandas reads candle files"),
     "shared/turn/sequence.py": ("import time", "the decision is pure"),
+    "shared/orders/carry_out.py": (
+        "import shared.core.retry",
+        "an order request is sent once",
+    ),
     "shared/core/money.py": ("import shared.core.clock", "the decision is pure"),
-    "shared/replay/engine.py": ("import shared.tick.desk", "a replay reaches no exchange"),
-    "shared/turn/steps.py": ("import shared.turn.champion", "a replay reaches no exchange"),
+    "shared/replay/engine.py": ("import shared.tick.desk", "the decision is pure"),
+    "shared/turn/steps.py": ("import shared.turn.champion", "the decision is pure"),
 }
 """Where, what, and the contract that must break."""
 
@@ -125,9 +129,13 @@ def test_an_import_that_runs_back_breaks_its_contract(tmp_path: Path) -> None:
     for where, (line, _) in PLANTED.items():
         with (root / where).open("a", encoding="utf-8") as module:
             module.write(f"\n{line}\n")
+    (root / "shared/orders/new.py").write_text("", encoding="utf-8")
     told = lint(root)
     assert told.returncode == 1
     broken = [line for line in told.stdout.splitlines() if " BROKEN" in line]
+    assert [name for name in broken if "every file of the product has a guard" in name]
+    (bare,) = (line for line in told.stdout.splitlines() if "no line of shared/core/guards" in line)
+    assert "shared/orders/new.py" in bare
     for where, (line, contract) in PLANTED.items():
         assert [name for name in broken if contract in name], (where, line, told.stdout[-3000:])
         module = where.removesuffix(".py").removesuffix("/__init__").replace("/", ".")

@@ -16,10 +16,10 @@ from shared.market.candles import (
     checked,
     differing,
     empty,
-    from_rows,
     merged,
 )
 from shared.market.files import read_file
+from tests.support.candle_rows import from_rows
 
 T0 = 1_514_937_600_000
 STEP = Timeframe.M15.ms

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.core.types import Candles, Timeframe
-from shared.market.candles import COLUMNS, aggregate, checked, from_rows
+from shared.market.candles import COLUMNS, aggregate, checked
 from shared.market.expand import expand
+from tests.support.candle_rows import from_rows
 
 T0 = 1_514_937_600_000
 FIELDS = ("opened_at", *COLUMNS[1:])

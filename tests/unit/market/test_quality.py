@@ -6,15 +6,15 @@ import pytest
 from shared.core import settings as configuration
 from shared.core.reasons import Reason
 from shared.core.types import Book, Candles, Market, PairRules, Timeframe
-from shared.market.candles import empty, from_rows
+from shared.market.candles import empty
 from shared.market.quality import (
     _holes,
     believed,
-    enough_history,
     holes_before,
     inspect,
     newest_final,
 )
+from tests.support.candle_rows import from_rows
 
 T0 = 1_769_904_000_000  # 2026-02-01 00:00 UTC
 SETTLED = 10_000
@@ -74,16 +74,6 @@ def test_a_hole_near_the_end_is_reported_and_a_wide_one_forbids_entries(without,
 def test_a_hole_right_before_the_last_4h_candle_is_reported():
     holed = candles(Timeframe.H4, 100, without=(1,))
     assert found(candles(Timeframe.M15, 400), holed) == [(Reason.DATA_HOLE, "4h", False)]
-
-
-def test_a_short_history_is_no_issue_but_not_enough():
-    short = candles(Timeframe.M15, 5)
-    assert found(short, GOOD) == []
-    assert not enough_history({Timeframe.M15: short, Timeframe.H4: GOOD}, SETTINGS)
-    assert not enough_history({Timeframe.M15: candles(Timeframe.M15, 400)}, SETTINGS)
-    assert enough_history(
-        {Timeframe.M15: candles(Timeframe.M15, 400), Timeframe.H4: GOOD}, SETTINGS
-    )
 
 
 def test_the_holes_before_every_row_at_once_are_those_that_a_tick_counts_at_each():

@@ -17,11 +17,12 @@ from shared.core.types import Candles, Timeframe
 from shared.exchanges.sandbox.generate import generate
 from shared.market.archive import CandleArchive
 from shared.market.candle_files import file_of
-from shared.market.candles import aggregate, between, from_rows
+from shared.market.candles import aggregate, between
 from shared.market.collect import collect
 from shared.market.quality import inspect
 from shared.market.spikes import loud, spikes, told
 from shared.stores.memory import MemoryBucket
+from tests.support.candle_rows import from_rows
 
 T0 = 1_769_904_000_000  # 2026-02-01 00:00 UTC
 SETTINGS = configuration.load({})

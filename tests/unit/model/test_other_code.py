@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from shared import model
-from shared.core import deciding
+from shared.core import guards
 from shared.core.deciding import Code, present, sources
 from shared.core.errors import NotThere
 from shared.core.fingerprint import trees_of
@@ -60,8 +60,11 @@ def forbids(found) -> list[str]:
 
 # the source
 
-MONEY, PATH = "core/money.py", "market/path.py"
-PLACES = (MONEY, PATH, "risk/policies/barrier.py", "turn/turn.py", "features/indicators.py")
+MONEY, PATH = "shared/core/money.py", "shared/market/path.py"
+PLACES = (
+    *(MONEY, PATH, "shared/risk/policies/barrier.py"),
+    *("shared/turn/turn.py", "shared/features/indicators.py"),
+)
 
 
 class OneNumber(ast.NodeTransformer):
@@ -140,7 +143,8 @@ def test_a_name_that_an_import_gave_is_the_name_where_it_comes_from():
 
 
 def test_a_deciding_file_that_is_gone_is_no_silence(monkeypatch):
-    monkeypatch.setattr(deciding, "DECIDING", (*deciding.DECIDING, "nothing_like_this.py"))
+    known = {**guards.lines(), "shared/nothing_like_this.py": frozenset({"decides"})}
+    monkeypatch.setattr(guards, "lines", lambda: known)
     with pytest.raises(NotThere, match="nothing_like_this"):
         sources()
 
@@ -154,7 +158,9 @@ def test_other_code_enters_nothing_live_by_name_and_paper_says_so():
         (said,) = permission(proven(code=code), PAPER)
         assert (said.reason, said.forbids_entry) == (Reason.MODEL_NOT_PROVEN, False)
         assert "other code" in said.context["found"]
+        assert "`scripts/bot train` proves it again" in said.context["found"]
     assert permission(proven(), PAPER) == ()
+    assert bundle().manifest.code.is_here, "what is trained now is of this code"
     assert permission(bundle(), PAPER) == (), "nothing is said of what was never proven"
 
 

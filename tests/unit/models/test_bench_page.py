@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from models.gate import figure
-from models.study import draw, files, markdown, tables
+from models.study import draw, files, markdown, narrow, tables
 from models.study.result import Estimate, finite
 from shared.model.manifest import Check
 from tests.support.made_results import VARIANTS, made_result
@@ -117,7 +117,7 @@ def test_the_markdown_says_what_the_page_says_and_no_place_of_this_machine(resul
     text = markdown(result, command="scripts/bot study docs/studies/profiles.yaml")
     assert "    scripts/bot study docs/studies/profiles.yaml\n" in text
     assert "| trend | +39.1 % |" in text
-    assert "| Won | Held | Costs |" in text
+    assert "| Won | Held |" in text
     assert "data `00112233aabbccdd`" in text
     assert "**2 of 8 passed the gate" in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
@@ -131,7 +131,19 @@ def test_a_cell_cannot_break_a_table_of_the_markdown(result):
     tried = tuple(replace(one, variant=f"a|b {one.variant}") for one in result.held[0].tried)
     text = markdown(replace(result, held=(replace(result.held[0], tried=tried),)))
     row = next(line for line in text.splitlines() if "a\\|b default" in line)
-    assert len(re.split(r"(?<!\\)\|", row)) == len(tables.money(result.held[0]).head) + 2
+    head = next(line for line in text.splitlines() if line.startswith("| Variant |"))
+    assert len(re.split(r"(?<!\\)\|", row)) == head.count("|") + 1
+
+
+def test_no_line_of_the_markdown_is_wider_than_a_page_and_no_cell_is_lost(result):
+    text = markdown(result, command="scripts/bot study " + "docs/studies/profiles.yaml " * 5)
+    assert [line for line in text.splitlines() if len(line) > narrow.WIDTH] == []
+    for held in result.held:
+        for table in tables.all_of(held):
+            cells = [cell.text for row in (table.head, *table.rows) for cell in row if cell.text]
+            assert [
+                cell for cell in cells if " ".join(cell.split()) not in " ".join(text.split())
+            ] == []
 
 
 def test_the_picture_holds_every_line_and_all_of_it_inside():

@@ -1,9 +1,13 @@
+import importlib
+
 import numpy as np
 import pytest
 
 from models.data.dataset import Dataset, build, split
-from models.fit import export, learners
-from models.fit.members import fit_all, member_of
+from models.fit import export
+from models.fit.learners import fit_all
+from models.fit.learners.learner import needed
+from models.fit.members import member_of
 from shared.core.errors import BadBundle, UserError
 from shared.features.catalogue import MODEL
 from shared.model.predict import member_scores, softmax
@@ -155,9 +159,9 @@ def test_a_missing_library_of_the_system_is_named_with_its_package(monkeypatch, 
     def fail(_name):
         raise error
 
-    monkeypatch.setattr(learners.importlib, "import_module", fail)
+    monkeypatch.setattr(importlib, "import_module", fail)
     with pytest.raises(UserError, match=says) as caught:
-        learners.needed("lightgbm")
+        needed("lightgbm")
     if says == "OpenMP":
         assert "libgomp1" in caught.value.remedy
         assert "libomp" in caught.value.remedy
@@ -167,6 +171,6 @@ def test_any_other_failure_of_an_import_is_not_hidden(monkeypatch):
     def fail(_name):
         raise ValueError("something else")
 
-    monkeypatch.setattr(learners.importlib, "import_module", fail)
+    monkeypatch.setattr(importlib, "import_module", fail)
     with pytest.raises(ValueError, match="something else"):
-        learners.needed("xgboost")
+        needed("xgboost")

@@ -11,7 +11,7 @@ import pytest
 from models.data import leaks
 from models.data.dataset import build, split
 from models.data.labels import barriers_of
-from models.fit.learners import fit_lightgbm
+from models.fit.learners import lightgbm
 from models.gate.judge import judge
 from models.gate.types import Evidence, PredictionRows, TrialCounts
 from models.statistics.auc import auc
@@ -36,7 +36,7 @@ def learned(label: str, *, seed: int, edge_bp: float) -> PredictionRows:
     assert leaks.inspect_dataset(dataset, candles, barriers=barriers_of(learning)) == ()
     assert leaks.inspect_split(parts, embargo_ms=embargo) == ()
     test = parts.validation
-    booster = fit_lightgbm(parts.training, learning, 7)
+    booster = lightgbm.train(parts.training, learning, 7)
     calm = np.column_stack([test.atr_rate, test.volatility_past]).astype(np.float32)
     return PredictionRows(
         as_of=test.as_of,

@@ -15,7 +15,6 @@ from models.fit.recipe import parts_of, recipe_hash
 from models.fit.train import history_days, train
 from models.gate import in_words, serve_checks, unproven
 from shared.core.errors import UserError
-from shared.core.settings import LearnerWeights
 from shared.core.types import Timeframe
 from shared.features.catalogue import MODEL
 from shared.model import load, predict_rows
@@ -374,7 +373,7 @@ def test_weights_of_nothing_are_refused():
         small_settings().learning,
         rounds=2,
         forest_trees=2,
-        weights=LearnerWeights(lightgbm=0.0, xgboost=0.0, random_forest=0.0),
+        weights={"lightgbm": 0.0, "xgboost": 0.0, "random_forest": 0.0},
     )
     with pytest.raises(UserError, match="weight 0"):
         again(settings=dataclasses.replace(small_settings(), learning=learning))

@@ -6,7 +6,6 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from shared.core.clock import FixedClock
 from shared.core.errors import LeaseLost
 from shared.core.reasons import Reason
 from shared.core.tick_times import arrival_ms
@@ -27,6 +26,7 @@ from shared.orders.ports import Fence
 from shared.stores.memory import MemoryDocuments
 from shared.tick.desk import Desk
 from shared.tick.documents import BotDocuments, PaperDocument
+from tests.support.fixed_clock import FixedClock
 
 T0 = 1_699_999_200_000
 LEASE_MS = 170_000

@@ -83,14 +83,14 @@ def test_a_strategy_of_weight_zero_is_out_and_all_of_weight_zero_is_silence(
     assert told.consensus.tolist() == [1]
     out = replace(defaults.strategies, atr_based=replace(defaults.strategies.atr_based, weight=0.0))
     told = strategies.vote(row, out, alone)
-    assert told.sides.tolist() == [[0] * 7]
+    assert told.sides.tolist() == [[0] * len(told.names)]
     assert told.consensus.tolist() == [0]
-    assert told.names == strategies.NAMES
+    assert told.names == strategies.names(defaults.strategies)
     nobody = replace(
         defaults.strategies,
         **{
             name: replace(getattr(defaults.strategies, name), weight=0.0)
-            for name in strategies.NAMES
+            for name in strategies.names(defaults.strategies)
         },
     )
     told = strategies.vote(row, nobody, replace(RULES, agreement=0.0, min_confidence=0.0))
@@ -101,22 +101,24 @@ def test_a_strategy_of_weight_zero_is_out_and_all_of_weight_zero_is_silence(
 def test_the_names_are_those_of_the_settings_and_each_can_be_taken_out_alone(
     defaults, row_of
 ) -> None:
-    assert list(strategies.NAMES) == list(type(defaults.strategies).__dataclass_fields__)
+    assert list(strategies.names(defaults.strategies)) == list(
+        type(defaults.strategies).__dataclass_fields__
+    )
     assert sum(
-        getattr(defaults.strategies, name).weight for name in strategies.NAMES
+        getattr(defaults.strategies, name).weight for name in strategies.names(defaults.strategies)
     ) == pytest.approx(1.0)
-    for name in strategies.NAMES:
+    for name in strategies.names(defaults.strategies):
         out = replace(
             defaults.strategies, **{name: replace(getattr(defaults.strategies, name), weight=0.0)}
         )
         told = strategies.vote(row_of(close=1.0), out, defaults.consensus)
-        assert told.sides.shape == (1, 7)
+        assert told.sides.shape == (1, len(told.names))
 
 
 def test_no_rows_give_no_votes(defaults) -> None:
     none = Features(as_of=np.zeros(0, dtype=np.int64), names=ALL, values=np.zeros((0, len(ALL))))
     told = strategies.vote(none, defaults.strategies, defaults.consensus)
-    assert told.sides.shape == told.confidences.shape == (0, 7)
+    assert told.sides.shape == told.confidences.shape == (0, len(told.names))
     assert told.consensus.shape == told.strength.shape == (0,)
 
 

@@ -10,8 +10,8 @@ import pytest
 from shared import features, strategies
 from shared.core.settings import load
 from shared.core.types import Candles, Features, FloatArray, Timeframe
-from shared.features.catalogue import ALL
-from shared.features.families import SLOW, WINDOW, slow_change, slow_trend
+from shared.features.catalogue import ALL, CATALOGUE
+from shared.features.feature import WINDOW, CandleSeries
 from shared.strategies import trend
 
 SETTINGS = load({}, profile="trend")
@@ -49,8 +49,11 @@ def slow_candles(rows: int, seed: int) -> Candles:
 
 def columns_of(candles: Candles) -> dict[str, FloatArray]:
     """The columns that the strategy looks at, by the names of the catalogue."""
-    found = {**slow_change(candles), **slow_trend(candles)}
-    return {name: found[name.removesuffix("_4h")] for name in (*trend.SIGNALS, trend.VOLATILITY)}
+    series, compute = (
+        CandleSeries(candles=candles),
+        {column.name: column.compute for column in CATALOGUE},
+    )
+    return {name: compute[name](series) for name in (*trend.SIGNALS, trend.VOLATILITY)}
 
 
 def rows_of(columns: Mapping[str, FloatArray]) -> Features:
@@ -237,7 +240,6 @@ def test_a_4h_candle_counts_on_the_15m_row_of_its_close_and_not_before() -> None
     known = np.searchsorted(slow.closed_at, fast.closed_at, side="right") - 1
     for name, column in columns_of(slow).items():
         assert np.array_equal(computed.column(name), column[known], equal_nan=True)
-    assert slow_trend in SLOW
 
 
 # what the window leaves out

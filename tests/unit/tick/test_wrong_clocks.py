@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from shared.core import settings as configuration
-from shared.core.clock import BoundedClock, FixedClock
+from shared.core.clock import BoundedClock
 from shared.core.errors import BadSettings, Unavailable
 from shared.core.types import AccountKind, PolicyName
 from shared.tick import cycle
@@ -21,6 +21,7 @@ from shared.turn.state import State, impossible, trouble
 from shared.turn.steps import Steps
 from tests.support.clock_stories import HOUR, PROTECT, SKEWS, WAYS, ClockRule, ClockStory, Seen
 from tests.support.fence_stories import FIRST, LAST, FenceStory
+from tests.support.fixed_clock import FixedClock
 from tests.support.invariants import InvariantBroken
 from tests.support.tick_stories import INTERVAL, Deaf
 

@@ -139,9 +139,9 @@ SENTENCES = {
     ),
     "study.made_by": "Made by",
     "study.declared": (
-        "- declared `{hash}`, commit `{commit}`, seed {seed}, retrained every {days} days"
+        "declared `{hash}`, commit `{commit}`, seed {seed}, retrained every {days} days"
     ),
-    "study.trials": "- {trials} trials in the log, these included",
-    "study.data": "- {data}: {period}, {resolution} candles, data `{hash}`",
+    "study.trials": "{trials} trials in the log, these included",
+    "study.data": "{data}: {period}, {resolution} candles, data `{hash}`",
     "study.asked": "What the checks ask:",
 }

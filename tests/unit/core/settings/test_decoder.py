@@ -16,13 +16,13 @@ from functions.http import (
     DEEPEST,
     MOST_BODY_BYTES,
     TooLarge,
-    answered,
     body_of,
     fields_of,
     only,
     query_of,
     typed,
 )
+from functions.shell import Shell
 from functions.tick.main import TickFields
 from shared.core.errors import BadRequest, Unavailable
 from shared.core.settings.kinds import Text
@@ -168,11 +168,14 @@ def test_random_bytes_and_cut_bodies_are_never_an_error_of_ours() -> None:
 
 
 def test_a_failure_is_answered_and_a_surprise_is_no_traceback() -> None:
+    shell = Shell("test", wire=dict, usage="", failure={"status": "failed"})
+    request = Request(EnvironBuilder(method="POST").get_environ())
+
     def fails(error: Exception):
-        def work():
+        def work(_request: Request):
             raise error
 
-        return answered("test", work, more={"status": "failed"})
+        return shell.respond(request, {"POST": work})
 
     bad = fails(BadRequest("days", "was 0", remedy="give more"))
     assert (bad.status_code, bad.get_json()["field"], bad.get_json()["status"]) == (

@@ -6,9 +6,11 @@ import json
 import click
 import pytest
 from click.testing import CliRunner
+from flask import Request
+from werkzeug.test import EnvironBuilder
 
 from functions import wiring
-from functions.http import answered
+from functions.shell import Shell
 from models.backtest.job import parse
 from scripts.cli import _say
 from shared.core import logs
@@ -116,13 +118,15 @@ def test_lines_answers_and_the_console_tell_no_secret(secret: str, capsys) -> No
     )
     logs.configure()
 
-    def work():
+    def work(_request: Request):
         raise BotError(f"could not reach {secret}")
 
+    request = Request(EnvironBuilder(method="GET").get_environ())
+    answer = Shell("x", wire=dict, usage="").respond(request, {"GET": work})
     _say(BotError(f"could not reach {secret}"))
     _say(click.UsageError(f"No such option: {secret}"))
     _say(ValueError(secret))
-    told = [stream.getvalue(), answered("x", work).get_data(as_text=True), capsys.readouterr().err]
+    told = [stream.getvalue(), answer.get_data(as_text=True), capsys.readouterr().err]
     for text in told:
         assert secret_of(secret) not in text
         assert MASK in text

@@ -28,42 +28,57 @@ Asked = Callable[..., Answer]
 # is public.
 RECORDED: dict[str, Any] = {
     "/btc_jpy/ticker": json.loads(
-        '{"sell":"13638336","buy":"13638000","open":"13470001","high":"13655000","low":"13368518","last":"13638335",'
+        '{"sell":"13638336","buy":"13638000","open":"13470001","high":"13655000",'
+        '"low":"13368518","last":"13638335",'
         '"vol":"91.1477","timestamp":1790127292650}'
     ),
     "/btc_jpy/depth": json.loads(
-        '{"asks":[["13594932","0.0926"],["13595038","0.0579"]],"bids":[["13592268","0.0368"],["13592266","0.0147"]],'
-        '"asks_over":"65.8744","bids_under":"4712.6367","asks_under":"0","bids_over":"0","ask_market":"0","bid_market":"0",'
+        '{"asks":[["13594932","0.0926"],["13595038","0.0579"]],"bids":[["13592268","0.0368"],'
+        '["13592266","0.0147"]],'
+        '"asks_over":"65.8744","bids_under":"4712.6367","asks_under":"0","bids_over":"0",'
+        '"ask_market":"0","bid_market":"0",'
         '"timestamp":1790127887663,"sequenceId":"34423989141"}'
     ),
     "/btc_jpy/transactions": json.loads(
-        '{"transactions":[{"transaction_id":1237940856,"side":"sell","price":"13638000","amount":"0.0001",'
+        '{"transactions":[{"transaction_id":1237940856,"side":"sell","price":"13638000",'
+        '"amount":"0.0001",'
         '"executed_at":1790127300894}]}'
     ),
     "/btc_jpy/candlestick/1hour/20260108": json.loads(
-        '{"candlestick":[{"type":"1hour","ohlcv":[["12226222","12324899","12210902","12253228","18.5992",1769904000000],'
-        '["12252539","12257504","12156634","12188635","11.0562",1769907600000]]}],"timestamp":1769990399999}'
+        '{"candlestick":[{"type":"1hour","ohlcv":[["12226222","12324899","12210902","12253228",'
+        '"18.5992",1769904000000],'
+        '["12252539","12257504","12156634","12188635","11.0562",1769907600000]]}],'
+        '"timestamp":1769990399999}'
     ),
     "/btc_jpy/circuit_break_info": json.loads(
-        '{"mode":"NONE","estimated_itayose_price":null,"estimated_itayose_amount":null,"itayose_upper_price":null,'
-        '"itayose_lower_price":null,"upper_trigger_price":"16368002","lower_trigger_price":"10912000","fee_type":"NORMAL",'
+        '{"mode":"NONE","estimated_itayose_price":null,"estimated_itayose_amount":null,'
+        '"itayose_upper_price":null,'
+        '"itayose_lower_price":null,"upper_trigger_price":"16368002",'
+        '"lower_trigger_price":"10912000","fee_type":"NORMAL",'
         '"reopen_timestamp":null,"timestamp":1790127270282}'
     ),
     "/v1/spot/status": json.loads(
         '{"statuses":[{"pair":"btc_jpy","status":"NORMAL","min_amount":"0.0001"}]}'
     ),
     "/v1/spot/pairs": json.loads(
-        '{"pairs":[{"name":"btc_jpy","base_asset":"btc","quote_asset":"jpy","maker_fee_rate_base":"0","taker_fee_rate_base":"0",'
-        '"maker_fee_rate_quote":"0","taker_fee_rate_quote":"0.001","margin_open_maker_fee_rate_quote":"0",'
+        '{"pairs":[{"name":"btc_jpy","base_asset":"btc","quote_asset":"jpy",'
+        '"maker_fee_rate_base":"0","taker_fee_rate_base":"0",'
+        '"maker_fee_rate_quote":"0","taker_fee_rate_quote":"0.001",'
+        '"margin_open_maker_fee_rate_quote":"0",'
         '"margin_open_taker_fee_rate_quote":"0.001","margin_close_maker_fee_rate_quote":"0",'
-        '"margin_close_taker_fee_rate_quote":"0.001","margin_long_interest":"0.0004","margin_short_interest":"0.0004",'
+        '"margin_close_taker_fee_rate_quote":"0.001","margin_long_interest":"0.0004",'
+        '"margin_short_interest":"0.0004",'
         '"margin_current_individual_ratio":"0.5","margin_current_individual_until":1790693999999,'
         '"margin_current_company_ratio":"0.0818","margin_current_company_until":1790693999999,'
         '"margin_next_individual_ratio":"0.5","margin_next_individual_until":1791298799999,'
-        '"margin_next_company_ratio":"0.0818","margin_next_company_until":1791298799999,"unit_amount":"0.0001",'
-        '"limit_max_amount":"1000","market_max_amount":"10","market_allowance_rate":"0.2","market_in_cb_allowance_rate":"0.2",'
-        '"price_digits":0,"amount_digits":4,"is_enabled":true,"stop_order":false,"stop_order_and_cancel":false,'
-        '"stop_market_order":false,"stop_stop_order":false,"stop_stop_limit_order":false,"stop_margin_long_order":false,'
+        '"margin_next_company_ratio":"0.0818","margin_next_company_until":1791298799999,'
+        '"unit_amount":"0.0001",'
+        '"limit_max_amount":"1000","market_max_amount":"10","market_allowance_rate":"0.2",'
+        '"market_in_cb_allowance_rate":"0.2",'
+        '"price_digits":0,"amount_digits":4,"is_enabled":true,"stop_order":false,'
+        '"stop_order_and_cancel":false,'
+        '"stop_market_order":false,"stop_stop_order":false,"stop_stop_limit_order":false,'
+        '"stop_margin_long_order":false,'
         '"stop_margin_short_order":false,"stop_buy_order":false,"stop_sell_order":false}]}'
     ),
 }

@@ -13,8 +13,8 @@ import msgspec
 import pytest
 
 from functions import wiring
+from models.jobs.pace import TimeIsUp
 from models.retrain import OtherRetrain, RetrainRequest, Retrains
-from models.retrain.pace import TimeIsUp
 from models.retrain.place import ArchiveHistory
 from shared import model
 from shared.core.errors import StoreBroken, Unavailable

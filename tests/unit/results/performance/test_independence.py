@@ -3,11 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.errors import BadData
 from shared.results.performance.independence import (
     autocorrelation,
     effective_number,
-    effective_trials,
 )
 
 
@@ -43,13 +41,3 @@ def test_the_effective_number_lies_between_nothing_and_all(values):
 
 def test_values_that_take_turns_count_no_more_than_they_are():
     assert effective_number(np.array([1.0, -1.0] * 20)) == 40
-
-
-def test_independent_trials_count_whole_and_copies_once():
-    assert effective_trials(np.eye(5)) == pytest.approx(5)
-    assert effective_trials(np.ones((5, 5))) == pytest.approx(1, abs=1e-6)
-    # The three by three example of the authors of "Sharpe Ratio Inference": 1.84.
-    tied = np.array([[10, 1, 7], [1, 10, 8], [7, 8, 10]]) / 10
-    assert effective_trials(tied) == pytest.approx(1.84, abs=0.01)
-    with pytest.raises(BadData):
-        effective_trials(np.ones((2, 3)))

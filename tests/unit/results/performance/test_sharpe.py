@@ -15,7 +15,6 @@ from shared.results.performance.sharpe import (
     deflated_sharpe,
     expected_maximum,
     expected_maximum_sharpe,
-    minimum_backtest_years,
     minimum_track_record,
     probabilistic_sharpe,
     standard_error,
@@ -38,11 +37,6 @@ def test_the_best_of_many_trials_is_as_great_as_the_paper_says():
 def test_the_best_of_many_trials_is_within_three_percent_of_a_simulation(trials):
     seen = np.random.default_rng(3).standard_normal((4000, trials)).max(axis=1).mean()
     assert expected_maximum(trials) == pytest.approx(seen, rel=0.03)
-
-
-def test_forty_five_trials_of_a_sharpe_of_one_need_five_years():
-    assert minimum_backtest_years(45, annual_sharpe=1.0) == pytest.approx(4.99809, abs=5e-6)
-    assert minimum_backtest_years(45, annual_sharpe=0.0) is None
 
 
 @pytest.mark.parametrize(
@@ -201,7 +195,6 @@ def test_no_trial_at_all_and_a_trial_without_a_number_are_refused():
 @pytest.mark.parametrize("ratio", [6.4e-308, 1e-200, 5e-324])
 def test_a_sharpe_that_is_next_to_nothing_has_no_minimum_length_instead_of_an_overflow(ratio):
     assert minimum_track_record(Track(sharpe=ratio, observations=2)) is None
-    assert minimum_backtest_years(10, annual_sharpe=ratio) is None
 
 
 @pytest.mark.parametrize(("trials", "expected"), [(1, 1.0), (2, 1 - 1 / math.pi), (10, 0.344344)])

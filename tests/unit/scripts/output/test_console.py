@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from scripts.output.console import emit, progress, to_json
-from shared.core.calendar import jst_text, utc_second
-from shared.core.sentences.figures import duration, yen
+from shared.core.calendar import jst_text
+from shared.core.sentences.figures import duration, utc_second, yen
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,10 @@ from scripts.output.report import MarketSource, TrainingNote, first_line, render
 from scripts.output.report.outcome import compute, mark_of
 from scripts.output.report.rows import why_summary
 from scripts.output.report.story import all_fills, all_trades, stories, why_nothing
-from shared.core.calendar import jst_minute
 from shared.core.money import ZERO, btc_from_lots
 from shared.core.reasons import Reason
 from shared.core.sentences import reason_then
-from shared.core.sentences.figures import basis_points, percent, yen_alone
+from shared.core.sentences.figures import basis_points, jst_minute, percent, yen_alone
 from shared.core.types import Action
 from tests.support import made_reports as made
 

@@ -107,9 +107,9 @@ def test_a_cancel_is_at_once_where_nobody_works_and_is_seen_by_the_worker_where_
     create(jobs, "b")
     held = jobs.take("b", now_ms=0, lease_ms=LEASE)
     assert jobs.cancel("b", now_ms=1).data["status"] == "working"
-    assert not held.canceled, "not read yet"
+    assert not held.is_canceled, "not read yet"
     held.save({"share": 0.5}, now_ms=2)
-    assert held.canceled
+    assert held.is_canceled
     held.finish("canceled", {}, now_ms=3)
     assert jobs.get("b").data["status"] == "canceled"
     with pytest.raises(NotThere):
