@@ -10,6 +10,7 @@ Not here: errors with their remedies, the help of commands and lines of logs. Th
 they are raised, for whoever reads the code or a machine's log.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from string import Formatter
@@ -53,6 +54,17 @@ def reason_then(reason: Reason) -> str:
     return say(f"reasons.then.{reason}")
 
 
+def chapter(name: str) -> Mapping[str, str]:
+    """The sentences of a chapter by their keys, with fields that a page's own script fills.
+
+    Raises `LookupError` for a chapter that there is not.
+
+    >>> chapter("charts")["charts.bar"]
+    'one bar is {length}'
+    """
+    return _chapter(LANGUAGE, name)
+
+
 def fields_of(template: str) -> frozenset[str]:
     """The names of a template's fields.
 
@@ -64,9 +76,15 @@ def fields_of(template: str) -> frozenset[str]:
 
 @cache
 def _sentence(language: str, key: str) -> tuple[str, frozenset[str]]:
-    chapter = f"{__name__}.{language}.{key.partition('.')[0]}"
-    try:
-        template: str = import_module(chapter).SENTENCES[key]
-    except (ModuleNotFoundError, KeyError) as error:
-        raise LookupError(f"no sentence is called {key!r}") from error
+    template = _chapter(language, key.partition(".")[0]).get(key)
+    if template is None:
+        raise LookupError(f"no sentence is called {key!r}")
     return template, fields_of(template)
+
+
+def _chapter(language: str, name: str) -> Mapping[str, str]:
+    try:
+        sentences: Mapping[str, str] = import_module(f"{__name__}.{language}.{name}").SENTENCES
+    except ModuleNotFoundError as error:
+        raise LookupError(f"no sentence is called {name!r}: there is no such chapter") from error
+    return sentences

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from shared.core.money import UNITS_PER_JPY
-from shared.core.sentences import reason_then, say
+from shared.core.sentences import chapter, reason_then, say
 from shared.core.types import Candles, FloatArray, IntArray
 from shared.replay.types import Curve, Replayed
 from shared.results.performance import BuyAndHold
@@ -29,6 +29,7 @@ def drawn(
         "curve": _curve(replayed.curve, shown),
         "hold": {"lots": hold.lots, "price": hold.price or 0, "fee": float(hold.fee_jpy)},
         "positions": _positions(held),
+        "sentences": dict(chapter("charts")),
     }
 
 

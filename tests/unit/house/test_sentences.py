@@ -112,11 +112,33 @@ def template_uses(source: str, where: str) -> Iterator[Use]:
             yield Use(re.compile(re.escape(key.value)), fields, f"{where}:{call.lineno}")
 
 
+def script_uses(source: str, where: str) -> Iterator[Use]:
+    """Of a page's own script: `tell("name", { field: value, field })`, of the chapter of charts."""
+    for call in re.finditer(r'\btell\("(\w+)"(, \{)?', source):
+        fields = names_of_object(source, call.end()) if call[2] else frozenset()
+        line = source.count("\n", 0, call.start()) + 1
+        yield Use(re.compile(rf"charts\.{call[1]}"), fields, f"{where}:{line}")
+
+
+def names_of_object(source: str, at: int) -> frozenset[str]:
+    """The names in an object of JavaScript whose brace opened before `at`."""
+    depth, parts = 1, [""]
+    for letter in source[at:]:
+        depth += (letter in "({[") - (letter in ")}]")
+        if not depth:
+            break
+        if letter == "," and depth == 1:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return frozenset(part.partition(":")[0].strip() for part in parts if part.strip())
+
+
 def every_use() -> list[Use]:
     found: list[Use] = []
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*")):
-            reads = {".py": python_uses, ".j2": template_uses}.get(path.suffix)
+            reads = {".py": python_uses, ".j2": template_uses, ".js": script_uses}.get(path.suffix)
             if reads is not None:
                 place = path.relative_to(ROOT).as_posix()
                 found += reads(path.read_text(encoding="utf-8"), place)
@@ -180,6 +202,11 @@ say(f"b.{kind}.text")
     assert faults([*template_uses(page, "planted.j2")], known)[0] == (
         "planted.j2:1: c.unused has fields []"
     )
+    script = 'tell("bar", { length: f(a, b), more }); tell("gone")'
+    assert faults([*script_uses(script, "planted.js")], {"charts.bar": "{length}"}) == [
+        "planted.js:1: charts.bar has fields ['length']",
+        r"planted.js:1: no sentence is called charts\.gone",
+    ]
 
 
 def test_a_key_that_cannot_be_read_from_the_source_is_refused() -> None:
