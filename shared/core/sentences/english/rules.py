@@ -65,4 +65,36 @@ SENTENCES = {
     "rules.of_record": "of record",
     "rules.approximation": "conservative approximation",
     "rules.general": "general",
+    "rules.basis.1": (
+        "All costs are taken off. Equity counts what is held at its price, with fees and"
+        " interest so far."
+    ),
+    "rules.basis.2": (
+        "Sharpe, Sortino and volatility come from daily returns, midnight to midnight in"
+        " Japan, and are annualised with 365 days."
+    ),
+    "rules.basis.3": "No riskless rate is taken off.",
+    "rules.basis.4": (
+        "Drawdown is measured where the equity is: at the close of every 15m candle, or at"
+        " each tick."
+    ),
+    "rules.basis.5": (
+        "A position that was closed in parts counts once; amounts by exit reason follow the parts."
+    ),
+    "rules.basis.6": (
+        "Slippage, with half the spread of orders that crossed, is inside the prices: net ="
+        " gross - fees - interest."
+    ),
+    "rules.basis.7": (
+        "Amounts by strategy are shared among the strategies that voted for an entry, in"
+        " proportion to their confidence."
+    ),
+    "rules.basis.8": (
+        "Buy and hold puts the same capital into whole lots at the first close, pays one taker"
+        " fee, and never sells."
+    ),
+    "rules.basis.9": (
+        "The probabilistic Sharpe is told in both published variants (2012, 2025); a gate"
+        " takes the lower."
+    ),
 }
