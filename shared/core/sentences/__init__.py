@@ -6,8 +6,9 @@ package, and the first part of its keys; it is read when its first sentence is s
 language is another package of the same chapters, keys and fields, and `LANGUAGE` says which is
 spoken. What goes into a field is text already: `figures` writes each number, amount and instant.
 
-Not here: errors with their remedies, the help of commands and lines of logs. They are written where
-they are raised, for whoever reads the code or a machine's log.
+Not here: errors with their remedies, the help of commands, lines of logs, and what is stored with a
+run or a bundle: its notes, and what its checks mean. They are written where they are raised. Names
+of sides, outcomes, statuses and facts are those of the code.
 """
 
 from collections.abc import Mapping

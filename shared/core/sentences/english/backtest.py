@@ -44,4 +44,6 @@ SENTENCES = {
     "backtest.never": "never",
     "backtest.trials": "{trials} trials",
     "backtest.one_trial": "1 trial",
+    "backtest.title": "BTC/JPY {first} to {last}, {timeframe} candles",
+    "backtest.title_walked": "Walk-forward, {title}",
 }

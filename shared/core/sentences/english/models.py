@@ -1,8 +1,8 @@
-"""What `models` says of champion, challenger and the others."""
+"""What `models`, `promote` and `rollback` say of champion, challenger and the others."""
 
 SENTENCES = {
     "models.none": "none",
-    "models.no_champion": ("champion    none: nothing is entered; `scripts/bot train` makes one"),
+    "models.no_champion": "champion    none: nothing is entered; `scripts/bot train` makes one",
     "models.champion": "champion    {model}{since}",
     "models.challenger": "challenger  {model}{since}",
     "models.since": " since {at}",
@@ -25,4 +25,18 @@ SENTENCES = {
         " {candles} candles worth {worth} independent ones"
     ),
     "models.move": "{at}  {what}  {model} by {who}: {why}",
+    "models.no_proof": (
+        "proof       none: in live mode it enters nothing ({lacks}); on paper it trades"
+    ),
+    "models.serves_now": "{model} serves now",
+    "models.serves_already": "{model} serves already: nothing was changed",
+    "models.wrong": (
+        "WRONG       it does not load: {found}; nothing is entered until another one serves"
+    ),
+    "models.rolled_back": "rolled back to {model}",
+    "models.nothing": "nothing",
+    "models.moved": (
+        "champion    {model} (before: {before}); a warm instance notices with its next tick"
+    ),
+    "models.previous": "previous    {model}",
 }

@@ -14,4 +14,8 @@ SENTENCES = {
     ),
     "retrain.check_passed": "{value}{interval}, asked is {asked}: passed",
     "retrain.check_failed": "{value}{interval}, asked is {asked}: failed",
+    "retrain.dry_run": (
+        "dry run     nothing was written but the trial: a look at the verdict counts as one"
+    ),
+    "retrain.already": "note        {retraining} was done already; --as-of makes another one",
 }
