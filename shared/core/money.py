@@ -7,6 +7,7 @@ passes through this module, which refuses NaN and infinity.
 
 import math
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 
 from shared.core.errors import BadData
 from shared.core.pair import BTC_JPY
@@ -50,9 +51,18 @@ def rate(value: float | str | Decimal) -> Decimal:
     >>> rate(0.1)  # not 0.1000000000000000055
     Decimal('0.1')
     """
-    fraction = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    return _shortest(value) if isinstance(value, float) else _finite(Decimal(value))
+
+
+@lru_cache(maxsize=1024)
+def _shortest(value: float) -> Decimal:
+    """Settings are floats and are asked for at every tick."""
+    return _finite(Decimal(repr(value)))
+
+
+def _finite(fraction: Decimal) -> Decimal:
     if not fraction.is_finite():
-        raise BadData(f"a rate was {value!r}; it must be a finite number")
+        raise BadData(f"a rate was {fraction}; it must be a finite number")
     return fraction
 
 
@@ -88,7 +98,9 @@ def notional_jpy(price: int | Decimal, lots: int) -> Decimal:
     >>> notional_jpy(9_800_000, 12)
     Decimal('11760.0000')
     """
-    return jpy(Decimal(price) * lots * LOT_BTC)
+    if isinstance(price, int):  # a whole number of steps: nothing to round
+        return price * lots * JPY_QUANTUM
+    return jpy(price * lots * LOT_BTC)
 
 
 def lots_from_btc(size_btc: Decimal | str) -> int:

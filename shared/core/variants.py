@@ -13,28 +13,20 @@ class AccountKind(StrEnum):
     MARGIN = "margin"
     SPOT = "spot"
 
-    @property
-    def has_shorts(self) -> bool:
-        """Whether a position may be short: only what is borrowed can be sold first."""
-        return self is AccountKind.MARGIN
+    def __init__(self, value: str) -> None:
+        """Say what follows from how the account is kept.
 
-    @property
-    def has_debt(self) -> bool:
-        """Whether money or coins are borrowed.
+        `has_shorts`: a position may be short; only what is borrowed can be sold first.
 
-        Then opening moves no cash, interest accrues, and the fee of the opening is collected with
-        it at the close. Else coins are paid at once, fee included.
+        `has_debt`: money or coins are borrowed. Then opening moves no cash, interest accrues, and
+        the fee of the opening is collected with it at the close. Else coins are paid at once, fee
+        included.
+
+        `has_locks`: an order that closes locks what it would sell. Then a second one beside it is
+        refused: no target rests beside a stop, and a stop makes room before what replaces it.
         """
-        return self is AccountKind.MARGIN
-
-    @property
-    def has_locks(self) -> bool:
-        """Whether an order that closes locks what it would sell.
-
-        Then a second one beside it is refused: no target rests beside a stop, and a stop makes
-        room before what replaces it.
-        """
-        return self is AccountKind.SPOT
+        self.has_shorts = self.has_debt = value == "margin"
+        self.has_locks = value == "spot"
 
 
 class PolicyName(StrEnum):

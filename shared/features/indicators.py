@@ -247,13 +247,18 @@ def _lateness(values: FloatArray, extreme: FloatArray, width: int) -> IntArray:
 
 
 def crossing(lead: FloatArray) -> FloatArray:
-    """+1 on the row where `lead` turns positive, -1 where it turns negative, else 0."""
+    """`turns`, NaN where the lead of the row or of the one before is."""
     side = np.full(len(lead), np.nan)
-    earlier, now = lead[:-1], lead[1:]
-    turned = ((earlier <= 0.0) & (now > 0.0)).view(np.int8) - ((earlier >= 0.0) & (now < 0.0)).view(
-        np.int8
-    )
-    side[1:] = np.where(np.isnan(earlier) | np.isnan(now), np.nan, turned)
+    side[1:] = np.where(np.isnan(lead[:-1]) | np.isnan(lead[1:]), np.nan, turns(lead)[1:])
+    return side
+
+
+def turns(lead: FloatArray) -> Int8Array:
+    """+1 on the row where `lead` turns positive, -1 where it turns negative, else 0."""
+    above, below = lead > 0.0, lead < 0.0
+    side = np.zeros(len(lead), dtype=np.int8)
+    side[1:] = (above[1:] & (lead[:-1] <= 0.0)).view(np.int8)
+    side[1:] -= (below[1:] & (lead[:-1] >= 0.0)).view(np.int8)
     return side
 
 

@@ -47,18 +47,23 @@ def decayed_sum(values: FloatArray, ratio: float) -> FloatArray:
 
 def _decayed(values: FloatArray, ratio: float, reach_wanted: int) -> FloatArray:
     size = len(values)
-    block = values.copy()
-    total = np.zeros(size)
+    block, part, total = values.copy(), np.empty(size), np.zeros(size)
     width, factor = 1, ratio
     reach, reach_factor = 0, 1.0
     while reach < min(reach_wanted, size):
         if reach_wanted & width:
-            total[reach:] += reach_factor * block[: size - reach]
+            _add(total[reach:], reach_factor, block[: size - reach], part)
             reach, reach_factor = reach + width, reach_factor * factor
-        if width < size:
-            block[width:] += factor * block[:-width]
+        if width < size and reach < reach_wanted:
+            _add(block[width:], factor, block[:-width], part)
         width, factor = width * 2, factor * factor
     return total
+
+
+def _add(total: FloatArray, factor: float, values: FloatArray, part: FloatArray) -> None:
+    """Add `factor * values` to a total of the same length; `part` is room for the products."""
+    products = np.multiply(values, factor, out=part[: len(values)])
+    np.add(total, products, out=total)
 
 
 def window_sum(values: FloatArray, width: int) -> FloatArray:
@@ -119,7 +124,8 @@ def before(values: FloatArray, rows: int) -> FloatArray:
 
 def late(values: FloatArray, start: int, size: int) -> FloatArray:
     """A series that begins at row `start`, as a column of `size` rows with NaN before it."""
-    column = np.full(size, np.nan)
+    column = np.empty(size)
+    column[:start] = np.nan
     if start < size:
         column[start:] = values
     return column

@@ -10,12 +10,16 @@ comes first. A replay that has nothing finer reads a longer candle in the same w
 at the same shares of its length.
 """
 
+from bisect import bisect_right
+from functools import cache
+
 from shared.core.errors import BadData
 from shared.core.types import Book, Candles, Timeframe
 
 OFFSETS_MS = (0, 20_000, 40_000, 59_000)
 
 
+@cache
 def offsets_ms(timeframe: Timeframe) -> tuple[int, int, int, int]:
     """When the four prices of a candle are, in ms after it opened.
 
@@ -47,9 +51,7 @@ def price_at(minutes: Candles, at: int) -> int:
     if row < 0:
         raise BadData(f"the path begins after {at}")
     since = at - int(minutes.opened_at[row])
-    point = max(
-        index for index, offset in enumerate(offsets_ms(minutes.timeframe)) if offset <= since
-    )
+    point = bisect_right(offsets_ms(minutes.timeframe), since) - 1
     return four_prices(minutes.open[row], minutes.high[row], minutes.low[row], minutes.close[row])[
         point
     ]

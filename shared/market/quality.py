@@ -93,11 +93,13 @@ def believed(market: Market, *, mark: Decimal | None, settings: Settings) -> Mar
     book, candles = market.book, market.candles.get(Timeframe.M15)
     if book is None or candles is None or not len(candles):
         return market
-    near = candles.tail(RANGE_CANDLES + 1)
-    close, middle = Decimal(int(near.close[-1])), book.mid
-    reach_jpy = max(_usual_range(near) * settings.risk.book_far_atr, 0.0)
-    limit = max(rate(reach_jpy), close * rate(settings.risk.book_far_rate))
-    if abs(middle - close) <= limit:
+    close, middle = Decimal(int(candles.close[-1])), book.mid
+    away, limit = abs(middle - close), close * rate(settings.risk.book_far_rate)
+    if away <= limit:
+        return market
+    usual = _usual_range(candles.tail(RANGE_CANDLES + 1))
+    limit = max(limit, rate(max(usual * settings.risk.book_far_atr, 0.0)))
+    if away <= limit:
         return market
     context = {"book": f"{middle:f}", "close": f"{close:f}", "limit": f"{limit:.0f}"}
     issues = (*market.issues, Issue(reason=Reason.BOOK_FAR, forbids_entry=True, context=context))
@@ -130,7 +132,7 @@ def _holes(candles: Candles, settings: Settings) -> int:
         candles.opened_at[0]
     ):  # a history that begins inside the stretch has no hole before its beginning
         slots = (int(candles.opened_at[-1]) - int(candles.opened_at[0])) // step + 1
-    present = int(np.count_nonzero(candles.opened_at >= begin))
+    present = len(candles) - int(candles.opened_at.searchsorted(begin, side="left"))
     return slots - present
 
 

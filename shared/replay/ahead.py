@@ -135,12 +135,10 @@ class Ahead:
             if until is None:
                 self._story.blocked(blocked, len(self._known.as_of), reason)
                 return len(self._grid)
-            free_row = int(np.searchsorted(self._known.as_of, until, side="left"))
+            free_row = int(self._known.as_of.searchsorted(until, side="left"))
             self._story.blocked(blocked, free_row, reason)
             blocked = max(blocked, free_row)
-            row = max(
-                row, int(np.searchsorted(self._known.as_of, until - patience_ms, side="left"))
-            )
+            row = max(row, int(self._known.as_of.searchsorted(until - patience_ms, side="left")))
         chance = self._known.next_chance(row)
         if chance is None:
             return len(self._grid)

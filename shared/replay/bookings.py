@@ -73,7 +73,7 @@ def telling(
     that one and the highest before it; the first after a person resumed (later than `since`), after
     which the peak begins anew.
     """
-    best = int(np.argmax(equity))
+    best = int(equity.argmax())
     keys = {best}
     day = looks.day[start - 1 : start + len(equity)]
     if day[-1] != day[0]:

@@ -27,8 +27,11 @@ def settled(
     Nothing is checked here; see `shared.replay.brackets.outcomes`.
     """
     entries = _Entries.of(candles, orders, decided)
-    touched = FirstTouch(candles.low, candles.high).rows(entries.row, *entries.borders())
-    ends, row = _ends(candles, orders, entries, touched)
+    signal, time = _leaves(candles, orders, entries)
+    touched = FirstTouch(candles.low, candles.high).rows(
+        entries.row, *entries.borders(), until=np.minimum(np.minimum(signal, time), len(candles))
+    )
+    ends, row = _ends(candles, entries, touched, signal, time)
     base, point = _base_and_point(candles, entries, ends, row)
     return _trades(
         candles, orders, entries, _Ending(ends=ends, row=row, base=base, point=point), rules, costs
@@ -95,11 +98,9 @@ def _level(
     return sign * np.inf
 
 
-def _ends(
-    candles: Candles, orders: Brackets, entries: _Entries, touched: IntArray
-) -> tuple[Int8Array, IntArray]:
-    """How each entry ends and in which candle: what comes first of touch, signal, time and the end
-    of the candles.
+def _leaves(candles: Candles, orders: Brackets, entries: _Entries) -> tuple[IntArray, IntArray]:
+    """The candles at whose open each entry is left by a signal, and because its time is over; after
+    the last where it is not.
     """
     last = len(candles) - 1
     signal = np.where(
@@ -112,6 +113,16 @@ def _ends(
         if orders.max_hold_candles is not None
         else np.full(len(signal), last + 1)
     )
+    return signal, time
+
+
+def _ends(
+    candles: Candles, entries: _Entries, touched: IntArray, signal: IntArray, time: IntArray
+) -> tuple[Int8Array, IntArray]:
+    """How each entry ends and in which candle: what comes first of touch, signal, time and the end
+    of the candles.
+    """
+    last = len(candles) - 1
     leaves = np.minimum(signal, time)
     row = np.minimum(touched, leaves)
     at = np.minimum(row, last)
@@ -151,11 +162,12 @@ def _base_and_point(
     fires right there.
     """
     sign = np.where(entries.long, 1.0, -1.0)
-    opened, close = sign * candles.open[row], candles.close[row]
-    bad = np.where(entries.long, candles.low[row], -candles.high[row])
-    good = np.where(entries.long, candles.high[row], -candles.low[row])
-    high_first = candles.high[row] - candles.open[row] < candles.open[row] - candles.low[row]
-    bad_first = high_first != entries.long
+    opened, low, high, close = (
+        prices[row] for prices in (candles.open, candles.low, candles.high, candles.close)
+    )
+    bad_first = (high - opened < opened - low) != entries.long
+    opened, low, high = sign * opened, sign * low, sign * high
+    bad, good = np.minimum(low, high), np.maximum(low, high)
     stop, target = sign * entries.stop, sign * entries.target
     own, beyond = row == entries.row, opened <= stop
     second = np.where(bad_first, bad, good)
@@ -181,10 +193,10 @@ def _trades(
     exit_price = _exit_price(entries, ending, costs)
     entered_at = candles.opened_at[entries.row]
     offsets = np.array(offsets_ms(candles.timeframe))
-    exited_at = np.where(
+    exited_at = candles.opened_at[ending.row] + np.where(
         ending.ends == Exit.OPEN,
-        candles.closed_at[ending.row],
-        candles.opened_at[ending.row] + offsets[ending.point],
+        candles.timeframe.ms,
+        offsets[ending.point],
     )
     charges = _Charges.of(entries.long, ending.ends, (exited_at - entered_at) // DAY_MS + 1)
     lots = (
@@ -221,7 +233,9 @@ def _exit_price(entries: _Entries, ending: _Ending, costs: Costs) -> IntArray:
     at_the_entry = (ending.row == entries.row) & (ending.point == 0)
     stopped = (ending.ends == Exit.STOP) & ~at_the_entry
     at_the_open = (
-        np.isin(ending.ends, (Exit.SIGNAL, Exit.TIME)) | (ending.ends == Exit.STOP) & at_the_entry
+        (ending.ends == Exit.SIGNAL)
+        | (ending.ends == Exit.TIME)
+        | (ending.ends == Exit.STOP) & at_the_entry
     )
     for which, crossing in (
         (np.flatnonzero(stopped), at_base),

@@ -51,7 +51,7 @@ def walk(candles: Candles, orders: Brackets, *, rules: PairRules, costs: Costs) 
         BadData: An array has not n values, an entry's stop or target is NaN or not positive, a size
             is not allowed.
     """
-    decided = np.flatnonzero(orders.sides[: max(0, len(candles) - 1)])
+    decided = np.flatnonzero(orders.sides[: max(0, len(candles) - 1)] != 0)
     every = outcomes(candles, orders, decided, rules=rules, costs=costs)
     return every.taken(_one_at_a_time(every))
 
@@ -73,12 +73,15 @@ def _one_at_a_time(every: BracketTrades) -> IntArray:
     """The chain of entries that find us flat: from each to the first that trades when
     it is over.
     """
-    following = np.searchsorted(every.entry_row, every.free_row).tolist()
-    chain, each = [], 0
-    while each < len(following):
-        chain.append(each)
-        each = following[each]
-    return np.array(chain, dtype=np.int64)
+    following = every.entry_row.searchsorted(every.free_row)
+    (jumps,) = (following > np.arange(1, len(following) + 1)).nonzero()
+    taken = np.ones(len(following), dtype=np.bool_)
+    free = 0
+    for entry, after in zip(jumps.tolist(), following[jumps].tolist(), strict=True):
+        if entry >= free:
+            taken[entry + 1 : after] = False
+            free = after
+    return taken.nonzero()[0]
 
 
 def _check(candles: Candles, orders: Brackets, decided: IntArray, rules: PairRules) -> None:

@@ -30,7 +30,7 @@ def rounded_share(amounts: IntArray, rate: Decimal, times: IntArray | int = 1) -
     product = _product(amounts, above, times, below)
     whole = product // below
     twice_rest = 2 * (product - whole * below)
-    return _int64(whole + ((twice_rest > below) | ((twice_rest == below) & (whole % 2 == 1))))
+    return _int64(whole + ((twice_rest > below) | ((twice_rest == below) & (whole & 1 == 1))))
 
 
 def at_book(price: IntArray, *, buys: BoolArray, costs: Costs) -> IntArray:
@@ -66,5 +66,5 @@ def _product(amounts: IntArray, above: int, times: IntArray | int, below: int) -
 
 
 def _int64(values: Any) -> IntArray:
-    whole: IntArray = values.astype(np.int64)
+    whole: IntArray = values.astype(np.int64, copy=False)
     return whole

@@ -81,6 +81,7 @@ class Replay:
         _check(inputs)
         self._inputs = inputs
         self._settings = inputs.settings
+        self._settings_hash = inputs.settings.hash if inputs.every_tick else ""
         self._rules = assumed_rules(inputs.settings, inputs.rules)
         self._path = _path_of(inputs)
         self._known = ReplayRows(inputs, self._rules)
@@ -249,6 +250,8 @@ class Replay:
         """The drawdown halt of `halted_at`, where a person resumed after it began; 0 where nobody
         has by `at`.
         """
+        if not halted_at:
+            return 0
         ends = [
             halt.until_at
             for halt in self._inputs.schedule.halts
@@ -263,6 +266,7 @@ class Replay:
             received_at=received_at,
             finished_at=self._hands.now,
             settings=self._settings,
+            settings_hash=self._settings_hash,
             before=before.counted,
             model=self._past.model,
             orders=self._hands.records,
@@ -280,7 +284,7 @@ class Replay:
         held = snapshot(account, account.settled_until)
         equity = looks.equities(start, stop, held, kind=account.kind, terms=account.terms)
         received = int(self._grid.received_at[index])
-        holdings = self._hands.holdings(received)
+        holdings = self._hands.holdings(self._hands.now)
         if self._state.limits is None:
             raise AssertionError("the limits are there once an account was booked")
         keys = telling(

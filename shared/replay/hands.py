@@ -12,7 +12,7 @@ that candle, its target is not.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from shared.core.errors import BadData
 from shared.core.frozen import changed
@@ -195,7 +195,7 @@ class AccountInHand:
             if isinstance(outcome, Accepted):
                 self.account = accounts.without(after, (outcome.order,))
             return outcome
-        crossing = replace(intent, kind=OrderKind.MARKET, price=None, post_only=False, lots=lots)
+        crossing = changed(intent, kind=OrderKind.MARKET, price=None, post_only=False, lots=lots)
         taken = self._crossed_coarsely(crossing, book, rules)
         if isinstance(taken, Accepted):
             self.account = accounts.deferred(self.account, Purpose.TARGET, until=ends_at - 1)

@@ -2,10 +2,19 @@
 path's price.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from shared.core.reasons import Reason
-from shared.core.types import Candles, Holdings, Issue, Market, PairRules, Signal, TickStatus
+from shared.core.types import (
+    Candles,
+    Holdings,
+    Issue,
+    Market,
+    PairRules,
+    Signal,
+    TickStatus,
+    Timeframe,
+)
 from shared.market.candles import between
 from shared.market.quality import inspect
 from shared.market.spikes import loud
@@ -30,6 +39,9 @@ class Past:
         self.row = -1
         self.model: str | None = None
         self._is_late = False
+        self._quarter = -1  # no candle closes, and none becomes due, within one
+        self._candles: Mapping[Timeframe, Candles] = {}
+        self._issues: tuple[Issue, ...] = ()
         self._settings, self._minutes = inputs.settings, inputs.minutes
         self._rules, self._known, self._hands = rules, known, hands
         self._settle_ms = int(inputs.settings.tick.settle_seconds * 1000)
@@ -47,12 +59,19 @@ class Past:
         """What a tick at this instant knows."""
         del holdings, may_enter
         now = self._hands.now
-        candles, self.row = self._known.window(now - self._settle_ms)
-        issues = inspect(
-            candles, now, self._settings, minutes_of=self._minutes_of, quiet=self._quiet
-        )
+        quarter = (now - self._settle_ms) // Timeframe.M15.ms
+        if quarter != self._quarter:
+            self._quarter = quarter
+            self._candles, self.row = self._known.window(now - self._settle_ms)
+            self._issues = inspect(
+                self._candles, now, self._settings, minutes_of=self._minutes_of, quiet=self._quiet
+            )
         return Market(
-            as_of=now, candles=candles, book=self._hands.book(), rules=self._rules, issues=issues
+            as_of=now,
+            candles=self._candles,
+            book=self._hands.book(),
+            rules=self._rules,
+            issues=self._issues,
         )
 
     def permission(self, market: Market) -> tuple[Issue, ...]:

@@ -4,12 +4,13 @@ It can stop and go on.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from shared.core.calendar import jst_text
+from shared.core.frozen import changed
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import (
@@ -112,7 +113,7 @@ class Story:
                 if fill.purpose is Purpose.ENTRY and fill.order_id in self.orders:
                     index = self.orders[fill.order_id]
                     entry = self.entries[index]
-                    self.entries[index] = replace(entry, filled_lots=entry.filled_lots + fill.lots)
+                    self.entries[index] = changed(entry, filled_lots=entry.filled_lots + fill.lots)
         told = self.trades[-1].sequence if self.trades else 0
         self.trades += [trade for trade in account.trades if trade.sequence > told]
 

@@ -22,15 +22,17 @@ def anomalies(*, market: Market, signal: Signal, settings: Settings) -> tuple[Is
     >>> [issue.reason.value for issue in anomalies(market=market, signal=signal, settings=load({}))]
     ['spread_critical']
     """
-    known = {issue.reason for issue in market.issues}
-    if known & {Reason.BOOK_STALE, Reason.BOOK_FAR}:
-        known.add(Reason.BOOK_MISSING)  # it is not missing: it was not believed
     found = [
         *_exchange(market),
         *_book(market.book, settings),
         *_candle(signal, settings),
         *_connection(market, settings),
     ]
+    if not found:
+        return ()
+    known = {issue.reason for issue in market.issues}
+    if known & {Reason.BOOK_STALE, Reason.BOOK_FAR}:
+        known.add(Reason.BOOK_MISSING)  # it is not missing: it was not believed
     fresh = [issue for issue in found if issue.reason not in known]
     return tuple(sorted(fresh, key=lambda issue: not issue.forbids_entry))
 

@@ -47,9 +47,13 @@ class Limits:
         Trades that claim to have closed after `now_ms` wait for their time.
         """
         limits = self
-        for trade in sorted(trades, key=lambda done: done.sequence):
-            if trade.sequence > limits.last_trade_sequence and trade.closed_at <= now_ms:
-                limits = limits._after(trade, settings)
+        fresh = {
+            trade.sequence: trade
+            for trade in trades
+            if trade.sequence > self.last_trade_sequence and trade.closed_at <= now_ms
+        }
+        for sequence in sorted(fresh):
+            limits = limits._after(fresh[sequence], settings)
         return limits
 
     def _after(self, trade: Trade, settings: Settings) -> "Limits":

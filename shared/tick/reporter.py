@@ -42,6 +42,7 @@ class Reporter:
             received_at=self.request.received_at,
             finished_at=self.clock.now_ms(),
             settings=self.settings,
+            settings_hash=self.settings.hash,
             before=loaded.before.counted,
             model=model,
             orders=orders,

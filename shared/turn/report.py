@@ -17,6 +17,7 @@ def report(
     received_at: int,
     finished_at: int,
     settings: Settings,
+    settings_hash: str,
     before: Counted,
     model: str | None,
     orders: Sequence[OrderRecord],
@@ -55,6 +56,7 @@ def report(
         received_at: When it began.
         finished_at: When it ended.
         settings: Those of the tick.
+        settings_hash: Their hash, worked out once for many reports.
         before: What the state before it had counted.
         model: The version of the model that it asked.
         orders: What was sent, in order.
@@ -73,7 +75,7 @@ def report(
         finished_at=finished_at,
         mode=settings.mode,
         stage=settings.stage,
-        settings_hash=settings.hash,
+        settings_hash=settings_hash,
         reason=Reason.OK if ending is None else ending.reason,
         detail=detail,
         profile=settings.profile,

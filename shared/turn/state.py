@@ -227,14 +227,13 @@ class State:
         fill is used up.
         """
         holds = bool(holdings.positions)
-        entry_rests = any(order.intent.opens for order in holdings.orders)
-        filled = holds or (
-            self.plan is not None and any(fill.at > self.plan.as_of for fill in holdings.fills)
-        )
-        candle = (
-            changed(self.candle, closed=True) if filled and not self.candle.closed else self.candle
-        )
-        plan = self.plan if holds or entry_rests else None
+        candle, plan = self.candle, self.plan
+        if not candle.closed and (
+            holds or (plan is not None and any(fill.at > plan.as_of for fill in holdings.fills))
+        ):
+            candle = changed(candle, closed=True)
+        if not holds and not any(order.intent.opens for order in holdings.orders):
+            plan = None
         if holds == self.holds and candle is self.candle and plan is self.plan:
             return self
         return changed(self, holds=holds, candle=candle, plan=plan)

@@ -21,7 +21,7 @@ from shared.core.costs import Costs
 from shared.core.types import Candles, PairRules, Timeframe
 from shared.exchanges.sandbox.generate import generate
 from shared.features import BLOCK_ROWS, REACH_ROWS
-from shared.features.indicators import atr, crossing
+from shared.features.indicators import atr, turns
 from shared.features.recursion import ema_lead
 from shared.market.candles import aggregate
 from shared.replay.brackets import Brackets, BracketTrades, walk
@@ -80,13 +80,12 @@ def signals(candles: Candles) -> Signals:
     cross = np.empty(len(candles), dtype=np.int8)
     stop = np.empty(len(candles))
     for start in range(0, len(candles), BLOCK_ROWS):
-        end, first = start + BLOCK_ROWS, max(0, start - REACH_ROWS)
-        block = candles.rows(first, end)
-        lead = crossing(ema_lead(block.close, SLOW) - ema_lead(block.close, FAST))
-        side = np.nan_to_num(lead).astype(np.int8)
-        reach = STOP_ATR * atr(block.high, block.low, block.close, ATR_LENGTH)
-        cross[start:end] = side[start - first :]
-        stop[start:end] = np.rint(block.close - side * reach)[start - first :]
+        first = max(0, start - REACH_ROWS)
+        block, own = candles.rows(first, start + BLOCK_ROWS), slice(start - first, None)
+        side = turns(ema_lead(block.close, SLOW) - ema_lead(block.close, FAST))
+        reach = STOP_ATR * atr(block.high, block.low, block.close, ATR_LENGTH)[own]
+        cross[start : start + BLOCK_ROWS] = side[own]
+        stop[start : start + BLOCK_ROWS] = np.rint(block.close[own] - side[own] * reach)
     return Signals(cross, stop)
 
 

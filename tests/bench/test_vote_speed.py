@@ -12,9 +12,12 @@ import cProfile
 import io
 import math
 import pstats
+import sys
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import FrameType
 from typing import NamedTuple
 
 import pytest
@@ -22,7 +25,7 @@ import pytest
 from shared import model
 from shared.core.types import Candles, Timeframe
 from shared.model.signing import public_of
-from shared.replay import Replayed, replay
+from shared.replay import Inputs, Replay, Replayed, replay
 from shared.turn.pipeline import Stages
 from tests.bench import vote_replay
 from tests.bench.ema_cross import timed
@@ -87,6 +90,36 @@ def test_four_times_the_candles_and_ten_times_the_trades_cost_no_more_visits_eac
     rare = measured(vote_replay.candles(24_000, days=60), sure_share=0.02, limits=False, times=1)
     assert many.trades > 4 * rare.trades
     assert exponent(rare.visits, many.visits, many.trades / rare.trades) < 1.3
+
+
+@pytest.mark.parametrize(("every_tick", "most"), [(False, 700.0), (True, 400.0)])
+def test_a_tick_that_is_worked_out_costs_few_calls(every_tick: bool, most: float) -> None:
+    known = vote_replay.candles(6_000, days=63)
+    done = vote_replay.computed(known)
+    votes = vote_replay.voted(done)
+    stages = Stages(
+        features=done, votes=votes, prediction=vote_replay.prediction(votes, sure_share=0.1)
+    )
+    asked = replace(vote_replay.inputs(known, stages, limits=False), every_tick=every_tick)
+    assert calls_a_visit(asked) < most
+
+
+def calls_a_visit(asked: Inputs) -> float:
+    """Python calls of a replay's ticks: a cost that does not depend on the machine."""
+    whole, count = Replay(asked), 0
+
+    def count_call(frame: FrameType, event: str, value: object) -> None:
+        nonlocal count
+        del frame, value
+        count += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(count_call)
+    try:
+        whole.advance()
+    finally:
+        sys.setprofile(before)
+    return count / whole.result().counts["visits"]
 
 
 @pytest.mark.full

@@ -171,14 +171,6 @@ def days_around_every_boundary(module: ModuleType) -> Iterator[Any]:
             yield module.days_started(T0, T0 + days * 86_400_000 + beside)
 
 
-def items_of_every_number(module: ModuleType) -> Iterator[Any]:
-    for count in range(6):
-        for counted in range(8):
-            for keep in (0, 1, 3, 9):
-                items = tuple(replace(_fill(), sequence=number) for number in range(1, count + 1))
-                yield module._uncounted(items, counted, keep)
-
-
 def closes_at_every_price(module: ModuleType) -> Iterator[Any]:
     for side in Side:
         for price in (1, 999, 1000, 1001, 5000):

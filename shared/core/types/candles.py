@@ -21,10 +21,9 @@ class Timeframe(StrEnum):
     M15 = "15m"
     H4 = "4h"
 
-    @property
-    def ms(self) -> int:
-        """Its length in milliseconds."""
-        return _LENGTHS_MS[self._value_]
+    def __init__(self, value: str) -> None:
+        """`ms` is its length in milliseconds."""
+        self.ms = _LENGTHS_MS[value]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,10 +20,9 @@ class Side(StrEnum):
     LONG = "long"
     SHORT = "short"
 
-    @property
-    def sign(self) -> int:
-        """+1 for long, -1 for short."""
-        return 1 if self is Side.LONG else -1
+    def __init__(self, value: str) -> None:
+        """`sign` is +1 for long, -1 for short."""
+        self.sign = 1 if value == "long" else -1
 
 
 class OrderKind(StrEnum):

@@ -121,7 +121,10 @@ class PaperAccount:
 
     def position(self, side: Side) -> Position | None:
         """What is held on one side."""
-        return next((position for position in self.positions if position.side is side), None)
+        for position in self.positions:
+            if position.side is side:
+                return position
+        return None
 
     def lots(self, side: Side) -> int:
         """How much is held on one side."""
@@ -188,7 +191,7 @@ def equity(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> Dec
     worth = account.cash_jpy
     for position in account.positions:
         for entry in position.entries:
-            price = Decimal(entry.price if mark is None else mark)
+            price = entry.price if mark is None else mark
             if account.kind.has_debt:
                 worth += notional_jpy((price - entry.price) * position.side.sign, entry.lots)
                 worth -= entry.fee_jpy + interest_jpy(account, position.side, entry, as_of)
@@ -205,20 +208,15 @@ def available_jpy(account: PaperAccount, mark: Decimal | int | None, as_of: int)
 
 
 def _available(account: PaperAccount, worth: Decimal) -> Decimal:
-    reserved = sum(
-        (_reserved(account, order) for order in account.orders if order.intent.opens), ZERO
-    )
-    if not account.kind.has_debt:
-        return jpy(max(ZERO, account.cash_jpy - reserved))
-    held = sum(
-        (
-            notional_jpy(entry.price, entry.lots)
-            for item in account.positions
-            for entry in item.entries
-        ),
-        ZERO,
-    )
-    return jpy(max(ZERO, worth / account.terms.margin_ratio - held - reserved))
+    free = worth / account.terms.margin_ratio if account.kind.has_debt else account.cash_jpy
+    for order in account.orders:
+        if order.intent.opens:
+            free -= _reserved(account, order)
+    if account.kind.has_debt:
+        for position in account.positions:
+            for entry in position.entries:
+                free -= notional_jpy(entry.price, entry.lots)
+    return jpy(max(ZERO, free))
 
 
 def _reserved(account: PaperAccount, order: Order) -> Decimal:
@@ -266,8 +264,9 @@ def trimmed(account: PaperAccount, counted: Counted) -> PaperAccount:
 
 
 def _uncounted(items: tuple[Numbered, ...], counted: int, keep: int) -> tuple[Numbered, ...]:
-    gone = min(len(items) - keep, sum(item.sequence <= counted for item in items))
-    return items[gone:] if gone > 0 else items
+    spare = max(0, len(items) - keep)
+    gone = sum(item.sequence <= counted for item in items[:spare])
+    return items[gone:]
 
 
 # orders that rest

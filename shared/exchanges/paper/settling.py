@@ -46,9 +46,11 @@ def settled(
     """
     if until_ms <= account.settled_until:
         return account
+    if account.idle:
+        return changed(account, settled_until=until_ms)
     row = int(minutes.opened_at.searchsorted(account.settled_until))
     stop = int(minutes.opened_at.searchsorted(until_ms - minutes.timeframe.ms, side="right"))
-    while not account.idle and row < stop:
+    while row < stop:
         due = next_due(account, minutes, row, stop)
         if due < stop:
             account = _walked(account, minutes, due)
@@ -61,9 +63,11 @@ def settled(
         )
         if walked is not None and due < stop:
             walked(account)
+        if account.idle:
+            return changed(account, settled_until=until_ms)
         if last_fill is not None and account.next_fill_sequence > last_fill:
             break
-    return changed(account, settled_until=until_ms) if account.idle else account
+    return account
 
 
 def next_due(account: PaperAccount, minutes: Candles, row: int, stop: int) -> int:
@@ -75,14 +79,14 @@ def next_due(account: PaperAccount, minutes: Candles, row: int, stop: int) -> in
         intent = order.intent
         if intent.trigger_price is not None:
             if intent.buys:
-                rises_to = min(rises_to, float(intent.trigger_price))
+                rises_to = min(rises_to, intent.trigger_price)
             else:
-                falls_to = max(falls_to, float(intent.trigger_price))
+                falls_to = max(falls_to, intent.trigger_price)
         elif intent.price is not None:
             if intent.buys:
-                falls_to = max(falls_to, float(intent.price - 1))
+                falls_to = max(falls_to, intent.price - 1)
             else:
-                rises_to = min(rises_to, float(intent.price + 1))
+                rises_to = min(rises_to, intent.price + 1)
         if intent.expires_at is not None:
             end = min(
                 end,
@@ -96,9 +100,8 @@ def next_due(account: PaperAccount, minutes: Candles, row: int, stop: int) -> in
     size = FIRST_CHUNK
     while row < end:
         after = min(row + size, end)
-        hits = np.flatnonzero(
-            (minutes.low[row:after] <= falls_to) | (minutes.high[row:after] >= rises_to)
-        )
+        reached = (minutes.low[row:after] <= falls_to) | (minutes.high[row:after] >= rises_to)
+        (hits,) = reached.nonzero()
         if len(hits):
             return row + int(hits[0])
         row, size = after, size * CHUNK_GROWTH

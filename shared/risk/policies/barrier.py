@@ -261,7 +261,7 @@ def _weigh(case: Case) -> Decision:
     if value is not None and risk.kelly_fraction:
         kelly = min(
             edges.kelly_share(each, fraction=risk.kelly_fraction, cap=risk.kelly_cap)
-            for each in value
+            for each in dict.fromkeys(value)
         )
         facts["kelly"] = kelly
         if not kelly:

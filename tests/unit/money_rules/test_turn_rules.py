@@ -767,6 +767,7 @@ def test_a_report_tells_what_is_held_and_what_no_state_had_counted(made, market)
         "received_at": T0 + 1,
         "finished_at": T0 + 2,
         "settings": settings,
+        "settings_hash": settings.hash,
         "before": Counted(trades=2, fills=2),
         "model": "m",
         "orders": [record],

@@ -547,7 +547,7 @@ def test_shares_over_arrays_are_rounded_as_money_is(
 
 
 @given(st.data(), st.integers(1, 200))
-def test_the_first_touch_is_the_first_row_that_a_plain_search_finds(
+def test_the_first_touch_is_the_first_row_that_a_plain_search_finds_as_far_as_it_matters(
     data: st.DataObject, count: int
 ) -> None:
     draw = np.random.default_rng(data.draw(st.integers(0, 2**32)))
@@ -560,4 +560,9 @@ def test_the_first_touch_is_the_first_row_that_a_plain_search_finds(
         next((row for row in range(at, count) if low[row] <= fall or high[row] >= rise), count)
         for at, fall, rise in zip(start, falls, rises, strict=True)
     ]
-    assert FirstTouch(low, high).rows(start, falls, rises).tolist() == expected
+    touches, ends = FirstTouch(low, high), np.full(50, count)
+    assert touches.rows(start, falls, rises, ends).tolist() == expected
+    sooner = draw.integers(0, count + 1, 50)
+    rows = touches.rows(start, falls, rises, sooner).tolist()
+    for row, first, until in zip(rows, expected, sooner.tolist(), strict=True):
+        assert row == first if first < until else until <= row <= count
