@@ -11,6 +11,7 @@ import msgspec
 from models.backtest.job import Job
 from models.backtest.prepare import PreparedReplay
 from shared.core.calendar import utc_text
+from shared.core.sentences import say
 from shared.core.trials import History, Trial, tally
 from shared.core.types import Timeframe
 from shared.replay.types import Inputs, Replayed
@@ -91,7 +92,7 @@ def _trial(
 def title_of(replayed: Replayed) -> str:
     """What the report is called."""
     first, last = (utc_text(at)[:10] for at in (replayed.start_at, replayed.end_at))
-    return f"BTC/JPY {first} to {last}, {replayed.resolution} candles"
+    return say("backtest.title", first=first, last=last, timeframe=replayed.resolution)
 
 
 def result_files(outcome: Outcome, inputs: Inputs, *, parquet: bool = True) -> dict[str, bytes]:
@@ -99,12 +100,12 @@ def result_files(outcome: Outcome, inputs: Inputs, *, parquet: bool = True) -> d
 
     The same inputs give the same bytes.
     """
-    walked = outcome.walk is not None
+    walked, title = outcome.walk is not None, title_of(outcome.replayed)
     made = report_files(
         outcome.replayed,
         outcome.performance,
         candles=inputs.candles[Timeframe.M15],
-        title=f"{'Walk-forward, ' if walked else ''}{title_of(outcome.replayed)}",
+        title=say("backtest.title_walked", title=title) if walked else title,
         settings=inputs.settings,
         parquet=parquet,
         checks=outcome.checks,

@@ -8,99 +8,14 @@ from datetime import UTC, datetime
 
 from models.gate import in_words
 from shared.core.calendar import DAY_MS
+from shared.core.sentences import say
+from shared.core.sentences.figures import number
 from shared.core.types import Barriers
 from shared.model.manifest import Calibration, Check, Interval, Manifest
 
 _SKILLS = ("skill", "direction_skill")
 _SCORES = ("brier", "calibration_error", "accuracy", "precision", "recall", "f1")
-_PICTURES = {
-    "gate.svg": "The gate's checks",
-    "equity.svg": "What it did with money, beside buying and holding",
-    "reliability.svg": "What it said and what happened",
-    "skill_by_month.svg": "Skill by month",
-    "scores.svg": "How often it said what",
-}
-_DECIDES = {"serve": "serve", "enter": "enter", "champion": "replace", "note": "-"}
-
-_CARD = """# Model {version}
-
-{verdict}
-
-{pictures}Intended use: probabilities for BTC/JPY on closed 15-minute candles, read by crypto-bot's
-risk rules. Nothing else.
-
-## What it predicts
-
-{question}
-
-## What it has seen
-
-| part | rows | independent labels | from | to | last label known |
-|---|---|---|---|---|---|
-{intervals}
-
-The parts follow each other in time; labels of a part were known at least one horizon before the
-next part begins. The learners were fitted on the first part, calibrated on the second, and judged
-on the third, **once**. They were not fitted again afterwards: what serves is what was judged, and
-it has not seen the last {unseen:.0f} days.
-
-Features, in order: {features}.
-
-## How it did on the validation rows
-
-| | log loss | best constant | skill | 95 % interval | side alone | 95 % interval |
-|---|---|---|---|---|---|---|
-{skills}
-
-| | Brier | calibration error | accuracy | precision | recall | F1 |
-|---|---|---|---|---|---|---|
-{scores}
-
-Skill is 1 - log loss / log loss of the best constant probabilities in hindsight. Every row counts
-the same here; the gate counts each by how independent its label is, and so its numbers differ. Side
-alone asks only which level came first, on rows where one was touched: volatility is easy to
-forecast and earns nothing. Intervals come from a moving-block bootstrap with blocks longer than the
-labels overlap.
-
-## Calibration
-
-softmax(slope x scores + offsets); a slope of 0 means that nothing but the base rate was believed.
-
-| | slope | lower | neither | upper |
-|---|---|---|---|---|
-{calibrations}
-
-## Verdict
-
-{gate}
-
-| check | decides | value | interval | asked | passed |
-|---|---|---|---|---|---|
-{checks}
-
-{folds}## Limits
-
-{limits}
-
-Seed {seed}, commit {commit}, recipe {recipe}, settings {settings_hash}, data {data_hash},
-parent {parent}.
-Libraries: {libraries}.
-"""
-_SERVES = {"trees": "its trees", "har": "the regression on past volatility (HAR)"}
-_GATED = """\
-Every number in the group *enter* is out of sample: from {folds} retrainings on the schedule that
-live would have had, each deciding only candles after its own training, embargo included ({from_at}
-to {to_at} UTC). {trials} configurations are on record in the append-only trial log, this one
-included; the deflated Sharpe ratio pays for all of them. A model that may not enter stays flat in
-live mode and trades on paper only; exits and protection always work. A person may overrule this by
-naming the version in `risk.overrule_model`; every report then says so."""
-_NOT_ASKED = """\
-**This model was not asked by the gate.** It was trained quickly: the checks below say only that it
-predicts sanely, and nothing was proven. So it may not enter in live mode, whatever its validation
-rows say."""
-_LIMITS = """\
-One pair, one label, one period. Past skill is no promise. The checks above are all that was tested;
-a market that changes after the last candle of this training has not been seen by any of them."""
+_PICTURES = ("gate", "equity", "reliability", "skill_by_month", "scores")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,13 +71,14 @@ def card(manifest: Manifest, gated: Gated | None = None) -> bytes:
     calibrations = {member.name: member.calibration for member in manifest.members} | {
         "vote": manifest.calibration
     }
-    text = _CARD.format(
+    text = say(
+        "card.text",
         version=manifest.version,
         verdict=in_words(manifest.verdict),
         pictures="" if gated is None else _images(gated.pictures),
         question="\n\n".join(_question(manifest)),
         intervals="\n".join(_interval(name, part) for name, part in parts.items()),
-        unseen=(manifest.validation.to_at - manifest.calibrating.to_at) / DAY_MS,
+        unseen=f"{(manifest.validation.to_at - manifest.calibrating.to_at) / DAY_MS:.0f}",
         features=", ".join(manifest.features),
         skills="\n".join(_skill(name, manifest.metrics[name]) for name in calibrations),
         scores="\n".join(_scores(name, manifest.metrics[name]) for name in calibrations),
@@ -172,13 +88,13 @@ def card(manifest: Manifest, gated: Gated | None = None) -> bytes:
         gate=_gate(gated),
         checks="\n".join(_check(check) for check in manifest.verdict.checks),
         folds="" if gated is None else _folds(gated.folds),
-        limits="\n\n".join([_LIMITS, *manifest.notes]),
+        limits="\n\n".join([say("card.limits"), *manifest.notes]),
         seed=manifest.seed,
         commit=manifest.commit,
-        recipe=manifest.recipe or "unnamed",
+        recipe=manifest.recipe or say("card.unnamed"),
         settings_hash=manifest.settings_hash,
         data_hash=manifest.data_hash[:12],
-        parent=manifest.parent or "none",
+        parent=manifest.parent or say("card.no_parent"),
         libraries=", ".join(
             f"{name} {version}" for name, version in sorted(manifest.libraries.items())
         ),
@@ -189,49 +105,40 @@ def card(manifest: Manifest, gated: Gated | None = None) -> bytes:
 def _question(manifest: Manifest) -> list[str]:
     said = [_label(manifest.barriers, manifest.metrics.get("data", {}).get("ambiguous_rows", 0.0))]
     if manifest.volatility is not None:
-        said.append(
-            "Beside the vote it forecasts the realised volatility of the next 4 hours; what serves"
-            f" is {_SERVES[manifest.volatility.serves]},"
-            " the better of the two out of sample. It moves size and distances, never the side."
-        )
+        model = say(f"card.serves.{manifest.volatility.serves}")
+        said.append(say("card.volatility", model=model))
     if manifest.meta is not None:
-        said.append(
-            "A third head says how probably the strategies' own trade pays: it may veto or shrink,"
-            " never enter."
-        )
+        said.append(say("card.third_head"))
     return said
 
 
 def _label(barriers: Barriers, ambiguous: float) -> str:
     if barriers.kind == "next_candle":
-        return (
-            f"Whether the next close lies more than {100 * barriers.move_rate:g} % below or above"
-            " this one (lower, neither,\nupper). This label is a forecast of volatility in"
-            " disguise, and no expected value follows from it."
-        )
-    return (
-        f"Which of two levels, {barriers.atr_multiple:g} x ATR(14) above and below a candle's"
-        f" close, is touched first within\n{barriers.horizon_candles} candles (lower, neither,"
-        " upper). Entry is the close of the candle; costs are not in the label, the risk"
-        f" rules\nsubtract them. For {ambiguous:g} rows one candle touched both levels, and nobody"
-        " knows which came first."
+        return say("card.label.next_candle", share=number(100 * barriers.move_rate))
+    return say(
+        "card.label.barriers",
+        multiple=number(barriers.atr_multiple),
+        candles=barriers.horizon_candles,
+        ambiguous=number(ambiguous),
     )
 
 
 def _images(names: Sequence[str]) -> str:
-    return "".join(f"![{told}]({name})\n\n" for name, told in _PICTURES.items() if name in names)
+    return "".join(
+        f"![{say(f'card.image.{name}')}]({name}.svg)\n\n"
+        for name in _PICTURES
+        if f"{name}.svg" in names
+    )
 
 
 def _gate(gated: Gated | None) -> str:
     if gated is None:
-        return _NOT_ASKED
+        return say("card.not_asked")
     folds = gated.folds
     if not folds:
-        return (
-            "There is too little history for a single fold of a walk-forward, so nothing could be"
-            " proven."
-        )
-    return _GATED.format(
+        return say("card.no_fold")
+    return say(
+        "card.gated",
         folds=len(folds),
         from_at=_instant(folds[0].from_at),
         to_at=_instant(folds[-1].to_at),
@@ -242,10 +149,7 @@ def _gate(gated: Gated | None) -> str:
 def _folds(folds: Sequence[FoldLine]) -> str:
     if not folds:
         return ""
-    head = (
-        "## Folds of the walk-forward\n\n| | decides from | to | learned from | rows | independent"
-        " | last label | trees |\n"
-    )
+    head = say("card.folds")
     lines = "\n".join(
         f"| {fold.number} | {_instant(fold.from_at)} | {_instant(fold.to_at)} |"
         f" {_instant(fold.training.from_at)} | {fold.training.rows} |"
@@ -286,11 +190,16 @@ def _calibration(name: str, calibration: Calibration) -> str:
 
 
 def _check(check: Check) -> str:
-    value = "unknown" if check.value is None else f"{check.value:.6g}"
+    value = say("figures.unknown") if check.value is None else f"{check.value:.6g}"
     ends = ("" if end is None else f"{end:.4g}" for end in (check.lower, check.upper))
     interval = "" if check.lower is None and check.upper is None else " .. ".join(ends)
-    passed = "" if check.group == "note" else "yes" if check.passed else "**no**"
-    return (
-        f"| {check.name} | {_DECIDES[check.group]} | {value} | {interval} | {check.meaning}"
-        f" ({check.threshold:g}) | {passed} |"
+    passed = "" if check.group == "note" else say("card.yes" if check.passed else "card.no")
+    cells = (
+        check.name,
+        say(f"card.decides.{check.group}"),
+        value,
+        interval,
+        f"{check.meaning} ({check.threshold:g})",
+        passed,
     )
+    return f"| {' | '.join(cells)} |"

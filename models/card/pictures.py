@@ -13,6 +13,7 @@ from models.data.labels import LOWER, UPPER
 from models.gate.types import MoneyRecord, PredictionRows
 from models.statistics.evaluate import bootstrap_skill, constant, log_losses
 from shared.core.calendar import DAY_MS, JST_MS
+from shared.core.sentences import say
 from shared.core.types import FloatArray, IntArray
 from shared.model.manifest import Check
 from shared.results.page.svg import Axis, label
@@ -23,15 +24,9 @@ LEAST_INDEPENDENT = 2.0
 LEAST_OF_A_MONTH = 8.0
 """A point of the reliability curve, and a month, that rests on fewer independent labels than these
 is not drawn."""
-SIDES = ((UPPER, "upper first", "upper"), (LOWER, "lower first", "lower"))
-_KEYS = tuple((name, look) for _, name, look in SIDES)
+SIDES = ((UPPER, "upper"), (LOWER, "lower"))
 _Z = 1.959963984540054
-_GROUPS = {
-    "serve": "may it serve",
-    "enter": "may it enter",
-    "champion": "does it take the champion's place",
-    "note": "notes",
-}
+_GROUPS = ("serve", "enter", "champion", "note")
 _ROW, _TABLE_WIDTH = 26, 980
 
 
@@ -68,19 +63,19 @@ def reliability_picture(rows: PredictionRows) -> bytes:
     """How often a barrier came first, by how probable it had been said to be; 95 % by independent
     labels (Wilson 1927).
     """
-    curves = [(look, _points(rows, side)) for side, _, look in SIDES]
+    curves = [(look, _points(rows, side)) for side, look in SIDES]
     known = [value for _, points in curves for point in points for value in point]
     x = Axis.of(
         [point[0] for _, points in curves for point in points],
-        title="what the model said",
+        title=say("card.axis.said"),
         around=(0.0,),
     )
     plot = Picture(
-        title="Said and happened",
-        note="Out of sample. On the line: what was said with 40 % happened in 40 % of the cases.",
+        title=say("card.picture.reliability"),
+        note=say("card.note.reliability"),
         x=x,
         y=Axis.of(known, title="", around=(0.0,)),
-        keys=_KEYS,
+        keys=_side_keys(),
     )
     end = min(x.high, plot.y.high)
     plot.line([0.0, end], [0.0, end], look="even")
@@ -91,6 +86,10 @@ def reliability_picture(rows: PredictionRows) -> bytes:
         plot.line(*middle, look=look)
         plot.dots(*middle, look=look)
     return plot.svg()
+
+
+def _side_keys() -> tuple[tuple[str, str], ...]:
+    return tuple((say(f"card.key.{look}"), look) for _, look in SIDES)
 
 
 def _points(rows: PredictionRows, side: int) -> list[tuple[float, float, float, float]]:
@@ -140,11 +139,8 @@ def monthly_skill_picture(rows: PredictionRows, *, block: int, seed: int) -> byt
         (float(place), _month_name(found[place][0])) for place in places if place % every == 0
     )
     plot = Picture(
-        title="Skill by month",
-        note=(
-            "Log loss saved over always saying the same, 95 % by moving blocks. Below zero: worse"
-            " than knowing nothing."
-        ),
+        title=say("card.picture.months"),
+        note=say("card.note.months"),
         x=Axis(low=-0.5, high=max(1.0, len(found) - 0.5), ticks=ticks),
         y=Axis.of(shown, unit=" %", around=(0.0,)),
     )
@@ -171,20 +167,20 @@ def _month_name(month: int) -> str:
 def scores_picture(rows: PredictionRows) -> bytes:
     """How often which probability was said: a model that says nothing stands on one spot."""
     said = rows.probabilities[:, [UPPER, LOWER]]
-    x = Axis.of([float(said.min()), float(said.max())], title="probability that was said")
+    x = Axis.of([float(said.min()), float(said.max())], title=say("card.axis.probability"))
     edges = np.linspace(x.low, x.high, HISTOGRAM_BINS + 1)
     shares = [
         (np.histogram(said[:, column], bins=edges)[0] / len(rows) * 100).tolist()
         for column in (0, 1)
     ]
     plot = Picture(
-        title="What it said",
-        note="Share of all out-of-sample candles.",
+        title=say("card.picture.scores"),
+        note=say("card.note.scores"),
         x=x,
         y=Axis.of([*shares[0], *shares[1]], unit=" %", around=(0.0,)),
-        keys=_KEYS,
+        keys=_side_keys(),
     )
-    for (_, look), heights in zip(_KEYS, shares, strict=True):
+    for (_, look), heights in zip(SIDES, shares, strict=True):
         plot.bars(edges.tolist(), heights, look=f"{look} bar")
     return plot.svg()
 
@@ -199,13 +195,11 @@ def equity_picture(money: MoneyRecord) -> bytes:
         for place in places
     )
     plot = Picture(
-        title="The walk-forward beside buying and holding",
-        note=(
-            "Out of sample, after fees, spread and slippage, by the rules of the tick; start = 100."
-        ),
+        title=say("card.picture.equity"),
+        note=say("card.note.equity"),
         x=Axis(low=float(days[0]), high=float(days[-1]), ticks=ticks),
         y=Axis.of([*own, *held]),
-        keys=(("hold", "hold"), ("this recipe", "upper")),
+        keys=((say("card.key.hold"), "hold"), (say("card.key.own"), "upper")),
     )
     plot.line(days.tolist(), held, look="hold")
     plot.line(days.tolist(), own, look="upper")
@@ -219,13 +213,13 @@ def _growth_percent(returns: FloatArray) -> list[float]:
 
 def gate_picture(checks: Sequence[Check]) -> bytes:
     """The gate's checks with their values, intervals and thresholds, by what they decide."""
-    parts, y = [label(16, 28, "The gate", look="title")], 44
-    for group, heading in _GROUPS.items():
+    parts, y = [label(16, 28, say("card.picture.gate"), look="title")], 44
+    for group in _GROUPS:
         of_group = [check for check in checks if check.group == group]
         if not of_group:
             continue
         y += 24
-        parts.append(label(16, y, heading, look="group"))
+        parts.append(label(16, y, say(f"card.group.{group}"), look="group"))
         y += 8
         for check in of_group:
             parts += _line(check, y)
@@ -234,8 +228,9 @@ def gate_picture(checks: Sequence[Check]) -> bytes:
 
 
 def _line(check: Check, y: int) -> list[str]:
-    outcome = "" if check.group == "note" else "passed" if check.passed else "failed"
-    value = "unknown" if check.value is None else f"{check.value:.4g}"
+    look = "" if check.group == "note" else "passed" if check.passed else "failed"
+    outcome = say(f"card.outcome.{look}") if look else ""
+    value = say("figures.unknown") if check.value is None else f"{check.value:.4g}"
     interval = (
         ""
         if check.lower is None and check.upper is None
@@ -248,7 +243,7 @@ def _line(check: Check, y: int) -> list[str]:
         label(400, base, value, anchor="end", look="word"),
         label(412, base, interval, look="note"),
         label(600, base, _threshold_text(check), look="word"),
-        label(_TABLE_WIDTH - 24, base, outcome, anchor="end", look=outcome or "word"),
+        label(_TABLE_WIDTH - 24, base, outcome, anchor="end", look=look or "word"),
     ]
 
 

@@ -2,13 +2,13 @@
 
 import math
 
+from shared.core.sentences import say
 from shared.model.manifest import Check, Verdict
 
 PROVEN = "proven"
 """The one check of a bundle that was made without asking the gate."""
 _SMALLEST, _WHOLE_FROM = 1e-4, 1_000
-_COLUMNS = ("decides", "check", "value", "interval", "asked", "passed")
-_DECIDES = {"serve": "may serve", "enter": "may enter", "champion": "takes over", "note": "nothing"}
+_GROUPS = ("serve", "enter", "champion", "note")
 
 
 def in_words(verdict: Verdict) -> str:
@@ -17,25 +17,17 @@ def in_words(verdict: Verdict) -> str:
     >>> in_words(Verdict(may_serve=True, may_enter=True))[:30]
     'It may serve and it may enter:'
     """
-    failed = {group: _failed_checks(verdict, group) for group in _DECIDES}
+    failed = {group: _failed_checks(verdict, group) for group in _GROUPS}
     if not verdict.may_serve:
-        return f"It may not serve. Failed: {_names(failed['serve'])}."
+        return say("gate.may_not_serve", failed=_names(failed["serve"]))
     if verdict.may_enter:
-        first = (
-            "It may serve and it may enter: its edge out of sample, after costs, is above zero with"
-            " room for luck."
-        )
+        first = say("gate.may_enter")
     elif any(check.name == PROVEN for check in failed["enter"]):
-        first = (
-            "It may serve but not enter: it predicts sanely, and nobody asked the gate for a proof."
-        )
+        first = say("gate.not_asked")
     else:
-        first = (
-            "It may serve but not enter: no edge is proven, which is the usual outcome. Failed:"
-            f" {_names(failed['enter'])}."
-        )
+        first = say("gate.may_not_enter", failed=_names(failed["enter"]))
     if failed["champion"]:
-        return f"{first} The champion stays. Failed: {_names(failed['champion'])}."
+        return say("gate.champion_stays", verdict=first, failed=_names(failed["champion"]))
     return first
 
 
@@ -55,7 +47,9 @@ def verdict_table(verdict: Verdict) -> list[tuple[str, ...]]:
     >>> verdict_table(verdict)[1]
     ('may enter', 'psr', '0.364', '', 'at least 0.95: chance of a Sharpe above zero', 'no')
     """
-    return [_COLUMNS, *(_row(check) for check in verdict.checks)]
+    columns = ("decides", "check", "value", "interval", "asked", "passed")
+    head = tuple(say(f"gate.column.{name}") for name in columns)
+    return [head, *(_row(check) for check in verdict.checks)]
 
 
 def table_lines(verdict: Verdict) -> list[str]:
@@ -97,7 +91,11 @@ def figure(value: float, *, digits: int = 4) -> str:
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     if abs(value) < _SMALLEST:
-        return f"under {_SMALLEST:.4f}" if value > 0 else f"between 0 and -{_SMALLEST:.4f}"
+        return (
+            say("gate.under", least=f"{_SMALLEST:.4f}")
+            if value > 0
+            else say("gate.barely_negative", least=f"{_SMALLEST:.4f}")
+        )
     return f"{value:,.0f}" if abs(value) >= _WHOLE_FROM else f"{value:.{digits}g}"
 
 
@@ -105,26 +103,26 @@ def _row(check: Check) -> tuple[str, ...]:
     interval = (
         ""
         if check.lower is None or check.upper is None
-        else f"{figure(check.lower)} .. {figure(check.upper)}"
+        else say("gate.interval", low=figure(check.lower), high=figure(check.upper))
     )
-    value = "unknown" if check.value is None else figure(check.value)
+    value = say("figures.unknown") if check.value is None else figure(check.value)
     if check.group == "note":
         return (
-            _DECIDES["note"],
+            say("gate.decides.note"),
             check.name,
             value,
             interval,
-            f"{check.meaning} ({figure(check.threshold)})",
+            say("gate.note", meaning=check.meaning, threshold=figure(check.threshold)),
             "",
         )
     kind, _, meaning = check.meaning.partition(": ")
     return (
-        _DECIDES[check.group],
+        say(f"gate.decides.{check.group}"),
         check.name,
         value,
         interval,
-        f"{kind} {figure(check.threshold)}: {meaning}",
-        "yes" if check.passed else "no",
+        say("gate.asked", kind=kind, threshold=figure(check.threshold), meaning=meaning),
+        say("gate.yes") if check.passed else say("gate.no"),
     )
 
 
@@ -133,4 +131,4 @@ def _failed_checks(verdict: Verdict, group: str) -> list[Check]:
 
 
 def _names(checks: list[Check]) -> str:
-    return ", ".join(check.name for check in checks) or "a check that is not listed"
+    return ", ".join(check.name for check in checks) or say("gate.unlisted")

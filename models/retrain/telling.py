@@ -11,8 +11,10 @@ from models.retrain.proving import JudgedTraining
 from models.retrain.sealing import Sealed
 from models.retrain.serving import Served
 from models.walk_forward import Walked
-from shared.alerts.wording import alert_key, when
+from shared.alerts.wording import alert_key, name_fields
 from shared.core.calendar import DAY_MS, utc_text
+from shared.core.sentences import say
+from shared.core.sentences.figures import decimals, jst_and_utc, percent
 from shared.core.types import Alert, Level
 from shared.model.manifest import Check, Verdict
 
@@ -81,29 +83,35 @@ def _money(proof: Proof | None) -> dict[str, Any] | None:
 def retraining_lines(result: Mapping[str, Any]) -> list[str]:
     """The result in a few lines."""
     folds, money = result["folds"], result["money"]
-    told = [f"model       {result['version']}"]
+    told = [say("retrain.version", model=result["version"])]
     if folds is not None:
         told.append(
-            f"proof       {folds['count']} retrainings, out of sample from {_day(folds['from_at'])}"
-            f" to {_day(folds['to_at'])}"
+            say(
+                "retrain.proof",
+                retrainings=folds["count"],
+                since=_day(folds["from_at"]),
+                until=_day(folds["to_at"]),
+            )
         )
     if money is not None:
-        told.append(f"money       {_money_line(money)}")
+        told.append(say("retrain.money", money=_money_line(money)))
     return [
         *told,
-        f"verdict     {result['in_words']}",
-        f"outcome     {result['why']}",
-        f"serves      {result['serves'] or 'nothing: no entries'}",
-        *(f"note        {note}" for note in result["notes"]),
+        say("retrain.verdict", verdict=result["in_words"]),
+        say("retrain.outcome", why=result["why"]),
+        say("retrain.serves", serves=result["serves"] or say("alerts.value.nothing_serves")),
+        *(say("retrain.note", note=note) for note in result["notes"]),
     ]
 
 
 def _money_line(money: Mapping[str, Any]) -> str:
-    sharpe = "unknown" if money["sharpe"] is None else f"{money['sharpe']:.2f}"
-    return (
-        f"{100 * money['return_rate']:+.1f} % after costs in {money['positions']} positions, Sharpe"
-        f" {sharpe}, worst fall {100 * money['max_drawdown']:.1f} %; buying and holding"
-        f" {100 * money['hold_return_rate']:+.1f} %"
+    return say(
+        "retrain.earned",
+        total=percent(money["return_rate"], sign=True, places=1),
+        positions=money["positions"],
+        sharpe=say("figures.unknown") if money["sharpe"] is None else decimals(money["sharpe"]),
+        fall=percent(money["max_drawdown"], places=1),
+        hold=percent(money["hold_return_rate"], sign=True, places=1),
     )
 
 
@@ -125,19 +133,26 @@ def alert_of(bot: str, name: str, result: Mapping[str, Any], *, at: int, unchang
     """
     bad = result["outcome"] == "refused" or unchanged >= KEPT_WEEKS
     verdict = msgspec.convert(result["verdict"], Verdict)
+    training = result["training"]
     told = {
-        "trained": (
-            f"{_day(result['training']['from_at'])} to {_day(result['as_of'])},"
-            f" {result['training']['rows']:,} candles"
+        **name_fields(
+            trained=say(
+                "alerts.value.trained",
+                since=_day(training["from_at"]),
+                until=_day(result["as_of"]),
+                rows=f"{training['rows']:,}",
+            ),
+            verdict=result["in_words"],
         ),
-        "verdict": result["in_words"],
         **{check.name.replace("_", " "): _number(check) for check in _telling(verdict.checks)},
-        "serves now": result["serves"] or "nothing: no entries",
-        "time": when(at),
+        **name_fields(
+            serves_now=result["serves"] or say("alerts.value.nothing_serves"),
+            time=jst_and_utc(at),
+        ),
     }
     if unchanged >= KEPT_WEEKS:
-        told["unchanged"] = f"{unchanged} retrainings in a row have left the champion as it was"
-    title = f"Retrained: {result['version']} - {result['why']}."
+        told |= name_fields(unchanged=say("alerts.value.unchanged", weeks=unchanged))
+    title = say("alerts.title.retrained", version=result["version"], why=result["why"])
     return Alert(
         key=alert_key(bot, "retrained", name),
         level=Level.WARNING if bad else Level.INFO,
@@ -150,17 +165,17 @@ def alert_of(bot: str, name: str, result: Mapping[str, Any], *, at: int, unchang
 
 def failure_of(bot: str, name: str, found: str, remedy: str, *, at: int) -> Alert:
     """The retraining stopped: bad data, or a fault. What serves goes on serving."""
-    told = {
-        "what": found,
-        "what to do": remedy,
-        "meanwhile": "what serves goes on serving",
-        "time": when(at),
-    }
+    told = name_fields(
+        what=found,
+        what_to_do=remedy,
+        meanwhile=say("alerts.value.serves_on"),
+        time=jst_and_utc(at),
+    )
     return Alert(
         key=alert_key(bot, "retrain_failed", name, at // DAY_MS),
         level=Level.WARNING,
         kind="retrain_failed",
-        title="The retraining stopped, and nothing was changed.",
+        title=say("alerts.title.retrain_failed"),
         at=at,
         fields={name: text for name, text in told.items() if text},
     )
@@ -176,11 +191,15 @@ def _telling(checks: Sequence[Check]) -> list[Check]:
 
 
 def _number(check: Check) -> str:
-    value = "unknown" if check.value is None else f"{check.value:.3g}"
+    value = say("figures.unknown") if check.value is None else f"{check.value:.3g}"
     interval = (
         ""
         if check.lower is None or check.upper is None
         else f" [{check.lower:.3g}, {check.upper:.3g}]"
     )
-    asked = f"{check.meaning.partition(': ')[0]} {check.threshold:.3g}"
-    return f"{value}{interval}, asked is {asked}: {'passed' if check.passed else 'failed'}"
+    return say(
+        "retrain.check_passed" if check.passed else "retrain.check_failed",
+        value=value,
+        interval=interval,
+        asked=f"{check.meaning.partition(': ')[0]} {check.threshold:.3g}",
+    )

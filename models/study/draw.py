@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from markupsafe import Markup, escape
 
 from models.study.result import DatasetResult, Estimate
+from shared.core.sentences import say
 from shared.results.page.svg import Area, Axis, Plot, round_step
 
 AREA = Area(width=1200, height=320, left=78, right=12, top=10, bottom=26)
@@ -47,7 +48,7 @@ def draw_growth(held: DatasetResult) -> Markup:
         look = f"{name} again" if number > COLOURS else name
         plot.line(rows, [line[row] for row in rows], look=look)
     size = f'viewBox="0 0 {AREA.width} {AREA.height}"'
-    title = escape(f"Growth on {held.name}")
+    title = escape(say("study.chart", data=held.name))
     svg = f'<svg {size} role="img" aria-label="{title}">{"".join(plot.parts())}</svg>'
     return Markup(svg)  # noqa: S704 - numbers of ours, and a title that was escaped
 

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from models.study import draw, tables
 from models.study.result import DatasetResult, StudyResult
 from shared.core.calendar import utc_text
+from shared.core.sentences import say
 from shared.replay.types import is_warning
 from shared.results.page.render import render
 
@@ -41,7 +42,7 @@ def study_page(result: StudyResult) -> str:
     return render(
         _FOLDER / "study.html.j2",
         values,
-        heading=f"Study: {result.name}",
+        heading=say("study.title", study=result.name),
         notes=(*result.notes, *said_of_some(result)),
         styles=(_FOLDER / "study.css",),
     )
@@ -53,7 +54,7 @@ def said_of_some(result: StudyResult) -> list[str]:
     """
     of_data = [note for held in result.held for note in held.notes]
     of_variants = [
-        f"{word} {held.name}, {one.variant}: {rest}"
+        say("study.of_variant", word=word, data=held.name, variant=one.variant, rest=rest)
         for held in result.held
         for one in held.tried
         for note in one.notes
@@ -80,4 +81,4 @@ def _section(held: DatasetResult) -> _Section:
 def dataset_period_text(held: DatasetResult) -> str:
     """From when to when, and how long that is."""
     first, last = (utc_text(at)[:10] for at in (held.start_at, held.end_at))
-    return f"{first} to {last}, {held.days:,.0f} days"
+    return say("study.from_to", first=first, last=last, days=f"{held.days:,.0f}")

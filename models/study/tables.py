@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 from models.gate import figure
 from models.study.result import DatasetResult, Earned, Estimate, StudyResult, VariantResult
+from shared.core.sentences import say
+from shared.core.sentences.figures import DASH, basis_points, decimals, fall_percent, percent
 from shared.model.manifest import Check
-from shared.results.page.cells import Text, basis_points, tone
-from shared.results.page.words import DASH, decimals, fall_percent, percent
-
-YES, NO = "yes", "no"
+from shared.results.page.cells import Text, tone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,51 +34,50 @@ def verdict_text(result: StudyResult) -> str:
         if one.verdict.may_enter
     ]
     if not may and len(tried) == 1:
-        return "It may not enter: it did not pass the gate."
+        return say("study.verdict.one_failed")
     if not may:
-        return f"Nothing here may enter: none of the {len(tried)} tries passed the gate."
-    named = "; ".join(f"{variant} on {name}" for name, variant in may)
-    return f"{len(may)} of {len(tried)} passed the gate and may enter: {named}."
+        return say("study.verdict.none", tries=len(tried))
+    named = "; ".join(
+        say("study.verdict.named", variant=variant, data=name) for name, variant in may
+    )
+    return say("study.verdict.some", passed=len(may), tries=len(tried), named=named)
 
 
 def money_table(held: DatasetResult) -> StudyTable:
     """What each variant earned after all costs, and buy and hold."""
     rows = [_money_row(one) for one in held.tried]
     return StudyTable(
-        name="After costs",
-        note="fees, slippage, spread and interest paid; intervals are 95 %",
+        name=say("study.table.costs"),
+        note=say("study.note.costs"),
         head=(
-            Text(text="Variant"),
-            Text(text="Net"),
-            Text(text="A year"),
+            Text(text=say("study.column.variant")),
+            Text(text=say("study.column.net")),
+            Text(text=say("study.column.annual")),
             Text(
-                text="Sharpe",
-                title="of daily returns, annualised with 365 days; bootstrap interval",
+                text=say("study.column.sharpe"),
+                title=say("study.means.sharpe"),
             ),
             Text(
-                text="PSR",
-                title=(
-                    "probability that the true Sharpe is above zero; the lower of both published"
-                    " variants"
-                ),
+                text=say("study.column.psr"),
+                title=say("study.means.psr"),
             ),
             Text(
-                text="DSR",
-                title="the same above what the best of all logged trials shows without any skill",
+                text=say("study.column.dsr"),
+                title=say("study.means.dsr"),
             ),
-            Text(text="Drawdown"),
-            Text(text="Trades"),
-            Text(text="Won"),
-            Text(text="Held", title="share of the time in which something was held"),
+            Text(text=say("study.column.drawdown")),
+            Text(text=say("study.column.trades")),
+            Text(text=say("study.column.won")),
+            Text(text=say("study.column.held"), title=say("study.means.held")),
             Text(
-                text="Costs",
-                title="fees, slippage and interest, as a share of the money at the start",
+                text=say("study.column.costs"),
+                title=say("study.means.costs"),
             ),
             Text(
-                text="Beats random",
-                title="share of random histories, same barriers or same exposure, that it beat",
+                text=say("study.column.random"),
+                title=say("study.means.random"),
             ),
-            Text(text="May enter"),
+            Text(text=say("study.column.enters")),
         ),
         rows=(*rows, _hold_row(held.tried[0].earned)),
     )
@@ -87,12 +85,14 @@ def money_table(held: DatasetResult) -> StudyTable:
 
 def _money_row(one: VariantResult) -> tuple[Text, ...]:
     found, failed = one.earned, one.failed_check_names
-    costs = (
-        f"fees {found.fees_jpy:,.0f}, slippage {found.slippage_jpy:,.0f}, interest"
-        f" {found.interest_jpy:,.0f} yen"
+    costs = say(
+        "study.paid",
+        fees=f"{found.fees_jpy:,.0f}",
+        slippage=f"{found.slippage_jpy:,.0f}",
+        interest=f"{found.interest_jpy:,.0f}",
     )
     own, drawn = basis_points(found.mean_rate), basis_points(found.random_rate)
-    random = f"its own mean {own}, random {drawn}"
+    random = say("study.drawn", own=own, random=drawn)
     return (
         Text(text=one.variant, title=one.profile or ""),
         _signed_text(found.total),
@@ -107,9 +107,9 @@ def _money_row(one: VariantResult) -> tuple[Text, ...]:
         Text(text=percent(found.costs_rate, places=1), title=costs),
         Text(text=percent(found.beats_random, places=0), title=random),
         (
-            Text(text=YES, tone="good")
+            Text(text=say("gate.yes"), tone="good")
             if one.verdict.may_enter
-            else Text(text=NO, title=", ".join(failed), tone="bad")
+            else Text(text=say("gate.no"), title=", ".join(failed), tone="bad")
         ),
     )
 
@@ -117,7 +117,7 @@ def _money_row(one: VariantResult) -> tuple[Text, ...]:
 def _hold_row(found: Earned) -> tuple[Text, ...]:
     empty = Text(text="")
     return (
-        Text(text="buy and hold"),
+        Text(text=say("study.hold")),
         _signed_text(found.hold_total),
         empty,
         Text(text=decimals(found.hold_sharpe, sign=True)),
@@ -133,21 +133,18 @@ def holding_table(held: DatasetResult) -> StudyTable | None:
     if not found:
         return None
     return StudyTable(
-        name="Beside buying and holding",
-        note=(
-            "the same days drawn again in blocks of 30, a thousand times; intervals are 95 %; falls"
-            " are of daily values"
-        ),
+        name=say("study.table.beside"),
+        note=say("study.note.beside"),
         head=(
-            Text(text="Variant"),
-            Text(text="Growth a year", title="compound"),
-            Text(text="Less that of holding"),
-            Text(text="Deepest fall"),
-            Text(text="That of holding"),
-            Text(text="Sharpe less that of holding"),
-            Text(text="As wild", title="bitcoin and cash that move as much as the variant"),
-            Text(text="Growth above that", title="above the mixture, balanced daily without costs"),
-            Text(text="Its deepest fall"),
+            Text(text=say("study.column.variant")),
+            Text(text=say("study.column.growth"), title=say("study.means.growth")),
+            Text(text=say("study.column.growth_gap")),
+            Text(text=say("study.column.fall")),
+            Text(text=say("study.column.hold_fall")),
+            Text(text=say("study.column.sharpe_gap")),
+            Text(text=say("study.column.mixed"), title=say("study.means.mixed")),
+            Text(text=say("study.column.mixed_gap"), title=say("study.means.mixed_gap")),
+            Text(text=say("study.column.mixed_fall")),
         ),
         rows=tuple(
             (
@@ -157,7 +154,7 @@ def holding_table(held: DatasetResult) -> StudyTable | None:
                 _rates(told.drawdown),
                 _rates(told.hold_drawdown),
                 estimate_text(told.sharpe_gap, percent_of=False),
-                Text(text=f"{percent(told.mixed, places=0)} bitcoin"),
+                Text(text=say("study.mixed", share=percent(told.mixed, places=0))),
                 _rates(told.mixed_growth_gap, sign=True),
                 _rates(told.mixed_drawdown),
             )
@@ -173,18 +170,12 @@ def halts_table(held: DatasetResult) -> StudyTable | None:
         return None
     cells = [(halt.years, halt.of_sharpe) for halt in found[0][1].halts]
     return StudyTable(
-        name="Chance of its own halt",
-        note=(
-            "days like those of its record in another order; at its measured Sharpe ratio, at half"
-            " of it, and at none"
-        ),
+        name=say("study.table.halts"),
+        note=say("study.note.halts"),
         head=(
-            Text(text="Variant"),
-            Text(text="Halts at", title="the drawdown limit"),
-            *(
-                Text(text=f"{years} year{'s' * (years > 1)}, {_SHARES[share]}")
-                for years, share in cells
-            ),
+            Text(text=say("study.column.variant")),
+            Text(text=say("study.column.limit"), title=say("study.means.limit")),
+            *(Text(text=_halt_column(years, share)) for years, share in cells),
         ),
         rows=tuple(
             (
@@ -197,7 +188,11 @@ def halts_table(held: DatasetResult) -> StudyTable | None:
     )
 
 
-_SHARES = {1.0: "as measured", 0.5: "half", 0.0: "none"}
+def _halt_column(years: int, share: float) -> str:
+    shown = {1.0: say("study.halt.full"), 0.5: say("study.halt.half"), 0.0: say("study.halt.none")}
+    if years == 1:
+        return say("study.halt.year", share=shown[share])
+    return say("study.halt.years", years=years, share=shown[share])
 
 
 def _rates(found: Estimate, *, sign: bool = False) -> Text:
@@ -214,23 +209,23 @@ def predictions_table(held: DatasetResult) -> StudyTable | None:
     if not asked:
         return None
     return StudyTable(
-        name="What was learned",
-        note="on candles that no model had seen; skill 0 is always saying the same",
+        name=say("study.table.learned"),
+        note=say("study.note.learned"),
         head=(
-            Text(text="Variant"),
-            Text(text="Models", title="how often it was retrained"),
-            Text(text="Candles"),
-            Text(text="Worth", title="independent labels among them"),
-            Text(text="Skill", title="1 - log loss / that of the best constant"),
+            Text(text=say("study.column.variant")),
+            Text(text=say("study.column.models"), title=say("study.means.models")),
+            Text(text=say("study.column.candles")),
+            Text(text=say("study.column.worth"), title=say("study.means.worth")),
+            Text(text=say("study.column.skill"), title=say("study.means.skill")),
             Text(
-                text="Side alone",
-                title="the same for up or down only: this is what earns; the rest is volatility",
+                text=say("study.column.direction"),
+                title=say("study.means.direction"),
             ),
             Text(
-                text="Calibration off by",
-                title="mean distance between what was said and what happened, in points",
+                text=say("study.column.calibration"),
+                title=say("study.means.calibration"),
             ),
-            Text(text="Recipe"),
+            Text(text=say("study.column.recipe")),
         ),
         rows=tuple(
             (
@@ -264,7 +259,11 @@ def checks_table(held: DatasetResult) -> StudyTable:
         known = [check for check in cells if check is not None]
         bars = {f"{check.threshold:g}" for check in known}
         shown = (
-            "a note" if known[0].group == "note" else bars.pop() if len(bars) == 1 else "differs"
+            say("study.a_note")
+            if known[0].group == "note"
+            else bars.pop()
+            if len(bars) == 1
+            else say("study.differs")
         )
         rows.append(
             (
@@ -274,23 +273,23 @@ def checks_table(held: DatasetResult) -> StudyTable:
             )
         )
     return StudyTable(
-        name="The gate",
-        note="every check must hold; point at one for what it means",
+        name=say("study.table.gate"),
+        note=say("study.note.gate"),
         head=(
-            Text(text="Check"),
-            Text(text="Limit"),
+            Text(text=say("study.column.check")),
+            Text(text=say("study.column.asked")),
             *(Text(text=one.variant) for one in held.tried),
         ),
         rows=(
             *rows,
             (
-                Text(text="may enter"),
+                Text(text=say("study.may_enter")),
                 Text(text=""),
                 *(
                     (
-                        Text(text=YES, tone="good")
+                        Text(text=say("gate.yes"), tone="good")
                         if one.verdict.may_enter
-                        else Text(text=NO, tone="bad")
+                        else Text(text=say("gate.no"), tone="bad")
                     )
                     for one in held.tried
                 ),
@@ -306,7 +305,7 @@ def _check(check: Check | None) -> Text:
     interval = (
         ""
         if check.lower is None or check.upper is None
-        else f"{_digits(check.lower)} to {_digits(check.upper)}"
+        else say("study.interval", low=_digits(check.lower), high=_digits(check.upper))
     )
     if check.group == "note":
         return Text(text=value, title=interval)
@@ -337,9 +336,9 @@ def denials_table(held: DatasetResult) -> StudyTable | None:
     if not rows:
         return None
     return StudyTable(
-        name="Why nothing was entered the rest of the time",
-        note="15m candles by reason, the most frequent ones",
-        head=(Text(text="Variant"), Text(text="Reasons")),
+        name=say("study.table.denied"),
+        note=say("study.note.denied"),
+        head=(Text(text=say("study.column.variant")), Text(text=say("study.column.reasons"))),
         rows=tuple(rows),
     )
 
@@ -354,9 +353,12 @@ def changed_settings_table(result: StudyResult) -> StudyTable | None:
     if not names:
         return None
     return StudyTable(
-        name="In what the variants differ",
-        note="settings by their dotted names",
-        head=(Text(text="Setting"), *(Text(text=name) for name in result.variants)),
+        name=say("study.table.changed"),
+        note=say("study.note.changed"),
+        head=(
+            Text(text=say("study.column.setting")),
+            *(Text(text=name) for name in result.variants),
+        ),
         rows=tuple(
             (
                 Text(text=name),

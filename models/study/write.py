@@ -10,6 +10,8 @@ import msgspec
 from models.study import narrow, page, tables
 from models.study.result import DatasetResult, StudyResult, finite_or_null
 from models.study.tables import StudyTable
+from shared.core.sentences import say
+from shared.core.sentences.figures import number
 
 PAGE, DATA, MARKDOWN = "study.html", "study.json", "study.md"
 
@@ -84,7 +86,7 @@ def markdown(result: StudyResult, *, command: str = "") -> str:
     '**It may not enter: it did not pass the gate.**'
     """
     lines = [
-        f"# Study: {result.name}",
+        f"# {say('study.title', study=result.name)}",
         "",
         *narrow.paragraph(result.question),
         "",
@@ -103,21 +105,28 @@ def markdown(result: StudyResult, *, command: str = "") -> str:
 def _origin_lines(result: StudyResult, command: str) -> list[str]:
     """What made it, and of what."""
     lines = [
-        (
-            "Everything is out of sample: each decision came from the newest model that there was"
-            " then."
-        ),
+        say("study.newest_model"),
         "",
     ]
     if command:
-        lines += ["Made by", "", *narrow.code(command), ""]
+        lines += [say("study.made_by"), "", *narrow.code(command), ""]
     lines += _items(
-        f"declared `{result.hash}`, commit `{result.commit}`, seed {result.seed}, retrained"
-        f" every {result.every_days:g} days",
-        f"{result.trials:,} trials in the log, these included",
+        say(
+            "study.declared",
+            hash=result.hash,
+            commit=result.commit,
+            seed=result.seed,
+            days=number(result.every_days),
+        ),
+        say("study.trials", trials=f"{result.trials:,}"),
         *(
-            f"{held.name}: {page.dataset_period_text(held)}, {held.resolution} candles, data"
-            f" `{held.hash}`"
+            say(
+                "study.data",
+                data=held.name,
+                period=page.dataset_period_text(held),
+                resolution=held.resolution,
+                hash=held.hash,
+            )
             for held in result.held
         ),
         *(f"{name}: {text}" for name, text in result.says.items()),
@@ -138,7 +147,7 @@ def _section(held: DatasetResult) -> list[str]:
         ]
     meanings = {check.name: check.meaning for one in held.tried for check in one.checks}
     if meanings:
-        lines += ["What the checks ask:", ""]
+        lines += [say("study.asked"), ""]
         lines += _items(
             *(f"*{name.replace('_', ' ')}*: {meaning}" for name, meaning in meanings.items())
         )
@@ -152,7 +161,7 @@ def _declared_lines(result: StudyResult) -> list[str]:
     if differ is not None:
         lines += [f"## {differ.name}", "", *_table(differ), ""]
     if result.shared_settings:
-        lines += ["## What all of them change of the defaults", ""]
+        lines += [f"## {say('study.heading.shared')}", ""]
         lines += _items(*(f"`{name}`: {value}" for name, value in result.shared_settings.items()))
     return lines
 

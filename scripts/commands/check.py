@@ -13,9 +13,10 @@ import click
 
 from scripts.commands.test import neutral, pytest_arguments, run_tests
 from scripts.installation.checkout import ROOT
-from scripts.output.console import duration, emit, json_option
+from scripts.output.console import emit, json_option
 from scripts.testing import quick_tests
 from shared.core.errors import BotError, UserError
+from shared.core.sentences.figures import duration
 
 STEPS = {
     "lint": ["-m", "ruff", "check", "."],

@@ -7,10 +7,11 @@ from math import ceil
 
 import click
 
-from scripts.output.console import emit, json_option, progress, utc
+from scripts.output.console import emit, json_option, progress
 from scripts.research.writable import require_stores
 from shared.core.calendar import DAY_MS
 from shared.core.errors import UserError
+from shared.core.sentences.figures import utc_second
 from shared.core.types import Timeframe
 from shared.market.candle_files import FIRST_FILE_AT, files_between
 from shared.market.collect import Collected, collect
@@ -87,7 +88,10 @@ def command(
                 collect(feed, archive, timeframe, start, end, lambda _done, _of: bar.advance())
             )
     summary = Summary(
-        start=utc(start), end=utc(end), requests=feed.requests, collected=tuple(collected)
+        start=utc_second(start),
+        end=utc_second(end),
+        requests=feed.requests,
+        collected=tuple(collected),
     )
     emit(summary, collected_text(summary), as_json=as_json)
 
@@ -117,7 +121,7 @@ def fetch_interval(
     start, end = _ms(first), now_ms if last is None else min(_ms(last) + DAY_MS, now_ms)
     if end <= start:
         raise UserError(
-            f"there is nothing between {utc(start)} and {utc(end)}",
+            f"there is nothing between {utc_second(start)} and {utc_second(end)}",
             remedy="give a --from before --to and before now",
         )
     if end <= FIRST_FILE_AT:

@@ -11,10 +11,12 @@ import click
 from functions import wiring
 from scripts.operation.bot import Here, open_bot, reason_option, who_asks, why_asked
 from scripts.operation.damage import damage
-from scripts.output.console import duration, emit, json_option, utc, yen
+from scripts.output.console import emit, json_option
 from shared import features, risk
 from shared.core.errors import BotError, UserError
 from shared.core.reasons import Reason
+from shared.core.sentences import say
+from shared.core.sentences.figures import duration, number, utc_second, yen
 from shared.core.settings import Settings
 from shared.core.settings.original_variables import left_over
 from shared.core.types import Issue, Level, Market, Timeframe
@@ -73,7 +75,7 @@ def command(
         checks = list(examine(here))
     bad = [check.name for check in checks if check.verdict is CheckOutcome.BAD]
     lines = [line for check in checks for line in _lines(check)]
-    lines.append(f"not ready: {', '.join(bad)}" if bad else "ready: a tick has what it needs")
+    lines.append(say("doctor.not_ready", checks=", ".join(bad)) if bad else say("doctor.ready"))
     emit({"ready": not bad, "checks": checks}, "\n".join(lines), as_json=as_json)
     context.exit(1 if bad else 0)
 
@@ -81,10 +83,14 @@ def command(
 def examine(here: Here) -> Iterator[DoctorCheck]:
     """All checks, in the order in which a tick would meet them."""
     settings = here.settings
-    profile = f", profile {settings.profile}" if settings.profile else ""
-    said = (
-        f"{settings.mode} mode, stage {settings.stage}, {settings.account},"
-        f" {settings.sides}{profile}, hash {settings.hash}"
+    said = say(
+        "doctor.settings",
+        mode=settings.mode,
+        stage=settings.stage,
+        account=str(settings.account),
+        sides=str(settings.sides),
+        profile=say("status.profile", profile=settings.profile) if settings.profile else "",
+        hash=settings.hash,
     )
     yield DoctorCheck(name="settings", verdict=CheckOutcome.OK, said=said)
     if found := left_over(here.environ):
@@ -92,7 +98,7 @@ def examine(here: Here) -> Iterator[DoctorCheck]:
             name="variables",
             verdict=CheckOutcome.NOTE,
             said="; ".join(found),
-            remedy="take them away",
+            remedy=say("doctor.take_away"),
         )
     store = run_check("state", lambda: _state(here))
     yield store
@@ -106,11 +112,7 @@ def examine(here: Here) -> Iterator[DoctorCheck]:
     try:
         market = _market(here)
     except BotError as error:
-        remedy = (
-            error.remedy
-            if isinstance(error, UserError)
-            else "check the network and BOT_EXCHANGE__PUBLIC_URL"
-        )
+        remedy = error.remedy if isinstance(error, UserError) else say("doctor.check_the_network")
         yield DoctorCheck(name="exchange", verdict=CheckOutcome.BAD, said=str(error), remedy=remedy)
         return
     yield _exchange(market)
@@ -133,7 +135,7 @@ def _state(here: Here) -> DoctorCheck:
     documents.commit([Write(kind="put", path=PROBE, data={"at": here.clock.now_ms()})])
     documents.commit([Write(kind="delete", path=PROBE)])
     return DoctorCheck(
-        name="state", verdict=CheckOutcome.OK, said=f"{here.settings.state} can be read and written"
+        name="state", verdict=CheckOutcome.OK, said=say("doctor.usable", place=here.settings.state)
     )
 
 
@@ -156,7 +158,7 @@ def _documents(here: Here) -> Iterator[DoctorCheck]:
         yield DoctorCheck(
             name="documents",
             verdict=CheckOutcome.OK,
-            said="state, account, control and open intents can be read",
+            said=say("doctor.documents"),
         )
 
 
@@ -171,7 +173,7 @@ def _paper_capital(here: Here) -> DoctorCheck:
         return DoctorCheck(
             name="account",
             verdict=CheckOutcome.OK,
-            said=f"its capital is the one that is set, {yen(here.settings.capital_jpy)}",
+            said=say("doctor.account", capital=yen(here.settings.capital_jpy)),
         )
     return DoctorCheck(name="account", verdict=CheckOutcome.NOTE, said=changed)
 
@@ -182,22 +184,16 @@ def _ticks(here: Here) -> DoctorCheck:
         (stored.data["state"] if stored is not None else None) or {}, here.settings
     )
     if not state.last_finished_at:
-        return DoctorCheck(
-            name="ticks", verdict=CheckOutcome.NOTE, said="none was ever run with this state"
-        )
+        return DoctorCheck(name="ticks", verdict=CheckOutcome.NOTE, said=say("doctor.never_ticked"))
     why = trouble(state, now_ms=here.clock.now_ms(), settings=here.settings)
     if not why:
         return DoctorCheck(
             name="ticks",
             verdict=CheckOutcome.OK,
-            said=f"the last one finished at {utc(state.last_finished_at)}",
+            said=say("doctor.ticks", at=utc_second(state.last_finished_at)),
         )
     in_time = state.late_in_a_row == 0 and state.last_finished_at <= here.clock.now_ms()
-    remedy = (
-        "start paper trading or the scheduler"
-        if in_time
-        else "look at the scheduler, and at this machine's clock"
-    )
+    remedy = say("doctor.start_ticking") if in_time else say("doctor.look_at_the_scheduler")
     return DoctorCheck(
         name="ticks",
         verdict=CheckOutcome.NOTE if in_time else CheckOutcome.BAD,
@@ -213,7 +209,7 @@ def _bucket(here: Here) -> DoctorCheck:
     return DoctorCheck(
         name="bucket",
         verdict=CheckOutcome.OK,
-        said=f"{here.settings.bucket} can be read and written",
+        said=say("doctor.usable", place=here.settings.bucket),
     )
 
 
@@ -221,38 +217,32 @@ def _model(here: Here) -> DoctorCheck:
     champion = wiring.ports(here.settings, here.environ, dry_run=True).champions.load_champion()
     if champion.bundle is None:
         found = champion.issues[0].context.get("found", "")
-        said = f"none that may serve ({found}): what is held is managed, nothing is entered"
+        said = say("doctor.no_model", found=found)
         return DoctorCheck(
             name="model",
             verdict=CheckOutcome.BAD,
             said=said,
-            remedy="scripts/bot collect, then scripts/bot train",
+            remedy=say("doctor.collect_and_train"),
         )
     issues = (*champion.issues, *_entry_issues(champion, here.settings))
     if issues:
         found = "; ".join(f"{issue.reason}: {issue.context.get('found', '')}" for issue in issues)
         bad = any(issue.forbids_entry for issue in issues)
-        said = f"{champion.bundle.version} serves, but {found}"
-        remedy = "`scripts/bot models` lists what there is; scripts/bot train"
+        said = say("doctor.model_but", model=champion.bundle.version, found=found)
+        remedy = say("doctor.list_or_train")
         return DoctorCheck(
             name="model",
             verdict=CheckOutcome.BAD if bad else CheckOutcome.NOTE,
             said=said,
             remedy=remedy,
         )
-    said = f"{champion.bundle.version}, signature and golden rows are right"
+    said = say("doctor.model", model=champion.bundle.version)
     if unproven_reason(champion.bundle, here.settings):
-        said = (
-            f"{said}; its edge is not proven: it trades on paper and would enter nothing in live"
-            " mode"
-        )
+        said = say("doctor.model_unproven", said=said)
     named = here.settings.risk.overrule_model
     if named:
-        remedy = (
-            "`scripts/bot models` lists the versions; take BOT_RISK__OVERRULE_MODEL away, or name"
-            " the one that serves"
-        )
-        said = f"{said}; risk.overrule_model names {named}, which does not serve"
+        remedy = say("doctor.name_another")
+        said = say("doctor.overrules_another", said=said, model=named)
         return DoctorCheck(name="model", verdict=CheckOutcome.NOTE, said=said, remedy=remedy)
     return DoctorCheck(name="model", verdict=CheckOutcome.OK, said=said)
 
@@ -265,17 +255,17 @@ def _alerts(here: Here) -> DoctorCheck:
     names = ["DISCORD_WEBHOOK_URL", *(f"DISCORD_WEBHOOK_{level.name}" for level in Level)]
     set_here = [name for name in names if here.environ.get(name)]
     if here.settings.alerts == "log" or not set_here:
-        said = "are only logged"
+        said = say("doctor.alerts_logged")
         return DoctorCheck(
             name="alerts",
             verdict=CheckOutcome.NOTE,
             said=said,
-            remedy="set DISCORD_WEBHOOK_URL to hear of them",
+            remedy=say("doctor.set_a_webhook"),
         )
     return DoctorCheck(
         name="alerts",
         verdict=CheckOutcome.OK,
-        said=f"go to Discord ({', '.join(set_here)}); nothing was sent now",
+        said=say("doctor.alerts", names=", ".join(set_here)),
     )
 
 
@@ -290,11 +280,19 @@ def _exchange(market: Market) -> DoctorCheck:
         for issue in market.issues
         if issue.reason is not Reason.CLOCK_SKEW and issue.forbids_entry
     ]
-    fees = f"maker {float(rules.maker_fee_rate):.3%}, taker {float(rules.taker_fee_rate):.3%}"
-    spread = f", spread {market.book.spread_rate:.3%}" if market.book is not None else ""
-    said = (
-        f"answers in {market.latency_ms:.0f} ms: {rules.status}, circuit break"
-        f" {rules.circuit_break_mode}, {fees}{spread}"
+    spread = (
+        say("doctor.spread", spread=f"{market.book.spread_rate:.3%}")
+        if market.book is not None
+        else ""
+    )
+    said = say(
+        "doctor.exchange",
+        milliseconds=f"{market.latency_ms:.0f}",
+        status=rules.status,
+        mode=rules.circuit_break_mode,
+        maker=f"{float(rules.maker_fee_rate):.3%}",
+        taker=f"{float(rules.taker_fee_rate):.3%}",
+        spread=spread,
     )
     if market.book is None or wrong:
         told = "; ".join(
@@ -303,7 +301,7 @@ def _exchange(market: Market) -> DoctorCheck:
         return DoctorCheck(
             name="exchange",
             verdict=CheckOutcome.NOTE,
-            said=f"{said}; entries are forbidden now: {told or 'no book'}",
+            said=say("doctor.exchange_closed", said=said, why=told or say("doctor.no_book")),
         )
     return DoctorCheck(name="exchange", verdict=CheckOutcome.OK, said=said)
 
@@ -315,21 +313,23 @@ def _clock(here: Here, market: Market) -> DoctorCheck:
         return DoctorCheck(
             name="clock",
             verdict=CheckOutcome.NOTE,
-            said="the exchange's answers carried no usable time to compare with",
+            said=say("doctor.clock_unknown"),
         )
     data = {"ahead_ms": skew}
     if abs(skew) > allowed:
-        said = (
-            f"differs from the exchange's by {skew / 1000:+.1f} s; {allowed / 1000:g} s are allowed"
+        said = say(
+            "doctor.clock_wrong",
+            seconds=f"{skew / 1000:+.1f}",
+            allowed=number(allowed / 1000),
         )
-        remedy = "let this machine keep its time (timedatectl set-ntp true)"
+        remedy = say("doctor.set_the_clock")
         return DoctorCheck(
             name="clock", verdict=CheckOutcome.BAD, said=said, remedy=remedy, data=data
         )
     return DoctorCheck(
         name="clock",
         verdict=CheckOutcome.OK,
-        said=f"{utc(market.as_of)}, as the exchange's to its header's second",
+        said=say("doctor.clock", at=utc_second(market.as_of)),
         data=data,
     )
 
@@ -338,13 +338,15 @@ def _data(here: Here, market: Market) -> DoctorCheck:
     counts = {str(timeframe): len(candles) for timeframe, candles in market.candles.items()}
     least = {"15m": here.settings.market.min_history_15m, "4h": here.settings.market.min_history_4h}
     short = [name for name, needed in least.items() if counts.get(name, 0) < needed]
-    said = ", ".join(f"{count} closed {name} candles" for name, count in counts.items())
+    said = ", ".join(
+        say("doctor.candles_of", count=count, timeframe=name) for name, count in counts.items()
+    )
     if short:
         return DoctorCheck(
             name="candles",
             verdict=CheckOutcome.BAD,
-            said=f"{said}: too few to decide on",
-            remedy="wait, or see `exchange`",
+            said=say("doctor.candles_few", said=said),
+            remedy=say("doctor.wait"),
             data=counts,
         )
     newest = int(market.candles[Timeframe.M15].closed_at[-1])
@@ -352,7 +354,7 @@ def _data(here: Here, market: Market) -> DoctorCheck:
     return DoctorCheck(
         name="candles",
         verdict=CheckOutcome.OK,
-        said=f"{said}; the newest closed {age} ago",
+        said=say("doctor.candles", said=said, age=age),
         data=counts,
     )
 
@@ -364,16 +366,18 @@ def _capital(here: Here, market: Market) -> DoctorCheck:
         return DoctorCheck(
             name="capital",
             verdict=CheckOutcome.NOTE,
-            said="the smallest capital cannot be told from so few candles",
+            said=say("doctor.capital_unknown"),
         )
     needed = risk.smallest_capital(
         price=int(price[0]), atr_jpy=float(atr[0]), rules=market.rules, settings=here.settings
     )
     has, mine = here.settings.capital_jpy, needed.get(here.settings.stage)
-    stages = ", ".join(f"{yen(least)} at stage {stage}" for stage, least in needed.items())
-    said = f"one order needs {stages}; BOT_CAPITAL_JPY is {yen(has)}"
+    stages = ", ".join(
+        say("doctor.capital_at", amount=yen(least), stage=stage) for stage, least in needed.items()
+    )
+    said = say("doctor.capital", stages=stages, capital=yen(has))
     if mine is None or mine > has:
-        remedy = "raise BOT_CAPITAL_JPY, or choose a stage that may use more of it"
+        remedy = say("doctor.raise_the_capital")
         return DoctorCheck(
             name="capital", verdict=CheckOutcome.BAD, said=said, remedy=remedy, data=needed
         )
@@ -383,5 +387,5 @@ def _capital(here: Here, market: Market) -> DoctorCheck:
 def _lines(check: DoctorCheck) -> list[str]:
     lines = [f"{check.verdict:<5} {check.name:<9} {check.said}"]
     if check.remedy and check.verdict is not CheckOutcome.OK:
-        lines.append(f"{'':<15} remedy: {check.remedy}")
+        lines.append(f"{'':<15} {say('doctor.remedy', remedy=check.remedy)}")
     return lines

@@ -3,7 +3,9 @@
 import click
 
 from scripts.operation.bot import open_bot, reason_option, who_asks, why_asked
-from scripts.output.console import emit, json_option, jst
+from scripts.output.console import emit, json_option
+from shared.core.calendar import jst_text
+from shared.core.sentences import say
 
 
 @click.command()
@@ -26,11 +28,9 @@ def command(*, why: str | None, by: str | None, everyone: bool, as_json: bool) -
     with open_bot() as here:
         now_ms, bot = here.clock.now_ms(), here.settings.id
         halt = here.bot.halt(who=by or who_asks(), why=reason, now_ms=now_ms, everyone=everyone)
-    whose = "every bot of this store" if everyone else f"bot {bot}"
-    text = (
-        f"{whose} halted at {jst(now_ms)} by {halt.who}: {reason}\nNo position will be opened; what"
-        " is held keeps its stop."
-    )
+    whose = say("halts.store") if everyone else say("halts.bot", bot=bot)
+    head = say("halts.halted", whose=whose, at=jst_text(now_ms), who=halt.who, why=reason)
+    text = f"{head}\n{say('halts.meaning')}"
     data = {
         "halt": True,
         "bot": None if everyone else bot,

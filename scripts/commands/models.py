@@ -9,9 +9,11 @@ import click
 from functions import wiring
 from scripts.operation.bot import Here, open_bot
 from scripts.operation.registry import RegistryEntry, look, registry_of
-from scripts.output.console import duration, emit, json_option, jst
+from scripts.output.console import emit, json_option
 from shared import features
-from shared.core.calendar import jst_day
+from shared.core.calendar import jst_day, jst_text
+from shared.core.sentences import say
+from shared.core.sentences.figures import duration
 from shared.core.types import Timeframe
 from shared.market.archive import CandleWindows
 from shared.model.registry import ServingPointer
@@ -131,65 +133,77 @@ def _lines(
     now_ms: int,
 ) -> Iterator[str]:
     if pointer is None:
-        yield "champion    none: nothing is entered; `scripts/bot train` makes one"
+        yield say("models.no_champion")
     else:
-        since = (
-            f" since {jst(pointer.champion_since)}" if pointer.champion_since is not None else ""
+        yield say(
+            "models.champion",
+            model=pointer.version,
+            since=_since(pointer.champion_since),
         )
-        yield f"champion    {pointer.version}{since}"
-        beside = (
-            f" since {jst(pointer.challenger_since)}"
-            if pointer.challenger_since is not None
-            else ""
+        yield say(
+            "models.challenger",
+            model=pointer.challenger or say("models.none"),
+            since=_since(pointer.challenger_since),
         )
-        yield f"challenger  {pointer.challenger or 'none'}{beside}"
-        ended = (
-            "never told"
-            if pointer.retrained_at is None
-            else f"{duration((now_ms - pointer.retrained_at) / 1000)} ago"
+        ended = pointer.retrained_at
+        yield (
+            say("models.never_retrained")
+            if ended is None
+            else say("models.retrained", age=duration((now_ms - ended) / 1000))
         )
-        yield f"retraining  last ended: {ended}"
     yield ""
     yield from _table(rows)
     if archived:
-        yield f"archived    {len(archived)}, the newest {archived[-1]}"
+        yield say("models.archived", count=len(archived), newest=archived[-1])
     if apart:
-        yield (
-            f"apart       {len(apart)} made for one backtest each, which never serve; the newest"
-            f" {apart[-1]}"
-        )
+        yield say("models.apart", count=len(apart), newest=apart[-1])
     yield from _scores(scores)
     yield from _history(pointer)
+
+
+def _since(at: int | None) -> str:
+    return "" if at is None else say("models.since", at=jst_text(at))
 
 
 def _table(rows: list[Row]) -> Iterator[str]:
     if not rows:
         return
     width = max(len(row.version) for row in rows)
-    yield (
-        f"{'version':<{width}}  {'role':<10}  {'verdict':<13}  {'made for':<10}  {'policy':<8} "
-        " data ended"
+    columns = (
+        say("models.column.version"),
+        say("models.column.role"),
+        say("models.column.verdict"),
+        say("models.column.purpose"),
+        say("models.column.policy"),
+        say("models.column.ended"),
     )
+    yield _row_line(columns, width)
     for row in rows:
-        ended = "" if row.age_seconds is None else f"{duration(row.age_seconds)} ago"
+        ended = "" if row.age_seconds is None else say("models.ago", age=duration(row.age_seconds))
         last = f"{ended}: {row.wrong}" if ended and row.wrong else ended or row.wrong
-        told = (
-            f"{row.version:<{width}}  {row.role:<10}  {row.verdict:<13}  {row.purpose or '':<10} "
-            f" {row.policy or '':<8}  {last}"
-        )
-        yield told.rstrip()
+        cells = (row.version, row.role, row.verdict, row.purpose or "", row.policy or "", last)
+        yield _row_line(cells, width)
+
+
+def _row_line(cells: tuple[str, str, str, str, str, str], width: int) -> str:
+    version, role, verdict, purpose, policy, last = cells
+    line = f"{version:<{width}}  {role:<10}  {verdict:<13}  {purpose:<10}  {policy:<8}  {last}"
+    return line.rstrip()
 
 
 def _scores(scores: Mapping[str, Score]) -> Iterator[str]:
     yield ""
     if not scores:
-        yield "live        no candle that a model spoke of has its outcome yet"
+        yield say("models.no_score")
     for version, one in scores.items():
-        hit = "-" if one.hit_rate is None else f"{one.hit_rate:.3f}"
-        yield (
-            f"live        {version}: log loss {one.log_loss:.4f}, hit rate {hit}, calibration error"
-            f" {one.calibration_error:.3f} on {one.rows} candles worth {one.effective_rows:.1f}"
-            " independent ones"
+        yield say(
+            "models.score",
+            model=version,
+            loss=f"{one.log_loss:.4f}",
+            hit="-" if one.hit_rate is None else f"{one.hit_rate:.3f}",
+            error=f"{one.calibration_error:.3f}",
+            candles=one.rows,
+            worth=f"{one.effective_rows:.1f}",
         )
 
 
@@ -198,4 +212,11 @@ def _history(pointer: ServingPointer | None) -> Iterator[str]:
     if moves:
         yield ""
     for move in reversed(moves):
-        yield f"{jst(move.at)}  {move.what:<9}  {move.version} by {move.by}: {move.why}"
+        yield say(
+            "models.move",
+            at=jst_text(move.at),
+            what=f"{move.what:<9}",
+            model=move.version,
+            who=move.by,
+            why=move.why,
+        )

@@ -17,10 +17,13 @@ from scripts.local.paper.logs import local_log
 from scripts.local.paper.place import SupervisorPaths
 from scripts.operation.bot import open_bot
 from scripts.operation.standing import load_standing, standing_lines
-from scripts.output.console import emit, json_option, jst, utc
+from scripts.output.console import emit, json_option
 from scripts.output.events import decision_words
 from scripts.output.holdings import holdings_lines, model_line
+from shared.core.calendar import jst_text
 from shared.core.errors import BotError, UserError
+from shared.core.sentences import say
+from shared.core.sentences.figures import utc_second
 from shared.core.settings import Settings
 from shared.core.settings.original_variables import left_over
 from shared.core.types import TickReport
@@ -79,11 +82,13 @@ def start(*, interval: str | None, once: bool, foreground: bool, as_json: bool) 
         "log": str(place.log_path),
     }
     lines = [
-        (
-            f"Paper trading runs (process {pid}), a tick every {settings.tick.interval_seconds} s;"
-            f" its log is {place.log_path}."
+        say(
+            "paper.started",
+            pid=pid,
+            seconds=settings.tick.interval_seconds,
+            log=str(place.log_path),
         ),
-        "`scripts/bot paper status` says how it is, `scripts/bot paper stop` ends it.",
+        say("paper.commands"),
     ]
     emit(told, "\n".join(lines), as_json=as_json)
 
@@ -99,7 +104,7 @@ def status(context: click.Context, *, as_json: bool) -> None:
     lines = [
         *_lines(pid, told),
         *_standing_lines(),
-        *(f"LEFT      {_left_process_text(name, group)}" for name, group in left.items()),
+        *(say("paper.left", name=name, group=group) for name, group in left.items()),
     ]
     emit(
         {"running": pid is not None, **told, "pid": pid, "left": left},
@@ -119,8 +124,8 @@ def stop(*, as_json: bool) -> None:
     if not pid:
         left = place.end_left()
         lines = [
-            "Paper trading does not run.",
-            *(f"Ended {_left_process_text(name, group)}" for name, group in left.items()),
+            say("paper.runs_not"),
+            *(say("paper.left_ended", name=name, group=group) for name, group in left.items()),
         ]
         emit({"running": False, "stopped": False, "left": left}, "\n".join(lines), as_json=as_json)
         return
@@ -136,7 +141,7 @@ def stop(*, as_json: bool) -> None:
     left = place.end_left()
     emit(
         {"running": False, "stopped": True, "pid": pid, "left": left},
-        f"Paper trading has ended (process {pid}).",
+        say("paper.has_ended", pid=pid),
         as_json=as_json,
     )
 
@@ -217,35 +222,31 @@ def _background(environ: Mapping[str, str], place: SupervisorPaths) -> int:
     )
 
 
-def _left_process_text(name: str, group: int) -> str:
-    return f"the {name} process (group {group}) of a supervisor that was killed"
-
-
 def _lines(pid: int | None, told: Mapping[str, Any]) -> list[str]:
-    lines = [f"running   process {pid}" if pid is not None else "running   no"]
+    lines = [say("paper.runs", pid=pid) if pid is not None else say("paper.no")]
     if not told:
-        return [*lines, "tick      none was ever scheduled here"]
+        return [*lines, say("paper.never_scheduled")]
     if pid is not None:
         lines.append(
-            f"since     {jst(told['started_at'])} ({utc(told['started_at'])}), every"
-            f" {told['interval_seconds']} s"
+            say(
+                "paper.since",
+                at=jst_text(told["started_at"]),
+                utc=utc_second(told["started_at"]),
+                seconds=told["interval_seconds"],
+            )
         )
-        lines.append(f"doing     {told['doing']}")
+        lines.append(say("paper.doing", doing=told["doing"]))
         if told.get("next_at"):
-            lines.append(f"next      {jst(told['next_at'])}")
-    since = f" since {jst(told['counted_since'])}" if told.get("counted_since") else ""
-    lines.append(
-        f"ticks     {told['ticks']} done{since}, {told['skipped']} skipped because they were late"
-    )
+            lines.append(say("paper.next", at=jst_text(told["next_at"])))
+    counted = told.get("counted_since")
+    since = say("paper.counted_since", at=jst_text(counted)) if counted else ""
+    lines.append(say("paper.ticks", ticks=told["ticks"], since=since, skipped=told["skipped"]))
     if told.get("trouble"):
-        tries = (
-            f" ({told['failed_in_a_row']} in a row; every schedule time tries again)"
-            if told["failed_in_a_row"]
-            else ""
-        )
-        lines.append(f"TROUBLE   {told['trouble']}{tries}")
+        failed = told["failed_in_a_row"]
+        tries = say("paper.tries", failed=failed) if failed else ""
+        lines.append(say("paper.trouble", trouble=told["trouble"], tries=tries))
     if told.get("learning"):
-        lines.append(f"learning  {told['learning']}")
+        lines.append(say("paper.learning", learning=told["learning"]))
     if told.get("last_report"):
         lines += _tick_lines(TickReport.read(told["last_report"]))
     return lines
@@ -257,17 +258,20 @@ def _standing_lines() -> list[str]:
         with open_bot() as here:
             return standing_lines(load_standing(here), here.settings)
     except BotError as error:
-        return [f"UNKNOWN   whether anything halts it: {error}"]
+        return [say("status.unknown", error=str(error))]
 
 
 def _tick_lines(report: TickReport) -> list[str]:
-    detail = f": {report.detail}" if report.detail else ""
-    head = (
-        f"last tick {jst(report.scheduled_at)} ({utc(report.scheduled_at)}),"
-        f" {report.status}{detail}"
+    head = say(
+        "paper.last_tick",
+        at=jst_text(report.scheduled_at),
+        utc=utc_second(report.scheduled_at),
+        status=report.status,
+        detail=f": {report.detail}" if report.detail else "",
     )
     return [head, *holdings_lines(report)]
 
 
 def _report_lines(report: TickReport) -> list[str]:
-    return [*_tick_lines(report), f"decision  {decision_words(report)}", model_line(report.model)]
+    decided = say("paper.decision", decision=decision_words(report))
+    return [*_tick_lines(report), decided, model_line(report.model)]

@@ -12,10 +12,12 @@ from decimal import Decimal
 import click
 
 from scripts.operation.bot import Here, open_bot
-from scripts.output.console import emit, json_option, jst, progress, yen
+from scripts.output.console import emit, json_option, progress
 from shared import model
-from shared.core.calendar import DAY_MS
+from shared.core.calendar import DAY_MS, jst_text
 from shared.core.errors import BadBundle, UserError
+from shared.core.sentences import say
+from shared.core.sentences.figures import yen
 from shared.core.settings import Settings
 from shared.core.types import Candles, TickReport, Timeframe
 from shared.market.archive import CandleArchive
@@ -228,12 +230,9 @@ def _bundle(bucket: Bucket, settings: Settings, stretch: Stretch) -> Bundle | No
 
 def _begins(stretch: Stretch) -> str:
     if stretch.opening is None:
-        return "with the bot's first tick"
-    since = jst(stretch.start_at - LEAD_IN_DAYS * DAY_MS)
-    return (
-        f"where the bot held nothing, with its {yen(stretch.opening.cash_jpy)}; "
-        f"peak, day and losing streak are those that its reports since {since} tell"
-    )
+        return say("parity.begins.first_tick")
+    since = jst_text(stretch.start_at - LEAD_IN_DAYS * DAY_MS)
+    return say("parity.begins.flat", cash=yen(stretch.opening.cash_jpy), since=since)
 
 
 def _ends(
@@ -256,27 +255,34 @@ def _ends(
 def parity_lines(parity: Parity) -> list[str]:
     """The answer as a person reads it."""
     told = [
-        f"parity    bot {parity.bot_id}, {jst(parity.start_at)} to {jst(parity.end_at)}",
-        f"          {parity.sentence}",
-        f"begins    {parity.begins}",
-        (
-            f"replay    settings {parity.settings_hash}, model {parity.model or 'none'}, 1m"
-            " candles, the same schedule"
+        say(
+            "parity.bot",
+            bot=parity.bot_id,
+            start=jst_text(parity.start_at),
+            end=jst_text(parity.end_at),
+        ),
+        say("parity.sentence", sentence=parity.sentence),
+        say("parity.begins", begins=parity.begins),
+        say(
+            "parity.replay",
+            hash=parity.settings_hash,
+            model=parity.model or say("models.none"),
         ),
         *(_episode(episode) for episode in parity.bot.episodes),
     ]
     if parity.on_time is not None:
         cost = -parity.on_time.gap_jpy
         told.append(
-            "in time   had no tick been missed or late, it would have ended at"
-            f" {yen(parity.end_jpy['in_time'])}: they {'cost' if cost >= 0 else 'brought'}"
-            f" {yen(abs(cost))}"
+            say(
+                "parity.in_time_costs" if cost >= 0 else "parity.in_time_brings",
+                equity=yen(parity.end_jpy["in_time"]),
+                amount=yen(abs(cost)),
+            )
         )
         told += [_episode(episode) for episode in parity.on_time.episodes if episode.price_jpy]
     coarse = parity.end_jpy["from_15m"] - parity.end_jpy["replay"]
     told.append(
-        f"from 15m  a replay of the 15m candles alone ends at {yen(parity.end_jpy['from_15m'])},"
-        f" {coarse:+,.0f} yen from it"
+        say("parity.from_15m", equity=yen(parity.end_jpy["from_15m"]), gap=f"{coarse:+,.0f}")
     )
     return told
 
@@ -287,10 +293,19 @@ def _episode(episode: CauseEpisode) -> str:
         f"{fact.what} {fact.bot} | {fact.replay}" for fact in episode.facts[:SHOWN_FACTS]
     )
     more = (
-        f" and {len(episode.facts) - SHOWN_FACTS} more" if len(episode.facts) > SHOWN_FACTS else ""
+        say("parity.more", facts=len(episode.facts) - SHOWN_FACTS)
+        if len(episode.facts) > SHOWN_FACTS
+        else ""
     )
-    ticks = f"{episode.ticks} tick{'s' if episode.ticks > 1 else ''}"
-    return (
-        f"  {jst(episode.began_at)}  {episode.cause}, {episode.price_jpy:+,.2f} yen in {ticks}:"
-        f" {shown}{more}"
+    ticks = (
+        say("parity.ticks", ticks=episode.ticks) if episode.ticks > 1 else say("parity.one_tick")
+    )
+    return say(
+        "parity.episode",
+        at=jst_text(episode.began_at),
+        cause=episode.cause,
+        price=f"{episode.price_jpy:+,.2f}",
+        ticks=ticks,
+        shown=shown,
+        more=more,
     )

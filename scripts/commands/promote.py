@@ -6,6 +6,7 @@ from scripts.operation.bot import open_bot, reason_option, who_asks, why_asked
 from scripts.operation.registry import look, move_by_hand, pointer_lines, registry_of
 from scripts.output.console import emit, json_option
 from shared.core.errors import BadBundle, UserError
+from shared.core.sentences import say
 from shared.model.registry import BundleRegistry, ServingPointer
 from shared.turn.champion import unproven_reason
 
@@ -54,12 +55,12 @@ def command(*, version: str, why: str | None, by: str | None, as_json: bool) -> 
         lacks = unproven_reason(found.bundle, here.settings)
         if changed:
             here.bot.audit({"promote": version}, who=who, why=reason, now_ms=now_ms)
-    head = f"{version} {'serves now' if changed else 'serves already: nothing was changed'}"
-    proof = (
-        []
-        if lacks is None
-        else [f"proof     none: in live mode it enters nothing ({lacks}); on paper it trades"]
+    head = (
+        say("models.serves_now", model=version)
+        if changed
+        else say("models.serves_already", model=version)
     )
+    proof = [] if lacks is None else [say("models.no_proof", lacks=lacks)]
     data = {
         "promoted": changed,
         "may_enter": lacks is None,

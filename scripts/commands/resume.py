@@ -6,8 +6,11 @@ from typing import Any
 import click
 
 from scripts.operation.bot import Here, open_bot, reason_option, who_asks, why_asked
-from scripts.output.console import emit, json_option, jst, yen
+from scripts.output.console import emit, json_option
+from shared.core.calendar import jst_text
 from shared.core.errors import BadData
+from shared.core.sentences import say
+from shared.core.sentences.figures import yen
 from shared.tick import control
 from shared.tick.control import Halt, Ordered
 from shared.turn.state import State
@@ -54,21 +57,22 @@ def command(*, why: str | None, by: str | None, everyone: bool, as_json: bool) -
             )
     lifted = [
         *_lifted_halts(halts, drawdown),
-        *(f"{path}, which was damaged, is written anew" for path in mended),
+        *(say("halts.mended", path=path) for path in mended),
     ]
     stays = list(_stays(ordered, state, everyone=everyone, now_ms=now_ms))
-    lines = (
-        [f"Taken back by {by or who_asks()} at {jst(now_ms)} ({reason}): {'; '.join(lifted)}."]
-        if lifted
-        else []
-    )
-    lines = lines or [
-        (
-            f"Nothing was halted for {'every bot at once' if everyone else f'bot {bot}'}; nothing"
-            " was written."
+    whose = say("halts.all_at_once") if everyone else say("halts.bot", bot=bot)
+    head = (
+        say(
+            "halts.lifted",
+            who=by or who_asks(),
+            at=jst_text(now_ms),
+            why=reason,
+            what="; ".join(lifted),
         )
-    ]
-    lines += [f"Stays: {line}." for line in stays]
+        if lifted
+        else say("halts.nothing", whose=whose)
+    )
+    lines = [head, *(say("halts.stays", what=line) for line in stays)]
     data: dict[str, Any] = {
         "halt": False,
         "bot": None if everyone else bot,
@@ -94,11 +98,9 @@ def _state(here: Here) -> State | None:
 
 def _lifted_halts(halts: Mapping[str, Halt], drawdown: int) -> Iterator[str]:
     for halt in halts.values():
-        yield f"the halt of {halt.who} at {jst(halt.at)} ({halt.why})"
+        yield say("halts.halt", who=halt.who, at=jst_text(halt.at), why=halt.why)
     if drawdown:
-        yield (
-            f"the drawdown halt of {jst(drawdown)}: the drawdown counts from the next tick's equity"
-        )
+        yield say("halts.drawdown", at=jst_text(drawdown))
 
 
 def _stays(ordered: Ordered, state: State | None, *, everyone: bool, now_ms: int) -> Iterator[str]:
@@ -107,32 +109,26 @@ def _stays(ordered: Ordered, state: State | None, *, everyone: bool, now_ms: int
     how = "scripts/bot resume" if everyone else "scripts/bot resume --all"
     for path in others & set(ordered.halts):
         halt = ordered.halts[path]
-        whose = f"bot {ordered.bot}" if everyone else "every bot"
-        yield (
-            f"the halt of {whose} by {halt.who} at {jst(halt.at)} ({halt.why}); `{how}` takes it"
-            " back"
+        yield say(
+            "halts.other",
+            whose=say("halts.bot", bot=ordered.bot) if everyone else say("halts.every_bot"),
+            who=halt.who,
+            at=jst_text(halt.at),
+            why=halt.why,
+            command=how,
         )
     for path in others & set(ordered.damaged):
-        yield f"{ordered.damaged[path]}; `{how}` writes it anew"
+        yield say("halts.damaged", found=ordered.damaged[path], command=how)
     if state is None:
-        yield (
-            "the state cannot be read, so that a drawdown halt in it is not known; `scripts/bot"
-            " doctor` says what is wrong"
-        )
+        yield say("halts.state_unknown")
         return
     if everyone and state.halted_at and state.halted_at != ordered.lifts_drawdown:
-        yield (
-            f"bot {ordered.bot}'s drawdown halt of {jst(state.halted_at)}; `scripts/bot resume`"
-            " takes it back"
-        )
+        yield say("halts.other_drawdown", bot=ordered.bot, at=jst_text(state.halted_at))
     limits = state.limits
     if limits is None:
         return
     if limits.cooldown_until > now_ms:
-        yield f"the cool-down until {jst(limits.cooldown_until)}"
+        yield say("halts.cooldown", until=jst_text(limits.cooldown_until))
     if limits.losing_streak:
-        yield f"the losing streak of {limits.losing_streak}"
-    yield (
-        f"the loss of the day, which counts from {yen(limits.day_start_equity_jpy)} ({limits.day},"
-        " JST)"
-    )
+        yield say("halts.streak", trades=limits.losing_streak)
+    yield say("halts.day", equity=yen(limits.day_start_equity_jpy), day=limits.day)

@@ -6,6 +6,7 @@ from scripts.operation.bot import open_bot, reason_option, who_asks, why_asked
 from scripts.operation.registry import look, move_by_hand, pointer_lines, registry_of
 from scripts.output.console import emit, json_option
 from shared.core.errors import BadBundle, NotThere, UserError
+from shared.core.sentences import say
 
 
 @click.command()
@@ -35,11 +36,7 @@ def command(*, why: str | None, by: str | None, as_json: bool) -> None:
             ) from error
         here.bot.audit({"rollback": after.version}, who=who, why=reason, now_ms=now_ms)
         found = look(here, registry, after.version)
-    wrong = (
-        [f"WRONG     it does not load: {found.wrong}; nothing is entered until another one serves"]
-        if found.wrong
-        else []
-    )
+    wrong = [say("models.wrong", found=found.wrong)] if found.wrong else []
     data = {
         "pointer": after,
         "before": before.version if before else None,
@@ -49,6 +46,8 @@ def command(*, why: str | None, by: str | None, as_json: bool) -> None:
     }
     emit(
         data,
-        "\n".join([f"rolled back to {after.version}", *pointer_lines(before, after), *wrong]),
+        "\n".join(
+            [say("models.rolled_back", model=after.version), *pointer_lines(before, after), *wrong]
+        ),
         as_json=as_json,
     )

@@ -12,10 +12,11 @@ from typing import Any, Literal
 
 import click
 
-from scripts.output.console import json_option, jst, timezone_option, utc
-from shared.core.calendar import DAY_MS, MINUTE_MS
+from scripts.output.console import json_option, timezone_option
+from shared.core.calendar import DAY_MS, MINUTE_MS, jst_text
 from shared.core.clock import SystemClock
 from shared.core.errors import UserError
+from shared.core.sentences.figures import utc_second
 from shared.exchanges.sandbox.faults import Fault, Faults, fault_from
 from shared.exchanges.sandbox.generate import Planted, generate
 from shared.exchanges.sandbox.market import SandboxMarket
@@ -146,8 +147,9 @@ def command(
         starts_at = _part_of(market) if starts_at is None else starts_at
     if not market.starts_at <= starts_at < market.ends_at:
         raise UserError(
-            f"its clock was to start at {utc(starts_at)}, outside its candles",
-            remedy=f"start between {utc(market.starts_at)} and {utc(market.ends_at)} with --from",
+            f"its clock was to start at {utc_second(starts_at)}, outside its candles",
+            remedy=f"start between {utc_second(market.starts_at)} and"
+            f" {utc_second(market.ends_at)} with --from",
         )
     # Making a market takes seconds: a clock that shows this machine's time must not be behind it by
     # as much.
@@ -229,10 +231,10 @@ def _welcome(sandbox: Sandbox, running: RunningServer, *, moved: bool) -> str:
     now_ms, market = sandbox.clock.now_ms(), sandbox.market
     names = ", ".join(_facts(sandbox)["faults"]) or "none (GET /_sandbox/faults lists them)"
     day = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%d")
-    span = f"Candles from {utc(market.starts_at)} to {utc(market.ends_at)}"
+    span = f"Candles from {utc_second(market.starts_at)} to {utc_second(market.ends_at)}"
     lines = [
         market.source,
-        f"{span}; its {sandbox.clock.name} clock shows {utc(now_ms)} ({jst(now_ms)}).",
+        f"{span}; its {sandbox.clock.name} clock shows {utc_second(now_ms)} ({jst_text(now_ms)}).",
         f"Faults: {names}.",
         "",
         f"  curl {running.url}/{PAIR}/ticker",

@@ -7,8 +7,11 @@ import click
 from scripts.operation.bot import open_bot
 from scripts.operation.standing import load_standing
 from scripts.operation.standing import standing_lines as told
-from scripts.output.console import duration, emit, json_option, jst
+from scripts.output.console import emit, json_option
 from scripts.output.holdings import holdings_lines
+from shared.core.calendar import jst_text
+from shared.core.sentences import say
+from shared.core.sentences.figures import duration
 from shared.core.settings import Settings
 from shared.core.types import TickReport
 from shared.turn.state import STALE_AFTER_INTERVALS, trouble
@@ -75,18 +78,29 @@ def command(context: click.Context, *, as_json: bool) -> None:
 def _head(
     settings: Settings, report: TickReport | None, age: float | None, why: Sequence[str]
 ) -> list[str]:
-    profile = f", profile {settings.profile}" if settings.profile else ""
+    profile = say("status.profile", profile=settings.profile) if settings.profile else ""
     lines = [
-        (
-            f"bot       {settings.id}: {settings.mode} mode, stage {settings.stage}{profile},"
-            f" settings {settings.hash}"
+        say(
+            "status.bot",
+            bot=settings.id,
+            mode=settings.mode,
+            stage=settings.stage,
+            profile=profile,
+            hash=settings.hash,
         )
     ]
     if report is None or age is None:
-        return [*lines, f"tick      none was ever run with the state in {settings.state}"]
-    ago = f"{duration(age)} ago" if age >= 0 else f"{duration(-age)} in the FUTURE"
-    lines.append(f"tick      {report.tick} {report.status}, {jst(report.finished_at)}, {ago}")
-    lines += [f"NOT WELL  {sentence}" for sentence in why]
+        return [*lines, say("status.never_ticked", state=settings.state)]
+    lines.append(
+        say(
+            "status.tick" if age >= 0 else "status.tick_of_future",
+            tick=report.tick,
+            status=report.status,
+            at=jst_text(report.finished_at),
+            age=duration(abs(age)),
+        )
+    )
+    lines += [say("status.not_well", trouble=sentence) for sentence in why]
     if report.detail:
-        lines.append(f"because   {report.reason}: {report.detail}")
+        lines.append(say("status.because", reason=report.reason, detail=report.detail))
     return lines

@@ -1,16 +1,20 @@
 """Run one tick by hand, in this process, with the same cycle that the function runs."""
 
 import signal
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from functions import wiring
 from scripts.operation.bot import Here, open_bot
-from scripts.output.console import emit, json_option, jst
+from scripts.output.console import emit, json_option
 from scripts.output.holdings import holdings_lines, model_line
+from shared.core.calendar import jst_text
 from shared.core.errors import UserError
-from shared.core.types import OrderRecord, TickReport, TickStatus
+from shared.core.sentences import say
+from shared.core.sentences.figures import yen
+from shared.core.types import Decision, OrderRecord, TickReport, TickStatus
 from shared.tick.cycle import run_tick
 from shared.tick.request import TickRequest, schedule_time
 
@@ -76,7 +80,7 @@ def _stop_politely() -> None:
         signal.signal(
             number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
         )
-        click.echo("the tick goes on to its end; once more ends it at once", err=True)
+        click.echo(say("tick.ending"), err=True)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
@@ -85,48 +89,60 @@ def _stop_politely() -> None:
 def tick_lines(report: TickReport, *, dry_run: bool) -> list[str]:
     """A report as a person reads it."""
     told = [
-        (
-            f"tick {report.tick} {report.status}{' (dry run)' if dry_run else ''},"
-            f" {jst(report.finished_at)}"
+        say(
+            "tick.dry_run" if dry_run else "tick.tick",
+            tick=report.tick,
+            status=report.status,
+            at=jst_text(report.finished_at),
         )
     ]
     if report.detail:
-        told.append(f"because   {report.reason}: {report.detail}")
+        told.append(say("status.because", reason=report.reason, detail=report.detail))
     if report.decision is not None:
-        decision = report.decision
-        side = (
-            f" {decision.side}, {decision.lots} lots"
-            if decision.side is not None and decision.lots
-            else ""
-        )
-        told.append(
-            f"decision  {decision.action}{side}: {decision.reason}{_context(decision.context)}"
-        )
+        told.append(_decision(report.decision))
     told += [
-        "issue    "
-        f" {issue.reason}{' (no entries)' if issue.forbids_entry else ''}{_context(issue.context)}"
+        say(
+            "tick.issue_closed" if issue.forbids_entry else "tick.issue",
+            reason=issue.reason,
+            facts=_facts(issue.context),
+        )
         for issue in report.issues
     ]
-    told += [f"order     {_order(record)}" for record in report.orders]
+    told += [_order(record) for record in report.orders]
     told += holdings_lines(report)
     told.append(model_line(report.model))
-    took = {**report.timings_ms}
-    told.append(
-        f"took      {took.get('total', 0):.0f} ms,"
-        f" {', '.join(f'{n} {what}' for what, n in report.counts.items())}"
-    )
+    counts = ", ".join(f"{n} {what}" for what, n in report.counts.items())
+    took_ms = f"{report.timings_ms.get('total', 0):.0f}"
+    told.append(say("tick.took", milliseconds=took_ms, counts=counts))
     return told
+
+
+def _decision(decision: Decision) -> str:
+    size = (
+        say("tick.size", side=decision.side, lots=decision.lots)
+        if decision.side is not None and decision.lots
+        else ""
+    )
+    facts = _facts(decision.context)
+    return say(
+        "tick.decision", action=decision.action, size=size, reason=decision.reason, facts=facts
+    )
 
 
 def _order(record: OrderRecord) -> str:
     intent = record.intent
     price = intent.price or intent.trigger_price
-    at = f" at ¥{price:,}" if price else ""
-    return (
-        f"{record.what} {intent.purpose} {intent.side} {intent.lots} lots{at}:"
-        f" {record.outcome}{_context(record.context)}"
+    return say(
+        "tick.order",
+        what=record.what,
+        purpose=intent.purpose,
+        side=intent.side,
+        lots=intent.lots,
+        price=say("status.at_price", price=yen(price)) if price else "",
+        outcome=record.outcome,
+        facts=_facts(record.context),
     )
 
 
-def _context(context: Any) -> str:
+def _facts(context: Mapping[str, str]) -> str:
     return f" ({', '.join(f'{key}={value}' for key, value in context.items())})" if context else ""

@@ -15,6 +15,7 @@ from scripts.output.console import emit, json_option, timezone_option
 from scripts.research.writable import require_stores, the_only_training
 from shared.core.calendar import DAY_MS
 from shared.core.errors import BotError, UserError
+from shared.core.sentences import say
 
 if TYPE_CHECKING:
     from models.retrain import CandleHistory
@@ -228,11 +229,7 @@ def _report(stands: Mapping[str, Any], *, dry_run: bool) -> str:
     checks = table_lines(msgspec.convert(stands["result"]["verdict"], Verdict))
     lines = retraining_lines(stands["result"])
     if dry_run:
-        lines.append(
-            "dry run     nothing was written but the trial: a look at the verdict counts as one"
-        )
+        lines.append(say("retrain.dry_run"))
     if stands.get("already"):
-        lines.append(
-            f"note        {stands['retraining']} was done already; --as-of makes another one"
-        )
+        lines.append(say("retrain.already", retraining=stands["retraining"]))
     return "\n".join([*checks, "", *lines])

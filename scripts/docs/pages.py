@@ -10,6 +10,7 @@ import msgspec
 from scripts.cli import cli
 from scripts.installation.checkout import ROOT
 from shared.core.reasons import DENIALS, Reason
+from shared.core.sentences import reason_now, reason_then
 from shared.core.settings import Settings, leaves, load_settings
 from shared.core.settings.values import describe_kind
 from shared.features import catalogue
@@ -67,7 +68,7 @@ def features_page() -> str:
 
 
 def reasons_page() -> str:
-    """Every reason code, and what a denial for it leaves of its candle."""
+    """Every reason code, what a denial for it leaves of its candle, and how it is told."""
     lines = [
         "# Reasons",
         "",
@@ -84,6 +85,23 @@ def reasons_page() -> str:
         "| reason | denies |",
         "|---|---|",
         *(f"| `{reason}` | {DENIALS.get(reason, '')} |" for reason in Reason),
+        "",
+        "## As people read them",
+        "",
+        *prose(
+            "What is so, and what was so. Alerts tell a reason of now, reports, pages and `status`"
+            " one of then; both texts are from `shared/core/sentences`."
+        ),
+        "",
+        *(
+            line
+            for reason in Reason
+            for line in prose(
+                f"`{reason}`: *{reason_now(reason)}*; *{reason_then(reason)}*.",
+                first="* ",
+                rest="  ",
+            )
+        ),
     ]
     return "\n".join(lines) + "\n"
 

@@ -9,6 +9,7 @@ from functions import wiring
 from scripts.operation.bot import Here
 from shared import model
 from shared.core.errors import BadBundle, Conflict, UserError
+from shared.core.sentences import say
 from shared.model.bundle import Bundle
 from shared.model.registry import BundleRegistry, ServingPointer
 from shared.model.signing import public_keys
@@ -76,9 +77,10 @@ def move_by_hand(move: Callable[[], ServingPointer]) -> ServingPointer:
 
 def pointer_lines(before: ServingPointer | None, after: ServingPointer) -> list[str]:
     """What a move came to."""
-    was = "nothing" if before is None else before.version
+    was = say("models.nothing") if before is None else before.version
+    none = say("models.none")
     return [
-        f"champion    {after.version} (before: {was}); a warm instance notices with its next tick",
-        f"previous    {after.previous or 'none'}",
-        f"challenger  {after.challenger or 'none'}",
+        say("models.moved", model=after.version, before=was),
+        say("models.previous", model=after.previous or none),
+        say("models.challenger", model=after.challenger or none, since=""),
     ]

@@ -10,14 +10,14 @@ import msgspec
 
 from scripts.operation.bot import Here
 from scripts.operation.registry import registry_of
-from scripts.output.console import jst, yen
-from shared.core.calendar import jst_day
+from shared.core.calendar import jst_day, jst_text
 from shared.core.errors import BadData, BotError
-from shared.core.money import btc_from_lots, rate
+from shared.core.money import rate
 from shared.core.reasons import Reason
+from shared.core.sentences import reason_then, say
+from shared.core.sentences.figures import btc, percent, yen
 from shared.core.settings import Settings
 from shared.core.types import Action, Decision, TickReport
-from shared.results.page.words import percent, reason_words
 from shared.risk import fall
 from shared.tick.control import ALL, OLDER, Ordered
 from shared.turn.state import State
@@ -88,25 +88,25 @@ def _serving(here: Here, report: TickReport | None) -> str:
     try:
         pointer = registry_of(here).current()
     except BotError as error:
-        return f"unknown: {error}"
+        return say("status.model_unknown", error=str(error))
     last = report.model if report is not None else None
     if pointer is None:
-        return "none: no bundle was ever promoted; what is held is managed, nothing is entered"
+        return say("status.model_never")
     if last == pointer.version or report is None:
         return pointer.version
-    was = f"decided with {last}" if last else "found none that it could use"
-    since = f" since {jst(pointer.champion_since)}" if pointer.champion_since else ""
-    return f"{pointer.version} serves{since}; the last tick {was}"
+    decided = say("status.decided_with", model=last) if last else say("status.decided_without")
+    if not pointer.champion_since:
+        return say("status.model_serves", model=pointer.version, decided=decided)
+    since = jst_text(pointer.champion_since)
+    return say("status.model_since", model=pointer.version, since=since, decided=decided)
 
 
 def standing_lines(found: BotStanding, settings: Settings) -> list[str]:
     """One line a fact: what halts, what limits, the model, and the last candle's decision."""
     told = [*halt_lines(found.control, found.state), *_limits(found, settings)]
     if found.state_trouble:
-        told.append(
-            f"DAMAGED   {found.state_trouble}: what is held is protected, nothing is decided"
-        )
-    return [*told, f"model     {found.model}", *_decision(found), *_issues(found)]
+        told.append(say("status.damaged_state", found=found.state_trouble))
+    return [*told, say("status.model", model=found.model), *_decision(found), *_issues(found)]
 
 
 def halt_lines(control: Ordered, state: State | None) -> Iterator[str]:
@@ -114,23 +114,22 @@ def halt_lines(control: Ordered, state: State | None) -> Iterator[str]:
     halts it too.
     """
     for path, halt in control.halts.items():
-        whose = " for every bot" if path in {ALL, OLDER} else ""
-        yield (
-            f"HALTED    by {halt.who} at {jst(halt.at)}{whose}: {halt.why}; `{_resume(path)}` takes"
-            " it back"
+        yield say(
+            "status.halted_all" if path in {ALL, OLDER} else "status.halted",
+            who=halt.who,
+            at=jst_text(halt.at),
+            why=halt.why,
+            command=_resume(path),
         )
     for path, found in control.damaged.items():
-        yield f"DAMAGED   {found}: nothing is entered; `{_resume(path)}` writes it anew"
-    drawdown = 0 if state is None else state.halted_at
+        yield say("status.damaged_control", found=found, command=_resume(path))
+    drawdown, lifted = 0 if state is None else state.halted_at, control.lifted
     if drawdown and drawdown == control.lifts_drawdown:
-        yield f"resumed   from the drawdown halt of {jst(drawdown)}; the next tick honours it"
+        yield say("status.drawdown_resumed", at=jst_text(drawdown))
     elif drawdown:
-        yield (
-            f"HALTED    by the drawdown limit at {jst(drawdown)}; `scripts/bot resume` takes it"
-            " back"
-        )
-    elif control.lifted is not None and not control.halts:
-        yield f"resumed   by {control.lifted.who} at {jst(control.lifted.at)}: {control.lifted.why}"
+        yield say("status.drawdown_halted", at=jst_text(drawdown))
+    elif lifted is not None and not control.halts:
+        yield say("status.resumed", who=lifted.who, at=jst_text(lifted.at), why=lifted.why)
 
 
 def _resume(path: str) -> str:
@@ -142,15 +141,14 @@ def _limits(found: BotStanding, settings: Settings) -> Iterator[str]:
     if limits is None:
         return
     if limits.cooldown_until > found.now_ms:
-        yield f"COOLING   after losses in a row: no entries until {jst(limits.cooldown_until)}"
+        yield say("status.cooling", until=jst_text(limits.cooldown_until))
     equity = None if found.report is None else found.report.equity_jpy
     if equity is None or limits.day != jst_day(found.now_ms):
         return
     lost = fall(limits.day_start_equity_jpy, equity)
     if lost >= rate(settings.risk.daily_loss):
-        yield (
-            f"DAY LOST  {percent(float(lost))} since {yen(limits.day_start_equity_jpy)}: no entries"
-            " until tomorrow (JST)"
+        yield say(
+            "status.day_lost", lost=percent(float(lost)), equity=yen(limits.day_start_equity_jpy)
         )
 
 
@@ -159,34 +157,35 @@ def _decision(found: BotStanding) -> Iterator[str]:
     report = found.decided
     if report is None or report.decision is None:
         if found.report is not None:
-            yield (
-                "decision  none on a candle yet:"
-                f" {found.report.detail or reason_words(found.report.reason)}"
-            )
+            why = found.report.detail or reason_then(found.report.reason)
+            yield say("status.undecided", why=why)
         return
     told = report.decision
-    candle = f"the candle that closed at {jst(told.as_of)}"
-    edge = f" (edge {percent(told.edge_rate, sign=True)})" if told.edge_rate is not None else ""
+    at, why = jst_text(told.as_of), reason_then(told.reason)
+    edge = (
+        say("status.edge", edge=percent(told.edge_rate, sign=True))
+        if told.edge_rate is not None
+        else ""
+    )
     if told.action is Action.ENTER:
         sent = [
             record
             for record in report.orders
             if record.intent.is_opening and record.what == "place"
         ]
-        came = (
-            "; ".join(f"{record.outcome}: {reason_words(record.reason)}" for record in sent)
-            or "no order was sent"
-        )
-        yield (
-            f"decision  enter {told.side} {btc_from_lots(told.lots)} BTC on {candle}{edge}: {came}"
+        came = "; ".join(f"{record.outcome}: {reason_then(record.reason)}" for record in sent)
+        yield say(
+            "status.enters",
+            side=told.side or "",
+            size=btc(told.lots),
+            at=at,
+            edge=edge,
+            came=came or say("status.no_order"),
         )
     elif told.action in {Action.EXIT, Action.REDUCE}:
-        yield f"decision  {told.action} on {candle}: {reason_words(told.reason)}"
+        yield say("status.exits", action=told.action, at=at, why=why)
     else:
-        yield (
-            f"decision  nothing entered on {candle}:"
-            f" {reason_words(told.reason)}{edge}{_facts(told)}"
-        )
+        yield say("status.denies", at=at, why=why, edge=edge, facts=_facts(told))
 
 
 def _facts(decision: Decision) -> str:
@@ -197,7 +196,7 @@ def _facts(decision: Decision) -> str:
     shown = [f"{name} {text}" for name, text in decision.context.items() if name in told]
     until = decision.context.get("until", "")
     if until.isdigit():
-        shown.append(f"until {jst(int(until))}")
+        shown.append(say("status.until", until=jst_text(int(until))))
     return f" ({', '.join(shown)})" if shown else ""
 
 
@@ -213,17 +212,16 @@ def _issues(found: BotStanding) -> Iterator[str]:
             or not (issue.context or issue.forbids_entry)
         ):
             continue
-        model = issue.reason.startswith(("model_", "retrain_", "challenger_"))
-        name = (
-            ("MODEL" if issue.forbids_entry else "model")
-            if model
-            else "FORBIDS"
-            if issue.forbids_entry
-            else "noted"
-        )
         facts = "; ".join(
             text if name == "found" else f"{name} {text}"
             for name, text in issue.context.items()
             if name not in {"model", "remedy"}
         )
-        yield f"{name:<9} {issue.reason}{f': {facts}' if facts else ''}"
+        line = f"{issue.reason}: {facts}" if facts else str(issue.reason)
+        if issue.reason.startswith(("model_", "retrain_", "challenger_")):
+            yield say(
+                "status.issue_model_closed" if issue.forbids_entry else "status.issue_model",
+                issue=line,
+            )
+        else:
+            yield say("status.issue_closed" if issue.forbids_entry else "status.issue", issue=line)

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models.backtest.outcome import Outcome, title_of, top_denials
-from scripts.output.console import duration, utc, yen
+from shared.core.sentences import say
+from shared.core.sentences.figures import decimals, duration, percent, rate_percent, utc_second, yen
 from shared.core.types import Timeframe
 from shared.replay.types import Replayed
 from shared.results.performance import Performance
@@ -12,39 +13,53 @@ from shared.results.performance.positions import book_of
 from shared.results.performance.series import yen_of_units as yen_of
 from shared.results.report.headline import entries_words
 
-DASH = "–"
-_RESOLUTIONS = {
-    Timeframe.M1: "1m candles, the resolution of record",
-    Timeframe.M15: "15m candles alone, the fast and conservative approximation",
-}
-
 
 def backtest_lines(
-    outcome: Outcome, *, report: str, took_seconds: float, cached: int | None = None
+    outcome: Outcome,
+    *,
+    report: str,
+    took_seconds: float,
+    cached: int | None = None,
+    luck: str = "",
 ) -> list[str]:
-    """The summary, a line each; `cached`: how many fits of a walk-forward were there already."""
+    """The summary, a line each.
+
+    `cached`: how many fits of a walk-forward were there already. `luck`: the line that tells luck
+    from skill, where another than a plain replay's is known.
+    """
     replayed, performance = outcome.replayed, outcome.performance
     rules = replayed.rules
-    fees = (
-        f"fees {_rate(float(rules.maker_fee_rate))} maker, {_rate(float(rules.taker_fee_rate))}"
-        " taker"
+    fees = say(
+        "backtest.fees",
+        maker=rate_percent(rules.maker_fee_rate),
+        taker=rate_percent(rules.taker_fee_rate),
     )
-    profile = f", profile {replayed.profile}" if replayed.profile else ""
+    profile = say("status.profile", profile=replayed.profile) if replayed.profile else ""
+    title = title_of(replayed)
     return [
-        f"{title_of(replayed)}{'' if outcome.complete else ' (INCOMPLETE)'}",
-        f"path         {_RESOLUTIONS[replayed.resolution]}",
-        (
-            f"rules        model {replayed.model or 'none'}, settings"
-            f" {replayed.settings_hash}{profile}, {fees}"
+        title if outcome.complete else say("backtest.incomplete", title=title),
+        say("backtest.path", resolution=_resolution(replayed)),
+        say(
+            "backtest.rules",
+            model=replayed.model or say("models.none"),
+            hash=replayed.settings_hash,
+            profile=profile,
+            fees=fees,
         ),
-        *_numbers(performance),
-        f"entries      {entries_words(replayed.entries)}",
-        f"no entry     {_denials_text(replayed)}",
+        *_numbers(performance, luck),
+        say("backtest.entries", entries=entries_words(replayed.entries)),
+        say("backtest.no_entry", denied=_denials_text(replayed)),
         *([] if outcome.walk is None else fitted_lines(outcome.walk, cached=cached)),
-        *(f"note         {note}" for note in replayed.notes),
-        f"report       {report}",
-        f"took         {duration(took_seconds)}",
+        *(say("backtest.note", note=note) for note in replayed.notes),
+        say("backtest.report", report=report),
+        say("backtest.took", time=duration(took_seconds)),
     ]
+
+
+def _resolution(replayed: Replayed) -> str:
+    return say(
+        "backtest.of_record" if replayed.resolution is Timeframe.M1 else "backtest.approximation"
+    )
 
 
 def position_lines(replayed: Replayed) -> list[str]:
@@ -54,59 +69,93 @@ def position_lines(replayed: Replayed) -> list[str]:
         lots = sum(part.lots for part in one.parts)
         held = duration((one.closed_at - one.opened_at) / 1000)
         told.append(
-            f"{utc(one.opened_at)}  {one.side:<5} {lots:>6,} lots  {held:>11}  {one.reason:<16}"
-            f" {yen(yen_of(one.net_units))}"
+            f"{utc_second(one.opened_at)}  {one.side:<5} {lots:>6,} lots  {held:>11} "
+            f" {one.reason:<16} {yen(yen_of(one.net_units))}"
         )
-    return [f"position     {line}" for line in told] or ["position     none was closed"]
+    return [say("backtest.position", position=line) for line in told] or [
+        say("backtest.no_position")
+    ]
 
 
 def fitted_lines(walk: Mapping[str, Any], *, cached: int | None) -> list[str]:
     """What a walk-forward fitted; `cached`: how much of it was there already, where it is known."""
     if not walk["retrainings"]:
-        return ["retrainings  none: this policy asks no model"]
-    recipe = (
-        f"{walk['retrainings']:,} models of recipe {walk['recipe']}, one every {walk['every_days']}"
-        " days"
+        return [say("backtest.no_retrainings")]
+    recipe = say(
+        "backtest.recipe",
+        models=f"{walk['retrainings']:,}",
+        recipe=walk["recipe"],
+        days=walk["every_days"],
     )
-    kept = "" if cached is None else f"; {cached:,} were in the cache"
-    predicted = (
-        f"{walk['rows_predicted']:,} rows predicted, worth"
-        f" {walk['independent_rows_predicted']:,.0f} independent ones"
+    kept = "" if cached is None else say("backtest.cached", models=f"{cached:,}")
+    predicted = say(
+        "backtest.predicted",
+        rows=f"{walk['rows_predicted']:,}",
+        independent=f"{walk['independent_rows_predicted']:,.0f}",
     )
     return [
-        f"retrainings  {recipe}{kept}",
-        f"learned      {walk['trees']:,} trees from {walk['rows_learned']:,} rows; {predicted}",
+        say("backtest.retrainings", recipe=recipe, cached=kept),
+        say(
+            "backtest.learned",
+            trees=f"{walk['trees']:,}",
+            rows=f"{walk['rows_learned']:,}",
+            predicted=predicted,
+        ),
     ]
 
 
-def _numbers(performance: Performance) -> Sequence[str]:
+def _numbers(performance: Performance, luck_line: str) -> Sequence[str]:
     returns, fall, hold = performance.returns, performance.drawdown, performance.hold
     positions, costs, luck = performance.positions, performance.costs, performance.significance
     money = f"{yen(performance.start_equity_jpy)} -> {yen(performance.end_equity_jpy)}"
-    longest = duration(fall.longest.length_ms / 1000) if fall.longest is not None else "never"
-    trials = f"{luck.trials} trial{'s' if luck.trials > 1 else ''}"
-    won = f"won {_chance(positions.win_rate)}, profit factor {_number(positions.profit_factor)}"
-    held = f"in the market {_chance(performance.exposure.held_share)} of the time"
-    paid = (
-        f"fees {yen(costs.fees_jpy)}, slippage {yen(costs.slippage_jpy)}, interest"
-        f" {yen(costs.interest_jpy)}"
+    longest = (
+        duration(fall.longest.length_ms / 1000)
+        if fall.longest is not None
+        else say("backtest.never")
+    )
+    trials = (
+        say("backtest.trials", trials=luck.trials) if luck.trials > 1 else say("backtest.one_trial")
+    )
+    won = say(
+        "backtest.won",
+        share=percent(positions.win_rate, places=0),
+        profit_factor=decimals(positions.profit_factor),
+    )
+    held = say("backtest.held", share=percent(performance.exposure.held_share, places=0))
+    paid = say(
+        "backtest.paid",
+        fees=yen(costs.fees_jpy),
+        slippage=yen(costs.slippage_jpy),
+        interest=yen(costs.interest_jpy),
     )
     return [
-        f"return       {_share(returns.total)}  {money}; buy and hold {_share(hold.returns.total)}",
-        (
-            f"drawdown     {_share(-fall.max_share)}  longest {longest}; buy and hold"
-            f" {_share(-hold.drawdown.max_share)}"
+        say(
+            "backtest.return",
+            total=percent(returns.total, sign=True),
+            money=money,
+            hold=percent(hold.returns.total, sign=True),
         ),
-        (
-            f"Sharpe       {_number(returns.sharpe)}  Sortino {_number(returns.sortino)}, Calmar"
-            f" {_number(fall.calmar)}"
+        say(
+            "backtest.drawdown",
+            drawdown=percent(-fall.max_share, sign=True),
+            longest=longest,
+            hold=percent(-hold.drawdown.max_share, sign=True),
         ),
-        (
-            f"luck         above zero with {_chance(luck.above_zero)}, deflated by {trials}:"
-            f" {_chance(luck.deflated)}"
+        say(
+            "backtest.sharpe",
+            sharpe=decimals(returns.sharpe),
+            sortino=decimals(returns.sortino),
+            calmar=decimals(fall.calmar),
         ),
-        f"trades       {positions.count:,}  {won}, {held}",
-        f"costs        {yen(costs.total_jpy)}  {paid}",
+        luck_line
+        or say(
+            "backtest.luck",
+            above_zero=percent(luck.above_zero, places=0),
+            trials=trials,
+            deflated=percent(luck.deflated, places=0),
+        ),
+        say("backtest.trades", trades=f"{positions.count:,}", won=won, held=held),
+        say("backtest.costs", costs=yen(costs.total_jpy), paid=paid),
     ]
 
 
@@ -114,25 +163,9 @@ def _denials_text(replayed: Replayed) -> str:
     """For how many candles what kept the bot from entering; the parts add up to the whole."""
     total, top = sum(replayed.denials.values()), top_denials(replayed)
     if not total:
-        return "never denied"
+        return say("backtest.never_denied")
     others = total - sum(top.values())
     told = [f"{reason} {count:,}" for reason, count in top.items()] + (
-        [f"others {others:,}"] if others else []
+        [say("backtest.others", count=f"{others:,}")] if others else []
     )
-    return f"{total:,} candles: {', '.join(told)}"
-
-
-def _share(value: float | None) -> str:
-    return DASH if value is None else f"{100 * value:+z.2f} %"
-
-
-def _chance(value: float | None) -> str:
-    return DASH if value is None else f"{100 * value:.0f} %"
-
-
-def _number(value: float | None) -> str:
-    return DASH if value is None else f"{value:.2f}"
-
-
-def _rate(value: float) -> str:
-    return f"{100 * value:g} %"
+    return say("backtest.denied", candles=f"{total:,}", reasons=", ".join(told))

@@ -1,26 +1,20 @@
-"""What every command needs to talk: `--json`, one way to answer, progress on stderr, and times as
-people read them.
-"""
+"""What every command needs to talk: `--json`, one way to answer, and progress on stderr."""
 
-import math
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
 from shared.core.masking import mask_secrets
+from shared.core.sentences.figures import duration
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-JST = timezone(timedelta(hours=9), "JST")
 
 
 def json_option(function: Function) -> Function:
@@ -70,37 +64,6 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return value.tolist()
     return str(value)
-
-
-def utc(at_ms: int) -> str:
-    """An instant for machines and logs: `2026-01-31T14:59:00Z`."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def jst(at_ms: int) -> str:
-    """An instant for people: `2026-01-31 23:59:00 JST`."""
-    return datetime.fromtimestamp(at_ms / 1000, JST).strftime("%Y-%m-%d %H:%M:%S JST")
-
-
-def yen(amount: Decimal | float) -> str:
-    """An amount for people, in whole yen: `¥1,000,000`, `-¥1,250`."""
-    if not math.isfinite(amount):
-        return "unknown"
-    whole = round(amount)
-    return f"{'-' if whole < 0 else ''}¥{abs(whole):,}"
-
-
-def duration(seconds: float) -> str:
-    """A length of time for people: `0.4 s`, `2 min 5 s`, `3 h 20 min`, `4 d 2 h`."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if not minutes:
-        return f"{rest} s"
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours < 24 else f"{hours // 24} d {hours % 24} h"
 
 
 class Progress(Protocol):

@@ -1,9 +1,11 @@
 """One tick in words: what happened, for the live table and for plain lines."""
 
-from scripts.output.console import jst, yen
 from scripts.output.report.outcome import mark_of
+from shared.core.calendar import jst_text
 from shared.core.money import btc_from_lots
 from shared.core.reasons import Reason
+from shared.core.sentences import reason_then, say
+from shared.core.sentences.figures import DASH, btc, percent, yen
 from shared.core.types import (
     Action,
     Decision,
@@ -14,7 +16,6 @@ from shared.core.types import (
     TickStatus,
     Trade,
 )
-from shared.results.page.words import percent, reason_words
 
 QUIET = frozenset({Reason.NOTHING_NEW})
 
@@ -27,7 +28,13 @@ def event_lines(report: TickReport, *, before: TickReport | None) -> list[str]:
     told = []
     lasts = before is not None and (before.status, before.reason) == (report.status, report.reason)
     if report.status not in {TickStatus.DONE, TickStatus.HALTED} and not lasts:
-        told.append(f"{report.status}: {report.detail or reason_words(report.reason)}")
+        told.append(
+            say(
+                "tick.trouble",
+                status=report.status,
+                why=report.detail or reason_then(report.reason),
+            )
+        )
     told += [fill_words(fill) for fill in report.fills if fill.purpose is Purpose.ENTRY]
     told += [trade_words(trade) for trade in report.trades]
     told += [order_words(record) for record in report.orders if record.what != "cancel"]
@@ -38,46 +45,67 @@ def order_words(record: OrderRecord) -> str:
     """One order that was sent, and its answer."""
     intent = record.intent
     price = intent.price or intent.trigger_price
-    told = f"{intent.purpose} {intent.side} {btc_from_lots(intent.lots)} BTC"
-    told += f" at {yen(price)}" if price else " at the market"
-    if intent.is_opening and intent.stop_price and intent.target_price:
-        told += f", stop {yen(intent.stop_price)}, target {yen(intent.target_price)}"
+    bracket = (
+        say("tick.bracket", stop=yen(intent.stop_price), target=yen(intent.target_price))
+        if intent.is_opening and intent.stop_price and intent.target_price
+        else ""
+    )
+    purpose, side, size = intent.purpose, intent.side, btc(intent.lots)
+    order = (
+        say(
+            "tick.sent",
+            purpose=purpose,
+            side=side,
+            size=size,
+            price=yen(price),
+            bracket=bracket,
+        )
+        if price
+        else say("tick.sent_at_market", purpose=purpose, side=side, size=size, bracket=bracket)
+    )
     if record.outcome == "accepted":
-        return told
-    return f"{told}: {record.outcome} ({reason_words(record.reason)})"
+        return order
+    why = reason_then(record.reason)
+    return say("tick.answered", order=order, outcome=record.outcome, why=why)
 
 
 def fill_words(fill: Fill) -> str:
     """One execution of an entry."""
-    return f"filled {btc_from_lots(fill.lots)} BTC at {yen(fill.price)}"
+    return say("tick.filled", size=btc(fill.lots), price=yen(fill.price))
 
 
 def trade_words(trade: Trade) -> str:
     """How a position, or a part of it, ended."""
-    part = "" if trade.ends_position else " (a part)"
-    return f"{reason_words(trade.reason)} at {yen(trade.exit_price)}{part}: {yen(trade.net_jpy)}"
+    return say(
+        "tick.ended" if trade.ends_position else "tick.ended_part",
+        why=reason_then(trade.reason),
+        price=yen(trade.exit_price),
+        net=yen(trade.net_jpy),
+    )
 
 
 def decision_words(report: TickReport) -> str:
     """What was decided and why, in a few words."""
     decision = report.decision
     if decision is None:
-        return reason_words(report.reason)
+        return reason_then(report.reason)
     if decision.action is Action.ENTER:
-        return f"enter {decision.side}{_edge(decision)}"
+        return say("tick.enters", side=decision.side or "", edge=_edge(decision))
     if decision.action in {Action.REDUCE, Action.EXIT}:
-        return f"{decision.action}: {reason_words(decision.reason)}"
+        return say("tick.exits", action=decision.action, why=reason_then(decision.reason))
     return f"{decision.reason.value.replace('_', ' ')}{_edge(decision)}"
 
 
 def _edge(decision: Decision) -> str:
-    return "" if decision.edge_rate is None else f" (edge {percent(decision.edge_rate, sign=True)})"
+    if decision.edge_rate is None:
+        return ""
+    return say("status.edge", edge=percent(decision.edge_rate, sign=True))
 
 
 def position_words(report: TickReport) -> str:
     """What is held."""
     if not report.positions:
-        return "–"
+        return DASH
     held = report.positions[0]
     return f"{held.side} {btc_from_lots(held.lots)}"
 
@@ -85,14 +113,18 @@ def position_words(report: TickReport) -> str:
 def price_words(report: TickReport) -> str:
     """The price of a tick."""
     mark = mark_of(report)
-    return "–" if mark is None else yen(mark)
+    return DASH if mark is None else yen(mark)
 
 
 def report_line(report: TickReport) -> str:
     """One plain line of a tick: time, price, equity, position, decision."""
     price = price_words(report)
-    equity = yen(report.equity_jpy) if report.equity_jpy is not None else "–"
-    return (
-        f"{jst(report.scheduled_at)}  BTC {price}  equity {equity}  {position_words(report)} "
-        f" {decision_words(report)}"
+    equity = yen(report.equity_jpy) if report.equity_jpy is not None else DASH
+    return say(
+        "tick.line",
+        at=jst_text(report.scheduled_at),
+        price=price,
+        equity=equity,
+        position=position_words(report),
+        decision=decision_words(report),
     )

@@ -9,7 +9,9 @@ import numpy as np
 
 from models.backtest.outcome import Outcome, summary_of
 from models.gate import in_words, table_lines
-from scripts.output.backtests import DASH, backtest_lines
+from scripts.output.backtests import backtest_lines
+from shared.core.sentences import say
+from shared.core.sentences.figures import DASH, percent
 from shared.model.manifest import Verdict
 
 if TYPE_CHECKING:
@@ -57,17 +59,23 @@ def walk_lines(run: WalkRun, folder: Path, took: float) -> list[str]:
     proof = run.proven.proof
     outcome = replace(run.outcome, replayed=proof.replayed)  # the verdict has a line of its own
     report = str(folder / "report.html")
-    told = backtest_lines(outcome, report=report, took_seconds=took, cached=run.cached_folds)
+    told = backtest_lines(
+        outcome,
+        report=report,
+        took_seconds=took,
+        cached=run.cached_folds,
+        luck=_luck(proof.verdict),
+    )
     spent = ", ".join(f"{name} {value:.1f}" for name, value in run.seconds.items())
     return [
-        *(_luck(proof.verdict) if line.startswith("luck ") else line for line in told[:-2]),
-        f"chance       {_chance(run) or DASH}",
-        f"verdict      {in_words(proof.verdict)}",
+        *told[:-2],
+        say("backtest.chance", chance=_chance(run) or DASH),
+        say("backtest.verdict", verdict=in_words(proof.verdict)),
         "",
         *table_lines(proof.verdict),
         "",
         *told[-2:],
-        f"seconds      {spent}",
+        say("backtest.seconds", seconds=spent),
     ]
 
 
@@ -75,14 +83,8 @@ def _luck(verdict: Verdict) -> str:
     """The gate's own numbers: a plain replay's, which count every day in full, would stand beside
     them as others.
     """
-    found = {
-        check.name: DASH if check.value is None else f"{100 * check.value:.1f} %"
-        for check in verdict.checks
-    }
-    return (
-        f"luck         above zero with {found.get('psr', DASH)}, deflated:"
-        f" {found.get('dsr', DASH)}; both as the gate counts"
-    )
+    found = {check.name: percent(check.value, places=1) for check in verdict.checks}
+    return say("backtest.gate_luck", psr=found.get("psr", DASH), dsr=found.get("dsr", DASH))
 
 
 def _chance(run: WalkRun) -> str:
@@ -92,8 +94,13 @@ def _chance(run: WalkRun) -> str:
         return ""
     own = money.own if money.own is not None else float(money.net_rates.mean())
     low, middle, high = 100 * np.quantile(money.random, [0.05, 0.5, 0.95])
-    what = "a day" if money.own is not None else "a trade"
-    return (
-        f"{100 * own:+.3f} % {what}; {len(money.random)} random draws {middle:+.3f} % ({low:+.3f}"
-        f" to {high:+.3f})"
+    what = say("backtest.a_day") if money.own is not None else say("backtest.a_trade")
+    return say(
+        "backtest.random",
+        own=f"{100 * own:+.3f}",
+        what=what,
+        draws=len(money.random),
+        middle=f"{middle:+.3f}",
+        low=f"{low:+.3f}",
+        high=f"{high:+.3f}",
     )

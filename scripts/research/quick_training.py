@@ -11,9 +11,10 @@ from models.fit.train import Training, history_days, train
 from models.gate import in_words
 from models.gate.words import PROVEN
 from models.jobs.keys import signing_key
-from scripts.output.console import progress, utc
+from scripts.output.console import progress
 from shared.core.calendar import DAY_MS
 from shared.core.errors import UserError
+from shared.core.sentences.figures import utc_second
 from shared.core.settings import Settings
 from shared.core.types import Candles, Timeframe
 from shared.model.manifest import MANIFEST, Interval, Manifest, decode_manifest
@@ -54,8 +55,8 @@ def load_known_candles(
     empty = [frame for frame, part in candles.items() if not len(part)]
     if empty:
         raise UserError(
-            f"{source.name} holds no {' and no '.join(empty)} candles between {utc(begin)} and"
-            f" {utc(at)}",
+            f"{source.name} holds no {' and no '.join(empty)} candles between {utc_second(begin)}"
+            f" and {utc_second(at)}",
             remedy="run `scripts/bot collect` first, or give a file with --candles",
         )
     return candles, at
@@ -164,7 +165,7 @@ def training_lines(training: Training, *, promoted: bool, dry_run: bool) -> list
 
 def _part(name: str, part: Interval) -> str:
     rows = f"{part.rows:,} candles, worth {part.effective_rows:.0f} independent ones"
-    return f"{name:<11} {utc(part.from_at)} to {utc(part.to_at)}: {rows}"
+    return f"{name:<11} {utc_second(part.from_at)} to {utc_second(part.to_at)}: {rows}"
 
 
 def _skill(name: str, scores: Mapping[str, float], key: str) -> str:

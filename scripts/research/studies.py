@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from functions import wiring
-from scripts.output.console import Progress, duration, emit, progress
+from scripts.output.console import Progress, emit, progress
 from scripts.research.writable import require_file, require_folder
 from shared.core.errors import UserError
 from shared.core.files import write_file
+from shared.core.sentences.figures import duration
 from shared.core.settings import Settings
 from shared.stores.trials import TrialLog
 

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from shared.alerts.wording import alert_key, btc, duration_text, facts, reason_text, when, yen
+from shared.alerts.wording import alert_key, facts, name_fields
 from shared.core.calendar import jst_day
 from shared.core.reasons import Reason
+from shared.core.sentences import reason_now, say
+from shared.core.sentences.figures import btc, duration, jst_and_utc, yen_words
 from shared.core.settings import Settings
 from shared.core.tick_times import LATE_IN_A_ROW
 from shared.core.types import (
@@ -32,30 +34,17 @@ MOST_SINGLE_EVENTS = 3
 """More fills or trades than this in one tick (it settled a day without ticks) are told together."""
 
 _MODEL = frozenset({Reason.MODEL_MISSING, Reason.MODEL_INVALID, Reason.MODEL_MISMATCH})
-_ABOUT_THE_MODEL: Mapping[Reason, tuple[str, str]] = {
-    Reason.MODEL_NOT_PROVEN: ("model_proof", "The edge of {model} is not proven"),
-    Reason.MODEL_OVERRULED: (
-        "model_overruled",
-        "A person lets {model} enter, whatever its gate said",
-    ),
-    Reason.MODEL_DRIFTED: (
-        "model_drifted",
-        "What {model} sees or says has drifted away from what it was judged on",
-    ),
-    Reason.MODEL_WORSE: ("model_worse", "{model} does worse than it promised, beyond bad luck"),
-    Reason.MODEL_STILL: (
-        "model_still",
-        "{model} stands still: it says nearly the same of every candle",
-    ),
-    Reason.MODEL_OLD: ("model_old", "{model} is too old"),
-    Reason.RETRAIN_OVERDUE: ("retrain_overdue", "No retraining has ended for too long"),
-    Reason.CHALLENGER_INVALID: (
-        "challenger",
-        "The challenger failed its checks and is not heard; {model} is not disturbed",
-    ),
+_ABOUT_THE_MODEL: Mapping[Reason, str] = {
+    Reason.MODEL_NOT_PROVEN: "model_proof",
+    Reason.MODEL_OVERRULED: "model_overruled",
+    Reason.MODEL_DRIFTED: "model_drifted",
+    Reason.MODEL_WORSE: "model_worse",
+    Reason.MODEL_STILL: "model_still",
+    Reason.MODEL_OLD: "model_old",
+    Reason.RETRAIN_OVERDUE: "retrain_overdue",
+    Reason.CHALLENGER_INVALID: "challenger",
 }
-"""What lasts until a person acts or the next retraining: its alert's kind and the beginning of its
-title."""
+"""What lasts until a person acts or the next retraining: its alert's kind."""
 _WARNED: Mapping[Reason, str] = {
     Reason.DATA_STALE: "data",
     Reason.DATA_MISSING: "data",
@@ -152,12 +141,12 @@ def failure_alert(*, bot: str, at: int, found: str, remedy: str = "", settings: 
     ('The tick failed and nothing was saved.', 'the disk is full')
     """
     window = at // int(settings.discord.window_seconds * 1000)
-    told = {"what": found, "what to do": remedy, "time": when(at), "bot": bot}
+    told = name_fields(what=found, what_to_do=remedy, time=jst_and_utc(at), bot=bot)
     return Alert(
         key=alert_key(bot, "tick_failed", "store", window),
         level=Level.CRITICAL,
         kind="tick_failed",
-        title="The tick failed and nothing was saved.",
+        title=say("alerts.title.tick_failed_unsaved"),
         at=at,
         fields={name: text for name, text in told.items() if text},
     )
@@ -213,7 +202,8 @@ class _Maker:
     def _make(
         self, level: Level, name: str, kind: str, title: str, told: Mapping[str, str], at: int
     ) -> Alert:
-        fields = {**told, "time": when(at), "bot": f"{self._bot} ({self._mode})"}
+        last = name_fields(time=jst_and_utc(at), bot=f"{self._bot} ({self._mode})")
+        fields = {**told, **last}
         return Alert(key=name, level=level, kind=kind, title=title, at=at, fields=fields)
 
 
@@ -231,20 +221,22 @@ def _positions(report: TickReport, maker: _Maker) -> Iterator[Alert]:
             Level.CRITICAL,
             "account_unknown",
             report.plan.side,
-            f"The account could not be read while a {report.plan.side} position may be open.",
-            {"why": report.detail, "stop": yen(report.plan.stop_price)},
+            say("alerts.title.account_unknown", side=report.plan.side),
+            name_fields(why=report.detail, stop=yen_words(report.plan.stop_price)),
         )
 
 
 def _unprotected_alert(position: Position, stopped: int, maker: _Maker) -> Alert:
-    missing = "has no stop" if stopped == 0 else f"has a stop for only {btc(stopped)}"
-    return maker.make_lasting(
-        Level.CRITICAL,
-        "unprotected",
-        position.side,
-        f"The {position.side} position of {btc(position.lots)} {missing} at the exchange.",
-        {"average price": yen(position.average_price), "open since": when(position.opened_at)},
+    side, size = position.side, btc(position.lots)
+    title = (
+        say("alerts.title.no_stop", side=side, size=size)
+        if stopped == 0
+        else say("alerts.title.small_stop", side=side, size=size, stopped=btc(stopped))
     )
+    told = name_fields(
+        average_price=yen_words(position.average_price), open_since=jst_and_utc(position.opened_at)
+    )
+    return maker.make_lasting(Level.CRITICAL, "unprotected", side, title, told)
 
 
 def _orders(report: TickReport, maker: _Maker) -> Iterator[Alert]:
@@ -256,9 +248,8 @@ def _orders(report: TickReport, maker: _Maker) -> Iterator[Alert]:
                 Level.CRITICAL,
                 "outcome_unknown",
                 f"{record.what}-{intent.id}",
-                f"Nobody knows whether the exchange took our {_order_text(record)} of"
-                f" {btc(intent.lots)}.",
-                {"order": intent.id, "side": intent.side.value, **facts(record.context)},
+                _unknown_title(record),
+                name_fields(order=intent.id, side=intent.side.value) | facts(record.context),
             )
         elif record.outcome == "rejected" and record.what != "cancel":
             if intent.purpose is Purpose.STOP:
@@ -266,13 +257,9 @@ def _orders(report: TickReport, maker: _Maker) -> Iterator[Alert]:
                     Level.CRITICAL,
                     "stop_rejected",
                     intent.id,
-                    f"The exchange rejected the stop of the {intent.side} position"
-                    f" ({btc(intent.lots)}).",
-                    {
-                        "order": intent.id,
-                        "why": reason_text(record.reason),
-                        **facts(record.context),
-                    },
+                    say("alerts.title.stop_rejected", side=intent.side, size=btc(intent.lots)),
+                    name_fields(order=intent.id, why=reason_now(record.reason))
+                    | facts(record.context),
                 )
             elif (
                 record.reason is not Reason.POST_ONLY_WOULD_CROSS
@@ -284,35 +271,35 @@ def _orders(report: TickReport, maker: _Maker) -> Iterator[Alert]:
         yield _rejects(reason, list(records), maker)
 
 
-def _order_text(record: OrderRecord) -> str:
-    return (
-        f"cancel of the {record.intent.purpose} order"
-        if record.what == "cancel"
-        else f"{record.intent.purpose} order"
-    )
+def _unknown_title(record: OrderRecord) -> str:
+    purpose, size = record.intent.purpose, btc(record.intent.lots)
+    if record.what == "cancel":
+        return say("alerts.title.cancel_unknown", purpose=purpose, size=size)
+    return say("alerts.title.order_unknown", purpose=purpose, size=size)
 
 
 def _rejects(reason: Reason, records: Sequence[OrderRecord], maker: _Maker) -> Alert:
-    last = records[-1]
-    many = "an order" if len(records) == 1 else f"{len(records)} orders"
-    return maker.make_lasting(
-        Level.WARNING,
-        "rejected",
-        reason,
-        f"The exchange rejected {many}: {reason_text(reason)}.",
-        {"order": last.intent.id, "purpose": last.intent.purpose.value, **facts(last.context)},
+    last, why = records[-1], reason_now(reason)
+    title = (
+        say("alerts.title.rejected_one", reason=why)
+        if len(records) == 1
+        else say("alerts.title.rejected_many", orders=len(records), reason=why)
     )
+    told = name_fields(order=last.intent.id, purpose=last.intent.purpose.value) | facts(
+        last.context
+    )
+    return maker.make_lasting(Level.WARNING, "rejected", reason, title, told)
 
 
 def _status(report: TickReport, maker: _Maker) -> Iterator[Alert]:
-    told = {"why": report.detail or reason_text(report.reason)}
+    told = name_fields(why=report.detail or reason_now(report.reason))
     if report.status is TickStatus.FAILED:
-        title = f"The tick failed: {reason_text(report.reason)}."
+        title = say("alerts.title.tick_failed", reason=reason_now(report.reason))
         yield maker.make_lasting(Level.CRITICAL, "tick_failed", report.reason, title, told)
     elif report.status is TickStatus.DEGRADED and report.reason not in {
         issue.reason for issue in report.issues
     }:
-        title = f"The tick ran degraded, without new entries: {reason_text(report.reason)}."
+        title = say("alerts.title.degraded", reason=reason_now(report.reason))
         step = report.detail.partition(":")[0] if report.reason is Reason.STEP_FAILED else ""
         yield maker.make_lasting(
             Level.WARNING, "degraded", f"{report.reason}{step and '-'}{step}", title, told
@@ -323,7 +310,7 @@ def _limits(
     report: TickReport, maker: _Maker, before: KnownBefore | None, after: KnownBefore | None
 ) -> Iterator[Alert]:
     reasons = {report.reason} | ({report.decision.reason} if report.decision is not None else set())
-    told = {} if report.equity_jpy is None else {"equity": yen(report.equity_jpy)}
+    told = {} if report.equity_jpy is None else name_fields(equity=yen_words(report.equity_jpy))
     if report.decision is not None and report.decision.reason in {
         Reason.LIMIT_DAILY_LOSS,
         Reason.LIMIT_COOLDOWN,
@@ -337,20 +324,20 @@ def _limits(
         and before.halted_at != after.halted_at
     )
     if halted_now or Reason.LIMIT_DRAWDOWN in reasons:
-        title = "Trading is halted by the drawdown limit until a person resumes it."
+        title = say("alerts.title.drawdown_halt")
         yield maker.make_daily(Level.CRITICAL, "drawdown_halt", title, told)
     if Reason.LIMIT_DAILY_LOSS in reasons:
         yield maker.make_daily(
             Level.WARNING,
             "daily_loss",
-            "The loss of the day reached its limit: no entries until tomorrow (JST).",
+            say("alerts.title.daily_loss"),
             told,
         )
     if Reason.LIMIT_COOLDOWN in reasons:
         yield maker.make_daily(
             Level.WARNING,
             "cooldown",
-            "Too many losses in a row: no entries until the cool-down is over.",
+            say("alerts.title.cooldown"),
             told,
         )
 
@@ -369,39 +356,46 @@ def _issues(report: TickReport, maker: _Maker) -> Iterator[Alert]:
         elif issue.reason in _ABOUT_THE_MODEL:
             yield _about_the_model(issue, report, maker)
         elif issue.reason is Reason.STEP_FAILED and issue.context.get("step") == "watch":
-            end = (
-                "; nothing is entered." if issue.forbids_entry else "; decisions are not disturbed."
-            )
             yield maker.make_lasting(
                 Level.WARNING,
                 "model_unwatched",
                 issue.reason,
-                f"The model could not be watched{end}",
+                say(
+                    "alerts.title.model_unwatched_closed"
+                    if issue.forbids_entry
+                    else "alerts.title.model_unwatched"
+                ),
                 facts(issue.context),
             )
         elif issue.reason is Reason.CAPITAL_CHANGED:
-            title = (
-                "The capital that is set is not what the account began with; its money was not"
-                " changed."
-            )
+            title = say("alerts.title.capital")
             yield maker.make_daily(Level.WARNING, "capital", title, facts(issue.context))
         elif issue.forbids_entry and issue.reason in _WARNED:
-            title = f"No entries: {reason_text(issue.reason)}."
+            title = say("alerts.title.no_entries", reason=reason_now(issue.reason))
             yield maker.make_lasting(
                 Level.WARNING, _WARNED[issue.reason], issue.reason, title, facts(issue.context)
             )
 
 
+def _watch_title(issue: Issue, report: TickReport) -> str:
+    """What the watch found; only some of it is about the model by its name."""
+    model = report.model or say("alerts.value.the_model")
+    finding = (
+        say("alerts.watch.retrain_overdue")
+        if issue.reason is Reason.RETRAIN_OVERDUE
+        else say(f"alerts.model.{issue.reason}", model=model)
+    )
+    if issue.forbids_entry:
+        return say("alerts.title.watch_closed", finding=finding)
+    return say("alerts.title.watch", finding=finding)
+
+
 def _about_the_model(issue: Issue, report: TickReport, maker: _Maker) -> Alert:
     """Once a day; that a proof is void which stops nothing here, once for each model."""
-    kind, title = _ABOUT_THE_MODEL[issue.reason]
-    title = title.format(model=report.model or "the model")
+    kind, title = _ABOUT_THE_MODEL[issue.reason], _watch_title(issue, report)
     if issue.reason is Reason.MODEL_NOT_PROVEN and not issue.forbids_entry:
-        return maker.make_event(
-            Level.WARNING, kind, report.model, f"{title}.", facts(issue.context)
-        )
-    end = "; nothing is entered." if issue.forbids_entry else "."
-    return maker.make_daily(Level.WARNING, kind, title + end, facts(issue.context))
+        return maker.make_event(Level.WARNING, kind, report.model, title, facts(issue.context))
+    return maker.make_daily(Level.WARNING, kind, title, facts(issue.context))
 
 
 def _impossible_alert(issue: Issue, maker: _Maker) -> Alert:
@@ -409,12 +403,12 @@ def _impossible_alert(issue: Issue, maker: _Maker) -> Alert:
     window for schedule times.
     """
     what, at = issue.context["what"], issue.context["at"]
-    title = f"A time that lies in the future is not believed: {what}."
-    told = {
-        "what": what,
-        "says": at if what == "day" else when(int(at)),
-        "likely": "a clock that was wrong wrote it",
-    }
+    title = say("alerts.title.time_impossible", what=what)
+    told = name_fields(
+        what=what,
+        says=at if what == "day" else jst_and_utc(int(at)),
+        likely=say("alerts.value.clock_was_wrong"),
+    )
     if what == "scheduled_at":
         return maker.make_lasting(Level.WARNING, "time_impossible", what, title, told)
     return maker.make_event(Level.WARNING, "time_impossible", f"{what}-{at}", title, told)
@@ -422,19 +416,16 @@ def _impossible_alert(issue: Issue, maker: _Maker) -> Alert:
 
 def _model(issue: Issue, report: TickReport, maker: _Maker) -> Alert:
     grave = bool(report.positions) and issue.reason is not Reason.MODEL_MISSING
-    held = " The open position is managed by its stop and target alone." if report.positions else ""
-    served = (
-        f"the champion before it serves ({report.model})"
-        if report.model is not None
-        else "nothing is entered"
+    reason = reason_now(issue.reason).capitalize()
+    title = (
+        say("alerts.title.model_none", reason=reason)
+        if report.model is None
+        else say("alerts.title.model_before", reason=reason, model=report.model)
     )
-    return maker.make_lasting(
-        Level.CRITICAL if grave else Level.WARNING,
-        "model",
-        issue.reason,
-        f"{reason_text(issue.reason).capitalize()}; {served}.{held}",
-        facts(issue.context),
-    )
+    if report.positions:
+        title = say("alerts.title.model_held", title=title)
+    level = Level.CRITICAL if grave else Level.WARNING
+    return maker.make_lasting(level, "model", issue.reason, title, facts(issue.context))
 
 
 def _entries(report: TickReport, maker: _Maker) -> Iterator[Alert]:
@@ -446,7 +437,7 @@ def _entries(report: TickReport, maker: _Maker) -> Iterator[Alert]:
     orders = [list(group) for _, group in groupby(fills, key=lambda fill: fill.order_id)]
     if len(orders) > MOST_SINGLE_EVENTS:
         lots = sum(fill.lots for fill in fills)
-        title = f"{len(orders)} entries were filled, {btc(lots)} in all."
+        title = say("alerts.title.entered_many", entries=len(orders), size=btc(lots))
         yield maker.make_event(
             Level.INFO,
             "entry_filled",
@@ -463,13 +454,17 @@ def _entries(report: TickReport, maker: _Maker) -> Iterator[Alert]:
 def _entry(fills: Sequence[Fill], report: TickReport, maker: _Maker) -> Alert:
     first, lots = fills[0], sum(fill.lots for fill in fills)
     price = sum(fill.price * fill.lots for fill in fills) // lots
-    told = {
-        "fee": yen(sum((fill.fee_jpy for fill in fills), start=first.fee_jpy * 0)),
-        "as": "maker" if all(fill.maker for fill in fills) else "taker",
-    }
+    told = name_fields(
+        fee=yen_words(sum((fill.fee_jpy for fill in fills), start=first.fee_jpy * 0)),
+        liquidity=say(
+            "alerts.value.maker" if all(fill.maker for fill in fills) else "alerts.value.taker"
+        ),
+    )
     if report.plan is not None and report.plan.side is first.side:
-        told |= {"stop": yen(report.plan.stop_price), "target": yen(report.plan.target_price)}
-    title = f"Entered {first.side}: {btc(lots)} at {yen(price)}."
+        told |= name_fields(
+            stop=yen_words(report.plan.stop_price), target=yen_words(report.plan.target_price)
+        )
+    title = say("alerts.title.entered", side=first.side, size=btc(lots), price=yen_words(price))
     return maker.make_event(
         Level.INFO, "entry_filled", f"{first.order_id}-{first.sequence}", title, told, fills[-1].at
     )
@@ -486,22 +481,27 @@ def _trades(report: TickReport, maker: _Maker) -> Iterator[Alert]:
 
 
 def _trade(trade: Trade, level: Level, maker: _Maker) -> Alert:
-    part = "Closed" if trade.ends_position else "Closed a part of the"
     result = (
-        f"a profit of {yen(trade.net_jpy)}"
+        say("alerts.value.profit", amount=yen_words(trade.net_jpy))
         if trade.net_jpy >= 0
-        else f"a loss of {yen(-trade.net_jpy)}"
+        else say("alerts.value.loss", amount=yen_words(-trade.net_jpy))
     )
-    told = {
-        "net": yen(trade.net_jpy),
-        "before costs": yen(trade.gross_jpy),
-        "fees": yen(trade.fees_jpy),
-        "interest": yen(trade.interest_jpy),
-        "entry": yen(trade.entry_price),
-        "exit": yen(trade.exit_price),
-        "held": duration_text(trade.closed_at - trade.opened_at),
-    }
-    title = f"{part} {trade.side} {btc(trade.lots)} with {result}: {reason_text(trade.reason)}."
+    told = name_fields(
+        net=yen_words(trade.net_jpy),
+        before_costs=yen_words(trade.gross_jpy),
+        fees=yen_words(trade.fees_jpy),
+        interest=yen_words(trade.interest_jpy),
+        entry=yen_words(trade.entry_price),
+        exit=yen_words(trade.exit_price),
+        held=duration((trade.closed_at - trade.opened_at) / 1000),
+    )
+    title = say(
+        "alerts.title.closed" if trade.ends_position else "alerts.title.closed_part",
+        side=trade.side,
+        size=btc(trade.lots),
+        result=result,
+        reason=reason_now(trade.reason),
+    )
     return maker.make_event(
         level,
         "position_closed",
@@ -514,18 +514,18 @@ def _trade(trade: Trade, level: Level, maker: _Maker) -> Alert:
 
 def _many_trades(trades: Sequence[Trade], maker: _Maker) -> Alert:
     zero = trades[0].net_jpy * 0
-    told = {
-        "net": yen(sum((trade.net_jpy for trade in trades), start=zero)),
-        "fees": yen(sum((trade.fees_jpy for trade in trades), start=zero)),
-        "interest": yen(sum((trade.interest_jpy for trade in trades), start=zero)),
-        "why": _counted_text(reason_text(trade.reason) for trade in trades),
-    }
+    told = name_fields(
+        net=yen_words(sum((trade.net_jpy for trade in trades), start=zero)),
+        fees=yen_words(sum((trade.fees_jpy for trade in trades), start=zero)),
+        interest=yen_words(sum((trade.interest_jpy for trade in trades), start=zero)),
+        why=_counted_text(reason_now(trade.reason) for trade in trades),
+    )
     subject = f"{trades[0].sequence}-{trades[-1].sequence}-{trades[-1].closed_at}"
     return maker.make_event(
         Level.INFO,
         "position_closed",
         subject,
-        f"{len(trades)} trades were closed.",
+        say("alerts.title.closed_many", trades=len(trades)),
         told,
         trades[-1].closed_at,
     )
@@ -541,23 +541,14 @@ def _changes(
     if before is None or after is None:
         return
     if before.halted_at and not after.halted_at:
-        title = "Trading was resumed after the drawdown halt."
-        yield maker.make_event(
-            Level.INFO, "resumed", before.halted_at, title, {"halted since": when(before.halted_at)}
-        )
+        title = say("alerts.title.resumed")
+        told = name_fields(halted_since=jst_and_utc(before.halted_at))
+        yield maker.make_event(Level.INFO, "resumed", before.halted_at, title, told)
     if after.late_in_a_row >= LATE_IN_A_ROW:
-        title = (
-            f"{after.late_in_a_row} ticks in a row came too late: nothing is entered and no time"
-            " exit is made."
-        )
-        told = {"what to do": "look at the scheduler, and at the clock of this machine"}
+        title = say("alerts.title.late", ticks=after.late_in_a_row)
+        told = name_fields(what_to_do=say("alerts.value.look_at_the_scheduler"))
         yield maker.make_lasting(Level.WARNING, "late", "row", title, told)
     if before.model is not None and after.model is not None and before.model != after.model:
-        told = {"before": before.model, "now": after.model}
-        yield maker.make_lasting(
-            Level.INFO,
-            "model_changed",
-            f"{before.model}+{after.model}",
-            "Another model serves.",
-            told,
-        )
+        title, subject = say("alerts.title.model_changed"), f"{before.model}+{after.model}"
+        told = name_fields(before=before.model, now=after.model)
+        yield maker.make_lasting(Level.INFO, "model_changed", subject, title, told)

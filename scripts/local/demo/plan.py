@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.output.console import utc
 from scripts.output.report import MarketSource
 from shared.core.calendar import DAY_MS, JST_MS
 from shared.core.errors import UserError
+from shared.core.sentences.figures import utc_second
 from shared.core.settings import Settings
 from shared.core.types import Candles, Timeframe
 
@@ -98,10 +98,10 @@ def plan_candle_file(
         else start_at
     )
     if start is None or not first <= start < last:
-        asked = "" if start is None else f" from {utc(start)}"
+        asked = "" if start is None else f" from {utc_second(start)}"
         raise UserError(
-            f"{file.name} does not hold {days:g} days{asked}: its candles go from {utc(first)} to"
-            f" {utc(last)}",
+            f"{file.name} does not hold {days:g} days{asked}: its candles go from"
+            f" {utc_second(first)} to {utc_second(last)}",
             remedy="give fewer --days, or another --from",
         )
     end = min(start + length, last - last % Timeframe.M15.ms)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 import click
 
-from scripts.output.console import duration, jst, yen
 from scripts.output.events import (
     QUIET,
     decision_words,
@@ -19,9 +18,10 @@ from scripts.output.events import (
     price_words,
     report_line,
 )
-from shared.core.calendar import HOUR_MS
+from shared.core.calendar import HOUR_MS, jst_text
+from shared.core.sentences import reason_then, say
+from shared.core.sentences.figures import DASH, duration, percent, yen
 from shared.core.types import TickReport
-from shared.results.page.words import percent, reason_words
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -70,7 +70,7 @@ class PlainLines:
         """Say what is worth a line."""
         self._done += 1
         for told in event_lines(report, before=self._last):
-            click.echo(f"{jst(report.scheduled_at)}  {told}", err=True)
+            click.echo(f"{jst_text(report.scheduled_at)}  {told}", err=True)
         self._last = report
         if report.scheduled_at >= self._next_at or self._done == self._total:
             self._next_at = report.scheduled_at + PLAIN_EVERY_MS
@@ -114,7 +114,7 @@ class LiveTable:
         reason = report.reason if report.decision is None else report.decision.reason
         if reason not in QUIET:
             self._recent.append(report)
-            self._reasons[reason_words(reason)] += 1
+            self._reasons[reason_then(reason)] += 1
         self._events.extend(
             (report.scheduled_at, told) for told in event_lines(report, before=before)
         )
@@ -135,7 +135,7 @@ class LiveTable:
             told = " · ".join(
                 f"{count:,d} × {reason}" for reason, count in self._reasons.most_common(4)
             )
-            parts.append(Text(f"decisions so far: {told}", style="dim"))
+            parts.append(Text(say("live.decisions", reasons=told), style="dim"))
         return Group(*parts)
 
     def _headline(self) -> "RenderableType":
@@ -144,28 +144,39 @@ class LiveTable:
         from rich.text import Text
 
         elapsed = time.monotonic() - self._began
-        each = f"{elapsed / self._done * 1000:.0f} ms a tick" if self._done else ""
+        each = (
+            say("live.each", milliseconds=f"{elapsed / self._done * 1000:.0f}")
+            if self._done
+            else ""
+        )
         grid = Table.grid(padding=(0, 2))
         last = self._last
-        told = Text("waiting for the first tick")
+        told = Text(say("live.waiting"))
         if last is not None:
             price = price_words(last)
-            told = Text(f"{jst(last.scheduled_at)}   BTC {price}   ")
+            told = Text(say("live.head", at=jst_text(last.scheduled_at), price=price))
             if last.equity_jpy is not None and self._start_equity:
                 change = float(last.equity_jpy) / self._start_equity - 1
                 style = "green" if change > 0 else "red" if change < 0 else ""
                 told.append(
-                    f"equity {yen(last.equity_jpy)} ({percent(change, sign=True)})", style=style
+                    say(
+                        "live.change",
+                        equity=yen(last.equity_jpy),
+                        change=percent(change, sign=True),
+                    ),
+                    style=style,
                 )
-            told.append(f"   position {position_words(last)}")
+            told.append(say("live.position", position=position_words(last)))
         grid.add_row(
             ProgressBar(total=self._total, completed=self._done, width=30),
-            f"{self._done:,d}/{self._total:,d} ticks",
+            say("live.progress", done=f"{self._done:,d}", total=f"{self._total:,d}"),
         )
         outer = Table.grid()
         outer.add_row(grid)
         outer.add_row(told)
-        outer.add_row(Text(f"{each}, {duration(elapsed)} so far" if each else "", style="dim"))
+        outer.add_row(
+            Text(say("live.so_far", each=each, time=duration(elapsed)) if each else "", style="dim")
+        )
         return outer
 
     def _decisions(self) -> "RenderableType":
@@ -175,14 +186,16 @@ class LiveTable:
         table = Table(box=SIMPLE_HEAD, expand=True, pad_edge=False)
         for name in ("time", "price", "equity", "position"):
             table.add_column(
-                name, no_wrap=True, justify="right" if name in {"price", "equity"} else "left"
+                say(f"live.plain.{name}"),
+                no_wrap=True,
+                justify="right" if name in {"price", "equity"} else "left",
             )
-        table.add_column("decision and why", ratio=1, no_wrap=True)
+        table.add_column(say("live.column.decision"), ratio=1, no_wrap=True)
         for report in list(self._recent)[-self._rows :]:
             table.add_row(
-                jst(report.scheduled_at)[5:16],
+                jst_text(report.scheduled_at)[5:16],
                 price_words(report),
-                yen(report.equity_jpy) if report.equity_jpy is not None else "–",
+                yen(report.equity_jpy) if report.equity_jpy is not None else DASH,
                 position_words(report),
                 decision_words(report),
             )
@@ -193,8 +206,8 @@ class LiveTable:
         from rich.table import Table
 
         table = Table(box=SIMPLE_HEAD, expand=True, pad_edge=False)
-        table.add_column("time", no_wrap=True)
-        table.add_column("orders, fills and ends of trades", ratio=1, no_wrap=True)
+        table.add_column(say("live.plain.time"), no_wrap=True)
+        table.add_column(say("live.column.events"), ratio=1, no_wrap=True)
         for at, told in list(self._events)[-self._rows :]:
-            table.add_row(jst(at)[5:16], told)
+            table.add_row(jst_text(at)[5:16], told)
         return table

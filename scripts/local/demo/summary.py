@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from scripts.local.demo.run import Ran
-from scripts.output.console import duration, yen
 from scripts.output.report import first_line
 from scripts.output.report.outcome import TickedRun, build_ticked_run
+from shared.core.sentences import reason_then, say
+from shared.core.sentences.figures import duration, percent, yen
 from shared.core.types import Action
-from shared.results.page.words import percent, reason_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,37 +82,47 @@ def summary_lines(done: FinishedDemo) -> list[str]:
     if ran.header.stopped_early:
         written += [ran.header.stopped_early, ""]
     if not ran.reports:
-        return [*written, "No tick was done, so there is no report."]
+        return [*written, say("live.no_tick")]
     run = build_ticked_run(ran.reports, ran.header)
     performance, costs = run.performance, run.performance.costs
     held, hold = performance.positions, _hold(run)
     written += [
-        (
-            f"equity       {yen(performance.start_equity_jpy)} -> {yen(performance.end_equity_jpy)}"
-            f" ({percent(performance.returns.total, sign=True)}); buy and hold"
-            f" {'unknown' if hold is None else percent(hold, sign=True)}"
+        say(
+            "live.equity",
+            start=yen(performance.start_equity_jpy),
+            end=yen(performance.end_equity_jpy),
+            total=percent(performance.returns.total, sign=True),
+            hold=say("figures.unknown") if hold is None else percent(hold, sign=True),
         ),
-        (
-            f"round trips  {held.count}, {held.wins} won; max drawdown"
-            f" {percent(performance.drawdown.max_share)}"
+        say(
+            "live.round_trips",
+            count=held.count,
+            won=held.wins,
+            drawdown=percent(performance.drawdown.max_share),
         ),
-        (
-            f"costs        fees {yen(costs.fees_jpy)}, interest {yen(costs.interest_jpy)}, "
-            f"slippage {yen(costs.slippage_jpy)}"
+        say(
+            "live.costs",
+            fees=yen(costs.fees_jpy),
+            interest=yen(costs.interest_jpy),
+            slippage=yen(costs.slippage_jpy),
         ),
-        (
-            f"ticks        {len(ran.reports):,d}"
-            f" ({', '.join(f'{count:,d} {status}' for status, count in run.ticks.items())})"
+        say(
+            "live.ticks",
+            ticks=f"{len(ran.reports):,d}",
+            statuses=", ".join(f"{count:,d} {status}" for status, count in run.ticks.items()),
         ),
     ]
     written += _why(run)
     written += [
-        (
-            f"took         {duration(done.seconds)}: {duration(ran.preparing_seconds)} to prepare, "
-            f"{duration(ran.ticking_seconds)} to tick, {ran.ms_per_tick:.0f} ms each"
+        say(
+            "live.took",
+            time=duration(done.seconds),
+            preparing=duration(ran.preparing_seconds),
+            ticking=duration(ran.ticking_seconds),
+            milliseconds=f"{ran.ms_per_tick:.0f}",
         ),
-        *([f"kept         {done.home}"] if done.home is not None else []),
-        f"report       {done.target.as_uri()}",
+        *([say("live.kept", place=str(done.home))] if done.home is not None else []),
+        say("backtest.report", report=done.target.as_uri()),
     ]
     return written
 
@@ -121,7 +131,10 @@ def _why(run: TickedRun) -> list[str]:
     """The three most frequent reasons why a candle led to no entry."""
     rows = [row for row in run.why_not if row.candles and row.reason != "nothing_new"][:3]
     return [
-        f"{'why not' if row is rows[0] else '':<12} {row.candles:,d} candles:"
-        f" {reason_words(row.reason)}"
+        say(
+            "live.why_not" if row is rows[0] else "live.why_not_either",
+            candles=f"{row.candles:,d}",
+            why=reason_then(row.reason),
+        )
         for row in rows
     ]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scripts.output.console import JST
+from shared.core.calendar import JST
 
 MOST_BYTES = 5_000_000
 KEPT = 5

@@ -16,10 +16,11 @@ from scripts.local.children import Child, ChildDied, free_port, tick_function
 from scripts.local.paper.learning import Learning
 from scripts.local.paper.place import SupervisorPaths
 from scripts.local.scheduler import Scheduler
-from scripts.output.console import jst, utc
 from scripts.output.events import event_lines, report_line
+from shared.core.calendar import jst_text
 from shared.core.clock import Clock
 from shared.core.errors import BotError
+from shared.core.sentences.figures import utc_second
 from shared.core.settings import Settings
 from shared.core.types import TickReport, TickStatus
 from shared.model.registry import BundleRegistry
@@ -159,7 +160,7 @@ class Supervisor:
                 self.progress.skipped += missed
                 self._say(
                     f"skipped {missed} late schedule time{'s' if missed > 1 else ''} before"
-                    f" {utc(at)} ({jst(at)})"
+                    f" {utc_second(at)} ({jst_text(at)})"
                 )
         self.progress.next_at = at
         while not self._stopping.is_set():
@@ -214,14 +215,14 @@ class Supervisor:
         return self._scheduler
 
     def _send_tick(self, at: int) -> TickReport | None:
-        self._write_status(f"ticking {utc(at)}")
+        self._write_status(f"ticking {utc_second(at)}")
         try:
             report = self._alive().tick(
                 at, alive=self._function.check if self._function else lambda: None
             )
         except BotError as error:
             self.progress.failed_in_a_row += 1
-            self._trouble(f"the tick of {utc(at)} failed: {error}")
+            self._trouble(f"the tick of {utc_second(at)} failed: {error}")
             return None
         self._restart_seconds = FIRST_RESTART_SECONDS
         self.progress.ticks += 1

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
+from shared.core.calendar import jst_day
+from shared.core.sentences import say
+from shared.core.sentences.figures import number
 from shared.core.variants import AccountKind
-from shared.results.page.words import jst_day, number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,7 @@ class TrainingNote:
 class ReportHeader:
     """Everything the report says that the ticks do not know.
 
-    Instants are ms UTC, the period is [`start_at`, `end_at`).
+    Instants are ms UTC, the period_text is [`start_at`, `end_at`).
 
     `overruled` is the bundle that the settings let enter without proof.
     """
@@ -61,51 +63,32 @@ class ReportHeader:
 
 
 def period_text(start_at: int, end_at: int) -> str:
-    """A period [start, end) as its first and last day in JST."""
-    return f"{jst_day(start_at)} to {jst_day(max(start_at, end_at - 1))}"
+    """A period_text [start, end) as its first and last day in JST."""
+    return say("demo.period", first=jst_day(start_at), last=jst_day(max(start_at, end_at - 1)))
 
 
 def market_line(market: MarketSource, *, start_at: int, end_at: int) -> str:
     """The market in one sentence."""
     when = period_text(start_at, end_at)
     if market.kind == "file":
-        return f"Real candles from {market.file}, {when} (JST)."
+        return say("demo.market.file", file=market.file, period_text=when)
     if market.kind == "exchange":
-        return (
-            f"Live public prices from {market.address}, {when} (JST); orders and fills are"
-            " simulated."
-        )
+        return say("demo.market.exchange", address=market.address, period_text=when)
     if market.edge_bp:
-        return (
-            f"This market is generated (seed {market.seed}) with a planted, learnable pattern: "
-            f"{number(market.edge_bp)} bp of drift per 15m candle in trending regimes. "
-            "Profit here shows that the machine works, not that real markets can be beaten."
-        )
-    return (
-        f"This market is generated (seed {market.seed}) without any planted pattern: there is"
-        " nothing to learn in it."
-    )
+        return say("demo.market.planted", seed=market.seed, drift=number(market.edge_bp))
+    return say("demo.market.plain", seed=market.seed)
 
 
 def training_line(training: TrainingNote, *, start_at: int, end_at: int) -> str:
     """The model's past in one sentence, and whether it lies before or after what is shown."""
     if training.missing:
-        return f"No model: {training.missing}."
+        return say("demo.training.missing", why=training.missing)
     when = period_text(training.start_at, training.end_at)
     if training.end_at <= start_at:
-        return (
-            f"The model was trained on the period before it, {when}; it was not asked by the gate,"
-            " so nothing is proven."
-        )
+        return say("demo.training.before", period_text=when)
     if training.start_at >= end_at:
-        return (
-            f"The model was trained on a LATER period, {when}, because too little lies before: "
-            "no candle is shared, but this is not a forecast."
-        )
-    return (
-        f"The model was trained on {when}, which overlaps the period shown: its numbers mean"
-        " nothing."
-    )
+        return say("demo.training.later", period_text=when)
+    return say("demo.training.overlapping", period_text=when)
 
 
 def first_line(header: ReportHeader) -> str:
@@ -114,7 +97,4 @@ def first_line(header: ReportHeader) -> str:
     told = f"{market_line(header.market, **about)} {training_line(header.training, **about)}"
     if not header.overruled or header.overruled != header.model:
         return told
-    return (
-        f"{told} A PERSON LETS THE MODEL {header.overruled} ENTER, whatever its gate said"
-        " (risk.overrule_model)."
-    )
+    return say("demo.overruled", line=told, model=header.overruled)

@@ -11,6 +11,7 @@ import numpy as np
 from scripts.output.report import rows
 from scripts.output.report.header import ReportHeader
 from scripts.output.report.outcome import build_ticked_run
+from shared.core.sentences import say
 from shared.core.settings import Settings
 from shared.core.types import Candles, TickReport, Timeframe
 from shared.results.page.render import render as render_page
@@ -54,7 +55,7 @@ def render(
     return render_page(
         _FOLDER / "demo.html.j2",
         values | story,
-        heading="Paper trading BTC/JPY",
+        heading=say("demo.title"),
         notes=run.replayed.notes,
         folders=(FOLDER,),
         styles=(_FOLDER / "demo.css",),

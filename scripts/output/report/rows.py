@@ -7,13 +7,22 @@ from typing import Any
 from scripts.output.report.header import ReportHeader
 from scripts.output.report.outcome import TickedRun
 from scripts.output.report.story import DecisionStory, WhyNot
+from shared.core.calendar import jst_text
 from shared.core.money import btc_from_lots
 from shared.core.reasons import Reason
+from shared.core.sentences import reason_then, say
+from shared.core.sentences.figures import (
+    DASH,
+    basis_points,
+    jst_minute,
+    percent,
+    utc_second,
+    yen_alone,
+)
 from shared.core.types import Action, Side, Vote
-from shared.results.page.cells import Text, basis_points, tone
-from shared.results.page.words import DASH, jst, percent, reason_words, utc, yen
+from shared.results.page.cells import Text, tone
 from shared.results.report import headline
-from shared.results.report.statistics import LUCK
+from shared.results.report.statistics import statistic_groups
 from shared.results.report.tables import DenialRow
 
 NO_DECISION = frozenset({Reason.NOTHING_NEW})
@@ -40,14 +49,11 @@ def without_luck(values: Mapping[str, Any], run: TickedRun) -> dict[str, Any]:
     nothing.
     """
     closed = run.performance.positions.count
-    told = (
-        f"{headline.positions_text(closed)} closed in so few days: nothing tells skill from luck"
-        " yet."
-    )
+    told = say("demo.no_luck", positions=headline.positions_text(closed))
     return {
         "luck": told if closed else values["luck"],
-        "cards": [card for card in values["cards"] if card.name not in headline.LUCK_CARDS],
-        "statistics": [group for group in values["statistics"] if group.name != LUCK],
+        "cards": headline.cards(run.performance, with_luck=False),
+        "statistics": statistic_groups(run.performance, with_luck=False),
     }
 
 
@@ -59,7 +65,7 @@ def tick_cell(ticks: Mapping[str, int]) -> tuple[str, str]:
 
 def capitals(smallest: Mapping[str, int]) -> list[tuple[str, str]]:
     """Stage and the smallest capital at which it can place one lot."""
-    return [(stage, f"{yen(amount)} JPY") for stage, amount in smallest.items()]
+    return [(stage, f"{yen_alone(amount)} JPY") for stage, amount in smallest.items()]
 
 
 def decision_row(story: DecisionStory) -> DecisionRow:
@@ -70,10 +76,12 @@ def decision_row(story: DecisionStory) -> DecisionRow:
     forecast = None if signal is None else signal.forecast
     asked = decision.lots or (story.orders[0].intent.lots if story.orders else 0)
     return DecisionRow(
-        when=Text(text=jst(story.scheduled_at), title=utc(story.scheduled_at)),
+        when=Text(text=jst_minute(story.scheduled_at), title=utc_second(story.scheduled_at)),
         action=Text(
-            text=f"{'enter' if entered else 'exit'} {side.value}",
-            title=reason_words(decision.reason),
+            text=(
+                say("demo.enter", side=side.value) if entered else say("demo.exit", side=side.value)
+            ),
+            title=reason_then(decision.reason),
             tone=side.value if entered else "exit",
         ),
         votes=tuple(_vote(vote) for vote in signal.votes) if signal else (),
@@ -85,12 +93,12 @@ def decision_row(story: DecisionStory) -> DecisionRow:
             title=(
                 ""
                 if decision.cost_rate is None
-                else f"expected costs {basis_points(decision.cost_rate)}"
+                else say("demo.costs", costs=basis_points(decision.cost_rate))
             ),
         ),
         size=f"{btc_from_lots(asked)}",
-        stop=f"{decision.stop_price:,d}" if decision.stop_price else "–",
-        target=f"{decision.target_price:,d}" if decision.target_price else "–",
+        stop=f"{decision.stop_price:,d}" if decision.stop_price else DASH,
+        target=f"{decision.target_price:,d}" if decision.target_price else DASH,
         ended=_outcome_text(story),
         profit=_profit(story),
     )
@@ -99,56 +107,64 @@ def decision_row(story: DecisionStory) -> DecisionRow:
 def _vote(vote: Vote) -> Text:
     sign, name = {1: ("▲", "up"), -1: ("▼", "down"), 0: ("·", "none")}[vote.side]
     return Text(
-        text=sign, title=f"{vote.strategy}: {name}, confidence {vote.confidence:.2f}", tone=name
+        text=sign,
+        title=say(
+            "demo.vote", strategy=vote.strategy, side=name, confidence=f"{vote.confidence:.2f}"
+        ),
+        tone=name,
     )
 
 
 def _outcome_text(story: DecisionStory) -> Text:
     sent = story.orders[-1]
-    tries = f", {story.attempts} attempts" if story.attempts > 1 else ""
+    tries = say("demo.attempts", attempts=story.attempts) if story.attempts > 1 else ""
     if not story.filled_lots:
         if sent.reason is not Reason.OK or sent.outcome == "rejected":
-            return Text(
-                text=f"{sent.outcome}{tries}", title=reason_words(sent.reason), tone="muted"
-            )
+            return Text(text=f"{sent.outcome}{tries}", title=reason_then(sent.reason), tone="muted")
         return Text(
-            text=f"not filled, expired{tries}",
-            title="the price did not trade through the order",
+            text=say("demo.expired", tries=tries),
+            title=say("demo.not_traded_through"),
             tone="muted",
         )
     price = sum(fill.price * fill.lots for fill in story.fills) / story.filled_lots
     part = (
         ""
         if story.filled_lots >= story.decision.lots
-        else f" ({btc_from_lots(story.filled_lots)} of it)"
+        else say("demo.part", size=f"{btc_from_lots(story.filled_lots)}")
     )
-    filled = f"filled at {price:,.0f}{part}{tries}"
+    filled = say("demo.filled", price=f"{price:,.0f}", part=part, tries=tries)
     if story.decision.action is not Action.ENTER:
-        return Text(text=filled, title=reason_words(story.decision.reason))
+        return Text(text=filled, title=reason_then(story.decision.reason))
     position = story.position
     if position is None or position.closed_at is None:
-        return Text(text=f"{filled}; still open", title="its profit so far is in the equity")
+        return Text(text=say("demo.still_open", filled=filled), title=say("demo.profit_so_far"))
     last = position.trades[-1]
     return Text(
-        text=f"{filled}; {reason_words(last.reason)} at {last.exit_price:,d}",
-        title=f"closed {jst(last.closed_at, seconds=True)} JST ({utc(last.closed_at)})",
+        text=say(
+            "demo.ended", filled=filled, why=reason_then(last.reason), price=f"{last.exit_price:,d}"
+        ),
+        title=say("demo.closed_at", jst=jst_text(last.closed_at), utc=utc_second(last.closed_at)),
     )
 
 
 def _profit(story: DecisionStory) -> Text:
     position = story.position
     if position is None or story.decision.action is not Action.ENTER:
-        return Text(text="–")
+        return Text(text=DASH)
     if not story.opens_position:
         return Text(
-            text="with the above",
-            title="this order added to the position that an earlier one had opened",
+            text=say("demo.with_the_above"),
+            title=say("demo.added"),
         )
     if not position.trades:
-        return Text(text="open")
+        return Text(text=say("demo.open"))
     return Text(
-        text=yen(position.net_jpy, sign=True),
-        title=f"after fees {yen(position.fees_jpy)} and interest {yen(position.interest_jpy)}",
+        text=yen_alone(position.net_jpy, sign=True),
+        title=say(
+            "demo.after_costs",
+            fees=yen_alone(position.fees_jpy),
+            interest=yen_alone(position.interest_jpy),
+        ),
         tone=tone(position.net_jpy),
     )
 
@@ -160,7 +176,7 @@ def reason_rows(why: Sequence[WhyNot]) -> list[DenialRow]:
     return [
         DenialRow(
             code=row.reason.value,
-            words=reason_words(row.reason),
+            words=reason_then(row.reason),
             candles=f"{row.candles:,d}" if row.candles else DASH,
             percent=percent(row.candles / total, places=1) if row.candles else DASH,
             share=row.candles / longest,
@@ -185,18 +201,12 @@ def why_summary(why: Sequence[WhyNot], header: ReportHeader) -> str:
         return ""
     total = sum(row.candles for row in why)
     top = decided[0]
-    told = (
-        f"Of {total:,d} candles without an entry, {top.candles:,d} were left because"
-        f" {reason_words(top.reason)}."
+    told = say(
+        "demo.left", candles=f"{total:,d}", count=f"{top.candles:,d}", why=reason_then(top.reason)
     )
     below = next((row for row in decided if row.reason is Reason.EDGE_BELOW_COST), None)
     if below is not None and below.best_edge_rate is not None:
-        told += (
-            f" The best refused edge was {basis_points(below.best_edge_rate)} a trade after costs."
-        )
+        told += say("demo.best_refused", edge=basis_points(below.best_edge_rate))
     if header.market.kind == "generated" and not header.market.edge_bp:
-        told += (
-            " The prices hold nothing to learn, so a model that tells the truth finds no trade"
-            " worth its costs."
-        )
+        told += say("demo.nothing_to_learn")
     return told

@@ -26,8 +26,3 @@ class Text:
 def tone(amount: Decimal | float) -> str:
     """`good` for a gain, `bad` for a loss."""
     return "good" if amount > 0 else "bad" if amount < 0 else ""
-
-
-def basis_points(fraction: float | None) -> str:
-    """A fraction in basis points, one place; a dash where there is none."""
-    return "–" if fraction is None else f"{fraction * 10_000:+z.1f} bp"

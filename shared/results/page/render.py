@@ -13,8 +13,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from shared.core.sentences import say
+from shared.core.sentences.figures import jst_minute, percent, utc_second, yen_alone
 from shared.replay.types import is_warning
-from shared.results.page import words
 
 _FOLDER = Path(__file__).parent
 _HYPHEN = re.compile(r"(?<![\w.-])-(?=[\d.])")
@@ -93,5 +94,6 @@ def _environment(folders: tuple[Path, ...]) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(jst=words.jst, utc=words.utc, yen=words.yen, percent=words.percent)
+    environment.filters.update(jst=jst_minute, utc=utc_second, yen=yen_alone, percent=percent)
+    environment.globals["say"] = say
     return environment

@@ -5,8 +5,8 @@ const dark = () =>
   (root.dataset.theme ||
     (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
 const nameTheme = () => {
-  theme.textContent = dark() ? "Light" : "Dark";
-  theme.setAttribute("aria-label", `Show the page in ${dark() ? "light" : "dark"} colours`);
+  theme.textContent = dark() ? theme.dataset.light : theme.dataset.dark;
+  theme.setAttribute("aria-label", dark() ? theme.dataset.showLight : theme.dataset.showDark);
 };
 theme.addEventListener("click", () => {
   root.dataset.theme = dark() ? "light" : "dark";

@@ -5,6 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from shared.core.money import ZERO
+from shared.core.sentences import say
 
 
 class Cause(StrEnum):
@@ -169,17 +170,23 @@ class Comparison:
     @property
     def sentence(self) -> str:
         """The comparison in one sentence."""
-        told = (
-            f"{self.ticks} ticks, {len(self.missed)} missed, {len(self.late)} late: decisions equal"
-            f" in {self.equal_decisions}"
+        told = say(
+            "parity.counts",
+            ticks=self.ticks,
+            missed=len(self.missed),
+            late=len(self.late),
+            equal=self.equal_decisions,
         )
         if self.is_equal:
-            return f"{told}, and so is everything else, to 0.0001 yen."
+            return say("parity.all_equal", counts=told)
         causes = ", ".join(
             f"{cause} {total.price_jpy:+,.2f}" for cause, total in self.totals.items()
         )
         alike = self.ticks - sum(1 for difference in self.differences if difference.in_both)
-        return (
-            f"{told}, everything equal in {alike}; at the end the bot has {self.gap_jpy:+,.2f} yen"
-            f" ({causes})."
+        return say(
+            "parity.partly_equal",
+            counts=told,
+            alike=alike,
+            gap=f"{self.gap_jpy:+,.2f}",
+            causes=causes,
         )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from shared.core.calendar import YEAR_MS
+from shared.core.sentences import say
 from shared.replay.types import Replayed
 from shared.results.performance import attribution
 from shared.results.performance.costs import exposure, mean_units, trading_costs
@@ -17,35 +18,7 @@ from shared.results.performance.significance import significance
 from shared.results.performance.types import Performance
 
 SEED = 7
-BASIS = (
-    (
-        "All costs are taken off. Equity counts what is held at its price, with fees and interest"
-        " so far."
-    ),
-    (
-        "Sharpe, Sortino and volatility come from daily returns, midnight to midnight in Japan, and"
-        " are annualised with 365 days."
-    ),
-    "No riskless rate is taken off.",
-    "Drawdown is measured where the equity is: at the close of every 15m candle, or at each tick.",
-    "A position that was closed in parts counts once; amounts by exit reason follow the parts.",
-    (
-        "Slippage, with half the spread of orders that crossed, is inside the prices: net = gross -"
-        " fees - interest."
-    ),
-    (
-        "Amounts by strategy are shared among the strategies that voted for an entry, in proportion"
-        " to their confidence."
-    ),
-    (
-        "Buy and hold puts the same capital into whole lots at the first close, pays one taker fee,"
-        " and never sells."
-    ),
-    (
-        "The probabilistic Sharpe is told in both published variants (2012, 2025); a gate takes the"
-        " lower."
-    ),
-)
+_BASIS_SENTENCES = 9
 
 
 def measure(
@@ -107,5 +80,5 @@ def measure(
         significance=significance(
             daily, nets, trials=trials, trial_sharpes=trial_sharpes, seed=seed
         ),
-        basis=BASIS,
+        basis=tuple(say(f"rules.basis.{number}") for number in range(1, _BASIS_SENTENCES + 1)),
     )

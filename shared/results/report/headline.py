@@ -5,17 +5,15 @@ have earned.
 from collections.abc import Sequence
 
 from shared.core.calendar import DAY_MS
+from shared.core.sentences import say
+from shared.core.sentences.figures import DASH, decimals, fall_percent, length, percent, yen_alone
 from shared.replay.types import Entered
 from shared.results.page.cells import Card, tone
-from shared.results.page.words import DASH, decimals, fall_percent, length, percent, yen
 from shared.results.performance import Performance, Sampled
 
 CONVINCING = 0.95
 A_YEAR_IS_KNOWN_FROM = 0.5
 """Years: a shorter period says nothing of a whole one."""
-_SHARPE, _DEFLATED = "Sharpe, a year", "Deflated Sharpe"
-LUCK_CARDS = frozenset({_SHARPE, _DEFLATED})
-"""The cards that tell skill from luck, by name."""
 
 
 def verdict(performance: Performance, entries: Sequence[Entered] = ()) -> tuple[str, str]:
@@ -25,17 +23,15 @@ def verdict(performance: Performance, entries: Sequence[Entered] = ()) -> tuple[
     """
     total, hold = performance.returns.total, performance.hold.returns.total
     days = (performance.end_at - performance.start_at) / DAY_MS
-    earned = (
-        f"In {days:,.0f} days the account {_went(total)} after all costs; buying and holding"
-        f" {_went(hold)}."
-    )
+    earned = say("headline.earned", days=f"{days:,.0f}", total=_went(total), hold=_went(hold))
     return earned, _luck(performance, entries)
 
 
 def _went(total: float) -> str:
     if round(total, 4) == 0:
-        return "stayed where it was"
-    return f"{'gained' if total > 0 else 'lost'} {percent(abs(total))}"
+        return say("headline.stayed")
+    share = percent(abs(total))
+    return say("headline.gained", share=share) if total > 0 else say("headline.lost", share=share)
 
 
 def entries_words(entries: Sequence[Entered]) -> str:
@@ -43,57 +39,59 @@ def entries_words(entries: Sequence[Entered]) -> str:
     filled = sum(one.filled_lots > 0 for one in entries)
     whole = sum(one.filled_lots >= one.lots for one in entries)
     if not entries:
-        return "none placed"
+        return say("headline.none_placed")
     if not filled:
-        return (
-            f"{len(entries):,d} placed, none filled: the price did not trade through their limits"
-            " while they rested"
-        )
-    part = f", {filled - whole:,d} of them in part" if filled > whole else ""
-    return (
-        f"{len(entries):,d} placed, {filled:,d} filled{part}, {len(entries) - filled:,d} not filled"
+        return say("headline.none_filled", placed=f"{len(entries):,d}")
+    part = say("headline.in_part", part=f"{filled - whole:,d}") if filled > whole else ""
+    return say(
+        "headline.filled",
+        placed=f"{len(entries):,d}",
+        filled=f"{filled:,d}",
+        part=part,
+        unfilled=f"{len(entries) - filled:,d}",
     )
 
 
 def _luck(performance: Performance, entries: Sequence[Entered]) -> str:
     told, count = performance.significance, performance.positions.count
     if count == 0:
-        return (
-            "No position was closed, so there is nothing to judge. Entries:"
-            f" {entries_words(entries)}."
-        )
+        return say("headline.nothing_to_judge", entries=entries_words(entries))
     tried = (
-        f"{told.trials:,d} variants were tried"
+        say("headline.variants", trials=f"{told.trials:,d}")
         if told.trials > 1
-        else "no other variant is known to have been tried"
+        else say("headline.no_variant")
     )
-    basis = f"{positions_text(count)} closed; {tried}."
+    basis = say("headline.basis", positions=positions_text(count), tried=tried)
     if told.deflated is None:
-        return f"{basis} Too little to tell skill from luck."
+        return say("headline.too_little", basis=basis)
     if performance.returns.total <= 0:
-        return f"{basis} Nothing here speaks for an edge."
-    beyond = ", beyond the best of that many tries by luck," if told.trials > 1 else ""
-    chance = f"The probability of an edge{beyond} is {percent(told.deflated, places=1)}"
+        return say("headline.no_edge", basis=basis)
+    beyond = say("headline.beyond_luck") if told.trials > 1 else ""
+    chance = say("headline.chance", beyond=beyond, chance=percent(told.deflated, places=1))
     return (
-        f"{basis} {chance}."
+        say("headline.likely", basis=basis, chance=chance)
         if told.deflated >= CONVINCING
-        else f"{basis} {chance}: do not rely on it."
+        else say("headline.unlikely", basis=basis, chance=chance)
     )
 
 
 def positions_text(count: int) -> str:
     """`1 position`, `33 positions`."""
-    return "1 position" if count == 1 else f"{count:,d} positions"
+    return (
+        say("headline.one_position")
+        if count == 1
+        else say("headline.positions", count=f"{count:,d}")
+    )
 
 
-def cards(performance: Performance) -> list[Card]:
-    """The key figures."""
+def cards(performance: Performance, *, with_luck: bool = True) -> list[Card]:
+    """The key figures; `with_luck`: also those that tell skill from luck."""
+    luck = [_sharpe(performance), _probability(performance)] if with_luck else []
     return [
         _net(performance),
         _hold(performance),
         _drawdown(performance),
-        _sharpe(performance),
-        _probability(performance),
+        *luck,
         _positions(performance),
         _costs(performance),
         _exposure(performance),
@@ -103,13 +101,20 @@ def cards(performance: Performance) -> list[Card]:
 def _net(performance: Performance) -> Card:
     change = performance.end_equity_jpy - performance.start_equity_jpy
     short = performance.returns.annual is None or performance.years < A_YEAR_IS_KNOWN_FROM
-    yearly = "" if short else f" · {percent(performance.returns.annual, sign=True)} a year"
+    yearly = (
+        ""
+        if short
+        else say("headline.a_year", total=percent(performance.returns.annual, sign=True))
+    )
     return Card(
-        name="Net return",
+        name=say("headline.name.net"),
         value=percent(performance.returns.total, sign=True),
-        note=(
-            f"{yen(change, sign=True)} JPY, from {yen(performance.start_equity_jpy)} "
-            f"to {yen(performance.end_equity_jpy)}{yearly}"
+        note=say(
+            "headline.note.net",
+            change=yen_alone(change, sign=True),
+            start=yen_alone(performance.start_equity_jpy),
+            end=yen_alone(performance.end_equity_jpy),
+            yearly=yearly,
         ),
         tone=tone(round(performance.returns.total, 4)),
     )
@@ -118,11 +123,12 @@ def _net(performance: Performance) -> Card:
 def _hold(performance: Performance) -> Card:
     hold = performance.hold
     return Card(
-        name="Buy and hold",
+        name=say("headline.name.hold"),
         value=percent(hold.returns.total, sign=True),
-        note=(
-            f"the bot's return less this: {percent(hold.excess, sign=True)} "
-            f"· drawdown {fall_percent(hold.drawdown.max_share)}"
+        note=say(
+            "headline.note.hold",
+            excess=percent(hold.excess, sign=True),
+            drawdown=fall_percent(hold.drawdown.max_share),
         ),
         tone=tone(round(hold.returns.total, 4)),
     )
@@ -131,43 +137,54 @@ def _hold(performance: Performance) -> Card:
 def _drawdown(performance: Performance) -> Card:
     falls = performance.drawdown
     longest = (
-        f"longest {length(falls.longest.length_ms)} below a peak"
+        say("headline.longest", length=length(falls.longest.length_ms))
         if falls.longest
-        else "equity never fell"
+        else say("headline.never_fell")
     )
     return Card(
-        name="Max drawdown",
+        name=say("headline.name.drawdown"),
         value=fall_percent(falls.max_share),
-        note=f"{longest} · Calmar {decimals(falls.calmar)}",
+        note=say("headline.note.drawdown", longest=longest, calmar=decimals(falls.calmar)),
     )
 
 
 def interval(sampled: Sampled | None) -> str:
     """An interval as `−0.31 to 1.20`; a dash where there is none."""
-    return DASH if sampled is None else f"{decimals(sampled.low)} to {decimals(sampled.high)}"
+    return (
+        DASH
+        if sampled is None
+        else say("headline.interval", low=decimals(sampled.low), high=decimals(sampled.high))
+    )
 
 
 def _sharpe(performance: Performance) -> Card:
     sampled = performance.significance.bootstrap
     return Card(
-        name=_SHARPE,
+        name=say("headline.name.sharpe"),
         value=decimals(performance.returns.sharpe),
-        note=(
-            f"{sampled.level:.0%} interval {interval(sampled.sharpe)} · Sortino"
-            f" {decimals(performance.returns.sortino)}"
+        note=say(
+            "headline.note.sharpe",
+            level=f"{sampled.level:.0%}",
+            interval=interval(sampled.sharpe),
+            sortino=decimals(performance.returns.sortino),
         ),
     )
 
 
 def _probability(performance: Performance) -> Card:
     told = performance.significance
-    trials = "1 trial" if told.trials == 1 else f"{told.trials:,d} trials"
+    trials = (
+        say("headline.one_trial")
+        if told.trials == 1
+        else say("headline.trials", trials=f"{told.trials:,d}")
+    )
     return Card(
-        name=_DEFLATED,
+        name=say("headline.name.deflated"),
         value=percent(told.deflated, places=1),
-        note=(
-            f"probability of an edge after {trials} · probabilistic Sharpe (above zero)"
-            f" {percent(told.above_zero, places=1)}"
+        note=say(
+            "headline.note.deflated",
+            trials=trials,
+            above_zero=percent(told.above_zero, places=1),
         ),
     )
 
@@ -175,12 +192,14 @@ def _probability(performance: Performance) -> Card:
 def _positions(performance: Performance) -> Card:
     held = performance.positions
     return Card(
-        name="Win rate",
+        name=say("headline.name.win_rate"),
         value=percent(held.win_rate, places=1),
-        note=(
-            f"{held.wins:,d} of {positions_text(held.count)} · profit factor"
-            f" {decimals(held.profit_factor)} · expectancy"
-            f" {yen(held.expectancy_jpy, sign=True)} JPY"
+        note=say(
+            "headline.note.win_rate",
+            wins=f"{held.wins:,d}",
+            positions=positions_text(held.count),
+            profit_factor=decimals(held.profit_factor),
+            expectancy=yen_alone(held.expectancy_jpy, sign=True),
         ),
     )
 
@@ -188,11 +207,13 @@ def _positions(performance: Performance) -> Card:
 def _costs(performance: Performance) -> Card:
     costs = performance.costs
     return Card(
-        name="Costs",
-        value=f"{yen(costs.total_jpy)} JPY",
-        note=(
-            f"fees {yen(costs.fees_jpy)} · slippage {yen(costs.slippage_jpy)} · interest"
-            f" {yen(costs.interest_jpy)}"
+        name=say("headline.name.costs"),
+        value=f"{yen_alone(costs.total_jpy)} JPY",
+        note=say(
+            "headline.note.costs",
+            fees=yen_alone(costs.fees_jpy),
+            slippage=yen_alone(costs.slippage_jpy),
+            interest=yen_alone(costs.interest_jpy),
         ),
     )
 
@@ -200,11 +221,12 @@ def _costs(performance: Performance) -> Card:
 def _exposure(performance: Performance) -> Card:
     exposure = performance.exposure
     return Card(
-        name="Time in the market",
+        name=say("headline.name.exposure"),
         value=percent(exposure.held_share, places=1),
-        note=(
-            f"long {percent(exposure.long_share, places=1)} · short"
-            f" {percent(exposure.short_share, places=1)} · turnover"
-            f" {decimals(exposure.turnover, places=1)} × equity"
+        note=say(
+            "headline.note.exposure",
+            long=percent(exposure.long_share, places=1),
+            short=percent(exposure.short_share, places=1),
+            turnover=decimals(exposure.turnover, places=1),
         ),
     )

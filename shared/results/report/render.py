@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from shared.core.sentences import say
 from shared.core.settings import Settings
-from shared.core.types import Candles
+from shared.core.types import Candles, Timeframe
 from shared.replay.types import Replayed
 from shared.results.page.render import embeddable, render
 from shared.results.performance import Performance
@@ -29,7 +30,6 @@ SCRIPTS = tuple(
         "page.js",
     )
 )
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def html(
@@ -100,7 +100,7 @@ def page(
     return render(
         FOLDER / "report.html.j2",
         {**values, "checks": checks},
-        heading=title or "Backtest BTC/JPY",
+        heading=title or say("report.title"),
         notes=replayed.notes,
         scripts=SCRIPTS,
     )
@@ -117,16 +117,15 @@ def values_of(
     """What `report.html.j2` says, by the names that it asks for."""
     earned, luck = headline.verdict(performance, replayed.entries)
     happened, more_events = tables.events(replayed.events)
-    known_as = assumptions.resolution_words(replayed.resolution)
     return {
         "replayed": replayed,
         "performance": performance,
-        "resolution_words": known_as,
-        "of_record": known_as == assumptions.OF_RECORD,
+        "resolution_words": assumptions.resolution_words(replayed.resolution),
+        "of_record": replayed.resolution is Timeframe.M1,
         "earned": earned,
         "luck": luck,
         "cards": headline.cards(performance),
-        "month_names": _MONTHS,
+        "month_names": [say(f"report.month.{number}") for number in range(1, 13)],
         "years": tables.years(performance.months),
         "costs": tables.cost_rows(performance),
         "attributions": tables.attributions(performance),

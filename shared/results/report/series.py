@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 
 from shared.core.money import UNITS_PER_JPY
+from shared.core.sentences import chapter, reason_then, say
 from shared.core.types import Candles, FloatArray, IntArray
 from shared.replay.types import Curve, Replayed
-from shared.results.page.words import reason_words
 from shared.results.performance import BuyAndHold
 from shared.results.report.packing import pack_column, whole
 from shared.results.report.positions import HeldPosition
-
-OPEN = "still open"
 
 
 def chart_values(
@@ -31,6 +29,7 @@ def chart_values(
         "curve": _curve(replayed.curve, shown),
         "hold": {"lots": hold.lots, "price": hold.price or 0, "fee": float(hold.fee_jpy)},
         "positions": _positions(held),
+        "sentences": dict(chapter("charts")),
     }
 
 
@@ -103,7 +102,7 @@ def _positions(held: Sequence[HeldPosition]) -> dict[str, Any]:
 
 
 def _why(one: HeldPosition) -> str:
-    return reason_words(one.reason) if one.reason is not None else OPEN
+    return reason_then(one.reason) if one.reason is not None else say("report.still_open")
 
 
 def drawdown(curve: Curve) -> FloatArray:

@@ -6,20 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shared.results.page.words import (
+from shared.core.sentences import say
+from shared.core.sentences.figures import (
     DASH,
     decimals,
     fall_percent,
-    jst,
+    jst_minute,
     length,
     number,
     percent,
-    yen,
+    yen_alone,
 )
 from shared.results.performance import Drawdown, Drawdowns, Performance, Probability, Returns
 from shared.results.report.headline import interval
-
-LUCK = "Luck or skill"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +40,17 @@ class Group:
     beside: bool = False
 
 
-def statistic_groups(performance: Performance) -> list[Group]:
-    """All groups."""
-    return [
-        Group(name="Return and risk", beside=True, lines=_returns(performance)),
-        Group(name="Positions", lines=_positions(performance)),
-        Group(name="In the market", lines=_exposure(performance)),
-        Group(name=LUCK, lines=_significance(performance)),
+def statistic_groups(performance: Performance, *, with_luck: bool = True) -> list[Group]:
+    """All groups; `with_luck`: also the one that tells luck from skill."""
+    groups = [
+        Group(name=say("statistics.group.risk"), beside=True, lines=_returns(performance)),
+        Group(name=say("statistics.group.positions"), lines=_positions(performance)),
+        Group(name=say("statistics.group.market"), lines=_exposure(performance)),
     ]
+    if with_luck:
+        name = say("statistics.group.luck")
+        groups.append(Group(name=name, lines=_significance(performance)))
+    return groups
 
 
 def _returns(performance: Performance) -> list[Line]:
@@ -56,98 +58,103 @@ def _returns(performance: Performance) -> list[Line]:
     hold = _return_values(performance.hold.returns, performance.hold.drawdown)
     return [
         *(
-            Line(name=name, value=own[name], hold=hold[name], meaning=meaning)
-            for name, meaning in _RETURN_MEANINGS.items()
+            Line(
+                name=say(f"statistics.return.{name}"),
+                value=value,
+                hold=hold[name],
+                meaning=say(f"statistics.return_means.{name}"),
+            )
+            for name, value in own.items()
         ),
         Line(
-            name="Correlation with holding",
+            name=say("statistics.name.correlation"),
             value=decimals(performance.hold.correlation),
-            meaning="of the two series of daily returns",
+            meaning=say("statistics.means.correlation"),
         ),
     ]
 
 
-_RETURN_MEANINGS = {
-    "Return": "end equity / start equity − 1",
-    "Return a year": "the same growth over 365 days",
-    "Volatility a year": "standard deviation of daily returns × √365",
-    "Sharpe": "mean / standard deviation of daily returns × √365",
-    "Sortino": "mean / downside deviation of daily returns × √365",
-    "Calmar": "return a year / max drawdown",
-    "Max drawdown": "the deepest fall below a peak, as a share of it; never above zero",
-    "Deepest fall": "from its peak to its trough (JST)",
-    "Longest fall": "from its peak to its recovery, or to the end",
-    "Below a peak": "share of the candles",
-    "Best day": "JST midnight to midnight",
-    "Worst day": "JST midnight to midnight",
-    "Winning days": "share of the days that ended higher",
-    "Skewness": "of daily returns; a Normal has 0",
-    "Kurtosis": "of daily returns; a Normal has 3",
-}
-
-
 def _return_values(returns: Returns, falls: Drawdowns) -> dict[str, str]:
+    """By the last part of their keys in the catalogue."""
     return {
-        "Return": percent(returns.total, sign=True),
-        "Return a year": percent(returns.annual, sign=True),
-        "Volatility a year": percent(returns.volatility),
-        "Sharpe": decimals(returns.sharpe),
-        "Sortino": decimals(returns.sortino),
-        "Calmar": decimals(falls.calmar),
-        "Max drawdown": fall_percent(falls.max_share),
-        "Deepest fall": _fall(falls.deepest),
-        "Longest fall": length(falls.longest.length_ms) if falls.longest else DASH,
-        "Below a peak": percent(falls.under_water_share, places=1),
-        "Best day": percent(returns.best_day, sign=True),
-        "Worst day": percent(returns.worst_day, sign=True),
-        "Winning days": percent(returns.winning_days, places=1),
-        "Skewness": decimals(returns.skewness),
-        "Kurtosis": decimals(returns.kurtosis),
+        "total": percent(returns.total, sign=True),
+        "annual": percent(returns.annual, sign=True),
+        "volatility": percent(returns.volatility),
+        "sharpe": decimals(returns.sharpe),
+        "sortino": decimals(returns.sortino),
+        "calmar": decimals(falls.calmar),
+        "drawdown": fall_percent(falls.max_share),
+        "deepest": _fall(falls.deepest),
+        "longest": length(falls.longest.length_ms) if falls.longest else DASH,
+        "under_water": percent(falls.under_water_share, places=1),
+        "best_day": percent(returns.best_day, sign=True),
+        "worst_day": percent(returns.worst_day, sign=True),
+        "winning_days": percent(returns.winning_days, places=1),
+        "skewness": decimals(returns.skewness),
+        "kurtosis": decimals(returns.kurtosis),
     }
 
 
 def _fall(fall: Drawdown | None) -> str:
-    return DASH if fall is None else f"{jst(fall.peak_at)[:10]}\nto {jst(fall.trough_at)[:10]}"
+    return (
+        DASH
+        if fall is None
+        else say(
+            "statistics.fall",
+            peak=jst_minute(fall.peak_at)[:10],
+            trough=jst_minute(fall.trough_at)[:10],
+        )
+    )
 
 
 def _money(amount: Decimal | None) -> str:
-    return DASH if amount is None else f"{yen(amount, sign=True)} JPY"
+    return DASH if amount is None else f"{yen_alone(amount, sign=True)} JPY"
 
 
 def _positions(performance: Performance) -> list[Line]:
     held = performance.positions
     return [
         Line(
-            name="Closed",
+            name=say("statistics.name.closed"),
             value=f"{held.count:,d}",
-            meaning=f"{held.parts:,d} closing fills; one position counts once",
+            meaning=say("statistics.means.closed", parts=f"{held.parts:,d}"),
         ),
-        Line(name="Won, lost, even", value=f"{held.wins:,d}, {held.losses:,d}, {held.even:,d}"),
-        Line(name="Win rate", value=percent(held.win_rate)),
         Line(
-            name="Profit factor",
+            name=say("statistics.name.outcomes"),
+            value=f"{held.wins:,d}, {held.losses:,d}, {held.even:,d}",
+        ),
+        Line(name=say("statistics.name.win_rate"), value=percent(held.win_rate)),
+        Line(
+            name=say("statistics.name.profit_factor"),
             value=decimals(held.profit_factor),
-            meaning="sum of wins / sum of losses",
+            meaning=say("statistics.means.profit_factor"),
         ),
-        Line(name="Payoff", value=decimals(held.payoff), meaning="average win / average loss"),
         Line(
-            name="Expectancy",
+            name=say("statistics.name.payoff"),
+            value=decimals(held.payoff),
+            meaning=say("statistics.means.payoff"),
+        ),
+        Line(
+            name=say("statistics.name.expectancy"),
             value=_money(held.expectancy_jpy),
-            meaning="mean net result of a position",
+            meaning=say("statistics.means.expectancy"),
         ),
         Line(
-            name="Expectancy in R",
+            name=say("statistics.name.expectancy_r"),
             value=decimals(held.expectancy_r, places=3, sign=True),
-            meaning=f"net result / what was at risk to the first stop; known for {held.with_r:,d}",
+            meaning=say("statistics.means.expectancy_r", positions=f"{held.with_r:,d}"),
         ),
-        Line(name="Average win", value=_money(held.average_win_jpy)),
-        Line(name="Average loss", value=_money(held.average_loss_jpy)),
-        Line(name="Best", value=_money(held.best_jpy)),
-        Line(name="Worst", value=_money(held.worst_jpy)),
-        Line(name="Longest winning streak", value=f"{held.longest_winning_streak:,d}"),
-        Line(name="Longest losing streak", value=f"{held.longest_losing_streak:,d}"),
-        Line(name="Average time held", value=length(held.average_held_ms)),
-        Line(name="Open at the end", value="yes" if held.held_at_end else "no"),
+        Line(name=say("statistics.name.average_win"), value=_money(held.average_win_jpy)),
+        Line(name=say("statistics.name.average_loss"), value=_money(held.average_loss_jpy)),
+        Line(name=say("statistics.name.best"), value=_money(held.best_jpy)),
+        Line(name=say("statistics.name.worst"), value=_money(held.worst_jpy)),
+        Line(name=say("statistics.name.winning_streak"), value=f"{held.longest_winning_streak:,d}"),
+        Line(name=say("statistics.name.losing_streak"), value=f"{held.longest_losing_streak:,d}"),
+        Line(name=say("statistics.name.time_held_on_average"), value=length(held.average_held_ms)),
+        Line(
+            name=say("statistics.name.open"),
+            value=say("statistics.yes" if held.held_at_end else "statistics.no"),
+        ),
     ]
 
 
@@ -155,36 +162,45 @@ def _exposure(performance: Performance) -> list[Line]:
     exposure, costs = performance.exposure, performance.costs
     return [
         Line(
-            name="Time held",
+            name=say("statistics.name.time_held"),
             value=percent(exposure.held_share, places=1),
-            meaning="share of the period, fill to fill",
+            meaning=say("statistics.means.time_held"),
         ),
-        Line(name="Long", value=percent(exposure.long_share, places=1)),
-        Line(name="Short", value=percent(exposure.short_share, places=1)),
+        Line(name=say("statistics.name.long"), value=percent(exposure.long_share, places=1)),
+        Line(name=say("statistics.name.short"), value=percent(exposure.short_share, places=1)),
         Line(
-            name="Mean leverage",
+            name=say("statistics.name.leverage"),
             value=decimals(exposure.mean_leverage),
-            meaning="position / equity while something was held",
+            meaning=say("statistics.means.leverage"),
         ),
-        Line(name="Highest leverage", value=decimals(exposure.max_leverage)),
-        Line(name="Fills", value=f"{exposure.fills:,d}"),
+        Line(name=say("statistics.name.highest_leverage"), value=decimals(exposure.max_leverage)),
+        Line(name=say("statistics.name.fills"), value=f"{exposure.fills:,d}"),
         Line(
-            name="Filled as maker",
+            name=say("statistics.name.maker"),
             value=percent(exposure.maker_share, places=1),
-            meaning="share of the turnover",
+            meaning=say("statistics.means.maker"),
         ),
         Line(
-            name="Turnover",
-            value=f"{yen(exposure.turnover_jpy)} JPY",
-            meaning="price × size of all fills",
+            name=say("statistics.name.turnover"),
+            value=f"{yen_alone(exposure.turnover_jpy)} JPY",
+            meaning=say("statistics.means.turnover"),
         ),
-        Line(name="Turnover, × equity", value=decimals(exposure.turnover, places=1)),
-        Line(name="The same a year", value=decimals(exposure.annual_turnover, places=1)),
-        Line(name="Costs / turnover", value=percent(costs.rate_of_turnover, places=3)),
         Line(
-            name="Costs / result without costs",
+            name=say("statistics.name.relative_turnover"),
+            value=decimals(exposure.turnover, places=1),
+        ),
+        Line(
+            name=say("statistics.name.yearly_turnover"),
+            value=decimals(exposure.annual_turnover, places=1),
+        ),
+        Line(
+            name=say("statistics.name.costs_of_turnover"),
+            value=percent(costs.rate_of_turnover, places=3),
+        ),
+        Line(
+            name=say("statistics.name.costs_of_result"),
             value=percent(costs.share_of_frictionless, places=1),
-            meaning="undefined where there was no profit before costs",
+            meaning=say("statistics.means.costs_of_result"),
         ),
     ]
 
@@ -192,53 +208,62 @@ def _exposure(performance: Performance) -> list[Line]:
 def _significance(performance: Performance) -> list[Line]:
     told, sampled = performance.significance, performance.significance.bootstrap
     level = f"{sampled.level:.0%}"
-    drawn = (
-        f"stationary bootstrap of daily returns: {sampled.samples:,d} samples, mean block"
-        f" {number(sampled.block_days)} days"
+    drawn = say(
+        "statistics.means.bootstrap",
+        samples=f"{sampled.samples:,d}",
+        days=number(sampled.block_days),
     )
     assumed = (
-        "assumed from the estimation error alone"
+        say("statistics.means.variance_assumed")
         if told.trials_variance_assumed
-        else "of the logged trials"
+        else say("statistics.means.variance_logged")
     )
     return [
         Line(
-            name="Daily returns",
+            name=say("statistics.name.days"),
             value=f"{told.days:,d}",
-            meaning=f"worth {decimals(told.effective_days, places=0)} independent",
+            meaning=say("statistics.means.days", days=decimals(told.effective_days, places=0)),
         ),
-        Line(name=f"Sharpe, {level} interval", value=interval(sampled.sharpe), meaning=drawn),
         Line(
-            name=f"Return, {level} interval",
+            name=say("statistics.name.sharpe_interval", level=level),
+            value=interval(sampled.sharpe),
+            meaning=drawn,
+        ),
+        Line(
+            name=say("statistics.name.return_interval", level=level),
             value=(
                 DASH
                 if sampled.total is None
-                else f"{percent(sampled.total.low)} to {percent(sampled.total.high)}"
+                else say(
+                    "statistics.interval",
+                    low=percent(sampled.total.low),
+                    high=percent(sampled.total.high),
+                )
             ),
             meaning=drawn,
         ),
-        Line(name="Samples that lost", value=percent(sampled.losing, places=1)),
+        Line(name=say("statistics.name.losing_samples"), value=percent(sampled.losing, places=1)),
         Line(
-            name="Trials",
+            name=say("statistics.name.trials"),
             value=f"{told.trials:,d}",
-            meaning="variants tried on this data, this one included",
+            meaning=say("statistics.means.trials"),
         ),
         Line(
-            name="Variance of their Sharpes",
+            name=say("statistics.name.trials_variance"),
             value=decimals(told.trials_variance, places=3),
             meaning=assumed,
         ),
         Line(
-            name="Best of them by luck",
+            name=say("statistics.name.best_by_luck"),
             value=decimals(told.expected_maximum_sharpe),
-            meaning="the Sharpe that the best of so many trials without skill shows",
+            meaning=say("statistics.means.best_by_luck"),
         ),
         *_probabilities("2012", "Bailey and López de Prado", told.estimated),
         *_probabilities("2025", "López de Prado, Lipton and Zoonekynd", told.hypothesised),
         Line(
-            name="Autocorrelation",
+            name=say("statistics.name.autocorrelation"),
             value=decimals(told.autocorrelation, places=3),
-            meaning="of daily returns, one day apart",
+            meaning=say("statistics.means.autocorrelation"),
         ),
     ]
 
@@ -246,18 +271,20 @@ def _significance(performance: Performance) -> list[Line]:
 def _probabilities(year: str, who: str, told: Probability) -> list[Line]:
     return [
         Line(
-            name=f"Probabilistic Sharpe ({year})",
+            name=say("statistics.name.psr", year=year),
             value=percent(told.above_zero, places=1),
-            meaning=f"probability that the true Sharpe is above zero; {who}",
+            meaning=say("statistics.means.psr", who=who),
         ),
         Line(
-            name=f"Deflated Sharpe ({year})",
+            name=say("statistics.name.dsr", year=year),
             value=percent(told.deflated, places=1),
-            meaning="probability that it is above the best of all trials by luck",
+            meaning=say("statistics.means.dsr"),
         ),
         Line(
-            name=f"Shortest record ({year})",
-            value=DASH if told.minimum_days is None else f"{told.minimum_days:,.0f} days",
-            meaning="of such returns to show at 95 % that the Sharpe is above zero",
+            name=say("statistics.name.shortest", year=year),
+            value=DASH
+            if told.minimum_days is None
+            else say("statistics.days", days=f"{told.minimum_days:,.0f}"),
+            meaning=say("statistics.means.shortest"),
         ),
     ]

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from shared.core.reasons import Reason
+from shared.core.sentences import reason_then, say
+from shared.core.sentences.figures import fall_percent, jst_minute, percent, yen_alone
 from shared.replay.types import Event
 from shared.results.page.cells import Text, tone
-from shared.results.page.words import fall_percent, jst, percent, reason_words, yen
 from shared.results.performance import Attribution, Month, Performance
 
 MOST_EVENTS = 300
@@ -56,7 +57,7 @@ def _year(name: str, rows: Sequence[Month], most: float) -> Year:
         months=tuple(cells),
         total=Text(
             text=percent(total, sign=True),
-            title=f"{yen(changed, sign=True)} JPY",
+            title=f"{yen_alone(changed, sign=True)} JPY",
             tone=tone(round(total or 0.0, 4)),
         ),
     )
@@ -66,10 +67,13 @@ def _heat(one: Month, most: float) -> Heat:
     total = one.total or 0.0
     return Heat(
         text=percent(one.total, sign=True, places=1),
-        title=(
-            f"{one.month}: {yen(one.change_jpy, sign=True)} JPY, max drawdown"
-            f" {fall_percent(one.max_drawdown_share)}, {one.positions:,d} positions closed,"
-            f" {one.wins:,d} won"
+        title=say(
+            "report.month",
+            month=one.month,
+            change=yen_alone(one.change_jpy, sign=True),
+            drawdown=fall_percent(one.max_drawdown_share),
+            positions=f"{one.positions:,d}",
+            wins=f"{one.wins:,d}",
         ),
         tone=tone(total),
         strength=round(FULL_HEAT * min(1.0, abs(total) / most)),
@@ -93,30 +97,40 @@ def cost_rows(performance: Performance) -> list[BarRow]:
     costs = performance.costs
     change = performance.end_equity_jpy - performance.start_equity_jpy
     rows = [
-        ("Without any cost", "the same fills at middle prices", costs.frictionless_jpy, True),
         (
-            "Slippage",
-            "with half the spread of orders that crossed; inside the prices",
+            say("report.cost.frictionless"),
+            say("report.cost_means.frictionless"),
+            costs.frictionless_jpy,
+            True,
+        ),
+        (
+            say("report.cost.slippage"),
+            say("report.cost_means.slippage"),
             -costs.slippage_jpy,
             False,
         ),
-        ("Fees", "maker and taker fees of what was closed", -costs.fees_jpy, False),
-        ("Interest", "each started 24 hours counts as a day", -costs.interest_jpy, False),
-        ("Net of what was closed", "gross − fees − interest", costs.net_jpy, True),
+        (say("report.cost.fees"), say("report.cost_means.fees"), -costs.fees_jpy, False),
         (
-            "Still held at the end",
-            "valued at the last price, with its costs so far",
+            say("report.cost.interest"),
+            say("report.cost_means.interest"),
+            -costs.interest_jpy,
+            False,
+        ),
+        (say("report.cost.net"), say("report.cost_means.net"), costs.net_jpy, True),
+        (
+            say("report.cost.unrealised"),
+            say("report.cost_means.unrealised"),
             costs.unrealised_jpy,
             False,
         ),
-        ("Change of equity", "end − start", change, True),
+        (say("report.cost.change"), say("report.cost_means.change"), change, True),
     ]
     most = max(abs(amount) for _, _, amount, _ in rows) or Decimal(1)
     return [
         BarRow(
             name=name,
             title=title,
-            amount=yen(amount, sign=True),
+            amount=yen_alone(amount, sign=True),
             tone=tone(round(amount)),
             share=float(abs(amount) / most),
             strong=strong,
@@ -143,20 +157,26 @@ def attributions(performance: Performance) -> list[tuple[str, str, list[Share]]]
     """Three tables: heading, what the first column is, rows with the largest contribution first."""
     return [
         (
-            "By strategy",
-            "Strategy",
+            say("report.heading.by_strategy"),
+            say("report.column.strategy"),
             _shares(performance.by_strategy, named=lambda name: name.replace("_", " ")),
         ),
-        ("By exit reason", "Reason", _shares(performance.by_reason, named=_reason)),
-        ("By side", "Side", _shares(performance.by_side, named=str)),
+        (
+            say("report.heading.by_reason"),
+            say("report.column.reason"),
+            _shares(performance.by_reason, named=_reason),
+        ),
+        (
+            say("report.heading.by_side"),
+            say("report.column.side"),
+            _shares(performance.by_side, named=str),
+        ),
     ]
 
 
 def _reason(name: str) -> str:
     return (
-        reason_words(Reason(name))
-        if name in Reason.__members__.values()
-        else name.replace("_", " ")
+        reason_then(Reason(name)) if name in Reason.__members__.values() else name.replace("_", " ")
     )
 
 
@@ -167,10 +187,10 @@ def _shares(rows: Sequence[Attribution], *, named: Callable[[str], str]) -> list
             name=named(row.name),
             positions=f"{row.positions:,d}",
             win_rate=percent(row.win_rate, places=1),
-            gross=yen(row.gross_jpy, sign=True),
-            fees=yen(row.fees_jpy),
-            interest=yen(row.interest_jpy),
-            net=Text(text=yen(row.net_jpy, sign=True), tone=tone(round(row.net_jpy))),
+            gross=yen_alone(row.gross_jpy, sign=True),
+            fees=yen_alone(row.fees_jpy),
+            interest=yen_alone(row.interest_jpy),
+            net=Text(text=yen_alone(row.net_jpy, sign=True), tone=tone(round(row.net_jpy))),
             share=float(abs(row.net_jpy) / most),
         )
         for row in sorted(rows, key=lambda row: -row.net_jpy)
@@ -200,7 +220,7 @@ def denials(counted: Mapping[Reason, int]) -> list[DenialRow]:
     return [
         DenialRow(
             code=reason.value,
-            words=reason_words(reason),
+            words=reason_then(reason),
             candles=f"{count:,d}",
             percent=percent(count / total, places=1),
             share=count / most,
@@ -215,7 +235,7 @@ def events(told: Sequence[Event]) -> tuple[list[tuple[str, str, str, str]], int]
     there are.
     """
     rows = [
-        (jst(event.at), event.reason.value, reason_words(event.reason), event.detail)
+        (jst_minute(event.at), event.reason.value, reason_then(event.reason), event.detail)
         for event in told[:MOST_EVENTS]
     ]
     return rows, max(0, len(told) - MOST_EVENTS)

@@ -8,11 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.alerts import KnownBefore, compose, failure_alert
-from shared.alerts.wording import alert_key, btc, duration_text, facts, reason_text, when, yen
+from shared.alerts import KnownBefore, compose
+from shared.alerts.compose import failure_alert
+from shared.alerts.wording import alert_key, facts
 from shared.core import settings as configuration
 from shared.core.money import jpy
 from shared.core.reasons import Reason
+from shared.core.sentences import reason_now
+from shared.core.sentences.figures import btc, jst_and_utc, yen_words
 from shared.core.types import (
     Action,
     Decision,
@@ -424,7 +427,7 @@ def test_a_closed_trade_tells_profit_and_every_cost():
         "100 yen",
         "49.20 yen",
     )
-    assert alert.fields["held"] == "2 h 05 min"
+    assert alert.fields["held"] == "2 h 5 min"
     assert "Closed a part of the long" in one(replace(REPORT, trades=(trade(ends=False),))).title
 
 
@@ -515,21 +518,16 @@ def test_every_key_is_safe_as_a_documents_name_and_fields_stay_short(bot, id_, c
 
 
 def test_numbers_and_times_are_told_as_people_write_them():
-    assert [yen(Decimal(value)) for value in ("1234567.8", "99.5", "-0.125", "0", "12")] == [
+    assert [yen_words(Decimal(value)) for value in ("1234567.8", "99.5", "-0.125", "0", "12")] == [
         "1,234,568 yen",
         "99.50 yen",
         "-0.12 yen",
         "0 yen",
         "12 yen",
     ]
-    assert yen(-12_345) == "-12,345 yen"
+    assert yen_words(-12_345) == "-12,345 yen"
     assert btc(1) == "0.0001 BTC"
-    assert (duration_text(59 * 60_000), duration_text(HOUR), duration_text(0)) == (
-        "59 min",
-        "1 h 00 min",
-        "0 min",
-    )
-    assert when(AT + 15 * HOUR) == "2030-01-02 00:00:00 JST (15:00:00 UTC)"
+    assert jst_and_utc(AT + 15 * HOUR) == "2030-01-02 00:00:00 JST (15:00:00 UTC)"
     assert alert_key("a/b", "", 3) == "a-b:-:3"
     assert facts({"long_fact": "x" * 500})["long fact"] == "x" * 199 + "…"
-    assert all(reason_text(reason) for reason in Reason)
+    assert all(reason_now(reason) for reason in Reason)

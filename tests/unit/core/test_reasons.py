@@ -4,9 +4,8 @@ import ast
 from pathlib import Path
 
 from scripts.docs import pages as docs
-from shared.alerts.wording import reason_text
 from shared.core.reasons import DENIALS, OF_THE_WATCH, TRANSIENT, UNREAD, Denial, Reason
-from shared.results.page.words import reason_words
+from shared.core.sentences import reason_now, reason_then
 
 ROOT = Path(__file__).resolve().parents[3]
 NEVER = {
@@ -109,7 +108,7 @@ def test_the_page_prints_the_table() -> None:
 
 
 def test_what_stands_against_an_entry_has_words_for_people() -> None:
-    told = [reason for reason in DENIALS if reason_words(reason) == reason.value.replace("_", " ")]
+    told = [reason for reason in DENIALS if reason_then(reason) == reason.value.replace("_", " ")]
     assert not told
     for reason in UNREAD | {Reason.BOOK_FAR, Reason.DATA_SPIKE, Reason.SIDE_SUSPENDED}:
-        assert reason_text(reason) != reason.value.replace("_", " ")
+        assert reason_now(reason) != reason.value.replace("_", " ")

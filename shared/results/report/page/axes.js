@@ -18,10 +18,11 @@ const short = (value) => {
 };
 const lasting = (ms) =>
   ms < HOUR
-    ? `${Math.round(ms / 60e3)} min`
+    ? tell("minutes", { minutes: Math.round(ms / 60e3) })
     : ms < 2 * DAY
-      ? `${(ms / HOUR).toFixed(1)} h`
-      : `${Math.round(ms / DAY)} days`;
+      ? tell("hours", { hours: (ms / HOUR).toFixed(1) })
+      : tell("days", { days: Math.round(ms / DAY) });
+const sideOf = (sign) => (sign > 0 ? tell("long") : tell("short"));
 
 const make = (parent, name, attributes = {}, text) => {
   const element = document.createElementNS("http://www.w3.org/2000/svg", name);

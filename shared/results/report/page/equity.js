@@ -6,14 +6,19 @@ const equityChart = (curve) => {
   let chart = null;
   const say = (row) => {
     const held = curve.lots[row]
-      ? ` \u00b7 ${curve.lots[row] > 0 ? "long" : "short"}` +
-        ` ${(Math.abs(curve.lots[row]) / 1e4).toFixed(4)} BTC`
+      ? tell("held", {
+          side: sideOf(curve.lots[row]),
+          size: (Math.abs(curve.lots[row]) / 1e4).toFixed(4),
+        })
       : "";
-    readout.textContent =
-      `${jst(curve.at[row])} JST \u00b7 equity ${yen(curve.equity[row])}` +
-      ` (${percent(curve.equity[row] / curve.equity[0] - 1)})` +
-      ` \u00b7 drawdown ${percent(curve.drawdown[row])}` +
-      ` \u00b7 buy and hold ${yen(curve.hold[row])}${held}`;
+    readout.textContent = tell("equity", {
+      at: jst(curve.at[row]),
+      equity: yen(curve.equity[row]),
+      change: percent(curve.equity[row] / curve.equity[0] - 1),
+      drawdown: percent(curve.drawdown[row]),
+      hold: yen(curve.hold[row]),
+      held,
+    });
   };
   const draw = () => {
     const [low, high] = extremes(
@@ -28,7 +33,7 @@ const equityChart = (curve) => {
         height: 380,
         low: low - room,
         high: high + room,
-        label: "Equity over time, with the drawdown below",
+        label: tell("equity_label"),
         below,
       }),
     );
@@ -98,7 +103,7 @@ const equityChart = (curve) => {
     });
   };
   if (!curve.at.length) {
-    holder.textContent = "The replay has no equity curve.";
+    holder.textContent = tell("no_equity");
     return;
   }
   beside.addEventListener("change", redraw);

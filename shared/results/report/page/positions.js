@@ -75,13 +75,13 @@ const positionList = (positions) => {
     button.type = "button";
     button.className = "look";
     button.textContent = `#${one.number}`;
-    button.title = "show it on the charts";
+    button.title = tell("show");
     button.addEventListener("click", () => look(one));
     row.insertCell().appendChild(button);
     cell(row, jst(one.in_at), "time");
     const tag = document.createElement("span");
     tag.className = `tag ${one.sign > 0 ? "long" : "short"}`;
-    tag.textContent = one.sign > 0 ? "long" : "short";
+    tag.textContent = sideOf(one.sign);
     row.insertCell().appendChild(tag);
     cell(row, (one.lots / 1e4).toFixed(4), "number");
     cell(row, yen(one.in_price), "number");
@@ -89,11 +89,13 @@ const positionList = (positions) => {
     cell(row, one.open ? "\u2013" : jst(one.out_at), "time");
     cell(row, lasting(held(one)), "number");
     cell(row, one.reason + (one.parts > 1 ? ` (${one.parts})` : ""), "why").title =
-      one.parts > 1 ? `closed in ${one.parts} parts` : "";
+      one.parts > 1 ? tell("parts", { parts: one.parts }) : "";
     const costs = cell(row, yen(one.fees + one.interest), "number");
-    costs.title =
-      `fees ${yen(one.fees)}, interest ${yen(one.interest)};` +
-      ` slippage ${yen(one.slippage)} is inside the prices`;
+    costs.title = tell("costs", {
+      fees: yen(one.fees),
+      interest: yen(one.interest),
+      slippage: yen(one.slippage),
+    });
     cell(row, signed(one.net), `number${tone(one.net)}`);
     cell(row, one.open ? "\u2013" : percent(rate(one)), `number${tone(one.net)}`);
     cell(row, one.voted.map(short).join(", ") || "\u2013", "voted").title = one.voted
@@ -108,9 +110,12 @@ const positionList = (positions) => {
     const shown = rows.slice(page * size, page * size + size);
     body.replaceChildren(...shown.map(line));
     counted.textContent = rows.length
-      ? `${whole.format(page * size + 1)}\u2013${whole.format(page * size + shown.length)}` +
-        ` of ${whole.format(rows.length)}`
-      : "none";
+      ? tell("rows", {
+          first: whole.format(page * size + 1),
+          last: whole.format(page * size + shown.length),
+          all: whole.format(rows.length),
+        })
+      : tell("no_rows");
     earlier.disabled = page === 0;
     later.disabled = page >= pages - 1;
     for (const head of heads)

@@ -127,14 +127,15 @@ const priceChart = (candles, positions) => {
         height: 440,
         low: low - room,
         high: high + room,
-        label: "Price with entries, exits, stops and targets",
+        label: tell("price_label"),
       }),
     );
     drawBars(first, last);
     drawPositions(seen);
     const shorter = bars.ms < DAY ? lasting(bars.ms).replace(".0", "") : lasting(bars.ms);
-    document.getElementById("bar-length").textContent =
-      `one bar is ${bars.ms === DAY ? "1 day" : shorter}`;
+    document.getElementById("bar-length").textContent = tell("bar", {
+      length: bars.ms === DAY ? tell("one_day") : shorter,
+    });
     point(view.at);
   };
   // The position at an instant, or the one whose fills are within a few pixels of it.
@@ -155,21 +156,29 @@ const priceChart = (candles, positions) => {
     return near.length && near[0][0] <= 6 ? near[0][1] : null;
   };
   const told = (one) =>
-    ` \u00b7 #${one.number} ${one.sign > 0 ? "long" : "short"}` +
-    ` ${(one.lots / 1e4).toFixed(4)} BTC from ${yen(one.in_price)}` +
+    tell("position", {
+      number: one.number,
+      side: sideOf(one.sign),
+      size: (one.lots / 1e4).toFixed(4),
+      price: yen(one.in_price),
+    }) +
     (one.open
-      ? ", still open"
-      : `: ${one.reason} at ${yen(one.out_price)}, ${signed(one.net)} JPY`) +
-    (one.stop ? ` \u00b7 stop ${yen(one.stop)} \u00b7 target ${yen(one.target)}` : "");
+      ? tell("still_open")
+      : tell("ended", { why: one.reason, price: yen(one.out_price), net: signed(one.net) })) +
+    (one.stop ? tell("bracket", { stop: yen(one.stop), target: yen(one.target) }) : "");
   const point = (at) => {
     if (!chart) return;
     const when = at ?? view.span[1];
     const row = Math.max(0, Math.min(bars.at.length - 1, rowAt(bars.at, when + 1) - 1));
     const one = at === null && !view.chosen ? null : heldAt(when);
-    readout.textContent =
-      `${jst(bars.at[row])} JST \u00b7 open ${yen(bars.open[row])}` +
-      ` \u00b7 high ${yen(bars.high[row])} \u00b7 low ${yen(bars.low[row])}` +
-      ` \u00b7 close ${yen(bars.close[row])}${one ? told(one) : ""}`;
+    readout.textContent = tell("price", {
+      at: jst(bars.at[row]),
+      open: yen(bars.open[row]),
+      high: yen(bars.high[row]),
+      low: yen(bars.low[row]),
+      close: yen(bars.close[row]),
+      position: one ? told(one) : "",
+    });
     chart.cross(at === null ? null : chart.x(bars.at[row] + bars.ms / 2));
     if (!one) return;
     const from = chart.x(one.in_at),
@@ -187,7 +196,7 @@ const priceChart = (candles, positions) => {
     make(chart.over, "path", { class: `entry ${one.sign > 0 ? "long" : "short"}`, d: wedge(one) });
   };
   if (!candles.at.length) {
-    holder.textContent = "No candles were given for this period.";
+    holder.textContent = tell("no_candles");
     return;
   }
   movable(holder, () => chart);

@@ -1,5 +1,9 @@
 const drawn = JSON.parse(document.getElementById("drawn").textContent);
 
+// A sentence of the catalogue by its name in the chapter of charts, with its fields filled.
+const tell = (name, values = {}) =>
+  drawn.sentences[`charts.${name}`].replace(/\{(\w+)\}/g, (_, field) => values[field]);
+
 // The data of the page: columns of whole numbers, packed by shared/report/packing.py.
 const unpack = (text, order) => {
   const bytes = atob(text);

@@ -25,7 +25,7 @@ def test_a_page_asks_for_nothing_and_has_its_style_theme_and_heading(template):
     assert "default-src 'none'" in text
     assert "http" not in text.replace("http-equiv", "")
     assert "<h1>A page</h1>" in text
-    assert '<button type="button" id="theme">' in text
+    assert '<button type="button" id="theme" data-light="Light"' in text
     assert "color-scheme: light dark" in text
     assert text.count("<script>") == 1
 

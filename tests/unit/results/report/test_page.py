@@ -12,11 +12,11 @@ import pytest
 
 from shared.core import settings as configuration
 from shared.core.reasons import Reason
+from shared.core.sentences.figures import decimals, length, percent, yen_alone
 from shared.core.types import AccountKind, Timeframe
 from shared.replay.result import COARSE
 from shared.replay.types import Event
 from shared.results import page as kit
-from shared.results.page.words import decimals, length, percent, yen
 from shared.results.performance import measure
 from shared.results.report import html, render, tables
 from shared.results.report.assumptions import fill_rules, setting_groups
@@ -96,7 +96,7 @@ def test_the_headline_tells_the_result_beside_doing_nothing(read, replayed):
         "2029-12-31-abc1234",
         "In 120 days the account",
         "12 variants were tried",
-        f"fees {yen(measured.costs.fees_jpy)} ",
+        f"fees {yen_alone(measured.costs.fees_jpy)} ",
         f"Calmar {decimals(measured.drawdown.calmar)}".replace("-", "−"),
         f"{measured.positions.wins} of {measured.positions.count} positions",
     ):
@@ -151,16 +151,16 @@ def test_a_number_that_is_undefined_is_a_dash():
     assert "profit factor –" in read.text
     assert "No position was closed, so there is nothing to judge." in read.text
     assert not re.search(r"\b(nan|inf|None)\b(?!\.)", read.text)
-    assert (yen(None), percent(None), decimals(None), length(None)) == ("–",) * 4
-    assert (yen(float("nan")), percent(float("inf")), decimals(float("nan"))) == ("–",) * 3
+    assert (yen_alone(None), percent(None), decimals(None), length(None)) == ("–",) * 4
+    assert (yen_alone(float("nan")), percent(float("inf")), decimals(float("nan"))) == ("–",) * 3
     assert decimals(float("inf")) == "∞"
 
 
 def test_every_table_adds_up_to_the_whole(replayed):
     measured = measure(replayed)
     rows = {row.name: row.amount for row in tables.cost_rows(measured)}
-    assert rows["Net of what was closed"] == yen(measured.costs.net_jpy, sign=True)
-    assert rows["Change of equity"] == yen(
+    assert rows["Net of what was closed"] == yen_alone(measured.costs.net_jpy, sign=True)
+    assert rows["Change of equity"] == yen_alone(
         measured.end_equity_jpy - measured.start_equity_jpy, sign=True
     )
     for heading, _first, shares in tables.attributions(measured):

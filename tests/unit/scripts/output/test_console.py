@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scripts.output.console import duration, emit, jst, progress, to_json, utc, yen
+from scripts.output.console import emit, progress, to_json
+from shared.core.calendar import jst_text
+from shared.core.sentences.figures import duration, utc_second, yen
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,8 @@ def test_a_table_is_drawn_for_people(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_people_read_jst_and_machines_utc() -> None:
     new_year = 1_767_193_200_000
-    assert utc(new_year) == "2025-12-31T15:00:00Z"
-    assert jst(new_year) == "2026-01-01 00:00:00 JST"
+    assert utc_second(new_year) == "2025-12-31T15:00:00Z"
+    assert jst_text(new_year) == "2026-01-01 00:00:00 JST"
 
 
 @pytest.mark.parametrize(

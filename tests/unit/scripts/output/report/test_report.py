@@ -14,9 +14,9 @@ from scripts.output.report.rows import why_summary
 from scripts.output.report.story import all_fills, all_trades, stories, why_nothing
 from shared.core.money import ZERO, btc_from_lots
 from shared.core.reasons import Reason
+from shared.core.sentences import reason_then
+from shared.core.sentences.figures import basis_points, jst_minute, percent, yen_alone
 from shared.core.types import Action
-from shared.results.page.cells import basis_points
-from shared.results.page.words import jst, percent, reason_words, yen
 from tests.support import made_reports as made
 
 REPORTS = made.reports()
@@ -128,9 +128,9 @@ def test_the_cards_and_tables_show_what_the_run_came_to(page):
     assert performance.end_equity_jpy == REPORTS[-1].equity_jpy
     assert costs.net_jpy == sum((trade.net_jpy for trade in trades), ZERO)
     assert costs.net_jpy + costs.unrealised_jpy == performance.end_equity_jpy - made.CAPITAL
-    assert f"to {yen(performance.end_equity_jpy)}" in texts
-    assert f"{yen(performance.end_equity_jpy - made.CAPITAL, sign=True)} JPY" in texts
-    paid = map(yen, (costs.fees_jpy, costs.slippage_jpy, costs.interest_jpy))
+    assert f"to {yen_alone(performance.end_equity_jpy)}" in texts
+    assert f"{yen_alone(performance.end_equity_jpy - made.CAPITAL, sign=True)} JPY" in texts
+    paid = map(yen_alone, (costs.fees_jpy, costs.slippage_jpy, costs.interest_jpy))
     assert "fees {} · slippage {} · interest {}".format(*paid) in texts
     assert costs.slippage_jpy == Decimal(151)
     assert (performance.positions.count, performance.positions.wins) == (2, 1)
@@ -138,7 +138,7 @@ def test_the_cards_and_tables_show_what_the_run_came_to(page):
     assert percent(performance.hold.returns.total, sign=True) in texts
     assert "959 done · 1 degraded" in texts
     assert "410,000 JPY" in texts
-    assert page.tables["costs"][-2][1] == yen(costs.unrealised_jpy, sign=True)
+    assert page.tables["costs"][-2][1] == yen_alone(costs.unrealised_jpy, sign=True)
 
 
 def test_two_days_are_no_proof_of_skill(page):
@@ -169,7 +169,7 @@ def test_every_decision_that_led_to_an_order_is_one_row(page):
     _head, *rows = page.tables["decisions"]
     assert len(rows) == 4
     assert [row[0] for row in rows] == [
-        jst(made.START + tick * made.STEP) for tick in (100, 300, 500, 800)
+        jst_minute(made.START + tick * made.STEP) for tick in (100, 300, 500, 800)
     ]
     told = [row[8] for row in rows]
     entry, stopped = (
@@ -182,7 +182,7 @@ def test_every_decision_that_led_to_an_order_is_one_row(page):
     assert told[3].endswith("; still open")
     assert [row[5] for row in rows] == [str(btc_from_lots(lots)) for lots in (200, 150, 100, 120)]
     assert [row[9] for row in rows[:2]] == [
-        yen(trade.net_jpy, sign=True).replace("-", "−") for trade in all_trades(REPORTS)
+        yen_alone(trade.net_jpy, sign=True).replace("-", "−") for trade in all_trades(REPORTS)
     ]
     assert all(row[2] == "▲▲·▼▲▲" and row[4] == "+21.0 bp" for row in rows)
 
@@ -202,7 +202,7 @@ def test_the_reasons_add_up_to_the_ticks_that_entered_nothing(page):
     assert set(counted) == {"no_consensus", "edge_below_cost", "nothing_new"}
     for row in why:
         assert counted[row.reason.value][5] == f"{row.ticks:,d}"
-        assert counted[row.reason.value][1] == reason_words(row.reason)
+        assert counted[row.reason.value][1] == reason_then(row.reason)
 
 
 def test_every_candle_without_an_entry_counts_once_and_the_rows_add_up_to_what_the_sentence_says():
@@ -320,8 +320,8 @@ def test_a_position_closed_in_parts_is_one_round_trip():
 
 
 def test_every_reason_has_words():
-    assert all("_" not in reason_words(reason) for reason in Reason)
-    assert len({reason_words(reason) for reason in Reason}) == len(Reason)
+    assert all("_" not in reason_then(reason) for reason in Reason)
+    assert len({reason_then(reason) for reason in Reason}) == len(Reason)
 
 
 def test_the_price_of_a_tick_is_the_signals_where_nothing_is_held():
