@@ -43,7 +43,7 @@ class TrainingNote:
 class ReportHeader:
     """Everything the report says that the ticks do not know.
 
-    Instants are ms UTC, the period_text is [`start_at`, `end_at`).
+    Instants are ms UTC, the period is [`start_at`, `end_at`).
 
     `overruled` is the bundle that the settings let enter without proof.
     """
@@ -63,7 +63,7 @@ class ReportHeader:
 
 
 def period_text(start_at: int, end_at: int) -> str:
-    """A period_text [start, end) as its first and last day in JST."""
+    """A period [start, end) as its first and last day in JST."""
     return say("demo.period", first=jst_day(start_at), last=jst_day(max(start_at, end_at - 1)))
 
 
@@ -71,9 +71,9 @@ def market_line(market: MarketSource, *, start_at: int, end_at: int) -> str:
     """The market in one sentence."""
     when = period_text(start_at, end_at)
     if market.kind == "file":
-        return say("demo.market.file", file=market.file, period_text=when)
+        return say("demo.market.file", file=market.file, period=when)
     if market.kind == "exchange":
-        return say("demo.market.exchange", address=market.address, period_text=when)
+        return say("demo.market.exchange", address=market.address, period=when)
     if market.edge_bp:
         return say("demo.market.planted", seed=market.seed, drift=number(market.edge_bp))
     return say("demo.market.plain", seed=market.seed)
@@ -85,10 +85,10 @@ def training_line(training: TrainingNote, *, start_at: int, end_at: int) -> str:
         return say("demo.training.missing", why=training.missing)
     when = period_text(training.start_at, training.end_at)
     if training.end_at <= start_at:
-        return say("demo.training.before", period_text=when)
+        return say("demo.training.before", period=when)
     if training.start_at >= end_at:
-        return say("demo.training.later", period_text=when)
-    return say("demo.training.overlapping", period_text=when)
+        return say("demo.training.later", period=when)
+    return say("demo.training.overlapping", period=when)
 
 
 def first_line(header: ReportHeader) -> str:

@@ -62,5 +62,5 @@ def test_a_value_at_an_edge_belongs_to_the_bin_above_it():
 def test_the_distance_of_shares_is_never_above_that_of_the_values(first, second, edges):
     shares = bin_shares(np.array(first), edges), bin_shares(np.array(second), edges)
     assert sum(shares[0]) == pytest.approx(1.0)
-    assert 0.0 <= ks_of_shares(*shares) <= ks_2samp(first, second).statistic + 1e-12
+    assert 0.0 <= ks_of_shares(*shares) <= ks_2samp(first, second, method="asymp").statistic + 1e-12
     assert psi(*shares) >= -1e-12
