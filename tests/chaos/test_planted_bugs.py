@@ -281,7 +281,7 @@ def a_minute_is_walked_twice(patch: pytest.MonkeyPatch) -> None:
     def again(account: Any, minutes: Any, until: int) -> Any:
         rewound = (
             account
-            if account.idle
+            if account.is_idle
             else replace(account, settled_until=account.settled_until - MINUTE)
         )
         return real(rewound, minutes, until)

@@ -79,7 +79,7 @@ BREAKS = {
     "fetch": ("feed", "fetch", Unavailable("the exchange did not answer"), 1),
     "fetch, in an unforeseen way": ("feed", "fetch", ZeroDivisionError("surprise"), 1),
     "the second settlement": ("exchange", "reconcile", Unavailable("no candles"), 2),
-    "the model": ("champions", "serving", ValueError("surprise"), 1),
+    "the model": ("champions", "load_champion", ValueError("surprise"), 1),
     "the outbox": ("sink", "send", RuntimeError("surprise"), 1),
     "the save": (
         "documents",
@@ -127,7 +127,7 @@ KILLS = [
     ("exchange", "reconcile", "after", 1),
     ("feed", "fetch", "before", 1),
     ("feed", "fetch", "after", 1),
-    ("champions", "serving", "after", 1),
+    ("champions", "load_champion", "after", 1),
     ("exchange", "submit", "before", 1),  # the intent is written, the order is not sent
     ("exchange", "submit", "after", 1),  # the order is placed, its outcome is not recorded
     (

@@ -137,7 +137,7 @@ def test_no_fault_of_the_sandbox_puts_a_wrong_candle_into_the_window(bot, name):
         harmless = {"wide-spread", "crossed-book", "far-book", "missing-field"}
         harmless |= {"orders-stopped", "stops-stopped", "market-stopped", "pair-disabled"}
         assert market.issues or name in harmless
-    assert bot.sandbox.faults.fired(name) > 0
+    assert bot.sandbox.faults.fire_count(name) > 0
     bot.sandbox.faults.clear()
     healed = bot.feed.fetch(bot.clock.now_ms())
     missing = [issue for issue in healed.issues if issue.forbids_entry]

@@ -172,15 +172,17 @@ def ran(candles):
 )
 def test_every_example_runs_on_generated_candles(path, ran):
     study, result = ran(path.stem)
-    assert [one.variant for one in result.tried] == [variant.name for variant in study.variants]
-    assert all(one.verdict.checks for one in result.tried)
+    assert [one.variant for one in result.variant_results] == [
+        variant.name for variant in study.variants
+    ]
+    assert all(one.verdict.checks for one in result.variant_results)
     assert result.hash != study.hash, "these are other candles"
 
 
 def test_the_profiles_of_the_original_are_refused_as_directional(ran):
     _, result = ran("original-label")
-    for one in result.tried[:3]:
-        assert {"directional_not_volatility", "direction_skill"} & set(one.failed)
+    for one in result.variant_results[:3]:
+        assert {"directional_not_volatility", "direction_skill"} & set(one.failed_check_names)
 
 
 def test_progress_goes_on_to_the_end(candles):

@@ -343,7 +343,8 @@ def test_a_model_that_cannot_be_read_does_not_keep_a_position_beyond_its_time(
             "bots/default",
             state={**state, "plan": {**state["plan"], "exit_by": NOW + 2 * INTERVAL}},
         )
-        broken = Changed(ports.champions, serving=raising(Unavailable("the bucket did not answer")))
+        silent = raising(Unavailable("the bucket did not answer"))
+        broken = Changed(ports.champions, load_champion=silent)
         report = scene.tick(NOW + 5 * INTERVAL, replace(ports, champions=broken))
         assert report.status is TickStatus.DEGRADED
         assert "the bucket did not answer" in report.detail

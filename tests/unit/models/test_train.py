@@ -262,7 +262,7 @@ def test_other_fees_make_another_version_where_the_meta_head_learns_from_them():
             known,
             settings,
             commit=COMMIT,
-            data_hash="d",
+            candles_hash="d",
             what={"recipe": recipe_hash(settings, MODEL)},
         )
 
