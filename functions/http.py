@@ -34,7 +34,7 @@ class TooLarge(BadRequest):
     """A body longer than anybody needs."""
 
 
-def fields_of(data: bytes) -> dict[str, Any]:
+def body_fields(data: bytes) -> dict[str, Any]:
     """The object that a body's bytes hold; none is an empty one.
 
     Raises `BadRequest`, naming `body` or a field in it.
@@ -77,7 +77,7 @@ def body_of(request: Request) -> dict[str, Any]:
     if (request.content_length or 0) <= MOST_BODY_BYTES:
         data = request.stream.read(MOST_BODY_BYTES + 1)
         if len(data) <= MOST_BODY_BYTES:
-            return fields_of(data)
+            return body_fields(data)
     drained = 0  # read on, so that the client hears the answer instead of a broken connection
     while drained < _MOST_DRAINED_BYTES and (piece := request.stream.read(_PIECE_BYTES)):
         drained += len(piece)

@@ -29,7 +29,7 @@ import functions_framework
 from flask import Request, Response
 
 from functions import wiring
-from functions.http import body_of, check_known_names, fields_of, parse_fields, query_of
+from functions.http import body_fields, body_of, check_known_names, parse_fields, query_of
 from functions.shell import Refusal, Shell, VerbResult
 from models.backtest.job import BadJob, is_id, parse_job
 from models.backtest.service import Backtests, OtherJob, prepare_backtest_types
@@ -161,7 +161,7 @@ def _parse_push(message: object) -> dict[str, Any]:
     """What a Pub/Sub push carries: base64 of the same JSON."""
     try:
         data = message["data"] if isinstance(message, dict) else None
-        body = fields_of(base64.b64decode(data, validate=True)) if isinstance(data, str) else {}
+        body = body_fields(base64.b64decode(data, validate=True)) if isinstance(data, str) else {}
     except (KeyError, binascii.Error, ValueError, BadRequest):
         body = {}
     if "work" not in body:

@@ -434,7 +434,7 @@ def _code() -> str:
     """The hash of all code that a result can depend on: a checkpoint of other code is not gone on
     from.
     """
-    return fingerprint.bytes_of(
+    return fingerprint.digest_of(
         fingerprint.read_sources(("shared", "models/backtest")), np.__version__
     )
 

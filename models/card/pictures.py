@@ -16,7 +16,7 @@ from shared.core.calendar import DAY_MS, JST_MS
 from shared.core.sentences import say
 from shared.core.types import FloatArray, IntArray
 from shared.model.manifest import Check
-from shared.results.page.svg import Axis, label
+from shared.results.page.svg import Axis, draw_label
 
 BINS = 10
 HISTOGRAM_BINS = 40
@@ -213,13 +213,13 @@ def _growth_percent(returns: FloatArray) -> list[float]:
 
 def gate_picture(checks: Sequence[Check]) -> bytes:
     """The gate's checks with their values, intervals and thresholds, by what they decide."""
-    parts, y = [label(16, 28, say("card.picture.gate"), look="title")], 44
+    parts, y = [draw_label(16, 28, say("card.picture.gate"), look="title")], 44
     for group in _GROUPS:
         of_group = [check for check in checks if check.group == group]
         if not of_group:
             continue
         y += 24
-        parts.append(label(16, y, say(f"card.group.{group}"), look="group"))
+        parts.append(draw_label(16, y, say(f"card.group.{group}"), look="group"))
         y += 8
         for check in of_group:
             parts += _line(check, y)
@@ -239,11 +239,11 @@ def _line(check: Check, y: int) -> list[str]:
     base = y + 18
     return [
         f'<path class="grid" d="M16 {y}H{_TABLE_WIDTH - 16}"/>',
-        label(16, base, check.name, look="word"),
-        label(400, base, value, anchor="end", look="word"),
-        label(412, base, interval, look="note"),
-        label(600, base, _threshold_text(check), look="word"),
-        label(_TABLE_WIDTH - 24, base, outcome, anchor="end", look=look or "word"),
+        draw_label(16, base, check.name, look="word"),
+        draw_label(400, base, value, anchor="end", look="word"),
+        draw_label(412, base, interval, look="note"),
+        draw_label(600, base, _threshold_text(check), look="word"),
+        draw_label(_TABLE_WIDTH - 24, base, outcome, anchor="end", look=look or "word"),
     ]
 
 

@@ -13,4 +13,4 @@ def model_code_hash() -> str:
 
     Raises `NotThere` where a file of it is gone.
     """
-    return fingerprint.trees_of(guards.sources("fits"))
+    return fingerprint.canonical_trees(guards.sources("fits"))

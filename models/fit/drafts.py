@@ -47,7 +47,7 @@ def draft(
         purpose=purpose,
         files={},
         features=parts.training.names,
-        feature_code=fingerprint.bytes_of(fingerprint.read_sources(("shared/features",))),
+        feature_code=fingerprint.digest_of(fingerprint.read_sources(("shared/features",))),
         code=present_code(),
         classes=CLASSES,
         members=fitted.members,

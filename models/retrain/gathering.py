@@ -43,7 +43,9 @@ class Learnable:
     dataset: Dataset
 
 
-def gather(history: CandleHistory, settings: Settings, *, as_of: int, tell: Tell) -> Gathered:
+def gather_inputs(
+    history: CandleHistory, settings: Settings, *, as_of: int, tell: Tell
+) -> Gathered:
     """Fetch what is missing, and read.
 
     The history reaches back as far as the first fold of the walk-forward looks: the gate's days,

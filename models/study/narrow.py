@@ -26,7 +26,7 @@ def paragraph(text: str, *, first: str = "", rest: str = "") -> list[str]:
     return [line.replace("\0", " ") for line in lines]
 
 
-def code(command: str) -> list[str]:
+def code_block(command: str) -> list[str]:
     """A command as a block of code that a shell takes as it stands."""
     lines = textwrap.wrap(
         command,

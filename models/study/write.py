@@ -109,7 +109,7 @@ def _origin_lines(result: StudyResult, command: str) -> list[str]:
         "",
     ]
     if command:
-        lines += [say("study.made_by"), "", *narrow.code(command), ""]
+        lines += [say("study.made_by"), "", *narrow.code_block(command), ""]
     lines += _items(
         say(
             "study.declared",

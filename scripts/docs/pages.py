@@ -58,7 +58,7 @@ def features_page() -> str:
         ),
     ]
     families: dict[str, list[str]] = {}
-    for name, _timeframe, family, needs, formula in catalogue.table():
+    for name, _timeframe, family, needs, formula in catalogue.feature_table():
         users = ", ".join(label for label, names in sets.items() if name in names)
         text = f"`{name}` ({needs}): {formula}{f'. *{users}*' if users else ''}"
         families.setdefault(family, []).extend(prose(text, first="* ", rest="  "))

@@ -60,7 +60,7 @@ class GuardCovers(Contract):
 def modules_of(guard: str) -> list[str]:
     """The modules with a guard; a folder of which all have it stands for its modules."""
     files = set(guards.sources(guard))
-    return [module for line in guards.under(guard) for module in _within(line, files)]
+    return [module for line in guards.guarded_files(guard) for module in _within(line, files)]
 
 
 def _within(path: str, files: set[str]) -> Iterator[str]:

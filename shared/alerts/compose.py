@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from shared.alerts.wording import alert_key, facts, name_fields
+from shared.alerts.wording import alert_key, context_facts, name_fields
 from shared.core.calendar import jst_day
 from shared.core.reasons import Reason
 from shared.core.sentences import reason_now, say
@@ -249,7 +249,8 @@ def _orders(report: TickReport, maker: _Maker) -> Iterator[Alert]:
                 "outcome_unknown",
                 f"{record.what}-{intent.id}",
                 _unknown_title(record),
-                name_fields(order=intent.id, side=intent.side.value) | facts(record.context),
+                name_fields(order=intent.id, side=intent.side.value)
+                | context_facts(record.context),
             )
         elif record.outcome == "rejected" and record.what != "cancel":
             if intent.purpose is Purpose.STOP:
@@ -259,7 +260,7 @@ def _orders(report: TickReport, maker: _Maker) -> Iterator[Alert]:
                     intent.id,
                     say("alerts.title.stop_rejected", side=intent.side, size=btc(intent.lots)),
                     name_fields(order=intent.id, why=reason_now(record.reason))
-                    | facts(record.context),
+                    | context_facts(record.context),
                 )
             elif (
                 record.reason is not Reason.POST_ONLY_WOULD_CROSS
@@ -285,7 +286,7 @@ def _rejects(reason: Reason, records: Sequence[OrderRecord], maker: _Maker) -> A
         if len(records) == 1
         else say("alerts.title.rejected_many", orders=len(records), reason=why)
     )
-    told = name_fields(order=last.intent.id, purpose=last.intent.purpose.value) | facts(
+    told = name_fields(order=last.intent.id, purpose=last.intent.purpose.value) | context_facts(
         last.context
     )
     return maker.make_lasting(Level.WARNING, "rejected", reason, title, told)
@@ -316,7 +317,7 @@ def _limits(
         Reason.LIMIT_COOLDOWN,
         Reason.LIMIT_DRAWDOWN,
     }:
-        told |= facts(report.decision.context)
+        told |= context_facts(report.decision.context)
     halted_now = (
         before is not None
         and after is not None
@@ -365,15 +366,19 @@ def _issues(report: TickReport, maker: _Maker) -> Iterator[Alert]:
                     if issue.forbids_entry
                     else "alerts.title.model_unwatched"
                 ),
-                facts(issue.context),
+                context_facts(issue.context),
             )
         elif issue.reason is Reason.CAPITAL_CHANGED:
             title = say("alerts.title.capital")
-            yield maker.make_daily(Level.WARNING, "capital", title, facts(issue.context))
+            yield maker.make_daily(Level.WARNING, "capital", title, context_facts(issue.context))
         elif issue.forbids_entry and issue.reason in _WARNED:
             title = say("alerts.title.no_entries", reason=reason_now(issue.reason))
             yield maker.make_lasting(
-                Level.WARNING, _WARNED[issue.reason], issue.reason, title, facts(issue.context)
+                Level.WARNING,
+                _WARNED[issue.reason],
+                issue.reason,
+                title,
+                context_facts(issue.context),
             )
 
 
@@ -394,8 +399,10 @@ def _about_the_model(issue: Issue, report: TickReport, maker: _Maker) -> Alert:
     """Once a day; that a proof is void which stops nothing here, once for each model."""
     kind, title = _ABOUT_THE_MODEL[issue.reason], _watch_title(issue, report)
     if issue.reason is Reason.MODEL_NOT_PROVEN and not issue.forbids_entry:
-        return maker.make_event(Level.WARNING, kind, report.model, title, facts(issue.context))
-    return maker.make_daily(Level.WARNING, kind, title, facts(issue.context))
+        return maker.make_event(
+            Level.WARNING, kind, report.model, title, context_facts(issue.context)
+        )
+    return maker.make_daily(Level.WARNING, kind, title, context_facts(issue.context))
 
 
 def _impossible_alert(issue: Issue, maker: _Maker) -> Alert:
@@ -425,7 +432,7 @@ def _model(issue: Issue, report: TickReport, maker: _Maker) -> Alert:
     if report.positions:
         title = say("alerts.title.model_held", title=title)
     level = Level.CRITICAL if grave else Level.WARNING
-    return maker.make_lasting(level, "model", issue.reason, title, facts(issue.context))
+    return maker.make_lasting(level, "model", issue.reason, title, context_facts(issue.context))
 
 
 def _entries(report: TickReport, maker: _Maker) -> Iterator[Alert]:

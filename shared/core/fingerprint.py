@@ -37,12 +37,12 @@ def read_sources(places: Iterable[str], *, below: Path = ROOT) -> Mapping[str, b
     return found
 
 
-def bytes_of(texts: Mapping[str, bytes], *more: str) -> str:
+def digest_of(texts: Mapping[str, bytes], *more: str) -> str:
     """SHA-256 of names and contents, and of what else a result depends on.
 
-    >>> bytes_of({"a.py": b"x = 1"})[:12]
+    >>> digest_of({"a.py": b"x = 1"})[:12]
     'db6c345bfe9f'
-    >>> bytes_of({"a.py": b"x = 1"}, "seed 7")[:12]
+    >>> digest_of({"a.py": b"x = 1"}, "seed 7")[:12]
     'd5770ffa95f3'
     """
     digest = hashlib.sha256("\0".join(more).encode())
@@ -51,7 +51,7 @@ def bytes_of(texts: Mapping[str, bytes], *more: str) -> str:
     return digest.hexdigest()
 
 
-def trees_of(texts: Mapping[str, bytes]) -> str:
+def canonical_trees(texts: Mapping[str, bytes]) -> str:
     """The hash of what these sources mean, whatever they are called."""
     return _together(
         hashlib.sha256(told.encode()).hexdigest()

@@ -154,7 +154,7 @@ def _believe_request(
         latest_ms = now_ms + int(settings.market.max_clock_skew_ms)
     is_strange = request.scheduled_at > latest_ms and not clock.off_ms
     strange = (impossible_time_issue("scheduled_at", request.scheduled_at),) if is_strange else ()
-    return request.believe_times(now_ms, latest_ms=latest_ms), strange
+    return request.believe_clock(now_ms, latest_ms=latest_ms), strange
 
 
 def _work(start: _Start, lease: Lease, claim: Document) -> TickReport:

@@ -28,7 +28,7 @@ class TickRequest:
             tick=f"manual-{_name(received_at)}", scheduled_at=received_at, received_at=received_at
         )
 
-    def believe_times(self, now_ms: int, *, latest_ms: int) -> "TickRequest":
+    def believe_clock(self, now_ms: int, *, latest_ms: int) -> "TickRequest":
         """The request as a sound clock, on which it is `now_ms`, would have made it.
 
         It cannot have arrived later than now. A schedule time later than `latest_ms` cannot be

@@ -100,7 +100,7 @@ def code_here() -> str:
     """The hash of the code that a result depends on: the sources as they are now, and numpy's
     version.
     """
-    return fingerprint.bytes_of(
+    return fingerprint.digest_of(
         fingerprint.read_sources(("shared", "models/study/grid")), np.__version__
     )[:16]
 

@@ -62,7 +62,7 @@ class Learning:
         name = self._steps[self._step][0]
         return name if self._child is not None else f"waiting to try {name} again"
 
-    def look(self) -> None:
+    def look_around(self) -> None:
         """Start what is due, and take note of what has ended."""
         if self._child is not None:
             code = self._child.code()

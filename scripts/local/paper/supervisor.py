@@ -143,7 +143,7 @@ class Supervisor:
             and not learning.trouble
             and not self._stopping.is_set()
         ):
-            learning.look()
+            learning.look_around()
             self._write_status(learning.doing)
             self._stopping.wait(LOOK_SECONDS)
 
@@ -175,7 +175,7 @@ class Supervisor:
     def _look_after(self) -> None:
         if self._learning is not None:
             before = self._learning.doing, self._learning.trouble
-            self._learning.look()
+            self._learning.look_around()
             if self._learning.is_finished:
                 self._say(
                     "a model was trained quickly and serves from now on; the gate was not asked"

@@ -15,7 +15,7 @@ from shared.core.errors import UserError
 from shared.core.types import Candles, Timeframe
 from shared.market.candles import aggregate
 from shared.market.files.columnar import MAGIC, Columnar
-from shared.market.files.joining import Joining, parts
+from shared.market.files.joining import Joining, join_parts
 from shared.market.files.opening import (
     HEAD_BYTES,
     MOST_ROWS,
@@ -118,7 +118,9 @@ def _read_joining(path: Path, zone: tzinfo | None) -> Joining:
         kind = next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), None)
         if kind is not None:
             columnar = Columnar(path, _whole(path, source, packed), kind, MOST_ROWS)
-            return parts(columnar.batches(), Joining(path, columnar.roles, word="row", zone=zone))
+            return join_parts(
+                columnar.batches(), Joining(path, columnar.roles, word="row", zone=zone)
+            )
         head = Limited(source, path, packed=packed).head()
         source.seek(0)
         text, encoding = text_of(path, head)
@@ -135,7 +137,7 @@ def _read_joining(path: Path, zone: tzinfo | None) -> Joining:
             )
         lines = Lines(source, path, packed=packed)
         table = sniff_table(path, text, encoding, whole=len(head) < HEAD_BYTES)
-        joining = parts(
+        joining = join_parts(
             chunks(path, lines, table), Joining(path, table.roles, word="line", zone=zone)
         )
         joining.notes.extend(table.notes)

@@ -291,7 +291,7 @@ def _minute_text(at: int) -> str:
     return f"{utc_text(at)[:16].replace('T', ' ')} UTC"
 
 
-def parts(chunks: Iterator[tuple["pd.DataFrame", IntArray]], into: Joining) -> Joining:
+def join_parts(chunks: Iterator[tuple["pd.DataFrame", IntArray]], into: Joining) -> Joining:
     """All chunks, one after the other."""
     for frame, lines in chunks:
         into.add(frame, lines)

@@ -44,7 +44,7 @@ def held_series(replayed: Replayed) -> tuple[Series, int, int | None, Decimal]:
     return Series(at=at, units=units), lots, price, fee
 
 
-def hold(replayed: Replayed, *, total: float, daily: FloatArray | None) -> BuyAndHold:
+def buy_and_hold(replayed: Replayed, *, total: float, daily: FloatArray | None) -> BuyAndHold:
     """Buy and hold over the replay's period, measured the same way; `total` and `daily` are the
     replay's returns.
     """

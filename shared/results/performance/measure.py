@@ -10,9 +10,9 @@ from shared.replay.types import Replayed
 from shared.results.performance import attribution
 from shared.results.performance.costs import exposure, mean_units, trading_costs
 from shared.results.performance.drawdown import drawdowns
-from shared.results.performance.hold import hold
+from shared.results.performance.hold import buy_and_hold
 from shared.results.performance.positions import book_of, position_statistics
-from shared.results.performance.returns import measure_returns, months
+from shared.results.performance.returns import measure_returns, month_returns
 from shared.results.performance.series import equity_of
 from shared.results.performance.significance import significance
 from shared.results.performance.types import Performance
@@ -75,8 +75,8 @@ def measure(
         by_side=attribution.by_side(book),
         by_reason=attribution.by_reason(book),
         by_strategy=attribution.by_strategy(book),
-        months=months(series, book.closed, start_at=start_at, end_at=end_at),
-        hold=hold(replayed, total=returns.total, daily=daily),
+        months=month_returns(series, book.closed, start_at=start_at, end_at=end_at),
+        hold=buy_and_hold(replayed, total=returns.total, daily=daily),
         significance=significance(
             daily, nets, trials=trials, trial_sharpes=trial_sharpes, seed=seed
         ),

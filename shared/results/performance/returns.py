@@ -86,7 +86,7 @@ def measure_returns(
     )
 
 
-def months(
+def month_returns(
     series: Series, closed: Sequence[Closed], *, start_at: int, end_at: int
 ) -> tuple[Month, ...]:
     """Month by month, in Japan's time."""

@@ -17,7 +17,7 @@ from shared.core.types import IntArray
 from shared.replay.types import Curve, Replayed
 from shared.results.performance import BuyAndHold, Performance
 from shared.results.report.positions import HeldPosition
-from shared.results.report.series import buy_and_hold, drawdown
+from shared.results.report.series import buy_and_hold, drawdown_curve
 
 _NOT_IN_JSON = frozenset({"curve", "ticks"})
 
@@ -141,7 +141,7 @@ def equity_csv(curve: Curve, hold: BuyAndHold) -> bytes:
     columns = zip(
         instants(curve.at),
         curve.equity_units.tolist(),
-        drawdown(curve).tolist(),
+        drawdown_curve(curve).tolist(),
         curve.close.tolist(),
         curve.lots.tolist(),
         buy_and_hold(curve, hold).tolist(),

@@ -30,7 +30,7 @@ def pack_column(values: IntArray, *, order: int = 1) -> str:
     )
 
 
-def whole(values: NDArray[np.float64]) -> IntArray:
+def whole_numbers(values: NDArray[np.float64]) -> IntArray:
     """Numbers rounded to whole ones, for a picture."""
     rounded: IntArray = np.rint(values).astype(np.int64)
     return rounded

@@ -11,7 +11,7 @@ from shared.replay.types import Curve
 from shared.results.performance import BuyAndHold
 from shared.results.report.exports import TRADE_COLUMNS, trade_rows
 from shared.results.report.positions import HeldPosition
-from shared.results.report.series import buy_and_hold, drawdown
+from shared.results.report.series import buy_and_hold, drawdown_curve
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,7 +43,7 @@ def equity_parquet(curve: Curve, hold: BuyAndHold) -> bytes:
             {
                 "at": pa.array(curve.at, type=pa.int64()).cast(pa.timestamp("ms", tz="UTC")),
                 "equity_jpy": _decimals(curve.equity_units),
-                "drawdown": pa.array(drawdown(curve)),
+                "drawdown": pa.array(drawdown_curve(curve)),
                 "close": pa.array(curve.close),
                 "position_lots": pa.array(curve.lots, type=pa.int64()),
                 "buy_and_hold_jpy": _decimals(buy_and_hold(curve, hold)),

@@ -126,7 +126,7 @@ def values_of(
         "luck": luck,
         "cards": headline.cards(performance),
         "month_names": [say(f"report.month.{number}") for number in range(1, 13)],
-        "years": tables.years(performance.months),
+        "years": tables.year_rows(performance.months),
         "costs": tables.cost_rows(performance),
         "attributions": tables.attributions(performance),
         "positions": held,

@@ -13,7 +13,7 @@ from shared.core.sentences import chapter, reason_then, say
 from shared.core.types import Candles, FloatArray, IntArray
 from shared.replay.types import Curve, Replayed
 from shared.results.performance import BuyAndHold
-from shared.results.report.packing import pack_column, whole
+from shared.results.report.packing import pack_column, whole_numbers
 from shared.results.report.positions import HeldPosition
 
 
@@ -43,7 +43,7 @@ def _candles(candles: Candles) -> dict[str, Any]:
     wicks to the body.
     """
     open_, close, high, low = (
-        whole(prices) for prices in (candles.open, candles.close, candles.high, candles.low)
+        whole_numbers(prices) for prices in (candles.open, candles.close, candles.high, candles.low)
     )
     before = np.concatenate(([0], close[:-1])) if len(close) else close
     return {
@@ -60,12 +60,12 @@ def _curve(curve: Curve, candles: Candles) -> dict[str, Any]:
     """Equity in whole yen, and how far the price of a row is from the last closed candle's
     (nothing, nearly always).
     """
-    known = np.concatenate(([0], whole(candles.close)))
+    known = np.concatenate(([0], whole_numbers(candles.close)))
     beside: IntArray = known[np.searchsorted(candles.closed_at, curve.at, side="right")]
     return {
         "at": pack_column(curve.at, order=2),
-        "equity": pack_column(whole(curve.equity_jpy)),
-        "off": pack_column(whole(curve.close) - beside, order=0),
+        "equity": pack_column(whole_numbers(curve.equity_jpy)),
+        "off": pack_column(whole_numbers(curve.close) - beside, order=0),
         "lots": pack_column(curve.lots),
     }
 
@@ -105,7 +105,7 @@ def _why(one: HeldPosition) -> str:
     return reason_then(one.reason) if one.reason is not None else say("report.still_open")
 
 
-def drawdown(curve: Curve) -> FloatArray:
+def drawdown_curve(curve: Curve) -> FloatArray:
     """How far equity is below its highest so far, as a fraction of that; 0 at a peak."""
     peak = np.maximum.accumulate(curve.equity_units).astype(np.float64)
     below: FloatArray = 1.0 - np.divide(
@@ -120,7 +120,7 @@ def buy_and_hold(curve: Curve, hold: BuyAndHold) -> IntArray:
     """
     worth = np.full(len(curve.at), curve.equity_units[0] if len(curve.at) else 0, dtype=np.int64)
     if hold.price is not None and len(worth):
-        worth[1:] += hold.lots * (whole(curve.close[1:]) - hold.price) - int(
+        worth[1:] += hold.lots * (whole_numbers(curve.close[1:]) - hold.price) - int(
             hold.fee_jpy * UNITS_PER_JPY
         )
     return worth

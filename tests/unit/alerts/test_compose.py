@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.alerts import KnownBefore, compose
 from shared.alerts.compose import failure_alert
-from shared.alerts.wording import alert_key, facts
+from shared.alerts.wording import alert_key, context_facts
 from shared.core import settings as configuration
 from shared.core.money import jpy
 from shared.core.reasons import Reason
@@ -529,5 +529,5 @@ def test_numbers_and_times_are_told_as_people_write_them():
     assert btc(1) == "0.0001 BTC"
     assert jst_and_utc(AT + 15 * HOUR) == "2030-01-02 00:00:00 JST (15:00:00 UTC)"
     assert alert_key("a/b", "", 3) == "a-b:-:3"
-    assert facts({"long_fact": "x" * 500})["long fact"] == "x" * 199 + "…"
+    assert context_facts({"long_fact": "x" * 500})["long fact"] == "x" * 199 + "…"
     assert all(reason_now(reason) for reason in Reason)

@@ -8,20 +8,20 @@ import pytest
 from models.fit.code import model_code_hash
 from shared.core import guards
 from shared.core.errors import NotThere
-from shared.core.fingerprint import bytes_of, read_sources
+from shared.core.fingerprint import digest_of, read_sources
 
 
 def test_a_fingerprint_is_of_names_and_contents_whatever_the_order() -> None:
     features = read_sources(["shared/features"])
-    assert bytes_of(features) == bytes_of(dict(reversed(features.items())))
-    assert len(bytes_of(features)) == 64
+    assert digest_of(features) == digest_of(dict(reversed(features.items())))
+    assert len(digest_of(features)) == 64
     place = next(iter(features))
     changes = [
         {**features, place: b"pass"},
         {f"{name}x": text for name, text in features.items()},
         read_sources(["shared/model"]),
     ]
-    prints = {bytes_of(texts) for texts in (features, *changes)} | {bytes_of(features, "numpy 2")}
+    prints = {digest_of(texts) for texts in (features, *changes)} | {digest_of(features, "numpy 2")}
     assert len(prints) == 5
 
 

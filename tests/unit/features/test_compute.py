@@ -40,7 +40,7 @@ def test_every_file_of_a_family_is_in_the_catalogue_and_every_name_of_a_feature_
 
 
 def test_the_table_for_the_documentation_has_one_formula_in_one_line_for_each_feature() -> None:
-    rows = catalogue.table()
+    rows = catalogue.feature_table()
     assert [row[0] for row in rows] == list(ALL)
     for name, timeframe, family, needs, formula in rows:
         assert timeframe in {"15m", "4h"}, name

@@ -37,7 +37,7 @@ def test_a_new_file_in_a_room_that_is_guarded_as_a_whole_comes_under_its_guards(
 
 
 def test_every_line_names_what_is_there_and_says_something_else_than_the_folder_around_it() -> None:
-    known = guards.lines()
+    known = guards.guard_lines()
     for path, marks in known.items():
         assert (ROOT / path).is_file() if path.endswith(".py") else (ROOT / path).is_dir(), path
         assert marks <= set(guards.meanings()), path
@@ -52,7 +52,7 @@ def test_every_line_names_what_is_there_and_says_something_else_than_the_folder_
 def test_what_moves_money_is_pure_or_sends_and_has_its_tests() -> None:
     money = set(guards.sources("money"))
     assert set(guards.tests()) == money
-    assert {file for file in money if "pure" not in guards.lines()[file]} == {
+    assert {file for file in money if "pure" not in guards.guard_lines()[file]} == {
         "shared/exchanges/paper/exchange.py",
         "shared/tick/desk.py",
     }
@@ -70,7 +70,7 @@ def test_floor_contracts_hashes_and_mutation_rooms_are_of_the_table() -> None:
         )
     assert "shared/turn/state" in closing.PURE
     assert deciding.sources() == guards.sources("decides")
-    assert model_code_hash() == fingerprint.trees_of(guards.sources("fits"))
+    assert model_code_hash() == fingerprint.canonical_trees(guards.sources("fits"))
     assert {str(room.path) for room in ROOMS.values()} == set(guards.tests())
     assert len(ROOMS) == len(guards.tests())
 

@@ -14,7 +14,7 @@ from shared import model
 from shared.core import guards
 from shared.core.deciding import Code, present_code, sources
 from shared.core.errors import NotThere
-from shared.core.fingerprint import trees_of
+from shared.core.fingerprint import canonical_trees
 from shared.core.reasons import Reason
 from shared.core.settings import load_settings
 from shared.core.types import Features, PairRules
@@ -92,27 +92,29 @@ class OneNumber(ast.NodeTransformer):
 
 
 def test_one_changed_number_or_comparison_in_any_file_that_decides_is_other_code():
-    before, planted = trees_of(sources()), 0
+    before, planted = canonical_trees(sources()), 0
     for place, text in sources().items():
         change = OneNumber()
         tree = change.visit(ast.parse(text))
         if change.done:
             planted += 1
-            assert trees_of({place: ast.unparse(tree).encode()}) != trees_of({place: text}), place
+            assert canonical_trees({place: ast.unparse(tree).encode()}) != canonical_trees(
+                {place: text}
+            ), place
     assert planted >= 45
-    assert trees_of(sources()) == before
+    assert canonical_trees(sources()) == before
 
 
 def test_comments_docstrings_imports_layout_order_and_places_make_no_difference():
     texts = {place: sources()[place] for place in PLACES}
-    before = trees_of(texts)
+    before = canonical_trees(texts)
     laid_out = {
         place: b"import os\n\n# a comment\n" + ast.unparse(ast.parse(text)).encode()
         for place, text in texts.items()
     }
-    assert trees_of(laid_out) == before
+    assert canonical_trees(laid_out) == before
     assert (
-        trees_of(
+        canonical_trees(
             {f"moved/{number}.py": text for number, text in enumerate(reversed(texts.values()))}
         )
         == before
@@ -120,10 +122,10 @@ def test_comments_docstrings_imports_layout_order_and_places_make_no_difference(
     trees = [ast.parse(text) for text in (texts[MONEY], texts[PATH])]
     together = ast.Module(body=[*trees[1].body, *trees[0].body], type_ignores=[])
     apart = {place: text for place, text in texts.items() if place not in {MONEY, PATH}}
-    assert trees_of({**apart, "together.py": ast.unparse(together).encode()}) == before
+    assert canonical_trees({**apart, "together.py": ast.unparse(together).encode()}) == before
     said = texts[MONEY].replace(b'"""The size', b'"""Some size')
     assert said != texts[MONEY]
-    assert trees_of({**texts, MONEY: said}) == before
+    assert canonical_trees({**texts, MONEY: said}) == before
 
 
 def test_a_name_that_an_import_gave_is_the_name_where_it_comes_from():
@@ -136,15 +138,19 @@ def test_a_name_that_an_import_gave_is_the_name_where_it_comes_from():
         b"def f(x):\n    'Said.'\n    return decide(rate(x))\n"
     )
     third = other.replace(b"decide(rate(x))", b"rate(decide(x))")
-    assert trees_of({"a": one}) == trees_of({"b": other}) != trees_of({"c": third})
-    assert trees_of({"a": b"import numpy as np\nX = np.pi\n"}) != trees_of(
+    assert (
+        canonical_trees({"a": one})
+        == canonical_trees({"b": other})
+        != canonical_trees({"c": third})
+    )
+    assert canonical_trees({"a": b"import numpy as np\nX = np.pi\n"}) != canonical_trees(
         {"a": b"import math as np\nX = np.pi\n"}
     )
 
 
 def test_a_deciding_file_that_is_gone_is_no_silence(monkeypatch):
-    known = {**guards.lines(), "shared/nothing_like_this.py": frozenset({"decides"})}
-    monkeypatch.setattr(guards, "lines", lambda: known)
+    known = {**guards.guard_lines(), "shared/nothing_like_this.py": frozenset({"decides"})}
+    monkeypatch.setattr(guards, "guard_lines", lambda: known)
     with pytest.raises(NotThere, match="nothing_like_this"):
         sources()
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import msgspec
 import pytest
 
-from functions.http import fields_of
+from functions.http import body_fields
 from models.backtest.job import BadJob, Job, parse_job
 from models.backtest.prepare import job_settings
 from scripts.cli import parse_env
@@ -265,7 +265,7 @@ def job_of(name: str, value: Any) -> Job:
     text = json.dumps(told).replace(
         '"@"', written(value) if value == 10**400 else json.dumps(value, ensure_ascii=False)
     )
-    return parse_job(fields_of(text.encode("utf-8", "surrogatepass")))
+    return parse_job(body_fields(text.encode("utf-8", "surrogatepass")))
 
 
 def by_http(name: str, value: Any) -> Settings:

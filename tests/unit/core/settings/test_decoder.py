@@ -16,9 +16,9 @@ from functions.http import (
     DEEPEST,
     MOST_BODY_BYTES,
     TooLarge,
+    body_fields,
     body_of,
     check_known_names,
-    fields_of,
     parse_fields,
     query_of,
 )
@@ -59,7 +59,7 @@ BROKEN = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_body_that_is_no_plain_json_object_is_refused_and_named_as_the_body(name: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        fields_of(BROKEN[name])
+        body_fields(BROKEN[name])
     assert caught.value.field == "body"
     assert caught.value.remedy
     assert len(str(caught.value)) < 300
@@ -72,16 +72,16 @@ def test_a_name_given_twice_is_refused_by_name_at_any_depth() -> None:
         b'{"a": [{"dry_run": 1, "dry_run": 1}]}',
     ):
         with pytest.raises(BadRequest, match="given twice") as caught:
-            fields_of(text)
+            body_fields(text)
         assert caught.value.field == "dry_run"
 
 
 def test_no_body_white_space_and_a_byte_order_mark_are_taken() -> None:
     assert (
-        fields_of(b"")
-        == fields_of(b" \r\n\t")
-        == fields_of(b"{}")
-        == fields_of(b"\xef\xbb\xbf{}")
+        body_fields(b"")
+        == body_fields(b" \r\n\t")
+        == body_fields(b"{}")
+        == body_fields(b"\xef\xbb\xbf{}")
         == {}
     )
 
@@ -158,7 +158,7 @@ def test_random_bytes_and_cut_bodies_are_never_an_error_of_ours() -> None:
             if body:
                 body[dice.randrange(len(body))] = dice.randrange(256)
         try:
-            parse_fields(fields_of(bytes(body)), TickFields)
+            parse_fields(body_fields(bytes(body)), TickFields)
             taken += 1
         except BadRequest as error:
             refused += bool(error.remedy)

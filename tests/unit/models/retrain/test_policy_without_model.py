@@ -8,7 +8,7 @@ import pytest
 
 from models.backtest.sources import FileSource
 from models.fit.train import WARM_UP_DAYS
-from models.retrain.gathering import gather
+from models.retrain.gathering import gather_inputs
 from models.retrain.place import FileHistory
 from models.retrain.proving import first_target
 from shared.core.settings import load_settings
@@ -26,7 +26,7 @@ def test_it_reads_all_there_is_and_a_model_as_much_as_the_gate_asks(profile, who
     )
     at = last_close(candles) + (WARM_UP_DAYS - 30) * DAY_MS
     history = FileHistory(source=FileSource(name="a file", candles=candles[Timeframe.M15]))
-    found = gather(history, settings, as_of=at, tell=lambda _text, _share: None)
+    found = gather_inputs(history, settings, as_of=at, tell=lambda _text, _share: None)
     first = int(candles[Timeframe.M15].opened_at[0])
     assert (int(found.candles[Timeframe.M15].opened_at[0]) == first) is whole
     assert len(found.candles[Timeframe.M15]) > 1_000

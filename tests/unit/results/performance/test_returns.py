@@ -19,7 +19,7 @@ from shared.results.performance.returns import (
     annual_growth,
     measure_returns,
     moments,
-    months,
+    month_returns,
     sharpe,
     sortino,
 )
@@ -150,7 +150,7 @@ equities = st.lists(st.integers(1, 10**7), min_size=2, max_size=300)
 def test_days_and_months_compound_to_the_total(equity, quarters):
     series = series_of(equity, step=quarters * QUARTER * 8)
     told, daily = measure_returns(series, start_at=START, end_at=int(series.at[-1]))
-    table = months(series, (), start_at=START, end_at=int(series.at[-1]))
+    table = month_returns(series, (), start_at=START, end_at=int(series.at[-1]))
     assert float(np.prod(1.0 + daily)) - 1.0 == pytest.approx(told.total, rel=1e-9, abs=1e-9)
     assert math.prod(1.0 + month.total for month in table) - 1.0 == pytest.approx(
         told.total, rel=1e-9, abs=1e-9
@@ -169,7 +169,7 @@ def test_months_have_the_names_and_bounds_of_the_calendar():
         at=np.array([int(time.timestamp() * 1000) for time in times], dtype=np.int64),
         units=np.arange(100, 160, dtype=np.int64),
     )
-    table = months(series, (), start_at=int(series.at[0]), end_at=int(series.at[-1]))
+    table = month_returns(series, (), start_at=int(series.at[0]), end_at=int(series.at[-1]))
     # 20:00 UTC on 31 January is 1 February in Japan.
     assert [month.month for month in table] == ["2030-02", "2030-03", "2030-04"]
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.results.report.packing import pack_column, whole
+from shared.results.report.packing import pack_column, whole_numbers
 
 LIMIT = 2**52
 
@@ -59,4 +59,4 @@ def test_a_hole_in_the_candles_costs_a_few_bytes():
 
 
 def test_pictures_round_to_whole_yen():
-    assert whole(np.array([0.5, 1.5, -2.7, 1e7 + 0.4])).tolist() == [0, 2, -3, 10_000_000]
+    assert whole_numbers(np.array([0.5, 1.5, -2.7, 1e7 + 0.4])).tolist() == [0, 2, -3, 10_000_000]

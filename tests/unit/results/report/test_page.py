@@ -170,7 +170,7 @@ def test_every_table_adds_up_to_the_whole(replayed):
 
 def test_the_months_of_a_year_compound(replayed):
     measured = measure(made_replay(days=400, trades=200))
-    found = tables.years(measured.months)
+    found = tables.year_rows(measured.months)
     assert [year.name for year in found] == ["2030", "2031"]
     assert all(year.months[0] for year in found)
     assert found[1].months[2] is None
