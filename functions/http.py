@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 from flask import Request
 
 from shared.core.errors import BadRequest
-from shared.core.masking import shown, veiled
-from shared.core.settings.values import BadValue, hints_of, strictly_settled
+from shared.core.masking import mask_secrets_and_keys, quote_value
+from shared.core.settings.values import BadValue, convert_strictly, hints_of
 
 MOST_BODY_BYTES = 1_000_000
 DEEPEST = 16
@@ -34,7 +34,7 @@ class TooLarge(BadRequest):
     """A body longer than anybody needs."""
 
 
-def fields_of(data: bytes) -> dict[str, Any]:
+def body_fields(data: bytes) -> dict[str, Any]:
     """The object that a body's bytes hold; none is an empty one.
 
     Raises `BadRequest`, naming `body` or a field in it.
@@ -49,7 +49,7 @@ def fields_of(data: bytes) -> dict[str, Any]:
         return {}
     try:
         told = json.loads(
-            text, object_pairs_hook=_object, parse_constant=_no_number, parse_float=_finite
+            text, object_pairs_hook=_object, parse_constant=_no_number, parse_float=_parse_finite
         )
     except RecursionError as error:
         raise BadRequest(
@@ -57,7 +57,7 @@ def fields_of(data: bytes) -> dict[str, Any]:
         ) from error
     except ValueError as error:
         raise BadRequest(
-            "body", f"was not JSON: {veiled(str(error))}", remedy=_SEND_AN_OBJECT
+            "body", f"was not JSON: {mask_secrets_and_keys(str(error))}", remedy=_SEND_AN_OBJECT
         ) from error
     if not isinstance(told, dict):
         raise BadRequest("body", "was not a JSON object", remedy=f"{_SEND_AN_OBJECT}, or nothing")
@@ -77,7 +77,7 @@ def body_of(request: Request) -> dict[str, Any]:
     if (request.content_length or 0) <= MOST_BODY_BYTES:
         data = request.stream.read(MOST_BODY_BYTES + 1)
         if len(data) <= MOST_BODY_BYTES:
-            return fields_of(data)
+            return body_fields(data)
     drained = 0  # read on, so that the client hears the answer instead of a broken connection
     while drained < _MOST_DRAINED_BYTES and (piece := request.stream.read(_PIECE_BYTES)):
         drained += len(piece)
@@ -99,7 +99,7 @@ def query_of(request: Request) -> dict[str, str]:
     return told
 
 
-def typed(told: Mapping[str, Any], kind: type[Typed], *, named: str = "body") -> Typed:
+def parse_fields(told: Mapping[str, Any], kind: type[Typed], *, named: str = "body") -> Typed:
     """The fields as a dataclass.
 
     Raises `BadRequest` naming the first that is unknown, missing or not of its type.
@@ -107,17 +107,17 @@ def typed(told: Mapping[str, Any], kind: type[Typed], *, named: str = "body") ->
     `named`: where they stand, for the sentence about an unknown one.
 
     >>> from models.retrain import RetrainFields
-    >>> typed({"seed": 7, "dry_run": True}, RetrainFields)
+    >>> parse_fields({"seed": 7, "dry_run": True}, RetrainFields)
     RetrainFields(days=None, seed=7, dry_run=True)
     """
     hints, known = hints_of(kind), {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
-    only(told, known, named=named)
+    check_known_names(told, known, named=named)
     found = {}
     for name, value in told.items():
         try:
-            found[name] = strictly_settled(value, hints[name])
+            found[name] = convert_strictly(value, hints[name])
         except BadValue as error:
-            raise BadRequest(name, f"was {shown(value)}", remedy=str(error)) from error
+            raise BadRequest(name, f"was {quote_value(value)}", remedy=str(error)) from error
     try:
         return kind(**found)
     except TypeError as error:
@@ -125,11 +125,11 @@ def typed(told: Mapping[str, Any], kind: type[Typed], *, named: str = "body") ->
         raise BadRequest(missing, "is missing", remedy="give it") from error
 
 
-def only(told: Iterable[str], known: Iterable[str], *, named: str = "body") -> None:
+def check_known_names(told: Iterable[str], known: Iterable[str], *, named: str = "body") -> None:
     """Raise `BadRequest` for the first name that is not among the known, with the one that was
     probably meant.
 
-    >>> only(["id", "strat"], ["id", "start"])
+    >>> check_known_names(["id", "strat"], ["id", "start"])
     Traceback (most recent call last):
         ...
     shared.core.errors.BadRequest: strat is not known in the body
@@ -146,7 +146,9 @@ def only(told: Iterable[str], known: Iterable[str], *, named: str = "body") -> N
                 else "leave it out"
             )
             raise BadRequest(
-                veiled(name[:_LONGEST_NAME]), f"is not known in the {named}", remedy=remedy
+                mask_secrets_and_keys(name[:_LONGEST_NAME]),
+                f"is not known in the {named}",
+                remedy=remedy,
             )
 
 
@@ -155,7 +157,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(told) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise BadRequest(veiled(twice[:_LONGEST_NAME]), "was given twice", remedy="give it once")
+        raise BadRequest(
+            mask_secrets_and_keys(twice[:_LONGEST_NAME]), "was given twice", remedy="give it once"
+        )
     return told
 
 
@@ -163,7 +167,7 @@ def _no_number(text: str) -> float:
     raise ValueError(f"{text} is no JSON number")
 
 
-def _finite(text: str) -> float:
+def _parse_finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"the number {text[:20]} is too large")

@@ -19,7 +19,7 @@ from functions import wiring
 from functions.http import TooLarge
 from shared.core.errors import BadRequest, BotError, remedy_of
 from shared.core.logs import Severity, log
-from shared.core.masking import masked, veiled
+from shared.core.masking import mask_secrets, mask_secrets_and_keys
 from shared.core.settings import Settings
 
 BAD_REQUEST, METHOD_NOT_ALLOWED, TOO_LARGE, OURS, AGAIN = 400, 405, 413, 500, 503
@@ -112,7 +112,7 @@ class Shell(Generic[Wired]):
                 self._settings = wiring.settings_from(wiring.environment())
             return self._settings
 
-    def wired(self) -> Wired:
+    def wire_once(self) -> Wired:
         """What the first request made, and a warm instance keeps."""
         with self._lock:
             if self._wired is None:
@@ -144,9 +144,9 @@ class Shell(Generic[Wired]):
             )
         # The border: no traceback leaves, and none is lost.
         except Exception as error:  # noqa: BLE001
-            return self._failed(error)
+            return self._answer_failure(error)
 
-    def _failed(self, error: Exception) -> Response:
+    def _answer_failure(self, error: Exception) -> Response:
         found, remedy, field_name = str(error), remedy_of(error), ""
         if isinstance(error, BadRequest):
             status, field_name = BAD_REQUEST, error.field
@@ -160,7 +160,7 @@ class Shell(Generic[Wired]):
             log(f"{self._name}.surprise", severity="ERROR", trace=traceback.format_exc())
             status, remedy = OURS, "the log says where"
             found = f"something unexpected happened ({type(error).__name__})"
-        told = {"error": veiled(found), "remedy": veiled(remedy)}
+        told = {"error": mask_secrets_and_keys(found), "remedy": mask_secrets_and_keys(remedy)}
         if status in {AGAIN, OURS}:
             log(f"{self._name}.failed", severity=self._severity, **told)
         else:
@@ -198,7 +198,7 @@ def _response(
     body: Mapping[str, Any], status: int, *, retry_after_seconds: int | None = None
 ) -> Response:
     """An object as an answer, without secrets."""
-    text = masked(msgspec.json.encode(body).decode()).encode()
+    text = mask_secrets(msgspec.json.encode(body).decode()).encode()
     response = Response(text, status=status, mimetype="application/json")
     if retry_after_seconds is not None:
         response.headers["Retry-After"] = str(retry_after_seconds)
@@ -206,4 +206,4 @@ def _response(
 
 
 def _readable(text: str) -> str:
-    return veiled(text).encode("utf-8", "backslashreplace").decode()
+    return mask_secrets_and_keys(text).encode("utf-8", "backslashreplace").decode()

@@ -17,7 +17,7 @@ from shared.core import settings as configuration
 from shared.core.clock import Clock, SystemClock
 from shared.core.errors import BadData, BadSettings
 from shared.core.logs import log
-from shared.core.masking import register_secret_variables, register_secrets, shown
+from shared.core.masking import quote_value, register_secret_variables, register_secrets
 from shared.core.settings import Settings
 from shared.core.settings.original_variables import left_over
 from shared.core.types import Alert, Level, PositionPlan, TickReport
@@ -97,7 +97,7 @@ def settings_from(environ: Mapping[str, str], **more: Any) -> Settings:
     """
     register_secrets(*(environ[name] for name in SECRETS if environ.get(name)))
     register_secret_variables(environ)
-    settings = configuration.load(environ, **more)
+    settings = configuration.load_settings(environ, **more)
     if settings.mode not in EXCHANGES:
         raise BadSettings(
             f"BOT_MODE was {settings.mode}; {settings.mode} orders are not part of this version",
@@ -107,7 +107,7 @@ def settings_from(environ: Mapping[str, str], **more: Any) -> Settings:
         for name, url in (("BOT_STATE", settings.state), ("BOT_BUCKET", settings.bucket)):
             if urlsplit(url).scheme in {"sqlite", "file", "memory"}:
                 raise BadSettings(
-                    f"{name} was {shown(url)} on Cloud Run, whose disk is memory",
+                    f"{name} was {quote_value(url)} on Cloud Run, whose disk is memory",
                     remedy=f"set {name} to a store that outlives the instance",
                 )
         if settings.alerts == "inline":
@@ -128,13 +128,13 @@ def warn_of_left_over() -> None:
 
 def documents_for(settings: Settings) -> DocumentStore:
     """The document store that `BOT_STATE` names."""
-    store: DocumentStore = _opened(settings.state, "BOT_STATE", DOCUMENTS)
+    store: DocumentStore = _open_adapter(settings.state, "BOT_STATE", DOCUMENTS)
     return store
 
 
 def bucket_for(settings: Settings) -> Bucket:
     """The bucket that `BOT_BUCKET` names."""
-    bucket: Bucket = _opened(settings.bucket, "BOT_BUCKET", BUCKETS)
+    bucket: Bucket = _open_adapter(settings.bucket, "BOT_BUCKET", BUCKETS)
     return bucket
 
 
@@ -189,7 +189,11 @@ def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = Fal
     if dry_run:
         from shared.alerts.discord import LogSink
 
-        documents, bucket, sink = _copied(documents, settings), _Unwritten(bucket), LogSink(log)
+        documents, bucket, sink = (
+            _copy_documents(documents, settings),
+            _Unwritten(bucket),
+            LogSink(log),
+        )
     feed = feed_for(settings, clock, bucket)
     return Ports(
         clock=clock,
@@ -241,7 +245,7 @@ def retrain_place(
     A dry run works on copies: it reads what is stored and writes nothing but its trial, for it
     shows a verdict.
     """
-    from models.fit.commit import commit
+    from models.fit.commit import code_commit
     from models.jobs.keys import signing_key
     from models.retrain import ArchiveHistory
     from models.retrain import RetrainPorts as RetrainPlace
@@ -254,7 +258,7 @@ def retrain_place(
     if dry_run:
         from shared.alerts.discord import LogSink
 
-        documents, bucket, sink = _copied_to_learn(documents), _Unwritten(bucket), LogSink(log)
+        documents, bucket, sink = _copy_to_learn(documents), _Unwritten(bucket), LogSink(log)
     if history is None:
         feed = feed_for(settings, clock, bucket) if fetch else None
         history = ArchiveHistory(archive=CandleArchive(bucket), feed=feed)
@@ -267,23 +271,23 @@ def retrain_place(
         sink=sink,
         signing_key=lambda: key,
         public_keys=public_keys(settings),
-        commit=commit(environ),
+        commit=code_commit(environ),
         trials=trials,
     )
 
 
-def _opened(url: str, name: str, known: Mapping[str, str]) -> Any:
+def _open_adapter(url: str, name: str, known: Mapping[str, str]) -> Any:
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in known:
         raise BadSettings(
-            f"{name} was {shown(url)}",
+            f"{name} was {quote_value(url)}",
             remedy=f"begin it with one of: {', '.join(f'{kind}://' for kind in known)}",
         )
     place = f"/{rest.lstrip('/')}" if rest.startswith("/") else rest
     return resolve_name(known[scheme]).open(place)
 
 
-def _copied(documents: DocumentStore, settings: Settings) -> DocumentStore:
+def _copy_documents(documents: DocumentStore, settings: Settings) -> DocumentStore:
     from shared.stores.memory import MemoryDocuments
 
     copy = MemoryDocuments()
@@ -302,7 +306,7 @@ def _copied(documents: DocumentStore, settings: Settings) -> DocumentStore:
     return copy
 
 
-def _copied_to_learn(documents: DocumentStore) -> DocumentStore:
+def _copy_to_learn(documents: DocumentStore) -> DocumentStore:
     """What a training reads: the record of the days, and what was tried.
 
     No claim: a dry run always runs.

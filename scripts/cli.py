@@ -21,7 +21,7 @@ import click
 from scripts.installation.checkout import ROOT
 from scripts.installation.in_use import hold
 from shared.core.errors import BotError, UserError
-from shared.core.masking import register_secret_variables, veiled
+from shared.core.masking import mask_secrets_and_keys, register_secret_variables
 
 TRY, RUN, LOOK, ACT, WORK = "Try it", "Run it", "Look", "Act", "Work on it"
 
@@ -164,14 +164,14 @@ def _take_debug(args: list[str]) -> bool:
 
 def _say(error: Exception) -> int:
     """One sentence on stderr, without secrets, and the exit code."""
-    told, remedy, code = _told(error)
-    click.echo(f"error: {veiled(told)}", err=True)
+    told, remedy, code = _describe_error(error)
+    click.echo(f"error: {mask_secrets_and_keys(told)}", err=True)
     if remedy:
-        click.echo(f"remedy: {veiled(remedy)}", err=True)
+        click.echo(f"remedy: {mask_secrets_and_keys(remedy)}", err=True)
     return code
 
 
-def _told(error: Exception) -> tuple[str, str, int]:
+def _describe_error(error: Exception) -> tuple[str, str, int]:
     """What happened, the remedy where there is one, and the exit code."""
     if isinstance(error, click.UsageError):
         where = f" ({error.ctx.command_path} --help explains)" if error.ctx else ""
@@ -244,7 +244,7 @@ def parse_env(text: str, where: str) -> dict[str, str]:
                 f"line {number} of {where} is not NAME=value",
                 remedy="write NAME=value, or begin it with #",
             )
-        found[name.strip(_SPACES)] = _unquoted(value.strip(_SPACES))
+        found[name.strip(_SPACES)] = _unquote_value(value.strip(_SPACES))
     return found
 
 
@@ -252,7 +252,7 @@ _SPACES = " \t\r\n"
 """Those that people mean; others belong to a value."""
 
 
-def _unquoted(value: str) -> str:
+def _unquote_value(value: str) -> str:
     if value[:1] in {"'", '"'} and (end := value.find(value[0], 1)) > 0:
         return value[1:end]
     return value.split(" #", 1)[0].rstrip(_SPACES)

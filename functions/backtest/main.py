@@ -29,13 +29,13 @@ import functions_framework
 from flask import Request, Response
 
 from functions import wiring
-from functions.http import body_of, fields_of, only, query_of, typed
+from functions.http import body_fields, body_of, check_known_names, parse_fields, query_of
 from functions.shell import Refusal, Shell, VerbResult
-from models.backtest.job import BadJob, is_id, parse
-from models.backtest.service import Backtests, OtherJob, prepare_types
+from models.backtest.job import BadJob, is_id, parse_job
+from models.backtest.service import Backtests, OtherJob, prepare_backtest_types
 from shared.core.calendar import utc_text
 from shared.core.errors import BadRequest, NotThere
-from shared.core.masking import shown
+from shared.core.masking import quote_value
 from shared.core.settings import Settings
 from shared.core.settings.kinds import Seconds, Text
 
@@ -63,7 +63,7 @@ class JobQuery:
 
 
 def _wire(settings: Settings, environ: Mapping[str, str]) -> Backtests:
-    prepare_types()
+    prepare_backtest_types()
     return Backtests(wiring.backtest_place(settings, environ))
 
 
@@ -88,36 +88,36 @@ def backtest(request: Request) -> Response:
 
 
 def _get(request: Request) -> VerbResult:
-    name = typed(query_of(request), JobQuery, named="query").id
+    name = parse_fields(query_of(request), JobQuery, named="query").id
     if name is None:
-        return VerbResult(body={"jobs": _SHELL.wired().recent()})
-    return VerbResult(body=_SHELL.wired().status(_named(name, "id")))
+        return VerbResult(body={"jobs": _SHELL.wire_once().recent()})
+    return VerbResult(body=_SHELL.wire_once().status(_require_id(name, "id")))
 
 
 def _delete(request: Request) -> VerbResult:
-    name = _named(typed(query_of(request), JobQuery, named="query").id, "id")
-    return VerbResult(body=_SHELL.wired().cancel(name))
+    name = _require_id(parse_fields(query_of(request), JobQuery, named="query").id, "id")
+    return VerbResult(body=_SHELL.wire_once().cancel(name))
 
 
 def _post(request: Request) -> VerbResult:
-    only(query_of(request), (), named="query: a job is told in the body")
+    check_known_names(query_of(request), (), named="query: a job is told in the body")
     body = body_of(request)
     if "message" in body:
-        body = _pushed(body["message"])
+        body = _parse_push(body["message"])
     if "work" in body:
-        return _slice(typed(body, Slice, named="request for work"))
+        return _slice(parse_fields(body, Slice, named="request for work"))
     if "cancel" in body:
-        name = typed(body, CancelBody, named="request to cancel").cancel
-        return VerbResult(body=_SHELL.wired().cancel(_named(name, "cancel")))
+        name = parse_fields(body, CancelBody, named="request to cancel").cancel
+        return VerbResult(body=_SHELL.wire_once().cancel(_require_id(name, "cancel")))
     return _submit(body)
 
 
 def _submit(body: dict[str, Any]) -> VerbResult:
     later = body.pop("async", False)
     if not isinstance(later, bool):
-        raise BadJob("async", f"was {shown(later)}", remedy="give true or false")
-    backtests = _SHELL.wired()
-    job = parse({**body, "id": _new_name() if body.get("id") is None else body["id"]})
+        raise BadJob("async", f"was {quote_value(later)}", remedy="give true or false")
+    backtests = _SHELL.wire_once()
+    job = parse_job({**body, "id": _new_name() if body.get("id") is None else body["id"]})
     stands = backtests.submit(job)
     if later or not stands["more"]:
         return _job(stands)
@@ -129,7 +129,7 @@ def _slice(asked: Slice) -> VerbResult:
 
     What the job itself did wrong is answered with 200: sending it again would not help.
     """
-    backtests = _SHELL.wired()
+    backtests = _SHELL.wire_once()
     longest = backtests.longest_seconds
     if asked.slice_seconds is not None and asked.slice_seconds > longest:
         raise BadJob(
@@ -137,7 +137,7 @@ def _slice(asked: Slice) -> VerbResult:
             f"was {asked.slice_seconds:g}",
             remedy=f"give seconds, up to {longest:g}",
         )
-    stands = backtests.work(_named(asked.work, "work"), seconds=asked.slice_seconds)
+    stands = backtests.work(_require_id(asked.work, "work"), seconds=asked.slice_seconds)
     is_busy = bool(stands.get("busy"))
     line = {**_line(stands), "busy": is_busy}
     status = 503 if is_busy else 200
@@ -157,11 +157,11 @@ def _line(stands: Mapping[str, Any]) -> dict[str, Any]:
     return {name: stands[name] for name in ("id", "status", "share")}
 
 
-def _pushed(message: object) -> dict[str, Any]:
+def _parse_push(message: object) -> dict[str, Any]:
     """What a Pub/Sub push carries: base64 of the same JSON."""
     try:
         data = message["data"] if isinstance(message, dict) else None
-        body = fields_of(base64.b64decode(data, validate=True)) if isinstance(data, str) else {}
+        body = body_fields(base64.b64decode(data, validate=True)) if isinstance(data, str) else {}
     except (KeyError, binascii.Error, ValueError, BadRequest):
         body = {}
     if "work" not in body:
@@ -171,9 +171,9 @@ def _pushed(message: object) -> dict[str, Any]:
     return body
 
 
-def _named(name: str | None, field: str) -> str:
+def _require_id(name: str | None, field: str) -> str:
     if not is_id(name):
-        raise BadJob(field, f"was {shown(name)}", remedy="give the id of a job")
+        raise BadJob(field, f"was {quote_value(name)}", remedy="give the id of a job")
     return str(name)
 
 

@@ -32,7 +32,7 @@ import functions_framework
 from flask import Request, Response
 
 from functions import wiring
-from functions.http import body_of, only, query_of, typed
+from functions.http import body_of, check_known_names, parse_fields, query_of
 from functions.shell import Refusal, Shell, VerbResult
 from models.retrain import OtherRetrain, RetrainFields, RetrainRequest, Retrains
 from shared.core.settings import Settings
@@ -59,13 +59,13 @@ def retrain(request: Request) -> Response:
 
 def _recent(request: Request) -> VerbResult:
     _check_query(request)
-    return VerbResult(body={"retrainings": _SHELL.wired().recent()})
+    return VerbResult(body={"retrainings": _SHELL.wire_once().recent()})
 
 
 def _run(request: Request) -> VerbResult:
     _check_query(request)
-    body = typed(body_of(request), RetrainFields)
-    retrains = _SHELL.wire(dry_run=True) if body.dry_run else _SHELL.wired()
+    body = parse_fields(body_of(request), RetrainFields)
+    retrains = _SHELL.wire(dry_run=True) if body.dry_run else _SHELL.wire_once()
     stands = retrains.run(RetrainRequest(days=body.days, seed=body.seed))
     line = {name: stands[name] for name in ("retraining", "status", "doing", "share")}
     return VerbResult(
@@ -78,4 +78,6 @@ def _run(request: Request) -> VerbResult:
 
 
 def _check_query(request: Request) -> None:
-    only(query_of(request), (), named="query: a retraining is told what to do in its body")
+    check_known_names(
+        query_of(request), (), named="query: a retraining is told what to do in its body"
+    )

@@ -19,12 +19,12 @@ import msgspec
 from flask import Request, Response
 
 from functions import wiring
-from functions.http import body_of, only, query_of, typed
+from functions.http import body_of, check_known_names, parse_fields, query_of
 from functions.shell import Shell, VerbResult
-from shared.alerts import failure
+from shared.alerts import failure_alert
 from shared.core.errors import BadData, BadRequest, as_bot_error, remedy_of
 from shared.core.logs import log
-from shared.core.masking import veiled
+from shared.core.masking import mask_secrets_and_keys
 from shared.core.settings import Settings
 from shared.core.settings.kinds import Text
 from shared.tick.cycle import Ports, run_tick
@@ -68,9 +68,9 @@ def tick(request: Request) -> Response:
 
 def _run(request: Request) -> VerbResult:
     _check_query(request)
-    body = typed(body_of(request), TickFields)
+    body = parse_fields(body_of(request), TickFields)
     scheduled_at = _schedule_time(request.headers.get(SCHEDULE_HEADER) or body.scheduled_at)
-    ports, settings = _SHELL.wired(), _SHELL.settings
+    ports, settings = _SHELL.wire_once(), _SHELL.settings
     asked = _name(scheduled_at, ports)
     if body.dry_run:
         ports = _SHELL.wire(dry_run=True)
@@ -91,11 +91,11 @@ def _run(request: Request) -> VerbResult:
 def _tell_failure(error: Exception, settings: Settings, ports: Ports) -> None:
     """The outbox is as broken as the tick, so this one alert goes straight to the sink."""
     named = as_bot_error(error)
-    alert = failure(
+    alert = failure_alert(
         bot=settings.id,
         at=ports.clock.now_ms(),
-        found=veiled(str(named)),
-        remedy=veiled(remedy_of(named)),
+        found=mask_secrets_and_keys(str(named)),
+        remedy=mask_secrets_and_keys(remedy_of(named)),
         settings=settings,
     )
     until = time.monotonic() + settings.discord.timeout_seconds
@@ -103,7 +103,7 @@ def _tell_failure(error: Exception, settings: Settings, ports: Ports) -> None:
 
 
 def _check_query(request: Request) -> None:
-    only(query_of(request), (), named="query: a tick is told what to do in its body")
+    check_known_names(query_of(request), (), named="query: a tick is told what to do in its body")
 
 
 def _schedule_time(text: str | None) -> int | None:
@@ -111,7 +111,9 @@ def _schedule_time(text: str | None) -> int | None:
         return None if text is None else schedule_time(text)
     except ValueError as error:
         raise BadRequest(
-            "scheduled_at", f"did not fit: {veiled(str(error))}", remedy=f"see {SCHEDULE_HEADER}"
+            "scheduled_at",
+            f"did not fit: {mask_secrets_and_keys(str(error))}",
+            remedy=f"see {SCHEDULE_HEADER}",
         ) from error
 
 
@@ -123,12 +125,12 @@ def _name(scheduled_at: int | None, ports: Ports) -> TickRequest:
     received_at = ports.clock.now_ms()
     if scheduled_at is None:
         return TickRequest.by_hand(received_at)
-    return TickRequest.scheduled(scheduled_at, received_at=received_at)
+    return TickRequest.by_schedule(scheduled_at, received_at=received_at)
 
 
 def _health(request: Request) -> VerbResult:
     _check_query(request)
-    return health(_SHELL.wired(), _SHELL.settings)
+    return health(_SHELL.wire_once(), _SHELL.settings)
 
 
 def health(ports: Ports, settings: Settings) -> VerbResult:
@@ -136,7 +138,9 @@ def health(ports: Ports, settings: Settings) -> VerbResult:
     bot = BotDocuments(ports.documents, settings.id)
     stored = bot.peek()
     try:
-        state = State.stored((stored.data["state"] if stored is not None else None) or {}, settings)
+        state = State.decode_state(
+            (stored.data["state"] if stored is not None else None) or {}, settings
+        )
     except BadData as error:
         return VerbResult(body={"healthy": False, "why": (str(error),)}, status=503)
     now_ms, last = ports.clock.now_ms(), state.last_finished_at

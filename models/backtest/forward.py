@@ -56,7 +56,7 @@ class Walk(Protocol):
         ...
 
     @property
-    def named(self) -> str | None:
+    def logged_model(self) -> str | None:
         """What the trial log calls these models."""
         ...
 
@@ -71,7 +71,7 @@ class Walk(Protocol):
         """
         ...
 
-    def judged(
+    def judge_replay(
         self, prepared: PreparedReplay, replayed: Replayed, *, history: History, recorded_at: int
     ) -> WalkJudgement:
         """The gate on a replay that reached its end. `history` is the trial log before this try."""
@@ -86,7 +86,7 @@ class Walks(Protocol):
         ...
 
 
-def offered(walks: Walks | None) -> Walks:
+def require_walks(walks: Walks | None) -> Walks:
     """Where walk-forward jobs can be done. Raises `BadJob` naming `walk_forward`."""
     if walks is None:
         raise BadJob(
@@ -121,14 +121,14 @@ def prepare_walk(
     return replace(
         prepared,
         kind=WALK_FORWARD,
-        named=walk.named,
+        named=walk.logged_model,
         inputs=inputs,
         fingerprint=_fingerprint(prepared, inputs.stages.prediction),
         changed={**prepared.changed, **changed},
     )
 
 
-def concluded(
+def conclude_walk(
     outcome: Outcome, prepared: PreparedReplay, walk: Walk, *, history: History, recorded_at: int
 ) -> Outcome:
     """The outcome with what was learned, and with the gate's verdict where the replay reached its
@@ -144,7 +144,7 @@ def concluded(
                 "verdict": None,
             },
         )
-    judged = walk.judged(prepared, outcome.replayed, history=history, recorded_at=recorded_at)
+    judged = walk.judge_replay(prepared, outcome.replayed, history=history, recorded_at=recorded_at)
     notes = (*outcome.replayed.notes, f"The gate: {judged.told['in_words']}")
     replayed = replace(outcome.replayed, notes=notes)
     return replace(outcome, replayed=replayed, walk={**facts, **judged.told}, checks=judged.checks)

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from shared.core.errors import BadRequest
-from shared.core.masking import shown
+from shared.core.masking import quote_value
 from shared.core.trials import NOT_TRIED
 from shared.core.types import Timeframe
 from shared.market.candle_files import FIRST_FILE_AT
@@ -122,12 +122,12 @@ class Job:
         return nested
 
 
-def parse(asked: object) -> Job:
+def parse_job(asked: object) -> Job:
     """A job from the fields of a JSON object. Raises `BadJob` for the first field that is wrong."""
     if not isinstance(asked, Mapping):
         raise BadJob(
             "job",
-            f"was {shown(asked)}",
+            f"was {quote_value(asked)}",
             remedy='send a JSON object like {"start": "2026-01-01", "end": "2026-02-01"}',
         )
     for name in asked:
@@ -167,14 +167,16 @@ def _check_walk(job: Job, asked: Mapping[str, Any]) -> None:
             )
         return
     if asked.get("model") is not None:
-        found = f"was {shown(asked['model'])} beside walk_forward, which fits models of its own"
+        found = (
+            f"was {quote_value(asked['model'])} beside walk_forward, which fits models of its own"
+        )
         raise BadJob("model", found, remedy="leave out one of the two")
     if job.inside_training:
         found = "was true beside walk_forward, whose models never decide inside their training"
         raise BadJob("inside_training", found, remedy="leave it out")
 
 
-def told(job: Job) -> dict[str, Any]:
+def encode_job(job: Job) -> dict[str, Any]:
     """The job in the words in which it is asked for: `parse` of it is the job again."""
     names = {into: name for name, (into, _) in _FIELDS.items()}
     values = {names[item.name]: getattr(job, item.name) for item in fields(job)}
@@ -194,32 +196,36 @@ def told(job: Job) -> dict[str, Any]:
 _INSTANT = "write it like 2026-01-01 (00:00 UTC) or 2026-01-01T09:00:00+09:00"
 
 
-def instant(name: str, value: object) -> int:
+def parse_instant(name: str, value: object) -> int:
     """A date (00:00 UTC) or an RFC 3339 instant (UTC where no offset is told) as ms UTC.
 
     Raises `BadJob`.
     """
     if not isinstance(value, str):
-        raise BadJob(name, f"was {shown(value)}, which is not a text", remedy=_INSTANT)
+        raise BadJob(name, f"was {quote_value(value)}, which is not a text", remedy=_INSTANT)
     try:
         moment = datetime.fromisoformat(value)
     except ValueError as error:
-        raise BadJob(name, f"was {shown(value)}, which is not a time", remedy=_INSTANT) from error
+        raise BadJob(
+            name, f"was {quote_value(value)}, which is not a time", remedy=_INSTANT
+        ) from error
     at = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
     if at % Timeframe.M15.ms:
         raise BadJob(
             name,
-            f"was {shown(value)}, inside a 15m candle",
+            f"was {quote_value(value)}, inside a 15m candle",
             remedy="give a full quarter of an hour",
         )
     if at < FIRST_FILE_AT:
         raise BadJob(
             name,
-            f"was {shown(value)}; bitbank's candles begin on 2017-02-14",
+            f"was {quote_value(value)}; bitbank's candles begin on 2017-02-14",
             remedy="give a later one",
         )
     if at > LAST_AT:
-        raise BadJob(name, f"was {shown(value)}, after 2100-01-01", remedy="give an earlier one")
+        raise BadJob(
+            name, f"was {quote_value(value)}, after 2100-01-01", remedy="give an earlier one"
+        )
     return at
 
 
@@ -227,14 +233,16 @@ def _instant_text(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _number(low: float, high: float, means: str) -> Callable[[str, object], float]:
+def _number_parser(low: float, high: float, means: str) -> Callable[[str, object], float]:
     def read(name: str, value: object) -> float:
         if (
             isinstance(value, bool)
             or not isinstance(value, int | float)
             or not math.isfinite(value)
         ):
-            raise BadJob(name, f"was {shown(value)}, which is not a number", remedy=f"give {means}")
+            raise BadJob(
+                name, f"was {quote_value(value)}, which is not a number", remedy=f"give {means}"
+            )
         if not low <= value <= high:
             raise BadJob(name, f"was {value}, outside {low:g} to {high:g}", remedy=f"give {means}")
         return float(value)
@@ -242,43 +250,43 @@ def _number(low: float, high: float, means: str) -> Callable[[str, object], floa
     return read
 
 
-def _capital(name: str, value: object) -> int:
+def _parse_capital(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MAX_CAPITAL_JPY:
         raise BadJob(
             name,
-            f"was {shown(value)}",
+            f"was {quote_value(value)}",
             remedy=f"give whole yen from 1 to {MAX_CAPITAL_JPY:,}, like 1000000",
         )
     return value
 
 
-def _timeframe(name: str, value: object) -> Timeframe:
+def _parse_timeframe(name: str, value: object) -> Timeframe:
     for resolution in RESOLUTIONS:
         if value == resolution.value:
             return resolution
     raise BadJob(
         name,
-        f"was {shown(value)}",
+        f"was {quote_value(value)}",
         remedy="choose 15m (fast, conservative) or 1m (the resolution of record)",
     )
 
 
-def _matching(pattern: re.Pattern[str], means: str) -> Callable[[str, object], str]:
+def _pattern_parser(pattern: re.Pattern[str], means: str) -> Callable[[str, object], str]:
     def read(name: str, value: object) -> str:
         if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise BadJob(name, f"was {shown(value)}", remedy=f"give {means}")
+            raise BadJob(name, f"was {quote_value(value)}", remedy=f"give {means}")
         return value
 
     return read
 
 
-def _flag(name: str, value: object) -> bool:
+def _parse_flag(name: str, value: object) -> bool:
     if not isinstance(value, bool):
-        raise BadJob(name, f"was {shown(value)}", remedy="give true or false")
+        raise BadJob(name, f"was {quote_value(value)}", remedy="give true or false")
     return value
 
 
-def _days(name: str, value: object) -> int:
+def _parse_days(name: str, value: object) -> int:
     if (
         isinstance(value, bool)
         or not isinstance(value, int)
@@ -286,20 +294,20 @@ def _days(name: str, value: object) -> int:
     ):
         raise BadJob(
             name,
-            f"was {shown(value)}",
+            f"was {quote_value(value)}",
             remedy=f"give whole days from 1 to {_LONGEST_SCHEDULE_DAYS}",
         )
     return value
 
 
-def _overrides(name: str, value: object) -> dict[str, Any]:
+def _parse_overrides(name: str, value: object) -> dict[str, Any]:
     """Flatten nested or dotted setting names to dotted ones; which settings there are is checked
     where they are loaded.
     """
     if not isinstance(value, Mapping):
         raise BadJob(
             name,
-            f"was {shown(value)}",
+            f"was {quote_value(value)}",
             remedy='give settings by name, like {"risk.max_drawdown": 0.1}',
         )
     if not value and name != "overrides":
@@ -317,18 +325,21 @@ def _overrides(name: str, value: object) -> dict[str, Any]:
         if not isinstance(key, str) or not key or len(key) > _LONGEST_NAME:
             raise BadJob(
                 name,
-                f"has the name {shown(key)}",
+                f"has the name {quote_value(key)}",
                 remedy="give setting names like risk.max_drawdown",
             )
         if isinstance(inner, int) and abs(inner) >= _LARGEST:
             raise BadJob(
                 f"{name}.{key}",
-                f"was {shown(inner)}",
+                f"was {quote_value(inner)}",
                 remedy="give a number that fits into 64 bits",
             )
         if isinstance(inner, Mapping):
             flat.update(
-                {f"{key}.{rest}": deep for rest, deep in _overrides(f"{name}.{key}", inner).items()}
+                {
+                    f"{key}.{rest}": deep
+                    for rest, deep in _parse_overrides(f"{name}.{key}", inner).items()
+                }
             )
         else:
             flat[key] = inner
@@ -367,27 +378,30 @@ _FEE = "a fraction of the amount: 0.0012 is 0.12 %"
 _FIELDS: Mapping[str, tuple[str, Callable[[str, Any], Any]]] = {
     "id": (
         "id",
-        _matching(
+        _pattern_parser(
             _ID,
             "up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or"
             " digit",
         ),
     ),
-    "start": ("start_at", instant),
-    "end": ("end_at", instant),
-    "timeframe": ("timeframe", _timeframe),
-    "capital_jpy": ("capital_jpy", _capital),
-    "maker_fee_rate": ("maker_fee_rate", _number(-0.01, 0.05, _FEE)),
-    "taker_fee_rate": ("taker_fee_rate", _number(-0.01, 0.05, _FEE)),
+    "start": ("start_at", parse_instant),
+    "end": ("end_at", parse_instant),
+    "timeframe": ("timeframe", _parse_timeframe),
+    "capital_jpy": ("capital_jpy", _parse_capital),
+    "maker_fee_rate": ("maker_fee_rate", _number_parser(-0.01, 0.05, _FEE)),
+    "taker_fee_rate": ("taker_fee_rate", _number_parser(-0.01, 0.05, _FEE)),
     "slippage_rate": (
         "slippage_rate",
-        _number(0.0, 0.05, "a fraction of the price: 0.0005 is 0.05 %"),
+        _number_parser(0.0, 0.05, "a fraction of the price: 0.0005 is 0.05 %"),
     ),
-    "profile": ("profile", _matching(_NAME, "the name of a profile in bot.yaml")),
-    "overrides": ("overrides", _overrides),
-    "model": ("model", _matching(_NAME, "champion, none, or the version of a bundle")),
-    "inside_training": ("inside_training", _flag),
-    "walk_forward": ("walk_forward", _flag),
-    "every_days": ("every_days", _days),
-    "time_limit_seconds": ("time_limit_seconds", _number(1.0, 86_400.0, "seconds, up to a day")),
+    "profile": ("profile", _pattern_parser(_NAME, "the name of a profile in bot.yaml")),
+    "overrides": ("overrides", _parse_overrides),
+    "model": ("model", _pattern_parser(_NAME, "champion, none, or the version of a bundle")),
+    "inside_training": ("inside_training", _parse_flag),
+    "walk_forward": ("walk_forward", _parse_flag),
+    "every_days": ("every_days", _parse_days),
+    "time_limit_seconds": (
+        "time_limit_seconds",
+        _number_parser(1.0, 86_400.0, "seconds, up to a day"),
+    ),
 }

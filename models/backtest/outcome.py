@@ -16,7 +16,7 @@ from shared.core.trials import History, Trial, tally
 from shared.core.types import Timeframe
 from shared.replay.types import Inputs, Replayed
 from shared.results.performance import Performance, measure
-from shared.results.report import files as report_files
+from shared.results.report import report_files
 
 TOP_DENIALS = 5
 
@@ -45,7 +45,7 @@ def stopped_note(at: int, job: Job, why: str) -> str:
     )
 
 
-def judged(
+def measure_outcome(
     replayed: Replayed, prepared: PreparedReplay, history: History, *, complete: bool
 ) -> Outcome:
     """Measure a replay, and deflate its Sharpe by everything that was ever tried, this one
@@ -63,7 +63,7 @@ def judged(
     return Outcome(replayed=told, performance=performance, complete=complete)
 
 
-def trial_of(outcome: Outcome, prepared: PreparedReplay, *, now_ms: int) -> Trial:
+def backtest_trial(outcome: Outcome, prepared: PreparedReplay, *, now_ms: int) -> Trial:
     """The line that goes into the trial log."""
     return _trial(outcome.replayed, outcome.performance, prepared, now_ms=now_ms)
 
@@ -95,7 +95,7 @@ def title_of(replayed: Replayed) -> str:
     return say("backtest.title", first=first, last=last, timeframe=replayed.resolution)
 
 
-def files_of(outcome: Outcome, inputs: Inputs, *, parquet: bool = True) -> dict[str, bytes]:
+def result_files(outcome: Outcome, inputs: Inputs, *, parquet: bool = True) -> dict[str, bytes]:
     """The files of the result by their names; `inputs` are those of its replay.
 
     The same inputs give the same bytes.

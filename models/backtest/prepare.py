@@ -22,8 +22,8 @@ from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.trials import Scalar, data_hash, settings_hash
 from shared.core.types import Candles, Timeframe
-from shared.market.candles import between
-from shared.market.spikes import spikes, told
+from shared.market.candles import candles_between
+from shared.market.spikes import spikes, spikes_text
 from shared.model.bundle import Bundle
 from shared.model.registry import BundleRegistry
 from shared.replay.honesty import refuse_training
@@ -74,7 +74,7 @@ class PreparedReplay:
     named: str | None = None
 
 
-def settings_of(job: Job, load: Callable[..., Settings]) -> Settings:
+def job_settings(job: Job, load: Callable[..., Settings]) -> Settings:
     """The bot's own settings under the job's profile and overrides; `load` is `settings.load` with
     its environment.
 
@@ -91,11 +91,11 @@ def settings_of(job: Job, load: Callable[..., Settings]) -> Settings:
         return load(profile=job.profile, overrides=job.nested_overrides)
     except BadSettings as error:
         raise BadJob(
-            _blamed(job, str(error)), f"did not fit: {error}", remedy=error.remedy
+            _blamed_override(job, str(error)), f"did not fit: {error}", remedy=error.remedy
         ) from error
 
 
-def _blamed(job: Job, found: str) -> str:
+def _blamed_override(job: Job, found: str) -> str:
     """Which override the refusal is about: the one that it names, else all of them."""
     named = [
         name for name in job.overrides if name in found or repr(name.rpartition(".")[2]) in found
@@ -113,7 +113,7 @@ def bundle_of(
     if job.model == "none":
         return None, ("No model was asked: without one no entry is ever allowed.",)
     if job.model == "champion":
-        champion = Champions(registry, public_keys, settings).serving()
+        champion = Champions(registry, public_keys, settings).load_champion()
         if champion.bundle is None:
             found = "; ".join(issue.context.get("found", issue.reason) for issue in champion.issues)
             remedy = "train a model with `scripts/bot train`, or name a version"
@@ -125,7 +125,12 @@ def bundle_of(
             if issue.reason is Reason.MODEL_INVALID
         )
     try:
-        return model.load(registry.files(job.model), public_keys=public_keys, version=job.model), ()
+        return (
+            model.load_bundle(
+                registry.files(job.model), public_keys=public_keys, version=job.model
+            ),
+            (),
+        )
     except BadBundle as error:
         known = registry.versions()[-5:]
         remedy = (
@@ -160,7 +165,7 @@ def honest_notes(job: Job, bundle: Bundle | None, settings: Settings) -> tuple[s
     Raises `BadJob` naming `start` where it learned from it.
     """
     watched = (UNWATCHED,) if settings.watch.forbid_entries else ()
-    if bundle is not None and not policy_of(settings).needs_model:
+    if bundle is not None and not policy_of(settings).is_model_based:
         return UNASKED, *watched
     try:
         guarded = refuse_training(
@@ -170,10 +175,12 @@ def honest_notes(job: Job, bundle: Bundle | None, settings: Settings) -> tuple[s
             settings=settings,
             inside_training=job.inside_training,
         )
-        unproven = () if bundle is None or bundle.may_enter else (UNPROVEN,)
+        unproven = () if bundle is None or bundle.is_allowed_to_enter else (UNPROVEN,)
         return (*guarded, *unproven, *watched)
     except UserError as error:
-        raise BadJob("start", f"was {_told(job.start_at)}: {error}", remedy=error.remedy) from error
+        raise BadJob(
+            "start", f"was {_minute_text(job.start_at)}: {error}", remedy=error.remedy
+        ) from error
 
 
 def check_extent(job: Job, source: CandleSource) -> None:
@@ -185,18 +192,19 @@ def check_extent(job: Job, source: CandleSource) -> None:
     if extent is None:
         raise BadJob(
             "start",
-            f"was {_told(job.start_at)}: {source.name} holds no 15m candle",
+            f"was {_minute_text(job.start_at)}: {source.name} holds no 15m candle",
             remedy=source.remedy,
         )
     if job.start_at < extent[0]:
         found = (
-            f"was {_told(job.start_at)}: the 15m candles of {source.name} begin at"
-            f" {_told(extent[0])}"
+            f"was {_minute_text(job.start_at)}: the 15m candles of {source.name} begin at"
+            f" {_minute_text(extent[0])}"
         )
         raise BadJob("start", found, remedy=f"begin later, or {source.remedy}")
     if job.end_at > extent[1]:
         found = (
-            f"was {_told(job.end_at)}: the 15m candles of {source.name} end at {_told(extent[1])}"
+            f"was {_minute_text(job.end_at)}: the 15m candles of {source.name} end at"
+            f" {_minute_text(extent[1])}"
         )
         raise BadJob("end", found, remedy=f"end there, or {source.remedy}")
 
@@ -222,21 +230,25 @@ def candles_of(
     last_at = int(inside.closed_at[-1]) if len(inside) else 0
     if last_at <= job.start_at:
         found = (
-            f"was {_told(job.start_at)}: {source.name} holds no 15m candle from then to"
-            f" {_told(job.end_at)}"
+            f"was {_minute_text(job.start_at)}: {source.name} holds no 15m candle from then to"
+            f" {_minute_text(job.end_at)}"
         )
         raise BadJob("start", found, remedy=source.remedy)
     if last_at < job.end_at:
-        found = f"was {_told(job.end_at)}: the 15m candles of {source.name} end at {_told(last_at)}"
+        found = (
+            f"was {_minute_text(job.end_at)}: the 15m candles of {source.name} end at"
+            f" {_minute_text(last_at)}"
+        )
         raise BadJob("end", found, remedy=f"end there, or {source.remedy}")
     first_at = int(quarters.opened_at[0])
     if first_at >= job.start_at:
         found = (
-            f"was {_told(job.start_at)}: the 15m candles of {source.name} begin at"
-            f" {_told(first_at)}, with no history before"
+            f"was {_minute_text(job.start_at)}: the 15m candles of {source.name} begin at"
+            f" {_minute_text(first_at)}, with no history before"
         )
         remedy = (
-            f"begin at {_told(first_at + settings.market.min_history_15m * Timeframe.M15.ms)} or"
+            "begin at"
+            f" {_minute_text(first_at + settings.market.min_history_15m * Timeframe.M15.ms)} or"
             " later"
         )
         raise BadJob("start", found, remedy=f"{remedy}, or {source.remedy}")
@@ -247,7 +259,7 @@ def _learning_ms(settings: Settings) -> int:
     """How long before the first decision the oldest row lies that the first retraining may learn
     from.
     """
-    if not policy_of(settings).needs_model:
+    if not policy_of(settings).is_model_based:
         return 0
     return (
         settings.learning.days + settings.retrain.every_days
@@ -281,7 +293,7 @@ def _minutes(job: Job, source: CandleSource, quarters: Candles) -> Candles:
         )
         raise BadJob(
             "timeframe",
-            f"{found}, first at {_told(int(silent[0]))}",
+            f"{found}, first at {_minute_text(int(silent[0]))}",
             remedy=f"{source.remedy}; or choose 15m",
         )
     return minutes
@@ -405,14 +417,14 @@ def _spikes(candles: Mapping[Timeframe, Candles], minutes: Candles | None) -> tu
     one fills what it reaches.
     """
     parts = [*(candles[frame] for frame in _FRAMES), *(() if minutes is None else (minutes,))]
-    known = None if minutes is None else partial(between, minutes)
+    known = None if minutes is None else partial(candles_between, minutes)
     found = [spike for part in parts for spike in spikes(part, known)]
     if not found:
         return ()
     return (
         (
-            f"Prices that cannot be: {told(found)}. Nothing is entered while one of 15m or 4h lies"
-            " in a tick's window."
+            f"Prices that cannot be: {spikes_text(found)}. Nothing is entered while one of 15m or"
+            " 4h lies in a tick's window."
         ),
     )
 
@@ -422,10 +434,12 @@ def _code() -> str:
     """The hash of all code that a result can depend on: a checkpoint of other code is not gone on
     from.
     """
-    return fingerprint.bytes_of(fingerprint.sources(("shared", "models/backtest")), np.__version__)
+    return fingerprint.digest_of(
+        fingerprint.read_sources(("shared", "models/backtest")), np.__version__
+    )
 
 
-def _told(at: int) -> str:
+def _minute_text(at: int) -> str:
     return f"{utc_text(at)[:16].replace('T', ' ')} UTC"
 
 

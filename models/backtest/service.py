@@ -16,9 +16,9 @@ from typing import Any
 import msgspec
 
 from models.backtest import forward
-from models.backtest.job import Job, told
+from models.backtest.job import Job, encode_job
 from models.backtest.ports import BacktestPorts
-from models.backtest.prepare import bundle_of, check_extent, honest_notes, settings_of
+from models.backtest.prepare import bundle_of, check_extent, honest_notes, job_settings
 from models.backtest.slice import KIND, BacktestWork
 from models.jobs.records import FINAL, JobDocuments
 from models.jobs.worker import JobWorker, SliceEnd
@@ -31,7 +31,7 @@ from shared.replay.story import Story
 from shared.stores.ports import Document
 
 
-def prepare_types() -> None:
+def prepare_backtest_types() -> None:
     """Let msgspec read every type that is decoded here, before there are threads that decode (see
     `functions.wiring`).
     """
@@ -82,17 +82,17 @@ class Backtests:
                     job=msgspec.to_builtins(job),
                     job_hash=job.hash,
                     now_ms=self._now(),
-                    more=self._checked(job),
+                    more=self._check_job(job),
                 )
         except Conflict as error:
             raise OtherJob(str(error)) from error
-        return view(stored)
+        return job_view(stored)
 
-    def _checked(self, job: Job) -> dict[str, Any]:
+    def _check_job(self, job: Job) -> dict[str, Any]:
         """Everything that can be checked without reading the candles; the model that was found."""
-        settings = settings_of(job, self._ports.load)
+        settings = job_settings(job, self._ports.load)
         if job.walk_forward:
-            forward.offered(self._ports.walks)
+            forward.require_walks(self._ports.walks)
             check_extent(job, self._ports.source)
             return {"model": {"version": WALK_FORWARD, "notes": []}}
         registry = BundleRegistry(self._ports.bucket)
@@ -105,13 +105,13 @@ class Backtests:
 
     def status(self, name: str) -> dict[str, Any]:
         """How a job stands. Raises `NotThere`."""
-        return view(self._jobs.get(name))
+        return job_view(self._jobs.get(name))
 
     def recent(self) -> list[dict[str, Any]]:
         """The youngest jobs, without their results."""
         stored = [document for document in self._jobs.recent() if document.data["kind"] == KIND]
         return [
-            {key: value for key, value in view(document).items() if key != "result"}
+            {key: value for key, value in job_view(document).items() if key != "result"}
             for document in stored
         ]
 
@@ -120,7 +120,7 @@ class Backtests:
 
         Raises `NotThere`.
         """
-        return view(self._jobs.cancel(name, now_ms=self._now()))
+        return job_view(self._jobs.cancel(name, now_ms=self._now()))
 
     def work(self, name: str, *, seconds: float | None = None) -> dict[str, Any]:
         """Work on a job for at most `seconds`, and tell how it stands then: `more` says whether
@@ -145,7 +145,7 @@ class Backtests:
         return self._ports.clock.now_ms()
 
 
-def view(stored: Document) -> dict[str, Any]:
+def job_view(stored: Document) -> dict[str, Any]:
     """A job's document as people and programs are told it."""
     data = stored.data
     final = data["status"] in FINAL
@@ -160,7 +160,7 @@ def view(stored: Document) -> dict[str, Any]:
         "created_at": utc_text(data["created_at"]),
         "updated_at": utc_text(data["updated_at"]),
         "model": data["model"]["version"],
-        "job": told(msgspec.convert(data["job"], Job)),
+        "job": encode_job(msgspec.convert(data["job"], Job)),
         "result": data["result"],
         "error": data["error"],
     }

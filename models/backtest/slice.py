@@ -8,9 +8,15 @@ import msgspec
 
 from models.backtest import forward
 from models.backtest.job import BadJob, Job
-from models.backtest.outcome import files_of, judged, stopped_note, summary_of, trial_of
+from models.backtest.outcome import (
+    backtest_trial,
+    measure_outcome,
+    result_files,
+    stopped_note,
+    summary_of,
+)
 from models.backtest.ports import BacktestPorts
-from models.backtest.prepare import PreparedReplay, bundle_of, prepare, settings_of
+from models.backtest.prepare import PreparedReplay, bundle_of, job_settings, prepare
 from models.backtest.walk import steps
 from models.jobs.checkpoints import Checkpoints
 from models.jobs.held import HeldJob
@@ -77,7 +83,7 @@ class BacktestWork:
         pace, saved_seconds = time.pace, 0.0
         for at in steps(replay, end_at=job.end_at, step_seconds=self._settings.step_seconds):
             pace.note(_progress(job, at))
-            if replay.done:
+            if replay.is_finished:
                 break
             if time.is_over:
                 return at
@@ -113,14 +119,14 @@ class BacktestWork:
                 remedy = "send the job again, and it goes on from there"
                 raise BadJob("time_limit_seconds", found, remedy=remedy)
 
-        walks = forward.offered(self._ports.walks)
+        walks = forward.require_walks(self._ports.walks)
         return walks(end_at=job.end_at, bucket=self._ports.bucket, tell=tell)
 
     def _prepare(self, held: HeldJob, job: Job, walk: forward.Walk | None) -> PreparedReplay:
         """The inputs, with the model that was found when the job was stored, or with the models of
         the walk.
         """
-        ports, settings = self._ports, settings_of(job, self._ports.load)
+        ports, settings = self._ports, job_settings(job, self._ports.load)
         if walk is not None:
             return forward.prepare_walk(job, walk, settings=settings, source=ports.source)
         model = held.data["model"]
@@ -149,20 +155,20 @@ class BacktestWork:
         """Measure, write the files, note the trial, and end the job."""
         job, replayed = msgspec.convert(held.data["job"], Job), replay.result()
         now_ms = self._ports.clock.now_ms()
-        if not replay.done:
+        if not replay.is_finished:
             why = f"its time limit of {limit_seconds:g} s ended the work"
             replayed = replace(replayed, notes=(stopped_note(replay.at, job, why), *replayed.notes))
         log_of_trials = TrialLog(self._ports.documents)
         history = log_of_trials.all()
-        outcome = judged(replayed, prepared, history, complete=replay.done)
+        outcome = measure_outcome(replayed, prepared, history, complete=replay.is_finished)
         if walk is not None:
-            outcome = forward.concluded(
+            outcome = forward.conclude_walk(
                 outcome, prepared, walk, history=history, recorded_at=now_ms
             )
         # before anybody can read of it
-        log_of_trials.append(trial_of(outcome, prepared, now_ms=now_ms))
+        log_of_trials.append(backtest_trial(outcome, prepared, now_ms=now_ms))
         keys = {}
-        for file, data in files_of(outcome, prepared.inputs).items():
+        for file, data in result_files(outcome, prepared.inputs).items():
             keys[file] = f"{_folder(job.id)}{held.fence}/{file}"
             self._ports.bucket.put(keys[file], data)
         result = {"summary": summary_of(outcome), "files": keys}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from shared.core.errors import UserError
 from shared.core.types import Candles, Timeframe
-from shared.market.candles import aggregate, between, empty
+from shared.market.candles import aggregate, candles_between, empty_candles
 from shared.market.joined import JoinedArchive
 from shared.stores.ports import Bucket
 
@@ -86,7 +86,7 @@ class FileSource:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def opened(cls, path: Path, *, timezone: str | None = None) -> "FileSource":
+    def load_file(cls, path: Path, *, timezone: str | None = None) -> "FileSource":
         """Read the file; `timezone` is that of times that name none.
 
         Raises `UserError` where it is damaged or too coarse.
@@ -109,15 +109,15 @@ class FileSource:
     def read(self, timeframe: Timeframe, start_ms: int, end_ms: int) -> Candles:
         """The candles that opened in [start_ms, end_ms); none that is finer than the file's own."""
         if timeframe.ms < self.candles.timeframe.ms:
-            return empty(timeframe)
+            return empty_candles(timeframe)
         if timeframe is self.candles.timeframe:
-            return between(self.candles, start_ms, end_ms)
+            return candles_between(self.candles, start_ms, end_ms)
         # whole coarse candles only: the first finer one of each is inside the range as well
         grid = timeframe.ms
         low, high = start_ms + -start_ms % grid, end_ms + -end_ms % grid
-        part = between(self.candles, low, high)
+        part = candles_between(self.candles, low, high)
         known_until = min(high, int(self.candles.closed_at[-1]))
-        return between(aggregate(part, timeframe, until=known_until), start_ms, end_ms)
+        return candles_between(aggregate(part, timeframe, until=known_until), start_ms, end_ms)
 
 
 def decided_on(given: "ReadFile", path: Path) -> Candles:

@@ -79,7 +79,7 @@ class StageCache:
         A store that fails (full, locked, gone) never stops a backtest: its stages are computed, and
         `found` says what happened.
         """
-        key = key_of(
+        key = stage_cache_key(
             candles,
             bundle=bundle,
             settings=settings,
@@ -90,7 +90,7 @@ class StageCache:
         try:
             stored = self._store.read(key)
             if stored is not None:
-                done = _unpacked(
+                done = _unpack_stages(
                     stored, candles[Timeframe.M15], bundle, names=names(settings.strategies)
                 )
                 self.found = CacheOutcome(
@@ -99,16 +99,18 @@ class StageCache:
                 return done
         except BotError as error:
             why = str(error)
-        done = reduced(pipeline.stages(candles, bundle=bundle, settings=settings, since=since))
+        done = reduce_stages(
+            pipeline.stages(candles, bundle=bundle, settings=settings, since=since)
+        )
         try:
-            self._store.write(key, _packed(done))
+            self._store.write(key, _pack_stages(done))
         except BotError as error:
             why = f"{why}; it cannot be stored: {error}"
         self.found = CacheOutcome(hit=False, told=f"votes and predictions were computed: {why}")
         return done
 
 
-def reduced(done: Stages) -> Stages:
+def reduce_stages(done: Stages) -> Stages:
     """The same stages with the features `KEPT` alone, so that the large matrix can go."""
     columns = [done.features.names.index(name) for name in KEPT]
     values = np.ascontiguousarray(done.features.values.T[columns])
@@ -119,7 +121,7 @@ def reduced(done: Stages) -> Stages:
     )
 
 
-def key_of(
+def stage_cache_key(
     candles: Mapping[Timeframe, Candles],
     *,
     bundle: Bundle | None,
@@ -149,7 +151,7 @@ def key_of(
     return digest.hexdigest()
 
 
-def _packed(done: Stages) -> dict[str, NDArray[Any]]:
+def _pack_stages(done: Stages) -> dict[str, NDArray[Any]]:
     votes, prediction = done.votes, done.prediction
     packed: dict[str, NDArray[Any]] = {
         "as_of": done.features.as_of,
@@ -176,7 +178,7 @@ def _packed(done: Stages) -> dict[str, NDArray[Any]]:
     return packed
 
 
-def _unpacked(
+def _unpack_stages(
     stored: Mapping[str, NDArray[Any]],
     candles: Candles,
     bundle: Bundle | None,

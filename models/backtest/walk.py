@@ -20,7 +20,7 @@ def steps(replay: Replay, *, end_at: int, step_seconds: float) -> Iterator[int]:
     How it is cut into steps changes no result.
     """
     length = float(FIRST_STEP_MS)
-    while not replay.done:
+    while not replay.is_finished:
         began, at = time.monotonic(), replay.at
         replay.advance(min(end_at, at + max(SMALLEST_STEP_MS, int(length))))
         took = max(time.monotonic() - began, 1e-6)

@@ -44,23 +44,23 @@ def card(manifest: Manifest, gated: Gated | None = None) -> bytes:
     Says only what the manifest and the gate say; without `gated` that nothing was proven.
 
     >>> from models.fit.train import train
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import Timeframe
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
-    >>> from shared.model.manifest import MANIFEST, decode
+    >>> from shared.model.manifest import MANIFEST, decode_manifest
     >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> small = {"days": 30, "rounds": 2, "forest_trees": 2}
     >>> training = train(
     ...     candles,
-    ...     load({}, overrides={"learning": small}),
+    ...     load_settings({}, overrides={"learning": small}),
     ...     as_of=int(minutes.closed_at[-1]),
     ...     seed=1,
     ...     commit="0" * 40,
     ...     signing_key="0" * 64,
     ... )
-    >>> card(decode(training.files[MANIFEST])).decode().splitlines()[0][:22]
+    >>> card(decode_manifest(training.files[MANIFEST])).decode().splitlines()[0][:22]
     '# Model 20260210T0000Z'
     """
     parts = {

@@ -5,7 +5,7 @@ ground so that they can be read on a dark page too.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from shared.results.page.svg import Area, Plot, label
+from shared.results.page.svg import Area, Plot, draw_label
 
 AREA = Area(width=760, height=360, left=64, right=40, top=56, bottom=48)
 _INK, _GREY, _PALE = "#22262b", "#8a8f98", "#d9dce1"
@@ -42,16 +42,18 @@ class Picture(Plot):
     def svg(self) -> bytes:
         """The file."""
         area = self.area
-        parts = [label(area.left, 20, self.title, look="title")]
+        parts = [draw_label(area.left, 20, self.title, look="title")]
         if self.note:
-            parts.append(label(area.left, 38, self.note, look="note"))
+            parts.append(draw_label(area.left, 38, self.note, look="note"))
         at = float(area.width - area.right)
         for name, look in reversed(self.keys):
             at -= _KEY_LETTER * len(name) + 24
             parts.append(f'<rect class="{look}" x="{at:.1f}" y="11" width="12" height="9"/>')
-            parts.append(label(at + 17, 20, name, look="word"))
+            parts.append(draw_label(at + 17, 20, name, look="word"))
         middle = (area.left + area.width - area.right) / 2
-        parts.append(label(middle, area.height - 8, self.x.title, anchor="middle", look="word"))
+        parts.append(
+            draw_label(middle, area.height - 8, self.x.title, anchor="middle", look="word")
+        )
         return frame(area.width, area.height, [*parts, *self.parts()])
 
 

@@ -11,12 +11,12 @@ import numpy as np
 from models.card.drawing import Picture, frame
 from models.data.labels import LOWER, UPPER
 from models.gate.types import MoneyRecord, PredictionRows
-from models.statistics.evaluate import bootstrap, constant, log_losses
+from models.statistics.evaluate import bootstrap_skill, constant, log_losses
 from shared.core.calendar import DAY_MS, JST_MS
 from shared.core.sentences import say
 from shared.core.types import FloatArray, IntArray
 from shared.model.manifest import Check
-from shared.results.page.svg import Axis, label
+from shared.results.page.svg import Axis, draw_label
 
 BINS = 10
 HISTOGRAM_BINS = 40
@@ -49,17 +49,17 @@ def pictures(
     """
     made = {}
     if rows is not None and len(rows):
-        made["reliability.svg"] = reliability(rows)
-        made["skill_by_month.svg"] = skill_by_month(rows, block=block, seed=seed)
-        made["scores.svg"] = scores(rows)
+        made["reliability.svg"] = reliability_picture(rows)
+        made["skill_by_month.svg"] = monthly_skill_picture(rows, block=block, seed=seed)
+        made["scores.svg"] = scores_picture(rows)
     if money is not None and len(money.day_at) > 1:
-        made["equity.svg"] = equity(money)
+        made["equity.svg"] = equity_picture(money)
     if checks:
-        made["gate.svg"] = gate_table(checks)
+        made["gate.svg"] = gate_picture(checks)
     return made
 
 
-def reliability(rows: PredictionRows) -> bytes:
+def reliability_picture(rows: PredictionRows) -> bytes:
     """How often a barrier came first, by how probable it had been said to be; 95 % by independent
     labels (Wilson 1927).
     """
@@ -116,7 +116,7 @@ def _wilson(share: float, count: float) -> tuple[float, float]:
     return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
-def skill_by_month(rows: PredictionRows, *, block: int, seed: int) -> bytes:
+def monthly_skill_picture(rows: PredictionRows, *, block: int, seed: int) -> bytes:
     """Log-loss skill of each JST month over the best constant of all months, with a block bootstrap
     interval.
 
@@ -129,7 +129,9 @@ def skill_by_month(rows: PredictionRows, *, block: int, seed: int) -> bytes:
     for month in np.unique(months):
         mine = months == month
         if float(rows.weight[mine].sum()) >= LEAST_OF_A_MONTH:
-            found.append((int(month), bootstrap(gain[mine], base[mine], block=block, seed=seed)))
+            found.append(
+                (int(month), bootstrap_skill(gain[mine], base[mine], block=block, seed=seed))
+            )
     shown = [100 * value for _, skill in found for value in (skill.value, skill.lower, skill.upper)]
     places = range(len(found))
     every = max(1, len(found) // 12)
@@ -162,7 +164,7 @@ def _month_name(month: int) -> str:
     return f"{1970 + month // 12}-{month % 12 + 1:02d}"
 
 
-def scores(rows: PredictionRows) -> bytes:
+def scores_picture(rows: PredictionRows) -> bytes:
     """How often which probability was said: a model that says nothing stands on one spot."""
     said = rows.probabilities[:, [UPPER, LOWER]]
     x = Axis.of([float(said.min()), float(said.max())], title=say("card.axis.probability"))
@@ -183,9 +185,9 @@ def scores(rows: PredictionRows) -> bytes:
     return plot.svg()
 
 
-def equity(money: MoneyRecord) -> bytes:
+def equity_picture(money: MoneyRecord) -> bytes:
     """What one yen became: by the predictions after all costs, and by holding."""
-    own, held = _grown(money.returns), _grown(money.hold)
+    own, held = _growth_percent(money.returns), _growth_percent(money.hold)
     days = np.append(money.day_at, money.day_at[-1] + DAY_MS)
     places = np.unique(np.linspace(0, len(days) - 1, 6).round().astype(np.int64))
     ticks = tuple(
@@ -204,20 +206,20 @@ def equity(money: MoneyRecord) -> bytes:
     return plot.svg()
 
 
-def _grown(returns: FloatArray) -> list[float]:
+def _growth_percent(returns: FloatArray) -> list[float]:
     grown: list[float] = (100 * np.concatenate([[1.0], np.cumprod(1.0 + returns)])).tolist()
     return grown
 
 
-def gate_table(checks: Sequence[Check]) -> bytes:
+def gate_picture(checks: Sequence[Check]) -> bytes:
     """The gate's checks with their values, intervals and thresholds, by what they decide."""
-    parts, y = [label(16, 28, say("card.picture.gate"), look="title")], 44
+    parts, y = [draw_label(16, 28, say("card.picture.gate"), look="title")], 44
     for group in _GROUPS:
         of_group = [check for check in checks if check.group == group]
         if not of_group:
             continue
         y += 24
-        parts.append(label(16, y, say(f"card.group.{group}"), look="group"))
+        parts.append(draw_label(16, y, say(f"card.group.{group}"), look="group"))
         y += 8
         for check in of_group:
             parts += _line(check, y)
@@ -237,15 +239,15 @@ def _line(check: Check, y: int) -> list[str]:
     base = y + 18
     return [
         f'<path class="grid" d="M16 {y}H{_TABLE_WIDTH - 16}"/>',
-        label(16, base, check.name, look="word"),
-        label(400, base, value, anchor="end", look="word"),
-        label(412, base, interval, look="note"),
-        label(600, base, _asked(check), look="word"),
-        label(_TABLE_WIDTH - 24, base, outcome, anchor="end", look=look or "word"),
+        draw_label(16, base, check.name, look="word"),
+        draw_label(400, base, value, anchor="end", look="word"),
+        draw_label(412, base, interval, look="note"),
+        draw_label(600, base, _threshold_text(check), look="word"),
+        draw_label(_TABLE_WIDTH - 24, base, outcome, anchor="end", look=look or "word"),
     ]
 
 
-def _asked(check: Check) -> str:
+def _threshold_text(check: Check) -> str:
     kind, _, _ = check.meaning.partition(": ")
     return "" if check.group == "note" else f"{kind} {check.threshold:.4g}"
 

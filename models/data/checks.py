@@ -11,7 +11,7 @@ from models.data.findings import Finding
 from shared.core.calendar import DAY_MS, HOUR_MS
 from shared.core.settings import LearningSettings
 from shared.core.types import BoolArray, Candles, Timeframe
-from shared.market.spikes import spikes, told
+from shared.market.spikes import spikes, spikes_text
 
 MOST_AGE_MS = DAY_MS
 MOST_HOLE_MS = 2 * DAY_MS
@@ -52,11 +52,11 @@ def check_candles(
         *_too_few(len(quarters), learning),
         *(found for part in parts.values() for found in (*_gaps(part), *_flat(part))),
         *_disagreement(quarters, slow),
-        *spiked(candles, as_of=as_of),
+        *spike_findings(candles, as_of=as_of),
     )
 
 
-def spiked(candles: Mapping[Timeframe, Candles], *, as_of: int) -> tuple[Finding, ...]:
+def spike_findings(candles: Mapping[Timeframe, Candles], *, as_of: int) -> tuple[Finding, ...]:
     """The prices that cannot be, in all that features and labels see."""
     found = [spike for part in candles.values() for spike in spikes(part.closed_by(as_of))]
     if not found:
@@ -64,7 +64,7 @@ def spiked(candles: Mapping[Timeframe, Candles], *, as_of: int) -> tuple[Finding
     return (
         Finding(
             name="spikes",
-            found=told(found),
+            found=spikes_text(found),
             right="candles as the market was: collect them again, or take these out of the file",
             facts={
                 "candles": len(found),

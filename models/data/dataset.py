@@ -27,7 +27,7 @@ from shared.core.types import (
     Timeframe,
     Votes,
 )
-from shared.market.spikes import spikes, told
+from shared.market.spikes import spikes, spikes_text
 from shared.model.question import features_of
 
 CALIBRATION_PART = 0.4  # of the held-out share; the later part is for validation
@@ -48,12 +48,12 @@ class Dataset:
 
     Fields from `unclear` on are NaN (False) on all rows where nobody gave them.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
-    >>> dataset = build(candles, load({}).learning)
+    >>> dataset = build(candles, load_settings({}).learning)
     >>> 0 < dataset.effective < len(dataset)  # labels overlap, so they are worth less
     True
 
@@ -142,7 +142,7 @@ class Dataset:
             kept &= self.as_of[first:last] // STEP_MS % row_step == 0
         return self.at(slice(first, last) if kept.all() else first + np.flatnonzero(kept))
 
-    def voted(self, votes: Votes) -> "Dataset":
+    def with_votes(self, votes: Votes) -> "Dataset":
         """The same rows with what the strategies said on them.
 
         Raises `BadData` where a row was not voted on.
@@ -173,12 +173,12 @@ class Split:
     part's embargo began.
 
     >>> from models.fit.recipe import parts_of
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
-    >>> parts = parts_of(build(candles, load({}).learning), load({}))
+    >>> parts = parts_of(build(candles, load_settings({}).learning), load_settings({}))
     >>> bool(parts.training.end_at.max() < parts.calibration.as_of[0])
     True
     """
@@ -199,12 +199,12 @@ def build(
 ) -> Dataset:
     """Compute features and labels; earlier candles only warm the features up.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
-    >>> dataset = build(candles, load({}).learning)
+    >>> dataset = build(candles, load_settings({}).learning)
     >>> dataset.names[0], sorted(set(dataset.label.tolist()))
     ('returns_1', [0, 1, 2])
 
@@ -231,7 +231,7 @@ def build(
         raise BadData(f"training needs candles of {', '.join(missing)}, and there are none")
     odd = [spike for part in candles.values() for spike in spikes(part)]
     if odd:
-        raise BadData(f"nothing is learned from prices that cannot be: {told(odd)}")
+        raise BadData(f"nothing is learned from prices that cannot be: {spikes_text(odd)}")
     quarters = candles[Timeframe.M15]
     names = features_of(learning) if names is None else names
     computed = features.compute(candles) if computed is None else computed
@@ -329,7 +329,7 @@ def _check_sizes(parts: Split) -> None:
         )
 
 
-def data_hash(candles: Mapping[Timeframe, Candles]) -> str:
+def candles_hash(candles: Mapping[Timeframe, Candles]) -> str:
     """SHA-256 of the 15m and 4h candles, independent of the machine's byte order."""
     digest = hashlib.sha256()
     for timeframe in (Timeframe.M15, Timeframe.H4):

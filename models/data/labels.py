@@ -45,8 +45,8 @@ def costs_of(settings: Settings, rules: PairRules | None = None) -> TradeCosts:
     """Fees as replays assume them (`settings.replay`, else the exchange's `rules`); interest only
     on margin.
 
-    >>> from shared.core.settings import load
-    >>> f"{costs_of(load({})).crossing:.4f}"
+    >>> from shared.core.settings import load_settings
+    >>> f"{costs_of(load_settings({})).crossing:.4f}"
     '0.0015'
     """
     rules = assumed_rules(settings, rules)

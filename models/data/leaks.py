@@ -53,12 +53,12 @@ def inspect_dataset(
 
     >>> from models.data.dataset import build
     >>> from shared.core.types import Timeframe
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
-    >>> inspect_dataset(build(candles, load({}).learning))
+    >>> inspect_dataset(build(candles, load_settings({}).learning))
     ()
 
     Args:
@@ -74,7 +74,7 @@ def inspect_dataset(
         return disorder
     targets = target_in_features(dataset)
     if candles is None:
-        return (*targets, *standardised(dataset))
+        return (*targets, *standardised_columns(dataset))
     accused = {finding.facts["feature"] for finding in targets}
     ahead = looks_ahead(dataset, candles, compute=compute, cuts=cuts, seed=seed)
     others = tuple(finding for finding in ahead if finding.facts.get("feature") not in accused)
@@ -241,7 +241,7 @@ def told_label_ends(dataset: Dataset, quarters: Candles, barriers: Barriers) -> 
     )
 
 
-def standardised(dataset: Dataset) -> tuple[Finding, ...]:
+def standardised_columns(dataset: Dataset) -> tuple[Finding, ...]:
     """Columns whose mean over the whole dataset is 0 and whose deviation is 1: nobody knew these
     numbers before its end.
     """

@@ -64,10 +64,13 @@ def looks_ahead(
     wrong = {name: story for name, story in names.items() if story}
     strange = sum(story == "strange" for story in wrong.values())
     if len(wrong) == len(names) > 1 and 2 * strange > len(names):
-        return (_shuffled(len(wrong), len(pairs)),)
+        return (_shuffled_finding(len(wrong), len(pairs)),)
     scaled = [name for name, story in wrong.items() if story == "scaled"]
     ahead = [name for name in wrong if name not in scaled]
-    return (*(_scaled(name) for name in scaled), *(_ahead(name, len(pairs)) for name in ahead))
+    return (
+        *(_scaled_finding(name) for name in scaled),
+        *(_ahead_finding(name, len(pairs)) for name in ahead),
+    )
 
 
 def _instants(dataset: Dataset, cuts: int, seed: int) -> list[int]:
@@ -104,12 +107,12 @@ def _story(pairs: list[_Pair]) -> str:
     if not differing:
         return ""
     everywhere = all((then != now).mean() > 1 / 2 for then, now in pairs)
-    if everywhere and all(_same_order(then, now) for then, now in differing):
+    if everywhere and all(_is_same_order(then, now) for then, now in differing):
         return "scaled"
     return "strange" if everywhere else "ahead"
 
 
-def _same_order(then: _Rows, now: _Rows) -> bool:
+def _is_same_order(then: _Rows, now: _Rows) -> bool:
     """Whether one is a monotone function of the other, up to rounding."""
     known = np.isfinite(then) & np.isfinite(now)
     if known.sum() < _LEAST_ORDERED:
@@ -119,7 +122,7 @@ def _same_order(then: _Rows, now: _Rows) -> bool:
     return least > 0.0 and bool((steps >= -least).all() or (steps <= least).all())
 
 
-def _shuffled(columns: int, cuts: int) -> Finding:
+def _shuffled_finding(columns: int, cuts: int) -> Finding:
     return Finding(
         name="shuffled_time",
         found=(
@@ -131,7 +134,7 @@ def _shuffled(columns: int, cuts: int) -> Finding:
     )
 
 
-def _scaled(name: str) -> Finding:
+def _scaled_finding(name: str) -> Finding:
     return Finding(
         name="global_scaler",
         found=(
@@ -143,7 +146,7 @@ def _scaled(name: str) -> Finding:
     )
 
 
-def _ahead(name: str, cuts: int) -> Finding:
+def _ahead_finding(name: str, cuts: int) -> Finding:
     return Finding(
         name="future_feature",
         found=f"{name} changes when later candles are taken away",

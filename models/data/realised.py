@@ -5,7 +5,7 @@ by.
 import numpy as np
 
 from shared.core.types import Candles, FloatArray
-from shared.features.indicators import realised
+from shared.features.indicators import realised_volatility
 
 AHEAD_CANDLES = 16
 """Four hours."""
@@ -21,5 +21,5 @@ def realised_next(candles: Candles, ahead: int = AHEAD_CANDLES) -> FloatArray:
     if len(candles) <= ahead:
         return found
     whole = candles.opened_at[ahead:] - candles.opened_at[:-ahead] == ahead * candles.timeframe.ms
-    found[:-ahead] = np.where(whole, realised(candles.close, ahead)[ahead:], np.nan)
+    found[:-ahead] = np.where(whole, realised_volatility(candles.close, ahead)[ahead:], np.nan)
     return found

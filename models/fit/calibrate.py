@@ -25,7 +25,7 @@ OFFSET_SPREAD = 0.15
 _STEPS, _SMALL = 50, 1e-10
 
 
-def fit(
+def fit_calibration(
     scores: FloatArray,
     label: Int8Array,
     weight: FloatArray,

@@ -8,9 +8,9 @@ from shared.core import fingerprint, guards
 
 
 @cache
-def code_hash() -> str:
+def model_code_hash() -> str:
     """The hash of all code that a model depends on.
 
     Raises `NotThere` where a file of it is gone.
     """
-    return fingerprint.trees_of(guards.sources("fits"))
+    return fingerprint.canonical_trees(guards.sources("fits"))

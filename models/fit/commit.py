@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def commit(environ: Mapping[str, str], root: Path = ROOT) -> str:
+def code_commit(environ: Mapping[str, str], root: Path = ROOT) -> str:
     """The commit of the code: from git, with `-changed` where the tree differs from it; else
     COMMIT_SHA; else `unknown`.
     """

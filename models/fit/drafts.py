@@ -10,7 +10,7 @@ from models.data.dataset import Dataset
 from models.data.labels import barriers_of
 from models.fit.recipe import Fitted, libraries, recipe_hash
 from shared.core import fingerprint
-from shared.core.deciding import present
+from shared.core.deciding import present_code
 from shared.core.settings import Settings
 from shared.model.manifest import (
     CLASSES,
@@ -47,15 +47,15 @@ def draft(
         purpose=purpose,
         files={},
         features=parts.training.names,
-        feature_code=fingerprint.bytes_of(fingerprint.sources(("shared/features",))),
-        code=present(),
+        feature_code=fingerprint.digest_of(fingerprint.read_sources(("shared/features",))),
+        code=present_code(),
         classes=CLASSES,
         members=fitted.members,
         calibration=fitted.calibration,
         barriers=barriers_of(settings.learning),
-        training=interval(parts.training),
-        calibrating=interval(parts.calibration),
-        validation=interval(parts.validation),
+        training=part_interval(parts.training),
+        calibrating=part_interval(parts.calibration),
+        validation=part_interval(parts.validation),
         trials={"configurations": 1},
         metrics={},
         libraries=libraries(settings.learning),
@@ -71,7 +71,7 @@ def draft(
     return Bundle(version=version, manifest=manifest, forest=fitted.forest)
 
 
-def interval(part: Dataset) -> Interval:
+def part_interval(part: Dataset) -> Interval:
     """From where to where a part reaches, and what it is worth."""
     return Interval(
         from_at=int(part.as_of[0]),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from shared.core.errors import BadBundle
 from shared.core.types import FloatArray
-from shared.model.forest import LEAF_THRESHOLD, Forest, checked
+from shared.model.forest import LEAF_THRESHOLD, Forest, check_forest
 
 TOLERANCE = 1e-6
 
@@ -63,7 +63,7 @@ def flatten(trees: list[Tree], *, feature_count: int) -> Forest:
         roots=np.array(roots, dtype=np.intp),
         depth=0,
     )
-    return checked(forest, feature_count=feature_count, tree_count=len(trees))
+    return check_forest(forest, feature_count=feature_count, tree_count=len(trees))
 
 
 def check_equal(name: str, exported: FloatArray, native: FloatArray) -> float:

@@ -23,7 +23,7 @@ from models.data.findings import refuse
 from models.data.labels import barriers_of
 from models.data.leaks import inspect_split
 from models.fit import calibrate, export, voting
-from models.fit.code import code_hash
+from models.fit.code import model_code_hash
 from models.fit.heads import Heads, fit_heads
 from models.fit.learners import Learner, Progress, fit_all, packages_of, weights_of
 from models.fit.members import differences, member_of
@@ -33,7 +33,7 @@ from shared.core.settings import LearningSettings, Settings
 from shared.core.types import FloatArray, Timeframe
 from shared.model.forest import Forest
 from shared.model.manifest import CLASSES, META_INPUTS, Calibration, Member
-from shared.model.predict import calibrated, logarithm, member_scores
+from shared.model.predict import calibrate_scores, logarithm, member_scores
 from shared.model.question import features_of
 
 STEP_MS = Timeframe.M15.ms
@@ -84,12 +84,12 @@ def known_at(dataset: Dataset, settings: Settings, *, closed_at: int) -> Dataset
 
     >>> from models.data.dataset import build
     >>> from shared.core.types import Timeframe
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
-    >>> settings = load({})
+    >>> settings = load_settings({})
     >>> dataset = build(candles, settings.learning, days=None)
     >>> noon = 1_767_225_600_000 + 30 * DAY_MS
     >>> bool(known_at(dataset, settings, closed_at=noon).end_at.max() <= noon)
@@ -111,19 +111,19 @@ def parts_of(known: Dataset, settings: Settings) -> Split:
 
     >>> from models.data.dataset import build
     >>> from shared.core.types import Timeframe
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
-    >>> parts = parts_of(build(candles, load({}).learning), load({}))
+    >>> parts = parts_of(build(candles, load_settings({}).learning), load_settings({}))
     >>> len(parts.training) > len(parts.calibration) > 0
     True
 
     Raises:
         UserError: One is too small, or something of one part leaks into another: the leak is named.
     """
-    learning, embargo = settings.learning, embargo_ms(settings)
+    learning, embargo = settings.learning, training_embargo_ms(settings)
     parts = split(
         known,
         held_out_share=learning.validation_share,
@@ -134,18 +134,20 @@ def parts_of(known: Dataset, settings: Settings) -> Split:
     return parts
 
 
-def embargo_ms(settings: Settings) -> int:
+def training_embargo_ms(settings: Settings) -> int:
     """What is kept free between a part's last known label and the next part: one horizon of the
     label.
 
-    >>> from shared.core.settings import load
-    >>> embargo_ms(load({})) // 900_000
+    >>> from shared.core.settings import load_settings
+    >>> training_embargo_ms(load_settings({})) // 900_000
     48
     """
     return settings.learning.horizon_candles * STEP_MS
 
 
-def fit(parts: Split, known: Dataset, settings: Settings, *, seed: int, tell: Progress) -> Fitted:
+def fit_recipe(
+    parts: Split, known: Dataset, settings: Settings, *, seed: int, tell: Progress
+) -> Fitted:
     """Fit, calibrate and weigh.
 
     Deterministic: the same rows, settings and seed give the same trees and numbers.
@@ -174,7 +176,7 @@ def fit(parts: Split, known: Dataset, settings: Settings, *, seed: int, tell: Pr
     more = 0 if heads is None or heads.meta is None else len(META_INPUTS)
     forest = export.flatten(trees, feature_count=width + more)
     tell("calibration", 0.75)
-    members, vote = _calibrated(members, forest, parts, settings)
+    members, vote = _calibrate_members(members, forest, parts, settings)
     return Fitted(
         parts=parts,
         members=members,
@@ -185,7 +187,7 @@ def fit(parts: Split, known: Dataset, settings: Settings, *, seed: int, tell: Pr
     )
 
 
-def _calibrated(
+def _calibrate_members(
     members: tuple[Member, ...], forest: Forest, parts: Split, settings: Settings
 ) -> tuple[tuple[Member, ...], Calibration]:
     """Calibrate each member, weigh them where the settings want it, and calibrate their vote, all
@@ -203,7 +205,7 @@ def _calibrated(
             base=base,
             kind=learning.calibration,
             prior=np.array([member.weight for member in members]),
-            embargo_ms=embargo_ms(settings),
+            embargo_ms=training_embargo_ms(settings),
         )
         members = tuple(
             dataclasses.replace(member, weight=weight)
@@ -211,12 +213,12 @@ def _calibrated(
         )
     done, vote = [], np.zeros((len(part), len(CLASSES)))
     for member, score in zip(members, scores, strict=True):
-        found = calibrate.fit(
+        found = calibrate.fit_calibration(
             score, part.label, part.weight, base=base, centre=0.0, kind=learning.calibration
         )
         done.append(dataclasses.replace(member, calibration=found))
-        vote += member.weight * calibrated(score, found)
-    last = calibrate.fit(
+        vote += member.weight * calibrate_scores(score, found)
+    last = calibrate.fit_calibration(
         logarithm(vote), part.label, part.weight, base=base, centre=1.0, kind=learning.calibration
     )
     return tuple(done), last
@@ -236,11 +238,11 @@ def recipe_hash(settings: Settings, names: tuple[str, ...] | None = None) -> str
     the features in their order, the code that computes features, labels and models, and the
     learners' versions.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> deeper = {"learning": {"max_depth": 9}}
-    >>> recipe_hash(load({})) == recipe_hash(load({"BOT_RISK__MAX_LOSSES": "3"}))
+    >>> recipe_hash(load_settings({})) == recipe_hash(load_settings({"BOT_RISK__MAX_LOSSES": "3"}))
     True
-    >>> recipe_hash(load({})) == recipe_hash(load({}, overrides=deeper))
+    >>> recipe_hash(load_settings({})) == recipe_hash(load_settings({}, overrides=deeper))
     False
     """
     told = msgspec.to_builtins(settings)
@@ -257,7 +259,7 @@ def recipe_hash(settings: Settings, names: tuple[str, ...] | None = None) -> str
         learning,
         list(names or features_of(settings.learning)),
         libraries(settings.learning),
-        code_hash(),
+        model_code_hash(),
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:_HASH_DIGITS]
 

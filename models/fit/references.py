@@ -23,7 +23,7 @@ from shared.model.calibration import calibration_error
 from shared.model.manifest import Promise, Reference
 from shared.model.predict import Bundle, predict_rows
 from shared.turn.watch.drift import LEAST_SHARE
-from shared.turn.watch.inspection import sampled
+from shared.turn.watch.inspection import sampled_rows
 
 WINDOW_ROWS = 1_000
 ALARM = 0.99
@@ -69,7 +69,7 @@ def references(bundle: Bundle, parts: Split) -> tuple[Reference, ...]:
         for column, name in enumerate(judged.names)
     ]
     told, learned = predict_rows(judged.rows, bundle), predict_rows(training.rows, bundle)
-    some = sampled(training.as_of, step_ms=STEP_MS)
+    some = sampled_rows(training.as_of, step_ms=STEP_MS)
     found += [
         _reference(
             name,
@@ -83,7 +83,7 @@ def references(bundle: Bundle, parts: Split) -> tuple[Reference, ...]:
 
 
 def _reference(name: str, judged: FloatArray, past: _Past, span_ms: int) -> Reference:
-    edges, shares = _binned(judged)
+    edges, shares = _bin_values(judged)
     psi, distance, independent = _pairs(past, span_ms)
     return Reference(
         name=name,
@@ -95,7 +95,7 @@ def _reference(name: str, judged: FloatArray, past: _Past, span_ms: int) -> Refe
     )
 
 
-def _binned(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _bin_values(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The edges of the deciles, and what fell between them."""
     edges = np.unique(np.quantile(values, _DECILES))
     return edges, _shares(values, edges)
@@ -124,7 +124,7 @@ def _pairs(past: _Past, span_ms: int) -> tuple[list[float], list[float], int]:
             stretch = _between(past, at, span_ms, asked=False)
             if min(len(window), len(stretch)) < _LEAST_ROWS:
                 continue
-            edges, expected = _binned(stretch)
+            edges, expected = _bin_values(stretch)
             seen = _shares(window, edges)
             distance.append(float(np.abs(np.cumsum(seen) - np.cumsum(expected)).max()))
             one, other = np.maximum(seen, LEAST_SHARE), np.maximum(expected, LEAST_SHARE)

@@ -12,20 +12,20 @@ from typing import TypeAlias
 import numpy as np
 
 from models.card.card import card
-from models.data.dataset import Dataset, build, data_hash
+from models.data.dataset import Dataset, build, candles_hash
 from models.data.labels import costs_of
 from models.fit.drafts import draft, golden_rows
 from models.fit.learners import Progress
-from models.fit.recipe import Fitted, fit, parts_of, recipe_hash
+from models.fit.recipe import Fitted, fit_recipe, parts_of, recipe_hash
 from models.fit.references import promise, references
-from models.gate import serve_checks, unproven
+from models.gate import serve_checks, unproven_verdict
 from models.statistics import evaluate
 from shared import features, strategies
 from shared.core.calendar import DAY_MS
 from shared.core.settings import LearningSettings, Settings
 from shared.core.types import Candles, FloatArray, Timeframe
 from shared.model import predict_rows
-from shared.model.bundle import load
+from shared.model.bundle import load_bundle
 from shared.model.manifest import (
     CANDLES,
     CLASSES,
@@ -39,7 +39,7 @@ from shared.model.manifest import (
     Verdict,
     encode,
 )
-from shared.model.predict import Bundle, calibrated, member_scores
+from shared.model.predict import Bundle, calibrate_scores, member_scores
 from shared.model.question import features_of
 from shared.model.signing import public_of, sign
 from shared.turn import golden
@@ -101,9 +101,9 @@ def train(
     tell("features and labels", 0.0)
     names = features_of(settings.learning) if names is None else names
     dataset = _dataset(known, settings, names)
-    fitted = fit(parts_of(dataset, settings), dataset, settings, seed=seed, tell=tell)
+    fitted = fit_recipe(parts_of(dataset, settings), dataset, settings, seed=seed, tell=tell)
     tell("validation", 0.85)
-    hashed = data_hash(known)
+    hashed = candles_hash(known)
     recipe = recipe_hash(settings, names)
     what = {
         "names": names,
@@ -113,7 +113,7 @@ def train(
         "recipe": recipe,
         "purpose": purpose,
     }
-    version = _version(known, settings, commit=commit, data_hash=hashed, what=what)
+    version = _version(known, settings, commit=commit, candles_hash=hashed, what=what)
     bundle = draft(
         fitted,
         settings,
@@ -127,12 +127,13 @@ def train(
     )
     last = golden.cut(known)
     manifest = dataclasses.replace(
-        _judged(bundle, fitted, dataset, verdict), answers=golden.answers(last, bundle, settings)
+        _complete_manifest(bundle, fitted, dataset, verdict),
+        answers=golden.answers(last, bundle, settings),
     )
     tell("signature", 0.95)
-    kept = {MODEL: fitted.forest.to_bytes(), CANDLES: golden.packed(last), **fitted.audit()}
-    files = _signed(manifest, kept, signing_key)
-    loaded = load(files, public_keys=(public_of(signing_key),), version=version, whole=True)
+    kept = {MODEL: fitted.forest.to_bytes(), CANDLES: golden.pack_candles(last), **fitted.audit()}
+    files = _sign_files(manifest, kept, signing_key)
+    loaded = load_bundle(files, public_keys=(public_of(signing_key),), version=version, whole=True)
     tell("done", 1.0)
     return Training(
         version=version, files=files, manifest=loaded.manifest, metrics=loaded.manifest.metrics
@@ -149,10 +150,10 @@ def _dataset(
     votes = strategies.vote(computed, settings.strategies, settings.consensus)
     return build(
         known, settings.learning, names, computed=computed, costs=costs_of(settings)
-    ).voted(votes)
+    ).with_votes(votes)
 
 
-def _judged(
+def _complete_manifest(
     bundle: Bundle, fitted: Fitted, dataset: Dataset, verdict: Verdict | Judge | None
 ) -> Manifest:
     """The manifest with metrics, promises, golden rows and verdict, all from the
@@ -181,7 +182,7 @@ def _metrics(
     for member, raw in zip(
         manifest.members, member_scores(part.rows, forest, manifest.members), strict=True
     ):
-        given = calibrated(raw, member.calibration)
+        given = calibrate_scores(raw, member.calibration)
         scores[member.name] = evaluate.metrics(given, part.label, block=block, seed=manifest.seed)
         scores[member.name]["difference_from_native"] = found[member.name]
     shares = np.bincount(part.label, minlength=len(CLASSES)) / len(part)
@@ -200,7 +201,7 @@ def _metrics(
 def _verdict(checks: tuple[Check, ...], given: Verdict | Judge | None) -> Verdict:
     """What was said of the recipe, under what was found on this very bundle."""
     if given is None:
-        return unproven(checks)
+        return unproven_verdict(checks)
     if not isinstance(given, Verdict):
         return given(checks)
     sane = all(check.passed for check in checks)
@@ -213,7 +214,7 @@ def _verdict(checks: tuple[Check, ...], given: Verdict | Judge | None) -> Verdic
     )
 
 
-def _signed(manifest: Manifest, files: dict[str, bytes], signing_key: str) -> dict[str, bytes]:
+def _sign_files(manifest: Manifest, files: dict[str, bytes], signing_key: str) -> dict[str, bytes]:
     everything = {**files, CARD: card(manifest)}
     listed = {name: FileEntry.of(data) for name, data in sorted(everything.items())}
     told = encode(dataclasses.replace(manifest, files=listed))
@@ -225,7 +226,7 @@ def _version(
     settings: Settings,
     *,
     commit: str,
-    data_hash: str,
+    candles_hash: str,
     what: Mapping[str, object],
 ) -> str:
     """The end of the data, the commit, and eight digits for everything else that makes a
@@ -234,7 +235,7 @@ def _version(
     end = datetime.fromtimestamp(int(known[Timeframe.M15].closed_at[-1]) / 1000, UTC).strftime(
         "%Y%m%dT%H%MZ"
     )
-    told = repr((settings.hash, data_hash, commit, sorted(what.items())))
+    told = repr((settings.hash, candles_hash, commit, sorted(what.items())))
     short = "".join(letter for letter in commit[:12] if letter.isalnum()) or "unknown"
     return f"{end}-{short}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 

@@ -27,7 +27,7 @@ from models.data.findings import refuse
 from models.data.leaks import inspect_split
 from models.data.splits import Window
 from models.fit.learners import fit_all, weights_of
-from models.fit.learners.learner import needed
+from models.fit.learners.learner import import_package
 from shared.core.errors import UserError
 from shared.core.settings import LearningSettings, Settings
 from shared.core.trials import Trial, settings_hash
@@ -113,12 +113,12 @@ def tune(
         BadData: A fold leaks.
     """
     folds = folds_of(dataset, settings.learning)
-    optuna = needed("optuna")
+    optuna = import_package("optuna")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     done: list[TuningTrial] = []
 
     def tell(changed: dict[str, int | float], stop: Callable[[int, float], bool]) -> TuningTrial:
-        found = _tried(
+        found = _try_sizes(
             dataset,
             folds,
             settings.learning,
@@ -138,7 +138,7 @@ def tune(
             trial.report(loss - sum(first.losses[: step + 1]) / (step + 1), step)
             return bool(trial.should_prune())
 
-        found = tell(_suggested(trial), stop)
+        found = tell(_suggest_sizes(trial), stop)
         if found.pruned:
             raise optuna.TrialPruned
         return found.loss
@@ -154,7 +154,7 @@ def tune(
     ).learning
 
 
-def _tried(
+def _try_sizes(
     dataset: Dataset,
     folds: tuple[Window, ...],
     learning: LearningSettings,
@@ -177,7 +177,7 @@ def _tried(
     return TuningTrial(learning=learning, changed=changed, losses=tuple(losses))
 
 
-def _suggested(trial: Any) -> dict[str, int | float]:
+def _suggest_sizes(trial: Any) -> dict[str, int | float]:
     """A place in the search space."""
     return {
         "rounds": trial.suggest_int("rounds", 20, 240, step=20),

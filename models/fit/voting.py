@@ -15,7 +15,7 @@ import numpy as np
 from models.data.dataset import Dataset
 from models.fit import calibrate
 from shared.core.types import FloatArray
-from shared.model.predict import calibrated
+from shared.model.predict import calibrate_scores
 
 FOLDS = 4
 PRIOR_LABELS = 20.0
@@ -51,10 +51,10 @@ def fitted_weights(
         first_at, last_at = int(part.as_of[rows[0]]), int(part.end_at[rows].max())
         apart = (part.end_at <= first_at - embargo_ms) | (part.as_of >= last_at + embargo_ms)
         for member, raw in enumerate(scores):
-            found = calibrate.fit(
+            found = calibrate.fit_calibration(
                 raw[apart], part.label[apart], part.weight[apart], base=base, centre=0.0, kind=kind
             )
-            told = calibrated(raw[rows], found)
+            told = calibrate_scores(raw[rows], found)
             given[rows, member] = told[np.arange(len(rows)), part.label[rows]]
     return mixture(given, part.weight, prior=prior)
 

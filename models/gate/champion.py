@@ -28,7 +28,7 @@ def champion_checks(
     """
     comparable = champion_comparable(rival, gate, embargo_ms=embargo_ms)
     if not comparable.passed:
-        return [comparable, _no_worse(None, rival, gate), _calibrated(None, gate)]
+        return [comparable, _no_worse(None, rival, gate), _calibration_check(None, gate)]
     rows = rival.challenger
     theirs = rows.weight * log_losses(rival.champion.probabilities, rows.label)
     ours = rows.weight * log_losses(rows.probabilities, rows.label)
@@ -39,7 +39,7 @@ def champion_checks(
         seed=seed,
         confidence=2.0 * gate.champion_confidence - 1.0,
     )
-    return [comparable, _no_worse(saved, rival, gate), _calibrated(rival, gate)]
+    return [comparable, _no_worse(saved, rival, gate), _calibration_check(rival, gate)]
 
 
 def champion_comparable(rival: Rival, gate: GateSettings, *, embargo_ms: int) -> Check:
@@ -48,14 +48,14 @@ def champion_comparable(rival: Rival, gate: GateSettings, *, embargo_ms: int) ->
     """
     return at_least(
         "champion_comparable",
-        rival.challenger.effective if _common(rival, embargo_ms) else None,
+        rival.challenger.effective if _has_common_rows(rival, embargo_ms) else None,
         gate.min_effective_rows,
         f"independent labels on rows that neither has touched, from the {_SOURCES[rival.source]}",
         group="champion",
     )
 
 
-def _common(rival: Rival, embargo_ms: int) -> bool:
+def _has_common_rows(rival: Rival, embargo_ms: int) -> bool:
     """Whether these are the same rows, and untouched."""
     one, other = rival.challenger, rival.champion
     same = (
@@ -63,10 +63,10 @@ def _common(rival: Rival, embargo_ms: int) -> bool:
         and np.array_equal(one.as_of, other.as_of)
         and np.array_equal(one.label, other.label)
     )
-    return same and _untouched(one, embargo_ms) and _untouched(other, embargo_ms)
+    return same and _is_untouched(one, embargo_ms) and _is_untouched(other, embargo_ms)
 
 
-def _untouched(rows: PredictionRows, embargo_ms: int) -> bool:
+def _is_untouched(rows: PredictionRows, embargo_ms: int) -> bool:
     return bool(
         (rows.known_at + embargo_ms <= rows.as_of).all() and (np.diff(rows.as_of) > 0).all()
     )
@@ -87,7 +87,7 @@ def _no_worse(saved: BlockInterval | None, rival: Rival, gate: GateSettings) -> 
     )
 
 
-def _calibrated(rival: Rival | None, gate: GateSettings) -> Check:
+def _calibration_check(rival: Rival | None, gate: GateSettings) -> Check:
     """Its calibration error less the champion's, on the same rows: what luck does to
     both cancels.
     """

@@ -23,7 +23,7 @@ from models.gate.judge import judge
 from models.gate.types import Evidence, MoneyRecord, TrialCounts
 from models.statistics.proportion import clopper_pearson
 from shared.core.calendar import DAY_MS, JST_MS, YEAR_DAYS
-from shared.core.settings import GateSettings, load
+from shared.core.settings import GateSettings, load_settings
 from shared.core.types import FloatArray
 
 DAY_DEVIATION = 0.01
@@ -165,7 +165,7 @@ class Opened:
         return clopper_pearson(self.opened, self.count)[1]
 
 
-def records(
+def judge_records(
     kind: str,
     *,
     years: int,
@@ -242,7 +242,9 @@ def false_openings(*, count: int, gate: GateSettings, seed: int) -> list[Opened]
     cells = [(kind, years, tries) for kind in KINDS for years in YEARS for tries in TRIES]
     each = -(-count * len(TRIES) // len(cells))
     return [
-        records(kind, years=years, annual_sharpe=0.0, tries=tries, count=each, gate=gate, seed=seed)
+        judge_records(
+            kind, years=years, annual_sharpe=0.0, tries=tries, count=each, gate=gate, seed=seed
+        )
         for kind, years, tries in cells
     ]
 
@@ -258,7 +260,7 @@ def power(*, count: int, gate: GateSettings, seed: int) -> list[Opened]:
     for sharpe in SHARPES:
         for years in POWER_YEARS:
             cells = [
-                records(
+                judge_records(
                     kind,
                     years=years,
                     annual_sharpe=sharpe,
@@ -269,11 +271,11 @@ def power(*, count: int, gate: GateSettings, seed: int) -> list[Opened]:
                 )
                 for kind in KINDS
             ]
-            found += [summed((f"{sharpe:g}", f"{years}"), cells), *cells]
+            found += [sum_cells((f"{sharpe:g}", f"{years}"), cells), *cells]
     return found
 
 
-def summed(what: tuple[str, ...], cells: Sequence[Opened]) -> Opened:
+def sum_cells(what: tuple[str, ...], cells: Sequence[Opened]) -> Opened:
     """Several cells as one."""
     return Opened(
         what=what,
@@ -288,14 +290,14 @@ def summed(what: tuple[str, ...], cells: Sequence[Opened]) -> Opened:
 def false_table(cells: Sequence[Opened]) -> str:
     """Markdown: by kind, by number of tries, and all."""
     rows = [
-        summed((f"kind: {kind}",), [cell for cell in cells if cell.what[0] == kind])
+        sum_cells((f"kind: {kind}",), [cell for cell in cells if cell.what[0] == kind])
         for kind in KINDS
     ]
     rows += [
-        summed((f"best of {tries}",), [cell for cell in cells if cell.what[3] == f"{tries}"])
+        sum_cells((f"best of {tries}",), [cell for cell in cells if cell.what[3] == f"{tries}"])
         for tries in TRIES
     ]
-    rows.append(summed(("all",), cells))
+    rows.append(sum_cells(("all",), cells))
     lines = [
         (
             "| records without edge | number | opened | share | upper 95 % limit | with good months"
@@ -357,7 +359,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--seed", type=int, default=7, help="of everything")
     asked = parser.parse_args(arguments)
-    gate = load({"BOT_HOME": str(Path("~").expanduser())}).gate
+    gate = load_settings({"BOT_HOME": str(Path("~").expanduser())}).gate
     false = false_table(false_openings(count=asked.count, gate=gate, seed=asked.seed))
     sys.stdout.write(
         f"{false}\n\n{power_table(power(count=asked.count, gate=gate, seed=asked.seed))}\n"

@@ -20,7 +20,7 @@ def at_most(
     ends: tuple[float, float] | None = None,
 ) -> Check:
     """Passed where `value` <= `threshold`. `ends`: of the value's interval."""
-    known = _known(value)
+    known = _finite_value(value)
     return _check(
         name,
         known,
@@ -42,7 +42,7 @@ def at_least(
     ends: tuple[float, float] | None = None,
 ) -> Check:
     """Passed where `value` >= `threshold`; with `ends`, where their lower one is, too."""
-    known = _known(value)
+    known = _finite_value(value)
     passed = known is not None and known >= threshold and (ends is None or ends[0] >= threshold)
     return _check(name, known, threshold, passed, f"at least: {meaning}", group, ends)
 
@@ -57,18 +57,18 @@ def above(
     ends: tuple[float, float] | None = None,
 ) -> Check:
     """Passed where `value` > `threshold`; with `ends`, where their lower one is, too."""
-    known = _known(value)
+    known = _finite_value(value)
     passed = known is not None and known > threshold and (ends is None or ends[0] > threshold)
     return _check(name, known, threshold, passed, f"above: {meaning}", group, ends)
 
 
 def note(name: str, value: float | None, meaning: str, *, beside: float = 0.0) -> Check:
     """A number for people, which decides nothing; `beside` stands where a threshold would."""
-    known = _known(value)
+    known = _finite_value(value)
     return _check(name, known, beside, known is not None, meaning, "note", None)
 
 
-def _known(value: float | None) -> float | None:
+def _finite_value(value: float | None) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
 
 

@@ -31,9 +31,9 @@ def judge(evidence: Evidence, gate: GateSettings, *, serve: Sequence[Check]) -> 
 
     >>> import numpy as np
     >>> from models.gate.types import TrialCounts
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> nothing = Evidence(rows=None, money=None, trials=TrialCounts(count=1, sharpes=np.zeros(0)))
-    >>> verdict = judge(nothing, load({}).gate, serve=())
+    >>> verdict = judge(nothing, load_settings({}).gate, serve=())
     >>> verdict.may_enter
     False
 
@@ -64,11 +64,11 @@ def judge(evidence: Evidence, gate: GateSettings, *, serve: Sequence[Check]) -> 
     return _verdict(checks)
 
 
-def unproven(serve: Sequence[Check]) -> Verdict:
+def unproven_verdict(serve: Sequence[Check]) -> Verdict:
     """The verdict on a bundle that was made without asking the gate: it may serve, and it may not
     enter.
 
-    >>> unproven(()).may_serve, unproven(()).may_enter
+    >>> unproven_verdict(()).may_serve, unproven_verdict(()).may_enter
     (True, False)
     """
     asked = Check(
@@ -86,18 +86,18 @@ def unproven(serve: Sequence[Check]) -> Verdict:
 
 
 def _verdict(checks: Sequence[Check]) -> Verdict:
-    may_serve = _passed(checks, "serve")
+    may_serve = _is_group_passed(checks, "serve")
     return Verdict(
         may_serve=may_serve,
         may_enter=may_serve
         and any(check.group == "enter" for check in checks)
-        and _passed(checks, "enter"),
+        and _is_group_passed(checks, "enter"),
         checks=tuple(checks),
-        takes_over=may_serve and _passed(checks, "champion"),
+        takes_over=may_serve and _is_group_passed(checks, "champion"),
     )
 
 
-def _passed(checks: Iterable[Check], group: str) -> bool:
+def _is_group_passed(checks: Iterable[Check], group: str) -> bool:
     return all(check.passed for check in checks if check.group == group)
 
 
@@ -111,10 +111,10 @@ def _refuse_nonsense(evidence: Evidence) -> None:
         _check_money(evidence.money)
     if evidence.trials.count < 1:
         raise BadData(f"the trial log counted {evidence.trials.count} trials; this one is one, too")
-    _finite("trials.sharpes", evidence.trials.sharpes)
-    _finite("shuffled", evidence.shuffled)
+    _check_finite("trials.sharpes", evidence.trials.sharpes)
+    _check_finite("shuffled", evidence.shuffled)
     if evidence.trials.matrix is not None:
-        _finite("trials.matrix", evidence.trials.matrix)
+        _check_finite("trials.matrix", evidence.trials.matrix)
 
 
 def _check_rows(name: str, rows: PredictionRows) -> None:
@@ -130,7 +130,7 @@ def _check_rows(name: str, rows: PredictionRows) -> None:
             f"{name}: columns of shapes {[column.shape for column in columns]} for {len(rows)} rows"
         )
     for given in (rows.probabilities, rows.volatility_only, rows.weight):
-        _finite(name, given)
+        _check_finite(name, given)
     for given in (rows.probabilities, rows.volatility_only):
         if len(given) and (
             given.min() < 0.0 or np.abs(given.sum(axis=1) - 1.0).max() > SUMS_TO_ONE
@@ -146,9 +146,9 @@ def _check_money(money: MoneyRecord) -> None:
             "money: days and their returns, or positions and their rates, differ in number"
         )
     for name in ("returns", "hold", "net_rates", "random"):
-        _finite(f"money.{name}", getattr(money, name))
+        _check_finite(f"money.{name}", getattr(money, name))
 
 
-def _finite(name: str, values: FloatArray) -> None:
+def _check_finite(name: str, values: FloatArray) -> None:
     if not np.isfinite(values).all():
         raise BadData(f"{name} held a number that is not finite")

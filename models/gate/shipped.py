@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import fields
 from decimal import Decimal
 
-from shared.core.settings import GateSettings, Settings, load
+from shared.core.settings import GateSettings, Settings, load_settings
 from shared.core.types import PairRules
-from shared.model.proven import STATED, cheaper, costs
+from shared.model.proven import STATED, cheaper, stated_costs
 from shared.risk import policy_of
 
 _MORE_IS_HARDER = ("confidence", "history_days", "shuffles", "prior_trials")
@@ -18,13 +18,14 @@ TREND = "trend"
 tries behind him."""
 
 
-def loosened(settings: Settings, rules: PairRules | None = None) -> tuple[str, ...]:
+def loosened_rules(settings: Settings, rules: PairRules | None = None) -> tuple[str, ...]:
     """In words: every threshold and every cost that is easier than what is shipped or stated.
 
     Harder ones are nobody's harm.
 
-    >>> from shared.core.settings import load
-    >>> loosened(load({})), loosened(load({}, overrides={"gate": {"min_psr": 0.5}}))
+    >>> from shared.core.settings import load_settings
+    >>> easier = load_settings({}, overrides={"gate": {"min_psr": 0.5}})
+    >>> loosened_rules(load_settings({})), loosened_rules(easier)
     ((), ('gate.min_psr was 0.5 in place of 0.95',))
 
     Args:
@@ -32,15 +33,15 @@ def loosened(settings: Settings, rules: PairRules | None = None) -> tuple[str, .
         rules: By which the replay reckoned; None: the exchange's own, under the fees of the
             settings.
     """
-    return (*_gate(settings), *_embargo(settings), *cheapened(settings, rules))
+    return (*_gate(settings), *_embargo(settings), *cheapened_costs(settings, rules))
 
 
-def cheapened(settings: Settings, rules: PairRules | None = None) -> tuple[str, ...]:
+def cheapened_costs(settings: Settings, rules: PairRules | None = None) -> tuple[str, ...]:
     """The costs alone."""
     return (
-        *_assumed(settings),
+        *_cheapened_assumptions(settings),
         *(
-            cheaper(costs(rules), PairRules(), account=settings.account)
+            cheaper(stated_costs(rules), PairRules(), account=settings.account)
             if rules is not None
             else ()
         ),
@@ -48,7 +49,7 @@ def cheapened(settings: Settings, rules: PairRules | None = None) -> tuple[str, 
 
 
 def _gate(settings: Settings) -> Iterator[str]:
-    usual = load({}).gate
+    usual = load_settings({}).gate
     for name in sorted(field.name for field in fields(GateSettings)):
         asked, shipped = getattr(settings.gate, name), getattr(usual, name)
         if name == "prior_trials":
@@ -65,16 +66,16 @@ def least_prior(settings: Settings) -> int:
     """
     known = {settings.profile, TREND if policy_of(settings).has_goal else None} - {None}
     return max(
-        (load({}, profile=name).gate.prior_trials for name in known),
-        default=load({}).gate.prior_trials,
+        (load_settings({}, profile=name).gate.prior_trials for name in known),
+        default=load_settings({}).gate.prior_trials,
     )
 
 
-def _assumed(settings: Settings) -> Iterator[str]:
+def _cheapened_assumptions(settings: Settings) -> Iterator[str]:
     """What the settings assume, beside `bot.yaml` without a profile, and beside the exchange's own
     rules.
     """
-    usual, stated = load({}), PairRules()
+    usual, stated = load_settings({}), PairRules()
     for name in ("spread_rate", "slippage_rate"):
         asked, shipped = getattr(settings.paper, name), getattr(usual.paper, name)
         if asked < shipped:

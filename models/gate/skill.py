@@ -26,7 +26,7 @@ def skill_checks(
         *checks,
         whole_skill(rows, gate, block=block, seed=seed),
         side_skill(rows, gate, block=block, seed=seed),
-        *calibration(rows, gate),
+        *calibration_checks(rows, gate),
     ]
 
 
@@ -83,7 +83,7 @@ def side_skill(rows: PredictionRows, gate: GateSettings, *, block: int, seed: in
     )
 
 
-def calibration(rows: PredictionRows, gate: GateSettings) -> list[Check]:
+def calibration_checks(rows: PredictionRows, gate: GateSettings) -> list[Check]:
     """The error beyond what few labels show by luck decides; the plain one is told beside it."""
     error = calibration_error_beyond_luck(rows.probabilities, rows.label, rows.weight)
     plain = calibration_error(rows.probabilities, rows.label, rows.weight)

@@ -26,7 +26,7 @@ def stability_checks(
     return checks
 
 
-def months(money: MoneyRecord) -> FloatArray:
+def month_gains(money: MoneyRecord) -> FloatArray:
     """The logarithm of each calendar month's growth, Japan's time, (m,), of months in which
     anything moved.
 
@@ -47,7 +47,7 @@ def good_months(money: MoneyRecord | None) -> Check:
 
     It decides nothing: who earns seldom and much has few of them.
     """
-    found = np.zeros(0) if money is None else months(money)
+    found = np.zeros(0) if money is None else month_gains(money)
     return note(
         "good_months",
         float((found >= 0.0).mean()) if len(found) else None,
@@ -59,7 +59,7 @@ def no_single_month(money: MoneyRecord | None, gate: GateSettings) -> Check:
     """What the best month brought of everything that was gained; without a gain there
     is no share.
     """
-    found = np.zeros(0) if money is None else months(money)
+    found = np.zeros(0) if money is None else month_gains(money)
     total = float(found.sum())
     return at_most(
         "no_single_month",

@@ -17,7 +17,7 @@ def in_words(verdict: Verdict) -> str:
     >>> in_words(Verdict(may_serve=True, may_enter=True))[:30]
     'It may serve and it may enter:'
     """
-    failed = {group: _failed(verdict, group) for group in _GROUPS}
+    failed = {group: _failed_checks(verdict, group) for group in _GROUPS}
     if not verdict.may_serve:
         return say("gate.may_not_serve", failed=_names(failed["serve"]))
     if verdict.may_enter:
@@ -31,7 +31,7 @@ def in_words(verdict: Verdict) -> str:
     return first
 
 
-def table(verdict: Verdict) -> list[tuple[str, ...]]:
+def verdict_table(verdict: Verdict) -> list[tuple[str, ...]]:
     """A heading and a row a check, as text: what it decides, its name, value, interval, what was
     asked, whether it passed.
 
@@ -44,7 +44,7 @@ def table(verdict: Verdict) -> list[tuple[str, ...]]:
     ...     group="enter",
     ... )
     >>> verdict = Verdict(may_serve=True, may_enter=False, checks=(check,))
-    >>> table(verdict)[1]
+    >>> verdict_table(verdict)[1]
     ('may enter', 'psr', '0.364', '', 'at least 0.95: chance of a Sharpe above zero', 'no')
     """
     columns = ("decides", "check", "value", "interval", "asked", "passed")
@@ -67,7 +67,7 @@ def table_lines(verdict: Verdict) -> list[str]:
     >>> table_lines(verdict)[1]
     'may enter  psr    0.364            no      at least 0.95: chance of a Sharpe above zero'
     """
-    rows = table(verdict)
+    rows = verdict_table(verdict)
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return [
         "  ".join(
@@ -126,7 +126,7 @@ def _row(check: Check) -> tuple[str, ...]:
     )
 
 
-def _failed(verdict: Verdict, group: str) -> list[Check]:
+def _failed_checks(verdict: Verdict, group: str) -> list[Check]:
     return [check for check in verdict.checks if check.group == group and not check.passed]
 
 

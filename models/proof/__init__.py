@@ -2,6 +2,6 @@
 have done, what was tried.
 """
 
-from models.proof.prove import Proof, ProofRequest, concluded, prove
+from models.proof.prove import Proof, ProofRequest, prove, prove_replay
 
-__all__ = ["Proof", "ProofRequest", "concluded", "prove"]
+__all__ = ["Proof", "ProofRequest", "prove", "prove_replay"]

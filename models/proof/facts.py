@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from models.gate import in_words
-from models.gate.shipped import loosened
+from models.gate.shipped import loosened_rules
 from models.proof.prove import Proof
 from models.walk_forward.types import Walked
 from shared.core.calendar import utc_text
@@ -17,7 +17,7 @@ from shared.core.settings import Settings
 from shared.model.manifest import Verdict
 
 
-def fitted(walked: Walked, settings: Settings) -> dict[str, Any]:
+def fitted_facts(walked: Walked, settings: Settings) -> dict[str, Any]:
     """What was fitted and predicted, in numbers."""
     return {
         "recipe": walked.recipe,
@@ -30,7 +30,7 @@ def fitted(walked: Walked, settings: Settings) -> dict[str, Any]:
     }
 
 
-def folds(walked: Walked) -> list[dict[str, Any]]:
+def fold_facts(walked: Walked) -> list[dict[str, Any]]:
     """Each retraining: which decisions are its own, and what it learned from."""
     return [
         {
@@ -45,25 +45,26 @@ def folds(walked: Walked) -> list[dict[str, Any]]:
     ]
 
 
-def judged(proof: Proof) -> dict[str, Any]:
+def verdict_facts(proof: Proof) -> dict[str, Any]:
     """The verdict, in words and check by check, and which rules were softer than they ship. What is
     not finite is null.
     """
     return {
         "in_words": in_words(proof.verdict),
         "trials": proof.trials,
-        "verdict": _plain(proof.verdict),
-        "loosened": list(loosened(proof.inputs.settings, proof.inputs.rules)),
+        "verdict": _plain_verdict(proof.verdict),
+        "loosened": list(loosened_rules(proof.inputs.settings, proof.inputs.rules)),
     }
 
 
-def _plain(verdict: Verdict) -> dict[str, Any]:
+def _plain_verdict(verdict: Verdict) -> dict[str, Any]:
     checks = [
-        {name: _finite(value) for name, value in asdict(check).items()} for check in verdict.checks
+        {name: _finite_or_null(value) for name, value in asdict(check).items()}
+        for check in verdict.checks
     ]
     told: Mapping[str, Any] = asdict(verdict)
     return {**told, "checks": checks}
 
 
-def _finite(value: Any) -> Any:
+def _finite_or_null(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -8,11 +8,11 @@ from typing import Any
 
 from models.backtest.forward import WalkJudgement
 from models.backtest.prepare import PreparedReplay
-from models.backtest.stage_cache import reduced
-from models.gate import table
-from models.proof.facts import fitted, folds, judged
-from models.proof.learn import LearnedFolds, Tell, learn
-from models.proof.prove import ProofRequest, concluded, named, walked_note
+from models.backtest.stage_cache import reduce_stages
+from models.gate import verdict_table
+from models.proof.facts import fitted_facts, fold_facts, verdict_facts
+from models.proof.learn import LearnedFolds, Tell, learn_folds
+from models.proof.prove import ProofRequest, prove_replay, seeded_recipe, walked_note
 from shared.core.errors import BadData
 from shared.core.settings import Settings
 from shared.core.trials import History
@@ -50,11 +50,11 @@ class JobWalk:
     ) -> Stages:
         """The array stages with the prediction of each moment's newest model.
 
-        Raises as `models.proof.learn.learn` does.
+        Raises as `models.proof.learn.learn_folds` does.
         """
         if bundle is not None or since is None:
             raise BadData("a walk-forward asks the models of its own, from a first decision on")
-        learned = learn(
+        learned = learn_folds(
             candles,
             settings,
             start_at=since,
@@ -63,34 +63,38 @@ class JobWalk:
             tell=self._tell,
         )
         prediction = learned.walked.prediction(learned.stages.features)
-        stages = reduced(replace(learned.stages, prediction=prediction))
+        stages = reduce_stages(replace(learned.stages, prediction=prediction))
         self._learned, self._settings = replace(learned, stages=stages), settings
         return stages
 
     @property
-    def named(self) -> str | None:
+    def logged_model(self) -> str | None:
         """What the trial log calls these models."""
-        said = self._known.stages.prediction
-        return None if said is None or self._settings is None else named(said.model, self._settings)
+        said = self._learned_folds.stages.prediction
+        return (
+            None
+            if said is None or self._settings is None
+            else seeded_recipe(said.model, self._settings)
+        )
 
     @property
     def note(self) -> str:
         """How many models decided, and on what."""
-        return walked_note(self._known.walked)
+        return walked_note(self._learned_folds.walked)
 
     def facts(self) -> dict[str, Any]:
         """What was fitted, retraining by retraining."""
         settings = self._settings
         if settings is None:
             raise BadData("nothing was learned yet")
-        walked = self._known.walked
-        return {**fitted(walked, settings), "folds": folds(walked)}
+        walked = self._learned_folds.walked
+        return {**fitted_facts(walked, settings), "folds": fold_facts(walked)}
 
-    def judged(
+    def judge_replay(
         self, prepared: PreparedReplay, replayed: Replayed, *, history: History, recorded_at: int
     ) -> WalkJudgement:
         """The gate's words and table on a replay that reached its end."""
-        learned, inputs = self._known, prepared.inputs
+        learned, inputs = self._learned_folds, prepared.inputs
         asked = ProofRequest(
             walked=learned.walked,
             stages=inputs.stages,
@@ -104,11 +108,11 @@ class JobWalk:
             changed=prepared.changed,
             remembered=BundleRegistry(self._bucket).most_logged(),
         )
-        proof = concluded(asked, inputs, replayed)
-        return WalkJudgement(told=judged(proof), checks=tuple(table(proof.verdict)))
+        proof = prove_replay(asked, inputs, replayed)
+        return WalkJudgement(told=verdict_facts(proof), checks=tuple(verdict_table(proof.verdict)))
 
     @property
-    def _known(self) -> LearnedFolds:
+    def _learned_folds(self) -> LearnedFolds:
         if self._learned is None:
             raise BadData("nothing was learned yet")
         return self._learned

@@ -15,7 +15,7 @@ from models.data.findings import refuse
 from models.data.labels import barriers_of, costs_of
 from models.data.leaks import inspect_dataset
 from models.fit.learners import Progress
-from models.walk_forward import Walked, shuffled_skills, unasked, walk_forward
+from models.walk_forward import Walked, empty_walk, shuffled_skills, walk_forward
 from shared import features
 from shared.core.costs import assumed_rules
 from shared.core.settings import Settings
@@ -44,7 +44,7 @@ class LearnedFolds:
     seconds: Mapping[str, float] = field(default_factory=dict)
 
 
-def learn(
+def learn_folds(
     candles: Mapping[Timeframe, Candles],
     settings: Settings,
     *,
@@ -79,13 +79,13 @@ def learn(
     told = tell or (lambda _text, _share, _new: None)
     seconds: dict[str, float] = {}
     told("features", 0.0, False)
-    with timed(seconds, "features"):
+    with measure_seconds(seconds, "features"):
         computed = features.compute(candles) if computed is None else computed
         stages = pipeline.stages(candles, bundle=None, settings=settings, computed=computed)
-    if not policy_of(settings).needs_model:
-        return LearnedFolds(walked=unasked(computed, settings), stages=stages, seconds=seconds)
+    if not policy_of(settings).is_model_based:
+        return LearnedFolds(walked=empty_walk(computed, settings), stages=stages, seconds=seconds)
     told("labels", 0.0, False)
-    with timed(seconds, "labels"):
+    with measure_seconds(seconds, "labels"):
         costs = costs_of(settings, assumed_rules(settings))
         dataset = build(candles, settings.learning, days=None, computed=computed, costs=costs)
         refuse(inspect_dataset(dataset, candles, barriers=barriers_of(settings.learning)))
@@ -96,7 +96,7 @@ def learn(
         "seed": settings.learning.seed,
         "jobs": settings.retrain.jobs if jobs is None else jobs,
     }
-    with timed(seconds, "folds"):
+    with measure_seconds(seconds, "folds"):
         walked = walk_forward(
             dataset,
             computed,
@@ -105,7 +105,7 @@ def learn(
             on_progress=steps.part(0.0, SPENT_ON_FOLDS),
             **schedule,
         )
-    with timed(seconds, "shuffles"):
+    with measure_seconds(seconds, "shuffles"):
         shuffled = shuffled_skills(
             dataset,
             computed,
@@ -138,7 +138,7 @@ class _Steps:
 
 
 @contextmanager
-def timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+def measure_seconds(seconds: dict[str, float], name: str) -> Iterator[None]:
     """Note under `name` how many seconds the block took."""
     began = time.perf_counter()
     yield

@@ -40,7 +40,9 @@ def money_of(replayed: Replayed, inputs: Inputs, *, draws: int, seed: int) -> Mo
     own, held = equity_of(replayed), held_series(replayed)[0]
     closed = book_of(replayed).closed
     chance = (
-        _moved(replayed, draws=draws, seed=seed) if policy_of(inputs.settings).has_goal else None
+        _shifted_exposure_chance(replayed, draws=draws, seed=seed)
+        if policy_of(inputs.settings).has_goal
+        else None
     )
     return MoneyRecord(
         day_at=edges[:-1],
@@ -154,7 +156,7 @@ class _Chance:
     others: FloatArray
 
 
-def _moved(replayed: Replayed, *, draws: int, seed: int) -> _Chance:
+def _shifted_exposure_chance(replayed: Replayed, *, draws: int, seed: int) -> _Chance:
     """Mean daily return of the exposure that was held, and of the same exposure moved in time,
     wrapped around.
 
@@ -168,7 +170,7 @@ def _moved(replayed: Replayed, *, draws: int, seed: int) -> _Chance:
     if len(change) == 0 or days <= 2 * LEAST_SHIFT_DAYS or not np.abs(exposure).any():
         return _Chance(own=0.0, others=NO_RATES)
     turned = float(np.abs(np.diff(exposure, prepend=0.0)).sum())
-    cost = _paid(replayed) / turned if turned else 0.0
+    cost = _paid_rate(replayed) / turned if turned else 0.0
     least = round(LEAST_SHIFT_DAYS / days * len(change))
     shifts = np.random.default_rng(seed).integers(least, len(change) - least, size=draws)
     others = [_mean_day(np.roll(exposure, int(shift)), change, cost, days) for shift in shifts]
@@ -186,7 +188,7 @@ def _exposure(curve: Curve) -> tuple[FloatArray, FloatArray]:
     return (lots * close / equity)[:-1], close[1:] / close[:-1] - 1.0
 
 
-def _paid(replayed: Replayed) -> float:
+def _paid_rate(replayed: Replayed) -> float:
     """Fees and slippage of all fills, as a share of the money at the start."""
     paid = sum(float(fill.fee_jpy + fill.slippage_jpy) for fill in replayed.fills)
     return paid / float(replayed.start_equity_jpy)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from models.gate import judge
-from models.gate.shipped import cheapened
+from models.gate.shipped import cheapened_costs
 from models.gate.types import Evidence, Rival, TrialCounts
 from models.proof.money import money_of
 from models.walk_forward.types import Walked
@@ -29,19 +29,19 @@ from shared.turn.pipeline import Stages
 class ProofRequest:
     """What is to be proven, and on what.
 
-    >>> from models.walk_forward import unasked
-    >>> from shared.core.settings import load
+    >>> from models.walk_forward import empty_walk
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import Timeframe
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.turn.pipeline import stages
-    >>> settings = load({}, profile="trend")  # asks no model for direction
+    >>> settings = load_settings({}, profile="trend")  # asks no model for direction
     >>> start, day = 1_767_225_600_000, 86_400_000
     >>> minutes = generate(start_ms=start, days=8, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> run = stages(candles, bundle=None, settings=settings)
     >>> asked = ProofRequest(
-    ...     walked=unasked(run.features, settings),
+    ...     walked=empty_walk(run.features, settings),
     ...     stages=run,
     ...     candles=candles,
     ...     settings=settings,
@@ -101,19 +101,19 @@ class Proof:
 
     `trial` belongs into the log; `trials` and `logged` (those of the log alone) count it already.
 
-    >>> from models.walk_forward import unasked
-    >>> from shared.core.settings import load
+    >>> from models.walk_forward import empty_walk
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import Timeframe
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.turn.pipeline import stages
-    >>> settings = load({}, profile="trend")  # asks no model for direction
+    >>> settings = load_settings({}, profile="trend")  # asks no model for direction
     >>> start, day = 1_767_225_600_000, 86_400_000
     >>> minutes = generate(start_ms=start, days=8, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> run = stages(candles, bundle=None, settings=settings)
     >>> asked = ProofRequest(
-    ...     walked=unasked(run.features, settings),
+    ...     walked=empty_walk(run.features, settings),
     ...     stages=run,
     ...     candles=candles,
     ...     settings=settings,
@@ -140,19 +140,19 @@ class Proof:
 def prove(asked: ProofRequest) -> Proof:
     """Replay, measure, count, judge. The same arguments give the same proof.
 
-    >>> from models.walk_forward import unasked
-    >>> from shared.core.settings import load
+    >>> from models.walk_forward import empty_walk
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import Timeframe
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.turn.pipeline import stages
-    >>> settings = load({}, profile="trend")  # asks no model for direction
+    >>> settings = load_settings({}, profile="trend")  # asks no model for direction
     >>> start, day = 1_767_225_600_000, 86_400_000
     >>> minutes = generate(start_ms=start, days=8, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> run = stages(candles, bundle=None, settings=settings)
     >>> asked = ProofRequest(
-    ...     walked=unasked(run.features, settings),
+    ...     walked=empty_walk(run.features, settings),
     ...     stages=run,
     ...     candles=candles,
     ...     settings=settings,
@@ -169,26 +169,26 @@ def prove(asked: ProofRequest) -> Proof:
             candle.
     """
     inputs = _inputs(asked)
-    return concluded(asked, inputs, replay(inputs))
+    return prove_replay(asked, inputs, replay(inputs))
 
 
-def concluded(asked: ProofRequest, inputs: Inputs, replayed: Replayed) -> Proof:
+def prove_replay(asked: ProofRequest, inputs: Inputs, replayed: Replayed) -> Proof:
     """Measure, count and judge a replay that is there already: `replayed` is what became of
     `inputs`.
 
-    >>> from models.walk_forward import unasked
-    >>> from shared.core.settings import load
+    >>> from models.walk_forward import empty_walk
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import Timeframe
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.turn.pipeline import stages
-    >>> settings = load({}, profile="trend")  # asks no model for direction
+    >>> settings = load_settings({}, profile="trend")  # asks no model for direction
     >>> start, day = 1_767_225_600_000, 86_400_000
     >>> minutes = generate(start_ms=start, days=8, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> run = stages(candles, bundle=None, settings=settings)
     >>> asked = ProofRequest(
-    ...     walked=unasked(run.features, settings),
+    ...     walked=empty_walk(run.features, settings),
     ...     stages=run,
     ...     candles=candles,
     ...     settings=settings,
@@ -198,7 +198,7 @@ def concluded(asked: ProofRequest, inputs: Inputs, replayed: Replayed) -> Proof:
     ...     end_at=start + 8 * day,
     ... )
     >>> proof = prove(asked)
-    >>> concluded(asked, proof.inputs, proof.replayed).verdict == proof.verdict
+    >>> prove_replay(asked, proof.inputs, proof.replayed).verdict == proof.verdict
     True
     """
     alone = measure(replayed)
@@ -210,7 +210,7 @@ def concluded(asked: ProofRequest, inputs: Inputs, replayed: Replayed) -> Proof:
         else measure(replayed, trials=among.count, trial_sharpes=among.sharpes)
     )
     evidence = Evidence(
-        rows=asked.walked.rows if policy_of(asked.settings).needs_model else None,
+        rows=asked.walked.rows if policy_of(asked.settings).is_model_based else None,
         money=money_of(
             replayed,
             inputs,
@@ -226,8 +226,8 @@ def concluded(asked: ProofRequest, inputs: Inputs, replayed: Replayed) -> Proof:
         ),
         rival=asked.rival,
         shuffled=asked.shuffled,
-        cheapened=cheapened(asked.settings, inputs.rules),
-        embargo_ms=embargo_ms(asked.settings),
+        cheapened=cheapened_costs(asked.settings, inputs.rules),
+        embargo_ms=decision_embargo_ms(asked.settings),
         seed=asked.settings.learning.seed,
     )
     return Proof(
@@ -242,7 +242,7 @@ def concluded(asked: ProofRequest, inputs: Inputs, replayed: Replayed) -> Proof:
     )
 
 
-def embargo_ms(settings: Settings) -> int:
+def decision_embargo_ms(settings: Settings) -> int:
     """What lies between the last label that a model knew and its first decision: as in the split of
     its training.
     """
@@ -279,7 +279,7 @@ def walked_note(walked: Walked) -> str:
     )
 
 
-def named(model: str | None, settings: Settings) -> str | None:
+def seeded_recipe(model: str | None, settings: Settings) -> str | None:
     """The recipe and its seed: a recipe does not hold the seed, and the luckiest of many seeds is
     the best of many tries.
     """
@@ -297,7 +297,7 @@ def _trial(
         data_hash=data_hash(parts),
         start_at=inputs.start_at,
         end_at=inputs.end_at,
-        model=named(replayed.model, asked.settings),
+        model=seeded_recipe(replayed.model, asked.settings),
         recorded_at=asked.recorded_at,
         sharpe=performance.returns.sharpe,
         changed=dict(asked.changed),

@@ -3,7 +3,7 @@
 from models.jobs.records import FINAL, JobDocuments
 from models.retrain.asked import OtherRetrain, RetrainRequest, week_of
 from models.retrain.place import RetrainPorts
-from models.retrain.records import hash_of, pinned
+from models.retrain.records import decode_pin, hash_of
 from shared.core import deciding
 from shared.core.errors import Conflict, NotThere
 from shared.core.types import Timeframe
@@ -54,7 +54,7 @@ def _of_the_week(jobs: JobDocuments, name: str) -> str:
         stored = jobs.get(name)
     except NotThere:
         return name
-    known, code = pinned(stored.data["pinned"]), deciding.trees_hash()
+    known, code = decode_pin(stored.data["pinned"]), deciding.trees_hash()
     is_of_another = stored.data["status"] in FINAL and known is not None and known.code != code
     return f"{name}-{code[:8]}" if is_of_another else name
 

@@ -43,7 +43,9 @@ class Learnable:
     dataset: Dataset
 
 
-def gather(history: CandleHistory, settings: Settings, *, as_of: int, tell: Tell) -> Gathered:
+def gather_inputs(
+    history: CandleHistory, settings: Settings, *, as_of: int, tell: Tell
+) -> Gathered:
     """Fetch what is missing, and read.
 
     The history reaches back as far as the first fold of the walk-forward looks: the gate's days,
@@ -56,7 +58,7 @@ def gather(history: CandleHistory, settings: Settings, *, as_of: int, tell: Tell
     """
     start_at = as_of - (settings.gate.history_days + settings.learning.days + WARM_UP_DAYS) * DAY_MS
     notes = history.fetch(start_at, as_of, tell)
-    if not policy_of(settings).needs_model:
+    if not policy_of(settings).is_model_based:
         start_at = FIRST_FILE_AT  # no candle taught it anything, so that all there are can judge it
     candles = {
         timeframe: history.read(timeframe, start_at, as_of).closed_by(as_of)

@@ -20,7 +20,7 @@ def put(ports: RetrainPorts, held: HeldJob, alert: Alert) -> None:
     """
     if held.data["job"]["by_hand"]:
         return
-    write = filing.outbox(alert, ports.settings)
+    write = filing.outbox_write(alert, ports.settings)
     with suppress(AlreadyExists):
         ports.documents.create(write.path, write.data or {})
 

@@ -11,7 +11,7 @@ from models.retrain import serving, shadowing, sizes
 from models.retrain.gathering import Gathered, Learnable
 from models.retrain.place import RetrainPorts, Tell
 from models.retrain.proving import first_decision
-from models.retrain.records import Pinned, hash_of, pinned
+from models.retrain.records import Pinned, decode_pin, hash_of
 from models.retrain.sizes import Sizes
 from shared.core import deciding
 from shared.core.calendar import utc_text
@@ -39,14 +39,14 @@ def pin(ports: RetrainPorts, held: HeldJob, ground: LearningGround, *, tell: Tel
     Pinned once; pinned anew where code, settings or candles are others now. On the way the
     challenger of the last time is settled, and the sizes are tuned where that is due.
     """
-    known = pinned(held.data["pinned"])
+    known = decode_pin(held.data["pinned"])
     fresh = Pinned(
         commit=ports.commit,
         settings=hash_of(ground.settings),
         data=ground.gathered.hash,
         code=deciding.trees_hash(),
     )
-    if known is not None and known.same_inputs(fresh):
+    if known is not None and known.has_same_inputs(fresh):
         return known
     if known is not None:
         because = "code, settings or candles have changed"
@@ -79,11 +79,11 @@ def _sizes(
 ) -> tuple[Sizes, str]:
     """The tuned sizes, searched where they are due, and a sentence about them."""
     bot, settings, as_of = ports.settings.id, ground.settings, ground.as_of
-    found = sizes.stored(ports.bucket, bot, settings.learning)
+    found = sizes.find_sizes(ports.bucket, bot, settings.learning)
     first_at = first_decision(settings, ground.rows.dataset, as_of=as_of)
-    if first_at is not None and sizes.due(found, settings, as_of=as_of):
+    if first_at is not None and sizes.is_search_due(found, settings, as_of=as_of):
         try:
-            found = sizes.search(
+            found = sizes.search_sizes(
                 ground.rows.dataset,
                 settings,
                 first_at=first_at,
@@ -96,7 +96,7 @@ def _sizes(
         except UserError as error:
             before = {} if found is None else found.sizes
             return before, f"The sizes of the learners were not tuned: {error}."
-        sizes.keep(ports.bucket, bot, found)
+        sizes.store_sizes(ports.bucket, bot, found)
     if found is None or settings.retrain.tune_every_days == 0:
         return {}, ""
     day = utc_text(found.at)[:10]
@@ -113,8 +113,8 @@ def _settle_challenger(
     since = 0 if pointer is None else pointer.challenger_since or 0
 
     def refuted(champion: Bundle, challenger: Bundle) -> str | None:
-        return shadowing.against(
-            shadowing.record_of(ports.documents, settings.id, since=since),
+        return shadowing.find_objection(
+            shadowing.shadow_record(ports.documents, settings.id, since=since),
             champion,
             challenger,
             since=since,
@@ -126,7 +126,7 @@ def _settle_challenger(
 
     return serving.settle_challenger(
         registry,
-        serving.standing(registry, ports.public_keys),
+        serving.load_serving_bundles(registry, ports.public_keys),
         settings=settings.retrain,
         as_of=ground.as_of,
         now_ms=ports.clock.now_ms(),

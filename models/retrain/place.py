@@ -66,11 +66,11 @@ class RetrainPorts:
     >>> from shared.alerts.discord import LogSink
     >>> from shared.core.clock import SystemClock
     >>> from shared.core.logs import log
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.market.archive import CandleArchive
     >>> from shared.stores.memory import MemoryBucket, MemoryDocuments
     >>> place = RetrainPorts(
-    ...     settings=load({}),
+    ...     settings=load_settings({}),
     ...     documents=MemoryDocuments(),
     ...     bucket=MemoryBucket(),
     ...     clock=SystemClock(),

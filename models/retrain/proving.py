@@ -17,7 +17,7 @@ from models.proof import ProofRequest as Question
 from models.retrain import rivals
 from models.retrain.gathering import Learnable
 from models.retrain.place import Tell
-from models.walk_forward import Walked, shuffled_skills, unasked, walk_forward
+from models.walk_forward import Walked, empty_walk, shuffled_skills, walk_forward
 from shared import model
 from shared.core.calendar import DAY_MS
 from shared.core.errors import BadBundle, UserError
@@ -57,7 +57,7 @@ class Incumbent:
 
     def bundle(self) -> Bundle:
         """As it serves. Raises `BadBundle`."""
-        return model.load(self.files, public_keys=self.public_keys, version=self.version)
+        return model.load_bundle(self.files, public_keys=self.public_keys, version=self.version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ class Bench:
     signing_key: str = field(repr=False)
 
 
-def judged(
+def judge_training(
     bench: Bench,
     *,
     known_shuffled: tuple[float, ...] | None,
@@ -110,12 +110,12 @@ def judged(
         keep_shuffled: Told them once they are found.
         part: Makes the teller of one step from its first and last share of the whole.
     """
-    walked = _walked(bench, bench.settings, bench.rows.dataset, part(0.0, 0.6))
+    walked = _walk_history(bench, bench.settings, bench.rows.dataset, part(0.0, 0.6))
     shuffled = known_shuffled
     if shuffled is None and walked is not None:
-        shuffled = tuple(_shuffled(bench, walked, part(0.6, 0.75)).tolist())
+        shuffled = tuple(_measure_shuffled(bench, walked, part(0.6, 0.75)).tolist())
         keep_shuffled(shuffled)
-    training = _trained(bench, part(0.75, 0.85))
+    training = _train_model(bench, part(0.75, 0.85))
     part(0.85, 1.0)("the champion, the replay and the gate", 0.0)
     champion, said = _judged_champion(bench)
     rival, notes = (
@@ -123,7 +123,7 @@ def judged(
         if champion is None
         else _rival(bench, champion, training, walked, part(0.85, 0.95))
     )
-    checks = serve_checks(training)
+    checks = bundle_checks(training)
     if walked is None:
         verdict = _too_short(bench, checks, first=champion is None)
         return JudgedTraining(
@@ -161,7 +161,7 @@ def judged(
     )
 
 
-def serve_checks(training: Training) -> tuple[Check, ...]:
+def bundle_checks(training: Training) -> tuple[Check, ...]:
     """The checks on the bundle itself."""
     return tuple(check for check in training.manifest.verdict.checks if check.group == "serve")
 
@@ -176,7 +176,9 @@ def first_decision(settings: Settings, dataset: Dataset, *, as_of: int) -> int |
     warm_at = int(dataset.as_of[0]) + settings.learning.days * DAY_MS
     first_at = max(warm_at, as_of - settings.gate.history_days * DAY_MS)
     for at in range(first_at, as_of - every_ms + 1, every_ms):
-        if _can_learn(settings, dataset, retrained_at(at, every_days=settings.retrain.every_days)):
+        if _has_enough_to_learn(
+            settings, dataset, retrained_at(at, every_days=settings.retrain.every_days)
+        ):
             return at
     return None
 
@@ -189,7 +191,7 @@ def first_target(candles: Mapping[Timeframe, Candles]) -> int:
     return -(-first_at // DAY_MS) * DAY_MS
 
 
-def _can_learn(settings: Settings, dataset: Dataset, at: int) -> bool:
+def _has_enough_to_learn(settings: Settings, dataset: Dataset, at: int) -> bool:
     try:
         parts_of(known_at(dataset, settings, closed_at=at), settings)
     except UserError:
@@ -197,13 +199,13 @@ def _can_learn(settings: Settings, dataset: Dataset, at: int) -> bool:
     return True
 
 
-def _walked(bench: Bench, settings: Settings, dataset: Dataset, tell: Tell) -> Walked | None:
+def _walk_history(bench: Bench, settings: Settings, dataset: Dataset, tell: Tell) -> Walked | None:
     """Every retraining that live would have had; folds that the bucket holds are not
     fitted again.
     """
-    if not policy_of(settings).needs_model:
+    if not policy_of(settings).is_model_based:
         long_enough = bench.as_of - first_target(bench.candles) >= DAY_MS
-        return unasked(bench.rows.stages.features, settings) if long_enough else None
+        return empty_walk(bench.rows.stages.features, settings) if long_enough else None
     first_at = first_decision(settings, dataset, as_of=bench.as_of)
     if first_at is None:
         return None
@@ -220,7 +222,7 @@ def _walked(bench: Bench, settings: Settings, dataset: Dataset, tell: Tell) -> W
     )
 
 
-def _shuffled(bench: Bench, walked: Walked, tell: Tell) -> FloatArray:
+def _measure_shuffled(bench: Bench, walked: Walked, tell: Tell) -> FloatArray:
     settings = bench.settings
     if not walked.folds:
         return np.zeros(0)
@@ -236,7 +238,7 @@ def _shuffled(bench: Bench, walked: Walked, tell: Tell) -> FloatArray:
     )
 
 
-def _trained(bench: Bench, tell: Tell) -> Training:
+def _train_model(bench: Bench, tell: Tell) -> Training:
     """The model that would serve. It sees no more candles than it learns from and warms up with."""
     from_at = bench.as_of - round(history_days(bench.settings.learning) * DAY_MS)
     return train(
@@ -260,7 +262,7 @@ def _judged_champion(bench: Bench) -> tuple[Bundle | None, tuple[str, ...]]:
     if bench.champion is None:
         return None, ()
     version = bench.champion.version
-    if not policy_of(bench.settings).needs_model:
+    if not policy_of(bench.settings).is_model_based:
         return None, (
             (
                 f"The policy {bench.settings.risk.policy} asks no model: {version}, which serves,"
@@ -290,7 +292,7 @@ def _rival(
     cannot make any more, is compared as it serves, on the rows that neither bundle has touched:
     few, and too few keep the champion.
     """
-    mine = model.load(
+    mine = model.load_bundle(
         training.files, public_keys=(public_of(bench.signing_key),), version=training.version
     )
     theirs = None
@@ -326,7 +328,7 @@ def _other_recipe(bench: Bench, champion: Bundle, tell: Tell) -> Walked | None:
     dataset = build(
         bench.candles, settings.learning, days=None, computed=computed, costs=costs_of(settings)
     )
-    return _walked(bench, settings, dataset, tell)
+    return _walk_history(bench, settings, dataset, tell)
 
 
 def _too_short(bench: Bench, checks: tuple[Check, ...], *, first: bool) -> Verdict:

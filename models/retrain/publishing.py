@@ -9,7 +9,7 @@ from models.retrain.pinning import LearningGround
 from models.retrain.place import RetrainPorts
 from models.retrain.proving import Bench, JudgedTraining
 from models.retrain.records import CHANGES, Pinned, unchanged_before
-from models.retrain.sealing import sealed
+from models.retrain.sealing import seal_bundle
 from models.retrain.telling import alert_of, result_of
 from shared.core.calendar import DAY_MS
 from shared.model.registry import BundleRegistry
@@ -34,9 +34,9 @@ def publish(
     registry = BundleRegistry(ports.bucket)
     if outcome.proof is not None:
         ports.log.append(outcome.proof.trial)
-    bundle = sealed(outcome, bench.settings, signing_key=bench.signing_key)
+    bundle = seal_bundle(outcome, bench.settings, signing_key=bench.signing_key)
     now = ports.clock.now_ms()
-    served = serving.serve(
+    served = serving.serve_or_challenge(
         registry,
         bundle,
         champion=pin.champion,
@@ -48,7 +48,7 @@ def publish(
     registry.archive(
         before_at=bench.as_of - retrain.archive_days * DAY_MS, keep=retrain.keep_versions
     )
-    registry.retrained(at=now)
+    registry.note_retraining(at=now)
     pointer = registry.current()
     told = (*ground.gathered.notes, pin.said, pin.tuned, *outcome.notes)
     result = result_of(

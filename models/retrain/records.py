@@ -64,7 +64,7 @@ class Pinned:
     tuned: str = ""
     shuffled: tuple[float, ...] | None = None
 
-    def same_inputs(self, other: "Pinned") -> bool:
+    def has_same_inputs(self, other: "Pinned") -> bool:
         """Whether the same bundle comes of both."""
         return (self.commit, self.code, self.settings, self.data) == (
             other.commit,
@@ -74,7 +74,7 @@ class Pinned:
         )
 
 
-def pinned(stored: Mapping[str, Any] | None) -> Pinned | None:
+def decode_pin(stored: Mapping[str, Any] | None) -> Pinned | None:
     """What an earlier worker has pinned."""
     return None if stored is None else msgspec.convert(stored, Pinned)
 
@@ -118,7 +118,7 @@ def unchanged_before(recent: Sequence[Document], *, bot: str, name: str) -> int:
     return count
 
 
-def view(stored: Document, *, whole: bool = True) -> dict[str, Any]:
+def claim_view(stored: Document, *, whole: bool = True) -> dict[str, Any]:
     """A claim as people and programs are told it."""
     data = stored.data
     job, result = data["job"], data["result"]

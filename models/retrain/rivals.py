@@ -10,7 +10,7 @@ import numpy as np
 
 from models.data.dataset import Dataset
 from models.data.uniqueness import uniqueness
-from models.fit.recipe import embargo_ms, recipe_hash
+from models.fit.recipe import recipe_hash, training_embargo_ms
 from models.gate.types import PredictionRows, Rival
 from shared.core.settings import LearningSettings, Settings
 from shared.core.types import BoolArray, FloatArray, IntArray, Timeframe
@@ -60,17 +60,17 @@ def by_bundles(champion: Bundle, challenger: Bundle, dataset: Dataset, settings:
     known_at = max(
         max(each.training.label_end_at, each.calibrating.label_end_at) for each in manifests
     )
-    untouched = dataset.as_of > known_at + embargo_ms(settings)
+    untouched = dataset.as_of > known_at + training_embargo_ms(settings)
     if len({each.barriers for each in manifests}) > 1 or any(
         not set(each.features) <= set(dataset.names) for each in manifests
     ):
         untouched &= False
     part = dataset.at(np.flatnonzero(untouched))
-    rows = [_rows(part, _said(part, bundle), known_at) for bundle in (challenger, champion)]
+    rows = [_rows(part, _predict_part(part, bundle), known_at) for bundle in (challenger, champion)]
     return Rival(version=champion.version, source="bundles", challenger=rows[0], champion=rows[1])
 
 
-def _said(part: Dataset, bundle: Bundle) -> FloatArray:
+def _predict_part(part: Dataset, bundle: Bundle) -> FloatArray:
     if not len(part):
         return np.empty((0, 3))
     columns = [part.names.index(name) for name in bundle.manifest.features]

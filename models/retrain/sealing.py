@@ -11,7 +11,7 @@ import msgspec
 from models.card.card import FoldLine, Gated, card
 from models.card.pictures import pictures
 from models.fit.train import CARD, Training
-from models.gate.shipped import loosened
+from models.gate.shipped import loosened_rules
 from models.proof import Proof
 from models.retrain.proving import JudgedTraining
 from models.retrain.rivals import RECIPE, recipe_file
@@ -19,9 +19,9 @@ from models.walk_forward import WalkFold
 from shared.core.costs import assumed_rules
 from shared.core.settings import Settings
 from shared.core.trials import Tally
-from shared.model.bundle import load
+from shared.model.bundle import load_bundle
 from shared.model.manifest import MANIFEST, SIGNATURE, FileEntry, Manifest, Verdict, encode
-from shared.model.proven import costs, terms
+from shared.model.proven import proof_terms, stated_costs
 from shared.model.signing import public_of, sign
 
 LEAST_BLOCK = 96
@@ -36,7 +36,7 @@ class Sealed:
     manifest: Manifest
 
 
-def sealed(outcome: JudgedTraining, settings: Settings, *, signing_key: str) -> Sealed:
+def seal_bundle(outcome: JudgedTraining, settings: Settings, *, signing_key: str) -> Sealed:
     """Put verdict, card and pictures into the bundle and sign it again.
 
     The version gets six digits of the verdict and of what it is about: the same training under
@@ -71,11 +71,11 @@ def sealed(outcome: JudgedTraining, settings: Settings, *, signing_key: str) -> 
         **training.manifest.trials,
         "on_record": gated.trials,
         "folds": len(folds),
-        **_remembered(proof),
+        **_remembered_trials(proof),
     }
-    asked = terms(settings)
+    asked = proof_terms(settings)
     rules = assumed_rules(settings) if proof is None else proof.inputs.rules
-    easier = loosened(settings, rules)
+    easier = loosened_rules(settings, rules)
     said = tuple(
         f"The gate was made easier than it is meant: {one}. Such a proof opens nothing."
         for one in easier
@@ -91,9 +91,9 @@ def sealed(outcome: JudgedTraining, settings: Settings, *, signing_key: str) -> 
         proven={} if proof is None else asked,
         loosened=easier,
         notes=(*training.manifest.notes, *said, *fresh),
-        costs={} if proof is None else costs(rules),
+        costs={} if proof is None else stated_costs(rules),
     )
-    return _signed(
+    return _sign_bundle(
         training,
         manifest,
         {**drawn, RECIPE: recipe_file(settings), CARD: card(manifest, gated)},
@@ -101,7 +101,7 @@ def sealed(outcome: JudgedTraining, settings: Settings, *, signing_key: str) -> 
     )
 
 
-def _remembered(proof: Proof | None) -> dict[str, int]:
+def _remembered_trials(proof: Proof | None) -> dict[str, int]:
     """What the next training will hold the trial log against."""
     if proof is None:
         return {}
@@ -126,7 +126,7 @@ def _digest(verdict: Verdict, trials: dict[str, int], asked: dict[str, str]) -> 
     ).hexdigest()[:6]
 
 
-def _signed(
+def _sign_bundle(
     training: Training, manifest: Manifest, more: dict[str, bytes], signing_key: str
 ) -> Sealed:
     kept = {
@@ -138,7 +138,7 @@ def _signed(
     listed = {name: FileEntry.of(data) for name, data in sorted(everything.items())}
     told = encode(dataclasses.replace(manifest, files=listed))
     files = {**everything, MANIFEST: told, SIGNATURE: sign(told, signing_key)}
-    bundle = load(
+    bundle = load_bundle(
         files, public_keys=(public_of(signing_key),), version=manifest.version, whole=True
     )
     return Sealed(version=manifest.version, files=files, manifest=bundle.manifest)

@@ -20,7 +20,7 @@ from models.retrain import outbox
 from models.retrain.asked import RetrainRequest
 from models.retrain.claims import KIND, claim
 from models.retrain.place import RetrainPorts, Tell
-from models.retrain.records import view
+from models.retrain.records import claim_view
 from models.retrain.slice import RetrainWork
 from shared.core.errors import StoreBroken
 
@@ -34,11 +34,11 @@ class Retrains:
     >>> from shared.alerts.discord import LogSink
     >>> from shared.core.clock import SystemClock
     >>> from shared.core.logs import log
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.market.archive import CandleArchive
     >>> from shared.stores.memory import MemoryBucket, MemoryDocuments
     >>> place = RetrainPorts(
-    ...     settings=load({}),
+    ...     settings=load_settings({}),
     ...     documents=MemoryDocuments(),
     ...     bucket=MemoryBucket(),
     ...     clock=SystemClock(),
@@ -64,7 +64,7 @@ class Retrains:
         mine = [
             one for one in self._jobs.recent() if one.data["job"]["bot"] == self._ports.settings.id
         ]
-        return [view(one, whole=False) for one in mine]
+        return [claim_view(one, whole=False) for one in mine]
 
     def run(
         self,
@@ -95,7 +95,7 @@ class Retrains:
             raise
         if end is SliceEnd.WORKED:
             outbox.deliver(self._ports)
-        stands = view(self._jobs.get(name))
+        stands = claim_view(self._jobs.get(name))
         if end is SliceEnd.WORKED:
             return stands
         return {**stands, "already" if end is SliceEnd.FINAL else "busy": True}

@@ -39,23 +39,25 @@ class Served:
     why: str
 
 
-def standing(registry: BundleRegistry, public_keys: tuple[str, ...]) -> ServingBundles:
+def load_serving_bundles(registry: BundleRegistry, public_keys: tuple[str, ...]) -> ServingBundles:
     """Load what the registry points to."""
     now = registry.current()
     if now is None:
         return ServingBundles(champion=None, champion_version=None, challenger=None)
     return ServingBundles(
-        champion=_loaded(registry, now.version, public_keys),
+        champion=_find_bundle(registry, now.version, public_keys),
         champion_version=now.version,
         challenger=(
-            None if now.challenger is None else _loaded(registry, now.challenger, public_keys)
+            None if now.challenger is None else _find_bundle(registry, now.challenger, public_keys)
         ),
     )
 
 
-def _loaded(registry: BundleRegistry, version: str, public_keys: tuple[str, ...]) -> Bundle | None:
+def _find_bundle(
+    registry: BundleRegistry, version: str, public_keys: tuple[str, ...]
+) -> Bundle | None:
     try:
-        return model.load(registry.files(version), public_keys=public_keys, version=version)
+        return model.load_bundle(registry.files(version), public_keys=public_keys, version=version)
     except BadBundle:
         return None
 
@@ -94,7 +96,7 @@ def settle_challenger(
             f"{challenger.version} has been beside the champion for long enough; a person decides"
             " (retrain.promote is off)."
         )
-    against = _unjudged(challenger, before.champion_version)
+    against = _missing_judgement(challenger, before.champion_version)
     if against is None and before.champion is not None:
         against = refuted(before.champion, challenger)
     if against is not None:
@@ -113,7 +115,7 @@ def settle_challenger(
     return f"{challenger.version} serves now: {why}."
 
 
-def _unjudged(challenger: Bundle, champion: str) -> str | None:
+def _missing_judgement(challenger: Bundle, champion: str) -> str | None:
     """What the gate has not said of the challenger and this champion, whoever put it there; None
     where it said all.
     """
@@ -125,7 +127,7 @@ def _unjudged(challenger: Bundle, champion: str) -> str | None:
     return None
 
 
-def serve(
+def serve_or_challenge(
     registry: BundleRegistry,
     sealed: Sealed,
     *,
@@ -163,7 +165,7 @@ def serve(
     if held_back is not None:
         return held_back
     try:
-        return _moved(
+        return _move_pointer(
             registry, version, champion=champion, at_once=at_once, settings=settings, now_ms=now_ms
         )
     except Conflict:
@@ -185,7 +187,7 @@ def _held_back(sealed: Sealed, settings: RetrainSettings, *, may_move: bool) -> 
     return None
 
 
-def _moved(
+def _move_pointer(
     registry: BundleRegistry,
     version: str,
     *,

@@ -12,23 +12,23 @@ from shared.core.settings import GateSettings
 from shared.core.types import Candles, FloatArray
 from shared.model.bundle import Bundle
 from shared.stores.ports import DocumentStore
-from shared.turn.watch.shadow import Shadow, matured, records
+from shared.turn.watch.shadow import Shadow, decode_shadow, matured_candles
 
 MOST_DAYS = 400
 LEAST_LABELS = 5.0
 """Fewer independent labels than this say nothing, for or against."""
 
 
-def record_of(documents: DocumentStore, bot: str, *, since: int) -> Shadow:
+def shadow_record(documents: DocumentStore, bot: str, *, since: int) -> Shadow:
     """Everything that the ticks of this bot wrote down about its models.
 
     Raises `BadData` where a record is damaged.
     """
     days = documents.query("days", field="date", op=">=", value=jst_day(since), limit=MOST_DAYS)
-    return records(day.data for day in days if day.data.get("bot") == bot)
+    return decode_shadow(day.data for day in days if day.data.get("bot") == bot)
 
 
-def against(
+def find_objection(
     shadow: Shadow,
     champion: Bundle,
     challenger: Bundle,
@@ -63,7 +63,7 @@ def against(
     if not spoke or champion.barriers != challenger.barriers:
         return None
     versions = (champion.version, challenger.version)
-    known = matured(shadow, candles, atr_jpy, challenger.barriers, versions=versions)
+    known = matured_candles(shadow, candles, atr_jpy, challenger.barriers, versions=versions)
     if float(known.weight.sum()) < LEAST_LABELS:
         return None
     theirs, ours = (

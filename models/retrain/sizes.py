@@ -47,7 +47,7 @@ def base_of(learning: LearningSettings) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def stored(bucket: Bucket, bot: str, learning: LearningSettings) -> Tuned | None:
+def find_sizes(bucket: Bucket, bot: str, learning: LearningSettings) -> Tuned | None:
     """The sizes that were found last, where they were found from these settings.
 
     Raises `BadData` where they are damaged.
@@ -64,13 +64,13 @@ def stored(bucket: Bucket, bot: str, learning: LearningSettings) -> Tuned | None
     return found if found.base == base_of(learning) else None
 
 
-def due(found: Tuned | None, settings: Settings, *, as_of: int) -> bool:
+def is_search_due(found: Tuned | None, settings: Settings, *, as_of: int) -> bool:
     """Whether it is time to search again."""
     every = settings.retrain.tune_every_days
     return every > 0 and (found is None or as_of - found.at >= every * DAY_MS)
 
 
-def search(
+def search_sizes(
     dataset: Dataset,
     settings: Settings,
     *,
@@ -104,10 +104,12 @@ def search(
 
     tell("tuning", 0.0)
     best = tune(window, settings, trials=count, seed=learning.seed, on_trial=told)
-    return Tuned(at=as_of, base=base_of(learning), trials=count, sizes=_changed(learning, best))
+    return Tuned(
+        at=as_of, base=base_of(learning), trials=count, sizes=_changed_sizes(learning, best)
+    )
 
 
-def keep(bucket: Bucket, bot: str, found: Tuned) -> None:
+def store_sizes(bucket: Bucket, bot: str, found: Tuned) -> None:
     """Replace what was found before."""
     bucket.put(_key(bot), msgspec.json.format(msgspec.json.encode(found), indent=1))
 
@@ -126,7 +128,7 @@ def with_sizes(settings: Settings, sizes: Sizes) -> Settings:
         raise BadData(f"the tuned sizes are not those of this code ({error})") from error
 
 
-def _changed(before: LearningSettings, after: LearningSettings) -> dict[str, int | float]:
+def _changed_sizes(before: LearningSettings, after: LearningSettings) -> dict[str, int | float]:
     names = [field.name for field in dataclasses.fields(before)]
     return {
         name: getattr(after, name)

@@ -13,11 +13,11 @@ from models.jobs.held import HeldJob
 from models.jobs.pace import JobPace
 from models.jobs.records import JobDocuments
 from models.retrain import outbox, pinning, sizes
-from models.retrain.gathering import gather, learnable
+from models.retrain.gathering import gather_inputs, learnable
 from models.retrain.pinning import LearningGround
 from models.retrain.place import RetrainPorts, Tell
 from models.retrain.progress import RetrainProgress
-from models.retrain.proving import Bench, Incumbent, judged
+from models.retrain.proving import Bench, Incumbent, judge_training
 from models.retrain.publishing import publish
 from models.retrain.records import Pinned, up_to
 from models.retrain.telling import failure_of
@@ -51,7 +51,7 @@ class RetrainWork:
         ground = self._gather(held, progress)
         pin = pinning.pin(self._ports, held, ground, tell=progress.part(0.14, 0.25))
         bench = self._bench(ground, pin)
-        outcome = judged(
+        outcome = judge_training(
             bench,
             known_shuffled=pin.shuffled,
             keep_shuffled=lambda found: pinning.keep(
@@ -69,7 +69,9 @@ class RetrainWork:
         learning = replace(settings.learning, days=int(job["days"]), seed=int(job["seed"]))
         settings = replace(settings, learning=learning)
         progress.tell("candles", 0.0)
-        gathered = gather(self._ports.history, settings, as_of=as_of, tell=progress.part(0.0, 0.12))
+        gathered = gather_inputs(
+            self._ports.history, settings, as_of=as_of, tell=progress.part(0.0, 0.12)
+        )
         refuse(check_candles(gathered.candles, learning, as_of=as_of))
         progress.tell("features and checks of the data", 0.12)
         rows = learnable(gathered.candles, settings)

@@ -11,7 +11,7 @@ from models.retrain.proving import JudgedTraining
 from models.retrain.sealing import Sealed
 from models.retrain.serving import Served
 from models.walk_forward import Walked
-from shared.alerts.wording import key, name_fields
+from shared.alerts.wording import alert_key, name_fields
 from shared.core.calendar import DAY_MS, utc_text
 from shared.core.sentences import say
 from shared.core.sentences.figures import decimals, jst_and_utc, percent
@@ -80,7 +80,7 @@ def _money(proof: Proof | None) -> dict[str, Any] | None:
     }
 
 
-def lines_of(result: Mapping[str, Any]) -> list[str]:
+def retraining_lines(result: Mapping[str, Any]) -> list[str]:
     """The result in a few lines."""
     folds, money = result["folds"], result["money"]
     told = [say("retrain.version", model=result["version"])]
@@ -154,7 +154,7 @@ def alert_of(bot: str, name: str, result: Mapping[str, Any], *, at: int, unchang
         told |= name_fields(unchanged=say("alerts.value.unchanged", weeks=unchanged))
     title = say("alerts.title.retrained", version=result["version"], why=result["why"])
     return Alert(
-        key=key(bot, "retrained", name),
+        key=alert_key(bot, "retrained", name),
         level=Level.WARNING if bad else Level.INFO,
         kind="retrained",
         title=title,
@@ -172,7 +172,7 @@ def failure_of(bot: str, name: str, found: str, remedy: str, *, at: int) -> Aler
         time=jst_and_utc(at),
     )
     return Alert(
-        key=key(bot, "retrain_failed", name, at // DAY_MS),
+        key=alert_key(bot, "retrain_failed", name, at // DAY_MS),
         level=Level.WARNING,
         kind="retrain_failed",
         title=say("alerts.title.retrain_failed"),

@@ -83,7 +83,7 @@ def skill(
     counted = np.ones(len(label)) if weight is None else weight
     base = counted * log_losses(constant(label, weight), label)
     gain = base - counted * log_losses(probabilities, label)
-    return bootstrap(gain, base, block=block, seed=seed, confidence=confidence)
+    return bootstrap_skill(gain, base, block=block, seed=seed, confidence=confidence)
 
 
 def direction_skill(
@@ -108,7 +108,7 @@ def direction_skill(
     share = float(np.average(upper[touched], weights=counted[touched]))
     base = counted * np.where(touched, _binary_loss(np.full(len(label), share), upper), 0.0)
     gain = base - counted * side_losses(probabilities, label)
-    return bootstrap(gain, base, block=block, seed=seed, confidence=confidence)
+    return bootstrap_skill(gain, base, block=block, seed=seed, confidence=confidence)
 
 
 def _binary_loss(p: FloatArray, happened: FloatArray) -> FloatArray:
@@ -116,7 +116,7 @@ def _binary_loss(p: FloatArray, happened: FloatArray) -> FloatArray:
     return losses
 
 
-def bootstrap(
+def bootstrap_skill(
     gain: FloatArray, base: FloatArray, *, block: int, seed: int, confidence: float = CONFIDENCE
 ) -> Skill:
     """sum(gain) / sum(base) with the interval of `models.statistics.blocks`; from -1 to 1 where

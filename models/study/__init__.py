@@ -2,10 +2,10 @@
 written down as one page.
 """
 
-from models.study.declared import BadStudy, DataSet, Study, Variant, parse
+from models.study.declared import BadStudy, DataSet, Study, Variant, parse_study
 from models.study.experiment import StudyPorts, run
 from models.study.result import StudyResult
-from models.study.write import files, markdown
+from models.study.write import markdown, study_files
 
 __all__ = [
     "BadStudy",
@@ -14,8 +14,8 @@ __all__ = [
     "StudyPorts",
     "StudyResult",
     "Variant",
-    "files",
     "markdown",
-    "parse",
+    "parse_study",
     "run",
+    "study_files",
 ]

@@ -15,7 +15,7 @@ from shared.core.calendar import DAY_MS, utc_text
 from shared.core.errors import UserError
 from shared.core.trials import data_hash
 from shared.core.types import Candles, Timeframe
-from shared.market.candles import aggregate, between
+from shared.market.candles import aggregate, candles_between
 from shared.market.expand import expand
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class LoadedCandles:
         return (self.end_at - self.start_at) / DAY_MS
 
 
-def load(
+def load_data_set(
     asked: DataSet, *, archive: CandleSource, timeframe: Timeframe, learning_days: int
 ) -> LoadedCandles:
     """Read a data set.
@@ -121,10 +121,13 @@ def _source(asked: DataSet, archive: CandleSource) -> tuple[CandleSource, tuple[
     given, told = found.candles, understood_note(found, Path(asked.candles))
     if given.timeframe is not Timeframe.H4:
         return FileSource(name=asked.candles, candles=given), (told,)
-    return FileSource(name=asked.candles, candles=_expanded(given)), (f"MADE UP: {EXPANDED}", told)
+    return FileSource(name=asked.candles, candles=_expand_slow(given)), (
+        f"MADE UP: {EXPANDED}",
+        told,
+    )
 
 
-def _expanded(slow: Candles) -> Candles:
+def _expand_slow(slow: Candles) -> Candles:
     """15m candles that add up to the 4h ones; a part at a time, because the minutes of years would
     fill the memory.
     """
@@ -134,7 +137,7 @@ def _expanded(slow: Candles) -> Candles:
         )
         for first in range(0, len(slow), EXPANDED_AT_ONCE)
     ]
-    return _joined(parts)
+    return _join_candles(parts)
 
 
 def _read(asked: DataSet, name: str, timeframe: Timeframe | None = None) -> "ReadFile":
@@ -152,15 +155,15 @@ def _before(longer: Candles, made: Candles) -> tuple[Candles, tuple[str, ...]]:
     """
     if not len(made):
         return longer, ()
-    history = between(longer, 0, int(made.opened_at[0]))
+    history = candles_between(longer, 0, int(made.opened_at[0]))
     told = (
         f"its 4h candles before {utc_text(int(made.opened_at[0]))[:10]} ({len(history):,}) come"
         " from another file."
     )
-    return _joined([history, made]), (told,) if len(history) else ()
+    return _join_candles([history, made]), (told,) if len(history) else ()
 
 
-def _joined(parts: Sequence[Candles]) -> Candles:
+def _join_candles(parts: Sequence[Candles]) -> Candles:
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS}
     return Candles(timeframe=parts[0].timeframe, **columns)
 
@@ -173,18 +176,20 @@ def _period(
     if end_at > last:
         raise BadStudy(
             "end",
-            f"was {_told(end_at)}: {name} ends at {_told(last)}",
+            f"was {_minute_text(end_at)}: {name} ends at {_minute_text(last)}",
             remedy="end there, or give more candles",
         )
     earliest = first + (learning_days + WARM_UP_DAYS) * DAY_MS
     start_at = -(-earliest // DAY_MS) * DAY_MS if asked.start_at is None else asked.start_at
     if asked.start_at is not None and asked.start_at <= first:
         found = (
-            f"was {_told(start_at)}: {name} begins at {_told(first)}, and before the start there"
-            " must be something to learn"
+            f"was {_minute_text(start_at)}: {name} begins at {_minute_text(first)}, and before the"
+            " start there must be something to learn"
         )
         raise BadStudy(
-            "start", found, remedy=f"begin at {_told(earliest)} or later, or shorten learning.days"
+            "start",
+            found,
+            remedy=f"begin at {_minute_text(earliest)} or later, or shorten learning.days",
         )
     if asked.start_at is None and end_at - start_at < DAY_MS:
         found = (
@@ -193,10 +198,15 @@ def _period(
         )
         remedy = "shorten learning.days, or give more candles"
         raise BadStudy(
-            "start", f"{found}{_told(start_at)}, and {name} ends at {_told(end_at)}", remedy=remedy
+            "start",
+            f"{found}{_minute_text(start_at)}, and {name} ends at {_minute_text(end_at)}",
+            remedy=remedy,
         )
     if end_at - start_at < DAY_MS:
-        found = f"leaves less than a day between {_told(start_at)} and {_told(end_at)} in {name}"
+        found = (
+            f"leaves less than a day between {_minute_text(start_at)} and {_minute_text(end_at)} in"
+            f" {name}"
+        )
         remedy = "begin earlier, end later, or give more candles"
         raise BadStudy("start", found, remedy=remedy)
     return start_at, end_at
@@ -219,5 +229,5 @@ def _holes(name: str, quarters: Candles, start_at: int, end_at: int) -> tuple[st
     )
 
 
-def _told(at: int) -> str:
+def _minute_text(at: int) -> str:
     return f"{utc_text(at)[:16].replace('T', ' ')} UTC"

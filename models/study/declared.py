@@ -28,7 +28,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from models.backtest.job import BadJob, instant
+from models.backtest.job import BadJob, parse_instant
 from shared.core.errors import UserError
 from shared.core.types import Timeframe
 
@@ -44,7 +44,7 @@ class BadStudy(UserError):
     """A field of a study is wrong: `field` is its place in the file, like `variants.a
     day.overrides`.
 
-    >>> parse("name: spring")
+    >>> parse_study("name: spring")
     Traceback (most recent call last):
         ...
     models.study.declared.BadStudy: question is missing
@@ -104,7 +104,7 @@ class Study:
     >>> text += "  as it ships: {profile: trend}\n"
     >>> text += "  target 10:\n    profile: trend\n"
     >>> text += "    overrides: {risk.exposure.volatility_target: 0.1}\n"
-    >>> study = parse(text)
+    >>> study = parse_study(text)
     >>> study.name, [variant.name for variant in study.variants]
     ('slow trend', ['as it ships', 'target 10'])
 
@@ -143,7 +143,7 @@ class Study:
         """The same experiment on one file of candles, or the archive, in place of what it names:
         all of them.
         """
-        return replace(self, data=(DataSet(name=_called(candles), candles=candles),))
+        return replace(self, data=(DataSet(name=_default_name(candles), candles=candles),))
 
     def in_zone(self, timezone: str) -> "Study":
         """The same experiment, with times that name no zone read in this one."""
@@ -167,27 +167,29 @@ class Study:
         """The same experiment with further settings for all variants; those of a
         variant still win.
         """
-        return replace(self, overrides={**self.overrides, **flat(overrides, "overrides")})
+        return replace(
+            self, overrides={**self.overrides, **flatten_settings(overrides, "overrides")}
+        )
 
-    def settings_of(self, variant: Variant) -> tuple[str | None, dict[str, Any]]:
+    def variant_settings(self, variant: Variant) -> tuple[str | None, dict[str, Any]]:
         """The profile of a variant, and all settings that are laid over it, nested as
         `settings.load` wants them.
         """
         schedule = {} if self.every_days is None else {"retrain.every_days": self.every_days}
         seed = {} if self.seed is None else {"learning.seed": self.seed}
-        return variant.profile or self.profile, nested(
+        return variant.profile or self.profile, nest_settings(
             {**schedule, **seed, **self.overrides, **variant.overrides}
         )
 
 
-def parse(text: str) -> Study:
+def parse_study(text: str) -> Study:
     r"""A study from the text of its file. Raises `BadStudy` for the first field that is wrong.
 
     >>> text = "name: slow trend\nquestion: Does a smaller target fall less?\nvariants:\n"
     >>> text += "  as it ships: {profile: trend}\n"
     >>> text += "  target 10:\n    profile: trend\n"
     >>> text += "    overrides: {risk.exposure.volatility_target: 0.1}\n"
-    >>> study = parse(text)
+    >>> study = parse_study(text)
     >>> dict(study.variants[1].overrides)
     {'risk.exposure.volatility_target': 0.1}
     """
@@ -213,17 +215,21 @@ def parse(text: str) -> Study:
     for name in ("name", "question", "variants"):
         if name not in given:
             raise BadStudy(name, "is missing", remedy=_MISSING[name])
-    return Study(data=data or (DataSet(name=_called(own.get("candles", ARCHIVE)), **own),), **given)
+    return Study(
+        data=data or (DataSet(name=_default_name(own.get("candles", ARCHIVE)), **own),), **given
+    )
 
 
-def flat(told: object, name: str) -> dict[str, Any]:
+def flatten_settings(told: object, name: str) -> dict[str, Any]:
     """Nested or dotted setting names as dotted ones.
 
     Raises `BadStudy`; which settings there are is checked where they load.
     """
     if not isinstance(told, Mapping):
         raise BadStudy(
-            name, f"was {_shown(told)}", remedy="give settings by name, like {risk.stop_atr: 3}"
+            name,
+            f"was {_value_text(told)}",
+            remedy="give settings by name, like {risk.stop_atr: 3}",
         )
     if name.count(".") >= _DEEPEST:
         raise BadStudy(name, "is nested too deeply", remedy="give setting names like risk.stop_atr")
@@ -231,9 +237,11 @@ def flat(told: object, name: str) -> dict[str, Any]:
     for key, value in told.items():
         if not isinstance(key, str) or not key:
             raise BadStudy(
-                name, f"has the name {_shown(key)}", remedy="give setting names like risk.stop_atr"
+                name,
+                f"has the name {_value_text(key)}",
+                remedy="give setting names like risk.stop_atr",
             )
-        inner = flat(value, f"{name}.{key}") if isinstance(value, Mapping) else None
+        inner = flatten_settings(value, f"{name}.{key}") if isinstance(value, Mapping) else None
         parts = (
             {key: value}
             if inner is None
@@ -246,7 +254,7 @@ def flat(told: object, name: str) -> dict[str, Any]:
     return found
 
 
-def nested(dotted: Mapping[str, Any]) -> dict[str, Any]:
+def nest_settings(dotted: Mapping[str, Any]) -> dict[str, Any]:
     """Dotted setting names as nested mappings."""
     made: dict[str, Any] = {}
     for name, value in dotted.items():
@@ -271,7 +279,7 @@ def _fields(told: object, where: str, known: Mapping[str, tuple[str, Reader]]) -
     """The fields of a mapping, each read by its own reader; what is null counts as not given."""
     if not isinstance(told, Mapping):
         raise BadStudy(
-            where, f"was {_shown(told)}", remedy=f"give fields by name: {', '.join(known)}"
+            where, f"was {_value_text(told)}", remedy=f"give fields by name: {', '.join(known)}"
         )
     for name in told:
         if name not in known:
@@ -291,15 +299,15 @@ def _place(where: str, name: str) -> str:
     return name if where == "the file" else f"{where}.{name}"
 
 
-def _text(name: str, value: Any) -> str:
+def _parse_text(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > MOST_TEXT:
         raise BadStudy(
-            name, f"was {_shown(value)}", remedy=f"give a text of up to {MOST_TEXT:,} letters"
+            name, f"was {_value_text(value)}", remedy=f"give a text of up to {MOST_TEXT:,} letters"
         )
     return " ".join(value.split())
 
 
-def _named(name: str, value: Any) -> str:
+def _parse_name(name: str, value: Any) -> str:
     told = value if isinstance(value, str) else str(value)
     if isinstance(value, bool):
         raise BadStudy(
@@ -310,7 +318,7 @@ def _named(name: str, value: Any) -> str:
     if isinstance(value, Mapping | list) or not _NAME.fullmatch(told):
         raise BadStudy(
             name,
-            f"was {_shown(value)}",
+            f"was {_value_text(value)}",
             remedy="give up to 64 letters, digits, spaces, dots, dashes and underscores",
         )
     return told
@@ -320,16 +328,18 @@ def instant_of(name: str, value: Any) -> int:
     """A date or an instant as ms UTC. Raises `BadStudy`."""
     told = value.isoformat() if isinstance(value, date | datetime) else value
     try:
-        return instant(name, told)
+        return parse_instant(name, told)
     except BadJob as error:
         raise BadStudy(name, error.found, remedy=error.remedy) from error
 
 
-def _whole(least: int, most: int) -> Reader:
+def _whole_number_parser(least: int, most: int) -> Reader:
     def read(name: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             raise BadStudy(
-                name, f"was {_shown(value)}", remedy=f"give a whole number from {least} to {most}"
+                name,
+                f"was {_value_text(value)}",
+                remedy=f"give a whole number from {least} to {most}",
             )
         return value
 
@@ -343,28 +353,28 @@ def timeframe_of(name: str, value: Any) -> Timeframe:
             return resolution
     raise BadStudy(
         name,
-        f"was {_shown(value)}",
+        f"was {_value_text(value)}",
         remedy="choose 15m (fast, conservative) or 1m (the resolution of record)",
     )
 
 
-def _texts(name: str, value: Any) -> tuple[str, ...]:
+def _parse_texts(name: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise BadStudy(name, f"was {_shown(value)}", remedy="give a list of sentences")
-    return tuple(_text(f"{name}[{number}]", one) for number, one in enumerate(value))
+        raise BadStudy(name, f"was {_value_text(value)}", remedy="give a list of sentences")
+    return tuple(_parse_text(f"{name}[{number}]", one) for number, one in enumerate(value))
 
 
-def _data(name: str, value: Any) -> tuple[DataSet, ...]:
+def _parse_data_sets(name: str, value: Any) -> tuple[DataSet, ...]:
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
         raise BadStudy(
             name,
-            f"was {_shown(value)}",
+            f"was {_value_text(value)}",
             remedy="give a list of candles, each with a name and a file",
         )
     sets = []
     for number, one in enumerate(value):
         given = _fields(one, f"{name}[{number}]", _DATA)
-        sets.append(DataSet(**{"name": _called(given.get("candles", ARCHIVE)), **given}))
+        sets.append(DataSet(**{"name": _default_name(given.get("candles", ARCHIVE)), **given}))
     _check_distinct(name, [one.name for one in sets])
     for number, one in enumerate(sets):
         if one.start_at is not None and one.end_at is not None and one.end_at <= one.start_at:
@@ -374,14 +384,14 @@ def _data(name: str, value: Any) -> tuple[DataSet, ...]:
     return tuple(sets)
 
 
-def _variants(name: str, value: Any) -> tuple[Variant, ...]:
+def _parse_variants(name: str, value: Any) -> tuple[Variant, ...]:
     if not isinstance(value, Mapping) or not value:
-        raise BadStudy(name, f"was {_shown(value)}", remedy=_MISSING["variants"])
+        raise BadStudy(name, f"was {_value_text(value)}", remedy=_MISSING["variants"])
     if len(value) > MOST_VARIANTS:
         raise BadStudy(name, f"were {len(value):,}", remedy=f"give at most {MOST_VARIANTS:,}")
     made = []
     for key, one in value.items():
-        called = _named(f"the name of a variant, {_shown(key)},", key)
+        called = _parse_name(f"the name of a variant, {_value_text(key)},", key)
         given = _fields({} if one is None else one, f"{name}.{called}", _VARIANT)
         made.append(Variant(name=called, **given))
     _check_distinct(name, [one.name for one in made])
@@ -394,12 +404,12 @@ def _check_distinct(name: str, names: Sequence[str]) -> None:
         raise BadStudy(name, f"has {twice!r} twice", remedy="give each a name of its own")
 
 
-def _called(candles: str) -> str:
+def _default_name(candles: str) -> str:
     """A name for candles that were given none: their file's, without what it ends in."""
     return re.sub(r"\.(csv|gz|parquet)", "", re.split(r"[\\/]", candles)[-1])[:64] or ARCHIVE
 
 
-def _shown(value: object) -> str:
+def _value_text(value: object) -> str:
     return repr(value)[:80]
 
 
@@ -411,28 +421,28 @@ _MISSING = {
     ),
 }
 _DATA: Mapping[str, tuple[str, Reader]] = {
-    "name": ("name", _named),
-    "candles": ("candles", _text),
-    "candles_4h": ("candles_4h", _text),
-    "timezone": ("timezone", _text),
+    "name": ("name", _parse_name),
+    "candles": ("candles", _parse_text),
+    "candles_4h": ("candles_4h", _parse_text),
+    "timezone": ("timezone", _parse_text),
     "start": ("start_at", instant_of),
     "end": ("end_at", instant_of),
 }
 _VARIANT: Mapping[str, tuple[str, Reader]] = {
-    "says": ("says", _text),
-    "profile": ("profile", _named),
-    "overrides": ("overrides", lambda name, value: flat(value, name)),
+    "says": ("says", _parse_text),
+    "profile": ("profile", _parse_name),
+    "overrides": ("overrides", lambda name, value: flatten_settings(value, name)),
 }
 _STUDY: Mapping[str, tuple[str, Reader]] = {
-    "name": ("name", _named),
-    "question": ("question", _text),
-    "notes": ("notes", _texts),
-    "data": ("data", _data),
+    "name": ("name", _parse_name),
+    "question": ("question", _parse_text),
+    "notes": ("notes", _parse_texts),
+    "data": ("data", _parse_data_sets),
     **{name: one for name, one in _DATA.items() if name != "name"},
     "timeframe": ("timeframe", timeframe_of),
-    "profile": ("profile", _named),
-    "every_days": ("every_days", _whole(1, 3_660)),
-    "seed": ("seed", _whole(0, 2**31 - 1)),
-    "overrides": ("overrides", lambda name, value: flat(value, name)),
-    "variants": ("variants", _variants),
+    "profile": ("profile", _parse_name),
+    "every_days": ("every_days", _whole_number_parser(1, 3_660)),
+    "seed": ("seed", _whole_number_parser(0, 2**31 - 1)),
+    "overrides": ("overrides", lambda name, value: flatten_settings(value, name)),
+    "variants": ("variants", _parse_variants),
 }

@@ -24,7 +24,7 @@ WIDE = 4.0
 FOREST_WIDTH, FOREST_HEIGHT = 150, 16
 
 
-def growth(held: DatasetResult) -> Markup:
+def draw_growth(held: DatasetResult) -> Markup:
     """One yen under each variant and under buy and hold, on a logarithmic scale; empty where there
     are no days.
     """
@@ -44,7 +44,7 @@ def growth(held: DatasetResult) -> Markup:
     )
     plot.level(1.0)
     for number, (name, line) in enumerate(lines):
-        rows = _thinned(len(line))
+        rows = _shown_rows(len(line))
         look = f"{name} again" if number > COLOURS else name
         plot.line(rows, [line[row] for row in rows], look=look)
     size = f'viewBox="0 0 {AREA.width} {AREA.height}"'
@@ -94,13 +94,13 @@ def _days(day_at: Sequence[int]) -> Axis:
     return Axis(low=0.0, high=float(max(1, last)), ticks=ticks)
 
 
-def _thinned(count: int) -> list[int]:
+def _shown_rows(count: int) -> list[int]:
     """Rows from the first to the last, about as many as can be seen."""
     step = max(1, -(-count // MOST_POINTS))
     return sorted({*range(0, count, step), count - 1})
 
 
-def forest(found: Estimate, within: Sequence[Estimate]) -> Markup:
+def draw_estimate(found: Estimate, within: Sequence[Estimate]) -> Markup:
     """An estimate with its interval on the scale of all that stand above and below it; zero is
     marked.
     """

@@ -17,10 +17,17 @@ from models.backtest.sources import CandleSource
 from models.gate import judge
 from models.gate.types import TrialCounts
 from models.proof import Proof
-from models.study.candles import LoadedCandles, load
+from models.study.candles import LoadedCandles, load_data_set
 from models.study.declared import BadStudy, Study, Variant
-from models.study.holding import beside
-from models.study.result import DatasetResult, StudyResult, VariantResult, curve, earned, learned
+from models.study.holding import compare_with_holding
+from models.study.result import (
+    DatasetResult,
+    StudyResult,
+    VariantResult,
+    growth_curve,
+    prediction_quality,
+    proof_earnings,
+)
 from models.study.walk import Progress, WalkPlace, prove_walk
 from models.walk_forward.types import Walked
 from shared import features
@@ -44,8 +51,8 @@ class StudyPorts:
 
     >>> from shared.core.types import Timeframe
     >>> from models.backtest.sources import FileSource
-    >>> from models.study.declared import parse
-    >>> from shared.core.settings import load
+    >>> from models.study.declared import parse_study
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.stores.memory import MemoryDocuments
@@ -53,7 +60,7 @@ class StudyPorts:
     >>> text += "end: 2026-01-09\nvariants: {trend: {profile: trend}}\n"
     >>> minutes = generate(start_ms=1_767_225_600_000, days=8, seed=7)
     >>> place = StudyPorts(
-    ...     load=lambda **more: load({}, **more),
+    ...     load=lambda **more: load_settings({}, **more),
     ...     archive=FileSource(name="made up", candles=aggregate(minutes, Timeframe.M15)),
     ...     log=TrialLog(MemoryDocuments()),
     ...     now_ms=1_767_225_600_000,
@@ -112,8 +119,8 @@ def run(study: Study, place: StudyPorts, *, on_progress: Progress | None = None)
 
     >>> from shared.core.types import Timeframe
     >>> from models.backtest.sources import FileSource
-    >>> from models.study.declared import parse
-    >>> from shared.core.settings import load
+    >>> from models.study.declared import parse_study
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.stores.memory import MemoryDocuments
@@ -121,15 +128,15 @@ def run(study: Study, place: StudyPorts, *, on_progress: Progress | None = None)
     >>> text += "end: 2026-01-09\nvariants: {trend: {profile: trend}}\n"
     >>> minutes = generate(start_ms=1_767_225_600_000, days=8, seed=7)
     >>> place = StudyPorts(
-    ...     load=lambda **more: load({}, **more),
+    ...     load=lambda **more: load_settings({}, **more),
     ...     archive=FileSource(name="made up", candles=aggregate(minutes, Timeframe.M15)),
     ...     log=TrialLog(MemoryDocuments()),
     ...     now_ms=1_767_225_600_000,
     ...     commit="0" * 40,
     ...     jobs=1,
     ... )
-    >>> result = run(parse(text), place)
-    >>> result.name, result.trials, [one.verdict.may_enter for one in result.tried]
+    >>> result = run(parse_study(text), place)
+    >>> result.name, result.trials, [one.verdict.may_enter for one in result.variant_results]
     ('slow trend', 1, [False])
 
     Args:
@@ -145,12 +152,15 @@ def run(study: Study, place: StudyPorts, *, on_progress: Progress | None = None)
     tell = on_progress or (lambda _text, _share: None)
     cases = [_case(study, variant, place) for variant in study.variants]
     learning_days = max(
-        (case.settings.learning.days for case in cases if _learns(case.settings)), default=0
+        (case.settings.learning.days for case in cases if _is_model_needed(case.settings)),
+        default=0,
     )
     # every data set is opened before anything is worked on: a wrong name in the last one costs
     # nothing
     opened = [
-        load(one, archive=place.archive, timeframe=study.timeframe, learning_days=learning_days)
+        load_data_set(
+            one, archive=place.archive, timeframe=study.timeframe, learning_days=learning_days
+        )
         for one in study.data
     ]
     proven: list[list[_Proven]] = []
@@ -160,7 +170,7 @@ def run(study: Study, place: StudyPorts, *, on_progress: Progress | None = None)
         computed = features.compute(loaded.candles)
         proven.append(
             [
-                _proven(
+                _prove_case(
                     case,
                     loaded,
                     computed,
@@ -174,13 +184,14 @@ def run(study: Study, place: StudyPorts, *, on_progress: Progress | None = None)
     tell("gate", 1.0)
     history = place.log.all()
     held = tuple(
-        _held(loaded, group, history) for loaded, group in zip(opened, proven, strict=True)
+        _dataset_result(loaded, group, history)
+        for loaded, group in zip(opened, proven, strict=True)
     )
     return _result(study, cases, held, history, place)
 
 
 def _case(study: Study, variant: Variant, place: StudyPorts) -> _Case:
-    profile, overrides = study.settings_of(variant)
+    profile, overrides = study.variant_settings(variant)
     try:
         return _Case(
             variant=variant,
@@ -192,9 +203,9 @@ def _case(study: Study, variant: Variant, place: StudyPorts) -> _Case:
         raise BadStudy(name, f"does not fit: {error}", remedy=error.remedy) from error
 
 
-def _learns(settings: Settings) -> bool:
+def _is_model_needed(settings: Settings) -> bool:
     """Whether its policy asks a model for direction."""
-    return policy_of(settings).needs_model
+    return policy_of(settings).is_model_based
 
 
 def _shares(cases: Sequence[_Case], done: float, whole: float) -> list[tuple[_Case, float, float]]:
@@ -209,7 +220,7 @@ def _part(tell: Progress, name: str, start: float, share: float) -> Progress:
     return lambda text, done: tell(f"{name}: {text}", start + share * min(1.0, done))
 
 
-def _proven(
+def _prove_case(
     case: _Case,
     loaded: LoadedCandles,
     computed: Features,
@@ -230,7 +241,7 @@ def _proven(
                 jobs=place.jobs,
             ),
             computed=computed,
-            changed=_changed(study, case),
+            changed=_trial_changes(study, case),
             tell=tell,
         )
     except UserError as error:
@@ -238,11 +249,11 @@ def _proven(
             f"variants.{case.variant.name}", f"on {loaded.name}: {error}", remedy=error.remedy
         ) from error
     place.log.append(replace(found.proof.trial, kind=KIND))
-    walked = found.learned.walked if _learns(case.settings) else None
+    walked = found.learned.walked if _is_model_needed(case.settings) else None
     return _Proven(case=case, walked=walked, proof=found.proof)
 
 
-def _changed(study: Study, case: _Case) -> dict[str, Scalar]:
+def _trial_changes(study: Study, case: _Case) -> dict[str, Scalar]:
     """What this try was about, for the log."""
     told: dict[str, Scalar] = {"study": study.name, "variant": case.variant.name}
     told |= {} if case.profile is None else {"profile": case.profile}
@@ -257,7 +268,9 @@ def _changed(study: Study, case: _Case) -> dict[str, Scalar]:
 # all that was tried is known: the last word
 
 
-def _held(loaded: LoadedCandles, group: Sequence[_Proven], history: History) -> DatasetResult:
+def _dataset_result(
+    loaded: LoadedCandles, group: Sequence[_Proven], history: History
+) -> DatasetResult:
     matrix = _matrix([one.proof for one in group])
     return DatasetResult(
         name=loaded.name,
@@ -265,7 +278,7 @@ def _held(loaded: LoadedCandles, group: Sequence[_Proven], history: History) -> 
         start_at=loaded.start_at,
         end_at=loaded.end_at,
         resolution=group[0].proof.replayed.resolution.value,
-        tried=tuple(_tried(one, matrix, history) for one in group),
+        tried=tuple(_judge_again(one, matrix, history) for one in group),
         notes=loaded.notes,
     )
 
@@ -278,7 +291,7 @@ def _matrix(proofs: Sequence[Proof]) -> FloatArray | None:
     return np.stack(columns, axis=1) if len(columns) > 1 else None
 
 
-def _tried(one: _Proven, matrix: FloatArray | None, history: History) -> VariantResult:
+def _judge_again(one: _Proven, matrix: FloatArray | None, history: History) -> VariantResult:
     """The proof again, by everything that was tried: itself, what stands beside it, and all that
     came before.
     """
@@ -294,13 +307,15 @@ def _tried(one: _Proven, matrix: FloatArray | None, history: History) -> Variant
         policy=settings.risk.policy,
         recipe=None if one.walked is None else one.walked.recipe,
         settings_hash=settings_hash(settings, proof.inputs.rules),
-        learned=None if one.walked is None else learned(one.walked, verdict),
-        earned=earned(proof, performance, verdict),
+        learned=None if one.walked is None else prediction_quality(one.walked, verdict),
+        earned=proof_earnings(proof, performance, verdict),
         verdict=verdict,
         denials={reason.value: candles for reason, candles in ordered[:TOP_DENIALS]},
-        curve=curve(evidence.money),
+        curve=growth_curve(evidence.money),
         notes=proof.replayed.notes,
-        beside=beside(evidence.money, limit=settings.risk.max_drawdown, seed=one.case.seed),
+        beside=compare_with_holding(
+            evidence.money, limit=settings.risk.max_drawdown, seed=one.case.seed
+        ),
     )
 
 
@@ -326,14 +341,14 @@ def _result(
     history: History,
     place: StudyPorts,
 ) -> StudyResult:
-    own = {case.variant.name: _dotted(case.settings) for case in cases}
+    own = {case.variant.name: _dotted_settings(case.settings) for case in cases}
     first = next(iter(own.values()))
     common = {
         name
         for name, value in first.items()
         if all(told.get(name) == value for told in own.values())
     }
-    usual = _dotted(place.load(profile=None, overrides=None))
+    usual = _dotted_settings(place.load(profile=None, overrides=None))
     return StudyResult(
         name=study.name,
         question=study.question,
@@ -375,7 +390,7 @@ ELSEWHERE = frozenset(
 """Settings of a machine, not of an experiment."""
 
 
-def _dotted(settings: Settings) -> dict[str, str]:
+def _dotted_settings(settings: Settings) -> dict[str, str]:
     """All settings of an experiment as texts by their dotted names."""
     found: dict[str, str] = {}
 

@@ -69,7 +69,7 @@ class Beside:
     halts: tuple[HaltChance, ...]
 
 
-def beside(money: MoneyRecord | None, *, limit: float, seed: int) -> Beside | None:
+def compare_with_holding(money: MoneyRecord | None, *, limit: float, seed: int) -> Beside | None:
     """None where there is less than a year, or nothing moved.
 
     Days after its own halt, when nothing was held, count.
@@ -84,7 +84,7 @@ def beside(money: MoneyRecord | None, *, limit: float, seed: int) -> Beside | No
     random = np.random.default_rng(seed)
     own, hold = money.returns, money.hold
     share = float(own.std(ddof=1) / hold.std(ddof=1))
-    drawn = _drawn(random, len(own), len(own))
+    drawn = _draw_days(random, len(own), len(own))
     return Beside(
         growth=_estimate(_growth(own), _growth(own[drawn])),
         hold_growth=_estimate(_growth(hold), _growth(hold[drawn])),
@@ -110,7 +110,7 @@ def _halts(random: np.random.Generator, own: FloatArray, limit: float) -> tuple[
     """The same days in another order, with a mean that leaves so much of the Sharpe ratio."""
     found = []
     for years in AHEAD_YEARS:
-        drawn = _drawn(random, len(own), years * YEAR_DAYS)
+        drawn = _draw_days(random, len(own), years * YEAR_DAYS)
         for share in SHARES_OF_SHARPE:
             moved = own[drawn] - (1.0 - share) * own.mean()
             found.append(
@@ -121,7 +121,7 @@ def _halts(random: np.random.Generator, own: FloatArray, limit: float) -> tuple[
     return tuple(found)
 
 
-def _drawn(random: np.random.Generator, days: int, length: int) -> IntArray:
+def _draw_days(random: np.random.Generator, days: int, length: int) -> IntArray:
     """Rows of days, (DRAWS, length), in blocks that wrap around."""
     starts = random.integers(0, days, (DRAWS, -(-length // BLOCK_DAYS)))
     blocks = (starts[:, :, None] + np.arange(BLOCK_DAYS)) % days

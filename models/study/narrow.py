@@ -26,7 +26,7 @@ def paragraph(text: str, *, first: str = "", rest: str = "") -> list[str]:
     return [line.replace("\0", " ") for line in lines]
 
 
-def code(command: str) -> list[str]:
+def code_block(command: str) -> list[str]:
     """A command as a block of code that a shell takes as it stands."""
     lines = textwrap.wrap(
         command,
@@ -48,7 +48,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """
     told = [[_cell(cell) for cell in row] for row in (head, *rows)]
     if len(head) == _PAIR:
-        if _fits(told, (0, 1)):
+        if _is_within_width(told, (0, 1)):
             return _lines(told, (0, 1), "---")
         return [
             line
@@ -59,7 +59,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     column = 1
     while column < len(head):
         columns: tuple[int, ...] = (0, column)
-        while columns[-1] + 1 < len(head) and _fits(told, (*columns, columns[-1] + 1)):
+        while columns[-1] + 1 < len(head) and _is_within_width(told, (*columns, columns[-1] + 1)):
             columns = (*columns, columns[-1] + 1)
         lines += ["", *_lines(told, columns, "---:")] if lines else _lines(told, columns, "---:")
         column = columns[-1] + 1
@@ -74,7 +74,7 @@ def _row(cells: Sequence[str], columns: Sequence[int]) -> str:
     return f"| {' | '.join(cells[column] for column in columns)} |"
 
 
-def _fits(told: Sequence[Sequence[str]], columns: Sequence[int]) -> bool:
+def _is_within_width(told: Sequence[Sequence[str]], columns: Sequence[int]) -> bool:
     return all(len(_row(cells, columns)) <= WIDTH for cells in told)
 
 

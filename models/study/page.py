@@ -10,7 +10,7 @@ from models.study import draw, tables
 from models.study.result import DatasetResult, StudyResult
 from shared.core.calendar import utc_text
 from shared.core.sentences import say
-from shared.replay.types import loud
+from shared.replay.types import is_warning
 from shared.results.page.render import render
 
 _FOLDER = Path(__file__).with_name("page")
@@ -28,16 +28,16 @@ class _Section:
     forests: tuple[Markup, ...]
 
 
-def html(result: StudyResult) -> str:
+def study_page(result: StudyResult) -> str:
     """The page as text: no network, light and dark; nothing but the button for them needs its
     script.
     """
     values = {
         "result": result,
-        "verdict": tables.verdict(result),
-        "passed": any(one.verdict.may_enter for one in result.tried),
+        "verdict": tables.verdict_text(result),
+        "passed": any(one.verdict.may_enter for one in result.variant_results),
         "sections": [_section(held) for held in result.held],
-        "changed": tables.changed(result),
+        "changed": tables.changed_settings_table(result),
     }
     return render(
         _FOLDER / "study.html.j2",
@@ -58,7 +58,7 @@ def said_of_some(result: StudyResult) -> list[str]:
         for held in result.held
         for one in held.tried
         for note in one.notes
-        if loud(note) and note not in of_data
+        if is_warning(note) and note not in of_data
         for word, _, rest in [note.partition(" ")]
     ]
     return list(dict.fromkeys([*of_data, *of_variants]))
@@ -68,17 +68,17 @@ def _section(held: DatasetResult) -> _Section:
     sharpes = [one.earned.sharpe for one in held.tried]
     return _Section(
         held=held,
-        period=period(held),
-        chart=draw.growth(held),
+        period=dataset_period_text(held),
+        chart=draw.draw_growth(held),
         legend=tuple(
             (one.variant, f"line-{number % draw.COLOURS}") for number, one in enumerate(held.tried)
         ),
-        tables=tables.all_of(held),
-        forests=tuple(draw.forest(one, sharpes) for one in sharpes),
+        tables=tables.dataset_tables(held),
+        forests=tuple(draw.draw_estimate(one, sharpes) for one in sharpes),
     )
 
 
-def period(held: DatasetResult) -> str:
+def dataset_period_text(held: DatasetResult) -> str:
     """From when to when, and how long that is."""
     first, last = (utc_text(at)[:10] for at in (held.start_at, held.end_at))
     return say("study.from_to", first=first, last=last, days=f"{held.days:,.0f}")

@@ -26,10 +26,10 @@ __all__ = [
     "PredictionQuality",
     "StudyResult",
     "VariantResult",
-    "curve",
-    "earned",
-    "finite",
-    "learned",
+    "finite_or_null",
+    "growth_curve",
+    "prediction_quality",
+    "proof_earnings",
 ]
 
 SHOWN_GROUPS = ("enter", "champion", "note")
@@ -118,7 +118,7 @@ class VariantResult:
     beside: Beside | None = None
 
     @property
-    def failed(self) -> tuple[str, ...]:
+    def failed_check_names(self) -> tuple[str, ...]:
         """The names of the checks that keep it from entering."""
         return tuple(
             check.name
@@ -164,8 +164,8 @@ class StudyResult:
     >>> from shared.core.types import Timeframe
     >>> from shared.stores.trials import TrialLog
     >>> from models.backtest.sources import FileSource
-    >>> from models.study.declared import parse
-    >>> from shared.core.settings import load
+    >>> from models.study.declared import parse_study
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.stores.memory import MemoryDocuments
@@ -173,15 +173,15 @@ class StudyResult:
     >>> text += "end: 2026-01-09\nvariants: {trend: {profile: trend}}\n"
     >>> minutes = generate(start_ms=1_767_225_600_000, days=8, seed=7)
     >>> place = StudyPorts(
-    ...     load=lambda **more: load({}, **more),
+    ...     load=lambda **more: load_settings({}, **more),
     ...     archive=FileSource(name="made up", candles=aggregate(minutes, Timeframe.M15)),
     ...     log=TrialLog(MemoryDocuments()),
     ...     now_ms=1_767_225_600_000,
     ...     commit="0" * 40,
     ...     jobs=1,
     ... )
-    >>> result = run(parse(text), place)
-    >>> [one.variant for one in result.tried], result.trials
+    >>> result = run(parse_study(text), place)
+    >>> [one.variant for one in result.variant_results], result.trials
     (['trend'], 1)
     """
 
@@ -200,12 +200,12 @@ class StudyResult:
     damaged: tuple[str, ...] = field(default=())
 
     @property
-    def tried(self) -> tuple[VariantResult, ...]:
+    def variant_results(self) -> tuple[VariantResult, ...]:
         """All of them, data set by data set."""
         return tuple(one for held in self.held for one in held.tried)
 
 
-def learned(walked: Walked, verdict: Verdict) -> PredictionQuality:
+def prediction_quality(walked: Walked, verdict: Verdict) -> PredictionQuality:
     """The skill of a walk-forward, as the gate found it: a number that it could not find is
     undefined here, too.
     """
@@ -228,7 +228,7 @@ def _estimate(check: Check | None) -> Estimate:
     )
 
 
-def earned(proof: Proof, performance: Performance, verdict: Verdict) -> Earned:
+def proof_earnings(proof: Proof, performance: Performance, verdict: Verdict) -> Earned:
     """The money of a proof; `performance` is that of its replay.
 
     What luck may explain is told as the gate counts it.
@@ -281,7 +281,7 @@ def _against_random(money: MoneyRecord | None) -> tuple[float | None, Sequence[f
     return own, money.random.tolist()
 
 
-def curve(money: MoneyRecord | None) -> GrowthCurve:
+def growth_curve(money: MoneyRecord | None) -> GrowthCurve:
     """Growth by day."""
     if money is None:
         return GrowthCurve(day_at=(), own=(), hold=())
@@ -292,14 +292,14 @@ def curve(money: MoneyRecord | None) -> GrowthCurve:
     return GrowthCurve(day_at=tuple(money.day_at.tolist()), own=grown[0], hold=grown[1])
 
 
-def finite(value: object) -> object:
+def finite_or_null(value: object) -> object:
     """The same builtin value with None in place of every number that is not finite,
     however deep.
     """
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {key: finite(inner) for key, inner in value.items()}
+        return {key: finite_or_null(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(inner) for inner in value]
+        return [finite_or_null(inner) for inner in value]
     return value

@@ -24,9 +24,9 @@ class StudyTable:
     rows: tuple[tuple[Text, ...], ...]
 
 
-def verdict(result: StudyResult) -> str:
+def verdict_text(result: StudyResult) -> str:
     """The answer in a sentence or two."""
-    tried = result.tried
+    tried = result.variant_results
     may = [
         (held.name, one.variant)
         for held in result.held
@@ -43,7 +43,7 @@ def verdict(result: StudyResult) -> str:
     return say("study.verdict.some", passed=len(may), tries=len(tried), named=named)
 
 
-def money(held: DatasetResult) -> StudyTable:
+def money_table(held: DatasetResult) -> StudyTable:
     """What each variant earned after all costs, and buy and hold."""
     rows = [_money_row(one) for one in held.tried]
     return StudyTable(
@@ -84,7 +84,7 @@ def money(held: DatasetResult) -> StudyTable:
 
 
 def _money_row(one: VariantResult) -> tuple[Text, ...]:
-    found, failed = one.earned, one.failed
+    found, failed = one.earned, one.failed_check_names
     costs = say(
         "study.paid",
         fees=f"{found.fees_jpy:,.0f}",
@@ -95,9 +95,9 @@ def _money_row(one: VariantResult) -> tuple[Text, ...]:
     random = say("study.drawn", own=own, random=drawn)
     return (
         Text(text=one.variant, title=one.profile or ""),
-        _signed(found.total),
-        _signed(found.annual),
-        estimate(found.sharpe, percent_of=False),
+        _signed_text(found.total),
+        _signed_text(found.annual),
+        estimate_text(found.sharpe, percent_of=False),
         Text(text=_probability(found.above_zero)),
         Text(text=_probability(found.deflated)),
         Text(text=fall_percent(found.max_drawdown)),
@@ -118,7 +118,7 @@ def _hold_row(found: Earned) -> tuple[Text, ...]:
     empty = Text(text="")
     return (
         Text(text=say("study.hold")),
-        _signed(found.hold_total),
+        _signed_text(found.hold_total),
         empty,
         Text(text=decimals(found.hold_sharpe, sign=True)),
         *(empty, empty),
@@ -127,7 +127,7 @@ def _hold_row(found: Earned) -> tuple[Text, ...]:
     )
 
 
-def holding(held: DatasetResult) -> StudyTable | None:
+def holding_table(held: DatasetResult) -> StudyTable | None:
     """What each variant does beside holding; None where no record is long enough."""
     found = [(one, one.beside) for one in held.tried if one.beside is not None]
     if not found:
@@ -153,7 +153,7 @@ def holding(held: DatasetResult) -> StudyTable | None:
                 _rates(told.growth_gap, sign=True),
                 _rates(told.drawdown),
                 _rates(told.hold_drawdown),
-                estimate(told.sharpe_gap, percent_of=False),
+                estimate_text(told.sharpe_gap, percent_of=False),
                 Text(text=say("study.mixed", share=percent(told.mixed, places=0))),
                 _rates(told.mixed_growth_gap, sign=True),
                 _rates(told.mixed_drawdown),
@@ -163,7 +163,7 @@ def holding(held: DatasetResult) -> StudyTable | None:
     )
 
 
-def halts(held: DatasetResult) -> StudyTable | None:
+def halts_table(held: DatasetResult) -> StudyTable | None:
     """The chance of each variant's own drawdown halt; None where no record is long enough."""
     found = [(one, one.beside) for one in held.tried if one.beside is not None]
     if not found:
@@ -203,7 +203,7 @@ def _rates(found: Estimate, *, sign: bool = False) -> Text:
     return Text(text=f"{percent(found.value, sign=sign, places=1)}{ends}")
 
 
-def learned(held: DatasetResult) -> StudyTable | None:
+def predictions_table(held: DatasetResult) -> StudyTable | None:
     """How good the predictions were; None where no variant asked a model."""
     asked = [(one, one.learned) for one in held.tried if one.learned is not None]
     if not asked:
@@ -233,8 +233,8 @@ def learned(held: DatasetResult) -> StudyTable | None:
                 Text(text=f"{found.folds:,}"),
                 Text(text=f"{found.rows:,}"),
                 Text(text=f"{found.effective:,.0f}"),
-                estimate(found.skill),
-                estimate(found.direction),
+                estimate_text(found.skill),
+                estimate_text(found.direction),
                 Text(
                     text=(
                         DASH
@@ -249,7 +249,7 @@ def learned(held: DatasetResult) -> StudyTable | None:
     )
 
 
-def gate(held: DatasetResult) -> StudyTable:
+def checks_table(held: DatasetResult) -> StudyTable:
     """Every check of every variant: its value, and whether that is enough."""
     names = list(dict.fromkeys(check.name for one in held.tried for check in one.checks))
     found = {(one.variant, check.name): check for one in held.tried for check in one.checks}
@@ -321,7 +321,7 @@ def _digits(value: float) -> str:
     return figure(value, digits=3)
 
 
-def denied(held: DatasetResult) -> StudyTable | None:
+def denials_table(held: DatasetResult) -> StudyTable | None:
     """Why nothing was entered, the most frequent reasons of each variant."""
     rows = [
         (
@@ -347,7 +347,7 @@ def _plain(name: str) -> str:
     return name.replace("_", " ")
 
 
-def changed(result: StudyResult) -> StudyTable | None:
+def changed_settings_table(result: StudyResult) -> StudyTable | None:
     """The settings in which the variants differ; None where they do not."""
     names = sorted({name for told in result.variants.values() for name in told})
     if not names:
@@ -369,7 +369,7 @@ def changed(result: StudyResult) -> StudyTable | None:
     )
 
 
-def estimate(found: Estimate, *, percent_of: bool = True) -> Text:
+def estimate_text(found: Estimate, *, percent_of: bool = True) -> Text:
     """A value with its interval; bad where the interval lies below zero, good where it
     lies above.
     """
@@ -383,7 +383,7 @@ def estimate(found: Estimate, *, percent_of: bool = True) -> Text:
     return Text(text=told, tone=mood)
 
 
-def _signed(rate: float | None) -> Text:
+def _signed_text(rate: float | None) -> Text:
     return Text(text=percent(rate, sign=True, places=1), tone="" if rate is None else tone(rate))
 
 
@@ -391,17 +391,17 @@ def _probability(value: float | None) -> str:
     return DASH if value is None else f"{value:.3f}"
 
 
-def all_of(held: DatasetResult) -> Sequence[StudyTable]:
+def dataset_tables(held: DatasetResult) -> Sequence[StudyTable]:
     """Every table of a data set, in the order in which they are read."""
     return [
         table
         for table in (
-            money(held),
-            holding(held),
-            halts(held),
-            learned(held),
-            gate(held),
-            denied(held),
+            money_table(held),
+            holding_table(held),
+            halts_table(held),
+            predictions_table(held),
+            checks_table(held),
+            denials_table(held),
         )
         if table is not None
     ]

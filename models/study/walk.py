@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from models.backtest.outcome import Outcome
-from models.gate import table
+from models.gate import verdict_table
 from models.proof import Proof, ProofRequest, prove
-from models.proof.facts import fitted, folds, judged
-from models.proof.learn import LearnedFolds, learn, timed
+from models.proof.facts import fitted_facts, fold_facts, verdict_facts
+from models.proof.learn import LearnedFolds, learn_folds, measure_seconds
 from models.study.candles import LoadedCandles
 from shared.core.settings import Settings
 from shared.core.trials import History, Scalar
@@ -75,7 +75,7 @@ def prove_walk(
         UserError: There is too little to learn from before the first decision.
         BadData: The candles are not fit to learn from.
     """
-    learned = learn(
+    learned = learn_folds(
         loaded.candles,
         settings,
         start_at=loaded.start_at,
@@ -87,7 +87,7 @@ def prove_walk(
     )
     tell("replay and gate", SPENT_ON_LEARNING)
     seconds = dict(learned.seconds)
-    with timed(seconds, "replay"):
+    with measure_seconds(seconds, "replay"):
         proof = prove(
             ProofRequest(
                 walked=learned.walked,
@@ -109,14 +109,14 @@ def prove_walk(
 
 
 def outcome_of(proven: ProvenWalk, settings: Settings) -> Outcome:
-    """The walk as the result of a backtest, as `models.backtest.forward.concluded` tells one."""
+    """The walk as a backtest's result, as `models.backtest.forward.conclude_walk` tells one."""
     proof, walked = proven.proof, proven.learned.walked
-    facts = {**fitted(walked, settings), "folds": folds(walked), **judged(proof)}
+    facts = {**fitted_facts(walked, settings), "folds": fold_facts(walked), **verdict_facts(proof)}
     notes = (*proof.replayed.notes, f"The gate: {facts['in_words']}")
     return Outcome(
         replayed=replace(proof.replayed, notes=notes),
         performance=proof.performance,
         complete=True,
         walk=facts,
-        checks=tuple(table(proof.verdict)),
+        checks=tuple(verdict_table(proof.verdict)),
     )

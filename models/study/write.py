@@ -8,7 +8,7 @@ import json
 import msgspec
 
 from models.study import narrow, page, tables
-from models.study.result import DatasetResult, StudyResult, finite
+from models.study.result import DatasetResult, StudyResult, finite_or_null
 from models.study.tables import StudyTable
 from shared.core.sentences import say
 from shared.core.sentences.figures import number
@@ -16,15 +16,15 @@ from shared.core.sentences.figures import number
 PAGE, DATA, MARKDOWN = "study.html", "study.json", "study.md"
 
 
-def files(result: StudyResult, *, command: str = "") -> dict[str, bytes]:
+def study_files(result: StudyResult, *, command: str = "") -> dict[str, bytes]:
     r"""Every file by its name.
 
     >>> from models.study.experiment import StudyPorts, run
     >>> from shared.core.types import Timeframe
     >>> from shared.stores.trials import TrialLog
     >>> from models.backtest.sources import FileSource
-    >>> from models.study.declared import parse
-    >>> from shared.core.settings import load
+    >>> from models.study.declared import parse_study
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.stores.memory import MemoryDocuments
@@ -32,29 +32,29 @@ def files(result: StudyResult, *, command: str = "") -> dict[str, bytes]:
     >>> text += "end: 2026-01-09\nvariants: {trend: {profile: trend}}\n"
     >>> minutes = generate(start_ms=1_767_225_600_000, days=8, seed=7)
     >>> place = StudyPorts(
-    ...     load=lambda **more: load({}, **more),
+    ...     load=lambda **more: load_settings({}, **more),
     ...     archive=FileSource(name="made up", candles=aggregate(minutes, Timeframe.M15)),
     ...     log=TrialLog(MemoryDocuments()),
     ...     now_ms=1_767_225_600_000,
     ...     commit="0" * 40,
     ...     jobs=1,
     ... )
-    >>> result = run(parse(text), place)
-    >>> sorted(files(result))
+    >>> result = run(parse_study(text), place)
+    >>> sorted(study_files(result))
     ['study.html', 'study.json', 'study.md']
     """
     return {
-        PAGE: page.html(result).encode(),
-        DATA: data(result),
+        PAGE: page.study_page(result).encode(),
+        DATA: study_json(result),
         MARKDOWN: markdown(result, command=command).encode(),
     }
 
 
-def data(result: StudyResult) -> bytes:
+def study_json(result: StudyResult) -> bytes:
     """Everything, as JSON: rates are fractions, instants ms UTC, what is not defined null."""
-    told = finite(msgspec.to_builtins(result))
+    told = finite_or_null(msgspec.to_builtins(result))
     assert isinstance(told, dict)
-    told["verdict"] = tables.verdict(result)
+    told["verdict"] = tables.verdict_text(result)
     return (json.dumps(told, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode()
 
 
@@ -65,8 +65,8 @@ def markdown(result: StudyResult, *, command: str = "") -> str:
     >>> from shared.core.types import Timeframe
     >>> from shared.stores.trials import TrialLog
     >>> from models.backtest.sources import FileSource
-    >>> from models.study.declared import parse
-    >>> from shared.core.settings import load
+    >>> from models.study.declared import parse_study
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.stores.memory import MemoryDocuments
@@ -74,14 +74,14 @@ def markdown(result: StudyResult, *, command: str = "") -> str:
     >>> text += "end: 2026-01-09\nvariants: {trend: {profile: trend}}\n"
     >>> minutes = generate(start_ms=1_767_225_600_000, days=8, seed=7)
     >>> place = StudyPorts(
-    ...     load=lambda **more: load({}, **more),
+    ...     load=lambda **more: load_settings({}, **more),
     ...     archive=FileSource(name="made up", candles=aggregate(minutes, Timeframe.M15)),
     ...     log=TrialLog(MemoryDocuments()),
     ...     now_ms=1_767_225_600_000,
     ...     commit="0" * 40,
     ...     jobs=1,
     ... )
-    >>> result = run(parse(text), place)
+    >>> result = run(parse_study(text), place)
     >>> markdown(result).splitlines()[4]
     '**It may not enter: it did not pass the gate.**'
     """
@@ -90,26 +90,26 @@ def markdown(result: StudyResult, *, command: str = "") -> str:
         "",
         *narrow.paragraph(result.question),
         "",
-        *narrow.paragraph(f"**{tables.verdict(result)}**"),
+        *narrow.paragraph(f"**{tables.verdict_text(result)}**"),
         "",
     ]
     for note in (*result.notes, *page.said_of_some(result)):
         lines += [*narrow.paragraph(note, first="> ", rest="> "), ""]
-    lines += _made(result, command)
+    lines += _origin_lines(result, command)
     for held in result.held:
         lines += _section(held)
-    lines += _declared(result)
+    lines += _declared_lines(result)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _made(result: StudyResult, command: str) -> list[str]:
+def _origin_lines(result: StudyResult, command: str) -> list[str]:
     """What made it, and of what."""
     lines = [
         say("study.newest_model"),
         "",
     ]
     if command:
-        lines += [say("study.made_by"), "", *narrow.code(command), ""]
+        lines += [say("study.made_by"), "", *narrow.code_block(command), ""]
     lines += _items(
         say(
             "study.declared",
@@ -123,7 +123,7 @@ def _made(result: StudyResult, command: str) -> list[str]:
             say(
                 "study.data",
                 data=held.name,
-                period=page.period(held),
+                period=page.dataset_period_text(held),
                 resolution=held.resolution,
                 hash=held.hash,
             )
@@ -136,7 +136,7 @@ def _made(result: StudyResult, command: str) -> list[str]:
 
 def _section(held: DatasetResult) -> list[str]:
     lines = [f"## {held.name}", ""]
-    for table in tables.all_of(held):
+    for table in tables.dataset_tables(held):
         lines += [
             f"### {table.name}",
             "",
@@ -155,9 +155,9 @@ def _section(held: DatasetResult) -> list[str]:
     return lines
 
 
-def _declared(result: StudyResult) -> list[str]:
+def _declared_lines(result: StudyResult) -> list[str]:
     lines = []
-    differ = tables.changed(result)
+    differ = tables.changed_settings_table(result)
     if differ is not None:
         lines += [f"## {differ.name}", "", *_table(differ), ""]
     if result.shared_settings:

@@ -23,29 +23,31 @@ _SUMS_TO_ONE = 1e-5
 _UNUSABLE = (BadBundle, ValueError, TypeError, OverflowError)
 
 
-def kept(cache: Bucket | None, key: str, *, rows: int) -> FoldResult | None:
+def find_fold(cache: Bucket | None, key: str, *, rows: int) -> FoldResult | None:
     """The stored fold of so many rows, or None where there is none that can be used."""
     blob = None if cache is None else cache.get(_path(key))
     if blob is None:
         return None
     try:
         found = unpack(blob.data, _NAMES, what=_path(key))
-        return _read(found, rows)
+        return _decode_fold(found, rows)
     except _UNUSABLE:
         return None
 
 
-def keep(cache: Bucket | None, key: str, done: FoldResult) -> None:
+def store_fold(cache: Bucket | None, key: str, done: FoldResult) -> None:
     """Store a fold under its key."""
     if cache is None:
         return
     numbers = np.array([float(done.trees), float(done.known_at), done.seconds])
     arrays = {name: getattr(done, name).astype("<f8") for name in _ARRAYS}
-    intervals = {name: _written(getattr(done, name)) for name in ("training", "calibrating")}
+    intervals = {
+        name: _encode_interval(getattr(done, name)) for name in ("training", "calibrating")
+    }
     cache.put(_path(key), pack({**arrays, **intervals, "numbers": numbers.astype("<f8")}))
 
 
-def kept_shuffle(cache: Bucket | None, key: str) -> tuple[IntArray, FloatArray] | None:
+def find_shuffle(cache: Bucket | None, key: str) -> tuple[IntArray, FloatArray] | None:
     """The stored instants (m,) and probabilities (m, 3) of a refit on shuffled labels, or None
     where none can be used.
     """
@@ -67,7 +69,7 @@ def kept_shuffle(cache: Bucket | None, key: str) -> tuple[IntArray, FloatArray] 
     return as_of, told
 
 
-def keep_shuffle(cache: Bucket | None, key: str, made: tuple[IntArray, FloatArray]) -> None:
+def store_shuffle(cache: Bucket | None, key: str, made: tuple[IntArray, FloatArray]) -> None:
     """Store what a refit on shuffled labels said under its key."""
     if cache is not None:
         cache.put(
@@ -88,11 +90,11 @@ def _path(key: str) -> str:
     return f"{ROOT}{key}.npz"
 
 
-def _written(part: Interval) -> FloatArray:
+def _encode_interval(part: Interval) -> FloatArray:
     return np.array(list(asdict(part).values()), dtype="<f8")
 
 
-def _read(found: dict[str, FloatArray], rows: int) -> FoldResult:
+def _decode_fold(found: dict[str, FloatArray], rows: int) -> FoldResult:
     """Raises `ValueError` where an array has another shape, or probabilities are none."""
     shapes = {
         "probabilities": (rows, 3),
@@ -112,15 +114,15 @@ def _read(found: dict[str, FloatArray], rows: int) -> FoldResult:
         volatility_only=found["volatility_only"],
         volatility=found["volatility"],
         p_vote=found["p_vote"],
-        training=_interval(found["training"]),
-        calibrating=_interval(found["calibrating"]),
+        training=_decode_interval(found["training"]),
+        calibrating=_decode_interval(found["calibrating"]),
         trees=int(trees),
         known_at=int(known_at),
         seconds=seconds,
     )
 
 
-def _interval(numbers: FloatArray) -> Interval:
+def _decode_interval(numbers: FloatArray) -> Interval:
     from_at, to_at, label_end_at, rows, effective = numbers.tolist()
     return Interval(
         from_at=int(from_at),

@@ -16,7 +16,7 @@ from models.fit.learners import lightgbm
 from models.fit.recipe import class_shares
 from shared.core.settings import LearningSettings
 from shared.core.types import FloatArray
-from shared.model.predict import calibrated
+from shared.model.predict import calibrate_scores
 
 ROUNDS, DEPTH = 40, 3
 
@@ -33,11 +33,13 @@ def volatility_only(
     volatilities as in the dataset.
     """
     small = replace(learning, rounds=ROUNDS, max_depth=DEPTH, learning_rate=0.1)
-    training, calibration = (_seen(part, names) for part in (parts.training, parts.calibration))
+    training, calibration = (
+        _visible_rows(part, names) for part in (parts.training, parts.calibration)
+    )
     trees = lightgbm.trees_of(lightgbm.train(training, small, seed))
     forest = export.flatten(trees, feature_count=len(names))
     span = [(0, len(trees))]
-    found = calibrate.fit(
+    found = calibrate.fit_calibration(
         forest.sums(calibration.rows, span)[0],
         calibration.label,
         calibration.weight,
@@ -45,9 +47,9 @@ def volatility_only(
         centre=0.0,
         kind=learning.calibration,
     )
-    return calibrated(forest.sums(rows, span)[0], found)
+    return calibrate_scores(forest.sums(rows, span)[0], found)
 
 
-def _seen(part: Dataset, names: tuple[str, ...]) -> Dataset:
+def _visible_rows(part: Dataset, names: tuple[str, ...]) -> Dataset:
     columns = np.column_stack([part.atr_rate, part.volatility_past]).astype(np.float32)
     return replace(part, names=names, rows=np.ascontiguousarray(columns[:, : len(names)]))

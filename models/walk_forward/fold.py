@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from models.fit.drafts import draft, interval
-from models.fit.recipe import fit, parts_of
+from models.fit.drafts import draft, part_interval
+from models.fit.recipe import fit_recipe, parts_of
 from models.walk_forward.calm import volatility_only
 from models.walk_forward.plan import VOLATILITY, Task, finite_rows
 from shared.core.types import FloatArray
@@ -40,11 +40,13 @@ class FoldResult:
     seconds: float
 
 
-def worked(task: Task) -> FoldResult:
+def fit_fold(task: Task) -> FoldResult:
     """Fit and predict. The numbers depend on nothing but the task."""
     began = time.perf_counter()
     parts = parts_of(task.known, task.settings)
-    fitted = fit(parts, task.known, task.settings, seed=task.seed, tell=lambda _text, _share: None)
+    fitted = fit_recipe(
+        parts, task.known, task.settings, seed=task.seed, tell=lambda _text, _share: None
+    )
     bundle = draft(
         fitted,
         task.settings,
@@ -71,15 +73,15 @@ def worked(task: Task) -> FoldResult:
         volatility_only=beside,
         volatility=nothing if said.volatility is None else said.volatility,
         p_vote=nothing if said.p_vote is None else said.p_vote,
-        training=interval(parts.training),
-        calibrating=interval(parts.calibration),
+        training=part_interval(parts.training),
+        calibrating=part_interval(parts.calibration),
         trees=len(fitted.forest.roots),
         known_at=int(max(parts.training.end_at.max(), parts.calibration.end_at.max())),
         seconds=time.perf_counter() - began,
     )
 
 
-def key_of(task: Task, recipe: str) -> str:
+def fold_key(task: Task, recipe: str) -> str:
     """The name of the fold's result: recipe, seed, and every number that it learns from or predicts
     with.
     """

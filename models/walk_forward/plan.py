@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.data.dataset import Dataset
 from models.data.splits import Window, walk_forward_folds
-from models.fit.recipe import embargo_ms, known_at, parts_of
+from models.fit.recipe import known_at, parts_of, training_embargo_ms
 from shared import strategies
 from shared.core.errors import UserError
 from shared.core.settings import Settings
@@ -85,7 +85,7 @@ def last_close(computed: Features, at: int) -> int:
     return int(computed.as_of[known - 1]) if known else at
 
 
-def planned(
+def plan_walk(
     dataset: Dataset,
     computed: Features,
     settings: Settings,
@@ -118,7 +118,7 @@ def planned(
         days=learning.days,
         every_days=settings.retrain.every_days,
         calibration_share=learning.validation_share,
-        embargo_ms=embargo_ms(settings),
+        embargo_ms=training_embargo_ms(settings),
     )
     kept: list[Window] = []
     for window in windows:
@@ -137,8 +137,8 @@ def planned(
             kept[-1] = replace(kept[-1], to_at=window.to_at)
     votes = strategies.vote(computed, settings.strategies, settings.consensus)
     return Plan(
-        dataset=dataset.voted(votes) if learning.meta_head else dataset,
-        computed=_wanted(computed, dataset),
+        dataset=dataset.with_votes(votes) if learning.meta_head else dataset,
+        computed=_wanted_columns(computed, dataset),
         votes=votes,
         windows=tuple(kept),
         settings=settings,
@@ -154,7 +154,7 @@ def _refusal(dataset: Dataset, settings: Settings, *, closed_at: int) -> UserErr
     return None
 
 
-def _wanted(computed: Features, dataset: Dataset) -> Features:
+def _wanted_columns(computed: Features, dataset: Dataset) -> Features:
     """Only the columns that a fold asks for."""
     names = tuple(dict.fromkeys((*dataset.names, *VOLATILITY)))
     columns = [computed.names.index(name) for name in names]

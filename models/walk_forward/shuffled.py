@@ -15,11 +15,11 @@ import numpy as np
 from models.data.dataset import Dataset
 from models.fit.drafts import draft
 from models.fit.learners import Progress
-from models.fit.recipe import fit, parts_of, recipe_hash
+from models.fit.recipe import fit_recipe, parts_of, recipe_hash
 from models.statistics import evaluate
-from models.walk_forward.cache import keep_shuffle, kept_shuffle
-from models.walk_forward.fold import key_of
-from models.walk_forward.plan import Plan, Task, finite_rows, planned
+from models.walk_forward.cache import find_shuffle, store_shuffle
+from models.walk_forward.fold import fold_key
+from models.walk_forward.plan import Plan, Task, finite_rows, plan_walk
 from models.walk_forward.walk import at_once
 from shared.core.settings import Settings
 from shared.core.types import Features, FloatArray, IntArray
@@ -50,13 +50,13 @@ def shuffled_skills(
     else is the recipe's.
 
     >>> from models.data.dataset import build
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import Timeframe
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.features import compute
     >>> from shared.market.candles import aggregate
     >>> small = {"days": 34, "rounds": 2, "forest_trees": 2}
-    >>> settings = load({}, overrides={"learning": small, "gate": {"shuffles": 1}})
+    >>> settings = load_settings({}, overrides={"learning": small, "gate": {"shuffles": 1}})
     >>> start, day = 1_767_225_600_000, 86_400_000
     >>> minutes = generate(start_ms=start, days=56, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
@@ -82,7 +82,7 @@ def shuffled_skills(
     """
     tell = on_progress or (lambda _text, _share: None)
     tell("shuffled labels", 0.0)
-    plan = planned(dataset, computed, settings, first_at=first_at, end_at=end_at, seed=seed)
+    plan = plan_walk(dataset, computed, settings, first_at=first_at, end_at=end_at, seed=seed)
     chosen = np.unique(
         np.linspace(0, len(plan) - 1, min(folds, len(plan))).round().astype(int)
     ).tolist()
@@ -97,15 +97,15 @@ def shuffled_skills(
     found = {
         place: made
         for place, key in enumerate(keys)
-        if (made := kept_shuffle(cache, key)) is not None
+        if (made := find_shuffle(cache, key)) is not None
     }
     missing = [place for place in range(len(wanted)) if place not in found]
     tell("shuffled labels", len(found) / max(1, len(wanted)))
     tasks = _tasks(plan, [wanted[place] for place in missing])
     for place, made in zip(
-        missing, at_once(_shuffled, tasks, jobs=jobs, count=len(missing)), strict=True
+        missing, at_once(_refit_shuffled, tasks, jobs=jobs, count=len(missing)), strict=True
     ):
-        keep_shuffle(cache, keys[place], made)
+        store_shuffle(cache, keys[place], made)
         found[place] = made
         tell("shuffled labels", len(found) / len(wanted))
     each = len(chosen)
@@ -124,10 +124,10 @@ def _tasks(plan: Plan, wanted: Sequence[tuple[int, int]]) -> Iterator[Task]:
 
 def _keys(plan: Plan, wanted: Sequence[tuple[int, int]], recipe: str) -> list[str]:
     """The names of the refits' results: a fold's own, under another recipe."""
-    return [key_of(task, f"shuffled {recipe}") for task in _tasks(plan, wanted)]
+    return [fold_key(task, f"shuffled {recipe}") for task in _tasks(plan, wanted)]
 
 
-def _shuffled(task: Task) -> tuple[IntArray, FloatArray]:
+def _refit_shuffled(task: Task) -> tuple[IntArray, FloatArray]:
     """The instants that the fold decides, (m,), and what it says there after learning from shuffled
     labels, (m, 3).
     """
@@ -140,7 +140,9 @@ def _shuffled(task: Task) -> tuple[IntArray, FloatArray]:
     )
     learning = replace(task.settings.learning, volatility_head=False, meta_head=False)
     settings = replace(task.settings, learning=learning)
-    fitted = fit(parts, task.known, settings, seed=task.seed, tell=lambda _text, _share: None)
+    fitted = fit_recipe(
+        parts, task.known, settings, seed=task.seed, tell=lambda _text, _share: None
+    )
     known: dict[str, Any] = {
         "as_of": task.closed_at,
         "data_hash": "",

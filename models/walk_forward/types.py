@@ -44,13 +44,13 @@ class Walked:
     fold decides. `rows` are those of them whose label is known, for the gate. `recipe` is the hash
     of everything that makes a model but its candles.
 
-    >>> from models.walk_forward import unasked
-    >>> from shared.core.settings import load
+    >>> from models.walk_forward import empty_walk
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import Timeframe
     >>> from shared.features import compute
-    >>> from shared.market.candles import empty
-    >>> nothing = compute({Timeframe.M15: empty(Timeframe.M15)})
-    >>> walked = unasked(nothing, load({}, profile="trend"))
+    >>> from shared.market.candles import empty_candles
+    >>> nothing = compute({Timeframe.M15: empty_candles(Timeframe.M15)})
+    >>> walked = empty_walk(nothing, load_settings({}, profile="trend"))
     >>> walked.recipe, walked.folds, walked.prediction(nothing).model
     ('none-target', (), 'walk-forward-none-target')
     """

@@ -11,15 +11,15 @@ from shared.core.settings import Settings
 from shared.core.types import Features
 
 
-def unasked(computed: Features, settings: Settings) -> Walked:
+def empty_walk(computed: Features, settings: Settings) -> Walked:
     """No folds, and no prediction on any row.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import Timeframe
     >>> from shared.features import compute
-    >>> from shared.market.candles import empty
-    >>> nothing = compute({Timeframe.M15: empty(Timeframe.M15)})
-    >>> unasked(nothing, load({}, profile="trend")).probabilities.shape
+    >>> from shared.market.candles import empty_candles
+    >>> nothing = compute({Timeframe.M15: empty_candles(Timeframe.M15)})
+    >>> empty_walk(nothing, load_settings({}, profile="trend")).probabilities.shape
     (0, 3)
     """
     none, nothing = np.zeros(0, dtype=np.int64), np.zeros((0, 3))

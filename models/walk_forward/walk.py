@@ -15,12 +15,12 @@ from models.data.labels import barriers_of
 from models.fit.learners import Progress
 from models.fit.recipe import recipe_hash
 from models.gate.types import PredictionRows
-from models.walk_forward.cache import keep, kept
-from models.walk_forward.fold import FoldResult, key_of, worked
-from models.walk_forward.plan import Plan, planned
+from models.walk_forward.cache import find_fold, store_fold
+from models.walk_forward.fold import FoldResult, fit_fold, fold_key
+from models.walk_forward.plan import Plan, plan_walk
 from models.walk_forward.types import Walked, WalkFold
 from shared.core.errors import BadData, Unavailable
-from shared.core.interrupts import kept_from_workers
+from shared.core.interrupts import hide_interrupts_from_workers
 from shared.core.settings import Settings
 from shared.core.types import Features, FloatArray
 from shared.stores.ports import Bucket
@@ -48,13 +48,13 @@ def walk_forward(
     The result is the same for any number of jobs, with and without the cache.
 
     >>> from models.data.dataset import build
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import Timeframe
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.features import compute
     >>> from shared.market.candles import aggregate
     >>> small = {"days": 34, "rounds": 2, "forest_trees": 2}
-    >>> settings = load({}, overrides={"learning": small, "gate": {"shuffles": 1}})
+    >>> settings = load_settings({}, overrides={"learning": small, "gate": {"shuffles": 1}})
     >>> start, day = 1_767_225_600_000, 86_400_000
     >>> minutes = generate(start_ms=start, days=56, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
@@ -87,19 +87,19 @@ def walk_forward(
         raise BadData("the dataset and the features of a walk-forward are not of the same candles")
     tell = on_progress or (lambda _text, _share: None)
     tell("folds", 0.0)
-    plan = planned(dataset, computed, settings, first_at=first_at, end_at=end_at, seed=seed)
+    plan = plan_walk(dataset, computed, settings, first_at=first_at, end_at=end_at, seed=seed)
     recipe = recipe_hash(settings, dataset.names)
-    found = _found(plan, recipe, cache)
+    found = _find_folds(plan, recipe, cache)
     missing = [number for number, (_, done) in enumerate(found) if done is None]
     results = {number: done for number, (_, done) in enumerate(found) if done is not None}
     tell(f"fold {len(results)} of {len(plan)}", len(results) / len(plan))
     for number, done in zip(
-        missing, at_once(worked, plan.tasks(missing), jobs=jobs, count=len(missing)), strict=True
+        missing, at_once(fit_fold, plan.tasks(missing), jobs=jobs, count=len(missing)), strict=True
     ):
-        keep(cache, found[number][0], done)
+        store_fold(cache, found[number][0], done)
         results[number] = done
         tell(f"fold {len(results)} of {len(plan)}", len(results) / len(plan))
-    return _joined(
+    return _join_folds(
         plan,
         [results[number] for number in range(len(plan))],
         recipe,
@@ -107,14 +107,16 @@ def walk_forward(
     )
 
 
-def _found(plan: Plan, recipe: str, cache: Bucket | None) -> list[tuple[str, FoldResult | None]]:
+def _find_folds(
+    plan: Plan, recipe: str, cache: Bucket | None
+) -> list[tuple[str, FoldResult | None]]:
     """Each fold's key, and its result where it is kept."""
     if cache is None:
         return [("", None)] * len(plan)
     found = []
     for task in plan.tasks():
-        key = key_of(task, recipe)
-        found.append((key, kept(cache, key, rows=len(task.asked.as_of))))
+        key = fold_key(task, recipe)
+        found.append((key, find_fold(cache, key, rows=len(task.asked.as_of))))
     return found
 
 
@@ -147,7 +149,7 @@ def at_once(
                 n_jobs=wanted, return_as="generator", pre_dispatch="2*n_jobs", max_nbytes=None
             )
             with ExitStack() as ending:
-                with kept_from_workers():
+                with hide_interrupts_from_workers():
                     made = ending.enter_context(
                         closing(parallel(joblib.delayed(work)(task) for task in tasks))
                     )
@@ -162,7 +164,9 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _joined(plan: Plan, results: Sequence[FoldResult], recipe: str, *, cached: set[int]) -> Walked:
+def _join_folds(
+    plan: Plan, results: Sequence[FoldResult], recipe: str, *, cached: set[int]
+) -> Walked:
     count = len(plan.computed.as_of)
     probabilities, beside = np.full((count, 3), np.nan), np.full((count, 3), np.nan)
     volatility, p_vote = np.full(count, np.nan), np.full(count, np.nan)

@@ -10,14 +10,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from functions import wiring
-from models.backtest.forward import Walk, concluded, offered, prepare_walk
-from models.backtest.job import BadJob, Job, parse
-from models.backtest.outcome import Outcome, files_of, judged, stopped_note, summary_of, trial_of
+from models.backtest.forward import Walk, conclude_walk, prepare_walk, require_walks
+from models.backtest.job import BadJob, Job, parse_job
+from models.backtest.outcome import (
+    Outcome,
+    backtest_trial,
+    measure_outcome,
+    result_files,
+    stopped_note,
+    summary_of,
+)
 from models.backtest.ports import BacktestPorts
-from models.backtest.prepare import PreparedReplay, bundle_of, prepare, settings_of
+from models.backtest.prepare import PreparedReplay, bundle_of, job_settings, prepare
 from models.backtest.sources import CandleSource, FileSource
 from models.backtest.walk import steps
-from scripts.output.backtests import lines, position_lines
+from scripts.output.backtests import backtest_lines, position_lines
 from scripts.output.console import Progress, emit, json_option, progress, timezone_option
 from scripts.research.writable import require_folder, write_results
 from shared.core.calendar import DAY_MS, YEAR_MS, utc_text
@@ -208,7 +215,7 @@ def command(
     place = wiring.backtest_place(wiring.settings_from(os.environ), os.environ)
     try:
         if candles is not None:
-            place = replace(place, source=FileSource.opened(candles, timezone=timezone))
+            place = replace(place, source=FileSource.load_file(candles, timezone=timezone))
         passed = _run(place, _fields(place.source, fields, changes), asked, began)
     except BadJob as error:
         option = OPTIONS.get(error.field) or f"--set {error.field.removeprefix('overrides.')}"
@@ -227,7 +234,7 @@ def _fields(
     if days is not None and "start" in fields:
         raise UserError("--days and --from were both given", remedy="give one of them")
     if changes:
-        fields["overrides"] = dict(change(text) for text in changes)
+        fields["overrides"] = dict(parse_change(text) for text in changes)
     if "start" in fields and "end" in fields:
         return fields
     extent = source.extent()
@@ -239,13 +246,13 @@ def _fields(
     end = fields.setdefault("end", utc_text(extent[1]))
     if "start" not in fields:
         # With a whole year, or else a third of what there is as history for the indicators.
-        end_at = parse({"start": "2017-02-14", "end": end}).end_at
+        end_at = parse_job({"start": "2017-02-14", "end": end}).end_at
         wanted = max(end_at - YEAR_MS, extent[0] + (end_at - extent[0]) // 3) // DAY_MS * DAY_MS
         fields["start"] = utc_text(wanted if days is None else end_at - days * DAY_MS)
     return fields
 
 
-def change(text: str) -> tuple[str, Any]:
+def parse_change(text: str) -> tuple[str, Any]:
     """`risk.max_drawdown=0.1` as a name and a value: what JSON writes exactly so, else the text,
     which the setting reads.
     """
@@ -269,26 +276,26 @@ def _run(
     place: BacktestPorts, fields: dict[str, Any], asked: BacktestOptions, began: float
 ) -> bool:
     """Everything from the job to the answer; whether all that was asked for is well."""
-    job = parse(fields)
+    job = parse_job(fields)
     require_folder(
         *((asked.out, "--out") if asked.out is not None else (place.load().home_path, "BOT_HOME"))
     )
     if asked.check:
         # the check compares every feature; the cache keeps only those that are looked at later
         place = replace(place, stages=pipeline.stages)
-    settings = settings_of(job, place.load)
+    settings = job_settings(job, place.load)
     with progress("backtest", 100) as bar:
-        prepared, walk = _prepared(place, job, settings, asked, bar)
-        outcome = _replayed(place, job, prepared, settings, bar)
+        prepared, walk = _prepare_inputs(place, job, settings, asked, bar)
+        outcome = _replay_in_time(place, job, prepared, settings, bar)
         bar.describe("report")
         trials = TrialLog(place.documents)
         if walk is not None:
-            outcome = concluded(
+            outcome = conclude_walk(
                 outcome, prepared, walk, history=trials.all(), recorded_at=place.clock.now_ms()
             )
-        files = files_of(outcome, prepared.inputs, parquet=asked.parquet)
-        trials.append(trial_of(outcome, prepared, now_ms=place.clock.now_ms()))
-        checked = _checked(job, prepared, bar) if asked.check else None
+        files = result_files(outcome, prepared.inputs, parquet=asked.parquet)
+        trials.append(backtest_trial(outcome, prepared, now_ms=place.clock.now_ms()))
+        checked = _check_truncation(job, prepared, bar) if asked.check else None
     folder = asked.out or settings.home_path / f"backtest-{prepared.fingerprint[:12]}"
     write_results(folder, files, option="--out")
     data = {
@@ -298,22 +305,24 @@ def _run(
         **(
             {}
             if checked is None
-            else {"check": {"passed": checked.passed, "lines": checked.lines()}}
+            else {"check": {"passed": checked.has_passed, "lines": checked.lines()}}
         ),
     }
-    told = lines(outcome, report=str(folder / "report.html"), took_seconds=time.monotonic() - began)
+    told = backtest_lines(
+        outcome, report=str(folder / "report.html"), took_seconds=time.monotonic() - began
+    )
     told += position_lines(outcome.replayed) if asked.verbose else []
     told += [] if checked is None else [f"check        {line}" for line in checked.lines()]
     emit(data, "\n".join(told), as_json=asked.as_json)
-    return checked is None or checked.passed
+    return checked is None or checked.has_passed
 
 
-def _prepared(
+def _prepare_inputs(
     place: BacktestPorts, job: Job, settings: Settings, asked: BacktestOptions, bar: Progress
 ) -> tuple[PreparedReplay, Walk | None]:
     """The replay's inputs, and the walk that made their models where there is one."""
     if job.walk_forward:
-        walk = offered(place.walks)(
+        walk = require_walks(place.walks)(
             end_at=job.end_at,
             bucket=place.bucket,
             tell=lambda doing, _share, _new: bar.describe(doing),
@@ -339,16 +348,16 @@ def _model(
 ) -> tuple["Bundle | None", tuple[str, ...]]:
     if asked.train_days is None:
         return bundle_of(job, BundleRegistry(place.bucket), place.public_keys, settings)
-    return _trained(place, job, settings, asked.train_days, bar)
+    return _train_before_period(place, job, settings, asked.train_days, bar)
 
 
-def _trained(
+def _train_before_period(
     place: BacktestPorts, job: Job, settings: Settings, days: int, bar: Progress
 ) -> tuple["Bundle", tuple[str, ...]]:
     """A model that could have been trained before the period, from the same candles; stored, but it
     does not serve.
     """
-    from models.fit.commit import commit
+    from models.fit.commit import code_commit
     from models.fit.train import history_days, train
     from models.jobs.keys import signing_key
     from shared import model
@@ -368,13 +377,13 @@ def _trained(
         replace(settings, learning=learning),
         as_of=as_of,
         seed=learning.seed,
-        commit=commit(os.environ),
+        commit=code_commit(os.environ),
         signing_key=key,
         on_progress=lambda text, _share: bar.describe(f"training, {text}"),
         purpose="backtest",
     )
     BundleRegistry(place.bucket).publish(made.version, made.files)
-    bundle = model.load(made.files, public_keys=(public_of(key),), version=made.version)
+    bundle = model.load_bundle(made.files, public_keys=(public_of(key),), version=made.version)
     known_days = (as_of - int(known[Timeframe.M15].opened_at[0])) / DAY_MS
     told = (
         f"{days} days"
@@ -389,7 +398,7 @@ def _trained(
     return bundle, (note,)
 
 
-def _replayed(
+def _replay_in_time(
     place: BacktestPorts, job: Job, prepared: PreparedReplay, settings: Settings, bar: Progress
 ) -> Outcome:
     """Replay within the time limit, and measure."""
@@ -403,17 +412,19 @@ def _replayed(
         if limit is not None and time.monotonic() - began > limit:
             break
     replayed = replay.result()
-    if not replay.done:
+    if not replay.is_finished:
         note = stopped_note(replay.at, job, f"the time limit of {limit:g} s ended the work")
         replayed = replace(replayed, notes=(note, *replayed.notes))
-    return judged(replayed, prepared, TrialLog(place.documents).all(), complete=replay.done)
+    return measure_outcome(
+        replayed, prepared, TrialLog(place.documents).all(), complete=replay.is_finished
+    )
 
 
-def _checked(job: Job, prepared: PreparedReplay, bar: Progress) -> Any:
+def _check_truncation(job: Job, prepared: PreparedReplay, bar: Progress) -> Any:
     """The truncation check on the very inputs of this run."""
-    from shared.replay.check import check
+    from shared.replay.check import check_look_ahead
 
-    return check(
+    return check_look_ahead(
         prepared.inputs,
         prepared.bundle,
         inside_training=job.inside_training,

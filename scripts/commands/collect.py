@@ -15,7 +15,7 @@ from shared.core.sentences.figures import utc_second
 from shared.core.types import Timeframe
 from shared.market.candle_files import FIRST_FILE_AT, files_between
 from shared.market.collect import Collected, collect
-from shared.market.spikes import told
+from shared.market.spikes import spikes_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ def command(
     settings = settings_from(environment())
     require_stores(settings)
     clock, bucket = clock_for(settings), bucket_for(settings)
-    start, end = interval(
+    start, end = fetch_interval(
         clock.now_ms(),
         days=days,
         first=first,
@@ -93,10 +93,10 @@ def command(
         requests=feed.requests,
         collected=tuple(collected),
     )
-    emit(summary, text_of(summary), as_json=as_json)
+    emit(summary, collected_text(summary), as_json=as_json)
 
 
-def interval(
+def fetch_interval(
     now_ms: int,
     *,
     days: int | None,
@@ -129,7 +129,7 @@ def interval(
     return max(start, FIRST_FILE_AT), end
 
 
-def text_of(summary: Summary) -> str:
+def collected_text(summary: Summary) -> str:
     """The summary for people."""
     lines = [f"Candles from {summary.start} to {summary.end}, {summary.requests} requests:"]
     for one in summary.collected:
@@ -142,7 +142,7 @@ def text_of(summary: Summary) -> str:
         if one.corrections:
             line += f"; {one.corrections:,} corrected by the exchange"
         if one.spikes:
-            line += f"; prices that cannot be, which no training takes: {told(one.spikes)}"
+            line += f"; prices that cannot be, which no training takes: {spikes_text(one.spikes)}"
         if one.files_missing:
             line += f"; not at the exchange: {_few(one.files_missing)}"
         lines.append(line)

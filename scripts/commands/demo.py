@@ -128,7 +128,7 @@ def command(
     done = summary.FinishedDemo(
         ran=ran, target=target, seconds=time.monotonic() - began, home=home if keep else None
     )
-    emit(summary.told(done), "\n".join(summary.lines(done)), as_json=as_json)
+    emit(summary.summary_values(done), "\n".join(summary.summary_lines(done)), as_json=as_json)
     if ran.failure is not None:
         raise ran.failure
     if ran.interrupted:
@@ -154,7 +154,7 @@ def _plan(
     settings = wiring.settings_from(environ)
     start_at = None if start is None else _instant(start, settings.tick.interval_seconds)
     if candles is None:
-        return planning.generated(
+        return planning.plan_generated_market(
             days=days, edge_bp=edge_bp, seed=seed, history_days=history_days, start_at=start_at
         )
     from models.backtest.sources import decided_on, understood_note
@@ -165,7 +165,7 @@ def _plan(
     given = decided_on(found, candles)
     click.echo(understood_note(found, candles), err=True)
     quarters = given if given.timeframe is Timeframe.M15 else aggregate(given, Timeframe.M15)
-    return planning.from_file(
+    return planning.plan_candle_file(
         quarters,
         candles,
         days=days,

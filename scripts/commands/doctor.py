@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from functions import wiring
-from scripts.operation.bot import Here, opened, reason_option, who_asks, why_asked
+from scripts.operation.bot import Here, open_bot, reason_option, who_asks, why_asked
 from scripts.operation.damage import damage
 from scripts.output.console import emit, json_option
 from shared import features, risk
@@ -21,7 +21,7 @@ from shared.core.settings import Settings
 from shared.core.settings.original_variables import left_over
 from shared.core.types import Issue, Level, Market, Timeframe
 from shared.stores.ports import Write
-from shared.turn.champion import Champion, permission, unproven
+from shared.turn.champion import Champion, permission, unproven_reason
 from shared.turn.state import State, capital_changed, trouble
 
 PROBE = "doctor/probe"
@@ -65,7 +65,7 @@ def command(
     note, 1 otherwise. With --mend the order intents that no tick can read are closed first.
     """
     reason = why_asked(why, "the mending") if mend else ""
-    with opened() as here:
+    with open_bot() as here:
         if mend:
             for one in damage(here):
                 if one.intent:
@@ -100,14 +100,14 @@ def examine(here: Here) -> Iterator[DoctorCheck]:
             said="; ".join(found),
             remedy=say("doctor.take_away"),
         )
-    store = guarded("state", lambda: _state(here))
+    store = run_check("state", lambda: _state(here))
     yield store
     if store.verdict is not CheckOutcome.BAD:
         yield from _documents(here)
-        yield guarded("account", lambda: _paper_capital(here))
-        yield guarded("ticks", lambda: _ticks(here))
-    yield guarded("bucket", lambda: _bucket(here))
-    yield guarded("model", lambda: _model(here))
+        yield run_check("account", lambda: _paper_capital(here))
+        yield run_check("ticks", lambda: _ticks(here))
+    yield run_check("bucket", lambda: _bucket(here))
+    yield run_check("model", lambda: _model(here))
     yield _alerts(here)
     try:
         market = _market(here)
@@ -118,10 +118,10 @@ def examine(here: Here) -> Iterator[DoctorCheck]:
     yield _exchange(market)
     yield _clock(here, market)
     yield _data(here, market)
-    yield guarded("capital", lambda: _capital(here, market))
+    yield run_check("capital", lambda: _capital(here, market))
 
 
-def guarded(name: str, check: Callable[[], DoctorCheck]) -> DoctorCheck:
+def run_check(name: str, check: Callable[[], DoctorCheck]) -> DoctorCheck:
     """Run a check; an error that this project names is its verdict."""
     try:
         return check()
@@ -180,7 +180,7 @@ def _paper_capital(here: Here) -> DoctorCheck:
 
 def _ticks(here: Here) -> DoctorCheck:
     stored = here.bot.peek()
-    state = State.stored(
+    state = State.decode_state(
         (stored.data["state"] if stored is not None else None) or {}, here.settings
     )
     if not state.last_finished_at:
@@ -214,7 +214,7 @@ def _bucket(here: Here) -> DoctorCheck:
 
 
 def _model(here: Here) -> DoctorCheck:
-    champion = wiring.ports(here.settings, here.environ, dry_run=True).champions.serving()
+    champion = wiring.ports(here.settings, here.environ, dry_run=True).champions.load_champion()
     if champion.bundle is None:
         found = champion.issues[0].context.get("found", "")
         said = say("doctor.no_model", found=found)
@@ -224,7 +224,7 @@ def _model(here: Here) -> DoctorCheck:
             said=said,
             remedy=say("doctor.collect_and_train"),
         )
-    issues = (*champion.issues, *_allowed(champion, here.settings))
+    issues = (*champion.issues, *_entry_issues(champion, here.settings))
     if issues:
         found = "; ".join(f"{issue.reason}: {issue.context.get('found', '')}" for issue in issues)
         bad = any(issue.forbids_entry for issue in issues)
@@ -237,7 +237,7 @@ def _model(here: Here) -> DoctorCheck:
             remedy=remedy,
         )
     said = say("doctor.model", model=champion.bundle.version)
-    if unproven(champion.bundle, here.settings):
+    if unproven_reason(champion.bundle, here.settings):
         said = say("doctor.model_unproven", said=said)
     named = here.settings.risk.overrule_model
     if named:
@@ -247,7 +247,7 @@ def _model(here: Here) -> DoctorCheck:
     return DoctorCheck(name="model", verdict=CheckOutcome.OK, said=said)
 
 
-def _allowed(champion: Champion, settings: Settings) -> tuple[Issue, ...]:
+def _entry_issues(champion: Champion, settings: Settings) -> tuple[Issue, ...]:
     return permission(champion.bundle, settings, answers_otherwise=champion.answers_otherwise)
 
 

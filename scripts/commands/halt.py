@@ -2,7 +2,7 @@
 
 import click
 
-from scripts.operation.bot import opened, reason_option, who_asks, why_asked
+from scripts.operation.bot import open_bot, reason_option, who_asks, why_asked
 from scripts.output.console import emit, json_option
 from shared.core.calendar import jst_text
 from shared.core.sentences import say
@@ -25,7 +25,7 @@ def command(*, why: str | None, by: str | None, everyone: bool, as_json: bool) -
     back: of this bot alone, or with --all of every bot of this store until `resume --all`.
     """
     reason = why_asked(why, "the halt")
-    with opened() as here:
+    with open_bot() as here:
         now_ms, bot = here.clock.now_ms(), here.settings.id
         halt = here.bot.halt(who=by or who_asks(), why=reason, now_ms=now_ms, everyone=everyone)
     whose = say("halts.store") if everyone else say("halts.bot", bot=bot)

@@ -111,7 +111,7 @@ def resolve(root: Path, wanted: Sequence[str]) -> dict[Path, str]:
     return {
         target.path: assemble(
             header(target),
-            without(made[target.path], made[target.includes] if target.includes else {}),
+            without_pins(made[target.path], made[target.includes] if target.includes else {}),
         )
         for target in TARGETS
     }
@@ -168,7 +168,7 @@ def blocks(text: str) -> dict[str, str]:
     return found
 
 
-def without(pins: dict[str, str], included: dict[str, str]) -> dict[str, str]:
+def without_pins(pins: dict[str, str], included: dict[str, str]) -> dict[str, str]:
     """The pins that `included` lacks, also where it has them without an extra.
 
     Raises `BotError` where the versions differ.

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from functions import wiring
-from scripts.operation.bot import Here, opened
+from scripts.operation.bot import Here, open_bot
 from scripts.operation.registry import RegistryEntry, look, registry_of
 from scripts.output.console import emit, json_option
 from shared import features
@@ -47,11 +47,11 @@ def command(*, as_json: bool) -> None:
     where champion and challenger (if there is one) both spoke; each counts by how independent its
     label is.
     """
-    with opened() as here:
+    with open_bot() as here:
         registry = registry_of(here)
         pointer, now_ms = registry.current(), here.clock.now_ms()
         found = [look(here, registry, version) for version in registry.versions()]
-        archived, apart = registry.archived(), registry.apart()
+        archived, apart = registry.archived_versions(), registry.apart_versions()
         scores = live_scores(here, pointer, found, now_ms=now_ms)
     rows = [_row(one, pointer, now_ms) for one in reversed(found)]
     data = {
@@ -83,17 +83,19 @@ def live_scores(
         return {}
     quarters = known[Timeframe.M15]
     days = here.bot.days(since=jst_day(int(quarters.closed_at[0])), until=jst_day(now_ms))
-    record = shadow.records(days)
+    record = shadow.decode_shadow(days)
     atr_jpy = features.compute(known).column("atr_14")
     questions = {name: bundles[name] for name in named}
     barriers = {bundle.barriers for bundle in questions.values() if bundle is not None}
     if len(barriers) == 1:
-        return shadow.scored(record, quarters, atr_jpy, barriers.pop(), versions=tuple(named))
+        return shadow.score_versions(
+            record, quarters, atr_jpy, barriers.pop(), versions=tuple(named)
+        )
     return {
         name: score
         for name, bundle in questions.items()
         if bundle is not None
-        for score in shadow.scored(
+        for score in shadow.score_versions(
             record, quarters, atr_jpy, bundle.barriers, versions=(name,)
         ).values()
     }

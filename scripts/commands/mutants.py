@@ -47,8 +47,8 @@ def command(
     not asked again. Mutants that change nothing are listed by function in tests/mutants/equal.yaml.
     Ends with 1 where one survives.
     """
-    from scripts.testing.mutation.run import run, told
+    from scripts.testing.mutation.run import report_text, run
 
     report = run(rooms, sample=sample, seed=seed, workers=workers, work=work, again=again)
-    emit(report, told(report), as_json=as_json)
+    emit(report, report_text(report), as_json=as_json)
     context.exit(1 if report.survivors else 0)

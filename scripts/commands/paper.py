@@ -15,9 +15,8 @@ from scripts.installation.checkout import ROOT
 from scripts.local.children import last_lines
 from scripts.local.paper.logs import local_log
 from scripts.local.paper.place import SupervisorPaths
-from scripts.operation.bot import opened
-from scripts.operation.standing import lines as standing_lines
-from scripts.operation.standing import standing
+from scripts.operation.bot import open_bot
+from scripts.operation.standing import load_standing, standing_lines
 from scripts.output.console import emit, json_option
 from scripts.output.events import decision_words
 from scripts.output.holdings import holdings_lines, model_line
@@ -100,7 +99,7 @@ def start(*, interval: str | None, once: bool, foreground: bool, as_json: bool) 
 def status(context: click.Context, *, as_json: bool) -> None:
     """Say whether it runs, and what the last tick did. Exit code 1 where it does not run."""
     place = SupervisorPaths.of(_settings(dict(os.environ)))
-    pid, told = place.pid(), place.told()
+    pid, told = place.pid(), place.read_status()
     left = place.groups() if pid is None else {}
     lines = [
         *_lines(pid, told),
@@ -178,7 +177,7 @@ def _run(
     def echo(text: str) -> None:
         click.echo(text, err=True)
 
-    with place.held():
+    with place.hold_lock():
         say = local_log(place.log_path, echo=echo)
         supervisor = Supervisor(settings, environ, place, pid=os.getpid(), say=say)
         report = supervisor.run(
@@ -214,7 +213,7 @@ def _background(environ: Mapping[str, str], place: SupervisorPaths) -> int:
                 or f"it ended with exit code {process.returncode} and said nothing"
             )
             raise BotError(f"paper trading did not start: {said}")
-        if place.pid() == process.pid and place.told().get("pid") == process.pid:
+        if place.pid() == process.pid and place.read_status().get("pid") == process.pid:
             return process.pid
         time.sleep(0.05)
     process.terminate()
@@ -256,8 +255,8 @@ def _lines(pid: int | None, told: Mapping[str, Any]) -> list[str]:
 def _standing_lines() -> list[str]:
     """Halts, limits, the model and the last candle's decision, as `status` says them."""
     try:
-        with opened() as here:
-            return standing_lines(standing(here), here.settings)
+        with open_bot() as here:
+            return standing_lines(load_standing(here), here.settings)
     except BotError as error:
         return [say("status.unknown", error=str(error))]
 

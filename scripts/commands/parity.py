@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import click
 
-from scripts.operation.bot import Here, opened
+from scripts.operation.bot import Here, open_bot
 from scripts.output.console import emit, json_option, progress
 from shared import model
 from shared.core.calendar import DAY_MS, jst_text
@@ -31,7 +31,7 @@ from shared.results.parity import (
     CauseEpisode,
     Comparison,
     Stretch,
-    compare,
+    compare_reports,
     schedule_from,
     stretch_of,
 )
@@ -92,17 +92,17 @@ def command(context: click.Context, *, days: float, as_json: bool) -> None:
     """
     if not math.isfinite(days):
         raise UserError(f"--days was {days}", remedy="give a number of days, like 7")
-    with opened() as here:
+    with open_bot() as here:
         reports = _reports(here, days)
         stretch = stretch_of(
             reports, since_at=here.clock.now_ms() - round(days * DAY_MS), settings=here.settings
         )
-        parity = compared(here, stretch)
-    emit(parity, "\n".join(lines(parity)), as_json=as_json)
+        parity = compare_stretch(here, stretch)
+    emit(parity, "\n".join(parity_lines(parity)), as_json=as_json)
     context.exit(0 if parity.equal else DIFFERENT)
 
 
-def compared(here: Here, stretch: Stretch) -> Parity:
+def compare_stretch(here: Here, stretch: Stretch) -> Parity:
     """Replay a stretch of the bot's life and compare."""
     interval_ms = here.settings.tick.interval_seconds * 1000
     schedule = schedule_from(stretch.reports, interval_ms)
@@ -119,10 +119,10 @@ def compared(here: Here, stretch: Stretch) -> Parity:
         bar.advance()
         coarse = replay(replace(inputs, minutes=None, every_tick=False))
         bar.advance()
-    bot = compare(stretch.reports, lived.ticks, schedule=schedule)
+    bot = compare_reports(stretch.reports, lived.ticks, schedule=schedule)
     return Parity(
         bot_id=here.settings.id,
-        equal=bot.equal,
+        equal=bot.is_equal,
         sentence=bot.sentence,
         start_at=stretch.start_at,
         end_at=stretch.end_at,
@@ -130,7 +130,7 @@ def compared(here: Here, stretch: Stretch) -> Parity:
         model=lived.model,
         settings_hash=here.settings.hash,
         bot=bot,
-        on_time=compare(lived.ticks, punctual.ticks) if unpunctual else None,
+        on_time=compare_reports(lived.ticks, punctual.ticks) if unpunctual else None,
         schedule=schedule,
         end_jpy=_ends(stretch.reports, lived, punctual, coarse),
     )
@@ -161,7 +161,7 @@ def _inputs(here: Here, stretch: Stretch, schedule: Schedule) -> Inputs:
         max(report.finished_at for report in stretch.reports) + Timeframe.M15.ms,
     )
     with closing(wiring.feed_for(settings, here.clock, bucket)) as feed:
-        candles = _collected(feed, CandleArchive(bucket), settings, stretch.start_at, until)
+        candles = _collect_candles(feed, CandleArchive(bucket), settings, stretch.start_at, until)
         rules = feed.rules(here.clock.now_ms())
     minutes = candles.pop(Timeframe.M1)
     return Inputs(
@@ -183,7 +183,7 @@ def _inputs(here: Here, stretch: Stretch, schedule: Schedule) -> Inputs:
     )
 
 
-def _collected(
+def _collect_candles(
     feed: HistoryFeed, archive: CandleArchive, settings: Settings, start_at: int, until: int
 ) -> dict[Timeframe, Candles]:
     """Candles with the history that the first tick looked at.
@@ -216,7 +216,7 @@ def _bundle(bucket: Bucket, settings: Settings, stretch: Stretch) -> Bundle | No
         return None
     version = served[0][0]
     try:
-        return model.load(
+        return model.load_bundle(
             BundleRegistry(bucket).files(version),
             public_keys=public_keys(settings),
             version=version,
@@ -252,7 +252,7 @@ def _ends(
 # for people
 
 
-def lines(parity: Parity) -> list[str]:
+def parity_lines(parity: Parity) -> list[str]:
     """The answer as a person reads it."""
     told = [
         say(

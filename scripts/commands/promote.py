@@ -2,13 +2,13 @@
 
 import click
 
-from scripts.operation.bot import opened, reason_option, who_asks, why_asked
-from scripts.operation.registry import look, moved, pointer_lines, registry_of
+from scripts.operation.bot import open_bot, reason_option, who_asks, why_asked
+from scripts.operation.registry import look, move_by_hand, pointer_lines, registry_of
 from scripts.output.console import emit, json_option
 from shared.core.errors import BadBundle, UserError
 from shared.core.sentences import say
 from shared.model.registry import BundleRegistry, ServingPointer
-from shared.turn.champion import unproven
+from shared.turn.champion import unproven_reason
 
 
 @click.command()
@@ -25,12 +25,12 @@ def command(*, version: str, why: str | None, by: str | None, as_json: bool) -> 
     """
     who = by or who_asks()
     reason = why_asked(why, "the promotion")
-    with opened() as here:
+    with open_bot() as here:
         registry = registry_of(here)
         found = look(here, registry, version)
         if found.bundle is None:
             known = (
-                ", ".join([*registry.versions(), *registry.archived()][-5:])
+                ", ".join([*registry.versions(), *registry.archived_versions()][-5:])
                 or "none yet: scripts/bot train"
             )
             raise UserError(
@@ -50,9 +50,9 @@ def command(*, version: str, why: str | None, by: str | None, as_json: bool) -> 
                 remedy="`scripts/bot models` lists the bundles that may",
             )
         now_ms, before = here.clock.now_ms(), _before(registry)
-        after = moved(lambda: registry.promote(version, at=now_ms, why=reason, by=who))
+        after = move_by_hand(lambda: registry.promote(version, at=now_ms, why=reason, by=who))
         changed = before is None or before.version != version
-        lacks = unproven(found.bundle, here.settings)
+        lacks = unproven_reason(found.bundle, here.settings)
         if changed:
             here.bot.audit({"promote": version}, who=who, why=reason, now_ms=now_ms)
     head = (

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from scripts.operation.bot import Here, opened, reason_option, who_asks, why_asked
+from scripts.operation.bot import Here, open_bot, reason_option, who_asks, why_asked
 from scripts.output.console import emit, json_option
 from shared.core.calendar import jst_text
 from shared.core.errors import BadData
@@ -35,7 +35,7 @@ def command(*, why: str | None, by: str | None, everyone: bool, as_json: bool) -
     written anew.
     """
     reason = why_asked(why, "the resume")
-    with opened() as here:
+    with open_bot() as here:
         now_ms, bot = here.clock.now_ms(), here.settings.id
         ordered, state = here.bot.control(), _state(here)
         mine = {control.ALL, control.OLDER} if everyone else {control.path_of(bot)}
@@ -56,7 +56,7 @@ def command(*, why: str | None, by: str | None, everyone: bool, as_json: bool) -
                 everyone=everyone,
             )
     lifted = [
-        *_lifted(halts, drawdown),
+        *_lifted_halts(halts, drawdown),
         *(say("halts.mended", path=path) for path in mended),
     ]
     stays = list(_stays(ordered, state, everyone=everyone, now_ms=now_ms))
@@ -89,12 +89,14 @@ def _state(here: Here) -> State | None:
     """The bot's state; None where it cannot be read."""
     stored = here.bot.peek()
     try:
-        return State.stored((stored.data.get("state") if stored else None) or {}, here.settings)
+        return State.decode_state(
+            (stored.data.get("state") if stored else None) or {}, here.settings
+        )
     except BadData:
         return None
 
 
-def _lifted(halts: Mapping[str, Halt], drawdown: int) -> Iterator[str]:
+def _lifted_halts(halts: Mapping[str, Halt], drawdown: int) -> Iterator[str]:
     for halt in halts.values():
         yield say("halts.halt", who=halt.who, at=jst_text(halt.at), why=halt.why)
     if drawdown:

@@ -2,8 +2,8 @@
 
 import click
 
-from scripts.operation.bot import opened, reason_option, who_asks, why_asked
-from scripts.operation.registry import look, moved, pointer_lines, registry_of
+from scripts.operation.bot import open_bot, reason_option, who_asks, why_asked
+from scripts.operation.registry import look, move_by_hand, pointer_lines, registry_of
 from scripts.output.console import emit, json_option
 from shared.core.errors import BadBundle, NotThere, UserError
 from shared.core.sentences import say
@@ -21,11 +21,11 @@ def command(*, why: str | None, by: str | None, as_json: bool) -> None:
     """
     who = by or who_asks()
     reason = why_asked(why, "the rollback")
-    with opened() as here:
+    with open_bot() as here:
         registry = registry_of(here)
         now_ms, before = here.clock.now_ms(), registry.current()
         try:
-            after = moved(lambda: registry.rollback(at=now_ms, why=reason, by=who))
+            after = move_by_hand(lambda: registry.rollback(at=now_ms, why=reason, by=who))
         except (NotThere, BadBundle) as error:
             raise UserError(
                 f"nothing was rolled back: {error}",

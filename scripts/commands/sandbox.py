@@ -141,7 +141,7 @@ def command(
     of_this_machine = start is None and candles is None
     if candles is None:
         starts_at = SystemClock().now_ms() if starts_at is None else starts_at
-        market = _generated(starts_at, days=days, ahead=ahead, seed=seed, edge_bp=edge_bp)
+        market = _generate_market(starts_at, days=days, ahead=ahead, seed=seed, edge_bp=edge_bp)
     else:
         market = SandboxMarket.from_file(candles, seed=seed, timezone=timezone)
         starts_at = _part_of(market) if starts_at is None else starts_at
@@ -171,7 +171,7 @@ def command(
         click.echo(f"\nThe sandbox ended after {sum(sandbox.requests().values())} requests.")
 
 
-def _generated(
+def _generate_market(
     starts_at: int, *, days: float, ahead: float, seed: int, edge_bp: float
 ) -> SandboxMarket:
     minutes = generate(
@@ -223,7 +223,7 @@ def _facts(sandbox: Sandbox) -> dict[str, Any]:
         "starts_at": market.starts_at,
         "ends_at": market.ends_at,
         "clock": sandbox.clock.name,
-        "faults": [fault["name"] for fault in sandbox.faults.told()["active"]],
+        "faults": [fault["name"] for fault in sandbox.faults.describe_faults()["active"]],
     }
 
 

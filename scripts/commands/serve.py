@@ -12,13 +12,13 @@ from scripts.output.console import emit, json_option
 from shared.core.errors import UserError
 
 
-def functions() -> list[str]:
+def list_functions() -> list[str]:
     """The functions of this project, by name."""
     return sorted(path.parent.name for path in (ROOT / "functions").glob("*/main.py"))
 
 
 @click.command()
-@click.argument("function", default="tick", type=click.Choice(functions()))
+@click.argument("function", default="tick", type=click.Choice(list_functions()))
 @click.option(
     "--port",
     default=8080,

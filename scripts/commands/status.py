@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import click
 
-from scripts.operation.bot import opened
-from scripts.operation.standing import lines as told
-from scripts.operation.standing import standing
+from scripts.operation.bot import open_bot
+from scripts.operation.standing import load_standing
+from scripts.operation.standing import standing_lines as told
 from scripts.output.console import emit, json_option
 from scripts.output.holdings import holdings_lines
 from shared.core.calendar import jst_text
@@ -27,8 +27,8 @@ def command(context: click.Context, *, as_json: bool) -> None:
     Reads only. Exit code 0 where the last tick is fresh, 1 where it is too old or there never was
     one.
     """
-    with opened() as here:
-        stored, found, settings = here.bot.peek(), standing(here), here.settings
+    with open_bot() as here:
+        stored, found, settings = here.bot.peek(), load_standing(here), here.settings
     report, state, now_ms = found.report, found.state, found.now_ms
     lease = (
         stored.data.get("lease") if stored is not None and isinstance(stored.data, dict) else None

@@ -15,7 +15,7 @@ import click
 from click.core import ParameterSource
 
 from functions import wiring
-from models.backtest.job import BadJob, Job, parse
+from models.backtest.job import BadJob, Job, parse_job
 from models.backtest.ports import BacktestPorts
 from models.backtest.prepare import bundle_of, candles_of, honest_notes
 from models.backtest.sources import FileSource
@@ -179,7 +179,7 @@ def command(
     if file is not None:
         _refuse(context, WITHOUT_FILE, "is not for a study that a file declares")
         taken = {name: fields[name] for name in ("start", "end", "profile", "timeframe")}
-        own_seed = seed if _given(context, "seed") else None
+        own_seed = seed if _is_option_given(context, "seed") else None
         studies.study_file(
             studies.FileStudyOptions(
                 file=file,
@@ -215,21 +215,25 @@ def command(
     check_installed(workers)
     points = _points(asked)
     with _place(settings, candles or ARCHIVE, timezone) as place:
-        runs, judged, history, notes = _studied(place, _job(fields), points, asked, workers)
+        runs, judged, history, notes = _work_on_runs(place, _job(fields), points, asked, workers)
     rows = [_row(number, one) for number, one in enumerate(judged, start=1)]
     if out is not None:
         _write_csv(out, rows)
-    emit(_data(rows, history, notes), _told(rows, runs, judged, history, notes), as_json=as_json)
+    emit(
+        _data(rows, history, notes),
+        _study_text(rows, runs, judged, history, notes),
+        as_json=as_json,
+    )
 
 
-def _given(context: click.Context, name: str) -> bool:
+def _is_option_given(context: click.Context, name: str) -> bool:
     return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def _refuse(context: click.Context, names: Mapping[str, str], why: str) -> None:
     """Refuse the first option of `names` that was given."""
     for name, option in names.items():
-        if _given(context, name):
+        if _is_option_given(context, name):
             raise UserError(
                 f"{option} {why}", remedy="scripts/bot study --help tells which option is for which"
             )
@@ -245,7 +249,7 @@ def _place(settings: Settings, candles: str, timezone: str | None) -> Iterator[B
         yield (
             place
             if candles == ARCHIVE
-            else replace(place, source=FileSource.opened(Path(candles), timezone=timezone))
+            else replace(place, source=FileSource.load_file(Path(candles), timezone=timezone))
         )
     except BadJob as error:
         raise UserError(
@@ -256,11 +260,11 @@ def _place(settings: Settings, candles: str, timezone: str | None) -> Iterator[B
 
 
 def _job(fields: Mapping[str, Any]) -> Job:
-    return parse({name: value for name, value in fields.items() if value is not None})
+    return parse_job({name: value for name, value in fields.items() if value is not None})
 
 
 def _points(asked: StudyOptions) -> list[grid.Point]:
-    vary = dict(grid.varied(text) for text in asked.vary)
+    vary = dict(grid.parse_variation(text) for text in asked.vary)
     if len(vary) < len(asked.vary):
         raise UserError(
             "one setting was varied twice", remedy="give all of its values in one --vary"
@@ -274,13 +278,13 @@ def _points(asked: StudyOptions) -> list[grid.Point]:
             remedy="take a part of them with --sample",
         )
     return (
-        grid.grid(vary)
+        grid.grid_points(vary)
         if asked.sample is None
         else grid.sample(vary, asked.sample, seed=asked.seed)
     )
 
 
-def _studied(
+def _work_on_runs(
     place: BacktestPorts,
     job: Job,
     points: Sequence[grid.Point],
@@ -297,7 +301,7 @@ def _studied(
     with progress("study", len(runs)) as bar:
         bar.describe("features")
         candles, minutes = candles_of(job, place.source, settings)
-        shared = grid.given(
+        shared = grid.build_given(
             candles, since=job.start_at, minutes=minutes, bundle=bundle, notes=notes
         )
         hashes = grid.data_hashes(shared, runs)
@@ -305,7 +309,7 @@ def _studied(
         def note(outcome: grid.RunOutcome) -> None:
             data = hashes[outcome.run.period, outcome.run.settings.market.window_candles]
             log.append(
-                grid.trial_of(
+                grid.grid_trial(
                     outcome, data_hash=data, model=shared.model, now_ms=place.clock.now_ms()
                 )
             )
@@ -314,7 +318,7 @@ def _studied(
         bar.describe(f"{len(runs):,} runs")
         outcomes = grid.replay_runs(shared, runs, workers=workers, on_done=note)
     history = log.all()
-    return runs, grid.judged(outcomes, history), history, notes
+    return runs, grid.judge_outcomes(outcomes, history), history, notes
 
 
 def _row(rank: int, judged: grid.JudgedOutcome) -> dict[str, Any]:
@@ -361,7 +365,7 @@ def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         ) from error
 
 
-def _told(
+def _study_text(
     rows: Sequence[Mapping[str, Any]],
     runs: Sequence[grid.Run],
     judged: Sequence[grid.JudgedOutcome],
@@ -371,7 +375,8 @@ def _told(
     """The table of the best, and what must be known of it."""
     spans = len({run.period for run in runs}) > 1
     columns = [
-        _aligned(column) for column in _columns(rows[:SHOWN], list(runs[0].changed), spans=spans)
+        _align_column(column)
+        for column in _columns(rows[:SHOWN], list(runs[0].changed), spans=spans)
     ]
     table = ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
     lines = (
@@ -383,7 +388,7 @@ def _told(
     return "\n".join([*table, *lines])
 
 
-def _aligned(column: Sequence[str]) -> list[str]:
+def _align_column(column: Sequence[str]) -> list[str]:
     """All as wide as the widest, to the right.
 
     No table of rich: it cuts columns off where no terminal tells its width.

@@ -65,7 +65,7 @@ def pytest_arguments(paths: Sequence[str], expression: str | None, *, full: bool
     """What pytest is called with; a run of everything measures coverage and holds it against the
     floor.
     """
-    words = [_found(path) for path in paths]
+    words = [_resolve_path(path) for path in paths]
     if expression:
         words += ["-k", expression]
     if full:
@@ -83,7 +83,7 @@ def measuring_arguments(paths: Sequence[str]) -> list[str]:
     """What pytest is called with to measure each file of unit tests, or those that are named; a
     file stays in one process.
     """
-    words = [_found(path) for path in paths or (str(quick_tests.UNIT_TESTS),)]
+    words = [_resolve_path(path) for path in paths or (str(quick_tests.UNIT_TESTS),)]
     partial = [word for word in words if "::" in word]
     if partial:
         raise UserError(
@@ -99,7 +99,7 @@ def measuring_arguments(paths: Sequence[str]) -> list[str]:
     ]
 
 
-def _found(path: str) -> str:
+def _resolve_path(path: str) -> str:
     """A path of tests, with its `::name`, from the root or else from the current folder."""
     file, separator, name = path.partition("::")
     for folder in (ROOT, Path.cwd()):

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from functions import wiring
-from scripts.operation.bot import Here, opened
+from scripts.operation.bot import Here, open_bot
 from scripts.output.console import emit, json_option
 from scripts.output.holdings import holdings_lines, model_line
 from shared.core.calendar import jst_text
@@ -38,19 +38,19 @@ def command(context: click.Context, *, at: str | None, dry_run: bool, as_json: b
     It claims the tick and takes the lease like any other, so it is safe beside a scheduled one.
     Exit code 1 where the tick was degraded.
     """
-    with opened() as here:
-        request = asked(at, here)
+    with open_bot() as here:
+        request = build_tick_request(at, here)
         ports = wiring.ports(here.settings, here.environ, dry_run=dry_run)
         _stop_politely()
         try:
             report = run_tick(ports, here.settings, request)
         finally:
             ports.documents.close()
-    emit(report, "\n".join(lines(report, dry_run=dry_run)), as_json=as_json)
+    emit(report, "\n".join(tick_lines(report, dry_run=dry_run)), as_json=as_json)
     context.exit(1 if report.status in NOT_WELL else 0)
 
 
-def asked(at: str | None, here: Here) -> TickRequest:
+def build_tick_request(at: str | None, here: Here) -> TickRequest:
     """Name the tick: by its schedule time where one is given, by hand otherwise.
 
     Raises `UserError` for a bad time.
@@ -68,7 +68,7 @@ def asked(at: str | None, here: Here) -> TickRequest:
         raise UserError(
             f"--at was {at!r}, which is still to come", remedy="leave --at out to run a tick now"
         )
-    return TickRequest.scheduled(scheduled_at, received_at=now_ms)
+    return TickRequest.by_schedule(scheduled_at, received_at=now_ms)
 
 
 def _stop_politely() -> None:
@@ -86,7 +86,7 @@ def _stop_politely() -> None:
         signal.signal(number, stop)
 
 
-def lines(report: TickReport, *, dry_run: bool) -> list[str]:
+def tick_lines(report: TickReport, *, dry_run: bool) -> list[str]:
     """A report as a person reads it."""
     told = [
         say(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from models.fit.commit import commit
+from models.fit.commit import code_commit
 from scripts.output.console import emit, json_option, timezone_option
 from scripts.research.writable import require_stores, the_only_training
 from shared.core.calendar import DAY_MS
@@ -20,7 +20,7 @@ from shared.core.sentences import say
 if TYPE_CHECKING:
     from models.retrain import CandleHistory
 
-__all__ = ["command", "commit"]
+__all__ = ["code_commit", "command"]
 
 WHOLE = "give candles that are whole and reach far enough back: `scripts/bot collect`, or --candles"
 
@@ -100,7 +100,7 @@ def command(
     from functions import wiring
     from models.backtest.sources import FileSource
 
-    period = asked(days=days, start=start, end=end, as_of=as_of)
+    period = training_period(days=days, start=start, end=end, as_of=as_of)
     environ = wiring.environment()
     settings = wiring.settings_from(
         environ, overrides={"learning": {"days": period.days}} if period.days else None
@@ -108,20 +108,20 @@ def command(
     require_stores(settings)
     if not dry_run:
         click.get_current_context().with_resource(the_only_training(settings))
-    source = None if path is None else FileSource.opened(path, timezone=timezone)
+    source = None if path is None else FileSource.load_file(path, timezone=timezone)
     for note in () if source is None else source.notes:
         click.echo(note, err=True)
     if quick:
         from scripts.research import quick_training
 
-        candles, at = quick_training.known(source, settings, period.as_of)
+        candles, at = quick_training.load_known_candles(source, settings, period.as_of)
         training, promoted = quick_training.quick(
             settings, candles, at, seed=seed, promote=not no_promote, dry_run=dry_run
         )
-        told = quick_training.data_of(training, promoted=promoted)
+        told = quick_training.training_summary(training, promoted=promoted)
         emit(
             told,
-            "\n".join(quick_training.lines_of(training, promoted=promoted, dry_run=dry_run)),
+            "\n".join(quick_training.training_lines(training, promoted=promoted, dry_run=dry_run)),
             as_json=as_json,
         )
         return
@@ -161,7 +161,7 @@ def command(
     )
 
 
-def asked(
+def training_period(
     *, days: int | None, start: str | None, end: str | None, as_of: str | None
 ) -> TrainingPeriod:
     """Turn the options into a period. Raises `UserError` where they contradict each other."""
@@ -223,11 +223,11 @@ def _report(stands: Mapping[str, Any], *, dry_run: bool) -> str:
     import msgspec
 
     from models.gate import table_lines
-    from models.retrain.telling import lines_of
+    from models.retrain.telling import retraining_lines
     from shared.model.manifest import Verdict
 
     checks = table_lines(msgspec.convert(stands["result"]["verdict"], Verdict))
-    lines = lines_of(stands["result"])
+    lines = retraining_lines(stands["result"])
     if dry_run:
         lines.append(say("retrain.dry_run"))
     if stands.get("already"):

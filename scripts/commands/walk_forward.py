@@ -119,10 +119,10 @@ def command(
     quarter of an hour; without an offset they are UTC.
     """
     from models.backtest.job import BadJob
-    from models.backtest.outcome import files_of
+    from models.backtest.outcome import result_files
     from models.study.declared import BadStudy
     from scripts.output.backtests import position_lines
-    from scripts.output.walks import data_of, lines_of
+    from scripts.output.walks import walk_lines, walk_summary
     from shared.stores.trials import TrialLog
 
     began = time.monotonic()
@@ -132,14 +132,14 @@ def command(
         require_folder(
             *((report, "--report") if report is not None else (settings.home_path, "BOT_HOME"))
         )
-        asked = _last_days(place, _asked(paths, start, end, timezone), days)
+        asked = _last_days(place, _build_data_set(paths, start, end, timezone), days)
         with progress("walk-forward", 100) as bar:
             run = walk(place, settings, asked, Timeframe(timeframe), bar, cached=not no_cache)
             proof = run.proven.proof
             TrialLog(place.documents).append(proof.trial)  # before anybody can read of it
             bar.describe("report")
             folder = report or settings.home_path / f"walk-{proof.trial.id[:12]}"
-            files = files_of(run.outcome, proof.inputs, parquet=False)
+            files = result_files(run.outcome, proof.inputs, parquet=False)
             write_results(folder, files, option="--report")
     except BadStudy as error:
         told = str(error).removeprefix(error.field).strip()
@@ -153,8 +153,8 @@ def command(
     finally:
         place.documents.close()
     took = time.monotonic() - began
-    said = [*lines_of(run, folder, took), *(position_lines(proof.replayed) if verbose else [])]
-    emit(data_of(run, folder, files, took), "\n".join(said), as_json=as_json)
+    said = [*walk_lines(run, folder, took), *(position_lines(proof.replayed) if verbose else [])]
+    emit(walk_summary(run, folder, files, took), "\n".join(said), as_json=as_json)
 
 
 def _settings(
@@ -165,10 +165,10 @@ def _settings(
     every: int | None,
     jobs: int | None,
 ) -> "Settings":
-    from scripts.commands.backtest import change
+    from scripts.commands.backtest import parse_change
 
     overrides: dict[str, Any] = {}
-    told = dict(change(text) for text in changes)
+    told = dict(parse_change(text) for text in changes)
     told |= {
         name: value
         for name, value in {"retrain.every_days": every, "retrain.jobs": jobs}.items()
@@ -183,11 +183,11 @@ def _settings(
     return place.load(profile=profile, overrides=overrides)
 
 
-def _asked(
+def _build_data_set(
     paths: tuple[str, ...], start: str | None, end: str | None, timezone: str | None
 ) -> "DataSet":
     """The data set: one file or the archive, and at most one file of 4h candles beside it."""
-    from models.backtest.job import instant
+    from models.backtest.job import parse_instant
     from models.study.declared import ARCHIVE, DataSet
     from shared.market.files import read_file
 
@@ -205,8 +205,8 @@ def _asked(
         candles=fast[0],
         candles_4h=slow[0] if slow else None,
         timezone=timezone,
-        start_at=None if start is None else instant("start", start),
-        end_at=None if end is None else instant("end", end),
+        start_at=None if start is None else parse_instant("start", start),
+        end_at=None if end is None else parse_instant("end", end),
     )
 
 
@@ -228,7 +228,7 @@ def _ends_at(place: "BacktestPorts", asked: "DataSet") -> int:
     source = (
         place.source
         if asked.candles == ARCHIVE
-        else FileSource.opened(Path(asked.candles), timezone=asked.timezone)
+        else FileSource.load_file(Path(asked.candles), timezone=asked.timezone)
     )
     extent = source.extent()
     if extent is None:
@@ -249,8 +249,8 @@ def walk(
     cached: bool,
 ) -> "WalkRun":
     """Load, learn, replay and judge; `place` is not written to but for fits."""
-    from models.proof.learn import timed
-    from models.study.candles import load
+    from models.proof.learn import measure_seconds
+    from models.study.candles import load_data_set
     from models.study.walk import WalkPlace, outcome_of, prove_walk
     from scripts.output.walks import WalkRun
     from shared.model.registry import BundleRegistry
@@ -259,9 +259,9 @@ def walk(
     seconds: dict[str, float] = {}
     tell = ShareBar(bar)
     tell("candles", 0.0)
-    learns = policy_of(settings).needs_model
-    with timed(seconds, "reading"):
-        loaded = load(
+    learns = policy_of(settings).is_model_based
+    with measure_seconds(seconds, "reading"):
+        loaded = load_data_set(
             asked,
             archive=place.source,
             timeframe=timeframe,

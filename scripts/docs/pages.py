@@ -11,8 +11,8 @@ from scripts.cli import cli
 from scripts.installation.checkout import ROOT
 from shared.core.reasons import DENIALS, Reason
 from shared.core.sentences import reason_now, reason_then
-from shared.core.settings import Settings, leaves, load
-from shared.core.settings.values import wanted
+from shared.core.settings import Settings, leaves, load_settings
+from shared.core.settings.values import describe_kind
 from shared.features import catalogue
 
 DOCS = ROOT / "docs"
@@ -58,7 +58,7 @@ def features_page() -> str:
         ),
     ]
     families: dict[str, list[str]] = {}
-    for name, _timeframe, family, needs, formula in catalogue.table():
+    for name, _timeframe, family, needs, formula in catalogue.feature_table():
         users = ", ".join(label for label, names in sets.items() if name in names)
         text = f"`{name}` ({needs}): {formula}{f'. *{users}*' if users else ''}"
         families.setdefault(family, []).extend(prose(text, first="* ", rest="  "))
@@ -119,13 +119,13 @@ def settings_page() -> str:
             " name: `BOT_` and the name in capitals, with `__` for each dot."
         ),
     ]
-    defaults = load({"BOT_HOME": "/"})
+    defaults = load_settings({"BOT_HOME": "/"})
     told = msgspec.to_builtins(defaults) | {"home": "~/.crypto-bot", "state": "", "bucket": ""}
     groups: dict[str, list[str]] = {}
     for name, kind in leaves(Settings):
         default = reduce(lambda level, part: level[part], name.split("."), told)
         value = "" if default == "" else f" = `{msgspec.json.encode(default).decode()}`"
-        item = prose(f"`{name}`{value}: {wanted(kind)}", first="* ", rest="  ")
+        item = prose(f"`{name}`{value}: {describe_kind(kind)}", first="* ", rest="  ")
         groups.setdefault(name.rpartition(".")[0], []).extend(item)
     for group, items in groups.items():
         lines += ["", f"## {f'`{group}`' if group else 'The bot'}", "", *items]

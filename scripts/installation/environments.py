@@ -28,7 +28,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from scripts.installation.in_use import alone, hold
+from scripts.installation.in_use import hold, hold_alone
 
 STAMP = "installed.json"
 REMEDY = "free about 2 GB, or set BOT_VENV to a folder that you may write to"
@@ -75,7 +75,7 @@ def ready(root: Path, venv: Path, wanted: Sequence[str], *, insist: bool = True)
     try:
         if not insist:
             let_wait(venv, hashes)
-        return _made(root, venv, hashes)
+        return _make_ready(root, venv, hashes)
     except (LaunchError, OSError) as error:
         told = (
             error
@@ -92,7 +92,7 @@ def ready(root: Path, venv: Path, wanted: Sequence[str], *, insist: bool = True)
         return older
 
 
-def _made(root: Path, venv: Path, hashes: Mapping[str, str]) -> Path:
+def _make_ready(root: Path, venv: Path, hashes: Mapping[str, str]) -> Path:
     began = time.monotonic()
     with exclusively(venv) as lock:
         found = take(venv, hashes)
@@ -237,7 +237,7 @@ def clear(venv: Path, *, spared: Path | None = None) -> None:
         if environment == spared:
             continue
         if (environment / STAMP).exists():
-            if not alone(environment):
+            if not hold_alone(environment):
                 continue
             (environment / STAMP).unlink(missing_ok=True)
         shutil.rmtree(environment, ignore_errors=True)
@@ -328,7 +328,7 @@ def make(environment: Path, uv: str | None, log: Path) -> None:
             "install it (Debian, Ubuntu: apt-get install python3-venv), or install uv",
         )
     if not run([python, "-I", "-m", "venv", "--clear", str(environment)], log):
-        raise failure(f"the environment {environment} could not be made", log)
+        raise step_failure(f"the environment {environment} could not be made", log)
 
 
 def fill(root: Path, environment: Path, wanted: Sequence[str], uv: str | None, log: Path) -> None:
@@ -348,13 +348,13 @@ def fill(root: Path, environment: Path, wanted: Sequence[str], uv: str | None, l
     if not (
         run([python, "-I", "-c", "import pip"], log) or run([python, "-I", "-m", "ensurepip"], log)
     ):
-        raise failure("the packages could not be installed", log)
+        raise step_failure("the packages could not be installed", log)
     say(f"installing {count} pinned packages with pip; this takes about a minute")
     flags = ["--quiet", *CLOSED, "--no-compile", "--no-input", "--retries", "2"]
     if not run(
         [python, "-I", "-m", "pip", "--disable-pip-version-check", "install", *flags, *files], log
     ):
-        raise failure("the packages could not be installed", log)
+        raise step_failure("the packages could not be installed", log)
 
 
 def put_in_place(venv: Path, made: Path, *, ours: bool) -> Path | None:
@@ -403,7 +403,7 @@ def run(command: Sequence[str], log: Path) -> bool:
         )
 
 
-def failure(what: str, log: Path) -> LaunchError:
+def step_failure(what: str, log: Path) -> LaunchError:
     """Say in one sentence why a step failed, from its log."""
     said = log.read_text(encoding="utf-8", errors="replace")
     if BAD_HASH.search(said):

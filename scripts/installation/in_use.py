@@ -28,7 +28,7 @@ def hold(environment: Path) -> bool:
     return True
 
 
-def alone(environment: Path) -> bool:
+def hold_alone(environment: Path) -> bool:
     """Whether nobody holds an environment; from then on nobody can, until this process ends."""
     try:
         held = os.open(environment / NAME, os.O_RDONLY | os.O_CREAT, 0o666)

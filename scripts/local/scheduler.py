@@ -68,13 +68,13 @@ class Scheduler:
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise Unavailable(
-                f"the tick function on port {self._port} does not answer ({_named(error)})"
+                f"the tick function on port {self._port} does not answer ({_error_text(error)})"
             ) from error
         if status == http.HTTPStatus.OK:
             return msgspec.json.decode(body, type=TickReport)
         is_final = status < http.HTTPStatus.INTERNAL_SERVER_ERROR
         raise (_TickRefused if is_final else TickFailed)(
-            f"the tick of {_rfc3339(scheduled_at)} was answered with {status}: {_told(body)}"
+            f"the tick of {_rfc3339(scheduled_at)} was answered with {status}: {_answer_text(body)}"
         )
 
     def close(self) -> None:
@@ -102,7 +102,7 @@ def _rfc3339(at_ms: int) -> str:
     )
 
 
-def _told(body: bytes) -> str:
+def _answer_text(body: bytes) -> str:
     try:
         told = json.loads(body)
     except ValueError:
@@ -112,5 +112,5 @@ def _told(body: bytes) -> str:
     return body[:200].decode(errors="replace").strip() or "nothing"
 
 
-def _named(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     return str(error) or type(error).__name__

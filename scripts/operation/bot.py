@@ -28,7 +28,7 @@ class Here:
 
 
 @contextmanager
-def opened(environ: Mapping[str, str] = os.environ) -> Iterator[Here]:
+def open_bot(environ: Mapping[str, str] = os.environ) -> Iterator[Here]:
     """Open the bot's documents, and close them at the end.
 
     Raises `UserError` where only one process could see them.

@@ -10,7 +10,7 @@ from scripts.operation.bot import Here
 from shared.core.calendar import jst_day
 from shared.core.errors import BadData
 from shared.tick.control import ALL, OLDER
-from shared.tick.intents import sorted_out
+from shared.tick.intents import decode_intents
 from shared.turn.state import State
 
 RESUME = "scripts/bot resume writes it anew, and no halt of it stays"
@@ -38,7 +38,7 @@ def damage(here: Here) -> Iterator[Damage]:
     """Every damaged document that a tick of this bot reads."""
     for path, found in here.bot.control().damaged.items():
         yield Damage(path=path, found=found, remedy=RESUME_ALL if path in {ALL, OLDER} else RESUME)
-    _, intents = sorted_out((intent.path, intent.data) for intent in here.bot.open_intents())
+    _, intents = decode_intents((intent.path, intent.data) for intent in here.bot.open_intents())
     for path, found in intents.items():
         yield Damage(path=path, found=found, remedy=INTENT, intent=True)
     yield from _state(here)
@@ -50,7 +50,7 @@ def _state(here: Here) -> Iterator[Damage]:
     path = f"bots/{here.settings.id}"
     try:
         stored = here.bot.peek()
-        State.stored(None if stored is None else stored.data.get("state"), here.settings)
+        State.decode_state(None if stored is None else stored.data.get("state"), here.settings)
     except (BadData, AttributeError) as error:
         found = str(error) if isinstance(error, BadData) else f"{path} is damaged: it is no mapping"
         yield Damage(path=path, found=found, remedy=STATE)

@@ -14,7 +14,7 @@ from shared.model.bundle import Bundle
 from shared.model.registry import BundleRegistry, ServingPointer
 from shared.model.signing import public_keys
 from shared.stores.conflicts import repeat_on_conflict
-from shared.turn.champion import unsuited
+from shared.turn.champion import unsuited_reason
 
 ATTEMPTS = 5
 
@@ -51,17 +51,17 @@ def look(here: Here, registry: BundleRegistry, version: str) -> RegistryEntry:
     for, and for whom.
     """
     try:
-        bundle = model.load(
+        bundle = model.load_bundle(
             registry.files(version), public_keys=public_keys(here.settings), version=version
         )
     except BadBundle as error:
         return RegistryEntry(version=version, bundle=None, wrong=str(error))
     return RegistryEntry(
-        version=version, bundle=bundle, unfit=unsuited(bundle.manifest, here.settings) or ""
+        version=version, bundle=bundle, unfit=unsuited_reason(bundle.manifest, here.settings) or ""
     )
 
 
-def moved(move: Callable[[], ServingPointer]) -> ServingPointer:
+def move_by_hand(move: Callable[[], ServingPointer]) -> ServingPointer:
     """Make a person's move; where somebody else moves at the same moment, read again and try again.
 
     Raises `UserError`.

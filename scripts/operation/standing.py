@@ -46,12 +46,12 @@ class BotStanding:
     now_ms: int
 
 
-def standing(here: Here) -> BotStanding:
+def load_standing(here: Here) -> BotStanding:
     """Read it. Nothing that is damaged keeps the rest from being told."""
     stored = here.bot.peek()
     state, trouble = None, ""
     try:
-        state = State.stored(
+        state = State.decode_state(
             stored.data.get("state") if stored is not None else None, here.settings
         )
     except (BadData, AttributeError) as error:
@@ -101,15 +101,15 @@ def _serving(here: Here, report: TickReport | None) -> str:
     return say("status.model_since", model=pointer.version, since=since, decided=decided)
 
 
-def lines(found: BotStanding, settings: Settings) -> list[str]:
+def standing_lines(found: BotStanding, settings: Settings) -> list[str]:
     """One line a fact: what halts, what limits, the model, and the last candle's decision."""
-    told = [*halts(found.control, found.state), *_limits(found, settings)]
+    told = [*halt_lines(found.control, found.state), *_limits(found, settings)]
     if found.state_trouble:
         told.append(say("status.damaged_state", found=found.state_trouble))
     return [*told, say("status.model", model=found.model), *_decision(found), *_issues(found)]
 
 
-def halts(control: Ordered, state: State | None) -> Iterator[str]:
+def halt_lines(control: Ordered, state: State | None) -> Iterator[str]:
     """Who or what halts the bot, since when, and why; a document that cannot be read
     halts it too.
     """
@@ -169,7 +169,9 @@ def _decision(found: BotStanding) -> Iterator[str]:
     )
     if told.action is Action.ENTER:
         sent = [
-            record for record in report.orders if record.intent.opens and record.what == "place"
+            record
+            for record in report.orders
+            if record.intent.is_opening and record.what == "place"
         ]
         came = "; ".join(f"{record.outcome}: {reason_then(record.reason)}" for record in sent)
         yield say(

@@ -10,11 +10,11 @@ from shared.core.types import Timeframe
 from shared.replay.types import Replayed
 from shared.results.performance import Performance
 from shared.results.performance.positions import book_of
-from shared.results.performance.series import yen as yen_of
+from shared.results.performance.series import yen_of_units as yen_of
 from shared.results.report.headline import entries_words
 
 
-def lines(
+def backtest_lines(
     outcome: Outcome,
     *,
     report: str,
@@ -48,7 +48,7 @@ def lines(
         ),
         *_numbers(performance, luck),
         say("backtest.entries", entries=entries_words(replayed.entries)),
-        say("backtest.no_entry", denied=_denied(replayed)),
+        say("backtest.no_entry", denied=_denials_text(replayed)),
         *([] if outcome.walk is None else fitted_lines(outcome.walk, cached=cached)),
         *(say("backtest.note", note=note) for note in replayed.notes),
         say("backtest.report", report=report),
@@ -159,7 +159,7 @@ def _numbers(performance: Performance, luck_line: str) -> Sequence[str]:
     ]
 
 
-def _denied(replayed: Replayed) -> str:
+def _denials_text(replayed: Replayed) -> str:
     """For how many candles what kept the bot from entering; the parts add up to the whole."""
     total, top = sum(replayed.denials.values()), top_denials(replayed)
     if not total:

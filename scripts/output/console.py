@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
-from shared.core.masking import masked
+from shared.core.masking import mask_secrets
 from shared.core.sentences.figures import duration
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ def emit(data: Any, text: "RenderableType", *, as_json: bool) -> None:
     Dataclasses become objects, Decimals strings, numpy arrays lists, NaN null.
     """
     if as_json:
-        click.echo(masked(to_json(data)))
+        click.echo(mask_secrets(to_json(data)))
     elif isinstance(text, str):
-        click.echo(masked(text))
+        click.echo(mask_secrets(text))
     else:
         from rich.console import Console
 

@@ -20,7 +20,7 @@ from shared.core.types import (
 QUIET = frozenset({Reason.NOTHING_NEW})
 
 
-def happened(report: TickReport, *, before: TickReport | None) -> list[str]:
+def event_lines(report: TickReport, *, before: TickReport | None) -> list[str]:
     """Orders, fills, ends of trades and troubles of one tick; nothing for a quiet one.
 
     A trouble that the tick `before` had as well is not told again.
@@ -47,7 +47,7 @@ def order_words(record: OrderRecord) -> str:
     price = intent.price or intent.trigger_price
     bracket = (
         say("tick.bracket", stop=yen(intent.stop_price), target=yen(intent.target_price))
-        if intent.opens and intent.stop_price and intent.target_price
+        if intent.is_opening and intent.stop_price and intent.target_price
         else ""
     )
     purpose, side, size = intent.purpose, intent.side, btc(intent.lots)
@@ -116,7 +116,7 @@ def price_words(report: TickReport) -> str:
     return DASH if mark is None else yen(mark)
 
 
-def line(report: TickReport) -> str:
+def report_line(report: TickReport) -> str:
     """One plain line of a tick: time, price, equity, position, decision."""
     price = price_words(report)
     equity = yen(report.equity_jpy) if report.equity_jpy is not None else DASH

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.backtest.outcome import Outcome, summary_of
 from models.gate import in_words, table_lines
-from scripts.output.backtests import lines
+from scripts.output.backtests import backtest_lines
 from shared.core.sentences import say
 from shared.core.sentences.figures import DASH, percent
 from shared.model.manifest import Verdict
@@ -29,12 +29,14 @@ class WalkRun:
     seconds: Mapping[str, float]
 
     @property
-    def kept(self) -> int:
+    def cached_folds(self) -> int:
         """How many folds were in the cache."""
         return sum(fold.cached for fold in self.proven.learned.walked.folds)
 
 
-def data_of(run: WalkRun, folder: Path, files: Mapping[str, bytes], took: float) -> dict[str, Any]:
+def walk_summary(
+    run: WalkRun, folder: Path, files: Mapping[str, bytes], took: float
+) -> dict[str, Any]:
     """Everything for `--json`: the replay, the models, the evidence, the verdict, and where the
     files are.
     """
@@ -43,7 +45,7 @@ def data_of(run: WalkRun, folder: Path, files: Mapping[str, bytes], took: float)
         **summary_of(replace(run.outcome, replayed=run.proven.proof.replayed, walk=None)),
         **(run.outcome.walk or {}),
         "folds": run.proven.learned.walked.folds,
-        "folds_cached": run.kept,
+        "folds_cached": run.cached_folds,
         "random_entries": evidence.money and evidence.money.random,
         "shuffled_skills": evidence.shuffled,
         "seconds": run.seconds,
@@ -52,13 +54,17 @@ def data_of(run: WalkRun, folder: Path, files: Mapping[str, bytes], took: float)
     }
 
 
-def lines_of(run: WalkRun, folder: Path, took: float) -> list[str]:
+def walk_lines(run: WalkRun, folder: Path, took: float) -> list[str]:
     """The summary and the gate's table, a line each."""
     proof = run.proven.proof
     outcome = replace(run.outcome, replayed=proof.replayed)  # the verdict has a line of its own
     report = str(folder / "report.html")
-    told = lines(
-        outcome, report=report, took_seconds=took, cached=run.kept, luck=_luck(proof.verdict)
+    told = backtest_lines(
+        outcome,
+        report=report,
+        took_seconds=took,
+        cached=run.cached_folds,
+        luck=_luck(proof.verdict),
     )
     spent = ", ".join(f"{name} {value:.1f}" for name, value in run.seconds.items())
     return [

@@ -6,7 +6,7 @@ from typing import Any
 
 from functions import wiring
 from models.backtest.sources import ArchiveSource, CandleSource, FileSource
-from models.fit.commit import commit
+from models.fit.commit import code_commit
 from models.fit.train import Training, history_days, train
 from models.gate import in_words
 from models.gate.words import PROVEN
@@ -17,7 +17,7 @@ from shared.core.errors import UserError
 from shared.core.sentences.figures import utc_second
 from shared.core.settings import Settings
 from shared.core.types import Candles, Timeframe
-from shared.model.manifest import MANIFEST, Interval, Manifest, decode
+from shared.model.manifest import MANIFEST, Interval, Manifest, decode_manifest
 from shared.model.registry import BundleRegistry, ServingPointer
 
 
@@ -37,7 +37,7 @@ def bar_of_shares() -> Iterator[Callable[[str, float], None]]:
         bar.advance(100 - told)
 
 
-def known(
+def load_known_candles(
     given: FileSource | None, settings: Settings, as_of: int | None
 ) -> tuple[Mapping[Timeframe, Candles], int]:
     """The candles that are there, from the file or the archive, and the instant of the training."""
@@ -83,7 +83,7 @@ def quick(
             settings,
             as_of=at,
             seed=settings.learning.seed if seed is None else seed,
-            commit=commit(environ),
+            commit=code_commit(environ),
             signing_key=key,
             parent=None if champion is None else champion.version,
             on_progress=tell,
@@ -91,7 +91,11 @@ def quick(
     if dry_run:
         return training, False
     registry.publish(training.version, training.files)
-    promoted = promote and training.manifest.verdict.may_serve and not _gated(registry, champion)
+    promoted = (
+        promote
+        and training.manifest.verdict.may_serve
+        and not _is_champion_gated(registry, champion)
+    )
     if promoted:
         now = wiring.clock_for(settings).now_ms()
         why = "trained quickly: the gate was not asked"
@@ -105,17 +109,17 @@ def quick(
     return training, promoted
 
 
-def _gated(registry: BundleRegistry, champion: ServingPointer | None) -> bool:
+def _is_champion_gated(registry: BundleRegistry, champion: ServingPointer | None) -> bool:
     """Whether the gate was asked about what serves: nothing that it was not asked about takes such
     a place.
     """
     if champion is None:
         return False
-    checks = decode(registry.files(champion.version)[MANIFEST]).verdict.checks
+    checks = decode_manifest(registry.files(champion.version)[MANIFEST]).verdict.checks
     return all(check.name != PROVEN for check in checks)
 
 
-def data_of(training: Training, *, promoted: bool) -> dict[str, Any]:
+def training_summary(training: Training, *, promoted: bool) -> dict[str, Any]:
     """What `--json` answers."""
     manifest = training.manifest
     return {
@@ -136,7 +140,7 @@ def data_of(training: Training, *, promoted: bool) -> dict[str, Any]:
     }
 
 
-def lines_of(training: Training, *, promoted: bool, dry_run: bool) -> list[str]:
+def training_lines(training: Training, *, promoted: bool, dry_run: bool) -> list[str]:
     """The training in a few lines, the honest one among them."""
     manifest, vote = training.manifest, training.metrics["vote"]
     serves = (

@@ -49,23 +49,27 @@ def study_file(asked: FileStudyOptions) -> None:
     Raises `UserError` for what a person has to change.
     """
     began = time.monotonic()
-    study = declared(asked)
+    study = load_study(asked)
     _require_places(asked)
     settings = wiring.settings_from(os.environ)
     result = _run(study, settings, asked.jobs)
     command = _command(asked)
     made = _write(study, result, settings, asked, command)
     took = time.monotonic() - began
-    emit(_data(result, made, took), "\n".join(_told(result, made, took)), as_json=asked.as_json)
+    emit(
+        _data(result, made, took),
+        "\n".join(_study_lines(result, made, took)),
+        as_json=asked.as_json,
+    )
 
 
-def declared(asked: FileStudyOptions) -> "Study":
+def load_study(asked: FileStudyOptions) -> "Study":
     """The study of the file under the options."""
-    from models.study import BadStudy, parse
+    from models.study import BadStudy, parse_study
     from models.study.declared import instant_of, timeframe_of
 
     try:
-        study = parse(asked.file.read_text(encoding="utf-8"))
+        study = parse_study(asked.file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise UserError(
@@ -81,7 +85,7 @@ def declared(asked: FileStudyOptions) -> "Study":
         start_at=None if asked.start is None else instant_of("--from", asked.start),
         end_at=None if asked.end is None else instant_of("--to", asked.end),
     )
-    study = study.under(dict(change(text) for text in asked.changes))
+    study = study.under(dict(parse_change(text) for text in asked.changes))
     return replace(
         study,
         profile=asked.profile or study.profile,
@@ -94,7 +98,7 @@ def declared(asked: FileStudyOptions) -> "Study":
     )
 
 
-def change(text: str) -> tuple[str, Any]:
+def parse_change(text: str) -> tuple[str, Any]:
     """`risk.max_drawdown=0.1` as a name and a value: JSON where it is one, else the text itself."""
     import msgspec
 
@@ -109,7 +113,7 @@ def change(text: str) -> tuple[str, Any]:
 
 def _run(study: "Study", settings: Settings, jobs: int | None) -> "StudyResult":
     from models.backtest.sources import ArchiveSource
-    from models.fit.commit import commit
+    from models.fit.commit import code_commit
     from models.study import StudyPorts, run
     from shared.model.registry import BundleRegistry
 
@@ -121,7 +125,7 @@ def _run(study: "Study", settings: Settings, jobs: int | None) -> "StudyResult":
                 archive=ArchiveSource(bucket),
                 log=TrialLog(documents),
                 now_ms=wiring.clock_for(settings).now_ms(),
-                commit=commit(os.environ),
+                commit=code_commit(os.environ),
                 remembered=BundleRegistry(bucket).most_logged(),
                 cache=bucket,
                 jobs=settings.study.jobs if jobs is None else jobs,
@@ -152,9 +156,9 @@ def _command(asked: FileStudyOptions) -> str:
 
     Absolute paths say where things lie on this machine, so only names are told of them.
     """
-    words = ["scripts/bot study", _shown(asked.file)]
+    words = ["scripts/bot study", _path_text(asked.file)]
     given: Sequence[tuple[str, Any]] = (
-        ("--candles", None if asked.candles is None else _shown(Path(asked.candles))),
+        ("--candles", None if asked.candles is None else _path_text(Path(asked.candles))),
         ("--timezone", asked.timezone),
         *(
             ("--from", asked.start),
@@ -164,14 +168,14 @@ def _command(asked: FileStudyOptions) -> str:
         ),
         ("--timeframe", asked.timeframe),
         *(("--set", text) for text in asked.changes),
-        ("--markdown", None if asked.markdown is None else _shown(asked.markdown)),
+        ("--markdown", None if asked.markdown is None else _path_text(asked.markdown)),
     )
     return " ".join(
         [*words, *(f"{option} {value}" for option, value in given if value is not None)]
     )
 
 
-def _shown(path: Path) -> str:
+def _path_text(path: Path) -> str:
     return path.name if path.is_absolute() else path.as_posix()
 
 
@@ -189,11 +193,11 @@ def _write(
     study: "Study", result: "StudyResult", settings: Settings, asked: FileStudyOptions, command: str
 ) -> dict[str, str]:
     """The files, and where each lies."""
-    from models.study import files
+    from models.study import study_files
 
     name = study.name.replace(" ", "-")
     folder = asked.out or settings.home_path / "studies" / f"{name}-{study.hash}"
-    made = files(result, command=command)
+    made = study_files(result, command=command)
     places = {name: folder / name for name in made}
     if asked.markdown is not None:
         places["study.md"] = asked.markdown
@@ -213,42 +217,42 @@ def _write(
 def _data(result: "StudyResult", made: Mapping[str, str], took: float) -> dict[str, Any]:
     import msgspec
 
-    from models.study.result import finite
-    from models.study.tables import verdict
+    from models.study.result import finite_or_null
+    from models.study.tables import verdict_text
 
-    told = finite(msgspec.to_builtins(result))
+    told = finite_or_null(msgspec.to_builtins(result))
     assert isinstance(told, dict)
     for held in told["held"]:
         for one in held["tried"]:
             one.pop("curve")
-    return {**told, "verdict": verdict(result), "files": made, "took_seconds": round(took, 3)}
+    return {**told, "verdict": verdict_text(result), "files": made, "took_seconds": round(took, 3)}
 
 
-def _told(result: "StudyResult", made: Mapping[str, str], took: float) -> list[str]:
+def _study_lines(result: "StudyResult", made: Mapping[str, str], took: float) -> list[str]:
     """The money of each data set, and what keeps each variant from entering."""
-    from models.study.tables import money, verdict
+    from models.study.tables import money_table, verdict_text
 
     lines = [result.question, ""]
     for held in result.held:
-        table = money(held)
+        table = money_table(held)
         shown = [[cell.text for cell in row] for row in (table.head, *table.rows)]
         widths = [max(len(row[column]) for row in shown) for column in range(len(shown[0]))]
         lines += [f"{held.name}, {held.days:,.0f} days, data {held.hash}"]
-        lines += ["  ".join(_aligned(row, widths)).rstrip() for row in shown]
+        lines += ["  ".join(_align_row(row, widths)).rstrip() for row in shown]
         for one in held.tried:
-            names = [name.replace("_", " ") for name in one.failed]
+            names = [name.replace("_", " ") for name in one.failed_check_names]
             more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
             lines += [f"{one.variant} fails: {', '.join(names[:SHOWN])}{more}"] if names else []
         lines.append("")
     lines += [
-        verdict(result),
+        verdict_text(result),
         *result.notes,
         f"{result.trials:,} trials in the log; {duration(took)}",
     ]
     return [*lines, f"page   {made['study.html']}"]
 
 
-def _aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+def _align_row(row: Sequence[str], widths: Sequence[int]) -> list[str]:
     """The name to the left, all numbers to the right."""
     padded = zip(row, widths, strict=True)
     name, width = next(padded)

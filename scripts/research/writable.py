@@ -22,7 +22,7 @@ def require_folder(folder: Path, option: str) -> None:
     A probe is written beside where it will be, and taken away.
     """
     if wrong := _wrong_with(folder.absolute()):
-        raise _refused(folder, option, wrong)
+        raise _refuse_place(folder, option, wrong)
 
 
 def write_results(folder: Path, files: Mapping[str, bytes], *, option: str) -> None:
@@ -39,7 +39,7 @@ def write_results(folder: Path, files: Mapping[str, bytes], *, option: str) -> N
 def require_file(path: Path, option: str) -> None:
     """Refuse a place where no file can be written; one that is there stays as it is."""
     if wrong := _wrong_with(path.absolute(), file=True):
-        raise _refused(path, option, wrong)
+        raise _refuse_place(path, option, wrong)
 
 
 def _wrong_with(place: Path, *, file: bool = False) -> str:
@@ -102,7 +102,7 @@ def the_only_training(settings: Settings) -> Iterator[None]:
         lock.truncate(0)
 
 
-def _refused(place: Path, option: str, why: str) -> UserError:
+def _refuse_place(place: Path, option: str, why: str) -> UserError:
     return UserError(
         f"{option} was {str(place)!r}: {why}", remedy=f"choose another place with {option}"
     )

@@ -49,7 +49,7 @@ class GuardCovers(Contract):
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
         """Look at the files themselves."""
         del graph, verbose
-        said = guards.unguarded(guards.files_of_the_product())
+        said = guards.find_unguarded(guards.files_of_the_product())
         return ContractCheck(kept=said is None, metadata={"said": said})
 
     def render_broken_contract(self, check: ContractCheck) -> None:
@@ -60,7 +60,7 @@ class GuardCovers(Contract):
 def modules_of(guard: str) -> list[str]:
     """The modules with a guard; a folder of which all have it stands for its modules."""
     files = set(guards.sources(guard))
-    return [module for line in guards.under(guard) for module in _within(line, files)]
+    return [module for line in guards.guarded_files(guard) for module in _within(line, files)]
 
 
 def _within(path: str, files: set[str]) -> Iterator[str]:

@@ -52,10 +52,10 @@ def choose(root: Path, *, budget_seconds: float = BUDGET_SECONDS) -> Choice:
         if (root / MEASURES).is_file()
         else {}
     )
-    return chosen_of(measures, files_of(root), budget_seconds=budget_seconds)
+    return chosen_of(measures, unit_test_files(root), budget_seconds=budget_seconds)
 
 
-def files_of(root: Path) -> tuple[str, ...]:
+def unit_test_files(root: Path) -> tuple[str, ...]:
     """Every file of unit tests, from the root."""
     return tuple(
         sorted(path.relative_to(root).as_posix() for path in (root / UNIT_TESTS).rglob("test_*.py"))

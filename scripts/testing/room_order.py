@@ -22,7 +22,7 @@ class RoomOrder(LayersContract):
         """Break the contract also for a module that no line names."""
         layers = cast("Iterable[Layer]", self.layers)
         named = {room.name for layer in layers for room in layer.module_tails}
-        unnamed = set(_found(graph, self.session_options["root_packages"])) - named
+        unnamed = set(_required_modules(graph, self.session_options["root_packages"])) - named
         found = super().check(graph, verbose)
         if unnamed:
             found.kept = False
@@ -30,7 +30,7 @@ class RoomOrder(LayersContract):
         return found
 
 
-def _found(graph: ImportGraph, packages: Iterable[str]) -> Iterator[str]:
+def _required_modules(graph: ImportGraph, packages: Iterable[str]) -> Iterator[str]:
     """What the list has to name: each child of a package, and the package's own `__init__` where it
     imports (no line can name that one: it would stand in two places).
     """

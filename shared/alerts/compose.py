@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from shared.alerts.wording import facts, key, name_fields
+from shared.alerts.wording import alert_key, context_facts, name_fields
 from shared.core.calendar import jst_day
 from shared.core.reasons import Reason
 from shared.core.sentences import reason_now, say
@@ -98,7 +98,7 @@ def compose(
     With the state `before` and `after` the tick, changes between them (halted, resumed, another
     model) are told too. A tick that did nothing (a duplicate, a busy account) has nothing to tell.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> report = TickReport(
     ...     tick="default~0",
     ...     bot="default",
@@ -111,7 +111,7 @@ def compose(
     ...     stage="paper",
     ...     settings_hash="0" * 16,
     ... )
-    >>> [(alert.kind, alert.level.value) for alert in compose(report, settings=load({}))]
+    >>> [(alert.kind, alert.level.value) for alert in compose(report, settings=load_settings({}))]
     [('degraded', 'warning')]
     """
     if report.status in {TickStatus.DUPLICATE, TickStatus.BUSY}:
@@ -130,19 +130,20 @@ def compose(
     return tuple(sorted(alerts, key=lambda alert: _LOUDNESS[alert.level]))
 
 
-def failure(*, bot: str, at: int, found: str, remedy: str = "", settings: Settings) -> Alert:
+def failure_alert(*, bot: str, at: int, found: str, remedy: str = "", settings: Settings) -> Alert:
     """A tick that failed as a whole and left no report (its store cannot be used): goes to the sink
     without the outbox.
 
-    >>> from shared.core.settings import load
-    >>> alert = failure(bot="default", at=0, found="the disk is full", settings=load({}))
+    >>> from shared.core.settings import load_settings
+    >>> settings = load_settings({})
+    >>> alert = failure_alert(bot="default", at=0, found="the disk is full", settings=settings)
     >>> alert.title, alert.fields["what"]
     ('The tick failed and nothing was saved.', 'the disk is full')
     """
     window = at // int(settings.discord.window_seconds * 1000)
     told = name_fields(what=found, what_to_do=remedy, time=jst_and_utc(at), bot=bot)
     return Alert(
-        key=key(bot, "tick_failed", "store", window),
+        key=alert_key(bot, "tick_failed", "store", window),
         level=Level.CRITICAL,
         kind="tick_failed",
         title=say("alerts.title.tick_failed_unsaved"),
@@ -160,26 +161,26 @@ class _Maker:
         self._at = report.finished_at
         self._window_ms = int(settings.discord.window_seconds * 1000)
 
-    def lasting(
+    def make_lasting(
         self, level: Level, kind: str, subject: object, title: str, told: Mapping[str, str]
     ) -> Alert:
         """A condition: once a window."""
         return self._make(
             level,
-            key(self._bot, kind, subject, self._at // self._window_ms),
+            alert_key(self._bot, kind, subject, self._at // self._window_ms),
             kind,
             title,
             told,
             self._at,
         )
 
-    def daily(self, level: Level, kind: str, title: str, told: Mapping[str, str]) -> Alert:
+    def make_daily(self, level: Level, kind: str, title: str, told: Mapping[str, str]) -> Alert:
         """A limit that lasts: once a JST day."""
         return self._make(
-            level, key(self._bot, kind, jst_day(self._at)), kind, title, told, self._at
+            level, alert_key(self._bot, kind, jst_day(self._at)), kind, title, told, self._at
         )
 
-    def event(
+    def make_event(
         self,
         level: Level,
         kind: str,
@@ -190,7 +191,12 @@ class _Maker:
     ) -> Alert:
         """Something that happened: once."""
         return self._make(
-            level, key(self._bot, kind, subject), kind, title, told, self._at if at is None else at
+            level,
+            alert_key(self._bot, kind, subject),
+            kind,
+            title,
+            told,
+            self._at if at is None else at,
         )
 
     def _make(
@@ -209,9 +215,9 @@ def _positions(report: TickReport, maker: _Maker) -> Iterator[Alert]:
             if order.intent.purpose is Purpose.STOP and order.intent.side is position.side
         )
         if stopped < position.lots:
-            yield _unprotected(position, stopped, maker)
+            yield _unprotected_alert(position, stopped, maker)
     if report.equity_jpy is None and report.plan is not None:
-        yield maker.lasting(
+        yield maker.make_lasting(
             Level.CRITICAL,
             "account_unknown",
             report.plan.side,
@@ -220,7 +226,7 @@ def _positions(report: TickReport, maker: _Maker) -> Iterator[Alert]:
         )
 
 
-def _unprotected(position: Position, stopped: int, maker: _Maker) -> Alert:
+def _unprotected_alert(position: Position, stopped: int, maker: _Maker) -> Alert:
     side, size = position.side, btc(position.lots)
     title = (
         say("alerts.title.no_stop", side=side, size=size)
@@ -230,7 +236,7 @@ def _unprotected(position: Position, stopped: int, maker: _Maker) -> Alert:
     told = name_fields(
         average_price=yen_words(position.average_price), open_since=jst_and_utc(position.opened_at)
     )
-    return maker.lasting(Level.CRITICAL, "unprotected", side, title, told)
+    return maker.make_lasting(Level.CRITICAL, "unprotected", side, title, told)
 
 
 def _orders(report: TickReport, maker: _Maker) -> Iterator[Alert]:
@@ -238,22 +244,23 @@ def _orders(report: TickReport, maker: _Maker) -> Iterator[Alert]:
     for record in report.orders:
         intent = record.intent
         if record.outcome == "unknown":
-            yield maker.event(
+            yield maker.make_event(
                 Level.CRITICAL,
                 "outcome_unknown",
                 f"{record.what}-{intent.id}",
                 _unknown_title(record),
-                name_fields(order=intent.id, side=intent.side.value) | facts(record.context),
+                name_fields(order=intent.id, side=intent.side.value)
+                | context_facts(record.context),
             )
         elif record.outcome == "rejected" and record.what != "cancel":
             if intent.purpose is Purpose.STOP:
-                yield maker.event(
+                yield maker.make_event(
                     Level.CRITICAL,
                     "stop_rejected",
                     intent.id,
                     say("alerts.title.stop_rejected", side=intent.side, size=btc(intent.lots)),
                     name_fields(order=intent.id, why=reason_now(record.reason))
-                    | facts(record.context),
+                    | context_facts(record.context),
                 )
             elif (
                 record.reason is not Reason.POST_ONLY_WOULD_CROSS
@@ -279,23 +286,23 @@ def _rejects(reason: Reason, records: Sequence[OrderRecord], maker: _Maker) -> A
         if len(records) == 1
         else say("alerts.title.rejected_many", orders=len(records), reason=why)
     )
-    told = name_fields(order=last.intent.id, purpose=last.intent.purpose.value) | facts(
+    told = name_fields(order=last.intent.id, purpose=last.intent.purpose.value) | context_facts(
         last.context
     )
-    return maker.lasting(Level.WARNING, "rejected", reason, title, told)
+    return maker.make_lasting(Level.WARNING, "rejected", reason, title, told)
 
 
 def _status(report: TickReport, maker: _Maker) -> Iterator[Alert]:
     told = name_fields(why=report.detail or reason_now(report.reason))
     if report.status is TickStatus.FAILED:
         title = say("alerts.title.tick_failed", reason=reason_now(report.reason))
-        yield maker.lasting(Level.CRITICAL, "tick_failed", report.reason, title, told)
+        yield maker.make_lasting(Level.CRITICAL, "tick_failed", report.reason, title, told)
     elif report.status is TickStatus.DEGRADED and report.reason not in {
         issue.reason for issue in report.issues
     }:
         title = say("alerts.title.degraded", reason=reason_now(report.reason))
         step = report.detail.partition(":")[0] if report.reason is Reason.STEP_FAILED else ""
-        yield maker.lasting(
+        yield maker.make_lasting(
             Level.WARNING, "degraded", f"{report.reason}{step and '-'}{step}", title, told
         )
 
@@ -310,7 +317,7 @@ def _limits(
         Reason.LIMIT_COOLDOWN,
         Reason.LIMIT_DRAWDOWN,
     }:
-        told |= facts(report.decision.context)
+        told |= context_facts(report.decision.context)
     halted_now = (
         before is not None
         and after is not None
@@ -319,16 +326,16 @@ def _limits(
     )
     if halted_now or Reason.LIMIT_DRAWDOWN in reasons:
         title = say("alerts.title.drawdown_halt")
-        yield maker.daily(Level.CRITICAL, "drawdown_halt", title, told)
+        yield maker.make_daily(Level.CRITICAL, "drawdown_halt", title, told)
     if Reason.LIMIT_DAILY_LOSS in reasons:
-        yield maker.daily(
+        yield maker.make_daily(
             Level.WARNING,
             "daily_loss",
             say("alerts.title.daily_loss"),
             told,
         )
     if Reason.LIMIT_COOLDOWN in reasons:
-        yield maker.daily(
+        yield maker.make_daily(
             Level.WARNING,
             "cooldown",
             say("alerts.title.cooldown"),
@@ -340,7 +347,7 @@ def _issues(report: TickReport, maker: _Maker) -> Iterator[Alert]:
     seen: set[Reason] = set()
     for issue in sorted(report.issues, key=lambda issue: not issue.forbids_entry):
         if issue.reason is Reason.TIME_IMPOSSIBLE:
-            yield _impossible(issue, maker)
+            yield _impossible_alert(issue, maker)
             continue
         if issue.reason in seen:
             continue
@@ -350,7 +357,7 @@ def _issues(report: TickReport, maker: _Maker) -> Iterator[Alert]:
         elif issue.reason in _ABOUT_THE_MODEL:
             yield _about_the_model(issue, report, maker)
         elif issue.reason is Reason.STEP_FAILED and issue.context.get("step") == "watch":
-            yield maker.lasting(
+            yield maker.make_lasting(
                 Level.WARNING,
                 "model_unwatched",
                 issue.reason,
@@ -359,15 +366,19 @@ def _issues(report: TickReport, maker: _Maker) -> Iterator[Alert]:
                     if issue.forbids_entry
                     else "alerts.title.model_unwatched"
                 ),
-                facts(issue.context),
+                context_facts(issue.context),
             )
         elif issue.reason is Reason.CAPITAL_CHANGED:
             title = say("alerts.title.capital")
-            yield maker.daily(Level.WARNING, "capital", title, facts(issue.context))
+            yield maker.make_daily(Level.WARNING, "capital", title, context_facts(issue.context))
         elif issue.forbids_entry and issue.reason in _WARNED:
             title = say("alerts.title.no_entries", reason=reason_now(issue.reason))
-            yield maker.lasting(
-                Level.WARNING, _WARNED[issue.reason], issue.reason, title, facts(issue.context)
+            yield maker.make_lasting(
+                Level.WARNING,
+                _WARNED[issue.reason],
+                issue.reason,
+                title,
+                context_facts(issue.context),
             )
 
 
@@ -388,11 +399,13 @@ def _about_the_model(issue: Issue, report: TickReport, maker: _Maker) -> Alert:
     """Once a day; that a proof is void which stops nothing here, once for each model."""
     kind, title = _ABOUT_THE_MODEL[issue.reason], _watch_title(issue, report)
     if issue.reason is Reason.MODEL_NOT_PROVEN and not issue.forbids_entry:
-        return maker.event(Level.WARNING, kind, report.model, title, facts(issue.context))
-    return maker.daily(Level.WARNING, kind, title, facts(issue.context))
+        return maker.make_event(
+            Level.WARNING, kind, report.model, title, context_facts(issue.context)
+        )
+    return maker.make_daily(Level.WARNING, kind, title, context_facts(issue.context))
 
 
-def _impossible(issue: Issue, maker: _Maker) -> Alert:
+def _impossible_alert(issue: Issue, maker: _Maker) -> Alert:
     """A time of the future that was stored or asked for: once for each that is stored, once a
     window for schedule times.
     """
@@ -404,8 +417,8 @@ def _impossible(issue: Issue, maker: _Maker) -> Alert:
         likely=say("alerts.value.clock_was_wrong"),
     )
     if what == "scheduled_at":
-        return maker.lasting(Level.WARNING, "time_impossible", what, title, told)
-    return maker.event(Level.WARNING, "time_impossible", f"{what}-{at}", title, told)
+        return maker.make_lasting(Level.WARNING, "time_impossible", what, title, told)
+    return maker.make_event(Level.WARNING, "time_impossible", f"{what}-{at}", title, told)
 
 
 def _model(issue: Issue, report: TickReport, maker: _Maker) -> Alert:
@@ -419,7 +432,7 @@ def _model(issue: Issue, report: TickReport, maker: _Maker) -> Alert:
     if report.positions:
         title = say("alerts.title.model_held", title=title)
     level = Level.CRITICAL if grave else Level.WARNING
-    return maker.lasting(level, "model", issue.reason, title, facts(issue.context))
+    return maker.make_lasting(level, "model", issue.reason, title, context_facts(issue.context))
 
 
 def _entries(report: TickReport, maker: _Maker) -> Iterator[Alert]:
@@ -432,7 +445,7 @@ def _entries(report: TickReport, maker: _Maker) -> Iterator[Alert]:
     if len(orders) > MOST_SINGLE_EVENTS:
         lots = sum(fill.lots for fill in fills)
         title = say("alerts.title.entered_many", entries=len(orders), size=btc(lots))
-        yield maker.event(
+        yield maker.make_event(
             Level.INFO,
             "entry_filled",
             f"{fills[0].sequence}-{fills[-1].sequence}",
@@ -459,7 +472,7 @@ def _entry(fills: Sequence[Fill], report: TickReport, maker: _Maker) -> Alert:
             stop=yen_words(report.plan.stop_price), target=yen_words(report.plan.target_price)
         )
     title = say("alerts.title.entered", side=first.side, size=btc(lots), price=yen_words(price))
-    return maker.event(
+    return maker.make_event(
         Level.INFO, "entry_filled", f"{first.order_id}-{first.sequence}", title, told, fills[-1].at
     )
 
@@ -496,7 +509,7 @@ def _trade(trade: Trade, level: Level, maker: _Maker) -> Alert:
         result=result,
         reason=reason_now(trade.reason),
     )
-    return maker.event(
+    return maker.make_event(
         level,
         "position_closed",
         f"{trade.sequence}-{trade.closed_at}",
@@ -512,10 +525,10 @@ def _many_trades(trades: Sequence[Trade], maker: _Maker) -> Alert:
         net=yen_words(sum((trade.net_jpy for trade in trades), start=zero)),
         fees=yen_words(sum((trade.fees_jpy for trade in trades), start=zero)),
         interest=yen_words(sum((trade.interest_jpy for trade in trades), start=zero)),
-        why=_counted(reason_now(trade.reason) for trade in trades),
+        why=_counted_text(reason_now(trade.reason) for trade in trades),
     )
     subject = f"{trades[0].sequence}-{trades[-1].sequence}-{trades[-1].closed_at}"
-    return maker.event(
+    return maker.make_event(
         Level.INFO,
         "position_closed",
         subject,
@@ -525,7 +538,7 @@ def _many_trades(trades: Sequence[Trade], maker: _Maker) -> Alert:
     )
 
 
-def _counted(texts: Iterable[str]) -> str:
+def _counted_text(texts: Iterable[str]) -> str:
     return ", ".join(f"{len(list(group))} × {text}" for text, group in groupby(sorted(texts)))
 
 
@@ -537,12 +550,12 @@ def _changes(
     if before.halted_at and not after.halted_at:
         title = say("alerts.title.resumed")
         told = name_fields(halted_since=jst_and_utc(before.halted_at))
-        yield maker.event(Level.INFO, "resumed", before.halted_at, title, told)
+        yield maker.make_event(Level.INFO, "resumed", before.halted_at, title, told)
     if after.late_in_a_row >= LATE_IN_A_ROW:
         title = say("alerts.title.late", ticks=after.late_in_a_row)
         told = name_fields(what_to_do=say("alerts.value.look_at_the_scheduler"))
-        yield maker.lasting(Level.WARNING, "late", "row", title, told)
+        yield maker.make_lasting(Level.WARNING, "late", "row", title, told)
     if before.model is not None and after.model is not None and before.model != after.model:
         title, subject = say("alerts.title.model_changed"), f"{before.model}+{after.model}"
         told = name_fields(before=before.model, now=after.model)
-        yield maker.lasting(Level.INFO, "model_changed", subject, title, told)
+        yield maker.make_lasting(Level.INFO, "model_changed", subject, title, told)

@@ -17,7 +17,7 @@ from shared.alerts.embeds import messages
 from shared.alerts.ports import Patience
 from shared.core.errors import BadSettings, Unavailable
 from shared.core.logs import Severity, log
-from shared.core.masking import masked, register_secrets
+from shared.core.masking import mask_secrets, register_secrets
 from shared.core.retry import backoff_seconds, retry
 from shared.core.settings import Settings, is_loopback
 from shared.core.types import Alert, Level
@@ -182,11 +182,11 @@ class DiscordSink:
                 self._send_level(url, group, delivery)
             # An alert that cannot be told must not stop a tick.
             except Exception as error:  # noqa: BLE001
-                self._failed(group, f"a {type(error).__name__} of ours")
+                self._log_failure(group, f"a {type(error).__name__} of ours")
         return frozenset(alert.key for alert in alerts if alert.key in self._told)
 
     def _send_level(self, url: str, alerts: Sequence[Alert], delivery: "_Delivery") -> None:
-        for group, body in messages(alerts, mask=masked):
+        for group, body in messages(alerts, mask=mask_secrets):
             end, problem = self._deliver(url, body, delivery)
             if end is _End.REFUSED and len(group) > 1:
                 for alert in group:
@@ -197,12 +197,12 @@ class DiscordSink:
             if end is _End.SENT:
                 self._remember(alert.key for alert in group)
             else:
-                self._failed(group, problem)
+                self._log_failure(group, problem)
 
     def _deliver(
         self, url: str, body: Mapping[str, Any], delivery: "_Delivery"
     ) -> tuple[_End, str]:
-        if (closed := self._closed(url, delivery)) is not None:
+        if (closed := self._refuse_message(url, delivery)) is not None:
             return closed
         payload = json.dumps(body, ensure_ascii=True, allow_nan=False).encode()
         try:
@@ -226,15 +226,17 @@ class DiscordSink:
         if left < _LEAST_SECONDS:
             raise _NotTaken("there was no time left", is_final=True)
         try:
-            answer = self._post(_confirmed(url), payload, min(self._discord.timeout_seconds, left))
+            answer = self._post(
+                _confirming_url(url), payload, min(self._discord.timeout_seconds, left)
+            )
         except Unavailable as error:
             raise _NotTaken(str(error)) from None
-        end, found = _ended(answer.status), f"Discord answered {answer.status}"
+        end, found = _message_end(answer.status), f"Discord answered {answer.status}"
         if end is None:
             raise _NotTaken(found, answer=answer)
         return end, found
 
-    def _closed(self, url: str, delivery: "_Delivery") -> tuple[_End, str] | None:
+    def _refuse_message(self, url: str, delivery: "_Delivery") -> tuple[_End, str] | None:
         """Why this webhook gets nothing (more) in this delivery, or None; counts the message
         otherwise.
         """
@@ -277,11 +279,11 @@ class DiscordSink:
         while len(self._told) > _MOST_REMEMBERED:
             del self._told[next(iter(self._told))]
 
-    def _failed(self, alerts: Sequence[Alert], problem: str) -> None:
+    def _log_failure(self, alerts: Sequence[Alert], problem: str) -> None:
         self._write(
             "alerts.not_sent",
             severity="ERROR",
-            problem=masked(problem),
+            problem=mask_secrets(problem),
             level=alerts[0].level.value,
             keys=[alert.key for alert in alerts],
             titles=[alert.title for alert in alerts],
@@ -299,7 +301,7 @@ class _Delivery:
     closed: dict[str, tuple[_End, str]] = field(default_factory=dict)
 
 
-def _ended(status: int) -> _End | None:
+def _message_end(status: int) -> _End | None:
     """How a message ended by its answer, or None where it may be tried again."""
     if 200 <= status < 300:  # noqa: PLR2004 - HTTP's success
         return _End.SENT
@@ -325,7 +327,7 @@ def _check(level: Level, url: str) -> None:
         )
 
 
-def _confirmed(url: str) -> str:
+def _confirming_url(url: str) -> str:
     """The address with `wait=true`: without it Discord answers before it has stored the message."""
     parts = urlsplit(url)
     query = [pair for pair in parse_qsl(parts.query) if pair[0] != "wait"]
@@ -376,7 +378,7 @@ def _patience(headers: Mapping[str, str], body: bytes) -> float | None:
     asked = [
         headers.get("Retry-After"),
         headers.get("X-RateLimit-Reset-After"),
-        _told(body).get("retry_after"),
+        _parse_body(body).get("retry_after"),
     ]
     waits = [wait for wait in (*map(_seconds, asked), _until_date(headers)) if wait is not None]
     return max(waits, default=None)
@@ -388,11 +390,11 @@ def _is_global(headers: Mapping[str, str], body: bytes) -> bool:
     return (
         scope == "global"
         or str(headers.get("X-RateLimit-Global", "")).lower() == "true"
-        or _told(body).get("global") is True
+        or _parse_body(body).get("global") is True
     )
 
 
-def _told(body: bytes) -> Mapping[str, Any]:
+def _parse_body(body: bytes) -> Mapping[str, Any]:
     try:
         told = json.loads(body or b"{}")
     except (ValueError, RecursionError):

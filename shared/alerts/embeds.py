@@ -58,23 +58,23 @@ def _message(
         alerts[0].level is Level.CRITICAL
     ):  # what a phone shows of a message is its content, not its embeds
         titles = "\n".join(dict.fromkeys(embed["title"] for _, embed in batch))
-        body["content"] = shortened(titles, MAX_CONTENT)
+        body["content"] = shorten_text(titles, MAX_CONTENT)
     return alerts, body
 
 
 def _embed(alert: Alert, mask: Callable[[str], str]) -> dict[str, Any]:
     embed: dict[str, Any] = {
-        "title": shortened(mask(alert.title), MAX_TITLE) or "-",
+        "title": shorten_text(mask(alert.title), MAX_TITLE) or "-",
         "color": COLOURS[alert.level],
         "timestamp": utc_text(alert.at),
-        "footer": {"text": shortened(mask(alert.key), MAX_FOOTER // 8)},
+        "footer": {"text": shorten_text(mask(alert.key), MAX_FOOTER // 8)},
         "fields": [],
     }
     room = _FITTING - _size(embed)
     for name, value in list(alert.fields.items())[:MAX_FIELDS]:
         shown = {
-            "name": shortened(mask(name), MAX_NAME) or "-",
-            "value": shortened(mask(value), MAX_VALUE) or "-",
+            "name": shorten_text(mask(name), MAX_NAME) or "-",
+            "value": shorten_text(mask(value), MAX_VALUE) or "-",
         }
         room -= _length(shown["name"]) + _length(shown["value"])
         if room < 0:
@@ -97,7 +97,7 @@ def _length(text: str) -> int:
     return len(text.encode("utf-16-le", errors="replace")) // 2
 
 
-def shortened(text: str, limit: int) -> str:
+def shorten_text(text: str, limit: int) -> str:
     """The text without surrounding blanks, cut to `limit` characters with an ellipsis."""
     text = text.strip()
     if _length(text) <= limit:

@@ -41,7 +41,7 @@ class StoredPatience:
 
     def left_seconds(self, url: str) -> float:
         """How long the webhook still wants to be left alone; 0 where it may be asked."""
-        return max(self._left(name_of(url)), self._left(EVERY_WEBHOOK))
+        return max(self._remaining_seconds(name_of(url)), self._remaining_seconds(EVERY_WEBHOOK))
 
     def note(self, url: str, wait_seconds: float, *, everywhere: bool) -> None:
         """Remember what it asked for just now."""
@@ -51,7 +51,7 @@ class StoredPatience:
             [Write(kind="put", path=EVERY_WEBHOOK if everywhere else name_of(url), data=data)]
         )
 
-    def _left(self, path: str) -> float:
+    def _remaining_seconds(self, path: str) -> float:
         stored = self._documents.get(path)
         if stored is None:
             return 0.0

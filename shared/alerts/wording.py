@@ -12,7 +12,7 @@ _MOST_FACTS = 6
 _LONGEST_FACT = 200
 
 
-def key(*parts: object) -> str:
+def alert_key(*parts: object) -> str:
     """An alert's key: parts joined by colons, safe as a document's name."""
     joined = ":".join(_UNSAFE.sub("-", str(part)) or "-" for part in parts)
     return f"-{joined}" if joined.startswith("__") else joined  # __names__ are Firestore's own
@@ -23,7 +23,7 @@ def name_fields(**texts: str) -> dict[str, str]:
     return {say(f"alerts.field.{name}"): text for name, text in texts.items()}
 
 
-def facts(context: Mapping[str, str]) -> dict[str, str]:
+def context_facts(context: Mapping[str, str]) -> dict[str, str]:
     """The first few facts of a context, each shortened; an instant as people write it."""
     told = list(context.items())[:_MOST_FACTS]
     return {name.replace("_", " "): _fact(name, text) for name, text in told}
@@ -42,5 +42,5 @@ def sentence(reason: Reason, context: Mapping[str, str]) -> str:
     >>> sentence(Reason.DATA_STALE, {"timeframe": "15m", "missing": "3"})
     'the newest candle is too old (timeframe 15m, missing 3)'
     """
-    told = ", ".join(f"{name} {text}" for name, text in facts(context).items())
+    told = ", ".join(f"{name} {text}" for name, text in context_facts(context).items())
     return f"{reason_now(reason)} ({told})" if told else reason_now(reason)

@@ -40,8 +40,8 @@ class Costs:
 def assumed_costs(paper: PaperSettings) -> Costs:
     """What the settings say that the paper market charges.
 
-    >>> from shared.core.settings import load
-    >>> assumed_costs(load({}).paper).slippage_rate
+    >>> from shared.core.settings import load_settings
+    >>> assumed_costs(load_settings({}).paper).slippage_rate
     Decimal('0.0005')
     """
     return Costs(
@@ -74,9 +74,9 @@ class RateRows:
 def assumed_rules(settings: Settings, stated: PairRules | None = None) -> PairRules:
     """The pair's rules with the fees that `settings.replay` puts in their place.
 
-    >>> from shared.core.settings import load
-    >>> phase19 = load({}, profile="phase19")
-    >>> assumed_rules(load({})).taker_fee_rate, assumed_rules(phase19).taker_fee_rate
+    >>> from shared.core.settings import load_settings
+    >>> phase19 = load_settings({}, profile="phase19")
+    >>> assumed_rules(load_settings({})).taker_fee_rate, assumed_rules(phase19).taker_fee_rate
     (Decimal('0.001'), Decimal('0.0012'))
     """
     rules, assumed = stated or PairRules(), settings.replay
@@ -122,8 +122,8 @@ def rates_at_best(
 def crossing_rate(rules: PairRules, half_spread: float, settings: Settings) -> float:
     """What an order pays that takes liquidity, as a share of the price.
 
-    >>> from shared.core.settings import load
-    >>> round(crossing_rate(PairRules(), 0.0001, load({})), 6)
+    >>> from shared.core.settings import load_settings
+    >>> round(crossing_rate(PairRules(), 0.0001, load_settings({})), 6)
     0.0016
     """
     return float(rules.taker_fee_rate) + settings.paper.slippage_rate + half_spread

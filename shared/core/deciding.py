@@ -30,7 +30,7 @@ class Code:
         )
 
 
-def present() -> Code:
+def present_code() -> Code:
     """That of the code that runs here."""
     return Code(files=files_hash(), trees=trees_hash())
 
@@ -38,7 +38,7 @@ def present() -> Code:
 @cache
 def files_hash() -> str:
     """Of the bytes of every deciding file. A few milliseconds, once a process."""
-    return fingerprint.bytes_of(sources())[:16]
+    return fingerprint.digest_of(sources())[:16]
 
 
 @cache
@@ -47,7 +47,7 @@ def trees_hash() -> str:
 
     Some tenths of a second, once a process: asked where the bytes differ.
     """
-    return fingerprint.trees_of(sources())
+    return fingerprint.canonical_trees(sources())
 
 
 def sources() -> Mapping[str, bytes]:

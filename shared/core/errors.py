@@ -28,8 +28,8 @@ class UserError(BotError):
 class BadSettings(UserError):
     """A setting is unknown, malformed or contradicts another. Nothing starts.
 
-    >>> from shared.core.settings import load
-    >>> load({"BOT_RISK__MAX_DRAWDOWN": "7"})
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({"BOT_RISK__MAX_DRAWDOWN": "7"})
     Traceback (most recent call last):
         ...
     shared.core.errors.BadSettings: the setting risk.max_drawdown was '7': give a number from 0 to 1
@@ -86,8 +86,8 @@ class NotThere(BotError):
     """The thing asked for does not exist (a candle file of today just after the roll, a document,
     an object).
 
-    >>> from shared.core.fingerprint import sources
-    >>> sources(["shared/nowhere"])
+    >>> from shared.core.fingerprint import read_sources
+    >>> read_sources(["shared/nowhere"])
     Traceback (most recent call last):
         ...
     shared.core.errors.NotThere: the code is not whole: there is no shared/nowhere
@@ -125,8 +125,8 @@ class Conflict(BotError):
 class BadBundle(BotError):
     """A model bundle failed one of its checks. It is not used; the champion before it may be.
 
-    >>> from shared.model import load
-    >>> load({}, public_keys=[], version="v1")
+    >>> from shared.model import load_bundle
+    >>> load_bundle({}, public_keys=[], version="v1")
     Traceback (most recent call last):
         ...
     shared.core.errors.BadBundle: files: manifest.json is missing from bundle v1

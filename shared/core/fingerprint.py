@@ -19,12 +19,12 @@ _UNTOLD = frozenset({"ctx", "type_comment", "kind", "type_params"})
 """Fields of a tree that say nothing, or that only some versions of Python have."""
 
 
-def sources(places: Iterable[str], *, below: Path = ROOT) -> Mapping[str, bytes]:
+def read_sources(places: Iterable[str], *, below: Path = ROOT) -> Mapping[str, bytes]:
     """The source files at these places below a folder, rooms with all that is in them, by place.
 
     Raises `NotThere` where one is gone: then nobody can say which code it is.
 
-    >>> list(sources(["shared/core/money.py"]))
+    >>> list(read_sources(["shared/core/money.py"]))
     ['shared/core/money.py']
     """
     found: dict[str, bytes] = {}
@@ -37,12 +37,12 @@ def sources(places: Iterable[str], *, below: Path = ROOT) -> Mapping[str, bytes]
     return found
 
 
-def bytes_of(texts: Mapping[str, bytes], *more: str) -> str:
+def digest_of(texts: Mapping[str, bytes], *more: str) -> str:
     """SHA-256 of names and contents, and of what else a result depends on.
 
-    >>> bytes_of({"a.py": b"x = 1"})[:12]
+    >>> digest_of({"a.py": b"x = 1"})[:12]
     'db6c345bfe9f'
-    >>> bytes_of({"a.py": b"x = 1"}, "seed 7")[:12]
+    >>> digest_of({"a.py": b"x = 1"}, "seed 7")[:12]
     'd5770ffa95f3'
     """
     digest = hashlib.sha256("\0".join(more).encode())
@@ -51,7 +51,7 @@ def bytes_of(texts: Mapping[str, bytes], *more: str) -> str:
     return digest.hexdigest()
 
 
-def trees_of(texts: Mapping[str, bytes]) -> str:
+def canonical_trees(texts: Mapping[str, bytes]) -> str:
     """The hash of what these sources mean, whatever they are called."""
     return _together(
         hashlib.sha256(told.encode()).hexdigest()
@@ -66,9 +66,9 @@ def _together(digests: Iterator[str]) -> str:
 
 def _statements(module: ast.Module) -> Iterator[str]:
     """Every statement of a module that does something, as a text."""
-    teller = _Teller(_renamed(module))
+    teller = _Teller(_original_names(module))
     for statement in _body(module.body):
-        told = teller.told(statement)
+        told = teller.encode_tree(statement)
         if told:
             yield told
 
@@ -91,7 +91,7 @@ def _is_name(node: ast.AST, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name
 
 
-def _renamed(module: ast.Module) -> dict[str, str]:
+def _original_names(module: ast.Module) -> dict[str, str]:
     """What each imported name is called where it comes from; a module of this project is called
     nothing.
     """
@@ -120,7 +120,7 @@ class _Teller:
     def __init__(self, renamed: Mapping[str, str]) -> None:
         self._renamed = renamed
 
-    def told(self, node: object) -> str:
+    def encode_tree(self, node: object) -> str:
         """One tree as a text that is the same in every version of Python."""
         if isinstance(node, ast.Name):
             return f"N({self._renamed.get(node.id) or node.id})"
@@ -134,7 +134,7 @@ class _Teller:
             return self._node(node)
         if isinstance(node, list):
             parts = list(_body(node)) if node and isinstance(node[0], ast.stmt) else node
-            return f"[{','.join(self.told(part) for part in parts)}]"
+            return f"[{','.join(self.encode_tree(part) for part in parts)}]"
         return repr(node)
 
     def _node(self, node: ast.AST) -> str:
@@ -143,5 +143,5 @@ class _Teller:
             value = getattr(node, name, None)
             if name in _UNTOLD or value is None or value == []:
                 continue
-            parts.append(f"{name}={self.told(value)}")
+            parts.append(f"{name}={self.encode_tree(value)}")
         return f"{type(node).__name__}({','.join(parts)})"

@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def changed(value: T, /, **fields: Any) -> T:
+def copy_with(value: T, /, **fields: Any) -> T:
     """A copy of `value` with other `fields`.
 
     >>> from shared.core.types import Book
-    >>> changed(Book(as_of=0, bid=99, ask=101), ask=103)
+    >>> copy_with(Book(as_of=0, bid=99, ask=101), ask=103)
     Book(as_of=0, bid=99, ask=103, bid_lots=0, ask_lots=0)
 
     Raises:

@@ -17,7 +17,7 @@ _TABLE = Path(__file__).with_name("guards.toml")
 
 
 @cache
-def lines() -> Mapping[str, frozenset[str]]:
+def guard_lines() -> Mapping[str, frozenset[str]]:
     """The guards of each line, by its path from the root."""
     return {path: frozenset(words.split()) for path, words in _table()["files"].items()}
 
@@ -37,15 +37,15 @@ def tests() -> Mapping[str, tuple[str, ...]]:
 
 def line_of(path: str) -> str | None:
     """The line that a file stands under; None where there is none."""
-    known, line = lines(), path
+    known, line = guard_lines(), path
     while line and line not in known:
         line = line.rpartition("/")[0]
     return line or None
 
 
-def under(guard: str) -> tuple[str, ...]:
+def guarded_files(guard: str) -> tuple[str, ...]:
     """The lines with this guard, without those that another one with it holds already."""
-    named = [path for path, guards in lines().items() if guard in guards]
+    named = [path for path, guards in guard_lines().items() if guard in guards]
     folders = {path for path in named if not path.endswith(".py")}
     return tuple(
         path for path in named if not any(path.startswith(f"{folder}/") for folder in folders)
@@ -57,8 +57,8 @@ def sources(guard: str) -> Mapping[str, bytes]:
 
     Raises `NotThere` where a line names what is gone: then nobody can say which code it is.
     """
-    known = lines()
-    found = fingerprint.sources(under(guard))
+    known = guard_lines()
+    found = fingerprint.read_sources(guarded_files(guard))
     return {path: text for path, text in found.items() if guard in known[line_of(path) or path]}
 
 
@@ -73,7 +73,7 @@ def files_of_the_product() -> list[str]:
     return [file for package in PACKAGES for file in files_in(package)]
 
 
-def unguarded(files: Iterable[str]) -> str | None:
+def find_unguarded(files: Iterable[str]) -> str | None:
     """What to say of the files that stand under no line; None where each stands under one."""
     bare = [path for path in files if line_of(path) is None]
     if not bare:

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def kept_from_workers() -> Iterator[None]:
+def hide_interrupts_from_workers() -> Iterator[None]:
     """Processes that joblib's loky starts meanwhile never hear of Ctrl-C; here it waits until they
     are started.
 
     They inherit the mask from their first instruction on: an initializer would come seconds later,
     after their imports.
 
-    >>> with kept_from_workers():
+    >>> with hide_interrupts_from_workers():
     ...     signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
     True
     >>> signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])

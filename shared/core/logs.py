@@ -17,7 +17,7 @@ from typing import Any, Literal, TextIO, TypeAlias
 
 from shared.core.calendar import jst_text, utc_text
 from shared.core.clock import Clock, SystemClock
-from shared.core.masking import masked
+from shared.core.masking import mask_secrets
 
 Severity: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
@@ -88,7 +88,7 @@ def log(event: str, *, severity: Severity = "INFO", **fields: Any) -> None:
     at = _Where.clock.now_ms()
     line = {
         "severity": severity,
-        "message": masked(event),
+        "message": mask_secrets(event),
         "at": utc_text(at),
         "at_jst": jst_text(at),
     }
@@ -107,10 +107,12 @@ def _jsonable(value: Any, *, depth: int = 6) -> Any:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else repr(float(value))
     if isinstance(value, Mapping) and depth:
-        return {masked(str(key)): _jsonable(item, depth=depth - 1) for key, item in value.items()}
+        return {
+            mask_secrets(str(key)): _jsonable(item, depth=depth - 1) for key, item in value.items()
+        }
     if isinstance(value, list | tuple | set | frozenset) and depth:
         return [_jsonable(item, depth=depth - 1) for item in value]
-    return masked(_text(value))
+    return mask_secrets(_text(value))
 
 
 def _text(value: Any) -> str:

@@ -131,7 +131,7 @@ def register_secrets(*values: str) -> None:
     Values shorter than four characters are no secrets.
 
     >>> register_secrets("correct horse")
-    >>> masked("the word was correct horse")
+    >>> mask_secrets("the word was correct horse")
     'the word was ***'
     """
     for value in values:
@@ -154,11 +154,11 @@ def register_secret_variables(environ: Mapping[str, str]) -> None:
             register_secrets(told)
 
 
-def masked(text: str) -> str:
+def mask_secrets(text: str) -> str:
     """The text without registered secrets, webhook addresses, and passwords or tokens
     in addresses.
 
-    >>> masked("sent to https://discord.com/api/webhooks/123456/abcdef")
+    >>> mask_secrets("sent to https://discord.com/api/webhooks/123456/abcdef")
     'sent to https://discord.com/api/webhooks/***'
     """
     text = _SECRETS.mask(text)
@@ -167,22 +167,23 @@ def masked(text: str) -> str:
     return text
 
 
-def veiled(text: str) -> str:
+def mask_secrets_and_keys(text: str) -> str:
     """The text without all that, and without anything that looks like a key.
 
-    >>> veiled("key 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
+    >>> key = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+    >>> mask_secrets_and_keys(f"key {key}")
     'key ***'
     """
-    text = masked(text)
+    text = mask_secrets(text)
     for shape in _KEYS:
         text = shape.sub(MASK, text)
     text = _SLASHED.sub(
         lambda found: found[0] if any(map(_ORDINARY.fullmatch, found[0].split("/"))) else MASK, text
     )
-    return _WORD.sub(lambda found: MASK if _looks_like_a_key(found[0]) else found[0], text)
+    return _WORD.sub(lambda found: MASK if _is_key_like(found[0]) else found[0], text)
 
 
-def _looks_like_a_key(word: str) -> bool:
+def _is_key_like(word: str) -> bool:
     """Upper case, lower case and digits in one long word, as in nothing that a person writes."""
     lower, upper, digits = (
         sum(map(kind, word)) for kind in (str.islower, str.isupper, str.isdigit)
@@ -191,12 +192,12 @@ def _looks_like_a_key(word: str) -> bool:
     return min(lower, upper) >= 3 and digits >= 2 and max(map(len, re.split(r"[_.-]", word))) >= 12  # noqa: PLR2004
 
 
-def shown(value: object) -> str:
+def quote_value(value: object) -> str:
     r"""A value as an error tells it: in quotes, never all of a long one, nothing of a secret.
 
-    >>> shown("seven")
+    >>> quote_value("seven")
     "'seven'"
-    >>> shown(list(range(40)))
+    >>> quote_value(list(range(40)))
     '[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 2…'
     """
     if isinstance(value, int) and abs(value) >= _LARGEST:
@@ -206,14 +207,14 @@ def shown(value: object) -> str:
         if (
             _WHOLE_KEY.fullmatch(plain)
             and not plain.startswith(("/", "./", "~"))
-            and _looks_like_a_key(plain.replace("/", "x"))
+            and _is_key_like(plain.replace("/", "x"))
         ):
             return f"'{MASK}'"
-        value = veiled(value[: 10 * _LONGEST_SHOWN])
+        value = mask_secrets_and_keys(value[: 10 * _LONGEST_SHOWN])
         text = repr(value[:_LONGEST_SHOWN])
         return text if len(value) <= _LONGEST_SHOWN else f"{text}…"
     try:
-        text = veiled(repr(value))
+        text = mask_secrets_and_keys(repr(value))
     except (RecursionError, ValueError):  # nested too deeply, or a whole number without end inside
         return f"a {type(value).__name__}"
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"

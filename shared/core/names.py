@@ -18,7 +18,7 @@ def is_name(text: object) -> bool:
     return isinstance(text, str) and _NAME.fullmatch(text) is not None
 
 
-def shown(text: object, most: int = 60) -> str:
+def quote_short(text: object, most: int = 60) -> str:
     """What was found, cut where it is long, for a sentence."""
     told = repr(text)
     return told if len(told) <= most else f"{told[:most]}... ({len(told)} characters)"

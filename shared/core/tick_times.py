@@ -23,8 +23,8 @@ def latest_start_ms(settings: Settings) -> int:
     """How long after its schedule time a tick may begin its work; later it has no time for a
     request, and only protects.
 
-    >>> from shared.core.settings import load
-    >>> latest_start_ms(load({}))
+    >>> from shared.core.settings import load_settings
+    >>> latest_start_ms(load_settings({}))
     156000
     """
     return int(
@@ -56,8 +56,8 @@ def latest_believed(now_ms: int, settings: Settings) -> int:
     """No time that a sound clock wrote down lies later than this; schedule times may lie a little
     ahead.
 
-    >>> from shared.core.settings import load
-    >>> latest_believed(1_000_000, load({}))  # thirty seconds ahead, for a tick by hand
+    >>> from shared.core.settings import load_settings
+    >>> latest_believed(1_000_000, load_settings({}))  # thirty seconds ahead, for a tick by hand
     1030000
     """
     return now_ms + int(

@@ -65,7 +65,7 @@ class Trial:
     ...     model=None,
     ...     recorded_at=0,
     ... )
-    >>> (trial.years, trial.id[:8], trial.tried[:8])
+    >>> (trial.years, trial.id[:8], trial.try_hash[:8])
     (1.0, '2acbc8ce', 'ce298f48')
 
     Attributes:
@@ -93,7 +93,7 @@ class Trial:
     numbers: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def tried(self) -> str:
+    def try_hash(self) -> str:
         """What was tried, whatever it was a part of: 32 hex digits of settings, data, period and
         model.
         """
@@ -104,7 +104,7 @@ class Trial:
         """Its name in the log: the same try, repeated within one kind of work, has the
         same name.
         """
-        return _digest(self.kind, self.tried)
+        return _digest(self.kind, self.try_hash)
 
     @property
     def configuration(self) -> str:
@@ -115,7 +115,7 @@ class Trial:
         """
         if self.model is not None and self.model.startswith(WALKED):
             return _digest(self.settings_hash, self.model)
-        return self.tried
+        return self.try_hash
 
     @property
     def years(self) -> float:
@@ -200,7 +200,7 @@ def tally(trial: Trial, history: History, *, prior: int) -> Tally:
     return Tally(count=logged + prior, logged=logged, sharpes=sharpes(tried, years=trial.years))
 
 
-def checked(trial: Trial) -> Trial:
+def check_trial(trial: Trial) -> Trial:
     """The trial, where it keeps the rules. Raises `BadData` naming the field that does not."""
     for name in ("kind", "settings_hash", "data_hash"):
         if not getattr(trial, name):
@@ -240,11 +240,11 @@ def sharpes(trials: Iterable[Trial], *, years: float | None = None) -> tuple[flo
         sharpe
         for trial in distinct(trials)
         if (sharpe := trial.sharpe) is not None
-        and (years is None or _about_as_long(trial.years, years))
+        and (years is None or _is_about_as_long(trial.years, years))
     )
 
 
-def _about_as_long(one: float, other: float) -> bool:
+def _is_about_as_long(one: float, other: float) -> bool:
     return max(one, other) <= ABOUT_AS_LONG * min(one, other)
 
 
@@ -255,10 +255,11 @@ def settings_hash(settings: Settings, rules: PairRules | None = None) -> str:
     Unlike `Settings.hash` it covers the costs that only a replay assumes, and not where things are
     stored, how the bot is called, or how a model was trained (the trial names the model itself).
 
-    >>> from shared.core.settings import load
-    >>> settings_hash(load({})) == settings_hash(load({"BOT_ID": "second"}))
+    >>> from shared.core.settings import load_settings
+    >>> usual = settings_hash(load_settings({}))
+    >>> usual == settings_hash(load_settings({"BOT_ID": "second"}))
     True
-    >>> settings_hash(load({})) == settings_hash(load({"BOT_RISK__STOP_ATR": "3"}))
+    >>> usual == settings_hash(load_settings({"BOT_RISK__STOP_ATR": "3"}))
     False
     """
     told = {
@@ -273,8 +274,8 @@ def data_hash(parts: Iterable[Candles]) -> str:
     """Sixteen hex digits of candles, independent of the machine's byte order.
 
     >>> from shared.core.types import Timeframe
-    >>> from shared.market.candles import empty
-    >>> data_hash([empty(Timeframe.M15)])
+    >>> from shared.market.candles import empty_candles
+    >>> data_hash([empty_candles(Timeframe.M15)])
     'c5d3ed29bc1aa9bd'
     """
     digest = hashlib.sha256()

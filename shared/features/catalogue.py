@@ -104,7 +104,7 @@ MODEL = (
 the same today."""
 
 
-def table() -> tuple[tuple[str, str, str, str, str], ...]:
+def feature_table() -> tuple[tuple[str, str, str, str, str], ...]:
     """Name, timeframe, family, candles needed, formula: one row a feature, for the
     documentation.
     """

@@ -44,7 +44,7 @@ def returns(close: FloatArray, rows: int) -> FloatArray:
     return close / before(close, rows) - 1.0
 
 
-def realised(close: FloatArray, rows: int) -> FloatArray:
+def realised_volatility(close: FloatArray, rows: int) -> FloatArray:
     """Root of the sum of the last `rows` squared simple returns of one candle, a rate; first value
     at row `rows`.
     """

@@ -42,10 +42,10 @@ def decayed_sum(values: FloatArray, ratio: float) -> FloatArray:
 
     Rows before the first count as nothing.
     """
-    return _decayed(values, ratio, taps(ratio))
+    return _compute_decayed_sum(values, ratio, taps(ratio))
 
 
-def _decayed(values: FloatArray, ratio: float, reach_wanted: int) -> FloatArray:
+def _compute_decayed_sum(values: FloatArray, ratio: float, reach_wanted: int) -> FloatArray:
     size = len(values)
     block, part, total = values.copy(), np.empty(size), np.zeros(size)
     width, factor = 1, ratio
@@ -186,7 +186,7 @@ def mean_lead(values: FloatArray, span: int, reach: int) -> FloatArray:
     changes[1:] = values[1:] - values[:-1]
     first = np.maximum(np.arange(size) - (reach - 1), 0)
     faded = _powers(ratio, reach)[np.minimum(np.arange(size) + 1, reach)]
-    recent = ratio * _decayed(changes, ratio, reach - 1)
+    recent = ratio * _compute_decayed_sum(changes, ratio, reach - 1)
     lead = (recent - faded * (values - values[first])) / (1.0 - faded)
     lead[: span - 1] = np.nan
     return lead
@@ -201,7 +201,7 @@ def decayed_mean(values: FloatArray, span: int, reach: int) -> FloatArray:
         return np.full(size, np.nan)
     ratio = (span - 1.0) / (span + 1.0)
     faded = _powers(ratio, reach)[np.minimum(np.arange(size) + 1, reach)]
-    mean = _decayed(values, ratio, reach) * (1.0 - ratio) / (1.0 - faded)
+    mean = _compute_decayed_sum(values, ratio, reach) * (1.0 - ratio) / (1.0 - faded)
     mean[: span - 1] = np.nan
     return mean
 

@@ -25,10 +25,10 @@ class BadCandles(BadData):
         self.row = row
 
 
-def empty(timeframe: Timeframe) -> Candles:
+def empty_candles(timeframe: Timeframe) -> Candles:
     """No candles.
 
-    >>> len(empty(Timeframe.H4))
+    >>> len(empty_candles(Timeframe.H4))
     0
     """
     none = np.empty(0)
@@ -55,7 +55,7 @@ def from_table(
         "the timestamp must be a whole number",
     )
     columns = np.ascontiguousarray(table.T)
-    return checked(
+    return check_candle_rules(
         Candles(
             timeframe=timeframe,
             opened_at=columns[0].astype(np.int64),
@@ -69,7 +69,9 @@ def from_table(
     )
 
 
-def checked(candles: Candles, *, spacing_ms: int | None = None, values: bool = True) -> Candles:
+def check_candle_rules(
+    candles: Candles, *, spacing_ms: int | None = None, values: bool = True
+) -> Candles:
     """The same candles, where they keep every rule; holes are allowed.
 
     Raises `BadCandles` for the first row that does not.
@@ -81,14 +83,17 @@ def checked(candles: Candles, *, spacing_ms: int | None = None, values: bool = T
     at, grid_ms = candles.opened_at, spacing_ms or candles.timeframe.ms
     if any(getattr(candles, name).shape != at.shape for name in COLUMNS[1:]):
         raise BadCandles("the columns must be equally long", row=0)
-    _first(at % grid_ms > 0, f"a {_told(grid_ms)} candle must open on the grid of {_told(grid_ms)}")
+    _first(
+        at % grid_ms > 0,
+        f"a {_spacing_text(grid_ms)} candle must open on the grid of {_spacing_text(grid_ms)}",
+    )
     steps = np.diff(at, prepend=at[:1] - 1)
     _first(steps == 0, "the timestamp stands there twice")
     _first(steps < 0, "timestamps must ascend")
-    return values_checked(candles) if values else candles
+    return check_candle_values(candles) if values else candles
 
 
-def values_checked(candles: Candles) -> Candles:
+def check_candle_values(candles: Candles) -> Candles:
     """The same candles, where each for itself keeps the rules.
 
     Raises `BadCandles` for the first row that does not.
@@ -135,7 +140,7 @@ def aggregate(candles: Candles, timeframe: Timeframe, *, until: int | None = Non
     if timeframe.ms % candles.timeframe.ms:
         raise BadData(f"{candles.timeframe} candles cannot be put together to {timeframe} ones")
     if not len(candles):
-        return empty(timeframe)
+        return empty_candles(timeframe)
     opened_at, firsts = np.unique(
         candles.opened_at // timeframe.ms * timeframe.ms, return_index=True
     )
@@ -152,7 +157,7 @@ def aggregate(candles: Candles, timeframe: Timeframe, *, until: int | None = Non
     return coarse.closed_by(int(candles.closed_at[-1]) if until is None else until)
 
 
-def merged(old: Candles, new: Candles) -> Candles:
+def merge_candles(old: Candles, new: Candles) -> Candles:
     """Both together, ascending. Where both have a candle, the new one wins."""
     if old.timeframe is not new.timeframe:
         raise BadData(f"{old.timeframe} and {new.timeframe} candles cannot be joined")
@@ -173,20 +178,20 @@ def merged(old: Candles, new: Candles) -> Candles:
     )
 
 
-def between(candles: Candles, start_ms: int, end_ms: int) -> Candles:
+def candles_between(candles: Candles, start_ms: int, end_ms: int) -> Candles:
     """The candles that opened in [start_ms, end_ms).
 
     >>> from shared.exchanges.sandbox.generate import generate
     >>> start = 1_767_225_600_000
     >>> minutes = generate(start_ms=start, days=1, seed=7)
-    >>> len(between(minutes, start, start + 3_600_000))
+    >>> len(candles_between(minutes, start, start + 3_600_000))
     60
     """
     low, high = np.searchsorted(candles.opened_at, [start_ms, end_ms])
     return candles.rows(int(low), int(high))
 
 
-def differing(old: Candles, new: Candles) -> IntArray:
+def changed_times(old: Candles, new: Candles) -> IntArray:
     """When the candles opened that stand in both but not with the same values."""
     at, ours, theirs = np.intersect1d(
         old.opened_at, new.opened_at, assume_unique=True, return_indices=True
@@ -198,7 +203,7 @@ def differing(old: Candles, new: Candles) -> IntArray:
     return changed
 
 
-def _told(spacing_ms: int) -> str:
+def _spacing_text(spacing_ms: int) -> str:
     """A spacing in the words of timeframes: 1m, 5m, 4h."""
     minutes = spacing_ms / Timeframe.M1.ms
     return f"{minutes:g}m" if minutes % 60 else f"{minutes / 60:g}h"

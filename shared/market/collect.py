@@ -9,7 +9,7 @@ from functools import partial
 from shared.core.errors import NotThere
 from shared.core.types import Timeframe
 from shared.market.candle_files import files_between
-from shared.market.candles import differing
+from shared.market.candles import changed_times
 from shared.market.ports import Archive, HistoryFeed
 from shared.market.spikes import Spike, spikes
 
@@ -69,7 +69,7 @@ def collect(
                 missing.append(file.name)
             else:
                 corrections += len(
-                    differing(archive.read(timeframe, file.start, file.end), candles)
+                    changed_times(archive.read(timeframe, file.start, file.end), candles)
                 )
                 archive.write(file, candles, complete=over)
                 read += 1

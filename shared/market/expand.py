@@ -121,20 +121,20 @@ def _keys(candles: Candles, seed: int) -> UintArray:
     """One 64-bit key a candle, from everything it is."""
     key = np.full(len(candles), seed % 2**64, dtype=np.uint64)
     for column in (candles.opened_at, candles.open, candles.high, candles.low, candles.close):
-        key = _mixed(key ^ column.astype(np.int64).view(np.uint64))
+        key = _mix_bits(key ^ column.astype(np.int64).view(np.uint64))
     return key
 
 
 def _uniform(key: UintArray, count: int, *, stream: int) -> FloatArray:
     """Numbers in [0, 1), shape (n, count), of one independent stream."""
     index = np.arange(1, count + 1, dtype=np.uint64) + np.uint64(stream << 32)
-    drawn: FloatArray = (_mixed(key[:, None] + index * _GOLDEN) >> np.uint64(11)).astype(
+    drawn: FloatArray = (_mix_bits(key[:, None] + index * _GOLDEN) >> np.uint64(11)).astype(
         np.float64
     ) * 2.0**-53
     return drawn
 
 
-def _mixed(state: UintArray) -> UintArray:
+def _mix_bits(state: UintArray) -> UintArray:
     """The finalizer of splitmix64; arrays of uint64 wrap around, which is meant."""
     state = state + _GOLDEN
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -24,8 +24,8 @@ class FirstTouch:
         """Build over candles' extremes, shape (n,) each."""
         self._low, self._high = low, high
         self._leaves = 1 << (len(low) // _BLOCK).bit_length()
-        self._lowest = _folded(low, self._leaves, np.minimum, -np.inf)
-        self._highest = _folded(high, self._leaves, np.maximum, np.inf)
+        self._lowest = _build_tree(low, self._leaves, np.minimum, -np.inf)
+        self._highest = _build_tree(high, self._leaves, np.maximum, np.inf)
 
     def rows(
         self, start: IntArray, falls_to: FloatArray, rises_to: FloatArray, until: IntArray
@@ -81,9 +81,11 @@ class FirstTouch:
             up = (node & 1) ^ 1
             node >>= up  # an even node and its neighbour are both ahead: go on with their parent
             end >>= up
-        return self._descended(found, falls_to, rises_to) - self._leaves
+        return self._descend_to_leaves(found, falls_to, rises_to) - self._leaves
 
-    def _descended(self, node: IntArray, falls_to: FloatArray, rises_to: FloatArray) -> IntArray:
+    def _descend_to_leaves(
+        self, node: IntArray, falls_to: FloatArray, rises_to: FloatArray
+    ) -> IntArray:
         """From touched nodes to their first touched leaf."""
         which = np.flatnonzero(node < self._leaves)
         while len(which):
@@ -96,7 +98,7 @@ class FirstTouch:
         return node
 
 
-def _folded(values: FloatArray, leaves: int, worst: np.ufunc, beyond: float) -> FloatArray:
+def _build_tree(values: FloatArray, leaves: int, worst: np.ufunc, beyond: float) -> FloatArray:
     tree = np.full(2 * leaves, beyond)
     blocks = used = len(values) // _BLOCK
     level, width = values[: blocks * _BLOCK], leaves

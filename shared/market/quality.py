@@ -14,7 +14,7 @@ from shared.core.money import rate
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import Candles, IntArray, Issue, Market, Timeframe
-from shared.market.spikes import MinutesOf, spikes, told
+from shared.market.spikes import MinutesOf, spikes, spikes_text
 
 RANGE_CANDLES = 14
 
@@ -26,7 +26,7 @@ def newest_final(timeframe: Timeframe, now_ms: int, settle_seconds: float) -> in
     return (now_ms - int(settle_seconds * 1000)) // timeframe.ms * timeframe.ms - timeframe.ms
 
 
-def inspect(
+def inspect_candles(
     candles: Mapping[Timeframe, Candles],
     as_of: int,
     settings: Settings,
@@ -40,9 +40,10 @@ def inspect(
     `minutes_of`: see `spikes`. `quiet`: whoever asks knows that nothing in them is `loud`. A short
     history is no issue here: rows that are not warm say so themselves.
 
-    >>> from shared.core.settings import load
-    >>> from shared.market.candles import empty
-    >>> issues = inspect({Timeframe.M15: empty(Timeframe.M15)}, 0, load({}))
+    >>> from shared.core.settings import load_settings
+    >>> from shared.market.candles import empty_candles
+    >>> nothing = {Timeframe.M15: empty_candles(Timeframe.M15)}
+    >>> issues = inspect_candles(nothing, 0, load_settings({}))
     >>> [(issue.reason.value, issue.forbids_entry) for issue in issues]
     [('data_missing', True)]
     """
@@ -75,13 +76,17 @@ def inspect(
             )
         found = () if quiet else spikes(have, minutes_of)
         if found:
-            context = {"found": told(found), "at": str(found[0].opened_at), "field": found[0].field}
+            context = {
+                "found": spikes_text(found),
+                "at": str(found[0].opened_at),
+                "field": found[0].field,
+            }
             context |= {"factor": f"{found[0].factor:g}", "candles": str(len(found))}
             issues.append(_issue(Reason.DATA_SPIKE, timeframe, forbids=True, **context))
     return tuple(issues)
 
 
-def believed(market: Market, *, mark: Decimal | None, settings: Settings) -> Market:
+def believe_book(market: Market, *, mark: Decimal | None, settings: Settings) -> Market:
     """The market without a book that cannot be: one far from the last candle's close forbids
     entries.
 

@@ -74,7 +74,7 @@ def spikes(candles: Candles, minutes_of: MinutesOf | None = None) -> tuple[Spike
         minutes_of: Where minutes can be had. A price that those of its candle reach too is real, up
             to `CONFIRMABLE`.
     """
-    rows = loud(candles)
+    rows = possible_spike_rows(candles)
     if not len(rows):
         return ()
     found = []
@@ -93,18 +93,18 @@ def spikes(candles: Candles, minutes_of: MinutesOf | None = None) -> tuple[Spike
                 field=name,
                 factor=round(ratios[name], 4),
             )
-            if minutes_of is None or not _confirmed(spike, candles, row, minutes_of):
+            if minutes_of is None or not _is_confirmed(spike, candles, row, minutes_of):
                 found.append(spike)
     return tuple(found)
 
 
-def told(found: Iterable[Spike], *, most: int = 3) -> str:
+def spikes_text(found: Iterable[Spike], *, most: int = 3) -> str:
     """The first few of them as one clause.
 
     >>> spike = Spike(
     ...     timeframe=Timeframe.M15, opened_at=1_767_225_600_000, field="high", factor=10.0
     ... )
-    >>> told([spike])
+    >>> spikes_text([spike])
     'the high of the 15m candle of 2026-01-01 00:00 UTC is 10 times what its neighbours say'
     """
     named = [str(spike) for spike in found]
@@ -112,7 +112,7 @@ def told(found: Iterable[Spike], *, most: int = 3) -> str:
     return "; ".join(named[:most]) + (f"; and {more} more" if more > 0 else "")
 
 
-def loud(candles: Candles) -> IntArray:
+def possible_spike_rows(candles: Candles) -> IntArray:
     """The rows that can be spikes at all, ascending.
 
     Those of a part are those of the whole that lie in it.
@@ -149,7 +149,7 @@ def _limit(name: str, *, sided: bool) -> float:
     return WICK if name in {"high", "low"} else BODY
 
 
-def _confirmed(spike: Spike, candles: Candles, row: int, minutes_of: MinutesOf) -> bool:
+def _is_confirmed(spike: Spike, candles: Candles, row: int, minutes_of: MinutesOf) -> bool:
     """Whether the minutes of the candle reach the same price."""
     if candles.timeframe is Timeframe.M1 or _distance(spike.factor) > CONFIRMABLE:
         return False

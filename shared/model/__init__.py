@@ -1,6 +1,6 @@
 """Features, votes and a signed model bundle -> calibrated probabilities."""
 
-from shared.model.bundle import Bundle, load
+from shared.model.bundle import Bundle, load_bundle
 from shared.model.manifest import Manifest, Verdict
 from shared.model.predict import predict, predict_rows, volatility_rows, vote_rows
 
@@ -8,7 +8,7 @@ __all__ = [
     "Bundle",
     "Manifest",
     "Verdict",
-    "load",
+    "load_bundle",
     "predict",
     "predict_rows",
     "volatility_rows",

@@ -19,19 +19,19 @@ from shared.model.manifest import (
     SIGNATURE,
     FileEntry,
     Manifest,
-    decode,
+    decode_manifest,
 )
 from shared.model.predict import Bundle, predict_rows, volatility_rows, vote_rows
 from shared.model.signing import verify
 
-__all__ = ["Bundle", "Manifest", "load"]
+__all__ = ["Bundle", "Manifest", "load_bundle"]
 
 GOLDEN_TOLERANCE = 1e-6
 MAX_SLOPE = 10.0
 MAX_NUMBER = 1e3
 
 
-def load(
+def load_bundle(
     files: Mapping[str, bytes],
     *,
     public_keys: Sequence[str],
@@ -41,7 +41,7 @@ def load(
     """Check a bundle and make it usable.
 
     >>> from models.fit.train import train
-    >>> from shared.core.settings import load as settings_from
+    >>> from shared.core.settings import load_settings as settings_from
     >>> from shared.core.types import Timeframe
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
@@ -55,8 +55,8 @@ def load(
     >>> training = train(
     ...     candles, settings, as_of=end, seed=1, commit="0" * 40, signing_key=private
     ... )
-    >>> bundle = load(training.files, public_keys=[public], version=training.version)
-    >>> bundle.manifest.purpose, bundle.may_enter  # nobody asked the gate
+    >>> bundle = load_bundle(training.files, public_keys=[public], version=training.version)
+    >>> bundle.manifest.purpose, bundle.is_allowed_to_enter  # nobody asked the gate
     ('quick', False)
 
     Args:
@@ -74,7 +74,7 @@ def load(
         if name not in files:
             raise BadBundle(f"files: {name} is missing from bundle {version}")
     _check_signature(files, public_keys, version)
-    manifest = decode(files[MANIFEST])
+    manifest = decode_manifest(files[MANIFEST])
     _check_hashes(files, manifest, whole=whole)
     _check_manifest(manifest, version)
     _check_heads(manifest)

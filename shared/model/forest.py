@@ -57,9 +57,9 @@ class Forest:
                 depth=self.depth,
             )
             return many.sums(rows, asked, self.value, spans)
-        return self.walked(rows, spans)
+        return self.walk_rows(rows, spans)
 
-    def walked(
+    def walk_rows(
         self, rows: NDArray[np.float32], spans: Sequence[tuple[int, int]]
     ) -> list[FloatArray]:
         """The same sums, row by row from the root down."""
@@ -131,10 +131,10 @@ def from_bytes(data: bytes, *, feature_count: int, tree_count: int) -> Forest:
         roots=arrays["roots"].astype(np.intp),
         depth=0,
     )
-    return checked(forest, feature_count=feature_count, tree_count=tree_count)
+    return check_forest(forest, feature_count=feature_count, tree_count=tree_count)
 
 
-def checked(forest: Forest, *, feature_count: int, tree_count: int) -> Forest:
+def check_forest(forest: Forest, *, feature_count: int, tree_count: int) -> Forest:
     """The forest with its true depth, or `BadBundle`: after this no walk can leave the arrays or go
     in circles.
     """

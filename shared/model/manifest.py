@@ -225,7 +225,7 @@ class Manifest:
     before this one knew of.
 
     >>> from models.fit.train import train
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import Timeframe
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
@@ -234,13 +234,13 @@ class Manifest:
     >>> small = {"days": 30, "rounds": 2, "forest_trees": 2}
     >>> training = train(
     ...     candles,
-    ...     load({}, overrides={"learning": small}),
+    ...     load_settings({}, overrides={"learning": small}),
     ...     as_of=int(minutes.closed_at[-1]),
     ...     seed=1,
     ...     commit="0" * 40,
     ...     signing_key="0" * 64,
     ... )
-    >>> manifest = decode(training.files[MANIFEST])
+    >>> manifest = decode_manifest(training.files[MANIFEST])
     >>> manifest.purpose, manifest.classes, manifest.verdict.may_enter
     ('quick', ('lower', 'neither', 'upper'), False)
     """
@@ -308,7 +308,7 @@ def encode(manifest: Manifest) -> bytes:
     ).encode()
 
 
-def decode(data: bytes) -> Manifest:
+def decode_manifest(data: bytes) -> Manifest:
     """Read a manifest. Raises `BadBundle` for an old schema before anything else is looked at."""
     try:
         schema = msgspec.json.decode(data, type=_Schema).schema

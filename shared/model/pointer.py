@@ -64,7 +64,7 @@ def encode(pointer: ServingPointer) -> bytes:
     return json.dumps(told, sort_keys=True, indent=1).encode()
 
 
-def decode(data: bytes, generation: int) -> ServingPointer:
+def decode_pointer(data: bytes, generation: int) -> ServingPointer:
     """Read it; an older one has only `version` and `previous`.
 
     Raises `BadBundle` where it is damaged.
@@ -77,7 +77,7 @@ def decode(data: bytes, generation: int) -> ServingPointer:
         ) from error
 
 
-def promoted(
+def promote_version(
     now: ServingPointer | None, version: str, *, at: int, why: str, by: str
 ) -> ServingPointer:
     """`version` serves.
@@ -95,7 +95,7 @@ def promoted(
     )
 
 
-def rolled_back(now: ServingPointer | None, *, at: int, why: str, by: str) -> ServingPointer:
+def roll_back_version(now: ServingPointer | None, *, at: int, why: str, by: str) -> ServingPointer:
     """What served before serves again, and behind it what had served before that: a second rollback
     goes further back.
 
@@ -116,7 +116,7 @@ def rolled_back(now: ServingPointer | None, *, at: int, why: str, by: str) -> Se
     )
 
 
-def challenged(
+def challenge_champion(
     now: ServingPointer | None, version: str, *, at: int, why: str, by: str
 ) -> ServingPointer:
     """`version` runs beside the champion.
@@ -131,7 +131,7 @@ def challenged(
     return replace(now, challenger=version, challenger_since=at, history=history)
 
 
-def withdrawn(now: ServingPointer, *, at: int, why: str, by: str) -> ServingPointer:
+def withdraw_challenger(now: ServingPointer, *, at: int, why: str, by: str) -> ServingPointer:
     """There is no challenger any more."""
     if now.challenger is None:
         return now

@@ -27,7 +27,7 @@ class Bundle:
     """A bundle that passed all checks of `load`.
 
     >>> from models.fit.train import train
-    >>> from shared.core.settings import load as settings_from
+    >>> from shared.core.settings import load_settings as settings_from
     >>> from shared.core.types import Timeframe
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
@@ -41,9 +41,9 @@ class Bundle:
     >>> training = train(
     ...     candles, settings, as_of=end, seed=1, commit="0" * 40, signing_key=private
     ... )
-    >>> from shared.model import load
-    >>> bundle = load(training.files, public_keys=[public], version=training.version)
-    >>> bundle.barriers.kind, bundle.barriers.horizon_candles, bundle.may_enter
+    >>> from shared.model import load_bundle
+    >>> bundle = load_bundle(training.files, public_keys=[public], version=training.version)
+    >>> bundle.barriers.kind, bundle.barriers.horizon_candles, bundle.is_allowed_to_enter
     ('barriers', 48, False)
     """
 
@@ -57,7 +57,7 @@ class Bundle:
         return self.manifest.barriers
 
     @property
-    def may_enter(self) -> bool:
+    def is_allowed_to_enter(self) -> bool:
         """Whether the verdict allows opening positions."""
         return self.manifest.verdict.may_enter
 
@@ -69,7 +69,7 @@ def predict(
     rest can lead to nothing.
 
     >>> from models.fit.train import train
-    >>> from shared.core.settings import load as settings_from
+    >>> from shared.core.settings import load_settings as settings_from
     >>> from shared.core.types import Timeframe
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
@@ -83,8 +83,8 @@ def predict(
     >>> training = train(
     ...     candles, settings, as_of=end, seed=1, commit="0" * 40, signing_key=private
     ... )
-    >>> from shared.model import load
-    >>> bundle = load(training.files, public_keys=[public], version=training.version)
+    >>> from shared.model import load_bundle
+    >>> bundle = load_bundle(training.files, public_keys=[public], version=training.version)
     >>> from shared.features import compute
     >>> from shared.strategies import vote
     >>> features = compute(candles)
@@ -193,7 +193,7 @@ def volatility_rows(rows: NDArray[np.float32], realised: FloatArray, bundle: Bun
     The bundle must have the head.
 
     >>> from models.fit.train import train
-    >>> from shared.core.settings import load as settings_from
+    >>> from shared.core.settings import load_settings as settings_from
     >>> from shared.core.types import Timeframe
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
@@ -207,8 +207,8 @@ def volatility_rows(rows: NDArray[np.float32], realised: FloatArray, bundle: Bun
     >>> training = train(
     ...     candles, settings, as_of=end, seed=1, commit="0" * 40, signing_key=private
     ... )
-    >>> from shared.model import load
-    >>> bundle = load(training.files, public_keys=[public], version=training.version)
+    >>> from shared.model import load_bundle
+    >>> bundle = load_bundle(training.files, public_keys=[public], version=training.version)
     >>> rows = np.zeros((1, len(bundle.manifest.features)), dtype=np.float32)
     >>> realised = np.array([[0.01, 0.025, 0.066]])  # of the last four hours, day and week
     >>> forecasts = volatility_rows(rows, realised, bundle)
@@ -229,11 +229,11 @@ def vote_rows(rows: NDArray[np.float32], votes: FloatArray, bundle: Bundle) -> F
     The bundle must have the head.
 
     >>> from models.fit.train import train
-    >>> from shared.core.settings import load as settings_from
+    >>> from shared.core.settings import load_settings as settings_from
     >>> from shared.core.types import Timeframe
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
-    >>> from shared.model import load
+    >>> from shared.model import load_bundle
     >>> from shared.model.signing import make_keys
     >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
@@ -244,7 +244,7 @@ def vote_rows(rows: NDArray[np.float32], votes: FloatArray, bundle: Bundle) -> F
     >>> training = train(
     ...     candles, settings, as_of=end, seed=1, commit="0" * 40, signing_key=private
     ... )
-    >>> bundle = load(training.files, public_keys=[public], version=training.version)
+    >>> bundle = load_bundle(training.files, public_keys=[public], version=training.version)
     >>> rows = np.zeros((1, len(bundle.manifest.features)), dtype=np.float32)
     >>> pays = vote_rows(rows, np.array([[1.0, 0.6]]), bundle)  # long, with a strength of 0.6
     >>> pays.shape, bool(0 < pays[0] < 1)
@@ -262,7 +262,7 @@ def predict_rows(rows: NDArray[np.float32], bundle: Bundle) -> FloatArray:
     """The calibrated vote on finite float32 rows (n, k): probabilities (n, 3), not rounded.
 
     >>> from models.fit.train import train
-    >>> from shared.core.settings import load as settings_from
+    >>> from shared.core.settings import load_settings as settings_from
     >>> from shared.core.types import Timeframe
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
@@ -276,8 +276,8 @@ def predict_rows(rows: NDArray[np.float32], bundle: Bundle) -> FloatArray:
     >>> training = train(
     ...     candles, settings, as_of=end, seed=1, commit="0" * 40, signing_key=private
     ... )
-    >>> from shared.model import load
-    >>> bundle = load(training.files, public_keys=[public], version=training.version)
+    >>> from shared.model import load_bundle
+    >>> bundle = load_bundle(training.files, public_keys=[public], version=training.version)
     >>> rows = np.zeros((4, len(bundle.manifest.features)), dtype=np.float32)
     >>> probabilities = predict_rows(rows, bundle)
     >>> probabilities.shape, np.round(probabilities.sum(axis=1), 9).tolist()
@@ -289,8 +289,8 @@ def predict_rows(rows: NDArray[np.float32], bundle: Bundle) -> FloatArray:
     for member, scores in zip(
         manifest.members, member_scores(rows, forest, manifest.members), strict=True
     ):
-        vote += member.weight * calibrated(scores, member.calibration)
-    return calibrated(logarithm(vote), manifest.calibration)
+        vote += member.weight * calibrate_scores(scores, member.calibration)
+    return calibrate_scores(logarithm(vote), manifest.calibration)
 
 
 def member_scores(
@@ -309,7 +309,7 @@ def member_scores(
     ]
 
 
-def calibrated(scores: FloatArray, calibration: Calibration) -> FloatArray:
+def calibrate_scores(scores: FloatArray, calibration: Calibration) -> FloatArray:
     """softmax(slope x scores + offsets), (n, 3)."""
     return softmax(calibration.slope * scores + np.asarray(calibration.offsets))
 

@@ -44,7 +44,7 @@ _LEFT_OUT = frozenset(
 """What decides nothing that is entered, or (the overrule) is a person's word and no proof."""
 
 
-def terms(settings: Settings) -> dict[str, str]:
+def proof_terms(settings: Settings) -> dict[str, str]:
     """The configuration, by dotted names; values as JSON, so that they compare exactly."""
     found: dict[str, str] = {}
     told = msgspec.to_builtins(settings)
@@ -53,12 +53,12 @@ def terms(settings: Settings) -> dict[str, str]:
     return found
 
 
-def differences(proven: Mapping[str, str], settings: Settings) -> tuple[str, ...]:
+def proof_differences(proven: Mapping[str, str], settings: Settings) -> tuple[str, ...]:
     """In words, in the order of their names: what is set otherwise than it was proven.
 
     Empty: nothing is.
     """
-    now = terms(settings)
+    now = proof_terms(settings)
     return tuple(
         f"{name} is {now.get(name, 'not there any more')} and was {proven.get(name, 'not there')}"
         for name in sorted({*now, *proven})
@@ -66,7 +66,7 @@ def differences(proven: Mapping[str, str], settings: Settings) -> tuple[str, ...
     )
 
 
-def costs(rules: PairRules) -> dict[str, str]:
+def stated_costs(rules: PairRules) -> dict[str, str]:
     """What a trade costs by the rules of a pair, as texts that compare exactly.
 
     More is dearer in each of them.

@@ -80,15 +80,15 @@ class BundleRegistry:
         """The versions that are complete, in the order of their names (which begin with the end of
         their data).
         """
-        return self._sealed(_ROOT)
+        return self._sealed_versions(_ROOT)
 
-    def archived(self) -> list[str]:
+    def archived_versions(self) -> list[str]:
         """The versions that lie in the archive, whole."""
-        return self._sealed(_ARCHIVE)
+        return self._sealed_versions(_ARCHIVE)
 
-    def apart(self) -> list[str]:
+    def apart_versions(self) -> list[str]:
         """The versions that were made for one backtest, whole: none of them ever serves."""
-        return self._sealed(_APART)
+        return self._sealed_versions(_APART)
 
     def files(self, version: str, *, audit: bool = False) -> dict[str, bytes]:
         """The files that serving reads, or with `audit` all of them; from archive or apart where
@@ -115,9 +115,9 @@ class BundleRegistry:
         manifests = [self._bucket.get(_key(version, _MANIFEST)) for version in self.versions()]
         manifests += [
             self._bucket.get(_key(version, _MANIFEST, root=_ARCHIVE))
-            for version in self.archived()[-_LOOKED_AT:]
+            for version in self.archived_versions()[-_LOOKED_AT:]
         ]
-        return max((_logged(blob.data) for blob in manifests if blob is not None), default=0)
+        return max((_logged_trials(blob.data) for blob in manifests if blob is not None), default=0)
 
     # the pointer
 
@@ -127,7 +127,7 @@ class BundleRegistry:
         Raises `BadBundle` when it is damaged.
         """
         blob = self._bucket.get(_CURRENT)
-        return None if blob is None else pointers.decode(blob.data, blob.generation)
+        return None if blob is None else pointers.decode_pointer(blob.data, blob.generation)
 
     def promote(
         self, version: str, *, at: int, why: str, by: str, expect: str | EllipsisType | None = ...
@@ -152,7 +152,9 @@ class BundleRegistry:
         except BadBundle:
             if expect is not ...:
                 raise
-            return self._written_anew(pointers.promoted(None, version, at=at, why=why, by=by))
+            return self._replace_damaged_pointer(
+                pointers.promote_version(None, version, at=at, why=why, by=by)
+            )
         if now is not None and now.version == version:
             return now
         serves = None if now is None else now.version
@@ -161,7 +163,9 @@ class BundleRegistry:
                 f"{serves or 'no bundle'} serves now, and not {expect or 'none'}, against which"
                 f" {version} was judged"
             )
-        return self._moved(now, pointers.promoted(now, version, at=at, why=why, by=by))
+        return self._store_pointer(
+            now, pointers.promote_version(now, version, at=at, why=why, by=by)
+        )
 
     def rollback(self, *, at: int, why: str, by: str) -> ServingPointer:
         """Let what served before serve again; called twice it goes back twice.
@@ -172,9 +176,9 @@ class BundleRegistry:
             Conflict: Somebody moved the pointer in between.
         """
         now = self.current()
-        after = pointers.rolled_back(now, at=at, why=why, by=by)
+        after = pointers.roll_back_version(now, at=at, why=why, by=by)
         self._make_ready(after.version)
-        return self._moved(now, after)
+        return self._store_pointer(now, after)
 
     def challenge(self, version: str, *, at: int, why: str, by: str) -> ServingPointer:
         """Let `version` run beside the champion. What challenges already is left as it is.
@@ -188,7 +192,9 @@ class BundleRegistry:
         now = self.current()
         if now is not None and now.challenger == version:
             return now
-        return self._moved(now, pointers.challenged(now, version, at=at, why=why, by=by))
+        return self._store_pointer(
+            now, pointers.challenge_champion(now, version, at=at, why=why, by=by)
+        )
 
     def withdraw(self, *, at: int, why: str, by: str) -> ServingPointer | None:
         """Drop the challenger, if there is one. Raises `Conflict`."""
@@ -196,10 +202,10 @@ class BundleRegistry:
         return (
             None
             if now is None
-            else self._moved(now, pointers.withdrawn(now, at=at, why=why, by=by))
+            else self._store_pointer(now, pointers.withdraw_challenger(now, at=at, why=why, by=by))
         )
 
-    def retrained(self, *, at: int) -> ServingPointer | None:
+    def note_retraining(self, *, at: int) -> ServingPointer | None:
         """Note that a retraining ended, whatever it found; without a champion there is nothing that
         could age.
 
@@ -211,7 +217,9 @@ class BundleRegistry:
             now = self.current()
             if now is None:
                 return None
-            return self._moved(now, replace(now, retrained_at=max(at, now.retrained_at or 0)))
+            return self._store_pointer(
+                now, replace(now, retrained_at=max(at, now.retrained_at or 0))
+            )
 
         try:
             return repeat_on_conflict(note, attempts=_ATTEMPTS)
@@ -233,15 +241,15 @@ class BundleRegistry:
         stay = {*self.versions()[-keep:]} if keep else set()
         moved = []
         for version in self.versions():
-            as_of = None if version in stay | self._pointed() else self._as_of(version)
+            as_of = None if version in stay | self._pointed_versions() else self._as_of(version)
             if as_of is not None and as_of < before_at and self._put_away(version):
                 moved.append(version)
-        for version in set(self._begun()) - {*self.versions()}:
-            if version in self.archived():
+        for version in set(self._begun_versions()) - {*self.versions()}:
+            if version in self.archived_versions():
                 self._take_away(version)
         return moved
 
-    def _pointed(self) -> set[str]:
+    def _pointed_versions(self) -> set[str]:
         now = self.current()
         return (
             set()
@@ -260,7 +268,7 @@ class BundleRegistry:
         files = self.files(version, audit=True)
         for name in _sealed_last(files):
             self._put_once(_key(version, name, root=_ARCHIVE), files[name])
-        if version in self._pointed():
+        if version in self._pointed_versions():
             return False
         self._take_away(version)
         return True
@@ -284,7 +292,7 @@ class BundleRegistry:
 
     # the bucket
 
-    def _moved(self, now: ServingPointer | None, after: ServingPointer) -> ServingPointer:
+    def _store_pointer(self, now: ServingPointer | None, after: ServingPointer) -> ServingPointer:
         if after == now:
             return now
         generation = self._bucket.put(
@@ -292,7 +300,7 @@ class BundleRegistry:
         )
         return replace(after, generation=generation)
 
-    def _written_anew(self, after: ServingPointer) -> ServingPointer:
+    def _replace_damaged_pointer(self, after: ServingPointer) -> ServingPointer:
         """In the place of a damaged pointer, whose history is lost."""
         damaged = self._bucket.get(_CURRENT)
         generation = 0 if damaged is None else damaged.generation
@@ -301,13 +309,13 @@ class BundleRegistry:
             generation=self._bucket.put(_CURRENT, pointers.encode(after), if_generation=generation),
         )
 
-    def _sealed(self, root: str) -> list[str]:
+    def _sealed_versions(self, root: str) -> list[str]:
         seals = [
             key.removeprefix(root) for key in self._bucket.keys(root) if key.endswith("/" + _SEAL)
         ]
         return sorted(seal.removesuffix("/" + _SEAL) for seal in seals)
 
-    def _begun(self) -> list[str]:
+    def _begun_versions(self) -> list[str]:
         """Every version of which anything is stored."""
         return sorted(
             {
@@ -340,7 +348,7 @@ def _sealed_last(files: Iterable[str]) -> list[str]:
     return [*sorted(set(files) - {_SEAL}), _SEAL]
 
 
-def _logged(manifest: bytes) -> int:
+def _logged_trials(manifest: bytes) -> int:
     try:
         trials = json.loads(manifest)["trials"]
         return max(int(trials.get("logged", 0)), int(trials.get("most_logged", 0)))

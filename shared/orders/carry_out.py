@@ -8,9 +8,9 @@ an account in memory.
 from collections.abc import Sequence
 from typing import Protocol
 
-from shared.core.frozen import changed
+from shared.core.frozen import copy_with
 from shared.core.types import Book, OrderRecord, Outcome, PairRules, PositionPlan
-from shared.orders.plan import Cancel, Step, recorded
+from shared.orders.plan import Cancel, Step, build_order_record
 
 TAKEN = frozenset({"accepted"})
 """Outcomes of an order that the exchange has."""
@@ -52,7 +52,7 @@ def carry_out(
         if step.after is not None and not _is_taken(step.after, sender.records):
             continue
         record = sender.send(step, book=book, rules=rules, plan=plan)
-        if record.what == "place" and record.intent.opens and record.outcome in ARRIVED:
+        if record.what == "place" and record.intent.is_opening and record.outcome in ARRIVED:
             opened = record.intent.id
     return opened
 
@@ -76,9 +76,9 @@ def record_of(step: Step, outcome: Outcome) -> OrderRecord:
     ('place', 'rejected', 'exchange_halted')
     """
     if isinstance(step, Cancel):
-        record = recorded("cancel", step.order.intent, outcome)
-        return changed(record, order_id=step.order.order_id, reason=step.reason)
-    return recorded("place", step.intent, outcome)
+        record = build_order_record("cancel", step.order.intent, outcome)
+        return copy_with(record, order_id=step.order.order_id, reason=step.reason)
+    return build_order_record("place", step.intent, outcome)
 
 
 def _is_taken(intent_id: str, records: Sequence[OrderRecord]) -> bool:

@@ -12,7 +12,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from itertools import count
 from typing import TypeAlias
 
-from shared.core.frozen import changed
+from shared.core.frozen import copy_with
 from shared.core.money import rate, yen_beyond
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
@@ -78,7 +78,7 @@ class Cancel:
 Step: TypeAlias = Place | Cancel
 
 
-def recorded(what: str, intent: OrderIntent, outcome: Outcome) -> OrderRecord:
+def build_order_record(what: str, intent: OrderIntent, outcome: Outcome) -> OrderRecord:
     """How a step came out, for the report."""
     if isinstance(outcome, Accepted):
         return OrderRecord(
@@ -121,7 +121,7 @@ def protection(
     with `book` and `rules` once they are read if a stop was refused: then it knows that the trigger
     is passed or that the exchange forbids stops, and closes.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from decimal import Decimal
     >>> from shared.core.types import Entry
     >>> money = Decimal(1_000_000)
@@ -143,7 +143,7 @@ def protection(
     ...     entry_intent="t1~e1",
     ... )
     >>> stop, target = protection(
-    ...     holdings, plan=plan, signal=None, tick="t2", now_ms=60_000, settings=load({})
+    ...     holdings, plan=plan, signal=None, tick="t2", now_ms=60_000, settings=load_settings({})
     ... )
     >>> stop.intent.trigger_price, target.intent.price
     (9700000, 10000000)
@@ -154,10 +154,10 @@ def protection(
     steps: list[Step] = []
     for position in holdings.positions:
         mine = plan if plan is not None and plan.side is position.side else None
-        steps += _guarded(draft, position, mine, signal)
+        steps += _guard_position(draft, position, mine, signal)
     held = {position.side for position in holdings.positions}
     for order in holdings.orders:
-        if order.intent.opens:
+        if order.intent.is_opening:
             if not order.intent.id.startswith(tick):
                 steps.append(Cancel(order=order, reason=Reason.ENTRY_EXPIRED))
         elif order.intent.side not in held and not order.has_ended(now_ms):
@@ -165,7 +165,7 @@ def protection(
     return tuple(steps)
 
 
-def uncovered(holdings: Holdings, *, now_ms: int) -> tuple[Position, ...]:
+def uncovered_positions(holdings: Holdings, *, now_ms: int) -> tuple[Position, ...]:
     """The positions that no stop, or too small a stop, protects.
 
     >>> from decimal import Decimal
@@ -180,24 +180,24 @@ def uncovered(holdings: Holdings, *, now_ms: int) -> tuple[Position, ...]:
     ...     mark_price=Decimal(9_801_000),
     ...     positions=(Position(side=Side.LONG, entries=(entry,)),),
     ... )
-    >>> [position.lots for position in uncovered(holdings, now_ms=60_000)]
+    >>> [position.lots for position in uncovered_positions(holdings, now_ms=60_000)]
     [12]
     """
     return tuple(
         held
         for held in holdings.positions
-        if _covered(_closes(holdings, held.side, now_ms)) < held.lots
+        if _covered_lots(_closes(holdings, held.side, now_ms)) < held.lots
     )
 
 
-def bare(holdings: Holdings, *, now_ms: int) -> bool:
+def has_bare_position(holdings: Holdings, *, now_ms: int) -> bool:
     """Whether a position is uncovered and no order that closes it rests either."""
     return any(
         all(
             order.intent.purpose is not Purpose.CLOSE
             for order in _closes(holdings, held.side, now_ms)
         )
-        for held in uncovered(holdings, now_ms=now_ms)
+        for held in uncovered_positions(holdings, now_ms=now_ms)
     )
 
 
@@ -229,11 +229,13 @@ def orders(
             step
             for position in holdings.positions
             if decision.side in {None, position.side}
-            for step in _closed(draft, position, decision.reason)
+            for step in _close_position(draft, position, decision.reason)
         )
     if decision.action is Action.REDUCE:
         mine = [position for position in holdings.positions if position.side is decision.side]
-        return tuple(step for position in mine for step in _reduced(draft, position, decision))
+        return tuple(
+            step for position in mine for step in _reduce_position(draft, position, decision)
+        )
     if decision.action is not Action.ENTER or decision.side is None or decision.lots <= 0:
         return ()
     others = [
@@ -241,7 +243,7 @@ def orders(
         for held in holdings.positions
         if decision.goal is None or held.side is not decision.side
     ]
-    busy = others or any(order.intent.opens for order in holdings.orders)
+    busy = others or any(order.intent.is_opening for order in holdings.orders)
     if busy or book is None or now_ms >= deadline_at:
         return ()
     entry = OrderIntent(
@@ -303,11 +305,11 @@ def watched_target(
             and not rests
             and (touch - plan.target_price) * position.side.sign >= 0
         ):
-            return _closed(draft, position, Reason.EXIT_TARGET)
+            return _close_position(draft, position, Reason.EXIT_TARGET)
     return ()
 
 
-def watches(holdings: Holdings, *, plan: PositionPlan | None, now_ms: int) -> bool:
+def is_target_watched(holdings: Holdings, *, plan: PositionPlan | None, now_ms: int) -> bool:
     """Whether a position is held whose target does not rest, so that the tick looks for it
     (`watched_target`).
     """
@@ -348,20 +350,20 @@ class _Draft:
         return f"{self._tick}.{purpose}.{next(self._numbers)}"
 
     @property
-    def stops_allowed(self) -> bool:
+    def is_stop_allowed(self) -> bool:
         return self.rules is None or (
             self.rules.stop_orders and self.rules.circuit_break_mode == "NONE"
         )
 
     @property
-    def market_allowed(self) -> bool:
+    def is_market_allowed(self) -> bool:
         return self.rules is None or (
             self.rules.market_orders and self.rules.circuit_break_mode == "NONE"
         )
 
     @property
-    def suspended(self) -> bool:
-        return self.rules is not None and self.rules.suspended
+    def is_suspended(self) -> bool:
+        return self.rules is not None and self.rules.is_suspended
 
     @property
     def mark(self) -> Decimal | None:
@@ -371,38 +373,44 @@ class _Draft:
 def _closes(holdings: Holdings, side: Side, now_ms: int) -> list[Order]:
     """The live orders that close a side, oldest first."""
     mine = [
-        order for order in holdings.orders if order.intent.side is side and not order.intent.opens
+        order
+        for order in holdings.orders
+        if order.intent.side is side and not order.intent.is_opening
     ]
     return sorted(
         (order for order in mine if not order.has_ended(now_ms)), key=lambda order: order.order_id
     )
 
 
-def _covered(closes: list[Order]) -> int:
+def _covered_lots(closes: list[Order]) -> int:
     return sum(order.remaining_lots for order in closes if order.intent.purpose is Purpose.STOP)
 
 
-def _guarded(
+def _guard_position(
     draft: _Draft, position: Position, plan: PositionPlan | None, signal: Signal | None
 ) -> list[Step]:
     closes = _closes(draft.holdings, position.side, draft.now_ms)
-    missing = position.lots - _covered(closes)
+    missing = position.lots - _covered_lots(closes)
     policy = policy_of(draft.settings)
     if policy.has_goal:
         plan = None
     if missing <= 0 and policy.has_goal:
-        return [*_merged(draft, position, closes), *_targets_of_a_barrier(closes)]
+        return [*_merge_stops(draft, position, closes), *_targets_of_a_barrier(closes)]
     if missing <= 0:
         surplus = _surplus(closes, position.lots)
         target = [] if surplus else _target(draft, position, plan, closes)
         return [*surplus, *target]
     trigger = policy.stop_price(position, plan=plan, signal=signal, settings=draft.settings)
-    if trigger is None or trigger <= 0 or not draft.stops_allowed:
-        return list(_closed(draft, position, Reason.EXIT_UNPROTECTED))
+    if trigger is None or trigger <= 0 or not draft.is_stop_allowed:
+        return list(_close_position(draft, position, Reason.EXIT_UNPROTECTED))
     stop = _stop(draft, position, missing, trigger)
     if draft.mark is not None and stop.is_reached(int(draft.mark)):
-        return list(_closed(draft, position, Reason.EXIT_UNPROTECTED))
-    return [*_unlocked(draft, closes), Place(intent=stop), *_target(draft, position, plan, closes)]
+        return list(_close_position(draft, position, Reason.EXIT_UNPROTECTED))
+    return [
+        *_unlock_coins(draft, closes),
+        Place(intent=stop),
+        *_target(draft, position, plan, closes),
+    ]
 
 
 def _stop(draft: _Draft, position: Position, lots: int, trigger: int) -> OrderIntent:
@@ -427,7 +435,7 @@ def _own_price(draft: _Draft, position: Position) -> int:
     return price
 
 
-def _merged(draft: _Draft, position: Position, closes: list[Order]) -> list[Step]:
+def _merge_stops(draft: _Draft, position: Position, closes: list[Order]) -> list[Step]:
     """Under the target policy one stop for all, where a growth has brought another: the new one
     first, then the old ones go.
 
@@ -436,8 +444,8 @@ def _merged(draft: _Draft, position: Position, closes: list[Order]) -> list[Step
     """
     stops = [order for order in closes if order.intent.purpose is Purpose.STOP]
     most = MOST_STOPS if draft.settings.account.has_locks else 1
-    rests = any(order.intent.opens for order in draft.holdings.orders)
-    if rests or len(stops) <= most or not draft.stops_allowed or draft.suspended:
+    rests = any(order.intent.is_opening for order in draft.holdings.orders)
+    if rests or len(stops) <= most or not draft.is_stop_allowed or draft.is_suspended:
         return _surplus(closes, position.lots)
     stop = _stop(draft, position, position.lots, _own_price(draft, position))
     if draft.mark is not None and stop.is_reached(int(draft.mark)):
@@ -464,7 +472,7 @@ def _targets_of_a_barrier(closes: list[Order]) -> list[Step]:
     ]
 
 
-def _reduced(draft: _Draft, position: Position, decision: Decision) -> tuple[Step, ...]:
+def _reduce_position(draft: _Draft, position: Position, decision: Decision) -> tuple[Step, ...]:
     """Close a part at market.
 
     Margin: the rest gets its stop before the old ones go, so that it is never without one.
@@ -476,12 +484,12 @@ def _reduced(draft: _Draft, position: Position, decision: Decision) -> tuple[Ste
     """
     left = position.lots - decision.lots
     if left < (1 if draft.rules is None else max(1, draft.rules.min_lots)):
-        return _closed(draft, position, decision.reason)
-    if draft.suspended or not (draft.market_allowed and draft.stops_allowed):
+        return _close_position(draft, position, decision.reason)
+    if draft.is_suspended or not (draft.is_market_allowed and draft.is_stop_allowed):
         return ()
     stop = _stop(draft, position, left, _own_price(draft, _last_in(position, left)))
     if draft.mark is not None and stop.is_reached(int(draft.mark)):
-        return _closed(draft, position, Reason.EXIT_UNPROTECTED)
+        return _close_position(draft, position, Reason.EXIT_UNPROTECTED)
     mine = [order for order in draft.holdings.orders if order.intent.side is position.side]
     first = None if draft.settings.account.has_locks else stop.id
     cancels = [
@@ -508,11 +516,11 @@ def _last_in(position: Position, lots: int) -> Position:
     for entry in reversed(position.entries):
         part = min(entry.lots, lots - sum(other.lots for other in kept))
         if part:
-            kept.insert(0, changed(entry, lots=part))
-    return changed(position, entries=tuple(kept))
+            kept.insert(0, copy_with(entry, lots=part))
+    return copy_with(position, entries=tuple(kept))
 
 
-def _unlocked(draft: _Draft, closes: list[Order]) -> list[Step]:
+def _unlock_coins(draft: _Draft, closes: list[Order]) -> list[Step]:
     """On spot a resting sale locks the coins that a stop needs: it goes first."""
     if not draft.settings.account.has_locks:
         return []
@@ -525,7 +533,7 @@ def _unlocked(draft: _Draft, closes: list[Order]) -> list[Step]:
 
 def _surplus(closes: list[Order], lots: int) -> list[Step]:
     """The youngest stops that can go while the position stays covered."""
-    covered = _covered(closes)
+    covered = _covered_lots(closes)
     steps: list[Step] = []
     for order in reversed(closes):
         if order.intent.purpose is Purpose.STOP and covered - order.remaining_lots >= lots:
@@ -556,19 +564,19 @@ def _target(
     return [Place(intent=target)]
 
 
-def _closed(draft: _Draft, position: Position, reason: Reason) -> tuple[Step, ...]:
+def _close_position(draft: _Draft, position: Position, reason: Reason) -> tuple[Step, ...]:
     """Cancel all that holds the position's quantity or would grow it, then close all of it.
 
     Nothing where no order is taken at all, or no price is known: what rests stays, it is better
     than nothing.
     """
-    if draft.suspended:
+    if draft.is_suspended:
         return ()
     mine = [order for order in draft.holdings.orders if order.intent.side is position.side]
     cancels = [
         Cancel(order=order, reason=reason) for order in mine if not order.has_ended(draft.now_ms)
     ]
-    if draft.market_allowed:
+    if draft.is_market_allowed:
         kind, price = OrderKind.MARKET, None
     else:
         kind, price = OrderKind.LIMIT, _crossing_limit(draft, position.side)

@@ -44,14 +44,18 @@ class Ahead:
         self._known, self._path, self._story = known, path, story
         self._settle_ms = int(inputs.settings.tick.settle_seconds * 1000)
 
-    def following(self, index: int, state: State, hands: AccountInHand) -> int:
+    def next_index(self, index: int, state: State, hands: AccountInHand) -> int:
         """The index of the next tick to work out after the one at `index`; the number of ticks
         where there is none.
         """
-        idle = hands.account.idle
-        if self._policy.has_goal and not self._inputs.every_tick and not state.retries:
+        idle = hands.account.is_idle
+        if self._policy.has_goal and not self._inputs.every_tick and not state.has_retry:
             return max(index + 1, min(self._next_of_goal(index, state, hands), len(self._grid)))
-        if self._inputs.every_tick or state.retries or not (idle or self._steady(state, hands)):
+        if (
+            self._inputs.every_tick
+            or state.has_retry
+            or not (idle or self._is_steady(state, hands))
+        ):
             return index + 1
         following = (
             self._next_chance(index, state, hands)
@@ -60,7 +64,7 @@ class Ahead:
         )
         return max(index + 1, min(following, len(self._grid)))
 
-    def _steady(self, state: State, hands: AccountInHand) -> bool:
+    def _is_steady(self, state: State, hands: AccountInHand) -> bool:
         """Whether a tick without news would do nothing: one position, a stop for all of it, and a
         target where one can rest.
         """
@@ -68,7 +72,8 @@ class Ahead:
         if len(account.positions) != 1 or state.plan is None or not state.candle.closed:
             return False
         if any(
-            order.intent.opens or order.intent.expires_at is not None for order in account.orders
+            order.intent.is_opening or order.intent.expires_at is not None
+            for order in account.orders
         ):
             return False
         held = hands.holdings(hands.now_ms())
@@ -76,7 +81,7 @@ class Ahead:
         bracketed = Purpose.STOP in purposes and (
             account.kind.has_locks or Purpose.TARGET in purposes
         )
-        return bracketed and not planning.uncovered(held, now_ms=hands.now_ms())
+        return bracketed and not planning.uncovered_positions(held, now_ms=hands.now_ms())
 
     def _next_of_goal(self, index: int, state: State, hands: AccountInHand) -> int:
         """With a target: while it is pursued the very next tick; then that of the next 4h close
@@ -88,13 +93,13 @@ class Ahead:
         held, now = hands.holdings(hands.now_ms()), hands.now_ms()
         goal = state.goal
         if (
-            state.pursues(held)
+            state.is_pursuing(held)
             or (goal is not None and goal.since)
             or (goal is None and held.positions)
         ):
             return index + 1
-        idle = hands.account.idle
-        if not idle and (len(held.positions) != 1 or not self._at_rest(state, hands, held, now)):
+        idle = hands.account.is_idle
+        if not idle and (len(held.positions) != 1 or not self._is_at_rest(state, hands, held, now)):
             return index + 1
         least = 0.0 if held.positions else self._settings.risk.exposure.band
         after = 0 if goal is None else goal.as_of
@@ -110,10 +115,10 @@ class Ahead:
             following = min(following, self._grid.first_settling(closed_at, index))
         return following
 
-    def _at_rest(self, state: State, hands: AccountInHand, held: Holdings, now_ms: int) -> bool:
+    def _is_at_rest(self, state: State, hands: AccountInHand, held: Holdings, now_ms: int) -> bool:
         """Whether no order of the account ends by itself, and protection has nothing to do."""
         if any(
-            order.intent.opens or order.intent.expires_at is not None
+            order.intent.is_opening or order.intent.expires_at is not None
             for order in hands.account.orders
         ):
             return False
@@ -133,10 +138,10 @@ class Ahead:
         patience_ms = int(self._settings.tick.decision_valid_seconds * 1000)
         for until, reason in self._denied_until(index, state, hands):
             if until is None:
-                self._story.blocked(blocked, len(self._known.as_of), reason)
+                self._story.note_block(blocked, len(self._known.as_of), reason)
                 return len(self._grid)
             free_row = int(self._known.as_of.searchsorted(until, side="left"))
-            self._story.blocked(blocked, free_row, reason)
+            self._story.note_block(blocked, free_row, reason)
             blocked = max(blocked, free_row)
             row = max(row, int(self._known.as_of.searchsorted(until - patience_ms, side="left")))
         chance = self._known.next_chance(row)

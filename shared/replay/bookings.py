@@ -56,7 +56,7 @@ class Bookings:
         return worth(held, marks, self.as_of[start:stop], kind=kind, terms=terms)
 
 
-def telling(
+def telling_looks(
     looks: Bookings,
     equity: IntArray,
     start: int,
@@ -80,18 +80,18 @@ def telling(
         keys |= set(np.flatnonzero(np.diff(day)).tolist())
     top = max(peak, int(equity[best]))
     if (top - int(equity.min())) >= (float(max_drawdown) - SLACK) * top:
-        keys |= _fallen(equity, peak, max_drawdown)
+        keys |= _fallen_looks(equity, peak, max_drawdown)
     as_of = looks.as_of[start : start + len(equity)]
     for halt in halts:
         if halt.until_at is not None and since < halt.until_at <= as_of[-1]:
             resumed = int(np.searchsorted(as_of, halt.until_at, side="left"))
             after = equity[resumed:]
             keys |= {resumed, resumed + int(np.argmax(after))}
-            keys |= {resumed + key for key in _fallen(after, int(after[0]), max_drawdown)}
+            keys |= {resumed + key for key in _fallen_looks(after, int(after[0]), max_drawdown)}
     return sorted(keys)
 
 
-def _fallen(equity: IntArray, peak: int, max_drawdown: Decimal) -> set[int]:
+def _fallen_looks(equity: IntArray, peak: int, max_drawdown: Decimal) -> set[int]:
     """The first look at which the drawdown is reached, and those before it that are near, each with
     the peak before it.
     """

@@ -17,7 +17,7 @@ from shared.replay.bracket_types import Brackets, BracketTrades, Exit, Money
 from shared.replay.crossings import at_base, at_book, rounded_share
 
 
-def settled(
+def settle_brackets(
     candles: Candles, orders: Brackets, decided: IntArray, *, rules: PairRules, costs: Costs
 ) -> BracketTrades:
     """What entries decided at the rows `decided` come to, each as if it were the only one.

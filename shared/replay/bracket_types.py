@@ -105,7 +105,7 @@ class BracketTrades:
         return len(self.side)
 
     @property
-    def closed(self) -> BoolArray:
+    def is_closed(self) -> BoolArray:
         """Which have ended, shape (k,)."""
         ended: BoolArray = self.ends != Exit.OPEN
         return ended
@@ -117,14 +117,14 @@ class BracketTrades:
         rows: IntArray = self.exit_row + ~at_open
         return rows
 
-    def taken(self, which: IntArray | BoolArray) -> "BracketTrades":
+    def take_rows(self, which: IntArray | BoolArray) -> "BracketTrades":
         """Some of the trades."""
         return BracketTrades(
-            **{field.name: _picked(getattr(self, field.name), which) for field in fields(self)}
+            **{field.name: _pick_rows(getattr(self, field.name), which) for field in fields(self)}
         )
 
 
-def _picked(values: Any, which: IntArray | BoolArray) -> Any:
+def _pick_rows(values: Any, which: IntArray | BoolArray) -> Any:
     if isinstance(values, Money):
         return Money(**{field.name: getattr(values, field.name)[which] for field in fields(values)})
     return None if values is None else values[which]

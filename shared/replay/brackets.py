@@ -32,7 +32,7 @@ import numpy as np
 from shared.core.costs import Costs
 from shared.core.errors import BadData
 from shared.core.types import Candles, IntArray, PairRules
-from shared.replay.bracket_fills import settled
+from shared.replay.bracket_fills import settle_brackets
 from shared.replay.bracket_types import Brackets, BracketTrades, Exit, Money
 
 __all__ = ["BracketTrades", "Brackets", "Exit", "Money", "outcomes", "walk"]
@@ -53,7 +53,7 @@ def walk(candles: Candles, orders: Brackets, *, rules: PairRules, costs: Costs) 
     """
     decided = np.flatnonzero(orders.sides[: max(0, len(candles) - 1)] != 0)
     every = outcomes(candles, orders, decided, rules=rules, costs=costs)
-    return every.taken(_one_at_a_time(every))
+    return every.take_rows(_one_at_a_time(every))
 
 
 def outcomes(
@@ -66,7 +66,7 @@ def outcomes(
     nothing trades after it.
     """
     _check(candles, orders, decided, rules)
-    return settled(candles, orders, decided, rules=rules, costs=costs)
+    return settle_brackets(candles, orders, decided, rules=rules, costs=costs)
 
 
 def _one_at_a_time(every: BracketTrades) -> IntArray:

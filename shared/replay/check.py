@@ -39,14 +39,14 @@ from shared.core.types import Candles, Targets, Timeframe
 from shared.model.bundle import Bundle
 from shared.replay.differences import KINDS, Cut, Difference, deaf, of_replays, of_stages
 from shared.replay.engine import replay as replay_whole
-from shared.replay.falsified import sloping, wild
+from shared.replay.falsified import slope_candles, wild
 from shared.replay.honesty import refuse_training
 from shared.replay.peeks import MOST_ROWS, NOT_ASKED, Peeked, peeks
 from shared.replay.types import Entered, Inputs, Replayed
 from shared.turn import pipeline
 from shared.turn.pipeline import Stages
 
-__all__ = ["Checked", "Difference", "check"]
+__all__ = ["Checked", "Difference", "check_look_ahead"]
 
 MOST_DIFFERENCES = 50
 SHARE_OF_CUTS = 0.5
@@ -89,7 +89,7 @@ class Checked:
     notes: tuple[str, ...] = ()
 
     @property
-    def passed(self) -> bool:
+    def has_passed(self) -> bool:
         """Whether nothing looked ahead and the model may be asked."""
         return not self.differences and not self.refused
 
@@ -110,7 +110,7 @@ class Checked:
         )
 
 
-def check(
+def check_look_ahead(
     inputs: Inputs,
     bundle: Bundle | None,
     *,
@@ -149,7 +149,7 @@ def check(
         whole = replay(section)
         for cut, changed in (
             (Cut(at, "truncated"), _until(section, at)),
-            (Cut(at, "perturbed"), _perturbed(section, at, random)),
+            (Cut(at, "perturbed"), _perturb_inputs(section, at, random)),
         ):
             stages = computed(changed.candles, bundle=bundle, settings=inputs.settings)
             found += of_stages(section.stages, stages, cut, compared)
@@ -157,7 +157,7 @@ def check(
                 continue  # told already: these are not the stages of the candles given
             found += of_replays(whole, replay(replace(changed, stages=stages)), cut, compared)
         tell(SHARE_OF_CUTS * (number + 1) / len(chosen))
-    found += _replaced(
+    found += _replaced_differences(
         inputs, bundle, compute or partial(pipeline.stages, since=inputs.start_at), random
     )
     peeked = peeks(
@@ -182,7 +182,7 @@ def check(
     )
 
 
-def _replaced(
+def _replaced_differences(
     inputs: Inputs, bundle: Bundle | None, compute: Compute, random: np.random.Generator
 ) -> list[Difference]:
     """Every candle is another, three times: what changes with none of these markets reads something
@@ -198,7 +198,10 @@ def _replaced(
             for timeframe, part in inputs.candles.items()
         },
         *(
-            {timeframe: sloping(part, rising=way) for timeframe, part in inputs.candles.items()}
+            {
+                timeframe: slope_candles(part, rising=way)
+                for timeframe, part in inputs.candles.items()
+            }
             for way in (True, False)
         ),
     )
@@ -309,7 +312,7 @@ def _until(inputs: Inputs, at: int) -> Inputs:
     )
 
 
-def _perturbed(inputs: Inputs, at: int, random: np.random.Generator) -> Inputs:
+def _perturb_inputs(inputs: Inputs, at: int, random: np.random.Generator) -> Inputs:
     return replace(
         inputs,
         candles={timeframe: wild(part, at, random) for timeframe, part in inputs.candles.items()},

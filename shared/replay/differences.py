@@ -126,7 +126,7 @@ def of_stages(
         )
         yield _difference(cut, "feature", "as_of", rows, cut.at, *told, len(wanted))
         return
-    asked = _asked(whole)[:rows] & _asked(part)[:rows]
+    asked = _asked_rows(whole)[:rows] & _asked_rows(part)[:rows]
     for mine, theirs in zip(_tables(whole), _tables(part), strict=True):
         if mine.names != theirs.names:
             told = (", ".join(mine.names) or "none", ", ".join(theirs.names) or "none")
@@ -206,8 +206,8 @@ def of_replays(
         ("ticks", "tick", _ticks(whole, cut), _ticks(part, cut)),
     ):
         compared[counted] += len(mine)
-        yield from _listed(kind, mine, theirs, cut)
-    mine_at, theirs_at = (_known(replayed.curve, cut) for replayed in (whole, part))
+        yield from _compare_lists(kind, mine, theirs, cut)
+    mine_at, theirs_at = (_curve_table(replayed.curve, cut) for replayed in (whole, part))
     compared["points"] += len(mine_at.values)
     if len(mine_at.values) != len(theirs_at.values):
         points = (f"{len(mine_at.values)} points", f"{len(theirs_at.values)} points")
@@ -243,7 +243,7 @@ def _difference(
 # columns
 
 
-def _asked(stages: Stages) -> BoolArray:
+def _asked_rows(stages: Stages) -> BoolArray:
     """Rows that the model was asked for: where only one side was asked, nothing can be compared."""
     if stages.prediction is None or stages.prediction.unasked is None:
         return np.ones(len(stages.features.as_of), dtype=np.bool_)
@@ -252,7 +252,7 @@ def _asked(stages: Stages) -> BoolArray:
 
 def _tables(stages: Stages) -> tuple[Table, ...]:
     features, votes = stages.features, stages.votes
-    classes, shares = _said(stages)
+    classes, shares = _model_columns(stages)
     targets = stages.targets
     wanted = (
         np.empty((len(features.as_of), 0))
@@ -272,7 +272,7 @@ def _tables(stages: Stages) -> tuple[Table, ...]:
     )
 
 
-def _said(stages: Stages) -> tuple[tuple[str, ...], FloatArray]:
+def _model_columns(stages: Stages) -> tuple[tuple[str, ...], FloatArray]:
     """What the model said, by name and as columns: the three classes, and the heads that it has."""
     prediction = stages.prediction
     if prediction is None:
@@ -284,7 +284,7 @@ def _said(stages: Stages) -> tuple[tuple[str, ...], FloatArray]:
     )
 
 
-def _known(curve: Curve, cut: Cut) -> Table:
+def _curve_table(curve: Curve, cut: Cut) -> Table:
     """The curve up to the cut, its instants among the values."""
     known = int(np.searchsorted(curve.at, cut.at, side="right"))
     values = np.stack(
@@ -328,20 +328,20 @@ class Told(NamedTuple):
     said: dict[str, Any]
 
 
-def _told(at: int, item: Any, *names: str) -> Told:
+def _build_told(at: int, item: Any, *names: str) -> Told:
     return Told(
         at, {name: getattr(item, name) for name in names or tuple(item.__dataclass_fields__)}
     )
 
 
 def _items(items: Sequence[Any], at: str, cut: Cut) -> list[Told]:
-    return [_told(getattr(item, at), item) for item in items if getattr(item, at) < cut.at]
+    return [_build_told(getattr(item, at), item) for item in items if getattr(item, at) < cut.at]
 
 
 def _fills(replayed: Replayed, cut: Cut) -> list[Told]:
     """Fills before the cut, and closes at the market that a tick decided right at it."""
     return [
-        _told(fill.at, fill)
+        _build_told(fill.at, fill)
         for fill in replayed.fills
         if fill.at < (cut.decided_by if fill.purpose is Purpose.CLOSE else cut.at)
     ]
@@ -352,7 +352,7 @@ def _entries(replayed: Replayed, cut: Cut) -> list[Told]:
     are compared anyway.
     """
     return [
-        _told(entered.placed_at, replace(entered, filled_lots=0))
+        _build_told(entered.placed_at, replace(entered, filled_lots=0))
         for entered in replayed.entries
         if entered.placed_at < cut.decided_by
     ]
@@ -361,13 +361,15 @@ def _entries(replayed: Replayed, cut: Cut) -> list[Told]:
 def _ticks(replayed: Replayed, cut: Cut) -> list[Told]:
     """What each tick decided; what its orders came to may lie after the cut."""
     return [
-        _told(report.received_at, report, "status", "reason", "decision", "signal", "issues")
+        _build_told(report.received_at, report, "status", "reason", "decision", "signal", "issues")
         for report in replayed.ticks
         if report.received_at < cut.decided_by
     ]
 
 
-def _listed(kind: str, whole: list[Told], part: list[Told], cut: Cut) -> Iterator[Difference]:
+def _compare_lists(
+    kind: str, whole: list[Told], part: list[Told], cut: Cut
+) -> Iterator[Difference]:
     """Compare two lists; only the first difference is told, what follows is its consequence."""
     pairs = list(zip_longest(whole, part))
     wrong = [
@@ -389,11 +391,18 @@ def _listed(kind: str, whole: list[Told], part: list[Told], cut: Cut) -> Iterato
         )
         name = ", ".join(names)
     yield _difference(
-        cut, kind, name, wrong[0], at, _shown(mine, names), _shown(theirs, names), len(wrong)
+        cut,
+        kind,
+        name,
+        wrong[0],
+        at,
+        _fields_text(mine, names),
+        _fields_text(theirs, names),
+        len(wrong),
     )
 
 
-def _shown(item: Told | None, names: tuple[str, ...]) -> str:
+def _fields_text(item: Told | None, names: tuple[str, ...]) -> str:
     """The fields that differ; all of them for an item that the other side does not have."""
     if item is None:
         return "not there"

@@ -27,23 +27,23 @@ import numpy as np
 from shared import risk
 from shared.core.costs import assumed_rules
 from shared.core.errors import BadData
-from shared.core.frozen import changed
+from shared.core.frozen import copy_with
 from shared.core.money import ZERO, jpy_from_units, jpy_units, rate
 from shared.core.tick_times import latest_start_ms
 from shared.core.types import Candles, Goal, TickReport, Timeframe
 from shared.exchanges.paper import account as accounts
 from shared.exchanges.paper.account import PaperAccount
 from shared.replay.ahead import Ahead
-from shared.replay.bookings import bookings, telling
-from shared.replay.grid import Grid, grid, watching
+from shared.replay.bookings import bookings, telling_looks
+from shared.replay.grid import Grid, grid, watched_grid
 from shared.replay.hands import AccountInHand, Snapshot, snapshot
 from shared.replay.past import Past
-from shared.replay.result import gathered
+from shared.replay.result import gather_result
 from shared.replay.rows import ReplayRows
 from shared.replay.story import Story
 from shared.replay.types import Inputs, Replayed
-from shared.turn.report import report
-from shared.turn.sequence import run, unguarded
+from shared.turn.report import build_report
+from shared.turn.sequence import run, run_unguarded
 from shared.turn.state import CandleProgress, State
 from shared.turn.steps import Steps
 from shared.turn.turn import Occasion, Turn
@@ -52,7 +52,7 @@ from shared.turn.turn import Occasion, Turn
 class Replay:
     """A replay that can stop anywhere and go on later, also in another process.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.turn.pipeline import stages
@@ -61,8 +61,8 @@ class Replay:
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> inputs = Inputs(
     ...     candles=candles,
-    ...     stages=stages(candles, bundle=None, settings=load({})),
-    ...     settings=load({}),
+    ...     stages=stages(candles, bundle=None, settings=load_settings({})),
+    ...     settings=load_settings({}),
     ...     start_at=start + 7 * day,
     ...     end_at=start + 8 * day,
     ... )
@@ -100,7 +100,7 @@ class Replay:
         )
         self._policy = risk.policy_of(self._settings)
         watches = self._settings.account.has_locks and not self._policy.has_goal
-        holding = watching(self._grid) if watches else self._grid
+        holding = watched_grid(self._grid) if watches else self._grid
         self._bookings = bookings(holding, self._path, settle_ms=self._settle_ms)
         self._next = 0
         past, capital_jpy = inputs.opening, Decimal(self._settings.capital_jpy)
@@ -110,9 +110,9 @@ class Replay:
             else replace(past.limits, last_trade_sequence=0, position_net_jpy=ZERO)
         )
         self._state = State(mode=self._settings.mode, stage=self._settings.stage, limits=limits)
-        terms = accounts.terms(self._settings, self._rules)
+        terms = accounts.account_terms(self._settings, self._rules)
         cash_jpy = capital_jpy if past is None else past.cash_jpy
-        account = accounts.opened(
+        account = accounts.open_account(
             cash_jpy, inputs.start_at, kind=self._settings.account, terms=terms
         )
         self._story = Story()
@@ -120,7 +120,7 @@ class Replay:
             self._next = int(checkpoint["next"])
             self._state = msgspec.convert(checkpoint["state"], State)
             account = msgspec.convert(checkpoint["account"], PaperAccount)
-            self._story = Story.told(checkpoint["story"])
+            self._story = Story.from_values(checkpoint["story"])
         self._hands = AccountInHand(
             account,
             path=self._path,
@@ -148,30 +148,30 @@ class Replay:
     @property
     def at(self) -> int:
         """How far it has come, ms UTC."""
-        if self.done:
+        if self.is_finished:
             return self._inputs.end_at
         return max(
             self._inputs.start_at, int(self._grid.received_at[self._next - 1]) if self._next else 0
         )
 
     @property
-    def done(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether the end is reached."""
         return self._next >= len(self._grid)
 
     def advance(self, until_at: int | None = None) -> None:
         """Go on to `until_at`, or to the end."""
         limit = self._inputs.end_at if until_at is None else until_at
-        while not self.done and self._grid.received_at[self._next] <= limit:
+        while not self.is_finished and self._grid.received_at[self._next] <= limit:
             index = self._next
             self._visit(index)
-            self._next = self._ahead.following(index, self._state, self._hands)
-            if not self._hands.account.idle and self._next > index + 1:
+            self._next = self._ahead.next_index(index, self._state, self._hands)
+            if not self._hands.account.is_idle and self._next > index + 1:
                 self._book_between(index, self._next)
                 self._catch_up(self._next)
             if self._next > index + 1:
                 self._keep_goal(index, self._next)
-        if self.done:
+        if self.is_finished:
             self._hands.settle(accounts.full_minute(self._inputs.end_at))
             self._story.gather(self._hands.account)
 
@@ -179,7 +179,7 @@ class Replay:
         """Everything that has happened so far, as JSON values."""
         return {
             "next": self._next,
-            "state": self._state.told(),
+            "state": self._state.encode_state(),
             "account": msgspec.to_builtins(self._hands.account),
             "story": self._story.as_values(),
             "snapshots": msgspec.to_builtins(self._hands.snapshots),
@@ -187,7 +187,7 @@ class Replay:
 
     def result(self) -> Replayed:
         """What has happened by `at`."""
-        return gathered(
+        return gather_result(
             self._inputs,
             rules=self._rules,
             path=self._path,
@@ -221,26 +221,26 @@ class Replay:
             int(self._grid.received_at[index]),
         )
         before = self._state
-        self._hands.arrive(received_at, counted=before.counted)
+        self._hands.arrive(received_at, counted=before.counted_account)
         self._past.arrive(is_late=bool(self._grid.late[index]))
         occasion = Occasion(
             name=f"{scheduled_at}.0",
             scheduled_at=scheduled_at,
             lifts=self._lifts(before.halted_at, received_at),
-            halted=self._halted(received_at),
+            halted=self._is_halted(received_at),
         )
-        turn = run(Turn(occasion=occasion, state=before), self._steps, unguarded)
-        self._story.decided(
+        turn = run(Turn(occasion=occasion, state=before), self._steps, run_unguarded)
+        self._story.note_decision(
             self._past.row, turn.decision, turn.state, self._hands.records, now_ms=self._hands.now
         )
-        self._story.visited(before, turn.state, self._hands, self._settings)
+        self._story.note_visit(before, turn.state, self._hands, self._settings)
         if self._inputs.every_tick:
             self._story.ticks.append(self._report(turn, received_at, before))
-        self._state = changed(
+        self._state = copy_with(
             turn.state, last_fill_sequence=self._hands.account.next_fill_sequence - 1
         )
 
-    def _halted(self, at: int) -> bool:
+    def _is_halted(self, at: int) -> bool:
         return any(
             halt.from_at <= at and (halt.until_at is None or at < halt.until_at)
             for halt in self._inputs.schedule.halts
@@ -260,14 +260,14 @@ class Replay:
         return halted_at if max(ends, default=0) > halted_at else 0
 
     def _report(self, turn: Turn, received_at: int, before: State) -> TickReport:
-        return report(
+        return build_report(
             turn,
             tick=str(turn.occasion.scheduled_at),
             received_at=received_at,
             finished_at=self._hands.now,
             settings=self._settings,
             settings_hash=self._settings_hash,
-            before=before.counted,
+            before=before.counted_account,
             model=self._past.model,
             orders=self._hands.records,
             issues=turn.issues,
@@ -287,7 +287,7 @@ class Replay:
         holdings = self._hands.holdings(self._hands.now)
         if self._state.limits is None:
             raise AssertionError("the limits are there once an account was booked")
-        keys = telling(
+        keys = telling_looks(
             looks,
             equity,
             start,
@@ -299,12 +299,12 @@ class Replay:
         for key in keys:
             before, now = self._state, int(looks.as_of[start + key])
             self._state = before.after_account(
-                changed(holdings, as_of=now, equity_jpy=jpy_from_units(int(equity[key]))),
+                copy_with(holdings, as_of=now, equity_jpy=jpy_from_units(int(equity[key]))),
                 lifts=self._lifts(before.halted_at, now),
                 now_ms=now,
                 settings=self._settings,
             )
-            self._story.limits_moved(before, self._state, self._settings)
+            self._story.note_limits(before, self._state, self._settings)
 
     def _catch_up(self, index: int) -> None:
         """Before the tick at `index`, which reads no new candle: take over the newest, of which
@@ -315,7 +315,7 @@ class Replay:
         row = int(self._grid.newest[index])
         if row >= 0 and self._known.as_of[row] > self._state.candle.as_of:
             candle = CandleProgress(as_of=int(self._known.as_of[row]), attempts_used=0, closed=True)
-            self._state = changed(self._state, signal=self._known.signal(row), candle=candle)
+            self._state = copy_with(self._state, signal=self._known.signal(row), candle=candle)
 
     def _keep_goal(self, index: int, following: int) -> None:
         """The ticks left out between the two found at each 4h close that what is held is what is
@@ -327,13 +327,13 @@ class Replay:
         left_out = slice(index + 1, following)
         slot = self._known.target_slot(self._grid.newest[left_out][~self._grid.late[left_out]])
         if slot > goal.as_of:
-            self._state = changed(self._state, goal=changed(goal, as_of=slot))
+            self._state = copy_with(self._state, goal=copy_with(goal, as_of=slot))
 
 
 def replay(inputs: Inputs) -> Replayed:
     """Run from beginning to end.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.turn.pipeline import stages
@@ -342,8 +342,8 @@ def replay(inputs: Inputs) -> Replayed:
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> inputs = Inputs(
     ...     candles=candles,
-    ...     stages=stages(candles, bundle=None, settings=load({})),
-    ...     settings=load({}),
+    ...     stages=stages(candles, bundle=None, settings=load_settings({})),
+    ...     settings=load_settings({}),
     ...     start_at=start + 7 * day,
     ...     end_at=start + 8 * day,
     ... )

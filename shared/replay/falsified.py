@@ -25,7 +25,7 @@ def wild(candles: Candles, at: int, random: np.random.Generator) -> Candles:
         return candles
     start = np.full(len(rows), candles.open[first])
     begins = rows == first
-    return _told(
+    return _invent_rows(
         candles,
         rows,
         start,
@@ -35,7 +35,7 @@ def wild(candles: Candles, at: int, random: np.random.Generator) -> Candles:
     )
 
 
-def falsified(
+def falsify_candles(
     candles: Candles, firsts: IntArray, count: int, random: np.random.Generator
 ) -> Candles:
     """The same candles, but for `count` wild ones from each of the rows `firsts`; what follows
@@ -43,7 +43,7 @@ def falsified(
     """
     rows = np.unique(np.concatenate([firsts + ahead for ahead in range(count)]))
     rows = rows[rows < len(candles)]
-    return _told(
+    return _invent_rows(
         candles,
         rows,
         candles.open[rows],
@@ -53,7 +53,7 @@ def falsified(
     )
 
 
-def sloping(candles: Candles, *, rising: bool) -> Candles:
+def slope_candles(candles: Candles, *, rising: bool) -> Candles:
     """The same instants with a market that only rises, or only falls: what has two or three answers
     gives another one.
     """
@@ -71,7 +71,7 @@ def sloping(candles: Candles, *, rising: bool) -> Candles:
     )
 
 
-def _told(
+def _invent_rows(
     candles: Candles,
     rows: IntArray,
     start: FloatArray,

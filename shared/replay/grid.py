@@ -53,7 +53,7 @@ class Grid:
         return index
 
 
-def watching(ticks: Grid) -> Grid:
+def watched_grid(ticks: Grid) -> Grid:
     """The same ticks while a target is watched: each settles the account up to its own minute (see
     `Steps.is_due`).
     """

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.core.errors import BadData
-from shared.core.frozen import changed
+from shared.core.frozen import copy_with
 from shared.core.money import ZERO, jpy_units, notional_jpy
 from shared.core.settings import Settings
 from shared.core.types import (
@@ -110,7 +110,7 @@ class AccountInHand:
         """Settle the account from the final candles of the path; what the state has `counted` need
         not be kept.
         """
-        self.account = accounts.trimmed(self.account, self.counted)
+        self.account = accounts.trim_account(self.account, self.counted)
         self.settle(accounts.full_minute(now_ms - self._settle_ms))
         return self.holdings(now_ms)
 
@@ -125,7 +125,7 @@ class AccountInHand:
                 self.snapshots.append(snapshot(account, account.settled_until))
                 self._traded(account)
 
-        self.account = accounts.settled(self.account, self._path, until, walked=walked)
+        self.account = accounts.settle_account(self.account, self._path, until, walked=walked)
 
     def due_row(self) -> int:
         """The first row of the path at which a resting order can trade or end; the path's length
@@ -160,66 +160,64 @@ class AccountInHand:
         del plan
         before = self.account
         if isinstance(step, Cancel):
-            self.account, outcome = accounts.canceled(before, step.order, now_ms=self.now)
+            self.account, outcome = accounts.cancel_order(before, step.order, now_ms=self.now)
         else:
-            outcome = self._placed(step.intent, book, rules or self._rules)
-            self._snapped(before, self.now)
+            outcome = self._place_order(step.intent, book, rules or self._rules)
+            self._take_snapshot(before, self.now)
         record = record_of(step, outcome)
         self.records.append(record)
         return record
 
-    def _placed(self, intent: OrderIntent, book: Book | None, rules: PairRules) -> Outcome:
-        if self._coarse and intent.opens and intent.post_only:
-            return self._placed_coarsely(intent, book, rules)
-        if self._coarse and intent.opens:
-            return self._crossed_coarsely(intent, book, rules)
-        self.account, outcome = accounts.placed(
+    def _place_order(self, intent: OrderIntent, book: Book | None, rules: PairRules) -> Outcome:
+        if self._coarse and intent.is_opening and intent.post_only:
+            return self._place_coarsely(intent, book, rules)
+        if self._coarse and intent.is_opening:
+            return self._cross_coarsely(intent, book, rules)
+        self.account, outcome = accounts.place_order(
             self.account, intent, book=book, now_ms=self.now, rules=rules
         )
         return outcome
 
-    def _placed_coarsely(self, intent: OrderIntent, book: Book | None, rules: PairRules) -> Outcome:
+    def _place_coarsely(self, intent: OrderIntent, book: Book | None, rules: PairRules) -> Outcome:
         """An entry on a path of long candles: see the module's text."""
         row = int(self._path.opened_at.searchsorted(self.now, side="right")) - 1
         ends_at = int(self._path.opened_at[row]) + self._path.timeframe.ms
         low, high = int(self._path.low[row]), int(self._path.high[row])
-        lots = min(self._affordable(intent, book, rules), self._given(intent, row))
+        lots = min(self._affordable(intent, book, rules), self._offered_lots(intent, row))
         if (
             self.now >= ends_at
             or lots < rules.min_lots
-            or not intent.is_passed(low if intent.buys else high)
+            or not intent.is_passed(low if intent.is_buy else high)
         ):
-            after, outcome = accounts.placed(
+            after, outcome = accounts.place_order(
                 self.account, intent, book=book, now_ms=self.now, rules=rules
             )
             if isinstance(outcome, Accepted):
-                self.account = accounts.without(after, (outcome.order,))
+                self.account = accounts.end_orders(after, (outcome.order,))
             return outcome
-        crossing = changed(intent, kind=OrderKind.MARKET, price=None, post_only=False, lots=lots)
-        taken = self._crossed_coarsely(crossing, book, rules)
+        crossing = copy_with(intent, kind=OrderKind.MARKET, price=None, post_only=False, lots=lots)
+        taken = self._cross_coarsely(crossing, book, rules)
         if isinstance(taken, Accepted):
-            self.account = accounts.deferred(self.account, Purpose.TARGET, until=ends_at - 1)
+            self.account = accounts.defer_orders(self.account, Purpose.TARGET, until=ends_at - 1)
         return taken
 
-    def _crossed_coarsely(
-        self, intent: OrderIntent, book: Book | None, rules: PairRules
-    ) -> Outcome:
+    def _cross_coarsely(self, intent: OrderIntent, book: Book | None, rules: PairRules) -> Outcome:
         """An entry that crosses.
 
         However late in its candle, that is walked whole once it is known: the stop is live in it.
         """
         row = int(self._path.opened_at.searchsorted(self.now, side="right")) - 1
-        filled, taken = accounts.placed(
+        filled, taken = accounts.place_order(
             self.account, intent, book=book, now_ms=self.now, rules=rules
         )
         if isinstance(taken, Accepted):
-            self.account = changed(
+            self.account = copy_with(
                 filled,
                 settled_until=min(filled.settled_until, int(self._path.opened_at[max(row, 0)])),
             )
         return taken
 
-    def _given(self, intent: OrderIntent, row: int) -> int:
+    def _offered_lots(self, intent: OrderIntent, row: int) -> int:
         """What the candle gives to an order that lives for a part of it: our share of that part of
         its volume.
         """
@@ -238,12 +236,12 @@ class AccountInHand:
         if self.account.kind.has_debt or intent.price is None or book is None:
             return intent.lots
         costs = self.account.terms.costs
-        price = crossing_book(book, buys=intent.buys, lots=intent.lots, costs=costs).price
+        price = crossing_book(book, buys=intent.is_buy, lots=intent.lots, costs=costs).price
         free = accounts.available_jpy(self.account, price, self.now)
         fits = free / (notional_jpy(price, 1) * (1 + max(ZERO, rules.taker_fee_rate)))
         return max(1, min(intent.lots, int(fits)))
 
-    def _snapped(self, before: PaperAccount, at: int) -> None:
+    def _take_snapshot(self, before: PaperAccount, at: int) -> None:
         if self.account.next_fill_sequence != before.next_fill_sequence:
             self.snapshots.append(snapshot(self.account, at))
 

@@ -38,12 +38,12 @@ class Learned:
     horizon_candles: int
     embargo_candles: int
 
-    def holds(self, as_of: int) -> bool:
+    def is_tainted(self, as_of: int) -> bool:
         """Whether a decision on the candle that closed at `as_of` is tainted."""
         return self.from_at <= as_of < self.allowed_at
 
 
-def learned(manifest: Manifest, settings: Settings) -> Learned:
+def learned_interval(manifest: Manifest, settings: Settings) -> Learned:
     """The interval of all parts of a model, its label horizon and the embargo
     (`replay.embargo_candles`) after it.
     """
@@ -90,7 +90,7 @@ def refuse_training(
     """
     if manifest is None or end_at <= start_at:
         return ()
-    seen = learned(manifest, settings)
+    seen = learned_interval(manifest, settings)
     first, last = _candle_by(start_at), _candle_by(end_at - 1)
     notes = []
     inside = _candles(

@@ -15,9 +15,9 @@ from shared.core.types import (
     TickStatus,
     Timeframe,
 )
-from shared.market.candles import between
-from shared.market.quality import inspect
-from shared.market.spikes import loud
+from shared.market.candles import candles_between
+from shared.market.quality import inspect_candles
+from shared.market.spikes import possible_spike_rows
 from shared.replay.hands import AccountInHand
 from shared.replay.rows import ReplayRows
 from shared.replay.types import Inputs
@@ -45,7 +45,7 @@ class Past:
         self._settings, self._minutes = inputs.settings, inputs.minutes
         self._rules, self._known, self._hands = rules, known, hands
         self._settle_ms = int(inputs.settings.tick.settle_seconds * 1000)
-        self._quiet = not any(len(loud(part)) for part in inputs.candles.values())
+        self._quiet = not any(len(possible_spike_rows(part)) for part in inputs.candles.values())
 
     def arrive(self, *, is_late: bool) -> None:
         """A tick begins; one that is late only protects."""
@@ -63,7 +63,7 @@ class Past:
         if quarter != self._quarter:
             self._quarter = quarter
             self._candles, self.row = self._known.window(now - self._settle_ms)
-            self._issues = inspect(
+            self._issues = inspect_candles(
                 self._candles, now, self._settings, minutes_of=self._minutes_of, quiet=self._quiet
             )
         return Market(
@@ -91,4 +91,4 @@ class Past:
         return ()
 
     def _minutes_of(self, start_ms: int, end_ms: int) -> Candles | None:
-        return None if self._minutes is None else between(self._minutes, start_ms, end_ms)
+        return None if self._minutes is None else candles_between(self._minutes, start_ms, end_ms)

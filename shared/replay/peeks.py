@@ -19,7 +19,7 @@ import numpy as np
 from shared.core.types import Candles, IntArray, Timeframe
 from shared.features import REACH_ROWS
 from shared.replay.differences import KINDS, Column, Cut, Difference, in_rows, of_stages
-from shared.replay.falsified import falsified
+from shared.replay.falsified import falsify_candles
 from shared.turn.pipeline import Stages
 
 AHEAD = 4
@@ -102,13 +102,16 @@ def peeks(
         unseen[run.rows] += 1
     whole, suspects = compute(near), dict[Column, list[int]]()
     for number, run in enumerate(affordable):
-        changed = {**near, run.timeframe: falsified(near[run.timeframe], run.firsts, AHEAD, random)}
+        changed = {
+            **near,
+            run.timeframe: falsify_candles(near[run.timeframe], run.firsts, AHEAD, random),
+        }
         for column, rows in in_rows(whole, compute(changed), run.rows):
             suspects.setdefault(column, []).extend(rows)
         unseen[run.rows] -= 1
         on_progress((number + 1) / len(affordable))
     found = [
-        _confirmed(near, whole, compute, column, sorted(set(rows)))
+        _find_confirmed(near, whole, compute, column, sorted(set(rows)))
         for column, rows in suspects.items()
     ]
     told = tuple(
@@ -140,7 +143,7 @@ def _runs(
             yield _Run(timeframe=timeframe, firsts=np.unique(following[mine]), rows=wanted[mine])
 
 
-def _confirmed(
+def _find_confirmed(
     near: Market,
     whole: Stages,
     compute: Callable[[Market], Stages],

@@ -80,7 +80,7 @@ def random_entries(
     if not 0.0 < pace.chance <= 1.0 or not 0.0 <= pace.long_share <= 1.0 or draws < 1:
         raise BadData(f"{pace} and {draws} draws are no random entries")
     table = _Table.of(candles, orders, rules=rules, costs=costs)
-    return _drawn(table, pace, draws, seed)
+    return _draw_entries(table, pace, draws, seed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ class _Table:
         for side in (1, -1):
             sides = np.full(len(candles), side, dtype=np.int8)
             every = outcomes(candles, _with_sides(orders, sides), rows, rules=rules, costs=costs)
-            rates.append(np.where(every.closed, every.net_rate, np.nan))
+            rates.append(np.where(every.is_closed, every.net_rate, np.nan))
             following.append(np.searchsorted(rows, every.free_row - 1))
         return cls(rate=np.stack(rates), following=np.stack(following))
 
@@ -126,7 +126,7 @@ def _with_sides(orders: Brackets, sides: "np.ndarray[tuple[int], np.dtype[np.int
     )
 
 
-def _drawn(table: _Table, pace: Pace, draws: int, seed: int) -> RandomEntries:
+def _draw_entries(table: _Table, pace: Pace, draws: int, seed: int) -> RandomEntries:
     """All draws side by side, one entry of each at a time."""
     random = np.random.default_rng(seed)
     trades, total = np.zeros(draws, dtype=np.int64), np.zeros(draws)

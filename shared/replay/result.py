@@ -17,7 +17,7 @@ from shared.replay.story import Story
 from shared.replay.types import Curve, Inputs, Replayed
 
 
-def gathered(
+def gather_result(
     inputs: Inputs,
     *,
     rules: PairRules,
@@ -53,8 +53,8 @@ def gathered(
         model=known.model,
         account=settings.account,
         rules=rules,
-        start_equity_jpy=_yen(int(equity[0])),
-        end_equity_jpy=_yen(int(equity[-1])),
+        start_equity_jpy=_yen_of_units(int(equity[0])),
+        end_equity_jpy=_yen_of_units(int(equity[-1])),
         trades=tuple(story.trades),
         fills=tuple(story.fills),
         entries=tuple(story.entries),
@@ -63,7 +63,7 @@ def gathered(
         events=tuple(story.events),
         counts=_counts(story, stop - first),
         ticks=tuple(story.ticks),
-        notes=(*inputs.notes, *_halted_for_good(inputs, story), *_assumed(inputs)),
+        notes=(*inputs.notes, *_halted_for_good(inputs, story), *_assumption_notes(inputs)),
     )
 
 
@@ -96,7 +96,7 @@ def _halted_for_good(inputs: Inputs, story: Story) -> tuple[str, ...]:
     return (f"{stood} nothing is entered after that day.",)
 
 
-def _assumed(inputs: Inputs) -> tuple[str, ...]:
+def _assumption_notes(inputs: Inputs) -> tuple[str, ...]:
     """What the reader must know of how this was replayed."""
     levered = (LEVERED,) if inputs.settings.risk.max_leverage > 1.0 else ()
     return levered if inputs.resolution is Timeframe.M1 else (*levered, COARSE)
@@ -115,7 +115,7 @@ def _closes_before(quarters: Candles, instants: IntArray) -> FloatArray:
     return closes
 
 
-def _yen(units: int) -> Decimal:
+def _yen_of_units(units: int) -> Decimal:
     return jpy_from_units(units)
 
 
@@ -135,7 +135,7 @@ def _denials(
     """
     codes = {why: code for code, why in enumerate(Reason)}
     reason = np.full(stop - first, -1, dtype=np.int16)
-    for why, rows in known.denied:
+    for why, rows in known.denied_rows:
         reason[rows[first:stop]] = codes[why]
     for begin, end, why in (
         *story.blocks,

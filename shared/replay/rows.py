@@ -67,9 +67,11 @@ class ReplayRows:
         """The first row from `row` on, with a 4h close later than `after`, that may want at least
         `least` of the capital.
         """
-        found = _next(self._wanting(least), row)
+        found = _next(self._rows_wanting(least), row)
         while found is not None and self.slots[found] <= after:
-            found = _next(self._wanting(least), int(self.slots.searchsorted(after, side="right")))
+            found = _next(
+                self._rows_wanting(least), int(self.slots.searchsorted(after, side="right"))
+            )
         return found
 
     def target_slot(self, rows: IntArray) -> int:
@@ -94,7 +96,7 @@ class ReplayRows:
             return np.zeros(len(self.as_of), dtype=np.bool_)
         return np.isin(self.slots, self._slow_closed_at) & np.isfinite(targets.weight)
 
-    def _wanting(self, least: float) -> IntArray:
+    def _rows_wanting(self, least: float) -> IntArray:
         """Rows with a target of at least `least`, with room for the last place of a float."""
         if least not in self._wanted:
             targets, known = self._stages.targets, np.flatnonzero(self._has_target)
@@ -107,12 +109,12 @@ class ReplayRows:
         return self._wanted[least]
 
     @property
-    def denied(self) -> list[tuple[Reason, BoolArray]]:
+    def denied_rows(self) -> list[tuple[Reason, BoolArray]]:
         """For each row that cannot lead to an entry the first rule that says so."""
-        return self._screened[1]
+        return self._screened_rows[1]
 
     @cached_property
-    def _screened(self) -> tuple[BoolArray, list[tuple[Reason, BoolArray]]]:
+    def _screened_rows(self) -> tuple[BoolArray, list[tuple[Reason, BoolArray]]]:
         if policy_of(self._settings).has_goal:
             return self._by_target()
         column = self._stages.features.column
@@ -162,7 +164,7 @@ class ReplayRows:
 
     @cached_property
     def _chances(self) -> IntArray:
-        return np.flatnonzero(self._screened[0])
+        return np.flatnonzero(self._screened_rows[0])
 
     @cached_property
     def _longs(self) -> IntArray:

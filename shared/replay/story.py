@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from shared.core.calendar import jst_text
-from shared.core.frozen import changed
+from shared.core.frozen import copy_with
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import (
@@ -52,7 +52,7 @@ class Story:
     ticks: list[TickReport] = field(default_factory=list)
 
     @classmethod
-    def told(cls, values: Mapping[str, Any]) -> "Story":
+    def from_values(cls, values: Mapping[str, Any]) -> "Story":
         """Read what `as_values` wrote."""
         return msgspec.convert(dict(values), cls, strict=False)
 
@@ -61,7 +61,7 @@ class Story:
         values: dict[str, Any] = msgspec.to_builtins(self, str_keys=True)
         return values
 
-    def decided(
+    def note_decision(
         self,
         row: int,
         decision: Decision | None,
@@ -85,7 +85,7 @@ class Story:
                 )
             elif (
                 record.what == "place"
-                and record.intent.opens
+                and record.intent.is_opening
                 and record.order_id is not None
                 and signal is not None
             ):
@@ -94,12 +94,12 @@ class Story:
                     entry_of(record, decision, signal, attempt=attempt, now_ms=now_ms)
                 )
 
-    def visited(
+    def note_visit(
         self, before: State, after: State, hands: AccountInHand, settings: Settings
     ) -> None:
         """A tick was worked out."""
         self.visits += 1
-        self.limits_moved(before, after, settings)
+        self.note_limits(before, after, settings)
         self.gather(hands.account)
 
     def gather(self, account: PaperAccount) -> None:
@@ -113,11 +113,13 @@ class Story:
                 if fill.purpose is Purpose.ENTRY and fill.order_id in self.orders:
                     index = self.orders[fill.order_id]
                     entry = self.entries[index]
-                    self.entries[index] = changed(entry, filled_lots=entry.filled_lots + fill.lots)
+                    self.entries[index] = copy_with(
+                        entry, filled_lots=entry.filled_lots + fill.lots
+                    )
         told = self.trades[-1].sequence if self.trades else 0
         self.trades += [trade for trade in account.trades if trade.sequence > told]
 
-    def limits_moved(self, before: State, after: State, settings: Settings) -> None:
+    def note_limits(self, before: State, after: State, settings: Settings) -> None:
         """A halt or a cool-down may have begun."""
         if after.halted_at and not before.halted_at:
             self.events.append(
@@ -135,7 +137,7 @@ class Story:
                 Event(at=began_at, reason=Reason.LIMIT_COOLDOWN, detail=f"cool-down until {until}")
             )
 
-    def blocked(self, first: int, stop: int, reason: Reason) -> None:
+    def note_block(self, first: int, stop: int, reason: Reason) -> None:
         """While nothing was held, a limit denied whatever the candles of these rows said."""
         if stop > first:
             self.blocks.append((first, stop, reason))

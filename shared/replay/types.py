@@ -76,7 +76,7 @@ class Opening:
 class Inputs:
     """Everything that a replay depends on.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.turn.pipeline import stages
@@ -85,8 +85,8 @@ class Inputs:
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> inputs = Inputs(
     ...     candles=candles,
-    ...     stages=stages(candles, bundle=None, settings=load({})),
-    ...     settings=load({}),
+    ...     stages=stages(candles, bundle=None, settings=load_settings({})),
+    ...     settings=load_settings({}),
     ...     start_at=start + 7 * day,
     ...     end_at=start + 8 * day,
     ... )
@@ -221,7 +221,7 @@ class Replayed:
     `shared.results.performance`).
 
     >>> from shared.replay import replay
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.turn.pipeline import stages
@@ -230,8 +230,8 @@ class Replayed:
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> inputs = Inputs(
     ...     candles=candles,
-    ...     stages=stages(candles, bundle=None, settings=load({})),
-    ...     settings=load({}),
+    ...     stages=stages(candles, bundle=None, settings=load_settings({})),
+    ...     settings=load_settings({}),
     ...     start_at=start + 7 * day,
     ...     end_at=start + 8 * day,
     ... )
@@ -271,7 +271,7 @@ class Replayed:
     notes: tuple[str, ...] = ()
 
 
-def loud(note: str) -> bool:
+def is_warning(note: str) -> bool:
     """Whether a note warns, and does not only inform: it begins with a word in capitals, as in
     "INSIDE TRAINING: ...".
     """

@@ -26,7 +26,7 @@ def decide(case: Case) -> Decision:
     """What the policy of the settings decides, and why.
 
     >>> from decimal import Decimal
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import Account, Book, PairRules, Signal
     >>> money = Decimal(1_000_000)
     >>> account = Account(
@@ -43,7 +43,7 @@ def decide(case: Case) -> Decision:
     ...     rules=PairRules(),
     ...     book=Book(as_of=0, bid=9_799_000, ask=9_801_000),
     ...     now_ms=1_000,
-    ...     settings=load({}),
+    ...     settings=load_settings({}),
     ... )
     >>> decision = decide(case)
     >>> decision.action.value, decision.reason.value

@@ -14,12 +14,13 @@ from shared.core.types import Book, Issue, Market, Signal
 def anomalies(*, market: Market, signal: Signal, settings: Settings) -> tuple[Issue, ...]:
     """All that is unusual, those that forbid entries first.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import PairRules
     >>> book = Book(as_of=0, bid=9_700_000, ask=9_900_000)
     >>> market = Market(as_of=0, candles={}, book=book, rules=PairRules())
     >>> signal = Signal(as_of=0, close=9_800_000, atr_jpy=24_500.0, side=None, strength=0.0)
-    >>> [issue.reason.value for issue in anomalies(market=market, signal=signal, settings=load({}))]
+    >>> found = anomalies(market=market, signal=signal, settings=load_settings({}))
+    >>> [issue.reason.value for issue in found]
     ['spread_critical']
     """
     found = [
@@ -66,7 +67,7 @@ def _book(book: Book | None, settings: Settings) -> Iterator[Issue]:
     risk = settings.risk
     if book is None:
         yield _issue(Reason.BOOK_MISSING)
-    elif book.crossed:
+    elif book.is_crossed:
         yield _issue(Reason.BOOK_CROSSED, bid=book.bid, ask=book.ask)
     elif book.spread_rate >= risk.spread_critical:
         yield _issue(

@@ -16,7 +16,7 @@ class Case:
     `issues` are those of market, data and model together.
 
     >>> from decimal import Decimal
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> money = Decimal(1_000_000)
     >>> account = Account(
     ...     equity_jpy=money,
@@ -32,7 +32,7 @@ class Case:
     ...     rules=PairRules(),
     ...     book=Book(as_of=0, bid=9_799_000, ask=9_801_000),
     ...     now_ms=1_000,
-    ...     settings=load({}),
+    ...     settings=load_settings({}),
     ... )
     >>> case.entry_price
     9799000
@@ -58,7 +58,7 @@ Rule: TypeAlias = Callable[[Case], Decision | None]
 """A decision where the rule has a word on the case, else None."""
 
 
-def tell(case: Case, action: Action, reason: Reason, **context: object) -> Decision:
+def decide_without_order(case: Case, action: Action, reason: Reason, **context: object) -> Decision:
     """A decision on the signal's side that orders nothing."""
     return Decision(
         action=action,
@@ -71,4 +71,4 @@ def tell(case: Case, action: Action, reason: Reason, **context: object) -> Decis
 
 def deny(case: Case, reason: Reason, **context: object) -> Decision:
     """No entry, because of `reason`."""
-    return tell(case, Action.DENY, reason, **context)
+    return decide_without_order(case, Action.DENY, reason, **context)

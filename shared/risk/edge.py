@@ -80,7 +80,7 @@ def distance_factor(signal: Signal, settings: Settings) -> float:
     return min(reach, max(1.0 / reach, signal.volatility / past)) if past > 0 else reach
 
 
-def expected(
+def expected_edge(
     *,
     signal: Signal,
     side: Side,
@@ -125,17 +125,17 @@ def expected(
     )
 
 
-def lower(
+def lower_edge(
     *, signal: Signal, side: Side, rules: PairRules, book: Book | None, settings: Settings
 ) -> tuple[Edge, Edge]:
     """The edge at stop and target as ATR says and as the forecast moves them, the lower
     one first.
     """
-    plain = expected(signal=signal, side=side, rules=rules, book=book, settings=settings)
+    plain = expected_edge(signal=signal, side=side, rules=rules, book=book, settings=settings)
     factor = distance_factor(signal, settings)
     if factor == 1.0:
         return plain, plain
-    moved = expected(
+    moved = expected_edge(
         signal=signal, side=side, rules=rules, book=book, settings=settings, factor=factor
     )
     return (moved, plain) if moved.net < plain.net else (plain, moved)

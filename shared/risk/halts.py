@@ -5,7 +5,7 @@ from decimal import Decimal
 from shared.core.money import rate
 from shared.core.reasons import TRANSIENT, Reason
 from shared.core.types import Action, Decision
-from shared.risk.case import Case, Rule, deny, tell
+from shared.risk.case import Case, Rule, decide_without_order, deny
 from shared.risk.limits import fall
 
 
@@ -22,7 +22,7 @@ def deny_drawdown(case: Case) -> Decision | None:
         return deny(
             case,
             Reason.LIMIT_DRAWDOWN,
-            drawdown=_shown(share),
+            drawdown=_share_text(share),
             limit=limit,
             peak_jpy=account.equity_peak_jpy,
         )
@@ -34,7 +34,7 @@ def deny_daily_loss(case: Case) -> Decision | None:
     account, limit = case.account, rate(case.settings.risk.daily_loss)
     share = fall(account.day_start_equity_jpy, account.equity_jpy)
     if share >= limit:
-        return deny(case, Reason.LIMIT_DAILY_LOSS, loss=_shown(share), limit=limit)
+        return deny(case, Reason.LIMIT_DAILY_LOSS, loss=_share_text(share), limit=limit)
     return None
 
 
@@ -46,7 +46,11 @@ def deny_cooldown(case: Case) -> Decision | None:
 
 def wait_for_entry(case: Case) -> Decision | None:
     """ENTRY_RESTING: one entry at a time."""
-    return tell(case, Action.HOLD, Reason.ENTRY_RESTING) if case.account.entry_resting else None
+    return (
+        decide_without_order(case, Action.HOLD, Reason.ENTRY_RESTING)
+        if case.account.entry_resting
+        else None
+    )
 
 
 def deny_warming(case: Case) -> Decision | None:
@@ -83,5 +87,5 @@ HALTS: tuple[Rule, ...] = (
 """Asked in this order."""
 
 
-def _shown(share: Decimal) -> str:
+def _share_text(share: Decimal) -> str:
     return f"{share:.6f}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from shared.core.calendar import jst_day
-from shared.core.frozen import changed
+from shared.core.frozen import copy_with
 from shared.core.money import ZERO
 from shared.core.settings import Settings
 from shared.core.types import Trade
@@ -58,7 +58,7 @@ class Limits:
 
     def _after(self, trade: Trade, settings: Settings) -> "Limits":
         net = self.position_net_jpy + trade.net_jpy
-        counted = changed(self, last_trade_sequence=trade.sequence, position_net_jpy=net)
+        counted = copy_with(self, last_trade_sequence=trade.sequence, position_net_jpy=net)
         if not trade.ends_position:
             return counted
         streak = self.losing_streak + 1 if net < 0 else 0
@@ -68,7 +68,7 @@ class Limits:
             cooldown_until = max(
                 cooldown_until, trade.closed_at + int(settings.risk.cooldown_seconds * 1000)
             )
-        return changed(
+        return copy_with(
             counted, losing_streak=streak, cooldown_until=cooldown_until, position_net_jpy=ZERO
         )
 
@@ -76,22 +76,22 @@ class Limits:
         """Raise the peak; on the first look of a JST day, take the equity as the day's start."""
         peak, day = max(self.equity_peak_jpy, equity_jpy), jst_day(now_ms)
         if day > self.day:
-            return changed(self, equity_peak_jpy=peak, day=day, day_start_equity_jpy=equity_jpy)
-        return changed(self, equity_peak_jpy=peak) if equity_jpy > self.equity_peak_jpy else self
+            return copy_with(self, equity_peak_jpy=peak, day=day, day_start_equity_jpy=equity_jpy)
+        return copy_with(self, equity_peak_jpy=peak) if equity_jpy > self.equity_peak_jpy else self
 
-    def restarted(self, equity_jpy: Decimal) -> "Limits":
+    def restart_peak(self, equity_jpy: Decimal) -> "Limits":
         """After a person took the drawdown halt back: the peak begins at the present equity, every
         other limit stays.
         """
-        return changed(self, equity_peak_jpy=equity_jpy)
+        return copy_with(self, equity_peak_jpy=equity_jpy)
 
-    def opened(self, equity_jpy: Decimal) -> "Limits":
+    def restart_untraded(self, equity_jpy: Decimal) -> "Limits":
         """Of an account that never traded, so that peak and day's start are one: they are what it
         is given now.
         """
         if self.equity_peak_jpy != self.day_start_equity_jpy or self.equity_peak_jpy == equity_jpy:
             return self
-        return changed(self, equity_peak_jpy=equity_jpy, day_start_equity_jpy=equity_jpy)
+        return copy_with(self, equity_peak_jpy=equity_jpy, day_start_equity_jpy=equity_jpy)
 
     def drawdown(self, equity_jpy: Decimal) -> Decimal:
         """How far the equity lies below its peak, as a share of the peak; never negative."""

@@ -71,7 +71,7 @@ def screen(
     denied(Reason.PRICE_JUMP, np.abs(rows.price_z) >= risk.price_z)
     denied(Reason.VOLUME_SPIKE, np.abs(rows.volume_z) >= risk.volume_z)
     denied(Reason.NO_CONSENSUS, rows.consensus == 0)
-    denied(Reason.SIDE_NOT_ALLOWED, ~_allowed(rows.consensus, settings))
+    denied(Reason.SIDE_NOT_ALLOWED, ~_allowed_rows(rows.consensus, settings))
     denied(
         Reason.SIDE_SUSPENDED,
         np.where(rows.consensus > 0, not rules.long_opens, not rules.short_opens),
@@ -127,7 +127,7 @@ def distance_factors(
     )
 
 
-def _allowed(consensus: Int8Array, settings: Settings) -> BoolArray:
+def _allowed_rows(consensus: Int8Array, settings: Settings) -> BoolArray:
     """The rows whose side the settings allow."""
     allowed: BoolArray = (consensus > 0) | (settings.has_shorts & (consensus < 0))
     return allowed
@@ -136,8 +136,8 @@ def _allowed(consensus: Int8Array, settings: Settings) -> BoolArray:
 def net_edge_at_best(
     rows: ScreenRows, asked: IntArray, *, rules: PairRules, settings: Settings
 ) -> FloatArray:
-    """The net of `edge.lower` of the rows `asked`, in arrays, at the narrowest spread that the book
-    can have.
+    """The net of `edge.lower_edge` of the rows `asked`, in arrays, at the narrowest spread that the
+    book can have.
     """
     if rows.probabilities is None or rows.barriers is None:
         raise AssertionError("without a model nothing has an edge")

@@ -174,8 +174,9 @@ def smallest_capital(
     At `price` and `atr_jpy`, for a long, with the paper spread; a stage with no share of the
     capital is left out.
 
-    >>> from shared.core.settings import load
-    >>> smallest_capital(price=9_800_000, atr_jpy=24_500.0, rules=PairRules(), settings=load({}))
+    >>> from shared.core.settings import load_settings
+    >>> settings = load_settings({})
+    >>> smallest_capital(price=9_800_000, atr_jpy=24_500.0, rules=PairRules(), settings=settings)
     {'paper': 1170, 'stage-10': 11696, 'stage-50': 2340, 'live': 1170}
     """
     where = prices(side=Side.LONG, entry=price, atr_jpy=atr_jpy, settings=settings)

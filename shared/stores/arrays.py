@@ -60,14 +60,14 @@ class ArrayStore:
         for name in self._bucket.keys(f"{self._prefix}{key}."):
             blob = self._bucket.get(name)
             if blob is not None:
-                return _decoded(blob.data, key)
+                return _decode_arrays(blob.data, key)
         return None
 
     def write(self, key: str, arrays: Arrays) -> None:
         """Store the arrays and take the oldest entries away where there are too many or too large
         ones.
         """
-        data = _encoded(arrays, key)
+        data = _encode_arrays(arrays, key)
         name = f"{self._prefix}{key}.{len(data)}"
         self._bucket.put(name, data)
         for other in self._bucket.keys(f"{self._prefix}{key}."):
@@ -91,7 +91,7 @@ def _size(name: str) -> int:
     return int(told) if told.isdecimal() else 0
 
 
-def _encoded(arrays: Arrays, key: str) -> bytes:
+def _encode_arrays(arrays: Arrays, key: str) -> bytes:
     listed, parts = [], []
     for name, array in arrays.items():
         if array.dtype.str not in KINDS:
@@ -106,7 +106,7 @@ def _encoded(arrays: Arrays, key: str) -> bytes:
     return header + body
 
 
-def _decoded(data: bytes, key: str) -> dict[str, NDArray[Any]]:
+def _decode_arrays(data: bytes, key: str) -> dict[str, NDArray[Any]]:
     line, newline, _ = data.partition(b"\n")
     try:
         facts = json.loads(line)

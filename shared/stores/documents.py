@@ -114,7 +114,7 @@ class Documents(ABC):
 
         Raises `AlreadyExists` or `Conflict` for the first that cannot be.
         """
-        batch = prepared(writes)
+        batch = prepare_writes(writes)
         if not batch:
             return {}
         writer = secrets.token_hex(16)
@@ -148,7 +148,7 @@ class Documents(ABC):
         nor are flags without a value.
         """
         found = self._query(
-            checked_query(
+            check_query(
                 collection, field=field, op=op, value=value, descending=descending, limit=limit
             ),
         )
@@ -189,7 +189,7 @@ def check_path(path: str) -> str:
     parts = path.split("/")
     if (
         len(parts) % 2
-        or not _good_parts(parts)
+        or not _has_safe_parts(parts)
         or len(path.encode(errors="replace")) > MAX_PATH_BYTES
     ):
         raise BadData(
@@ -199,17 +199,17 @@ def check_path(path: str) -> str:
     return path
 
 
-def _good_parts(parts: Sequence[str]) -> bool:
+def _has_safe_parts(parts: Sequence[str]) -> bool:
     return all(
         part not in {"", ".", ".."}
         and not _RESERVED.fullmatch(part)
         and not _CONTROL.search(part)
-        and _encodes(part)
+        and _is_encodable(part)
         for part in parts
     )
 
 
-def _encodes(text: str) -> bool:
+def _is_encodable(text: str) -> bool:
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -222,7 +222,7 @@ def collection_of(path: str) -> str:
     return path.rpartition("/")[0]
 
 
-def prepared(writes: Sequence[Write]) -> list[CheckedWrite]:
+def prepare_writes(writes: Sequence[Write]) -> list[CheckedWrite]:
     """The writes of a batch, checked and encoded. Raises `BadData` before anything is written."""
     batch = [_prepare(write) for write in writes]
     if len(batch) > MAX_BATCH_WRITES:
@@ -247,11 +247,11 @@ def _prepare(write: Write) -> CheckedWrite:
             f"a {write.kind} of {path} came {'without' if write.version is None else 'with'} a"
             " version"
         )
-    text = None if write.data is None else encoded(write.data, path)
+    text = None if write.data is None else encode_document(write.data, path)
     return CheckedWrite(kind=write.kind, path=path, text=text, version=write.version)
 
 
-def encoded(data: Mapping[str, Json], path: str) -> str:
+def encode_document(data: Mapping[str, Json], path: str) -> str:
     """A document as JSON text.
 
     Raises `BadData` naming the field that is not plain JSON, or the size where too large.
@@ -295,7 +295,7 @@ def _plain_scalar(value: str | float | None, where: str) -> Json:
         # half a character in what a server sent must not keep a tick from being saved
         return (
             str(value)
-            if _encodes(value)
+            if _is_encodable(value)
             else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         )
     if isinstance(value, int):
@@ -318,7 +318,7 @@ def _items(values: Sequence[Json], where: str, depth: int) -> Iterator[Json]:
 
 
 def _key(key: object, where: str) -> str:
-    if not isinstance(key, str) or not key or _RESERVED.fullmatch(key) or not _encodes(key):
+    if not isinstance(key, str) or not key or _RESERVED.fullmatch(key) or not _is_encodable(key):
         raise BadData(
             f"{where} has the key {key!r}; keys are texts, neither empty nor __reserved__"
         )
@@ -329,7 +329,7 @@ def _below(where: str, key: object) -> str:
     return f"{where}{'' if where.endswith(':') else '.'}{key}"
 
 
-def checked_query(
+def check_query(
     collection: str,
     *,
     field: str | None,
@@ -340,7 +340,7 @@ def checked_query(
 ) -> CheckedQuery:
     """A query that every store can answer, or `BadData`."""
     parts = collection.split("/")
-    if not len(parts) % 2 or not _good_parts(parts):
+    if not len(parts) % 2 or not _has_safe_parts(parts):
         raise BadData(
             f"the collection {collection[:200]!r} is wrong: one name, or collection/name/collection"
         )
@@ -357,7 +357,7 @@ def checked_query(
         )
     if isinstance(value, int) and value not in _INT64:
         raise BadData(f"a query asked for {field} {op} {value}; whole numbers have at most 64 bits")
-    if isinstance(value, str) and (_CONTROL.search(value) or not _encodes(value)):
+    if isinstance(value, str) and (_CONTROL.search(value) or not _is_encodable(value)):
         raise BadData(f"a query asked for {field} {op} a text with control characters")
     if op != "==" and (value is None or isinstance(value, bool)):
         raise BadData(

@@ -16,7 +16,10 @@ def check_key(key: str) -> str:
     Raises `BadData` for an absolute, empty, dotted or otherwise unsafe one.
     """
     parts = key.split("/")
-    if not all(_good(part) for part in parts) or len(key.encode(errors="replace")) > MAX_KEY_BYTES:
+    if (
+        not all(_is_safe_part(part) for part in parts)
+        or len(key.encode(errors="replace")) > MAX_KEY_BYTES
+    ):
         raise BadData(
             f"the object key {key[:200]!r} is wrong: a relative path with /, whose parts are"
             " neither empty nor begin with a dot"
@@ -24,7 +27,7 @@ def check_key(key: str) -> str:
     return key
 
 
-def _good(part: str) -> bool:
+def _is_safe_part(part: str) -> bool:
     try:
         size = len(part.encode())
     except UnicodeEncodeError:
@@ -47,7 +50,7 @@ def check_generation(generation: int | None) -> None:
         )
 
 
-def refused(key: str, wanted: int, stored: int | None) -> str:
+def precondition_text(key: str, wanted: int, stored: int | None) -> str:
     """The sentence of a precondition that failed."""
     if wanted == 0:
         return f"the object {key} exists already"

@@ -136,7 +136,7 @@ def renew(
     Raises:
         LeaseLost: Another holds it now, or nobody; nothing was written.
     """
-    return _written(
+    return _write_lease(
         documents,
         lease,
         changes,
@@ -155,10 +155,10 @@ def release(documents: DocumentStore, lease: Lease, changes: Mapping[str, Any]) 
     >>> is_held(documents.get("bots/one").data["lease"]["expires_at"], now_ms=1)
     False
     """
-    return _written(documents, lease, changes, unheld(fence=lease.fence))
+    return _write_lease(documents, lease, changes, unheld(fence=lease.fence))
 
 
-def _written(
+def _write_lease(
     documents: DocumentStore, lease: Lease, changes: Mapping[str, Any], after: Mapping[str, Any]
 ) -> Lease:
     document = lease.document

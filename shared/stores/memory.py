@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from shared.core.errors import Conflict
 from shared.stores.documents import CheckedQuery, CheckedWrite, Documents, collection_of
-from shared.stores.keys import check_generation, check_key, check_prefix, refused
+from shared.stores.keys import check_generation, check_key, check_prefix, precondition_text
 from shared.stores.ports import Blob, Document
 
 
@@ -143,7 +143,9 @@ class MemoryBucket:
         with self._lock:
             stored = self._blobs.get(key)
             if if_generation is not None and if_generation != (stored.generation if stored else 0):
-                raise Conflict(refused(key, if_generation, stored.generation if stored else None))
+                raise Conflict(
+                    precondition_text(key, if_generation, stored.generation if stored else None)
+                )
             self._written += 1
             self._blobs[key] = Blob(key=key, data=bytes(data), generation=self._written)
             return self._written

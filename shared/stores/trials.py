@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from shared.core.errors import AlreadyExists, BadData
-from shared.core.trials import History, Trial, checked
+from shared.core.trials import History, Trial, check_trial
 from shared.stores.ports import Document, DocumentStore
 
 COLLECTION = "trials"
@@ -48,7 +48,7 @@ class TrialLog:
         Raises:
             BadData: The trial breaks its own rules; nothing is written.
         """
-        data: Mapping[str, Any] = {"id": trial.id, **msgspec.to_builtins(checked(trial))}
+        data: Mapping[str, Any] = {"id": trial.id, **msgspec.to_builtins(check_trial(trial))}
         try:
             self._documents.create(f"{COLLECTION}/{trial.id}", data)
         except AlreadyExists:
@@ -63,8 +63,8 @@ class TrialLog:
         """
         trials: list[Trial] = []
         damaged: list[str] = []
-        for document in self._stored():
-            trial = _decoded(document)
+        for document in self._list_stored():
+            trial = _decode_trial(document)
             if trial is None:
                 damaged.append(document.path)
             elif kind is None or trial.kind == kind:
@@ -74,7 +74,7 @@ class TrialLog:
             damaged=tuple(damaged),
         )
 
-    def _stored(self) -> list[Document]:
+    def _list_stored(self) -> list[Document]:
         # A page by field would pass over a damaged record that lacks the field, so the whole is
         # asked for, in growing sizes.
         limit = FIRST_PAGE
@@ -83,10 +83,10 @@ class TrialLog:
         return found
 
 
-def _decoded(document: Document) -> Trial | None:
+def _decode_trial(document: Document) -> Trial | None:
     """The trial, or None where the record is not what was once written under that name."""
     try:
-        trial = checked(msgspec.convert(document.data, Trial))
+        trial = check_trial(msgspec.convert(document.data, Trial))
     except (msgspec.ValidationError, BadData):
         return None
     return (

@@ -30,8 +30,8 @@ BLOCK_ROWS = 16_384
 def names(strategies: Strategies) -> tuple[str, ...]:
     """What the columns of the votes are called, in their order.
 
-    >>> from shared.core.settings import load
-    >>> names(load({}).strategies)[:2]
+    >>> from shared.core.settings import load_settings
+    >>> names(load_settings({}).strategies)[:2]
     ('atr_based', 'mochipoy_alert')
     """
     # See `Strategies`.
@@ -43,12 +43,12 @@ def vote(features: Features, strategies: Strategies, consensus: Consensus) -> Vo
 
     A strategy of weight 0 is out: it keeps its column and says nothing.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import Timeframe
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.features import compute
     >>> from shared.market.candles import aggregate
-    >>> settings = load({})
+    >>> settings = load_settings({})
     >>> minutes = generate(start_ms=1_767_225_600_000, days=2, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> votes = vote(compute(candles), settings.strategies, settings.consensus)
@@ -83,14 +83,14 @@ def targets(features: Features, strategies: Strategies) -> Targets | None:
     """The exposure that the first strategy wants on each row which has a word on it and a weight;
     None without one.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import Timeframe
     >>> from shared.features import compute
-    >>> from shared.market.candles import empty
-    >>> nothing = compute({Timeframe.M15: empty(Timeframe.M15)})
-    >>> targets(nothing, load({}, profile="trend").strategies).weight.shape
+    >>> from shared.market.candles import empty_candles
+    >>> nothing = compute({Timeframe.M15: empty_candles(Timeframe.M15)})
+    >>> targets(nothing, load_settings({}, profile="trend").strategies).weight.shape
     (0,)
-    >>> targets(nothing, load({}).strategies) is None  # by default the trend has no weight
+    >>> targets(nothing, load_settings({}).strategies) is None  # by default the trend has no weight
     True
     """
     for name in names(strategies):

@@ -88,7 +88,7 @@ def paths(bot: str) -> tuple[str, str, str]:
     return (path_of(bot), ALL, OLDER)
 
 
-def read(data: object, path: str) -> Control:
+def decode_control(data: object, path: str) -> Control:
     """One stored control document.
 
     Raises `BadData`, naming document and field, where it makes no sense.
@@ -136,7 +136,7 @@ def _older(data: Mapping[str, Any]) -> Control:
     return Control(halt=Halt(id=f"older-{at}", at=at, who=older.who, why=older.why))
 
 
-def ordered(found: Mapping[str, object], bot: str) -> Ordered:
+def combine_controls(found: Mapping[str, object], bot: str) -> Ordered:
     """What the documents say together; `found` maps the paths of those that exist to what is stored
     there.
     """
@@ -145,7 +145,7 @@ def ordered(found: Mapping[str, object], bot: str) -> Ordered:
     lifted: Lifted | None = None
     for path, data in found.items():
         try:
-            control = read(data, path)
+            control = decode_control(data, path)
         except BadData as error:
             damaged[path] = str(error)
             continue

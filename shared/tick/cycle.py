@@ -26,14 +26,14 @@ from shared.tick import filing
 from shared.tick.desk import Desk
 from shared.tick.documents import BotDocuments
 from shared.tick.guard import TickGuard
-from shared.tick.loaded import Loaded, load
+from shared.tick.loaded import Loaded, load_tick_inputs
 from shared.tick.meter import Meter
 from shared.tick.present import Present
 from shared.tick.reporter import Reporter
 from shared.tick.request import TickRequest
 from shared.turn import sequence
 from shared.turn.champion import Champions
-from shared.turn.state import State, impossible
+from shared.turn.state import State, impossible_time_issue
 from shared.turn.steps import Steps
 from shared.turn.turn import Ending, Turn
 
@@ -90,10 +90,10 @@ def run_tick(ports: Ports, settings: Settings, request: TickRequest) -> TickRepo
     """
     meter = Meter(ports.documents, ports.feed)
     clock = BoundedClock(ports.clock, allowed_ms=settings.market.max_clock_skew_ms)
-    with meter.timed("clock"):
+    with meter.time_step("clock"):
         _compare(clock, ports.feed, deadline=meter.began + settings.exchange.timeout_seconds)
     now = clock.now_ms()
-    believed, strange = _believed(request, clock, now_ms=now, settings=settings)
+    believed, strange = _believe_request(request, clock, now_ms=now, settings=settings)
     bot = BotDocuments(ports.documents, settings.id)
     reporter = Reporter(
         request=believed, settings=settings, clock=clock, meter=meter, strange=strange
@@ -111,9 +111,9 @@ def run_tick(ports: Ports, settings: Settings, request: TickRequest) -> TickRepo
     longest_ms = longest_hold_ms(settings)
     claim = bot.claim(believed.tick, now_ms=now, lease_ms=lease_ms, longest_ms=longest_ms)
     if claim.report is not None:
-        return reporter.duplicate(claim.report)
+        return reporter.report_duplicate(claim.report)
     if claim.document is None:
-        return reporter.undone(_busy("this tick is being worked on"))
+        return reporter.report_undone(_busy("this tick is being worked on"))
     lease: Lease | None = None
     try:
         seen_at = clock.exchange_ms()
@@ -123,7 +123,7 @@ def run_tick(ports: Ports, settings: Settings, request: TickRequest) -> TickRepo
         if lease is not None:
             return _work(start, lease, claim.document)
     except LeaseLost as error:
-        return reporter.undone(_busy(str(error)))
+        return reporter.report_undone(_busy(str(error)))
     except Exception:
         # Whatever it was, nothing was saved: give the tick back, so that the same one may be sent
         # again.
@@ -133,7 +133,7 @@ def run_tick(ports: Ports, settings: Settings, request: TickRequest) -> TickRepo
             bot.give_up_claim(claim.document)
         raise
     bot.give_up_claim(claim.document)
-    return reporter.undone(_busy("another tick holds the account"))
+    return reporter.report_undone(_busy("another tick holds the account"))
 
 
 def _compare(clock: BoundedClock, feed: MarketFeed, *, deadline: float) -> None:
@@ -145,7 +145,7 @@ def _compare(clock: BoundedClock, feed: MarketFeed, *, deadline: float) -> None:
         clock.compare(feed.clock_skew_ms(deadline=deadline))
 
 
-def _believed(
+def _believe_request(
     request: TickRequest, clock: BoundedClock, *, now_ms: int, settings: Settings
 ) -> tuple[TickRequest, tuple[Issue, ...]]:
     """The request as far as it is believed, and what of it is not."""
@@ -153,14 +153,14 @@ def _believed(
     if clock.off_ms:  # whoever named the tick may have looked at the same clock
         latest_ms = now_ms + int(settings.market.max_clock_skew_ms)
     is_strange = request.scheduled_at > latest_ms and not clock.off_ms
-    strange = (impossible("scheduled_at", request.scheduled_at),) if is_strange else ()
-    return request.believed(now_ms, latest_ms=latest_ms), strange
+    strange = (impossible_time_issue("scheduled_at", request.scheduled_at),) if is_strange else ()
+    return request.believe_clock(now_ms, latest_ms=latest_ms), strange
 
 
 def _work(start: _Start, lease: Lease, claim: Document) -> TickReport:
     ports, settings, request, meter = start.ports, start.settings, start.request, start.meter
-    with meter.timed("load"):
-        loaded = load(start.bot, lease, clock=start.clock, settings=settings)
+    with meter.time_step("load"):
+        loaded = load_tick_inputs(start.bot, lease, clock=start.clock, settings=settings)
     desk = Desk(
         exchange=ports.exchange,
         bot=start.bot,
@@ -168,7 +168,7 @@ def _work(start: _Start, lease: Lease, claim: Document) -> TickReport:
         settings=settings,
         lease=lease,
         opens_until=request.scheduled_at + int(settings.tick.no_new_order_after_seconds * 1000),
-        counted=loaded.counted,
+        counted=loaded.counted_account,
         blocked_by_unknown=loaded.is_blocked,
     )
     source = Present(
@@ -188,7 +188,7 @@ def _work(start: _Start, lease: Lease, claim: Document) -> TickReport:
     guard = TickGuard(turn, meter)
     try:
         turn = sequence.run(turn, steps, guard)
-        with meter.timed("save"):
+        with meter.time_step("save"):
             report, waiting = _save(start, work, turn)
     except LeaseLost as error:
         return _report(start, work, replace(guard.turn, ending=_busy(str(error))))
@@ -200,25 +200,27 @@ def _save(start: _Start, work: _Work, turn: Turn) -> tuple[TickReport, list[Docu
     documents, settings, loaded = start.ports.documents, start.settings, work.loaded
     state = _state_after(start, loaded.before, turn, model=work.source.model)
     report = _report(start, work, turn)
-    before, after = _known(loaded.before), _known(state)
+    before, after = _known_before(loaded.before), _known_before(state)
     fresh = filing.fresh_alerts(report, documents, settings, before=before, after=after)
-    alerts = [filing.outbox(alert, settings) for alert in fresh]
+    alerts = [filing.outbox_write(alert, settings) for alert in fresh]
     report = replace(report, alerts=tuple(write.path.removeprefix("alerts/") for write in alerts))
     of_this_tick = work.desk.intents
     intents = [*loaded.sound_intents, *of_this_tick] if turn.is_trusted else []
-    settled = filing.settled_intents(
+    settled = filing.settle_intents(
         intents, of_this_tick=of_this_tick, counted_until=state.candle.as_of
     )
-    writes = [*settled, *filing.trades(report, documents), *alerts]
+    writes = [*settled, *filing.trade_writes(report, documents), *alerts]
     if state.candle.as_of != loaded.before.candle.as_of:
-        writes += filing.day(report, documents, candle_at=state.candle.as_of, said=work.source.said)
+        writes += filing.day_writes(
+            report, documents, candle_at=state.candle.as_of, said=work.source.said
+        )
     # What this very batch writes (state, report, the rest) belongs to the count that it stores.
     report = replace(
         report, counts={**report.counts, "writes": report.counts["writes"] + 2 + len(writes)}
     )
     stored = work.lease.data.get("state")
     if turn.occasion.readable:
-        stored = state.told(over=stored)
+        stored = state.encode_state(over=stored)
     start.bot.save(
         work.lease, state=stored, claim=work.claim, report=msgspec.to_builtins(report), more=writes
     )
@@ -268,7 +270,7 @@ def _busy(detail: str) -> Ending:
     return Ending(status=TickStatus.BUSY, reason=Reason.LEASE_HELD, detail=detail)
 
 
-def _known(state: State) -> KnownBefore:
+def _known_before(state: State) -> KnownBefore:
     return KnownBefore(
         model=state.model, halted_at=state.halted_at, late_in_a_row=state.late_in_a_row
     )

@@ -91,7 +91,7 @@ class Desk:
             outcome = self._exchange.cancel(
                 step.order, now_ms=self._time_of_a_request(), fence=self.fence
             )
-            return self._kept(record_of(step, outcome))
+            return self._add_record(record_of(step, outcome))
         return self._place(step, book=book, rules=rules, plan=plan)
 
     def _place(
@@ -103,10 +103,14 @@ class Desk:
         plan: PositionPlan | None,
     ) -> OrderRecord:
         intent = step.intent
-        refused = self._refused(intent)
+        refused = self._refuse_opening(intent)
         if refused is not None:
-            return self._kept(_denied(intent, refused))
-        kept = replace(plan, entry_intent=intent.id) if plan is not None and intent.opens else None
+            return self._add_record(_denied_record(intent, refused))
+        kept = (
+            replace(plan, entry_intent=intent.id)
+            if plan is not None and intent.is_opening
+            else None
+        )
         said = {
             "intent": msgspec.to_builtins(intent),
             "plan": msgspec.to_builtins(kept) if kept is not None else None,
@@ -116,9 +120,9 @@ class Desk:
         )
         self.intents.append(written)
         now = self._time_of_a_request()
-        refused = self._refused(intent)
+        refused = self._refuse_opening(intent)
         if refused is not None:
-            record = self._kept(_denied(intent, refused))
+            record = self._add_record(_denied_record(intent, refused))
             self.intents[-1] = self._bot.record_outcome(
                 written, {"outcome": "not_sent", "reason": refused}
             )
@@ -126,17 +130,17 @@ class Desk:
         outcome = self._exchange.submit(
             intent, book=book, rules=rules, now_ms=now, fence=self.fence
         )
-        record = self._kept(record_of(step, outcome))
+        record = self._add_record(record_of(step, outcome))
         self.intents[-1] = self._bot.record_outcome(written, msgspec.to_builtins(record))
         return record
 
-    def _kept(self, record: OrderRecord) -> OrderRecord:
+    def _add_record(self, record: OrderRecord) -> OrderRecord:
         self.records.append(record)
         return record
 
-    def _refused(self, intent: OrderIntent) -> Reason | None:
+    def _refuse_opening(self, intent: OrderIntent) -> Reason | None:
         """Only an order that opens can be refused here; what protects always goes out."""
-        if not intent.opens:
+        if not intent.is_opening:
             return None
         if self._now_ms() > self._opens_until:
             return Reason.DEADLINE_NEAR
@@ -166,5 +170,5 @@ class Desk:
         return self._clock.now_ms()
 
 
-def _denied(intent: OrderIntent, reason: Reason) -> OrderRecord:
+def _denied_record(intent: OrderIntent, reason: Reason) -> OrderRecord:
     return OrderRecord(what="place", intent=intent, outcome="denied", reason=reason)

@@ -84,7 +84,7 @@ class BotDocuments:
             stored = self.documents.get(path)
         if stored is None:  # deleted in between, by its age or by a person
             return Claim()
-        if stored.data["report"] is not None and self._finished(stored.data["report"]):
+        if stored.data["report"] is not None and self._is_finished(stored.data["report"]):
             return Claim(report=stored.data["report"])
         if stored.data["report"] is None and leases.is_held(
             stored.data["expires_at"], now_ms=now_ms, longest_ms=longest_ms
@@ -95,7 +95,7 @@ class BotDocuments:
         except Conflict:
             return Claim()
 
-    def _finished(self, report: Mapping[str, Any]) -> bool:
+    def _is_finished(self, report: Mapping[str, Any]) -> bool:
         """Whether the state knows of the tick that left `report`.
 
         They were saved together, so it does, unless the tick ran under a clock that was far ahead
@@ -162,7 +162,7 @@ class BotDocuments:
                 continue
             if stored is not None:
                 found[path] = stored.data
-        return orders.ordered(found, self.bot)
+        return orders.combine_controls(found, self.bot)
 
     def halt(self, *, who: str, why: str, now_ms: int, everyone: bool = False) -> Halt:
         """Halt this bot, or every bot of the store, with an audit record beside it, both or
@@ -170,8 +170,8 @@ class BotDocuments:
         """
         halt = Halt(id=f"{now_ms}-{secrets.token_hex(4)}", at=now_ms, who=who, why=why)
         path = orders.ALL if everyone else orders.path_of(self.bot)
-        self._ordered(
-            path, halt=halt, lifted=self._lifted(path), what={"halt": halt.id}, asked=halt
+        self._write_control(
+            path, halt=halt, lifted=self._read_lifted(path), what={"halt": halt.id}, asked=halt
         )
         return halt
 
@@ -192,21 +192,21 @@ class BotDocuments:
         where another halt stands.
         """
         path = orders.ALL if everyone else orders.path_of(self.bot)
-        before = None if everyone else self._lifted(path)
+        before = None if everyone else self._read_lifted(path)
         kept = drawdown or (before.drawdown if before is not None else 0)
         lifted = Lifted(halts=tuple(halts), drawdown=kept, at=now_ms, who=who, why=why)
         what = {"resume": list(halts), "drawdown": drawdown}
-        self._ordered(path, halt=None, lifted=lifted, what=what, asked=lifted)
+        self._write_control(path, halt=None, lifted=lifted, what=what, asked=lifted)
         return lifted
 
-    def _lifted(self, path: str) -> Lifted | None:
+    def _read_lifted(self, path: str) -> Lifted | None:
         try:
             stored = self.documents.get(path)
-            return None if stored is None else orders.read(stored.data, path).lifted
+            return None if stored is None else orders.decode_control(stored.data, path).lifted
         except BadData:
             return None
 
-    def _ordered(
+    def _write_control(
         self,
         path: str,
         *,
@@ -229,7 +229,7 @@ class BotDocuments:
         changes = {"schema": orders.SCHEMA, "halt": _plain(halt), "lifted": _plain(lifted)}
         writes = []
         for place in (path, orders.OLDER) if path == orders.ALL else (path,):
-            stored, standing = self._standing(place)
+            stored, standing = self._read_control(place)
             if standing is None:
                 record["damaged"] = {
                     **record.get("damaged", {}),
@@ -256,14 +256,14 @@ class BotDocuments:
         audit = Write(kind="create", path=f"audit/{asked.at}~{secrets.token_hex(3)}", data=record)
         self.documents.commit([*writes, audit])
 
-    def _standing(self, path: str) -> tuple[Document | None, Control | None]:
+    def _read_control(self, path: str) -> tuple[Document | None, Control | None]:
         """A stored control document and what it says: an empty one where nothing is stored, None
         where it is damaged.
         """
         stored: Document | None = None
         try:
             stored = self.documents.get(path)
-            return stored, Control() if stored is None else orders.read(stored.data, path)
+            return stored, Control() if stored is None else orders.decode_control(stored.data, path)
         except BadData:
             return stored, None
 
@@ -479,13 +479,13 @@ class PaperDocument:
         try:
             return replace(self._documents.commit([write, *condition])[self._path], data=data)
         except (Conflict, AlreadyExists) as error:
-            if held is not None and self._taken(held):
+            if held is not None and self._is_lease_taken(held):
                 raise LeaseLost(
                     "another tick took the account; this one's order was not placed"
                 ) from error
             raise Conflict(str(error)) from error
 
-    def _taken(self, held: Document) -> bool:
+    def _is_lease_taken(self, held: Document) -> bool:
         stored = self._documents.get(held.path)
         return stored is None or stored.version != held.version
 

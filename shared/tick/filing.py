@@ -41,13 +41,13 @@ def fresh_alerts(
     ]
 
 
-def outbox(alert: Alert, settings: Settings) -> Write:
+def outbox_write(alert: Alert, settings: Settings) -> Write:
     """An alert that waits for its delivery."""
     data = {"bot": settings.id, "waiting_for": settings.id, "alert": msgspec.to_builtins(alert)}
     return Write(kind="put", path=f"alerts/{alert.key}", data=data)
 
 
-def settled_intents(
+def settle_intents(
     intents: Sequence[Document], *, of_this_tick: Sequence[Document], counted_until: int
 ) -> list[Write]:
     """Close the intents whose outcome is known now and that the state has counted.
@@ -67,7 +67,7 @@ def settled_intents(
     return writes
 
 
-def trades(told: TickReport, documents: DocumentStore) -> list[Write]:
+def trade_writes(told: TickReport, documents: DocumentStore) -> list[Write]:
     """The trades that were closed since the last tick, each under its own number.
 
     What is too much for one batch with all the rest is written before it: a trade is what it is,
@@ -87,7 +87,7 @@ def trades(told: TickReport, documents: DocumentStore) -> list[Write]:
     return writes
 
 
-def day(
+def day_writes(
     told: TickReport,
     documents: DocumentStore,
     *,
@@ -98,7 +98,7 @@ def day(
 
     A day that cannot be read is logged and never overwritten.
 
-    `said`: further facts of this candle, each under its own name (see `watch.shadow.entry`).
+    `said`: further facts of this candle, each under its own name (see `watch.shadow.shadow_entry`).
     """
     if told.equity_jpy is None:
         return []

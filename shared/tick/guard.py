@@ -25,7 +25,7 @@ class TickGuard:
     def __call__(self, step: str, turn: Turn, found: Found) -> Turn:
         """Run a step; any failure but a lost lease becomes a reason in the report and an alert."""
         self.turn = turn
-        with self._meter.timed(step):
+        with self._meter.time_step(step):
             try:
                 for known in found:
                     self.turn = known
@@ -39,7 +39,7 @@ class TickGuard:
                     reason=reason,
                     detail=f"{step}: {sentence_of(error)}",
                 )
-                self.turn = self.turn.broken(step, ending)
+                self.turn = self.turn.note_broken_step(step, ending)
         return self.turn
 
 

@@ -21,7 +21,7 @@ class Written:
     outcome: str
 
     @property
-    def unsettled(self) -> bool:
+    def is_unsettled(self) -> bool:
         """Whether nobody knows what came of it: its tick died before it wrote that down, or could
         not tell.
 
@@ -32,7 +32,7 @@ class Written:
         return self.outcome == "unknown"
 
 
-def read(data: object, path: str) -> Written:
+def decode_intent(data: object, path: str) -> Written:
     """One stored intent. Raises `BadData`, naming the document and what is wrong in it."""
     if not isinstance(data, Mapping):
         raise BadData(f"{path} is damaged: it was a {type(data).__name__}, not a mapping")
@@ -52,7 +52,7 @@ def read(data: object, path: str) -> Written:
     return Written(at=at, plan=plan, outcome=told)
 
 
-def sorted_out(
+def decode_intents(
     documents: Iterable[tuple[str, object]],
 ) -> tuple[dict[str, Written], dict[str, str]]:
     """The intents that can be read, and for those that cannot what is wrong, both by path."""
@@ -60,7 +60,7 @@ def sorted_out(
     damaged: dict[str, str] = {}
     for path, data in documents:
         try:
-            sound[path] = read(data, path)
+            sound[path] = decode_intent(data, path)
         except BadData as error:
             damaged[path] = str(error)
     return sound, damaged

@@ -14,7 +14,7 @@ from shared.core.types import Counted, Issue, TickStatus
 from shared.stores.lease import Lease
 from shared.stores.ports import Document
 from shared.tick.documents import BotDocuments
-from shared.tick.intents import Written, sorted_out, unsaved_plans
+from shared.tick.intents import Written, decode_intents, unsaved_plans
 from shared.turn.state import State
 from shared.turn.turn import Ending, Occasion, Turn
 
@@ -49,14 +49,14 @@ class Loaded:
     waiting: Sequence[Document] = ()
 
     @property
-    def counted(self) -> Counted | None:
+    def counted_account(self) -> Counted | None:
         """What the saved state has counted of the account, None where that cannot be read."""
-        return self.before.counted if self.damaged_state is None else None
+        return self.before.counted_account if self.damaged_state is None else None
 
     @property
     def is_blocked(self) -> bool:
         """Whether nobody knows what came of an order of a tick before."""
-        return any(intent.unsettled for intent in self.intents.values())
+        return any(intent.is_unsettled for intent in self.intents.values())
 
     @property
     def sound_intents(self) -> Sequence[Document]:
@@ -77,24 +77,26 @@ class Loaded:
         turn = Turn(occasion=occasion, state=self.before)
         if self.damaged_state is None:
             return turn
-        return turn.ended(
+        return turn.end_with(
             Ending(
                 status=TickStatus.DEGRADED, reason=Reason.STATE_DAMAGED, detail=self.damaged_state
             )
         )
 
 
-def load(bot: BotDocuments, lease: Lease, *, clock: BoundedClock, settings: Settings) -> Loaded:
+def load_tick_inputs(
+    bot: BotDocuments, lease: Lease, *, clock: BoundedClock, settings: Settings
+) -> Loaded:
     """Read everything that a tick needs of the store. Damage is told, not raised."""
     ordered, waiting, open_intents = bot.control(), bot.waiting_alerts(), bot.open_intents()
-    intents, damaged_intents = sorted_out((intent.path, intent.data) for intent in open_intents)
+    intents, damaged_intents = decode_intents((intent.path, intent.data) for intent in open_intents)
     damaged_state: str | None = None
     strange: tuple[Issue, ...] = ()
     stored = lease.data.get("state")  # none at the very first tick
     try:
-        before, strange = _believed(State.stored(stored, settings), clock, settings)
+        before, strange = _believe_state(State.decode_state(stored, settings), clock, settings)
     except BadData as error:
-        before, damaged_state = State.salvaged(stored, settings), str(error)
+        before, damaged_state = State.salvage_state(stored, settings), str(error)
     return Loaded(
         before=before,
         damaged_state=damaged_state,
@@ -111,7 +113,7 @@ def load(bot: BotDocuments, lease: Lease, *, clock: BoundedClock, settings: Sett
     )
 
 
-def _believed(
+def _believe_state(
     stored: State, clock: BoundedClock, settings: Settings
 ) -> tuple[State, tuple[Issue, ...]]:
     """The stored state without the times that lie in the future.
@@ -121,7 +123,7 @@ def _believed(
     if clock.off_ms:
         return stored, ()
     now = clock.now_ms()
-    return stored.believed(now, latest_ms=latest_believed(now, settings), settings=settings)
+    return stored.believe_times(now, latest_ms=latest_believed(now, settings), settings=settings)
 
 
 def _damage(reason: Reason, found: str) -> Issue:

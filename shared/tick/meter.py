@@ -19,7 +19,7 @@ class Meter:
         self._before = self._counts()
 
     @contextmanager
-    def timed(self, step: str) -> Iterator[None]:
+    def time_step(self, step: str) -> Iterator[None]:
         """Measure a step, also one that fails."""
         began = time.monotonic()
         try:

@@ -21,7 +21,7 @@ from shared.turn import pipeline
 from shared.turn.champion import Champion, Champions, permission
 from shared.turn.state import capital_changed
 from shared.turn.turn import Ending
-from shared.turn.watch.candle import watch
+from shared.turn.watch.candle import watch_candle
 
 NOBODY = Champion(bundle=None)
 
@@ -59,9 +59,9 @@ class Present:
         """This machine's clock is wrong, a newer tick has finished, or no time is left for this
         one.
         """
-        return _off(self._clock.off_ms) if self._clock.off_ms else self._late()
+        return _off(self._clock.off_ms) if self._clock.off_ms else self._refuse_late()
 
-    def _late(self) -> Ending | None:
+    def _refuse_late(self) -> Ending | None:
         newest, scheduled_at = self._loaded.before.last_scheduled_at, self._request.scheduled_at
         late_ms = self._request.received_at - scheduled_at
         if scheduled_at < newest:
@@ -94,7 +94,7 @@ class Present:
 
     def permission(self, market: Market) -> tuple[Issue, ...]:
         """Ask for the champion: what is wrong with it, and whether it may enter."""
-        self._champion = champion = self._champions.serving()
+        self._champion = champion = self._champions.load_champion()
         otherwise = champion.answers_otherwise
         allowed = permission(
             champion.bundle, self._settings, rules=market.rules, answers_otherwise=otherwise
@@ -117,20 +117,22 @@ class Present:
         Except where a person wants no entries with a suspect model: one that cannot be watched is
         suspect.
         """
-        with self._meter.timed("watch"):
+        with self._meter.time_step("watch"):
             try:
-                return self._watched(market, side=0 if signal.side is None else signal.side.sign)
+                return self._watch_newest(
+                    market, side=0 if signal.side is None else signal.side.sign
+                )
             # Whatever it is, the tick goes on, and says so.
             except Exception as error:  # noqa: BLE001
                 context = {"step": "watch", "found": sentence_of(error)}
                 forbids = self._settings.watch.forbid_entries
                 return (Issue(reason=Reason.STEP_FAILED, forbids_entry=forbids, context=context),)
 
-    def _watched(self, market: Market, *, side: int) -> tuple[Issue, ...]:
+    def _watch_newest(self, market: Market, *, side: int) -> tuple[Issue, ...]:
         champion, computed = self._champion, self._computed
         if champion.bundle is None or computed is None:
             return ()
-        found = watch(
+        found = watch_candle(
             champion.bundle,
             champion.challenger,
             candles=pipeline.window(market, self._settings),

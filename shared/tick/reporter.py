@@ -14,7 +14,7 @@ from shared.core.types import Issue, OrderRecord, TickReport, TickStatus
 from shared.tick.loaded import Loaded
 from shared.tick.meter import Meter
 from shared.tick.request import TickRequest
-from shared.turn.report import report
+from shared.turn.report import build_report
 from shared.turn.state import State
 from shared.turn.turn import Ending, Turn
 
@@ -36,37 +36,39 @@ class Reporter:
         it sent.
         """
         issues = (*self._time_issues(turn, loaded), *turn.issues)
-        return report(
+        return build_report(
             turn,
             tick=self.request.tick,
             received_at=self.request.received_at,
             finished_at=self.clock.now_ms(),
             settings=self.settings,
             settings_hash=self.settings.hash,
-            before=loaded.before.counted,
+            before=loaded.before.counted_account,
             model=model,
             orders=orders,
-            issues=(*issues, *self._overruled(issues, model=model or loaded.before.model)),
+            issues=(*issues, *self._overruled_issues(issues, model=model or loaded.before.model)),
             detail=_detail(turn.ending),
             timings_ms=self.meter.all_timings(gap_ms=turn.gap_ms),
             counts=self.meter.counts(),
         )
 
-    def undone(self, ending: Ending) -> TickReport:
+    def report_undone(self, ending: Ending) -> TickReport:
         """The report of a tick that never held the account."""
         nothing = Loaded(
             before=State(mode=self.settings.mode, stage=self.settings.stage), intents={}
         )
         turn = nothing.turn(self.request.tick, scheduled_at=self.request.scheduled_at)
-        return self.report(turn.ended(ending), loaded=nothing, model=None, orders=())
+        return self.report(turn.end_with(ending), loaded=nothing, model=None, orders=())
 
-    def duplicate(self, stored: Mapping[str, Any]) -> TickReport:
+    def report_duplicate(self, stored: Mapping[str, Any]) -> TickReport:
         """The report of a tick that is finished, told again."""
         try:
             return replace(TickReport.read(stored), status=TickStatus.DUPLICATE)
         except msgspec.ValidationError as error:
             detail = f"done before; its stored report cannot be read ({error})"
-            return self.undone(Ending(status=TickStatus.DUPLICATE, reason=Reason.OK, detail=detail))
+            return self.report_undone(
+                Ending(status=TickStatus.DUPLICATE, reason=Reason.OK, detail=detail)
+            )
 
     def _time_issues(self, turn: Turn, loaded: Loaded) -> tuple[Issue, ...]:
         """What is wrong with the time: that of this machine, and what was stored by another."""
@@ -78,7 +80,7 @@ class Reporter:
             *strange,
         )
 
-    def _overruled(self, issues: Sequence[Issue], *, model: str | None) -> tuple[Issue, ...]:
+    def _overruled_issues(self, issues: Sequence[Issue], *, model: str | None) -> tuple[Issue, ...]:
         """Where a person's word lets the model enter, every report says so, whatever the tick came
         to.
         """

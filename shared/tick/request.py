@@ -17,7 +17,7 @@ class TickRequest:
     received_at: int
 
     @classmethod
-    def scheduled(cls, scheduled_at: int, *, received_at: int) -> "TickRequest":
+    def by_schedule(cls, scheduled_at: int, *, received_at: int) -> "TickRequest":
         """The tick of a schedule time."""
         return cls(tick=_name(scheduled_at), scheduled_at=scheduled_at, received_at=received_at)
 
@@ -28,7 +28,7 @@ class TickRequest:
             tick=f"manual-{_name(received_at)}", scheduled_at=received_at, received_at=received_at
         )
 
-    def believed(self, now_ms: int, *, latest_ms: int) -> "TickRequest":
+    def believe_clock(self, now_ms: int, *, latest_ms: int) -> "TickRequest":
         """The request as a sound clock, on which it is `now_ms`, would have made it.
 
         It cannot have arrived later than now. A schedule time later than `latest_ms` cannot be

@@ -17,7 +17,7 @@ from shared.core.settings import Settings, is_loopback
 from shared.core.types import Issue, PairRules
 from shared.model.bundle import Bundle
 from shared.model.manifest import CANDLES, Manifest
-from shared.model.proven import cheaper, differences
+from shared.model.proven import cheaper, proof_differences
 from shared.model.question import another
 from shared.turn import golden
 
@@ -79,11 +79,11 @@ class Champion:
 class Champions:
     """Loads the champion. Kept by a warm instance; holds no connection.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.model.registry import BundleRegistry
     >>> from shared.stores.memory import MemoryBucket
-    >>> champions = Champions(BundleRegistry(MemoryBucket()), (), load({}))
-    >>> [issue.reason.value for issue in champions.serving().issues]
+    >>> champions = Champions(BundleRegistry(MemoryBucket()), (), load_settings({}))
+    >>> [issue.reason.value for issue in champions.load_champion().issues]
     ['model_missing']
     """
 
@@ -98,7 +98,7 @@ class Champions:
         self._otherwise: dict[str, str | None] = {}
         self._refused: tuple[str, str] | None = None
 
-    def serving(self) -> Champion:
+    def load_champion(self) -> Champion:
         """The champion, or where it does not load the one before it (without either: no entries),
         and the challenger.
         """
@@ -159,11 +159,13 @@ class Champions:
     def _load(self, version: str) -> Bundle:
         if version not in self._loaded:
             files = self._registry.files(version)
-            bundle = model.load(files, public_keys=self._public_keys, version=version)
-            unfit = unsuited(bundle.manifest, self._settings)
+            bundle = model.load_bundle(files, public_keys=self._public_keys, version=version)
+            unfit = unsuited_reason(bundle.manifest, self._settings)
             if unfit is not None:
                 raise BadBundle(unfit)
-            self._otherwise[version] = golden.difference(files.get(CANDLES), bundle, self._settings)
+            self._otherwise[version] = golden.golden_difference(
+                files.get(CANDLES), bundle, self._settings
+            )
             self._loaded[version] = bundle
         return self._loaded[version]
 
@@ -175,7 +177,7 @@ class Champions:
         }
 
 
-def unsuited(manifest: Manifest, settings: Settings) -> str | None:
+def unsuited_reason(manifest: Manifest, settings: Settings) -> str | None:
     """Why a bundle may not serve under these settings, whatever its checks say: its purpose, or its
     question. None: it may.
     """
@@ -229,7 +231,7 @@ def permission(
                 forbids=live,
             ),
         )
-    why = unproven(bundle, settings, rules=rules)
+    why = unproven_reason(bundle, settings, rules=rules)
     if settings.risk.overrule_model == bundle.version:
         told = (
             f"risk.overrule_model lets {bundle.version} enter although {why}"
@@ -246,7 +248,7 @@ def permission(
                 forbids=True,
             ),
         )
-    if bundle.may_enter and not bundle.manifest.code.is_here:
+    if bundle.is_allowed_to_enter and not bundle.manifest.code.is_here:
         return (
             *found,
             _issue(
@@ -258,11 +260,13 @@ def permission(
     return found
 
 
-def unproven(bundle: Bundle, settings: Settings, *, rules: PairRules | None = None) -> str | None:
+def unproven_reason(
+    bundle: Bundle, settings: Settings, *, rules: PairRules | None = None
+) -> str | None:
     """Why the bundle's edge is not proven for exactly these settings, these costs and this code;
     None where it is.
     """
-    if not bundle.may_enter:
+    if not bundle.is_allowed_to_enter:
         failed = [
             check.name
             for check in bundle.manifest.verdict.checks
@@ -296,7 +300,7 @@ def _void(manifest: Manifest, settings: Settings, rules: PairRules | None) -> st
 
 
 def _set_otherwise(manifest: Manifest, settings: Settings) -> str | None:
-    others = differences(manifest.proven, settings)
+    others = proof_differences(manifest.proven, settings)
     if not others:
         return None
     more = f", and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""

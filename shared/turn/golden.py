@@ -30,7 +30,7 @@ from shared.core.types import (
 from shared.model.arrays import pack, unpack
 from shared.model.bundle import Bundle
 from shared.model.manifest import Answers
-from shared.model.proven import terms, under
+from shared.model.proven import proof_terms, under
 from shared.turn import pipeline
 
 KEPT = {Timeframe.M15: 700, Timeframe.H4: 600}
@@ -49,7 +49,7 @@ def cut(candles: Mapping[Timeframe, Candles]) -> dict[Timeframe, Candles]:
     return {frame: candles[frame].tail(count) for frame, count in KEPT.items()}
 
 
-def packed(candles: Mapping[Timeframe, Candles]) -> bytes:
+def pack_candles(candles: Mapping[Timeframe, Candles]) -> bytes:
     """The file of them. The same candles give the same bytes."""
     return pack(
         {
@@ -60,7 +60,7 @@ def packed(candles: Mapping[Timeframe, Candles]) -> bytes:
     )
 
 
-def unpacked(data: bytes) -> dict[Timeframe, Candles]:
+def unpack_candles(data: bytes) -> dict[Timeframe, Candles]:
     """Read the file. Raises `BadBundle`."""
     names = [f"{frame.value}_{name}" for frame in KEPT for name in _COLUMNS]
     found = unpack(data, names, what="golden.npz")
@@ -86,10 +86,10 @@ def answers(
         BadData: The candles are none.
     """
     done = pipeline.stages(candles, bundle=bundle, settings=settings)
-    rows = _chosen(done.votes) if at is None else np.searchsorted(done.features.as_of, at)
+    rows = _choose_rows(done.votes) if at is None else np.searchsorted(done.features.as_of, at)
     probabilities = None if done.prediction is None else done.prediction.probabilities
     return Answers(
-        settings=terms(settings),
+        settings=proof_terms(settings),
         at=tuple(done.features.as_of[rows].tolist()),
         names=done.features.names,
         features=tuple(_warm(done.features, row) for row in rows.tolist()),
@@ -103,11 +103,11 @@ def answers(
             )
             for row in rows.tolist()
         ),
-        decisions=tuple(_decided(candles, done, row, settings) for row in rows.tolist()),
+        decisions=tuple(_decision_text(candles, done, row, settings) for row in rows.tolist()),
     )
 
 
-def difference(data: bytes | None, bundle: Bundle, settings: Settings) -> str | None:
+def golden_difference(data: bytes | None, bundle: Bundle, settings: Settings) -> str | None:
     """In words: the first answer that is another one than the bundle promises; None where all are
     the same.
 
@@ -122,13 +122,15 @@ def difference(data: bytes | None, bundle: Bundle, settings: Settings) -> str | 
     except BadSettings as error:
         return f"this code has other settings than the golden answers were given for ({error})"
     try:
-        found = answers(unpacked(data), bundle, asked, at=np.array(promised.at, dtype=np.int64))
+        found = answers(
+            unpack_candles(data), bundle, asked, at=np.array(promised.at, dtype=np.int64)
+        )
     except BotError as error:
         return f"the golden candles give no answer: {error}"
     return _difference(found, promised)
 
 
-def _chosen(votes: Votes) -> IntArray:
+def _choose_rows(votes: Votes) -> IntArray:
     """Some of the last rows: half of them where the strategies agree, as far as there are such."""
     first = max(0, len(votes.as_of) - LAST_ROWS)
     agreed = np.flatnonzero(votes.consensus[first:]) + first
@@ -145,7 +147,7 @@ def _warm(features: Features, row: int) -> tuple[float | None, ...]:
     return tuple(value if math.isfinite(value) else None for value in features.values[row].tolist())
 
 
-def _decided(
+def _decision_text(
     candles: Mapping[Timeframe, Candles], done: pipeline.Stages, row: int, settings: Settings
 ) -> str:
     """The decision on an account that holds nothing, beside a book around the close, in
@@ -207,11 +209,13 @@ def _difference(found: Answers, promised: Answers) -> str | None:
         for place, name in enumerate(promised.names):
             now = found.features[row][known[name]] if name in known else None
             was = promised.features[row][place]
-            if not _same(now, was, _TOLERANCE):
-                return f"the feature {name} of {when} is {_told(now)} and was {_told(was)}"
+            if not _is_close(now, was, _TOLERANCE):
+                return (
+                    f"the feature {name} of {when} is {_value_text(now)} and was {_value_text(was)}"
+                )
         sure = zip(found.confidences[row], promised.confidences[row], strict=False)
         if found.sides[row] != promised.sides[row] or not all(
-            _same(now, was, _TOLERANCE) for now, was in sure
+            _is_close(now, was, _TOLERANCE) for now, was in sure
         ):
             return f"the votes of {when} are {_votes(found, row)} and were {_votes(promised, row)}"
         said, meant = found.probabilities[row], promised.probabilities[row]
@@ -228,13 +232,13 @@ def _difference(found: Answers, promised: Answers) -> str | None:
     return None
 
 
-def _same(now: float | None, was: float | None, tolerance: float) -> bool:
+def _is_close(now: float | None, was: float | None, tolerance: float) -> bool:
     if now is None or was is None:
         return now is was
     return math.isclose(now, was, rel_tol=tolerance, abs_tol=tolerance)
 
 
-def _told(value: float | None) -> str:
+def _value_text(value: float | None) -> str:
     return "not warm" if value is None else f"{value:.6g}"
 
 

@@ -45,11 +45,11 @@ class Stages:
 
     `prediction` is None without a valid model, `targets` without the trend strategy.
 
-    >>> from shared.core.settings import load
-    >>> from shared.market.candles import empty
+    >>> from shared.core.settings import load_settings
+    >>> from shared.market.candles import empty_candles
     >>> frames = (Timeframe.M15, Timeframe.H4)
-    >>> nothing = {frame: empty(frame) for frame in frames}
-    >>> stages(nothing, bundle=None, settings=load({})).prediction is None
+    >>> nothing = {frame: empty_candles(frame) for frame in frames}
+    >>> stages(nothing, bundle=None, settings=load_settings({})).prediction is None
     True
     """
 
@@ -69,12 +69,12 @@ def stages(
 ) -> Stages:
     """Run features, votes and prediction over all rows of the 15m candles.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> minutes = generate(start_ms=1_767_225_600_000, days=2, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
-    >>> run = stages(candles, bundle=None, settings=load({}))
+    >>> run = stages(candles, bundle=None, settings=load_settings({}))
     >>> len(run.features.as_of), run.votes.consensus.shape
     (192, (192,))
 
@@ -100,14 +100,14 @@ def _may_enter(votes: Votes, since: int, settings: Settings) -> BoolArray:
 
     A policy that needs no model enters by no row's probabilities.
     """
-    if not risk.policy_of(settings).needs_model:
+    if not risk.policy_of(settings).is_model_based:
         return np.zeros(len(votes.as_of), dtype=np.bool_)
-    asked = votes.consensus != 0 if _allows(Side.SHORT, settings) else votes.consensus > 0
+    asked = votes.consensus != 0 if _is_side_allowed(Side.SHORT, settings) else votes.consensus > 0
     asked[: max(0, int(np.searchsorted(votes.as_of, since, side="right")) - 2)] = False
     return asked
 
 
-def _allows(side: Side, settings: Settings) -> bool:
+def _is_side_allowed(side: Side, settings: Settings) -> bool:
     """Whether the settings alone would let an entry on this side through."""
     return side is Side.LONG or settings.has_shorts
 
@@ -141,7 +141,7 @@ def signal_at(
         and candles_before[Timeframe.H4] >= settings.market.min_history_4h
     )
     prediction, forecast = done.prediction, None
-    if prediction is not None and consensus and risk.policy_of(settings).needs_model:
+    if prediction is not None and consensus and risk.policy_of(settings).is_model_based:
         three: list[float] = prediction.probabilities[row].tolist()
         if all(math.isfinite(share) for share in three):
             lower, neither, upper = three
@@ -154,7 +154,7 @@ def signal_at(
             )
         elif prediction.unasked is None or not prediction.unasked[row]:
             enough = False
-        elif _allows(Side.LONG if consensus > 0 else Side.SHORT, settings):
+        elif _is_side_allowed(Side.LONG if consensus > 0 else Side.SHORT, settings):
             raise BadData(
                 f"row {row} was not predicted: these stages are for other settings or a later start"
             )
@@ -233,7 +233,7 @@ def last_signal(
     return signal_at(done, 0, candles_before=counts, slow_until=slow_until, settings=settings)
 
 
-def scored(computed: Features, *, bundle: Bundle, rows: BoolArray) -> Prediction:
+def predict_chosen_rows(computed: Features, *, bundle: Bundle, rows: BoolArray) -> Prediction:
     """What a model says of some rows (n,) whether or not the strategies agree there; NaN elsewhere,
     and where it is not warm.
 

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from shared.core.frozen import changed
+from shared.core.frozen import copy_with
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import Counted, Holdings, Issue, OrderRecord, TickReport, TickStatus
 from shared.turn.turn import Turn
 
 
-def report(
+def build_report(
     turn: Turn,
     *,
     tick: str,
@@ -28,20 +28,21 @@ def report(
 ) -> TickReport:
     """What a tick saw, decided and did.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.turn.state import State
     >>> from shared.turn.turn import Occasion
-    >>> settings = load({})
+    >>> settings = load_settings({})
     >>> turn = Turn(
     ...     occasion=Occasion(name="t1", scheduled_at=0),
     ...     state=State(mode="paper", stage="paper"),
     ... )
-    >>> told = report(
+    >>> told = build_report(
     ...     turn,
     ...     tick="default~0",
     ...     received_at=900,
     ...     finished_at=1_900,
     ...     settings=settings,
+    ...     settings_hash=settings.hash,
     ...     before=Counted(),
     ...     model=None,
     ...     orders=(),
@@ -91,7 +92,7 @@ def report(
     if turn.holdings is None:
         return draft
     book = turn.market.book if turn.market is not None else None
-    after = turn.state.counted if turn.occasion.readable else before
+    after = turn.state.counted_account if turn.occasion.readable else before
     return _with_account(
         draft, turn.holdings, mid=None if book is None else book.mid, before=before, after=after
     )
@@ -106,7 +107,7 @@ def _with_account(
     The mark is the one at which the equity was computed; where nothing is held, the middle of the
     book, where one was read.
     """
-    return changed(
+    return copy_with(
         draft,
         fills=tuple(fill for fill in holdings.fills if fill.sequence > before.fills),
         trades=tuple(

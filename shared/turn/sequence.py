@@ -9,11 +9,11 @@ and raises.
 from collections.abc import Callable
 from typing import TypeAlias
 
-from shared.core.frozen import changed
+from shared.core.frozen import copy_with
 from shared.core.reasons import Reason
 from shared.core.types import Issue, TickStatus
 from shared.turn.steps import Found, Steps
-from shared.turn.turn import Ending, Turn, unread
+from shared.turn.turn import Ending, Turn, unread_issue
 
 Guard: TypeAlias = Callable[[str, Turn, Found], Turn]
 """Runs a step by its name from a turn on, and says what is known after it: where it broke, what it
@@ -23,7 +23,7 @@ NO_SIGNAL = Issue(reason=Reason.STEP_FAILED, forbids_entry=True, context={"step"
 """Where the signal broke nothing is entered; what is held can end."""
 
 
-def unguarded(step: str, turn: Turn, found: Found) -> Turn:
+def run_unguarded(step: str, turn: Turn, found: Found) -> Turn:
     """Run a step that must not fail: what it raises is raised."""
     del step
     for known in found:
@@ -38,7 +38,7 @@ def run(turn: Turn, steps: Steps, guard: Guard) -> Turn:
 
     >>> from decimal import Decimal
     >>> from types import SimpleNamespace
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import Holdings
     >>> from shared.turn.state import State
     >>> from shared.turn.turn import Ending, Occasion
@@ -51,23 +51,23 @@ def run(turn: Turn, steps: Steps, guard: Guard) -> Turn:
     ...     clock=SimpleNamespace(now_ms=lambda: 160_000),
     ...     hands=SimpleNamespace(reconcile=lambda _now: held),
     ...     source=SimpleNamespace(refusal=lambda: late),
-    ...     settings=load({}),
+    ...     settings=load_settings({}),
     ... )
     >>> turn = Turn(
     ...     occasion=Occasion(name="t1", scheduled_at=0), state=State(mode="paper", stage="paper")
     ... )
-    >>> ended = run(turn, steps, unguarded)
+    >>> ended = run(turn, steps, run_unguarded)
     >>> ended.ending.status.value, ended.holdings.cash_jpy, ended.market
     ('late', Decimal('1000000'), None)
     """
     turn = guard("reconcile", turn, steps.reconcile(turn))
     for issue in turn.occasion.damage:
-        turn = turn.ended(
+        turn = turn.end_with(
             Ending(status=TickStatus.DEGRADED, reason=issue.reason, detail=issue.context["found"])
         )
     turn = guard("protect", turn, steps.protect(turn, part="p"))
     refusal, holdings = steps.source.refusal(), turn.holdings
-    turn = turn.ended(refusal)
+    turn = turn.end_with(refusal)
     if holdings is None:
         return turn
     if refusal is None and turn.is_trusted:
@@ -85,10 +85,10 @@ def _decide(turn: Turn, steps: Steps, guard: Guard) -> Turn:
         return turn
     refusal = steps.source.refusal()
     if refusal is not None:
-        return turn.ended(refusal)
+        return turn.end_with(refusal)
     turn = guard("signal", turn, steps.read(turn, holdings, market))
     if "signal" in turn.failed:
-        turn = turn.seeing(changed(market, issues=(*market.issues, NO_SIGNAL)))
+        turn = turn.see_market(copy_with(market, issues=(*market.issues, NO_SIGNAL)))
     return guard("decide", turn, steps.decide(turn, holdings, turn.market or market))
 
 
@@ -102,7 +102,7 @@ def _order(turn: Turn, steps: Steps, guard: Guard) -> Turn:
 
 def _end(turn: Turn) -> Turn:
     """A tick that could not see the market is degraded, also where nothing was at stake."""
-    missing = None if turn.market is None else unread(turn.market)
+    missing = None if turn.market is None else unread_issue(turn.market)
     if missing is None:
         return turn
-    return turn.ended(Ending(status=TickStatus.DEGRADED, reason=missing.reason, issue=missing))
+    return turn.end_with(Ending(status=TickStatus.DEGRADED, reason=missing.reason, issue=missing))

@@ -12,7 +12,7 @@ import msgspec
 
 from shared.core.calendar import jst_day
 from shared.core.errors import BadData
-from shared.core.frozen import changed
+from shared.core.frozen import copy_with
 from shared.core.money import rate
 from shared.core.reasons import TRANSIENT, Reason
 from shared.core.settings import Settings
@@ -31,7 +31,7 @@ from shared.core.types import (
     Signal,
     Timeframe,
 )
-from shared.core.types.signal import nested
+from shared.core.types.signal import upgrade_signal
 from shared.risk import policy_of
 from shared.risk.limits import Limits
 
@@ -68,12 +68,12 @@ class State:
     `doubts` are what the watch found against the model on the newest candle: every tick on that
     candle must know them.
 
-    >>> from shared.core.settings import load
-    >>> settings = load({})
-    >>> state = State.stored(None, settings)
-    >>> state.mode, state.halted_at, state.retries
+    >>> from shared.core.settings import load_settings
+    >>> settings = load_settings({})
+    >>> state = State.decode_state(None, settings)
+    >>> state.mode, state.halted_at, state.has_retry
     ('paper', 0, False)
-    >>> State.stored(state.told(), settings) == state
+    >>> State.decode_state(state.encode_state(), settings) == state
     True
     """
 
@@ -97,7 +97,7 @@ class State:
     doubts: tuple[Issue, ...] = ()
 
     @classmethod
-    def stored(cls, data: object, settings: Settings) -> "State":
+    def decode_state(cls, data: object, settings: Settings) -> "State":
         """Read a stored state; None or an empty one is the very first.
 
         Raises `BadData` where it is damaged, of another mode, or of a newer version: then it must
@@ -129,10 +129,10 @@ class State:
                 f"{whose} holds a {state.mode} position; BOT_MODE is {settings.mode}: "
                 "close it in its own mode first, or use another BOT_ID",
             )
-        return changed(state, mode=settings.mode, stage=settings.stage)
+        return copy_with(state, mode=settings.mode, stage=settings.stage)
 
     @classmethod
-    def salvaged(cls, data: object, settings: Settings) -> "State":
+    def salvage_state(cls, data: object, settings: Settings) -> "State":
         """What protection needs of a state that cannot be read whole: the plan and the last signal,
         where these can be.
 
@@ -145,9 +145,9 @@ class State:
             _readable(data.get("plan"), PositionPlan),
             _readable(_with_signal(data).get("signal"), Signal),
         )
-        return changed(first, plan=plan, signal=signal)
+        return copy_with(first, plan=plan, signal=signal)
 
-    def believed(
+    def believe_times(
         self, now_ms: int, *, latest_ms: int, settings: Settings
     ) -> tuple["State", tuple[Issue, ...]]:
         """Without the times that cannot be: no sound clock wrote one later than `latest_ms`.
@@ -163,14 +163,14 @@ class State:
         limits, longest_ms = self.limits, int(settings.risk.cooldown_seconds * 1000)
         if limits is not None and limits.cooldown_until > latest_ms + longest_ms:
             wrong["cooldown_until"] = limits.cooldown_until
-            limits = changed(limits, cooldown_until=now_ms + longest_ms)
+            limits = copy_with(limits, cooldown_until=now_ms + longest_ms)
         if limits is not None and limits.day > jst_day(latest_ms):
             wrong["day"] = int(limits.day.replace("-", ""))
-            limits = changed(limits, day="")  # the present equity begins the day
+            limits = copy_with(limits, day="")  # the present equity begins the day
         if not wrong:
             return self, ()
-        return changed(self, limits=limits, **fixed), tuple(
-            impossible(name, at) for name, at in wrong.items()
+        return copy_with(self, limits=limits, **fixed), tuple(
+            impossible_time_issue(name, at) for name, at in wrong.items()
         )
 
     def after_candle(
@@ -189,12 +189,12 @@ class State:
             fill.purpose is Purpose.ENTRY and fill.at > signal.as_of for fill in fills
         )
         candle = CandleProgress(as_of=signal.as_of, attempts_used=sent, closed=filled)
-        return changed(self, signal=signal, candle=candle)
+        return copy_with(self, signal=signal, candle=candle)
 
     def after_unsaved(self, plans: Sequence[PositionPlan]) -> "State":
         """Entries on the present candle that ticks sent and died of were attempts too."""
         used = self.candle.attempts_used + sum(plan.as_of == self.candle.as_of for plan in plans)
-        return changed(self, candle=changed(self.candle, attempts_used=used))
+        return copy_with(self, candle=copy_with(self.candle, attempts_used=used))
 
     def after_decision(
         self, decision: Decision, *, attempted: bool, plan: PositionPlan | None
@@ -209,18 +209,18 @@ class State:
             decision.action is Action.DENY and decision.reason in TRANSIENT
         )
         if decision.goal is not None:
-            candle = changed(
+            candle = copy_with(
                 self.candle, attempts_used=self.candle.attempts_used + attempted, closed=True
             )
-            return changed(self, candle=candle, goal=decision.goal)
+            return copy_with(self, candle=candle, goal=decision.goal)
         resting = decision.reason is Reason.ENTRY_RESTING
         closed = self.candle.closed or not (again or resting)
-        candle = changed(
+        candle = copy_with(
             self.candle, attempts_used=self.candle.attempts_used + attempted, closed=closed
         )
         if candle == self.candle:
             return self
-        return changed(self, candle=candle, plan=plan if attempted else self.plan)
+        return copy_with(self, candle=candle, plan=plan if attempted else self.plan)
 
     def after_holdings(self, holdings: Holdings) -> "State":
         """What is held was read: a plan without position or entry ends, and a candle that led to a
@@ -231,19 +231,21 @@ class State:
         if not candle.closed and (
             holds or (plan is not None and any(fill.at > plan.as_of for fill in holdings.fills))
         ):
-            candle = changed(candle, closed=True)
-        if not holds and not any(order.intent.opens for order in holdings.orders):
+            candle = copy_with(candle, closed=True)
+        if not holds and not any(order.intent.is_opening for order in holdings.orders):
             plan = None
         if holds == self.holds and candle is self.candle and plan is self.plan:
             return self
-        return changed(self, holds=holds, candle=candle, plan=plan)
+        return copy_with(self, holds=holds, candle=candle, plan=plan)
 
     def under_policy(self, holdings: Holdings, settings: Settings) -> "State":
         """Only what the present policy knows is kept: a plan or a goal."""
         has_goal = policy_of(settings).has_goal
         plan, goal = (None, self._goal_after(holdings)) if has_goal else (self.plan, None)
         return (
-            self if plan is self.plan and goal is self.goal else changed(self, plan=plan, goal=goal)
+            self
+            if plan is self.plan and goal is self.goal
+            else copy_with(self, plan=plan, goal=goal)
         )
 
     def _goal_after(self, holdings: Holdings) -> Goal | None:
@@ -268,7 +270,7 @@ class State:
         same = (goal.lots, goal.as_of) == (held, max(goal.as_of, slot))
         return goal if same else Goal(lots=held, as_of=max(goal.as_of, slot))
 
-    def pursues(self, holdings: Holdings) -> bool:
+    def is_pursuing(self, holdings: Holdings) -> bool:
         """Whether another position is wanted than is held."""
         return self.goal is not None and self.goal.lots != signed_lots(holdings)
 
@@ -286,10 +288,10 @@ class State:
         if (
             holdings.untouched
         ):  # its equity is the capital, whatever that was set to before: nothing was lost
-            limits = limits.opened(holdings.equity_jpy)
+            limits = limits.restart_untraded(holdings.equity_jpy)
         halted_at = self.halted_at
         if halted_at and lifts == halted_at:
-            halted_at, limits = 0, limits.restarted(holdings.equity_jpy)
+            halted_at, limits = 0, limits.restart_peak(holdings.equity_jpy)
         limits = limits.after_trades(holdings.trades, now_ms, settings).after_equity(
             holdings.equity_jpy, now_ms
         )
@@ -300,7 +302,7 @@ class State:
                 now_ms if now_ms != lifts else now_ms + 1
             )  # what names a halt names no other
         same = (limits, halted_at) == (self.limits, self.halted_at)
-        booked = self if same else changed(self, limits=limits, halted_at=halted_at)
+        booked = self if same else copy_with(self, limits=limits, halted_at=halted_at)
         return booked.after_holdings(holdings).under_policy(holdings, settings)
 
     def account(self, holdings: Holdings, *, halted: bool, capital_jpy: int) -> Account:
@@ -320,22 +322,22 @@ class State:
             position=holdings.positions[0] if holdings.positions else None,
             plan=self.plan,
             goal=self.goal,
-            entry_resting=any(order.intent.opens for order in holdings.orders),
+            entry_resting=any(order.intent.is_opening for order in holdings.orders),
             attempts_used=self.candle.attempts_used,
         )
 
     @property
-    def counted(self) -> Counted:
+    def counted_account(self) -> Counted:
         """What this state has counted of the account."""
         trades = self.limits.last_trade_sequence if self.limits is not None else 0
         return Counted(trades=trades, fills=self.last_fill_sequence)
 
     @property
-    def retries(self) -> bool:
+    def has_retry(self) -> bool:
         """Whether the newest candle's signal may still lead to an entry."""
         return self.signal is not None and not self.candle.closed
 
-    def told(self, over: object = None) -> dict[str, Any]:
+    def encode_state(self, over: object = None) -> dict[str, Any]:
         """As JSON values.
 
         Fields of the stored state `over` that this version does not know stay as they are.
@@ -386,7 +388,7 @@ def trouble(state: State, *, now_ms: int, settings: Settings) -> tuple[str, ...]
     return tuple(found)
 
 
-def impossible(what: str, at: int) -> Issue:
+def impossible_time_issue(what: str, at: int) -> Issue:
     """A time that was read and is not believed, because it lies in the future."""
     return Issue(
         reason=Reason.TIME_IMPOSSIBLE, forbids_entry=False, context={"what": what, "at": str(at)}
@@ -401,7 +403,7 @@ def signed_lots(holdings: Holdings) -> int:
 def _with_signal(data: Mapping[str, Any]) -> Mapping[str, Any]:
     """The document with its signal as this version reads it."""
     signal = data.get("signal")
-    return {**data, "signal": nested(signal)} if isinstance(signal, Mapping) else data
+    return {**data, "signal": upgrade_signal(signal)} if isinstance(signal, Mapping) else data
 
 
 def _readable(data: object, kind: type[T]) -> T | None:

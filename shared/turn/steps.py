@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from shared.core.calendar import MINUTE_MS
-from shared.core.frozen import changed
+from shared.core.frozen import copy_with
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import (
@@ -25,7 +25,7 @@ from shared.core.types import (
     Timeframe,
 )
 from shared.market.path import OFFSETS_MS
-from shared.market.quality import believed
+from shared.market.quality import believe_book
 from shared.orders import plan as planning
 from shared.orders.carry_out import carry_out
 from shared.risk import policy_of
@@ -44,10 +44,10 @@ class Steps:
 
     >>> from shared.core.reasons import Reason
     >>> from shared.core.types import TickStatus
-    >>> from shared.turn.sequence import unguarded
+    >>> from shared.turn.sequence import run_unguarded
     >>> from decimal import Decimal
     >>> from types import SimpleNamespace
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import Holdings
     >>> from shared.turn.state import State
     >>> from shared.turn.turn import Ending, Occasion
@@ -60,12 +60,12 @@ class Steps:
     ...     clock=SimpleNamespace(now_ms=lambda: 160_000),
     ...     hands=SimpleNamespace(reconcile=lambda _now: held),
     ...     source=SimpleNamespace(refusal=lambda: late),
-    ...     settings=load({}),
+    ...     settings=load_settings({}),
     ... )
     >>> turn = Turn(
     ...     occasion=Occasion(name="t1", scheduled_at=0), state=State(mode="paper", stage="paper")
     ... )
-    >>> unguarded("reconcile", turn, steps.reconcile(turn)).state.limits.equity_peak_jpy
+    >>> run_unguarded("reconcile", turn, steps.reconcile(turn)).state.limits.equity_peak_jpy
     Decimal('1000000')
     """
 
@@ -84,11 +84,11 @@ class Steps:
         """
         unsaved = turn.occasion.unsaved
         if unsaved:
-            turn = changed(turn, state=changed(turn.state, plan=unsaved[-1]))
+            turn = copy_with(turn, state=copy_with(turn.state, plan=unsaved[-1]))
             yield turn
         turn = yield from self.book(turn, self.hands.reconcile(self.clock.now_ms()))
         if unsaved:
-            turn = changed(turn, state=turn.state.after_unsaved(unsaved))
+            turn = copy_with(turn, state=turn.state.after_unsaved(unsaved))
             yield turn
         return turn
 
@@ -105,11 +105,11 @@ class Steps:
                 holdings, lifts=lifts, now_ms=self.clock.now_ms(), settings=self.settings
             )
         except Exception:
-            yield changed(
+            yield copy_with(
                 turn, holdings=holdings
             )  # what is held is known, though it cannot be booked
             raise
-        turn = changed(turn, holdings=holdings, state=state)
+        turn = copy_with(turn, holdings=holdings, state=state)
         yield turn
         return turn
 
@@ -142,7 +142,7 @@ class Steps:
 
     def is_bare(self, holdings: Holdings) -> bool:
         """Whether something that is held has no stop of its size."""
-        return bool(planning.uncovered(holdings, now_ms=self.clock.now_ms()))
+        return bool(planning.uncovered_positions(holdings, now_ms=self.clock.now_ms()))
 
     # the market and the decision
 
@@ -178,15 +178,15 @@ class Steps:
         target must know that the stop was not touched before.
         """
         closed_at = now_ms - now_ms % Timeframe.M15.ms
-        if closed_at > state.candle.as_of or state.retries:
+        if closed_at > state.candle.as_of or state.has_retry:
             return True
         due = policy_of(self.settings).is_due(
             holds=bool(holdings.positions),
-            pursues=state.pursues(holdings),
+            pursues=state.is_pursuing(holdings),
             plan=state.plan,
             now_ms=now_ms,
         )
-        return due or planning.watches(holdings, plan=state.plan, now_ms=now_ms)
+        return due or planning.is_target_watched(holdings, plan=state.plan, now_ms=now_ms)
 
     def look_at(self, turn: Turn, holdings: Holdings, market: Market) -> Found:
         """The market as far as it is believed.
@@ -196,11 +196,11 @@ class Steps:
         With a book it is known whether the trigger of such a stop is passed. A book that lies far
         from everything else is none.
         """
-        turn = turn.seeing(market)
+        turn = turn.see_market(market)
         yield turn
-        market = believed(market, mark=holdings.mark_price, settings=self.settings)
+        market = believe_book(market, mark=holdings.mark_price, settings=self.settings)
         if market is not turn.market:
-            turn = turn.seeing(market)
+            turn = turn.see_market(market)
             yield turn
         if self.is_bare(holdings):
             turn = yield from self.protect(turn, market, part="q")
@@ -214,17 +214,17 @@ class Steps:
             state = turn.state.after_candle(
                 signal, unsaved=turn.occasion.unsaved, fills=holdings.fills
             )
-            turn = changed(turn, state=state)
+            turn = copy_with(turn, state=state)
             yield turn
             found = self.source.doubts(market, signal)
             if found != state.doubts:
-                turn = changed(turn, state=changed(state, doubts=found))
+                turn = copy_with(turn, state=copy_with(state, doubts=found))
                 yield turn
         kept = turn.state.doubts
         if issues or kept:
             model = self.source.model
             doubts = (issue for issue in kept if issue.context.get("model", model) == model)
-            turn = turn.seeing(changed(market, issues=(*market.issues, *issues, *doubts)))
+            turn = turn.see_market(copy_with(market, issues=(*market.issues, *issues, *doubts)))
             yield turn
         return turn
 
@@ -235,7 +235,7 @@ class Steps:
             decision = Decision(
                 action=Action.DENY, as_of=newest(market), reason=Reason.DATA_MISSING
             )
-            turn = changed(turn, decision=decision, issues=market.issues)
+            turn = copy_with(turn, decision=decision, issues=market.issues)
             yield turn
             return turn
         decision, issues = pipeline.decide(
@@ -248,10 +248,10 @@ class Steps:
         again = decision.goal is not None  # a goal is pursued by every tick, not once a candle
         if decision.action in {Action.ENTER, Action.DENY} and state.candle.closed and not again:
             decision = Decision(action=Action.HOLD, as_of=decision.as_of, reason=Reason.NOTHING_NEW)
-        turn = changed(turn, decision=decision, issues=issues)
+        turn = copy_with(turn, decision=decision, issues=issues)
         if halted or state.halted_at:
             reason = Reason.HALTED_BY_PERSON if halted else Reason.LIMIT_DRAWDOWN
-            turn = turn.ended(Ending(status=TickStatus.HALTED, reason=reason))
+            turn = turn.end_with(Ending(status=TickStatus.HALTED, reason=reason))
         yield turn
         return turn
 
@@ -262,24 +262,24 @@ class Steps:
         from the schedule time.
         """
         now = self.clock.now_ms()
-        steps = self._planned(turn, decision, holdings, market, now_ms=now)
+        steps = self._plan_orders(turn, decision, holdings, market, now_ms=now)
         plan = _plan_of(decision)
         if steps:
-            turn = changed(turn, ordered=True)
+            turn = copy_with(turn, ordered=True)
             yield turn
         opened = carry_out(steps, self.hands, book=market.book, rules=market.rules, plan=plan)
         if decision.action is Action.REDUCE and steps:
-            turn = changed(turn, gap_ms=self.clock.now_ms() - now)
+            turn = copy_with(turn, gap_ms=self.clock.now_ms() - now)
             yield turn
         if opened is not None:
-            plan = plan and changed(plan, entry_intent=opened)
+            plan = plan and copy_with(plan, entry_intent=opened)
         state = turn.state.after_decision(decision, attempted=opened is not None, plan=plan)
         if state is not turn.state:
-            turn = changed(turn, state=state)
+            turn = copy_with(turn, state=state)
             yield turn
         return turn
 
-    def _planned(
+    def _plan_orders(
         self, turn: Turn, decision: Decision, holdings: Holdings, market: Market, *, now_ms: int
     ) -> tuple[planning.Step, ...]:
         if decision.action in {Action.ENTER, Action.REDUCE, Action.EXIT}:
@@ -294,7 +294,7 @@ class Steps:
                 + int(self.settings.tick.no_new_order_after_seconds * 1000),
                 settings=self.settings,
             )
-        if not _knows_the_path(holdings, now_ms):
+        if not _is_path_known(holdings, now_ms):
             return ()
         return planning.watched_target(
             holdings,
@@ -313,12 +313,12 @@ class Steps:
         """
         holdings = self.hands.holdings(self.clock.now_ms())
         turn = yield from self.book(turn, holdings)
-        if planning.bare(holdings, now_ms=self.clock.now_ms()):
+        if planning.has_bare_position(holdings, now_ms=self.clock.now_ms()):
             turn = yield from self.protect(turn, market, part="r")
         return turn
 
 
-def _knows_the_path(holdings: Holdings, now_ms: int) -> bool:
+def _is_path_known(holdings: Holdings, now_ms: int) -> bool:
     """Whether no point of the path lies between what is settled and now: one there may have touched
     the stop already.
 

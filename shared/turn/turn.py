@@ -5,7 +5,7 @@ Frozen values: a step makes another one. Pure.
 
 from dataclasses import dataclass
 
-from shared.core.frozen import changed
+from shared.core.frozen import copy_with
 from shared.core.reasons import UNREAD, Reason
 from shared.core.types import Decision, Holdings, Issue, Market, PositionPlan, TickStatus, Timeframe
 from shared.turn.state import State
@@ -65,7 +65,7 @@ class Turn:
     ...     occasion=Occasion(name="t1", scheduled_at=0), state=State(mode="paper", stage="paper")
     ... )
     >>> late = Ending(status=TickStatus.LATE, reason=Reason.OK)
-    >>> turn.ended(late).ending.status.value, turn.broken("reconcile", late).is_trusted
+    >>> turn.end_with(late).ending.status.value, turn.note_broken_step("reconcile", late).is_trusted
     ('late', False)
     """
 
@@ -87,27 +87,27 @@ class Turn:
         """
         return self.occasion.readable and "reconcile" not in self.failed
 
-    def ended(self, ending: Ending | None) -> "Turn":
+    def end_with(self, ending: Ending | None) -> "Turn":
         """With an ending, where there was none before."""
-        return self if ending is None or self.ending is not None else changed(self, ending=ending)
+        return self if ending is None or self.ending is not None else copy_with(self, ending=ending)
 
-    def broken(self, step: str, ending: Ending) -> "Turn":
+    def note_broken_step(self, step: str, ending: Ending) -> "Turn":
         """After a step that broke."""
-        return changed(self, failed=(*self.failed, step), ending=self.ending or ending)
+        return copy_with(self, failed=(*self.failed, step), ending=self.ending or ending)
 
-    def seeing(self, market: Market) -> "Turn":
+    def see_market(self, market: Market) -> "Turn":
         """With this market, and with what is wrong with it."""
-        return changed(self, market=market, issues=market.issues)
+        return copy_with(self, market=market, issues=market.issues)
 
 
-def unread(market: Market) -> Issue | None:
+def unread_issue(market: Market) -> Issue | None:
     """The first part of the market that could not be read, or not in time, and so keeps the bot
     from entering: degraded.
     """
     parts = (
         issue
         for issue in market.issues
-        if issue.forbids_entry and (issue.reason in UNREAD or _refused(issue))
+        if issue.forbids_entry and (issue.reason in UNREAD or _is_refused(issue))
     )
     return next(parts, None)
 
@@ -118,7 +118,7 @@ def newest(market: Market) -> int:
     return int(candles.opened_at[-1]) + Timeframe.M15.ms if len(candles) else 0
 
 
-def _refused(issue: Issue) -> bool:
+def _is_refused(issue: Issue) -> bool:
     return (
         issue.reason in {Reason.EXCHANGE_BUSY, Reason.EXCHANGE_HALTED} and "what" in issue.context
     )

@@ -123,7 +123,7 @@ def in_ours(candles: Candles, given: Signals, *, both: bool) -> BracketTrades:
 
 
 def traded_by_ours(trades: BracketTrades) -> Traded:
-    ended = trades.taken(trades.closed)
+    ended = trades.take_rows(trades.is_closed)
     return Traded(ended.side, ended.entry_row, ended.exit_row, ended.entry_price, ended.exit_price)
 
 

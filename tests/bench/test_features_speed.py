@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from shared import features, strategies
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.types import Candles, Timeframe
 
 
@@ -45,7 +45,7 @@ def best_ms(run: Callable[[], object], times: int) -> float:
 def test_features_and_votes_are_quick_enough_for_a_tick_and_for_four_years(
     rows: int, slow_rows: int, limit_ms: float
 ) -> None:
-    settings = load({})
+    settings = load_settings({})
     candles = {
         Timeframe.M15: candles_of(rows, Timeframe.M15),
         Timeframe.H4: candles_of(slow_rows, Timeframe.H4),

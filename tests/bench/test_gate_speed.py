@@ -7,7 +7,7 @@ import numpy as np
 
 from models.gate import judge
 from models.statistics.pbo import overfitting
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from tests.support.made_evidence import made_evidence, made_rows
 
 
@@ -22,7 +22,7 @@ def best_seconds(run: Callable[[], object], times: int) -> float:
 
 def test_how_long_a_verdict_on_two_years_takes() -> None:
     evidence = made_evidence(rows=made_rows(70_080), rival=None)
-    gate = load({}).gate
+    gate = load_settings({}).gate
     print(
         "\na verdict on 70,080 rows and 730 days:"
         f" {best_seconds(lambda: judge(evidence, gate, serve=()), 3):.2f} s"

@@ -158,7 +158,7 @@ def report(candles: Candles, *, both: bool) -> str:
     for name, (run, times) in theirs.items():
         first, _ = timed(run, 1)
         warm, result = timed(run, times)
-        same = agreement(name, ours, trades.ends[trades.closed], result)
+        same = agreement(name, ours, trades.ends[trades.is_closed], result)
         lines.append(_line(name, warm, len(candles), whole, f"first call {first:.2f} s; {same}"))
     return "\n".join(lines)
 

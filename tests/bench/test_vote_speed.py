@@ -157,7 +157,9 @@ def test_report_the_vote_of_six_strategies_with_all_rules(capsys) -> None:
 
 def inference(known: dict[Timeframe, Candles]) -> str:
     made = training()
-    bundle = model.load(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
+    bundle = model.load_bundle(
+        made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version
+    )
     done = vote_replay.computed(known)
     votes = vote_replay.voted(done)
     seconds, _ = timed(lambda: model.predict(done, votes, bundle), 3)

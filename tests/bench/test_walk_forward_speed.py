@@ -18,7 +18,7 @@ from models.fit.train import WARM_UP_DAYS, train
 from models.walk_forward import walk_forward
 from shared import features, model
 from shared.core.calendar import DAY_MS
-from shared.core.settings import Settings, load
+from shared.core.settings import Settings, load_settings
 from shared.core.types import Candles, Timeframe
 from shared.exchanges.sandbox.generate import generate
 from shared.market.candles import aggregate
@@ -40,7 +40,7 @@ def timed(run: Callable[[], Any]) -> tuple[Any, float]:
 
 @pytest.fixture(scope="module")
 def settings() -> Settings:
-    return load({"BOT_HOME": "/nowhere"})
+    return load_settings({"BOT_HOME": "/nowhere"})
 
 
 @pytest.fixture(scope="module")
@@ -103,10 +103,14 @@ def test_one_training_and_one_row(settings: Settings, candles: Mapping[Timeframe
     made, spent = min(
         (timed(lambda: train(candles, settings, **asked)) for _ in range(3)), key=lambda one: one[1]
     )
-    bundle = model.load(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
+    bundle = model.load_bundle(
+        made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version
+    )
     row = np.array(made.manifest.golden.rows[:1], dtype=np.float32)
     _, loading = timed(
-        lambda: model.load(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
+        lambda: model.load_bundle(
+            made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version
+        )
     )
     times = sorted(timed(lambda: predict_rows(row, bundle))[1] for _ in range(200))
     print(

@@ -36,7 +36,9 @@ def settings(*, limits: bool = True) -> Settings:
         "risk_per_trade": 1e-5,
     }
     endless = {"capital_jpy": 1_000_000_000, "risk": off}
-    return configuration.load({}, overrides={"sides": "both", **({} if limits else endless)})
+    return configuration.load_settings(
+        {}, overrides={"sides": "both", **({} if limits else endless)}
+    )
 
 
 def candles(count: int, *, days: int = FOUR_YEARS) -> dict[Timeframe, Candles]:

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from models.study import files
+from models.study import study_files
 from tests.support.chromium import CHROMIUM, DARK, acted, browse, served
 from tests.support.made_results import VARIANTS, made_result
 
@@ -22,7 +22,7 @@ def _chromium():
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     path = tmp_path_factory.mktemp("study") / "study.html"
-    path.write_bytes(files(made_result(passed=("trend",)))["study.html"])
+    path.write_bytes(study_files(made_result(passed=("trend",)))["study.html"])
     return path
 
 

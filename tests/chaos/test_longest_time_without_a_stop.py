@@ -12,8 +12,8 @@ import pytest
 
 from shared.core.reasons import Reason
 from shared.core.types import AccountKind, Holdings, OrderIntent, PolicyName, Purpose, Rejected
-from shared.exchanges.paper.exchange import read
-from shared.orders.plan import uncovered
+from shared.exchanges.paper.exchange import decode_account
+from shared.orders.plan import uncovered_positions
 from shared.tick.cycle import run_tick
 from shared.tick.request import TickRequest
 from shared.turn import pipeline
@@ -53,11 +53,11 @@ class BareStory(FenceStory):
     def strip(self) -> bool:
         """Take every stop away; whether there was a position to bare."""
         stored = self.documents.get(f"paper/{self.settings.id}")
-        if stored is None or not read(stored.data).positions:
+        if stored is None or not decode_account(stored.data).positions:
             return False
         kept = [order for order in stored.data["orders"] if order["intent"]["purpose"] != "stop"]
         self.documents.replace(stored, {**stored.data, "orders": kept})
-        return bool(uncovered(self.holdings(), now_ms=self.clock.now_ms()))
+        return bool(uncovered_positions(self.holdings(), now_ms=self.clock.now_ms()))
 
     def bare_for(
         self, number: int, cause: str, point: Point | None, dice: random.Random
@@ -93,7 +93,7 @@ class BareStory(FenceStory):
             with suppress(Killed):
                 self.tick(number, ports, late_ms=late_ms)
             for index in range(number + 1, LAST):
-                if not uncovered(self.holdings(), now_ms=self.clock.now_ms()):
+                if not uncovered_positions(self.holdings(), now_ms=self.clock.now_ms()):
                     break
                 self.tick(index, late_ms=dice.choice(TAKEN_UP_MS))
         if not happened and point is not None:

@@ -56,19 +56,19 @@ def a_limit_fills_on_a_touch(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         OrderIntent,
         "is_passed",
-        lambda i, price: price <= i.price if i.buys else price >= i.price,
+        lambda i, price: price <= i.price if i.is_buy else price >= i.price,
     )
 
 
 def a_limit_fills_at_the_market_that_went_through_it(patch: pytest.MonkeyPatch) -> None:
-    real = settling.executed
+    real = settling.book_limit_fill
 
     def better(account: Any, order: Any, point: Any, lots: int) -> Any:
         return real(
             account, replace(order, intent=replace(order.intent, price=point.price)), point, lots
         )
 
-    patch.setattr(settling, "executed", better)
+    patch.setattr(settling, "book_limit_fill", better)
 
 
 def the_volume_share_is_ignored(patch: pytest.MonkeyPatch) -> None:
@@ -76,17 +76,19 @@ def the_volume_share_is_ignored(patch: pytest.MonkeyPatch) -> None:
 
 
 def the_volume_is_given_to_every_order(patch: pytest.MonkeyPatch) -> None:
-    real = settling._entered
+    real = settling._fill_entries
     patch.setattr(
         settling,
-        "_entered",
+        "_fill_entries",
         lambda account, point, budget: (real(account, point, budget)[0], budget),
     )
 
 
 def expiry_is_ignored(patch: pytest.MonkeyPatch) -> None:
     real = Order.has_ended
-    patch.setattr(Order, "has_ended", lambda order, at: not order.intent.opens and real(order, at))
+    patch.setattr(
+        Order, "has_ended", lambda order, at: not order.intent.is_opening and real(order, at)
+    )
 
 
 def an_order_fills_before_it_was_placed(patch: pytest.MonkeyPatch) -> None:
@@ -94,7 +96,7 @@ def an_order_fills_before_it_was_placed(patch: pytest.MonkeyPatch) -> None:
 
 
 def the_stop_is_ignored_in_the_candle_of_the_entry(patch: pytest.MonkeyPatch) -> None:
-    real = settling._stopped
+    real = settling._fire_stops
 
     def late(account: Any, point: Any, before: Any, *, newborn_from: int) -> Any:
         minute = point.at - point.at % MINUTE
@@ -111,7 +113,7 @@ def the_stop_is_ignored_in_the_candle_of_the_entry(patch: pytest.MonkeyPatch) ->
             else after
         )
 
-    patch.setattr(settling, "_stopped", late)
+    patch.setattr(settling, "_fire_stops", late)
 
 
 def a_stop_fills_at_its_trigger_on_a_gap(patch: pytest.MonkeyPatch) -> None:
@@ -123,11 +125,11 @@ def a_stop_pays_no_spread_and_no_slippage(patch: pytest.MonkeyPatch) -> None:
 
 
 def the_target_comes_before_the_stop(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(settling, "_stop_wins", lambda account, order, rest: False)
+    patch.setattr(settling, "_is_stop_first", lambda account, order, rest: False)
 
 
 def a_partial_fill_does_not_grow_the_stop(patch: pytest.MonkeyPatch) -> None:
-    real = ledger._grown
+    real = ledger._grow_resting_order
 
     def once(account: Any, more: Any, at: int) -> Any:
         return (
@@ -136,23 +138,23 @@ def a_partial_fill_does_not_grow_the_stop(patch: pytest.MonkeyPatch) -> None:
             else real(account, more, at)
         )
 
-    patch.setattr(ledger, "_grown", once)
+    patch.setattr(ledger, "_grow_resting_order", once)
 
 
 def an_entry_brings_no_stop(patch: pytest.MonkeyPatch) -> None:
-    real = ledger._bracketed
+    real = ledger._grow_bracket
     patch.setattr(
         ledger,
-        "_bracketed",
+        "_grow_bracket",
         lambda account, entry, fill: real(account, replace(entry, stop_price=None), fill),
     )
 
 
 def a_close_leaves_the_other_orders_as_large_as_before(patch: pytest.MonkeyPatch) -> None:
-    real = ledger._freed
+    real = ledger._free_side
     patch.setattr(
         ledger,
-        "_freed",
+        "_free_side",
         lambda account, side: account if account.lots(side) else real(account, side),
     )
 
@@ -192,20 +194,20 @@ def a_started_day_of_interest_is_rounded_down(patch: pytest.MonkeyPatch) -> None
 
 
 def a_close_pays_out_twice(patch: pytest.MonkeyPatch) -> None:
-    real = settling.closing
+    real = settling.book_closing
 
     def twice(account: Any, order: Any, done: Any) -> Any:
         after = real(account, order, done)
         return replace(after, cash_jpy=after.cash_jpy + after.trades[-1].net_jpy)
 
-    patch.setattr(settling, "closing", twice)
+    patch.setattr(settling, "book_closing", twice)
 
 
 def cash_moves_without_a_fill(patch: pytest.MonkeyPatch) -> None:
-    real = settling._walked
+    real = settling._walk_candle
     patch.setattr(
         settling,
-        "_walked",
+        "_walk_candle",
         lambda account, *rest: replace(
             after := real(account, *rest), cash_jpy=after.cash_jpy - Decimal("0.0001")
         ),
@@ -233,56 +235,58 @@ def a_spot_account_goes_short(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         placing,
         "_CHECKS",
-        tuple(check for check in placing._CHECKS if check is not placing._malformed),
+        tuple(check for check in placing._CHECKS if check is not placing._refuse_malformed),
     )
 
 
 def a_known_intent_is_placed_again(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(placing, "_known", lambda account, intent: None)
+    patch.setattr(placing, "_earlier_answer", lambda account, intent: None)
 
 
 def money_is_not_asked_for(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         placing,
         "_CHECKS",
-        tuple(check for check in placing._CHECKS if check is not placing._unaffordable),
+        tuple(check for check in placing._CHECKS if check is not placing._refuse_unaffordable),
     )
 
 
 def the_minimum_size_is_not_asked_for(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        placing, "_CHECKS", tuple(check for check in placing._CHECKS if check is not placing._size)
+        placing,
+        "_CHECKS",
+        tuple(check for check in placing._CHECKS if check is not placing._refuse_size),
     )
 
 
 def an_order_fills_all_its_lots_again_and_again(patch: pytest.MonkeyPatch) -> None:
-    real = ledger.updated
+    real = ledger.update_order
 
     def whole(account: Any, order: Any) -> Any:
         left = (
             order.intent.lots
-            if order.intent.opens and order.remaining_lots
+            if order.intent.is_opening and order.remaining_lots
             else order.remaining_lots
         )
         return real(account, replace(order, remaining_lots=left))
 
-    patch.setattr(ledger, "updated", whole)
+    patch.setattr(ledger, "update_order", whole)
 
 
 def a_minute_is_walked_twice(patch: pytest.MonkeyPatch) -> None:
     from shared.exchanges.paper import account as accounts
 
-    real = accounts.settled
+    real = accounts.settle_account
 
     def again(account: Any, minutes: Any, until: int) -> Any:
         rewound = (
             account
-            if account.idle
+            if account.is_idle
             else replace(account, settled_until=account.settled_until - MINUTE)
         )
         return real(rewound, minutes, until)
 
-    patch.setattr(accounts, "settled", again)
+    patch.setattr(accounts, "settle_account", again)
 
 
 def an_ended_order_is_forgotten(patch: pytest.MonkeyPatch) -> None:
@@ -293,8 +297,8 @@ def an_ended_order_is_forgotten(patch: pytest.MonkeyPatch) -> None:
             orders=tuple(order for order in account.orders if order.order_id not in numbers),
         )
 
-    patch.setattr(ledger, "without", gone)
-    patch.setattr(settling, "without", gone)
+    patch.setattr(ledger, "end_orders", gone)
+    patch.setattr(settling, "end_orders", gone)
 
 
 def compare_and_set_always_succeeds(patch: pytest.MonkeyPatch) -> None:

@@ -82,11 +82,11 @@ def whole(registry: BundleRegistry) -> None:
         pointer.previous,
         pointer.challenger,
         *registry.versions(),
-        *registry.archived(),
+        *registry.archived_versions(),
     } - {None}:
         number = 9 if version == "new" else NAMES.index(version)
         assert registry.files(version, audit=True) == made(version, as_of=number * DAY), version
-    assert {*NAMES} <= {*registry.versions(), *registry.archived()}, "a bundle was lost"
+    assert {*NAMES} <= {*registry.versions(), *registry.archived_versions()}, "a bundle was lost"
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
@@ -130,4 +130,6 @@ def test_a_move_that_was_repeated_ends_where_one_that_lived_does(tmp_path):
             expected.challenger,
         )
         assert registry.versions() == BundleRegistry(FolderBucket(lived)).versions()
-        assert registry.archived() == BundleRegistry(FolderBucket(lived)).archived()
+        assert (
+            registry.archived_versions() == BundleRegistry(FolderBucket(lived)).archived_versions()
+        )

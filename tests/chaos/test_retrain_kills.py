@@ -108,7 +108,7 @@ def check_killed_and_called_again(
     settings = wiring.settings_from(environ)
     registry = BundleRegistry(wiring.bucket_for(settings))
     for version in registry.versions():  # whatever is there is whole
-        model.load(
+        model.load_bundle(
             registry.files(version, audit=True),
             public_keys=public_keys(settings),
             version=version,

@@ -79,7 +79,7 @@ BREAKS = {
     "fetch": ("feed", "fetch", Unavailable("the exchange did not answer"), 1),
     "fetch, in an unforeseen way": ("feed", "fetch", ZeroDivisionError("surprise"), 1),
     "the second settlement": ("exchange", "reconcile", Unavailable("no candles"), 2),
-    "the model": ("champions", "serving", ValueError("surprise"), 1),
+    "the model": ("champions", "load_champion", ValueError("surprise"), 1),
     "the outbox": ("sink", "send", RuntimeError("surprise"), 1),
     "the save": (
         "documents",
@@ -127,7 +127,7 @@ KILLS = [
     ("exchange", "reconcile", "after", 1),
     ("feed", "fetch", "before", 1),
     ("feed", "fetch", "after", 1),
-    ("champions", "serving", "after", 1),
+    ("champions", "load_champion", "after", 1),
     ("exchange", "submit", "before", 1),  # the intent is written, the order is not sent
     ("exchange", "submit", "after", 1),  # the order is placed, its outcome is not recorded
     (
@@ -177,7 +177,7 @@ def test_a_kill_at_any_point_of_a_tick_leaves_the_account_as_if_it_had_not_happe
         scene.with_model()
         calm = [scene.tick(NOW + index * INTERVAL) for index in range(9)]
         expected = account_of(scene)
-    assert any(order.intent.opens for report in calm[:2] for order in report.orders)
+    assert any(order.intent.is_opening for report in calm[:2] for order in report.orders)
     for number, kill in enumerate(KILLS):
         with world(tmp_path / f"killed-{number}") as scene:
             scene.with_model()
@@ -196,7 +196,7 @@ def test_a_kill_at_any_point_of_a_tick_leaves_the_account_as_if_it_had_not_happe
                 order.intent.id
                 for told in reports
                 for order in told.orders
-                if order.intent.opens and order.what == "place"
+                if order.intent.is_opening and order.what == "place"
             )
             assert all(count == 1 for count in entries.values()), kill
             held, covered = stop_lots(scene)

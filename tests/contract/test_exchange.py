@@ -7,7 +7,7 @@ import pytest
 
 from functions.wiring import EXCHANGES, exchange_for
 from shared.core.errors import LeaseLost
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.types import Accepted, Counted, Purpose, Rejected, Side
 from shared.orders.ports import Fence
 from shared.stores.memory import MemoryDocuments
@@ -25,7 +25,7 @@ class Scene:
 
     def __init__(self, mode: str) -> None:
         self.world = World()
-        self.settings = replace(load({}), mode=mode)
+        self.settings = replace(load_settings({}), mode=mode)
         self.documents = MemoryDocuments()
         self.bot = BotDocuments(self.documents, self.settings.id)
         self.lease = self.bot.take_lease(now_ms=T0, lease_ms=LEASE_MS)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from models.backtest.job import parse
+from models.backtest.job import parse_job
 from shared.stores.local.sqlite import SqliteDocuments
 from tests.support.backtest_world import (
     JOB,
@@ -78,7 +78,7 @@ def uninterrupted(home: Path, job: dict) -> dict[str, bytes]:
     """The files of the same job, run in one go in another data folder."""
     environ = home_at(home)
     backtests = backtests_in(environ)
-    stands = backtests.submit(parse({"id": "whole", **job}))
+    stands = backtests.submit(parse_job({"id": "whole", **job}))
     stands = backtests.work("whole", seconds=600)
     assert (stands["status"], stands["slices"]) == ("done", 1), stands
     return result_files(home, stands)
@@ -273,7 +273,7 @@ def test_a_job_whose_checkpoint_is_damaged_is_begun_again_and_ends_with_the_same
         ("cut", lambda data: data[: len(data) // 2]),
         ("other", lambda _: b"no checkpoint"),
     ):
-        backtests.submit(parse({**LONG, "id": name}))
+        backtests.submit(parse_job({**LONG, "id": name}))
         assert backtests.work(name, seconds=0.2)["more"]
         (checkpoint,) = (home / "bucket" / "backtests" / name / "checkpoints").iterdir()
         checkpoint.write_bytes(damage(checkpoint.read_bytes()))

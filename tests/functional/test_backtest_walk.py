@@ -20,7 +20,7 @@ import pytest
 import requests
 
 from functions import wiring
-from models.backtest.job import BadJob, parse
+from models.backtest.job import BadJob, parse_job
 from models.backtest.service import Backtests
 from shared.core.types import Timeframe
 from shared.market.candles import aggregate
@@ -97,7 +97,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dic
     """The job in one go, in a folder of its own: how it stands, and its files."""
     home = tmp_path_factory.mktemp("whole")
     backtests = backtests_in(home_at(home))
-    backtests.submit(parse({**WALK, "id": "whole"}))
+    backtests.submit(parse_job({**WALK, "id": "whole"}))
     stands = backtests.work("whole", seconds=600)
     assert (stands["status"], stands["slices"]) == ("done", 1), stands
     documents = SqliteDocuments(home / "state.sqlite")
@@ -246,7 +246,7 @@ def test_a_job_that_its_limit_ended_goes_on_when_it_is_sent_again_and_is_not_jud
     home = tmp_path / "home"
     slow = {"BOT_BACKTEST__CHECKPOINT_SECONDS": "0", "BOT_BACKTEST__STEP_SECONDS": "0"}
     backtests = backtests_in(home_at(home, **slow))
-    job, kept = parse({**WALK, "id": "short", "time_limit_seconds": 1}), []
+    job, kept = parse_job({**WALK, "id": "short", "time_limit_seconds": 1}), []
     for _ in range(FITS + 1):
         backtests.submit(job)
         stands = backtests.work("short", seconds=600)
@@ -267,7 +267,7 @@ def test_a_job_that_its_limit_ended_goes_on_when_it_is_sent_again_and_is_not_jud
 def test_a_job_that_is_given_up_between_two_fits_keeps_them(tmp_path) -> None:
     home = tmp_path / "home"
     backtests = backtests_in(home_at(home))
-    backtests.submit(parse({**WALK, "id": "idle"}))
+    backtests.submit(parse_job({**WALK, "id": "idle"}))
     assert backtests.work("idle", seconds=0.001)["status"] == "waiting"
     assert backtests.cancel("idle")["status"] == "canceled"
     assert backtests.work("idle")["status"] == "canceled"
@@ -278,7 +278,9 @@ def test_a_policy_that_asks_no_model_is_replayed_and_judged_by_money_alone(tmp_p
     backtests = backtests_in(home_at(tmp_path / "home"))
     overrides = {"gate.random_runs": 10}
     backtests.submit(
-        parse({**WALK, "id": "t", "profile": "trend", "every_days": None, "overrides": overrides})
+        parse_job(
+            {**WALK, "id": "t", "profile": "trend", "every_days": None, "overrides": overrides}
+        )
     )
     stands = backtests.work("t", seconds=600)
     assert stands["status"] == "done", stands["error"]
@@ -292,7 +294,7 @@ def test_where_nothing_learns_a_walk_forward_is_not_offered(tmp_path) -> None:
     environ = home_at(tmp_path / "home")
     place = wiring.backtest_place(wiring.settings_from(environ), environ)
     with pytest.raises(BadJob, match="walk_forward is not offered here"):
-        Backtests(replace(place, walks=None)).submit(parse({**WALK, "id": "w"}))
+        Backtests(replace(place, walks=None)).submit(parse_job({**WALK, "id": "w"}))
 
 
 def test_the_function_imports_nothing_that_learns_before_such_a_job_comes(tmp_path) -> None:

@@ -263,7 +263,7 @@ class World:
 
     def new_feed(self, url: str | None = None, **exchange: Any) -> BitbankFeed:
         address = url or self.url
-        settings = configuration.load(
+        settings = configuration.load_settings(
             {},
             overrides={
                 "exchange": {"public_url": address, "private_url": f"{address}/v1", **exchange},
@@ -1334,7 +1334,7 @@ def test_the_pace_lets_a_burst_through_and_then_one_at_a_time():
 
 def test_only_an_exchange_at_home_is_asked_without_a_pace(at_noon):
     assert at_noon.feed._rest._pace is None
-    far = configuration.load({})
+    far = configuration.load_settings({})
     assert BitbankFeed(far, at_noon.clock, CandleWindows(at_noon.bucket))._rest._pace is not None
 
 

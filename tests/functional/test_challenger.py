@@ -11,7 +11,7 @@ from models.fit.train import Training
 from shared import model
 from shared.core.reasons import Reason
 from shared.core.types import Level, TickReport, TickStatus
-from shared.model.manifest import decode, encode
+from shared.model.manifest import decode_manifest, encode
 from shared.model.registry import BundleRegistry
 from shared.model.signing import public_of, sign
 from shared.tick import present
@@ -39,12 +39,14 @@ def rival() -> tuple[str, dict[str, bytes]]:
     """
     made = champion()
     version = f"{made.version}-rival"
-    manifest = decode(made.files["manifest.json"])
+    manifest = decode_manifest(made.files["manifest.json"])
     from shared.model.predict import Bundle, predict_rows
 
     calmer = replace(manifest.calibration, slope=manifest.calibration.slope * 0.8)
     draft = replace(manifest, version=version, calibration=calmer)
-    loaded = model.load(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
+    loaded = model.load_bundle(
+        made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version
+    )
     import numpy as np
 
     rows = np.array(manifest.golden.rows).astype(np.float32)
@@ -92,7 +94,7 @@ def test_a_challenger_is_heard_on_every_candle_and_changes_no_decision_and_no_bu
     assert [report.counts["writes"] for report in beside] == [
         report.counts["writes"] for report in alone
     ]
-    record = shadow.records(days)
+    record = shadow.decode_shadow(days)
     served, version = champion().version, rival()[0]
     assert len(record.as_of) == 9
     assert record.both(served, version).all()
@@ -164,7 +166,7 @@ def test_an_archived_champion_is_still_found(tmp_path) -> None:
         registry._put_away(rival()[0])
         registry._take_away(rival()[0])
         champions = scene.ports().champions
-        assert champions.serving().challenger.version == rival()[0]
+        assert champions.load_champion().challenger.version == rival()[0]
 
 
 def live(scene: World, at: int, ports, **risk) -> TickReport:
@@ -180,7 +182,7 @@ def test_in_live_mode_a_model_without_proof_enters_nothing_and_on_paper_it_trade
 ) -> None:
     with world(tmp_path / "paper", extra=LOUD) as scene:
         paper = ticks(scene.with_model(), 16)
-    assert any(order.intent.opens for report in paper for order in report.orders)
+    assert any(order.intent.is_opening for report in paper for order in report.orders)
     assert not [
         issue
         for report in paper
@@ -192,7 +194,7 @@ def test_in_live_mode_a_model_without_proof_enters_nothing_and_on_paper_it_trade
         ports = scene.ports()
         reports = [live(scene, NOW + index * INTERVAL, ports) for index in range(16)]
     assert not champion().manifest.verdict.may_enter
-    assert not [order for report in reports for order in report.orders if order.intent.opens]
+    assert not [order for report in reports for order in report.orders if order.intent.is_opening]
     assert all(
         [issue.forbids_entry for issue in report.issues if issue.reason is Reason.MODEL_NOT_PROVEN]
         == [True]
@@ -215,7 +217,7 @@ def test_a_person_may_overrule_by_name_and_every_report_says_so(tmp_path) -> Non
         ]
         late = live(scene, NOW - INTERVAL, ports, overrule_model=version)
     assert late.status is TickStatus.LATE
-    assert any(order.intent.opens for report in reports for order in report.orders)
+    assert any(order.intent.is_opening for report in reports for order in report.orders)
     for report in [*reports, late]:
         told = [issue for issue in report.issues if issue.reason is Reason.MODEL_OVERRULED]
         assert len(told) == 1
@@ -258,7 +260,7 @@ def test_exits_and_protection_work_whatever_the_proof(tmp_path) -> None:
         Reason.EXIT_TIME,
     }
     assert not after[-1].positions
-    assert not [order for report in after for order in report.orders if order.intent.opens]
+    assert not [order for report in after for order in report.orders if order.intent.is_opening]
 
 
 @pytest.mark.parametrize("forbid", [False, True])
@@ -281,7 +283,9 @@ def test_a_suspect_model_is_told_in_every_tick_and_forbids_entries_only_where_th
     since = next(index for index, issues in enumerate(old) if issues)
     assert since <= 5
     assert all(len(issues) == 1 and issues[0].forbids_entry is forbid for issues in old[since:])
-    entered = [order for report in reports[since:] for order in report.orders if order.intent.opens]
+    entered = [
+        order for report in reports[since:] for order in report.orders if order.intent.is_opening
+    ]
     assert bool(entered) is not forbid
     about = [item["alert"] for item in waiting if item["alert"]["kind"] == "model_old"]
     assert len(about) == 1
@@ -297,14 +301,14 @@ def test_a_watch_that_breaks_disturbs_no_decision_unless_suspects_are_forbidden(
 
     with world(tmp_path / "whole", extra=LOUD) as scene:
         whole = ticks(scene.with_model(), 10)
-    monkeypatch.setattr(present, "watch", breaking)
+    monkeypatch.setattr(present, "watch_candle", breaking)
     with world(tmp_path / "broken", extra=LOUD) as scene:
         broken = ticks(scene.with_model(), 10)
     with world(tmp_path / "strict", extra={**LOUD, "BOT_WATCH__FORBID_ENTRIES": "true"}) as scene:
         strict = ticks(scene.with_model(), 10)
     assert [report.orders for report in broken] == [report.orders for report in whole]
-    assert any(order.intent.opens for report in whole for order in report.orders)
+    assert any(order.intent.is_opening for report in whole for order in report.orders)
     assert all(report.status is TickStatus.DONE for report in broken)
     told = [issue for issue in broken[-1].issues if issue.reason is Reason.STEP_FAILED]
     assert "the watch is broken" in told[0].context["found"]
-    assert not [order for report in strict for order in report.orders if order.intent.opens]
+    assert not [order for report in strict for order in report.orders if order.intent.is_opening]

@@ -53,7 +53,7 @@ def test_without_any_valid_bundle_nothing_is_entered_and_what_is_held_stays_prot
     assert all(
         any(issue.reason is Reason.MODEL_INVALID for issue in report.issues) for report in reports
     )
-    assert not [order for report in reports for order in report.orders if order.intent.opens]
+    assert not [order for report in reports for order in report.orders if order.intent.is_opening]
     assert reports[-1].trades or any(report.trades for report in reports), (
         "the position was closed by its own orders"
     )

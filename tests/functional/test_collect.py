@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from scripts.commands.collect import command, interval
+from scripts.commands.collect import command, fetch_interval
 from shared.core.errors import Unavailable, UserError
 from shared.core.types import Timeframe
 from shared.exchanges.sandbox.faults import Fault
@@ -121,8 +121,10 @@ def test_a_malformed_option_is_refused_before_anything_is_asked(words):
 
 def test_days_are_whole_utc_days_and_never_begin_before_the_exchange():
     def days(count: int) -> tuple[int, int]:
-        return interval(NOW, days=count, first=None, last=None, default_days=9)
+        return fetch_interval(NOW, days=count, first=None, last=None, default_days=9)
 
     assert days(1) == (ms(2026, 2, 5), NOW)
     assert days(100_000) == (ms(2017, 2, 14), NOW)
-    assert interval(NOW, days=None, first=None, last=None, default_days=9)[0] == ms(2026, 1, 28)
+    assert fetch_interval(NOW, days=None, first=None, last=None, default_days=9)[0] == ms(
+        2026, 1, 28
+    )

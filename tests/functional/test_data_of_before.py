@@ -32,8 +32,8 @@ def test_an_older_data_folder_goes_on_as_it_would_have_gone_on(tmp_path) -> None
     ) as scene:
         bot = BotDocuments(scene.ports().documents, scene.settings.id)
         stored = bot.peek().data["state"]
-        state = State.stored(stored, scene.settings)
-        read = json.loads(json.dumps(state.told(over=stored)))
+        state = State.decode_state(stored, scene.settings)
+        read = json.loads(json.dumps(state.encode_state(over=stored)))
         assert {**read, "signal": None} == {**stored, "signal": None}
         assert json.loads(json.dumps(as_before(state.signal))) == stored["signal"]
         tick, seen = parity_world.in_process(scene), []

@@ -20,7 +20,7 @@ from shared.exchanges.sandbox.server import Sandbox, serve
 from shared.exchanges.sandbox.spoil import KINDS
 from shared.exchanges.sandbox.time_source import SteppedTime
 from shared.market.archive import CandleWindows
-from shared.market.candles import aggregate, between, differing
+from shared.market.candles import aggregate, candles_between, changed_times
 from shared.stores.memory import MemoryBucket
 from tests.support.fixed_clock import FixedClock
 
@@ -41,7 +41,7 @@ class Bot:
             "retry_base_seconds": 0.0,
             "timeout_seconds": 0.5,
         }
-        self.settings = configuration.load(
+        self.settings = configuration.load_settings(
             {},
             overrides={"exchange": exchange, "market": {"window_candles": 200, "window_keep": 220}},
         )
@@ -90,7 +90,7 @@ def test_every_candle_of_a_day_and_a_half_of_ticks_is_what_really_happened(bot):
             final_at = now - 10_000
             wanted = truth(timeframe, final_at).tail(len(candles))
             assert np.array_equal(candles.opened_at, wanted.opened_at)
-            assert len(differing(candles, wanted)) == 0
+            assert len(changed_times(candles, wanted)) == 0
             checked += len(candles)
     assert checked > 50_000
 
@@ -109,9 +109,9 @@ def test_a_quiet_look_at_the_market_asks_three_questions_as_the_sandbox_counts_t
 def test_minutes_are_the_sandboxs_own(bot):
     start = NOW - 30 * 3_600_000
     minutes = bot.feed.minutes(start, NOW)
-    wanted = between(MINUTES.closed_by(NOW - 10_000), start, NOW)
+    wanted = candles_between(MINUTES.closed_by(NOW - 10_000), start, NOW)
     assert np.array_equal(minutes.opened_at, wanted.opened_at)
-    assert len(differing(minutes, wanted)) == 0
+    assert len(changed_times(minutes, wanted)) == 0
     assert len(minutes) > 1_000
 
 
@@ -133,11 +133,11 @@ def test_no_fault_of_the_sandbox_puts_a_wrong_candle_into_the_window(bot, name):
             wanted = truth(timeframe, bot.clock.now_ms())
             rows = np.isin(candles.opened_at, wanted.opened_at)
             assert rows.all()
-            assert len(differing(candles, wanted)) == 0
+            assert len(changed_times(candles, wanted)) == 0
         harmless = {"wide-spread", "crossed-book", "far-book", "missing-field"}
         harmless |= {"orders-stopped", "stops-stopped", "market-stopped", "pair-disabled"}
         assert market.issues or name in harmless
-    assert bot.sandbox.faults.fired(name) > 0
+    assert bot.sandbox.faults.fire_count(name) > 0
     bot.sandbox.faults.clear()
     healed = bot.feed.fetch(bot.clock.now_ms())
     missing = [issue for issue in healed.issues if issue.forbids_entry]

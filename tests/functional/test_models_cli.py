@@ -9,7 +9,7 @@ from functions import wiring
 from models.fit.train import Training
 from models.jobs.keys import signing_key
 from scripts.cli import main
-from shared.model.manifest import MANIFEST, SIGNATURE, decode, encode
+from shared.model.manifest import MANIFEST, SIGNATURE, decode_manifest, encode
 from shared.model.registry import BundleRegistry
 from shared.model.signing import sign
 from shared.tick.documents import BotDocuments
@@ -89,7 +89,9 @@ def test_a_bundle_of_another_label_or_made_for_a_backtest_is_refused_by_name(
 ) -> None:
     made = second()
     own = f"{made.version[:-1]}{'0' if made.version[-1] != '0' else '1'}"
-    manifest = encode(replace(decode(made.files[MANIFEST]), version=own, purpose="backtest"))
+    manifest = encode(
+        replace(decode_manifest(made.files[MANIFEST]), version=own, purpose="backtest")
+    )
     apart = {**made.files, MANIFEST: manifest, SIGNATURE: sign(manifest, worlds.SIGNING_KEY)}
     BundleRegistry(wiring.bucket_for(home)).publish(own, apart)
     assert main(["promote", own, "--why", "x"]) == 2
@@ -174,7 +176,7 @@ def recorded(scene: World) -> World:
     ports = scene.ports()
     for candle in range(54):
         scene.tick(NOW + candle * 5 * INTERVAL, ports)
-    record = shadow.records(
+    record = shadow.decode_shadow(
         BotDocuments(ports.documents, "default").days(since="2000-01-01", until="2100-01-01")
     )
     assert record.both(first().version, second().version).sum() == 54, (

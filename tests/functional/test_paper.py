@@ -271,9 +271,9 @@ def test_schedule_times_lie_on_the_grid_and_in_the_future():
 def test_only_one_supervisor_holds_the_place(tmp_path):
     place = SupervisorPaths(folder=tmp_path / "paper", logs=tmp_path / "logs")
     assert place.pid() is None
-    with place.held():
+    with place.hold_lock():
         assert place.pid() == os.getpid()
-        with pytest.raises(UserError, match="runs already"), place.held():
+        with pytest.raises(UserError, match="runs already"), place.hold_lock():
             pass
     assert place.pid() is None
 
@@ -284,7 +284,7 @@ def test_a_full_disk_is_told_before_anything_starts(tmp_path):
     place.require_room()
     assert list(place.logs.iterdir()) == []
     (place.logs / f"room.{os.getpid()}").symlink_to("/dev/full")
-    with pytest.raises(UserError, match="No space left on device") as caught, place.held():
+    with pytest.raises(UserError, match="No space left on device") as caught, place.hold_lock():
         pass
     assert "free some space" in caught.value.remedy
     assert list(place.logs.iterdir()) == []

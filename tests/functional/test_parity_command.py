@@ -38,7 +38,7 @@ def lived(tmp_path_factory) -> World:
     ) as scene:
         scene.sandbox.faults.add(Fault(name="wide-spread", rate=0.0004, until_ms=WIDE_UNTIL))
         parity_world.driven(scene.with_model(), STORY, parity_world.in_process(scene))
-        assert scene.sandbox.faults.fired("wide-spread") > 10
+        assert scene.sandbox.faults.fire_count("wide-spread") > 10
         yield scene
 
 

@@ -12,7 +12,7 @@ import pytest
 from shared.core.reasons import Reason
 from shared.core.types import TickReport, TickStatus
 from shared.replay import Inputs, Replayed, replay
-from shared.results.parity import compare, schedule_from
+from shared.results.parity import compare_reports, schedule_from
 from tests.support import parity_world
 from tests.support.parity_world import Story
 from tests.support.world import DAY, INTERVAL, World, tick_process, world
@@ -85,7 +85,7 @@ def counted(reports: list[TickReport]) -> Counter[str]:
                 report.decision.action == "exit" and report.decision.goal.lots * told < 0
             )
         for record in report.orders:
-            if record.what == "place" and record.intent.opens:
+            if record.what == "place" and record.intent.is_opening:
                 seen["resting entries" if record.intent.post_only else "crossing entries"] += 1
         seen["maker entries"] += sum(
             fill.maker and fill.purpose == "entry" for fill in report.fills
@@ -154,7 +154,7 @@ def test_the_days_hold_everything_that_can_happen(lived: Lived) -> None:
 def test_the_replay_decides_orders_fills_and_is_worth_the_same_at_every_tick(
     lived: Lived, every_tick: Replayed
 ) -> None:
-    found = compare(lived.reports, every_tick.ticks, schedule=lived.inputs.schedule)
+    found = compare_reports(lived.reports, every_tick.ticks, schedule=lived.inputs.schedule)
     assert found.differences == (), found.sentence
     assert (found.ticks, found.equal_decisions) == (len(lived.reports), len(lived.reports))
     ticks = {tick.scheduled_at: tick for tick in every_tick.ticks}
@@ -190,7 +190,7 @@ def test_no_tick_leaves_a_position_without_a_stop_for_all_of_it_or_an_entry_behi
             assert sum(order.remaining_lots for order in stops) >= position.lots, report.tick
         for order in report.resting:
             assert (
-                not order.intent.opens
+                not order.intent.is_opening
                 or (order.intent.expires_at or 0) <= report.scheduled_at + 100_000
             )
     assert held >= 100

@@ -12,7 +12,7 @@ import pytest
 from shared.core.reasons import Reason
 from shared.core.types import TickReport, TickStatus
 from shared.replay import Inputs, Replayed, replay
-from shared.results.parity import Cause, compare, schedule_from
+from shared.results.parity import Cause, compare_reports, schedule_from
 from tests.support import parity_world
 from tests.support.parity_world import Story
 from tests.support.world import DAY, INTERVAL, tick_process, world
@@ -129,7 +129,7 @@ def test_the_schedule_is_read_from_the_reports_as_it_was(lived: Lived) -> None:
 def test_the_replay_decides_orders_fills_and_is_worth_the_same_at_every_tick(
     lived: Lived, every_tick: Replayed
 ) -> None:
-    found = compare(lived.reports, every_tick.ticks, schedule=lived.inputs.schedule)
+    found = compare_reports(lived.reports, every_tick.ticks, schedule=lived.inputs.schedule)
     assert found.differences == (), found.sentence
     assert (found.ticks, found.equal_decisions) == (len(lived.reports), len(lived.reports))
     assert len(found.missed) == len(lived.story.missed)
@@ -174,7 +174,7 @@ def test_without_the_ticks_that_were_missed_or_late_the_replay_is_another_one(
             schedule=replace(lived.inputs.schedule, missed=frozenset(), received_at={}),
         )
     )
-    found = compare(every_tick.ticks, punctual.ticks)
+    found = compare_reports(every_tick.ticks, punctual.ticks)
     assert {difference.cause for difference in found.differences} <= {
         Cause.MISSED_TICK,
         Cause.LATE_TICK,
@@ -259,7 +259,7 @@ def test_a_day_under_other_rules_is_equal_too(name: str, tmp_path) -> None:
     seen = parity_world.counted(reports)
     assert (seen[shown] >= 2, seen["entries"] >= 3) == (True, True), seen
     asked = replay(inputs)
-    found = compare(reports, asked.ticks, schedule=schedule)
+    found = compare_reports(reports, asked.ticks, schedule=schedule)
     assert found.differences == (), found.sentence
     skipping = replay(replace(inputs, every_tick=False))
     assert (skipping.fills, skipping.trades, skipping.entries) == (

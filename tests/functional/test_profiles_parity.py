@@ -11,7 +11,7 @@ from shared.core.types import Timeframe
 from shared.market.candles import aggregate
 from shared.model.registry import BundleRegistry
 from shared.replay import replay
-from shared.results.parity import compare, schedule_from
+from shared.results.parity import compare_reports, schedule_from
 from tests.support import parity_world
 from tests.support.world import DAY, INTERVAL, QUICK, SIGNING_KEY, world
 
@@ -61,7 +61,7 @@ def test_a_profile_decides_and_earns_the_same_in_ticks_and_in_a_replay(
     assert seen["ticks"] == len(told.deliveries) > 100
     assert seen["entries"] >= 2, seen
     assert seen["trades"] >= 1, seen
-    found = compare(reports, replay(inputs).ticks, schedule=schedule)
+    found = compare_reports(reports, replay(inputs).ticks, schedule=schedule)
     assert found.differences == (), found.sentence
     assert found.equal_decisions == len(reports)
 

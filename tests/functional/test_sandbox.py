@@ -128,7 +128,7 @@ def test_the_bot_s_own_feed_reads_a_whole_market_from_it(sandbox: dict[str, Any]
         "BOT_EXCHANGE__PRIVATE_URL": f"{url}/v1",
         "BOT_CLOCK": url,
     }
-    feed = BitbankFeed(bot_settings.load(told), clock, CandleWindows(MemoryBucket()))
+    feed = BitbankFeed(bot_settings.load_settings(told), clock, CandleWindows(MemoryBucket()))
     try:
         now = clock.now_ms()
         market = feed.fetch(now)
@@ -136,7 +136,7 @@ def test_the_bot_s_own_feed_reads_a_whole_market_from_it(sandbox: dict[str, Any]
         assert len(market.candles[Timeframe.H4]) >= 45 * 6 - 4
         assert int(market.candles[Timeframe.M15].closed_at[-1]) == now // 900_000 * 900_000
         assert market.book is not None
-        assert not market.book.crossed
+        assert not market.book.is_crossed
         assert not [issue for issue in market.issues if issue.forbids_entry], market.issues
         minutes = feed.minutes(now - 3_600_000, now)
         last = minutes.closed_by(now // 900_000 * 900_000)

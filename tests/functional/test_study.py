@@ -13,14 +13,14 @@ import pytest
 
 from models.study import grid
 from models.study.grid import Workers, places
-from models.study.grid.given import Folder, inputs, stages_key
+from models.study.grid.given import Folder, run_inputs, stages_key
 from models.study.grid.places import CLUSTERS
 from scripts.cli import main
 from shared import features, strategies
 from shared.core.errors import Unavailable, UserError
 from shared.core.trials import History, sharpes
 from shared.core.types import Timeframe
-from shared.model import load as load_bundle
+from shared.model import load_bundle
 from shared.model.registry import BundleRegistry
 from shared.model.signing import public_of
 from shared.replay import replay
@@ -47,7 +47,7 @@ VARY = {"risk.stop_atr": (2, 3, 4), "consensus.agreement": (0.3, 0.4)}
 
 def made_runs(vary=VARY, *, parts=2, days=(8, 20)):
     spans = grid.periods(START + days[0] * DAY, START + days[1] * DAY, parts)
-    return grid.runs(grid.grid(vary), spans, load=small_load)
+    return grid.runs(grid.grid_points(vary), spans, load=small_load)
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def test_votes_that_no_run_needs_any_more_are_taken_off_the_disk(shared, tmp_pat
     runs = made_runs({"consensus.agreement": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)}, parts=1)
     source = Folder.write(tmp_path, shared)
     for run in runs:
-        inputs(source, run)
+        run_inputs(source, run)
         source.forget(stages_key(run.settings))
         kept.append(sorted(path.name for path in tmp_path.iterdir() if not path.suffix))
     assert kept == [["given"]] * 6
@@ -202,20 +202,22 @@ def trained_study(bundle, *, parts=1):
         "consensus.agreement": (0.2, 0.4),
         "risk.min_edge_rate": (-1.0,),
     }
-    runs = grid.runs(grid.grid(vary), spans, profile="loose")
-    return grid.given(candles, since=end - 6 * DAY, bundle=bundle), runs
+    runs = grid.runs(grid.grid_points(vary), spans, profile="loose")
+    return grid.build_given(candles, since=end - 6 * DAY, bundle=bundle), runs
 
 
 def test_a_study_of_the_real_replay_measures_what_a_single_replay_measures(trained, tmp_path):
     shared, runs = trained_study(trained[1])
     outcomes = grid.replay_runs(shared, runs, workers=Workers(jobs=2))
     source = Folder.write(tmp_path, shared)
-    told = grid.judged(outcomes, History(trials=tuple(trial_of(outcome) for outcome in outcomes)))
+    told = grid.judge_outcomes(
+        outcomes, History(trials=tuple(trial_of(outcome) for outcome in outcomes))
+    )
     ratios = sharpes([trial_of(outcome) for outcome in outcomes])
     trades = 0
     for one in told:
         run, found = one.outcome.run, one.outcome.measured
-        alone = measure(replay(inputs(source, run)), trials=4, trial_sharpes=ratios)
+        alone = measure(replay(run_inputs(source, run)), trials=4, trial_sharpes=ratios)
         trades += found.trades
         assert found.return_rate == alone.returns.total
         assert found.hold_rate == alone.hold.returns.total
@@ -232,19 +234,19 @@ def test_a_study_of_the_real_replay_measures_what_a_single_replay_measures(train
 
 
 def trial_of(outcome):
-    return grid.trial_of(outcome, data_hash="d", model="m", now_ms=1)
+    return grid.grid_trial(outcome, data_hash="d", model="m", now_ms=1)
 
 
 def test_what_has_no_sharpe_comes_last_and_is_counted():
     spans = grid.periods(0, 10 * DAY)
-    runs = grid.runs(grid.grid({"risk.stop_atr": (2, 3)}), spans)
+    runs = grid.runs(grid.grid_points({"risk.stop_atr": (2, 3)}), spans)
     none = grid.Measured(return_rate=0.0, hold_rate=0.1, drawdown_rate=0.0, trades=0, track=None)
     bad = replace(none, trades=5, track=Track(sharpe=-0.5, observations=10))
     outcomes = [
         grid.RunOutcome(run=runs[0], measured=none),
         grid.RunOutcome(run=runs[1], measured=bad),
     ]
-    told = grid.judged(
+    told = grid.judge_outcomes(
         outcomes,
         History(trials=tuple(trial_of(outcome) for outcome in outcomes), damaged=("trials/x",)),
     )

@@ -90,7 +90,7 @@ def _ended(process: subprocess.Popen[bytes]) -> None:
 def made_runs():
     vary = {"risk.stop_atr": (2, 3, 4), "consensus.agreement": (0.3, 0.4)}
     return grid.runs(
-        grid.grid(vary), grid.periods(START + 8 * DAY, START + 20 * DAY, 2), load=small_load
+        grid.grid_points(vary), grid.periods(START + 8 * DAY, START + 20 * DAY, 2), load=small_load
     )
 
 
@@ -117,10 +117,10 @@ def test_the_real_replay_on_a_dask_cluster_trades_the_same(cluster):
     candles = market(30, seed=3, edge_bp=8.0)
     end = last_close(candles)
     runs = grid.runs(
-        grid.grid({"risk.stop_atr": (1, 2), "consensus.agreement": (0.2, 0.4)}),
+        grid.grid_points({"risk.stop_atr": (1, 2), "consensus.agreement": (0.2, 0.4)}),
         grid.periods(end - 5 * DAY, end),
     )
-    shared = grid.given(candles, since=end - 5 * DAY)
+    shared = grid.build_given(candles, since=end - 5 * DAY)
     here = grid.replay_runs(shared, runs, workers=Workers(jobs=1))
     assert grid.replay_runs(shared, runs, workers=Workers(backend="dask", address=cluster)) == here
 

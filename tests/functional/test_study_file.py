@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from models.backtest.sources import ArchiveSource
-from models.study import BadStudy, StudyPorts, parse, run
-from models.study.candles import load as load_candles
+from models.study import BadStudy, StudyPorts, parse_study, run
+from models.study.candles import load_data_set as load_candles
 from models.study.declared import DataSet
 from scripts.cli import main
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.types import Timeframe
 from shared.stores.local.sqlite import SqliteDocuments
 from shared.stores.memory import MemoryBucket, MemoryDocuments
@@ -73,7 +73,7 @@ def options():
 def place(**more):
     bucket = MemoryBucket()
     given = {
-        "load": lambda **asked: load({}, **asked),
+        "load": lambda **asked: load_settings({}, **asked),
         "archive": ArchiveSource(bucket),
         "log": TrialLog(MemoryDocuments()),
         "now_ms": START_AT,
@@ -126,25 +126,25 @@ def test_a_study_is_run_counted_and_written_and_again_it_is_the_same_to_the_byte
 
 
 def test_the_gate_is_shown_what_was_tried_side_by_side_and_everything_in_the_log(candles):
-    study = parse(STUDY).on(str(candles)).under(TINY)
+    study = parse_study(STUDY).on(str(candles)).under(TINY)
     log, folds = TrialLog(MemoryDocuments()), MemoryBucket()
     first = run(study, place(log=log, cache=folds))
     assert (first.trials, len(log.all().trials)) == (3, 3)
     other = run(
-        parse(STUDY.replace("stop_atr: 6", "stop_atr: 3")).on(str(candles)).under(TINY),
+        parse_study(STUDY.replace("stop_atr: 6", "stop_atr: 3")).on(str(candles)).under(TINY),
         place(log=log, cache=folds),
     )
     assert other.trials == 4, "plain and slow were tried before"
     overfitting = [
         check
-        for one in first.tried
+        for one in first.variant_results
         for check in one.verdict.checks
         if check.name == "no_overfitting"
     ]
     assert len(overfitting) == 3
-    alone = run(parse(STUDY.partition("  wide")[0]).on(str(candles)).under(TINY), place())
-    (one,) = alone.tried
-    assert one.earned.total == first.tried[0].earned.total, (
+    alone = run(parse_study(STUDY.partition("  wide")[0]).on(str(candles)).under(TINY), place())
+    (one,) = alone.variant_results
+    assert one.earned.total == first.variant_results[0].earned.total, (
         "what stands beside a variant changes nothing of it"
     )
 
@@ -155,7 +155,7 @@ def ran(candles):
 
     @cache
     def result(stem):
-        study = parse((EXAMPLES / f"{stem}.yaml").read_text(encoding="utf-8"))
+        study = parse_study((EXAMPLES / f"{stem}.yaml").read_text(encoding="utf-8"))
         return study, run(study.on(str(candles)).under(TINY), place())
 
     return result
@@ -172,21 +172,23 @@ def ran(candles):
 )
 def test_every_example_runs_on_generated_candles(path, ran):
     study, result = ran(path.stem)
-    assert [one.variant for one in result.tried] == [variant.name for variant in study.variants]
-    assert all(one.verdict.checks for one in result.tried)
+    assert [one.variant for one in result.variant_results] == [
+        variant.name for variant in study.variants
+    ]
+    assert all(one.verdict.checks for one in result.variant_results)
     assert result.hash != study.hash, "these are other candles"
 
 
 def test_the_profiles_of_the_original_are_refused_as_directional(ran):
     _, result = ran("original-label")
-    for one in result.tried[:3]:
-        assert {"directional_not_volatility", "direction_skill"} & set(one.failed)
+    for one in result.variant_results[:3]:
+        assert {"directional_not_volatility", "direction_skill"} & set(one.failed_check_names)
 
 
 def test_progress_goes_on_to_the_end(candles):
     told = []
     run(
-        parse(STUDY).on(str(candles)).under(TINY),
+        parse_study(STUDY).on(str(candles)).under(TINY),
         place(),
         on_progress=lambda text, share: told.append((text, share)),
     )
@@ -203,17 +205,19 @@ def refused(study, **more):
 
 
 def test_what_does_not_fit_is_refused_before_anything_is_worked_on(candles, tmp_path):
-    study = parse(STUDY).on(str(candles)).under(TINY)
-    unknown = refused(parse(STUDY.replace("risk.stop_atr", "risk.stop_at")).on(str(candles)))
+    study = parse_study(STUDY).on(str(candles)).under(TINY)
+    unknown = refused(parse_study(STUDY.replace("risk.stop_atr", "risk.stop_at")).on(str(candles)))
     assert unknown.field == "variants.wide"
     assert "stop_atr" in unknown.remedy
     assert (
-        refused(parse(STUDY.replace("profile: trend", "profile: trends")).on(str(candles))).field
+        refused(
+            parse_study(STUDY.replace("profile: trend", "profile: trends")).on(str(candles))
+        ).field
         == "variants.slow"
     )
-    assert refused(parse(STUDY).on(str(tmp_path / "none.csv"))).field == "candles"
-    assert refused(parse(STUDY)).field == "candles", "the archive is empty"
-    assert refused(parse(STUDY).on(str(candles))).field == "start", (
+    assert refused(parse_study(STUDY).on(str(tmp_path / "none.csv"))).field == "candles"
+    assert refused(parse_study(STUDY)).field == "candles", "the archive is empty"
+    assert refused(parse_study(STUDY).on(str(candles))).field == "start", (
         "180 days to learn from are more than there are"
     )
     assert refused(study.within(start_at=START_AT, end_at=None)).field == "start"

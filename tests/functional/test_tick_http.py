@@ -108,7 +108,7 @@ def test_a_tick_killed_in_the_middle_does_not_block_the_next_one(tmp_path) -> No
 
             asking = threading.Thread(target=ask)
             asking.start()
-            wait_until(lambda: scene.sandbox.faults.fired("slow") >= 1)
+            wait_until(lambda: scene.sandbox.faults.fire_count("slow") >= 1)
             kill_group(process)
             asking.join(20)
             assert isinstance(answers[0], requests.RequestException)
@@ -134,7 +134,7 @@ def test_sigterm_lets_the_tick_in_flight_finish(tmp_path) -> None:
         scene.sandbox.faults.add(Fault(name="slow", path="*depth", seconds=1.5, times=1))
         with ThreadPoolExecutor(1) as pool:
             asked = pool.submit(post, url, NOW)
-            wait_until(lambda: scene.sandbox.faults.fired("slow") >= 1)
+            wait_until(lambda: scene.sandbox.faults.fire_count("slow") >= 1)
             process.send_signal(signal.SIGTERM)
             code, body = asked.result(20)
         assert process.wait(15) == 0

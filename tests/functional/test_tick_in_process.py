@@ -62,7 +62,7 @@ def test_a_candle_leads_to_one_signal_and_at_most_two_entry_attempts(home) -> No
         report.decision.as_of
         for report in reports
         for order in report.orders
-        if order.intent.opens and order.what == "place" and report.decision
+        if order.intent.is_opening and order.what == "place" and report.decision
     )
     assert len(attempts) >= 2
     assert max(attempts.values()) <= 2
@@ -133,7 +133,7 @@ def test_a_halt_forbids_entries_until_a_person_resumes(home) -> None:
         at = NOW + 40 * INTERVAL
         bot.resume(halts=[halt.id], drawdown=0, who="test", why="go on", now_ms=at)
         resumed = run(scene, 240, start=at, ports=ports)
-    assert sum(order.intent.opens for report in resumed for order in report.orders) >= 1
+    assert sum(order.intent.is_opening for report in resumed for order in report.orders) >= 1
 
 
 def test_a_drawdown_halt_stays_until_a_person_resumes_and_then_counts_from_the_present_equity(

@@ -108,7 +108,9 @@ def fell(at: int, minutes_long: int, to_share: float) -> Candles:
 
 
 def entries(report: TickReport) -> list[OrderIntent]:
-    return [order.intent for order in report.orders if order.intent.opens and order.what == "place"]
+    return [
+        order.intent for order in report.orders if order.intent.is_opening and order.what == "place"
+    ]
 
 
 def test_a_position_that_protection_closes_is_told_once_and_counted_at_once(scene) -> None:
@@ -341,7 +343,8 @@ def test_a_model_that_cannot_be_read_does_not_keep_a_position_beyond_its_time(
             "bots/default",
             state={**state, "plan": {**state["plan"], "exit_by": NOW + 2 * INTERVAL}},
         )
-        broken = Changed(ports.champions, serving=raising(Unavailable("the bucket did not answer")))
+        silent = raising(Unavailable("the bucket did not answer"))
+        broken = Changed(ports.champions, load_champion=silent)
         report = scene.tick(NOW + 5 * INTERVAL, replace(ports, champions=broken))
         assert report.status is TickStatus.DEGRADED
         assert "the bucket did not answer" in report.detail

@@ -16,7 +16,7 @@ from scripts.research.writable import (
     the_only_training,
 )
 from shared.core.errors import BotError, UserError
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from tests.functional.test_cli import bot, environ  # noqa: F401 - a fixture
 
 PLACES = [
@@ -53,7 +53,7 @@ def test_a_place_that_can_be_written_stays_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "there.csv").write_text("kept")
     require_folder(tmp_path / "new" / "deep", "--out")
     require_file(tmp_path / "there.csv", "--out")
-    require_stores(load({"BOT_HOME": str(tmp_path / "home")}))
+    require_stores(load_settings({"BOT_HOME": str(tmp_path / "home")}))
     with pytest.raises(UserError, match="is a folder"):
         require_file(tmp_path, "--out")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("there.csv", "kept")]
@@ -87,8 +87,8 @@ def test_a_data_folder_that_cannot_be_written_is_told_first(
 HOLDER = """
 import sys, time
 from scripts.research.writable import the_only_training
-from shared.core.settings import load
-with the_only_training(load({"BOT_HOME": sys.argv[1]})):
+from shared.core.settings import load_settings
+with the_only_training(load_settings({"BOT_HOME": sys.argv[1]})):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -111,7 +111,7 @@ def test_a_second_training_is_told_at_once_and_a_dead_one_holds_nothing(
     assert "runs already" not in dry.stderr
     first.kill()
     first.wait()
-    settings = load({"BOT_HOME": home})
+    settings = load_settings({"BOT_HOME": home})
     with (
         the_only_training(settings),
         pytest.raises(BotError, match="runs already"),

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from models.fit.commit import commit
+from models.fit.commit import code_commit
 from scripts.cli import main
-from shared.core.settings import load as load_settings
+from shared.core.settings import load_settings
 from shared.core.types import Candles, Timeframe
 from shared.market.archive import CandleArchive
 from shared.market.candle_files import files_between
-from shared.model import load
+from shared.model import load_bundle
 from shared.model.registry import BundleRegistry
 from shared.model.signing import public_keys
 from shared.stores.local.folder import FolderBucket
@@ -91,7 +91,7 @@ def test_a_first_training_makes_keys_publishes_promotes_and_loads(first):
     assert told["promoted"] is True
     assert told["version"] in registry.versions()
     files = registry.files(told["version"])
-    bundle = load(
+    bundle = load_bundle(
         files,
         public_keys=public_keys(load_settings({"BOT_HOME": str(home)})),
         version=told["version"],
@@ -217,5 +217,5 @@ def test_a_signing_key_that_nobody_pinned_is_refused_before_the_training(
 
 
 def test_without_git_the_commit_comes_from_the_environment(tmp_path):
-    assert commit({"COMMIT_SHA": "abc"}, tmp_path) == "abc"
-    assert commit({}, tmp_path) == "unknown"
+    assert code_commit({"COMMIT_SHA": "abc"}, tmp_path) == "abc"
+    assert code_commit({}, tmp_path) == "unknown"

@@ -52,9 +52,9 @@ def _position(side: Side = Side.LONG) -> Position:
 
 
 def _account(*intents: OrderIntent, held: bool = True) -> ledger.PaperAccount:
-    settings = configuration.load({}, overrides=FREE)
-    terms = ledger.terms(settings, replace(PairRules(), taker_fee_rate=Decimal(0)))
-    account = ledger.opened(10_000_000, T0, kind=AccountKind.MARGIN, terms=terms)
+    settings = configuration.load_settings({}, overrides=FREE)
+    terms = ledger.account_terms(settings, replace(PairRules(), taker_fee_rate=Decimal(0)))
+    account = ledger.open_account(10_000_000, T0, kind=AccountKind.MARGIN, terms=terms)
     for intent in intents:
         account, _ = ledger.with_order(account, intent, T0 - 1)
     return replace(account, positions=(_position(),)) if held else account
@@ -113,7 +113,7 @@ def _minutes(
 
 
 def targets_at_every_distance(plan: ModuleType) -> Iterator[Any]:
-    settings = configuration.load({}, overrides={})
+    settings = configuration.load_settings({}, overrides={})
     for side in Side:
         yen = Decimal(1)
         holdings = Holdings(
@@ -141,7 +141,7 @@ def walks_of_every_length(settling: ModuleType) -> Iterator[Any]:
         for hit in (0, 2, 4, None):
             shown: list[int] = []
             path = _minutes(5, high={} if hit is None else {hit: 1200})
-            walked = settling.settled(
+            walked = settling.settle_account(
                 _account(_limit(1100, 30)),
                 path,
                 T0 + until * MINUTE,
@@ -162,7 +162,7 @@ def entries_and_targets_at_every_volume(settling: ModuleType) -> Iterator[Any]:
     for lots in (0, 1, 50, 99, 100, 101, 150, 200, 300):
         account = _account(_limit(900, 100, Purpose.ENTRY), _limit(1100, 100))
         path = _minutes(1, high={0: 1200}, low={0: 850}, volume=lots / 10_000)
-        yield settling.settled(account, path, T0 + MINUTE)
+        yield settling.settle_account(account, path, T0 + MINUTE)
 
 
 def days_around_every_boundary(module: ModuleType) -> Iterator[Any]:
@@ -188,7 +188,7 @@ def closes_at_every_price(module: ModuleType) -> Iterator[Any]:
                 )
                 account = replace(_account(stop, close), positions=(_position(side),))
                 done = ledger.Execution(at=T0, price=price, lots=lots, maker=False)
-                yield str(module.closing(account, account.orders[1], done))
+                yield str(module.book_closing(account, account.orders[1], done))
 
 
 def quotients(module: ModuleType) -> Iterator[Any]:
@@ -198,7 +198,7 @@ def quotients(module: ModuleType) -> Iterator[Any]:
 
 
 def forecasts_around_the_past(rules: ModuleType) -> Iterator[Any]:
-    settings = configuration.load(
+    settings = configuration.load_settings(
         {}, overrides={"sides": "both", "risk": {"volatility_reach": 2.0}}
     )
     for side in Side:
@@ -235,7 +235,9 @@ def spreads_of_every_half(fills: ModuleType) -> Iterator[Any]:
 
 
 def goals_beside_every_position(exposure: ModuleType) -> Iterator[Any]:
-    settings = configuration.load({}, overrides={"sides": "both", "risk": {"policy": "target"}})
+    settings = configuration.load_settings(
+        {}, overrides={"sides": "both", "risk": {"policy": "target"}}
+    )
     book = Book(as_of=T0, bid=9_999_500, ask=10_000_500)
     for held in (-500, -1, 0, 1, 500):
         for lots in (-700, -500, -1, 0, 1, 500, 700):
@@ -255,7 +257,9 @@ def goals_beside_every_position(exposure: ModuleType) -> Iterator[Any]:
 
 
 def wishes_beside_every_goal(exposure: ModuleType) -> Iterator[Any]:
-    settings = configuration.load({}, overrides={"sides": "both", "risk": {"policy": "target"}})
+    settings = configuration.load_settings(
+        {}, overrides={"sides": "both", "risk": {"policy": "target"}}
+    )
     for held in (-500, -1, 0, 1, 500):
         for before in (-700, -1, 0, 1, 700):
             for weight in (-1.0, -0.5, 0.0, 0.5, 1.0):

@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 
 from scripts.installation.checkout import ROOT
-from scripts.testing.mutation.equal import AT_MOST, equal_ids, listed
+from scripts.testing.mutation.equal import AT_MOST, equal_ids, load_equal_mutants
 from scripts.testing.mutation.mutants import mutants, source_of
 from scripts.testing.mutation.rooms import ROOMS
 from shared.core.errors import UserError
@@ -29,7 +29,7 @@ def _module(room: str, text: str) -> types.ModuleType:
     return module
 
 
-@pytest.mark.parametrize("entry", listed(), ids=lambda entry: entry.id)
+@pytest.mark.parametrize("entry", load_equal_mutants(), ids=lambda entry: entry.id)
 def test_an_equal_mutant_answers_as_the_rule_does_to_all_its_inputs(entry) -> None:
     mutant = next(mutant for mutant in _mutants(entry.room) if mutant.id == entry.id)
     as_it_is = answers(entry.inputs, _module(entry.room, source_of(ROOT / ROOMS[entry.room].path)))
@@ -39,7 +39,7 @@ def test_an_equal_mutant_answers_as_the_rule_does_to_all_its_inputs(entry) -> No
 
 
 def test_equal_mutants_are_rare_and_each_is_listed_once() -> None:
-    entries = listed()
+    entries = load_equal_mutants()
     assert len({entry.id for entry in entries}) == len(entries)
     every = [mutant for room in ROOMS for mutant in _mutants(room)]
     assert len(entries) <= AT_MOST * len(every)
@@ -56,4 +56,4 @@ def test_an_entry_whose_function_has_changed_is_refused(tmp_path) -> None:
         UserError,
         match="lists what is no mutant: limits fall: if start_jpy < 0: -> if start_jpy > 0:",
     ):
-        equal_ids(_mutants("limits"), listed(path))
+        equal_ids(_mutants("limits"), load_equal_mutants(path))

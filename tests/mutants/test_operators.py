@@ -5,7 +5,7 @@ import json
 import pytest
 
 from scripts.installation.checkout import ROOT
-from scripts.testing.mutation.mutants import functions, mutants
+from scripts.testing.mutation.mutants import function_sources, mutants
 from scripts.testing.mutation.records import Records
 from scripts.testing.mutation.rooms import ROOMS
 from scripts.testing.mutation.run import run
@@ -78,7 +78,7 @@ def test_a_mutants_name_does_not_change_with_the_lines_above_it() -> None:
 
 def test_a_function_is_known_by_its_qualified_name() -> None:
     source = "class Held:\n    @property\n    def lots(self):\n        return 1\n"
-    assert set(functions(source)) == {"<module>", "Held.lots"}
+    assert set(function_sources(source)) == {"<module>", "Held.lots"}
 
 
 def test_a_verdict_is_kept_until_its_function_or_its_killer_changes(tmp_path) -> None:
@@ -88,7 +88,9 @@ def test_a_verdict_is_kept_until_its_function_or_its_killer_changes(tmp_path) ->
 
     def records(text: str) -> Records:
         read = Records(
-            path=tmp_path / "verdicts.jsonl", rooms=ROOMS, sources={"limits": functions(text)}
+            path=tmp_path / "verdicts.jsonl",
+            rooms=ROOMS,
+            sources={"limits": function_sources(text)},
         )
         read.read()
         return read

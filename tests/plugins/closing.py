@@ -36,7 +36,7 @@ def guarded_stages() -> dict[str, tuple[str, ...]]:
     stages: dict[str, tuple[str, ...]] = {}
     for guard in FLOOR_GUARDS:
         for file in guards.sources(guard):
-            is_money = "money" in guards.lines()[guards.line_of(file) or file]
+            is_money = "money" in guards.guard_lines()[guards.line_of(file) or file]
             stage = file.removesuffix(".py") if is_money else "/".join(file.split("/")[:2])
             stages[stage] = (*stages.get(stage, ()), file)
     return stages

@@ -47,7 +47,7 @@ Cuts = Literal["whole", "pieces", "minutes"]
 
 @cache
 def settings(kind: str) -> Settings:
-    return configuration.load(
+    return configuration.load_settings(
         {}, overrides={"account": kind, "sides": "long" if kind == "spot" else "both"}
     )
 
@@ -122,8 +122,10 @@ class Story:
         self.kind = self.settings.account
         self.minutes = market(self.dice)
         self.keeps_entries = self.dice.random() < 0.5
-        terms = accounts.terms(self.settings, self.rules)
-        self.account = accounts.opened(self.settings.capital_jpy, T0, kind=self.kind, terms=terms)
+        terms = accounts.account_terms(self.settings, self.rules)
+        self.account = accounts.open_account(
+            self.settings.capital_jpy, T0, kind=self.kind, terms=terms
+        )
         self.audit = Audit(self.account, least_lots=self.rules.min_lots)
         self.plans: dict[Side, PositionPlan] = {}
         self.sent: list[OrderIntent] = []
@@ -133,13 +135,13 @@ class Story:
 
     def settle(self, until: int) -> None:
         before = self.account
-        self.account = accounts.settled(before, self.minutes, until)
+        self.account = accounts.settle_account(before, self.minutes, until)
         self.audit.settled(before, self.account, self.minutes)
 
     def place(self, intent: OrderIntent, *, blind: bool = False) -> bool:
         before = self.account
         book = None if blind else self.book()
-        self.account, outcome = accounts.placed(
+        self.account, outcome = accounts.place_order(
             before, intent, book=book, now_ms=self.now, rules=self.rules
         )
         mark = self.price() if not blind or before.last_price is None else before.last_price
@@ -151,7 +153,7 @@ class Story:
 
     def cancel(self, order: Order) -> None:
         before = self.account
-        self.account, _ = accounts.canceled(before, order, now_ms=self.now)
+        self.account, _ = accounts.cancel_order(before, order, now_ms=self.now)
         self.audit.canceled(before, self.account, order, now=self.now)
 
     # what the bot sees
@@ -206,7 +208,7 @@ class Story:
                     break
         if not self.keeps_entries:
             for order in self.account.orders:
-                if order.intent.opens:
+                if order.intent.is_opening:
                     self.cancel(order)
         self.audit.protected(self.account, now=self.now)
 
@@ -227,7 +229,7 @@ class Story:
             step
             for step in steps
             if isinstance(step, planning.Place)
-            or (step.order.intent.side is side and not step.order.intent.opens)
+            or (step.order.intent.side is side and not step.order.intent.is_opening)
         ]
 
     def carry_out(self, steps: Sequence[planning.Step]) -> None:
@@ -321,7 +323,7 @@ class Story:
         """
         if self.dice.random() < 0.8:
             for order in self.account.orders:
-                if order.intent.side is side and not order.intent.opens:
+                if order.intent.side is side and not order.intent.is_opening:
                     self.cancel(order)
         self.place(
             OrderIntent(

@@ -13,7 +13,7 @@ from models.jobs.keys import signing_key
 from shared.core.types import Candles, Timeframe
 from shared.market.archive import CandleArchive
 from shared.market.candle_files import files_between
-from shared.market.candles import aggregate, between
+from shared.market.candles import aggregate, candles_between
 from shared.model.registry import BundleRegistry
 from tests.support.world import QUICK, SIGNING_KEY, market, training
 
@@ -53,7 +53,7 @@ def archive(bucket: Any, candles: Candles) -> None:
     for file in files_between(
         candles.timeframe, int(candles.opened_at[0]), int(candles.closed_at[-1])
     ):
-        store.write(file, between(candles, file.start, file.end), complete=True)
+        store.write(file, candles_between(candles, file.start, file.end), complete=True)
 
 
 def home_at(path: Path, **extra: str) -> dict[str, str]:

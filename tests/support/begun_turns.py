@@ -5,7 +5,7 @@ what it is told to.
 import numpy as np
 
 from shared.core.types import Candles, PairRules, Timeframe
-from shared.market.candles import empty
+from shared.market.candles import empty_candles
 from shared.orders import plan as planning
 from shared.replay.hands import AccountInHand
 from shared.turn import steps as steps_module
@@ -81,7 +81,7 @@ class Begun:
 
     def __init__(self, made, account, settings, *, occasion, **state):
         rules = PairRules()
-        path = empty(Timeframe.M1)
+        path = empty_candles(Timeframe.M1)
         self.hands = Noting(
             account, path=path, settings=settings, rules=rules, traded=lambda account: None
         )

@@ -18,7 +18,7 @@ import pytest
 
 from shared.core.reasons import Reason
 from shared.core.types import OrderIntent, Purpose, Side, TickReport
-from shared.exchanges.paper.exchange import read
+from shared.exchanges.paper.exchange import decode_account
 from shared.stores.memory import MemoryDocuments
 from shared.tick.cycle import run_tick
 from shared.tick.request import TickRequest
@@ -108,7 +108,7 @@ class ClockStory(FenceStory):
             self.ports(heard),
             **{"clock": clock, "feed": Seen(self.minutes, self.clock, skew_ms), **parts},
         )
-        request = TickRequest.scheduled(clock.now_ms() - late_ms, received_at=clock.now_ms())
+        request = TickRequest.by_schedule(clock.now_ms() - late_ms, received_at=clock.now_ms())
         return run_tick(ports, self.settings, request)
 
     def future(self) -> Iterator[str]:
@@ -179,7 +179,7 @@ class ClockStory(FenceStory):
         then.
         """
         stored = self.documents.get(f"paper/{self.settings.id}")
-        if stored is None or not read(stored.data).positions:
+        if stored is None or not decode_account(stored.data).positions:
             return False
         kept = [order for order in stored.data["orders"] if order["intent"]["purpose"] != "stop"]
         self.documents.replace(stored, {**stored.data, "orders": kept})

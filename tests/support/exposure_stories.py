@@ -281,7 +281,7 @@ class Audit:
             or (report.signal is not None and not report.signal.warm)
         ):
             yield Violation(Rule.HALTED, f"entered with {forbids}, model {self.done.model}")
-        placed = [r for r in report.orders if r.what == "place" and r.intent.opens]
+        placed = [r for r in report.orders if r.what == "place" and r.intent.is_opening]
         if not placed or report.equity_jpy is None:
             return
         price = placed[0].intent.price or 0
@@ -309,7 +309,7 @@ class Audit:
         assert decision is not None
         assert decision.goal is not None
         for record in report.orders:
-            if record.what != "place" or not record.intent.opens or decision.goal.since == 0:
+            if record.what != "place" or not record.intent.is_opening or decision.goal.since == 0:
                 continue
             waited = report.finished_at - decision.goal.since
             crosses = not record.intent.post_only
@@ -367,12 +367,12 @@ class Audit:
         ]
         if len(live) > LIVE_ORDERS:
             yield Violation(Rule.ORDERS, f"{len(live)} orders rest")
-        if sum(order.intent.opens for order in live) > 1:
+        if sum(order.intent.is_opening for order in live) > 1:
             yield Violation(Rule.ORDERS, "two entries rest")
         for order in live:
             scheduled_at = int(order.intent.id.split(".")[0])
             lives_ms = int(self.settings.tick.no_new_order_after_seconds * 1000)
-            if order.intent.opens and (
+            if order.intent.is_opening and (
                 order.intent.expires_at is None or order.intent.expires_at > scheduled_at + lives_ms
             ):
                 yield Violation(Rule.ORDERS, f"{order.intent.id} ends at {order.intent.expires_at}")

@@ -29,7 +29,7 @@ from shared.core.types import (
     TickStatus,
     Timeframe,
 )
-from shared.exchanges.paper.exchange import PaperExchange, read
+from shared.exchanges.paper.exchange import PaperExchange, decode_account
 from shared.stores.memory import MemoryDocuments
 from shared.tick.cycle import Ports, run_tick
 from shared.tick.documents import BotDocuments, PaperDocument
@@ -127,7 +127,7 @@ class FenceStory:
             "paper": {"volume_share": dice.choice([0.002, 0.2]), "keep_trades": 1000},
             "risk": {"max_hold_candles": 1, "policy": policy},
         }
-        settings = configuration.load({"BOT_PROFILE": "loose"}, overrides=overrides)
+        settings = configuration.load_settings({"BOT_PROFILE": "loose"}, overrides=overrides)
         shape = replace(settings.risk.exposure, band=0.05, stop_rate=0.02, passive_seconds=600)
         self.settings: Settings = replace(settings, risk=replace(settings.risk, exposure=shape))
         self.minutes = market(dice, 3 * LAST + 90, day_off=0.0)
@@ -258,7 +258,7 @@ class FenceStory:
 
     def _audit(self, counts: Counter[str]) -> Iterator[Violation]:
         """Both sides of every order: the intents, and the account's own book."""
-        account = read((self.documents.get(f"paper/{self.settings.id}") or NOBODY).data)
+        account = decode_account((self.documents.get(f"paper/{self.settings.id}") or NOBODY).data)
         orders = Counter(order.intent.id for order in (*account.orders, *account.ended))
         bracket = {intent_id for intent_id in orders if intent_id.endswith((".stop", ".target"))}
         known = {path.rpartition("~")[2]: data for path, data in self.intents().items()}
@@ -271,7 +271,7 @@ class FenceStory:
         entries: Counter[int] = Counter()
         for intent_id, data in known.items():
             intent = msgspec.convert(data["intent"], OrderIntent)
-            if intent.opens and intent_id in orders:
+            if intent.is_opening and intent_id in orders:
                 entries[int((data["plan"] or {}).get("as_of", 0))] += 1
         most = self.settings.execution.entry_attempts
         if self.policy == "barrier" and entries and max(entries.values()) > most:

@@ -292,7 +292,7 @@ def path(minutes: Candles, row: int) -> list[tuple[int, int]]:
 
 
 def reached(stop: OrderIntent, price: int) -> bool:
-    return price >= stop.trigger_price if stop.buys else price <= stop.trigger_price
+    return price >= stop.trigger_price if stop.is_buy else price <= stop.trigger_price
 
 
 def alive(order: Order, at: int) -> bool:
@@ -306,7 +306,7 @@ def stop_price(
     """What a stop must pay that fires at a point: the worst of what is known, half a spread and the
     slippage.
     """
-    worst = max if stop.buys else min
+    worst = max if stop.is_buy else min
     base = stop.trigger_price
     if index == 0:
         base = worst(base, points[0][1])
@@ -315,7 +315,7 @@ def stop_price(
     costs = account.terms.costs
     half = max(1, round(base * Fraction(costs.spread_rate) / 2))
     beyond = half + base * Fraction(costs.slippage_rate)
-    return ceil(base + beyond) if stop.buys else max(1, floor(base - beyond))
+    return ceil(base + beyond) if stop.is_buy else max(1, floor(base - beyond))
 
 
 class Walk:
@@ -357,7 +357,7 @@ class Walk:
         opened_at = int(self.minutes.opened_at[row])
         low, high = int(self.minutes.low[row]), int(self.minutes.high[row])
         touched = any(
-            reached(order.intent, high if order.intent.buys else low) for order in self.stops
+            reached(order.intent, high if order.intent.is_buy else low) for order in self.stops
         )
         if not touched and not any(opened_at <= at < opened_at + MINUTE for at in self.fills):
             return
@@ -424,13 +424,13 @@ class Walk:
                     f"{intent.id} at {fill.price}, must be {due} with the path at {price}",
                 )
             return
-        beyond = price < intent.price if intent.buys else price > intent.price
+        beyond = price < intent.price if intent.is_buy else price > intent.price
         if not (fill.maker and fill.price == intent.price and beyond):
             yield Violation(
                 Rule.THROUGH,
                 f"{intent.id}: {fill.price} for a limit of {intent.price}, the path at {price}",
             )
-        if not intent.opens:
+        if not intent.is_opening:
             for stop in self.stops:
                 known = (
                     stop.placed_at <= at and stop.order_id not in self.gone
@@ -478,7 +478,11 @@ def sizes(account: PaperAccount, intended: Mapping[Side, int]) -> Iterator[Viola
         ):
             yield Violation(Rule.SIZE, f"{held} lots {side}, {intended[side]} were meant")
         for order in account.orders:
-            if order.intent.side is side and not order.intent.opens and order.remaining_lots > held:
+            if (
+                order.intent.side is side
+                and not order.intent.is_opening
+                and order.remaining_lots > held
+            ):
                 yield Violation(
                     Rule.CLOSE_SIZE, f"{order.intent.id} closes {order.remaining_lots} of {held}"
                 )
@@ -501,7 +505,7 @@ def affordable(
     resting = [
         (order.intent.price or 0) * order.remaining_lots
         for order in after.orders
-        if order.intent.opens
+        if order.intent.is_opening
     ]
     if after.kind == "spot":
         fee = max(Fraction(0), Fraction(rules.maker_fee_rate))
@@ -567,7 +571,7 @@ class Audit:
         else:
             self.counts[f"placed {intent.purpose}"] += 1
             self.accepted[intent.id] = outcome.order.order_id
-            if intent.opens:
+            if intent.is_opening:
                 self.intended[intent.side] += intent.lots
                 if intent.stop_price is None:
                     self.excused.add(intent.side)
@@ -688,7 +692,7 @@ class Audit:
         held on its side.
         """
         family, _, part = intent.id.rpartition(".")
-        opened = [number for number in self.filled if self.orders[number].intent.opens]
+        opened = [number for number in self.filled if self.orders[number].intent.is_opening]
         mine = [number for number in opened if self.orders[number].intent.side is intent.side]
         if part not in {"stop", "target"} or [self.orders[number].intent.id for number in mine] != [
             family

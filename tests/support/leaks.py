@@ -46,7 +46,7 @@ WARM_DAYS, DAYS = 14, 18
 FIRST_AT = START + WARM_DAYS * DAY
 Compute = Callable[..., Stages]
 
-SETTINGS = configuration.load({}, profile="loose", overrides={"sides": "both"})
+SETTINGS = configuration.load_settings({}, profile="loose", overrides={"sides": "both"})
 
 
 @cache

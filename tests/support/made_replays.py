@@ -26,7 +26,14 @@ from shared.core.types import (
     Timeframe,
 )
 from shared.exchanges.paper.fills import crossing_at
-from shared.exchanges.paper.ledger import Execution, closing, equity, opened, opening, terms
+from shared.exchanges.paper.ledger import (
+    Execution,
+    account_terms,
+    book_closing,
+    book_opening,
+    equity,
+    open_account,
+)
 from shared.replay.types import Curve, Entered, Event, Replayed
 
 START = 1_893_456_000_000  # 2030-01-01T00:00:00Z, 09:00 JST
@@ -99,7 +106,7 @@ class _Desk:
 
     def enter(self, order, row, lots, *, second=20):
         done = Execution(at=self.at(row, second), price=order.intent.price, lots=lots, maker=True)
-        self.account = opening(self.account, order, done)
+        self.account = book_opening(self.account, order, done)
 
     def leave(self, purpose, side, row, lots, *, price, reason=Reason.OK, second=40):
         order = self.order(purpose, side, lots, price=price, reason=reason)
@@ -114,7 +121,7 @@ class _Desk:
                 maker=False,
                 slippage_jpy=paid.slippage_jpy,
             )
-        self.account = closing(self.account, order, done)
+        self.account = book_closing(self.account, order, done)
 
     def at(self, row, second):
         return int(self.candles.opened_at[row]) + 1000 * second
@@ -149,9 +156,11 @@ def made_replay(
     """
     rules = PairRules(maker_fee_rate=Decimal("-0.0002"), taker_fee_rate=taker_fee_rate)
     candles = made_candles(days=days, seed=seed, start_at=start_at)
-    held_terms = replace(terms(configuration.load({}), rules), keep_trades=10_000_000)
+    held_terms = replace(
+        account_terms(configuration.load_settings({}), rules), keep_trades=10_000_000
+    )
     desk = _Desk(
-        opened(capital_jpy, start_at, kind=AccountKind.MARGIN, terms=held_terms),
+        open_account(capital_jpy, start_at, kind=AccountKind.MARGIN, terms=held_terms),
         candles,
         held_terms.costs,
         {},

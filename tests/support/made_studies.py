@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from models.study.grid import Measured
-from models.study.grid.given import given
-from shared.core.settings import load
+from models.study.grid.given import build_given
+from shared.core.settings import load_settings
 from shared.core.trials import settings_hash
 from shared.core.types import Timeframe
 from shared.market.candles import aggregate
@@ -22,7 +22,7 @@ DAY = 86_400_000
 
 def made_given(*, days=20, seed=1, since=START, **more):
     quarters = made_candles(days=days, seed=seed)
-    return given(
+    return build_given(
         {Timeframe.M15: quarters, Timeframe.H4: aggregate(quarters, Timeframe.H4)},
         since=since,
         **more,
@@ -31,7 +31,9 @@ def made_given(*, days=20, seed=1, since=START, **more):
 
 def small_load(**asked):
     """The defaults with a short window, so that few days are enough."""
-    return load({"BOT_MARKET__WINDOW_CANDLES": "300", "BOT_MARKET__WINDOW_KEEP": "300"}, **asked)
+    return load_settings(
+        {"BOT_MARKET__WINDOW_CANDLES": "300", "BOT_MARKET__WINDOW_KEEP": "300"}, **asked
+    )
 
 
 def numbers_of(inputs):

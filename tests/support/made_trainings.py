@@ -4,7 +4,7 @@ import dataclasses
 from functools import cache
 
 from models.fit.train import Training, train
-from shared.core.settings import Settings, load
+from shared.core.settings import Settings, load_settings
 from shared.core.types import Candles, Timeframe
 from shared.exchanges.sandbox.generate import generate
 from shared.market.candles import aggregate
@@ -22,7 +22,7 @@ def market(days: int, *, seed: int, edge_bp: float) -> dict[Timeframe, Candles]:
 
 
 def small_settings(days: int = 60) -> Settings:
-    settings = load({"BOT_HOME": "/nowhere"})
+    settings = load_settings({"BOT_HOME": "/nowhere"})
     learning = dataclasses.replace(
         settings.learning, days=days, rounds=15, forest_trees=15, max_depth=4, learning_rate=0.1
     )

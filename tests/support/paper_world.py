@@ -35,7 +35,7 @@ MINUTE = 60_000
 
 @cache
 def _settings(overrides: str):
-    return configuration.load({}, overrides=json.loads(overrides))
+    return configuration.load_settings({}, overrides=json.loads(overrides))
 
 
 class World:
@@ -67,10 +67,10 @@ class World:
         rules: PairRules | None = None,
     ):
         rules = rules or (replace(PairRules(), taker_fee_rate=Decimal(0)) if free else PairRules())
-        terms = accounts.terms(
+        terms = accounts.account_terms(
             self.free_settings() if free else self.settings(paper={"keep_trades": 1000}), rules
         )
-        return accounts.opened(capital, T0, kind=AccountKind(kind), terms=terms)
+        return accounts.open_account(capital, T0, kind=AccountKind(kind), terms=terms)
 
     def minutes(
         self, rows: Sequence[Sequence[float]], *, first: int = 0, holes: Sequence[int] = ()
@@ -162,7 +162,7 @@ class World:
         self, account: PaperAccount, intent: OrderIntent, price: int, at: int = T0, **more: Any
     ):
         rules = more.pop("rules", replace(self.rules, taker_fee_rate=account.terms.taker_fee_rate))
-        return accounts.placed(
+        return accounts.place_order(
             account, intent, book=self.book(price, at=at, **more), now_ms=at, rules=rules
         )
 
@@ -190,7 +190,7 @@ class World:
         account = self.resting(account, intent, entry + side.sign * 10)
         through = entry - side.sign
         rows = [(entry, max(entry, through), min(entry, through), entry)]
-        account = accounts.settled(account, self.minutes(rows), T0 + MINUTE)
+        account = accounts.settle_account(account, self.minutes(rows), T0 + MINUTE)
         assert account.lots(side) == intent.lots
         return account
 

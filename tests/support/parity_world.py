@@ -22,7 +22,7 @@ from functions import wiring
 from scripts.local.scheduler import Scheduler
 from shared.core.types import Candles, Purpose, TickReport, Timeframe
 from shared.exchanges.sandbox.generate import generate
-from shared.market.candles import aggregate, between
+from shared.market.candles import aggregate, candles_between
 from shared.model.registry import BundleRegistry
 from shared.model.signing import public_keys
 from shared.replay import HaltPeriod, Inputs, Schedule
@@ -152,7 +152,7 @@ def in_process(scene: World) -> Callable[[int, int], TickReport]:
     def tick(scheduled_at: int, received_at: int) -> TickReport:
         scene.time.advance_to(received_at)
         return run_tick(
-            ports, settings, TickRequest.scheduled(scheduled_at, received_at=scene.time.now_ms())
+            ports, settings, TickRequest.by_schedule(scheduled_at, received_at=scene.time.now_ms())
         )
 
     return tick
@@ -219,12 +219,12 @@ def inputs(
     candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     bundle = (
         Champions(BundleRegistry(wiring.bucket_for(settings)), public_keys(settings), settings)
-        .serving()
+        .load_champion()
         .bundle
     )
     given: dict[str, object] = {
         "candles": candles,
-        "minutes": between(minutes, start_at, end_at + CANDLE),
+        "minutes": candles_between(minutes, start_at, end_at + CANDLE),
         "stages": pipeline.stages(candles, bundle=bundle, settings=settings),
         "settings": settings,
         "start_at": start_at,

@@ -301,7 +301,8 @@ class Story:
             part.advance(until)
             so_far = part.result()
             insist(
-                f"story {self.seed} by {until}", Audit(inputs, so_far, whole=part.done).violations()
+                f"story {self.seed} by {until}",
+                Audit(inputs, so_far, whole=part.is_finished).violations(),
             )
             counts["pieces"] += 1
             counts["pieces with a position"] += bool(so_far.curve.lots[-1])

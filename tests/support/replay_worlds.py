@@ -68,7 +68,7 @@ def settings(*overlays: Mapping[str, Any]) -> Settings:
     for overlay in (PLAIN, *overlays):
         for name, value in overlay.items():
             told[name] = {**told.get(name, {}), **value} if isinstance(value, Mapping) else value
-    return configuration.load({}, overrides=told)
+    return configuration.load_settings({}, overrides=told)
 
 
 def candles(rows: Sequence[Row], timeframe: Timeframe, *, from_at: int) -> Candles:

@@ -36,7 +36,7 @@ from shared.core.types import (
     Timeframe,
 )
 from shared.exchanges.paper import account as accounts
-from shared.exchanges.paper.exchange import PaperExchange, read
+from shared.exchanges.paper.exchange import PaperExchange, decode_account
 from shared.market.candles import aggregate
 from shared.market.path import book_at, price_at
 from shared.stores.memory import MemoryDocuments
@@ -104,7 +104,7 @@ class ArrayFeed:
 class NoModel:
     """The signals are scripted, and nothing is wrong with that."""
 
-    def serving(self) -> Champion:
+    def load_champion(self) -> Champion:
         return Champion(bundle=None)
 
 
@@ -263,7 +263,7 @@ class TickStory:
             "risk": {"max_hold_candles": 2},
         }
         overrides["sides"] = "both" if overrides["account"] == "margin" else "long"
-        self.settings = configuration.load({"BOT_PROFILE": "loose"}, overrides=overrides)
+        self.settings = configuration.load_settings({"BOT_PROFILE": "loose"}, overrides=overrides)
         self.documents, self.clock = MemoryDocuments(), FixedClock(T0)
         self.bot = BotDocuments(self.documents, self.settings.id)
         self.feed, self.script = (
@@ -321,8 +321,8 @@ class TickStory:
 
     def _audit(self) -> ReportAudit:
         if self.audit is None:
-            terms = accounts.terms(self.settings, PairRules())
-            opened = accounts.opened(
+            terms = accounts.account_terms(self.settings, PairRules())
+            opened = accounts.open_account(
                 self.settings.capital_jpy, T0, kind=self.settings.account, terms=terms
             )
             self.audit = ReportAudit(self.settings, Journal.of(opened))
@@ -340,7 +340,7 @@ class TickStory:
             )
             if (
                 stored.path in self.known
-                or not intent.opens
+                or not intent.is_opening
                 or outcome.get("outcome") != "accepted"
             ):
                 continue
@@ -424,7 +424,7 @@ def race(seed: int) -> Counter[str]:
     order may vanish.
     """
     dice, counts = random.Random(seed), Counter[str]()
-    settings = configuration.load({})
+    settings = configuration.load_settings({})
     documents = MemoryDocuments()
     minutes = market(dice, 60, day_off=0.0)
     stores = [Contended(PaperDocument(documents, "race")) for _ in range(2)]
@@ -451,7 +451,7 @@ def race(seed: int) -> Counter[str]:
         enter(number, 0)
         counts["races"] += stores[0].first is None
         stored = documents.get("paper/race")
-        account = read(_some(stored).data)
+        account = decode_account(_some(stored).data)
         known = {order.intent.id for order in (*account.orders, *account.ended)}
         lost = sorted(accepted - known)
         insist(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.fit import export
-from models.fit.learners.learner import MAX_BINS, needed
+from models.fit.learners.learner import MAX_BINS, import_package
 from models.fit.learners.lightgbm import trees_of
 from shared.core.settings import LearningSettings
 from shared.core.types import FloatArray
@@ -53,7 +53,7 @@ class Boosted:
         return text.encode()
 
 
-def boosted(
+def fit_boosted_trees(
     name: str,
     rows: NDArray[np.float32],
     target: FloatArray,
@@ -78,7 +78,7 @@ def boosted(
         learning: Size and pace.
         seed: Of the draws of rows and columns.
     """
-    lightgbm = needed("lightgbm")
+    lightgbm = import_package("lightgbm")
     parameters = {
         "objective": objective,
         "boost_from_average": False,

@@ -41,13 +41,13 @@ def fit_heads(parts: Split, dataset: Dataset, settings: Settings, *, seed: int) 
     >>> from models.data.dataset import build
     >>> from models.fit.recipe import parts_of
     >>> from shared.core.types import Timeframe
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> small = {"learning": {"days": 30, "rounds": 2}}
-    >>> settings = load({}, overrides=small)
+    >>> settings = load_settings({}, overrides=small)
     >>> dataset = build(candles, settings.learning)
     >>> heads = fit_heads(parts_of(dataset, settings), dataset, settings, seed=7)
     >>> heads.volatility.serves in {"trees", "har"}, heads.meta
@@ -57,7 +57,7 @@ def fit_heads(parts: Split, dataset: Dataset, settings: Settings, *, seed: int) 
         parts: The parts of the members' own training.
         dataset: What they were cut from: votes are rare, so the meta head learns from every
             training row, also where `learning.row_step` thins them out. Without votes
-            (`Dataset.voted`) there is no meta head.
+            (`Dataset.with_votes`) there is no meta head.
         settings: `learning` decides.
         seed: Of the draws of rows and columns.
 

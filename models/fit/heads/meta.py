@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from models.data.dataset import Dataset, Split
 from models.fit.heads import platt
-from models.fit.heads.boosting import Boosted, boosted
-from models.fit.heads.scores import log_loss, ranked
+from models.fit.heads.boosting import Boosted, fit_boosted_trees
+from models.fit.heads.scores import log_loss, roc_area
 from shared.core.settings import LearningSettings
 from shared.core.types import FloatArray
 from shared.model.heads import vote_probability
@@ -79,7 +79,7 @@ def fit_meta(
     if not enough or past.fewest < LEAST_OF_A_KIND or later.fewest < 1:
         return None, None, counts
     rate = float((past.weight * past.paid).sum() / past.weight.sum())
-    grown = boosted(
+    grown = fit_boosted_trees(
         "meta",
         past.rows,
         past.paid,
@@ -90,7 +90,9 @@ def fit_meta(
         learning=learning,
         seed=seed,
     )
-    slope, offset = platt.fit(grown.scores(later.rows), later.paid, later.weight, base_rate=rate)
+    slope, offset = platt.fit_platt(
+        grown.scores(later.rows), later.paid, later.weight, base_rate=rate
+    )
     head = MetaHead(trees=len(grown.trees), base=grown.base, slope=slope, offset=offset)
     last = Voted.of(parts.validation)
     told = {
@@ -115,7 +117,7 @@ def _metrics(last: Voted, grown: Boosted, head: MetaHead) -> dict[str, float]:
         **found,
         "share": share,
         "told": float(told.mean()),
-        "auc": ranked(last.paid, told),
+        "auc": roc_area(last.paid, told),
         "brier": float(((told - last.paid) ** 2).mean()),
         "log_loss": log_loss(last.paid, told),
         "log_loss_constant": constant,

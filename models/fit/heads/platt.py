@@ -18,7 +18,7 @@ SLOPE_SPREAD, OFFSET_SPREAD = 0.5, 0.15
 _STEPS, _SMALL = 100, 1e-12
 
 
-def fit(
+def fit_platt(
     scores: FloatArray, truth: FloatArray, weight: FloatArray, *, base_rate: float
 ) -> tuple[float, float]:
     """Slope in [0, 4] and offset.

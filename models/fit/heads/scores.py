@@ -37,7 +37,7 @@ def log_loss(truth: FloatArray, told: FloatArray) -> float:
     return float(-np.log(np.maximum(given, 1e-12)).mean())
 
 
-def ranked(truth: FloatArray, told: FloatArray) -> float:
+def roc_area(truth: FloatArray, told: FloatArray) -> float:
     """Area under the ROC curve: how often a row that paid was told more than one that did not; NaN
     with one kind only.
     """

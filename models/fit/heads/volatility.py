@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.data.dataset import STEP_MS, Dataset, Split
-from models.fit.heads.boosting import Boosted, boosted
+from models.fit.heads.boosting import Boosted, fit_boosted_trees
 from models.fit.heads.scores import qlike, r_squared
 from shared.core.settings import LearningSettings
 from shared.core.types import FloatArray
@@ -59,7 +59,7 @@ class KnownRows:
         """How many rows."""
         return len(self.truth)
 
-    def thinned(self) -> "KnownRows":
+    def thin_rows(self) -> "KnownRows":
         """Every `ROW_STEP`-th candle's row."""
         kept = self.as_of // STEP_MS % ROW_STEP == 0
         return KnownRows(
@@ -90,7 +90,7 @@ class Both:
         cls, known: KnownRows, names: tuple[str, ...], learning: LearningSettings, seed: int
     ) -> "Both":
         """Squared error of logarithms."""
-        trees = boosted(
+        trees = fit_boosted_trees(
             "volatility",
             known.rows,
             known.truth,
@@ -103,7 +103,7 @@ class Both:
         )
         return cls(trees=trees, har=har_slopes(known.past, known.truth))
 
-    def told(self, known: KnownRows) -> dict[str, FloatArray]:
+    def predict_logarithms(self, known: KnownRows) -> dict[str, FloatArray]:
         """What each says, as logarithms (m,)."""
         return {"trees": self.trees.scores(known.rows), "har": har_logarithm(known.past, self.har)}
 
@@ -116,7 +116,7 @@ def fit_volatility(
     Raises:
         BadBundle: The exported trees differ from the native ones.
     """
-    training = KnownRows.of(parts.training, by=_begins(parts.calibration)).thinned()
+    training = KnownRows.of(parts.training, by=_begins(parts.calibration)).thin_rows()
     calibration = KnownRows.of(parts.calibration, by=_begins(parts.validation))
     counts = {"training_rows": float(len(training)), "calibration_rows": float(len(calibration))}
     if len(training) < LEAST_ROWS["training"] or len(calibration) < LEAST_ROWS["calibration"]:
@@ -124,11 +124,13 @@ def fit_volatility(
     names = parts.training.names
     missed = {
         name: calibration.truth - said
-        for name, said in Both.fit(training, names, learning, seed).told(calibration).items()
+        for name, said in Both.fit(training, names, learning, seed)
+        .predict_logarithms(calibration)
+        .items()
     }
     error = {name: float((residual**2).mean()) for name, residual in missed.items()}
     serves: Literal["trees", "har"] = "trees" if error["trees"] < error["har"] else "har"
-    both = Both.fit(training.before(calibration.thinned()), names, learning, seed)
+    both = Both.fit(training.before(calibration.thin_rows()), names, learning, seed)
     head = VolatilityHead(
         trees=len(both.trees.trees), base=both.trees.base, har=both.har, serves=serves
     )
@@ -172,7 +174,7 @@ def _metrics(validation: KnownRows, both: Both, missed: dict[str, FloatArray]) -
     found = {"rows": float(len(validation)), "effective_rows": len(validation) / OVERLAP}
     if not len(validation):
         return found
-    for name, said in both.told(validation).items():
+    for name, said in both.predict_logarithms(validation).items():
         correction = float(np.exp(2.0 * missed[name]).mean())
         found[f"r2_{name}"] = r_squared(validation.truth, said)
         found[f"qlike_{name}"] = qlike(validation.truth, said, correction=correction)

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from models.data.dataset import Dataset
 from models.fit.learners.learner import Learner
 from shared.core.errors import UserError
-from shared.core.masking import shown
+from shared.core.masking import quote_value
 from shared.core.settings import LearningSettings
 
 __all__ = ["Learner", "Progress", "fit_all", "packages_of", "weights_of"]
@@ -29,12 +29,12 @@ def fit_all(part: Dataset, learning: LearningSettings, seed: int, tell: Progress
     is next and the share that is done.
 
     >>> from models.data.dataset import build
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import Timeframe
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> small = {"learning": {"days": 30, "rounds": 2, "forest_trees": 2}}
-    >>> learning = load({}, overrides=small).learning
+    >>> learning = load_settings({}, overrides=small).learning
     >>> minutes = generate(start_ms=1_767_225_600_000, days=40, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> fitted = fit_all(build(candles, learning), learning, 7, lambda _text, _share: None)
@@ -55,8 +55,8 @@ def weights_of(learning: LearningSettings) -> dict[str, float]:
 
     Raises `UserError` where all are 0.
 
-    >>> from shared.core.settings import load
-    >>> round(sum(weights_of(load({}).learning).values()), 9)
+    >>> from shared.core.settings import load_settings
+    >>> round(sum(weights_of(load_settings({}).learning).values()), 9)
     1.0
     """
     total = sum(learning.weights.values())
@@ -84,7 +84,7 @@ def module_of(name: str) -> Any:
     """The learner's own file. Raises `UserError` where there is none."""
     if not name.isidentifier() or find_spec(f"{__name__}.{name}") is None:
         raise UserError(
-            f"learning.weights names the learner {shown(name)}, and there is no file of it",
+            f"learning.weights names the learner {quote_value(name)}, and there is no file of it",
             remedy=f"write models/fit/learners/{name}.py, or take its weight out",
         )
     return import_module(f"{__name__}.{name}")

@@ -59,7 +59,7 @@ class Learner:
         return self.write()
 
 
-def needed(name: str) -> ModuleType:
+def import_package(name: str) -> ModuleType:
     """Import a learner's package, or say which package of the system is missing."""
     try:
         return importlib.import_module(name)

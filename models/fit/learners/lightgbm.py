@@ -11,8 +11,8 @@ from models.fit.learners.learner import (
     CLASS_COUNT,
     MAX_BINS,
     Learner,
+    import_package,
     leaf_rows,
-    needed,
     row_weights,
 )
 from shared.core.errors import BadBundle
@@ -38,7 +38,7 @@ def fit(part: Dataset, learning: LearningSettings, seed: int) -> Learner:
 
 def train(part: Dataset, learning: LearningSettings, seed: int) -> Any:
     """A LightGBM Booster: `rounds` trees a class."""
-    lightgbm = needed("lightgbm")
+    lightgbm = import_package("lightgbm")
     parameters = {
         "objective": "multiclass",
         "num_class": CLASS_COUNT,

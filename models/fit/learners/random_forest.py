@@ -6,7 +6,7 @@ import numpy as np
 
 from models.data.dataset import Dataset
 from models.fit.export import Tree, rounded_down
-from models.fit.learners.learner import Learner, leaf_rows, needed, row_weights
+from models.fit.learners.learner import Learner, import_package, leaf_rows, row_weights
 from shared.core.errors import BadBundle
 from shared.core.settings import LearningSettings
 from shared.model.arrays import pack
@@ -36,7 +36,7 @@ def train(part: Dataset, learning: LearningSettings, seed: int) -> Any:
     """A scikit-learn RandomForestClassifier of `forest_trees` trees, each on `FOREST_SHARE` of the
     rows.
     """
-    ensemble = needed("sklearn.ensemble")
+    ensemble = import_package("sklearn.ensemble")
     model = ensemble.RandomForestClassifier(
         n_estimators=learning.forest_trees,
         max_depth=learning.max_depth,

@@ -11,8 +11,8 @@ from models.fit.learners.learner import (
     CLASS_COUNT,
     MAX_BINS,
     Learner,
+    import_package,
     leaf_rows,
-    needed,
     row_weights,
 )
 from shared.core.errors import BadBundle
@@ -39,7 +39,7 @@ def fit(part: Dataset, learning: LearningSettings, seed: int) -> Learner:
 
 def train(part: Dataset, learning: LearningSettings, seed: int) -> Any:
     """An XGBoost Booster: `rounds` trees a class."""
-    xgboost = needed("xgboost")
+    xgboost = import_package("xgboost")
     parameters = {
         "objective": "multi:softprob",
         "num_class": CLASS_COUNT,

@@ -3,10 +3,26 @@
 Features are computed once, votes once for all runs that share them.
 """
 
-from models.study.grid.given import Given, data_hashes, given
+from models.study.grid.given import Given, build_given, data_hashes
 from models.study.grid.places import Workers
-from models.study.grid.points import Period, Point, Run, grid, periods, runs, sample, varied
-from models.study.grid.result import JudgedOutcome, Luck, Measured, RunOutcome, judged, trial_of
+from models.study.grid.points import (
+    Period,
+    Point,
+    Run,
+    grid_points,
+    parse_variation,
+    periods,
+    runs,
+    sample,
+)
+from models.study.grid.result import (
+    JudgedOutcome,
+    Luck,
+    Measured,
+    RunOutcome,
+    grid_trial,
+    judge_outcomes,
+)
 from models.study.grid.work import replay_runs
 
 __all__ = [
@@ -19,14 +35,14 @@ __all__ = [
     "Run",
     "RunOutcome",
     "Workers",
+    "build_given",
     "data_hashes",
-    "given",
-    "grid",
-    "judged",
+    "grid_points",
+    "grid_trial",
+    "judge_outcomes",
+    "parse_variation",
     "periods",
     "replay_runs",
     "runs",
     "sample",
-    "trial_of",
-    "varied",
 ]

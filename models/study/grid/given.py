@@ -25,7 +25,7 @@ from shared.core.files import drafting
 from shared.core.settings import Settings
 from shared.core.trials import data_hash
 from shared.core.types import Candles, Features, Prediction, Timeframe, Votes
-from shared.market.candles import between
+from shared.market.candles import candles_between
 from shared.model.bundle import Bundle
 from shared.replay.types import Inputs
 from shared.turn import pipeline
@@ -48,7 +48,7 @@ class Given:
     >>> start, day = 1_767_225_600_000, 86_400_000
     >>> minutes = generate(start_ms=start, days=8, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
-    >>> shared = given(candles, since=start + 7 * day)
+    >>> shared = build_given(candles, since=start + 7 * day)
     >>> shared.model is None, shared.features.names[0]
     (True, 'open')
 
@@ -75,7 +75,7 @@ class Given:
         return None if self.bundle is None else self.bundle.version
 
 
-def given(
+def build_given(
     candles: Mapping[Timeframe, Candles],
     *,
     since: int,
@@ -91,7 +91,7 @@ def given(
     >>> start, day = 1_767_225_600_000, 86_400_000
     >>> minutes = generate(start_ms=start, days=8, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
-    >>> len(given(candles, since=start).features.as_of)
+    >>> len(build_given(candles, since=start).features.as_of)
     761
     """
     return Given(
@@ -115,7 +115,7 @@ def data_hashes(shared: Given, runs: Iterable[Run]) -> dict[tuple[Period, int], 
     >>> start, day = 1_767_225_600_000, 86_400_000
     >>> minutes = generate(start_ms=start, days=8, seed=7)
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
-    >>> shared = given(candles, since=start + 7 * day)
+    >>> shared = build_given(candles, since=start + 7 * day)
     >>> span = Period(start_at=start + 7 * day, end_at=start + 8 * day)
     >>> todo = runs([{"risk.stop_atr": 2}, {"risk.stop_atr": 3}], [span])
     >>> len(data_hashes(shared, todo))  # the same candles for both
@@ -131,7 +131,7 @@ def _data_hash(shared: Given, period: Period, back: int) -> str:
         known = shared.candles[timeframe].closed_by(period.end_at)
         parts.append(known.rows(max(0, len(known.closed_by(period.start_at)) - back), None))
     if shared.minutes is not None:
-        parts.append(between(shared.minutes, period.start_at, period.end_at))
+        parts.append(candles_between(shared.minutes, period.start_at, period.end_at))
     return data_hash(parts)
 
 
@@ -146,11 +146,11 @@ def stages_key(settings: Settings) -> str:
 class SharedInputs(Protocol):
     """Where a worker finds what the runs share."""
 
-    def given(self) -> Given:
+    def load_given(self) -> Given:
         """All of it."""
         ...
 
-    def made(self, settings: Settings) -> Made:
+    def votes_and_prediction(self, settings: Settings) -> Made:
         """Votes and prediction under these settings."""
         ...
 
@@ -159,10 +159,10 @@ class SharedInputs(Protocol):
         ...
 
 
-def inputs(source: SharedInputs, run: Run) -> Inputs:
+def run_inputs(source: SharedInputs, run: Run) -> Inputs:
     """The inputs of one run."""
-    shared = source.given()
-    votes, prediction = source.made(run.settings)
+    shared = source.load_given()
+    votes, prediction = source.votes_and_prediction(run.settings)
     return Inputs(
         candles=shared.candles,
         stages=Stages(features=shared.features, votes=votes, prediction=prediction),
@@ -172,7 +172,7 @@ def inputs(source: SharedInputs, run: Run) -> Inputs:
         minutes=(
             None
             if shared.minutes is None
-            else between(shared.minutes, run.period.start_at, run.period.end_at)
+            else candles_between(shared.minutes, run.period.start_at, run.period.end_at)
         ),
         rules=run.rules,
         notes=shared.notes,
@@ -193,21 +193,21 @@ class Folder:
         joblib.dump(shared, path / "given")
         return cls(path)
 
-    def given(self) -> Given:
+    def load_given(self) -> Given:
         """Map what was written."""
-        shared: Given = _kept(str(self.path), lambda: _mapped(self.path / "given"))
+        shared: Given = _make_once(str(self.path), lambda: _map_file(self.path / "given"))
         return shared
 
-    def made(self, settings: Settings) -> Made:
+    def votes_and_prediction(self, settings: Settings) -> Made:
         """Map votes and prediction; the first to ask makes them while the others wait."""
         key = stages_key(settings)
-        return _kept(f"{self.path}/{key}", lambda: self._made(key, settings))
+        return _make_once(f"{self.path}/{key}", lambda: self._map_or_make(key, settings))
 
     def forget(self, key: str) -> None:
         """Take their file away; who has it mapped keeps it until it lets go."""
         (self.path / key).unlink(missing_ok=True)
 
-    def _made(self, key: str, settings: Settings) -> Made:
+    def _map_or_make(self, key: str, settings: Settings) -> Made:
         import joblib
 
         path = self.path / key
@@ -217,8 +217,8 @@ class Folder:
             )  # given back by the system, also where this process dies
             if not path.exists():
                 with drafting(path) as draft:
-                    joblib.dump(_make(self.given(), settings), draft)
-        made: Made = _mapped(path)
+                    joblib.dump(_make(self.load_given(), settings), draft)
+        made: Made = _map_file(path)
         return made
 
 
@@ -229,13 +229,15 @@ class Carried:
     name: str
     shared: Given
 
-    def given(self) -> Given:
+    def load_given(self) -> Given:
         """What came along."""
         return self.shared
 
-    def made(self, settings: Settings) -> Made:
+    def votes_and_prediction(self, settings: Settings) -> Made:
         """Votes and prediction, made once a worker."""
-        return _kept(f"{self.name}/{stages_key(settings)}", lambda: _make(self.shared, settings))
+        return _make_once(
+            f"{self.name}/{stages_key(settings)}", lambda: _make(self.shared, settings)
+        )
 
     def forget(self, key: str) -> None:
         """Nothing: each worker keeps the last few by itself."""
@@ -248,16 +250,18 @@ class InRay:
     name: str
     reference: Any
 
-    def given(self) -> Given:
+    def load_given(self) -> Given:
         """Map what lies in the store."""
         import ray
 
-        shared: Given = _kept(self.name, lambda: ray.get(self.reference))
+        shared: Given = _make_once(self.name, lambda: ray.get(self.reference))
         return shared
 
-    def made(self, settings: Settings) -> Made:
+    def votes_and_prediction(self, settings: Settings) -> Made:
         """Votes and prediction, made once a worker."""
-        return _kept(f"{self.name}/{stages_key(settings)}", lambda: _make(self.given(), settings))
+        return _make_once(
+            f"{self.name}/{stages_key(settings)}", lambda: _make(self.load_given(), settings)
+        )
 
     def forget(self, key: str) -> None:
         """Nothing: each worker keeps the last few by itself."""
@@ -273,7 +277,7 @@ _KEPT: OrderedDict[str, Any] = OrderedDict()
 _LOCK = threading.RLock()
 
 
-def _kept(name: str, make: Callable[[], Value]) -> Value:
+def _make_once(name: str, make: Callable[[], Value]) -> Value:
     """What this process already has under that name, else what `make` gives; threads
     make it once.
     """
@@ -298,7 +302,7 @@ def _make(shared: Given, settings: Settings) -> Made:
     return done.votes, done.prediction
 
 
-def _mapped(path: Path) -> Any:
+def _map_file(path: Path) -> Any:
     import joblib
 
     return _plain(joblib.load(path, mmap_mode="r"))

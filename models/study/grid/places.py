@@ -74,7 +74,7 @@ def check_installed(workers: Workers) -> None:
 
 
 @contextmanager
-def opened(workers: Workers, shared: Given) -> Iterator[WorkPlace]:
+def open_work_place(workers: Workers, shared: Given) -> Iterator[WorkPlace]:
     """Open a place, with everything that the runs share brought there once; joblib works there
     meanwhile.
 

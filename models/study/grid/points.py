@@ -11,8 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, TypeAlias
 
 from shared.core.errors import UserError
-from shared.core.settings import Settings
-from shared.core.settings import load as load_settings
+from shared.core.settings import Settings, load_settings
 from shared.core.trials import NOT_TRIED, Scalar
 from shared.core.types import PairRules, Timeframe
 
@@ -41,7 +40,7 @@ class Run:
     """One run: its number in the order of the study, what it changes, the whole settings, the
     costs, and its period.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> todo = runs([{"risk.stop_atr": 3}], [Period(start_at=0, end_at=900_000)])
     >>> todo[0].settings.risk.stop_atr, todo[0].number
     (3.0, 0)
@@ -54,11 +53,11 @@ class Run:
     period: Period
 
 
-def varied(text: str) -> tuple[str, tuple[Scalar, ...]]:
+def parse_variation(text: str) -> tuple[str, tuple[Scalar, ...]]:
     """A setting and its values, from `risk.stop_atr=2,3,4` or `consensus.agreement=0.3:0.6:0.1`
     (both ends belong to it).
 
-    >>> varied("consensus.agreement=0.3:0.6:0.1")
+    >>> parse_variation("consensus.agreement=0.3:0.6:0.1")
     ('consensus.agreement', (0.3, 0.4, 0.5, 0.6))
 
     Raises:
@@ -93,12 +92,12 @@ _INSTEAD = (
 )
 
 
-def grid(vary: Mapping[str, Sequence[Scalar]]) -> list[Point]:
+def grid_points(vary: Mapping[str, Sequence[Scalar]]) -> list[Point]:
     """Every combination; the last setting changes quickest.
 
     Without any setting: the one point that changes nothing.
 
-    >>> grid({"risk.stop_atr": [2, 3], "risk.target_atr": [4, 5]})[:2]
+    >>> grid_points({"risk.stop_atr": [2, 3], "risk.target_atr": [4, 5]})[:2]
     [{'risk.stop_atr': 2, 'risk.target_atr': 4}, {'risk.stop_atr': 2, 'risk.target_atr': 5}]
     """
     return [_combination(vary, number) for number in range(_combinations(vary))]
@@ -117,7 +116,7 @@ def sample(vary: Mapping[str, Sequence[Scalar]], count: int, *, seed: int) -> li
         )
     total = _combinations(vary)
     if count >= total:
-        return grid(vary)
+        return grid_points(vary)
     # A seeded choice, not a secret.
     chosen = random.Random(seed).sample(range(total), count)  # noqa: S311
     return [_combination(vary, number) for number in sorted(chosen)]
@@ -173,7 +172,7 @@ def runs(
         raise UserError("a study has the same settings twice", remedy="give each combination once")
     found: list[Run] = []
     for point in points:
-        settings = (load or _defaults)(profile=profile, overrides=nested(point))
+        settings = (load or _defaults)(profile=profile, overrides=nest_point(point))
         costs = PairRules() if rules is None else rules(settings)
         for span in spans:
             found.append(
@@ -192,7 +191,7 @@ def _defaults(*, profile: str | None, overrides: Mapping[str, Any]) -> Settings:
     return load_settings({}, profile=profile, overrides=overrides)
 
 
-def nested(point: Point) -> dict[str, Any]:
+def nest_point(point: Point) -> dict[str, Any]:
     """The point as nested mappings, as `settings.load` takes overrides."""
     whole: dict[str, Any] = {}
     for name, value in point.items():

@@ -108,7 +108,7 @@ class JudgedOutcome:
     luck: Luck
 
 
-def measured(inputs: Inputs) -> Measured:
+def measure_run(inputs: Inputs) -> Measured:
     """Replay, and take the numbers: all that a worker sends back, however long the period was."""
     return numbers(measure(replay(inputs)))
 
@@ -124,7 +124,7 @@ def numbers(performance: Performance) -> Measured:
     )
 
 
-def trial_of(outcome: RunOutcome, *, data_hash: str, model: str | None, now_ms: int) -> Trial:
+def grid_trial(outcome: RunOutcome, *, data_hash: str, model: str | None, now_ms: int) -> Trial:
     """The line that goes into the trial log.
 
     >>> from models.study.grid.points import periods, runs
@@ -133,7 +133,7 @@ def trial_of(outcome: RunOutcome, *, data_hash: str, model: str | None, now_ms: 
     ...     return_rate=0.02, hold_rate=-0.1, drawdown_rate=0.01, trades=3, track=None
     ... )
     >>> outcome = RunOutcome(run=run, measured=numbers)
-    >>> trial = trial_of(outcome, data_hash="b" * 16, model=None, now_ms=0)
+    >>> trial = grid_trial(outcome, data_hash="b" * 16, model=None, now_ms=0)
     >>> trial.kind, dict(trial.changed)
     ('study', {'risk.stop_atr': 3})
     """
@@ -156,7 +156,7 @@ def trial_of(outcome: RunOutcome, *, data_hash: str, model: str | None, now_ms: 
     )
 
 
-def judged(outcomes: Sequence[RunOutcome], history: History) -> list[JudgedOutcome]:
+def judge_outcomes(outcomes: Sequence[RunOutcome], history: History) -> list[JudgedOutcome]:
     """The outcomes, best first: by deflated Sharpe, then by the probability of being above zero,
     then by Sharpe.
 
@@ -169,7 +169,7 @@ def judged(outcomes: Sequence[RunOutcome], history: History) -> list[JudgedOutco
     ...     return_rate=0.02, hold_rate=-0.1, drawdown_rate=0.01, trades=3, track=None
     ... )
     >>> outcome = RunOutcome(run=run, measured=numbers)
-    >>> [found.deflated for found in judged([outcome], History())]  # too short for a Sharpe ratio
+    >>> [found.deflated for found in judge_outcomes([outcome], History())]
     [None]
     """
     scatter: dict[int, float | None] = {}
@@ -181,7 +181,7 @@ def judged(outcomes: Sequence[RunOutcome], history: History) -> list[JudgedOutco
                 sharpes(history.trials, years=length / (YEAR_DAYS * DAY_MS))
             )
         tried = max(1, history.count) + outcome.run.settings.gate.prior_trials
-        told.append(_judged(outcome, trials=tried, variance=scatter[length]))
+        told.append(_judge_outcome(outcome, trials=tried, variance=scatter[length]))
     return sorted(
         told,
         key=lambda one: (
@@ -192,7 +192,7 @@ def judged(outcomes: Sequence[RunOutcome], history: History) -> list[JudgedOutco
     )
 
 
-def _judged(outcome: RunOutcome, *, trials: int, variance: float | None) -> JudgedOutcome:
+def _judge_outcome(outcome: RunOutcome, *, trials: int, variance: float | None) -> JudgedOutcome:
     """With the scatter of the trials, annualised; None: what estimation error alone makes, as
     `performance` assumes.
     """

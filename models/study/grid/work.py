@@ -12,13 +12,13 @@ from typing import TypeAlias
 
 import numpy as np
 
-from models.study.grid.given import Given, SharedInputs, inputs, stages_key
-from models.study.grid.places import Workers, WorkPlace, opened
+from models.study.grid.given import Given, SharedInputs, run_inputs, stages_key
+from models.study.grid.places import Workers, WorkPlace, open_work_place
 from models.study.grid.points import Run
-from models.study.grid.result import Measured, RunOutcome, measured
+from models.study.grid.result import Measured, RunOutcome, measure_run
 from shared.core import fingerprint
 from shared.core.errors import Unavailable
-from shared.core.interrupts import kept_from_workers
+from shared.core.interrupts import hide_interrupts_from_workers
 from shared.replay.types import Inputs
 
 Work: TypeAlias = Callable[[Inputs], Measured]
@@ -30,13 +30,13 @@ def replay_runs(
     runs: Sequence[Run],
     *,
     workers: Workers | None = None,
-    work: Work = measured,
+    work: Work = measure_run,
     on_done: Callable[[RunOutcome], None] | None = None,
 ) -> list[RunOutcome]:
     """Work on every run; the results in the order of `runs`, the same whoever worked and however
     many.
 
-    >>> from models.study.grid.given import given
+    >>> from models.study.grid.given import build_given
     >>> from models.study.grid.points import Period, runs
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
@@ -46,7 +46,7 @@ def replay_runs(
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> span = Period(start_at=start + 7 * day, end_at=start + 8 * day)
     >>> todo = runs([{"risk.stop_atr": 2}, {"risk.stop_atr": 3}], [span])
-    >>> shared = given(candles, since=span.start_at)
+    >>> shared = build_given(candles, since=span.start_at)
     >>> [out.measured.trades for out in replay_runs(shared, todo, workers=Workers(jobs=1))]
     [0, 0]
 
@@ -67,7 +67,10 @@ def replay_runs(
     groups = _groups(runs)
     left = {key: len(members) for key, members in groups.items()}
     workers = _no_more_than(len(runs), workers or Workers())
-    with opened(workers, shared) as place, closing(_results(place, runs, groups, work)) as results:
+    with (
+        open_work_place(workers, shared) as place,
+        closing(_results(place, runs, groups, work)) as results,
+    ):
         for number, result, code in results:
             if place.elsewhere and code != code_here():
                 raise Unavailable(
@@ -97,14 +100,14 @@ def code_here() -> str:
     """The hash of the code that a result depends on: the sources as they are now, and numpy's
     version.
     """
-    return fingerprint.bytes_of(
-        fingerprint.sources(("shared", "models/study/grid")), np.__version__
+    return fingerprint.digest_of(
+        fingerprint.read_sources(("shared", "models/study/grid")), np.__version__
     )[:16]
 
 
 def _one(source: SharedInputs, run: Run, number: int, work: Work) -> Told:
     """One run, in a worker."""
-    return number, work(inputs(source, run)), code_here()
+    return number, work(run_inputs(source, run)), code_here()
 
 
 def _results(
@@ -125,7 +128,7 @@ def _results(
             )
             with ExitStack() as ending:
                 with (
-                    kept_from_workers() if place.streams else nullcontext()
+                    hide_interrupts_from_workers() if place.streams else nullcontext()
                 ):  # a list comes only once all is done
                     made = parallel(calls)
                     if place.streams:

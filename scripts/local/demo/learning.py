@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from functions import wiring
-from models.fit.commit import commit
+from models.fit.commit import code_commit
 from models.fit.train import train
 from models.jobs.keys import signing_key
 from scripts.local.demo.plan import DemoPlan
@@ -33,7 +33,7 @@ class DemoTraining:
     note: TrainingNote
 
 
-def collected(
+def collect_candles(
     settings: Settings, folder: Path, start_at: int, end_at: int
 ) -> dict[Timeframe, Candles]:
     """Fetch [start_at, end_at) through the feed into an archive in `folder`; what is there is not
@@ -54,7 +54,9 @@ def collected(
     return {timeframe: archive.read(timeframe, start_at, end_at) for timeframe in LEARNED_FROM}
 
 
-def learn(settings: Settings, plan: DemoPlan, candles: dict[Timeframe, Candles]) -> DemoTraining:
+def train_demo(
+    settings: Settings, plan: DemoPlan, candles: dict[Timeframe, Candles]
+) -> DemoTraining:
     """Train quickly on the plan's period, without the gate, and let the bundle serve.
 
     Too little to learn from is a note, not an error.
@@ -66,7 +68,7 @@ def learn(settings: Settings, plan: DemoPlan, candles: dict[Timeframe, Candles])
                 settings,
                 as_of=plan.training_end_at,
                 seed=settings.learning.seed,
-                commit=commit(os.environ),
+                commit=code_commit(os.environ),
                 signing_key=signing_key(settings, {}),
                 on_progress=_BarSteps(bar),
                 purpose="demo",

@@ -38,12 +38,12 @@ class DemoPlan:
     ahead_days: float = 0.0
 
     @property
-    def trains_on_the_future(self) -> bool:
+    def is_trained_on_future(self) -> bool:
         """Whether the model's period lies after the one that is shown."""
         return not self.untrained and self.training_start_at >= self.end_at
 
 
-def generated(
+def plan_generated_market(
     *, days: float, edge_bp: float, seed: int, history_days: float, start_at: int | None = None
 ) -> DemoPlan:
     """A market from `seed` with `history_days` before its start, on all of which the model is
@@ -62,7 +62,7 @@ def generated(
     )
 
 
-def from_file(
+def plan_candle_file(
     quarters: Candles,
     file: Path,
     *,

@@ -16,7 +16,7 @@ import click
 from functions import wiring
 from scripts.local.children import Child, ChildDied, await_death, free_port, tick_function
 from scripts.local.demo.exchange import DemoExchange
-from scripts.local.demo.learning import DemoTraining, collected, learn
+from scripts.local.demo.learning import DemoTraining, collect_candles, train_demo
 from scripts.local.demo.plan import DemoPlan
 from scripts.local.demo.screen import screen_for
 from scripts.local.scheduler import Scheduler
@@ -101,10 +101,10 @@ def run(plan: DemoPlan, environ: dict[str, str], home: Path) -> Ran:
     began = time.monotonic()
     try:
         with ExitStack() as children:
-            exchange, learned = _prepared(plan, environ, home, children)
+            exchange, learned = _prepare_demo(plan, environ, home, children)
             ran.header = replace(ran.header, training=learned.note, model=learned.version)
             ran.preparing_seconds = time.monotonic() - began
-            _ticked(
+            _send_ticks(
                 ran,
                 environ=environ | exchange.settings(),
                 exchange=exchange,
@@ -121,13 +121,13 @@ def run(plan: DemoPlan, environ: dict[str, str], home: Path) -> Ran:
     return ran
 
 
-def _prepared(
+def _prepare_demo(
     plan: DemoPlan, environ: dict[str, str], home: Path, children: ExitStack
 ) -> tuple[DemoExchange, DemoTraining]:
     """Train on the plan's own period; the sandbox that is left stands at the first
     schedule time.
     """
-    if plan.trains_on_the_future:
+    if plan.is_trained_on_future:
         later = DemoExchange(
             plan,
             clock_at=plan.training_end_at,
@@ -135,27 +135,29 @@ def _prepared(
             log_path=home / "logs" / "sandbox-training.log",
         )
         try:
-            learned = _learned(plan, environ | later.settings(), home)
+            learned = _collect_and_train(plan, environ | later.settings(), home)
         finally:
             later.child.stop()
     exchange = DemoExchange(
         plan, clock_at=plan.start_at, environ=environ, log_path=home / "logs" / "sandbox.log"
     )
     children.callback(exchange.child.stop)
-    if not plan.trains_on_the_future:
-        learned = _learned(plan, environ | exchange.settings(), home)
+    if not plan.is_trained_on_future:
+        learned = _collect_and_train(plan, environ | exchange.settings(), home)
     return exchange, learned
 
 
-def _learned(plan: DemoPlan, environ: dict[str, str], home: Path) -> DemoTraining:
+def _collect_and_train(plan: DemoPlan, environ: dict[str, str], home: Path) -> DemoTraining:
     if plan.untrained:
         return DemoTraining(version=None, note=TrainingNote(missing=plan.untrained))
     settings = wiring.settings_from(environ)
-    candles = collected(settings, home / "learning", plan.training_start_at, plan.training_end_at)
-    return learn(settings, plan, candles)
+    candles = collect_candles(
+        settings, home / "learning", plan.training_start_at, plan.training_end_at
+    )
+    return train_demo(settings, plan, candles)
 
 
-def _ticked(
+def _send_ticks(
     ran: Ran, *, environ: dict[str, str], exchange: DemoExchange, home: Path, children: ExitStack
 ) -> None:
     """Start the function and send it every schedule time of the period; nothing is skipped."""
@@ -180,7 +182,7 @@ def _ticked(
                 ran.ticking_seconds = time.monotonic() - began
                 screen.show(ran.reports[-1])
     finally:
-        ran.candles = _shown(settings, home, plan, ran.reports)
+        ran.candles = _shown_candles(settings, home, plan, ran.reports)
 
 
 @contextmanager
@@ -225,14 +227,14 @@ def _one(
         raise ChildDied(str(error), last_lines=children[-1].last_lines()) from error
 
 
-def _shown(
+def _shown_candles(
     settings: Settings, home: Path, plan: DemoPlan, reports: list[TickReport]
 ) -> Candles | None:
     """The 15m candles of what was ticked, for the chart; none where the sandbox has gone."""
     if not reports:
         return None
     try:
-        return collected(settings, home / "shown", plan.start_at, reports[-1].scheduled_at)[
+        return collect_candles(settings, home / "shown", plan.start_at, reports[-1].scheduled_at)[
             Timeframe.M15
         ]
     except BotError:

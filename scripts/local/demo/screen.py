@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 import click
 
-from scripts.output.events import QUIET, decision_words, happened, line, position_words, price_words
+from scripts.output.events import (
+    QUIET,
+    decision_words,
+    event_lines,
+    position_words,
+    price_words,
+    report_line,
+)
 from shared.core.calendar import HOUR_MS, jst_text
 from shared.core.sentences import reason_then, say
 from shared.core.sentences.figures import DASH, duration, percent, yen
@@ -62,12 +69,12 @@ class PlainLines:
     def show(self, report: TickReport) -> None:
         """Say what is worth a line."""
         self._done += 1
-        for told in happened(report, before=self._last):
+        for told in event_lines(report, before=self._last):
             click.echo(f"{jst_text(report.scheduled_at)}  {told}", err=True)
         self._last = report
         if report.scheduled_at >= self._next_at or self._done == self._total:
             self._next_at = report.scheduled_at + PLAIN_EVERY_MS
-            click.echo(f"{line(report)}  [{self._done}/{self._total}]", err=True)
+            click.echo(f"{report_line(report)}  [{self._done}/{self._total}]", err=True)
 
 
 class LiveTable:
@@ -89,7 +96,7 @@ class LiveTable:
         self._reasons: Counter[str] = Counter()
         console = Console(stderr=True)
         self._rows = max(2, (console.size.height - FIXED_LINES) // 2)
-        self._live = Live(console=console, refresh_per_second=8, get_renderable=self._drawn)
+        self._live = Live(console=console, refresh_per_second=8, get_renderable=self._draw_table)
 
     def __enter__(self) -> Self:
         self._live.__enter__()
@@ -108,9 +115,11 @@ class LiveTable:
         if reason not in QUIET:
             self._recent.append(report)
             self._reasons[reason_then(reason)] += 1
-        self._events.extend((report.scheduled_at, told) for told in happened(report, before=before))
+        self._events.extend(
+            (report.scheduled_at, told) for told in event_lines(report, before=before)
+        )
 
-    def _drawn(self) -> "RenderableType":
+    def _draw_table(self) -> "RenderableType":
         from rich.console import Group
         from rich.panel import Panel
         from rich.text import Text

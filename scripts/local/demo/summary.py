@@ -6,7 +6,7 @@ from typing import Any
 
 from scripts.local.demo.run import Ran
 from scripts.output.report import first_line
-from scripts.output.report.outcome import TickedRun, compute
+from scripts.output.report.outcome import TickedRun, build_ticked_run
 from shared.core.sentences import reason_then, say
 from shared.core.sentences.figures import duration, percent, yen
 from shared.core.types import Action
@@ -24,10 +24,10 @@ class FinishedDemo:
     home: Path | None
 
 
-def told(done: FinishedDemo) -> dict[str, Any]:
+def summary_values(done: FinishedDemo) -> dict[str, Any]:
     """The summary as JSON values."""
     ran = done.ran
-    run = compute(ran.reports, ran.header)
+    run = build_ticked_run(ran.reports, ran.header)
     performance, costs = run.performance, run.performance.costs
     return {
         "first_line": first_line(ran.header),
@@ -75,7 +75,7 @@ def _hold(run: TickedRun) -> float | None:
     return None if hold.price is None else hold.returns.total
 
 
-def lines(done: FinishedDemo) -> list[str]:
+def summary_lines(done: FinishedDemo) -> list[str]:
     """The summary for people."""
     ran = done.ran
     written = ["", first_line(ran.header), ""]
@@ -83,7 +83,7 @@ def lines(done: FinishedDemo) -> list[str]:
         written += [ran.header.stopped_early, ""]
     if not ran.reports:
         return [*written, say("live.no_tick")]
-    run = compute(ran.reports, ran.header)
+    run = build_ticked_run(ran.reports, ran.header)
     performance, costs = run.performance, run.performance.costs
     held, hold = performance.positions, _hold(run)
     written += [

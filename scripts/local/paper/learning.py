@@ -50,27 +50,27 @@ class Learning:
         self.trouble = ""
 
     @property
-    def done(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether both steps have succeeded."""
         return self._step >= len(self._steps)
 
     @property
     def doing(self) -> str:
         """What is being done, for the status."""
-        if self.done:
+        if self.is_finished:
             return ""
         name = self._steps[self._step][0]
         return name if self._child is not None else f"waiting to try {name} again"
 
-    def look(self) -> None:
+    def look_around(self) -> None:
         """Start what is due, and take note of what has ended."""
         if self._child is not None:
             code = self._child.code()
             if code is None:
                 return
-            self._ended(code, self._child)
+            self._note_end(code, self._child)
             self._child = None
-        if not self.done and time.monotonic() >= self._again_at:
+        if not self.is_finished and time.monotonic() >= self._again_at:
             name, words = self._steps[self._step]
             self._child = Child(
                 name,
@@ -89,7 +89,7 @@ class Learning:
         if self._child is not None:
             self._child.stop()
 
-    def _ended(self, code: int, child: Child) -> None:
+    def _note_end(self, code: int, child: Child) -> None:
         if code == 0:
             self._step += 1
             self.trouble = ""

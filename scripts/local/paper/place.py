@@ -129,7 +129,7 @@ class SupervisorPaths:
         return left
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def hold_lock(self) -> Iterator[None]:
         """Be the one supervisor here. Raises `UserError` where another one is."""
         self.require_room()
         with self.lock_path.open("ab+") as lock:
@@ -140,11 +140,11 @@ class SupervisorPaths:
             yield
             lock.truncate(0)
 
-    def tell(self, status: Mapping[str, Any]) -> None:
+    def write_status(self, status: Mapping[str, Any]) -> None:
         """Replace the status; readers see the old one or the new one, never a part."""
         write_file(self.status_path, json.dumps(status))
 
-    def told(self) -> dict[str, Any]:
+    def read_status(self) -> dict[str, Any]:
         """The last status; empty where there is none."""
         with suppress(OSError, ValueError):
             told = json.loads(self.status_path.read_text(encoding="utf-8"))

@@ -16,7 +16,7 @@ from scripts.local.children import Child, ChildDied, free_port, tick_function
 from scripts.local.paper.learning import Learning
 from scripts.local.paper.place import SupervisorPaths
 from scripts.local.scheduler import Scheduler
-from scripts.output.events import happened, line
+from scripts.output.events import event_lines, report_line
 from shared.core.calendar import jst_text
 from shared.core.clock import Clock
 from shared.core.errors import BotError
@@ -53,7 +53,7 @@ class SupervisorStatus:
     last_report: dict[str, Any] | None = None
 
 
-def _begun(
+def _begin_status(
     before: Mapping[str, Any], *, pid: int, now_ms: int, settings: Settings
 ) -> SupervisorStatus:
     """A new supervisor's progress: it counts on from where the one before it stopped."""
@@ -97,8 +97,8 @@ class Supervisor:
         self._scheduler: Scheduler | None = None
         self._restart_seconds = FIRST_RESTART_SECONDS
         self._learning: Learning | None = None
-        self.progress = _begun(
-            place.told(), pid=pid, now_ms=self._clock.now_ms(), settings=settings
+        self.progress = _begin_status(
+            place.read_status(), pid=pid, now_ms=self._clock.now_ms(), settings=settings
         )
 
     def run(
@@ -121,10 +121,10 @@ class Supervisor:
             if once:
                 self._learn_first()
             while not self._stopping.is_set():
-                at = self._waited_for(once=once)
+                at = self._wait_for_schedule(once=once)
                 if at is None:
                     break
-                report = self._ticked(at) or report
+                report = self._send_tick(at) or report
                 if once:
                     break
         finally:
@@ -139,15 +139,15 @@ class Supervisor:
         learning = self._learning
         while (
             learning is not None
-            and not learning.done
+            and not learning.is_finished
             and not learning.trouble
             and not self._stopping.is_set()
         ):
-            learning.look()
-            self._tell(learning.doing)
+            learning.look_around()
+            self._write_status(learning.doing)
             self._stopping.wait(LOOK_SECONDS)
 
-    def _waited_for(self, *, once: bool) -> int | None:
+    def _wait_for_schedule(self, *, once: bool) -> int | None:
         """Wait for the next schedule time, keeping the other processes alive meanwhile; None when
         told to stop.
         """
@@ -175,8 +175,8 @@ class Supervisor:
     def _look_after(self) -> None:
         if self._learning is not None:
             before = self._learning.doing, self._learning.trouble
-            self._learning.look()
-            if self._learning.done:
+            self._learning.look_around()
+            if self._learning.is_finished:
                 self._say(
                     "a model was trained quickly and serves from now on; the gate was not asked"
                     " about it"
@@ -188,7 +188,7 @@ class Supervisor:
             self._alive()
         except BotError as error:
             self._trouble(str(error))
-        self._tell("waiting for the next schedule time")
+        self._write_status("waiting for the next schedule time")
 
     def _alive(self) -> Scheduler:
         """The scheduler of a running function; it is started where it is not, or not any more."""
@@ -214,8 +214,8 @@ class Supervisor:
         self._function.wait_until_listening(port)
         return self._scheduler
 
-    def _ticked(self, at: int) -> TickReport | None:
-        self._tell(f"ticking {utc_second(at)}")
+    def _send_tick(self, at: int) -> TickReport | None:
+        self._write_status(f"ticking {utc_second(at)}")
         try:
             report = self._alive().tick(
                 at, alive=self._function.check if self._function else lambda: None
@@ -234,9 +234,9 @@ class Supervisor:
         else:
             self.progress.failed_in_a_row = 0
             self.progress.trouble = ""
-        for told in happened(report, before=None if before is None else TickReport.read(before)):
+        for told in event_lines(report, before=None if before is None else TickReport.read(before)):
             self._say(told)
-        self._say(line(report))
+        self._say(report_line(report))
         return report
 
     def _trouble(self, sentence: str) -> None:
@@ -244,13 +244,13 @@ class Supervisor:
             self._say(sentence)
         self.progress.trouble = sentence
 
-    def _tell(self, doing: str) -> None:
+    def _write_status(self, doing: str) -> None:
         self.progress.doing = doing
         learning = self._learning
         self.progress.learning = (
             "" if learning is None else "; ".join(filter(None, (learning.doing, learning.trouble)))
         )
-        self._place.tell(msgspec.to_builtins(self.progress))
+        self._place.write_status(msgspec.to_builtins(self.progress))
 
     def _end(self) -> None:
         if self._learning is not None:
@@ -260,4 +260,4 @@ class Supervisor:
         if self._function is not None:
             self._function.stop(patience_seconds=self._settings.tick.answer_by_seconds)
         self._say("paper trading has ended")
-        self._tell("ended")
+        self._write_status("ended")

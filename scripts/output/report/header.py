@@ -62,14 +62,14 @@ class ReportHeader:
     overruled: str = ""
 
 
-def period(start_at: int, end_at: int) -> str:
+def period_text(start_at: int, end_at: int) -> str:
     """A period [start, end) as its first and last day in JST."""
     return say("demo.period", first=jst_day(start_at), last=jst_day(max(start_at, end_at - 1)))
 
 
 def market_line(market: MarketSource, *, start_at: int, end_at: int) -> str:
     """The market in one sentence."""
-    when = period(start_at, end_at)
+    when = period_text(start_at, end_at)
     if market.kind == "file":
         return say("demo.market.file", file=market.file, period=when)
     if market.kind == "exchange":
@@ -83,7 +83,7 @@ def training_line(training: TrainingNote, *, start_at: int, end_at: int) -> str:
     """The model's past in one sentence, and whether it lies before or after what is shown."""
     if training.missing:
         return say("demo.training.missing", why=training.missing)
-    when = period(training.start_at, training.end_at)
+    when = period_text(training.start_at, training.end_at)
     if training.end_at <= start_at:
         return say("demo.training.before", period=when)
     if training.start_at >= end_at:

@@ -50,7 +50,7 @@ class TickedRun:
     orders: Mapping[tuple[str, str], int]
 
 
-def compute(reports: Sequence[TickReport], header: ReportHeader) -> TickedRun:
+def build_ticked_run(reports: Sequence[TickReport], header: ReportHeader) -> TickedRun:
     """Sum up a run.
 
     Args:

@@ -10,7 +10,7 @@ import numpy as np
 
 from scripts.output.report import rows
 from scripts.output.report.header import ReportHeader
-from scripts.output.report.outcome import compute
+from scripts.output.report.outcome import build_ticked_run
 from shared.core.sentences import say
 from shared.core.settings import Settings
 from shared.core.types import Candles, TickReport, Timeframe
@@ -37,7 +37,7 @@ def render(
         candles: The 15m candles of the period for the price chart.
         settings: What the bot ran with, to name the rates and limits in words.
     """
-    run = compute(reports, header)
+    run = build_ticked_run(reports, header)
     shown = candles if candles is not None else _no_candles()
     values = values_of(
         run.replayed, run.performance, run.positions, candles=shown, settings=settings

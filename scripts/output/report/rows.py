@@ -22,7 +22,7 @@ from shared.core.sentences.figures import (
 from shared.core.types import Action, Side, Vote
 from shared.results.page.cells import Text, tone
 from shared.results.report import headline
-from shared.results.report.statistics import statistics
+from shared.results.report.statistics import statistic_groups
 from shared.results.report.tables import DenialRow
 
 NO_DECISION = frozenset({Reason.NOTHING_NEW})
@@ -49,11 +49,11 @@ def without_luck(values: Mapping[str, Any], run: TickedRun) -> dict[str, Any]:
     nothing.
     """
     closed = run.performance.positions.count
-    told = say("demo.no_luck", positions=headline.counted(closed))
+    told = say("demo.no_luck", positions=headline.positions_text(closed))
     return {
         "luck": told if closed else values["luck"],
         "cards": headline.cards(run.performance, with_luck=False),
-        "statistics": statistics(run.performance, with_luck=False),
+        "statistics": statistic_groups(run.performance, with_luck=False),
     }
 
 
@@ -99,7 +99,7 @@ def decision_row(story: DecisionStory) -> DecisionRow:
         size=f"{btc_from_lots(asked)}",
         stop=f"{decision.stop_price:,d}" if decision.stop_price else DASH,
         target=f"{decision.target_price:,d}" if decision.target_price else DASH,
-        ended=_ended(story),
+        ended=_outcome_text(story),
         profit=_profit(story),
     )
 
@@ -115,7 +115,7 @@ def _vote(vote: Vote) -> Text:
     )
 
 
-def _ended(story: DecisionStory) -> Text:
+def _outcome_text(story: DecisionStory) -> Text:
     sent = story.orders[-1]
     tries = say("demo.attempts", attempts=story.attempts) if story.attempts > 1 else ""
     if not story.filled_lots:

@@ -82,7 +82,7 @@ def stories(reports: Sequence[TickReport]) -> list[DecisionStory]:
         sent = [
             record
             for record in report.orders
-            if record.intent.purpose is purpose and _was_sent(record)
+            if record.intent.purpose is purpose and _is_sent_order(record)
         ]
         if not sent:
             continue
@@ -102,7 +102,7 @@ def stories(reports: Sequence[TickReport]) -> list[DecisionStory]:
     return sorted(told.values(), key=lambda story: story.scheduled_at)
 
 
-def _was_sent(record: OrderRecord) -> bool:
+def _is_sent_order(record: OrderRecord) -> bool:
     return record.what != "cancel" and record.outcome != DENIED
 
 
@@ -117,7 +117,7 @@ def entries(told: Iterable[DecisionStory]) -> tuple[Entered, ...]:
         for attempt, (record, at) in enumerate(
             zip(story.orders, story.sent_at, strict=True), start=1
         )
-        if record.intent.opens and record.order_id is not None and story.signal is not None
+        if record.intent.is_opening and record.order_id is not None and story.signal is not None
     )
 
 
@@ -190,7 +190,7 @@ def _why_not(report: TickReport) -> Reason:
     if decision is None:
         return report.reason
     if decision.action is Action.ENTER:
-        entries = [record for record in report.orders if record.intent.opens]
+        entries = [record for record in report.orders if record.intent.is_opening]
         return (
             entries[0].reason
             if entries and all(record.outcome == DENIED for record in entries)

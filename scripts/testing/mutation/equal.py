@@ -40,7 +40,7 @@ class Equal:
         return f"{self.room} {self.function}: {self.was} -> {self.becomes}{again}"
 
 
-def listed(path: Path = ROOT / LISTED) -> tuple[Equal, ...]:
+def load_equal_mutants(path: Path = ROOT / LISTED) -> tuple[Equal, ...]:
     """What the file lists."""
     rooms: Mapping[str, Mapping[str, Sequence[Mapping[str, object]]]] = (
         yaml.safe_load(path.read_text(encoding="utf-8")) or {}

@@ -51,7 +51,7 @@ PASSED_OVER = {
 WORDS = {"CONTINUOUS"}
 """Constants that are words."""
 
-TELLING = {"deny", "tell", "_no", "_rejected", "_told"}
+TELLING = {"deny", "decide_without_order", "_reject", "_reject_with_code", "_build_decision"}
 """What these functions are told by name, people read; no rule does."""
 
 
@@ -91,13 +91,13 @@ def mutants(room: str, source: str) -> list[Mutant]:
     texts: set[str] = set()
     counts: Counter[tuple[str, str, str]] = Counter()
     for node, head, top, tail in _nodes(tree):
-        if _passed_over(node):
+        if _is_passed_over(node):
             continue
         for name, operator in _operators():
-            if _means_nothing(name, node):
+            if _is_meaningless(name, node):
                 continue
             for index, _ in enumerate(list(operator.mutation_positions(node))):
-                part, compiles = _applied(top, node, operator, index)
+                part, compiles = _apply_operator(top, node, operator, index)
                 text = head + part + tail
                 if not compiles or text in texts or text == source:
                     continue
@@ -124,7 +124,7 @@ def mutants(room: str, source: str) -> list[Mutant]:
     return found
 
 
-def functions(source: str) -> dict[str, str]:
+def function_sources(source: str) -> dict[str, str]:
     """The source of every outermost function by its qualified name; the whole module by
     `MODULE`.
     """
@@ -164,7 +164,7 @@ def _operators() -> tuple[tuple[str, Any], ...]:
     return (*kept, *((operator.__name__, operator()) for operator in OURS))
 
 
-def _means_nothing(operator: str, node: Node) -> bool:
+def _is_meaningless(operator: str, node: Node) -> bool:
     """Whether an operator would only order words, or divide by a sign instead of multiplying with
     it.
     """
@@ -192,7 +192,7 @@ def _nodes(tree: Node) -> Iterator[tuple[Node, str, Node, str]]:
             yield node, head, top, tail
 
 
-def _applied(top: Node, node: Node, operator: Any, index: int) -> tuple[str, bool]:
+def _apply_operator(top: Node, node: Node, operator: Any, index: int) -> tuple[str, bool]:
     """The text of a statement of the module after one mutation, and whether it compiles; the tree
     is afterwards as it was.
     """
@@ -207,7 +207,7 @@ def _applied(top: Node, node: Node, operator: Any, index: int) -> tuple[str, boo
     inner = next(
         (held for held in reversed(list(_ancestors(parent))) if held.type == "funcdef"), None
     )
-    compiles = _compiles(
+    compiles = _is_compilable(
         text
         if inner is None
         else textwrap.dedent(" " * inner.start_pos[1] + inner.get_code(include_prefix=False))
@@ -222,7 +222,7 @@ def _applied(top: Node, node: Node, operator: Any, index: int) -> tuple[str, boo
     return text, compiles
 
 
-def _compiles(text: str) -> bool:
+def _is_compilable(text: str) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -238,7 +238,7 @@ def _ancestors(node: Node) -> Iterator[Node]:
         node = node.parent
 
 
-def _passed_over(node: Node) -> bool:
+def _is_passed_over(node: Node) -> bool:
     below = None
     for held in _ancestors(node):
         if (
@@ -255,7 +255,7 @@ def _passed_over(node: Node) -> bool:
             return True
         if held.type == "funcdef" and below is held.annotation and below is not None:
             return True
-        if _only_told(held) or (_is_guard(held) and below is not held.children[-1]):
+        if _is_only_told(held) or (_is_guard(held) and below is not held.children[-1]):
             return True
         if held.type == "classdef" and "Protocol" in held.get_code().partition(":")[0]:
             return True
@@ -263,7 +263,7 @@ def _passed_over(node: Node) -> bool:
     return False
 
 
-def _only_told(node: Node) -> bool:
+def _is_only_told(node: Node) -> bool:
     """Whether a node is an argument or a statement whose value no rule reads."""
     if (
         node.type == "argument"

@@ -40,10 +40,10 @@ class OneSpan(Operator):  # type: ignore[misc] # cosmic-ray has no types
 
     def mutation_positions(self, node: Node) -> Iterator[Span]:
         """The node's own span, where the operator applies."""
-        if self.applies(node):
+        if self.is_mutable(node):
             yield node.start_pos, node.end_pos
 
-    def applies(self, node: Node) -> bool:
+    def is_mutable(self, node: Node) -> bool:
         """Whether the node can be mutated."""
         raise NotImplementedError
 
@@ -56,7 +56,7 @@ class OneSpan(Operator):  # type: ignore[misc] # cosmic-ray has no types
 class NumberTimesTen(OneSpan):
     """`1_000` becomes `10_000`."""
 
-    def applies(self, node: Node) -> bool:
+    def is_mutable(self, node: Node) -> bool:
         """Any number but zero."""
         return node.type == "number" and bool(_number(node))
 
@@ -71,7 +71,7 @@ class ConstantByOne(OneSpan):
     `fills[-1:]`.
     """
 
-    def applies(self, node: Node) -> bool:
+    def is_mutable(self, node: Node) -> bool:
         """A name in capitals that stands for itself and is not defined here."""
         named = node.type == "name" and CONSTANT.fullmatch(node.value)
         return (
@@ -89,7 +89,7 @@ class ConstantByOne(OneSpan):
 class SwapName(OneSpan):
     """`min` becomes `max`, `bid` becomes `ask`, the long side the short one."""
 
-    def applies(self, node: Node) -> bool:
+    def is_mutable(self, node: Node) -> bool:
         """A name or a word of `SWAPS`, but never the name of an argument or of what is defined."""
         if node.type not in {"name", "string"} or node.value not in SWAPS:
             return False
@@ -120,7 +120,7 @@ class DropOperand(Operator):  # type: ignore[misc] # cosmic-ray has no types
         kept = "".join(
             child.get_code() for place, child in enumerate(node.children) if place not in gone
         )
-        return _parsed(prefix + kept.lstrip())
+        return _parse_node(prefix + kept.lstrip())
 
     @classmethod
     def examples(cls) -> Iterable[Any]:
@@ -131,7 +131,7 @@ class DropOperand(Operator):  # type: ignore[misc] # cosmic-ray has no types
 class DropArgument(OneSpan):
     """`f(a, b=c)` becomes `f(a)`: what is left to its default."""
 
-    def applies(self, node: Node) -> bool:
+    def is_mutable(self, node: Node) -> bool:
         """A named argument."""
         return (
             node.type == "argument"
@@ -142,13 +142,13 @@ class DropArgument(OneSpan):
     def mutate(self, node: Node, index: int) -> Node:
         """Nothing in its place, which unpacking an empty mapping is."""
         del index
-        return _parsed(node.get_first_leaf().prefix + "**{}")
+        return _parse_node(node.get_first_leaf().prefix + "**{}")
 
 
 class DropStatement(OneSpan):
     """An assignment, or a call whose value is not used, does not happen."""
 
-    def applies(self, node: Node) -> bool:
+    def is_mutable(self, node: Node) -> bool:
         """A statement of a function that is not its documentation."""
         if (
             node.type not in {"expr_stmt", "atom_expr"}
@@ -182,9 +182,9 @@ def _number(node: Node) -> int | float:
     )
 
 
-def _parsed(text: str) -> Node:
+def _parse_node(text: str) -> Node:
     return parso.parse(text)  # type: ignore[no-untyped-call]
 
 
 def _leaf(node: Node, text: str) -> Node:
-    return _parsed(node.prefix + text)
+    return _parse_node(node.prefix + text)

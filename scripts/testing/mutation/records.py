@@ -74,7 +74,7 @@ class Records:
         function's own text decides.
         """
         texts = self.sources[mutant.room]
-        return _hashed(texts[mutant.function if mutant.within else MODULE])
+        return _hash_text(texts[mutant.function if mutant.within else MODULE])
 
     def _tests(self, mutant: Mutant, killer: str | None) -> str:
         """The killer's file, or all files of tests where none killed it, each with what its folders
@@ -82,11 +82,11 @@ class Records:
         """
         file = (killer or "").partition("::")[0]
         files = [file] if killer and (ROOT / file).is_file() else self.rooms[mutant.room].tests
-        return _hashed("".join(_prepared(name) for name in files))
+        return _hash_text("".join(_test_source(name) for name in files))
 
 
 @cache
-def _prepared(test: str) -> str:
+def _test_source(test: str) -> str:
     """A file of tests and the conftests above it."""
     path = ROOT / test
     above = [
@@ -97,5 +97,5 @@ def _prepared(test: str) -> str:
     return "".join(each.read_text(encoding="utf-8") for each in (path, *above) if each.is_file())
 
 
-def _hashed(text: str) -> str:
+def _hash_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]

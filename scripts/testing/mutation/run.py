@@ -9,11 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.installation.checkout import ROOT
-from scripts.testing.mutation.equal import equal_ids, listed
-from scripts.testing.mutation.mutants import Mutant, functions, mutants, source_of
+from scripts.testing.mutation.equal import equal_ids, load_equal_mutants
+from scripts.testing.mutation.mutants import Mutant, function_sources, mutants, source_of
 from scripts.testing.mutation.records import Records
 from scripts.testing.mutation.rooms import ROOMS
-from scripts.testing.mutation.session import KILLED, SURVIVED, TIMED_OUT, MutantVerdict, Work, tried
+from scripts.testing.mutation.session import (
+    KILLED,
+    SURVIVED,
+    TIMED_OUT,
+    MutantVerdict,
+    Work,
+    try_mutants,
+)
 from shared.core.errors import BotError, UserError
 
 MEASURE_FROM = 150
@@ -75,13 +82,13 @@ def run(
     rooms = {name: ROOMS[name] for name in names or ROOMS}
     sources = {name: source_of(ROOT / room.path) for name, room in rooms.items()}
     every = [mutant for name in rooms for mutant in mutants(name, sources[name])]
-    equal = equal_ids(every, listed())
-    chosen = every if sample is None else _drawn(every, sample, seed)
+    equal = equal_ids(every, load_equal_mutants())
+    chosen = every if sample is None else _draw_sample(every, sample, seed)
     asked = [mutant for mutant in chosen if mutant.id not in equal]
     records = Records(
         path=work / "verdicts.jsonl",
         rooms=rooms,
-        sources={name: functions(text) for name, text in sources.items()},
+        sources={name: function_sources(text) for name, text in sources.items()},
     )
     records.read()
     verdicts = (
@@ -104,7 +111,7 @@ def run(
             if (killer := records.killer(mutant)) is not None
         }
         try:
-            tried(
+            try_mutants(
                 Work(
                     rooms={
                         name: rooms[name]
@@ -122,7 +129,7 @@ def run(
     return _report(every, chosen, equal, verdicts, known)
 
 
-def _drawn(every: Sequence[Mutant], count: int, seed: int) -> list[Mutant]:
+def _draw_sample(every: Sequence[Mutant], count: int, seed: int) -> list[Mutant]:
     """A sample, in the order in which they stand."""
     # A seeded sample.
     places = random.Random(seed).sample(range(len(every)), min(count, len(every)))  # noqa: S311
@@ -176,7 +183,7 @@ def _report(
     return Report(rooms=tuple(rooms), survivors=survivors, known=known)
 
 
-def told(report: Report) -> str:
+def report_text(report: Report) -> str:
     """The report as a table, and each survivor as it was and as it is."""
     heads = ("mutants", 9), ("tried", 8), ("killed", 8), ("timed out", 11), ("equal", 7)
     widths = *heads, ("survived", 10)

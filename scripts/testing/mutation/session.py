@@ -72,7 +72,7 @@ class Work:
     done: Callable[[MutantVerdict], None]
 
 
-def tried(work: Work) -> None:
+def try_mutants(work: Work) -> None:
     """Try every mutant.
 
     Raises `RuntimeError` where tests fail without any, or cannot be collected.
@@ -117,7 +117,7 @@ def _in_one_session(work: Work, mutants: Sequence[Mutant]) -> None:
             with os.fdopen(writing, "w", encoding="utf-8") as told:
                 session = _Session(work, mutants, told)
                 code = _pytest_main(_tests(work.rooms.values()), session)
-                session.tell(ended=code, why=session.why)
+                session.send_line(ended=code, why=session.why)
         finally:
             os._exit(0)
     os.close(writing)
@@ -175,7 +175,7 @@ class _Session:
         self._again: list[Mutant] = []
         self._recent: dict[tuple[str, str], list[str]] = defaultdict(list)
 
-    def tell(self, **what: Any) -> None:
+    def send_line(self, **what: Any) -> None:
         """One line for the process that waits."""
         self._told.write(json.dumps(what) + "\n")
         self._told.flush()
@@ -202,10 +202,12 @@ class _Session:
             self._again = []
             forks = Forks(workers=self.work.workers)
             for mutant in waiting:
-                chosen = [items[name] for name in self._chosen(mutant, items, baseline)]
-                work = partial(self._exchanged, mutant, chosen, baseline)
+                chosen = [items[name] for name in self._choose_tests(mutant, items, baseline)]
+                work = partial(self._run_exchanged, mutant, chosen, baseline)
                 forks.start(
-                    work, limit_seconds=WAITED_SECONDS, done=partial(self._ended, mutant, items)
+                    work,
+                    limit_seconds=WAITED_SECONDS,
+                    done=partial(self._record_end, mutant, items),
                 )
             forks.join()
             waiting = self._again
@@ -235,14 +237,16 @@ class _Session:
         while left:
             forks = Forks(workers=1)
             forks.start(
-                lambda say: _measured([items[name] for name in left], paths, say),
+                lambda say: _measure_tests([items[name] for name in left], paths, say),
                 limit_seconds=WAITED_SECONDS,
                 done=done,
             )
             forks.join()
         return Baseline(seconds=seconds, reached=reached)
 
-    def _chosen(self, mutant: Mutant, items: Mapping[str, Any], baseline: "Baseline") -> list[str]:
+    def _choose_tests(
+        self, mutant: Mutant, items: Mapping[str, Any], baseline: "Baseline"
+    ) -> list[str]:
         """The tests to ask: those that noticed it the last time, or a neighbour; then all that
         reach the lines, by time.
         """
@@ -266,27 +270,27 @@ class _Session:
         ]
         return list(dict.fromkeys([*(name for name in first if name in mine), *mine]))
 
-    def _exchanged(
+    def _run_exchanged(
         self, mutant: Mutant, chosen: Sequence[Any], baseline: "Baseline", say: Say
     ) -> None:
         """In a fork: the mutant in place of the function, and the tests until one fails."""
         exchange(mutant, self.work.rooms[mutant.room])
-        _asked(chosen, baseline.seconds, say)
+        _run_until_failure(chosen, baseline.seconds, say)
 
-    def _ended(self, mutant: Mutant, items: Mapping[str, Any], ended: Ended) -> None:
+    def _record_end(self, mutant: Mutant, items: Mapping[str, Any], ended: Ended) -> None:
         verdict = _verdict(mutant, ended)
         killer = verdict.killer or ""
         if (
             verdict.outcome == TIMED_OUT
             and killer in items
-            and _too_slow(lambda say: _asked([items[killer]], {}, say))
+            and _is_too_slow(lambda say: _run_until_failure([items[killer]], {}, say))
         ):
             self._slow.add(killer)
             self._again.append(mutant)
             return
         if verdict.killer is not None:
             self._recent[verdict.mutant.room, verdict.mutant.function].append(verdict.killer)
-        self.tell(
+        self.send_line(
             id=verdict.mutant.id,
             outcome=verdict.outcome,
             killer=verdict.killer,
@@ -302,7 +306,7 @@ class Baseline:
     reached: Mapping[str, Mapping[int, Sequence[str]]]
 
 
-def _measured(items: Sequence[Any], paths: Sequence[str], say: Say) -> None:
+def _measure_tests(items: Sequence[Any], paths: Sequence[str], say: Say) -> None:
     """Run tests under coverage, each said as it ends.
 
     One that computes for too long ends this fork without a word.
@@ -330,7 +334,7 @@ def _measured(items: Sequence[Any], paths: Sequence[str], say: Say) -> None:
         )
 
 
-def _asked(items: Sequence[Any], usual_seconds: Mapping[str, float], say: Say) -> None:
+def _run_until_failure(items: Sequence[Any], usual_seconds: Mapping[str, float], say: Say) -> None:
     """Run tests in this fork until one fails, or computes for many times as long as usual."""
     running = ""
 
@@ -378,11 +382,11 @@ def without_shrinking() -> None:
 def exchange(mutant: Mutant, room: Room) -> None:
     """Give the function that is mutated its new code, wherever it is known."""
     module = importlib.import_module(room.module)
-    code = _code_of(compiled(mutant.text, str(ROOT / room.path)), mutant.function)
+    code = _code_of(compile_module(mutant.text, str(ROOT / room.path)), mutant.function)
     function_of(module, mutant.function).__code__ = code
 
 
-def compiled(text: str, path: str) -> types.CodeType:
+def compile_module(text: str, path: str) -> types.CodeType:
     """A module's code; that a mutant is strange code needs no warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -432,7 +436,7 @@ def _each_alone(work: Work, mutants: Sequence[Mutant]) -> None:
             if (
                 verdict.outcome == TIMED_OUT
                 and "::" in killer
-                and _too_slow(partial(_alone, None, room, frozenset(), killer))
+                and _is_too_slow(partial(_alone, None, room, frozenset(), killer))
             ):
                 slow.add(killer)
                 again.append(mutant)
@@ -447,7 +451,7 @@ def _each_alone(work: Work, mutants: Sequence[Mutant]) -> None:
         waiting = again
 
 
-def _too_slow(work: Callable[[Say], None]) -> bool:
+def _is_too_slow(work: Callable[[Say], None]) -> bool:
     """Whether tests take too long without a mutant as well."""
     found: list[bool] = []
     forks = Forks(workers=1)
@@ -497,7 +501,7 @@ class _Stops:
                 for item in session.items
                 if item.nodeid not in self._slow and self._only in {None, item.nodeid}
             ]
-            _asked(items, {}, self._say)
+            _run_until_failure(items, {}, self._say)
         return True
 
 
@@ -530,4 +534,4 @@ class _Text(importlib.machinery.SourceFileLoader):
     def get_code(self, fullname: str) -> types.CodeType:
         """Compiled, never from a cache."""
         del fullname
-        return compiled(self._text, self.path)
+        return compile_module(self._text, self.path)

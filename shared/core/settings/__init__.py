@@ -1,7 +1,7 @@
 """Typed settings, read once."""
 
 from shared.core.settings.checks import ARRIVAL_MARGIN_SECONDS, is_loopback
-from shared.core.settings.load import NOT_SETTINGS, PREFIX, leaves, load, settings_of
+from shared.core.settings.load import NOT_SETTINGS, PREFIX, leaves, load_settings, settings_of
 from shared.core.settings.origin import DEFAULTS
 from shared.core.settings.schema import (
     NOT_HASHED,
@@ -47,6 +47,6 @@ __all__ = [
     "WatchSettings",
     "is_loopback",
     "leaves",
-    "load",
+    "load_settings",
     "settings_of",
 ]

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from shared.core import names
 from shared.core.errors import BadSettings
-from shared.core.masking import shown
+from shared.core.masking import quote_value
 from shared.core.settings.schema import Settings
 
 
@@ -32,7 +32,7 @@ def _check_id(name: str) -> None:
     )
     if not names.is_name(name) or name in names.RESERVED:
         raise BadSettings(
-            f"the setting id was {shown(name)}: it {wrong}",
+            f"the setting id was {quote_value(name)}: it {wrong}",
             remedy="set BOT_ID to a short plain name, like default or trend-2",
         )
 
@@ -100,7 +100,7 @@ def _times(parts: Mapping[str, float]) -> str:
     return " + ".join(f"{name} ({seconds:g} s)" for name, seconds in parts.items())
 
 
-def check(settings: Settings) -> None:
+def check_settings(settings: Settings) -> None:
     """Raise `BadSettings` where two settings do not fit together, or one names what cannot be."""
     _check_id(settings.id)
     addresses = {
@@ -113,7 +113,7 @@ def check(settings: Settings) -> None:
     }.items():
         if not _is_address(url):
             raise BadSettings(
-                f"the setting {name} was {shown(url)}: it is no address",
+                f"the setting {name} was {quote_value(url)}: it is no address",
                 remedy="write it like https://host/path",
             )
     if settings.stage not in settings.stages:
@@ -139,7 +139,7 @@ def check(settings: Settings) -> None:
         urls = (settings.clock, settings.exchange.public_url, settings.exchange.private_url)
         if not all(is_loopback(url) for url in urls):
             raise BadSettings(
-                f"BOT_CLOCK was {shown(settings.clock)}: a stepped clock is only for a sandbox on"
-                " this machine",
+                f"BOT_CLOCK was {quote_value(settings.clock)}: a stepped clock is only for a"
+                " sandbox on this machine",
                 remedy="set BOT_CLOCK=system, or point both exchange addresses to the sandbox",
             )

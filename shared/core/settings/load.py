@@ -13,20 +13,20 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from shared.core.errors import BadSettings
-from shared.core.masking import is_webhook, shown
+from shared.core.masking import is_webhook, quote_value
 from shared.core.settings import strategies
-from shared.core.settings.checks import check
+from shared.core.settings.checks import check_settings
 from shared.core.settings.kinds import Text
 from shared.core.settings.origin import defaults
 from shared.core.settings.schema import Settings
-from shared.core.settings.values import BadValue, hints_of, settled
+from shared.core.settings.values import BadValue, convert_value, hints_of
 
 PREFIX = "BOT_"
 
 NOT_SETTINGS = frozenset({"BOT_REQUIRE", "BOT_BUNDLE_SIGNING_KEY", "BOT_PROFILE", "BOT_VENV"})
 
 
-def load(
+def load_settings(
     environ: Mapping[str, str],
     *,
     profile: Text | None = None,
@@ -36,9 +36,9 @@ def load(
 
     Raises `BadSettings`.
 
-    >>> load({"BOT_RISK__MAX_DRAWDOWN": "0.1"}).risk.max_drawdown
+    >>> load_settings({"BOT_RISK__MAX_DRAWDOWN": "0.1"}).risk.max_drawdown
     0.1
-    >>> load({}, profile="trend").risk.policy.value
+    >>> load_settings({}, profile="trend").risk.policy.value
     'target'
     """
     told = defaults()
@@ -48,7 +48,7 @@ def load(
     if name is not None:
         if name not in profiles:
             raise BadSettings(
-                f"BOT_PROFILE was {shown(name)}, which bot.yaml does not know",
+                f"BOT_PROFILE was {quote_value(name)}, which bot.yaml does not know",
                 remedy=f"choose one of: {', '.join(sorted(profiles))}",
             )
         _overlay(told, profiles[name], f"profile {name}")
@@ -59,7 +59,7 @@ def load(
     if overrides:
         _overlay(told, overrides, "overrides")
     settings = _convert(told)
-    check(settings)
+    check_settings(settings)
     return settings
 
 
@@ -87,7 +87,7 @@ def _suggest(word: str, known: list[str]) -> str:
 def _overlay(base: dict[str, Any], extra: Mapping[str, Any], where: str) -> None:
     for key, value in extra.items():
         if key not in base and key != "profile":
-            found = f"{where} has an unknown setting {shown(key)}"
+            found = f"{where} has an unknown setting {quote_value(key)}"
             raise BadSettings(found, remedy=_suggest(str(key), [str(one) for one in base]))
         if isinstance(base.get(key), dict) and isinstance(value, Mapping):
             _overlay(base[key], value, f"{where}.{key}")
@@ -115,7 +115,7 @@ def _set(told: dict[str, Any], variable: str, text: str) -> None:
     level[names[last]] = text
 
 
-def _checked(value: Any, kind: Any, path: str) -> Any:
+def _convert_setting(value: Any, kind: Any, path: str) -> Any:
     """Give every value the type and the bounds of its setting, and name the setting where that
     fails.
     """
@@ -132,10 +132,12 @@ def _checked(value: Any, kind: Any, path: str) -> Any:
                 raise BadSettings(
                     f"the setting {path}{key} is missing", remedy="give it in bot.yaml"
                 )
-        return {key: _checked(item, hints[key], f"{path}{key}.") for key, item in value.items()}
+        return {
+            key: _convert_setting(item, hints[key], f"{path}{key}.") for key, item in value.items()
+        }
     if get_origin(kind) is dict:
         return {
-            key: _checked(item, get_args(kind)[1], f"{path}{key}.")
+            key: _convert_setting(item, get_args(kind)[1], f"{path}{key}.")
             for key, item in _group(value, path).items()
         }
     name = path.removesuffix(".")
@@ -143,10 +145,10 @@ def _checked(value: Any, kind: Any, path: str) -> Any:
         found = f"the setting {name} was the address of a webhook, which is a secret"
         raise BadSettings(found, remedy="put it into DISCORD_WEBHOOK_URL and take it out here")
     try:
-        return settled(value, kind)
+        return convert_value(value, kind)
     except BadValue as error:
         raise BadSettings(
-            f"the setting {name} was {shown(value)}: {error}",
+            f"the setting {name} was {quote_value(value)}: {error}",
             remedy=(
                 f"{_explained_in(name)} explains {name}; the environment calls it"
                 f" {PREFIX}{name.upper().replace('.', '__')}"
@@ -163,7 +165,9 @@ def _explained_in(name: str) -> str:
 def _group(value: Any, path: str) -> Mapping[Any, Any]:
     if isinstance(value, Mapping):
         return value
-    found = f"the setting {path.removesuffix('.')} was {shown(value)}: it is a group of settings"
+    found = (
+        f"the setting {path.removesuffix('.')} was {quote_value(value)}: it is a group of settings"
+    )
     raise BadSettings(found, remedy="name one of its settings")
 
 
@@ -171,7 +175,7 @@ _LONGEST_NAME = 100
 
 
 def _convert(told: dict[str, Any]) -> Settings:
-    told = _checked(told, Settings, "")
+    told = _convert_setting(told, Settings, "")
     home = _data_folder(told["home"])
     told["home"] = str(home)
     told["state"] = told["state"] or f"sqlite:///{home / 'state.sqlite'}"
@@ -182,7 +186,7 @@ def _convert(told: dict[str, Any]) -> Settings:
 def settings_of(told: Mapping[str, Any]) -> Settings:
     """The settings that nested mappings say, each of its type. Raises `msgspec.ValidationError`.
 
-    >>> settings_of(msgspec.to_builtins(load({}))) == load({})
+    >>> settings_of(msgspec.to_builtins(load_settings({}))) == load_settings({})
     True
     """
     read = {**told, "strategies": msgspec.convert(told["strategies"], strategies.kind())}
@@ -196,6 +200,6 @@ def _data_folder(text: str) -> Path:
     except RuntimeError:  # ~somebody, whom this machine does not know
         home = None
     if home is None:
-        found = f"the setting home was {shown(text)}: it names no folder"
+        found = f"the setting home was {quote_value(text)}: it names no folder"
         raise BadSettings(found, remedy="set BOT_HOME to a folder, like ~/.crypto-bot")
     return home

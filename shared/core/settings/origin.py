@@ -13,11 +13,11 @@ _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def defaults() -> dict[str, Any]:
     """A copy of it, profiles and all, nested as in the file."""
-    copy: dict[str, Any] = msgspec.msgpack.decode(_parsed(DEFAULTS.read_text(encoding="utf-8")))
+    copy: dict[str, Any] = msgspec.msgpack.decode(_parse_yaml(DEFAULTS.read_text(encoding="utf-8")))
     return copy
 
 
 @cache
-def _parsed(text: str) -> bytes:
+def _parse_yaml(text: str) -> bytes:
     """In a form of which copies are cheap: YAML takes longer than all the rest."""
     return msgspec.msgpack.encode(yaml.load(text, Loader=_YAML_LOADER))  # noqa: S506 - safe, in C

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from shared.core.masking import veiled
+from shared.core.masking import mask_secrets_and_keys
 from shared.core.settings.kinds import (
     AtrDistance,
     Attempts,
@@ -64,8 +64,8 @@ NOT_HASHED = (
 class ExchangeSettings:
     """Where bitbank is and how patiently it is asked.
 
-    >>> from shared.core.settings import load
-    >>> load({}).exchange.public_url
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}).exchange.public_url
     'https://public.bitbank.cc'
     """
 
@@ -83,8 +83,8 @@ class TickSettings:
 
     `settle_seconds` end before a minute's second price: a tick knows its account up to its price.
 
-    >>> from shared.core.settings import load
-    >>> load({}).tick.interval_seconds
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}).tick.interval_seconds
     180
     """
 
@@ -101,8 +101,8 @@ class TickSettings:
 class MarketSettings:
     """How much history a tick looks at, and what is too little, too old or too broken.
 
-    >>> from shared.core.settings import load
-    >>> load({}).market.window_candles
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}).market.window_candles
     1000
     """
 
@@ -119,8 +119,8 @@ class MarketSettings:
 class LearningSettings:
     """Features, label, split, size and seed of the training.
 
-    >>> from shared.core.settings import load
-    >>> load({}).learning.label, load({}, profile="phase19").learning.label
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}).learning.label, load_settings({}, profile="phase19").learning.label
     ('barriers', 'next_candle')
     """
 
@@ -148,8 +148,8 @@ class LearningSettings:
 class GateSettings:
     """What must be shown before a model may enter. Sources of the thresholds: docs/adr.
 
-    >>> from shared.core.settings import load
-    >>> load({}).gate.min_dsr
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}).gate.min_dsr
     0.95
     """
 
@@ -175,8 +175,8 @@ class GateSettings:
 class RetrainSettings:
     """The weekly retraining.
 
-    >>> from shared.core.settings import load
-    >>> load({}).retrain.every_days
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}).retrain.every_days
     7
     """
 
@@ -196,8 +196,8 @@ class RetrainSettings:
 class WatchSettings:
     """What makes a serving model suspect, and whether a suspect model may still enter.
 
-    >>> from shared.core.settings import load
-    >>> load({}).watch.forbid_entries
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}).watch.forbid_entries
     False
     """
 
@@ -214,8 +214,8 @@ class WatchSettings:
 class ExposureSettings:
     """The target policy: weight x capital instead of one entry with stop and target.
 
-    >>> from shared.core.settings import load
-    >>> load({}, profile="trend").risk.exposure.volatility_target
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}, profile="trend").risk.exposure.volatility_target
     0.15
     """
 
@@ -229,8 +229,8 @@ class ExposureSettings:
 class RiskSettings:
     """All limits.
 
-    >>> from shared.core.settings import load
-    >>> load({}).risk.stop_atr, load({}).risk.max_hold_candles
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}).risk.stop_atr, load_settings({}).risk.max_hold_candles
     (4.0, 48)
     """
 
@@ -269,8 +269,8 @@ class RiskSettings:
 class ExecutionSettings:
     """How entries are tried.
 
-    >>> from shared.core.settings import load
-    >>> load({}).execution.crossing_rate
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}).execution.crossing_rate
     0.01
     """
 
@@ -282,8 +282,8 @@ class ExecutionSettings:
 class PaperSettings:
     """What the paper exchange assumes.
 
-    >>> from shared.core.settings import load
-    >>> load({}).paper.slippage_rate
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}).paper.slippage_rate
     0.0005
     """
 
@@ -299,8 +299,8 @@ class ReplaySettings:
 
     None: what the exchange states of the pair, one label horizon.
 
-    >>> from shared.core.settings import load
-    >>> load({}, profile="phase19").replay.maker_fee_rate
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}, profile="phase19").replay.maker_fee_rate
     0.0012
     """
 
@@ -313,8 +313,8 @@ class ReplaySettings:
 class BacktestSettings:
     """How a backtest is worked off in slices. Not one of these can change a result.
 
-    >>> from shared.core.settings import load
-    >>> load({}).backtest.slice_seconds
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}).backtest.slice_seconds
     480.0
     """
 
@@ -329,8 +329,8 @@ class BacktestSettings:
 class StudySettings:
     """Where the runs of a study are worked on. Not one of these can change a result.
 
-    >>> from shared.core.settings import load
-    >>> load({}).study.backend
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}).study.backend
     'loky'
     """
 
@@ -343,8 +343,8 @@ class StudySettings:
 class DiscordSettings:
     """How alerts leave.
 
-    >>> from shared.core.settings import load
-    >>> load({}).discord.attempts
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}).discord.attempts
     3
     """
 
@@ -359,10 +359,10 @@ class Settings:
 
     `state` and `bucket` are never empty after `load`.
 
-    >>> from shared.core.settings import load
-    >>> load({}).pair, load({"BOT_SIDES": "both"}).sides
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}).pair, load_settings({"BOT_SIDES": "both"}).sides
     ('btc_jpy', 'both')
-    >>> load({}).hash == load({"BOT_SIDES": "both"}).hash
+    >>> load_settings({}).hash == load_settings({"BOT_SIDES": "both"}).hash
     False
     """
 
@@ -405,7 +405,8 @@ class Settings:
 
     def __repr__(self) -> str:
         told = ", ".join(
-            f"{field.name}={veiled(repr(getattr(self, field.name)))}" for field in fields(self)
+            f"{field.name}={mask_secrets_and_keys(repr(getattr(self, field.name)))}"
+            for field in fields(self)
         )
         return f"Settings({told})"
 

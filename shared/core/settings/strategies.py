@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from shared.core.errors import BadSettings
-from shared.core.masking import shown
+from shared.core.masking import quote_value
 from shared.core.settings.kinds import Share
 from shared.core.settings.origin import DEFAULTS, defaults
 
@@ -29,7 +29,9 @@ class Strategies:
     __slots__ = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _made, ({name: getattr(self, name) for name in kind().__dataclass_fields__},)
+        return _build_parameters, (
+            {name: getattr(self, name) for name in kind().__dataclass_fields__},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,7 @@ def _parameters(name: str) -> type:
     named = "".join(part.title() for part in name.split("_"))
     if not name.isidentifier() or find_spec(f"{ROOM}.{name}") is None:
         raise BadSettings(
-            f"{DEFAULTS.name} names the strategy {shown(name)}, and there is no file of it",
+            f"{DEFAULTS.name} names the strategy {quote_value(name)}, and there is no file of it",
             remedy=f"write {ROOM.replace('.', '/')}/{name}.py, or take the line out",
         )
     found = getattr(import_module(f"{ROOM}.{name}"), named, None)
@@ -86,5 +88,5 @@ def _parameters(name: str) -> type:
     return found
 
 
-def _made(parameters: Mapping[str, Any]) -> Any:
+def _build_parameters(parameters: Mapping[str, Any]) -> Any:
     return kind()(**parameters)

@@ -31,7 +31,7 @@ class BadValue(ValueError):
     """A value is not what its setting can hold; the text says what would be."""
 
 
-def settled(value: Any, kind: Any) -> Any:
+def convert_value(value: Any, kind: Any) -> Any:
     """The value as the type `kind` of a setting holds it. Raises `BadValue`."""
     optional, base, origin, bounds = _parts(kind)
     if optional and (
@@ -41,7 +41,7 @@ def settled(value: Any, kind: Any) -> Any:
     if base is int or base is float:
         return _number(value, base, bounds)
     if base is bool:
-        return _flag(value)
+        return _parse_flag(value)
     if _choices(base):
         return _choice(value, base)
     if origin is tuple:
@@ -49,7 +49,7 @@ def settled(value: Any, kind: Any) -> Any:
     return _words(value, bounds)
 
 
-def strictly_settled(value: Any, kind: Any) -> Any:
+def convert_strictly(value: Any, kind: Any) -> Any:
     """The same for a value that came with its type, as in JSON: a text is no number and no truth.
 
     Raises `BadValue`.
@@ -60,11 +60,11 @@ def strictly_settled(value: Any, kind: Any) -> Any:
         or (base is bool and not isinstance(value, bool))
         or (base is str and not isinstance(value, str))
     ):
-        raise BadValue(f"give {wanted(kind)}")
-    return settled(value, kind)
+        raise BadValue(f"give {describe_kind(kind)}")
+    return convert_value(value, kind)
 
 
-def wanted(kind: Any) -> str:
+def describe_kind(kind: Any) -> str:
     """What a setting of this type can hold, as the end of the sentence that begins with "give"."""
     optional, base, origin, bounds = _parts(kind)
     if _choices(base):
@@ -72,7 +72,7 @@ def wanted(kind: Any) -> str:
     elif origin is tuple:
         told = (
             f"a list of {bounds.min_length} to {bounds.max_length} values, each"
-            f" {wanted(get_args(base)[0])}"
+            f" {describe_kind(get_args(base)[0])}"
         )
     elif base is bool:
         told = "true or false"
@@ -86,15 +86,19 @@ def wanted(kind: Any) -> str:
 def reach(bounds: msgspec.Meta) -> str:
     """The bounds of a number in words: `from 0 to 1`, `above 0 and below 0.9`."""
     if bounds.gt is None and bounds.lt is None:
-        return f"from {_shown(bounds.ge)} to {_shown(bounds.le)}"
-    low = f"above {_shown(bounds.gt)}" if bounds.gt is not None else f"from {_shown(bounds.ge)}"
+        return f"from {_bound_text(bounds.ge)} to {_bound_text(bounds.le)}"
+    low = (
+        f"above {_bound_text(bounds.gt)}"
+        if bounds.gt is not None
+        else f"from {_bound_text(bounds.ge)}"
+    )
     return (
         f"{low} {'and below' if bounds.lt is not None else 'to'}"
-        f" {_shown(bounds.lt if bounds.lt is not None else bounds.le)}"
+        f" {_bound_text(bounds.lt if bounds.lt is not None else bounds.le)}"
     )
 
 
-def _shown(bound: Any) -> str:
+def _bound_text(bound: Any) -> str:
     return f"{bound:,}" if isinstance(bound, int) else f"{bound:,.6f}".rstrip("0").rstrip(".")
 
 
@@ -139,10 +143,10 @@ def _several(value: Any, kind: Any, bounds: msgspec.Meta) -> list[Any]:
         bounds.max_length or 0
     ):
         raise refusal
-    return [settled(item, kind) for item in value]
+    return [convert_value(item, kind) for item in value]
 
 
-def _flag(value: Any) -> bool:
+def _parse_flag(value: Any) -> bool:
     text = value.strip(_SPACES).lower() if isinstance(value, str) else value
     if isinstance(text, bool):
         return text
@@ -158,7 +162,7 @@ def _number(value: Any, kind: type, bounds: msgspec.Meta) -> int | float:
         text = value.strip(_SPACES)
         if len(text) <= LONGEST_NUMBER and _NUMBER.fullmatch(text):
             value = int(text) if _WHOLE.fullmatch(text) else float(text)
-    if isinstance(value, int | float) and not isinstance(value, bool) and _within(value, bounds):
+    if isinstance(value, int | float) and not isinstance(value, bool) and _is_within(value, bounds):
         if kind is float:
             return float(value) + 0.0  # a negative zero is a zero
         if value == int(value):
@@ -166,7 +170,7 @@ def _number(value: Any, kind: type, bounds: msgspec.Meta) -> int | float:
     raise BadValue(f"give a {'whole number' if kind is int else 'number'} {reach(bounds)}")
 
 
-def _within(value: float, bounds: msgspec.Meta) -> bool:
+def _is_within(value: float, bounds: msgspec.Meta) -> bool:
     """Whether a number is one, and lies between the bounds."""
     return (
         (isinstance(value, int) or math.isfinite(value))

@@ -32,7 +32,7 @@ class Candles:
     holes.
 
     Prices are whole yen held as float64 (exact), volume is in BTC. Rules are checked by
-    `market.candles.checked`.
+    `market.candles.check_candle_rules`.
 
     >>> prices = np.array([100.0, 101.0, 99.0])
     >>> candles = Candles(

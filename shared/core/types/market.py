@@ -16,7 +16,7 @@ class Book:
     """The best prices in whole yen, and what rests there in lots.
 
     >>> book = Book(as_of=0, bid=9_799_000, ask=9_801_000)
-    >>> book.mid, f"{book.spread_rate:.6f}", book.crossed
+    >>> book.mid, f"{book.spread_rate:.6f}", book.is_crossed
     (Decimal('9800000'), '0.000204', False)
     """
 
@@ -27,7 +27,7 @@ class Book:
     ask_lots: int = 0
 
     @property
-    def crossed(self) -> bool:
+    def is_crossed(self) -> bool:
         """Whether the book makes no sense for continuous trading."""
         return self.bid >= self.ask
 
@@ -47,7 +47,7 @@ class PairRules:
     """What the exchange says of the pair: minimum and maximum sizes in lots, fees and interest as
     fractions.
 
-    >>> PairRules().taker_fee_rate, PairRules(status="HALT").suspended
+    >>> PairRules().taker_fee_rate, PairRules(status="HALT").is_suspended
     (Decimal('0.001'), True)
     """
 
@@ -68,7 +68,7 @@ class PairRules:
     circuit_break_mode: str = "NONE"
 
     @property
-    def suspended(self) -> bool:
+    def is_suspended(self) -> bool:
         """Whether the exchange takes no order at all."""
         return not self.enabled or self.status == "HALT"
 

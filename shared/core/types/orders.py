@@ -67,7 +67,7 @@ class OrderIntent:
     ...     lots=12,
     ...     trigger_price=9_700_000,
     ... )
-    >>> stop.opens, stop.buys  # the stop of a long sells
+    >>> stop.is_opening, stop.is_buy  # the stop of a long sells
     (False, False)
     """
 
@@ -85,29 +85,29 @@ class OrderIntent:
     reason: Reason = Reason.OK
 
     @property
-    def opens(self) -> bool:
+    def is_opening(self) -> bool:
         """Whether it opens or grows a position."""
         return self.purpose is Purpose.ENTRY
 
     @property
-    def buys(self) -> bool:
+    def is_buy(self) -> bool:
         """Whether the order buys bitcoin."""
-        return (self.side is Side.LONG) == self.opens
+        return (self.side is Side.LONG) == self.is_opening
 
     def is_passed(self, price: int) -> bool:
         """Whether a price lies strictly beyond the limit: a mere touch leaves us waiting in the
         queue.
         """
-        limit = _known(self.price)
-        return price < limit if self.buys else price > limit
+        limit = _require_price(self.price)
+        return price < limit if self.is_buy else price > limit
 
     def is_reached(self, price: int) -> bool:
         """Whether a price lies at or beyond the trigger of a stop."""
-        trigger = _known(self.trigger_price)
-        return price >= trigger if self.buys else price <= trigger
+        trigger = _require_price(self.trigger_price)
+        return price >= trigger if self.is_buy else price <= trigger
 
 
-def _known(price: int | None) -> int:
+def _require_price(price: int | None) -> int:
     if price is None:
         raise AssertionError("a limit has a price and a stop has a trigger: placing checks it")
     return price

@@ -12,7 +12,7 @@ from shared.core.reasons import Reason
 from shared.core.types.account import PositionPlan
 from shared.core.types.market import Issue
 from shared.core.types.orders import Fill, Order, OrderIntent, Position, Trade
-from shared.core.types.signal import Decision, Signal, nested
+from shared.core.types.signal import Decision, Signal, upgrade_signal
 
 
 class Level(StrEnum):
@@ -144,5 +144,7 @@ class TickReport:
         Raises `msgspec.ValidationError` where it is of no version that is known.
         """
         signal = stored.get("signal")
-        told = {**stored, "signal": nested(signal)} if isinstance(signal, Mapping) else stored
+        told = (
+            {**stored, "signal": upgrade_signal(signal)} if isinstance(signal, Mapping) else stored
+        )
         return msgspec.convert(told, cls)

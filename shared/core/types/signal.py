@@ -225,7 +225,7 @@ class Signal:
     volatility_past: float | None = None
 
 
-def nested(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+def upgrade_signal(stored: Mapping[str, Any]) -> Mapping[str, Any]:
     """A stored signal as this version reads it.
 
     An older one has what a model and a strategy with a target say as fields of its own

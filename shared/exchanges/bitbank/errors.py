@@ -75,7 +75,7 @@ def error_of(what: str, *, code: int, http_status: int, retry_after_seconds: flo
     return Refused(found, code=code, meaning=meaning)
 
 
-def worth_another_try(error: BotError) -> bool:
+def is_worth_retry(error: BotError) -> bool:
     """Whether the same reading may succeed in a moment."""
     match error:
         case RateLimited() | BadEnvelope() | BadData():

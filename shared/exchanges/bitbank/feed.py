@@ -39,9 +39,9 @@ from shared.exchanges.bitbank.errors import reason_of
 from shared.exchanges.bitbank.http import PublicRest
 from shared.exchanges.bitbank.window import Windows
 from shared.market.candle_files import FIRST_FILE_AT, CandleFile, file_of, files_between
-from shared.market.candles import between, empty, merged
+from shared.market.candles import candles_between, empty_candles, merge_candles
 from shared.market.ports import WindowStore
-from shared.market.quality import inspect
+from shared.market.quality import inspect_candles
 
 RULES_LIVE_MS = HOUR_MS
 RULES_USABLE_MS = 2 * RULES_LIVE_MS
@@ -153,7 +153,9 @@ class BitbankFeed:
         book = self._book(issues)
         if book is None and not any(len(have) for have in candles.values()):
             raise Unavailable(str(issues[0].context["detail"]))
-        issues += inspect(candles, exchange_ms, self._settings, minutes_of=self._minutes_there)
+        issues += inspect_candles(
+            candles, exchange_ms, self._settings, minutes_of=self._minutes_there
+        )
         issues += self._clock_issues()
         return Market(
             as_of=now_ms,
@@ -179,13 +181,13 @@ class BitbankFeed:
         """
         self._rest.begin(deadline=deadline)
         final_at = self._final_at() // Timeframe.M1.ms * Timeframe.M1.ms
-        found = empty(Timeframe.M1)
+        found = empty_candles(Timeframe.M1)
         for file in files_between(Timeframe.M1, start_ms, min(end_ms, final_at)):
             day = self._minutes.get(file.name)
             if day is None:
                 day = self._minutes_of(file, final_at)
-            found = merged(found, day)
-        return between(found, start_ms, end_ms)
+            found = merge_candles(found, day)
+        return candles_between(found, start_ms, end_ms)
 
     def clock_skew_ms(self, *, deadline: float) -> float | None:
         """Our clock minus the exchange's as its smallest answer tells, None where that carries no
@@ -250,13 +252,13 @@ class BitbankFeed:
         """
         final_at = self._final_at()
         files = files_between(timeframe, start_ms, min(end_ms, final_at))
-        found = empty(timeframe)
+        found = empty_candles(timeframe)
         for done, file in enumerate(files, start=1):
             with suppress(NotThere):
-                found = merged(found, self.candle_file(file)[0])
+                found = merge_candles(found, self.candle_file(file)[0])
             if on_progress is not None:
                 on_progress(done, len(files))
-        return between(found, start_ms, end_ms)
+        return candles_between(found, start_ms, end_ms)
 
     def _final_at(self) -> int:
         """What closed by this instant is final."""
@@ -302,7 +304,7 @@ class BitbankFeed:
                 day = self._minutes_of(file, self._final_at() // Timeframe.M1.ms * Timeframe.M1.ms)
         except BotError:
             return None
-        return between(day, start_ms, end_ms)
+        return candles_between(day, start_ms, end_ms)
 
     def _read_file(self, file: CandleFile, closed_by: int) -> Candles:
         if file.end <= FIRST_FILE_AT:

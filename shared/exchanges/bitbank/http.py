@@ -23,7 +23,7 @@ from shared.exchanges.bitbank.errors import (
     BadEnvelope,
     NoAnswer,
     error_of,
-    worth_another_try,
+    is_worth_retry,
 )
 
 REQUESTS_PER_SECOND = 10.0
@@ -174,12 +174,12 @@ class PublicRest:
             )
         except BotError as error:
             # Whoever answers badly still answers: other parts are tried as often.
-            if worth_another_try(error) and not isinstance(error, BadData):
+            if is_worth_retry(error) and not isinstance(error, BadData):
                 self._failed_hosts.add(host)
             raise
 
     def _pause_seconds(self, error: BotError, number: int) -> float | None:
-        if not worth_another_try(error):
+        if not is_worth_retry(error):
             return None
         pause = backoff_seconds(self._settings.retry_base_seconds, number, jitter=self._jitter())
         if isinstance(error, RateLimited):

@@ -14,7 +14,7 @@ from shared.core.types import Candles, Issue, Timeframe
 from shared.exchanges.bitbank.answers import StaleAnswer
 from shared.exchanges.bitbank.errors import reason_of
 from shared.market.candle_files import FIRST_FILE_AT, CandleFile, file_of, files_between
-from shared.market.candles import checked, differing, empty, merged
+from shared.market.candles import changed_times, check_candle_rules, empty_candles, merge_candles
 from shared.market.ports import WindowStore
 from shared.market.quality import newest_final
 
@@ -58,27 +58,27 @@ class Windows:
         nobody would fill.
         """
         due = newest_final(timeframe, now_ms, self._settings.tick.settle_seconds)
-        stored, issues = self._stored(timeframe, due)
+        stored, issues = self._load_stored(timeframe, due)
         work = Update(candles=stored, issues=issues)
         if not len(stored) or stored.opened_at[-1] < due:
             work = self._forward(work, due)
             if work.files or not len(stored):
                 work = self._backward(work, due)
             kept = work.candles.tail(self._settings.market.window_keep)
-            if len(kept) and not _same(kept, stored):
+            if len(kept) and not _is_same_window(kept, stored):
                 self._store.save(kept)
         final = work.candles.closed_by(due + timeframe.ms)
         return replace(work, candles=final.tail(self._settings.market.window_candles))
 
-    def _stored(self, timeframe: Timeframe, due: int) -> tuple[Candles, tuple[Issue, ...]]:
+    def _load_stored(self, timeframe: Timeframe, due: int) -> tuple[Candles, tuple[Issue, ...]]:
         """What the store has, where it is whole and recent enough to be continued."""
         stored = self._store.load(timeframe)
         if stored is None:
-            return empty(timeframe), ()
+            return empty_candles(timeframe), ()
         try:
-            checked(stored)
+            check_candle_rules(stored)
         except BadData as error:
-            return empty(timeframe), (
+            return empty_candles(timeframe), (
                 _issue(
                     Reason.DATA_BROKEN, timeframe, forbids=False, what="window", detail=str(error)
                 ),
@@ -88,7 +88,7 @@ class Windows:
             and due - int(stored.opened_at[-1])
             >= self._settings.market.window_candles * timeframe.ms
         ):
-            return empty(timeframe), ()
+            return empty_candles(timeframe), ()
         return stored, ()
 
     def _forward(self, work: Update, due: int) -> Update:
@@ -99,18 +99,18 @@ class Windows:
         since = int(work.candles.opened_at[-1]) if len(work.candles) else due
         for file in files_between(timeframe, since, due + timeframe.ms):
             try:
-                work = _joined(work, self._read(file, due + timeframe.ms))
+                work = _join_candles(work, self._read(file, due + timeframe.ms))
             except NotThere as error:
                 # The newest file may not be there yet just after the roll; an older one is missing
                 # for good.
                 newest = file.end > due
-                issues = () if newest else (_failed(timeframe, file, error, forbids=False),)
+                issues = () if newest else (_failure_issue(timeframe, file, error, forbids=False),)
                 work = replace(work, issues=work.issues + issues, files=work.files + 1)
             except StaleAnswer as error:
                 # What was final in it is taken. Newer files are not, or a hole would stay:
                 # `inspect` says what lacks.
                 if error.candles is not None and len(error.candles):
-                    work = _joined(work, error.candles)
+                    work = _join_candles(work, error.candles)
                 stale = _issue(
                     Reason.DATA_STALE,
                     timeframe,
@@ -122,7 +122,8 @@ class Windows:
                 return replace(work, issues=(*work.issues, stale), files=work.files + 1)
             except BotError as error:
                 return replace(
-                    work, issues=(*work.issues, _failed(timeframe, file, error, forbids=True))
+                    work,
+                    issues=(*work.issues, _failure_issue(timeframe, file, error, forbids=True)),
                 )
         return work
 
@@ -141,18 +142,19 @@ class Windows:
             ):
                 break
             try:
-                work = _joined(work, self._read(file, due + timeframe.ms))
+                work = _join_candles(work, self._read(file, due + timeframe.ms))
             except BotError as error:
                 return replace(
-                    work, issues=(*work.issues, _failed(timeframe, file, error, forbids=False))
+                    work,
+                    issues=(*work.issues, _failure_issue(timeframe, file, error, forbids=False)),
                 )
             file = file.before
         return work
 
 
-def _joined(work: Update, new: Candles) -> Update:
+def _join_candles(work: Update, new: Candles) -> Update:
     """The new candles win; what they changed is reported, and forbids nothing."""
-    changed = differing(work.candles, new)
+    changed = changed_times(work.candles, new)
     issues = work.issues
     if len(changed):
         context = {"corrected": str(len(changed)), "first_at": str(int(changed[0]))}
@@ -160,14 +162,16 @@ def _joined(work: Update, new: Candles) -> Update:
             *issues,
             _issue(Reason.DATA_BROKEN, new.timeframe, forbids=False, what="correction", **context),
         )
-    return Update(candles=merged(work.candles, new), issues=issues, files=work.files + 1)
+    return Update(candles=merge_candles(work.candles, new), issues=issues, files=work.files + 1)
 
 
-def _same(one: Candles, two: Candles) -> bool:
-    return np.array_equal(one.opened_at, two.opened_at) and not len(differing(one, two))
+def _is_same_window(one: Candles, two: Candles) -> bool:
+    return np.array_equal(one.opened_at, two.opened_at) and not len(changed_times(one, two))
 
 
-def _failed(timeframe: Timeframe, file: CandleFile, error: BotError, *, forbids: bool) -> Issue:
+def _failure_issue(
+    timeframe: Timeframe, file: CandleFile, error: BotError, *, forbids: bool
+) -> Issue:
     context = {"what": "candle_file", "file": file.name, "detail": str(error)}
     return _issue(reason_of(error), timeframe, forbids=forbids, **context)
 

@@ -8,31 +8,31 @@ opened -> placed / canceled (what the bot asks) -> settled (what the path did) -
 from shared.exchanges.paper.ledger import (
     PaperAccount,
     Terms,
+    account_terms,
     available_jpy,
+    end_orders,
     equity,
     full_minute,
     holdings,
-    opened,
-    terms,
-    trimmed,
-    without,
+    open_account,
+    trim_account,
 )
-from shared.exchanges.paper.placing import canceled, deferred, placed
-from shared.exchanges.paper.settling import settled
+from shared.exchanges.paper.placing import cancel_order, defer_orders, place_order
+from shared.exchanges.paper.settling import settle_account
 
 __all__ = [
     "PaperAccount",
     "Terms",
+    "account_terms",
     "available_jpy",
-    "canceled",
-    "deferred",
+    "cancel_order",
+    "defer_orders",
+    "end_orders",
     "equity",
     "full_minute",
     "holdings",
-    "opened",
-    "placed",
-    "settled",
-    "terms",
-    "trimmed",
-    "without",
+    "open_account",
+    "place_order",
+    "settle_account",
+    "trim_account",
 ]

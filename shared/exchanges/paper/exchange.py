@@ -45,13 +45,13 @@ KNOWN = frozenset({"schema", *(field.name for field in fields(PaperAccount))})
 """What this version knows of the document; what a newer one wrote beside it stays as it is."""
 
 
-def told(account: PaperAccount) -> dict[str, Any]:
+def encode_account(account: PaperAccount) -> dict[str, Any]:
     """The account as JSON values; amounts as texts, so that no digit is lost."""
     data: dict[str, Any] = msgspec.to_builtins(account)
     return {"schema": SCHEMA, **data}
 
 
-def read(data: Mapping[str, Any]) -> PaperAccount:
+def decode_account(data: Mapping[str, Any]) -> PaperAccount:
     """The account of a stored document. Raises `BadData` where it is damaged."""
     if data.get("schema") != SCHEMA:
         raise BadData(
@@ -125,8 +125,8 @@ class PaperExchange:
         def settle() -> PaperAccount:
             nonlocal candles
             stored, token = self._load(now_ms)
-            account = stored if counted is None else accounts.trimmed(stored, counted)
-            if account.idle:
+            account = stored if counted is None else accounts.trim_account(stored, counted)
+            if account.is_idle:
                 if account.settled_until <= now_ms + self._settings.market.max_clock_skew_ms:
                     return replace(account, settled_until=max(until, account.settled_until))
                 # A clock that was far ahead left this time, and nothing is at stake in it: it would
@@ -138,13 +138,13 @@ class PaperExchange:
                 return account
             if candles is None or int(candles.opened_at[0]) > account.settled_until:
                 candles = self._minutes(account.settled_until, until)
-            settled = accounts.settled(account, candles, until, last_fill=last_fill)
-            if not self._kept_in_mind(account, settled, token):
+            settled = accounts.settle_account(account, candles, until, last_fill=last_fill)
+            if not self._remember_walk(account, settled, token):
                 self._save(settled, token, fence)
             return settled
 
         try:
-            return self._told(repeat_on_conflict(settle, attempts=ATTEMPTS), now_ms)
+            return self._account_holdings(repeat_on_conflict(settle, attempts=ATTEMPTS), now_ms)
         except Conflict as error:
             raise Conflict(
                 f"the paper account was written by others {ATTEMPTS} times while it was settled"
@@ -152,7 +152,7 @@ class PaperExchange:
 
     def holdings(self, now_ms: int) -> Holdings:
         """The account as it is stored, not settled any further."""
-        return self._told(self._load(now_ms)[0], now_ms)
+        return self._account_holdings(self._load(now_ms)[0], now_ms)
 
     def submit(
         self,
@@ -171,10 +171,10 @@ class PaperExchange:
         another tick has the lease, however long this process stood still in the middle of this
         call: `LeaseLost`.
         """
-        return self._changed(
+        return self._change_account(
             now_ms,
             fence,
-            lambda account: accounts.placed(
+            lambda account: accounts.place_order(
                 account, intent, book=book, now_ms=now_ms, rules=rules or _rules(account)
             ),
         )
@@ -184,11 +184,11 @@ class PaperExchange:
 
         The fence is as in `submit`.
         """
-        return self._changed(
-            now_ms, fence, lambda account: accounts.canceled(account, order, now_ms=now_ms)
+        return self._change_account(
+            now_ms, fence, lambda account: accounts.cancel_order(account, order, now_ms=now_ms)
         )
 
-    def _changed(
+    def _change_account(
         self,
         now_ms: int,
         fence: Fence | None,
@@ -224,12 +224,16 @@ class PaperExchange:
         stored = self._store.load()
         paper, kind = self._settings, self._settings.account
         if stored is None:
-            terms = accounts.terms(paper, PairRules())
-            return accounts.opened(Decimal(paper.capital_jpy), now_ms, kind=kind, terms=terms), None
+            terms = accounts.account_terms(paper, PairRules())
+            return accounts.open_account(
+                Decimal(paper.capital_jpy), now_ms, kind=kind, terms=terms
+            ), None
         self._unknown = {name: value for name, value in stored[0].items() if name not in KNOWN}
-        account = self._remembered(stored)
-        if account.idle:
-            account = replace(account, kind=kind, terms=accounts.terms(paper, _rules(account)))
+        account = self._recall_account(stored)
+        if account.is_idle:
+            account = replace(
+                account, kind=kind, terms=accounts.account_terms(paper, _rules(account))
+            )
         return self._with_capital(account), stored[1]
 
     def _with_capital(self, account: PaperAccount) -> PaperAccount:
@@ -240,24 +244,24 @@ class PaperExchange:
         these are all there.
         """
         asked = jpy(self._settings.capital_jpy)
-        if account.idle and account.untouched:
+        if account.is_idle and account.is_untouched:
             return replace(account, cash_jpy=asked, capital_jpy=asked)
         if account.capital_jpy is not None:
             return account
-        whole = account.idle and len(account.trades) == account.next_trade_sequence - 1
+        whole = account.is_idle and len(account.trades) == account.next_trade_sequence - 1
         before = account.cash_jpy - sum((trade.net_jpy for trade in account.trades), ZERO)
         return replace(account, capital_jpy=before if whole else asked)
 
-    def _remembered(self, stored: tuple[Mapping[str, Any], object]) -> PaperAccount:
+    def _recall_account(self, stored: tuple[Mapping[str, Any], object]) -> PaperAccount:
         """The stored account, walked as far as this instance has walked that very
         version already.
         """
         if self._ahead is not None and self._ahead[0] == stored[1]:
             return self._ahead[1]
         self._ahead = None
-        return read(stored[0])
+        return decode_account(stored[0])
 
-    def _kept_in_mind(
+    def _remember_walk(
         self, account: PaperAccount, settled: PaperAccount, token: object | None
     ) -> bool:
         """Whether only time has passed, and not for long: then nothing is written, and a crash
@@ -274,7 +278,7 @@ class PaperExchange:
         self, account: PaperAccount, token: object | None, fence: Fence | None = None
     ) -> None:
         """Raises `Conflict` where another wrote since `token`, and `LeaseLost`."""
-        stored = {**self._unknown, **told(account)}
+        stored = {**self._unknown, **encode_account(account)}
         try:
             if fence is None:
                 self._store.save(stored, token)
@@ -283,9 +287,9 @@ class PaperExchange:
         except AlreadyExists as error:
             raise Conflict(str(error)) from error
 
-    def _told(self, account: PaperAccount, now_ms: int) -> Holdings:
+    def _account_holdings(self, account: PaperAccount, now_ms: int) -> Holdings:
         return replace(
-            accounts.holdings(account, account.last_price, now_ms), untouched=account.untouched
+            accounts.holdings(account, account.last_price, now_ms), untouched=account.is_untouched
         )
 
 

@@ -83,7 +83,7 @@ def stop_base(intent: OrderIntent, point: PathPoint, before: PathPoint | None) -
     between the two it was placed.
     """
     trigger = _trigger(intent)
-    worst = max if intent.buys else min
+    worst = max if intent.is_buy else min
     if point.opens:
         return worst(trigger, point.price)
     if before is not None and intent.is_reached(before.price):
@@ -91,7 +91,7 @@ def stop_base(intent: OrderIntent, point: PathPoint, before: PathPoint | None) -
     return trigger
 
 
-def stop_within(intent: OrderIntent, path: Sequence[PathPoint]) -> bool:
+def is_stop_within(intent: OrderIntent, path: Sequence[PathPoint]) -> bool:
     """Whether any point of the rest of a candle reaches the trigger."""
     return any(intent.is_reached(point.price) for point in path)
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from shared.core.calendar import DAY_MS, MINUTE_MS
 from shared.core.costs import Costs, assumed_costs
-from shared.core.frozen import changed
+from shared.core.frozen import copy_with
 from shared.core.money import ZERO, jpy, notional_jpy
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
@@ -55,7 +55,7 @@ class Terms:
     costs: Costs
     keep_trades: int
 
-    def following(self, rules: PairRules) -> "Terms":
+    def follow_rules(self, rules: PairRules) -> "Terms":
         """With the fees, interest and margin ratio that the exchange states now."""
         if (
             self.maker_fee_rate == rules.maker_fee_rate
@@ -65,7 +65,7 @@ class Terms:
             and self.margin_ratio == rules.margin_ratio
         ):
             return self
-        return changed(
+        return copy_with(
             self,
             maker_fee_rate=rules.maker_fee_rate,
             taker_fee_rate=rules.taker_fee_rate,
@@ -86,11 +86,10 @@ class PaperAccount:
     price of the path while something was held or rested: the mark. `capital_jpy` is what the
     account was opened with; None in a document that does not say it.
 
-    >>> from shared.core.settings import load
-    >>> account = opened(
-    ...     1_000_000, 1_767_225_630_000, kind="margin", terms=terms(load({}), PairRules())
-    ... )
-    >>> account.cash_jpy, account.settled_until, account.idle, account.untouched
+    >>> from shared.core.settings import load_settings
+    >>> terms = account_terms(load_settings({}), PairRules())
+    >>> account = open_account(1_000_000, 1_767_225_630_000, kind="margin", terms=terms)
+    >>> account.cash_jpy, account.settled_until, account.is_idle, account.is_untouched
     (Decimal('1000000.0000'), 1767225600000, True, True)
     """
 
@@ -110,12 +109,12 @@ class PaperAccount:
     capital_jpy: Decimal | None = None
 
     @property
-    def untouched(self) -> bool:
+    def is_untouched(self) -> bool:
         """Whether nothing was ever filled: then its cash is its capital."""
         return self.next_fill_sequence == 1
 
     @property
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether nothing rests and nothing is held: the path cannot change it."""
         return not self.orders and not self.positions
 
@@ -132,7 +131,7 @@ class PaperAccount:
         return 0 if position is None else position.lots
 
 
-def terms(settings: Settings, rules: PairRules) -> Terms:
+def account_terms(settings: Settings, rules: PairRules) -> Terms:
     """Terms from the paper settings and the exchange's rules."""
     paper = settings.paper
     return Terms(
@@ -146,7 +145,7 @@ def terms(settings: Settings, rules: PairRules) -> Terms:
     )
 
 
-def opened(
+def open_account(
     capital_jpy: Decimal | int, now_ms: int, *, kind: AccountKind, terms: Terms
 ) -> PaperAccount:
     """A new account with nothing but cash."""
@@ -210,8 +209,8 @@ def available_jpy(account: PaperAccount, mark: Decimal | int | None, as_of: int)
 def _available(account: PaperAccount, worth: Decimal) -> Decimal:
     free = worth / account.terms.margin_ratio if account.kind.has_debt else account.cash_jpy
     for order in account.orders:
-        if order.intent.opens:
-            free -= _reserved(account, order)
+        if order.intent.is_opening:
+            free -= _reserved_jpy(account, order)
     if account.kind.has_debt:
         for position in account.positions:
             for entry in position.entries:
@@ -219,7 +218,7 @@ def _available(account: PaperAccount, worth: Decimal) -> Decimal:
     return jpy(max(ZERO, free))
 
 
-def _reserved(account: PaperAccount, order: Order) -> Decimal:
+def _reserved_jpy(account: PaperAccount, order: Order) -> Decimal:
     cost = notional_jpy(_limit(order.intent), order.remaining_lots)
     if account.kind.has_debt:
         return cost
@@ -240,7 +239,9 @@ def holdings(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> H
         mark_price=None if mark is None else Decimal(mark),
         positions=account.positions,
         orders=tuple(
-            order for order in account.orders if order.intent.opens or not order.has_ended(as_of)
+            order
+            for order in account.orders
+            if order.intent.is_opening or not order.has_ended(as_of)
         ),
         trades=account.trades,
         fills=account.fills,
@@ -249,21 +250,21 @@ def holdings(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> H
     )
 
 
-def trimmed(account: PaperAccount, counted: Counted) -> PaperAccount:
+def trim_account(account: PaperAccount, counted: Counted) -> PaperAccount:
     """The account without the trades and fills that were counted, but for the `keep_trades` most
     recent ones.
     """
     keep = account.terms.keep_trades
     trades, fills = (
-        _uncounted(account.trades, counted.trades, keep),
-        _uncounted(account.fills, counted.fills, 2 * keep),
+        _uncounted_items(account.trades, counted.trades, keep),
+        _uncounted_items(account.fills, counted.fills, 2 * keep),
     )
     if trades is account.trades and fills is account.fills:
         return account
-    return changed(account, trades=trades, fills=fills)
+    return copy_with(account, trades=trades, fills=fills)
 
 
-def _uncounted(items: tuple[Numbered, ...], counted: int, keep: int) -> tuple[Numbered, ...]:
+def _uncounted_items(items: tuple[Numbered, ...], counted: int, keep: int) -> tuple[Numbered, ...]:
     spare = max(0, len(items) - keep)
     gone = sum(item.sequence <= counted for item in items[:spare])
     return items[gone:]
@@ -278,27 +279,27 @@ def with_order(account: PaperAccount, intent: OrderIntent, at: int) -> tuple[Pap
         order_id=account.next_order_id, intent=intent, placed_at=at, remaining_lots=intent.lots
     )
     return (
-        changed(account, orders=(*account.orders, order), next_order_id=order.order_id + 1),
+        copy_with(account, orders=(*account.orders, order), next_order_id=order.order_id + 1),
         order,
     )
 
 
-def updated(account: PaperAccount, order: Order) -> PaperAccount:
+def update_order(account: PaperAccount, order: Order) -> PaperAccount:
     """The account with one order changed; an order without remaining lots has ended."""
     if not order.remaining_lots:
-        return without(account, (order,))
-    return changed(
+        return end_orders(account, (order,))
+    return copy_with(
         account,
         orders=tuple(order if old.order_id == order.order_id else old for old in account.orders),
     )
 
 
-def without(account: PaperAccount, orders: Iterable[Order]) -> PaperAccount:
+def end_orders(account: PaperAccount, orders: Iterable[Order]) -> PaperAccount:
     """The account after some orders ended."""
     gone = {order.order_id: order for order in orders}
     if not gone:
         return account
-    return changed(
+    return copy_with(
         account,
         orders=tuple(order for order in account.orders if order.order_id not in gone),
         ended=(*account.ended, *gone.values())[-KEEP_ENDED:],
@@ -309,7 +310,7 @@ def without(account: PaperAccount, orders: Iterable[Order]) -> PaperAccount:
 
 
 def _with_fill(account: PaperAccount, fill: Fill) -> PaperAccount:
-    return changed(account, fills=(*account.fills, fill), next_fill_sequence=fill.sequence + 1)
+    return copy_with(account, fills=(*account.fills, fill), next_fill_sequence=fill.sequence + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -339,7 +340,7 @@ def _fill(account: PaperAccount, order: Order, done: Execution) -> Fill:
     )
 
 
-def opening(account: PaperAccount, order: Order, done: Execution) -> PaperAccount:
+def book_opening(account: PaperAccount, order: Order, done: Execution) -> PaperAccount:
     """Book a fill that opens or grows a position, and give it its stop and, on margin,
     its target.
     """
@@ -347,21 +348,23 @@ def opening(account: PaperAccount, order: Order, done: Execution) -> PaperAccoun
     entry = Entry(at=fill.at, price=fill.price, lots=fill.lots, fee_jpy=fill.fee_jpy)
     held = account.position(fill.side)
     grown = Position(side=fill.side, entries=(*(held.entries if held else ()), entry))
-    account = updated(account, changed(order, remaining_lots=order.remaining_lots - fill.lots))
-    account = _with_fill(_holding(account, grown), fill)
+    account = update_order(
+        account, copy_with(order, remaining_lots=order.remaining_lots - fill.lots)
+    )
+    account = _with_fill(_replace_position(account, grown), fill)
     if not account.kind.has_debt:
-        account = changed(
+        account = copy_with(
             account, cash_jpy=account.cash_jpy - notional_jpy(fill.price, fill.lots) - fill.fee_jpy
         )
-    return _bracketed(account, order.intent, fill)
+    return _grow_bracket(account, order.intent, fill)
 
 
-def _holding(account: PaperAccount, position: Position) -> PaperAccount:
+def _replace_position(account: PaperAccount, position: Position) -> PaperAccount:
     others = tuple(held for held in account.positions if held.side is not position.side)
-    return changed(account, positions=(*others, position) if position.entries else others)
+    return copy_with(account, positions=(*others, position) if position.entries else others)
 
 
-def _bracketed(account: PaperAccount, entry: OrderIntent, fill: Fill) -> PaperAccount:
+def _grow_bracket(account: PaperAccount, entry: OrderIntent, fill: Fill) -> PaperAccount:
     """The stop and the target of an entry grow with every fill of it."""
     if entry.stop_price is not None:
         stop = OrderIntent(
@@ -373,7 +376,7 @@ def _bracketed(account: PaperAccount, entry: OrderIntent, fill: Fill) -> PaperAc
             trigger_price=entry.stop_price,
             reason=Reason.STOP_PLACED,
         )
-        account = _grown(account, stop, fill.at)
+        account = _grow_resting_order(account, stop, fill.at)
     if entry.target_price is not None and not account.kind.has_locks:
         target = OrderIntent(
             id=f"{entry.id}.target",
@@ -384,11 +387,11 @@ def _bracketed(account: PaperAccount, entry: OrderIntent, fill: Fill) -> PaperAc
             price=entry.target_price,
             post_only=True,
         )
-        account = _grown(account, target, fill.at)
+        account = _grow_resting_order(account, target, fill.at)
     return account
 
 
-def _grown(account: PaperAccount, more: OrderIntent, at: int) -> PaperAccount:
+def _grow_resting_order(account: PaperAccount, more: OrderIntent, at: int) -> PaperAccount:
     """Enlarge what rests already, unless it was cancelled later than this fill: its end would leave
     the new lots bare.
     """
@@ -396,13 +399,14 @@ def _grown(account: PaperAccount, more: OrderIntent, at: int) -> PaperAccount:
     resting = next((order for order in mine if order.intent.expires_at is None), None)
     if resting is None:
         return with_order(account, more, at)[0]
-    larger = changed(resting.intent, lots=resting.intent.lots + more.lots)
-    return updated(
-        account, changed(resting, intent=larger, remaining_lots=resting.remaining_lots + more.lots)
+    larger = copy_with(resting.intent, lots=resting.intent.lots + more.lots)
+    return update_order(
+        account,
+        copy_with(resting, intent=larger, remaining_lots=resting.remaining_lots + more.lots),
     )
 
 
-def closing(account: PaperAccount, order: Order, done: Execution) -> PaperAccount:
+def book_closing(account: PaperAccount, order: Order, done: Execution) -> PaperAccount:
     """Book a fill that closes a position or a part of it, as one trade; the end of a position ends
     every order on its side.
     """
@@ -412,19 +416,21 @@ def closing(account: PaperAccount, order: Order, done: Execution) -> PaperAccoun
         raise AssertionError("only what is held can be closed: placing and settling check it")
     taken, kept = _first_in(held.entries, fill.lots)
     trade = _trade(account, order, fill, taken, ends=not kept)
-    account = updated(account, changed(order, remaining_lots=order.remaining_lots - fill.lots))
+    account = update_order(
+        account, copy_with(order, remaining_lots=order.remaining_lots - fill.lots)
+    )
     cash = account.cash_jpy + trade.net_jpy
     if not account.kind.has_debt:
         cash += sum(
             (notional_jpy(entry.price, entry.lots) + entry.fee_jpy for entry in taken), ZERO
         )
-    account = changed(
-        _with_fill(_holding(account, Position(side=fill.side, entries=kept)), fill),
+    account = copy_with(
+        _with_fill(_replace_position(account, Position(side=fill.side, entries=kept)), fill),
         cash_jpy=jpy(cash),
         trades=(*account.trades, trade),
         next_trade_sequence=trade.sequence + 1,
     )
-    return _freed(account, fill.side)
+    return _free_side(account, fill.side)
 
 
 def _first_in(entries: tuple[Entry, ...], lots: int) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
@@ -438,9 +444,9 @@ def _first_in(entries: tuple[Entry, ...], lots: int) -> tuple[tuple[Entry, ...],
         lots -= part
         fee, left = jpy(entry.fee_jpy * part / entry.lots), entry.lots - part
         if part:
-            taken.append(changed(entry, lots=part, fee_jpy=fee))
+            taken.append(copy_with(entry, lots=part, fee_jpy=fee))
         if left:
-            kept.append(changed(entry, lots=left, fee_jpy=entry.fee_jpy - fee))
+            kept.append(copy_with(entry, lots=left, fee_jpy=entry.fee_jpy - fee))
     return tuple(taken), tuple(kept)
 
 
@@ -469,25 +475,31 @@ def _trade(
     )
 
 
-def _freed(account: PaperAccount, side: Side) -> PaperAccount:
+def _free_side(account: PaperAccount, side: Side) -> PaperAccount:
     """After a close: no order may close more than is left, and with nothing left nothing on that
     side rests.
     """
     left = account.lots(side)
     mine = [order for order in account.orders if order.intent.side is side]
     if not left:
-        return without(account, mine)
+        return end_orders(account, mine)
     for order in mine:
-        if not order.intent.opens and order.remaining_lots > left:
-            smaller = changed(order.intent, lots=order.executed_lots + left)
-            account = updated(account, changed(order, intent=smaller, remaining_lots=left))
+        if not order.intent.is_opening and order.remaining_lots > left:
+            smaller = copy_with(order.intent, lots=order.executed_lots + left)
+            account = update_order(account, copy_with(order, intent=smaller, remaining_lots=left))
     return account
 
 
-def executed(account: PaperAccount, order: Order, point: PathPoint, lots: int) -> PaperAccount:
+def book_limit_fill(
+    account: PaperAccount, order: Order, point: PathPoint, lots: int
+) -> PaperAccount:
     """Book a fill of a resting limit: maker, at its own price."""
     done = Execution(at=point.at, price=_limit(order.intent), lots=lots, maker=True)
-    return opening(account, order, done) if order.intent.opens else closing(account, order, done)
+    return (
+        book_opening(account, order, done)
+        if order.intent.is_opening
+        else book_closing(account, order, done)
+    )
 
 
 def _limit(intent: OrderIntent) -> int:

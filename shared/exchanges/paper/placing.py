@@ -7,7 +7,7 @@ once it is known.
 
 from collections.abc import Callable
 
-from shared.core.frozen import changed
+from shared.core.frozen import copy_with
 from shared.core.money import ZERO, jpy, notional_jpy
 from shared.core.reasons import Reason
 from shared.core.types import (
@@ -28,9 +28,9 @@ from shared.exchanges.paper.ledger import (
     Execution,
     PaperAccount,
     available_jpy,
-    closing,
+    book_closing,
+    book_opening,
     full_minute,
-    opening,
     with_order,
 )
 from shared.market.path import book_at
@@ -42,7 +42,7 @@ TOO_LITTLE_HELD = {AccountKind.MARGIN: "50062", AccountKind.SPOT: "60001"}
 """bitbank's codes: an opening that cannot be paid, a close of more than is held."""
 
 
-def placed(
+def place_order(
     account: PaperAccount,
     intent: OrderIntent,
     *,
@@ -57,30 +57,32 @@ def placed(
     What crosses trades at once against `book` (the path's last price where None), whole, as taker.
     An id that the account knows is answered as it was the first time.
     """
-    known = _known(account, intent)
+    known = _earlier_answer(account, intent)
     if known is not None:
         return account, known
     book = book or _last_book(account, now_ms)
-    refusal = _refusal(account, intent, book, now_ms, rules)
+    refusal = _find_refusal(account, intent, book, now_ms, rules)
     if refusal is not None:
         return account, refusal
     now_ms = max(
         now_ms, account.settled_until
     )  # what closes goes out under a slow clock too, but never into the past
-    account = changed(account, terms=account.terms.following(rules))
-    if account.idle:
-        account = changed(account, settled_until=max(account.settled_until, full_minute(now_ms)))
+    account = copy_with(account, terms=account.terms.follow_rules(rules))
+    if account.is_idle:
+        account = copy_with(account, settled_until=max(account.settled_until, full_minute(now_ms)))
     account, order = with_order(account, intent, now_ms)
-    if book is None or not (intent.kind is OrderKind.MARKET or _crosses(intent, book)):
+    if book is None or not (intent.kind is OrderKind.MARKET or _is_crossing(intent, book)):
         return account, Accepted(order=order)
-    account = _crossed(changed(account, last_price=int(book.mid)), order, book, now_ms)
+    account = _book_crossing(copy_with(account, last_price=int(book.mid)), order, book, now_ms)
     done = next((held for held in account.ended if held.order_id == order.order_id), order)
     return account, Accepted(
         order=done, fills=tuple(fill for fill in account.fills if fill.order_id == order.order_id)
     )
 
 
-def canceled(account: PaperAccount, order: Order, *, now_ms: int) -> tuple[PaperAccount, Outcome]:
+def cancel_order(
+    account: PaperAccount, order: Order, *, now_ms: int
+) -> tuple[PaperAccount, Outcome]:
     """Cancel one order: its life ends now. One that has ended already is told as it ended."""
     for held in account.ended:
         if held.order_id == order.order_id:
@@ -89,28 +91,26 @@ def canceled(account: PaperAccount, order: Order, *, now_ms: int) -> tuple[Paper
         if held.order_id == order.order_id:
             if held.has_ended(now_ms):
                 return account, Accepted(order=held)
-            stopped = changed(held, intent=changed(held.intent, expires_at=now_ms))
+            stopped = copy_with(held, intent=copy_with(held.intent, expires_at=now_ms))
             orders = tuple(stopped if other is held else other for other in account.orders)
-            return changed(account, orders=orders), Accepted(order=stopped)
-    return account, _rejected(
-        Reason.REJECTED_BY_EXCHANGE, code="50009", order_id=str(order.order_id)
-    )
+            return copy_with(account, orders=orders), Accepted(order=stopped)
+    return account, _reject(Reason.REJECTED_BY_EXCHANGE, code="50009", order_id=str(order.order_id))
 
 
-def deferred(account: PaperAccount, purpose: Purpose, *, until: int) -> PaperAccount:
+def defer_orders(account: PaperAccount, purpose: Purpose, *, until: int) -> PaperAccount:
     """The account with its resting orders of one purpose in the market only after `until`."""
     orders = tuple(
         (
-            changed(order, placed_at=max(order.placed_at, until))
+            copy_with(order, placed_at=max(order.placed_at, until))
             if order.intent.purpose is purpose
             else order
         )
         for order in account.orders
     )
-    return changed(account, orders=orders)
+    return copy_with(account, orders=orders)
 
 
-def _known(account: PaperAccount, intent: OrderIntent) -> Accepted | None:
+def _earlier_answer(account: PaperAccount, intent: OrderIntent) -> Accepted | None:
     for order in (*account.orders, *account.ended):
         if order.intent.id == intent.id:
             return Accepted(
@@ -128,15 +128,15 @@ def _last_book(account: PaperAccount, now_ms: int) -> Book | None:
     )
 
 
-def _crosses(intent: OrderIntent, book: Book) -> bool:
+def _is_crossing(intent: OrderIntent, book: Book) -> bool:
     if intent.kind is not OrderKind.LIMIT:
         return False
     if intent.price is None:
         raise AssertionError("a limit has a price: placing checks it")
-    return intent.price >= book.ask if intent.buys else intent.price <= book.bid
+    return intent.price >= book.ask if intent.is_buy else intent.price <= book.bid
 
 
-def _crossed(account: PaperAccount, order: Order, book: Book, now_ms: int) -> PaperAccount:
+def _book_crossing(account: PaperAccount, order: Order, book: Book, now_ms: int) -> PaperAccount:
     """Trade at once: at the touch and the slippage beyond it, but a limit never beyond its own
     price.
     """
@@ -145,12 +145,14 @@ def _crossed(account: PaperAccount, order: Order, book: Book, now_ms: int) -> Pa
     done = Execution(
         at=now_ms, price=price, lots=intent.lots, maker=False, slippage_jpy=slippage_jpy
     )
-    if not intent.opens:
-        return closing(account, order, done)
-    return _fired(opening(account, order, done), intent, book, now_ms)
+    if not intent.is_opening:
+        return book_closing(account, order, done)
+    return _fire_newborn_stops(book_opening(account, order, done), intent, book, now_ms)
 
 
-def _fired(account: PaperAccount, entry: OrderIntent, book: Book, now_ms: int) -> PaperAccount:
+def _fire_newborn_stops(
+    account: PaperAccount, entry: OrderIntent, book: Book, now_ms: int
+) -> PaperAccount:
     """A stop that is born beyond the market fires at once, and never at its trigger: nobody trades
     there.
     """
@@ -164,25 +166,25 @@ def _fired(account: PaperAccount, entry: OrderIntent, book: Book, now_ms: int) -
             continue
         lots = min(stop.remaining_lots, account.lots(intent.side))
         price, slippage_jpy = crossing_book(
-            book, buys=intent.buys, lots=lots, costs=account.terms.costs
+            book, buys=intent.is_buy, lots=lots, costs=account.terms.costs
         )
         done = Execution(at=now_ms, price=price, lots=lots, maker=False, slippage_jpy=slippage_jpy)
-        account = closing(account, stop, done)
+        account = book_closing(account, stop, done)
     return account
 
 
 def _at_once(account: PaperAccount, intent: OrderIntent, book: Book) -> Crossing:
-    crossing = crossing_book(book, buys=intent.buys, lots=intent.lots, costs=account.terms.costs)
+    crossing = crossing_book(book, buys=intent.is_buy, lots=intent.lots, costs=account.terms.costs)
     if intent.price is None:
         return crossing
-    price = (min if intent.buys else max)(crossing.price, intent.price)
+    price = (min if intent.is_buy else max)(crossing.price, intent.price)
     return Crossing(price, jpy(notional_jpy(abs(price - book.mid), intent.lots)))
 
 
 # refusals, in the order in which they are asked
 
 
-def _refusal(
+def _find_refusal(
     account: PaperAccount,
     intent: OrderIntent,
     book: Book | None,
@@ -196,47 +198,47 @@ def _refusal(
     return None
 
 
-def _rejected(reason: Reason, **context: str) -> Rejected:
+def _reject(reason: Reason, **context: str) -> Rejected:
     return Rejected(reason=reason, context=context)
 
 
-def _no(code: str, **context: str) -> Rejected:
-    return _rejected(Reason.REJECTED_BY_EXCHANGE, code=code, **context)
+def _reject_with_code(code: str, **context: str) -> Rejected:
+    return _reject(Reason.REJECTED_BY_EXCHANGE, code=code, **context)
 
 
-def _malformed(
+def _refuse_malformed(
     account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules
 ) -> Rejected | None:
     del book, now_ms, rules
     wanted = intent.trigger_price if intent.kind is OrderKind.STOP else intent.price
     if intent.kind is not OrderKind.MARKET and (wanted is None or wanted <= 0):
-        return _no("30012", why=f"a {intent.kind} order needs a positive price")
-    if intent.kind is OrderKind.STOP and intent.opens:
-        return _no("40200", why="a stop only closes")
+        return _reject_with_code("30012", why=f"a {intent.kind} order needs a positive price")
+    if intent.kind is OrderKind.STOP and intent.is_opening:
+        return _reject_with_code("40200", why="a stop only closes")
     if intent.post_only and intent.kind is not OrderKind.LIMIT:
-        return _no("40114", why="only a limit can be post-only")
+        return _reject_with_code("40114", why="only a limit can be post-only")
     if intent.side is Side.SHORT and not account.kind.has_shorts:
-        return _no("40164", why=f"a {account.kind} account cannot go short")
+        return _reject_with_code("40164", why=f"a {account.kind} account cannot go short")
     return None
 
 
-def _past(
+def _refuse_past(
     account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules
 ) -> Rejected | None:
     """An order that opens, but in a past that is settled already, or whose own time is over: a tick
     that slept sends it.
     """
     del book, rules
-    if not intent.opens:
+    if not intent.is_opening:
         return None
     if now_ms < account.settled_until:
-        return _no(
+        return _reject_with_code(
             "20035",
             why="the order lies before what is settled",
             settled_until=str(account.settled_until),
         )
     if intent.expires_at is not None and intent.expires_at <= now_ms:
-        return _no(
+        return _reject_with_code(
             "20035",
             why="the order's time was over before it arrived",
             expires_at=str(intent.expires_at),
@@ -244,51 +246,55 @@ def _past(
     return None
 
 
-def _size(
+def _refuse_size(
     account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules
 ) -> Rejected | None:
     del book, now_ms
     most = rules.max_limit_lots if intent.kind is OrderKind.LIMIT else rules.max_market_lots
     if intent.lots > most:
-        return _no("60003", lots=str(intent.lots), most=str(most))
-    smallest = rules.min_lots if intent.opens else min(rules.min_lots, account.lots(intent.side))
+        return _reject_with_code("60003", lots=str(intent.lots), most=str(most))
+    smallest = (
+        rules.min_lots if intent.is_opening else min(rules.min_lots, account.lots(intent.side))
+    )
     if intent.lots < max(1, smallest):
-        return _no("60004", lots=str(intent.lots), least=str(rules.min_lots))
+        return _reject_with_code("60004", lots=str(intent.lots), least=str(rules.min_lots))
     return None
 
 
-def _suspended(
+def _refuse_suspended(
     account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules
 ) -> Rejected | None:
     del account, book, now_ms
-    if rules.suspended:
-        return _no("70001", why="trading is suspended")
+    if rules.is_suspended:
+        return _reject_with_code("70001", why="trading is suspended")
     if intent.kind is OrderKind.MARKET and not (
         rules.market_orders and rules.circuit_break_mode == CONTINUOUS
     ):
-        return _no("70020", mode=rules.circuit_break_mode)
+        return _reject_with_code("70020", mode=rules.circuit_break_mode)
     if intent.kind is OrderKind.STOP and not (
         rules.stop_orders and rules.circuit_break_mode == CONTINUOUS
     ):
-        return _no("70009", why="stop orders are suspended", mode=rules.circuit_break_mode)
+        return _reject_with_code(
+            "70009", why="stop orders are suspended", mode=rules.circuit_break_mode
+        )
     opens = rules.long_opens if intent.side is Side.LONG else rules.short_opens
-    if intent.opens and not opens:
-        return _no("50078", side=intent.side)
+    if intent.is_opening and not opens:
+        return _reject_with_code("50078", side=intent.side)
     return None
 
 
-def _too_many(
+def _refuse_too_many(
     account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules
 ) -> Rejected | None:
     del intent, book, rules
     live = [order for order in account.orders if not order.has_ended(now_ms)]
-    return _no("60011", live=str(len(live))) if len(live) >= MAX_ORDERS else None
+    return _reject_with_code("60011", live=str(len(live))) if len(live) >= MAX_ORDERS else None
 
 
-def _unaffordable(
+def _refuse_unaffordable(
     account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules
 ) -> Rejected | None:
-    if not intent.opens:
+    if not intent.is_opening:
         return None
     mark = book.mid if book is not None else account.last_price
     # What it costs, not what its limit or the touch says; one that rests costs its limit.
@@ -303,9 +309,9 @@ def _unaffordable(
             else max(rules.maker_fee_rate, rules.taker_fee_rate)
         )
         needed += jpy(needed * max(ZERO, fee_rate))
-    free = available_jpy(changed(account, terms=account.terms.following(rules)), mark, now_ms)
+    free = available_jpy(copy_with(account, terms=account.terms.follow_rules(rules)), mark, now_ms)
     if needed > free:
-        return _rejected(
+        return _reject(
             Reason.MARGIN_INSUFFICIENT,
             code=TOO_LITTLE_MONEY[account.kind],
             needed=str(needed),
@@ -314,7 +320,7 @@ def _unaffordable(
     return None
 
 
-def _exceeds(
+def _refuse_excess(
     account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules
 ) -> Rejected | None:
     """Whether a close is larger than the position, with what other closes hold of it.
@@ -324,12 +330,12 @@ def _exceeds(
     resting sale locks its coins.
     """
     del book, rules
-    if intent.opens:
+    if intent.is_opening:
         return None
     live = [
         order
         for order in account.orders
-        if not order.intent.opens
+        if not order.intent.is_opening
         and order.intent.side is intent.side
         and not order.has_ended(now_ms)
     ]
@@ -343,7 +349,7 @@ def _exceeds(
         locked = limits if intent.post_only else max(stops, limits)
     held = account.lots(intent.side)
     if intent.lots + locked > held:
-        return _no(
+        return _reject_with_code(
             TOO_LITTLE_HELD[account.kind],
             lots=str(intent.lots),
             held=str(held),
@@ -352,7 +358,7 @@ def _exceeds(
     return None
 
 
-def _priced(
+def _refuse_price(
     account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules
 ) -> Rejected | None:
     """Post-only that would trade (bitbank takes and then cancels it), a trigger that is passed, no
@@ -361,28 +367,30 @@ def _priced(
     del account, now_ms
     if book is None:
         why = "nobody knows a price to trade at"
-        return _rejected(Reason.BOOK_MISSING, why=why) if intent.kind is OrderKind.MARKET else None
-    if intent.post_only and _crosses(intent, book) and rules.circuit_break_mode == CONTINUOUS:
-        touch = book.ask if intent.buys else book.bid
-        return _rejected(
+        return _reject(Reason.BOOK_MISSING, why=why) if intent.kind is OrderKind.MARKET else None
+    if intent.post_only and _is_crossing(intent, book) and rules.circuit_break_mode == CONTINUOUS:
+        touch = book.ask if intent.is_buy else book.bid
+        return _reject(
             Reason.POST_ONLY_WOULD_CROSS,
             price=str(intent.price),
             touch=str(touch),
             exchange="canceled",
         )
     if intent.kind is OrderKind.STOP and intent.is_reached(int(book.mid)):
-        return _no("60018", trigger=str(intent.trigger_price), bid=str(book.bid), ask=str(book.ask))
+        return _reject_with_code(
+            "60018", trigger=str(intent.trigger_price), bid=str(book.bid), ask=str(book.ask)
+        )
     return None
 
 
 _Check = Callable[[PaperAccount, OrderIntent, Book | None, int, PairRules], Rejected | None]
 _CHECKS: tuple[_Check, ...] = (
-    _malformed,
-    _past,
-    _suspended,
-    _size,
-    _too_many,
-    _exceeds,
-    _unaffordable,
-    _priced,
+    _refuse_malformed,
+    _refuse_past,
+    _refuse_suspended,
+    _refuse_size,
+    _refuse_too_many,
+    _refuse_excess,
+    _refuse_unaffordable,
+    _refuse_price,
 )

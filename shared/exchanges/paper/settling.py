@@ -11,23 +11,29 @@ from collections.abc import Callable
 
 import numpy as np
 
-from shared.core.frozen import changed
+from shared.core.frozen import copy_with
 from shared.core.types import Candles, Order, OrderIntent, OrderKind
 from shared.exchanges.paper.fills import (
     PathPoint,
     crossing_at,
+    is_stop_within,
     points,
     stop_base,
-    stop_within,
     volume_lots,
 )
-from shared.exchanges.paper.ledger import Execution, PaperAccount, closing, executed, without
+from shared.exchanges.paper.ledger import (
+    Execution,
+    PaperAccount,
+    book_closing,
+    book_limit_fill,
+    end_orders,
+)
 
 FIRST_CHUNK = 64
 CHUNK_GROWTH = 4
 
 
-def settled(
+def settle_account(
     account: PaperAccount,
     minutes: Candles,
     until_ms: int,
@@ -46,25 +52,25 @@ def settled(
     """
     if until_ms <= account.settled_until:
         return account
-    if account.idle:
-        return changed(account, settled_until=until_ms)
+    if account.is_idle:
+        return copy_with(account, settled_until=until_ms)
     row = int(minutes.opened_at.searchsorted(account.settled_until))
     stop = int(minutes.opened_at.searchsorted(until_ms - minutes.timeframe.ms, side="right"))
     while row < stop:
         due = next_due(account, minutes, row, stop)
         if due < stop:
-            account = _walked(account, minutes, due)
+            account = _walk_candle(account, minutes, due)
         row = min(due, stop - 1) + 1
         opened_at = int(minutes.opened_at[row - 1])
-        account = changed(
+        account = copy_with(
             account,
             settled_until=opened_at + minutes.timeframe.ms,
             last_price=int(minutes.close[row - 1]),
         )
         if walked is not None and due < stop:
             walked(account)
-        if account.idle:
-            return changed(account, settled_until=until_ms)
+        if account.is_idle:
+            return copy_with(account, settled_until=until_ms)
         if last_fill is not None and account.next_fill_sequence > last_fill:
             break
     return account
@@ -78,12 +84,12 @@ def next_due(account: PaperAccount, minutes: Candles, row: int, stop: int) -> in
     for order in account.orders:
         intent = order.intent
         if intent.trigger_price is not None:
-            if intent.buys:
+            if intent.is_buy:
                 rises_to = min(rises_to, intent.trigger_price)
             else:
                 falls_to = max(falls_to, intent.trigger_price)
         elif intent.price is not None:
-            if intent.buys:
+            if intent.is_buy:
                 falls_to = max(falls_to, intent.price - 1)
             else:
                 rises_to = min(rises_to, intent.price + 1)
@@ -108,36 +114,38 @@ def next_due(account: PaperAccount, minutes: Candles, row: int, stop: int) -> in
     return end
 
 
-def _walked(account: PaperAccount, minutes: Candles, row: int) -> PaperAccount:
+def _walk_candle(account: PaperAccount, minutes: Candles, row: int) -> PaperAccount:
     """One candle: at each of its points entries first, then stops, then targets."""
     path = points(minutes, row)
     budget = volume_lots(float(minutes.volume[row]), account.terms.costs.volume_share)
     before: PathPoint | None = None
     for index, point in enumerate(path):
         newest = account.next_order_id
-        account, budget = _entered(account, point, budget)
-        account = _stopped(account, point, before, newborn_from=newest)
-        account, budget = _taken(account, path[index:], budget)
+        account, budget = _fill_entries(account, point, budget)
+        account = _fire_stops(account, point, before, newborn_from=newest)
+        account, budget = _fill_closes(account, path[index:], budget)
         before = point
     closed_at = int(minutes.opened_at[row]) + minutes.timeframe.ms
-    return without(account, [order for order in account.orders if order.has_ended(closed_at - 1)])
+    return end_orders(
+        account, [order for order in account.orders if order.has_ended(closed_at - 1)]
+    )
 
 
-def _entered(account: PaperAccount, point: PathPoint, budget: int) -> tuple[PaperAccount, int]:
+def _fill_entries(account: PaperAccount, point: PathPoint, budget: int) -> tuple[PaperAccount, int]:
     for order in account.orders:
         lots = min(order.remaining_lots, budget)
         if (
-            order.intent.opens
+            order.intent.is_opening
             and lots
             and order.is_live(point.at)
             and order.intent.is_passed(point.price)
         ):
-            account = executed(account, order, point, lots)
+            account = book_limit_fill(account, order, point, lots)
             budget -= lots
     return account, budget
 
 
-def _stopped(
+def _fire_stops(
     account: PaperAccount, point: PathPoint, before: PathPoint | None, *, newborn_from: int
 ) -> PaperAccount:
     """Fire what the point reaches.
@@ -154,7 +162,7 @@ def _stopped(
         base = stop_base(intent, point, before)
         if order.order_id >= newborn_from:
             base = _no_better_than_its_entry(account, intent, base)
-        crossing = crossing_at(base, buys=intent.buys, lots=lots, costs=account.terms.costs)
+        crossing = crossing_at(base, buys=intent.is_buy, lots=lots, costs=account.terms.costs)
         done = Execution(
             at=point.at,
             price=crossing.price,
@@ -162,7 +170,7 @@ def _stopped(
             maker=False,
             slippage_jpy=crossing.slippage_jpy,
         )
-        account = closing(account, _now(account, order), done)
+        account = book_closing(account, _now(account, order), done)
     return account
 
 
@@ -175,10 +183,10 @@ def _no_better_than_its_entry(account: PaperAccount, stop: OrderIntent, base: in
         for order in (*account.orders, *account.ended)
         if f"{order.intent.id}.stop" == stop.id
     ]
-    return (max if stop.buys else min)([base, *(price for price in entered if price is not None)])
+    return (max if stop.is_buy else min)([base, *(price for price in entered if price is not None)])
 
 
-def _taken(
+def _fill_closes(
     account: PaperAccount, rest: tuple[PathPoint, ...], budget: int
 ) -> tuple[PaperAccount, int]:
     """Fill resting closes at the first point of `rest`, unless a stop on their side is reached
@@ -187,21 +195,25 @@ def _taken(
     point = rest[0]
     for order in account.orders:
         intent = order.intent
-        if intent.opens or intent.kind is not OrderKind.LIMIT or not intent.is_passed(point.price):
+        if (
+            intent.is_opening
+            or intent.kind is not OrderKind.LIMIT
+            or not intent.is_passed(point.price)
+        ):
             continue
         lots = min(order.remaining_lots, account.lots(intent.side), budget)
-        if not lots or not order.is_live(point.at) or _stop_wins(account, order, rest):
+        if not lots or not order.is_live(point.at) or _is_stop_first(account, order, rest):
             continue
-        account = executed(account, _now(account, order), point, lots)
+        account = book_limit_fill(account, _now(account, order), point, lots)
         budget -= lots
     return account, budget
 
 
-def _stop_wins(account: PaperAccount, order: Order, rest: tuple[PathPoint, ...]) -> bool:
+def _is_stop_first(account: PaperAccount, order: Order, rest: tuple[PathPoint, ...]) -> bool:
     return any(
         other.intent.kind is OrderKind.STOP
         and other.intent.side is order.intent.side
-        and stop_within(other.intent, [point for point in rest if other.is_live(point.at)])
+        and is_stop_within(other.intent, [point for point in rest if other.is_live(point.at)])
         for other in account.orders
     )
 

@@ -44,11 +44,11 @@ class SteppedClock:
 
     def now_ms(self) -> int:
         """The sandbox's present instant. Raises `Unavailable`."""
-        return int(self._asked("GET", CLOCK_PATH)["now_ms"])
+        return int(self._request_json("GET", CLOCK_PATH)["now_ms"])
 
     def sleep_until(self, at_ms: int) -> None:
         """Return when the sandbox's clock has reached `at_ms`. Raises `Unavailable`."""
-        while not self._asked("POST", f"{CLOCK_PATH}/sleep", {"until_ms": at_ms})["reached"]:
+        while not self._request_json("POST", f"{CLOCK_PATH}/sleep", {"until_ms": at_ms})["reached"]:
             pass
 
     def advance_to(self, at_ms: int) -> int:
@@ -56,7 +56,7 @@ class SteppedClock:
 
         Raises `Unavailable`.
         """
-        return int(self._asked("POST", CLOCK_PATH, {"advance_to_ms": at_ms})["now_ms"])
+        return int(self._request_json("POST", CLOCK_PATH, {"advance_to_ms": at_ms})["now_ms"])
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -65,7 +65,9 @@ class SteppedClock:
             connection.close()
             self._local.connection = None
 
-    def _asked(self, method: str, path: str, body: dict[str, int] | None = None) -> dict[str, Any]:
+    def _request_json(
+        self, method: str, path: str, body: dict[str, int] | None = None
+    ) -> dict[str, Any]:
         payload = None if body is None else json.dumps(body).encode()
         headers = {} if payload is None else {"Content-Type": "application/json"}
 

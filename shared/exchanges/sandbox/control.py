@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from shared.core.errors import UserError
 from shared.exchanges.sandbox.faults import fault_from
-from shared.exchanges.sandbox.reply import Reply, plain
+from shared.exchanges.sandbox.reply import Reply, plain_reply
 
 if TYPE_CHECKING:
     from shared.exchanges.sandbox.server import Sandbox
@@ -19,7 +19,7 @@ time-out."""
 Handler: TypeAlias = Callable[["Sandbox", bytes], Reply]
 
 
-def answer(sandbox: "Sandbox", method: str, path: str, body: bytes) -> Reply:
+def answer_control(sandbox: "Sandbox", method: str, path: str, body: bytes) -> Reply:
     """Answer one request below `PREFIX`. Raises `UserError` for a bad one."""
     name = path.removeprefix(PREFIX).rstrip("/")
     handler = ENDPOINTS.get((method, name))
@@ -28,12 +28,12 @@ def answer(sandbox: "Sandbox", method: str, path: str, body: bytes) -> Reply:
     number = name.removeprefix("faults/")
     if method == "DELETE" and name != number and number.isdecimal():
         sandbox.faults.clear(int(number))
-        return plain(sandbox.faults.told())
-    return plain({"error": f"the sandbox has no {method} {path}"}, status=404)
+        return plain_reply(sandbox.faults.describe_faults())
+    return plain_reply({"error": f"the sandbox has no {method} {path}"}, status=404)
 
 
-def _described(sandbox: "Sandbox", _body: bytes) -> Reply:
-    return plain(
+def _describe_sandbox(sandbox: "Sandbox", _body: bytes) -> Reply:
+    return plain_reply(
         {
             "market": sandbox.market.source,
             "starts_at": sandbox.market.starts_at,
@@ -45,57 +45,57 @@ def _described(sandbox: "Sandbox", _body: bytes) -> Reply:
 
 
 def _now(sandbox: "Sandbox", _body: bytes) -> Reply:
-    return plain({"now_ms": sandbox.clock.now_ms(), "clock": sandbox.clock.name})
+    return plain_reply({"now_ms": sandbox.clock.now_ms(), "clock": sandbox.clock.name})
 
 
-def _advanced(sandbox: "Sandbox", body: bytes) -> Reply:
+def _advance_clock(sandbox: "Sandbox", body: bytes) -> Reply:
     if not sandbox.clock.advance_to(_whole_number(body, "advance_to_ms")):
-        return plain(
+        return plain_reply(
             {"error": "this sandbox runs on the machine's clock, which nobody can step"}, status=409
         )
-    return plain({"now_ms": sandbox.clock.now_ms()})
+    return plain_reply({"now_ms": sandbox.clock.now_ms()})
 
 
-def _slept(sandbox: "Sandbox", body: bytes) -> Reply:
+def _sleep_on_clock(sandbox: "Sandbox", body: bytes) -> Reply:
     reached = sandbox.clock.wait_until(
         _whole_number(body, "until_ms"), patience_seconds=SLEEP_PATIENCE_SECONDS
     )
-    return plain({"now_ms": sandbox.clock.now_ms(), "reached": reached})
+    return plain_reply({"now_ms": sandbox.clock.now_ms(), "reached": reached})
 
 
 def _faults(sandbox: "Sandbox", _body: bytes) -> Reply:
-    return plain(sandbox.faults.told())
+    return plain_reply(sandbox.faults.describe_faults())
 
 
-def _fault_added(sandbox: "Sandbox", body: bytes) -> Reply:
-    return plain({"id": sandbox.faults.add(fault_from(_object(body)))})
+def _add_fault(sandbox: "Sandbox", body: bytes) -> Reply:
+    return plain_reply({"id": sandbox.faults.add(fault_from(_object(body)))})
 
 
-def _faults_cleared(sandbox: "Sandbox", _body: bytes) -> Reply:
+def _clear_faults(sandbox: "Sandbox", _body: bytes) -> Reply:
     sandbox.faults.clear()
-    return plain(sandbox.faults.told())
+    return plain_reply(sandbox.faults.describe_faults())
 
 
 def _requests(sandbox: "Sandbox", _body: bytes) -> Reply:
     counts = sandbox.requests()
-    return plain({"total": sum(counts.values()), "endpoints": counts})
+    return plain_reply({"total": sum(counts.values()), "endpoints": counts})
 
 
-def _requests_forgotten(sandbox: "Sandbox", body: bytes) -> Reply:
+def _forget_requests(sandbox: "Sandbox", body: bytes) -> Reply:
     sandbox.forget_requests()
     return _requests(sandbox, body)
 
 
 ENDPOINTS: Mapping[tuple[str, str], Handler] = {
-    ("GET", ""): _described,
+    ("GET", ""): _describe_sandbox,
     ("GET", "clock"): _now,
-    ("POST", "clock"): _advanced,
-    ("POST", "clock/sleep"): _slept,
+    ("POST", "clock"): _advance_clock,
+    ("POST", "clock/sleep"): _sleep_on_clock,
     ("GET", "faults"): _faults,
-    ("POST", "faults"): _fault_added,
-    ("DELETE", "faults"): _faults_cleared,
+    ("POST", "faults"): _add_fault,
+    ("DELETE", "faults"): _clear_faults,
     ("GET", "requests"): _requests,
-    ("DELETE", "requests"): _requests_forgotten,
+    ("DELETE", "requests"): _forget_requests,
 }
 """Method and name below `PREFIX`; `DELETE faults/<id>` switches one fault off."""
 

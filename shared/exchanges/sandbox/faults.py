@@ -85,12 +85,12 @@ class Faults:
             else:
                 self._active.pop(number, None)
 
-    def fired(self, name: str) -> int:
+    def fire_count(self, name: str) -> int:
         """How often faults of this kind fired."""
         with self._lock:
             return self._fired_by_name[name]
 
-    def told(self) -> dict[str, Any]:
+    def describe_faults(self) -> dict[str, Any]:
         """What is active, what fired, and which kinds there are: for `GET /_sandbox/faults`."""
         with self._lock:
             active = [
@@ -122,12 +122,12 @@ class Faults:
                     )
                     for fault in self._active.values()
                     if KINDS[fault.name].earlier_seconds
-                    and _fits(fault, endpoint=endpoint, path=path, now_ms=now_ms)
+                    and _is_fitting(fault, endpoint=endpoint, path=path, now_ms=now_ms)
                 ),
                 default=0,
             )
 
-    def applied(self, reply: Reply, *, endpoint: str, path: str, now_ms: int) -> Reply:
+    def apply_faults(self, reply: Reply, *, endpoint: str, path: str, now_ms: int) -> Reply:
         """`reply` with every fault that fires on it, in the order in which they were
         switched on.
         """
@@ -135,7 +135,7 @@ class Faults:
             return reply
         with self._lock:
             for number, fault in list(self._active.items()):
-                if not _fits(fault, endpoint=endpoint, path=path, now_ms=now_ms):
+                if not _is_fitting(fault, endpoint=endpoint, path=path, now_ms=now_ms):
                     continue
                 if fault.probability < 1.0 and self._rng.random() >= fault.probability:
                     continue
@@ -189,7 +189,7 @@ def _check(fault: Fault) -> None:
         raise UserError(f"a fault's seconds were {fault.seconds}", remedy="give at most a day")
 
 
-def _fits(fault: Fault, *, endpoint: str, path: str, now_ms: int) -> bool:
+def _is_fitting(fault: Fault, *, endpoint: str, path: str, now_ms: int) -> bool:
     only = KINDS[fault.name].endpoints
     return (
         (not only or endpoint in only)

@@ -55,7 +55,7 @@ class SandboxMarket:
         self.source = source
         self._minutes = bars.minute_bars(minutes)
         self._bars = {kind: bars.bars_of(kind, self._minutes) for kind in KINDS}
-        self._rows = lru_cache(maxsize=_RENDERED_FILES)(self._rendered)
+        self._rows = lru_cache(maxsize=_RENDERED_FILES)(self._render_rows)
         self._finished_days = lru_cache(maxsize=_RENDERED_DAYS)(self._trade_rows)
 
     @classmethod
@@ -116,7 +116,7 @@ class SandboxMarket:
         """
         return self._bars[kind]
 
-    def known(self, kind: str, now_ms: int) -> tuple[int, Bar | None]:
+    def known_bars(self, kind: str, now_ms: int) -> tuple[int, Bar | None]:
         """How many bars of `kind` are closed at `now_ms`, and the one that is forming then, if
         there is one.
         """
@@ -147,7 +147,7 @@ class SandboxMarket:
             return None
         found = self._bars[kind]
         begin, end = (int(row) for row in np.searchsorted(found.opened_at, bounds))
-        closed, forming = self.known(kind, now_ms)
+        closed, forming = self.known_bars(kind, now_ms)
         last_closed = min(end, closed)
         parts = [self._rows(kind, begin, last_closed)] if last_closed > begin else []
         if forming is not None and bounds[0] <= forming.opened_at < bounds[1]:
@@ -251,7 +251,7 @@ class SandboxMarket:
             int(found.open[row]), int(found.high[row]), int(found.low[row]), int(found.close[row])
         )
 
-    def _rendered(self, kind: str, begin: int, end: int) -> str:
+    def _render_rows(self, kind: str, begin: int, end: int) -> str:
         """The rows [begin, end) of `kind` as bitbank writes them, without the brackets around."""
         found = self._bars[kind]
         whole, rest = np.divmod(found.lots[begin:end], LOTS_PER_BTC)

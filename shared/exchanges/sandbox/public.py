@@ -12,7 +12,7 @@ import numpy as np
 from shared.core.calendar import DAY_MS, HOUR_MS, WEEK_MS
 from shared.core.pair import BTC_JPY
 from shared.exchanges.sandbox.market import SandboxMarket, btc_text
-from shared.exchanges.sandbox.reply import Reply, failure, success
+from shared.exchanges.sandbox.reply import Reply, failure_reply, success_reply
 from shared.market.path import book_at
 
 URL_NOT_FOUND = 10000
@@ -179,4 +179,4 @@ def status(rules: Mapping[str, Any]) -> dict[str, Any]:
 
 def or_not_found(data: dict[str, Any] | None) -> Reply:
     """`data` in bitbank's envelope, or 404 with code 10000 where there is none."""
-    return failure(URL_NOT_FOUND, status=404) if data is None else success(data)
+    return failure_reply(URL_NOT_FOUND, status=404) if data is None else success_reply(data)

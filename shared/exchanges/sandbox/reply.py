@@ -44,23 +44,23 @@ class Reply:
 
     def with_json(self, data: Any) -> "Reply":
         """The same with another body."""
-        return replace(self, body=_encoded(data))
+        return replace(self, body=_encode_json(data))
 
 
-def success(data: Any) -> Reply:
+def success_reply(data: Any) -> Reply:
     """`data` in bitbank's envelope."""
-    return Reply(body=_encoded({"success": 1, "data": data}))
+    return Reply(body=_encode_json({"success": 1, "data": data}))
 
 
-def failure(code: int, *, status: int) -> Reply:
+def failure_reply(code: int, *, status: int) -> Reply:
     """An error as bitbank tells it: a number, nothing else."""
-    return Reply(status=status, body=_encoded({"success": 0, "data": {"code": code}}))
+    return Reply(status=status, body=_encode_json({"success": 0, "data": {"code": code}}))
 
 
-def plain(data: Any, *, status: int = 200) -> Reply:
+def plain_reply(data: Any, *, status: int = 200) -> Reply:
     """JSON of the sandbox's own endpoints, without bitbank's envelope."""
-    return Reply(status=status, body=_encoded(data))
+    return Reply(status=status, body=_encode_json(data))
 
 
-def _encoded(data: Any) -> bytes:
+def _encode_json(data: Any) -> bytes:
     return json.dumps(data, separators=(",", ":")).encode()

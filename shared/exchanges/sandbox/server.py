@@ -17,7 +17,7 @@ from shared.core.pair import BTC_JPY
 from shared.exchanges.sandbox import control, public
 from shared.exchanges.sandbox.faults import Faults
 from shared.exchanges.sandbox.market import SandboxMarket
-from shared.exchanges.sandbox.reply import Reply, failure, plain, success
+from shared.exchanges.sandbox.reply import Reply, failure_reply, plain_reply, success_reply
 from shared.exchanges.sandbox.time_source import TimeSource
 from shared.exchanges.sandbox.transport import RunningServer, serve
 
@@ -87,7 +87,7 @@ class Sandbox:
         if path.startswith(control.PREFIX):
             return self._own(method, path, body)
         now_ms = self.clock.now_ms()
-        route, named = _found(method, path)
+        route, named = _find_route(method, path)
         endpoint = route.endpoint if route else ("private" if _is_private(path) else "unknown")
         with self._lock:
             self._requests[endpoint] += 1
@@ -98,7 +98,7 @@ class Sandbox:
             reply = route.handler(
                 self, Call(now_ms=at, named=named, query=query, body=body, headers=headers or {})
             )
-        return self.faults.applied(reply, endpoint=endpoint, path=path, now_ms=now_ms)
+        return self.faults.apply_faults(reply, endpoint=endpoint, path=path, now_ms=now_ms)
 
     def requests(self) -> dict[str, int]:
         """How many requests each endpoint got, the sandbox's own endpoints apart."""
@@ -112,12 +112,12 @@ class Sandbox:
 
     def _own(self, method: str, path: str, body: bytes) -> Reply:
         try:
-            return control.answer(self, method, path, body)
+            return control.answer_control(self, method, path, body)
         except UserError as error:
-            return plain({"error": f"{error}; {error.remedy}"}, status=400)
+            return plain_reply({"error": f"{error}; {error.remedy}"}, status=400)
 
 
-def _found(method: str, path: str) -> tuple[Route | None, Mapping[str, str]]:
+def _find_route(method: str, path: str) -> tuple[Route | None, Mapping[str, str]]:
     for route in (*PUBLIC, *PRIVATE):
         if route.method == method and (match := route.pattern.fullmatch(path)):
             return route, {
@@ -132,8 +132,8 @@ def _is_private(path: str) -> bool:
 
 def _unknown(path: str) -> Reply:
     if _is_private(path):
-        return failure(ACCESS_KEY_NOT_FOUND, status=401)
-    return failure(public.URL_NOT_FOUND, status=404)
+        return failure_reply(ACCESS_KEY_NOT_FOUND, status=401)
+    return failure_reply(public.URL_NOT_FOUND, status=404)
 
 
 def _ticker(sandbox: Sandbox, call: Call) -> Reply:
@@ -144,7 +144,7 @@ def _ticker(sandbox: Sandbox, call: Call) -> Reply:
 
 def _tickers(sandbox: Sandbox, call: Call) -> Reply:
     found = public.ticker(sandbox.market, call.now_ms, spread_rate=sandbox.spread_rate)
-    return success([] if found is None else [{"pair": PAIR, **found}])
+    return success_reply([] if found is None else [{"pair": PAIR, **found}])
 
 
 def _depth(sandbox: Sandbox, call: Call) -> Reply:
@@ -162,7 +162,7 @@ def _candlestick(sandbox: Sandbox, call: Call) -> Reply:
 
 
 def _file(body: bytes | None) -> Reply:
-    return failure(public.URL_NOT_FOUND, status=404) if body is None else Reply(body=body)
+    return failure_reply(public.URL_NOT_FOUND, status=404) if body is None else Reply(body=body)
 
 
 def _circuit_break_info(sandbox: Sandbox, call: Call) -> Reply:
@@ -170,12 +170,12 @@ def _circuit_break_info(sandbox: Sandbox, call: Call) -> Reply:
 
 
 def _pairs(sandbox: Sandbox, call: Call) -> Reply:
-    return success(public.pairs(sandbox.rules, call.now_ms))
+    return success_reply(public.pairs(sandbox.rules, call.now_ms))
 
 
 def _status(sandbox: Sandbox, call: Call) -> Reply:
     del call
-    return success(public.status(sandbox.rules))
+    return success_reply(public.status(sandbox.rules))
 
 
 def _get(pattern: str, endpoint: str, handler: Handler) -> Route:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol, TypeAlias
 
 from shared.core.pair import BTC_JPY
-from shared.exchanges.sandbox.reply import Reply, failure
+from shared.exchanges.sandbox.reply import Reply, failure_reply
 
 CANDLES = frozenset({"candlestick"})
 BOOK = frozenset({"depth", "ticker", "tickers"})
@@ -75,7 +75,7 @@ def _html(status: int) -> Change:
 
 
 def _error(code: int, status: int) -> Change:
-    return lambda _reply, _wishes, _now: failure(code, status=status)
+    return lambda _reply, _wishes, _now: failure_reply(code, status=status)
 
 
 def _body(body: bytes) -> Change:
@@ -88,11 +88,11 @@ def _rate_limit_text(reply: Reply, _wishes: Wishes, _now: int) -> Reply:
 
 def _rate_limit_retry_after(_reply: Reply, wishes: Wishes, _now: int) -> Reply:
     return replace(
-        failure(10009, status=429), headers={"Retry-After": f"{_or(wishes.seconds, 1.0):g}"}
+        failure_reply(10009, status=429), headers={"Retry-After": f"{_or(wishes.seconds, 1.0):g}"}
     )
 
 
-def _truncated(reply: Reply, _wishes: Wishes, _now: int) -> Reply:
+def _truncate(reply: Reply, _wishes: Wishes, _now: int) -> Reply:
     return replace(reply, body=reply.body[: len(reply.body) // 2])
 
 
@@ -125,7 +125,7 @@ def _clock_skew(reply: Reply, wishes: Wishes, _now: int) -> Reply:
     return replace(reply, date_offset_ms=reply.date_offset_ms + skew_ms)
 
 
-def _unchanged(reply: Reply, _wishes: Wishes, _now: int) -> Reply:
+def _leave_unchanged(reply: Reply, _wishes: Wishes, _now: int) -> Reply:
     return reply
 
 
@@ -146,17 +146,17 @@ def _missing_field(reply: Reply, wishes: Wishes, _now: int) -> Reply | None:
     if not isinstance(told, dict) or not isinstance(told.get("data"), dict) or not told["data"]:
         return None
     name = wishes.field or next(iter(told["data"]))
-    return reply.with_json(told) if _without(told, name) else None
+    return reply.with_json(told) if _remove_key(told, name) else None
 
 
-def _without(told: Any, name: str) -> bool:
+def _remove_key(told: Any, name: str) -> bool:
     """Remove every key `name`; whether there was one."""
     found = False
     if isinstance(told, dict):
         found = told.pop(name, None) is not None
         told = list(told.values())
     if isinstance(told, list):
-        found = sum(_without(value, name) for value in told) > 0 or found
+        found = sum(_remove_key(value, name) for value in told) > 0 or found
     return found
 
 
@@ -186,7 +186,7 @@ def _nan(rows: list[Any], _wishes: Wishes, _now: int) -> list[Any] | None:
     )
 
 
-def _inverted(rows: list[Any], _wishes: Wishes, _now: int) -> list[Any] | None:
+def _invert_row(rows: list[Any], _wishes: Wishes, _now: int) -> list[Any] | None:
     for index in range(len(rows) - 2, -1, -1):
         open_, high, low, close, volume, at = rows[index]
         if high != low:
@@ -238,7 +238,7 @@ def _today_missing(reply: Reply, _wishes: Wishes, now_ms: int) -> Reply | None:
         datetime.fromtimestamp(last / 1000, UTC).date()
         == datetime.fromtimestamp(now_ms / 1000, UTC).date()
     )
-    return failure(10000, status=404) if same_day else None
+    return failure_reply(10000, status=404) if same_day else None
 
 
 def _book(change: Callable[[int, int, Wishes], tuple[int, int]]) -> Change:
@@ -254,13 +254,13 @@ def _book(change: Callable[[int, int, Wishes], tuple[int, int]]) -> Change:
         if not books:
             return None
         for book in books:
-            _moved(book, change, wishes)
+            _move_book(book, change, wishes)
         return reply.with_json(told)
 
     return changed
 
 
-def _moved(
+def _move_book(
     book: dict[str, Any], change: Callable[[int, int, Wishes], tuple[int, int]], wishes: Wishes
 ) -> None:
     if "sell" in book:
@@ -284,7 +284,7 @@ def _far(ask: int, bid: int, wishes: Wishes) -> tuple[int, int]:
     return max(2, round(ask * factor)), max(1, round(bid * factor))
 
 
-def _crossed(ask: int, bid: int, _wishes: Wishes) -> tuple[int, int]:
+def _cross_book(ask: int, bid: int, _wishes: Wishes) -> tuple[int, int]:
     return bid, ask
 
 
@@ -294,7 +294,7 @@ def _circuit_break(reply: Reply, _wishes: Wishes, now_ms: int) -> Reply | None:
     if not isinstance(data, dict):
         return None
     if "asks" in data:
-        _moved(data, _crossed, _wishes)
+        _move_book(data, _cross_book, _wishes)
         return reply.with_json(told)
     if data.get("mode") != "NONE":
         return None
@@ -361,7 +361,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "html": Kind(sentence="200 with an HTML page.", change=_html(200)),
     "empty": Kind(sentence="200 with an empty body.", change=_body(b"")),
-    "truncated": Kind(sentence="200 with half of the JSON.", change=_truncated),
+    "truncated": Kind(sentence="200 with half of the JSON.", change=_truncate),
     "list": Kind(sentence="200 with a JSON list.", change=_body(b"[]")),
     "null": Kind(sentence="200 with a JSON null.", change=_body(b"null")),
     "empty-data": Kind(
@@ -383,7 +383,7 @@ KINDS: Mapping[str, Kind] = {
     "candle-nan": Kind(sentence="A candle row of NaN.", change=_candles(_nan), endpoints=CANDLES),
     "candle-inverted": Kind(
         sentence="A candle row with its high below its low.",
-        change=_candles(_inverted),
+        change=_candles(_invert_row),
         endpoints=CANDLES,
     ),
     "candle-duplicate": Kind(
@@ -442,7 +442,7 @@ KINDS: Mapping[str, Kind] = {
             "The answer of 40 seconds ago, or of as many as asked for; only its own timestamp"
             " tells."
         ),
-        change=_unchanged,
+        change=_leave_unchanged,
         endpoints=CANDLES | BOOK | BREAK,
         earlier_seconds=40.0,
     ),
@@ -459,7 +459,7 @@ KINDS: Mapping[str, Kind] = {
         endpoints=CANDLES,
     ),
     "crossed-book": Kind(
-        sentence="The best bid above the best ask.", change=_book(_crossed), endpoints=BOOK
+        sentence="The best bid above the best ask.", change=_book(_cross_book), endpoints=BOOK
     ),
 }
 """Every fault by its name."""

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from shared.core.errors import UserError
-from shared.exchanges.sandbox.reply import Reply, plain
+from shared.exchanges.sandbox.reply import Reply, plain_reply
 
 _MAX_BODY_BYTES = 1_000_000
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -169,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
         if body is None:
             self.close_connection = True
             self._send(
-                plain(
+                plain_reply(
                     {"error": "the body's length is missing, malformed or above 1 MB"}, status=400
                 )
             )

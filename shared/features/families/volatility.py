@@ -4,7 +4,12 @@ hours, a day and a week.
 
 from shared.core.types import FloatArray
 from shared.features.feature import FAST_AND_SLOW, SLOW, WINDOW, CandleSeries, Feature, once
-from shared.features.indicators import atr, mean_and_deviation, realised, volatility_a_year
+from shared.features.indicators import (
+    atr,
+    mean_and_deviation,
+    realised_volatility,
+    volatility_a_year,
+)
 from shared.features.recursion import quotient, window_sum
 
 
@@ -74,19 +79,19 @@ FEATURES = (
         name="realised_16",
         needs=17,
         formula="root of the sum of the squared returns of the last 16 candles, four hours",
-        compute=lambda series: realised(series.close, 16),
+        compute=lambda series: realised_volatility(series.close, 16),
     ),
     Feature(
         name="realised_96",
         needs=97,
         formula="root of the sum of the squared returns of the last 96 candles, a day",
-        compute=lambda series: realised(series.close, 96),
+        compute=lambda series: realised_volatility(series.close, 96),
     ),
     Feature(
         name="realised_672",
         needs=673,
         formula="root of the sum of the squared returns of the last 672 candles, a week",
-        compute=lambda series: realised(series.close, 672),
+        compute=lambda series: realised_volatility(series.close, 672),
     ),
     Feature(
         name="volatility_180",

@@ -15,7 +15,7 @@ from shared.core.errors import UserError
 from shared.core.types import Candles, Timeframe
 from shared.market.candles import aggregate
 from shared.market.files.columnar import MAGIC, Columnar
-from shared.market.files.joining import Joining, parts
+from shared.market.files.joining import Joining, join_parts
 from shared.market.files.opening import (
     HEAD_BYTES,
     MOST_ROWS,
@@ -23,10 +23,10 @@ from shared.market.files.opening import (
     TAKEN,
     Limited,
     Lines,
-    opened,
+    open_unpacked,
 )
 from shared.market.files.structured import rows_of
-from shared.market.files.text import chunks, sniffed, text_of
+from shared.market.files.text import chunks, sniff_table, text_of
 from shared.market.files.understood import ReadFile, Understood, spacing_words
 from shared.market.files.zones import zone_of
 
@@ -89,7 +89,9 @@ def read(
         UserError: one sentence with the line, row or entry, and the remedy.
     """
     path = Path(path)
-    given, understood = _joined(path, None if timezone is None else zone_of(timezone)).done()
+    given, understood = _read_joining(
+        path, None if timezone is None else zone_of(timezone)
+    ).finish_joining()
     spacing_ms = understood.spacing_ms
     wanted = _timeframe(path, spacing_ms, timeframe)
     columns = {
@@ -108,15 +110,17 @@ def read(
     return ReadFile(candles=coarse, understood=understood)
 
 
-def _joined(path: Path, zone: tzinfo | None) -> Joining:
+def _read_joining(path: Path, zone: tzinfo | None) -> Joining:
     with ExitStack() as closing:
-        source, packed = opened(path, closing)
+        source, packed = open_unpacked(path, closing)
         start = source.read(8)
         source.seek(0)
         kind = next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), None)
         if kind is not None:
             columnar = Columnar(path, _whole(path, source, packed), kind, MOST_ROWS)
-            return parts(columnar.batches(), Joining(path, columnar.roles, word="row", zone=zone))
+            return join_parts(
+                columnar.batches(), Joining(path, columnar.roles, word="row", zone=zone)
+            )
         head = Limited(source, path, packed=packed).head()
         source.seek(0)
         text, encoding = text_of(path, head)
@@ -132,8 +136,8 @@ def _joined(path: Path, zone: tzinfo | None) -> Joining:
                 remedy=f"download the file itself; {TAKEN}",
             )
         lines = Lines(source, path, packed=packed)
-        table = sniffed(path, text, encoding, whole=len(head) < HEAD_BYTES)
-        joining = parts(
+        table = sniff_table(path, text, encoding, whole=len(head) < HEAD_BYTES)
+        joining = join_parts(
             chunks(path, lines, table), Joining(path, table.roles, word="line", zone=zone)
         )
         joining.notes.extend(table.notes)

@@ -37,7 +37,7 @@ class Columnar:
                 self._table = feather.read_table(source)
                 schema, rows = self._table.schema, self._table.num_rows
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise self._damaged() from error
+            raise self._damage_error() from error
         if rows > most_rows:
             raise UserError(
                 f"{path} holds {rows:,} rows, more than {most_rows:,}", remedy="give it in parts"
@@ -69,7 +69,7 @@ class Columnar:
                 )
                 first += batch.num_rows
         except (pa.ArrowException, OSError) as error:
-            raise self._damaged() from error
+            raise self._damage_error() from error
 
     def _frame(self, batch: Any, wanted: dict[str, str]) -> "pd.DataFrame":
         import pandas as pd
@@ -89,7 +89,7 @@ class Columnar:
             columns[number] = column.to_pandas()
         return pd.DataFrame(columns)
 
-    def _damaged(self) -> UserError:
+    def _damage_error(self) -> UserError:
         return UserError(
             f"{self._path} is no whole {self._kind} file (damaged or cut off)",
             remedy="fetch it again",

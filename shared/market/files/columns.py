@@ -110,7 +110,7 @@ def plain(name: str) -> str:
     ).strip("_")
 
 
-def recognised(names: Sequence[str]) -> int:
+def count_recognised(names: Sequence[str]) -> int:
     """How many of the five values stand there by name."""
     known = {plain(name) for name in names}
     return sum(any(alias in known for alias in aliases) for aliases in _VALUES.values())
@@ -126,7 +126,7 @@ def by_name(where: str, names: Sequence[str], *, layout: str = "") -> Roles:
         if found is None:
             missing = (
                 f"has no {role} column"
-                if recognised(names) >= len(PRICES) - 1
+                if count_recognised(names) >= len(PRICES) - 1
                 else f"the columns are {told!r}"
             )
             raise UserError(
@@ -150,7 +150,7 @@ def by_name(where: str, names: Sequence[str], *, layout: str = "") -> Roles:
     used = {*of.values(), at, clock}
     return Roles(
         of={"timestamp": at, **of},
-        layout=layout or _called(names, plains),
+        layout=layout or _layout_name(names, plains),
         clock=clock,
         closing=closing,
         zone="" if zone is None else zone.group(2).upper(),
@@ -179,7 +179,7 @@ def _first(
     return None
 
 
-def _called(names: Sequence[str], plains: Sequence[str]) -> str:
+def _layout_name(names: Sequence[str], plains: Sequence[str]) -> str:
     if _BINANCE & set(plains):
         return "Binance klines with a header"
     if tuple(names) == COLUMNS:
@@ -206,37 +206,37 @@ def by_position(where: str, rows: Sequence[Sequence[float | None]], *, layout: s
             f"{where}: {found}, wanted are at least a time, four prices and a volume", remedy=WANTED
         )
     six = dict(zip(COLUMNS, range(6), strict=True))
-    if _timelike(rows, 5) and not _timelike(rows, 0):
+    if _is_timelike(rows, 5) and not _is_timelike(rows, 0):
         return Roles(
             of={"timestamp": 5, "open": 0, "high": 1, "low": 2, "close": 3, "volume": 4},
             layout="bitbank candlesticks",
         )
-    if not _timelike(rows, 0) and any(row[0] is not None for row in rows):
+    if not _is_timelike(rows, 0) and any(row[0] is not None for row in rows):
         raise UserError(
             f"{where}: the first column is no time, and no column has a name", remedy=WANTED
         )
-    if not _bracketed(rows, six) and _bracketed(
+    if not _is_bracketed(rows, six) and _is_bracketed(
         rows, coinbase := dict(zip(COLUMNS, (0, 3, 2, 1, 4, 5), strict=True))
     ):
         return Roles(of=coinbase, layout="Coinbase candles (low and high before open)")
-    if width >= 8 and _between(rows, 5):  # noqa: PLR2004 - Kraken's eight
+    if width >= 8 and _is_between(rows, 5):  # noqa: PLR2004 - Kraken's eight
         return Roles(of={**six, "volume": 6}, layout="Kraken candles")
-    if _between(rows, 5):
+    if _is_between(rows, 5):
         raise UserError(f"{where}: the sixth column holds prices, no volume", remedy=WANTED)
     # Binance's twelve, the last of them unused.
-    if width >= 11 and _timelike(rows, 6):  # noqa: PLR2004
+    if width >= 11 and _is_timelike(rows, 6):  # noqa: PLR2004
         return Roles(of=six, layout="Binance klines")
     return Roles(of=six, layout=layout or "rows without a header")
 
 
-def _timelike(rows: Sequence[Sequence[float | None]], column: int) -> bool:
+def _is_timelike(rows: Sequence[Sequence[float | None]], column: int) -> bool:
     """Whether it could be seconds or a finer unit since 1970; a price of bitcoin in yen is far
     below.
     """
     return all(row[column] is not None and row[column] >= _EARLIEST for row in rows)  # type: ignore[operator]
 
 
-def _bracketed(rows: Sequence[Sequence[float | None]], of: dict[str, int]) -> bool:
+def _is_bracketed(rows: Sequence[Sequence[float | None]], of: dict[str, int]) -> bool:
     """Whether high and low enclose open and close in every row that has numbers."""
     for row in rows:
         open_, high, low, close = (row[of[name]] for name in PRICES)
@@ -247,7 +247,7 @@ def _bracketed(rows: Sequence[Sequence[float | None]], of: dict[str, int]) -> bo
     return True
 
 
-def _between(rows: Sequence[Sequence[float | None]], column: int) -> bool:
+def _is_between(rows: Sequence[Sequence[float | None]], column: int) -> bool:
     """Whether a column's number lies within each row's high and low, as only a price does."""
     cells = [
         (row[3], row[column], row[2]) for row in rows if None not in {row[2], row[3], row[column]}

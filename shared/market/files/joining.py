@@ -12,7 +12,7 @@ import numpy as np
 from shared.core.calendar import utc_text
 from shared.core.errors import UserError
 from shared.core.types import Candles, FloatArray, IntArray, Timeframe
-from shared.market.candles import COLUMNS, BadCandles, checked, values_checked
+from shared.market.candles import COLUMNS, BadCandles, check_candle_rules, check_candle_values
 from shared.market.files.columns import Roles
 from shared.market.files.opening import MOST_ROWS
 from shared.market.files.stamps import Stamps, Unreadable
@@ -64,7 +64,7 @@ class Joining:
             **{name: columns[name] for name in COLUMNS[1:]},
         )
         try:
-            values_checked(given)
+            check_candle_values(given)
         except BadCandles as error:
             raise self._wrong(
                 int(lines[error.row]), error.rule, at=int(given.opened_at[error.row])
@@ -73,7 +73,7 @@ class Joining:
             self._parts[name].append(column)
         self._parts["line"].append(lines.astype(np.int32))
 
-    def done(self) -> tuple[Candles, Understood]:
+    def finish_joining(self) -> tuple[Candles, Understood]:
         """All candles, ascending, in the timeframe `1m` whatever their spacing is, and what was
         found. Raises `UserError`.
         """
@@ -81,16 +81,16 @@ class Joining:
             raise UserError(
                 f"{self._path} holds no candles", remedy="give a file with at least two candles"
             )
-        line = self._joined("line")
+        line = self._join_column("line")
         given = Candles(
             timeframe=Timeframe.M1,
-            opened_at=self._joined("timestamp"),
-            **{name: self._joined(name) for name in COLUMNS[1:]},
+            opened_at=self._join_column("timestamp"),
+            **{name: self._join_column(name) for name in COLUMNS[1:]},
         )
-        given, line, order = self._ordered(given, line)
+        given, line, order = self._order_rows(given, line)
         given, line, dropped = self._once(given, line)
         spacing_ms = self._spacing(given, line)
-        given, closing = self._opened(given, spacing_ms)
+        given, closing = self._stamp_by_open(given, spacing_ms)
         self._one_grid(given, line, spacing_ms)
         if len(np.unique(given.high)) == 1 and bool((given.high == given.low).all()):
             raise UserError(
@@ -114,7 +114,7 @@ class Joining:
             notes=tuple(notes),
         )
 
-    def _joined(self, name: str) -> Any:
+    def _join_column(self, name: str) -> Any:
         """One column whole; its parts are let go, so that the memory is needed once."""
         return np.concatenate(self._parts.pop(name))
 
@@ -148,22 +148,27 @@ class Joining:
             raise self._wrong(int(lines[error.row]), error.rule, remedy=error.remedy) from error
 
     def _wrong(self, line: int, rule: str, *, at: int | None = None, remedy: str = "") -> UserError:
-        when = "" if at is None else f" ({_told(at)})"
+        when = "" if at is None else f" ({_minute_text(at)})"
         return UserError(
             f"{self._path}, {self._word} {line}{when}: {rule}", remedy=remedy or REMEDY
         )
 
-    def _ordered(self, given: Candles, line: IntArray) -> tuple[Candles, IntArray, str]:
+    def _order_rows(self, given: Candles, line: IntArray) -> tuple[Candles, IntArray, str]:
         steps = np.diff(given.opened_at)
         if not (steps < 0).any():
             return given, line, "oldest first"
         if not (steps > 0).any():
-            return _picked(given, slice(None, None, -1)), line[::-1], "newest first, turned round"
+            return (
+                _pick_rows(given, slice(None, None, -1)),
+                line[::-1],
+                "newest first, turned round",
+            )
         forward = (steps > 0).sum() >= (steps < 0).sum()
         wrong = np.flatnonzero(steps < 0 if forward else steps > 0)
         row = int(wrong[0]) + 1
         where = (
-            f"{_told(int(given.opened_at[row]))} comes after {_told(int(given.opened_at[row - 1]))}"
+            f"{_minute_text(int(given.opened_at[row]))} comes after"
+            f" {_minute_text(int(given.opened_at[row - 1]))}"
         )
         usual = "ascend" if forward else "descend"
         share = f"{len(wrong):,} of {len(steps):,} steps"
@@ -196,7 +201,7 @@ class Joining:
             )
         keep = np.ones(len(given), dtype=np.bool_)
         keep[twice] = False
-        return _picked(given, keep), line[keep], len(twice)
+        return _pick_rows(given, keep), line[keep], len(twice)
 
     def _spacing(self, given: Candles, line: IntArray) -> int:
         steps = np.diff(given.opened_at)
@@ -220,7 +225,7 @@ class Joining:
             )
         return spacing_ms
 
-    def _opened(self, given: Candles, spacing_ms: int) -> tuple[Candles, tuple[str, ...]]:
+    def _stamp_by_open(self, given: Candles, spacing_ms: int) -> tuple[Candles, tuple[str, ...]]:
         """Stamped by their open: closing times, on the grid or a thousandth before it, are moved
         back by one candle.
         """
@@ -236,13 +241,13 @@ class Joining:
         if not any(timeframe.ms % spacing_ms == 0 for timeframe in Timeframe):
             return  # nothing that we use can be made of them: the refusal that follows says so
         try:
-            checked(given, spacing_ms=spacing_ms, values=False)
+            check_candle_rules(given, spacing_ms=spacing_ms, values=False)
         except BadCandles as error:
             at = int(given.opened_at[error.row])
             raise self._wrong(int(line[error.row]), error.rule, at=at) from error
 
 
-def _picked(given: Candles, rows: Any) -> Candles:
+def _pick_rows(given: Candles, rows: Any) -> Candles:
     columns = {name: getattr(given, name)[rows] for name in ("opened_at", *COLUMNS[1:])}
     return Candles(timeframe=given.timeframe, **columns)
 
@@ -282,11 +287,11 @@ def _thousands(cell: Any) -> str:
     return ""
 
 
-def _told(at: int) -> str:
+def _minute_text(at: int) -> str:
     return f"{utc_text(at)[:16].replace('T', ' ')} UTC"
 
 
-def parts(chunks: Iterator[tuple["pd.DataFrame", IntArray]], into: Joining) -> Joining:
+def join_parts(chunks: Iterator[tuple["pd.DataFrame", IntArray]], into: Joining) -> Joining:
     """All chunks, one after the other."""
     for frame, lines in chunks:
         into.add(frame, lines)

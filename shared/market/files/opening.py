@@ -120,7 +120,7 @@ class Limited(io.RawIOBase):
         return data
 
     @property
-    def endless(self) -> bool:
+    def is_endless(self) -> bool:
         """Whether what was read last goes on without an end of a line for too long."""
         return self._line > LONGEST_LINE_BYTES
 
@@ -132,7 +132,7 @@ class Lines(Limited):
 
     def _fresh(self, count: int) -> bytes:
         data = super()._fresh(count)
-        if self.endless:
+        if self.is_endless:
             found = (
                 f"{self._path} has a line of more than {LONGEST_LINE_BYTES >> 20} MiB: it is no"
                 " table of candles"
@@ -142,7 +142,7 @@ class Lines(Limited):
         return data
 
 
-def opened(path: Path, closing: ExitStack) -> tuple[IO[bytes], str]:
+def open_unpacked(path: Path, closing: ExitStack) -> tuple[IO[bytes], str]:
     """The file's own bytes unpacked, and what they were packed in (`gzip`; empty for a plain file).
 
     Raises `UserError`.
@@ -165,7 +165,7 @@ def opened(path: Path, closing: ExitStack) -> tuple[IO[bytes], str]:
         kind = next((kind for magic, kind in _PACKED.items() if start.startswith(magic)), None)
         if kind is None:
             return source, packed
-        packed, source = kind, closing.enter_context(_unpacked(source, path, kind))
+        packed, source = kind, closing.enter_context(_unpack_stream(source, path, kind))
     raise UserError(
         f"{path} is packed more than {_DEEPEST} times", remedy="unpack it, and give what was in it"
     )
@@ -189,7 +189,7 @@ def _start(source: IO[bytes], path: Path, packed: str) -> bytes:
     return start
 
 
-def _unpacked(source: IO[bytes], path: Path, kind: str) -> IO[bytes]:
+def _unpack_stream(source: IO[bytes], path: Path, kind: str) -> IO[bytes]:
     if kind == "gzip":
         return gzip.GzipFile(fileobj=source, mode="rb")  # type: ignore[return-value]
     if kind == "bz2":

@@ -131,7 +131,8 @@ class Stamps:
             if not good.all():
                 row = int(np.argmin(good))
                 raise Unreadable(
-                    f"the time {_shown(cells.iloc[row])} is no number, unlike the others", row=row
+                    f"the time {_cell_text(cells.iloc[row])} is no number, unlike the others",
+                    row=row,
                 )
             cells = numbers
         return self._numbers(cells.to_numpy())
@@ -139,7 +140,7 @@ class Stamps:
     def _numbers(self, values: Any) -> IntArray:
         if not np.isfinite(values).all():
             raise Unreadable("the time is missing", row=int(np.argmin(np.isfinite(values))))
-        digits = _digits(values)
+        digits = _is_written_together(values)
         if digits:
             import pandas as pd
 
@@ -152,7 +153,7 @@ class Stamps:
             naive = np.rint(minutes if rounded else minutes * 60).astype(np.int64) * (
                 MINUTE_MS if rounded else 1_000
             )
-            return self._zoned(naive, "Excel's days")
+            return self._apply_zone(naive, "Excel's days")
         at: IntArray = np.zeros(len(values), dtype=np.int64)
         for name, factor in _UNITS.items():
             rows: BoolArray = (values >= FIRST_AT * factor) & (values < END_AT * factor)
@@ -167,7 +168,7 @@ class Stamps:
                 at[rows] = np.rint(part / factor).astype(np.int64)
         if not at.all():
             row = int(np.argmin(at != 0))
-            raise Unreadable(f"{_shown(values[row])} is no time: wanted is {BOUNDS}", row=row)
+            raise Unreadable(f"{_cell_text(values[row])} is no time: wanted is {BOUNDS}", row=row)
         return at
 
     def _dates(self, cells: "pd.Series[Any]") -> IntArray:
@@ -183,8 +184,8 @@ class Stamps:
                 .to_numpy()
                 .astype(np.int64)
             )
-            return _bounded(at)
-        return self._zoned(cells.dt.as_unit("ms").to_numpy().astype(np.int64), "dates")
+            return _check_bounds(at)
+        return self._apply_zone(cells.dt.as_unit("ms").to_numpy().astype(np.int64), "dates")
 
     def _texts(self, cells: "pd.Series[Any]") -> IntArray:
         text = cells.str.strip().str.strip("'\"")
@@ -196,14 +197,14 @@ class Stamps:
             .str.strip()
             .str.rstrip("T")
         )
-        naive = self._parsed(body, text)
+        naive = self._parse_texts(body, text)
         has = offsets.notna().to_numpy()
         if not has.any():
-            return self._zoned(naive, "dates")
+            return self._apply_zone(naive, "dates")
         if not has.all():
             row = int(np.argmin(has))
             raise Unreadable(
-                f"the time {_shown(text.iloc[row])} has no offset, unlike the others", row=row
+                f"the time {_cell_text(text.iloc[row])} has no offset, unlike the others", row=row
             )
         minutes = (
             offsets.map({one: offset_minutes(one) or 0 for one in offsets.unique()})
@@ -211,9 +212,9 @@ class Stamps:
             .astype(np.int64)
         )
         self._written["dates with an offset"] += len(cells)
-        return _bounded(naive - minutes * MINUTE_MS)
+        return _check_bounds(naive - minutes * MINUTE_MS)
 
-    def _parsed(self, body: "pd.Series[Any]", text: "pd.Series[Any]") -> IntArray:
+    def _parse_texts(self, body: "pd.Series[Any]", text: "pd.Series[Any]") -> IntArray:
         """Milliseconds as if of UTC; the format is the one that fits the first chunk best."""
         import pandas as pd
 
@@ -236,7 +237,7 @@ class Stamps:
         if missing.any():
             row = int(np.argmax(missing))
             raise Unreadable(
-                f"the time {_shown(text.iloc[row])} cannot be read",
+                f"the time {_cell_text(text.iloc[row])} cannot be read",
                 row=row,
                 remedy=f"write {BOUNDS}",
             )
@@ -251,12 +252,12 @@ class Stamps:
             steady[layout] = float((steps == np.median(steps)).mean()) if len(steps) else 0.0
         ranked = sorted(steady, key=lambda layout: -steady[layout])
         if steady[ranked[0]] == steady[ranked[1]]:
-            found = f"in {_shown(text.iloc[0])} day and month could be either"
+            found = f"in {_cell_text(text.iloc[0])} day and month could be either"
             raise Unreadable(found, row=0, remedy="write the year first: 2024-01-31 00:15")
         self._format = ranked[0]
         return fitting[ranked[0]]
 
-    def _zoned(self, naive: IntArray, what: str) -> IntArray:
+    def _apply_zone(self, naive: IntArray, what: str) -> IntArray:
         import pandas as pd
 
         if self._zone is None:
@@ -283,10 +284,10 @@ class Stamps:
             .to_numpy()
             .astype(np.int64)
         )
-        return _bounded(at)
+        return _check_bounds(at)
 
 
-def _digits(values: Any) -> bool:
+def _is_written_together(values: Any) -> bool:
     """Whether days and times are written together, as 20240131, 202401310015 or 20240131001500:
     numbers that mean a date.
     """
@@ -295,7 +296,7 @@ def _digits(values: Any) -> bool:
     return any(bool(((values >= low) & (values < end)).all()) for low, end in _TOGETHER)
 
 
-def _bounded(at: IntArray) -> IntArray:
+def _check_bounds(at: IntArray) -> IntArray:
     outside = (at < FIRST_AT) | (at >= END_AT)
     if outside.any():
         row = int(np.argmax(outside))
@@ -304,7 +305,7 @@ def _bounded(at: IntArray) -> IntArray:
     return at
 
 
-def _shown(cell: Any) -> str:
+def _cell_text(cell: Any) -> str:
     text = str(cell).strip()
     # As much as a line bears.
     return repr(text if len(text) <= 40 else f"{text[:40]}...")  # noqa: PLR2004

@@ -10,7 +10,7 @@ import numpy as np
 
 from shared.core.errors import UserError
 from shared.core.types import IntArray
-from shared.market.files.columns import WANTED, Roles, by_name, by_position, plain, recognised
+from shared.market.files.columns import WANTED, Roles, by_name, by_position, count_recognised, plain
 from shared.market.files.opening import Limited
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def rows_of(path: Path, source: Limited) -> tuple["pd.DataFrame", IntArray, Role
 
     Raises `UserError`.
     """
-    document = _decoded(path, source.whole(MOST_BYTES, "JSON"))
+    document = _decode_json(path, source.whole(MOST_BYTES, "JSON"))
     tables = list(_tables(document, 0))
     if not tables:
         raise UserError(f"{path} holds no candles: its JSON is {_short(document)}", remedy=WANTED)
@@ -39,10 +39,10 @@ def rows_of(path: Path, source: Limited) -> tuple["pd.DataFrame", IntArray, Role
                 f"{path} holds tables of different columns", remedy="give a file of one table"
             )
         rows = [*rows, *more]
-    return _framed(path, names, rows)
+    return _build_frame(path, names, rows)
 
 
-def _decoded(path: Path, data: bytes) -> Any:
+def _decode_json(path: Path, data: bytes) -> Any:
     import msgspec
 
     try:
@@ -76,7 +76,7 @@ def _tables(found: Any, depth: int) -> Iterator[tuple[tuple[str, ...], Sequence[
             yield (), found
         elif (
             isinstance(first, dict)
-            and recognised(tuple(first)) >= _BY_NAME
+            and count_recognised(tuple(first)) >= _BY_NAME
             and not isinstance(_any(first), list | dict)
         ):
             names = tuple(first)
@@ -99,7 +99,7 @@ def _of_mapping(found: Mapping[str, Any]) -> tuple[tuple[str, ...], Sequence[Seq
     columns, index, data = found.get("columns"), found.get("index"), found.get("data")
     if isinstance(columns, list) and isinstance(data, list):
         names = tuple(str(name) for name in columns)
-        if recognised(names) >= _BY_NAME:
+        if count_recognised(names) >= _BY_NAME:
             if isinstance(index, list) and len(index) == len(data):
                 return ("index", *names), [
                     [at, *row] for at, row in zip(index, data, strict=True) if isinstance(row, list)
@@ -108,7 +108,7 @@ def _of_mapping(found: Mapping[str, Any]) -> tuple[tuple[str, ...], Sequence[Seq
     values = {
         name: value for name, value in found.items() if isinstance(value, list | dict) and value
     }
-    if recognised(tuple(values)) >= _BY_NAME:
+    if count_recognised(tuple(values)) >= _BY_NAME:
         lists = [value for value in values.values() if isinstance(value, list)]
         if lists and len(lists) == len(values) and len(set(map(len, lists))) == 1:
             return tuple(values), list(zip(*lists, strict=True))
@@ -121,7 +121,7 @@ def _of_mapping(found: Mapping[str, Any]) -> tuple[tuple[str, ...], Sequence[Seq
     first = _any(found)
     if (
         isinstance(first, dict)
-        and recognised(tuple(first)) >= _BY_NAME
+        and count_recognised(tuple(first)) >= _BY_NAME
         and not isinstance(_any(first), list | dict)
     ):
         names = tuple(first)
@@ -136,7 +136,7 @@ def _any(found: Mapping[str, Any]) -> Any:
     return next(iter(found.values()), None)
 
 
-def _framed(
+def _build_frame(
     path: Path, names: tuple[str, ...], rows: Sequence[Sequence[Any]]
 ) -> tuple["pd.DataFrame", IntArray, Roles]:
     import pandas as pd

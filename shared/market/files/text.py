@@ -15,7 +15,7 @@ import numpy as np
 
 from shared.core.errors import UserError
 from shared.core.types import IntArray
-from shared.market.files.columns import Roles, by_name, by_position, plain, recognised
+from shared.market.files.columns import Roles, by_name, by_position, count_recognised, plain
 from shared.market.files.opening import HEAD_BYTES, MOST_ROWS, TAKEN, Lines
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def text_of(path: Path, head: bytes) -> tuple[str, str]:
     raise UserError(f"{path} is not text, and no format that is known", remedy=TAKEN)
 
 
-def sniffed(path: Path, text: str, encoding: str, *, whole: bool) -> TextTable:
+def sniff_table(path: Path, text: str, encoding: str, *, whole: bool) -> TextTable:
     """How to cut the table that begins with `text`. Raises `UserError` naming a line."""
     lines = re.split(r"\r\n|\n|\r", text)
     if not whole and len(lines) == 1:
@@ -86,17 +86,21 @@ def sniffed(path: Path, text: str, encoding: str, *, whole: bool) -> TextTable:
         number: next(csv.reader([lines[number]], delimiter=separator), []) for number in filled
     }
     header = next(
-        (number for number in filled[:_HEADER_WITHIN] if recognised(cells[number]) >= _BY_NAME),
+        (
+            number
+            for number in filled[:_HEADER_WITHIN]
+            if count_recognised(cells[number]) >= _BY_NAME
+        ),
         None,
     )
     if header is None:
         first = next(
-            (number for number in filled[:_HEADER_WITHIN] if _row(cells[number])), filled[0]
+            (number for number in filled[:_HEADER_WITHIN] if _is_row(cells[number])), filled[0]
         )
         rows = [cells[number] for number in filled if number >= first]
         where = f"{path}, line {first + 1}"
-        if not _row(rows[0]):
-            return _named_wrongly(where, rows[0])
+        if not _is_row(rows[0]):
+            return _refuse_names(where, rows[0])
         names: tuple[str, ...] = ()
         decimal = _decimal(separator, rows)
         roles = by_position(
@@ -126,7 +130,7 @@ def sniffed(path: Path, text: str, encoding: str, *, whole: bool) -> TextTable:
     )
 
 
-def _named_wrongly(where: str, names: Sequence[str]) -> TextTable:
+def _refuse_names(where: str, names: Sequence[str]) -> TextTable:
     """Neither a header nor a row: the refusal says what is missing."""
     by_name(where, names)
     raise UserError(f"{where}: is neither a header nor a candle", remedy=TAKEN)
@@ -144,7 +148,7 @@ def _separator(lines: Sequence[str]) -> str:
     return best
 
 
-def _row(cells: Sequence[str]) -> bool:
+def _is_row(cells: Sequence[str]) -> bool:
     """Whether most cells are numbers."""
     numbers = sum(
         _number(cell, ".") is not None or bool(_DECIMAL_COMMA.match(cell.strip())) for cell in cells
@@ -197,7 +201,7 @@ def chunks(
                 raise UserError(
                     f"{path} has more than {2 * MOST_ROWS:,} lines", remedy="give it in parts"
                 )
-            yield _filled(frame, lines, table)
+            yield _drop_blank_rows(frame, lines, table)
     except pd.errors.EmptyDataError:
         return
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
@@ -221,7 +225,7 @@ def _next(reader: Iterator["pd.DataFrame"]) -> "pd.DataFrame | None":
         return next(reader, None)
 
 
-def _filled(
+def _drop_blank_rows(
     frame: "pd.DataFrame", lines: IntArray, table: TextTable
 ) -> tuple["pd.DataFrame", IntArray]:
     keep = ~frame.isna().all(axis=1).to_numpy()

@@ -51,7 +51,7 @@ class ReadFile:
     """The candles of a file, and how it was understood.
 
     >>> from shared.core.types import Timeframe
-    >>> from shared.market.candles import empty
+    >>> from shared.market.candles import empty_candles
     >>> understood = Understood(
     ...     layout="plain CSV",
     ...     stamps="milliseconds",
@@ -59,7 +59,7 @@ class ReadFile:
     ...     spacing_ms=900_000,
     ...     rows=0,
     ... )
-    >>> len(ReadFile(candles=empty(Timeframe.M15), understood=understood).candles)
+    >>> len(ReadFile(candles=empty_candles(Timeframe.M15), understood=understood).candles)
     0
     """
 

@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 from shared.core.sentences import say
 from shared.core.sentences.figures import jst_minute, percent, utc_second, yen_alone
-from shared.replay.types import loud
+from shared.replay.types import is_warning
 
 _FOLDER = Path(__file__).parent
 _HYPHEN = re.compile(r"(?<![\w.-])-(?=[\d.])")
@@ -43,16 +43,16 @@ def render(
         scripts: JavaScript in the order in which its parts need each other; all of it and the theme
             share one scope.
     """
-    ordered = sorted(notes, key=lambda note: not loud(note))
+    ordered = sorted(notes, key=lambda note: not is_warning(note))
     page: str = (
         _environment((template.parent, *folders, _FOLDER))
         .get_template(template.name)
         .render(
             **values,
             heading=escape(heading),
-            notes=[(escape(note), not loud(note)) for note in ordered],
-            style=_pasted((_FOLDER / "page.css", *styles)),
-            script=_scoped((_FOLDER / "theme.js", *scripts)),
+            notes=[(escape(note), not is_warning(note)) for note in ordered],
+            style=_paste_files((_FOLDER / "page.css", *styles)),
+            script=_scope_scripts((_FOLDER / "theme.js", *scripts)),
         )
     )
     return page
@@ -65,15 +65,15 @@ def embeddable(value: Any) -> Markup:
 
 
 @lru_cache(maxsize=8)
-def _pasted(paths: tuple[Path, ...]) -> Markup:
+def _paste_files(paths: tuple[Path, ...]) -> Markup:
     """Our own files as they stand in the page."""
     # Our own files.
     return Markup("\n".join(path.read_text(encoding="utf-8") for path in paths))  # noqa: S704
 
 
-def _scoped(paths: tuple[Path, ...]) -> Markup:
+def _scope_scripts(paths: tuple[Path, ...]) -> Markup:
     """Scripts in one scope that nothing else sees."""
-    return Markup('(() => {{\n"use strict";\n{}}})();').format(_pasted(paths))
+    return Markup('(() => {{\n"use strict";\n{}}})();').format(_paste_files(paths))
 
 
 def _typeset(value: Any) -> Any:

@@ -152,11 +152,11 @@ class Plot:
         area, drawn = self.area, []
         for value, told in self.y.ticks:
             drawn.append(self._across(value, "grid"))
-            drawn.append(label(area.left - 8, self.y_of(value) + 4, told, anchor="end"))
+            drawn.append(draw_label(area.left - 8, self.y_of(value) + 4, told, anchor="end"))
         for value, told in self.x.ticks:
             anchor = {self.x.low: "start", self.x.high: "end"}.get(value, "middle")
             drawn.append(
-                label(self.x_of(value), area.height - area.bottom + 18, told, anchor=anchor)
+                draw_label(self.x_of(value), area.height - area.bottom + 18, told, anchor=anchor)
             )
         return [*drawn, *self._parts]
 
@@ -177,7 +177,7 @@ class Plot:
         )
 
 
-def label(x: float, y: float, told: str, *, anchor: str = "start", look: str = "tick") -> str:
+def draw_label(x: float, y: float, told: str, *, anchor: str = "start", look: str = "tick") -> str:
     """A line of text."""
     place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
     return f'<text class="{look}" {place}>{escape(told)}</text>'

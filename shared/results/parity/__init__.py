@@ -2,7 +2,7 @@
 yen. Pure.
 """
 
-from shared.results.parity.compare import compare
+from shared.results.parity.compare import compare_reports
 from shared.results.parity.comparison import (
     Cause,
     CauseEpisode,
@@ -21,7 +21,7 @@ __all__ = [
     "Stretch",
     "TickDifference",
     "Total",
-    "compare",
+    "compare_reports",
     "schedule_from",
     "stretch_of",
 ]

@@ -70,9 +70,9 @@ def fresh_cause(bot: TickReport, replay: TickReport, facts: Sequence[Fact]) -> C
     ]
     if troubles:
         return troubles[0]
-    if _same_candle(bot, replay) and any(fact.what.startswith("signal.") for fact in facts):
+    if _is_same_candle(bot, replay) and any(fact.what.startswith("signal.") for fact in facts):
         return Cause.DATA
-    both_enter = _entering(bot) and _entering(replay)
+    both_enter = _is_entering(bot) and _is_entering(replay)
     return (
         Cause.SPREAD
         if both_enter and any(_ENTRY_PRICE.fullmatch(fact.what) for fact in facts)
@@ -80,7 +80,7 @@ def fresh_cause(bot: TickReport, replay: TickReport, facts: Sequence[Fact]) -> C
     )
 
 
-def _same_candle(bot: TickReport, replay: TickReport) -> bool:
+def _is_same_candle(bot: TickReport, replay: TickReport) -> bool:
     return (
         bot.signal is not None
         and replay.signal is not None
@@ -88,7 +88,7 @@ def _same_candle(bot: TickReport, replay: TickReport) -> bool:
     )
 
 
-def _entering(report: TickReport) -> bool:
+def _is_entering(report: TickReport) -> bool:
     return report.decision is not None and report.decision.action is Action.ENTER
 
 

@@ -18,7 +18,7 @@ from shared.results.parity.facts import facts_of
 BY_HAND = "manual-"
 
 
-def compare(
+def compare_reports(
     reports: Sequence[TickReport],
     replayed: Sequence[TickReport],
     *,
@@ -43,7 +43,7 @@ def compare(
     ...     equity_jpy=Decimal(1_000_000),
     ...     cash_jpy=Decimal(1_000_000),
     ... )
-    >>> compare([report], [report]).sentence
+    >>> compare_reports([report], [report]).sentence
     '1 ticks, 0 missed, 0 late: decisions equal in 1, and so is everything else, to 0.0001 yen.'
 
     Args:
@@ -51,8 +51,8 @@ def compare(
         replayed: The reports of a replay with `every_tick`.
         schedule: What `schedule_from` found; only to name the ticks that were missed.
     """
-    bot = _named(reports)
-    replay = _named(replayed)
+    bot = _index_reports(reports)
+    replay = _index_reports(replayed)
     follow = _Follow()
     # By schedule, not by arrival: what a tick found first because it overtook another follows from
     # that one's lateness.
@@ -68,14 +68,14 @@ def compare(
     return Comparison(
         ticks=len(both),
         missed=tuple(sorted(missed)),
-        late=tuple(report.scheduled_at for report, _ in both if _late(report)),
+        late=tuple(report.scheduled_at for report, _ in both if _is_late(report)),
         equal_decisions=sum(_gist(one) == _gist(other) for one, other in both),
         differences=differences,
         gap_jpy=follow.gap,
     )
 
 
-def _named(reports: Sequence[TickReport]) -> dict[tuple[int, str], TickReport]:
+def _index_reports(reports: Sequence[TickReport]) -> dict[tuple[int, str], TickReport]:
     """Reports by schedule time; one by hand by its name too."""
     return {
         (report.scheduled_at, report.tick if report.tick.startswith(BY_HAND) else ""): report
@@ -83,7 +83,7 @@ def _named(reports: Sequence[TickReport]) -> dict[tuple[int, str], TickReport]:
     }
 
 
-def _late(report: TickReport) -> bool:
+def _is_late(report: TickReport) -> bool:
     return report.received_at - report.scheduled_at >= LATE_MS
 
 
@@ -108,7 +108,7 @@ class _Follow:
     ) -> TickDifference | None:
         if bot is None or replay is None:
             return self._alone(at, bot, replay)
-        price, facts = self._moved(bot, replay)
+        price, facts = self._gap_change(bot, replay)
         facts = [*facts_of(bot, replay), *facts]
         if not facts:
             if self.gap == ZERO:
@@ -132,7 +132,7 @@ class _Follow:
             at=at, cause=self._root[0], began_at=at, facts=(fact,), price_jpy=ZERO, in_both=False
         )
 
-    def _moved(self, bot: TickReport, replay: TickReport) -> tuple[Decimal, list[Fact]]:
+    def _gap_change(self, bot: TickReport, replay: TickReport) -> tuple[Decimal, list[Fact]]:
         """How far the equities moved apart since the tick before; a gap that only stays is no
         difference.
         """

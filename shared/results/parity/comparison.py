@@ -113,7 +113,7 @@ class Comparison:
 
     >>> Comparison(
     ...     ticks=2, missed=(), late=(), equal_decisions=2, differences=(), gap_jpy=Decimal(0)
-    ... ).equal
+    ... ).is_equal
     True
 
     Attributes:
@@ -133,7 +133,7 @@ class Comparison:
     gap_jpy: Decimal
 
     @property
-    def equal(self) -> bool:
+    def is_equal(self) -> bool:
         """Whether nothing differs in any tick."""
         return not self.differences
 
@@ -177,7 +177,7 @@ class Comparison:
             late=len(self.late),
             equal=self.equal_decisions,
         )
-        if self.equal:
+        if self.is_equal:
             return say("parity.all_equal", counts=told)
         causes = ", ".join(
             f"{cause} {total.price_jpy:+,.2f}" for cause, total in self.totals.items()

@@ -43,19 +43,19 @@ def facts_of(bot: TickReport, replay: TickReport) -> list[Fact]:
     apart = _APART
     if bot.decision is None or replay.decision is None:  # a tick that only protects asks no model
         apart |= {"model"}
-    return list(_differing(_view(bot, apart), _view(replay, apart), ""))
+    return list(_compare_values(_view(bot, apart), _view(replay, apart), ""))
 
 
 def _view(report: TickReport, apart: frozenset[str]) -> dict[str, Any]:
     """A report as JSON values, without what only names a run."""
-    told: dict[str, Any] = msgspec.to_builtins(_unwatched(report))
+    told: dict[str, Any] = msgspec.to_builtins(_drop_watch_doubts(report))
     view: dict[str, Any] = _plain(
         {name: value for name, value in told.items() if name not in apart}
     )
     return view
 
 
-def _unwatched(report: TickReport) -> TickReport:
+def _drop_watch_doubts(report: TickReport) -> TickReport:
     """The report without the doubts about its model: a replay does not run the watch
     (`shared.turn.watch`).
     """
@@ -94,15 +94,15 @@ def _id(told: str) -> str:
     return f"{tick}.{found['rest']}"
 
 
-def _differing(bot: Any, replay: Any, where: str) -> Iterator[Fact]:
+def _compare_values(bot: Any, replay: Any, where: str) -> Iterator[Fact]:
     if isinstance(bot, dict) and isinstance(replay, dict):
         for name in (*bot, *(name for name in replay if name not in bot)):
-            yield from _differing(
+            yield from _compare_values(
                 bot.get(name), replay.get(name), f"{where}.{name}" if where else name
             )
     elif isinstance(bot, list) and isinstance(replay, list) and len(bot) == len(replay):
         for row, (mine, other) in enumerate(zip(bot, replay, strict=True)):
-            yield from _differing(mine, other, f"{where}[{row}]")
+            yield from _compare_values(mine, other, f"{where}[{row}]")
     elif bot != replay:
         yield Fact(what=where, bot=_text(bot), replay=_text(replay))
 

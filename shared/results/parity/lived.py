@@ -46,7 +46,7 @@ def stretch_of(reports: Sequence[TickReport], *, since_at: int, settings: Settin
 
     >>> from dataclasses import replace
     >>> from decimal import Decimal
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> report = TickReport(
     ...     tick="default~0",
     ...     bot="default",
@@ -61,7 +61,7 @@ def stretch_of(reports: Sequence[TickReport], *, since_at: int, settings: Settin
     ...     cash_jpy=Decimal(1_000_000),
     ... )
     >>> second = replace(report, tick="default~1", scheduled_at=180_000, received_at=180_900)
-    >>> stretch = stretch_of([report, second], since_at=0, settings=load({}))
+    >>> stretch = stretch_of([report, second], since_at=0, settings=load_settings({}))
     >>> len(stretch.reports), stretch.start_at, stretch.end_at
     (2, 0, 180000)
 
@@ -83,7 +83,7 @@ def stretch_of(reports: Sequence[TickReport], *, since_at: int, settings: Settin
             *(
                 after.scheduled_at + 1
                 for before, after in pairwise(mine)
-                if _capital_set(before, after)
+                if _is_capital_changed(before, after)
             ),
         ]
     )
@@ -92,9 +92,13 @@ def stretch_of(reports: Sequence[TickReport], *, since_at: int, settings: Settin
     limits: Limits | None = None
     for before, report in pairwise(mine):
         if before.equity_jpy is not None:
-            limits = _counted(limits, before, settings)
-        if limits is not None and report.equity_jpy is not None and _capital_set(before, report):
-            limits = limits.opened(report.equity_jpy)
+            limits = _advance_limits(limits, before, settings)
+        if (
+            limits is not None
+            and report.equity_jpy is not None
+            and _is_capital_changed(before, report)
+        ):
+            limits = limits.restart_untraded(report.equity_jpy)
         asked = report.scheduled_at >= since_at and report.scheduled_at % Timeframe.M15.ms == 0
         flat = before.cash_jpy is not None and not before.positions and not before.resting
         if asked and flat and limits is not None and before.cash_jpy is not None:
@@ -123,7 +127,7 @@ def _is_first(report: TickReport, settings: Settings) -> bool:
     )
 
 
-def _capital_set(before: TickReport, after: TickReport) -> bool:
+def _is_capital_changed(before: TickReport, after: TickReport) -> bool:
     """Whether the money of an account at rest changed without a trade: it had never traded, and
     another capital was set.
     """
@@ -135,7 +139,7 @@ def _capital_set(before: TickReport, after: TickReport) -> bool:
     )
 
 
-def _counted(limits: Limits | None, report: TickReport, settings: Settings) -> Limits | None:
+def _advance_limits(limits: Limits | None, report: TickReport, settings: Settings) -> Limits | None:
     if report.equity_jpy is None:
         return limits
     known = limits or Limits.first(equity_jpy=report.equity_jpy, now_ms=report.received_at)

@@ -10,7 +10,7 @@ from itertools import chain
 
 from shared.replay.types import Entered
 from shared.results.performance.positions import Part, PositionBook
-from shared.results.performance.series import yen
+from shared.results.performance.series import yen_of_units
 from shared.results.performance.types import Attribution
 
 UNKNOWN = "unknown"
@@ -38,7 +38,7 @@ def by_strategy(book: PositionBook) -> tuple[Attribution, ...]:
             table[name].count(won=one.net_units > 0)
     for part, entered in book.open_parts:
         _divide(table, (part,), shares_of(entered))
-    return _told(table)
+    return _build_attributions(table)
 
 
 def shares_of(entered: Entered | None) -> Mapping[str, float]:
@@ -94,7 +94,7 @@ def _by_part(book: PositionBook, name_of: Callable[[Part], str]) -> tuple[Attrib
         table[name_of(part)].add(part.gross_units, part.fee_units, part.interest_units)
     for one in book.closed:
         table[name_of(one.parts[-1])].count(won=one.net_units > 0)
-    return _told(table)
+    return _build_attributions(table)
 
 
 def _divide(table: dict[str, _Sum], parts: Sequence[Part], shares: Mapping[str, float]) -> None:
@@ -105,17 +105,17 @@ def _divide(table: dict[str, _Sum], parts: Sequence[Part], shares: Mapping[str, 
         table[name].add(*amounts)
 
 
-def _told(table: Mapping[str, _Sum]) -> tuple[Attribution, ...]:
+def _build_attributions(table: Mapping[str, _Sum]) -> tuple[Attribution, ...]:
     return tuple(
         Attribution(
             name=name,
             positions=total.positions,
             wins=total.wins,
             win_rate=total.wins / total.positions if total.positions else None,
-            gross_jpy=yen(total.gross),
-            fees_jpy=yen(total.fees),
-            interest_jpy=yen(total.interest),
-            net_jpy=yen(total.gross - total.fees - total.interest),
+            gross_jpy=yen_of_units(total.gross),
+            fees_jpy=yen_of_units(total.fees),
+            interest_jpy=yen_of_units(total.interest),
+            net_jpy=yen_of_units(total.gross - total.fees - total.interest),
         )
         for name, total in sorted(table.items())
     )

@@ -8,11 +8,11 @@ from shared.core.calendar import DAY_MS, YEAR_MS
 from shared.core.types import BoolArray, Fill, FloatArray, IntArray, Purpose, Side
 from shared.replay.types import Curve, Replayed
 from shared.results.performance.positions import PositionBook
-from shared.results.performance.series import Series, units_of, yen
+from shared.results.performance.series import Series, units_of, yen_of_units
 from shared.results.performance.types import Exposure, TradingCosts
 
 
-def costs(replayed: Replayed, book: PositionBook, series: Series) -> TradingCosts:
+def trading_costs(replayed: Replayed, book: PositionBook, series: Series) -> TradingCosts:
     """Gross, what was taken off it, and net; exact."""
     parts = [part for one in book.closed for part in one.parts] + [
         part for part, _ in book.open_parts
@@ -25,14 +25,14 @@ def costs(replayed: Replayed, book: PositionBook, series: Series) -> TradingCost
     total, frictionless = fees + interest + slippage, gross + slippage
     change = int(series.units[-1]) - int(series.units[0])
     return TradingCosts(
-        gross_jpy=yen(gross),
-        fees_jpy=yen(fees),
-        interest_jpy=yen(interest),
-        net_jpy=yen(gross - fees - interest),
-        slippage_jpy=yen(slippage),
-        total_jpy=yen(total),
-        frictionless_jpy=yen(frictionless),
-        unrealised_jpy=yen(change - (gross - fees - interest)),
+        gross_jpy=yen_of_units(gross),
+        fees_jpy=yen_of_units(fees),
+        interest_jpy=yen_of_units(interest),
+        net_jpy=yen_of_units(gross - fees - interest),
+        slippage_jpy=yen_of_units(slippage),
+        total_jpy=yen_of_units(total),
+        frictionless_jpy=yen_of_units(frictionless),
+        unrealised_jpy=yen_of_units(change - (gross - fees - interest)),
         share_of_frictionless=total / frictionless if frictionless > 0 else None,
         rate_of_turnover=total / turnover if turnover > 0 else None,
     )
@@ -53,7 +53,7 @@ def exposure(replayed: Replayed, *, mean_equity_units: float) -> Exposure:
         mean_leverage=float(leverage.mean()) if len(leverage) else None,
         max_leverage=float(leverage.max()) if len(leverage) else None,
         fills=len(replayed.fills),
-        turnover_jpy=yen(turnover),
+        turnover_jpy=yen_of_units(turnover),
         turnover=times,
         annual_turnover=(
             times * YEAR_MS / length if times is not None and length >= DAY_MS else None
@@ -81,11 +81,11 @@ def _held_ms(fills: Sequence[Fill], end_at: int) -> tuple[int, int, int]:
         return 0, 0, 0
     at = np.array([fill.at for fill in fills], dtype=np.int64)
     lasts = np.diff(np.append(at, max(end_at, int(at[-1]))))
-    long, short = (_holding(fills, side) for side in (Side.LONG, Side.SHORT))
+    long, short = (_held_rows(fills, side) for side in (Side.LONG, Side.SHORT))
     return int(lasts[long | short].sum()), int(lasts[long].sum()), int(lasts[short].sum())
 
 
-def _holding(fills: Sequence[Fill], side: Side) -> BoolArray:
+def _held_rows(fills: Sequence[Fill], side: Side) -> BoolArray:
     """Whether that side is held after each fill."""
     moved = [
         (fill.lots if fill.purpose is Purpose.ENTRY else -fill.lots) if fill.side is side else 0

@@ -4,7 +4,7 @@ import numpy as np
 
 from shared.core.money import jpy
 from shared.core.types import FloatArray, IntArray
-from shared.results.performance.series import Series, yen
+from shared.results.performance.series import Series, yen_of_units
 from shared.results.performance.types import Drawdown, Drawdowns
 
 
@@ -38,19 +38,21 @@ def drawdowns(series: Series, *, annual_return: float | None) -> Drawdowns:
     return Drawdowns(
         max_share=float(worst[deepest]),
         calmar=None if annual_return is None else annual_return / float(worst[deepest]),
-        deepest=_told(series, depth, int(begins[deepest]), int(ends[deepest])),
-        longest=_told(series, depth, *(int(edge[np.argmax(lengths)]) for edge in (begins, ends))),
+        deepest=_build_drawdown(series, depth, int(begins[deepest]), int(ends[deepest])),
+        longest=_build_drawdown(
+            series, depth, *(int(edge[np.argmax(lengths)]) for edge in (begins, ends))
+        ),
         under_water_share=float(np.mean(below)),
     )
 
 
-def _told(series: Series, depth: FloatArray, begin: int, end: int) -> Drawdown:
+def _build_drawdown(series: Series, depth: FloatArray, begin: int, end: int) -> Drawdown:
     """The fall over rows begin..end-1; its peak is the row before, its recovery row `end`, if there
     is one.
     """
     trough = begin + int(np.argmax(depth[begin:end]))
     back = end < len(series.units)
-    peak, bottom = (yen(int(series.units[row])) for row in (begin - 1, trough))
+    peak, bottom = (yen_of_units(int(series.units[row])) for row in (begin - 1, trough))
     return Drawdown(
         share=float(depth[trough]),
         jpy=jpy(peak - bottom),

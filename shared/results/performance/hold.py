@@ -9,8 +9,8 @@ from shared.core.money import ZERO, jpy, notional_jpy, price_yen
 from shared.core.types import FloatArray
 from shared.replay.types import Replayed
 from shared.results.performance.drawdown import drawdowns
-from shared.results.performance.returns import measured
-from shared.results.performance.series import Series, units_of, yen
+from shared.results.performance.returns import measure_returns
+from shared.results.performance.series import Series, units_of, yen_of_units
 from shared.results.performance.types import BuyAndHold
 
 
@@ -44,17 +44,17 @@ def held_series(replayed: Replayed) -> tuple[Series, int, int | None, Decimal]:
     return Series(at=at, units=units), lots, price, fee
 
 
-def hold(replayed: Replayed, *, total: float, daily: FloatArray | None) -> BuyAndHold:
+def buy_and_hold(replayed: Replayed, *, total: float, daily: FloatArray | None) -> BuyAndHold:
     """Buy and hold over the replay's period, measured the same way; `total` and `daily` are the
     replay's returns.
     """
     series, lots, price, fee = held_series(replayed)
-    returns, own = measured(series, start_at=replayed.start_at, end_at=replayed.end_at)
+    returns, own = measure_returns(series, start_at=replayed.start_at, end_at=replayed.end_at)
     return BuyAndHold(
         lots=lots,
         price=price,
         fee_jpy=fee,
-        end_equity_jpy=yen(int(series.units[-1])),
+        end_equity_jpy=yen_of_units(int(series.units[-1])),
         returns=returns,
         drawdown=drawdowns(series, annual_return=returns.annual),
         excess=total - returns.total,

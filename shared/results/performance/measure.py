@@ -8,11 +8,11 @@ from shared.core.calendar import YEAR_MS
 from shared.core.sentences import say
 from shared.replay.types import Replayed
 from shared.results.performance import attribution
-from shared.results.performance.costs import costs, exposure, mean_units
+from shared.results.performance.costs import exposure, mean_units, trading_costs
 from shared.results.performance.drawdown import drawdowns
-from shared.results.performance.hold import hold
-from shared.results.performance.positions import book_of, statistics
-from shared.results.performance.returns import measured, months
+from shared.results.performance.hold import buy_and_hold
+from shared.results.performance.positions import book_of, position_statistics
+from shared.results.performance.returns import measure_returns, month_returns
 from shared.results.performance.series import equity_of
 from shared.results.performance.significance import significance
 from shared.results.performance.types import Performance
@@ -28,7 +28,7 @@ def measure(
 
     >>> from shared.core.types import Timeframe
     >>> from shared.replay import Inputs, replay
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.turn.pipeline import stages
@@ -37,8 +37,8 @@ def measure(
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> inputs = Inputs(
     ...     candles=candles,
-    ...     stages=stages(candles, bundle=None, settings=load({})),
-    ...     settings=load({}),
+    ...     stages=stages(candles, bundle=None, settings=load_settings({})),
+    ...     settings=load_settings({}),
     ...     start_at=start + 7 * day,
     ...     end_at=start + 8 * day,
     ... )
@@ -57,7 +57,7 @@ def measure(
     """
     start_at, end_at = replayed.start_at, replayed.end_at
     series, book = equity_of(replayed), book_of(replayed)
-    returns, daily = measured(series, start_at=start_at, end_at=end_at)
+    returns, daily = measure_returns(series, start_at=start_at, end_at=end_at)
     nets = np.array([one.net_units for one in book.closed], dtype=np.float64)
     held_at_end = bool(len(replayed.curve.lots)) and int(replayed.curve.lots[-1]) != 0
     return Performance(
@@ -69,14 +69,14 @@ def measure(
         end_equity_jpy=replayed.end_equity_jpy,
         returns=returns,
         drawdown=drawdowns(series, annual_return=returns.annual),
-        positions=statistics(book, held_at_end=held_at_end),
-        costs=costs(replayed, book, series),
+        positions=position_statistics(book, held_at_end=held_at_end),
+        costs=trading_costs(replayed, book, series),
         exposure=exposure(replayed, mean_equity_units=mean_units(series)),
         by_side=attribution.by_side(book),
         by_reason=attribution.by_reason(book),
         by_strategy=attribution.by_strategy(book),
-        months=months(series, book.closed, start_at=start_at, end_at=end_at),
-        hold=hold(replayed, total=returns.total, daily=daily),
+        months=month_returns(series, book.closed, start_at=start_at, end_at=end_at),
+        hold=buy_and_hold(replayed, total=returns.total, daily=daily),
         significance=significance(
             daily, nets, trials=trials, trial_sharpes=trial_sharpes, seed=seed
         ),

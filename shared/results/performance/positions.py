@@ -12,7 +12,7 @@ from shared.core.money import JPY_QUANTUM, UNITS_PER_JPY
 from shared.core.reasons import Reason
 from shared.core.types import Side, Trade
 from shared.replay.types import Entered, Replayed
-from shared.results.performance.series import units_of, yen
+from shared.results.performance.series import units_of, yen_of_units
 from shared.results.performance.types import Positions
 
 
@@ -112,12 +112,12 @@ def book_of(replayed: Replayed) -> PositionBook:
     for part in map(part_of, replayed.trades):
         running[part.side].append(part)
         if part.ends_position:
-            closed.append(_closed(running.pop(part.side), opener))
+            closed.append(_build_closed(running.pop(part.side), opener))
     left = tuple((part, opener(parts[0])) for parts in running.values() for part in parts)
     return PositionBook(closed=tuple(closed), open_parts=left)
 
 
-def _closed(parts: Sequence[Part], opener: Callable[[Part], Entered | None]) -> Closed:
+def _build_closed(parts: Sequence[Part], opener: Callable[[Part], Entered | None]) -> Closed:
     last = parts[-1]
     return Closed(
         side=last.side,
@@ -130,7 +130,7 @@ def _closed(parts: Sequence[Part], opener: Callable[[Part], Entered | None]) -> 
     )
 
 
-def statistics(book: PositionBook, *, held_at_end: bool) -> Positions:
+def position_statistics(book: PositionBook, *, held_at_end: bool) -> Positions:
     """Counts, averages and streaks of closed positions."""
     nets = [one.net_units for one in book.closed]
     wins, losses = [net for net in nets if net > 0], [net for net in nets if net < 0]
@@ -150,8 +150,8 @@ def statistics(book: PositionBook, *, held_at_end: bool) -> Positions:
         with_r=len(known),
         average_win_jpy=win,
         average_loss_jpy=loss,
-        best_jpy=yen(max(nets)) if nets else None,
-        worst_jpy=yen(min(nets)) if nets else None,
+        best_jpy=yen_of_units(max(nets)) if nets else None,
+        worst_jpy=yen_of_units(min(nets)) if nets else None,
         longest_losing_streak=_streak(net < 0 for net in nets),
         longest_winning_streak=_streak(net > 0 for net in nets),
         average_held_ms=(

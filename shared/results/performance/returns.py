@@ -13,11 +13,11 @@ from shared.core.money import ZERO
 from shared.core.types import FloatArray
 from shared.results.performance.drawdown import under_water
 from shared.results.performance.positions import Closed
-from shared.results.performance.series import Series, daily_returns, month_edges, yen
+from shared.results.performance.series import Series, daily_returns, month_edges, yen_of_units
 from shared.results.performance.types import Month, Returns
 
 
-def annualised(total: float, length_ms: int) -> float | None:
+def annual_growth(total: float, length_ms: int) -> float | None:
     """The growth over 365 days at the same rate; None below one day, where nothing was left, and
     beyond what a float holds.
     """
@@ -56,7 +56,9 @@ def moments(returns: FloatArray) -> tuple[float, float] | None:
     return float(np.mean(around**3)) / second**1.5, float(np.mean(around**4)) / second**2
 
 
-def measured(series: Series, *, start_at: int, end_at: int) -> tuple[Returns, FloatArray | None]:
+def measure_returns(
+    series: Series, *, start_at: int, end_at: int
+) -> tuple[Returns, FloatArray | None]:
     """Returns of an equity series over a period, and its daily returns of shape (days,), None where
     equity was lost whole.
     """
@@ -69,7 +71,7 @@ def measured(series: Series, *, start_at: int, end_at: int) -> tuple[Returns, Fl
     return (
         Returns(
             total=total,
-            annual=annualised(total, end_at - start_at),
+            annual=annual_growth(total, end_at - start_at),
             sharpe=None if ratio is None else ratio * year,
             sortino=None if downside is None else downside * year,
             volatility=float(told.std(ddof=1)) * year if days > 1 else None,
@@ -84,7 +86,7 @@ def measured(series: Series, *, start_at: int, end_at: int) -> tuple[Returns, Fl
     )
 
 
-def months(
+def month_returns(
     series: Series, closed: Sequence[Closed], *, start_at: int, end_at: int
 ) -> tuple[Month, ...]:
     """Month by month, in Japan's time."""
@@ -112,11 +114,11 @@ def months(
                 start_at=int(edges[number]),
                 end_at=int(edges[number + 1]),
                 total=after / before - 1.0 if before > 0 else None,
-                change_jpy=yen(after - before),
+                change_jpy=yen_of_units(after - before),
                 max_drawdown_share=float(under_water(within).max()),
                 positions=len(mine),
                 wins=sum(one.net_units > 0 for one in mine),
-                net_jpy=yen(sum(one.net_units for one in mine)) if mine else ZERO,
+                net_jpy=yen_of_units(sum(one.net_units for one in mine)) if mine else ZERO,
             ),
         )
     return tuple(table)

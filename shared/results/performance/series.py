@@ -42,7 +42,7 @@ def units_of(amount: Decimal) -> int:
     return int(jpy(amount) * UNITS_PER_JPY)
 
 
-def yen(units: int) -> Decimal:
+def yen_of_units(units: int) -> Decimal:
     """The amount again."""
     return jpy(Decimal(units) / UNITS_PER_JPY)
 
@@ -64,13 +64,13 @@ def equity_of(replayed: Replayed) -> Series:
         at, units = np.insert(at, 0, replayed.start_at), np.insert(units, 0, start)
     if units[0] != start or start <= 0:
         raise BadData(
-            f"the equity curve begins with {yen(int(units[0]))} yen; the start equity is"
+            f"the equity curve begins with {yen_of_units(int(units[0]))} yen; the start equity is"
             f" {replayed.start_equity_jpy}"
         )
     if units[-1] != end:
         if at[-1] >= replayed.end_at:
             raise BadData(
-                f"the equity curve ends with {yen(int(units[-1]))} yen; the end equity is"
+                f"the equity curve ends with {yen_of_units(int(units[-1]))} yen; the end equity is"
                 f" {replayed.end_equity_jpy}"
             )
         at, units = np.append(at, replayed.end_at), np.append(units, end)

@@ -127,7 +127,7 @@ class Positions:
     >>> from shared.core.types import Timeframe
     >>> from shared.replay import Inputs, replay
     >>> from shared.results.performance import measure
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.turn.pipeline import stages
@@ -136,8 +136,8 @@ class Positions:
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> inputs = Inputs(
     ...     candles=candles,
-    ...     stages=stages(candles, bundle=None, settings=load({})),
-    ...     settings=load({}),
+    ...     stages=stages(candles, bundle=None, settings=load_settings({})),
+    ...     settings=load_settings({}),
     ...     start_at=start + 7 * day,
     ...     end_at=start + 8 * day,
     ... )
@@ -344,7 +344,7 @@ class BuyAndHold:
     >>> from shared.core.types import Timeframe
     >>> from shared.replay import Inputs, replay
     >>> from shared.results.performance import measure
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.turn.pipeline import stages
@@ -353,8 +353,8 @@ class BuyAndHold:
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> inputs = Inputs(
     ...     candles=candles,
-    ...     stages=stages(candles, bundle=None, settings=load({})),
-    ...     settings=load({}),
+    ...     stages=stages(candles, bundle=None, settings=load_settings({})),
+    ...     settings=load_settings({}),
     ...     start_at=start + 7 * day,
     ...     end_at=start + 8 * day,
     ... )
@@ -457,7 +457,7 @@ class Significance:
     >>> from shared.core.types import Timeframe
     >>> from shared.replay import Inputs, replay
     >>> from shared.results.performance import measure
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.turn.pipeline import stages
@@ -466,8 +466,8 @@ class Significance:
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> inputs = Inputs(
     ...     candles=candles,
-    ...     stages=stages(candles, bundle=None, settings=load({})),
-    ...     settings=load({}),
+    ...     stages=stages(candles, bundle=None, settings=load_settings({})),
+    ...     settings=load_settings({}),
     ...     start_at=start + 7 * day,
     ...     end_at=start + 8 * day,
     ... )
@@ -510,7 +510,7 @@ class Performance:
     >>> from shared.core.types import Timeframe
     >>> from shared.replay import Inputs, replay
     >>> from shared.results.performance import measure
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.turn.pipeline import stages
@@ -519,8 +519,8 @@ class Performance:
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> inputs = Inputs(
     ...     candles=candles,
-    ...     stages=stages(candles, bundle=None, settings=load({})),
-    ...     settings=load({}),
+    ...     stages=stages(candles, bundle=None, settings=load_settings({})),
+    ...     settings=load_settings({}),
     ...     start_at=start + 7 * day,
     ...     end_at=start + 8 * day,
     ... )

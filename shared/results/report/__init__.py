@@ -2,6 +2,6 @@
 and Parquet.
 """
 
-from shared.results.report.write import files, html
+from shared.results.report.write import html, report_files
 
-__all__ = ["files", "html"]
+__all__ = ["html", "report_files"]

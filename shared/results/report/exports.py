@@ -17,7 +17,7 @@ from shared.core.types import IntArray
 from shared.replay.types import Curve, Replayed
 from shared.results.performance import BuyAndHold, Performance
 from shared.results.report.positions import HeldPosition
-from shared.results.report.series import buy_and_hold, drawdown
+from shared.results.report.series import buy_and_hold, drawdown_curve
 
 _NOT_IN_JSON = frozenset({"curve", "ticks"})
 
@@ -102,7 +102,7 @@ def trades_csv(held: Sequence[HeldPosition]) -> bytes:
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(
-        [name for column, kind in TRADE_COLUMNS.items() for name in _named(column, kind)]
+        [name for column, kind in TRADE_COLUMNS.items() for name in _column_names(column, kind)]
     )
     for row in trade_rows(held):
         cells: list[object] = []
@@ -114,7 +114,7 @@ def trades_csv(held: Sequence[HeldPosition]) -> bytes:
     return out.getvalue().encode()
 
 
-def _named(column: str, kind: str) -> tuple[str, ...]:
+def _column_names(column: str, kind: str) -> tuple[str, ...]:
     return (f"{column}_utc", f"{column}_jst", f"{column}_ms") if kind == "instant" else (column,)
 
 
@@ -130,7 +130,7 @@ def equity_csv(curve: Curve, hold: BuyAndHold) -> bytes:
     """
     header = ",".join(
         (
-            *_named("at", "instant"),
+            *_column_names("at", "instant"),
             "equity_jpy",
             "drawdown",
             "close",
@@ -141,7 +141,7 @@ def equity_csv(curve: Curve, hold: BuyAndHold) -> bytes:
     columns = zip(
         instants(curve.at),
         curve.equity_units.tolist(),
-        drawdown(curve).tolist(),
+        drawdown_curve(curve).tolist(),
         curve.close.tolist(),
         curve.lots.tolist(),
         buy_and_hold(curve, hold).tolist(),

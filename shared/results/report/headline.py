@@ -61,7 +61,7 @@ def _luck(performance: Performance, entries: Sequence[Entered]) -> str:
         if told.trials > 1
         else say("headline.no_variant")
     )
-    basis = say("headline.basis", positions=counted(count), tried=tried)
+    basis = say("headline.basis", positions=positions_text(count), tried=tried)
     if told.deflated is None:
         return say("headline.too_little", basis=basis)
     if performance.returns.total <= 0:
@@ -75,7 +75,7 @@ def _luck(performance: Performance, entries: Sequence[Entered]) -> str:
     )
 
 
-def counted(count: int) -> str:
+def positions_text(count: int) -> str:
     """`1 position`, `33 positions`."""
     return (
         say("headline.one_position")
@@ -197,7 +197,7 @@ def _positions(performance: Performance) -> Card:
         note=say(
             "headline.note.win_rate",
             wins=f"{held.wins:,d}",
-            positions=counted(held.count),
+            positions=positions_text(held.count),
             profit_factor=decimals(held.profit_factor),
             expectancy=yen_alone(held.expectancy_jpy, sign=True),
         ),

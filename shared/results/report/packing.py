@@ -17,7 +17,7 @@ _BITS = 7
 _LONGEST = 10
 
 
-def packed(values: IntArray, *, order: int = 1) -> str:
+def pack_column(values: IntArray, *, order: int = 1) -> str:
     """A column of int64, shape (n,), as text: about a byte for every seven bits of a difference.
 
     Nothing is lost.
@@ -30,7 +30,7 @@ def packed(values: IntArray, *, order: int = 1) -> str:
     )
 
 
-def whole(values: NDArray[np.float64]) -> IntArray:
+def whole_numbers(values: NDArray[np.float64]) -> IntArray:
     """Numbers rounded to whole ones, for a picture."""
     rounded: IntArray = np.rint(values).astype(np.int64)
     return rounded

@@ -11,7 +11,7 @@ from shared.replay.types import Curve
 from shared.results.performance import BuyAndHold
 from shared.results.report.exports import TRADE_COLUMNS, trade_rows
 from shared.results.report.positions import HeldPosition
-from shared.results.report.series import buy_and_hold, drawdown
+from shared.results.report.series import buy_and_hold, drawdown_curve
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,19 +31,19 @@ def trades_parquet(held: Sequence[HeldPosition]) -> bytes:
         "decimal": pa.decimal128(_DIGITS, _PLACES),
     }
     schema = pa.schema([(name, kinds[kind]) for name, kind in TRADE_COLUMNS.items()])
-    return _written(pa.Table.from_pylist(trade_rows(held), schema=schema))
+    return _parquet_bytes(pa.Table.from_pylist(trade_rows(held), schema=schema))
 
 
 def equity_parquet(curve: Curve, hold: BuyAndHold) -> bytes:
     """One row a 15m candle and one for the start."""
     import pyarrow as pa
 
-    return _written(
+    return _parquet_bytes(
         pa.table(
             {
                 "at": pa.array(curve.at, type=pa.int64()).cast(pa.timestamp("ms", tz="UTC")),
                 "equity_jpy": _decimals(curve.equity_units),
-                "drawdown": pa.array(drawdown(curve)),
+                "drawdown": pa.array(drawdown_curve(curve)),
                 "close": pa.array(curve.close),
                 "position_lots": pa.array(curve.lots, type=pa.int64()),
                 "buy_and_hold_jpy": _decimals(buy_and_hold(curve, hold)),
@@ -64,7 +64,7 @@ def _decimals(units: IntArray) -> "pa.Array":
     )
 
 
-def _written(table: "pa.Table") -> bytes:
+def _parquet_bytes(table: "pa.Table") -> bytes:
     import pyarrow.parquet as pq
 
     out = io.BytesIO()

@@ -99,7 +99,7 @@ def positions(replayed: Replayed) -> list[HeldPosition]:
         part.append(trade)
         if trade.ends_position:
             until = bisect_right(filled, trade.closed_at)
-            one = _held(
+            one = _build_held_position(
                 part, [], number=len(found) + 1, entered=_before(orders, placed, part[0].opened_at)
             )
             found.append(replace(one, opening_slippage_jpy=_slippage(opening[told:until])))
@@ -107,7 +107,7 @@ def positions(replayed: Replayed) -> list[HeldPosition]:
             part = []
     if part or told < len(opening):
         opened_at = part[0].opened_at if part else opening[told].at
-        one = _held(
+        one = _build_held_position(
             part, opening[told:], number=len(found) + 1, entered=_before(orders, placed, opened_at)
         )
         found.append(replace(one, opening_slippage_jpy=_slippage(opening[told:])))
@@ -126,7 +126,7 @@ def _before(orders: Sequence[Entered], placed: Sequence[int], opened_at: int) ->
     return orders[row] if row >= 0 else None
 
 
-def _held(
+def _build_held_position(
     part: Sequence[Trade], opening: Sequence[Fill], *, number: int, entered: Entered | None
 ) -> HeldPosition:
     """A position from its closing fills, and for an open one from all its opening fills too."""

@@ -12,8 +12,8 @@ from shared.results.page.render import embeddable, render
 from shared.results.performance import Performance
 from shared.results.report import assumptions, headline, tables
 from shared.results.report.positions import HeldPosition, positions
-from shared.results.report.series import drawn
-from shared.results.report.statistics import statistics
+from shared.results.report.series import chart_values
+from shared.results.report.statistics import statistic_groups
 
 FOLDER = Path(__file__).with_name("page")
 SCRIPTS = tuple(
@@ -43,7 +43,7 @@ def html(
 ) -> str:
     """The page as text: no network, light and dark; its tables can be read without its script.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.core.types import Timeframe
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
@@ -55,8 +55,8 @@ def html(
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> inputs = Inputs(
     ...     candles=candles,
-    ...     stages=stages(candles, bundle=None, settings=load({})),
-    ...     settings=load({}),
+    ...     stages=stages(candles, bundle=None, settings=load_settings({})),
+    ...     settings=load_settings({}),
     ...     start_at=start + 7 * day,
     ...     end_at=start + 8 * day,
     ... )
@@ -126,12 +126,12 @@ def values_of(
         "luck": luck,
         "cards": headline.cards(performance),
         "month_names": [say(f"report.month.{number}") for number in range(1, 13)],
-        "years": tables.years(performance.months),
+        "years": tables.year_rows(performance.months),
         "costs": tables.cost_rows(performance),
         "attributions": tables.attributions(performance),
         "positions": held,
         "checks": (),
-        "statistics": statistics(performance),
+        "statistics": statistic_groups(performance),
         "entered": bool(held),
         "denials": tables.denials(replayed.denials),
         "denial_words": "",
@@ -142,5 +142,5 @@ def values_of(
         ],
         "fill_rules": assumptions.fill_rules(replayed, settings),
         "setting_groups": assumptions.setting_groups(settings),
-        "drawn": embeddable(drawn(replayed, held, hold=performance.hold, candles=candles)),
+        "drawn": embeddable(chart_values(replayed, held, hold=performance.hold, candles=candles)),
     }

@@ -13,11 +13,11 @@ from shared.core.sentences import chapter, reason_then, say
 from shared.core.types import Candles, FloatArray, IntArray
 from shared.replay.types import Curve, Replayed
 from shared.results.performance import BuyAndHold
-from shared.results.report.packing import packed, whole
+from shared.results.report.packing import pack_column, whole_numbers
 from shared.results.report.positions import HeldPosition
 
 
-def drawn(
+def chart_values(
     replayed: Replayed, held: Sequence[HeldPosition], *, hold: BuyAndHold, candles: Candles
 ) -> dict[str, Any]:
     """Everything that the charts and the list of positions need, as JSON values."""
@@ -43,16 +43,16 @@ def _candles(candles: Candles) -> dict[str, Any]:
     wicks to the body.
     """
     open_, close, high, low = (
-        whole(prices) for prices in (candles.open, candles.close, candles.high, candles.low)
+        whole_numbers(prices) for prices in (candles.open, candles.close, candles.high, candles.low)
     )
     before = np.concatenate(([0], close[:-1])) if len(close) else close
     return {
         "ms": candles.timeframe.ms,
-        "at": packed(candles.opened_at, order=2),
-        "gap": packed(open_ - before, order=0),
-        "body": packed(close - open_, order=0),
-        "up": packed(high - np.maximum(open_, close), order=0),
-        "down": packed(np.minimum(open_, close) - low, order=0),
+        "at": pack_column(candles.opened_at, order=2),
+        "gap": pack_column(open_ - before, order=0),
+        "body": pack_column(close - open_, order=0),
+        "up": pack_column(high - np.maximum(open_, close), order=0),
+        "down": pack_column(np.minimum(open_, close) - low, order=0),
     }
 
 
@@ -60,13 +60,13 @@ def _curve(curve: Curve, candles: Candles) -> dict[str, Any]:
     """Equity in whole yen, and how far the price of a row is from the last closed candle's
     (nothing, nearly always).
     """
-    known = np.concatenate(([0], whole(candles.close)))
+    known = np.concatenate(([0], whole_numbers(candles.close)))
     beside: IntArray = known[np.searchsorted(candles.closed_at, curve.at, side="right")]
     return {
-        "at": packed(curve.at, order=2),
-        "equity": packed(whole(curve.equity_jpy)),
-        "off": packed(whole(curve.close) - beside, order=0),
-        "lots": packed(curve.lots),
+        "at": pack_column(curve.at, order=2),
+        "equity": pack_column(whole_numbers(curve.equity_jpy)),
+        "off": pack_column(whole_numbers(curve.close) - beside, order=0),
+        "lots": pack_column(curve.lots),
     }
 
 
@@ -96,7 +96,7 @@ def _positions(held: Sequence[HeldPosition]) -> dict[str, Any]:
         ],
     }
     written: dict[str, Any] = {
-        name: packed(np.array(values, dtype=np.int64)) for name, values in columns.items()
+        name: pack_column(np.array(values, dtype=np.int64)) for name, values in columns.items()
     }
     return {**written, "count": len(held), "reasons": reasons, "names": names}
 
@@ -105,7 +105,7 @@ def _why(one: HeldPosition) -> str:
     return reason_then(one.reason) if one.reason is not None else say("report.still_open")
 
 
-def drawdown(curve: Curve) -> FloatArray:
+def drawdown_curve(curve: Curve) -> FloatArray:
     """How far equity is below its highest so far, as a fraction of that; 0 at a peak."""
     peak = np.maximum.accumulate(curve.equity_units).astype(np.float64)
     below: FloatArray = 1.0 - np.divide(
@@ -120,7 +120,7 @@ def buy_and_hold(curve: Curve, hold: BuyAndHold) -> IntArray:
     """
     worth = np.full(len(curve.at), curve.equity_units[0] if len(curve.at) else 0, dtype=np.int64)
     if hold.price is not None and len(worth):
-        worth[1:] += hold.lots * (whole(curve.close[1:]) - hold.price) - int(
+        worth[1:] += hold.lots * (whole_numbers(curve.close[1:]) - hold.price) - int(
             hold.fee_jpy * UNITS_PER_JPY
         )
     return worth

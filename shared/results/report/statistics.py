@@ -40,7 +40,7 @@ class Group:
     beside: bool = False
 
 
-def statistics(performance: Performance, *, with_luck: bool = True) -> list[Group]:
+def statistic_groups(performance: Performance, *, with_luck: bool = True) -> list[Group]:
     """All groups; `with_luck`: also the one that tells luck from skill."""
     groups = [
         Group(name=say("statistics.group.risk"), beside=True, lines=_returns(performance)),

@@ -35,7 +35,7 @@ class Year:
     total: Text
 
 
-def years(months: Sequence[Month]) -> list[Year]:
+def year_rows(months: Sequence[Month]) -> list[Year]:
     """The monthly table, a row a calendar year of Japan's time."""
     most = max((abs(one.total) for one in months if one.total is not None), default=0.0) or 1.0
     found: dict[str, list[Month]] = {}

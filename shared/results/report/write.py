@@ -11,10 +11,10 @@ from shared.results.report.parquet import equity_parquet, trades_parquet
 from shared.results.report.positions import positions
 from shared.results.report.render import html, page
 
-__all__ = ["files", "html"]
+__all__ = ["html", "report_files"]
 
 
-def files(
+def report_files(
     replayed: Replayed,
     performance: Performance,
     *,
@@ -33,7 +33,7 @@ def files(
     >>> from shared.results.performance import measure
     >>> from shared.core.types import Timeframe
     >>> from shared.replay import Inputs, replay
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.exchanges.sandbox.generate import generate
     >>> from shared.market.candles import aggregate
     >>> from shared.turn.pipeline import stages
@@ -42,13 +42,14 @@ def files(
     >>> candles = {frame: aggregate(minutes, frame) for frame in (Timeframe.M15, Timeframe.H4)}
     >>> inputs = Inputs(
     ...     candles=candles,
-    ...     stages=stages(candles, bundle=None, settings=load({})),
-    ...     settings=load({}),
+    ...     stages=stages(candles, bundle=None, settings=load_settings({})),
+    ...     settings=load_settings({}),
     ...     start_at=start + 7 * day,
     ...     end_at=start + 8 * day,
     ... )
     >>> replayed = replay(inputs)
-    >>> sorted(files(replayed, measure(replayed), candles=candles[Timeframe.M15], parquet=False))
+    >>> quarters = candles[Timeframe.M15]
+    >>> sorted(report_files(replayed, measure(replayed), candles=quarters, parquet=False))
     ['equity.csv', 'report.html', 'result.json', 'trades.csv']
     """
     held = positions(replayed)

@@ -22,8 +22,9 @@ POLICIES: Mapping[PolicyName, Policy] = MappingProxyType(
 def policy_of(settings: Settings) -> Policy:
     """The policy that `risk.policy` names.
 
-    >>> from shared.core.settings import load
-    >>> policy_of(load({})).name.value, policy_of(load({}, profile="trend")).name.value
+    >>> from shared.core.settings import load_settings
+    >>> usual, trend = load_settings({}), load_settings({}, profile="trend")
+    >>> policy_of(usual).name.value, policy_of(trend).name.value
     ('barrier', 'target')
     """
     return POLICIES[settings.risk.policy]

@@ -37,12 +37,12 @@ class BarrierPolicy:
 
     What is held has a plan: its stop, its target, and when it must end.
 
-    >>> BarrierPolicy().needs_model, BarrierPolicy().has_goal
+    >>> BarrierPolicy().is_model_based, BarrierPolicy().has_goal
     (True, False)
     """
 
     name = PolicyName.BARRIER
-    needs_model = True
+    is_model_based = True
     has_goal = False
 
     def decide(self, case: Case) -> Decision:
@@ -163,7 +163,7 @@ def _strange_label(case: Case, forecast: Forecast) -> str | None:
 
 def _vote(case: Case) -> Decision | None:
     """The meta head may only say no."""
-    risk, told = case.settings.risk, _asked(case.signal.forecast).p_vote
+    risk, told = case.settings.risk, _require_value(case.signal.forecast).p_vote
     if not (risk.veto_below > 0 or risk.shrink_by_vote):
         return None
     if told is None:
@@ -180,7 +180,7 @@ def _vote(case: Case) -> Decision | None:
     )
 
 
-def _expired(case: Case) -> Decision | None:
+def _deny_expired(case: Case) -> Decision | None:
     age_ms = case.now_ms - case.signal.as_of
     if age_ms > case.settings.tick.decision_valid_seconds * 1000:
         return deny(case, Reason.DECISION_EXPIRED, age_seconds=age_ms // 1000)
@@ -192,7 +192,7 @@ def _attempts(case: Case) -> Decision | None:
     return deny(case, Reason.ATTEMPTS_USED, used=used, most=most) if used >= most else None
 
 
-def _priced(case: Case) -> Decision | None:
+def _deny_unpriced(case: Case) -> Decision | None:
     """Edge and size need a price, a range, and a stop above zero."""
     signal, price = case.signal, case.entry_price
     if price is None:
@@ -220,9 +220,9 @@ RULES: tuple[Rule, ...] = (
     _side,  #      SIDE_NOT_ALLOWED, SIDE_SUSPENDED
     _model,  #     MODEL_MISSING, MODEL_MISMATCH, MODEL_INVALID
     _vote,  #      VOTE_VETOED, MODEL_MISMATCH, MODEL_INVALID
-    _expired,  #   DECISION_EXPIRED
+    _deny_expired,  #   DECISION_EXPIRED
     _attempts,  #  ATTEMPTS_USED
-    _priced,  #    BOOK_MISSING, DATA_BROKEN
+    _deny_unpriced,  #    BOOK_MISSING, DATA_BROKEN
 )
 """Asked in this order; `_weigh` comes last: EDGE_BELOW_COST or PROBABILITY_BELOW, SIZE_KELLY_ZERO,
 SIZE_BELOW_MINIMUM, MARGIN_INSUFFICIENT, OK.
@@ -247,14 +247,14 @@ def _weigh(case: Case) -> Decision:
         }
     edge = None if value is None else value[0]
     if risk.entry == "threshold":
-        sure = _asked(signal.forecast).side(side)[0]
+        sure = _require_value(signal.forecast).side(side)[0]
         facts["probability"] = sure
         if sure < risk.min_probability:
-            return _valued(
+            return _deny_with_edge(
                 case, edge, Reason.PROBABILITY_BELOW, {**facts, "limit": risk.min_probability}
             )
-    elif _asked(edge).net < risk.min_edge_rate:
-        return _valued(
+    elif _require_value(edge).net < risk.min_edge_rate:
+        return _deny_with_edge(
             case, edge, Reason.EDGE_BELOW_COST, {**facts, "min_edge": risk.min_edge_rate}
         )
     kelly: Decimal | None = None
@@ -265,13 +265,13 @@ def _weigh(case: Case) -> Decision:
         )
         facts["kelly"] = kelly
         if not kelly:
-            return _valued(case, edge, Reason.SIZE_KELLY_ZERO, facts)
+            return _deny_with_edge(case, edge, Reason.SIZE_KELLY_ZERO, facts)
     where = sizing.prices(
         side=side, entry=price, atr_jpy=signal.atr_jpy, settings=settings, factor=factor
     )
     size = sizing.size(
         side=side,
-        where=_reckoned(where, case, side),
+        where=_loss_prices(where, case, side),
         kelly=kelly,
         account=case.account,
         rules=case.rules,
@@ -289,7 +289,7 @@ def _weigh(case: Case) -> Decision:
     if size.reason is not Reason.OK:
         # A busy exchange raises its minimum for a while, which says nothing about the signal.
         raised = size.reason is Reason.SIZE_BELOW_MINIMUM and case.rules.status != "NORMAL"
-        return _valued(
+        return _deny_with_edge(
             case,
             edge,
             Reason.EXCHANGE_BUSY if raised else size.reason,
@@ -310,7 +310,7 @@ def _weigh(case: Case) -> Decision:
     )
 
 
-def _asked(value: T | None) -> T:
+def _require_value(value: T | None) -> T:
     """What a rule before has made sure of."""
     if value is None:
         raise AssertionError(
@@ -324,14 +324,14 @@ def _value(case: Case, side: Side) -> tuple[edges.Edge, edges.Edge] | None:
     """The lower and the other edge; None where the model's label has no barriers that a trade could
     touch.
     """
-    if _asked(case.signal.forecast).barriers.kind != "barriers":
+    if _require_value(case.signal.forecast).barriers.kind != "barriers":
         return None
-    return edges.lower(
+    return edges.lower_edge(
         signal=case.signal, side=side, rules=case.rules, book=case.book, settings=case.settings
     )
 
 
-def _reckoned(where: sizing.Prices, case: Case, side: Side) -> sizing.Prices:
+def _loss_prices(where: sizing.Prices, case: Case, side: Side) -> sizing.Prices:
     """The prices by which the loss is reckoned: a forecast that brings the stop nearer never makes
     the order larger.
     """
@@ -341,7 +341,7 @@ def _reckoned(where: sizing.Prices, case: Case, side: Side) -> sizing.Prices:
     return plain if abs(plain.entry - plain.stop) > abs(where.entry - where.stop) else where
 
 
-def _valued(
+def _deny_with_edge(
     case: Case, edge: edges.Edge | None, reason: Reason, facts: Mapping[str, object]
 ) -> Decision:
     return Decision(

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_DOWN, Decimal
 
 from shared.core.costs import prepaid_rate, stop_loss_per_lot
-from shared.core.frozen import changed
+from shared.core.frozen import copy_with
 from shared.core.money import LOT_BTC, ZERO, rate, yen_beyond
 from shared.core.reasons import TRANSIENT, Reason
 from shared.core.settings import Settings
@@ -46,12 +46,12 @@ class ExposurePolicy:
 
     What is held has a goal, and its stop bounds a disaster.
 
-    >>> ExposurePolicy().needs_model, ExposurePolicy().has_goal
+    >>> ExposurePolicy().is_model_based, ExposurePolicy().has_goal
     (False, True)
     """
 
     name = PolicyName.TARGET
-    needs_model = False
+    is_model_based = False
     has_goal = True
 
     def decide(self, case: Case) -> Decision:
@@ -63,14 +63,16 @@ class ExposurePolicy:
                 action=Action.HOLD, as_of=case.signal.as_of, reason=Reason.TARGET_UNKNOWN
             )
         if held and goal.lots * held <= 0:
-            return _closing(case, goal, held, Action.EXIT, abs(held))
+            return _close_lots(case, goal, held, Action.EXIT, abs(held))
         surplus = abs(held) - abs(goal.lots)
         if surplus < 0:
-            return _grown(case, goal, held)
+            return _grow_position(case, goal, held)
         if surplus < max(1, case.rules.min_lots):
-            reached = changed(goal, since=0)
-            return _told(case, reached, held, Action.HOLD, Reason.ON_TARGET, **_wishes(case))
-        return _closing(case, goal, held, Action.REDUCE, surplus)
+            reached = copy_with(goal, since=0)
+            return _build_decision(
+                case, reached, held, Action.HOLD, Reason.ON_TARGET, **_wishes(case)
+            )
+        return _close_lots(case, goal, held, Action.REDUCE, surplus)
 
     def stop_price(
         self,
@@ -113,7 +115,7 @@ def _goal(case: Case, held: int) -> Goal | None:
     exposure = signal.exposure
     if exposure is None or (standing is not None and exposure.as_of <= standing.as_of):
         return standing
-    lots = _beyond_band(case, _wanted(case, exposure), held)
+    lots = _beyond_band(case, _wanted_lots(case, exposure), held)
     since = 0
     if abs(lots) > abs(held) or lots * held < 0:
         since = signal.as_of
@@ -122,7 +124,7 @@ def _goal(case: Case, held: int) -> Goal | None:
     return Goal(lots=lots, as_of=exposure.as_of, since=since)
 
 
-def _wanted(case: Case, exposure: TargetExposure) -> int:
+def _wanted_lots(case: Case, exposure: TargetExposure) -> int:
     """Lots at the candle's close, negative for a short; what is below the exchange's minimum is
     nothing.
     """
@@ -171,23 +173,29 @@ def _limits(case: Case, side: Side, price: int, capital: Decimal, *, paid: int) 
 # how it is reached
 
 
-def _grown(case: Case, goal: Goal, held: int) -> Decision:
+def _grow_position(case: Case, goal: Goal, held: int) -> Decision:
     """The order that brings the position nearer to the goal, or why there is none."""
     for rule in HALTS:
         denied = rule(case)
         if denied is not None:
-            return _denied(goal, held, denied)
+            return _deny_growth(goal, held, denied)
     side = _side(goal.lots)
     if case.signal.model is None:
-        return _denied(goal, held, _told(case, goal, held, Action.DENY, Reason.MODEL_MISSING))
+        return _deny_growth(
+            goal, held, _build_decision(case, goal, held, Action.DENY, Reason.MODEL_MISSING)
+        )
     if not (case.rules.long_opens if side is Side.LONG else case.rules.short_opens):
-        return _denied(goal, held, _told(case, goal, held, Action.DENY, Reason.SIDE_SUSPENDED))
+        return _deny_growth(
+            goal, held, _build_decision(case, goal, held, Action.DENY, Reason.SIDE_SUSPENDED)
+        )
     if case.book is None:
-        return _denied(goal, held, _told(case, goal, held, Action.DENY, Reason.BOOK_MISSING))
-    return _sized(case, goal, held, side, case.book)
+        return _deny_growth(
+            goal, held, _build_decision(case, goal, held, Action.DENY, Reason.BOOK_MISSING)
+        )
+    return _size_growth(case, goal, held, side, case.book)
 
 
-def _sized(case: Case, goal: Goal, held: int, side: Side, book: Book) -> Decision:
+def _size_growth(case: Case, goal: Goal, held: int, side: Side, book: Book) -> Decision:
     settings, have = case.settings, abs(held)
     crosses = case.now_ms >= goal.since + int(settings.risk.exposure.passive_seconds * 1000)
     price = _price(book, side, settings, crosses=crosses)
@@ -218,14 +226,14 @@ def _sized(case: Case, goal: Goal, held: int, side: Side, book: Book) -> Decisio
             Reason.SIZE_BELOW_MINIMUM if case.rules.status == "NORMAL" else Reason.EXCHANGE_BUSY
         )  # its minimum is raised
         reason = Reason.MARGIN_INSUFFICIENT if own >= least else small
-        return _denied(
-            goal, held, _told(case, goal, held, Action.DENY, reason, least=least, **facts)
+        return _deny_growth(
+            goal, held, _build_decision(case, goal, held, Action.DENY, reason, least=least, **facts)
         )
     stop = _stop(case.account, side, lots, price, settings)
     loss = stop_loss_per_lot(
         price=price, stop=stop, rules=case.rules, book=book, settings=settings
     ) * (have + lots)
-    told = _told(
+    told = _build_decision(
         case,
         goal,
         held,
@@ -235,7 +243,7 @@ def _sized(case: Case, goal: Goal, held: int, side: Side, book: Book) -> Decisio
         loss_at_stop=f"{loss / capital:.6f}",
         **facts,
     )
-    return changed(told, lots=lots, stop_price=stop, crosses=crosses)
+    return copy_with(told, lots=lots, stop_price=stop, crosses=crosses)
 
 
 def _price(book: Book, side: Side, settings: Settings, *, crosses: bool) -> int:
@@ -264,21 +272,21 @@ def _stop(account: Account, side: Side, lots: int, price: int, settings: Setting
     return yen_beyond(average, rate(settings.risk.exposure.stop_rate), above=side is Side.SHORT)
 
 
-def _closing(case: Case, goal: Goal, held: int, action: Action, lots: int) -> Decision:
-    told = _told(case, goal, held, action, Reason.EXIT_EXPOSURE, **_wishes(case))
-    return changed(told, side=_side(held), lots=lots)
+def _close_lots(case: Case, goal: Goal, held: int, action: Action, lots: int) -> Decision:
+    told = _build_decision(case, goal, held, action, Reason.EXIT_EXPOSURE, **_wishes(case))
+    return copy_with(told, side=_side(held), lots=lots)
 
 
-def _denied(goal: Goal, held: int, decision: Decision) -> Decision:
+def _deny_growth(goal: Goal, held: int, decision: Decision) -> Decision:
     """A growth that is denied: tried again where the reason may pass, else over until the next 4h
     close.
     """
     final = decision.action is Action.DENY and decision.reason not in TRANSIENT
-    kept = changed(goal, lots=held, since=0) if final else goal
-    return changed(decision, side=_side(goal.lots), goal=kept)
+    kept = copy_with(goal, lots=held, since=0) if final else goal
+    return copy_with(decision, side=_side(goal.lots), goal=kept)
 
 
-def _told(
+def _build_decision(
     case: Case, goal: Goal, held: int, action: Action, reason: Reason, **facts: object
 ) -> Decision:
     context = {"goal_lots": goal.lots, "held_lots": held, **facts}

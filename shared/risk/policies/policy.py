@@ -10,10 +10,10 @@ from shared.risk.case import Case
 class Policy(Protocol):
     """How a bot decides, how what is held is protected, and when a tick has something to decide.
 
-    >>> from shared.core.settings import load
+    >>> from shared.core.settings import load_settings
     >>> from shared.risk.policies import policy_of
-    >>> policy = policy_of(load({}, profile="trend"))
-    >>> policy.name.value, policy.needs_model
+    >>> policy = policy_of(load_settings({}, profile="trend"))
+    >>> policy.name.value, policy.is_model_based
     ('target', False)
     """
 
@@ -22,7 +22,7 @@ class Policy(Protocol):
         """As `risk.policy` names it."""
 
     @property
-    def needs_model(self) -> bool:
+    def is_model_based(self) -> bool:
         """Whether side and size rest on what a model says of the candle."""
 
     @property

@@ -63,7 +63,7 @@ class Pool:
             self._lent += 1
             return self._idle.pop() if self._idle else None
 
-    def opened(self) -> None:
+    def remember_file(self) -> None:
         """Remember which file it was that was opened."""
         with self.lock:
             self._file = self._file or _identity(self._path)

@@ -21,7 +21,7 @@ from typing import Self
 from shared.core.errors import BadData, Conflict, StoreBroken
 from shared.core.files import sync, write_draft
 from shared.core.retry import backoff_seconds, retry
-from shared.stores.keys import check_generation, check_key, check_prefix, refused
+from shared.stores.keys import check_generation, check_key, check_prefix, precondition_text
 from shared.stores.ports import Blob
 
 _LEFTOVER_SECONDS = 3600
@@ -57,7 +57,7 @@ class FolderBucket:
     def get(self, key: str) -> Blob | None:
         """The object, or None."""
         with (
-            self._translated(),
+            self._translate_errors(),
             _missing_is_none(),
             (self.path / check_key(key)).open("rb") as file,
         ):
@@ -66,7 +66,7 @@ class FolderBucket:
 
     def generation(self, key: str) -> int | None:
         """Only its generation, or None. One `stat`."""
-        with self._translated():
+        with self._translate_errors():
             return _generation(self.path / check_key(key))
 
     def put(self, key: str, data: bytes, *, if_generation: int | None = None) -> int:
@@ -77,13 +77,13 @@ class FolderBucket:
         """
         target = self.path / check_key(key)
         check_generation(if_generation)
-        with self._translated():
+        with self._translate_errors():
             temporary = self._write_temporary(data)
             try:
-                with self._locked():
+                with self._lock_writers():
                     stored = _generation(target)
                     if if_generation is not None and if_generation != (stored or 0):
-                        raise Conflict(refused(key, if_generation, stored))
+                        raise Conflict(precondition_text(key, if_generation, stored))
                     self._make_room(target, key)
                     generation = _stamp(temporary, after=stored)
                     temporary.replace(target)
@@ -95,10 +95,10 @@ class FolderBucket:
     def delete(self, key: str) -> None:
         """Take it away, if it is there, and the folders that it leaves empty."""
         target = self.path / check_key(key)
-        with self._translated():
+        with self._translate_errors():
             if _generation(target) is None:
                 return
-            with self._locked():
+            with self._lock_writers():
                 target.unlink(missing_ok=True)
                 for parent in target.relative_to(self.path).parents[:-1]:
                     if any((self.path / parent).iterdir()):
@@ -108,7 +108,7 @@ class FolderBucket:
     def keys(self, prefix: str = "") -> list[str]:
         """All keys with a prefix, sorted."""
         start = self.path / check_prefix(prefix).rpartition("/")[0]
-        with self._translated():
+        with self._translate_errors():
             return sorted(key for key in self._walk(start) if key.startswith(prefix))
 
     def _walk(self, start: Path) -> Iterator[str]:
@@ -149,7 +149,7 @@ class FolderBucket:
             sync(folder.parent)
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _lock_writers(self) -> Iterator[None]:
         """One writer at a time. The kernel frees the lock of a process that dies."""
         descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
@@ -181,7 +181,7 @@ class FolderBucket:
             ) from error
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         """The system's errors as one sentence with its remedy."""
         try:
             yield

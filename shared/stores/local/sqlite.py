@@ -169,7 +169,7 @@ class SqliteDocuments(Documents):
             else:
                 pool.drop(connection)
             if isinstance(error, sqlite3.Error):
-                raise self._broken(error) from error
+                raise self._store_error(error) from error
             raise
         pool.give(connection)
 
@@ -184,7 +184,7 @@ class SqliteDocuments(Documents):
         connection = self._connect()
         try:
             self._prepare(connection)
-            pool.opened()
+            pool.remember_file()
         except BaseException:
             connection.close()
             raise
@@ -205,12 +205,12 @@ class SqliteDocuments(Documents):
         connection.execute(
             "BEGIN"
         )  # one look at all of it: another process may be making the table just now
-        ours = self._ours(connection)
+        ours = self._has_our_schema(connection)
         connection.execute("COMMIT")
         if not ours:
             self._persistently(connection, "PRAGMA journal_mode = WAL")
             connection.execute("BEGIN IMMEDIATE")
-            if not self._ours(connection):  # another process may have been first
+            if not self._has_our_schema(connection):  # another process may have been first
                 for statement in _TABLES.split(";"):
                     connection.execute(statement)
             connection.execute("COMMIT")
@@ -223,7 +223,7 @@ class SqliteDocuments(Documents):
             )
         connection.execute("PRAGMA synchronous = FULL")
 
-    def _ours(self, connection: sqlite3.Connection) -> bool:
+    def _has_our_schema(self, connection: sqlite3.Connection) -> bool:
         """Whether the file has our schema; False for an empty one.
 
         Raises `StoreBroken` for anybody else's.
@@ -260,7 +260,7 @@ class SqliteDocuments(Documents):
             deadline=time.monotonic() + self._busy_seconds,
         )
 
-    def _broken(self, error: sqlite3.Error) -> StoreBroken:
+    def _store_error(self, error: sqlite3.Error) -> StoreBroken:
         code = _primary_code(error)
         found = {
             sqlite3.SQLITE_BUSY: (

@@ -16,20 +16,20 @@ from shared.core.types import Candles, Features, FloatArray, Issue, Timeframe
 from shared.model.bundle import Bundle
 from shared.turn import pipeline
 from shared.turn.watch import shadow
-from shared.turn.watch.inspection import Retrained, inspect, sampled
+from shared.turn.watch.inspection import Retrained, inspect_model, sampled_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
     """What speaks against the champion, and what the day's document keeps of the candle (see
-    `shadow.entry`).
+    `shadow.shadow_entry`).
     """
 
     doubts: tuple[Issue, ...] = ()
     said: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def watch(
+def watch_candle(
     bundle: Bundle,
     challenger: Bundle | None,
     *,
@@ -53,10 +53,10 @@ def watch(
         now_ms: The present instant.
         settings: The limits.
     """
-    rows = sampled(computed.as_of, step_ms=Timeframe.M15.ms)
+    rows = sampled_rows(computed.as_of, step_ms=Timeframe.M15.ms)
     rows[-1] = True
-    prediction = pipeline.scored(computed, bundle=bundle, rows=rows)
-    doubts = inspect(
+    prediction = pipeline.predict_chosen_rows(computed, bundle=bundle, rows=rows)
+    doubts = inspect_model(
         bundle, computed, prediction, candles[Timeframe.M15], pointer, now_ms, settings
     )
     told: dict[str, FloatArray] = {bundle.version: prediction.probabilities[-1]}
@@ -71,12 +71,16 @@ def watch(
                     reason=Reason.CHALLENGER_INVALID, forbids_entry=False, context={"found": found}
                 ),
             )
-    return Watched(doubts=doubts, said=shadow.entry(told, as_of=int(computed.as_of[-1]), side=side))
+    return Watched(
+        doubts=doubts, said=shadow.shadow_entry(told, as_of=int(computed.as_of[-1]), side=side)
+    )
 
 
 def _last(computed: Features, challenger: Bundle) -> FloatArray:
     """What the challenger says of the newest candle, (3,); NaN where it is not warm for it."""
     last = np.zeros(len(computed.as_of), dtype=np.bool_)
     last[-1] = True
-    three: FloatArray = pipeline.scored(computed, bundle=challenger, rows=last).probabilities[-1]
+    three: FloatArray = pipeline.predict_chosen_rows(
+        computed, bundle=challenger, rows=last
+    ).probabilities[-1]
     return three

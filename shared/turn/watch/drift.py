@@ -18,7 +18,7 @@ LEAST_SHARE = 1e-4
 """What an empty bin counts as: without it one empty bin makes the PSI infinite."""
 
 
-def binned(values: FloatArray, edges: Sequence[float] | FloatArray) -> FloatArray:
+def bin_shares(values: FloatArray, edges: Sequence[float] | FloatArray) -> FloatArray:
     """Which share of the values (n,) falls into each of the len(edges) + 1 bins.
 
     Bin i holds `edges[i - 1] <= value < edges[i]`; the first and last are open. NaN (not warm, not

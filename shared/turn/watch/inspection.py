@@ -19,7 +19,7 @@ from shared.core.types import BoolArray, Candles, Features, FloatArray, IntArray
 from shared.model.bundle import Bundle
 from shared.model.manifest import Reference
 from shared.model.outcomes import LOWER, UPPER, label, uniqueness
-from shared.turn.watch.drift import binned, ks_of_shares, psi
+from shared.turn.watch.drift import bin_shares, ks_of_shares, psi
 from shared.turn.watch.scores import score
 
 EVERY = 8
@@ -40,13 +40,13 @@ class Retrained(Protocol):
         ...
 
 
-def sampled(as_of: IntArray, *, step_ms: int) -> BoolArray:
+def sampled_rows(as_of: IntArray, *, step_ms: int) -> BoolArray:
     """The rows (n,) of which the model is asked, the same ones in every tick."""
     chosen: BoolArray = (as_of // step_ms) % EVERY == 0
     return chosen
 
 
-def inspect(
+def inspect_model(
     bundle: Bundle,
     features: Features,
     prediction: Prediction,
@@ -71,7 +71,7 @@ def inspect(
     found = (
         *_ages(bundle, pointer, now_ms, settings),
         *_still(bundle, prediction, settings),
-        *_drifted(bundle, features, prediction, settings),
+        *_drift_findings(bundle, features, prediction, settings),
         *_worse(bundle, features, prediction, candles, settings),
     )
     return tuple(
@@ -130,7 +130,7 @@ def _still(
         )
 
 
-def _drifted(
+def _drift_findings(
     bundle: Bundle, features: Features, prediction: Prediction, settings: Settings
 ) -> Iterator[tuple[Reason, dict[str, str]]]:
     asked, beyond = 0, []
@@ -177,7 +177,7 @@ def _values(
 
 def _distance(reference: Reference, values: FloatArray) -> tuple[float, str]:
     """How many times beyond its own alarm level it lies by both measures, and in words."""
-    shares = binned(values, reference.edges)
+    shares = bin_shares(values, reference.edges)
     index, distance = psi(reference.shares, shares), ks_of_shares(reference.shares, shares)
     text = (
         f"{reference.name}: PSI {index:.2f} (alarm {reference.psi_alarm:.2f}), "

@@ -54,7 +54,9 @@ class Matured:
     said: Mapping[str, FloatArray]
 
 
-def entry(said: Mapping[str, FloatArray], *, as_of: int, side: int) -> dict[str, dict[str, Any]]:
+def shadow_entry(
+    said: Mapping[str, FloatArray], *, as_of: int, side: int
+) -> dict[str, dict[str, Any]]:
     """What a tick adds to its day's document; nothing where no model said anything."""
     told = {
         version: [float(p) for p in three]
@@ -64,7 +66,7 @@ def entry(said: Mapping[str, FloatArray], *, as_of: int, side: int) -> dict[str,
     return {"said": {str(as_of): told}, "sides": {str(as_of): side}} if told else {}
 
 
-def records(days: Iterable[Mapping[str, Any]]) -> Shadow:
+def decode_shadow(days: Iterable[Mapping[str, Any]]) -> Shadow:
     """Read the documents of days, in any order.
 
     Raises `BadData` where one holds something else than probabilities.
@@ -91,7 +93,7 @@ def records(days: Iterable[Mapping[str, Any]]) -> Shadow:
     )
 
 
-def matured(
+def matured_candles(
     shadow: Shadow,
     candles: Candles,
     atr_jpy: FloatArray,
@@ -129,7 +131,7 @@ def matured(
     )
 
 
-def scored(
+def score_versions(
     shadow: Shadow,
     candles: Candles,
     atr_jpy: FloatArray,
@@ -140,7 +142,7 @@ def scored(
     """How each model came out on the candles that all of them spoke of; nothing where no label is
     known yet.
     """
-    known = matured(shadow, candles, atr_jpy, barriers, versions=versions)
+    known = matured_candles(shadow, candles, atr_jpy, barriers, versions=versions)
     found = {version: score(known.said[version], known.label, known.weight) for version in versions}
     return {version: one for version, one in found.items() if one is not None}
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.alerts import KnownBefore, compose, failure
-from shared.alerts.wording import facts, key
+from shared.alerts import KnownBefore, compose
+from shared.alerts.compose import failure_alert
+from shared.alerts.wording import alert_key, context_facts
 from shared.core import settings as configuration
 from shared.core.money import jpy
 from shared.core.reasons import Reason
@@ -36,7 +37,7 @@ from shared.core.types import (
 )
 from shared.stores.documents import check_path
 
-SETTINGS = configuration.load({})
+SETTINGS = configuration.load_settings({})
 AT = 1_893_456_000_000  # 2030-01-01 09:00:00 JST
 HOUR = 3_600_000
 
@@ -256,7 +257,7 @@ def test_a_halt_by_a_person_is_no_news_to_that_person():
 def test_a_failed_tick_and_a_failed_store_are_critical():
     alert = one(replace(REPORT, status=TickStatus.FAILED, reason=Reason.STEP_FAILED, detail="boom"))
     assert (alert.level, alert.kind, alert.fields["why"]) == (Level.CRITICAL, "tick_failed", "boom")
-    alert = failure(
+    alert = failure_alert(
         bot="default",
         at=AT,
         found="the database is locked",
@@ -268,12 +269,14 @@ def test_a_failed_tick_and_a_failed_store_are_critical():
         "the database is locked",
         "stop the other",
     )
-    assert "what to do" not in failure(bot="default", at=AT, found="x", settings=SETTINGS).fields
-    later = failure(bot="default", at=AT + HOUR - 1, found="another text", settings=SETTINGS)
+    assert (
+        "what to do" not in failure_alert(bot="default", at=AT, found="x", settings=SETTINGS).fields
+    )
+    later = failure_alert(bot="default", at=AT + HOUR - 1, found="another text", settings=SETTINGS)
     assert (
         later.key
         == alert.key
-        != failure(bot="default", at=AT + HOUR, found="x", settings=SETTINGS).key
+        != failure_alert(bot="default", at=AT + HOUR, found="x", settings=SETTINGS).key
     )
 
 
@@ -525,6 +528,6 @@ def test_numbers_and_times_are_told_as_people_write_them():
     assert yen_words(-12_345) == "-12,345 yen"
     assert btc(1) == "0.0001 BTC"
     assert jst_and_utc(AT + 15 * HOUR) == "2030-01-02 00:00:00 JST (15:00:00 UTC)"
-    assert key("a/b", "", 3) == "a-b:-:3"
-    assert facts({"long_fact": "x" * 500})["long fact"] == "x" * 199 + "…"
+    assert alert_key("a/b", "", 3) == "a-b:-:3"
+    assert context_facts({"long_fact": "x" * 500})["long fact"] == "x" * 199 + "…"
     assert all(reason_now(reason) for reason in Reason)

@@ -16,7 +16,7 @@ from shared.core.errors import AlreadyExists, BadSettings, Unavailable
 from shared.core.types import Alert, Entry, Level, Position, Side, TickReport, TickStatus
 from shared.stores.memory import MemoryDocuments
 
-SETTINGS = configuration.load({"BOT_DISCORD__TIMEOUT_SECONDS": "1"})
+SETTINGS = configuration.load_settings({"BOT_DISCORD__TIMEOUT_SECONDS": "1"})
 AT = 1_893_456_000_000
 TOKEN = "s3cr3t-token-of-the-webhook"
 

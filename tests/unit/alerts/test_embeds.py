@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.alerts.embeds import COLOURS, messages, shortened
+from shared.alerts.embeds import COLOURS, messages, shorten_text
 from shared.core.types import Alert, Level
 
 AT = 1_893_456_000_123
@@ -119,6 +119,6 @@ def test_no_message_ever_breaks_a_limit_and_no_alert_is_lost(alerts):
 
 
 def test_a_text_is_cut_between_characters():
-    assert shortened("  abc ", 3) == "abc"
-    assert shortened("abcd", 3) == "ab…"
-    assert shortened("😀😀😀", 4) == "😀…"
+    assert shorten_text("  abc ", 3) == "abc"
+    assert shorten_text("abcd", 3) == "ab…"
+    assert shorten_text("😀😀😀", 4) == "😀…"

@@ -6,10 +6,10 @@ import pytest
 
 from shared.alerts import compose
 from shared.core.reasons import Reason
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.types import Issue, Level, TickReport, TickStatus
 
-SETTINGS = load({"BOT_HOME": "/nowhere"})
+SETTINGS = load_settings({"BOT_HOME": "/nowhere"})
 AT = 1_767_225_600_000
 ABOUT = (
     Reason.MODEL_NOT_PROVEN,

@@ -5,23 +5,23 @@ Those of its meaning: `tests/unit/model/test_other_code.py`.
 
 import pytest
 
-from models.fit.code import code_hash
+from models.fit.code import model_code_hash
 from shared.core import guards
 from shared.core.errors import NotThere
-from shared.core.fingerprint import bytes_of, sources
+from shared.core.fingerprint import digest_of, read_sources
 
 
 def test_a_fingerprint_is_of_names_and_contents_whatever_the_order() -> None:
-    features = sources(["shared/features"])
-    assert bytes_of(features) == bytes_of(dict(reversed(features.items())))
-    assert len(bytes_of(features)) == 64
+    features = read_sources(["shared/features"])
+    assert digest_of(features) == digest_of(dict(reversed(features.items())))
+    assert len(digest_of(features)) == 64
     place = next(iter(features))
     changes = [
         {**features, place: b"pass"},
         {f"{name}x": text for name, text in features.items()},
-        sources(["shared/model"]),
+        read_sources(["shared/model"]),
     ]
-    prints = {bytes_of(texts) for texts in (features, *changes)} | {bytes_of(features, "numpy 2")}
+    prints = {digest_of(texts) for texts in (features, *changes)} | {digest_of(features, "numpy 2")}
     assert len(prints) == 5
 
 
@@ -29,16 +29,16 @@ def test_a_room_brings_all_its_files_and_a_file_that_is_gone_is_no_silence(tmp_p
     (tmp_path / "room/inner").mkdir(parents=True)
     for name in ("room/a.py", "room/inner/b.py", "room/c.txt", "alone.py"):
         (tmp_path / name).write_text("x = 1\n")
-    assert set(sources(["room", "alone.py"], below=tmp_path)) == {
+    assert set(read_sources(["room", "alone.py"], below=tmp_path)) == {
         "room/a.py",
         "room/inner/b.py",
         "alone.py",
     }
     for gone in ("nowhere", "nowhere.py", "room/inner/d.py"):
         with pytest.raises(NotThere, match=gone):
-            sources(["room", gone], below=tmp_path)
+            read_sources(["room", gone], below=tmp_path)
 
 
 def test_every_file_that_fits_a_model_is_there() -> None:
     assert len(guards.sources("fits")) >= 50
-    assert len(code_hash()) == 16
+    assert len(model_code_hash()) == 16

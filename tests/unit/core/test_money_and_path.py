@@ -83,4 +83,4 @@ def test_the_price_between_two_points_of_the_path_is_the_earlier_one() -> None:
 def test_the_book_around_a_price_is_never_crossed() -> None:
     book = book_at(15_000_000, spread_rate=0.0001, as_of=5)
     assert (book.bid, book.ask, book.as_of) == (14_999_250, 15_000_750, 5)
-    assert not book_at(100, spread_rate=0.0, as_of=0).crossed
+    assert not book_at(100, spread_rate=0.0, as_of=0).is_crossed

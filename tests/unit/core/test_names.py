@@ -73,7 +73,7 @@ WRONG = (
 def test_an_id_that_would_hide_its_documents_is_refused_when_settings_are_read(wrong):
     for read in (
         lambda: wiring.settings_from({"BOT_ID": wrong}),
-        lambda: configuration.load({}, overrides={"id": wrong}),
+        lambda: configuration.load_settings({}, overrides={"id": wrong}),
         lambda: wiring.settings_from({}, overrides={"id": wrong}),
     ):
         with pytest.raises(BadSettings, match="the setting id was ") as refused:

@@ -14,7 +14,7 @@ import pytest
 
 from shared import risk
 from shared.core.reasons import Reason
-from shared.core.settings import Settings, load
+from shared.core.settings import Settings, load_settings
 from shared.core.types import (
     Accepted,
     Account,
@@ -39,7 +39,7 @@ from shared.core.types import (
 )
 from shared.exchanges.paper import account as accounts
 from shared.exchanges.paper.exchange import PaperExchange
-from shared.market.candles import empty
+from shared.market.candles import empty_candles
 from shared.market.path import book_at
 from shared.orders import plan as planning
 from shared.orders.carry_out import carry_out
@@ -61,8 +61,8 @@ PRICE = 10_000_000
 BOOK = book_at(PRICE, spread_rate=0.0001, as_of=AT)
 BOTH_WAYS = {"account": "margin", "sides": "both"}
 EXPOSURE = {"volatility_target": 0.3}
-TREND = load({}, profile="trend", overrides={**BOTH_WAYS, "risk": {"exposure": EXPOSURE}})
-BARRIER = load({}, overrides={"sides": "both"})
+TREND = load_settings({}, profile="trend", overrides={**BOTH_WAYS, "risk": {"exposure": EXPOSURE}})
+BARRIER = load_settings({}, overrides={"sides": "both"})
 
 
 # refused stops
@@ -70,12 +70,15 @@ BARRIER = load({}, overrides={"sides": "both"})
 
 def hands_with(*lots: int, side: Side = Side.LONG, settings: Settings = TREND) -> AccountInHand:
     """A margin account that has grown by these entries, each under its own stop."""
-    account = accounts.opened(
-        100_000_000, AT, kind=AccountKind.MARGIN, terms=accounts.terms(settings, PairRules())
+    account = accounts.open_account(
+        100_000_000,
+        AT,
+        kind=AccountKind.MARGIN,
+        terms=accounts.account_terms(settings, PairRules()),
     )
     hands = AccountInHand(
         account,
-        path=empty(Timeframe.M1),
+        path=empty_candles(Timeframe.M1),
         settings=settings,
         rules=PairRules(),
         traded=lambda account: None,
@@ -92,7 +95,7 @@ def hands_with(*lots: int, side: Side = Side.LONG, settings: Settings = TREND) -
             price=PRICE * (101 if side is Side.LONG else 99) // 100,
             stop_price=stop_price,
         )
-        hands.account, outcome = accounts.placed(
+        hands.account, outcome = accounts.place_order(
             hands.account, entry, book=BOOK, now_ms=AT, rules=PairRules()
         )
         assert isinstance(outcome, Accepted)
@@ -131,7 +134,7 @@ def test_where_the_one_stop_for_all_is_refused_the_stops_that_it_would_replace_s
 def test_the_desk_of_a_tick_sends_nothing_that_waits_for_an_order_which_was_not_taken() -> None:
     documents, name = MemoryDocuments(), TREND.id
     exchange = PaperExchange(
-        PaperDocument(documents, name), lambda start, end: empty(Timeframe.M1), TREND
+        PaperDocument(documents, name), lambda start, end: empty_candles(Timeframe.M1), TREND
     )
     bot = BotDocuments(documents, name)
     lease = bot.take_lease(now_ms=AT, lease_ms=170_000)
@@ -315,7 +318,7 @@ def test_what_is_too_much_by_less_than_the_exchange_takes_is_kept_without_an_ord
 @pytest.mark.parametrize("side", list(Side))
 def test_a_growth_at_a_better_price_keeps_the_loss_of_the_whole_within_the_drawdown(side) -> None:
     """What was bought dearer loses more at the common stop than its lots at today's price would."""
-    settings = load(
+    settings = load_settings(
         {},
         profile="trend",
         overrides={**BOTH_WAYS, "risk": {"max_drawdown": 0.09, "exposure": EXPOSURE}},
@@ -519,7 +522,7 @@ def test_a_state_that_was_stored_before_there_were_goals_is_read() -> None:
         limits=Limits.first(equity_jpy=Decimal(1), now_ms=AT),
         signal=signal(None),
     )
-    old = json.loads(json.dumps(state.told()))
+    old = json.loads(json.dumps(state.encode_state()))
     for name in ("schema", "goal", "doubts"):
         del old[name]
     old["signal"] = {
@@ -527,7 +530,7 @@ def test_a_state_that_was_stored_before_there_were_goals_is_read() -> None:
         for name, told in as_before(state.signal).items()
         if not name.startswith("target_")
     }
-    assert State.stored(old, TREND) == state
+    assert State.decode_state(old, TREND) == state
     assert (
         len(msgspec.json.encode(replace(state, goal=Goal(lots=-(10**7), as_of=AT, since=AT))))
         < 4_096

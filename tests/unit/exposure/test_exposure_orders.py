@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.core.reasons import Reason
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.types import (
     Accepted,
     AccountKind,
@@ -32,7 +32,7 @@ from shared.orders.plan import Cancel, Place
 T0, PRICE = 1_699_999_200_000, 10_000_000
 RULES = PairRules()
 SETTINGS = {
-    kind: load(
+    kind: load_settings(
         {},
         profile="trend",
         overrides={"account": kind, "risk": {"exposure": {"volatility_target": 0.3}}},
@@ -67,8 +67,11 @@ class Desk:
 
     def __init__(self, kind: str, *, side: Side = Side.LONG, rules: PairRules = RULES) -> None:
         self.settings, self.rules, self.side, self.now = SETTINGS[kind], rules, side, T0
-        self.account: PaperAccount = accounts.opened(
-            100_000_000, T0, kind=AccountKind(kind), terms=accounts.terms(self.settings, rules)
+        self.account: PaperAccount = accounts.open_account(
+            100_000_000,
+            T0,
+            kind=AccountKind(kind),
+            terms=accounts.account_terms(self.settings, rules),
         )
         self.bare: list[int] = []
         self.outcomes: list[Any] = []
@@ -105,9 +108,11 @@ class Desk:
         self.bare, self.outcomes = [], []
         for step in steps:
             if isinstance(step, Cancel):
-                self.account, outcome = accounts.canceled(self.account, step.order, now_ms=self.now)
+                self.account, outcome = accounts.cancel_order(
+                    self.account, step.order, now_ms=self.now
+                )
             else:
-                self.account, outcome = accounts.placed(
+                self.account, outcome = accounts.place_order(
                     self.account, step.intent, book=book(price), now_ms=self.now, rules=self.rules
                 )
             self.outcomes.append(outcome)
@@ -199,7 +204,7 @@ def test_on_spot_three_stops_may_stand_and_a_fourth_is_merged_within_the_tick() 
 def test_a_lost_stop_comes_back_from_the_average_price_without_any_plan_or_signal() -> None:
     desk = Desk("margin").holding(100)
     (stop,) = [order for order in desk.holdings.orders if order.intent.purpose is Purpose.STOP]
-    desk.account, _ = accounts.canceled(desk.account, stop, now_ms=desk.now)
+    desk.account, _ = accounts.cancel_order(desk.account, stop, now_ms=desk.now)
     (step,) = desk.protected()
     assert isinstance(step, Place)
     assert desk.stops == [(100, step.intent.trigger_price)]
@@ -244,7 +249,7 @@ def test_on_spot_the_stops_make_room_and_the_rest_gets_its_own_within_the_same_s
 def test_a_rest_below_the_minimum_is_closed_with_the_part(kind) -> None:
     desk = Desk(kind, rules=PairRules(min_lots=10)).holding(100)
     desk.ordered(wanting(Action.REDUCE, 95, goal=5))
-    assert desk.account.idle
+    assert desk.account.is_idle
 
 
 @pytest.mark.parametrize(
@@ -281,17 +286,17 @@ def test_where_the_sale_is_refused_the_next_protection_covers_all_again() -> Non
             if isinstance(step, Cancel) or step.intent.purpose is not Purpose.CLOSE
         )
         desk.carry_out(unsold, price=PRICE)
-        assert planning.bare(desk.holdings, now_ms=desk.now)
+        assert planning.has_bare_position(desk.holdings, now_ms=desk.now)
         desk.protected()
         assert sum(lots for lots, _ in desk.stops) >= 100
-        assert not planning.uncovered(desk.holdings, now_ms=desk.now)
+        assert not planning.uncovered_positions(desk.holdings, now_ms=desk.now)
 
 
 def test_an_exit_closes_all_whatever_rests() -> None:
     for kind in ("margin", "spot"):
         desk = Desk(kind).holding(200, 100)
         desk.ordered(wanting(Action.EXIT, 300, goal=0))
-        assert desk.account.idle
+        assert desk.account.is_idle
         assert desk.account.trades[-1].ends_position
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from shared import risk
 from shared.core.reasons import Reason
-from shared.core.settings import Settings, load
+from shared.core.settings import Settings, load_settings
 from shared.core.types import (
     Account,
     AccountKind,
@@ -39,7 +39,7 @@ def settings(**risk_settings: Any) -> Settings:
         "sides": risk_settings.pop("sides", "long"),
     }
     exposure = {"volatility_target": 0.3, **risk_settings.pop("exposure", {})}
-    return load(
+    return load_settings(
         {}, profile="trend", overrides={**more, "risk": {**risk_settings, "exposure": exposure}}
     )
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from shared.core.frozen import changed
+from shared.core.frozen import copy_with
 from shared.core.money import yen_beyond
 from shared.core.reasons import Reason
 from shared.core.types import Action, OrderIntent, Side
@@ -71,17 +71,17 @@ def test_whatever_is_wanted_every_promise_holds_in_every_way_of_playing(full) ->
 
 
 def an_entry_brings_no_stop_and_nothing_is_protected(patch: pytest.MonkeyPatch) -> None:
-    real = ledger._bracketed
+    real = ledger._grow_bracket
     patch.setattr(
         ledger,
-        "_bracketed",
+        "_grow_bracket",
         lambda account, entry, fill: real(account, replace(entry, stop_price=None), fill),
     )
     patch.setattr(planning, "protection", lambda *args, **more: ())
 
 
 def a_reduction_leaves_the_rest_without_a_stop(patch: pytest.MonkeyPatch) -> None:
-    real = planning._reduced
+    real = planning._reduce_position
 
     def bare(*what: Any) -> Any:
         return tuple(
@@ -90,7 +90,7 @@ def a_reduction_leaves_the_rest_without_a_stop(patch: pytest.MonkeyPatch) -> Non
             if isinstance(step, planning.Cancel) or step.intent.purpose != "stop"
         )
 
-    patch.setattr(planning, "_reduced", bare)
+    patch.setattr(planning, "_reduce_position", bare)
     patch.setattr(
         Steps,
         "cover",
@@ -126,18 +126,18 @@ def the_band_is_not_asked_for(patch: pytest.MonkeyPatch) -> None:
 
 
 def twice_as_much_is_ordered(patch: pytest.MonkeyPatch) -> None:
-    real = exposure._sized
+    real = exposure._size_growth
 
     def doubled(*what: Any) -> Any:
         decision = real(*what)
-        return changed(decision, lots=2 * decision.lots)
+        return copy_with(decision, lots=2 * decision.lots)
 
-    patch.setattr(exposure, "_sized", doubled)
+    patch.setattr(exposure, "_size_growth", doubled)
 
 
 def an_entry_crosses_at_once(patch: pytest.MonkeyPatch) -> None:
-    real = exposure._sized
-    patch.setattr(exposure, "_sized", lambda *what: changed(real(*what), crosses=True))
+    real = exposure._size_growth
+    patch.setattr(exposure, "_size_growth", lambda *what: copy_with(real(*what), crosses=True))
 
 
 def an_entry_outlives_its_tick(patch: pytest.MonkeyPatch) -> None:
@@ -168,9 +168,9 @@ def the_goal_is_made_anew_by_every_tick(patch: pytest.MonkeyPatch) -> None:
 
 def what_is_not_wanted_any_more_is_kept(patch: pytest.MonkeyPatch) -> None:
     def kept(case: Any, goal: Any, held: int, action: Action, lots: int) -> Any:
-        return exposure._told(case, goal, held, Action.HOLD, Reason.ON_TARGET)
+        return exposure._build_decision(case, goal, held, Action.HOLD, Reason.ON_TARGET)
 
-    patch.setattr(exposure, "_closing", kept)
+    patch.setattr(exposure, "_close_lots", kept)
 
 
 def a_stop_does_not_fire(patch: pytest.MonkeyPatch) -> None:
@@ -178,14 +178,14 @@ def a_stop_does_not_fire(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_closed_part_is_sold_twice(patch: pytest.MonkeyPatch) -> None:
-    real = planning._reduced
+    real = planning._reduce_position
 
     def more(draft: Any, position: Any, decision: Any) -> Any:
         return real(
             draft, position, replace(decision, lots=min(position.lots - 1, 2 * decision.lots))
         )
 
-    patch.setattr(planning, "_reduced", more)
+    patch.setattr(planning, "_reduce_position", more)
 
 
 def a_4h_close_is_skipped(patch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ from shared.core.types import (
     Timeframe,
     Unknown,
 )
-from shared.orders.plan import uncovered
+from shared.orders.plan import uncovered_positions
 from shared.tick.cycle import run_tick
 from shared.tick.request import TickRequest
 from tests.support.invariants import Violation, insist
@@ -144,7 +144,9 @@ class TargetStory(TickStory):
         broken = self.dice.random() < 0.1
         ports = replace(self.ports, feed=Silent(self.feed)) if broken else self.ports  # type: ignore[arg-type]
         before = self.exchange.holdings(self.clock.now_ms())
-        guarded = self.settings.account == "margin" and not uncovered(before, now_ms=before.as_of)
+        guarded = self.settings.account == "margin" and not uncovered_positions(
+            before, now_ms=before.as_of
+        )
         try:
             report = run_tick(ports, self.settings, request)
         except Killed:
@@ -177,7 +179,7 @@ class TargetStory(TickStory):
         live = [
             order
             for order in held.orders
-            if order.intent.opens and (order.intent.expires_at or now + 1) > now
+            if order.intent.is_opening and (order.intent.expires_at or now + 1) > now
         ]
         found = (
             [Violation(TickRule.ENTRY_ENDS, "two entries are in the market")]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared import features
 from shared.core.errors import BadData
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.types import Candles, Timeframe
 from shared.features import catalogue, families
 from shared.features.catalogue import ALL, CATALOGUE, MODEL, PHASE19, PHASE22
@@ -40,7 +40,7 @@ def test_every_file_of_a_family_is_in_the_catalogue_and_every_name_of_a_feature_
 
 
 def test_the_table_for_the_documentation_has_one_formula_in_one_line_for_each_feature() -> None:
-    rows = catalogue.table()
+    rows = catalogue.feature_table()
     assert [row[0] for row in rows] == list(ALL)
     for name, timeframe, family, needs, formula in rows:
         assert timeframe in {"15m", "4h"}, name
@@ -82,7 +82,7 @@ def test_each_feature_has_its_first_value_after_exactly_the_candles_it_says_it_n
 
 
 def test_min_history_is_enough_for_every_feature_but_those_of_the_har_forecast_and_the_slow_trend():
-    market = load({}).market
+    market = load_settings({}).market
     fast = {
         feature.name: feature.needs for feature in CATALOGUE if feature.timeframe is Timeframe.M15
     }

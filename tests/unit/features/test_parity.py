@@ -12,12 +12,12 @@ import pytest
 from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
 from shared import features, strategies
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.types import Candles, Features, Timeframe, Votes
 from shared.features.catalogue import ALL, CATALOGUE
 
 WINDOW = 1000
-SETTINGS = load({}, overrides={"strategies": {"trend": {"weight": 0.15}}})
+SETTINGS = load_settings({}, overrides={"strategies": {"trend": {"weight": 0.15}}})
 
 
 def known_at(candles: Mapping[Timeframe, Candles], rows: int) -> Mapping[Timeframe, Candles]:
@@ -168,10 +168,10 @@ _DIGEST = """
 import hashlib, pickle, sys
 import numpy as np
 from shared import features, strategies
-from shared.core.settings import load
+from shared.core.settings import load_settings
 candles = pickle.loads(sys.stdin.buffer.read())
 computed = features.compute(candles)
-votes = strategies.vote(computed, load({}).strategies, load({}).consensus)
+votes = strategies.vote(computed, load_settings({}).strategies, load_settings({}).consensus)
 # The sign of a NaN is nobody's value.
 values = np.where(np.isnan(computed.values), np.nan, computed.values)
 voted = votes.confidences.tobytes() + votes.strength.tobytes()

@@ -93,7 +93,7 @@ def test_many_first_requests_wire_once_and_options_wire_anew(tmp_path, monkeypat
 
     def ask() -> None:
         together.wait()
-        found.append(one.wired())
+        found.append(one.wire_once())
 
     threads = [threading.Thread(target=ask) for _ in range(6)]
     for thread in threads:
@@ -103,4 +103,4 @@ def test_many_first_requests_wire_once_and_options_wire_anew(tmp_path, monkeypat
     assert wired == [{}]
     assert all(each is found[0] for each in found)
     assert one.wire(dry_run=True)[1] == {"dry_run": True}
-    assert one.wired() is found[0]
+    assert one.wire_once() is found[0]

@@ -2,7 +2,7 @@
 
 from pathlib import Path, PurePosixPath
 
-from models.fit.code import code_hash
+from models.fit.code import model_code_hash
 from scripts.testing.guard_contracts import modules_of
 from scripts.testing.mutation.rooms import ROOMS
 from shared.core import deciding, fingerprint, guards
@@ -14,11 +14,11 @@ FILES = guards.files_of_the_product()
 
 def test_every_file_of_the_product_has_a_guard() -> None:
     assert len(FILES) > 400
-    assert guards.unguarded(FILES) is None
+    assert guards.find_unguarded(FILES) is None
 
 
 def test_a_new_file_beside_guarded_ones_has_none_and_is_told_which_there_are() -> None:
-    said = guards.unguarded([*FILES, "shared/orders/new.py"])
+    said = guards.find_unguarded([*FILES, "shared/orders/new.py"])
     assert said is not None
     assert said.startswith("shared/orders/new.py: no line of shared/core/guards.toml")
     assert all(f"{name}: {meaning}" in said for name, meaning in guards.meanings().items())
@@ -32,12 +32,12 @@ def test_a_new_file_in_a_room_that_is_guarded_as_a_whole_comes_under_its_guards(
         "shared/exchanges/another/new.py": "shared/exchanges",
         "shared/stores/google/firestore.py": "shared/stores",
     }.items():
-        assert guards.unguarded([file]) is None
+        assert guards.find_unguarded([file]) is None
         assert guards.line_of(file) == line
 
 
 def test_every_line_names_what_is_there_and_says_something_else_than_the_folder_around_it() -> None:
-    known = guards.lines()
+    known = guards.guard_lines()
     for path, marks in known.items():
         assert (ROOT / path).is_file() if path.endswith(".py") else (ROOT / path).is_dir(), path
         assert marks <= set(guards.meanings()), path
@@ -52,7 +52,7 @@ def test_every_line_names_what_is_there_and_says_something_else_than_the_folder_
 def test_what_moves_money_is_pure_or_sends_and_has_its_tests() -> None:
     money = set(guards.sources("money"))
     assert set(guards.tests()) == money
-    assert {file for file in money if "pure" not in guards.lines()[file]} == {
+    assert {file for file in money if "pure" not in guards.guard_lines()[file]} == {
         "shared/exchanges/paper/exchange.py",
         "shared/tick/desk.py",
     }
@@ -70,7 +70,7 @@ def test_floor_contracts_hashes_and_mutation_rooms_are_of_the_table() -> None:
         )
     assert "shared/turn/state" in closing.PURE
     assert deciding.sources() == guards.sources("decides")
-    assert code_hash() == fingerprint.trees_of(guards.sources("fits"))
+    assert model_code_hash() == fingerprint.canonical_trees(guards.sources("fits"))
     assert {str(room.path) for room in ROOMS.values()} == set(guards.tests())
     assert len(ROOMS) == len(guards.tests())
 

@@ -238,7 +238,7 @@ def test_the_book_is_its_best_prices_with_sizes_rounded_down():
 
 
 def test_a_crossed_book_is_told_as_it_is():
-    assert read_book(depth(bids=[["105", "1"]])).crossed
+    assert read_book(depth(bids=[["105", "1"]])).is_crossed
 
 
 @pytest.mark.parametrize(
@@ -339,7 +339,7 @@ def test_each_flag_of_the_exchange_closes_what_it_names(flag, closed):
 
 def test_a_pair_counted_in_other_units_is_refused():
     for change in ({"price_digits": 1}, {"amount_digits": 8}):
-        with pytest.raises(BadData, match="whole yen"):
+        with pytest.raises(BadData, match="steps of 1 yen"):
             rules(**change)
 
 

@@ -12,11 +12,11 @@ from shared.market.candles import (
     COLUMNS,
     BadCandles,
     aggregate,
-    between,
-    checked,
-    differing,
-    empty,
-    merged,
+    candles_between,
+    changed_times,
+    check_candle_rules,
+    empty_candles,
+    merge_candles,
 )
 from shared.market.files import read_file
 from tests.support.candle_rows import from_rows
@@ -62,7 +62,7 @@ def series(draw: st.DrawFn, timeframe: Timeframe = Timeframe.M15, max_size: int 
 def test_good_candles_pass_unchanged():
     candles = from_rows(Timeframe.M15, GOOD)
     assert len(candles) == 6
-    assert checked(candles) is candles
+    assert check_candle_rules(candles) is candles
     assert candles.opened_at.dtype == np.int64
 
 
@@ -109,7 +109,7 @@ def test_columns_of_unequal_length_are_refused():
         volume=candles.volume[:-1],
     )
     with pytest.raises(BadCandles, match="equally long"):
-        checked(broken)
+        check_candle_rules(broken)
 
 
 def test_a_coarser_candle_takes_the_first_open_the_extremes_the_last_close_and_the_sum():
@@ -144,7 +144,7 @@ def test_one_finer_candle_is_enough_for_a_coarser_one():
 def test_candles_are_not_put_together_to_finer_ones():
     with pytest.raises(BadData, match="cannot be put together"):
         aggregate(from_rows(Timeframe.M15, GOOD), Timeframe.M1)
-    assert len(aggregate(empty(Timeframe.M1), Timeframe.H4)) == 0
+    assert len(aggregate(empty_candles(Timeframe.M1), Timeframe.H4)) == 0
 
 
 def test_where_both_have_a_candle_the_new_one_wins():
@@ -152,22 +152,22 @@ def test_where_both_have_a_candle_the_new_one_wins():
     new = from_rows(
         Timeframe.M15, [(T0 + 3 * STEP, 7, 8, 6, 7, 1.0), (T0 + 5 * STEP, 9, 9, 9, 9, 0.0)]
     )
-    both = merged(old, new)
+    both = merge_candles(old, new)
     assert both.opened_at.tolist() == [T0 + i * STEP for i in (0, 1, 2, 3, 5)]
     assert both.open.tolist() == [100, 101, 102, 7, 9]
-    assert differing(old, new).tolist() == [T0 + 3 * STEP]
-    assert between(both, T0 + STEP, T0 + 3 * STEP).open.tolist() == [101, 102]
+    assert changed_times(old, new).tolist() == [T0 + 3 * STEP]
+    assert candles_between(both, T0 + STEP, T0 + 3 * STEP).open.tolist() == [101, 102]
     with pytest.raises(BadData, match="cannot be joined"):
-        merged(old, empty(Timeframe.M1))
+        merge_candles(old, empty_candles(Timeframe.M1))
 
 
 @settings(max_examples=100, deadline=None)
 @given(series(), series())
 def test_merging_keeps_every_candle_once_and_prefers_the_new(old, new):
-    both = checked(merged(old, new))
+    both = check_candle_rules(merge_candles(old, new))
     assert set(both.opened_at) == set(old.opened_at) | set(new.opened_at)
-    assert len(differing(both, new)) == 0
-    assert same(merged(both, new), both)
+    assert len(changed_times(both, new)) == 0
+    assert same(merge_candles(both, new), both)
 
 
 def write(path: Path, lines: list[str]) -> Path:

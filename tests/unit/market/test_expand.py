@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.core.types import Candles, Timeframe
-from shared.market.candles import COLUMNS, aggregate, checked
+from shared.market.candles import COLUMNS, aggregate, check_candle_rules
 from shared.market.expand import expand
 from tests.support.candle_rows import from_rows
 
@@ -50,7 +50,7 @@ def walk(count: int, *, seed: int = 1) -> Candles:
     rng = np.random.default_rng(seed)
     close = np.cumsum(rng.integers(-9_000, 9_001, count)) + 15_000_000.0
     open_ = np.concatenate([close[:1], close[:-1]])
-    return checked(
+    return check_candle_rules(
         Candles(
             timeframe=Timeframe.M15,
             opened_at=T0 + np.arange(count) * Timeframe.M15.ms,
@@ -66,7 +66,7 @@ def walk(count: int, *, seed: int = 1) -> Candles:
 @settings(max_examples=150, deadline=None)
 @given(series(), st.integers(-(2**63), 2**64))
 def test_minutes_keep_every_rule_and_aggregate_back_to_exactly_the_same_candles(candles, seed):
-    minutes = checked(expand(candles, seed=seed))
+    minutes = check_candle_rules(expand(candles, seed=seed))
     assert minutes.timeframe is Timeframe.M1
     assert len(minutes) == len(candles) * candles.timeframe.ms // Timeframe.M1.ms
     assert same(aggregate(minutes, candles.timeframe), candles)

@@ -6,19 +6,19 @@ import pytest
 from shared.core import settings as configuration
 from shared.core.reasons import Reason
 from shared.core.types import Book, Candles, Market, PairRules, Timeframe
-from shared.market.candles import empty
+from shared.market.candles import empty_candles
 from shared.market.quality import (
     _holes,
-    believed,
+    believe_book,
     holes_before,
-    inspect,
+    inspect_candles,
     newest_final,
 )
 from tests.support.candle_rows import from_rows
 
 T0 = 1_769_904_000_000  # 2026-02-01 00:00 UTC
 SETTLED = 10_000
-SETTINGS = configuration.load({})
+SETTINGS = configuration.load_settings({})
 
 
 def candles(timeframe: Timeframe, count: int, *, without: tuple[int, ...] = ()):
@@ -30,7 +30,7 @@ def candles(timeframe: Timeframe, count: int, *, without: tuple[int, ...] = ()):
 def found(m15, h4, *, now: int = T0 + SETTLED):
     return [
         (issue.reason, issue.context["timeframe"], issue.forbids_entry)
-        for issue in inspect({Timeframe.M15: m15, Timeframe.H4: h4}, now, SETTINGS)
+        for issue in inspect_candles({Timeframe.M15: m15, Timeframe.H4: h4}, now, SETTINGS)
     ]
 
 
@@ -55,7 +55,7 @@ def test_a_candle_that_is_due_and_not_there_makes_the_data_stale():
 
 
 def test_no_candles_at_all_are_missing_data():
-    assert found(empty(Timeframe.M15), GOOD) == [(Reason.DATA_MISSING, "15m", True)]
+    assert found(empty_candles(Timeframe.M15), GOOD) == [(Reason.DATA_MISSING, "15m", True)]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_hole_right_before_the_last_4h_candle_is_reported():
 
 
 def test_the_holes_before_every_row_at_once_are_those_that_a_tick_counts_at_each():
-    settings = configuration.load({})
+    settings = configuration.load_settings({})
     draw = np.random.default_rng(3)
     compared = holed = 0
     for timeframe in (Timeframe.M15, Timeframe.H4):
@@ -121,7 +121,7 @@ def seen(middle: int, m15: Candles, *, mark: int | None = None) -> tuple[bool, l
     market = Market(
         as_of=T0, candles={Timeframe.M15: m15, Timeframe.H4: GOOD}, book=book, rules=PairRules()
     )
-    told = believed(market, mark=None if mark is None else Decimal(mark), settings=SETTINGS)
+    told = believe_book(market, mark=None if mark is None else Decimal(mark), settings=SETTINGS)
     assert all(issue.forbids_entry for issue in told.issues)
     return told.book is not None, [issue.reason for issue in told.issues]
 
@@ -156,4 +156,4 @@ def test_a_far_book_where_the_path_is_too_forbids_entries_and_stays_for_what_is_
 
 
 def test_without_candles_nothing_is_known_to_be_far():
-    assert seen(1_000, empty(Timeframe.M15)) == (True, [])
+    assert seen(1_000, empty_candles(Timeframe.M15)) == (True, [])

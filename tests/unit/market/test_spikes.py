@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.backtest import prepare
-from models.data.checks import check_candles, spiked
+from models.data.checks import check_candles, spike_findings
 from models.data.dataset import build
 from shared.core import settings as configuration
 from shared.core.errors import BadData
@@ -17,15 +17,15 @@ from shared.core.types import Candles, Timeframe
 from shared.exchanges.sandbox.generate import generate
 from shared.market.archive import CandleArchive
 from shared.market.candle_files import file_of
-from shared.market.candles import aggregate, between
+from shared.market.candles import aggregate, candles_between
 from shared.market.collect import collect
-from shared.market.quality import inspect
-from shared.market.spikes import loud, spikes, told
+from shared.market.quality import inspect_candles
+from shared.market.spikes import possible_spike_rows, spikes, spikes_text
 from shared.stores.memory import MemoryBucket
 from tests.support.candle_rows import from_rows
 
 T0 = 1_769_904_000_000  # 2026-02-01 00:00 UTC
-SETTINGS = configuration.load({})
+SETTINGS = configuration.load_settings({})
 MINUTES = generate(start_ms=T0, days=30, seed=3, edge_bp=0.0, maintenance=False)
 QUARTERS = aggregate(MINUTES, Timeframe.M15)
 SLOW = aggregate(MINUTES, Timeframe.H4)
@@ -112,7 +112,7 @@ def test_the_wicks_of_january_2018_are_real():
     rows = [(T0 + index * 60_000, *prices, 1.0) for index, prices in enumerate(REAL_MINUTES)]
     minutes = from_rows(Timeframe.M1, rows)
     assert spikes(minutes) == ()
-    assert len(loud(minutes)) >= 3
+    assert len(possible_spike_rows(minutes)) >= 3
     for end in range(1, len(minutes) + 1):
         assert spikes(minutes.rows(0, end)) == (), "as the newest candle, too"
 
@@ -136,11 +136,11 @@ def test_minutes_that_reach_the_same_price_confirm_it_up_to_twice():
             start: int, end: int, known: Candles = minutes, asked: list[tuple[int, int]] = asked
         ) -> Candles:
             asked.append((start, end))
-            return between(known, start, end)
+            return candles_between(known, start, end)
 
         assert (spikes(wick, minutes_of) == ()) is confirmed
         assert asked == ([(at, at + 900_000)] if factor <= 2.0 else [])
-        assert len(spikes(wick, lambda start, end: between(MINUTES, start, end))) == 1
+        assert len(spikes(wick, lambda start, end: candles_between(MINUTES, start, end))) == 1
         assert len(spikes(wick, lambda start, end: None)) == 1
 
 
@@ -151,9 +151,9 @@ def test_minutes_that_reach_the_same_price_confirm_it_up_to_twice():
 def test_nothing_is_entered_while_one_lies_in_the_window(frame, row):
     good = {Timeframe.M15: QUARTERS, Timeframe.H4: SLOW}
     now = T0 + 30 * 86_400_000 + 10_000
-    assert inspect(good, now, SETTINGS) == ()
+    assert inspect_candles(good, now, SETTINGS) == ()
     bad = good | {frame: changed(good[frame], row % len(good[frame]), high=10.0)}
-    (issue,) = inspect(bad, now, SETTINGS)
+    (issue,) = inspect_candles(bad, now, SETTINGS)
     assert (issue.reason, issue.forbids_entry) == (Reason.DATA_SPIKE, True)
     assert issue.context["at"] == str(good[frame].opened_at[row])
     assert (issue.context["field"], issue.context["timeframe"]) == ("high", frame.value)
@@ -172,7 +172,7 @@ def test_nothing_is_learned_from_them(frame, factors):
     assert "spikes" in {
         finding.name for finding in check_candles(bad, SETTINGS.learning, as_of=as_of)
     }
-    assert spiked(bad, as_of=int(good[frame].opened_at[100])) == (), "it has not closed yet"
+    assert spike_findings(bad, as_of=int(good[frame].opened_at[100])) == (), "it has not closed yet"
     with pytest.raises(
         BadData, match=f"prices that cannot be: the .* of the {frame} candle of 2026-02"
     ):
@@ -205,12 +205,14 @@ def test_a_collection_names_them_unless_the_archives_minutes_tell_the_same(
     if with_minutes:
         minute_day = file_of(Timeframe.M1, T0)
         archive.write(
-            minute_day, between(replace(MINUTES, high=path), day.start, day.end), complete=True
+            minute_day,
+            candles_between(replace(MINUTES, high=path), day.start, day.end),
+            complete=True,
         )
 
     class Files:
         def candle_file(self, file):
-            return between(bad, file.start, file.end), True
+            return candles_between(bad, file.start, file.end), True
 
     done = collect(Files(), archive, Timeframe.M15, day.start, day.end)
     assert [(spike.opened_at, spike.field) for spike in done.spikes] == [(at, "high")] * named
@@ -220,14 +222,14 @@ def test_many_are_told_in_one_clause():
     bad = QUARTERS
     for row in range(100, 150, 10):
         bad = changed(bad, row, high=10.0)
-    text = told(spikes(bad))
+    text = spikes_text(spikes(bad))
     assert text.count("the high of the 15m candle") == 3
     assert text.endswith("and 2 more")
 
 
 def test_quiet_candles_are_done_with_at_a_glance():
-    assert len(loud(QUARTERS)) == 0
+    assert len(possible_spike_rows(QUARTERS)) == 0
     bad = changed(QUARTERS, 700, high=10.0)
-    assert loud(bad).tolist() == [700]
+    assert possible_spike_rows(bad).tolist() == [700]
     for first in range(0, 700, 100):
-        assert loud(bad.rows(first, None)).tolist() == [700 - first]
+        assert possible_spike_rows(bad.rows(first, None)).tolist() == [700 - first]

@@ -10,10 +10,18 @@ import pytest
 from models.fit.train import Training
 from shared.core.errors import BadBundle
 from shared.core.reasons import Reason
-from shared.model import load
+from shared.model import load_bundle
 from shared.model.arrays import pack
 from shared.model.forest import from_bytes
-from shared.model.manifest import MANIFEST, MODEL, SIGNATURE, FileEntry, Golden, decode, encode
+from shared.model.manifest import (
+    MANIFEST,
+    MODEL,
+    SIGNATURE,
+    FileEntry,
+    Golden,
+    decode_manifest,
+    encode,
+)
 from shared.model.registry import BundleRegistry
 from shared.model.signing import public_of, sign
 from shared.stores.memory import MemoryBucket
@@ -43,13 +51,13 @@ def signed(given: dict[str, bytes], **changes) -> dict[str, bytes]:
     """The files with a changed manifest that is signed by the right key: damage that only later
     checks can find.
     """
-    manifest = dataclasses.replace(decode(given[MANIFEST]), **changes)
+    manifest = dataclasses.replace(decode_manifest(given[MANIFEST]), **changes)
     told = encode(manifest)
     return {**given, MANIFEST: told, SIGNATURE: sign(told, SIGNING_KEY)}
 
 
 def with_model(files: dict[str, bytes], model: bytes) -> dict[str, bytes]:
-    manifest = decode(files[MANIFEST])
+    manifest = decode_manifest(files[MANIFEST])
     return signed({**files, MODEL: model}, files={**manifest.files, MODEL: FileEntry.of(model)})
 
 
@@ -60,11 +68,11 @@ def arrays_of(files: dict[str, bytes]) -> dict[str, np.ndarray]:
 
 def refused(files: dict[str, bytes], version: str, says: str, *, keys=KEYS, **more) -> None:
     with pytest.raises(BadBundle, match=says):
-        load(files, public_keys=keys, version=version, **more)
+        load_bundle(files, public_keys=keys, version=version, **more)
 
 
 def test_a_bundle_that_was_just_made_loads_whole(files, version):
-    bundle = load(files, public_keys=KEYS, version=version, whole=True)
+    bundle = load_bundle(files, public_keys=KEYS, version=version, whole=True)
     assert bundle.version == version
     assert bundle.barriers == bundle.manifest.barriers
     native = {"lightgbm.txt", "xgboost.ubj", "random_forest.npz", "volatility.txt", "meta.txt"}
@@ -75,13 +83,13 @@ def test_a_bundle_that_was_just_made_loads_whole(files, version):
 
 def test_a_tick_needs_three_of_its_files_only(files, version):
     few = {name: files[name] for name in (MANIFEST, SIGNATURE, MODEL)}
-    assert load(few, public_keys=KEYS, version=version).version == version
+    assert load_bundle(few, public_keys=KEYS, version=version).version == version
     refused(few, version, "files: MODEL_CARD.md, .*lightgbm.txt", whole=True)
 
 
 def test_either_key_is_accepted_while_keys_rotate(files, version):
     keys = (public_of(OTHER_KEY), public_of(SIGNING_KEY))
-    assert load(files, public_keys=keys, version=version).version == version
+    assert load_bundle(files, public_keys=keys, version=version).version == version
 
 
 @pytest.mark.parametrize("name", [MANIFEST, SIGNATURE, MODEL])
@@ -168,8 +176,8 @@ def test_a_malformed_manifest_is_refused(files, version, told):
 
 
 def test_another_order_of_the_features_is_caught_by_the_golden_rows(files, version):
-    features = decode(files[MANIFEST]).features
-    golden = decode(files[MANIFEST]).golden
+    features = decode_manifest(files[MANIFEST]).features
+    golden = decode_manifest(files[MANIFEST]).golden
     order = [*range(1, len(features)), 0]
     rows = tuple(tuple(row[index] for index in order) for row in golden.rows)
     changed = signed(
@@ -181,7 +189,7 @@ def test_another_order_of_the_features_is_caught_by_the_golden_rows(files, versi
 
 
 def test_features_missing_doubled_or_of_other_code_are_refused(files, version):
-    features = decode(files[MANIFEST]).features
+    features = decode_manifest(files[MANIFEST]).features
     refused(
         signed(files, features=features[:-1]),
         version,
@@ -196,7 +204,7 @@ def test_features_missing_doubled_or_of_other_code_are_refused(files, version):
 
 
 def test_golden_rows_that_are_absent_wrong_or_not_finite_are_refused(files, version):
-    golden = decode(files[MANIFEST]).golden
+    golden = decode_manifest(files[MANIFEST]).golden
     refused(
         signed(files, golden=Golden(rows=(), probabilities=())),
         version,
@@ -217,7 +225,7 @@ def test_golden_rows_that_are_absent_wrong_or_not_finite_are_refused(files, vers
 
 
 def test_weights_slopes_classes_and_barriers_that_make_no_sense_are_refused(files, version):
-    manifest = decode(files[MANIFEST])
+    manifest = decode_manifest(files[MANIFEST])
     first, *rest = manifest.members
     heavy = (dataclasses.replace(first, weight=0.9), *rest)
     refused(signed(files, members=heavy), version, "structure: the members' weights")
@@ -234,7 +242,7 @@ def test_weights_slopes_classes_and_barriers_that_make_no_sense_are_refused(file
 
 
 def test_another_order_of_the_members_is_refused(files, version):
-    first, second, third = decode(files[MANIFEST]).members
+    first, second, third = decode_manifest(files[MANIFEST]).members
     refused(signed(files, members=(third, first, second)), version, "golden rows: a probability")
     renamed = (second, first, third)
     refused(signed(files, members=renamed), version, "golden rows: a probability")
@@ -244,7 +252,7 @@ def heads_of(files: dict[str, bytes], **changes):
     """The manifest's heads with some of their numbers replaced: `volatility_trees=3` sets
     `volatility.trees`.
     """
-    manifest = decode(files[MANIFEST])
+    manifest = decode_manifest(files[MANIFEST])
     heads = {"volatility": manifest.volatility, "meta": manifest.meta}
     for name, value in changes.items():
         head, _, what = name.partition("_")
@@ -294,7 +302,7 @@ def test_numbers_of_a_head_that_are_no_numbers_cannot_even_be_written(files):
 
 
 def test_a_head_that_is_hidden_added_or_taken_from_its_golden_rows_is_refused(files, version):
-    manifest = decode(files[MANIFEST])
+    manifest = decode_manifest(files[MANIFEST])
     refused(signed(files, meta=None), version, "structure: the arrays of")
     refused(signed(files, volatility=None), version, "structure: the arrays of")
     golden = manifest.golden
@@ -325,7 +333,7 @@ def test_a_head_that_is_hidden_added_or_taken_from_its_golden_rows_is_refused(fi
 
 
 def test_only_the_meta_heads_trees_may_see_the_vote(files, version):
-    manifest = decode(files[MANIFEST])
+    manifest = decode_manifest(files[MANIFEST])
     width = len(manifest.features)
     assert manifest.input_count == width + 2
     for what, tree in (("members", 0), ("volatility head", manifest.spans[1][0])):
@@ -350,7 +358,7 @@ def test_the_champion_before_it_keeps_serving_whatever_happened_to_the_bundle(fi
     for says, damaged in spoiled.items():
         served = Champions(
             registry_with(good, version, files, damaged), KEYS, small_settings()
-        ).serving()
+        ).load_champion()
         assert served.bundle is not None
         assert served.bundle.version == good.version
         assert [(issue.reason, issue.forbids_entry) for issue in served.issues] == [
@@ -431,7 +439,7 @@ def test_one_changed_leaf_is_caught_by_the_golden_rows(files, version):
 
 
 def test_the_arrays_in_the_file_are_small_and_plain(files):
-    manifest = decode(files[MANIFEST])
+    manifest = decode_manifest(files[MANIFEST])
     forest = from_bytes(
         files[MODEL], feature_count=manifest.input_count, tree_count=manifest.spans[-1][1]
     )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from models.fit.export import Tree, flatten, rounded_down
 from shared.core.errors import BadBundle
 from shared.model.arrays import pack
-from shared.model.forest import LEAF_THRESHOLD, MAX_DEPTH, Forest, checked, from_bytes
+from shared.model.forest import LEAF_THRESHOLD, MAX_DEPTH, Forest, check_forest, from_bytes
 
 FEATURES = 4
 
@@ -143,7 +143,7 @@ def a_leaf(forest: Forest) -> int:
 def test_damaged_trees_are_refused_with_the_rule_that_they_break(damage, says):
     _, forest = made(2)
     with pytest.raises(BadBundle, match=says):
-        checked(damage(forest), feature_count=FEATURES, tree_count=12)
+        check_forest(damage(forest), feature_count=FEATURES, tree_count=12)
 
 
 def test_a_tree_without_end_is_refused():

@@ -70,7 +70,7 @@ def test_every_sum_is_the_walks_own_float64(seed, trees, depth, coarse, count):
     assume(forest.depth > 0)
     rows, spans = rows_of(seed + 1, count), [(0, trees // 2), (trees // 2, trees), (0, trees)]
     walked, asked = (
-        forest.walked(rows, spans),
+        forest.walk_rows(rows, spans),
         many.sums(rows, asked_of(forest), forest.value, spans),
     )
     assert all(np.array_equal(one, other) for one, other in zip(walked, asked, strict=True))
@@ -83,7 +83,7 @@ def test_the_number_of_rows_changes_no_sum(count):
         rows_of(2, count),
         [(0, 100), (100, 150)],
     )
-    for one, other in zip(forest.walked(rows, spans), forest.sums(rows, spans), strict=True):
+    for one, other in zip(forest.walk_rows(rows, spans), forest.sums(rows, spans), strict=True):
         assert one.shape == other.shape == (count, 3)
         assert np.array_equal(one, other)
         assert other.flags.c_contiguous
@@ -105,7 +105,7 @@ def test_trees_of_one_leaf_and_trees_too_deep_for_a_byte_are_walked():
     assert deep.depth > many.DEEPEST
     for forest in (flat, deep):
         rows = rows_of(5, MANY_ROWS + 7)
-        assert np.array_equal(forest.sums(rows, [(0, 3)])[0], forest.walked(rows, [(0, 3)])[0])
+        assert np.array_equal(forest.sums(rows, [(0, 3)])[0], forest.walk_rows(rows, [(0, 3)])[0])
 
 
 @pytest.mark.parametrize("count", [1, MANY_ROWS - 1, MANY_ROWS, 3_000])
@@ -124,9 +124,9 @@ def test_a_part_of_the_trees_adds_up_to_what_its_span_does_in_the_whole(count):
         depth=deep.depth,
     )
     rows, spans = rows_of(8, count), [(0, 20), (20, 50), (5, 31), (49, 50), (50, 50)]
-    for (first, last), whole in zip(spans, forest.walked(rows, spans), strict=True):
+    for (first, last), whole in zip(spans, forest.walk_rows(rows, spans), strict=True):
         part = forest.part(first, last)
         assert len(part.roots) == last - first
         if last > first:
             assert np.array_equal(part.sums(rows, [(0, last - first)])[0], whole)
-            assert np.array_equal(part.walked(rows, [(0, last - first)])[0], whole)
+            assert np.array_equal(part.walk_rows(rows, [(0, last - first)])[0], whole)

@@ -12,23 +12,23 @@ import pytest
 
 from shared import model
 from shared.core import guards
-from shared.core.deciding import Code, present, sources
+from shared.core.deciding import Code, present_code, sources
 from shared.core.errors import NotThere
-from shared.core.fingerprint import trees_of
+from shared.core.fingerprint import canonical_trees
 from shared.core.reasons import Reason
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.types import Features, PairRules
 from shared.model.bundle import Bundle
 from shared.model.manifest import CANDLES, Verdict
-from shared.model.proven import costs, terms
+from shared.model.proven import proof_terms, stated_costs
 from shared.model.registry import BundleRegistry
 from shared.model.signing import public_of
 from shared.stores.memory import MemoryBucket
 from shared.turn import golden, pipeline
-from shared.turn.champion import Champions, permission, unproven
+from shared.turn.champion import Champions, permission, unproven_reason
 from tests.support.made_trainings import SIGNING_KEY, small_settings, small_training
 
-LIVE = load({"BOT_HOME": "/nowhere", "BOT_MODE": "live", "BOT_STAGE": "stage-10"})
+LIVE = load_settings({"BOT_HOME": "/nowhere", "BOT_MODE": "live", "BOT_STAGE": "stage-10"})
 PAPER = replace(LIVE, mode="paper", stage="paper")
 KEYS = (public_of(SIGNING_KEY),)
 
@@ -36,15 +36,15 @@ KEYS = (public_of(SIGNING_KEY),)
 @cache
 def bundle() -> Bundle:
     made = small_training()
-    return model.load(made.files, public_keys=KEYS, version=made.version)
+    return model.load_bundle(made.files, public_keys=KEYS, version=made.version)
 
 
 def proven(**changes) -> Bundle:
     """As the gate leaves it where everything passed, at the costs that the exchange states."""
     told = {
         "verdict": Verdict(may_serve=True, may_enter=True),
-        "proven": terms(LIVE),
-        "costs": costs(PairRules()),
+        "proven": proof_terms(LIVE),
+        "costs": stated_costs(PairRules()),
         **changes,
     }
     return replace(bundle(), manifest=replace(bundle().manifest, **told))
@@ -92,27 +92,29 @@ class OneNumber(ast.NodeTransformer):
 
 
 def test_one_changed_number_or_comparison_in_any_file_that_decides_is_other_code():
-    before, planted = trees_of(sources()), 0
+    before, planted = canonical_trees(sources()), 0
     for place, text in sources().items():
         change = OneNumber()
         tree = change.visit(ast.parse(text))
         if change.done:
             planted += 1
-            assert trees_of({place: ast.unparse(tree).encode()}) != trees_of({place: text}), place
+            assert canonical_trees({place: ast.unparse(tree).encode()}) != canonical_trees(
+                {place: text}
+            ), place
     assert planted >= 45
-    assert trees_of(sources()) == before
+    assert canonical_trees(sources()) == before
 
 
 def test_comments_docstrings_imports_layout_order_and_places_make_no_difference():
     texts = {place: sources()[place] for place in PLACES}
-    before = trees_of(texts)
+    before = canonical_trees(texts)
     laid_out = {
         place: b"import os\n\n# a comment\n" + ast.unparse(ast.parse(text)).encode()
         for place, text in texts.items()
     }
-    assert trees_of(laid_out) == before
+    assert canonical_trees(laid_out) == before
     assert (
-        trees_of(
+        canonical_trees(
             {f"moved/{number}.py": text for number, text in enumerate(reversed(texts.values()))}
         )
         == before
@@ -120,10 +122,10 @@ def test_comments_docstrings_imports_layout_order_and_places_make_no_difference(
     trees = [ast.parse(text) for text in (texts[MONEY], texts[PATH])]
     together = ast.Module(body=[*trees[1].body, *trees[0].body], type_ignores=[])
     apart = {place: text for place, text in texts.items() if place not in {MONEY, PATH}}
-    assert trees_of({**apart, "together.py": ast.unparse(together).encode()}) == before
+    assert canonical_trees({**apart, "together.py": ast.unparse(together).encode()}) == before
     said = texts[MONEY].replace(b'"""The size', b'"""Some size')
     assert said != texts[MONEY]
-    assert trees_of({**texts, MONEY: said}) == before
+    assert canonical_trees({**texts, MONEY: said}) == before
 
 
 def test_a_name_that_an_import_gave_is_the_name_where_it_comes_from():
@@ -136,15 +138,19 @@ def test_a_name_that_an_import_gave_is_the_name_where_it_comes_from():
         b"def f(x):\n    'Said.'\n    return decide(rate(x))\n"
     )
     third = other.replace(b"decide(rate(x))", b"rate(decide(x))")
-    assert trees_of({"a": one}) == trees_of({"b": other}) != trees_of({"c": third})
-    assert trees_of({"a": b"import numpy as np\nX = np.pi\n"}) != trees_of(
+    assert (
+        canonical_trees({"a": one})
+        == canonical_trees({"b": other})
+        != canonical_trees({"c": third})
+    )
+    assert canonical_trees({"a": b"import numpy as np\nX = np.pi\n"}) != canonical_trees(
         {"a": b"import math as np\nX = np.pi\n"}
     )
 
 
 def test_a_deciding_file_that_is_gone_is_no_silence(monkeypatch):
-    known = {**guards.lines(), "shared/nothing_like_this.py": frozenset({"decides"})}
-    monkeypatch.setattr(guards, "lines", lambda: known)
+    known = {**guards.guard_lines(), "shared/nothing_like_this.py": frozenset({"decides"})}
+    monkeypatch.setattr(guards, "guard_lines", lambda: known)
     with pytest.raises(NotThere, match="nothing_like_this"):
         sources()
 
@@ -165,8 +171,10 @@ def test_other_code_enters_nothing_live_by_name_and_paper_says_so():
 
 
 def test_where_the_bytes_differ_the_trees_decide():
-    assert Code(files="0" * 16, trees=present().trees).is_here
-    assert Code(files=present().files, trees="0" * 16).is_here, "the same bytes need no reading"
+    assert Code(files="0" * 16, trees=present_code().trees).is_here
+    assert Code(files=present_code().files, trees="0" * 16).is_here, (
+        "the same bytes need no reading"
+    )
     assert not Code(files="0" * 16, trees="0" * 16).is_here
 
 
@@ -188,15 +196,15 @@ def test_an_exchange_that_asks_more_than_was_paid_in_the_proof_voids_it_by_name(
     (found,) = forbids(permission(proven(), LIVE, rules=rules))
     assert "lower costs" in found
     assert next(iter(dearer)) in found
-    assert unproven(proven(), LIVE, rules=PairRules()) is None
-    assert unproven(proven(costs={}), LIVE, rules=PairRules()) is not None
+    assert unproven_reason(proven(), LIVE, rules=PairRules()) is None
+    assert unproven_reason(proven(costs={}), LIVE, rules=PairRules()) is not None
 
 
 # the answers
 
 
 def answered(files=None, settings=None) -> str | None:
-    return golden.difference(
+    return golden.golden_difference(
         (files or small_training().files).get(CANDLES), bundle(), settings or small_settings()
     )
 
@@ -211,7 +219,7 @@ def test_the_same_code_gives_the_same_answers_and_there_are_enough_of_them():
 
 
 def test_answers_are_asked_under_the_settings_that_they_were_given_for():
-    other = load(
+    other = load_settings(
         {"BOT_RISK__STOP_ATR": "9", "BOT_CONSENSUS__AGREEMENT": "0.9", "BOT_CAPITAL_JPY": "5"}
     )
     assert answered(settings=other) is None
@@ -252,9 +260,9 @@ def test_a_vote_and_a_decision_that_fall_otherwise_are_named(monkeypatch):
 def test_other_candles_or_none_are_no_answer():
     files = dict(small_training().files)
     assert "no golden candles" in answered({"x": b""})
-    spoiled = golden.unpacked(files[CANDLES])
+    spoiled = golden.unpack_candles(files[CANDLES])
     cheaper = {frame: replace(part, close=part.close - 1) for frame, part in spoiled.items()}
-    assert answered({CANDLES: golden.packed(cheaper)}) is not None
+    assert answered({CANDLES: golden.pack_candles(cheaper)}) is not None
     assert "no answer" in answered({CANDLES: b"nonsense"})
 
 
@@ -265,14 +273,14 @@ def test_a_champion_that_answers_otherwise_enters_nothing_live_even_when_it_is_o
     registry = BundleRegistry(MemoryBucket())
     registry.publish(made.version, made.files)
     registry.promote(made.version, at=1, why="a test", by="test")
-    assert Champions(registry, KEYS, settings).serving().answers_otherwise is None
+    assert Champions(registry, KEYS, settings).load_champion().answers_otherwise is None
     decide = pipeline.risk.decide
     monkeypatch.setattr(
         pipeline.risk,
         "decide",
         lambda case: replace(found := decide(case), lots=found.lots + 1),
     )
-    champion = Champions(registry, KEYS, settings).serving()
+    champion = Champions(registry, KEYS, settings).load_champion()
     assert "decision" in champion.answers_otherwise
     overruled = replace(LIVE, risk=replace(LIVE.risk, overrule_model=made.version))
     for asked, live in (

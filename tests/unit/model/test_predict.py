@@ -10,9 +10,9 @@ import pytest
 from shared import features as feature_stage
 from shared.core.errors import BadBundle, BadData
 from shared.core.types import Features, Votes
-from shared.model import load, predict, predict_rows
+from shared.model import load_bundle, predict, predict_rows
 from shared.model.manifest import Calibration
-from shared.model.predict import calibrated, softmax
+from shared.model.predict import calibrate_scores, softmax
 from shared.model.signing import public_of
 from tests.support.made_trainings import SIGNING_KEY, market, small_training
 
@@ -22,7 +22,9 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture(scope="module")
 def bundle():
     training = small_training()
-    return load(training.files, public_keys=(public_of(SIGNING_KEY),), version=training.version)
+    return load_bundle(
+        training.files, public_keys=(public_of(SIGNING_KEY),), version=training.version
+    )
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +142,7 @@ def test_softmax_equals_the_textbook_one_and_survives_large_scores():
 def test_a_slope_of_zero_gives_the_offsets_shares_whatever_the_scores():
     base = np.array([0.2, 0.5, 0.3])
     flat = Calibration(slope=0.0, offsets=tuple(np.log(base)))
-    given = calibrated(np.random.default_rng(3).normal(size=(50, 3)) * 100, flat)
+    given = calibrate_scores(np.random.default_rng(3).normal(size=(50, 3)) * 100, flat)
     assert np.abs(given - base).max() < 1e-15
 
 
@@ -152,9 +154,9 @@ def test_serving_loads_none_of_the_learning_libraries(tmp_path):
 import json, sys
 from pathlib import Path
 import numpy as np
-from shared.model import load, predict_rows
+from shared.model import load_bundle, predict_rows
 files = {{path.name: path.read_bytes() for path in Path({str(tmp_path)!r}).iterdir()}}
-bundle = load(files, public_keys=({public_of(SIGNING_KEY)!r},), version={training.version!r})
+bundle = load_bundle(files, public_keys=({public_of(SIGNING_KEY)!r},), version={training.version!r})
 rows = np.array(bundle.manifest.golden.rows, dtype=np.float32)
 learners = {{"lightgbm", "xgboost", "sklearn", "joblib", "optuna"}}
 heavy = sorted(set(sys.modules) & {{*learners, "scipy", "pandas", "pyarrow"}})

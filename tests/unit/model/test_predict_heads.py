@@ -15,7 +15,7 @@ from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 from shared import features as feature_stage
 from shared.core.errors import BadBundle
 from shared.core.types import Features, Votes
-from shared.model import load, predict, volatility_rows, vote_rows
+from shared.model import load_bundle, predict, volatility_rows, vote_rows
 from shared.model.heads import (
     LEAST_VOLATILITY,
     MOST_LOGARITHM,
@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
     made = headed_training()
-    return load(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
+    return load_bundle(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_the_trees_of_one_head_are_not_those_of_another(bundle, computed):
     inputs = np.array(
         [[computed.column(name)[row] for name in bundle.manifest.features]], dtype=np.float32
     )
-    walked = bundle.forest.walked(
+    walked = bundle.forest.walk_rows(
         np.concatenate([inputs, [[1.0, 0.5]]], axis=1).astype(np.float32),
         [(first, last), (last, end)],
     )
@@ -235,9 +235,9 @@ _SAY = """
 import json, sys
 from pathlib import Path
 import numpy as np
-from shared.model import load, volatility_rows, vote_rows
+from shared.model import load_bundle, volatility_rows, vote_rows
 files = {path.name: path.read_bytes() for path in Path(sys.argv[1]).iterdir()}
-bundle = load(files, public_keys=(sys.argv[2],), version=sys.argv[3])
+bundle = load_bundle(files, public_keys=(sys.argv[2],), version=sys.argv[3])
 golden = bundle.manifest.golden
 rows = np.array(golden.rows, dtype=np.float32)
 volatility = volatility_rows(rows, np.array(golden.realised), bundle)

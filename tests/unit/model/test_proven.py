@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from models.gate.shipped import loosened
+from models.gate.shipped import loosened_rules
 from shared import model
 from shared.core.reasons import Reason
-from shared.core.settings import Settings, load
+from shared.core.settings import Settings, load_settings
 from shared.model.bundle import Bundle
 from shared.model.manifest import Verdict
-from shared.model.proven import differences, terms
+from shared.model.proven import proof_differences, proof_terms
 from shared.model.signing import public_of
-from shared.turn.champion import permission, unproven
+from shared.turn.champion import permission, unproven_reason
 from tests.support.made_trainings import SIGNING_KEY, small_training
 
-LIVE = load({"BOT_HOME": "/nowhere", "BOT_MODE": "live", "BOT_STAGE": "stage-10"})
+LIVE = load_settings({"BOT_HOME": "/nowhere", "BOT_MODE": "live", "BOT_STAGE": "stage-10"})
 ELSEWHERE = ("home", "state", "bucket", "alerts", "clock", "bundle_public_key", "id", "profile")
 UNASKED = {  # what a proof does not depend on, with a reason each in `shared.model.proven`
     *(
@@ -42,14 +42,16 @@ UNASKED = {  # what a proof does not depend on, with a reason each in `shared.mo
 @cache
 def quick() -> Bundle:
     made = small_training()
-    return model.load(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
+    return model.load_bundle(
+        made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version
+    )
 
 
 def proven(settings: Settings = LIVE, **changes: Any) -> Bundle:
     """A bundle as the gate leaves it where everything passed, under these settings."""
     told = {
         "verdict": Verdict(may_serve=True, may_enter=True),
-        "proven": terms(settings),
+        "proven": proof_terms(settings),
         **changes,
     }
     return replace(quick(), manifest=replace(quick().manifest, **told))
@@ -65,7 +67,9 @@ def forbids(bundle: Bundle, settings: Settings) -> bool:
 def test_what_was_proven_for_these_settings_enters_and_a_quick_training_never_does():
     assert permission(proven(), LIVE) == ()
     assert forbids(quick(), LIVE)
-    assert forbids(replace(quick(), manifest=replace(quick().manifest, proven=terms(LIVE))), LIVE)
+    assert forbids(
+        replace(quick(), manifest=replace(quick().manifest, proven=proof_terms(LIVE))), LIVE
+    )
 
 
 def changed(value: Any) -> Any:
@@ -103,7 +107,7 @@ def test_every_single_setting_that_decides_what_is_entered_takes_the_proof_away_
         if not forbids(proven(), settings):
             free.add(name)
         else:
-            assert name in unproven(proven(), settings) or name == "risk.policy"
+            assert name in unproven_reason(proven(), settings) or name == "risk.policy"
     assert len(changes) > 150
     assert free == {
         *("risk.overrule_model", "paper.keep_trades", "market.window_keep"),
@@ -113,7 +117,7 @@ def test_every_single_setting_that_decides_what_is_entered_takes_the_proof_away_
 
 
 def test_mode_stage_capital_and_places_may_differ_from_the_proofs():
-    paper = load(
+    paper = load_settings(
         {
             "BOT_HOME": "/elsewhere",
             "BOT_ID": "b",
@@ -126,13 +130,13 @@ def test_mode_stage_capital_and_places_may_differ_from_the_proofs():
 
 def test_a_gate_that_was_made_easier_proves_nothing_even_where_the_tick_has_the_same_gate():
     easier = replace(LIVE, gate=replace(LIVE.gate, min_dsr=0.5, shuffles=0, max_pbo=0.9))
-    named = loosened(easier)
+    named = loosened_rules(easier)
     assert [one.split()[0] for one in named] == ["gate.max_pbo", "gate.min_dsr", "gate.shuffles"]
     assert forbids(proven(easier, loosened=named), easier)
-    assert "made easier" in unproven(proven(easier, loosened=named), easier)
-    assert loosened(LIVE) == ()
+    assert "made easier" in unproven_reason(proven(easier, loosened=named), easier)
+    assert loosened_rules(LIVE) == ()
     harder = replace(LIVE.gate, min_dsr=0.99, max_pbo=0.1, confidence=0.99, champion_confidence=0.5)
-    assert loosened(replace(LIVE, gate=harder)) == ()
+    assert loosened_rules(replace(LIVE, gate=harder)) == ()
 
 
 def test_an_overrule_of_another_version_lets_nothing_enter():
@@ -142,7 +146,9 @@ def test_an_overrule_of_another_version_lets_nothing_enter():
     assert [issue.reason for issue in permission(quick(), own)] == [Reason.MODEL_OVERRULED]
 
 
-@pytest.mark.parametrize("told", [{}, {"risk.stop_atr": "4.0"}, {**terms(LIVE), "risk.gone": "1"}])
+@pytest.mark.parametrize(
+    "told", [{}, {"risk.stop_atr": "4.0"}, {**proof_terms(LIVE), "risk.gone": "1"}]
+)
 def test_a_bundle_that_tells_less_or_other_things_than_the_settings_hold_is_not_proven(told):
-    assert differences(told, LIVE)
+    assert proof_differences(told, LIVE)
     assert forbids(proven(proven=told), LIVE)

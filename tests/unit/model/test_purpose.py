@@ -11,12 +11,12 @@ import pytest
 from models.fit.train import Training, train
 from shared.core.errors import BadBundle
 from shared.core.reasons import Reason
-from shared.core.settings import Settings, load
-from shared.model.manifest import MANIFEST, SIGNATURE, decode, encode
+from shared.core.settings import Settings, load_settings
+from shared.model.manifest import MANIFEST, SIGNATURE, decode_manifest, encode
 from shared.model.registry import BundleRegistry
 from shared.model.signing import public_of, sign
 from shared.stores.memory import MemoryBucket
-from shared.turn.champion import Champions, unsuited
+from shared.turn.champion import Champions, unsuited_reason
 from tests.support.made_trainings import (
     COMMIT,
     SIGNING_KEY,
@@ -35,7 +35,7 @@ SANDBOX = {
 
 def resigned(made: Training, **changes) -> dict[str, bytes]:
     """The bundle with another manifest, signed again."""
-    told = encode(replace(decode(made.files[MANIFEST]), **changes))
+    told = encode(replace(decode_manifest(made.files[MANIFEST]), **changes))
     return {**made.files, MANIFEST: told, SIGNATURE: sign(told, SIGNING_KEY)}
 
 
@@ -54,7 +54,7 @@ def of_a_backtest() -> Training:
 
 
 def serving(registry: BundleRegistry, settings: Settings | None = None):
-    return Champions(registry, KEYS, settings or small_settings()).serving()
+    return Champions(registry, KEYS, settings or small_settings()).load_champion()
 
 
 def test_what_was_made_for_a_backtest_lies_apart_and_is_found_by_whoever_replays_it():
@@ -64,10 +64,10 @@ def test_what_was_made_for_a_backtest_lies_apart_and_is_found_by_whoever_replays
     registry.publish(made.version, made.files)
     registry.publish(other.version, other.files)
     assert registry.versions() == [other.version]
-    assert registry.apart() == [made.version]
+    assert registry.apart_versions() == [made.version]
     assert registry.files(made.version)[MANIFEST] == made.files[MANIFEST]
     registry.publish(made.version, made.files)
-    assert registry.apart() == [made.version], "twice is once"
+    assert registry.apart_versions() == [made.version], "twice is once"
 
 
 def test_it_is_neither_promoted_nor_made_a_challenger_and_no_bundle_that_says_so_elsewhere_is():
@@ -108,10 +108,10 @@ def test_a_pointer_that_names_one_all_the_same_serves_nothing_by_name():
 
 def test_a_demos_bundle_serves_on_a_sandbox_alone():
     files = resigned(small_training(), purpose="demo")
-    manifest = decode(files[MANIFEST])
-    assert "purpose" in unsuited(manifest, small_settings())
-    at_home = replace(small_settings(), exchange=load(SANDBOX).exchange)
-    assert unsuited(manifest, at_home) is None
+    manifest = decode_manifest(files[MANIFEST])
+    assert "purpose" in unsuited_reason(manifest, small_settings())
+    at_home = replace(small_settings(), exchange=load_settings(SANDBOX).exchange)
+    assert unsuited_reason(manifest, at_home) is None
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_one_of_other_features_label_or_barriers_is_no_model_of_these_settings_b
     made, registry = small_training(), BundleRegistry(MemoryBucket())
     registry.publish(made.version, made.files)
     registry.promote(made.version, at=1, why="a test", by="test")
-    settings = load({"BOT_HOME": "/nowhere", **environ}, profile=profile)
+    settings = load_settings({"BOT_HOME": "/nowhere", **environ}, profile=profile)
     assert serving(registry).bundle is not None
     found = serving(registry, settings)
     assert found.bundle is None
@@ -152,7 +152,7 @@ def test_what_only_decides_how_it_is_learned_or_traded_makes_no_other_question()
         "BOT_RISK__STOP_ATR": "9",
         "BOT_LEARNING__DAYS": "90",
     }
-    assert unsuited(small_training().manifest, load(other)) is None
+    assert unsuited_reason(small_training().manifest, load_settings(other)) is None
 
 
 # what bundles remember of the trial log
@@ -168,5 +168,5 @@ def test_the_most_that_any_bundle_knows_is_remembered_also_by_those_in_the_archi
         registry.publish(version, resigned(made, version=version, trials=trials))
     assert registry.most_logged() == 9
     registry.archive(before_at=made.manifest.as_of + 1, keep=1)
-    assert len(registry.archived()) == 2
+    assert len(registry.archived_versions()) == 2
     assert registry.most_logged() == 9

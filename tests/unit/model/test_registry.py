@@ -3,7 +3,7 @@ import json
 import pytest
 
 from shared.core.errors import AlreadyExists, BadBundle
-from shared.model import load
+from shared.model import load_bundle
 from shared.model.registry import SERVING, BundleRegistry
 from shared.model.signing import public_of
 from shared.stores.local.folder import FolderBucket
@@ -47,7 +47,7 @@ def test_a_bundle_goes_in_and_comes_out_and_loads(registry):
     files = registry.files(pointer.version)
     assert set(files) == {*SERVING, "golden.npz"}
     assert (
-        load(files, public_keys=(public_of(SIGNING_KEY),), version=pointer.version).version
+        load_bundle(files, public_keys=(public_of(SIGNING_KEY),), version=pointer.version).version
         == training.version
     )
     assert registry.files(pointer.version, audit=True) == training.files

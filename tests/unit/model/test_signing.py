@@ -1,7 +1,7 @@
 import pytest
 
 from shared.core.errors import BadSettings
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.model.signing import make_keys, public_key_path, public_keys, public_of, sign, verify
 
 
@@ -43,17 +43,17 @@ def test_a_malformed_key_is_the_persons_to_correct(key):
 
 def test_pinned_keys_come_from_the_setting_then_from_the_data_folder(tmp_path):
     home = {"BOT_HOME": str(tmp_path)}
-    assert public_keys(load(home)) == ()
-    path = public_key_path(load(home))
+    assert public_keys(load_settings(home)) == ()
+    path = public_key_path(load_settings(home))
     path.parent.mkdir()
     path.write_text("aa" * 32 + "\n", encoding="ascii")
-    assert public_keys(load(home)) == ("aa" * 32,)
-    told = load({**home, "BOT_BUNDLE_PUBLIC_KEY": f"{'bb' * 32}, {'cc' * 32}"})
+    assert public_keys(load_settings(home)) == ("aa" * 32,)
+    told = load_settings({**home, "BOT_BUNDLE_PUBLIC_KEY": f"{'bb' * 32}, {'cc' * 32}"})
     assert public_keys(told) == ("bb" * 32, "cc" * 32)
 
 
 def test_a_key_file_that_is_no_text_is_named(tmp_path):
-    settings = load({"BOT_HOME": str(tmp_path)})
+    settings = load_settings({"BOT_HOME": str(tmp_path)})
     public_key_path(settings).parent.mkdir()
     public_key_path(settings).write_bytes(b"\xff\xfe\x00")
     with pytest.raises(BadSettings, match=r"bundle_public\.key cannot be read"):

@@ -5,9 +5,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from models.study import BadStudy, parse
-from models.study.declared import flat, nested
-from shared.core.settings import load
+from models.study import BadStudy, parse_study
+from models.study.declared import flatten_settings, nest_settings
+from shared.core.settings import load_settings
 from shared.core.types import Timeframe
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "docs" / "studies").glob("*.yaml"))
@@ -35,7 +35,7 @@ WITHOUT = WHOLE.partition("variants:")[0]
 
 
 def test_everything_that_can_be_declared_is_read():
-    study = parse(WHOLE)
+    study = parse_study(WHOLE)
     old, new = study.data
     assert (old.name, old.candles, old.candles_4h) == ("old", "a.csv", "b.csv")
     assert (old.start_at, old.end_at) == (1_525_132_800_000, 1_527_811_200_000)
@@ -47,7 +47,7 @@ def test_everything_that_can_be_declared_is_read():
         ("Read this.",),
     )
     plain, wide = study.variants
-    assert study.settings_of(plain) == (
+    assert study.variant_settings(plain) == (
         "seeds",
         {
             "retrain": {"every_days": 14},
@@ -55,23 +55,23 @@ def test_everything_that_can_be_declared_is_read():
             "risk": {"stop_atr": 3},
         },
     )
-    assert study.settings_of(wide)[0] == "loose"
-    assert study.settings_of(wide)[1]["risk"] == {"stop_atr": 6}
+    assert study.variant_settings(wide)[0] == "loose"
+    assert study.variant_settings(wide)[1]["risk"] == {"stop_atr": 6}
     assert wide.says == "further away"
 
 
 def test_the_hash_changes_with_everything_that_is_declared():
-    first = parse(WHOLE).hash
+    first = parse_study(WHOLE).hash
     changed = [
         WHOLE.replace(*pair)
         for pair in (("Is wider", "Is it"), ("stop_atr: 6", "stop_atr: 7"), ("seed: 3", "seed: 4"))
     ]
-    assert len({first, *(parse(text).hash for text in changed)}) == 4
-    assert parse(WHOLE).hash == first
+    assert len({first, *(parse_study(text).hash for text in changed)}) == 4
+    assert parse_study(WHOLE).hash == first
 
 
 def test_other_candles_another_period_and_further_settings_can_be_asked_for():
-    study = parse(WHOLE)
+    study = parse_study(WHOLE)
     other = (
         study.on("made.csv")
         .within(start_at=900_000, end_at=None)
@@ -86,7 +86,7 @@ def test_other_candles_another_period_and_further_settings_can_be_asked_for():
         "risk.target_atr": 5,
         "sides": "both",
     }
-    assert other.settings_of(other.variants[1])[1]["risk"] == {
+    assert other.variant_settings(other.variants[1])[1]["risk"] == {
         "stop_atr": 6,
         "target_atr": 5,
     }, "a variant's own still wins"
@@ -135,34 +135,35 @@ REFUSED = {
 def test_what_is_wrong_is_refused_by_name_and_with_a_remedy(case):
     text, found = REFUSED[case]
     with pytest.raises(BadStudy) as refused:
-        parse(text)
+        parse_study(text)
     assert found in f"{refused.value} {refused.value.remedy}"
     assert refused.value.remedy
 
 
 def test_a_near_name_is_suggested():
     with pytest.raises(BadStudy) as refused:
-        parse(WHOLE.replace("every_days", "evry_days"))
+        parse_study(WHOLE.replace("every_days", "evry_days"))
     assert refused.value.remedy == "did you mean every_days?"
 
 
 def test_settings_go_from_nested_to_dotted_and_back():
     told = {"risk": {"stop_atr": 3, "exposure": {"band": 0.1}}, "sides": "both"}
-    dotted = flat(told, "overrides")
+    dotted = flatten_settings(told, "overrides")
     assert dotted == {"risk.stop_atr": 3, "risk.exposure.band": 0.1, "sides": "both"}
-    assert nested(dotted) == told
+    assert nest_settings(dotted) == told
     with pytest.raises(BadStudy, match="a value and a group"):
-        nested({"risk": 1, "risk.stop_atr": 2})
+        nest_settings({"risk": 1, "risk.stop_atr": 2})
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=[path.stem for path in EXAMPLES])
 def test_every_example_is_read_and_its_settings_load(path):
-    study = parse(path.read_text(encoding="utf-8"))
+    study = parse_study(path.read_text(encoding="utf-8"))
     assert study.name == path.stem
     assert len(study.variants) >= 3
-    asked = map(study.settings_of, study.variants)
+    asked = map(study.variant_settings, study.variants)
     found = {
-        msgspec.json.encode(load({}, profile=profile, overrides=told)) for profile, told in asked
+        msgspec.json.encode(load_settings({}, profile=profile, overrides=told))
+        for profile, told in asked
     }
     assert len(found) == len(study.variants), "two variants are the same"
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from models.gate import figure
-from models.study import draw, files, markdown, narrow, tables
-from models.study.result import Estimate, finite
+from models.study import draw, markdown, narrow, study_files, tables
+from models.study.result import Estimate, finite_or_null
 from shared.model.manifest import Check
 from tests.support.made_results import VARIANTS, made_result
 
@@ -24,31 +24,31 @@ def result():
 
 def test_the_same_result_gives_the_same_bytes(result):
     again = made_result(passed=("trend",))
-    assert files(result, command="bot study x") == files(again, command="bot study x")
-    assert set(files(result)) == {"study.html", "study.json", "study.md"}
+    assert study_files(result, command="bot study x") == study_files(again, command="bot study x")
+    assert set(study_files(result)) == {"study.html", "study.json", "study.md"}
 
 
 def test_the_answer_names_what_may_enter(result):
     assert (
-        tables.verdict(result)
+        tables.verdict_text(result)
         == "2 of 8 passed the gate and may enter: trend on bitbank 2018; trend on Binance x ECB"
         " 2023-25."
     )
     assert (
-        tables.verdict(made_result())
+        tables.verdict_text(made_result())
         == "Nothing here may enter: none of the 8 tries passed the gate."
     )
     alone = made_result()
     held = replace(alone.held[0], tried=alone.held[0].tried[:1])
     assert (
-        tables.verdict(replace(alone, held=(held,)))
+        tables.verdict_text(replace(alone, held=(held,)))
         == "It may not enter: it did not pass the gate."
     )
 
 
 def test_every_variant_stands_in_every_table_with_what_it_failed(result):
     for held in result.held:
-        money, learned, gate, denied = tables.all_of(held)
+        money, learned, gate, denied = tables.dataset_tables(held)
         assert [row[0].text for row in money.rows] == [*VARIANTS, "buy and hold"]
         assert [row[0].text for row in learned.rows] == list(VARIANTS[:3]), "trend asks no model"
         assert [cell.text for cell in gate.head[2:]] == list(VARIANTS)
@@ -62,7 +62,7 @@ def test_every_variant_stands_in_every_table_with_what_it_failed(result):
 
 
 def test_a_check_says_its_value_its_limit_and_whether_it_passed(result):
-    gate = tables.gate(result.held[0])
+    gate = tables.checks_table(result.held[0])
     told = {row[0].text: [cell.text for cell in row[1:]] for row in gate.rows}
     assert told["deflated sharpe"] == ["0.95", "0.31 ✗", "0.31 ✗", "0.31 ✗", "0.97 ✓"]
     assert told["calibration error"][1] == "– ✗", "what is not known has not passed"
@@ -81,7 +81,7 @@ def test_a_check_says_its_value_its_limit_and_whether_it_passed(result):
     ],
 )
 def test_an_interval_is_good_or_bad_only_where_it_leaves_zero_out(found, text, tone):
-    cell = tables.estimate(found)
+    cell = tables.estimate_text(found)
     assert (cell.text, cell.tone) == (text, tone)
 
 
@@ -95,7 +95,7 @@ def test_text_from_outside_stays_text(result):
         says={HOSTILE: HOSTILE},
         held=(held,),
     )
-    page = files(hostile)["study.html"].decode()
+    page = study_files(hostile)["study.html"].decode()
     assert page.count("<script>") == 1
     assert "<img" not in page
     assert page.count("{{ 7 * 7 }}") >= 5
@@ -103,11 +103,11 @@ def test_text_from_outside_stays_text(result):
 
 
 def test_the_data_is_json_without_anything_undefined(result):
-    told = json.loads(files(result)["study.json"])
-    assert told["verdict"] == tables.verdict(result)
+    told = json.loads(study_files(result)["study.json"])
+    assert told["verdict"] == tables.verdict_text(result)
     assert told["held"][0]["tried"][3]["learned"] is None
     assert len(told["held"][0]["tried"][0]["curve"]["own"]) == 240
-    assert finite({"a": [float("nan"), 1.0], "b": (float("inf"),)}) == {
+    assert finite_or_null({"a": [float("nan"), 1.0], "b": (float("inf"),)}) == {
         "a": [None, 1.0],
         "b": [None],
     }
@@ -139,7 +139,7 @@ def test_no_line_of_the_markdown_is_wider_than_a_page_and_no_cell_is_lost(result
     text = markdown(result, command="scripts/bot study " + "docs/studies/profiles.yaml " * 5)
     assert [line for line in text.splitlines() if len(line) > narrow.WIDTH] == []
     for held in result.held:
-        for table in tables.all_of(held):
+        for table in tables.dataset_tables(held):
             cells = [cell.text for row in (table.head, *table.rows) for cell in row if cell.text]
             assert [
                 cell for cell in cells if " ".join(cell.split()) not in " ".join(text.split())
@@ -148,7 +148,7 @@ def test_no_line_of_the_markdown_is_wider_than_a_page_and_no_cell_is_lost(result
 
 def test_the_picture_holds_every_line_and_all_of_it_inside():
     held = made_result(days=2_000).held[0]
-    svg = str(draw.growth(held))
+    svg = str(draw.draw_growth(held))
     lines = re.findall(r'<polyline class="([\w-]+)" points="([^"]+)"', svg)
     assert [name for name, _ in lines] == ["hold", "line-0", "line-1", "line-2", "line-3"]
     for _, points in lines:
@@ -166,7 +166,7 @@ def test_marks_of_a_wide_range_are_far_apart_and_every_word_is_inside():
             most ** (day / (len(first.curve.day_at) - 1)) for day in range(len(first.curve.day_at))
         )
         svg = str(
-            draw.growth(
+            draw.draw_growth(
                 replace(held, tried=(replace(first, curve=replace(first.curve, hold=rising)),))
             )
         )
@@ -185,12 +185,12 @@ def test_marks_of_a_wide_range_are_far_apart_and_every_word_is_inside():
 
 def test_a_picture_without_days_or_movement_is_drawn_or_left_out():
     held = made_result(days=1).held[0]
-    assert "polyline" in str(draw.growth(held))
+    assert "polyline" in str(draw.draw_growth(held))
     first = held.tried[0]
     flat = replace(first, curve=replace(first.curve, day_at=(), own=(), hold=()))
-    assert str(draw.growth(replace(held, tried=(flat,)))) == ""
-    assert str(draw.forest(Estimate(), [Estimate()])) == ""
-    assert "circle" in str(draw.forest(Estimate(value=0.0), [Estimate(value=0.0)]))
+    assert str(draw.draw_growth(replace(held, tried=(flat,)))) == ""
+    assert str(draw.draw_estimate(Estimate(), [Estimate()])) == ""
+    assert "circle" in str(draw.draw_estimate(Estimate(value=0.0), [Estimate(value=0.0)]))
 
 
 def test_a_check_that_failed_by_an_end_of_its_interval_shows_the_interval():

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from models.data.dataset import Dataset, build, data_hash, split
+from models.data.dataset import Dataset, build, candles_hash, split
 from models.data.labels import UPPER
 from models.data.realised import realised_next
 from models.data.uniqueness import uniqueness
@@ -111,8 +111,8 @@ def test_the_data_hash_changes_with_one_yen(candles):
     close = quarters.close.copy()
     close[1_000] += 1
     changed = {**candles, Timeframe.M15: dataclasses.replace(quarters, close=close)}
-    assert data_hash(changed) != data_hash(candles)
-    assert data_hash(dict(candles)) == data_hash(candles)
+    assert candles_hash(changed) != candles_hash(candles)
+    assert candles_hash(dict(candles)) == candles_hash(candles)
 
 
 def test_the_whole_history_cut_by_time_equals_a_dataset_of_that_time(candles):

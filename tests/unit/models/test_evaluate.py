@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import accuracy_score, log_loss, precision_recall_fscore_support
 
 from models.statistics.evaluate import (
-    bootstrap,
+    bootstrap_skill,
     calibration_error_beyond_luck,
     constant,
     direction_skill,
@@ -85,8 +85,8 @@ def test_the_interval_of_overlapping_labels_is_wider_than_that_of_shuffled_ones(
     rng = np.random.default_rng(5)
     gain = np.repeat(rng.normal(size=60), 50)
     base = np.ones(3_000)
-    overlapping = bootstrap(gain, base, block=100, seed=8)
-    shuffled = bootstrap(rng.permutation(gain), base, block=100, seed=8)
+    overlapping = bootstrap_skill(gain, base, block=100, seed=8)
+    shuffled = bootstrap_skill(rng.permutation(gain), base, block=100, seed=8)
     assert overlapping.upper - overlapping.lower > 4 * (shuffled.upper - shuffled.lower)
     assert overlapping.lower < overlapping.value < overlapping.upper
 
@@ -95,13 +95,13 @@ def test_of_many_series_without_skill_few_have_a_lower_end_above_zero():
     opened = 0
     for seed in range(200):
         gain = np.repeat(np.random.default_rng(seed).normal(size=60), 48)
-        opened += bootstrap(gain, np.ones(len(gain)), block=96, seed=seed).lower > 0
+        opened += bootstrap_skill(gain, np.ones(len(gain)), block=96, seed=seed).lower > 0
     assert opened <= 16
 
 
 @pytest.mark.parametrize("block", [6, 10, 96])
 def test_fewer_than_two_blocks_prove_nothing(block):
-    found = bootstrap(np.ones(10), np.full(10, 2.0), block=block, seed=1)
+    found = bootstrap_skill(np.ones(10), np.full(10, 2.0), block=block, seed=1)
     assert (found.value, found.lower, found.upper) == (0.5, -1.0, 1.0)
 
 

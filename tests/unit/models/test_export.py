@@ -6,7 +6,7 @@ import pytest
 from models.data.dataset import Dataset, build, split
 from models.fit import export
 from models.fit.learners import fit_all
-from models.fit.learners.learner import needed
+from models.fit.learners.learner import import_package
 from models.fit.members import member_of
 from shared.core.errors import BadBundle, UserError
 from shared.features.catalogue import MODEL
@@ -161,7 +161,7 @@ def test_a_missing_library_of_the_system_is_named_with_its_package(monkeypatch, 
 
     monkeypatch.setattr(importlib, "import_module", fail)
     with pytest.raises(UserError, match=says) as caught:
-        needed("lightgbm")
+        import_package("lightgbm")
     if says == "OpenMP":
         assert "libgomp1" in caught.value.remedy
         assert "libomp" in caught.value.remedy
@@ -173,4 +173,4 @@ def test_any_other_failure_of_an_import_is_not_hidden(monkeypatch):
 
     monkeypatch.setattr(importlib, "import_module", fail)
     with pytest.raises(ValueError, match="something else"):
-        needed("xgboost")
+        import_package("xgboost")

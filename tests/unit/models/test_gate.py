@@ -11,11 +11,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from models.gate import in_words, judge, serve_checks, table, unproven
+from models.gate import in_words, judge, serve_checks, unproven_verdict, verdict_table
 from models.gate.leaks import directional_not_volatility
 from models.gate.types import PredictionRows, TrialCounts
 from shared.core.errors import BadData
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.model.manifest import Check, Verdict
 from tests.support.made_evidence import (
     EMBARGO_MS,
@@ -27,7 +27,7 @@ from tests.support.made_evidence import (
     said,
 )
 
-GATE = load({}).gate
+GATE = load_settings({}).gate
 LABEL = np.array([0, 1, 2] * 100, dtype=np.int8)
 WEIGHED = (
     "skill",
@@ -465,7 +465,7 @@ def test_what_may_not_serve_may_not_enter_nor_take_over():
     ],
 )
 def test_what_does_not_predict_sanely_may_not_serve(probabilities, differences, name):
-    verdict = unproven(
+    verdict = unproven_verdict(
         serve_checks(differences=differences, probabilities=probabilities, label=LABEL)
     )
     assert not verdict.may_serve
@@ -474,7 +474,7 @@ def test_what_does_not_predict_sanely_may_not_serve(probabilities, differences, 
 
 
 def test_a_training_that_asked_for_no_proof_may_serve_and_never_enter():
-    verdict = unproven(SERVE)
+    verdict = unproven_verdict(SERVE)
     assert (verdict.may_serve, verdict.may_enter, verdict.takes_over) == (True, False, False)
     assert failed(verdict) == {"proven"}
     assert "nobody asked the gate" in in_words(verdict)
@@ -482,7 +482,7 @@ def test_a_training_that_asked_for_no_proof_may_serve_and_never_enter():
 
 def test_the_table_has_a_row_a_check_and_says_what_was_asked():
     verdict = verdict_of(money=None)
-    heading, *rows = table(verdict)
+    heading, *rows = verdict_table(verdict)
     assert len(rows) == len(verdict.checks)
     assert {len(row) for row in rows} == {len(heading)}
     told = {row[1]: row for row in rows}

@@ -11,16 +11,16 @@ from models.gate.characteristics import (
     TRIES,
     false_openings,
     false_table,
+    judge_records,
     main,
     power,
     power_table,
-    records,
-    summed,
+    sum_cells,
 )
 from models.statistics.proportion import clopper_pearson
-from shared.core.settings import load
+from shared.core.settings import load_settings
 
-GATE = load({}).gate
+GATE = load_settings({}).gate
 _MOST = {"crash-like": 0.08}
 """A record in which the crash did not happen yet looks like an edge, and no check can tell."""
 
@@ -28,14 +28,14 @@ _MOST = {"crash-like": 0.08}
 def test_records_without_edge_open_the_gate_at_most_one_time_in_twenty(full):
     cells = false_openings(count=2_000 if full else 108, gate=GATE, seed=7)
     print(f"\n{false_table(cells)}")
-    whole = summed(("all",), cells)
+    whole = sum_cells(("all",), cells)
     assert whole.count >= (8_000 if full else 432)
     assert whole.upper <= 0.05
     for tries in TRIES:
-        same = summed((f"{tries}",), [cell for cell in cells if cell.what[3] == f"{tries}"])
+        same = sum_cells((f"{tries}",), [cell for cell in cells if cell.what[3] == f"{tries}"])
         assert same.upper <= (0.05 if full else 0.16)
     for kind in KINDS:
-        same = summed((kind,), [cell for cell in cells if cell.what[0] == kind])
+        same = sum_cells((kind,), [cell for cell in cells if cell.what[0] == kind])
         assert same.upper <= (_MOST.get(kind, 0.05) if full else 0.25)
         assert same.opened - same.with_months <= (3 if full else 1), (
             "good months refuse what the others let through"
@@ -59,8 +59,8 @@ def test_an_edge_opens_the_gate_the_more_often_the_greater_it_is_and_the_longer_
 
 def test_a_log_that_forgets_the_tries_would_open_the_gate_to_luck():
     asked = {"years": 2, "annual_sharpe": 0.0, "tries": 20, "count": 40, "gate": GATE, "seed": 3}
-    honest = records("normal", **asked)
-    forgetful = records("normal", **asked, counted=False)
+    honest = judge_records("normal", **asked)
+    forgetful = judge_records("normal", **asked, counted=False)
     assert honest.opened <= 2
     assert forgetful.opened >= 12
 

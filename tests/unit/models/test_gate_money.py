@@ -7,14 +7,14 @@ import pytest
 
 from models.gate import judge
 from models.gate.money import Record, beats_random_entries
-from models.gate.stability import months
+from models.gate.stability import month_gains
 from models.gate.types import TrialCounts
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.results.performance.sharpe import SharpeVariance, probabilistic_sharpe
 from shared.results.performance.significance import significance, track_of
 from tests.support.made_evidence import DAY_MS, START_AT, made_evidence, made_money
 
-GATE = load({}).gate
+GATE = load_settings({}).gate
 ONE = TrialCounts(count=1, sharpes=np.zeros(0))
 
 
@@ -166,7 +166,7 @@ def test_months_are_those_of_japan_and_idle_ones_do_not_count():
         0.0,
         money.returns,
     )
-    found = months(replace(money, returns=returns))
+    found = month_gains(replace(money, returns=returns))
     assert len(found) == 11
     assert found[0] == pytest.approx(np.log1p(returns[:31]).sum())
     assert found.sum() == pytest.approx(np.log1p(returns).sum())

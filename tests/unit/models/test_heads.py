@@ -16,8 +16,8 @@ from models.fit import export
 from models.fit.heads import fit_heads
 from models.fit.heads.meta import Voted
 from models.fit.heads.platt import MAX_SLOPE
-from models.fit.heads.platt import fit as platt
-from models.fit.heads.scores import log_loss, qlike, r_squared, ranked
+from models.fit.heads.platt import fit_platt as platt
+from models.fit.heads.scores import log_loss, qlike, r_squared, roc_area
 from models.fit.heads.volatility import KnownRows, har_slopes
 from shared.core.errors import BadData
 from shared.core.types import Timeframe, Votes
@@ -285,11 +285,11 @@ def test_votes_are_matched_to_rows_by_their_instant():
         consensus=np.arange(101, dtype=np.int8) % 3 - 1,
         strength=np.linspace(0, 1, 101),
     )
-    every = dataset.at(np.arange(0, 100, 7)).voted(votes)
+    every = dataset.at(np.arange(0, 100, 7)).with_votes(votes)
     assert every.side.tolist() == [at % 3 - 1 for at in range(0, 100, 7)]
     assert every.strength.tolist() == np.linspace(0, 1, 101)[:100:7].tolist()
     with pytest.raises(BadData, match="not of the candles"):
-        dataset.voted(dataclasses.replace(votes, as_of=at + 1))
+        dataset.with_votes(dataclasses.replace(votes, as_of=at + 1))
 
 
 # both
@@ -358,11 +358,11 @@ def test_the_scores_are_those_of_the_libraries():
     assert r_squared(truth, told) == pytest.approx(r2_score(truth, told))
     assert math.isnan(r_squared(np.ones(5), np.ones(5)))
     paid, p = (random.random(500) < 0.4).astype(float), np.round(random.random(500), 2)
-    assert ranked(paid, p) == pytest.approx(roc_auc_score(paid, p))
+    assert roc_area(paid, p) == pytest.approx(roc_auc_score(paid, p))
     assert log_loss(paid, np.clip(p, 0.01, 0.99)) == pytest.approx(
         reference_log_loss(paid, np.clip(p, 0.01, 0.99))
     )
-    assert math.isnan(ranked(np.ones(5), p[:5]))
+    assert math.isnan(roc_area(np.ones(5), p[:5]))
     assert qlike(truth, truth, correction=1.0) == 0.0
     assert qlike(truth, truth + 0.1, correction=1.0) == pytest.approx(math.exp(-0.2) + 0.2 - 1.0)
 

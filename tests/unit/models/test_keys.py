@@ -4,13 +4,13 @@ import pytest
 
 from models.jobs.keys import VARIABLE, signing_key
 from shared.core.errors import BadSettings, UserError
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.model.signing import public_key_path, public_keys, public_of, signing_key_path
 from tests.support.made_trainings import OTHER_KEY, SIGNING_KEY
 
 
 def settings_in(folder, **more: str):
-    return load({"BOT_HOME": str(folder), **more})
+    return load_settings({"BOT_HOME": str(folder), **more})
 
 
 def test_the_pair_is_made_on_first_use_for_its_owner_only_and_kept(tmp_path):

@@ -16,7 +16,7 @@ from models.data.labels import (
     label,
     results,
 )
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.types import AccountKind, Barriers, Candles, Timeframe
 
 STEP = Timeframe.M15.ms
@@ -225,11 +225,11 @@ def test_every_day_that_was_begun_costs_interest():
 
 
 def test_costs_come_from_the_settings_and_the_exchange():
-    settings = load({})
+    settings = load_settings({})
     assert costs_of(settings) == USUAL_COSTS
     spot = dataclasses.replace(settings, account=AccountKind.SPOT)
     assert (costs_of(spot).long_interest_day, costs_of(spot).short_interest_day) == (0.0, 0.0)
-    dearer = load({}, profile="seeds")
+    dearer = load_settings({}, profile="seeds")
     assert costs_of(dearer).maker == 0.0012
     assert costs_of(dearer).crossing == pytest.approx(0.0012 + 0.0005 + 0.00005)
 
@@ -254,7 +254,7 @@ def test_the_seeds_label_trades_from_close_to_close():
 
 
 def test_the_barriers_of_a_label_follow_from_the_settings():
-    learning = load({}).learning
+    learning = load_settings({}).learning
     assert barriers_of(learning) == Barriers(
         atr_multiple=learning.barrier_atr, horizon_candles=learning.horizon_candles
     )

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from shared.core.costs import assumed_rules
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.model.question import features_of
 from shared.strategies import names
 
@@ -99,7 +99,7 @@ TABLE = [
 )
 def test_the_profiles_say_what_the_reference_says(section, setting, phase19, phase22):
     for profile, expected in (("phase19", phase19), ("phase22", phase22)):
-        told = msgspec.to_builtins(load({}, profile=profile))
+        told = msgspec.to_builtins(load_settings({}, profile=profile))
         found = reduce(operator.getitem, setting.split("."), told)
         wanted = pytest.approx(expected) if isinstance(expected, float) else expected
         assert found == wanted, f"{section}: {profile} has {setting} = {found}"
@@ -107,7 +107,8 @@ def test_the_profiles_say_what_the_reference_says(section, setting, phase19, pha
 
 def test_the_features_are_the_original_sets_in_their_order():
     twelve, fifteen = (
-        features_of(load({}, profile=profile).learning) for profile in ("phase19", "phase22")
+        features_of(load_settings({}, profile=profile).learning)
+        for profile in ("phase19", "phase22")
     )
     assert twelve == (
         *("close", "volume", "returns_1", "rsi_14", "macd", "macd_signal"),
@@ -123,18 +124,20 @@ def test_the_features_are_the_original_sets_in_their_order():
 
 @pytest.mark.parametrize("profile", ["phase19", "phase22", "loose", "seeds", "trend"])
 def test_every_profile_loads_and_is_told_by_its_hash(profile):
-    settings = load({}, profile=profile)
+    settings = load_settings({}, profile=profile)
     assert settings.profile == profile
-    told = {load({}, profile=name).hash for name in ("phase19", "phase22", "loose", "trend")}
-    assert len(told | {load({}).hash}) == 5
+    told = {
+        load_settings({}, profile=name).hash for name in ("phase19", "phase22", "loose", "trend")
+    }
+    assert len(told | {load_settings({}).hash}) == 5
     assert profile == "seeds" or settings.hash in told
 
 
 @pytest.mark.parametrize(("profile", "voting"), [("phase19", 4), ("phase22", 5)])
 def test_the_weights_of_those_that_vote_add_up_to_one(profile, voting):
     weights = [
-        getattr(load({}, profile=profile).strategies, name).weight
-        for name in names(load({}).strategies)
+        getattr(load_settings({}, profile=profile).strategies, name).weight
+        for name in names(load_settings({}).strategies)
     ]
     assert sum(weights) == pytest.approx(1.0)
     assert sum(weight > 0 for weight in weights) == voting
@@ -142,12 +145,12 @@ def test_the_weights_of_those_that_vote_add_up_to_one(profile, voting):
 
 @pytest.mark.parametrize("profile", ["phase19", "phase22"])
 def test_both_sides_of_a_trade_pay_the_fee_of_the_first_documents(profile):
-    rules = assumed_rules(load({}, profile=profile))
+    rules = assumed_rules(load_settings({}, profile=profile))
     assert rules.maker_fee_rate == rules.taker_fee_rate == Decimal("0.0012")
 
 
 def test_a_profile_is_changed_by_the_environment_like_the_defaults():
-    settings = load({"BOT_SIDES": "long", "BOT_ACCOUNT": "spot", "BOT_PROFILE": "phase19"})
+    settings = load_settings({"BOT_SIDES": "long", "BOT_ACCOUNT": "spot", "BOT_PROFILE": "phase19"})
     assert (settings.sides, settings.risk.min_probability) == ("long", 0.65)
 
 
@@ -156,10 +159,13 @@ def test_the_page_about_the_profiles_names_their_numbers():
 
     path = Path(__file__).resolve().parents[3] / "docs" / "profiles.md"
     page = " ".join(path.read_text(encoding="utf-8").split())
-    nineteen, twenty_two = (load({}, profile=profile) for profile in ("phase19", "phase22"))
+    nineteen, twenty_two = (
+        load_settings({}, profile=profile) for profile in ("phase19", "phase22")
+    )
     for settings in (nineteen, twenty_two):
         for name, weight in (
-            (name, getattr(settings.strategies, name).weight) for name in names(load({}).strategies)
+            (name, getattr(settings.strategies, name).weight)
+            for name in names(load_settings({}).strategies)
         ):
             assert weight == 0 or f"{name} {weight:g}" in page
         assert f"{settings.risk.min_probability:g}" in page

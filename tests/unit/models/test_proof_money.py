@@ -38,7 +38,7 @@ def traded(seed, *, days=60, sides=None, **overrides):
     """The strategies on a market without any pattern, every consensus entered; `sides` replaces the
     consensus.
     """
-    rules = settings.load({"BOT_HOME": "/nowhere"}, overrides={**LOOSE, **overrides})
+    rules = settings.load_settings({"BOT_HOME": "/nowhere"}, overrides={**LOOSE, **overrides})
     candles = market(days, seed=seed, edge_bp=0.0)
     done = pipeline.stages(candles, bundle=None, settings=rules)
     rows = len(done.features.as_of)
@@ -124,7 +124,7 @@ def exposed(weights, change):
         end_at=int(at[-1]),
         end_equity_jpy=base.start_equity_jpy,
     )
-    held = settings.load({}, overrides={"risk": {"policy": "target"}})
+    held = settings.load_settings({}, overrides={"risk": {"policy": "target"}})
     return replayed, Inputs(
         candles={}, stages=None, settings=held, start_at=base.start_at, end_at=int(at[-1])
     )
@@ -155,11 +155,11 @@ def test_an_exposure_that_never_changes_is_as_good_at_any_time():
 def test_every_seed_of_a_recipe_that_was_tried_counts():
     from dataclasses import replace
 
-    from models.proof.prove import named
-    from shared.core.settings import load
+    from models.proof.prove import seeded_recipe
+    from shared.core.settings import load_settings
     from shared.core.trials import History, Trial
 
-    usual = load({})
+    usual = load_settings({})
     told = {
         "kind": "walk-forward",
         "settings_hash": "s",
@@ -169,5 +169,7 @@ def test_every_seed_of_a_recipe_that_was_tried_counts():
         "recorded_at": 0,
     }
     seeds = [replace(usual, learning=replace(usual.learning, seed=seed)) for seed in (1, 2, 3, 3)]
-    trials = [Trial(**told, model=named("walk-forward-abc", settings)) for settings in seeds]
+    trials = [
+        Trial(**told, model=seeded_recipe("walk-forward-abc", settings)) for settings in seeds
+    ]
     assert History(trials=tuple(trials)).count == 3

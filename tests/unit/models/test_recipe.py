@@ -5,11 +5,11 @@ import pytest
 
 from models.data.dataset import build
 from models.data.labels import costs_of
-from models.fit.calibrate import fit as calibrate
-from models.fit.recipe import fit, known_at, parts_of, recipe_hash
+from models.fit.calibrate import fit_calibration as calibrate
+from models.fit.recipe import fit_recipe, known_at, parts_of, recipe_hash
 from models.fit.voting import PRIOR_LABELS, fitted_weights, mixture
-from shared.core.settings import load
-from shared.model.predict import calibrated, softmax
+from shared.core.settings import load_settings
+from shared.model.predict import calibrate_scores, softmax
 from shared.model.question import features_of
 from tests.support.made_trainings import market, small_settings
 
@@ -18,7 +18,7 @@ EVEN = np.full(3, 1 / 3)
 
 
 def changed(**learning):
-    settings = load({"BOT_HOME": "/nowhere"})
+    settings = load_settings({"BOT_HOME": "/nowhere"})
     return dataclasses.replace(
         settings, learning=dataclasses.replace(settings.learning, **learning)
     )
@@ -99,7 +99,8 @@ def test_the_vote_is_convex_and_the_same_every_time(weights_from, kind):
     known = known_at(whole, settings, closed_at=int(whole.end_at.max()))
     parts = parts_of(known, settings)
     one, other = (
-        fit(parts, known, settings, seed=7, tell=lambda _text, _share: None) for _ in range(2)
+        fit_recipe(parts, known, settings, seed=7, tell=lambda _text, _share: None)
+        for _ in range(2)
     )
     assert one.members == other.members
     assert one.calibration == other.calibration
@@ -126,13 +127,15 @@ def test_temperature_moves_the_slope_alone(distortion):
     assert found.slope == pytest.approx(1 / distortion, rel=0.1)
     implied = np.log(BASE) * (1 - found.slope)
     assert found.offsets == pytest.approx(tuple(implied - implied.mean()), abs=1e-12)
-    assert np.abs(calibrated(lean, found).mean(axis=0) - np.bincount(label) / 4_000).max() < 0.03
+    assert (
+        np.abs(calibrate_scores(lean, found).mean(axis=0) - np.bincount(label) / 4_000).max() < 0.03
+    )
 
 
 def test_temperature_without_evidence_leaves_the_base_rate():
     scores, label = drawn(2, 300)
     found = calibrate(scores, label, np.full(300, 1e-9), base=BASE, centre=0.0, kind="temperature")
-    assert np.abs(calibrated(scores, found) - BASE).max() < 1e-6
+    assert np.abs(calibrate_scores(scores, found) - BASE).max() < 1e-6
 
 
 def test_the_member_that_knows_more_gets_more_and_one_that_knows_nothing_little():

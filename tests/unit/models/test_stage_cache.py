@@ -7,11 +7,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from models.backtest.stage_cache import KEPT, StageCache, key_of
+from models.backtest.stage_cache import KEPT, StageCache, stage_cache_key
 from shared.core.errors import StoreBroken
-from shared.core.settings import load as load_settings
+from shared.core.settings import load_settings
 from shared.core.types import Timeframe
-from shared.model import load
+from shared.model import load_bundle
 from shared.model.signing import public_of
 from shared.stores.local.folder import FolderBucket
 from shared.stores.memory import MemoryBucket
@@ -29,7 +29,7 @@ def settings():
 @pytest.fixture(scope="module")
 def bundle():
     made = small_training()
-    return load(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
+    return load_bundle(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def same(one: pipeline.Stages, other: pipeline.Stages) -> bool:
 @pytest.fixture(scope="module")
 def headed():
     made = headed_training()
-    return load(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
+    return load_bundle(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
 
 
 @pytest.mark.parametrize("which", ["bundle", "headed", None])
@@ -156,11 +156,11 @@ def variants(settings, bundle, candles):
 
 def test_whatever_could_change_the_stages_is_a_miss(settings, bundle, candles):
     usual = {"candles": candles, "bundle": bundle, "settings": settings, "since": SINCE}
-    keys = {"": key_of(**usual, code="a")}
-    assert key_of(**usual, code="a") == keys[""]
+    keys = {"": stage_cache_key(**usual, code="a")}
+    assert stage_cache_key(**usual, code="a") == keys[""]
     for name, change in variants(settings, bundle, candles).items():
-        keys[name] = key_of(**{**usual, **change}, code="a")
-    keys["the code"] = key_of(**usual, code="b")
+        keys[name] = stage_cache_key(**{**usual, **change}, code="a")
+    keys["the code"] = stage_cache_key(**usual, code="b")
     assert len(set(keys.values())) == len(keys) == 15
 
 

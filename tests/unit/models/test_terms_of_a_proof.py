@@ -8,22 +8,22 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from models.backtest.job import parse
-from models.backtest.prepare import settings_of
-from models.gate import in_words, judge, table
-from models.gate.shipped import TREND, cheapened, least_prior, loosened
+from models.backtest.job import parse_job
+from models.backtest.prepare import job_settings
+from models.gate import in_words, judge, verdict_table
+from models.gate.shipped import TREND, cheapened_costs, least_prior, loosened_rules
 from models.gate.types import TrialCounts
 from models.proof import ProofRequest, prove
-from models.walk_forward import unasked
+from models.walk_forward import empty_walk
 from shared.core.costs import assumed_rules
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.trials import History, Trial, tally
 from shared.core.types import PairRules, Timeframe
 from shared.turn import pipeline
 from tests.support.made_evidence import made_evidence
 from tests.support.made_trainings import market
 
-USUAL = load({})
+USUAL = load_settings({})
 LOWER = {
     "paper.spread_rate": (0.0, 0.00005),
     "paper.slippage_rate": (0.0, 0.0004),
@@ -49,7 +49,7 @@ def shut_by(settings, rules=None):
     """The names of the checks that keep otherwise perfect evidence from entering under these
     settings.
     """
-    evidence = replace(made_evidence(), cheapened=cheapened(settings, rules))
+    evidence = replace(made_evidence(), cheapened=cheapened_costs(settings, rules))
     verdict = judge(evidence, USUAL.gate, serve=())
     failed = [check for check in verdict.checks if check.group == "enter" and not check.passed]
     assert verdict.may_enter is (not failed)
@@ -70,22 +70,22 @@ def test_each_cost_below_what_is_shipped_shuts_the_gate_by_name_however_it_was_s
 ):
     group, _, last = name.partition(".")
     settings = {
-        "environment": lambda: load({variable(name): str(value)}),
-        "override": lambda: load({}, overrides={group: {last: value}}),
-        "profile and override": lambda: load(
+        "environment": lambda: load_settings({variable(name): str(value)}),
+        "override": lambda: load_settings({}, overrides={group: {last: value}}),
+        "profile and override": lambda: load_settings(
             {}, profile="phase19", overrides={group: {last: value}}
         ),
     }[way]()
     (failed,) = shut_by(settings)
     assert failed.name == "full_costs"
     assert name in failed.meaning
-    assert any(one.startswith(name) for one in loosened(settings))
+    assert any(one.startswith(name) for one in loosened_rules(settings))
 
 
 def test_an_override_of_a_job_over_http_is_no_other_way_in():
     asked = {"start": "2024-03-01", "end": "2024-04-01", "walk_forward": True}
-    job = parse({**asked, "slippage_rate": 0.0, "overrides": {"paper.spread_rate": 0.0}})
-    (failed,) = shut_by(settings_of(job, lambda **more: load({}, **more)))
+    job = parse_job({**asked, "slippage_rate": 0.0, "overrides": {"paper.spread_rate": 0.0}})
+    (failed,) = shut_by(job_settings(job, lambda **more: load_settings({}, **more)))
     assert "paper.slippage_rate was 0 in place of 0.0005" in failed.meaning
     assert "paper.spread_rate was 0 in place of 0.0001" in failed.meaning
 
@@ -97,7 +97,7 @@ def test_rules_that_are_kinder_than_the_exchanges_shut_it_too(name, value):
 
 
 def test_full_costs_dearer_ones_and_every_shipped_profile_leave_it_open():
-    dearer = load(
+    dearer = load_settings(
         {
             "BOT_PAPER__SLIPPAGE_RATE": "0.001",
             "BOT_REPLAY__TAKER_FEE_RATE": "0.0012",
@@ -107,20 +107,25 @@ def test_full_costs_dearer_ones_and_every_shipped_profile_leave_it_open():
     for settings in (
         USUAL,
         dearer,
-        *(load({}, profile=name) for name in ("seeds", "loose", "trend", "phase19", "phase22")),
+        *(
+            load_settings({}, profile=name)
+            for name in ("seeds", "loose", "trend", "phase19", "phase22")
+        ),
     ):
         assert not shut_by(settings, assumed_rules(settings))
-        assert not loosened(settings, assumed_rules(settings))
+        assert not loosened_rules(settings, assumed_rules(settings))
 
 
 def test_a_replay_that_paid_nothing_may_not_enter_and_says_why_in_its_table_and_its_words():
     """The whole way: a real replay, judged under costs that nobody offers."""
-    free = load({"BOT_PAPER__SLIPPAGE_RATE": "0", "BOT_PAPER__SPREAD_RATE": "0"}, profile="trend")
+    free = load_settings(
+        {"BOT_PAPER__SLIPPAGE_RATE": "0", "BOT_PAPER__SPREAD_RATE": "0"}, profile="trend"
+    )
     candles = market(75, seed=3, edge_bp=8.0)
     stages = pipeline.stages(candles, bundle=None, settings=free)
     last_at = int(candles[Timeframe.M15].closed_at[-1])
     asked = ProofRequest(
-        walked=unasked(stages.features, free),
+        walked=empty_walk(stages.features, free),
         stages=stages,
         candles=candles,
         settings=free,
@@ -135,7 +140,7 @@ def test_a_replay_that_paid_nothing_may_not_enter_and_says_why_in_its_table_and_
     assert (found["full_costs"].passed, found["full_costs"].value) == (False, 2)
     assert (found["whole_trial_log"].passed, found["whole_trial_log"].value) == (False, 1)
     assert {"full_costs", "whole_trial_log"} <= {
-        row[1] for row in table(proof.verdict) if row[5] == "no"
+        row[1] for row in verdict_table(proof.verdict) if row[5] == "no"
     }
     assert "full_costs" in in_words(proof.verdict)
     assert (proof.trials, proof.logged) == (397, 1)
@@ -167,7 +172,7 @@ def test_what_a_profile_has_behind_it_counts_beside_the_log():
         400,
     )
     assert tally(trial(2), history, prior=396).logged == 3
-    assert load({}, profile=TREND).gate.prior_trials >= 380
+    assert load_settings({}, profile=TREND).gate.prior_trials >= 380
     assert USUAL.gate.prior_trials == 0
 
 
@@ -183,9 +188,9 @@ def test_a_fresh_log_and_tries_before_it_are_said_once():
 @pytest.mark.parametrize(
     "settings",
     [
-        load({"BOT_GATE__PRIOR_TRIALS": "0"}, profile=TREND),
-        load({}, profile=TREND, overrides={"gate": {"prior_trials": 395}}),
-        load(
+        load_settings({"BOT_GATE__PRIOR_TRIALS": "0"}, profile=TREND),
+        load_settings({}, profile=TREND, overrides={"gate": {"prior_trials": 395}}),
+        load_settings(
             {
                 "BOT_RISK__POLICY": "target",
                 "BOT_STRATEGIES__TREND__WEIGHT": "1",
@@ -198,7 +203,7 @@ def test_whoever_forgets_them_loosens_the_gate_by_name_under_whatever_name_the_p
     settings,
 ):
     assert least_prior(settings) == 396
-    (named,) = loosened(settings)
+    (named,) = loosened_rules(settings)
     assert named.startswith("gate.prior_trials was ")
 
 

@@ -13,15 +13,15 @@ from scipy.signal import lfilter
 from models.data.dataset import build, split
 from models.fit.recipe import parts_of, recipe_hash
 from models.fit.train import history_days, train
-from models.gate import in_words, serve_checks, unproven
+from models.gate import in_words, serve_checks, unproven_verdict
 from shared.core.errors import UserError
 from shared.core.types import Timeframe
 from shared.features.catalogue import MODEL
-from shared.model import load, predict_rows
+from shared.model import load_bundle, predict_rows
 from shared.model.manifest import Check, Verdict
 from shared.model.predict import Bundle
 from shared.model.signing import public_of
-from shared.turn.watch.drift import binned, psi
+from shared.turn.watch.drift import bin_shares, psi
 from tests.support.made_trainings import (
     COMMIT,
     SIGNING_KEY,
@@ -145,7 +145,9 @@ def test_the_manifest_tells_what_was_done():
 def test_the_promised_metrics_are_those_of_the_bundle_that_serves():
     """No refit: what was judged is what a tick loads."""
     training = small_training()
-    bundle = load(training.files, public_keys=(public_of(SIGNING_KEY),), version=training.version)
+    bundle = load_bundle(
+        training.files, public_keys=(public_of(SIGNING_KEY),), version=training.version
+    )
     learning = small_settings().learning
     data = build(market(75, seed=3, edge_bp=8.0), learning, MODEL)
     part = split(
@@ -227,11 +229,13 @@ def test_what_the_bundle_is_held_against_is_what_it_was_judged_on():
         assert 0 < one.ks_alarm <= 1
         assert one.psi_alarm > 0
     for column, one in enumerate(manifest.references[:-2]):
-        assert binned(part.rows[:, column], one.edges) == pytest.approx(one.shares, abs=1e-12)
+        assert bin_shares(part.rows[:, column], one.edges) == pytest.approx(one.shares, abs=1e-12)
     assert manifest.references[0].shares == pytest.approx([0.1] * 10, abs=0.01)
-    bundle = load(training.files, public_keys=(public_of(SIGNING_KEY),), version=training.version)
+    bundle = load_bundle(
+        training.files, public_keys=(public_of(SIGNING_KEY),), version=training.version
+    )
     given = predict_rows(part.rows, bundle)
-    assert binned(given[:, 2], manifest.references[-1].edges) == pytest.approx(
+    assert bin_shares(given[:, 2], manifest.references[-1].edges) == pytest.approx(
         manifest.references[-1].shares, abs=1e-12
     )
     assert manifest.promise.log_loss == pytest.approx(training.metrics["vote"]["log_loss"])
@@ -258,7 +262,7 @@ def test_other_fees_make_another_version_where_the_meta_head_learns_from_them():
             known,
             settings,
             commit=COMMIT,
-            data_hash="d",
+            candles_hash="d",
             what={"recipe": recipe_hash(settings, MODEL)},
         )
 
@@ -288,11 +292,11 @@ def test_windows_of_a_clean_market_after_the_training_seldom_reach_the_alarm_ano
         assert independent >= 10
         level = _level(np.sqrt(reached).tolist(), independent) ** 2
         edges = np.unique(np.quantile(judged, np.linspace(0.1, 0.9, 9)))
-        shares = binned(judged, edges)
+        shares = bin_shares(judged, edges)
         for first in range(180 * day, len(values) - 1_000, 500):
             looks += 1
-            alarms += psi(shares, binned(values[first : first + 1_000], edges)) > level
-        found += psi(shares, binned(values[-1_000:] + 4.0, edges)) > level
+            alarms += psi(shares, bin_shares(values[first : first + 1_000], edges)) > level
+        found += psi(shares, bin_shares(values[-1_000:] + 4.0, edges)) > level
     assert looks > 100
     assert alarms <= 0.05 * looks
     assert found >= 18, "an alarm that never rings is none"
@@ -303,7 +307,9 @@ def test_without_a_pattern_nothing_is_proven_and_probabilities_stay_near_the_bas
     manifest = training.manifest
     assert manifest.verdict.may_serve
     assert not manifest.verdict.may_enter
-    bundle = load(training.files, public_keys=(public_of(SIGNING_KEY),), version=training.version)
+    bundle = load_bundle(
+        training.files, public_keys=(public_of(SIGNING_KEY),), version=training.version
+    )
     data = build(market(135, seed=2, edge_bp=0.0), small_settings(120).learning, MODEL)
     given = predict_rows(data.rows[-2_000:], bundle)
     base = np.bincount(data.label, minlength=3) / len(data)
@@ -341,7 +347,7 @@ def test_what_does_not_predict_sanely_may_neither_serve_nor_enter(
     probabilities, differences, failed
 ):
     label = np.array([0, 1, 2] * 100, dtype=np.int8)
-    verdict = unproven(
+    verdict = unproven_verdict(
         serve_checks(differences=differences, probabilities=probabilities, label=label)
     )
     assert (verdict.may_serve, verdict.may_enter) == (False, False)
@@ -397,6 +403,8 @@ def test_history_covers_the_days_the_warm_up_and_a_horizon():
 def test_a_bundle_is_what_the_loader_makes():
     training = small_training()
     assert isinstance(
-        load(training.files, public_keys=(public_of(SIGNING_KEY),), version=training.version),
+        load_bundle(
+            training.files, public_keys=(public_of(SIGNING_KEY),), version=training.version
+        ),
         Bundle,
     )

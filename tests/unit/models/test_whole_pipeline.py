@@ -17,7 +17,7 @@ from models.data.labels import costs_of
 from models.proof import ProofRequest, prove
 from models.walk_forward import shuffled_skills, walk_forward
 from shared import features
-from shared.core.settings import Settings, load
+from shared.core.settings import Settings, load_settings
 from shared.core.trials import History
 from shared.core.types import Timeframe
 from shared.exchanges.sandbox.generate import generate
@@ -59,7 +59,7 @@ class Found:
 
 
 def settings() -> Settings:
-    return load({"BOT_HOME": "/nowhere"}, overrides=SMALL)
+    return load_settings({"BOT_HOME": "/nowhere"}, overrides=SMALL)
 
 
 def judged(seed: int, edge_bp: float) -> Found:

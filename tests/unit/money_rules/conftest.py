@@ -44,7 +44,7 @@ NO_FEES = replace(PairRules(), taker_fee_rate=ZERO)
 
 @cache
 def _settings(overrides: str):
-    return configuration.load({}, overrides=json.loads(overrides))
+    return configuration.load_settings({}, overrides=json.loads(overrides))
 
 
 class Made:
@@ -119,8 +119,8 @@ class Made:
             "costs",
             {"spread_rate": 0.0, "slippage_rate": 0.0, "volume_share": 1.0, "keep_trades": 10},
         )
-        terms = accounts.terms(self.settings(paper=costs), rules)
-        return replace(accounts.opened(cash, T0, kind=AccountKind(kind), terms=terms), **more)
+        terms = accounts.account_terms(self.settings(paper=costs), rules)
+        return replace(accounts.open_account(cash, T0, kind=AccountKind(kind), terms=terms), **more)
 
     def holdings(
         self,

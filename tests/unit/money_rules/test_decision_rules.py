@@ -328,7 +328,7 @@ def test_with_a_forecast_the_smaller_of_both_kelly_shares_counts(made, decided):
         "volatility_reach": 2.0,
     }
     settings = made.settings(risk=risk)
-    both = edges.lower(
+    both = edges.lower_edge(
         signal=signal, side=LONG, rules=PairRules(), book=made.book(), settings=settings
     )
     shares = [edges.kelly_share(each, fraction=0.05, cap=1.0) for each in both]
@@ -396,7 +396,7 @@ def test_a_lack_of_margin_stays_one_while_the_exchange_is_busy(made, decided):
 def test_an_entry_ends_its_candles_after_its_signal_and_says_what_it_was_worth(made, decided):
     entered = decided(risk={"max_hold_candles": 7})
     assert entered.exit_by == CLOSED_AT + 7 * QUARTER
-    plain = edges.expected(
+    plain = edges.expected_edge(
         signal=made.signal(),
         side=LONG,
         rules=PairRules(),
@@ -487,4 +487,4 @@ def test_a_tick_is_due_when_a_plan_is_over_or_lost_and_something_is_held(made, p
 
 
 def test_a_barrier_needs_a_model_and_has_a_plan():
-    assert (BarrierPolicy().needs_model, BarrierPolicy().has_goal) == (True, False)
+    assert (BarrierPolicy().is_model_based, BarrierPolicy().has_goal) == (True, False)

@@ -19,7 +19,7 @@ from shared.core.types import (
     Unknown,
 )
 from shared.exchanges.paper.exchange import PaperExchange
-from shared.market.candles import empty
+from shared.market.candles import empty_candles
 from shared.orders import plan as planning
 from shared.orders.carry_out import carry_out
 from shared.orders.ports import Fence
@@ -77,7 +77,7 @@ class Opened:
         self.bot = BotDocuments(self.documents, settings.id)
         store = PaperDocument(self.documents, settings.id)
         self.exchange = exchange or PaperExchange(
-            store, lambda start, end: empty(Timeframe.M1), settings
+            store, lambda start, end: empty_candles(Timeframe.M1), settings
         )
         self.lease = self.bot.take_lease(now_ms=T0, lease_ms=LEASE_MS)
         self.desk = Desk(
@@ -257,7 +257,7 @@ def test_the_intent_is_there_before_the_request_and_its_outcome_after_it(made, o
     it.clock.sleep_until(T0 + 5)
     assert it.sends(*intents, plan=plan) == "c"
     for intent, before in zip(intents, seen, strict=True):
-        kept = replace(plan, entry_intent=intent.id) if intent.opens else None
+        kept = replace(plan, entry_intent=intent.id) if intent.is_opening else None
         told = {
             "intent": msgspec.to_builtins(intent),
             "plan": kept and msgspec.to_builtins(kept),

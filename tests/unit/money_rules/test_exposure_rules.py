@@ -623,4 +623,4 @@ def test_a_tick_is_due_while_another_position_is_wanted_than_is_held(made, holds
 
 def test_an_exposure_needs_no_model_and_has_a_goal():
     policy = exposure.ExposurePolicy()
-    assert (policy.needs_model, policy.has_goal) == (False, True)
+    assert (policy.is_model_based, policy.has_goal) == (False, True)

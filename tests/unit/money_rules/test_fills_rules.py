@@ -12,9 +12,9 @@ from shared.exchanges.paper.fills import (
     crossing_at,
     crossing_book,
     half_spread,
+    is_stop_within,
     points,
     stop_base,
-    stop_within,
     volume_lots,
 )
 
@@ -93,13 +93,13 @@ def test_a_stop_fires_at_its_trigger_already(made, side, price, fires):
     intent = made.stop(100, side=side)
     assert intent.is_reached(price) is fires
     assert (
-        stop_within(
+        is_stop_within(
             intent,
             [PathPoint(T0, 100 + 5 * side.sign, opens=True), PathPoint(T0, price, opens=False)],
         )
         is fires
     )
-    assert not stop_within(intent, [])
+    assert not is_stop_within(intent, [])
 
 
 @pytest.mark.parametrize(

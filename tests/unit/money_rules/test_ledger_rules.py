@@ -62,7 +62,7 @@ def test_the_terms_are_what_settings_and_rules_say(made):
     settings = made.settings(
         paper={"spread_rate": 0.05, "slippage_rate": 0.04, "volume_share": 0.3, "keep_trades": 7}
     )
-    assert ledger.terms(settings, FEES) == ledger.Terms(
+    assert ledger.account_terms(settings, FEES) == ledger.Terms(
         maker_fee_rate=Decimal("0.001"),
         taker_fee_rate=Decimal("0.002"),
         long_interest_rate_day=Decimal("0.0004"),
@@ -88,17 +88,17 @@ def test_the_terms_are_what_settings_and_rules_say(made):
 @pytest.mark.parametrize("value", ["0.0001", "0.9"])
 def test_the_terms_follow_every_rate_up_and_down_and_keep_the_rest(account, field, value):
     before = account().terms
-    assert before.following(FEES) is before
-    assert before.following(replace(FEES, **{field: Decimal(value)})) == replace(
+    assert before.follow_rules(FEES) is before
+    assert before.follow_rules(replace(FEES, **{field: Decimal(value)})) == replace(
         before, **{field: Decimal(value)}
     )
 
 
 def test_a_new_account_is_settled_to_its_full_minute(made):
-    begun = ledger.opened(
+    begun = ledger.open_account(
         "1000.00005", T0 + 59_999, kind=AccountKind.SPOT, terms=made.account().terms
     )
-    assert (begun.kind, begun.cash_jpy, begun.settled_until, begun.idle) == (
+    assert (begun.kind, begun.cash_jpy, begun.settled_until, begun.is_idle) == (
         "spot",
         yen("1000.0000"),
         T0,
@@ -108,8 +108,8 @@ def test_a_new_account_is_settled_to_its_full_minute(made):
 
 
 def test_an_account_is_idle_only_without_orders_and_positions(made, account):
-    assert not account(made.position(made.part(100, 1))).idle
-    assert not account(orders=[made.order(1, made.entry(1))]).idle
+    assert not account(made.position(made.part(100, 1))).is_idle
+    assert not account(orders=[made.order(1, made.entry(1))]).is_idle
 
 
 # what it is worth
@@ -237,21 +237,21 @@ def test_an_order_is_numbered_and_rests_whole(made, account):
 def test_an_order_is_changed_in_its_place_and_ends_with_its_last_lot(made, account):
     orders = [made.order(number, made.entry(number, id=str(number))) for number in (1, 2, 3)]
     smaller = replace(orders[1], remaining_lots=1)
-    after = ledger.updated(account(orders=orders), smaller)
+    after = ledger.update_order(account(orders=orders), smaller)
     assert (after.orders, after.ended) == ((orders[0], smaller, orders[2]), ())
     nothing = replace(orders[1], remaining_lots=0)
-    after = ledger.updated(after, nothing)
+    after = ledger.update_order(after, nothing)
     assert (after.orders, after.ended) == ((orders[0], orders[2]), (nothing,))
 
 
 def test_the_last_twenty_ended_orders_are_remembered(made, account):
     orders = [made.order(number, made.entry(number, id=str(number))) for number in range(1, 31)]
     before = account(orders=orders)
-    assert ledger.without(before, []) is before
-    after = ledger.without(before, orders[:25])
+    assert ledger.end_orders(before, []) is before
+    after = ledger.end_orders(before, orders[:25])
     assert [order.order_id for order in after.ended] == list(range(6, 26))
     assert [order.order_id for order in after.orders] == list(range(26, 31))
-    assert [order.order_id for order in ledger.without(after, orders[25:26]).ended] == list(
+    assert [order.order_id for order in ledger.end_orders(after, orders[25:26]).ended] == list(
         range(7, 27)
     )
 
@@ -270,7 +270,7 @@ def test_an_opening_is_booked_with_its_fee_and_paid_at_once_only_on_spot(
         kind=kind, orders=[made.order(1, made.entry(100_100, 300))], next_fill_sequence=4
     )
     done = Execution(at=T0 + 7, price=100_100, lots=100, maker=maker, slippage_jpy=yen("0.5"))
-    after = ledger.opening(before, before.orders[0], done)
+    after = ledger.book_opening(before, before.orders[0], done)
     fee = yen("1.0010") if maker else yen("2.0020")
     assert after.fills == (
         Fill(
@@ -300,7 +300,7 @@ def test_a_second_opening_grows_the_position_and_leaves_the_other_side_alone(mad
     short = made.position(made.part(90_000, 10), side=SHORT)
     long = made.position(made.part(100_000, 10))
     before = account(long, short, orders=[made.order(1, made.entry(110_000, 5))])
-    after = ledger.opening(
+    after = ledger.book_opening(
         before, before.orders[0], Execution(at=T0, price=110_000, lots=5, maker=True)
     )
     assert after.position(SHORT) == short
@@ -318,10 +318,10 @@ def test_an_entrys_bracket_grows_with_every_fill_and_has_a_target_only_on_margin
 ):
     entry = made.entry(100_000, 300, id="e", stop_price=90_000, target_price=120_000)
     before = account(kind=kind, orders=[made.order(1, entry)])
-    once = ledger.opening(
+    once = ledger.book_opening(
         before, before.orders[0], Execution(at=T0 + 1, price=100_000, lots=100, maker=True)
     )
-    twice = ledger.opening(
+    twice = ledger.book_opening(
         once, once.orders[0], Execution(at=T0 + 2, price=100_000, lots=50, maker=True)
     )
     bracket = [
@@ -355,7 +355,7 @@ def test_an_entrys_bracket_grows_with_every_fill_and_has_a_target_only_on_margin
 
 def test_an_entry_without_a_bracket_brings_none(made, account):
     before = account(orders=[made.order(1, made.entry(100_000, 300))])
-    after = ledger.opening(
+    after = ledger.book_opening(
         before, before.orders[0], Execution(at=T0, price=100_000, lots=100, maker=True)
     )
     assert len(after.orders) == 1
@@ -365,7 +365,7 @@ def test_a_stop_that_was_cancelled_does_not_grow_and_one_filled_in_part_does(mad
     entry = made.order(1, made.entry(100_000, 300, id="e", stop_price=90_000))
     gone = made.order(2, made.stop(90_000, 100, id="e.stop", expires_at=T0 + 9))
     before = account(orders=[entry, gone])
-    after = ledger.opening(before, entry, Execution(at=T0, price=100_000, lots=50, maker=True))
+    after = ledger.book_opening(before, entry, Execution(at=T0, price=100_000, lots=50, maker=True))
     assert [
         (order.intent.id, order.intent.lots, order.intent.expires_at) for order in after.orders[1:]
     ] == [
@@ -374,7 +374,7 @@ def test_a_stop_that_was_cancelled_does_not_grow_and_one_filled_in_part_does(mad
     ]
     part = made.order(2, made.stop(90_000, 100, id="e.stop"), left=40)
     before = account(orders=[entry, made.order(3, made.stop(90_000, 7, id="other")), part])
-    after = ledger.opening(before, entry, Execution(at=T0, price=100_000, lots=50, maker=True))
+    after = ledger.book_opening(before, entry, Execution(at=T0, price=100_000, lots=50, maker=True))
     assert [(order.intent.lots, order.remaining_lots) for order in after.orders[1:]] == [
         (7, 7),
         (150, 90),
@@ -396,7 +396,7 @@ def test_a_close_is_one_trade_with_all_that_it_cost(made, account, kind, side, i
         made.position(*parts, side=side), kind=kind, orders=[order], next_trade_sequence=3
     )
     done = Execution(at=T0 + DAY, price=110_000, lots=50, maker=False, slippage_jpy=yen("0.9"))
-    after = ledger.closing(before, order, done)
+    after = ledger.book_closing(before, order, done)
     trade = after.trades[-1]
     assert trade == Trade(
         sequence=3,
@@ -414,7 +414,7 @@ def test_a_close_is_one_trade_with_all_that_it_cost(made, account, kind, side, i
         ends_position=True,
     )
     assert after.next_trade_sequence == 4
-    assert after.idle
+    assert after.is_idle
     assert after.cash_jpy == yen(cash)
 
 
@@ -425,7 +425,7 @@ def test_a_close_is_one_trade_with_all_that_it_cost(made, account, kind, side, i
 def test_a_trade_ends_for_the_reason_of_its_order(made, account, make, reason):
     intent = made.close(50, reason=reason) if make == "close" else getattr(made, make)(90_000, 50)
     before = account(made.position(made.part(100_000, 50)), orders=[made.order(1, intent)])
-    after = ledger.closing(
+    after = ledger.book_closing(
         before, before.orders[0], Execution(at=T0, price=90_000, lots=50, maker=True)
     )
     assert after.trades[-1].reason is reason
@@ -439,7 +439,9 @@ def test_a_part_is_closed_first_in_first_out_and_its_fees_go_with_it(made, accou
     )
     order = made.order(1, made.close(40, reason=Reason.EXIT_EXPOSURE))
     before = account(made.position(*parts), orders=[order])
-    after = ledger.closing(before, order, Execution(at=T0 + 9, price=100_000, lots=40, maker=False))
+    after = ledger.book_closing(
+        before, order, Execution(at=T0 + 9, price=100_000, lots=40, maker=False)
+    )
     trade = after.trades[0]
     assert (trade.ends_position, trade.opened_at, trade.lots, trade.entry_price) == (
         False,
@@ -467,7 +469,9 @@ def test_a_close_ends_what_rests_on_its_side_and_nothing_on_the_other(made, acco
         made.position(made.part(1, 50), side=SHORT),
         orders=[*orders, other],
     )
-    after = ledger.closing(before, orders[0], Execution(at=T0, price=90_000, lots=50, maker=False))
+    after = ledger.book_closing(
+        before, orders[0], Execution(at=T0, price=90_000, lots=50, maker=False)
+    )
     assert after.orders == (other,)
     assert [order.order_id for order in after.ended] == [1, 2, 3]
 
@@ -480,7 +484,7 @@ def test_after_a_part_no_order_closes_more_than_is_left(made, account, closed, l
     closing = made.order(5, made.close(closed))
     held = made.position(made.part(100_000, 50)), made.position(made.part(1, 80), side=SHORT)
     before = account(*held, orders=[stop, entry, small, other, closing])
-    after = ledger.closing(
+    after = ledger.book_closing(
         before, closing, Execution(at=T0, price=90_000, lots=closed, maker=False)
     )
     assert [(order.intent.lots, order.remaining_lots) for order in after.orders] == [
@@ -499,7 +503,7 @@ def test_so_many_trades_are_kept_and_twice_as_many_fills(made, account):
     )
     after = replace(after, fills=tuple(made.fill(n) for n in range(1, 21)), next_fill_sequence=21)
     order = made.order(1, made.close(5))
-    after = ledger.closing(
+    after = ledger.book_closing(
         replace(after, orders=(order,)), order, Execution(at=T0, price=1, lots=5, maker=False)
     )
     assert [trade.sequence for trade in after.trades] == list(range(1, 12)), (
@@ -511,21 +515,21 @@ def test_so_many_trades_are_kept_and_twice_as_many_fills(made, account):
         (Counted(trades=11, fills=21), 2),
         (Counted(trades=1, fills=1), 2),
     ):
-        kept = ledger.trimmed(after, counted)
+        kept = ledger.trim_account(after, counted)
         assert [trade.sequence for trade in kept.trades] == list(range(first, 12))
         assert [fill.sequence for fill in kept.fills] == list(range(first, 22))
-    assert ledger.trimmed(after, Counted()) is after
+    assert ledger.trim_account(after, Counted()) is after
 
 
 def test_a_resting_limit_is_executed_as_maker_at_its_own_price(made, account):
     entry, target = made.order(1, made.entry(100_000, 50)), made.order(1, made.target(120_000, 50))
     point = PathPoint(T0 + 5, 99_000, opens=False)
-    bought = ledger.executed(account(orders=[entry]), entry, point, 20)
+    bought = ledger.book_limit_fill(account(orders=[entry]), entry, point, 20)
     assert [
         (fill.at, fill.price, fill.lots, fill.maker, fill.slippage_jpy) for fill in bought.fills
     ] == [(T0 + 5, 100_000, 20, True, 0)]
     before = account(made.position(made.part(100_000, 50)), orders=[target])
-    sold = ledger.executed(before, target, point, 50)
+    sold = ledger.book_limit_fill(before, target, point, 50)
     assert [(fill.price, fill.maker) for fill in sold.fills] == [(120_000, True)]
     assert sold.trades[0].gross_jpy == 100
 
@@ -538,7 +542,7 @@ def test_a_full_minute_is_one_of_sixty_seconds(at, minute):
 
 
 def test_an_account_is_untouched_until_its_first_fill(account):
-    assert [account(next_fill_sequence=number).untouched for number in (0, 1, 2, 3, 10)] == [
+    assert [account(next_fill_sequence=number).is_untouched for number in (0, 1, 2, 3, 10)] == [
         False,
         True,
         False,
@@ -548,7 +552,7 @@ def test_an_account_is_untouched_until_its_first_fill(account):
 
 
 def test_an_account_remembers_the_capital_that_it_began_with(made):
-    begun = ledger.opened(1_000, T0, kind=AccountKind.MARGIN, terms=made.account().terms)
+    begun = ledger.open_account(1_000, T0, kind=AccountKind.MARGIN, terms=made.account().terms)
     assert begun.capital_jpy == 1_000
     assert ledger.holdings(begun, None, T0).opened_with_jpy == 1_000
 
@@ -571,9 +575,9 @@ def test_what_was_counted_goes_but_for_the_most_recent(
         trades=tuple(made.trade(n, 1) for n in range(1, 14)),
         fills=tuple(made.fill(n) for n in range(1, 24)),
     )
-    after = ledger.trimmed(full, Counted(trades=trades, fills=fills))
+    after = ledger.trim_account(full, Counted(trades=trades, fills=fills))
     assert (len(after.trades), len(after.fills)) == (left_trades, left_fills)
     assert (after.trades[-1].sequence, after.fills[-1].sequence) == (13, 23)
     assert (after is full) is (trades == fills == 0)
     few = account(trades=full.trades[:10], fills=full.fills[:20])
-    assert ledger.trimmed(few, Counted(trades=99, fills=99)) is few
+    assert ledger.trim_account(few, Counted(trades=99, fills=99)) is few

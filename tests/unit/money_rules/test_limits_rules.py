@@ -90,7 +90,7 @@ def test_who_resumes_keeps_what_a_half_closed_position_has_won_or_lost(made):
     half = first().after_trades(
         [made.trade(1, -5, at=NOW, ends_position=False)], NOW, made.settings()
     )
-    again = half.restarted(Decimal(700))
+    again = half.restart_peak(Decimal(700))
     assert (again.position_net_jpy, again.last_trade_sequence) == (-5, 1)
 
 
@@ -126,7 +126,7 @@ def test_a_fall_is_a_share_of_where_it_began_and_all_of_it_where_that_was_nothin
 )
 def test_an_account_that_never_traded_begins_with_the_capital_that_is_set(peak, day, equity, after):
     begun = replace(first(), equity_peak_jpy=Decimal(peak), day_start_equity_jpy=Decimal(day))
-    opened = begun.opened(Decimal(equity))
+    opened = begun.restart_untraded(Decimal(equity))
     if after is None:
         assert opened is begun
     else:

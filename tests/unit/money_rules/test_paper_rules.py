@@ -21,8 +21,8 @@ from shared.core.types import (
     Unknown,
 )
 from shared.exchanges.paper import exchange as papers
-from shared.exchanges.paper.exchange import PaperExchange, read, told
-from shared.exchanges.paper.ledger import terms, with_order
+from shared.exchanges.paper.exchange import PaperExchange, decode_account, encode_account
+from shared.exchanges.paper.ledger import account_terms, with_order
 from shared.orders.ports import Fence
 
 T0 = 1_699_999_200_000
@@ -42,7 +42,7 @@ class Shelf:
     """A store in memory that counts, and can lose a compare-and-set or fail."""
 
     def __init__(self, account):
-        self.data = None if account is None else told(account)
+        self.data = None if account is None else encode_account(account)
         self.number = self.saves = self.loads = self.lose = 0
         self.down = False
         self.held = []
@@ -126,7 +126,7 @@ def damaged(made, **more):
     account = resting(made, made.entry(900, lots=5))
     held = made.position(made.part(more.pop("price", 1), more.pop("lots", 1)))
     order = replace(account.orders[0], remaining_lots=more.pop("left", 1))
-    return told(replace(account, **{"positions": (held,), "orders": (order,), **more}))
+    return encode_account(replace(account, **{"positions": (held,), "orders": (order,), **more}))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def damaged(made, **more):
 )
 def test_a_sound_document_is_read_as_it_was(made, fine):
     data = damaged(made, **fine)
-    assert told(read(data)) == data
+    assert encode_account(decode_account(data)) == data
 
 
 @pytest.mark.parametrize(
@@ -159,27 +159,27 @@ def test_a_sound_document_is_read_as_it_was(made, fine):
 )
 def test_a_document_with_what_cannot_be_is_damaged(made, wrong):
     with pytest.raises(BadData, match="the paper account document is damaged"):
-        read(damaged(made, **wrong))
+        decode_account(damaged(made, **wrong))
 
 
 def test_a_position_of_nothing_and_a_field_of_another_kind_are_damage(made):
     with pytest.raises(BadData, match="no entries"):
-        read(damaged(made, positions=(made.position(),)))
+        decode_account(damaged(made, positions=(made.position(),)))
     with pytest.raises(BadData, match="is damaged"):
-        read({**damaged(made), "cash_jpy": "a lot"})
+        decode_account({**damaged(made), "cash_jpy": "a lot"})
 
 
 @pytest.mark.parametrize("schema", [0, 2, "1", None])
 def test_another_schema_is_refused(made, schema):
     assert damaged(made)["schema"] == 1
     with pytest.raises(BadData, match="this version reads 1"):
-        read({**damaged(made), "schema": schema})
+        decode_account({**damaged(made), "schema": schema})
 
 
 def test_a_version_reads_the_schema_that_it_writes(made, monkeypatch):
     monkeypatch.setattr(papers, "SCHEMA", 2)
     assert damaged(made)["schema"] == 2
-    assert told(read(damaged(made))) == damaged(made)
+    assert encode_account(decode_account(damaged(made))) == damaged(made)
 
 
 # whose money it is
@@ -243,7 +243,7 @@ def test_a_first_account_is_opened_with_the_capital_and_written_with_its_first_o
     assert isinstance(outcome, Accepted)
     assert (shelf.saves, shelf.data["cash_jpy"], shelf.data["terms"]["taker_fee_rate"]) == (
         1,
-        told(made.account(cash=CAPITAL))["cash_jpy"],
+        encode_account(made.account(cash=CAPITAL))["cash_jpy"],
         str(PairRules().taker_fee_rate),
     )
 
@@ -270,8 +270,8 @@ def test_an_account_at_rest_follows_the_settings_and_keeps_the_exchanges_rates_a
     assert isinstance(
         paper.submit(made.entry(900), book=made.book(999, 1001), now_ms=T0 + 1), Accepted
     )
-    account = read(shelf.data)
-    expected = terms(made.settings(paper={"keep_trades": 7}), rules)
+    account = decode_account(shelf.data)
+    expected = account_terms(made.settings(paper={"keep_trades": 7}), rules)
     assert (shelf.data["new"], account.kind, account.terms) == (5, "spot", expected)
 
 
@@ -279,7 +279,7 @@ def test_a_busy_account_keeps_its_kind_and_terms(made, opened):
     account = resting(made, made.entry(900))
     paper, shelf, _ = opened(account, account=AccountKind.SPOT, paper={"keep_trades": 7})
     paper.cancel(account.orders[0], now_ms=T0 + 1)
-    after = read(shelf.data)
+    after = decode_account(shelf.data)
     assert (after.kind, after.terms) == (account.kind, account.terms)
 
 
@@ -495,4 +495,4 @@ def test_an_order_takes_the_rules_that_it_is_given(made, opened):
     paper.submit(
         made.entry(900), book=made.book(999, 1001), rules=PairRules(**RATES), now_ms=T0 + 1
     )
-    assert read(shelf.data).terms.taker_fee_rate == RATES["taker_fee_rate"]
+    assert decode_account(shelf.data).terms.taker_fee_rate == RATES["taker_fee_rate"]

@@ -9,8 +9,8 @@ import pytest
 
 from shared.core.reasons import Reason
 from shared.core.types import Accepted, AccountKind, OrderKind, PairRules, Purpose, Rejected, Side
-from shared.exchanges.paper.ledger import with_order, without
-from shared.exchanges.paper.placing import canceled, deferred, placed
+from shared.exchanges.paper.ledger import end_orders, with_order
+from shared.exchanges.paper.placing import cancel_order, defer_orders, place_order
 
 T0 = 1_699_999_200_000
 LONG, SHORT = Side.LONG, Side.SHORT
@@ -22,7 +22,7 @@ def ask(made):
     """Place an intent at a book of 999/1001 (or another), and give the account and the answer."""
 
     def asking(account, intent, *, bid=999, ask=1001, book=True, rules=FREE, at=T0):
-        return placed(
+        return place_order(
             account,
             intent,
             book=made.book(bid, ask, at=at) if book else None,
@@ -137,7 +137,7 @@ def test_a_limit_crosses_at_the_other_touch(made, ask, side, purpose, price, cro
     answer = ask(account, post_only)[1]
     assert isinstance(answer, Rejected) is crosses
     if crosses:
-        touch = "1001" if intent.buys else "999"
+        touch = "1001" if intent.is_buy else "999"
         assert (answer.reason, answer.context["price"], answer.context["touch"]) == (
             Reason.POST_ONLY_WOULD_CROSS,
             str(price),
@@ -220,7 +220,7 @@ def test_only_the_order_that_is_meant_is_cancelled_and_its_life_ends_now(made):
         made,
         orders=[made.stop(900, id="one"), made.stop(901, id="two"), made.stop(902, id="three")],
     )
-    after, answer = canceled(account, account.orders[1], now_ms=T0 + 5)
+    after, answer = cancel_order(account, account.orders[1], now_ms=T0 + 5)
     assert [order.intent.expires_at for order in after.orders] == [None, T0 + 5, None]
     assert answer == Accepted(order=after.orders[1])
 
@@ -230,22 +230,22 @@ def test_an_order_that_has_ended_is_told_as_it_ended(made):
         made,
         orders=[made.stop(900, id="one"), made.stop(901, id="two"), made.stop(902, id="three")],
     )
-    ended = without(account, account.orders)
+    ended = end_orders(account, account.orders)
     for order in account.orders:
-        assert canceled(ended, order, now_ms=T0) == (ended, Accepted(order=order))
+        assert cancel_order(ended, order, now_ms=T0) == (ended, Accepted(order=order))
 
 
 @pytest.mark.parametrize(("ends_at", "expires_at"), [(T0 - 1, T0 - 1), (T0, T0), (T0 + 1, T0)])
 def test_an_order_whose_end_has_come_keeps_it(made, ends_at, expires_at):
     account, order = with_order(made.account(), made.entry(900, expires_at=ends_at), T0 - 10)
-    assert canceled(account, order, now_ms=T0)[1].order.intent.expires_at == expires_at
+    assert cancel_order(account, order, now_ms=T0)[1].order.intent.expires_at == expires_at
 
 
 @pytest.mark.parametrize("number", [0, 2])
 def test_an_order_that_nobody_knows_cannot_be_cancelled(made, number):
     account, order = with_order(made.account(), made.entry(900), T0)
-    for held in (account, without(account, [order])):
-        after, answer = canceled(held, replace(order, order_id=number), now_ms=T0)
+    for held in (account, end_orders(account, [order])):
+        after, answer = cancel_order(held, replace(order, order_id=number), now_ms=T0)
         assert after is held
         assert answer == Rejected(
             reason=Reason.REJECTED_BY_EXCHANGE, context={"code": "50009", "order_id": str(number)}
@@ -255,7 +255,7 @@ def test_an_order_that_nobody_knows_cannot_be_cancelled(made, number):
 def test_orders_of_one_purpose_are_put_off_and_none_is_brought_forward(made):
     account = holding(made, orders=[made.stop(900), made.target(1100)])
     late, _ = with_order(account, made.stop(901, id="late"), T0 + 100)
-    after = deferred(late, Purpose.STOP, until=T0 + 50)
+    after = defer_orders(late, Purpose.STOP, until=T0 + 50)
     assert [order.placed_at for order in after.orders] == [T0 + 50, T0 - 1, T0 + 100]
 
 

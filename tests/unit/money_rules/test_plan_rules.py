@@ -133,10 +133,10 @@ def decision(action, side=LONG, lots=42, **more):
 
 def test_each_outcome_is_recorded_with_what_it_says(made):
     intent = made.entry(100)
-    assert planning.recorded("place", intent, Accepted(order=made.order(7, intent))) == OrderRecord(
-        what="place", intent=intent, outcome="accepted", order_id=7
-    )
-    assert planning.recorded(
+    assert planning.build_order_record(
+        "place", intent, Accepted(order=made.order(7, intent))
+    ) == OrderRecord(what="place", intent=intent, outcome="accepted", order_id=7)
+    assert planning.build_order_record(
         "place", intent, Rejected(reason=Reason.DATA_MISSING, context={"a": "b"})
     ) == OrderRecord(
         what="place",
@@ -145,7 +145,9 @@ def test_each_outcome_is_recorded_with_what_it_says(made):
         reason=Reason.DATA_MISSING,
         context={"a": "b"},
     )
-    assert planning.recorded("cancel", intent, Unknown(context={"a": "b"})) == OrderRecord(
+    assert planning.build_order_record(
+        "cancel", intent, Unknown(context={"a": "b"})
+    ) == OrderRecord(
         what="cancel",
         intent=intent,
         outcome="unknown",
@@ -364,8 +366,8 @@ def test_a_position_is_bare_where_no_stop_covers_it_and_no_close_rests(
         else []
     )
     holdings = held(*orders)
-    assert len(planning.uncovered(holdings, now_ms=T0)) == uncovered
-    assert planning.bare(holdings, now_ms=T0) is bare
+    assert len(planning.uncovered_positions(holdings, now_ms=T0)) == uncovered
+    assert planning.has_bare_position(holdings, now_ms=T0) is bare
 
 
 def test_one_bare_position_of_two_is_enough(made):
@@ -377,10 +379,12 @@ def test_one_bare_position_of_two_is_enough(made):
     both = made.holdings(
         long, short, orders=(closing, made.order(2, made.target(1_200_000, id="x")))
     )
-    assert planning.bare(both, now_ms=T0)
-    assert planning.uncovered(both, now_ms=T0) == (long, short)
+    assert planning.has_bare_position(both, now_ms=T0)
+    assert planning.uncovered_positions(both, now_ms=T0) == (long, short)
     covered = made.order(3, made.stop(1_100_000, side=SHORT))
-    assert not planning.bare(made.holdings(long, short, orders=(closing, covered)), now_ms=T0)
+    assert not planning.has_bare_position(
+        made.holdings(long, short, orders=(closing, covered)), now_ms=T0
+    )
 
 
 # what a decision asks for
@@ -572,9 +576,9 @@ def test_a_target_is_watched_only_where_it_does_not_rest_and_is_this_positions(m
         ((), None, False),
     ):
         holdings = held(*orders)
-        assert planning.watches(holdings, plan=position_plan, now_ms=T0) is watched
+        assert planning.is_target_watched(holdings, plan=position_plan, now_ms=T0) is watched
         assert bool(planning.watched_target(holdings, plan=position_plan, **more)) is watched
-    assert not planning.watches(made.holdings(), plan=plan, now_ms=T0)
+    assert not planning.is_target_watched(made.holdings(), plan=plan, now_ms=T0)
     assert planning.watched_target(held(), plan=plan, **{**more, "book": None}) == ()
 
 

@@ -12,7 +12,7 @@ from shared.core.types import Action, Holdings, Issue, PairRules, Purpose, TickS
 from shared.stores.memory import MemoryDocuments
 from shared.tick.guard import TickGuard
 from shared.tick.meter import Meter
-from shared.turn.sequence import NO_SIGNAL, run, unguarded
+from shared.turn.sequence import NO_SIGNAL, run, run_unguarded
 from shared.turn.state import CandleProgress
 from shared.turn.turn import Ending
 from tests.support.begun_turns import AT, MINUTE, PRICE, T0, Asked, Begun, quarters
@@ -31,7 +31,7 @@ class Steady:
     what it is told to.
     """
 
-    def __init__(self, guard=unguarded, **broken):
+    def __init__(self, guard=run_unguarded, **broken):
         self.guard, self.broken, self.ran = guard, broken, []
 
     def __call__(self, step, turn, found):
@@ -77,7 +77,7 @@ class Run:
         self.source = Asked(**{"market": market, "signal": made.signal(as_of=T0), **answers})
         self.it.steps = replace(self.it.steps, source=self.source)
         meter = Meter(MemoryDocuments(), Feed())
-        self.guard = TickGuard(self.it.turn, meter) if tolerant else unguarded
+        self.guard = TickGuard(self.it.turn, meter) if tolerant else run_unguarded
 
     def __call__(self, **broken):
         self.steady = Steady(self.guard, **broken)
@@ -165,7 +165,7 @@ def test_what_lies_damaged_is_the_ending_unless_something_went_wrong_before(made
     assert one().ending == expected
     assert one.ran[:6] == ALL, "it is the market's issue that forbids entries, and exits go on"
     one = Run(made, occasion={"damage": (first,)})
-    one.it.turn = one.it.turn.ended(LATE)
+    one.it.turn = one.it.turn.end_with(LATE)
     assert one().ending == LATE
 
 
@@ -317,7 +317,7 @@ def test_nothing_is_decided_or_sent_on_what_a_step_did_not_leave(made, step, for
     one = Run(made)
 
     def forgetful(name, turn, found):
-        turn = unguarded(name, turn, found)
+        turn = run_unguarded(name, turn, found)
         return replace(turn, **{forgets: None}) if name == step else turn
 
     one.guard = forgetful

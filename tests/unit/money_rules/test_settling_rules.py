@@ -10,7 +10,7 @@ import pytest
 
 from shared.core.types import Candles, Purpose, Side, Timeframe
 from shared.exchanges.paper.ledger import with_order
-from shared.exchanges.paper.settling import next_due, settled
+from shared.exchanges.paper.settling import next_due, settle_account
 
 T0 = 1_699_999_200_000
 MINUTE = 60_000
@@ -61,12 +61,12 @@ def holding(made, *intents, lots=100, side=LONG, price=1000, **more):
 def test_nothing_is_settled_twice_and_nothing_before_its_time(made):
     idle, waiting = made.account(), resting(made, made.entry(900))
     for until in (T0, T0 - MINUTE):
-        assert settled(idle, flat(1000, 3), until) is idle
-        assert settled(waiting, flat(800, 3), until) is waiting
+        assert settle_account(idle, flat(1000, 3), until) is idle
+        assert settle_account(waiting, flat(800, 3), until) is waiting
 
 
 def test_an_idle_account_only_moves_in_time(made):
-    moved = settled(made.account(), flat(1000, 3), T0 + 5 * MINUTE)
+    moved = settle_account(made.account(), flat(1000, 3), T0 + 5 * MINUTE)
     assert moved == replace(made.account(), settled_until=T0 + 5 * MINUTE)
 
 
@@ -75,16 +75,16 @@ def test_an_idle_account_only_moves_in_time(made):
 )
 def test_a_walk_ends_with_the_last_candle_that_has_closed_by_then(made, until, settled_until, last):
     path = minutes((1000, 1000, 1000, 1001), (1001, 1001, 1001, 1002), (1002, 1002, 1002, 1003))
-    after = settled(resting(made, made.entry(900)), path, T0 + until * MINUTE)
+    after = settle_account(resting(made, made.entry(900)), path, T0 + until * MINUTE)
     assert (after.settled_until, after.last_price) == (T0 + settled_until * MINUTE, last)
 
 
 def test_a_candle_that_has_not_closed_fills_nothing(made):
     account = resting(made, made.entry(900))
     path = minutes((1000, 1000, 1000, 1000), (800, 800, 800, 800), (800, 800, 800, 800))
-    assert settled(account, path, T0 + MINUTE).fills == ()
-    assert settled(account, path, T0 + 2 * MINUTE - 1).fills == ()
-    assert len(settled(account, path, T0 + 2 * MINUTE).fills) == 1
+    assert settle_account(account, path, T0 + MINUTE).fills == ()
+    assert settle_account(account, path, T0 + 2 * MINUTE - 1).fills == ()
+    assert len(settle_account(account, path, T0 + 2 * MINUTE).fills) == 1
 
 
 def test_candles_before_what_is_settled_are_passed_over(made):
@@ -95,21 +95,23 @@ def test_candles_before_what_is_settled_are_passed_over(made):
         (1000, 1000, 1000, 1000),
         (1000, 1000, 1000, 1000),
     )
-    assert settled(account, path, T0 + 4 * MINUTE).fills == ()
+    assert settle_account(account, path, T0 + 4 * MINUTE).fills == ()
     cheap = minutes(
         (1000, 1000, 1000, 1000),
         (1000, 1000, 1000, 1000),
         (800, 800, 800, 800),
         (1000, 1000, 1000, 1000),
     )
-    assert [fill.at for fill in settled(account, cheap, T0 + 4 * MINUTE).fills] == [T0 + 2 * MINUTE]
+    assert [fill.at for fill in settle_account(account, cheap, T0 + 4 * MINUTE).fills] == [
+        T0 + 2 * MINUTE
+    ]
 
 
 def test_the_mark_stays_where_the_account_became_idle(made):
     account = resting(made, made.entry(900, expires_at=T0 + MINUTE - 1))
     path = minutes((1000, 1000, 1000, 1001), (1002, 1002, 1002, 1002), (1003, 1003, 1003, 1003))
-    after = settled(account, path, T0 + 3 * MINUTE)
-    assert (after.idle, after.settled_until, after.last_price) == (True, T0 + 3 * MINUTE, 1001)
+    after = settle_account(account, path, T0 + 3 * MINUTE)
+    assert (after.is_idle, after.settled_until, after.last_price) == (True, T0 + 3 * MINUTE, 1001)
 
 
 def test_every_candle_that_may_trade_is_shown_and_no_other(made):
@@ -123,7 +125,7 @@ def test_every_candle_that_may_trade_is_shown_and_no_other(made):
         (1000, 1100, 1000, 1000),
         (1000,) * 4,
     )
-    settled(
+    settle_account(
         account, path, T0 + 6 * MINUTE, walked=lambda account: shown.append(account.settled_until)
     )
     assert shown == []  # touched, not traded through, and the stop is far
@@ -134,7 +136,7 @@ def test_every_candle_that_may_trade_is_shown_and_no_other(made):
         (1000, 1101, 1000, 1000),
         (1000,) * 4,
     )
-    after = settled(
+    after = settle_account(
         account, path, T0 + 5 * MINUTE, walked=lambda account: shown.append(account.settled_until)
     )
     assert shown == [T0 + 2 * MINUTE, T0 + 4 * MINUTE]
@@ -172,7 +174,7 @@ def test_a_row_is_due_where_its_range_lets_an_order_trade(made, make, side, low,
 def test_of_several_orders_the_nearest_counts(made, make, side):
     prices = (
         (800, 900, 850)
-        if getattr(made, make)(1, side=side).buys is (make == "stop")
+        if getattr(made, make)(1, side=side).is_buy is (make == "stop")
         else (900, 800, 850)
     )
     account = resting(
@@ -180,7 +182,7 @@ def test_of_several_orders_the_nearest_counts(made, make, side):
     )
     near = prices[0]
     beyond = (
-        near if make == "stop" else near + (-1 if getattr(made, make)(1, side=side).buys else 1)
+        near if make == "stop" else near + (-1 if getattr(made, make)(1, side=side).is_buy else 1)
     )
     path = minutes(
         (near, near, near, near) if make != "stop" else (850, 850, 850, 850),
@@ -237,16 +239,16 @@ def test_a_row_is_found_however_far_away_it_is(made, hit):
 
 def test_an_order_gets_no_more_than_the_candles_volume_and_the_next_gets_the_rest(made):
     account = resting(made, made.entry(900, 60, id="one"), made.entry(900, 60, id="two"))
-    after = settled(account, minutes((1000, 1000, 899, 1000, 0.01)), T0 + MINUTE)
+    after = settle_account(account, minutes((1000, 1000, 899, 1000, 0.01)), T0 + MINUTE)
     assert [fill.lots for fill in after.fills] == [60, 40]
     assert [order.remaining_lots for order in after.orders] == [20]
 
 
 def test_entries_and_targets_share_one_candles_volume(made):
     account = holding(made, made.target(1100, 100), made.entry(900, 80, id="more"))
-    after = settled(account, minutes((1000, 1101, 890, 1000, 0.01)), T0 + MINUTE)
+    after = settle_account(account, minutes((1000, 1101, 890, 1000, 0.01)), T0 + MINUTE)
     assert [(fill.purpose, fill.lots) for fill in after.fills] == [(Purpose.TARGET, 100)]
-    after = settled(account, minutes((1000, 1300, 899, 1000, 0.01)), T0 + MINUTE)
+    after = settle_account(account, minutes((1000, 1300, 899, 1000, 0.01)), T0 + MINUTE)
     assert [(fill.purpose, fill.lots) for fill in after.fills] == [
         (Purpose.ENTRY, 80),
         (Purpose.TARGET, 20),
@@ -255,18 +257,18 @@ def test_entries_and_targets_share_one_candles_volume(made):
 
 def test_two_targets_share_what_is_held_and_what_the_candle_gives(made):
     account = holding(made, made.target(1100, 100, id="one"), made.target(1100, 100, id="two"))
-    after = settled(account, minutes((1000, 1101, 1000, 1000, 0.015)), T0 + MINUTE)
+    after = settle_account(account, minutes((1000, 1101, 1000, 1000, 0.015)), T0 + MINUTE)
     assert [fill.lots for fill in after.fills] == [100]
     account = holding(
         made, made.target(1100, 60, id="one"), made.target(1100, 60, id="two"), lots=120
     )
-    after = settled(account, minutes((1000, 1101, 1000, 1000, 0.01)), T0 + MINUTE)
+    after = settle_account(account, minutes((1000, 1101, 1000, 1000, 0.01)), T0 + MINUTE)
     assert [fill.lots for fill in after.fills] == [60, 40]
 
 
 def test_a_flat_candle_without_volume_fills_no_limit_but_fires_a_stop(made):
     account = holding(made, made.target(1100), made.stop(900), made.entry(950, id="more"))
-    after = settled(account, minutes((800, 800, 800, 800, 0.0)), T0 + MINUTE)
+    after = settle_account(account, minutes((800, 800, 800, 800, 0.0)), T0 + MINUTE)
     assert [fill.purpose for fill in after.fills] == [Purpose.STOP]
 
 
@@ -274,15 +276,15 @@ def test_a_flat_candle_without_volume_fills_no_limit_but_fires_a_stop(made):
 def test_an_order_trades_only_at_points_after_its_placing(made, placed_after, fills):
     path = minutes((800, 1000, 800, 1000))
     entry = resting(made, made.entry(900), at=T0 + placed_after)
-    assert [fill.at for fill in settled(entry, path, T0 + MINUTE).fills] == [
+    assert [fill.at for fill in settle_account(entry, path, T0 + MINUTE).fills] == [
         T0 if fills else T0 + 20_000
     ]
     stop = holding(made, made.stop(900), at=T0 + placed_after)
-    assert [fill.at for fill in settled(stop, path, T0 + MINUTE).fills] == [
+    assert [fill.at for fill in settle_account(stop, path, T0 + MINUTE).fills] == [
         T0 if fills else T0 + 20_000
     ]
     target = holding(made, made.target(700), at=T0 + placed_after)
-    assert [fill.at for fill in settled(target, path, T0 + MINUTE).fills] == [
+    assert [fill.at for fill in settle_account(target, path, T0 + MINUTE).fills] == [
         T0 if fills else T0 + 20_000
     ]
 
@@ -297,7 +299,7 @@ def test_where_stop_and_target_lie_in_one_candle_the_stop_wins(made, side, row):
         made.target(1000 + 100 * side.sign, side=side),
         side=side,
     )
-    assert [fill.purpose for fill in settled(account, minutes(row), T0 + MINUTE).fills] == [
+    assert [fill.purpose for fill in settle_account(account, minutes(row), T0 + MINUTE).fills] == [
         Purpose.STOP
     ]
 
@@ -305,18 +307,24 @@ def test_where_stop_and_target_lie_in_one_candle_the_stop_wins(made, side, row):
 def test_a_stop_of_the_other_side_and_one_that_comes_later_do_not_keep_a_target_from_filling(made):
     path = minutes((1000, 1150, 850, 1000))  # first up, then down
     other = holding(made, made.target(1100), made.stop(1160, side=SHORT, id="other"))
-    assert [fill.purpose for fill in settled(other, path, T0 + MINUTE).fills] == [Purpose.TARGET]
+    assert [fill.purpose for fill in settle_account(other, path, T0 + MINUTE).fills] == [
+        Purpose.TARGET
+    ]
     both = holding(made, made.target(1100), made.stop(1140, side=SHORT, id="other"))
-    assert [fill.purpose for fill in settled(both, path, T0 + MINUTE).fills] == [Purpose.TARGET]
+    assert [fill.purpose for fill in settle_account(both, path, T0 + MINUTE).fills] == [
+        Purpose.TARGET
+    ]
     account = holding(made, made.target(1100))
     late, _ = with_order(account, made.stop(900, id="late"), T0 + 45_000)
-    assert [fill.purpose for fill in settled(late, path, T0 + MINUTE).fills] == [Purpose.TARGET]
+    assert [fill.purpose for fill in settle_account(late, path, T0 + MINUTE).fills] == [
+        Purpose.TARGET
+    ]
 
 
 def test_a_stop_that_was_passed_before_its_placing_fires_at_the_worst_of_the_two_points(made):
     path = minutes((850, 900, 800, 880))
     account = holding(made, made.stop(890), at=T0 + 10_000)
-    assert [(fill.at, fill.price) for fill in settled(account, path, T0 + MINUTE).fills] == [
+    assert [(fill.at, fill.price) for fill in settle_account(account, path, T0 + MINUTE).fills] == [
         (T0 + 20_000, 799)
     ]
 
@@ -324,7 +332,7 @@ def test_a_stop_that_was_passed_before_its_placing_fires_at_the_worst_of_the_two
 def test_a_stop_that_is_born_at_a_point_is_live_at_it(made):
     """The price that carried the path through the entry has carried it beyond the stop, too."""
     account = resting(made, made.entry(900, stop_price=880))
-    after = settled(account, minutes((1000, 1000, 870, 1000)), T0 + MINUTE)
+    after = settle_account(account, minutes((1000, 1000, 870, 1000)), T0 + MINUTE)
     assert [(fill.purpose, fill.at) for fill in after.fills] == [
         (Purpose.ENTRY, T0 + 40_000),
         (Purpose.STOP, T0 + 40_000),
@@ -333,12 +341,13 @@ def test_a_stop_that_is_born_at_a_point_is_live_at_it(made):
 
 def test_a_stop_takes_only_what_is_held(made):
     account = holding(made, made.stop(900, 100), lots=60)
-    after = settled(account, minutes((800, 800, 800, 800)), T0 + MINUTE)
+    after = settle_account(account, minutes((800, 800, 800, 800)), T0 + MINUTE)
     assert [fill.lots for fill in after.fills] == [60]
-    assert after.idle
+    assert after.is_idle
     smaller = holding(made, made.stop(900, 40), lots=60)
     assert [
-        fill.lots for fill in settled(smaller, minutes((800, 800, 800, 800)), T0 + MINUTE).fills
+        fill.lots
+        for fill in settle_account(smaller, minutes((800, 800, 800, 800)), T0 + MINUTE).fills
     ] == [40]
 
 
@@ -349,19 +358,19 @@ def test_of_two_stops_each_closes_its_part_and_none_closes_what_is_not_held(made
         made.stop(905, 60, id="two"),
         made.stop(910, 60, id="three"),
     )
-    after = settled(account, minutes((800, 800, 800, 800)), T0 + MINUTE)
+    after = settle_account(account, minutes((800, 800, 800, 800)), T0 + MINUTE)
     assert [fill.lots for fill in after.fills] == [60, 40]
 
 
 def test_a_stop_without_a_position_waits(made):
     account = resting(made, made.stop(900))
-    assert settled(account, minutes((800, 800, 800, 800)), T0 + MINUTE).fills == ()
+    assert settle_account(account, minutes((800, 800, 800, 800)), T0 + MINUTE).fills == ()
 
 
 def test_a_stop_pays_for_its_crossing_and_says_how_much(made):
     costs = {"spread_rate": 0.002, "slippage_rate": 0.01, "volume_share": 1.0, "keep_trades": 10}
     account = holding(made, made.stop(900), costs=costs)
-    done = settled(account, minutes((1000, 1000, 800, 1000)), T0 + MINUTE).fills[0]
+    done = settle_account(account, minutes((1000, 1000, 800, 1000)), T0 + MINUTE).fills[0]
     assert (done.price, done.maker, done.slippage_jpy) == (890, False, Decimal("0.10"))
 
 
@@ -370,7 +379,7 @@ def test_a_stop_pays_for_its_crossing_and_says_how_much(made):
 )
 def test_an_order_whose_end_has_passed_rests_no_longer(made, ends_after, rests):
     account = resting(made, made.entry(900, expires_at=T0 + ends_after), made.stop(1, id="other"))
-    after = settled(account, flat(1000, 1), T0 + MINUTE)
+    after = settle_account(account, flat(1000, 1), T0 + MINUTE)
     assert len(after.orders) == 1 + rests
     assert [order.intent.id for order in after.ended] == ["t.entry.1"] * (1 - rests)
 
@@ -379,14 +388,14 @@ def test_an_order_whose_end_has_passed_rests_no_longer(made, ends_after, rests):
 def test_an_order_fills_up_to_and_with_its_end(made, ends_after, fills):
     account = resting(made, made.entry(900, expires_at=T0 + ends_after))
     low_first = minutes((1000, 1300, 899, 1000))
-    assert len(settled(account, low_first, T0 + MINUTE).fills) == fills
+    assert len(settle_account(account, low_first, T0 + MINUTE).fills) == fills
 
 
 def test_two_entries_at_one_point_bring_two_stops_and_both_are_live_at_it(made):
     account = resting(
         made, made.entry(900, stop_price=880, id="one"), made.entry(900, stop_price=890, id="two")
     )
-    after = settled(account, minutes((1000, 1000, 870, 1000)), T0 + MINUTE)
+    after = settle_account(account, minutes((1000, 1000, 870, 1000)), T0 + MINUTE)
     assert [fill.purpose for fill in after.fills] == [Purpose.ENTRY] * 2 + [Purpose.STOP] * 2
     assert {fill.at for fill in after.fills} == {T0 + 40_000}
 
@@ -395,13 +404,13 @@ def test_stops_that_are_born_beyond_their_entries_trade_no_better_than_these(mad
     account = resting(
         made, made.entry(900, stop_price=960, id="one"), made.entry(910, stop_price=970, id="two")
     )
-    after = settled(account, minutes((1000, 1000, 870, 1000)), T0 + MINUTE)
+    after = settle_account(account, minutes((1000, 1000, 870, 1000)), T0 + MINUTE)
     assert [(fill.purpose, fill.price) for fill in after.fills[2:]] == [
         (Purpose.STOP, 899),
         (Purpose.STOP, 909),
     ]
     short = resting(made, made.entry(1100, side=SHORT, stop_price=1040, id="one"))
-    after = settled(short, minutes((1000, 1130, 1000, 1000)), T0 + MINUTE)
+    after = settle_account(short, minutes((1000, 1130, 1000, 1000)), T0 + MINUTE)
     assert [fill.price for fill in after.fills] == [1100, 1101]
 
 
@@ -410,20 +419,22 @@ def test_a_stop_or_a_target_that_cannot_trade_yet_does_not_keep_the_next_from_it
     account, _ = with_order(account, made.stop(900, 100, id="late"), T0 + 50_000)
     account, _ = with_order(account, made.stop(900, 60, id="live"), T0 - 1)
     assert [
-        fill.lots for fill in settled(account, minutes((800, 1000, 800, 1000)), T0 + MINUTE).fills
+        fill.lots
+        for fill in settle_account(account, minutes((800, 1000, 800, 1000)), T0 + MINUTE).fills
     ] == [60]
     account = holding(made, lots=100)
     account, _ = with_order(account, made.target(1100, 100, id="late"), T0 + 50_000)
     account, _ = with_order(account, made.target(1100, 60, id="live"), T0 - 1)
     assert [
-        fill.lots for fill in settled(account, minutes((1000, 1101, 1000, 1000)), T0 + MINUTE).fills
+        fill.lots
+        for fill in settle_account(account, minutes((1000, 1101, 1000, 1000)), T0 + MINUTE).fills
     ] == [60]
 
 
 def test_each_order_is_filled_as_it_is_in_whatever_order_they_stand(made):
     account = holding(made, made.target(1100, 30, id="one"), made.target(1100, 50, id="two"))
     account = replace(account, orders=account.orders[::-1])
-    after = settled(account, minutes((1000, 1101, 1000, 1000)), T0 + MINUTE)
+    after = settle_account(account, minutes((1000, 1101, 1000, 1000)), T0 + MINUTE)
     assert [(fill.order_id, fill.lots) for fill in after.fills] == [(2, 50), (1, 30)]
 
 
@@ -438,7 +449,7 @@ def test_a_walk_may_stop_after_the_candle_of_a_fill(made, last, filled):
     path = minutes(
         (1000, 1101, 1000, 1000), (1000, 1201, 1000, 1000), (1000, 1301, 1000, 1000), (1000,) * 4
     )
-    after = settled(account, path, T0 + 4 * MINUTE, last_fill=last)
+    after = settle_account(account, path, T0 + 4 * MINUTE, last_fill=last)
     assert len(after.fills) == filled
     assert after.settled_until == T0 + (4 if filled == 3 and last in {None, 4} else filled) * MINUTE
 
@@ -448,5 +459,5 @@ def test_an_order_that_stands_behind_a_later_one_is_still_itself(made):
     account = replace(account, orders=account.orders[::-1])
     assert [
         fill.price
-        for fill in settled(account, minutes((1000, 1101, 1000, 1000)), T0 + MINUTE).fills
+        for fill in settle_account(account, minutes((1000, 1101, 1000, 1000)), T0 + MINUTE).fills
     ] == [1100]

@@ -15,7 +15,7 @@ from shared.turn.state import (
     CandleProgress,
     State,
     capital_changed,
-    impossible,
+    impossible_time_issue,
     signed_lots,
     trouble,
 )
@@ -56,33 +56,40 @@ def test_a_first_state_knows_nothing_and_retries_nothing(state):
         0,
         0,
     )
-    assert (first.holds, first.doubts, first.settings_hash, first.retries) == (False, (), "", False)
+    assert (first.holds, first.doubts, first.settings_hash, first.has_retry) == (
+        False,
+        (),
+        "",
+        False,
+    )
     assert first.late_in_a_row == 0
-    assert first.told()["schema"] == 1
+    assert first.encode_state()["schema"] == 1
 
 
 @pytest.mark.parametrize("data", [None, {}])
 def test_nothing_stored_is_the_first_state(made, state, data):
-    assert State.stored(data, made.settings()) == state()
+    assert State.decode_state(data, made.settings()) == state()
 
 
 @pytest.mark.parametrize("schema", [-1, 2, "1", 1.0, True, None])
 def test_a_schema_that_cannot_be_is_refused(made, state, schema):
     with pytest.raises(BadData):
-        State.stored({**state().told(), "schema": schema}, made.settings())
+        State.decode_state({**state().encode_state(), "schema": schema}, made.settings())
 
 
 @pytest.mark.parametrize("schema", [0, 1])
 def test_both_schemas_that_there_are_can_be_read(made, state, schema):
-    assert State.stored({**state().told(), "schema": schema}, made.settings()) == state()
+    assert (
+        State.decode_state({**state().encode_state(), "schema": schema}, made.settings()) == state()
+    )
 
 
 def test_a_version_reads_up_to_its_own_schema_and_writes_that(made, state, monkeypatch):
     monkeypatch.setattr(states, "SCHEMA", 2)
-    assert state().told()["schema"] == 2
-    assert State.stored(state().told(), made.settings()) == state()
+    assert state().encode_state()["schema"] == 2
+    assert State.decode_state(state().encode_state(), made.settings()) == state()
     with pytest.raises(BadData, match="reads up to 2"):
-        State.stored({**state().told(), "schema": 3}, made.settings())
+        State.decode_state({**state().encode_state(), "schema": 3}, made.settings())
 
 
 @pytest.mark.parametrize(
@@ -90,16 +97,16 @@ def test_a_version_reads_up_to_its_own_schema_and_writes_that(made, state, monke
     ["mode", "stage", "limits", "candle", "halted_at", "last_fill_sequence", "doubts", "plan"],
 )
 def test_a_state_without_one_of_its_fields_is_damaged(made, state, name):
-    told = state().told()
+    told = state().encode_state()
     del told[name]
     with pytest.raises(BadData, match=f"it has no {name}"):
-        State.stored(told, made.settings())
+        State.decode_state(told, made.settings())
     older = {key: value for key, value in told.items() if key != "schema"}
     if name in {"doubts", "plan"}:
-        assert State.stored(older, made.settings()) == state()
+        assert State.decode_state(older, made.settings()) == state()
     else:
         with pytest.raises(BadData, match=f"it has no {name}"):
-            State.stored(older, made.settings())
+            State.decode_state(older, made.settings())
 
 
 @pytest.mark.parametrize(
@@ -109,23 +116,27 @@ def test_a_state_without_one_of_its_fields_is_damaged(made, state, name):
 def test_only_a_position_of_another_mode_keeps_a_state_from_being_read(
     made, state, mode, holds, refused
 ):
-    told = state(mode=mode, stage="live", holds=holds).told()
+    told = state(mode=mode, stage="live", holds=holds).encode_state()
     if refused:
         with pytest.raises(BadData, match="holds a live position"):
-            State.stored(told, made.settings())
+            State.decode_state(told, made.settings())
     else:
-        assert State.stored(told, made.settings()) == state(holds=holds)
+        assert State.decode_state(told, made.settings()) == state(holds=holds)
 
 
 @pytest.mark.parametrize(
     ("mode", "kept"), [("paper", True), ("live", False), ("what", True), (None, True)]
 )
 def test_what_protects_is_saved_from_a_damaged_state_of_the_same_mode(made, state, mode, kept):
-    told = {**state(plan=made.plan(), signal=made.signal()).told(), "mode": mode, "limits": 5}
-    found = State.salvaged(told, made.settings())
+    told = {
+        **state(plan=made.plan(), signal=made.signal()).encode_state(),
+        "mode": mode,
+        "limits": 5,
+    }
+    found = State.salvage_state(told, made.settings())
     assert found == (state(plan=made.plan(), signal=made.signal()) if kept else state())
-    assert State.salvaged([1], made.settings()) == state()
-    assert State.salvaged({**told, "plan": 5}, made.settings()).plan is None
+    assert State.salvage_state([1], made.settings()) == state()
+    assert State.salvage_state({**told, "plan": 5}, made.settings()).plan is None
 
 
 def test_unknown_fields_survive_where_their_part_is_the_same(made, state):
@@ -134,21 +145,21 @@ def test_unknown_fields_survive_where_their_part_is_the_same(made, state):
         candle=CandleProgress(as_of=T0),
         limits=Limits.first(equity_jpy=Decimal(1), now_ms=T0),
     )
-    stored = before.told()
+    stored = before.encode_state()
     stored = {
         **stored,
         "new": 1,
         "plan": {**stored["plan"], "new": 2},
         "candle": {**stored["candle"], "new": 3},
     }
-    same = before.told(stored)
+    same = before.encode_state(stored)
     assert (same["new"], same["plan"]["new"], same["candle"]["new"]) == (1, 2, 3)
-    other = replace(before, plan=made.plan(stop_price=7), candle=CandleProgress(as_of=T0 + 1)).told(
-        stored
-    )
+    other = replace(
+        before, plan=made.plan(stop_price=7), candle=CandleProgress(as_of=T0 + 1)
+    ).encode_state(stored)
     assert "new" not in other["plan"]
     assert (other["new"], other["candle"]["new"], other["candle"]["as_of"]) == (1, 3, T0 + 1)
-    assert "new" not in before.told(None)
+    assert "new" not in before.encode_state(None)
 
 
 # candles and decisions
@@ -306,10 +317,10 @@ def test_what_ended_while_nothing_was_known_to_be_wanted_is_not_wanted_from_its_
 def test_another_position_is_pursued_than_is_held(made, state):
     long, short = made.position(made.part(1, 7)), made.position(made.part(1, 3), side=SHORT)
     assert signed_lots(made.holdings(long, short)) == 4
-    assert not state(goal=made.goal(4)).pursues(made.holdings(long, short))
-    assert state(goal=made.goal(5)).pursues(made.holdings(long, short))
-    assert state(goal=made.goal(3)).pursues(made.holdings(long, short))
-    assert not state().pursues(made.holdings(long))
+    assert not state(goal=made.goal(4)).is_pursuing(made.holdings(long, short))
+    assert state(goal=made.goal(5)).is_pursuing(made.holdings(long, short))
+    assert state(goal=made.goal(3)).is_pursuing(made.holdings(long, short))
+    assert not state().is_pursuing(made.holdings(long))
 
 
 # the drawdown halt
@@ -421,8 +432,8 @@ def test_the_rules_are_told_what_is_held_and_remembered(made, state):
         False,
         False,
     )
-    assert remembered.counted == Counted(trades=9, fills=8)
-    assert state(last_fill_sequence=8).counted == Counted(trades=0, fills=8)
+    assert remembered.counted_account == Counted(trades=9, fills=8)
+    assert state(last_fill_sequence=8).counted_account == Counted(trades=0, fills=8)
 
 
 @pytest.mark.parametrize(
@@ -433,7 +444,7 @@ def test_a_signal_may_be_tried_again_while_its_candle_is_open(
     made, state, closed, signalled, retries
 ):
     candle = CandleProgress(as_of=T0, closed=closed)
-    assert state(candle=candle, signal=made.signal() if signalled else None).retries is retries
+    assert state(candle=candle, signal=made.signal() if signalled else None).has_retry is retries
 
 
 @pytest.mark.parametrize(
@@ -465,13 +476,13 @@ def test_a_first_account_begins_the_limits_and_its_trades_count_at_once(made, st
 
 def test_a_damaged_field_is_named_and_never_guessed(made, state):
     with pytest.raises(BadData, match="is damaged"):
-        State.stored({**state().told(), "halted_at": "x"}, made.settings())
+        State.decode_state({**state().encode_state(), "halted_at": "x"}, made.settings())
 
 
 def test_a_paper_position_is_not_taken_over_by_live(made, state):
     live = replace(made.settings(), mode="live")
     with pytest.raises(BadData, match="holds a paper position"):
-        State.stored(state(holds=True).told(), live)
+        State.decode_state(state(holds=True).encode_state(), live)
 
 
 @pytest.mark.parametrize("at", [T0 - 1, T0 + 1])
@@ -515,11 +526,11 @@ def test_a_capital_that_was_lowered_is_told_too(made):
 
 
 def test_a_part_that_is_new_or_gone_takes_nothing_over(made, state):
-    stored = {**state().told(), "plan": {"new": 2}, "last_tick": {"new": 1}}
-    assert state().told(stored)["plan"] is None
-    assert state().told(stored)["last_tick"] == ""
+    stored = {**state().encode_state(), "plan": {"new": 2}, "last_tick": {"new": 1}}
+    assert state().encode_state(stored)["plan"] is None
+    assert state().encode_state(stored)["last_tick"] == ""
     assert (
-        state(plan=made.plan()).told({**stored, "plan": 5})["plan"]["stop_price"]
+        state(plan=made.plan()).encode_state({**stored, "plan": 5})["plan"]["stop_price"]
         == made.plan().stop_price
     )
 
@@ -549,7 +560,7 @@ LATEST = T0 + 30_000  # what is believed at the most, where it is now T0
 
 
 def told_of(**wrong):
-    return tuple(impossible(name, at) for name, at in wrong.items())
+    return tuple(impossible_time_issue(name, at) for name, at in wrong.items())
 
 
 @pytest.mark.parametrize("name", ["last_scheduled_at", "last_finished_at"])
@@ -558,7 +569,7 @@ def told_of(**wrong):
 )
 def test_a_tick_in_the_future_is_forgotten(made, state, name, at, believed):
     before = state(late_in_a_row=2, **{name: at})
-    after, wrong = before.believed(T0, latest_ms=LATEST, settings=made.settings())
+    after, wrong = before.believe_times(T0, latest_ms=LATEST, settings=made.settings())
     assert (after is before) is believed
     assert after == (before if believed else state(late_in_a_row=2))
     assert wrong == (() if believed else told_of(**{name: at}))
@@ -572,7 +583,7 @@ def test_a_cool_down_is_no_longer_than_one_that_begins_now(made, state, beyond, 
     until = LATEST + 90_500 + beyond
     limits = Limits(**PLAIN_LIMITS, cooldown_until=until)
     before = state(limits=limits, last_scheduled_at=T0, last_finished_at=5)
-    after, wrong = before.believed(T0, latest_ms=LATEST, settings=settings)
+    after, wrong = before.believe_times(T0, latest_ms=LATEST, settings=settings)
     assert (after is before) is believed
     assert after == (
         before if believed else replace(before, limits=replace(limits, cooldown_until=T0 + 90_500))
@@ -603,7 +614,7 @@ MIDNIGHT = jst_day_begins(T0)  # of the 15th
 def test_a_day_that_has_not_come_begins_anew(made, state, day, latest_at, believed):
     limits = Limits(**{**PLAIN_LIMITS, "day": day})
     before = state(limits=limits)
-    after, wrong = before.believed(
+    after, wrong = before.believe_times(
         latest_at - 30_000, latest_ms=latest_at, settings=made.settings()
     )
     assert (after is before) is believed
@@ -616,15 +627,15 @@ def test_all_that_is_wrong_is_forgotten_and_told_at_once_and_the_rest_stays(made
     wrong = {"last_scheduled_at": LATEST + 1, "last_finished_at": LATEST + 2}
     before = state(limits=limits, plan=made.plan(), halted_at=7, last_fill_sequence=8, **wrong)
     settings = made.settings(risk={"cooldown_seconds": 90.5})
-    after, told = before.believed(T0, latest_ms=LATEST, settings=settings)
+    after, told = before.believe_times(T0, latest_ms=LATEST, settings=settings)
     kept = replace(limits, day="", cooldown_until=T0 + 90_500)
     assert after == state(limits=kept, plan=made.plan(), halted_at=7, last_fill_sequence=8)
     assert told == told_of(**wrong, cooldown_until=10**15, day=20310102)
-    assert after.believed(T0, latest_ms=LATEST, settings=settings) == (after, ())
+    assert after.believe_times(T0, latest_ms=LATEST, settings=settings) == (after, ())
 
 
 def test_what_is_not_believed_is_told_and_keeps_nobody_from_entering():
-    assert impossible("x", 5) == Issue(
+    assert impossible_time_issue("x", 5) == Issue(
         reason=Reason.TIME_IMPOSSIBLE, forbids_entry=False, context={"what": "x", "at": "5"}
     )
 

@@ -23,11 +23,11 @@ from shared.core.types import (
     TickStatus,
     Timeframe,
 )
-from shared.market.candles import empty
+from shared.market.candles import empty_candles
 from shared.risk.limits import Limits
-from shared.turn.report import report
+from shared.turn.report import build_report
 from shared.turn.state import CandleProgress, State
-from shared.turn.turn import Ending, Occasion, Turn, newest, unread
+from shared.turn.turn import Ending, Occasion, Turn, newest, unread_issue
 from tests.support.begun_turns import (
     AT,
     MINUTE,
@@ -190,7 +190,7 @@ def test_with_a_market_a_stop_that_cannot_be_is_a_close(
     begun, made, market, bid, rules, kind, step
 ):
     book, rules = made.book(bid, bid + 1_000, at=AT), PairRules(**rules)
-    seen = market(book=book, rules=rules, candles={Timeframe.M15: empty(Timeframe.M15)})
+    seen = market(book=book, rules=rules, candles={Timeframe.M15: empty_candles(Timeframe.M15)})
     it = begun(lots=100, plan=made.plan(stop_price=9_700_000, target_price=20_000_000))
     turn = it.held()
     if step == "look_at":
@@ -538,7 +538,7 @@ def test_a_halt_is_how_the_tick_ends_unless_something_went_wrong_before(
 ):
     for before in (None, Ending(status=TickStatus.DEGRADED, reason=Reason.DATA_HOLE)):
         it = begun(signal=made.signal(as_of=T0), halted_at=halted_at, occasion={"halted": halted})
-        it.turn = it.turn.ended(before)
+        it.turn = it.turn.end_with(before)
         it.held()
         ending = None if reason is None else Ending(status=TickStatus.HALTED, reason=reason)
         assert it.decides(market(book=made.book(at=AT))).ending == (before or ending)
@@ -731,13 +731,13 @@ def test_what_could_not_be_read_and_forbids_entries_is_unread(
 ):
     other = Issue(reason=Reason.PRICE_JUMP, forbids_entry=True)
     issue = Issue(reason=reason, forbids_entry=forbids, context=context)
-    assert unread(market(issues=(other, issue))) == (issue if found else None)
-    assert unread(market()) is None
+    assert unread_issue(market(issues=(other, issue))) == (issue if found else None)
+    assert unread_issue(market()) is None
 
 
 def test_the_newest_candle_is_the_last_one_of_a_quarter(market):
     assert newest(market()) == T0
-    assert newest(market(candles={Timeframe.M15: empty(Timeframe.M15)})) == 0
+    assert newest(market(candles={Timeframe.M15: empty_candles(Timeframe.M15)})) == 0
 
 
 def test_a_report_tells_what_is_held_and_what_no_state_had_counted(made, market):
@@ -796,11 +796,13 @@ def test_a_report_tells_what_is_held_and_what_no_state_had_counted(made, market)
         timings_ms={"load": 1.0},
         counts={"reads": 1},
     )
-    assert report(turn, **said) == draft
-    late = turn.ended(Ending(status=TickStatus.LATE, reason=Reason.TICK_LATE))
-    assert report(late, **said) == replace(draft, status=TickStatus.LATE, reason=Reason.TICK_LATE)
+    assert build_report(turn, **said) == draft
+    late = turn.end_with(Ending(status=TickStatus.LATE, reason=Reason.TICK_LATE))
+    assert build_report(late, **said) == replace(
+        draft, status=TickStatus.LATE, reason=Reason.TICK_LATE
+    )
     decided = replace(turn, decision=enter())
-    assert report(decided, **said) == replace(draft, decision=enter(), signal=state.signal)
+    assert build_report(decided, **said) == replace(draft, decision=enter(), signal=state.signal)
     whole = replace(
         draft,
         fills=fills[2:],
@@ -811,11 +813,11 @@ def test_a_report_tells_what_is_held_and_what_no_state_had_counted(made, market)
         cash_jpy=Decimal(8),
         mark_price=mark,
     )
-    assert report(replace(turn, holdings=held), **said) == whole
+    assert build_report(replace(turn, holdings=held), **said) == whole
     unreadable = replace(turn, holdings=held, occasion=replace(turn.occasion, readable=False))
-    assert report(unreadable, **said) == replace(whole, trades=()), (
+    assert build_report(unreadable, **said) == replace(whole, trades=()), (
         "a state that is not saved counts nothing"
     )
     flat = replace(turn, holdings=replace(held, positions=()))
     for seen, middle in ((None, None), (market(book=None), None), (market(book=book), book.mid)):
-        assert report(replace(flat, market=seen), **said).mark_price == middle
+        assert build_report(replace(flat, market=seen), **said).mark_price == middle

@@ -25,7 +25,7 @@ ENTRY, STOP, TARGET = 1_000_000, 950_000, 1_100_000
 
 
 def after(world, account, *rows):
-    return accounts.settled(
+    return accounts.settle_account(
         account, world.minutes(rows, first=1), world.t0 + (1 + len(rows)) * world.minute
     )
 
@@ -104,11 +104,13 @@ def test_probe_d_the_stop_is_live_in_the_candle_of_the_entry(world, side):
         min(flip(1_020_000), flip(940_000)),
         flip(1_000_000),
     )
-    account = accounts.settled(account, world.minutes([row], first=1), world.t0 + 2 * world.minute)
+    account = accounts.settle_account(
+        account, world.minutes([row], first=1), world.t0 + 2 * world.minute
+    )
     assert only_trade(account) == (Reason.EXIT_STOP, flip(STOP) - side.sign)
     (trade,) = account.trades
     assert trade.opened_at == trade.closed_at
-    assert account.idle
+    assert account.is_idle
 
 
 def test_a_gap_through_entry_and_stop_fills_both_at_the_worst(world):
@@ -122,7 +124,7 @@ def test_a_gap_through_entry_and_stop_fills_both_at_the_worst(world):
 def test_a_limit_that_is_only_touched_does_not_fill(world):
     account = world.resting(world.account(), world.entry(ENTRY), 1_010_000)
     touched = after(world, account, (1_010_000, 1_010_000, ENTRY, 1_005_000))
-    assert touched.idle is False
+    assert touched.is_idle is False
     assert touched.positions == ()
     through = after(world, account, (1_010_000, 1_010_000, ENTRY - 1, 1_005_000))
     assert through.lots(Side.LONG) == 100
@@ -164,7 +166,7 @@ def test_volume_limits_what_a_candle_fills_and_parts_add_up(world):
     through = (1_000_000, 1_000_000, 999_000, 1_000_000)
     account = after(world, account, (*through, 0.0199))  # 199 lots of volume, a fifth of it is 39.8
     assert account.lots(Side.LONG) == 39
-    account = accounts.settled(
+    account = accounts.settle_account(
         account, world.minutes([(*through, 0.01)], first=2), world.t0 + 3 * world.minute
     )
     assert account.lots(Side.LONG) == 59
@@ -172,7 +174,7 @@ def test_volume_limits_what_a_candle_fills_and_parts_add_up(world):
         next(o for o in account.orders if o.intent.id.endswith(end)) for end in ("stop", "target")
     )
     assert stop.remaining_lots == target.remaining_lots == stop.intent.lots == 59
-    account = accounts.settled(
+    account = accounts.settle_account(
         account, world.minutes([(*through, 5.0)], first=3), world.t0 + 4 * world.minute
     )
     assert account.lots(Side.LONG) == 100
@@ -201,7 +203,7 @@ def test_a_partly_filled_target_shrinks_the_stop(world):
     assert after_part.lots(Side.LONG) == 70
     assert [order.remaining_lots for order in after_part.orders] == [70, 70]
     assert [trade.ends_position for trade in after_part.trades] == [False]
-    rest = accounts.settled(
+    rest = accounts.settle_account(
         after_part,
         world.minutes([(960_000, 960_000, 940_000, 950_000)], first=2),
         world.t0 + 3 * world.minute,
@@ -210,7 +212,7 @@ def test_a_partly_filled_target_shrinks_the_stop(world):
         (30, Reason.EXIT_TARGET, False),
         (70, Reason.EXIT_STOP, True),
     ]
-    assert rest.idle
+    assert rest.is_idle
 
 
 def test_a_stop_that_fires_takes_the_rest_of_its_entry_with_it(world):
@@ -219,7 +221,7 @@ def test_a_stop_that_fires_takes_the_rest_of_its_entry_with_it(world):
     )
     account = after(world, account, (1_000_000, 1_000_000, 940_000, 945_000, 0.002))
     assert [trade.lots for trade in account.trades] == [20]
-    assert account.idle
+    assert account.is_idle
 
 
 @pytest.mark.parametrize(
@@ -232,11 +234,13 @@ def test_an_order_is_live_only_from_the_first_point_strictly_after_it_was_placed
     account = world.resting(world.account(), world.entry(ENTRY), 1_010_000, at)
     row = (1_010_000, 1_015_000, 990_000, 1_009_000)  # the high comes first, the low at second 40
     low_first = (1_001_000, 1_015_000, 990_000, 1_009_000)  # the low at second 20
-    account = accounts.settled(account, world.minutes([low_first]), world.t0 + world.minute)
+    account = accounts.settle_account(account, world.minutes([low_first]), world.t0 + world.minute)
     assert (account.lots(Side.LONG) > 0) is fills
     again = world.resting(world.account(), world.entry(ENTRY), 1_010_000, world.t0 + 39_999)
     assert (
-        accounts.settled(again, world.minutes([row]), world.t0 + world.minute).lots(Side.LONG)
+        accounts.settle_account(again, world.minutes([row]), world.t0 + world.minute).lots(
+            Side.LONG
+        )
         == 100
     )
 
@@ -253,7 +257,7 @@ def test_an_entry_fills_up_to_its_end_and_not_after(world, expires_after_ms, fil
         (1_010_000, 1_015_000, 990_000, 1_009_000),
         (990_000,) * 4,
     ]  # the low at t0 + 100 s
-    account = accounts.settled(account, world.minutes(rows), world.t0 + 3 * world.minute)
+    account = accounts.settle_account(account, world.minutes(rows), world.t0 + 3 * world.minute)
     assert (account.lots(Side.LONG) > 0) is fills
     assert account.orders == ()
     assert [order.intent.id for order in account.ended] == ["t.entry.1"]
@@ -262,10 +266,12 @@ def test_an_entry_fills_up_to_its_end_and_not_after(world, expires_after_ms, fil
 def test_an_order_that_ends_at_an_open_may_fill_there(world):
     intent = world.entry(ENTRY, expires_at=world.t0 + world.minute)
     account = world.resting(world.account(), intent, 1_010_000)
-    account = accounts.settled(account, world.minutes([(1_010_000,) * 4]), world.t0 + world.minute)
+    account = accounts.settle_account(
+        account, world.minutes([(1_010_000,) * 4]), world.t0 + world.minute
+    )
     assert account.orders
     gap = world.minutes([(999_000, 1_010_000, 999_000, 1_010_000)], first=1)
-    assert accounts.settled(account, gap, world.t0 + 2 * world.minute).lots(Side.LONG) == 100
+    assert accounts.settle_account(account, gap, world.t0 + 2 * world.minute).lots(Side.LONG) == 100
 
 
 def test_a_late_stop_fills_at_the_worst_price_around_its_placing(world):
@@ -348,7 +354,7 @@ def test_entries_and_targets_share_one_candles_volume(world):
     account = world.resting(world.resting(world.account(), first, 1_010_000), second, 1_010_000)
     account = after(world, account, (1_010_000, TARGET + 5, 990_000, 1_000_000, 0.0100))
     assert [(fill.purpose, fill.lots) for fill in account.fills] == [("entry", 60), ("entry", 40)]
-    account = accounts.settled(
+    account = accounts.settle_account(
         account,
         world.minutes([(990_000, TARGET + 5, 990_000, TARGET, 0.0050)], first=2),
         world.t0 + 3 * world.minute,
@@ -366,7 +372,7 @@ def test_a_partly_filled_order_that_ends_at_an_open_may_fill_there(world):
         (1_010_000, 1_010_000, 990_000, 1_010_000, 0.004),
         (999_000, 1_010_000, 999_000, 1_010_000, 0.003),
     ]
-    account = accounts.settled(account, world.minutes(rows), world.t0 + 2 * world.minute)
+    account = accounts.settle_account(account, world.minutes(rows), world.t0 + 2 * world.minute)
     assert [fill.lots for fill in account.fills] == [40, 30]
 
 
@@ -388,7 +394,7 @@ def test_a_stop_that_is_born_beyond_the_market_fires_at_once_and_never_better_th
         target_price=1_000_000 + sign * 200_000,
     )
     entry = replace(entry, kind=OrderKind.MARKET, price=None, post_only=False)
-    account, outcome = accounts.placed(
+    account, outcome = accounts.place_order(
         world.account(kind=kind),
         entry,
         book=world.book(1_000_000),
@@ -416,7 +422,7 @@ def test_a_resting_entry_whose_stop_lies_beyond_its_own_price_is_never_stopped_w
         1_000_000,
         world.t0,
     )
-    settled = accounts.settled(
+    settled = accounts.settle_account(
         account, world.minutes([(960_000, 960_000, 800_000, 820_000)]), world.t0 + world.minute
     )
     (trade,) = settled.trades

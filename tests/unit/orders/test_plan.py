@@ -150,7 +150,7 @@ def test_a_full_bracket_needs_nothing(world):
         order(1, world.stop(950_000)), order(2, world.target(1_100_000)), positions=[position()]
     )
     assert protect(world, held, plan=position_plan()) == ()
-    assert planning.uncovered(held, now_ms=NOW) == ()
+    assert planning.uncovered_positions(held, now_ms=NOW) == ()
 
 
 def test_a_missing_target_comes_back_unless_the_price_is_there_already(world):
@@ -263,7 +263,7 @@ def test_orphans_and_old_entries_are_canceled_but_not_this_ticks_entry(world):
 
 def test_a_stop_whose_life_has_ended_protects_nothing(world):
     held = holdings(order(1, world.stop(950_000, expires_at=NOW)), positions=[position()])
-    assert [held.side for held in planning.uncovered(held, now_ms=NOW)] == [Side.LONG]
+    assert [held.side for held in planning.uncovered_positions(held, now_ms=NOW)] == [Side.LONG]
     assert summary(protect(world, held, plan=position_plan(), account=AccountKind.SPOT)) == [
         ("stop", "stop", 100, 950_000)
     ]

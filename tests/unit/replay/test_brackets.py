@@ -93,7 +93,7 @@ class ByHand:
             costs=costs,
             keep_trades=10_000,
         )
-        self.account: PaperAccount = accounts.opened(
+        self.account: PaperAccount = accounts.open_account(
             10**12, int(candles.opened_at[0]), kind=AccountKind.MARGIN, terms=terms
         )
         self.entry_row = 0
@@ -101,12 +101,14 @@ class ByHand:
     def traded(self) -> PaperAccount:
         for row in range(1, len(self.candles)):
             now = int(self.candles.opened_at[row])
-            self.account = accounts.settled(self.account, self.candles, now)
+            self.account = accounts.settle_account(self.account, self.candles, now)
             if self.account.positions:
                 self.leave(row, now)
             if not self.account.positions and self.orders.sides[row - 1]:
                 self.enter(row, now)
-        self.account = accounts.settled(self.account, self.candles, int(self.candles.closed_at[-1]))
+        self.account = accounts.settle_account(
+            self.account, self.candles, int(self.candles.closed_at[-1])
+        )
         return self.account
 
     def leave(self, row: int, now: int) -> None:
@@ -117,7 +119,7 @@ class ByHand:
         if not asked and (limit is None or row < self.entry_row + limit):
             return
         for order in self.account.orders:
-            self.account, _ = accounts.canceled(self.account, order, now_ms=now)
+            self.account, _ = accounts.cancel_order(self.account, order, now_ms=now)
         reason = Reason.EXIT_OPPOSITE if asked else Reason.EXIT_TIME
         self.place(row, now, Purpose.CLOSE, side, self.account.lots(side), reason=reason)
 
@@ -154,7 +156,7 @@ class ByHand:
             spread_rate=float(self.account.terms.costs.spread_rate),
             as_of=now,
         )
-        self.account, outcome = accounts.placed(
+        self.account, outcome = accounts.place_order(
             self.account, intent, book=book, now_ms=now, rules=self.rules
         )
         assert isinstance(outcome, Accepted), outcome
@@ -175,7 +177,7 @@ def told(trades: BracketTrades) -> list[tuple]:
             Exit(trades.ends[at]).name,
             *(jpy(Decimal(int(units[at])) / 10_000) for units in money_of(trades)),
         )
-        for at in np.flatnonzero(trades.closed)
+        for at in np.flatnonzero(trades.is_closed)
     ]
 
 
@@ -259,7 +261,7 @@ def compared(seed: int) -> Counter[str]:
     trades = walk(candles, orders, rules=rules, costs=costs)
     account = ByHand(candles, orders, rules=rules, costs=costs).traded()
     assert told(trades) == told_by(account), seed
-    assert int((~trades.closed).sum()) == len(account.positions)
+    assert int((~trades.is_closed).sum()) == len(account.positions)
     equity = accounts.equity(account, int(candles.close[-1]), int(candles.closed_at[-1]))
     assert equity - 10**12 == jpy(Decimal(int(trades.money.net_units.sum())) / 10_000), seed
     exact = trades.money.net_units / (trades.entry_price * trades.lots)
@@ -460,8 +462,8 @@ def test_what_later_candles_hold_never_changes_a_trade_that_has_ended(full: bool
                 }
             )
             part = walk(candles.rows(0, count), cut, rules=rules, costs=costs)
-            ended = part.taken(part.closed)
-            same = whole.taken(np.arange(len(ended)))
+            ended = part.take_rows(part.is_closed)
+            same = whole.take_rows(np.arange(len(ended)))
             assert told(ended) == told(same), (seed, count)
             compared_trades += len(ended)
     assert compared_trades > 1000

@@ -11,11 +11,11 @@ import pytest
 from shared.core.types import Candles, Timeframe
 from shared.exchanges.sandbox.generate import generate
 from shared.market.candles import aggregate
-from shared.market.candles import checked as checked_candles
+from shared.market.candles import check_candle_rules as checked_candles
 from shared.replay import check as checking
 from shared.replay import replay
-from shared.replay.check import Checked, check
-from shared.replay.falsified import sloping, wild
+from shared.replay.check import Checked, check_look_ahead
+from shared.replay.falsified import slope_candles, wild
 from shared.replay.types import Inputs, Replayed
 from shared.turn import pipeline
 from tests.support import leaks
@@ -31,7 +31,7 @@ def told(*, fine: bool = False) -> Inputs:
 def run(
     replayed: Callable[[Inputs], Replayed] = replay, *, cuts: int = 4, fine: bool = False, **more
 ) -> Checked:
-    return check(
+    return check_look_ahead(
         told(fine=fine),
         None,
         compute=leaks.honest,
@@ -56,7 +56,7 @@ def test_the_cuts_are_seeded_closes_of_the_period_and_half_of_them_led_to_entrie
 
 def test_more_cuts_than_candles_are_all_candles() -> None:
     short = leaks.inputs(leaks.honest, start_at=leaks.FIRST_AT, end_at=leaks.FIRST_AT + 5 * QUARTER)
-    assert len(check(short, None, compute=leaks.honest, cuts=50).cuts) == 4
+    assert len(check_look_ahead(short, None, compute=leaks.honest, cuts=50).cuts) == 4
 
 
 def test_progress_is_told_from_nothing_to_all() -> None:
@@ -69,7 +69,7 @@ def test_progress_is_told_from_nothing_to_all() -> None:
 
 def test_the_verdict_counts_what_was_compared() -> None:
     result = run(most_rows=10**9)
-    assert result.passed
+    assert result.has_passed
     line, rows = result.lines()
     assert "nothing looks ahead" in line
     assert "features" in line
@@ -176,7 +176,7 @@ def one_point_less(done: Replayed, asked: Inputs) -> Replayed:
 )
 def test_the_smallest_difference_in_what_had_happened_is_told(change, kind, name) -> None:
     result = run(altered(change))
-    assert not result.passed
+    assert not result.has_passed
     first = next(difference for difference in result.differences if difference.kind == kind)
     assert name in first.name
     assert first.at <= first.cut_at
@@ -202,7 +202,7 @@ def test_what_is_missing_or_extra_at_the_end_is_named_so() -> None:
             ),
         )
 
-    assert not run(altered(one_more)).passed
+    assert not run(altered(one_more)).has_passed
 
     def none(done: Replayed, asked: Inputs) -> Replayed:
         return replace(done, trades=())
@@ -216,7 +216,7 @@ def test_what_is_missing_or_extra_at_the_end_is_named_so() -> None:
 
 
 def test_only_the_first_differences_are_kept_and_each_says_how_many_there_are() -> None:
-    result = check(
+    result = check_look_ahead(
         leaks.inputs(leaks.unshifted_4h, **PERIOD), None, compute=leaks.unshifted_4h, cuts=12
     )
     assert len(result.differences) == 50
@@ -231,7 +231,7 @@ def test_other_columns_than_before_are_a_difference() -> None:
     def unpredicted(known, *, bundle, settings):
         return replace(leaks.honest(known, bundle=bundle, settings=settings), prediction=None)
 
-    result = check(told(), None, compute=unpredicted, cuts=3)
+    result = check_look_ahead(told(), None, compute=unpredicted, cuts=3)
     first = next(difference for difference in result.differences if difference.kind == "prediction")
     assert (first.name, first.without) == ("columns", "none")
 
@@ -254,16 +254,16 @@ def test_rows_that_the_model_was_not_asked_for_are_not_compared() -> None:
         ),
     )
     fewer, all_rows = (
-        check(inputs, None, compute=leaks.honest, cuts=3) for inputs in (partly, whole)
+        check_look_ahead(inputs, None, compute=leaks.honest, cuts=3) for inputs in (partly, whole)
     )
-    assert fewer.passed, fewer.lines()
+    assert fewer.has_passed, fewer.lines()
     assert 0 < fewer.compared["predictions"] < all_rows.compared["predictions"]
 
 
 def test_the_checker_changes_nothing_that_it_was_given() -> None:
     inputs = told(fine=True)
     before = {name: part.close.copy() for name, part in inputs.candles.items()}
-    check(inputs, None, compute=leaks.honest, cuts=3)
+    check_look_ahead(inputs, None, compute=leaks.honest, cuts=3)
     for name, close in before.items():
         assert np.array_equal(inputs.candles[name].close, close)
     assert isinstance(inputs.minutes, Candles)
@@ -287,11 +287,14 @@ def test_a_slow_column_of_few_answers_that_has_just_warmed_up_is_accused_of_noth
         end_at=end_at,
     )
     for seed in range(6):
-        assert checking._replaced(told, None, pipeline.stages, np.random.default_rng(seed)) == []
+        assert (
+            checking._replaced_differences(told, None, pipeline.stages, np.random.default_rng(seed))
+            == []
+        )
 
 
 def test_a_market_that_only_rises_or_falls_keeps_every_rule_of_candles() -> None:
     for candles in leaks.candles().values():
-        up, down = (checked_candles(sloping(candles, rising=way)) for way in (True, False))
+        up, down = (checked_candles(slope_candles(candles, rising=way)) for way in (True, False))
         assert (np.diff(up.close) > 0).all()
         assert (np.diff(down.close) < 0).all()

@@ -11,13 +11,13 @@ from shared.core.calendar import utc_text
 from shared.core.errors import UserError
 from shared.core.types import Barriers
 from shared.model.manifest import SCHEMA, Calibration, Golden, Interval, Manifest, Verdict
-from shared.replay.honesty import learned, refuse_training
+from shared.replay.honesty import learned_interval, refuse_training
 
 CANDLE = 900_000
 DAY = 86_400_000
 T0 = 1_767_225_600_000  # 2026-01-01 00:00 UTC
 HORIZON = 48
-SETTINGS = configuration.load({})
+SETTINGS = configuration.load_settings({})
 
 
 def part(from_at: int, to_at: int, *, label_end_at: int | None = None) -> Interval:
@@ -82,7 +82,7 @@ def is_refused(start_at: int, end_at: int, **more) -> bool:
 
 
 def embargo_of(candles: int):
-    return configuration.load({}, overrides={"replay": {"embargo_candles": candles}})
+    return configuration.load_settings({}, overrides={"replay": {"embargo_candles": candles}})
 
 
 @pytest.mark.parametrize(
@@ -115,17 +115,17 @@ def test_each_part_alone_can_be_the_one_that_reaches_furthest() -> None:
     far = LAST_AT + 10 * DAY
     for name in ("training", "calibrating", "validation"):
         told = manifest(**{name: part(far - DAY, far)})
-        assert learned(told, SETTINGS).allowed_at == far + 2 * HORIZON * CANDLE
+        assert learned_interval(told, SETTINGS).allowed_at == far + 2 * HORIZON * CANDLE
         early = manifest(**{name: part(FIRST_AT - 5 * DAY, FIRST_AT)})
-        assert learned(early, SETTINGS).from_at == FIRST_AT - 5 * DAY
+        assert learned_interval(early, SETTINGS).from_at == FIRST_AT - 5 * DAY
 
 
 def test_a_label_that_was_known_later_than_the_horizon_says_counts() -> None:
     late = LAST_AT + 100 * CANDLE + 1
     told = manifest(validation=part(LAST_AT - DAY, LAST_AT, label_end_at=late))
-    assert learned(told, SETTINGS).known_at == late
+    assert learned_interval(told, SETTINGS).known_at == late
     assert (
-        learned(told, SETTINGS).allowed_at == LAST_AT + (101 + HORIZON) * CANDLE
+        learned_interval(told, SETTINGS).allowed_at == LAST_AT + (101 + HORIZON) * CANDLE
     )  # on the grid of candles
 
 
@@ -191,4 +191,4 @@ def test_the_embargo_is_a_setting_and_a_short_one_is_said() -> None:
 
 def test_another_horizon_moves_the_border_twice() -> None:
     told = replace(manifest(), barriers=Barriers(atr_multiple=4.0, horizon_candles=10))
-    assert learned(told, SETTINGS).allowed_at == LAST_AT + 20 * CANDLE
+    assert learned_interval(told, SETTINGS).allowed_at == LAST_AT + 20 * CANDLE

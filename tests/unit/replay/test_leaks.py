@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from shared.core.types import Timeframe
-from shared.model.bundle import Bundle, load
+from shared.model.bundle import Bundle, load_bundle
 from shared.model.registry import BundleRegistry
 from shared.model.signing import public_of
-from shared.replay.check import Checked, check
+from shared.replay.check import Checked, check_look_ahead
 from shared.replay.types import Inputs
 from shared.stores.local.folder import FolderBucket
 from shared.turn import pipeline
@@ -26,7 +26,7 @@ PERIOD = {"start_at": leaks.FIRST_AT, "end_at": leaks.FIRST_AT + 2 * DAY}
 
 @cache
 def checked(compute: leaks.Compute, *, fine: bool = False) -> Checked:
-    return check(
+    return check_look_ahead(
         leaks.inputs(compute, fine=fine, **PERIOD), None, compute=compute, cuts=6, most_rows=0
     )
 
@@ -42,8 +42,10 @@ def found(result: Checked) -> set[str]:
 def test_an_honest_configuration_raises_no_alarm(fine, full) -> None:
     cuts = 40 if full else 8
     told = leaks.inputs(leaks.honest, fine=fine, **({} if full else PERIOD))
-    result = check(told, None, compute=leaks.honest, cuts=cuts, most_rows=10**9 if full else 0)
-    assert result.passed, result.lines()
+    result = check_look_ahead(
+        told, None, compute=leaks.honest, cuts=cuts, most_rows=10**9 if full else 0
+    )
+    assert result.has_passed, result.lines()
     assert len(result.cuts) == cuts
     compared = result.compared
     assert compared["features"] > 1_200_000
@@ -55,8 +57,8 @@ def test_an_honest_configuration_raises_no_alarm(fine, full) -> None:
 
 def test_the_real_pipeline_with_a_real_model_raises_no_alarm_after_its_training() -> None:
     bundle, told = from_disk_of(trained(until_days=66)), later_days()
-    result = check(told(bundle), bundle, cuts=5)
-    assert result.passed, result.lines()
+    result = check_look_ahead(told(bundle), bundle, cuts=5)
+    assert result.has_passed, result.lines()
     assert result.notes == ()
     assert result.compared["predictions"] > 1_000
 
@@ -93,7 +95,7 @@ def test_the_real_pipeline_with_a_real_model_raises_no_alarm_after_its_training(
 )
 def test_a_leaking_stage_is_caught_by_its_name(leak, told) -> None:
     result = checked(leak)
-    assert not result.passed
+    assert not result.has_passed
     assert told in found(result), result.lines()
     ways = {
         difference.way
@@ -128,7 +130,7 @@ def test_the_unclosed_4h_candle_accuses_the_4h_columns_only() -> None:
 @pytest.mark.parametrize("callback", [leaks.peeking_stop, leaks.peeking_entry])
 def test_a_callback_that_peeks_is_caught(callback, fine, ahead_ms) -> None:
     told = leaks.inputs(leaks.honest, fine=fine, **PERIOD)
-    result = check(
+    result = check_look_ahead(
         told,
         None,
         compute=leaks.honest,
@@ -136,7 +138,7 @@ def test_a_callback_that_peeks_is_caught(callback, fine, ahead_ms) -> None:
         cuts=6,
         most_rows=0,
     )
-    assert not result.passed
+    assert not result.has_passed
     kinds = {difference.kind for difference in result.differences}
     assert "entry" in kinds, result.lines()
     assert not kinds & {"feature", "vote", "consensus", "prediction"}
@@ -146,7 +148,7 @@ def test_an_exit_that_peeks_is_caught_where_it_happens_and_in_what_each_tick_dec
     told = leaks.inputs(
         leaks.honest, every_tick=True, start_at=leaks.FIRST_AT, end_at=leaks.FIRST_AT + DAY
     )
-    result = check(
+    result = check_look_ahead(
         told,
         None,
         compute=leaks.honest,
@@ -154,11 +156,11 @@ def test_an_exit_that_peeks_is_caught_where_it_happens_and_in_what_each_tick_dec
         cuts=8,
         most_rows=0,
     )
-    assert not result.passed
+    assert not result.has_passed
     kinds = {difference.kind for difference in result.differences}
     assert {"tick", "fill"} <= kinds, result.lines()
-    honest = check(told, None, compute=leaks.honest, cuts=4)
-    assert honest.passed, honest.lines()
+    honest = check_look_ahead(told, None, compute=leaks.honest, cuts=4)
+    assert honest.has_passed, honest.lines()
     assert honest.compared["ticks"] > 250
 
 
@@ -179,7 +181,7 @@ def trained(*, until_days: int):
 
 
 def from_disk_of(training) -> Bundle:
-    return load(
+    return load_bundle(
         training.files,
         public_keys=(public_of(made_trainings.SIGNING_KEY),),
         version=training.version,
@@ -207,19 +209,19 @@ def test_a_model_that_was_trained_on_the_whole_period_and_loaded_from_disk_is_re
     training = trained(until_days=75)
     BundleRegistry(FolderBucket(tmp_path)).publish(training.version, training.files)
     files = BundleRegistry(FolderBucket(tmp_path)).files(training.version)
-    bundle = load(
+    bundle = load_bundle(
         files, public_keys=(public_of(made_trainings.SIGNING_KEY),), version=training.version
     )
     told = later_days()(bundle)
-    result = check(told, bundle, cuts=3)
-    assert not result.passed
+    result = check_look_ahead(told, bundle, cuts=3)
+    assert not result.has_passed
     assert "knows 288 of the 288 candles" in result.refused
     assert "begin at 2025-03-17" in result.remedy
     assert (
         result.differences == ()
     )  # nothing in a replay can tell: the model says the same with and without its future
-    allowed = check(told, bundle, cuts=3, inside_training=True)
-    assert allowed.passed
+    allowed = check_look_ahead(told, bundle, cuts=3, inside_training=True)
+    assert allowed.has_passed
     assert allowed.notes[0].startswith("INSIDE TRAINING")
     assert allowed.notes[0] in allowed.lines()
 
@@ -235,7 +237,7 @@ def test_stages_that_were_kept_from_the_whole_history_are_caught() -> None:
         return whole
 
     result = checked(kept)
-    assert not result.passed
+    assert not result.has_passed
     assert "feature as_of" in found(result)
 
 
@@ -268,4 +270,4 @@ def test_a_slow_column_that_says_nothing_of_the_last_days_is_no_false_alarm() ->
         return leaks.staged(leaks.with_column(done.features, "returns_96", column), settings)
 
     result = checked(slow)
-    assert result.passed, result.lines()
+    assert result.has_passed, result.lines()

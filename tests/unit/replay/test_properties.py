@@ -121,20 +121,20 @@ def replayed_stop(story: Story, entry: Any) -> int:
 
 def a_limit_fills_when_the_price_comes_near(patch: pytest.MonkeyPatch) -> None:
     def near(intent: Any, price: int) -> bool:
-        return price * 0.9995 <= intent.price if intent.buys else price * 1.0005 >= intent.price
+        return price * 0.9995 <= intent.price if intent.is_buy else price * 1.0005 >= intent.price
 
     patch.setattr(OrderIntent, "is_passed", near)
 
 
 def a_limit_fills_at_a_better_price(patch: pytest.MonkeyPatch) -> None:
-    real = settling.executed
+    real = settling.book_limit_fill
 
     def better(account: Any, order: Any, point: Any, lots: int) -> Any:
         return real(
             account, replace(order, intent=replace(order.intent, price=point.price)), point, lots
         )
 
-    patch.setattr(settling, "executed", better)
+    patch.setattr(settling, "book_limit_fill", better)
 
 
 def a_15m_entry_pays_no_slippage(patch: pytest.MonkeyPatch) -> None:
@@ -143,8 +143,8 @@ def a_15m_entry_pays_no_slippage(patch: pytest.MonkeyPatch) -> None:
     def cheap(account: Any, intent: Any, book: Any) -> Any:
         crossing = real(account, intent, book)
         return (
-            crossing._replace(price=book.ask if intent.buys else book.bid)
-            if intent.opens
+            crossing._replace(price=book.ask if intent.is_buy else book.bid)
+            if intent.is_opening
             else crossing
         )
 
@@ -176,17 +176,17 @@ def a_stop_pays_no_spread_and_no_slippage(patch: pytest.MonkeyPatch) -> None:
 
 
 def an_entry_brings_no_stop_and_nothing_is_protected(patch: pytest.MonkeyPatch) -> None:
-    real = ledger._bracketed
+    real = ledger._grow_bracket
     patch.setattr(
         ledger,
-        "_bracketed",
+        "_grow_bracket",
         lambda account, entry, fill: real(account, replace(entry, stop_price=None), fill),
     )
     patch.setattr(planning, "protection", lambda *args, **more: ())
 
 
 def the_stop_is_not_live_in_the_entry_candle(patch: pytest.MonkeyPatch) -> None:
-    real = settling._stopped
+    real = settling._fire_stops
 
     def late(account: Any, point: Any, before: Any, *, newborn_from: int) -> Any:
         minute = point.at - point.at % 60_000
@@ -200,11 +200,11 @@ def the_stop_is_not_live_in_the_entry_candle(patch: pytest.MonkeyPatch) -> None:
         )
         return replace(after, orders=(*after.orders, *rest))
 
-    patch.setattr(settling, "_stopped", late)
+    patch.setattr(settling, "_fire_stops", late)
 
 
 def the_target_comes_before_the_stop(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(settling, "_stop_wins", lambda account, order, rest: False)
+    patch.setattr(settling, "_is_stop_first", lambda account, order, rest: False)
 
 
 def the_fee_is_forgotten(patch: pytest.MonkeyPatch) -> None:
@@ -260,13 +260,13 @@ def equity_drifts(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_close_pays_out_twice(patch: pytest.MonkeyPatch) -> None:
-    real = settling.closing
+    real = settling.book_closing
 
     def twice(account: Any, order: Any, done: Any) -> Any:
         after = real(account, order, done)
         return replace(after, cash_jpy=after.cash_jpy + after.trades[-1].net_jpy)
 
-    patch.setattr(settling, "closing", twice)
+    patch.setattr(settling, "book_closing", twice)
 
 
 def the_opening_fee_is_never_collected(patch: pytest.MonkeyPatch) -> None:
@@ -295,7 +295,9 @@ def the_minimum_size_is_not_asked_for(patch: pytest.MonkeyPatch) -> None:
         sizing, "size", lambda *, rules, **more: real(rules=replace(rules, min_lots=1), **more)
     )
     patch.setattr(
-        placing, "_CHECKS", tuple(check for check in placing._CHECKS if check is not placing._size)
+        placing,
+        "_CHECKS",
+        tuple(check for check in placing._CHECKS if check is not placing._refuse_size),
     )
 
 
@@ -315,7 +317,7 @@ def shorts_are_allowed_everywhere(patch: pytest.MonkeyPatch) -> None:
         "RULES",
         tuple(rule for rule in risk_rules.RULES if rule is not risk_rules._side),
     )
-    patch.setattr(screening, "_allowed", lambda consensus, settings: consensus != 0)
+    patch.setattr(screening, "_allowed_rows", lambda consensus, settings: consensus != 0)
 
 
 def attempts_are_not_counted(patch: pytest.MonkeyPatch) -> None:
@@ -327,7 +329,7 @@ def attempts_are_not_counted(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_halt_is_not_heard(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(engine.Replay, "_halted", lambda self, at: False)
+    patch.setattr(engine.Replay, "_is_halted", lambda self, at: False)
 
 
 def without(patch: pytest.MonkeyPatch, rule: Any) -> None:
@@ -379,7 +381,9 @@ def a_second_entry_is_made_while_one_is_held(patch: pytest.MonkeyPatch) -> None:
 
 def an_entry_outlives_its_tick(patch: pytest.MonkeyPatch) -> None:
     real = Order.has_ended
-    patch.setattr(Order, "has_ended", lambda order, at: not order.intent.opens and real(order, at))
+    patch.setattr(
+        Order, "has_ended", lambda order, at: not order.intent.is_opening and real(order, at)
+    )
 
 
 def the_time_exit_is_forgotten(patch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,7 @@ def test_one_draw_is_a_walk_of_the_entries_that_it_drew() -> None:
         rules=RULES,
         costs=COSTS,
     )
-    closed = every.taken(every.closed)
+    closed = every.take_rows(every.is_closed)
     assert len(closed) > 100
     assert drawn.trades.tolist() == [len(closed)] * 3
     assert drawn.mean_rate == pytest.approx([closed.net_rate.mean()] * 3)
@@ -115,7 +115,7 @@ def test_entries_without_knowledge_stand_in_the_middle_of_random_ones_and_those_
         drawn = random_entries(
             candles, orders, pace_of(trades, candles), rules=RULES, costs=COSTS, draws=400
         )
-        beaten = np.mean(drawn.mean_rate < trades.net_rate[trades.closed].mean())
+        beaten = np.mean(drawn.mean_rate < trades.net_rate[trades.is_closed].mean())
         assert low <= beaten <= high
 
 

@@ -9,7 +9,7 @@ from shared.core.types import Purpose, Timeframe
 from shared.replay import Schedule, replay
 from shared.replay.engine import Replay
 from shared.replay.grid import grid
-from shared.replay.types import HaltPeriod, loud
+from shared.replay.types import HaltPeriod, is_warning
 from tests.support.replay_worlds import MINUTE, QUARTER, START, WITHOUT_COSTS, Row, inputs, settings
 
 ENTRY, STOP = 1_000_000, 950_000
@@ -51,7 +51,7 @@ def test_a_halt_that_nobody_takes_back_is_said_loudly_and_one_that_somebody_did_
         given = inputs(
             rows, timeframe=Timeframe.M15, configured=configured, schedule=Schedule(halts=halts)
         )
-        return [note for note in replay(given).notes if loud(note)]
+        return [note for note in replay(given).notes if is_warning(note)]
 
     (note,) = said(shy)
     assert note.startswith("HALTED: the drawdown limit of 0.01 % stopped it on 2026-01-01")

@@ -18,7 +18,7 @@ CLOSED_AT = 1_700_000_100_000
 
 @cache
 def _settings(overrides: str):
-    return configuration.load({}, overrides=json.loads(overrides))
+    return configuration.load_settings({}, overrides=json.loads(overrides))
 
 
 class Desk:

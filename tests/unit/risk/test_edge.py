@@ -77,7 +77,7 @@ def test_the_formula_agrees_with_simulated_paths(q, target, stop):
 
 
 def test_the_expected_value_by_hand(desk):
-    edge = edges.expected(
+    edge = edges.expected_edge(
         signal=desk.signal,
         side=Side.LONG,
         rules=PairRules(),
@@ -98,8 +98,8 @@ def test_the_expected_value_by_hand(desk):
 
 def test_a_short_sees_the_market_from_the_other_side(desk):
     given = {"rules": PairRules(), "book": desk.book, "settings": desk.settings(sides="both")}
-    long = edges.expected(signal=desk.signal, side=Side.LONG, **given)
-    short = edges.expected(signal=desk.short(), side=Side.SHORT, **given)
+    long = edges.expected_edge(signal=desk.signal, side=Side.LONG, **given)
+    short = edges.expected_edge(signal=desk.short(), side=Side.SHORT, **given)
     assert long == short
 
 
@@ -127,7 +127,7 @@ def test_a_holding_over_a_day_pays_for_each_started_day(desk):
 
 def test_a_signal_that_expects_no_touch_is_worth_its_costs_less_than_nothing(desk):
     still = changed_signal(desk.signal, p_lower=0.0, p_neither=1.0, p_upper=0.0)
-    edge = edges.expected(
+    edge = edges.expected_edge(
         signal=still, side=Side.LONG, rules=PairRules(), book=desk.book, settings=desk.settings()
     )
     assert edge.gross == 0
@@ -159,10 +159,10 @@ def test_kelly_is_nothing_where_nothing_can_be_lost_at_the_stop():
 
 def test_other_distances_than_the_models_change_the_edge(desk):
     near = desk.settings(risk={"target_atr": 2.0})
-    other = edges.expected(
+    other = edges.expected_edge(
         signal=desk.signal, side=Side.LONG, rules=PairRules(), book=desk.book, settings=near
     )
-    same = edges.expected(
+    same = edges.expected_edge(
         signal=desk.signal,
         side=Side.LONG,
         rules=PairRules(),
@@ -171,7 +171,7 @@ def test_other_distances_than_the_models_change_the_edge(desk):
     )
     assert other.p_target > same.p_target
     wide = changed_signal(desk.signal, barriers=Barriers(atr_multiple=8.0, horizon_candles=48))
-    less = edges.expected(
+    less = edges.expected_edge(
         signal=wide, side=Side.LONG, rules=PairRules(), book=desk.book, settings=desk.settings()
     )
     assert less.p_target < same.p_target

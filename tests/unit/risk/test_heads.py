@@ -93,10 +93,10 @@ def test_a_trade_must_pay_at_both_distances(desk):
     given = desk.settings(risk={"volatility_reach": 2.0, "kelly_fraction": 0.0})
     told = {"rules": desk.rules, "book": desk.book, "settings": given}
     assert (
-        edges.expected(signal=poor, side=Side.LONG, factor=2.0, **told).net
+        edges.expected_edge(signal=poor, side=Side.LONG, factor=2.0, **told).net
         > given.risk.min_edge_rate
     )
-    assert edges.expected(signal=poor, side=Side.LONG, **told).net < given.risk.min_edge_rate
+    assert edges.expected_edge(signal=poor, side=Side.LONG, **told).net < given.risk.min_edge_rate
     assert desk.decide(signal=poor, settings=given).reason is Reason.EDGE_BELOW_COST
     narrow = changed_signal(
         desk.signal,

@@ -119,6 +119,6 @@ def test_a_person_who_takes_the_drawdown_halt_back_moves_the_peak_alone_and_no_t
 ):
     limits = first().after_trades([trade(n, -5) for n in range(1, 8)], LATER, desk.settings())
     assert (limits.losing_streak, limits.cooldown_until) == (2, NOW + 86_400_000)
-    again = limits.restarted(Decimal(700))
+    again = limits.restart_peak(Decimal(700))
     assert again == replace(limits, equity_peak_jpy=Decimal(700))
     assert again.after_trades([trade(n, -5) for n in range(1, 6)], LATER, desk.settings()) == again

@@ -156,12 +156,12 @@ def test_the_edge_in_arrays_is_never_below_the_edge_of_the_rules(desk):
         signal, rules, book = _case(desk, draw, settings)
         if signal.side is None or signal.forecast is None:
             continue
-        told = edges.lower(
+        told = edges.lower_edge(
             signal=signal, side=signal.side, rules=rules, book=book, settings=settings
         )[0].net
         moved += (
             told
-            < edges.expected(
+            < edges.expected_edge(
                 signal=signal, side=signal.side, rules=rules, book=book, settings=settings
             ).net
         )

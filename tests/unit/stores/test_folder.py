@@ -153,7 +153,7 @@ def test_a_lock_that_is_held_for_too_long_is_told(bucket):
 def test_a_child_forked_while_the_lock_was_held_does_not_keep_it(bucket):
     bucket.put("a", b"1")
     context = multiprocessing.get_context("fork")
-    with bucket._locked():
+    with bucket._lock_writers():
         child = context.Process(target=time.sleep, args=(30,))
         child.start()
     FolderBucket(bucket.path, busy_seconds=1).put("a", b"2")

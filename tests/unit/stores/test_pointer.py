@@ -120,10 +120,10 @@ def test_the_history_keeps_the_last_fifty_moves(bucket):
 
 def test_the_end_of_a_retraining_is_noted_and_never_goes_back(bucket):
     registry = filled(bucket, "a")
-    assert registry.retrained(at=5) is None
+    assert registry.note_retraining(at=5) is None
     registry.promote("a", at=1, **WHY)
-    assert registry.retrained(at=5).retrained_at == 5
-    assert registry.retrained(at=3).retrained_at == 5
+    assert registry.note_retraining(at=5).retrained_at == 5
+    assert registry.note_retraining(at=3).retrained_at == 5
     assert registry.current().version == "a"
 
 
@@ -136,7 +136,7 @@ def test_only_old_bundles_that_nothing_points_to_go_to_the_archive(bucket):
     bucket.put("bundles/v0/manifest.json", b"nobody can read this")
     assert registry.archive(before_at=6 * DAY, keep=2) == ["v2", "v5"]
     assert registry.versions() == ["v0", "v1", "v3", "v4", "v6", "v7"]
-    assert registry.archived() == ["v2", "v5"]
+    assert registry.archived_versions() == ["v2", "v5"]
     assert registry.archive(before_at=6 * DAY, keep=2) == []
     assert registry.files("v2", audit=True) == made("v2", as_of=2 * DAY)
 

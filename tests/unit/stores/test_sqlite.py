@@ -381,11 +381,11 @@ def test_a_query_by_a_field_uses_an_index_in_order(store):
         "ticks/49",
         "ticks/48",
     ]
-    from shared.stores.documents import checked_query
+    from shared.stores.documents import check_query
     from shared.stores.local.sqlite import _select
 
     for asked in ({"op": ">=", "value": 5}, {"op": "==", "value": 5}, {"op": "==", "value": None}):
-        query = checked_query("ticks", field="claimed_at", descending=True, limit=2, **asked)
+        query = check_query("ticks", field="claimed_at", descending=True, limit=2, **asked)
         text, values = _select(query)
         with store._connection() as connection:
             plan = " ".join(

@@ -5,14 +5,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from shared.core.settings import Settings, load
+from shared.core.settings import Settings, load_settings
 from shared.core.types import Features
 from shared.features.catalogue import ALL
 
 
 @pytest.fixture(scope="session")
 def defaults() -> Settings:
-    return load({})
+    return load_settings({})
 
 
 @pytest.fixture(scope="session")

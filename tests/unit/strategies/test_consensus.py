@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared import features, strategies
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.settings.strategies import Consensus
 from shared.core.types import Candles, Features, Timeframe
 from shared.features.catalogue import ALL
@@ -172,7 +172,7 @@ def test_a_close_beyond_the_channel_of_the_candles_before_it_is_a_breakout(defau
     assert told.confidences[-1, column] == 0.75
 
 
-SETTINGS = load({})
+SETTINGS = load_settings({})
 WORDS = st.floats(-1.0, 1.0, allow_nan=False)
 
 

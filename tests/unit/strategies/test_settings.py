@@ -5,7 +5,7 @@ name.
 import pytest
 
 from shared.core.errors import BadSettings
-from shared.core.settings import load
+from shared.core.settings import load_settings
 
 
 @pytest.mark.parametrize(
@@ -22,17 +22,17 @@ from shared.core.settings import load
 )
 def test_a_value_outside_its_bounds_is_refused_by_name(variable: str, value: str) -> None:
     with pytest.raises(BadSettings, match=variable.removeprefix("BOT_").lower().replace("__", ".")):
-        load({variable: value})
+        load_settings({variable: value})
 
 
 def test_a_word_that_is_none_of_the_choices_is_answered_with_the_choices() -> None:
     with pytest.raises(
         BadSettings, match=r"learning\.label was 'foo': choose one of barriers, next_candle"
     ):
-        load({"BOT_LEARNING__LABEL": "foo"})
+        load_settings({"BOT_LEARNING__LABEL": "foo"})
 
 
 def test_a_number_of_a_strategy_can_be_set_from_the_environment_and_changes_the_hash() -> None:
-    changed = load({"BOT_STRATEGIES__ADX_TREND__STRONG": "30"})
+    changed = load_settings({"BOT_STRATEGIES__ADX_TREND__STRONG": "30"})
     assert changed.strategies.adx_trend.strong == 30.0
-    assert changed.hash != load({}).hash
+    assert changed.hash != load_settings({}).hash

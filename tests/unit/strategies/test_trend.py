@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from shared import features, strategies
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.types import Candles, Features, FloatArray, Timeframe
 from shared.features.catalogue import ALL, CATALOGUE
 from shared.features.feature import WINDOW, CandleSeries
 from shared.strategies import trend
 
-SETTINGS = load({}, profile="trend")
+SETTINGS = load_settings({}, profile="trend")
 DAY = 6  # candles of 4 hours
 
 
@@ -204,7 +204,7 @@ def test_one_signal_that_is_not_warm_leaves_the_target_unknown(missing) -> None:
 
 
 def test_below_the_least_confidence_the_strategy_is_flat_and_silent() -> None:
-    settings = load(
+    settings = load_settings(
         {}, profile="trend", overrides={"strategies": {"trend": {"min_confidence": 0.5}}}
     ).strategies.trend
     row = one(**dict.fromkeys(trend.SIGNALS[:3], -3.0))  # 5 / 11
@@ -214,7 +214,7 @@ def test_below_the_least_confidence_the_strategy_is_flat_and_silent() -> None:
 
 def test_only_where_the_strategy_has_a_weight_is_there_a_target() -> None:
     row = Features(as_of=np.zeros(1, dtype=np.int64), names=ALL, values=np.ones((1, len(ALL))))
-    assert strategies.targets(row, load({}).strategies) is None
+    assert strategies.targets(row, load_settings({}).strategies) is None
     told = strategies.targets(row, SETTINGS.strategies)
     assert told is not None
     assert told.weight.tolist() == [1.0]

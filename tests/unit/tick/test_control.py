@@ -128,7 +128,7 @@ def test_whatever_a_control_document_holds_it_is_read_or_named_and_a_resume_mend
     alpha, beta = bots(documents)
     counts = {"read": 0, "damaged": 0}
     for data in damaged_ones():
-        found = control.ordered({"control/alpha": data}, "alpha")
+        found = control.combine_controls({"control/alpha": data}, "alpha")
         counts["damaged" if found.damaged else "read"] += 1
         for said in found.damaged.values():
             assert said.startswith("control/alpha ")
@@ -158,7 +158,7 @@ def test_what_is_mended_is_kept_in_the_audit(documents):
 
 def test_a_newer_schema_is_named_and_not_guessed_at():
     with pytest.raises(BadData, match="control/alpha has schema 2; this version reads up to 1"):
-        control.read({"schema": 2, "halt": None, "lifted": None}, "control/alpha")
+        control.decode_control({"schema": 2, "halt": None, "lifted": None}, "control/alpha")
 
 
 def test_no_sequence_of_halts_and_resumes_lifts_more_than_it_names(documents):

@@ -17,7 +17,7 @@ from shared.core.errors import BadSettings, Unavailable
 from shared.core.types import AccountKind, PolicyName
 from shared.tick import cycle
 from shared.turn import pipeline
-from shared.turn.state import State, impossible, trouble
+from shared.turn.state import State, impossible_time_issue, trouble
 from shared.turn.steps import Steps
 from tests.support.clock_stories import HOUR, PROTECT, SKEWS, WAYS, ClockRule, ClockStory, Seen
 from tests.support.fence_stories import FIRST, LAST, FenceStory
@@ -154,12 +154,12 @@ PLANTED = {
         lambda _at, now_ms, _settings: now_ms + INTERVAL + 1_000,
     ),
     "nothing is protected": (ClockRule.COVERED, Steps, "protect", nothing),
-    "a time exit comes too early": (ClockRule.DUE, State, "believed", hasty),
+    "a time exit comes too early": (ClockRule.DUE, State, "believe_times", hasty),
     "a right time is told to be impossible": (
         ClockRule.TOLD,
         State,
-        "believed",
-        lambda state, *_, **__: (state, (impossible(state.last_tick, 1),)),
+        "believe_times",
+        lambda state, *_, **__: (state, (impossible_time_issue(state.last_tick, 1),)),
     ),
 }
 
@@ -191,7 +191,7 @@ def test_what_an_older_version_stored_of_the_future_is_not_believed_and_told_onc
         lease = {"holder": "x", "fence": 7, "expires_at": ahead}
         story.documents.replace(stored, {**stored.data, "state": state, "lease": lease})
         assert trouble(
-            State.stored(state, story.settings),
+            State.decode_state(state, story.settings),
             now_ms=story.clock.now_ms(),
             settings=story.settings,
         )
@@ -208,7 +208,7 @@ def test_a_row_of_late_ticks_is_an_alert_and_not_healthy() -> None:
         patch.setattr(pipeline, "last_signal", story.script)
         reports = [story.tick(number, late_ms=160_000) for number in range(FIRST, FIRST + 3)]
     assert {report.status for report in reports} == {"late"}
-    state = State.stored(story.documents.get("bots/default").data["state"], story.settings)
+    state = State.decode_state(story.documents.get("bots/default").data["state"], story.settings)
     assert "3 ticks in a row came too late" in " ".join(
         trouble(state, now_ms=story.clock.now_ms(), settings=story.settings)
     )
@@ -242,11 +242,13 @@ def test_a_row_of_late_ticks_is_an_alert_and_not_healthy() -> None:
 )
 def test_times_of_a_tick_that_do_not_fit_together_are_refused_by_both_names(environ, named) -> None:
     with pytest.raises(BadSettings) as found:
-        configuration.load(environ)
+        configuration.load_settings(environ)
     assert all(name in str(found.value) for name in named), found.value
     level, name = next(iter(environ)).removeprefix("BOT_").lower().split("__")
     with pytest.raises(BadSettings):
-        configuration.load({}, overrides={level: {name: float(next(iter(environ.values())))}})
+        configuration.load_settings(
+            {}, overrides={level: {name: float(next(iter(environ.values())))}}
+        )
 
 
 def test_a_clock_that_is_ahead_says_the_exchanges_time_and_one_that_is_behind_its_own() -> None:

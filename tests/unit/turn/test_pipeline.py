@@ -11,7 +11,7 @@ from shared.core.errors import BadData
 from shared.core.reasons import Reason
 from shared.core.types import Account, Book, Entry, Market, PairRules, Position, Side, Timeframe
 from shared.market.candles import aggregate
-from shared.model import load
+from shared.model import load_bundle
 from shared.model.signing import public_of
 from shared.turn import pipeline
 from tests.support import world
@@ -27,7 +27,9 @@ def settings():
 @pytest.fixture(scope="module")
 def bundle():
     made = world.training()
-    return load(made.files, public_keys=(public_of(world.SIGNING_KEY),), version=made.version)
+    return load_bundle(
+        made.files, public_keys=(public_of(world.SIGNING_KEY),), version=made.version
+    )
 
 
 @pytest.fixture(scope="module")

@@ -80,20 +80,20 @@ def test_a_state_survives_its_json_unchanged(settings) -> None:
         State(mode="paper", stage="paper", limits=limits, plan=plan()).after_candle(signal()),
         halted_at=3,
     )
-    assert State.stored(state.told(), settings) == state
+    assert State.decode_state(state.encode_state(), settings) == state
 
 
 def test_an_empty_state_is_the_first_one_and_a_damaged_one_is_named(settings) -> None:
-    assert State.stored({}, settings) == State(mode="paper", stage="paper")
+    assert State.decode_state({}, settings) == State(mode="paper", stage="paper")
     with pytest.raises(BadData, match="the stored state of bot 'default' is damaged"):
-        State.stored({"mode": 1}, settings)
+        State.decode_state({"mode": 1}, settings)
 
 
 def test_a_live_position_is_never_taken_over_by_paper(settings) -> None:
     live = replace(State(mode="live", stage="live"), holds=True)
     with pytest.raises(BadData, match="holds a live position"):
-        State.stored(live.told(), settings)
-    assert State.stored(replace(live, holds=False).told(), settings).mode == "paper"
+        State.decode_state(live.encode_state(), settings)
+    assert State.decode_state(replace(live, holds=False).encode_state(), settings).mode == "paper"
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,9 @@ def test_only_a_transient_denial_or_an_attempt_leaves_the_candle_open(
     decision, attempted, retries
 ) -> None:
     state = State(mode="paper", stage="paper").after_candle(signal())
-    assert state.retries
+    assert state.has_retry
     after = state.after_decision(decision, attempted=attempted, plan=plan() if attempted else None)
-    assert after.retries is retries
+    assert after.has_retry is retries
     assert after.candle.attempts_used == int(attempted)
     assert (after.plan is not None) is attempted
 
@@ -126,17 +126,17 @@ def test_the_same_candle_is_never_opened_twice(settings) -> None:
         plan=None,
     )
     assert closed.after_candle(signal()) == closed
-    assert closed.after_candle(signal(AT + 900_000)).retries
+    assert closed.after_candle(signal(AT + 900_000)).has_retry
 
 
 def test_a_fill_uses_the_candle_up_even_when_the_stop_came_before_the_next_tick() -> None:
     entered = State(mode="paper", stage="paper").after_candle(signal())
     decision = Decision(action=Action.ENTER, as_of=AT, reason=Reason.OK, side=Side.LONG)
     entered = entered.after_decision(decision, attempted=True, plan=plan())
-    assert entered.retries
-    assert not entered.after_holdings(holdings(fills=(fill(AT + 20),))).retries
+    assert entered.has_retry
+    assert not entered.after_holdings(holdings(fills=(fill(AT + 20),))).has_retry
     unfilled = entered.after_holdings(holdings(fills=(fill(AT - 20),)))
-    assert unfilled.retries
+    assert unfilled.has_retry
     assert unfilled.plan is None
 
 
@@ -151,6 +151,6 @@ def test_an_entry_that_could_not_be_sent_leaves_the_candle_open() -> None:
     state = State(mode="paper", stage="paper").after_candle(signal())
     entering = Decision(action=Action.ENTER, as_of=AT, reason=Reason.OK, side=Side.LONG)
     after = state.after_decision(entering, attempted=False, plan=plan())
-    assert after.retries
+    assert after.has_retry
     assert after.candle.attempts_used == 0
     assert after.plan is None

@@ -12,16 +12,16 @@ from typing import Any, Literal, Union, get_args, get_origin
 import msgspec
 import pytest
 
-from functions.http import fields_of
-from models.backtest.job import BadJob, Job, parse
-from models.backtest.prepare import settings_of
+from functions.http import body_fields
+from models.backtest.job import BadJob, Job, parse_job
+from models.backtest.prepare import job_settings
 from scripts.cli import parse_env
-from scripts.commands.backtest import change
+from scripts.commands.backtest import parse_change
 from shared.core.errors import BadRequest, BadSettings, UserError
-from shared.core.settings import Settings, load
+from shared.core.settings import Settings, load_settings
 from shared.core.settings.values import hints_of
 
-DEFAULTS = load({"BOT_HOME": "/nowhere"})
+DEFAULTS = load_settings({"BOT_HOME": "/nowhere"})
 OTHER_SIDE_OF_TIME = ("learning.", "gate.")
 LEAST_SETTINGS, LEAST_NUMBERS = 200, 150
 
@@ -232,21 +232,23 @@ def nested(name: str, value: Any) -> dict[str, Any]:
 
 def by_environment(name: str, value: Any) -> Settings:
     variable = f"BOT_{name.upper().replace('.', '__').replace('-', '_')}"
-    return load({"BOT_HOME": "/nowhere", variable: written(value)})
+    return load_settings({"BOT_HOME": "/nowhere", variable: written(value)})
 
 
 def by_env_file(name: str, value: Any) -> Settings:
     variable = f"BOT_{name.upper().replace('.', '__').replace('-', '_')}"
-    return load({"BOT_HOME": "/nowhere", **parse_env(f"{variable}={written(value)}", ".env")})
+    return load_settings(
+        {"BOT_HOME": "/nowhere", **parse_env(f"{variable}={written(value)}", ".env")}
+    )
 
 
 def by_option(name: str, value: Any) -> Settings:
-    told, found = change(f"{name}={written(value)}")
-    return load({"BOT_HOME": "/nowhere"}, overrides=nested(told, found))
+    told, found = parse_change(f"{name}={written(value)}")
+    return load_settings({"BOT_HOME": "/nowhere"}, overrides=nested(told, found))
 
 
 def by_overrides(name: str, value: Any) -> Settings:
-    return load({"BOT_HOME": "/nowhere"}, overrides=nested(name, value))
+    return load_settings({"BOT_HOME": "/nowhere"}, overrides=nested(name, value))
 
 
 def job_of(name: str, value: Any) -> Job:
@@ -263,11 +265,13 @@ def job_of(name: str, value: Any) -> Job:
     text = json.dumps(told).replace(
         '"@"', written(value) if value == 10**400 else json.dumps(value, ensure_ascii=False)
     )
-    return parse(fields_of(text.encode("utf-8", "surrogatepass")))
+    return parse_job(body_fields(text.encode("utf-8", "surrogatepass")))
 
 
 def by_http(name: str, value: Any) -> Settings:
-    return settings_of(job_of(name, value), lambda **more: load({"BOT_HOME": "/nowhere"}, **more))
+    return job_settings(
+        job_of(name, value), lambda **more: load_settings({"BOT_HOME": "/nowhere"}, **more)
+    )
 
 
 WAYS = {
@@ -398,7 +402,7 @@ def test_a_cooldown_without_end_is_refused_by_name(text: str) -> None:
     with pytest.raises(
         BadSettings, match=r"risk\.cooldown_seconds was .*give a number from 0 to 31,536,000"
     ) as caught:
-        load({"BOT_RISK__COOLDOWN_SECONDS": text})
+        load_settings({"BOT_RISK__COOLDOWN_SECONDS": text})
     assert "BOT_RISK__COOLDOWN_SECONDS" in caught.value.remedy
 
 
@@ -410,4 +414,4 @@ def test_a_value_in_the_place_of_a_group_is_refused_by_name() -> None:
         {"learning": {"weights": None}},
     ):
         with pytest.raises(BadSettings, match=r"risk|stages|weights"):
-            load({}, overrides=told)
+            load_settings({}, overrides=told)

@@ -16,11 +16,11 @@ from functions.http import (
     DEEPEST,
     MOST_BODY_BYTES,
     TooLarge,
+    body_fields,
     body_of,
-    fields_of,
-    only,
+    check_known_names,
+    parse_fields,
     query_of,
-    typed,
 )
 from functions.shell import Shell
 from functions.tick.main import TickFields
@@ -59,7 +59,7 @@ BROKEN = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_body_that_is_no_plain_json_object_is_refused_and_named_as_the_body(name: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        fields_of(BROKEN[name])
+        body_fields(BROKEN[name])
     assert caught.value.field == "body"
     assert caught.value.remedy
     assert len(str(caught.value)) < 300
@@ -72,16 +72,16 @@ def test_a_name_given_twice_is_refused_by_name_at_any_depth() -> None:
         b'{"a": [{"dry_run": 1, "dry_run": 1}]}',
     ):
         with pytest.raises(BadRequest, match="given twice") as caught:
-            fields_of(text)
+            body_fields(text)
         assert caught.value.field == "dry_run"
 
 
 def test_no_body_white_space_and_a_byte_order_mark_are_taken() -> None:
     assert (
-        fields_of(b"")
-        == fields_of(b" \r\n\t")
-        == fields_of(b"{}")
-        == fields_of(b"\xef\xbb\xbf{}")
+        body_fields(b"")
+        == body_fields(b" \r\n\t")
+        == body_fields(b"{}")
+        == body_fields(b"\xef\xbb\xbf{}")
         == {}
     )
 
@@ -107,7 +107,7 @@ def test_an_unknown_or_mistyped_field_is_named_with_what_would_be_right(
     told, field, remedy
 ) -> None:
     with pytest.raises(BadRequest) as caught:
-        typed(told, TickFields)
+        parse_fields(told, TickFields)
     assert caught.value.field == field
     assert remedy in caught.value.remedy
 
@@ -120,11 +120,11 @@ class Needs:
 
 def test_a_missing_field_is_named_and_numbers_keep_their_bounds() -> None:
     with pytest.raises(BadRequest, match="work is missing"):
-        typed({}, Needs)
+        parse_fields({}, Needs)
     for bad in (2, -1, "0.5", True, None):
         with pytest.raises(BadRequest, match="share was"):
-            typed({"work": "a", "share": bad}, Needs)
-    assert typed({"work": "a", "share": 1}, Needs) == Needs(work="a", share=1.0)
+            parse_fields({"work": "a", "share": bad}, Needs)
+    assert parse_fields({"work": "a", "share": 1}, Needs) == Needs(work="a", share=1.0)
 
 
 def request(body: bytes = b"", **more) -> Request:
@@ -146,7 +146,7 @@ def test_a_query_is_checked_like_a_body() -> None:
     with pytest.raises(BadRequest, match="id was given twice"):
         query_of(request(query_string="id=a&id=b"))
     with pytest.raises(BadRequest, match="dry_run is not known in the query"):
-        only(query_of(request(query_string="dry_run=true")), (), named="query")
+        check_known_names(query_of(request(query_string="dry_run=true")), (), named="query")
 
 
 def test_random_bytes_and_cut_bodies_are_never_an_error_of_ours() -> None:
@@ -158,7 +158,7 @@ def test_random_bytes_and_cut_bodies_are_never_an_error_of_ours() -> None:
             if body:
                 body[dice.randrange(len(body))] = dice.randrange(256)
         try:
-            typed(fields_of(bytes(body)), TickFields)
+            parse_fields(body_fields(bytes(body)), TickFields)
             taken += 1
         except BadRequest as error:
             refused += bool(error.remedy)

@@ -11,12 +11,18 @@ from werkzeug.test import EnvironBuilder
 
 from functions import wiring
 from functions.shell import Shell
-from models.backtest.job import parse
+from models.backtest.job import parse_job
 from scripts.cli import _say
 from shared.core import logs
 from shared.core.errors import BadRequest, BadSettings, BotError, UserError
-from shared.core.masking import MASK, masked, register_secret_variables, shown, veiled
-from shared.core.settings import load
+from shared.core.masking import (
+    MASK,
+    mask_secrets,
+    mask_secrets_and_keys,
+    quote_value,
+    register_secret_variables,
+)
+from shared.core.settings import load_settings
 
 TOKEN = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_AbCdEfGhIjKlMnOpQrStUvWxYz"
 WEBHOOKS = [
@@ -88,7 +94,7 @@ def test_a_secret_in_the_wrong_variable_is_in_no_error_no_answer_and_no_repr(sec
     assert refused >= 8
     for field in ("id", "model", "profile", "start", "capital_jpy", "timeframe"):
         with pytest.raises(BadRequest) as caught:
-            parse({"start": "2026-01-01", "end": "2026-02-01", field: secret + " "})
+            parse_job({"start": "2026-01-01", "end": "2026-02-01", field: secret + " "})
         assert secret_of(secret) not in str(caught.value)
 
 
@@ -102,7 +108,7 @@ def test_a_webhook_in_a_setting_is_refused_with_the_variable_where_it_belongs() 
         "BOT_EXCHANGE__PUBLIC_URL",
     ):
         with pytest.raises(BadSettings, match="webhook") as caught:
-            load({"BOT_HOME": "/nowhere", variable: WEBHOOKS[0]})
+            load_settings({"BOT_HOME": "/nowhere", variable: WEBHOOKS[0]})
         assert "DISCORD_WEBHOOK_URL" in caught.value.remedy
 
 
@@ -135,8 +141,8 @@ def test_lines_answers_and_the_console_tell_no_secret(secret: str, capsys) -> No
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_key_is_not_repeated_by_an_error(key: str, capsys) -> None:
-    assert key not in shown(key)
-    assert key not in shown({"a": [key]}) or "/" in key
+    assert key not in quote_value(key)
+    assert key not in quote_value({"a": [key]}) or "/" in key
     if "/" not in key:
         _say(UserError(f"it was {key!r}"))
         assert key not in capsys.readouterr().err
@@ -165,9 +171,13 @@ def test_what_is_no_secret_stays_readable() -> None:
             "https://discord.com/developers",
         ),
     ]
-    assert [text for text in plain if veiled(text) != text or masked(text) != text] == []
+    assert [
+        text for text in plain if mask_secrets_and_keys(text) != text or mask_secrets(text) != text
+    ] == []
     digest = "a3f5" * 16
-    assert masked(f"sha256 {digest}") == f"sha256 {digest}", "a hash of ours in a report stays"
+    assert mask_secrets(f"sha256 {digest}") == f"sha256 {digest}", (
+        "a hash of ours in a report stays"
+    )
 
 
 def test_the_value_of_a_variable_with_a_secret_name_is_masked_whatever_it_looks_like() -> None:
@@ -183,7 +193,7 @@ def test_the_value_of_a_variable_with_a_secret_name_is_masked_whatever_it_looks_
     register_secret_variables(named)
     for name, value in named.items():
         hidden = name in {"SOME_API_KEY", "my_password", "X_TOKEN", "BITBANK_API_SECRET"}
-        assert (masked(f"it says {value} here") == f"it says {MASK} here") is hidden, name
+        assert (mask_secrets(f"it says {value} here") == f"it says {MASK} here") is hidden, name
 
 
 def test_the_command_line_masks_what_it_prints() -> None:

@@ -23,7 +23,7 @@ HOUR = 3_600_000
 
 
 def settle(world, account, *rows, first=1):
-    return accounts.settled(
+    return accounts.settle_account(
         account, world.minutes(rows, first=first), world.t0 + (first + len(rows)) * world.minute
     )
 
@@ -52,7 +52,7 @@ def test_a_stopped_margin_long_costs_what_the_hand_says(world):
     assert trade.interest_jpy == Decimal("200.0000")
     assert trade.slippage_jpy == Decimal("269.5000")
     assert account.cash_jpy == Decimal("989040.7695") == 1_000_000 + trade.net_jpy
-    assert account.idle
+    assert account.is_idle
 
 
 def test_a_short_that_takes_its_profit_after_25_hours_pays_two_days(world):
@@ -94,7 +94,7 @@ def test_a_spot_round_trip_pays_coins_at_once_and_no_interest(world):
     )
     assert isinstance(outcome, Rejected)  # the stop locks the coins
     (stop,) = account.orders
-    account, _ = accounts.canceled(account, stop, now_ms=world.t0 + HOUR)
+    account, _ = accounts.cancel_order(account, stop, now_ms=world.t0 + HOUR)
     sold, outcome = world.placed(
         account, world.close(1000), 5_000_000, world.t0 + HOUR, rules=rules
     )
@@ -103,7 +103,7 @@ def test_a_spot_round_trip_pays_coins_at_once_and_no_interest(world):
     assert isinstance(outcome, Accepted)
     assert outcome.fills[0].fee_jpy == Decimal("599.6999")
     assert sold.cash_jpy == Decimal(500100) + Decimal("499749.9") - Decimal("599.6999")
-    assert sold.idle
+    assert sold.is_idle
     assert sold.trades[0].interest_jpy == 0
 
 
@@ -126,7 +126,7 @@ def test_fees_of_an_opening_occur_at_once_and_are_collected_at_the_close(world):
     )
     orders = account.orders
     for order in orders:
-        account, _ = accounts.canceled(account, order, now_ms=world.t0 + HOUR)
+        account, _ = accounts.cancel_order(account, order, now_ms=world.t0 + HOUR)
     account, _ = world.placed(account, world.close(333), 5_000_000, world.t0 + HOUR, rules=rules)
     account, _ = world.placed(
         account, world.close(666, id="t.close.2"), 5_000_000, world.t0 + HOUR, rules=rules
@@ -234,7 +234,7 @@ def test_an_order_that_crosses_must_afford_what_it_costs_and_not_only_the_touch(
         None, 10_000, kind=OrderKind.MARKET, post_only=False
     )  # at the touch 1,000,001 yen
     for lots, fits in ((9_994, True), (9_995, False)):  # at 1,000,502 yen with slippage
-        after, outcome = accounts.placed(
+        after, outcome = accounts.place_order(
             account, replace(market, lots=lots), book=book, now_ms=world.t0, rules=rules
         )
         assert isinstance(outcome, Accepted) is fits, outcome
@@ -248,7 +248,9 @@ def test_an_order_that_crosses_must_afford_what_it_costs_and_not_only_the_touch(
             ),
         )
         assert (
-            refusal(accounts.placed(fees, short, book=book, now_ms=world.t0, rules=rules)[1])[1]
+            refusal(accounts.place_order(fees, short, book=book, now_ms=world.t0, rules=rules)[1])[
+                1
+            ]
             == "50061"
         )
 
@@ -259,7 +261,7 @@ def test_a_resting_order_must_afford_the_dearer_of_both_fees(world):
     limit = world.entry(1_000_000, 1_000, post_only=False)
     assert (
         refusal(
-            accounts.placed(
+            accounts.place_order(
                 account, limit, book=world.book(1_000_100), now_ms=world.t0, rules=rules
             )[1]
         )[1]
@@ -288,32 +290,34 @@ def test_closes_may_not_exceed_the_position_but_a_second_full_stop_may_stand(wor
     assert len(twice.orders) == 3
     fallen = settle(world, twice, (945_000, 945_000, 930_000, 935_000))
     assert [trade.lots for trade in fallen.trades] == [100]
-    assert fallen.idle
+    assert fallen.is_idle
 
 
 def test_a_market_order_needs_a_price_from_somewhere(world):
     held = replace(world.held(entry=1_000_000, stop=None, target=None), last_price=None)
-    after, outcome = accounts.placed(
+    after, outcome = accounts.place_order(
         held, world.close(), book=None, now_ms=world.t0 + 61_000, rules=world.rules
     )
     assert refusal(outcome)[0] is Reason.BOOK_MISSING
     assert after is held
     priced = replace(held, last_price=1_000_000)
-    _, outcome = accounts.placed(
+    _, outcome = accounts.place_order(
         priced, world.close(), book=None, now_ms=world.t0 + 61_000, rules=world.rules
     )
     assert isinstance(outcome, Accepted)
     assert outcome.fills[0].price == 999_999
     blind = world.account()
     assert isinstance(
-        accounts.placed(blind, world.entry(990_000), book=None, now_ms=world.t0, rules=world.rules)[
-            1
-        ],
+        accounts.place_order(
+            blind, world.entry(990_000), book=None, now_ms=world.t0, rules=world.rules
+        )[1],
         Accepted,
     )
     market = world.entry(None, kind=OrderKind.MARKET, post_only=False)
     assert (
-        refusal(accounts.placed(blind, market, book=None, now_ms=world.t0, rules=world.rules)[1])[0]
+        refusal(
+            accounts.place_order(blind, market, book=None, now_ms=world.t0, rules=world.rules)[1]
+        )[0]
         is Reason.BOOK_MISSING
     )
 
@@ -367,23 +371,23 @@ def test_a_cancel_ends_a_life_now_and_the_path_before_still_counts(world):
     (order,) = account.orders
     fills = world.minutes([(1_010_000, 1_010_000, 990_000, 1_005_000)])  # the low at second 40
     for canceled_at, lots in ((39_999, 0), (40_000, 100), (50_000, 100)):
-        after, outcome = accounts.canceled(account, order, now_ms=world.t0 + canceled_at)
+        after, outcome = accounts.cancel_order(account, order, now_ms=world.t0 + canceled_at)
         assert isinstance(outcome, Accepted)
-        after = accounts.settled(after, fills, world.t0 + world.minute)
+        after = accounts.settle_account(after, fills, world.t0 + world.minute)
         assert after.lots(Side.LONG) == lots
-        assert not any(order.intent.opens for order in after.orders)
+        assert not any(order.intent.is_opening for order in after.orders)
 
 
 def test_canceling_twice_or_after_the_end_tells_the_order_as_it_ended(world):
     account = world.resting(world.account(), world.entry(1_000_000), 1_010_000)
     (order,) = account.orders
-    once, outcome = accounts.canceled(account, order, now_ms=world.t0 + 5)
-    twice, again = accounts.canceled(once, order, now_ms=world.t0 + 9)
+    once, outcome = accounts.cancel_order(account, order, now_ms=world.t0 + 5)
+    twice, again = accounts.cancel_order(once, order, now_ms=world.t0 + 9)
     assert twice is once
     assert outcome == again
     settled = settle(world, once, (1_010_000,) * 4, first=0)
-    assert accounts.canceled(settled, order, now_ms=world.t0 + HOUR)[1] == again
-    assert refusal(accounts.canceled(world.account(), order, now_ms=world.t0)[1])[1] == "50009"
+    assert accounts.cancel_order(settled, order, now_ms=world.t0 + HOUR)[1] == again
+    assert refusal(accounts.cancel_order(world.account(), order, now_ms=world.t0)[1])[1] == "50009"
 
 
 def test_an_ended_entry_shows_until_the_path_to_its_end_is_known_and_an_ended_close_does_not(world):
@@ -393,7 +397,7 @@ def test_an_ended_entry_shows_until_the_path_to_its_end_is_known_and_an_ended_cl
     assert len(accounts.holdings(account, None, world.t0 + 50_000).orders) == 1
     held = world.held(entry=1_000_000, stop=950_000, target=None)
     (stop,) = held.orders
-    held, _ = accounts.canceled(held, stop, now_ms=world.t0 + 61_000)
+    held, _ = accounts.cancel_order(held, stop, now_ms=world.t0 + 61_000)
     assert accounts.holdings(held, None, world.t0 + 61_000).orders == ()
 
 
@@ -407,7 +411,7 @@ def test_a_fill_before_the_cancel_of_its_stop_brings_a_stop_that_outlives_the_ca
     account = settle(world, account, (1_001_000, 1_001_000, 999_000, 1_001_000, 0.002), first=0)
     assert account.lots(Side.LONG) == 4
     (stop,) = (order for order in account.orders if order.intent.kind is OrderKind.STOP)
-    account, _ = accounts.canceled(account, stop, now_ms=world.t0 + 115_000)
+    account, _ = accounts.cancel_order(account, stop, now_ms=world.t0 + 115_000)
     account = settle(world, account, (1_001_000, 1_001_000, 999_000, 1_001_000, 0.001))
     assert account.lots(Side.LONG) == 6
     assert [(order.intent.purpose, order.remaining_lots) for order in account.orders[1:]] == [
@@ -418,12 +422,12 @@ def test_a_fill_before_the_cancel_of_its_stop_brings_a_stop_that_outlives_the_ca
 def test_the_end_of_a_position_ends_every_order_on_its_side(world):
     held = world.held(entry=1_000_000, stop=950_000, target=1_100_000)
     for order in held.orders:
-        held, _ = accounts.canceled(held, order, now_ms=world.t0 + 61_000)
+        held, _ = accounts.cancel_order(held, order, now_ms=world.t0 + 61_000)
     closed, outcome = world.placed(
         held, world.close(reason=Reason.EXIT_TIME), 1_000_000, world.t0 + 61_000
     )
     assert isinstance(outcome, Accepted)
-    assert closed.idle
+    assert closed.is_idle
     assert closed.trades[0].reason is Reason.EXIT_TIME
 
 
@@ -433,16 +437,16 @@ def test_the_end_of_a_position_ends_every_order_on_its_side(world):
 def test_holes_wait_for_the_path_and_an_idle_account_does_not(world):
     held = world.held(entry=1_000_000, stop=950_000, target=None)
     rows = [(990_000,) * 4] * 10
-    waiting = accounts.settled(
+    waiting = accounts.settle_account(
         held, world.minutes(rows, first=1, holes=range(4, 10)), world.t0 + 11 * world.minute
     )
     assert waiting.settled_until == world.t0 + 5 * world.minute
     assert waiting.last_price == 990_000
     nothing = world.minutes([])
-    assert accounts.settled(held, nothing, world.t0 + 11 * world.minute) == held
-    idle = accounts.settled(world.account(), nothing, world.t0 + 11 * world.minute)
+    assert accounts.settle_account(held, nothing, world.t0 + 11 * world.minute) == held
+    idle = accounts.settle_account(world.account(), nothing, world.t0 + 11 * world.minute)
     assert idle.settled_until == world.t0 + 11 * world.minute
-    assert accounts.settled(idle, nothing, world.t0) is idle
+    assert accounts.settle_account(idle, nothing, world.t0) is idle
 
 
 def test_an_order_on_a_long_idle_account_does_not_ask_for_the_idle_time(world):
@@ -523,13 +527,13 @@ def test_minute_by_minute_the_skipping_walk_equals_the_plain_one(world):
         entry = 1_000_000 - rng.randint(1, 200)
         intent = world.entry(entry, 100, stop_price=entry - 900, target_price=entry + 900)
         account = world.resting(world.account(free=False), intent, 1_000_000)
-        whole = accounts.settled(account, minutes, world.t0 + 300 * world.minute)
+        whole = accounts.settle_account(account, minutes, world.t0 + 300 * world.minute)
         single = account
         audit = world.audit(account)
         for minute in range(301):
             before, single = (
                 single,
-                accounts.settled(single, minutes, world.t0 + minute * world.minute),
+                accounts.settle_account(single, minutes, world.t0 + minute * world.minute),
             )
             if seed % 3 == 0:
                 audit.settled(before, single, minutes)
@@ -561,7 +565,7 @@ def test_equity_moves_only_with_a_price_a_fill_or_a_cost(world):
         for minute in range(60):
             mark, at = int(minutes.close[minute]), world.t0 + (minute + 1) * world.minute
             before_mark = account.last_price or mark
-            after = accounts.settled(account, minutes, at)
+            after = accounts.settle_account(account, minutes, at)
             change = accounts.equity(after, mark, at) - accounts.equity(account, before_mark, at)
             new = after.fills[len(account.fills) :]
             if not new:
@@ -599,7 +603,7 @@ def test_lists_stay_bounded(world):
         account, _ = world.placed(
             account, world.close(10, id=f"{number}.close"), 1_000_000, world.t0 + number
         )
-        account = accounts.trimmed(account, Counted(trades=number + 1, fills=2 * number + 2))
+        account = accounts.trim_account(account, Counted(trades=number + 1, fills=2 * number + 2))
     assert (len(account.trades), len(account.fills), len(account.ended)) == (5, 10, 20)
     assert account.trades[-1].sequence == 40
     assert account.fills[-1].sequence == 80

@@ -11,8 +11,8 @@ import pytest
 from shared.core.money import ZERO
 from shared.core.types import AccountKind, Counted, PairRules
 from shared.exchanges.paper import account as accounts
-from shared.exchanges.paper.exchange import MOST_UNCOUNTED, PaperExchange, told
-from shared.stores.documents import MAX_DOCUMENT_BYTES, encoded
+from shared.exchanges.paper.exchange import MOST_UNCOUNTED, PaperExchange, encode_account
+from shared.stores.documents import MAX_DOCUMENT_BYTES, encode_document
 from shared.turn.state import State, capital_changed
 from tests.support.paper_world import Shelf
 from tests.unit.exchanges.paper.test_paper import Minutes, entered, exchange
@@ -49,7 +49,7 @@ def test_a_target_that_was_filled_in_a_hundred_parts_while_no_tick_ran_is_counte
     paper = closed_in_parts(world, shelf, 100, keep_trades=keep)
     settings, first = world.settings(), State(mode="paper", stage="paper")
     now = world.t0 + 110 * world.minute
-    held = paper.reconcile(now, counted=first.counted)
+    held = paper.reconcile(now, counted=first.counted_account)
     assert (len(held.fills), len(held.trades), held.positions) == (101, 100, ())
     assert [trade.sequence for trade in held.trades] == list(range(1, 101))
     state = after(first, held, settings, now)
@@ -57,8 +57,8 @@ def test_a_target_that_was_filled_in_a_hundred_parts_while_no_tick_ran_is_counte
     assert net > 0
     assert held.cash_jpy == settings.capital_jpy + net
     assert (state.limits.losing_streak, state.limits.position_net_jpy) == (0, 0)
-    assert state.counted == Counted(trades=100, fills=101)
-    kept = paper.reconcile(now + world.minute, counted=state.counted)
+    assert state.counted_account == Counted(trades=100, fills=101)
+    kept = paper.reconcile(now + world.minute, counted=state.counted_account)
     assert len(kept.trades) == keep
     assert len(kept.fills) == 2 * keep
     assert after(state, kept, settings, now + world.minute).limits == state.limits
@@ -80,7 +80,7 @@ def test_ticks_at_any_times_some_of_which_die_unsaved_tell_each_part_exactly_onc
         )
         for minute in times:
             now = world.t0 + minute * world.minute
-            held = paper.reconcile(now, counted=state.counted)
+            held = paper.reconcile(now, counted=state.counted_account)
             if minute != 120 and rng.random() < 0.3:
                 died += 1
                 continue
@@ -88,9 +88,9 @@ def test_ticks_at_any_times_some_of_which_die_unsaved_tell_each_part_exactly_onc
             trades += [
                 item
                 for item in held.trades
-                if state.counted.trades < item.sequence <= saved.counted.trades
+                if state.counted_account.trades < item.sequence <= saved.counted_account.trades
             ]
-            fills += [item for item in held.fills if item.sequence > state.counted.fills]
+            fills += [item for item in held.fills if item.sequence > state.counted_account.fills]
             state = saved
         assert [item.sequence for item in trades] == list(range(1, 101))
         assert [item.sequence for item in fills] == list(range(1, 102))
@@ -107,15 +107,15 @@ def test_a_document_never_outgrows_its_store_however_many_parts_wait(world, shel
     state, settings, seen = State(mode="paper", stage="paper"), world.settings(), 0
     for tick in range(6):
         now = world.t0 + (1_510 + tick) * world.minute
-        held = paper.reconcile(now, counted=state.counted)
+        held = paper.reconcile(now, counted=state.counted_account)
         assert (
-            len([item for item in held.fills if item.sequence > state.counted.fills])
+            len([item for item in held.fills if item.sequence > state.counted_account.fills])
             <= MOST_UNCOUNTED + 4
         )
-        assert len(encoded(shelf.data, "paper/x").encode()) < MAX_DOCUMENT_BYTES / 2
+        assert len(encode_document(shelf.data, "paper/x").encode()) < MAX_DOCUMENT_BYTES / 2
         state = after(state, held, settings, now)
         seen = max(seen, len(held.fills))
-    assert (state.counted.trades, held.positions) == (1_500, ())
+    assert (state.counted_account.trades, held.positions) == (1_500, ())
     assert seen >= MOST_UNCOUNTED
     assert held.cash_jpy > settings.capital_jpy
     largest = world.settings(paper={"keep_trades": 1_000})
@@ -127,19 +127,19 @@ def test_a_document_never_outgrows_its_store_however_many_parts_wait(world, shel
         fills=(held.fills * count)[:count],
         trades=(held.trades * count)[: 1_000 + MOST_UNCOUNTED],
     )
-    assert len(encoded(told(most), "paper/x").encode()) < MAX_DOCUMENT_BYTES
+    assert len(encode_document(encode_account(most), "paper/x").encode()) < MAX_DOCUMENT_BYTES
 
 
 def test_what_is_counted_is_let_go_of_and_nothing_else(world):
     terms = replace(world.account().terms, keep_trades=2)
     account = replace(world.account(), terms=terms)
     account = world.held(account=account, entry=1_000_000, stop=900_000, target=TARGET)
-    account = accounts.settled(
+    account = accounts.settle_account(
         account, world.minutes([FILLED, *thin(20)]), world.t0 + 20 * world.minute
     )
     for trades in range(25):
         for fills in (0, 3, 30):
-            left = accounts.trimmed(account, Counted(trades=trades, fills=fills))
+            left = accounts.trim_account(account, Counted(trades=trades, fills=fills))
             assert [item.sequence for item in left.trades if item.sequence > trades] == [
                 item.sequence for item in account.trades if item.sequence > trades
             ]
@@ -160,7 +160,7 @@ def test_an_account_that_never_traded_has_the_capital_that_is_set_and_no_drawdow
             settings,
         )
         now = world.t0 + number * 300_000
-        held = paper.reconcile(now, counted=state.counted)
+        held = paper.reconcile(now, counted=state.counted_account)
         assert (held.cash_jpy, held.equity_jpy, held.opened_with_jpy, held.untouched) == (
             capital,
             capital,
@@ -190,7 +190,7 @@ def test_an_account_that_has_traded_keeps_its_own_money_and_says_so(world, shelf
     for capital in (500_000, 2_000_000, 1):
         settings = world.settings(capital_jpy=capital)
         changed = PaperExchange(shelf, lambda *_: world.minutes([]), settings)
-        held = changed.reconcile(now, counted=state.counted)
+        held = changed.reconcile(now, counted=state.counted_account)
         assert (held.cash_jpy, held.equity_jpy, held.opened_with_jpy) == (
             before.cash_jpy,
             before.equity_jpy,
@@ -218,8 +218,11 @@ def test_exactly_at_the_limit_of_the_drawdown_is_a_halt(world):
         share = Decimal(rng.randint(1, 99)) / 100
         settings = world.settings(risk={"max_drawdown": float(share)})
         peak = Decimal(rng.randint(1, 10**6) * 100).quantize(Decimal("0.0001"))
-        account = accounts.opened(
-            peak, world.t0, kind=AccountKind.MARGIN, terms=accounts.terms(settings, PairRules())
+        account = accounts.open_account(
+            peak,
+            world.t0,
+            kind=AccountKind.MARGIN,
+            terms=accounts.account_terms(settings, PairRules()),
         )
         held = accounts.holdings(account, None, world.t0)
         state = State(mode="paper", stage="paper").after_account(
@@ -239,8 +242,11 @@ def test_exactly_at_the_limit_of_the_drawdown_is_a_halt(world):
 
 def test_only_the_drawdown_halt_that_is_named_is_lifted_and_only_the_peak_moves(world):
     settings = world.settings(risk={"max_drawdown": 0.2})
-    account = accounts.opened(
-        1_000, world.t0, kind=AccountKind.MARGIN, terms=accounts.terms(settings, PairRules())
+    account = accounts.open_account(
+        1_000,
+        world.t0,
+        kind=AccountKind.MARGIN,
+        terms=accounts.account_terms(settings, PairRules()),
     )
     held = accounts.holdings(account, None, world.t0)
     state = State(mode="paper", stage="paper").after_account(

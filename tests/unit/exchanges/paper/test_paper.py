@@ -12,7 +12,7 @@ from shared.core.errors import BadData, Conflict, Unavailable
 from shared.core.reasons import Reason
 from shared.core.types import Accepted, AccountKind, Counted, PairRules, Rejected, Side, Unknown
 from shared.exchanges.paper import account as accounts
-from shared.exchanges.paper.exchange import PaperExchange, read, told
+from shared.exchanges.paper.exchange import PaperExchange, decode_account, encode_account
 
 DAY = 24 * 60
 
@@ -246,10 +246,10 @@ def test_the_document_keeps_every_digit(world, shelf):
     paper, _ = exchange(world, shelf, [(1_000_000, 1_010_500, 999_000, 1_000_000, 0.0117)] * 5)
     entered(world, paper)
     paper.reconcile(world.t0 + 310_000)
-    account = read(shelf.data)
+    account = decode_account(shelf.data)
     assert account.fills
-    assert account == read(told(account))
-    assert told(account) == shelf.data
+    assert account == decode_account(encode_account(account))
+    assert encode_account(account) == shelf.data
     assert isinstance(shelf.data["cash_jpy"], str)
 
 
@@ -257,11 +257,11 @@ def test_a_full_document_stays_small(world, shelf):
     import json
 
     _paper, _ = exchange(world, shelf)
-    account = accounts.opened(
+    account = accounts.open_account(
         10_000_000,
         world.t0,
         kind=AccountKind.MARGIN,
-        terms=accounts.terms(world.settings(), PairRules()),
+        terms=accounts.account_terms(world.settings(), PairRules()),
     )
     for number in range(120):
         at = world.t0 + number
@@ -273,9 +273,9 @@ def test_a_full_document_stays_small(world, shelf):
         account, _ = world.placed(
             account, world.close(10, id=f"2026-01-01T00:00:00Z.{number}.close"), 15_000_000, at
         )
-        account = accounts.trimmed(account, Counted(trades=number + 1, fills=2 * number + 2))
+        account = accounts.trim_account(account, Counted(trades=number + 1, fills=2 * number + 2))
     assert len(account.trades) == 50
-    assert len(json.dumps(told(account))) < 64 * 1024
+    assert len(json.dumps(encode_account(account))) < 64 * 1024
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_the_forming_bar_holds_exactly_the_path_up_to_now(now: int) -> None:
             )
             if int(found.opened_at[row]) + offset <= now
         ]
-        _, forming = MARKET.known(kind, now)
+        _, forming = MARKET.known_bars(kind, now)
         if not points:
             assert forming is None
             continue
@@ -220,7 +220,7 @@ def test_the_trades_of_a_day_add_up_to_its_minutes() -> None:
 def test_after_its_last_candle_the_market_stands_still() -> None:
     later = MARKET.ends_at + 3 * DAY
     assert MARKET.point_at(later)[1] == MARKET.minutes.close[-1]  # type: ignore[index]
-    assert MARKET.known("15min", later) == (len(MARKET.bars("15min")), None)
+    assert MARKET.known_bars("15min", later) == (len(MARKET.bars("15min")), None)
     assert MARKET.candle_file("15min", date_of("15min", later), later) is None
 
 
@@ -228,7 +228,7 @@ def test_before_its_first_candle_there_is_nothing() -> None:
     assert MARKET.point_at(START - 1) is None
     assert MARKET.last_day(START - 1) is None
     assert MARKET.candle_file("15min", "20251230", START - 1) is None
-    assert MARKET.known("1min", START - 1) == (0, None)
+    assert MARKET.known_bars("1min", START - 1) == (0, None)
 
 
 def write_csv(path: Path, candles: Candles) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.backtest.job import BadJob, Job, instant, parse, told
+from models.backtest.job import BadJob, Job, encode_job, parse_instant, parse_job
 from shared.core.types import Timeframe
 
 PERIOD = {"start": "2026-01-01", "end": "2026-02-01"}
@@ -29,7 +29,7 @@ def nested(depth: int) -> dict:
 
 
 def test_the_defaults_are_a_million_yen_on_15m_candles_with_the_champion() -> None:
-    job = parse(PERIOD)
+    job = parse_job(PERIOD)
     assert job == Job(start_at=JANUARY, end_at=JANUARY + 31 * 86_400_000)
     assert (job.capital_jpy, job.timeframe, job.model, job.inside_training) == (
         1_000_000,
@@ -57,7 +57,7 @@ def test_the_defaults_are_a_million_yen_on_15m_candles_with_the_champion() -> No
 def test_a_job_that_is_told_and_read_again_is_the_same(
     start, quarters, timeframe, capital, fee, slippage, profile, overrides, model, inside
 ) -> None:
-    job = parse(
+    job = parse_job(
         {
             "id": "a.b-c_1",
             "start": text(JANUARY + start * QUARTER),
@@ -73,17 +73,17 @@ def test_a_job_that_is_told_and_read_again_is_the_same(
             "inside_training": inside,
         }
     )
-    assert parse(told(job)) == job
-    assert parse({**told(job), "id": "other"}).hash == job.hash
-    assert parse({**told(job), "end": text(job.end_at + QUARTER)}).hash != job.hash
+    assert parse_job(encode_job(job)) == job
+    assert parse_job({**encode_job(job), "id": "other"}).hash == job.hash
+    assert parse_job({**encode_job(job), "end": text(job.end_at + QUARTER)}).hash != job.hash
 
 
 def test_nested_and_dotted_overrides_are_the_same_job() -> None:
-    dotted = parse({**PERIOD, "overrides": {"risk.max_drawdown": 0.1, "risk.max_losses": 3}})
-    nested = parse({**PERIOD, "overrides": {"risk": {"max_drawdown": 0.1, "max_losses": 3}}})
+    dotted = parse_job({**PERIOD, "overrides": {"risk.max_drawdown": 0.1, "risk.max_losses": 3}})
+    nested = parse_job({**PERIOD, "overrides": {"risk": {"max_drawdown": 0.1, "max_losses": 3}}})
     assert dotted == nested
     assert dotted.hash == nested.hash
-    fees = parse(
+    fees = parse_job(
         {
             **PERIOD,
             "maker_fee_rate": 0.0012,
@@ -158,7 +158,7 @@ def test_nested_and_dotted_overrides_are_the_same_job() -> None:
 )
 def test_a_bad_field_is_named_and_what_would_be_right_is_said(changed, field) -> None:
     with pytest.raises(BadJob) as caught:
-        parse({**PERIOD, **changed})
+        parse_job({**PERIOD, **changed})
     assert caught.value.field == field
     assert str(caught.value) == f"{field} {caught.value.found}"
     assert caught.value.remedy
@@ -171,26 +171,26 @@ def test_a_bad_field_is_named_and_what_would_be_right_is_said(changed, field) ->
     ),
 )
 def test_a_walk_forward_that_is_told_and_read_again_is_the_same(every, overrides) -> None:
-    job = parse(
+    job = parse_job(
         {**PERIOD, "walk_forward": True, "every_days": every, "overrides": overrides, "model": None}
     )
     assert job.walk_forward
-    assert parse(told(job)) == job
-    assert "model" not in told(job)
+    assert parse_job(encode_job(job)) == job
+    assert "model" not in encode_job(job)
     assert job.nested_overrides.get("retrain") == (None if every is None else {"every_days": every})
-    plain = parse(PERIOD)
+    plain = parse_job(PERIOD)
     assert job.hash != plain.hash
-    assert "walk_forward" not in told(plain)
+    assert "walk_forward" not in encode_job(plain)
 
 
 def test_a_misspelt_field_is_answered_with_the_nearest() -> None:
     with pytest.raises(BadJob) as caught:
-        parse({**PERIOD, "timefrane": "1m"})
+        parse_job({**PERIOD, "timefrane": "1m"})
     assert caught.value.remedy == "did you mean timeframe?"
 
 
 def test_instants_are_dates_in_utc_or_carry_their_offset() -> None:
-    assert instant("start", "2026-01-01") == JANUARY
-    assert instant("start", "2026-01-01T09:00:00+09:00") == JANUARY
-    assert instant("start", "2026-01-01T00:15:00") == JANUARY + QUARTER
-    assert instant("start", "2026-01-01T00:15:00Z") == JANUARY + QUARTER
+    assert parse_instant("start", "2026-01-01") == JANUARY
+    assert parse_instant("start", "2026-01-01T09:00:00+09:00") == JANUARY
+    assert parse_instant("start", "2026-01-01T00:15:00") == JANUARY + QUARTER
+    assert parse_instant("start", "2026-01-01T00:15:00Z") == JANUARY + QUARTER

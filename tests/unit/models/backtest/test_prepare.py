@@ -7,11 +7,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-from models.backtest.job import BadJob, parse
-from models.backtest.prepare import candles_of, prepare, settings_of
+from models.backtest.job import BadJob, parse_job
+from models.backtest.prepare import candles_of, job_settings, prepare
 from models.backtest.sources import FileSource
 from shared.core.costs import assumed_rules
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.types import Candles, Timeframe
 from shared.market.archive import CandleArchive
 from shared.market.joined import KEEP, JoinedArchive
@@ -21,7 +21,7 @@ from tests.support.backtest_world import archive
 from tests.support.made_replays import DAY, START, made_candles
 
 DAYS = 40
-settings = partial(load, {})
+settings = partial(load_settings, {})
 
 
 def instant(days: float) -> str:
@@ -29,7 +29,7 @@ def instant(days: float) -> str:
 
 
 def job(first: float, last: float, **more):
-    return parse({"start": instant(first), "end": instant(last), "model": "none", **more})
+    return parse_job({"start": instant(first), "end": instant(last), "model": "none", **more})
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,9 @@ def without(candles: Candles, first: int, last: int) -> Candles:
 def test_a_walk_forward_has_a_whole_window_before_the_first_row_that_it_may_learn_from(
     source,
 ) -> None:
-    asked = parse({"start": instant(30), "end": instant(35), "walk_forward": True, "every_days": 3})
+    asked = parse_job(
+        {"start": instant(30), "end": instant(35), "walk_forward": True, "every_days": 3}
+    )
     learning = settings(overrides={"learning": {"days": 10}, "retrain": {"every_days": 3}})
     known = candles_of(asked, source, learning)[0][Timeframe.M15]
     learned_from = (
@@ -160,12 +162,12 @@ def test_missing_minutes_are_refused_and_a_silent_quarter_is_not(quarters, sourc
 
 def test_fees_come_from_the_job_then_the_settings_then_the_exchange() -> None:
     assert assumed_rules(settings()).taker_fee_rate == Decimal("0.001")
-    seeds = settings_of(job(1, 2, profile="seeds"), settings)
+    seeds = job_settings(job(1, 2, profile="seeds"), settings)
     assert (assumed_rules(seeds).maker_fee_rate, assumed_rules(seeds).taker_fee_rate) == (
         Decimal("0.0012"),
         Decimal("0.0012"),
     )
-    named = settings_of(
+    named = job_settings(
         job(1, 2, profile="seeds", maker_fee_rate=-0.0002, slippage_rate=0.001), settings
     )
     assert (assumed_rules(named).maker_fee_rate, assumed_rules(named).taker_fee_rate) == (
@@ -182,7 +184,7 @@ def test_a_setting_that_does_not_fit_is_named(source) -> None:
         ({"nothing": {"at_all": 1}}, "overrides"),
     ):
         with pytest.raises(BadJob) as caught:
-            settings_of(job(1, 2, overrides=overrides), settings)
+            job_settings(job(1, 2, overrides=overrides), settings)
         assert caught.value.field == field
         assert caught.value.remedy
 
@@ -193,7 +195,7 @@ def test_the_fingerprint_changes_with_what_a_result_depends_on_and_with_nothing_
     def of(asked, base=settings, given=source):
         made = prepare(
             asked,
-            settings=settings_of(asked, base),
+            settings=job_settings(asked, base),
             source=given,
             bundle=None,
             notes=(),
@@ -206,7 +208,7 @@ def test_the_fingerprint_changes_with_what_a_result_depends_on_and_with_nothing_
     assert (
         of(
             job(30, 31),
-            partial(load, {"BOT_HOME": "/elsewhere", "BOT_BACKTEST__STEP_SECONDS": "9"}),
+            partial(load_settings, {"BOT_HOME": "/elsewhere", "BOT_BACKTEST__STEP_SECONDS": "9"}),
         )
         == plain
     )

@@ -8,10 +8,10 @@ import pytest
 
 from models.backtest.sources import FileSource
 from models.fit.train import WARM_UP_DAYS
-from models.retrain.gathering import gather
+from models.retrain.gathering import gather_inputs
 from models.retrain.place import FileHistory
 from models.retrain.proving import first_target
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.types import Timeframe
 from tests.support.made_trainings import last_close, market
 
@@ -21,10 +21,12 @@ DAY_MS = 86_400_000
 @pytest.mark.parametrize(("profile", "whole"), [("trend", True), (None, False)])
 def test_it_reads_all_there_is_and_a_model_as_much_as_the_gate_asks(profile, whole):
     candles = market(75, seed=3, edge_bp=8.0)
-    settings = load({"BOT_GATE__HISTORY_DAYS": "1", "BOT_LEARNING__DAYS": "1"}, profile=profile)
+    settings = load_settings(
+        {"BOT_GATE__HISTORY_DAYS": "1", "BOT_LEARNING__DAYS": "1"}, profile=profile
+    )
     at = last_close(candles) + (WARM_UP_DAYS - 30) * DAY_MS
     history = FileHistory(source=FileSource(name="a file", candles=candles[Timeframe.M15]))
-    found = gather(history, settings, as_of=at, tell=lambda _text, _share: None)
+    found = gather_inputs(history, settings, as_of=at, tell=lambda _text, _share: None)
     first = int(candles[Timeframe.M15].opened_at[0])
     assert (int(found.candles[Timeframe.M15].opened_at[0]) == first) is whole
     assert len(found.candles[Timeframe.M15]) > 1_000

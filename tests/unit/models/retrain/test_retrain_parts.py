@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from functions.http import typed
+from functions.http import parse_fields
 from models.card.pictures import pictures
 from models.fit.train import Training
 from models.gate.types import MoneyRecord, PredictionRows
@@ -16,7 +16,7 @@ from models.retrain import rivals, serving, sizes
 from models.retrain.asked import RetrainFields, week_of
 from models.retrain.telling import KEPT_WEEKS, alert_of
 from shared.core.errors import BadData, BadRequest
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.types import Level
 from shared.model.manifest import MANIFEST, SIGNATURE, Check, encode
 from shared.model.registry import BundleRegistry
@@ -25,7 +25,7 @@ from shared.stores.memory import MemoryBucket
 from tests.support.made_trainings import SIGNING_KEY, small_training
 
 DAY = 86_400_000
-SETTINGS = load({"BOT_HOME": "/nowhere"})
+SETTINGS = load_settings({"BOT_HOME": "/nowhere"})
 
 
 def test_weeks_are_those_of_iso_8601():
@@ -35,9 +35,9 @@ def test_weeks_are_those_of_iso_8601():
 
 
 def test_a_request_is_read_and_its_bad_field_named():
-    assert typed({}, RetrainFields) == RetrainFields(days=None, seed=None, dry_run=False)
+    assert parse_fields({}, RetrainFields) == RetrainFields(days=None, seed=None, dry_run=False)
     told = {"days": 90, "seed": 0, "dry_run": True}
-    assert typed(told, RetrainFields) == RetrainFields(days=90, seed=0, dry_run=True)
+    assert parse_fields(told, RetrainFields) == RetrainFields(days=90, seed=0, dry_run=True)
     for body, field in (
         ({"days": 1.5}, "days"),
         ({"seed": 2**31}, "seed"),
@@ -45,7 +45,7 @@ def test_a_request_is_read_and_its_bad_field_named():
         ({"dry_run": None}, "dry_run"),
     ):
         with pytest.raises(BadRequest) as caught:
-            typed(body, RetrainFields)
+            parse_fields(body, RetrainFields)
         assert caught.value.field == field
 
 
@@ -79,7 +79,7 @@ class World:
         retrain = replace(SETTINGS.retrain, promote=promote, shadow_days=7)
         return serving.settle_challenger(
             self.registry,
-            serving.standing(self.registry, (public_of(SIGNING_KEY),)),
+            serving.load_serving_bundles(self.registry, (public_of(SIGNING_KEY),)),
             settings=retrain,
             as_of=self.new.manifest.as_of + round(after_days * DAY),
             now_ms=3,
@@ -146,21 +146,27 @@ def test_tuned_sizes_are_due_after_their_days_and_worth_nothing_for_other_settin
     found = sizes.Tuned(
         at=100 * DAY, base=sizes.base_of(SETTINGS.learning), trials=20, sizes={"rounds": 60}
     )
-    sizes.keep(bucket, "a", found)
-    assert sizes.stored(bucket, "a", SETTINGS.learning) == found
-    assert sizes.stored(bucket, "a", replace(SETTINGS.learning, days=90, seed=1)) == found
-    assert sizes.stored(bucket, "a", replace(SETTINGS.learning, max_depth=2)) is None
-    assert sizes.stored(bucket, "b", SETTINGS.learning) is None
+    sizes.store_sizes(bucket, "a", found)
+    assert sizes.find_sizes(bucket, "a", SETTINGS.learning) == found
+    assert sizes.find_sizes(bucket, "a", replace(SETTINGS.learning, days=90, seed=1)) == found
+    assert sizes.find_sizes(bucket, "a", replace(SETTINGS.learning, max_depth=2)) is None
+    assert sizes.find_sizes(bucket, "b", SETTINGS.learning) is None
     monthly = replace(SETTINGS, retrain=replace(SETTINGS.retrain, tune_every_days=28))
     never = replace(SETTINGS, retrain=replace(SETTINGS.retrain, tune_every_days=0))
-    assert [sizes.due(found, monthly, as_of=at * DAY) for at in (127, 128)] == [False, True]
-    assert (sizes.due(None, monthly, as_of=0), sizes.due(None, never, as_of=0)) == (True, False)
+    assert [sizes.is_search_due(found, monthly, as_of=at * DAY) for at in (127, 128)] == [
+        False,
+        True,
+    ]
+    assert (
+        sizes.is_search_due(None, monthly, as_of=0),
+        sizes.is_search_due(None, never, as_of=0),
+    ) == (True, False)
     assert sizes.with_sizes(SETTINGS, {"rounds": 60}).learning.rounds == 60
     with pytest.raises(BadData):
         sizes.with_sizes(SETTINGS, {"leaves": 60})
     bucket.put("tuning/a.json", b"{")
     with pytest.raises(BadData, match="delete it"):
-        sizes.stored(bucket, "a", SETTINGS.learning)
+        sizes.find_sizes(bucket, "a", SETTINGS.learning)
 
 
 def result(outcome: str = "kept") -> dict:

@@ -20,8 +20,8 @@ from shared import model
 from shared.core.errors import StoreBroken, Unavailable
 from shared.core.types import Level, Timeframe
 from shared.market.archive import CandleArchive
-from shared.model.manifest import CLASSES, MANIFEST, SIGNATURE, Verdict, decode, encode
-from shared.model.proven import terms
+from shared.model.manifest import CLASSES, MANIFEST, SIGNATURE, Verdict, decode_manifest, encode
+from shared.model.proven import proof_terms
 from shared.model.registry import BundleRegistry
 from shared.model.signing import public_keys, sign
 from shared.stores.trials import TrialLog
@@ -60,7 +60,9 @@ def test_the_first_bundle_is_gated_signed_published_and_serves(first):
     assert registry.current().retrained_at == NOW
     files = registry.files(result["version"], audit=True)
     keys = public_keys(wiring.settings_from(environ))
-    manifest = model.load(files, public_keys=keys, version=result["version"], whole=True).manifest
+    manifest = model.load_bundle(
+        files, public_keys=keys, version=result["version"], whole=True
+    ).manifest
     groups = {check.group for check in manifest.verdict.checks}
     assert groups >= {"serve", "enter", "note"}
     assert manifest.verdict == msgspec.convert(result["verdict"], Verdict)
@@ -69,7 +71,7 @@ def test_the_first_bundle_is_gated_signed_published_and_serves(first):
     assert {"skill", "f1", "precision", "recall", "accuracy"} <= set(result["metrics"]["vote"])
     assert result["folds"]["count"] == manifest.trials["folds"] >= 4
     assert sum(result["files"].values()) < 4 * 2**20
-    assert manifest.proven == terms(wiring.settings_from(environ))
+    assert manifest.proven == proof_terms(wiring.settings_from(environ))
     assert [one.split()[0] for one in manifest.loosened] == [
         "gate.history_days",
         "gate.shuffles",
@@ -226,7 +228,7 @@ def test_a_challenger_runs_beside_the_champion_and_the_next_retraining_lets_it_s
 def no_worse(registry: BundleRegistry, version: str) -> str:
     """A published copy of a bundle of which the gate said that it is no worse than the champion."""
     files = registry.files(version, audit=True)
-    manifest = decode(files[MANIFEST])
+    manifest = decode_manifest(files[MANIFEST])
     verdict = replace(manifest.verdict, takes_over=True)
     body = encode(replace(manifest, version=f"{version}-better", verdict=verdict))
     registry.publish(

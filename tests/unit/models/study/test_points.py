@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.study.grid import Period, grid, periods, runs, sample, varied
-from models.study.grid.points import nested
+from models.study.grid import Period, grid_points, parse_variation, periods, runs, sample
+from models.study.grid.points import nest_point
 from shared.core.errors import BadSettings, UserError
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.types import PairRules
 
 QUARTER = 900_000
@@ -36,7 +36,7 @@ VARY = {"risk.stop_atr": (2, 3, 4), "consensus.agreement": (0.3, 0.4), "sides": 
     ],
 )
 def test_a_setting_and_its_values_are_read(text, name, values):
-    told = varied(text)
+    told = parse_variation(text)
     assert told == (name, values)
     assert list(map(type, told[1])) == list(map(type, values))
 
@@ -67,24 +67,24 @@ def test_a_setting_and_its_values_are_read(text, name, values):
 )
 def test_what_cannot_be_varied_is_refused_with_a_remedy(text):
     with pytest.raises(UserError, match="--vary was") as caught:
-        varied(text)
+        parse_variation(text)
     assert caught.value.remedy
 
 
 def test_true_and_1_are_two_values():
-    assert varied("risk.exit_on_opposite=true,1")[1] == (True, 1)
+    assert parse_variation("risk.exit_on_opposite=true,1")[1] == (True, 1)
 
 
 def test_a_grid_is_every_combination_and_the_last_setting_changes_quickest():
-    told = [tuple(point.values()) for point in grid(VARY)]
+    told = [tuple(point.values()) for point in grid_points(VARY)]
     assert told == list(itertools.product(*VARY.values()))
-    assert all(list(point) == list(VARY) for point in grid(VARY))
-    assert grid({}) == [{}]
+    assert all(list(point) == list(VARY) for point in grid_points(VARY))
+    assert grid_points({}) == [{}]
 
 
 @given(st.integers(1, 12), st.integers(0, 99))
 def test_a_sample_is_a_part_of_the_grid_in_its_order_and_the_same_for_the_same_seed(count, seed):
-    whole = grid(VARY)
+    whole = grid_points(VARY)
     chosen = sample(VARY, count, seed=seed)
     places = [whole.index(point) for point in chosen]
     assert len(chosen) == count
@@ -93,7 +93,7 @@ def test_a_sample_is_a_part_of_the_grid_in_its_order_and_the_same_for_the_same_s
 
 
 def test_a_sample_as_large_as_the_grid_is_the_grid_and_other_seeds_choose_others():
-    assert sample(VARY, 12, seed=1) == sample(VARY, 500, seed=2) == grid(VARY)
+    assert sample(VARY, 12, seed=1) == sample(VARY, 500, seed=2) == grid_points(VARY)
     assert len({str(sample(VARY, 3, seed=seed)) for seed in range(10)}) > 5
     with pytest.raises(UserError, match="a sample of 0 runs"):
         sample(VARY, 0, seed=1)
@@ -127,7 +127,7 @@ def test_a_period_that_is_too_short_is_refused(start, end, count):
 
 def test_runs_are_numbered_points_with_all_their_periods_together():
     spans = [Period(start_at=0, end_at=1), Period(start_at=1, end_at=2)]
-    told = runs(grid({"risk.stop_atr": (2, 3)}), spans)
+    told = runs(grid_points({"risk.stop_atr": (2, 3)}), spans)
     assert [(run.number, run.changed, run.settings.risk.stop_atr, run.period) for run in told] == [
         (0, {"risk.stop_atr": 2}, 2.0, spans[0]),
         (1, {"risk.stop_atr": 2}, 2.0, spans[1]),
@@ -145,7 +145,7 @@ def test_the_points_lie_over_environment_and_profile_and_the_rules_follow_the_se
         return PairRules(min_lots=int(settings.risk.stop_atr))
 
     def load_small(**asked):
-        return load({"BOT_RISK__TARGET_ATR": "9", "BOT_RISK__STOP_ATR": "9"}, **asked)
+        return load_settings({"BOT_RISK__TARGET_ATR": "9", "BOT_RISK__STOP_ATR": "9"}, **asked)
 
     told = runs(
         [{"risk.stop_atr": 2}],
@@ -189,4 +189,4 @@ def test_the_same_point_twice_is_refused():
 
 
 def test_dotted_names_become_levels():
-    assert nested({"a.b": 1, "a.c.d": 2, "e": 3}) == {"a": {"b": 1, "c": {"d": 2}}, "e": 3}
+    assert nest_point({"a.b": 1, "a.c.d": 2, "e": 3}) == {"a": {"b": 1, "c": {"d": 2}}, "e": 3}

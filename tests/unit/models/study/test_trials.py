@@ -7,7 +7,7 @@ import statistics
 import numpy as np
 import pytest
 
-from shared.core.settings import load
+from shared.core.settings import load_settings
 from shared.core.trials import (
     NOT_TRIED,
     YEAR_MS,
@@ -21,7 +21,7 @@ from shared.core.trials import (
 from shared.core.types import PairRules
 from tests.support.made_replays import made_candles
 
-BASE = load({})
+BASE = load_settings({})
 
 
 def trial(number=0, *, years=1.0, **changes):
@@ -119,7 +119,7 @@ def test_tries_on_months_do_not_raise_what_luck_shows_in_a_year():
     ids=str,
 )
 def test_everything_that_a_replay_depends_on_changes_the_hash(environ):
-    assert settings_hash(load(environ)) != settings_hash(BASE)
+    assert settings_hash(load_settings(environ)) != settings_hash(BASE)
 
 
 @pytest.mark.parametrize(
@@ -136,12 +136,12 @@ def test_everything_that_a_replay_depends_on_changes_the_hash(environ):
     ids=str,
 )
 def test_what_no_replay_depends_on_does_not_change_the_hash(environ):
-    assert settings_hash(load(environ)) == settings_hash(BASE)
+    assert settings_hash(load_settings(environ)) == settings_hash(BASE)
 
 
 def test_the_same_settings_under_a_profiles_name_are_the_same():
     told = {"BOT_REPLAY__MAKER_FEE_RATE": "0.0012", "BOT_REPLAY__TAKER_FEE_RATE": "0.0012"}
-    assert settings_hash(load({}, profile="seeds")) == settings_hash(load(told))
+    assert settings_hash(load_settings({}, profile="seeds")) == settings_hash(load_settings(told))
 
 
 def test_fees_of_the_pair_change_the_hash():
@@ -156,7 +156,7 @@ def test_what_is_named_as_not_tried_are_settings():
 
 def test_where_studies_are_worked_on_does_not_change_the_settings_hash_of_a_bot():
     assert (
-        load(
+        load_settings(
             {
                 "BOT_STUDY__JOBS": "7",
                 "BOT_STUDY__BACKEND": "dask",

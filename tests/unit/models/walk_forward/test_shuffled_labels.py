@@ -4,7 +4,7 @@ import numpy as np
 
 from models.statistics import evaluate
 from models.walk_forward import shuffled_skills, walk_forward
-from models.walk_forward.cache import kept_shuffle
+from models.walk_forward.cache import find_shuffle
 from shared.model.arrays import pack
 from shared.stores.memory import MemoryBucket
 from tests.support.made_walks import DAY_MS, SEED, last_at, quick_settings, rows
@@ -61,7 +61,7 @@ def test_refits_that_are_kept_are_not_made_again_and_a_damaged_one_is():
     keys = cache.keys("shuffles/")
     assert len(keys) == 4
     whole = cache.get(keys[0]).data
-    as_of, probabilities = kept_shuffle(
+    as_of, probabilities = find_shuffle(
         cache, keys[0].removeprefix("shuffles/").removesuffix(".npz")
     )
     wrong = pack({"as_of": as_of, "probabilities": probabilities + 0.5})

@@ -73,7 +73,9 @@ def test_each_fold_says_what_the_bundle_of_a_training_at_its_instant_says(learni
             else fold.from_at - (fold.from_at - 4 * DAY_MS) % (7 * DAY_MS)
         )
         made = train(candles, settings, as_of=at, seed=SEED, commit=COMMIT, signing_key=SIGNING_KEY)
-        bundle = model.load(made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version)
+        bundle = model.load_bundle(
+            made.files, public_keys=(public_of(SIGNING_KEY),), version=made.version
+        )
         assert made.manifest.recipe == walk.recipe
         assert (made.manifest.training, made.manifest.calibrating) == (
             fold.training,

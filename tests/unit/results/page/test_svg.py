@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.results.page.svg import Area, Axis, Plot, label, round_step
+from shared.results.page.svg import Area, Axis, Plot, draw_label, round_step
 
 AREA = Area(width=400, height=200, left=50, right=10, top=10, bottom=30)
 
@@ -68,4 +68,4 @@ def test_the_first_and_the_last_word_of_an_axis_stay_inside_the_picture():
 
 
 def test_words_from_outside_stay_words():
-    assert label(1, 2, "<b>&", look="word").endswith(">&lt;b&gt;&amp;</text>")
+    assert draw_label(1, 2, "<b>&", look="word").endswith(">&lt;b&gt;&amp;</text>")

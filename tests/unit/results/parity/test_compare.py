@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.core.reasons import OF_THE_WATCH, Reason
 from shared.core.types import Action, Issue, Purpose, TickReport, TickStatus
-from shared.results.parity import Cause, compare
+from shared.results.parity import Cause, compare_reports
 from tests.support import made_reports
 
 REPORTS = made_reports.reports()
@@ -56,8 +56,8 @@ def filled(price: int) -> Change:
 
 
 def test_reports_are_equal_to_themselves() -> None:
-    found = compare(REPORTS, REPORTS)
-    assert found.equal
+    found = compare_reports(REPORTS, REPORTS)
+    assert found.is_equal
     assert (found.ticks, found.equal_decisions, found.missed, found.late) == (
         len(REPORTS),
         len(REPORTS),
@@ -72,11 +72,13 @@ def test_reports_are_equal_to_themselves() -> None:
 
 
 def test_what_only_names_a_run_is_not_compared() -> None:
-    assert compare(changed(ENTRY, lambda report: replace(report, **NOT_COMPARED)), REPORTS).equal
+    assert compare_reports(
+        changed(ENTRY, lambda report: replace(report, **NOT_COMPARED)), REPORTS
+    ).is_equal
     elsewhere = replace(
         REPORTS[ENTRY], received_at=REPORTS[ENTRY].scheduled_at + 1, mark_price=Decimal(1)
     )
-    assert compare(changed(ENTRY, lambda _: elsewhere), REPORTS).equal
+    assert compare_reports(changed(ENTRY, lambda _: elsewhere), REPORTS).is_equal
     numbered = [
         replace(
             report,
@@ -91,7 +93,7 @@ def test_what_only_names_a_run_is_not_compared() -> None:
         )
         for report in REPORTS
     ]
-    assert compare(numbered, REPORTS).equal
+    assert compare_reports(numbered, REPORTS).is_equal
 
 
 def test_what_the_watch_says_of_the_model_is_no_difference_unless_it_forbids_an_entry() -> None:
@@ -107,16 +109,20 @@ def test_what_the_watch_says_of_the_model_is_no_difference_unless_it_forbids_an_
     )
     assert len(OF_THE_WATCH) > 5
     for reason in OF_THE_WATCH:
-        assert compare(changed(WAITING, doubting(reason, forbids=False)), without).equal
-        assert not compare(changed(WAITING, doubting(reason, forbids=True)), without).equal
-    assert not compare(changed(WAITING, doubting(Reason.DATA_STALE, forbids=False)), without).equal
+        assert compare_reports(changed(WAITING, doubting(reason, forbids=False)), without).is_equal
+        assert not compare_reports(
+            changed(WAITING, doubting(reason, forbids=True)), without
+        ).is_equal
+    assert not compare_reports(
+        changed(WAITING, doubting(Reason.DATA_STALE, forbids=False)), without
+    ).is_equal
 
     def otherwise(report: TickReport) -> TickReport:
         return replace(
             doubting(Reason.MODEL_DRIFTED, forbids=False)(report), equity_jpy=report.equity_jpy + 7
         )
 
-    difference, *_ = compare(changed(WAITING, otherwise), without).differences
+    difference, *_ = compare_reports(changed(WAITING, otherwise), without).differences
     assert difference.cause is Cause.UNKNOWN, "a doubt is no cause"
 
 
@@ -132,8 +138,8 @@ def test_the_fencing_counter_and_the_spelling_of_a_tick_in_an_intents_id_do_not_
         return change
 
     bot = changed(ENTRY, named("20300101T050000.000Z.417"))
-    assert compare(bot, changed(ENTRY, named("1893474000000.0"))).equal
-    assert not compare(bot, changed(ENTRY, named("1893474180000.0"))).equal, (
+    assert compare_reports(bot, changed(ENTRY, named("1893474000000.0"))).is_equal
+    assert not compare_reports(bot, changed(ENTRY, named("1893474180000.0"))).is_equal, (
         "the tick itself counts"
     )
 
@@ -161,7 +167,9 @@ def test_a_change_of_any_other_field_is_found(field: str) -> None:
         "cash_jpy": report.cash_jpy + 1,
         "model": "another",
     }
-    found = compare(changed(ENTRY, lambda told: replace(told, **{field: others[field]})), REPORTS)
+    found = compare_reports(
+        changed(ENTRY, lambda told: replace(told, **{field: others[field]})), REPORTS
+    )
     assert found.differences
     assert found.differences[0].at in {report.scheduled_at, report.scheduled_at + 1}
 
@@ -218,7 +226,7 @@ def made_plan():
 def test_a_difference_has_the_cause_that_the_tick_tells(
     index: int, change: Change, cause: Cause
 ) -> None:
-    found = compare(changed(index, change), REPORTS)
+    found = compare_reports(changed(index, change), REPORTS)
     assert {
         (one.at, one.cause) for one in found.differences if one.at == REPORTS[index].scheduled_at
     } == {(REPORTS[index].scheduled_at, cause)}
@@ -228,7 +236,9 @@ def test_a_close_at_the_market_at_another_price_is_the_spread() -> None:
     closing = replace(
         REPORTS[ENTRY], fills=(replace(REPORTS[ENTRY].fills[0], purpose=Purpose.CLOSE),)
     )
-    found = compare(changed(ENTRY, lambda _: filled(1)(closing)), changed(ENTRY, lambda _: closing))
+    found = compare_reports(
+        changed(ENTRY, lambda _: filled(1)(closing)), changed(ENTRY, lambda _: closing)
+    )
     assert found.totals.keys() == {Cause.SPREAD}
 
 
@@ -246,7 +256,7 @@ def test_what_follows_from_a_difference_is_counted_under_its_cause() -> None:
         bot[index] = replace(
             bot[index], equity_jpy=bot[index].equity_jpy - 2, cash_jpy=bot[index].cash_jpy - 2
         )
-    found = compare(bot, REPORTS)
+    found = compare_reports(bot, REPORTS)
     (episode,) = found.episodes
     assert (episode.cause, episode.began_at, episode.ticks) == (
         Cause.SPREAD,
@@ -264,7 +274,7 @@ def test_a_missed_tick_is_named_and_what_it_cost_shows_afterwards() -> None:
     poorer = [
         replace(report, equity_jpy=report.equity_jpy - 5) for report in REPORTS[HOLDING + 1 :]
     ]
-    found = compare([*REPORTS[:HOLDING], *poorer], REPORTS)
+    found = compare_reports([*REPORTS[:HOLDING], *poorer], REPORTS)
     assert found.missed == (REPORTS[HOLDING].scheduled_at,)
     assert found.ticks == len(REPORTS) - 1
     (episode,) = found.episodes
@@ -277,7 +287,7 @@ def test_a_missed_tick_is_named_and_what_it_cost_shows_afterwards() -> None:
 
 def test_a_tick_by_hand_stands_beside_the_schedule() -> None:
     by_hand = replace(REPORTS[HOLDING], tick="manual-20300101T073000.000Z")
-    found = compare([*REPORTS, by_hand], REPORTS)
+    found = compare_reports([*REPORTS, by_hand], REPORTS)
     assert [one.cause for one in found.differences] == [Cause.TICK_BY_HAND]
     assert found.missed == ()
 
@@ -292,7 +302,7 @@ def test_the_prices_of_all_differences_add_up_to_the_gap_at_the_end(
         replace(report, equity_jpy=report.equity_jpy + gap)
         for report, gap in zip(few, gaps, strict=True)
     ]
-    found = compare(bot, few)
+    found = compare_reports(bot, few)
     assert found.gap_jpy == gaps[-1]
     assert sum((one.price_jpy for one in found.differences), Decimal(0)) == gaps[-1]
     assert sum((total.price_jpy for total in found.totals.values()), Decimal(0)) == gaps[-1]

@@ -15,7 +15,7 @@ from tests.support import made_reports
 from tests.support.made_reports import START, STEP
 
 REPORTS = made_reports.reports()
-SETTINGS = configuration.load({})
+SETTINGS = configuration.load_settings({})
 
 
 def halted(report: TickReport, reason: Reason) -> TickReport:

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from shared.core.calendar import DAY_MS, JST, jst_day
 from shared.results.performance.drawdown import drawdowns, under_water
 from shared.results.performance.returns import (
-    annualised,
-    measured,
+    annual_growth,
+    measure_returns,
     moments,
-    months,
+    month_returns,
     sharpe,
     sortino,
 )
@@ -48,7 +48,7 @@ def test_the_numbers_are_those_of_two_libraries():
     # The first day begins at midnight in Japan, so that every step is one day.
     equity = 1e8 * np.cumprod(np.concatenate(([1.0], 1.0 + OTHERS)))
     series = series_of(equity, start_at=START - 9 * 3_600_000, step=DAY_MS)
-    told, daily = measured(series, start_at=int(series.at[0]), end_at=int(series.at[-1]))
+    told, daily = measure_returns(series, start_at=int(series.at[0]), end_at=int(series.at[-1]))
     falls = drawdowns(series, annual_return=told.annual)
     assert len(daily) == 500
     mine = {
@@ -89,11 +89,11 @@ def test_returns_that_cannot_deviate_have_no_ratio():
 
 
 def test_growth_is_annualised_with_365_days_and_not_below_one_day():
-    assert annualised(0.1, 365 * DAY_MS) == pytest.approx(0.1)
-    assert annualised(0.21, 730 * DAY_MS) == pytest.approx(0.1)
-    assert annualised(0.1, DAY_MS - 1) is None
-    assert annualised(-1.0, 365 * DAY_MS) is None
-    assert annualised(9.0, DAY_MS) is None, "10 to the 365th is more than a float holds"
+    assert annual_growth(0.1, 365 * DAY_MS) == pytest.approx(0.1)
+    assert annual_growth(0.21, 730 * DAY_MS) == pytest.approx(0.1)
+    assert annual_growth(0.1, DAY_MS - 1) is None
+    assert annual_growth(-1.0, 365 * DAY_MS) is None
+    assert annual_growth(9.0, DAY_MS) is None, "10 to the 365th is more than a float holds"
 
 
 # days and months of Japan
@@ -149,8 +149,8 @@ equities = st.lists(st.integers(1, 10**7), min_size=2, max_size=300)
 @given(equities, st.integers(1, 40))
 def test_days_and_months_compound_to_the_total(equity, quarters):
     series = series_of(equity, step=quarters * QUARTER * 8)
-    told, daily = measured(series, start_at=START, end_at=int(series.at[-1]))
-    table = months(series, (), start_at=START, end_at=int(series.at[-1]))
+    told, daily = measure_returns(series, start_at=START, end_at=int(series.at[-1]))
+    table = month_returns(series, (), start_at=START, end_at=int(series.at[-1]))
     assert float(np.prod(1.0 + daily)) - 1.0 == pytest.approx(told.total, rel=1e-9, abs=1e-9)
     assert math.prod(1.0 + month.total for month in table) - 1.0 == pytest.approx(
         told.total, rel=1e-9, abs=1e-9
@@ -169,7 +169,7 @@ def test_months_have_the_names_and_bounds_of_the_calendar():
         at=np.array([int(time.timestamp() * 1000) for time in times], dtype=np.int64),
         units=np.arange(100, 160, dtype=np.int64),
     )
-    table = months(series, (), start_at=int(series.at[0]), end_at=int(series.at[-1]))
+    table = month_returns(series, (), start_at=int(series.at[0]), end_at=int(series.at[-1]))
     # 20:00 UTC on 31 January is 1 February in Japan.
     assert [month.month for month in table] == ["2030-02", "2030-03", "2030-04"]
 

@@ -18,7 +18,7 @@ from shared.core.money import LOT_BTC, jpy
 from shared.core.types import Purpose
 from shared.results.performance import measure
 from shared.results.performance.hold import held_series
-from shared.results.report import files
+from shared.results.report import report_files
 from shared.results.report.exports import TRADE_COLUMNS, equity_csv
 from shared.results.report.parquet import equity_parquet
 from tests.support.made_replays import made_candles, made_replay
@@ -38,7 +38,7 @@ def performance(replayed):
 
 @pytest.fixture(scope="module")
 def made(replayed, performance):
-    return files(replayed, performance, candles=made_candles(days=DAYS), title="a run")
+    return report_files(replayed, performance, candles=made_candles(days=DAYS), title="a run")
 
 
 def lines(content):
@@ -53,14 +53,16 @@ def test_there_are_six_files_and_four_without_parquet(replayed, performance, mad
     names = ["report.html", "result.json", "trades.csv", "equity.csv"]
     assert list(made) == [*names, "trades.parquet", "equity.parquet"]
     assert all(isinstance(content, bytes) and content for content in made.values())
-    without = files(
+    without = report_files(
         replayed, performance, candles=made_candles(days=DAYS), title="a run", parquet=False
     )
     assert without == {name: made[name] for name in names}
 
 
 def test_the_same_result_gives_the_same_bytes(replayed, performance, made):
-    assert files(replayed, performance, candles=made_candles(days=DAYS), title="a run") == made
+    assert (
+        report_files(replayed, performance, candles=made_candles(days=DAYS), title="a run") == made
+    )
 
 
 def test_the_json_holds_exact_decimals_as_strings(replayed, performance, made):
@@ -112,7 +114,9 @@ def test_the_slippage_of_all_trades_is_the_one_that_was_measured():
     ]
     whole = replace(whole, fills=tuple(crossing))
     performance = measure(whole)
-    made = files(whole, performance, candles=made_candles(days=DAYS), title="a run", parquet=False)
+    made = report_files(
+        whole, performance, candles=made_candles(days=DAYS), title="a run", parquet=False
+    )
     rows = list(csv.DictReader(io.StringIO(made["trades.csv"].decode(), newline="")))
     assert len(rows) >= 40
     assert sum(Decimal(row["slippage_jpy"]) for row in rows) == performance.costs.slippage_jpy
@@ -195,8 +199,11 @@ def test_amounts_below_zero_stay_exact():
 
 def test_a_replay_without_trades_has_headers_and_types_all_the_same():
     empty = made_replay(days=2, trades=0)
-    made = files(
-        empty, measure(empty), candles=made_candles(days=2), settings=configuration.load({})
+    made = report_files(
+        empty,
+        measure(empty),
+        candles=made_candles(days=2),
+        settings=configuration.load_settings({}),
     )
     assert lines(made["trades.csv"]) == []
     assert made["trades.csv"].count(b"\r\n") == 1

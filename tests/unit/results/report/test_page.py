@@ -21,7 +21,7 @@ from shared.results.performance import measure
 from shared.results.report import html, render, tables
 from shared.results.report.assumptions import fill_rules, setting_groups
 from shared.results.report.headline import cards, entries_words, verdict
-from shared.results.report.statistics import statistics
+from shared.results.report.statistics import statistic_groups
 from tests.support.made_replays import made_candles, made_replay
 
 DAYS = 120
@@ -69,7 +69,7 @@ def replayed():
 
 @pytest.fixture(scope="module")
 def page(replayed):
-    return page_of(replayed, title="spring", trials=12, settings=configuration.load({}))
+    return page_of(replayed, title="spring", trials=12, settings=configuration.load_settings({}))
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +170,7 @@ def test_every_table_adds_up_to_the_whole(replayed):
 
 def test_the_months_of_a_year_compound(replayed):
     measured = measure(made_replay(days=400, trades=200))
-    found = tables.years(measured.months)
+    found = tables.year_rows(measured.months)
     assert [year.name for year in found] == ["2030", "2031"]
     assert all(year.months[0] for year in found)
     assert found[1].months[2] is None
@@ -205,7 +205,7 @@ def test_many_events_are_cut_and_counted(replayed):
 
 
 def test_the_fill_rules_name_the_rates(replayed):
-    settings = configuration.load({})
+    settings = configuration.load_settings({})
     told = " ".join(fill_rules(replayed, settings))
     for said in (
         "-0.02 % as maker, 0.1 % as taker",
@@ -222,7 +222,9 @@ def test_the_fill_rules_name_the_rates(replayed):
 
 
 def test_all_settings_that_decide_are_listed():
-    told = {group.name: dict(group.values) for group in setting_groups(configuration.load({}))}
+    told = {
+        group.name: dict(group.values) for group in setting_groups(configuration.load_settings({}))
+    }
     assert told["risk"]["max_drawdown"] == "0.2"
     assert told["general"]["capital_jpy"] == "1,000,000"
     assert told["replay"]["maker_fee_rate"] == "–"
@@ -317,7 +319,7 @@ def test_every_drawdown_that_is_shown_stands_below_zero(replayed, page):
         for card in cards(measured)
         if card.name == "Buy and hold"
     ]
-    for group in statistics(measured):
+    for group in statistic_groups(measured):
         shown += [
             text
             for line in group.lines

@@ -10,7 +10,7 @@ import pytest
 
 from scripts import launch
 from scripts.installation import environments, system_libraries
-from scripts.installation.in_use import alone, hold
+from scripts.installation.in_use import hold, hold_alone
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -99,12 +99,12 @@ def test_what_is_in_use_is_not_cleared_and_what_is_being_cleared_is_not_used(
     assert (one.is_dir(), two.is_dir(), half.is_dir()) == (True, True, False)
     user.kill()
     user.join()
-    assert alone(one)
+    assert hold_alone(one)
     assert not hold(one)
     environments.clear(venv)
     assert one.is_dir(), "held by the asking above"
     assert hold(two)
-    assert not alone(two)
+    assert not hold_alone(two)
     assert not hold(tmp_path / "none")
 
 
@@ -207,7 +207,7 @@ def test_a_failed_install_is_one_sentence_and_a_remedy(
 ) -> None:
     log = tmp_path / "log"
     log.write_text(said)
-    error = environments.failure("the packages could not be installed", log)
+    error = environments.step_failure("the packages could not be installed", log)
     assert found in str(error)
     assert remedy in error.remedy
     assert "\n" not in f"{error}{error.remedy}"

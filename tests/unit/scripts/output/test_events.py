@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from scripts.output.events import happened
+from scripts.output.events import event_lines
 from shared.alerts import sentence
 from shared.core.reasons import Reason
 from shared.core.types import TickReport, TickStatus
@@ -43,11 +43,11 @@ def test_a_trouble_that_lasts_is_told_once_and_again_when_it_is_another() -> Non
         reason=Reason.LEASE_HELD,
         detail="another tick holds the account",
     )
-    assert happened(QUIET, before=None) == []
-    assert happened(stale, before=QUIET) == ["degraded: 3 candles are missing"]
-    assert happened(more, before=stale) == []
-    assert happened(busy, before=more) == ["busy: another tick holds the account"]
-    assert happened(stale, before=busy) == ["degraded: 3 candles are missing"]
+    assert event_lines(QUIET, before=None) == []
+    assert event_lines(stale, before=QUIET) == ["degraded: 3 candles are missing"]
+    assert event_lines(more, before=stale) == []
+    assert event_lines(busy, before=more) == ["busy: another tick holds the account"]
+    assert event_lines(stale, before=busy) == ["degraded: 3 candles are missing"]
 
 
 def test_a_reason_is_told_with_instants_that_people_read() -> None:

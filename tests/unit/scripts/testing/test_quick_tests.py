@@ -12,7 +12,7 @@ import pytest
 
 from scripts.commands import check
 from scripts.testing import quick_tests
-from scripts.testing.quick_tests import BUDGET_SECONDS, MEASURES, choose, chosen_of, files_of
+from scripts.testing.quick_tests import BUDGET_SECONDS, MEASURES, choose, chosen_of, unit_test_files
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -72,7 +72,7 @@ def test_the_measures_that_are_kept_make_a_quick_check_of_many_files() -> None:
     assert BUDGET_SECONDS / 2 < choice.seconds <= BUDGET_SECONDS
     assert len(choice.chosen) >= 50
     assert len(choice.slower) >= 10
-    assert set(choice.chosen) <= set(files_of(ROOT))
+    assert set(choice.chosen) <= set(unit_test_files(ROOT))
     assert check.command.help is not None
     assert f"{BUDGET_SECONDS:.0f} seconds of CPU" in " ".join(check.command.help.split())
 

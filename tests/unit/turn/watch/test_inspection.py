@@ -20,8 +20,8 @@ from shared.model.outcomes import LOWER, NEITHER, UPPER, label
 from shared.model.pointer import ServingPointer
 from shared.model.signing import public_of
 from shared.turn import pipeline
-from shared.turn.watch.candle import watch
-from shared.turn.watch.inspection import EVERY, inspect, sampled
+from shared.turn.watch.candle import watch_candle
+from shared.turn.watch.inspection import EVERY, inspect_model, sampled_rows
 from tests.support import world
 
 DAY = 86_400_000
@@ -32,7 +32,9 @@ SETTINGS = wiring.settings_from({})
 @cache
 def bundle() -> Bundle:
     made = world.training()
-    return model.load(made.files, public_keys=(public_of(world.SIGNING_KEY),), version=made.version)
+    return model.load_bundle(
+        made.files, public_keys=(public_of(world.SIGNING_KEY),), version=made.version
+    )
 
 
 @cache
@@ -46,8 +48,8 @@ def window(days: int = 7) -> tuple[dict[Timeframe, Candles], Features]:
 
 
 def heard(computed: Features, model: Bundle | None = None) -> Prediction:
-    rows = sampled(computed.as_of, step_ms=Timeframe.M15.ms)
-    return pipeline.scored(computed, bundle=model or bundle(), rows=rows)
+    rows = sampled_rows(computed.as_of, step_ms=Timeframe.M15.ms)
+    return pipeline.predict_chosen_rows(computed, bundle=model or bundle(), rows=rows)
 
 
 def like_the_window(model: Bundle, computed: Features, prediction: Prediction) -> Bundle:
@@ -83,7 +85,7 @@ def asked(
 ):
     candles, computed = window()
     prediction = more.get("prediction") or heard(computed)
-    return inspect(
+    return inspect_model(
         model,
         more.get("computed") or computed,
         prediction,
@@ -173,7 +175,7 @@ def forecast(right: float) -> Prediction:
     came = label(candles[Timeframe.M15], computed.column("atr_14"), bundle().barriers)
     random = np.random.default_rng(8)
     told = np.full((len(computed.as_of), 3), np.nan)
-    for row in np.flatnonzero(sampled(computed.as_of, step_ms=900_000)):
+    for row in np.flatnonzero(sampled_rows(computed.as_of, step_ms=900_000)):
         happened = int(came.value[row])
         sure = (
             happened if happened == NEITHER or random.random() < right else UPPER + LOWER - happened
@@ -232,8 +234,8 @@ def test_a_suspect_model_may_enter_unless_the_settings_forbid_it(forbid):
 def test_the_same_rows_are_asked_in_every_tick():
     _, computed = window()
     before, after = (
-        sampled(computed.as_of[:-1], step_ms=900_000),
-        sampled(computed.as_of[1:], step_ms=900_000),
+        sampled_rows(computed.as_of[:-1], step_ms=900_000),
+        sampled_rows(computed.as_of[1:], step_ms=900_000),
     )
     assert (before[1:] == after[:-1]).all()
     assert before.sum() in {len(before) // EVERY, len(before) // EVERY + 1}
@@ -244,7 +246,7 @@ def test_both_models_are_heard_without_consensus_and_the_champion_says_what_it_s
     challenger = replace(bundle(), version="other")
     told = {
         side: (
-            watch(
+            watch_candle(
                 bundle(),
                 challenger,
                 candles=candles,
@@ -271,7 +273,7 @@ def test_a_challenger_that_cannot_be_asked_disturbs_nobody():
         version="strange",
         manifest=replace(bundle().manifest, features=("no_such_feature",)),
     )
-    found = watch(
+    found = watch_candle(
         calm(),
         strange,
         candles=candles,

@@ -35,7 +35,7 @@ def documents(candles: Candles, said) -> list[dict]:
     days: list[dict] = [{"date": "2026-01-02", "bot": "b"}, {"date": "2026-01-01", "bot": "b"}]
     for row, at in enumerate(candles.closed_at.tolist()):
         day = days[row < len(candles) // 2]
-        for name, facts in shadow.entry(said(row), as_of=at, side=row % 3 - 1).items():
+        for name, facts in shadow.shadow_entry(said(row), as_of=at, side=row % 3 - 1).items():
             day[name] = {**day.get(name, {}), **facts}
     return json.loads(json.dumps(days))
 
@@ -57,7 +57,7 @@ def knowing(candles: Candles, atr_jpy: np.ndarray):
 
 def test_what_was_written_is_read_back_in_the_order_of_time():
     candles, atr_jpy = market()
-    record = shadow.records(documents(candles, knowing(candles, atr_jpy)))
+    record = shadow.decode_shadow(documents(candles, knowing(candles, atr_jpy)))
     assert record.as_of.tolist() == candles.closed_at.tolist()
     assert record.sides.tolist() == [row % 3 - 1 for row in range(300)]
     assert sorted(record.said) == ["challenger", "champion"]
@@ -68,9 +68,13 @@ def test_what_was_written_is_read_back_in_the_order_of_time():
 
 def test_both_are_scored_on_the_same_matured_candles_and_the_better_one_is_seen():
     candles, atr_jpy = market()
-    record = shadow.records(documents(candles, knowing(candles, atr_jpy)))
-    told = shadow.scored(record, candles, atr_jpy, BARRIERS, versions=("champion", "challenger"))
-    known = shadow.matured(record, candles, atr_jpy, BARRIERS, versions=("champion", "challenger"))
+    record = shadow.decode_shadow(documents(candles, knowing(candles, atr_jpy)))
+    told = shadow.score_versions(
+        record, candles, atr_jpy, BARRIERS, versions=("champion", "challenger")
+    )
+    known = shadow.matured_candles(
+        record, candles, atr_jpy, BARRIERS, versions=("champion", "challenger")
+    )
     assert told["champion"].rows == told["challenger"].rows == len(known.as_of) == 250 - 4
     assert told["challenger"].hit_rate == 1.0
     assert told["challenger"].log_loss < 0.11
@@ -82,10 +86,10 @@ def test_both_are_scored_on_the_same_matured_candles_and_the_better_one_is_seen(
 
 def test_a_candle_whose_horizon_has_not_passed_is_not_scored_even_if_it_touched():
     candles, atr_jpy = market()
-    record = shadow.records(documents(candles, knowing(candles, atr_jpy)))
+    record = shadow.decode_shadow(documents(candles, knowing(candles, atr_jpy)))
     for seen in (60, 100, 200):
         part = candles.rows(0, seen)
-        known = shadow.matured(
+        known = shadow.matured_candles(
             record, part, atr_jpy[:seen], BARRIERS, versions=("champion", "challenger")
         )
         assert len(known.as_of) == seen - 50 - 4
@@ -95,24 +99,32 @@ def test_a_candle_whose_horizon_has_not_passed_is_not_scored_even_if_it_touched(
 
 def test_candles_that_are_gone_or_were_never_recorded_are_left_out():
     candles, atr_jpy = market()
-    record = shadow.records(documents(candles, knowing(candles, atr_jpy)))
-    late = shadow.matured(
+    record = shadow.decode_shadow(documents(candles, knowing(candles, atr_jpy)))
+    late = shadow.matured_candles(
         record, candles.rows(200, None), atr_jpy[200:], BARRIERS, versions=("champion",)
     )
     assert late.as_of[0] == candles.closed_at[200]
     assert (
-        shadow.scored(record, candles.rows(0, 0), atr_jpy[:0], BARRIERS, versions=("champion",))
+        shadow.score_versions(
+            record, candles.rows(0, 0), atr_jpy[:0], BARRIERS, versions=("champion",)
+        )
         == {}
     )
     assert (
-        shadow.scored(shadow.records([]), candles, atr_jpy, BARRIERS, versions=("champion",)) == {}
+        shadow.score_versions(
+            shadow.decode_shadow([]), candles, atr_jpy, BARRIERS, versions=("champion",)
+        )
+        == {}
     )
-    assert shadow.scored(record, candles, atr_jpy, BARRIERS, versions=("champion", "nobody")) == {}
+    assert (
+        shadow.score_versions(record, candles, atr_jpy, BARRIERS, versions=("champion", "nobody"))
+        == {}
+    )
 
 
 def test_a_candle_on_which_nobody_spoke_leaves_no_entry():
-    assert shadow.entry({"a": np.full(3, np.nan)}, as_of=1, side=1) == {}
-    assert shadow.entry({}, as_of=1, side=1) == {}
+    assert shadow.shadow_entry({"a": np.full(3, np.nan)}, as_of=1, side=1) == {}
+    assert shadow.shadow_entry({}, as_of=1, side=1) == {}
 
 
 @pytest.mark.parametrize(
@@ -129,8 +141,8 @@ def test_a_candle_on_which_nobody_spoke_leaves_no_entry():
 )
 def test_a_damaged_record_is_refused(bad):
     with pytest.raises(BadData, match="shadow record"):
-        shadow.records([{"date": "2026-01-01", **bad}])
+        shadow.decode_shadow([{"date": "2026-01-01", **bad}])
 
 
 def test_a_day_without_a_record_is_a_day_without_candles():
-    assert len(shadow.records([{"date": "2026-01-01", "equity": {}}]).as_of) == 0
+    assert len(shadow.decode_shadow([{"date": "2026-01-01", "equity": {}}]).as_of) == 0

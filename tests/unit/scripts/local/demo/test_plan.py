@@ -5,13 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scripts.local.demo.plan import LEAST_TRAINING_DAYS, from_file, generated, warm_up_ms
+from scripts.local.demo.plan import (
+    LEAST_TRAINING_DAYS,
+    plan_candle_file,
+    plan_generated_market,
+    warm_up_ms,
+)
 from shared.core import settings as configuration
 from shared.core.calendar import DAY_MS, JST_MS
 from shared.core.errors import UserError
 from shared.core.types import Candles, Timeframe
 
-SETTINGS = configuration.load({})
+SETTINGS = configuration.load_settings({})
 BEGIN = 1_514_937_600_000
 FILE = Path("some.csv")
 
@@ -34,7 +39,9 @@ def candles(days, *, wild_day=None):
 
 
 def plan(quarters, **more):
-    return from_file(quarters, FILE, **{"days": 4.0, "settings": SETTINGS, "seed": 7, **more})
+    return plan_candle_file(
+        quarters, FILE, **{"days": 4.0, "settings": SETTINGS, "seed": 7, **more}
+    )
 
 
 def test_the_wildest_days_are_shown_from_midnight_jst():
@@ -53,19 +60,19 @@ def test_a_wild_day_without_enough_history_before_it_is_not_chosen():
 def test_the_model_learns_from_before_where_that_is_long_enough():
     found = plan(candles(200, wild_day=150))
     assert (found.training_start_at, found.training_end_at) == (BEGIN, found.start_at)
-    assert not found.trains_on_the_future
+    assert not found.is_trained_on_future
 
 
 def test_otherwise_from_after_with_an_embargo_of_one_horizon():
     found = plan(candles(200, wild_day=20))
-    assert found.trains_on_the_future
+    assert found.is_trained_on_future
     assert found.training_start_at == found.end_at + SETTINGS.learning.horizon_candles * 900_000
     assert found.training_end_at - found.training_start_at >= LEAST_TRAINING_DAYS * DAY_MS
 
 
 def test_without_enough_on_either_side_there_is_no_model_and_a_sentence():
     found = plan(candles(40))
-    assert not found.trains_on_the_future
+    assert not found.is_trained_on_future
     assert (
         found.untrained
         == "neither before nor after these days does some.csv hold 60 days to learn from"
@@ -88,7 +95,7 @@ def test_a_file_that_is_too_short_is_refused():
 
 
 def test_a_generated_market_is_learned_from_up_to_its_start():
-    found = generated(days=2.0, edge_bp=6.0, seed=1, history_days=200.0)
+    found = plan_generated_market(days=2.0, edge_bp=6.0, seed=1, history_days=200.0)
     assert found.training_end_at == found.start_at
     assert found.start_at - found.training_start_at == 200 * DAY_MS
     assert (found.start_at + JST_MS) % DAY_MS == 0

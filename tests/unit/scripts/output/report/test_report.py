@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from scripts.output.report import MarketSource, TrainingNote, first_line, render
-from scripts.output.report.outcome import compute, mark_of
+from scripts.output.report.outcome import build_ticked_run, mark_of
 from scripts.output.report.rows import why_summary
 from scripts.output.report.story import all_fills, all_trades, stories, why_nothing
 from shared.core.money import ZERO, btc_from_lots
@@ -121,7 +121,7 @@ def test_a_missing_model_is_told_with_its_cause():
 
 
 def test_the_cards_and_tables_show_what_the_run_came_to(page):
-    run = compute(REPORTS, made.header())
+    run = build_ticked_run(REPORTS, made.header())
     performance, costs = run.performance, run.performance.costs
     texts = " | ".join(page.texts)
     trades = all_trades(REPORTS)
@@ -149,14 +149,14 @@ def test_two_days_are_no_proof_of_skill(page):
 
 
 def test_buy_and_hold_begins_at_the_first_price_and_pays_one_fee():
-    hold = compute(REPORTS, made.header()).performance.hold
+    hold = build_ticked_run(REPORTS, made.header()).performance.hold
     first, last = made.price_at(made.START), made.price_at(REPORTS[-1].scheduled_at)
     assert hold.price == first
     assert hold.returns.total == pytest.approx(last / first - 1 - 0.001, abs=2e-4)
 
 
 def test_the_drawdown_is_measured_from_the_peak_so_far_at_every_tick():
-    performance = compute(REPORTS, made.header()).performance
+    performance = build_ticked_run(REPORTS, made.header()).performance
     deepest, peak = ZERO, made.CAPITAL
     for report in REPORTS:
         peak = max(peak, report.equity_jpy)
@@ -265,7 +265,7 @@ def test_the_page_asks_nothing_from_any_network(page):
 
 
 def test_the_drawn_data_are_every_tick_and_the_positions(page):
-    run = compute(REPORTS, made.header())
+    run = build_ticked_run(REPORTS, made.header())
     at = [report.scheduled_at for report in REPORTS]
     assert run.replayed.curve.at.tolist() == at
     known = [int(report.equity_jpy * 10_000) for report in REPORTS]
@@ -313,7 +313,7 @@ def test_a_position_closed_in_parts_is_one_round_trip():
     rest = replace(trade, sequence=2, lots=120)
     last = next(report for report in REPORTS if report.trades)
     whole = [*REPORTS[:180], replace(last, trades=(part, rest))]
-    run = compute(whole, made.header())
+    run = build_ticked_run(whole, made.header())
     assert run.performance.positions.count == 1
     assert run.positions[0].net_jpy == part.net_jpy + rest.net_jpy
     assert [story.position for story in run.stories] == run.positions
@@ -338,7 +338,7 @@ def test_a_tick_without_equity_or_price_leaves_no_hole_in_the_curve():
         replace(REPORTS[2], mark_price=None),
         REPORTS[3],
     ]
-    curve = compute(broken, made.header()).replayed.curve
+    curve = build_ticked_run(broken, made.header()).replayed.curve
     assert curve.at.tolist() == [REPORTS[row].scheduled_at for row in (0, 2, 3)]
     assert curve.close.tolist() == [
         made.price_at(made.START),
