@@ -3,6 +3,8 @@
 `--full` takes them all.
 """
 
+# Imported beforehand, as in a run of all tests: a slip in a constant is noticed all the same.
+import shared.exchanges.paper.account  # noqa: F401
 from scripts.testing.mutation.equal import AT_MOST
 from scripts.testing.mutation.rooms import ROOMS
 from scripts.testing.mutation.run import run

@@ -44,6 +44,9 @@ WAITED_SECONDS = 300.0
 AHEAD = ("numpy", "msgspec", "hypothesis", "yaml", "coverage", "pytest")
 """Imported before anything of the project is, so that no fork has to."""
 
+MUTATED_AND_TESTS = frozenset({"shared", "models", "functions", "tests"})
+"""The packages that a fork imports anew."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MutantVerdict:
@@ -467,9 +470,11 @@ def _is_too_slow(work: Callable[[Say], None]) -> bool:
 def _alone(
     mutant: Mutant | None, room: Room, slow: frozenset[str], only: str | None, say: Say
 ) -> None:
-    """In a fork that has imported nothing of the project: the mutated module in place of the real
-    one, and its tests.
+    """In a fork that forgets what was imported of the project: the mutated module in place of the
+    real one, and its tests.
     """
+    for name in [name for name in sys.modules if name.partition(".")[0] in MUTATED_AND_TESTS]:
+        del sys.modules[name]  # whoever started this may have imported them: pytest's worker has
     if mutant is not None:
         sys.meta_path.insert(0, _Instead(mutant, room))
     stops = _Stops(say, slow, only)
