@@ -15,8 +15,8 @@ from shared.stores.ports import Bucket, DocumentStore
 class BacktestPorts:
     """Where backtests live: stores, clock, and where settings, keys and candles come from.
 
-    `load` is `settings.load` with its environment: it takes `profile` and `overrides`. Without
-    `walks` no walk-forward is offered here.
+    `load` is `settings.load_settings` with its environment: it takes `profile` and `overrides`.
+    Without `walks` no walk-forward is offered here.
     """
 
     documents: DocumentStore

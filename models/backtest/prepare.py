@@ -75,8 +75,8 @@ class PreparedReplay:
 
 
 def job_settings(job: Job, load: Callable[..., Settings]) -> Settings:
-    """The bot's own settings under the job's profile and overrides; `load` is `settings.load` with
-    its environment.
+    """The bot's own settings under the job's profile and overrides; `load` is
+    `settings.load_settings` with its environment.
 
     Raises:
         BadJob: naming `profile` or the override that does not fit.

@@ -75,7 +75,7 @@ class Dataset:
         long_net: (n,) what a long entered at the close brought after costs, as a rate (see
             `models.data.labels.results`).
         short_net: (n,) what a short brought.
-        side: (n,) the consensus of the strategies, -1, 0, +1 (see `voted`).
+        side: (n,) the consensus of the strategies, -1, 0, +1 (see `with_votes`).
         strength: (n,) its strength in [0, 1].
     """
 

@@ -173,7 +173,7 @@ class Study:
 
     def variant_settings(self, variant: Variant) -> tuple[str | None, dict[str, Any]]:
         """The profile of a variant, and all settings that are laid over it, nested as
-        `settings.load` wants them.
+        `settings.load_settings` wants them.
         """
         schedule = {} if self.every_days is None else {"retrain.every_days": self.every_days}
         seed = {} if self.seed is None else {"learning.seed": self.seed}

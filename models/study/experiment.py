@@ -71,7 +71,7 @@ class StudyPorts:
     0
 
     Attributes:
-        load: `settings.load` with its environment: takes `profile` and `overrides`.
+        load: `settings.load_settings` with its environment: takes `profile` and `overrides`.
         archive: Of candles.
         log: Of all trials; every variant is written there as it is done.
         now_ms: When this takes place, for the log alone.

@@ -1,9 +1,9 @@
 """What must not be read by anybody: registered secrets, and whatever has the shape of one.
 
-`masked` is for every line, answer and report: secrets that were registered, webhook addresses,
-passwords and tokens in addresses. `veiled` is for text that repeats what a person typed or set, as
-errors do: long keys of any kind are masked too. A hash that our own code worked out looks like a
-key; that is why the first leaves them alone.
+`mask_secrets` is for every line, answer and report: secrets that were registered, webhook
+addresses, passwords and tokens in addresses. `mask_secrets_and_keys` is for text that repeats what
+a person typed or set, as errors do: long keys of any kind are masked too. A hash that our own code
+worked out looks like a key; that is why the first leaves them alone.
 """
 
 import re

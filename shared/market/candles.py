@@ -77,8 +77,8 @@ def check_candle_rules(
     Raises `BadCandles` for the first row that does not.
 
     The rules: arrays of equal length; opened on the grid of the timeframe (or of `spacing_ms`),
-    ascending, none twice (so every spacing is a multiple of it); and those of `values_checked`,
-    unless `values` says that they were checked.
+    ascending, none twice (so every spacing is a multiple of it); and those of
+    `check_candle_values`, unless `values` says that they were checked.
     """
     at, grid_ms = candles.opened_at, spacing_ms or candles.timeframe.ms
     if any(getattr(candles, name).shape != at.shape for name in COLUMNS[1:]):

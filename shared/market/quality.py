@@ -37,8 +37,8 @@ def inspect_candles(
     """What is wrong with `candles` at `as_of`: nothing there, the last one stale, a hole near the
     end, a price that cannot be.
 
-    `minutes_of`: see `spikes`. `quiet`: whoever asks knows that nothing in them is `loud`. A short
-    history is no issue here: rows that are not warm say so themselves.
+    `minutes_of`: see `spikes`. `quiet`: whoever asks knows that nothing in them may be a spike. A
+    short history is no issue here: rows that are not warm say so themselves.
 
     >>> from shared.core.settings import load_settings
     >>> from shared.market.candles import empty_candles

@@ -109,7 +109,7 @@ class Inputs:
         opening: The account's past, where it has one; None: a new one with `settings.capital_jpy`.
         every_tick: Run the scalar rules at every schedule time and keep a report of each (slow; the
             proof of the fast way).
-        notes: What the reader of a result must know, shown on its face; see `loud`.
+        notes: What the reader of a result must know, shown on its face; see `is_warning`.
     """
 
     candles: Mapping[Timeframe, Candles]

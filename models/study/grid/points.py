@@ -159,7 +159,7 @@ def runs(
     Args:
         points: From `grid`, `sample`, or any list.
         spans: From `periods`, or any list.
-        load: `settings.load` with its environment; without it the defaults alone count.
+        load: `settings.load_settings` with its environment; without it the defaults alone count.
         profile: A named overlay of the settings, under what the points change.
         rules: The pair's rules under given settings; without it what the exchange states.
 
@@ -192,7 +192,7 @@ def _defaults(*, profile: str | None, overrides: Mapping[str, Any]) -> Settings:
 
 
 def nest_point(point: Point) -> dict[str, Any]:
-    """The point as nested mappings, as `settings.load` takes overrides."""
+    """The point as nested mappings, as `settings.load_settings` takes overrides."""
     whole: dict[str, Any] = {}
     for name, value in point.items():
         *path, last = name.split(".")

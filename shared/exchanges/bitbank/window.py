@@ -108,7 +108,7 @@ class Windows:
                 work = replace(work, issues=work.issues + issues, files=work.files + 1)
             except StaleAnswer as error:
                 # What was final in it is taken. Newer files are not, or a hole would stay:
-                # `inspect` says what lacks.
+                # `inspect_candles` says what lacks.
                 if error.candles is not None and len(error.candles):
                     work = _join_candles(work, error.candles)
                 stale = _issue(

@@ -82,8 +82,8 @@ class PaperAccount:
     `settled_until` is where the path has been walked to, always a full minute.
 
     `orders` rest; `ended` are the most recent ones, oldest first, and so are `trades` and `fills`,
-    of which none goes before a saved state has counted it (`trimmed`). `last_price` is the last
-    price of the path while something was held or rested: the mark. `capital_jpy` is what the
+    of which none goes before a saved state has counted it (`trim_account`). `last_price` is the
+    last price of the path while something was held or rested: the mark. `capital_jpy` is what the
     account was opened with; None in a document that does not say it.
 
     >>> from shared.core.settings import load_settings

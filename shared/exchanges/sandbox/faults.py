@@ -107,7 +107,7 @@ class Faults:
     def earlier_ms(self, *, endpoint: str, path: str, now_ms: int) -> int:
         """How long ago the reply is to be made: as far back as any fault that fits asks for.
 
-        It fires in `applied`.
+        It fires in `apply_faults`.
         """
         with self._lock:
             return max(

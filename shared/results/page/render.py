@@ -37,7 +37,8 @@ def render(
         template: Extends `base.html.j2`, or a template in one of `folders`.
         values: What the template says.
         heading: The name of the page; any text, shown as it is.
-        notes: What must be said first; those that warn come before the others (see `loud`).
+        notes: What must be said first; those that warn come before the others (see
+            `replay.types.is_warning`).
         folders: Of further templates.
         styles: CSS beside the common one.
         scripts: JavaScript in the order in which its parts need each other; all of it and the theme

@@ -335,7 +335,7 @@ def _document(row: tuple[str, str, str]) -> Document:
 def _value(field: str) -> str:
     """The SQL of a field's value.
 
-    The field is letters, digits, underscores and dots: `checked_query` has seen to it.
+    The field is letters, digits, underscores and dots: `check_query` has seen to it.
     """
     return f"json_extract(data, '$.{field}')"
 
