@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import threading
+from collections import Counter
 from enum import StrEnum
 
 import pytest
@@ -14,7 +15,13 @@ from shared.stores.documents import AnswerLost
 from shared.stores.local.sqlite import SqliteDocuments
 from shared.stores.memory import MemoryDocuments
 from shared.stores.ports import Document, Write
-from tests.support.adapters import create_in_a_process, increment, increment_in_a_process
+from tests.support.adapters import (
+    create_in_a_process,
+    documents_at,
+    increment,
+    increment_in_a_process,
+)
+from tests.support.emulators import fresh_project
 
 
 class Colour(StrEnum):
@@ -506,35 +513,53 @@ ASKED = st.one_of(
 )
 
 
+ROWS = {
+    "rows": st.lists(VALUES, max_size=12),
+    "value": st.none() | ASKED,
+    "op": st.sampled_from(["==", ">=", "<"]),
+    "descending": st.booleans(),
+}
+
+
+def _answers(store, collection, rows, value, op, descending):
+    store.commit(
+        [
+            Write(kind="put", path=f"{collection}/{number}", data={"f": row})
+            for number, row in enumerate(rows)
+        ]
+    )
+    op = "==" if value is None else op
+    found = store.query(collection, field="f", value=value, op=op, descending=descending)
+    return [(document.path, document.data) for document in found]
+
+
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(
-    rows=st.lists(VALUES, max_size=12),
-    value=st.none() | ASKED,
-    op=st.sampled_from(["==", ">=", "<"]),
-    descending=st.booleans(),
-)
+@given(**ROWS)
 def test_sqlite_and_memory_answer_any_query_alike(tmp_path_factory, rows, value, op, descending):
-    memory, sqlite = (
-        MemoryDocuments(),
-        SqliteDocuments(tmp_path_factory.mktemp("alike") / "state.sqlite"),
-    )
-    writes = [
-        Write(kind="put", path=f"q/{number}", data={"f": row}) for number, row in enumerate(rows)
-    ]
-    asked = {
-        "field": "f",
-        "value": value,
-        "op": "==" if value is None else op,
-        "descending": descending,
-    }
-    told = []
-    for store in (memory, sqlite):
-        store.commit(writes)
-        told.append([(document.path, document.data) for document in store.query("q", **asked)])
+    sqlite = SqliteDocuments(tmp_path_factory.mktemp("alike") / "state.sqlite")
+    asked = ("q", rows, value, op, descending)
+    assert _answers(MemoryDocuments(), *asked) == _answers(sqlite, *asked)
     sqlite.close()
-    assert told[0] == told[1]
+
+
+def test_firestore_and_memory_answer_any_query_alike(firestore_here, full):
+    firestore = documents_at(f"firestore://{fresh_project()}/(default)")
+    counts = Counter()
+
+    @settings(max_examples=300 if full else 25, deadline=None)
+    @given(**ROWS)
+    def ask(rows, value, op, descending):
+        counts["asked"] += 1
+        asked = (f"q{counts['asked']}", rows, value, op, descending)
+        told = _answers(MemoryDocuments(), *asked)
+        assert _answers(firestore, *asked) == told
+        counts["found"] += bool(told)
+
+    ask()
+    firestore.close()
+    assert counts["found"] >= 5
 
 
 # many at once
