@@ -88,6 +88,7 @@ def test_report_cold_start_warm_tick_and_memory(tmp_path, capsys) -> None:
             "ccxt",
             "functions.tick.main",
             "functions_framework",
+            "google.cloud.firestore",
             "numpy",
             "cryptography",
             "yaml",
