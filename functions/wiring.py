@@ -50,6 +50,7 @@ DOCUMENTS: Mapping[str, str] = {
 """The document stores, by how `BOT_STATE` begins; each opens what stands after `://`."""
 BUCKETS: Mapping[str, str] = {
     "file": "shared.stores.local.folder:FolderBucket",
+    "gs": "shared.stores.google.storage:GoogleBucket",
     "memory": "shared.stores.memory:MemoryBucket",
 }
 """The buckets, by how `BOT_BUCKET` begins."""

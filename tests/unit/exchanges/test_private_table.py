@@ -140,9 +140,7 @@ def test_the_official_mock_and_the_table_know_the_same_fields() -> None:
     checked = 0
     for endpoint, shape in table.read_shapes().items():
         for place, kind in table.read_table()["endpoints"][endpoint]["answer"].items():
-            fields = {
-                field["name"]: field for field in table.read_table()["objects"][kind]
-            }
+            fields = {field["name"]: field for field in table.read_table()["objects"][kind]}
             part = shape["data"][place.removesuffix("[]")] if place else shape["data"]
             for row in part if isinstance(part, list) else [part]:
                 assert set(row) <= set(fields), (endpoint, place)
