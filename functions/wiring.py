@@ -112,7 +112,10 @@ def settings_from(environ: Mapping[str, str], **more: Any) -> Settings:
                     remedy=f"set {name} to a store that outlives the instance",
                 )
         if settings.alerts == "inline":
-            raise BadSettings("BOT_ALERTS was 'inline' on Cloud Run", remedy="set BOT_ALERTS=log")
+            raise BadSettings(
+                "BOT_ALERTS was 'inline' on Cloud Run",
+                remedy="set BOT_ALERTS to pubsub://PROJECT/TOPIC or log",
+            )
     return settings
 
 
@@ -161,7 +164,8 @@ def feed_for(settings: Settings, clock: Clock, bucket: Bucket) -> BitbankFeed:
 
 
 def sink_for(settings: Settings, environ: Mapping[str, str], *, patience: Patience) -> AlertSink:
-    """Discord where a webhook is set, the log otherwise.
+    """The topic that the settings name, with Discord behind it for what is critical; else Discord
+    where a webhook is set, the log otherwise.
 
     `patience` remembers when Discord wants to be left alone.
     """
@@ -169,6 +173,19 @@ def sink_for(settings: Settings, environ: Mapping[str, str], *, patience: Patien
     webhooks = {
         level: environ.get(f"DISCORD_WEBHOOK_{level.name}", "") or everywhere for level in Level
     }
+    if settings.alerts.startswith("pubsub://"):
+        from shared.alerts.pubsub import PubSubSink
+
+        topic = PubSubSink(
+            settings.alerts, settings, emulator=environ.get("PUBSUB_EMULATOR_HOST", "")
+        )
+        if not webhooks[Level.CRITICAL]:
+            return topic
+        from shared.alerts.discord import DiscordSink
+        from shared.alerts.fallback import FallbackSink
+
+        webhook = {Level.CRITICAL: webhooks[Level.CRITICAL]}
+        return FallbackSink(topic, DiscordSink(webhook, settings, patience=patience))
     if settings.alerts == "log" or not any(webhooks.values()):
         from shared.alerts.discord import LogSink
 
