@@ -5,6 +5,7 @@ from http import HTTPStatus
 import requests
 from google.api_core import exceptions as answers
 from google.auth.exceptions import DefaultCredentialsError
+from urllib3.exceptions import TimeoutError as HTTPTimeout
 
 from shared.core.errors import BadData, BotError, RateLimited, StoreBroken, Unavailable
 from shared.core.masking import mask_secrets_and_keys
@@ -35,7 +36,9 @@ def refusal(error: answers.GoogleAPICallError, place: str, key: str) -> BotError
             remedy="give this account the role Storage Object User on the bucket",
         )
     if code == HTTPStatus.TOO_MANY_REQUESTS:
-        return RateLimited(f"Cloud Storage asks for patience with {place}/{key}")
+        return RateLimited(
+            f"Cloud Storage asks for patience with {place}/{key}", retry_after_seconds=0.0
+        )
     if (
         code in _AGAIN
         or code >= HTTPStatus.INTERNAL_SERVER_ERROR
@@ -53,6 +56,6 @@ def silence(error: Exception, place: str, key: str) -> BotError:
             f"this machine has no credentials for {place} ({type(error).__name__})",
             remedy="run: gcloud auth application-default login",
         )
-    late = isinstance(error, TimeIsUp | requests.Timeout | TimeoutError)
+    late = isinstance(error, TimeIsUp | requests.Timeout | HTTPTimeout | TimeoutError)
     found = "in time" if late else f"usefully ({type(error).__name__})"
     return Unavailable(f"Cloud Storage did not answer {found} for {place}/{key}")

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from functools import partial
+from http.client import HTTPException
 from typing import Any, Self, TypeVar
 
 import google.auth
@@ -26,6 +27,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.auth.transport.requests import AuthorizedSession, Request
 from google.cloud import storage
 from google.cloud.storage.exceptions import InvalidResponse
+from urllib3.exceptions import HTTPError
 
 from shared.core.errors import BadData, BadSettings, Conflict, RateLimited, Unavailable
 from shared.core.masking import quote_value
@@ -44,7 +46,15 @@ from shared.stores.ports import Blob
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _SCOPES = ("https://www.googleapis.com/auth/devstorage.read_write",)
-_FIRST_PAUSE_SECONDS = 0.2
+_SILENT = (
+    TimeIsUp,
+    InvalidResponse,
+    OSError,
+    HTTPError,
+    HTTPException,
+    credentials.GoogleAuthError,
+)
+"""What says nothing of the request: the connection is thrown away."""
 
 Result = TypeVar("Result")
 
@@ -67,6 +77,7 @@ class GoogleBucket:
         timeout_seconds: float = 60.0,
         silence_seconds: float = 10.0,
         attempts: int = 4,
+        pause_seconds: float = 0.2,
     ) -> None:
         """Connect to nothing yet.
 
@@ -78,11 +89,12 @@ class GoogleBucket:
             timeout_seconds: For a whole call.
             silence_seconds: For one wait in which not a byte moves.
             attempts: How often a request is sent.
+            pause_seconds: Before it is sent again; doubled with each.
         """
         self.name, self._below = name, f"{prefix}/" if prefix else ""
         self._endpoint = endpoint
         self._timeout_seconds, self._silence_seconds = timeout_seconds, silence_seconds
-        self._attempts = attempts
+        self._attempts, self._pause_seconds = attempts, pause_seconds
         self._deadline: float | None = None
         self._lock = threading.Lock()
         self._client: Any = None
@@ -149,12 +161,17 @@ class GoogleBucket:
                 found = stored.generation if stored else 0
                 wanted = found if if_generation is None else if_generation
                 upload = partial(objects.upload, name=name, mine=mine, at=wanted)
+                silent: Unavailable | None = None
                 try:
                     return self._ask(key, upload)
                 except Overtaken:
                     stored = self._look(key, name)
+                except Unavailable as error:
+                    stored, silent = self._look(key, name), error
                 if stored is not None and stored.writer == mine.writer:
                     return objects.whole_generation(stored, mine, key)
+                if silent is not None:
+                    raise silent
                 if if_generation is not None:
                     at = stored.generation if stored else None
                     raise Conflict(precondition_text(key, if_generation, at))
@@ -167,7 +184,11 @@ class GoogleBucket:
             if stored is None:
                 return
             with suppress(Overtaken):
-                self._ask(key, lambda bucket: objects.remove(bucket, name, stored.generation))
+                try:
+                    self._ask(key, lambda bucket: objects.remove(bucket, name, stored.generation))
+                except Unavailable:
+                    if self._look(key, name) == stored:
+                        raise
 
     def keys(self, prefix: str = "") -> list[str]:
         """All keys with a prefix, sorted."""
@@ -194,7 +215,7 @@ class GoogleBucket:
         return retry(
             lambda: self._ask_once(key, ask),
             on=(Unavailable, Damaged),
-            pause_seconds=_pause_seconds,
+            pause_seconds=self._pause_before,
             attempts=self._attempts,
             deadline=call_end(),
         )
@@ -206,9 +227,14 @@ class GoogleBucket:
             return ask(client.bucket(self.name))
         except answers.GoogleAPICallError as error:
             raise refusal(error, f"gs://{self.name}", key) from error
-        except (TimeIsUp, InvalidResponse, OSError, credentials.GoogleAuthError) as error:
+        except _SILENT as error:
             self._drop(client)
             raise silence(error, f"gs://{self.name}", key) from error
+
+    def _pause_before(self, failure: Exception, number: int) -> float:
+        asked = failure.retry_after_seconds if isinstance(failure, RateLimited) else 0.0
+        jitter = secrets.randbelow(1000) / 1000
+        return max(asked, backoff_seconds(self._pause_seconds, number, jitter=jitter))
 
     def _connection(self) -> storage.Client:
         """The client of this process, made when it is first needed or the one before failed."""
@@ -246,12 +272,6 @@ class GoogleBucket:
                 return
             self._client = None
         client.close()
-
-
-def _pause_seconds(failure: Exception, number: int) -> float:
-    asked = failure.retry_after_seconds if isinstance(failure, RateLimited) else 0.0
-    jitter = secrets.randbelow(1000) / 1000
-    return max(asked, backoff_seconds(_FIRST_PAUSE_SECONDS, number, jitter=jitter))
 
 
 def _is_key(name: str) -> bool:
