@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 DOCUMENTS: Mapping[str, str] = {
     "sqlite": "shared.stores.local.sqlite:SqliteDocuments",
     "memory": "shared.stores.memory:MemoryDocuments",
+    "firestore": "shared.stores.google.firestore:FirestoreDocuments",
 }
 """The document stores, by how `BOT_STATE` begins; each opens what stands after `://`."""
 BUCKETS: Mapping[str, str] = {

@@ -1,9 +1,12 @@
 """Shared by all tests: two sizes, and an environment free of the machine's own settings."""
 
 import os
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
+
+from tests.support import emulators
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
@@ -42,3 +45,18 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
         if name.startswith(("BOT_", "BITBANK_", "DISCORD_")) and name != "BOT_REQUIRE":
             monkeypatch.delenv(name)
     monkeypatch.setenv("BOT_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(scope="session")
+def firestore_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The run's Firestore emulator, `host:port`."""
+    folder = emulators.run_folder(tmp_path_factory)
+    with emulators.running(emulators.FIRESTORE, folder) as address:
+        yield address
+
+
+@pytest.fixture
+def firestore_here(firestore_address: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What opens Firestore here and in child processes opens the emulator."""
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_address)
+    return firestore_address

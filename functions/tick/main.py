@@ -22,6 +22,7 @@ from functions import wiring
 from functions.http import body_of, check_known_names, parse_fields, query_of
 from functions.shell import Shell, VerbResult
 from shared.alerts import failure_alert
+from shared.core.deadline import Deadline, within
 from shared.core.errors import BadData, BadRequest, as_bot_error, remedy_of
 from shared.core.logs import log
 from shared.core.masking import mask_secrets_and_keys
@@ -67,17 +68,19 @@ def tick(request: Request) -> Response:
 
 
 def _run(request: Request) -> VerbResult:
+    settings = _SHELL.settings
+    deadline = Deadline.after(settings.tick.answer_by_seconds)
     _check_query(request)
     body = parse_fields(body_of(request), TickFields)
     scheduled_at = _schedule_time(request.headers.get(SCHEDULE_HEADER) or body.scheduled_at)
-    ports, settings = _SHELL.wire_once(), _SHELL.settings
+    ports = _SHELL.wire_once()
     asked = _name(scheduled_at, ports)
     if body.dry_run:
         ports = _SHELL.wire(dry_run=True)
     try:
-        report = msgspec.to_builtins(run_tick(ports, settings, asked))
+        report = msgspec.to_builtins(run_tick(ports, settings, asked, deadline=deadline))
     except Exception as error:
-        _tell_failure(error, settings, ports)
+        _tell_failure(error, settings, ports, deadline=deadline)
         named = as_bot_error(error)
         if named is error:
             raise
@@ -88,7 +91,9 @@ def _run(request: Request) -> VerbResult:
     return VerbResult(body={**report, **dry_run}, event="done", line={**_line(report), **dry_run})
 
 
-def _tell_failure(error: Exception, settings: Settings, ports: Ports) -> None:
+def _tell_failure(
+    error: Exception, settings: Settings, ports: Ports, *, deadline: Deadline
+) -> None:
     """The outbox is as broken as the tick, so this one alert goes straight to the sink."""
     named = as_bot_error(error)
     alert = failure_alert(
@@ -98,8 +103,9 @@ def _tell_failure(error: Exception, settings: Settings, ports: Ports) -> None:
         remedy=mask_secrets_and_keys(remedy_of(named)),
         settings=settings,
     )
-    until = time.monotonic() + settings.discord.timeout_seconds
-    ports.sink.send([alert], deadline_ms=int(until * 1000))
+    with within(deadline):
+        until = time.monotonic() + settings.discord.timeout_seconds
+        ports.sink.send([alert], deadline_ms=int(until * 1000))
 
 
 def _check_query(request: Request) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from shared.alerts.embeds import messages
 from shared.alerts.ports import Patience
+from shared.core.deadline import bound_at
 from shared.core.errors import BadSettings, Unavailable
 from shared.core.logs import Severity, log
 from shared.core.masking import mask_secrets, register_secrets
@@ -168,7 +169,8 @@ class DiscordSink:
         A key that this sink has delivered before is not sent again: the outbox may have failed to
         note it.
         """
-        delivery = _Delivery(until=deadline_ms / 1000)
+        until = deadline_ms / 1000
+        delivery = _Delivery(until=bound_at(until) or until)
         fresh = list({alert.key: alert for alert in alerts if alert.key not in self._told}.values())
         for level in Level:
             group = [alert for alert in fresh if alert.level is level]

@@ -23,7 +23,11 @@ from shared.core.errors import AlreadyExists, BadData, Conflict, Unavailable
 from shared.stores.ports import Document, Json, Write
 
 MAX_DOCUMENT_BYTES = 900 * 1024
+MAX_STORED_BYTES = 1_000_000
+"""Of a document by `STORED`; Firestore takes 1 MiB, with its name."""
 MAX_BATCH_WRITES = 500
+MAX_BATCH_BYTES = 9 * 1024 * 1024
+"""Of all writes of a batch by `SENT`; Firestore takes requests of 10 MiB."""
 MAX_DEPTH = 20
 MAX_PATH_BYTES = 1_500
 
@@ -45,13 +49,15 @@ class AnswerLost(Unavailable):
 class CheckedWrite:
     """A write that passed all checks.
 
-    `text` is the document as JSON; None where it is deleted or only verified.
+    `text` is the document as JSON; None where it is deleted or only verified. `size`: what it can
+    be at most when it is sent, in bytes.
     """
 
     kind: Literal["create", "replace", "put", "delete", "verify"]
     path: str
     text: str | None
     version: str | None
+    size: int = 0
 
     def check(self, stored_version: str | None) -> None:
         """Raise `AlreadyExists` or `Conflict` where what is stored (None: nothing) forbids this
@@ -120,14 +126,22 @@ class Documents(ABC):
         writer = secrets.token_hex(16)
         try:
             version = self._apply(batch, writer)
-        except AnswerLost:
-            version = self._apply(batch, writer)
+        except AnswerLost as lost:
+            version = self._apply_again(batch, writer, lost)
         self._count(writes=len(batch))
         return {
             item.path: Document(path=item.path, data=json.loads(item.text), version=version)
             for item in batch
             if item.text is not None
         }
+
+    def _apply_again(self, batch: Sequence[CheckedWrite], writer: str, lost: AnswerLost) -> str:
+        try:
+            return self._apply(batch, writer)
+        except AnswerLost:
+            raise
+        except Unavailable as error:
+            raise AnswerLost(f"{lost}; then {error}") from error
 
     def query(
         self,
@@ -227,6 +241,12 @@ def prepare_writes(writes: Sequence[Write]) -> list[CheckedWrite]:
     batch = [_prepare(write) for write in writes]
     if len(batch) > MAX_BATCH_WRITES:
         raise BadData(f"a batch had {len(batch)} writes; at most {MAX_BATCH_WRITES} can be atomic")
+    size = sum(item.size for item in batch)
+    if size > MAX_BATCH_BYTES:
+        raise BadData(
+            f"a batch of {len(batch)} writes had {size} bytes; at most {MAX_BATCH_BYTES} can be"
+            " atomic"
+        )
     paths = [item.path for item in batch]
     if len(set(paths)) < len(paths):
         twice = next(path for path in paths if paths.count(path) > 1)
@@ -247,29 +267,72 @@ def _prepare(write: Write) -> CheckedWrite:
             f"a {write.kind} of {path} came {'without' if write.version is None else 'with'} a"
             " version"
         )
-    text = None if write.data is None else encode_document(write.data, path)
-    return CheckedWrite(kind=write.kind, path=path, text=text, version=write.version)
+    if write.data is None:
+        return CheckedWrite(kind=write.kind, path=path, text=None, version=write.version)
+    text, size = encode_document(write.data, path)
+    return CheckedWrite(kind=write.kind, path=path, text=text, version=write.version, size=size)
 
 
-def encode_document(data: Mapping[str, Json], path: str) -> str:
-    """A document as JSON text.
+def encode_document(data: Mapping[str, Json], path: str) -> tuple[str, int]:
+    """A document as JSON text, the keys of each mapping in their order, and its size by `SENT`.
 
     Raises `BadData` naming the field that is not plain JSON, or the size where too large.
     """
     if not isinstance(data, Mapping):
         raise BadData(f"the document {path} was a {type(data).__name__}; it must be a mapping")
+    plain = _plain(data, f"{path}:", depth=0)
     text = json.dumps(
-        _plain(data, f"{path}:", depth=0),
+        plain,
         ensure_ascii=False,
         allow_nan=False,
         separators=(",", ":"),
+        sort_keys=True,
     )
     size = len(text.encode())
     if size > MAX_DOCUMENT_BYTES:
         raise BadData(
             f"the document {path} was {size} bytes; at most {MAX_DOCUMENT_BYTES} can be stored"
         )
-    return text
+    stored = STORED.size(plain)
+    if stored > MAX_STORED_BYTES:
+        raise BadData(
+            f"the document {path} was {stored} bytes with its types; at most {MAX_STORED_BYTES} can"
+            " be stored"
+        )
+    return text, SENT.size(plain)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """What a value costs besides its own characters, in bytes, by what it is."""
+
+    text: int
+    number: int
+    flag: int
+    mapping: int
+    entry: int
+    item: int
+
+    def size(self, value: Json) -> int:
+        """Of a plain JSON value.
+
+        >>> STORED.size({"a": [1, 2.5, None]}), STORED.size("価格")
+        (51, 7)
+        """
+        if isinstance(value, str):
+            return len(value.encode()) + self.text
+        if isinstance(value, Mapping):
+            entries = (self.size(key) + self.size(item) for key, item in value.items())
+            return self.mapping + self.entry * len(value) + sum(entries)
+        if isinstance(value, list):
+            return self.mapping + self.item * len(value) + sum(map(self.size, value))
+        return self.flag if value is None or isinstance(value, bool) else self.number
+
+
+STORED = Weights(text=1, number=8, flag=1, mapping=32, entry=0, item=0)
+"""As Firestore counts what it keeps (its "storage size calculations"), lists as mappings."""
+SENT = Weights(text=6, number=11, flag=3, mapping=10, entry=10, item=6)
+"""The most that a protocol buffer of Firestore's needs for it."""
 
 
 def _plain(value: Json, where: str, *, depth: int) -> Json:
@@ -346,8 +409,25 @@ def check_query(
         )
     if field is None and value is not None:
         raise BadData("a query had a value and no field")
+    if field is None and descending:
+        raise BadData("a query asked for descending paths; only a field can be descending")
     if field is not None and not _FIELD.fullmatch(field):
         raise BadData(f"a query asked for the field {field!r}; fields are names joined by dots")
+    _check_comparison(field, op, value)
+    if limit < 1:
+        raise BadData(f"a query asked for {limit} documents; it must ask for one at the least")
+    plain: Any = str(value) if isinstance(value, str) else value
+    return CheckedQuery(
+        collection=collection,
+        field=field,
+        op="==" if op == "==" else ">=" if op == ">=" else "<",
+        value=plain,
+        descending=descending,
+        limit=limit,
+    )
+
+
+def _check_comparison(field: str | None, op: str, value: Json) -> None:
     if op not in {"==", ">=", "<"}:
         raise BadData(f"a query asked for {op!r}; ==, >= and < can be asked for")
     if not (value is None or isinstance(value, str | int)):
@@ -363,14 +443,3 @@ def check_query(
         raise BadData(
             f"a query asked for {field} {op} {value!r}; only numbers and texts have an order"
         )
-    if limit < 1:
-        raise BadData(f"a query asked for {limit} documents; it must ask for one at the least")
-    plain: Any = str(value) if isinstance(value, str) else value
-    return CheckedQuery(
-        collection=collection,
-        field=field,
-        op="==" if op == "==" else ">=" if op == ">=" else "<",
-        value=plain,
-        descending=descending,
-        limit=limit,
-    )

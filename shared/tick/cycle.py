@@ -13,7 +13,8 @@ import msgspec
 from shared.alerts import KnownBefore
 from shared.alerts.ports import AlertSink
 from shared.core.clock import BoundedClock, Clock
-from shared.core.errors import BotError, LeaseLost
+from shared.core.deadline import Deadline, within
+from shared.core.errors import BotError, LeaseLost, Unavailable
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.tick_times import latest_believed, lease_end, longest_hold_ms
@@ -36,6 +37,10 @@ from shared.turn.champion import Champions
 from shared.turn.state import State, impossible_time_issue
 from shared.turn.steps import Steps
 from shared.turn.turn import Ending, Turn
+
+RESERVE = 0.05
+"""The share of a tick's time that is kept for giving back what it holds where it failed, and as
+much again for telling."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +66,14 @@ class Ports:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Start:
-    """A tick before it holds the account: which one it is, by clocks that were compared."""
+    """A tick before it holds the account: which one it is, by clocks that were compared, and until
+    when it may take.
+    """
 
     ports: Ports
     settings: Settings
+    deadline: Deadline
+    now_ms: int
     request: TickRequest
     bot: BotDocuments
     clock: BoundedClock
@@ -83,57 +92,83 @@ class _Work:
     source: Present
 
 
-def run_tick(ports: Ports, settings: Settings, request: TickRequest) -> TickReport:
+def run_tick(
+    ports: Ports, settings: Settings, request: TickRequest, *, deadline: Deadline | None = None
+) -> TickReport:
     """Run one tick to its end.
+
+    Stores, exchange and sink wait no longer than `deadline`: `answer_by_seconds` after the tick was
+    received, or after now.
 
     Raises only where nothing was saved and the same tick may safely be sent again.
     """
-    meter = Meter(ports.documents, ports.feed)
+    whole = settings.tick.answer_by_seconds
+    until = Deadline.after(whole) if deadline is None else deadline
+    with within(until):
+        meter = Meter(ports.documents, ports.feed, began=until.at - whole)
+        with within(until.earlier(2 * RESERVE * whole)):
+            start = _begin(ports, settings, request, until, meter)
+        return _run(start)
+
+
+def _begin(
+    ports: Ports, settings: Settings, request: TickRequest, deadline: Deadline, meter: Meter
+) -> _Start:
     clock = BoundedClock(ports.clock, allowed_ms=settings.market.max_clock_skew_ms)
     with meter.time_step("clock"):
-        _compare(clock, ports.feed, deadline=meter.began + settings.exchange.timeout_seconds)
+        _compare(clock, ports.feed, deadline=time.monotonic() + settings.exchange.timeout_seconds)
     now = clock.now_ms()
     believed, strange = _believe_request(request, clock, now_ms=now, settings=settings)
-    bot = BotDocuments(ports.documents, settings.id)
-    reporter = Reporter(
-        request=believed, settings=settings, clock=clock, meter=meter, strange=strange
-    )
-    start = _Start(
+    return _Start(
         ports=ports,
         settings=settings,
+        deadline=deadline,
+        now_ms=now,
         request=believed,
-        bot=bot,
+        bot=BotDocuments(ports.documents, settings.id),
         clock=clock,
         meter=meter,
-        reporter=reporter,
+        reporter=Reporter(
+            request=believed, settings=settings, clock=clock, meter=meter, strange=strange
+        ),
     )
-    lease_ms = lease_end(believed.scheduled_at, now, settings) - now
+
+
+def _run(start: _Start) -> TickReport:
+    settings, bot, reporter, clock = start.settings, start.bot, start.reporter, start.clock
+    now, reserve = start.now_ms, RESERVE * settings.tick.answer_by_seconds
+    lease_ms = lease_end(start.request.scheduled_at, now, settings) - now
     longest_ms = longest_hold_ms(settings)
-    claim = bot.claim(believed.tick, now_ms=now, lease_ms=lease_ms, longest_ms=longest_ms)
+    work_until = start.deadline.earlier(2 * reserve)
+    with within(work_until):
+        claim = bot.claim(start.request.tick, now_ms=now, lease_ms=lease_ms, longest_ms=longest_ms)
     if claim.report is not None:
         return reporter.report_duplicate(claim.report)
     if claim.document is None:
         return reporter.report_undone(_busy("this tick is being worked on"))
     lease: Lease | None = None
     try:
-        seen_at = clock.exchange_ms()
-        lease = bot.take_lease(
-            now_ms=now, lease_ms=lease_ms, longest_ms=longest_ms, seen_at=seen_at
-        )
-        if lease is not None:
-            return _work(start, lease, claim.document)
+        with within(work_until):
+            lease = bot.take_lease(
+                now_ms=now, lease_ms=lease_ms, longest_ms=longest_ms, seen_at=clock.exchange_ms()
+            )
+            done = None if lease is None else _work(start, lease, claim.document)
     except LeaseLost as error:
         return reporter.report_undone(_busy(str(error)))
     except Exception:
         # Whatever it was, nothing was saved: give the tick back, so that the same one may be sent
         # again.
-        with suppress(BotError):
+        with suppress(BotError), within(start.deadline.earlier(reserve)):
             if lease is not None:
                 bot.release(lease)
             bot.give_up_claim(claim.document)
         raise
-    bot.give_up_claim(claim.document)
-    return reporter.report_undone(_busy("another tick holds the account"))
+    if done is None:
+        bot.give_up_claim(claim.document)
+        return reporter.report_undone(_busy("another tick holds the account"))
+    report, waiting = done
+    _deliver(start, waiting, until=start.deadline.earlier(reserve))
+    return report
 
 
 def _compare(clock: BoundedClock, feed: MarketFeed, *, deadline: float) -> None:
@@ -157,7 +192,8 @@ def _believe_request(
     return request.believe_clock(now_ms, latest_ms=latest_ms), strange
 
 
-def _work(start: _Start, lease: Lease, claim: Document) -> TickReport:
+def _work(start: _Start, lease: Lease, claim: Document) -> tuple[TickReport, Sequence[Document]]:
+    """The report of the tick, saved, and what is to be told."""
     ports, settings, request, meter = start.ports, start.settings, start.request, start.meter
     with meter.time_step("load"):
         loaded = load_tick_inputs(start.bot, lease, clock=start.clock, settings=settings)
@@ -191,9 +227,11 @@ def _work(start: _Start, lease: Lease, claim: Document) -> TickReport:
         with meter.time_step("save"):
             report, waiting = _save(start, work, turn)
     except LeaseLost as error:
-        return _report(start, work, replace(guard.turn, ending=_busy(str(error))))
-    _deliver(start, waiting)
-    return report
+        return _report(start, work, replace(guard.turn, ending=_busy(str(error)))), ()
+    except Unavailable as error:
+        before = guard.turn.ending
+        raise Unavailable(f"{error}; before: {before.detail}") if before else error from error
+    return report, waiting
 
 
 def _save(start: _Start, work: _Work, turn: Turn) -> tuple[TickReport, list[Document]]:
@@ -250,11 +288,10 @@ def _state_after(start: _Start, before: State, turn: Turn, *, model: str | None)
     )
 
 
-def _deliver(start: _Start, waiting: Sequence[Document]) -> None:
+def _deliver(start: _Start, waiting: Sequence[Document], *, until: Deadline) -> None:
     """Tell people; only a tick whose clock was compared and is right gives an alert up
     for its age.
     """
-    seconds_left = start.settings.tick.answer_by_seconds - (time.monotonic() - start.meter.began)
     sure = start.clock.known and not start.clock.off_ms
     filing.deliver(
         waiting,
@@ -262,7 +299,7 @@ def _deliver(start: _Start, waiting: Sequence[Document]) -> None:
         sink=start.ports.sink,
         now_ms=start.clock.now_ms(),
         sure=sure,
-        seconds_left=seconds_left,
+        seconds_left=until.seconds_left,
     )
 
 

@@ -11,9 +11,11 @@ from shared.stores.ports import DocumentStore
 class Meter:
     """Runs from the tick's beginning; `timings` are milliseconds by step."""
 
-    def __init__(self, documents: DocumentStore, feed: MarketFeed) -> None:
-        """Begin to count."""
-        self.began = time.monotonic()
+    def __init__(
+        self, documents: DocumentStore, feed: MarketFeed, *, began: float | None = None
+    ) -> None:
+        """Begin to count; the tick was received when `time.monotonic` was `began` (None: now)."""
+        self.began = time.monotonic() if began is None else began
         self.timings: dict[str, float] = {}
         self._documents, self._feed = documents, feed
         self._before = self._counts()

@@ -2,7 +2,8 @@
 
 A case opens its store again and again: `open()` gives another view of the same data where the
 adapter can be shared (`LASTING`), and `open(lossy=n)` one that loses the answer of its next n
-batches after they were applied.
+batches after they were applied. A store of Google's is its emulator, in a project of the test's
+own.
 """
 
 import itertools
@@ -17,6 +18,7 @@ import requests
 from functions.wiring import BUCKETS, DOCUMENTS
 from tests.support import storage_server
 from tests.support.adapters import bucket_at, lossy_documents_at
+from tests.support.emulators import fresh_project
 
 IN_A_PROCESS = {"memory"}
 """What is gone with the process that opened it."""
@@ -26,10 +28,14 @@ IN_A_PROCESS = {"memory"}
 class Case:
     open: Callable[..., Any]
     address: str = ""  # what another process opens
+    most_bytes: int = 9 * 1024 * 1024  # of a batch that the store can be given here
+    may_fork: bool = True  # whether a child may be forked while this process has it open
 
 
 def _documents(scheme: str, path: Path, opened: list) -> Case:
-    address = f"{scheme}://{path / 'deep' / 'state'}"
+    is_google = scheme == "firestore"
+    place = f"{fresh_project()}/(default)" if is_google else path / "deep" / "state"
+    address = f"{scheme}://{place}"
     held = lossy_documents_at(address) if scheme in IN_A_PROCESS else None
 
     def open_(*, lossy: int = 0):
@@ -38,13 +44,19 @@ def _documents(scheme: str, path: Path, opened: list) -> Case:
         opened.append(store)
         return store
 
-    return Case(open=open_, address=address)
+    if not is_google:
+        return Case(open=open_, address=address)
+    # The emulator takes messages of 4 MiB, Firestore itself 10 MiB.
+    return Case(open=open_, address=address, most_bytes=4_000_000, may_fork=False)
 
 
 LASTING_DOCUMENTS = sorted(DOCUMENTS.keys() - IN_A_PROCESS)
 
 
-def _documents_case(name, path):
+def _documents_case(request, path):
+    name = request.param
+    if name == "firestore":
+        request.getfixturevalue("firestore_here")
     opened: list[Any] = []
     yield _documents(name, path, opened)
     for store in opened:
@@ -53,12 +65,12 @@ def _documents_case(name, path):
 
 @pytest.fixture(params=sorted(DOCUMENTS))
 def documents_case(request, tmp_path):
-    yield from _documents_case(request.param, tmp_path)
+    yield from _documents_case(request, tmp_path)
 
 
 @pytest.fixture(params=LASTING_DOCUMENTS)
 def lasting_documents_case(request, tmp_path):
-    yield from _documents_case(request.param, tmp_path)
+    yield from _documents_case(request, tmp_path)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 from functions import wiring
+from shared.core.errors import AlreadyExists, Conflict
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for others, where a store waits: these machines are busy."""
@@ -49,3 +50,38 @@ def _rest(address: str) -> str:
 def _patient(store: Any) -> Any:
     store._busy_seconds = BUSY_SECONDS
     return store
+
+
+def increment(store: Any, times: int) -> int:
+    """Add one to a counter so many times by compare-and-set; how often another was faster."""
+    conflicts = 0
+    for _ in range(times):
+        while True:
+            document = store.get("counter/one")
+            try:
+                store.replace(document, {"n": document.data["n"] + 1})
+                break
+            except Conflict:
+                conflicts += 1
+    return conflicts
+
+
+def increment_in_a_process(address: str, times: int, start: Any, results: Any) -> None:
+    store = documents_at(address)
+    start.wait()
+    results.put(increment(store, times))
+    store.close()
+
+
+def create_in_a_process(address: str, races: int, start: Any, results: Any) -> None:
+    store = documents_at(address)
+    start.wait()
+    won = []
+    for race in range(races):
+        try:
+            store.create(f"race/{race}", {})
+            won.append(race)
+        except AlreadyExists:
+            continue
+    results.put(won)
+    store.close()

@@ -206,12 +206,15 @@ def _wait_if_last(place: Path) -> None:
         except BlockingIOError:
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(users, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                return  # another worker uses it still; else the keeper is ending it just now
+                # Another worker uses it still; else the keeper is ending it just now.
+                for keeper in _keepers:
+                    keeper.returncode = 0  # it ends with that one: nobody here waits for it
+                return
     until = time.monotonic() + 3 * ENDING_SECONDS
     while _is_kept(place) and time.monotonic() < until:
         time.sleep(0.01)
     for keeper in _keepers:
-        keeper.poll()
+        keeper.wait(ENDING_SECONDS)
 
 
 def keep(place: Path, command: Sequence[str]) -> int:

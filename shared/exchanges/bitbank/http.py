@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from shared.core.clock import Clock
+from shared.core.deadline import bound_at
 from shared.core.errors import BadData, BotError, RateLimited
 from shared.core.retry import backoff_seconds, retry
 from shared.core.settings import ExchangeSettings, is_loopback
@@ -123,7 +124,7 @@ class PublicRest:
 
     def begin(self, *, deadline: float | None = None) -> None:
         """Start a new round of readings: measurements begin anew, nothing waits past `deadline` (of
-        `time.monotonic`).
+        `time.monotonic`), nor past the one that is bound (`shared.core.deadline`).
         """
         self._deadline = deadline
         self._failed_hosts: set[str] = set()
@@ -168,7 +169,7 @@ class PublicRest:
                 on=BotError,
                 pause_seconds=self._pause_seconds,
                 attempts=attempts,
-                deadline=self._deadline,
+                deadline=bound_at(self._deadline),
                 sleep=self._sleep,
                 monotonic=self._monotonic,
             )
@@ -191,8 +192,9 @@ class PublicRest:
             self._pace.wait()
         exchange = self._ready()
         timeout = self._settings.timeout_seconds
-        if self._deadline is not None:
-            left = self._deadline - self._monotonic()
+        deadline = bound_at(self._deadline)
+        if deadline is not None:
+            left = deadline - self._monotonic()
             if left <= 0:
                 raise NoAnswer(
                     f"no time was left to ask bitbank for {path.format_map(params)}", again=False

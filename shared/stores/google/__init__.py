@@ -1,1 +1,1 @@
-"""The stores of Google Cloud, by Google's own clients; imported where a setting names one."""
+"""Stores of Google Cloud, through Google's own clients: these are imported by the first request."""

@@ -1,0 +1,49 @@
+"""What Google's clients raise, in the words of this project.
+
+An answer is one also where it says no: the connection is sound then. Whatever else comes (nothing
+in time, a broken channel, a failure inside) leaves open what became of the request, and the
+connection is not to be trusted any more.
+"""
+
+from shared.core.errors import BadData, StoreBroken, Unavailable
+
+SHOWN = 300
+SIGN_IN = (
+    "give the service account its role (roles/datastore.user for documents), or on your own machine"
+    " run gcloud auth application-default login"
+)
+
+
+class NoAnswer(Unavailable):
+    """Nobody knows what became of a request."""
+
+
+class Refused(Exception):
+    """A precondition did not hold, or what was asked for is not there."""
+
+
+class Contention(Exception):
+    """The request was given up because others were at the same place; nothing was done."""
+
+
+def failure_of(error: Exception, what: str) -> Exception:
+    """The error of a request for `what` as ours."""
+    from google.api_core import exceptions as google
+
+    said = shown(error)
+    if isinstance(error, google.AlreadyExists | google.FailedPrecondition | google.NotFound):
+        return Refused(said)
+    if isinstance(error, google.Aborted):
+        return Contention(said)
+    if isinstance(error, google.InvalidArgument):
+        return BadData(f"Google refused {what}: {said}")
+    if isinstance(error, google.ResourceExhausted):
+        return Unavailable(f"Google asked for patience with {what}: {said}")
+    if isinstance(error, google.PermissionDenied | google.Unauthenticated):
+        return StoreBroken(f"Google does not let us at {what}: {said}", remedy=SIGN_IN)
+    return NoAnswer(f"Google gave no answer for {what}: {said}")
+
+
+def shown(error: Exception) -> str:
+    """What an error says, in one line of a bounded length."""
+    return " ".join(str(error).split())[:SHOWN]
