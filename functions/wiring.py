@@ -55,6 +55,12 @@ BUCKETS: Mapping[str, str] = {
     "memory": "shared.stores.memory:MemoryBucket",
 }
 """The buckets, by how `BOT_BUCKET` begins."""
+SECRET_STORES: Mapping[str, str] = {
+    "file": "shared.stores.local.secrets:FolderSecrets",
+    "memory": "shared.stores.secrets:MemorySecrets",
+    "secretmanager": "shared.stores.google.secrets:GoogleSecrets",
+}
+"""The stores of secrets, by how their address begins; no function opens one."""
 EXCHANGES: Mapping[str, str] = {
     "paper": "shared.exchanges.paper.exchange:PaperExchange",
 }
@@ -141,6 +147,13 @@ def bucket_for(settings: Settings) -> Bucket:
     """The bucket that `BOT_BUCKET` names."""
     bucket: Bucket = _open_adapter(settings.bucket, "BOT_BUCKET", BUCKETS)
     return bucket
+
+
+def secrets_for(address: str) -> Any:
+    """The `SecretStore` at an address like `secretmanager://PROJECT` or `file:///PATH`: for whoever
+    sets a bot up, changes its keys or examines it.
+    """
+    return _open_adapter(address, "the address of the secrets", SECRET_STORES)
 
 
 def exchange_for(settings: Settings, documents: DocumentStore, feed: MarketFeed) -> Exchange:

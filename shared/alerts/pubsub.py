@@ -11,7 +11,7 @@ could send what it gathered, and a tick would have marked as delivered what nobo
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import google.auth
 import grpc
@@ -23,13 +23,14 @@ from google.pubsub_v1.services.publisher import PublisherClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.types import PubsubMessage
 
-from shared.alerts.discord import LogWriter
+from shared.alerts.ports import LogWriter
+from shared.core.deadline import bound_at
 from shared.core.logs import log
 from shared.core.masking import mask_secrets
 from shared.core.retry import backoff_seconds, retry
+from shared.core.sessions import TimeIsUp, bounded_session, ending
 from shared.core.settings import Settings, topic_of
 from shared.core.types import Alert, Level
-from shared.stores.google.sessions import TimeIsUp, bounded_session, ending
 
 _BACKOFF_SECONDS = 0.2
 _LEAST_SECONDS = 0.05
@@ -77,7 +78,6 @@ class PubSubSink:
         self._emulator = emulator
         self._write = write
         self._sleep = sleep
-        self._client: PublisherClient | None = None
         self._credentials: Any = None
         self._told: dict[str, None] = {}
 
@@ -91,11 +91,18 @@ class PubSubSink:
         A key that this sink has delivered before is not sent again: the outbox may have failed to
         note it.
         """
+        until = deadline_ms / 1000
+        until = bound_at(until) or until
         fresh = {alert.key: alert for alert in alerts if alert.key not in self._told}
         waiting = [alert for level in Level for alert in fresh.values() if alert.level is level]
+        with _Wire(self._connect) as wire:
+            self._send(waiting, wire, until=until)
+        return frozenset(alert.key for alert in alerts if alert.key in self._told)
+
+    def _send(self, waiting: Sequence[Alert], wire: "_Wire", *, until: float) -> None:
         for number, alert in enumerate(waiting):
             try:
-                self._publish(alert, until=deadline_ms / 1000)
+                self._publish(alert, wire, until=until)
             except _REFUSED as error:
                 self._log_failure([alert], f"Pub/Sub refused it ({type(error).__name__})")
             # An alert that cannot be told must not stop a tick.
@@ -104,18 +111,11 @@ class PubSubSink:
                 break
             else:
                 self._remember(alert.key)
-        return frozenset(alert.key for alert in alerts if alert.key in self._told)
 
-    def close(self) -> None:
-        """Give the connection back."""
-        client, self._client = self._client, None
-        if client is not None:
-            client.transport.close()  # type: ignore[no-untyped-call]
-
-    def _publish(self, alert: Alert, *, until: float) -> None:
+    def _publish(self, alert: Alert, wire: "_Wire", *, until: float) -> None:
         message = PubsubMessage(data=message_data(alert), attributes=message_attributes(alert))
         retry(
-            lambda: self._ask(message, until=until),
+            lambda: self._ask(message, wire, until=until),
             on=_AGAIN,
             pause_seconds=lambda _, number: backoff_seconds(_BACKOFF_SECONDS, number),
             attempts=self._asking.attempts,
@@ -123,7 +123,7 @@ class PubSubSink:
             sleep=self._sleep,
         )
 
-    def _ask(self, message: PubsubMessage, *, until: float) -> None:
+    def _ask(self, message: PubsubMessage, wire: "_Wire", *, until: float) -> None:
         left = until - time.monotonic()
         if left < _LEAST_SECONDS:
             raise TimeIsUp
@@ -131,21 +131,12 @@ class PubSubSink:
         until = time.monotonic() + timeout
         try:
             with ending(until=until, silence_seconds=timeout):
-                client = self._connection()
-            client.publish(
-                topic=self.topic,
-                messages=[message],
-                retry=None,
-                timeout=max(_LEAST_SECONDS, until - time.monotonic()),
-            )
+                client = wire.client()
+            left = max(_LEAST_SECONDS, until - time.monotonic())
+            client.publish(topic=self.topic, messages=[message], retry=None, timeout=left)
         except Exception:
-            self.close()  # a connection that failed may never answer again
+            wire.close()  # a connection that failed may never answer again
             raise
-
-    def _connection(self) -> PublisherClient:
-        if self._client is None:
-            self._client = self._connect()
-        return self._client
 
     def _connect(self) -> PublisherClient:
         if self._emulator:
@@ -169,6 +160,32 @@ class PubSubSink:
             keys=[alert.key for alert in alerts],
             titles=[alert.title for alert in alerts],
         )
+
+
+class _Wire:
+    """The connection of one delivery, made when it is needed. None is kept for the next: while an
+    instance gets no time its peer gives it up, and the first message would find it dead.
+    """
+
+    def __init__(self, connect: Callable[[], PublisherClient]) -> None:
+        self._connect = connect
+        self._client: PublisherClient | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def client(self) -> PublisherClient:
+        if self._client is None:
+            self._client = self._connect()
+        return self._client
+
+    def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.transport.close()  # type: ignore[no-untyped-call]
 
 
 def message_data(alert: Alert) -> bytes:

@@ -95,11 +95,12 @@ def check_value(name: str, value: str) -> bytes:
 
     Raises `BadData`, which does not tell it.
     """
-    register_secrets(value)
     try:
         stored = value.encode()
-    except UnicodeEncodeError:
+    except UnicodeEncodeError:  # half a character; the error holds the value
         stored = b""
+    else:
+        register_secrets(value)
     if not 0 < len(stored) <= MOST_BYTES:
         raise BadData(f"the value for the secret {name} must be text of 1 to {MOST_BYTES} bytes")
     return stored

@@ -84,14 +84,12 @@ def _pubsub(request) -> Iterator[Case]:
         def sink(address):
             return PubSubSink(topic.address, SETTINGS, emulator=address, write=lines)
 
-        real = sink(emulator)
         yield Case(
-            sink=real,
+            sink=sink(emulator),
             texts=lambda: [message.data.decode() for message in topic.pull()],
             down=lambda: sink(_free_address()),
             lines=lines,
         )
-        real.close()
 
 
 @contextlib.contextmanager

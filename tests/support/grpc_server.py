@@ -37,9 +37,7 @@ def running(service: str, methods: Mapping[str, Method]) -> Iterator[str]:
     }
     with ThreadPoolExecutor(8) as threads:
         server = grpc.server(threads)
-        server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(service, handlers),)
-        )
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
         try:

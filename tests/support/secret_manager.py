@@ -1,8 +1,8 @@
 """A Secret Manager of our own for tests, behind its gRPC API, with the service's refusals.
 
-    with running() as manager:
-        manager.plan("AddSecretVersion", "lost")       # applied, and answered as unavailable
-        secrets = GoogleSecrets("my-project", endpoint=manager.address)
+with running() as manager:
+    manager.plan("AddSecretVersion", "lost")       # applied, and answered as unavailable
+    secrets = GoogleSecrets("my-project", endpoint=manager.address)
 """
 
 import contextlib

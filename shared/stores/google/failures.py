@@ -9,7 +9,7 @@ from urllib3.exceptions import TimeoutError as HTTPTimeout
 
 from shared.core.errors import BadData, BotError, RateLimited, StoreBroken, Unavailable
 from shared.core.masking import mask_secrets_and_keys
-from shared.stores.google.sessions import TimeIsUp
+from shared.core.sessions import TimeIsUp
 
 _NO_BUCKET = "bucket does not exist"
 _DAMAGED_ON_THE_WAY = "crc32c"

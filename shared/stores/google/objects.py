@@ -11,7 +11,7 @@ import google_crc32c
 from google.api_core import exceptions as answers
 
 from shared.core.errors import BadData, Unavailable
-from shared.stores.google.sessions import wait_seconds
+from shared.core.sessions import wait_seconds
 from shared.stores.ports import Blob
 
 GoogleObjects: TypeAlias = Any

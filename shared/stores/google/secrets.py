@@ -6,6 +6,7 @@ the one that was asked for. No error repeats what the service said, and none has
 hold what was sent.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
@@ -13,15 +14,17 @@ import google_crc32c
 import grpc
 from google.api_core import exceptions as answers
 from google.auth import exceptions as credentials
-from google.cloud.secretmanager_v1 import SecretManagerServiceClient, SecretVersion as Version
+from google.cloud.secretmanager_v1 import Replication, SecretManagerServiceClient, SecretPayload
+from google.cloud.secretmanager_v1 import Secret as SecretResource
+from google.cloud.secretmanager_v1 import SecretVersion as Version
 from google.cloud.secretmanager_v1.services.secret_manager_service.transports import (
     SecretManagerServiceGrpcTransport,
 )
 
 from shared.core.errors import BadData, BadSettings, NotThere, StoreBroken, Unavailable
 from shared.core.masking import quote_value
-from shared.core.names import is_project
 from shared.core.retry import backoff_seconds, retry
+from shared.stores.google.connection import Connection
 from shared.stores.secrets import (
     Secret,
     SecretVersion,
@@ -32,6 +35,7 @@ from shared.stores.secrets import (
     read_value,
 )
 
+_PROJECT = re.compile(r"(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
 _AGAIN = (
     answers.Aborted,
     answers.Cancelled,
@@ -77,13 +81,15 @@ class GoogleSecrets:
         self._endpoint = endpoint
         self._timeout_seconds, self._attempts = timeout_seconds, attempts
         self._pause_seconds = pause_seconds
-        self._client: SecretManagerServiceClient | None = None
+        self._connection: Connection[SecretManagerServiceClient] = Connection(
+            make=self._connect, close=_close_client
+        )
 
     @classmethod
     def open(cls, address: str) -> Self:
         """The secrets of a project. Raises `BadSettings`."""
         project = address.strip("/")
-        if not is_project(project):
+        if not _PROJECT.fullmatch(project):
             raise BadSettings(
                 f"the secrets were {quote_value(f'secretmanager://{address}')}: no project",
                 remedy="write it like secretmanager://my-project",
@@ -95,9 +101,7 @@ class GoogleSecrets:
 
     def close(self) -> None:
         """Give the connection back."""
-        client, self._client = self._client, None
-        if client is not None:
-            client.transport.close()
+        self._connection.drop()
 
     def latest(self, name: str) -> Secret:
         """The newest version."""
@@ -112,15 +116,15 @@ class GoogleSecrets:
         """Make it the newest version; its number."""
         stored = check_value(check_name(name), value)
 
-        def add_once() -> int:
-            known = self._versions_once(name)
+        def add_once(client: SecretManagerServiceClient) -> int:
+            known = self._versions_once(client, name)
             if known is None:
-                self._create_once(name)
+                self._create_once(client, name)
             elif known and known[0].is_enabled:
                 newest = known[0].number
-                if self._read_once(name, newest).value.encode() == stored:
+                if self._read_once(client, name, newest).value.encode() == stored:
                     return newest
-            return self._add_once(name, stored)
+            return self._add_once(client, name, stored)
 
         return self._persistently(name, add_once)
 
@@ -130,7 +134,7 @@ class GoogleSecrets:
         try:
             self._persistently(
                 name,
-                lambda: self._client_now().disable_secret_version(name=path, **self._bounded()),
+                lambda client: client.disable_secret_version(name=path, **self._bounded()),
             )
         except answers.NotFound:
             raise missing(name, version) from None
@@ -139,18 +143,20 @@ class GoogleSecrets:
 
     def versions(self, name: str) -> list[SecretVersion]:
         """All versions, the newest first."""
-        found = self._persistently(check_name(name), lambda: self._versions_once(name))
+        found = self._persistently(
+            check_name(name), lambda client: self._versions_once(client, name)
+        )
         if not found:
             raise missing(name)
         return found
 
     def _read(self, name: str, version: int) -> Secret:
-        return self._persistently(name, lambda: self._read_once(name, version))
+        return self._persistently(name, lambda client: self._read_once(client, name, version))
 
-    def _read_once(self, name: str, version: int) -> Secret:
+    def _read_once(self, client: SecretManagerServiceClient, name: str, version: int) -> Secret:
         path = self._path(name, version)
         try:
-            answer = self._client_now().access_secret_version(name=path, **self._bounded())
+            answer = client.access_secret_version(name=path, **self._bounded())
         except answers.NotFound:
             raise missing(name, version) from None
         except answers.FailedPrecondition:
@@ -160,12 +166,12 @@ class GoogleSecrets:
             raise Unavailable(f"version {version} of the secret {name} arrived damaged")
         return read_value(name, version, stored)
 
-    def _versions_once(self, name: str) -> list[SecretVersion] | None:
+    def _versions_once(
+        self, client: SecretManagerServiceClient, name: str
+    ) -> list[SecretVersion] | None:
         """None where there is no such secret."""
         try:
-            listed = list(
-                self._client_now().list_secret_versions(parent=self._path(name), **self._bounded())
-            )
+            listed = list(client.list_secret_versions(parent=self._path(name), **self._bounded()))
         except answers.NotFound:
             return None
         found = [
@@ -177,10 +183,11 @@ class GoogleSecrets:
         ]
         return sorted(found, key=lambda version: version.number, reverse=True)
 
-    def _create_once(self, name: str) -> None:
-        secret = {"replication": {"automatic": {}}}
+    def _create_once(self, client: SecretManagerServiceClient, name: str) -> None:
+        everywhere = Replication(automatic=Replication.Automatic())
+        secret = SecretResource(replication=everywhere)
         try:
-            self._client_now().create_secret(
+            client.create_secret(
                 parent=f"projects/{self.project}",
                 secret_id=name,
                 secret=secret,
@@ -189,9 +196,9 @@ class GoogleSecrets:
         except answers.AlreadyExists:
             return  # another one was first, or the answer to our own request was lost
 
-    def _add_once(self, name: str, stored: bytes) -> int:
-        payload = {"data": stored, "data_crc32c": google_crc32c.value(stored)}
-        made = self._client_now().add_secret_version(
+    def _add_once(self, client: SecretManagerServiceClient, name: str, stored: bytes) -> int:
+        payload = SecretPayload(data=stored, data_crc32c=google_crc32c.value(stored))
+        made = client.add_secret_version(
             parent=self._path(name), payload=payload, **self._bounded()
         )
         return int(made.name.rpartition("/")[2])
@@ -203,17 +210,17 @@ class GoogleSecrets:
     def _bounded(self) -> dict[str, Any]:
         return {"retry": None, "timeout": self._timeout_seconds}
 
-    def _client_now(self) -> SecretManagerServiceClient:
-        if self._client is None:
-            if self._endpoint:
-                channel = grpc.insecure_channel(self._endpoint)
-                transport = SecretManagerServiceGrpcTransport(channel=channel)
-                self._client = SecretManagerServiceClient(transport=transport)
-            else:
-                self._client = SecretManagerServiceClient()
-        return self._client
+    def _connect(self) -> SecretManagerServiceClient:
+        if not self._endpoint:
+            return SecretManagerServiceClient()
+        channel = grpc.insecure_channel(self._endpoint)
+        return SecretManagerServiceClient(
+            transport=SecretManagerServiceGrpcTransport(channel=channel)
+        )
 
-    def _persistently(self, name: str, ask: Callable[[], Result]) -> Result:
+    def _persistently(
+        self, name: str, ask: Callable[[SecretManagerServiceClient], Result]
+    ) -> Result:
         """What `ask` gives, asked again where the service did not answer usefully."""
         try:
             return retry(
@@ -239,10 +246,20 @@ class GoogleSecrets:
                 f"Secret Manager refused the secret {name} ({type(error).__name__})"
             ) from None
 
-    def _translate_silence(self, name: str, ask: Callable[[], Result]) -> Result:
+    def _translate_silence(
+        self, name: str, ask: Callable[[SecretManagerServiceClient], Result]
+    ) -> Result:
         try:
-            return ask()
+            with self._connection.client() as client:
+                try:
+                    return ask(client)
+                except _AGAIN:
+                    self._connection.drop(client)  # one that failed may never answer again
+                    raise
         except _AGAIN as error:
-            self.close()  # a connection that failed may never answer again
             found = f"Secret Manager did not answer for {name} ({type(error).__name__})"
         raise Unavailable(found)  # outside of except: no chain that could hold what was sent
+
+
+def _close_client(client: SecretManagerServiceClient) -> None:
+    client.transport.close()  # type: ignore[no-untyped-call]

@@ -9,10 +9,8 @@ Each upload carries a random `writer`. One whose answer was lost fails its preco
 sent again; then the object says who wrote it.
 """
 
-import os
 import re
 import secrets
-import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
@@ -25,22 +23,24 @@ from google.api_core import exceptions as answers
 from google.auth import exceptions as credentials
 from google.auth.credentials import AnonymousCredentials
 from google.auth.transport.requests import AuthorizedSession, Request
-from google.cloud import storage
+from google.cloud.storage import Bucket, Client
 from google.cloud.storage.exceptions import InvalidResponse
 from urllib3.exceptions import HTTPError
 
+from shared.core.deadline import bound_at
 from shared.core.errors import BadData, BadSettings, Conflict, RateLimited, Unavailable
 from shared.core.masking import quote_value
 from shared.core.retry import backoff_seconds, retry
-from shared.stores.google import objects
-from shared.stores.google.failures import refusal, silence
-from shared.stores.google.objects import Damaged, Overtaken, StoredObject, Upload
-from shared.stores.google.sessions import (
+from shared.core.sessions import (
     TimeIsUp,
     bounded_session,
     call_end,
     ending,
 )
+from shared.stores.google import objects
+from shared.stores.google.connection import Connection
+from shared.stores.google.failures import refusal, silence
+from shared.stores.google.objects import Damaged, Overtaken, StoredObject, Upload
 from shared.stores.keys import check_generation, check_key, check_prefix, precondition_text
 from shared.stores.ports import Blob
 
@@ -62,10 +62,10 @@ Result = TypeVar("Result")
 class GoogleBucket:
     """Objects below `prefix` of the bucket `name`.
 
-    A call, with all that it repeats, takes `timeout_seconds` at most, less where `end_by` says so.
-    Its methods raise `Unavailable` where the service did not answer usefully in that time (of a
-    write: nobody knows whether it happened), `BadData` for what is damaged, and `StoreBroken`, with
-    the remedy, where the bucket does not exist or may not be used.
+    A call, with all that it repeats, takes `timeout_seconds` at most, less where a deadline is
+    bound (`shared.core.deadline`). Its methods raise `Unavailable` where the service did not answer
+    usefully in that time (of a write: nobody knows whether it happened), `BadData` for what is
+    damaged, and `StoreBroken`, with the remedy, where the bucket does not exist or may not be used.
     """
 
     def __init__(
@@ -95,11 +95,10 @@ class GoogleBucket:
         self._endpoint = endpoint
         self._timeout_seconds, self._silence_seconds = timeout_seconds, silence_seconds
         self._attempts, self._pause_seconds = attempts, pause_seconds
-        self._deadline: float | None = None
-        self._lock = threading.Lock()
-        self._client: Any = None
         self._credentials: Any = None
-        self._pid = os.getpid()
+        self._connection: Connection[Client] = Connection(
+            make=self._connect, close=lambda client: client.close()
+        )
 
     @classmethod
     def open(cls, address: str) -> Self:
@@ -120,16 +119,9 @@ class GoogleBucket:
     def __repr__(self) -> str:
         return f"GoogleBucket(gs://{self.name}/{self._below})"
 
-    def end_by(self, deadline: float | None) -> None:
-        """Let every call from now on end by then (monotonic seconds); None: by itself."""
-        self._deadline = deadline
-
     def close(self) -> None:
         """Give the connections back."""
-        with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        self._connection.drop()
 
     def get(self, key: str) -> Blob | None:
         """The object, or None: bytes and generation of one answer, and the bytes as they were
@@ -203,14 +195,12 @@ class GoogleBucket:
     def _call(self) -> AbstractContextManager[None]:
         """The time of one call begins here."""
         until = time.monotonic() + self._timeout_seconds
-        if self._deadline is not None:
-            until = min(until, self._deadline)
-        return ending(until=until, silence_seconds=self._silence_seconds)
+        return ending(until=bound_at(until) or until, silence_seconds=self._silence_seconds)
 
     def _look(self, key: str, name: str) -> StoredObject | None:
         return self._ask(key, lambda bucket: objects.look_up(bucket, name))
 
-    def _ask(self, key: str, ask: Callable[[storage.Bucket], Result]) -> Result:
+    def _ask(self, key: str, ask: Callable[[Bucket], Result]) -> Result:
         """What `ask` gives, asked again where the service did not answer usefully."""
         return retry(
             lambda: self._ask_once(key, ask),
@@ -220,15 +210,17 @@ class GoogleBucket:
             deadline=call_end(),
         )
 
-    def _ask_once(self, key: str, ask: Callable[[storage.Bucket], Result]) -> Result:
-        client = None
+    def _ask_once(self, key: str, ask: Callable[[Bucket], Result]) -> Result:
         try:
-            client = self._connection()
-            return ask(client.bucket(self.name))
+            with self._connection.client() as client:
+                try:
+                    return ask(client.bucket(self.name))
+                except _SILENT:
+                    self._connection.drop(client)
+                    raise
         except answers.GoogleAPICallError as error:
             raise refusal(error, f"gs://{self.name}", key) from error
         except _SILENT as error:
-            self._drop(client)
             raise silence(error, f"gs://{self.name}", key) from error
 
     def _pause_before(self, failure: Exception, number: int) -> float:
@@ -236,18 +228,9 @@ class GoogleBucket:
         jitter = secrets.randbelow(1000) / 1000
         return max(asked, backoff_seconds(self._pause_seconds, number, jitter=jitter))
 
-    def _connection(self) -> storage.Client:
-        """The client of this process, made when it is first needed or the one before failed."""
-        with self._lock:
-            if self._pid != os.getpid():  # its connections are its parent's
-                self._client, self._pid = None, os.getpid()
-            if self._client is None:
-                self._client = self._connect()
-            return self._client
-
-    def _connect(self) -> storage.Client:
+    def _connect(self) -> Client:
         options = {"api_endpoint": self._endpoint} if self._endpoint else None
-        client = storage.Client(
+        client = Client(
             project=None,
             credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
             client_options=options,
@@ -261,17 +244,9 @@ class GoogleBucket:
         session = bounded_session(
             AuthorizedSession(self._credentials, auth_request=asking)  # type: ignore[no-untyped-call]
         )
-        return storage.Client(
+        return Client(
             project=None, credentials=self._credentials, client_options=options, _http=session
         )
-
-    def _drop(self, client: Any) -> None:
-        """Throw a client away whose connection failed; the next call makes its own."""
-        with self._lock:
-            if client is None or self._client is not client:
-                return
-            self._client = None
-        client.close()
 
 
 def _is_key(name: str) -> bool:
