@@ -28,7 +28,7 @@ from shared.core.deadline import bound_at
 from shared.core.logs import log
 from shared.core.masking import mask_secrets
 from shared.core.retry import backoff_seconds, retry
-from shared.core.sessions import TimeIsUp, bounded_session, ending
+from shared.core.sessions import NoTimeLeft, bounded_session, ending
 from shared.core.settings import Settings, topic_of
 from shared.core.types import Alert, Level
 
@@ -126,12 +126,12 @@ class PubSubSink:
     def _ask(self, message: PubsubMessage, wire: "_Wire", *, until: float) -> None:
         left = until - time.monotonic()
         if left < _LEAST_SECONDS:
-            raise TimeIsUp
+            raise NoTimeLeft
         timeout = min(self._asking.timeout_seconds, left)
         until = time.monotonic() + timeout
         try:
             with ending(until=until, silence_seconds=timeout):
-                client = wire.client()
+                client = wire.publisher()
             left = max(_LEAST_SECONDS, until - time.monotonic())
             client.publish(topic=self.topic, messages=[message], retry=None, timeout=left)
         except Exception:
@@ -177,7 +177,7 @@ class _Wire:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def client(self) -> PublisherClient:
+    def publisher(self) -> PublisherClient:
         if self._client is None:
             self._client = self._connect()
         return self._client
@@ -200,7 +200,7 @@ def message_attributes(alert: Alert) -> dict[str, str]:
 
 def _problem(error: Exception) -> str:
     """What was wrong, without what a library's text could hold."""
-    if isinstance(error, TimeIsUp):
+    if isinstance(error, NoTimeLeft):
         return "there was no time left"
     if isinstance(error, answers.NotFound):
         return "the topic does not exist"

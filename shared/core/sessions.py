@@ -26,8 +26,15 @@ _PIECE_BYTES = 1 << 16
 _LEAST_SECONDS = 0.001
 
 
-class TimeIsUp(Exception):
-    """The call's time is over. No library knows this error, so that none asks again."""
+class NoTimeLeft(Exception):
+    """The call's time is over. No library knows this error, so that none asks again.
+
+    >>> with ending(until=time.monotonic() - 1.0, silence_seconds=5.0):
+    ...     wait_seconds()
+    Traceback (most recent call last):
+        ...
+    shared.core.sessions.NoTimeLeft
+    """
 
 
 class _Call(threading.local):
@@ -45,7 +52,11 @@ def ending(*, until: float, silence_seconds: float) -> Iterator[None]:
     """Let the requests of this thread end by `until` (monotonic seconds), and each of their waits
     after `silence_seconds`.
 
-    Raises `TimeIsUp` where a request begins or waits later than that.
+    Raises `NoTimeLeft` where a request begins or waits later than that.
+
+    >>> with ending(until=time.monotonic() + 60.0, silence_seconds=5.0):
+    ...     wait_seconds()
+    5.0
     """
     before = _CALL.until, _CALL.silence_seconds
     _CALL.until, _CALL.silence_seconds = until, silence_seconds
@@ -61,15 +72,22 @@ def call_end() -> float:
 
 
 def wait_seconds() -> float:
-    """How long this thread may wait for a socket now. Raises `TimeIsUp`."""
+    """How long this thread may wait for a socket now. Raises `NoTimeLeft`."""
     left = _CALL.until - time.monotonic()
     if left < _LEAST_SECONDS:
-        raise TimeIsUp
+        raise NoTimeLeft
     return min(left, _CALL.silence_seconds)
 
 
 def bounded_session(session: requests.Session | None = None) -> requests.Session:
-    """The session, or a new one, with every request bounded and none repeated by itself."""
+    """The session, or a new one, with every request bounded and none repeated by itself.
+
+    >>> with bounded_session() as session, ending(until=0.0, silence_seconds=5.0):
+    ...     session.get("http://127.0.0.1:9/")
+    Traceback (most recent call last):
+        ...
+    shared.core.sessions.NoTimeLeft
+    """
     bounded = requests.Session() if session is None else session
     for scheme in ("https://", "http://"):
         bounded.mount(scheme, _BoundedAdapter())

@@ -50,11 +50,13 @@ class SecretStore(Protocol):
     >>> secrets.add("BITBANK_API_KEY", "the first key"), secrets.add("BITBANK_API_KEY", "another")
     (1, 2)
     >>> secrets.disable("BITBANK_API_KEY", 1)
-    >>> secrets.latest("BITBANK_API_KEY").value, secrets.versions("BITBANK_API_KEY")[1].is_enabled
-    ('another', False)
+    >>> secrets.read_newest("BITBANK_API_KEY").value
+    'another'
+    >>> [version.is_enabled for version in secrets.all_versions("BITBANK_API_KEY")]
+    [True, False]
     """
 
-    def latest(self, name: str) -> Secret:
+    def read_newest(self, name: str) -> Secret:
         """The newest version, which is the one that a function gets; also where an older one could
         still be read, a disabled one is not passed over.
         """
@@ -75,7 +77,7 @@ class SecretStore(Protocol):
         """Let nobody read a version any more; it may be disabled already."""
         ...
 
-    def versions(self, name: str) -> list[SecretVersion]:
+    def all_versions(self, name: str) -> list[SecretVersion]:
         """All versions, the newest first."""
         ...
 
@@ -116,13 +118,13 @@ def read_value(name: str, version: int, stored: bytes) -> Secret:
     return Secret(name=name, version=version, value=value)
 
 
-def missing(name: str, version: int | None = None) -> NotThere:
+def missing_error(name: str, version: int | None = None) -> NotThere:
     """The error for what is not there."""
     what = f"the secret {name}" if version is None else f"version {version} of the secret {name}"
     return NotThere(f"{what} does not exist")
 
 
-def disabled(name: str, version: int) -> NotThere:
+def disabled_error(name: str, version: int) -> NotThere:
     """The error for what nobody may read any more."""
     return NotThere(f"version {version} of the secret {name} is disabled")
 
@@ -142,10 +144,10 @@ class MemorySecrets:
         del address
         return cls()
 
-    def latest(self, name: str) -> Secret:
+    def read_newest(self, name: str) -> Secret:
         """The newest version."""
         with self._lock:
-            return self._read(name, len(self._stored(name)))
+            return self._read(name, len(self._values_of(name)))
 
     def read(self, name: str, version: int) -> Secret:
         """One version."""
@@ -164,27 +166,27 @@ class MemorySecrets:
     def disable(self, name: str, version: int) -> None:
         """Let nobody read a version any more."""
         with self._lock:
-            if not 1 <= version <= len(self._stored(name)):
-                raise missing(name, version)
+            if not 1 <= version <= len(self._values_of(name)):
+                raise missing_error(name, version)
             self._disabled.add((name, version))
 
-    def versions(self, name: str) -> list[SecretVersion]:
+    def all_versions(self, name: str) -> list[SecretVersion]:
         """All versions, the newest first."""
         with self._lock:
             return [
                 SecretVersion(number=number, is_enabled=(name, number) not in self._disabled)
-                for number in range(len(self._stored(name)), 0, -1)
+                for number in range(len(self._values_of(name)), 0, -1)
             ]
 
-    def _stored(self, name: str) -> list[bytes]:
+    def _values_of(self, name: str) -> list[bytes]:
         if check_name(name) not in self._values:
-            raise missing(name)
+            raise missing_error(name)
         return self._values[name]
 
     def _read(self, name: str, version: int) -> Secret:
-        values = self._stored(name)
+        values = self._values_of(name)
         if not 1 <= version <= len(values):
-            raise missing(name, version)
+            raise missing_error(name, version)
         if (name, version) in self._disabled:
-            raise disabled(name, version)
+            raise disabled_error(name, version)
         return read_value(name, version, values[version - 1])

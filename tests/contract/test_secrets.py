@@ -59,10 +59,10 @@ def secrets(case):
 
 def test_versions_are_numbered_from_1_and_the_newest_is_the_latest(secrets):
     assert [secrets.add("API_KEY", value) for value in ("first", "second", "third")] == [1, 2, 3]
-    assert secrets.latest("API_KEY") == Secret(name="API_KEY", version=3, value="third")
+    assert secrets.read_newest("API_KEY") == Secret(name="API_KEY", version=3, value="third")
     values = [secrets.read("API_KEY", number).value for number in (1, 2, 3)]
     assert values == ["first", "second", "third"]
-    assert secrets.versions("API_KEY") == [
+    assert secrets.all_versions("API_KEY") == [
         SecretVersion(number=number, is_enabled=True) for number in (3, 2, 1)
     ]
 
@@ -71,7 +71,7 @@ def test_a_value_that_the_newest_version_holds_already_is_not_added_again(secret
     assert [secrets.add("a", value) for value in ("one", "one", "two", "one")] == [1, 1, 2, 3]
     secrets.disable("a", 3)
     assert secrets.add("a", "one") == 4
-    assert len(secrets.versions("a")) == 4
+    assert len(secrets.all_versions("a")) == 4
 
 
 def test_a_disabled_version_is_read_by_nobody_and_the_latest_is_not_an_older_one(secrets):
@@ -81,17 +81,17 @@ def test_a_disabled_version_is_read_by_nobody_and_the_latest_is_not_an_older_one
     secrets.disable("a", 1)
     with pytest.raises(NotThere, match="version 1 of the secret a is disabled"):
         secrets.read("a", 1)
-    assert secrets.latest("a").value == "two"
+    assert secrets.read_newest("a").value == "two"
     secrets.disable("a", 2)
     with pytest.raises(NotThere, match="version 2 of the secret a is disabled"):
-        secrets.latest("a")
-    assert [version.is_enabled for version in secrets.versions("a")] == [False, False]
+        secrets.read_newest("a")
+    assert [version.is_enabled for version in secrets.all_versions("a")] == [False, False]
     assert secrets.add("a", "three") == 3
-    assert secrets.latest("a").value == "three"
+    assert secrets.read_newest("a").value == "three"
 
 
 def test_what_is_not_there_is_named(secrets):
-    for ask in (secrets.latest, secrets.versions):
+    for ask in (secrets.read_newest, secrets.all_versions):
         with pytest.raises(NotThere, match="the secret nobody does not exist"):
             ask("nobody")
     for ask in (secrets.read, secrets.disable):
@@ -102,14 +102,14 @@ def test_what_is_not_there_is_named(secrets):
         for ask in (secrets.read, secrets.disable):
             with pytest.raises(NotThere, match=f"version {number} of the secret a does not exist"):
                 ask("a", number)
-    assert secrets.latest("a").value == "one"
+    assert secrets.read_newest("a").value == "one"
 
 
 @pytest.mark.parametrize("name", ["", "../a", "a/b", "1a", "a b", "a.b", "x" * 101, "ä"])
 def test_a_name_that_cannot_be_one_is_refused_everywhere(secrets, name):
     for ask in (
-        secrets.latest,
-        secrets.versions,
+        secrets.read_newest,
+        secrets.all_versions,
         lambda bad: secrets.read(bad, 1),
         lambda bad: secrets.disable(bad, 1),
         lambda bad: secrets.add(bad, "value"),
@@ -126,7 +126,7 @@ def test_a_value_that_cannot_be_kept_is_refused_and_not_told(secrets, value):
         secrets.add("a", value)
     assert PLANTED not in f"{told.value!r} {told.value.__cause__!r} {told.value.__context__!r}"
     with pytest.raises(NotThere):
-        secrets.versions("a")
+        secrets.all_versions("a")
 
 
 def test_any_text_comes_back_as_it_was(secrets):
@@ -140,9 +140,9 @@ def test_a_value_is_in_no_repr_and_masked_in_whatever_is_said_from_then_on(case)
     value = f"{PLANTED}-{id(case)}"
     case.open().add("a", value)
     secrets = case.open()
-    read = secrets.latest("a")
+    read = secrets.read_newest("a")
     assert read.value == value
-    assert value not in f"{read!r} {read} {secrets!r} {secrets.versions('a')}"
+    assert value not in f"{read!r} {read} {secrets!r} {secrets.all_versions('a')}"
     assert value not in mask_secrets(f"the key was {value}.")
 
 

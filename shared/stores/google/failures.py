@@ -9,7 +9,7 @@ from urllib3.exceptions import TimeoutError as HTTPTimeout
 
 from shared.core.errors import BadData, BotError, RateLimited, StoreBroken, Unavailable
 from shared.core.masking import mask_secrets_and_keys
-from shared.core.sessions import TimeIsUp
+from shared.core.sessions import NoTimeLeft
 
 _NO_BUCKET = "bucket does not exist"
 _DAMAGED_ON_THE_WAY = "crc32c"
@@ -23,7 +23,7 @@ _AGAIN = frozenset(
 )
 
 
-def refusal(error: answers.GoogleAPICallError, place: str, key: str) -> BotError:
+def answer_error(error: answers.GoogleAPICallError, place: str, key: str) -> BotError:
     """An answer that says no, as what the caller must do."""
     code, text = int(error.code or 0), str(error)
     if code == HTTPStatus.NOT_FOUND and _NO_BUCKET in text:
@@ -49,13 +49,13 @@ def refusal(error: answers.GoogleAPICallError, place: str, key: str) -> BotError
     return BadData(f"Cloud Storage refused {place}/{key} ({code}): {told}")
 
 
-def silence(error: Exception, place: str, key: str) -> BotError:
+def silence_error(error: Exception, place: str, key: str) -> BotError:
     """No answer, or none that can be read."""
     if isinstance(error, DefaultCredentialsError):
         return StoreBroken(
             f"this machine has no credentials for {place} ({type(error).__name__})",
             remedy="run: gcloud auth application-default login",
         )
-    late = isinstance(error, TimeIsUp | requests.Timeout | HTTPTimeout | TimeoutError)
+    late = isinstance(error, NoTimeLeft | requests.Timeout | HTTPTimeout | TimeoutError)
     found = "in time" if late else f"usefully ({type(error).__name__})"
     return Unavailable(f"Cloud Storage did not answer {found} for {place}/{key}")

@@ -109,7 +109,7 @@ def remove(bucket: GoogleObjects, name: str, at: int) -> None:
         raise Overtaken from None
 
 
-def names(bucket: GoogleObjects, below: str) -> list[str]:
+def names_below(bucket: GoogleObjects, below: str) -> list[str]:
     """The names of all objects that begin so, page by page."""
     fields = "items(name),nextPageToken"
     found = bucket.client.list_blobs(

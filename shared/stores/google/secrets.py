@@ -30,8 +30,8 @@ from shared.stores.secrets import (
     SecretVersion,
     check_name,
     check_value,
-    disabled,
-    missing,
+    disabled_error,
+    missing_error,
     read_value,
 )
 
@@ -103,9 +103,9 @@ class GoogleSecrets:
         """Give the connection back."""
         self._connection.drop()
 
-    def latest(self, name: str) -> Secret:
+    def read_newest(self, name: str) -> Secret:
         """The newest version."""
-        newest = self.versions(name)[0]
+        newest = self.all_versions(name)[0]
         return self._read(name, newest.number)
 
     def read(self, name: str, version: int) -> Secret:
@@ -134,20 +134,20 @@ class GoogleSecrets:
         try:
             self._persistently(
                 name,
-                lambda client: client.disable_secret_version(name=path, **self._bounded()),
+                lambda client: client.disable_secret_version(name=path, **self._limits()),
             )
         except answers.NotFound:
-            raise missing(name, version) from None
+            raise missing_error(name, version) from None
         except answers.FailedPrecondition:
-            raise disabled(name, version) from None  # destroyed, which is more than disabled
+            raise disabled_error(name, version) from None  # destroyed, which is more than disabled
 
-    def versions(self, name: str) -> list[SecretVersion]:
+    def all_versions(self, name: str) -> list[SecretVersion]:
         """All versions, the newest first."""
         found = self._persistently(
             check_name(name), lambda client: self._versions_once(client, name)
         )
         if not found:
-            raise missing(name)
+            raise missing_error(name)
         return found
 
     def _read(self, name: str, version: int) -> Secret:
@@ -156,11 +156,11 @@ class GoogleSecrets:
     def _read_once(self, client: SecretManagerServiceClient, name: str, version: int) -> Secret:
         path = self._path(name, version)
         try:
-            answer = client.access_secret_version(name=path, **self._bounded())
+            answer = client.access_secret_version(name=path, **self._limits())
         except answers.NotFound:
-            raise missing(name, version) from None
+            raise missing_error(name, version) from None
         except answers.FailedPrecondition:
-            raise disabled(name, version) from None
+            raise disabled_error(name, version) from None
         stored = answer.payload.data
         if answer.payload.data_crc32c != google_crc32c.value(stored):
             raise Unavailable(f"version {version} of the secret {name} arrived damaged")
@@ -171,7 +171,7 @@ class GoogleSecrets:
     ) -> list[SecretVersion] | None:
         """None where there is no such secret."""
         try:
-            listed = list(client.list_secret_versions(parent=self._path(name), **self._bounded()))
+            listed = list(client.list_secret_versions(parent=self._path(name), **self._limits()))
         except answers.NotFound:
             return None
         found = [
@@ -191,23 +191,21 @@ class GoogleSecrets:
                 parent=f"projects/{self.project}",
                 secret_id=name,
                 secret=secret,
-                **self._bounded(),
+                **self._limits(),
             )
         except answers.AlreadyExists:
             return  # another one was first, or the answer to our own request was lost
 
     def _add_once(self, client: SecretManagerServiceClient, name: str, stored: bytes) -> int:
         payload = SecretPayload(data=stored, data_crc32c=google_crc32c.value(stored))
-        made = client.add_secret_version(
-            parent=self._path(name), payload=payload, **self._bounded()
-        )
+        made = client.add_secret_version(parent=self._path(name), payload=payload, **self._limits())
         return int(made.name.rpartition("/")[2])
 
     def _path(self, name: str, version: int | None = None) -> str:
         secret = f"projects/{self.project}/secrets/{name}"
         return secret if version is None else f"{secret}/versions/{version}"
 
-    def _bounded(self) -> dict[str, Any]:
+    def _limits(self) -> dict[str, Any]:
         return {"retry": None, "timeout": self._timeout_seconds}
 
     def _connect(self) -> SecretManagerServiceClient:

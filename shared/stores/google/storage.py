@@ -32,14 +32,14 @@ from shared.core.errors import BadData, BadSettings, Conflict, RateLimited, Unav
 from shared.core.masking import quote_value
 from shared.core.retry import backoff_seconds, retry
 from shared.core.sessions import (
-    TimeIsUp,
+    NoTimeLeft,
     bounded_session,
     call_end,
     ending,
 )
 from shared.stores.google import objects
 from shared.stores.google.connection import Connection
-from shared.stores.google.failures import refusal, silence
+from shared.stores.google.failures import answer_error, silence_error
 from shared.stores.google.objects import Damaged, Overtaken, StoredObject, Upload
 from shared.stores.keys import check_generation, check_key, check_prefix, precondition_text
 from shared.stores.ports import Blob
@@ -47,7 +47,7 @@ from shared.stores.ports import Blob
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _SCOPES = ("https://www.googleapis.com/auth/devstorage.read_write",)
 _SILENT = (
-    TimeIsUp,
+    NoTimeLeft,
     InvalidResponse,
     OSError,
     HTTPError,
@@ -186,7 +186,7 @@ class GoogleBucket:
         """All keys with a prefix, sorted."""
         below = f"{self._below}{check_prefix(prefix)}"
         with self._call():
-            names = self._ask(f"{prefix}*", lambda bucket: objects.names(bucket, below))
+            names = self._ask(f"{prefix}*", lambda bucket: objects.names_below(bucket, below))
         return sorted(key for name in names if _is_key(key := name[len(self._below) :]))
 
     def _name(self, key: str) -> str:
@@ -219,9 +219,9 @@ class GoogleBucket:
                     self._connection.drop(client)
                     raise
         except answers.GoogleAPICallError as error:
-            raise refusal(error, f"gs://{self.name}", key) from error
+            raise answer_error(error, f"gs://{self.name}", key) from error
         except _SILENT as error:
-            raise silence(error, f"gs://{self.name}", key) from error
+            raise silence_error(error, f"gs://{self.name}", key) from error
 
     def _pause_before(self, failure: Exception, number: int) -> float:
         asked = failure.retry_after_seconds if isinstance(failure, RateLimited) else 0.0

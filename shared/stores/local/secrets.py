@@ -22,8 +22,8 @@ from shared.stores.secrets import (
     SecretVersion,
     check_name,
     check_value,
-    disabled,
-    missing,
+    disabled_error,
+    missing_error,
     read_value,
 )
 
@@ -46,22 +46,22 @@ class FolderSecrets:
         """The store at a path."""
         return cls(address)
 
-    def latest(self, name: str) -> Secret:
+    def read_newest(self, name: str) -> Secret:
         """The newest version."""
-        return self.read(name, self.versions(name)[0].number)
+        return self.read(name, self.all_versions(name)[0].number)
 
     def read(self, name: str, version: int) -> Secret:
         """One version."""
         path = self._path(name, version)
         with self._translate_errors():
             if path.with_name(f"{version}.disabled").exists():
-                raise disabled(name, version)
+                raise disabled_error(name, version)
             try:
                 with path.open("rb") as file:
                     self._check_mode(path, os.fstat(file.fileno()))
                     return read_value(name, version, file.read())
             except FileNotFoundError:
-                raise missing(name, version) from None
+                raise missing_error(name, version) from None
 
     def add(self, name: str, value: str) -> int:
         """Make it the newest version; its number."""
@@ -88,14 +88,14 @@ class FolderSecrets:
                 path.rename(gone)
             except FileNotFoundError:
                 if not gone.exists():
-                    raise missing(name, version) from None
+                    raise missing_error(name, version) from None
             sync(path.parent)
 
-    def versions(self, name: str) -> list[SecretVersion]:
+    def all_versions(self, name: str) -> list[SecretVersion]:
         """All versions, the newest first."""
         found = self._versions(name)
         if not found:
-            raise missing(name)
+            raise missing_error(name)
         return found
 
     def _versions(self, name: str) -> list[SecretVersion]:

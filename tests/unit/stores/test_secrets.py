@@ -64,7 +64,7 @@ def test_a_file_that_others_may_read_is_not_used(tmp_path, mode) -> None:
     folder.add("a", PLANTED)
     (tmp_path / "a" / "1").chmod(mode)
     with pytest.raises(StoreBroken, match="may be read by other users") as told:
-        folder.latest("a")
+        folder.read_newest("a")
     assert "chmod 600" in told.value.remedy
 
 
@@ -94,7 +94,7 @@ def test_under_a_fault_a_further_version_is_one(manager, secrets, fault) -> None
 def test_under_a_fault_a_reading_and_a_disabling_are_right(manager, secrets, fault) -> None:
     secrets.add("a", "one")
     manager.plan("AccessSecretVersion", fault)
-    assert secrets.latest("a").value == "one"
+    assert secrets.read_newest("a").value == "one"
     assert manager.requests["AccessSecretVersion"] == 2
     if fault != "damaged":
         manager.plan("DisableSecretVersion", fault)
@@ -114,7 +114,11 @@ def test_no_error_holds_a_value_nor_does_its_traceback(manager, secrets, call, f
         assert len(manager.values[NAME]) == 2
         return
     is_adding = call == "AddSecretVersion"
-    ask = partial(secrets.add, "a", f"{PLANTED}-2") if is_adding else partial(secrets.latest, "a")
+    ask = (
+        partial(secrets.add, "a", f"{PLANTED}-2")
+        if is_adding
+        else partial(secrets.read_newest, "a")
+    )
     with pytest.raises((Unavailable, StoreBroken)) as told:
         ask()
     assert isinstance(told.value, StoreBroken) == (fault == "denied")
@@ -127,10 +131,10 @@ def test_a_service_that_hangs_is_given_up_in_time() -> None:
     limits = {"timeout_seconds": 0.3, "pause_seconds": 0.01, "attempts": 2}
     with Wire(None) as wire, closing(GoogleSecrets("p", endpoint=wire.address, **limits)) as hung:
         for ask in (
-            lambda: hung.latest("a"),
+            lambda: hung.read_newest("a"),
             lambda: hung.add("a", "value"),
             lambda: hung.disable("a", 1),
-            lambda: hung.versions("a"),
+            lambda: hung.all_versions("a"),
         ):
             began = time.monotonic()
             with pytest.raises(Unavailable, match="did not answer"):
