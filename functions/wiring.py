@@ -112,11 +112,14 @@ def settings_from(environ: Mapping[str, str], **more: Any) -> Settings:
             remedy=f"set BOT_MODE={' or '.join(EXCHANGES)}",
         )
     if environ.get("K_SERVICE"):
-        for name, url in (("BOT_STATE", settings.state), ("BOT_BUCKET", settings.bucket)):
+        for name, url, like in (
+            ("BOT_STATE", settings.state, ", like firestore://PROJECT/DATABASE"),
+            ("BOT_BUCKET", settings.bucket, ""),
+        ):
             if urlsplit(url).scheme in {"sqlite", "file", "memory"}:
                 raise BadSettings(
                     f"{name} was {quote_value(url)} on Cloud Run, whose disk is memory",
-                    remedy=f"set {name} to a store that outlives the instance",
+                    remedy=f"set {name} to a store that outlives the instance{like}",
                 )
         if settings.alerts == "inline":
             raise BadSettings(

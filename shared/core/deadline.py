@@ -72,7 +72,9 @@ def bound_at(at: float | None = None) -> float | None:
     (5.0, True)
     """
     bound = _BOUND.get()
-    found = [instant for instant in (at, bound.at if bound is not None else None) if instant]
+    found = [
+        instant for instant in (at, bound.at if bound is not None else None) if instant is not None
+    ]
     return min(found, default=None)
 
 

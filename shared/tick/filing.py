@@ -4,6 +4,7 @@ intents, the outbox.
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -42,8 +43,15 @@ def fresh_alerts(
 
 
 def outbox_write(alert: Alert, settings: Settings) -> Write:
-    """An alert that waits for its delivery."""
-    data = {"bot": settings.id, "waiting_for": settings.id, "alert": msgspec.to_builtins(alert)}
+    """An alert that waits for its delivery, and in which order its fields are to be shown: a store
+    keeps none.
+    """
+    data = {
+        "bot": settings.id,
+        "waiting_for": settings.id,
+        "alert": msgspec.to_builtins(alert),
+        "shown": list(alert.fields),
+    }
     return Write(kind="put", path=f"alerts/{alert.key}", data=data)
 
 
@@ -168,8 +176,8 @@ def _readable(waiting: Sequence[Document]) -> tuple[list[tuple[Document, Alert]]
     damaged: list[Document] = []
     for item in waiting:
         try:
-            paired.append((item, msgspec.convert(item.data["alert"], Alert)))
-        except (KeyError, msgspec.ValidationError) as error:
+            paired.append((item, _stored_alert(item.data)))
+        except (KeyError, TypeError, msgspec.ValidationError) as error:
             log(
                 "alerts.damaged",
                 severity="ERROR",
@@ -178,6 +186,15 @@ def _readable(waiting: Sequence[Document]) -> tuple[list[tuple[Document, Alert]]
             )
             damaged.append(item)
     return paired, damaged
+
+
+def _stored_alert(data: Mapping[str, Any]) -> Alert:
+    """The alert of an outbox document; one of before the order was kept shows its fields as they
+    come.
+    """
+    alert = msgspec.convert(data["alert"], Alert)
+    shown = [name for name in data.get("shown") or () if name in alert.fields]
+    return replace(alert, fields={name: alert.fields[name] for name in [*shown, *alert.fields]})
 
 
 def as_stored(write: Write) -> Document:

@@ -221,6 +221,7 @@ def test_doctor_without_a_network_says_so(environ: dict[str, str]) -> None:
         ("BOT_MODE", "live", "set BOT_MODE=paper"),
         ("BOT_STATE", "postgres://x", "sqlite://"),
         ("BOT_STATE", "memory://", "set BOT_STATE"),
+        ("BOT_STATE", "firestore:///(default)", "set it to firestore://PROJECT/DATABASE"),
         ("BOT_PROFILE", "looser", "loose"),
     ],
 )

@@ -30,7 +30,7 @@ def failure_of(error: Exception, what: str) -> Exception:
     """The error of a request for `what` as ours."""
     from google.api_core import exceptions as google
 
-    said = shown(error)
+    said = one_line(error)
     if isinstance(error, google.AlreadyExists | google.FailedPrecondition | google.NotFound):
         return Refused(said)
     if isinstance(error, google.Aborted):
@@ -44,6 +44,6 @@ def failure_of(error: Exception, what: str) -> Exception:
     return NoAnswer(f"Google gave no answer for {what}: {said}")
 
 
-def shown(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """What an error says, in one line of a bounded length."""
     return " ".join(str(error).split())[:SHOWN]

@@ -26,7 +26,7 @@ from shared.stores.google.answers import (
     NoAnswer,
     Refused,
     failure_of,
-    shown,
+    one_line,
 )
 from shared.stores.google.batches import add_write, version_of
 from shared.stores.google.connection import Connection
@@ -236,7 +236,7 @@ class FirestoreDocuments(Documents):
                     raise failure from error
         except GoogleAuthError as error:
             raise StoreBroken(
-                f"nobody is signed in to Google Cloud ({shown(error)})", remedy=SIGN_IN
+                f"nobody is signed in to Google Cloud ({one_line(error)})", remedy=SIGN_IN
             ) from error
 
     def _client(self) -> "Client":
