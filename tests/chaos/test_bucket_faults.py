@@ -3,6 +3,7 @@ time, and nothing is written twice, taken away twice, or lost. Both sides count.
 """
 
 import itertools
+import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -210,6 +211,25 @@ def test_a_bound_deadline_ends_a_call_before_its_own_limit() -> None:
             with ending_in(0.0), pytest.raises(Unavailable, match="in time"):
                 bucket.put("a", b"")
         assert server.written == []
+
+
+def test_a_host_that_takes_no_connection_is_given_up_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        address = listener.getsockname()
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:  # they fill its queue, and it takes none of them
+            one.setblocking(False)
+            one.connect_ex(address)
+        limits = {"timeout_seconds": SHORT_SECONDS, "silence_seconds": 5.0}
+        url = f"http://127.0.0.1:{address[1]}"
+        with (
+            closing(GoogleBucket("bucket", endpoint=url, **limits)) as bucket,
+            ending_in(SHORT_SECONDS),
+            pytest.raises(Unavailable, match="in time"),
+        ):
+            bucket.get("a")
+        for one in waiting:
+            one.close()
 
 
 def test_a_lost_answer_and_another_writer_after_it_is_a_conflict_that_overwrites_nobody() -> None:
