@@ -22,7 +22,7 @@ from functions import wiring
 from functions.http import body_of, check_known_names, parse_fields, query_of
 from functions.shell import Shell, VerbResult
 from shared.alerts import failure_alert
-from shared.core.deadline import Deadline, within
+from shared.core.deadline import Deadline, bind_deadline
 from shared.core.errors import BadData, BadRequest, as_bot_error, remedy_of
 from shared.core.logs import log
 from shared.core.masking import mask_secrets_and_keys
@@ -103,7 +103,7 @@ def _tell_failure(
         remedy=mask_secrets_and_keys(remedy_of(named)),
         settings=settings,
     )
-    with within(deadline):
+    with bind_deadline(deadline):
         until = time.monotonic() + settings.discord.timeout_seconds
         ports.sink.send([alert], deadline_ms=int(until * 1000))
 

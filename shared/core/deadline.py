@@ -49,10 +49,10 @@ _BOUND: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 
 @contextmanager
-def within(deadline: Deadline) -> Iterator[Deadline]:
+def bind_deadline(deadline: Deadline) -> Iterator[Deadline]:
     """Let everything that waits in here end by `deadline`, and by the one around it.
 
-    >>> with within(Deadline.after(60.0)), within(Deadline.after(90.0)):
+    >>> with bind_deadline(Deadline.after(60.0)), bind_deadline(Deadline.after(90.0)):
     ...     round(seconds_left(600.0, "a test"))
     60
     """

@@ -146,7 +146,7 @@ class LeaseLost(BotError):
 
 
 class StoreBroken(UserError):
-    """The local store cannot be used (locked for too long, corrupt, not writable).
+    """The store cannot be used (locked for too long, corrupt, not writable, not set up).
 
     Nothing was lost by stopping.
 

@@ -293,13 +293,13 @@ def encode_document(data: Mapping[str, Json], path: str) -> tuple[str, int]:
         raise BadData(
             f"the document {path} was {size} bytes; at most {MAX_DOCUMENT_BYTES} can be stored"
         )
-    stored = STORED.size(plain)
+    stored = STORED.count_bytes(plain)
     if stored > MAX_STORED_BYTES:
         raise BadData(
             f"the document {path} was {stored} bytes with its types; at most {MAX_STORED_BYTES} can"
             " be stored"
         )
-    return text, SENT.size(plain)
+    return text, SENT.count_bytes(plain)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,19 +313,21 @@ class Weights:
     entry: int
     item: int
 
-    def size(self, value: Json) -> int:
+    def count_bytes(self, value: Json) -> int:
         """Of a plain JSON value.
 
-        >>> STORED.size({"a": [1, 2.5, None]}), STORED.size("価格")
+        >>> STORED.count_bytes({"a": [1, 2.5, None]}), STORED.count_bytes("価格")
         (51, 7)
         """
         if isinstance(value, str):
             return len(value.encode()) + self.text
         if isinstance(value, Mapping):
-            entries = (self.size(key) + self.size(item) for key, item in value.items())
+            entries = (
+                self.count_bytes(key) + self.count_bytes(item) for key, item in value.items()
+            )
             return self.mapping + self.entry * len(value) + sum(entries)
         if isinstance(value, list):
-            return self.mapping + self.item * len(value) + sum(map(self.size, value))
+            return self.mapping + self.item * len(value) + sum(map(self.count_bytes, value))
         return self.flag if value is None or isinstance(value, bool) else self.number
 
 

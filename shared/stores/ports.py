@@ -58,8 +58,13 @@ class DocumentStore(Protocol):
 
     Data is what every store can keep, or `BadData` names the field: texts, whole numbers of 64
     bits, finite floats, flags, null, mappings and lists, but no list directly inside a list
-    (Firestore refuses it); at most 900 KiB a document, and a batch of 500 writes, each to another
-    document. Half a character (a lone surrogate) in a text becomes U+FFFD.
+    (Firestore refuses it); at most 900 KiB a document, and a batch of 500 writes and 9 MiB, each to
+    another document. A mapping comes back in the order of its keys, whatever order it was written
+    in. Half a character (a lone surrogate) in a text becomes U+FFFD.
+
+    Nothing waits longer than the deadline that is bound (`shared.core.deadline`); a store that
+    gives no useful answer in time is `Unavailable`, which says so where it is open whether
+    something was written.
 
     `reads` and `writes` count documents; a query counts one read at the least.
 
@@ -109,7 +114,7 @@ class DocumentStore(Protocol):
         limit: int = 100,
     ) -> list[Document]:
         """Documents of a collection, filtered and ordered by one field, or ordered by path where
-        none is given.
+        none is given; only a field can be descending.
 
         The value is a text, a whole number or (for `==`) a flag, and finds values of its own type
         only. Without a value the field only orders. Documents that lack the field, or hold null, a

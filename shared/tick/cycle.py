@@ -13,7 +13,7 @@ import msgspec
 from shared.alerts import KnownBefore
 from shared.alerts.ports import AlertSink
 from shared.core.clock import BoundedClock, Clock
-from shared.core.deadline import Deadline, within
+from shared.core.deadline import Deadline, bind_deadline
 from shared.core.errors import BotError, LeaseLost, Unavailable
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
@@ -104,9 +104,9 @@ def run_tick(
     """
     whole = settings.tick.answer_by_seconds
     until = Deadline.after(whole) if deadline is None else deadline
-    with within(until):
+    with bind_deadline(until):
         meter = Meter(ports.documents, ports.feed, began=until.at - whole)
-        with within(until.earlier(2 * RESERVE * whole)):
+        with bind_deadline(until.earlier(2 * RESERVE * whole)):
             start = _begin(ports, settings, request, until, meter)
         return _run(start)
 
@@ -140,7 +140,7 @@ def _run(start: _Start) -> TickReport:
     lease_ms = lease_end(start.request.scheduled_at, now, settings) - now
     longest_ms = longest_hold_ms(settings)
     work_until = start.deadline.earlier(2 * reserve)
-    with within(work_until):
+    with bind_deadline(work_until):
         claim = bot.claim(start.request.tick, now_ms=now, lease_ms=lease_ms, longest_ms=longest_ms)
     if claim.report is not None:
         return reporter.report_duplicate(claim.report)
@@ -148,7 +148,7 @@ def _run(start: _Start) -> TickReport:
         return reporter.report_undone(_busy("this tick is being worked on"))
     lease: Lease | None = None
     try:
-        with within(work_until):
+        with bind_deadline(work_until):
             lease = bot.take_lease(
                 now_ms=now, lease_ms=lease_ms, longest_ms=longest_ms, seen_at=clock.exchange_ms()
             )
@@ -158,7 +158,7 @@ def _run(start: _Start) -> TickReport:
     except Exception:
         # Whatever it was, nothing was saved: give the tick back, so that the same one may be sent
         # again.
-        with suppress(BotError), within(start.deadline.earlier(reserve)):
+        with suppress(BotError), bind_deadline(start.deadline.earlier(reserve)):
             if lease is not None:
                 bot.release(lease)
             bot.give_up_claim(claim.document)

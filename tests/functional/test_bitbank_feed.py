@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from shared.core import settings as configuration
+from shared.core.deadline import Deadline, bind_deadline
 from shared.core.errors import BadData, NotThere, RateLimited, Unavailable
 from shared.core.reasons import Reason
 from shared.core.types import Candles, Market, Timeframe
@@ -869,6 +870,31 @@ def test_nothing_sleeps_or_asks_past_the_deadline(briefly):
     briefly.bucket = MemoryBucket()
     with pytest.raises(Unavailable, match="no time was left"):
         briefly.new_feed().fetch(NOW, deadline=time.monotonic() - 1)
+    assert len(briefly.exchange.asked) == asked
+
+
+def test_the_deadline_that_is_bound_holds_for_every_reading_also_without_one_of_its_own(briefly):
+    briefly.at(NOW)
+
+    def slow() -> Answer:
+        time.sleep(1.0)
+        return HTML
+
+    briefly.exchange.fail(PATHS["book"], slow)
+    began = time.monotonic()
+    with bind_deadline(Deadline.after(0.5)):
+        market = briefly.feed.fetch(NOW + MINUTE)
+    assert time.monotonic() - began < 0.95
+    assert reasons(market) == [(Reason.BOOK_MISSING, True)]
+    asked = len(briefly.exchange.asked)
+    with bind_deadline(Deadline.after(-1.0)):
+        for ask in (
+            lambda feed: feed.minutes(NOW - 60 * MINUTE, NOW),
+            lambda feed: feed.clock_skew_ms(deadline=time.monotonic() + 6.0),
+            lambda feed: feed.rules(NOW),
+        ):
+            with pytest.raises(Unavailable, match="no time was left"):
+                ask(briefly.new_feed())
     assert len(briefly.exchange.asked) == asked
 
 

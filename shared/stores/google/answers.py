@@ -14,11 +14,11 @@ SIGN_IN = (
 )
 
 
-class NoAnswer(Unavailable):
+class Silence(Unavailable):
     """Nobody knows what became of a request."""
 
 
-class Refused(Exception):
+class Declined(Exception):
     """A precondition did not hold, or what was asked for is not there."""
 
 
@@ -26,13 +26,13 @@ class Contention(Exception):
     """The request was given up because others were at the same place; nothing was done."""
 
 
-def failure_of(error: Exception, what: str) -> Exception:
+def google_failure(error: Exception, what: str) -> Exception:
     """The error of a request for `what` as ours."""
     from google.api_core import exceptions as google
 
     said = one_line(error)
     if isinstance(error, google.AlreadyExists | google.FailedPrecondition | google.NotFound):
-        return Refused(said)
+        return Declined(said)
     if isinstance(error, google.Aborted):
         return Contention(said)
     if isinstance(error, google.InvalidArgument):
@@ -41,7 +41,7 @@ def failure_of(error: Exception, what: str) -> Exception:
         return Unavailable(f"Google asked for patience with {what}: {said}")
     if isinstance(error, google.PermissionDenied | google.Unauthenticated):
         return StoreBroken(f"Google does not let us at {what}: {said}", remedy=SIGN_IN)
-    return NoAnswer(f"Google gave no answer for {what}: {said}")
+    return Silence(f"Google gave no answer for {what}: {said}")
 
 
 def one_line(error: Exception) -> str:

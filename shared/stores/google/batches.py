@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from shared.stores.documents import CheckedWrite
-from shared.stores.google.answers import Refused
+from shared.stores.google.answers import Declined
 from shared.stores.google.layout import stored_fields
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ def add_write(
 ) -> None:
     """Add one write to those that `client` will send, made at `now` (seconds since 1970).
 
-    Raises `Refused` where its version is none of this store's.
+    Raises `Declined` where its version is none of this store's.
     """
     from google.cloud.firestore import DELETE_FIELD
 
@@ -45,7 +45,7 @@ def _update_time(version: str) -> Any:
     try:
         return DatetimeWithNanoseconds.from_rfc3339(version)  # type: ignore[no-untyped-call]
     except ValueError as error:
-        raise Refused(f"{version!r} is no time") from error
+        raise Declined(f"{version!r} is no time") from error
 
 
 def version_of(written_at: Any) -> str:

@@ -23,9 +23,9 @@ from shared.stores.documents import AnswerLost, CheckedQuery, CheckedWrite, Docu
 from shared.stores.google.answers import (
     SIGN_IN,
     Contention,
-    NoAnswer,
-    Refused,
-    failure_of,
+    Declined,
+    Silence,
+    google_failure,
     one_line,
 )
 from shared.stores.google.batches import add_write, version_of
@@ -114,7 +114,7 @@ class FirestoreDocuments(Documents):
             )
         except Contention as error:
             raise Unavailable(
-                f"Firestore could not write {_named(batch)} beside others ({error})"
+                f"Firestore could not write {_batch_name(batch)} beside others ({error})"
             ) from error
         self._answer()
         return version
@@ -122,7 +122,7 @@ class FirestoreDocuments(Documents):
     def _try_batch(self, batch: Sequence[CheckedWrite], writer: str) -> str:
         try:
             return self._send(batch, writer)
-        except (Refused, Contention) as refused:
+        except (Declined, Contention) as refused:
             stored = self._read_back(batch)
             if (version := _own_version(stored, writer)) is not None:
                 return version
@@ -148,8 +148,8 @@ class FirestoreDocuments(Documents):
             return version_of(writes.commit_time)
 
         try:
-            return self._ask(_named(batch), commit)
-        except NoAnswer as error:
+            return self._ask(_batch_name(batch), commit)
+        except Silence as error:
             raise AnswerLost(str(error)) from error
 
     def _read_back(self, batch: Sequence[CheckedWrite]) -> "Mapping[str, Snapshot]":
@@ -202,7 +202,7 @@ class FirestoreDocuments(Documents):
         def ask() -> Result:
             try:
                 return self._ask(what, call)
-            except Refused as refused:
+            except Declined as refused:
                 raise StoreBroken(
                     f"the database {self._database} of {self._project} cannot answer for {what}"
                     f" ({refused})",
@@ -230,8 +230,8 @@ class FirestoreDocuments(Documents):
                 try:
                     return call(client, timeout)
                 except GoogleAPIError as error:
-                    failure = failure_of(error, what)
-                    if isinstance(failure, NoAnswer):
+                    failure = google_failure(error, what)
+                    if isinstance(failure, Silence):
                         self._connection.drop(client)
                     raise failure from error
         except GoogleAuthError as error:
@@ -294,6 +294,6 @@ def _conditions(query: CheckedQuery) -> "Sequence[Condition | None]":
     return every[::-1] if query.descending else every
 
 
-def _named(batch: Sequence[CheckedWrite]) -> str:
+def _batch_name(batch: Sequence[CheckedWrite]) -> str:
     more = f" and {len(batch) - 1} more" if len(batch) > 1 else ""
     return f"the document {batch[0].path}{more}"

@@ -12,6 +12,7 @@ from shared.alerts import compose
 from shared.alerts.discord import DiscordSink, LogSink, _patience, _seconds, post_by_requests
 from shared.core import logs, masking
 from shared.core import settings as configuration
+from shared.core.deadline import Deadline, bind_deadline
 from shared.core.errors import AlreadyExists, BadSettings, Unavailable
 from shared.core.types import Alert, Entry, Level, Position, Side, TickReport, TickStatus
 from shared.stores.memory import MemoryDocuments
@@ -248,6 +249,17 @@ def test_a_slow_server_is_left_at_the_deadline(discord):
     began = time.monotonic()
     assert send(sink(discord), [alert()], seconds=0.5) == frozenset()
     assert time.monotonic() - began < 1.5
+
+
+def test_the_deadline_that_is_bound_holds_where_it_is_the_earlier_one(discord):
+    discord.answers = [{"status": 204, "sleep": 3}]
+    began = time.monotonic()
+    with bind_deadline(Deadline.after(0.5)):
+        assert send(sink(discord), [alert()]) == frozenset()
+    assert time.monotonic() - began < 1.0
+    with bind_deadline(Deadline.after(-1.0)):
+        assert send(sink(discord), [alert("b")]) == frozenset()
+    assert len(discord.requests) == 1
 
 
 def test_a_body_that_drips_is_left_at_the_deadline(discord):

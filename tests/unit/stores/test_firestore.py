@@ -16,7 +16,7 @@ import pytest
 from google.cloud.firestore_v1 import types
 from grpc import StatusCode
 
-from shared.core.deadline import Deadline, within
+from shared.core.deadline import Deadline, bind_deadline
 from shared.core.errors import (
     AlreadyExists,
     BadData,
@@ -105,7 +105,7 @@ def test_where_nobody_can_say_what_became_of_a_commit_it_is_said_to_be_open(
 
 def test_a_commit_that_is_open_when_the_time_is_up_says_so_too(server, documents) -> None:
     server.faults = [Fail(StatusCode.UNAVAILABLE, applied=True, seconds=0.4)]
-    with within(Deadline.after(0.3)), pytest.raises(AnswerLost, match="open whether"):
+    with bind_deadline(Deadline.after(0.3)), pytest.raises(AnswerLost, match="open whether"):
         documents.create("ticks/one", {"n": 1})
 
 
@@ -229,7 +229,7 @@ def test_every_request_is_given_what_is_left_and_never_the_clients_own_limits(
     outside = [seconds for _, _, seconds in server.calls]
     assert len(outside) == 2
     assert all(CALL_SECONDS - 5 < seconds < CALL_SECONDS + 0.1 for seconds in outside)
-    with within(Deadline.after(3.0)):
+    with bind_deadline(Deadline.after(3.0)):
         documents.replace(documents.get("things/one"), {"n": 1})
     inside = [seconds for _, _, seconds in server.calls[2:]]
     assert len(inside) == 2
@@ -242,10 +242,10 @@ def test_a_server_that_is_silent_is_waited_for_until_the_deadline_and_no_longer(
     server.faults = [Fail(StatusCode.OK, applied=True, seconds=2.0)] * 9
     for ask in (lambda: documents.get("a/b"), lambda: documents.create("a/b", {})):
         began = time.monotonic()
-        with within(Deadline.after(0.5)), pytest.raises(Unavailable):
+        with bind_deadline(Deadline.after(0.5)), pytest.raises(Unavailable):
             ask()
         assert time.monotonic() - began < 1.5
-    with within(Deadline.after(-1.0)):
+    with bind_deadline(Deadline.after(-1.0)):
         count = len(server.calls)
         with pytest.raises(Unavailable, match="no time was left for the document a/b"):
             documents.get("a/b")
