@@ -18,6 +18,7 @@ import pytest
 
 from functions.wiring import secrets_for
 from shared.core.errors import BadSettings, StoreBroken, Unavailable
+from shared.core.masking import mask_secrets
 from shared.stores.google.secrets import GoogleSecrets
 from shared.stores.local.secrets import FolderSecrets
 from tests.support import secret_manager
@@ -56,6 +57,16 @@ def test_files_are_for_this_user_alone_whatever_the_umask(tmp_path) -> None:
         ("2", 0o600),
     ]
     assert (tmp_path / "secrets" / "a").stat().st_mode & 0o077 == 0
+
+
+def test_a_value_that_somebody_else_put_there_is_masked_when_it_is_read(tmp_path) -> None:
+    value = f"{PLANTED}-by-hand"
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "1").touch(mode=0o600)
+    (tmp_path / "a" / "1").write_text(value)
+    assert mask_secrets(value) == value
+    assert FolderSecrets(tmp_path).read_newest("a").value == value
+    assert mask_secrets(value) == "***"
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
