@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from shared.core.deadline import Deadline, within
+from shared.core.deadline import Deadline, bind_deadline
 from shared.core.errors import BadData, Conflict, RateLimited, StoreBroken, Unavailable
 from shared.stores.google.storage import GoogleBucket
 from tests.support.storage_server import Fault, StorageServer, running
@@ -205,7 +205,7 @@ def test_a_fault_that_lasts_is_told_as_unavailable_in_time(call, fault) -> None:
 def test_a_bound_deadline_ends_a_call_before_its_own_limit() -> None:
     with storage(timeout_seconds=30.0, silence_seconds=30.0) as (server, bucket):
         server.plan("get", *itertools.repeat(Fault("hang"), 5))
-        with within(Deadline.after(0.5)):
+        with bind_deadline(Deadline.after(0.5)):
             with ending_in(0.5), pytest.raises(Unavailable, match="in time"):
                 bucket.get("a")
             with ending_in(0.0), pytest.raises(Unavailable, match="in time"):
