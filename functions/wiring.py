@@ -51,9 +51,16 @@ DOCUMENTS: Mapping[str, str] = {
 """The document stores, by how `BOT_STATE` begins; each opens what stands after `://`."""
 BUCKETS: Mapping[str, str] = {
     "file": "shared.stores.local.folder:FolderBucket",
+    "gs": "shared.stores.google.storage:GoogleBucket",
     "memory": "shared.stores.memory:MemoryBucket",
 }
 """The buckets, by how `BOT_BUCKET` begins."""
+SECRET_STORES: Mapping[str, str] = {
+    "file": "shared.stores.local.secrets:FolderSecrets",
+    "memory": "shared.stores.secrets:MemorySecrets",
+    "secretmanager": "shared.stores.google.secrets:GoogleSecrets",
+}
+"""The stores of secrets, by how their address begins; no function opens one."""
 EXCHANGES: Mapping[str, str] = {
     "paper": "shared.exchanges.paper.exchange:PaperExchange",
 }
@@ -115,7 +122,10 @@ def settings_from(environ: Mapping[str, str], **more: Any) -> Settings:
                     remedy=f"set {name} to a store that outlives the instance{like}",
                 )
         if settings.alerts == "inline":
-            raise BadSettings("BOT_ALERTS was 'inline' on Cloud Run", remedy="set BOT_ALERTS=log")
+            raise BadSettings(
+                "BOT_ALERTS was 'inline' on Cloud Run",
+                remedy="set BOT_ALERTS to pubsub://PROJECT/TOPIC or log",
+            )
     return settings
 
 
@@ -142,6 +152,13 @@ def bucket_for(settings: Settings) -> Bucket:
     return bucket
 
 
+def secrets_for(address: str) -> Any:
+    """The `SecretStore` at an address like `secretmanager://PROJECT` or `file:///PATH`: for whoever
+    sets a bot up, changes its keys or examines it.
+    """
+    return _open_adapter(address, "the address of the secrets", SECRET_STORES)
+
+
 def exchange_for(settings: Settings, documents: DocumentStore, feed: MarketFeed) -> Exchange:
     """Who holds our orders in the mode of the settings."""
     kind = resolve_name(EXCHANGES[settings.mode])
@@ -164,7 +181,8 @@ def feed_for(settings: Settings, clock: Clock, bucket: Bucket) -> BitbankFeed:
 
 
 def sink_for(settings: Settings, environ: Mapping[str, str], *, patience: Patience) -> AlertSink:
-    """Discord where a webhook is set, the log otherwise.
+    """The topic that the settings name, with Discord behind it for what is critical; else Discord
+    where a webhook is set, the log otherwise.
 
     `patience` remembers when Discord wants to be left alone.
     """
@@ -172,6 +190,19 @@ def sink_for(settings: Settings, environ: Mapping[str, str], *, patience: Patien
     webhooks = {
         level: environ.get(f"DISCORD_WEBHOOK_{level.name}", "") or everywhere for level in Level
     }
+    if settings.alerts.startswith("pubsub://"):
+        from shared.alerts.pubsub import PubSubSink
+
+        topic = PubSubSink(
+            settings.alerts, settings, emulator=environ.get("PUBSUB_EMULATOR_HOST", "")
+        )
+        if not webhooks[Level.CRITICAL]:
+            return topic
+        from shared.alerts.discord import DiscordSink
+        from shared.alerts.fallback import FallbackSink
+
+        webhook = {Level.CRITICAL: webhooks[Level.CRITICAL]}
+        return FallbackSink(topic, DiscordSink(webhook, settings, patience=patience))
     if settings.alerts == "log" or not any(webhooks.values()):
         from shared.alerts.discord import LogSink
 

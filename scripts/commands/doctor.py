@@ -254,6 +254,9 @@ def _entry_issues(champion: Champion, settings: Settings) -> tuple[Issue, ...]:
 def _alerts(here: Here) -> DoctorCheck:
     names = ["DISCORD_WEBHOOK_URL", *(f"DISCORD_WEBHOOK_{level.name}" for level in Level)]
     set_here = [name for name in names if here.environ.get(name)]
+    if here.settings.alerts.startswith("pubsub://"):
+        said = say("doctor.alerts_published", topic=here.settings.alerts)
+        return DoctorCheck(name="alerts", verdict=CheckOutcome.OK, said=said)
     if here.settings.alerts == "log" or not set_here:
         said = say("doctor.alerts_logged")
         return DoctorCheck(

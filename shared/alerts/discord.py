@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from shared.alerts.embeds import messages
-from shared.alerts.ports import Patience
+from shared.alerts.ports import LogWriter, Patience
 from shared.core.deadline import bound_at
 from shared.core.errors import BadSettings, Unavailable
 from shared.core.logs import Severity, log
@@ -55,14 +55,6 @@ class Answer:
 Post: TypeAlias = Callable[[str, bytes, float], Answer]
 """Sends a JSON body to an address within a number of seconds. Raises `Unavailable`, without the
 address in its text."""
-
-
-class LogWriter(Protocol):
-    """Writes a structured log line."""
-
-    def __call__(self, event: str, *, severity: Severity = "INFO", **fields: Any) -> None:
-        """Write it."""
-        ...
 
 
 class LogSink:

@@ -1,8 +1,9 @@
 """The port through which alerts leave."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
+from shared.core.logs import Severity
 from shared.core.types import Alert
 
 
@@ -17,6 +18,14 @@ class AlertSink(Protocol):
         The deadline is of `time.monotonic()`, in milliseconds: Discord is real also where the bot's
         clock is stepped.
         """
+        ...
+
+
+class LogWriter(Protocol):
+    """Writes a structured log line."""
+
+    def __call__(self, event: str, *, severity: Severity = "INFO", **fields: Any) -> None:
+        """Write it."""
         ...
 
 

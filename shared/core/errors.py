@@ -74,7 +74,11 @@ class Unavailable(BotError):
 
 
 class RateLimited(Unavailable):
-    """The service asks for patience; wait `retry_after_seconds` at least."""
+    """The service asks for patience; wait `retry_after_seconds` at least.
+
+    >>> RateLimited("bitbank asks for patience", retry_after_seconds=2.0).retry_after_seconds
+    2.0
+    """
 
     def __init__(self, found: str, *, retry_after_seconds: float = 1.0) -> None:
         """Say what was `found` and how long to wait."""

@@ -39,6 +39,12 @@ def create_file(path: Path, text: str, *, mode: int) -> None:
     missing, for this user alone.
 
     Raises `FileExistsError`, also where another process is faster, and `OSError`.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     create_file(Path(folder, "key"), "secret", mode=0o600)
+    ...     oct(Path(folder, "key").stat().st_mode & 0o777)
+    '0o600'
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = draft_beside(path)

@@ -6,14 +6,17 @@ batches after they were applied. A store of Google's is its emulator, in a proje
 own.
 """
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from functions.wiring import BUCKETS, DOCUMENTS
+from tests.support import storage_server
 from tests.support.adapters import bucket_at, lossy_documents_at
 from tests.support.emulators import fresh_project
 
@@ -75,20 +78,55 @@ def documents(documents_case):
     return documents_case.open()
 
 
-def _bucket(scheme: str, path: Path) -> Case:
+@pytest.fixture(scope="session")
+def storage_url() -> Iterator[str]:
+    with storage_server.process() as url:
+        yield url
+
+
+_buckets = itertools.count()
+
+
+def _gs_address(request: pytest.FixtureRequest) -> str:
+    """A bucket of its own, where Google's client looks for the service."""
+    url = request.getfixturevalue("storage_url")
+    request.getfixturevalue("monkeypatch").setenv("STORAGE_EMULATOR_HOST", url)
+    name = f"bucket-{next(_buckets)}"
+    requests.post(f"{url}/storage/v1/b", json={"name": name}, timeout=30).raise_for_status()
+    return f"gs://{name}/deep/bucket"
+
+
+def _bucket(scheme: str, path: Path, request: pytest.FixtureRequest) -> Iterator[Case]:
     address = f"{scheme}://{path / 'deep' / 'bucket'}"
+    if scheme == "gs":
+        address = _gs_address(request)
     held = bucket_at(address) if scheme in IN_A_PROCESS else None
-    return Case(open=lambda: held or bucket_at(address), address=address)
+    opened: list[Any] = []
+
+    def open_():
+        bucket = held or bucket_at(address)
+        opened.append(bucket)
+        return bucket
+
+    yield Case(open=open_, address=address)
+    for bucket in opened:
+        if hasattr(bucket, "close"):
+            bucket.close()
 
 
 LASTING_BUCKETS = sorted(BUCKETS.keys() - IN_A_PROCESS)
 
 
 @pytest.fixture(params=sorted(BUCKETS))
-def bucket(request, tmp_path):
-    return _bucket(request.param, tmp_path).open()
+def bucket_case(request, tmp_path):
+    yield from _bucket(request.param, tmp_path, request)
+
+
+@pytest.fixture
+def bucket(bucket_case):
+    return bucket_case.open()
 
 
 @pytest.fixture(params=LASTING_BUCKETS)
 def lasting_bucket_case(request, tmp_path):
-    return _bucket(request.param, tmp_path)
+    yield from _bucket(request.param, tmp_path, request)

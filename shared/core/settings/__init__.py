@@ -1,6 +1,6 @@
 """Typed settings, read once."""
 
-from shared.core.settings.checks import ARRIVAL_MARGIN_SECONDS, is_loopback
+from shared.core.settings.checks import ARRIVAL_MARGIN_SECONDS, is_loopback, topic_of
 from shared.core.settings.load import NOT_SETTINGS, PREFIX, leaves, load_settings, settings_of
 from shared.core.settings.origin import DEFAULTS
 from shared.core.settings.schema import (
@@ -49,4 +49,5 @@ __all__ = [
     "leaves",
     "load_settings",
     "settings_of",
+    "topic_of",
 ]

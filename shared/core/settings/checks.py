@@ -1,5 +1,6 @@
 """Settings that must fit together, each with what would follow if they did not."""
 
+import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -48,6 +49,28 @@ def _is_address(url: str) -> bool:
         )
     except ValueError:  # a port that is no number, brackets that are no address
         return False
+
+
+_TOPIC = re.compile(
+    r"pubsub://((?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9])/([A-Za-z][\w.~+%-]{2,254})", re.ASCII
+)
+
+
+def topic_of(alerts: str) -> tuple[str, str]:
+    """Project and topic that the setting `alerts` names.
+
+    Raises `BadSettings` where it names none.
+
+    >>> topic_of("pubsub://my-project/alerts")
+    ('my-project', 'alerts')
+    """
+    found = _TOPIC.fullmatch(alerts)
+    if found is None:
+        raise BadSettings(
+            f"the setting alerts was {quote_value(alerts)}: it names no way for alerts to leave",
+            remedy="set BOT_ALERTS to inline, log or pubsub://PROJECT/TOPIC",
+        )
+    return found[1], found[2]
 
 
 ARRIVAL_MARGIN_SECONDS = 3.0
@@ -116,6 +139,8 @@ def check_settings(settings: Settings) -> None:
                 f"the setting {name} was {quote_value(url)}: it is no address",
                 remedy="write it like https://host/path",
             )
+    if settings.alerts not in {"inline", "log"}:
+        topic_of(settings.alerts)
     if settings.stage not in settings.stages:
         raise BadSettings(
             f"stages has no share for {settings.stage!r}", remedy="add it under stages in bot.yaml"

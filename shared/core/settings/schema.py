@@ -376,7 +376,7 @@ class Settings:
     home: Text
     state: Text
     bucket: Text
-    alerts: Literal["inline", "log"]
+    alerts: Text
     clock: Text
     bundle_public_key: Text
     exchange: ExchangeSettings

@@ -55,6 +55,7 @@ PLANTED = {
         "an order request is sent once",
     ),
     "shared/core/money.py": ("import shared.core.clock", "the decision is pure"),
+    "shared/tick/loaded.py": ("import shared.stores.secrets", "no function knows their store"),
     "shared/replay/engine.py": ("import shared.tick.desk", "the decision is pure"),
     "shared/turn/steps.py": ("import shared.turn.champion", "the decision is pure"),
 }

@@ -20,6 +20,7 @@ SENTENCES = {
         "{said}; its edge is not proven: it trades on paper and would enter nothing in live mode"
     ),
     "doctor.overrules_another": ("{said}; risk.overrule_model names {model}, which does not serve"),
+    "doctor.alerts_published": "go to {topic}; nothing was sent now",
     "doctor.alerts": "go to Discord ({names}); nothing was sent now",
     "doctor.alerts_logged": "are only logged",
     "doctor.exchange": (

@@ -1,0 +1,165 @@
+"""HTTP sessions whose calls end in time, also where the other side sends a byte now and then.
+
+A timeout of `requests` is of one wait for the socket: an answer that trickles has none. Here every
+read and every write of a socket may last no longer than what is left of the whole call, and no
+longer than a silence may. A name's addresses are the system's to find; that has no limit of ours.
+"""
+
+import http.client
+import io
+import math
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+CONNECT_SECONDS = 3.0
+"""For one address of a host to take a connection."""
+_PIECE_BYTES = 1 << 16
+_LEAST_SECONDS = 0.001
+
+
+class NoTimeLeft(Exception):
+    """The call's time is over. No library knows this error, so that none asks again.
+
+    >>> with ending(until=time.monotonic() - 1.0, silence_seconds=5.0):
+    ...     wait_seconds()
+    Traceback (most recent call last):
+        ...
+    shared.core.sessions.NoTimeLeft
+    """
+
+
+class _Call(threading.local):
+    """What this thread's call may take."""
+
+    until: float = math.inf
+    silence_seconds: float = math.inf
+
+
+_CALL = _Call()
+
+
+@contextmanager
+def ending(*, until: float, silence_seconds: float) -> Iterator[None]:
+    """Let the requests of this thread end by `until` (monotonic seconds), and each of their waits
+    after `silence_seconds`.
+
+    Raises `NoTimeLeft` where a request begins or waits later than that.
+
+    >>> with ending(until=time.monotonic() + 60.0, silence_seconds=5.0):
+    ...     wait_seconds()
+    5.0
+    """
+    before = _CALL.until, _CALL.silence_seconds
+    _CALL.until, _CALL.silence_seconds = until, silence_seconds
+    try:
+        yield
+    finally:
+        _CALL.until, _CALL.silence_seconds = before
+
+
+def call_end() -> float:
+    """By when (monotonic seconds) this thread's call must end."""
+    return _CALL.until
+
+
+def wait_seconds() -> float:
+    """How long this thread may wait for a socket now. Raises `NoTimeLeft`."""
+    left = _CALL.until - time.monotonic()
+    if left < _LEAST_SECONDS:
+        raise NoTimeLeft
+    return min(left, _CALL.silence_seconds)
+
+
+def bounded_session(session: requests.Session | None = None) -> requests.Session:
+    """The session, or a new one, with every request bounded and none repeated by itself.
+
+    >>> with bounded_session() as session, ending(until=0.0, silence_seconds=5.0):
+    ...     session.get("http://127.0.0.1:9/")
+    Traceback (most recent call last):
+        ...
+    shared.core.sessions.NoTimeLeft
+    """
+    bounded = requests.Session() if session is None else session
+    for scheme in ("https://", "http://"):
+        bounded.mount(scheme, _BoundedAdapter())
+    return bounded
+
+
+class _BoundedReading(io.RawIOBase):
+    """The bytes of a socket, each read within what is left."""
+
+    def __init__(self, raw: io.RawIOBase, wire: socket.socket) -> None:
+        super().__init__()
+        self._raw, self._wire = raw, wire
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._wire.settimeout(wait_seconds())
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _BoundedAnswer(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        raw: Any = self.fp.detach()
+        self.fp = io.BufferedReader(_BoundedReading(raw, sock))
+
+
+class _BoundedConnection(HTTPConnection):
+    response_class = _BoundedAnswer
+
+    def send(self, data: Any) -> None:
+        """Send it in pieces: one call for all of it would have one timeout for each of its parts
+        under TLS.
+        """
+        if not isinstance(data, bytes | bytearray):
+            super().send(data)
+            return
+        if self.sock is None:
+            self.connect()
+        for start in range(0, len(data), _PIECE_BYTES):
+            self.sock.settimeout(wait_seconds())
+            super().send(data[start : start + _PIECE_BYTES])
+
+
+class _BoundedSecureConnection(_BoundedConnection, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _BoundedConnection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _BoundedSecureConnection
+
+
+class _BoundedAdapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+        return manager
+
+    def send(self, request: Any, *args: Any, **kwargs: Any) -> requests.Response:
+        left = wait_seconds()
+        kwargs["timeout"] = (min(CONNECT_SECONDS, left), left)
+        return super().send(request, *args, **kwargs)
