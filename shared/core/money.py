@@ -36,7 +36,11 @@ def jpy(value: Decimal | int | str) -> Decimal:
 
 
 def jpy_units(amount: Decimal) -> int:
-    """An amount of yen with four places as a whole number of units."""
+    """An amount of yen with four places as a whole number of units.
+
+    >>> jpy_units(Decimal("15000.0001"))
+    150000001
+    """
     return int(amount * UNITS_PER_JPY)
 
 

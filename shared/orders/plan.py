@@ -12,7 +12,6 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from itertools import count
 from typing import TypeAlias
 
-from shared.core.frozen import copy_with
 from shared.core.money import rate, yen_beyond
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
@@ -21,7 +20,6 @@ from shared.core.types import (
     Action,
     Book,
     Decision,
-    Entry,
     Holdings,
     Order,
     OrderIntent,
@@ -36,6 +34,7 @@ from shared.core.types import (
     Side,
     Signal,
 )
+from shared.orders.closing import position_left
 from shared.risk import policy_of
 
 MOST_STOPS = 3
@@ -487,7 +486,8 @@ def _reduce_position(draft: _Draft, position: Position, decision: Decision) -> t
         return _close_position(draft, position, decision.reason)
     if draft.is_suspended or not (draft.is_market_allowed and draft.is_stop_allowed):
         return ()
-    stop = _stop(draft, position, left, _own_price(draft, _last_in(position, left)))
+    rest = position_left(position, decision.lots, kind=draft.settings.account)
+    stop = _stop(draft, position, left, _own_price(draft, rest))
     if draft.mark is not None and stop.is_reached(int(draft.mark)):
         return _close_position(draft, position, Reason.EXIT_UNPROTECTED)
     mine = [order for order in draft.holdings.orders if order.intent.side is position.side]
@@ -508,16 +508,6 @@ def _reduce_position(draft: _Draft, position: Position, decision: Decision) -> t
     if first is None:
         return (*cancels, Place(intent=close), Place(intent=stop))
     return (Place(intent=stop), *cancels, Place(intent=close, after=first))
-
-
-def _last_in(position: Position, lots: int) -> Position:
-    """What is left of a position when all but `lots` of it is closed, first in first out."""
-    kept: list[Entry] = []
-    for entry in reversed(position.entries):
-        part = min(entry.lots, lots - sum(other.lots for other in kept))
-        if part:
-            kept.insert(0, copy_with(entry, lots=part))
-    return copy_with(position, entries=tuple(kept))
 
 
 def _unlock_coins(draft: _Draft, closes: list[Order]) -> list[Step]:

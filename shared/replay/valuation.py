@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from shared.core.calendar import DAY_MS
-from shared.core.money import jpy, jpy_units, notional_jpy
+from shared.core.money import jpy, jpy_units
 from shared.core.types import AccountKind, Candles, Entry, FloatArray, IntArray, Side
 from shared.exchanges.paper.account import Terms
 from shared.market.path import offsets_ms
@@ -30,19 +30,20 @@ def worth(
     """
     value = np.full(len(marks), snapshot.cash_units, dtype=np.int64)
     for position in snapshot.positions:
+        if not kind.has_debt:
+            value += marks * position.lots
+            continue
+        value += (marks * position.lots - jpy_units(position.product_jpy)) * position.side.sign
+        value -= jpy_units(position.fees_jpy)
         for entry in position.entries:
-            if kind.has_debt:
-                value += (marks - entry.price) * (position.side.sign * entry.lots)
-                value -= jpy_units(entry.fee_jpy) + _interest(entry, position.side, as_of, terms)
-            else:
-                value += marks * entry.lots
+            value -= _interest(entry, position.side, as_of, terms)
     return value
 
 
 def _interest(entry: Entry, side: Side, as_of: IntArray, terms: Terms) -> IntArray:
     """Interest that has accrued on one entry: each started period of 24 hours counts as a day."""
     day_rate = terms.long_interest_rate_day if side is Side.LONG else terms.short_interest_rate_day
-    day = notional_jpy(entry.price, entry.lots) * day_rate
+    day = entry.product_jpy * day_rate
     days = np.maximum(0, as_of - entry.at) // DAY_MS + 1
     if not len(days):
         return days

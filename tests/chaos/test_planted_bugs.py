@@ -18,6 +18,7 @@ import pytest
 from shared.core.money import ZERO
 from shared.core.types import Order, OrderIntent, OrderKind
 from shared.exchanges.paper import fills, ledger, placing, settling
+from shared.orders import closing
 from shared.orders import plan as planning
 from shared.risk import sizing
 from shared.stores import documents
@@ -171,20 +172,30 @@ def the_fee_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 def the_opening_fee_is_never_collected(patch: pytest.MonkeyPatch) -> None:
     real = ledger._trade
 
-    def cheap(account: Any, order: Any, fill: Any, taken: Any, *, ends: bool) -> Any:
-        return replace(real(account, order, fill, taken, ends=ends), fees_jpy=fill.fee_jpy)
+    def cheap(account: Any, order: Any, fill: Any, held: Any, left: Any) -> Any:
+        return replace(real(account, order, fill, held, left), fees_jpy=fill.fee_jpy)
 
     patch.setattr(ledger, "_trade", cheap)
 
 
 def the_last_lots_in_are_the_first_out(patch: pytest.MonkeyPatch) -> None:
-    real = ledger._first_in
+    real = closing._last_in
+    patch.setattr(closing, "_last_in", lambda entries, left: real(entries[::-1], left)[::-1])
 
-    def last_in(entries: Any, lots: int) -> Any:
-        taken, kept = real(entries[::-1], lots)
-        return taken, kept[::-1]
 
-    patch.setattr(ledger, "_first_in", last_in)
+def margin_is_closed_first_in_first_out(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(closing, "_by_share", closing._last_in)
+
+
+def whole_lots_go_to_the_wrong_entries(patch: pytest.MonkeyPatch) -> None:
+    real = closing._by_share
+
+    def other(entries: Any, left: int) -> Any:
+        kept = real(entries, left)
+        sizes = sorted(entry.lots for entry in kept)
+        return tuple(replace(entry, lots=lots) for entry, lots in zip(kept, sizes, strict=True))
+
+    patch.setattr(closing, "_by_share", other)
 
 
 def a_started_day_of_interest_is_rounded_down(patch: pytest.MonkeyPatch) -> None:
@@ -222,13 +233,14 @@ def the_mark_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def what_a_close_leaves_is_kept_at_another_price(patch: pytest.MonkeyPatch) -> None:
-    real = ledger._first_in
+    real = ledger.position_left
 
-    def other(entries: Any, lots: int) -> Any:
-        taken, kept = real(entries, lots)
-        return taken, tuple(replace(entry, price=entry.price + 1) for entry in kept)
+    def other(position: Any, lots: int, **more: Any) -> Any:
+        left = real(position, lots, **more)
+        dearer = tuple(replace(entry, price=entry.price + 1) for entry in left.entries)
+        return replace(left, entries=dearer)
 
-    patch.setattr(ledger, "_first_in", other)
+    patch.setattr(ledger, "position_left", other)
 
 
 def a_spot_account_goes_short(patch: pytest.MonkeyPatch) -> None:
@@ -432,7 +444,9 @@ BUGS = [
     Bug(a_close_leaves_the_other_orders_as_large_as_before, Rule.CLOSE_SIZE),
     Bug(the_fee_is_forgotten, Rule.FEE),
     Bug(the_opening_fee_is_never_collected, Rule.TRADE),
-    Bug(the_last_lots_in_are_the_first_out, Rule.TRADE),
+    Bug(the_last_lots_in_are_the_first_out, Rule.POSITION),
+    Bug(margin_is_closed_first_in_first_out, Rule.TRADE),
+    Bug(whole_lots_go_to_the_wrong_entries, Rule.POSITION),
     Bug(a_started_day_of_interest_is_rounded_down, Rule.TRADE, also=Rule.EQUITY_JUMP),
     Bug(a_close_pays_out_twice, Rule.CASH),
     Bug(cash_moves_without_a_fill, Rule.CASH),

@@ -276,10 +276,7 @@ class FenceStory:
         most = self.settings.execution.entry_attempts
         if self.policy == "barrier" and entries and max(entries.values()) > most:
             yield Violation(FenceRule.ENTRIES, f"{max(entries.values())} entries on one candle")
-        worth = (
-            sum(entry.lots * entry.price for held in account.positions for entry in held.entries)
-            / 10_000
-        )
+        worth = sum(held.product_jpy for held in account.positions)
         if worth > 1_000_000 * 1.05:
             yield Violation(
                 FenceRule.ONE_POSITION, f"{worth:.0f} yen are held on a capital of 1,000,000"

@@ -21,6 +21,7 @@ import numpy as np
 from shared.core.types import (
     Accepted,
     Candles,
+    Entry,
     Fill,
     Order,
     OrderIntent,
@@ -104,14 +105,24 @@ def units(amount: Decimal) -> int:
     return scaled.numerator
 
 
+def cost_of(entry: Entry) -> Fraction:
+    """What is left of an entry's cost, in units."""
+    if entry.cost_jpy is None:
+        return Fraction(entry.price * entry.lots)
+    return Fraction(entry.cost_jpy) * 10_000
+
+
 @dataclass
 class Lot:
-    """What is left of one opening fill."""
+    """What is left of one opening fill; its cost, in units, is whole until a part of a margin
+    position is closed.
+    """
 
     at: int
     price: int
     lots: int
     fee: int
+    cost: Fraction
 
 
 @dataclass(frozen=True)
@@ -120,7 +131,7 @@ class Expected:
 
     opened_at: int
     lots: int
-    cost: int
+    average: Fraction
     gross: int
     fees: int
     interest: int
@@ -141,6 +152,8 @@ class Journal:
     interest_day: Mapping[Side, Fraction]
     balances: Counter[str] = field(default_factory=Counter)
     open: dict[Side, list[Lot]] = field(default_factory=lambda: {side: [] for side in Side})
+    exact: dict[Side, Fraction] = field(default_factory=lambda: dict.fromkeys(Side, Fraction(0)))
+    """What the margin position of a side cost, never rounded."""
 
     @classmethod
     def of(cls, account: PaperAccount) -> "Journal":
@@ -173,10 +186,19 @@ class Journal:
     def interest(self, side: Side, lot: Lot, at: int) -> int:
         """Every started 24 hours cost a day."""
         days = max(0, at - lot.at) // DAY + 1
-        return round(lot.price * lot.lots * self.interest_day[side] * days)
+        return round(lot.cost * self.interest_day[side] * days)
 
     def accrued(self, at: int) -> int:
-        return sum(self.interest(side, lot, at) for side in Side for lot in self.open[side])
+        return sum(self.owed_interest(side, at) for side in Side)
+
+    def owed_interest(self, side: Side, at: int) -> int:
+        return sum(self.interest(side, lot, at) for lot in self.open[side])
+
+    def cost(self, side: Side) -> int:
+        return round(sum((lot.cost for lot in self.open[side]), Fraction(0)))
+
+    def owed_fees(self, side: Side) -> int:
+        return sum(lot.fee for lot in self.open[side])
 
     def post(self, fill: Fill) -> Expected | None:
         """Book one fill; what its trade must say where it closes."""
@@ -186,45 +208,69 @@ class Journal:
         self._book("fees", "cash" if self.kind == "spot" else "owed", fee)
         if self.kind == "spot":
             self._book("coins", "cash", fill.price * fill.lots)
-        self.open[fill.side].append(Lot(fill.at, fill.price, fill.lots, fee))
+        cost = Fraction(fill.price * fill.lots)
+        self.exact[fill.side] += cost
+        self.open[fill.side].append(Lot(fill.at, fill.price, fill.lots, fee, cost))
         return None
 
     def _close(self, fill: Fill, fee: int) -> Expected:
-        held, left = self.open[fill.side], fill.lots
+        side, held = fill.side, self.open[fill.side]
         opened_at = held[0].at if held else 0
-        cost = gross = fees = interest = 0
-        while left and held:
-            first = held[0]
-            part = min(first.lots, left)
-            share = round(Fraction(first.fee * part, first.lots))
-            taken = Lot(first.at, first.price, part, share)
-            first.lots, first.fee, left = first.lots - part, first.fee - share, left - part
-            if not first.lots:
-                held.pop(0)
-            cost += taken.price * part
-            gross += (fill.price - taken.price) * part * fill.side.sign
-            fees += taken.fee
-            interest += self.interest(fill.side, taken, fill.at)
+        average = self.exact[side] / max(1, self.lots(side))
+        cost, fees = self.cost(side), self.owed_fees(side)
+        interest = self.owed_interest(side, fill.at)
+        (self._sell_first if self.kind == "spot" else self._reduce_all)(held, fill.lots)
+        self.exact[side] = average * self.lots(side)
+        cost, fees = cost - self.cost(side), fees - self.owed_fees(side)
+        interest -= self.owed_interest(side, fill.at)
+        gross = (fill.price * fill.lots - cost) * side.sign
         if self.kind == "spot":
+            average = Fraction(cost, fill.lots)
             self._book("cash", "coins", cost)
         else:
             self._book("owed", "cash", fees)
         self._book("cash", "gain", gross)
         self._book("fees", "cash", fee)
         self._book("interest", "cash", interest)
-        return Expected(opened_at, fill.lots, cost, gross, fees + fee, interest, not held)
+        return Expected(opened_at, fill.lots, average, gross, fees + fee, interest, not held)
+
+    @staticmethod
+    def _sell_first(held: list[Lot], lots: int) -> None:
+        """Spot: what came first goes first."""
+        while lots and held:
+            first = held[0]
+            part = min(first.lots, lots)
+            share = round(Fraction(first.fee * part, first.lots))
+            first.lots, first.fee, lots = first.lots - part, first.fee - share, lots - part
+            first.cost = Fraction(first.price * first.lots)
+            if not first.lots:
+                held.pop(0)
+
+    @staticmethod
+    def _reduce_all(held: list[Lot], lots: int) -> None:
+        """Margin: all give the same share; whole lots go to the largest remainders, the oldest
+        first.
+        """
+        size = sum(lot.lots for lot in held)
+        if lots >= size:
+            held.clear()
+            return
+        share = Fraction(size - lots, size)
+        exact = [lot.lots * share for lot in held]
+        spare = size - lots - sum(floor(one) for one in exact)
+        ranked = sorted(range(len(held)), key=lambda index: floor(exact[index]) - exact[index])
+        for index, lot in enumerate(held):
+            lot.lots = floor(exact[index]) + (index in ranked[:spare])
+            lot.fee = round(lot.fee * share)
+            lot.cost = Fraction(ceil(lot.cost * share * 10**8), 10**8)
 
     def equity(self, mark: int | None, at: int) -> int:
         """What the account is worth; without a mark a position counts at its entry price."""
         worth = self.balances["cash"] + self.balances["owed"] - self.accrued(at)
         for side in Side:
-            for lot in self.open[side]:
-                price = lot.price if mark is None else mark
-                worth += (
-                    price * lot.lots
-                    if self.kind == "spot"
-                    else (price - lot.price) * lot.lots * side.sign
-                )
+            cost = self.cost(side)
+            value = cost if mark is None else mark * self.lots(side)
+            worth += value if self.kind == "spot" else (value - cost) * side.sign
         return worth
 
 
@@ -233,8 +279,12 @@ def books(account: PaperAccount, journal: Journal, at: int) -> Iterator[Violatio
     assert sum(journal.balances.values()) == 0, "every posting of the journal has two sides"
     for side in Side:
         held = account.position(side)
-        told = [(e.at, e.price, e.lots, units(e.fee_jpy)) for e in held.entries] if held else []
-        kept = [(lot.at, lot.price, lot.lots, lot.fee) for lot in journal.open[side]]
+        told = (
+            [(e.at, e.price, e.lots, units(e.fee_jpy), cost_of(e)) for e in held.entries]
+            if held
+            else []
+        )
+        kept = [(lot.at, lot.price, lot.lots, lot.fee, lot.cost) for lot in journal.open[side]]
         if told != kept:
             yield Violation(Rule.POSITION, f"{side} is {told}, the fills say {kept}")
     if units(account.cash_jpy) != journal.balances["cash"]:
@@ -269,7 +319,7 @@ def trade(told: Trade, fill: Fill, expected: Expected) -> Iterator[Violation]:
         yield Violation(
             Rule.TRADE, f"trade {told.sequence}: gross, fees, interest are {amounts}, must be {due}"
         )
-    if abs(Fraction(told.entry_price) * expected.lots - expected.cost) > Fraction(1, 10**9):
+    if abs(Fraction(told.entry_price) - expected.average) > Fraction(1, 10**6):
         yield Violation(Rule.TRADE, f"trade {told.sequence} entered at {told.entry_price}")
 
 
@@ -515,7 +565,7 @@ def affordable(
         )
     else:
         held = sum(
-            entry.price * entry.lots for position in after.positions for entry in position.entries
+            round(sum(cost_of(entry) for entry in position.entries)) for position in after.positions
         )
         needed = sum(resting) + held
         money = units(accounts.equity(before, mark, at)) / Fraction(rules.margin_ratio)

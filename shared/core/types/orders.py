@@ -6,8 +6,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TypeAlias
 
-from shared.core.money import ZERO
+from shared.core.money import LOTS_PER_BTC, ZERO, jpy, notional_jpy
 from shared.core.reasons import Reason
+
+AVERAGE_STEP_JPY = Decimal("0.000001")
+"""To this an average price is told that no longer follows from whole prices and sizes."""
 
 
 class Side(StrEnum):
@@ -185,17 +188,27 @@ class Fill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One opening fill of a position that is still open, for its average price, interest and
-    uncollected fee.
+    """One opening fill of a position that is still open, for its cost, interest and uncollected
+    fee.
 
-    >>> Entry(at=0, price=9_800_000, lots=12, fee_jpy=ZERO).lots
-    12
+    `cost_jpy` is what remains of price x lots, to 0.000000000001 yen, once a part of a margin
+    position was closed: every entry gives its share, and `lots`, being whole, may be 0. None where
+    price x lots says it.
+
+    >>> Entry(at=0, price=9_800_000, lots=12, fee_jpy=ZERO).product_jpy
+    Decimal('11760.0000')
     """
 
     at: int
     price: int
     lots: int
     fee_jpy: Decimal
+    cost_jpy: Decimal | None = None
+
+    @property
+    def product_jpy(self) -> Decimal:
+        """What is still open of it cost, at the prices at which it was opened."""
+        return notional_jpy(self.price, self.lots) if self.cost_jpy is None else self.cost_jpy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +222,8 @@ class Position:
     >>> position = Position(side=Side.LONG, entries=entries)
     >>> position.lots, position.average_price, position.opened_at
     (20, Decimal('9800500'), 0)
+    >>> position.product_jpy
+    Decimal('19601.0000')
     """
 
     side: Side
@@ -225,14 +240,39 @@ class Position:
         return self.entries[0].at
 
     @property
+    def product_jpy(self) -> Decimal:
+        """What it cost: average price x size."""
+        return jpy(sum((entry.product_jpy for entry in self.entries), ZERO))
+
+    @property
+    def fees_jpy(self) -> Decimal:
+        """The fees of its opening, which are collected when it is closed."""
+        return sum((entry.fee_jpy for entry in self.entries), ZERO)
+
+    @property
     def average_price(self) -> Decimal:
-        """The mean opening price, weighted by size, exact."""
-        return Decimal(sum(entry.price * entry.lots for entry in self.entries)) / self.lots
+        """The mean opening price, weighted by size.
+
+        Exact, and to 0.000001 yen once a part of a margin position was closed: that close leaves it
+        where it was.
+        """
+        return self.average_with(0, 0)
+
+    def average_with(self, price: int, lots: int) -> Decimal:
+        """The average price once `lots` more are held at `price`."""
+        size = self.lots + lots
+        if all(entry.cost_jpy is None for entry in self.entries):
+            units = sum(entry.price * entry.lots for entry in self.entries)
+            return Decimal(units + price * lots) / size
+        cost = sum((entry.product_jpy for entry in self.entries), notional_jpy(price, lots))
+        return (cost * LOTS_PER_BTC / size).quantize(AVERAGE_STEP_JPY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trade:
     """A position from its opening to its end, or the part of it that one closing fill ended.
+
+    `entry_price` is the average price of the position on margin, and of what was sold on spot.
 
     >>> trade = Trade(
     ...     sequence=1,

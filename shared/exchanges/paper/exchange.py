@@ -18,6 +18,7 @@ from shared.core.types import (
     Book,
     Candles,
     Counted,
+    Entry,
     Holdings,
     Order,
     OrderIntent,
@@ -68,13 +69,12 @@ def decode_account(data: Mapping[str, Any]) -> PaperAccount:
         raise BadData(
             f"the paper account document is damaged: its capital is {account.capital_jpy}"
         )
-    if any(
-        entry.lots <= 0 or entry.price <= 0 for held in account.positions for entry in held.entries
-    ):
+    if any(not _is_sound(entry) for held in account.positions for entry in held.entries):
         raise BadData(
-            "the paper account document is damaged: a position has an entry without size or price"
+            "the paper account document is damaged: a position has an entry without size, price or"
+            " cost"
         )
-    if any(not held.entries for held in account.positions):
+    if any(not held.lots for held in account.positions):
         raise BadData("the paper account document is damaged: a position has no entries")
     if any(not 0 < order.remaining_lots <= order.intent.lots for order in account.orders):
         raise BadData(
@@ -82,6 +82,17 @@ def decode_account(data: Mapping[str, Any]) -> PaperAccount:
             " size"
         )
     return account
+
+
+def _is_sound(entry: Entry) -> bool:
+    """Whether it says what it cost. Of an entry that gave a part of itself to a close no whole lot
+    may be left.
+    """
+    if entry.price <= 0:
+        return False
+    if entry.cost_jpy is None:
+        return entry.lots > 0
+    return entry.lots >= 0 and entry.cost_jpy.is_finite() and entry.cost_jpy > 0
 
 
 class PaperExchange:

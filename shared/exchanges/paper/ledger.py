@@ -3,8 +3,8 @@
 Pure; money exact to 0.0001 yen.
 
 Margin, as on bitbank: opening a position moves no cash; its fee *occurs* at the open and is
-*collected*, with the interest, when it is closed. Spot: coins are paid at once. Entries are closed
-first in, first out.
+*collected*, with the interest, when it is closed; a part that is closed is valued at the average
+price, and takes its share of both. Spot: coins are paid at once, and sold first in, first out.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from typing import TypeVar
 from shared.core.calendar import DAY_MS, MINUTE_MS
 from shared.core.costs import Costs, assumed_costs
 from shared.core.frozen import copy_with
-from shared.core.money import ZERO, jpy, notional_jpy
+from shared.core.money import ZERO, jpy, jpy_units, notional_jpy
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import (
@@ -34,6 +34,7 @@ from shared.core.types import (
     Trade,
 )
 from shared.exchanges.paper.fills import PathPoint
+from shared.orders.closing import position_left
 
 KEEP_ENDED = 20
 
@@ -175,12 +176,21 @@ def days_started(opened_at: int, at: int) -> int:
 
 
 def interest_jpy(account: PaperAccount, side: Side, entry: Entry, at: int) -> Decimal:
-    """Interest accrued on one entry of a margin position."""
+    """Interest accrued on one entry of a margin position, at the price at which it was opened: what
+    is added at another price changes nothing of the days before.
+    """
     if not account.kind.has_debt:
         return ZERO
     held = account.terms
     day = held.long_interest_rate_day if side is Side.LONG else held.short_interest_rate_day
-    return jpy(notional_jpy(entry.price, entry.lots) * day * days_started(entry.at, at))
+    return jpy(entry.product_jpy * day * days_started(entry.at, at))
+
+
+def accrued_jpy(account: PaperAccount, position: Position, at: int) -> Decimal:
+    """Interest accrued on a position and not collected yet."""
+    return sum(
+        (interest_jpy(account, position.side, entry, at) for entry in position.entries), ZERO
+    )
 
 
 def equity(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> Decimal:
@@ -189,14 +199,18 @@ def equity(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> Dec
     """
     worth = account.cash_jpy
     for position in account.positions:
-        for entry in position.entries:
-            price = entry.price if mark is None else mark
-            if account.kind.has_debt:
-                worth += notional_jpy((price - entry.price) * position.side.sign, entry.lots)
-                worth -= entry.fee_jpy + interest_jpy(account, position.side, entry, as_of)
-            else:
-                worth += notional_jpy(price, entry.lots)
+        cost = position.product_jpy
+        value = cost if mark is None else notional_jpy(mark, position.lots)
+        if account.kind.has_debt:
+            worth += _gain_jpy(position.side, value, cost)
+            worth -= position.fees_jpy + accrued_jpy(account, position, as_of)
+        else:
+            worth += value
     return jpy(worth)
+
+
+def _gain_jpy(side: Side, value: Decimal, cost: Decimal) -> Decimal:
+    return value - cost if side is Side.LONG else cost - value
 
 
 def available_jpy(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> Decimal:
@@ -213,8 +227,7 @@ def _available(account: PaperAccount, worth: Decimal) -> Decimal:
             free -= _reserved_jpy(account, order)
     if account.kind.has_debt:
         for position in account.positions:
-            for entry in position.entries:
-                free -= notional_jpy(entry.price, entry.lots)
+            free -= position.product_jpy
     return jpy(max(ZERO, free))
 
 
@@ -414,18 +427,16 @@ def book_closing(account: PaperAccount, order: Order, done: Execution) -> PaperA
     held = account.position(fill.side)
     if held is None:
         raise AssertionError("only what is held can be closed: placing and settling check it")
-    taken, kept = _first_in(held.entries, fill.lots)
-    trade = _trade(account, order, fill, taken, ends=not kept)
+    left = position_left(held, fill.lots, kind=account.kind)
+    trade = _trade(account, order, fill, held, left)
     account = update_order(
         account, copy_with(order, remaining_lots=order.remaining_lots - fill.lots)
     )
     cash = account.cash_jpy + trade.net_jpy
     if not account.kind.has_debt:
-        cash += sum(
-            (notional_jpy(entry.price, entry.lots) + entry.fee_jpy for entry in taken), ZERO
-        )
+        cash += held.product_jpy - left.product_jpy + held.fees_jpy - left.fees_jpy
     account = copy_with(
-        _with_fill(_replace_position(account, Position(side=fill.side, entries=kept)), fill),
+        _with_fill(_replace_position(account, left), fill),
         cash_jpy=jpy(cash),
         trades=(*account.trades, trade),
         next_trade_sequence=trade.sequence + 1,
@@ -433,45 +444,28 @@ def book_closing(account: PaperAccount, order: Order, done: Execution) -> PaperA
     return _free_side(account, fill.side)
 
 
-def _first_in(entries: tuple[Entry, ...], lots: int) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
-    """Split entries into the first `lots` of them and the rest; a fee is split so that nothing is
-    lost in rounding.
-    """
-    taken: list[Entry] = []
-    kept: list[Entry] = []
-    for entry in entries:
-        part = min(entry.lots, lots)
-        lots -= part
-        fee, left = jpy(entry.fee_jpy * part / entry.lots), entry.lots - part
-        if part:
-            taken.append(copy_with(entry, lots=part, fee_jpy=fee))
-        if left:
-            kept.append(copy_with(entry, lots=left, fee_jpy=entry.fee_jpy - fee))
-    return tuple(taken), tuple(kept)
-
-
 def _trade(
-    account: PaperAccount, order: Order, fill: Fill, taken: tuple[Entry, ...], *, ends: bool
+    account: PaperAccount, order: Order, fill: Fill, held: Position, left: Position
 ) -> Trade:
-    sign = fill.side.sign
+    """What a close realised: all that was `held` before it less what is `left`, so that rounding
+    loses nothing.
+    """
+    cost = held.product_jpy - left.product_jpy
+    entered = held.average_price if account.kind.has_debt else jpy_units(cost) / Decimal(fill.lots)
     return Trade(
         sequence=account.next_trade_sequence,
         side=fill.side,
-        opened_at=taken[0].at,
+        opened_at=held.opened_at,
         closed_at=fill.at,
         lots=fill.lots,
-        entry_price=Position(side=fill.side, entries=taken).average_price,
+        entry_price=entered,
         exit_price=fill.price,
         reason=EXITS.get(order.intent.purpose, order.intent.reason),
-        gross_jpy=sum(
-            (notional_jpy((fill.price - entry.price) * sign, entry.lots) for entry in taken), ZERO
-        ),
-        fees_jpy=sum((entry.fee_jpy for entry in taken), fill.fee_jpy),
-        interest_jpy=sum(
-            (interest_jpy(account, fill.side, entry, fill.at) for entry in taken), ZERO
-        ),
+        gross_jpy=_gain_jpy(fill.side, notional_jpy(fill.price, fill.lots), cost),
+        fees_jpy=held.fees_jpy - left.fees_jpy + fill.fee_jpy,
+        interest_jpy=accrued_jpy(account, held, fill.at) - accrued_jpy(account, left, fill.at),
         slippage_jpy=fill.slippage_jpy,
-        ends_position=ends,
+        ends_position=not left.entries,
     )
 
 

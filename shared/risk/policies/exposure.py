@@ -266,9 +266,8 @@ def _stop(account: Account, side: Side, lots: int, price: int, settings: Setting
     """The disaster stop of what is added: `stop_rate` from the average price that the whole
     position will have.
     """
-    entries = () if account.position is None else account.position.entries
-    cost = sum(entry.price * entry.lots for entry in entries) + price * lots
-    average = Decimal(cost) / (sum(entry.lots for entry in entries) + lots)
+    held = account.position
+    average = Decimal(price) if held is None else held.average_with(price, lots)
     return yen_beyond(average, rate(settings.risk.exposure.stop_rate), above=side is Side.SHORT)
 
 

@@ -16,10 +16,8 @@ from shared.core.types import (
     Action,
     Book,
     Decision,
-    Entry,
     Goal,
     PairRules,
-    Position,
     Purpose,
     Side,
 )
@@ -300,12 +298,32 @@ def test_an_exit_closes_all_whatever_rests() -> None:
         assert desk.account.trades[-1].ends_position
 
 
-def test_the_last_lots_in_are_those_that_stay() -> None:
-    parts = [
-        Entry(at=T0, price=price, lots=100, fee_jpy=Decimal(0)) for price in (8_000_000, 12_000_000)
-    ]
-    left = planning._last_in(Position(side=Side.LONG, entries=tuple(parts)), 150)
-    assert [(entry.lots, entry.price > 9_000_000) for entry in left.entries] == [
-        (50, False),
-        (100, True),
-    ]
+@pytest.mark.parametrize("side", list(Side))
+def test_on_margin_a_part_moves_neither_the_average_price_nor_the_stop(side) -> None:
+    desk = Desk("margin", side=side).holding(70)
+    desk.holding(31, price=PRICE + 70_001)
+    desk.protected()
+    average = desk.account.positions[0].average_price
+    ((_, trigger),) = desk.stops
+    for lots, left in ((33, 68), (17, 51), (50, 1)):
+        desk.now += 180_000
+        desk.ordered(
+            wanting(Action.REDUCE, lots, goal=side.sign * left, side=side), price=PRICE + 70_001
+        )
+        assert desk.stops == [(left, trigger)]
+        now = desk.account.positions[0].average_price
+        assert abs(now - average) <= Decimal("0.000001")
+        assert desk.account.trades[-1].entry_price in {average, now}
+        assert desk.protected() == (), "the stop stays as it is"
+
+
+def test_on_spot_what_was_bought_last_stays() -> None:
+    desk = Desk("spot").holding(100).holding(100, price=PRICE + 100_000)
+    entries = desk.account.positions[0].entries
+    desk.ordered(wanting(Action.REDUCE, 150, goal=50))
+    assert desk.account.positions[0].entries == (
+        replace(entries[1], lots=50, fee_jpy=desk.account.positions[0].fees_jpy),
+    )
+    assert desk.account.trades[-1].entry_price == Decimal(
+        entries[0].price * 100 + entries[1].price * 50
+    ) / Decimal(150)

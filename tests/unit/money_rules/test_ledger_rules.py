@@ -431,14 +431,14 @@ def test_a_trade_ends_for_the_reason_of_its_order(made, account, make, reason):
     assert after.trades[-1].reason is reason
 
 
-def test_a_part_is_closed_first_in_first_out_and_its_fees_go_with_it(made, account):
+def test_on_spot_a_part_is_closed_first_in_first_out_and_its_fees_go_with_it(made, account):
     parts = (
         made.part(100_000, 30, fee="1.0000"),
         made.part(110_000, 40, at=T0 + 5, fee="0.0003"),
         made.part(120_000, 9, fee="5"),
     )
     order = made.order(1, made.close(40, reason=Reason.EXIT_EXPOSURE))
-    before = account(made.position(*parts), orders=[order])
+    before = account(made.position(*parts), kind=AccountKind.SPOT, orders=[order])
     after = ledger.book_closing(
         before, order, Execution(at=T0 + 9, price=100_000, lots=40, maker=False)
     )

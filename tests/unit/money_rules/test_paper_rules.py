@@ -15,6 +15,7 @@ from shared.core.types import (
     AccountKind,
     Candles,
     Counted,
+    Entry,
     PairRules,
     Rejected,
     Timeframe,
@@ -122,9 +123,15 @@ def at(minute, more=0):
 # what is read
 
 
+ONE_LOT = Entry(at=T0, price=1, lots=1, fee_jpy=Decimal(0))
+
+
 def damaged(made, **more):
     account = resting(made, made.entry(900, lots=5))
-    held = made.position(made.part(more.pop("price", 1), more.pop("lots", 1)))
+    part = replace(
+        made.part(more.pop("price", 1), more.pop("lots", 1)), cost_jpy=more.pop("cost", None)
+    )
+    held = made.position(part, *more.pop("beside", ()))
     order = replace(account.orders[0], remaining_lots=more.pop("left", 1))
     return encode_account(replace(account, **{"positions": (held,), "orders": (order,), **more}))
 
@@ -136,6 +143,8 @@ def damaged(made, **more):
         {"left": 5},
         {"lots": 2},
         {"price": 2},
+        {"cost": Decimal("0.0001")},
+        {"cost": Decimal("0.000000000001"), "lots": 0, "beside": (ONE_LOT,)},
         {"capital_jpy": None},
         {"capital_jpy": Decimal(5)},
     ],
@@ -150,6 +159,11 @@ def test_a_sound_document_is_read_as_it_was(made, fine):
     [
         *({"left": left} for left in (-1, 0, 6)),
         *({name: size} for name in ("lots", "price") for size in (-1, 0)),
+        *({"lots": size, "beside": (ONE_LOT,)} for size in (-1, 0)),
+        {"lots": -1, "beside": (ONE_LOT,) * 2, "cost": Decimal(1)},
+        {"price": 0, "cost": Decimal(1)},
+        {"lots": 0, "cost": Decimal(1)},
+        *({"cost": Decimal(value)} for value in ("NaN", "Infinity", "-1", "0")),
         *(
             {name: Decimal(value)}
             for name in ("capital_jpy", "cash_jpy")
@@ -160,6 +174,15 @@ def test_a_sound_document_is_read_as_it_was(made, fine):
 def test_a_document_with_what_cannot_be_is_damaged(made, wrong):
     with pytest.raises(BadData, match="the paper account document is damaged"):
         decode_account(damaged(made, **wrong))
+
+
+def test_an_entry_that_says_no_cost_has_that_of_its_price_and_lots(made):
+    data = damaged(made, price=2_000_000, lots=30)
+    (held,) = data["positions"]
+    (entry,) = held["entries"]
+    del entry["cost_jpy"]
+    (position,) = decode_account(data).positions
+    assert (position.product_jpy, position.average_price) == (6_000, 2_000_000)
 
 
 def test_a_position_of_nothing_and_a_field_of_another_kind_are_damage(made):

@@ -773,26 +773,27 @@ def test_where_the_price_is_at_the_stop_of_the_rest_all_is_closed(
     ("left", "cost"),
     [(30, 39_000_000), (50, 65_000_000), (51, 66_200_000), (60, 77_000_000), (99, 118_000_000)],
 )
-def test_what_is_left_is_what_was_entered_last(made, held, reduce, left, cost):
-    parts = [
+def test_on_spot_the_stop_belongs_to_what_was_entered_last(made, held, reduce, left, cost):
+    steps = reduce(
+        held(parts=grown(made), mark=None), 100 - left, account=AccountKind.SPOT, book=None
+    )
+    rate = Decimal(repr(made.settings().risk.exposure.stop_rate))
+    assert steps[-1].intent.trigger_price == int(Decimal(cost) / left * (1 - rate))
+
+
+@pytest.mark.parametrize("left", [30, 50, 51, 60, 99])
+def test_on_margin_the_stop_of_what_is_left_stays_at_the_average(made, held, reduce, left):
+    steps = reduce(held(parts=grown(made), mark=None), 100 - left, book=None)
+    rate = Decimal(repr(made.settings().risk.exposure.stop_rate))
+    assert steps[0].intent.trigger_price == int(Decimal(1_190_000) * (1 - rate))
+
+
+def grown(made):
+    return [
         made.part(1_000_000, 20),
         made.part(1_100_000, 20),
         made.part(1_200_000, 10),
         made.part(1_300_000, 50),
-    ]
-    steps = reduce(held(parts=parts, mark=None), 100 - left, book=None)
-    rate = Decimal(repr(made.settings().risk.exposure.stop_rate))
-    assert steps[0].intent.trigger_price == int(Decimal(cost) / left * (1 - rate))
-
-
-def test_what_is_left_keeps_its_order(made):
-    parts = [made.part(1_000_000 + number, 10) for number in range(4)]
-    left = planning._last_in(made.position(*parts), 35)
-    assert [(part.price, part.lots) for part in left.entries] == [
-        (1_000_000, 5),
-        (1_000_001, 10),
-        (1_000_002, 10),
-        (1_000_003, 10),
     ]
 
 

@@ -272,8 +272,8 @@ def a_close_pays_out_twice(patch: pytest.MonkeyPatch) -> None:
 def the_opening_fee_is_never_collected(patch: pytest.MonkeyPatch) -> None:
     real = ledger._trade
 
-    def cheap(account: Any, order: Any, fill: Any, taken: Any, *, ends: bool) -> Any:
-        return replace(real(account, order, fill, taken, ends=ends), fees_jpy=fill.fee_jpy)
+    def cheap(account: Any, order: Any, fill: Any, held: Any, left: Any) -> Any:
+        return replace(real(account, order, fill, held, left), fees_jpy=fill.fee_jpy)
 
     patch.setattr(ledger, "_trade", cheap)
 
