@@ -32,12 +32,11 @@ from shared.exchanges.sandbox.private.settings import PrivateSettings, Readings
 from shared.exchanges.sandbox.private.standing import LIFE_MS, open_standing
 from shared.exchanges.sandbox.server import Sandbox
 from shared.exchanges.sandbox.time_source import SteppedTime
-from tests.support.account_stories import T0, market
+from tests.support.account_stories import market
 from tests.support.bitbank_api import table
 from tests.support.signed_client import KEY, SECRET, signature
 
 MINUTE = 60_000
-YEN = {AccountKind.MARGIN: 60_000, AccountKind.SPOT: 60_000}
 
 
 class BareStory:
@@ -62,10 +61,11 @@ class BareStory:
             readings=readings or Readings(orphans="end"),
         )
         spread = self.dice.choice([0.0001, 0.0, 0.0004])
-        self.clock = SteppedTime(T0)
+        self.start = self.market.starts_at
+        self.clock = SteppedTime(self.start)
         self.sandbox = Sandbox(self.market, self.clock, private=base, spread_rate=spread)
         self.rules = pair_rules(self.sandbox.rules, kind, frozenset())
-        opened = open_standing(T0, None, base, self.rules, spread)
+        opened = open_standing(self.start, None, base, self.rules, spread)
         self.paper: PaperAccount = copy_with(
             opened.account(kind), cash_jpy=opened.yen, next_order_id=1, next_fill_sequence=1
         )
@@ -97,7 +97,7 @@ class BareStory:
 
     def tell(self, *, compare: bool = True) -> "BareStory":
         for minute in range(1, 55):
-            self.clock.advance_to(T0 + minute * MINUTE)
+            self.clock.advance_to(self.start + minute * MINUTE)
             self.paper = settle_account(self.paper, self.market.minutes, self.now)
             for _ in range(self.dice.choice([0, 0, 1, 1, 2])):
                 self.act()

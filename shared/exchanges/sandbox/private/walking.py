@@ -44,7 +44,7 @@ def walk_standing(
             if after is not standing:
                 keep(after)
             standing = copy_with(after, point=index + 1)
-        if end < len(OFFSETS_MS):
+        if until < opened_at + minutes.timeframe.ms:
             break
         standing = _at_row(_end_expired(standing, ground), ground, standing.row + 1)
     return standing
