@@ -28,7 +28,7 @@ class RawStory:
         self, seed: int, readings: Readings, *, faults: Faults | None = None, losscut: int = 50
     ) -> None:
         self.dice, self.readings, self.counts = random.Random(seed), readings, Counter[str]()
-        path = SandboxMarket.from_minutes(market(self.dice, 60, step=3_000))
+        path = SandboxMarket.from_minutes(market(self.dice, 240, step=3_000))
         self.clock = SteppedTime(path.starts_at + 1)
         private = PrivateSettings(
             yen=Decimal(self.dice.choice([50_000, 300_000, 5_000_000])),
@@ -49,7 +49,9 @@ class RawStory:
 
     def tell(self, moments: int = 60) -> "RawStory":
         for _ in range(moments):
-            self.clock.advance_to(self.clock.now_ms() + self.dice.choice([1, 5_000, 61_000]))
+            self.clock.advance_to(
+                self.clock.now_ms() + self.dice.choice([1, 5_000, 61_000, 61_000, 400_000])
+            )
             for _ in range(self.dice.choice([0, 1, 2, 3])):
                 self.act()
             if self.judges:

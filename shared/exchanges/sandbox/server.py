@@ -89,11 +89,8 @@ class Sandbox:
         if stopped is not None:
             return stopped
         earlier_ms = self.faults.take_earlier_ms(endpoint=endpoint, path=path, now_ms=now_ms)
-        if route in PRIVATE:
-            longest_ms = int(self.private.settings.most_lag_seconds * 1_000)
-            earlier_ms = min(earlier_ms, longest_ms)
         call = Call(
-            now_ms=now_ms - earlier_ms,
+            now_ms=now_ms - self._bounded_ms(route, earlier_ms),
             clock_ms=now_ms,
             endpoint=endpoint,
             method=method,
@@ -105,6 +102,12 @@ class Sandbox:
         )
         reply = route.handler(self, call)
         return self.faults.apply_faults(reply, endpoint=endpoint, path=path, now_ms=now_ms)
+
+    def _bounded_ms(self, route: Route, earlier_ms: int) -> int:
+        """How long ago a reply is made at the most: a view of the account has its bound."""
+        if route not in PRIVATE:
+            return earlier_ms
+        return min(earlier_ms, int(self.private.settings.most_lag_seconds * 1_000))
 
     def requests(self) -> dict[str, int]:
         """How many requests each endpoint got, the sandbox's own endpoints apart."""

@@ -10,8 +10,9 @@ from shared.core.frozen import copy_with
 from shared.core.types import AccountKind, Order, OrderIntent, OrderKind
 from shared.exchanges.paper.fills import PathPoint, points, volume_lots
 from shared.exchanges.paper.ledger import PaperAccount, end_orders
-from shared.exchanges.paper.settling import next_due, walk_points
+from shared.exchanges.paper.settling import walk_points
 from shared.exchanges.sandbox.private import ordering
+from shared.exchanges.sandbox.private.quiet import quiet_until
 from shared.exchanges.sandbox.private.records import change_account, end_record
 from shared.exchanges.sandbox.private.standing import Ground, Standing, funded_account
 from shared.exchanges.sandbox.private.worth import margin_percentage
@@ -34,7 +35,7 @@ def walk_standing(
         opened_at = int(minutes.opened_at[standing.row])
         end = bisect_left(OFFSETS_MS, until - opened_at)
         if not standing.point:
-            ahead = _quiet_until(standing, ground, until)
+            ahead = quiet_until(standing, ground, until)
             if ahead > standing.row:
                 standing = _at_row(standing, ground, ahead)
                 continue
@@ -65,21 +66,6 @@ def start_walk(standing: Standing, ground: Ground, now_ms: int) -> Standing:
     standing = _at_row(standing, ground, max(0, row))
     opened_at = int(ground.minutes.opened_at[standing.row])
     return copy_with(standing, point=bisect_left(OFFSETS_MS, now_ms - opened_at))
-
-
-def _quiet_until(standing: Standing, ground: Ground, until: int) -> int:
-    """The first row from here at which something can happen, or at which `until` lies."""
-    opened_at = ground.minutes.opened_at
-    last = int(opened_at.searchsorted(until - OFFSETS_MS[-1]))
-    if standing.waiting or standing.margin.positions:
-        return standing.row
-    until_row = max(standing.row, last)
-    due = [
-        next_due(account, ground.minutes, standing.row, until_row)
-        for account in (standing.spot, standing.margin)
-        if account.orders
-    ]
-    return min([last, *due])
 
 
 def _walk_point(

@@ -12,9 +12,10 @@ import pytest
 from shared.core.frozen import copy_with
 from shared.core.types import AccountKind
 from shared.exchanges.paper import settling
-from shared.exchanges.sandbox.private import ordering, records, walking
+from shared.exchanges.sandbox.private import ordering, quiet, records, walking
 from shared.exchanges.sandbox.private.settings import Readings
 from tests.support.bare_stories import BareStory
+from tests.support.raw_stories import RawStory
 
 KINDS = (AccountKind.MARGIN, AccountKind.SPOT)
 FLOORS = {
@@ -46,6 +47,33 @@ def test_a_bare_story_comes_out_as_on_paper(full: bool) -> None:
     counts = play(range(250 if full else 6))
     for name, floor in FLOORS.items():
         assert counts[name] >= floor * (30 if full else 1), (name, counts)
+
+
+def standings(seed: int) -> list[Any]:
+    """What a raw story leaves: it has orders that wait, orphans, loss cuts."""
+    story = RawStory(seed, Readings(), losscut=(50, 400, 0)[seed % 3]).tell(25)
+    story.ask("GET", "/v1/user/assets")
+    standing = story.sandbox.private.standing
+    assert standing is not None
+    return [standing.orders, standing.yen, standing.margin.fills, standing.spot.fills]
+
+
+def test_passing_over_quiet_candles_changes_nothing(
+    full: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds = range(200 if full else 3)
+    quick = [standings(seed) for seed in seeds]
+    passed = Counter[bool]()
+
+    def step(standing: Any, ground: Any, until: int) -> int:
+        passed[quiet.quiet_until(standing, ground, until) > standing.row] += 1
+        return int(standing.row)
+
+    monkeypatch.setattr(walking, "quiet_until", step)
+    for seed, found in zip(seeds, quick, strict=True):
+        assert standings(seed) == found, seed
+    assert passed[True] > 10 * len(seeds)
+    assert passed[False] > 10 * len(seeds)
 
 
 # planted bugs
