@@ -67,7 +67,7 @@ class BareStory:
         self.rules = pair_rules(self.sandbox.rules, kind, frozenset())
         opened = open_standing(self.start, None, base, self.rules, spread)
         self.paper: PaperAccount = copy_with(
-            opened.account(kind), cash_jpy=opened.yen, next_order_id=1, next_fill_sequence=1
+            opened.account_of(kind), cash_jpy=opened.yen_jpy, next_order_id=1, next_fill_sequence=1
         )
         self.ids: dict[int, int] = {}
         """The sandbox's number by the paper account's."""
@@ -201,8 +201,8 @@ class BareStory:
         self.ask("GET", "/v1/user/assets")
         standing = self.sandbox.private.standing
         assert standing is not None
-        mine = standing.account(self.kind)
-        assert standing.yen == self.paper.cash_jpy
+        mine = standing.account_of(self.kind)
+        assert standing.yen_jpy == self.paper.cash_jpy
         assert mine.positions == self.paper.positions
         assert [shape_of_fill(fill) for fill in mine.fills] == [
             shape_of_fill(fill) for fill in self.paper.fills

@@ -89,12 +89,11 @@ class RawStory:
 
     def act(self) -> None:
         if self.dice.random() < 0.2 and self.ids:
-            path, body = self.dice.choice(
-                [
-                    ("cancel_order", {"order_id": self.dice.choice(self.ids)}),
-                    ("cancel_orders", {"order_ids": self.ids[-3:]}),
-                ]
-            )
+            ways: list[tuple[str, dict[str, Any]]] = [
+                ("cancel_order", {"order_id": self.dice.choice(self.ids)}),
+                ("cancel_orders", {"order_ids": self.ids[-3:]}),
+            ]
+            path, body = self.dice.choice(ways)
             self.ask("POST", f"/v1/user/spot/{path}", {"pair": "btc_jpy", **body})
             return
         told = self.ask("POST", "/v1/user/spot/order", self.order())

@@ -96,7 +96,7 @@ def _forget_requests(sandbox: "Sandbox", body: bytes) -> Reply:
 def _account(sandbox: "Sandbox", _body: bytes) -> Reply:
     """The account as it is now: no lag, no lies."""
     with sandbox.private.lock:
-        sandbox.private.advance(ground_of(sandbox), sandbox.clock.now_ms())
+        sandbox.private.walk_to(ground_of(sandbox), sandbox.clock.now_ms())
         return plain_reply(sandbox.private.describe_account())
 
 

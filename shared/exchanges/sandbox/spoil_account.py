@@ -37,7 +37,7 @@ def _code(_reply: Reply, wishes: Wishes, _now: int) -> Reply:
     return failure_reply(code, status=status)
 
 
-def _unchanged(reply: Reply, _wishes: Wishes, _now: int) -> Reply:
+def _leave_unchanged(reply: Reply, _wishes: Wishes, _now: int) -> Reply:
     return reply
 
 
@@ -64,7 +64,7 @@ def _list_of(data: dict[str, Any]) -> list[Any] | None:
     return None
 
 
-def _lose_rows(data: dict[str, Any], wishes: Wishes, _now: int) -> bool:
+def _remove_rows(data: dict[str, Any], wishes: Wishes, _now: int) -> bool:
     found = _list_of(data)
     count = max(1, int(wishes.rows or 1))
     if not found:
@@ -73,7 +73,7 @@ def _lose_rows(data: dict[str, Any], wishes: Wishes, _now: int) -> bool:
     return True
 
 
-def _double_rows(data: dict[str, Any], _wishes: Wishes, _now: int) -> bool:
+def _append_first_row(data: dict[str, Any], _wishes: Wishes, _now: int) -> bool:
     found = _list_of(data)
     if not found:
         return False
@@ -103,7 +103,7 @@ def _is_position(row: dict[str, Any], _wishes: Wishes, _now: int) -> bool:
     return float(row["open_amount"]) > 0
 
 
-def _mix_ids(data: dict[str, Any], _wishes: Wishes, _now: int) -> bool:
+def _put_ids_out_of_order(data: dict[str, Any], _wishes: Wishes, _now: int) -> bool:
     """Every two neighbours change their numbers: each trade keeps one number for ever, but a later
     one may have the smaller.
     """
@@ -113,7 +113,7 @@ def _mix_ids(data: dict[str, Any], _wishes: Wishes, _now: int) -> bool:
     return bool(rows)
 
 
-def _forget_positions(data: dict[str, Any], _wishes: Wishes, _now: int) -> bool:
+def _remove_positions(data: dict[str, Any], _wishes: Wishes, _now: int) -> bool:
     found = [row for row in data.get("positions", []) if float(row["open_amount"])]
     for row in found:
         row |= {
@@ -126,35 +126,35 @@ def _forget_positions(data: dict[str, Any], _wishes: Wishes, _now: int) -> bool:
     return bool(found)
 
 
-def _null_margin(data: dict[str, Any], _wishes: Wishes, _now: int) -> bool:
+def _put_null_percentages(data: dict[str, Any], _wishes: Wishes, _now: int) -> bool:
     names = ("total_margin_balance_percentage", "margin_call_percentage", "losscut_percentage")
     was = [data.get(name) for name in names]
     data.update(dict.fromkeys(names))
     return any(value is not None for value in was)
 
 
-def _null_field(data: dict[str, Any], wishes: Wishes, _now: int) -> bool:
+def _put_null_field(data: dict[str, Any], wishes: Wishes, _now: int) -> bool:
     name = wishes.field or next(iter(data), "")
-    return _set_null(data, name)
+    return _put_null(data, name)
 
 
-def _set_null(told: Any, name: str) -> bool:
+def _put_null(told: Any, name: str) -> bool:
     if isinstance(told, list):
-        return sum(_set_null(value, name) for value in told) > 0
+        return sum(_put_null(value, name) for value in told) > 0
     if not isinstance(told, dict):
         return False
     if name in told:
         told[name] = None
         return True
-    return sum(_set_null(value, name) for value in told.values()) > 0
+    return sum(_put_null(value, name) for value in told.values()) > 0
 
 
-def _add_field(data: dict[str, Any], _wishes: Wishes, _now: int) -> bool:
+def _append_field(data: dict[str, Any], _wishes: Wishes, _now: int) -> bool:
     data["a_field_of_tomorrow"] = {"nobody": "knows"}
     return True
 
 
-def _hide_fill(data: dict[str, Any], _wishes: Wishes, _now: int) -> bool:
+def _put_fill_away(data: dict[str, Any], _wishes: Wishes, _now: int) -> bool:
     """A stop that fired and traded is shown as cancelled without a fill."""
     rows = data["orders"] if isinstance(data.get("orders"), list) else [data]
     found = [
@@ -171,7 +171,7 @@ def _hide_fill(data: dict[str, Any], _wishes: Wishes, _now: int) -> bool:
     return bool(found)
 
 
-def _show_before_cancel(data: dict[str, Any], _wishes: Wishes, _now: int) -> bool:
+def _put_status_before(data: dict[str, Any], _wishes: Wishes, _now: int) -> bool:
     """The answer to a cancel still shows the status of before."""
     if "canceled_at" not in data:
         return False
@@ -186,7 +186,7 @@ ACCOUNT_KINDS: Mapping[str, Kind] = {
     "lag": Kind(
         sentence="The account as it was 5 seconds ago, or as many as asked for; closes of what is"
         " not there yet are refused with 50062.",
-        change=_unchanged,
+        change=_leave_unchanged,
         endpoints=READS | ORDERS,
         earlier_seconds=5.0,
     ),
@@ -197,12 +197,12 @@ ACCOUNT_KINDS: Mapping[str, Kind] = {
     ),
     "rows-missing": Kind(
         sentence="The first row, or as many as asked for, is missing.",
-        change=_data(_lose_rows),
+        change=_data(_remove_rows),
         endpoints=READS,
     ),
     "row-twice": Kind(
         sentence="The first row comes again at the end.",
-        change=_data(_double_rows),
+        change=_data(_append_first_row),
         endpoints=READS,
     ),
     "trades-late": Kind(
@@ -212,12 +212,12 @@ ACCOUNT_KINDS: Mapping[str, Kind] = {
     ),
     "trade-ids-mixed": Kind(
         sentence="The numbers of trades do not follow their times.",
-        change=_data(_mix_ids),
+        change=_data(_put_ids_out_of_order),
         endpoints=TRADES,
     ),
     "positions-empty": Kind(
         sentence="Every position shows as none.",
-        change=_data(_forget_positions),
+        change=_data(_remove_positions),
         endpoints=POSITIONS,
     ),
     "empty-rows-missing": Kind(
@@ -227,42 +227,42 @@ ACCOUNT_KINDS: Mapping[str, Kind] = {
     ),
     "margin-nulls": Kind(
         sentence="The percentages of the margin are null though something is held.",
-        change=_data(_null_margin),
+        change=_data(_put_null_percentages),
         endpoints=frozenset({"margin_status"}),
     ),
     "null-field": Kind(
-        sentence="A field of the answer is null.", change=_data(_null_field), endpoints=READS
+        sentence="A field of the answer is null.", change=_data(_put_null_field), endpoints=READS
     ),
     "unknown-field": Kind(
-        sentence="The answer has a field that no documentation knows.", change=_data(_add_field)
+        sentence="The answer has a field that no documentation knows.", change=_data(_append_field)
     ),
     "fill-hidden": Kind(
         sentence="A stop that fired shows CANCELED_UNFILLED, and only later its fill.",
-        change=_data(_hide_fill),
+        change=_data(_put_fill_away),
         endpoints=_ORDER_ANSWERS,
     ),
     "cancel-unseen": Kind(
         sentence="The answer to a cancel shows the order as it was before.",
-        change=_data(_show_before_cancel),
+        change=_data(_put_status_before),
         endpoints=CANCELS,
     ),
     "stop-dies": Kind(
         sentence="A stop fires, ends CANCELED_UNFILLED, and the position stays.",
-        change=_unchanged,
+        change=_leave_unchanged,
         is_deed=True,
     ),
     "part-then-canceled": Kind(
         sentence="The exchange cancels an order after a part of it was executed.",
-        change=_unchanged,
+        change=_leave_unchanged,
         is_deed=True,
     ),
     "post-only-canceled": Kind(
         sentence="A post-only order is taken and cancelled at once.",
-        change=_unchanged,
+        change=_leave_unchanged,
         is_deed=True,
     ),
     "order-rejected": Kind(
-        sentence="An order is taken and ends REJECTED.", change=_unchanged, is_deed=True
+        sentence="An order is taken and ends REJECTED.", change=_leave_unchanged, is_deed=True
     ),
 }
 """Every fault of private endpoints by its name."""

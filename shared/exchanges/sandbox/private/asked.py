@@ -15,7 +15,7 @@ from shared.core.money import lots_from_btc
 from shared.core.pair import BTC_JPY
 from shared.core.types import Side
 from shared.exchanges.sandbox.private import refusals
-from shared.exchanges.sandbox.private.refusals import Refused
+from shared.exchanges.sandbox.private.refusals import RefusedRequest
 
 TYPES = ("limit", "market", "stop", "stop_limit", "take_profit", "stop_loss")
 PRICED = ("limit", "stop_limit")
@@ -54,41 +54,41 @@ class RowsAsked:
     is_ascending: bool = False
 
 
-def body_of(body: bytes) -> Mapping[str, Any]:
-    """The JSON object of a POST; null stands for a missing field. Raises `Refused`."""
+def json_of_body(body: bytes) -> Mapping[str, Any]:
+    """The JSON object of a POST; null stands for a missing field. Raises `RefusedRequest`."""
     try:
         told = json.loads(body)
     except ValueError:
         told = None
     if not isinstance(told, dict):
-        raise Refused(refusals.MALFORMED)
+        raise RefusedRequest(refusals.MALFORMED)
     return {name: value for name, value in told.items() if value is not None}
 
 
-def query_of(query: str) -> Mapping[str, str]:
+def fields_of_query(query: str) -> Mapping[str, str]:
     """The fields of a GET."""
     return dict(parse_qsl(query, keep_blank_values=True))
 
 
 def check_pair(told: Mapping[str, Any], *, is_needed: bool = True) -> None:
-    """Only one pair is traded here. Raises `Refused`."""
+    """Only one pair is traded here. Raises `RefusedRequest`."""
     pair = told.get("pair")
     if pair is None:
         if is_needed:
-            raise Refused(30016)
+            raise RefusedRequest(30016)
         return
     if pair != BTC_JPY.name:
-        raise Refused(refusals.INVALID_PAIR)
+        raise RefusedRequest(refusals.INVALID_PAIR)
 
 
 def order_asked(told: Mapping[str, Any]) -> OrderAsked:
-    """An order, or the code of the first thing that is wrong. Raises `Refused`."""
+    """An order, or the code of the first thing that is wrong. Raises `RefusedRequest`."""
     check_pair(told)
     kind = _one_of(told, "type", TYPES, missing=30015, invalid=40024)
     side = _one_of(told, "side", ("buy", "sell"), missing=30013, invalid=40021)
     held = told.get("position_side")
     if held is not None and held not in {"long", "short"}:
-        raise Refused(40164)
+        raise RefusedRequest(40164)
     lots = _lots(told, kind)
     price = _yen(told, "price", missing=30012, invalid=40020) if kind in PRICED else None
     trigger = (
@@ -96,9 +96,9 @@ def order_asked(told: Mapping[str, Any]) -> OrderAsked:
     )
     post_only = told.get("post_only", False)
     if not isinstance(post_only, bool):
-        raise Refused(40113)
+        raise RefusedRequest(40113)
     if post_only and kind != "limit":
-        raise Refused(40114)
+        raise RefusedRequest(40114)
     return OrderAsked(
         type=kind,
         is_buy=side == "buy",
@@ -111,26 +111,26 @@ def order_asked(told: Mapping[str, Any]) -> OrderAsked:
 
 
 def order_id_asked(told: Mapping[str, Any]) -> int:
-    """The number of an order, a number or its text. Raises `Refused`."""
+    """The number of an order, a number or its text. Raises `RefusedRequest`."""
     if "order_id" not in told:
-        raise Refused(30006)
+        raise RefusedRequest(30006)
     return _number(told["order_id"], 40013)
 
 
 def order_ids_asked(told: Mapping[str, Any]) -> list[int]:
-    """Up to 30 numbers of orders. Raises `Refused`."""
+    """Up to 30 numbers of orders. Raises `RefusedRequest`."""
     if "order_ids" not in told:
-        raise Refused(30007)
+        raise RefusedRequest(30007)
     found = told["order_ids"]
     if not isinstance(found, list) or not found:
-        raise Refused(40014)
+        raise RefusedRequest(40014)
     if len(found) > MOST_IDS:
-        raise Refused(40015)
+        raise RefusedRequest(40015)
     return [_number(one, 40014) for one in found]
 
 
 def rows_asked(told: Mapping[str, str], *, since_unit: str) -> RowsAsked:
-    """Which rows a list is to have. Raises `Refused`."""
+    """Which rows a list is to have. Raises `RefusedRequest`."""
     check_pair(told, is_needed="order_id" in told)
     numbers = {
         name: _number(told[name], code) for name, code in _ROW_FIELDS.items() if name in told
@@ -140,10 +140,10 @@ def rows_asked(told: Mapping[str, str], *, since_unit: str) -> RowsAsked:
             numbers[name] *= 1_000
     count = numbers.get("count")
     if count is not None and not 1 <= count <= MOST_TRADES:
-        raise Refused(40006)
+        raise RefusedRequest(40006)
     order = told.get("order", "desc")
     if order not in {"asc", "desc"}:
-        raise Refused(40025)
+        raise RefusedRequest(40025)
     return RowsAsked(is_ascending=order == "asc", **numbers)
 
 
@@ -162,9 +162,9 @@ def _one_of(
 ) -> str:
     value = told.get(name)
     if value is None:
-        raise Refused(missing)
+        raise RefusedRequest(missing)
     if value not in known:
-        raise Refused(invalid)
+        raise RefusedRequest(invalid)
     return str(value)
 
 
@@ -173,21 +173,21 @@ def _lots(told: Mapping[str, Any], kind: str) -> int | None:
     if value is None:
         if kind in MAY_LACK_AMOUNT:
             return None
-        raise Refused(refusals.AMOUNTLESS)
+        raise RefusedRequest(refusals.AMOUNTLESS)
     if not isinstance(value, str) or not _AMOUNT.fullmatch(value):
-        raise Refused(refusals.INVALID_AMOUNT)
+        raise RefusedRequest(refusals.INVALID_AMOUNT)
     lots = lots_from_btc(Decimal(value))
     if lots <= 0:
-        raise Refused(refusals.INVALID_AMOUNT)
+        raise RefusedRequest(refusals.INVALID_AMOUNT)
     return lots
 
 
 def _yen(told: Mapping[str, Any], name: str, *, missing: int, invalid: int) -> int:
     value = told.get(name)
     if value is None:
-        raise Refused(missing)
+        raise RefusedRequest(missing)
     if not isinstance(value, str) or not _PRICE.fullmatch(value) or not Decimal(value):
-        raise Refused(invalid)
+        raise RefusedRequest(invalid)
     return int(Decimal(value))
 
 
@@ -196,4 +196,4 @@ def _number(value: Any, code: int) -> int:
         return value
     if isinstance(value, str) and value.isascii() and value.isdecimal():
         return int(value)
-    raise Refused(code)
+    raise RefusedRequest(code)

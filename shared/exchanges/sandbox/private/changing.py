@@ -9,7 +9,7 @@ from shared.exchanges.sandbox.private.asked import OrderAsked
 from shared.exchanges.sandbox.private.exchange import PrivateSide
 from shared.exchanges.sandbox.private.listing import find_record
 from shared.exchanges.sandbox.private.records import end_record
-from shared.exchanges.sandbox.private.refusals import Refused
+from shared.exchanges.sandbox.private.refusals import RefusedRequest
 from shared.exchanges.sandbox.private.standing import LIFE_MS, Ground, SentOrder, Standing
 from shared.exchanges.sandbox.private.walking import drop_order
 from shared.exchanges.sandbox.routes import Call
@@ -19,7 +19,7 @@ _SUSPENDED = 70004
 
 
 def take_order(side: PrivateSide, ground: Ground, wanted: OrderAsked, call: Call) -> SentOrder:
-    """Place one order. Raises `Refused`."""
+    """Place one order. Raises `RefusedRequest`."""
     standing, now_ms = _standing(side), call.clock_ms
     record = _record_of(wanted, standing, now_ms)
     _check_account(standing, ground, wanted, record, seen=side.view(call.now_ms))
@@ -29,7 +29,7 @@ def take_order(side: PrivateSide, ground: Ground, wanted: OrderAsked, call: Call
         and ordering.is_dormant(record)
         and (ordering.is_triggered(record, int(book.mid)))
     ):
-        raise Refused(refusals.TRIGGERS_AT_ONCE)
+        raise RefusedRequest(refusals.TRIGGERS_AT_ONCE)
     if ground.is_lying("order-rejected"):
         standing, record = ordering.take_ended(standing, record, "REJECTED", at=now_ms)
     elif record.intent.post_only and ground.is_lying("post-only-canceled"):
@@ -41,7 +41,7 @@ def take_order(side: PrivateSide, ground: Ground, wanted: OrderAsked, call: Call
 
 
 def cancel(side: PrivateSide, ground: Ground, order_id: int, call: Call) -> SentOrder:
-    """Cancel one order. Raises `Refused`."""
+    """Cancel one order. Raises `RefusedRequest`."""
     standing = _standing(side)
     record = _cancelable(standing, order_id, call.clock_ms)
     _check_suspended(ground)
@@ -54,13 +54,13 @@ def cancel_batch(
     side: PrivateSide, ground: Ground, order_ids: Sequence[int], call: Call
 ) -> list[SentOrder]:
     """Cancel what can be cancelled; or nothing, where one cannot be and the reading says so. Raises
-    `Refused`.
+    `RefusedRequest`.
     """
     found: list[SentOrder] = []
     for order_id in dict.fromkeys(order_ids):
         try:
             found.append(_cancelable(_standing(side), order_id, call.clock_ms))
-        except Refused:
+        except RefusedRequest:
             if side.settings.readings.batch == "refuse":
                 raise
     return [cancel(side, ground, record.order_id, call) for record in found]
@@ -74,7 +74,7 @@ def _standing(side: PrivateSide) -> Standing:
 
 def _check_suspended(ground: Ground) -> None:
     if ground.rules[AccountKind.SPOT].status == "HALT":
-        raise Refused(_SUSPENDED)
+        raise RefusedRequest(_SUSPENDED)
 
 
 def _end(standing: Standing, ground: Ground, record: SentOrder, status: str, at: int) -> Standing:
@@ -86,11 +86,11 @@ def _end(standing: Standing, ground: Ground, record: SentOrder, status: str, at:
 def _cancelable(standing: Standing, order_id: int, now_ms: int) -> SentOrder:
     record = find_record(standing, order_id, now_ms)
     if record is None:
-        raise Refused(refusals.ORDER_NOT_FOUND)
+        raise RefusedRequest(refusals.ORDER_NOT_FOUND)
     if record.status == "FULLY_FILLED":
-        raise Refused(refusals.ALREADY_EXECUTED)
+        raise RefusedRequest(refusals.ALREADY_EXECUTED)
     if record.is_over:
-        raise Refused(refusals.ALREADY_CANCELED)
+        raise RefusedRequest(refusals.ALREADY_CANCELED)
     return record
 
 
@@ -114,7 +114,7 @@ def _record_of(wanted: OrderAsked, standing: Standing, now_ms: int) -> SentOrder
             purpose=purpose,
             side=side,
             kind=order_kind,
-            lots=wanted.lots or standing.account(kind).lots(side),
+            lots=wanted.lots or standing.account_of(kind).lots(side),
             price=wanted.price,
             trigger_price=wanted.trigger_price,
             post_only=wanted.post_only,
@@ -139,22 +139,22 @@ def _check_account(
     """
     intent, readings = record.intent, ground.settings.readings
     if len(standing.live_orders) >= MAX_ORDERS:
-        raise Refused(refusals.TOO_MANY_ORDERS)
+        raise RefusedRequest(refusals.TOO_MANY_ORDERS)
     if wanted.type in {"take_profit", "stop_loss"}:
         if intent.is_opening or not record.kind.has_debt:
-            raise Refused(refusals.WRONG_SIDE)
+            raise RefusedRequest(refusals.WRONG_SIDE)
         if wanted.lots is None and readings.amountless == "refuse":
-            raise Refused(refusals.AMOUNTLESS)
+            raise RefusedRequest(refusals.AMOUNTLESS)
     if intent.is_opening:
         if intent.kind is OrderKind.STOP and record.kind.has_debt:
-            raise Refused(refusals.STOP_OPENS)
+            raise RefusedRequest(refusals.STOP_OPENS)
         return
     if record.follows and not intent.lots:
-        raise Refused(refusals.EXCEEDS_POSITION)
+        raise RefusedRequest(refusals.EXCEEDS_POSITION)
     if record.kind.has_debt and intent.lots + _held_by_closes(
         standing, record, readings.closes
     ) > seen.margin.lots(intent.side):
-        raise Refused(refusals.EXCEEDS_POSITION)
+        raise RefusedRequest(refusals.EXCEEDS_POSITION)
 
 
 def _held_by_closes(standing: Standing, record: SentOrder, reading: str) -> int:

@@ -9,7 +9,7 @@ from shared.exchanges.sandbox.private import asked, changing, listing, margin_ro
 from shared.exchanges.sandbox.private.exchange import LoggedRequest, PrivateSide
 from shared.exchanges.sandbox.private.limits import RequestKind
 from shared.exchanges.sandbox.private.pair_rules import pair_rules
-from shared.exchanges.sandbox.private.refusals import TOO_FREQUENT, Refused
+from shared.exchanges.sandbox.private.refusals import TOO_FREQUENT, RefusedRequest
 from shared.exchanges.sandbox.private.standing import Ground
 from shared.exchanges.sandbox.reply import Reply, failure_reply, success_reply
 from shared.exchanges.sandbox.routes import Call, Handler, Route
@@ -41,9 +41,9 @@ def _route(method: str, path: str, endpoint: str, kind: RequestKind, answer: Ans
                 skew_ms = sandbox.faults.skew_ms(endpoint=endpoint, path=path, now_ms=call.clock_ms)
                 side.check_request(call, kind, clock_ms=call.clock_ms + skew_ms)
                 ground = ground_of(sandbox, endpoint=endpoint, path=path)
-                side.advance(ground, call.clock_ms)
+                side.walk_to(ground, call.clock_ms)
                 reply, code = success_reply(answer(side, ground, call)), None
-            except Refused as refused:
+            except RefusedRequest as refused:
                 reply, code = (
                     failure_reply(refused.code, status=_status(side, refused.code)),
                     (refused.code),
@@ -87,7 +87,7 @@ def limit_signed_read(handler: Handler) -> Handler:
             try:
                 if side.signatures.is_known(call.headers):
                     side.count_request("QUERY")
-            except Refused as refused:
+            except RefusedRequest as refused:
                 return failure_reply(refused.code, status=_status(side, refused.code))
         return handler(sandbox, call)
 
@@ -112,19 +112,21 @@ def _margin_positions(side: PrivateSide, ground: Ground, call: Call) -> Any:
 
 
 def _order(side: PrivateSide, ground: Ground, call: Call) -> Any:
-    record = changing.take_order(side, ground, asked.order_asked(asked.body_of(call.body)), call)
+    record = changing.take_order(
+        side, ground, asked.order_asked(asked.json_of_body(call.body)), call
+    )
     return rows.order_row(record, side.settings)
 
 
 def _cancel_order(side: PrivateSide, ground: Ground, call: Call) -> Any:
-    told = asked.body_of(call.body)
+    told = asked.json_of_body(call.body)
     asked.check_pair(told)
     record = changing.cancel(side, ground, asked.order_id_asked(told), call)
     return rows.order_row(record, side.settings)
 
 
 def _cancel_orders(side: PrivateSide, ground: Ground, call: Call) -> Any:
-    told = asked.body_of(call.body)
+    told = asked.json_of_body(call.body)
     asked.check_pair(told)
     found = changing.cancel_batch(side, ground, asked.order_ids_asked(told), call)
     return {"orders": [rows.order_row(record, side.settings) for record in found]}
@@ -132,14 +134,14 @@ def _cancel_orders(side: PrivateSide, ground: Ground, call: Call) -> Any:
 
 def _order_info(side: PrivateSide, ground: Ground, call: Call) -> Any:
     del ground
-    told = asked.query_of(call.query)
+    told = asked.fields_of_query(call.query)
     asked.check_pair(told)
     return listing.order_by_id(side, asked.order_id_asked(told), call)
 
 
 def _orders_info(side: PrivateSide, ground: Ground, call: Call) -> Any:
     del ground
-    told = asked.body_of(call.body)
+    told = asked.json_of_body(call.body)
     asked.check_pair(told)
     return {"orders": listing.orders_by_id(side, asked.order_ids_asked(told), call)}
 
@@ -147,7 +149,7 @@ def _orders_info(side: PrivateSide, ground: Ground, call: Call) -> Any:
 def _active_orders(side: PrivateSide, ground: Ground, call: Call) -> Any:
     del ground
     wanted = asked.rows_asked(
-        asked.query_of(call.query), since_unit=side.settings.readings.since_unit
+        asked.fields_of_query(call.query), since_unit=side.settings.readings.since_unit
     )
     return {"orders": listing.active_orders(side, wanted, call)}
 
@@ -155,7 +157,7 @@ def _active_orders(side: PrivateSide, ground: Ground, call: Call) -> Any:
 def _trade_history(side: PrivateSide, ground: Ground, call: Call) -> Any:
     del ground
     wanted = asked.rows_asked(
-        asked.query_of(call.query), since_unit=side.settings.readings.since_unit
+        asked.fields_of_query(call.query), since_unit=side.settings.readings.since_unit
     )
     return {"trades": listing.trade_history(side, wanted, call)}
 

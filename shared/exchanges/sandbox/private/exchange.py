@@ -12,7 +12,7 @@ from typing import Any
 from shared.core.types import AccountKind, Book, PairRules
 from shared.exchanges.sandbox.market import SandboxMarket
 from shared.exchanges.sandbox.private.limits import RequestKind, RequestLimits
-from shared.exchanges.sandbox.private.refusals import TOO_FREQUENT, Refused
+from shared.exchanges.sandbox.private.refusals import TOO_FREQUENT, RefusedRequest
 from shared.exchanges.sandbox.private.settings import PrivateSettings
 from shared.exchanges.sandbox.private.signing import Signatures
 from shared.exchanges.sandbox.private.standing import Ground, Standing, open_standing
@@ -60,18 +60,18 @@ class PrivateSide:
         self.limits = RequestLimits(self.seconds)
 
     def check_request(self, call: Call, kind: RequestKind, *, clock_ms: int) -> None:
-        """Whether the request is signed and comes slowly enough. Raises `Refused`."""
+        """Whether the request is signed and comes slowly enough. Raises `RefusedRequest`."""
         code = self.signatures.find_refusal(
             call.method, call.target, call.body, call.headers, now_ms=clock_ms
         )
         if code is not None:
-            raise Refused(code)
+            raise RefusedRequest(code)
         self.count_request(kind)
 
     def count_request(self, kind: RequestKind) -> None:
-        """Count it for its limit. Raises `Refused`."""
+        """Count it for its limit. Raises `RefusedRequest`."""
         if self.settings.is_limited and not self.limits.take(kind):
-            raise Refused(TOO_FREQUENT)
+            raise RefusedRequest(TOO_FREQUENT)
 
     def open(self, now_ms: int, rules: PairRules) -> None:
         """Open the account, if nobody has yet."""
@@ -83,7 +83,7 @@ class PrivateSide:
                 )
                 self.keep(start_walk(opened, ground, now_ms))
 
-    def advance(self, ground: Ground, now_ms: int) -> Standing:
+    def walk_to(self, ground: Ground, now_ms: int) -> Standing:
         """The account of this instant: walked, and remembered at each change on the way."""
         if self.standing is None:
             raise AssertionError("an account is opened before it is walked")

@@ -7,7 +7,7 @@ from shared.core.calendar import DAY_MS
 from shared.exchanges.sandbox.private import rows
 from shared.exchanges.sandbox.private.asked import MOST_TRADES, RowsAsked
 from shared.exchanges.sandbox.private.exchange import PrivateSide
-from shared.exchanges.sandbox.private.refusals import ORDER_NOT_FOUND, Refused
+from shared.exchanges.sandbox.private.refusals import ORDER_NOT_FOUND, RefusedRequest
 from shared.exchanges.sandbox.private.standing import SentOrder, Standing
 from shared.exchanges.sandbox.routes import Call
 
@@ -25,10 +25,10 @@ def find_record(standing: Standing, order_id: int, now_ms: int) -> SentOrder | N
 
 
 def order_by_id(side: PrivateSide, order_id: int, call: Call) -> dict[str, Any]:
-    """One order. Raises `Refused`."""
+    """One order. Raises `RefusedRequest`."""
     record = find_record(side.view(call.now_ms), order_id, call.now_ms)
     if record is None:
-        raise Refused(ORDER_NOT_FOUND)
+        raise RefusedRequest(ORDER_NOT_FOUND)
     return rows.order_row(record, side.settings)
 
 
@@ -56,7 +56,7 @@ def trade_history(side: PrivateSide, wanted: RowsAsked, call: Call) -> list[dict
     """Executions: from the newest on, or with `asc` from the oldest on."""
     found = [
         row
-        for row in rows.trade_rows(side.view(call.now_ms), side.settings)
+        for row in rows.executions(side.view(call.now_ms), side.settings)
         if (wanted.order_id is None or row["order_id"] == wanted.order_id)
         and _is_between(row["executed_at"], wanted)
     ]

@@ -75,7 +75,7 @@ def positions_data(
         }
     return {
         "notice": notice,
-        "payables": {"amount": f"{max(ZERO, -standing.yen):.4f}"},
+        "payables": {"amount": f"{max(ZERO, -standing.yen_jpy):.4f}"},
         "positions": position_rows(standing, at),
         "losscut_threshold": {
             "individual": f"{settings.losscut_percentage:f}",
@@ -125,7 +125,7 @@ def margin_data(
 
 def _status(standing: Standing, percentage: Decimal | None, settings: PrivateSettings) -> str:
     if percentage is None:
-        return "DEBT" if standing.yen < 0 else "NORMAL"
+        return "DEBT" if standing.yen_jpy < 0 else "NORMAL"
     if percentage < settings.losscut_percentage:
         return "LOSSCUT"
     return "CALL" if percentage < settings.margin_call_percentage else "NORMAL"

@@ -19,7 +19,7 @@ from shared.exchanges.paper.ledger import PaperAccount
 from shared.exchanges.paper.placing import place_order
 from shared.exchanges.sandbox.private import refusals
 from shared.exchanges.sandbox.private.records import change_account, end_record, with_record
-from shared.exchanges.sandbox.private.refusals import Refused
+from shared.exchanges.sandbox.private.refusals import RefusedRequest
 from shared.exchanges.sandbox.private.standing import (
     Ground,
     SentOrder,
@@ -57,7 +57,7 @@ def send_order(
 ) -> tuple[Standing, SentOrder]:
     """Take one order: the standing after it, and its record.
 
-    Raises `Refused`.
+    Raises `RefusedRequest`.
     """
     order_id = max(standing.spot.next_order_id, standing.margin.next_order_id)
     record = copy_with(record, order_id=order_id)
@@ -81,7 +81,7 @@ def send_order(
         return standing, standing.orders[order_id]
     if refusal.reason is Reason.POST_ONLY_WOULD_CROSS:
         return take_ended(standing, record, "CANCELED_UNFILLED", at=at)
-    raise Refused(int(refusal.context.get("code", refusals.BUSY)))
+    raise RefusedRequest(int(refusal.context.get("code", refusals.BUSY)))
 
 
 def take_ended(
@@ -101,7 +101,7 @@ def place_triggered(
     intent = record.intent
     lots = intent.lots
     if record.follows:
-        lots = standing.account(record.kind).lots(intent.side)
+        lots = standing.account_of(record.kind).lots(intent.side)
     kind = OrderKind.LIMIT if record.type == "stop_limit" else OrderKind.MARKET
     fired = copy_with(
         record,

@@ -49,7 +49,7 @@ def _bounds(standing: Standing, order: Order) -> tuple[float, float] | None:
     if is_dormant(record):
         rises = intent.is_buy == (record.type != "take_profit")
         level = float(intent.trigger_price or 0)
-    elif intent.is_opening or standing.account(record.kind).lots(intent.side):
+    elif intent.is_opening or standing.account_of(record.kind).lots(intent.side):
         return None
     elif intent.kind is OrderKind.STOP:
         rises, level = intent.is_buy, float(intent.trigger_price or 0)

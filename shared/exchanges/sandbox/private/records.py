@@ -27,7 +27,7 @@ def change_account(
     """The standing after `change` of one account at `at`; orders and fills of both are numbered as
     one.
     """
-    mine, other = standing.account(kind), standing.account(_other(kind))
+    mine, other = standing.account_of(kind), standing.account_of(_other(kind))
     before = mine
     order_id = max(mine.next_order_id, other.next_order_id)
     sequence = max(mine.next_fill_sequence, other.next_fill_sequence)

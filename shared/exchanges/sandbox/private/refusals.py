@@ -17,7 +17,7 @@ TRIGGERS_AT_ONCE = 60018
 WRONG_SIDE = 60019
 
 
-class Refused(Exception):
+class RefusedRequest(Exception):
     """The request is answered with an error; nothing was changed."""
 
     def __init__(self, code: int) -> None:

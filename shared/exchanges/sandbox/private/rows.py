@@ -72,12 +72,12 @@ def price_text(price: Decimal) -> str:
     return str(int(price)) if price == int(price) else f"{jpy(price):f}"
 
 
-def trade_rows(standing: Standing, settings: PrivateSettings) -> Iterator[dict[str, Any]]:
+def executions(standing: Standing, settings: PrivateSettings) -> Iterator[dict[str, Any]]:
     """Every execution, oldest first."""
     told = [
         (fill.sequence, fill, kind, trade)
         for kind in (AccountKind.SPOT, AccountKind.MARGIN)
-        for fill, trade in _paired(standing.account(kind))
+        for fill, trade in _fills_and_trades(standing.account_of(kind))
     ]
     for _, fill, kind, trade in sorted(told, key=lambda one: one[0]):
         record = standing.orders[fill.order_id]
@@ -108,7 +108,7 @@ def trade_rows(standing: Standing, settings: PrivateSettings) -> Iterator[dict[s
         yield row
 
 
-def _paired(account: PaperAccount) -> Iterator[tuple[Fill, Trade | None]]:
+def _fills_and_trades(account: PaperAccount) -> Iterator[tuple[Fill, Trade | None]]:
     """Each fill with the trade that it closed: each closing fill is one trade, in the same
     order.
     """
@@ -135,7 +135,7 @@ def asset_rows(standing: Standing, at: int, settings: PrivateSettings) -> list[d
     coins = standing.spot.lots(Side.LONG)
     locked_lots = min(locked_lots, coins)
     late = uncollected_jpy(standing, at, settings.readings.collection)
-    yen = max(ZERO, standing.yen + late)
+    yen = max(ZERO, standing.yen_jpy + late)
     locked_yen = min(locked_yen, yen)
     return [
         {

@@ -54,7 +54,7 @@ class Signatures:
             return SIGNATURE_INVALID
         payload = body if method == "POST" else target.encode()
         if not any(
-            hmac.compare_digest(signature.lower(), sign(secret, prefix, payload))
+            hmac.compare_digest(signature.lower(), signature_of(secret, prefix, payload))
             for prefix in prefixes
         ):
             return SIGNATURE_WRONG
@@ -76,7 +76,7 @@ class Signatures:
         return None
 
 
-def sign(secret: str, prefix: str, payload: bytes) -> str:
+def signature_of(secret: str, prefix: str, payload: bytes) -> str:
     """The signature: hex HMAC-SHA256 of prefix and payload."""
     return hmac.new(secret.encode(), prefix.encode() + payload, hashlib.sha256).hexdigest()
 

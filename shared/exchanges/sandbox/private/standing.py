@@ -83,12 +83,12 @@ class Standing:
     point: int = 0
     budget: int = 0
 
-    def account(self, kind: AccountKind) -> PaperAccount:
+    def account_of(self, kind: AccountKind) -> PaperAccount:
         """One of the two."""
         return self.margin if kind.has_debt else self.spot
 
     @property
-    def yen(self) -> Decimal:
+    def yen_jpy(self) -> Decimal:
         """All yen on hand."""
         return self.spot.cash_jpy + self.margin.cash_jpy
 
@@ -162,5 +162,5 @@ def funded_account(
     standing: Standing, kind: AccountKind, mark: int | None, share: Decimal
 ) -> PaperAccount:
     """One account with what it may count on as its cash."""
-    account = standing.account(kind)
+    account = standing.account_of(kind)
     return copy_with(account, cash_jpy=account.cash_jpy + lent_jpy(standing, kind, mark, share))

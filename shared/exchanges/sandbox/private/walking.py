@@ -82,7 +82,7 @@ def _walk_point(
             walked, left = walk_points(account, path, index, index + 1, budget=budget)
             return walked
 
-        if standing.account(kind).orders:
+        if standing.account_of(kind).orders:
             standing = change_account(standing, kind, walk, at=point.at, ground=ground)
             standing = copy_with(standing, budget=left) if left != standing.budget else standing
     standing = _end_started(standing, before, ground, point)
@@ -94,7 +94,7 @@ def _walk_point(
 def _drop_fired_stops(standing: Standing, ground: Ground, point: PathPoint) -> Standing:
     """A lie: a stop that fires ends without a fill, and leaves its position bare."""
     for kind in KINDS:
-        account = standing.account(kind)
+        account = standing.account_of(kind)
         for order in account.orders:
             intent = order.intent
             if (
@@ -129,7 +129,7 @@ def drop_order(standing: Standing, order: Order, *, at: int, ground: Ground) -> 
     waiting = tuple(held for held in standing.waiting if held.order_id != order.order_id)
     standing = copy_with(standing, waiting=waiting)
     kind = standing.orders[order.order_id].kind
-    held = [held for held in standing.account(kind).orders if held.order_id == order.order_id]
+    held = [held for held in standing.account_of(kind).orders if held.order_id == order.order_id]
     return change_account(
         standing, kind, lambda account: end_orders(account, held), at=at, ground=ground
     )
@@ -144,7 +144,7 @@ def _end_expired(standing: Standing, ground: Ground) -> Standing:
             standing = end_record(standing, record.order_id, "EXPIRED", closed_at)
             standing = drop_order(standing, order, at=closed_at, ground=ground)
     for kind, name in ((AccountKind.SPOT, "spot"), (AccountKind.MARGIN, "margin")):
-        account = standing.account(kind)
+        account = standing.account_of(kind)
         standing = copy_with(standing, **{name: copy_with(account, settled_until=closed_at)})
     return standing
 
@@ -152,7 +152,7 @@ def _end_expired(standing: Standing, ground: Ground) -> Standing:
 def _ask_waiting(standing: Standing, ground: Ground, order: Order, point: PathPoint) -> Standing:
     """What an order that waits does at a point: is triggered, finds a position again, or ends."""
     record = standing.orders[order.order_id]
-    account = standing.account(record.kind)
+    account = standing.account_of(record.kind)
     if order not in standing.waiting or not order.is_live(point.at):
         return standing
     if ordering.is_dormant(record):

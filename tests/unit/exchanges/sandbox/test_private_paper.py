@@ -11,7 +11,7 @@ import pytest
 
 from shared.core.frozen import copy_with
 from shared.core.types import AccountKind
-from shared.exchanges.paper import settling
+from shared.exchanges.paper import placing, settling
 from shared.exchanges.sandbox.private import ordering, quiet, records, walking
 from shared.exchanges.sandbox.private.settings import Readings
 from tests.support.bare_stories import BareStory
@@ -55,7 +55,7 @@ def standings(seed: int) -> list[Any]:
     story.ask("GET", "/v1/user/assets")
     standing = story.sandbox.private.standing
     assert standing is not None
-    return [standing.orders, standing.yen, standing.margin.fills, standing.spot.fills]
+    return [standing.orders, standing.yen_jpy, standing.margin.fills, standing.spot.fills]
 
 
 def test_passing_over_quiet_candles_changes_nothing(
@@ -101,7 +101,7 @@ def a_candle_is_cut_at_the_present(patch: pytest.MonkeyPatch) -> None:
 
 
 def crossing_is_free(patch: pytest.MonkeyPatch) -> None:
-    place = ordering.place_order
+    place = placing.place_order
 
     def cheap(account: Any, intent: Any, **more: Any) -> Any:
         costs = copy_with(account.terms.costs, slippage_rate=Decimal(0))
@@ -123,8 +123,8 @@ def a_fill_is_booked_twice(patch: pytest.MonkeyPatch) -> None:
 
     def twice(standing: Any, kind: Any, act: Any, **more: Any) -> Any:
         after = change(standing, kind, act, **more)
-        if len(after.account(kind).fills) > len(standing.account(kind).fills):
-            account = after.account(kind)
+        if len(after.account_of(kind).fills) > len(standing.account_of(kind).fills):
+            account = after.account_of(kind)
             name = "margin" if kind.has_debt else "spot"
             doubled = copy_with(account, cash_jpy=account.cash_jpy - 1)
             return copy_with(after, **{name: doubled})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.exchanges.sandbox.private.signing import Signatures, sign
+from shared.exchanges.sandbox.private.signing import Signatures, signature_of
 from tests.support.private_world import PrivateWorld, private_world
 from tests.support.signed_client import KEY, SECRET, signature
 
@@ -29,7 +29,7 @@ def test_the_documented_vectors_are_taken_over_http_and_no_other_byte_is(
     target = PATH if method == "GET" else "/v1/user/spot/order"
     payload = PATH.encode() if method == "GET" else BODY
     prefix = "".join(MODES[mode].values())
-    assert sign("hoge", prefix, payload) == told
+    assert signature_of("hoge", prefix, payload) == told
     sent = {"ACCESS-KEY": KEY, "ACCESS-SIGNATURE": told, **MODES[mode]}
     with private_world(keys={KEY: "hoge"}, at=AT) as world:
         broken = {**sent, "ACCESS-SIGNATURE": told[:-1] + ("0" if told[-1] != "0" else "1")}
@@ -117,7 +117,7 @@ def test_a_nonce_only_grows_and_each_key_has_its_own() -> None:
         told = {
             "access-key": key,
             "Access-Nonce": str(nonce),
-            "ACCESS-SIGNATURE": sign("s", str(nonce), b"/v1/user/assets"),
+            "ACCESS-SIGNATURE": signature_of("s", str(nonce), b"/v1/user/assets"),
         }
         return keys.find_refusal("GET", "/v1/user/assets", b"", told, now_ms=0)
 
