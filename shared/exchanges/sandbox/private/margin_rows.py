@@ -89,7 +89,7 @@ def margin_data(
 ) -> dict[str, Any]:
     """`/user/margin/status`."""
     funded = funded_account(standing, AccountKind.MARGIN, mark, settings.collateral_rate)
-    profit, owed = profit_jpy(funded.positions, mark), owed_jpy(funded, mark, at)
+    profit, owed = profit_jpy(funded.positions, mark), owed_jpy(funded, at)
     held = {side: product_jpy(positions_of(funded, side)) for side in Side}
     asked = {side: _orders_jpy(funded, side) for side in Side}
     needed = {side: maintenance_jpy(funded, held[side]) for side in Side}

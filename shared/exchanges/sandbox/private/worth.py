@@ -29,19 +29,19 @@ def product_jpy(positions: Iterable[Position]) -> Decimal:
     return sum((notional_jpy(held.average_price, held.lots) for held in positions), ZERO)
 
 
-def owed_jpy(account: PaperAccount, mark: int | None, at: int) -> Decimal:
-    """Fees and interest that have arisen and are not collected yet."""
-    worth = equity(account, mark, at)
-    return jpy(account.cash_jpy + profit_jpy(account.positions, mark) - worth)
+def owed_jpy(account: PaperAccount, at: int) -> Decimal:
+    """Fees and interest that have arisen and are not collected yet: what the account is worth less
+    than its cash where prices are those of the openings.
+    """
+    return account.cash_jpy - equity(account, None, at)
 
 
 def owed_parts(account: PaperAccount, position: Position, at: int) -> tuple[Decimal, Decimal]:
     """Of one position: fee and interest that are not collected yet."""
     alone = copy_with(account, positions=(position,))
     free = copy_with(account.terms, long_interest_rate_day=ZERO, short_interest_rate_day=ZERO)
-    mark = int(position.average_price)
-    fee = owed_jpy(copy_with(alone, terms=free), mark, at)
-    return fee, owed_jpy(alone, mark, at) - fee
+    fee = owed_jpy(copy_with(alone, terms=free), at)
+    return fee, owed_jpy(alone, at) - fee
 
 
 def maintenance_jpy(account: PaperAccount, product: Decimal) -> Decimal:
