@@ -15,7 +15,6 @@ from shared.exchanges.sandbox.private.walking import drop_order
 from shared.exchanges.sandbox.routes import Call
 
 _KINDS = {"limit": OrderKind.LIMIT, "market": OrderKind.MARKET}
-_SUSPENDED = 70004
 
 
 def take_order(side: PrivateSide, ground: Ground, wanted: OrderAsked, call: Call) -> SentOrder:
@@ -74,7 +73,9 @@ def _standing(side: PrivateSide) -> Standing:
 
 def _check_suspended(ground: Ground) -> None:
     if ground.rules[AccountKind.SPOT].status == "HALT":
-        raise RefusedRequest(_SUSPENDED)
+        raise RefusedRequest(refusals.SUSPENDED)
+    if not ground.takes_cancels:
+        raise RefusedRequest(refusals.CANCELS_SUSPENDED)
 
 
 def _end(standing: Standing, ground: Ground, record: SentOrder, status: str, at: int) -> Standing:
@@ -140,6 +141,8 @@ def _check_account(
     intent, readings = record.intent, ground.settings.readings
     if len(standing.live_orders) >= MAX_ORDERS:
         raise RefusedRequest(refusals.TOO_MANY_ORDERS)
+    if wanted.type == "stop_limit" and not ground.takes_stop_limits:
+        raise RefusedRequest(refusals.STOP_LIMITS_SUSPENDED)
     if wanted.type in {"take_profit", "stop_loss"}:
         if intent.is_opening or not record.kind.has_debt:
             raise RefusedRequest(refusals.WRONG_SIDE)
@@ -151,9 +154,9 @@ def _check_account(
         return
     if record.follows and not intent.lots:
         raise RefusedRequest(refusals.EXCEEDS_POSITION)
-    if record.kind.has_debt and intent.lots + _held_by_closes(
-        standing, record, readings.closes
-    ) > seen.margin.lots(intent.side):
+    others = _held_by_closes(standing, record, readings.closes)
+    is_news = others or seen.margin.positions != standing.margin.positions
+    if record.kind.has_debt and is_news and intent.lots + others > seen.margin.lots(intent.side):
         raise RefusedRequest(refusals.EXCEEDS_POSITION)
 
 

@@ -30,7 +30,7 @@ def ground_of(sandbox: "Sandbox", *, endpoint: str = "", path: str = "") -> Grou
     def is_lying(name: str) -> bool:
         return sandbox.faults.take(name, endpoint=endpoint, path=path, now_ms=now_ms)
 
-    return sandbox.private.ground(rules, is_lying)
+    return sandbox.private.ground(rules, sandbox.rules, is_lying)
 
 
 def _route(method: str, path: str, endpoint: str, kind: RequestKind, answer: Answering) -> Route:

@@ -77,7 +77,7 @@ class PrivateSide:
         """Open the account, if nobody has yet."""
         with self.lock:
             if self.standing is None:
-                ground = self.ground({}, lambda _name: False)
+                ground = self.ground({}, {}, lambda _name: False)
                 opened = open_standing(
                     now_ms, self.price_at(now_ms), self.settings, rules, self.spread_rate
                 )
@@ -111,14 +111,19 @@ class PrivateSide:
         return known[-1] if known else self.past[0]
 
     def ground(
-        self, rules: Mapping[AccountKind, PairRules], is_lying: Callable[[str], bool]
+        self,
+        rules: Mapping[AccountKind, PairRules],
+        row: Mapping[str, Any],
+        is_lying: Callable[[str], bool],
     ) -> Ground:
-        """What the account stands on at this request."""
+        """What the account stands on at this request; `row` is the pair's of `/spot/pairs`."""
         return Ground(
             minutes=self.market.minutes,
             rules=rules,
             settings=self.settings,
             spread_rate=self.spread_rate,
+            takes_stop_limits=not row.get("stop_stop_limit_order"),
+            takes_cancels=not row.get("stop_order_and_cancel"),
             is_lying=is_lying,
         )
 

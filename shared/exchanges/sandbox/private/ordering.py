@@ -28,6 +28,9 @@ from shared.exchanges.sandbox.private.standing import (
 )
 from shared.market.path import book_at
 
+_FAR_ABOVE = 10**12
+"""A trigger that no price reaches, in yen."""
+
 
 def is_dormant(record: SentOrder) -> bool:
     """Whether the sandbox itself watches the trigger: the paper account knows only stops that
@@ -62,6 +65,7 @@ def send_order(
     order_id = max(standing.spot.next_order_id, standing.margin.next_order_id)
     record = copy_with(record, order_id=order_id)
     if is_dormant(record):
+        _check_dormant(standing, ground, record, book=book, at=at)
         order = Order(
             order_id=order_id,
             intent=record.intent,
@@ -82,6 +86,25 @@ def send_order(
     if refusal.reason is Reason.POST_ONLY_WOULD_CROSS:
         return take_ended(standing, record, "CANCELED_UNFILLED", at=at)
     raise RefusedRequest(int(refusal.context.get("code", refusals.BUSY)))
+
+
+def _check_dormant(
+    standing: Standing, ground: Ground, record: SentOrder, *, book: Book | None, at: int
+) -> None:
+    """Whether the account would carry the order now, as a stop that closes or a limit that opens.
+    Raises `RefusedRequest`.
+    """
+    intent = record.intent
+    if intent.is_opening:
+        stand_in = copy_with(
+            intent, kind=OrderKind.LIMIT, price=intent.trigger_price, trigger_price=None
+        )
+    else:
+        far = _FAR_ABOVE if intent.is_buy else 1
+        stand_in = copy_with(intent, kind=OrderKind.STOP, price=None, trigger_price=far)
+    refusal, _ = _place(standing, ground, copy_with(record, intent=stand_in), book=book, at=at)
+    if refusal is not None:
+        raise RefusedRequest(int(refusal.context.get("code", refusals.BUSY)))
 
 
 def take_ended(

@@ -118,6 +118,8 @@ class Ground:
     rules: Mapping[AccountKind, PairRules]
     settings: PrivateSettings
     spread_rate: float
+    takes_stop_limits: bool = True
+    takes_cancels: bool = True
     is_lying: Callable[[str], bool] = lambda _name: False
 
 

@@ -436,3 +436,40 @@ def test_openings_of_one_side_may_be_suspended_while_closes_are_not() -> None:
         assert world.order("sell", "market", "0.0010", **LONG)["status"] == "FULLY_FILLED"
         world.sandbox.rules |= {"stop_buy_order": True}
         assert world.client.order_code("buy", "market", "0.0010") == 70005
+
+
+def test_a_pair_may_take_no_cancels_and_no_stop_limits() -> None:
+    with private_world() as world:
+        number = world.order("buy", "limit", "0.0010", price=at(-50))["order_id"]
+        world.order("buy", "market", "0.0010", **LONG)
+        world.sandbox.rules |= {"stop_stop_limit_order": True, "stop_order_and_cancel": True}
+        assert cancel_code(world, number) == 70018
+        wait = {"trigger_price": at(-100), "price": at(-150), **LONG}
+        assert world.client.order_code("sell", "stop_limit", "0.0010", **wait) == 70022
+        assert world.client.order_code("buy", "market", "0.0010", **LONG) == 70017
+
+
+@pytest.mark.parametrize("kind", ["stop_limit", "take_profit", "stop"])
+def test_what_waits_for_a_trigger_is_refused_as_any_other_order(kind: str) -> None:
+    with private_world(yen=1_000_000) as world:
+        world.order("buy", "market", "0.0100", **LONG)
+        trigger = {"trigger_price": at(100 if kind == "take_profit" else -100)}
+        price = {"price": at(-150)} if kind == "stop_limit" else {}
+
+        def code(amount: str) -> int:
+            return world.client.order_code("sell", kind, amount, **trigger, **price, **LONG)
+
+        assert code("0.0101") == 50062
+        assert code("1000.0001") in {60002, 60003}
+        world.fault("stops-stopped")
+        assert code("0.0100") == 70023
+        world.sandbox.faults.clear()
+        world.fault("halt")
+        assert code("0.0100") == 70004
+        world.sandbox.faults.clear()
+        assert world.order("sell", kind, "0.0100", **trigger, **price, **LONG)["status"] == (
+            "INACTIVE"
+        )
+        # a purchase that waits must be paid for as well
+        spot = world.client.order_code("buy", "stop", "0.2000", trigger_price=at(100))
+        assert spot == 60001
