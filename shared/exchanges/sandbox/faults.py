@@ -1,58 +1,29 @@
 """Everything that can go wrong between a bot and bitbank, switchable while the sandbox runs.
 
-A `Fault` names a kind of `KINDS` and says where (a path pattern), how often (`times`,
-`probability`) and when (sandbox time). `Faults` holds the active ones and counts how often each
-fired. Changes of one reply live in `shared.exchanges.sandbox.spoil`.
+A `Fault` names a kind of `EVERY_KIND` and says where (a path pattern, an endpoint), how often
+(`times`, `skip`, `probability`) and when (sandbox time). `Faults` holds the active ones and counts
+how often each fired. Changes of one reply live in `shared.exchanges.sandbox.spoil` and, of the
+private endpoints, in `spoil_account`.
 """
 
 import fnmatch
 import threading
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from shared.core.errors import UserError
-from shared.exchanges.sandbox.reply import Reply
-from shared.exchanges.sandbox.spoil import KINDS
+from shared.exchanges.sandbox.fault_reading import (
+    EVERY_KIND,
+    Fault,
+    check_fault,
+    fault_from,
+    read_faults,
+)
+from shared.exchanges.sandbox.reply import Reply, success_reply
 
-_MAX_SECONDS = 86_400
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """One thing that goes wrong.
-
-    Attributes:
-        name: A key of `KINDS`.
-        path: Which requests, as a shell pattern on the path without the query
-            (`/btc_jpy/candlestick/15min/*`).
-        times: How often at the most; None: until it is cleared.
-        probability: Of firing on each request that it fits.
-        from_ms: Sandbox time before which it sleeps; None: from the start.
-        until_ms: Sandbox time from which it sleeps; None: for ever.
-        seconds: For `slow`, `stall`, `rate-limit-retry-after`, `clock-skew`, `cached`, `future`:
-            how many. None: the kind's own number.
-        rate: For `wide-spread`: the spread as a share of the price; for `far-book`: the book's
-            price as a share of it; for
-            `candle-spike`: the factor. None: the kind's own number.
-        rows: For the candle faults: how many rows. None: the kind's own number.
-        field: For `missing-field`: which one, anywhere in the answer. Empty: the first one of its
-            data.
-    """
-
-    name: str
-    path: str = "*"
-    times: int | None = None
-    probability: float = 1.0
-    from_ms: int | None = None
-    until_ms: int | None = None
-    seconds: float | None = None
-    rate: float | None = None
-    rows: int | None = None
-    field: str = ""
+__all__ = ["EVERY_KIND", "Fault", "Faults", "fault_from", "read_faults"]
 
 
 class Faults:
@@ -65,13 +36,14 @@ class Faults:
         self._active: dict[int, Fault] = {}
         self._fired: Counter[int] = Counter()
         self._fired_by_name: Counter[str] = Counter()
+        self._passed: Counter[int] = Counter()
         self._next_id = 1
         for fault in faults:
             self.add(fault)
 
     def add(self, fault: Fault) -> int:
         """Switch a fault on; its number. Raises `UserError` for one that makes no sense."""
-        _check(fault)
+        check_fault(fault)
         with self._lock:
             number, self._next_id = self._next_id, self._next_id + 1
             self._active[number] = fault
@@ -101,31 +73,67 @@ class Faults:
         return {
             "active": active,
             "fired": fired,
-            "known": {name: kind.sentence for name, kind in KINDS.items()},
+            "known": {name: kind.sentence for name, kind in EVERY_KIND.items()},
         }
 
-    def earlier_ms(self, *, endpoint: str, path: str, now_ms: int) -> int:
-        """How long ago the reply is to be made: as far back as any fault that fits asks for.
+    def take_earlier_ms(self, *, endpoint: str, path: str, now_ms: int) -> int:
+        """How long ago the reply is to be made: as far back as any fault asks that fires."""
+        earlier_ms = 0
+        with self._lock:
+            for number, fault in list(self._active.items()):
+                own = EVERY_KIND[fault.name].earlier_seconds
+                if own and self._is_due(number, fault, endpoint=endpoint, path=path, now_ms=now_ms):
+                    seconds = own if fault.seconds is None else fault.seconds
+                    earlier_ms = max(earlier_ms, int(seconds * 1000))
+                    self._count(number, fault)
+        return earlier_ms
 
-        It fires in `apply_faults`.
+    def active_names(self, *, now_ms: int) -> frozenset[str]:
+        """Which kinds are active at `now_ms`, wherever: the account keeps to what the market says
+        of itself.
         """
         with self._lock:
-            return max(
-                (
-                    int(
-                        (
-                            KINDS[fault.name].earlier_seconds
-                            if fault.seconds is None
-                            else fault.seconds
-                        )
-                        * 1000
-                    )
-                    for fault in self._active.values()
-                    if KINDS[fault.name].earlier_seconds
-                    and _is_fitting(fault, endpoint=endpoint, path=path, now_ms=now_ms)
-                ),
-                default=0,
+            return frozenset(
+                fault.name
+                for fault in self._active.values()
+                if (fault.from_ms is None or now_ms >= fault.from_ms)
+                and (fault.until_ms is None or now_ms < fault.until_ms)
             )
+
+    def skew_ms(self, *, endpoint: str, path: str, now_ms: int) -> int:
+        """How far the exchange's clock is off for this request. It fires in `apply_faults`."""
+        with self._lock:
+            return sum(
+                int((30.0 if fault.seconds is None else fault.seconds) * 1000)
+                for fault in self._active.values()
+                if fault.name == "clock-skew"
+                and _is_fitting(fault, endpoint=endpoint, path=path, now_ms=now_ms)
+            )
+
+    def take(self, name: str, *, endpoint: str, path: str, now_ms: int) -> bool:
+        """Whether a fault of this kind fires now that changes what really happens."""
+        with self._lock:
+            for number, fault in list(self._active.items()):
+                if fault.name == name and self._is_due(
+                    number, fault, endpoint=endpoint, path=path, now_ms=now_ms
+                ):
+                    self._count(number, fault)
+                    return True
+        return False
+
+    def stop_request(self, *, endpoint: str, path: str, now_ms: int) -> Reply | None:
+        """The answer of the first fault that stops this request before the exchange acts on it."""
+        with self._lock:
+            for number, fault in list(self._active.items()):
+                if not fault.before or not self._is_due(
+                    number, fault, endpoint=endpoint, path=path, now_ms=now_ms
+                ):
+                    continue
+                changed = EVERY_KIND[fault.name].change(success_reply({}), fault, now_ms)
+                if changed is not None:
+                    self._count(number, fault)
+                    return changed
+        return None
 
     def apply_faults(self, reply: Reply, *, endpoint: str, path: str, now_ms: int) -> Reply:
         """`reply` with every fault that fires on it, in the order in which they were
@@ -135,64 +143,40 @@ class Faults:
             return reply
         with self._lock:
             for number, fault in list(self._active.items()):
+                kind = EVERY_KIND[fault.name]
+                if fault.before or kind.is_deed or kind.earlier_seconds:
+                    continue
                 if not _is_fitting(fault, endpoint=endpoint, path=path, now_ms=now_ms):
                     continue
-                if fault.probability < 1.0 and self._rng.random() >= fault.probability:
-                    continue
-                changed = KINDS[fault.name].change(reply, fault, now_ms)
-                if changed is None:
+                changed = kind.change(reply, fault, now_ms)
+                if changed is None or not self._is_due(
+                    number, fault, endpoint=endpoint, path=path, now_ms=now_ms
+                ):
                     continue
                 reply = changed
-                self._fired[number] += 1
-                self._fired_by_name[fault.name] += 1
-                if fault.times is not None and self._fired[number] >= fault.times:
-                    del self._active[number]
+                self._count(number, fault)
         return reply
 
+    def _is_due(self, number: int, fault: Fault, *, endpoint: str, path: str, now_ms: int) -> bool:
+        if not _is_fitting(fault, endpoint=endpoint, path=path, now_ms=now_ms):
+            return False
+        if self._passed[number] < fault.skip:
+            self._passed[number] += 1
+            return False
+        return fault.probability >= 1.0 or self._rng.random() < fault.probability
 
-def fault_from(told: Mapping[str, Any]) -> Fault:
-    """A fault from a JSON object. Raises `UserError` for an unknown or malformed field."""
-    known = {field.name: field for field in fields(Fault)}
-    for key, value in told.items():
-        if key not in known:
-            raise UserError(f"a fault has no field {key!r}", remedy=f"known: {', '.join(known)}")
-        textual = key in {"name", "path", "field"}
-        right = (
-            isinstance(value, str) if textual else value is None or isinstance(value, int | float)
-        )
-        if not right or isinstance(value, bool):
-            raise UserError(
-                f"the fault's {key} was {value!r}",
-                remedy=f"give {'text' if textual else 'a number'}",
-            )
-    if "name" not in told:
-        raise UserError("a fault has no name", remedy=f"known: {', '.join(KINDS)}")
-    fault = Fault(**told)
-    _check(fault)
-    return fault
-
-
-def _check(fault: Fault) -> None:
-    if fault.name not in KINDS:
-        raise UserError(f"there is no fault {fault.name!r}", remedy=f"known: {', '.join(KINDS)}")
-    if not 0.0 < fault.probability <= 1.0:
-        raise UserError(
-            f"a fault's probability was {fault.probability}",
-            remedy="give a number above 0 and at most 1",
-        )
-    if fault.times is not None and (fault.times < 1 or fault.times != int(fault.times)):
-        raise UserError(
-            f"a fault was to fire {fault.times} times",
-            remedy="give a whole number from 1 on, or none",
-        )
-    if fault.seconds is not None and not abs(fault.seconds) <= _MAX_SECONDS:
-        raise UserError(f"a fault's seconds were {fault.seconds}", remedy="give at most a day")
+    def _count(self, number: int, fault: Fault) -> None:
+        self._fired[number] += 1
+        self._fired_by_name[fault.name] += 1
+        if fault.times is not None and self._fired[number] >= fault.times:
+            del self._active[number]
 
 
 def _is_fitting(fault: Fault, *, endpoint: str, path: str, now_ms: int) -> bool:
-    only = KINDS[fault.name].endpoints
+    only = EVERY_KIND[fault.name].endpoints
     return (
         (not only or endpoint in only)
+        and fault.endpoint in {"", endpoint}
         and fnmatch.fnmatchcase(path, fault.path)
         and (fault.from_ms is None or now_ms >= fault.from_ms)
         and (fault.until_ms is None or now_ms < fault.until_ms)

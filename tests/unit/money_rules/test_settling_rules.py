@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from shared.core.types import Candles, Purpose, Side, Timeframe
+from shared.exchanges.paper.fills import points, volume_lots
 from shared.exchanges.paper.ledger import with_order
-from shared.exchanges.paper.settling import next_due, settle_account
+from shared.exchanges.paper.settling import next_due, settle_account, walk_points
 
 T0 = 1_699_999_200_000
 MINUTE = 60_000
@@ -461,3 +462,33 @@ def test_an_order_that_stands_behind_a_later_one_is_still_itself(made):
         fill.price
         for fill in settle_account(account, minutes((1000, 1101, 1000, 1000)), T0 + MINUTE).fills
     ] == [1100]
+
+
+# one candle in pieces
+
+
+@pytest.mark.parametrize("cuts", [(4,), (1, 4), (2, 4), (1, 2, 3, 4), (0, 3, 3, 4)])
+def test_a_candle_that_is_walked_in_pieces_ends_as_one_that_is_walked_whole(made, cuts):
+    candle = minutes((1000, 1060, 940, 1000, 0.006))
+    account = holding(
+        made, made.entry(995, 30), made.stop(950), made.target(1050, 40), made.entry(970, 50)
+    )
+    path = points(candle, 0)
+    budget = volume_lots(0.006, account.terms.costs.volume_share)
+    whole, left = walk_points(account, path, 0, 4, budget=budget)
+    assert whole.fills
+    first = 0
+    for end in cuts:
+        account, budget = walk_points(account, path, first, end, budget=budget)
+        first = end
+    assert (account, budget) == (whole, left)
+
+
+def test_a_target_waits_for_a_stop_that_comes_later_in_a_candle_that_is_known_whole(made):
+    path = points(minutes((1000, 1060, 900, 1000)), 0)
+    account = holding(made, made.stop(950), made.target(1050))
+    assert [point.price for point in path] == [1000, 1060, 900, 1000]
+    half, _ = walk_points(account, path, 0, 2, budget=1_000)
+    assert half.fills == ()
+    blind, _ = walk_points(account, path[:2], 0, 2, budget=1_000)
+    assert len(blind.fills) == 1
